@@ -1,0 +1,314 @@
+//! The calls of one server.
+
+mod add;
+mod create;
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use serde::de::DeserializeOwned;
+
+pub use self::add::{AddOptions, AddSource};
+pub use self::create::{CreateOptions, CreatedTorrent};
+use crate::error::Failure;
+use crate::http::{Call, Transport};
+use crate::wire::{
+    Limits, OnlyFiles, ServerInfo, SessionStats, TorrentDetails, TorrentList, TorrentStats,
+};
+use crate::{
+    BaseUrl, ByteRange, ClientConfig, Endpoint, ErrorKind, Haves, RangeStream, Result, TorrentRef,
+};
+
+/// Large enough for a list of some 200,000 files with stats, small enough to hold in memory.
+const JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A torrent of 100,000 files and 100,000 pieces has some 12 MB of metadata.
+const METADATA_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// One bit a piece: 64 million pieces, far more than any torrent has.
+const HAVES_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The number of pieces, beside the bitfield.
+const BITFIELD_LEN: &str = "x-bitfield-len";
+
+/// A client of one rqbit server.
+///
+/// Cheap to clone; the clones share their kept-alive connections.
+/// All methods take `&self` and may be called at the same time from any thread of a tokio
+/// runtime with time and I/O enabled; each call in flight has a connection of its own.
+///
+/// # Errors
+///
+/// Every method may fail by any [`ErrorKind`] of connecting, time-outs and malformed answers;
+/// only what is special is named at the methods.
+///
+/// # Cancel safety
+///
+/// Dropping the future of a call closes its connection. A call that changes something may or may
+/// not have had its effect then.
+#[derive(Clone)]
+pub struct Client {
+    transport: Arc<Transport>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", self.base_url()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Makes a client; nothing is sent.
+    ///
+    /// For `https` it reads the trusted roots of the system from its disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Tls`] for `https` without the feature `tls`, or without any trusted root.
+    pub fn new(config: ClientConfig) -> Result<Self> {
+        Ok(Self { transport: Arc::new(Transport::new(config)?) })
+    }
+
+    /// Returns the address of the server.
+    pub fn base_url(&self) -> &BaseUrl {
+        self.transport.base_url()
+    }
+
+    /// Closes all connections that are kept for later calls.
+    ///
+    /// Nothing closes them in the background: up to eight stay open until a
+    /// later call finds them too old.
+    pub fn close_idle(&self) {
+        self.transport.close_idle();
+    }
+
+    /// Asks for the version: the cheapest check that the server is there, and is rqbit.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRqbit`] if the answer does not name rqbit.
+    pub async fn server_info(&self) -> Result<ServerInfo> {
+        let call = Call::get(Endpoint::ServerInfo, String::new());
+        let info: ServerInfo = self.json(&call).await?;
+        if info.server == "rqbit" {
+            Ok(info)
+        } else {
+            let kind = ErrorKind::NotRqbit { reason: "it does not name itself rqbit" };
+            Err(self.transport.error(&call, kind.into()))
+        }
+    }
+
+    /// Lists the torrents without files and stats, in no order.
+    pub async fn torrents(&self) -> Result<Vec<TorrentDetails>> {
+        let call = Call::get(Endpoint::List, "torrents".into());
+        Ok(self.json::<TorrentList>(&call).await?.torrents)
+    }
+
+    /// Lists the torrents with stats, in no order.
+    ///
+    /// One call polls everything, but its size grows with the number of files of all torrents.
+    pub async fn torrents_with_stats(&self) -> Result<Vec<TorrentDetails>> {
+        let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
+        Ok(self.json::<TorrentList>(&call).await?.torrents)
+    }
+
+    /// Reads one torrent with its files, without stats.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if the server has no such torrent.
+    pub async fn torrent_details(&self, torrent: TorrentRef) -> Result<TorrentDetails> {
+        self.json(&Call::get(Endpoint::Details, format!("torrents/{torrent}"))).await
+    }
+
+    /// Reads the .torrent file, at most 64 MiB.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if the server has no such torrent, [`ErrorKind::Status`] of 500
+    /// while a magnet is being resolved.
+    pub async fn torrent_metadata(&self, torrent: TorrentRef) -> Result<Bytes> {
+        let call = Call::get(Endpoint::Metadata, format!("torrents/{torrent}/metadata"));
+        Ok(self.transport.collect(&call, METADATA_BYTES_MAX).await?.into_body())
+    }
+
+    /// Reads which pieces the server has.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Initializing`] while the torrent is being checked or in state error,
+    /// [`ErrorKind::NotFound`] if the server has no such torrent, [`ErrorKind::Protocol`] if the
+    /// bitfield and its length do not agree.
+    pub async fn torrent_haves(&self, torrent: TorrentRef) -> Result<Haves> {
+        let mut call = Call::get(Endpoint::Haves, format!("torrents/{torrent}/haves"));
+        // Without it the answer is a picture.
+        call.header(ACCEPT, HeaderValue::from_static("application/octet-stream"));
+        let answer = self.transport.collect(&call, HAVES_BYTES_MAX).await?;
+        let protocol = |reason| self.transport.error(&call, ErrorKind::Protocol { reason }.into());
+        let piece_count = answer.headers().get(BITFIELD_LEN).and_then(|it| it.to_str().ok());
+        let piece_count = piece_count
+            .and_then(|it| it.parse().ok())
+            .ok_or_else(|| protocol("bitfield without its number of pieces"))?;
+        Haves::new(answer.into_body(), piece_count)
+            .ok_or_else(|| protocol("bitfield of another length than its number of pieces"))
+    }
+
+    /// Reads the stats of one torrent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if the server has no such torrent.
+    pub async fn torrent_stats(&self, torrent: TorrentRef) -> Result<TorrentStats> {
+        self.json(&Call::get(Endpoint::Stats, format!("torrents/{torrent}/stats/v1"))).await
+    }
+
+    /// Opens a stream of bytes of one file, and returns when the server has confirmed the range.
+    ///
+    /// The range is cut to `file_len` bytes, the length of the file if the caller knows it.
+    /// Without it, a bounded range past the end of the file is answered by status 416.
+    /// An empty range is answered without asking the server.
+    ///
+    /// Confirmed means status 206 with the same start, end and length; or, where a proxy ate the
+    /// range, status 200 of the whole file, if the offset is at most 4 MiB into it: then the
+    /// bytes before are read and dropped.
+    ///
+    /// An open stream costs rqbit one of eight permits, and makes it fetch the next 32 MiB of
+    /// pieces first. The headers of the answer wait for a permit, and for the check of an
+    /// initializing torrent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 500 for an unknown
+    /// file (see [`ServerError::is_invalid_file`](crate::ServerError::is_invalid_file)),
+    /// [`ErrorKind::WrongRange`] if the server answers other bytes.
+    pub async fn stream(
+        &self,
+        torrent: TorrentRef,
+        file_idx: usize,
+        range: ByteRange,
+        file_len: Option<u64>,
+    ) -> Result<RangeStream> {
+        let path = format!("torrents/{torrent}/stream/{file_idx}");
+        RangeStream::open(&self.transport, path, range.clamp(file_len), file_len).await
+    }
+
+    /// Reads the totals of the server.
+    pub async fn session_stats(&self) -> Result<SessionStats> {
+        self.json(&Call::get(Endpoint::SessionStats, "stats".into())).await
+    }
+
+    /// Reads the speed limits of the server.
+    pub async fn limits(&self) -> Result<Limits> {
+        self.json(&Call::get(Endpoint::Limits, "torrents/limits".into())).await
+    }
+
+    /// Sets both speed limits of the server; `None` lifts a limit.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Status`] of 405 if the server is read-only.
+    pub async fn set_limits(&self, limits: Limits) -> Result<()> {
+        let mut call = Call::post(Endpoint::SetLimits, "torrents/limits".into());
+        set_json(&mut call, &limits);
+        self.done(&call).await
+    }
+
+    /// Stops a torrent.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 400 if it is
+    /// paused already, or of 405 if the server is read-only.
+    pub async fn pause(&self, torrent: TorrentRef) -> Result<()> {
+        self.act(Endpoint::Pause, torrent, "pause").await
+    }
+
+    /// Starts a torrent that is paused or in state error.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 400 if it is
+    /// live already, or of 405 if the server is read-only.
+    pub async fn start(&self, torrent: TorrentRef) -> Result<()> {
+        self.act(Endpoint::Start, torrent, "start").await
+    }
+
+    /// Removes a torrent from the server and keeps its files.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 405 if the server
+    /// is read-only.
+    pub async fn forget(&self, torrent: TorrentRef) -> Result<()> {
+        self.act(Endpoint::Forget, torrent, "forget").await
+    }
+
+    /// Removes a torrent from the server **and its files from the server's disk**.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 405 if the server
+    /// is read-only.
+    pub async fn delete(&self, torrent: TorrentRef) -> Result<()> {
+        self.act(Endpoint::Delete, torrent, "delete").await
+    }
+
+    /// Selects which files, by their index, are to be downloaded; an empty list is none of them.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 500 for an unknown
+    /// file, or of 405 if the server is read-only.
+    pub async fn update_only_files(&self, torrent: TorrentRef, only_files: &[usize]) -> Result<()> {
+        let path = format!("torrents/{torrent}/update_only_files");
+        let mut call = Call::post(Endpoint::UpdateOnlyFiles, path);
+        set_json(&mut call, &OnlyFiles { only_files });
+        self.done(&call).await
+    }
+
+    /// Posts to a path below a torrent, without a body.
+    async fn act(&self, endpoint: Endpoint, torrent: TorrentRef, action: &str) -> Result<()> {
+        self.done(&Call::post(endpoint, format!("torrents/{torrent}/{action}"))).await
+    }
+
+    /// Makes a call whose answer says nothing but that it worked.
+    async fn done(&self, call: &Call) -> Result<()> {
+        self.transport.collect(call, JSON_BYTES_MAX).await.map(|_answer| ())
+    }
+
+    /// Makes a call whose answer is JSON.
+    async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
+        let answer = self.transport.collect(call, JSON_BYTES_MAX).await?;
+        parse_json(answer.body()).map_err(|failure| self.transport.error(call, failure))
+    }
+}
+
+/// Parses the JSON of an answer.
+///
+/// The path of an error costs a second parse, so it is paid only when there is one.
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    let error = match serde_json::from_slice(body) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    match body.trim_ascii_start().first() {
+        Some(b'{' | b'[') => {}
+        Some(b'<') => return Err(Failure::new(ErrorKind::NotRqbit { reason: "html" }, error)),
+        _ => return Err(Failure::new(ErrorKind::NotRqbit { reason: "not json" }, error)),
+    }
+    let deserializer = &mut serde_json::Deserializer::from_slice(body);
+    let path = match serde_path_to_error::deserialize::<_, T>(deserializer) {
+        Err(error) => error.path().to_string(),
+        Ok(_) => ".".into(),
+    };
+    Err(Failure::new(ErrorKind::MalformedJson { path }, error))
+}
+
+/// Makes a value of this library the JSON body of a call.
+fn set_json<T: serde::Serialize>(call: &mut Call, value: &T) {
+    let body = serde_json::to_vec(value).expect("numbers and strings can be written as json");
+    call.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    call.body = body.into();
+}

@@ -1,0 +1,70 @@
+//! What can go wrong with a call, in which call, and whether trying again may help.
+
+mod context;
+mod kind;
+
+pub use self::context::{Endpoint, ErrorContext};
+pub use self::kind::{ErrorKind, RangeAnswer, ServerError, TimeoutPhase, TlsProblem};
+
+/// The result of a call.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The error of a library below this one, kept for the chain of sources.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a call failed.
+///
+/// Its text fits after "failed to": "list the torrents (GET http://h/torrents): connection
+/// refused". It holds no secret. Data from the server in it is bounded and without control
+/// characters.
+#[derive(Debug, thiserror::Error)]
+#[error("{context}: {kind}")]
+pub struct Error {
+    kind: Box<ErrorKind>,
+    context: Box<ErrorContext>,
+    source: Option<BoxError>,
+}
+
+impl Error {
+    /// Returns what went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// Returns which call it was.
+    pub fn context(&self) -> &ErrorContext {
+        &self.context
+    }
+
+    /// Returns whether the same call may work later without anybody changing anything.
+    ///
+    /// Short for [`ErrorKind::is_retryable`].
+    pub fn is_retryable(&self) -> bool {
+        self.kind.is_retryable()
+    }
+}
+
+/// A kind and a source, before it is known which call they belong to.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) source: Option<BoxError>,
+}
+
+impl Failure {
+    /// Makes a failure with a source.
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
+        Self { kind, source: Some(source.into()) }
+    }
+
+    /// Makes the error of a call.
+    pub(crate) fn at(self, context: &ErrorContext) -> Error {
+        Error { kind: Box::new(self.kind), context: Box::new(context.clone()), source: self.source }
+    }
+}
+
+impl From<ErrorKind> for Failure {
+    fn from(kind: ErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+}

@@ -1,0 +1,159 @@
+//! The body of an answer, and the connection it comes from.
+
+use std::error::Error as _;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::timeout;
+
+use super::connection::Connection;
+use super::pool::Pool;
+use crate::error::Failure;
+use crate::{ErrorKind, TimeoutPhase};
+
+/// What is set aside for a body before its first byte: a server may lie about the length.
+const RESERVED_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How often to look whether the end of a body is there: hyper notices that the reader wants
+/// more, reads, and reports the end, in one step each.
+const END_LOOKS: usize = 3;
+
+/// The body of an answer.
+///
+/// Read to its end, it gives its connection back for the next call; dropped before, it closes it.
+pub(crate) struct Body {
+    incoming: Incoming,
+    /// `None` after the end and after an error.
+    connection: Option<Connection>,
+    pool: Arc<Pool>,
+}
+
+/// Whether a body is over, as far as can be told without waiting.
+pub(crate) enum BodyEnd {
+    /// It is over, and its connection given back or closed.
+    Over,
+    /// More of it came.
+    More,
+    /// It cannot be told yet.
+    Unknown,
+}
+
+impl Body {
+    /// Ties a body to its connection.
+    pub(super) fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
+        Self { incoming, connection: Some(connection), pool }
+    }
+
+    /// Returns the length of what is left, if the server has told it.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.incoming.size_hint().exact()
+    }
+
+    /// Returns the next bytes, never none at all, or `None` at the end.
+    ///
+    /// Cancel safe: bytes are taken only when they are returned.
+    pub(crate) async fn next(&mut self) -> hyper::Result<Option<Bytes>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// Looks whether the body is over, without waiting.
+    pub(crate) async fn try_end(&mut self) -> BodyEnd {
+        poll_fn(|cx| {
+            for _look in 0..END_LOOKS {
+                match self.poll_next(cx) {
+                    Poll::Ready(Ok(None) | Err(_)) => return Poll::Ready(BodyEnd::Over),
+                    Poll::Ready(Ok(Some(_bytes))) => return Poll::Ready(BodyEnd::More),
+                    Poll::Pending => {}
+                }
+            }
+            Poll::Ready(BodyEnd::Unknown)
+        })
+        .await
+    }
+
+    /// Reads the whole body, at most `limit_bytes`, never waiting longer than `chunk_timeout` for
+    /// the next part of it.
+    pub(crate) async fn collect(
+        mut self,
+        limit_bytes: usize,
+        chunk_timeout: Duration,
+    ) -> Result<Bytes, Failure> {
+        let too_large = || Failure::from(ErrorKind::BodyTooLarge { limit_bytes });
+        let length = self.length().unwrap_or_default();
+        if usize::try_from(length).map_or(true, |length| length > limit_bytes) {
+            return Err(too_large());
+        }
+        let reserved = usize::try_from(length.min(RESERVED_BYTES_MAX)).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(reserved);
+        loop {
+            let Ok(chunk) = timeout(chunk_timeout, self.next()).await else {
+                return Err(ErrorKind::Timeout { phase: TimeoutPhase::Chunk }.into());
+            };
+            match chunk {
+                Ok(Some(chunk)) if bytes.len().saturating_add(chunk.len()) > limit_bytes => {
+                    return Err(too_large());
+                }
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => return Ok(bytes.freeze()),
+                Err(error) if is_early_end(&error) => {
+                    let received_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                    return Err(Failure::new(ErrorKind::ShortBody { received_bytes }, error));
+                }
+                Err(error) => return Err(hyper_failure(error)),
+            }
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<Option<Bytes>>> {
+        loop {
+            let Some(connection) = &mut self.connection else { return Poll::Ready(Ok(None)) };
+            connection.poll(cx);
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Ok(Some(bytes))),
+                    // Trailers say nothing that is needed.
+                    Ok(_) | Err(_) => {}
+                },
+                Poll::Ready(Some(Err(error))) => {
+                    self.connection = None;
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Ready(None) => {
+                    if let Some(connection) = self.connection.take() {
+                        self.pool.put(connection);
+                    }
+                    return Poll::Ready(Ok(None));
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether the connection was closed in an orderly way, but too early.
+pub(crate) fn is_early_end(error: &hyper::Error) -> bool {
+    error.is_incomplete_message() || io_kind(error) == Some(io::ErrorKind::UnexpectedEof)
+}
+
+/// Turns an error of hyper into its kind.
+pub(crate) fn hyper_failure(error: hyper::Error) -> Failure {
+    let malformed =
+        matches!(io_kind(&error), Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
+    let kind = if error.is_parse() || malformed {
+        ErrorKind::Protocol { reason: "not http, or too many headers" }
+    } else {
+        ErrorKind::Closed
+    };
+    Failure::new(kind, error)
+}
+
+/// Returns the kind of the I/O error behind an error of hyper.
+fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
+    error.source()?.downcast_ref::<io::Error>().map(io::Error::kind)
+}

@@ -1,0 +1,64 @@
+//! One request, before it is known which connection carries it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Method;
+use hyper::header::{HeaderName, HeaderValue};
+
+use crate::{BaseUrl, Endpoint, ErrorContext};
+
+/// What the client waits longer than the server was told to take: the server's own "timeout" is a
+/// better answer than the client's.
+const SERVER_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
+
+/// One request.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) method: Method,
+    /// Path and query below the prefix of the server, without a leading slash, encoded.
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Bytes,
+    /// What the server was told it may take, if that differs from the client's time-outs.
+    pub(crate) server_timeout: Option<Duration>,
+}
+
+impl Call {
+    /// Makes a `GET`.
+    pub(crate) fn get(endpoint: Endpoint, path: String) -> Self {
+        Self::new(endpoint, Method::GET, path)
+    }
+
+    /// Makes a `POST` with an empty body.
+    pub(crate) fn post(endpoint: Endpoint, path: String) -> Self {
+        Self::new(endpoint, Method::POST, path)
+    }
+
+    fn new(endpoint: Endpoint, method: Method, path: String) -> Self {
+        let (headers, body) = (Vec::new(), Bytes::new());
+        Self { endpoint, method, path, headers, body, server_timeout: None }
+    }
+
+    /// Adds a header.
+    pub(crate) fn header(&mut self, name: HeaderName, value: HeaderValue) {
+        self.headers.push((name, value));
+    }
+
+    /// Returns how long to wait for the answer: `limit`, or what the server was told, if longer.
+    pub(crate) fn within(&self, limit: Duration) -> Duration {
+        let server = self.server_timeout.map(|it| it.saturating_add(SERVER_TIMEOUT_MARGIN));
+        server.map_or(limit, |server| server.max(limit))
+    }
+
+    /// Returns what an error says about this call.
+    pub(crate) fn context(&self, base_url: &BaseUrl) -> ErrorContext {
+        let path = self.path.split('?').next().unwrap_or_default();
+        ErrorContext {
+            endpoint: self.endpoint,
+            method: if self.method == Method::GET { "GET" } else { "POST" },
+            url: format!("{base_url}{path}"),
+        }
+    }
+}

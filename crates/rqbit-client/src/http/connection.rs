@@ -1,0 +1,90 @@
+//! One connection, driven by whoever waits on it.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The most headers of an answer; hyper's own default, written down so that it stays.
+const HEADERS_MAX: usize = 100;
+
+/// Bounds the headers of an answer, and, as hyper reads up to twice as much, the memory of a
+/// connection and the chunks of a body: two of the 64 KiB chunks that rqbit writes.
+const READ_BUFFER_BYTES_MAX: usize = 128 * 1024;
+
+/// TCP, with or without TLS on top.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// The part of hyper that reads and writes the socket.
+type Driver = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
+
+/// One connection.
+///
+/// There is no task behind it: it moves only while somebody polls it.
+/// So dropping it closes the socket at once, whatever it was doing, and a stream that nobody reads
+/// holds the server back. The cost is that nobody notices the close of an idle connection before
+/// it is to be used.
+pub(crate) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// `None` once it is closed. It has to be dropped then: what still waits on it, fails.
+    driver: Option<Box<Driver>>,
+}
+
+impl Connection {
+    /// Prepares HTTP on a socket; nothing is sent.
+    pub(crate) async fn new(io: Box<dyn Io>) -> hyper::Result<Self> {
+        let (sender, driver) = http1::Builder::new()
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(READ_BUFFER_BYTES_MAX)
+            .handshake(TokioIo::new(io))
+            .await?;
+        Ok(Self { sender, driver: Some(Box::new(driver)) })
+    }
+
+    /// Sends a request and returns its answer without the body.
+    ///
+    /// Dropping the future leaves the connection unusable: drop it as well.
+    pub(crate) async fn send(
+        &mut self,
+        request: Request<Full<Bytes>>,
+    ) -> hyper::Result<Response<Incoming>> {
+        let mut response = pin!(self.sender.send_request(request));
+        poll_fn(|cx| {
+            poll_driver(&mut self.driver, cx);
+            response.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Moves the connection forward as far as it goes now.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
+        poll_driver(&mut self.driver, cx);
+    }
+
+    /// Returns whether another request can be sent, as far as can be told without waiting.
+    pub(crate) fn is_ready(&mut self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        self.poll(&mut cx);
+        self.driver.is_some() && matches!(self.sender.poll_ready(&mut cx), Poll::Ready(Ok(())))
+    }
+}
+
+/// Moves the driver, and drops it when it has ended.
+///
+/// Its own error is dropped: hyper gives it to the answer or the body as well.
+fn poll_driver(driver: &mut Option<Box<Driver>>, cx: &mut Context<'_>) {
+    if let Some(it) = driver
+        && Pin::new(it).poll(cx).is_ready()
+    {
+        *driver = None;
+    }
+}

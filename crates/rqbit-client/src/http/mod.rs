@@ -1,0 +1,184 @@
+//! HTTP/1.1 to one origin: connections, deadlines, limits.
+
+mod answer;
+mod body;
+mod call;
+mod connection;
+mod dial;
+mod pool;
+#[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
+mod tls;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT,
+};
+use hyper::{Method, Request, Response};
+use tokio::time::timeout;
+
+pub(crate) use self::body::{Body, BodyEnd, hyper_failure, is_early_end};
+pub(crate) use self::call::Call;
+use self::connection::Connection;
+use self::dial::Target;
+use self::pool::Pool;
+use self::tls::Tls;
+use crate::error::Failure;
+use crate::{
+    BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
+};
+
+/// Names the library in the logs of servers and proxies.
+const USER_AGENT_TEXT: &str = concat!("rqbit-client/", env!("CARGO_PKG_VERSION"));
+
+/// The way to one server.
+pub(crate) struct Transport {
+    base_url: BaseUrl,
+    host: HeaderValue,
+    authorization: Option<HeaderValue>,
+    timeouts: Timeouts,
+    target: Target,
+    pool: Arc<Pool>,
+}
+
+impl Transport {
+    /// Sets the way up; nothing is sent.
+    pub(crate) fn new(config: ClientConfig) -> Result<Self> {
+        let context = ErrorContext {
+            endpoint: Endpoint::SetUp,
+            method: "GET",
+            url: config.base_url.to_string(),
+        };
+        let tls = if config.base_url.is_https() {
+            Some(Tls::new(&config).map_err(|failure| failure.at(&context))?)
+        } else {
+            None
+        };
+        let host = HeaderValue::try_from(config.base_url.authority()).map_err(|error| {
+            Failure::new(ErrorKind::Protocol { reason: "host name" }, error).at(&context)
+        })?;
+        Ok(Self {
+            host,
+            authorization: config.credentials.as_ref().map(crate::Credentials::header),
+            timeouts: config.timeouts,
+            target: Target::new(&config.base_url, tls),
+            pool: Arc::default(),
+            base_url: config.base_url,
+        })
+    }
+
+    /// Returns the address of the server.
+    pub(crate) fn base_url(&self) -> &BaseUrl {
+        &self.base_url
+    }
+
+    /// Returns the deadlines of every call.
+    pub(crate) fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
+    }
+
+    /// Closes the connections that wait for another call.
+    pub(crate) fn close_idle(&self) {
+        self.pool.clear();
+    }
+
+    /// Makes the error of a call.
+    pub(crate) fn error(&self, call: &Call, failure: Failure) -> Error {
+        failure.at(&call.context(&self.base_url))
+    }
+
+    /// Makes a call whose answer is small enough to be kept in memory.
+    pub(crate) async fn collect(&self, call: &Call, limit_bytes: usize) -> Result<Response<Bytes>> {
+        let work = async {
+            let (parts, body) = self.send(call).await?.into_parts();
+            let body = body.collect(limit_bytes, self.timeouts.chunk).await?;
+            Ok(Response::from_parts(parts, body))
+        };
+        match timeout(call.within(self.timeouts.total), work).await {
+            Ok(answer) => answer.map_err(|failure| self.error(call, failure)),
+            Err(_elapsed) => {
+                Err(self.error(call, ErrorKind::Timeout { phase: TimeoutPhase::Total }.into()))
+            }
+        }
+    }
+
+    /// Sends a request, and returns its answer when the headers are there and say success.
+    ///
+    /// A `GET` on a kept-alive connection that turns out to be closed is sent once more on a new
+    /// connection. A `POST` always gets a new connection: whether the server has acted on a
+    /// request cannot be told from a connection that broke, so nothing may be sent twice.
+    pub(crate) async fn send(&self, call: &Call) -> Result<Response<Body>, Failure> {
+        if call.method == Method::GET
+            && let Some(connection) = self.pool.take()
+        {
+            match self.send_on(connection, call).await {
+                Err(Failure { kind: ErrorKind::Closed, source }) => {
+                    // The others of the same age are likely to be dead as well.
+                    tracing::debug!(endpoint = ?call.endpoint, ?source, "kept connection was dead");
+                    self.pool.clear();
+                }
+                result => return self.check_answer(call, result?).await,
+            }
+        }
+        let connection = self.target.dial(self.timeouts.connect).await?;
+        let response = self.send_on(connection, call).await?;
+        self.check_answer(call, response).await
+    }
+
+    /// Sends a request on a connection and waits for the headers of its answer.
+    async fn send_on(
+        &self,
+        mut connection: Connection,
+        call: &Call,
+    ) -> Result<Response<Body>, Failure> {
+        let request = self.request(call)?;
+        let answer = timeout(call.within(self.timeouts.headers), connection.send(request)).await;
+        let Ok(answer) = answer else {
+            return Err(ErrorKind::Timeout { phase: TimeoutPhase::Headers }.into());
+        };
+        let (parts, incoming) = answer.map_err(hyper_failure)?.into_parts();
+        tracing::trace!(endpoint = ?call.endpoint, status = parts.status.as_u16(), "answer");
+        let body = Body::new(incoming, connection, Arc::clone(&self.pool));
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// Turns an answer that says anything but success into its error.
+    async fn check_answer(
+        &self,
+        call: &Call,
+        response: Response<Body>,
+    ) -> Result<Response<Body>, Failure> {
+        if !response.status().is_success() {
+            return Err(answer::refusal(call.endpoint, response, self.timeouts.chunk).await);
+        }
+        match response.headers().get(CONTENT_ENCODING) {
+            Some(coding) if coding != "identity" => {
+                Err(ErrorKind::Protocol { reason: "content coding that was not asked for" }.into())
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// Writes the request of a call.
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Failure> {
+        let uri = format!("{}{}", self.base_url.prefix(), call.path);
+        let mut request = Request::builder().method(&call.method).uri(uri).header(HOST, &self.host);
+        if let Some(headers) = request.headers_mut() {
+            headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
+            headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+            // A proxy that compresses would make offsets and lengths meaningless.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            if let Some(authorization) = &self.authorization {
+                headers.insert(AUTHORIZATION, authorization.clone());
+            }
+            for (name, value) in &call.headers {
+                headers.insert(name, value.clone());
+            }
+        }
+        request.body(Full::new(call.body.clone())).map_err(|error| {
+            Failure::new(ErrorKind::Protocol { reason: "request cannot be written" }, error)
+        })
+    }
+}

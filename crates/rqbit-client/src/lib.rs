@@ -1,0 +1,75 @@
+//! A client of one rqbit server: typed calls and byte streams that prove their offset.
+//!
+//! [`Client`] talks to the HTTP API of one [rqbit](https://github.com/ikatson/rqbit) server,
+//! straight or through a reverse proxy under a path prefix, over HTTP/1.1 on kept-alive
+//! connections, with TLS by the feature `tls` (on by default).
+//! It was written against rqbit 9.1.0, the shapes in [`wire`] come from its source.
+//!
+//! What it promises:
+//!
+//! - Every wait on the server has a deadline, see [`Timeouts`].
+//! - Everything the server sends is bounded: headers, JSON, bitfields, error texts.
+//! - A [`RangeStream`] hands out exactly the bytes that were asked for, in order, or fails.
+//! - Nothing the server sends makes it panic.
+//! - Every failure is an [`Error`] with a documented [`ErrorKind`] and says by
+//!   [`Error::is_retryable`] whether the same call may work later.
+//!
+//! What it never does:
+//!
+//! - It does not prefetch, cache or limit how many streams are open.
+//!   rqbit holds one of eight permits for every open stream, so the caller has to budget them.
+//! - It follows no redirect, and sends credentials to nobody but the configured origin.
+//! - It spawns no task: a connection is driven by the call that uses it, and dropping that call
+//!   or stream closes the connection before the drop returns.
+//!   Only host names are resolved elsewhere, on tokio's pool for blocking work.
+//! - It retries nothing but a `GET` on a kept-alive connection that had died while idle.
+//! - It uses no proxy: variables such as `http_proxy` are not looked at.
+//! - It knows nothing of filesystems.
+//!
+//! # Example
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use rqbit_client::{ByteRange, Client, ClientConfig};
+//!
+//! let client = Client::new(ClientConfig::new("http://127.0.0.1:3030".parse()?))?;
+//! for torrent in client.torrents().await? {
+//!     let details = client.torrent_details(torrent.info_hash.into()).await?;
+//!     let Some(file) = details.files.iter().flatten().next() else { continue };
+//!     let range = ByteRange::new(0, 1024);
+//!     let mut stream =
+//!         client.stream(torrent.info_hash.into(), 0, range, Some(file.length)).await?;
+//!     while let Some(chunk) = stream.next_chunk().await? {
+//!         assert!(chunk.len() <= 1024);
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod base_url;
+mod client;
+mod config;
+mod credentials;
+mod error;
+mod haves;
+mod http;
+mod range;
+mod stream;
+mod torrent_ref;
+pub mod wire;
+
+pub use crate::base_url::{BaseUrl, BaseUrlError};
+pub use crate::client::{AddOptions, AddSource, Client, CreateOptions, CreatedTorrent};
+pub use crate::config::{ClientConfig, Timeouts};
+#[cfg(feature = "tls")]
+pub use crate::config::{RootCertificates, RootCertificatesError};
+pub use crate::credentials::{Credentials, CredentialsError};
+pub use crate::error::{
+    Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
+    TlsProblem,
+};
+pub use crate::haves::Haves;
+pub use crate::range::ByteRange;
+pub use crate::stream::RangeStream;
+pub use crate::torrent_ref::{InfoHash, InfoHashError, TorrentRef};

@@ -1,0 +1,225 @@
+//! A stream of the bytes of one range that proves where it is.
+
+mod confirm;
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes};
+use hyper::StatusCode;
+use hyper::header::{ACCEPT, HeaderValue, RANGE};
+use tokio::time::{Instant, timeout};
+
+use self::confirm::Claim;
+use crate::error::Failure;
+use crate::http::{Body, BodyEnd, Call, Transport, hyper_failure, is_early_end};
+use crate::{
+    ByteRange, Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, TimeoutPhase,
+};
+
+/// How long to wait for the end of a body all of whose bytes are there. It is there with them, or
+/// one packet later; a new connection costs less than a longer wait.
+const END_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The bytes of one range of one file, in order.
+///
+/// Dropping it closes its connection before the drop returns, and so ends the stream on the
+/// server; once all bytes are out, the connection is kept for the next call instead.
+/// While nobody asks for chunks nothing is read, and the server waits.
+pub struct RangeStream {
+    /// `None` when nothing more is to be read.
+    body: Option<Body>,
+    context: ErrorContext,
+    chunk_timeout: Duration,
+    /// Since when the caller waits for a chunk, kept over cancelled waits.
+    waiting_since: Option<Instant>,
+    start: u64,
+    position: u64,
+    end: u64,
+    /// Bytes of the body that are still before the range.
+    skip: u64,
+    /// Whether the body rightly goes on after the range.
+    goes_on: bool,
+    /// What the next call fails by.
+    failure: Option<ErrorKind>,
+}
+
+impl fmt::Debug for RangeStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RangeStream")
+            .field("url", &self.context.url)
+            .field("position", &self.position)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RangeStream {
+    /// Asks for a range that was cut to `file_len`, and checks the headers of the answer.
+    pub(crate) async fn open(
+        transport: &Transport,
+        path: String,
+        asked: ByteRange,
+        file_len: Option<u64>,
+    ) -> Result<Self> {
+        let mut call = Call::get(Endpoint::Stream, path);
+        let mut stream = Self {
+            body: None,
+            context: call.context(transport.base_url()),
+            chunk_timeout: transport.timeouts().chunk,
+            waiting_since: None,
+            start: asked.start,
+            position: asked.start,
+            end: asked.start,
+            skip: 0,
+            goes_on: false,
+            failure: None,
+        };
+        let Some(range) = asked.header() else { return Ok(stream) };
+        let range = HeaderValue::try_from(range).expect("digits and a hyphen make a header");
+        call.header(RANGE, range);
+        call.header(ACCEPT, HeaderValue::from_static("*/*"));
+        let response =
+            transport.send(&call).await.map_err(|failure| failure.at(&stream.context))?;
+        let confirmed = Claim::of(&response).check(asked, file_len).map_err(|got| {
+            let kind = if got == RangeAnswer::Missing
+                && response.status() != StatusCode::PARTIAL_CONTENT
+            {
+                ErrorKind::Protocol { reason: "neither a range nor a file" }
+            } else {
+                ErrorKind::WrongRange { asked, got }
+            };
+            Failure::from(kind).at(&stream.context)
+        })?;
+        stream.body = Some(response.into_body());
+        stream.end = confirmed.end;
+        stream.skip = confirmed.skip;
+        stream.goes_on = confirmed.goes_on;
+        Ok(stream)
+    }
+
+    /// Returns the next bytes, which start at [`position`](Self::position), or `None` when all
+    /// bytes of the range are out.
+    ///
+    /// A chunk is never empty, and as long as what one read from the network brought: up to
+    /// some 256 KiB.
+    /// No byte outside of the range is ever returned.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] if no byte comes for [`Timeouts::chunk`](crate::Timeouts),
+    /// [`ErrorKind::ShortBody`] if the body ends early,
+    /// [`ErrorKind::LongBody`], after the last chunk, if it goes on after the range,
+    /// [`ErrorKind::Closed`] if the connection breaks.
+    /// After an error the connection is closed, and every later call fails by
+    /// [`ErrorKind::Closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: dropping the future loses no byte, and the next call goes on where this one
+    /// was. The time-out goes on as well: it counts from the first call that had to wait.
+    pub async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            if let Some(kind) = self.failure.take() {
+                return Err(self.fail(kind.into()));
+            }
+            if self.position == self.end {
+                if self.is_over().await {
+                    return Ok(None);
+                }
+                return Err(self.fail(ErrorKind::LongBody.into()));
+            }
+            // Nothing awaits for longer than a poll between here and the return of the bytes.
+            let Some(chunk) = self.read().await? else {
+                return Err(self.fail(self.short().into()));
+            };
+            if let Some(chunk) = self.accept(chunk).await {
+                return Ok(Some(chunk));
+            }
+        }
+    }
+
+    /// Returns the offset in the file of the next byte to be returned.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Returns the offset in the file behind the last byte of the range.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Waits for the next bytes of the body.
+    async fn read(&mut self) -> Result<Option<Bytes>> {
+        let Some(body) = &mut self.body else { return Ok(None) };
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let left = self.chunk_timeout.saturating_sub(since.elapsed());
+        let chunk = timeout(left, body.next()).await;
+        self.waiting_since = None;
+        match chunk {
+            Ok(Ok(chunk)) => Ok(chunk),
+            Ok(Err(error)) if is_early_end(&error) => {
+                Err(self.fail(Failure::new(self.short(), error)))
+            }
+            Ok(Err(error)) => Err(self.fail(hyper_failure(error))),
+            Err(_elapsed) => {
+                Err(self.fail(ErrorKind::Timeout { phase: TimeoutPhase::Chunk }.into()))
+            }
+        }
+    }
+
+    /// Cuts what is outside of the range off, and looks for the end of the body where this is the
+    /// end of the range. Never waits.
+    async fn accept(&mut self, mut chunk: Bytes) -> Option<Bytes> {
+        let chunk_bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        let skipped = self.skip.min(chunk_bytes);
+        self.skip -= skipped;
+        chunk.advance(usize::try_from(skipped).unwrap_or(chunk.len()));
+        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        let is_long = chunk.len() > left;
+        chunk.truncate(left);
+        self.position += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if self.position == self.end {
+            self.end_body(is_long).await;
+        }
+        (!chunk.is_empty()).then_some(chunk)
+    }
+
+    /// Gives the connection back if the body is over, closes it if there is more. Never waits.
+    async fn end_body(&mut self, is_long: bool) {
+        let end = match &mut self.body {
+            Some(body) if !is_long && !self.goes_on => body.try_end().await,
+            _ if is_long => BodyEnd::More,
+            _ => BodyEnd::Over,
+        };
+        match end {
+            BodyEnd::Unknown => {}
+            BodyEnd::Over => self.body = None,
+            BodyEnd::More => {
+                self.body = None;
+                self.failure = (!self.goes_on).then_some(ErrorKind::LongBody);
+            }
+        }
+    }
+
+    /// Returns whether the body is over, all of whose bytes are out.
+    ///
+    /// One that does not come to its end, or breaks, has still brought everything.
+    async fn is_over(&mut self) -> bool {
+        let Some(body) = &mut self.body else { return true };
+        let more = timeout(END_TIMEOUT.min(self.chunk_timeout), body.next()).await;
+        self.body = None;
+        !matches!(more, Ok(Ok(Some(_))))
+    }
+
+    fn short(&self) -> ErrorKind {
+        ErrorKind::ShortBody { received_bytes: self.position - self.start }
+    }
+
+    /// Closes the connection and makes the error; later calls fail as well.
+    fn fail(&mut self, failure: Failure) -> Error {
+        self.body = None;
+        self.failure = Some(ErrorKind::Closed);
+        failure.at(&self.context)
+    }
+}

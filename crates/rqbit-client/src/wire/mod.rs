@@ -1,0 +1,39 @@
+//! The JSON of rqbit 9.1.0, read tolerantly.
+//!
+//! Unknown fields are skipped. Missing and null fields become the default of their type, except
+//! for those without which nothing makes sense: `info_hash` of a torrent and `length` of a file.
+//! A number that does not fit its type is [`ErrorKind::MalformedJson`](crate::ErrorKind).
+//! Names are kept as the server sends them: a file name may hold anything, `..` and `/` included.
+
+mod session;
+mod stats;
+mod torrent;
+
+use serde::{Deserialize, Deserializer};
+
+pub use self::session::{
+    ConnectionStats, Limits, PerFamily, ServerInfo, SessionCounters, SessionStats, SingleStat,
+};
+pub use self::stats::{
+    LiveStats, PeerStats, Speed, StatsSnapshot, TimeRemaining, TorrentState, TorrentStats,
+};
+pub use self::torrent::{AddedTorrent, FileAttributes, TorrentDetails, TorrentFile};
+pub(crate) use self::torrent::{OnlyFiles, TorrentList};
+
+/// The body of an error, `api_error.rs` of librqbit 9.1.0.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ErrorBody {
+    /// Never missing in an answer of rqbit: it tells rqbit's errors from those of a proxy.
+    pub(crate) error_kind: String,
+    #[serde(default)]
+    pub(crate) human_readable: Option<String>,
+}
+
+/// Reads null as the default: serde's `default` covers missing fields only.
+fn null_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

@@ -1,0 +1,10 @@
+//! The client against a server that writes exact bytes, most of them recorded from rqbit 9.1.0.
+
+mod calls;
+mod connections;
+mod failures;
+mod stream;
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(feature = "tls")]
+mod tls;

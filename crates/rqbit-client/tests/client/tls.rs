@@ -1,0 +1,119 @@
+//! `https`: with a certificate that is trusted, and with those that are not.
+
+use std::sync::Arc;
+
+use expect_test::expect;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rqbit_client::{Client, ClientConfig, RootCertificates, RootCertificatesError, Timeouts};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::support::{PATIENT, SOON, Server, Step, run};
+
+/// A certificate for names that trusts itself, and the server that shows it.
+fn certificate(name: &str) -> (Arc<ServerConfig>, String) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed([name.to_owned()]).expect("make a certificate");
+    let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut tls = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|it| it.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key))
+        .expect("set up a tls server");
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    (Arc::new(tls), cert.pem())
+}
+
+fn client(server: &Server, roots: RootCertificates, timeouts: Timeouts) -> Client {
+    let base_url = server.url("https").parse().expect("a valid address");
+    let config = ClientConfig { extra_roots: roots, timeouts, ..ClientConfig::new(base_url) };
+    Client::new(config).expect("set up a client")
+}
+
+/// Lists the torrents, and renders how that ended.
+async fn list(client: &Client) -> String {
+    match client.torrents().await {
+        Ok(_list) => "done".into(),
+        Err(error) => format!("{}, retryable {}", error.kind(), error.is_retryable()),
+    }
+}
+
+fn answers(count: usize) -> Vec<Step> {
+    vec![vec![Step::Request, Step::answer("200 OK", r#"{"torrents":[]}"#)]; count].concat()
+}
+
+#[test]
+fn trusted_certificate() {
+    run(async {
+        let (tls, pem) = certificate("127.0.0.1");
+        let server = Server::start_tls(vec![answers(2)], tls).await;
+        let mut roots = RootCertificates::default();
+        roots.add_pem(pem.as_bytes()).unwrap();
+        let client = client(&server, roots, PATIENT);
+        assert_eq!(list(&client).await, "done");
+        assert_eq!(list(&client).await, "done");
+        drop(client);
+        expect![[r#"
+            connection 1: GET /torrents
+            connection 1: GET /torrents
+        "#]]
+        .assert_eq(&server.finish().await);
+    });
+}
+
+#[test]
+fn certificates_that_are_not_trusted() {
+    run(async {
+        let (other, pem) = certificate("other.example");
+        let mut roots = RootCertificates::default();
+        roots.add_pem(pem.as_bytes()).unwrap();
+        // Trusted, but for another host.
+        let server = Server::start_tls(vec![answers(1)], other).await;
+        let result = list(&client(&server, roots.clone(), PATIENT)).await;
+        expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
+        expect![[r#"
+            connection 1: tls handshake failed
+        "#]]
+        .assert_eq(&server.finish().await);
+        // For this host, but unknown.
+        let (unknown, _pem) = certificate("127.0.0.1");
+        let server = Server::start_tls(vec![answers(1)], unknown).await;
+        let result = list(&client(&server, roots, PATIENT)).await;
+        expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
+        server.finish().await;
+    });
+}
+
+#[test]
+fn servers_that_do_not_speak_tls() {
+    run(async {
+        let (_tls, pem) = certificate("127.0.0.1");
+        let mut roots = RootCertificates::default();
+        roots.add_pem(pem.as_bytes()).unwrap();
+        let plain = vec![Step::send("HTTP/1.1 400 Bad Request\r\n\r\n")];
+        let silent = vec![Step::Gate];
+        let gone = vec![];
+        let server = Server::start(vec![plain, gone, silent]).await;
+        let patient = client(&server, roots.clone(), PATIENT);
+        expect!["tls handshake failed, retryable false"].assert_eq(&list(&patient).await);
+        expect!["connection closed by the server, retryable true"].assert_eq(&list(&patient).await);
+        let hasty = client(&server, roots, Timeouts { connect: SOON, ..PATIENT });
+        expect!["timed out in the tls handshake, retryable true"].assert_eq(&list(&hasty).await);
+        server.open_gate();
+        server.finish().await;
+    });
+}
+
+#[test]
+fn roots_that_are_none() {
+    let mut roots = RootCertificates::default();
+    let key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let torn = "-----BEGIN CERTIFICATE-----\nAA";
+    assert_eq!(roots.add_pem(b"text"), Err(RootCertificatesError::Empty));
+    assert_eq!(roots.add_pem(key.as_bytes()), Err(RootCertificatesError::Empty));
+    assert_eq!(roots.add_pem(torn.as_bytes()), Err(RootCertificatesError::Pem));
+    assert_eq!(roots.add_pem(broken.as_bytes()), Err(RootCertificatesError::Certificate));
+    assert_eq!(roots.add_der(vec![0; 9]), Err(RootCertificatesError::Certificate));
+}

@@ -1,0 +1,172 @@
+//! What was typed, as an [`Action`].
+//!
+//! Four commands without options of their own do not pay for a parser crate: the first build of
+//! `cargo xtask` is what a newcomer waits for.
+
+use std::ffi::{OsStr, OsString};
+
+/// The help of `cargo xtask` itself.
+pub(crate) const HELP: &str = "\
+Usage: cargo xtask COMMAND [ARGS]
+
+Commands:
+  test   Run all tests of the workspace and print the sum
+  tidy   Check the rules that neither rustfmt nor clippy knows
+  ci     Run everything that must pass before a merge, apart from the tests
+  demo   Run the demonstration of tfs, built for release
+
+`cargo xtask COMMAND --help` says more.";
+
+const HELP_TEST: &str = "\
+Usage: cargo xtask test [ARGS]
+
+Runs `cargo test --workspace --locked --all-features --no-fail-fast`.
+ARGS go to cargo: `-p vfs-core` tests one crate, `-- NAME` tests whose name contains NAME.
+
+Says first whether /dev/fuse can be used: where it can, the tests that mount run.
+The last line is the sum over all test programs, `N passed, N failed`.
+Fails if a test failed, if something did not compile, or if no test ran at all.";
+
+const HELP_TIDY: &str = "\
+Usage: cargo xtask tidy
+
+Checks what neither rustfmt nor clippy knows: module docs, sizes of files, long lines, banned
+words, dependencies that a crate must not see, files that no target compiles, manifests,
+whitespace, paths of one machine, links and headings in Markdown.
+Each finding is `file:line: what is wrong, and what to do`.";
+
+const HELP_CI: &str = "\
+Usage: cargo xtask ci
+
+Runs fmt, tidy, deny (if cargo-deny is installed), clippy and doc, the cheapest first, and stops
+at the first that fails. The tests are not in it: run `cargo xtask test`.";
+
+const HELP_DEMO: &str = "\
+Usage: cargo xtask demo [ARGS]
+
+Runs `cargo run --release --locked -- demo ARGS`.
+The options of the demonstration itself: `cargo xtask demo -- --help`.";
+
+/// One command with everything it needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Print this text.
+    Help(&'static str),
+    /// Run the tests, with these arguments for cargo.
+    Test(Vec<OsString>),
+    /// Check the rules of the checkout.
+    Tidy,
+    /// Run the checks that are no tests.
+    Ci,
+    /// Run the demonstration, with these arguments for it.
+    Demo(Vec<OsString>),
+}
+
+impl Action {
+    /// Returns the action for the arguments after the program's name.
+    ///
+    /// # Errors
+    /// A sentence fragment that says which argument was not understood.
+    pub(crate) fn parse(args: Vec<OsString>) -> Result<Self, String> {
+        let mut args = args.into_iter();
+        let Some(command) = args.next() else {
+            return Err("no command".to_owned());
+        };
+        let rest: Vec<OsString> = args.collect();
+        let help = wants_help(&rest);
+        match command.to_str() {
+            Some("help" | "-h" | "--help") => Ok(Self::Help(HELP)),
+            Some("test") if help => Ok(Self::Help(HELP_TEST)),
+            Some("tidy") if help => Ok(Self::Help(HELP_TIDY)),
+            Some("ci") if help => Ok(Self::Help(HELP_CI)),
+            Some("demo") if help => Ok(Self::Help(HELP_DEMO)),
+            Some("test") => Ok(Self::Test(rest)),
+            Some("tidy") => no_more(&rest, Self::Tidy),
+            Some("ci") => no_more(&rest, Self::Ci),
+            Some("demo") => Ok(Self::Demo(without_separator(rest))),
+            _ => Err(format!("unknown command `{}`", command.display())),
+        }
+    }
+}
+
+/// Says whether help is asked of xtask itself: what follows `--` belongs to somebody else.
+fn wants_help(args: &[OsString]) -> bool {
+    args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h")
+}
+
+fn no_more(rest: &[OsString], action: Action) -> Result<Action, String> {
+    rest.first()
+        .map_or(Ok(action), |extra| Err(format!("unexpected argument `{}`", extra.display())))
+}
+
+fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
+    if args.first().map(OsString::as_os_str) == Some(OsStr::new("--")) {
+        args.remove(0);
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::Action;
+
+    #[track_caller]
+    fn check(lines: &[&str], expect: &Expect) {
+        let rendered: Vec<String> = lines
+            .iter()
+            .map(|line| {
+                let args = line.split_whitespace().map(Into::into).collect();
+                match Action::parse(args) {
+                    Ok(Action::Help(text)) => {
+                        format!("{line} => help: {}", text.lines().next().unwrap())
+                    }
+                    Ok(action) => format!("{line} => {action:?}"),
+                    Err(usage) => format!("{line} => error: {usage}"),
+                }
+            })
+            .collect();
+        expect.assert_eq(&rendered.join("\n"));
+    }
+
+    #[test]
+    fn commands() {
+        check(
+            &["tidy", "ci", "test", "test -p vfs-core -- names", "demo", "demo --keep"],
+            &expect![[r#"
+                tidy => Tidy
+                ci => Ci
+                test => Test([])
+                test -p vfs-core -- names => Test(["-p", "vfs-core", "--", "names"])
+                demo => Demo([])
+                demo --keep => Demo(["--keep"])"#]],
+        );
+    }
+
+    #[test]
+    fn help_is_of_xtask_unless_it_follows_the_separator() {
+        check(
+            &["--help", "help", "tidy -h", "test --help", "test -- --help", "demo -- --help"],
+            &expect![[r#"
+                --help => help: Usage: cargo xtask COMMAND [ARGS]
+                help => help: Usage: cargo xtask COMMAND [ARGS]
+                tidy -h => help: Usage: cargo xtask tidy
+                test --help => help: Usage: cargo xtask test [ARGS]
+                test -- --help => Test(["--", "--help"])
+                demo -- --help => Demo(["--help"])"#]],
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood() {
+        check(
+            &["", "bench", "tidy --fix", "ci now"],
+            &expect![[r#"
+             => error: no command
+            bench => error: unknown command `bench`
+            tidy --fix => error: unexpected argument `--fix`
+            ci now => error: unexpected argument `now`"#]],
+        );
+    }
+}

@@ -1,0 +1,189 @@
+//! Everything that must pass before a merge, apart from the tests.
+//!
+//! The tests are a command of their own because they compile everything a second time: checks
+//! need metadata only, tests need machine code.
+
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use crate::{Result, tidy, workspace};
+
+/// One check.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    name: &'static str,
+    what: What,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// Runs cargo with these arguments.
+    Cargo(&'static [&'static str]),
+    /// Runs tidy in this process.
+    Tidy,
+    /// Runs cargo with a subcommand that may not be installed; its name comes first.
+    Optional(&'static [&'static str]),
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Passed,
+    Failed,
+    NotInstalled,
+}
+
+/// The steps, the cheapest first, so that a forgotten space is not reported after minutes.
+const STEPS: [Step; 5] = [
+    Step { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "tidy", what: What::Tidy },
+    Step {
+        name: "deny",
+        what: What::Optional(&["deny", "--offline", "check", "licenses", "bans", "sources"]),
+    },
+    Step {
+        name: "clippy",
+        what: What::Cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    },
+    Step {
+        name: "doc",
+        // The three filters document what no filter would; with examples among them cargo counts
+        // in the dependencies of tests, as clippy does, and checks none of them a second time.
+        what: What::Cargo(&[
+            "doc",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--examples",
+            "--all-features",
+            "--no-deps",
+            "--document-private-items",
+            "--locked",
+        ]),
+    },
+];
+
+/// Runs the steps up to the first failure; returns whether all passed.
+///
+/// # Errors
+/// If cargo cannot be started.
+pub(crate) fn run() -> Result<bool> {
+    let mut done = Vec::new();
+    for step in STEPS {
+        println!("==> {}", step.name);
+        let started = Instant::now();
+        let verdict = step.run()?;
+        done.push((step.name, verdict, started.elapsed()));
+        if verdict == Verdict::Failed {
+            break;
+        }
+    }
+    println!("\n{}", summary(&done));
+    Ok(done.iter().all(|(_, verdict, _)| *verdict != Verdict::Failed))
+}
+
+impl Step {
+    fn run(self) -> Result<Verdict> {
+        let passed = match self.what {
+            What::Tidy => tidy::run()?,
+            What::Cargo(args) => cargo(args)?,
+            What::Optional(args) => {
+                if !is_installed(args)? {
+                    println!("cargo-{} is not installed: left out", self.name);
+                    return Ok(Verdict::NotInstalled);
+                }
+                // It reads the manifests for all platforms; a build fetches those of one.
+                cargo(&["fetch", "--locked", "--quiet"])? && cargo(args)?
+            }
+        };
+        Ok(if passed { Verdict::Passed } else { Verdict::Failed })
+    }
+}
+
+fn cargo(args: &[&str]) -> Result<bool> {
+    let status = workspace::cargo()
+        .args(args)
+        // Only `doc` reads it; set for all, it cannot be forgotten for one.
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    Ok(status.success())
+}
+
+fn is_installed(args: &[&str]) -> Result<bool> {
+    let status = workspace::cargo()
+        .args(args.iter().take(1))
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    Ok(status.success())
+}
+
+fn summary(done: &[(&str, Verdict, Duration)]) -> String {
+    let mut lines = Vec::new();
+    for (name, verdict, took) in done {
+        let verdict = match verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "FAILED",
+            Verdict::NotInstalled => "left out, not installed",
+        };
+        lines.push(format!("{name:<8}{:>7.1} s  {verdict}", took.as_secs_f64()));
+    }
+    match done.last() {
+        Some((name, Verdict::Failed, _)) => lines.push(format!("ci: stopped, {name} failed")),
+        _ => lines.push("ci: all checks passed".to_owned()),
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::{Expect, expect};
+
+    use super::{Verdict, summary};
+
+    #[track_caller]
+    fn check(done: &[(&str, Verdict)], expect: &Expect) {
+        let took = Duration::from_millis(61_250);
+        let done: Vec<_> = done.iter().map(|(name, verdict)| (*name, *verdict, took)).collect();
+        expect.assert_eq(&summary(&done));
+    }
+
+    #[test]
+    fn the_summary_names_the_step_that_failed() {
+        check(
+            &[("fmt", Verdict::Passed), ("tidy", Verdict::Failed)],
+            &expect![[r#"
+            fmt        61.2 s  passed
+            tidy       61.2 s  FAILED
+            ci: stopped, tidy failed"#]],
+        );
+    }
+
+    #[test]
+    fn a_missing_tool_is_said_and_no_failure() {
+        check(
+            &[("deny", Verdict::NotInstalled), ("doc", Verdict::Passed)],
+            &expect![[r#"
+            deny       61.2 s  left out, not installed
+            doc        61.2 s  passed
+            ci: all checks passed"#]],
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! The demonstration of tfs, built as users build it.
+
+use std::ffi::OsString;
+
+use crate::{Result, workspace};
+
+/// Runs `tfs demo`; returns whether it ended well.
+///
+/// # Errors
+/// If cargo cannot be started.
+pub(crate) fn run(extra: &[OsString]) -> Result<bool> {
+    let status = workspace::cargo()
+        .args(["run", "--release", "--locked", "--", "demo"])
+        .args(extra)
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    Ok(status.success())
+}

@@ -1,0 +1,54 @@
+//! The commands of those who work on tfs, as `cargo xtask COMMAND`.
+//!
+//! It runs cargo, reads the files of the checkout and prints what it found.
+//! It depends on no crate of the workspace, so that it works while they do not compile, and it
+//! never installs anything, never writes to the checkout and never touches the network itself.
+//!
+//! Exit codes: 0 all is well, 1 a check or a test failed, 2 the command line was not understood.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is its job")]
+
+mod args;
+mod ci;
+mod demo;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::{env, process::ExitCode};
+
+use args::Action;
+
+/// An error that ends the command; its text is for a person and nobody matches on it.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// The exit code for a command line that was not understood.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let action = match Action::parse(env::args_os().skip(1).collect()) {
+        Ok(action) => action,
+        Err(usage) => {
+            eprintln!("error: {usage}\n\n{}", args::HELP);
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    let done = match action {
+        Action::Help(text) => {
+            println!("{text}");
+            Ok(true)
+        }
+        Action::Test(extra) => test::run(&extra),
+        Action::Tidy => tidy::run(),
+        Action::Ci => ci::run(),
+        Action::Demo(extra) => demo::run(&extra),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Which crate must not see which: the absences of docs/ARCHITECTURE.md, checked.
+//!
+//! A manifest is checked for what it asks for itself, under any feature and on any platform; the
+//! tree of cargo for what is really built in through others, with all features, on this platform.
+
+mod table;
+#[cfg(test)]
+mod tests;
+
+use table::{ABSENCES, ALONE, ONLY_FOR_TESTS, OWNED, Reach};
+
+use super::{
+    Finding, Source,
+    tree::{self, Node},
+};
+use crate::workspace::{Dependency, Package};
+
+/// Every crate has an absence, and every absence a crate.
+pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for package in packages {
+        if !ABSENCES.iter().any(|absence| absence.package == package.name) {
+            let message =
+                "what this crate never sees is not said: add it to xtask/src/tidy/edges/table.rs";
+            findings.push(Finding::new(&package.manifest, 1, message));
+        }
+    }
+    for absence in &ABSENCES {
+        if !packages.iter().any(|package| package.name == absence.package) {
+            let message = format!("ABSENCES names `{}`, which is no crate", absence.package);
+            findings.push(Finding::new("xtask/src/tidy/edges/table.rs", 1, message));
+        }
+    }
+    findings
+}
+
+/// No manifest asks for what its crate must not see, or what another crate owns.
+pub(super) fn direct(
+    package: &Package,
+    workspace: &[Package],
+    manifest: &Source<'_>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for dependency in &package.dependencies {
+        let name = &dependency.name;
+        let is_ours = workspace.iter().any(|other| other.name == *name);
+        let alone = (package.name == ALONE && is_ours)
+            .then_some("it must work while the other crates do not compile");
+        if let Some(reason) = alone.or_else(|| reason_against(&package.name, dependency)) {
+            let message = format!("`{}` must not depend on `{name}`: {reason}", package.name);
+            findings.push(manifest.finding(line_of(manifest, name), message));
+        }
+    }
+    findings
+}
+
+/// Returns why the tables forbid the dependency, if they do.
+fn reason_against(package: &str, dependency: &Dependency) -> Option<&'static str> {
+    let name = dependency.name.as_str();
+    let owned = OWNED
+        .iter()
+        .find(|owned| owned.dependency == name && !owned.owners.contains(&package))
+        .map(|owned| owned.reason);
+    if dependency.dev || owned.is_some() {
+        return owned;
+    }
+    if ONLY_FOR_TESTS.contains(&name) {
+        return Some("it is for tests only, move it to [dev-dependencies]");
+    }
+    ABSENCES
+        .iter()
+        .find(|absence| absence.package == package && absence.banned.contains(&name))
+        .map(|absence| absence.reason)
+}
+
+/// Says whether the tree of the crate must be looked at.
+pub(super) fn has_indirect_rule(package: &str) -> bool {
+    ABSENCES.iter().any(|absence| absence.package == package && absence.reach == Reach::Anywhere)
+}
+
+/// Nothing that is built into the crate is what it must not see.
+pub(super) fn indirect(package: &Package, tree: &[Node], manifest: &Source<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for absence in &ABSENCES {
+        if absence.package != package.name || absence.reach != Reach::Anywhere {
+            continue;
+        }
+        for banned in absence.banned {
+            let Some(path) = tree::path_to(tree, banned) else {
+                continue;
+            };
+            // A direct one is found by `direct`, in any feature and on any platform.
+            let [_, through, _, ..] = path.as_slice() else {
+                continue;
+            };
+            let way = path.join(" -> ");
+            let message = format!("`{banned}` is built in ({way}): {}", absence.reason);
+            findings.push(manifest.finding(line_of(manifest, through), message));
+        }
+    }
+    findings
+}
+
+/// Returns the line of the manifest that asks for a dependency, or the first.
+fn line_of(manifest: &Source<'_>, dependency: &str) -> usize {
+    let asks = |text: &str| {
+        text.strip_prefix(dependency).is_some_and(|rest| rest.starts_with([' ', '.', '=']))
+    };
+    manifest.lines().find(|(_, text)| asks(text)).map_or(1, |(line, _)| line)
+}

@@ -1,0 +1,143 @@
+//! The forbidden arrows as data, each with its reason.
+//!
+//! Who adds an arrow to docs/ARCHITECTURE.md changes it here in the same commit. `deny.toml`
+//! repeats what concerns fuser and librqbit, for those who run only that.
+
+/// How far a ban reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Not in the crate's own manifest; what its dependencies need is their business.
+    Direct,
+    /// Not in anything that is built into the crate.
+    Anywhere,
+}
+
+/// Crates that one crate must not see. What only its tests see is not meant.
+pub(super) struct Absence {
+    pub(super) package: &'static str,
+    pub(super) reach: Reach,
+    pub(super) banned: &'static [&'static str],
+    pub(super) reason: &'static str,
+}
+
+/// A crate that only its owners may ask for directly, not even in tests.
+pub(super) struct Owned {
+    pub(super) dependency: &'static str,
+    pub(super) owners: &'static [&'static str],
+    pub(super) reason: &'static str,
+}
+
+/// What each crate must not see.
+pub(super) const ABSENCES: [Absence; 11] = [
+    Absence {
+        package: "vfs-core",
+        reach: Reach::Anywhere,
+        banned: &[
+            "fuser",
+            "hyper",
+            "http",
+            "reqwest",
+            "serde",
+            "serde_json",
+            "nix",
+            "librqbit",
+            "rqbit-client",
+            "rqbit-source",
+            "rqbit-embedded",
+            "fuse-adapter",
+            "tfs-service",
+        ],
+        reason: "the filesystem is embeddable, without kernel, network and wire types",
+    },
+    Absence {
+        package: "vfs-core",
+        reach: Reach::Direct,
+        banned: &["libc", "nix"],
+        reason: "errno and system calls are the business of fuse-adapter",
+    },
+    Absence {
+        package: "rqbit-client",
+        reach: Reach::Anywhere,
+        banned: &["vfs-core", "fuser", "librqbit", "rqbit-source", "fuse-adapter", "tfs-service"],
+        reason: "the client is useful to anybody who talks to rqbit",
+    },
+    Absence {
+        package: "rqbit-source",
+        reach: Reach::Anywhere,
+        banned: &["fuser", "librqbit", "rqbit-embedded", "fuse-adapter", "tfs-service"],
+        reason: "the source maps a server to a trait and knows neither kernel nor session",
+    },
+    Absence {
+        package: "fuse-adapter",
+        reach: Reach::Anywhere,
+        banned: &[
+            "hyper",
+            "http",
+            "reqwest",
+            "rqbit-client",
+            "rqbit-source",
+            "rqbit-embedded",
+            "librqbit",
+            "tfs-service",
+        ],
+        reason: "the adapter serves any source and never sees HTTP",
+    },
+    Absence {
+        package: "rqbit-embedded",
+        reach: Reach::Anywhere,
+        banned: &["vfs-core", "fuser", "rqbit-source", "fuse-adapter", "tfs-service"],
+        reason: "the embedded server is a server like any other, reached over HTTP",
+    },
+    Absence {
+        package: "tfs-service",
+        reach: Reach::Direct,
+        banned: &["clap"],
+        reason: "the service is told what to do and parses no arguments",
+    },
+    Absence {
+        package: "tfs-service",
+        reach: Reach::Anywhere,
+        banned: &["tfs-cli"],
+        reason: "the service runs without a command line",
+    },
+    Absence {
+        package: "tfs-cli",
+        reach: Reach::Direct,
+        banned: &["fuser", "hyper"],
+        reason: "the command line is thin and names no type of kernel or network",
+    },
+    Absence {
+        package: "tfs-testkit",
+        reach: Reach::Anywhere,
+        banned: &["tfs-service", "tfs-cli"],
+        reason: "what is under test is not part of the tools",
+    },
+    Absence {
+        package: "xtask",
+        reach: Reach::Anywhere,
+        banned: &["clap", "syn", "tokio"],
+        reason: "the first build of xtask is what a newcomer waits for",
+    },
+];
+
+/// What only some crates may ask for.
+pub(super) const OWNED: [Owned; 4] = [
+    Owned {
+        dependency: "fuser",
+        owners: &["fuse-adapter"],
+        reason: "one crate talks to the kernel and has the only errno table",
+    },
+    Owned {
+        dependency: "librqbit",
+        owners: &["rqbit-embedded"],
+        reason: "one crate holds the session, all others see a server",
+    },
+    Owned { dependency: "eyre", owners: &["tfs-cli"], reason: "libraries have typed errors" },
+    Owned { dependency: "anyhow", owners: &[], reason: "libraries have typed errors" },
+];
+
+/// Crates that only tests may ask for.
+pub(super) const ONLY_FOR_TESTS: [&str; 1] = ["tfs-testkit"];
+
+/// The crate that asks for no other of the workspace, not even in tests.
+pub(super) const ALONE: &str = "xtask";

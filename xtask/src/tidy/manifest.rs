@@ -1,0 +1,132 @@
+//! What every crate's manifest and clippy.toml must contain.
+
+use super::{Finding, Source};
+
+/// The clippy.toml whose keys the others repeat.
+pub(super) const ROOT_CLIPPY: &str = "clippy.toml";
+
+/// Every crate says in one line what it is.
+pub(super) fn description(source: &Source<'_>) -> Vec<Finding> {
+    if !is_of_a_crate(source) {
+        return Vec::new();
+    }
+    let found =
+        source.lines().find_map(|(line, text)| Some((line, value_of(text, "description")?)));
+    match found {
+        None => vec![source.finding(1, "no description: say in one line what the crate is")],
+        Some((line, "\"\"")) => {
+            vec![source.finding(line, "empty description: say in one line what the crate is")]
+        }
+        Some(_) => Vec::new(),
+    }
+}
+
+/// Every crate is under the lints of the workspace.
+pub(super) fn lints(source: &Source<'_>) -> Vec<Finding> {
+    if !is_of_a_crate(source) {
+        return Vec::new();
+    }
+    let mut section = "";
+    for (_, text) in source.lines() {
+        if text.starts_with('[') {
+            section = text.trim_end();
+        }
+        let inherits = section == "[lints]" && value_of(text, "workspace") == Some("true");
+        if inherits || value_of(text, "lints.workspace") == Some("true") {
+            return Vec::new();
+        }
+    }
+    vec![source.finding(1, "not under the lints of the workspace: add `lints.workspace = true`")]
+}
+
+/// A crate's clippy.toml repeats the keys of the root, as the nearest file is the only one read.
+pub(super) fn clippy_keys(source: &Source<'_>, root_clippy: &str) -> Vec<Finding> {
+    if source.path == ROOT_CLIPPY || !source.path.ends_with("/clippy.toml") {
+        return Vec::new();
+    }
+    let own: Vec<&str> = source.text.lines().filter_map(key_of).collect();
+    let missing = root_clippy.lines().filter_map(key_of).filter(|key| !own.contains(key));
+    missing
+        .map(|key| source.finding(1, format!("the key `{key}` of the root is missing: repeat it")))
+        .collect()
+}
+
+fn is_of_a_crate(source: &Source<'_>) -> bool {
+    source.path.ends_with("/Cargo.toml")
+}
+
+/// Returns the value of a `key = value` line.
+fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let value = line.strip_prefix(key)?.trim_start().strip_prefix('=')?;
+    Some(value.trim())
+}
+
+/// Returns the key of a line that starts with one; what is inside of a list is indented.
+fn key_of(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once('=')?;
+    let key = key.trim_end();
+    (!key.is_empty() && !key.starts_with([' ', '\t', '#', '['])).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::testing::check;
+    use super::{clippy_keys, description, lints};
+
+    #[test]
+    fn descriptions() {
+        check(
+            description,
+            &[
+                ("crates/a/Cargo.toml", "[package]\nname = \"a\"\ndescription = \"Names\"\n"),
+                ("crates/b/Cargo.toml", "[package]\nname = \"b\"\ndescription = \"\"\n"),
+                ("crates/c/Cargo.toml", "[package]\nname = \"c\"\n"),
+                ("Cargo.toml", "[workspace]\n"),
+            ],
+            &expect![[r#"
+                crates/a/Cargo.toml: fine
+                crates/b/Cargo.toml:3: empty description: say in one line what the crate is
+                crates/c/Cargo.toml:1: no description: say in one line what the crate is
+                Cargo.toml: fine"#]],
+        );
+    }
+
+    #[test]
+    fn lints_of_the_workspace() {
+        check(
+            lints,
+            &[
+                ("crates/a/Cargo.toml", "[package]\n\n[lints]\nworkspace = true\n"),
+                ("crates/b/Cargo.toml", "[package]\nlints.workspace = true\n"),
+                ("crates/c/Cargo.toml", "[lints]\n\n[dependencies]\nworkspace = true\n"),
+                ("crates/d/Cargo.toml", "[lints.rust]\nunsafe_code = \"deny\"\n"),
+                ("Cargo.toml", "[workspace]\n"),
+            ],
+            &expect![[r#"
+                crates/a/Cargo.toml: fine
+                crates/b/Cargo.toml: fine
+                crates/c/Cargo.toml:1: not under the lints of the workspace: add `lints.workspace = true`
+                crates/d/Cargo.toml:1: not under the lints of the workspace: add `lints.workspace = true`
+                Cargo.toml: fine"#]],
+        );
+    }
+
+    #[test]
+    fn keys_of_clippy() {
+        let root = "# A comment = no key.\nbools-max = 1\nunwrap = true\n";
+        check(
+            |source| clippy_keys(source, root),
+            &[
+                ("clippy.toml", ""),
+                ("crates/a/clippy.toml", "unwrap = true\nbools-max = 1\nmore = 2\n"),
+                ("crates/b/clippy.toml", "types = [\n    { unwrap = 1 },\n]\nbools-max = 2\n"),
+            ],
+            &expect![[r#"
+                clippy.toml: fine
+                crates/a/clippy.toml: fine
+                crates/b/clippy.toml:1: the key `unwrap` of the root is missing: repeat it"#]],
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Markdown: one title a file, and links that lead somewhere.
+
+use super::{Finding, Source};
+
+/// Every file has one heading of the first level.
+pub(super) fn one_title(source: &Source<'_>) -> Vec<Finding> {
+    if !is_markdown(source) {
+        return Vec::new();
+    }
+    let titles: Vec<usize> =
+        prose(source).filter(|(_, text)| text.starts_with("# ")).map(|(line, _)| line).collect();
+    match titles.as_slice() {
+        [] => vec![source.finding(1, "no title: start the file with a `# ` heading")],
+        [_] => Vec::new(),
+        [_, more @ ..] => {
+            let message = "a second title: one `# ` a file, use `## ` below it";
+            more.iter().map(|line| source.finding(*line, message)).collect()
+        }
+    }
+}
+
+/// Every relative link leads to a file or directory; `exists` is asked with paths from the root.
+pub(super) fn links(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+    if !is_markdown(source) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for (line, text) in prose(source) {
+        for target in targets(&without_code(text)) {
+            let path = target.split(['#', '?']).next().unwrap_or_default();
+            let is_relative = !path.is_empty() && !target.contains(':') && !path.starts_with('/');
+            let lost = is_relative
+                && !resolve(source.path, path).is_some_and(|path| path.is_empty() || exists(&path));
+            if lost || path.starts_with('/') {
+                let message = format!("the link `{target}` leads nowhere: put its path right");
+                findings.push(source.finding(line, message));
+            }
+        }
+    }
+    findings
+}
+
+/// Joins a path that is relative to a file to a path from the root.
+///
+/// Returns `None` for one that leads out of the root.
+pub(super) fn resolve(file: &str, relative: &str) -> Option<String> {
+    let mut parts: Vec<&str> = file.split('/').collect();
+    parts.pop();
+    for part in relative.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+fn is_markdown(source: &Source<'_>) -> bool {
+    source.path.ends_with(".md")
+}
+
+/// Returns the lines outside of code blocks.
+fn prose<'a>(source: &Source<'a>) -> impl Iterator<Item = (usize, &'a str)> {
+    let mut in_code = false;
+    source.lines().filter(move |(_, text)| {
+        let is_fence = text.trim_start().starts_with("```");
+        in_code ^= is_fence;
+        !in_code && !is_fence
+    })
+}
+
+fn without_code(text: &str) -> String {
+    text.split('`').step_by(2).collect()
+}
+
+/// Returns the targets of `[text](target)` and of `[name]: target`.
+fn targets(text: &str) -> Vec<&str> {
+    let inline = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+    let mut targets: Vec<&str> = inline.map(|(target, _)| target).collect();
+    if text.starts_with('[') {
+        targets.extend(text.split_once("]: ").map(|(_, target)| target));
+    }
+    // A title may follow the target.
+    targets.iter().filter_map(|target| target.split_whitespace().next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::testing::check;
+    use super::{links, one_title};
+
+    #[test]
+    fn titles() {
+        check(
+            one_title,
+            &[
+                ("good.md", "# A\n## B\n"),
+                ("none.md", "## B\n"),
+                ("two.md", "# A\ntext\n# B\n"),
+                ("code.md", "# A\n```sh\n# a comment\n```\n"),
+                ("other.toml", "a\n"),
+            ],
+            &expect![[r#"
+                good.md: fine
+                none.md:1: no title: start the file with a `# ` heading
+                two.md:3: a second title: one `# ` a file, use `## ` below it
+                code.md: fine
+                other.toml: fine"#]],
+        );
+    }
+
+    #[test]
+    fn relative_links_resolve() {
+        let there = ["LICENSE", "docs/USING.md", "docs"];
+        check(
+            |source| links(source, &|path| there.contains(&path)),
+            &[
+                ("README.md", "[a](LICENSE), [b](docs/USING.md#mount \"how\"), [c](docs/)\n"),
+                ("README.md", "text\n[a](docs/LOST.md)\n"),
+                ("docs/A.md", "[a](../LICENSE) [b](USING.md) [c](..) [d](./USING.md)\n"),
+                ("docs/A.md", "[a](../../OUT.md) [b](/LICENSE)\n"),
+                ("docs/A.md", "[a](https://example.org/x) [b](mailto:a@example.org) [c](#b)\n"),
+                ("docs/A.md", "[name]: LOST.md\n"),
+                ("docs/A.md", "`[a](LOST.md)`\n```\n[a](LOST.md)\n```\n"),
+            ],
+            &expect![[r#"
+                README.md: fine
+                README.md:2: the link `docs/LOST.md` leads nowhere: put its path right
+                docs/A.md: fine
+                docs/A.md:1: the link `../../OUT.md` leads nowhere: put its path right
+                docs/A.md:1: the link `/LICENSE` leads nowhere: put its path right
+                docs/A.md: fine
+                docs/A.md:1: the link `LOST.md` leads nowhere: put its path right
+                docs/A.md: fine"#]],
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! The rules that neither rustfmt nor clippy knows.
+//!
+//! A rule is a pure function from what it looks at (a file's text, the crates and what they
+//! depend on) to findings; only this module and [`files`] touch the disk or call cargo. Every
+//! rule is tested on good and bad samples, with `testing::check`.
+
+mod edges;
+mod files;
+mod manifest;
+mod markdown;
+mod modules;
+mod rust;
+#[cfg(test)]
+mod testing;
+mod text;
+mod tree;
+mod words;
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use crate::{Result, workspace};
+
+/// One file as the rules see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// Where it is, relative to the root, with `/`.
+    path: &'a str,
+    /// All of it.
+    text: &'a str,
+}
+
+/// One thing to be put right.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    path: String,
+    line: usize,
+    message: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), line, message: message.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.message)
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Returns the lines with their numbers, which start at 1 as in editors.
+    fn lines(&self) -> impl Iterator<Item = (usize, &'a str)> {
+        (1..).zip(self.text.lines())
+    }
+
+    fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
+        Finding::new(self.path, line, message)
+    }
+
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+}
+
+/// Checks the checkout and prints what it finds; returns whether it found nothing.
+///
+/// # Errors
+/// If the checkout cannot be read, or cargo does not understand the workspace.
+pub(crate) fn run() -> Result<bool> {
+    let root = workspace::root();
+    let files = files::read_all(&root)?;
+    let packages = workspace::packages()?;
+
+    let mut findings = check_files(&root, &files);
+    findings.extend(modules::all_are_compiled(&packages, &files));
+    findings.extend(check_dependencies(&packages, &files)?);
+    findings.sort();
+    findings.dedup();
+    for finding in &findings {
+        println!("{finding}");
+    }
+    match findings.len() {
+        0 => println!("tidy: {} files, nothing to put right", files.len()),
+        count => println!("tidy: {count} to put right"),
+    }
+    Ok(findings.is_empty())
+}
+
+fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Finding> {
+    let exists = |path: &str| root.join(path).exists();
+    let root_clippy = files.get(manifest::ROOT_CLIPPY).map_or("", String::as_str);
+    let mut findings = Vec::new();
+    for (path, text) in files {
+        let source = Source { path, text };
+        findings.extend(rust::module_doc(&source));
+        findings.extend(rust::size(&source));
+        findings.extend(rust::line_width(&source));
+        findings.extend(words::banned(&source));
+        findings.extend(text::whitespace(&source));
+        findings.extend(text::machine_paths(&source));
+        findings.extend(markdown::one_title(&source));
+        findings.extend(markdown::links(&source, &exists));
+        findings.extend(manifest::description(&source));
+        findings.extend(manifest::lints(&source));
+        findings.extend(manifest::clippy_keys(&source, root_clippy));
+    }
+    findings
+}
+
+fn check_dependencies(
+    packages: &[workspace::Package],
+    files: &BTreeMap<String, String>,
+) -> Result<Vec<Finding>> {
+    let mut findings = edges::every_crate_is_in_the_table(packages);
+    for package in packages {
+        let manifest = files.get(&package.manifest).map_or("", String::as_str);
+        let manifest = Source { path: &package.manifest, text: manifest };
+        findings.extend(edges::direct(package, packages, &manifest));
+        if edges::has_indirect_rule(&package.name) {
+            let tree =
+                workspace::output_of(workspace::cargo().args(tree::ARGS).arg(&package.name))?;
+            findings.extend(edges::indirect(package, &tree::parse(&tree), &manifest));
+        }
+    }
+    Ok(findings)
+}

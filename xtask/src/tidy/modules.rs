@@ -1,0 +1,173 @@
+//! No forgotten files: every Rust file is compiled by some target.
+//!
+//! A test file that no target reaches looks like a test and never runs. `mod name;` is followed,
+//! and so are the paths in its attributes, whatever their condition. A `mod name;` inside of an
+//! inline module is not, as no file of this workspace needs one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, markdown::resolve};
+use crate::workspace::Package;
+
+/// Every Rust file is the root of a target, or reached from one through `mod`.
+pub(super) fn all_are_compiled(
+    packages: &[Package],
+    files: &BTreeMap<String, String>,
+) -> Vec<Finding> {
+    let roots: BTreeSet<&str> =
+        packages.iter().flat_map(|package| &package.target_roots).map(String::as_str).collect();
+    let mut reached = BTreeSet::new();
+    let mut queue: Vec<String> = roots.iter().map(|root| (*root).to_owned()).collect();
+    while let Some(path) = queue.pop() {
+        let Some(text) = files.get(&path) else {
+            continue;
+        };
+        let is_root = roots.contains(path.as_str());
+        let children =
+            declared(text).into_iter().flat_map(|module| candidates(&path, is_root, &module));
+        queue.extend(children.filter(|child| !reached.contains(child)));
+        reached.insert(path);
+    }
+    files
+        .keys()
+        .filter(|path| path.ends_with(".rs") && !reached.contains(*path))
+        .map(|path| {
+            Finding::new(
+                path,
+                1,
+                "no target compiles this file: declare it with `mod`, or delete it",
+            )
+        })
+        .collect()
+}
+
+/// A module that lives in a file of its own.
+#[derive(Debug, PartialEq, Eq)]
+struct Module {
+    name: String,
+    /// Where attributes say that it is; without a condition or with one.
+    paths: Vec<String>,
+}
+
+/// Returns the modules that a file declares with `mod name;`.
+fn declared(text: &str) -> Vec<Module> {
+    let mut modules = Vec::new();
+    let mut paths = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[") {
+            let path = line.split_once("path = \"").and_then(|(_, rest)| rest.split_once('"'));
+            paths.extend(path.map(|(path, _)| path.to_owned()));
+        } else if let Some(name) = declared_name(line) {
+            modules.push(Module { name: name.to_owned(), paths: std::mem::take(&mut paths) });
+        } else if !line.starts_with("//") {
+            paths.clear();
+        }
+    }
+    modules
+}
+
+/// Returns the name in `mod name;` with any visibility.
+fn declared_name(line: &str) -> Option<&str> {
+    let item = match line.strip_prefix("pub") {
+        None => line,
+        Some(rest) => match rest.strip_prefix('(') {
+            None => rest,
+            Some(rest) => rest.split_once(')')?.1,
+        },
+    };
+    let name = item.trim_start().strip_prefix("mod ")?.strip_suffix(';')?;
+    Some(name.strip_prefix("r#").unwrap_or(name))
+}
+
+/// Returns the files that the compiler would look for under one condition or another.
+fn candidates(parent: &str, is_root: bool, module: &Module) -> Vec<String> {
+    let (dir, file) = parent.rsplit_once('/').unwrap_or(("", parent));
+    let dir = if is_root || file == "mod.rs" {
+        dir.to_owned()
+    } else {
+        format!("{dir}/{}", file.trim_end_matches(".rs"))
+    };
+    let name = &module.name;
+    let mut files: Vec<String> =
+        module.paths.iter().filter_map(|path| resolve(parent, path)).collect();
+    files.extend([format!("{dir}/{name}.rs"), format!("{dir}/{name}/mod.rs")]);
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use expect_test::{Expect, expect};
+
+    use super::{Package, all_are_compiled, declared_name};
+
+    #[track_caller]
+    fn check(roots: &[&str], files: &[(&str, &str)], expect: &Expect) {
+        let target_roots = roots.iter().map(|root| (*root).to_owned()).collect();
+        let package = Package { target_roots, ..Package::default() };
+        let files: BTreeMap<String, String> =
+            files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        let findings = all_are_compiled(&[package], &files);
+        let rendered: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        expect.assert_eq(&rendered.join("\n"));
+    }
+
+    #[test]
+    fn every_way_to_a_file() {
+        check(
+            &["a/src/lib.rs", "a/tests/whole.rs", "a/tests/set/main.rs"],
+            &[
+                ("a/src/lib.rs", "mod one;\npub(crate) mod two;\n#[cfg(test)]\nmod tests;\n"),
+                ("a/src/no_tls.rs", ""),
+                ("a/src/one.rs", "pub mod deep;\n"),
+                ("a/src/one/deep.rs", ""),
+                ("a/src/two/mod.rs", "mod inner;\n#[path = \"../odd.rs\"]\nmod other;\n"),
+                ("a/src/two/inner.rs", ""),
+                ("a/src/odd.rs", ""),
+                ("a/src/tests.rs", "#[cfg_attr(not(a), path = \"no_tls.rs\")]\nmod tls;\n"),
+                ("a/src/tests/tls.rs", ""),
+                ("a/tests/whole.rs", "mod support;\n"),
+                ("a/tests/support/mod.rs", ""),
+                ("a/tests/set/main.rs", "mod part;\n"),
+                ("a/tests/set/part.rs", ""),
+                ("a/tests/data/list.json", ""),
+            ],
+            &expect![[r#""#]],
+        );
+    }
+
+    #[test]
+    fn forgotten_files() {
+        check(
+            &["a/src/lib.rs", "a/tests/set/main.rs"],
+            &[
+                ("a/src/lib.rs", "// mod lost;\nmod inline {}\n"),
+                ("a/src/lost.rs", "mod deeper;\n"),
+                ("a/src/deeper.rs", ""),
+                ("a/tests/not_a_target.rs", ""),
+                ("a/tests/set/main.rs", ""),
+                ("a/tests/set/part.rs", ""),
+            ],
+            &expect![[r#"
+                a/src/deeper.rs:1: no target compiles this file: declare it with `mod`, or delete it
+                a/src/lost.rs:1: no target compiles this file: declare it with `mod`, or delete it
+                a/tests/not_a_target.rs:1: no target compiles this file: declare it with `mod`, or delete it
+                a/tests/set/part.rs:1: no target compiles this file: declare it with `mod`, or delete it"#]],
+        );
+    }
+
+    #[test]
+    fn declarations() {
+        for (line, name) in [
+            ("mod a;", Some("a")),
+            ("pub mod a;", Some("a")),
+            ("pub(in crate::b) mod a;", Some("a")),
+            ("mod r#type;", Some("type")),
+            ("mod a {", None),
+            ("let mod_a;", None),
+        ] {
+            assert_eq!(declared_name(line), name, "{line}");
+        }
+    }
+}

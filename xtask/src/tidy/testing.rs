@@ -1,0 +1,25 @@
+//! The one way in which the rules are tested: samples in, findings out.
+
+use expect_test::Expect;
+
+use super::{Finding, Source};
+
+/// Applies a rule to samples of (path, text) and compares what tidy would print.
+///
+/// A sample without a finding is rendered as `PATH: fine`.
+#[track_caller]
+pub(super) fn check(
+    rule: impl Fn(&Source<'_>) -> Vec<Finding>,
+    samples: &[(&str, &str)],
+    expect: &Expect,
+) {
+    let mut lines = Vec::new();
+    for (path, text) in samples {
+        let findings = rule(&Source { path, text });
+        if findings.is_empty() {
+            lines.push(format!("{path}: fine"));
+        }
+        lines.extend(findings.iter().map(Finding::to_string));
+    }
+    expect.assert_eq(&lines.join("\n"));
+}

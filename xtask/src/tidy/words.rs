@@ -1,0 +1,166 @@
+//! Words that do not get into the sources.
+
+use super::{Finding, Source, rust};
+
+/// A banned word, and what to do in place of it.
+struct Banned {
+    /// Written in two halves, so that this table does not trip over itself.
+    word: &'static str,
+    scope: Scope,
+    instead: &'static str,
+}
+
+/// Where a word is banned.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Scope {
+    /// In the tests.
+    Tests,
+    /// In all Rust.
+    Rust,
+    /// In Rust, manifests, scripts and workflows.
+    Sources,
+}
+
+/// The table of words.
+const BANNED: [Banned; 11] = [
+    Banned { word: concat!("TO", "DO"), scope: Scope::Sources, instead: OPEN_ENDS },
+    Banned { word: concat!("FIX", "ME"), scope: Scope::Sources, instead: OPEN_ENDS },
+    Banned { word: concat!("XX", "X"), scope: Scope::Sources, instead: OPEN_ENDS },
+    Banned { word: concat!("to", "do!("), scope: Scope::Rust, instead: UNFINISHED },
+    Banned { word: concat!("unimple", "mented!("), scope: Scope::Rust, instead: UNFINISHED },
+    Banned { word: concat!("db", "g!"), scope: Scope::Rust, instead: "use `tracing` or nothing" },
+    Banned { word: concat!("#[ig", "nore"), scope: Scope::Rust, instead: UNRUN },
+    Banned { word: concat!("#[should_", "panic"), scope: Scope::Rust, instead: PANICS },
+    Banned { word: concat!("#[al", "low("), scope: Scope::Rust, instead: EXPECT },
+    Banned { word: concat!("#![al", "low("), scope: Scope::Rust, instead: EXPECT },
+    // With the bracket it covers the threads' and tokio's, imported or not.
+    Banned { word: concat!("sle", "ep("), scope: Scope::Tests, instead: WAITING },
+];
+
+const OPEN_ENDS: &str = "do it now, or open an issue";
+const UNFINISHED: &str = "return an error, or leave the function out until it is written";
+const UNRUN: &str = "a test runs or is not there";
+const PANICS: &str = "return an error and compare it";
+const EXPECT: &str = "use `#[expect(..., reason = \"...\")]`, which ends with its cause";
+const WAITING: &str = "let the test hold the trigger, or pause the time";
+
+/// No source contains a banned word.
+pub(super) fn banned(source: &Source<'_>) -> Vec<Finding> {
+    let Some(scope) = scope_of(source.path) else {
+        return Vec::new();
+    };
+    let tests_start = match scope {
+        Scope::Tests => 1,
+        Scope::Rust | Scope::Sources => rust::tests_start(source.text).unwrap_or(usize::MAX),
+    };
+    let mut findings = Vec::new();
+    for (line, text) in source.lines() {
+        // The tests are the narrowest scope: what is banned in any wider one is banned there.
+        let here = if line >= tests_start { Scope::Tests } else { scope };
+        for banned in BANNED.iter().filter(|banned| banned.scope >= here) {
+            if contains_word(text, banned.word) {
+                let message = format!("`{}` is banned here: {}", banned.word, banned.instead);
+                findings.push(source.finding(line, message));
+            }
+        }
+    }
+    findings
+}
+
+fn scope_of(path: &str) -> Option<Scope> {
+    if path.ends_with(".rs") {
+        let is_test = path.contains("/tests/") || path.ends_with("/tests.rs");
+        return Some(if is_test { Scope::Tests } else { Scope::Rust });
+    }
+    let is_source = [".toml", ".yml", ".yaml", ".sh"].iter().any(|end| path.ends_with(end));
+    (is_source || path.starts_with(".ci/")).then_some(Scope::Sources)
+}
+
+/// Says whether the word stands alone: `mktemp`'s row of the same letter is no marker.
+fn contains_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(start, _)| {
+        let before = text.get(..start).and_then(|text| text.chars().next_back());
+        let after = text.get(start + word.len()..).and_then(|text| text.chars().next());
+        let glued_before = word.starts_with(is_part) && before.is_some_and(is_part);
+        let glued_after = word.ends_with(is_part) && after.is_some_and(is_part);
+        !glued_before && !glued_after
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::{Finding, Source, testing::check};
+    use super::{BANNED, Scope, banned};
+
+    /// The rule, with the words made unrecognizable: the expected text is a source too.
+    fn masked(source: &Source<'_>) -> Vec<Finding> {
+        let mut findings = banned(source);
+        for finding in &mut findings {
+            for entry in &BANNED {
+                finding.message = finding.message.replace(entry.word, "...");
+            }
+        }
+        findings
+    }
+
+    #[test]
+    fn each_word_is_found_in_each_of_its_places() {
+        for entry in &BANNED {
+            let places = [
+                ("Cargo.toml", Scope::Sources),
+                ("crates/a/src/lib.rs", Scope::Rust),
+                ("crates/a/tests/b.rs", Scope::Tests),
+            ];
+            for (path, scope) in places {
+                let text = format!("fine\nbefore {} after\n", entry.word);
+                let count = banned(&Source { path, text: &text }).len();
+                let expected = usize::from(entry.scope >= scope);
+                assert_eq!(count, expected, "`{}` in {path}", entry.word);
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_stands_alone() {
+        let word = concat!("XX", "X");
+        check(
+            masked,
+            &[
+                ("marker.rs", &format!("// {word}: later\n")),
+                ("mktemp.rs", &format!("let template = \"tfs-{word}{word}\";\n")),
+                ("bracket.rs", &format!("({word})")),
+                (".ci/run", &format!("# {word}\n")),
+                ("notes.md", &format!("{word}\n")),
+                ("name.rs", concat!("let now_", "sle", "ep(1);\n")),
+            ],
+            &expect![[r#"
+                marker.rs:1: `...` is banned here: do it now, or open an issue
+                mktemp.rs: fine
+                bracket.rs:1: `...` is banned here: do it now, or open an issue
+                .ci/run:1: `...` is banned here: do it now, or open an issue
+                notes.md: fine
+                name.rs: fine"#]],
+        );
+    }
+
+    #[test]
+    fn the_code_may_wait_but_its_tests_may_not() {
+        let call = concat!("    tokio::time::sle", "ep(idle).await;\n");
+        let text = format!("{call}#[cfg(test)]\nmod tests {{\n{call}}}\n");
+        check(
+            masked,
+            &[
+                ("crates/a/src/pool.rs", &text),
+                ("crates/a/src/pool/tests.rs", call),
+                ("crates/a/tests/pool.rs", concat!("std::thread::sle", "ep(SECOND);\n")),
+            ],
+            &expect![[r#"
+                crates/a/src/pool.rs:4: `...` is banned here: let the test hold the trigger, or pause the time
+                crates/a/src/pool/tests.rs:1: `...` is banned here: let the test hold the trigger, or pause the time
+                crates/a/tests/pool.rs:1: `...` is banned here: let the test hold the trigger, or pause the time"#]],
+        );
+    }
+}
