@@ -1,0 +1,73 @@
+//! The errors of a server inside the process.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Anything that was the cause of an [`EmbeddedError`].
+pub(crate) type Source = Box<dyn StdError + Send + Sync + 'static>;
+
+/// What went wrong, with what, and why.
+///
+/// The message is a fragment that fits after "failed to"; the cause is in
+/// [`source`](StdError::source), which is an [`std::io::Error`] wherever the system refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} {context}")]
+pub struct EmbeddedError {
+    kind: EmbeddedErrorKind,
+    context: String,
+    #[source]
+    source: Option<Source>,
+}
+
+/// What a server was about to do when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmbeddedErrorKind {
+    /// The directory does not exist and cannot be created, or is not a directory, or its name is
+    /// not UTF-8.
+    CreateDir,
+    /// The directory exists, but this user cannot create files in it.
+    WriteDir,
+    /// Another server uses the session directory now. There is no cause beyond that.
+    SessionInUse,
+    /// The HTTP API cannot have its port on 127.0.0.1, or there is no port left.
+    BindPort,
+    /// librqbit, or the runtime it needs, did not start.
+    StartSession,
+    /// A torrent cannot be made of the path: unreadable, empty, or a name that is not UTF-8.
+    CreateTorrent,
+    /// The torrent was made, but rqbit did not accept it or does not find its data complete.
+    SeedTorrent,
+}
+
+impl EmbeddedError {
+    pub(crate) fn new(
+        kind: EmbeddedErrorKind,
+        context: impl fmt::Display,
+        source: impl Into<Source>,
+    ) -> Self {
+        Self { kind, context: context.to_string(), source: Some(source.into()) }
+    }
+
+    pub(crate) fn bare(kind: EmbeddedErrorKind, context: impl fmt::Display) -> Self {
+        Self { kind, context: context.to_string(), source: None }
+    }
+
+    /// Returns what the server was about to do.
+    pub fn kind(&self) -> EmbeddedErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for EmbeddedErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CreateDir => "create the directory",
+            Self::WriteDir => "create a file in the directory",
+            Self::SessionInUse => "lock, because another server uses it, the session in",
+            Self::BindPort => "listen for HTTP on",
+            Self::StartSession => "start an rqbit session in",
+            Self::CreateTorrent => "make a torrent of",
+            Self::SeedTorrent => "seed",
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Seeding: a torrent made of what is on disk, and served from there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use librqbit::{AddTorrent, AddTorrentOptions, Session};
+
+use crate::error::{EmbeddedError, EmbeddedErrorKind, Source};
+use crate::metainfo::{self, Metainfo};
+
+/// What a new torrent is like. The default is good for everything but tests.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeedOptions {
+    /// Bytes of a piece, a multiple of 16 KiB. `None` chooses, from 64 KiB up, so that there are
+    /// 2000 pieces at most, or 16 MiB.
+    pub piece_length: Option<u32>,
+    /// Put padding files (BEP 47) between files, so that each begins with a piece of its own.
+    /// They are entries of the torrent like any other, and never on disk.
+    pub pad_files: bool,
+    /// When the torrent says that it was made, in seconds since 1970. `None` says nothing, so
+    /// that the same files give the same .torrent file.
+    pub creation_date: Option<u64>,
+}
+
+/// A torrent that is being seeded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeededTorrent {
+    /// Which torrent it is.
+    pub info_hash: [u8; 20],
+    /// The .torrent file: what `POST /torrents` of another server takes.
+    pub torrent_bytes: Bytes,
+}
+
+/// Makes the torrent, adds it, and waits until rqbit has checked it.
+pub(crate) async fn seed(
+    session: Arc<Session>,
+    path: PathBuf,
+    options: SeedOptions,
+) -> Result<SeededTorrent, EmbeddedError> {
+    let fail = |kind, source: Source| EmbeddedError::new(kind, path.display(), source);
+    let to_hash = path.clone();
+    let made = tokio::task::spawn_blocking(move || metainfo::make(&to_hash, &options)).await;
+    let Metainfo { info_hash, bytes, folder } =
+        made.unwrap_or_else(|e| Err(io::Error::other(e)))
+            .map_err(|e| fail(EmbeddedErrorKind::CreateTorrent, e.into()))?;
+    let torrent_bytes = Bytes::from(bytes);
+    add(&session, torrent_bytes.clone(), &folder)
+        .await
+        .map_err(|e| fail(EmbeddedErrorKind::SeedTorrent, e))?;
+    Ok(SeededTorrent { info_hash, torrent_bytes })
+}
+
+async fn add(session: &Arc<Session>, torrent: Bytes, folder: &Path) -> Result<(), Source> {
+    let options = AddTorrentOptions {
+        // Without it rqbit insists on creating the files.
+        overwrite: true,
+        output_folder: Some(folder.to_str().ok_or("the folder's name is not UTF-8")?.to_owned()),
+        ..AddTorrentOptions::default()
+    };
+    let added = session.add_torrent(AddTorrent::from_bytes(torrent), Some(options)).await?;
+    let handle = added.into_handle().ok_or("rqbit only listed the torrent")?;
+    handle.wait_until_initialized().await?;
+    if handle.stats().finished {
+        return Ok(());
+    }
+    Err("the files changed while the torrent was made, or it is already there elsewhere".into())
+}

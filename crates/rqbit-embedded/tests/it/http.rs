@@ -1,0 +1,55 @@
+//! What the tests of a server share: an HTTP request in a few lines, and a bounded wait.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// No step of a test takes this long unless something is broken.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How often a state of the server is asked for; its API has no event to wait for.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Sends one request on a connection of its own and returns the whole answer, head and body.
+pub(crate) async fn request(addr: SocketAddr, head: &str, body: &[u8]) -> String {
+    let exchange = async {
+        let mut stream = TcpStream::connect(addr).await?;
+        let len = body.len();
+        let head = format!("{head}\r\nHost: {addr}\r\nContent-Length: {len}\r\n");
+        stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).await?;
+        stream.write_all(body).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&answer).into_owned())
+    };
+    match tokio::time::timeout(DEADLINE, exchange).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => panic!("{head}: {error}"),
+        Err(_) => panic!("{head}: no answer within {DEADLINE:?}"),
+    }
+}
+
+/// Returns the answer to `GET path`.
+pub(crate) async fn get(addr: SocketAddr, path: &str) -> String {
+    request(addr, &format!("GET {path} HTTP/1.1"), b"").await
+}
+
+/// Asks for `path` until the answer contains `wanted`.
+pub(crate) async fn wait_for(addr: SocketAddr, path: &str, wanted: &str) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let answer = get(addr, path).await;
+        if answer.contains(wanted) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{path} never had {wanted}, but: {answer}");
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Writes an info hash as the API wants it.
+pub(crate) fn hex(info_hash: [u8; 20]) -> String {
+    info_hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,330 @@
+//! A source of torrents whose completion the test triggers. Stricter than a real server: what a
+//! caller may not do is recorded as a [violation](FakeSource::violations).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use vfs_core::{
+    ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, SourceError,
+    SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState,
+    TorrentSummary,
+};
+
+use crate::content::Content;
+
+/// How many bytes a chunk has unless a test says otherwise: small, so that answers need several.
+const CHUNK_BYTES: usize = 1000;
+
+/// A fault that the streams opened from now on have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misbehaviour {
+    /// The stream says that it starts one byte later.
+    WrongOffset,
+    /// The stream ends one byte early.
+    EndsEarly,
+    /// The stream has one byte too many.
+    GoesOn,
+    /// The stream breaks after its first chunk.
+    Breaks,
+}
+
+/// A source that keeps everything in memory and never waits unless a test holds it. Clones are the
+/// same source.
+#[derive(Debug, Clone)]
+pub struct FakeSource {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Everything a test can set or ask; never held across an await.
+    state: Mutex<State>,
+    /// Files whose streams stay silent.
+    held: watch::Sender<HashSet<FileId>>,
+    streams_max: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    torrents: Vec<(TorrentSummary, TorrentDetails)>,
+    added_count: u64,
+    misbehaviour: Option<Misbehaviour>,
+    open_errors: HashMap<FileId, SourceErrorKind>,
+    chunk_bytes: usize,
+    open_now: usize,
+    opened: Vec<(FileId, ByteRange)>,
+    violations: Vec<String>,
+}
+
+impl FakeSource {
+    /// Returns a source without torrents that bears `streams_max` streams.
+    #[must_use]
+    pub fn new(streams_max: usize) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                torrents: Vec::new(),
+                added_count: 0,
+                misbehaviour: None,
+                open_errors: HashMap::new(),
+                chunk_bytes: CHUNK_BYTES,
+                open_now: 0,
+                opened: Vec::new(),
+                violations: Vec::new(),
+            }),
+            held: watch::Sender::new(HashSet::new()),
+            streams_max,
+        });
+        Self { shared }
+    }
+
+    /// Adds a torrent that is complete and returns what identifies it.
+    pub fn add(&self, details: TorrentDetails) -> InfoHash {
+        let mut state = self.state();
+        state.added_count += 1;
+        let summary = TorrentSummary {
+            info_hash: details.info_hash,
+            added_order: state.added_count,
+            is_resolved: true,
+            state: TorrentState::Live,
+            file_progress: Some(details.files.iter().map(|file| file.len).collect()),
+        };
+        let info_hash = details.info_hash;
+        state.torrents.push((summary, details));
+        info_hash
+    }
+
+    /// Changes what the list says of a torrent.
+    pub fn update(&self, torrent: InfoHash, change: impl FnOnce(&mut TorrentSummary)) {
+        let mut state = self.state();
+        let known = state.torrents.iter_mut().find(|(summary, _)| summary.info_hash == torrent);
+        if let Some((summary, _)) = known {
+            change(summary);
+        }
+    }
+
+    /// Removes a torrent.
+    pub fn remove(&self, torrent: InfoHash) {
+        self.state().torrents.retain(|(summary, _)| summary.info_hash != torrent);
+    }
+
+    /// Returns the list as the source gives it.
+    #[must_use]
+    pub fn listing(&self) -> Vec<TorrentSummary> {
+        self.state().torrents.iter().map(|(summary, _)| summary.clone()).collect()
+    }
+
+    /// Returns the details of all torrents.
+    #[must_use]
+    pub fn all_details(&self) -> Vec<TorrentDetails> {
+        self.state().torrents.iter().map(|(_, details)| details.clone()).collect()
+    }
+
+    /// Lets the streams of a file stay silent, open ones too.
+    pub fn hold(&self, file: FileId) {
+        self.shared.held.send_modify(|held| {
+            held.insert(file);
+        });
+    }
+
+    /// Lets the streams of a file speak again.
+    pub fn let_go(&self, file: FileId) {
+        self.shared.held.send_modify(|held| {
+            held.remove(&file);
+        });
+    }
+
+    /// Lets every opening of a file fail, or work again.
+    pub fn fail_opens(&self, file: FileId, kind: Option<SourceErrorKind>) {
+        let mut state = self.state();
+        match kind {
+            Some(kind) => state.open_errors.insert(file, kind),
+            None => state.open_errors.remove(&file),
+        };
+    }
+
+    /// Lets streams opened from now on misbehave, or behave again.
+    pub fn misbehave(&self, misbehaviour: Option<Misbehaviour>) {
+        self.state().misbehaviour = misbehaviour;
+    }
+
+    /// Sets the length of the chunks of streams opened from now on.
+    pub fn set_chunk_bytes(&self, chunk_bytes: usize) {
+        self.state().chunk_bytes = chunk_bytes.max(1);
+    }
+
+    /// Returns how many streams are open.
+    #[must_use]
+    pub fn open_now(&self) -> usize {
+        self.state().open_now
+    }
+
+    /// Returns what was opened, in order.
+    #[must_use]
+    pub fn opened(&self) -> Vec<(FileId, ByteRange)> {
+        self.state().opened.clone()
+    }
+
+    /// Returns what a caller did that it may not do.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.state().violations.clone()
+    }
+
+    /// Returns the bytes of a file.
+    #[must_use]
+    pub fn content(file: FileId, len: u64) -> Content {
+        let seed = file.torrent.as_bytes().iter().fold(u64::from(file.index.0), |seed, byte| {
+            seed.wrapping_mul(31).wrapping_add(u64::from(*byte))
+        });
+        Content::new(seed, len)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, file: FileId, file_len: u64, range: ByteRange) -> Result<(), SourceError> {
+        let mut state = self.state();
+        let index = usize::try_from(file.index.0).unwrap_or(usize::MAX);
+        let known = state.torrents.iter().find(|(_, d)| d.info_hash == file.torrent);
+        let entry = known.and_then(|(_, details)| details.files.get(index));
+        let Some(len) = entry.map(|entry| entry.len) else {
+            return Err(SourceError::new(SourceErrorKind::NotFound, "open a file of the fake"));
+        };
+        if file_len != len || range.is_empty() || range.end() > len {
+            state.violations.push(format!("{file:?} of {len} bytes opened at {range:?}"));
+        }
+        if let Some(kind) = state.open_errors.get(&file) {
+            return Err(SourceError::new(*kind, "open a file of the fake"));
+        }
+        state.opened.push((file, range));
+        state.open_now += 1;
+        if state.open_now > self.shared.streams_max {
+            let open_now = state.open_now;
+            state.violations.push(format!("{open_now} streams are open"));
+        }
+        Ok(())
+    }
+}
+
+/// Returns a torrent that is a directory of regular files, each given as path and length.
+#[must_use]
+pub fn directory(id: u8, name: &str, files: &[(&str, u64)]) -> TorrentDetails {
+    let files = files.iter().map(|(path, len)| FileEntry {
+        path: path.split('/').map(str::to_owned).collect(),
+        len: *len,
+        kind: FileKind::Regular,
+    });
+    TorrentDetails {
+        info_hash: InfoHash::from_bytes([id; InfoHash::BYTES]),
+        name: name.to_owned(),
+        layout: Layout::Directory,
+        created: Some(1_000_000_000 + i64::from(id)),
+        files: files.collect(),
+    }
+}
+
+/// Returns a torrent that is one file.
+#[must_use]
+pub fn single_file(id: u8, name: &str, len: u64) -> TorrentDetails {
+    let mut details = directory(id, name, &[(name, len)]);
+    details.layout = Layout::SingleFile;
+    details
+}
+
+/// Returns the identity of a file of a torrent that was made with `id`.
+#[must_use]
+pub fn file_id(id: u8, index: u32) -> FileId {
+    FileId { torrent: InfoHash::from_bytes([id; InfoHash::BYTES]), index: FileIndex(index) }
+}
+
+impl TorrentSource for FakeSource {
+    type Stream = FakeStream;
+
+    async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
+        Ok(self.listing())
+    }
+
+    async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
+        let found = self.all_details().into_iter().find(|details| details.info_hash == torrent);
+        found.ok_or_else(|| SourceError::new(SourceErrorKind::NotFound, "find a torrent"))
+    }
+
+    async fn open_at(
+        &self,
+        file: FileId,
+        file_len: u64,
+        range: ByteRange,
+    ) -> Result<FakeStream, SourceError> {
+        self.begin(file, file_len, range)?;
+        let state = self.state();
+        let (start, end) = (range.start(), range.end());
+        let (position, end) = match state.misbehaviour {
+            Some(Misbehaviour::WrongOffset) => (start + 1, end),
+            Some(Misbehaviour::EndsEarly) => (start, end - 1),
+            Some(Misbehaviour::GoesOn) => (start, end + 1),
+            Some(Misbehaviour::Breaks) | None => (start, end),
+        };
+        Ok(FakeStream {
+            source: self.clone(),
+            held: self.shared.held.subscribe(),
+            file,
+            content: Self::content(file, end.max(file_len)),
+            position,
+            end,
+            chunk_bytes: state.chunk_bytes,
+            chunks_until_break: (state.misbehaviour == Some(Misbehaviour::Breaks)).then_some(1),
+        })
+    }
+
+    fn limits(&self) -> SourceLimits {
+        SourceLimits { streams_max: self.shared.streams_max }
+    }
+}
+
+/// A stream of a [`FakeSource`].
+#[derive(Debug)]
+pub struct FakeStream {
+    source: FakeSource,
+    held: watch::Receiver<HashSet<FileId>>,
+    file: FileId,
+    content: Content,
+    position: u64,
+    end: u64,
+    chunk_bytes: usize,
+    chunks_until_break: Option<usize>,
+}
+
+impl SourceStream for FakeStream {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        let file = self.file;
+        // The sender lives in the source that this stream holds.
+        if self.held.wait_for(|held| !held.contains(&file)).await.is_err() {
+            return Err(SourceError::new(SourceErrorKind::Failed, "wait for the fake"));
+        }
+        if self.chunks_until_break == Some(0) {
+            return Err(SourceError::new(SourceErrorKind::Unreachable, "read from the fake"));
+        }
+        self.chunks_until_break = self.chunks_until_break.map(|chunks| chunks - 1);
+        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(None);
+        }
+        let mut chunk = vec![0; left.min(self.chunk_bytes)];
+        self.content.fill(self.position, &mut chunk);
+        self.position += chunk.len() as u64;
+        Ok(Some(chunk.into()))
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl Drop for FakeStream {
+    fn drop(&mut self) {
+        self.source.state().open_now -= 1;
+    }
+}

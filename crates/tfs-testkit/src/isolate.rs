@@ -1,0 +1,177 @@
+//! Tests that may hang in the kernel, each in a process of its own with a time limit.
+//!
+//! A test of a mount can hang where no time-out of its own helps: a process that waits for a dead
+//! filesystem cannot even be killed. So the test runs itself again as a child, and the parent,
+//! which never touches the mount, watches the time, aborts what is mounted, and kills.
+//!
+//! ```no_run
+//! # use std::time::Duration;
+//! #[test]
+//! fn a_file_reads() {
+//!     tfs_testkit::isolate::run("a_file_reads", Duration::from_secs(30), |dir| {
+//!         // Runs in the child; mounts only below `dir`.
+//!     });
+//! }
+//! ```
+
+#![expect(clippy::panic, clippy::print_stdout, reason = "this is how a test fails and speaks")]
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// Set for the child, to the directory that it may use.
+const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
+
+/// How long a killed child may take to go, once nothing that it can wait for is left.
+const KILL_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The file that the child leaves to show that it ran: a test that is not found is no success.
+const STARTED: &str = "started";
+
+/// Runs `body` in a child process, which is this test run again, for `limit` at most. `body` gets a
+/// directory of its own, below which it may mount.
+///
+/// `test` is the full name as the test harness prints it, such as `reading::in_order`. What stands
+/// around the call in the test runs in both processes.
+///
+/// # Panics
+/// If the child fails, runs out of time, or leaves a mount behind.
+pub fn run(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
+    match env::var_os(CHILD_DIR) {
+        Some(dir) => {
+            let dir = PathBuf::from(dir);
+            expect("mark the start", File::create(dir.join(STARTED)));
+            let own = dir.join("own");
+            expect("make the directory of the test", fs::create_dir(&own));
+            body(&own);
+        }
+        None => watch(test, limit),
+    }
+}
+
+/// Does what [`run`] does where there is a `/dev/fuse`, and else says so and passes.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_with_fuse(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
+    if Path::new("/dev/fuse").exists() {
+        run(test, limit, body);
+    } else {
+        println!("{test}: passes unseen, this machine has no /dev/fuse");
+    }
+}
+
+/// The parent's part.
+fn watch(test: &str, limit: Duration) {
+    let dir = expect("make a directory", tempfile::tempdir());
+    // The table of mounts has no symbolic links in its paths.
+    let path = expect("find the directory", dir.path().canonicalize());
+    let child = expect("start the child", spawn(test, &path));
+    let group = Pid::from_child(&child);
+    let (sender, ended) = mpsc::sync_channel(1);
+    // It ends with the child, and is left behind only by a child that cannot be killed.
+    thread::spawn(move || {
+        let mut child = child;
+        drop(sender.send(child.wait()));
+    });
+
+    let status = ended.recv_timeout(limit);
+    // The abort frees what no signal can, so it comes before the kill.
+    let mounts_left = if status.is_err() { unmount_below(&path) } else { mounts_below(&path) };
+    // The group is gone if the child left nobody behind.
+    _ = kill_process_group(group, Signal::KILL);
+    let verdict = match status {
+        Err(_) => {
+            let is_gone = ended.recv_timeout(KILL_TIME_MAX).is_ok();
+            Err(format!("was killed after {limit:?}; gone: {is_gone}; mounts: {mounts_left:?}"))
+        }
+        Ok(Err(error)) => Err(format!("cannot be waited for: {error}")),
+        Ok(Ok(status)) => judge(status, &path, &mounts_left),
+    };
+    unmount_below(&path);
+    if let Err(reason) = verdict {
+        let output = fs::read(path.join("output")).unwrap_or_default();
+        panic!("{test}: the child {reason}\n{}", String::from_utf8_lossy(&output));
+    }
+}
+
+fn judge(status: ExitStatus, dir: &Path, mounts_left: &[PathBuf]) -> Result<(), String> {
+    if let Some(signal) = status.signal() {
+        return Err(format!("died of signal {signal}"));
+    }
+    if !status.success() {
+        return Err(format!("failed, {status}"));
+    }
+    if !dir.join(STARTED).exists() {
+        return Err("did not find the test: the name has to be the full one".to_owned());
+    }
+    if !mounts_left.is_empty() {
+        return Err(format!("left mounts behind: {mounts_left:?}"));
+    }
+    Ok(())
+}
+
+fn spawn(test: &str, dir: &Path) -> std::io::Result<Child> {
+    // A file, since a pipe could be held open by others than the child.
+    let output = File::create(dir.join("output"))?;
+    Command::new(env::current_exe()?)
+        .args([test, "--exact", "--nocapture", "--include-ignored"])
+        .env(CHILD_DIR, dir)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0)
+        .spawn()
+}
+
+/// Aborts and unmounts all that is mounted below `dir`, and returns where that was.
+fn unmount_below(dir: &Path) -> Vec<PathBuf> {
+    let mounts = mounts_below(dir);
+    // The last ones may stand on the first ones.
+    for mount in mounts.iter().rev() {
+        let flags = UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+        // What cannot be unmounted shows in the message of the failure.
+        _ = unmount(mount, flags);
+    }
+    mounts
+}
+
+fn mounts_below(dir: &Path) -> Vec<PathBuf> {
+    let table = expect("read the table of mounts", fs::read("/proc/self/mountinfo"));
+    let fields = table.split(|byte| *byte == b'\n').filter_map(|line| {
+        // The fifth field; what is escaped in it, such as a space, is three octal digits.
+        line.split(|byte| *byte == b' ').nth(4).map(unescape)
+    });
+    fields.filter(|path| path.starts_with(dir)).collect()
+}
+
+fn unescape(mut field: &[u8]) -> PathBuf {
+    let mut bytes = Vec::with_capacity(field.len());
+    while let [first, rest @ ..] = field {
+        let (byte, rest) = match (first, rest) {
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', rest @ ..]) => {
+                ((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), rest)
+            }
+            _ => (*first, rest),
+        };
+        bytes.push(byte);
+        field = rest;
+    }
+    PathBuf::from(OsString::from_vec(bytes))
+}
+
+#[track_caller]
+fn expect<T, E: std::fmt::Display>(what: &str, result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("failed to {what}: {error}"))
+}

@@ -1,0 +1,12 @@
+//! What the tests of tfs share: generated content, a fake source, isolation, real swarms.
+//!
+//! It is a dev-dependency only: no crate that ships depends on it, and it holds nothing that the
+//! product needs. Helpers answer with errors that say what they waited for; they never wait
+//! without a limit, never use a fixed port, and leave nothing behind on disk.
+
+pub mod content;
+pub mod fake;
+pub mod isolate;
+#[cfg(feature = "swarm")]
+pub mod swarm;
+pub mod until;

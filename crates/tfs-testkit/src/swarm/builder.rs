@@ -1,0 +1,72 @@
+//! How a swarm begins.
+
+use std::num::NonZeroU32;
+
+use rqbit_embedded::{EmbeddedConfig, EmbeddedServer};
+use tempfile::TempDir;
+
+use super::downloader::{Downloader, client_of};
+use super::error::{Result, SwarmError};
+use super::{Swarm, TorrentSpec};
+
+/// What a swarm begins with.
+#[derive(Debug, Clone, Default)]
+pub struct SwarmBuilder {
+    torrents: Vec<TorrentSpec>,
+    download_bps: Option<NonZeroU32>,
+    blocking_permits: Option<usize>,
+}
+
+impl SwarmBuilder {
+    /// Adds a torrent. They are added in this order.
+    #[must_use]
+    pub fn torrent(mut self, spec: TorrentSpec) -> Self {
+        self.torrents.push(spec);
+        self
+    }
+
+    /// Limits the downloader from the beginning, in bytes a second and 16 KiB/s at least. Zero is
+    /// no limit.
+    #[must_use]
+    pub fn download_bps(mut self, bps: u32) -> Self {
+        self.download_bps = NonZeroU32::new(bps);
+        self
+    }
+
+    /// Sets how many streams and blocking operations the downloader can have at a time; rqbit's
+    /// default is 8.
+    #[must_use]
+    pub fn blocking_permits(mut self, count: usize) -> Self {
+        self.blocking_permits = Some(count);
+        self
+    }
+
+    /// Starts both servers, seeds every torrent, and adds each to the downloader, one after the other.
+    /// When this returns, downloads have begun and may be finished.
+    ///
+    /// # Errors
+    /// The first thing that fails.
+    pub async fn start(self) -> Result<Swarm> {
+        let dir = TempDir::with_prefix("tfs-swarm-")
+            .map_err(|e| SwarmError::file(&std::env::temp_dir(), e))?;
+        let seeder =
+            EmbeddedServer::start(EmbeddedConfig::loopback(dir.path().join("seeds"))).await?;
+        let config = EmbeddedConfig {
+            download_bps: self.download_bps,
+            blocking_permits: self.blocking_permits,
+            ..EmbeddedConfig::loopback(dir.path().join("downloads"))
+        };
+        let mut swarm = Swarm {
+            seeder_client: client_of(seeder.api_addr())?,
+            seeder: Some(seeder),
+            downloader: Downloader::launch(config).await?,
+            torrents: Vec::new(),
+            made_count: 0,
+            dir,
+        };
+        for spec in self.torrents {
+            swarm.add(spec).await?;
+        }
+        Ok(swarm)
+    }
+}

@@ -1,0 +1,226 @@
+//! A seeder and a downloader, real rqbits on loopback, with torrents of generated content.
+//!
+//! Both servers run in this process and know each other by address only; nothing leaves the
+//! machine. A torrent is written below a temporary directory, seeded from there, and added to the
+//! downloader over HTTP, which is the server that tests mount:
+//!
+//! ```no_run
+//! # async fn example() -> tfs_testkit::swarm::Result<()> {
+//! use tfs_testkit::content::Content;
+//! use tfs_testkit::swarm::{Swarm, TorrentSpec};
+//!
+//! let film = TorrentSpec::file("film.mkv", Content::new(1, 10 << 20));
+//! let mut swarm = Swarm::builder().torrent(film).download_bps(2_000_000).start().await?;
+//! let film = swarm.torrents()[0].clone();
+//! // ... mount `swarm.api_url()` and read while it downloads ...
+//! swarm.wait_finished(&film).await?;
+//! swarm.check_downloaded(&film)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Dropping a [`Swarm`] kills both servers, waits for that, and removes everything on disk.
+
+mod builder;
+mod downloader;
+mod error;
+mod spec;
+mod torrent;
+mod wait;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use rqbit_client::wire::Limits;
+use rqbit_client::{AddOptions, AddSource, Client};
+use rqbit_embedded::{EmbeddedServer, MIN_LIMIT_BPS, SeededTorrent};
+use tempfile::TempDir;
+
+pub use self::builder::SwarmBuilder;
+pub use self::error::{Result, SwarmError};
+pub use self::spec::{Download, TorrentSpec};
+pub use self::torrent::{SwarmFile, SwarmTorrent};
+
+use self::downloader::Downloader;
+
+/// Two rqbits and what they exchange.
+#[derive(Debug)]
+pub struct Swarm {
+    /// `None` only while it is dropped.
+    seeder: Option<EmbeddedServer>,
+    seeder_client: Client,
+    downloader: Downloader,
+    torrents: Vec<SwarmTorrent>,
+    /// How many torrents were ever made: the next one's directory at the seeder.
+    made_count: usize,
+    /// Removed last, when the servers no longer write to it.
+    dir: TempDir,
+}
+
+impl Swarm {
+    /// Returns a builder without torrents and limits.
+    pub fn builder() -> SwarmBuilder {
+        SwarmBuilder::default()
+    }
+
+    /// Returns the address of the downloader's API, such as `http://127.0.0.1:40123`. It stays
+    /// the same when the downloader is restarted.
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.downloader.api_addr)
+    }
+
+    /// Returns the address of the seeder's API.
+    pub fn seeder_url(&self) -> String {
+        format!("http://{}", self.seeder().api_addr())
+    }
+
+    /// Returns a client of the downloader, for everything that this type has no method for.
+    pub fn client(&self) -> &Client {
+        &self.downloader.client
+    }
+
+    /// Returns a client of the seeder.
+    pub fn seeder_client(&self) -> &Client {
+        &self.seeder_client
+    }
+
+    /// Returns the directory in which the downloader stores.
+    pub fn download_dir(&self) -> &Path {
+        &self.downloader.config.dir
+    }
+
+    /// Returns the torrents of the downloader, in the order in which they were added.
+    pub fn torrents(&self) -> &[SwarmTorrent] {
+        &self.torrents
+    }
+
+    /// Returns a new directory for whatever a test needs, such as a mount point. It goes with the
+    /// swarm.
+    ///
+    /// # Errors
+    /// If it is there already, or cannot be created.
+    pub fn new_dir(&self, name: &str) -> Result<PathBuf> {
+        let path = self.dir.path().join("test").join(name);
+        fs::create_dir_all(path.parent().unwrap_or(self.dir.path()))
+            .and_then(|()| fs::create_dir(&path))
+            .map_err(|e| SwarmError::file(&path, e))?;
+        Ok(path)
+    }
+
+    /// Writes the files of a torrent, seeds them, and adds the torrent to the downloader.
+    ///
+    /// # Errors
+    /// Anything of the three; the torrent may be at one server or both then.
+    pub async fn add(&mut self, spec: TorrentSpec) -> Result<SwarmTorrent> {
+        let seeded = self.seed(&spec).await?;
+        let listed = self
+            .client()
+            .add_torrent(
+                &AddSource::TorrentFile(seeded.torrent_bytes.clone()),
+                &AddOptions { list_only: true, ..AddOptions::default() },
+            )
+            .await?;
+        let mut torrent = SwarmTorrent::new(&spec, &seeded, &listed.details)?;
+        torrent.folder = self.downloader.add(&torrent, self.peer_addr()?).await?;
+        self.torrents.push(torrent.clone());
+        Ok(torrent)
+    }
+
+    /// Removes a torrent from the downloader, which keeps its files on disk.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn forget(&mut self, torrent: &SwarmTorrent) -> Result<()> {
+        self.client().forget(torrent.info_hash.into()).await?;
+        self.torrents.retain(|kept| kept.info_hash != torrent.info_hash);
+        Ok(())
+    }
+
+    /// Limits what the downloader fetches, in bytes a second and 16 KiB/s at least; `None` lifts
+    /// the limit. The first second may bring twice as much. A restart keeps the limit.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn set_download_limit(&mut self, bps: Option<NonZeroU32>) -> Result<()> {
+        self.downloader.config.download_bps = bps;
+        let limits = self.client().limits().await?;
+        let download_bps = bps.map(|bps| bps.max(MIN_LIMIT_BPS));
+        Ok(self.client().set_limits(Limits { download_bps, ..limits }).await?)
+    }
+
+    /// Kills the downloader as a crash would. Its address refuses connections from then on.
+    pub async fn kill_downloader(&mut self) {
+        self.downloader.kill().await;
+    }
+
+    /// Starts the downloader again after [`Swarm::kill_downloader`], at the same address and on
+    /// the same directory, with the same torrents under other ids.
+    ///
+    /// It returns when what is on disk has been checked. Torrents that were added paused are
+    /// paused again, the others go on.
+    ///
+    /// # Errors
+    /// If somebody else has taken the port meanwhile, or a torrent cannot be added.
+    pub async fn start_downloader(&mut self) -> Result<()> {
+        self.downloader.start().await?;
+        self.spend_an_id().await?;
+        let peer_addr = self.peer_addr()?;
+        for torrent in self.torrents.iter().rev() {
+            self.downloader.add(torrent, peer_addr).await?;
+        }
+        for torrent in &self.torrents {
+            self.wait_checked(torrent).await?;
+        }
+        Ok(())
+    }
+
+    /// Checks every file on the downloader's disk against its content; files that were left out
+    /// of the download are not looked at.
+    ///
+    /// # Errors
+    /// The first file that cannot be read or differs.
+    pub fn check_downloaded(&self, torrent: &SwarmTorrent) -> Result<()> {
+        for file in torrent.files.iter().filter(|file| file.is_wanted) {
+            let path = torrent.disk_path(file);
+            file.content.check_file(&path).map_err(|e| SwarmError::file(&path, e))?;
+        }
+        Ok(())
+    }
+
+    /// Adds and removes a torrent, so that the next one's id is not that of the last time.
+    async fn spend_an_id(&mut self) -> Result<()> {
+        let spec = TorrentSpec::file("spent", crate::content::Content::new(0, 1));
+        let seeded = self.seed(&spec).await?;
+        let source = AddSource::TorrentFile(seeded.torrent_bytes);
+        let added = self.client().add_torrent(&source, &AddOptions::default()).await?;
+        let spent = added.details.info_hash.into();
+        self.client().delete(spent).await?;
+        self.seeder_client.forget(spent).await?;
+        Ok(())
+    }
+
+    async fn seed(&mut self, spec: &TorrentSpec) -> Result<SeededTorrent> {
+        // A directory for each: torrents of one name are welcome.
+        let parent = self.dir.path().join("seeder").join(self.made_count.to_string());
+        self.made_count += 1;
+        let path = spec.write_below(&parent)?;
+        Ok(self.seeder().seed(&path, spec.seed_options()).await?)
+    }
+
+    fn peer_addr(&self) -> Result<SocketAddr> {
+        self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
+    }
+
+    fn seeder(&self) -> &EmbeddedServer {
+        self.seeder.as_ref().expect("taken only by drop")
+    }
+}
+
+impl Drop for Swarm {
+    fn drop(&mut self) {
+        let servers = [self.seeder.take(), self.downloader.server.take()];
+        downloader::kill_and_wait(servers.into_iter().flatten());
+    }
+}

@@ -1,0 +1,30 @@
+//! Waiting for something that sends no event: a process that ends, a name that appears.
+
+#![expect(clippy::panic, reason = "this is how a test fails")]
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test fails: far more than it does on a busy machine.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How often it is looked at.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Returns what `look` finds as soon as it finds something.
+///
+/// # Panics
+/// If that takes more than half a minute; `what` is for the message.
+#[track_caller]
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        if start.elapsed() > WAIT_MAX {
+            panic!("not in {WAIT_MAX:?}: {what}");
+        }
+        thread::sleep(INTERVAL);
+    }
+}

@@ -1,0 +1,80 @@
+//! The isolation of tests: what a child does shows in the parent, and nothing is left behind.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "this is how a test fails")]
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rustix::mount::{MountFlags, mount};
+use tfs_testkit::isolate::run;
+
+/// What the child knows itself by.
+const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs the test `name` in isolation and checks how the parent judges it: `None` is a success.
+///
+/// In the child only `body` runs, and what it does is what the child does.
+#[track_caller]
+fn check(name: &str, limit: Duration, body: impl FnOnce(&Path), want: Option<&str>) {
+    if std::env::var_os(CHILD_DIR).is_some() {
+        return run(name, limit, body);
+    }
+    let result = catch_unwind(AssertUnwindSafe(|| run(name, limit, body)));
+    let message = result.err().map(|panic| *panic.downcast::<String>().unwrap());
+    match (&message, want) {
+        (None, None) => {}
+        (Some(message), Some(want)) => assert!(message.contains(want), "{message}"),
+        _ => panic!("wanted {want:?}, got {message:?}"),
+    }
+}
+
+#[test]
+fn a_test_that_passes_passes() {
+    check("a_test_that_passes_passes", LIMIT, |dir| fs::write(dir.join("x"), "").unwrap(), None);
+}
+
+#[test]
+fn a_test_that_fails_shows_its_output() {
+    let body = |_: &Path| panic!("the reason of the child");
+    check("a_test_that_fails_shows_its_output", LIMIT, body, Some("the reason of the child"));
+}
+
+#[test]
+fn a_test_that_hangs_is_killed() {
+    let limit = Duration::from_millis(300);
+    let body = |_: &Path| loop {
+        thread::park();
+    };
+    check("a_test_that_hangs_is_killed", limit, body, Some("was killed after 300ms; gone: true"));
+}
+
+#[test]
+fn a_wrong_name_is_no_success() {
+    check("a_wrong_name", LIMIT, |_| {}, Some("did not find the test"));
+}
+
+#[test]
+fn a_mount_that_is_left_is_a_failure_and_goes() {
+    if !rustix::process::geteuid().is_root() {
+        println!("only root can mount");
+        return;
+    }
+    let body = |dir: &Path| {
+        let at = dir.join("a mount");
+        fs::create_dir(&at).unwrap();
+        mount("none", &at, "tmpfs", MountFlags::empty(), None).unwrap();
+        println!("mounted at {}", at.display());
+    };
+    let name = "a_mount_that_is_left_is_a_failure_and_goes";
+    check(name, LIMIT, body, Some("left mounts behind"));
+    if std::env::var_os(CHILD_DIR).is_some() {
+        return;
+    }
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!table.contains("a\\040mount"));
+}

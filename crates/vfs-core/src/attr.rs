@@ -1,0 +1,69 @@
+//! Attributes: what `stat`, a directory listing and `statfs` say.
+
+use crate::Ino;
+
+/// What an inode is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// A directory.
+    Directory,
+    /// A file with bytes to read.
+    File,
+    /// A symbolic link.
+    Symlink,
+}
+
+/// The attributes of an inode. Owner and permission bits are the front end's business.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attr {
+    /// The inode number.
+    pub ino: Ino,
+    /// What it is.
+    pub kind: NodeKind,
+    /// The full length of a file in bytes; the length of a link's target; 0 for a directory.
+    pub size: u64,
+    /// How many of the bytes are downloaded.
+    pub have_bytes: u64,
+    /// The modification time in seconds since 1970: the torrent's creation date, else when it was
+    /// first seen. Never negative.
+    pub mtime: i64,
+    /// The number of names: for a directory 2 and one more for each directory in it, 0 for what
+    /// belongs to a torrent that is gone.
+    pub nlink: u32,
+    /// Whether attributes are final as long as the torrent stays, so that they may be cached long.
+    pub is_settled: bool,
+}
+
+/// What a lookup of a name found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// The attributes of what has the name.
+    pub attr: Attr,
+    /// Whether the name may be cached long: names inside a torrent never change.
+    pub is_fixed: bool,
+}
+
+/// One entry of a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DirEntry<'a> {
+    /// The name, a valid Linux file name; `.` and `..` come first.
+    pub name: &'a str,
+    /// Where to go on after this entry. It stays valid for as long as the filesystem lives, and
+    /// when other entries come and go.
+    pub cookie: u64,
+    /// What a lookup of the name would give.
+    pub attr: Attr,
+    /// Whether the name may be cached long: names inside a torrent never change.
+    pub is_fixed: bool,
+}
+
+/// What `statfs` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FsStats {
+    /// The lengths of all files together, in bytes.
+    pub total_bytes: u64,
+    /// The downloaded part of that, in bytes.
+    pub have_bytes: u64,
+    /// The number of inodes, the root included.
+    pub inode_count: u64,
+}

@@ -1,0 +1,110 @@
+//! Errors of the core: what a source reports, and what a caller of the filesystem gets.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why a source could not do something, in the words that matter to a filesystem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SourceErrorKind {
+    /// The torrent or file does not exist there (any more).
+    NotFound,
+    /// The server cannot be reached, or the connection broke. Trying again may help.
+    Unreachable,
+    /// The server did not answer in time. Trying again may help.
+    TimedOut,
+    /// The server refuses us: wrong or missing credentials.
+    Denied,
+    /// The server said something that cannot be right, such as bytes of another offset.
+    Protocol,
+    /// The server failed for a reason of its own.
+    Failed,
+}
+
+/// An error of a [`TorrentSource`](crate::TorrentSource). The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[error("{context}")]
+pub struct SourceError {
+    /// The class that decides what the filesystem does.
+    pub kind: SourceErrorKind,
+    /// What was tried, such as `list the torrents of http://127.0.0.1:3030/`.
+    pub context: String,
+    /// What went wrong underneath, if anything did.
+    #[source]
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl SourceError {
+    /// Returns an error of `kind` with no cause underneath.
+    #[must_use]
+    pub fn new(kind: SourceErrorKind, context: impl Into<String>) -> Self {
+        Self { kind, context: context.into(), source: None }
+    }
+
+    /// Returns the same error with its cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+}
+
+impl fmt::Display for SourceErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotFound => "not found",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed out",
+            Self::Denied => "denied",
+            Self::Protocol => "protocol violated",
+            Self::Failed => "failed on the server",
+        })
+    }
+}
+
+/// Why a filesystem operation failed. Each is one errno of a front end.
+#[derive(Debug, thiserror::Error)]
+pub enum VfsError {
+    /// There is no such name or inode.
+    #[error("no such file or directory")]
+    NotFound,
+    /// The operation needs a directory.
+    #[error("not a directory")]
+    NotDirectory,
+    /// The operation needs a file.
+    #[error("is a directory")]
+    IsDirectory,
+    /// The operation needs a symbolic link.
+    #[error("not a symbolic link")]
+    NotSymlink,
+    /// The handle was never opened or is released.
+    #[error("no such handle")]
+    BadHandle,
+    /// The torrent is gone from the server.
+    #[error("the torrent is gone")]
+    Stale,
+    /// No list of torrents was ever received, so nothing can be said, not even that it is empty.
+    #[error("no list of torrents is known yet")]
+    NoTree,
+    /// The deadline of a read has passed.
+    #[error("the data did not come in time")]
+    TimedOut,
+    /// The filesystem is being shut down.
+    #[error("the filesystem is shutting down")]
+    ShuttingDown,
+    /// The source failed.
+    #[error(transparent)]
+    Source(SourceError),
+}
+
+impl From<SourceError> for VfsError {
+    fn from(error: SourceError) -> Self {
+        match error.kind {
+            SourceErrorKind::NotFound => Self::Stale,
+            SourceErrorKind::TimedOut => Self::TimedOut,
+            SourceErrorKind::Unreachable
+            | SourceErrorKind::Denied
+            | SourceErrorKind::Protocol
+            | SourceErrorKind::Failed => Self::Source(error),
+        }
+    }
+}

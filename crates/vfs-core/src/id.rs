@@ -1,0 +1,129 @@
+//! Identities: what a torrent, a file, an inode and a handle are called.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The identity of a torrent: the SHA-1 of its info dictionary (BEP 3).
+///
+/// It is written as 40 lower-case hexadecimal digits. A server's own number for a torrent is never
+/// an identity: rqbit hands numbers out anew after a restart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InfoHash([u8; Self::BYTES]);
+
+/// A text that is not an info hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an info hash has 40 hexadecimal digits")]
+pub struct ParseInfoHashError;
+
+impl InfoHash {
+    /// The length of an info hash in bytes.
+    pub const BYTES: usize = 20;
+
+    /// Returns the info hash with these bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the bytes, most significant first.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    /// Returns the first eight hexadecimal digits, which tell two torrents of one name apart.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(8).collect()
+    }
+}
+
+impl FromStr for InfoHash {
+    type Err = ParseInfoHashError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() != Self::BYTES * 2 {
+            return Err(ParseInfoHashError);
+        }
+        let mut bytes = [0; Self::BYTES];
+        let (pairs, _) = text.as_bytes().as_chunks::<2>();
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn hex_digit(digit: u8) -> Result<u8, ParseInfoHashError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(ParseInfoHashError),
+    }
+}
+
+impl fmt::Display for InfoHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for InfoHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The position of a file in its torrent's list of files, counted from 0, padding files included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileIndex(pub u32);
+
+/// The identity of a file. The bytes at an offset of a file never change (BEP 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// The torrent that the file is in.
+    pub torrent: InfoHash,
+    /// Which of its files.
+    pub index: FileIndex,
+}
+
+/// An inode number: one file, directory or symlink, for as long as the mount lives and after a
+/// remount too.
+///
+/// Numbers derived from torrents are below 2^53, so that programs which keep numbers in a double
+/// (JavaScript) see each of them exactly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ino(pub u64);
+
+impl Ino {
+    /// The root directory, by the FUSE protocol (`FUSE_ROOT_ID` in `linux/fuse.h`).
+    pub const ROOT: Self = Self(1);
+}
+
+/// An open file. Never handed out twice by one [`Vfs`](crate::Vfs).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HandleId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_hash_round_trips_and_refuses_what_is_none() {
+        let text = "0123456789abcdef0123456789abcdef01234567";
+        let hash: InfoHash = text.parse().unwrap();
+        assert_eq!(hash.to_string(), text);
+        assert_eq!(hash.short(), "01234567");
+        assert_eq!(text.to_uppercase().parse(), Ok(hash));
+        for bad in [
+            "",
+            "0123",
+            text.trim_start_matches('0'),
+            &text.replace('f', "g"),
+            &text.replace("ef", "é"),
+        ] {
+            assert_eq!(bad.parse::<InfoHash>(), Err(ParseInfoHashError), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The filesystem of tfs without kernel, network, clock or disk.
+//!
+//! `vfs-core` turns the torrents of a [`TorrentSource`] into a read-only tree of files: it owns
+//! identities, names, inode numbers and their lookup counts, directory listings, attributes,
+//! handles, and the way a read becomes a stream. [`Vfs`] is the whole of it; a front end such as
+//! `fuse-adapter` translates its own protocol into calls of [`Vfs`], and a program that embeds this
+//! crate calls it directly.
+//!
+//! ```text
+//! front end --> Vfs --> Tree   (metadata: memory only, never waits)
+//!                  `--> Engine --> TorrentSource   (bytes: waits, but only until a deadline)
+//! ```
+//!
+//! # What it never does
+//! It sees no fuser, libc, nix, hyper, serde, file, socket or wall clock. Metadata calls never wait
+//! for anything but a short lock. Time enters as an argument; the engine alone uses tokio's clock,
+//! so that tests can pause it.
+
+mod attr;
+mod engine;
+mod error;
+mod handle;
+mod id;
+mod name;
+mod range;
+mod source;
+mod torrent;
+mod tree;
+mod vfs;
+
+pub use attr::{Attr, DirEntry, Entry, FsStats, NodeKind};
+pub use engine::ReadPolicy;
+pub use error::{SourceError, SourceErrorKind, VfsError};
+pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
+pub use name::{NAME_BYTES_MAX, escape, unescape};
+pub use range::ByteRange;
+pub use source::{SourceLimits, SourceStream, TorrentSource};
+pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
+pub use tree::Changes;
+pub use vfs::{Vfs, VfsConfig};

@@ -1,0 +1,260 @@
+//! Names: how any text from a torrent becomes a valid Linux file name, visibly and reversibly.
+//!
+//! | in the torrent | in the mount |
+//! |---|---|
+//! | `/`, NUL and every other control character | `%` and two upper-case hex digits a byte |
+//! | `.` and `..` | `%2E` and `%2E%2E` |
+//! | nothing at all | `%empty` |
+//! | `%` where it would read as one of these escapes | `%25` |
+//! | over 255 bytes | the beginning, `%~`, eight hex digits of a hash, the extension |
+//!
+//! Everything else is kept, a lone `%` too. A name that is taken already gets a mark such as
+//! ` [0123abcd]` before its extension, so that players still know what kind of file it is.
+
+use std::fmt::Write as _;
+
+/// The longest name in bytes (`NAME_MAX` in `linux/limits.h`).
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// The longest extension that is kept when a name is cut, with its dot: enough for
+/// `.sha256sum` and the like, while a sentence after a full stop is no extension.
+const EXTENSION_BYTES_MAX: usize = 16;
+
+/// Stands for the empty name.
+const EMPTY: &str = "%empty";
+
+/// Stands before the hash of a name that was cut.
+const CUT: &str = "%~";
+
+/// Returns the file name for a name from a torrent: not empty, not `.` or `..`, without `/` and
+/// control characters, at most [`NAME_BYTES_MAX`] bytes. Different names up to that length stay
+/// different.
+#[must_use]
+pub fn escape(raw: &str) -> String {
+    let escaped = escape_whole(raw);
+    if escaped.len() <= NAME_BYTES_MAX { escaped } else { cut(raw, "") }
+}
+
+/// Returns the name from the torrent for an escaped one, or `None` where it was cut, so that only
+/// the beginning is known.
+#[must_use]
+pub fn unescape(name: &str) -> Option<String> {
+    if name == EMPTY {
+        return Some(String::new());
+    }
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        rest = tail;
+        match (first, tail) {
+            (b'%', [b'~', ..]) => return None,
+            (b'%', [high, low, after @ ..]) if is_escape_pair(*high, *low) => {
+                bytes.push(hex_value(*high) << 4 | hex_value(*low));
+                rest = after;
+            }
+            _ => bytes.push(first),
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Returns the name for `raw` with ` [mark]`, cut to fit if need be. The mark stands at the end of
+/// a directory's name and before the extension of a file's.
+pub(crate) fn escape_marked(raw: &str, mark: &str, is_directory: bool) -> String {
+    let (stem, extension) = if is_directory { (raw, "") } else { split_extension(raw) };
+    let marked = format!("{} [{mark}]{}", escape_whole(stem), escape_text(extension));
+    if marked.len() <= NAME_BYTES_MAX { marked } else { cut(raw, &format!(" [{mark}]")) }
+}
+
+/// Returns the beginning of `raw` that fits, a hash of all of it, the mark and the extension.
+fn cut(raw: &str, mark: &str) -> String {
+    let (stem, extension) = split_extension(raw);
+    let tail = format!("{CUT}{:08x}{mark}{}", short_hash(raw), escape_text(extension));
+    let stem_bytes_max = NAME_BYTES_MAX.saturating_sub(tail.len());
+    let mut name = String::with_capacity(NAME_BYTES_MAX);
+    // Cut between whole characters, before they are escaped, so that no escape is torn.
+    let mut pieces = Pieces { rest: stem };
+    while let Some(piece) = pieces.next_piece() {
+        if name.len() + piece.len() > stem_bytes_max {
+            break;
+        }
+        name.push_str(&piece);
+    }
+    name + &tail
+}
+
+/// Splits off an extension with its dot, or an empty one where there is none worth keeping.
+fn split_extension(raw: &str) -> (&str, &str) {
+    match raw.rfind('.') {
+        Some(dot) if dot > 0 && (2..=EXTENSION_BYTES_MAX).contains(&(raw.len() - dot)) => {
+            raw.split_at(dot)
+        }
+        _ => (raw, ""),
+    }
+}
+
+fn escape_whole(raw: &str) -> String {
+    match raw {
+        "" => EMPTY.to_owned(),
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        "%empty" => "%25empty".to_owned(),
+        _ => escape_text(raw),
+    }
+}
+
+fn escape_text(raw: &str) -> String {
+    let mut escaped = String::with_capacity(raw.len());
+    let mut pieces = Pieces { rest: raw };
+    while let Some(piece) = pieces.next_piece() {
+        escaped.push_str(&piece);
+    }
+    escaped
+}
+
+/// A text as the escaped forms of its characters.
+struct Pieces<'a> {
+    rest: &'a str,
+}
+
+impl Pieces<'_> {
+    fn next_piece(&mut self) -> Option<String> {
+        let mut chars = self.rest.chars();
+        let first = chars.next()?;
+        self.rest = chars.as_str();
+        let is_escaped = match first {
+            '/' => true,
+            '%' => reads_as_escape(self.rest.as_bytes()),
+            other => other.is_control(),
+        };
+        if !is_escaped {
+            return Some(first.to_string());
+        }
+        let mut piece = String::new();
+        for byte in first.encode_utf8(&mut [0; 4]).bytes() {
+            write!(piece, "%{byte:02X}").expect("writing to a string does not fail");
+        }
+        Some(piece)
+    }
+}
+
+/// Returns whether what follows a `%` makes an escape of it.
+fn reads_as_escape(after: &[u8]) -> bool {
+    match after {
+        [b'~', ..] => true,
+        [high, low, ..] => is_escape_pair(*high, *low),
+        _ => false,
+    }
+}
+
+fn is_escape_pair(high: u8, low: u8) -> bool {
+    let is_digit = |digit: u8| digit.is_ascii_digit() || (b'A'..=b'F').contains(&digit);
+    is_digit(high) && is_digit(low)
+}
+
+fn hex_value(digit: u8) -> u8 {
+    if digit.is_ascii_digit() { digit - b'0' } else { digit - b'A' + 10 }
+}
+
+/// FNV-1a, 32 bits: stable for ever, and only there to tell long names apart. Names that agree in
+/// it are told apart by marks like any others.
+fn short_hash(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(raw: &str, want: &Expect) {
+        let name = escape(raw);
+        want.assert_eq(&name);
+        assert_is_file_name(&name);
+        assert_eq!(unescape(&name).as_deref(), Some(raw));
+    }
+
+    #[track_caller]
+    fn assert_is_file_name(name: &str) {
+        assert!((1..=NAME_BYTES_MAX).contains(&name.len()), "{name:?}");
+        assert!(name != "." && name != "..", "{name:?}");
+        assert!(!name.chars().any(|c| c == '/' || c.is_control()), "{name:?}");
+    }
+
+    #[test]
+    fn what_linux_allows_is_kept() {
+        check("Big Buck Bunny (2008) [1080p].mkv", &expect!["Big Buck Bunny (2008) [1080p].mkv"]);
+        check("Grüße 🎬.mkv", &expect!["Grüße 🎬.mkv"]);
+        check("100% real.txt", &expect!["100% real.txt"]);
+        check(".hidden", &expect![".hidden"]);
+        check("...", &expect!["..."]);
+        check(" \\:*?\"<>|", &expect![r#" \:*?"<>|"#]);
+    }
+
+    #[test]
+    fn what_linux_refuses_is_escaped() {
+        check("", &expect!["%empty"]);
+        check(".", &expect!["%2E"]);
+        check("..", &expect!["%2E%2E"]);
+        check("../../etc/passwd", &expect!["..%2F..%2Fetc%2Fpasswd"]);
+        check("a\0b", &expect!["a%00b"]);
+        check("red\u{1b}[31m\n", &expect!["red%1B[31m%0A"]);
+        check("\u{7f}\u{85}", &expect!["%7F%C2%85"]);
+    }
+
+    #[test]
+    fn what_reads_as_an_escape_is_escaped() {
+        check("a%2Fb", &expect!["a%252Fb"]);
+        check("a%2fb", &expect!["a%2fb"]);
+        check("%empty", &expect!["%25empty"]);
+        check("a%~b", &expect!["a%25~b"]);
+        check("%%41", &expect!["%%2541"]);
+    }
+
+    #[test]
+    fn long_names_keep_their_beginning_and_extension() {
+        let name = escape(&format!("{}.mkv", "ä".repeat(300)));
+        assert_is_file_name(&name);
+        assert!(name.starts_with("äää") && name.ends_with(".mkv"), "{name}");
+        assert_eq!(unescape(&name), None);
+        assert_ne!(name, escape(&format!("{}.mkv", "ä".repeat(301))));
+
+        let marked = escape_marked(&format!("{}.mkv", "ä".repeat(300)), "0123abcd", false);
+        assert_is_file_name(&marked);
+        assert!(marked.ends_with(" [0123abcd].mkv"), "{marked}");
+    }
+
+    #[test]
+    fn marks_stand_before_the_extension() {
+        assert_eq!(escape_marked("a.tar.gz", "x", false), "a.tar [x].gz");
+        assert_eq!(escape_marked("a folder", "x", false), "a folder [x]");
+        assert_eq!(escape_marked(".hidden", "x", false), ".hidden [x]");
+        assert_eq!(escape_marked("..", "x", false), "%2E%2E [x]");
+        assert_eq!(escape_marked("", "x", false), "%empty [x]");
+        assert_eq!(
+            escape_marked("No. A sentence, no extension", "x", false).as_str(),
+            "No. A sentence, no extension [x]"
+        );
+        assert_eq!(escape_marked("Show.S01.1080p", "x", true), "Show.S01.1080p [x]");
+    }
+
+    proptest! {
+        #[test]
+        fn escaping_is_reversible(raw in "[a%/.~\u{0}-\u{1f}2FEé\u{85}]{0,12}|%empty|\\PC{0,80}") {
+            let name = escape(&raw);
+            assert_is_file_name(&name);
+            prop_assert_eq!(unescape(&name), Some(raw));
+        }
+
+        #[test]
+        fn any_length_gives_a_file_name(raw in "[ä%/.\u{1}x🎬]{0,400}", mark in "[a-f0-9]{8}") {
+            assert_is_file_name(&escape(&raw));
+            let marked = escape_marked(&raw, &mark, false);
+            assert_is_file_name(&marked);
+            prop_assert!(marked.contains(&mark));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The seam to the world: where torrents and their bytes come from.
+
+use bytes::Bytes;
+
+use crate::{ByteRange, FileId, InfoHash, SourceError, TorrentDetails, TorrentSummary};
+
+/// Torrents and their bytes, from a server or from a test.
+///
+/// Futures may be dropped at any point; what they were doing ends then.
+pub trait TorrentSource: Send + Sync + 'static {
+    /// The byte stream that [`open_at`](Self::open_at) gives.
+    type Stream: SourceStream;
+
+    /// Returns all torrents, in any order.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]. An error says nothing about which torrents there are.
+    fn list(&self) -> impl Future<Output = Result<Vec<TorrentSummary>, SourceError>> + Send;
+
+    /// Returns what never changes about one torrent.
+    ///
+    /// # Errors
+    /// `NotFound` if the torrent is gone or not resolved, else any [`SourceError`].
+    fn details(
+        &self,
+        torrent: InfoHash,
+    ) -> impl Future<Output = Result<TorrentDetails, SourceError>> + Send;
+
+    /// Opens a stream of the bytes `range` of `file`, and resolves only when the other side has
+    /// confirmed that offset. `range` is not empty and lies inside the file.
+    ///
+    /// A piece that is not there yet does not fail: the stream stays silent until it comes.
+    ///
+    /// # Errors
+    /// `NotFound` if the torrent or file is gone, else any [`SourceError`].
+    fn open_at(
+        &self,
+        file: FileId,
+        file_len: u64,
+        range: ByteRange,
+    ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
+
+    /// Returns what the other side can bear.
+    fn limits(&self) -> SourceLimits;
+}
+
+/// The bytes of one range, in order. Dropping it ends the stream on the other side at once.
+pub trait SourceStream: Send + 'static {
+    /// Returns the next bytes, at least one, or `None` at the end of the range.
+    ///
+    /// # Errors
+    /// Any [`SourceError`]; the stream is of no use afterwards.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses no bytes: the next call returns them.
+    fn next_chunk(&mut self) -> impl Future<Output = Result<Option<Bytes>, SourceError>> + Send;
+
+    /// Returns the offset in the file of the first byte of the next chunk.
+    fn position(&self) -> u64;
+}
+
+/// What a source can bear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// How many streams may be open at a time, at least 1.
+    ///
+    /// rqbit's eighth open stream stops its downloads, see `docs/ARCHITECTURE.md`.
+    pub streams_max: usize,
+}

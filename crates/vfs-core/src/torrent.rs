@@ -1,0 +1,85 @@
+//! What a source says about torrents: the listing, which changes, and the details, which do not.
+
+use std::sync::Arc;
+
+use crate::InfoHash;
+
+/// What a server does with a torrent at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TorrentState {
+    /// Its files are being checked.
+    Initializing,
+    /// It downloads or seeds.
+    Live,
+    /// It is stopped: what is missing does not come.
+    Paused,
+    /// It failed: what is missing does not come.
+    Failed,
+}
+
+/// One line of a server's list: everything about a torrent that changes with time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TorrentSummary {
+    /// Which torrent.
+    pub info_hash: InfoHash,
+    /// Where it stands in the order of arrival on the server; the smaller came first and keeps a
+    /// name that two torrents share. Only compared, and only when torrents are first seen.
+    pub added_order: u64,
+    /// Whether its list of files is known. A magnet link is not resolved at first.
+    pub is_resolved: bool,
+    /// What the server does with it.
+    pub state: TorrentState,
+    /// The bytes that are there, file by file in the torrent's order; `None` where the server does
+    /// not know yet.
+    pub file_progress: Option<Arc<[u64]>>,
+}
+
+/// Everything about a torrent that never changes, because the info hash covers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TorrentDetails {
+    /// Which torrent.
+    pub info_hash: InfoHash,
+    /// The name as it stands in the torrent, not escaped.
+    pub name: String,
+    /// Whether the torrent is one file or a directory.
+    pub layout: Layout,
+    /// The creation date in seconds since 1970 (BEP 3 `creation date`), if there is a sane one.
+    pub created: Option<i64>,
+    /// All files in the torrent's order: the position is the [`FileIndex`](crate::FileIndex).
+    pub files: Vec<FileEntry>,
+}
+
+/// The two forms of a torrent (BEP 3: `length` or `files` in the info dictionary).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// The torrent's only file stands in the root of the mount under the torrent's name.
+    SingleFile,
+    /// The torrent is a directory in the root of the mount, even if it has one file or none.
+    Directory,
+}
+
+/// One file of a torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// The names of the folders inside the torrent and of the file, not escaped. The torrent's own
+    /// name is not among them.
+    pub path: Vec<String>,
+    /// The length in bytes.
+    pub len: u64,
+    /// What kind of file it is.
+    pub kind: FileKind,
+}
+
+/// The kinds of file that a torrent can have (BEP 47 `attr`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileKind {
+    /// Bytes to read.
+    Regular,
+    /// A symbolic link to a path from the torrent's own directory on, not escaped.
+    Symlink {
+        /// The names on the way to the target.
+        target: Vec<String>,
+    },
+    /// Zeros that align the next file with a piece. Hidden.
+    Padding,
+}

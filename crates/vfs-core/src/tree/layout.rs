@@ -1,0 +1,167 @@
+//! The layout of one torrent: its directories, files and links. Built once, never changed.
+
+use super::build::Builder;
+use crate::{FileIndex, InfoHash, Layout, TorrentDetails};
+
+/// The position of a node in its torrent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct NodeIdx(u32);
+
+/// What a node is, in two independent hashes that are the same in every process and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NodeIdentity {
+    /// What the inode number is made of.
+    pub(super) number_seed: u64,
+    /// What tells two identities apart that want the same number.
+    pub(super) fingerprint: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Node {
+    /// The escaped name. The torrent's top has none here: its name is the root's business.
+    pub(super) name: Box<str>,
+    pub(super) parent: Option<NodeIdx>,
+    pub(super) body: NodeBody,
+    pub(super) identity: NodeIdentity,
+}
+
+#[derive(Debug)]
+pub(super) enum NodeBody {
+    /// Children are sorted by name.
+    Directory {
+        children: Box<[NodeIdx]>,
+        subdirectory_count: usize,
+    },
+    File {
+        index: FileIndex,
+        len: u64,
+    },
+    /// The target is relative to the directory of the link, and escaped like the names it names.
+    Symlink {
+        target: Box<str>,
+    },
+}
+
+/// The nodes of one torrent.
+#[derive(Debug)]
+pub(super) struct TorrentTree {
+    info_hash: InfoHash,
+    mtime: i64,
+    total_bytes: u64,
+    nodes: Box<[Node]>,
+}
+
+impl NodeIdx {
+    /// The node that stands in the root of the mount.
+    pub(super) const TOP: Self = Self(0);
+
+    pub(super) fn try_new(position: usize) -> Option<Self> {
+        u32::try_from(position).ok().map(Self)
+    }
+
+    pub(super) fn position(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl NodeIdentity {
+    pub(super) fn of_top(info_hash: InfoHash) -> Self {
+        let start = Self { number_seed: 0xcbf2_9ce4_8422_2325, fingerprint: 0x6c62_272e_07bb_0142 };
+        start.with(b"t", info_hash.as_bytes())
+    }
+
+    /// Returns the identity of a file of the torrent whose top this is.
+    pub(super) fn of_file(self, index: FileIndex) -> Self {
+        self.with(b"f", &index.0.to_le_bytes())
+    }
+
+    /// Returns the identity of a directory in the one that this is.
+    pub(super) fn of_directory(self, raw: &str) -> Self {
+        self.with(b"d", raw.as_bytes())
+    }
+
+    /// FNV-1a, then the finalizer of splitmix64: never to be changed, or inode numbers change.
+    fn with(self, tag: &[u8; 1], data: &[u8]) -> Self {
+        let hash = |start: u64| {
+            let bytes = tag.iter().chain(data);
+            let mut mixed = bytes.fold(start, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            mixed ^ (mixed >> 31)
+        };
+        Self { number_seed: hash(self.number_seed), fingerprint: hash(self.fingerprint) }
+    }
+}
+
+impl Node {
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.body, NodeBody::Directory { .. })
+    }
+}
+
+impl TorrentTree {
+    /// Lays a torrent out. Cost: a hash-map access for each path component of each file.
+    pub(super) fn new(details: &TorrentDetails, seen_at: i64) -> Self {
+        let mut builder = Builder::new(details.info_hash);
+        match (details.layout, details.files.as_slice()) {
+            (Layout::SingleFile, [file]) => builder.set_top_file(file.len),
+            (Layout::SingleFile | Layout::Directory, files) => {
+                for (position, file) in files.iter().enumerate() {
+                    // The wire has no more than 2^32 files; what is beyond is not addressable.
+                    let Ok(index) = u32::try_from(position) else { break };
+                    builder.add(FileIndex(index), &file.path, file.len, &file.kind);
+                }
+            }
+        }
+        let nodes = builder.finish();
+        let total_bytes = nodes.iter().fold(0_u64, |sum, node| match node.body {
+            NodeBody::File { len, .. } => sum.saturating_add(len),
+            NodeBody::Directory { .. } | NodeBody::Symlink { .. } => sum,
+        });
+        Self {
+            info_hash: details.info_hash,
+            mtime: details.created.unwrap_or(seen_at).max(0),
+            total_bytes,
+            nodes,
+        }
+    }
+
+    pub(super) fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    pub(super) fn mtime(&self) -> i64 {
+        self.mtime
+    }
+
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "an index is made only for a node of this tree")]
+    pub(super) fn node(&self, idx: NodeIdx) -> &Node {
+        &self.nodes[idx.position()]
+    }
+
+    pub(super) fn top(&self) -> &Node {
+        self.node(NodeIdx::TOP)
+    }
+
+    pub(super) fn identity(&self, idx: NodeIdx) -> NodeIdentity {
+        self.node(idx).identity
+    }
+
+    pub(super) fn indices(&self) -> impl Iterator<Item = NodeIdx> + use<> {
+        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        (0..count).map(NodeIdx)
+    }
+
+    pub(super) fn children(&self, idx: NodeIdx) -> &[NodeIdx] {
+        match &self.node(idx).body {
+            NodeBody::Directory { children, .. } => children,
+            NodeBody::File { .. } | NodeBody::Symlink { .. } => &[],
+        }
+    }
+}

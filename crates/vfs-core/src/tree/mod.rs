@@ -1,0 +1,353 @@
+//! The tree: every name and inode, in memory, rebuilt from what a source lists.
+//!
+//! ```text
+//! Tree
+//!  |- Root          names in the root directory, each with its cookie
+//!  |- torrents      info hash -> its layout (never changes) and its progress (does)
+//!  `- InodeTable    inode number -> node of a layout, lookup count
+//! ```
+
+mod build;
+mod inode;
+mod layout;
+mod root;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use inode::{InodeTable, NodeRef};
+use layout::{NodeBody, NodeIdx, TorrentTree};
+use root::Root;
+
+use crate::{
+    Attr, DirEntry, FileId, FileIndex, FsStats, InfoHash, Ino, NodeKind, TorrentDetails,
+    TorrentSummary, VfsError,
+};
+
+/// The cookies of `.` and `..`; those of the entries follow.
+const DOT_COOKIE: u64 = 1;
+const DOT_DOT_COOKIE: u64 = 2;
+const FIRST_COOKIE: u64 = 3;
+
+/// What an update of the tree did, for logs and for those who tell the kernel.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// Torrents that are new, with their names in the root.
+    pub added: Vec<(InfoHash, String)>,
+    /// Torrents that are gone, with their names in the root.
+    pub removed: Vec<(InfoHash, String)>,
+}
+
+/// A file as a reader needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileRef {
+    pub(crate) id: FileId,
+    pub(crate) len: u64,
+}
+
+/// A torrent in the tree.
+#[derive(Debug)]
+struct Torrent {
+    tree: Arc<TorrentTree>,
+    /// The number of each node of `tree`, by node index.
+    inos: Arc<[Ino]>,
+    summary: TorrentSummary,
+}
+
+/// All names and inodes. Operations cost memory accesses only.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: Root,
+    torrents: HashMap<InfoHash, Torrent>,
+    inodes: InodeTable,
+    /// Whether a listing was ever received: before that, nothing is known, not even emptiness.
+    is_known: bool,
+    /// When the root directory last changed, in seconds since 1970.
+    root_mtime: i64,
+    /// How many torrents are directories.
+    directory_count: usize,
+}
+
+impl Tree {
+    pub(crate) fn new() -> Self {
+        Self {
+            root: Root::new(),
+            torrents: HashMap::new(),
+            inodes: InodeTable::new(),
+            is_known: false,
+            root_mtime: 0,
+            directory_count: 0,
+        }
+    }
+
+    /// Takes over a complete listing: drops torrents that are not in it, takes in those whose
+    /// details are given, and remembers the progress of all. `seen_at` is now, in seconds since
+    /// 1970.
+    pub(crate) fn apply(
+        &mut self,
+        mut listing: Vec<TorrentSummary>,
+        details: Vec<TorrentDetails>,
+        seen_at: i64,
+    ) -> Changes {
+        let mut details: HashMap<_, _> = details.into_iter().map(|d| (d.info_hash, d)).collect();
+        let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
+        let gone: Vec<_> =
+            self.torrents.keys().copied().filter(|hash| !listed.contains(hash)).collect();
+
+        let mut changes = Changes::default();
+        for info_hash in gone {
+            changes.removed.extend(self.remove(info_hash).map(|name| (info_hash, name)));
+        }
+        // Who came first keeps a plain name; the hash makes the order total.
+        listing.sort_by_key(|summary| (summary.added_order, summary.info_hash));
+        for summary in listing {
+            let info_hash = summary.info_hash;
+            if let Some(torrent) = self.torrents.get_mut(&info_hash) {
+                torrent.summary = summary;
+            } else if let Some(details) = details.remove(&info_hash) {
+                let name = self.add(summary, &details, seen_at);
+                changes.added.push((info_hash, name));
+            }
+        }
+        if !self.is_known || changes != Changes::default() {
+            self.root_mtime = seen_at.max(0);
+        }
+        self.is_known = true;
+        let directories = self.torrents.values().filter(|t| t.tree.top().is_directory());
+        self.directory_count = directories.count();
+        changes
+    }
+
+    fn add(&mut self, summary: TorrentSummary, details: &TorrentDetails, seen_at: i64) -> String {
+        let info_hash = summary.info_hash;
+        let tree = Arc::new(TorrentTree::new(details, seen_at));
+        let inos = self.inodes.attach(&tree);
+        let name = self.root.add(&details.name, info_hash, tree.top().is_directory());
+        self.torrents.insert(info_hash, Torrent { tree, inos, summary });
+        name
+    }
+
+    fn remove(&mut self, info_hash: InfoHash) -> Option<String> {
+        let torrent = self.torrents.remove(&info_hash)?;
+        self.inodes.detach(&torrent.inos);
+        self.root.remove(info_hash)
+    }
+
+    /// Adds `count` to the number of times that the front end knows of `ino`.
+    pub(crate) fn acquire(&self, ino: Ino, count: u64) {
+        self.inodes.acquire(ino, count);
+    }
+
+    /// Takes `count` from the number of times that the front end knows of `ino`. What is gone and
+    /// no longer known is dropped.
+    pub(crate) fn forget(&mut self, ino: Ino, count: u64) {
+        self.inodes.forget(ino, count);
+    }
+
+    pub(crate) fn contains(&self, info_hash: InfoHash) -> bool {
+        self.torrents.contains_key(&info_hash)
+    }
+
+    pub(crate) fn lookup(&self, parent: Ino, name: &str) -> Result<DirEntry<'_>, VfsError> {
+        self.check_known()?;
+        if parent == Ino::ROOT {
+            let (entry_name, entry) = self.root.find(name).ok_or(VfsError::NotFound)?;
+            return self.root_entry(entry_name, entry);
+        }
+        let (torrent, idx) = self.linked(parent)?;
+        let NodeBody::Directory { children, .. } = &torrent.tree.node(idx).body else {
+            return Err(VfsError::NotDirectory);
+        };
+        let position = children
+            .binary_search_by(|child| torrent.tree.node(*child).name.as_ref().cmp(name))
+            .map_err(|_not_there| VfsError::NotFound)?;
+        let child = children.get(position).copied().ok_or(VfsError::NotFound)?;
+        Ok(self.child_entry(torrent, child, position))
+    }
+
+    pub(crate) fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
+        if ino == Ino::ROOT {
+            self.check_known()?;
+            return Ok(self.root_attr());
+        }
+        let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
+        let torrent = self.torrents.get(&tree.info_hash());
+        Ok(node_attr(tree, *idx, ino, torrent.map(|torrent| &torrent.summary)))
+    }
+
+    pub(crate) fn link_target(&self, ino: Ino) -> Result<&str, VfsError> {
+        match self.body(ino)? {
+            NodeBody::Symlink { target } => Ok(target),
+            NodeBody::Directory { .. } | NodeBody::File { .. } => Err(VfsError::NotSymlink),
+        }
+    }
+
+    /// Returns the file behind `ino`, if its torrent is still there.
+    pub(crate) fn file(&self, ino: Ino) -> Result<FileRef, VfsError> {
+        if ino == Ino::ROOT {
+            return Err(VfsError::IsDirectory);
+        }
+        let (torrent, idx) = self.linked(ino)?;
+        match torrent.tree.node(idx).body {
+            NodeBody::File { index, len } => {
+                Ok(FileRef { id: FileId { torrent: torrent.tree.info_hash(), index }, len })
+            }
+            NodeBody::Directory { .. } => Err(VfsError::IsDirectory),
+            // Linux resolves links before it opens, or refuses with O_NOFOLLOW.
+            NodeBody::Symlink { .. } => Err(VfsError::NotFound),
+        }
+    }
+
+    /// Calls `each` with the entries of `dir` after `cookie` (0: from the beginning) until it
+    /// returns false.
+    pub(crate) fn list(
+        &self,
+        dir: Ino,
+        cookie: u64,
+        mut each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        let attr = self.attr(dir)?;
+        if attr.kind != NodeKind::Directory {
+            return Err(VfsError::NotDirectory);
+        }
+        for (name, dot_cookie, ino) in
+            [(".", DOT_COOKIE, dir), ("..", DOT_DOT_COOKIE, self.parent(dir)?)]
+        {
+            if cookie < dot_cookie {
+                let attr = self.attr(ino)?;
+                if !each(&DirEntry { name, cookie: dot_cookie, attr, is_fixed: false }) {
+                    return Ok(());
+                }
+            }
+        }
+        if dir == Ino::ROOT {
+            for (name, entry) in self.root.after(cookie) {
+                if !each(&self.root_entry(name, entry)?) {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let (torrent, idx) = self.linked(dir)?;
+        let skip = usize::try_from(cookie.saturating_sub(DOT_DOT_COOKIE)).unwrap_or(usize::MAX);
+        for (position, child) in torrent.tree.children(idx).iter().enumerate().skip(skip) {
+            if !each(&self.child_entry(torrent, *child, position)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn stats(&self) -> FsStats {
+        let mut stats = FsStats { inode_count: 1, ..FsStats::default() };
+        for torrent in self.torrents.values() {
+            stats.total_bytes = stats.total_bytes.saturating_add(torrent.tree.total_bytes());
+            let have = torrent.summary.file_progress.iter().flat_map(|progress| progress.iter());
+            let have_bytes = have.fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
+            stats.have_bytes = stats.have_bytes.saturating_add(have_bytes);
+            stats.inode_count += torrent.inos.len() as u64;
+        }
+        // Padding counts as progress on the server, but is not shown here.
+        stats.have_bytes = stats.have_bytes.min(stats.total_bytes);
+        stats
+    }
+
+    fn check_known(&self) -> Result<(), VfsError> {
+        if self.is_known { Ok(()) } else { Err(VfsError::NoTree) }
+    }
+
+    fn body(&self, ino: Ino) -> Result<&NodeBody, VfsError> {
+        let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
+        Ok(&tree.node(*idx).body)
+    }
+
+    /// Returns the torrent and node behind `ino`, if the torrent is still there.
+    fn linked(&self, ino: Ino) -> Result<(&Torrent, NodeIdx), VfsError> {
+        let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
+        let torrent = self.torrents.get(&tree.info_hash()).ok_or(VfsError::Stale)?;
+        Ok((torrent, *idx))
+    }
+
+    fn parent(&self, dir: Ino) -> Result<Ino, VfsError> {
+        if dir == Ino::ROOT {
+            return Ok(Ino::ROOT);
+        }
+        let (torrent, idx) = self.linked(dir)?;
+        Ok(torrent.tree.node(idx).parent.map_or(Ino::ROOT, |parent| torrent.ino(parent)))
+    }
+
+    fn root_attr(&self) -> Attr {
+        Attr {
+            ino: Ino::ROOT,
+            kind: NodeKind::Directory,
+            size: 0,
+            have_bytes: 0,
+            mtime: self.root_mtime,
+            nlink: link_count(self.directory_count),
+            is_settled: false,
+        }
+    }
+
+    fn root_entry<'a>(
+        &self,
+        name: &'a str,
+        entry: root::RootEntry,
+    ) -> Result<DirEntry<'a>, VfsError> {
+        let torrent = self.torrents.get(&entry.info_hash).ok_or(VfsError::NotFound)?;
+        let top = NodeIdx::TOP;
+        let attr = node_attr(&torrent.tree, top, torrent.ino(top), Some(&torrent.summary));
+        Ok(DirEntry { name, cookie: entry.cookie, attr, is_fixed: false })
+    }
+
+    fn child_entry<'a>(
+        &self,
+        torrent: &'a Torrent,
+        child: NodeIdx,
+        position: usize,
+    ) -> DirEntry<'a> {
+        let attr = node_attr(&torrent.tree, child, torrent.ino(child), Some(&torrent.summary));
+        let cookie = FIRST_COOKIE + position as u64;
+        DirEntry { name: &torrent.tree.node(child).name, cookie, attr, is_fixed: true }
+    }
+}
+
+impl Torrent {
+    fn ino(&self, idx: NodeIdx) -> Ino {
+        // Every node got a number when the torrent was attached; 0 is no inode.
+        self.inos.get(idx.position()).copied().unwrap_or(Ino(0))
+    }
+}
+
+/// Returns the attributes of a node; `summary` is `None` when its torrent is gone.
+fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&TorrentSummary>) -> Attr {
+    let node = tree.node(idx);
+    let (kind, size, have_bytes, nlink) = match &node.body {
+        NodeBody::Directory { subdirectory_count, .. } => {
+            (NodeKind::Directory, 0, 0, link_count(*subdirectory_count))
+        }
+        NodeBody::File { index, len } => {
+            (NodeKind::File, *len, have_bytes(summary, *index).min(*len), 1)
+        }
+        NodeBody::Symlink { target } => (NodeKind::Symlink, target.len() as u64, 0, 1),
+    };
+    Attr {
+        ino,
+        kind,
+        size,
+        have_bytes,
+        mtime: tree.mtime(),
+        nlink: if summary.is_some() { nlink } else { 0 },
+        is_settled: kind != NodeKind::File || have_bytes == size,
+    }
+}
+
+fn have_bytes(summary: Option<&TorrentSummary>, index: FileIndex) -> u64 {
+    summary
+        .and_then(|summary| summary.file_progress.as_ref())
+        .and_then(|progress| progress.get(usize::try_from(index.0).ok()?).copied())
+        .unwrap_or(0)
+}
+
+fn link_count(subdirectory_count: usize) -> u32 {
+    u32::try_from(subdirectory_count).unwrap_or(u32::MAX).saturating_add(2)
+}

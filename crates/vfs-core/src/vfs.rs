@@ -1,0 +1,216 @@
+//! The whole filesystem: what a front end calls.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bytes::Bytes;
+
+use crate::engine::Engine;
+use crate::handle::Handles;
+use crate::tree::{Changes, Tree};
+use crate::{
+    Attr, ByteRange, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, ReadPolicy, TorrentDetails,
+    TorrentSource, TorrentSummary, VfsError,
+};
+
+/// How a [`Vfs`] behaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VfsConfig {
+    /// How reads behave.
+    pub read: ReadPolicy,
+}
+
+/// A read-only filesystem over the torrents of a [`TorrentSource`].
+///
+/// All calls but [`read`](Self::read) answer from memory. Calls may come from any number of threads
+/// at once.
+///
+/// # Lookup counts
+/// The front end owns them: each success of [`lookup`](Self::lookup) and each entry that
+/// [`read_dir_plus`](Self::read_dir_plus) hands over adds one to the inode, and the front end gives
+/// them back with [`forget`](Self::forget). An inode that is known to the front end keeps its
+/// attributes after its torrent is gone.
+#[derive(Debug)]
+pub struct Vfs<S> {
+    /// Protects the tree; held for one metadata call, never across an await.
+    tree: RwLock<Tree>,
+    handles: Handles,
+    engine: Engine<S>,
+}
+
+impl<S: TorrentSource> Vfs<S> {
+    /// Returns a filesystem that knows of no torrents yet: metadata calls fail with
+    /// [`VfsError::NoTree`] until [`apply`](Self::apply) was called.
+    #[must_use]
+    pub fn new(source: Arc<S>, config: VfsConfig) -> Self {
+        Self {
+            tree: RwLock::new(Tree::new()),
+            handles: Handles::default(),
+            engine: Engine::new(source, config.read),
+        }
+    }
+
+    /// Returns the source that was given.
+    #[must_use]
+    pub fn source(&self) -> &S {
+        self.engine.source()
+    }
+
+    /// Returns the torrents of a listing that can be shown, but whose details the tree does not
+    /// have, in the listing's order.
+    #[must_use]
+    pub fn unknown_torrents(&self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
+        let tree = self.tree();
+        let unknown = listing.iter().filter(|summary| summary.is_resolved);
+        unknown.map(|summary| summary.info_hash).filter(|hash| !tree.contains(*hash)).collect()
+    }
+
+    /// Takes over a complete listing of the source.
+    ///
+    /// Torrents that are not in it disappear; those that are new appear if their details are given,
+    /// and otherwise stay unknown until a later call; progress is taken over for all. `seen_at` is
+    /// the time in seconds since 1970 that new torrents without a creation date get.
+    pub fn apply(
+        &self,
+        listing: Vec<TorrentSummary>,
+        details: Vec<TorrentDetails>,
+        seen_at: i64,
+    ) -> Changes {
+        self.tree_mut().apply(listing, details, seen_at)
+    }
+
+    /// Finds `name` in the directory `parent` and counts one lookup of what it finds. A name that
+    /// is no UTF-8 is not found: names come from JSON.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` in a directory of a torrent that is gone.
+    pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VfsError> {
+        let tree = self.tree();
+        let name = str::from_utf8(name).map_err(|_not_utf8| VfsError::NotFound)?;
+        let DirEntry { attr, is_fixed, .. } = tree.lookup(parent, name)?;
+        tree.acquire(attr.ino, 1);
+        Ok(Entry { attr, is_fixed })
+    }
+
+    /// Takes back `count` lookups of `ino`.
+    pub fn forget(&self, ino: Ino, count: u64) {
+        self.tree_mut().forget(ino, count);
+    }
+
+    /// Takes back lookups of many inodes at once.
+    pub fn forget_all(&self, forgotten: impl IntoIterator<Item = (Ino, u64)>) {
+        let mut tree = self.tree_mut();
+        forgotten.into_iter().for_each(|(ino, count)| tree.forget(ino, count));
+    }
+
+    /// Returns the attributes of `ino`.
+    ///
+    /// # Errors
+    /// `NotFound`, or `NoTree` for the root.
+    pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
+        self.tree().attr(ino)
+    }
+
+    /// Returns the target of the symbolic link `ino`, relative to its directory.
+    ///
+    /// # Errors
+    /// `NotFound` or `NotSymlink`.
+    pub fn read_link(&self, ino: Ino) -> Result<String, VfsError> {
+        self.tree().link_target(ino).map(str::to_owned)
+    }
+
+    /// Calls `each` with the entries of the directory `ino` that come after `cookie` (0: all of
+    /// them), until it returns false to say that it did not take the entry.
+    ///
+    /// A listing may be taken up at any cookie that was ever seen: entries that came in between
+    /// are at the end, those that went are skipped, all others come exactly once.
+    ///
+    /// `each` runs under the lock of the tree and must not call back.
+    ///
+    /// # Errors
+    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` for a directory of a torrent that is gone.
+    pub fn read_dir(
+        &self,
+        ino: Ino,
+        cookie: u64,
+        each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        self.tree().list(ino, cookie, each)
+    }
+
+    /// Does what [`read_dir`](Self::read_dir) does and counts one lookup of each entry that was
+    /// taken, but for `.` and `..` (as `FUSE_READDIRPLUS` has it).
+    ///
+    /// # Errors
+    /// As [`read_dir`](Self::read_dir).
+    pub fn read_dir_plus(
+        &self,
+        ino: Ino,
+        cookie: u64,
+        mut each: impl FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        let tree = self.tree();
+        tree.list(ino, cookie, |entry| {
+            let is_taken = each(entry);
+            if is_taken && !matches!(entry.name, "." | "..") {
+                tree.acquire(entry.attr.ino, 1);
+            }
+            is_taken
+        })
+    }
+
+    /// Opens the file `ino`. Costs no request.
+    ///
+    /// # Errors
+    /// `NotFound`, `IsDirectory`, or `Stale` if its torrent is gone.
+    pub fn open(&self, ino: Ino) -> Result<HandleId, VfsError> {
+        let file = self.tree().file(ino)?;
+        Ok(self.handles.open(file))
+    }
+
+    /// Reads `len` bytes at `offset` of an open file: all of them, but for those after the end of
+    /// the file.
+    ///
+    /// # Errors
+    /// `BadHandle`; `TimedOut` when the deadline of [`ReadPolicy`] has passed; `Stale` if the
+    /// torrent is gone; `ShuttingDown`; `Source` if the source failed. There is never a part of the
+    /// bytes.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the read and frees all that it held.
+    pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
+        let file = self.handles.get(handle)?;
+        let range = ByteRange::clamped(offset, u64::from(len), file.len);
+        self.engine.read(file, range).await
+    }
+
+    /// Closes an open file. Reads of it that are under way go on.
+    pub fn release(&self, handle: HandleId) {
+        self.handles.release(handle);
+    }
+
+    /// Returns the number of open files.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.handles.count()
+    }
+
+    /// Returns the size of it all.
+    #[must_use]
+    pub fn stats(&self) -> FsStats {
+        self.tree().stats()
+    }
+
+    /// Ends all reads, those under way and those to come, with [`VfsError::ShuttingDown`].
+    pub fn shut_down(&self) {
+        self.engine.shut_down();
+    }
+
+    fn tree(&self) -> RwLockReadGuard<'_, Tree> {
+        // A panic in a change of the tree is a bug that one request reports; the others go on.
+        self.tree.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
+        self.tree.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,266 @@
+//! The tree as a front end sees it: names, collisions, links, attributes, what comes and goes.
+
+use std::sync::Arc;
+
+use crate::support::{SEEN_AT, child, render, vfs_of};
+use expect_test::{Expect, expect};
+use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
+use vfs_core::{FileKind, Ino, NodeKind, TorrentDetails, Vfs, VfsConfig, VfsError};
+
+#[track_caller]
+fn check(torrents: Vec<TorrentDetails>, want: &Expect) {
+    let source = FakeSource::new(4);
+    for details in torrents {
+        source.add(details);
+    }
+    want.assert_eq(&render(&vfs_of(&source)));
+}
+
+#[test]
+fn torrents_are_directories_and_files() {
+    check(
+        vec![
+            directory(1, "Big Buck Bunny", &[("bbb.mkv", 1000), ("subs/en.srt", 10)]),
+            single_file(2, "debian-13.iso", 5000),
+            directory(3, "empty", &[]),
+        ],
+        &expect![[r#"
+            Big Buck Bunny/
+              bbb.mkv 1000
+              subs/
+                en.srt 10
+            debian-13.iso 5000
+            empty/
+        "#]],
+    );
+}
+
+#[test]
+fn torrents_of_one_name_are_told_apart_by_their_hashes() {
+    check(
+        vec![
+            single_file(3, "a.iso", 3),
+            single_file(2, "a.iso", 2),
+            directory(1, "a.iso", &[("x", 1)]),
+            single_file(4, "a [02020202].iso", 4),
+            single_file(5, ".tfs", 5),
+        ],
+        &expect![[r#"
+            a.iso 3
+            a [02020202].iso 2
+            a.iso [01010101]/
+              x 1
+            a [02020202] [04040404].iso 4
+            .tfs [05050505] 5
+        "#]],
+    );
+}
+
+#[test]
+fn files_of_one_name_are_told_apart_by_their_numbers() {
+    check(
+        vec![directory(
+            1,
+            "t",
+            &[
+                ("a", 1),
+                ("a", 2),
+                ("a/b", 3),
+                ("a/c", 4),
+                ("x/y", 5),
+                ("x", 6),
+                ("a [#1]", 7),
+                ("..", 8),
+                ("../../etc/passwd", 9),
+                ("", 10),
+                ("x//z", 11),
+            ],
+        )],
+        &expect![[r#"
+            t/
+              %2E%2E 8
+              %2E%2E [#8]/
+                %2E%2E/
+                  etc/
+                    passwd 9
+              %empty 10
+              a 1
+              a [#1] 2
+              a [#1] [#6] 7
+              a [#2]/
+                b 3
+                c 4
+              x/
+                %empty/
+                  z 11
+                y 5
+              x [#5] 6
+        "#]],
+    );
+}
+
+#[test]
+fn hostile_torrents_stay_inside() {
+    let mut unlisted = directory(2, "../..", &[("a", 1)]);
+    unlisted.files[0].path.clear();
+    check(
+        vec![
+            directory(1, "/etc\u{0}", &[("\u{1b}[31m", 1), ("a%2Fb", 2)]),
+            unlisted,
+            single_file(3, "", 3),
+            single_file(4, "", 4),
+        ],
+        &expect![[r#"
+            %2Fetc%00/
+              %1B[31m 1
+              a%252Fb 2
+            ..%2F../
+              %empty 1
+            %empty 3
+            %empty [04040404] 4
+        "#]],
+    );
+}
+
+#[test]
+fn links_are_shown_only_if_they_stay_inside() {
+    let mut details = directory(
+        1,
+        "t",
+        &[("film.mkv", 9), ("deep/er/a", 0), ("up", 0), ("out", 0), ("folder", 0), ("gone", 0)],
+    );
+    let targets = [
+        (1, vec!["film.mkv"]),
+        (2, vec!["deep", "er", "a"]),
+        (3, vec!["..", "..", "etc", "passwd"]),
+        (4, vec!["deep", "er"]),
+        (5, vec!["deep", "nothing"]),
+    ];
+    for (index, target) in targets {
+        let target = target.into_iter().map(str::to_owned).collect();
+        details.files[index].kind = FileKind::Symlink { target };
+    }
+    check(
+        vec![details],
+        &expect![[r#"
+            t/
+              deep/
+                er/
+                  a -> ../../film.mkv
+              film.mkv 9
+              folder -> deep/er
+              up -> deep/er/a
+        "#]],
+    );
+}
+
+#[test]
+fn padding_is_hidden_and_numbers_of_files_stay() {
+    let mut details = directory(1, "t", &[("a", 10), (".pad/6", 6), ("b", 3)]);
+    details.files[1].kind = FileKind::Padding;
+    let source = FakeSource::new(4);
+    source.add(details);
+    let vfs = vfs_of(&source);
+    expect![[r#"
+        t/
+          a 10
+          b 3
+    "#]]
+    .assert_eq(&render(&vfs));
+    let top = child(&vfs, Ino::ROOT, "t").unwrap();
+    let handle = vfs.open(child(&vfs, top.ino, "b").unwrap().ino).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bytes = runtime.block_on(vfs.read(handle, 0, 100)).unwrap();
+    FakeSource::content(file_id(1, 2), 3).check(0, &bytes).unwrap();
+}
+
+#[test]
+fn attributes_tell_what_is_there() {
+    let source = FakeSource::new(4);
+    let hash = source.add(directory(7, "t", &[("a", 1000), ("d/b", 10), ("e/c", 0)]));
+    source.update(hash, |summary| summary.file_progress = Some([300, 99, 0].into()));
+    let vfs = vfs_of(&source);
+
+    let top = child(&vfs, Ino::ROOT, "t").unwrap();
+    assert_eq!((top.kind, top.nlink, top.mtime), (NodeKind::Directory, 4, 1_000_000_007));
+    let a = child(&vfs, top.ino, "a").unwrap();
+    assert_eq!((a.size, a.have_bytes, a.is_settled), (1000, 300, false));
+    let d = child(&vfs, top.ino, "d").unwrap();
+    let b = child(&vfs, d.ino, "b").unwrap();
+    assert_eq!((b.size, b.have_bytes, b.is_settled), (10, 10, true));
+    let root = vfs.attr(Ino::ROOT).unwrap();
+    assert_eq!((root.nlink, root.mtime), (3, SEEN_AT));
+
+    let stats = vfs.stats();
+    assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1010, 399, 7));
+}
+
+#[test]
+fn nothing_is_known_before_the_first_listing() {
+    let vfs = Vfs::new(Arc::new(FakeSource::new(4)), VfsConfig::default());
+    assert!(matches!(vfs.attr(Ino::ROOT), Err(VfsError::NoTree)));
+    assert!(matches!(vfs.lookup(Ino::ROOT, b"x"), Err(VfsError::NoTree)));
+    assert!(matches!(vfs.read_dir(Ino::ROOT, 0, |_| true), Err(VfsError::NoTree)));
+    vfs.apply(Vec::new(), Vec::new(), 0);
+    assert!(vfs.attr(Ino::ROOT).is_ok());
+}
+
+#[test]
+fn torrents_come_and_go_and_keep_their_names() {
+    let source = FakeSource::new(4);
+    let first = source.add(single_file(1, "a.iso", 1));
+    source.add(single_file(2, "a.iso", 2));
+    let vfs = vfs_of(&source);
+    let second = child(&vfs, Ino::ROOT, "a [02020202].iso").unwrap();
+
+    source.remove(first);
+    let changes = vfs.apply(source.listing(), Vec::new(), 1);
+    assert_eq!(changes.removed, [(first, "a.iso".to_owned())]);
+    assert_eq!(render(&vfs), "a [02020202].iso 2\n");
+
+    // The unresolved are asked for when they are resolved, and shown when the details are there.
+    let third = source.add(single_file(3, "b", 3));
+    source.update(third, |summary| summary.is_resolved = false);
+    assert_eq!(vfs.unknown_torrents(&source.listing()), []);
+    source.update(third, |summary| summary.is_resolved = true);
+    assert_eq!(vfs.unknown_torrents(&source.listing()), [third]);
+    assert_eq!(vfs.apply(source.listing(), Vec::new(), 2).added, []);
+    assert_eq!(vfs.apply(source.listing(), source.all_details(), 3).added.len(), 1);
+    assert_eq!(child(&vfs, Ino::ROOT, "a [02020202].iso").unwrap().ino, second.ino);
+}
+
+#[test]
+fn what_is_gone_is_stale_until_it_is_forgotten() {
+    let source = FakeSource::new(4);
+    let hash = source.add(directory(1, "t", &[("a", 10)]));
+    let vfs = vfs_of(&source);
+    let top = vfs.lookup(Ino::ROOT, b"t").unwrap().attr.ino;
+    let file = vfs.lookup(top, b"a").unwrap().attr.ino;
+
+    source.remove(hash);
+    vfs.apply(source.listing(), Vec::new(), 1);
+    assert!(matches!(vfs.lookup(Ino::ROOT, b"t"), Err(VfsError::NotFound)));
+    assert!(matches!(vfs.lookup(top, b"a"), Err(VfsError::Stale)));
+    assert!(matches!(vfs.read_dir(top, 0, |_| true), Err(VfsError::Stale)));
+    assert!(matches!(vfs.open(file), Err(VfsError::Stale)));
+    assert_eq!(vfs.attr(file).unwrap().nlink, 0);
+
+    vfs.forget_all([(file, 1), (top, 1)]);
+    assert!(matches!(vfs.attr(file), Err(VfsError::NotFound)));
+}
+
+#[test]
+fn wrong_kinds_are_refused() {
+    let source = FakeSource::new(4);
+    source.add(directory(1, "t", &[("a", 10)]));
+    let vfs = vfs_of(&source);
+    let top = child(&vfs, Ino::ROOT, "t").unwrap().ino;
+    let file = child(&vfs, top, "a").unwrap().ino;
+    assert!(matches!(vfs.lookup(file, b"x"), Err(VfsError::NotDirectory)));
+    assert!(matches!(vfs.lookup(top, b"\xff"), Err(VfsError::NotFound)));
+    assert!(matches!(vfs.read_dir(file, 0, |_| true), Err(VfsError::NotDirectory)));
+    assert!(matches!(vfs.read_link(file), Err(VfsError::NotSymlink)));
+    assert!(matches!(vfs.open(top), Err(VfsError::IsDirectory)));
+    assert!(matches!(vfs.open(Ino::ROOT), Err(VfsError::IsDirectory)));
+    assert!(matches!(vfs.open(Ino(77)), Err(VfsError::NotFound)));
+}
