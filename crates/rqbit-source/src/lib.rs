@@ -1,0 +1,16 @@
+//! The torrents of an rqbit server as a [`TorrentSource`](vfs_core::TorrentSource).
+//!
+//! [`RqbitSource`] says in the words of `vfs-core` what `rqbit-client` hears on the wire: rqbit's
+//! list with its stats becomes summaries, details and the `.torrent` file become a layout, errors
+//! become the few kinds that a filesystem acts on.
+//!
+//! # What it never does
+//! It sees no FUSE, caches nothing, retries nothing and decides nothing about what to fetch when:
+//! that is the engine's business in `vfs-core`.
+
+mod error;
+mod mapping;
+mod metainfo;
+mod source;
+
+pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT};

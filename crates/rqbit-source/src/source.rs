@@ -1,0 +1,104 @@
+//! One rqbit server as a source.
+
+use bytes::Bytes;
+use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
+use vfs_core::{
+    ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceLimits, SourceStream,
+    TorrentDetails, TorrentSource, TorrentSummary,
+};
+
+use crate::error::to_source_error;
+use crate::{mapping, metainfo};
+
+/// How many streams may be open at a time unless the user says otherwise.
+///
+/// Each holds one of the permits that rqbit also needs to write and check what it downloads. It
+/// has eight by default (`--max-blocking-threads`), and stops when the last is taken: half of them
+/// leaves it room to work.
+pub const STREAMS_MAX_DEFAULT: usize = 4;
+
+/// The torrents of one rqbit server.
+#[derive(Debug, Clone)]
+pub struct RqbitSource {
+    client: Client,
+    streams_max: usize,
+}
+
+impl RqbitSource {
+    /// Returns the torrents of the client's server, of which at most `streams_max` streams (at
+    /// least 1) are open at a time.
+    #[must_use]
+    pub fn new(client: Client, streams_max: usize) -> Self {
+        Self { client, streams_max: streams_max.max(1) }
+    }
+
+    /// Returns the client of the server.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl TorrentSource for RqbitSource {
+    type Stream = RqbitStream;
+
+    async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
+        let torrents = self.client.torrents_with_stats().await.map_err(to_source_error)?;
+        Ok(torrents.into_iter().map(mapping::to_summary).collect())
+    }
+
+    async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
+        let of = to_ref(torrent);
+        let details = self.client.torrent_details(of).await.map_err(to_source_error)?;
+        let metainfo = match self.client.torrent_metadata(of).await {
+            Ok(bytes) => metainfo::parse(&bytes),
+            // The same call may work a moment later, and then knows more.
+            Err(error) if error.is_retryable() => return Err(to_source_error(error)),
+            Err(error) => {
+                tracing::debug!(%torrent, %error, "no metadata");
+                None
+            }
+        };
+        mapping::to_details(details, metainfo).ok_or_else(|| {
+            SourceError::new(SourceErrorKind::NotFound, format!("resolve the torrent {torrent}"))
+        })
+    }
+
+    async fn open_at(
+        &self,
+        file: FileId,
+        file_len: u64,
+        range: ByteRange,
+    ) -> Result<RqbitStream, SourceError> {
+        let index = usize::try_from(file.index.0).map_err(|error| {
+            SourceError::new(SourceErrorKind::NotFound, "address a file").with_source(error)
+        })?;
+        let asked = ClientRange::new(range.start(), range.end());
+        let stream = self.client.stream(to_ref(file.torrent), index, asked, Some(file_len)).await;
+        stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
+    }
+
+    fn limits(&self) -> SourceLimits {
+        SourceLimits { streams_max: self.streams_max }
+    }
+}
+
+/// The bytes of one range of a file on an rqbit server.
+#[derive(Debug)]
+pub struct RqbitStream {
+    stream: RangeStream,
+}
+
+impl SourceStream for RqbitStream {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        self.stream.next_chunk().await.map_err(to_source_error)
+    }
+
+    fn position(&self) -> u64 {
+        self.stream.position()
+    }
+}
+
+fn to_ref(torrent: InfoHash) -> TorrentRef {
+    TorrentRef::from(rqbit_client::InfoHash::from_bytes(*torrent.as_bytes()))
+}
