@@ -1,0 +1,218 @@
+//! Attributes of the core as the kernel wants them, and how long the kernel may keep them.
+
+use std::time::{Duration, SystemTime};
+
+use fuser::{FileAttr, FileType, INodeNo};
+use vfs_core::{Attr, FsStats, NodeKind};
+
+use crate::MountOptions;
+
+/// Names and attributes that cannot change while their torrent is there: the info hash covers
+/// them. An hour keeps a media server's rescan away from us, and ends by itself if we are wrong.
+const FIXED_TTL: Duration = Duration::from_secs(3600);
+
+/// Names in the root and the attributes of unfinished files: new by the next look of a user, yet
+/// one question a second at most however often a program asks.
+const CHANGING_TTL: Duration = Duration::from_secs(1);
+
+/// Names that do not exist: players look for a dozen subtitle names beside every video, and a
+/// torrent that was just added has to show.
+pub(crate) const NEGATIVE_TTL: Duration = Duration::from_secs(1);
+
+/// What `st_blksize` says. Larger values make programs read that much for a few bytes: with 1 MiB
+/// a read of 10 bytes in Python asks us for 2 MiB.
+const BLOCK_BYTES: u32 = 4096;
+
+/// The unit of `st_blocks`, whatever `st_blksize` says (`stat(2)`).
+const STAT_BLOCK_BYTES: u64 = 512;
+
+/// The permission bits of symbolic links, which nobody looks at (`symlink(7)`).
+const SYMLINK_PERM: u16 = 0o777;
+
+/// Returns how long the kernel may keep these attributes.
+pub(crate) fn attr_ttl(attr: &Attr) -> Duration {
+    if attr.is_settled { FIXED_TTL } else { CHANGING_TTL }
+}
+
+/// Returns how long the kernel may keep a name.
+pub(crate) fn entry_ttl(is_fixed: bool) -> Duration {
+    if is_fixed { FIXED_TTL } else { CHANGING_TTL }
+}
+
+/// Whom files belong to and what may be done with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ownership {
+    uid: u32,
+    gid: u32,
+    file_perm: u16,
+    dir_perm: u16,
+}
+
+impl Ownership {
+    pub(crate) fn new(options: &MountOptions) -> Self {
+        Self {
+            uid: options.uid,
+            gid: options.gid,
+            file_perm: options.file_mode & !options.umask & 0o777,
+            dir_perm: options.dir_mode & !options.umask & 0o777,
+        }
+    }
+
+    /// Returns the attributes for the kernel.
+    pub(crate) fn file_attr(&self, attr: &Attr) -> FileAttr {
+        // A negative time would be a bug of the core, and fuser 0.18 garbles such times.
+        let since_1970 = Duration::from_secs(u64::try_from(attr.mtime).unwrap_or(0));
+        let time = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(SystemTime::UNIX_EPOCH);
+        FileAttr {
+            ino: INodeNo(attr.ino.0),
+            size: attr.size,
+            blocks: attr.have_bytes.div_ceil(STAT_BLOCK_BYTES),
+            atime: time,
+            mtime: time,
+            ctime: time,
+            crtime: time,
+            kind: file_type(attr.kind),
+            perm: match attr.kind {
+                NodeKind::Directory => self.dir_perm,
+                NodeKind::File => self.file_perm,
+                NodeKind::Symlink => SYMLINK_PERM,
+            },
+            nlink: attr.nlink,
+            uid: self.uid,
+            gid: self.gid,
+            rdev: 0,
+            blksize: BLOCK_BYTES,
+            flags: 0,
+        }
+    }
+}
+
+/// Returns the attributes that stand for "there is no such name", by the FUSE protocol: an entry
+/// with inode number 0.
+pub(crate) fn no_attr() -> FileAttr {
+    let time = SystemTime::UNIX_EPOCH;
+    FileAttr {
+        ino: INodeNo(0),
+        size: 0,
+        blocks: 0,
+        atime: time,
+        mtime: time,
+        ctime: time,
+        crtime: time,
+        kind: FileType::RegularFile,
+        perm: 0,
+        nlink: 0,
+        uid: 0,
+        gid: 0,
+        rdev: 0,
+        blksize: BLOCK_BYTES,
+        flags: 0,
+    }
+}
+
+pub(crate) fn file_type(kind: NodeKind) -> FileType {
+    match kind {
+        NodeKind::Directory => FileType::Directory,
+        NodeKind::File => FileType::RegularFile,
+        NodeKind::Symlink => FileType::Symlink,
+    }
+}
+
+/// What `statfs` says: the size is that of all torrents, "used" is what is downloaded, and nothing
+/// is available, since nothing can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StatFs {
+    pub(crate) block_bytes: u32,
+    pub(crate) blocks: u64,
+    pub(crate) free_blocks: u64,
+    pub(crate) available_blocks: u64,
+    pub(crate) inodes: u64,
+    pub(crate) free_inodes: u64,
+    pub(crate) name_bytes_max: u32,
+}
+
+impl StatFs {
+    pub(crate) fn new(stats: &FsStats) -> Self {
+        let block_bytes = u64::from(BLOCK_BYTES);
+        let blocks = stats.total_bytes.div_ceil(block_bytes);
+        let used_blocks = stats.have_bytes.div_ceil(block_bytes);
+        Self {
+            block_bytes: BLOCK_BYTES,
+            blocks,
+            free_blocks: blocks.saturating_sub(used_blocks),
+            available_blocks: 0,
+            inodes: stats.inode_count,
+            free_inodes: 0,
+            name_bytes_max: u32::try_from(vfs_core::NAME_BYTES_MAX).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vfs_core::Ino;
+
+    use super::*;
+    use crate::FsName;
+
+    fn attr(kind: NodeKind) -> Attr {
+        Attr {
+            ino: Ino(42),
+            kind,
+            size: 10_000,
+            have_bytes: 1025,
+            mtime: 1_700_000_000,
+            nlink: 1,
+            is_settled: false,
+        }
+    }
+
+    fn options(umask: u16) -> MountOptions {
+        MountOptions { uid: 1000, gid: 100, umask, ..MountOptions::new(FsName::default()) }
+    }
+
+    #[track_caller]
+    fn check(umask: u16, attr: &Attr, want: &str) {
+        let got = Ownership::new(&options(umask)).file_attr(attr);
+        let secs = got.mtime.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let perm = got.perm;
+        assert_eq!(format!("{:?} {perm:03o} {} {secs}", got.kind, got.blocks), want);
+        assert_eq!([got.atime, got.ctime, got.crtime], [got.mtime; 3]);
+        assert_eq!((got.ino.0, got.size, got.nlink), (42, 10_000, 1));
+        assert_eq!((got.uid, got.gid, got.blksize), (1000, 100, 4096));
+    }
+
+    #[test]
+    fn attributes_are_what_stat_shows() {
+        let file = attr(NodeKind::File);
+        check(0, &file, "RegularFile 444 3 1700000000");
+        check(0, &attr(NodeKind::Directory), "Directory 555 3 1700000000");
+        check(0, &attr(NodeKind::Symlink), "Symlink 777 3 1700000000");
+        check(0o077, &file, "RegularFile 400 3 1700000000");
+        check(0o027, &attr(NodeKind::Directory), "Directory 550 3 1700000000");
+        check(0, &Attr { have_bytes: 0, ..file }, "RegularFile 444 0 1700000000");
+        check(0, &Attr { have_bytes: 512, ..file }, "RegularFile 444 1 1700000000");
+        // A core that is wrong about time must not take the mount with it.
+        check(0, &Attr { mtime: -1, ..file }, "RegularFile 444 3 0");
+        check(0, &Attr { mtime: i64::MAX, ..file }, "RegularFile 444 3 9223372036854775807");
+    }
+
+    #[test]
+    fn what_may_change_is_asked_for_again_within_a_second() {
+        let unfinished = attr(NodeKind::File);
+        assert_eq!(attr_ttl(&unfinished), CHANGING_TTL);
+        assert_eq!(attr_ttl(&Attr { is_settled: true, ..unfinished }), FIXED_TTL);
+        assert_eq!(entry_ttl(false), CHANGING_TTL);
+        assert_eq!(entry_ttl(true), FIXED_TTL);
+    }
+
+    #[test]
+    fn statfs_counts_what_is_downloaded_as_used() {
+        let stats = FsStats { total_bytes: 40_961, have_bytes: 4097, inode_count: 7 };
+        let StatFs { blocks, free_blocks, available_blocks, inodes, .. } = StatFs::new(&stats);
+        assert_eq!((blocks, free_blocks, available_blocks, inodes), (11, 9, 0, 7));
+        // The server may count more than there is.
+        let odd = FsStats { total_bytes: 1, have_bytes: 1 << 40, inode_count: 1 };
+        assert_eq!(StatFs::new(&odd).free_blocks, 0);
+    }
+}

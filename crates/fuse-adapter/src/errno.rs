@@ -1,0 +1,60 @@
+//! The only errno table: what a program is told when the core cannot do something.
+
+use fuser::Errno;
+use vfs_core::{SourceErrorKind, VfsError};
+
+/// Returns the errno for an error of the core.
+///
+/// Never `EINTR`: programs take it as a request to try again, and do so for ever.
+pub(crate) fn errno(error: &VfsError) -> Errno {
+    match error {
+        VfsError::NotFound => Errno::ENOENT,
+        VfsError::NotDirectory => Errno::ENOTDIR,
+        VfsError::IsDirectory => Errno::EISDIR,
+        VfsError::NotSymlink => Errno::EINVAL,
+        VfsError::BadHandle => Errno::EBADF,
+        VfsError::Stale => Errno::ESTALE,
+        VfsError::NoTree | VfsError::ShuttingDown => Errno::EIO,
+        VfsError::TimedOut => Errno::ETIMEDOUT,
+        VfsError::Source(source) => match source.kind {
+            SourceErrorKind::Denied => Errno::EACCES,
+            // The core turns the first two into `Stale` and `TimedOut` where they concern a file.
+            SourceErrorKind::NotFound
+            | SourceErrorKind::TimedOut
+            | SourceErrorKind::Unreachable
+            | SourceErrorKind::Protocol
+            | SourceErrorKind::Failed => Errno::EIO,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vfs_core::SourceError;
+
+    use super::*;
+
+    #[test]
+    fn every_error_has_its_errno() {
+        let source = |kind| VfsError::Source(SourceError::new(kind, "read"));
+        for (error, want) in [
+            (VfsError::NotFound, Errno::ENOENT),
+            (VfsError::NotDirectory, Errno::ENOTDIR),
+            (VfsError::IsDirectory, Errno::EISDIR),
+            (VfsError::NotSymlink, Errno::EINVAL),
+            (VfsError::BadHandle, Errno::EBADF),
+            (VfsError::Stale, Errno::ESTALE),
+            (VfsError::NoTree, Errno::EIO),
+            (VfsError::TimedOut, Errno::ETIMEDOUT),
+            (VfsError::ShuttingDown, Errno::EIO),
+            (source(SourceErrorKind::NotFound), Errno::EIO),
+            (source(SourceErrorKind::Unreachable), Errno::EIO),
+            (source(SourceErrorKind::TimedOut), Errno::EIO),
+            (source(SourceErrorKind::Denied), Errno::EACCES),
+            (source(SourceErrorKind::Protocol), Errno::EIO),
+            (source(SourceErrorKind::Failed), Errno::EIO),
+        ] {
+            assert_eq!(errno(&error), want, "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The core behind fuser's trait: each request is decoded, passed on, and answered.
+
+mod init;
+mod refused;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use fuser::{
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, FileHandle, Filesystem, FopenFlags, Generation,
+    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
+    PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory,
+    ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen,
+    ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
+};
+use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, NodeKind, TorrentSource, Vfs, VfsError};
+
+use self::refused::refuse;
+use crate::attr::{NEGATIVE_TTL, Ownership, StatFs, attr_ttl, entry_ttl, file_type, no_attr};
+use crate::reads::Reads;
+use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
+
+/// Inode numbers are never used twice, so that their generation never changes.
+const GENERATION: Generation = Generation(0);
+
+/// How files are opened: what was read stays in the page cache for the next reader, since bytes
+/// never change, and `close` does not ask us.
+const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FOPEN_NOFLUSH);
+
+/// The handle of all directories: where a listing is, the cookie says.
+const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
+
+/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread.
+#[derive(Debug)]
+pub(crate) struct TorrentFs<S> {
+    pub(crate) vfs: Arc<Vfs<S>>,
+    pub(crate) ownership: Ownership,
+    pub(crate) reads: Reads,
+    pub(crate) faults: Arc<Faults>,
+}
+
+impl<S: TorrentSource> TorrentFs<S> {
+    fn guard<R: Refuse>(&self, op: &'static str, ino: INodeNo, reply: R) -> ReplyGuard<R> {
+        ReplyGuard::new(reply, reply::Request { op, ino: ino.0 }, &self.faults)
+    }
+
+    /// Returns the attributes of what is still there.
+    fn linked_attr(&self, ino: INodeNo) -> Result<Attr, VfsError> {
+        let attr = self.vfs.attr(Ino(ino.0))?;
+        // The kernel then looks the path up again, and finds what has the name now, if anything.
+        if attr.nlink == 0 { Err(VfsError::Stale) } else { Ok(attr) }
+    }
+}
+
+impl<S: TorrentSource> Filesystem for TorrentFs<S> {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        init::negotiate(config);
+        Ok(())
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        // The kernel passes on more, up to a page; other filesystems refuse it.
+        if name.len() > NAME_BYTES_MAX {
+            return reply.error(fuser::Errno::ENAMETOOLONG);
+        }
+        respond(
+            self.guard("lookup", parent, reply),
+            |_| match self.vfs.lookup(Ino(parent.0), name.as_bytes()) {
+                Err(VfsError::NotFound) => Ok(None),
+                found => found.map(Some),
+            },
+            |reply, found| match found {
+                Some(entry) => reply.entry_with_ttls(
+                    &attr_ttl(&entry.attr),
+                    &entry_ttl(entry.is_fixed),
+                    &self.ownership.file_attr(&entry.attr),
+                    GENERATION,
+                ),
+                None => {
+                    reply.entry_with_ttls(&Duration::ZERO, &NEGATIVE_TTL, &no_attr(), GENERATION);
+                }
+            },
+        );
+    }
+
+    // Not `batch_forget`: fuser 0.18 keeps the type of its argument to itself, and calls this for
+    // each of them.
+    fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
+        let request = reply::Request { op: "forget", ino: ino.0 };
+        contain(request, || self.vfs.forget(Ino(ino.0), count));
+    }
+
+    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        respond(
+            self.guard("getattr", ino, reply),
+            |_| self.linked_attr(ino),
+            |reply, attr| reply.attr(&attr_ttl(&attr), &self.ownership.file_attr(&attr)),
+        );
+    }
+
+    fn readlink(&self, _: &Request, ino: INodeNo, reply: ReplyData) {
+        respond(
+            self.guard("readlink", ino, reply),
+            |_| self.vfs.read_link(Ino(ino.0)),
+            |reply, target| reply.data(target.as_bytes()),
+        );
+    }
+
+    fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        // The mount is read-only, so the kernel refuses first, until somebody remounts it.
+        if flags.acc_mode() != OpenAccMode::O_RDONLY {
+            return reply.error(fuser::Errno::EROFS);
+        }
+        respond(
+            self.guard("open", ino, reply),
+            |_| self.vfs.open(Ino(ino.0)),
+            |reply, HandleId(handle)| reply.opened(FileHandle(handle), OPEN_FLAGS),
+        );
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        len: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        tracing::trace!(ino = ino.0, fh = handle.0, off = offset, len, "read");
+        let guard = self.guard("read", ino, reply);
+        let vfs = Arc::clone(&self.vfs);
+        let read = async move { vfs.read(HandleId(handle.0), offset, len).await };
+        contain(guard.request(), || self.reads.spawn(guard, len, read));
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        respond(
+            self.guard("release", ino, reply),
+            |_| {
+                self.vfs.release(HandleId(handle.0));
+                Ok(())
+            },
+            |reply, ()| reply.ok(),
+        );
+    }
+
+    fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        respond(
+            self.guard("opendir", ino, reply),
+            |_| match self.linked_attr(ino)?.kind {
+                NodeKind::Directory => Ok(()),
+                NodeKind::File | NodeKind::Symlink => Err(VfsError::NotDirectory),
+            },
+            |reply, ()| reply.opened(DIRECTORY_HANDLE, FopenFlags::empty()),
+        );
+    }
+
+    fn readdir(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        cookie: u64,
+        reply: ReplyDirectory,
+    ) {
+        respond(
+            self.guard("readdir", ino, reply),
+            |reply| {
+                self.vfs.read_dir(Ino(ino.0), cookie, |entry| {
+                    let number = INodeNo(entry.attr.ino.0);
+                    !reply.add(number, entry.cookie, file_type(entry.attr.kind), entry.name)
+                })
+            },
+            |reply, ()| reply.ok(),
+        );
+    }
+
+    fn readdirplus(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        cookie: u64,
+        reply: ReplyDirectoryPlus,
+    ) {
+        respond(
+            self.guard("readdirplus", ino, reply),
+            |reply| {
+                self.vfs.read_dir_plus(Ino(ino.0), cookie, |entry| {
+                    let attr = self.ownership.file_attr(&entry.attr);
+                    // fuser has one time for both the name and the attributes.
+                    let ttl = attr_ttl(&entry.attr).min(entry_ttl(entry.is_fixed));
+                    !reply.add(attr.ino, entry.cookie, entry.name, &ttl, &attr, GENERATION)
+                })
+            },
+            |reply, ()| reply.ok(),
+        );
+    }
+
+    fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {
+        respond(
+            self.guard("statfs", ino, reply),
+            |_| Ok(StatFs::new(&self.vfs.stats())),
+            |reply, stats| {
+                reply.statfs(
+                    stats.blocks,
+                    stats.free_blocks,
+                    stats.available_blocks,
+                    stats.inodes,
+                    stats.free_inodes,
+                    stats.block_bytes,
+                    stats.name_bytes_max,
+                    stats.block_bytes,
+                );
+            },
+        );
+    }
+
+    refuse! {
+        // The kernel does itself what we do not, and does not ask again.
+        ENOSYS {
+            access(INodeNo, AccessFlags; ReplyEmpty)
+            bmap(INodeNo, u32, u64; ReplyBmap)
+            flush(INodeNo, FileHandle, LockOwner; ReplyEmpty)
+            fsync(INodeNo, FileHandle, bool; ReplyEmpty)
+            fsyncdir(INodeNo, FileHandle, bool; ReplyEmpty)
+            getlk(INodeNo, FileHandle, LockOwner, u64, u64, i32, u32; ReplyLock)
+            getxattr(INodeNo, &OsStr, u32; ReplyXattr)
+            ioctl(INodeNo, FileHandle, IoctlFlags, u32, &[u8], u32; ReplyIoctl)
+            listxattr(INodeNo, u32; ReplyXattr)
+            lseek(INodeNo, FileHandle, i64, i32; ReplyLseek)
+            poll(INodeNo, FileHandle, PollNotifier, PollEvents, PollFlags; ReplyPoll)
+            setlk(INodeNo, FileHandle, LockOwner, u64, u64, i32, u32, bool; ReplyEmpty)
+        }
+        // The mount is read-only: these come only after somebody remounted it.
+        EROFS {
+            copy_file_range(
+                INodeNo, FileHandle, u64, INodeNo, FileHandle, u64, u64, CopyFileRangeFlags;
+                ReplyWrite
+            )
+            create(INodeNo, &OsStr, u32, u32, i32; ReplyCreate)
+            fallocate(INodeNo, FileHandle, u64, u64, i32; ReplyEmpty)
+            link(INodeNo, INodeNo, &OsStr; ReplyEntry)
+            mkdir(INodeNo, &OsStr, u32, u32; ReplyEntry)
+            mknod(INodeNo, &OsStr, u32, u32, u32; ReplyEntry)
+            removexattr(INodeNo, &OsStr; ReplyEmpty)
+            rename(INodeNo, &OsStr, INodeNo, &OsStr, RenameFlags; ReplyEmpty)
+            rmdir(INodeNo, &OsStr; ReplyEmpty)
+            setattr(
+                INodeNo, Option<u32>, Option<u32>, Option<u32>, Option<u64>, Option<TimeOrNow>,
+                Option<TimeOrNow>, Option<SystemTime>, Option<FileHandle>, Option<SystemTime>,
+                Option<SystemTime>, Option<SystemTime>, Option<BsdFileFlags>;
+                ReplyAttr
+            )
+            setxattr(INodeNo, &OsStr, &[u8], i32, u32; ReplyEmpty)
+            symlink(INodeNo, &OsStr, &Path; ReplyEntry)
+            unlink(INodeNo, &OsStr; ReplyEmpty)
+            write(
+                INodeNo, FileHandle, u64, &[u8], WriteFlags, OpenFlags, Option<LockOwner>;
+                ReplyWrite
+            )
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! fusermount3: how a user who is not root mounts and unmounts.
+
+use std::env;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+
+/// The name of the program. The one of libfuse 2 lacks options that we need.
+const PROGRAM: &str = "fusermount3";
+
+/// Where it is, if `PATH` does not say so: services often run with next to none.
+const FALLBACK_DIRS: [&str; 3] = ["/usr/bin", "/bin", "/usr/local/bin"];
+
+/// How long mounting may take before the program is given up: it does a few system calls.
+const MOUNT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Names the descriptor on which the program expects the socket for its answer.
+const SOCKET_VAR: &str = "_FUSE_COMMFD";
+
+/// Why fusermount3 did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FusermountError {
+    #[error("find fusermount3")]
+    Missing,
+    #[error("run fusermount3")]
+    Run(#[source] io::Error),
+    /// What it said, without its name.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Returns where the program is.
+pub(crate) fn find() -> Result<PathBuf, FusermountError> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let dirs = env::split_paths(&path).chain(FALLBACK_DIRS.iter().map(PathBuf::from));
+    dirs.map(|dir| dir.join(PROGRAM)).find(|file| is_program(file)).ok_or(FusermountError::Missing)
+}
+
+fn is_program(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// Mounts, and returns the device that answers for the mount.
+pub(crate) fn mount(mount_point: &Path, options: &str) -> Result<OwnedFd, FusermountError> {
+    let (ours, theirs) = UnixStream::pair().map_err(FusermountError::Run)?;
+    ours.set_read_timeout(Some(MOUNT_TIME_MAX)).map_err(FusermountError::Run)?;
+    let child = command()?
+        .args(["-o", options, "--"])
+        .arg(mount_point)
+        // As standard input, the only descriptor but output and error that a child gets.
+        .env(SOCKET_VAR, "0")
+        .stdin(OwnedFd::from(theirs))
+        .spawn()
+        .map_err(FusermountError::Run)?;
+    let device = receive_device(&ours);
+    // An error is the time-out, and then waiting would not end.
+    let output = finish(child, device.is_err()).map_err(FusermountError::Run)?;
+    match device {
+        Ok(Some(device)) if output.status.success() => Ok(device),
+        Ok(_) => Err(refusal(&output)),
+        Err(error) => Err(FusermountError::Run(error)),
+    }
+}
+
+/// Unmounts. A mount that is lazily unmounted goes when the last who uses it does.
+pub(crate) fn unmount(mount_point: &Path, is_lazy: bool) -> Result<(), FusermountError> {
+    let output = command()?
+        .arg(if is_lazy { "-uz" } else { "-u" })
+        .arg("--")
+        .arg(mount_point)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(FusermountError::Run)?;
+    if output.status.success() { Ok(()) } else { Err(refusal(&output)) }
+}
+
+fn command() -> Result<Command, FusermountError> {
+    let mut command = Command::new(find()?);
+    // What it says is looked at, so it has to be English.
+    command.env("LC_ALL", "C").stdout(Stdio::null()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// Returns the device that the program sends, or `None` if it ends without having sent one.
+fn receive_device(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
+    let mut byte = [0_u8; 1];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let mut data = [IoSliceMut::new(&mut byte)];
+    recvmsg(socket.as_fd(), &mut data, &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
+            return Ok(descriptors.next());
+        }
+    }
+    Ok(None)
+}
+
+fn finish(mut child: Child, must_kill: bool) -> io::Result<Output> {
+    if must_kill {
+        child.kill()?;
+    }
+    child.wait_with_output()
+}
+
+fn refusal(output: &Output) -> FusermountError {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let text = text.trim();
+    let text = text.strip_prefix("fusermount3: ").unwrap_or(text);
+    if text.is_empty() {
+        return FusermountError::Refused(format!("fusermount3 ended with {}", output.status));
+    }
+    FusermountError::Refused(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::{IoSlice, Read as _, Seek as _, Write as _};
+
+    use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+    use super::*;
+
+    #[test]
+    fn the_device_arrives_over_the_socket() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"the device").unwrap();
+        file.rewind().unwrap();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [file.as_fd()];
+        assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+        sendmsg(&theirs, &[IoSlice::new(b"x")], &mut control, SendFlags::empty()).unwrap();
+
+        let device = receive_device(&ours).unwrap().unwrap();
+        let mut text = String::new();
+        File::from(device).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "the device");
+
+        // A program that fails ends without a word on the socket.
+        drop(theirs);
+        assert!(receive_device(&ours).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_given_up() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        assert_eq!(receive_device(&ours).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let child = Command::new("sleep").arg("1000").spawn().unwrap();
+        assert!(!finish(child, true).unwrap().status.success());
+    }
+}

@@ -1,0 +1,43 @@
+//! A [`Vfs`](vfs_core::Vfs) as a FUSE mount.
+//!
+//! [`mount()`] puts the filesystem into the tree and answers the kernel: each request is decoded,
+//! passed to the core, and answered. [`Mount`] ends it. [`unmount()`] and
+//! [`check_mountpoint`] are for mounts of any process, dead ones too.
+//!
+//! ```text
+//! kernel --> fuser (2 threads) --> TorrentFs --> Vfs     metadata: answered on the same thread
+//!                                     `--> Reads --> Vfs  reads: answered by a tokio task each
+//! ```
+//!
+//! # Invariants
+//! - A fuser thread never waits for more than a short lock.
+//! - Each request is answered exactly once; an answer that is lost to a bug is one `EIO`, logged
+//!   and counted ([`Mount::fault_count`]), and the mount lives.
+//! - There is one errno table, and `EINTR` is not in it.
+//! - Only a mount of type `fuse.tfs` is ever unmounted, and by a [`Mount`] only its own.
+//! - Nothing that looks for mounts looks into one without a time limit.
+//!
+//! # What it never does
+//! It sees no HTTP and no torrent, and holds no policy: what is read when is the core's business.
+//! It installs no signal handler and makes no daemon.
+
+mod attr;
+mod connection;
+mod errno;
+mod filesystem;
+mod fusermount;
+mod liveness;
+mod mount;
+pub mod mountinfo;
+mod mountpoint;
+mod options;
+mod reads;
+mod reply;
+mod time_limit;
+mod unmount;
+
+pub use liveness::{Liveness, liveness};
+pub use mount::{Mount, MountError, SessionError, mount};
+pub use mountpoint::{MountpointError, check_mountpoint};
+pub use options::{FsName, MountOptions};
+pub use unmount::{Holder, Unmount, UnmountError, unmount};

@@ -1,0 +1,43 @@
+//! Whether somebody still answers for a mount.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::io::Errno;
+
+use crate::time_limit::within;
+
+/// How long a mount may take to say something. Ours answer from memory, within milliseconds also
+/// on a loaded machine.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Whether somebody still answers for a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Liveness {
+    /// It answers.
+    Alive,
+    /// The process behind it is gone: "Transport endpoint is not connected".
+    Dead,
+    /// There is no answer, such as from a process that is stopped.
+    Silent,
+}
+
+/// Asks the mount at `mount_point` for its attributes, which a dead one cannot give.
+///
+/// Returns after a few seconds at most. If the mount is silent a thread stays behind until it
+/// speaks or this process ends.
+#[must_use]
+pub fn liveness(mount_point: &Path) -> Liveness {
+    let mount_point = mount_point.to_owned();
+    // The kernel remembers attributes for a while, and would speak for the dead without the force.
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
+    let answer = within(ANSWER_TIME_MAX, move || {
+        statx(CWD, &mount_point, flags, StatxFlags::BASIC_STATS).map(drop)
+    });
+    match answer {
+        None => Liveness::Silent,
+        Some(Err(Errno::NOTCONN | Errno::CONNABORTED)) => Liveness::Dead,
+        Some(Ok(()) | Err(_)) => Liveness::Alive,
+    }
+}

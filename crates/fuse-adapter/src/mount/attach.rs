@@ -1,0 +1,57 @@
+//! Putting a mount into the tree: as root with `mount(2)`, as a user through fusermount3.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::Path;
+
+use rustix::io::Errno;
+use rustix::mount::MountFlags;
+use rustix::process::geteuid;
+
+use super::MountError;
+use crate::{MountOptions, fusermount};
+
+/// The device that speaks for a FUSE mount.
+const DEVICE: &str = "/dev/fuse";
+
+/// The type for `mount(2)`. The subtype comes after it in the tables.
+const FS_TYPE: &str = "fuse";
+
+/// What all mounts are: torrents are foreign data, which is only read.
+const FLAGS: MountFlags =
+    MountFlags::RDONLY.union(MountFlags::NOSUID).union(MountFlags::NODEV).union(MountFlags::NOEXEC);
+
+/// Mounts at `path`, and returns the device that has to answer for the mount.
+pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
+    if geteuid().is_root() {
+        return attach_as_root(path, options);
+    }
+    // fusermount3 opens the device itself, but says less clearly that there is none.
+    if let Err(MountError::NoFuseDevice) = std::fs::metadata(DEVICE).map_err(device_error) {
+        return Err(MountError::NoFuseDevice);
+    }
+    fusermount::mount(path, &options.fusermount_data())
+        .map_err(|error| MountError::from_fusermount(path.to_owned(), error))
+}
+
+fn attach_as_root(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
+    let failed = |source| MountError::Mount { path: path.to_owned(), source };
+    let device = File::options().read(true).write(true).open(DEVICE).map_err(device_error)?;
+    let data =
+        CString::new(options.kernel_data(device.as_raw_fd())).map_err(|nul| failed(nul.into()))?;
+    let source = options.fs_name.as_str();
+    rustix::mount::mount(source, path, FS_TYPE, FLAGS, data.as_c_str())
+        .map_err(|errno| failed(errno.into()))?;
+    Ok(device.into())
+}
+
+fn device_error(error: io::Error) -> MountError {
+    match Errno::from_io_error(&error) {
+        Some(Errno::ACCESS | Errno::PERM) => MountError::DevicePermission,
+        // The last two are a device node without a driver behind it.
+        Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => MountError::NoFuseDevice,
+        _ => MountError::Mount { path: DEVICE.into(), source: error },
+    }
+}

@@ -1,0 +1,230 @@
+//! The kernel's table of mounts, `/proc/self/mountinfo`, and what stands where in it.
+//!
+//! Nothing here looks into a mount, so that nothing here can hang on one.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+/// The type of our mounts in the table.
+pub const FS_TYPE: &str = "fuse.tfs";
+
+/// The table of this process's mount namespace.
+const MOUNTINFO: &str = "/proc/self/mountinfo";
+
+/// The number of a filesystem, as in `st_dev`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Device {
+    /// The major number, 0 for filesystems without a disk.
+    pub major: u32,
+    /// The minor number, which also names the FUSE connection.
+    pub minor: u32,
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.major, self.minor)
+    }
+}
+
+/// One mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountEntry {
+    /// The number of the mount, which is used again after it is gone.
+    pub id: u64,
+    /// The number of the mount that it stands on.
+    pub parent_id: u64,
+    /// The filesystem.
+    pub device: Device,
+    /// Where it is mounted.
+    pub mount_point: PathBuf,
+    /// The type with its subtype, such as [`FS_TYPE`].
+    pub fs_type: String,
+    /// What is mounted.
+    pub source: OsString,
+}
+
+impl MountEntry {
+    /// Returns whether it is one of ours.
+    #[must_use]
+    pub fn is_tfs(&self) -> bool {
+        self.fs_type == FS_TYPE
+    }
+}
+
+/// All mounts of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MountTable {
+    entries: Vec<MountEntry>,
+}
+
+impl MountTable {
+    /// Returns the table as it is now.
+    ///
+    /// # Errors
+    /// Where `/proc` is not mounted.
+    pub fn read() -> io::Result<Self> {
+        fs::read(MOUNTINFO).map(|bytes| Self::parse(&bytes))
+    }
+
+    /// Returns the table in the format of `proc_pid_mountinfo(5)`. Lines that are none are left
+    /// out.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
+        Self { entries: bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect() }
+    }
+
+    /// Returns our mounts, the oldest first.
+    pub fn tfs(&self) -> impl Iterator<Item = &MountEntry> {
+        self.entries.iter().filter(|entry| entry.is_tfs())
+    }
+
+    /// Returns what one sees at `mount_point`: of several mounts on top of each other the topmost.
+    ///
+    /// The path has to be as in the table, see [`locate`].
+    #[must_use]
+    pub fn at(&self, mount_point: &Path) -> Option<&MountEntry> {
+        let here = || self.entries.iter().filter(|entry| entry.mount_point == mount_point);
+        let is_covered = |id| here().any(|above| above.parent_id == id && above.id != id);
+        here().rfind(|entry| !is_covered(entry.id))
+    }
+}
+
+/// Returns the path that the table has for `path`: absolute, and without symbolic links on the
+/// way. The last name is taken as it is, since looking at it could fail or hang: a dead mount
+/// answers everything with "Transport endpoint is not connected".
+///
+/// # Errors
+/// If a directory on the way is missing or may not be searched.
+pub fn locate(path: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
+        // The root directory, or a path that ends in `..`.
+        _ => path.canonicalize(),
+    }
+}
+
+fn parse_line(line: &[u8]) -> Option<MountEntry> {
+    let mut fields = line.split(|byte| *byte == b' ');
+    let id = number(fields.next()?)?;
+    let parent_id = number(fields.next()?)?;
+    let device = device(fields.next()?)?;
+    let _root = fields.next()?;
+    let mount_point = PathBuf::from(OsString::from_vec(unescape(fields.next()?)));
+    let _options = fields.next()?;
+    // Any number of optional fields ends with a hyphen.
+    fields.find(|field| *field == b"-")?;
+    let fs_type = String::from_utf8(unescape(fields.next()?)).ok()?;
+    let source = OsString::from_vec(unescape(fields.next()?));
+    Some(MountEntry { id, parent_id, device, mount_point, fs_type, source })
+}
+
+fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
+    str::from_utf8(field).ok()?.parse().ok()
+}
+
+fn device(field: &[u8]) -> Option<Device> {
+    let (major, minor) = str::from_utf8(field).ok()?.split_once(':')?;
+    Some(Device { major: major.parse().ok()?, minor: minor.parse().ok()? })
+}
+
+/// Undoes the kernel's escapes: a backslash and three octal digits for white space, `\` and `#`.
+pub(crate) fn unescape(mut field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    while let Some((first, rest)) = field.split_first() {
+        let escaped = match (first, rest) {
+            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
+                Some(((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), after))
+            }
+            _ => None,
+        };
+        let (byte, after) = escaped.unwrap_or((*first, rest));
+        bytes.push(byte);
+        field = after;
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(table: &str, want: &Expect) {
+        let table = MountTable::parse(table.as_bytes());
+        let lines = table.entries.into_iter().map(|entry| {
+            let MountEntry { id, parent_id, device, mount_point, fs_type, source } = entry;
+            format!("{id} on {parent_id} {device} {mount_point:?} {fs_type} {source:?}\n")
+        });
+        want.assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn the_table_is_read_with_its_escapes_and_optional_fields() {
+        check(
+            "22 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard\n\
+             36 22 0:45 / /mnt/t ro,nosuid - fuse.tfs http://127.0.0.1:3030 ro,user_id=0\n\
+             37 22 0:46 /sub /mnt/with\\040space\\011tab\\134back rw - tmpfs none rw\n",
+            &expect![[r#"
+                22 on 1 254:0 "/" ext4 "/dev/vda"
+                36 on 22 0:45 "/mnt/t" fuse.tfs "http://127.0.0.1:3030"
+                37 on 22 0:46 "/mnt/with space\ttab\\back" tmpfs "none"
+            "#]],
+        );
+        // Not ours to judge, but not ours to stumble over.
+        check("", &expect![[""]]);
+        check("garbage\n1 2\n1 2 3:4 / /x rw\n1 2 x:y / /x rw - t s o\n", &expect![[""]]);
+        check(
+            "1 2 0:3 / /not\\04octal\\999 rw - t s",
+            &expect![[r#"
+                1 on 2 0:3 "/not\\04octal\\999" t "s"
+            "#]],
+        );
+    }
+
+    #[test]
+    fn the_topmost_mount_is_what_one_sees() {
+        // The order of lines says nothing about which mount is above.
+        let table = MountTable::parse(
+            b"40 30 0:50 / /m rw - fuse.tfs above rw\n\
+              30 20 0:40 / /m rw - tmpfs below rw\n\
+              50 20 0:60 / /m2 rw - fuse.tfs other rw\n\
+              20 20 0:20 / / rw - ext4 root rw\n",
+        );
+        let source = |path| table.at(Path::new(path)).map(|entry| entry.source.to_str().unwrap());
+        assert_eq!(source("/m"), Some("above"));
+        assert_eq!(source("/m2"), Some("other"));
+        assert_eq!(source("/"), Some("root"));
+        assert_eq!(source("/m/below"), None);
+        let ours: Vec<_> = table.tfs().map(|entry| entry.id).collect();
+        assert_eq!(ours, [40, 50]);
+    }
+
+    #[test]
+    fn paths_are_located_without_a_look_at_the_last_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let real = dir.path().canonicalize().unwrap();
+        fs::create_dir(real.join("d")).unwrap();
+        std::os::unix::fs::symlink(real.join("d"), real.join("link")).unwrap();
+        let located = |path: &Path| locate(path).map_err(|error| error.kind());
+        assert_eq!(located(&real.join("link/gone")), Ok(real.join("d/gone")));
+        assert_eq!(located(&real.join("d/./x/")), Ok(real.join("d/x")));
+        assert_eq!(located(&real.join("link")), Ok(real.join("link")));
+        assert_eq!(located(&real.join("link/..")), Ok(real.clone()));
+        assert_eq!(located(&real.join("gone/x")), Err(io::ErrorKind::NotFound));
+        assert_eq!(located(Path::new("/")), Ok(PathBuf::from("/")));
+    }
+
+    #[test]
+    fn our_own_table_has_a_root() {
+        let table = MountTable::read().unwrap();
+        assert!(table.at(Path::new("/")).is_some());
+        assert!(table.at(Path::new("/proc")).is_some_and(|entry| entry.fs_type == "proc"));
+    }
+}

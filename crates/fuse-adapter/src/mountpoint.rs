@@ -1,0 +1,150 @@
+//! Whether a directory can be mounted on, before anything is done about it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::liveness::{Liveness, liveness};
+use crate::mountinfo::{MountTable, locate};
+use crate::unmount::{UnmountError, detach};
+
+/// How many dead mounts on top of each other are cleaned up. Each needs a crash of its own.
+const DEAD_MOUNTS_MAX: usize = 16;
+
+/// Why a directory cannot be mounted on. The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum MountpointError {
+    /// There is nothing at that path.
+    #[error("mount on {}: it does not exist", path.display())]
+    Missing {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// It is a file or something else.
+    #[error("mount on {}: it is not a directory", path.display())]
+    NotDirectory {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// There is something in it that the mount would hide.
+    #[error("mount on {}: the directory is not empty", path.display())]
+    NotEmpty {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// A mount of ours is there and answers, or its process is at least still there.
+    #[error("mount on {}: a tfs is mounted there already", path.display())]
+    AlreadyMounted {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// This user may not look into it, or not mount on it.
+    #[error("mount on {}: permission denied", path.display())]
+    Permission {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// A dead mount of ours is there and cannot be cleaned up.
+    #[error("clean up the dead mount at {}", path.display())]
+    DeadMount {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why it cannot.
+        source: UnmountError,
+    },
+    /// It cannot be looked at.
+    #[error("look at {}", path.display())]
+    System {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why it cannot.
+        source: io::Error,
+    },
+}
+
+/// Checks that `path` can be mounted on, and cleans up what a crash of ours left there.
+///
+/// # Errors
+/// [`MountpointError`].
+pub fn check_mountpoint(path: &Path, allow_non_empty: bool) -> Result<(), MountpointError> {
+    clean_up_dead_mounts(path)?;
+    let failed = |source| from_io(path, source);
+    // A symbolic link is followed here, as mount(2) does.
+    if !fs::metadata(path).map_err(failed)?.is_dir() {
+        return Err(MountpointError::NotDirectory { path: path.to_owned() });
+    }
+    if !allow_non_empty && fs::read_dir(path).map_err(failed)?.next().is_some() {
+        return Err(MountpointError::NotEmpty { path: path.to_owned() });
+    }
+    // fusermount3 wants the user to be able to write there. Root can mount on anything.
+    if !geteuid().is_root() && access(path, Access::WRITE_OK).is_err() {
+        return Err(MountpointError::Permission { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+fn clean_up_dead_mounts(path: &Path) -> Result<(), MountpointError> {
+    let failed = |source| from_io(path, source);
+    let location = locate(path).map_err(failed)?;
+    for _ in 0..DEAD_MOUNTS_MAX {
+        let table = MountTable::read().map_err(failed)?;
+        if !table.at(&location).is_some_and(|entry| entry.is_tfs()) {
+            return Ok(());
+        }
+        match liveness(&location) {
+            Liveness::Dead => {}
+            Liveness::Alive | Liveness::Silent => break,
+        }
+        tracing::warn!(path = %location.display(), "cleaning up a dead mount");
+        detach(&location)
+            .map_err(|source| MountpointError::DeadMount { path: path.to_owned(), source })?;
+    }
+    Err(MountpointError::AlreadyMounted { path: path.to_owned() })
+}
+
+fn from_io(path: &Path, source: io::Error) -> MountpointError {
+    let path = path.to_owned();
+    match Errno::from_io_error(&source) {
+        Some(Errno::NOENT) => MountpointError::Missing { path },
+        Some(Errno::NOTDIR) => MountpointError::NotDirectory { path },
+        Some(Errno::ACCESS | Errno::PERM) => MountpointError::Permission { path },
+        _ => MountpointError::System { path, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(path: &Path, allow_non_empty: bool, want: &str) {
+        let got = match check_mountpoint(path, allow_non_empty) {
+            Ok(()) => "fine".to_owned(),
+            Err(error) => error.to_string().replace(&path.display().to_string(), "PATH"),
+        };
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_mountpoint_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("full/x")).unwrap();
+        fs::create_dir(path("empty")).unwrap();
+        fs::write(path("file"), "").unwrap();
+        std::os::unix::fs::symlink("empty", path("link")).unwrap();
+
+        check(&path("empty"), false, "fine");
+        check(&path("link"), false, "fine");
+        check(&path("missing"), false, "mount on PATH: it does not exist");
+        check(&path("no/where"), false, "mount on PATH: it does not exist");
+        check(&path("file"), false, "mount on PATH: it is not a directory");
+        check(&path("file/x"), false, "mount on PATH: it is not a directory");
+        check(&path("full"), false, "mount on PATH: the directory is not empty");
+        check(&path("full"), true, "fine");
+    }
+}

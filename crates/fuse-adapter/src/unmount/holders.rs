@@ -1,0 +1,141 @@
+//! Who keeps a mount busy, by what `/proc` says and without a look into the mount.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the search may take. A process that is stuck in the kernel can hold up a look at its
+/// memory map, and what is found by then is enough to go on with.
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(3);
+
+/// How many are named at most. A message has to end, and the first few say what it is about.
+const HOLDERS_MAX: usize = 20;
+
+/// A process that uses a mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, up to 15 bytes of it.
+    pub command: String,
+    /// One of the files or directories that it holds.
+    pub path: PathBuf,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.command, self.pid)
+    }
+}
+
+/// Returns the processes that hold something at or below `mount_point`, as far as this user may
+/// see them.
+pub(super) fn of(mount_point: &Path) -> Vec<Holder> {
+    let mount_point = mount_point.to_owned();
+    let (sender, receiver) = mpsc::sync_channel(HOLDERS_MAX);
+    let search = move || {
+        for pid in pids() {
+            if let Some(holder) = holder(pid, &mount_point)
+                && sender.send(holder).is_err()
+            {
+                return;
+            }
+        }
+    };
+    // The thread is left behind if it is stuck.
+    let Ok(_thread) = thread::Builder::new().name("tfs-holders".to_owned()).spawn(search) else {
+        return Vec::new();
+    };
+    let deadline = Instant::now() + SEARCH_TIME_MAX;
+    let mut holders = Vec::new();
+    while holders.len() < HOLDERS_MAX {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(holder) = receiver.recv_timeout(left) else { break };
+        holders.push(holder);
+    }
+    holders
+}
+
+fn pids() -> Vec<u32> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
+}
+
+fn holder(pid: u32, mount_point: &Path) -> Option<Holder> {
+    let dir = PathBuf::from(format!("/proc/{pid}"));
+    let path = links(&dir)
+        .chain(std::iter::once_with(|| mapped_files(&dir)).flatten())
+        .find(|path| is_at_or_below(path, mount_point))?;
+    let command = fs::read_to_string(dir.join("comm")).unwrap_or_default();
+    Some(Holder { pid, command: command.trim_end().to_owned(), path })
+}
+
+/// Returns what the process has open. Links are read, not followed: following would ask the mount.
+fn links(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let open = fs::read_dir(dir.join("fd")).into_iter().flatten();
+    let open = open.filter_map(|entry| Some(entry.ok()?.path()));
+    ["cwd", "root", "exe"]
+        .map(|name| dir.join(name))
+        .into_iter()
+        .chain(open)
+        .filter_map(|link| fs::read_link(link).ok())
+}
+
+fn mapped_files(dir: &Path) -> Vec<PathBuf> {
+    let maps = fs::read(dir.join("maps")).unwrap_or_default();
+    maps.split(|byte| *byte == b'\n').filter_map(mapped_file).collect()
+}
+
+/// Returns the sixth field of a line of `proc_pid_maps(5)`, in which only a line feed is escaped.
+fn mapped_file(line: &[u8]) -> Option<PathBuf> {
+    let start = line.iter().position(|byte| *byte == b'/')?;
+    // The fields before the path have no slash in them.
+    let path = crate::mountinfo::unescape(line.get(start..)?);
+    Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
+}
+
+/// Compares names only. A deleted file has ` (deleted)` after its name, which changes nothing
+/// below a mount.
+fn is_at_or_below(path: &Path, mount_point: &Path) -> bool {
+    let rest = path.as_os_str().as_bytes().strip_prefix(mount_point.as_os_str().as_bytes());
+    rest.is_some_and(|rest| OsStr::from_bytes(rest).is_empty() || rest.starts_with(b"/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_below_counts() {
+        let is_held = |path: &str| is_at_or_below(Path::new(path), Path::new("/m/t"));
+        assert!(is_held("/m/t") && is_held("/m/t/a b") && is_held("/m/t/x (deleted)"));
+        assert!(!is_held("/m/tt") && !is_held("/m") && !is_held("/") && !is_held("socket:[1]"));
+    }
+
+    #[test]
+    fn maps_name_files_and_other_things() {
+        let file = |line: &str| mapped_file(line.as_bytes());
+        let line = "7f00-7f01 r--p 00000000 00:2d 42                /m/t/a b\\012c";
+        assert_eq!(file(line), Some(PathBuf::from("/m/t/a b\nc")));
+        assert_eq!(file("7f00-7f01 rw-p 00000000 00:00 0    [stack]"), None);
+        assert_eq!(file(""), None);
+    }
+
+    #[test]
+    fn we_hold_what_we_have_open() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap();
+        let me = std::process::id();
+        assert!(of(&path).iter().all(|holder| holder.pid != me));
+        let _open = fs::File::create(path.join("file")).unwrap();
+        let holders = of(&path);
+        let ours = holders.iter().find(|holder| holder.pid == me).unwrap();
+        assert_eq!(ours.path, path.join("file"));
+        assert!(!ours.command.is_empty());
+    }
+}

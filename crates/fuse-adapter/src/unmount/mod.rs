@@ -1,0 +1,268 @@
+//! Unmounting from outside: what works on any mount of ours, also one whose process is gone.
+
+mod holders;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::mount::UnmountFlags;
+use rustix::process::geteuid;
+
+pub use self::holders::Holder;
+use crate::connection;
+use crate::fusermount::{self, FusermountError};
+use crate::liveness::{Liveness, liveness};
+use crate::mountinfo::{Device, FS_TYPE, MountTable, locate};
+
+/// How to unmount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmount {
+    /// Only if nobody uses it. The process behind the mount ends by itself then.
+    Clean,
+    /// Takes it out of the tree at once; it ends when the last who uses it is done.
+    Lazy,
+    /// Ends each request that waits with an error, and takes it out of the tree.
+    Force,
+}
+
+/// Why a mount was not unmounted. The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum UnmountError {
+    /// The path does not lead anywhere.
+    #[error("find {}", path.display())]
+    Path {
+        /// What was asked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The table of mounts cannot be read.
+    #[error("read the table of mounts")]
+    Table {
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nothing is mounted there.
+    #[error("unmount {}: nothing is mounted there", path.display())]
+    NotMounted {
+        /// Where.
+        path: PathBuf,
+    },
+    /// What is mounted there is not ours.
+    #[error("unmount {}: it is a mount of type {fs_type}, not {FS_TYPE}", path.display())]
+    NotTfs {
+        /// Where.
+        path: PathBuf,
+        /// What it is.
+        fs_type: String,
+    },
+    /// Somebody uses it.
+    #[error("unmount {}: it is in use{}", path.display(), ListOf(holders))]
+    Busy {
+        /// Where.
+        path: PathBuf,
+        /// Who uses it, as far as this user may know.
+        holders: Vec<Holder>,
+    },
+    /// It belongs to another user.
+    #[error("unmount {}: it belongs to another user", path.display())]
+    NotPermitted {
+        /// Where.
+        path: PathBuf,
+    },
+    /// fusermount3, which a user who is not root needs, is not installed.
+    #[error("unmount {}: fusermount3 is not installed", path.display())]
+    NoFusermount {
+        /// Where.
+        path: PathBuf,
+    },
+    /// fusermount3 refused for a reason of its own.
+    #[error("unmount {}: {message}", path.display())]
+    Fusermount {
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        message: String,
+    },
+    /// The kernel refused for another reason.
+    #[error("unmount {}", path.display())]
+    System {
+        /// Where.
+        path: PathBuf,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+/// Unmounts what is mounted at `path`, if it is ours. A dead mount is always cleaned up, whoever
+/// still holds something of it.
+///
+/// Does not look into the mount and so does not hang on it. If it is busy, the search for those who
+/// use it takes a few seconds at most.
+///
+/// # Errors
+/// [`UnmountError`]; the mount is then still there.
+pub fn unmount(path: &Path, how: Unmount) -> Result<(), UnmountError> {
+    let path =
+        locate(path).map_err(|source| UnmountError::Path { path: path.to_owned(), source })?;
+    let device = device_of_tfs(&path)?;
+    match how {
+        Unmount::Clean => clean(&path),
+        Unmount::Lazy => step(&path, Step::Detach),
+        Unmount::Force => force(&path, device),
+    }
+}
+
+/// Takes the mount at `path` out of the tree. The caller knows that it is ours.
+pub(crate) fn detach(path: &Path) -> Result<(), UnmountError> {
+    step(path, Step::Detach)
+}
+
+fn device_of_tfs(path: &Path) -> Result<Device, UnmountError> {
+    let table = MountTable::read().map_err(|source| UnmountError::Table { source })?;
+    match table.at(path) {
+        None => Err(UnmountError::NotMounted { path: path.to_owned() }),
+        Some(entry) if entry.is_tfs() => Ok(entry.device),
+        Some(entry) => {
+            Err(UnmountError::NotTfs { path: path.to_owned(), fs_type: entry.fs_type.clone() })
+        }
+    }
+}
+
+fn clean(path: &Path) -> Result<(), UnmountError> {
+    match step(path, Step::Plain) {
+        Err(UnmountError::Busy { .. }) if liveness(path) == Liveness::Dead => {
+            step(path, Step::Detach)
+        }
+        Err(UnmountError::Busy { path, .. }) => {
+            let holders = holders::of(&path);
+            Err(UnmountError::Busy { path, holders })
+        }
+        done => done,
+    }
+}
+
+fn force(path: &Path, device: Device) -> Result<(), UnmountError> {
+    if geteuid().is_root() {
+        return step(path, Step::AbortAndDetach);
+    }
+    if let Err(error) = connection::abort(device) {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(%device, error, "requests that wait cannot be ended by this user");
+    }
+    step(path, Step::Detach)
+}
+
+/// One attempt.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Plain,
+    Detach,
+    /// As root only.
+    AbortAndDetach,
+}
+
+fn step(path: &Path, step: Step) -> Result<(), UnmountError> {
+    if !geteuid().is_root() {
+        let is_lazy = !matches!(step, Step::Plain);
+        return fusermount::unmount(path, is_lazy).map_err(|error| of_fusermount(path, error));
+    }
+    let flags = match step {
+        Step::Plain => UnmountFlags::empty(),
+        Step::Detach => UnmountFlags::DETACH,
+        // Together, since the force alone says EBUSY although it has ended the connection.
+        Step::AbortAndDetach => UnmountFlags::FORCE | UnmountFlags::DETACH,
+    };
+    let path = path.to_owned();
+    rustix::mount::unmount(&path, flags | UnmountFlags::NOFOLLOW).map_err(|errno| match errno {
+        Errno::BUSY => UnmountError::Busy { path, holders: Vec::new() },
+        Errno::PERM => UnmountError::NotPermitted { path },
+        // Somebody was faster.
+        Errno::INVAL => UnmountError::NotMounted { path },
+        other => UnmountError::System { path, source: other.into() },
+    })
+}
+
+fn of_fusermount(path: &Path, error: FusermountError) -> UnmountError {
+    let path = path.to_owned();
+    match error {
+        FusermountError::Missing => UnmountError::NoFusermount { path },
+        FusermountError::Run(source) => UnmountError::System { path, source },
+        FusermountError::Refused(message) => {
+            if message.contains("busy") {
+                UnmountError::Busy { path, holders: Vec::new() }
+            // It only finds the mounts of its own user.
+            } else if message.contains("not permitted") || message.contains("not found in") {
+                UnmountError::NotPermitted { path }
+            } else {
+                UnmountError::Fusermount { path, message }
+            }
+        }
+    }
+}
+
+/// Writes ` by a, b`, or nothing if nobody is known.
+struct ListOf<'a>(&'a [Holder]);
+
+impl fmt::Display for ListOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, holder) in self.0.iter().enumerate() {
+            write!(f, "{}{holder}", if position == 0 { " by " } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_busy(holders: &[(u32, &str)], want: &str) {
+        let holder = |(pid, command): &(u32, &str)| Holder {
+            pid: *pid,
+            command: (*command).to_owned(),
+            path: PathBuf::from("/mnt/t/x"),
+        };
+        let holders = holders.iter().map(holder).collect();
+        let error = UnmountError::Busy { path: PathBuf::from("/mnt/t"), holders };
+        assert_eq!(error.to_string(), want);
+    }
+
+    #[test]
+    fn who_is_in_the_way_is_named() {
+        check_busy(&[], "unmount /mnt/t: it is in use");
+        check_busy(&[(7, "mpv")], "unmount /mnt/t: it is in use by mpv (process 7)");
+        check_busy(
+            &[(7, "mpv"), (9, "bash")],
+            "unmount /mnt/t: it is in use by mpv (process 7), bash (process 9)",
+        );
+    }
+
+    #[test]
+    fn what_fusermount_says_is_understood() {
+        let of =
+            |text: &str| of_fusermount(Path::new("/m"), FusermountError::Refused(text.to_owned()));
+        let busy = of("failed to unmount /m: Device or resource busy");
+        assert!(matches!(busy, UnmountError::Busy { .. }));
+        let foreign = of("entry for /m not found in /etc/mtab");
+        assert!(matches!(foreign, UnmountError::NotPermitted { .. }));
+        let other = of("something new");
+        assert!(matches!(other, UnmountError::Fusermount { .. }));
+    }
+
+    #[test]
+    fn only_our_mounts_are_unmounted() {
+        let dir = tempfile::tempdir().unwrap();
+        for how in [Unmount::Clean, Unmount::Lazy, Unmount::Force] {
+            let proc = unmount(Path::new("/proc"), how);
+            assert!(matches!(proc, Err(UnmountError::NotTfs { .. })), "{proc:?}");
+            let nothing = unmount(dir.path(), how);
+            assert!(matches!(nothing, Err(UnmountError::NotMounted { .. })), "{nothing:?}");
+            let missing = unmount(&dir.path().join("a/b"), how);
+            assert!(matches!(missing, Err(UnmountError::Path { .. })), "{missing:?}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Real mounts over a fake source: the kernel is the caller, and the generated content the oracle.
+//!
+//! Each test runs in a process of its own, see `tfs_testkit::isolate`.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is how a test fails")]
+
+mod ending;
+mod faults;
+mod listing;
+mod reading;
+mod support;
+mod unmounting;

@@ -1,0 +1,213 @@
+//! A mount over a fake source, and what tests do with it.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fuse_adapter::mountinfo::MountTable;
+use fuse_adapter::{FsName, Mount, MountOptions, mount};
+use tfs_testkit::fake::{FakeSource, FakeStream, file_id};
+use tfs_testkit::isolate;
+use tfs_testkit::until::until;
+use tokio::runtime::Runtime;
+use vfs_core::{
+    ByteRange, FileId, InfoHash, ReadPolicy, SourceError, SourceLimits, TorrentDetails,
+    TorrentSource, TorrentSummary, Vfs, VfsConfig,
+};
+
+/// How long a test may take; they take well under a second.
+const TEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long a call may take that must not hang.
+pub(crate) const CALL_TIME_MAX: Duration = Duration::from_secs(8);
+
+/// Runs a test of mounts.
+pub(crate) fn run(test: &str, body: impl FnOnce(&Path)) {
+    isolate::run_with_fuse(test, TEST_TIME_MAX, body);
+}
+
+/// Runs a test of mounts that does what only root may do, and passes unseen for others.
+pub(crate) fn run_as_root(test: &str, body: impl FnOnce(&Path)) {
+    if rustix::process::geteuid().is_root() {
+        run(test, body);
+    }
+}
+
+/// A fake source that can also panic.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) fake: FakeSource,
+    /// Files whose opening panics.
+    panics: Arc<Mutex<HashSet<FileId>>>,
+}
+
+impl Source {
+    pub(crate) fn panic_at(&self, file: FileId) {
+        self.panics.lock().unwrap().insert(file);
+    }
+}
+
+impl TorrentSource for Source {
+    type Stream = FakeStream;
+
+    async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
+        self.fake.list().await
+    }
+
+    async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
+        self.fake.details(torrent).await
+    }
+
+    async fn open_at(
+        &self,
+        file: FileId,
+        file_len: u64,
+        range: ByteRange,
+    ) -> Result<FakeStream, SourceError> {
+        assert!(!self.panics.lock().unwrap().contains(&file), "the panic of a test");
+        self.fake.open_at(file, file_len, range).await
+    }
+
+    fn limits(&self) -> SourceLimits {
+        self.fake.limits()
+    }
+}
+
+/// A filesystem and the runtime that its reads need.
+#[derive(Debug)]
+pub(crate) struct Fixture {
+    pub(crate) source: Source,
+    pub(crate) vfs: Arc<Vfs<Source>>,
+    pub(crate) runtime: Runtime,
+}
+
+impl Fixture {
+    /// Returns a filesystem of these torrents, which are complete.
+    pub(crate) fn new(torrents: impl IntoIterator<Item = TorrentDetails>) -> Self {
+        let fake = FakeSource::new(16);
+        fake.set_chunk_bytes(100_000);
+        let source = Source { fake, panics: Arc::default() };
+        torrents.into_iter().for_each(|details| _ = source.fake.add(details));
+        // Longer than any test: what ends a read is what the test does.
+        let read = ReadPolicy { timeout: TEST_TIME_MAX * 2 };
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
+        let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
+        fixture.apply();
+        fixture
+    }
+
+    /// Shows the torrents of the source.
+    pub(crate) fn apply(&self) {
+        self.vfs.apply(self.source.fake.listing(), self.source.fake.all_details(), 1_500_000_000);
+    }
+
+    /// Mounts at a new directory `mnt` in `dir`.
+    pub(crate) fn mount(&self, dir: &Path) -> Mount {
+        let path = dir.join("mnt");
+        fs::create_dir_all(&path).unwrap();
+        self.mount_at(&path, &options())
+    }
+
+    #[track_caller]
+    pub(crate) fn mount_at(&self, path: &Path, options: &MountOptions) -> Mount {
+        mount(Arc::clone(&self.vfs), self.runtime.handle().clone(), path, options).unwrap()
+    }
+
+    /// Ends the mount and checks that nothing went wrong behind the scenes.
+    #[track_caller]
+    pub(crate) fn finish(&self, mount: Mount) {
+        assert_eq!(mount.fault_count(), 0);
+        let path = mount.mountpoint().to_owned();
+        self.runtime.block_on(mount.unmount()).unwrap();
+        assert_eq!(mounts_at(&path), [""; 0]);
+        assert_eq!(self.source.fake.violations(), [""; 0]);
+    }
+}
+
+pub(crate) fn options() -> MountOptions {
+    MountOptions::new(FsName::new("http://127.0.0.1:3030, a b"))
+}
+
+/// Checks a file of the mount against the content that it must have.
+#[track_caller]
+pub(crate) fn check_file(path: &Path, file: FileId) {
+    let bytes = fs::read(path).unwrap();
+    FakeSource::content(file, bytes.len() as u64).check(0, &bytes).unwrap();
+    assert_eq!(bytes.len() as u64, fs::metadata(path).unwrap().len());
+}
+
+/// Returns the types of what is mounted at `path`.
+pub(crate) fn mounts_at(path: &Path) -> Vec<String> {
+    let table = fs::read("/proc/self/mountinfo").unwrap();
+    let lines = table.split_inclusive(|byte| *byte == b'\n');
+    // Line by line, so that a mount below another one is seen too.
+    let tables = lines.map(MountTable::parse);
+    tables.filter_map(|table| Some(table.at(path)?.fs_type.clone())).collect()
+}
+
+/// Returns the errno of a call that must fail.
+#[track_caller]
+pub(crate) fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> rustix::io::Errno {
+    rustix::io::Errno::from_io_error(&result.unwrap_err()).unwrap()
+}
+
+/// Waits for what happens in the kernel or in another process.
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    until(what, || is_so().then_some(()));
+}
+
+/// Checks that a call returns in time.
+#[track_caller]
+pub(crate) fn quickly<T>(call: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = call();
+    let took = start.elapsed();
+    assert!(took < CALL_TIME_MAX, "took {took:?}");
+    result
+}
+
+/// A process that reads a file until it ends or fails, and is not this one.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    child: Child,
+}
+
+impl Reader {
+    /// Starts to read a file that is held, and returns once the read has reached the source.
+    pub(crate) fn start(fixture: &Fixture, path: &PathBuf, file: FileId) -> Self {
+        fixture.source.fake.hold(file);
+        let child = Command::new("cat")
+            .arg(path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        eventually("the read reaches the source", || {
+            fixture.source.fake.opened().iter().any(|(opened, _)| *opened == file)
+        });
+        Self { child }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end, and returns what the process complained about.
+    #[track_caller]
+    pub(crate) fn complaint(self) -> String {
+        let output = self.child.wait_with_output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+/// The identity of the first file of the first torrent.
+pub(crate) fn first_file() -> FileId {
+    file_id(1, 0)
+}

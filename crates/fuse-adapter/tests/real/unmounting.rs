@@ -1,0 +1,164 @@
+//! The end of a mount as other processes bring it about: `tfs unmount`.
+
+use std::env;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use fuse_adapter::mountinfo::MountTable;
+use fuse_adapter::{Liveness, Unmount, UnmountError, check_mountpoint, liveness, unmount};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use tfs_testkit::fake::{directory, file_id, single_file};
+
+use crate::support::{
+    Fixture, Reader, check_file, eventually, first_file, mounts_at, quickly, run, run_as_root,
+};
+
+#[test]
+fn a_busy_mount_names_who_holds_it() {
+    run_as_root("unmounting::a_busy_mount_names_who_holds_it", |dir| {
+        let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
+        let mount = fixture.mount(dir);
+        let path = mount.mountpoint().to_owned();
+        let reader = Reader::start(&fixture, &path.join("t/file"), first_file());
+        let busy = quickly(|| unmount(&path, Unmount::Clean)).unwrap_err();
+        let UnmountError::Busy { holders, .. } = &busy else { panic!("{busy:?}") };
+        let holder = holders.iter().find(|holder| holder.pid == reader.pid()).unwrap();
+        assert_eq!((holder.command.as_str(), &holder.path), ("cat", &path.join("t/file")));
+        assert!(busy.to_string().contains("it is in use by cat (process "), "{busy}");
+        assert_eq!(liveness(&path), Liveness::Alive);
+
+        quickly(|| unmount(&path, Unmount::Force)).unwrap();
+        let complaint = quickly(|| reader.complaint());
+        assert!(complaint.contains("Transport endpoint is not connected"), "{complaint}");
+        assert_eq!(mounts_at(&path), [""; 0]);
+        quickly(|| fixture.runtime.block_on(mount.wait())).unwrap();
+    });
+}
+
+#[test]
+fn a_lazy_unmount_lets_readers_end() {
+    run("unmounting::a_lazy_unmount_lets_readers_end", |dir| {
+        let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
+        let mount = fixture.mount(dir);
+        let path = mount.mountpoint().to_owned();
+        let mut open = fs::File::open(path.join("t/file")).unwrap();
+        unmount(&path, Unmount::Lazy).unwrap();
+        assert_eq!(mounts_at(&path), [""; 0]);
+        let mut bytes = Vec::new();
+        open.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes.len(), 50_000);
+        drop(open);
+        quickly(|| fixture.runtime.block_on(mount.wait())).unwrap();
+    });
+}
+
+#[test]
+fn a_dead_mount_is_cleaned_up() {
+    run("unmounting::a_dead_mount_is_cleaned_up", |dir| {
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        for how in [Unmount::Clean, Unmount::Lazy, Unmount::Force] {
+            kill_a_daemon_at(&path);
+            unmount(&path, how).unwrap();
+            assert_eq!(mounts_at(&path), [""; 0]);
+        }
+
+        // Also if somebody still stands in it.
+        let daemon = Daemon::start(&path);
+        let mut holder = Command::new("sleep");
+        let mut holder = holder.arg("1000").current_dir(path.join("t")).spawn().unwrap();
+        daemon.kill();
+        unmount(&path, Unmount::Clean).unwrap();
+        assert_eq!(mounts_at(&path), [""; 0]);
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_dead_mount_does_not_prevent_the_next() {
+    run("unmounting::a_dead_mount_does_not_prevent_the_next", |dir| {
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        kill_a_daemon_at(&path);
+        check_mountpoint(&path, false).unwrap();
+        assert_eq!(mounts_at(&path), [""; 0]);
+
+        kill_a_daemon_at(&path);
+        let fixture = Fixture::new([single_file(1, "file", 100)]);
+        let mount = fixture.mount(dir);
+        check_file(&path.join("file"), file_id(1, 0));
+        fixture.finish(mount);
+    });
+}
+
+#[test]
+fn a_stopped_daemon_does_not_hang_those_who_ask() {
+    run("unmounting::a_stopped_daemon_does_not_hang_those_who_ask", |dir| {
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        let daemon = Daemon::start(&path);
+        daemon.stop();
+        assert_eq!(quickly(|| liveness(&path)), Liveness::Silent);
+        assert!(quickly(|| check_mountpoint(&path, true)).is_err());
+        quickly(|| unmount(&path, Unmount::Force)).unwrap();
+        assert_eq!(mounts_at(&path), [""; 0]);
+        daemon.kill();
+    });
+}
+
+/// Leaves a dead mount at `path`.
+fn kill_a_daemon_at(path: &Path) {
+    Daemon::start(path).kill();
+    assert_eq!(mounts_at(path), ["fuse.tfs"]);
+    assert_eq!(quickly(|| liveness(path)), Liveness::Dead);
+}
+
+/// Tells [`daemon`] where to mount.
+const DAEMON_PATH: &str = "TFS_TEST_DAEMON_PATH";
+
+/// Not a test but the daemon that other tests start and kill.
+#[test]
+fn daemon() {
+    let Some(path) = env::var_os(DAEMON_PATH) else { return };
+    let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
+    let mount = fixture.mount_at(Path::new(&path), &crate::support::options());
+    fixture.runtime.block_on(mount.wait()).unwrap();
+}
+
+/// Another process with a mount.
+#[derive(Debug)]
+struct Daemon {
+    child: Child,
+}
+
+impl Daemon {
+    fn start(path: &Path) -> Self {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["unmounting::daemon", "--exact"])
+            .env(DAEMON_PATH, path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // An entry in the table is not enough: the session has to answer.
+        eventually("the daemon answers", || {
+            MountTable::read().unwrap().at(path).is_some() && path.join("t/file").exists()
+        });
+        Self { child }
+    }
+
+    /// Stops the process, and returns once it has stopped on every processor.
+    fn stop(&self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::STOP).unwrap();
+        waitpid(Some(pid), WaitOptions::UNTRACED).unwrap();
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
