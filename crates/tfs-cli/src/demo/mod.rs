@@ -1,0 +1,186 @@
+//! `tfs demo`: two real rqbits and a real mount on this machine, without a network.
+//!
+//! One rqbit seeds sample content, another downloads it at a limited rate, tfs mounts the second,
+//! and everything that comes out of the mount is compared with what went in.
+
+mod checks;
+mod sample;
+mod servers;
+mod story;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use eyre::WrapErr as _;
+use tfs_service::{MountSettings, RunningMount, ServerChoice, ServerSettings, StartError};
+
+use crate::args::DemoArgs;
+use crate::mount::Signals;
+use crate::{exit, runtime};
+use checks::Digest;
+use sample::Sample;
+use servers::Servers;
+use story::Story;
+
+/// How much of the film is read from its middle: a player's first request after a seek.
+const SEEK_BYTES: usize = 1 << 20;
+
+/// Nothing in the demo waits longer for a byte.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs the command.
+pub(crate) fn run(args: &DemoArgs) -> eyre::Result<u8> {
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            code = demo(args) => code,
+            () = signals.next() => Ok(exit::FAILURE),
+        }
+    })
+}
+
+async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
+    let mut story = Story::new();
+    let dir = tempfile::Builder::new().prefix("tfs-demo-").tempdir()?;
+    let mountpoint = dir.path().join("mnt");
+    std::fs::create_dir(&mountpoint)?;
+
+    story.tell("Making sample content")?;
+    let sample = Sample::create(&dir.path().join("original"))?;
+    story.detail(&format!(
+        "{} files, {}, in {}",
+        sample.files.len(),
+        story::size(sample.total_bytes()),
+        sample.top.display()
+    ))?;
+
+    story.tell("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
+    let servers = Servers::start(&sample, &dir.path().join("download")).await?;
+    story.detail(&format!(
+        "the download is limited to {}/s, so that there is time to look",
+        story::size(u64::from(servers::DOWNLOAD_BPS.get()))
+    ))?;
+
+    story.tell("Mounting the one that downloads")?;
+    let mount = RunningMount::start(settings(&mountpoint, servers.downloader())).await;
+    let mount = match mount {
+        Ok(mount) => mount,
+        Err(error) => {
+            servers.stop().await;
+            return Err(cannot_mount(error));
+        }
+    };
+    story.detail(&format!(
+        "tfs mount --server {} {}",
+        servers.downloader().url,
+        mountpoint.display()
+    ))?;
+
+    let passed = show(&mut story, &sample, &servers, &mountpoint).await;
+    if args.keep && passed.is_ok() {
+        keep(&mut story, &mountpoint, &mount).await?;
+    }
+    story.tell("Unmounting")?;
+    mount.stop().await?;
+    servers.stop().await;
+    let is_clean = is_empty(&mountpoint);
+    story.check(is_clean, "the mount is gone, the directory is as before")?;
+    drop(dir);
+    story.end(passed? && is_clean)
+}
+
+fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
+    MountSettings {
+        mountpoint: mountpoint.to_owned(),
+        server: ServerChoice::Remote(server),
+        allow_other: false,
+        allow_non_empty: false,
+        streams_max: tfs_service::STREAMS_MAX_DEFAULT,
+        read_timeout: READ_TIMEOUT,
+        poll_interval: Duration::from_secs(1),
+    }
+}
+
+/// Leaves the error as it is: its hint says what to install.
+fn cannot_mount(error: StartError) -> eyre::Report {
+    error.into()
+}
+
+/// Shows what a user of the mount sees, and checks all of it.
+async fn show(
+    story: &mut Story,
+    sample: &Sample,
+    servers: &Servers,
+    mountpoint: &Path,
+) -> eyre::Result<bool> {
+    story.tell("Looking into it")?;
+    let listing = blocking({
+        let mountpoint = mountpoint.to_owned();
+        move || Command::new("ls").args(["-R", "-s", "-h", "--si"]).arg(&mountpoint).output()
+    })
+    .await?
+    .wrap_err("cannot run ls")?;
+    story.quote(&String::from_utf8_lossy(&listing.stdout))?;
+
+    story.tell("Reading from the middle of the film while it downloads")?;
+    let film = mountpoint.join(sample.film());
+    let middle = sample.files.first().map_or(0, |file| file.len / 2);
+    let start = Instant::now();
+    let got = blocking(move || checks::read_at(&film, middle, SEEK_BYTES)).await??;
+    let time = start.elapsed();
+    let progress = servers.progress().await?;
+    let is_right = sample.files.first().is_some_and(|file| file.bytes(middle, got.len()) == got);
+    let seek = story.check(
+        is_right && progress < 1.0,
+        &format!(
+            "1 MiB from the middle came after {:.2} s, when {:.0} % of the torrent was there",
+            time.as_secs_f64(),
+            progress * 100.0
+        ),
+    )?;
+
+    story.tell("Comparing every file with the original, still while it downloads")?;
+    let mut all = seek;
+    for file in &sample.files {
+        let (mounted, original) = (mountpoint.join(&file.mounted), sample.dir.join(&file.path));
+        let digests = blocking(move || -> std::io::Result<(Digest, Digest)> {
+            Ok((checks::sha256(&mounted)?, checks::sha256(&original)?))
+        });
+        let (mounted, original) = digests.await??;
+        let digest: String = mounted.chars().take(16).collect();
+        let text = format!("{digest}…  {}", file.path.display());
+        all &= story.check(mounted == original, &text)?;
+    }
+    Ok(all)
+}
+
+async fn keep(story: &mut Story, mountpoint: &Path, mount: &RunningMount) -> eyre::Result<()> {
+    story.tell("The mount stays until Ctrl-C. In another terminal, try:")?;
+    let film = mountpoint.join(sample::film_path());
+    for command in [
+        format!("ls -lR {}", mountpoint.display()),
+        format!("sha256sum '{}'", film.display()),
+        format!("tfs unmount {}", mountpoint.display()),
+    ] {
+        story.quote(&command)?;
+    }
+    let mut signals = Signals::new()?;
+    tokio::select! {
+        () = signals.next() => {}
+        ended = mount.ended() => ended?,
+    }
+    Ok(())
+}
+
+fn is_empty(dir: &PathBuf) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Runs what reads the mount on a thread of its own: it is our own mount, and the runtime that
+/// answers its reads must not wait for them.
+async fn blocking<T: Send + 'static>(
+    function: impl FnOnce() -> T + Send + 'static,
+) -> eyre::Result<T> {
+    tokio::task::spawn_blocking(function).await.wrap_err("cannot read the mount")
+}

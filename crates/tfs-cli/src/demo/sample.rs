@@ -1,0 +1,116 @@
+//! Sample content: a large file like a film, a folder with folders in it, and odd names.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The length of the film: long enough that the download is still running when it is read.
+const FILM_BYTES: u64 = 48 << 20;
+
+/// The torrent's name.
+const TOP: &str = "Demo Film (2026) [1080p]";
+
+/// The files of the torrent besides the film.
+const OTHERS: [(&str, u64); 6] = [
+    ("Subs/English.srt", 65_432),
+    ("Subs/Deutsch – Untertitel.srt", 70_001),
+    ("Extras/Behind the scenes/making of 🎬.mkv", 3_000_000),
+    ("Extras/100% real & [brackets] 'quotes'.txt", 1_234),
+    ("Extras/empty file", 0),
+    ("one byte", 1),
+];
+
+/// What was made.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// Where the torrent's folder is.
+    pub(super) dir: PathBuf,
+    /// The torrent's folder.
+    pub(super) top: PathBuf,
+    /// All files, the film first.
+    pub(super) files: Vec<SampleFile>,
+}
+
+/// A file whose bytes are known without reading it.
+#[derive(Debug)]
+pub(super) struct SampleFile {
+    /// The path from [`Sample::dir`] on.
+    pub(super) path: PathBuf,
+    /// The path from the mount on.
+    pub(super) mounted: PathBuf,
+    pub(super) len: u64,
+    seed: u64,
+}
+
+/// Returns the path of the film from the mount on.
+pub(super) fn film_path() -> PathBuf {
+    Path::new(TOP).join("Demo Film.mkv")
+}
+
+impl Sample {
+    /// Writes all files below `dir`.
+    pub(super) fn create(dir: &Path) -> io::Result<Self> {
+        let film = std::iter::once((film_path(), FILM_BYTES));
+        let others = OTHERS.iter().map(|(path, len)| (Path::new(TOP).join(path), *len));
+        let files = film.chain(others).zip(1..).map(|((path, len), seed)| SampleFile {
+            mounted: path.clone(),
+            path,
+            len,
+            seed,
+        });
+        let sample = Self { dir: dir.to_owned(), top: dir.join(TOP), files: files.collect() };
+        for file in &sample.files {
+            file.write(&dir.join(&file.path))?;
+        }
+        Ok(sample)
+    }
+
+    pub(super) fn film(&self) -> PathBuf {
+        film_path()
+    }
+
+    pub(super) fn total_bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.len).sum()
+    }
+}
+
+impl SampleFile {
+    /// Returns bytes of the file, made anew.
+    pub(super) fn bytes(&self, offset: u64, len: usize) -> Vec<u8> {
+        let end = offset.saturating_add(len as u64).min(self.len);
+        (offset..end).map(|at| self.byte(at)).collect()
+    }
+
+    /// One byte of splitmix64 over the position: looks random, needs no state.
+    fn byte(&self, at: u64) -> u8 {
+        let word = (at / 8).wrapping_add(self.seed << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let bytes = (word ^ (word >> 31)).to_le_bytes();
+        let [a, b, c, d, e, f, g, h] = bytes;
+        match at % 8 {
+            0 => a,
+            1 => b,
+            2 => c,
+            3 => d,
+            4 => e,
+            5 => f,
+            6 => g,
+            _ => h,
+        }
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+        let mut at = 0;
+        while at < self.len {
+            let piece = self.bytes(at, 1 << 16);
+            file.write_all(&piece)?;
+            at += piece.len() as u64;
+        }
+        file.flush()
+    }
+}

@@ -1,0 +1,63 @@
+//! What the demo says while it goes on.
+
+use std::io;
+use std::time::Instant;
+
+use humansize::{BINARY, format_size};
+
+use crate::exit;
+use crate::output::{self, visible};
+
+/// Tells each step with the time since the start, and counts what was checked.
+#[derive(Debug)]
+pub(super) struct Story {
+    start: Instant,
+    passed_count: usize,
+    failed_count: usize,
+}
+
+impl Story {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), passed_count: 0, failed_count: 0 }
+    }
+
+    /// Begins a step.
+    pub(super) fn tell(&self, step: &str) -> io::Result<()> {
+        output::line(&format!("[{:5.2} s] {step}", self.start.elapsed().as_secs_f64()))
+    }
+
+    /// Adds a line to a step.
+    pub(super) fn detail(&self, text: &str) -> io::Result<()> {
+        output::line(&format!("            {}", visible(text)))
+    }
+
+    /// Shows what a program printed.
+    pub(super) fn quote(&self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| output::line(&format!("          | {}", visible(line))))
+    }
+
+    /// Says whether a check passed, counts it, and returns it.
+    pub(super) fn check(&mut self, passed: bool, text: &str) -> io::Result<bool> {
+        let verdict = if passed {
+            self.passed_count += 1;
+            "ok  "
+        } else {
+            self.failed_count += 1;
+            "FAIL"
+        };
+        output::line(&format!("      {verdict}  {}", visible(text)))?;
+        Ok(passed)
+    }
+
+    /// Sums up, and returns the exit code.
+    pub(super) fn end(&self, passed: bool) -> eyre::Result<u8> {
+        let Self { passed_count, failed_count, .. } = self;
+        self.tell(&format!("Done: {passed_count} checks passed, {failed_count} failed"))?;
+        Ok(if passed && *failed_count == 0 { exit::SUCCESS } else { exit::DEMO_FAILED })
+    }
+}
+
+/// Returns a size for people.
+pub(super) fn size(bytes: u64) -> String {
+    format_size(bytes, BINARY)
+}

@@ -1,0 +1,55 @@
+//! Exit codes: a promise to scripts. Codes are added, never changed; `docs/exit-codes.md` has the
+//! same list, and a test compares the two.
+
+/// All went well.
+pub(crate) const SUCCESS: u8 = 0;
+/// Something failed that has no code of its own.
+pub(crate) const FAILURE: u8 = 1;
+// 2 is clap's: the command line cannot be understood.
+
+/// The mount point does not exist.
+pub(crate) const MOUNTPOINT_MISSING: u8 = 10;
+/// The mount point is not a directory.
+pub(crate) const MOUNTPOINT_NOT_DIRECTORY: u8 = 11;
+/// The mount point is not empty.
+pub(crate) const MOUNTPOINT_NOT_EMPTY: u8 = 12;
+/// A tfs is mounted there already.
+pub(crate) const MOUNTPOINT_IN_USE: u8 = 13;
+/// A dead mount is there and cannot be cleaned up.
+pub(crate) const MOUNTPOINT_DEAD: u8 = 14;
+/// This user may not mount there.
+pub(crate) const MOUNTPOINT_DENIED: u8 = 15;
+/// The server cannot be reached.
+pub(crate) const SERVER_UNREACHABLE: u8 = 20;
+/// Whoever answers is not rqbit.
+pub(crate) const SERVER_NOT_RQBIT: u8 = 21;
+/// The server wants other credentials.
+pub(crate) const SERVER_UNAUTHORIZED: u8 = 22;
+/// The server answers with an error or too late.
+pub(crate) const SERVER_FAILED: u8 = 23;
+/// TLS cannot be agreed on.
+pub(crate) const SERVER_TLS: u8 = 24;
+/// There is no `/dev/fuse`.
+pub(crate) const NO_FUSE_DEVICE: u8 = 30;
+/// `/dev/fuse` may not be opened.
+pub(crate) const FUSE_DENIED: u8 = 31;
+/// `fusermount3` is not installed.
+pub(crate) const NO_FUSERMOUNT: u8 = 32;
+/// `--allow-other` is not allowed for this user.
+pub(crate) const ALLOW_OTHER_DENIED: u8 = 33;
+/// The system refused to mount for another reason.
+pub(crate) const MOUNT_FAILED: u8 = 34;
+/// The mount did not answer in time.
+pub(crate) const MOUNT_TIMED_OUT: u8 = 35;
+/// No tfs is mounted there.
+pub(crate) const NOT_MOUNTED: u8 = 40;
+/// The mount is in use.
+pub(crate) const MOUNT_BUSY: u8 = 41;
+/// The system refused to unmount.
+pub(crate) const UNMOUNT_FAILED: u8 = 42;
+/// The server inside the process did not start.
+pub(crate) const EMBEDDED_FAILED: u8 = 50;
+/// A torrent was not added.
+pub(crate) const ADD_FAILED: u8 = 51;
+/// A check of the demo failed.
+pub(crate) const DEMO_FAILED: u8 = 60;

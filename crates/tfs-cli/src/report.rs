@@ -1,0 +1,278 @@
+//! Errors for people: what failed, why, what to do, and the exit code.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use tfs_service::{
+    MountError, MountpointError, ServerError, ServerFault, StartError, UnmountError,
+};
+
+use crate::{exit, output};
+
+/// An error of the command itself, with its code and hint.
+#[derive(Debug)]
+pub(crate) struct UserError {
+    code: u8,
+    message: String,
+    hint: Option<String>,
+}
+
+impl UserError {
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for UserError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for UserError {}
+
+/// An exit code, how the message begins, and a hint.
+struct Verdict {
+    code: u8,
+    /// Put before errors whose texts fit after "failed to".
+    prefix: &'static str,
+    hint: Option<String>,
+}
+
+/// Whether the causes of an error say more than its own text.
+fn tells_causes(error: &eyre::Report) -> bool {
+    let server = match error.downcast_ref() {
+        Some(StartError::Server(server)) => Some(server),
+        _ => error.downcast_ref(),
+    };
+    server.is_none_or(|server: &ServerError| server.fault() == ServerFault::Tls)
+}
+
+/// Prints an error with its hint, and returns the exit code.
+pub(crate) fn report(error: &eyre::Report) -> u8 {
+    let Verdict { code, prefix, hint } = verdict(error);
+    output::error(&format!("{prefix}{}", chain(error)), hint.as_deref());
+    code
+}
+
+fn verdict(error: &eyre::Report) -> Verdict {
+    if let Some(UserError { code, hint, .. }) = error.downcast_ref() {
+        return Verdict { code: *code, prefix: "", hint: hint.clone() };
+    }
+    if let Some(error) = error.downcast_ref() {
+        return start(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return server(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return unmount(error);
+    }
+    #[cfg(feature = "embedded")]
+    if let Some(error) = error.downcast_ref() {
+        return embedded(error);
+    }
+    Verdict { code: exit::FAILURE, prefix: "", hint: None }
+}
+
+fn start(error: &StartError) -> Verdict {
+    match error {
+        StartError::Mountpoint(error) => mountpoint(error),
+        StartError::Server(error) => server(error),
+        StartError::List(_) => said(exit::SERVER_FAILED, "", "look into the log of rqbit"),
+        #[cfg(feature = "embedded")]
+        StartError::Embedded(error) => embedded(error),
+        #[cfg(feature = "embedded")]
+        StartError::Add(_) => said(
+            exit::ADD_FAILED,
+            "",
+            "--add takes a .torrent file, a magnet link, or the http address of a .torrent file",
+        ),
+        StartError::Mount(error) => mount(error),
+    }
+}
+
+fn mountpoint(error: &MountpointError) -> Verdict {
+    const PREFIX: &str = "cannot ";
+    match error {
+        MountpointError::Missing { path } => said(
+            exit::MOUNTPOINT_MISSING,
+            PREFIX,
+            format!("make it with: mkdir -p {}", quoted(path)),
+        ),
+        MountpointError::NotDirectory { .. } => {
+            said(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "name an empty directory")
+        }
+        MountpointError::NotEmpty { .. } => said(
+            exit::MOUNTPOINT_NOT_EMPTY,
+            PREFIX,
+            "name an empty directory, or hide what is in this one with --allow-non-empty",
+        ),
+        MountpointError::AlreadyMounted { path } => said(
+            exit::MOUNTPOINT_IN_USE,
+            PREFIX,
+            format!("end the other one with: tfs unmount {}", quoted(path)),
+        ),
+        MountpointError::Permission { .. } => said(
+            exit::MOUNTPOINT_DENIED,
+            PREFIX,
+            "name a directory that you own, or run tfs as its owner",
+        ),
+        MountpointError::DeadMount { path, .. } => said(
+            exit::MOUNTPOINT_DEAD,
+            PREFIX,
+            format!("clean it up as root: tfs unmount --force {}", quoted(path)),
+        ),
+        MountpointError::System { .. } => {
+            Verdict { code: exit::MOUNT_FAILED, prefix: PREFIX, hint: None }
+        }
+    }
+}
+
+fn mount(error: &MountError) -> Verdict {
+    const PREFIX: &str = "cannot ";
+    match error {
+        MountError::Mountpoint(error) => mountpoint(error),
+        MountError::NoFuseDevice => said(
+            exit::NO_FUSE_DEVICE,
+            PREFIX,
+            "load it with: modprobe fuse; in a container, pass --device /dev/fuse",
+        ),
+        MountError::DevicePermission => said(
+            exit::FUSE_DENIED,
+            PREFIX,
+            "most systems have it open for all: chmod 666 /dev/fuse as root; \
+             in a container, also pass --cap-add SYS_ADMIN",
+        ),
+        MountError::NoFusermount => said(
+            exit::NO_FUSERMOUNT,
+            PREFIX,
+            "install it (Debian, Fedora: package fuse3), or run tfs as root",
+        ),
+        MountError::AllowOtherRefused => said(
+            exit::ALLOW_OTHER_DENIED,
+            PREFIX,
+            "as root, add a line user_allow_other to /etc/fuse.conf, or leave --allow-other out",
+        ),
+        MountError::Fusermount { .. } | MountError::Mount { .. } | MountError::Session { .. } => {
+            said(exit::MOUNT_FAILED, PREFIX, "see more with -f -vv")
+        }
+    }
+}
+
+fn server(error: &ServerError) -> Verdict {
+    match error.fault() {
+        ServerFault::Unreachable => {
+            let hint = if cfg!(feature = "embedded") {
+                "start it with \"rqbit server start <DIR>\", or mount with --embedded <DIR>"
+            } else {
+                "start it with \"rqbit server start <DIR>\""
+            };
+            said(exit::SERVER_UNREACHABLE, "", hint)
+        }
+        ServerFault::TimedOut => {
+            said(exit::SERVER_FAILED, "", "see whether the server is overloaded, and try again")
+        }
+        ServerFault::Tls => said(
+            exit::SERVER_TLS,
+            "",
+            "see whether the address needs http instead of https, and whether the system trusts \
+             the certificate",
+        ),
+        ServerFault::Unauthorized => said(
+            exit::SERVER_UNAUTHORIZED,
+            "",
+            "name the user with --username and a file with the password with --password-file",
+        ),
+        ServerFault::NotRqbit => said(
+            exit::SERVER_NOT_RQBIT,
+            "",
+            "--server wants the address of rqbit's API, such as http://127.0.0.1:3030; \
+             behind a proxy with its path, such as https://host/rqbit",
+        ),
+        ServerFault::Failed => said(exit::SERVER_FAILED, "", "look into the log of rqbit"),
+    }
+}
+
+#[cfg(feature = "embedded")]
+fn embedded(error: &tfs_service::embed::EmbeddedError) -> Verdict {
+    use tfs_service::embed::EmbeddedErrorKind;
+
+    let hint = match error.kind() {
+        EmbeddedErrorKind::CreateDir | EmbeddedErrorKind::WriteDir => {
+            "name a directory that you can write to"
+        }
+        EmbeddedErrorKind::SessionInUse => "end the other tfs first, or name another directory",
+        EmbeddedErrorKind::BindPort
+        | EmbeddedErrorKind::StartSession
+        | EmbeddedErrorKind::CreateTorrent
+        | EmbeddedErrorKind::SeedTorrent => "see more with -f -vv",
+    };
+    said(exit::EMBEDDED_FAILED, "cannot ", hint)
+}
+
+fn unmount(error: &UnmountError) -> Verdict {
+    const PREFIX: &str = "cannot ";
+    match error {
+        UnmountError::NotMounted { .. } => {
+            said(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: findmnt -t fuse.tfs")
+        }
+        UnmountError::NotTfs { path, .. } => {
+            said(exit::NOT_MOUNTED, PREFIX, format!("use: umount {}", quoted(path)))
+        }
+        UnmountError::Path { .. } => {
+            Verdict { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
+        }
+        UnmountError::Busy { .. } => said(
+            exit::MOUNT_BUSY,
+            PREFIX,
+            "end them, or use --force to fail their reads, or --lazy to let them finish",
+        ),
+        UnmountError::NotPermitted { .. } => {
+            said(exit::UNMOUNT_FAILED, PREFIX, "run it as the user who mounted, or as root")
+        }
+        UnmountError::NoFusermount { .. } => said(
+            exit::NO_FUSERMOUNT,
+            PREFIX,
+            "install it (Debian, Fedora: package fuse3), or run tfs as root",
+        ),
+        UnmountError::Table { .. }
+        | UnmountError::Fusermount { .. }
+        | UnmountError::System { .. } => {
+            Verdict { code: exit::UNMOUNT_FAILED, prefix: PREFIX, hint: None }
+        }
+    }
+}
+
+fn said(code: u8, prefix: &'static str, hint: impl Into<String>) -> Verdict {
+    Verdict { code, prefix, hint: Some(hint.into()) }
+}
+
+/// Returns an error and its causes in one line, without those that the text before says already.
+fn chain(error: &eyre::Report) -> String {
+    let mut text = String::new();
+    let cause_count = if tells_causes(error) { usize::MAX } else { 1 };
+    for cause in error.chain().take(cause_count) {
+        let cause = cause.to_string();
+        let last_words = cause.rsplit(": ").next().unwrap_or(&cause);
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(last_words) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// Returns a path as a shell takes it.
+fn quoted(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,253 @@
+//! Bad input: each with its message, its hint and its exit code, and nothing left behind.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use rqbit_embedded::{Credentials, EmbeddedConfig, EmbeddedServer};
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::Swarm;
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, describe, is_mounted, tfs};
+
+/// Runs `tfs` in `dir` and compares what it says, with the directory's name left out.
+#[track_caller]
+fn check(dir: &Path, command: &mut Command, want: &Expect) {
+    let output = command.current_dir(dir).output().unwrap();
+    let text = describe(&output).replace(dir.to_str().unwrap(), "DIR");
+    want.assert_eq(&text);
+    if dir.join("mnt").exists() {
+        assert!(!is_mounted(&dir.join("mnt")));
+    }
+}
+
+/// Answers every connection with the same bytes. Ends with the test's process.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            let mut request = [0; 4096];
+            // Whoever hangs up early is not answered.
+            if connection.read(&mut request).is_ok() {
+                drop(connection.write_all(answer.as_bytes()));
+            }
+        }
+    });
+    url
+}
+
+fn mount(dir: &Path, url: &str, path: &str) -> Command {
+    let mut command = tfs(dir);
+    command.args(["mount", "--server", url, path]);
+    command
+}
+
+#[test]
+fn mount_points() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let url = "http://127.0.0.1:1";
+    fs::write(dir.join("file"), "").unwrap();
+    fs::create_dir_all(dir.join("full/x")).unwrap();
+    check(
+        dir,
+        &mut mount(dir, url, "missing dir"),
+        &expect![[r#"
+            exit 10
+            error: cannot mount on DIR/missing dir: it does not exist
+            hint: make it with: mkdir -p 'DIR/missing dir'
+        "#]],
+    );
+    check(
+        dir,
+        &mut mount(dir, url, "file"),
+        &expect![[r#"
+            exit 11
+            error: cannot mount on DIR/file: it is not a directory
+            hint: name an empty directory
+        "#]],
+    );
+    check(
+        dir,
+        &mut mount(dir, url, "full"),
+        &expect![[r#"
+            exit 12
+            error: cannot mount on DIR/full: the directory is not empty
+            hint: name an empty directory, or hide what is in this one with --allow-non-empty
+        "#]],
+    );
+    assert!(dir.join("full/x").exists());
+}
+
+#[test]
+fn mount_points_in_use() {
+    let test = "errors::mount_points_in_use";
+    isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
+        let rqbits = Rqbits::start(Swarm::builder());
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::new(dir, &url);
+        let again = mount(dir, &url, mounted.path.to_str().unwrap()).output().unwrap();
+        let text = describe(&again).replace(dir.to_str().unwrap(), "DIR");
+        expect![[r#"
+            exit 13
+            error: cannot mount on DIR/mnt: a tfs is mounted there already
+            hint: end the other one with: tfs unmount DIR/mnt
+        "#]]
+        .assert_eq(&text);
+        mounted.unmount();
+
+        fs::create_dir(dir.join("full")).unwrap();
+        fs::write(dir.join("full/x"), "").unwrap();
+        let hidden = mount(dir, &url, dir.join("full").to_str().unwrap())
+            .arg("--allow-non-empty")
+            .status()
+            .unwrap();
+        assert!(hidden.success() && !dir.join("full/x").exists());
+        let unmounted = tfs(dir).args(["umount"]).arg(dir.join("full")).status().unwrap();
+        assert!(unmounted.success() && dir.join("full/x").exists());
+    });
+}
+
+#[test]
+fn servers() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("mnt")).unwrap();
+    check(
+        dir,
+        &mut mount(dir, "http://127.0.0.1:1", "mnt"),
+        &expect![[r#"
+            exit 20
+            error: cannot reach rqbit at http://127.0.0.1:1/: connection refused
+            hint: start it with "rqbit server start <DIR>", or mount with --embedded <DIR>
+        "#]],
+    );
+    check(
+        dir,
+        &mut mount(dir, "ftp://127.0.0.1", "mnt"),
+        &expect![[r#"
+            exit 2
+            error: invalid value 'ftp://127.0.0.1' for '--server <URL>': use the server address: neither http:// nor https://; it is to look like http://127.0.0.1:3030 or https://host/path
+
+            For more information, try '--help'.
+        "#]],
+    );
+    check(
+        dir,
+        &mut mount(dir, "http://user:secret@127.0.0.1", "mnt"),
+        &expect![[r#"
+            exit 2
+            error: invalid value 'http://user:secret@127.0.0.1' for '--server <URL>': a user name goes to --username, and a password to a file for --password-file
+
+            For more information, try '--help'.
+        "#]],
+    );
+    let html = answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
+    let mut list = tfs(dir);
+    list.args(["list", "--server", &html]);
+    let [mounted, listed] = [mount(dir, &html, "mnt"), list].map(|mut command| {
+        describe(&command.current_dir(dir).output().unwrap()).replace(&html, "URL")
+    });
+    assert_eq!(mounted, listed);
+    expect![[r#"
+        exit 21
+        error: cannot use rqbit at URL/: server is not rqbit (html)
+        hint: --server wants the address of rqbit's API, such as http://127.0.0.1:3030; behind a proxy with its path, such as https://host/rqbit
+    "#]]
+    .assert_eq(&mounted);
+}
+
+#[test]
+fn credentials() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("mnt")).unwrap();
+    let mut config = EmbeddedConfig::loopback(dir.join("store"));
+    let (username, password) = ("u".to_owned(), "p".to_owned());
+    config.credentials = Some(Credentials { username, password });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(EmbeddedServer::start(config)).unwrap();
+    let url = format!("http://{}", server.api_addr());
+    let refused = mount(dir, &url, "mnt").current_dir(dir).output().unwrap();
+    expect![[r#"
+        exit 22
+        error: cannot use rqbit at URL/: server wants other credentials
+        hint: name the user with --username and a file with the password with --password-file
+    "#]]
+    .assert_eq(&describe(&refused).replace(&url, "URL"));
+
+    fs::write(dir.join("wrong"), "q\n").unwrap();
+    fs::write(dir.join("right"), "p\n").unwrap();
+    let list = |password_file: &str| {
+        let arguments = ["list", "--username", "u", "--password-file", password_file];
+        tfs(dir).args(arguments).args(["--server", &url]).current_dir(dir).output().unwrap()
+    };
+    assert_eq!(list("wrong").status.code(), Some(22));
+    assert_eq!(list("missing").status.code(), Some(1));
+    assert!(list("right").status.success());
+    runtime.block_on(server.stop());
+}
+
+#[test]
+fn unmounting_what_is_not_mounted() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("empty")).unwrap();
+    check(
+        dir,
+        tfs(dir).args(["unmount", "empty"]),
+        &expect![[r#"
+        exit 40
+        error: cannot unmount DIR/empty: nothing is mounted there
+        hint: see what is mounted with: findmnt -t fuse.tfs
+    "#]],
+    );
+    check(
+        dir,
+        tfs(dir).args(["unmount", "missing"]),
+        &expect![[r#"
+        exit 40
+        error: cannot unmount DIR/missing: nothing is mounted there
+        hint: see what is mounted with: findmnt -t fuse.tfs
+    "#]],
+    );
+    check(
+        dir,
+        tfs(dir).args(["unmount", "/proc"]),
+        &expect![[r#"
+        exit 40
+        error: cannot unmount /proc: it is a mount of type proc, not fuse.tfs
+        hint: use: umount /proc
+    "#]],
+    );
+}
+
+#[test]
+fn a_mount_that_takes_too_long_is_given_up() {
+    let test = "errors::a_mount_that_takes_too_long_is_given_up";
+    isolate::run(test, Duration::from_secs(60), |dir| {
+        fs::create_dir(dir.join("mnt")).unwrap();
+        // It accepts and never answers.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        check(
+            dir,
+            mount(dir, &url, "mnt").args(["--daemon-timeout", "300ms"]),
+            &expect![[r#"
+            exit 35
+            error: the mount did not answer in 300ms
+            hint: give it more time with --daemon-timeout, or look with -f -v
+        "#]],
+        );
+        let mounted = Mounted::at(dir.join("mnt"), dir);
+        until("no process is left", || mounted.pid().is_none().then_some(()));
+    });
+}

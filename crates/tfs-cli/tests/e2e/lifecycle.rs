@@ -1,0 +1,198 @@
+//! Mounts that come and go: in use, in the way, killed, and torrents that do.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn small(name: &str, seed: u64) -> TorrentSpec {
+    TorrentSpec::file(name, Content::new(seed, 50_000))
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Starts a program that waits for a byte that does not come.
+fn stuck_reader(path: &Path) -> Child {
+    let mut reader = Command::new("cat");
+    let reader = reader.arg(path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let open_files = format!("/proc/{}/fd", reader.id());
+    until("the reader has opened the file", || {
+        let links = fs::read_dir(&open_files).ok()?;
+        let targets = links.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        targets.into_iter().any(|target| target == path).then_some(())
+    });
+    reader
+}
+
+#[test]
+fn torrents_come_and_go_while_mounted() {
+    let test = "lifecycle::torrents_come_and_go_while_mounted";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        assert_eq!(names(&mounted.path), ["first.bin"]);
+        assert!(!mounted.path.join("second.bin").exists());
+
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        let second = runtime.block_on(swarm.add(small("second.bin", 2))).unwrap();
+        until("the new torrent is seen", || {
+            (names(&mounted.path) == ["first.bin", "second.bin"]).then_some(())
+        });
+        check_file(&mounted.path.join("second.bin"), second.files[0].content, 4096);
+
+        runtime.block_on(swarm.forget(&second)).unwrap();
+        until("the old torrent is gone", || (names(&mounted.path) == ["first.bin"]).then_some(()));
+        until("its name is gone", || (!mounted.path.join("second.bin").exists()).then_some(()));
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_server_that_goes_away_leaves_the_tree_and_comes_back() {
+    let test = "lifecycle::a_server_that_goes_away_leaves_the_tree_and_comes_back";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
+        let torrent = rqbits.swarm.torrents()[0].clone();
+        rqbits.wait_finished(&torrent);
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        let file = mounted.path.join("a.bin");
+        let error = fs::read(&file).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(nix::libc::EIO), "{error}");
+        assert_eq!(names(&mounted.path), ["a.bin"]);
+
+        // The same torrent under another id.
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        until("the file reads again", || fs::read(&file).ok());
+        check_file(&file, torrent.files[0].content, 4096);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_mount_in_use_is_not_unmounted_but_by_force() {
+    let test = "lifecycle::a_mount_in_use_is_not_unmounted_but_by_force";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("never.bin", 1).paused()));
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let mut reader = stuck_reader(&mounted.path.join("never.bin"));
+
+        let refused = tfs(dir).arg("unmount").arg(&mounted.path).output().unwrap();
+        let text = describe(&refused);
+        assert!(text.starts_with("exit 41\n"), "{text}");
+        assert!(text.contains(&format!("cat (process {})", reader.id())), "{text}");
+        assert!(is_mounted(&mounted.path));
+        assert_eq!(names(&mounted.path), ["never.bin"]);
+        assert!(reader.try_wait().unwrap().is_none());
+
+        run(tfs(dir).args(["unmount", "--force"]).arg(&mounted.path));
+        assert!(!is_mounted(&mounted.path));
+        assert!(!reader.wait().unwrap().success());
+        until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
+        assert_eq!(names(&mounted.path), [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn a_lazy_unmount_lets_readers_finish() {
+    let test = "lifecycle::a_lazy_unmount_lets_readers_finish";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("later.bin", 1).paused()));
+        let torrent = rqbits.swarm.torrents()[0].clone();
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let mut reader = stuck_reader(&mounted.path.join("later.bin"));
+        run(tfs(dir).args(["unmount", "--lazy"]).arg(&mounted.path));
+        assert!(!is_mounted(&mounted.path));
+        assert!(mounted.pid().is_some());
+
+        let start = rqbits.swarm.client().start(torrent.info_hash.into());
+        rqbits.runtime.block_on(start).unwrap();
+        assert!(reader.wait().unwrap().success());
+        until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
+    });
+}
+
+#[test]
+fn signals_end_a_mount_cleanly_whatever_waits() {
+    let test = "lifecycle::signals_end_a_mount_cleanly_whatever_waits";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("never.bin", 1).paused()));
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+            let url = rqbits.swarm.api_url();
+            let mut mount = tfs(dir);
+            let mount = mount.args(["mount", "-f", "--server", &url]).arg(&path);
+            let mut mount = mount.spawn().unwrap();
+            until("it is mounted", || is_mounted(&path).then_some(()));
+            let mut reader = stuck_reader(&path.join("never.bin"));
+            kill(Pid::from_raw(i32::try_from(mount.id()).unwrap()), signal).unwrap();
+            assert!(mount.wait().unwrap().success(), "{signal}");
+            assert!(!is_mounted(&path), "{signal}");
+            assert!(!reader.wait().unwrap().success(), "{signal}");
+        }
+    });
+}
+
+#[test]
+fn what_a_crash_leaves_is_cleaned_up() {
+    let test = "lifecycle::what_a_crash_leaves_is_cleaned_up";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        mounted.crash();
+        until("the mount is dead", || {
+            let error = fs::read_dir(&mounted.path).err()?;
+            (error.raw_os_error() == Some(nix::libc::ENOTCONN)).then_some(())
+        });
+        run(tfs(dir).arg("unmount").arg(&mounted.path));
+        assert!(!is_mounted(&mounted.path));
+
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        mounted.crash();
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        assert_eq!(names(&mounted.path), ["a.bin"]);
+        mounted.unmount();
+        assert_eq!(names(&dir.join("mnt")), [] as [&str; 0]);
+    });
+}
+
+#[test]
+fn writing_is_refused() {
+    let test = "lifecycle::writing_is_refused";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let file = mounted.path.join("a.bin");
+        let refused = [
+            fs::write(&file, "x"),
+            fs::write(mounted.path.join("new"), "x"),
+            fs::remove_file(&file),
+            fs::create_dir(mounted.path.join("folder")),
+            fs::rename(&file, mounted.path.join("b.bin")),
+        ];
+        for result in refused {
+            assert_eq!(result.unwrap_err().raw_os_error(), Some(nix::libc::EROFS));
+        }
+        mounted.unmount();
+    });
+}

@@ -1,0 +1,35 @@
+//! `tfs list`, straight from a server.
+
+use tfs_testkit::content::Content;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+
+use crate::support::{Rqbits, run, tfs};
+
+#[test]
+fn torrents_are_listed_for_people_and_for_scripts() {
+    let home = tempfile::tempdir().unwrap();
+    let swarm = Swarm::builder()
+        .torrent(TorrentSpec::file("film.mkv", Content::new(1, 3 << 20)))
+        .torrent(TorrentSpec::file("Red \u{1b}[31m.txt", Content::new(2, 70_000)).paused());
+    let rqbits = Rqbits::start(swarm);
+    let film = rqbits.swarm.torrents()[0].clone();
+    rqbits.wait_finished(&film);
+    let url = rqbits.swarm.api_url();
+
+    let table = run(tfs(home.path()).args(["list", "--server", &url]));
+    let words: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[0], ["ID", "STATE", "DONE", "SIZE", "DOWN", "UP", "PEERS", "NAME"]);
+    assert_eq!(words[1][1..5], ["live", "100%", "3", "MiB"], "{table}");
+    assert_eq!(words[1].last(), Some(&"film.mkv"));
+    assert_eq!(words[2][1..5], ["paused", "0%", "68.36", "KiB"], "{table}");
+    assert!(table.ends_with("Red \\u{1b}[31m.txt\n"), "{table}");
+
+    let json = run(tfs(home.path()).args(["ls", "--json", "FILM"]).env("TFS_SERVER", &url));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    assert_eq!(json[0]["info_hash"], film.info_hash.to_string());
+    assert_eq!(json[0]["name"], "film.mkv");
+    assert_eq!(json[0]["progress"], 1.0);
+    assert_eq!(json[0]["total_bytes"], 3 << 20);
+    assert_eq!(json[0]["error"], serde_json::Value::Null);
+}

@@ -1,0 +1,17 @@
+//! The command as a user has it: the real binary, real rqbits on loopback, a real kernel mount.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
+
+mod content;
+mod demo;
+mod embedded;
+mod errors;
+mod lifecycle;
+mod list;
+mod other_users;
+mod support;

@@ -1,0 +1,168 @@
+//! Machines without FUSE, users without fusermount3, users with it.
+//!
+//! Each runs in a mount namespace of its own, so that what it does to `/dev` stays there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use nix::unistd::geteuid;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+
+use crate::support::{Rqbits, describe};
+
+/// `nobody`, who exists everywhere.
+const OTHER_USER: &str = "65534";
+
+/// Runs a shell script as root in a mount namespace of its own; `$TFS` is the binary.
+fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
+    let torrent = &rqbits.swarm.torrents()[0];
+    // Copies of the mounts of other tests would keep those alive.
+    let script = format!("umount -i -l -a -t fuse.tfs\n{script}");
+    Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-euc", &script])
+        .env("TFS", dir.join("tfs"))
+        .env("TFS_SERVER", rqbits.swarm.api_url())
+        .env("ON_DISK", torrent.disk_path(&torrent.files[0]))
+        .env("HOME", dir)
+        .env("AS_USER", format!("setpriv --reuid={OTHER_USER} --regid={OTHER_USER} --clear-groups"))
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+/// Calls `body` with a directory for everybody, the binary in it, and the address of a server, if
+/// this is root, who alone can become somebody else.
+fn as_root(test: &str, body: impl FnOnce(&Path, &Rqbits)) {
+    isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
+        if !geteuid().is_root() {
+            println!("{test}: passes unseen, only root can be somebody else");
+            return;
+        }
+        for dir in [dir.parent().unwrap(), dir] {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        fs::copy(env!("CARGO_BIN_EXE_tfs"), dir.join("tfs")).unwrap();
+        let torrent = TorrentSpec::file("a.bin", Content::new(1, 300_000));
+        let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
+        body(dir, &rqbits);
+    });
+}
+
+#[track_caller]
+fn check(output: &Output, dir: &Path, want: &Expect) {
+    want.assert_eq(&describe(output).replace(dir.to_str().unwrap(), "DIR"));
+}
+
+#[test]
+fn a_machine_without_fuse_says_so() {
+    as_root("other_users::a_machine_without_fuse_says_so", |dir, rqbits| {
+        let script = "
+            mkdir mnt
+            mount -t tmpfs none /dev
+            mknod -m 666 /dev/null c 1 3
+            exec $TFS mount mnt
+        ";
+        check(
+            &in_namespace(dir, rqbits, script),
+            dir,
+            &expect![[r#"
+                exit 30
+                error: cannot open /dev/fuse: this system has no FUSE
+                hint: load it with: modprobe fuse; in a container, pass --device /dev/fuse
+            "#]],
+        );
+    });
+}
+
+#[test]
+fn a_user_without_fusermount_is_told_what_to_install() {
+    let test = "other_users::a_user_without_fusermount_is_told_what_to_install";
+    as_root(test, |dir, rqbits| {
+        let script = "
+            mkdir -m 777 mnt
+            cp \"$(command -v setpriv)\" .
+            mount -t tmpfs none /usr/bin
+            exec ./$AS_USER $TFS mount mnt
+        ";
+        check(
+            &in_namespace(dir, rqbits, script),
+            dir,
+            &expect![[r#"
+            exit 32
+            error: cannot mount: fusermount3 is not installed
+            hint: install it (Debian, Fedora: package fuse3), or run tfs as root
+        "#]],
+        );
+    });
+}
+
+#[test]
+fn a_user_with_fusermount_mounts_reads_and_unmounts() {
+    let test = "other_users::a_user_with_fusermount_mounts_reads_and_unmounts";
+    as_root(test, |dir, rqbits| {
+        if Command::new("fusermount3").arg("--version").output().is_err() {
+            println!("{test}: passes unseen, fusermount3 is not installed");
+            return;
+        }
+        // Where the device is closed for users, this namespace gets one that is open.
+        let script = "
+            mknod -m 666 fuse c 10 229
+            mount --bind fuse /dev/fuse
+            mkdir -m 777 mnt
+            chown 65534:65534 mnt
+            $AS_USER $TFS mount mnt
+            $AS_USER stat -c '%F %s %u %g %a' mnt/a.bin
+            $AS_USER cat mnt/a.bin | cmp - \"$ON_DISK\" && echo same bytes
+            grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts
+            $AS_USER $TFS unmount mnt
+            grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts || true
+            $AS_USER $TFS mount mnt
+            $AS_USER $TFS unmount mnt
+        ";
+        let output = in_namespace(dir, rqbits, script);
+        check(
+            &output,
+            dir,
+            &expect![[r#"
+            exit 0
+            regular file 300000 65534 65534 444
+            same bytes
+            1
+            0
+        "#]],
+        );
+    });
+}
+
+#[test]
+fn a_user_who_may_not_open_the_device_is_told_so() {
+    let test = "other_users::a_user_who_may_not_open_the_device_is_told_so";
+    as_root(test, |dir, rqbits| {
+        if Command::new("fusermount3").arg("--version").output().is_err() {
+            println!("{test}: passes unseen, fusermount3 is not installed");
+            return;
+        }
+        let script = "
+            mknod -m 600 fuse c 10 229
+            mount --bind fuse /dev/fuse
+            mkdir -m 777 mnt
+            chown 65534:65534 mnt
+            exec $AS_USER $TFS mount mnt
+        ";
+        check(
+            &in_namespace(dir, rqbits, script),
+            dir,
+            &expect![[r#"
+            exit 31
+            error: cannot open /dev/fuse: permission denied
+            hint: most systems have it open for all: chmod 666 /dev/fuse as root; in a container, also pass --cap-add SYS_ADMIN
+        "#]],
+        );
+    });
+}

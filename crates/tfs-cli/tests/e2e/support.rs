@@ -1,0 +1,184 @@
+//! The binary, a mount that ends with the test, and what programs do with files.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tfs_testkit::content::Content;
+use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent};
+use tfs_testkit::until::until;
+use tokio::runtime::Runtime;
+
+/// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
+pub(crate) fn tfs(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
+    for variable in ["TFS_SERVER", "TFS_USERNAME", "TFS_PASSWORD_FILE", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state")).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command that is to succeed, and returns what it printed.
+#[track_caller]
+pub(crate) fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", describe(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Returns the exit code and all that was printed.
+pub(crate) fn describe(output: &Output) -> String {
+    let code = output.status.code().map_or_else(|| output.status.to_string(), |c| c.to_string());
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    format!("exit {code}\n{stdout}{stderr}")
+}
+
+/// Two real rqbits, and the runtime that drives the clients of them.
+pub(crate) struct Rqbits {
+    pub(crate) runtime: Runtime,
+    pub(crate) swarm: Swarm,
+}
+
+impl Rqbits {
+    pub(crate) fn start(builder: SwarmBuilder) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let swarm = runtime.block_on(builder.start()).unwrap();
+        Self { runtime, swarm }
+    }
+
+    pub(crate) fn wait_finished(&self, torrent: &SwarmTorrent) {
+        self.runtime.block_on(self.swarm.wait_finished(torrent)).unwrap();
+    }
+
+    pub(crate) fn progress_bytes(&self, torrent: &SwarmTorrent) -> u64 {
+        let stats = self.swarm.client().torrent_stats(torrent.info_hash.into());
+        self.runtime.block_on(stats).unwrap().progress_bytes
+    }
+}
+
+/// A mount in the background, as `tfs mount` makes it. Ended by force when it is dropped.
+pub(crate) struct Mounted {
+    pub(crate) path: PathBuf,
+    home: PathBuf,
+}
+
+impl Mounted {
+    /// Mounts below `dir`, which is also the home of the command.
+    #[track_caller]
+    pub(crate) fn new(dir: &Path, server: &str) -> Self {
+        let path = dir.join("mnt");
+        // What a crash left there is not for the test to see.
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{error}"),
+            _ => {}
+        }
+        run(tfs(dir).args(["mount", "--poll-interval", "200ms", "--server", server]).arg(&path));
+        Self { path, home: dir.to_owned() }
+    }
+
+    /// Returns a mount that is there or not there at a path.
+    pub(crate) fn at(path: PathBuf, dir: &Path) -> Self {
+        Self { path, home: dir.to_owned() }
+    }
+
+    /// Unmounts as a user does, and waits until the process behind it is gone.
+    #[track_caller]
+    pub(crate) fn unmount(self) {
+        run(tfs(&self.home).arg("unmount").arg(&self.path));
+        until("the process behind the mount ends", || self.pid().is_none().then_some(()));
+    }
+
+    /// Returns the process behind the mount, if it is still there.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        let path = self.path.to_str().unwrap();
+        let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok());
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.into_iter()
+            .find(|pid: &i32| {
+                let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
+                let mut arguments = line.split(|byte| *byte == 0);
+                arguments.clone().nth(1) == Some(b"mount".as_slice())
+                    && arguments.any(|argument| argument == path.as_bytes())
+            })
+            .map(Pid::from_raw)
+    }
+
+    /// Kills the process behind the mount, as a crash would.
+    #[track_caller]
+    pub(crate) fn crash(&self) {
+        kill(self.pid().unwrap(), Signal::SIGKILL).unwrap();
+        until("the process behind the mount is gone", || self.pid().is_none().then_some(()));
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if is_mounted(&self.path) {
+            let unmounted = tfs(&self.home).args(["unmount", "--force"]).arg(&self.path).output();
+            println!("ended by force: {}", describe(&unmounted.unwrap()));
+        }
+    }
+}
+
+/// Returns whether a tfs is mounted at a path, by the kernel's table.
+pub(crate) fn is_mounted(path: &Path) -> bool {
+    let table = fs::read_to_string("/proc/self/mounts").unwrap();
+    let path = path.canonicalize().unwrap_or_else(|_dead| path.to_owned());
+    table.lines().any(|line| {
+        let mut fields = line.split(' ').skip(1);
+        fields.next() == path.to_str() && fields.next() == Some("fuse.tfs")
+    })
+}
+
+/// Reads a whole file in pieces of `block_bytes` and compares it with what it is to hold.
+#[track_caller]
+pub(crate) fn check_file(path: &Path, content: Content, block_bytes: usize) {
+    let mut file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(file.metadata().unwrap().len(), content.len(), "{}", path.display());
+    let mut block = vec![0; block_bytes];
+    let mut offset = 0;
+    loop {
+        let len = file.read(&mut block).unwrap();
+        if len == 0 {
+            break;
+        }
+        check(path, content, offset, &block[..len]);
+        offset += len as u64;
+    }
+    assert_eq!(offset, content.len(), "{}", path.display());
+}
+
+/// Reads one range of a file and compares it; it must be complete but for the end of the file.
+#[track_caller]
+pub(crate) fn check_range(path: &Path, file: &File, content: Content, offset: u64, len: usize) {
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while filled < len {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => panic!("{} at {offset}: {error}", path.display()),
+        }
+    }
+    let end = (offset + len as u64).min(content.len());
+    assert_eq!(filled as u64, end.saturating_sub(offset), "{} at {offset}", path.display());
+    check(path, content, offset, &bytes[..filled]);
+}
+
+#[track_caller]
+fn check(path: &Path, content: Content, offset: u64, bytes: &[u8]) {
+    if let Err(mismatch) = content.check(offset, bytes) {
+        panic!("{}: {mismatch}", path.display());
+    }
+}

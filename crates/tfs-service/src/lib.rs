@@ -1,0 +1,29 @@
+//! What runs in a tfs process: servers, the discovery of torrents, mounts.
+//!
+//! [`RunningMount`] is the main job: it finds the server (or starts one inside the process),
+//! learns its torrents, mounts them, keeps the tree up to date, and ends cleanly. [`torrents`]
+//! answers `tfs list` straight from a server.
+//!
+//! # What it never does
+//! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
+//! protocol, only the crates that do.
+
+mod discovery;
+#[cfg(feature = "embedded")]
+mod embedded;
+mod mount;
+mod server;
+mod torrents;
+
+#[cfg(feature = "embedded")]
+pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
+pub use fuse_adapter::{
+    Holder, MountError, MountpointError, SessionError, Unmount, UnmountError, unmount,
+};
+pub use mount::{MountSettings, RunningMount, ServerChoice, StartError};
+pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
+#[cfg(feature = "embedded")]
+pub use rqbit_embedded as embed;
+pub use rqbit_source::STREAMS_MAX_DEFAULT;
+pub use server::{Server, ServerError, ServerFault, ServerSettings};
+pub use torrents::{TorrentRow, add_torrent, torrents};

@@ -1,0 +1,225 @@
+//! One mount from start to end: server, torrents, kernel.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint};
+use rqbit_source::RqbitSource;
+use tokio::task::JoinHandle;
+use vfs_core::{ReadPolicy, SourceError, Vfs, VfsConfig};
+
+#[cfg(feature = "embedded")]
+use crate::embedded::{AddError, Embedded, EmbeddedSettings};
+use crate::{
+    MountError, MountpointError, Server, ServerError, ServerSettings, SessionError, discovery,
+};
+
+/// How much longer a stream may stay silent than a read may take: the read's own deadline is to
+/// be the one that counts.
+const CHUNK_MARGIN: Duration = Duration::from_secs(5);
+
+/// Where the torrents of a mount are.
+#[derive(Debug, Clone)]
+pub enum ServerChoice {
+    /// On a server.
+    Remote(ServerSettings),
+    /// On a server that runs in this process.
+    #[cfg(feature = "embedded")]
+    Embedded(EmbeddedSettings),
+}
+
+/// What a mount is made of.
+#[derive(Debug, Clone)]
+pub struct MountSettings {
+    /// The directory to mount on.
+    pub mountpoint: PathBuf,
+    /// Where the torrents are.
+    pub server: ServerChoice,
+    /// Whether other users get in.
+    pub allow_other: bool,
+    /// Whether a directory with something in it may be mounted over.
+    pub allow_non_empty: bool,
+    /// How many streams may be open on the server at a time.
+    pub streams_max: usize,
+    /// How long a read may take.
+    pub read_timeout: Duration,
+    /// How often the server is asked for its torrents.
+    pub poll_interval: Duration,
+}
+
+/// Why a mount did not come up. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The mount point does not do.
+    #[error(transparent)]
+    Mountpoint(#[from] MountpointError),
+    /// The server cannot be used.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// The server answers, but does not list its torrents.
+    #[error("cannot list the torrents")]
+    List(#[source] SourceError),
+    /// The server inside the process did not start.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Embedded(#[from] rqbit_embedded::EmbeddedError),
+    /// A torrent was not added.
+    #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// The kernel or fusermount3 refused.
+    #[error(transparent)]
+    Mount(MountError),
+}
+
+impl From<MountError> for StartError {
+    fn from(error: MountError) -> Self {
+        if let MountError::Mountpoint(error) = error {
+            return Self::Mountpoint(error);
+        }
+        Self::Mount(error)
+    }
+}
+
+/// A mount that answers.
+///
+/// Dropping it takes the mount out of the tree without waiting; [`stop`](Self::stop) ends it
+/// cleanly.
+#[derive(Debug)]
+pub struct RunningMount {
+    mount: Mount,
+    vfs: Arc<Vfs<RqbitSource>>,
+    /// Ended with the mount.
+    discovery: Discovery,
+    #[cfg(feature = "embedded")]
+    embedded: Option<Embedded>,
+}
+
+#[derive(Debug)]
+struct Discovery(JoinHandle<()>);
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl RunningMount {
+    /// Brings a mount up: when it returns, the mount answers and shows what the server has.
+    ///
+    /// What is cheap to check is checked first, so that a wrong mount point starts no server.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
+    /// ends as a dropped one does.
+    pub async fn start(settings: MountSettings) -> Result<Self, StartError> {
+        let MountSettings { mountpoint, server, allow_non_empty, .. } = &settings;
+        blocking({
+            let mountpoint = mountpoint.clone();
+            let allow_non_empty = *allow_non_empty;
+            move || check_mountpoint(&mountpoint, allow_non_empty)
+        })
+        .await?;
+        #[cfg(feature = "embedded")]
+        let mut embedded = None;
+        let remote = match server {
+            ServerChoice::Remote(remote) => remote.clone(),
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(inside) => {
+                embedded.insert(Embedded::start(inside).await?).settings()
+            }
+        };
+        let server = Server::connect(&remote, settings.read_timeout + CHUNK_MARGIN).await?;
+        #[cfg(feature = "embedded")]
+        if let ServerChoice::Embedded(inside) = &settings.server {
+            inside.add_all(&server).await?;
+        }
+        let source = RqbitSource::new(server.client().clone(), settings.streams_max);
+        let read = ReadPolicy { timeout: settings.read_timeout };
+        let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig { read }));
+        discovery::discover(&vfs).await.map_err(StartError::List)?;
+        let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
+        let discovery = discovery::keep_discovering(Arc::clone(&vfs), settings.poll_interval);
+        Ok(Self {
+            mount,
+            vfs,
+            discovery: Discovery(tokio::spawn(discovery)),
+            #[cfg(feature = "embedded")]
+            embedded,
+        })
+    }
+
+    /// Returns where it is mounted, as an absolute path.
+    #[must_use]
+    pub fn mountpoint(&self) -> &Path {
+        self.mount.mountpoint()
+    }
+
+    /// Looks at the server now instead of at the next poll.
+    ///
+    /// # Errors
+    /// If the server does not list its torrents; the tree stays as it was.
+    pub async fn refresh(&self) -> Result<(), SourceError> {
+        discovery::discover(&self.vfs).await.map(|_changes| ())
+    }
+
+    /// Returns the address of the server inside the process.
+    #[cfg(feature = "embedded")]
+    #[must_use]
+    pub fn embedded(&self) -> Option<ServerSettings> {
+        self.embedded.as_ref().map(Embedded::settings)
+    }
+
+    /// Resolves when the mount has ended, whoever unmounted it.
+    ///
+    /// # Errors
+    /// If it ended for another reason.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn ended(&self) -> Result<(), SessionError> {
+        self.mount.wait().await
+    }
+
+    /// Ends the mount within seconds, whatever its users do, and then the server inside the
+    /// process.
+    ///
+    /// # Errors
+    /// If the session did not end well.
+    pub async fn stop(self) -> Result<(), SessionError> {
+        drop(self.discovery);
+        let ended = self.mount.unmount().await;
+        // The server waits for its clients to hang up before it saves what it has.
+        drop(self.vfs);
+        #[cfg(feature = "embedded")]
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
+        ended
+    }
+}
+
+async fn mount(
+    vfs: Arc<Vfs<RqbitSource>>,
+    settings: &MountSettings,
+    remote: &ServerSettings,
+) -> Result<Mount, MountError> {
+    let mut options = MountOptions::new(FsName::new(&remote.url.to_string()));
+    options.allow_other = settings.allow_other;
+    options.allow_non_empty = settings.allow_non_empty;
+    let mountpoint = settings.mountpoint.clone();
+    let runtime = tokio::runtime::Handle::current();
+    blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await
+}
+
+/// Runs a function that waits for the system. A panic in it goes on here.
+async fn blocking<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(function).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,144 @@
+//! A connection to a server, checked before anything is built on it.
+
+use std::time::Duration;
+
+use rqbit_client::{
+    BaseUrl, Client, ClientConfig, Credentials, Error, ErrorKind, TimeoutPhase, Timeouts,
+};
+
+/// How long a server may take to accept a connection. Most are on this machine or this network;
+/// a user at a prompt waits for it.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long a server may take to begin an answer. rqbit answers in milliseconds, but a machine
+/// that just woke its disks does not.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Where a server is and who we are to it.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// The address of its API.
+    pub url: BaseUrl,
+    /// Who we are, if it asks.
+    pub credentials: Option<Credentials>,
+}
+
+/// A server that has answered, and that is rqbit.
+#[derive(Debug, Clone)]
+pub struct Server {
+    client: Client,
+    version: String,
+}
+
+/// Why a server cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{} rqbit at {url}: {}", if self.is_answer() { "cannot use" } else { "cannot reach" },
+    .source.kind())]
+pub struct ServerError {
+    /// Which server.
+    pub url: BaseUrl,
+    /// What went wrong.
+    #[source]
+    pub source: Error,
+}
+
+/// The classes of [`ServerError`] that call for different action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServerFault {
+    /// Nobody answers.
+    Unreachable,
+    /// Somebody answers too late.
+    TimedOut,
+    /// TLS cannot be agreed on.
+    Tls,
+    /// The credentials are missing or wrong.
+    Unauthorized,
+    /// Whoever answers is not rqbit, or sends us elsewhere.
+    NotRqbit,
+    /// rqbit answers with an error.
+    Failed,
+}
+
+impl Server {
+    /// Connects to a server and asks for its version.
+    ///
+    /// `chunk_time_max` is how long a byte stream may stay silent.
+    ///
+    /// # Errors
+    /// [`ServerError`] within half a minute.
+    pub async fn connect(
+        settings: &ServerSettings,
+        chunk_time_max: Duration,
+    ) -> Result<Self, ServerError> {
+        let failed = |source| ServerError { url: settings.url.clone(), source };
+        let mut config = ClientConfig::new(settings.url.clone());
+        config.credentials.clone_from(&settings.credentials);
+        config.timeouts = Timeouts {
+            connect: CONNECT_TIME_MAX,
+            headers: ANSWER_TIME_MAX,
+            chunk: chunk_time_max,
+            ..Timeouts::default()
+        };
+        let client = Client::new(config).map_err(failed)?;
+        let version = client.server_info().await.map_err(failed)?.version;
+        tracing::debug!(url = %settings.url, version, "connected");
+        Ok(Self { client, version })
+    }
+
+    /// Returns the client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns rqbit's version, such as `9.1.0`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl ServerError {
+    /// Returns what class of fault it is.
+    #[must_use]
+    pub fn fault(&self) -> ServerFault {
+        match self.source.kind() {
+            ErrorKind::Resolve
+            | ErrorKind::Refused
+            | ErrorKind::Connect
+            | ErrorKind::Closed
+            | ErrorKind::ShortBody { .. } => ServerFault::Unreachable,
+            ErrorKind::Timeout { phase } => match phase {
+                TimeoutPhase::Resolve | TimeoutPhase::Connect => ServerFault::Unreachable,
+                TimeoutPhase::Tls
+                | TimeoutPhase::Headers
+                | TimeoutPhase::Chunk
+                | TimeoutPhase::Total => ServerFault::TimedOut,
+            },
+            ErrorKind::Tls(_) => ServerFault::Tls,
+            ErrorKind::Unauthorized => ServerFault::Unauthorized,
+            // A server that is not rqbit answers `GET /` or `GET /torrents` in its own way, with
+            // an error or with something that is no JSON of rqbit's.
+            ErrorKind::Status(answer) if answer.error_kind.is_none() && answer.status < 500 => {
+                ServerFault::NotRqbit
+            }
+            ErrorKind::NotRqbit { .. }
+            | ErrorKind::MalformedJson { .. }
+            | ErrorKind::Protocol { .. }
+            | ErrorKind::BodyTooLarge { .. }
+            | ErrorKind::LongBody
+            | ErrorKind::WrongRange { .. }
+            | ErrorKind::Redirect { .. } => ServerFault::NotRqbit,
+            ErrorKind::Status(_) | ErrorKind::NotFound(_) | ErrorKind::Initializing => {
+                ServerFault::Failed
+            }
+        }
+    }
+
+    fn is_answer(&self) -> bool {
+        match self.fault() {
+            ServerFault::Unreachable | ServerFault::TimedOut | ServerFault::Tls => false,
+            ServerFault::Unauthorized | ServerFault::NotRqbit | ServerFault::Failed => true,
+        }
+    }
+}
