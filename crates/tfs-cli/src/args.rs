@@ -92,7 +92,8 @@ pub(crate) struct MountArgs {
 #[derive(Debug, Args)]
 pub(crate) struct EmbeddedArgs {
     /// Use no server: run rqbit inside tfs, and download to this directory.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["server", "username"])]
+    // Not in conflict with --server, which may come from the environment.
+    #[arg(long, value_name = "DIR")]
     pub(crate) embedded: Option<PathBuf>,
     /// A .torrent file, a magnet link or an URL to add. May be given several times.
     #[arg(long, value_name = "FILE|MAGNET|URL", requires = "embedded")]

@@ -53,3 +53,40 @@ pub(crate) const EMBEDDED_FAILED: u8 = 50;
 pub(crate) const ADD_FAILED: u8 = 51;
 /// A check of the demo failed.
 pub(crate) const DEMO_FAILED: u8 = 60;
+
+#[cfg(test)]
+mod tests {
+    /// Returns each code with its meaning, as this file has them.
+    fn in_code() -> Vec<(u8, String)> {
+        let mut meaning = String::new();
+        let mut codes = vec![(2, "The command line cannot be understood.".to_owned())];
+        for line in include_str!("exit.rs").lines() {
+            if let Some(text) = line.strip_prefix("/// ") {
+                text.clone_into(&mut meaning);
+            } else if let Some(code) = line.strip_prefix("pub(crate) const ") {
+                let number = code.rsplit("= ").next().unwrap().trim_end_matches(';');
+                codes.push((number.parse().unwrap(), std::mem::take(&mut meaning)));
+            }
+        }
+        codes.sort();
+        codes
+    }
+
+    /// Returns the rows of the table in the documentation.
+    fn in_docs() -> Vec<(u8, String)> {
+        let rows = include_str!("../../../docs/exit-codes.md").lines().filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let code = cells.next()?.parse().ok()?;
+            Some((code, cells.next()?.to_owned()))
+        });
+        rows.collect()
+    }
+
+    #[test]
+    fn every_code_is_documented_in_the_same_words() {
+        assert_eq!(in_docs(), in_code());
+        let mut codes: Vec<_> = in_code().into_iter().map(|(code, _)| code).collect();
+        codes.dedup();
+        assert_eq!(codes.len(), in_code().len());
+    }
+}

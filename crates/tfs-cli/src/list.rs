@@ -58,7 +58,7 @@ fn percent(row: &TorrentRow) -> String {
 
 fn speed(bytes_per_second: u64) -> String {
     match bytes_per_second {
-        0 => String::new(),
+        0 => "-".to_owned(),
         speed => format!("{}/s", format_size(speed, BINARY)),
     }
 }

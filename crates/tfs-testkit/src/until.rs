@@ -28,3 +28,20 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         thread::sleep(INTERVAL);
     }
 }
+
+/// Does what [`until`] does with a look that is a future.
+///
+/// # Panics
+/// As [`until`].
+pub async fn until_async<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        if start.elapsed() > WAIT_MAX {
+            panic!("not in {WAIT_MAX:?}: {what}");
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}

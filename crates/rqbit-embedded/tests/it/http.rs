@@ -1,16 +1,14 @@
 //! What the tests of a server share: an HTTP request in a few lines, and a bounded wait.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tfs_testkit::until::until_async;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// No step of a test takes this long unless something is broken.
 const DEADLINE: Duration = Duration::from_secs(20);
-
-/// How often a state of the server is asked for; its API has no event to wait for.
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Sends one request on a connection of its own and returns the whole answer, head and body.
 pub(crate) async fn request(addr: SocketAddr, head: &str, body: &[u8]) -> String {
@@ -38,15 +36,10 @@ pub(crate) async fn get(addr: SocketAddr, path: &str) -> String {
 
 /// Asks for `path` until the answer contains `wanted`.
 pub(crate) async fn wait_for(addr: SocketAddr, path: &str, wanted: &str) {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        let answer = get(addr, path).await;
-        if answer.contains(wanted) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{path} never had {wanted}, but: {answer}");
-        tokio::time::sleep(POLL_INTERVAL).await;
-    }
+    until_async(&format!("{path} has {wanted}"), async || {
+        get(addr, path).await.contains(wanted).then_some(())
+    })
+    .await;
 }
 
 /// Writes an info hash as the API wants it.

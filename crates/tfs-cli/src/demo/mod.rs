@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
-use tfs_service::{MountSettings, RunningMount, ServerChoice, ServerSettings, StartError};
+use tfs_service::{MountSettings, RunningMount, ServerChoice, ServerSettings};
 
 use crate::args::DemoArgs;
 use crate::mount::Signals;
@@ -68,7 +68,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
         Ok(mount) => mount,
         Err(error) => {
             servers.stop().await;
-            return Err(cannot_mount(error));
+            return Err(error.into());
         }
     };
     story.detail(&format!(
@@ -102,11 +102,6 @@ fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
     }
 }
 
-/// Leaves the error as it is: its hint says what to install.
-fn cannot_mount(error: StartError) -> eyre::Report {
-    error.into()
-}
-
 /// Shows what a user of the mount sees, and checks all of it.
 async fn show(
     story: &mut Story,
@@ -117,7 +112,7 @@ async fn show(
     story.tell("Looking into it")?;
     let listing = blocking({
         let mountpoint = mountpoint.to_owned();
-        move || Command::new("ls").args(["-R", "-s", "-h", "--si"]).arg(&mountpoint).output()
+        move || Command::new("ls").args(["-g", "-o", "-h", "-R"]).current_dir(&mountpoint).output()
     })
     .await?
     .wrap_err("cannot run ls")?;
