@@ -1,8 +1,8 @@
 //! What runs in a tfs process: servers, the discovery of torrents, mounts.
 //!
 //! [`RunningMount`] is the main job: it finds the server (or starts one inside the process),
-//! learns its torrents, mounts them, keeps the tree up to date, and ends cleanly. [`torrents`]
-//! answers `tfs list` straight from a server.
+//! learns its torrents, mounts them, keeps the tree up to date, and ends cleanly.
+//! [`torrents()`]//! answers `tfs list` straight from a server.
 //!
 //! # What it never does
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE

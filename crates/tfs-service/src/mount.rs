@@ -9,11 +9,10 @@ use rqbit_source::RqbitSource;
 use tokio::task::JoinHandle;
 use vfs_core::{ReadPolicy, SourceError, Vfs, VfsConfig};
 
+use crate::discovery::Discovery;
 #[cfg(feature = "embedded")]
 use crate::embedded::{AddError, Embedded, EmbeddedSettings};
-use crate::{
-    MountError, MountpointError, Server, ServerError, ServerSettings, SessionError, discovery,
-};
+use crate::{MountError, MountpointError, Server, ServerError, ServerSettings, SessionError};
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
 /// be the one that counts.
@@ -91,15 +90,15 @@ pub struct RunningMount {
     mount: Mount,
     vfs: Arc<Vfs<RqbitSource>>,
     /// Ended with the mount.
-    discovery: Discovery,
+    discovery: OwnedTask,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
 }
 
 #[derive(Debug)]
-struct Discovery(JoinHandle<()>);
+struct OwnedTask(JoinHandle<()>);
 
-impl Drop for Discovery {
+impl Drop for OwnedTask {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -141,13 +140,14 @@ impl RunningMount {
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
         let read = ReadPolicy { timeout: settings.read_timeout };
         let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig { read }));
-        discovery::discover(&vfs).await.map_err(StartError::List)?;
+        let mut discovery = Discovery::new(Arc::clone(&vfs));
+        discovery.look().await.map_err(StartError::List)?;
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
-        let discovery = discovery::keep_discovering(Arc::clone(&vfs), settings.poll_interval);
+        let discovery = tokio::spawn(discovery.keep_looking(settings.poll_interval));
         Ok(Self {
             mount,
             vfs,
-            discovery: Discovery(tokio::spawn(discovery)),
+            discovery: OwnedTask(discovery),
             #[cfg(feature = "embedded")]
             embedded,
         })
@@ -157,21 +157,6 @@ impl RunningMount {
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
         self.mount.mountpoint()
-    }
-
-    /// Looks at the server now instead of at the next poll.
-    ///
-    /// # Errors
-    /// If the server does not list its torrents; the tree stays as it was.
-    pub async fn refresh(&self) -> Result<(), SourceError> {
-        discovery::discover(&self.vfs).await.map(|_changes| ())
-    }
-
-    /// Returns the address of the server inside the process.
-    #[cfg(feature = "embedded")]
-    #[must_use]
-    pub fn embedded(&self) -> Option<ServerSettings> {
-        self.embedded.as_ref().map(Embedded::settings)
     }
 
     /// Resolves when the mount has ended, whoever unmounted it.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::handle::Handles;
-use crate::tree::{Changes, Tree};
+use crate::tree::{Changes, TorrentTree, Tree};
 use crate::{
     Attr, ByteRange, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, ReadPolicy, TorrentDetails,
     TorrentSource, TorrentSummary, VfsError,
@@ -75,7 +75,10 @@ impl<S: TorrentSource> Vfs<S> {
         details: Vec<TorrentDetails>,
         seen_at: i64,
     ) -> Changes {
-        self.tree_mut().apply(listing, details, seen_at)
+        // Before the lock is taken: a torrent of a hundred thousand files takes a while.
+        let layouts = details.into_iter().map(|details| TorrentTree::new(&details, seen_at));
+        let layouts = layouts.collect();
+        self.tree_mut().apply(listing, layouts, seen_at)
     }
 
     /// Finds `name` in the directory `parent` and counts one lookup of what it finds. A name that

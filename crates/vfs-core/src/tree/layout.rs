@@ -44,8 +44,10 @@ pub(super) enum NodeBody {
 
 /// The nodes of one torrent.
 #[derive(Debug)]
-pub(super) struct TorrentTree {
+pub(crate) struct TorrentTree {
     info_hash: InfoHash,
+    /// The torrent's name, not escaped.
+    raw_name: Box<str>,
     mtime: i64,
     total_bytes: u64,
     nodes: Box<[Node]>,
@@ -103,7 +105,7 @@ impl Node {
 
 impl TorrentTree {
     /// Lays a torrent out. Cost: a hash-map access for each path component of each file.
-    pub(super) fn new(details: &TorrentDetails, seen_at: i64) -> Self {
+    pub(crate) fn new(details: &TorrentDetails, seen_at: i64) -> Self {
         let mut builder = Builder::new(details.info_hash);
         match (details.layout, details.files.as_slice()) {
             (Layout::SingleFile, [file]) => builder.set_top_file(file.len),
@@ -122,6 +124,7 @@ impl TorrentTree {
         });
         Self {
             info_hash: details.info_hash,
+            raw_name: details.name.as_str().into(),
             mtime: details.created.unwrap_or(seen_at).max(0),
             total_bytes,
             nodes,
@@ -130,6 +133,10 @@ impl TorrentTree {
 
     pub(super) fn info_hash(&self) -> InfoHash {
         self.info_hash
+    }
+
+    pub(super) fn raw_name(&self) -> &str {
+        &self.raw_name
     }
 
     pub(super) fn mtime(&self) -> i64 {

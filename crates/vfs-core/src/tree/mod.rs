@@ -16,12 +16,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use inode::{InodeTable, NodeRef};
-use layout::{NodeBody, NodeIdx, TorrentTree};
+pub(crate) use layout::TorrentTree;
+use layout::{NodeBody, NodeIdx};
 use root::Root;
 
 use crate::{
-    Attr, DirEntry, FileId, FileIndex, FsStats, InfoHash, Ino, NodeKind, TorrentDetails,
-    TorrentSummary, VfsError,
+    Attr, DirEntry, FileId, FileIndex, FsStats, InfoHash, Ino, NodeKind, TorrentSummary, VfsError,
 };
 
 /// The cookies of `.` and `..`; those of the entries follow.
@@ -81,15 +81,16 @@ impl Tree {
     }
 
     /// Takes over a complete listing: drops torrents that are not in it, takes in those whose
-    /// details are given, and remembers the progress of all. `seen_at` is now, in seconds since
+    /// layouts are given, and remembers the progress of all. `seen_at` is now, in seconds since
     /// 1970.
     pub(crate) fn apply(
         &mut self,
         mut listing: Vec<TorrentSummary>,
-        details: Vec<TorrentDetails>,
+        layouts: Vec<TorrentTree>,
         seen_at: i64,
     ) -> Changes {
-        let mut details: HashMap<_, _> = details.into_iter().map(|d| (d.info_hash, d)).collect();
+        let mut layouts: HashMap<_, _> =
+            layouts.into_iter().map(|layout| (layout.info_hash(), layout)).collect();
         let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
         let gone: Vec<_> =
             self.torrents.keys().copied().filter(|hash| !listed.contains(hash)).collect();
@@ -104,8 +105,8 @@ impl Tree {
             let info_hash = summary.info_hash;
             if let Some(torrent) = self.torrents.get_mut(&info_hash) {
                 torrent.summary = summary;
-            } else if let Some(details) = details.remove(&info_hash) {
-                let name = self.add(summary, &details, seen_at);
+            } else if let Some(layout) = layouts.remove(&info_hash) {
+                let name = self.add(summary, layout);
                 changes.added.push((info_hash, name));
             }
         }
@@ -118,11 +119,11 @@ impl Tree {
         changes
     }
 
-    fn add(&mut self, summary: TorrentSummary, details: &TorrentDetails, seen_at: i64) -> String {
+    fn add(&mut self, summary: TorrentSummary, layout: TorrentTree) -> String {
         let info_hash = summary.info_hash;
-        let tree = Arc::new(TorrentTree::new(details, seen_at));
+        let tree = Arc::new(layout);
         let inos = self.inodes.attach(&tree);
-        let name = self.root.add(&details.name, info_hash, tree.top().is_directory());
+        let name = self.root.add(tree.raw_name(), info_hash, tree.top().is_directory());
         self.torrents.insert(info_hash, Torrent { tree, inos, summary });
         name
     }
