@@ -8,7 +8,7 @@ mod sample;
 mod servers;
 mod story;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -31,16 +31,11 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> eyre::Result<u8> {
-    runtime()?.block_on(async {
-        let mut signals = Signals::new()?;
-        tokio::select! {
-            code = demo(args) => code,
-            () = signals.next() => Ok(exit::FAILURE),
-        }
-    })
+    runtime()?.block_on(demo(args))
 }
 
 async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
+    let mut signals = Signals::new()?;
     let mut story = Story::new();
     let dir = tempfile::Builder::new().prefix("tfs-demo-").tempdir()?;
     let mountpoint = dir.path().join("mnt");
@@ -48,46 +43,44 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
 
     story.tell("Making sample content")?;
     let sample = Sample::create(&dir.path().join("original"))?;
-    story.detail(&format!(
-        "{} files, {}, in {}",
-        sample.files.len(),
-        story::size(sample.total_bytes()),
-        sample.top.display()
-    ))?;
+    let size = story::size(sample.total_bytes());
+    story.detail(&format!("{} files, {size}, in {}", sample.files.len(), sample.top.display()))?;
 
     story.tell("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
     let servers = Servers::start(&sample, &dir.path().join("download")).await?;
-    story.detail(&format!(
-        "the download is limited to {}/s, so that there is time to look",
-        story::size(u64::from(servers::DOWNLOAD_BPS.get()))
-    ))?;
+    let speed = story::size(u64::from(servers::DOWNLOAD_BPS.get()));
+    story
+        .detail(&format!("the download is limited to {speed}/s, so that there is time to look"))?;
 
     story.tell("Mounting the one that downloads")?;
-    let mount = RunningMount::start(settings(&mountpoint, servers.downloader())).await;
-    let mount = match mount {
+    let mount = match RunningMount::start(settings(&mountpoint, servers.downloader())).await {
         Ok(mount) => mount,
         Err(error) => {
             servers.stop().await;
             return Err(error.into());
         }
     };
-    story.detail(&format!(
-        "tfs mount --server {} {}",
-        servers.downloader().url,
-        mountpoint.display()
-    ))?;
+    let url = servers.downloader().url;
+    story.detail(&format!("tfs mount --server {url} {}", mountpoint.display()))?;
 
-    let passed = show(&mut story, &sample, &servers, &mountpoint).await;
-    if args.keep && passed.is_ok() {
-        keep(&mut story, &mountpoint, &mount).await?;
+    let shown = tokio::select! {
+        shown = show(&mut story, &sample, &servers, &mountpoint) => Some(shown),
+        () = signals.next() => None,
+    };
+    if args.keep && matches!(shown, Some(Ok(_))) {
+        keep(&story, &mountpoint, &mount, &mut signals).await?;
     }
     story.tell("Unmounting")?;
     mount.stop().await?;
     servers.stop().await;
-    let is_clean = is_empty(&mountpoint);
-    story.check(is_clean, "the mount is gone, the directory is as before")?;
-    drop(dir);
-    story.end(passed? && is_clean)
+    story.check(is_empty(&mountpoint), "the mount is gone, the directory is as before")?;
+    match shown {
+        Some(shown) => {
+            shown?;
+            story.end()
+        }
+        None => Ok(exit::FAILURE),
+    }
 }
 
 fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
@@ -108,7 +101,7 @@ async fn show(
     sample: &Sample,
     servers: &Servers,
     mountpoint: &Path,
-) -> eyre::Result<bool> {
+) -> eyre::Result<()> {
     story.tell("Looking into it")?;
     let listing = blocking({
         let mountpoint = mountpoint.to_owned();
@@ -126,7 +119,7 @@ async fn show(
     let time = start.elapsed();
     let progress = servers.progress().await?;
     let is_right = sample.files.first().is_some_and(|file| file.bytes(middle, got.len()) == got);
-    let seek = story.check(
+    story.check(
         is_right && progress < 1.0,
         &format!(
             "1 MiB from the middle came after {:.2} s, when {:.0} % of the torrent was there",
@@ -136,7 +129,6 @@ async fn show(
     )?;
 
     story.tell("Comparing every file with the original, still while it downloads")?;
-    let mut all = seek;
     for file in &sample.files {
         let (mounted, original) = (mountpoint.join(&file.mounted), sample.dir.join(&file.path));
         let digests = blocking(move || -> std::io::Result<(Digest, Digest)> {
@@ -145,12 +137,17 @@ async fn show(
         let (mounted, original) = digests.await??;
         let digest: String = mounted.chars().take(16).collect();
         let text = format!("{digest}…  {}", file.path.display());
-        all &= story.check(mounted == original, &text)?;
+        story.check(mounted == original, &text)?;
     }
-    Ok(all)
+    Ok(())
 }
 
-async fn keep(story: &mut Story, mountpoint: &Path, mount: &RunningMount) -> eyre::Result<()> {
+async fn keep(
+    story: &Story,
+    mountpoint: &Path,
+    mount: &RunningMount,
+    signals: &mut Signals,
+) -> eyre::Result<()> {
     story.tell("The mount stays until Ctrl-C. In another terminal, try:")?;
     let film = mountpoint.join(sample::film_path());
     for command in [
@@ -160,7 +157,6 @@ async fn keep(story: &mut Story, mountpoint: &Path, mount: &RunningMount) -> eyr
     ] {
         story.quote(&command)?;
     }
-    let mut signals = Signals::new()?;
     tokio::select! {
         () = signals.next() => {}
         ended = mount.ended() => ended?,
@@ -168,7 +164,7 @@ async fn keep(story: &mut Story, mountpoint: &Path, mount: &RunningMount) -> eyr
     Ok(())
 }
 
-fn is_empty(dir: &PathBuf) -> bool {
+fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
