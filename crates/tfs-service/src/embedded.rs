@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use directories::BaseDirs;
 use rqbit_client::{AddOptions, AddSource, BaseUrl, Credentials};
-use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer, Network};
+use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 
 use crate::{Server, ServerSettings};
 
@@ -125,7 +125,6 @@ impl Embedded {
         } else {
             EmbeddedConfig::loopback(&settings.dir)
         };
-        debug_assert_eq!(settings.is_online, config.network == Network::Internet);
         config.session_dir = session_dir(&settings.dir).or(config.session_dir);
         let password = password();
         config.credentials = Some(rqbit_embedded::Credentials {
