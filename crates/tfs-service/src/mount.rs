@@ -139,7 +139,7 @@ impl RunningMount {
             inside.add_all(&server).await?;
         }
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
-        let read = ReadPolicy { timeout: settings.read_timeout };
+        let read = ReadPolicy { timeout: settings.read_timeout, ..ReadPolicy::default() };
         let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig { read }));
         discovery::discover(&vfs).await.map_err(StartError::List)?;
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
