@@ -16,6 +16,7 @@ pub(crate) fn errno(error: &VfsError) -> Errno {
         VfsError::Stale => Errno::ESTALE,
         VfsError::NoTree | VfsError::ShuttingDown => Errno::EIO,
         VfsError::TimedOut => Errno::ETIMEDOUT,
+        VfsError::WouldBlock => Errno::EAGAIN,
         VfsError::Source(source) => match source.kind {
             SourceErrorKind::Denied => Errno::EACCES,
             // The core turns the first two into `Stale` and `TimedOut` where they concern a file.
@@ -46,6 +47,7 @@ mod tests {
             (VfsError::Stale, Errno::ESTALE),
             (VfsError::NoTree, Errno::EIO),
             (VfsError::TimedOut, Errno::ETIMEDOUT),
+            (VfsError::WouldBlock, Errno::EAGAIN),
             (VfsError::ShuttingDown, Errno::EIO),
             (source(SourceErrorKind::NotFound), Errno::EIO),
             (source(SourceErrorKind::Unreachable), Errno::EIO),

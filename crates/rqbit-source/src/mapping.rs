@@ -41,8 +41,7 @@ pub(crate) fn to_details(
         || !matches!(files.as_slice(), [file] if file.components == [name.as_str()]),
         |metainfo| metainfo.has_file_list,
     );
-    let (created, mut link_targets) =
-        metainfo.map_or((None, Vec::new()), |metainfo| (metainfo.created, metainfo.link_targets));
+    let Metainfo { created, mut link_targets, piece_len, .. } = metainfo.unwrap_or_default();
     link_targets.resize(files.len(), None);
     let files = files.into_iter().zip(link_targets);
     Some(TorrentDetails {
@@ -50,6 +49,7 @@ pub(crate) fn to_details(
         name,
         layout: if has_file_list { Layout::Directory } else { Layout::SingleFile },
         created,
+        piece_len,
         files: files.map(|(file, link_target)| to_file(file, link_target)).collect(),
     })
 }
@@ -166,6 +166,7 @@ mod tests {
             created: Some(1_700_000_000),
             has_file_list: true,
             link_targets: vec![None, Some(vec!["t".to_owned()])],
+            piece_len: None,
         };
         check_details(
             links,

@@ -1,5 +1,7 @@
 //! The `.torrent` file (BEP 3): the date, the form and the link targets, which rqbit's JSON lacks.
 
+use std::num::NonZeroU32;
+
 use bt_bencode::{ByteString, Value};
 use serde::Deserialize;
 
@@ -23,6 +25,8 @@ pub(crate) struct Metainfo {
     pub(crate) has_file_list: bool,
     /// `symlink path` (BEP 47) of each file of the list.
     pub(crate) link_targets: Vec<Option<Vec<String>>>,
+    /// `piece length`, if it is one.
+    pub(crate) piece_len: Option<NonZeroU32>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +40,9 @@ struct Wire {
 #[derive(Deserialize)]
 struct WireInfo {
     files: Option<Vec<WireFile>>,
+    /// Any type is taken: without it a mount works, only less well.
+    #[serde(rename = "piece length")]
+    piece_length: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +58,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
     }
     let Wire { creation_date, info } = bt_bencode::from_slice(bytes).ok()?;
     let created = creation_date.and_then(|date| i64::try_from(date.as_u64()?).ok());
+    let piece_len = info.piece_length.and_then(|len| u32::try_from(len.as_u64()?).ok());
     let link_targets = info.files.iter().flatten().map(|file| {
         let names = file.symlink_path.as_ref()?.iter();
         Some(names.map(|name| String::from_utf8_lossy(name.as_slice()).into_owned()).collect())
@@ -59,6 +67,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
         created: created.filter(|date| (CREATED_MIN..CREATED_MAX).contains(date)),
         link_targets: link_targets.collect(),
         has_file_list: info.files.is_some(),
+        piece_len: piece_len.and_then(NonZeroU32::new),
     })
 }
 
@@ -121,8 +130,19 @@ mod tests {
                 created: None,
                 has_file_list: true,
                 link_targets: vec![None, Some(vec!["b".to_owned(), "..".to_owned()])],
+                ..Metainfo::default()
             }),
         );
+    }
+
+    #[test]
+    fn a_length_of_pieces_is_taken_if_it_is_one() {
+        let with = |len| Metainfo { piece_len: NonZeroU32::new(len), ..Metainfo::default() };
+        check("d4:infod12:piece lengthi16384eee", Some(&with(16384)));
+        check("d4:infod12:piece lengthi0eee", Some(&with(0)));
+        check("d4:infod12:piece lengthi-1eee", Some(&with(0)));
+        check("d4:infod12:piece lengthi4294967296eee", Some(&with(0)));
+        check("d4:infod12:piece length3:abcee", Some(&with(0)));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
 use vfs_core::{
-    ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceLimits, SourceStream,
-    TorrentDetails, TorrentSource, TorrentSummary,
+    Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceLimits,
+    SourceStream, TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::error::to_source_error;
@@ -61,6 +61,13 @@ impl TorrentSource for RqbitSource {
         };
         mapping::to_details(details, metainfo).ok_or_else(|| {
             SourceError::new(SourceErrorKind::NotFound, format!("resolve the torrent {torrent}"))
+        })
+    }
+
+    async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
+        let haves = self.client.torrent_haves(to_ref(torrent)).await.map_err(to_source_error)?;
+        Bitfield::new(haves.as_bytes().clone(), haves.piece_count()).ok_or_else(|| {
+            SourceError::new(SourceErrorKind::Protocol, format!("read the pieces of {torrent}"))
         })
     }
 

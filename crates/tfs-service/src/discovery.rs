@@ -126,7 +126,7 @@ mod tests {
 
     use tfs_testkit::fake::{FakeSource, FakeStream, single_file};
     use vfs_core::{
-        ByteRange, FileId, Ino, SourceErrorKind, SourceLimits, TorrentSummary, VfsConfig,
+        Bitfield, ByteRange, FileId, Ino, SourceErrorKind, SourceLimits, TorrentSummary, VfsConfig,
     };
 
     use super::*;
@@ -195,6 +195,10 @@ mod tests {
             range: ByteRange,
         ) -> Result<FakeStream, SourceError> {
             self.source.open_at(file, file_len, range).await
+        }
+
+        async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
+            self.source.haves(torrent).await
         }
 
         fn limits(&self) -> SourceLimits {

@@ -138,7 +138,7 @@ impl RunningMount {
             inside.add_all(&server).await?;
         }
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
-        let read = ReadPolicy { timeout: settings.read_timeout };
+        let read = ReadPolicy { timeout: settings.read_timeout, ..ReadPolicy::default() };
         let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig { read }));
         let mut discovery = Discovery::new(Arc::clone(&vfs));
         discovery.look().await.map_err(StartError::List)?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 use vfs_core::{
-    ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, SourceError,
+    Bitfield, ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, SourceError,
     SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState,
     TorrentSummary,
 };
@@ -55,6 +55,8 @@ struct State {
     chunk_bytes: usize,
     open_now: usize,
     opened: Vec<(FileId, ByteRange)>,
+    haves: HashMap<InfoHash, Bitfield>,
+    haves_asked: usize,
     violations: Vec<String>,
 }
 
@@ -71,6 +73,8 @@ impl FakeSource {
                 chunk_bytes: CHUNK_BYTES,
                 open_now: 0,
                 opened: Vec::new(),
+                haves: HashMap::new(),
+                haves_asked: 0,
                 violations: Vec::new(),
             }),
             held: watch::Sender::new(HashSet::new()),
@@ -107,6 +111,17 @@ impl FakeSource {
     /// Removes a torrent.
     pub fn remove(&self, torrent: InfoHash) {
         self.state().torrents.retain(|(summary, _)| summary.info_hash != torrent);
+    }
+
+    /// Sets which pieces of a torrent the source says are there. Until then it cannot say.
+    pub fn set_haves(&self, torrent: InfoHash, haves: Bitfield) {
+        self.state().haves.insert(torrent, haves);
+    }
+
+    /// Returns how often somebody asked which pieces are there.
+    #[must_use]
+    pub fn haves_asked(&self) -> usize {
+        self.state().haves_asked
     }
 
     /// Returns the list as the source gives it.
@@ -222,6 +237,7 @@ pub fn directory(id: u8, name: &str, files: &[(&str, u64)]) -> TorrentDetails {
         name: name.to_owned(),
         layout: Layout::Directory,
         created: Some(1_000_000_000 + i64::from(id)),
+        piece_len: None,
         files: files.collect(),
     }
 }
@@ -250,6 +266,21 @@ impl TorrentSource for FakeSource {
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
         let found = self.all_details().into_iter().find(|details| details.info_hash == torrent);
         found.ok_or_else(|| SourceError::new(SourceErrorKind::NotFound, "find a torrent"))
+    }
+
+    async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
+        let mut state = self.state();
+        state.haves_asked += 1;
+        let known = state.torrents.iter().find(|(summary, _)| summary.info_hash == torrent);
+        let Some((summary, _)) = known else {
+            return Err(SourceError::new(SourceErrorKind::NotFound, "find a torrent"));
+        };
+        let is_known = match summary.state {
+            TorrentState::Live | TorrentState::Paused => true,
+            TorrentState::Initializing | TorrentState::Failed => false,
+        };
+        let haves = state.haves.get(&torrent).filter(|_| is_known).cloned();
+        haves.ok_or_else(|| SourceError::new(SourceErrorKind::Failed, "read pieces"))
     }
 
     async fn open_at(

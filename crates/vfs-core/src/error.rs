@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a source could not do something, in the words that matter to a filesystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,7 +22,9 @@ pub enum SourceErrorKind {
 }
 
 /// An error of a [`TorrentSource`](crate::TorrentSource). The message fits after "failed to".
-#[derive(Debug, thiserror::Error)]
+///
+/// Clones share the cause: one failure of a server ends many reads.
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("{context}")]
 pub struct SourceError {
     /// The class that decides what the filesystem does.
@@ -30,7 +33,7 @@ pub struct SourceError {
     pub context: String,
     /// What went wrong underneath, if anything did.
     #[source]
-    pub source: Option<Box<dyn StdError + Send + Sync>>,
+    pub source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl SourceError {
@@ -43,7 +46,7 @@ impl SourceError {
     /// Returns the same error with its cause.
     #[must_use]
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
+        self.source = Some(Arc::new(source));
         self
     }
 }
@@ -85,6 +88,10 @@ pub enum VfsError {
     /// No list of torrents was ever received, so nothing can be said, not even that it is empty.
     #[error("no list of torrents is known yet")]
     NoTree,
+    /// The bytes are not there, and the read may not wait for them, or they cannot come: the
+    /// torrent is paused or failed.
+    #[error("the data is not there and must not be waited for")]
+    WouldBlock,
     /// The deadline of a read has passed.
     #[error("the data did not come in time")]
     TimedOut,

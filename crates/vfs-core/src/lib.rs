@@ -17,6 +17,7 @@
 //! so that tests can pause it.
 
 mod attr;
+mod bitfield;
 mod engine;
 mod error;
 mod handle;
@@ -29,7 +30,8 @@ mod tree;
 mod vfs;
 
 pub use attr::{Attr, DirEntry, Entry, FsStats, NodeKind};
-pub use engine::ReadPolicy;
+pub use bitfield::{Bitfield, Geometry};
+pub use engine::{BreakerState, Counters, FileCounters, MissingPolicy, ReadCounters, ReadPolicy};
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
 pub use name::{NAME_BYTES_MAX, escape, unescape};

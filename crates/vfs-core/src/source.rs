@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{ByteRange, FileId, InfoHash, SourceError, TorrentDetails, TorrentSummary};
+use crate::{Bitfield, ByteRange, FileId, InfoHash, SourceError, TorrentDetails, TorrentSummary};
 
 /// Torrents and their bytes, from a server or from a test.
 ///
@@ -25,6 +25,18 @@ pub trait TorrentSource: Send + Sync + 'static {
         &self,
         torrent: InfoHash,
     ) -> impl Future<Output = Result<TorrentDetails, SourceError>> + Send;
+
+    /// Returns which pieces of a torrent are there at the moment.
+    ///
+    /// It is asked at most once a second, and only while a read needs it. A piece that was there
+    /// may be gone after the other side was restarted.
+    ///
+    /// # Errors
+    /// `NotFound` if the torrent is gone, `Failed` while nobody knows, else any [`SourceError`].
+    fn haves(
+        &self,
+        torrent: InfoHash,
+    ) -> impl Future<Output = Result<Bitfield, SourceError>> + Send;
 
     /// Opens a stream of the bytes `range` of `file`, and resolves only when the other side has
     /// confirmed that offset. `range` is not empty and lies inside the file.

@@ -1,5 +1,6 @@
 //! What a source says about torrents: the listing, which changes, and the details, which do not.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::InfoHash;
@@ -45,6 +46,9 @@ pub struct TorrentDetails {
     pub layout: Layout,
     /// The creation date in seconds since 1970 (BEP 3 `creation date`), if there is a sane one.
     pub created: Option<i64>,
+    /// The length of all pieces but the last in bytes (BEP 3 `piece length`). Without it nobody can
+    /// tell which piece a byte is in.
+    pub piece_len: Option<NonZeroU32>,
     /// All files in the torrent's order: the position is the [`FileIndex`](crate::FileIndex).
     pub files: Vec<FileEntry>,
 }

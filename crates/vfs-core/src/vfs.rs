@@ -4,12 +4,12 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Target};
 use crate::handle::Handles;
 use crate::tree::{Changes, TorrentTree, Tree};
 use crate::{
-    Attr, ByteRange, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, ReadPolicy, TorrentDetails,
-    TorrentSource, TorrentSummary, VfsError,
+    Attr, ByteRange, Counters, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, ReadPolicy,
+    TorrentDetails, TorrentSource, TorrentSummary, VfsError,
 };
 
 /// How a [`Vfs`] behaves.
@@ -78,7 +78,9 @@ impl<S: TorrentSource> Vfs<S> {
         // Before the lock is taken: a torrent of a hundred thousand files takes a while.
         let layouts = details.into_iter().map(|details| TorrentTree::new(&details, seen_at));
         let layouts = layouts.collect();
-        self.tree_mut().apply(listing, layouts, seen_at)
+        let changes = self.tree_mut().apply(listing, layouts, seen_at);
+        self.engine.update(|file| self.tree().file_state(file));
+        changes
     }
 
     /// Finds `name` in the directory `parent` and counts one lookup of what it finds. A name that
@@ -174,21 +176,52 @@ impl<S: TorrentSource> Vfs<S> {
     /// the file.
     ///
     /// # Errors
-    /// `BadHandle`; `TimedOut` when the deadline of [`ReadPolicy`] has passed; `Stale` if the
-    /// torrent is gone; `ShuttingDown`; `Source` if the source failed. There is never a part of the
-    /// bytes.
+    /// `BadHandle`; `WouldBlock` if bytes are missing that the read must not wait for, or that
+    /// cannot come; `TimedOut` when the deadline of [`ReadPolicy`] has passed; `Stale` if the
+    /// torrent is gone; `ShuttingDown`; `Source` if the source failed until the deadline. There is
+    /// never a part of the bytes.
     ///
     /// # Cancel safety
     /// Dropping the future ends the read and frees all that it held.
     pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
-        let file = self.handles.get(handle)?;
-        let range = ByteRange::clamped(offset, u64::from(len), file.len);
-        self.engine.read(file, range).await
+        let target = self.target(handle, offset, len)?;
+        if target.range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let state = self.tree().file_state(target.file.id);
+        self.engine.read(target, state).await
     }
 
-    /// Closes an open file. Reads of it that are under way go on.
+    /// Does what [`read`](Self::read) does if that takes no waiting: if the bytes are in memory, or
+    /// there are none to read. Costs a short lock and, if the bytes are there, one copy of them.
+    ///
+    /// # Errors
+    /// `BadHandle` or `ShuttingDown`.
+    pub fn try_read(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        len: u32,
+    ) -> Option<Result<Bytes, VfsError>> {
+        let target = match self.target(handle, offset, len) {
+            Ok(target) if target.range.is_empty() => return Some(Ok(Bytes::new())),
+            Ok(target) => target,
+            Err(error) => return Some(Err(error)),
+        };
+        self.engine.try_read(target)
+    }
+
+    /// Closes an open file. Reads of it that are under way go on; when they are over, it has no
+    /// stream.
     pub fn release(&self, handle: HandleId) {
         self.handles.release(handle);
+        self.engine.release(handle);
+    }
+
+    /// Returns what reads did so far, and do at the moment.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.engine.counters()
     }
 
     /// Returns the number of open files.
@@ -206,6 +239,12 @@ impl<S: TorrentSource> Vfs<S> {
     /// Ends all reads, those under way and those to come, with [`VfsError::ShuttingDown`].
     pub fn shut_down(&self) {
         self.engine.shut_down();
+    }
+
+    fn target(&self, handle: HandleId, offset: u64, len: u32) -> Result<Target, VfsError> {
+        let file = self.handles.get(handle)?;
+        let range = ByteRange::clamped(offset, u64::from(len), file.len);
+        Ok(Target { handle, file, range })
     }
 
     fn tree(&self) -> RwLockReadGuard<'_, Tree> {

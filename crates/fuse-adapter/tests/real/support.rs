@@ -15,7 +15,7 @@ use tfs_testkit::isolate;
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use vfs_core::{
-    ByteRange, FileId, InfoHash, ReadPolicy, SourceError, SourceLimits, TorrentDetails,
+    Bitfield, ByteRange, FileId, InfoHash, ReadPolicy, SourceError, SourceLimits, TorrentDetails,
     TorrentSource, TorrentSummary, Vfs, VfsConfig,
 };
 
@@ -62,6 +62,10 @@ impl TorrentSource for Source {
         self.fake.details(torrent).await
     }
 
+    async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
+        self.fake.haves(torrent).await
+    }
+
     async fn open_at(
         &self,
         file: FileId,
@@ -93,7 +97,7 @@ impl Fixture {
         let source = Source { fake, panics: Arc::default() };
         torrents.into_iter().for_each(|details| _ = source.fake.add(details));
         // Longer than any test: what ends a read is what the test does.
-        let read = ReadPolicy { timeout: TEST_TIME_MAX * 2 };
+        let read = ReadPolicy { timeout: TEST_TIME_MAX * 2, ..ReadPolicy::default() };
         let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();

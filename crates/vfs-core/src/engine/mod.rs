@@ -1,85 +1,208 @@
 //! The engine: how a read of an open file becomes a stream of its source.
 //!
-//! Each read takes a turn, asks for exactly its bytes, checks the offset of every chunk, and ends
-//! by its deadline. The permit that a turn needs is what protects the server: there are never more
-//! open streams than [`SourceLimits::streams_max`](crate::SourceLimits), in the order of arrival.
+//! ```text
+//! Vfs::read --> Engine --> Core = Plan  (pure: which stream when, who waits, who fails)
+//!                 |             + Store (bytes of streams, cache)
+//!                 `--> driver: one owner task, one task for each open stream
+//! ```
+//!
+//! # Invariants
+//! 1. Every read is answered exactly once, and by its deadline; a read that was dropped, never.
+//! 2. Bytes come from a confirmed offset: each chunk's is checked again, and what a stream brought
+//!    that broke the rules is forgotten.
+//! 3. Streams that are open, opening or closing never exceed
+//!    [`SourceLimits::streams_max`](crate::SourceLimits). All but one of them (of one: that one)
+//!    may wait for missing pieces.
+//! 4. The buffers of all streams and the cache together never exceed the memory limit, however
+//!    many reads wait: a read that waits holds no bytes, only open streams do. What every stream
+//!    needs for the longest read is set aside for it, so each that is open makes progress.
+//! 5. A released handle owns no stream once its reads are over.
+//! 6. No lock is held across an await; the core runs under one lock, for one event at a time.
+//!
+//! An answer that was given belongs to the reader, and so does its memory.
 
-mod fill;
+mod core;
+mod counters;
+mod driver;
+mod plan;
+#[cfg(test)]
+mod sim;
+mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use bytes::{Bytes, BytesMut};
 
-use crate::tree::FileRef;
-use crate::{ByteRange, TorrentSource, VfsError};
+use self::core::{Core, Started};
+pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
+use self::driver::Shared;
+use self::plan::{FileFacts, ReadId, Tuning};
+use crate::tree::{FileRef, FileState};
+use crate::{ByteRange, FileId, HandleId, TorrentSource, VfsError};
+
+/// What a read does whose bytes are not downloaded yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingPolicy {
+    /// It waits until they come or its deadline has passed, unless they cannot come.
+    #[default]
+    Wait,
+    /// It fails at once with [`VfsError::WouldBlock`].
+    Fail,
+}
 
 /// How reads behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadPolicy {
     /// How long a read may take, waiting for its turn included.
     pub timeout: Duration,
+    /// What a read does whose bytes are not downloaded yet.
+    pub missing: MissingPolicy,
+    /// How many bytes all buffers and the cache may hold together. Less than 1 MiB for each
+    /// stream of the source counts as that.
+    pub memory_bytes_max: usize,
 }
 
 impl Default for ReadPolicy {
     /// One minute: longer than a piece takes from a slow peer, shorter than a user's patience.
+    /// 128 MiB: four windows of 8 MiB with room for what comes, and twice that for the cache.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60) }
+        Self {
+            timeout: Duration::from_secs(60),
+            missing: MissingPolicy::Wait,
+            memory_bytes_max: 128 << 20,
+        }
     }
 }
 
 /// Reads of all open files.
 #[derive(Debug)]
 pub(crate) struct Engine<S> {
-    source: Arc<S>,
-    policy: ReadPolicy,
-    /// One permit for each stream that may be open; fair, in the order of arrival.
-    turns: Semaphore,
-    /// Becomes true once, when the filesystem shuts down.
-    is_shut_down: watch::Sender<bool>,
+    shared: Arc<Shared<S>>,
+    timeout: Duration,
+    read_bytes_max: u64,
+}
+
+/// What is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) handle: HandleId,
+    pub(crate) file: FileRef,
+    pub(crate) range: ByteRange,
 }
 
 impl<S: TorrentSource> Engine<S> {
     pub(crate) fn new(source: Arc<S>, policy: ReadPolicy) -> Self {
-        let streams_max = source.limits().streams_max.clamp(1, Semaphore::MAX_PERMITS);
+        let tuning = Tuning::new(source.limits().streams_max, policy.memory_bytes_max);
+        let core = Core::new(tuning, policy.missing);
         Self {
-            source,
-            policy,
-            turns: Semaphore::new(streams_max),
-            is_shut_down: watch::Sender::new(false),
+            shared: Arc::new(Shared::new(source, core)),
+            timeout: policy.timeout,
+            read_bytes_max: tuning.read_bytes_max,
         }
     }
 
     pub(crate) fn source(&self) -> &S {
-        &self.source
+        &self.shared.source
     }
 
     pub(crate) fn shut_down(&self) {
-        self.is_shut_down.send_replace(true);
+        self.shared.tell(Core::shut_down);
     }
 
-    /// Returns the bytes of `range`, all of them, or an error by the deadline.
-    pub(crate) async fn read(&self, file: FileRef, range: ByteRange) -> Result<Bytes, VfsError> {
-        if range.is_empty() {
-            return Ok(Bytes::new());
+    pub(crate) fn release(&self, handle: HandleId) {
+        self.shared.tell(|core, _| core.on_release(handle));
+    }
+
+    /// Takes over what a listing says of the files that are being read.
+    pub(crate) fn update(&self, state: impl Fn(FileId) -> Option<FileState>) {
+        for file in self.shared.look(Core::files) {
+            let state = state(file);
+            self.shared.tell(|core, _| core.on_facts(file, state));
         }
-        let mut shut_down = self.is_shut_down.subscribe();
-        tokio::select! {
-            biased;
-            // The sender lives as long as the engine, so this ends only by a shutdown.
-            _ = shut_down.wait_for(|is_shut_down| *is_shut_down) => Err(VfsError::ShuttingDown),
-            bytes = timeout(self.policy.timeout, self.read_in_turn(file, range)) => {
-                bytes.unwrap_or(Err(VfsError::TimedOut))
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        let now = self.shared.now();
+        self.shared.look(|core| core.counters(now))
+    }
+
+    /// Returns the bytes of a range if they are in memory. Never waits for more than a short lock.
+    pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
+        let Target { handle, file, range } = target;
+        let parts = self.shared.tell(|core, now| core.try_read(now, handle, file.id, range))?;
+        Some(parts.map(join))
+    }
+
+    /// Returns the bytes of a range, all of them, or an error by the deadline.
+    pub(crate) async fn read(
+        &self,
+        target: Target,
+        state: Option<FileState>,
+    ) -> Result<Bytes, VfsError> {
+        let deadline = self.shared.now().saturating_add(self.timeout);
+        let (mut at, end) = (target.range.start(), target.range.end());
+        let mut parts = Vec::new();
+        loop {
+            let len = end.saturating_sub(at).min(self.read_bytes_max);
+            let range = ByteRange::clamped(at, len, end);
+            parts.extend(self.read_part(Target { range, ..target }, state, deadline).await?);
+            at = range.end();
+            if at == end {
+                return Ok(join(parts));
             }
         }
     }
 
-    async fn read_in_turn(&self, file: FileRef, range: ByteRange) -> Result<Bytes, VfsError> {
-        // The semaphore is never closed.
-        let Ok(_turn) = self.turns.acquire().await else { return Err(VfsError::ShuttingDown) };
-        let stream = self.source.open_at(file.id, file.len, range).await?;
-        Ok(fill::read_to_end(stream, range).await?)
+    async fn read_part(
+        &self,
+        Target { handle, file, range }: Target,
+        state: Option<FileState>,
+        deadline: Duration,
+    ) -> Result<Vec<Bytes>, VfsError> {
+        let facts = FileFacts { len: file.len, geometry: file.geometry, state };
+        let start =
+            |core: &mut Core, now| core.read(now, deadline, (handle, file.id), facts, range);
+        let waits = |started: &Started| match started {
+            Started::Done(_) => None,
+            Started::Waits(read) => Some(*read),
+        };
+        match self.shared.start_read(start, waits)? {
+            (Started::Done(parts), _) => Ok(parts),
+            (Started::Waits(_), None) => Err(VfsError::ShuttingDown),
+            (Started::Waits(read), Some(answer)) => {
+                let _guard = CancelGuard { shared: &*self.shared, read };
+                // The sender goes without an answer only if the engine itself is gone.
+                answer.await.unwrap_or(Err(VfsError::ShuttingDown))
+            }
+        }
     }
+}
+
+impl<S> Drop for Engine<S> {
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
+/// Tells the plan when a reader goes away before its answer comes.
+struct CancelGuard<'a, S> {
+    shared: &'a Shared<S>,
+    read: ReadId,
+}
+
+impl<S> Drop for CancelGuard<'_, S> {
+    fn drop(&mut self) {
+        self.shared.cancel(self.read);
+    }
+}
+
+/// Joins the parts of an answer. One part is handed on without a copy.
+fn join(mut parts: Vec<Bytes>) -> Bytes {
+    if parts.len() <= 1 {
+        return parts.pop().unwrap_or_default();
+    }
+    let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    parts.iter().for_each(|part| joined.extend_from_slice(part));
+    joined.freeze()
 }

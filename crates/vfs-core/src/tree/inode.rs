@@ -145,6 +145,7 @@ mod tests {
                 name: format!("t{seed}"),
                 layout: Layout::Directory,
                 created: None,
+                piece_len: None,
                 files: (0..file_count).map(file).collect(),
             },
             0,

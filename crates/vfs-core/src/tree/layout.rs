@@ -1,7 +1,9 @@
 //! The layout of one torrent: its directories, files and links. Built once, never changed.
 
+use std::num::NonZeroU32;
+
 use super::build::Builder;
-use crate::{FileIndex, InfoHash, Layout, TorrentDetails};
+use crate::{FileIndex, Geometry, InfoHash, Layout, TorrentDetails};
 
 /// The position of a node in its torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,6 +53,9 @@ pub(crate) struct TorrentTree {
     mtime: i64,
     total_bytes: u64,
     nodes: Box<[Node]>,
+    piece_len: Option<NonZeroU32>,
+    /// Where each file starts in the torrent, which is its files end to end, padding included.
+    file_offsets: Box<[u64]>,
 }
 
 impl NodeIdx {
@@ -122,13 +127,26 @@ impl TorrentTree {
             NodeBody::File { len, .. } => sum.saturating_add(len),
             NodeBody::Directory { .. } | NodeBody::Symlink { .. } => sum,
         });
+        let file_offsets = details.files.iter().scan(0_u64, |offset, file| {
+            let start = *offset;
+            *offset = start.saturating_add(file.len);
+            Some(start)
+        });
         Self {
             info_hash: details.info_hash,
             raw_name: details.name.as_str().into(),
             mtime: details.created.unwrap_or(seen_at).max(0),
             total_bytes,
             nodes,
+            piece_len: details.piece_len,
+            file_offsets: file_offsets.collect(),
         }
+    }
+
+    /// Returns where a file lies among the pieces, if the length of the pieces is known.
+    pub(super) fn geometry(&self, index: FileIndex) -> Option<Geometry> {
+        let file_offset = *self.file_offsets.get(usize::try_from(index.0).ok()?)?;
+        Some(Geometry { file_offset, piece_len: self.piece_len? })
     }
 
     pub(super) fn info_hash(&self) -> InfoHash {

@@ -21,7 +21,8 @@ use layout::{NodeBody, NodeIdx};
 use root::Root;
 
 use crate::{
-    Attr, DirEntry, FileId, FileIndex, FsStats, InfoHash, Ino, NodeKind, TorrentSummary, VfsError,
+    Attr, DirEntry, FileId, FileIndex, FsStats, Geometry, InfoHash, Ino, NodeKind, TorrentState,
+    TorrentSummary, VfsError,
 };
 
 /// The cookies of `.` and `..`; those of the entries follow.
@@ -43,6 +44,14 @@ pub struct Changes {
 pub(crate) struct FileRef {
     pub(crate) id: FileId,
     pub(crate) len: u64,
+    pub(crate) geometry: Option<Geometry>,
+}
+
+/// What changes about a file and decides whether a read may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileState {
+    pub(crate) torrent: TorrentState,
+    pub(crate) have_bytes: u64,
 }
 
 /// A torrent in the tree.
@@ -191,12 +200,22 @@ impl Tree {
         let (torrent, idx) = self.linked(ino)?;
         match torrent.tree.node(idx).body {
             NodeBody::File { index, len } => {
-                Ok(FileRef { id: FileId { torrent: torrent.tree.info_hash(), index }, len })
+                let id = FileId { torrent: torrent.tree.info_hash(), index };
+                Ok(FileRef { id, len, geometry: torrent.tree.geometry(index) })
             }
             NodeBody::Directory { .. } => Err(VfsError::IsDirectory),
             // Linux resolves links before it opens, or refuses with O_NOFOLLOW.
             NodeBody::Symlink { .. } => Err(VfsError::NotFound),
         }
+    }
+
+    /// Returns what the last listing said of a file that reads care for; `None` if its torrent is
+    /// gone.
+    pub(crate) fn file_state(&self, file: FileId) -> Option<FileState> {
+        let summary = &self.torrents.get(&file.torrent)?.summary;
+        let index = usize::try_from(file.index.0).ok()?;
+        let progress = summary.file_progress.as_ref().and_then(|all| all.get(index).copied());
+        Some(FileState { torrent: summary.state, have_bytes: progress.unwrap_or(0) })
     }
 
     /// Calls `each` with the entries of `dir` after `cookie` (0: from the beginning) until it

@@ -1,0 +1,207 @@
+//! Plan and memory together: reads and the news of streams go in, answers and orders come out.
+//! Without async and without a clock, so that tests run it in virtual time.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::plan::{
+    Action, Demand, FileFacts, Plan, Priority, ReadId, ReadRequest, StreamEnd, StreamId, Tuning,
+};
+use super::store::Store;
+use super::{Counters, MissingPolicy};
+use crate::tree::FileState;
+use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
+
+/// What the outside has to do.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Give a reader its answer.
+    Answer { read: ReadId, result: Result<Vec<Bytes>, VfsError> },
+    /// Open a stream.
+    Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
+    /// Close a stream, whether it is open yet or not.
+    Close { stream: StreamId },
+    /// Ask which pieces of a torrent are there.
+    AskHaves { torrent: InfoHash },
+}
+
+/// How a read starts.
+#[derive(Debug)]
+pub(super) enum Started {
+    /// Memory had it.
+    Done(Vec<Bytes>),
+    /// An [`Output::Answer`] will come.
+    Waits(ReadId),
+}
+
+/// The plan and the bytes of one source.
+#[derive(Debug)]
+pub(super) struct Core {
+    plan: Plan,
+    store: Store,
+    last_read: u64,
+    is_shut_down: bool,
+}
+
+impl Core {
+    pub(super) fn new(tuning: Tuning, missing: MissingPolicy) -> Self {
+        let store = Store::new(&tuning);
+        Self { plan: Plan::new(tuning, missing), store, last_read: 0, is_shut_down: false }
+    }
+
+    /// Answers a read if memory has all of it.
+    pub(super) fn try_read(
+        &mut self,
+        now: Duration,
+        handle: HandleId,
+        file: FileId,
+        range: ByteRange,
+    ) -> Option<Result<Vec<Bytes>, VfsError>> {
+        if self.is_shut_down {
+            return Some(Err(VfsError::ShuttingDown));
+        }
+        let parts = self.store.assemble(file, range)?;
+        self.plan.on_hit(now, handle, file, range);
+        Some(Ok(parts))
+    }
+
+    /// Starts a read of at most [`Tuning::read_bytes_max`] bytes, which ends by `deadline`.
+    pub(super) fn read(
+        &mut self,
+        now: Duration,
+        deadline: Duration,
+        (handle, file): (HandleId, FileId),
+        facts: FileFacts,
+        range: ByteRange,
+    ) -> Result<Started, VfsError> {
+        if let Some(parts) = self.try_read(now, handle, file, range) {
+            return parts.map(Started::Done);
+        }
+        self.last_read += 1;
+        let id = ReadId(self.last_read);
+        let need = self.store.missing(file, range);
+        let priority = Priority::Foreground;
+        let request = ReadRequest { handle, file, facts, range, need, priority, deadline };
+        self.plan.on_read(now, id, request);
+        Ok(Started::Waits(id))
+    }
+
+    pub(super) fn on_cancel(&mut self, now: Duration, read: ReadId) {
+        self.plan.on_cancel(now, read);
+    }
+
+    pub(super) fn on_release(&mut self, handle: HandleId) {
+        self.plan.on_release(handle);
+    }
+
+    pub(super) fn on_facts(&mut self, file: FileId, state: Option<FileState>) {
+        self.plan.on_facts(file, state);
+    }
+
+    pub(super) fn on_opened(&mut self, now: Duration, stream: StreamId, offset: u64) {
+        self.plan.on_opened(now, stream, offset);
+    }
+
+    pub(super) fn on_chunk(&mut self, now: Duration, stream: StreamId, offset: u64, chunk: &[u8]) {
+        if self.plan.on_chunk(now, stream, offset, chunk.len() as u64) {
+            self.store.append(stream, chunk);
+        }
+    }
+
+    /// Takes the end of a stream. What it brought goes to readers, then to the cache.
+    pub(super) fn on_stream_end(&mut self, now: Duration, stream: StreamId, end: StreamEnd) {
+        self.plan.on_stream_end(now, stream, end);
+    }
+
+    pub(super) fn on_haves(
+        &mut self,
+        now: Duration,
+        torrent: InfoHash,
+        answer: Result<Bitfield, SourceError>,
+    ) {
+        self.plan.on_haves(now, torrent, answer);
+    }
+
+    pub(super) fn on_time(&mut self, now: Duration) {
+        self.plan.on_time(now);
+    }
+
+    /// Takes the news that nothing that was asked for will come any more.
+    pub(super) fn on_owner_gone(&mut self, now: Duration) {
+        self.plan.on_owner_gone(now);
+    }
+
+    /// Ends all reads and streams, and lets reads to come fail.
+    pub(super) fn shut_down(&mut self, now: Duration) {
+        self.is_shut_down = true;
+        self.plan.shut_down(now);
+    }
+
+    /// Does what follows from the events so far, and hands out what the outside has to do.
+    pub(super) fn pump(&mut self, now: Duration, mut output: impl FnMut(Output)) {
+        while let Some(action) = self.plan.next_action(now) {
+            match action {
+                Action::Open { stream, file, file_len, range } => {
+                    self.store.open(stream, file, file_len, range);
+                    output(Output::Open { stream, file, file_len, range });
+                }
+                Action::Reopen { stream, file, file_len, range } => {
+                    output(Output::Open { stream, file, file_len, range });
+                }
+                Action::Close { stream } => {
+                    self.store.close(stream);
+                    output(Output::Close { stream });
+                }
+                Action::Ended { stream } => self.store.close(stream),
+                Action::Discard { stream } => self.store.discard(stream),
+                Action::Release { stream, before } => self.store.release(stream, before),
+                Action::Reply { read } => {
+                    let Some((file, range)) = self.plan.range_of(read) else { continue };
+                    if let Some(parts) = self.store.assemble(file, range) {
+                        self.plan.on_answered(read);
+                        output(Output::Answer { read, result: Ok(parts) });
+                    } else {
+                        self.plan.on_evicted(read);
+                    }
+                }
+                Action::Fail { read, error } => {
+                    output(Output::Answer { read, result: Err(error) });
+                }
+                Action::Look { read } => {
+                    let Some((file, range)) = self.plan.range_of(read) else { continue };
+                    let need = self.store.missing(file, range);
+                    self.plan.on_need(now, read, need);
+                }
+                Action::AskHaves { torrent } => output(Output::AskHaves { torrent }),
+            }
+        }
+    }
+
+    pub(super) fn demand(&self, stream: StreamId) -> Demand {
+        self.plan.demand(stream)
+    }
+
+    pub(super) fn next_time(&self) -> Option<Duration> {
+        self.plan.next_time()
+    }
+
+    pub(super) fn files(&self) -> Vec<FileId> {
+        self.plan.files().collect()
+    }
+
+    pub(super) fn counters(&self, now: Duration) -> Counters {
+        Counters {
+            total: self.plan.tally.total,
+            files: self.plan.tally.files(),
+            haves_asked: self.plan.haves_asked,
+            bytes_unused: self.store.bytes_unused(),
+            reads_waiting: self.plan.reads_waiting(),
+            streams_open: self.plan.streams_open(),
+            buffered_bytes: self.store.buffered_bytes(),
+            cached_bytes: self.store.cached_bytes(),
+            memory_bytes_max: self.plan.tuning().memory_bytes_max(),
+            breaker: self.plan.breaker(now),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Counters: what the engine did, for those who watch it.
+
+use std::collections::BTreeMap;
+
+use crate::FileId;
+
+/// How many files are counted one by one; those with the fewest bytes make room.
+const FILES_MAX: usize = 1024;
+
+/// What reads did, for a source or for a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReadCounters {
+    /// Reads that were asked for.
+    pub reads: u64,
+    /// Reads that were answered from memory at once.
+    pub hits: u64,
+    /// Reads that were not.
+    pub misses: u64,
+    /// Reads that ended with an error.
+    pub failures: u64,
+    /// Streams that were opened.
+    pub opens: u64,
+    /// Reads that came on a stream that was there already.
+    pub reuses: u64,
+    /// Reads that went on a stream further on, over bytes that nobody had asked for.
+    pub skips: u64,
+    /// Streams that were closed because others waited for their turn.
+    pub turns: u64,
+    /// Reads that had to wait for their turn.
+    pub waits: u64,
+    /// Streams that failed and were tried again.
+    pub retries: u64,
+    /// Bytes that came from the source.
+    pub bytes_fetched: u64,
+    /// Bytes that were given to readers.
+    pub bytes_given: u64,
+}
+
+/// What a circuit breaker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BreakerState {
+    /// Requests go through.
+    #[default]
+    Closed,
+    /// The server is down: reads that need it fail at once.
+    Open,
+    /// The next read tries whether the server is back.
+    HalfOpen,
+}
+
+/// What reads of a file did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileCounters {
+    /// Which file.
+    pub file: FileId,
+    /// What its reads did.
+    pub counters: ReadCounters,
+}
+
+/// What the engine did and does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// All reads of the source.
+    pub total: ReadCounters,
+    /// The files that were read, at most 1024, those with the most bytes first.
+    pub files: Vec<FileCounters>,
+    /// Times the source was asked which pieces are there.
+    pub haves_asked: u64,
+    /// Bytes that came from the source and were given up before anybody asked for them. A block
+    /// counts as a whole.
+    pub bytes_unused: u64,
+    /// Reads that wait at the moment.
+    pub reads_waiting: usize,
+    /// Streams that are open at the moment, or about to open or close.
+    pub streams_open: usize,
+    /// Bytes in the buffers of streams at the moment.
+    pub buffered_bytes: u64,
+    /// Bytes in the cache at the moment.
+    pub cached_bytes: u64,
+    /// The most that both together may be.
+    pub memory_bytes_max: u64,
+    /// Whether the source is asked at all.
+    pub breaker: BreakerState,
+}
+
+/// Counts as a whole and by file.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) total: ReadCounters,
+    files: BTreeMap<FileId, ReadCounters>,
+}
+
+impl Tally {
+    /// Counts for a file and for all of them.
+    pub(super) fn count(&mut self, file: FileId, count: impl Fn(&mut ReadCounters)) {
+        count(&mut self.total);
+        if self.files.len() >= FILES_MAX && !self.files.contains_key(&file) {
+            let least = self.files.iter().min_by_key(|(_, counters)| counters.bytes_given);
+            if let Some(least) = least.map(|(file, _)| *file) {
+                self.files.remove(&least);
+            }
+        }
+        count(self.files.entry(file).or_default());
+    }
+
+    /// Returns the files, those with the most bytes first.
+    pub(super) fn files(&self) -> Vec<FileCounters> {
+        let files = self
+            .files
+            .iter()
+            .map(|(file, counters)| FileCounters { file: *file, counters: *counters });
+        let mut files: Vec<_> = files.collect();
+        files.sort_by_key(|file| std::cmp::Reverse(file.counters.bytes_given));
+        files
+    }
+}

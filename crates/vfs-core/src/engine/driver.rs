@@ -1,0 +1,341 @@
+//! The driver: carries out on a source what the plan decides.
+//!
+//! One owner task for each engine waits for the plan's next point in time and starts and ends all
+//! other tasks: one for each stream (there are as many as the budget allows) and for each question
+//! about pieces (one a second and torrent). They tell the core directly what happened; whoever
+//! does hands out the answers that follow.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::core::{Core, Output};
+use super::plan::{Demand, ReadId, StreamEnd, StreamId};
+use crate::{
+    Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceStream as _,
+    TorrentSource, VfsError,
+};
+
+/// How long an answer about pieces may take: rqbit answers within milliseconds.
+const HAVES_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the owner sleeps when nothing is due: as good as for ever, but in range of any clock.
+const NOTHING_DUE: Duration = Duration::from_secs(3600);
+
+/// An answer on its way to its reader.
+pub(super) type Answer = Result<Vec<Bytes>, VfsError>;
+
+/// What the tasks of an engine share.
+#[derive(Debug)]
+pub(super) struct Shared<S> {
+    pub(super) source: Arc<S>,
+    /// Protects plan and memory; held for one event, never across an await.
+    state: Mutex<State>,
+    /// Wakes the owner: there are orders, or the next point in time is nearer.
+    owner_wake: Notify,
+    /// Wakes streams for which there was no demand.
+    stream_wake: Notify,
+    /// When time began. The plan counts from there.
+    start: OnceLock<Instant>,
+}
+
+#[derive(Debug)]
+struct State {
+    core: Core,
+    /// Where the answers go that are still to come: one for each read that waits.
+    waiting: HashMap<ReadId, oneshot::Sender<Answer>>,
+    /// What the owner has to do: at most an order or two for each stream and torrent.
+    orders: Vec<Output>,
+    /// When the owner wakes up by itself; `None` while it does not sleep.
+    alarm: Option<Duration>,
+    has_owner: bool,
+    is_ended: bool,
+}
+
+impl<S> Shared<S> {
+    pub(super) fn new(source: Arc<S>, core: Core) -> Self {
+        let state = State {
+            core,
+            waiting: HashMap::new(),
+            orders: Vec::new(),
+            alarm: None,
+            has_owner: false,
+            is_ended: false,
+        };
+        Self {
+            source,
+            state: Mutex::new(state),
+            owner_wake: Notify::new(),
+            stream_wake: Notify::new(),
+            start: OnceLock::new(),
+        }
+    }
+
+    /// Returns the time since the first question for it.
+    pub(super) fn now(&self) -> Duration {
+        Instant::now().saturating_duration_since(*self.start.get_or_init(Instant::now))
+    }
+
+    /// Lets the core look at something. Never waits for more than the memory accesses of others.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
+        look(&self.lock().core)
+    }
+
+    /// Tells the core what happened, and hands out the answers that follow.
+    pub(super) fn tell<T>(&self, tell: impl FnOnce(&mut Core, Duration) -> T) -> T {
+        let now = self.now();
+        let mut state = self.lock();
+        let result = tell(&mut state.core, now);
+        self.carry_out(state, now);
+        result
+    }
+
+    /// Forgets a read whose reader is gone.
+    pub(super) fn cancel(&self, read: ReadId) {
+        let now = self.now();
+        let mut state = self.lock();
+        if state.waiting.remove(&read).is_some() {
+            state.core.on_cancel(now, read);
+            self.carry_out(state, now);
+        }
+    }
+
+    /// Lets the owner end when all streams are closed.
+    pub(super) fn end(&self) {
+        self.lock().is_ended = true;
+        self.tell(Core::shut_down);
+        self.owner_wake.notify_one();
+    }
+
+    fn carry_out(&self, mut state: MutexGuard<'_, State>, now: Duration) {
+        let State { core, waiting, orders, .. } = &mut *state;
+        core.pump(now, |output| match output {
+            Output::Answer { read, result } => {
+                if let Some(waiting) = waiting.remove(&read) {
+                    // A reader that is gone needs no answer.
+                    drop(waiting.send(result));
+                }
+            }
+            order @ (Output::Open { .. } | Output::Close { .. } | Output::AskHaves { .. }) => {
+                orders.push(order);
+            }
+        });
+        let is_sooner = match (state.core.next_time(), state.alarm) {
+            (Some(next), Some(alarm)) => next < alarm,
+            (_, None) | (None, _) => false,
+        };
+        if is_sooner || !state.orders.is_empty() {
+            self.owner_wake.notify_one();
+        }
+        drop(state);
+        self.stream_wake.notify_waiters();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug that one request reports; the others go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S: TorrentSource> Shared<S> {
+    /// Does what [`tell`](Self::tell) does for a read that may have to wait; then there is a
+    /// receiver for its answer, and a task that will see to it.
+    pub(super) fn start_read<T>(
+        self: &Arc<Self>,
+        start: impl FnOnce(&mut Core, Duration) -> Result<T, VfsError>,
+        id: impl FnOnce(&T) -> Option<ReadId>,
+    ) -> Result<(T, Option<oneshot::Receiver<Answer>>), VfsError> {
+        let now = self.now();
+        let mut state = self.lock();
+        let started = start(&mut state.core, now)?;
+        let receiver = id(&started).map(|id| {
+            let (sender, receiver) = oneshot::channel();
+            state.waiting.insert(id, sender);
+            receiver
+        });
+        if receiver.is_some() && !state.has_owner {
+            state.has_owner = true;
+            drop(tokio::spawn(own(OwnerGuard { shared: Arc::clone(self) })));
+        }
+        self.carry_out(state, now);
+        Ok((started, receiver))
+    }
+}
+
+/// Ends what the owner's tasks were doing, however the owner ends: tokio drops it with its runtime.
+#[derive(Debug)]
+struct OwnerGuard<S> {
+    shared: Arc<Shared<S>>,
+}
+
+impl<S> Drop for OwnerGuard<S> {
+    fn drop(&mut self) {
+        let now = self.shared.now();
+        let mut state = self.shared.lock();
+        state.has_owner = false;
+        state.alarm = None;
+        state.orders.clear();
+        state.core.on_owner_gone(now);
+        self.shared.carry_out(state, now);
+    }
+}
+
+/// What a task of the owner is for.
+#[derive(Debug, Clone, Copy)]
+enum Job {
+    Stream(StreamId),
+    Haves(InfoHash),
+}
+
+/// How a task of the owner ends.
+#[derive(Debug)]
+enum Done {
+    Stream(StreamEnd),
+    Haves(Result<Bitfield, SourceError>),
+}
+
+/// The tasks that an engine has running.
+#[derive(Debug, Default)]
+struct Jobs {
+    tasks: JoinSet<Done>,
+    by_task: HashMap<Id, Job>,
+    streams: HashMap<StreamId, AbortHandle>,
+}
+
+async fn own<S: TorrentSource>(guard: OwnerGuard<S>) {
+    let shared = &guard.shared;
+    let mut jobs = Jobs::default();
+    loop {
+        let (orders, alarm, is_ended) = {
+            let now = shared.now();
+            let mut state = shared.lock();
+            state.core.on_time(now);
+            shared.carry_out(state, now);
+            state = shared.lock();
+            state.alarm = Some(state.core.next_time().unwrap_or(now.saturating_add(NOTHING_DUE)));
+            (std::mem::take(&mut state.orders), state.alarm, state.is_ended)
+        };
+        orders.iter().for_each(|order| jobs.carry_out(shared, order));
+        if is_ended && jobs.tasks.is_empty() {
+            return;
+        }
+        let start = *shared.start.get_or_init(Instant::now);
+        let due = start + alarm.unwrap_or(NOTHING_DUE);
+        tokio::select! {
+            () = shared.owner_wake.notified() => {}
+            () = sleep_until(due) => {}
+            Some(done) = jobs.tasks.join_next_with_id() => jobs.take(shared, done),
+        }
+    }
+}
+
+impl Jobs {
+    fn carry_out<S: TorrentSource>(&mut self, shared: &Arc<Shared<S>>, order: &Output) {
+        match *order {
+            Output::Open { stream, file, file_len, range } => {
+                let task = run_stream(Arc::clone(shared), stream, (file, file_len, range));
+                let task = self.tasks.spawn(async move { Done::Stream(task.await) });
+                self.by_task.insert(task.id(), Job::Stream(stream));
+                self.streams.insert(stream, task);
+            }
+            Output::Close { stream } => {
+                if let Some(task) = self.streams.get(&stream) {
+                    task.abort();
+                }
+            }
+            Output::AskHaves { torrent } => {
+                let source = Arc::clone(&shared.source);
+                let task = self.tasks.spawn(async move {
+                    let answer = timeout(HAVES_TIMEOUT, source.haves(torrent)).await;
+                    Done::Haves(answer.unwrap_or_else(|_elapsed| Err(silence(torrent))))
+                });
+                self.by_task.insert(task.id(), Job::Haves(torrent));
+            }
+            Output::Answer { .. } => {}
+        }
+    }
+
+    /// Tells the core how a task ended.
+    fn take<S: TorrentSource>(&mut self, shared: &Shared<S>, done: Result<(Id, Done), JoinError>) {
+        let (task, done) = match done {
+            Ok((task, done)) => (task, Ok(done)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        match (self.by_task.remove(&task), done) {
+            (Some(Job::Stream(stream)), done) => {
+                self.streams.remove(&stream);
+                let end = match done {
+                    Ok(Done::Stream(end)) => end,
+                    Err(error) if error.is_panic() => StreamEnd::Failed(panicked()),
+                    Ok(Done::Haves(_)) | Err(_) => StreamEnd::Closed,
+                };
+                shared.tell(|core, now| core.on_stream_end(now, stream, end));
+            }
+            (Some(Job::Haves(torrent)), done) => {
+                let answer = match done {
+                    Ok(Done::Haves(answer)) => answer,
+                    Ok(Done::Stream(_)) | Err(_) => Err(panicked()),
+                };
+                shared.tell(|core, now| core.on_haves(now, torrent, answer));
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+/// Opens a stream and takes its bytes as far as the plan wants them.
+async fn run_stream<S: TorrentSource>(
+    shared: Arc<Shared<S>>,
+    id: StreamId,
+    (file, file_len, range): (FileId, u64, ByteRange),
+) -> StreamEnd {
+    tracing::debug!(stream = id.0, off = range.start(), len = range.len(), "open");
+    let mut stream = match shared.source.open_at(file, file_len, range).await {
+        Ok(stream) => stream,
+        Err(error) => return StreamEnd::Failed(error),
+    };
+    shared.tell(|core, now| core.on_opened(now, id, stream.position()));
+    let (mut chunk, mut offset) = (Bytes::new(), range.start());
+    loop {
+        let woken = shared.stream_wake.notified();
+        let demand = shared.look(|core| core.demand(id));
+        let wanted = match demand {
+            Demand::Closed => return StreamEnd::Closed,
+            Demand::Nothing => {
+                woken.await;
+                continue;
+            }
+            Demand::Bytes(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            // Whatever comes after the end of the range is the plan's to refuse.
+            Demand::End => usize::MAX,
+        };
+        if chunk.is_empty() {
+            offset = stream.position();
+            chunk = match stream.next_chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return StreamEnd::Over,
+                Err(error) => return StreamEnd::Failed(error),
+            };
+            if !chunk.is_empty() {
+                // The demand may have changed meanwhile.
+                continue;
+            }
+        }
+        let part = chunk.split_to(wanted.min(chunk.len()));
+        shared.tell(|core, now| core.on_chunk(now, id, offset, &part));
+        offset = offset.saturating_add(part.len() as u64);
+    }
+}
+
+fn silence(torrent: InfoHash) -> SourceError {
+    SourceError::new(SourceErrorKind::TimedOut, format!("read the pieces of {torrent}"))
+}
+
+fn panicked() -> SourceError {
+    SourceError::new(SourceErrorKind::Protocol, "read from a source that panicked")
+}

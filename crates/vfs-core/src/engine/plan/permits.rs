@@ -1,0 +1,232 @@
+//! Permits: who may hold one of the few streams that the server can bear.
+//!
+//! Foreground goes before read-ahead before preload, and within these who came first. Who holds a
+//! stream while others wait has a turn: it ends when its piece came or its time is up. What is
+//! missing never takes the last permit, so that what is there is always read at once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{
+    Phase, Plan, Presence, Priority, Read, ReadId, Stream, StreamId, StreamKind, action::Action,
+};
+use crate::ByteRange;
+use crate::engine::BreakerState;
+
+/// What is left to give out in one look at the queue.
+#[derive(Debug)]
+struct Free {
+    /// Permits that nobody holds.
+    permits: usize,
+    /// Permits that come back as soon as streams are closed, and are not promised yet.
+    coming: usize,
+}
+
+impl Plan {
+    /// Opens streams again that failed, where they were.
+    fn mend(&mut self, now: Duration) {
+        let broken = self.streams.iter().filter(|(_, stream)| match stream.phase {
+            Phase::Broken { retry_at } => retry_at <= now,
+            Phase::Opening | Phase::Open | Phase::Closing => false,
+        });
+        let broken: Vec<_> = broken.map(|(id, _)| *id).collect();
+        for id in broken {
+            if self.breaker_forbids(now) {
+                return;
+            }
+            let Some(stream) = self.streams.get_mut(&id) else { continue };
+            let Some(facts) = self.files.get(&stream.file) else { continue };
+            stream.phase = Phase::Opening;
+            let (file, file_len) = (stream.file, facts.len);
+            let rest = stream.range.end().saturating_sub(stream.pos);
+            let range = ByteRange::clamped(stream.pos, rest, file_len);
+            self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
+            self.actions.push_back(Action::Reopen { stream: id, file, file_len, range });
+        }
+    }
+
+    /// Gives permits to the reads that wait, and ends turns where they are needed.
+    pub(super) fn grant(&mut self, now: Duration) {
+        self.mend(now);
+        let mut queue: Vec<_> = self
+            .queued()
+            .filter(|(_, read)| read.retry_at <= now)
+            .map(|(id, read)| (read.request.priority, read.place, id))
+            .collect();
+        queue.sort_unstable();
+        let closing = self.streams.values().filter(|stream| !stream.is_live()).count();
+        let permits = self.tuning.streams_max.saturating_sub(self.streams.len());
+        let mut free = Free { permits, coming: closing };
+        for (priority, _, id) in queue {
+            if self.breaker_forbids(now) {
+                return;
+            }
+            let Some(read) = self.reads.get(&id).filter(|read| read.stream.is_none()) else {
+                continue;
+            };
+            let presence = self.presence(read, now);
+            if presence == Presence::Asking || self.try_attach(id, now) {
+                continue;
+            }
+            self.grant_one(id, priority, presence, &mut free, now);
+        }
+    }
+
+    fn grant_one(
+        &mut self,
+        id: ReadId,
+        priority: Priority,
+        presence: Presence,
+        free: &mut Free,
+        now: Duration,
+    ) {
+        let is_missing = presence != Presence::Here;
+        // As many wait for what is missing as may.
+        let is_crowded = is_missing && self.missing_count() >= self.tuning.missing_streams_max();
+        if !is_crowded && free.permits > 0 {
+            free.permits = free.permits.saturating_sub(1);
+            return self.open_for(id, is_missing, now);
+        }
+        if let Some(read) = self.reads.get_mut(&id).filter(|read| !read.has_waited) {
+            read.has_waited = true;
+            let file = read.request.file;
+            self.tally.count(file, |count| count.waits = count.waits.saturating_add(1));
+        }
+        if !is_crowded && free.coming > 0 {
+            free.coming = free.coming.saturating_sub(1);
+            return;
+        }
+        let Some(victim) = self.find_victim(priority, is_missing, now) else { return };
+        if let Some(stream) = self.streams.get(&victim).filter(|stream| !stream.reads.is_empty()) {
+            let file = stream.file;
+            self.tally.count(file, |count| count.turns = count.turns.saturating_add(1));
+        }
+        self.close(victim, now);
+        if !self.streams.contains_key(&victim) {
+            // It was broken, so nothing is left to be closed.
+            self.open_for(id, is_missing, now);
+        }
+    }
+
+    /// Returns whether the server is left alone: it is down, or one read tries whether it is.
+    fn breaker_forbids(&self, now: Duration) -> bool {
+        match self.breaker.state(now) {
+            BreakerState::Closed => false,
+            BreakerState::Open => true,
+            BreakerState::HalfOpen => {
+                self.streams.values().any(|stream| stream.phase == Phase::Opening)
+            }
+        }
+    }
+
+    fn missing_count(&self) -> usize {
+        self.streams.values().filter(|stream| stream.is_live() && stream.is_missing).count()
+    }
+
+    /// Returns the stream that has to go for a read that waits, if one has.
+    fn find_victim(&self, priority: Priority, is_missing: bool, now: Duration) -> Option<StreamId> {
+        let missing_count = self.missing_count();
+        let is_over = missing_count > self.tuning.missing_streams_max();
+        let is_crowded = is_missing && missing_count >= self.tuning.missing_streams_max();
+        let can_go = |stream: &Stream| {
+            stream.is_live()
+                // Where too many wait for what is missing, another's end would not help.
+                && (!is_crowded || stream.is_missing)
+                && (stream.reads.is_empty()
+                    || stream.priority > priority
+                    || (stream.priority == priority && stream.turn_until <= now)
+                    || (is_over && !is_missing && stream.is_missing))
+        };
+        let victims = self.streams.iter().filter(|(_, stream)| can_go(stream));
+        let victim = victims.min_by_key(|(_, stream)| {
+            let is_used = !stream.reads.is_empty();
+            (is_used, if is_used { stream.turn_until } else { stream.idle_since })
+        });
+        victim.map(|(id, _)| *id)
+    }
+
+    /// Opens a stream for a read, and lets those that adjoin come along.
+    fn open_for(&mut self, id: ReadId, is_missing: bool, now: Duration) {
+        let Some(read) = self.reads.get(&id) else { return };
+        let (file, need, priority) = (read.request.file, read.need, read.request.priority);
+        let Some(facts) = self.files.get(&file).copied() else { return };
+        let file_len = facts.len;
+        let is_sequential = self.is_sequential(read, is_missing);
+        let end = if is_sequential { file_len } else { self.joined_end(read) };
+        let range = ByteRange::clamped(need.start(), end.saturating_sub(need.start()), file_len);
+        let turn_time =
+            if is_missing { self.tuning.turn_time_missing } else { self.tuning.turn_time_here };
+        let kind = if is_sequential { self.new_window(need.start()) } else { StreamKind::Bounded };
+        let piece_end = facts.geometry.map(|geometry| geometry.piece_end(range.start()));
+        self.last_stream = self.last_stream.saturating_add(1);
+        let stream_id = StreamId(self.last_stream);
+        let stream = Stream {
+            file,
+            range,
+            kind,
+            phase: Phase::Opening,
+            priority,
+            low: range.start(),
+            pos: range.start(),
+            consumed: range.start(),
+            reads: BTreeSet::new(),
+            owners: BTreeSet::new(),
+            is_missing,
+            class_until: piece_end.unwrap_or(u64::MAX),
+            turn_until: now.saturating_add(turn_time),
+            idle_since: now,
+            has_moved: false,
+            failure_count: 0,
+            last_error: None,
+        };
+        self.streams.insert(stream_id, stream);
+        self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
+        self.actions.push_back(Action::Open { stream: stream_id, file, file_len, range });
+        self.join(id, stream_id, now);
+    }
+
+    fn is_sequential(&self, read: &Read, is_missing: bool) -> bool {
+        let Some(access) = self.accesses.get(&read.request.handle) else { return false };
+        let bytes_min = if is_missing { self.tuning.sequential_bytes_missing_min } else { 0 };
+        access.read_count() >= super::tuning::SEQUENTIAL_READS_MIN
+            && access.run_bytes() >= bytes_min
+    }
+
+    /// Returns the end of the reads that wait and adjoin.
+    fn joined_end(&self, read: &Read) -> u64 {
+        let mut end = read.need.end();
+        let most = read.need.start().saturating_add(self.tuning.join_bytes_max);
+        let mut others: Vec<_> = self
+            .queued()
+            .map(|(_, other)| other)
+            .filter(|other| other.request.file == read.request.file)
+            .map(|other| (other.need.start(), other.need.end()))
+            .filter(|(start, other_end)| *start >= read.need.start() && *other_end <= most)
+            .collect();
+        others.sort_unstable();
+        for (start, other_end) in others {
+            if start <= end {
+                end = end.max(other_end);
+            }
+        }
+        end
+    }
+
+    /// Returns a window of a fair share of the memory, which the others give up where they must.
+    fn new_window(&mut self, start: u64) -> StreamKind {
+        let min = self.tuning.window_bytes_min;
+        if self.free_window_bytes() < min {
+            let windows = self.streams.values().filter(|stream| stream.ahead_bytes() > 0).count();
+            let shares = u64::try_from(windows.saturating_add(1)).unwrap_or(u64::MAX);
+            let share = self.tuning.windows_bytes.checked_div(shares).unwrap_or(0);
+            for stream in self.streams.values_mut() {
+                if let StreamKind::Window { ahead_bytes, .. } = &mut stream.kind {
+                    *ahead_bytes = (*ahead_bytes).min(share);
+                }
+            }
+        }
+        // What others have read ahead already stays taken until their readers come for it.
+        let ahead_bytes = min.min(self.free_window_bytes());
+        StreamKind::Window { ahead_bytes, grown_at: start }
+    }
+}

@@ -1,0 +1,172 @@
+//! What is known about which bytes are there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::action::FileFacts;
+use super::tuning::Tuning;
+use crate::{Bitfield, ByteRange, FileId, InfoHash, TorrentState};
+
+/// How many torrents nobody reads keep their bitfields.
+const UNUSED_TORRENTS_MAX: usize = 64;
+
+/// Whether the bytes of a range are on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// All of them.
+    Here,
+    /// Not all of them.
+    Missing,
+    /// Nobody can say; only a stream will tell.
+    Unknown,
+    /// An answer is on its way.
+    Asking,
+}
+
+/// What is known of the pieces of one torrent.
+#[derive(Debug, Default)]
+struct Pieces {
+    have: Option<Bitfield>,
+    /// Since when an answer is waited for.
+    asked_at: Option<Duration>,
+    answered_at: Option<Duration>,
+    used_at: Duration,
+}
+
+/// What is known of the pieces of the torrents that are read.
+#[derive(Debug, Default)]
+pub(crate) struct Haves {
+    torrents: BTreeMap<InfoHash, Pieces>,
+}
+
+impl Haves {
+    /// Returns whether `range` of a file is there.
+    pub(crate) fn presence(
+        &self,
+        file: FileId,
+        facts: &FileFacts,
+        range: ByteRange,
+        now: Duration,
+        tuning: &Tuning,
+    ) -> Presence {
+        if facts.is_complete() {
+            return Presence::Here;
+        }
+        let Some(geometry) = facts.geometry else { return facts.guess() };
+        let Some(pieces) = self.torrents.get(&file.torrent) else { return Presence::Asking };
+        match (&pieces.have, pieces.asked_at) {
+            (Some(have), _) if geometry.have_until(have, range) == range.end() => Presence::Here,
+            (Some(_), _) => Presence::Missing,
+            // The first answer takes too long, or was an error.
+            (None, Some(at)) if now >= at.saturating_add(tuning.haves_patience) => facts.guess(),
+            (None, Some(_)) if pieces.answered_at.is_none() => Presence::Asking,
+            (None, None) if pieces.answered_at.is_none() => Presence::Asking,
+            (None, _) => facts.guess(),
+        }
+    }
+
+    /// Returns where the bytes end that are known to be there from the start of `range` on.
+    pub(crate) fn here_until(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
+        if facts.is_complete() {
+            return range.end();
+        }
+        let Some(geometry) = facts.geometry else { return range.end() };
+        match self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref()) {
+            Some(have) => geometry.have_until(have, range),
+            None => range.start(),
+        }
+    }
+
+    /// Takes note that somebody needs to know. Returns true if the server is to be asked now.
+    pub(crate) fn ask(&mut self, torrent: InfoHash, now: Duration, tuning: &Tuning) -> bool {
+        let pieces = self.torrents.entry(torrent).or_default();
+        pieces.used_at = now;
+        if pieces.asked_at.is_some() {
+            return false;
+        }
+        let next = pieces.answered_at.map(|at| at.saturating_add(tuning.haves_interval));
+        let is_due = next.is_none_or(|next| next <= now);
+        if is_due {
+            pieces.asked_at = Some(now);
+        }
+        is_due
+    }
+
+    /// Returns when something changes by time alone for those who need to know.
+    pub(crate) fn next_time(&self, torrent: InfoHash, tuning: &Tuning) -> Option<Duration> {
+        let pieces = self.torrents.get(&torrent)?;
+        match (pieces.asked_at, pieces.have.is_some()) {
+            (Some(at), false) => Some(at.saturating_add(tuning.haves_patience)),
+            (Some(_), true) => None,
+            (None, _) => pieces.answered_at.map(|at| at.saturating_add(tuning.haves_interval)),
+        }
+    }
+
+    /// Returns when the server last said which pieces are there, or that it cannot say.
+    pub(crate) fn answered_at(&self, torrent: InfoHash) -> Option<Duration> {
+        self.torrents.get(&torrent)?.answered_at
+    }
+
+    /// Takes an answer; `None` if there was none.
+    pub(crate) fn on_answer(&mut self, torrent: InfoHash, have: Option<Bitfield>, now: Duration) {
+        let pieces = self.torrents.entry(torrent).or_default();
+        pieces.asked_at = None;
+        pieces.answered_at = Some(now);
+        pieces.used_at = now;
+        // An error says nothing about pieces.
+        if have.is_some() {
+            pieces.have = have;
+        }
+        self.drop_unused();
+    }
+
+    /// Takes the news that no answer will come any more.
+    pub(crate) fn cancel(&mut self, now: Duration) {
+        for pieces in self.torrents.values_mut().filter(|pieces| pieces.asked_at.is_some()) {
+            pieces.asked_at = None;
+            pieces.answered_at = Some(now);
+        }
+    }
+
+    /// Forgets what is known: a server that failed may have lost pieces.
+    pub(crate) fn forget(&mut self) {
+        for pieces in self.torrents.values_mut() {
+            pieces.have = None;
+        }
+    }
+
+    fn drop_unused(&mut self) {
+        while self.torrents.len() > UNUSED_TORRENTS_MAX {
+            let idle = self.torrents.iter().filter(|(_, pieces)| pieces.asked_at.is_none());
+            let oldest = idle.min_by_key(|(_, pieces)| pieces.used_at).map(|(hash, _)| *hash);
+            let Some(oldest) = oldest else { break };
+            self.torrents.remove(&oldest);
+        }
+    }
+}
+
+impl FileFacts {
+    /// Returns whether the last listing had all of the file.
+    fn is_complete(&self) -> bool {
+        self.state.is_some_and(|state| {
+            state.have_bytes >= self.len && state.torrent != TorrentState::Initializing
+        })
+    }
+
+    /// Returns whether what is missing cannot come.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state.is_some_and(|state| match state.torrent {
+            TorrentState::Paused | TorrentState::Failed => true,
+            TorrentState::Live | TorrentState::Initializing => false,
+        })
+    }
+
+    /// Returns what to think of a file about whose pieces nobody says anything: while a torrent is
+    /// checked its streams stay silent, and one that failed has none.
+    fn guess(&self) -> Presence {
+        match self.state.map(|state| state.torrent) {
+            Some(TorrentState::Initializing | TorrentState::Failed) => Presence::Missing,
+            Some(TorrentState::Live | TorrentState::Paused) | None => Presence::Unknown,
+        }
+    }
+}

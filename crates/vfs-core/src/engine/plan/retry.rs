@@ -1,0 +1,158 @@
+//! Trying again: how long to wait, and when to stop asking a server that is down.
+
+use std::time::Duration;
+
+use crate::engine::BreakerState;
+use crate::{SourceError, SourceErrorKind};
+
+/// The first wait: a server that closed one connection is usually there.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait: how late a server that is back is noticed.
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// When the breaker opens and closes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BreakerTuning {
+    /// How many failures in a row open it.
+    pub(crate) failures_min: u32,
+    /// How long they must go on: a restart of rqbit takes seconds, and readers shall not see it.
+    pub(crate) down_time_min: Duration,
+    /// How long it stays open before one read may try.
+    pub(crate) cool_down: Duration,
+}
+
+impl Default for BreakerTuning {
+    fn default() -> Self {
+        Self {
+            failures_min: 5,
+            down_time_min: Duration::from_secs(10),
+            cool_down: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Returns whether the same request may work a moment later.
+pub(crate) fn is_transient(error: &SourceError) -> bool {
+    match error.kind {
+        SourceErrorKind::Unreachable | SourceErrorKind::TimedOut | SourceErrorKind::Failed => true,
+        SourceErrorKind::NotFound | SourceErrorKind::Denied | SourceErrorKind::Protocol => false,
+    }
+}
+
+/// Returns how long to wait before the attempt after the `failure_count`-th failure: doubling, and
+/// between half and all of it, so that those who failed together do not come back together.
+pub(crate) fn backoff(failure_count: u32, seed: u64) -> Duration {
+    let doubled =
+        BACKOFF_MIN.saturating_mul(1_u32.wrapping_shl(failure_count.saturating_sub(1).min(16)));
+    let wait = doubled.min(BACKOFF_MAX);
+    let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) / 2;
+    let extra = mix(seed.wrapping_add(u64::from(failure_count))).checked_rem(millis).unwrap_or(0);
+    Duration::from_millis(millis.saturating_add(extra))
+}
+
+/// The finalizer of splitmix64.
+fn mix(seed: u64) -> u64 {
+    let mut mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// A circuit breaker: stops asking a server that is down.
+///
+/// Only a server that cannot be reached counts. One that answers, with whatever error, is up.
+/// While it is open, reads that arrive fail at once; those that were waiting go on to wait for the
+/// probe, as they have a deadline anyway and lose nothing.
+#[derive(Debug)]
+pub(crate) struct Breaker {
+    tuning: BreakerTuning,
+    failure_count: u32,
+    failing_since: Option<Duration>,
+    /// Until when nobody asks; `None` while it is closed.
+    open_until: Option<Duration>,
+    last_error: Option<SourceError>,
+}
+
+impl Breaker {
+    pub(crate) fn new(tuning: BreakerTuning) -> Self {
+        Self { tuning, failure_count: 0, failing_since: None, open_until: None, last_error: None }
+    }
+
+    pub(crate) fn on_success(&mut self) {
+        self.failure_count = 0;
+        self.failing_since = None;
+        self.open_until = None;
+        self.last_error = None;
+    }
+
+    pub(crate) fn on_failure(&mut self, error: &SourceError, now: Duration) {
+        if error.kind != SourceErrorKind::Unreachable {
+            return;
+        }
+        self.failure_count = self.failure_count.saturating_add(1);
+        let since = *self.failing_since.get_or_insert(now);
+        self.last_error = Some(error.clone());
+        let is_long = now.saturating_sub(since) >= self.tuning.down_time_min;
+        if self.failure_count >= self.tuning.failures_min && is_long {
+            self.open_until = Some(now.saturating_add(self.tuning.cool_down));
+        }
+    }
+
+    /// Returns until when nobody may ask, if it is open.
+    pub(crate) fn open_until(&self) -> Option<Duration> {
+        self.open_until
+    }
+
+    /// Returns the error by which a read that arrives now fails at once. After the cool-down there
+    /// is none: that read may be the probe.
+    pub(crate) fn refusal(&self, now: Duration) -> Option<&SourceError> {
+        self.open_until.filter(|until| now < *until).and(self.last_error.as_ref())
+    }
+
+    pub(crate) fn state(&self, now: Duration) -> BreakerState {
+        match self.open_until {
+            None => BreakerState::Closed,
+            Some(until) if now < until => BreakerState::Open,
+            Some(_) => BreakerState::HalfOpen,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_differ() {
+        for seed in 0..100 {
+            for (failures, longest) in [(1, 100), (2, 200), (3, 400), (9, 2000), (u32::MAX, 2000)] {
+                let wait = backoff(failures, seed);
+                let longest = Duration::from_millis(longest);
+                assert!(wait >= longest / 2 && wait <= longest, "{failures} {wait:?}");
+                assert_eq!(wait, backoff(failures, seed));
+            }
+        }
+        assert_ne!(backoff(5, 1), backoff(5, 2));
+    }
+
+    #[test]
+    fn the_breaker_opens_after_enough_failures_over_enough_time() {
+        let second = Duration::from_secs;
+        let down = SourceError::new(SourceErrorKind::Unreachable, "read");
+        let busy = SourceError::new(SourceErrorKind::Failed, "read");
+        let mut breaker = Breaker::new(BreakerTuning::default());
+        (0..100).for_each(|n| breaker.on_failure(&busy, second(n)));
+        (0..100).for_each(|_| breaker.on_failure(&down, second(100)));
+        assert_eq!(breaker.state(second(100)), BreakerState::Closed);
+        breaker.on_failure(&down, second(110));
+        assert_eq!(breaker.state(second(110)), BreakerState::Open);
+        assert!(breaker.refusal(second(111)).is_some());
+        assert_eq!(breaker.state(second(112)), BreakerState::HalfOpen);
+        assert!(breaker.refusal(second(112)).is_none());
+        breaker.on_failure(&down, second(112));
+        assert_eq!(breaker.state(second(113)), BreakerState::Open);
+        breaker.on_success();
+        assert_eq!(breaker.state(second(113)), BreakerState::Closed);
+    }
+}

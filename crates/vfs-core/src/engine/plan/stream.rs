@@ -1,0 +1,114 @@
+//! A stream as the plan sees it: where it is, for whom, and how far it may go.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::action::{Priority, ReadId};
+use crate::{ByteRange, FileId, HandleId, SourceError};
+
+/// How far a stream's life has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// It was asked for; the source has not confirmed it.
+    Opening,
+    /// Bytes come.
+    Open,
+    /// The source failed; it is opened again where it was, after a while. What it brought stays.
+    Broken {
+        /// When it is opened again.
+        retry_at: Duration,
+    },
+    /// It is to be closed, and holds its permit until it is.
+    Closing,
+}
+
+/// What a stream was opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamKind {
+    /// Exactly the bytes that were asked for.
+    Bounded,
+    /// A sequential reader: up to the end of the file, `ahead_bytes` ahead of the reader.
+    Window {
+        /// How far it reads ahead.
+        ahead_bytes: u64,
+        /// Where the reader was when that last grew.
+        grown_at: u64,
+    },
+}
+
+/// What may be asked of a stream now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Up to so many bytes.
+    Bytes(u64),
+    /// The end of the range: all its bytes are out.
+    End,
+    /// Nothing: there is no room, or nobody wants more.
+    Nothing,
+    /// It is closed.
+    Closed,
+}
+
+/// A stream that holds a permit.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) file: FileId,
+    /// What was asked of the source.
+    pub(crate) range: ByteRange,
+    pub(crate) kind: StreamKind,
+    pub(crate) phase: Phase,
+    pub(crate) priority: Priority,
+    /// Where the bytes start that are kept.
+    pub(crate) low: u64,
+    /// The offset of the next byte.
+    pub(crate) pos: u64,
+    /// Where readers are: the end of what was given to them.
+    pub(crate) consumed: u64,
+    /// The reads that wait for its bytes.
+    pub(crate) reads: BTreeSet<ReadId>,
+    /// The handles that it serves. Without any it is closed when nobody waits.
+    pub(crate) owners: BTreeSet<HandleId>,
+    /// Whether its next byte is not known to be there.
+    pub(crate) is_missing: bool,
+    /// Until where that holds.
+    pub(crate) class_until: u64,
+    /// From when on others may have its permit.
+    pub(crate) turn_until: Duration,
+    /// Since when nobody waits or reads.
+    pub(crate) idle_since: Duration,
+    /// Whether bytes before `consumed` may be given up.
+    pub(crate) has_moved: bool,
+    /// How often it failed since the last byte came.
+    pub(crate) failure_count: u32,
+    /// Why no byte came since.
+    pub(crate) last_error: Option<SourceError>,
+}
+
+impl Stream {
+    /// Returns whether it holds a permit that it will not give back by itself.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase != Phase::Closing
+    }
+
+    /// Returns how far it reads ahead.
+    pub(crate) fn ahead_bytes(&self) -> u64 {
+        match self.kind {
+            StreamKind::Bounded => 0,
+            StreamKind::Window { ahead_bytes, .. } => ahead_bytes,
+        }
+    }
+
+    /// Returns what it takes from the memory that windows share.
+    pub(crate) fn window_bytes(&self, read_bytes_max: u64) -> u64 {
+        let kept = self.pos.saturating_sub(self.low).saturating_sub(read_bytes_max);
+        self.ahead_bytes().max(kept)
+    }
+
+    /// Moves the reader forward to `to`.
+    pub(crate) fn consume(&mut self, to: u64) {
+        if to > self.consumed {
+            self.consumed = to;
+            self.has_moved = true;
+        }
+    }
+}
