@@ -6,6 +6,7 @@
 
 mod ending;
 mod faults;
+mod interrupts;
 mod listing;
 mod reading;
 mod support;

@@ -88,12 +88,21 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Returns a filesystem of these torrents, which are complete.
     pub(crate) fn new(torrents: impl IntoIterator<Item = TorrentDetails>) -> Self {
-        let fake = FakeSource::new(16);
+        // Longer than any test: what ends a read is what the test does.
+        Self::with(torrents, 16, TEST_TIME_MAX * 2)
+    }
+
+    /// Returns a filesystem whose source bears this many streams, and whose reads time out.
+    pub(crate) fn with(
+        torrents: impl IntoIterator<Item = TorrentDetails>,
+        streams_max: usize,
+        timeout: Duration,
+    ) -> Self {
+        let fake = FakeSource::new(streams_max);
         fake.set_chunk_bytes(100_000);
         let source = Source { fake, panics: Arc::default() };
         torrents.into_iter().for_each(|details| _ = source.fake.add(details));
-        // Longer than any test: what ends a read is what the test does.
-        let read = ReadPolicy { timeout: TEST_TIME_MAX * 2 };
+        let read = ReadPolicy { timeout };
         let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();
