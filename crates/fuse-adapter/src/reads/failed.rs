@@ -18,9 +18,9 @@ use super::request::Span;
 /// bytes before the failed page sees the error only with its next call.
 const FAILURE_TIME: Duration = Duration::from_secs(1);
 
-/// When the kernel is told to forget a range that was interrupted and is not known to be bad. It
-/// asks again for the thread that was interrupted before that, and need not for the others.
-const INTERRUPT_TIME: Duration = Duration::from_millis(100);
+/// When the kernel is told to forget a range that was interrupted and is not known to be bad. By
+/// then it has asked again for the thread that was interrupted, and not yet often for another.
+const INTERRUPT_TIME: Duration = Duration::from_millis(20);
 
 /// What the kernel asks for when it asks again. A larger read is a new try of somebody.
 const PAGE_BYTES: u64 = 4096;

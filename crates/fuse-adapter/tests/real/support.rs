@@ -30,6 +30,11 @@ pub(crate) fn run(test: &str, body: impl FnOnce(&Path)) {
     isolate::run_with_fuse(test, TEST_TIME_MAX, body);
 }
 
+/// Runs a test of mounts that starts so many programs that it takes longer than others.
+pub(crate) fn run_long(test: &str, body: impl FnOnce(&Path)) {
+    isolate::run_with_fuse(test, TEST_TIME_MAX * 3, body);
+}
+
 /// Runs a test of mounts that does what only root may do, and passes unseen for others.
 pub(crate) fn run_as_root(test: &str, body: impl FnOnce(&Path)) {
     if rustix::process::geteuid().is_root() {
@@ -205,6 +210,12 @@ impl Reader {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Kills it, and waits for its end.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for the end, and returns what the process complained about.

@@ -12,14 +12,14 @@ use tfs_testkit::fake::file_id;
 use self::cases::CASES;
 use self::program::Program;
 use self::stage::Stage;
-use crate::support::{CALL_TIME_MAX, eventually, run};
+use crate::support::{CALL_TIME_MAX, eventually, run, run_long};
 
 /// How often each case is measured.
 const ROUNDS: usize = 5;
 
 #[test]
 fn who_wants_to_end_is_free_at_once() {
-    run("interrupts::who_wants_to_end_is_free_at_once", |dir| {
+    run_long("interrupts::who_wants_to_end_is_free_at_once", |dir| {
         let mut stage = Stage::new(dir, CASES.len() * ROUNDS);
         println!(
             "| reader | signal | ends with | free after, ms (median, max) |\n|---|---|---|---|"
