@@ -84,10 +84,11 @@ impl Reads {
             // The read is dropped, and what it held is free, before its answer.
             let outcome = tokio::select! {
                 biased;
-                Ok(interrupt) = interrupted => Err(interrupt),
+                // Bytes that are there free the reader as well as an error does.
                 bytes = end.run_until_cancelled_owned(read) => {
                     Ok(bytes.unwrap_or(Err(VfsError::ShuttingDown)))
                 }
+                Ok(interrupt) = interrupted => Err(interrupt),
             };
             match outcome {
                 Ok(result) => pending.answer(result),

@@ -15,7 +15,7 @@ use self::stage::Stage;
 use crate::support::{CALL_TIME_MAX, eventually, run, run_long};
 
 /// How often each case is measured.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 #[test]
 fn who_wants_to_end_is_free_at_once() {
