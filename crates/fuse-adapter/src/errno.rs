@@ -3,6 +3,23 @@
 use fuser::Errno;
 use vfs_core::{SourceErrorKind, VfsError};
 
+/// Why a read fails whose data is not to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interrupt {
+    /// The thread has a signal to act on.
+    Pending,
+    /// The thread was interrupted a moment ago and asks again.
+    Retried,
+}
+
+/// Returns the errno for a read that is interrupted, see [`interrupts`](crate::interrupts).
+pub(crate) fn errno_of_interrupt(interrupt: Interrupt) -> Errno {
+    match interrupt {
+        Interrupt::Pending => Errno::EINTR,
+        Interrupt::Retried => Errno::ECANCELED,
+    }
+}
+
 /// Returns the errno for an error of the core.
 ///
 /// Never `EINTR`: programs take it as a request to try again, and do so for ever.
@@ -58,5 +75,7 @@ mod tests {
         ] {
             assert_eq!(errno(&error), want, "{error:?}");
         }
+        assert_eq!(errno_of_interrupt(Interrupt::Pending), Errno::EINTR);
+        assert_eq!(errno_of_interrupt(Interrupt::Retried), Errno::ECANCELED);
     }
 }

@@ -7,13 +7,17 @@
 //! ```text
 //! kernel --> fuser (2 threads) --> TorrentFs --> Vfs     metadata: answered on the same thread
 //!                                     `--> Reads --> Vfs  reads: answered by a tokio task each
+//!                                            |
+//!                          /proc <-- interrupts     one thread: who waits and has a signal?
+//!                         kernel <-- invalidator    one thread: forget the ranges that failed
 //! ```
 //!
 //! # Invariants
 //! - A fuser thread never waits for more than a short lock.
 //! - Each request is answered exactly once; an answer that is lost to a bug is one `EIO`, logged
 //!   and counted ([`Mount::fault_count`]), and the mount lives.
-//! - There is one errno table, and `EINTR` is not in it.
+//! - There is one errno table. Only a thread that has a signal to act on gets `EINTR`.
+//! - A range whose read failed is a range never read, a second later: for us and for the kernel.
 //! - Only a mount of type `fuse.tfs` is ever unmounted, and by a [`Mount`] only its own.
 //! - Nothing that looks for mounts looks into one without a time limit.
 //!
@@ -26,6 +30,7 @@ mod connection;
 mod errno;
 mod filesystem;
 mod fusermount;
+mod interrupts;
 mod liveness;
 mod mount;
 pub mod mountinfo;

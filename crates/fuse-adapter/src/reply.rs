@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fuser::Errno;
 use vfs_core::VfsError;
 
-use crate::errno::errno;
+use crate::errno::{Interrupt, errno, errno_of_interrupt};
 
 /// What every reply of fuser can do.
 pub(crate) trait Refuse: Send + 'static {
@@ -96,6 +96,11 @@ impl<R: Refuse> ReplyGuard<R> {
         let Request { op, ino } = self.request;
         tracing::debug!(op, ino, error = error as &dyn std::error::Error, "request refused");
         self.send(|reply| reply.refuse(errno(error)));
+    }
+
+    /// Answers a read that is interrupted.
+    pub(crate) fn interrupt(self, interrupt: Interrupt) {
+        self.send(|reply| reply.refuse(errno_of_interrupt(interrupt)));
     }
 }
 

@@ -100,10 +100,13 @@ fn watch(test: &str, limit: Duration) {
         Ok(Ok(status)) => judge(status, &path, &mounts_left),
     };
     unmount_below(&path);
+    let output = fs::read(path.join("output")).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output);
     if let Err(reason) = verdict {
-        let output = fs::read(path.join("output")).unwrap_or_default();
-        panic!("{test}: the child {reason}\n{}", String::from_utf8_lossy(&output));
+        panic!("{test}: the child {reason}\n{output}");
     }
+    // Figures that the child printed, for who asks for them with `--nocapture`.
+    print!("{output}");
 }
 
 fn judge(status: ExitStatus, dir: &Path, mounts_left: &[PathBuf]) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! The core behind fuser's trait: each request is decoded, passed on, and answered.
 
 mod init;
+mod read;
 mod refused;
 
 use std::ffi::OsStr;
@@ -21,7 +22,7 @@ use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, NodeKind, TorrentSource, Vfs
 
 use self::refused::refuse;
 use crate::attr::{NEGATIVE_TTL, Ownership, StatFs, attr_ttl, entry_ttl, file_type, no_attr};
-use crate::reads::Reads;
+use crate::reads::{ReadRequest, Reads, Tid};
 use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
 
 /// Inode numbers are never used twice, so that their generation never changes.
@@ -124,7 +125,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
 
     fn read(
         &self,
-        _: &Request,
+        request: &Request,
         ino: INodeNo,
         handle: FileHandle,
         offset: u64,
@@ -133,11 +134,8 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        tracing::trace!(ino = ino.0, fh = handle.0, off = offset, len, "read");
-        let guard = self.guard("read", ino, reply);
-        let vfs = Arc::clone(&self.vfs);
-        let read = async move { vfs.read(HandleId(handle.0), offset, len).await };
-        contain(guard.request(), || self.reads.spawn(guard, len, read));
+        let request = ReadRequest { tid: Tid(request.pid()), ino: ino.0, offset, len };
+        self.answer_read(HandleId(handle.0), request, self.guard("read", ino, reply));
     }
 
     fn release(

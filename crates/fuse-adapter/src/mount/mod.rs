@@ -72,7 +72,11 @@ pub fn mount<S: TorrentSource>(
         if let Err(error) = connection::set_read_ahead(target.device, options.read_ahead_kb) {
             tracing::debug!(%error, "the kernel's own read-ahead stays");
         }
+        let notifier = session.notifier();
         let ended = serve(session, reads.clone())?;
+        if let Err(error) = reads.serve(notifier) {
+            tracing::warn!(%error, "reads that wait cannot be interrupted");
+        }
         Ok(Mount { target, ended, reads, faults, vfs })
     });
     match started {

@@ -4,8 +4,11 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is how a test fails")]
 
+mod crowd;
 mod ending;
 mod faults;
+mod forgetting;
+mod interrupts;
 mod listing;
 mod reading;
 mod support;

@@ -30,6 +30,11 @@ pub(crate) fn run(test: &str, body: impl FnOnce(&Path)) {
     isolate::run_with_fuse(test, TEST_TIME_MAX, body);
 }
 
+/// Runs a test of mounts that starts so many programs that it takes longer than others.
+pub(crate) fn run_long(test: &str, body: impl FnOnce(&Path)) {
+    isolate::run_with_fuse(test, TEST_TIME_MAX * 3, body);
+}
+
 /// Runs a test of mounts that does what only root may do, and passes unseen for others.
 pub(crate) fn run_as_root(test: &str, body: impl FnOnce(&Path)) {
     if rustix::process::geteuid().is_root() {
@@ -92,12 +97,21 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Returns a filesystem of these torrents, which are complete.
     pub(crate) fn new(torrents: impl IntoIterator<Item = TorrentDetails>) -> Self {
-        let fake = FakeSource::new(16);
+        // Longer than any test: what ends a read is what the test does.
+        Self::with(torrents, 16, TEST_TIME_MAX * 2)
+    }
+
+    /// Returns a filesystem whose source bears this many streams, and whose reads time out.
+    pub(crate) fn with(
+        torrents: impl IntoIterator<Item = TorrentDetails>,
+        streams_max: usize,
+        timeout: Duration,
+    ) -> Self {
+        let fake = FakeSource::new(streams_max);
         fake.set_chunk_bytes(100_000);
         let source = Source { fake, panics: Arc::default() };
         torrents.into_iter().for_each(|details| _ = source.fake.add(details));
-        // Longer than any test: what ends a read is what the test does.
-        let read = ReadPolicy { timeout: TEST_TIME_MAX * 2, ..ReadPolicy::default() };
+        let read = ReadPolicy { timeout, ..ReadPolicy::default() };
         let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();
@@ -200,6 +214,12 @@ impl Reader {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Kills it, and waits for its end.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for the end, and returns what the process complained about.

@@ -1,0 +1,222 @@
+//! A look at a thread in `/proc`: whether it has a signal to act on.
+
+use std::fs;
+use std::io;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, test_kill_process};
+
+use crate::reads::Tid;
+
+/// What a thread has to do that it cannot while it waits for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Urge {
+    /// A signal ends it, or it is gone already.
+    Die,
+    /// It handles a signal by which somebody wants it to end.
+    Handle,
+}
+
+/// Signals by which somebody wants a program to end. A program that handles one of these wants to
+/// tidy up, and for that its read has to return. All others that are handled, such as a profiler's
+/// `SIGPROF` or an alarm, do not concern a read: no read of a local file returns for them.
+const ENDING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
+
+/// Signals that do nothing, or stop and start a process, unless they are handled.
+const HARMLESS: [Signal; 8] = [
+    Signal::CHILD,
+    Signal::CONT,
+    Signal::URG,
+    Signal::WINCH,
+    Signal::STOP,
+    Signal::TSTP,
+    Signal::TTIN,
+    Signal::TTOU,
+];
+
+/// Returns whether `/proc` has the numbers that the kernel gives us. In a container it may be that
+/// of another, or not be there.
+pub(super) fn can_look() -> bool {
+    fs::read_link("/proc/self").is_ok_and(|name| {
+        name.to_str().and_then(|name| name.parse().ok()) == Some(std::process::id())
+    })
+}
+
+/// Returns what a thread has to do. A thread that cannot be seen has nothing to do.
+pub(crate) fn look(tid: Tid) -> Option<Urge> {
+    match read(tid) {
+        Ok(text) => {
+            let status = Status::parse(&text)?;
+            let leader = || Status::parse(&read(status.leader).ok()?);
+            status.urge(leader)
+        }
+        // With the option `hidepid` only those of our own user are there.
+        Err(_) => is_gone(tid).then_some(Urge::Die),
+    }
+}
+
+/// This lists threads too, although no listing of `/proc` shows them. It waits for nothing that a
+/// thread holds.
+fn read(tid: Tid) -> io::Result<String> {
+    let bytes = fs::read(format!("/proc/{}/status", tid.0))?;
+    // The name of a program need not be text.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn is_gone(tid: Tid) -> bool {
+    let pid = i32::try_from(tid.0).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+/// What is of use of a `/proc/<tid>/status`. The numbers are sets of signals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Status {
+    tid: Tid,
+    /// The first thread of the process.
+    leader: Tid,
+    is_dead: bool,
+    own_pending: u64,
+    shared_pending: u64,
+    blocked: u64,
+    ignored: u64,
+    handled: u64,
+}
+
+impl Status {
+    fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+            lines.find(|(field, _)| *field == name).map(|(_, value)| value.trim())
+        };
+        let tid = |name| Some(Tid(field(name)?.parse().ok()?));
+        let signals = |name| u64::from_str_radix(field(name)?, 16).ok();
+        Some(Self {
+            tid: tid("Pid")?,
+            leader: tid("Tgid")?,
+            is_dead: field("State")?.starts_with(['Z', 'X']),
+            own_pending: signals("SigPnd")?,
+            shared_pending: signals("ShdPnd")?,
+            blocked: signals("SigBlk")?,
+            ignored: signals("SigIgn")?,
+            handled: signals("SigCgt")?,
+        })
+    }
+
+    fn urge(&self, leader: impl FnOnce() -> Option<Self>) -> Option<Urge> {
+        if self.is_dead {
+            return Some(Urge::Die);
+        }
+        self.urge_of(self.own_pending).or_else(|| {
+            let urge = self.urge_of(self.shared_pending)?;
+            // The kernel gives a signal for the whole process to its first thread if that takes it.
+            let is_for_leader = self.tid != self.leader
+                && leader().is_some_and(|leader| {
+                    !leader.is_dead && leader.urge_of(leader.shared_pending).is_some()
+                });
+            (!is_for_leader).then_some(urge)
+        })
+    }
+
+    fn urge_of(&self, pending: u64) -> Option<Urge> {
+        let pending = pending & !self.blocked & !self.ignored;
+        if pending & !self.handled & !set(&HARMLESS) != 0 {
+            Some(Urge::Die)
+        } else if pending & self.handled & set(&ENDING) != 0 {
+            Some(Urge::Handle)
+        } else {
+            None
+        }
+    }
+}
+
+fn set(signals: &[Signal]) -> u64 {
+    // Signals are numbered from 1 on.
+    signals.iter().fold(0, |set, signal| set | 1 << (signal.as_raw() - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDLE: Status = Status {
+        tid: Tid(7),
+        leader: Tid(7),
+        is_dead: false,
+        own_pending: 0,
+        shared_pending: 0,
+        blocked: 0,
+        ignored: 0,
+        handled: 0,
+    };
+
+    #[track_caller]
+    fn check(status: Status, want: Option<Urge>) {
+        assert_eq!(status.urge(|| None), want, "{status:?}");
+        let own = Status { own_pending: status.shared_pending, shared_pending: 0, ..status };
+        assert_eq!(own.urge(|| None), want, "{own:?}");
+    }
+
+    #[test]
+    fn what_ends_a_program_or_is_meant_to() {
+        let pending = |signal| Status { shared_pending: set(&[signal]), ..IDLE };
+        check(IDLE, None);
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+            let of = pending(signal);
+            let signals = of.shared_pending;
+            check(of, Some(Urge::Die));
+            check(Status { handled: signals, ..of }, Some(Urge::Handle));
+            check(Status { blocked: signals, ..of }, None);
+            check(Status { ignored: signals, ..of }, None);
+        }
+        for signal in [Signal::KILL, Signal::SEGV, Signal::PIPE, Signal::ALARM, Signal::PROF] {
+            check(pending(signal), Some(Urge::Die));
+        }
+        for signal in [Signal::ALARM, Signal::PROF, Signal::USR1, Signal::CHILD, Signal::TSTP] {
+            check(Status { handled: set(&[signal]), ..pending(signal) }, None);
+        }
+        for signal in HARMLESS {
+            check(pending(signal), None);
+        }
+        check(Status { is_dead: true, ..IDLE }, Some(Urge::Die));
+    }
+
+    #[test]
+    fn a_signal_for_all_is_for_the_first_thread_if_it_takes_it() {
+        let int = set(&[Signal::INT]);
+        let leader = Status { shared_pending: int, handled: int, ..IDLE };
+        let thread = Status { tid: Tid(8), ..leader };
+        assert_eq!(thread.urge(|| Some(leader)), None);
+        let blocks = Status { blocked: int, ..leader };
+        assert_eq!(thread.urge(|| Some(blocks)), Some(Urge::Handle));
+        let dead = Status { is_dead: true, ..leader };
+        assert_eq!(thread.urge(|| Some(dead)), Some(Urge::Handle));
+        let killed = Status { own_pending: set(&[Signal::KILL]), ..thread };
+        assert_eq!(killed.urge(|| Some(leader)), Some(Urge::Die));
+    }
+
+    #[test]
+    fn this_process_is_seen_as_it_is() {
+        assert!(can_look());
+        let me = Tid(std::process::id());
+        let status = Status::parse(&read(me).unwrap()).unwrap();
+        assert_eq!((status.tid, status.leader, status.is_dead), (me, me, false));
+        assert_eq!(look(me), None);
+        // The largest number that a process can have is 4,194,304.
+        assert_eq!(look(Tid(i32::MAX as u32)), Some(Urge::Die));
+        assert_eq!(look(Tid::UNKNOWN), None);
+        assert_eq!(look(Tid(u32::MAX)), None);
+
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let tid = Tid(child.id());
+        // Not waited for, so that it is a zombie.
+        tfs_testkit::until::until("the child is seen dead", || look(tid));
+        child.wait().unwrap();
+        assert_eq!(look(tid), Some(Urge::Die));
+    }
+
+    #[test]
+    fn what_is_no_status_is_nothing() {
+        assert_eq!(Status::parse(""), None);
+        assert_eq!(Status::parse("Name:\tPid: 7\nPid:\tx"), None);
+    }
+}

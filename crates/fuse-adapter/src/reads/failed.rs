@@ -1,0 +1,218 @@
+//! Ranges whose reads failed a moment ago.
+//!
+//! The kernel does not take the error of a read-ahead for an answer: each thread that waits for a
+//! page of it asks again for that page alone, and only that error reaches the program. And it keeps
+//! the pages of the range as failed, so that each later reader gets them one by one.
+//!
+//! So a failed range stays failed for a moment: single pages in it get the same errno at once. Then
+//! the kernel is told to forget the range, and it is as if it had never been read.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use fuser::Errno;
+
+use super::request::Span;
+
+/// How long a failure holds. The kernel asks again within milliseconds, but a program that got the
+/// bytes before the failed page sees the error only with its next call.
+const FAILURE_TIME: Duration = Duration::from_secs(1);
+
+/// When the kernel is told to forget a range that was interrupted and is not known to be bad. By
+/// then it has asked again for the thread that was interrupted, and not yet often for another.
+const INTERRUPT_TIME: Duration = Duration::from_millis(20);
+
+/// What the kernel asks for when it asks again. A larger read is a new try of somebody.
+const PAGE_BYTES: u64 = 4096;
+
+/// How many ranges are remembered: a server that is down fails all reads of a hundred readers ten
+/// times a second. Any more are not: their pages come one by one until the kernel drops them.
+const RANGES_MAX: usize = 1024;
+
+/// Why a range has no pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It cannot be read: whoever waits for it gets this.
+    Errno(i32),
+    /// One thread does not want it any more; the others may have it.
+    Interrupted,
+}
+
+impl Failure {
+    fn holds_for(self) -> Duration {
+        match self {
+            Self::Errno(_) => FAILURE_TIME,
+            Self::Interrupted => INTERRUPT_TIME,
+        }
+    }
+}
+
+/// Ranges that failed, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct FailedRanges {
+    ranges: VecDeque<FailedRange>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct FailedRange {
+    span: Span,
+    failure: Failure,
+    /// When it is over, and the kernel has to forget the range.
+    until: Instant,
+}
+
+impl FailedRanges {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Takes note of a failure. Returns whether there was room for it.
+    pub(super) fn add(&mut self, span: Span, failure: Failure, now: Instant) -> bool {
+        let until = now + failure.holds_for();
+        let same = |known: &&mut FailedRange| known.failure == failure && known.span.contains(span);
+        if let Some(known) = self.ranges.iter_mut().find(same) {
+            known.until = until;
+            return true;
+        }
+        if self.ranges.len() >= RANGES_MAX {
+            return false;
+        }
+        self.ranges.push_back(FailedRange { span, failure, until });
+        true
+    }
+
+    /// Returns the errno for a read that is the kernel's second try in a range that failed.
+    pub(super) fn errno_of(&self, span: Span, now: Instant) -> Option<Errno> {
+        if span.len() > PAGE_BYTES {
+            return None;
+        }
+        let failures = self.ranges.iter().filter(|known| known.until > now);
+        failures.filter(|known| known.span.contains(span)).find_map(|known| match known.failure {
+            Failure::Errno(errno) => Some(Errno::from_i32(errno)),
+            Failure::Interrupted => None,
+        })
+    }
+
+    /// Takes out what the kernel has to forget now: of the ranges whose time is over the parts that
+    /// no read is under way for. The other parts stay until their reads are answered.
+    pub(super) fn take_due(&mut self, now: Instant, pending: &[Span]) -> Vec<Span> {
+        let mut due = Vec::new();
+        let mut kept = VecDeque::with_capacity(self.ranges.len());
+        for range in self.ranges.drain(..) {
+            if range.until > now {
+                kept.push_back(range);
+                continue;
+            }
+            let (free, held) = split(range.span, pending);
+            due.extend(free);
+            kept.extend(held.into_iter().map(|span| FailedRange { span, ..range }));
+        }
+        kept.truncate(RANGES_MAX);
+        self.ranges = kept;
+        due
+    }
+
+    /// Returns when the next range is due, if there is one.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.ranges.iter().map(|range| range.until).min()
+    }
+}
+
+/// Returns the parts of a span that no read touches, and the others.
+fn split(span: Span, reads: &[Span]) -> (Vec<Span>, Vec<Span>) {
+    let mut reads: Vec<_> = reads.iter().filter(|read| read.overlaps(span)).collect();
+    reads.sort_unstable_by_key(|read| read.start);
+    let (mut free, mut held) = (Vec::new(), Vec::<Span>::new());
+    let mut start = span.start;
+    for read in reads {
+        let end = read.end.min(span.end);
+        if read.start > start {
+            free.push(Span { start, end: read.start, ..span });
+        }
+        match held.last_mut() {
+            Some(last) if read.start <= last.end => last.end = last.end.max(end),
+            Some(_) | None => held.push(Span { start: read.start.max(span.start), end, ..span }),
+        }
+        start = start.max(end);
+    }
+    if start < span.end {
+        free.push(Span { start, ..span });
+    }
+    (free, held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMED_OUT: Failure = Failure::Errno(110);
+
+    fn span(start: u64, end: u64) -> Span {
+        Span { ino: 1, start, end }
+    }
+
+    fn with(failures: &[(Span, Failure)], now: Instant) -> FailedRanges {
+        let mut failed = FailedRanges::default();
+        for (span, failure) in failures {
+            assert!(failed.add(*span, *failure, now));
+        }
+        failed
+    }
+
+    #[test]
+    fn single_pages_of_a_failed_range_fail_for_a_second() {
+        let now = Instant::now();
+        let failed = with(&[(span(0, 1 << 20), TIMED_OUT)], now);
+        let errno = |span, after| failed.errno_of(span, now + after).map(i32::from);
+        assert_eq!(errno(span(4096, 8192), Duration::ZERO), Some(110));
+        assert_eq!(errno(span(4096, 8192), FAILURE_TIME), None);
+        assert_eq!(errno(span(0, 8192), Duration::ZERO), None);
+        assert_eq!(errno(span(1 << 20, (1 << 20) + 4096), Duration::ZERO), None);
+        assert_eq!(errno(Span { ino: 2, start: 0, end: 4096 }, Duration::ZERO), None);
+
+        let failed = with(&[(span(0, 1 << 20), Failure::Interrupted)], now);
+        assert_eq!(failed.errno_of(span(0, 4096), now), None);
+    }
+
+    #[track_caller]
+    fn check_due(failed: &mut FailedRanges, now: Instant, pending: &[Span], want: &[Span]) {
+        assert_eq!(failed.take_due(now, pending), want);
+    }
+
+    #[test]
+    fn the_kernel_forgets_what_nobody_reads() {
+        let now = Instant::now();
+        let mut failed =
+            with(&[(span(0, 100), TIMED_OUT), (span(0, 9), Failure::Interrupted)], now);
+        check_due(&mut failed, now, &[], &[]);
+        assert_eq!(failed.next_due(), Some(now + INTERRUPT_TIME));
+        check_due(&mut failed, now + INTERRUPT_TIME, &[], &[span(0, 9)]);
+        let later = now + FAILURE_TIME;
+        let pending = [span(10, 20), span(15, 30), span(12, 13), span(90, 200)];
+        check_due(&mut failed, later, &pending, &[span(0, 10), span(30, 90)]);
+        check_due(&mut failed, later, &pending, &[]);
+        check_due(&mut failed, later, &[], &[span(10, 30), span(90, 100)]);
+        assert!(failed.is_empty());
+        assert_eq!(failed.next_due(), None);
+    }
+
+    #[test]
+    fn there_is_a_limit() {
+        let now = Instant::now();
+        let mut failed = FailedRanges::default();
+        for start in 0..2 * RANGES_MAX as u64 {
+            let has_room = start < RANGES_MAX as u64;
+            assert_eq!(failed.add(span(start, start + 1), TIMED_OUT, now), has_room);
+        }
+        assert!(failed.add(span(0, 1), TIMED_OUT, now));
+        let pending = [span(0, 1); 3];
+        assert_eq!(failed.take_due(now + FAILURE_TIME, &pending).len(), RANGES_MAX - 1);
+        assert_eq!(failed.ranges.len(), 1);
+
+        // What is cut into pieces does not exceed it either.
+        let mut failed = with(&[(span(0, 1 << 20), TIMED_OUT)], now);
+        let pending: Vec<_> = (0..5000).map(|at| span(at * 10, at * 10 + 1)).collect();
+        assert_eq!(failed.take_due(now + FAILURE_TIME, &pending).len(), 5000);
+        assert_eq!(failed.ranges.len(), RANGES_MAX);
+    }
+}

@@ -1,0 +1,120 @@
+//! Threads whose reads were interrupted a moment ago, and what they get when they ask again.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use super::request::{Span, Tid};
+use crate::errno::Interrupt;
+use crate::interrupts::Urge;
+
+/// How long a thread counts as interrupted. The kernel asks again within milliseconds; a program
+/// that ignores its interruption does after its handler ran.
+const INTERRUPTED_TIME: Duration = Duration::from_secs(1);
+
+/// How often a thread that cannot act on its signal yet gets `EINTR` on top of the first time. The
+/// kernel asks again once in a read and twice in a `sendfile`. More would be a program that tries
+/// for ever, such as one whose signal waits for another of its threads.
+const PENDING_MAX: u8 = 2;
+
+/// How many threads are remembered. Any more wait for the next look, as all did the first time.
+const THREADS_MAX: usize = 1024;
+
+/// Threads that were interrupted.
+#[derive(Debug, Default)]
+pub(super) struct Interrupted {
+    threads: HashMap<Tid, Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    until: Instant,
+    /// What it did not get. As many as the kernel had asked for.
+    spans: Vec<Span>,
+    pending_left: u8,
+}
+
+impl Interrupted {
+    pub(super) fn add(&mut self, tid: Tid, spans: Vec<Span>, now: Instant) {
+        if self.threads.len() >= THREADS_MAX {
+            self.threads.retain(|_, thread| thread.until > now);
+        }
+        if self.threads.len() < THREADS_MAX || self.threads.contains_key(&tid) {
+            let until = now + INTERRUPTED_TIME;
+            self.threads.insert(tid, Thread { until, spans, pending_left: PENDING_MAX });
+        }
+    }
+
+    /// Returns whether this thread was interrupted a moment ago.
+    pub(super) fn contains(&mut self, tid: Tid, now: Instant) -> bool {
+        let is_over = self.threads.get(&tid).is_some_and(|thread| thread.until <= now);
+        if is_over {
+            self.threads.remove(&tid);
+        }
+        !self.threads.is_empty() && self.threads.contains_key(&tid)
+    }
+
+    /// Returns what a read gets that comes from a thread that was interrupted; `None` if it may
+    /// wait. `urge` is what the thread's signals say now.
+    pub(super) fn judge(&mut self, tid: Tid, span: Span, urge: Option<Urge>) -> Option<Interrupt> {
+        let thread = self.threads.get_mut(&tid)?;
+        match urge {
+            Some(Urge::Die) => Some(Interrupt::Pending),
+            Some(Urge::Handle) if thread.pending_left > 0 => {
+                thread.pending_left -= 1;
+                Some(Interrupt::Pending)
+            }
+            Some(Urge::Handle) => Some(Interrupt::Retried),
+            None => thread
+                .spans
+                .iter()
+                .any(|interrupted| interrupted.overlaps(span))
+                .then_some(Interrupt::Retried),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPAN: Span = Span { ino: 1, start: 0, end: 100 };
+    const PAGE: Span = Span { ino: 1, start: 10, end: 20 };
+    const ELSEWHERE: Span = Span { ino: 1, start: 100, end: 200 };
+
+    #[track_caller]
+    fn check(asks: &[(Span, Option<Urge>, Option<Interrupt>)]) {
+        let mut interrupted = Interrupted::default();
+        interrupted.add(Tid(7), vec![SPAN], Instant::now());
+        for (span, urge, want) in asks {
+            assert_eq!(interrupted.judge(Tid(7), *span, *urge), *want);
+        }
+    }
+
+    #[test]
+    fn a_thread_that_asks_again_is_refused() {
+        let (pending, retried) = (Some(Interrupt::Pending), Some(Interrupt::Retried));
+        let handle = Some(Urge::Handle);
+        // The kernel asks for the page, then the program for the same again, then for another file.
+        check(&[(PAGE, handle, pending), (SPAN, None, retried), (PAGE, None, retried)]);
+        check(&[(PAGE, handle, pending), (ELSEWHERE, None, None)]);
+        // A signal that stays pending does not let anybody spin.
+        check(&[(PAGE, handle, pending), (PAGE, handle, pending), (PAGE, handle, retried)]);
+        check(&[(ELSEWHERE, Some(Urge::Die), pending); 9]);
+    }
+
+    #[test]
+    fn it_is_over_after_a_while_and_bounded() {
+        let now = Instant::now();
+        let mut interrupted = Interrupted::default();
+        for tid in 0..2000 {
+            interrupted.add(Tid(tid), vec![SPAN], now);
+        }
+        assert_eq!(interrupted.threads.len(), THREADS_MAX);
+        assert!(interrupted.contains(Tid(0), now) && !interrupted.contains(Tid(1999), now));
+        let later = now + INTERRUPTED_TIME;
+        assert!(!interrupted.contains(Tid(0), later));
+        interrupted.add(Tid(1999), vec![SPAN], later);
+        interrupted.add(Tid(2000), vec![SPAN], later);
+        assert_eq!(interrupted.threads.len(), 2);
+    }
+}

@@ -1,0 +1,117 @@
+//! The thread that has the kernel forget failed ranges.
+//!
+//! The kernel locks the pages that it forgets, and so waits for each read of them that is not
+//! answered: a thread of its own does this, and only for ranges that no read is known to be under
+//! way for. A read that comes in between holds it up, for as long as that read's deadline at most.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fuser::{Errno, INodeNo, Notifier};
+
+use super::failed::{FailedRanges, Failure};
+use super::request::Span;
+use super::waiting::Waiting;
+
+/// How often it is looked whether the reads of a range are answered by now.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The failed ranges of a mount, and who has the kernel forget them.
+#[derive(Debug)]
+pub(super) struct Invalidator {
+    /// Protects the ranges; held for one access, with that of `waiting` inside.
+    state: Mutex<State>,
+    /// Tells the thread that there is a range, or that it ends.
+    changed: Condvar,
+    waiting: Arc<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    failed: FailedRanges,
+    is_ended: bool,
+}
+
+impl Invalidator {
+    pub(super) fn new(waiting: Arc<Waiting>) -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), waiting }
+    }
+
+    /// Takes note of a failure. To be called before the kernel gets the error.
+    pub(super) fn add(&self, span: Span, failure: Failure) {
+        let mut state = self.state();
+        let was_idle = state.failed.is_empty();
+        if !state.failed.add(span, failure, Instant::now()) {
+            tracing::debug!(ino = span.ino, off = span.start, "too many ranges have failed");
+        }
+        drop(state);
+        if was_idle || failure == Failure::Interrupted {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Returns the errno for a read that is the kernel's second try in a range that failed.
+    pub(super) fn errno_of(&self, span: Span) -> Option<Errno> {
+        let state = self.state();
+        if state.failed.is_empty() { None } else { state.failed.errno_of(span, Instant::now()) }
+    }
+
+    /// Ends the thread, at the latest when all reads are answered.
+    pub(super) fn end(&self) {
+        self.state().is_ended = true;
+        self.changed.notify_all();
+    }
+
+    /// Has the kernel forget what failed, until it all ends.
+    pub(super) fn run(&self, notifier: &Notifier) {
+        while let Some(spans) = self.next_due() {
+            for span in spans {
+                if self.state().is_ended {
+                    return;
+                }
+                if let Err(error) = forget(notifier, span) {
+                    // Its pages come one by one then.
+                    tracing::debug!(ino = span.ino, %error, "the kernel does not forget a range");
+                }
+            }
+        }
+    }
+
+    /// Waits until there is something to forget. Returns `None` when it is all over.
+    fn next_due(&self) -> Option<Vec<Span>> {
+        let mut state = self.state();
+        while !state.is_ended {
+            let now = Instant::now();
+            let Some(due) = state.failed.next_due() else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let mut wait = due.saturating_duration_since(now);
+            if wait.is_zero() {
+                let spans = state.failed.take_due(now, &self.waiting.spans());
+                if !spans.is_empty() {
+                    return Some(spans);
+                }
+                wait = RETRY_INTERVAL;
+            }
+            let woken = self.changed.wait_timeout(state, wait);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        None
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics under the lock, and the ranges are whole after each step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget(notifier: &Notifier, span: Span) -> io::Result<()> {
+    // The kernel has no offsets beyond.
+    let (Ok(start), Ok(len)) = (i64::try_from(span.start), i64::try_from(span.len())) else {
+        return Ok(());
+    };
+    tracing::debug!(ino = span.ino, off = start, len, "the kernel forgets a failed range");
+    notifier.inval_inode(INodeNo(span.ino), start, len)
+}

@@ -1,0 +1,229 @@
+//! Reads under way: each is a task that owns its reply, and all of them have one owner.
+
+mod failed;
+mod interrupted;
+mod invalidator;
+mod request;
+mod waiting;
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use bytes::Bytes;
+use fuser::Notifier;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vfs_core::VfsError;
+
+use self::failed::Failure;
+use self::invalidator::Invalidator;
+pub(crate) use self::request::{ReadRequest, Tid};
+pub(crate) use self::waiting::Waiting;
+use self::waiting::{Arrival, Place};
+use crate::errno::{Interrupt, errno};
+use crate::interrupts;
+use crate::reply::{AnswerBytes, ReplyGuard};
+
+/// All reads of a mount that are not answered yet.
+///
+/// Their number has no bound here: the kernel has one, `max_background` plus one for each thread
+/// that waits, and the core decides how many of them cost anything.
+#[derive(Debug, Clone)]
+pub(crate) struct Reads {
+    runtime: Handle,
+    /// The reads, and the threads that [`serve`](Self::serve) starts.
+    tasks: TaskTracker,
+    /// Ends all tasks, those to come too.
+    end: CancellationToken,
+    waiting: Arc<Waiting>,
+    invalidator: Arc<Invalidator>,
+}
+
+impl Reads {
+    pub(crate) fn new(runtime: Handle) -> Self {
+        let waiting = Arc::<Waiting>::default();
+        let invalidator = Arc::new(Invalidator::new(Arc::clone(&waiting)));
+        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        Self { runtime, tasks, end, waiting, invalidator }
+    }
+
+    /// Starts the two threads that look after reads that wait and ranges that failed. They last
+    /// until [`end`](Self::end).
+    ///
+    /// # Errors
+    /// If there can be no more threads.
+    pub(crate) fn serve(&self, notifier: Notifier) -> io::Result<()> {
+        let waiting = Arc::clone(&self.waiting);
+        self.start("tfs-interrupts", move || interrupts::watch(&waiting))?;
+        let invalidator = Arc::clone(&self.invalidator);
+        self.start("tfs-invalidator", move || invalidator.run(&notifier))
+    }
+
+    /// Answers `guard` with what `read` resolves to, or with an error if nobody waits for it any
+    /// more. Returns at once.
+    pub(crate) fn spawn<R: AnswerBytes>(
+        &self,
+        guard: ReplyGuard<R>,
+        request: ReadRequest,
+        read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
+    ) {
+        if let Some(errno) = self.invalidator.errno_of(request.span()) {
+            return guard.send(|reply| reply.refuse(errno));
+        }
+        let arrival = self.waiting.arrive(&request, Instant::now(), interrupts::look);
+        let (place, interrupted) = match arrival {
+            Arrival::Waits(place, interrupted) => (place, interrupted),
+            Arrival::Refused(interrupt) => return guard.interrupt(interrupt),
+        };
+        let pending = Pending { guard, request, place, invalidator: Arc::clone(&self.invalidator) };
+        let end = self.end.clone();
+        let answer = async move {
+            // The read is dropped, and what it held is free, before its answer.
+            let outcome = tokio::select! {
+                biased;
+                // Bytes that are there free the reader as well as an error does.
+                bytes = end.run_until_cancelled_owned(read) => {
+                    Ok(bytes.unwrap_or(Err(VfsError::ShuttingDown)))
+                }
+                Ok(interrupt) = interrupted => Err(interrupt),
+            };
+            match outcome {
+                Ok(result) => pending.answer(result),
+                Err(interrupt) => pending.interrupt(interrupt),
+            }
+        };
+        // A panic ends the task and drops its reply, which is then an EIO.
+        drop(self.tasks.spawn_on(answer, &self.runtime));
+    }
+
+    /// Answers `guard` with a result that is there.
+    pub(crate) fn answer<R: AnswerBytes>(
+        guard: ReplyGuard<R>,
+        len_max: u32,
+        result: Result<Bytes, VfsError>,
+    ) {
+        match result {
+            Err(error) => guard.refuse(&error),
+            // The second look at what the core promised: for the kernel it would be an attack.
+            Ok(bytes) if bytes.len() as u64 > u64::from(len_max) => {
+                let (ino, len) = (guard.request().ino, bytes.len());
+                tracing::error!(ino, len, len_max, "read returned more than was asked for");
+                drop(guard);
+            }
+            Ok(bytes) => guard.send(|reply| reply.bytes(&bytes)),
+        }
+    }
+
+    /// Ends all reads with an error, those to come too.
+    pub(crate) fn end(&self) {
+        self.end.cancel();
+        self.waiting.end();
+        self.invalidator.end();
+        self.tasks.close();
+    }
+
+    /// Resolves when all reads are answered and the threads have ended, once [`end`](Self::end)
+    /// was called.
+    pub(crate) async fn ended(&self) {
+        self.tasks.wait().await;
+    }
+
+    fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let token = self.tasks.token();
+        // It ends by `end`, and `ended` waits for the token.
+        let _thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            body();
+            drop(token);
+        })?;
+        Ok(())
+    }
+}
+
+/// A read that is not answered. The order of the fields is that in which they are dropped: the
+/// place is kept until there is an answer.
+#[derive(Debug)]
+struct Pending<R: AnswerBytes> {
+    guard: ReplyGuard<R>,
+    request: ReadRequest,
+    place: Place,
+    invalidator: Arc<Invalidator>,
+}
+
+impl<R: AnswerBytes> Pending<R> {
+    fn answer(self, result: Result<Bytes, VfsError>) {
+        let Self { guard, request, place, invalidator } = self;
+        // A mount that ends has no use for it.
+        if let Err(error) = &result
+            && !matches!(error, VfsError::ShuttingDown)
+        {
+            invalidator.add(request.span(), Failure::Errno(errno(error).into()));
+        }
+        Reads::answer(guard, request.len, result);
+        drop(place);
+    }
+
+    fn interrupt(self, interrupt: Interrupt) {
+        self.invalidator.add(self.request.span(), Failure::Interrupted);
+        self.guard.interrupt(interrupt);
+        drop(self.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::reply::Faults;
+    use crate::reply::tests::{FakeReply, guard};
+
+    const REQUEST: ReadRequest = ReadRequest { tid: Tid::UNKNOWN, ino: 1, offset: 0, len: 5 };
+
+    #[track_caller]
+    fn check(
+        read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
+        want: &str,
+        unanswered: u64,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reads = Reads::new(runtime.handle().clone());
+        let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
+        reads.spawn(guard(&reply, &faults), REQUEST, read);
+        // A task that can end does so before the others are told to.
+        runtime.block_on(async { tokio::task::yield_now().await });
+        reads.end();
+        runtime.block_on(reads.ended());
+        assert_eq!(reply.answers(), [want]);
+        assert_eq!(faults.unanswered_count(), unanswered);
+    }
+
+    #[test]
+    fn every_read_is_answered_exactly_once() {
+        check(async { Ok(Bytes::from_static(b"bytes")) }, "bytes", 0);
+        check(async { Ok(Bytes::new()) }, "", 0);
+        check(async { Err(VfsError::TimedOut) }, "error 110", 0);
+        check(async { Ok(Bytes::from_static(b"longer")) }, "error 5", 1);
+        check(async { panic!("the panic of a test") }, "error 5", 1);
+        check(pending(), "error 5", 0);
+    }
+
+    #[test]
+    fn reads_after_the_end_are_errors() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reads = Reads::new(runtime.handle().clone());
+        let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
+        reads.end();
+        reads.spawn(guard(&reply, &faults), REQUEST, pending());
+        runtime.block_on(reads.ended());
+        assert_eq!(reply.answers(), ["error 5"]);
+
+        // Without a runtime nothing can run, but the answer still comes.
+        drop(runtime);
+        let reply = FakeReply::default();
+        reads.spawn(guard(&reply, &faults), REQUEST, pending());
+        assert_eq!(reply.answers(), ["error 5"]);
+    }
+}

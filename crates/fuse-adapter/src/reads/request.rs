@@ -1,0 +1,55 @@
+//! What the kernel asked for, and for whom.
+
+/// The number of the thread that a read is for, in the process numbers of who mounted.
+///
+/// Read-ahead carries the thread that set it off. Zero is a thread that has no number there: of
+/// another container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Tid(pub(crate) u32);
+
+impl Tid {
+    /// A thread that cannot be found.
+    pub(crate) const UNKNOWN: Self = Self(0);
+}
+
+/// A range of bytes of an inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) ino: u64,
+    pub(crate) start: u64,
+    /// Where the first byte after it is.
+    pub(crate) end: u64,
+}
+
+impl Span {
+    pub(crate) fn new(ino: u64, start: u64, len: u32) -> Self {
+        Self { ino, start, end: start.saturating_add(u64::from(len)) }
+    }
+
+    pub(crate) fn len(self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    pub(crate) fn overlaps(self, other: Self) -> bool {
+        self.ino == other.ino && self.start < other.end && other.start < self.end
+    }
+
+    pub(crate) fn contains(self, other: Self) -> bool {
+        self.ino == other.ino && self.start <= other.start && other.end <= self.end
+    }
+}
+
+/// A read as the kernel asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadRequest {
+    pub(crate) tid: Tid,
+    pub(crate) ino: u64,
+    pub(crate) offset: u64,
+    pub(crate) len: u32,
+}
+
+impl ReadRequest {
+    pub(crate) fn span(&self) -> Span {
+        Span::new(self.ino, self.offset, self.len)
+    }
+}

@@ -1,0 +1,263 @@
+//! The reads that are not answered yet: who waits for them, and for what.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::interrupted::Interrupted;
+use super::request::{ReadRequest, Span, Tid};
+use crate::errno::Interrupt;
+use crate::interrupts::Urge;
+
+/// How long a read is left alone: most are answered by then, and cost no look at their thread.
+const AGE_MIN: Duration = Duration::from_millis(50);
+
+/// How many threads are looked at in one go, those that come next in the next. A look costs 20
+/// microseconds, so that they take a tenth of a processor at most.
+const LOOKS_MAX: usize = 512;
+
+/// All reads that are not answered yet.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Protects the table; held for one access. Nothing else is locked under it.
+    state: Mutex<State>,
+    /// Tells the one who looks that there is something again, or that it ends.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// By thread, and then by arrival.
+    reads: BTreeMap<(Tid, u64), Read>,
+    arrived_count: u64,
+    interrupted: Interrupted,
+    /// Whether somebody has to be woken when there is something again.
+    is_parked: bool,
+    is_ended: bool,
+}
+
+#[derive(Debug)]
+struct Read {
+    span: Span,
+    since: Instant,
+    /// Empty once used.
+    interrupt: Option<oneshot::Sender<Interrupt>>,
+}
+
+/// What becomes of a read that arrives.
+#[derive(Debug)]
+pub(super) enum Arrival {
+    /// It waits, and may be interrupted while it does.
+    Waits(Place, oneshot::Receiver<Interrupt>),
+    /// Its thread was interrupted a moment ago.
+    Refused(Interrupt),
+}
+
+/// A read's place in the table. To be dropped when the read is answered, not before.
+#[derive(Debug)]
+pub(super) struct Place {
+    key: (Tid, u64),
+    waiting: Arc<Waiting>,
+}
+
+impl Waiting {
+    /// Takes in a read. `look` looks at a thread's signals.
+    pub(super) fn arrive(
+        self: &Arc<Self>,
+        request: &ReadRequest,
+        now: Instant,
+        look: impl FnOnce(Tid) -> Option<Urge>,
+    ) -> Arrival {
+        let tid = request.tid;
+        let mut state = self.state();
+        if state.interrupted.contains(tid, now) {
+            drop(state);
+            let urge = look(tid);
+            state = self.state();
+            if let Some(interrupt) = state.interrupted.judge(tid, request.span(), urge) {
+                return Arrival::Refused(interrupt);
+            }
+        }
+        state.arrived_count += 1;
+        let key = (tid, state.arrived_count);
+        let (sender, interrupted) = oneshot::channel();
+        let read = Read { span: request.span(), since: now, interrupt: Some(sender) };
+        state.reads.insert(key, read);
+        if state.is_parked {
+            state.is_parked = false;
+            self.changed.notify_all();
+        }
+        Arrival::Waits(Place { key, waiting: Arc::clone(self) }, interrupted)
+    }
+
+    /// Interrupts all reads of a thread.
+    pub(crate) fn interrupt(&self, tid: Tid, now: Instant) {
+        let mut state = self.state();
+        let mut spans = Vec::new();
+        let mut interrupts = Vec::new();
+        for (_, read) in state.reads.range_mut((tid, 0)..=(tid, u64::MAX)) {
+            if let Some(interrupt) = read.interrupt.take() {
+                spans.push(read.span);
+                interrupts.push(interrupt);
+            }
+        }
+        if spans.is_empty() {
+            return;
+        }
+        // Before the first answer, which the kernel may follow at once with its next try.
+        state.interrupted.add(tid, spans, now);
+        drop(state);
+        for interrupt in interrupts {
+            // A read that is just being answered does not listen any more.
+            _ = interrupt.send(Interrupt::Pending);
+        }
+    }
+
+    /// Waits for `interval`, and longer while there are no reads. Returns the threads to look at,
+    /// in order and from the one after `last` on; `None` when it is all over.
+    pub(crate) fn next_threads(&self, last: Tid, interval: Duration) -> Option<Vec<Tid>> {
+        let mut state = self.state();
+        while state.reads.is_empty() && !state.is_ended {
+            state.is_parked = true;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let wait = self.changed.wait_timeout_while(state, interval, |state| !state.is_ended);
+        let (state, _) = wait.unwrap_or_else(PoisonError::into_inner);
+        (!state.is_ended).then(|| state.threads(last, Instant::now()))
+    }
+
+    /// Returns the ranges that reads are under way for.
+    pub(super) fn spans(&self) -> Vec<Span> {
+        self.state().reads.values().map(|read| read.span).collect()
+    }
+
+    /// Ends the look at threads.
+    pub(super) fn end(&self) {
+        self.state().is_ended = true;
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics under the lock, and the table is whole after each step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn threads(&self, last: Tid, now: Instant) -> Vec<Tid> {
+        let after = (Bound::Excluded((last, u64::MAX)), Bound::Unbounded);
+        let before = (Bound::Unbounded, Bound::Included((last, u64::MAX)));
+        let mut threads = Vec::new();
+        for (&(tid, _), read) in self.reads.range(after).chain(self.reads.range(before)) {
+            if threads.len() >= LOOKS_MAX {
+                break;
+            }
+            let is_old = now.saturating_duration_since(read.since) >= AGE_MIN;
+            let can_be = tid != Tid::UNKNOWN && read.interrupt.is_some();
+            if is_old && can_be && threads.last() != Some(&tid) {
+                threads.push(tid);
+            }
+        }
+        threads
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.waiting.state().reads.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(tid: u32, offset: u64) -> ReadRequest {
+        ReadRequest { tid: Tid(tid), ino: 1, offset, len: 100 }
+    }
+
+    #[track_caller]
+    fn wait(
+        waiting: &Arc<Waiting>,
+        request: ReadRequest,
+        now: Instant,
+    ) -> (Place, oneshot::Receiver<Interrupt>) {
+        match waiting.arrive(&request, now, |tid| panic!("{tid:?} was looked at")) {
+            Arrival::Waits(place, interrupted) => (place, interrupted),
+            Arrival::Refused(interrupt) => panic!("{interrupt:?}"),
+        }
+    }
+
+    #[test]
+    fn threads_come_in_turns_and_only_those_that_wait_for_long() {
+        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let reads: Vec<_> = [5, 3, 3, 9, 0]
+            .into_iter()
+            .zip(0..)
+            .map(|(tid, offset)| wait(&waiting, request(tid, offset), now))
+            .collect();
+        let _new = wait(&waiting, request(4, 0), now + AGE_MIN);
+        let threads = |last: u32, now| waiting.state().threads(Tid(last), now);
+        assert_eq!(threads(0, now), []);
+        assert_eq!(threads(0, now + AGE_MIN), [Tid(3), Tid(5), Tid(9)]);
+        assert_eq!(threads(3, now + AGE_MIN), [Tid(5), Tid(9), Tid(3)]);
+        assert_eq!(threads(9, now + 2 * AGE_MIN), [Tid(3), Tid(4), Tid(5), Tid(9)]);
+        drop(reads);
+        assert_eq!(threads(9, now + 2 * AGE_MIN), [Tid(4)]);
+    }
+
+    #[test]
+    fn one_go_is_bounded_and_the_next_goes_on() {
+        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let reads: Vec<_> = (1..=600).map(|tid| wait(&waiting, request(tid, 0), now)).collect();
+        let threads = waiting.state().threads(Tid(0), now + AGE_MIN);
+        assert_eq!((threads.len(), threads.last()), (512, Some(&Tid(512))));
+        let threads = waiting.state().threads(Tid(512), now + AGE_MIN);
+        assert_eq!((threads[0], threads[88]), (Tid(513), Tid(1)));
+        drop(reads);
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_reads_of_a_thread_and_its_next_try() {
+        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let (_a, mut first) = wait(&waiting, request(5, 0), now);
+        let (_b, mut second) = wait(&waiting, request(5, 100), now);
+        let (_c, mut other) = wait(&waiting, request(6, 0), now);
+        waiting.interrupt(Tid(5), now);
+        assert_eq!(first.try_recv(), Ok(Interrupt::Pending));
+        assert_eq!(second.try_recv(), Ok(Interrupt::Pending));
+        assert!(other.try_recv().is_err());
+        assert_eq!(waiting.spans().len(), 3);
+
+        let again = |urge| waiting.arrive(&request(5, 50), now, |_| urge);
+        let Arrival::Refused(Interrupt::Pending) = again(Some(Urge::Handle)) else { panic!() };
+        let Arrival::Refused(Interrupt::Retried) = again(None) else { panic!() };
+        let elsewhere = waiting.arrive(&request(5, 1000), now, |_| None);
+        assert!(matches!(elsewhere, Arrival::Waits(..)));
+    }
+
+    #[test]
+    fn who_looks_is_woken_and_ends() {
+        let waiting = Arc::<Waiting>::default();
+        let looks = std::thread::spawn({
+            let waiting = Arc::clone(&waiting);
+            move || {
+                let first = waiting.next_threads(Tid::UNKNOWN, AGE_MIN * 2);
+                (first, waiting.next_threads(Tid::UNKNOWN, Duration::MAX))
+            }
+        });
+        let _read = wait(&waiting, request(5, 0), Instant::now());
+        // It ends whichever of the two it waits for.
+        let mut is_seen = false;
+        while !is_seen {
+            is_seen = !waiting.state().is_parked;
+            std::thread::yield_now();
+        }
+        waiting.end();
+        let (_, last) = looks.join().unwrap();
+        assert_eq!(last, None);
+    }
+}

@@ -1,0 +1,178 @@
+//! Ranges whose reads failed: the error comes once and soon, and the next reader finds nothing of it.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use fuse_adapter::{Unmount, unmount};
+use rustix::io::Errno;
+use tfs_testkit::fake::{directory, file_id};
+
+use crate::support::{
+    Fixture, check_file, errno, eventually, first_file, mounts_at, quickly, run, run_as_root,
+};
+
+/// The deadline of reads. Short, since each test waits for it.
+const TIMEOUT: Duration = Duration::from_millis(300);
+
+const FILE_BYTES: u64 = 3_000_000;
+
+fn fixture(timeout: Duration) -> Fixture {
+    Fixture::with([directory(1, "t", &[("file", FILE_BYTES)])], 64, timeout)
+}
+
+/// Returns how long the ranges are that the source was asked for.
+fn lengths(fixture: &Fixture) -> Vec<u64> {
+    fixture.source.fake.opened().iter().map(|(_, range)| range.len()).collect()
+}
+
+fn read_page(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.read_exact_at(&mut [0; 10], 0)
+}
+
+#[test]
+fn a_range_that_timed_out_is_read_as_if_never_before() {
+    run("forgetting::a_range_that_timed_out_is_read_as_if_never_before", |dir| {
+        let fixture = fixture(TIMEOUT);
+        let mount = fixture.mount(dir);
+        let path = mount.mountpoint().join("t/file");
+        fixture.source.fake.hold(first_file());
+        assert_eq!(errno(fs::read(&path)), Errno::TIMEDOUT);
+        let asked = lengths(&fixture);
+        println!("asked for {asked:?} and timed out");
+        // The page that the kernel asks for again fails without a question to the source.
+        assert!(asked.iter().all(|len| *len > 4096), "{asked:?}");
+
+        fixture.source.fake.let_go(first_file());
+        eventually("the failure is forgotten", || read_page(&path).is_ok());
+        let before = lengths(&fixture).len();
+        check_file(&path, first_file());
+        let asked = lengths(&fixture).split_off(before);
+        println!("then asked for {asked:?}");
+        // Page by page the failed MiB alone would be 256.
+        assert!(asked.len() <= 100, "{asked:?}");
+        fixture.finish(mount);
+    });
+}
+
+#[test]
+fn who_waits_for_the_same_gets_the_error_at_the_same_time() {
+    run("forgetting::who_waits_for_the_same_gets_the_error_at_the_same_time", |dir| {
+        let fixture = fixture(TIMEOUT * 3);
+        let mount = fixture.mount(dir);
+        let path = mount.mountpoint().join("t/file");
+        fixture.source.fake.hold(first_file());
+        thread::scope(|scope| {
+            let readers: Vec<_> = (0..8).map(|_| scope.spawn(|| read_page(&path))).collect();
+            for reader in readers {
+                assert_eq!(errno(quickly(|| reader.join().unwrap())), Errno::TIMEDOUT);
+            }
+        });
+        let asked = lengths(&fixture);
+        assert!(asked.iter().all(|len| *len > 4096), "{asked:?}");
+        fixture.source.fake.let_go(first_file());
+        eventually("the failure is forgotten", || read_page(&path).is_ok());
+        check_file(&path, first_file());
+        fixture.finish(mount);
+    });
+}
+
+/// The kernel gives out what came before a failed page, and keeps the error to itself.
+#[test]
+fn an_error_behind_good_bytes_does_not_take_a_second_deadline() {
+    run("forgetting::an_error_behind_good_bytes_does_not_take_a_second_deadline", |dir| {
+        let fixture = fixture(TIMEOUT);
+        let mount = fixture.mount(dir);
+        let file = File::open(mount.mountpoint().join("t/file")).unwrap();
+        let mut buf = [0; 8192];
+        file.read_exact_at(&mut buf[..4096], 0).unwrap();
+        let cached = fixture.source.fake.opened()[0].1.end();
+        fixture.source.fake.hold(first_file());
+        assert_eq!(file.read_at(&mut buf, cached - 4096).unwrap(), 4096);
+        let asked = lengths(&fixture);
+        assert_eq!(errno(file.read_at(&mut buf, cached)), Errno::TIMEDOUT);
+        assert_eq!(lengths(&fixture), asked);
+        drop(file);
+        fixture.finish(mount);
+    });
+}
+
+/// One who is killed takes nothing from another who waits for the same.
+#[test]
+fn an_interrupted_range_is_not_failed_for_others() {
+    run("forgetting::an_interrupted_range_is_not_failed_for_others", |dir| {
+        let fixture = fixture(TIMEOUT * 100);
+        let mount = fixture.mount(dir);
+        let path = mount.mountpoint().join("t/file");
+        let killed = crate::support::Reader::start(&fixture, &path, first_file());
+        thread::scope(|scope| {
+            let other = scope.spawn(|| check_file(&path, first_file()));
+            killed.kill();
+            eventually("the read of the killed is cancelled", || {
+                lengths(&fixture).contains(&4096) || fixture.source.fake.open_now() == 0
+            });
+            fixture.source.fake.let_go(first_file());
+            quickly(|| other.join().unwrap());
+        });
+        println!("asked for {:?}", lengths(&fixture));
+        fixture.finish(mount);
+    });
+}
+
+/// Fails a range and leaves a reader waiting in it, so that the kernel cannot be told to forget it.
+fn fail_and_wait(fixture: &Fixture, path: &Path) -> thread::JoinHandle<std::io::Result<()>> {
+    fixture.source.fake.hold(first_file());
+    assert_eq!(errno(read_page(path)), Errno::TIMEDOUT);
+    let before = lengths(fixture).len();
+    let path = path.to_owned();
+    let reader = thread::spawn(move || File::open(path)?.read_exact_at(&mut [0; 10], 2_000_000));
+    eventually("another read is under way", || lengths(fixture).len() > before);
+    reader
+}
+
+#[test]
+fn failed_ranges_do_not_hold_up_the_end() {
+    run_as_root("forgetting::failed_ranges_do_not_hold_up_the_end", |dir| {
+        for how in [None, Some(Unmount::Force), Some(Unmount::Lazy)] {
+            let fixture = fixture(TIMEOUT * 3);
+            let mount = fixture.mount(dir);
+            let path = mount.mountpoint().to_owned();
+            let reader = fail_and_wait(&fixture, &path.join("t/file"));
+            match how {
+                None => quickly(|| fixture.runtime.block_on(mount.unmount())).unwrap(),
+                Some(how) => {
+                    quickly(|| unmount(&path, how)).unwrap();
+                    quickly(|| fixture.runtime.block_on(mount.wait())).unwrap();
+                }
+            }
+            assert!(quickly(|| reader.join().unwrap()).is_err(), "{how:?}");
+            assert_eq!(mounts_at(&path), [""; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_fails_everything_leaves_no_trace() {
+    run("forgetting::a_server_that_fails_everything_leaves_no_trace", |dir| {
+        let names: Vec<_> = (0..50).map(|index| index.to_string()).collect();
+        let files: Vec<_> = names.iter().map(|name| (name.as_str(), FILE_BYTES)).collect();
+        let fixture = Fixture::with([directory(1, "t", &files)], 300, TIMEOUT);
+        let mount = fixture.mount(dir);
+        let path = |name: &str| mount.mountpoint().join("t").join(name);
+        (0..50).for_each(|index| fixture.source.fake.hold(file_id(1, index)));
+        thread::scope(|scope| {
+            for name in &names {
+                scope.spawn(|| assert_eq!(errno(fs::read(path(name))), Errno::TIMEDOUT));
+            }
+        });
+        (0..50).for_each(|index| fixture.source.fake.let_go(file_id(1, index)));
+        let is_readable = || names.iter().all(|name| read_page(&path(name)).is_ok());
+        eventually("all failures are forgotten", is_readable);
+        for (index, name) in (0..).zip(&names) {
+            check_file(&path(name), file_id(1, index));
+        }
+        fixture.finish(mount);
+    });
+}

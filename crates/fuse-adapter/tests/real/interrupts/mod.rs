@@ -1,0 +1,106 @@
+//! Signals: who is free at once when it wants to end, and whose read goes on.
+
+mod cases;
+mod program;
+mod stage;
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tfs_testkit::fake::file_id;
+
+use self::cases::CASES;
+use self::program::Program;
+use self::stage::Stage;
+use crate::support::{CALL_TIME_MAX, eventually, run, run_long};
+
+/// How often each case is measured.
+const ROUNDS: usize = 3;
+
+#[test]
+fn who_wants_to_end_is_free_at_once() {
+    run_long("interrupts::who_wants_to_end_is_free_at_once", |dir| {
+        let mut stage = Stage::new(dir, CASES.len() * ROUNDS);
+        println!(
+            "| reader | signal | ends with | free after, ms (median, max) |\n|---|---|---|---|"
+        );
+        for (name, program, wait, signal, want) in CASES {
+            if !program.can_run() {
+                println!("{name}: passes unseen, there is no Python");
+                continue;
+            }
+            let mut times = Vec::new();
+            for _ in 0..ROUNDS {
+                let (end, took) = stage.waiting(*program, *wait).end_by(*signal);
+                assert_eq!(end.to_string(), *want, "{name} {signal:?}");
+                assert!(took < CALL_TIME_MAX, "{name} {signal:?} took {took:?}");
+                times.push(took);
+            }
+            times.sort_unstable();
+            let ms = |time: Duration| time.as_millis();
+            let (median, max) = (ms(times[ROUNDS / 2]), ms(times[ROUNDS - 1]));
+            println!("| {name} | {signal:?} | {want} | {median}, {max} |");
+        }
+        // No stream is left over: their reads were cancelled.
+        eventually("all streams are closed", || stage.fixture.source.fake.open_now() == 0);
+        stage.fixture.finish(stage.mount);
+    });
+}
+
+/// Whose read goes on: a program that gets these signals while it reads, and what it then says.
+const UNHARMED: &[(&str, &str, &[Signal])] = &[
+    ("is stopped and continued", "print(said(read))", &[Signal::STOP, Signal::CONT]),
+    ("has a timer", "on(signal.SIGALRM); tick(0.05); got = said(read); tick(0); print(got)", &[]),
+    (
+        "has a timer without restarts, and no retries",
+        "on(signal.SIGALRM); tick(0.05); got = read_once(); tick(0); print(got)",
+        &[],
+    ),
+    ("handles another signal", "on(signal.SIGUSR1); print(read_once())", &[Signal::USR1]),
+    ("has a child that ends", "on(signal.SIGCHLD); print(read_once())", &[Signal::CHILD]),
+    (
+        "ignores it",
+        "signal.signal(signal.SIGINT, signal.SIG_IGN); print(read_once())",
+        &[Signal::INT],
+    ),
+    (
+        "blocks it",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); print(read_once())",
+        &[Signal::TERM],
+    ),
+    (
+        "waits in another thread than the one that handles it",
+        "
+on(signal.SIGINT)
+reader = threading.Thread(target=lambda: print(said(read), flush=True))
+reader.start()
+reader.join()",
+        &[Signal::INT],
+    ),
+];
+
+#[test]
+fn who_does_not_want_to_end_gets_its_bytes() {
+    run("interrupts::who_does_not_want_to_end_gets_its_bytes", |dir| {
+        // Three more each for those who show that the signals were looked at.
+        let mut stage = Stage::new(dir, UNHARMED.len() * 4);
+        for (name, text, signals) in UNHARMED {
+            let program = Program::Python(text);
+            if !program.can_run() {
+                println!("{name}: passes unseen, there is no Python");
+                continue;
+            }
+            let (index, path) = stage.held_file();
+            let running = program.start(&path);
+            stage.until_opened(index, |_| true);
+            for signal in *signals {
+                running.send(*signal);
+                stage.until_looked();
+            }
+            stage.until_looked();
+            stage.fixture.source.fake.let_go(file_id(1, index));
+            assert_eq!(running.end().to_string(), "exit 0, 4096", "{name}");
+        }
+        stage.fixture.finish(stage.mount);
+    });
+}
