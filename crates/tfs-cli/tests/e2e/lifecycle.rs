@@ -20,6 +20,15 @@ fn small(name: &str, seed: u64) -> TorrentSpec {
     TorrentSpec::file(name, Content::new(seed, 50_000))
 }
 
+/// The slowest download there is: what is read from it does not come while a test runs.
+const HARDLY_ANYTHING_BPS: u32 = 16 << 10;
+
+/// Returns rqbits of which one downloads `slow.bin`, but hardly anything of it.
+fn slow_download() -> Rqbits {
+    let slow = TorrentSpec::file("slow.bin", Content::new(1, 50_000_000));
+    Rqbits::start(Swarm::builder().torrent(slow).download_bps(HARDLY_ANYTHING_BPS))
+}
+
 fn names(path: &Path) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(path)
         .unwrap()
@@ -72,7 +81,8 @@ fn a_server_that_goes_away_leaves_the_tree_and_comes_back() {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
         let torrent = rqbits.swarm.torrents()[0].clone();
         rqbits.wait_finished(&torrent);
-        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let flags = ["--read-timeout", "2s"];
+        let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &flags);
         let Rqbits { runtime, swarm } = &mut rqbits;
         runtime.block_on(swarm.kill_downloader());
         let file = mounted.path.join("a.bin");
@@ -92,16 +102,16 @@ fn a_server_that_goes_away_leaves_the_tree_and_comes_back() {
 fn a_mount_in_use_is_not_unmounted_but_by_force() {
     let test = "lifecycle::a_mount_in_use_is_not_unmounted_but_by_force";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let rqbits = Rqbits::start(Swarm::builder().torrent(small("never.bin", 1).paused()));
+        let rqbits = slow_download();
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-        let mut reader = stuck_reader(&mounted.path.join("never.bin"));
+        let mut reader = stuck_reader(&mounted.path.join("slow.bin"));
 
         let refused = tfs(dir).arg("unmount").arg(&mounted.path).output().unwrap();
         let text = describe(&refused);
         assert!(text.starts_with("exit 41\n"), "{text}");
         assert!(text.contains(&format!("cat (process {})", reader.id())), "{text}");
         assert!(is_mounted(&mounted.path));
-        assert_eq!(names(&mounted.path), ["never.bin"]);
+        assert_eq!(names(&mounted.path), ["slow.bin"]);
         assert!(reader.try_wait().unwrap().is_none());
 
         run(tfs(dir).args(["unmount", "--force"]).arg(&mounted.path));
@@ -116,16 +126,15 @@ fn a_mount_in_use_is_not_unmounted_but_by_force() {
 fn a_lazy_unmount_lets_readers_finish() {
     let test = "lifecycle::a_lazy_unmount_lets_readers_finish";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let rqbits = Rqbits::start(Swarm::builder().torrent(small("later.bin", 1).paused()));
-        let torrent = rqbits.swarm.torrents()[0].clone();
+        let mut rqbits = slow_download();
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-        let mut reader = stuck_reader(&mounted.path.join("later.bin"));
+        let mut reader = stuck_reader(&mounted.path.join("slow.bin"));
         run(tfs(dir).args(["unmount", "--lazy"]).arg(&mounted.path));
         assert!(!is_mounted(&mounted.path));
         assert!(mounted.pid().is_some());
 
-        let start = rqbits.swarm.client().start(torrent.info_hash.into());
-        rqbits.runtime.block_on(start).unwrap();
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.set_download_limit(None)).unwrap();
         assert!(reader.wait().unwrap().success());
         until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
     });
@@ -135,7 +144,7 @@ fn a_lazy_unmount_lets_readers_finish() {
 fn signals_end_a_mount_cleanly_whatever_waits() {
     let test = "lifecycle::signals_end_a_mount_cleanly_whatever_waits";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let rqbits = Rqbits::start(Swarm::builder().torrent(small("never.bin", 1).paused()));
+        let rqbits = slow_download();
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
@@ -144,7 +153,7 @@ fn signals_end_a_mount_cleanly_whatever_waits() {
             let mount = mount.args(["mount", "-f", "--server", &url]).arg(&path);
             let mut mount = mount.spawn().unwrap();
             until("it is mounted", || is_mounted(&path).then_some(()));
-            let mut reader = stuck_reader(&path.join("never.bin"));
+            let mut reader = stuck_reader(&path.join("slow.bin"));
             kill(Pid::from_raw(i32::try_from(mount.id()).unwrap()), signal).unwrap();
             assert!(mount.wait().unwrap().success(), "{signal}");
             assert!(!is_mounted(&path), "{signal}");
@@ -193,6 +202,25 @@ fn writing_is_refused() {
         for result in refused {
             assert_eq!(result.unwrap_err().raw_os_error(), Some(nix::libc::EROFS));
         }
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_paused_torrent_does_not_let_readers_wait() {
+    let test = "lifecycle::a_paused_torrent_does_not_let_readers_wait";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("paused.bin", 1).paused()));
+        let torrent = rqbits.swarm.torrents()[0].clone();
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let file = mounted.path.join("paused.bin");
+        let error = fs::read(&file).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(nix::libc::EAGAIN), "{error}");
+
+        let start = rqbits.swarm.client().start(torrent.info_hash.into());
+        rqbits.runtime.block_on(start).unwrap();
+        until("the file reads", || fs::read(&file).ok());
+        check_file(&file, torrent.files[0].content, 4096);
         mounted.unmount();
     });
 }

@@ -76,13 +76,21 @@ impl Mounted {
     /// Mounts below `dir`, which is also the home of the command.
     #[track_caller]
     pub(crate) fn new(dir: &Path, server: &str) -> Self {
+        Self::with(dir, server, &[])
+    }
+
+    /// Does what [`new`](Self::new) does, with more flags.
+    #[track_caller]
+    pub(crate) fn with(dir: &Path, server: &str, flags: &[&str]) -> Self {
         let path = dir.join("mnt");
         // What a crash left there is not for the test to see.
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{error}"),
             _ => {}
         }
-        run(tfs(dir).args(["mount", "--poll-interval", "200ms", "--server", server]).arg(&path));
+        let mut mount = tfs(dir);
+        mount.args(["mount", "--poll-interval", "200ms", "--server", server]).args(flags);
+        run(mount.arg(&path));
         Self { path, home: dir.to_owned() }
     }
 
