@@ -1,4 +1,4 @@
-//! Ranges whose reads failed: the error comes once and soon, and the next reader finds nothing of it.
+//! Ranges whose reads failed: the error comes once and soon, and leaves nothing behind.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
