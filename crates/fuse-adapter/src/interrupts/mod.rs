@@ -26,16 +26,17 @@
 //! It is what a read that a signal interrupted returns, and what programs are written for: dd
 //! prints its figures and dies of the signal, Python raises `KeyboardInterrupt`. With any other
 //! errno they report a bad disk. A handler installed with `SA_RESTART` sees it too, since a
-//! filesystem cannot ask for a restart: the kernel does not let an answer carry that. A program that
-//! just reads on, as Python does if its handler returns, would not notice its signal for a minute,
-//! so that its next try gets an error that nobody repeats. Nor can it try for ever: on top of the
-//! first time only the kernel's own next tries get `EINTR`.
+//! filesystem cannot ask for a restart: the kernel does not let an answer carry that. A program
+//! that just reads on, as Python does if its handler returns, would not notice its signal for a
+//! minute, so that its next try gets an error that nobody repeats. Nor can it try for ever: on top
+//! of the first time only the kernel's own next tries get `EINTR`.
 //!
 //! # What it cannot see
 //! A signal handler does not tell from outside what it is for: a server that reloads on SIGHUP gets
 //! an error for what it reads from a torrent that does not answer. A thread in another PID
 //! namespace has no number here, or a `/proc` of another namespace lies about all: then nothing is
-//! watched and the deadline of the read is what ends it.
+//! watched and the deadline of the read is what ends it. Reads beyond the kernel's `max_background`
+//! are not here yet; the kernel lets go of them for a fatal signal only.
 
 mod thread;
 

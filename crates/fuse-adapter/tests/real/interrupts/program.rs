@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -117,13 +117,16 @@ impl Running {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Returns once the process has this state, such as `D`, in `/proc`.
-    pub(super) fn reach(&self, state: char) {
-        let path = format!("/proc/{}/stat", self.pid());
-        until("the process is in that state", || {
-            let stat = fs::read_to_string(&path).unwrap();
-            let after_name = stat.rsplit_once(") ").unwrap().1;
-            after_name.starts_with(state).then_some(())
+    /// Returns once the process waits for bytes of a file that it has open.
+    pub(super) fn until_waits_for(&self, path: &Path) {
+        let proc = PathBuf::from(format!("/proc/{}", self.pid()));
+        until("the process waits", || {
+            let mut open = fs::read_dir(proc.join("fd")).unwrap();
+            let is_open =
+                open.any(|fd| fs::read_link(fd.unwrap().path()).is_ok_and(|to| to == path));
+            let stat = fs::read_to_string(proc.join("stat")).unwrap();
+            let (_, after_name) = stat.rsplit_once(") ").unwrap();
+            (is_open && after_name.starts_with('D')).then_some(())
         });
     }
 

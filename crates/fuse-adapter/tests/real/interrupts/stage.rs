@@ -57,7 +57,7 @@ impl Stage {
         self.until_opened(index, |_| true);
         let running = program.start(&path);
         // It waits for what the other has asked for, until that fails for the other.
-        running.reach('D');
+        running.until_waits_for(&path);
         assert_eq!(other.end_by(Signal::KILL).0.to_string(), "signal 9");
         self.until_opened(index, |len| len == 4096);
         running
