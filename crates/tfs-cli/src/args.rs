@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use bytesize::ByteSize;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tfs_service::{BaseUrl, BaseUrlError};
 
 /// Mounts the torrents of rqbit servers as ordinary files.
@@ -77,6 +78,12 @@ pub(crate) struct MountArgs {
     /// How long a read waits for data before it fails.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
     pub(crate) read_timeout: Duration,
+    /// What a read does whose data is not downloaded yet.
+    #[arg(long, value_enum, default_value_t = Missing::Wait)]
+    pub(crate) missing: Missing,
+    /// How much memory buffers and the cache may take together.
+    #[arg(long, value_name = "SIZE", default_value = "128MiB", value_parser = memory)]
+    pub(crate) memory: usize,
     /// How often the server is asked for new torrents.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub(crate) poll_interval: Duration,
@@ -86,6 +93,15 @@ pub(crate) struct MountArgs {
     /// How long to wait for the mount to answer before giving up.
     #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
     pub(crate) daemon_timeout: Duration,
+}
+
+/// What a read does whose data is not downloaded yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Missing {
+    /// Wait until it comes, or until the read timeout.
+    Wait,
+    /// Fail at once with EAGAIN.
+    Fail,
 }
 
 #[cfg(feature = "embedded")]
@@ -156,6 +172,11 @@ fn duration(text: &str) -> Result<Duration, String> {
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}, such as 90s or 2m")),
     }
+}
+
+fn memory(text: &str) -> Result<usize, String> {
+    let size: ByteSize = text.parse().map_err(|error| format!("{error}, such as 64MiB or 1GB"))?;
+    usize::try_from(size.as_u64()).map_err(|_too_large| "more than this machine has".to_owned())
 }
 
 fn streams_max(text: &str) -> Result<usize, String> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment, Table, presets};
-use humansize::{BINARY, format_size};
 use tfs_service::{Server, TorrentRow, torrents};
 
 use crate::args::ListArgs;
@@ -41,7 +41,7 @@ fn table(rows: &[TorrentRow]) -> String {
             right(row.id.map(|id| id.to_string()).unwrap_or_default()),
             Cell::new(row.state),
             right(percent(row)),
-            right(format_size(row.total_bytes, BINARY)),
+            right(ByteSize::b(row.total_bytes).to_string()),
             right(speed(row.download_bps)),
             right(speed(row.upload_bps)),
             right(row.peers.to_string()),
@@ -59,6 +59,6 @@ fn percent(row: &TorrentRow) -> String {
 fn speed(bytes_per_second: u64) -> String {
     match bytes_per_second {
         0 => "-".to_owned(),
-        speed => format!("{}/s", format_size(speed, BINARY)),
+        speed => format!("{}/s", ByteSize::b(speed)),
     }
 }

@@ -3,10 +3,10 @@
 use std::path::absolute;
 
 use eyre::WrapErr as _;
-use tfs_service::{MountSettings, RunningMount, ServerChoice};
+use tfs_service::{MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::MountArgs;
+use crate::args::{Missing, MountArgs};
 use crate::background::{self, Role};
 use crate::{exit, runtime};
 
@@ -34,7 +34,14 @@ fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
         allow_other: args.allow_other,
         allow_non_empty: args.allow_non_empty,
         streams_max: args.max_streams,
-        read_timeout: args.read_timeout,
+        read: ReadPolicy {
+            timeout: args.read_timeout,
+            missing: match args.missing {
+                Missing::Wait => MissingPolicy::Wait,
+                Missing::Fail => MissingPolicy::Fail,
+            },
+            memory_bytes_max: args.memory,
+        },
         poll_interval: args.poll_interval,
     })
 }

@@ -27,3 +27,4 @@ pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use torrents::{TorrentRow, add_torrent, torrents};
+pub use vfs_core::{MissingPolicy, ReadPolicy};

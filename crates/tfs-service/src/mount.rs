@@ -41,8 +41,8 @@ pub struct MountSettings {
     pub allow_non_empty: bool,
     /// How many streams may be open on the server at a time.
     pub streams_max: usize,
-    /// How long a read may take.
-    pub read_timeout: Duration,
+    /// How reads behave.
+    pub read: ReadPolicy,
     /// How often the server is asked for its torrents.
     pub poll_interval: Duration,
 }
@@ -132,14 +132,14 @@ impl RunningMount {
                 embedded.insert(Embedded::start(inside).await?).settings()
             }
         };
-        let server = Server::connect(&remote, settings.read_timeout + CHUNK_MARGIN).await?;
+        let server = Server::connect(&remote, settings.read.timeout + CHUNK_MARGIN).await?;
         #[cfg(feature = "embedded")]
         if let ServerChoice::Embedded(inside) = &settings.server {
             inside.add_all(&server).await?;
         }
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
-        let read = ReadPolicy { timeout: settings.read_timeout, ..ReadPolicy::default() };
-        let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig { read }));
+        let config = VfsConfig { read: settings.read };
+        let vfs = Arc::new(Vfs::new(Arc::new(source), config));
         let mut discovery = Discovery::new(Arc::clone(&vfs));
         discovery.look().await.map_err(StartError::List)?;
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vfs_core::{HandleId, TorrentSource};
 
 use super::TorrentFs;
-use crate::reads::ReadRequest;
+use crate::reads::{ReadRequest, Reads};
 use crate::reply::{AnswerBytes, ReplyGuard, contain};
 
 impl<S: TorrentSource> TorrentFs<S> {
@@ -19,8 +19,10 @@ impl<S: TorrentSource> TorrentFs<S> {
         let ReadRequest { tid, ino, offset, len } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
         contain(guard.request(), || {
-            // What is in memory goes to `Reads::answer` from here, and costs no task: what follows
-            // is for bytes that have to be waited for.
+            // What is in memory costs no task and no change of threads.
+            if let Some(result) = self.vfs.try_read(handle, offset, len) {
+                return Reads::answer(guard, len, result);
+            }
             let vfs = Arc::clone(&self.vfs);
             let read = async move { vfs.read(handle, offset, len).await };
             self.reads.spawn(guard, request, read);

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
-use tfs_service::{MountSettings, RunningMount, ServerChoice, ServerSettings};
+use tfs_service::{MountSettings, ReadPolicy, RunningMount, ServerChoice, ServerSettings};
 
 use crate::args::DemoArgs;
 use crate::mount::Signals;
@@ -25,9 +25,6 @@ use story::Story;
 
 /// How much of the film is read from its middle: a player's first request after a seek.
 const SEEK_BYTES: usize = 1 << 20;
-
-/// Nothing in the demo waits longer for a byte.
-const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> eyre::Result<u8> {
@@ -90,7 +87,7 @@ fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
         allow_other: false,
         allow_non_empty: false,
         streams_max: tfs_service::STREAMS_MAX_DEFAULT,
-        read_timeout: READ_TIMEOUT,
+        read: ReadPolicy::default(),
         poll_interval: Duration::from_secs(1),
     }
 }

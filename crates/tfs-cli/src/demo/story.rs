@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use humansize::{BINARY, format_size};
+use bytesize::ByteSize;
 
 use crate::exit;
 use crate::output::{self, visible};
@@ -58,5 +58,5 @@ impl Story {
 
 /// Returns a size for people.
 pub(super) fn size(bytes: u64) -> String {
-    format_size(bytes, BINARY)
+    ByteSize::b(bytes).to_string()
 }
