@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::time::Duration;
 
 use rustix::io::Errno;
-use tfs_testkit::fake::{Misbehaviour, directory, file_id};
+use tfs_testkit::fake::{FakeSource, Misbehaviour, directory, file_id};
 use vfs_core::SourceErrorKind;
 
 use crate::support::{Fixture, check_file, errno, eventually, quickly, run};
@@ -21,7 +22,9 @@ fn errors_of_the_source_arrive_as_they_are() {
             (SourceErrorKind::Failed, Errno::IO),
         ];
         let names = ["0", "1", "2", "3", "4", "5"];
-        let fixture = Fixture::new([directory(1, "t", &names.map(|name| (name, 50_000)))]);
+        // Those that may pass are tried again until the read's time is up.
+        let torrent = directory(1, "t", &names.map(|name| (name, 50_000)));
+        let fixture = Fixture::with([torrent], 16, Duration::from_millis(300));
         let mount = fixture.mount(dir);
         for ((kind, want), (index, name)) in kinds.into_iter().zip((0..).zip(names)) {
             let path = mount.mountpoint().join("t").join(name);
@@ -51,7 +54,14 @@ fn a_source_that_lies_never_gives_wrong_bytes() {
         for (misbehaviour, (index, name)) in misbehaviours.into_iter().zip((0..).zip(names)) {
             let path = mount.mountpoint().join("t").join(name);
             fixture.source.fake.misbehave(Some(misbehaviour));
-            assert_eq!(errno(fs::read(&path)), Errno::IO, "{misbehaviour:?}");
+            // What came before the lie was found out may be right.
+            match fs::read(&path) {
+                Ok(bytes) => {
+                    let content = FakeSource::content(file_id(1, index), 50_000);
+                    assert!(content.check(0, &bytes).is_ok() && bytes.len() == 50_000);
+                }
+                Err(error) => assert_eq!(errno::<()>(Err(error)), Errno::IO, "{misbehaviour:?}"),
+            }
             fixture.source.fake.misbehave(None);
             eventually("the failure is forgotten", || fs::read(&path).is_ok());
             check_file(&path, file_id(1, index));
@@ -71,8 +81,8 @@ fn a_panic_is_one_error_and_the_mount_lives() {
             assert_eq!(errno(fs::read(path("bad"))), Errno::IO);
             check_file(&path("good"), file_id(1, 1));
         }
-        assert!(mount.fault_count() >= 3, "{}", mount.fault_count());
-        fixture.runtime.block_on(mount.unmount()).unwrap();
+        // The core ends the panic before it costs an answer.
+        fixture.finish(mount);
     });
 }
 
