@@ -19,9 +19,9 @@ fn torrents_are_listed_for_people_and_for_scripts() {
     let table = run(tfs(home.path()).args(["list", "--server", &url]));
     let words: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(words[0], ["ID", "STATE", "DONE", "SIZE", "DOWN", "UP", "PEERS", "NAME"]);
-    assert_eq!(words[1][1..5], ["live", "100%", "3", "MiB"], "{table}");
+    assert_eq!(words[1][1..5], ["live", "100%", "3.0", "MiB"], "{table}");
     assert_eq!(words[1].last(), Some(&"film.mkv"));
-    assert_eq!(words[2][1..5], ["paused", "0%", "68.36", "KiB"], "{table}");
+    assert_eq!(words[2][1..5], ["paused", "0%", "68.4", "KiB"], "{table}");
     assert!(table.ends_with("Red \\u{1b}[31m.txt\n"), "{table}");
 
     let json = run(tfs(home.path()).args(["ls", "--json", "FILM"]).env("TFS_SERVER", &url));
