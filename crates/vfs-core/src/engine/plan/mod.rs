@@ -14,6 +14,8 @@
 
 mod access;
 mod action;
+#[cfg(test)]
+mod check;
 mod permits;
 mod presence;
 mod retry;
@@ -30,6 +32,8 @@ use access::Access;
 pub(super) use action::{Action, FileFacts, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
 use presence::{Haves, Presence};
 use retry::Breaker;
+#[cfg(test)]
+pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
 use stream::{Phase, Stream, StreamKind};
 pub(super) use tuning::Tuning;

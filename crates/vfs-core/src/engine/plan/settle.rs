@@ -278,7 +278,11 @@ impl Plan {
         }
         for stream in self.streams.values().filter(|stream| stream.is_live()) {
             if let Phase::Broken { retry_at } = stream.phase {
-                at(self.breaker.open_until().map_or(retry_at, |until| until.max(retry_at)));
+                let time = self.breaker.open_until().map_or(retry_at, |until| until.max(retry_at));
+                // If it is past, another stream is trying whether the server is back.
+                if time > now {
+                    at(time);
+                }
             }
             if is_queue && stream.turn_until > now {
                 at(stream.turn_until);
