@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use tfs_testkit::fake::{Misbehaviour, directory, file_id};
@@ -21,7 +22,9 @@ fn errors_of_the_source_arrive_as_they_are() {
             (SourceErrorKind::Failed, Errno::IO),
         ];
         let names = ["0", "1", "2", "3", "4", "5"];
-        let fixture = Fixture::new([directory(1, "t", &names.map(|name| (name, 50_000)))]);
+        // Some of them are tried again until the deadline.
+        let files = names.map(|name| (name, 50_000));
+        let fixture = Fixture::with_timeout([directory(1, "t", &files)], Duration::from_secs(1));
         let mount = fixture.mount(dir);
         for ((kind, want), (index, name)) in kinds.into_iter().zip((0..).zip(names)) {
             let path = mount.mountpoint().join("t").join(name);
@@ -41,15 +44,15 @@ fn a_source_that_lies_never_gives_wrong_bytes() {
         fixture.source.fake.set_chunk_bytes(1000);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
-        for misbehaviour in [
-            Misbehaviour::WrongOffset,
-            Misbehaviour::EndsEarly,
-            Misbehaviour::GoesOn,
-            Misbehaviour::Breaks,
-        ] {
+        for misbehaviour in
+            [Misbehaviour::WrongOffset, Misbehaviour::EndsEarly, Misbehaviour::GoesOn]
+        {
             fixture.source.fake.misbehave(Some(misbehaviour));
             assert_eq!(errno(fs::read(&path)), Errno::IO, "{misbehaviour:?}");
         }
+        // What breaks is opened again where it broke.
+        fixture.source.fake.misbehave(Some(Misbehaviour::Breaks));
+        check_file(&path, file_id(1, 0));
         fixture.source.fake.misbehave(None);
         check_file(&path, file_id(1, 0));
         fixture.finish(mount);
@@ -67,8 +70,8 @@ fn a_panic_is_one_error_and_the_mount_lives() {
             assert_eq!(errno(fs::read(path("bad"))), Errno::IO);
             check_file(&path("good"), file_id(1, 1));
         }
-        assert!(mount.fault_count() >= 3, "{}", mount.fault_count());
-        fixture.runtime.block_on(mount.unmount()).unwrap();
+        // The engine contains it, so that no reply is lost.
+        fixture.finish(mount);
     });
 }
 

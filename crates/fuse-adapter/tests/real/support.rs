@@ -92,12 +92,20 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Returns a filesystem of these torrents, which are complete.
     pub(crate) fn new(torrents: impl IntoIterator<Item = TorrentDetails>) -> Self {
+        // Longer than any test: what ends a read is what the test does.
+        Self::with_timeout(torrents, TEST_TIME_MAX * 2)
+    }
+
+    /// Returns a filesystem whose reads end after a time.
+    pub(crate) fn with_timeout(
+        torrents: impl IntoIterator<Item = TorrentDetails>,
+        timeout: Duration,
+    ) -> Self {
         let fake = FakeSource::new(16);
         fake.set_chunk_bytes(100_000);
         let source = Source { fake, panics: Arc::default() };
         torrents.into_iter().for_each(|details| _ = source.fake.add(details));
-        // Longer than any test: what ends a read is what the test does.
-        let read = ReadPolicy { timeout: TEST_TIME_MAX * 2, ..ReadPolicy::default() };
+        let read = ReadPolicy { timeout, ..ReadPolicy::default() };
         let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();

@@ -2,7 +2,6 @@
 //!
 //! Every invariant of [`engine`](super) is checked after every event. A failure prints its seed;
 //! `TFS_SIM_SEED=n` runs that one alone, `TFS_SIM_SEEDS=n` that many.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test")]
 
 mod random;
 mod run;
