@@ -71,7 +71,7 @@ impl Core {
         &mut self,
         now: Duration,
         deadline: Duration,
-        (handle, file): (HandleId, FileId),
+        (handle, file, priority): (HandleId, FileId, Priority),
         facts: FileFacts,
         range: ByteRange,
     ) -> Result<Started, VfsError> {
@@ -81,7 +81,6 @@ impl Core {
         self.last_read += 1;
         let id = ReadId(self.last_read);
         let need = self.store.missing(file, range);
-        let priority = Priority::Foreground;
         let request = ReadRequest { handle, file, facts, range, need, priority, deadline };
         self.plan.on_read(now, id, request);
         Ok(Started::Waits(id))
@@ -176,6 +175,12 @@ impl Core {
                 Action::AskHaves { torrent } => output(Output::AskHaves { torrent }),
             }
         }
+    }
+
+    /// Panics if the plan contradicts itself.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        self.plan.check();
     }
 
     pub(super) fn demand(&self, stream: StreamId) -> Demand {

@@ -37,7 +37,7 @@ use bytes::{Bytes, BytesMut};
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
 use self::driver::Shared;
-use self::plan::{FileFacts, ReadId, Tuning};
+use self::plan::{FileFacts, Priority, ReadId, Tuning};
 use crate::tree::{FileRef, FileState};
 use crate::{ByteRange, FileId, HandleId, TorrentSource, VfsError};
 
@@ -161,8 +161,9 @@ impl<S: TorrentSource> Engine<S> {
         deadline: Duration,
     ) -> Result<Vec<Bytes>, VfsError> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
-        let start =
-            |core: &mut Core, now| core.read(now, deadline, (handle, file.id), facts, range);
+        let start = |core: &mut Core, now| {
+            core.read(now, deadline, (handle, file.id, Priority::Foreground), facts, range)
+        };
         let waits = |started: &Started| match started {
             Started::Done(_) => None,
             Started::Waits(read) => Some(*read),

@@ -1,6 +1,7 @@
 //! The filesystem without a kernel, over a source whose completion the test triggers.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod engine;
 mod listing;
 mod read;
 mod support;

@@ -17,7 +17,7 @@ pub(crate) enum Priority {
     /// Somebody waits for it.
     Foreground,
     /// Somebody will probably ask for it soon.
-    #[cfg_attr(not(test), expect(dead_code, reason = "windows read ahead on their reader's turn"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "windows read ahead on their own"))]
     ReadAhead,
     /// Somebody asked for it to be there later.
     #[cfg_attr(not(test), expect(dead_code, reason = "nothing preloads yet"))]

@@ -14,6 +14,8 @@
 
 mod access;
 mod action;
+#[cfg(test)]
+mod check;
 mod permits;
 mod presence;
 mod retry;
@@ -30,6 +32,8 @@ use access::Access;
 pub(super) use action::{Action, FileFacts, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
 use presence::{Haves, Presence};
 use retry::Breaker;
+#[cfg(test)]
+pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
 use stream::{Phase, Stream, StreamKind};
 pub(super) use tuning::Tuning;
@@ -189,8 +193,12 @@ impl Plan {
     pub(super) fn on_opened(&mut self, now: Duration, id: StreamId, offset: u64) {
         self.breaker.on_success();
         self.is_dirty = true;
+        let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
         let Some(stream) = self.live_stream(id) else { return };
+        let turn_time = if stream.is_missing { missing } else { here };
         stream.phase = Phase::Open;
+        stream.moved_at = now;
+        stream.turn_until = now.saturating_add(turn_time);
         let want = stream.pos;
         if offset != want {
             let error = violation(format!("the stream is at offset {offset} instead of {want}"));
@@ -215,6 +223,9 @@ impl Plan {
             return false;
         }
         stream.pos = pos;
+        // Its reads may all be further on; then these bytes need not be kept.
+        stream.has_moved = true;
+        stream.moved_at = now;
         (stream.failure_count, stream.last_error) = (0, None);
         let (file, reads) = (stream.file, stream.reads.clone());
         let is_crossing = pos >= stream.class_until;
@@ -459,6 +470,7 @@ impl Plan {
         self.leave_stream(id, now);
         if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
             stream.consume(end);
+            stream.is_useful = true;
         }
         self.actions.push_back(Action::Reply { read: id });
         self.is_dirty = true;

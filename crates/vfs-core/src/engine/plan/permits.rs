@@ -128,19 +128,20 @@ impl Plan {
         let missing_count = self.missing_count();
         let is_over = missing_count > self.tuning.missing_streams_max();
         let is_crowded = is_missing && missing_count >= self.tuning.missing_streams_max();
+        let turn_end = |stream: &Stream| stream.turn_end(self.tuning.turn_time_missing);
         let can_go = |stream: &Stream| {
             stream.is_live()
                 // Where too many wait for what is missing, another's end would not help.
                 && (!is_crowded || stream.is_missing)
                 && (stream.reads.is_empty()
                     || stream.priority > priority
-                    || (stream.priority == priority && stream.turn_until <= now)
+                    || (stream.priority == priority && turn_end(stream) <= now)
                     || (is_over && !is_missing && stream.is_missing))
         };
         let victims = self.streams.iter().filter(|(_, stream)| can_go(stream));
         let victim = victims.min_by_key(|(_, stream)| {
             let is_used = !stream.reads.is_empty();
-            (is_used, if is_used { stream.turn_until } else { stream.idle_since })
+            (is_used, if is_used { turn_end(stream) } else { stream.idle_since })
         });
         victim.map(|(id, _)| *id)
     }
@@ -174,6 +175,8 @@ impl Plan {
             is_missing,
             class_until: piece_end.unwrap_or(u64::MAX),
             turn_until: now.saturating_add(turn_time),
+            is_useful: false,
+            moved_at: now,
             idle_since: now,
             has_moved: false,
             failure_count: 0,
@@ -187,6 +190,17 @@ impl Plan {
 
     fn is_sequential(&self, read: &Read, is_missing: bool) -> bool {
         let Some(access) = self.accesses.get(&read.request.handle) else { return false };
+        // The one before a window that is open already, by the same reader: only the gap is asked
+        // for, or there would be two windows over the same bytes.
+        let is_gap = self.streams.values().any(|stream| {
+            stream.is_live()
+                && stream.ahead_bytes() > 0
+                && stream.owners.contains(&read.request.handle)
+                && (read.need.start()..=read.need.end()).contains(&stream.low)
+        });
+        if is_gap {
+            return false;
+        }
         let bytes_min = if is_missing { self.tuning.sequential_bytes_missing_min } else { 0 };
         access.read_count() >= super::tuning::SEQUENTIAL_READS_MIN
             && access.run_bytes() >= bytes_min

@@ -179,6 +179,7 @@ impl Plan {
             (true, true) | (false, false) => stream.turn_until,
         };
         if turn_until != stream.turn_until {
+            stream.is_useful = false;
             self.is_dirty = true;
         }
         stream.turn_until = turn_until;
@@ -278,10 +279,15 @@ impl Plan {
         }
         for stream in self.streams.values().filter(|stream| stream.is_live()) {
             if let Phase::Broken { retry_at } = stream.phase {
-                at(self.breaker.open_until().map_or(retry_at, |until| until.max(retry_at)));
+                let time = self.breaker.open_until().map_or(retry_at, |until| until.max(retry_at));
+                // If it is past, another stream is trying whether the server is back.
+                if time > now {
+                    at(time);
+                }
             }
-            if is_queue && stream.turn_until > now {
-                at(stream.turn_until);
+            let turn_end = stream.turn_end(self.tuning.turn_time_missing);
+            if is_queue && turn_end > now {
+                at(turn_end);
             }
             if stream.reads.is_empty() {
                 at(self.idle_until(stream).max(now));

@@ -72,8 +72,13 @@ pub(crate) struct Stream {
     pub(crate) is_missing: bool,
     /// Until where that holds.
     pub(crate) class_until: u64,
-    /// From when on others may have its permit.
+    /// From when on others may have its permit, if it was of use: see
+    /// [`turn_end`](Self::turn_end).
     pub(crate) turn_until: Duration,
+    /// Whether it answered a read since its turn began.
+    pub(crate) is_useful: bool,
+    /// When it was asked for, confirmed, or brought bytes last.
+    pub(crate) moved_at: Duration,
     /// Since when nobody waits or reads.
     pub(crate) idle_since: Duration,
     /// Whether bytes before `consumed` may be given up.
@@ -88,6 +93,20 @@ impl Stream {
     /// Returns whether it holds a permit that it will not give back by itself.
     pub(crate) fn is_live(&self) -> bool {
         self.phase != Phase::Closing
+    }
+
+    /// Returns from when on others may have its permit, given how long it may stay silent.
+    ///
+    /// A stream that was just asked for, or brings bytes that are there, is not closed before it
+    /// has answered a read: on a slow line all turns would end before they are of any use.
+    pub(crate) fn turn_end(&self, silence_max: Duration) -> Duration {
+        let is_moving = !self.is_missing && !self.is_useful;
+        match self.phase {
+            Phase::Open if !is_moving => self.turn_until,
+            Phase::Open | Phase::Opening | Phase::Closing | Phase::Broken { .. } => {
+                self.turn_until.max(self.moved_at.saturating_add(silence_max))
+            }
+        }
     }
 
     /// Returns how far it reads ahead.

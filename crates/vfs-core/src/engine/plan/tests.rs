@@ -1,1 +1,347 @@
-//! Tables of the plan.
+//! Tables of the plan: what happened, and what is to be done about it.
+
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
+
+use std::fmt::Write as _;
+use std::num::NonZeroU32;
+
+use expect_test::{Expect, expect};
+
+use super::*;
+use crate::{FileIndex, Geometry, TorrentState};
+
+const LEN: u64 = 100_000;
+
+/// What happens. Reads are of one handle unless it is named; streams are numbered from 1 on.
+enum Step {
+    Read(u64, u64),
+    ReadBy(u64, u64, u64),
+    Cancel(u64),
+    Release(u64),
+    Opened(u64),
+    Chunk(u64, u64, u64),
+    Over(u64),
+    Fails(u64, SourceErrorKind),
+    Closed(u64),
+    Haves(fn(u32) -> bool),
+    Wait(u64),
+}
+
+use Step::{Cancel, Chunk, Closed, Fails, Haves as HavesAre, Opened, Over, ReadBy, Release, Wait};
+
+/// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
+#[track_caller]
+fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
+    let mut tuning = Tuning::new(streams_max, 1 << 20);
+    tuning.window_bytes_min = 1000;
+    tuning.skip_bytes_max = 500;
+    let mut plan = Plan::new(tuning, MissingPolicy::Wait);
+    let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
+    let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
+    let state = FileState { torrent: TorrentState::Live, have_bytes };
+    let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
+    let (mut now, mut read_count, mut text) = (Duration::ZERO, 0, String::new());
+    for step in steps {
+        let line = match step {
+            Step::Read(offset, len) | ReadBy(_, offset, len) => {
+                let handle = if let ReadBy(handle, ..) = step { *handle } else { 1 };
+                read_count += 1;
+                let range = ByteRange::clamped(*offset, *len, LEN);
+                let handle = HandleId(handle);
+                let deadline = now + Duration::from_secs(60);
+                let priority = Priority::Foreground;
+                let request =
+                    ReadRequest { handle, file, facts, range, need: range, priority, deadline };
+                plan.on_read(now, ReadId(read_count), request);
+                format!("read {offset}+{len}")
+            }
+            Cancel(id) => {
+                plan.on_cancel(now, ReadId(*id));
+                format!("cancel {id}")
+            }
+            Release(handle) => {
+                plan.on_release(HandleId(*handle));
+                format!("release {handle}")
+            }
+            Opened(id) => {
+                let start = plan.streams[&StreamId(*id)].pos;
+                plan.on_opened(now, StreamId(*id), start);
+                format!("opened {id}")
+            }
+            Chunk(id, offset, len) => {
+                plan.on_chunk(now, StreamId(*id), *offset, *len);
+                format!("chunk {id} {offset}+{len}")
+            }
+            Over(id) => {
+                plan.on_stream_end(now, StreamId(*id), StreamEnd::Over);
+                format!("over {id}")
+            }
+            Fails(id, kind) => {
+                let error = SourceError::new(*kind, "x");
+                plan.on_stream_end(now, StreamId(*id), StreamEnd::Failed(error));
+                format!("fails {id} {kind}")
+            }
+            Closed(id) => {
+                plan.on_stream_end(now, StreamId(*id), StreamEnd::Closed);
+                format!("closed {id}")
+            }
+            HavesAre(has) => {
+                plan.on_haves(now, file.torrent, Ok(Bitfield::from_fn(10, has).unwrap()));
+                "haves".to_owned()
+            }
+            Wait(millis) => {
+                now += Duration::from_millis(*millis);
+                plan.on_time(now);
+                format!("{millis} ms")
+            }
+        };
+        let actions = actions(&mut plan, now);
+        writeln!(text, "{line}: {}", actions.join(", ")).unwrap();
+        plan.check();
+    }
+    want.assert_eq(&text);
+}
+
+fn actions(plan: &mut Plan, now: Duration) -> Vec<String> {
+    let mut actions = Vec::new();
+    while let Some(action) = plan.next_action(now) {
+        actions.push(match action {
+            Action::Open { stream, range, .. } => {
+                format!("open {} {}..{}", stream.0, range.start(), range.end())
+            }
+            Action::Reopen { stream, range, .. } => {
+                format!("reopen {} {}..{}", stream.0, range.start(), range.end())
+            }
+            Action::Close { stream } => format!("close {}", stream.0),
+            Action::Reply { read } => {
+                plan.on_answered(read);
+                format!("reply {}", read.0)
+            }
+            Action::Fail { read, error } => format!("fail {} ({error})", read.0),
+            Action::AskHaves { .. } => "ask".to_owned(),
+            Action::Ended { .. }
+            | Action::Discard { .. }
+            | Action::Release { .. }
+            | Action::Look { .. } => continue,
+        });
+    }
+    actions
+}
+
+#[test]
+fn bounded_until_sequential() {
+    check(
+        4,
+        LEN,
+        &[
+            Step::Read(0, 100),
+            Opened(1),
+            Chunk(1, 0, 100),
+            Over(1),
+            Step::Read(100, 100),
+            Opened(2),
+            Chunk(2, 100, 100),
+            Over(2),
+            Step::Read(200, 100),
+            Opened(3),
+            Chunk(3, 200, 150),
+            // A little forward on the same stream, then far away.
+            Step::Read(500, 100),
+            Chunk(3, 350, 250),
+            Step::Read(90_000, 100),
+            Release(1),
+        ],
+        &expect![[r#"
+            read 0+100: open 1 0..100
+            opened 1: 
+            chunk 1 0+100: 
+            over 1: reply 1
+            read 100+100: open 2 100..200
+            opened 2: 
+            chunk 2 100+100: 
+            over 2: reply 2
+            read 200+100: open 3 200..100000
+            opened 3: 
+            chunk 3 200+150: reply 3
+            read 500+100: 
+            chunk 3 350+250: reply 4
+            read 90000+100: open 4 90000..100000
+            release 1: close 3
+        "#]],
+    );
+}
+
+#[test]
+fn requests_of_the_kernel_out_of_order() {
+    check(
+        4,
+        LEN,
+        &[
+            Step::Read(0, 100),
+            Step::Read(200, 100),
+            Step::Read(100, 100),
+            Opened(1),
+            Chunk(1, 0, 100),
+            Over(1),
+            Opened(2),
+            Chunk(2, 200, 100),
+            Over(2),
+            Opened(3),
+            Chunk(3, 100, 100),
+            Over(3),
+            Step::Read(400, 100),
+            Step::Read(300, 100),
+            Opened(4),
+            Opened(5),
+            Chunk(4, 400, 100),
+            Chunk(5, 300, 300),
+        ],
+        &expect![[r#"
+            read 0+100: open 1 0..100
+            read 200+100: open 2 200..300
+            read 100+100: open 3 100..100000
+            opened 1: 
+            chunk 1 0+100: 
+            over 1: reply 1
+            opened 2: 
+            chunk 2 200+100: 
+            over 2: reply 2
+            opened 3: 
+            chunk 3 100+100: reply 3
+            over 3: 
+            read 400+100: open 4 400..100000
+            read 300+100: open 5 300..400
+            opened 4: 
+            opened 5: 
+            chunk 4 400+100: reply 4
+            chunk 5 300+300: fail 5 (the stream goes on after offset 400), close 5
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_missing_takes_turns() {
+    check(
+        2,
+        0,
+        &[
+            Step::Read(5_000, 100),
+            HavesAre(|piece| piece == 9),
+            Opened(1),
+            ReadBy(2, 25_000, 100),
+            Wait(1000),
+            HavesAre(|piece| piece == 9),
+            // What is there does not wait.
+            ReadBy(3, 95_000, 100),
+            Wait(1000),
+            Closed(1),
+            HavesAre(|piece| piece == 9 || piece == 0),
+            Opened(2),
+            Chunk(2, 95_000, 100),
+            Over(2),
+            Opened(3),
+            Opened(4),
+        ],
+        &expect![[r#"
+            read 5000+100: ask
+            haves: open 1 5000..5100
+            opened 1: 
+            read 25000+100: 
+            1000 ms: ask
+            haves: 
+            read 95000+100: open 2 95000..95100
+            1000 ms: close 1, ask
+            closed 1: open 3 25000..25100
+            haves: 
+            opened 2: 
+            chunk 2 95000+100: 
+            over 2: reply 3, open 4 5000..5100
+            opened 3: 
+            opened 4: 
+        "#]],
+    );
+}
+
+#[test]
+fn failures_are_tried_again_where_they_happened() {
+    check(
+        1,
+        LEN,
+        &[
+            Step::Read(0, 1000),
+            Opened(1),
+            Chunk(1, 0, 300),
+            Fails(1, SourceErrorKind::Unreachable),
+            Wait(100),
+            Fails(1, SourceErrorKind::Unreachable),
+            Wait(100),
+            Wait(100),
+            Opened(1),
+            Chunk(1, 300, 700),
+            Over(1),
+            Step::Read(5000, 10),
+            Fails(2, SourceErrorKind::NotFound),
+            Step::Read(5000, 10),
+            Cancel(3),
+            Closed(3),
+            Step::Read(7000, 10),
+            Wait(60_000),
+        ],
+        &expect![[r#"
+            read 0+1000: open 1 0..1000
+            opened 1: 
+            chunk 1 0+300: 
+            fails 1 unreachable: 
+            100 ms: reopen 1 300..1000
+            fails 1 unreachable: 
+            100 ms: 
+            100 ms: reopen 1 300..1000
+            opened 1: 
+            chunk 1 300+700: 
+            over 1: reply 1
+            read 5000+10: open 2 5000..5010
+            fails 2 not found: fail 2 (the torrent is gone)
+            read 5000+10: open 3 5000..5010
+            cancel 3: close 3
+            closed 3: 
+            read 7000+10: open 4 7000..7010
+            60000 ms: fail 4 (the data did not come in time), close 4
+        "#]],
+    );
+}
+
+#[test]
+fn a_stream_that_breaks_the_rules_answers_nobody() {
+    check(
+        4,
+        LEN,
+        &[
+            Step::Read(0, 100),
+            Opened(1),
+            Chunk(1, 50, 10),
+            Closed(1),
+            Step::Read(0, 100),
+            Opened(2),
+            Chunk(2, 0, 101),
+            Closed(2),
+            Step::Read(0, 100),
+            Opened(3),
+            Chunk(3, 0, 99),
+            Over(3),
+        ],
+        &expect![[r#"
+            read 0+100: open 1 0..100
+            opened 1: 
+            chunk 1 50+10: fail 1 (the stream is at offset 50 instead of 0), close 1
+            closed 1: 
+            read 0+100: open 2 0..100
+            opened 2: 
+            chunk 2 0+101: fail 2 (the stream goes on after offset 100), close 2
+            closed 2: 
+            read 0+100: open 3 0..100
+            opened 3: 
+            chunk 3 0+99: 
+            over 3: fail 3 (the stream ends at offset 99 of 100)
+        "#]],
+    );
+}

@@ -1,0 +1,34 @@
+//! What must hold between any two events; for tests.
+
+use super::{Phase, Plan};
+
+impl Plan {
+    /// Panics if the plan contradicts itself.
+    pub(in crate::engine) fn check(&self) {
+        for (id, stream) in &self.streams {
+            let is_used = !stream.reads.is_empty() || !stream.owners.is_empty();
+            assert!(is_used || !stream.is_live(), "{id:?} has no owner: {stream:?}");
+            assert!(stream.low <= stream.pos && stream.pos <= stream.range.end(), "{stream:?}");
+            assert!(stream.is_live() || stream.reads.is_empty(), "{stream:?}");
+            if let Phase::Broken { .. } = stream.phase {
+                assert!(!stream.reads.is_empty() && stream.pos < stream.range.end(), "{stream:?}");
+            }
+            for read_id in &stream.reads {
+                let read = self.reads.get(read_id).expect("a stream knows only reads that wait");
+                assert_eq!(read.stream.map(|(stream, _)| stream), Some(*id), "{read:?}");
+                assert!(read.need.start() >= stream.low, "{read:?} {stream:?}");
+                assert!(read.need.end() <= stream.range.end(), "{read:?} {stream:?}");
+            }
+        }
+        for (id, read) in &self.reads {
+            assert!(!read.is_answered, "{read:?}");
+            if let Some((stream, _)) = read.stream {
+                assert!(self.streams.get(&stream).is_some_and(|it| it.reads.contains(id)));
+            }
+        }
+        let ahead = self.streams.values().filter(|stream| stream.is_live());
+        let ahead: u64 = ahead.map(|it| it.window_bytes(self.tuning.read_bytes_max)).sum();
+        assert!(ahead <= self.tuning.windows_bytes, "windows take {ahead} bytes");
+        assert!(self.streams.len() <= self.tuning.streams_max);
+    }
+}

@@ -1,0 +1,502 @@
+//! One run of the simulation: events in virtual time, checks after each.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::random::Random;
+use super::server::{PERMITS, Server, byte_at, error};
+use super::world::{Expected, Reader};
+use crate::engine::core::{Core, Output, Started};
+use crate::engine::plan::{BreakerTuning, Demand, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use crate::engine::{BreakerState, MissingPolicy};
+use crate::{InfoHash, SourceErrorKind, TorrentState, VfsError};
+
+/// How long a read may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// When everything begins to go well.
+const CALM_AT: Duration = Duration::from_secs(20);
+
+/// More events than any run needs: then it goes in circles.
+const EVENTS_MAX: usize = 300_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Act(usize),
+    Opened(StreamId),
+    Step(StreamId),
+    Closed(StreamId),
+    Haves(InfoHash),
+    Download,
+    Trouble,
+    List,
+    Calm,
+}
+
+/// What happened in a run.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) events: u64,
+    answers: u64,
+    hits: u64,
+    timeouts: u64,
+    refusals: u64,
+    stale: u64,
+    source_errors: u64,
+    cancelled: u64,
+    turns: u64,
+    reuses: u64,
+    skips: u64,
+    retries: u64,
+    haves: u64,
+    bytes_max: u64,
+}
+
+impl Summary {
+    pub(super) fn add(&mut self, more: &Self) {
+        self.events += more.events;
+        self.answers += more.answers;
+        self.hits += more.hits;
+        self.timeouts += more.timeouts;
+        self.refusals += more.refusals;
+        self.stale += more.stale;
+        self.source_errors += more.source_errors;
+        self.cancelled += more.cancelled;
+        self.turns += more.turns;
+        self.reuses += more.reuses;
+        self.skips += more.skips;
+        self.retries += more.retries;
+        self.haves += more.haves;
+        self.bytes_max = self.bytes_max.max(more.bytes_max);
+    }
+
+    pub(super) fn has_all(&self) -> bool {
+        let Self { answers, hits, refusals, stale, source_errors, .. } = self;
+        let Self { cancelled, turns, reuses, skips, retries, haves, timeouts, .. } = self;
+        [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
+            .into_iter()
+            .chain([retries, haves, timeouts])
+            .all(|count| *count > 0)
+    }
+}
+
+struct Run {
+    random: Random,
+    now: Duration,
+    core: Core,
+    server: Server,
+    readers: Vec<Reader>,
+    expected: BTreeMap<ReadId, Expected>,
+    events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
+    event_count: u64,
+    streams_max: usize,
+    is_calm: bool,
+    haves_asked: BTreeMap<InfoHash, Duration>,
+    summary: Summary,
+}
+
+fn tuning(random: &mut Random) -> Tuning {
+    let millis = Duration::from_millis;
+    let mut tuning = Tuning::new(usize::try_from(random.range(1, 5)).unwrap(), 0);
+    tuning.read_bytes_max = random.range(200, 400);
+    tuning.block_bytes = 1 << random.range(3, 7);
+    tuning.chunk_bytes_max = 0;
+    tuning.window_bytes_min = random.range(1, 200);
+    tuning.window_bytes_max = tuning.window_bytes_min * random.range(1, 8);
+    tuning.windows_bytes = random.range(0, 1000);
+    tuning.cache_bytes = random.range(0, 1500);
+    tuning.skip_bytes_max = random.range(0, 200);
+    tuning.join_bytes_max = random.range(0, 600);
+    tuning.sequential_bytes_missing_min = random.range(0, 500);
+    tuning.turn_time_missing = millis(random.range(150, 400));
+    tuning.turn_time_here = millis(random.range(1, 100));
+    tuning.idle_time_max = millis(random.range(1, 4000));
+    tuning.breaker =
+        BreakerTuning { down_time_min: millis(random.range(0, 3000)), ..BreakerTuning::default() };
+    tuning
+}
+
+/// Runs one seed.
+pub(super) fn run(seed: u64) -> Summary {
+    let mut random = Random::new(seed);
+    let tuning = tuning(&mut random);
+    let missing = if random.chance(15) { MissingPolicy::Fail } else { MissingPolicy::Wait };
+    let server = Server::new(&mut random);
+    // Most runs are small, so that there can be many of them.
+    let is_large = random.range(0, 199) == 0;
+    let reader_count = if is_large { random.range(100, 300) } else { random.range(1, 12) };
+    let readers = (1..=reader_count).map(|handle| {
+        let file = usize::try_from(random.range(0, server.files.len() as u64 - 1)).unwrap();
+        Reader::new(&mut random, handle, file, server.files[file].len)
+    });
+    let readers: Vec<_> = readers.collect();
+    let mut run = Run {
+        now: Duration::ZERO,
+        core: Core::new(tuning, missing),
+        server,
+        readers,
+        expected: BTreeMap::new(),
+        events: BinaryHeap::new(),
+        event_count: 0,
+        streams_max: tuning.streams_max,
+        is_calm: missing == MissingPolicy::Fail && random.chance(20),
+        haves_asked: BTreeMap::new(),
+        summary: Summary::default(),
+        random,
+    };
+    run.is_calm = false;
+    run.go();
+    run.summary
+}
+
+impl Run {
+    fn go(&mut self) {
+        for reader in 0..self.readers.len() {
+            self.later(2000, Event::Act(reader));
+        }
+        for event in [Event::Download, Event::Trouble, Event::List] {
+            self.later(100, event);
+        }
+        self.at(CALM_AT, Event::Calm);
+        while self.step() {
+            self.summary.events += 1;
+            assert!(self.summary.events < EVENTS_MAX as u64, "it goes in circles");
+        }
+        self.check_end();
+    }
+
+    /// Lets the next thing happen. Returns false when nothing is left to happen.
+    fn step(&mut self) -> bool {
+        let is_over = self.is_calm
+            && self.expected.is_empty()
+            && self.readers.iter().all(|reader| reader.reads_left == 0 && reader.is_released);
+        let event = self.events.peek().map(|Reverse((at, _, _))| *at);
+        let alarm = self.core.next_time();
+        if is_over && self.server.streams.is_empty() {
+            return false;
+        }
+        match (event, alarm) {
+            (Some(at), alarm) if alarm.is_none_or(|alarm| at < alarm) => {
+                let Some(Reverse((at, _, event))) = self.events.pop() else { return false };
+                self.now = at;
+                self.happen(event);
+            }
+            (_, Some(alarm)) => {
+                self.now = self.now.max(alarm);
+                self.core.on_time(self.now);
+            }
+            (_, None) => return false,
+        }
+        self.pump();
+        self.check();
+        true
+    }
+
+    fn at(&mut self, at: Duration, event: Event) {
+        self.event_count += 1;
+        self.events.push(Reverse((at, self.event_count, event)));
+    }
+
+    fn later(&mut self, millis_max: u64, event: Event) {
+        let delay = Duration::from_micros(self.random.range(0, millis_max * 1000));
+        self.at(self.now + delay, event);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Act(reader) => self.act(reader),
+            Event::Opened(stream) => self.opened(stream),
+            Event::Step(stream) => self.stream_step(stream),
+            Event::Closed(stream) => {
+                if self.server.streams.remove(&stream).is_some() {
+                    self.core.on_stream_end(self.now, stream, StreamEnd::Closed);
+                }
+            }
+            Event::Haves(torrent) => {
+                let answer = self.server.haves(torrent);
+                self.core.on_haves(self.now, torrent, answer);
+            }
+            Event::Download => {
+                self.server.download(&mut self.random);
+                let millis = if self.is_calm { 20 } else { 200 };
+                self.later(millis, Event::Download);
+            }
+            Event::Trouble => self.trouble(),
+            Event::List => {
+                if !self.server.is_down {
+                    self.server.list();
+                    for file in self.core.files() {
+                        let state =
+                            self.server.files.iter().find(|it| it.id == file).unwrap().state;
+                        self.core.on_facts(file, state);
+                    }
+                }
+                self.later(2000, Event::List);
+            }
+            Event::Calm => self.calm(),
+        }
+    }
+
+    fn trouble(&mut self) {
+        if self.is_calm {
+            return;
+        }
+        let which = self.random.range(0, self.server.torrents.len() as u64 - 1);
+        let torrent = &mut self.server.torrents[usize::try_from(which).unwrap()];
+        match self.random.range(0, 12) {
+            0 if !self.server.is_down => self.server.crash(&mut self.random),
+            0..=3 => self.server.is_down = false,
+            4 => torrent.state = TorrentState::Paused,
+            5 => torrent.state = TorrentState::Initializing,
+            6 => torrent.state = TorrentState::Failed,
+            7 => torrent.is_there = false,
+            _ => (torrent.state, torrent.is_there) = (TorrentState::Live, true),
+        }
+        self.later(3000, Event::Trouble);
+    }
+
+    /// From now on the server works, and what is missing comes where somebody waits for it.
+    fn calm(&mut self) {
+        self.is_calm = true;
+        self.server.is_down = false;
+        for torrent in &mut self.server.torrents {
+            (torrent.state, torrent.is_there) = (TorrentState::Live, true);
+        }
+        self.server.list();
+        for file in self.core.files() {
+            let state = self.server.files.iter().find(|it| it.id == file).unwrap().state;
+            self.core.on_facts(file, state);
+        }
+    }
+
+    fn act(&mut self, index: usize) {
+        let reader = &mut self.readers[index];
+        let (handle, file) = (reader.handle, reader.file);
+        if reader.reads_left == 0 || self.random.chance(1) {
+            reader.reads_left = 0;
+            if !reader.is_released {
+                reader.is_released = true;
+                self.core.on_release(handle);
+            }
+            return;
+        }
+        if self.random.chance(3) {
+            let own = self.expected.iter().find(|(_, it)| it.reader == index).map(|(id, _)| *id);
+            if let Some(id) = own {
+                self.summary.cancelled += 1;
+                self.expected.remove(&id);
+                self.readers[index].in_flight -= 1;
+                self.core.on_cancel(self.now, id);
+            }
+        }
+        let reader = &mut self.readers[index];
+        if reader.in_flight < reader.depth {
+            reader.reads_left -= 1;
+            let file_len = self.server.files[file].len;
+            let range = reader.next(&mut self.random, file_len);
+            if !range.is_empty() {
+                self.read(index, range);
+            }
+        }
+        self.later(if self.is_calm { 20 } else { 300 }, Event::Act(index));
+    }
+
+    fn read(&mut self, reader: usize, range: crate::ByteRange) {
+        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
+        let id = self.server.files[file].id;
+        let is_short = !self.is_calm && self.random.chance(50);
+        let timeout = if is_short { TIMEOUT / 20 } else { TIMEOUT };
+        let deadline = self.now + timeout;
+        let facts = self.server.facts(file);
+        let priority = self.readers[reader].priority;
+        let is_refused = self.core.counters(self.now).breaker == BreakerState::Open;
+        match self.core.read(self.now, deadline, (handle, id, priority), facts, range).unwrap() {
+            Started::Done(parts) => {
+                self.summary.hits += 1;
+                self.check_bytes(file, range, &parts);
+            }
+            Started::Waits(read) => {
+                self.readers[reader].in_flight += 1;
+                // Whoever is less urgent may starve.
+                let is_calm = self.is_calm && !is_refused && priority == Priority::Foreground;
+                self.expected.insert(read, Expected { reader, file, range, deadline, is_calm });
+            }
+        }
+    }
+
+    fn opened(&mut self, id: StreamId) {
+        let Some(stream) = self.server.streams.get_mut(&id) else { return };
+        stream.is_busy = false;
+        if stream.is_closing {
+            return;
+        }
+        match self.server.opened(id, &mut self.random) {
+            None => {
+                self.server.streams.get_mut(&id).unwrap().is_busy = true;
+                self.later(50, Event::Opened(id));
+            }
+            Some(Ok(_)) if !self.is_calm && self.random.chance(2) => self.fail(id),
+            Some(Ok(pos)) => {
+                self.server.streams.get_mut(&id).unwrap().is_open = true;
+                self.core.on_opened(self.now, id, pos);
+            }
+            Some(Err(error)) => {
+                self.server.streams.remove(&id);
+                self.core.on_stream_end(self.now, id, StreamEnd::Failed(error));
+            }
+        }
+    }
+
+    fn fail(&mut self, id: StreamId) {
+        self.server.streams.remove(&id);
+        let kind = match self.random.range(0, 9) {
+            0..=4 => SourceErrorKind::Unreachable,
+            5..=7 => SourceErrorKind::TimedOut,
+            8 => SourceErrorKind::Failed,
+            _ => SourceErrorKind::Protocol,
+        };
+        self.core.on_stream_end(self.now, id, StreamEnd::Failed(error(kind)));
+    }
+
+    fn stream_step(&mut self, id: StreamId) {
+        let Some(stream) = self.server.streams.get_mut(&id) else { return };
+        stream.is_busy = false;
+        if stream.is_closing {
+            return;
+        }
+        if self.server.is_down || !self.is_calm && self.random.chance(1) {
+            return self.fail(id);
+        }
+        match self.core.demand(id) {
+            Demand::Closed | Demand::Nothing => {}
+            Demand::End => {
+                self.server.streams.remove(&id);
+                self.core.on_stream_end(self.now, id, StreamEnd::Over);
+            }
+            Demand::Bytes(most) if !self.is_calm && self.random.chance(1) => {
+                // A lie: bytes of another offset.
+                let offset = self.server.streams[&id].pos + 1;
+                let lie = vec![0; usize::try_from(most.min(5)).unwrap()];
+                self.core.on_chunk(self.now, id, offset, &lie);
+            }
+            Demand::Bytes(most) => {
+                let most = most.min(self.random.range(1, 150));
+                let offset = self.server.streams[&id].pos;
+                if let Some(chunk) = self.server.chunk(id, most) {
+                    self.server.streams.get_mut(&id).unwrap().pos += chunk.len() as u64;
+                    self.core.on_chunk(self.now, id, offset, &chunk);
+                }
+            }
+        }
+    }
+
+    fn pump(&mut self) {
+        let mut outputs = Vec::new();
+        self.core.pump(self.now, |output| {
+            outputs.push(output);
+            assert!(outputs.len() < 10_000, "it goes in circles: {:?}", outputs.last());
+        });
+        for output in outputs {
+            match output {
+                Output::Answer { read, result } => self.answer(read, result),
+                Output::Open { stream, file, range, .. } => {
+                    self.server.open(stream, file, range);
+                    self.later(30, Event::Opened(stream));
+                }
+                Output::Close { stream } => {
+                    if let Some(stream) = self.server.streams.get_mut(&stream) {
+                        stream.is_closing = true;
+                    }
+                    self.later(5, Event::Closed(stream));
+                }
+                Output::AskHaves { torrent } => {
+                    let last = self.haves_asked.insert(torrent, self.now);
+                    let gap = last.map(|last| self.now - last);
+                    assert!(gap.is_none_or(|gap| gap >= Duration::from_secs(1)), "asked too often");
+                    let millis = if self.random.chance(5) { 4000 } else { 20 };
+                    self.later(millis, Event::Haves(torrent));
+                }
+            }
+        }
+        // Whoever may go on does so.
+        let idle = self.server.streams.iter().filter(|(id, stream)| {
+            stream.is_open
+                && !stream.is_busy
+                && !stream.is_closing
+                && match self.core.demand(**id) {
+                    Demand::Bytes(_) | Demand::End => true,
+                    Demand::Nothing | Demand::Closed => false,
+                }
+        });
+        let idle: Vec<_> = idle.map(|(id, _)| *id).collect();
+        for id in idle {
+            self.server.streams.get_mut(&id).unwrap().is_busy = true;
+            self.later(10, Event::Step(id));
+        }
+    }
+
+    fn answer(&mut self, read: ReadId, result: Result<Vec<Bytes>, VfsError>) {
+        let expected = self.expected.remove(&read).expect("an answer that nobody waits for");
+        self.readers[expected.reader].in_flight -= 1;
+        assert!(self.now <= expected.deadline, "an answer after the deadline");
+        self.summary.answers += 1;
+        match result {
+            Ok(parts) => self.check_bytes(expected.file, expected.range, &parts),
+            Err(VfsError::WouldBlock) => self.summary.refusals += 1,
+            Err(error) => {
+                assert!(!expected.is_calm, "{error:?} for {read:?} {expected:?} {:#?}", self.core);
+                let is_source = matches!(error, VfsError::Source(_));
+                let is_late = matches!(error, VfsError::TimedOut);
+                assert!(is_source || is_late || matches!(error, VfsError::Stale), "{error:?}");
+                let count = if is_source {
+                    &mut self.summary.source_errors
+                } else if is_late {
+                    &mut self.summary.timeouts
+                } else {
+                    &mut self.summary.stale
+                };
+                *count += 1;
+            }
+        }
+    }
+
+    fn check_bytes(&self, file: usize, range: crate::ByteRange, parts: &[Bytes]) {
+        let file = self.server.files[file].id;
+        let mut at = range.start();
+        for byte in parts.iter().flatten() {
+            assert_eq!(*byte, byte_at(file, at), "wrong byte at {at} of {file:?}");
+            at += 1;
+        }
+        assert_eq!(at, range.end(), "wrong length");
+    }
+
+    fn check(&mut self) {
+        self.core.check();
+        let open = self.server.streams.len();
+        assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
+        let counters = self.core.counters(self.now);
+        let bytes = counters.buffered_bytes + counters.cached_bytes;
+        self.summary.bytes_max = self.summary.bytes_max.max(bytes);
+        assert!(bytes <= counters.memory_bytes_max, "{counters:?}");
+        assert_eq!(counters.reads_waiting, self.expected.len());
+        let late = self.expected.values().find(|expected| expected.deadline <= self.now);
+        assert!(late.is_none(), "{late:?} at {:?}", self.now);
+        let next = self.core.next_time();
+        assert!(next.is_none_or(|next| next > self.now), "{next:?} is not after {:?}", self.now);
+        assert!(next.is_some() || self.expected.is_empty(), "nothing will ever happen");
+    }
+
+    fn check_end(&mut self) {
+        let counters = self.core.counters(self.now);
+        assert_eq!((counters.streams_open, counters.reads_waiting), (0, 0));
+        assert_eq!(counters.buffered_bytes, 0);
+        self.summary.turns = counters.total.turns;
+        self.summary.reuses = counters.total.reuses;
+        self.summary.skips = counters.total.skips;
+        self.summary.retries = counters.total.retries;
+        self.summary.haves = counters.haves_asked;
+    }
+}

@@ -1,0 +1,225 @@
+//! The server of the simulation: pieces that come only where a stream is open, and everything
+//! that can go wrong with it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::random::{Random, mix};
+use crate::engine::plan::{FileFacts, StreamId};
+use crate::tree::FileState;
+use crate::{
+    Bitfield, ByteRange, FileId, FileIndex, Geometry, InfoHash, SourceError, SourceErrorKind,
+    TorrentState,
+};
+
+/// How many streams a real server bears: the ninth gets no headers.
+pub(super) const PERMITS: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Torrent {
+    pub(super) hash: InfoHash,
+    pub(super) state: TorrentState,
+    pub(super) piece_len: u32,
+    /// Whether anybody can know the length of the pieces.
+    pub(super) is_open: bool,
+    pub(super) is_there: bool,
+    pub(super) has: Vec<bool>,
+}
+
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) id: FileId,
+    pub(super) torrent: usize,
+    pub(super) offset: u64,
+    pub(super) len: u64,
+    /// What the last listing said.
+    pub(super) state: Option<FileState>,
+}
+
+#[derive(Debug)]
+pub(super) struct ServerStream {
+    pub(super) file: usize,
+    pub(super) pos: u64,
+    pub(super) end: u64,
+    pub(super) is_open: bool,
+    pub(super) is_closing: bool,
+    /// Whether an event for it is under way.
+    pub(super) is_busy: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) torrents: Vec<Torrent>,
+    pub(super) files: Vec<File>,
+    pub(super) streams: BTreeMap<StreamId, ServerStream>,
+    pub(super) is_down: bool,
+}
+
+/// Returns the byte of a file at an offset.
+pub(super) fn byte_at(file: FileId, offset: u64) -> u8 {
+    let seed = u64::from(file.torrent.as_bytes()[0]) << 32 | u64::from(file.index.0);
+    mix(mix(seed + 1).wrapping_add(offset)).to_le_bytes()[0]
+}
+
+impl Server {
+    pub(super) fn new(random: &mut Random) -> Self {
+        let mut server = Self {
+            torrents: Vec::new(),
+            files: Vec::new(),
+            streams: BTreeMap::new(),
+            is_down: false,
+        };
+        for torrent in 0..usize::try_from(random.range(1, 3)).unwrap() {
+            let hash = InfoHash::from_bytes([u8::try_from(torrent).unwrap(); InfoHash::BYTES]);
+            let mut offset = 0;
+            for index in 0..u32::try_from(random.range(1, 3)).unwrap() {
+                let id = FileId { torrent: hash, index: FileIndex(index) };
+                let len = random.range(1, 3000);
+                server.files.push(File { id, torrent, offset, len, state: None });
+                offset += len + random.range(0, 1) * random.range(0, 50);
+            }
+            let piece_len = 16 << random.range(0, 5);
+            let have_percent = [0, 10, 50, 90, 100][usize::try_from(random.range(0, 4)).unwrap()];
+            let count = offset.div_ceil(u64::from(piece_len));
+            server.torrents.push(Torrent {
+                hash,
+                state: TorrentState::Live,
+                piece_len,
+                is_open: random.chance(80),
+                is_there: true,
+                has: (0..count).map(|_| random.chance(have_percent)).collect(),
+            });
+        }
+        server.list();
+        server
+    }
+
+    /// Lets the mount see what is so now.
+    pub(super) fn list(&mut self) {
+        for index in 0..self.files.len() {
+            let file = &self.files[index];
+            let torrent = &self.torrents[file.torrent];
+            let have = (0..file.len).filter(|at| self.has(index, *at)).count() as u64;
+            let state = FileState { torrent: torrent.state, have_bytes: have };
+            let is_there = torrent.is_there;
+            self.files[index].state = is_there.then_some(state);
+        }
+    }
+
+    pub(super) fn facts(&self, file: usize) -> FileFacts {
+        let file = &self.files[file];
+        let torrent = &self.torrents[file.torrent];
+        let piece_len = NonZeroU32::new(torrent.piece_len).filter(|_| torrent.is_open);
+        let geometry = piece_len.map(|piece_len| Geometry { file_offset: file.offset, piece_len });
+        FileFacts { len: file.len, geometry, state: file.state }
+    }
+
+    pub(super) fn has(&self, file: usize, at: u64) -> bool {
+        let file = &self.files[file];
+        let torrent = &self.torrents[file.torrent];
+        let piece = (file.offset + at) / u64::from(torrent.piece_len);
+        torrent.has[usize::try_from(piece).unwrap()]
+    }
+
+    /// Lets a piece come where a stream waits, or anywhere.
+    pub(super) fn download(&mut self, random: &mut Random) {
+        if self.is_down || self.streams.values().filter(|stream| stream.is_open).count() >= PERMITS
+        {
+            return;
+        }
+        let waiting: Vec<_> = self
+            .streams
+            .values()
+            .filter(|stream| stream.is_open && stream.pos < self.files[stream.file].len)
+            .map(|stream| (stream.file, stream.pos + random.range(0, 1) * random.range(0, 64)))
+            .collect();
+        let (file, at) = if waiting.is_empty() || random.chance(5) {
+            let file = usize::try_from(random.range(0, self.files.len() as u64 - 1)).unwrap();
+            (file, random.range(0, self.files[file].len - 1))
+        } else {
+            waiting[usize::try_from(random.range(0, waiting.len() as u64 - 1)).unwrap()]
+        };
+        let file = &self.files[file];
+        let at = at.min(file.len - 1);
+        let torrent = &mut self.torrents[file.torrent];
+        if torrent.state == TorrentState::Live {
+            let piece = (file.offset + at) / u64::from(torrent.piece_len);
+            torrent.has[usize::try_from(piece).unwrap()] = true;
+        }
+    }
+
+    /// Goes down. Some pieces are lost, as nobody had written down that they were there.
+    pub(super) fn crash(&mut self, random: &mut Random) {
+        self.is_down = true;
+        for torrent in &mut self.torrents {
+            torrent.has.iter_mut().filter(|_| random.chance(3)).for_each(|has| *has = false);
+        }
+    }
+
+    pub(super) fn haves(&self, hash: InfoHash) -> Result<Bitfield, SourceError> {
+        if self.is_down {
+            return Err(error(SourceErrorKind::Unreachable));
+        }
+        let torrent = self.torrents.iter().find(|torrent| torrent.hash == hash && torrent.is_there);
+        let torrent = torrent.ok_or_else(|| error(SourceErrorKind::NotFound))?;
+        match torrent.state {
+            TorrentState::Live | TorrentState::Paused => {
+                let count = u32::try_from(torrent.has.len()).unwrap();
+                Ok(Bitfield::from_fn(count, |piece| torrent.has[piece as usize]).unwrap())
+            }
+            TorrentState::Initializing | TorrentState::Failed => {
+                Err(error(SourceErrorKind::Failed))
+            }
+        }
+    }
+
+    pub(super) fn open(&mut self, id: StreamId, file: FileId, range: ByteRange) {
+        let file = self.files.iter().position(|it| it.id == file).unwrap();
+        assert!(!range.is_empty() && range.end() <= self.files[file].len, "opened at {range:?}");
+        let stream = ServerStream {
+            file,
+            pos: range.start(),
+            end: range.end(),
+            is_open: false,
+            is_closing: false,
+            is_busy: true,
+        };
+        assert!(self.streams.insert(id, stream).is_none(), "{id:?} was opened twice");
+    }
+
+    /// Returns how an opening ends: at an offset, with an error, or not yet.
+    pub(super) fn opened(
+        &self,
+        id: StreamId,
+        random: &mut Random,
+    ) -> Option<Result<u64, SourceError>> {
+        let stream = &self.streams[&id];
+        let torrent = &self.torrents[self.files[stream.file].torrent];
+        let open = self.streams.values().filter(|stream| stream.is_open).count();
+        if self.is_down {
+            Some(Err(error(SourceErrorKind::Unreachable)))
+        } else if !torrent.is_there {
+            Some(Err(error(SourceErrorKind::NotFound)))
+        } else if torrent.state == TorrentState::Initializing || open >= PERMITS {
+            None
+        } else if torrent.state == TorrentState::Failed {
+            Some(Err(error(SourceErrorKind::Failed)))
+        } else {
+            Some(Ok(stream.pos)).filter(|_| !random.chance(5))
+        }
+    }
+
+    /// Returns the next bytes of a stream, if they are there.
+    pub(super) fn chunk(&self, id: StreamId, most: u64) -> Option<Vec<u8>> {
+        let stream = &self.streams[&id];
+        let file = self.files[stream.file].id;
+        let end = stream.end.min(stream.pos + most);
+        let offsets = (stream.pos..end).take_while(|at| self.has(stream.file, *at));
+        let bytes: Vec<_> = offsets.map(|at| byte_at(file, at)).collect();
+        (!bytes.is_empty()).then_some(bytes)
+    }
+}
+
+pub(super) fn error(kind: SourceErrorKind) -> SourceError {
+    SourceError::new(kind, "do as the simulation wants")
+}

@@ -1,0 +1,105 @@
+//! Readers of the simulation, and what they expect.
+
+use std::time::Duration;
+
+use super::random::Random;
+use crate::engine::plan::Priority;
+use crate::{ByteRange, HandleId};
+
+/// How a reader goes through its file.
+#[derive(Debug, Clone, Copy)]
+enum Pattern {
+    /// From a start to the end.
+    Sequential,
+    /// Everywhere.
+    Random,
+    /// The same step, again and again.
+    Strided { step: u64 },
+    /// The head, then the tail.
+    HeadAndTail,
+}
+
+/// Somebody who reads a file through one handle.
+#[derive(Debug)]
+pub(super) struct Reader {
+    pub(super) handle: HandleId,
+    pub(super) file: usize,
+    pub(super) priority: Priority,
+    pattern: Pattern,
+    pub(super) at: u64,
+    len: u64,
+    /// How many reads it has under way at a time.
+    pub(super) depth: usize,
+    pub(super) in_flight: usize,
+    pub(super) reads_left: u64,
+    pub(super) is_released: bool,
+    /// A read that is sent before the one that precedes it.
+    held_back: Option<ByteRange>,
+}
+
+/// A read that was not answered yet.
+#[derive(Debug)]
+pub(super) struct Expected {
+    pub(super) reader: usize,
+    pub(super) file: usize,
+    pub(super) range: ByteRange,
+    pub(super) deadline: Duration,
+    pub(super) is_calm: bool,
+}
+
+impl Reader {
+    pub(super) fn new(random: &mut Random, handle: u64, file: usize, file_len: u64) -> Self {
+        let pattern = match random.range(0, 5) {
+            0..=2 => Pattern::Sequential,
+            3 => Pattern::Random,
+            4 => Pattern::Strided { step: random.range(1, 300) },
+            _ => Pattern::HeadAndTail,
+        };
+        Self {
+            handle: HandleId(handle),
+            file,
+            priority: match random.range(0, 19) {
+                0 => Priority::ReadAhead,
+                1 => Priority::Preload,
+                _ => Priority::Foreground,
+            },
+            pattern,
+            at: random.range(0, 2) / 2 * random.range(0, file_len),
+            len: random.range(1, 200),
+            depth: usize::try_from(random.range(1, 3)).unwrap(),
+            in_flight: 0,
+            reads_left: random.range(1, 30),
+            is_released: false,
+            held_back: None,
+        }
+    }
+
+    /// Returns what is read next.
+    pub(super) fn next(&mut self, random: &mut Random, file_len: u64) -> ByteRange {
+        if let Some(range) = self.held_back.take() {
+            return range;
+        }
+        let range = self.advance(random, file_len);
+        if matches!(self.pattern, Pattern::Sequential) && self.depth > 1 && random.chance(25) {
+            self.held_back = Some(range);
+            return self.advance(random, file_len);
+        }
+        range
+    }
+
+    fn advance(&mut self, random: &mut Random, file_len: u64) -> ByteRange {
+        let at = match self.pattern {
+            Pattern::Sequential if self.at >= file_len => 0,
+            Pattern::Sequential if random.chance(3) => self.at.saturating_sub(random.range(0, 300)),
+            Pattern::Sequential if random.chance(3) => self.at + random.range(0, 300),
+            Pattern::Sequential => self.at,
+            Pattern::Random => random.range(0, file_len),
+            Pattern::Strided { step } => (self.at + step) % file_len,
+            Pattern::HeadAndTail if self.reads_left % 4 < 2 => file_len.saturating_sub(self.len),
+            Pattern::HeadAndTail => 0,
+        };
+        let range = ByteRange::clamped(at, self.len, file_len);
+        self.at = range.end();
+        range
+    }
+}
