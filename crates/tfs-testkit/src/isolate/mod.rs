@@ -16,10 +16,10 @@
 
 #![expect(clippy::panic, clippy::print_stdout, reason = "this is how a test fails and speaks")]
 
+mod mounts;
+
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,8 +27,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use self::mounts::{mounts_below, unmount_below};
 
 /// Set for the child, to the directory that it may use.
 const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
@@ -133,42 +134,6 @@ fn spawn(test: &str, dir: &Path) -> std::io::Result<Child> {
         .stderr(output)
         .process_group(0)
         .spawn()
-}
-
-/// Aborts and unmounts all that is mounted below `dir`, and returns where that was.
-fn unmount_below(dir: &Path) -> Vec<PathBuf> {
-    let mounts = mounts_below(dir);
-    // The last ones may stand on the first ones.
-    for mount in mounts.iter().rev() {
-        let flags = UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
-        // What cannot be unmounted shows in the message of the failure.
-        _ = unmount(mount, flags);
-    }
-    mounts
-}
-
-fn mounts_below(dir: &Path) -> Vec<PathBuf> {
-    let table = expect("read the table of mounts", fs::read("/proc/self/mountinfo"));
-    let fields = table.split(|byte| *byte == b'\n').filter_map(|line| {
-        // The fifth field; what is escaped in it, such as a space, is three octal digits.
-        line.split(|byte| *byte == b' ').nth(4).map(unescape)
-    });
-    fields.filter(|path| path.starts_with(dir)).collect()
-}
-
-fn unescape(mut field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    while let [first, rest @ ..] = field {
-        let (byte, rest) = match (first, rest) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', rest @ ..]) => {
-                ((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), rest)
-            }
-            _ => (*first, rest),
-        };
-        bytes.push(byte);
-        field = rest;
-    }
-    PathBuf::from(OsString::from_vec(bytes))
 }
 
 #[track_caller]
