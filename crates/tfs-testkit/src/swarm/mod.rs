@@ -76,6 +76,14 @@ impl Swarm {
         format!("http://{}", self.seeder().api_addr())
     }
 
+    /// Returns where peers reach the seeder.
+    ///
+    /// # Errors
+    /// [`SwarmError::NoPeer`].
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
+    }
+
     /// Returns a client of the downloader, for everything that this type has no method for.
     pub fn client(&self) -> &Client {
         &self.downloader.client
@@ -210,10 +218,6 @@ impl Swarm {
         self.made_count += 1;
         let path = spec.write_below(&parent)?;
         Ok(self.seeder().seed(&path, spec.seed_options()).await?)
-    }
-
-    fn peer_addr(&self) -> Result<SocketAddr> {
-        self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
     }
 
     fn seeder(&self) -> &EmbeddedServer {
