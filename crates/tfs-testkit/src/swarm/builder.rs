@@ -50,7 +50,8 @@ impl SwarmBuilder {
         self
     }
 
-    /// Starts both servers, seeds every torrent, and adds each to the downloader, one after the other.
+    /// Starts both servers, seeds every torrent, and adds each to the downloader, one after the
+    /// other.
     /// When this returns, downloads have begun and may be finished.
     ///
     /// # Errors
