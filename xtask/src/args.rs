@@ -1,19 +1,22 @@
 //! What was typed, as an [`Action`].
 //!
-//! Four commands without options of their own do not pay for a parser crate: the first build of
-//! `cargo xtask` is what a newcomer waits for.
+//! Five commands with hardly any options of their own do not pay for a parser crate: the first
+//! build of `cargo xtask` is what a newcomer waits for.
 
 use std::ffi::{OsStr, OsString};
+
+use crate::scenario::Scenarios;
 
 /// The help of `cargo xtask` itself.
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask COMMAND [ARGS]
 
 Commands:
-  test   Run all tests of the workspace and print the sum
-  tidy   Check the rules that neither rustfmt nor clippy knows
-  ci     Run everything that must pass before a merge, apart from the tests
-  demo   Run the demonstration of tfs, built for release
+  test      Run all tests of the workspace and print the sum
+  tidy      Check the rules that neither rustfmt nor clippy knows
+  ci        Run everything that must pass before a merge, apart from the tests
+  demo      Run the demonstration of tfs, built for release
+  scenario  Measure tfs against real rqbits and print the figures
 
 `cargo xtask COMMAND --help` says more.";
 
@@ -47,6 +50,16 @@ Usage: cargo xtask demo [ARGS]
 Runs `cargo run --release --locked -- demo ARGS`.
 The options of the demonstration itself: `cargo xtask demo -- --help`.";
 
+const HELP_SCENARIO: &str = "\
+Usage: cargo xtask scenario [NAME...|all] [--dev]
+
+Runs scenarios, all of them unless some are named, one after the other: each in a process of its
+own with a time limit, with real rqbits on loopback and a real mount. It takes minutes.
+Prints each figure with what is wanted of it, and all of them as a table in Markdown at the end.
+Fails if a figure is not as wanted. A name that does not exist is answered with those that do.
+
+`--dev` builds what `cargo xtask test` builds, not for release.";
+
 /// One command with everything it needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -60,6 +73,8 @@ pub(crate) enum Action {
     Ci,
     /// Run the demonstration, with these arguments for it.
     Demo(Vec<OsString>),
+    /// Run these scenarios.
+    Scenario(Scenarios),
 }
 
 impl Action {
@@ -80,10 +95,12 @@ impl Action {
             Some("tidy") if help => Ok(Self::Help(HELP_TIDY)),
             Some("ci") if help => Ok(Self::Help(HELP_CI)),
             Some("demo") if help => Ok(Self::Help(HELP_DEMO)),
+            Some("scenario") if help => Ok(Self::Help(HELP_SCENARIO)),
             Some("test") => Ok(Self::Test(rest)),
             Some("tidy") => no_more(&rest, Self::Tidy),
             Some("ci") => no_more(&rest, Self::Ci),
             Some("demo") => Ok(Self::Demo(without_separator(rest))),
+            Some("scenario") => scenarios(rest),
             _ => Err(format!("unknown command `{}`", command.display())),
         }
     }
@@ -97,6 +114,18 @@ fn wants_help(args: &[OsString]) -> bool {
 fn no_more(rest: &[OsString], action: Action) -> Result<Action, String> {
     rest.first()
         .map_or(Ok(action), |extra| Err(format!("unexpected argument `{}`", extra.display())))
+}
+
+fn scenarios(rest: Vec<OsString>) -> Result<Action, String> {
+    let (options, mut names): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|arg| arg.as_encoded_bytes().starts_with(b"-"));
+    if let Some(unknown) = options.iter().find(|option| *option != "--dev") {
+        return Err(format!("unexpected argument `{}`", unknown.display()));
+    }
+    if names.is_empty() {
+        names.push("all".into());
+    }
+    Ok(Action::Scenario(Scenarios { names, is_dev: !options.is_empty() }))
 }
 
 fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
@@ -141,6 +170,18 @@ mod tests {
                 test -p vfs-core -- names => Test(["-p", "vfs-core", "--", "names"])
                 demo => Demo([])
                 demo --keep => Demo(["--keep"])"#]],
+        );
+    }
+
+    #[test]
+    fn scenarios_are_all_unless_some_are_named() {
+        check(
+            &["scenario", "scenario trap --dev scan", "scenario --release", "scenario -h"],
+            &expect![[r#"
+                scenario => Scenario(Scenarios { names: ["all"], is_dev: false })
+                scenario trap --dev scan => Scenario(Scenarios { names: ["trap", "scan"], is_dev: true })
+                scenario --release => error: unexpected argument `--release`
+                scenario -h => help: Usage: cargo xtask scenario [NAME...|all] [--dev]"#]],
         );
     }
 

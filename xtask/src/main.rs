@@ -11,6 +11,7 @@
 mod args;
 mod ci;
 mod demo;
+mod scenario;
 mod test;
 mod tidy;
 mod workspace;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Action::Tidy => tidy::run(),
         Action::Ci => ci::run(),
         Action::Demo(extra) => demo::run(&extra),
+        Action::Scenario(scenarios) => scenario::run(&scenarios),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::mount::{MountFlags, mount};
-use tfs_testkit::isolate::run;
+use tfs_testkit::isolate::{child_dir, run, run_program};
 
 /// What the child knows itself by.
 const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
@@ -51,6 +51,19 @@ fn a_test_that_hangs_is_killed() {
         thread::park();
     };
     check("a_test_that_hangs_is_killed", limit, body, Some("was killed after 300ms; gone: true"));
+}
+
+#[test]
+fn a_program_leaves_files_for_its_parent() {
+    let name = "a_program_leaves_files_for_its_parent";
+    if let Some(dir) = child_dir() {
+        fs::write(dir.join("report"), "said by the child").unwrap();
+        return;
+    }
+    let ended = run_program(&[name, "--exact"], LIMIT);
+    ended.verdict.as_ref().unwrap();
+    assert_eq!(ended.read("report").unwrap(), "said by the child");
+    ended.read("other").unwrap_err();
 }
 
 #[test]

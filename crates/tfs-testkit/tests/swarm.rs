@@ -101,6 +101,27 @@ async fn a_downloader_comes_back_with_other_ids() {
 }
 
 #[tokio::test]
+async fn a_downloader_that_remembers_comes_back_with_its_ids() {
+    let specs = [1, 2].map(|seed| TorrentSpec::file(format!("{seed}"), Content::new(seed, MIB)));
+    let [first, second] = specs;
+    let swarm = Swarm::builder().torrent(first).torrent(second).remembering();
+    let mut swarm = swarm.start().await.unwrap();
+    let mut before = Vec::new();
+    for torrent in swarm.torrents() {
+        swarm.wait_finished(torrent).await.unwrap();
+        before.push(swarm.client().torrent_details(torrent.info_hash.into()).await.unwrap().id);
+    }
+    swarm.kill_downloader().await;
+    swarm.start_downloader().await.unwrap();
+    let mut after = Vec::new();
+    for torrent in swarm.torrents() {
+        swarm.wait_finished(torrent).await.unwrap();
+        after.push(swarm.client().torrent_details(torrent.info_hash.into()).await.unwrap().id);
+    }
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
 async fn a_limit_holds_until_it_is_lifted() {
     let spec = TorrentSpec::file("film.mkv", Content::new(2, 8 * MIB));
     // Raised to the least that works, 16 KiB/s: more than 8 minutes for this file.

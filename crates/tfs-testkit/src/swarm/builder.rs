@@ -15,6 +15,7 @@ pub struct SwarmBuilder {
     torrents: Vec<TorrentSpec>,
     download_bps: Option<NonZeroU32>,
     blocking_permits: Option<usize>,
+    is_remembering: bool,
 }
 
 impl SwarmBuilder {
@@ -41,6 +42,14 @@ impl SwarmBuilder {
         self
     }
 
+    /// Makes the downloader remember its torrents over a restart, as an rqbit server does: they are
+    /// there under their old ids as soon as it answers. It does not remember its peers.
+    #[must_use]
+    pub fn remembering(mut self) -> Self {
+        self.is_remembering = true;
+        self
+    }
+
     /// Starts both servers, seeds every torrent, and adds each to the downloader, one by one.
     /// When this returns, downloads have begun and may be finished.
     ///
@@ -54,6 +63,7 @@ impl SwarmBuilder {
         let config = EmbeddedConfig {
             download_bps: self.download_bps,
             blocking_permits: self.blocking_permits,
+            session_dir: self.is_remembering.then(|| dir.path().join("session")),
             ..EmbeddedConfig::loopback(dir.path().join("downloads"))
         };
         let mut swarm = Swarm {

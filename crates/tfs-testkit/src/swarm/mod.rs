@@ -76,6 +76,14 @@ impl Swarm {
         format!("http://{}", self.seeder().api_addr())
     }
 
+    /// Returns where peers reach the seeder.
+    ///
+    /// # Errors
+    /// [`SwarmError::NoPeer`].
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
+    }
+
     /// Returns a client of the downloader, for everything that this type has no method for.
     pub fn client(&self) -> &Client {
         &self.downloader.client
@@ -156,7 +164,8 @@ impl Swarm {
     }
 
     /// Starts the downloader again after [`Swarm::kill_downloader`], at the same address and on
-    /// the same directory, with the same torrents under other ids.
+    /// the same directory, with the same torrents under other ids; under their old ids if it was
+    /// made [`remembering`](SwarmBuilder::remembering).
     ///
     /// It returns when what is on disk has been checked. Torrents that were added paused are
     /// paused again, the others go on.
@@ -165,10 +174,12 @@ impl Swarm {
     /// If somebody else has taken the port meanwhile, or a torrent cannot be added.
     pub async fn start_downloader(&mut self) -> Result<()> {
         self.downloader.start().await?;
-        self.spend_an_id().await?;
-        let peer_addr = self.peer_addr()?;
-        for torrent in self.torrents.iter().rev() {
-            self.downloader.add(torrent, peer_addr).await?;
+        if self.downloader.config.session_dir.is_none() {
+            self.spend_an_id().await?;
+            let peer_addr = self.peer_addr()?;
+            for torrent in self.torrents.iter().rev() {
+                self.downloader.add(torrent, peer_addr).await?;
+            }
         }
         for torrent in &self.torrents {
             self.wait_checked(torrent).await?;
@@ -207,10 +218,6 @@ impl Swarm {
         self.made_count += 1;
         let path = spec.write_below(&parent)?;
         Ok(self.seeder().seed(&path, spec.seed_options()).await?)
-    }
-
-    fn peer_addr(&self) -> Result<SocketAddr> {
-        self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
     }
 
     fn seeder(&self) -> &EmbeddedServer {

@@ -16,10 +16,12 @@
 
 #![expect(clippy::panic, clippy::print_stdout, reason = "this is how a test fails and speaks")]
 
+mod mounts;
+mod program;
+
 use std::env;
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::os::unix::ffi::OsStringExt as _;
+use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -27,8 +29,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Pid, Signal, kill_process_group};
+use tempfile::TempDir;
+
+use self::mounts::{mounts_below, unmount_below};
+pub use self::program::{Ended, run_program};
 
 /// Set for the child, to the directory that it may use.
 const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
@@ -39,6 +44,9 @@ const KILL_TIME_MAX: Duration = Duration::from_secs(10);
 /// The file that the child leaves to show that it ran: a test that is not found is no success.
 const STARTED: &str = "started";
 
+/// The directory of the child's own, below the one that the parent looks into.
+const OWN_DIR: &str = "own";
+
 /// Runs `body` in a child process, which is this test run again, for `limit` at most. `body` gets a
 /// directory of its own, below which it may mount.
 ///
@@ -48,14 +56,8 @@ const STARTED: &str = "started";
 /// # Panics
 /// If the child fails, runs out of time, or leaves a mount behind.
 pub fn run(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
-    match env::var_os(CHILD_DIR) {
-        Some(dir) => {
-            let dir = PathBuf::from(dir);
-            expect("mark the start", File::create(dir.join(STARTED)));
-            let own = dir.join("own");
-            expect("make the directory of the test", fs::create_dir(&own));
-            body(&own);
-        }
+    match child_dir() {
+        Some(dir) => body(&dir),
         None => watch(test, limit),
     }
 }
@@ -72,12 +74,47 @@ pub fn run_with_fuse(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
     }
 }
 
+/// Returns a new directory for this process if it is the child of [`run`] or [`run_program`].
+///
+/// # Panics
+/// If it was called before, or the directory cannot be made.
+pub fn child_dir() -> Option<PathBuf> {
+    let dir = PathBuf::from(env::var_os(CHILD_DIR)?);
+    expect("mark the start", File::create(dir.join(STARTED)));
+    let own = dir.join(OWN_DIR);
+    expect("make the directory of the test", fs::create_dir(&own));
+    Some(own)
+}
+
 /// The parent's part.
 fn watch(test: &str, limit: Duration) {
+    let arguments = [test, "--exact", "--nocapture", "--include-ignored"];
+    let (dir, verdict) = supervise(&arguments, limit, |command, dir| {
+        // A file, since a pipe could be held open by others than the child.
+        let output = File::create(dir.join("output"))?;
+        command.stdout(output.try_clone()?).stderr(output);
+        Ok(())
+    });
+    let output = fs::read(dir.path().join("output")).unwrap_or_default();
+    let output = String::from_utf8_lossy(&output);
+    if let Err(reason) = verdict {
+        panic!("{test}: the child {reason}\n{output}");
+    }
+    // Figures that the child printed, for who asks for them with `--nocapture`.
+    print!("{output}");
+}
+
+/// Runs this program again with `arguments`, after `prepare` had its say on the command, watches
+/// the time, and ends all that is mounted. Returns the directory of the child, and why it failed.
+fn supervise(
+    arguments: &[&str],
+    limit: Duration,
+    prepare: impl FnOnce(&mut Command, &Path) -> io::Result<()>,
+) -> (TempDir, Result<(), String>) {
     let dir = expect("make a directory", tempfile::tempdir());
     // The table of mounts has no symbolic links in its paths.
     let path = expect("find the directory", dir.path().canonicalize());
-    let child = expect("start the child", spawn(test, &path));
+    let child = expect("start the child", spawn(arguments, &path, prepare));
     let group = Pid::from_child(&child);
     let (sender, ended) = mpsc::sync_channel(1);
     // It ends with the child, and is left behind only by a child that cannot be killed.
@@ -100,13 +137,7 @@ fn watch(test: &str, limit: Duration) {
         Ok(Ok(status)) => judge(status, &path, &mounts_left),
     };
     unmount_below(&path);
-    let output = fs::read(path.join("output")).unwrap_or_default();
-    let output = String::from_utf8_lossy(&output);
-    if let Err(reason) = verdict {
-        panic!("{test}: the child {reason}\n{output}");
-    }
-    // Figures that the child printed, for who asks for them with `--nocapture`.
-    print!("{output}");
+    (dir, verdict)
 }
 
 fn judge(status: ExitStatus, dir: &Path, mounts_left: &[PathBuf]) -> Result<(), String> {
@@ -125,53 +156,15 @@ fn judge(status: ExitStatus, dir: &Path, mounts_left: &[PathBuf]) -> Result<(), 
     Ok(())
 }
 
-fn spawn(test: &str, dir: &Path) -> std::io::Result<Child> {
-    // A file, since a pipe could be held open by others than the child.
-    let output = File::create(dir.join("output"))?;
-    Command::new(env::current_exe()?)
-        .args([test, "--exact", "--nocapture", "--include-ignored"])
-        .env(CHILD_DIR, dir)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .process_group(0)
-        .spawn()
-}
-
-/// Aborts and unmounts all that is mounted below `dir`, and returns where that was.
-fn unmount_below(dir: &Path) -> Vec<PathBuf> {
-    let mounts = mounts_below(dir);
-    // The last ones may stand on the first ones.
-    for mount in mounts.iter().rev() {
-        let flags = UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
-        // What cannot be unmounted shows in the message of the failure.
-        _ = unmount(mount, flags);
-    }
-    mounts
-}
-
-fn mounts_below(dir: &Path) -> Vec<PathBuf> {
-    let table = expect("read the table of mounts", fs::read("/proc/self/mountinfo"));
-    let fields = table.split(|byte| *byte == b'\n').filter_map(|line| {
-        // The fifth field; what is escaped in it, such as a space, is three octal digits.
-        line.split(|byte| *byte == b' ').nth(4).map(unescape)
-    });
-    fields.filter(|path| path.starts_with(dir)).collect()
-}
-
-fn unescape(mut field: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(field.len());
-    while let [first, rest @ ..] = field {
-        let (byte, rest) = match (first, rest) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', rest @ ..]) => {
-                ((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'), rest)
-            }
-            _ => (*first, rest),
-        };
-        bytes.push(byte);
-        field = rest;
-    }
-    PathBuf::from(OsString::from_vec(bytes))
+fn spawn(
+    arguments: &[&str],
+    dir: &Path,
+    prepare: impl FnOnce(&mut Command, &Path) -> io::Result<()>,
+) -> io::Result<Child> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(arguments).env(CHILD_DIR, dir).stdin(Stdio::null()).process_group(0);
+    prepare(&mut command, dir)?;
+    command.spawn()
 }
 
 #[track_caller]

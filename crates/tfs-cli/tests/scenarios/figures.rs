@@ -1,0 +1,148 @@
+//! Figures: what a scenario measured, what is wanted of it, and how both are said.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// The file with the figures of a scenario, in its directory.
+pub(crate) const FILE: &str = "figures";
+
+/// What is wanted of a figure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Want {
+    AtMost(f64),
+    AtLeast(f64),
+    /// Nothing: it stands beside another one.
+    Nothing,
+}
+
+impl Want {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(max) => value <= max,
+            Self::AtLeast(min) => value >= min,
+            Self::Nothing => true,
+        }
+    }
+}
+
+/// Takes the figures of one scenario as it finds them: a scenario that is killed leaves those it
+/// had.
+#[derive(Debug)]
+pub(crate) struct Report {
+    scenario: &'static str,
+    file: File,
+}
+
+impl Report {
+    pub(crate) fn new(scenario: &'static str, dir: &Path) -> Self {
+        Self { scenario, file: File::create(dir.join(FILE)).unwrap() }
+    }
+
+    /// Says what goes on, for those who watch.
+    pub(crate) fn step(&self, text: &str) {
+        println!("{}: {text} ...", self.scenario);
+    }
+
+    pub(crate) fn figure(&mut self, figure: &str, value: f64, unit: &str, want: Want) {
+        let number = Number(value);
+        let wanted = match want {
+            Want::AtMost(max) => format!("<= {}", Number(max)),
+            Want::AtLeast(min) => format!(">= {}", Number(min)),
+            Want::Nothing => String::new(),
+        };
+        let verdict = match want {
+            Want::Nothing => "",
+            Want::AtMost(_) | Want::AtLeast(_) if want.is_met(value) => PASSED,
+            Want::AtMost(_) | Want::AtLeast(_) => FAILED,
+        };
+        let said = if wanted.is_empty() { String::new() } else { format!(" (want {wanted})") };
+        println!("{}: {figure}: {number} {unit}{said} {verdict}", self.scenario);
+        writeln!(self.file, "{figure}\t{number} {unit}\t{wanted}\t{verdict}").unwrap();
+    }
+
+    pub(crate) fn time(&mut self, figure: &str, time: Duration, want: Want) {
+        self.figure(figure, time.as_secs_f64(), "s", want);
+    }
+
+    pub(crate) fn millis(&mut self, figure: &str, time: Duration, want: Want) {
+        self.figure(figure, time.as_secs_f64() * 1000.0, "ms", want);
+    }
+
+    /// Takes how many of `all` are as they are to be, which is wanted of each.
+    pub(crate) fn all(&mut self, figure: &str, right: usize, all: usize) {
+        let unit = format!("of {all}");
+        self.figure(figure, count(right), &unit, Want::AtLeast(count(all)));
+    }
+}
+
+const PASSED: &str = "passed";
+const FAILED: &str = "failed";
+
+/// One line of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    scenario: &'static str,
+    figure: String,
+    value: String,
+    want: String,
+    verdict: String,
+}
+
+impl Row {
+    /// Reads a line of [`FILE`].
+    pub(crate) fn parse(scenario: &'static str, line: &str) -> Option<Self> {
+        let mut fields = line.split('\t').map(str::to_owned);
+        let (figure, value) = (fields.next()?, fields.next()?);
+        Some(Self { scenario, figure, value, want: fields.next()?, verdict: fields.next()? })
+    }
+
+    /// Returns the line for a scenario that did not come to its end.
+    pub(crate) fn failed(scenario: &'static str, reason: &str) -> Self {
+        let (figure, verdict) = ("comes to its end".to_owned(), FAILED.to_owned());
+        Self { scenario, figure, value: reason.to_owned(), want: String::new(), verdict }
+    }
+
+    pub(crate) fn is_missed(&self) -> bool {
+        self.verdict == FAILED
+    }
+}
+
+/// Returns a table in Markdown.
+pub(crate) fn table(rows: &[Row]) -> String {
+    let mut lines = vec![
+        "| scenario | figure | value | want | verdict |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    lines.extend(rows.iter().map(|row| {
+        let Row { scenario, figure, value, want, verdict } = row;
+        format!("| {scenario} | {figure} | {value} | {want} | {verdict} |")
+    }));
+    lines.join("\n")
+}
+
+/// A number in three digits or so.
+struct Number(f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            value if value.fract() == 0.0 || value.abs() >= 100.0 => write!(f, "{value:.0}"),
+            value if value.abs() >= 10.0 => write!(f, "{value:.1}"),
+            value if value.abs() < 1.0 => write!(f, "{value:.3}"),
+            value => write!(f, "{value:.2}"),
+        }
+    }
+}
+
+/// Returns a count as a figure.
+pub(crate) fn count(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
+/// Returns bytes in MB.
+pub(crate) fn megabytes(bytes: u64) -> f64 {
+    Duration::from_micros(bytes).as_secs_f64()
+}

@@ -1,0 +1,40 @@
+//! What tfs is measured by: the real binary, real rqbits, a real mount, and figures.
+//!
+//! `cargo xtask scenario` runs them. A figure depends on the machine and is no test: without
+//! `--scenario`, as `cargo test` runs it, this program says so and ends well.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "this is how a scenario fails and speaks"
+)]
+
+mod figures;
+mod memory;
+mod meter;
+mod middle;
+mod mount;
+mod process;
+mod readers;
+mod restart;
+mod rqbits;
+mod runner;
+mod scan;
+mod stuck;
+mod timing;
+mod trap;
+
+use std::env;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, names)) if first == runner::MARK => runner::run(names),
+        _ => {
+            println!("scenarios: not run here, `cargo xtask scenario` runs them");
+            ExitCode::SUCCESS
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A meter of what a server fetches, which runs beside what is measured.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rqbit_client::{Client, InfoHash};
+use tokio::task::JoinHandle;
+
+use crate::rqbits::Rqbits;
+
+/// How often the server is asked.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A meter that runs.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    stop: Arc<AtomicBool>,
+    readings: JoinHandle<Readings>,
+}
+
+/// What a meter read. A question without an answer is no growth.
+#[derive(Debug)]
+pub(crate) struct Readings {
+    /// Of the server.
+    pub(crate) all: Growth,
+    /// Of one torrent of it.
+    pub(crate) one: Growth,
+}
+
+/// A counter that grows, or stands still.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    first: Option<u64>,
+    last: u64,
+    since: Instant,
+    /// The longest time without growth.
+    pub(crate) standstill_max: Duration,
+}
+
+impl Meter {
+    /// Starts to read what the downloader fetches, and what it fetches of one torrent.
+    pub(crate) fn start(rqbits: &Rqbits, one: InfoHash) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let task = read(rqbits.swarm.client().clone(), one, Arc::clone(&stop));
+        Self { stop, readings: rqbits.runtime.spawn(task) }
+    }
+
+    /// Returns what was read up to now.
+    pub(crate) fn stop(self, rqbits: &Rqbits) -> Readings {
+        self.stop.store(true, Ordering::Relaxed);
+        rqbits.runtime.block_on(self.readings).unwrap()
+    }
+}
+
+async fn read(client: Client, one: InfoHash, stop: Arc<AtomicBool>) -> Readings {
+    let mut readings = Readings { all: Growth::new(), one: Growth::new() };
+    let mut ticks = tokio::time::interval(INTERVAL);
+    while !stop.load(Ordering::Relaxed) {
+        ticks.tick().await;
+        let session = client.session_stats().await;
+        readings.all.on_value(session.ok().map(|stats| stats.counters.fetched_bytes));
+        let torrent = client.torrent_stats(one.into()).await;
+        let live = torrent.ok().and_then(|stats| stats.live);
+        readings.one.on_value(live.map(|live| live.snapshot.fetched_bytes));
+    }
+    readings
+}
+
+impl Growth {
+    fn new() -> Self {
+        Self { first: None, last: 0, since: Instant::now(), standstill_max: Duration::ZERO }
+    }
+
+    fn on_value(&mut self, value: Option<u64>) {
+        self.standstill_max = self.standstill_max.max(self.since.elapsed());
+        let Some(value) = value else { return };
+        self.first.get_or_insert(value);
+        if value > self.last {
+            self.last = value;
+            self.since = Instant::now();
+        }
+    }
+
+    /// Returns by how much it grew.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.last.saturating_sub(self.first.unwrap_or(self.last))
+    }
+}

@@ -1,0 +1,96 @@
+//! A mount by the real binary, which ends with the scenario.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tfs_testkit::until::until;
+
+/// How long an unmount by force may take before the scenario goes on without it.
+const UNMOUNT_MAX: Duration = Duration::from_secs(30);
+
+/// A process `tfs mount --foreground`, and what it mounts.
+#[derive(Debug)]
+pub(crate) struct Mount {
+    pub(crate) path: PathBuf,
+    home: PathBuf,
+    process: Child,
+}
+
+impl Mount {
+    /// Mounts a server at a new directory below `dir`, with more options for `tfs mount`.
+    pub(crate) fn new(dir: &Path, server: &str, options: &[&str]) -> Self {
+        let path = dir.join("mnt");
+        fs::create_dir_all(&path).unwrap();
+        let mut command = tfs(dir);
+        command.args(["mount", "--foreground", "--poll-interval", "1s", "--server", server]);
+        let process = command.args(options).arg(&path).spawn().unwrap();
+        let mut mount = Self { path, home: dir.to_owned(), process };
+        until("it is mounted", || {
+            let ended = mount.process.try_wait().unwrap();
+            assert!(ended.is_none(), "tfs mount ended: {ended:?}");
+            is_mounted(&mount.path).then_some(())
+        });
+        mount
+    }
+
+    /// Returns the id of the process behind the mount.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Starts `tfs unmount`.
+    pub(crate) fn start_unmount(&self, options: &[&str]) -> Child {
+        tfs(&self.home).arg("unmount").args(options).arg(&self.path).spawn().unwrap()
+    }
+
+    /// Ends the mount by force, whatever waits for it, and returns whether its process went too.
+    pub(crate) fn end(&mut self) -> bool {
+        if is_mounted(&self.path) {
+            let mut unmount = self.start_unmount(&["--force"]);
+            wait_for(&mut unmount, UNMOUNT_MAX);
+        }
+        wait_for(&mut self.process, UNMOUNT_MAX).is_some()
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Returns how long a process took to end from now, or kills it and returns `None`.
+pub(crate) fn wait_for(process: &mut Child, limit: Duration) -> Option<Duration> {
+    /// Well below anything that is measured by it.
+    const INTERVAL: Duration = Duration::from_millis(1);
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if let Ok(Some(_)) = process.try_wait() {
+            return Some(start.elapsed());
+        }
+        crate::timing::pause(INTERVAL);
+    }
+    // A process that cannot be killed is left to whoever watches this one.
+    drop(process.kill());
+    None
+}
+
+/// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
+fn tfs(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
+    for variable in ["TFS_SERVER", "TFS_USERNAME", "TFS_PASSWORD_FILE", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state")).stdin(Stdio::null());
+    command
+}
+
+fn is_mounted(path: &Path) -> bool {
+    let table = fs::read_to_string("/proc/self/mounts").unwrap();
+    table.lines().any(|line| {
+        let mut fields = line.split(' ').skip(1);
+        fields.next() == path.to_str() && fields.next() == Some("fuse.tfs")
+    })
+}

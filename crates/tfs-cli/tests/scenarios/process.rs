@@ -1,0 +1,38 @@
+//! What the kernel says of a process: its memory, its state, its open files.
+
+use std::fs;
+use std::path::Path;
+
+/// Makes the peak of a process's memory begin anew, and returns what it has now, in bytes.
+pub(crate) fn restart_peak(pid: u32) -> u64 {
+    // 5 resets the peak, see proc_pid_clear_refs(5).
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    status_bytes(pid, "VmRSS:")
+}
+
+/// Returns the most memory a process had since [`restart_peak`], in bytes.
+pub(crate) fn peak(pid: u32) -> u64 {
+    status_bytes(pid, "VmHWM:")
+}
+
+fn status_bytes(pid: u32, name: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    let kib: u64 = value.trim().trim_end_matches(" kB").parse().unwrap();
+    kib * 1024
+}
+
+/// Returns the letter of a process's state, such as `D` for one that waits for a device, or `None`
+/// if there is no such process.
+pub(crate) fn state(pid: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before it is in brackets and may hold anything.
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// Returns whether a process has opened a file and waits.
+pub(crate) fn waits_for(pid: u32, path: &Path) -> bool {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let mut targets = files.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.any(|target| target == path) && state(pid).is_some_and(|state| state != 'R')
+}

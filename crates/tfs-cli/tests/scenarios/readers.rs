@@ -1,0 +1,141 @@
+//! Programs that wait for data that does not come, and how they are freed.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tfs_testkit::until::until;
+
+use crate::process;
+
+/// A kind of program, by what it does with Ctrl-C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Dies of it.
+    Cat,
+    /// Has a handler that sets a flag, to be looked at when the read has returned.
+    Dd,
+    /// Has a handler, and is an interpreter that begins again what was interrupted.
+    Python,
+}
+
+/// A program that reads a whole file.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) kind: Kind,
+    path: PathBuf,
+    process: Child,
+}
+
+/// What became of a reader that was told to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Freed {
+    pub(crate) kind: Kind,
+    /// `None` if it did not end.
+    pub(crate) after: Option<Duration>,
+}
+
+impl Reader {
+    fn start(kind: Kind, path: PathBuf) -> Self {
+        // A shell starts what is in the background without Ctrl-C, which would go on to these.
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT");
+        match kind {
+            Kind::Cat => command.arg("cat").arg(&path),
+            Kind::Dd => command.arg("dd").arg(format!("if={}", path.display())),
+            Kind::Python => command
+                .args(["python3", "-c", "import sys; open(sys.argv[1], 'rb').read()"])
+                .arg(&path),
+        };
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Self { kind, path, process: command.spawn().unwrap() }
+    }
+
+    fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+/// Starts a reader of each file, and returns when all of them wait. Of five readers three are
+/// `cat`, one is `dd` and one `python3`, where there is one.
+pub(crate) fn start(paths: Vec<PathBuf>) -> Vec<Reader> {
+    let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
+    let python = if version.is_ok_and(|status| status.success()) { Kind::Python } else { Kind::Dd };
+    let kinds = [Kind::Cat, Kind::Dd, Kind::Cat, python, Kind::Cat];
+    let readers: Vec<_> = kinds
+        .into_iter()
+        .cycle()
+        .zip(paths)
+        .map(|(kind, path)| Reader::start(kind, path))
+        .collect();
+    for reader in &readers {
+        until("a reader waits", || process::waits_for(reader.pid(), &reader.path).then_some(()));
+    }
+    readers
+}
+
+/// Presses Ctrl-C for all readers at once, waits for `limit` at most, and kills those that stay.
+/// Returns what became of each, and the processes that even that did not end.
+pub(crate) fn interrupt(readers: Vec<Reader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
+    let signal = |reader: &Reader| signal(reader.pid(), Signal::SIGINT);
+    wait_all(readers, signal, limit)
+}
+
+/// Waits until all readers have ended, for `limit` at most, as [`interrupt`] does.
+pub(crate) fn wait(readers: Vec<Reader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
+    wait_all(readers, |_reader| {}, limit)
+}
+
+fn wait_all(
+    readers: Vec<Reader>,
+    act: impl Fn(&Reader),
+    limit: Duration,
+) -> (Vec<Freed>, Vec<u32>) {
+    let (sender, ended) = mpsc::channel();
+    let mut left = Vec::new();
+    let start = Instant::now();
+    for mut reader in readers {
+        left.push((reader.kind, reader.pid()));
+        let acted = Instant::now();
+        act(&reader);
+        let sender = sender.clone();
+        // It ends with the process.
+        thread::spawn(move || {
+            drop(reader.process.wait());
+            sender.send((reader.kind, reader.process.id(), acted.elapsed()))
+        });
+    }
+    let mut freed = Vec::new();
+    while let Some((kind, pid, after)) = next(&ended, start, limit, &left) {
+        left.retain(|(_, other)| *other != pid);
+        freed.push(Freed { kind, after: Some(after) });
+    }
+    freed.extend(left.iter().map(|(kind, _)| Freed { kind: *kind, after: None }));
+    left.iter().for_each(|(_, pid)| signal(*pid, Signal::SIGKILL));
+    let killed = Instant::now();
+    while let Some((_, pid, _)) = next(&ended, killed, limit, &left) {
+        left.retain(|(_, other)| *other != pid);
+    }
+    (freed, left.into_iter().map(|(_, pid)| pid).collect())
+}
+
+/// Returns the next value, or `None` when there is nothing to wait for or the time is over.
+fn next<T, L>(
+    values: &mpsc::Receiver<T>,
+    start: Instant,
+    limit: Duration,
+    left: &[L],
+) -> Option<T> {
+    let time = limit.saturating_sub(start.elapsed());
+    (!left.is_empty()).then(|| values.recv_timeout(time).ok()).flatten()
+}
+
+/// Sends a signal to a process that has not been waited for yet.
+fn signal(pid: u32, signal: Signal) {
+    // One that has just ended needs no signal.
+    _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal);
+}

@@ -1,0 +1,77 @@
+//! Runs scenarios, each in a process of its own, and sums up.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tfs_testkit::isolate;
+
+use crate::figures::{FILE, Report, Row, table};
+use crate::{memory, middle, restart, scan, stuck, trap};
+
+/// What comes before the names. Words that `cargo test` hands to every target are no names.
+pub(crate) const MARK: &str = "--scenario";
+
+/// The name for all of them.
+const ALL: &str = "all";
+
+/// One scenario.
+struct Scenario {
+    name: &'static str,
+    /// Far more than it takes, so that only what hangs is killed.
+    limit: Duration,
+    run: fn(&mut Report, &Path),
+}
+
+const SCENARIOS: [Scenario; 6] = [
+    Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
+    Scenario { name: "stuck", limit: Duration::from_secs(180), run: stuck::run },
+    Scenario { name: "middle", limit: Duration::from_secs(420), run: middle::run },
+    Scenario { name: "scan", limit: Duration::from_secs(1500), run: scan::run },
+    Scenario { name: "restart", limit: Duration::from_secs(180), run: restart::run },
+    Scenario { name: "memory", limit: Duration::from_secs(180), run: memory::run },
+];
+
+/// Runs the scenarios of these names, or is the child that runs one.
+pub(crate) fn run(names: &[String]) -> ExitCode {
+    let mut chosen = Vec::new();
+    for name in names {
+        let count = chosen.len();
+        chosen.extend(SCENARIOS.iter().filter(|known| name == ALL || name == known.name));
+        if chosen.len() == count {
+            let known = SCENARIOS.map(|scenario| scenario.name).join(", ");
+            println!("no scenario {name}: there are {known}, and {ALL}");
+            return ExitCode::FAILURE;
+        }
+    }
+    if let Some(dir) = isolate::child_dir() {
+        for scenario in chosen {
+            (scenario.run)(&mut Report::new(scenario.name, &dir), &dir);
+        }
+        return ExitCode::SUCCESS;
+    }
+    println!("{} build of {}", build(), env!("CARGO_BIN_EXE_tfs"));
+    let rows: Vec<Row> = chosen.into_iter().flat_map(watch).collect();
+    println!("\n{}", table(&rows));
+    let missed = rows.iter().filter(|row| row.is_missed()).count();
+    println!("{} figures, {missed} not as wanted", rows.len());
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs one scenario in a child, and returns what it found, also if it did not come to its end.
+fn watch(scenario: &Scenario) -> Vec<Row> {
+    println!("\n==> {}", scenario.name);
+    let ended = isolate::run_program(&[MARK, scenario.name], scenario.limit);
+    let found = ended.read(FILE).unwrap_or_default();
+    let mut rows: Vec<Row> =
+        found.lines().filter_map(|line| Row::parse(scenario.name, line)).collect();
+    if let Err(reason) = ended.verdict {
+        println!("{}: the child {reason}", scenario.name);
+        rows.push(Row::failed(scenario.name, &reason));
+    }
+    rows
+}
+
+fn build() -> &'static str {
+    if cfg!(debug_assertions) { "dev" } else { "release" }
+}

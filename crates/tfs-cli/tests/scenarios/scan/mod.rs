@@ -1,0 +1,206 @@
+//! What a media scanner costs: the head and the tail of each file of a torrent of which nothing is
+//! to be downloaded.
+
+mod probe;
+mod tracker;
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rqbit_client::{ByteRange, Client};
+use tfs_testkit::content::Content;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tokio::time::timeout;
+
+use crate::figures::{Report, Want, count, megabytes};
+use crate::mount::Mount;
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, request};
+use crate::timing::pause;
+
+const FILES: usize = 50;
+
+/// Large enough that reading all of a file shows.
+const FILE_BYTES: u64 = 12 * MIB + 54_321;
+
+/// Pieces of a folder of films: some hundred of them.
+const PIECE_BYTES: u32 = 1024 * 1024;
+
+const HEAD_BYTES: u64 = MIB;
+
+const TAIL_BYTES: u64 = 256 * 1024;
+
+/// Reads of the scanner.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// How long nothing may come before what was asked for has come.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// How many files are asked of rqbit itself, for comparison: each takes seconds.
+const DIRECT_FILES: usize = 10;
+
+/// How long the scan of all files may take, before the rest of them is left out.
+const SCAN_MAX: Duration = Duration::from_secs(600);
+
+/// How long a request may be without a byte before it is made again. rqbit may part with a peer
+/// that a new request needs in the very moment, and never look for it again.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// What the scan of some files came to.
+#[derive(Debug, Default)]
+struct Scan {
+    /// What was fetched for each file.
+    costs: Vec<u64>,
+    took: Duration,
+    /// Ends that were not read.
+    failures: usize,
+    /// Requests that had to be made again.
+    silences: usize,
+}
+
+pub(crate) fn run(report: &mut Report, dir: &Path) {
+    report.step("head and tail of 50 files through the mount");
+    let rqbits = nothing_selected();
+    let torrent = rqbits.swarm.torrents()[0].clone();
+    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let tracker = tracker::start(&rqbits, &torrent);
+    let scanned = scan(&rqbits, FILES, |file, scan| read_ends(&mount.path, &torrent, file, scan));
+    report_scan(report, "mount", &torrent, &scanned);
+    report.figure("mount: ends that failed", count(scanned.failures), "", Want::AtMost(0.0));
+    tracker.abort();
+    drop((mount, rqbits));
+
+    report.step("head and tail of 10 files, asked of rqbit itself");
+    let rqbits = nothing_selected();
+    let tracker = tracker::start(&rqbits, &torrent);
+    let scanned = scan(&rqbits, DIRECT_FILES, |file, scan| {
+        rqbits.runtime.block_on(ask_ends(rqbits.swarm.client(), &torrent, file, scan));
+    });
+    report_scan(report, "no mount", &torrent, &scanned);
+    report.figure("no mount: asked again", count(scanned.silences), "times", Want::Nothing);
+    tracker.abort();
+    drop(rqbits);
+    probe::run(report, dir);
+}
+
+/// Scans one file after the other, and looks what each costs.
+fn scan(rqbits: &Rqbits, files: usize, mut scan_file: impl FnMut(usize, &mut Scan)) -> Scan {
+    let mut scan = Scan::default();
+    let start = Instant::now();
+    for file in 0..files {
+        let before = rqbits.fetched_bytes();
+        scan_file(file, &mut scan);
+        scan.costs.push(settled_bytes(rqbits) - before);
+        if start.elapsed() > SCAN_MAX {
+            break;
+        }
+    }
+    scan.took = start.elapsed();
+    scan
+}
+
+/// Returns rqbits with a torrent of which no file is selected.
+fn nothing_selected() -> Rqbits {
+    let files = (0..).take(FILES);
+    let files = files.map(|idx| (format!("{idx:02}.mkv"), Content::new(idx, FILE_BYTES)));
+    let mut spec = TorrentSpec::directory("films", files).paused();
+    spec.seed.piece_length = Some(PIECE_BYTES);
+    let rqbits = Rqbits::start(Swarm::builder().torrent(spec).download_bps(DOWNLOAD_BPS));
+    let torrent = &rqbits.swarm.torrents()[0];
+    let nothing = rqbits.swarm.client().update_only_files(torrent.info_hash.into(), &[]);
+    rqbits.runtime.block_on(nothing).unwrap();
+    rqbits.unpause(torrent);
+    rqbits
+}
+
+/// Returns what was fetched in all when nothing comes any more.
+fn settled_bytes(rqbits: &Rqbits) -> u64 {
+    let mut before = rqbits.fetched_bytes();
+    loop {
+        pause(QUIET);
+        let now = rqbits.fetched_bytes();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+fn read_ends(mount: &Path, torrent: &SwarmTorrent, file: usize, scan: &mut Scan) {
+    let content = torrent.files[file].content;
+    let opened = File::open(mount.join(&torrent.name).join(torrent.files[file].path())).unwrap();
+    for (start, end) in ends() {
+        if let Err(error) = read_end(&opened, content, start, end) {
+            println!("scan: file {file} at {start}: {error}");
+            scan.failures += 1;
+        }
+    }
+}
+
+fn read_end(file: &File, content: Content, start: u64, end: u64) -> io::Result<()> {
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut offset = start;
+    while offset < end {
+        let len = BLOCK_BYTES.min(usize::try_from(end - offset).unwrap());
+        file.read_exact_at(&mut block[..len], offset)?;
+        content.check(offset, &block[..len]).map_err(io::Error::other)?;
+        offset += u64::try_from(len).unwrap();
+    }
+    Ok(())
+}
+
+/// The same as two requests, which is the best that anybody can do.
+async fn ask_ends(client: &Client, torrent: &SwarmTorrent, file: usize, scan: &mut Scan) {
+    for (mut start, end) in ends() {
+        while start < end {
+            let mut stream = request(client, torrent, file, ByteRange::new(start, end)).await;
+            while start < end {
+                let Ok(chunk) = timeout(SILENCE_MAX, stream.next_chunk()).await else {
+                    scan.silences += 1;
+                    break;
+                };
+                let bytes = chunk.unwrap().unwrap();
+                torrent.files[file].content.check(start, &bytes).unwrap();
+                start = stream.position();
+            }
+        }
+    }
+}
+
+fn ends() -> [(u64, u64); 2] {
+    [(0, HEAD_BYTES), (FILE_BYTES - TAIL_BYTES, FILE_BYTES)]
+}
+
+/// Says what a scan costs, and holds a mount to it: the pieces touched, and one more for each end.
+fn report_scan(report: &mut Report, name: &str, torrent: &SwarmTorrent, scan: &Scan) {
+    let piece = u64::from(PIECE_BYTES);
+    let (mut file_start, mut touched_bytes, mut extra_bytes_max, mut within) = (0, 0, 0, 0);
+    for (file, cost) in torrent.files.iter().zip(&scan.costs) {
+        let pieces_of = |(start, end): (u64, u64)| {
+            (file_start + end).div_ceil(piece) - (file_start + start) / piece
+        };
+        let touched = ends().map(pieces_of).iter().sum::<u64>() * piece;
+        let extra = cost.saturating_sub(touched);
+        touched_bytes += touched;
+        extra_bytes_max = extra_bytes_max.max(extra);
+        within += usize::from(extra <= 2 * piece);
+        file_start += file.content.len();
+    }
+    let files = count(scan.costs.len());
+    let mut show = |what: &str, value: f64, unit: &str| {
+        report.figure(&format!("{name}: {what}"), value, unit, Want::Nothing);
+    };
+    show("files scanned", files, "");
+    show("a file takes", scan.took.as_secs_f64() / files, "s");
+    show("pieces touched of each file", megabytes(touched_bytes) / files, "MB");
+    show("fetched for each file", megabytes(scan.costs.iter().sum()) / files, "MB");
+    let most = scan.costs.iter().copied().max().unwrap_or(0);
+    show("fetched for one file at most", megabytes(most), "MB");
+    let extra_max = megabytes(extra_bytes_max) / megabytes(piece);
+    show("pieces beyond those touched at most", extra_max, "");
+    if name == "mount" {
+        report.all("mount: files within one piece more for each end", within, FILES);
+    }
+}

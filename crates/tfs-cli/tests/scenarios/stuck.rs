@@ -1,0 +1,189 @@
+//! A hundred reads wait for data that does not come: everything else goes on, and each can be
+//! ended.
+
+use std::fs::{self, File};
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::statvfs::statvfs;
+use tfs_testkit::content::Content;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+
+use crate::figures::{Report, Want, count, megabytes};
+use crate::mount::{Mount, wait_for};
+use crate::process;
+use crate::readers::{self, Freed, Kind};
+use crate::rqbits::{MIB, PIECE_BYTES, Rqbits};
+use crate::timing::{median, percentile, repeat, within};
+
+/// Files of which no byte comes, and readers that wait for them.
+const STUCK_FILES: u64 = 100;
+
+/// Complete files: one half is read before anything waits, the other half while it does, so that
+/// nothing comes out of a cache.
+const FAST_FILES: usize = 6;
+
+const FAST_BYTES: u64 = 64 * MIB;
+
+/// How long a file may take to read, or all of `ls`, `stat` and `df`.
+const MEASURE_MAX: Duration = Duration::from_secs(20);
+
+const QUICK: Want = Want::AtMost(10.0);
+
+/// How soon a reader is to be free after Ctrl-C.
+const FREED_MAX: Duration = Duration::from_millis(300);
+
+/// How long it is waited for.
+const FREED_WATCH: Duration = Duration::from_secs(3);
+
+/// How long an unmount may take.
+const UNMOUNT_MAX: Want = Want::AtMost(2.0);
+
+const UNMOUNT_WATCH: Duration = Duration::from_secs(20);
+
+/// One call of a program, which is told how many it made before.
+type Call = Box<dyn FnMut(usize) + Send>;
+
+/// A mount with complete files and files of which nothing comes.
+struct Setting {
+    rqbits: Rqbits,
+    mount: Mount,
+    stuck: Vec<PathBuf>,
+    fast: Vec<PathBuf>,
+}
+
+pub(crate) fn run(report: &mut Report, dir: &Path) {
+    report.step("100 readers wait for a torrent without peers");
+    let mut setting = Setting::new(dir);
+    let (before, with) = setting.fast.split_at(FAST_FILES / 2);
+    let speed_before = speed(before);
+    let waiting = readers::start(setting.stuck.clone());
+    metadata(report, &setting);
+    let speed_with = speed(with);
+    report.figure("complete files, nothing waits", speed_before, "MB/s", Want::Nothing);
+    report.figure("complete files, 100 reads wait", speed_with, "MB/s", Want::Nothing);
+    let ratio = speed_with / speed_before;
+    report.figure("complete files: with to without", ratio, "times", Want::AtLeast(0.9));
+
+    let (freed, mut left) = readers::interrupt(waiting, FREED_WATCH);
+    ctrl_c(report, &freed);
+    left.extend(unmount(report, &mut setting));
+    let in_d = left.iter().filter(|pid| process::state(**pid) == Some('D')).count();
+    report.figure("processes in state D at the end", count(in_d), "", Want::AtMost(0.0));
+}
+
+impl Setting {
+    fn new(dir: &Path) -> Self {
+        let stuck = (0..STUCK_FILES).map(|idx| (format!("{idx:02}.bin"), Content::new(idx, MIB)));
+        let mut stuck = TorrentSpec::directory("stuck", stuck).paused();
+        let fast = (200..).take(FAST_FILES);
+        let fast = fast.map(|seed| (format!("{seed}.bin"), Content::new(seed, FAST_BYTES)));
+        let mut fast = TorrentSpec::directory("fast", fast);
+        stuck.seed.piece_length = Some(PIECE_BYTES);
+        fast.seed.piece_length = Some(PIECE_BYTES);
+        let mut rqbits = Rqbits::start(Swarm::builder().torrent(fast).torrent(stuck));
+        let [fast, stuck] = rqbits.swarm.torrents() else { unreachable!("two were added") };
+        let (fast, stuck) = (fast.clone(), stuck.clone());
+        rqbits.wait_finished(&fast);
+        rqbits.limit_downloads();
+        // Live, but nobody has it: not paused, so that a mount has reason to wait.
+        let forget = rqbits.swarm.seeder_client().forget(stuck.info_hash.into());
+        rqbits.runtime.block_on(forget).unwrap();
+        rqbits.unpause(&stuck);
+        let mount = Mount::new(dir, &rqbits.swarm.api_url(), &["--read-timeout", "10m"]);
+        let paths = |torrent: &SwarmTorrent| {
+            let folder = mount.path.join(&torrent.name);
+            torrent.files.iter().map(|file| folder.join(file.path())).collect()
+        };
+        Self { stuck: paths(&stuck), fast: paths(&fast), rqbits, mount }
+    }
+}
+
+/// Measures what `ls -l`, `stat` and `df` ask.
+fn metadata(report: &mut Report, setting: &Setting) {
+    let (root, files) = (setting.mount.path.clone(), setting.stuck.clone());
+    let folder = root.join("stuck");
+    let calls: [(&str, usize, Call); 3] = [
+        ("ls -l of 100 files", 100, Box::new(move |_| list(&folder))),
+        ("stat", 2000, Box::new(move |turn| stat(&files[turn % files.len()]))),
+        ("df", 2000, Box::new(move |_| assert_ne!(statvfs(&root).unwrap().name_max(), 0))),
+    ];
+    for (name, times, call) in calls {
+        let timed = within(MEASURE_MAX, move || repeat(times, call));
+        let timed = timed.map_or_else(|| vec![MEASURE_MAX], |(_, durations)| durations);
+        report.millis(&format!("{name}, p50"), percentile(&timed, 50), Want::Nothing);
+        report.millis(&format!("{name}, p99"), percentile(&timed, 99), QUICK);
+    }
+}
+
+fn list(folder: &Path) {
+    let entries = fs::read_dir(folder).unwrap();
+    let lens = entries.map(|entry| entry.unwrap().metadata().unwrap().len());
+    assert_eq!(lens.sum::<u64>(), STUCK_FILES * MIB);
+}
+
+fn stat(path: &Path) {
+    assert_eq!(fs::symlink_metadata(path).unwrap().len(), MIB);
+}
+
+/// Returns how fast complete files read, in MB/s: the middle one of them.
+fn speed(paths: &[PathBuf]) -> f64 {
+    let mut speeds: Vec<_> = paths.iter().map(|path| speed_of(path.clone())).collect();
+    speeds.sort_by(f64::total_cmp);
+    speeds[speeds.len() / 2]
+}
+
+fn speed_of(path: PathBuf) -> f64 {
+    let read_bytes = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&read_bytes);
+    let read = move || {
+        let mut file = File::open(path).unwrap();
+        let mut block = vec![0; 256 * 1024];
+        // An error is the end of the mount, which comes when this is no longer waited for.
+        while let Ok(len @ 1..) = file.read(&mut block) {
+            counter.fetch_add(u64::try_from(len).unwrap(), Ordering::Relaxed);
+        }
+    };
+    let took = within(MEASURE_MAX, read).map_or(MEASURE_MAX, |(took, ())| took);
+    megabytes(read_bytes.load(Ordering::Relaxed)) / took.as_secs_f64()
+}
+
+/// Reports how soon readers were free.
+fn ctrl_c(report: &mut Report, freed: &[Freed]) {
+    for (kind, name) in [(Kind::Cat, "cat"), (Kind::Dd, "dd"), (Kind::Python, "python3")] {
+        let of_kind = freed.iter().filter(|freed| freed.kind == kind);
+        let times: Vec<_> = of_kind.map(|freed| freed.after.unwrap_or(FREED_WATCH)).collect();
+        let Some(max) = times.iter().max() else { continue };
+        let figure = |what| format!("Ctrl-C frees {name}, {what}");
+        report.millis(&figure("median"), median(&times), Want::Nothing);
+        let want = Want::AtMost(FREED_MAX.as_secs_f64() * 1000.0);
+        report.millis(&figure("the last one"), *max, want);
+        let in_time = times.iter().filter(|time| **time <= FREED_MAX).count();
+        report.all(&figure("in time"), in_time, times.len());
+    }
+}
+
+/// Unmounts while a hundred reads wait, and returns the processes that did not end.
+fn unmount(report: &mut Report, setting: &mut Setting) -> Vec<u32> {
+    report.step("100 more wait, and the mount is to end");
+    let waiting = readers::start(setting.stuck.clone());
+    let refused = wait_for(&mut setting.mount.start_unmount(&[]), UNMOUNT_WATCH);
+    let refused = refused.unwrap_or(UNMOUNT_WATCH);
+    report.time("unmount says that it is in use after", refused, UNMOUNT_MAX);
+    let start = Instant::now();
+    let forced = wait_for(&mut setting.mount.start_unmount(&["--force"]), UNMOUNT_WATCH);
+    report.time("unmount --force returns after", forced.unwrap_or(UNMOUNT_WATCH), UNMOUNT_MAX);
+    let all = waiting.len();
+    let (freed, mut left) = readers::wait(waiting, FREED_WATCH);
+    let freed = freed.iter().filter(|freed| freed.after.is_some()).count();
+    report.all("readers that the unmount freed", freed, all);
+    if !setting.mount.end() {
+        left.push(setting.mount.pid());
+    }
+    report.time("mount, readers and process gone after", start.elapsed(), Want::Nothing);
+    assert_eq!(setting.rqbits.swarm.torrents().len(), 2);
+    left
+}
