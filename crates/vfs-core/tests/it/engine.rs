@@ -174,7 +174,7 @@ async fn readers_of_one_region_share_a_stream() {
     assert_eq!(f.source.opened().len(), 1);
     f.source.let_go(file_id(1, 1));
     let lens: usize = reads.join_all().await.into_iter().sum();
-    assert_eq!(lens, (981..=1000).sum());
+    assert_eq!(lens, (981..=1000).sum::<usize>());
     assert_eq!(f.vfs.counters().total.bytes_fetched, 1000);
     f.all_closed().await;
 }
