@@ -24,6 +24,8 @@
 mod core;
 mod counters;
 mod driver;
+#[cfg(test)]
+mod model;
 mod plan;
 #[cfg(test)]
 mod sim;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::{child, vfs_with};
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use vfs_core::{
     Bitfield, BreakerState, HandleId, Ino, MissingPolicy, ReadPolicy, SourceErrorKind,
     TorrentState, Vfs, VfsError,
@@ -55,10 +55,15 @@ impl Fixture {
 
     async fn all_closed(&self) {
         while self.source.open_now() > 0 {
-            sleep(Duration::from_millis(1)).await;
+            pass(Duration::from_millis(1)).await;
         }
         assert_eq!(self.source.violations(), [] as [String; 0]);
     }
+}
+
+/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+async fn pass(time: Duration) {
+    sleep_until(Instant::now() + time).await;
 }
 
 fn at_once() -> Duration {
@@ -97,7 +102,7 @@ async fn what_is_stopped_gives_what_it_has_and_nobody_waits() {
     f.source.hold(file_id(1, 0));
     let vfs = Arc::clone(&f.vfs);
     let waits = tokio::spawn(async move { vfs.read(half, FILE_LEN - 9, 9).await });
-    sleep(Duration::from_secs(5)).await;
+    pass(Duration::from_secs(5)).await;
     f.set_state(TorrentState::Paused);
     let read = timeout(Duration::from_secs(2), waits).await.unwrap().unwrap();
     assert!(matches!(read, Err(VfsError::WouldBlock)));
@@ -170,7 +175,7 @@ async fn readers_of_one_region_share_a_stream() {
         let (vfs, handle) = (Arc::clone(&f.vfs), f.open("full"));
         reads.spawn(async move { vfs.read(handle, 100, 1000 - n).await.unwrap().len() });
     }
-    sleep(at_once()).await;
+    pass(at_once()).await;
     assert_eq!(f.source.opened().len(), 1);
     f.source.let_go(file_id(1, 1));
     let lens: usize = reads.join_all().await.into_iter().sum();
@@ -190,7 +195,7 @@ async fn what_is_there_never_queues_behind_what_is_missing() {
         reads.spawn(async move { vfs.read(handle, offset, 9).await });
     }
     for _ in 0..50 {
-        sleep(Duration::from_millis(500)).await;
+        pass(Duration::from_millis(500)).await;
         assert!(f.source.open_now() <= 3, "{}", f.source.open_now());
         let start = Instant::now();
         f.check(f.open("full"), 1, 7, 3).await;
@@ -236,7 +241,7 @@ async fn what_may_pass_is_tried_again_inside_the_deadline() {
         f.source.fail_opens(file_id(1, 1), Some(kind));
         let (source, start) = (f.source.clone(), Instant::now());
         let mend = async {
-            sleep(Duration::from_secs(8)).await;
+            pass(Duration::from_secs(8)).await;
             source.fail_opens(file_id(1, 1), None);
         };
         tokio::join!(f.check(full, 1, start.elapsed().as_secs(), 9), mend);
@@ -260,10 +265,10 @@ async fn the_breaker_lets_reads_fail_fast_and_one_probe_closes_it() {
     assert_eq!(error.kind, SourceErrorKind::Unreachable);
     assert_ne!(f.vfs.counters().breaker, BreakerState::Closed);
     // One that arrives after the cool-down is the probe; it waits, and the next fails at once.
-    sleep(Duration::from_secs(5)).await;
+    pass(Duration::from_secs(5)).await;
     let vfs = Arc::clone(&f.vfs);
     let probe = tokio::spawn(async move { vfs.read(full, 0, 9).await });
-    sleep(at_once()).await;
+    pass(at_once()).await;
     assert_eq!(f.vfs.counters().breaker, BreakerState::Open);
     let read = timeout(at_once(), f.vfs.read(full, MIB, 9)).await.unwrap();
     assert!(matches!(read, Err(VfsError::Source(_))));

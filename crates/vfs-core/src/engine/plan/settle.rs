@@ -57,15 +57,19 @@ impl Plan {
                 && match self.presence(read, now) {
                     Presence::Here | Presence::Asking => false,
                     Presence::Missing => self.is_fresh(read, now),
-                    Presence::Unknown => {
-                        let since = read.stream.map(|(_, since)| since);
-                        let until = |at: Duration| at.saturating_add(self.tuning.unknown_patience);
-                        since.is_some_and(|since| until(since) <= now)
-                    }
+                    Presence::Unknown => self.unknown_until(read) <= now,
                 }
         });
         let refused: Vec<_> = refused.map(|(id, _)| id).collect();
         refused.into_iter().for_each(|id| self.fail(id, now, VfsError::WouldBlock));
+    }
+
+    /// Returns how long a read that must not wait does so because nobody can say whether its bytes
+    /// are there.
+    fn unknown_until(&self, read: &Read) -> Duration {
+        let queued = read.arrived_at.saturating_add(self.tuning.haves_patience);
+        let since = read.stream.map_or(queued, |(_, since)| since);
+        since.saturating_add(self.tuning.unknown_patience)
     }
 
     /// Returns whether what is known of the pieces is not older than the read, so that it is no
@@ -259,11 +263,8 @@ impl Plan {
                     at(read.retry_at);
                 }
             }
-            if let Some((_, since)) = read.stream.filter(|_| self.must_not_wait(read)) {
-                let until = since.saturating_add(self.tuning.unknown_patience);
-                if until > now {
-                    at(until);
-                }
+            if self.must_not_wait(read) && self.unknown_until(read) > now {
+                at(self.unknown_until(read));
             }
             if self.has_pieces(read) && self.doubt_at(read) > now {
                 at(self.doubt_at(read));

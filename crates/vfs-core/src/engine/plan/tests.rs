@@ -96,7 +96,8 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
             }
         };
         let actions = actions(&mut plan, now);
-        writeln!(text, "{line}: {}", actions.join(", ")).unwrap();
+        let actions = if actions.is_empty() { "-".to_owned() } else { actions.join(", ") };
+        writeln!(text, "{line}: {actions}").unwrap();
         plan.check();
     }
     want.assert_eq(&text);
@@ -153,17 +154,17 @@ fn bounded_until_sequential() {
         ],
         &expect![[r#"
             read 0+100: open 1 0..100
-            opened 1: 
-            chunk 1 0+100: 
+            opened 1: -
+            chunk 1 0+100: -
             over 1: reply 1
             read 100+100: open 2 100..200
-            opened 2: 
-            chunk 2 100+100: 
+            opened 2: -
+            chunk 2 100+100: -
             over 2: reply 2
             read 200+100: open 3 200..100000
-            opened 3: 
+            opened 3: -
             chunk 3 200+150: reply 3
-            read 500+100: 
+            read 500+100: -
             chunk 3 350+250: reply 4
             read 90000+100: open 4 90000..100000
             release 1: close 3
@@ -200,19 +201,19 @@ fn requests_of_the_kernel_out_of_order() {
             read 0+100: open 1 0..100
             read 200+100: open 2 200..300
             read 100+100: open 3 100..100000
-            opened 1: 
-            chunk 1 0+100: 
+            opened 1: -
+            chunk 1 0+100: -
             over 1: reply 1
-            opened 2: 
-            chunk 2 200+100: 
+            opened 2: -
+            chunk 2 200+100: -
             over 2: reply 2
-            opened 3: 
+            opened 3: -
             chunk 3 100+100: reply 3
-            over 3: 
+            over 3: -
             read 400+100: open 4 400..100000
             read 300+100: open 5 300..400
-            opened 4: 
-            opened 5: 
+            opened 4: -
+            opened 5: -
             chunk 4 400+100: reply 4
             chunk 5 300+300: fail 5 (the stream goes on after offset 400), close 5
         "#]],
@@ -245,19 +246,19 @@ fn what_is_missing_takes_turns() {
         &expect![[r#"
             read 5000+100: ask
             haves: open 1 5000..5100
-            opened 1: 
-            read 25000+100: 
+            opened 1: -
+            read 25000+100: -
             1000 ms: ask
-            haves: 
+            haves: -
             read 95000+100: open 2 95000..95100
             1000 ms: close 1, ask
             closed 1: open 3 25000..25100
-            haves: 
-            opened 2: 
-            chunk 2 95000+100: 
+            haves: -
+            opened 2: -
+            chunk 2 95000+100: -
             over 2: reply 3, open 4 5000..5100
-            opened 3: 
-            opened 4: 
+            opened 3: -
+            opened 4: -
         "#]],
     );
 }
@@ -289,21 +290,21 @@ fn failures_are_tried_again_where_they_happened() {
         ],
         &expect![[r#"
             read 0+1000: open 1 0..1000
-            opened 1: 
-            chunk 1 0+300: 
-            fails 1 unreachable: 
+            opened 1: -
+            chunk 1 0+300: -
+            fails 1 unreachable: -
             100 ms: reopen 1 300..1000
-            fails 1 unreachable: 
-            100 ms: 
+            fails 1 unreachable: -
+            100 ms: -
             100 ms: reopen 1 300..1000
-            opened 1: 
-            chunk 1 300+700: 
+            opened 1: -
+            chunk 1 300+700: -
             over 1: reply 1
             read 5000+10: open 2 5000..5010
             fails 2 not found: fail 2 (the torrent is gone)
             read 5000+10: open 3 5000..5010
             cancel 3: close 3
-            closed 3: 
+            closed 3: -
             read 7000+10: open 4 7000..7010
             60000 ms: fail 4 (the data did not come in time), close 4
         "#]],
@@ -331,16 +332,16 @@ fn a_stream_that_breaks_the_rules_answers_nobody() {
         ],
         &expect![[r#"
             read 0+100: open 1 0..100
-            opened 1: 
+            opened 1: -
             chunk 1 50+10: fail 1 (the stream is at offset 50 instead of 0), close 1
-            closed 1: 
+            closed 1: -
             read 0+100: open 2 0..100
-            opened 2: 
+            opened 2: -
             chunk 2 0+101: fail 2 (the stream goes on after offset 100), close 2
-            closed 2: 
+            closed 2: -
             read 0+100: open 3 0..100
-            opened 3: 
-            chunk 3 0+99: 
+            opened 3: -
+            chunk 3 0+99: -
             over 3: fail 3 (the stream ends at offset 99 of 100)
         "#]],
     );

@@ -1,0 +1,205 @@
+//! A property: whatever is read in whatever order, and however the bytes come, plan and memory
+//! together give exactly the bytes of the file. The model is the file itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::MissingPolicy;
+use super::core::{Core, Output, Started};
+use super::plan::{Demand, FileFacts, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind};
+
+const FILE_LEN: u64 = 600;
+const READ_LEN_MAX: u64 = 100;
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Step {
+    Read {
+        handle: u64,
+        offset: u64,
+        len: u64,
+    },
+    /// The next read of the same handle adjoins.
+    GoOn {
+        handle: u64,
+        len: u64,
+    },
+    Cancel,
+    Release {
+        handle: u64,
+    },
+    /// One of the streams opens, gives some bytes, or ends.
+    Feed {
+        which: usize,
+        len: u64,
+    },
+    Break {
+        which: usize,
+    },
+    Pass {
+        millis: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let len = 1..=READ_LEN_MAX;
+    prop_oneof![
+        2 => (1..4_u64, 0..FILE_LEN, len.clone())
+            .prop_map(|(handle, offset, len)| Step::Read { handle, offset, len }),
+        4 => (1..4_u64, len).prop_map(|(handle, len)| Step::GoOn { handle, len }),
+        1 => Just(Step::Cancel),
+        1 => (1..4_u64).prop_map(|handle| Step::Release { handle }),
+        8 => (0..4_usize, 1..90_u64).prop_map(|(which, len)| Step::Feed { which, len }),
+        1 => (0..4_usize).prop_map(|which| Step::Break { which }),
+        1 => (1..3000_u64).prop_map(|millis| Step::Pass { millis }),
+    ]
+}
+
+fn byte_at(offset: u64) -> u8 {
+    (offset * 31 + offset / 7).to_le_bytes()[0]
+}
+
+/// The outside: a server that has everything.
+struct Outside {
+    core: Core,
+    now: Duration,
+    file: FileId,
+    /// Where each stream is, and whether it is open.
+    streams: BTreeMap<StreamId, (u64, bool)>,
+    waiting: BTreeMap<ReadId, ByteRange>,
+    ends: BTreeMap<u64, u64>,
+}
+
+impl Outside {
+    fn new() -> Self {
+        let mut tuning = Tuning::new(2, 0);
+        tuning.read_bytes_max = READ_LEN_MAX;
+        (tuning.block_bytes, tuning.cache_bytes, tuning.windows_bytes) = (16, 150, 100);
+        (tuning.window_bytes_min, tuning.skip_bytes_max, tuning.join_bytes_max) = (20, 30, 150);
+        Self {
+            core: Core::new(tuning, MissingPolicy::Wait),
+            now: Duration::ZERO,
+            file: FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) },
+            streams: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            ends: BTreeMap::new(),
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Read { handle, offset, len } => self.read(handle, offset, len),
+            Step::GoOn { handle, len } => {
+                let offset = self.ends.get(&handle).copied().unwrap_or(0) % FILE_LEN;
+                self.read(handle, offset, len);
+            }
+            Step::Cancel => {
+                if let Some((read, _)) = self.waiting.pop_first() {
+                    self.core.on_cancel(self.now, read);
+                }
+            }
+            Step::Release { handle } => self.core.on_release(HandleId(handle)),
+            Step::Feed { which, len } => self.feed(which, len),
+            Step::Break { which } => {
+                if let Some(id) = self.streams.keys().nth(which).copied() {
+                    self.streams.remove(&id);
+                    let error = SourceError::new(SourceErrorKind::TimedOut, "read");
+                    self.core.on_stream_end(self.now, id, StreamEnd::Failed(error));
+                }
+            }
+            Step::Pass { millis } => {
+                self.now += Duration::from_millis(millis);
+                self.core.on_time(self.now);
+            }
+        }
+        self.pump();
+        self.core.check();
+    }
+
+    fn read(&mut self, handle: u64, offset: u64, len: u64) {
+        let range = ByteRange::clamped(offset, len, FILE_LEN);
+        self.ends.insert(handle, range.end());
+        let facts = FileFacts { len: FILE_LEN, geometry: None, state: None };
+        let never = Duration::MAX;
+        let who = (HandleId(handle), self.file, Priority::Foreground);
+        match self.core.read(self.now, never, who, facts, range).unwrap() {
+            Started::Done(parts) => check_bytes(range, &parts.concat()),
+            Started::Waits(read) => assert!(self.waiting.insert(read, range).is_none()),
+        }
+    }
+
+    fn feed(&mut self, which: usize, len: u64) {
+        let Some((id, (pos, is_open))) = self.streams.iter_mut().nth(which) else { return };
+        let (id, at) = (*id, *pos);
+        if !*is_open {
+            *is_open = true;
+            return self.core.on_opened(self.now, id, at);
+        }
+        match self.core.demand(id) {
+            Demand::Bytes(most) => {
+                *pos += len.min(most);
+                let chunk: Vec<_> = (at..*pos).map(byte_at).collect();
+                self.core.on_chunk(self.now, id, at, &chunk);
+            }
+            Demand::End => {
+                self.streams.remove(&id);
+                self.core.on_stream_end(self.now, id, StreamEnd::Over);
+            }
+            Demand::Nothing | Demand::Closed => {}
+        }
+    }
+
+    fn pump(&mut self) {
+        let mut closed = Vec::new();
+        let Self { core, streams, waiting, .. } = self;
+        core.pump(self.now, |output| match output {
+            Output::Answer { read, result } => {
+                let range = waiting.remove(&read).expect("each read is answered once");
+                check_bytes(range, &result.expect("the server has everything").concat());
+            }
+            Output::Open { stream, range, .. } => {
+                assert!(streams.insert(stream, (range.start(), false)).is_none());
+            }
+            Output::Close { stream } => closed.push(stream),
+            Output::AskHaves { .. } => {}
+        });
+        if !closed.is_empty() {
+            for id in closed {
+                self.streams.remove(&id);
+                self.core.on_stream_end(self.now, id, StreamEnd::Closed);
+            }
+            self.pump();
+        }
+    }
+
+    /// Lets everything come to its end: then nobody may wait any more.
+    fn finish(&mut self) {
+        for _ in 0..2000 {
+            for which in 0..self.streams.len() {
+                self.take(&Step::Feed { which, len: 64 });
+            }
+            self.take(&Step::Pass { millis: 50 });
+        }
+        assert_eq!(self.waiting, BTreeMap::new());
+    }
+}
+
+#[track_caller]
+fn check_bytes(range: ByteRange, bytes: &[u8]) {
+    let want: Vec<_> = (range.start()..range.end()).map(byte_at).collect();
+    assert_eq!(bytes, want, "{range:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn reads_give_the_bytes_of_the_file(steps in prop::collection::vec(step(), 1..120)) {
+        let mut outside = Outside::new();
+        steps.iter().for_each(|step| outside.take(step));
+        outside.finish();
+    }
+}
