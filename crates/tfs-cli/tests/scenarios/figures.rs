@@ -47,7 +47,8 @@ impl Report {
     }
 
     pub(crate) fn figure(&mut self, figure: &str, value: f64, unit: &str, want: Want) {
-        let number = Number(value);
+        let said = format!("{} {unit}", Number(value));
+        let said = said.trim_end();
         let wanted = match want {
             Want::AtMost(max) => format!("<= {}", Number(max)),
             Want::AtLeast(min) => format!(">= {}", Number(min)),
@@ -58,9 +59,12 @@ impl Report {
             Want::AtMost(_) | Want::AtLeast(_) if want.is_met(value) => PASSED,
             Want::AtMost(_) | Want::AtLeast(_) => FAILED,
         };
-        let said = if wanted.is_empty() { String::new() } else { format!(" (want {wanted})") };
-        println!("{}: {figure}: {number} {unit}{said} {verdict}", self.scenario);
-        writeln!(self.file, "{figure}\t{number} {unit}\t{wanted}\t{verdict}").unwrap();
+        let judged = match want {
+            Want::Nothing => String::new(),
+            Want::AtMost(_) | Want::AtLeast(_) => format!(" (want {wanted}) {verdict}"),
+        };
+        println!("{}: {figure}: {said}{judged}", self.scenario);
+        writeln!(self.file, "{figure}\t{said}\t{wanted}\t{verdict}").unwrap();
     }
 
     pub(crate) fn time(&mut self, figure: &str, time: Duration, want: Want) {
