@@ -346,3 +346,38 @@ fn a_stream_that_breaks_the_rules_answers_nobody() {
         "#]],
     );
 }
+
+/// Found by the simulation: the bytes on the way to a read further on were kept as if somebody
+/// wanted them, until there was no room for the read itself.
+#[test]
+fn bytes_on_the_way_to_a_read_make_room_for_it() {
+    let mut tuning = Tuning::new(1, 1 << 20);
+    (tuning.read_bytes_max, tuning.windows_bytes, tuning.skip_bytes_max) = (100, 0, 500);
+    let mut plan = Plan::new(tuning, MissingPolicy::Wait);
+    let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
+    let state = Some(FileState { torrent: TorrentState::Live, have_bytes: LEN });
+    let facts = FileFacts { len: LEN, geometry: None, state };
+    let now = Duration::ZERO;
+    let read = |plan: &mut Plan, id, offset, len| {
+        let range = ByteRange::clamped(offset, len, LEN);
+        let (handle, priority, deadline) = (HandleId(1), Priority::Foreground, Duration::MAX);
+        let request = ReadRequest { handle, file, facts, range, need: range, priority, deadline };
+        plan.on_read(now, ReadId(id), request);
+        actions(plan, now)
+    };
+    for offset in [0, 10] {
+        plan.on_hit(now, HandleId(1), file, ByteRange::clamped(offset, 10, LEN));
+    }
+    assert_eq!(read(&mut plan, 1, 20, 10), ["open 1 20..100000"]);
+    plan.on_opened(now, StreamId(1), 20);
+    assert!(plan.on_chunk(now, StreamId(1), 20, 10));
+    assert_eq!(actions(&mut plan, now), ["reply 1"]);
+    assert_eq!(read(&mut plan, 2, 80, 100), [""; 0]);
+    let mut at = 30;
+    while let Demand::Bytes(bytes) = plan.demand(StreamId(1)) {
+        assert!(plan.on_chunk(now, StreamId(1), at, bytes));
+        at += bytes;
+        actions(&mut plan, now);
+    }
+    assert_eq!((at, plan.reads_waiting()), (180, 0));
+}
