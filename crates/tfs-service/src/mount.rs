@@ -7,7 +7,7 @@ use std::time::Duration;
 use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint};
 use rqbit_source::RqbitSource;
 use tokio::task::JoinHandle;
-use vfs_core::{ReadPolicy, SourceError, Vfs, VfsConfig};
+use vfs_core::{Counters, ReadPolicy, SourceError, Vfs, VfsConfig};
 
 use crate::discovery::Discovery;
 #[cfg(feature = "embedded")]
@@ -178,6 +178,8 @@ impl RunningMount {
     pub async fn stop(self) -> Result<(), SessionError> {
         drop(self.discovery);
         let ended = self.mount.unmount().await;
+        let Counters { total, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
+        tracing::info!(?total, haves_asked, bytes_unused, ?breaker, "what its reads did");
         // The server waits for its clients to hang up before it saves what it has.
         drop(self.vfs);
         #[cfg(feature = "embedded")]

@@ -39,6 +39,9 @@ const PACED_BYTES: u64 = 40_000_000;
 /// Eight times what it takes.
 const PACED_MAX: Duration = Duration::from_secs(80);
 
+/// After this the mount knows that a torrent was started: before, it would not wait for its data.
+const START_SEEN: Duration = Duration::from_millis(400);
+
 /// What the limiter saves up in an idle second comes at once: each turn is to begin with all of it.
 const LIMITER_FULL: Duration = Duration::from_millis(1500);
 
@@ -126,12 +129,13 @@ fn in_order(report: &mut Report, dir: &Path) {
         swarm = swarm.torrent(film(name, seed, PACED_BYTES).paused());
     }
     let rqbits = Rqbits::start(swarm);
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &["--poll-interval", "100ms"]);
     let client = rqbits.swarm.client().clone();
     let (mut through_mount, mut direct) = (Duration::ZERO, Duration::ZERO);
     for (way, torrent) in order.into_iter().zip(rqbits.swarm.torrents()) {
         pause(LIMITER_FULL);
         rqbits.unpause(torrent);
+        pause(START_SEEN);
         match way {
             Way::Mount => {
                 let (path, content) = (mount.path.join(&torrent.name), content(torrent));
