@@ -8,7 +8,8 @@ use std::num::NonZeroU32;
 use expect_test::{Expect, expect};
 
 use super::*;
-use crate::{FileIndex, Geometry, TorrentState};
+use crate::tree::FileState;
+use crate::{Bitfield, FileIndex, Geometry, InfoHash, TorrentState};
 
 const LEN: u64 = 100_000;
 

@@ -1,0 +1,283 @@
+//! What happens to a plan: readers come and go, streams open, bring bytes and end.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::time::Duration;
+
+use super::{
+    Action, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry, violation,
+};
+use crate::tree::FileState;
+use crate::{
+    Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, SourceErrorKind, VfsError,
+};
+
+impl Plan {
+    /// Takes a read that memory could not answer. The plan answers it by its deadline.
+    pub(in crate::engine) fn on_read(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
+        self.accesses.entry(request.handle).or_default().on_read(request.range);
+        self.tally.count(request.file, |count| {
+            count.reads = count.reads.saturating_add(1);
+            count.misses = count.misses.saturating_add(1);
+        });
+        self.files.insert(request.file, request.facts);
+        let place = self.next_place();
+        let read = Read {
+            request,
+            need: request.need,
+            arrived_at: now,
+            place,
+            stream: None,
+            retry_at: now,
+            last_error: None,
+            is_whole: false,
+            is_answered: false,
+            has_waited: false,
+        };
+        self.reads.insert(id, read);
+        self.is_dirty = true;
+        if let Some(error) = self.breaker.refusal(now).cloned() {
+            self.fail(id, now, error.into());
+        }
+    }
+
+    /// Takes note of a read that memory answered.
+    pub(in crate::engine) fn on_hit(
+        &mut self,
+        now: Duration,
+        handle: HandleId,
+        file: FileId,
+        range: ByteRange,
+    ) {
+        self.accesses.entry(handle).or_default().on_read(range);
+        self.tally.count(file, |count| {
+            count.reads = count.reads.saturating_add(1);
+            count.hits = count.hits.saturating_add(1);
+            count.bytes_given = count.bytes_given.saturating_add(range.len());
+        });
+        let streams = self.streams.values_mut();
+        for stream in streams.filter(|stream| stream.file == file && stream.is_live()) {
+            if range.start() <= stream.pos && range.end() > stream.consumed {
+                stream.consume(range.end().min(stream.pos));
+                stream.idle_since = now;
+            }
+        }
+    }
+
+    /// Forgets a read whose reader is gone.
+    pub(in crate::engine) fn on_cancel(&mut self, now: Duration, id: ReadId) {
+        if self.reads.contains_key(&id) {
+            self.leave_stream(id, now);
+            self.reads.remove(&id);
+            self.is_dirty = true;
+        }
+    }
+
+    /// Forgets a handle. Its reads go on, but when they are over it has no stream.
+    pub(in crate::engine) fn on_release(&mut self, handle: HandleId) {
+        self.accesses.remove(&handle);
+        for stream in self.streams.values_mut() {
+            stream.owners.remove(&handle);
+        }
+        self.is_dirty = true;
+    }
+
+    /// Takes over what a listing says of a file that is being read.
+    pub(in crate::engine) fn on_facts(&mut self, file: FileId, state: Option<FileState>) {
+        if let Some(facts) = self.files.get_mut(&file)
+            && facts.state != state
+        {
+            facts.state = state;
+            self.is_dirty = true;
+        }
+    }
+
+    /// Takes the news that the source has confirmed a stream at `offset`.
+    pub(in crate::engine) fn on_opened(&mut self, now: Duration, id: StreamId, offset: u64) {
+        self.breaker.on_success();
+        self.is_dirty = true;
+        let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
+        let Some(stream) = self.live_stream(id) else { return };
+        let turn_time = if stream.is_missing { missing } else { here };
+        stream.phase = Phase::Open;
+        stream.moved_at = now;
+        stream.turn_until = now.saturating_add(turn_time);
+        let want = stream.pos;
+        if offset != want {
+            let error = violation(format!("the stream is at offset {offset} instead of {want}"));
+            self.drop_stream(now, id, error);
+        }
+    }
+
+    /// Takes the news that `len` bytes came. Returns whether they are good: then memory takes them
+    /// before the next action is asked for.
+    pub(in crate::engine) fn on_chunk(
+        &mut self,
+        now: Duration,
+        id: StreamId,
+        offset: u64,
+        len: u64,
+    ) -> bool {
+        let Some(stream) = self.live_stream(id) else { return false };
+        let (want, end) = (stream.pos, stream.range.end());
+        let pos = offset.saturating_add(len);
+        if offset != want || len == 0 {
+            let error = violation(format!("the stream is at offset {offset} instead of {want}"));
+            self.drop_stream(now, id, error);
+            return false;
+        }
+        if pos > end {
+            let error = violation(format!("the stream goes on after offset {end}"));
+            self.drop_stream(now, id, error);
+            return false;
+        }
+        stream.pos = pos;
+        // Its reads may all be further on; then these bytes need not be kept.
+        stream.has_moved = true;
+        stream.moved_at = now;
+        (stream.failure_count, stream.last_error) = (0, None);
+        let (file, reads) = (stream.file, stream.reads.clone());
+        let is_crossing = pos >= stream.class_until;
+        self.tally.count(file, |count| {
+            count.bytes_fetched = count.bytes_fetched.saturating_add(len);
+        });
+        for read_id in reads {
+            let Some(read) = self.reads.get(&read_id) else { continue };
+            // The last bytes count when the source says that there are no more.
+            if read.need.end() <= pos && read.need.end() < end {
+                self.reply(read_id, now);
+            }
+        }
+        if is_crossing {
+            self.classify(now, id);
+        }
+        true
+    }
+
+    /// Takes the news that a stream is no more.
+    pub(in crate::engine) fn on_stream_end(&mut self, now: Duration, id: StreamId, end: StreamEnd) {
+        self.is_dirty = true;
+        let Some(stream) = self.streams.get(&id) else { return };
+        let (pos, want) = (stream.pos, stream.range.end());
+        if !stream.is_live() {
+            self.streams.remove(&id);
+            if let StreamEnd::Failed(error) = end {
+                self.breaker.on_failure(&error, now);
+            }
+            return;
+        }
+        let is_harmless = match &end {
+            StreamEnd::Over => true,
+            // All bytes are out; that the end could not be read takes nothing from them.
+            StreamEnd::Failed(error) => retry::is_transient(error),
+            StreamEnd::Closed => false,
+        };
+        match end {
+            _ if is_harmless && pos == want => {
+                let reads = stream.reads.clone();
+                reads.into_iter().for_each(|read| self.reply(read, now));
+            }
+            StreamEnd::Over => {
+                let error = violation(format!("the stream ends at offset {pos} of {want}"));
+                self.fail_stream(now, id, error);
+            }
+            StreamEnd::Failed(error) => {
+                self.fail_stream(now, id, error);
+                if self.break_off(now, id) {
+                    return;
+                }
+            }
+            StreamEnd::Closed => {
+                let reads = stream.reads.clone();
+                reads.into_iter().for_each(|read| self.requeue(read, now));
+            }
+        }
+        self.streams.remove(&id);
+        self.actions.push_back(Action::Ended { stream: id });
+    }
+
+    /// Takes the answer to [`Action::AskHaves`].
+    pub(in crate::engine) fn on_haves(
+        &mut self,
+        now: Duration,
+        torrent: InfoHash,
+        answer: Result<Bitfield, SourceError>,
+    ) {
+        self.is_dirty = true;
+        let error = match answer {
+            Ok(have) => {
+                self.breaker.on_success();
+                return self.haves.on_answer(torrent, Some(have), now);
+            }
+            Err(error) => error,
+        };
+        if error.kind == SourceErrorKind::Unreachable {
+            self.haves.forget();
+        }
+        self.breaker.on_failure(&error, now);
+        self.haves.on_answer(torrent, None, now);
+        if error.kind == SourceErrorKind::NotFound {
+            let reads = self.reads.iter().filter(|(_, it)| it.request.file.torrent == torrent);
+            let reads: Vec<_> = reads.map(|(id, _)| *id).collect();
+            reads.into_iter().for_each(|read| self.fail(read, now, VfsError::Stale));
+        }
+    }
+
+    /// Takes the time, when [`next_time`](Self::next_time) has come.
+    pub(in crate::engine) fn on_time(&mut self, now: Duration) {
+        if self.next_time.is_some_and(|next| next <= now) {
+            self.is_dirty = true;
+        }
+    }
+
+    /// Takes what a waiting read lacks, as memory is now.
+    pub(in crate::engine) fn on_need(&mut self, now: Duration, id: ReadId, need: ByteRange) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        if read.stream.is_some() || read.is_answered {
+            return;
+        }
+        if need.is_empty() {
+            self.reply(id, now);
+        } else if !read.is_whole {
+            read.need = need;
+            self.is_dirty = true;
+        }
+    }
+
+    /// Takes the news that memory has lost bytes that a read counted on: all are asked for again,
+    /// and then kept by one stream until the read is answered.
+    pub(in crate::engine) fn on_evicted(&mut self, id: ReadId) {
+        let place = self.next_place();
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.is_whole = true;
+            read.is_answered = false;
+            read.need = read.request.range;
+            read.place = place;
+            self.is_dirty = true;
+        }
+    }
+
+    /// Takes the news that a read was answered with its bytes.
+    pub(in crate::engine) fn on_answered(&mut self, id: ReadId) {
+        if let Some(read) = self.reads.remove(&id) {
+            let len = read.request.range.len();
+            self.tally.count(read.request.file, |count| {
+                count.bytes_given = count.bytes_given.saturating_add(len);
+            });
+        }
+    }
+
+    /// Takes the news that nothing that was asked for will come any more.
+    pub(in crate::engine) fn on_owner_gone(&mut self, now: Duration) {
+        let streams: Vec<_> = self.streams.keys().copied().collect();
+        streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
+        self.haves.cancel(now);
+    }
+
+    /// Ends everything: all reads fail, all streams are closed.
+    pub(in crate::engine) fn shut_down(&mut self, now: Duration) {
+        let reads: Vec<_> = self.reads.keys().copied().collect();
+        reads.into_iter().for_each(|read| self.fail(read, now, VfsError::ShuttingDown));
+        let streams: Vec<_> = self.streams.keys().copied().collect();
+        streams.into_iter().for_each(|stream| self.close(stream, now));
+    }
+}
