@@ -129,7 +129,7 @@ fn in_order(report: &mut Report, dir: &Path) {
         swarm = swarm.torrent(film(name, seed, PACED_BYTES).paused());
     }
     let rqbits = Rqbits::start(swarm);
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &["--poll-interval", "100ms"]);
+    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
     let client = rqbits.swarm.client().clone();
     let (mut through_mount, mut direct) = (Duration::ZERO, Duration::ZERO);
     for (way, torrent) in order.into_iter().zip(rqbits.swarm.torrents()) {

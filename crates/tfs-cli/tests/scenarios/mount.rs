@@ -24,7 +24,7 @@ impl Mount {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
-        command.args(["mount", "--foreground", "--poll-interval", "1s", "--server", server]);
+        command.args(["mount", "--foreground", "--poll-interval", "100ms", "--server", server]);
         let process = command.args(options).arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
         until("it is mounted", || {
