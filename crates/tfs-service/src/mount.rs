@@ -1,6 +1,6 @@
 //! One mount from start to end: server, torrents, kernel.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,12 +151,6 @@ impl RunningMount {
             #[cfg(feature = "embedded")]
             embedded,
         })
-    }
-
-    /// Returns where it is mounted, as an absolute path.
-    #[must_use]
-    pub fn mountpoint(&self) -> &Path {
-        self.mount.mountpoint()
     }
 
     /// Resolves when the mount has ended, whoever unmounted it.

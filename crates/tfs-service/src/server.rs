@@ -27,7 +27,6 @@ pub struct ServerSettings {
 #[derive(Debug, Clone)]
 pub struct Server {
     client: Client,
-    version: String,
 }
 
 /// Why a server cannot be used.
@@ -82,19 +81,13 @@ impl Server {
         let client = Client::new(config).map_err(failed)?;
         let version = client.server_info().await.map_err(failed)?.version;
         tracing::debug!(url = %settings.url, version, "connected");
-        Ok(Self { client, version })
+        Ok(Self { client })
     }
 
     /// Returns the client.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
-    }
-
-    /// Returns rqbit's version, such as `9.1.0`.
-    #[must_use]
-    pub fn version(&self) -> &str {
-        &self.version
     }
 }
 

@@ -95,6 +95,19 @@ impl<S> Shared<S> {
         result
     }
 
+    /// Does what [`tell`](Self::tell) does if there was anything to tell. A miss of the cache is
+    /// nothing: it wakes nobody.
+    pub(super) fn tell_if<T>(
+        &self,
+        tell: impl FnOnce(&mut Core, Duration) -> Option<T>,
+    ) -> Option<T> {
+        let now = self.now();
+        let mut state = self.lock();
+        let result = tell(&mut state.core, now)?;
+        self.carry_out(state, now);
+        Some(result)
+    }
+
     /// Forgets a read whose reader is gone.
     pub(super) fn cancel(&self, read: ReadId) {
         let now = self.now();

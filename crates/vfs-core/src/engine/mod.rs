@@ -132,7 +132,7 @@ impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are in memory. Never waits for more than a short lock.
     pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
         let Target { handle, file, range } = target;
-        let parts = self.shared.tell(|core, now| core.try_read(now, handle, file.id, range))?;
+        let parts = self.shared.tell_if(|core, now| core.try_read(now, handle, file.id, range))?;
         Some(parts.map(join))
     }
 
