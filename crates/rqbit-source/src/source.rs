@@ -1,5 +1,7 @@
 //! One rqbit server as a source.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
 use vfs_core::{
@@ -22,6 +24,8 @@ pub const STREAMS_MAX_DEFAULT: usize = 4;
 pub struct RqbitSource {
     client: Client,
     streams_max: usize,
+    /// What users call the server.
+    name: Arc<str>,
 }
 
 impl RqbitSource {
@@ -29,7 +33,14 @@ impl RqbitSource {
     /// least 1) are open at a time.
     #[must_use]
     pub fn new(client: Client, streams_max: usize) -> Self {
-        Self { client, streams_max: streams_max.max(1) }
+        let name = client.base_url().to_string().into();
+        Self { client, streams_max: streams_max.max(1), name }
+    }
+
+    /// Returns the same source with a name for its server, in place of the URL.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
     }
 
     /// Returns the client of the server.
@@ -83,6 +94,10 @@ impl TorrentSource for RqbitSource {
         let asked = ClientRange::new(range.start(), range.end());
         let stream = self.client.stream(to_ref(file.torrent), index, asked, Some(file_len)).await;
         stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
+    }
+
+    fn server(&self, _: InfoHash) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.name))
     }
 
     fn limits(&self) -> SourceLimits {
