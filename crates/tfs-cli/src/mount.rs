@@ -3,7 +3,9 @@
 use std::path::absolute;
 
 use eyre::WrapErr as _;
-use tfs_service::{MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice};
+use tfs_service::{
+    Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Missing, MountArgs};
@@ -43,6 +45,7 @@ fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
             memory_bytes_max: args.memory,
         },
         poll_interval: args.poll_interval,
+        appearance: Appearance::default(),
     })
 }
 

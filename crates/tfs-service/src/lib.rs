@@ -8,6 +8,7 @@
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
 //! protocol, only the crates that do.
 
+mod appearance;
 mod discovery;
 #[cfg(feature = "embedded")]
 mod embedded;
@@ -15,6 +16,7 @@ mod mount;
 mod server;
 mod torrents;
 
+pub use appearance::Appearance;
 #[cfg(feature = "embedded")]
 pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
 pub use fuse_adapter::{
