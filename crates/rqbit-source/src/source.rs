@@ -124,3 +124,20 @@ impl SourceStream for RqbitStream {
 fn to_ref(torrent: InfoHash) -> TorrentRef {
     TorrentRef::from(rqbit_client::InfoHash::from_bytes(*torrent.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use rqbit_client::{ClientConfig, Credentials};
+
+    use super::*;
+
+    #[test]
+    fn a_server_is_called_by_its_url_without_credentials_or_by_its_name() {
+        let mut config = ClientConfig::new("https://host/rqbit/".parse().unwrap());
+        config.credentials = Some(Credentials::new("user", "secret").unwrap());
+        let source = RqbitSource::new(Client::new(config).unwrap(), 1);
+        let server = |source: &RqbitSource| source.server(InfoHash::from_bytes([1; 20]));
+        assert_eq!(server(&source).as_deref(), Some("https://host/rqbit"));
+        assert_eq!(server(&source.named("home")).as_deref(), Some("home"));
+    }
+}

@@ -7,10 +7,10 @@
 //! # What each notice has to do
 //! - A name that came: the kernel may remember that there was no such name, and how the directory
 //!   was listed.
-//! - A name that went: the kernel may remember the name, everything below it, and the listing. Those
-//!   who watch a directory that is gone hear of it if the kernel is told that it was deleted. Not so
-//!   with a file: for that the kernel waits for a search for holes in it, which may wait for the
-//!   server, and keeps the directory that the file is in locked meanwhile.
+//! - A name that went: the kernel may remember the name, everything below it, and the listing.
+//!   Those who watch a directory that is gone hear of it if the kernel is told that it was deleted.
+//!   Not so with a file: for that the kernel waits for a search for holes in it, which may wait for
+//!   the server, and keeps the directory that the file is in locked meanwhile.
 //! - Attributes: the kernel may remember them. It may also be about to learn the old ones, from an
 //!   answer that it has not looked at yet. It holds the lock of the directory until it has, so a
 //!   notice about any name in there comes after it.
