@@ -137,7 +137,7 @@ mod tests {
         config.credentials = Some(Credentials::new("user", "secret").unwrap());
         let source = RqbitSource::new(Client::new(config).unwrap(), 1);
         let server = |source: &RqbitSource| source.server(InfoHash::from_bytes([1; 20]));
-        assert_eq!(server(&source).as_deref(), Some("https://host/rqbit"));
+        assert_eq!(server(&source).as_deref(), Some("https://host/rqbit/"));
         assert_eq!(server(&source.named("home")).as_deref(), Some("home"));
     }
 }
