@@ -24,19 +24,25 @@ mod handle;
 mod id;
 mod name;
 mod range;
+mod search;
 mod source;
 mod torrent;
 mod tree;
 mod vfs;
+mod view;
 
-pub use attr::{Attr, DirEntry, Entry, FsStats, NodeKind};
+pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind};
 pub use bitfield::{Bitfield, Geometry};
 pub use engine::{BreakerState, Counters, FileCounters, MissingPolicy, ReadCounters, ReadPolicy};
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use range::ByteRange;
+pub use search::{
+    GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
+};
 pub use source::{SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
 pub use tree::Changes;
 pub use vfs::{Vfs, VfsConfig};
+pub use view::ControlFile;

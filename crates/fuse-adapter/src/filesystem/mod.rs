@@ -18,7 +18,7 @@ use fuser::{
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen,
     ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, NodeKind, TorrentSource, Vfs, VfsError};
+use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
 use self::refused::refuse;
 use crate::attr::{NEGATIVE_TTL, Ownership, StatFs, attr_ttl, entry_ttl, file_type, no_attr};
@@ -31,6 +31,9 @@ const GENERATION: Generation = Generation(0);
 /// How files are opened: what was read stays in the page cache for the next reader, since bytes
 /// never change, and `close` does not ask us.
 const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FOPEN_NOFLUSH);
+
+/// How control files are opened: their size is not known, and their text is another one next time.
+const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
 
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
@@ -119,7 +122,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("open", ino, reply),
             |_| self.vfs.open(Ino(ino.0)),
-            |reply, HandleId(handle)| reply.opened(FileHandle(handle), OPEN_FLAGS),
+            |reply, HandleId(handle)| {
+                let flags = if Ino(ino.0).is_view() { CONTROL_OPEN_FLAGS } else { OPEN_FLAGS };
+                reply.opened(FileHandle(handle), flags);
+            },
         );
     }
 
@@ -161,10 +167,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         respond(
             self.guard("opendir", ino, reply),
-            |_| match self.linked_attr(ino)?.kind {
-                NodeKind::Directory => Ok(()),
-                NodeKind::File | NodeKind::Symlink => Err(VfsError::NotDirectory),
-            },
+            |_| self.vfs.open_dir(Ino(ino.0)),
             |reply, ()| reply.opened(DIRECTORY_HANDLE, FopenFlags::empty()),
         );
     }

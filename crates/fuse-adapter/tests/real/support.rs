@@ -112,7 +112,7 @@ impl Fixture {
         let source = Source { fake, panics: Arc::default() };
         torrents.into_iter().for_each(|details| _ = source.fake.add(details));
         let read = ReadPolicy { timeout, ..ReadPolicy::default() };
-        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read, ..VfsConfig::default() });
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();
         fixture

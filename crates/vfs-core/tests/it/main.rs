@@ -6,3 +6,4 @@ mod listing;
 mod read;
 mod support;
 mod tree;
+mod views;
