@@ -13,3 +13,4 @@ mod listing;
 mod reading;
 mod support;
 mod unmounting;
+mod views;
