@@ -3,6 +3,7 @@
 //! `cargo bench -p vfs-core --bench search` prints it. The names are generated, in the manner of
 //! what is found in torrents, and the same in each run.
 #![expect(
+    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -123,6 +123,14 @@ impl Fixture {
         Self::of(source, vfs)
     }
 
+    /// Returns a filesystem that knows of no list of torrents yet, with files in `.tfs/`.
+    pub(crate) fn unknown(files: Vec<ControlFile>) -> Self {
+        let source = source_of([], 16);
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+        let vfs = Arc::new(vfs.with_control_files(files));
+        Self { source, vfs, runtime: Runtime::new().unwrap() }
+    }
+
     fn of(source: Source, vfs: Vfs<Source>) -> Self {
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();

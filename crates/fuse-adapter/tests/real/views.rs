@@ -142,6 +142,26 @@ fn views_are_directories_of_links_that_lead_to_the_files() {
 }
 
 #[test]
+fn without_a_tree_the_root_fails_and_control_does_not() {
+    run("views::without_a_tree_the_root_fails_and_control_does_not", |dir| {
+        let fixture = Fixture::unknown(vec![ControlFile {
+            name: "healthy",
+            render: Arc::new(|| "no list is known\n".into()),
+        }]);
+        let mount = fixture.mount(dir);
+        let root = mount.mountpoint();
+        assert_eq!(errno(fs::read_dir(root)), Errno::IO);
+        assert_eq!(errno(fs::metadata(root.join("anything"))), Errno::IO);
+        assert_eq!(fs::read_to_string(root.join(".tfs/healthy")).unwrap(), "no list is known\n");
+        assert_eq!(errno(fs::read_dir(root.join(".tfs/by-hash"))), Errno::IO);
+        assert_eq!(errno(fs::read_dir(root.join(".tfs/search/film"))), Errno::IO);
+        fixture.apply();
+        eventually("the root is listed", || fs::read_dir(root).is_ok());
+        fixture.finish(mount);
+    });
+}
+
+#[test]
 fn views_follow_the_torrents() {
     run("views::views_follow_the_torrents", |dir| {
         let fixture = fixture();

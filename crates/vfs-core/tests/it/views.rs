@@ -15,7 +15,7 @@ fn vfs_of(source: &FakeSource, show_control: bool) -> Vfs<FakeSource> {
     let render = move || format!("made {}\n", made.fetch_add(1, Ordering::Relaxed)).into();
     let files = vec![
         ControlFile { name: "status", render: Arc::new(render) },
-        ControlFile { name: "search", render: Arc::new(|| panic!("its name is taken")) },
+        ControlFile { name: "search", render: Arc::new(|| "its name is taken".into()) },
     ];
     let config = VfsConfig { show_control, ..VfsConfig::default() };
     Vfs::new(Arc::new(source.clone()), config).with_control_files(files)
