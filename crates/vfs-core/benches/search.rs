@@ -3,7 +3,6 @@
 //! `cargo bench -p vfs-core --bench search` prints it. The names are generated, in the manner of
 //! what is found in torrents, and the same in each run.
 #![expect(
-    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,7 +11,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use vfs_core::{
     Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Layout, Query, SourceError,
@@ -169,13 +168,13 @@ fn queries() -> Vec<(&'static str, Query)> {
     let words = |text| Query::words(text).unwrap();
     let regex = |text| Query::regex(text).unwrap();
     vec![
-        ("one file, by words", words("07777 s03e07 mkv")),
+        ("one file that is not there, by words", words("07777 s03e07 mkv")),
         ("one torrent, by words", words("harbour 04242")),
         ("nothing, a rare word", words("zzyzx")),
         ("common words, 10,000 results", words("the 1080p")),
-        ("two words of many, 30 results", words("überfahrt crimson s05e20 2160p kestrel")),
+        ("five words, a few results", words("überfahrt crimson s05e20 2160p kestrel")),
         ("words of which no two meet", words("mkv srt")),
-        ("a letter that is nowhere alone", words("e q")),
+        ("letters", words("e q")),
         ("a glob", Query::glob("*07777*S03E0?*.mkv").unwrap()),
         ("a glob that all names begin with", Query::glob("The*Nowhere").unwrap()),
         ("a regex with a text in it", regex(r"07777.*S\d\dE07")),
@@ -228,12 +227,19 @@ fn path_bytes(file: &FileEntry) -> usize {
     file.path.iter().map(|name| name.len() + 1).sum()
 }
 
+/// Returns the time of a query on a processor: what others do on the machine is not in it.
 fn time(vfs: &Vfs<Nobody>, query: &Query) -> Duration {
-    let start = Instant::now();
+    let start = on_processor();
     let hits = vfs.search(query, LIMIT);
-    let took = start.elapsed();
+    let took = on_processor() - start;
     drop(hits);
     took
+}
+
+/// Returns how long this thread was on a processor (`schedstats` in the kernel's documentation).
+fn on_processor() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
 
 fn ms(time: Duration) -> f64 {

@@ -34,7 +34,8 @@ fn the_control_directory_tells_and_leads() {
 
             let own = sh("ls -A root/ | sort");
             let hash = rqbits.swarm.torrents()[1].info_hash.to_string();
-            assert_eq!(own, format!(".tfs [{}]\nA Series\n", &hash[..8]));
+            let short: String = hash.chars().take(8).collect();
+            assert_eq!(own, format!(".tfs [{short}]\nA Series\n"));
             assert_eq!(sh("ls root/.tfs"), "by-hash\nhealthy\nmetrics\nsearch\nstatus.json\n");
             let found = sh("find root/.tfs -maxdepth 3 | wc -l");
             assert_eq!(found.trim(), "8", "six names and two links");

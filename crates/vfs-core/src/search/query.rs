@@ -15,8 +15,8 @@ pub const PATTERN_BYTES_MAX: usize = 1024;
 pub const WORDS_MAX: usize = 32;
 
 /// How large a compiled pattern may be in bytes. A pattern costs up to its size for each byte that
-/// is searched, so this bounds the time as well as the memory. `[a-z ]{1,200}` fits, and ten times `\w`,
-/// which knows all alphabets; no search for a path needs more.
+/// is searched, so this bounds the time as well as the memory. `[a-z ]{1,200}` fits, and ten times
+/// `\w`, which knows all alphabets; no search for a path needs more.
 const COMPILED_BYTES_MAX: usize = 256 << 10;
 
 /// How much memory a pattern may take to remember where it was.
