@@ -1,5 +1,7 @@
 //! One rqbit server as a source.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
 use vfs_core::{
@@ -83,6 +85,16 @@ impl TorrentSource for RqbitSource {
         let asked = ClientRange::new(range.start(), range.end());
         let stream = self.client.stream(to_ref(file.torrent), index, asked, Some(file_len)).await;
         stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
+    }
+
+    async fn uptime(&self) -> Option<Duration> {
+        match self.client.session_stats().await {
+            Ok(stats) => Some(Duration::from_secs(stats.uptime_seconds)),
+            Err(error) => {
+                tracing::debug!(%error, "no uptime");
+                None
+            }
+        }
     }
 
     fn limits(&self) -> SourceLimits {

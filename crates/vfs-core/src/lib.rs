@@ -38,5 +38,5 @@ pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use range::ByteRange;
 pub use source::{SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
-pub use tree::Changes;
+pub use tree::{Changes, Remembered};
 pub use vfs::{Vfs, VfsConfig};

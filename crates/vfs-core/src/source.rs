@@ -1,5 +1,7 @@
 //! The seam to the world: where torrents and their bytes come from.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::{Bitfield, ByteRange, FileId, InfoHash, SourceError, TorrentDetails, TorrentSummary};
@@ -51,6 +53,12 @@ pub trait TorrentSource: Send + Sync + 'static {
         file_len: u64,
         range: ByteRange,
     ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
+
+    /// Returns how long the other side has been running without a restart, rounded down, or `None`
+    /// if it cannot say. It is asked when a listing lacks torrents that were there.
+    fn uptime(&self) -> impl Future<Output = Option<Duration>> + Send {
+        async { None }
+    }
 
     /// Returns what the other side can bear.
     fn limits(&self) -> SourceLimits;

@@ -1,12 +1,13 @@
 //! The whole filesystem: what a front end calls.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
 use crate::engine::{Engine, Target};
 use crate::handle::Handles;
-use crate::tree::{Changes, TorrentTree, Tree};
+use crate::tree::{Changes, Remembered, TorrentTree, Tree};
 use crate::{
     Attr, ByteRange, Counters, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, ReadPolicy,
     TorrentDetails, TorrentSource, TorrentSummary, VfsError,
@@ -64,11 +65,34 @@ impl<S: TorrentSource> Vfs<S> {
         unknown.map(|summary| summary.info_hash).filter(|hash| !tree.contains(*hash)).collect()
     }
 
+    /// Takes over what somebody kept from before, so that names and times stay: to be called before
+    /// the first [`apply`](Self::apply).
+    ///
+    /// `changed_at` is when the set of torrents last changed, the time of the root directory, and
+    /// `torrents` are all that are known to have been there, also those that are gone: whoever is
+    /// added gets its name again unless somebody else has it by now. Nothing is shown yet. To show
+    /// a tree as it was last known, `apply` it as a listing.
+    pub fn remember(
+        &self,
+        changed_at: Option<i64>,
+        torrents: impl IntoIterator<Item = Remembered>,
+    ) {
+        self.tree_mut().remember(changed_at, torrents);
+    }
+
+    /// Returns what is known of the torrents in the tree that a listing lacks, in the order of the
+    /// root directory; of all torrents, for an empty listing.
+    #[must_use]
+    pub fn summaries_not_in(&self, listing: &[TorrentSummary]) -> Vec<TorrentSummary> {
+        let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
+        self.tree().summaries_except(&listed)
+    }
+
     /// Takes over a complete listing of the source.
     ///
     /// Torrents that are not in it disappear; those that are new appear if their details are given,
     /// and otherwise stay unknown until a later call; progress is taken over for all. `seen_at` is
-    /// the time in seconds since 1970 that new torrents without a creation date get.
+    /// now, in seconds since 1970: when torrents that were never there before are first seen.
     pub fn apply(
         &self,
         listing: Vec<TorrentSummary>,
@@ -76,8 +100,11 @@ impl<S: TorrentSource> Vfs<S> {
         seen_at: i64,
     ) -> Changes {
         // Before the lock is taken: a torrent of a hundred thousand files takes a while.
-        let layouts = details.into_iter().map(|details| TorrentTree::new(&details, seen_at));
-        let layouts = layouts.collect();
+        let first_seen = |info_hash| self.tree().first_seen(info_hash).unwrap_or(seen_at);
+        let layouts = details.into_iter();
+        let layouts = layouts
+            .map(|details| TorrentTree::new(&details, first_seen(details.info_hash)))
+            .collect();
         let changes = self.tree_mut().apply(listing, layouts, seen_at);
         self.engine.update(|file| self.tree().file_state(file));
         changes

@@ -10,6 +10,7 @@
 mod build;
 mod inode;
 mod layout;
+mod past;
 mod root;
 
 use std::collections::{HashMap, HashSet};
@@ -18,7 +19,9 @@ use std::sync::Arc;
 use inode::{InodeTable, NodeRef};
 pub(crate) use layout::TorrentTree;
 use layout::{NodeBody, NodeIdx};
-use root::Root;
+use past::Past;
+pub use past::Remembered;
+use root::{HeldNames, Root};
 
 use crate::{
     Attr, DirEntry, FileId, FileIndex, FsStats, Geometry, InfoHash, Ino, NodeKind, TorrentState,
@@ -69,10 +72,11 @@ pub(crate) struct Tree {
     root: Root,
     torrents: HashMap<InfoHash, Torrent>,
     inodes: InodeTable,
+    past: Past,
     /// Whether a listing was ever received: before that, nothing is known, not even emptiness.
     is_known: bool,
-    /// When the root directory last changed, in seconds since 1970.
-    root_mtime: i64,
+    /// When the set of torrents last changed, in seconds since 1970, as far as that is known.
+    root_mtime: Option<i64>,
     /// How many torrents are directories.
     directory_count: usize,
 }
@@ -83,10 +87,37 @@ impl Tree {
             root: Root::new(),
             torrents: HashMap::new(),
             inodes: InodeTable::new(),
+            past: Past::default(),
             is_known: false,
-            root_mtime: 0,
+            root_mtime: None,
             directory_count: 0,
         }
+    }
+
+    /// Takes over what is known from before. Torrents get the names and times that they had when
+    /// they come; it shows none of them.
+    pub(crate) fn remember(
+        &mut self,
+        changed_at: Option<i64>,
+        torrents: impl IntoIterator<Item = Remembered>,
+    ) {
+        self.root_mtime = self.root_mtime.or(changed_at);
+        torrents.into_iter().for_each(|remembered| self.past.remember(remembered));
+    }
+
+    pub(crate) fn first_seen(&self, info_hash: InfoHash) -> Option<i64> {
+        self.past.first_seen(info_hash)
+    }
+
+    /// Returns what was last listed of the torrents that are not among these, in the order of the
+    /// root directory.
+    pub(crate) fn summaries_except(&self, listed: &HashSet<InfoHash>) -> Vec<TorrentSummary> {
+        let entries = self.root.after(0).map(|(_, entry)| entry.info_hash);
+        let others = entries.filter(|info_hash| !listed.contains(info_hash));
+        others
+            .filter_map(|info_hash| self.torrents.get(&info_hash))
+            .map(|torrent| torrent.summary.clone())
+            .collect()
     }
 
     /// Takes over a complete listing: drops torrents that are not in it, takes in those whose
@@ -110,17 +141,18 @@ impl Tree {
         }
         // Who came first keeps a plain name; the hash makes the order total.
         listing.sort_by_key(|summary| (summary.added_order, summary.info_hash));
+        let held = if layouts.is_empty() { HeldNames::new() } else { self.held_names(&listing) };
         for summary in listing {
             let info_hash = summary.info_hash;
             if let Some(torrent) = self.torrents.get_mut(&info_hash) {
                 torrent.summary = summary;
             } else if let Some(layout) = layouts.remove(&info_hash) {
-                let name = self.add(summary, layout);
+                let name = self.add(summary, layout, &held, seen_at);
                 changes.added.push((info_hash, name));
             }
         }
-        if !self.is_known || changes != Changes::default() {
-            self.root_mtime = seen_at.max(0);
+        if self.root_mtime.is_none() || changes != Changes::default() {
+            self.root_mtime = Some(seen_at.max(0));
         }
         self.is_known = true;
         let directories = self.torrents.values().filter(|t| t.tree.top().is_directory());
@@ -128,11 +160,31 @@ impl Tree {
         changes
     }
 
-    fn add(&mut self, summary: TorrentSummary, layout: TorrentTree) -> String {
+    /// Returns the names that listed torrents had and do not have now: nobody else gets them, also
+    /// while their details are not there yet.
+    fn held_names(&self, listing: &[TorrentSummary]) -> HeldNames {
+        let mut held = HeldNames::new();
+        for summary in listing {
+            if let Some(name) = self.past.name(summary.info_hash) {
+                held.entry(name.to_owned()).or_insert(summary.info_hash);
+            }
+        }
+        held
+    }
+
+    fn add(
+        &mut self,
+        summary: TorrentSummary,
+        layout: TorrentTree,
+        held: &HeldNames,
+        seen_at: i64,
+    ) -> String {
         let info_hash = summary.info_hash;
         let tree = Arc::new(layout);
         let inos = self.inodes.attach(&tree);
-        let name = self.root.add(tree.raw_name(), info_hash, tree.top().is_directory());
+        let had = self.past.on_added(info_hash, seen_at);
+        let is_directory = tree.top().is_directory();
+        let name = self.root.add(tree.raw_name(), info_hash, is_directory, had.as_deref(), held);
         self.torrents.insert(info_hash, Torrent { tree, inos, summary });
         name
     }
@@ -140,7 +192,9 @@ impl Tree {
     fn remove(&mut self, info_hash: InfoHash) -> Option<String> {
         let torrent = self.torrents.remove(&info_hash)?;
         self.inodes.detach(&torrent.inos);
-        self.root.remove(info_hash)
+        let name = self.root.remove(info_hash)?;
+        self.past.on_removed(info_hash, &name);
+        Some(name)
     }
 
     /// Adds `count` to the number of times that the front end knows of `ino`.
@@ -302,7 +356,7 @@ impl Tree {
             kind: NodeKind::Directory,
             size: 0,
             have_bytes: 0,
-            mtime: self.root_mtime,
+            mtime: self.root_mtime.unwrap_or(0),
             nlink: link_count(self.directory_count),
             is_settled: false,
         }
