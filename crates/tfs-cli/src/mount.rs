@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Missing, MountArgs};
 use crate::background::{self, Role};
-use crate::{exit, runtime};
+use crate::{exit, report, runtime};
 
 /// Runs the command.
 pub(crate) fn run(args: &MountArgs) -> eyre::Result<u8> {
@@ -43,6 +43,7 @@ fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
             memory_bytes_max: args.memory,
         },
         poll_interval: args.poll_interval,
+        state_dir: None,
     })
 }
 
@@ -72,6 +73,9 @@ async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
         mount = RunningMount::start(settings) => mount?,
         () = signals.next() => return Ok(exit::FAILURE),
     };
+    if let Some(down) = mount.server_down() {
+        report::warn_of_server(down);
+    }
     if role == Role::Child && background::ready().is_err() {
         tracing::info!("nobody waits for the mount any more");
         mount.stop().await?;
