@@ -51,8 +51,8 @@ pub struct MountSettings {
     pub read: ReadPolicy,
     /// How often the server is asked for its torrents.
     pub poll_interval: Duration,
-    /// The directory where the last known tree is kept; `None` for the user's own,
-    /// `$XDG_STATE_HOME/tfs`.
+    /// The directory where the last known tree is kept, an absolute path; `None` for the user's
+    /// own, `$XDG_STATE_HOME/tfs`.
     pub state_dir: Option<PathBuf>,
 }
 
@@ -137,17 +137,18 @@ impl RunningMount {
             move || check_mountpoint(&mountpoint, allow_non_empty)
         })
         .await?;
+        let state_dir = settings.state_dir.clone().or_else(user_state_dir);
         #[cfg(feature = "embedded")]
         let mut embedded = None;
         let remote = match server {
             ServerChoice::Remote(remote) => remote.clone(),
             #[cfg(feature = "embedded")]
             ServerChoice::Embedded(inside) => {
-                embedded.insert(Embedded::start(inside).await?).settings()
+                embedded.insert(Embedded::start(inside, state_dir.as_deref()).await?).settings()
             }
         };
         let server = Server::new(&remote, settings.read.timeout + CHUNK_MARGIN)?;
-        let (state, known) = open_state(&settings, &remote).await.unzip();
+        let (state, known) = open_state(state_dir, &settings.server, &remote).await.unzip();
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
         let config = VfsConfig { read: settings.read };
         let vfs = Arc::new(Vfs::new(Arc::new(source), config));
@@ -232,14 +233,15 @@ impl RunningMount {
 
 /// Opens the state of the server, or says why a mount goes on without it.
 async fn open_state(
-    settings: &MountSettings,
+    dir: Option<PathBuf>,
+    server: &ServerChoice,
     remote: &ServerSettings,
 ) -> Option<(ServerState, KnownTree)> {
-    let Some(dir) = settings.state_dir.clone().or_else(user_state_dir) else {
+    let Some(dir) = dir else {
         tracing::warn!("the user has no home, so the last known tree is not kept");
         return None;
     };
-    let identity = match &settings.server {
+    let identity = match server {
         ServerChoice::Remote(_) => Identity::of_url(&remote.url),
         #[cfg(feature = "embedded")]
         ServerChoice::Embedded(inside) => Identity::of_dir(&inside.dir),

@@ -198,3 +198,45 @@ fn a_damaged_state_costs_a_warning() {
         assert!(server.join("index.json").exists());
     });
 }
+
+#[test]
+fn a_server_that_does_not_speak_does_not_hold_up_what_is_known() {
+    let test = "down::a_server_that_does_not_speak_does_not_hold_up_what_is_known";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::new(dir, &url);
+        let before = find(&mounted.path);
+        mounted.unmount();
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        // It accepts and never answers.
+        let _silent = TcpListener::bind(url.trim_start_matches("http://")).unwrap();
+        let (mounted, output) = mount(dir, &url);
+        let text = describe(&output);
+        assert!(text.starts_with("exit 0\nwarning: cannot reach rqbit at"), "{text}");
+        assert!(text.contains("no answer within 10 s"), "{text}");
+        assert_eq!(find(&mounted.path), before);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn two_mounts_of_one_server_show_the_same() {
+    let test = "down::two_mounts_of_one_server_show_the_same";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        let one = Mounted::new(dir, &url);
+        let other = dir.join("other");
+        fs::create_dir(&other).unwrap();
+        run(tfs(dir).args(["mount", "--server", &url]).arg(&other));
+        let before = find(&one.path);
+        assert_eq!(find(&other), before);
+        run(tfs(dir).arg("unmount").arg(&other));
+        one.unmount();
+        let again = Mounted::new(dir, &url);
+        assert_eq!(find(&again.path), before);
+        again.unmount();
+    });
+}

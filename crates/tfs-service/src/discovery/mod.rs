@@ -17,7 +17,7 @@ use self::absence::{Absence, Run};
 use self::asking::Asking;
 pub use self::looking::{RefreshError, Refresher};
 use crate::clock::now;
-use crate::state::{KnownTree, Recorder};
+use crate::state::{KnownTree, Recorder, Times};
 
 /// How often what has been downloaded is written down. It is only for `du` while the server is
 /// down, and written at the end of a mount anyway, so a crash may cost five minutes of it.
@@ -110,7 +110,8 @@ impl<S: TorrentSource> Discovery<S> {
         self.log(&changes);
         if let Some(recorder) = &self.recorder {
             if !self.is_recorded || changes != Changes::default() {
-                recorder.record(&changes, details, at);
+                let changed_at = vfs.attr(Ino::ROOT).map_or(at, |root| root.mtime);
+                recorder.record(&changes, details, Times { at, changed_at });
                 self.is_recorded = true;
             }
             if self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {

@@ -54,6 +54,15 @@ pub(crate) struct ServerState {
     writer: JoinHandle<()>,
 }
 
+/// When a change was seen, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// The time of those that come or go.
+    pub(crate) at: i64,
+    /// The time that the root directory has since.
+    pub(crate) changed_at: i64,
+}
+
 /// Notes what happens, for the task to write. Never waits for the disk.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
@@ -123,10 +132,11 @@ impl Drop for ServerState {
 }
 
 impl Recorder {
-    /// Notes that the set of torrents changed: at `at`, in seconds since 1970, or, by what
-    /// `details` says of those that are new. Those whose metadata could not be had are not kept,
-    /// so that they are asked for again.
-    pub(crate) fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, at: i64) {
+    /// Notes that the set of torrents changed, with the details of those that are new. Details
+    /// without metadata, which could not be had then, are not kept, so that they are asked for
+    /// again.
+    pub(crate) fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, times: Times) {
+        let Times { at, changed_at } = times;
         let added = changes.added.iter().map(|(info_hash, name)| (*info_hash, Some(name.clone())));
         let removed = changes.removed.iter().map(|(info_hash, _)| (*info_hash, None));
         // What is gone first, so that a torrent which is in both is there.
@@ -134,7 +144,7 @@ impl Recorder {
         let mut pending = self.shared.pending();
         let batch = &mut pending.batch;
         batch.events.extend(events.map(|(info_hash, name)| Event { info_hash, at, name }));
-        batch.changed_at = Some(at);
+        batch.changed_at = Some(changed_at);
         batch.details.extend(details.into_iter().filter(|details| details.piece_len.is_some()));
         drop(pending);
         self.shared.wake.notify_one();

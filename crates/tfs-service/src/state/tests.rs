@@ -34,6 +34,10 @@ fn added(ids: &[u8], mark: &str) -> Changes {
     Changes { added: added.collect(), ..Changes::default() }
 }
 
+fn times(at: i64) -> Times {
+    Times { at, changed_at: at }
+}
+
 fn summary(id: u8, have: &[u64]) -> TorrentSummary {
     TorrentSummary {
         info_hash: hash(id),
@@ -59,7 +63,7 @@ impl Fixture {
         let fixture = Self { dir: tempfile::tempdir().unwrap() };
         let (state, known) = fixture.open().await;
         assert_eq!(known, KnownTree::default());
-        state.recorder().record(&added(&[1, 2, 3], ""), [1, 2, 3].map(details).to_vec(), AT);
+        state.recorder().record(&added(&[1, 2, 3], ""), [1, 2, 3].map(details).to_vec(), times(AT));
         state.recorder().record_progress(vec![summary(1, &[10, 20]), summary(2, &[0, 5])]);
         state.close().await;
         fixture
@@ -143,7 +147,11 @@ async fn a_damaged_torrent_is_the_only_one_that_is_lost() {
     fixture.check(&want).await;
     // The name stays, and the details are written again when they come.
     let (state, _known) = fixture.open().await;
-    state.recorder().record(&added(&[2, 3], " [other]"), vec![details(2), details(3)], AT + 9);
+    state.recorder().record(
+        &added(&[2, 3], " [other]"),
+        vec![details(2), details(3)],
+        times(AT + 9),
+    );
     state.close().await;
     let want = expect![[r#"
         changed at Some(1800000009)
@@ -221,12 +229,16 @@ async fn two_who_write_lose_nothing_of_each_other() {
     let (other, _known) = fixture.open().await;
     for id in 10..60 {
         let recorder = if id % 2 == 0 { one.recorder() } else { other.recorder() };
-        recorder.record(&added(&[id], ""), vec![details(id)], AT + 1);
+        recorder.record(&added(&[id], ""), vec![details(id)], times(AT + 1));
         // Both see this one.
-        recorder.record(&added(&[100], if id % 2 == 0 { " a" } else { " b" }), Vec::new(), AT + 1);
+        recorder.record(
+            &added(&[100], if id % 2 == 0 { " a" } else { " b" }),
+            Vec::new(),
+            times(AT + 1),
+        );
     }
     let removed = vec![(hash(1), "t1".to_owned())];
-    one.recorder().record(&Changes { removed, ..Changes::default() }, Vec::new(), AT + 2);
+    one.recorder().record(&Changes { removed, ..Changes::default() }, Vec::new(), times(AT + 2));
     tokio::join!(one.close(), other.close());
     let (_state, known) = fixture.open().await;
     assert_eq!(known.remembered.len(), 3 + 50 + 1);
@@ -239,7 +251,7 @@ async fn two_who_write_lose_nothing_of_each_other() {
 async fn torrents_without_metadata_are_asked_for_again() {
     let fixture = Fixture::new().await;
     let (state, _known) = fixture.open().await;
-    state.recorder().record(&added(&[7], ""), vec![single_file(7, "t7", 1)], AT);
+    state.recorder().record(&added(&[7], ""), vec![single_file(7, "t7", 1)], times(AT));
     state.close().await;
     let (state, known) = fixture.open().await;
     assert_eq!((known.remembered.len(), known.listing.len()), (4, 3));
@@ -254,7 +266,7 @@ async fn what_cannot_be_written_is_written_later() {
     fs::remove_file(fixture.path("lock")).unwrap();
     fs::create_dir(fixture.path("lock")).unwrap();
     for (id, at) in [(7, AT + 1), (8, AT + 2), (7, AT + 3)] {
-        state.recorder().record(&added(&[id], ""), vec![details(id)], at);
+        state.recorder().record(&added(&[id], ""), vec![details(id)], times(at));
         pass(COALESCE_TIME * 2).await;
     }
     fs::remove_dir(fixture.path("lock")).unwrap();
