@@ -22,7 +22,7 @@ use super::envelope::Fault;
 use super::file::{make_dir, read, remove_temporary, set_aside, sync_dir, write};
 use super::index::{Event, Index};
 use super::place::{Identity, server_dir};
-use super::wire::{WireDetails, WireProgress, WireSummary, to_summary};
+use super::wire::{WireDetails, WireProgress, WireSummary, to_summary, to_time};
 
 /// The kinds of files.
 const INDEX: &str = "index";
@@ -96,7 +96,8 @@ impl Store {
         let mut progress: HashMap<_, _> =
             progress.map(|summary| (summary.info_hash, summary)).collect();
 
-        let mut known = KnownTree { changed_at: index.changed_at, ..KnownTree::default() };
+        let mut known =
+            KnownTree { changed_at: index.changed_at.map(to_time), ..KnownTree::default() };
         for (position, entry) in index.present().enumerate() {
             let Some(details) = self.details(entry.info_hash) else { continue };
             let summary = progress.remove(&entry.info_hash);
@@ -106,7 +107,7 @@ impl Store {
         let remembered = index.torrents.into_iter().map(|entry| Remembered {
             info_hash: entry.info_hash,
             name: entry.name,
-            first_seen: entry.first_seen,
+            first_seen: to_time(entry.first_seen),
         });
         known.remembered = remembered.collect();
         Ok(known)

@@ -7,6 +7,14 @@ use vfs_core::{
     FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState, TorrentSummary,
 };
 
+/// Times from here on are mistakes: the year 2100.
+const TIME_MAX: i64 = 4_102_444_800;
+
+/// Returns a time that programs can show, whatever stands in the file.
+pub(super) fn to_time(seconds: i64) -> i64 {
+    seconds.clamp(0, TIME_MAX)
+}
+
 /// Info hashes as 40 hexadecimal digits.
 pub(super) mod info_hash {
     use serde::de::Error as _;
@@ -122,7 +130,7 @@ impl From<WireDetails> for TorrentDetails {
             info_hash: wire.info_hash,
             name: wire.name,
             layout: if wire.is_directory { Layout::Directory } else { Layout::SingleFile },
-            created: wire.created,
+            created: wire.created.map(to_time),
             piece_len: wire.piece_len,
             files: wire.files.into_iter().map(file).collect(),
         }
@@ -232,5 +240,11 @@ mod tests {
             assert_eq!(summary, TorrentSummary { file_progress: want, ..known });
         }
         assert_eq!(to_summary(&details, 0, None).state, TorrentState::Live);
+    }
+
+    #[test]
+    fn times_can_be_shown() {
+        let cases = [(i64::MIN, 0), (7, 7), (i64::MAX, TIME_MAX)];
+        assert!(cases.iter().all(|(seconds, want)| to_time(*seconds) == *want));
     }
 }
