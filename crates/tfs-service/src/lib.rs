@@ -2,22 +2,26 @@
 //!
 //! [`RunningMount`] is the main job: it finds the server (or starts one inside the process),
 //! learns its torrents, mounts them, keeps the tree up to date, and ends cleanly.
-//! [`torrents()`]//! answers `tfs list` straight from a server.
+//! [`torrents()`] answers `tfs list` straight from a server.
 //!
 //! # What it never does
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
 //! protocol, only the crates that do.
 
 mod appearance;
+mod clock;
 mod discovery;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod mount;
 mod server;
+mod start;
+mod state;
 mod status;
 mod torrents;
 
 pub use appearance::Appearance;
+pub use discovery::{RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
 pub use fuse_adapter::{
@@ -29,6 +33,7 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
+pub use start::{ServerDown, ServerDownCause};
 pub use status::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use vfs_core::{MissingPolicy, ReadPolicy};

@@ -9,6 +9,7 @@
 
 mod content;
 mod demo;
+mod down;
 mod embedded;
 mod errors;
 mod lifecycle;
