@@ -12,7 +12,7 @@ use vfs_core::{Counters, ReadPolicy, SourceError, Vfs, VfsConfig};
 use crate::discovery::{Discovery, now};
 #[cfg(feature = "embedded")]
 use crate::embedded::{AddError, Embedded, EmbeddedSettings};
-use crate::status::{About, ServerWatch, control_files};
+use crate::status::{About, ServerWatch, Status, control_files};
 use crate::{MountError, MountpointError, Server, ServerError, ServerSettings, SessionError};
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
@@ -92,6 +92,8 @@ impl From<MountError> for StartError {
 pub struct RunningMount {
     mount: Mount,
     vfs: Arc<Vfs<RqbitSource>>,
+    watch: ServerWatch,
+    about: About,
     /// Ended with the mount.
     discovery: OwnedTask,
     #[cfg(feature = "embedded")]
@@ -153,17 +155,25 @@ impl RunningMount {
             let files = control_files(vfs, &watch, &about);
             Vfs::new(Arc::new(source), config).with_control_files(files)
         });
-        let mut discovery = Discovery::new(Arc::clone(&vfs)).watched_by(watch);
+        let mut discovery = Discovery::new(Arc::clone(&vfs)).watched_by(watch.clone());
         discovery.look().await.map_err(StartError::List)?;
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
         let discovery = tokio::spawn(discovery.keep_looking(settings.poll_interval));
         Ok(Self {
             mount,
             vfs,
+            watch,
+            about,
             discovery: OwnedTask(discovery),
             #[cfg(feature = "embedded")]
             embedded,
         })
+    }
+
+    /// Returns what the mount says of itself in `.tfs/status.json`. Waits for nobody.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::of(&self.vfs, &self.watch, &self.about)
     }
 
     /// Resolves when the mount has ended, whoever unmounted it.
