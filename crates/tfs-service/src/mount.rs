@@ -17,7 +17,7 @@ use crate::discovery::Haste;
 use crate::embedded::{AddError, Embedded, EmbeddedSettings};
 use crate::start::{ServerDown, first_look};
 use crate::state::{Identity, KnownTree, ServerState, user_state_dir};
-use crate::status::{About, ServerWatch, control_files};
+use crate::status::{About, ServerWatch, Status, control_files};
 use crate::{
     Appearance, MountError, MountpointError, Refresher, Server, ServerError, ServerSettings,
     SessionError,
@@ -109,6 +109,8 @@ impl From<MountError> for StartError {
 pub struct RunningMount {
     mount: Mount,
     vfs: Arc<Vfs<RqbitSource>>,
+    watch: ServerWatch,
+    about: About,
     /// Ended with the mount.
     discovery: OwnedTask,
     refresher: Refresher,
@@ -176,7 +178,7 @@ impl RunningMount {
             Vfs::new(Arc::new(source), config).with_control_files(files)
         });
         let recorder = state.as_ref().map(ServerState::recorder);
-        let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch);
+        let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch.clone());
         discovery.restore(known.unwrap_or_default());
         let server_down = match &settings.server {
             ServerChoice::Remote(_) => first_look(&server, &mut discovery).await?,
@@ -196,6 +198,8 @@ impl RunningMount {
         Ok(Self {
             mount,
             vfs,
+            watch,
+            about,
             discovery: OwnedTask(tokio::spawn(discovery)),
             refresher,
             server_down,
@@ -215,6 +219,12 @@ impl RunningMount {
     #[must_use]
     pub fn refresher(&self) -> Refresher {
         self.refresher.clone()
+    }
+
+    /// Returns what the mount says of itself in `.tfs/status.json`. Waits for nobody.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status::of(&self.vfs, &self.watch, &self.about)
     }
 
     /// Resolves when the mount has ended, whoever unmounted it.

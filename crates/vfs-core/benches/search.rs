@@ -181,6 +181,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         ("a regex without", regex(r"^\d+$")),
         ("a regex that backtracks elsewhere", regex(r"(x+x+)+y$")),
         ("a regex that counts", regex(r"(?:[a-z]*\.){9}[0-9]{40}$")),
+        ("a regex of ever new states", regex(r"[a-z].{18}[A-Z].{18}q")),
         ("a regex as large as may be", regex(r"[^q]{200}q$")),
     ]
 }
