@@ -17,7 +17,7 @@
 //! # Invariants
 //! - A fuser thread never waits for more than a short lock.
 //! - Each request is answered exactly once; an answer that is lost to a bug is one `EIO`, logged
-//!   and counted ([`Mount::fault_count`]), and the mount lives.
+//!   and counted ([`Mount::counters`]), and the mount lives.
 //! - The kernel keeps nothing for long that may change, unless it takes notices of changes.
 //! - There is one errno table. Only a thread that has a signal to act on gets `EINTR`.
 //! - A range whose read failed is a range never read, a second later: for us and for the kernel.
@@ -50,4 +50,5 @@ pub use liveness::{Liveness, liveness};
 pub use mount::{Mount, MountError, SessionError, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
 pub use options::{FsName, MountOptions};
+pub use reads::MountCounters;
 pub use unmount::{Holder, Unmount, UnmountError, unmount};

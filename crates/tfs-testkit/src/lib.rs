@@ -7,6 +7,8 @@
 pub mod content;
 pub mod fake;
 pub mod isolate;
+#[cfg(feature = "permits")]
+pub mod permits;
 #[cfg(feature = "swarm")]
 pub mod swarm;
 pub mod until;

@@ -28,7 +28,7 @@ use crate::notices::Notices;
 use crate::reads::Reads;
 use crate::reply::Faults;
 use crate::ttl::Ttls;
-use crate::{MountOptions, check_mountpoint, connection, unmount};
+use crate::{MountCounters, MountOptions, check_mountpoint, connection, unmount};
 
 /// How many threads take requests from the kernel. Two, so that one can answer while the other
 /// copies; neither ever waits. More gain nothing that is visible next to a network.
@@ -124,10 +124,10 @@ impl Mount {
         &self.target.path
     }
 
-    /// Returns how many requests got `EIO` because of a bug: a panic, or an answer that was lost.
+    /// Returns what became of reads so far. Costs a short lock.
     #[must_use]
-    pub fn fault_count(&self) -> u64 {
-        self.faults.unanswered_count()
+    pub fn counters(&self) -> MountCounters {
+        MountCounters { faults: self.faults.unanswered_count(), ..self.background.reads.counters() }
     }
 
     /// Resolves when the session has ended, whoever unmounted it.

@@ -12,6 +12,7 @@ use fuser::{Errno, INodeNo, Notifier};
 
 use super::failed::{FailedRanges, Failure};
 use super::request::Span;
+use super::tally::Tally;
 use super::waiting::Waiting;
 
 /// How often it is looked whether the reads of a range are answered by now.
@@ -25,6 +26,7 @@ pub(super) struct Invalidator {
     /// Tells the thread that there is a range, or that it ends.
     changed: Condvar,
     waiting: Arc<Waiting>,
+    tally: Arc<Tally>,
 }
 
 #[derive(Debug, Default)]
@@ -34,8 +36,8 @@ struct State {
 }
 
 impl Invalidator {
-    pub(super) fn new(waiting: Arc<Waiting>) -> Self {
-        Self { state: Mutex::default(), changed: Condvar::new(), waiting }
+    pub(super) fn new(waiting: Arc<Waiting>, tally: Arc<Tally>) -> Self {
+        Self { state: Mutex::default(), changed: Condvar::new(), waiting, tally }
     }
 
     /// Takes note of a failure. To be called before the kernel gets the error.
@@ -70,9 +72,12 @@ impl Invalidator {
                 if self.state().is_ended {
                     return;
                 }
-                if let Err(error) = forget(notifier, span) {
+                match forget(notifier, span) {
+                    Ok(()) => self.tally.forgotten.add_one(),
                     // Its pages come one by one then.
-                    tracing::debug!(ino = span.ino, %error, "the kernel does not forget a range");
+                    Err(error) => {
+                        tracing::debug!(ino = span.ino, %error, "the kernel keeps a failed range");
+                    }
                 }
             }
         }

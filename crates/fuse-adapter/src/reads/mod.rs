@@ -4,6 +4,7 @@ mod failed;
 mod interrupted;
 mod invalidator;
 mod request;
+mod tally;
 mod waiting;
 
 use std::io;
@@ -21,6 +22,8 @@ use vfs_core::VfsError;
 use self::failed::Failure;
 use self::invalidator::Invalidator;
 pub(crate) use self::request::{ReadRequest, Tid};
+pub use self::tally::MountCounters;
+use self::tally::Tally;
 pub(crate) use self::waiting::Waiting;
 use self::waiting::{Arrival, Place};
 use crate::errno::{Interrupt, errno};
@@ -40,14 +43,17 @@ pub(crate) struct Reads {
     end: CancellationToken,
     waiting: Arc<Waiting>,
     invalidator: Arc<Invalidator>,
+    tally: Arc<Tally>,
 }
 
 impl Reads {
     pub(crate) fn new(runtime: Handle) -> Self {
         let waiting = Arc::<Waiting>::default();
-        let invalidator = Arc::new(Invalidator::new(Arc::clone(&waiting)));
+        let tally = Arc::<Tally>::default();
+        let invalidator = Invalidator::new(Arc::clone(&waiting), Arc::clone(&tally));
+        let invalidator = Arc::new(invalidator);
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        Self { runtime, tasks, end, waiting, invalidator }
+        Self { runtime, tasks, end, waiting, invalidator, tally }
     }
 
     /// Starts the two threads that look after reads that wait and ranges that failed. They last
@@ -71,14 +77,19 @@ impl Reads {
         read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
     ) {
         if let Some(errno) = self.invalidator.errno_of(request.span()) {
+            self.tally.refused.add_one();
             return guard.send(|reply| reply.refuse(errno));
         }
         let arrival = self.waiting.arrive(&request, Instant::now(), interrupts::look);
         let (place, interrupted) = match arrival {
             Arrival::Waits(place, interrupted) => (place, interrupted),
-            Arrival::Refused(interrupt) => return guard.interrupt(interrupt),
+            Arrival::Refused(interrupt) => {
+                self.tally.interrupted.add_one();
+                return guard.interrupt(interrupt);
+            }
         };
-        let pending = Pending { guard, request, place, invalidator: Arc::clone(&self.invalidator) };
+        let (invalidator, tally) = (Arc::clone(&self.invalidator), Arc::clone(&self.tally));
+        let pending = Pending { guard, request, place, invalidator, tally };
         let end = self.end.clone();
         let answer = async move {
             // The read is dropped, and what it held is free, before its answer.
@@ -125,6 +136,18 @@ impl Reads {
         }
     }
 
+    /// Returns what became of reads so far.
+    pub(crate) fn counters(&self) -> MountCounters {
+        MountCounters {
+            reads_waiting: self.waiting.count(),
+            reads_interrupted: self.tally.interrupted.get(),
+            reads_failed: self.tally.failed.get(),
+            reads_refused: self.tally.refused.get(),
+            ranges_forgotten: self.tally.forgotten.get(),
+            faults: 0,
+        }
+    }
+
     /// Ends all reads with an error, those to come too.
     pub(crate) fn end(&self) {
         self.end.cancel();
@@ -159,15 +182,17 @@ struct Pending<R: AnswerBytes> {
     request: ReadRequest,
     place: Place,
     invalidator: Arc<Invalidator>,
+    tally: Arc<Tally>,
 }
 
 impl<R: AnswerBytes> Pending<R> {
     fn answer(self, result: Result<Bytes, VfsError>) {
-        let Self { guard, request, place, invalidator } = self;
+        let Self { guard, request, place, invalidator, tally } = self;
         // A mount that ends has no use for it.
         if let Err(error) = &result
             && !matches!(error, VfsError::ShuttingDown)
         {
+            tally.failed.add_one();
             invalidator.add(request.span(), Failure::Errno(errno(error).into()));
         }
         Reads::answer(guard, request.len, result);
@@ -175,6 +200,7 @@ impl<R: AnswerBytes> Pending<R> {
     }
 
     fn interrupt(self, interrupt: Interrupt) {
+        self.tally.interrupted.add_one();
         self.invalidator.add(self.request.span(), Failure::Interrupted);
         self.guard.interrupt(interrupt);
         drop(self.place);
@@ -217,6 +243,35 @@ mod tests {
         check(async { Ok(Bytes::from_static(b"longer")) }, "error 5", 1);
         check(async { panic!("the panic of a test") }, "error 5", 1);
         check(pending(), "error 5", 0);
+    }
+
+    #[test]
+    fn what_did_not_end_with_bytes_is_counted() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reads = Reads::new(runtime.handle().clone());
+        let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
+        let spawn = |request, read| reads.spawn(guard(&reply, &faults), request, read);
+        let turn = || runtime.block_on(async { tokio::task::yield_now().await });
+        let failing = || async { Err::<Bytes, _>(VfsError::TimedOut) };
+        spawn(REQUEST, failing());
+        turn();
+        // The kernel's second try is refused without being one.
+        spawn(REQUEST, failing());
+        let tid = Tid(i32::MAX as u32);
+        let elsewhere = ReadRequest { tid, ino: 2, ..REQUEST };
+        reads.spawn(guard(&reply, &faults), elsewhere, pending());
+        assert_eq!(reads.counters().reads_waiting, 1);
+        reads.waiting.interrupt(tid, Instant::now());
+        turn();
+        let want = MountCounters {
+            reads_interrupted: 1,
+            reads_failed: 1,
+            reads_refused: 1,
+            ..MountCounters::default()
+        };
+        assert_eq!(reads.counters(), want);
+        reads.end();
+        runtime.block_on(reads.ended());
     }
 
     #[test]

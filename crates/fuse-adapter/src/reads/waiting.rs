@@ -134,6 +134,11 @@ impl Waiting {
         self.state().reads.values().map(|read| read.span).collect()
     }
 
+    /// Returns how many reads there are.
+    pub(super) fn count(&self) -> usize {
+        self.state().reads.len()
+    }
+
     /// Ends the look at threads.
     pub(super) fn end(&self) {
         self.state().is_ended = true;

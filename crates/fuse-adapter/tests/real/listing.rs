@@ -64,7 +64,7 @@ fn the_mount_is_what_was_asked_for() {
             assert!(line.split([' ', ',']).any(|word| word == option), "{option}: {line}");
         }
         let read_ahead = format!("/sys/class/bdi/{}/read_ahead_kb", entry.device);
-        assert_eq!(fs::read_to_string(read_ahead).unwrap().trim(), "1024");
+        assert_eq!(fs::read_to_string(read_ahead).unwrap().trim(), "256");
         fixture.finish(mount);
     });
 }

@@ -161,7 +161,7 @@ impl Fixture {
     /// Ends the mount and checks that nothing went wrong behind the scenes.
     #[track_caller]
     pub(crate) fn finish(&self, mount: Mount) {
-        assert_eq!(mount.fault_count(), 0);
+        assert_eq!(mount.counters().faults, 0);
         let path = mount.mountpoint().to_owned();
         self.runtime.block_on(mount.unmount()).unwrap();
         assert_eq!(mounts_at(&path), [""; 0]);

@@ -28,6 +28,9 @@ const FILE_BYTES: u64 = 12 * MIB + 54_321;
 /// Pieces of a folder of films: some hundred of them.
 const PIECE_BYTES: u32 = 1024 * 1024;
 
+/// Pieces of a torrent of many GB, as most films are.
+const LARGE_PIECE_BYTES: u32 = 2 * PIECE_BYTES;
+
 const HEAD_BYTES: u64 = MIB;
 
 const TAIL_BYTES: u64 = 256 * 1024;
@@ -38,8 +41,9 @@ const BLOCK_BYTES: usize = 64 * 1024;
 /// How long nothing may come before what was asked for has come.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// How many files are asked of rqbit itself, for comparison: each takes seconds.
-const DIRECT_FILES: usize = 10;
+/// How many files are asked of rqbit itself, for comparison, and with large pieces: each takes
+/// seconds.
+const FEW_FILES: usize = 20;
 
 /// How long the scan of all files may take, before the rest of them is left out.
 const SCAN_MAX: Duration = Duration::from_secs(600);
@@ -62,27 +66,46 @@ struct Scan {
 
 pub(crate) fn run(report: &mut Report, dir: &Path) {
     report.step("head and tail of 50 files through the mount");
-    let rqbits = nothing_selected();
+    through_mount(report, dir, ("mount", PIECE_BYTES, FILES));
+    report.step("head and tail of 20 files, asked of rqbit itself");
+    directly(report, ("no mount", PIECE_BYTES, FEW_FILES));
+    report.step("the same of 20 files with pieces of 2 MiB");
+    through_mount(report, dir, ("mount, 2 MiB pieces", LARGE_PIECE_BYTES, FEW_FILES));
+    directly(report, ("no mount, 2 MiB pieces", LARGE_PIECE_BYTES, FEW_FILES));
+    probe::run(report, dir);
+}
+
+/// What is scanned: what to call it, the length of its pieces, and the number of files.
+type Subject = (&'static str, u32, usize);
+
+fn through_mount(report: &mut Report, dir: &Path, subject: Subject) {
+    let (name, piece_bytes, files) = subject;
+    let rqbits = nothing_selected(piece_bytes);
     let torrent = rqbits.swarm.torrents()[0].clone();
     let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
     let tracker = tracker::start(&rqbits, &torrent);
-    let scanned = scan(&rqbits, FILES, |file, scan| read_ends(&mount.path, &torrent, file, scan));
-    report_scan(report, "mount", &torrent, &scanned);
-    report.figure("mount: ends that failed", count(scanned.failures), "", Want::AtMost(0.0));
+    let scanned = scan(&rqbits, files, |file, scan| read_ends(&mount.path, &torrent, file, scan));
+    let within = report_scan(report, subject, &torrent, &scanned);
+    report.all(&format!("{name}: files within one piece more for each end"), within, files);
+    let failed = format!("{name}: ends that failed");
+    report.figure(&failed, count(scanned.failures), "", Want::AtMost(0.0));
     tracker.abort();
-    drop((mount, rqbits));
+}
 
-    report.step("head and tail of 10 files, asked of rqbit itself");
-    let rqbits = nothing_selected();
+/// The same as two requests for each file, which is what a program that knows the ends would do.
+fn directly(report: &mut Report, subject: Subject) {
+    let (name, piece_bytes, files) = subject;
+    let rqbits = nothing_selected(piece_bytes);
+    let torrent = rqbits.swarm.torrents()[0].clone();
     let tracker = tracker::start(&rqbits, &torrent);
-    let scanned = scan(&rqbits, DIRECT_FILES, |file, scan| {
+    let scanned = scan(&rqbits, files, |file, scan| {
         rqbits.runtime.block_on(ask_ends(rqbits.swarm.client(), &torrent, file, scan));
     });
-    report_scan(report, "no mount", &torrent, &scanned);
-    report.figure("no mount: asked again", count(scanned.silences), "times", Want::Nothing);
+    let within = report_scan(report, subject, &torrent, &scanned);
+    let figure = format!("{name}: files within one piece more for each end");
+    report.figure(&figure, count(within), &format!("of {files}"), Want::Nothing);
+    report.figure(&format!("{name}: asked again"), count(scanned.silences), "times", Want::Nothing);
     tracker.abort();
-    drop(rqbits);
-    probe::run(report, dir);
 }
 
 /// Scans one file after the other, and looks what each costs.
@@ -102,11 +125,11 @@ fn scan(rqbits: &Rqbits, files: usize, mut scan_file: impl FnMut(usize, &mut Sca
 }
 
 /// Returns rqbits with a torrent of which no file is selected.
-fn nothing_selected() -> Rqbits {
+fn nothing_selected(piece_bytes: u32) -> Rqbits {
     let files = (0..).take(FILES);
     let files = files.map(|idx| (format!("{idx:02}.mkv"), Content::new(idx, FILE_BYTES)));
     let mut spec = TorrentSpec::directory("films", files).paused();
-    spec.seed.piece_length = Some(PIECE_BYTES);
+    spec.seed.piece_length = Some(piece_bytes);
     let rqbits = Rqbits::start(Swarm::builder().torrent(spec).download_bps(DOWNLOAD_BPS));
     let torrent = &rqbits.swarm.torrents()[0];
     let nothing = rqbits.swarm.client().update_only_files(torrent.info_hash.into(), &[]);
@@ -151,7 +174,6 @@ fn read_end(file: &File, content: Content, start: u64, end: u64) -> io::Result<(
     Ok(())
 }
 
-/// The same as two requests, which is the best that anybody can do.
 async fn ask_ends(client: &Client, torrent: &SwarmTorrent, file: usize, scan: &mut Scan) {
     for (mut start, end) in ends() {
         while start < end {
@@ -173,9 +195,15 @@ fn ends() -> [(u64, u64); 2] {
     [(0, HEAD_BYTES), (FILE_BYTES - TAIL_BYTES, FILE_BYTES)]
 }
 
-/// Says what a scan costs, and holds a mount to it: the pieces touched, and one more for each end.
-fn report_scan(report: &mut Report, name: &str, torrent: &SwarmTorrent, scan: &Scan) {
-    let piece = u64::from(PIECE_BYTES);
+/// Says what a scan costs. Returns how many files cost at most the pieces touched, and one more for
+/// each end.
+fn report_scan(
+    report: &mut Report,
+    (name, piece_bytes, _): Subject,
+    torrent: &SwarmTorrent,
+    scan: &Scan,
+) -> usize {
+    let piece = u64::from(piece_bytes);
     let (mut file_start, mut touched_bytes, mut extra_bytes_max, mut within) = (0, 0, 0, 0);
     for (file, cost) in torrent.files.iter().zip(&scan.costs) {
         let pieces_of = |(start, end): (u64, u64)| {
@@ -200,7 +228,5 @@ fn report_scan(report: &mut Report, name: &str, torrent: &SwarmTorrent, scan: &S
     show("fetched for one file at most", megabytes(most), "MB");
     let extra_max = megabytes(extra_bytes_max) / megabytes(piece);
     show("pieces beyond those touched at most", extra_max, "");
-    if name == "mount" {
-        report.all("mount: files within one piece more for each end", within, FILES);
-    }
+    within
 }

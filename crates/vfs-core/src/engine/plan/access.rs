@@ -53,6 +53,11 @@ impl Access {
         self.frontier.saturating_sub(self.start)
     }
 
+    /// Returns where the run ends.
+    pub(crate) fn frontier(&self) -> u64 {
+        self.frontier
+    }
+
     fn restart(&mut self, range: ByteRange) {
         self.start = range.start();
         self.frontier = range.end();

@@ -188,6 +188,14 @@ impl Plan {
         self.haves.here_until(stream.file, facts, range)
     }
 
+    /// Returns whether all is there that the server would fetch for a stream at `offset`, as far as
+    /// anybody can say.
+    fn is_here_ahead(&self, file: FileId, offset: u64) -> bool {
+        let Some(facts) = self.files.get(&file) else { return false };
+        let range = ByteRange::clamped(offset, self.tuning.server_ahead_bytes, facts.len);
+        self.haves.here_until(file, facts, range) == range.end()
+    }
+
     fn live_stream(&mut self, id: StreamId) -> Option<&mut Stream> {
         self.streams.get_mut(&id).filter(|stream| stream.is_live())
     }

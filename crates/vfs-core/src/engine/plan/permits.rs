@@ -201,7 +201,8 @@ impl Plan {
         if is_gap {
             return false;
         }
-        let bytes_min = if is_missing { self.tuning.sequential_bytes_missing_min } else { 0 };
+        let is_costly = is_missing || !self.is_here_ahead(read.request.file, read.need.start());
+        let bytes_min = if is_costly { self.tuning.sequential_bytes_missing_min } else { 0 };
         access.read_count() >= super::tuning::SEQUENTIAL_READS_MIN
             && access.run_bytes() >= bytes_min
     }

@@ -16,6 +16,7 @@ impl Plan {
         self.refuse(now);
         self.attach_all(now);
         self.close_useless(now);
+        self.renew_silent(now);
         self.grant(now);
         self.ask_haves(now);
         self.forget_files();
@@ -200,12 +201,46 @@ impl Plan {
                     _ if matches!(stream.phase, Phase::Broken { .. }) => true,
                     StreamKind::Bounded => true,
                     StreamKind::Window { .. } => {
-                        stream.owners.is_empty() || self.idle_until(stream) <= now
+                        stream.owners.is_empty()
+                            || self.idle_until(stream) <= now
+                            || self.is_left(stream)
                     }
                 }
         });
         let useless: Vec<_> = useless.map(|(id, _)| *id).collect();
         useless.into_iter().for_each(|id| self.close(id, now));
+    }
+
+    /// Closes streams that were silent for too long at missing data; their reads ask anew.
+    fn renew_silent(&mut self, now: Duration) {
+        let silent = self
+            .streams
+            .iter()
+            .filter(|(_, stream)| self.silent_until(stream).is_some_and(|until| until <= now));
+        let silent: Vec<_> = silent.map(|(id, stream)| (*id, stream.file)).collect();
+        for (id, file) in silent {
+            self.tally.count(file, |count| count.renewals = count.renewals.saturating_add(1));
+            self.close(id, now);
+        }
+    }
+
+    /// Returns until when a stream may be silent, if it is one that waits for missing data.
+    fn silent_until(&self, stream: &Stream) -> Option<Duration> {
+        let is_waiting =
+            stream.phase == Phase::Open && stream.is_missing && !stream.reads.is_empty();
+        is_waiting.then(|| stream.moved_at.saturating_add(self.tuning.silence_time_max))
+    }
+
+    /// Returns whether the readers of a window have gone elsewhere, and the server would go on to
+    /// fetch what is ahead of it for nobody.
+    fn is_left(&self, stream: &Stream) -> bool {
+        let is_near = |handle| {
+            self.accesses.get(handle).is_some_and(|access| {
+                access.run_bytes() >= self.tuning.sequential_bytes_missing_min
+                    && (stream.low..=stream.pos).contains(&access.frontier())
+            })
+        };
+        !self.is_here_ahead(stream.file, stream.pos) && !stream.owners.iter().any(is_near)
     }
 
     fn idle_until(&self, stream: &Stream) -> Duration {
@@ -285,6 +320,9 @@ impl Plan {
                 if time > now {
                     at(time);
                 }
+            }
+            if let Some(until) = self.silent_until(stream) {
+                at(until);
             }
             let turn_end = stream.turn_end(self.tuning.turn_time_missing);
             if is_queue && turn_end > now {

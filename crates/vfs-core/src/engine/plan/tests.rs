@@ -36,6 +36,7 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
     let mut tuning = Tuning::new(streams_max, 1 << 20);
     tuning.window_bytes_min = 1000;
     tuning.skip_bytes_max = 500;
+    tuning.sequential_bytes_missing_min = 30_000;
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
@@ -217,6 +218,97 @@ fn requests_of_the_kernel_out_of_order() {
             opened 5: -
             chunk 4 400+100: reply 4
             chunk 5 300+300: fail 5 (the stream goes on after offset 400), close 5
+        "#]],
+    );
+}
+
+#[test]
+fn no_window_where_the_server_would_fetch_what_is_ahead() {
+    let head = |piece: u32| piece < 4;
+    check(
+        4,
+        40_000,
+        &[
+            Step::Read(0, 100),
+            HavesAre(head),
+            Opened(1),
+            Chunk(1, 0, 100),
+            Over(1),
+            Step::Read(100, 100),
+            Opened(2),
+            Chunk(2, 100, 100),
+            Over(2),
+            Step::Read(200, 100),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            opened 1: -
+            chunk 1 0+100: -
+            over 1: reply 1
+            read 100+100: open 2 100..200
+            opened 2: -
+            chunk 2 100+100: -
+            over 2: reply 2
+            read 200+100: open 3 200..300
+        "#]],
+    );
+}
+
+#[test]
+fn a_window_that_its_reader_left_is_closed_before_more_is_fetched() {
+    let head = |piece: u32| piece < 4;
+    check(
+        4,
+        40_000,
+        &[
+            Step::Read(1000, 15_000),
+            HavesAre(head),
+            Opened(1),
+            Chunk(1, 1000, 15_000),
+            Over(1),
+            Step::Read(16_000, 15_000),
+            Opened(2),
+            Chunk(2, 16_000, 15_000),
+            Over(2),
+            Step::Read(31_000, 5_000),
+            Opened(3),
+            Chunk(3, 31_000, 5_000),
+            Wait(100),
+            Step::Read(0, 100),
+        ],
+        &expect![[r#"
+            read 1000+15000: ask
+            haves: open 1 1000..16000
+            opened 1: -
+            chunk 1 1000+15000: -
+            over 1: reply 1
+            read 16000+15000: open 2 16000..31000
+            opened 2: -
+            chunk 2 16000+15000: -
+            over 2: reply 2
+            read 31000+5000: open 3 31000..100000
+            opened 3: -
+            chunk 3 31000+5000: reply 3
+            100 ms: -
+            read 0+100: close 3, open 4 0..100
+        "#]],
+    );
+}
+
+#[test]
+fn a_stream_that_stays_silent_is_asked_for_anew() {
+    check(
+        4,
+        0,
+        &[Step::Read(0, 100), HavesAre(|_| false), Opened(1), Wait(9_999), Wait(1), Closed(1)],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            opened 1: -
+            9999 ms: ask
+            1 ms: close 1, open 2 0..100
+            closed 1: -
         "#]],
     );
 }

@@ -39,9 +39,14 @@ const JOIN_BYTES_MAX: u64 = 4 * MIB;
 /// How many reads in a row make an access sequential: two adjoin by chance in many formats.
 pub(crate) const SEQUENTIAL_READS_MIN: u32 = 3;
 
-/// How many bytes in a row make an access sequential where pieces are missing. A scanner looks at
-/// the first 1 MiB, which the kernel makes 2 MiB; an open-ended stream makes rqbit fetch 32 MiB.
+/// How many bytes in a row make an access sequential where pieces are missing, here or as far as
+/// the server looks ahead: an open-ended stream makes it fetch all of that. A scanner looks at the
+/// first MiB, of which the kernel makes two.
 const SEQUENTIAL_BYTES_MISSING_MIN: u64 = 4 * MIB;
+
+/// How far from a stream's position on rqbit fetches what is missing, for as long as the stream is
+/// open and wherever it ends (`PER_STREAM_BUF_DEFAULT` of librqbit).
+const SERVER_AHEAD_BYTES: u64 = 32 * MIB;
 
 /// How long a window stays open for which nobody waits: longer than a player pauses between two
 /// reads, short enough to leave the permit to the server.
@@ -54,6 +59,11 @@ const TURN_TIME_MISSING: Duration = Duration::from_secs(2);
 /// How long a reader of data that is there holds a stream while others wait: time to send 25 MB
 /// at 100 MB/s, and a hundred readers still have their turns within seconds.
 const TURN_TIME_HERE: Duration = Duration::from_millis(250);
+
+/// How long a stream stays silent at missing data before it is asked for anew. rqbit looks for
+/// peers only when a stream is opened, and may part with the last one in that very moment; a piece
+/// of 16 MiB at 1 MB/s takes longer, and loses nothing.
+const SILENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How often the pieces of a torrent are asked for: the answer of a large torrent is kilobytes.
 const HAVES_INTERVAL: Duration = Duration::from_secs(1);
@@ -84,9 +94,11 @@ pub(crate) struct Tuning {
     pub(crate) skip_bytes_max: u64,
     pub(crate) join_bytes_max: u64,
     pub(crate) sequential_bytes_missing_min: u64,
+    pub(crate) server_ahead_bytes: u64,
     pub(crate) idle_time_max: Duration,
     pub(crate) turn_time_missing: Duration,
     pub(crate) turn_time_here: Duration,
+    pub(crate) silence_time_max: Duration,
     pub(crate) haves_interval: Duration,
     pub(crate) haves_patience: Duration,
     pub(crate) doubt_time: Duration,
@@ -118,9 +130,11 @@ impl Tuning {
             skip_bytes_max: SKIP_BYTES_MAX.min(read_bytes_max),
             join_bytes_max: JOIN_BYTES_MAX,
             sequential_bytes_missing_min: SEQUENTIAL_BYTES_MISSING_MIN,
+            server_ahead_bytes: SERVER_AHEAD_BYTES,
             idle_time_max: IDLE_TIME_MAX,
             turn_time_missing: TURN_TIME_MISSING,
             turn_time_here: TURN_TIME_HERE,
+            silence_time_max: SILENCE_TIME_MAX,
             haves_interval: HAVES_INTERVAL,
             haves_patience: HAVES_PATIENCE,
             doubt_time: DOUBT_TIME,

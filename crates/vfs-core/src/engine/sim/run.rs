@@ -51,6 +51,7 @@ pub(super) struct Summary {
     reuses: u64,
     skips: u64,
     retries: u64,
+    renewals: u64,
     haves: u64,
     bytes_max: u64,
 }
@@ -69,16 +70,17 @@ impl Summary {
         self.reuses += more.reuses;
         self.skips += more.skips;
         self.retries += more.retries;
+        self.renewals += more.renewals;
         self.haves += more.haves;
         self.bytes_max = self.bytes_max.max(more.bytes_max);
     }
 
     pub(super) fn has_all(&self) -> bool {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
-        let Self { cancelled, turns, reuses, skips, retries, haves, timeouts, .. } = self;
+        let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
         [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
             .into_iter()
-            .chain([retries, haves, timeouts])
+            .chain([retries, renewals, haves, timeouts])
             .all(|count| *count > 0)
     }
 }
@@ -111,6 +113,8 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.skip_bytes_max = random.range(0, 200);
     tuning.join_bytes_max = random.range(0, 600);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
+    tuning.server_ahead_bytes = random.range(0, 2000);
+    tuning.silence_time_max = millis(random.range(300, 4000));
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));
     tuning.idle_time_max = millis(random.range(1, 4000));
@@ -497,6 +501,7 @@ impl Run {
         self.summary.reuses = counters.total.reuses;
         self.summary.skips = counters.total.skips;
         self.summary.retries = counters.total.retries;
+        self.summary.renewals = counters.total.renewals;
         self.summary.haves = counters.haves_asked;
     }
 }

@@ -1,0 +1,170 @@
+//! The trap of rqbit without time: a server that stops when all its permits are held.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rqbit_client::{ByteRange, Client, ClientConfig, RangeStream, Timeouts, TorrentRef};
+use rqbit_source::{RqbitSource, STREAMS_MAX_DEFAULT};
+use tfs_testkit::content::Content;
+use tfs_testkit::permits::{PermitServer, PermitTorrent, Step};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use vfs_core::{HandleId, InfoHash, Ino, TorrentSource as _, Vfs, VfsConfig};
+
+/// What rqbit has.
+const PERMITS: usize = 8;
+
+const READERS: u64 = 64;
+
+const PIECE_BYTES: u32 = 32 * 1024;
+
+/// How far the readers are apart: more than the engine skips or joins.
+const DISTANCE_BYTES: u64 = 2 * 1024 * 1024;
+
+/// Within a piece, so that each reader needs one.
+const READ_BYTES: u32 = 20_000;
+
+const FILM: Content = Content::new(1, READERS * DISTANCE_BYTES);
+
+/// For what ends within milliseconds, and only fails to if something hangs.
+const TEST_MAX: Duration = Duration::from_secs(60);
+
+fn film() -> PermitTorrent {
+    PermitTorrent {
+        info_hash: InfoHash::from_bytes([1; InfoHash::BYTES]),
+        name: "film".to_owned(),
+        piece_len: NonZeroU32::new(PIECE_BYTES).unwrap(),
+        files: vec![("film.mkv".to_owned(), FILM)],
+    }
+}
+
+/// A torrent that nobody reads.
+fn other() -> PermitTorrent {
+    PermitTorrent {
+        info_hash: InfoHash::from_bytes([2; InfoHash::BYTES]),
+        name: "other".to_owned(),
+        files: vec![("other.mkv".to_owned(), Content::new(2, DISTANCE_BYTES))],
+        ..film()
+    }
+}
+
+/// Returns a client that waits for as long as the test does.
+fn patient_client(server: &PermitServer) -> Client {
+    let mut config = ClientConfig::new(server.url().parse().unwrap());
+    let never = TEST_MAX * 10;
+    config.timeouts = Timeouts { headers: never, chunk: never, ..Timeouts::default() };
+    Client::new(config).unwrap()
+}
+
+/// Returns a filesystem over the server, and its file open once for each reader.
+async fn open_film(server: &PermitServer, streams_max: usize) -> (Vfs<RqbitSource>, Vec<HandleId>) {
+    let source = RqbitSource::new(patient_client(server), streams_max);
+    let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
+    let listing = vfs.source().list().await.unwrap();
+    let mut details = Vec::new();
+    for torrent in vfs.unknown_torrents(&listing) {
+        details.push(vfs.source().details(torrent).await.unwrap());
+    }
+    vfs.apply(listing, details, 0);
+    let dir = vfs.lookup(Ino::ROOT, b"film").unwrap().attr;
+    let file = vfs.lookup(dir.ino, b"film.mkv").unwrap().attr;
+    let handles = (0..READERS).map(|_| vfs.open(file.ino).unwrap()).collect();
+    (vfs, handles)
+}
+
+async fn check_readers(streams_max: usize) {
+    let server = PermitServer::start(PERMITS, vec![film(), other()]).await.unwrap();
+    let (vfs, handles) = open_film(&server, streams_max).await;
+    let vfs = Arc::new(vfs);
+    let mut reads = JoinSet::new();
+    for (handle, offset) in handles.into_iter().zip((0..).map(|nth| nth * DISTANCE_BYTES)) {
+        let vfs = Arc::clone(&vfs);
+        reads.spawn(async move {
+            let bytes = vfs.read(handle, offset, READ_BYTES).await.unwrap();
+            assert_eq!(bytes.len(), usize::try_from(READ_BYTES).unwrap());
+            FILM.check(offset, &bytes).unwrap();
+        });
+    }
+    let mut steps = 0;
+    while !reads.is_empty() {
+        tokio::select! {
+            biased;
+            Some(read) = reads.join_next() => read.unwrap(),
+            () = server.wait_until(|census| census.waiting > 0) => match server.step() {
+                Step::Wrote { info_hash, .. } => {
+                    assert_eq!(info_hash, film().info_hash);
+                    steps += 1;
+                }
+                Step::Frozen | Step::Complete => panic!("after {steps}: {:?}", server.census()),
+            },
+        }
+    }
+    let census = server.census();
+    assert_eq!((census.open, census.queued), (0, 0));
+    assert!(census.open_max <= streams_max, "{census:?}");
+    assert_eq!(steps, READERS, "each reader needs one piece, and nothing more was fetched");
+    assert_eq!(server.violations(), Vec::<String>::new());
+    // What nobody reads is downloaded too.
+    let pieces = (FILM.len() + DISTANCE_BYTES) / u64::from(PIECE_BYTES);
+    for _ in steps..pieces {
+        assert!(matches!(server.step(), Step::Wrote { .. }));
+    }
+    assert_eq!(server.step(), Step::Complete);
+}
+
+/// The server writes a piece only while a permit is free, and only for a stream that waits: if
+/// readers held as many streams as there are permits, or one for good, none of them would end.
+#[tokio::test]
+async fn many_readers_of_missing_data_all_end_and_leave_the_server_its_permits() {
+    for streams_max in [STREAMS_MAX_DEFAULT, 1, PERMITS - 1] {
+        timeout(TEST_MAX, check_readers(streams_max)).await.unwrap();
+    }
+}
+
+async fn stream_at(client: &Client, offset: u64) -> RangeStream {
+    let torrent = TorrentRef::from(rqbit_client::InfoHash::from_bytes([1; 20]));
+    let range = ByteRange::new(offset, offset + u64::from(READ_BYTES));
+    client.stream(torrent, 0, range, Some(FILM.len())).await.unwrap()
+}
+
+async fn check_trap() {
+    let server = PermitServer::start(PERMITS, vec![film(), other()]).await.unwrap();
+    let client = patient_client(&server);
+    let mut streams = Vec::new();
+    assert!(matches!(server.step(), Step::Wrote { piece: 0, .. }));
+    for nth in 1..=8 {
+        streams.push(stream_at(&client, nth * DISTANCE_BYTES).await);
+    }
+    server.wait_until(|census| census.waiting == PERMITS).await;
+    let mut ninth = Box::pin(stream_at(&client, 9 * DISTANCE_BYTES));
+    tokio::select! {
+        biased;
+        _ = &mut ninth => panic!("the ninth stream has headers"),
+        () = server.wait_until(|census| census.queued == 1) => {}
+    }
+    for _ in 0..1000 {
+        assert_eq!(server.step(), Step::Frozen);
+    }
+    assert_eq!(server.census().open, PERMITS);
+
+    // One that goes away makes room for the one that has no headers, which is no better.
+    drop(streams.pop());
+    let mut ninth = ninth.await;
+    assert_eq!(server.step(), Step::Frozen);
+    // One more, and all is well again.
+    drop(streams.pop());
+    server.wait_until(|census| census.open < PERMITS).await;
+    while server.census().waiting > 0 {
+        assert!(matches!(server.step(), Step::Wrote { .. }));
+    }
+    let chunk = ninth.next_chunk().await.unwrap().unwrap();
+    FILM.check(9 * DISTANCE_BYTES, &chunk).unwrap();
+    assert_eq!(server.violations(), Vec::<String>::new());
+}
+
+/// What a mount without a budget does to rqbit.
+#[tokio::test]
+async fn eight_plain_streams_at_missing_data_stop_the_server() {
+    timeout(TEST_MAX, check_trap()).await.unwrap();
+}

@@ -1,0 +1,142 @@
+//! A server with rqbit's permits, whose downloads the test triggers.
+//!
+//! rqbit has a few permits (`--max-blocking-threads`, 8 by default). Each open stream holds one for
+//! its whole life, and a piece that was received needs one to be written: where all are held by
+//! streams that wait for pieces, nothing is ever written again, and one more stream does not even
+//! get its headers. Here the same is true, but without time: a piece comes only by
+//! [`PermitServer::step`], so that a test that ends has proven that nobody got stuck.
+//!
+//! It is stricter than rqbit: it takes only what a client should send, and writes down the rest as
+//! a [violation](PermitServer::violations); and it fetches one piece at a time, for the stream that
+//! has waited longest.
+
+mod answer;
+mod state;
+mod stream;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use vfs_core::InfoHash;
+
+use self::state::State;
+pub use self::state::{Census, Step};
+use crate::content::Content;
+
+/// A torrent of which nothing is there at first: a folder of generated files.
+#[derive(Debug, Clone)]
+pub struct PermitTorrent {
+    /// What identifies it.
+    pub info_hash: InfoHash,
+    /// The name of the folder.
+    pub name: String,
+    /// The length of all pieces but the last, in bytes.
+    pub piece_len: NonZeroU32,
+    /// Names and contents of the files.
+    pub files: Vec<(String, Content)>,
+}
+
+/// A server on a free port of the loopback address. It ends when it is dropped.
+#[derive(Debug)]
+pub struct PermitServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// What the connections share.
+#[derive(Debug)]
+struct Shared {
+    /// Everything but the permits; whoever waits for a change of it is woken.
+    state: watch::Sender<State>,
+    /// First come, first served, as rqbit's are.
+    permits: Arc<Semaphore>,
+}
+
+impl PermitServer {
+    /// Starts a server with so many permits.
+    ///
+    /// # Errors
+    /// If there is no free port.
+    pub async fn start(permits: usize, torrents: Vec<PermitTorrent>) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let state = watch::Sender::new(State::new(torrents));
+        let shared = Arc::new(Shared { state, permits: Arc::new(Semaphore::new(permits)) });
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Ok(Self { address, shared, task })
+    }
+
+    /// Returns the address as a URL without a path.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Fetches and writes one piece, if a permit is free for that: the one at the position of the
+    /// stream that has waited longest, or the first that is missing where none waits.
+    pub fn step(&self) -> Step {
+        let Ok(_permit) = self.shared.permits.try_acquire() else { return Step::Frozen };
+        let mut step = Step::Complete;
+        self.shared.state.send_modify(|state| step = state.write_next());
+        step
+    }
+
+    /// Returns who is there at the moment.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        self.shared.state.borrow().census()
+    }
+
+    /// Waits until `is_so` of the census.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; any number of callers may wait.
+    pub async fn wait_until(&self, mut is_so: impl FnMut(Census) -> bool) {
+        let mut states = self.shared.state.subscribe();
+        // The sender lives as long as this server.
+        drop(states.wait_for(|state| is_so(state.census())).await);
+    }
+
+    /// Returns what clients did that they should not.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.shared.state.borrow().violations.clone()
+    }
+}
+
+impl Drop for PermitServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Serves all connections, until it is aborted, which ends them too.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((socket, _peer)) = listener.accept() => {
+                let shared = Arc::clone(&shared);
+                connections.spawn(async move {
+                    let service = service_fn(|request| {
+                        let shared = Arc::clone(&shared);
+                        async move { Ok::<_, Infallible>(answer::answer(&shared, &request).await) }
+                    });
+                    // A client that goes away in the middle is no fault.
+                    http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
+                });
+            }
+            Some(_ended) = connections.join_next() => {}
+        }
+    }
+}
