@@ -3,6 +3,9 @@
 
 mod engine;
 mod listing;
+mod model;
+mod names;
+mod odd;
 mod read;
 mod support;
 mod tree;
