@@ -54,6 +54,7 @@ mod credentials;
 mod error;
 mod haves;
 mod http;
+mod json;
 mod range;
 mod stream;
 mod torrent_ref;

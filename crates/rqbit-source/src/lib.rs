@@ -13,4 +13,5 @@ mod mapping;
 mod metainfo;
 mod source;
 
+pub use mapping::{to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT};

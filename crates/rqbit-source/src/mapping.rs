@@ -5,11 +5,12 @@ use vfs_core::{
     FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState, TorrentSummary,
 };
 
-use crate::metainfo::Metainfo;
+use crate::metainfo::{self, Metainfo};
 
 /// Converts a line of the list. rqbit's id counts up, so it tells who was added first.
-pub(crate) fn to_summary(torrent: wire::TorrentDetails) -> TorrentSummary {
-    let stats = torrent.stats.unwrap_or_default();
+#[must_use]
+pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
+    let stats = torrent.stats;
     let state = match stats.state {
         wire::TorrentState::Initializing => TorrentState::Initializing,
         // A state that is not known is taken for one in which data may still come: then a read
@@ -30,8 +31,17 @@ pub(crate) fn to_summary(torrent: wire::TorrentDetails) -> TorrentSummary {
 }
 
 /// Converts the details of a torrent, or returns `None` while it is not resolved. Without its
-/// `.torrent` file there is no date, links are hidden, and the form is guessed from the names.
-pub(crate) fn to_details(
+/// `.torrent` file (or with one that is none) there is no date, links are hidden, and the form is
+/// guessed from the names.
+#[must_use]
+pub fn to_details(
+    torrent: wire::TorrentDetails,
+    torrent_file: Option<&[u8]>,
+) -> Option<TorrentDetails> {
+    with_metainfo(torrent, torrent_file.and_then(metainfo::parse))
+}
+
+fn with_metainfo(
     torrent: wire::TorrentDetails,
     metainfo: Option<Metainfo>,
 ) -> Option<TorrentDetails> {
@@ -78,7 +88,7 @@ mod tests {
 
     const HASH: &str = "0123456789abcdef0123456789abcdef01234567";
 
-    fn torrent(fields: &str) -> wire::TorrentDetails {
+    fn torrent<T: serde::de::DeserializeOwned>(fields: &str) -> T {
         serde_json::from_str(&format!("{{\"info_hash\":\"{HASH}\",{fields}}}")).unwrap()
     }
 
@@ -119,7 +129,7 @@ mod tests {
 
     #[track_caller]
     fn check_details(fields: &str, metainfo: Option<Metainfo>, want: &Expect) {
-        let Some(details) = to_details(torrent(fields), metainfo) else {
+        let Some(details) = with_metainfo(torrent(fields), metainfo) else {
             return want.assert_eq("not resolved");
         };
         let files = details

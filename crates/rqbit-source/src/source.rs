@@ -11,7 +11,7 @@ use vfs_core::{
 };
 
 use crate::error::to_source_error;
-use crate::{mapping, metainfo};
+use crate::mapping;
 
 /// How many streams may be open at a time unless the user says otherwise.
 ///
@@ -55,15 +55,15 @@ impl TorrentSource for RqbitSource {
     type Stream = RqbitStream;
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
-        let torrents = self.client.torrents_with_stats().await.map_err(to_source_error)?;
+        let torrents = self.client.torrents_with_progress().await.map_err(to_source_error)?;
         Ok(torrents.into_iter().map(mapping::to_summary).collect())
     }
 
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
         let of = to_ref(torrent);
         let details = self.client.torrent_details(of).await.map_err(to_source_error)?;
-        let metainfo = match self.client.torrent_metadata(of).await {
-            Ok(bytes) => metainfo::parse(&bytes),
+        let torrent_file = match self.client.torrent_metadata(of).await {
+            Ok(bytes) => Some(bytes),
             // The same call may work a moment later, and then knows more.
             Err(error) if error.is_retryable() => return Err(to_source_error(error)),
             Err(error) => {
@@ -71,7 +71,7 @@ impl TorrentSource for RqbitSource {
                 None
             }
         };
-        mapping::to_details(details, metainfo).ok_or_else(|| {
+        mapping::to_details(details, torrent_file.as_deref()).ok_or_else(|| {
             SourceError::new(SourceErrorKind::NotFound, format!("resolve the torrent {torrent}"))
         })
     }

@@ -1,12 +1,20 @@
-//! What the tests of tfs share: generated content, a fake source, isolation, real swarms.
+//! What the tests of tfs share: generated content, fakes, isolation, real swarms.
 //!
 //! It is a dev-dependency only: no crate that ships depends on it, and it holds nothing that the
 //! product needs. Helpers answer with errors that say what they waited for; they never wait
 //! without a limit, never use a fixed port, and leave nothing behind on disk.
 
+#[cfg(feature = "ceiling")]
+pub mod ceiling;
 pub mod content;
 pub mod fake;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
+pub mod hostile;
 pub mod isolate;
+#[cfg(feature = "library")]
+pub mod library;
+pub mod odd;
 #[cfg(feature = "permits")]
 pub mod permits;
 #[cfg(feature = "swarm")]

@@ -32,7 +32,7 @@ const CUT: &str = "%~";
 #[must_use]
 pub fn escape(raw: &str) -> String {
     let escaped = escape_whole(raw);
-    if escaped.len() <= NAME_BYTES_MAX { escaped } else { cut(raw, "") }
+    if escaped.len() <= NAME_BYTES_MAX { escaped } else { cut(raw, split_extension(raw), "") }
 }
 
 /// Returns the name from the torrent for an escaped one, or `None` where it was cut, so that only
@@ -61,14 +61,14 @@ pub fn unescape(name: &str) -> Option<String> {
 /// Returns the name for `raw` with ` [mark]`, cut to fit if need be. The mark stands at the end of
 /// a directory's name and before the extension of a file's.
 pub(crate) fn escape_marked(raw: &str, mark: &str, is_directory: bool) -> String {
-    let (stem, extension) = if is_directory { (raw, "") } else { split_extension(raw) };
+    let parts = if is_directory { (raw, "") } else { split_extension(raw) };
+    let (stem, extension) = parts;
     let marked = format!("{} [{mark}]{}", escape_whole(stem), escape_text(extension));
-    if marked.len() <= NAME_BYTES_MAX { marked } else { cut(raw, &format!(" [{mark}]")) }
+    if marked.len() <= NAME_BYTES_MAX { marked } else { cut(raw, parts, &format!(" [{mark}]")) }
 }
 
-/// Returns the beginning of `raw` that fits, a hash of all of it, the mark and the extension.
-fn cut(raw: &str, mark: &str) -> String {
-    let (stem, extension) = split_extension(raw);
+/// Returns the beginning of the stem that fits, a hash of all of `raw`, the mark and the extension.
+fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
     let tail = format!("{CUT}{:08x}{mark}{}", short_hash(raw), escape_text(extension));
     let stem_bytes_max = NAME_BYTES_MAX.saturating_sub(tail.len());
     let mut name = String::with_capacity(NAME_BYTES_MAX);
@@ -83,14 +83,16 @@ fn cut(raw: &str, mark: &str) -> String {
     name + &tail
 }
 
-/// Splits off an extension with its dot, or an empty one where there is none worth keeping.
+/// Splits off an extension with its dot, or an empty one where there is none worth keeping: what
+/// has a space in it is the end of a sentence.
 fn split_extension(raw: &str) -> (&str, &str) {
-    match raw.rfind('.') {
-        Some(dot) if dot > 0 && (2..=EXTENSION_BYTES_MAX).contains(&(raw.len() - dot)) => {
-            raw.split_at(dot)
-        }
-        _ => (raw, ""),
-    }
+    let Some((stem, extension)) = raw.rfind('.').map(|dot| raw.split_at(dot)) else {
+        return (raw, "");
+    };
+    let is_one = !stem.is_empty()
+        && (2..=EXTENSION_BYTES_MAX).contains(&extension.len())
+        && !extension.contains(char::is_whitespace);
+    if is_one { (stem, extension) } else { (raw, "") }
 }
 
 fn escape_whole(raw: &str) -> String {
@@ -238,7 +240,10 @@ mod tests {
             escape_marked("No. A sentence, no extension", "x", false).as_str(),
             "No. A sentence, no extension [x]"
         );
+        assert_eq!(escape_marked("Mr. Smith", "x", false), "Mr. Smith [x]");
         assert_eq!(escape_marked("Show.S01.1080p", "x", true), "Show.S01.1080p [x]");
+        let long = escape_marked(&format!("{}.1080p", "ä".repeat(300)), "x", true);
+        assert!(long.ends_with(" [x]") && long.len() <= NAME_BYTES_MAX, "{long}");
     }
 
     proptest! {

@@ -21,7 +21,7 @@ pub(super) fn description(source: &Source<'_>) -> Vec<Finding> {
     }
 }
 
-/// Every crate is under the lints of the workspace.
+/// Every crate is under the lints of the workspace, but for one that is a workspace of its own.
 pub(super) fn lints(source: &Source<'_>) -> Vec<Finding> {
     if !is_of_a_crate(source) {
         return Vec::new();
@@ -30,6 +30,9 @@ pub(super) fn lints(source: &Source<'_>) -> Vec<Finding> {
     for (_, text) in source.lines() {
         if text.starts_with('[') {
             section = text.trim_end();
+        }
+        if section == "[workspace]" {
+            return Vec::new();
         }
         let inherits = section == "[lints]" && value_of(text, "workspace") == Some("true");
         if inherits || value_of(text, "lints.workspace") == Some("true") {

@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, markdown::resolve};
 use crate::workspace::Package;
 
+/// Where the targets of cargo-fuzz are, which are no part of the workspace.
+const FUZZ_TARGETS: &str = "fuzz/fuzz_targets/";
+
 /// Every Rust file is the root of a target, or reached from one through `mod`.
 pub(super) fn all_are_compiled(
     packages: &[Package],
@@ -30,7 +33,8 @@ pub(super) fn all_are_compiled(
     }
     files
         .keys()
-        .filter(|path| path.ends_with(".rs") && !reached.contains(*path))
+        .filter(|path| path.ends_with(".rs") && !path.starts_with(FUZZ_TARGETS))
+        .filter(|path| !reached.contains(*path))
         .map(|path| {
             Finding::new(
                 path,

@@ -12,17 +12,21 @@ use serde::de::DeserializeOwned;
 
 pub use self::add::{AddOptions, AddSource};
 pub use self::create::{CreateOptions, CreatedTorrent};
-use crate::error::Failure;
 use crate::http::{Call, Transport};
 use crate::wire::{
-    Limits, OnlyFiles, ServerInfo, SessionStats, TorrentDetails, TorrentList, TorrentStats,
+    Limits, OnlyFiles, ServerInfo, SessionStats, TorrentDetails, TorrentList, TorrentProgress,
+    TorrentStats,
 };
 use crate::{
     BaseUrl, ByteRange, ClientConfig, Endpoint, ErrorKind, Haves, RangeStream, Result, TorrentRef,
+    json,
 };
 
 /// Large enough for a list of some 200,000 files with stats, small enough to hold in memory.
 const JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A list of some millions of files with stats, of which one torrent at a time is held.
+const LIST_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
 /// A torrent of 100,000 files and 100,000 pieces has some 12 MB of metadata.
 const METADATA_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -112,6 +116,15 @@ impl Client {
     pub async fn torrents_with_stats(&self) -> Result<Vec<TorrentDetails>> {
         let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
         Ok(self.json::<TorrentList>(&call).await?.torrents)
+    }
+
+    /// Lists the torrents with what is there of them, in no order.
+    ///
+    /// It is the call of [`torrents_with_stats`](Self::torrents_with_stats), but what it costs in
+    /// memory and time is less by far: the answer is parsed as it arrives, one torrent at a time.
+    pub async fn torrents_with_progress(&self) -> Result<Vec<TorrentProgress>> {
+        let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
+        self.transport.collect_list(&call, LIST_BYTES_MAX).await
     }
 
     /// Reads one torrent with its files, without stats.
@@ -281,29 +294,8 @@ impl Client {
     /// Makes a call whose answer is JSON.
     async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
         let answer = self.transport.collect(call, JSON_BYTES_MAX).await?;
-        parse_json(answer.body()).map_err(|failure| self.transport.error(call, failure))
+        json::parse(answer.body()).map_err(|failure| self.transport.error(call, failure))
     }
-}
-
-/// Parses the JSON of an answer.
-///
-/// The path of an error costs a second parse, so it is paid only when there is one.
-fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    let error = match serde_json::from_slice(body) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    match body.trim_ascii_start().first() {
-        Some(b'{' | b'[') => {}
-        Some(b'<') => return Err(Failure::new(ErrorKind::NotRqbit { reason: "html" }, error)),
-        _ => return Err(Failure::new(ErrorKind::NotRqbit { reason: "not json" }, error)),
-    }
-    let deserializer = &mut serde_json::Deserializer::from_slice(body);
-    let path = match serde_path_to_error::deserialize::<_, T>(deserializer) {
-        Err(error) => error.path().to_string(),
-        Ok(_) => ".".into(),
-    };
-    Err(Failure::new(ErrorKind::MalformedJson { path }, error))
 }
 
 /// Makes a value of this library the JSON body of a call.

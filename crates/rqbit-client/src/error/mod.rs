@@ -3,6 +3,8 @@
 mod context;
 mod kind;
 
+use std::fmt;
+
 pub use self::context::{Endpoint, ErrorContext};
 pub use self::kind::{ErrorKind, RangeAnswer, ServerError, TimeoutPhase, TlsProblem};
 
@@ -55,6 +57,14 @@ impl Failure {
     /// Makes a failure with a source.
     pub(crate) fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         Self { kind, source: Some(source.into()) }
+    }
+
+    /// Says where in a larger text what is malformed stands.
+    pub(crate) fn below(mut self, above: fmt::Arguments<'_>) -> Self {
+        if let ErrorKind::MalformedJson { path } = &mut self.kind {
+            *path = if path == "." { above.to_string() } else { format!("{above}.{path}") };
+        }
+        self
     }
 
     /// Makes the error of a call.

@@ -80,29 +80,49 @@ impl Body {
     /// Reads the whole body, at most `limit_bytes`, never waiting longer than `chunk_timeout` for
     /// the next part of it.
     pub(crate) async fn collect(
-        mut self,
+        self,
         limit_bytes: usize,
         chunk_timeout: Duration,
     ) -> Result<Bytes, Failure> {
+        let length = self.length().unwrap_or_default();
+        let reserved = usize::try_from(length.min(RESERVED_BYTES_MAX)).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(reserved);
+        self.for_each_chunk(limit_bytes, chunk_timeout, |chunk| {
+            bytes.extend_from_slice(chunk);
+            Ok(())
+        })
+        .await?;
+        Ok(bytes.freeze())
+    }
+
+    /// Reads the whole body as [`collect`](Self::collect) does, and calls `each` with each part.
+    pub(crate) async fn for_each_chunk(
+        mut self,
+        limit_bytes: usize,
+        chunk_timeout: Duration,
+        mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let too_large = || Failure::from(ErrorKind::BodyTooLarge { limit_bytes });
         let length = self.length().unwrap_or_default();
         if usize::try_from(length).map_or(true, |length| length > limit_bytes) {
             return Err(too_large());
         }
-        let reserved = usize::try_from(length.min(RESERVED_BYTES_MAX)).unwrap_or_default();
-        let mut bytes = BytesMut::with_capacity(reserved);
+        let mut received: usize = 0;
         loop {
             let Ok(chunk) = timeout(chunk_timeout, self.next()).await else {
                 return Err(ErrorKind::Timeout { phase: TimeoutPhase::Chunk }.into());
             };
             match chunk {
-                Ok(Some(chunk)) if bytes.len().saturating_add(chunk.len()) > limit_bytes => {
-                    return Err(too_large());
+                Ok(Some(chunk)) => {
+                    received = received.saturating_add(chunk.len());
+                    if received > limit_bytes {
+                        return Err(too_large());
+                    }
+                    each(&chunk)?;
                 }
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                Ok(None) => return Ok(bytes.freeze()),
+                Ok(None) => return Ok(()),
                 Err(error) if is_early_end(&error) => {
-                    let received_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                    let received_bytes = u64::try_from(received).unwrap_or(u64::MAX);
                     return Err(Failure::new(ErrorKind::ShortBody { received_bytes }, error));
                 }
                 Err(error) => return Err(hyper_failure(error)),

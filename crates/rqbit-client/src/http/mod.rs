@@ -5,6 +5,7 @@ mod body;
 mod call;
 mod connection;
 mod dial;
+mod elements;
 mod pool;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
@@ -17,12 +18,14 @@ use hyper::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue, USER_AGENT,
 };
 use hyper::{Method, Request, Response};
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 pub(crate) use self::body::{Body, BodyEnd, hyper_failure, is_early_end};
 pub(crate) use self::call::Call;
 use self::connection::Connection;
 use self::dial::Target;
+pub(crate) use self::elements::Elements;
 use self::pool::Pool;
 use self::tls::Tls;
 use crate::error::Failure;
@@ -96,6 +99,33 @@ impl Transport {
             let body = body.collect(limit_bytes, self.timeouts.chunk).await?;
             Ok(Response::from_parts(parts, body))
         };
+        self.in_time(call, work).await
+    }
+
+    /// Makes a call whose answer is a list, and parses it as it comes.
+    pub(crate) async fn collect_list<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        limit_bytes: usize,
+    ) -> Result<Vec<T>> {
+        let work = async {
+            let body = self.send(call).await?.into_body();
+            let (mut list, mut elements) = (Vec::new(), Elements::new());
+            let mut each = |element| list.push(element);
+            let feed = |part: &[u8]| elements.feed(part, &mut each);
+            body.for_each_chunk(limit_bytes, self.timeouts.chunk, feed).await?;
+            elements.finish()?;
+            Ok(list)
+        };
+        self.in_time(call, work).await
+    }
+
+    /// Does the work of a call within its time.
+    async fn in_time<T>(
+        &self,
+        call: &Call,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T> {
         match timeout(call.within(self.timeouts.total), work).await {
             Ok(answer) => answer.map_err(|failure| self.error(call, failure)),
             Err(_elapsed) => {

@@ -11,13 +11,18 @@ mod torrent;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::ErrorKind;
+use crate::http::Elements;
+
 pub use self::session::{
     ConnectionStats, Limits, PerFamily, ServerInfo, SessionCounters, SessionStats, SingleStat,
 };
 pub use self::stats::{
     LiveStats, PeerStats, Speed, StatsSnapshot, TimeRemaining, TorrentState, TorrentStats,
 };
-pub use self::torrent::{AddedTorrent, FileAttributes, TorrentDetails, TorrentFile};
+pub use self::torrent::{
+    AddedTorrent, FileAttributes, ProgressStats, TorrentDetails, TorrentFile, TorrentProgress,
+};
 pub(crate) use self::torrent::{OnlyFiles, TorrentList};
 
 /// The body of an error, `api_error.rs` of librqbit 9.1.0.
@@ -27,6 +32,19 @@ pub(crate) struct ErrorBody {
     pub(crate) error_kind: String,
     #[serde(default)]
     pub(crate) human_readable: Option<String>,
+}
+
+/// Reads the answer of `GET /torrents?with_stats=true`, as
+/// [`Client::torrents_with_progress`](crate::Client::torrents_with_progress) does.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotRqbit`] or [`ErrorKind::MalformedJson`].
+pub fn parse_list(text: &[u8]) -> Result<Vec<TorrentProgress>, ErrorKind> {
+    let (mut list, mut elements) = (Vec::new(), Elements::new());
+    let parsed = elements.feed(text, &mut |torrent| list.push(torrent));
+    parsed.and_then(|()| elements.finish()).map_err(|failure| failure.kind)?;
+    Ok(list)
 }
 
 /// Reads null as the default: serde's `default` covers missing fields only.

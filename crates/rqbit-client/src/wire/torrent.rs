@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{TorrentStats, null_default};
+use super::{TorrentState, TorrentStats, null_default};
 use crate::InfoHash;
 
 /// The answer of `GET /torrents`.
@@ -37,6 +37,34 @@ pub struct TorrentDetails {
     /// Only in a list that was asked for with stats.
     #[serde(default)]
     pub stats: Option<TorrentStats>,
+}
+
+/// What a list with stats says of a torrent that changes while it downloads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TorrentProgress {
+    /// The id on this server until it restarts.
+    #[serde(default)]
+    pub id: Option<u64>,
+    /// The identity of the torrent.
+    pub info_hash: InfoHash,
+    /// Number of pieces; 0 while a magnet is being resolved.
+    #[serde(default, deserialize_with = "null_default")]
+    pub total_pieces: u32,
+    /// What it is doing, and what is there.
+    #[serde(default, deserialize_with = "null_default")]
+    pub stats: ProgressStats,
+}
+
+/// The part of the stats of a torrent that says what is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ProgressStats {
+    /// What it is doing.
+    #[serde(deserialize_with = "null_default")]
+    pub state: TorrentState,
+    /// Bytes that are there, for each file by its index; empty while initializing.
+    #[serde(deserialize_with = "null_default")]
+    pub file_progress: Vec<u64>,
 }
 
 /// One file of a torrent.

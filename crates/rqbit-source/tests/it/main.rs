@@ -1,5 +1,6 @@
-//! The tests of the source against servers of the test kit.
+//! The source against servers of the test kit, and the mapping against any answers of a server.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "this is how a test fails")]
 
+mod fuzz;
 mod permits;

@@ -1,4 +1,6 @@
-//! What tfs is measured by: the real binary, real rqbits, a real mount, and figures.
+//! What tfs is measured by: the real binary, a real mount, and figures.
+//!
+//! The servers are real rqbits, or one that has more torrents than any.
 //!
 //! `cargo xtask scenario` runs them. A figure depends on the machine and is no test: without
 //! `--scenario`, as `cargo test` runs it, this program says so and ends well.
@@ -20,6 +22,7 @@ mod readers;
 mod restart;
 mod rqbits;
 mod runner;
+mod scale;
 mod scan;
 mod stuck;
 mod timing;

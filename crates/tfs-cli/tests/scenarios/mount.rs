@@ -19,12 +19,18 @@ pub(crate) struct Mount {
 }
 
 impl Mount {
-    /// Mounts a server at a new directory below `dir`, with more options for `tfs mount`.
+    /// Mounts a server at a new directory below `dir`, with more options for `tfs mount`. The
+    /// server is asked so often that nobody waits for changes.
     pub(crate) fn new(dir: &Path, server: &str, options: &[&str]) -> Self {
+        Self::unhurried(dir, server, &[&["--poll-interval", "100ms"], options].concat())
+    }
+
+    /// Does what [`new`](Self::new) does, but asks the server as often as users' mounts do.
+    pub(crate) fn unhurried(dir: &Path, server: &str, options: &[&str]) -> Self {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
-        command.args(["mount", "--foreground", "--poll-interval", "100ms", "--server", server]);
+        command.args(["mount", "--foreground", "--server", server]);
         let process = command.args(options).arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
         until("it is mounted", || {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 /// Makes the peak of a process's memory begin anew, and returns what it has now, in bytes.
 pub(crate) fn restart_peak(pid: u32) -> u64 {
@@ -13,6 +14,22 @@ pub(crate) fn restart_peak(pid: u32) -> u64 {
 /// Returns the most memory a process had since [`restart_peak`], in bytes.
 pub(crate) fn peak(pid: u32) -> u64 {
     status_bytes(pid, "VmHWM:")
+}
+
+/// Returns the memory a process has now, in bytes.
+pub(crate) fn resident(pid: u32) -> u64 {
+    status_bytes(pid, "VmRSS:")
+}
+
+/// Returns the processor time that a process took so far, in steps of 10 ms.
+pub(crate) fn processor_time(pid: u32) -> Duration {
+    /// What Linux counts in, whatever its own timer does (`USER_HZ`).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    // Fields 14 and 15, user and system time; the third is the first after the name.
+    let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u32>().unwrap());
+    TICK * ticks.sum::<u32>()
 }
 
 fn status_bytes(pid: u32, name: &str) -> u64 {

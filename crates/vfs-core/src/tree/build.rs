@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::layout::{Node, NodeBody, NodeIdentity, NodeIdx};
+use super::layout::{FILE_BYTES_MAX, Node, NodeBody, NodeIdentity, NodeIdx};
 use crate::name::{escape, escape_marked};
 use crate::{FileIndex, FileKind, InfoHash};
 
@@ -10,14 +10,22 @@ use crate::{FileIndex, FileKind, InfoHash};
 const LINK_TARGET_BYTES_MAX: usize = 4095;
 
 /// A directory while it is being filled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct DirectoryDraft {
+    identity: NodeIdentity,
     children: Vec<NodeIdx>,
     /// Escaped names that are given out.
     taken: HashSet<String>,
     /// By the names in the torrent: different directories of one torrent never merge.
     directories: HashMap<String, NodeIdx>,
     leaves: HashMap<String, NodeIdx>,
+}
+
+impl DirectoryDraft {
+    fn new(identity: NodeIdentity) -> Self {
+        let (taken, directories, leaves) = Default::default();
+        Self { identity, children: Vec::new(), taken, directories, leaves }
+    }
 }
 
 /// A symbolic link whose target is looked for when all files are there.
@@ -37,6 +45,15 @@ pub(super) struct Builder {
     links: Vec<LinkDraft>,
 }
 
+/// What was built.
+#[derive(Debug)]
+pub(super) struct Built {
+    /// The top comes first.
+    pub(super) nodes: Box<[Node]>,
+    /// What the directories are, in the order of the nodes.
+    pub(super) directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
+}
+
 impl Builder {
     /// Starts with the top as an empty directory.
     pub(super) fn new(info_hash: InfoHash) -> Self {
@@ -44,9 +61,9 @@ impl Builder {
             name: Box::default(),
             parent: None,
             body: NodeBody::Directory { children: Box::default(), subdirectory_count: 0 },
-            identity: NodeIdentity::of_top(info_hash),
         };
-        Self { nodes: vec![top], drafts: vec![Some(DirectoryDraft::default())], links: Vec::new() }
+        let draft = DirectoryDraft::new(NodeIdentity::of_top(info_hash));
+        Self { nodes: vec![top], drafts: vec![Some(draft)], links: Vec::new() }
     }
 
     /// Makes the top the torrent's only file.
@@ -54,15 +71,18 @@ impl Builder {
         let index = FileIndex(0);
         if let (Some(top), Some(draft)) = (self.nodes.first_mut(), self.drafts.first_mut()) {
             top.body = NodeBody::File { index, len };
-            top.identity = top.identity.of_file(index);
             *draft = None;
         }
     }
 
-    /// Adds the file at position `index` of the torrent's list. Padding is left out.
+    /// Adds the file at position `index` of the torrent's list. Padding is left out, and so is what
+    /// no Linux can show.
     pub(super) fn add(&mut self, index: FileIndex, path: &[String], len: u64, kind: &FileKind) {
         match kind {
             FileKind::Padding => {}
+            FileKind::Regular if len > FILE_BYTES_MAX => {
+                tracing::debug!(index = index.0, len, "a file longer than 2^63 - 1 is hidden");
+            }
             FileKind::Regular => {
                 self.add_leaf(index, path, NodeBody::File { index, len });
             }
@@ -72,26 +92,28 @@ impl Builder {
         }
     }
 
-    /// Adds the links, sorts the directories, and returns the nodes, the top first.
-    pub(super) fn finish(mut self) -> Box<[Node]> {
+    /// Adds the links and sorts the directories.
+    pub(super) fn finish(mut self) -> Built {
         for link in std::mem::take(&mut self.links) {
             self.add_link(&link);
         }
-        let order: Vec<_> =
-            self.drafts.into_iter().map(|draft| draft.map(|d| d.children)).collect();
-        for (position, children) in order.into_iter().enumerate() {
-            let Some(mut children) = children else { continue };
+        let mut identities = Vec::new();
+        for (position, draft) in self.drafts.into_iter().enumerate() {
+            let Some(DirectoryDraft { identity, mut children, .. }) = draft else { continue };
+            identities.extend(NodeIdx::try_new(position).map(|idx| (idx, identity)));
             let name = |idx: &NodeIdx| self.nodes.get(idx.position()).map(|node| &node.name);
             children.sort_unstable_by(|a, b| name(a).cmp(&name(b)));
             let is_directory =
                 |idx: &&NodeIdx| self.nodes.get(idx.position()).is_some_and(Node::is_directory);
             let subdirectory_count = children.iter().filter(is_directory).count();
+            let subdirectory_count = u32::try_from(subdirectory_count).unwrap_or(u32::MAX);
             if let Some(node) = self.nodes.get_mut(position) {
                 let children = children.into_boxed_slice();
                 node.body = NodeBody::Directory { children, subdirectory_count };
             }
         }
-        self.nodes.into_boxed_slice()
+        let (nodes, directory_identities) = (self.nodes.into(), identities.into());
+        Built { nodes, directory_identities }
     }
 
     fn add_leaf(&mut self, index: FileIndex, path: &[String], body: NodeBody) {
@@ -105,12 +127,7 @@ impl Builder {
             parent = next;
         }
         let Some(name) = self.take_name(parent, raw, index, false) else { return };
-        let Some(identity) = self.nodes.first().map(|top| top.identity.of_file(index)) else {
-            return;
-        };
-        let Some(idx) = self.push(Node { name, parent: Some(parent), body, identity }, None) else {
-            return;
-        };
+        let Some(idx) = self.push(Node { name, parent: Some(parent), body }, None) else { return };
         if let Some(draft) = self.draft(parent) {
             draft.children.push(idx);
             draft.leaves.entry(raw.to_owned()).or_insert(idx);
@@ -123,10 +140,10 @@ impl Builder {
             return Some(*known);
         }
         let name = self.take_name(parent, raw, index, true)?;
-        let identity = self.nodes.get(parent.position())?.identity.of_directory(raw);
+        let identity = self.draft(parent)?.identity.of_directory(raw);
         let body = NodeBody::Directory { children: Box::default(), subdirectory_count: 0 };
-        let node = Node { name, parent: Some(parent), body, identity };
-        let idx = self.push(node, Some(DirectoryDraft::default()))?;
+        let node = Node { name, parent: Some(parent), body };
+        let idx = self.push(node, Some(DirectoryDraft::new(identity)))?;
         let draft = self.draft(parent)?;
         draft.children.push(idx);
         draft.directories.insert(raw.to_owned(), idx);
@@ -138,7 +155,8 @@ impl Builder {
         match self.find(&link.target).map(|target| self.relative(folder_count, target)) {
             Some(target) if target.len() <= LINK_TARGET_BYTES_MAX => {
                 let target = target.into_boxed_str();
-                self.add_leaf(link.index, &link.path, NodeBody::Symlink { target });
+                let index = link.index;
+                self.add_leaf(index, &link.path, NodeBody::Symlink { index, target });
             }
             _ => tracing::debug!(index = link.index.0, "a link that leaves its torrent is hidden"),
         }

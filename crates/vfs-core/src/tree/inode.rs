@@ -15,19 +15,21 @@ const NUMBER_MIN: u64 = 1 << 16;
 const NUMBER_COUNT: u64 = (1 << 53) - NUMBER_MIN;
 
 /// A node of a torrent.
-#[derive(Debug, Clone)]
-pub(super) struct NodeRef {
-    pub(super) tree: Arc<TorrentTree>,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NodeRef<'a> {
+    pub(super) tree: &'a Arc<TorrentTree>,
     pub(super) idx: NodeIdx,
 }
 
+/// A number that is in use. There are as many as nodes, so that each byte counts.
 #[derive(Debug)]
 struct Inode {
-    node: NodeRef,
+    tree: Arc<TorrentTree>,
+    idx: NodeIdx,
+    is_linked: bool,
     /// How many times the front end was told of this number and has not forgotten it. The front
     /// end owns the count (`FUSE_FORGET` gives it back); the table only keeps it.
     lookup_count: AtomicU64,
-    is_linked: bool,
 }
 
 /// Which node has which number.
@@ -52,13 +54,12 @@ impl InodeTable {
 
     /// Gives each node of a torrent its number. The torrent must not be attached already.
     pub(super) fn attach(&mut self, tree: &Arc<TorrentTree>) -> Arc<[Ino]> {
-        tree.indices()
-            .map(|idx| self.attach_node(NodeRef { tree: Arc::clone(tree), idx }))
-            .collect()
+        tree.indices().map(|idx| self.attach_node(NodeRef { tree, idx })).collect()
     }
 
-    fn attach_node(&mut self, node: NodeRef) -> Ino {
-        let identity = node.tree.identity(node.idx);
+    fn attach_node(&mut self, NodeRef { tree, idx }: NodeRef<'_>) -> Ino {
+        let identity = tree.identity(idx);
+        let tree = Arc::clone(tree);
         let mut seed = identity.number_seed % self.number_count;
         while !self.is_free_for(Ino(NUMBER_MIN + seed), identity) {
             seed = (seed + 1) % self.number_count;
@@ -69,11 +70,10 @@ impl InodeTable {
             // The torrent was removed and is back while the front end still knew the number.
             Entry::Occupied(mut known) => {
                 let inode = known.get_mut();
-                inode.node = node;
-                inode.is_linked = true;
+                (inode.tree, inode.idx, inode.is_linked) = (tree, idx, true);
             }
             Entry::Vacant(free) => {
-                free.insert(Inode { node, lookup_count: AtomicU64::new(0), is_linked: true });
+                free.insert(Inode { tree, idx, is_linked: true, lookup_count: AtomicU64::new(0) });
             }
         }
         ino
@@ -81,7 +81,7 @@ impl InodeTable {
 
     fn is_free_for(&self, ino: Ino, identity: NodeIdentity) -> bool {
         if let Some(inode) = self.live.get(&ino) {
-            return !inode.is_linked && inode.node.tree.identity(inode.node.idx) == identity;
+            return !inode.is_linked && inode.tree.identity(inode.idx) == identity;
         }
         self.retired.get(&ino).is_none_or(|fingerprint| *fingerprint == identity.fingerprint)
     }
@@ -97,8 +97,8 @@ impl InodeTable {
         }
     }
 
-    pub(super) fn get(&self, ino: Ino) -> Option<&NodeRef> {
-        self.live.get(&ino).map(|inode| &inode.node)
+    pub(super) fn get(&self, ino: Ino) -> Option<NodeRef<'_>> {
+        self.live.get(&ino).map(|Inode { tree, idx, .. }| NodeRef { tree, idx: *idx })
     }
 
     /// Returns whether the front end was told of a number and has not forgotten it.
@@ -126,7 +126,7 @@ impl InodeTable {
         if let Entry::Occupied(mut entry) = self.live.entry(ino) {
             let inode = entry.get_mut();
             if !inode.is_linked && *inode.lookup_count.get_mut() == 0 {
-                let NodeRef { tree, idx } = entry.remove().node;
+                let Inode { tree, idx, .. } = entry.remove();
                 self.retired.insert(ino, tree.identity(idx).fingerprint);
             }
         }

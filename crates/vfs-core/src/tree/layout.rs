@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::build::Builder;
+use super::build::{Builder, Built};
 use crate::{FileIndex, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
 /// How much later than it was first seen a torrent may say that it was made: a day for clocks and
@@ -13,9 +13,13 @@ const CREATED_AHEAD_MAX: i64 = 24 * 60 * 60;
 /// booted, and proves nothing about dates.
 const CLOCK_MIN: i64 = 1_767_225_600;
 
-/// The position of a node in its torrent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct NodeIdx(u32);
+/// The longest file that the kernel takes: `st_size` is signed. One entry beyond makes it refuse
+/// the whole directory (`fuse_valid_size` in `fs/fuse`).
+pub(super) const FILE_BYTES_MAX: u64 = i64::MAX.cast_unsigned();
+
+/// The position of a node in its torrent, one more than it is, so that none costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeIdx(NonZeroU32);
 
 /// What a node is, in two independent hashes that are the same in every process and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +30,13 @@ pub(super) struct NodeIdentity {
     pub(super) fingerprint: u64,
 }
 
+/// A node. There are as many as files and directories, so that each byte counts.
 #[derive(Debug)]
 pub(crate) struct Node {
     /// The escaped name. The torrent's top has none here: its name is the root's business.
     pub(crate) name: Box<str>,
     pub(crate) parent: Option<NodeIdx>,
     pub(crate) body: NodeBody,
-    pub(super) identity: NodeIdentity,
 }
 
 #[derive(Debug)]
@@ -40,7 +44,7 @@ pub(crate) enum NodeBody {
     /// Children are sorted by name.
     Directory {
         children: Box<[NodeIdx]>,
-        subdirectory_count: usize,
+        subdirectory_count: u32,
     },
     File {
         index: FileIndex,
@@ -48,6 +52,7 @@ pub(crate) enum NodeBody {
     },
     /// The target is relative to the directory of the link, and escaped like the names it names.
     Symlink {
+        index: FileIndex,
         target: Box<str>,
     },
 }
@@ -61,21 +66,24 @@ pub(crate) struct TorrentTree {
     mtime: i64,
     total_bytes: u64,
     nodes: Box<[Node]>,
+    /// Of the directories, in the order of the nodes. That of a file follows from its index.
+    directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
     piece_len: Option<NonZeroU32>,
-    /// Where each file starts in the torrent, which is its files end to end, padding included.
+    /// Where each file starts in the torrent, which is its files end to end, padding included. It
+    /// ends where an offset is more than a number holds.
     file_offsets: Box<[u64]>,
 }
 
 impl NodeIdx {
     /// The node that stands in the root of the mount.
-    pub(crate) const TOP: Self = Self(0);
+    pub(crate) const TOP: Self = Self(NonZeroU32::MIN);
 
     pub(crate) fn try_new(position: usize) -> Option<Self> {
-        u32::try_from(position).ok().map(Self)
+        u32::try_from(position).ok()?.checked_add(1).and_then(NonZeroU32::new).map(Self)
     }
 
     pub(crate) fn position(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
     }
 }
 
@@ -130,7 +138,9 @@ impl TorrentTree {
     pub(crate) fn new(details: &TorrentDetails, first_seen: i64) -> Self {
         let mut builder = Builder::new(details.info_hash);
         match (details.layout, details.files.as_slice()) {
-            (Layout::SingleFile, [file]) => builder.set_top_file(file.len),
+            (Layout::SingleFile, [file]) if file.len <= FILE_BYTES_MAX => {
+                builder.set_top_file(file.len);
+            }
             (Layout::SingleFile | Layout::Directory, files) => {
                 for (position, file) in files.iter().enumerate() {
                     // The wire has no more than 2^32 files; what is beyond is not addressable.
@@ -139,14 +149,14 @@ impl TorrentTree {
                 }
             }
         }
-        let nodes = builder.finish();
+        let Built { nodes, directory_identities } = builder.finish();
         let total_bytes = nodes.iter().fold(0_u64, |sum, node| match node.body {
             NodeBody::File { len, .. } => sum.saturating_add(len),
             NodeBody::Directory { .. } | NodeBody::Symlink { .. } => sum,
         });
-        let file_offsets = details.files.iter().scan(0_u64, |offset, file| {
-            let start = *offset;
-            *offset = start.saturating_add(file.len);
+        let file_offsets = details.files.iter().scan(Some(0_u64), |offset, file| {
+            let start = (*offset)?;
+            *offset = start.checked_add(file.len);
             Some(start)
         });
         let created_max = first_seen.max(CLOCK_MIN).saturating_add(CREATED_AHEAD_MAX);
@@ -157,6 +167,7 @@ impl TorrentTree {
             mtime: created.unwrap_or(first_seen).max(0),
             total_bytes,
             nodes,
+            directory_identities,
             piece_len: details.piece_len,
             file_offsets: file_offsets.collect(),
         }
@@ -194,12 +205,19 @@ impl TorrentTree {
     }
 
     pub(super) fn identity(&self, idx: NodeIdx) -> NodeIdentity {
-        self.node(idx).identity
+        let top = NodeIdentity::of_top(self.info_hash);
+        match self.node(idx).body {
+            NodeBody::File { index, .. } | NodeBody::Symlink { index, .. } => top.of_file(index),
+            NodeBody::Directory { .. } => {
+                let known = self.directory_identities.binary_search_by_key(&idx, |(idx, _)| *idx);
+                let known = known.ok().and_then(|at| self.directory_identities.get(at));
+                known.map_or(top, |(_, identity)| *identity)
+            }
+        }
     }
 
     pub(crate) fn indices(&self) -> impl Iterator<Item = NodeIdx> + use<> {
-        let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        (0..count).map(NodeIdx)
+        (0..self.nodes.len()).map_while(NodeIdx::try_new)
     }
 
     pub(crate) fn children(&self, idx: NodeIdx) -> &[NodeIdx] {

@@ -265,7 +265,7 @@ impl Tree {
         }
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
         let torrent = self.torrents.get(&tree.info_hash());
-        Ok(node_attr(tree, *idx, ino, torrent.map(|torrent| &torrent.summary)))
+        Ok(node_attr(tree, idx, ino, torrent.map(|torrent| &torrent.summary)))
     }
 
     /// Returns how long it holds that a directory has the names that it has and no others.
@@ -279,7 +279,7 @@ impl Tree {
 
     pub(crate) fn link_target(&self, ino: Ino) -> Result<&str, VfsError> {
         match self.body(ino)? {
-            NodeBody::Symlink { target } => Ok(target),
+            NodeBody::Symlink { target, .. } => Ok(target),
             NodeBody::Directory { .. } | NodeBody::File { .. } => Err(VfsError::NotSymlink),
         }
     }
@@ -386,14 +386,14 @@ impl Tree {
 
     fn body(&self, ino: Ino) -> Result<&NodeBody, VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-        Ok(&tree.node(*idx).body)
+        Ok(&tree.node(idx).body)
     }
 
     /// Returns the torrent and node behind `ino`, if the torrent is still there.
     fn linked(&self, ino: Ino) -> Result<(&Torrent, NodeIdx), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
         let torrent = self.torrents.get(&tree.info_hash()).ok_or(VfsError::Stale)?;
-        Ok((torrent, *idx))
+        Ok((torrent, idx))
     }
 
     fn parent(&self, dir: Ino) -> Result<Ino, VfsError> {
@@ -411,7 +411,7 @@ impl Tree {
             size: 0,
             have_bytes: 0,
             mtime: self.root_mtime,
-            nlink: link_count(self.directory_count),
+            nlink: link_count(u32::try_from(self.directory_count).unwrap_or(u32::MAX)),
             validity: Validity::Announced,
         }
     }
@@ -461,7 +461,7 @@ fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&Torren
         NodeBody::File { index, len } => {
             (NodeKind::File, *len, have_bytes(summary, *index).min(*len), 1)
         }
-        NodeBody::Symlink { target } => (NodeKind::Symlink, target.len() as u64, 0, 1),
+        NodeBody::Symlink { target, .. } => (NodeKind::Symlink, target.len() as u64, 0, 1),
     };
     Attr {
         ino,
@@ -485,6 +485,6 @@ fn have_bytes(summary: Option<&TorrentSummary>, index: FileIndex) -> u64 {
         .unwrap_or(0)
 }
 
-fn link_count(subdirectory_count: usize) -> u32 {
-    u32::try_from(subdirectory_count).unwrap_or(u32::MAX).saturating_add(2)
+fn link_count(subdirectory_count: u32) -> u32 {
+    subdirectory_count.saturating_add(2)
 }

@@ -38,7 +38,7 @@ impl Tree {
     pub(crate) fn write_path(&self, ino: Ino, path: &mut String) -> Result<(), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::Stale)?;
         path.push_str(self.root.name(tree.info_hash()).ok_or(VfsError::Stale)?);
-        tree.write_path(*idx, path);
+        tree.write_path(idx, path);
         Ok(())
     }
 

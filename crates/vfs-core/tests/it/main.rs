@@ -4,6 +4,9 @@
 mod engine;
 mod invalidation;
 mod listing;
+mod model;
+mod names;
+mod odd;
 mod read;
 mod seek;
 mod support;

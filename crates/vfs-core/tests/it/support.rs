@@ -34,6 +34,13 @@ pub(crate) fn render(vfs: &Vfs<FakeSource>) -> String {
     text
 }
 
+/// Returns what is below a directory of a torrent, checked in the same way.
+pub(crate) fn render_below(vfs: &Vfs<FakeSource>, top: Ino) -> String {
+    let mut text = String::new();
+    render_directory(vfs, top, Ino::ROOT, 0, &mut text);
+    text
+}
+
 fn render_directory(vfs: &Vfs<FakeSource>, dir: Ino, parent: Ino, depth: usize, text: &mut String) {
     let mut entries = Vec::new();
     vfs.read_dir(dir, 0, |entry| {

@@ -1,0 +1,234 @@
+//! The list of a JSON text, element by element as the text arrives, so that nobody holds all of it.
+//!
+//! The text is an object with a list of objects at one key. Each object of the list is cut out and
+//! parsed alone; what is left, with a `0` in the place of each, is parsed in the end: a text that
+//! is broken anywhere is an error, and never a list that only seems to end.
+
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Error as _};
+
+use crate::error::Failure;
+use crate::{ErrorKind, json};
+
+/// How deep the elements of the list lie in the text: in an object, in a list.
+const LIST_DEPTH: u32 = 2;
+
+/// What stands before the list, but for spaces. A server that writes it in another way gets an
+/// error for its list, as its elements are not cut out.
+const LIST_KEY: &[u8] = br#""torrents""#;
+
+/// What stands in place of an element.
+const PLACE: u8 = b'0';
+
+/// The longest element and the longest frame: a torrent of some million files.
+const PART_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Cuts the elements out of a text that comes in parts.
+#[derive(Debug)]
+pub(crate) struct Elements<T> {
+    /// The text without the elements.
+    frame: Vec<u8>,
+    /// The beginning of an element, if a part of the text ended in it.
+    element: Vec<u8>,
+    depth: u32,
+    is_in_string: bool,
+    is_after_backslash: bool,
+    is_in_list: bool,
+    count: usize,
+    of: PhantomData<T>,
+}
+
+/// What is left of the text.
+#[derive(Deserialize)]
+struct Frame {
+    torrents: Vec<u8>,
+}
+
+impl<T: DeserializeOwned> Elements<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            frame: Vec::new(),
+            element: Vec::new(),
+            depth: 0,
+            is_in_string: false,
+            is_after_backslash: false,
+            is_in_list: false,
+            count: 0,
+            of: PhantomData,
+        }
+    }
+
+    /// Takes the next part of the text, and calls `each` with each element that ends in it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MalformedJson`] at an element that cannot be parsed, and
+    /// [`ErrorKind::BodyTooLarge`] at one without an end.
+    pub(crate) fn feed(&mut self, part: &[u8], each: &mut impl FnMut(T)) -> Result<(), Failure> {
+        // Where what was not put anywhere yet begins, and where to look next.
+        let (mut start, mut next) = (0, 0);
+        while let Some((at, byte)) = self.mark(part, next) {
+            next = at + 1;
+            match byte {
+                b'"' => self.is_in_string = !self.is_in_string,
+                b'\\' => self.is_after_backslash = true,
+                b'{' | b'[' => {
+                    let begins = self.is_in_list && self.depth == LIST_DEPTH && byte == b'{';
+                    if begins || self.depth == LIST_DEPTH - 1 {
+                        self.frame.extend_from_slice(part.get(start..at).unwrap_or_default());
+                        start = at;
+                    }
+                    if self.depth == LIST_DEPTH - 1 {
+                        self.is_in_list = byte == b'[' && self.is_after_key();
+                    }
+                    self.depth = self.depth.saturating_add(1);
+                }
+                _ => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.is_in_list && self.depth == LIST_DEPTH && byte == b'}' {
+                        self.on_element(part.get(start..next).unwrap_or_default(), each)?;
+                        start = next;
+                    }
+                    self.is_in_list &= self.depth >= LIST_DEPTH;
+                }
+            }
+        }
+        let rest = part.get(start..).unwrap_or_default();
+        let is_inside = self.is_in_list && self.depth > LIST_DEPTH;
+        let to = if is_inside { &mut self.element } else { &mut self.frame };
+        to.extend_from_slice(rest);
+        if to.len() > PART_BYTES_MAX {
+            return Err(ErrorKind::BodyTooLarge { limit_bytes: PART_BYTES_MAX }.into());
+        }
+        Ok(())
+    }
+
+    /// Ends the text.
+    ///
+    /// # Errors
+    /// As for any answer that is no JSON, or not the JSON that it has to be.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        // What has begun and has no end is a part of the text that breaks it.
+        self.frame.append(&mut self.element);
+        let Frame { torrents } = json::parse(&self.frame)?;
+        if torrents.len() == self.count {
+            return Ok(());
+        }
+        let error = serde_json::Error::custom("an element of the list is no object");
+        Err(Failure::new(ErrorKind::MalformedJson { path: "torrents".into() }, error))
+    }
+
+    /// Returns the next byte that matters, from `from` on, and where it is.
+    ///
+    /// Two tight loops: the text of ten thousand torrents has eight million bytes, every poll.
+    fn mark(&mut self, part: &[u8], mut from: usize) -> Option<(usize, u8)> {
+        if std::mem::take(&mut self.is_after_backslash) {
+            // What is escaped does not end a string; it may be the first of the next part.
+            self.is_after_backslash = from >= part.len();
+            from += 1;
+        }
+        let rest = part.get(from..)?;
+        let found = if self.is_in_string {
+            rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))
+        } else {
+            rest.iter().position(|byte| matches!(byte, b'"' | b'{' | b'}' | b'[' | b']'))
+        };
+        let at = from + found?;
+        Some((at, *part.get(at)?))
+    }
+
+    /// Takes the end of an element.
+    fn on_element(&mut self, text: &[u8], each: &mut impl FnMut(T)) -> Result<(), Failure> {
+        let parsed = if self.element.is_empty() {
+            json::parse(text)
+        } else {
+            self.element.extend_from_slice(text);
+            json::parse(&self.element)
+        };
+        each(parsed.map_err(|failure| failure.below(format_args!("torrents[{}]", self.count)))?);
+        self.element.clear();
+        self.frame.push(PLACE);
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Returns whether the key of the list is the last that the frame has.
+    fn is_after_key(&self) -> bool {
+        let before = self.frame.trim_ascii_end().strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+        before.is_some_and(|before| before.ends_with(LIST_KEY))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Cuts a text at every place, and each time into parts of one length.
+    #[track_caller]
+    fn check(text: &str, want: &Expect) {
+        let whole = run(text, text.len().max(1));
+        want.assert_eq(&whole);
+        for part_bytes in 1..text.len().min(40) {
+            assert_eq!(run(text, part_bytes), whole, "parts of {part_bytes}");
+        }
+    }
+
+    fn run(text: &str, part_bytes: usize) -> String {
+        let mut elements = Elements::<Value>::new();
+        let mut found = Vec::new();
+        let fed = text.as_bytes().chunks(part_bytes).try_for_each(|part| {
+            elements.feed(part, &mut |element: Value| found.push(element.to_string()))
+        });
+        match fed.and_then(|()| elements.finish()) {
+            Ok(()) => found.join(" "),
+            Err(failure) => format!("{:?}", failure.kind),
+        }
+    }
+
+    #[test]
+    fn elements_come_one_by_one() {
+        check(r#"{"torrents":[]}"#, &expect![""]);
+        check(r#"{"torrents":[{"a":1},{"b":[{}]}]}"#, &expect![r#"{"a":1} {"b":[{}]}"#]);
+        check(
+            r#" { "x" : [{"torrents":[{}]}], "torrents" : [ {"a":"}]\"{["} , {} ] , "y":{"z":[1]}} "#,
+            &expect![r#"{"a":"}]\"{["} {}"#],
+        );
+    }
+
+    #[test]
+    fn a_broken_text_is_no_list() {
+        check("", &expect![[r#"NotRqbit { reason: "not json" }"#]]);
+        check("<html>{}", &expect![[r#"NotRqbit { reason: "html" }"#]]);
+        check("{}", &expect![[r#"MalformedJson { path: "." }"#]]);
+        check("[{}]", &expect![[r#"MalformedJson { path: "[0]" }"#]]);
+        for broken in [
+            r#"{"torrents":[{"a":1},{"b":1}"#,
+            r#"{"torrents":[{"a":1},{"b":1}]"#,
+            r#"{"torrents":[{"a":1}{"b":1}]}"#,
+            r#"{"torrents":[{"a":1},]}"#,
+            r#"{"torrents":[{"a":1},{"b":1]}"#,
+            r#"{"torrents":[{"a":1},7]}"#,
+            r#"{"torrents":[{"a":1},null]}"#,
+            r#"{"torrents":[{"a":1}]}}"#,
+            r#"{"torrents":{"a":{}}}"#,
+            r#"{"torrents":null}"#,
+            r#"{"torrents":[{"a":1}],"torrents":[]}"#,
+            r#"{"torr\u0065nts":[{"a":1}]}"#,
+            r#"{"torrents":[{"a":1}]] }"#,
+            r#"{"torrents":[{"a"}]}"#,
+        ] {
+            for part_bytes in 1..broken.len() {
+                let got = run(broken, part_bytes);
+                assert!(got.starts_with("MalformedJson"), "{broken} in {part_bytes}: {got}");
+            }
+        }
+        check(
+            r#"{"torrents":[{},{"a":x}]}"#,
+            &expect![[r#"MalformedJson { path: "torrents[1].a" }"#]],
+        );
+    }
+}

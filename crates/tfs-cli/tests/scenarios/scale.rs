@@ -1,0 +1,178 @@
+//! A library of 10,000 torrents: what it costs to show it, to walk it and to leave it alone.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tfs_testkit::ceiling::Ceiling;
+use tfs_testkit::library::{Library, Requests, Shape};
+use tfs_testkit::until::until;
+
+use crate::figures::{Report, Want, count, megabytes};
+use crate::mount::Mount;
+use crate::process;
+use crate::timing::{median, pause};
+
+const SHAPE: Shape = Shape { torrent_count: 10_000 };
+
+/// How often a walk is repeated, in turns with the ceiling: the machine has fast and slow times.
+const ROUNDS: usize = 5;
+
+/// How many times as long as the plainest filesystem a walk may take.
+const RATIO_MAX: f64 = 2.0;
+
+/// What each file may cost in memory, in bytes.
+const FILE_BYTES_MAX: f64 = 600.0;
+
+/// How long a mount is watched that nobody uses: four polls.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// How often every torrent of a busy server changes meanwhile: between two polls.
+const CHANGE_INTERVAL: Duration = Duration::from_secs(4);
+
+/// What it may take of a processor then, in percent.
+const IDLE_PERCENT_MAX: f64 = 1.0;
+
+/// A walk over a tree by a program that users use.
+struct Walk {
+    name: &'static str,
+    program: &'static [&'static str],
+}
+
+const WALKS: [Walk; 2] =
+    [Walk { name: "find", program: &["find"] }, Walk { name: "ls -lR", program: &["ls", "-lR"] }];
+
+pub(crate) fn run(report: &mut Report, dir: &Path) {
+    report.step("an empty library");
+    let before = resident_when_empty(dir);
+
+    report.step("10,000 torrents, 100,000 files");
+    let library = Library::start(SHAPE).unwrap();
+    let start = Instant::now();
+    let mount = Mount::unhurried(&dir.join("full"), &library.url(), &[]);
+    report.time("until mounted", start.elapsed(), Want::Nothing);
+    wait_until_complete(&mount.path);
+    report.time("until complete", start.elapsed(), Want::Nothing);
+    let torrents = f64::from(SHAPE.torrent_count);
+    let Requests { details, metadata, .. } = library.requests();
+    report.figure("calls for details", count(details), "", Want::AtMost(torrents));
+    report.figure("calls for metadata", count(metadata), "", Want::AtMost(torrents));
+    let resident = process::resident(mount.pid());
+    report.figure("RSS when complete", megabytes(resident), "MB", Want::Nothing);
+
+    walk(report, dir, &mount);
+    watch_idle(report, &library, &mount);
+
+    let resident = process::resident(mount.pid());
+    report.figure("RSS of the empty mount", megabytes(before), "MB", Want::Nothing);
+    report.figure("RSS after all that", megabytes(resident), "MB", Want::Nothing);
+    let each = megabytes(resident.saturating_sub(before)) * 1e6 / files();
+    report.figure("RSS for each file", each, "B", Want::AtMost(FILE_BYTES_MAX));
+    restart(report, dir, &library, mount);
+}
+
+/// Returns the memory of a mount without torrents, which has been used.
+fn resident_when_empty(dir: &Path) -> u64 {
+    let library = Library::start(Shape { torrent_count: 0 }).unwrap();
+    let mount = Mount::unhurried(&dir.join("empty"), &library.url(), &[]);
+    run_walk(&WALKS[1], &mount.path);
+    process::resident(mount.pid())
+}
+
+/// Measures cold and warm walks over the mount, and over the ceiling of the same shape.
+fn walk(report: &mut Report, dir: &Path, mount: &Mount) {
+    let path = dir.join("ceiling");
+    fs::create_dir_all(&path).unwrap();
+    let files = SHAPE.files().map(|file| (file.path, file.len));
+    let _ceiling = Ceiling::new(files).mount(&path).unwrap();
+    for walk in &WALKS {
+        let name = walk.name;
+        report.step(&format!("{name} over the mount and over the ceiling"));
+        let (mut ours, mut theirs, mut warm) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            forget_names();
+            theirs.push(run_walk(walk, &path));
+            forget_names();
+            ours.push(run_walk(walk, &mount.path));
+            warm.push(run_walk(walk, &mount.path));
+        }
+        let (ours, theirs) = (median(&ours), median(&theirs));
+        report.time(&format!("cold {name}"), ours, Want::Nothing);
+        report.time(&format!("cold {name} over the ceiling"), theirs, Want::Nothing);
+        let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+        report.figure(
+            &format!("cold {name}, times the ceiling"),
+            ratio,
+            "",
+            Want::AtMost(RATIO_MAX),
+        );
+        report.time(&format!("warm {name}"), median(&warm), Want::Nothing);
+    }
+}
+
+/// Measures a mount that nobody uses, first while nothing changes on the server, then while every
+/// torrent there does.
+fn watch_idle(report: &mut Report, library: &Library, mount: &Mount) {
+    for (what, is_busy) in [("idle", false), ("idle, while all torrents upload", true)] {
+        report.step(&format!("{what} for {} s", IDLE.as_secs()));
+        let requests = library.requests();
+        let before = process::processor_time(mount.pid());
+        let start = Instant::now();
+        while start.elapsed() < IDLE {
+            if is_busy {
+                library.set_uploaded_bytes(u64::try_from(start.elapsed().as_nanos()).unwrap());
+            }
+            pause(CHANGE_INTERVAL);
+        }
+        let took = process::processor_time(mount.pid()) - before;
+        let percent = 100.0 * took.as_secs_f64() / start.elapsed().as_secs_f64();
+        let want = Want::AtMost(IDLE_PERCENT_MAX);
+        report.figure(&format!("processor, {what}"), percent, "%", want);
+        let lists = library.requests().list - requests.list;
+        report.figure(&format!("lists, {what}"), count(lists), "", Want::AtMost(5.0));
+    }
+    let Requests { list: _, details, metadata, haves, stats, stream, other: _ } =
+        library.requests();
+    let beyond = details + metadata + haves + stats + stream - 2 * SHAPE.torrent_count as usize;
+    report.figure("calls beyond that", count(beyond), "", Want::AtMost(0.0));
+}
+
+/// Mounts again with the state of the last mount, and counts what is asked for again.
+fn restart(report: &mut Report, dir: &Path, library: &Library, mut mount: Mount) {
+    report.step("a restart");
+    assert!(mount.end(), "tfs did not end");
+    let before = library.requests();
+    let start = Instant::now();
+    let mount = Mount::unhurried(&dir.join("full"), &library.url(), &[]);
+    report.time("until mounted again", start.elapsed(), Want::Nothing);
+    wait_until_complete(&mount.path);
+    report.time("until complete again", start.elapsed(), Want::Nothing);
+    let details = library.requests().details - before.details;
+    report.figure("calls for details after a restart", count(details), "", Want::AtMost(0.0));
+}
+
+fn wait_until_complete(path: &Path) {
+    until("all torrents are there", || {
+        let entries = fs::read_dir(path).ok()?;
+        (entries.count() == SHAPE.torrent_count as usize).then_some(())
+    });
+}
+
+/// Lets the kernel forget all names and attributes, of all filesystems.
+fn forget_names() {
+    // 2: dentries and inodes, see proc_sys_vm(5).
+    fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
+}
+
+fn run_walk(walk: &Walk, path: &Path) -> Duration {
+    let start = Instant::now();
+    let mut command = Command::new(walk.program[0]);
+    command.args(&walk.program[1..]).arg(path).stdin(Stdio::null()).stdout(Stdio::null());
+    assert!(command.status().unwrap().success(), "{}", walk.name);
+    start.elapsed()
+}
+
+fn files() -> f64 {
+    f64::from(u32::try_from(SHAPE.file_count()).unwrap())
+}

@@ -1,0 +1,142 @@
+//! A short run of a target without a fuzzer: the corpus as it is, then mutations of it.
+
+#![expect(clippy::print_stdout, reason = "this is how a test says what failed")]
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::thread;
+
+/// What is likely to matter: numbers at their limits, and pieces of names and of JSON.
+const TOKENS: [&[u8]; 24] = [
+    b"0",
+    b"-1",
+    b"18446744073709551615",
+    b"9223372036854775808",
+    b"4294967296",
+    b"1e400",
+    b"null",
+    b"true",
+    b"{}",
+    b"[]",
+    b"\"\"",
+    b"\"a\"",
+    b",",
+    b"\\u0000",
+    b"\\ud800",
+    b"..",
+    b"/",
+    b"%",
+    b"%2F",
+    b"%~",
+    b"%empty",
+    b"\xc3\xa4",
+    b"\xff",
+    b"\n",
+];
+
+/// How many changes an input gets at most.
+const CHANGES_MAX: u64 = 6;
+
+/// The longest input: longer ones find nothing else, only slower.
+const INPUT_BYTES_MAX: usize = 16 * 1024;
+
+/// How often and from which seed on a corpus is mutated.
+#[derive(Debug, Clone, Copy)]
+pub struct Mutations {
+    /// Makes the run the same each time.
+    pub seed: u64,
+    /// How many inputs are made.
+    pub count: u64,
+}
+
+/// Runs a target over the corpus in `dir`, and over mutations of it. Returns the number of inputs.
+///
+/// # Errors
+/// Any of reading the corpus, and if there is none.
+///
+/// # Panics
+/// If the target does; then the seed of the input and the input are printed.
+pub fn run_corpus(dir: &Path, mutations: Mutations, target: fn(&[u8])) -> io::Result<u64> {
+    let mut paths: Vec<_> =
+        fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    // The order of a directory is not the same everywhere, and seeds are to mean the same.
+    paths.sort();
+    let corpus: Vec<Vec<u8>> = paths.iter().map(fs::read).collect::<io::Result<_>>()?;
+    if corpus.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the corpus is empty"));
+    }
+    for (path, input) in paths.iter().zip(&corpus) {
+        run(&path.display().to_string(), input, target);
+    }
+    for seed in (mutations.seed..).take(usize::try_from(mutations.count).unwrap_or(usize::MAX)) {
+        run(&format!("seed {seed}"), &Random(seed).input(&corpus), target);
+    }
+    Ok(corpus.len() as u64 + mutations.count)
+}
+
+fn run(name: &str, input: &[u8], target: fn(&[u8])) {
+    let said = Said { name, input };
+    target(input);
+    drop(said);
+}
+
+/// Says on the way out of a panic which input it was.
+struct Said<'a> {
+    name: &'a str,
+    input: &'a [u8],
+}
+
+impl Drop for Said<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            println!("{}: {}", self.name, self.input.escape_ascii());
+        }
+    }
+}
+
+/// splitmix64, started at a seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Returns a number below `end`, or 0.
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % (end as u64).max(1)).unwrap_or_default()
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> Option<&'a T> {
+        of.get(self.below(of.len())).copied()
+    }
+
+    /// Returns an input of the corpus with some changes.
+    fn input(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
+        let all: Vec<&[u8]> = corpus.iter().map(Vec::as_slice).collect();
+        let mut input = self.pick(&all).unwrap_or_default().to_vec();
+        for _ in 0..=self.next() % CHANGES_MAX {
+            let from = self.below(input.len() + 1);
+            let to = (from + self.below(20)).min(input.len());
+            let new = match self.below(6) {
+                0 => Vec::new(),
+                1 => vec![self.next().to_le_bytes()[0]],
+                2 => input.get(from..to).unwrap_or_default().repeat(1 + self.below(30)),
+                3 => {
+                    // A part of another one, to where it ends.
+                    let other = self.pick(&all).unwrap_or_default();
+                    other.get(self.below(other.len())..).unwrap_or_default().to_vec()
+                }
+                _ => self.pick(&TOKENS).unwrap_or_default().to_vec(),
+            };
+            input.splice(from..to, new);
+            input.truncate(INPUT_BYTES_MAX);
+        }
+        input
+    }
+}

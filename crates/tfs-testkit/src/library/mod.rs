@@ -1,0 +1,127 @@
+//! A server that speaks rqbit's HTTP API over a library of thousands of torrents, and counts who
+//! asks for what.
+//!
+//! All torrents are complete and nothing is kept in memory but the list, so that what is measured
+//! is the client. Use real rqbits for how rqbit behaves, and this for how many there are.
+
+mod answers;
+mod serve;
+mod shape;
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+pub use self::shape::{LibraryFile, LibraryTorrent, Shape};
+
+/// How many requests of each kind a server has answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Requests {
+    /// `GET /torrents`.
+    pub list: usize,
+    /// `GET /torrents/{hash}`.
+    pub details: usize,
+    /// `GET /torrents/{hash}/metadata`.
+    pub metadata: usize,
+    /// `GET /torrents/{hash}/haves`.
+    pub haves: usize,
+    /// `GET /torrents/{hash}/stats/v1`.
+    pub stats: usize,
+    /// `GET /torrents/{hash}/stream/{file}`.
+    pub stream: usize,
+    /// Everything else.
+    pub other: usize,
+}
+
+/// A library behind an HTTP server on a loopback port, until it is dropped.
+#[derive(Debug)]
+pub struct Library {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// Its drop ends the server.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    shape: Shape,
+    counts: Counts,
+    /// The list with stats, made once for all who ask. Held to copy a reference only.
+    list: Mutex<Bytes>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    list: AtomicUsize,
+    details: AtomicUsize,
+    metadata: AtomicUsize,
+    haves: AtomicUsize,
+    stats: AtomicUsize,
+    stream: AtomicUsize,
+    other: AtomicUsize,
+}
+
+impl Library {
+    /// Starts a server for a library, with a thread of its own.
+    ///
+    /// # Errors
+    /// Any of opening a port and of starting a thread.
+    pub fn start(shape: Shape) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let list = Mutex::new(answers::list(shape, true, 0).into());
+        let shared = Arc::new(Shared { shape, counts: Counts::default(), list });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new().name("library".to_owned()).spawn({
+            let shared = Arc::clone(&shared);
+            move || runtime.block_on(serve::serve(listener, shared, stopped))
+        })?;
+        Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Returns the address to give to a client.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns what there is.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shared.shape
+    }
+
+    /// Returns how many requests were answered so far.
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        let Counts { list, details, metadata, haves, stats, stream, other } = &self.shared.counts;
+        let [list, details, metadata, haves, stats, stream, other] =
+            [list, details, metadata, haves, stats, stream, other]
+                .map(|count| count.load(Ordering::Relaxed));
+        Requests { list, details, metadata, haves, stats, stream, other }
+    }
+
+    /// Lets every torrent have sent this much to its peers, so that the list is another one.
+    pub fn set_uploaded_bytes(&self, uploaded_bytes: u64) {
+        let list = answers::list(self.shared.shape, true, uploaded_bytes);
+        *self.shared.list.lock().unwrap_or_else(PoisonError::into_inner) = list.into();
+    }
+}
+
+impl Drop for Library {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the server shows in what its clients got.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Torrents and operations at random, from so few names that almost everything collides.
+
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use vfs_core::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState};
+
+/// How many torrents there are to come and go.
+pub(super) const POOL: u8 = 6;
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub(super) enum Op {
+    /// The server gets a torrent of the pool, or gets it back.
+    Add(Index),
+    /// The server loses a torrent.
+    Remove(Index),
+    /// The server says something new about a torrent.
+    Progress(Index, u64, TorrentState),
+    /// A magnet, or not.
+    Resolve(Index, bool),
+    /// The tree hears of it all; the details of some torrents do not come.
+    Apply { details_of: u8 },
+    /// Something that was seen is looked up, and kept.
+    Lookup(Index),
+    /// Something that was kept is forgotten.
+    Forget(Index),
+    /// A listing begins, or goes on for some entries.
+    List { dir: Index, entries: usize },
+}
+
+pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
+    let state = select(vec![
+        TorrentState::Initializing,
+        TorrentState::Live,
+        TorrentState::Paused,
+        TorrentState::Failed,
+    ]);
+    let op = prop_oneof![
+        4 => any::<Index>().prop_map(Op::Add),
+        2 => any::<Index>().prop_map(Op::Remove),
+        1 => (any::<Index>(), 0..5_u64, state)
+            .prop_map(|(of, have, state)| Op::Progress(of, have, state)),
+        1 => (any::<Index>(), any::<bool>()).prop_map(|(of, is)| Op::Resolve(of, is)),
+        6 => prop_oneof![3 => Just(u8::MAX), 1 => any::<u8>()]
+            .prop_map(|details_of| Op::Apply { details_of }),
+        3 => any::<Index>().prop_map(Op::Lookup),
+        2 => any::<Index>().prop_map(Op::Forget),
+        4 => (any::<Index>(), 1..4_usize).prop_map(|(dir, entries)| Op::List { dir, entries }),
+    ];
+    prop::collection::vec(op, 1..60)
+}
+
+/// Returns the torrents that come and go. The first two have the beginnings of their hashes in
+/// common, so that even the marks of their names collide.
+pub(super) fn pool() -> impl Strategy<Value = Vec<TorrentDetails>> {
+    let torrent = |id: u8| {
+        let files = prop::collection::vec(file(), 0..7);
+        let created = prop::option::of(1_000_000_000..1_000_000_003_i64);
+        (name(), files, any::<bool>(), created).prop_map(
+            move |(name, files, is_single, created)| {
+                let mut hash = [id.max(1); InfoHash::BYTES];
+                hash[InfoHash::BYTES - 1] = id;
+                TorrentDetails {
+                    info_hash: InfoHash::from_bytes(hash),
+                    name,
+                    layout: if is_single { Layout::SingleFile } else { Layout::Directory },
+                    created,
+                    piece_len: None,
+                    files,
+                }
+            },
+        )
+    };
+    (0..POOL).map(torrent).collect::<Vec<_>>()
+}
+
+fn file() -> impl Strategy<Value = FileEntry> {
+    let path = || prop::collection::vec(name(), 0..4);
+    let kind = prop_oneof![
+        6 => Just(FileKind::Regular),
+        1 => Just(FileKind::Padding),
+        2 => path().prop_map(|target| FileKind::Symlink { target }),
+    ];
+    (path(), 0..5_u64, kind).prop_map(|(path, len, kind)| FileEntry { path, len, kind })
+}
+
+fn name() -> impl Strategy<Value = String> {
+    let long = "ä".repeat(200);
+    let names = [
+        "a",
+        "A",
+        "a/b",
+        "b",
+        "",
+        ".",
+        "..",
+        ".tfs",
+        "a [#1]",
+        "a [#2]",
+        "a [01010101]",
+        "a.x",
+        "a [01010101].x",
+        "%2F",
+        "%empty",
+        "a\n",
+    ];
+    let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    names.extend([format!("{long}.x"), format!("{long}b.x"), long]);
+    // The plain ones most of all.
+    prop_oneof![3 => select(names[..4].to_vec()), 2 => select(names)]
+}
