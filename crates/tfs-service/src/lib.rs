@@ -8,15 +8,21 @@
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
 //! protocol, only the crates that do.
 
+mod act;
+mod add;
 mod discovery;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod mount;
+mod select;
 mod server;
+pub mod settings;
 mod torrents;
 
+pub use act::{ActedRow, Action, act};
+pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
 #[cfg(feature = "embedded")]
-pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
+pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{
     Holder, MountError, MountpointError, SessionError, Unmount, UnmountError, unmount,
 };
@@ -25,6 +31,7 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
+pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use vfs_core::{MissingPolicy, ReadPolicy};

@@ -9,9 +9,11 @@ use rqbit_source::RqbitSource;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, ReadPolicy, SourceError, Vfs, VfsConfig};
 
+#[cfg(feature = "embedded")]
+use crate::AddError;
 use crate::discovery::Discovery;
 #[cfg(feature = "embedded")]
-use crate::embedded::{AddError, Embedded, EmbeddedSettings};
+use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::{MountError, MountpointError, Server, ServerError, ServerSettings, SessionError};
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to

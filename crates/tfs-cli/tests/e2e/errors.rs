@@ -191,7 +191,7 @@ fn credentials() {
         tfs(dir).args(arguments).args(["--server", &url]).current_dir(dir).output().unwrap()
     };
     assert_eq!(list("wrong").status.code(), Some(22));
-    assert_eq!(list("missing").status.code(), Some(1));
+    assert_eq!(list("missing").status.code(), Some(3));
     assert!(list("right").status.success());
     runtime.block_on(server.stop());
 }

@@ -15,3 +15,4 @@ mod lifecycle;
 mod list;
 mod other_users;
 mod support;
+mod torrents;
