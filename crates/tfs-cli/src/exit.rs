@@ -52,6 +52,7 @@ pub(crate) const MOUNT_BUSY: u8 = 41;
 /// The system refused to unmount.
 pub(crate) const UNMOUNT_FAILED: u8 = 42;
 /// The server inside the process did not start.
+#[cfg(feature = "embedded")]
 pub(crate) const EMBEDDED_FAILED: u8 = 50;
 /// A torrent was not added.
 pub(crate) const ADD_FAILED: u8 = 51;
@@ -62,6 +63,7 @@ pub(crate) const TORRENT_AMBIGUOUS: u8 = 53;
 /// Nobody said yes.
 pub(crate) const NOT_CONFIRMED: u8 = 54;
 /// A check of the demo failed.
+#[cfg(feature = "embedded")]
 pub(crate) const DEMO_FAILED: u8 = 60;
 
 #[cfg(test)]

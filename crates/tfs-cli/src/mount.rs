@@ -59,8 +59,8 @@ struct MountedServer {
     streams_max: usize,
 }
 
+#[cfg(feature = "embedded")]
 fn server(args: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
-    #[cfg(feature = "embedded")]
     if let Some(dir) = &args.embedded.embedded {
         let choice = ServerChoice::Embedded(tfs_service::EmbeddedSettings {
             dir: absolute(dir).wrap_err("cannot use the directory of --embedded")?,
@@ -70,6 +70,15 @@ fn server(args: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Resu
         let streams_max = loaded.streams_max().map_err(settings_error)?;
         return Ok(MountedServer { choice, streams_max });
     }
+    remote(loaded, mount)
+}
+
+#[cfg(not(feature = "embedded"))]
+fn server(_: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
+    remote(loaded, mount)
+}
+
+fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
     let chosen = loaded.choose_server(&mount.servers).map_err(settings_error)?;
     let streams_max = chosen.section.max_streams;
     Ok(MountedServer { choice: ServerChoice::Remote(chosen.connection), streams_max })

@@ -14,7 +14,7 @@ use clap_complete::Shell;
 use tfs_service::settings::{Flag, ServerArg};
 
 pub(crate) use self::mount::MountArgs;
-use self::setting::{help, setting};
+use self::setting::{ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
 
 /// Mounts the torrents of rqbit servers as ordinary files.
@@ -96,7 +96,7 @@ Examples:
 pub(crate) struct ServerArgs {
     /// Where the API of rqbit is, as URL or NAME=URL, or the NAME of a server of the configuration
     /// [default: http://127.0.0.1:3030]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", value_parser = ServerParser)]
     server: Vec<ServerArg>,
     #[arg(long, value_name = "NAME", help = help("server.username"),
         value_parser = setting("server.username"))]

@@ -1,10 +1,5 @@
 //! The command line and the configuration, without a server and without a mount.
-#![expect(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod config;
 mod generated;

@@ -89,7 +89,7 @@ fn every_mistake_has_its_message() {
         let dir = tempfile::tempdir().unwrap();
         let mut command = tfs(dir.path());
         command.args(case.args.split(' ')).envs(case.variables.iter().copied());
-        write!(all, "## {}\n", idx + 1).unwrap();
+        writeln!(all, "## {}", idx + 1).unwrap();
         for (name, value) in case.variables {
             write!(all, "{name}={value} ").unwrap();
         }

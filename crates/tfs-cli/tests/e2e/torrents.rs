@@ -53,11 +53,11 @@ impl Stage {
 #[test]
 fn torrents_are_paused_and_started_by_any_name() {
     let stage = Stage::new();
-    let hash = stage.torrent(0).info_hash.to_string();
+    let hash: String = stage.torrent(0).info_hash.to_string().chars().take(8).collect();
     assert_eq!(stage.said(&["pause", "film one.mkv"]), "exit 0\npaused film one.mkv\n");
     assert_eq!(stage.listed()[0]["state"], "paused");
     assert_eq!(stage.said(&["pause", "ONE"]), "exit 0\nfilm one.mkv is paused already\n");
-    assert_eq!(stage.said(&["start", &hash[..8]]), "exit 0\nstarted film one.mkv\n");
+    assert_eq!(stage.said(&["start", &hash]), "exit 0\nstarted film one.mkv\n");
     assert_eq!(stage.said(&["start", "0"]), "exit 0\nfilm one.mkv is started already\n");
     // One torrent, named twice; and what it is called cannot act on a terminal.
     let json = run(&mut stage.tfs(&["pause", "--json", "two", "1"]));

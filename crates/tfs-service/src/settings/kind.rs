@@ -271,9 +271,9 @@ fn check_url(text: &str) -> Result<(), String> {
 /// A text for people, without the text itself.
 pub(super) fn parse_url(text: &str) -> Result<BaseUrl, String> {
     text.parse().map_err(|error| match error {
-        BaseUrlError::UserInfo => "a user name goes to `username` or --username, and a password \
-            to a file that `password_file` or --password-file names"
-            .to_owned(),
+        BaseUrlError::UserInfo => {
+            "a user name goes to `username`, a password to the file of `password_file`".to_owned()
+        }
         BaseUrlError::Syntax(_)
         | BaseUrlError::Scheme
         | BaseUrlError::NoHost

@@ -51,7 +51,8 @@ fn check(file: &str, want: &Expect) {
 
 #[test]
 fn a_higher_layer_wins_and_each_value_knows_its_place() {
-    let file = "[read]\ntimeout = \"10s\"\nmemory = 33554432\nreadahead = \"1MiB\"\n[logging]\nlevel = \"info\"";
+    let file = "[read]\ntimeout = \"10s\"\nmemory = 33554432\nreadahead = \"1MiB\"\n\
+        [logging]\nlevel = \"info\"";
     let variables = [("TFS_READ__TIMEOUT", "20s"), ("TFS_READ__MEMORY", "64MiB"), ("HOME", "/x")];
     let loaded = load(file, &variables, &[("read.timeout", "30s")]).unwrap();
     assert_eq!(loaded.settings.read.timeout, Duration::from_secs(30));
@@ -97,7 +98,8 @@ fn files_are_layered_and_a_list_replaces_a_list() {
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once_with_their_places() {
     check(
-        "[raed]\ntimeout = \"5s\"\n[read]\ntimout = \"5s\"\n  timeout = 5\nmissing = \"wiat\"\nmemory = \"1KiB\"\n",
+        "[raed]\ntimeout = \"5s\"\n[read]\ntimout = \"5s\"\n  timeout = 5\n\
+         missing = \"wiat\"\nmemory = \"1KiB\"\n",
         &expect![[r#"
             f.toml:1:2: unknown section `raed`
                 did you mean `read`?
@@ -133,7 +135,7 @@ fn what_is_no_toml_is_told_without_the_line_itself() {
     let text = text_of(&loaded.unwrap_err());
     assert!(!text.contains("s3cret"), "{text}");
     expect![[r#"
-        f.toml:2:7: `server.url`: a user name in the address is not used: it goes to `username`, and the password to a file that `password_file` names
+        f.toml:2:7: `server.url`: a user name goes to `username`, a password to the file of `password_file`
         f.toml:3:1: unknown key `server.password`
             put the password into a file, and name it with `password_file`
     "#]]
@@ -146,7 +148,8 @@ fn combinations_that_cannot_be_are_told() {
         "[[server]]\nname = \"a\"\nurl = \"http://a\"\n[[server]]\nname = \"a\"\nurl = \"http://b\"\n\
          [[server]]\nname = \"c\"\nurl = \"http://b:80/\"\npassword_file = \"/p\"\n\
          [[mount]]\npath = \"/m\"\nservers = [\"a\", \"d\"]\n[[mount]]\npath = \"/m\"\n\
-         [read]\nmemory = \"4MiB\"\nreadahead = \"5MiB\"\n[cache]\nmemory_bytes = \"8MiB\"\n[preload]\nhead = \"1MiB\"\n",
+         [read]\nmemory = \"4MiB\"\nreadahead = \"5MiB\"\n\
+         [cache]\nmemory_bytes = \"8MiB\"\n[preload]\nhead = \"1MiB\"\n",
         &expect![[r#"
             f.toml:5:1: two servers are called `a`
                 :1:1
@@ -158,11 +161,11 @@ fn combinations_that_cannot_be_are_told() {
                 :11:1
             f.toml:13:1: no server is called `d`
                 there is: a, a, c
-            f.toml:17:1: `read.readahead` is more than `read.memory`
+            f.toml:18:1: `read.readahead` is more than `read.memory`
                 it is a part of that: raise one, or lower the other
-            f.toml:19:1: `cache.memory_bytes` is more than `read.memory`
+            f.toml:20:1: `cache.memory_bytes` is more than `read.memory`
                 it is a part of that: raise one, or lower the other
-            f.toml:21:1: `preload.head` without `preload.patterns`
+            f.toml:22:1: `preload.head` without `preload.patterns`
                 say which files, as in patterns = ["**/*.mkv"]
         "#]],
     );
@@ -193,12 +196,12 @@ fn variables_are_checked_like_files() {
     ];
     let error = load("", &variables, &[]).unwrap_err();
     expect![[r#"
+        TFS_METADATA__SHOW_CONTROL: it must be true or false
+        TFS_READ__TIMEOUT: the unit is missing, as in 5s
         TFS_READ__TIMOUT: unknown key `read.timout`
             did you mean `TFS_READ__TIMEOUT`?
-        TFS_READ__TIMEOUT: the unit is missing, as in 5s
         TFS_SERVER__URL: it cannot be set here: there may be several `server`s
             use TFS_SERVER, flags, or a file: tfs config init
-        TFS_METADATA__SHOW_CONTROL: it must be true or false
     "#]]
     .assert_eq(&text_of(&error));
     // What Kubernetes sets for a service of this name is nobody's mistake.
