@@ -5,8 +5,10 @@ use std::path::absolute;
 use eyre::WrapErr as _;
 #[cfg(feature = "embedded")]
 use tfs_service::TorrentInput;
-use tfs_service::settings::{Loaded, Missing, MountSection, Settings};
-use tfs_service::{MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice};
+use tfs_service::settings::{Loaded, MetadataSection, Missing, MountSection, Settings};
+use tfs_service::{
+    Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::MountArgs;
@@ -51,7 +53,20 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
             memory_bytes_max: usize::try_from(read.memory_bytes).unwrap_or(usize::MAX),
         },
         poll_interval: metadata.poll_interval,
+        appearance: appearance(&mount, metadata),
     })
+}
+
+fn appearance(mount: &MountSection, metadata: &MetadataSection) -> Appearance {
+    let default = Appearance::default();
+    Appearance {
+        uid: mount.uid.unwrap_or(default.uid),
+        gid: mount.gid.unwrap_or(default.gid),
+        umask: mount.umask,
+        attr_ttl: metadata.attr_timeout,
+        entry_ttl: metadata.dir_cache_time,
+        ..default
+    }
 }
 
 struct MountedServer {

@@ -10,6 +10,7 @@
 
 mod act;
 mod add;
+mod appearance;
 mod discovery;
 #[cfg(feature = "embedded")]
 mod embedded;
@@ -21,6 +22,7 @@ mod torrents;
 
 pub use act::{ActedRow, Action, act};
 pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
+pub use appearance::Appearance;
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{

@@ -22,6 +22,15 @@ pub(crate) struct MountArgs {
     allow_other: bool,
     #[arg(long, help = help("mount.allow_non_empty"))]
     allow_non_empty: bool,
+    #[arg(long, value_name = "ID", help = help("mount.uid"),
+        value_parser = setting("mount.uid"))]
+    uid: Option<String>,
+    #[arg(long, value_name = "ID", help = help("mount.gid"),
+        value_parser = setting("mount.gid"))]
+    gid: Option<String>,
+    #[arg(long, value_name = "MASK", help = help("mount.umask"),
+        value_parser = setting("mount.umask"))]
+    umask: Option<String>,
     /// Mount for reading only, as every mount is.
     #[arg(long)]
     read_only: bool,
@@ -40,6 +49,12 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "TIME", help = help("metadata.poll_interval"),
         value_parser = setting("metadata.poll_interval"))]
     poll_interval: Option<String>,
+    #[arg(long, value_name = "TIME", help = help("metadata.attr_timeout"),
+        value_parser = setting("metadata.attr_timeout"))]
+    attr_timeout: Option<String>,
+    #[arg(long, value_name = "TIME", help = help("metadata.dir_cache_time"),
+        value_parser = setting("metadata.dir_cache_time"))]
+    dir_cache_time: Option<String>,
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(short, long)]
     pub(crate) foreground: bool,
@@ -70,6 +85,11 @@ impl MountArgs {
         let on = "true".to_owned();
         set(flags, "mount.allow_other", self.allow_other.then_some(&on));
         set(flags, "mount.allow_non_empty", self.allow_non_empty.then_some(&on));
+        set(flags, "mount.uid", self.uid.as_ref());
+        set(flags, "mount.gid", self.gid.as_ref());
+        set(flags, "mount.umask", self.umask.as_ref());
+        set(flags, "metadata.attr_timeout", self.attr_timeout.as_ref());
+        set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
         set(flags, "server.max_streams", self.max_streams.as_ref());
         set(flags, "read.timeout", self.read_timeout.as_ref());
         set(flags, "read.missing", self.missing.as_ref());

@@ -14,5 +14,6 @@ mod errors;
 mod lifecycle;
 mod list;
 mod other_users;
+mod owner;
 mod support;
 mod torrents;
