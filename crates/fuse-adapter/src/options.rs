@@ -50,8 +50,9 @@ pub struct MountOptions {
     /// How long the kernel may keep names, that there is no such name, and listings; otherwise as
     /// `attr_ttl`. With zero it keeps no listings.
     pub entry_ttl: Duration,
-    /// Whether programs that ask for holes in a file (`SEEK_HOLE`, as `cp` does) are told of what
-    /// is not downloaded. If not, files have no holes, and such a program waits for all of it.
+    /// Whether programs that look for holes in a file (`SEEK_HOLE`, as `cp` does) are told of what
+    /// is not downloaded, and so copy zeros in its place. If not, files have no holes, and such a
+    /// program reads all of it.
     pub shows_holes: bool,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
@@ -73,7 +74,7 @@ impl MountOptions {
             dir_mode: 0o555,
             attr_ttl: TTL,
             entry_ttl: TTL,
-            shows_holes: true,
+            shows_holes: false,
             read_ahead_kb: READ_AHEAD_KB,
         }
     }

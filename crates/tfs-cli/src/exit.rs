@@ -6,6 +6,10 @@ pub(crate) const SUCCESS: u8 = 0;
 /// Something failed that has no code of its own.
 pub(crate) const FAILURE: u8 = 1;
 // 2 is clap's: the command line cannot be understood.
+/// The configuration is wrong.
+pub(crate) const CONFIG_INVALID: u8 = 3;
+/// A configuration file is there already.
+pub(crate) const CONFIG_EXISTS: u8 = 4;
 
 /// The mount point does not exist.
 pub(crate) const MOUNTPOINT_MISSING: u8 = 10;
@@ -48,10 +52,18 @@ pub(crate) const MOUNT_BUSY: u8 = 41;
 /// The system refused to unmount.
 pub(crate) const UNMOUNT_FAILED: u8 = 42;
 /// The server inside the process did not start.
+#[cfg(feature = "embedded")]
 pub(crate) const EMBEDDED_FAILED: u8 = 50;
 /// A torrent was not added.
 pub(crate) const ADD_FAILED: u8 = 51;
+/// No torrent fits what was typed.
+pub(crate) const TORRENT_UNKNOWN: u8 = 52;
+/// Several torrents fit what was typed.
+pub(crate) const TORRENT_AMBIGUOUS: u8 = 53;
+/// Nobody said yes.
+pub(crate) const NOT_CONFIRMED: u8 = 54;
 /// A check of the demo failed.
+#[cfg(feature = "embedded")]
 pub(crate) const DEMO_FAILED: u8 = 60;
 
 #[cfg(test)]

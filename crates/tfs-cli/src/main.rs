@@ -6,22 +6,27 @@
 
 mod args;
 mod background;
+mod config;
 #[cfg(feature = "embedded")]
 mod demo;
 mod exit;
+mod generate;
 mod list;
 mod logging;
 mod mount;
 mod output;
 mod report;
-mod server;
+mod torrents;
 mod unmount;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Cli, Command};
+use tfs_service::Action;
+use tfs_service::settings::{Loaded, Sources};
+
+use crate::args::{Cli, Command, ConfigCommand};
 
 fn main() -> ExitCode {
     // clap ends the process by itself: 0 for help and version, 2 for what it cannot parse.
@@ -33,14 +38,70 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> eyre::Result<u8> {
-    logging::start(cli.verbose, cli.log_file.as_deref())?;
+    let sources = sources(cli);
+    let loaded = load(cli, &sources)?;
+    logging::start(cli.global.verbose, &loaded.settings.logging)?;
+    // The process that was typed has told them already.
+    if background::role() != background::Role::Child {
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+    }
     match &cli.command {
-        Command::Mount(args) => mount::run(args),
+        Command::Mount(args) => mount::run(args, &loaded),
         Command::Unmount(args) => unmount::run(args),
-        Command::List(args) => list::run(args),
+        Command::List(args) => list::run(args, &loaded),
+        Command::Add(args) => torrents::run_add(args, &loaded),
+        Command::Pause(args) => torrents::run(Action::Pause, args, &loaded),
+        Command::Start(args) => torrents::run(Action::Start, args, &loaded),
+        Command::Forget(args) => torrents::run(Action::Forget, args, &loaded),
+        Command::Delete(args) => torrents::run_delete(args, &loaded),
+        Command::Config(args) => match &args.command {
+            ConfigCommand::Show { json } => config::show(&loaded, *json),
+            ConfigCommand::Path { json } => config::path(&sources, *json),
+            ConfigCommand::Init { file, print } => config::init(&sources, file.as_deref(), *print),
+        },
         #[cfg(feature = "embedded")]
         Command::Demo(args) => demo::run(args),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
     }
+}
+
+fn sources(cli: &Cli) -> Sources {
+    let (servers, flags) = cli.settings();
+    let named_file = cli.global.config.clone();
+    Sources { named_file, servers, flags, ..Sources::of_this_process() }
+}
+
+/// Loads the settings. Where they are wrong, commands that can do without them do: a mount must
+/// come down, and a mistake be looked for, whatever a file says.
+fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
+    let error = match sources.clone().load() {
+        Ok(loaded) => return Ok(loaded),
+        Err(error) => error,
+    };
+    match &cli.command {
+        Command::Mount(_)
+        | Command::List(_)
+        | Command::Add(_)
+        | Command::Pause(_)
+        | Command::Start(_)
+        | Command::Forget(_)
+        | Command::Delete(_) => Err(error.into()),
+        Command::Config(args) if matches!(args.command, ConfigCommand::Show { .. }) => {
+            Err(error.into())
+        }
+        Command::Unmount(_) | Command::Config(_) | Command::Completions(_) | Command::Man(_) => {
+            flags_only(sources)
+        }
+        #[cfg(feature = "embedded")]
+        Command::Demo(_) => flags_only(sources),
+    }
+}
+
+fn flags_only(sources: &Sources) -> eyre::Result<Loaded> {
+    Ok(Sources { flags: sources.flags.clone(), ..Sources::default() }.load()?)
 }
 
 /// Returns the runtime of one command. Two workers are enough: they move bytes between sockets

@@ -3,17 +3,21 @@
 use std::path::absolute;
 
 use eyre::WrapErr as _;
+#[cfg(feature = "embedded")]
+use tfs_service::TorrentInput;
+use tfs_service::settings::{Loaded, MetadataSection, Missing, MountSection, Settings};
 use tfs_service::{
     Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::args::{Missing, MountArgs};
+use crate::args::MountArgs;
 use crate::background::{self, Role};
-use crate::{exit, report, runtime};
+use crate::report::{self, settings_error};
+use crate::{exit, runtime};
 
 /// Runs the command.
-pub(crate) fn run(args: &MountArgs) -> eyre::Result<u8> {
+pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
     let role = if args.foreground { Role::Foreground } else { background::role() };
     match role {
         Role::Parent => background::spawn(args.daemon_timeout),
@@ -21,53 +25,81 @@ pub(crate) fn run(args: &MountArgs) -> eyre::Result<u8> {
             if role == Role::Child {
                 background::leave_terminal()?;
             }
-            let settings = settings(args)?;
+            let settings = settings(args, loaded)?;
             runtime()?.block_on(serve(settings, role))
         }
     }
 }
 
 /// Understands the arguments. Paths become absolute: the process changes its directory later.
-fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
-    let server = server(args)?;
+fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
+    let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
+    let mount = loaded.mount_at(&path).map_err(settings_error)?;
+    let server = server(args, loaded, &mount)?;
+    let Settings { read, metadata, .. } = &loaded.settings;
     Ok(MountSettings {
-        mountpoint: absolute(&args.mountpoint).wrap_err("cannot use the mount point")?,
-        server,
-        allow_other: args.allow_other,
-        allow_non_empty: args.allow_non_empty,
-        streams_max: args.max_streams,
+        mountpoint: path,
+        allow_other: mount.allow_other,
+        allow_non_empty: mount.allow_non_empty,
+        streams_max: server.streams_max,
+        server: server.choice,
         read: ReadPolicy {
-            timeout: args.read_timeout,
-            missing: match args.missing {
+            timeout: read.timeout,
+            missing: match read.missing {
                 Missing::Wait => MissingPolicy::Wait,
                 Missing::Fail => MissingPolicy::Fail,
             },
-            memory_bytes_max: args.memory,
+            // More than an address space is as much as there is.
+            memory_bytes_max: usize::try_from(read.memory_bytes).unwrap_or(usize::MAX),
         },
-        show_control: args.show_control,
-        poll_interval: args.poll_interval,
-        appearance: Appearance::default(),
+        show_control: metadata.show_control,
+        poll_interval: metadata.poll_interval,
+        appearance: appearance(&mount, metadata),
         state_dir: None,
     })
 }
 
-#[cfg(feature = "embedded")]
-fn server(args: &MountArgs) -> eyre::Result<ServerChoice> {
-    use tfs_service::{EmbeddedSettings, TorrentInput};
+fn appearance(mount: &MountSection, metadata: &MetadataSection) -> Appearance {
+    let default = Appearance::default();
+    Appearance {
+        uid: mount.uid.unwrap_or(default.uid),
+        gid: mount.gid.unwrap_or(default.gid),
+        umask: mount.umask,
+        shows_holes: metadata.holes,
+        attr_ttl: metadata.attr_timeout,
+        entry_ttl: metadata.dir_cache_time,
+        ..default
+    }
+}
 
-    let Some(dir) = &args.embedded.embedded else {
-        return Ok(ServerChoice::Remote(args.server.settings()?));
-    };
-    Ok(ServerChoice::Embedded(EmbeddedSettings {
-        dir: absolute(dir).wrap_err("cannot use the directory of --embedded")?,
-        add: args.embedded.add.iter().map(|text| TorrentInput::parse(text)).collect(),
-        is_online: !args.embedded.offline,
-    }))
+struct MountedServer {
+    choice: ServerChoice,
+    streams_max: usize,
+}
+
+#[cfg(feature = "embedded")]
+fn server(args: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
+    if let Some(dir) = &args.embedded.embedded {
+        let choice = ServerChoice::Embedded(tfs_service::EmbeddedSettings {
+            dir: absolute(dir).wrap_err("cannot use the directory of --embedded")?,
+            add: args.embedded.add.iter().map(|text| TorrentInput::parse(text)).collect(),
+            is_online: !args.embedded.offline,
+        });
+        let streams_max = loaded.streams_max().map_err(settings_error)?;
+        return Ok(MountedServer { choice, streams_max });
+    }
+    remote(loaded, mount)
 }
 
 #[cfg(not(feature = "embedded"))]
-fn server(args: &MountArgs) -> eyre::Result<ServerChoice> {
-    Ok(ServerChoice::Remote(args.server.settings()?))
+fn server(_: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
+    remote(loaded, mount)
+}
+
+fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
+    let chosen = loaded.choose_server(&mount.servers).map_err(settings_error)?;
+    let streams_max = chosen.section.max_streams;
+    Ok(MountedServer { choice: ServerChoice::Remote(chosen.connection), streams_max })
 }
 
 /// Mounts and serves until the mount ends or a signal asks for its end.

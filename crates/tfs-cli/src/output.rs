@@ -1,7 +1,9 @@
 //! All that is printed: results to stdout, everything else to stderr.
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
+
+use terminal_size::{Height, Width, terminal_size};
 
 /// Prints a line of the result. Whoever does not want to hear more (`tfs list | head`) closes the
 /// pipe, which is no error.
@@ -12,18 +14,82 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     }
 }
 
+/// Prints bytes of the result as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
+    match io::stdout().lock().write_all(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// A result that is shown again and again: in place on a terminal, line after line elsewhere.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    is_terminal: bool,
+    is_first: bool,
+}
+
+impl Frames {
+    pub(crate) fn new() -> Self {
+        Self { is_terminal: io::stdout().is_terminal(), is_first: true }
+    }
+
+    pub(crate) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Shows the next one, and returns whether anybody still reads.
+    pub(crate) fn show(&mut self, text: &str) -> io::Result<bool> {
+        let mut stdout = io::stdout().lock();
+        let shown = if self.is_terminal {
+            let clear = if self.is_first { "\x1b[2J" } else { "" };
+            let size = terminal_size().map(|(Width(width), Height(height))| (width, height));
+            write!(stdout, "{clear}{}", in_place(text, size.unwrap_or((80, 24))))
+        } else {
+            writeln!(stdout, "{text}")
+        };
+        self.is_first = false;
+        match shown.and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            other => other.map(|()| true),
+        }
+    }
+}
+
+/// Returns what draws a text over the one before, cut to a terminal of so many columns and lines.
+fn in_place(text: &str, (width, height): (u16, u16)) -> String {
+    let mut frame = String::from("\x1b[H");
+    // The last line stays free: the cursor is there.
+    for line in text.lines().take(usize::from(height).saturating_sub(1)) {
+        frame.extend(line.chars().take(usize::from(width)));
+        frame.push_str("\x1b[K\r\n");
+    }
+    frame.push_str("\x1b[J");
+    frame
+}
+
 /// Prints an error and what to do about it.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
     eprintln!("error: {}", visible(message));
     if let Some(hint) = hint {
-        eprintln!("hint: {hint}");
+        eprintln!("hint: {}", visible(hint));
     }
 }
 
 /// Prints a warning and what it means.
 pub(crate) fn warning(message: &str, hint: &str) {
     eprintln!("warning: {}", visible(message));
-    eprintln!("hint: {hint}");
+    eprintln!("hint: {}", visible(hint));
+}
+
+/// Prints a line that belongs to an error or a question.
+pub(crate) fn note(text: &str) {
+    eprintln!("{}", visible(text));
+}
+
+/// Prints a question, and leaves the cursor behind it.
+pub(crate) fn ask(question: &str) {
+    eprint!("{question}");
 }
 
 /// Returns a text from elsewhere in a form that cannot act on a terminal: control characters and
@@ -51,5 +117,11 @@ mod tests {
         assert_eq!(visible("Grüße 🎬 [x].mkv"), "Grüße 🎬 [x].mkv");
         assert_eq!(visible("red\u{1b}[31m\n\u{85}"), r"red\u{1b}[31m\n\u{85}");
         assert_eq!(visible("exe.\u{202e}gnp"), r"exe.\u{202e}gnp");
+    }
+
+    #[test]
+    fn a_frame_fits_the_terminal_and_leaves_nothing_of_the_one_before() {
+        let frame = in_place("abcdef\nb\nc\nd", (4, 4));
+        assert_eq!(frame, "\x1b[Habcd\x1b[K\r\nb\x1b[K\r\nc\x1b[K\r\n\x1b[J");
     }
 }

@@ -3,11 +3,20 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use tfs_service::settings::{Problem, SettingsError};
 use tfs_service::{
-    MountError, MountpointError, ServerDown, ServerError, ServerFault, StartError, UnmountError,
+    AddError, MountError, MountpointError, SelectError, ServerDown, ServerError, ServerFault,
+    StartError, UnmountError,
 };
 
 use crate::{exit, output};
+
+/// What can be added.
+const ADD_HINT: &str = "it is to be a .torrent file, a magnet link, or the http address of a \
+    .torrent file; files that are there already need --overwrite";
+
+/// How many torrents are shown of those that fit.
+const CANDIDATE_COUNT_MAX: usize = 10;
 
 /// An error of the command itself, with its code and hint.
 #[derive(Debug)]
@@ -66,8 +75,22 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     output::warning(&down.to_string(), &format!("{meanwhile}; {START_IT}"));
 }
 
+/// Returns a problem of the settings as an error.
+pub(crate) fn settings_error(problem: Problem) -> eyre::Report {
+    SettingsError::from(problem).into()
+}
+
 /// Prints an error with its hint, and returns the exit code.
 pub(crate) fn report(error: &eyre::Report) -> u8 {
+    if let Some(SettingsError { problems }) = error.downcast_ref() {
+        for problem in problems {
+            output::error(&problem.to_string(), problem.hint.as_deref());
+        }
+        return exit::CONFIG_INVALID;
+    }
+    if let Some(error) = error.downcast_ref() {
+        return select(error);
+    }
     let Verdict { code, prefix, hint } = verdict(error);
     output::error(&format!("{prefix}{}", chain(error)), hint.as_deref());
     code
@@ -86,6 +109,9 @@ fn verdict(error: &eyre::Report) -> Verdict {
     if let Some(error) = error.downcast_ref() {
         return unmount(error);
     }
+    if let Some(AddError { .. }) = error.downcast_ref() {
+        return said(exit::ADD_FAILED, "", ADD_HINT);
+    }
     #[cfg(feature = "embedded")]
     if let Some(error) = error.downcast_ref() {
         return embedded(error);
@@ -101,11 +127,7 @@ fn start(error: &StartError) -> Verdict {
         #[cfg(feature = "embedded")]
         StartError::Embedded(error) => embedded(error),
         #[cfg(feature = "embedded")]
-        StartError::Add(_) => said(
-            exit::ADD_FAILED,
-            "",
-            "--add takes a .torrent file, a magnet link, or the http address of a .torrent file",
-        ),
+        StartError::Add(_) => said(exit::ADD_FAILED, "", ADD_HINT),
         StartError::Mount(error) => mount(error),
     }
 }
@@ -258,6 +280,28 @@ fn unmount(error: &UnmountError) -> Verdict {
         | UnmountError::Fusermount { .. }
         | UnmountError::System { .. } => {
             Verdict { code: exit::UNMOUNT_FAILED, prefix: PREFIX, hint: None }
+        }
+    }
+}
+
+/// Prints which torrents fit, and returns the exit code.
+fn select(error: &SelectError) -> u8 {
+    match error {
+        SelectError::Unknown { .. } => {
+            output::error(&error.to_string(), Some("see all of them with: tfs list"));
+            exit::TORRENT_UNKNOWN
+        }
+        SelectError::Ambiguous { candidates, .. } => {
+            output::error(&error.to_string(), Some("name one by its id or its info hash:"));
+            for torrent in candidates.iter().take(CANDIDATE_COUNT_MAX) {
+                let id = torrent.id.map(|id| id.to_string()).unwrap_or_default();
+                let name = torrent.name.as_deref().unwrap_or_default();
+                output::note(&format!("  {id:>4}  {}  {name}", torrent.info_hash));
+            }
+            if candidates.len() > CANDIDATE_COUNT_MAX {
+                output::note(&format!("  and {} more", candidates.len() - CANDIDATE_COUNT_MAX));
+            }
+            exit::TORRENT_AMBIGUOUS
         }
     }
 }

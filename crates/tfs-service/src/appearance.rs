@@ -23,8 +23,9 @@ pub struct Appearance {
     /// How long the kernel may keep names, that there is no such name, and listings; by default an
     /// hour, at most a year. It is told of changes.
     pub entry_ttl: Duration,
-    /// Whether programs that ask for holes (`cp` does) are told of what is not downloaded; by
-    /// default they are. If not, files have no holes.
+    /// Whether programs that look for holes (`cp` and `tar -S` do) are told of what is not
+    /// downloaded. By default files have none: such a program copies zeros for a hole, where a
+    /// read waits for the bytes.
     pub shows_holes: bool,
 }
 

@@ -1,22 +1,15 @@
 //! The server inside the process, and what is added to it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use bytes::Bytes;
-use rqbit_client::{AddOptions, AddSource, BaseUrl, Credentials};
+use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 
+use crate::add::{AddError, Existing, TorrentInput, add};
 use crate::{Server, ServerSettings};
 
 /// The user name of the server's API. The password is what keeps others out.
 const USER: &str = "tfs";
-
-/// The largest `.torrent` file that is read: what rqbit takes.
-const TORRENT_FILE_BYTES_MAX: u64 = 10 << 20;
-
-/// How long a magnet link may take to resolve while a user waits at the prompt.
-const RESOLVE_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// A server that runs in this process.
 #[derive(Debug, Clone)]
@@ -29,26 +22,6 @@ pub struct EmbeddedSettings {
     pub is_online: bool,
 }
 
-/// A torrent as people name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TorrentInput {
-    /// A `.torrent` file.
-    File(PathBuf),
-    /// A magnet link, or the address of a `.torrent` file.
-    Link(String),
-}
-
-/// Why a torrent was not added.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot add {input}")]
-pub struct AddError {
-    /// What was to be added.
-    pub input: String,
-    /// Why it was not.
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
-}
-
 /// The running server.
 #[derive(Debug)]
 pub(crate) struct Embedded {
@@ -56,60 +29,12 @@ pub(crate) struct Embedded {
     settings: ServerSettings,
 }
 
-impl TorrentInput {
-    /// Tells a link from a path.
-    #[must_use]
-    pub fn parse(text: &str) -> Self {
-        let is_link = ["magnet:", "http://", "https://"].iter().any(|start| {
-            text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
-        });
-        if is_link { Self::Link(text.to_owned()) } else { Self::File(PathBuf::from(text)) }
-    }
-
-    /// Returns it in words; a magnet link may hold a key and is not repeated.
-    fn describe(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Link(link) if link.starts_with("http") => {
-                "the torrent at the given address".into()
-            }
-            Self::Link(_) => "the magnet link".into(),
-        }
-    }
-
-    async fn load(&self) -> Result<AddSource, std::io::Error> {
-        match self {
-            Self::Link(link) => Ok(AddSource::Url(link.clone())),
-            Self::File(path) => {
-                let path = path.clone();
-                let read = tokio::task::spawn_blocking(move || read_torrent_file(&path)).await;
-                read.map_err(std::io::Error::other)?.map(AddSource::TorrentFile)
-            }
-        }
-    }
-}
-
-fn read_torrent_file(path: &Path) -> Result<Bytes, std::io::Error> {
-    if std::fs::metadata(path)?.len() > TORRENT_FILE_BYTES_MAX {
-        return Err(std::io::Error::other("it is larger than any .torrent file"));
-    }
-    std::fs::read(path).map(Bytes::from)
-}
-
 impl EmbeddedSettings {
     /// Adds all torrents; those that are there already stay as they are.
     pub(crate) async fn add_all(&self, server: &Server) -> Result<(), AddError> {
         for input in &self.add {
-            let failed = |source| AddError { input: input.describe(), source };
-            let source = input.load().await.map_err(|error| failed(error.into()))?;
             // What was downloaded before is checked and kept.
-            let options = AddOptions {
-                overwrite: true,
-                timeout: Some(RESOLVE_TIME_MAX),
-                ..AddOptions::default()
-            };
-            let added = server.client().add_torrent(&source, &options).await;
-            added.map_err(|error| failed(error.into()))?;
+            add(server, input, Existing::Use).await?;
         }
         Ok(())
     }

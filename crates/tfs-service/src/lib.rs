@@ -8,22 +8,28 @@
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
 //! protocol, only the crates that do.
 
+mod act;
+mod add;
 mod appearance;
 mod clock;
 mod discovery;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod mount;
+mod select;
 mod server;
+pub mod settings;
 mod start;
 mod state;
 mod status;
 mod torrents;
 
+pub use act::{ActedRow, Action, act};
+pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
 pub use appearance::Appearance;
 pub use discovery::{RefreshError, Refresher};
 #[cfg(feature = "embedded")]
-pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
+pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{
     Holder, MountError, MountpointError, SessionError, Unmount, UnmountError, unmount,
 };
@@ -32,6 +38,7 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
+pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};
 pub use status::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};

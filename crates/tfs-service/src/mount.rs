@@ -9,12 +9,14 @@ use rqbit_source::RqbitSource;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
 
+#[cfg(feature = "embedded")]
+use crate::AddError;
 use crate::clock::now;
 use crate::discovery::Discovery;
 #[cfg(feature = "embedded")]
 use crate::discovery::Haste;
 #[cfg(feature = "embedded")]
-use crate::embedded::{AddError, Embedded, EmbeddedSettings};
+use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::start::{ServerDown, first_look};
 use crate::state::{Identity, KnownTree, ServerState, user_state_dir};
 use crate::status::{About, ServerWatch, Status, control_files};

@@ -12,6 +12,7 @@ use tfs_testkit::fake::{FakeSource, directory, file_id};
 use vfs_core::{Bitfield, TorrentDetails};
 
 use crate::support::{Fixture, check_file, options, run};
+use fuse_adapter::Mount;
 
 const PIECE_BYTES: u64 = 64 << 10;
 const PIECES: u32 = 16;
@@ -41,6 +42,14 @@ fn fixture(is_known: bool) -> Fixture {
     fixture
 }
 
+fn mount_with_holes(fixture: &Fixture, dir: &Path) -> Mount {
+    let path = dir.join("mnt");
+    fs::create_dir_all(&path).unwrap();
+    let mut options = options();
+    options.shows_holes = true;
+    fixture.mount_at(&path, &options)
+}
+
 /// Returns where a file has data, in pieces.
 fn extents(path: &Path) -> Vec<(u64, u64)> {
     let file = File::open(path).unwrap();
@@ -63,7 +72,7 @@ fn extents(path: &Path) -> Vec<(u64, u64)> {
 fn holes_are_what_is_not_downloaded() {
     run("holes::holes_are_what_is_not_downloaded", |dir| {
         let fixture = fixture(true);
-        let mount = fixture.mount(dir);
+        let mount = mount_with_holes(&fixture, dir);
         let path = mount.mountpoint().join("t/file");
         assert_eq!(extents(&path), [(0, 2), (4, 6), (9, 10)]);
         // One question is enough for a second.
@@ -84,26 +93,27 @@ fn holes_are_what_is_not_downloaded() {
 fn what_is_complete_or_not_known_has_no_holes() {
     run("holes::what_is_complete_or_not_known_has_no_holes", |dir| {
         let complete = Fixture::new([details()]);
-        let mount = complete.mount(&dir.join("complete"));
+        let mount = mount_with_holes(&complete, &dir.join("complete"));
         let path = mount.mountpoint().join("t/file");
         assert_eq!(extents(&path), [(0, PIECES.into())]);
         assert_eq!(complete.source.fake.haves_asked(), 0);
         complete.finish(mount);
 
         let unknown = fixture(false);
-        let mount = unknown.mount(&dir.join("unknown"));
+        let mount = mount_with_holes(&unknown, &dir.join("unknown"));
         assert_eq!(extents(&mount.mountpoint().join("t/file")), [(0, PIECES.into())]);
         assert_eq!(unknown.source.fake.haves_asked(), 1);
         unknown.finish(mount);
 
+        // As it is by default: a copy is to have all bytes or to fail.
         let hidden = fixture(true);
-        let path = dir.join("hidden");
-        fs::create_dir(&path).unwrap();
-        let mut options = options();
-        options.shows_holes = false;
-        let mount = hidden.mount_at(&path, &options);
-        assert_eq!(extents(&path.join("t/file")), [(0, PIECES.into())]);
+        let mount = hidden.mount(dir);
+        let path = mount.mountpoint().join("t/file");
+        assert_eq!(extents(&path), [(0, PIECES.into())]);
         assert_eq!(hidden.source.fake.haves_asked(), 0);
+        let auto = dir.join("auto");
+        copy("cp", &["--sparse=auto"], &path, &auto);
+        check_file(&auto, file_id(1, 0));
         hidden.finish(mount);
     });
 }
@@ -122,7 +132,7 @@ fn copy(program: &str, args: &[&str], from: &Path, to: &Path) {
 fn copies_have_what_is_there_and_holes_where_nothing_is() {
     run("holes::copies_have_what_is_there_and_holes_where_nothing_is", |dir| {
         let fixture = fixture(true);
-        let mount = fixture.mount(dir);
+        let mount = mount_with_holes(&fixture, dir);
         let path = mount.mountpoint().join("t/file");
         let whole = FakeSource::content(file_id(1, 0), FILE_BYTES);
         let check_sparse = |copy: &Path| {

@@ -136,9 +136,7 @@ fn servers() {
         &mut mount(dir, "ftp://127.0.0.1", "mnt"),
         &expect![[r#"
             exit 2
-            error: invalid value 'ftp://127.0.0.1' for '--server <URL>': use the server address: neither http:// nor https://; it is to look like http://127.0.0.1:3030 or https://host/path
-
-            For more information, try '--help'.
+            error: invalid value for '--server <URL>': neither http:// nor https://; an address looks like http://127.0.0.1:3030 or https://host/path
         "#]],
     );
     check(
@@ -146,9 +144,7 @@ fn servers() {
         &mut mount(dir, "http://user:secret@127.0.0.1", "mnt"),
         &expect![[r#"
             exit 2
-            error: invalid value 'http://user:secret@127.0.0.1' for '--server <URL>': a user name goes to --username, and a password to a file for --password-file
-
-            For more information, try '--help'.
+            error: invalid value for '--server <URL>': a user name goes to `username`, a password to the file of `password_file`
         "#]],
     );
     let html = answering("HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
@@ -192,7 +188,7 @@ fn credentials() {
         tfs(dir).args(arguments).args(["--server", &url]).current_dir(dir).output().unwrap()
     };
     assert_eq!(list("wrong").status.code(), Some(22));
-    assert_eq!(list("missing").status.code(), Some(1));
+    assert_eq!(list("missing").status.code(), Some(3));
     assert!(list("right").status.success());
     runtime.block_on(server.stop());
 }

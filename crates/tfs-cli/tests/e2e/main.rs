@@ -15,5 +15,7 @@ mod errors;
 mod lifecycle;
 mod list;
 mod other_users;
+mod owner;
 mod support;
+mod torrents;
 mod views;

@@ -16,10 +16,13 @@ use tokio::runtime::Runtime;
 /// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
-    for variable in ["TFS_SERVER", "TFS_USERNAME", "TFS_PASSWORD_FILE", "RUST_LOG"] {
-        command.env_remove(variable);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("TFS_") || name == "RUST_LOG") {
+            command.env_remove(name);
+        }
     }
-    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state")).stdin(Stdio::null());
+    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state"));
+    command.env("XDG_CONFIG_HOME", home.join("config")).stdin(Stdio::null());
     command
 }
 

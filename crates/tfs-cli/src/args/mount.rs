@@ -1,0 +1,113 @@
+//! The arguments of `tfs mount`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tfs_service::settings::Flag;
+
+use super::setting::{help, setting};
+use super::{ServerArgs, set};
+
+#[derive(Debug, Args)]
+pub(crate) struct MountArgs {
+    /// An empty directory.
+    pub(crate) mountpoint: PathBuf,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[cfg(feature = "embedded")]
+    #[command(flatten)]
+    pub(crate) embedded: EmbeddedArgs,
+    #[arg(long, help = help("mount.allow_other"))]
+    allow_other: bool,
+    #[arg(long, help = help("mount.allow_non_empty"))]
+    allow_non_empty: bool,
+    #[arg(long, value_name = "ID", help = help("mount.uid"),
+        value_parser = setting("mount.uid"))]
+    uid: Option<String>,
+    #[arg(long, value_name = "ID", help = help("mount.gid"),
+        value_parser = setting("mount.gid"))]
+    gid: Option<String>,
+    #[arg(long, value_name = "MASK", help = help("mount.umask"),
+        value_parser = setting("mount.umask"))]
+    umask: Option<String>,
+    /// Mount for reading only, as every mount is.
+    #[arg(long)]
+    read_only: bool,
+    #[arg(long, value_name = "N", help = help("server.max_streams"),
+        value_parser = setting("server.max_streams"))]
+    max_streams: Option<String>,
+    #[arg(long, value_name = "TIME", help = help("read.timeout"),
+        value_parser = setting("read.timeout"))]
+    read_timeout: Option<String>,
+    #[arg(long, value_name = "WHAT", help = help("read.missing"),
+        value_parser = setting("read.missing"))]
+    missing: Option<String>,
+    #[arg(long, value_name = "SIZE", help = help("read.memory"),
+        value_parser = setting("read.memory"))]
+    memory: Option<String>,
+    #[arg(long, value_name = "TIME", help = help("metadata.poll_interval"),
+        value_parser = setting("metadata.poll_interval"))]
+    poll_interval: Option<String>,
+    #[arg(long, value_name = "TIME", help = help("metadata.attr_timeout"),
+        value_parser = setting("metadata.attr_timeout"))]
+    attr_timeout: Option<String>,
+    #[arg(long, value_name = "TIME", help = help("metadata.dir_cache_time"),
+        value_parser = setting("metadata.dir_cache_time"))]
+    dir_cache_time: Option<String>,
+    #[arg(long, help = help("metadata.show_control"))]
+    show_control: bool,
+    #[arg(long, help = help("metadata.holes"))]
+    holes: bool,
+    /// Stay in the foreground until Ctrl-C or an unmount.
+    #[arg(short, long)]
+    pub(crate) foreground: bool,
+    /// How long to wait for the mount to answer before giving up.
+    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
+    pub(crate) daemon_timeout: Duration,
+}
+
+#[cfg(feature = "embedded")]
+#[derive(Debug, Args)]
+pub(crate) struct EmbeddedArgs {
+    /// Use no server: run rqbit inside tfs, and download to this directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    pub(crate) embedded: Option<PathBuf>,
+    /// A .torrent file, a magnet link or an URL to add. May be given several times.
+    #[arg(long, value_name = "FILE|MAGNET|URL", requires = "embedded")]
+    pub(crate) add: Vec<String>,
+    /// Look for no peers: no DHT, no trackers, no port forwarding.
+    #[arg(long, requires = "embedded")]
+    pub(crate) offline: bool,
+}
+
+impl MountArgs {
+    /// Adds the keys that were typed.
+    pub(super) fn set(&self, flags: &mut Vec<Flag>) {
+        // Asked for or not, nothing can be written.
+        let Self { read_only: _, .. } = self;
+        let on = "true".to_owned();
+        set(flags, "mount.allow_other", self.allow_other.then_some(&on));
+        set(flags, "mount.allow_non_empty", self.allow_non_empty.then_some(&on));
+        set(flags, "mount.uid", self.uid.as_ref());
+        set(flags, "mount.gid", self.gid.as_ref());
+        set(flags, "mount.umask", self.umask.as_ref());
+        set(flags, "metadata.attr_timeout", self.attr_timeout.as_ref());
+        set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
+        set(flags, "metadata.show_control", self.show_control.then_some(&on));
+        set(flags, "metadata.holes", self.holes.then_some(&on));
+        set(flags, "server.max_streams", self.max_streams.as_ref());
+        set(flags, "read.timeout", self.read_timeout.as_ref());
+        set(flags, "read.missing", self.missing.as_ref());
+        set(flags, "read.memory", self.memory.as_ref());
+        set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}, such as 90s or 2m")),
+    }
+}

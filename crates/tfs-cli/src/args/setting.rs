@@ -1,0 +1,50 @@
+//! Flags that set a key of the configuration: checked and described by the table of keys.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::error::ErrorKind;
+use tfs_service::settings::{Kind, ServerArg, check_typed, keys};
+
+/// Returns the parser of a flag: it checks the text, and leaves it a text.
+pub(super) fn setting(name: &'static str) -> ValueParser {
+    let key = key(name);
+    if let Kind::Choice(words) = key.kind {
+        // The words are completed and listed.
+        return PossibleValuesParser::new(words).into();
+    }
+    ValueParser::new(move |text: &str| -> Result<String, String> {
+        check_typed(key, text).map(|()| text.to_owned())
+    })
+}
+
+/// Parses a server. Its errors do not repeat what was typed, which may hold a password.
+#[derive(Debug, Clone)]
+pub(super) struct ServerParser;
+
+impl TypedValueParser for ServerParser {
+    type Value = ServerArg;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<ServerArg, clap::Error> {
+        let parsed = value.to_str().ok_or_else(|| "it is no UTF-8".to_owned());
+        parsed.and_then(str::parse).map_err(|reason| {
+            let arg = arg.map(ToString::to_string).unwrap_or_default();
+            let message = format!("invalid value for '{arg}': {reason}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
+        })
+    }
+}
+
+/// Returns the help of a flag.
+pub(super) fn help(name: &'static str) -> String {
+    key(name).help()
+}
+
+fn key(name: &'static str) -> &'static keys::Key {
+    keys::find_key(name).expect("a test reads all arguments")
+}

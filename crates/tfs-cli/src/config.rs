@@ -1,0 +1,135 @@
+//! `tfs config`: what holds and why, where files are looked for, and a file to begin with.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use eyre::WrapErr as _;
+use serde_json::json;
+use tfs_service::settings::{
+    ConfigFile, FileState, Loaded, Origin, ShownValue, Sources, keys, sample_file,
+};
+
+use crate::exit;
+use crate::output::{self, visible};
+use crate::report::UserError;
+
+/// Prints the settings and where each came from.
+pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {
+    let values = loaded.values();
+    let variables = variables(loaded);
+    if is_json {
+        let variables: serde_json::Map<_, _> =
+            variables.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        let text = json!({ "values": values, "environment": variables });
+        output::line(&serde_json::to_string_pretty(&text)?)?;
+        return Ok(exit::SUCCESS);
+    }
+    for (name, value) in variables {
+        output::line(&visible(&format!("# {name}={value}")))?;
+    }
+    output::line(text(&values).trim_start())?;
+    Ok(exit::SUCCESS)
+}
+
+/// Returns the short forms that were set, the password without what it is.
+fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
+    let environment = &loaded.environment;
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let variables = [
+        ("TFS_SERVER", environment.server.clone()),
+        ("TFS_USERNAME", environment.username.clone()),
+        ("TFS_PASSWORD_FILE", path(&environment.password_file)),
+        ("TFS_PASSWORD", environment.password.as_ref().map(|_| "(set, not shown)".to_owned())),
+        ("TFS_CONFIG", path(&environment.config)),
+    ];
+    variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Returns the settings as TOML, each with a comment that says where it came from.
+fn text(values: &[ShownValue]) -> String {
+    let lines: Vec<_> = values.iter().map(|value| (value, assignment(value))).collect();
+    let width = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or_default();
+    let mut text = String::new();
+    let mut section = "";
+    for (value, line) in &lines {
+        let (here, _) = value.key.split_once('.').unwrap_or((&value.key, ""));
+        if here != section {
+            section = here;
+            let name = here.split('[').next().unwrap_or(here);
+            let known = keys::SECTIONS.iter().find(|known| known.name == name);
+            text.push('\n');
+            text.push_str(&known.map(keys::Section::heading).unwrap_or_default());
+            text.push('\n');
+        }
+        if value.from.origin == Origin::Default {
+            text.push_str(line);
+        } else {
+            text.push_str(&visible(&format!("{line:width$}  # {}", value.from)));
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn assignment(value: &ShownValue) -> String {
+    let key = value.key.rsplit('.').next().unwrap_or(&value.key);
+    match value.toml() {
+        Some(toml) => visible(&format!("{key} = {toml}")),
+        None => format!("# {key} is not set"),
+    }
+}
+
+/// Prints which files are looked for, and which are there. It works also where one is wrong.
+pub(crate) fn path(sources: &Sources, is_json: bool) -> eyre::Result<u8> {
+    let files = sources.files();
+    if is_json {
+        output::line(&serde_json::to_string_pretty(&files)?)?;
+        return Ok(exit::SUCCESS);
+    }
+    for ConfigFile { path, state } in files {
+        let state = match state {
+            FileState::Read => "read   ".to_owned(),
+            FileState::Missing => "missing".to_owned(),
+            FileState::Ignored(reason) => format!("ignored, {reason}:"),
+            FileState::Unreadable(reason) => format!("unreadable, {reason}:"),
+        };
+        output::line(&format!("{state}  {}", visible(&path.display().to_string())))?;
+    }
+    Ok(exit::SUCCESS)
+}
+
+/// Writes a file with every key, but never over another file.
+pub(crate) fn init(sources: &Sources, file: Option<&Path>, is_print: bool) -> eyre::Result<u8> {
+    if is_print {
+        output::line(sample_file().trim_end())?;
+        return Ok(exit::SUCCESS);
+    }
+    // The last of the usual files is the user's.
+    let path = file.or(sources.usual_files.last().map(PathBuf::as_path)).ok_or_else(|| {
+        UserError::new(exit::FAILURE, "this user has no home directory")
+            .with_hint("name a file: tfs config init FILE")
+    })?;
+    match write_new(path) {
+        Ok(()) => {
+            output::line(&format!("wrote {}", visible(&path.display().to_string())))?;
+            Ok(exit::SUCCESS)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let message = format!("{} is there already", path.display());
+            Err(UserError::new(exit::CONFIG_EXISTS, message)
+                .with_hint("name another file, or look at a new one with: tfs config init --print")
+                .into())
+        }
+        Err(error) => Err(error).wrap_err_with(|| format!("cannot write {}", path.display())),
+    }
+}
+
+fn write_new(path: &Path) -> io::Result<()> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(sample_file().as_bytes())
+}

@@ -1,0 +1,97 @@
+//! A log file that does not grow for ever.
+//!
+//! Refused: tracing-appender, which rotates by the hour or the day and never by size, and gives the
+//! file another name than the user did.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+/// How large the file gets. Three old ones and this are what a server's disk does not notice.
+const FILE_BYTES_MAX: u64 = 10 << 20;
+
+/// How many old files are kept, `FILE.1` the newest.
+const OLD_FILE_COUNT: u32 = 3;
+
+/// A log file. Every line is written at once, so that none is lost when the process ends, however
+/// it ends. Processes may share it: each appends whole lines, and the one that finds it full moves
+/// it away.
+#[derive(Debug)]
+pub(super) struct RotatingFile {
+    path: PathBuf,
+    file: File,
+    bytes_max: u64,
+}
+
+impl RotatingFile {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: append_to(path)?, bytes_max: FILE_BYTES_MAX })
+    }
+
+    /// Moves the file away if it is still there under its name, and begins a new one.
+    fn rotate(&mut self) -> io::Result<()> {
+        let ours = self.file.metadata()?;
+        let is_ours = |there: &fs::Metadata| (there.dev(), there.ino()) == (ours.dev(), ours.ino());
+        if fs::metadata(&self.path).is_ok_and(|there| is_ours(&there)) {
+            for number in (1..OLD_FILE_COUNT).rev() {
+                // There are fewer in the beginning.
+                drop(fs::rename(self.old(number), self.old(number + 1)));
+            }
+            fs::rename(&self.path, self.old(1))?;
+        }
+        self.file = append_to(&self.path)?;
+        Ok(())
+    }
+
+    fn old(&self, number: u32) -> PathBuf {
+        let mut name = OsString::from(&self.path);
+        name.push(format!(".{number}"));
+        name.into()
+    }
+}
+
+impl Write for RotatingFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // Another process may have written to it, so its length is asked for.
+        if !line.is_empty() && self.file.metadata()?.len() >= self.bytes_max {
+            // A directory that cannot be written is no reason to lose lines.
+            drop(self.rotate());
+        }
+        self.file.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_file_is_moved_away_and_few_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let open = || RotatingFile { bytes_max: 4, ..RotatingFile::open(&path).unwrap() };
+        let (mut one, mut other) = (open(), open());
+        for line in ["1\n", "2\n", "3\n", "4\n", "5\n", "6\n", "7\n", "8\n", "9\n"] {
+            one.write_all(line.as_bytes()).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        assert_eq!(
+            ["log", "log.1", "log.2", "log.3"].map(read),
+            ["9\n", "7\n8\n", "5\n6\n", "3\n4\n"]
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+        // Another process whose file was moved away goes on in the new one.
+        other.write_all(b"a\n").unwrap();
+        assert_eq!(read("log"), "9\na\n");
+    }
+}

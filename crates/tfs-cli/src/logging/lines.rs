@@ -1,0 +1,165 @@
+//! How an event becomes a line: limited in number, and with a priority where the journal reads it.
+
+use std::fmt;
+use std::time::Instant;
+
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::{FormatFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::limit::Limit;
+
+/// A format of events with a limit on warnings.
+#[derive(Debug)]
+pub(super) struct Lines<F> {
+    inner: F,
+    style: Style,
+    limit: Limit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Style {
+    Text,
+    Json,
+    /// Each line begins with its priority (sd-daemon(3)). Refused: the journal's own socket, which
+    /// loses what comes while it is full and does not go where the unit sends standard error.
+    Journal,
+}
+
+impl<F> Lines<F> {
+    pub(super) fn text(inner: F) -> Self {
+        Self { inner, style: Style::Text, limit: Limit::default() }
+    }
+
+    pub(super) fn json(inner: F) -> Self {
+        Self { inner, style: Style::Json, limit: Limit::default() }
+    }
+
+    pub(super) fn journal(inner: F) -> Self {
+        Self { inner, style: Style::Journal, limit: Limit::default() }
+    }
+
+    fn left_out(&self, writer: &mut Writer<'_>, count: u64) -> fmt::Result {
+        match self.style {
+            Style::Json => {
+                let fields = serde_json::json!({
+                    "message": "more like the next were left out",
+                    "left_out": count,
+                });
+                let line =
+                    serde_json::json!({ "level": "WARN", "fields": fields, "target": "tfs" });
+                writeln!(writer, "{line}")
+            }
+            Style::Text => writeln!(writer, "{count} more like the next were left out"),
+            Style::Journal => writeln!(writer, "<4>{count} more like the next were left out"),
+        }
+    }
+}
+
+impl<S, N, F> FormatEvent<S, N> for Lines<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        // An event that writes nothing is no line.
+        let Some(left_out_count) = self.limit.admit(event.metadata(), Instant::now()) else {
+            return Ok(());
+        };
+        if left_out_count > 0 {
+            self.left_out(&mut writer, left_out_count)?;
+        }
+        if self.style == Style::Journal {
+            write!(writer, "<{}>", priority(*event.metadata().level()))?;
+        }
+        self.inner.format_event(context, writer, event)
+    }
+}
+
+/// Returns the priority of syslog(3): error, warning, notice for what we call info, info, debug.
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tracing_subscriber::fmt;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_warning_is_not_repeated_a_thousand_times() {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let format = Lines::journal(fmt::format().without_time().with_ansi(false));
+        let layer = fmt::layer().event_format(format).with_writer(move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            for off in 0..1000 {
+                tracing::warn!(off, "cannot read");
+            }
+            tracing::error!("another");
+            for _ in 0..20 {
+                tracing::info!("no limit for these");
+            }
+        });
+        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        let count = |start| text.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!((count("<4>"), count("<3>"), count("<6>")), (10, 1, 20), "{text}");
+    }
+
+    #[test]
+    fn what_was_left_out_is_counted_when_the_next_one_passes() {
+        let limit = Limit::default();
+        let seen = Arc::new(Mutex::new(None));
+        // Only the macros make metadata.
+        struct Catch(Arc<Mutex<Option<&'static tracing::Metadata<'static>>>>);
+        impl<S: Subscriber> tracing_subscriber::Layer<S> for Catch {
+            fn on_event(
+                &self,
+                event: &Event<'_>,
+                _context: tracing_subscriber::layer::Context<'_, S>,
+            ) {
+                *self.0.lock().unwrap() = Some(event.metadata());
+            }
+        }
+        let catch = tracing_subscriber::registry().with(Catch(Arc::clone(&seen)));
+        tracing::subscriber::with_default(catch, || tracing::warn!("once"));
+        let metadata = seen.lock().unwrap().unwrap();
+        let start = Instant::now();
+        let at = |second| limit.admit(metadata, start + Duration::from_secs(second));
+        let passed = (0..59).filter(|second| at(*second).is_some()).count();
+        assert_eq!(passed, 10);
+        assert_eq!(at(60), Some(49));
+        assert_eq!(at(61), Some(0));
+    }
+}

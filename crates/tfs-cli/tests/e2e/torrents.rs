@@ -1,0 +1,148 @@
+//! `tfs add`, `pause`, `start`, `forget`, `delete`, and `list --watch`, straight to a real rqbit.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use expect_test::expect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tfs_testkit::content::Content;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+
+use crate::support::{Rqbits, describe, run, tfs};
+
+struct Stage {
+    home: tempfile::TempDir,
+    rqbits: Rqbits,
+    url: String,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let swarm = Swarm::builder()
+            .torrent(TorrentSpec::file("film one.mkv", Content::new(1, 200_000)))
+            .torrent(TorrentSpec::file("film two\u{1b}[31m.mkv", Content::new(2, 70_000)));
+        let rqbits = Rqbits::start(swarm);
+        for torrent in rqbits.swarm.torrents() {
+            rqbits.wait_finished(torrent);
+        }
+        let url = rqbits.swarm.api_url();
+        Self { home: tempfile::tempdir().unwrap(), rqbits, url }
+    }
+
+    fn tfs(&self, args: &[&str]) -> Command {
+        let mut command = tfs(self.home.path());
+        command.args(args).env("TFS_SERVER", &self.url);
+        command
+    }
+
+    fn said(&self, args: &[&str]) -> String {
+        describe(&self.tfs(args).output().unwrap())
+    }
+
+    fn torrent(&self, idx: usize) -> &SwarmTorrent {
+        &self.rqbits.swarm.torrents()[idx]
+    }
+
+    fn listed(&self) -> serde_json::Value {
+        serde_json::from_str(&run(&mut self.tfs(&["list", "--json"]))).unwrap()
+    }
+}
+
+#[test]
+fn torrents_are_paused_and_started_by_any_name() {
+    let stage = Stage::new();
+    let hash: String = stage.torrent(0).info_hash.to_string().chars().take(8).collect();
+    assert_eq!(stage.said(&["pause", "film one.mkv"]), "exit 0\npaused film one.mkv\n");
+    assert_eq!(stage.listed()[0]["state"], "paused");
+    assert_eq!(stage.said(&["pause", "ONE"]), "exit 0\nfilm one.mkv is paused already\n");
+    assert_eq!(stage.said(&["start", &hash]), "exit 0\nstarted film one.mkv\n");
+    assert_eq!(stage.said(&["start", "0"]), "exit 0\nfilm one.mkv is started already\n");
+    // One torrent, named twice; and what it is called cannot act on a terminal.
+    let json = run(&mut stage.tfs(&["pause", "--json", "two", "1"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    assert_eq!((&json[0]["action"], &json[0]["changed"]), (&"pause".into(), &true.into()));
+    assert_eq!(json[0]["name"], "film two\u{1b}[31m.mkv");
+    assert_eq!(stage.said(&["start", "two"]), "exit 0\nstarted film two\\u{1b}[31m.mkv\n");
+
+    let said = stage.said(&["forget", "film"]);
+    let hashes = [0, 1].map(|idx| stage.torrent(idx).info_hash.to_string());
+    let said = said.replace(&hashes[0], "HASH").replace(&hashes[1], "HASH");
+    expect![[r#"
+        exit 53
+        error: 2 torrents fit "film"
+        hint: name one by its id or its info hash:
+             0  HASH  film one.mkv
+             1  HASH  film two\u{1b}[31m.mkv
+    "#]]
+    .assert_eq(&said);
+    // A slip in the second does nothing to the first.
+    expect![[r#"
+        exit 52
+        error: no torrent fits "three"
+        hint: see all of them with: tfs list
+    "#]]
+    .assert_eq(&stage.said(&["forget", "one", "three"]));
+    assert_eq!(stage.listed().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn torrents_are_forgotten_added_and_deleted() {
+    let stage = Stage::new();
+    let torrent = stage.torrent(0);
+    let on_disk = torrent.disk_path(&torrent.files[0]);
+    let file = stage.home.path().join("one.torrent");
+    fs::write(&file, &torrent.torrent_file).unwrap();
+    let file = file.to_str().unwrap();
+
+    let forgot = "exit 0\nforgot film one.mkv; its files are still there\n";
+    assert_eq!(stage.said(&["forget", "one"]), forgot);
+    assert!(on_disk.exists());
+    assert_eq!(stage.listed().as_array().unwrap().len(), 1);
+    let json = run(&mut stage.tfs(&["add", "--overwrite", "--json", file]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["info_hash"], torrent.info_hash.to_string());
+    assert_eq!(json[0]["name"], "film one.mkv");
+    assert_eq!(stage.said(&["add", file]), "exit 0\nadded film one.mkv\n");
+
+    expect![[r#"
+        exit 54
+        error: nobody is there to say yes
+        hint: delete without being asked with --yes
+    "#]]
+    .assert_eq(&stage.said(&["delete", "one"]));
+    assert!(on_disk.exists());
+    let deleted = "exit 0\ndeleted film one.mkv and its files\n";
+    assert_eq!(stage.said(&["delete", "--yes", "one"]), deleted);
+    assert!(!on_disk.exists());
+
+    let missing = stage.said(&["add", "missing.torrent"]);
+    assert!(
+        missing.starts_with("exit 51\nerror: cannot add missing.torrent: No such file"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn a_watched_list_goes_on_until_a_signal() {
+    let stage = Stage::new();
+    let mut watch = stage.tfs(&["list", "--watch", "--json"]);
+    let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for _ in 0..2 {
+        let line: serde_json::Value =
+            serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(line.as_array().unwrap().len(), 2);
+    }
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    // Whoever does not want to hear more closes the pipe.
+    let mut child = stage.tfs(&["list", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with(" ID"));
+    drop(lines);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

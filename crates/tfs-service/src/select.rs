@@ -1,0 +1,135 @@
+//! Which torrent is meant by what somebody typed.
+
+use crate::TorrentRow;
+
+/// The fewest digits that count as the start of an info hash. Fewer are rather a part of a name.
+const HASH_DIGITS_MIN: usize = 4;
+
+/// Why no torrent was chosen.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SelectError {
+    /// None fits.
+    #[error("no torrent fits {text:?}")]
+    Unknown {
+        /// What was typed.
+        text: String,
+    },
+    /// Several fit.
+    #[error("{} torrents fit {text:?}", .candidates.len())]
+    Ambiguous {
+        /// What was typed.
+        text: String,
+        /// Those that fit.
+        candidates: Vec<TorrentRow>,
+    },
+}
+
+/// Returns the torrent that is meant by its name, a part of its name in any case, its id, or its
+/// info hash or the start of that.
+///
+/// What fits as a whole goes before what fits in part. Else all ways count alike, so that a torrent
+/// that is named like the id or the info hash of another is never taken for it: that is ambiguous.
+///
+/// # Errors
+/// [`SelectError`].
+pub fn select<'a>(torrents: &'a [TorrentRow], text: &str) -> Result<&'a TorrentRow, SelectError> {
+    let lower = text.to_lowercase();
+    let whole = |torrent: &&TorrentRow| {
+        torrent.name.as_deref() == Some(text)
+            || torrent.info_hash == lower
+            || torrent.id.is_some_and(|id| id.to_string() == text)
+    };
+    let part = |torrent: &&TorrentRow| {
+        let name = torrent.name.as_ref().map(|name| name.to_lowercase());
+        name.is_some_and(|name| name.contains(&lower))
+            || (lower.len() >= HASH_DIGITS_MIN && torrent.info_hash.starts_with(&lower))
+    };
+    let text = text.to_owned();
+    let mut fitting: Vec<_> = torrents.iter().filter(whole).collect();
+    if fitting.is_empty() && !text.is_empty() {
+        fitting = torrents.iter().filter(part).collect();
+    }
+    match fitting.as_slice() {
+        [] => Err(SelectError::Unknown { text }),
+        [torrent] => Ok(torrent),
+        _ => {
+            let candidates = fitting.into_iter().cloned().collect();
+            Err(SelectError::Ambiguous { text, candidates })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn torrent(id: u64, info_hash: &str, name: Option<&str>) -> TorrentRow {
+        TorrentRow {
+            id: Some(id),
+            info_hash: format!("{info_hash:0<40}"),
+            name: name.map(str::to_owned),
+            state: "live",
+            progress: 0.0,
+            have_bytes: 0,
+            total_bytes: 0,
+            finished: false,
+            download_bps: 0,
+            upload_bps: 0,
+            peers: 0,
+            error: None,
+        }
+    }
+
+    /// Compares the ids of what fits.
+    #[track_caller]
+    fn check(torrents: &[TorrentRow], text: &str, want: &[u64]) {
+        let ids: Vec<_> = match select(torrents, text) {
+            Ok(torrent) => vec![torrent.id.unwrap()],
+            Err(SelectError::Unknown { .. }) => Vec::new(),
+            Err(SelectError::Ambiguous { candidates, .. }) => {
+                candidates.iter().map(|torrent| torrent.id.unwrap()).collect()
+            }
+        };
+        assert_eq!(ids, want, "{text:?}");
+    }
+
+    #[test]
+    fn every_way_to_name_a_torrent() {
+        let torrents = [
+            torrent(0, "aaaa1", Some("Debian 13")),
+            torrent(1, "aaaa2", Some("Debian 12")),
+            torrent(2, "bbbb", Some("Se7en")),
+            torrent(7, "cccc", None),
+            torrent(8, "dddd", Some("Twice")),
+            torrent(9, "eeee", Some("Twice")),
+            torrent(10, "ffff", Some("Debian")),
+        ];
+        check(&torrents, "Debian 13", &[0]);
+        check(&torrents, "debian 12", &[1]);
+        check(&torrents, "debian 1", &[0, 1]);
+        check(&torrents, "Debian", &[10]);
+        check(&torrents, "SE7", &[2]);
+        check(&torrents, "7", &[7]);
+        check(&torrents, "cccc", &[7]);
+        check(&torrents, &format!("{:0<40}", "CCCC"), &[7]);
+        check(&torrents, "aaaa", &[0, 1]);
+        check(&torrents, "aaaa2", &[1]);
+        check(&torrents, "ccc", &[]);
+        check(&torrents, "Twice", &[8, 9]);
+        check(&torrents, "", &[]);
+        check(&torrents, "nothing", &[]);
+    }
+
+    #[test]
+    fn a_name_cannot_pose_as_another_torrent() {
+        let hash = format!("{:0<40}", "aaaa");
+        let torrents = [
+            torrent(3, "aaaa", Some("good")),
+            torrent(4, "bbbb", Some(&hash)),
+            torrent(5, "c", Some("3")),
+        ];
+        check(&torrents, &hash, &[3, 4]);
+        check(&torrents, "3", &[3, 5]);
+        check(&torrents, "good", &[3]);
+    }
+}

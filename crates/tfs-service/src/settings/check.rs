@@ -1,0 +1,135 @@
+//! What is wrong although each value alone is right.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::{Loaded, Origin, Place, Problem};
+
+/// Returns all combinations that cannot be.
+pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    servers(loaded, &mut problems);
+    mounts(loaded, &mut problems);
+    memory(loaded, &mut problems);
+    preload(loaded, &mut problems);
+    passwords(loaded, &mut problems);
+    problems
+}
+
+fn servers(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let servers = &loaded.settings.servers;
+    if servers.is_empty() {
+        let message = "`server` is an empty list";
+        problems.push(Problem::at(loaded.place("server"), message).hint("add a [[server]]"));
+    }
+    for (idx, first, name) in repeats(servers.iter().map(|server| &server.name)) {
+        let message = format!("two servers are called `{name}`");
+        let first = loaded.place(&format!("server[{first}]"));
+        let place = best_place(loaded, &format!("server[{idx}]"), "name");
+        let hint = format!("give one of them another `name`; the first is at {first}");
+        problems.push(Problem::at(place, message).hint(hint));
+    }
+    for (idx, first, _) in repeats(servers.iter().map(|server| &server.url)) {
+        let first = servers.get(first).map_or("", |server| &server.name);
+        let message = format!("its `url` is that of the server `{first}`");
+        let place = best_place(loaded, &format!("server[{idx}]"), "url");
+        problems.push(Problem::at(place, message).hint("leave one of the two out"));
+    }
+    for (idx, server) in servers.iter().enumerate() {
+        let place = |key| loaded.place(&format!("server[{idx}].{key}"));
+        if server.username.is_none() && server.password_file.is_some() {
+            let message = "a password without a user name";
+            let problem = Problem::at(place("password_file"), message);
+            problems.push(problem.hint("add `username`, or leave `password_file` out"));
+        }
+        if server.username.is_some()
+            && server.password_file.is_none()
+            && loaded.environment.password.is_none()
+            && loaded.environment.password_file.is_none()
+            && !loaded.flags.iter().any(|flag| flag.key == "server.password_file")
+        {
+            let problem = Problem::at(place("username"), "a user name without a password");
+            problems.push(problem.hint("name a file with `password_file`, or set TFS_PASSWORD"));
+        }
+    }
+}
+
+fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let mounts = &loaded.settings.mounts;
+    for (idx, first, path) in repeats(mounts.iter().map(|mount| &mount.path)) {
+        let message = format!("two mounts at {}", path.display());
+        let first = loaded.place(&format!("mount[{first}]"));
+        let place = best_place(loaded, &format!("mount[{idx}]"), "path");
+        problems.push(Problem::at(place, message).hint(format!("the first is at {first}")));
+    }
+    let names: Vec<&str> =
+        loaded.settings.servers.iter().map(|server| server.name.as_str()).collect();
+    for (idx, mount) in mounts.iter().enumerate() {
+        for name in mount.servers.iter().filter(|name| !names.contains(&name.as_str())) {
+            let place = loaded.place(&format!("mount[{idx}].servers"));
+            let message = format!("no server is called `{name}`");
+            let problem = Problem::at(place, message);
+            problems.push(match super::nearest::nearest(name, names.iter().copied()) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint(format!("there is: {}", names.join(", "))),
+            });
+        }
+    }
+}
+
+fn memory(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let settings = &loaded.settings;
+    let parts = [
+        ("read.readahead", Some(settings.read.readahead_bytes)),
+        ("cache.memory_bytes", settings.cache.memory_bytes),
+    ];
+    for (key, part) in parts {
+        let place = loaded.place(key);
+        // A default is cut to what there is, and nobody's mistake.
+        let is_set = place.origin != Origin::Default;
+        if is_set && part.is_some_and(|part| part > settings.read.memory_bytes) {
+            let problem = Problem::at(place, format!("`{key}` is more than `read.memory`"));
+            problems.push(problem.hint("it is a part of that: raise one, or lower the other"));
+        }
+    }
+}
+
+fn preload(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let preload = &loaded.settings.preload;
+    let parts = [("preload.head", preload.head_bytes), ("preload.tail", preload.tail_bytes)];
+    for (key, part) in parts {
+        if part.is_some() && preload.patterns.is_empty() {
+            let message = format!("`{key}` without `preload.patterns`");
+            let problem = Problem::at(loaded.place(key), message);
+            problems.push(problem.hint("say which files, as in patterns = [\"**/*.mkv\"]"));
+        }
+    }
+}
+
+fn passwords(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let environment = &loaded.environment;
+    if environment.password.is_some() && environment.password_file.is_some() {
+        let place = Place::of(Origin::Variable("TFS_PASSWORD".to_owned()));
+        let message = "TFS_PASSWORD_FILE is set too";
+        problems.push(Problem::at(place, message).hint("unset one of the two"));
+    }
+}
+
+/// Returns the place of a key of a list's item, or of the item where the key is not written.
+fn best_place(loaded: &Loaded, item: &str, key: &str) -> Place {
+    let place = loaded.place(&format!("{item}.{key}"));
+    if place.origin == Origin::Default { loaded.place(item) } else { place }
+}
+
+/// Returns each value that was there before, with its index and that of the first.
+fn repeats<T: Eq + Hash + Copy>(values: impl Iterator<Item = T>) -> Vec<(usize, usize, T)> {
+    let mut firsts = HashMap::new();
+    let mut repeats = Vec::new();
+    for (idx, value) in values.enumerate() {
+        let first = *firsts.entry(value).or_insert(idx);
+        if first != idx {
+            repeats.push((idx, first, value));
+        }
+    }
+    repeats
+}

@@ -1,0 +1,238 @@
+//! Which of the servers and mounts is meant, and what the command line says of it.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use figment::value::{Dict, Value};
+use rqbit_client::{BaseUrl, Credentials};
+use serde::de::DeserializeOwned;
+
+use super::keys::{SECTIONS, find_key};
+use super::kind::{self, Written};
+use super::layer::item_defaults;
+use super::load::flag_name;
+use super::secret::Secret;
+use super::{Loaded, MountSection, Origin, Place, Problem, ServerSection};
+use crate::ServerSettings;
+
+/// A server as people name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerArg {
+    /// A server of the configuration.
+    Name(String),
+    /// An address.
+    Url(BaseUrl),
+    /// An address, and what to call it.
+    Named {
+        /// What it is called.
+        name: String,
+        /// Where it is.
+        url: BaseUrl,
+    },
+}
+
+/// A server that was chosen.
+#[derive(Debug, Clone)]
+pub struct ChosenServer {
+    /// All of its settings.
+    pub section: ServerSection,
+    /// Where it is, and who we are to it.
+    pub connection: ServerSettings,
+}
+
+impl FromStr for ServerArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Some(scheme_start) = text.find("://") else {
+            return kind::check_name(text).map(|()| Self::Name(text.to_owned())).map_err(|_name| {
+                "neither an address such as http://127.0.0.1:3030 nor the name of a server"
+                    .to_owned()
+            });
+        };
+        match text.split_once('=').filter(|(name, _)| name.len() < scheme_start) {
+            Some((name, url)) => {
+                kind::check_name(name)?;
+                Ok(Self::Named { name: name.to_owned(), url: kind::parse_url(url)? })
+            }
+            None => kind::parse_url(text).map(Self::Url),
+        }
+    }
+}
+
+impl Loaded {
+    /// Returns the server that is meant: by the command line, else by the environment, else by
+    /// `names` of a mount, else the only one of the configuration. It reads the password.
+    ///
+    /// # Errors
+    /// If none or several are meant, or the credentials cannot be used.
+    pub fn choose_server(&self, names: &[String]) -> Result<ChosenServer, Problem> {
+        let mut sections = self.candidates(names)?;
+        let Some(section) = sections.pop().filter(|_| sections.is_empty()) else {
+            let names: Vec<_> = self.settings.servers.iter().map(|it| it.name.as_str()).collect();
+            if self.servers.is_empty() {
+                let message = format!("there are several servers: {}", names.join(", "));
+                return Err(said(message).hint("name one of them with --server"));
+            }
+            return Err(said("several servers are named")
+                .hint("one at a time: mount each server on a directory of its own"));
+        };
+        let section = self.with_credentials(&section)?;
+        let credentials = self.credentials(&section)?;
+        let connection = ServerSettings { url: section.url.clone(), credentials };
+        Ok(ChosenServer { section, connection })
+    }
+
+    /// Returns how many streams a server may have open that is not in the configuration.
+    ///
+    /// # Errors
+    /// If a flag cannot be used.
+    pub fn streams_max(&self) -> Result<usize, Problem> {
+        let mut item = defaults_of("server");
+        item.insert("url".to_owned(), Value::from("http://127.0.0.1"));
+        self.overlay("server", &mut item)?;
+        extract::<ServerSection>(item).map(|server| server.max_streams)
+    }
+
+    /// Returns the mount at a path as the configuration has it, or as mounts are by default, and
+    /// the flags of the command line over it.
+    ///
+    /// # Errors
+    /// If a flag cannot be used.
+    pub fn mount_at(&self, path: &Path) -> Result<MountSection, Problem> {
+        let configured = self.settings.mounts.iter().position(|mount| mount.path == path);
+        let mut item = match configured {
+            Some(idx) => self.item("mount", idx),
+            None => {
+                let mut item = defaults_of("mount");
+                let path = path.to_str().ok_or_else(|| said("the mount point is no UTF-8"))?;
+                item.insert("path".to_owned(), Value::from(path));
+                item
+            }
+        };
+        self.overlay("mount", &mut item)?;
+        extract(item)
+    }
+
+    /// Returns the items of those that are meant, before the flags.
+    fn candidates(&self, names: &[String]) -> Result<Vec<Dict>, Problem> {
+        if !self.servers.is_empty() {
+            return self.servers.iter().map(|server| self.server_item(server, None)).collect();
+        }
+        if let Some(text) = &self.environment.server {
+            let place = Place::of(Origin::Variable("TFS_SERVER".to_owned()));
+            let server = text.parse().map_err(|reason: String| Problem::at(place.clone(), reason));
+            return Ok(vec![self.server_item(&server?, Some(place))?]);
+        }
+        if names.is_empty() {
+            return Ok((0..self.settings.servers.len())
+                .map(|idx| self.item("server", idx))
+                .collect());
+        }
+        let servers = names.iter().map(|name| ServerArg::Name(name.clone()));
+        servers.map(|server| self.server_item(&server, None)).collect()
+    }
+
+    fn server_item(&self, server: &ServerArg, place: Option<Place>) -> Result<Dict, Problem> {
+        let servers = &self.settings.servers;
+        let (name, url) = match server {
+            ServerArg::Name(name) => {
+                let Some(idx) = servers.iter().position(|it| it.name == *name) else {
+                    let names: Vec<_> = servers.iter().map(|it| it.name.as_str()).collect();
+                    let hint = format!(
+                        "the configuration has: {}; an address begins with http://",
+                        names.join(", ")
+                    );
+                    let message = format!("no server is called `{name}`");
+                    return Err(Problem { place, message, hint: Some(hint) });
+                };
+                return Ok(self.item("server", idx));
+            }
+            ServerArg::Url(url) => (None, url),
+            ServerArg::Named { name, url } => (Some(name), url),
+        };
+        // What is known of an address holds however it is named.
+        let mut item = match servers.iter().position(|it| it.url == *url) {
+            Some(idx) => self.item("server", idx),
+            None => defaults_of("server"),
+        };
+        item.insert("url".to_owned(), Value::from(url.to_string()));
+        if let Some(name) = name {
+            item.insert("name".to_owned(), Value::from(name.as_str()));
+        }
+        Ok(item)
+    }
+
+    fn with_credentials(&self, item: &Dict) -> Result<ServerSection, Problem> {
+        let mut item = item.clone();
+        if let Some(name) = &self.environment.username {
+            item.insert("username".to_owned(), Value::from(name.as_str()));
+        }
+        self.overlay("server", &mut item)?;
+        extract(item)
+    }
+
+    fn credentials(&self, server: &ServerSection) -> Result<Option<Credentials>, Problem> {
+        let from_flag = self.flags.iter().any(|flag| flag.key == "server.password_file");
+        let environment = &self.environment;
+        let file = match &environment.password_file {
+            Some(file) if !from_flag => Some(file),
+            _ => server.password_file.as_ref(),
+        };
+        let password = match (&environment.password, file) {
+            (Some(password), _) if !from_flag => Some(password.clone()),
+            (_, Some(file)) => Some(Secret::read(file).map_err(|error| {
+                said(format!("cannot read the password in {}: {error}", file.display()))
+                    .hint("the file must be there, and readable by you")
+            })?),
+            (_, None) => None,
+        };
+        match (&server.username, password) {
+            (Some(username), Some(password)) => {
+                let credentials = Credentials::new(username, password.expose());
+                let failed = |error| said(format!("cannot {error}"));
+                credentials.map(Some).map_err(failed)
+            }
+            (Some(_), None) => Err(said("a user name without a password")
+                .hint("name a file with --password-file, or set TFS_PASSWORD")),
+            (None, Some(_)) => Err(said("a password without a user name")
+                .hint("name the user with --username, or set TFS_USERNAME")),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Returns an item of a list, all its keys set that have a default.
+    fn item(&self, section: &str, idx: usize) -> Dict {
+        let items = self.figment.find_value(section).ok().and_then(Value::into_array);
+        let item = items.and_then(|items| items.into_iter().nth(idx));
+        item.and_then(Value::into_dict).unwrap_or_default()
+    }
+
+    /// Puts the flags of a section over an item.
+    fn overlay(&self, section: &str, item: &mut Dict) -> Result<(), Problem> {
+        for flag in &self.flags {
+            let key = find_key(flag.key).expect("flags name keys of the table");
+            if key.section() != section {
+                continue;
+            }
+            let value = key.kind.parse(&flag.value);
+            let value = value.and_then(|value| key.kind.check(value, Written::AtPrompt));
+            let place = Place::of(Origin::Flag(flag_name(key)));
+            let value = value.map_err(|reason| Problem::at(place, reason))?;
+            item.insert(key.short_name().to_owned(), value);
+        }
+        Ok(())
+    }
+}
+
+fn defaults_of(name: &str) -> Dict {
+    SECTIONS.iter().find(|section| section.name == name).map(item_defaults).unwrap_or_default()
+}
+
+fn extract<T: DeserializeOwned>(item: Dict) -> Result<T, Problem> {
+    Value::from(item).deserialize().map_err(|error| said(error.to_string()))
+}
+
+fn said(message: impl Into<String>) -> Problem {
+    Problem { place: None, message: message.into(), hint: None }
+}

@@ -1,0 +1,77 @@
+//! The configuration in words, from the table of keys: a commented file, and the tables of
+//! `docs/configuration.md`. Writing to a string cannot fail.
+
+use std::fmt::Write as _;
+
+use super::keys::{DefaultValue, SECTIONS};
+
+/// How wide a comment in the file may be.
+const COMMENT_CHARS_MAX: usize = 78;
+
+/// Returns a configuration file with every key in a comment, which is its documentation.
+#[must_use]
+pub fn sample_file() -> String {
+    let mut text = String::from(
+        "# Configuration of tfs. Every key is optional; those below show the default or\n\
+         # an example. See what holds, and where it came from, with: tfs config show\n",
+    );
+    for section in &SECTIONS {
+        text.push('\n');
+        comment(&mut text, section.about);
+        // A list that is named is a list with an item.
+        let mark = if section.is_list { "# " } else { "" };
+        _ = writeln!(text, "{mark}{}", section.heading());
+        for (idx, key) in section.keys.iter().enumerate() {
+            if idx > 0 {
+                text.push('\n');
+            }
+            let (value, note) = match key.default {
+                DefaultValue::Is(value) | DefaultValue::Required(value) => (value, String::new()),
+                DefaultValue::Unset { means, example } => {
+                    (example, format!(" If it is not set: {means}."))
+                }
+            };
+            comment(&mut text, &format!("{}{note}", key.about));
+            _ = writeln!(text, "# {} = {value}", key.short_name());
+        }
+    }
+    text
+}
+
+/// Returns the tables of the documentation, one for each section.
+#[must_use]
+pub fn tables() -> String {
+    let mut text = String::new();
+    for section in &SECTIONS {
+        _ = writeln!(text, "### `{}`\n\n{}", section.heading(), section.about);
+        text.push_str("| key | value | default | flag | meaning |\n|---|---|---|---|---|\n");
+        for key in section.keys {
+            let default = match key.default {
+                DefaultValue::Is(value) => format!("`{value}`"),
+                DefaultValue::Unset { means, .. } => means.to_owned(),
+                DefaultValue::Required(_) => "must be set".to_owned(),
+            };
+            let flag = key.flag.map(|flag| format!("`{flag}`")).unwrap_or_default();
+            let (name, kind) = (key.short_name(), key.kind.describe());
+            _ = writeln!(text, "| `{name}` | {kind} | {default} | {flag} | {} |", key.about);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Appends a comment, wrapped.
+fn comment(text: &mut String, about: &str) {
+    let mut line = String::from("#");
+    for word in about.split_whitespace() {
+        if line.len() + 1 + word.len() > COMMENT_CHARS_MAX {
+            text.push_str(&line);
+            text.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}

@@ -1,0 +1,154 @@
+//! Settings from the environment: `TFS_READ__TIMEOUT=30s` for `read.timeout`, and short forms.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::keys::{SECTIONS, find_key, keys};
+use super::layer::{Layer, did_you_mean};
+use super::nearest::{nearest, nearest_key};
+use super::secret::Secret;
+use super::{Origin, Place, Problem};
+
+/// What all variables begin with.
+const PREFIX: &str = "TFS_";
+
+/// What parts a section from its key.
+const SEPARATOR: &str = "__";
+
+/// The variables that are no key of the configuration.
+pub const SHORT_FORMS: [(&str, &str); 5] = [
+    ("TFS_SERVER", "The server, as `--server` takes it."),
+    ("TFS_USERNAME", "The user name, as `--username`."),
+    ("TFS_PASSWORD_FILE", "A file with the password, as `--password-file`."),
+    ("TFS_PASSWORD", "The password itself."),
+    ("TFS_CONFIG", "A configuration file, as `--config`."),
+];
+
+/// The short forms that were set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `TFS_SERVER`.
+    pub server: Option<String>,
+    /// `TFS_USERNAME`.
+    pub username: Option<String>,
+    /// `TFS_PASSWORD_FILE`.
+    pub password_file: Option<PathBuf>,
+    /// `TFS_PASSWORD`.
+    pub password: Option<Secret>,
+    /// `TFS_CONFIG`.
+    pub config: Option<PathBuf>,
+}
+
+/// What the environment says.
+pub(super) struct Read {
+    pub(super) layer: Layer,
+    pub(super) short: Environment,
+    pub(super) problems: Vec<Problem>,
+    /// Variables that look like a slip but may be somebody else's.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads variables. An empty one counts as unset.
+pub(super) fn read(variables: &[(OsString, OsString)]) -> Read {
+    let mut read = Read {
+        layer: Layer::new("environment"),
+        short: Environment::default(),
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
+    // The system has them in no order; messages have one.
+    let mut variables: Vec<_> = variables.iter().collect();
+    variables.sort();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else { continue };
+        if !value.is_empty() {
+            read.variable(name, value);
+        }
+    }
+    read
+}
+
+impl Read {
+    fn variable(&mut self, name: &str, value: &OsString) {
+        let place = || Place::of(Origin::Variable(name.to_owned()));
+        if self.short_path(name, value) {
+            return;
+        }
+        let known = is_short_form(name);
+        let Some((section, key)) =
+            name.strip_prefix(PREFIX).and_then(|name| name.split_once(SEPARATOR))
+        else {
+            if !known {
+                self.stranger(name);
+                return;
+            }
+            match value.to_str() {
+                Some(text) => self.short_text(name, text),
+                None => self.problems.push(Problem::at(place(), "it is no UTF-8")),
+            }
+            return;
+        };
+        let section = section.to_lowercase();
+        let full_name = format!("{section}.{}", key.to_lowercase());
+        if SECTIONS.iter().any(|known| known.is_list && known.name == section) {
+            let message = format!("it cannot be set here: there may be several `{section}`s");
+            let hint = "use TFS_SERVER, flags, or a file: tfs config init";
+            self.problems.push(Problem::at(place(), message).hint(hint));
+            return;
+        }
+        let Some(key) = find_key(&full_name) else {
+            let singles = SECTIONS.iter().filter(|section| !section.is_list);
+            let names = singles.flat_map(|section| section.keys).map(|key| key.name);
+            let near = nearest_key(&full_name, names).map(variable_of);
+            let problem = Problem::at(place(), format!("unknown key `{full_name}`"));
+            self.problems.push(did_you_mean(problem, near.as_deref()));
+            return;
+        };
+        let Some(text) = value.to_str() else {
+            self.problems.push(Problem::at(place(), "it is no UTF-8"));
+            return;
+        };
+        if let Err(problem) = self.layer.set(key, text, Origin::Variable(name.to_owned())) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Takes a short form that is a path, which may be any bytes.
+    fn short_path(&mut self, name: &str, value: &OsString) -> bool {
+        let path = match name {
+            "TFS_PASSWORD_FILE" => &mut self.short.password_file,
+            "TFS_CONFIG" => &mut self.short.config,
+            _ => return false,
+        };
+        *path = Some(PathBuf::from(value));
+        true
+    }
+
+    fn short_text(&mut self, name: &str, text: &str) {
+        match name {
+            "TFS_SERVER" => self.short.server = Some(text.to_owned()),
+            "TFS_USERNAME" => self.short.username = Some(text.to_owned()),
+            "TFS_PASSWORD" => self.short.password = Some(Secret::new(text)),
+            _ => {}
+        }
+    }
+
+    /// Warns of a variable that is nearly one of ours. Others are left alone: Kubernetes, for one,
+    /// sets `TFS_PORT` and more where a service is called `tfs`.
+    fn stranger(&mut self, name: &str) {
+        let singles = keys().map(|key| variable_of(key.name)).collect::<Vec<_>>();
+        let known = SHORT_FORMS.iter().map(|(name, _)| *name);
+        if let Some(near) = nearest(name, known.chain(singles.iter().map(String::as_str))) {
+            self.warnings.push(format!("{name} is no setting of tfs; did you mean {near}?"));
+        }
+    }
+}
+
+fn is_short_form(name: &str) -> bool {
+    SHORT_FORMS.iter().any(|(known, _)| *known == name)
+}
+
+/// Returns the variable that sets a key.
+fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase().replace('.', SEPARATOR))
+}

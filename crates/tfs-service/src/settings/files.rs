@@ -1,0 +1,150 @@
+//! The configuration files: where they are looked for, and which are read.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::statfs;
+use rustix::process::geteuid;
+use serde::Serialize;
+
+/// No configuration is larger; what is, is another file by mistake.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What `statfs` says of any FUSE filesystem (`linux/magic.h`).
+const FUSE_MAGIC: i64 = 0x6573_5546;
+
+/// A place where a configuration file is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What was found there.
+    #[serde(flatten)]
+    pub state: FileState,
+}
+
+/// What was found where a configuration file is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", content = "reason", rename_all = "lowercase")]
+pub enum FileState {
+    /// It is read.
+    Read,
+    /// There is none.
+    Missing,
+    /// There is one that is left alone, for this reason.
+    Ignored(&'static str),
+    /// There is one that cannot be read, for this reason.
+    Unreadable(String),
+}
+
+/// Which file it is, which decides what is expected of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// In a directory of the system or of the user: there or not.
+    Usual,
+    /// In the current directory, which may be anybody's.
+    Here,
+    /// Named by the user: it must be there.
+    Named,
+}
+
+/// Looks at a place, and returns the text of the file that is read.
+pub(super) fn look(path: &Path, role: Role) -> (ConfigFile, Option<String>) {
+    let (state, text) = match read(path, role) {
+        Ok(Found::Text(text)) => (FileState::Read, Some(text)),
+        Ok(Found::Distrusted(reason)) => (FileState::Ignored(reason), None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && role != Role::Named => {
+            (FileState::Missing, None)
+        }
+        Err(error) => (FileState::Unreadable(error.to_string()), None),
+    };
+    (ConfigFile { path: path.to_owned(), state }, text)
+}
+
+enum Found {
+    Text(String),
+    Distrusted(&'static str),
+}
+
+fn read(path: &Path, role: Role) -> io::Result<Found> {
+    let metadata = fs::metadata(path)?;
+    if role == Role::Here
+        && let Some(reason) = distrust(path, &metadata)
+    {
+        return Ok(Found::Distrusted(reason));
+    }
+    // A pipe would be empty for the process in the background, which reads it again.
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(io::Error::other("it is larger than any configuration"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(Found::Text(text))
+}
+
+/// Returns why a file in the current directory is left alone, if it may be somebody else's: it
+/// decides which server gets a password.
+fn distrust(path: &Path, metadata: &Metadata) -> Option<&'static str> {
+    let is_fuse = |path| {
+        statfs(path).is_ok_and(|found| {
+            #[expect(clippy::useless_conversion, reason = "its type is another on other machines")]
+            let kind = i64::from(found.f_type);
+            kind == FUSE_MAGIC
+        })
+    };
+    if is_fuse(path) {
+        return Some("it is on a FUSE filesystem, where a torrent may have its name");
+    }
+    if ![0, geteuid().as_raw()].contains(&metadata.uid()) {
+        return Some("it belongs to another user");
+    }
+    if metadata.mode() & 0o002 != 0 {
+        return Some("everybody may write it");
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    use super::*;
+
+    #[test]
+    fn what_may_be_somebody_elses_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tfs.toml");
+        let state = |role| look(&path, role).0.state;
+        assert_eq!(state(Role::Here), FileState::Missing);
+        assert!(matches!(state(Role::Named), FileState::Unreadable(_)));
+        fs::write(&path, "").unwrap();
+        assert_eq!(state(Role::Here), FileState::Read);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(state(Role::Here), FileState::Ignored("everybody may write it"));
+        assert_eq!(state(Role::Named), FileState::Read);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        if geteuid().is_root() {
+            chown(&path, Some(12345), None).unwrap();
+            assert_eq!(state(Role::Here), FileState::Ignored("it belongs to another user"));
+        }
+    }
+
+    #[test]
+    fn only_a_file_of_a_sane_size_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = |path: &Path| look(path, Role::Usual).0.state;
+        let unreadable = |reason: &str| FileState::Unreadable(reason.to_owned());
+        assert_eq!(state(dir.path()), unreadable("it is not a regular file"));
+        let large = dir.path().join("large");
+        File::create(&large).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        assert_eq!(state(&large), unreadable("it is larger than any configuration"));
+        let binary = dir.path().join("binary");
+        fs::write(&binary, [0xff, 0xfe]).unwrap();
+        assert!(matches!(state(&binary), FileState::Unreadable(_)));
+    }
+}

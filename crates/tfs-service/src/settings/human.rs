@@ -1,0 +1,97 @@
+//! Durations and sizes as people write them.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
+
+/// No setting is longer: sums of times never leave what a clock can hold.
+const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Returns a duration such as `90s`, `1m 30s` or `200ms`.
+///
+/// # Errors
+/// A text for people, if it is none, has no unit or is more than a day.
+pub(super) fn time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time > TIME_MAX => Err("it is more than a day".to_owned()),
+        Ok(time) => Ok(time),
+        Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}s")),
+        Err(_) => Err("it must be a time, such as 90s or 2m".to_owned()),
+    }
+}
+
+/// Returns bytes from a size such as `64MiB` or `1GB`; a bare number is bytes.
+///
+/// # Errors
+/// A text for people, if it is none.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let size = text.parse().map(|size: ByteSize| size.as_u64());
+    size.map_err(|_size| "it must be a size, such as 64MiB or 1GB".to_owned())
+}
+
+/// Returns the bits of an octal mask such as `022`.
+///
+/// # Errors
+/// A text for people, if it is none or takes away more than there is.
+pub(super) fn mask(text: &str) -> Result<u16, String> {
+    match u16::from_str_radix(text, 8) {
+        Ok(mask) if mask <= 0o777 => Ok(mask),
+        _ => Err("it must be octal digits from 000 to 777".to_owned()),
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+pub(super) fn de_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    time(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+pub(super) fn de_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    size(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+pub(super) fn de_size_if_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    de_size(from).map(Some)
+}
+
+pub(super) fn de_mask<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
+    mask(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+/// Parses what has a text form, such as an address.
+pub(super) fn de_text<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: std::str::FromStr<Err: std::fmt::Display>,
+    D: Deserializer<'de>,
+{
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_understood_and_asked_for() {
+        assert_eq!(time("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(time("200ms"), Ok(Duration::from_millis(200)));
+        assert_eq!(time("24h"), Ok(TIME_MAX));
+        for wrong in ["", "5", "5 parsecs", "-1s", "100000years", "25h"] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("1GB"), Ok(1_000_000_000));
+        assert_eq!(size("512"), Ok(512));
+        for wrong in ["", "big", "5 parsecs", "-1MiB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(mask("022"), Ok(0o22));
+        for wrong in ["", "8", "1777", "-1"] {
+            assert!(mask(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Every key of the configuration: the one table that the checks, the defaults, the flags and the
+//! documentation come from.
+
+use super::Kind;
+
+/// A section of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Section {
+    /// The name in brackets.
+    pub name: &'static str,
+    /// Whether there may be several, each in double brackets.
+    pub is_list: bool,
+    /// What it is about.
+    pub about: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+}
+
+/// A key of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The full name, such as `read.timeout`.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds if it is not set.
+    pub default: DefaultValue,
+    /// The flag of the command line that sets it.
+    pub flag: Option<&'static str>,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+}
+
+/// What holds if a key is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// This value, as TOML.
+    Is(&'static str),
+    /// Nothing, which means this; with an example of a value as TOML.
+    Unset {
+        /// What it means that there is no value.
+        means: &'static str,
+        /// A value.
+        example: &'static str,
+    },
+    /// It must be set. This is an example, as TOML.
+    Required(&'static str),
+}
+
+use DefaultValue::{Is, Required, Unset};
+
+/// More streams than this are no help on any line, and rqbit stops at eight.
+const STREAMS_MAX: u64 = 256;
+
+/// Below this not even one stream has room.
+const MEMORY_BYTES_MIN: u64 = 1 << 20;
+
+const IDS: Kind = Kind::Number { min: 0, max: u32::MAX as u64 };
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: DefaultValue,
+    flag: Option<&'static str>,
+    about: &'static str,
+) -> Key {
+    Key { name, kind, default, flag, about }
+}
+
+/// All sections, in the order in which people meet them.
+pub const SECTIONS: [Section; 8] = [
+    Section {
+        name: "server",
+        is_list: true,
+        about: "Servers. One at `http://127.0.0.1:3030` if there is none.",
+        keys: &SERVER,
+    },
+    Section {
+        name: "mount",
+        is_list: true,
+        about: "Mounts: what `tfs mount` does at a path unless its flags say otherwise.",
+        keys: &MOUNT,
+    },
+    Section { name: "read", is_list: false, about: "What reads do.", keys: &READ },
+    Section {
+        name: "metadata",
+        is_list: false,
+        about: "How soon changes on the server are seen.",
+        keys: &METADATA,
+    },
+    Section { name: "cache", is_list: false, about: "What is kept in memory.", keys: &CACHE },
+    Section {
+        name: "monitoring",
+        is_list: false,
+        about: "Figures for monitoring.",
+        keys: &MONITORING,
+    },
+    Section { name: "logging", is_list: false, about: "The log.", keys: &LOGGING },
+    Section {
+        name: "preload",
+        is_list: false,
+        about: "What is fetched before anybody reads it, when a torrent appears.",
+        keys: &PRELOAD,
+    },
+];
+
+const SERVER: [Key; 6] = [
+    key("server.name", Kind::Name, Is("\"default\""), None, "What it is called."),
+    key(
+        "server.url",
+        Kind::Url,
+        Required("\"http://127.0.0.1:3030\""),
+        Some("--server"),
+        "Where the API of rqbit is; behind a proxy with its path.",
+    ),
+    key(
+        "server.username",
+        Kind::User,
+        Unset { means: "no user name", example: "\"me\"" },
+        Some("--username"),
+        "The user name, if the server asks for one.",
+    ),
+    key(
+        "server.password_file",
+        Kind::Path,
+        Unset { means: "`TFS_PASSWORD`", example: "\"/run/secrets/rqbit\"" },
+        Some("--password-file"),
+        "A file with the password in its first line.",
+    ),
+    key(
+        "server.max_streams",
+        Kind::Number { min: 1, max: STREAMS_MAX },
+        Is("4"),
+        Some("--max-streams"),
+        "How many streams may be open on the server at a time. rqbit stops at eight.",
+    ),
+    key(
+        "server.local_paths",
+        Kind::LocalPaths,
+        Is("\"auto\""),
+        None,
+        "Where the server's files are on this machine, as pairs of its path and ours.",
+    ),
+];
+
+const MOUNT: [Key; 7] = [
+    key("mount.path", Kind::Path, Required("\"/mnt/t\""), None, "An empty directory."),
+    key(
+        "mount.servers",
+        Kind::Names,
+        Is("[]"),
+        Some("--server"),
+        "The servers whose torrents it shows, by their names; none for the only one there is.",
+    ),
+    key(
+        "mount.allow_other",
+        Kind::Switch,
+        Is("false"),
+        Some("--allow-other"),
+        "Let other users in, such as the one that a media server runs as.",
+    ),
+    key(
+        "mount.allow_non_empty",
+        Kind::Switch,
+        Is("false"),
+        Some("--allow-non-empty"),
+        "Mount over a directory with something in it, which is hidden meanwhile.",
+    ),
+    key(
+        "mount.uid",
+        IDS,
+        Unset { means: "the user who mounts", example: "1000" },
+        Some("--uid"),
+        "The number of the user who owns all files.",
+    ),
+    key(
+        "mount.gid",
+        IDS,
+        Unset { means: "the group of the user who mounts", example: "1000" },
+        Some("--gid"),
+        "The number of the group that owns all files.",
+    ),
+    key(
+        "mount.umask",
+        Kind::Mask,
+        Is("\"000\""),
+        Some("--umask"),
+        "The permissions that are taken away from files (0444) and directories (0555).",
+    ),
+];
+
+const READ: [Key; 4] = [
+    key(
+        "read.missing",
+        Kind::Choice(&["wait", "fail"]),
+        Is("\"wait\""),
+        Some("--missing"),
+        "What a read does whose data is not downloaded yet: wait for it, or fail at once.",
+    ),
+    key(
+        "read.timeout",
+        Kind::Time,
+        Is("\"60s\""),
+        Some("--read-timeout"),
+        "How long a read waits for data before it fails.",
+    ),
+    key(
+        "read.readahead",
+        Kind::Size { min: 0 },
+        Is("\"8MiB\""),
+        None,
+        "How far a sequential reader is read ahead of, at most.",
+    ),
+    key(
+        "read.memory",
+        Kind::Size { min: MEMORY_BYTES_MIN },
+        Is("\"128MiB\""),
+        Some("--memory"),
+        "How much memory the buffers and the cache of a mount may take together.",
+    ),
+];
+
+const METADATA: [Key; 5] = [
+    key(
+        "metadata.poll_interval",
+        Kind::Time,
+        Is("\"5s\""),
+        Some("--poll-interval"),
+        "How often the server is asked for new torrents.",
+    ),
+    key(
+        "metadata.attr_timeout",
+        Kind::TimeOrNone,
+        Is("\"1h\""),
+        Some("--attr-timeout"),
+        "How long the kernel keeps attributes. It is told of changes, so that long is not late.",
+    ),
+    key(
+        "metadata.dir_cache_time",
+        Kind::TimeOrNone,
+        Is("\"1h\""),
+        Some("--dir-cache-time"),
+        "How long the kernel keeps names and listings. It is told of changes here too.",
+    ),
+    key(
+        "metadata.show_control",
+        Kind::Switch,
+        Is("false"),
+        Some("--show-control"),
+        "Show the directory `.tfs` in listings of the root. It is there in any case.",
+    ),
+    key(
+        "metadata.holes",
+        Kind::Switch,
+        Is("false"),
+        Some("--holes"),
+        "Tell programs that look for holes (`cp`, `tar -S`) what is not downloaded yet: they copy \
+         zeros in its place.",
+    ),
+];
+
+const CACHE: [Key; 1] = [key(
+    "cache.memory_bytes",
+    Kind::Size { min: 0 },
+    Unset { means: "all of `read.memory` that buffers do not need", example: "\"64MiB\"" },
+    None,
+    "How much of the memory may hold data that was read already.",
+)];
+
+const MONITORING: [Key; 1] = [key(
+    "monitoring.listen",
+    Kind::Listen,
+    Unset { means: "nobody is told", example: "\"127.0.0.1:3031\"" },
+    None,
+    "Where metrics and health are served over HTTP.",
+)];
+
+const LOGGING: [Key; 3] = [
+    key(
+        "logging.level",
+        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        Is("\"warn\""),
+        None,
+        "What is logged. `-v` says more; `RUST_LOG` overrides both.",
+    ),
+    key(
+        "logging.format",
+        Kind::Choice(&["text", "json"]),
+        Is("\"text\""),
+        Some("--log-format"),
+        "Whether the log is for people or for machines.",
+    ),
+    key(
+        "logging.file",
+        Kind::Path,
+        Unset { means: "standard error", example: "\"/var/log/tfs.log\"" },
+        Some("--log-file"),
+        "Write the log to a file. A mount in the background has no other.",
+    ),
+];
+
+const PRELOAD: [Key; 3] = [
+    key(
+        "preload.patterns",
+        Kind::Patterns,
+        Unset { means: "nothing", example: "[\"**/*.mkv\"]" },
+        None,
+        "Which files, as globs of their paths in the mount.",
+    ),
+    key(
+        "preload.head",
+        Kind::Size { min: 1 },
+        Unset { means: "whole files, or only the tail", example: "\"8MiB\"" },
+        None,
+        "How much from the beginning of each file.",
+    ),
+    key(
+        "preload.tail",
+        Kind::Size { min: 1 },
+        Unset { means: "whole files, or only the head", example: "\"1MiB\"" },
+        None,
+        "How much from the end of each file.",
+    ),
+];
+
+/// Returns all keys.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|section| section.keys)
+}
+
+/// Returns the key of a full name such as `read.timeout`.
+#[must_use]
+pub fn find_key(name: &str) -> Option<&'static Key> {
+    keys().find(|key| key.name == name)
+}
+
+impl Section {
+    /// Returns its heading in a file.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        if self.is_list { format!("[[{}]]", self.name) } else { format!("[{}]", self.name) }
+    }
+}
+
+impl Key {
+    /// Returns the name without its section.
+    #[must_use]
+    pub fn short_name(&self) -> &'static str {
+        self.name.rsplit('.').next().unwrap_or(self.name)
+    }
+
+    /// Returns the name without its keys.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// Returns the text for the help of its flag: what it does, and the default.
+    #[must_use]
+    pub fn help(&self) -> String {
+        let about = self.about.replace('`', "");
+        let about = about.trim_end_matches('.');
+        match self.default {
+            Is("false" | "[]") | Required(_) => about.to_owned(),
+            Is(default) => format!("{about} [default: {}]", default.trim_matches('"')),
+            Unset { means, .. } => format!("{about} [default: {}]", means.replace('`', "")),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The kinds of values, and what each takes.
+
+use std::net::SocketAddr;
+use std::path::{Path, absolute};
+
+use figment::value::{Num, Value};
+use rqbit_client::{BaseUrl, BaseUrlError};
+
+use super::human;
+
+/// The longest name of a server: it is a file name in the state directory.
+const NAME_BYTES_MAX: usize = 64;
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Switch,
+    /// A whole number in a range.
+    Number {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// Octal digits in quotes, such as `"022"`.
+    Mask,
+    /// Bytes with a unit, such as `"64MiB"`.
+    Size {
+        /// The smallest, in bytes.
+        min: u64,
+    },
+    /// A duration with a unit, such as `"90s"`.
+    Time,
+    /// A duration with a unit, or `"0s"` for none at all.
+    TimeOrNone,
+    /// A short name of letters, digits, `-`, `_` and `.`.
+    Name,
+    /// A user name: any text without a colon or control characters (RFC 7617).
+    User,
+    /// An absolute path.
+    Path,
+    /// The address of a server.
+    Url,
+    /// An address and a port to listen on.
+    Listen,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of names.
+    Names,
+    /// A list of patterns of paths.
+    Patterns,
+    /// `"auto"`, `"off"`, or pairs of paths.
+    LocalPaths,
+}
+
+/// Where a value was written, which decides what a relative path means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// In a file, which is read from anywhere: paths must be absolute.
+    InFile,
+    /// At a prompt: paths are relative to the current directory.
+    AtPrompt,
+}
+
+impl Kind {
+    /// Returns the kind in words, for the documentation.
+    #[must_use]
+    pub fn describe(self) -> String {
+        match self {
+            Self::Switch => "`true` or `false`".to_owned(),
+            Self::Number { min, max } if max == u64::from(u32::MAX) => {
+                format!("a number from {min}")
+            }
+            Self::Number { min, max } => format!("a number from {min} to {max}"),
+            Self::Mask => "octal digits, as in `\"022\"`".to_owned(),
+            Self::Size { .. } => "a size, as in `\"64MiB\"`".to_owned(),
+            Self::Time => "a time, as in `\"90s\"`".to_owned(),
+            Self::TimeOrNone => "a time, or `\"0s\"`".to_owned(),
+            Self::Name => "a name".to_owned(),
+            Self::User => "a user name".to_owned(),
+            Self::Path => "an absolute path".to_owned(),
+            Self::Url => "an http or https address".to_owned(),
+            Self::Listen => "an address and a port".to_owned(),
+            Self::Choice(words) => {
+                words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
+            }
+            Self::Names => "a list of names".to_owned(),
+            Self::Patterns => "a list of patterns".to_owned(),
+            Self::LocalPaths => {
+                "`\"auto\"`, `\"off\"` or a list of pairs `[\"FROM\", \"TO\"]`".to_owned()
+            }
+        }
+    }
+
+    /// Returns the value that a text at a prompt means, unchecked.
+    pub(super) fn parse(self, text: &str) -> Result<Value, String> {
+        match self {
+            Self::Switch => match text {
+                "true" | "1" => Ok(Value::from(true)),
+                "false" | "0" => Ok(Value::from(false)),
+                _ => Err(self.wanted()),
+            },
+            Self::Number { .. } => {
+                text.parse::<u64>().map(Value::from).map_err(|_number| self.wanted())
+            }
+            // A list is written as in a file, or is one item.
+            Self::Names | Self::Patterns | Self::LocalPaths if text.trim().starts_with('[') => {
+                let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
+                super::toml_value::value_of(value.get_ref())
+            }
+            Self::Names | Self::Patterns => Ok(Value::from(vec![text])),
+            Self::Mask
+            | Self::Size { .. }
+            | Self::Time
+            | Self::TimeOrNone
+            | Self::Name
+            | Self::User
+            | Self::Path
+            | Self::Url
+            | Self::Listen
+            | Self::Choice(_)
+            | Self::LocalPaths => Ok(Value::from(text)),
+        }
+    }
+
+    /// Returns the value in the form that the settings are read from.
+    ///
+    /// # Errors
+    /// A text for people that says what is wanted. It never repeats the value, which may hold a
+    /// secret in the wrong place.
+    pub(super) fn check(self, value: Value, written: Written) -> Result<Value, String> {
+        match (self, &value) {
+            (Self::Switch, Value::Bool(..)) => Ok(value),
+            (Self::Number { min, max }, Value::Num(_, number)) => match whole(number) {
+                Some(number) if (min..=max).contains(&number) => Ok(value),
+                _ => Err(self.wanted()),
+            },
+            // Bytes without a unit are a number of bytes; a time without a unit is a riddle.
+            (Self::Size { .. }, Value::Num(_, number)) => {
+                let bytes = whole(number).ok_or_else(|| self.wanted())?;
+                self.check_text(&bytes.to_string(), written)
+            }
+            (Self::Time | Self::TimeOrNone, Value::Num(..)) => {
+                Err("the unit is missing, as in \"5s\"".to_owned())
+            }
+            (Self::Mask, Value::Num(..)) => {
+                Err("write the octal digits in quotes, as in \"022\"".to_owned())
+            }
+            (Self::Names | Self::Patterns, Value::Array(_, items)) => {
+                items.iter().try_for_each(|item| self.check_item(item))?;
+                Ok(value)
+            }
+            (Self::LocalPaths, Value::Array(_, pairs)) => {
+                pairs.iter().try_for_each(check_pair)?;
+                Ok(value)
+            }
+            (_, Value::String(_, text)) => self.check_text(text, written),
+            _ => Err(self.wanted()),
+        }
+    }
+
+    fn check_text(self, text: &str, written: Written) -> Result<Value, String> {
+        match self {
+            Self::Mask => human::mask(text).map(drop)?,
+            Self::Time if human::time(text)?.is_zero() => {
+                return Err("it must be more than nothing".to_owned());
+            }
+            Self::Time | Self::TimeOrNone => human::time(text).map(drop)?,
+            Self::Size { min } => {
+                if human::size(text)? < min {
+                    return Err(format!("it must be at least {}", bytesize::ByteSize::b(min)));
+                }
+            }
+            Self::Name => check_name(text)?,
+            Self::User if text.is_empty() || text.contains(':') || has_controls(text) => {
+                return Err("it must be a text without colons".to_owned());
+            }
+            Self::User => {}
+            Self::Path if text.is_empty() || text.contains('\0') => return Err(self.wanted()),
+            Self::Path => match written {
+                Written::InFile if !Path::new(text).is_absolute() => {
+                    return Err("the path must begin with /".to_owned());
+                }
+                Written::InFile => {}
+                Written::AtPrompt => {
+                    let path = absolute(text).map_err(|error| error.to_string())?;
+                    let path = path.to_str().ok_or("the current directory is no UTF-8")?;
+                    return Ok(Value::from(path));
+                }
+            },
+            Self::Url => check_url(text)?,
+            Self::Listen => text.parse::<SocketAddr>().map(drop).map_err(|_address| {
+                "it must be an address and a port, as in 127.0.0.1:3031".to_owned()
+            })?,
+            Self::Choice(words) if words.contains(&text) => {}
+            Self::LocalPaths if ["auto", "off"].contains(&text) => {}
+            Self::Choice(words) => {
+                let near = super::nearest::nearest(text, words.iter().copied());
+                let near = near.map(|word| format!("; did you mean `{word}`?"));
+                return Err(format!("{}{}", self.wanted(), near.unwrap_or_default()));
+            }
+            Self::Switch
+            | Self::Number { .. }
+            | Self::Names
+            | Self::Patterns
+            | Self::LocalPaths => return Err(self.wanted()),
+        }
+        Ok(Value::from(text))
+    }
+
+    fn check_item(self, item: &Value) -> Result<(), String> {
+        match item.as_str() {
+            Some("") => Err("an item of the list is empty".to_owned()),
+            Some(name) if self == Self::Names => check_name(name),
+            Some(_) => Ok(()),
+            None => Err(self.wanted()),
+        }
+    }
+
+    fn wanted(self) -> String {
+        format!("it must be {}", self.describe().replace('`', ""))
+    }
+}
+
+/// Returns a number that is whole and not negative, whatever its type.
+fn whole(number: &Num) -> Option<u64> {
+    let signed = number.to_i128().and_then(|number| u64::try_from(number).ok());
+    signed.or_else(|| number.to_u128().and_then(|number| u64::try_from(number).ok()))
+}
+
+fn has_controls(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
+fn check_pair(pair: &Value) -> Result<(), String> {
+    let paths: Option<Vec<&str>> =
+        pair.as_array().and_then(|paths| paths.iter().map(Value::as_str).collect());
+    match paths.as_deref() {
+        Some([from, to]) if [from, to].iter().all(|path| Path::new(path).is_absolute()) => Ok(()),
+        _ => Err("each pair must be two absolute paths, as in [\"/downloads\", \"/srv/torrents\"]"
+            .to_owned()),
+    }
+}
+
+/// Says whether a text can be the name of a server.
+///
+/// # Errors
+/// A text for people.
+pub(super) fn check_name(text: &str) -> Result<(), String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(is_allowed) {
+        return Err(format!(
+            "a name is up to {NAME_BYTES_MAX} letters, digits, hyphens, underscores and dots"
+        ));
+    }
+    Ok(())
+}
+
+/// Says whether a text can be the address of a server, and how one looks.
+///
+/// # Errors
+/// A text for people.
+fn check_url(text: &str) -> Result<(), String> {
+    parse_url(text).map(drop)
+}
+
+/// Returns the address of a server.
+///
+/// # Errors
+/// A text for people, without the text itself.
+pub(super) fn parse_url(text: &str) -> Result<BaseUrl, String> {
+    text.parse().map_err(|error| match error {
+        BaseUrlError::UserInfo => {
+            "a user name goes to `username`, a password to the file of `password_file`".to_owned()
+        }
+        BaseUrlError::Syntax(_)
+        | BaseUrlError::Scheme
+        | BaseUrlError::NoHost
+        | BaseUrlError::Query
+        | BaseUrlError::Fragment => {
+            let reason = error.to_string();
+            let reason = reason.rsplit_once("address: ").map_or(&*reason, |(_, reason)| reason);
+            format!("{reason}; an address looks like http://127.0.0.1:3030 or https://host/path")
+        }
+    })
+}

@@ -1,0 +1,236 @@
+//! Loading: layers in their order, merged, checked, and still with the place of each value.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use directories::BaseDirs;
+use figment::Figment;
+use figment::value::Value;
+use serde::Serialize;
+
+use super::environment::{self, Environment};
+use super::files::{self, ConfigFile, FileState, Role};
+use super::keys::{Key, SECTIONS, find_key};
+use super::layer::Layer;
+use super::toml_value::text_of;
+use super::{Origin, Place, Problem, ServerArg, Settings, SettingsError, check};
+
+/// The file of the whole machine.
+const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
+
+/// The file in the current directory.
+const FILE_HERE: &str = "tfs.toml";
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The files of the machine and of the user, the lower layer first.
+    pub usual_files: Vec<PathBuf>,
+    /// The file in the current directory.
+    pub file_here: Option<PathBuf>,
+    /// The file that the command line names.
+    pub named_file: Option<PathBuf>,
+    /// The variables of the environment.
+    pub variables: Vec<(OsString, OsString)>,
+    /// The servers that the command line names.
+    pub servers: Vec<ServerArg>,
+    /// What else the command line sets.
+    pub flags: Vec<Flag>,
+}
+
+/// A key that the command line sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// The full name of the key, such as `read.timeout`.
+    pub key: &'static str,
+    /// The value as it was typed.
+    pub value: String,
+}
+
+/// Settings that were loaded, and where each came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// The files that were looked for, the lower layer first.
+    pub files: Vec<ConfigFile>,
+    /// The short forms of the environment.
+    pub environment: Environment,
+    /// What is odd, but not wrong.
+    pub warnings: Vec<String>,
+    pub(super) servers: Vec<ServerArg>,
+    /// Those of sections of which there may be several.
+    pub(super) flags: Vec<Flag>,
+    pub(super) figment: Figment,
+    layers: Vec<Layer>,
+}
+
+/// A key with its value, for people and scripts.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShownValue {
+    /// The name, such as `read.timeout` or `server[0].url`.
+    pub key: String,
+    /// The value; none if the key is not set.
+    pub value: Option<Value>,
+    /// Where it came from.
+    pub from: Place,
+}
+
+impl Sources {
+    /// Returns the sources of this process, without any flags.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let user_file = BaseDirs::new().map(|dirs| dirs.config_dir().join("tfs/config.toml"));
+        let usual_files = [Some(PathBuf::from(SYSTEM_FILE)), user_file];
+        Self {
+            usual_files: usual_files.into_iter().flatten().collect(),
+            // A current directory that is gone has no file.
+            file_here: env::current_dir().ok().map(|dir| dir.join(FILE_HERE)),
+            variables: env::vars_os().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Looks for the configuration files, without understanding them.
+    #[must_use]
+    pub fn files(&self) -> Vec<ConfigFile> {
+        let environment = environment::read(&self.variables).short;
+        self.read_files(&environment).into_iter().map(|(file, _)| file).collect()
+    }
+
+    /// Loads the settings.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, but for what only shows when all else is right.
+    pub fn load(self) -> Result<Loaded, SettingsError> {
+        let environment::Read { layer, short, mut problems, mut warnings } =
+            environment::read(&self.variables);
+        let mut layers = vec![Layer::defaults()];
+        let mut files = Vec::new();
+        let mut file_problems = Vec::new();
+        for (file, text) in self.read_files(&short) {
+            if let Some(text) = text {
+                let (layer, mut problems) = Layer::of_file(&file.path, &text);
+                file_problems.append(&mut problems);
+                layers.push(layer);
+            }
+            match &file.state {
+                FileState::Read | FileState::Missing => {}
+                FileState::Ignored(reason) => {
+                    warnings.push(format!("{} is not read: {reason}", file.path.display()));
+                }
+                FileState::Unreadable(reason) => {
+                    let place = Place::of(Origin::File(file.path.clone()));
+                    file_problems.push(Problem::at(place, format!("cannot read it: {reason}")));
+                }
+            }
+            files.push(file);
+        }
+        file_problems.append(&mut problems);
+        let mut problems = file_problems;
+        layers.push(layer);
+        let (layer, flags) = flag_layer(self.flags, &mut problems);
+        layers.push(layer);
+        if !problems.is_empty() {
+            return Err(SettingsError { problems });
+        }
+        let figment = layers.iter().fold(Figment::new(), Figment::merge);
+        let settings = figment.extract().map_err(|error| Problem {
+            place: None,
+            message: error.to_string(),
+            hint: None,
+        })?;
+        let loaded = Loaded {
+            settings,
+            files,
+            environment: short,
+            warnings,
+            servers: self.servers,
+            flags,
+            figment,
+            layers,
+        };
+        let problems = check::check(&loaded);
+        if problems.is_empty() { Ok(loaded) } else { Err(SettingsError { problems }) }
+    }
+
+    fn read_files(&self, environment: &Environment) -> Vec<(ConfigFile, Option<String>)> {
+        let usual = self.usual_files.iter().map(|path| (path, Role::Usual));
+        let here = self.file_here.iter().map(|path| (path, Role::Here));
+        let named = self.named_file.as_ref().or(environment.config.as_ref());
+        let named = named.into_iter().map(|path| (path, Role::Named));
+        usual.chain(here).chain(named).map(|(path, role)| files::look(path, role)).collect()
+    }
+}
+
+/// Makes a layer of the flags of sections that there are once, and returns the others.
+fn flag_layer(flags: Vec<Flag>, problems: &mut Vec<Problem>) -> (Layer, Vec<Flag>) {
+    let mut layer = Layer::new("command line");
+    let mut of_lists = Vec::new();
+    for flag in flags {
+        let key = find_key(flag.key).expect("flags name keys of the table");
+        if SECTIONS.iter().any(|section| section.is_list && section.name == key.section()) {
+            of_lists.push(flag);
+            continue;
+        }
+        let origin = Origin::Flag(flag_name(key));
+        if let Err(problem) = layer.set(key, &flag.value, origin) {
+            problems.push(problem);
+        }
+    }
+    (layer, of_lists)
+}
+
+/// Returns the flag of a key, for messages.
+pub(super) fn flag_name(key: &Key) -> String {
+    key.flag.unwrap_or(key.name).to_owned()
+}
+
+impl Loaded {
+    /// Returns where a value came from, by a name such as `read.timeout` or `server[0].url`.
+    #[must_use]
+    pub fn place(&self, name: &str) -> Place {
+        // A list comes from one layer as a whole.
+        let path = name.split('[').next().unwrap_or(name);
+        let layer = self
+            .figment
+            .find_metadata(path)
+            .and_then(|metadata| self.layers.iter().find(|layer| layer.name == metadata.name));
+        let place = layer.and_then(|layer| layer.places.get(name).cloned());
+        place.unwrap_or(Place::of(Origin::Default))
+    }
+
+    /// Returns every key with its value and where that came from.
+    #[must_use]
+    pub fn values(&self) -> Vec<ShownValue> {
+        let mut shown = Vec::new();
+        for section in &SECTIONS {
+            let items = match self.figment.find_value(section.name) {
+                Ok(Value::Array(_, items)) => items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(idx, item)| (format!("{}[{idx}]", section.name), item))
+                    .collect(),
+                Ok(single) => vec![(section.name.to_owned(), single)],
+                Err(_unset) => Vec::new(),
+            };
+            for (item_name, item) in items {
+                shown.extend(section.keys.iter().map(|key| {
+                    let name = format!("{item_name}.{}", key.short_name());
+                    let value = item.find_ref(key.short_name()).cloned();
+                    ShownValue { from: self.place(&name), key: name, value }
+                }));
+            }
+        }
+        shown
+    }
+}
+
+impl ShownValue {
+    /// Returns the value as TOML, if there is one.
+    #[must_use]
+    pub fn toml(&self) -> Option<String> {
+        self.value.as_ref().map(text_of)
+    }
+}

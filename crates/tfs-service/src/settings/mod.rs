@@ -1,0 +1,49 @@
+//! Settings: from files, the environment and the command line to values that are checked.
+//!
+//! [`keys`] is the one table of what can be set. Each source becomes a layer whose values are
+//! checked against it, with the place of each; figment merges the layers, and [`Settings`] is read
+//! from the result. A layer is checked before it is merged, so that a mistake in a file is found
+//! also where a flag covers it, and all mistakes are told at once.
+//!
+//! A list of sections (`[[server]]`, `[[mount]]`) of a higher layer replaces that of a lower one
+//! as a whole: merged by position or by name, nobody could say what holds without a tool.
+
+mod check;
+mod choose;
+mod document;
+mod environment;
+mod files;
+mod human;
+pub mod keys;
+mod kind;
+mod layer;
+mod load;
+mod model;
+mod nearest;
+mod place;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod toml_value;
+
+pub use choose::{ChosenServer, ServerArg};
+pub use document::{sample_file, tables};
+pub use environment::{Environment, SHORT_FORMS};
+pub use files::{ConfigFile, FileState};
+pub use kind::Kind;
+pub use load::{Flag, Loaded, ShownValue, Sources};
+pub use model::{
+    CacheSection, LocalPaths, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing,
+    MonitoringSection, MountSection, PreloadSection, ReadSection, ServerSection, Settings,
+};
+pub use place::{Origin, Place, Problem, SettingsError};
+pub use secret::Secret;
+
+/// Says whether a value that was typed for a key can be used.
+///
+/// # Errors
+/// A text for people.
+pub fn check_typed(key: &keys::Key, text: &str) -> Result<(), String> {
+    let value = key.kind.parse(text)?;
+    key.kind.check(value, kind::Written::AtPrompt).map(drop)
+}

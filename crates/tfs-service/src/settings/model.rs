@@ -1,0 +1,190 @@
+//! The settings, checked: what the program works with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rqbit_client::BaseUrl;
+use serde::{Deserialize, Deserializer};
+
+use super::human::{de_mask, de_size, de_size_if_set, de_text, de_time};
+
+/// All settings. What a key means is said in one place, the table of [`keys`](super::keys).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct Settings {
+    #[serde(rename = "server")]
+    pub servers: Vec<ServerSection>,
+    #[serde(rename = "mount")]
+    pub mounts: Vec<MountSection>,
+    pub read: ReadSection,
+    pub metadata: MetadataSection,
+    pub cache: CacheSection,
+    pub monitoring: MonitoringSection,
+    pub logging: LoggingSection,
+    pub preload: PreloadSection,
+}
+
+/// A server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct ServerSection {
+    pub name: String,
+    #[serde(deserialize_with = "de_text")]
+    pub url: BaseUrl,
+    pub username: Option<String>,
+    pub password_file: Option<PathBuf>,
+    pub max_streams: usize,
+    pub local_paths: LocalPaths,
+}
+
+/// A mount.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct MountSection {
+    pub path: PathBuf,
+    pub servers: Vec<String>,
+    pub allow_other: bool,
+    pub allow_non_empty: bool,
+    pub uid: Option<u32>,
+    pub gid: Option<u32>,
+    #[serde(deserialize_with = "de_mask")]
+    pub umask: u16,
+}
+
+/// What reads do.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct ReadSection {
+    pub missing: Missing,
+    #[serde(deserialize_with = "de_time")]
+    pub timeout: Duration,
+    #[serde(rename = "readahead", deserialize_with = "de_size")]
+    pub readahead_bytes: u64,
+    #[serde(rename = "memory", deserialize_with = "de_size")]
+    pub memory_bytes: u64,
+}
+
+/// What a read does whose data is not downloaded yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// Waits until it comes, or until its time is over.
+    Wait,
+    /// Fails at once.
+    Fail,
+}
+
+/// How soon changes are seen.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct MetadataSection {
+    #[serde(deserialize_with = "de_time")]
+    pub poll_interval: Duration,
+    #[serde(deserialize_with = "de_time")]
+    pub attr_timeout: Duration,
+    #[serde(deserialize_with = "de_time")]
+    pub dir_cache_time: Duration,
+    pub show_control: bool,
+    pub holes: bool,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct CacheSection {
+    #[serde(default, deserialize_with = "de_size_if_set")]
+    pub memory_bytes: Option<u64>,
+}
+
+/// Figures.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct MonitoringSection {
+    pub listen: Option<SocketAddr>,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct LoggingSection {
+    pub level: LogLevel,
+    pub format: LogFormat,
+    pub file: Option<PathBuf>,
+}
+
+/// What is logged: this and all that is graver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "everybody knows them")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// Whom the log is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// People: a line for each event.
+    Text,
+    /// Machines: a JSON object for each event.
+    Json,
+}
+
+/// What is fetched before anybody reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the table of keys describes each")]
+pub struct PreloadSection {
+    #[serde(default)]
+    pub patterns: Vec<String>,
+    #[serde(rename = "head", default, deserialize_with = "de_size_if_set")]
+    pub head_bytes: Option<u64>,
+    #[serde(rename = "tail", default, deserialize_with = "de_size_if_set")]
+    pub tail_bytes: Option<u64>,
+}
+
+/// Whether the server's files are read from this machine's disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LocalPaths {
+    /// Where the server says that they are, if they are there.
+    Auto,
+    /// Never.
+    Off,
+    /// Where the first path of a pair on the server is the second one here.
+    Mapped(Vec<(PathBuf, PathBuf)>),
+}
+
+impl<'de> Deserialize<'de> for LocalPaths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Word(Word),
+            Pairs(Vec<(PathBuf, PathBuf)>),
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Word {
+            Auto,
+            Off,
+        }
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Word(Word::Auto) => Self::Auto,
+            Form::Word(Word::Off) => Self::Off,
+            Form::Pairs(pairs) => Self::Mapped(pairs),
+        })
+    }
+}
