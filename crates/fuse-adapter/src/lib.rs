@@ -41,7 +41,8 @@ mod reply;
 mod time_limit;
 mod unmount;
 
-pub use liveness::{Liveness, liveness};
+pub use fusermount::fusermount_path;
+pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{Mount, MountError, SessionError, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
 pub use options::{FsName, MountOptions};

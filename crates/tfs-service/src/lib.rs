@@ -9,10 +9,12 @@
 //! protocol, only the crates that do.
 
 mod discovery;
+pub mod doctor;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod mount;
 mod server;
+pub mod service_manager;
 mod torrents;
 
 #[cfg(feature = "embedded")]

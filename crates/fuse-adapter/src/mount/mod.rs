@@ -22,6 +22,7 @@ pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
 use crate::filesystem::TorrentFs;
+use crate::mountinfo::MountTable;
 use crate::reads::Reads;
 use crate::reply::Faults;
 use crate::{MountOptions, check_mountpoint, connection, unmount};
@@ -114,6 +115,15 @@ impl Mount {
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
         &self.target.path
+    }
+
+    /// Returns whether who goes to [`mountpoint`](Self::mountpoint) meets this mount: it is neither
+    /// unmounted, lazily too, nor covered by another.
+    ///
+    /// # Errors
+    /// Where `/proc` is not mounted.
+    pub fn is_seen(&self) -> io::Result<bool> {
+        Ok(self.target.is_seen_in(&MountTable::read()?))
     }
 
     /// Returns how many requests got `EIO` because of a bug: a panic, or an answer that was lost.
