@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// List the torrents of a server.
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Check this machine, and print what helps.
+    Doctor(DoctorArgs),
     /// Show the whole thing on this machine, without a network.
     #[cfg(feature = "embedded")]
     Demo(DemoArgs),
@@ -140,6 +142,23 @@ pub(crate) struct ListArgs {
     /// Print JSON, for scripts.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Where tfs is to be mounted, or is.
+    pub(crate) mountpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    /// How many streams tfs is to open on the server at a time.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = streams_max)]
+    pub(crate) max_streams: usize,
+    /// Print JSON, for scripts.
+    #[arg(long, conflicts_with = "systemd")]
+    pub(crate) json: bool,
+    /// Check nothing: print a unit of systemd for this machine, for the system as root.
+    #[arg(long)]
+    pub(crate) systemd: bool,
 }
 
 #[cfg(feature = "embedded")]

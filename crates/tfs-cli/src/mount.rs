@@ -3,6 +3,7 @@
 use std::path::absolute;
 
 use eyre::WrapErr as _;
+use tfs_service::service_manager::{Notice, Watchdog, notify};
 use tfs_service::{MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -68,6 +69,7 @@ fn server(args: &MountArgs) -> eyre::Result<ServerChoice> {
 /// Mounts and serves until the mount ends or a signal asks for its end.
 async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
     let mut signals = Signals::new()?;
+    let status = format!("mounted on {}", settings.mountpoint.display());
     let mount = tokio::select! {
         mount = RunningMount::start(settings) => mount?,
         () = signals.next() => return Ok(exit::FAILURE),
@@ -77,12 +79,27 @@ async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
         mount.stop().await?;
         return Ok(exit::FAILURE);
     }
+    notify(match role {
+        Role::Child => Notice::ReadyAsMain { status: &status },
+        Role::Foreground | Role::Parent => Notice::Ready { status: &status },
+    });
     tokio::select! {
         ended = mount.ended() => ended?,
         () = signals.next() => {}
+        () = prove_life(&mount) => {}
     }
+    notify(Notice::Stopping);
     mount.stop().await?;
     Ok(exit::SUCCESS)
+}
+
+/// Tells the service manager that the mount answers, for as long as it wants to hear it and it is
+/// true. Never ends.
+async fn prove_life(mount: &RunningMount) {
+    match Watchdog::from_environment() {
+        Some(watchdog) => watchdog.watch(async || mount.answers().await).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The signals that end a mount cleanly. A lost terminal is one of them: a mount that outlived it

@@ -9,9 +9,12 @@
 
 mod content;
 mod demo;
+mod doctor;
 mod embedded;
 mod errors;
 mod lifecycle;
 mod list;
+mod mount_helper;
 mod other_users;
+mod service_manager;
 mod support;
