@@ -1,8 +1,9 @@
 //! A tarball for those who do not build: the stripped binary and all that belongs beside it.
 //!
-//! It is laid out as a prefix, which `tar -C /usr --strip-components=1 --keep-directory-symlink -xf`
-//! installs. The same commit and the same compiler make the same bytes: names are sorted, owners are root, and the
-//! time is the commit's, or `SOURCE_DATE_EPOCH`.
+//! It is laid out as a prefix, which
+//! `tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE` installs. The same commit
+//! and the same compiler make the same bytes: names are sorted, owners are root, and the time is
+//! the commit's, or `SOURCE_DATE_EPOCH`.
 
 use std::{
     env,

@@ -70,15 +70,17 @@ pub(crate) fn spawn(time_max: Duration) -> eyre::Result<u8> {
         }
         None => {
             end(&mut child);
-            let time = humantime::format_duration(time_max);
-            Err(UserError::new(
-                exit::MOUNT_TIMED_OUT,
-                format!("the mount did not answer in {time}"),
-            )
-            .with_hint("give it more time with --daemon-timeout, or look with -f -v")
-            .into())
+            Err(too_late(time_max).into())
         }
     }
+}
+
+/// The error of a mount that does not answer.
+pub(crate) fn too_late(time_max: Duration) -> UserError {
+    let time = humantime::format_duration(time_max);
+    let message = format!("the mount did not answer in {time}");
+    UserError::new(exit::MOUNT_TIMED_OUT, message)
+        .with_hint("give it more time with --daemon-timeout, or look with -f -v")
 }
 
 /// Returns whether the child said that it is ready before it ended, or `None` if it said nothing

@@ -17,6 +17,8 @@ mod mount_helper;
 mod output;
 mod report;
 mod server;
+#[cfg(test)]
+mod troubleshooting;
 mod unmount;
 
 use std::env;

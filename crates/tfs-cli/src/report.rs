@@ -55,9 +55,15 @@ fn tells_causes(error: &eyre::Report) -> bool {
 
 /// Prints an error with its hint, and returns the exit code.
 pub(crate) fn report(error: &eyre::Report) -> u8 {
-    let Verdict { code, prefix, hint } = verdict(error);
-    output::error(&format!("{prefix}{}", chain(error)), hint.as_deref());
+    let (code, message, hint) = told(error);
+    output::error(&message, hint.as_deref());
     code
+}
+
+/// Returns what is told of an error: its exit code, the message and the hint.
+pub(crate) fn told(error: &eyre::Report) -> (u8, String, Option<String>) {
+    let Verdict { code, prefix, hint } = verdict(error);
+    (code, format!("{prefix}{}", chain(error)), hint)
 }
 
 fn verdict(error: &eyre::Report) -> Verdict {

@@ -155,7 +155,8 @@ fn what_mount_is_told_when_it_fails() {
         mount -t fuse.tfs $URL $PWD/mnt -o alow_other
         echo \"code $?\"
         mount -t fuse.tfs $URL $PWD/mnt -o alow_other -s && mounted && umount $PWD/mnt && gone
-        mount -t fuse.tfs http://127.0.0.1:1 $PWD/mnt
+        mkdir -p full/x
+        mount -t fuse.tfs $URL $PWD/full
         echo \"code $?\"
         ",
         &expect![[r#"
@@ -165,8 +166,8 @@ fn what_mount_is_told_when_it_fails() {
             code 32
             error: unknown mount option alow_other
             hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
-            error: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: start it with "rqbit server start <DIR>", or mount with --embedded <DIR>
+            error: cannot mount on DIR/full: the directory is not empty
+            hint: name an empty directory, or hide what is in this one with --allow-non-empty
         "#]],
     );
 }

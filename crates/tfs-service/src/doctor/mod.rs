@@ -122,6 +122,15 @@ mod tests {
     }
 
     #[test]
+    fn every_check_is_documented() {
+        let page = include_str!("../../../../docs/troubleshooting.md");
+        let of_server = ["server", "permits", "local-paths", "clock"];
+        for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
+            assert!(page.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+
+    #[test]
     fn paths_can_be_pasted_into_a_shell() {
         assert_eq!(quoted(std::path::Path::new("/mnt/t")), "/mnt/t");
         assert_eq!(quoted(std::path::Path::new("/mnt/it's a")), r"'/mnt/it'\''s a'");
