@@ -61,13 +61,13 @@ fn print_unit(args: &DoctorArgs) -> eyre::Result<u8> {
     let binary = env::current_exe().wrap_err("cannot find this program")?;
     let mountpoint = args.mountpoint.as_deref().unwrap_or(Path::new(MOUNTPOINT_OF_UNIT));
     let mountpoint = absolute(mountpoint).wrap_err("cannot use the mount point")?;
-    let mut arguments = vec!["--server".to_owned(), args.server.server.to_string()];
+    let mut variables = vec![("TFS_SERVER", args.server.server.to_string())];
     if let (Some(username), Some(file)) = (&args.server.username, &args.server.password_file) {
         let file = absolute(file).wrap_err("cannot use the password file")?;
-        arguments.extend(["--username".to_owned(), username.clone()]);
-        arguments.extend(["--password-file".to_owned(), file.display().to_string()]);
+        variables.push(("TFS_USERNAME", username.clone()));
+        variables.push(("TFS_PASSWORD_FILE", file.display().to_string()));
     }
-    let unit = unit_for(scope, &binary, &arguments, &mountpoint);
+    let unit = unit_for(scope, &binary, &variables, &mountpoint);
     let (path, start) = match scope {
         UnitScope::System => ("/etc/systemd/system/tfs.service", "systemctl"),
         UnitScope::User => ("~/.config/systemd/user/tfs.service", "systemctl --user"),

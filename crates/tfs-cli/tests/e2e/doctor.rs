@@ -132,6 +132,7 @@ fn a_unit_is_printed_for_this_machine() {
     let binary = fs::canonicalize(env!("CARGO_BIN_EXE_tfs")).unwrap();
     let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
     assert!(start.starts_with(&format!("ExecStart={} mount -f", binary.display())), "{start}");
-    assert!(start.ends_with(" --server http://h:3030/%%20x/ \"/mnt/my films\""), "{start}");
+    assert!(start.ends_with(" \"/mnt/my films\""), "{start}");
+    assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h:3030/%%20x/\"\n"), "{unit}");
     assert!(unit.contains("\nType=notify\n"), "{unit}");
 }

@@ -92,7 +92,7 @@ fn judge(check: &'static str, dir: &Path, state: State) -> Finding {
         State::Usable { exists: false } => {
             Finding::ok(check, format!("{shown} will be made when it is needed"))
         }
-        State::NotWritable => Finding::fault(check, format!("{shown} cannot be written"))
+        State::NotWritable => Finding::warning(check, format!("{shown} cannot be written"))
             .fix(format!("sudo install -d -m 700 -o \"$USER\" {path}")),
         State::NotDirectory => Finding::fault(check, format!("{shown} is not a directory"))
             .fix(format!("mv {path} {path}.old")),
@@ -148,7 +148,7 @@ mod tests {
         expect![[r#"
             Ok state-dir: /var/lib/my tfs is yours alone
             Ok state-dir: /var/lib/my tfs will be made when it is needed
-            Fault state-dir: /var/lib/my tfs cannot be written
+            Warning state-dir: /var/lib/my tfs cannot be written
                 $ sudo install -d -m 700 -o "$USER" '/var/lib/my tfs'
             Fault state-dir: /var/lib/my tfs is not a directory
                 $ mv '/var/lib/my tfs' '/var/lib/my tfs'.old

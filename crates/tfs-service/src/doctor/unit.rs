@@ -21,8 +21,8 @@ const WATCHDOG_SECONDS: u32 = 60;
 const STOP_SECONDS_MAX: u32 = 30;
 
 /// Returns the text of a unit that runs `binary` and mounts on `mountpoint`, both of which may
-/// have specifiers such as `%f`, with more arguments in between.
-fn unit(scope: UnitScope, binary: &str, arguments: &[String], mountpoint: &str) -> String {
+/// have specifiers such as `%f`. `environment` is lines of `Environment=`.
+fn unit(scope: UnitScope, binary: &str, environment: &str, mountpoint: &str) -> String {
     let (settings, after, wanted_by, flags) = match scope {
         UnitScope::System => (
             "-/etc/default/tfs",
@@ -33,7 +33,6 @@ fn unit(scope: UnitScope, binary: &str, arguments: &[String], mountpoint: &str) 
         // A user's manager does not see the units of the system.
         UnitScope::User => ("-%E/tfs/environment", "After=rqbit.service\n", "default.target", ""),
     };
-    let arguments: String = arguments.iter().map(|it| format!(" {}", escaped(it))).collect();
     format!(
         "\
 [Unit]
@@ -42,9 +41,9 @@ Documentation=https://github.com/tfs-project/tfs
 {after}
 [Service]
 Type=notify
-# TFS_SERVER=http://127.0.0.1:3030 and the like; it may be missing.
+{environment}# TFS_SERVER=http://127.0.0.1:3030 and the like; it may be missing.
 EnvironmentFile={settings}
-ExecStart={binary} mount -f{flags}{arguments} {mountpoint}
+ExecStart={binary} mount -f{flags} {mountpoint}
 # Whatever ended it, no dead mount stays behind. Fails, which is fine, if there is none.
 ExecStopPost=-{binary} unmount --lazy {mountpoint}
 Restart=on-failure
@@ -62,29 +61,36 @@ WantedBy={wanted_by}
     )
 }
 
-/// Returns a path as a word of a unit: `%` and `$` are doubled, and what would end the word is
-/// put into quotes (`systemd.service(5)`, "Command lines").
+/// Returns a path as a word of a command line: `%` and `$` are doubled, and what would end the
+/// word is put into quotes (`systemd.service(5)`, "Command lines").
 fn escaped(word: &str) -> String {
     let doubled = word.replace('%', "%%").replace('$', "$$");
-    let is_plain = !doubled.is_empty()
-        && !doubled.chars().any(|it| it.is_whitespace() || matches!(it, '"' | '\'' | '\\' | ';'));
-    if is_plain {
-        return doubled;
-    }
-    format!("\"{}\"", doubled.replace('\\', r"\\").replace('"', "\\\""))
+    let ends_word = |it: char| it.is_whitespace() || matches!(it, '"' | '\'' | '\\' | ';');
+    if doubled.is_empty() || doubled.contains(ends_word) { quoted(&doubled) } else { doubled }
 }
 
-/// Returns the unit for a machine: `binary` and `mountpoint` are absolute paths, and `arguments`
-/// are more of those of `tfs mount`.
+/// Returns a line that sets a variable, in which `$` is nothing special (`systemd.exec(5)`).
+fn environment_line(name: &str, value: &str) -> String {
+    format!("Environment={}\n", quoted(&format!("{name}={}", value.replace('%', "%%"))))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+}
+
+/// Returns the unit for a machine: `binary` and `mountpoint` are absolute paths, and `variables`
+/// are settings of tfs, which `EnvironmentFile=` may override.
 #[must_use]
 pub fn unit_for(
     scope: UnitScope,
     binary: &Path,
-    arguments: &[String],
+    variables: &[(&str, String)],
     mountpoint: &Path,
 ) -> String {
     let [binary, mountpoint] = [binary, mountpoint].map(|path| escaped(&path.to_string_lossy()));
-    unit(scope, &binary, arguments, &mountpoint)
+    let environment: String =
+        variables.iter().map(|(name, value)| environment_line(name, value)).collect();
+    unit(scope, &binary, &environment, &mountpoint)
 }
 
 #[cfg(test)]
@@ -98,13 +104,13 @@ mod tests {
         expect_file!["../../../../contrib/systemd/system/tfs@.service"].assert_eq(&unit(
             UnitScope::System,
             "/usr/bin/tfs",
-            &[],
+            "",
             "%f",
         ));
         expect_file!["../../../../contrib/systemd/user/tfs.service"].assert_eq(&unit(
             UnitScope::User,
             "/usr/bin/tfs",
-            &[],
+            "",
             "%h/tfs",
         ));
     }
@@ -124,14 +130,17 @@ mod tests {
         let unit = unit_for(
             UnitScope::System,
             Path::new("/opt/tfs 1/tfs"),
-            &["--server".to_owned(), "http://h/%20x".to_owned()],
+            &[("TFS_SERVER", "http://h/%20x\"$y".to_owned())],
             Path::new("/mnt/my films"),
         );
-        let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+        let lines: Vec<_> = unit.lines().filter(|line| line.contains("tfs 1")).collect();
         assert_eq!(
-            start,
-            "ExecStart=\"/opt/tfs 1/tfs\" mount -f --allow-other --server http://h/%%20x \
-             \"/mnt/my films\""
+            lines,
+            [
+                "ExecStart=\"/opt/tfs 1/tfs\" mount -f --allow-other \"/mnt/my films\"",
+                "ExecStopPost=-\"/opt/tfs 1/tfs\" unmount --lazy \"/mnt/my films\"",
+            ]
         );
+        assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h/%%20x\\\"$y\"\n"), "{unit}");
     }
 }
