@@ -1,4 +1,4 @@
-//! Attributes of the core as the kernel wants them, and how long the kernel may keep them.
+//! Attributes of the core as the kernel wants them.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,18 +6,6 @@ use fuser::{FileAttr, FileType, INodeNo};
 use vfs_core::{Attr, FsStats, NodeKind};
 
 use crate::MountOptions;
-
-/// Names and attributes that cannot change while their torrent is there: the info hash covers
-/// them. An hour keeps a media server's rescan away from us, and ends by itself if we are wrong.
-const FIXED_TTL: Duration = Duration::from_secs(3600);
-
-/// Names in the root and the attributes of unfinished files: new by the next look of a user, yet
-/// one question a second at most however often a program asks.
-const CHANGING_TTL: Duration = Duration::from_secs(1);
-
-/// Names that do not exist: players look for a dozen subtitle names beside every video, and a
-/// torrent that was just added has to show.
-pub(crate) const NEGATIVE_TTL: Duration = Duration::from_secs(1);
 
 /// What `st_blksize` says. Larger values make programs read that much for a few bytes: with 1 MiB
 /// a read of 10 bytes in Python asks us for 2 MiB.
@@ -28,16 +16,6 @@ const STAT_BLOCK_BYTES: u64 = 512;
 
 /// The permission bits of symbolic links, which nobody looks at (`symlink(7)`).
 const SYMLINK_PERM: u16 = 0o777;
-
-/// Returns how long the kernel may keep these attributes.
-pub(crate) fn attr_ttl(attr: &Attr) -> Duration {
-    if attr.is_settled { FIXED_TTL } else { CHANGING_TTL }
-}
-
-/// Returns how long the kernel may keep a name.
-pub(crate) fn entry_ttl(is_fixed: bool) -> Duration {
-    if is_fixed { FIXED_TTL } else { CHANGING_TTL }
-}
 
 /// Whom files belong to and what may be done with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +128,7 @@ impl StatFs {
 
 #[cfg(test)]
 mod tests {
-    use vfs_core::Ino;
+    use vfs_core::{Ino, Validity};
 
     use super::*;
     use crate::FsName;
@@ -163,7 +141,7 @@ mod tests {
             have_bytes: 1025,
             mtime: 1_700_000_000,
             nlink: 1,
-            is_settled: false,
+            validity: Validity::Announced,
         }
     }
 
@@ -195,15 +173,6 @@ mod tests {
         // A core that is wrong about time must not take the mount with it.
         check(0, &Attr { mtime: -1, ..file }, "RegularFile 444 3 0");
         check(0, &Attr { mtime: i64::MAX, ..file }, "RegularFile 444 3 9223372036854775807");
-    }
-
-    #[test]
-    fn what_may_change_is_asked_for_again_within_a_second() {
-        let unfinished = attr(NodeKind::File);
-        assert_eq!(attr_ttl(&unfinished), CHANGING_TTL);
-        assert_eq!(attr_ttl(&Attr { is_settled: true, ..unfinished }), FIXED_TTL);
-        assert_eq!(entry_ttl(false), CHANGING_TTL);
-        assert_eq!(entry_ttl(true), FIXED_TTL);
     }
 
     #[test]

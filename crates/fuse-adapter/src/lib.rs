@@ -10,12 +10,15 @@
 //!                                            |
 //!                          /proc <-- interrupts     one thread: who waits and has a signal?
 //!                         kernel <-- invalidator    one thread: forget the ranges that failed
+//!
+//! kernel <-- notices <-- Vfs::apply                 one thread: forget what is no longer so
 //! ```
 //!
 //! # Invariants
 //! - A fuser thread never waits for more than a short lock.
 //! - Each request is answered exactly once; an answer that is lost to a bug is one `EIO`, logged
 //!   and counted ([`Mount::fault_count`]), and the mount lives.
+//! - The kernel keeps nothing for long that may change, unless it takes notices of changes.
 //! - There is one errno table. Only a thread that has a signal to act on gets `EINTR`.
 //! - A range whose read failed is a range never read, a second later: for us and for the kernel.
 //! - Only a mount of type `fuse.tfs` is ever unmounted, and by a [`Mount`] only its own.
@@ -35,10 +38,12 @@ mod liveness;
 mod mount;
 pub mod mountinfo;
 mod mountpoint;
+mod notices;
 mod options;
 mod reads;
 mod reply;
 mod time_limit;
+mod ttl;
 mod unmount;
 
 pub use fusermount::fusermount_path;

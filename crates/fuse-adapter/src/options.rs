@@ -1,6 +1,7 @@
 //! How a filesystem is mounted: what the kernel and fusermount3 are told.
 
 use std::fmt::{self, Write as _};
+use std::time::Duration;
 
 use rustix::process::{getegid, geteuid};
 
@@ -13,6 +14,10 @@ const FS_NAME_BYTES_MAX: usize = 255;
 /// The kernel's read-ahead window. With 10 ms a request 1 MiB reads 7.6 times as fast as the
 /// kernel's own 128 KiB; a page fault pulls the whole window, so that larger ones punish `mmap`.
 const READ_AHEAD_KB: u32 = 1024;
+
+/// How long the kernel may keep what it was told, since it is told of changes: an hour keeps a
+/// media server's rescan away from us, and ends by itself if we are wrong.
+const TTL: Duration = Duration::from_secs(3600);
 
 /// How a filesystem is mounted. Any value of the public fields is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,17 @@ pub struct MountOptions {
     pub file_mode: u16,
     /// The permission bits of directories.
     pub dir_mode: u16,
+    /// How long the kernel may keep attributes without asking again: up to a year, more counts as
+    /// that; zero means that it asks each time. It is told of changes, so that a long time makes
+    /// nothing late; where the kernel does not take such notices, what may change is kept for a
+    /// second at most.
+    pub attr_ttl: Duration,
+    /// How long the kernel may keep names, that there is no such name, and listings; otherwise as
+    /// `attr_ttl`. With zero it keeps no listings.
+    pub entry_ttl: Duration,
+    /// Whether programs that ask for holes in a file (`SEEK_HOLE`, as `cp` does) are told of what
+    /// is not downloaded. If not, files have no holes, and such a program waits for all of it.
+    pub shows_holes: bool,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
 }
@@ -52,6 +68,9 @@ impl MountOptions {
             umask: 0,
             file_mode: 0o444,
             dir_mode: 0o555,
+            attr_ttl: TTL,
+            entry_ttl: TTL,
+            shows_holes: true,
             read_ahead_kb: READ_AHEAD_KB,
         }
     }

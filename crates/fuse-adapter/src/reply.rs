@@ -33,7 +33,7 @@ macro_rules! refuse_with_error {
 
 refuse_with_error! {
     ReplyAttr ReplyData ReplyDirectory ReplyDirectoryPlus
-    ReplyEmpty ReplyEntry ReplyOpen ReplyStatfs
+    ReplyEmpty ReplyEntry ReplyLseek ReplyOpen ReplyStatfs ReplyXattr
 }
 
 impl AnswerBytes for fuser::ReplyData {

@@ -1,5 +1,7 @@
 //! One rqbit server as a source.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
 use vfs_core::{
@@ -22,6 +24,8 @@ pub const STREAMS_MAX_DEFAULT: usize = 4;
 pub struct RqbitSource {
     client: Client,
     streams_max: usize,
+    /// What users call the server.
+    name: Arc<str>,
 }
 
 impl RqbitSource {
@@ -29,7 +33,14 @@ impl RqbitSource {
     /// least 1) are open at a time.
     #[must_use]
     pub fn new(client: Client, streams_max: usize) -> Self {
-        Self { client, streams_max: streams_max.max(1) }
+        let name = client.base_url().to_string().into();
+        Self { client, streams_max: streams_max.max(1), name }
+    }
+
+    /// Returns the same source with a name for its server, in place of the URL.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.into(), ..self }
     }
 
     /// Returns the client of the server.
@@ -85,6 +96,10 @@ impl TorrentSource for RqbitSource {
         stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
     }
 
+    fn server(&self, _: InfoHash) -> Option<Arc<str>> {
+        Some(Arc::clone(&self.name))
+    }
+
     fn limits(&self) -> SourceLimits {
         SourceLimits { streams_max: self.streams_max }
     }
@@ -108,4 +123,21 @@ impl SourceStream for RqbitStream {
 
 fn to_ref(torrent: InfoHash) -> TorrentRef {
     TorrentRef::from(rqbit_client::InfoHash::from_bytes(*torrent.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rqbit_client::{ClientConfig, Credentials};
+
+    use super::*;
+
+    #[test]
+    fn a_server_is_called_by_its_url_without_credentials_or_by_its_name() {
+        let mut config = ClientConfig::new("https://host/rqbit/".parse().unwrap());
+        config.credentials = Some(Credentials::new("user", "secret").unwrap());
+        let source = RqbitSource::new(Client::new(config).unwrap(), 1);
+        let server = |source: &RqbitSource| source.server(InfoHash::from_bytes([1; 20]));
+        assert_eq!(server(&source).as_deref(), Some("https://host/rqbit/"));
+        assert_eq!(server(&source.named("home")).as_deref(), Some("home"));
+    }
 }

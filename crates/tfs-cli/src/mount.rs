@@ -4,7 +4,9 @@ use std::path::absolute;
 
 use eyre::WrapErr as _;
 use tfs_service::service_manager::{Notice, Watchdog, notify};
-use tfs_service::{MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice};
+use tfs_service::{
+    Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Missing, MountArgs};
@@ -44,6 +46,7 @@ fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
             memory_bytes_max: args.memory,
         },
         poll_interval: args.poll_interval,
+        appearance: Appearance::default(),
     })
 }
 

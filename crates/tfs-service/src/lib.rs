@@ -8,6 +8,7 @@
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
 //! protocol, only the crates that do.
 
+mod appearance;
 mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
@@ -17,6 +18,7 @@ mod server;
 pub mod service_manager;
 mod torrents;
 
+pub use appearance::Appearance;
 #[cfg(feature = "embedded")]
 pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
 pub use fuse_adapter::{

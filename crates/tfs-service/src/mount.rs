@@ -15,11 +15,17 @@ use vfs_core::{Counters, ReadPolicy, SourceError, Vfs, VfsConfig};
 use crate::discovery::Discovery;
 #[cfg(feature = "embedded")]
 use crate::embedded::{AddError, Embedded, EmbeddedSettings};
-use crate::{MountError, MountpointError, Server, ServerError, ServerSettings, SessionError};
+use crate::{
+    Appearance, MountError, MountpointError, Server, ServerError, ServerSettings, SessionError,
+};
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
 /// be the one that counts.
 const CHUNK_MARGIN: Duration = Duration::from_secs(5);
+
+/// What users see as the name of a server inside the process, whose URL is another each time.
+#[cfg(feature = "embedded")]
+const EMBEDDED_NAME: &str = "embedded";
 
 /// Where the torrents of a mount are.
 #[derive(Debug, Clone)]
@@ -48,6 +54,8 @@ pub struct MountSettings {
     pub read: ReadPolicy,
     /// How often the server is asked for its torrents.
     pub poll_interval: Duration,
+    /// What files look like.
+    pub appearance: Appearance,
 }
 
 /// Why a mount did not come up. Nothing is left behind.
@@ -143,6 +151,8 @@ impl RunningMount {
             inside.add_all(&server).await?;
         }
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
+        #[cfg(feature = "embedded")]
+        let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
         let config = VfsConfig { read: settings.read };
         let vfs = Arc::new(Vfs::new(Arc::new(source), config));
         let mut discovery = Discovery::new(Arc::clone(&vfs));
@@ -230,6 +240,7 @@ async fn mount(
     let mut options = MountOptions::new(FsName::new(&remote.url.to_string()));
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
+    settings.appearance.apply_to(&mut options);
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();
     blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await

@@ -30,8 +30,19 @@ pub struct Attr {
     /// The number of names: for a directory 2 and one more for each directory in it, 0 for what
     /// belongs to a torrent that is gone.
     pub nlink: u32,
-    /// Whether attributes are final as long as the torrent stays, so that they may be cached long.
-    pub is_settled: bool,
+    /// How long this holds.
+    pub validity: Validity,
+}
+
+/// How long what was said of attributes, of a name, or of all names of a directory stays true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Validity {
+    /// As long as its torrent is there: the info hash covers it, or it is complete.
+    Fixed,
+    /// Until the [`InvalidationSink`](crate::InvalidationSink) is told of a change.
+    Announced,
+    /// Nobody tells when it ends.
+    Unannounced,
 }
 
 /// What a lookup of a name found.
@@ -39,8 +50,8 @@ pub struct Attr {
 pub struct Entry {
     /// The attributes of what has the name.
     pub attr: Attr,
-    /// Whether the name may be cached long: names inside a torrent never change.
-    pub is_fixed: bool,
+    /// How long the name stands for that: names inside a torrent never change.
+    pub name_validity: Validity,
 }
 
 /// One entry of a directory.
@@ -53,8 +64,8 @@ pub struct DirEntry<'a> {
     pub cookie: u64,
     /// What a lookup of the name would give.
     pub attr: Attr,
-    /// Whether the name may be cached long: names inside a torrent never change.
-    pub is_fixed: bool,
+    /// How long the name stands for that: names inside a torrent never change.
+    pub name_validity: Validity,
 }
 
 /// What `statfs` says.

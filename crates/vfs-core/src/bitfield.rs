@@ -101,8 +101,19 @@ impl Geometry {
     /// `range` if all of it is there, at its start if its first byte is missing.
     #[must_use]
     pub fn have_until(self, have: &Bitfield, range: ByteRange) -> u64 {
+        self.end_of_run(range, |piece_idx| have.has(piece_idx))
+    }
+
+    /// Returns where the bytes end that are missing from the start of `range` on: at the end of
+    /// `range` if all of it is missing, at its start if its first byte is there.
+    #[must_use]
+    pub fn missing_until(self, have: &Bitfield, range: ByteRange) -> u64 {
+        self.end_of_run(range, |piece_idx| !have.has(piece_idx))
+    }
+
+    fn end_of_run(self, range: ByteRange, is_in_run: impl Fn(u32) -> bool) -> u64 {
         let mut at = range.start();
-        while at < range.end() && self.piece_at(at).is_some_and(|piece_idx| have.has(piece_idx)) {
+        while at < range.end() && self.piece_at(at).is_some_and(&is_in_run) {
             at = self.piece_end(at);
         }
         at.min(range.end())

@@ -82,6 +82,12 @@ pub enum VfsError {
     /// The handle was never opened or is released.
     #[error("no such handle")]
     BadHandle,
+    /// There is no such extended attribute.
+    #[error("no such attribute")]
+    NoAttribute,
+    /// There is no data (or, where a hole was looked for, no byte at all) from there on.
+    #[error("nothing there up to the end of the file")]
+    NothingThere,
     /// The torrent is gone from the server.
     #[error("the torrent is gone")]
     Stale,

@@ -1,5 +1,7 @@
 //! The seam to the world: where torrents and their bytes come from.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::{Bitfield, ByteRange, FileId, InfoHash, SourceError, TorrentDetails, TorrentSummary};
@@ -51,6 +53,13 @@ pub trait TorrentSource: Send + Sync + 'static {
         file_len: u64,
         range: ByteRange,
     ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
+
+    /// Returns what users call the server that a torrent is on: a name, or an URL without
+    /// credentials. `None` if there is nothing to say.
+    fn server(&self, torrent: InfoHash) -> Option<Arc<str>> {
+        _ = torrent;
+        None
+    }
 
     /// Returns what the other side can bear.
     fn limits(&self) -> SourceLimits;

@@ -1,16 +1,20 @@
 //! The whole filesystem: what a front end calls.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
 use crate::engine::{Engine, Target};
+use crate::extents::Extents;
 use crate::handle::Handles;
-use crate::tree::{Changes, TorrentTree, Tree};
+use crate::tree::{Changes, FileRef, NodeFacts, TorrentTree, Tree};
 use crate::{
-    Attr, ByteRange, Counters, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, ReadPolicy,
-    TorrentDetails, TorrentSource, TorrentSummary, VfsError,
+    Attr, ByteRange, Counters, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, InvalidationSink,
+    ReadPolicy, SeekTo, TorrentDetails, TorrentSource, TorrentSummary, Validity, VfsError, xattr,
 };
+
+/// A node and what its server is called.
+type FactsWithServer = (NodeFacts, Option<Arc<str>>);
 
 /// How a [`Vfs`] behaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -33,6 +37,9 @@ pub struct VfsConfig {
 pub struct Vfs<S> {
     /// Protects the tree; held for one metadata call, never across an await.
     tree: RwLock<Tree>,
+    /// Who is told of changes. Held while a listing is taken over and told of, so that one comes
+    /// after the other; taken before `tree`, and by no call but those that say so.
+    sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
     handles: Handles,
     engine: Engine<S>,
 }
@@ -44,6 +51,7 @@ impl<S: TorrentSource> Vfs<S> {
     pub fn new(source: Arc<S>, config: VfsConfig) -> Self {
         Self {
             tree: RwLock::new(Tree::new()),
+            sink: Mutex::new(None),
             handles: Handles::default(),
             engine: Engine::new(source, config.read),
         }
@@ -53,6 +61,11 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn source(&self) -> &S {
         self.engine.source()
+    }
+
+    /// Lets a front end be told of changes from now on, in place of the one before, or nobody.
+    pub fn set_sink(&self, sink: Option<Arc<dyn InvalidationSink>>) {
+        *self.sink() = sink;
     }
 
     /// Returns the torrents of a listing that can be shown, but whose details the tree does not
@@ -68,7 +81,8 @@ impl<S: TorrentSource> Vfs<S> {
     ///
     /// Torrents that are not in it disappear; those that are new appear if their details are given,
     /// and otherwise stay unknown until a later call; progress is taken over for all. `seen_at` is
-    /// the time in seconds since 1970 that new torrents without a creation date get.
+    /// the time in seconds since 1970 that new torrents without a creation date get. Then the sink
+    /// is told of what a front end may not know.
     pub fn apply(
         &self,
         listing: Vec<TorrentSummary>,
@@ -78,8 +92,13 @@ impl<S: TorrentSource> Vfs<S> {
         // Before the lock is taken: a torrent of a hundred thousand files takes a while.
         let layouts = details.into_iter().map(|details| TorrentTree::new(&details, seen_at));
         let layouts = layouts.collect();
-        let changes = self.tree_mut().apply(listing, layouts, seen_at);
+        let sink = self.sink();
+        let (changes, notices) = self.tree_mut().apply(listing, layouts, seen_at);
+        // First, so that reads of what is gone do not hold up those who are told.
         self.engine.update(|file| self.tree().file_state(file));
+        if let Some(sink) = &*sink {
+            notices.iter().for_each(|notice| notice.tell(&**sink));
+        }
         changes
     }
 
@@ -91,9 +110,9 @@ impl<S: TorrentSource> Vfs<S> {
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VfsError> {
         let tree = self.tree();
         let name = str::from_utf8(name).map_err(|_not_utf8| VfsError::NotFound)?;
-        let DirEntry { attr, is_fixed, .. } = tree.lookup(parent, name)?;
+        let DirEntry { attr, name_validity, .. } = tree.lookup(parent, name)?;
         tree.acquire(attr.ino, 1);
-        Ok(Entry { attr, is_fixed })
+        Ok(Entry { attr, name_validity })
     }
 
     /// Takes back `count` lookups of `ino`.
@@ -113,6 +132,32 @@ impl<S: TorrentSource> Vfs<S> {
     /// `NotFound`, or `NoTree` for the root.
     pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         self.tree().attr(ino)
+    }
+
+    /// Returns how long it holds that the directory `dir` has the names that it has, and no
+    /// others.
+    #[must_use]
+    pub fn names_validity(&self, dir: Ino) -> Validity {
+        self.tree().names_validity(dir)
+    }
+
+    /// Returns the value of an extended attribute of `ino`, text without an end mark.
+    ///
+    /// # Errors
+    /// `NoAttribute`, `NotFound`, or `Stale` if its torrent is gone.
+    pub fn xattr(&self, ino: Ino, name: &[u8]) -> Result<String, VfsError> {
+        let facts = self.facts(ino)?;
+        let value = facts.and_then(|(node, server)| xattr::value(name, &node, server.as_deref()));
+        value.ok_or(VfsError::NoAttribute)
+    }
+
+    /// Returns the names of the extended attributes of `ino`.
+    ///
+    /// # Errors
+    /// `NotFound`, or `Stale` if its torrent is gone.
+    pub fn xattr_names(&self, ino: Ino) -> Result<Vec<&'static str>, VfsError> {
+        let facts = self.facts(ino)?;
+        Ok(facts.map_or_else(Vec::new, |(node, server)| xattr::names(&node, server.as_deref())))
     }
 
     /// Returns the target of the symbolic link `ino`, relative to its directory.
@@ -211,6 +256,49 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.try_read(target)
     }
 
+    /// Finds the next byte from `offset` on of an open file that is downloaded, or that is not.
+    ///
+    /// What is asked of the source is asked together with what reads ask, once a second for each
+    /// torrent at most. If the source cannot say, or not in time, all of the file counts as data.
+    ///
+    /// # Errors
+    /// `BadHandle`; `NothingThere` at and after the end of the file, or if no data follows; `Stale`
+    /// if the torrent is gone.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn seek(&self, handle: HandleId, offset: u64, to: SeekTo) -> Result<u64, VfsError> {
+        if let Some(found) = self.try_seek(handle, offset, to) {
+            return found;
+        }
+        let FileRef { id, len, geometry } = self.handles.get(handle)?;
+        let extents = match geometry {
+            Some(geometry) => Extents::new(self.engine.pieces(id.torrent).await, geometry, len),
+            None => Extents::All,
+        };
+        extents.seek(to, offset, len)
+    }
+
+    /// Does what [`seek`](Self::seek) does if that takes no waiting: if all of the file is there,
+    /// or nobody can say where it is not.
+    ///
+    /// # Errors
+    /// As [`seek`](Self::seek).
+    pub fn try_seek(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        to: SeekTo,
+    ) -> Option<Result<u64, VfsError>> {
+        let FileRef { id, len, geometry } = match self.handles.get(handle) {
+            Ok(file) => file,
+            Err(error) => return Some(Err(error)),
+        };
+        let Some(state) = self.tree().file_state(id) else { return Some(Err(VfsError::Stale)) };
+        let is_known = offset >= len || geometry.is_none() || state.is_complete(len);
+        is_known.then(|| Extents::All.seek(to, offset, len))
+    }
+
     /// Closes an open file. Reads of it that are under way go on; when they are over, it has no
     /// stream.
     pub fn release(&self, handle: HandleId) {
@@ -245,6 +333,16 @@ impl<S: TorrentSource> Vfs<S> {
         let file = self.handles.get(handle)?;
         let range = ByteRange::clamped(offset, u64::from(len), file.len);
         Ok(Target { handle, file, range })
+    }
+
+    fn facts(&self, ino: Ino) -> Result<Option<FactsWithServer>, VfsError> {
+        let facts = self.tree().facts(ino)?;
+        Ok(facts.map(|facts| (facts, self.source().server(facts.torrent))))
+    }
+
+    fn sink(&self) -> MutexGuard<'_, Option<Arc<dyn InvalidationSink>>> {
+        // A panic of a sink is its own bug; the next one may do better.
+        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tree(&self) -> RwLockReadGuard<'_, Tree> {

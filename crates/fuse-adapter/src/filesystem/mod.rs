@@ -3,6 +3,8 @@
 mod init;
 mod read;
 mod refused;
+mod seek;
+mod xattr;
 
 use std::ffi::OsStr;
 use std::io;
@@ -21,16 +23,18 @@ use fuser::{
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, NodeKind, TorrentSource, Vfs, VfsError};
 
 use self::refused::refuse;
-use crate::attr::{NEGATIVE_TTL, Ownership, StatFs, attr_ttl, entry_ttl, file_type, no_attr};
+use crate::attr::{Ownership, StatFs, file_type, no_attr};
+use crate::notices::Generations;
 use crate::reads::{ReadRequest, Reads, Tid};
 use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
-
-/// Inode numbers are never used twice, so that their generation never changes.
-const GENERATION: Generation = Generation(0);
+use crate::ttl::Ttls;
 
 /// How files are opened: what was read stays in the page cache for the next reader, since bytes
 /// never change, and `close` does not ask us.
 const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FOPEN_NOFLUSH);
+
+/// How directories are opened whose listing may stay in the kernel for the next reader.
+const KEPT_LISTING: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
 
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
@@ -40,6 +44,10 @@ const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
 pub(crate) struct TorrentFs<S> {
     pub(crate) vfs: Arc<Vfs<S>>,
     pub(crate) ownership: Ownership,
+    pub(crate) ttls: Arc<Ttls>,
+    pub(crate) generations: Arc<Generations>,
+    /// Whether programs are told of holes.
+    pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
     pub(crate) faults: Arc<Faults>,
 }
@@ -76,13 +84,14 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
             },
             |reply, found| match found {
                 Some(entry) => reply.entry_with_ttls(
-                    &attr_ttl(&entry.attr),
-                    &entry_ttl(entry.is_fixed),
+                    &self.ttls.attr(&entry.attr),
+                    &self.ttls.entry(entry.name_validity),
                     &self.ownership.file_attr(&entry.attr),
-                    GENERATION,
+                    self.generations.of(entry.attr.ino, entry.attr.kind),
                 ),
                 None => {
-                    reply.entry_with_ttls(&Duration::ZERO, &NEGATIVE_TTL, &no_attr(), GENERATION);
+                    let ttl = self.ttls.entry(self.vfs.names_validity(Ino(parent.0)));
+                    reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), Generation(0));
                 }
             },
         );
@@ -99,7 +108,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("getattr", ino, reply),
             |_| self.linked_attr(ino),
-            |reply, attr| reply.attr(&attr_ttl(&attr), &self.ownership.file_attr(&attr)),
+            |reply, attr| reply.attr(&self.ttls.attr(&attr), &self.ownership.file_attr(&attr)),
         );
     }
 
@@ -165,7 +174,12 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
                 NodeKind::Directory => Ok(()),
                 NodeKind::File | NodeKind::Symlink => Err(VfsError::NotDirectory),
             },
-            |reply, ()| reply.opened(DIRECTORY_HANDLE, FopenFlags::empty()),
+            |reply, ()| {
+                let validity = self.vfs.names_validity(Ino(ino.0));
+                let may_keep = self.ttls.may_keep_names(validity);
+                let flags = if may_keep { KEPT_LISTING } else { FopenFlags::empty() };
+                reply.opened(DIRECTORY_HANDLE, flags);
+            },
         );
     }
 
@@ -203,8 +217,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
                 self.vfs.read_dir_plus(Ino(ino.0), cookie, |entry| {
                     let attr = self.ownership.file_attr(&entry.attr);
                     // fuser has one time for both the name and the attributes.
-                    let ttl = attr_ttl(&entry.attr).min(entry_ttl(entry.is_fixed));
-                    !reply.add(attr.ino, entry.cookie, entry.name, &ttl, &attr, GENERATION)
+                    let ttl = self.ttls.entry(entry.name_validity);
+                    let ttl = ttl.min(self.ttls.attr(&entry.attr));
+                    let generation = self.generations.of(entry.attr.ino, entry.attr.kind);
+                    !reply.add(attr.ino, entry.cookie, entry.name, &ttl, &attr, generation)
                 })
             },
             |reply, ()| reply.ok(),
@@ -230,6 +246,28 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         );
     }
 
+    fn getxattr(&self, _: &Request, ino: INodeNo, name: &OsStr, size: u32, reply: ReplyXattr) {
+        let guard = self.guard("getxattr", ino, reply);
+        self.answer_getxattr(guard, ino, name, size);
+    }
+
+    fn listxattr(&self, _: &Request, ino: INodeNo, size: u32, reply: ReplyXattr) {
+        self.answer_listxattr(self.guard("listxattr", ino, reply), ino, size);
+    }
+
+    fn lseek(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: i64,
+        whence: i32,
+        reply: ReplyLseek,
+    ) {
+        let guard = self.guard("lseek", ino, reply);
+        self.answer_lseek(guard, HandleId(handle.0), offset, whence);
+    }
+
     refuse! {
         // The kernel does itself what we do not, and does not ask again.
         ENOSYS {
@@ -239,10 +277,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
             fsync(INodeNo, FileHandle, bool; ReplyEmpty)
             fsyncdir(INodeNo, FileHandle, bool; ReplyEmpty)
             getlk(INodeNo, FileHandle, LockOwner, u64, u64, i32, u32; ReplyLock)
-            getxattr(INodeNo, &OsStr, u32; ReplyXattr)
             ioctl(INodeNo, FileHandle, IoctlFlags, u32, &[u8], u32; ReplyIoctl)
-            listxattr(INodeNo, u32; ReplyXattr)
-            lseek(INodeNo, FileHandle, i64, i32; ReplyLseek)
             poll(INodeNo, FileHandle, PollNotifier, PollEvents, PollFlags; ReplyPoll)
             setlk(INodeNo, FileHandle, LockOwner, u64, u64, i32, u32, bool; ReplyEmpty)
         }

@@ -1,6 +1,7 @@
 //! A mounted filesystem: from `mount(2)` to the end of its session.
 
 mod attach;
+mod background;
 mod error;
 mod target;
 
@@ -18,13 +19,16 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use vfs_core::{TorrentSource, Vfs};
 
+use self::background::Background;
 pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
 use crate::filesystem::TorrentFs;
 use crate::mountinfo::MountTable;
+use crate::notices::Notices;
 use crate::reads::Reads;
 use crate::reply::Faults;
+use crate::ttl::Ttls;
 use crate::{MountOptions, check_mountpoint, connection, unmount};
 
 /// How many threads take requests from the kernel. Two, so that one can answer while the other
@@ -59,9 +63,14 @@ pub fn mount<S: TorrentSource>(
         .map_err(|source| MountError::Mount { path: mountpoint.to_owned(), source })?;
     let reads = Reads::new(runtime);
     let faults = Arc::<Faults>::default();
+    let ttls = Arc::new(Ttls::new(options));
+    let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
     let filesystem = TorrentFs {
         vfs: Arc::clone(&vfs),
         ownership: Ownership::new(options),
+        ttls,
+        generations: notices.generations(),
+        shows_holes: options.shows_holes,
         reads: reads.clone(),
         faults: Arc::clone(&faults),
     };
@@ -74,11 +83,10 @@ pub fn mount<S: TorrentSource>(
             tracing::debug!(%error, "the kernel's own read-ahead stays");
         }
         let notifier = session.notifier();
-        let ended = serve(session, reads.clone())?;
-        if let Err(error) = reads.serve(notifier) {
-            tracing::warn!(%error, "reads that wait cannot be interrupted");
-        }
-        Ok(Mount { target, ended, reads, faults, vfs })
+        let background = Background { reads, notices };
+        let ended = serve(session, background.clone())?;
+        background.start(&vfs, &notifier);
+        Ok(Mount { target, ended, background, faults, vfs })
     });
     match started {
         Ok(mount) => {
@@ -105,7 +113,7 @@ pub struct Mount {
     target: Target,
     /// Becomes `Some` once, when the session has ended.
     ended: watch::Receiver<Ended>,
-    reads: Reads,
+    background: Background,
     faults: Arc<Faults>,
     vfs: Arc<dyn ShutDown>,
 }
@@ -167,9 +175,9 @@ impl Mount {
             tracing::debug!(%path, "still in use, ending it by force");
             self.abort().await;
         }
-        self.reads.end();
+        self.background.end();
         let ended = async {
-            self.reads.ended().await;
+            self.background.reads.ended().await;
             self.wait().await
         };
         match timeout(ABORT_TIME_MAX, ended).await {
@@ -215,7 +223,7 @@ impl fmt::Debug for Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         self.vfs.shut_down();
-        self.reads.end();
+        self.background.end();
         if !self.may_be_in_the_tree() {
             return;
         }
@@ -245,7 +253,7 @@ fn config() -> Config {
 /// Runs the session on threads of its own until it ends.
 fn serve<S: TorrentSource>(
     session: Session<TorrentFs<S>>,
-    reads: Reads,
+    background: Background,
 ) -> io::Result<watch::Receiver<Ended>> {
     let (sender, ended) = watch::channel(None);
     // The thread ends with the session, which ends with the mount.
@@ -257,7 +265,7 @@ fn serve<S: TorrentSource>(
             result => result,
         };
         // Whoever waited for these has got an error from the kernel.
-        reads.end();
+        background.end();
         if let Err(error) = &result {
             tracing::error!(%error, "the session ended badly");
         }

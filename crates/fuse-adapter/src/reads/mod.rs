@@ -99,6 +99,14 @@ impl Reads {
         drop(self.tasks.spawn_on(answer, &self.runtime));
     }
 
+    /// Runs what answers another request than a read, and is bounded in time by itself.
+    pub(crate) fn spawn_short(&self, answer: impl Future<Output = ()> + Send + 'static) {
+        let end = self.end.clone();
+        // Its reply is dropped, and so answered, with the mount at the latest.
+        let answer = async move { _ = end.run_until_cancelled_owned(answer).await };
+        drop(self.tasks.spawn_on(answer, &self.runtime));
+    }
+
     /// Answers `guard` with a result that is there.
     pub(crate) fn answer<R: AnswerBytes>(
         guard: ReplyGuard<R>,
@@ -131,7 +139,8 @@ impl Reads {
         self.tasks.wait().await;
     }
 
-    fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    /// Starts a thread that [`ended`](Self::ended) waits for.
+    pub(crate) fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let token = self.tasks.token();
         // It ends by `end`, and `ended` waits for the token.
         let _thread = thread::Builder::new().name(name.to_owned()).spawn(move || {

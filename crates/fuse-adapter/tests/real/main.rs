@@ -4,12 +4,15 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is how a test fails")]
 
+mod changes;
 mod crowd;
 mod ending;
 mod faults;
 mod forgetting;
+mod holes;
 mod interrupts;
 mod listing;
 mod reading;
 mod support;
 mod unmounting;
+mod xattrs;

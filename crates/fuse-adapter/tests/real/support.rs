@@ -81,6 +81,10 @@ impl TorrentSource for Source {
         self.fake.open_at(file, file_len, range).await
     }
 
+    fn server(&self, _torrent: InfoHash) -> Option<Arc<str>> {
+        Some("the fake".into())
+    }
+
     fn limits(&self) -> SourceLimits {
         self.fake.limits()
     }

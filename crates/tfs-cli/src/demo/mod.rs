@@ -13,7 +13,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
-use tfs_service::{MountSettings, ReadPolicy, RunningMount, ServerChoice, ServerSettings};
+use tfs_service::{
+    Appearance, MountSettings, ReadPolicy, RunningMount, ServerChoice, ServerSettings,
+};
 
 use crate::args::DemoArgs;
 use crate::mount::Signals;
@@ -89,6 +91,7 @@ fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
         streams_max: tfs_service::STREAMS_MAX_DEFAULT,
         read: ReadPolicy::default(),
         poll_interval: Duration::from_secs(1),
+        appearance: Appearance::default(),
     }
 }
 

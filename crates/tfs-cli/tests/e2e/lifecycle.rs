@@ -1,6 +1,7 @@
 //! Mounts that come and go: in use, in the way, killed, and torrents that do.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -51,21 +52,29 @@ fn stuck_reader(path: &Path) -> Child {
     reader
 }
 
+/// The kernel may keep for an hour what it was told, so that all that shows here does because it
+/// was told otherwise.
 #[test]
 fn torrents_come_and_go_while_mounted() {
     let test = "lifecycle::torrents_come_and_go_while_mounted";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-        assert_eq!(names(&mounted.path), ["first.bin"]);
-        assert!(!mounted.path.join("second.bin").exists());
+        for _ in 0..2 {
+            assert_eq!(names(&mounted.path), ["first.bin"]);
+            assert!(!mounted.path.join("second.bin").exists());
+        }
 
         let Rqbits { runtime, swarm } = &mut rqbits;
         let second = runtime.block_on(swarm.add(small("second.bin", 2))).unwrap();
         until("the new torrent is seen", || {
             (names(&mounted.path) == ["first.bin", "second.bin"]).then_some(())
         });
-        check_file(&mounted.path.join("second.bin"), second.files[0].content, 4096);
+        let path = mounted.path.join("second.bin");
+        check_file(&path, second.files[0].content, 4096);
+        until("it is seen to be complete", || {
+            (fs::metadata(&path).unwrap().blocks() == 50_000_u64.div_ceil(512)).then_some(())
+        });
 
         runtime.block_on(swarm.forget(&second)).unwrap();
         until("the old torrent is gone", || (names(&mounted.path) == ["first.bin"]).then_some(()));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::plan::{
-    Action, Demand, FileFacts, Plan, Priority, ReadId, ReadRequest, StreamEnd, StreamId, Tuning,
+    Action, Demand, FileFacts, News, Plan, Priority, ReadId, ReadRequest, StreamEnd, StreamId,
+    Tuning,
 };
 use super::store::Store;
 use super::{Counters, MissingPolicy};
@@ -120,6 +121,11 @@ impl Core {
         answer: Result<Bitfield, SourceError>,
     ) {
         self.plan.on_haves(now, torrent, answer);
+    }
+
+    /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
+    pub(super) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> News {
+        if self.is_shut_down { News::Unknown } else { self.plan.on_question(now, torrent) }
     }
 
     pub(super) fn on_time(&mut self, now: Duration) {

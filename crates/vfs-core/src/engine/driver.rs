@@ -6,6 +6,7 @@
 //! does hands out the answers that follow.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::core::{Core, Output};
-use super::plan::{Demand, ReadId, StreamEnd, StreamId};
+use super::plan::{Demand, News, ReadId, StreamEnd, StreamId};
 use crate::{
     Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceStream as _,
     TorrentSource, VfsError,
@@ -38,7 +39,7 @@ pub(super) struct Shared<S> {
     state: Mutex<State>,
     /// Wakes the owner: there are orders, or the next point in time is nearer.
     owner_wake: Notify,
-    /// Wakes streams for which there was no demand.
+    /// Wakes streams for which there was no demand, and those who wait for news of pieces.
     stream_wake: Notify,
     /// When time began. The plan counts from there.
     start: OnceLock<Instant>,
@@ -125,7 +126,15 @@ impl<S> Shared<S> {
         self.owner_wake.notify_one();
     }
 
-    fn carry_out(&self, mut state: MutexGuard<'_, State>, now: Duration) {
+    /// Does what [`give_orders`](Self::give_orders) does and lets streams look whether there is
+    /// demand.
+    fn carry_out(&self, state: MutexGuard<'_, State>, now: Duration) {
+        self.give_orders(state, now);
+        self.stream_wake.notify_waiters();
+    }
+
+    /// Hands out the answers that follow from the last event, and wakes the owner for the rest.
+    fn give_orders(&self, mut state: MutexGuard<'_, State>, now: Duration) {
         let State { core, waiting, orders, .. } = &mut *state;
         core.pump(now, |output| match output {
             Output::Answer { read, result } => {
@@ -145,8 +154,6 @@ impl<S> Shared<S> {
         if is_sooner || !state.orders.is_empty() {
             self.owner_wake.notify_one();
         }
-        drop(state);
-        self.stream_wake.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -171,12 +178,45 @@ impl<S: TorrentSource> Shared<S> {
             state.waiting.insert(id, sender);
             receiver
         });
-        if receiver.is_some() && !state.has_owner {
-            state.has_owner = true;
-            drop(tokio::spawn(own(OwnerGuard { shared: Arc::clone(self) })));
+        if receiver.is_some() {
+            self.ensure_owner(&mut state);
         }
         self.carry_out(state, now);
         Ok((started, receiver))
+    }
+
+    /// Returns which pieces of a torrent are there, or `None` if the source cannot say. Waits for
+    /// an answer that is on its way; the engine's own questions and these are the same.
+    pub(super) async fn pieces(self: &Arc<Self>, torrent: InfoHash) -> Option<Bitfield> {
+        loop {
+            // Before the look, so that no news gets lost in between.
+            let mut woken = pin!(self.stream_wake.notified());
+            woken.as_mut().enable();
+            match self.ask(torrent) {
+                News::Known(have) => return Some(have),
+                News::Unknown => return None,
+                News::Asking => woken.await,
+            }
+        }
+    }
+
+    fn ask(self: &Arc<Self>, torrent: InfoHash) -> News {
+        let now = self.now();
+        let mut state = self.lock();
+        let news = state.core.on_question(now, torrent);
+        if news == News::Asking {
+            self.ensure_owner(&mut state);
+            // Whoever waits for news must not wake itself.
+            self.give_orders(state, now);
+        }
+        news
+    }
+
+    fn ensure_owner(self: &Arc<Self>, state: &mut State) {
+        if !state.has_owner {
+            state.has_owner = true;
+            drop(tokio::spawn(own(OwnerGuard { shared: Arc::clone(self) })));
+        }
     }
 }
 

@@ -35,13 +35,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tokio::time::timeout;
 
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
 use self::driver::Shared;
 use self::plan::{FileFacts, Priority, ReadId, Tuning};
 use crate::tree::{FileRef, FileState};
-use crate::{ByteRange, FileId, HandleId, TorrentSource, VfsError};
+use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
+
+/// How long somebody who does not read waits for an answer about pieces. rqbit answers within
+/// milliseconds, and the kernel lets nobody interrupt the wait.
+const PIECES_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What a read does whose bytes are not downloaded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -154,6 +159,12 @@ impl<S: TorrentSource> Engine<S> {
                 return Ok(join(parts));
             }
         }
+    }
+
+    /// Returns which pieces of a torrent are there, as of a second ago at most, or `None` if the
+    /// source cannot say within [`PIECES_TIME_MAX`].
+    pub(crate) async fn pieces(&self, torrent: InfoHash) -> Option<Bitfield> {
+        timeout(PIECES_TIME_MAX, self.shared.pieces(torrent)).await.ok().flatten()
     }
 
     async fn read_part(

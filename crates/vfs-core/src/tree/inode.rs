@@ -101,6 +101,11 @@ impl InodeTable {
         self.live.get(&ino).map(|inode| &inode.node)
     }
 
+    /// Returns whether the front end was told of a number and has not forgotten it.
+    pub(super) fn is_known(&self, ino: Ino) -> bool {
+        self.live.get(&ino).is_some_and(|inode| inode.lookup_count.load(Ordering::Relaxed) > 0)
+    }
+
     pub(super) fn acquire(&self, ino: Ino, count: u64) {
         if let Some(inode) = self.live.get(&ino) {
             inode.lookup_count.fetch_add(count, Ordering::Relaxed);

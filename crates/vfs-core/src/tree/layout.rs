@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::build::Builder;
-use crate::{FileIndex, Geometry, InfoHash, Layout, TorrentDetails};
+use crate::{FileIndex, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
 /// The position of a node in its torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,7 +104,15 @@ impl NodeIdentity {
 
 impl Node {
     pub(super) fn is_directory(&self) -> bool {
-        matches!(self.body, NodeBody::Directory { .. })
+        self.kind() == NodeKind::Directory
+    }
+
+    pub(super) fn kind(&self) -> NodeKind {
+        match self.body {
+            NodeBody::Directory { .. } => NodeKind::Directory,
+            NodeBody::File { .. } => NodeKind::File,
+            NodeBody::Symlink { .. } => NodeKind::Symlink,
+        }
     }
 }
 

@@ -8,21 +8,27 @@
 //! ```
 
 mod build;
+mod facts;
 mod inode;
 mod layout;
+mod notices;
 mod root;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use facts::Amount;
+pub(crate) use facts::NodeFacts;
 use inode::{InodeTable, NodeRef};
 pub(crate) use layout::TorrentTree;
 use layout::{NodeBody, NodeIdx};
+pub(crate) use notices::Notice;
 use root::Root;
 
 use crate::{
-    Attr, DirEntry, FileId, FileIndex, FsStats, Geometry, InfoHash, Ino, NodeKind, TorrentState,
-    TorrentSummary, VfsError,
+    Attr, Child, DirEntry, FileId, FileIndex, FsStats, Geometry, InfoHash, Ino, NodeKind,
+    TorrentState, TorrentSummary, Validity, VfsError,
 };
 
 /// The cookies of `.` and `..`; those of the entries follow.
@@ -54,6 +60,13 @@ pub(crate) struct FileState {
     pub(crate) have_bytes: u64,
 }
 
+impl FileState {
+    /// Returns whether the last listing had all of a file of `len` bytes.
+    pub(crate) fn is_complete(self, len: u64) -> bool {
+        self.have_bytes >= len && self.torrent != TorrentState::Initializing
+    }
+}
+
 /// A torrent in the tree.
 #[derive(Debug)]
 struct Torrent {
@@ -71,7 +84,11 @@ pub(crate) struct Tree {
     inodes: InodeTable,
     /// Whether a listing was ever received: before that, nothing is known, not even emptiness.
     is_known: bool,
-    /// When the root directory last changed, in seconds since 1970.
+    /// When a torrent last came or went while a tree was known, in seconds since 1970; 0 if none
+    /// did. Learning what was there all along is no change.
+    changed_at: i64,
+    /// When the root was last modified: the newest time of its torrents, or `changed_at`. Never
+    /// the time of the mount, or each remount would look like a change.
     root_mtime: i64,
     /// How many torrents are directories.
     directory_count: usize,
@@ -84,6 +101,7 @@ impl Tree {
             torrents: HashMap::new(),
             inodes: InodeTable::new(),
             is_known: false,
+            changed_at: 0,
             root_mtime: 0,
             directory_count: 0,
         }
@@ -91,13 +109,13 @@ impl Tree {
 
     /// Takes over a complete listing: drops torrents that are not in it, takes in those whose
     /// layouts are given, and remembers the progress of all. `seen_at` is now, in seconds since
-    /// 1970.
+    /// 1970. Returns what it did, and what of it a front end may not know.
     pub(crate) fn apply(
         &mut self,
         mut listing: Vec<TorrentSummary>,
         layouts: Vec<TorrentTree>,
         seen_at: i64,
-    ) -> Changes {
+    ) -> (Changes, Vec<Notice>) {
         let mut layouts: HashMap<_, _> =
             layouts.into_iter().map(|layout| (layout.info_hash(), layout)).collect();
         let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
@@ -105,27 +123,34 @@ impl Tree {
             self.torrents.keys().copied().filter(|hash| !listed.contains(hash)).collect();
 
         let mut changes = Changes::default();
+        let mut notices = Vec::new();
         for info_hash in gone {
-            changes.removed.extend(self.remove(info_hash).map(|name| (info_hash, name)));
+            let name = self.remove(info_hash, &mut notices);
+            changes.removed.extend(name.map(|name| (info_hash, name)));
         }
         // Who came first keeps a plain name; the hash makes the order total.
         listing.sort_by_key(|summary| (summary.added_order, summary.info_hash));
         for summary in listing {
             let info_hash = summary.info_hash;
             if let Some(torrent) = self.torrents.get_mut(&info_hash) {
+                notices.extend(torrent.progress_notices(&summary, &self.inodes));
                 torrent.summary = summary;
             } else if let Some(layout) = layouts.remove(&info_hash) {
                 let name = self.add(summary, layout);
+                // Before the first listing nobody was told that there is no such name.
+                notices.extend(self.is_known.then(|| Notice::Added { name: name.clone() }));
                 changes.added.push((info_hash, name));
             }
         }
-        if !self.is_known || changes != Changes::default() {
-            self.root_mtime = seen_at.max(0);
+        if self.is_known && changes != Changes::default() {
+            self.changed_at = seen_at.max(0);
         }
         self.is_known = true;
         let directories = self.torrents.values().filter(|t| t.tree.top().is_directory());
         self.directory_count = directories.count();
-        changes
+        let newest = self.torrents.values().map(|torrent| torrent.tree.mtime()).max();
+        self.root_mtime = newest.unwrap_or(0).max(self.changed_at);
+        (changes, notices)
     }
 
     fn add(&mut self, summary: TorrentSummary, layout: TorrentTree) -> String {
@@ -137,10 +162,14 @@ impl Tree {
         name
     }
 
-    fn remove(&mut self, info_hash: InfoHash) -> Option<String> {
+    fn remove(&mut self, info_hash: InfoHash, notices: &mut Vec<Notice>) -> Option<String> {
         let torrent = self.torrents.remove(&info_hash)?;
+        notices.extend(torrent.removal_notices(&self.inodes));
         self.inodes.detach(&torrent.inos);
-        self.root.remove(info_hash)
+        let name = self.root.remove(info_hash)?;
+        let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
+        notices.push(Notice::Removed { name: name.clone(), child });
+        Some(name)
     }
 
     /// Adds `count` to the number of times that the front end knows of `ino`.
@@ -183,6 +212,15 @@ impl Tree {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
         let torrent = self.torrents.get(&tree.info_hash());
         Ok(node_attr(tree, *idx, ino, torrent.map(|torrent| &torrent.summary)))
+    }
+
+    /// Returns how long it holds that a directory has the names that it has and no others.
+    pub(crate) fn names_validity(&self, dir: Ino) -> Validity {
+        match self.inodes.get(dir) {
+            _ if dir == Ino::ROOT => Validity::Announced,
+            Some(_) => Validity::Fixed,
+            None => Validity::Unannounced,
+        }
     }
 
     pub(crate) fn link_target(&self, ino: Ino) -> Result<&str, VfsError> {
@@ -235,7 +273,12 @@ impl Tree {
         {
             if cookie < dot_cookie {
                 let attr = self.attr(ino)?;
-                if !each(&DirEntry { name, cookie: dot_cookie, attr, is_fixed: false }) {
+                if !each(&DirEntry {
+                    name,
+                    cookie: dot_cookie,
+                    attr,
+                    name_validity: Validity::Announced,
+                }) {
                     return Ok(());
                 }
             }
@@ -304,7 +347,7 @@ impl Tree {
             have_bytes: 0,
             mtime: self.root_mtime,
             nlink: link_count(self.directory_count),
-            is_settled: false,
+            validity: Validity::Announced,
         }
     }
 
@@ -316,7 +359,7 @@ impl Tree {
         let torrent = self.torrents.get(&entry.info_hash).ok_or(VfsError::NotFound)?;
         let top = NodeIdx::TOP;
         let attr = node_attr(&torrent.tree, top, torrent.ino(top), Some(&torrent.summary));
-        Ok(DirEntry { name, cookie: entry.cookie, attr, is_fixed: false })
+        Ok(DirEntry { name, cookie: entry.cookie, attr, name_validity: Validity::Announced })
     }
 
     fn child_entry<'a>(
@@ -327,7 +370,12 @@ impl Tree {
     ) -> DirEntry<'a> {
         let attr = node_attr(&torrent.tree, child, torrent.ino(child), Some(&torrent.summary));
         let cookie = FIRST_COOKIE + position as u64;
-        DirEntry { name: &torrent.tree.node(child).name, cookie, attr, is_fixed: true }
+        DirEntry {
+            name: &torrent.tree.node(child).name,
+            cookie,
+            attr,
+            name_validity: Validity::Fixed,
+        }
     }
 }
 
@@ -357,7 +405,11 @@ fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&Torren
         have_bytes,
         mtime: tree.mtime(),
         nlink: if summary.is_some() { nlink } else { 0 },
-        is_settled: kind != NodeKind::File || have_bytes == size,
+        validity: if kind != NodeKind::File || have_bytes == size {
+            Validity::Fixed
+        } else {
+            Validity::Announced
+        },
     }
 }
 

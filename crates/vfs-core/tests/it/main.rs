@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod engine;
+mod invalidation;
 mod listing;
 mod read;
+mod seek;
 mod support;
 mod tree;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::support::{SEEN_AT, child, render, vfs_of};
+use crate::support::{child, render, vfs_of};
 use expect_test::{Expect, expect};
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
-use vfs_core::{FileKind, Ino, NodeKind, TorrentDetails, Vfs, VfsConfig, VfsError};
+use vfs_core::{FileKind, Ino, NodeKind, TorrentDetails, Validity, Vfs, VfsConfig, VfsError};
 
 #[track_caller]
 fn check(torrents: Vec<TorrentDetails>, want: &Expect) {
@@ -184,12 +184,12 @@ fn attributes_tell_what_is_there() {
     let top = child(&vfs, Ino::ROOT, "t").unwrap();
     assert_eq!((top.kind, top.nlink, top.mtime), (NodeKind::Directory, 4, 1_000_000_007));
     let a = child(&vfs, top.ino, "a").unwrap();
-    assert_eq!((a.size, a.have_bytes, a.is_settled), (1000, 300, false));
+    assert_eq!((a.size, a.have_bytes, a.validity), (1000, 300, Validity::Announced));
     let d = child(&vfs, top.ino, "d").unwrap();
     let b = child(&vfs, d.ino, "b").unwrap();
-    assert_eq!((b.size, b.have_bytes, b.is_settled), (10, 10, true));
+    assert_eq!((b.size, b.have_bytes, b.validity), (10, 10, Validity::Fixed));
     let root = vfs.attr(Ino::ROOT).unwrap();
-    assert_eq!((root.nlink, root.mtime), (3, SEEN_AT));
+    assert_eq!((root.nlink, root.mtime), (3, 1_000_000_007));
 
     let stats = vfs.stats();
     assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1010, 399, 7));

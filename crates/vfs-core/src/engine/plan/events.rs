@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Action, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry, violation,
+    Action, News, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry, violation,
 };
 use crate::tree::FileState;
 use crate::{
@@ -193,6 +193,16 @@ impl Plan {
         }
         self.streams.remove(&id);
         self.actions.push_back(Action::Ended { stream: id });
+    }
+
+    /// Takes the question of somebody who does not read which pieces of a torrent are there, and
+    /// lets the source be asked if nobody did for a while.
+    pub(in crate::engine) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> News {
+        if self.haves.ask(torrent, now, &self.tuning) {
+            self.haves_asked = self.haves_asked.saturating_add(1);
+            self.actions.push_back(Action::AskHaves { torrent });
+        }
+        self.haves.news(torrent)
     }
 
     /// Takes the answer to [`Action::AskHaves`].

@@ -31,6 +31,7 @@ use std::time::Duration;
 
 use access::Access;
 pub(super) use action::{Action, FileFacts, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
+pub(super) use presence::News;
 use presence::{Haves, Presence};
 use retry::Breaker;
 #[cfg(test)]

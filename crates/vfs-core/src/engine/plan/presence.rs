@@ -23,6 +23,17 @@ pub(crate) enum Presence {
     Asking,
 }
 
+/// What there is to say about all pieces of a torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum News {
+    /// What the source said a moment ago: not longer than [`Tuning::haves_interval`].
+    Known(Bitfield),
+    /// The source cannot say.
+    Unknown,
+    /// An answer is on its way.
+    Asking,
+}
+
 /// What is known of the pieces of one torrent.
 #[derive(Debug, Default)]
 struct Pieces {
@@ -92,6 +103,16 @@ impl Haves {
         is_due
     }
 
+    /// Returns what there is to say about the pieces of a torrent, once [`ask`](Self::ask) was
+    /// called.
+    pub(crate) fn news(&self, torrent: InfoHash) -> News {
+        match self.torrents.get(&torrent) {
+            Some(Pieces { asked_at: None, have: Some(have), .. }) => News::Known(have.clone()),
+            Some(Pieces { asked_at: None, have: None, .. }) | None => News::Unknown,
+            Some(Pieces { asked_at: Some(_), .. }) => News::Asking,
+        }
+    }
+
     /// Returns when something changes by time alone for those who need to know.
     pub(crate) fn next_time(&self, torrent: InfoHash, tuning: &Tuning) -> Option<Duration> {
         let pieces = self.torrents.get(&torrent)?;
@@ -148,9 +169,7 @@ impl Haves {
 impl FileFacts {
     /// Returns whether the last listing had all of the file.
     fn is_complete(&self) -> bool {
-        self.state.is_some_and(|state| {
-            state.have_bytes >= self.len && state.torrent != TorrentState::Initializing
-        })
+        self.state.is_some_and(|state| state.is_complete(self.len))
     }
 
     /// Returns whether what is missing cannot come.

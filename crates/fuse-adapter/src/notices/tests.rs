@@ -1,0 +1,141 @@
+//! What the kernel is told, and in which order.
+
+use std::sync::mpsc;
+use std::thread;
+
+use super::pending::NAMES_MAX;
+use super::*;
+use crate::{FsName, MountOptions};
+
+const DIRECTORY: Child = Child { ino: Ino(70), kind: NodeKind::Directory };
+
+/// A kernel that writes down what it is told, and refuses it if so asked.
+struct FakeKernel {
+    told: mpsc::Sender<String>,
+    refusal: Option<Errno>,
+}
+
+impl FakeKernel {
+    fn answer(&self, text: String) -> io::Result<()> {
+        self.told.send(text).unwrap();
+        self.refusal.map_or(Ok(()), |errno| Err(errno.into()))
+    }
+}
+
+impl Kernel for FakeKernel {
+    fn forget_name(&self, parent: Ino, name: &str) -> io::Result<()> {
+        self.answer(format!("name {} {name}", parent.0))
+    }
+
+    fn delete(&self, parent: Ino, name: &str, child: Ino) -> io::Result<()> {
+        self.answer(format!("delete {} {name} {}", parent.0, child.0))
+    }
+
+    fn forget_listing(&self, dir: Ino) -> io::Result<()> {
+        self.answer(format!("listing {}", dir.0))
+    }
+
+    fn forget_attr(&self, ino: Ino) -> io::Result<()> {
+        self.answer(format!("attr {}", ino.0))
+    }
+}
+
+fn notices() -> (Arc<Ttls>, Notices) {
+    let ttls = Arc::new(Ttls::new(&MountOptions::new(FsName::default())));
+    (Arc::clone(&ttls), Notices::new(ttls))
+}
+
+#[track_caller]
+fn check(change: impl FnOnce(&Notices), want: &[&str]) {
+    let (_ttls, notices) = notices();
+    change(&notices);
+    let (told, receiver) = mpsc::channel();
+    let kernel = FakeKernel { told, refusal: None };
+    thread::scope(|scope| {
+        scope.spawn(|| notices.run(&kernel));
+        let got: Vec<_> = want.iter().map(|_| receiver.recv().unwrap()).collect();
+        notices.end();
+        assert_eq!(got, want);
+    });
+    drop(kernel);
+    assert_eq!(receiver.iter().collect::<Vec<_>>(), [""; 0]);
+}
+
+#[test]
+fn names_come_before_the_listing_and_each_comes_once() {
+    check(
+        |notices| {
+            notices.entry_added(Ino::ROOT, "b");
+            notices.entry_removed(Ino::ROOT, "a", DIRECTORY);
+            notices.entry_added(Ino::ROOT, "a");
+            notices.entry_added(Ino(5), "c");
+        },
+        &["name 1 a", "name 1 b", "listing 1", "name 5 c", "listing 5"],
+    );
+}
+
+#[test]
+fn a_directory_that_is_gone_is_deleted() {
+    check(
+        |notices| {
+            notices.entry_removed(Ino::ROOT, "dir", DIRECTORY);
+            let file = Child { kind: NodeKind::File, ..DIRECTORY };
+            notices.entry_removed(Ino::ROOT, "file", file);
+        },
+        &["delete 1 dir 70", "name 1 dir", "name 1 file", "listing 1"],
+    );
+}
+
+#[test]
+fn only_directories_have_generations() {
+    let generations = Generations::default();
+    generations.end(DIRECTORY.ino);
+    generations.end(DIRECTORY.ino);
+    assert_eq!(generations.of(DIRECTORY.ino, NodeKind::Directory).0, 2);
+    assert_eq!(generations.of(DIRECTORY.ino, NodeKind::File).0, 0);
+    assert_eq!(generations.of(Ino(71), NodeKind::Directory).0, 0);
+}
+
+#[test]
+fn attributes_wait_for_what_is_under_way_in_their_directory() {
+    check(
+        |notices| {
+            notices.attr_changed(Ino(5), Ino(52));
+            notices.attr_changed(Ino::ROOT, Ino(70));
+            notices.attr_changed(Ino(5), Ino(51));
+            notices.attr_changed(Ino(5), Ino(52));
+        },
+        &["name 1 %nobody", "attr 70", "name 5 %nobody", "attr 51", "attr 52"],
+    );
+}
+
+#[test]
+fn names_are_bounded_and_the_bound_is_lifted_when_they_are_told() {
+    let mut pending = Pending::default();
+    for n in 0..NAMES_MAX + 10 {
+        pending.add_name(Ino::ROOT, &n.to_string(), NameChange::Added);
+    }
+    assert_eq!(pending.take().unwrap().names[&Ino::ROOT].len(), NAMES_MAX);
+    assert_eq!(pending.take(), None);
+    pending.add_name(Ino::ROOT, "x", NameChange::Added);
+    assert_eq!(pending.take().unwrap().names[&Ino::ROOT].len(), 1);
+}
+
+#[track_caller]
+fn check_refusal(refusal: Option<Errno>, is_heard: bool) {
+    let (ttls, notices) = notices();
+    let announced = vfs_core::Validity::Announced;
+    assert!(!ttls.may_keep_names(announced));
+    let (told, receiver) = mpsc::channel();
+    notices.try_out(&FakeKernel { told, refusal });
+    assert_eq!(receiver.recv().unwrap(), "attr 1");
+    assert_eq!(ttls.may_keep_names(announced), is_heard, "{refusal:?}");
+}
+
+#[test]
+fn a_kernel_that_refuses_notices_keeps_nothing_for_long() {
+    check_refusal(None, true);
+    check_refusal(Some(Errno::NOSYS), false);
+    check_refusal(Some(Errno::INVAL), false);
+    check_refusal(Some(Errno::NOTEMPTY), true);
+}

@@ -1,0 +1,160 @@
+//! Extended attributes: what tfs knows of a file beyond `stat`, as text for people and scripts.
+
+use crate::tree::NodeFacts;
+use crate::{NodeKind, TorrentState};
+
+/// All names, in the order in which they are listed. Linux lets only files and directories have
+/// attributes of users, so links have none.
+const ALL: [Xattr; 6] = [
+    Xattr::InfoHash,
+    Xattr::FileIndex,
+    Xattr::State,
+    Xattr::Progress,
+    Xattr::HaveBytes,
+    Xattr::Server,
+];
+
+/// An extended attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Xattr {
+    /// 40 lower-case hexadecimal digits.
+    InfoHash,
+    /// The position in the torrent's list of files, counted from 0.
+    FileIndex,
+    /// What the server does with the torrent, in the words of `tfs list`.
+    State,
+    /// What is downloaded of it, in percent.
+    Progress,
+    /// What is downloaded of it, in bytes.
+    HaveBytes,
+    /// The name or the URL of the server.
+    Server,
+}
+
+impl Xattr {
+    fn name(self) -> &'static str {
+        match self {
+            Self::InfoHash => "user.tfs.info_hash",
+            Self::FileIndex => "user.tfs.file_index",
+            Self::State => "user.tfs.state",
+            Self::Progress => "user.tfs.progress",
+            Self::HaveBytes => "user.tfs.have_bytes",
+            Self::Server => "user.tfs.server",
+        }
+    }
+
+    /// Returns the value, or `None` if there is nothing to say.
+    fn value(self, node: &NodeFacts, server: Option<&str>) -> Option<String> {
+        match self {
+            _ if node.kind == NodeKind::Symlink => None,
+            Self::InfoHash => Some(node.torrent.to_string()),
+            Self::FileIndex => node.file.map(|index| index.0.to_string()),
+            Self::State => Some(state(node.state).to_owned()),
+            Self::Progress => {
+                node.amount.map(|amount| percent(amount.have_bytes, amount.total_bytes))
+            }
+            Self::HaveBytes => node.amount.map(|amount| amount.have_bytes.to_string()),
+            Self::Server => server.map(str::to_owned),
+        }
+    }
+}
+
+/// Returns the names of the attributes that a node has.
+pub(crate) fn names(node: &NodeFacts, server: Option<&str>) -> Vec<&'static str> {
+    let present = ALL.into_iter().filter(|xattr| xattr.value(node, server).is_some());
+    present.map(Xattr::name).collect()
+}
+
+/// Returns the value of an attribute, if the node has it.
+pub(crate) fn value(name: &[u8], node: &NodeFacts, server: Option<&str>) -> Option<String> {
+    let xattr = ALL.into_iter().find(|xattr| xattr.name().as_bytes() == name)?;
+    xattr.value(node, server)
+}
+
+fn state(state: TorrentState) -> &'static str {
+    match state {
+        TorrentState::Initializing => "initializing",
+        TorrentState::Live => "live",
+        TorrentState::Paused => "paused",
+        TorrentState::Failed => "error",
+    }
+}
+
+/// Returns percent with two digits after the point, rounded down: `100.00` is all of it, and
+/// nothing less. Of nothing there is all.
+fn percent(have: u64, total: u64) -> String {
+    let (have, total) = (u128::from(have), u128::from(total));
+    let hundredths = (have * 10_000).checked_div(total).unwrap_or(10_000);
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Amount;
+    use crate::{FileIndex, InfoHash};
+
+    #[track_caller]
+    fn check_percent(have: u64, total: u64, want: &str) {
+        assert_eq!(percent(have, total), want);
+    }
+
+    #[test]
+    fn only_all_of_it_is_a_hundred_percent() {
+        check_percent(0, 10, "0.00");
+        check_percent(1, 3, "33.33");
+        check_percent(99_999, 100_000, "99.99");
+        check_percent(10, 10, "100.00");
+        check_percent(0, 0, "100.00");
+        check_percent(u64::MAX - 1, u64::MAX, "99.99");
+        check_percent(u64::MAX, u64::MAX, "100.00");
+        check_percent(1, 100_000, "0.00");
+        check_percent(5, 100, "5.00");
+    }
+
+    #[track_caller]
+    fn check(node: NodeFacts, server: Option<&str>, want: &[(&str, &str)]) {
+        let listed = names(&node, server);
+        let got: Vec<_> = listed
+            .iter()
+            .map(|name| (*name, value(name.as_bytes(), &node, server).expect("it is listed")))
+            .collect();
+        let got: Vec<_> = got.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(got, want);
+        let unlisted = ALL.into_iter().filter(|xattr| !listed.contains(&xattr.name()));
+        for xattr in unlisted {
+            assert_eq!(value(xattr.name().as_bytes(), &node, server), None, "{xattr:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_listed_can_be_read_and_nothing_else() {
+        let hash = "0101010101010101010101010101010101010101";
+        let file = NodeFacts {
+            torrent: InfoHash::from_bytes([1; 20]),
+            kind: NodeKind::File,
+            file: Some(FileIndex(7)),
+            state: TorrentState::Live,
+            amount: Some(Amount { have_bytes: 5, total_bytes: 10 }),
+        };
+        let all = [
+            ("user.tfs.info_hash", hash),
+            ("user.tfs.file_index", "7"),
+            ("user.tfs.state", "live"),
+            ("user.tfs.progress", "50.00"),
+            ("user.tfs.have_bytes", "5"),
+            ("user.tfs.server", "home"),
+        ];
+        check(file, Some("home"), &all);
+        let directory = NodeFacts { kind: NodeKind::Directory, file: None, ..file };
+        check(directory, Some("home"), &[&all[..1], &all[2..]].concat());
+        // While the server does not know what is there, nobody does.
+        let checked = NodeFacts { state: TorrentState::Initializing, amount: None, ..file };
+        let state = [("user.tfs.state", "initializing")];
+        check(checked, None, &[&all[..2], &state].concat());
+        check(NodeFacts { kind: NodeKind::Symlink, ..file }, Some("home"), &[]);
+        for other in [&b"user.tfs.other"[..], b"user.tfs.", b"security.capability", b"\xff", b""] {
+            assert_eq!(value(other, &file, None), None, "{other:?}");
+        }
+    }
+}
