@@ -147,6 +147,36 @@ fn a_table_of_file_systems() {
 }
 
 #[test]
+fn a_user_mounts_what_the_table_allows() {
+    let test = "mount_helper::a_user_mounts_what_the_table_allows";
+    let has_fusermount = Command::new("fusermount3").arg("--version").output().is_ok();
+    if !has_fusermount || !Path::new("/etc/fstab").exists() {
+        println!("{test}: passes unseen, fusermount3 or /etc/fstab is missing");
+        return;
+    }
+    // `nobody`, who exists everywhere, and a device that is open, as on most machines.
+    check(
+        test,
+        "
+        cp $TFS tfs && chmod 755 tfs && chmod 711 .. .
+        ln -s $PWD/tfs sbin/mount.fuse.tfs
+        mknod -m 666 fuse c 10 229 && mount --bind fuse /dev/fuse
+        echo \"$URL $PWD/mnt fuse.tfs noauto,user 0 0\" >fstab && mount --bind fstab /etc/fstab
+        chown 65534:65534 mnt
+        AS_USER='setpriv --reuid=65534 --regid=65534 --clear-groups'
+        $AS_USER mount $PWD/mnt && mounted
+        $AS_USER cmp mnt/a.bin - <$ON_DISK && echo same bytes
+        $AS_USER umount $PWD/mnt && gone
+        ",
+        &expect![[r#"
+            exit 0
+            fuse.tfs ro,nosuid,nodev,noexec
+            same bytes
+        "#]],
+    );
+}
+
+#[test]
 fn what_mount_is_told_when_it_fails() {
     check(
         "mount_helper::what_mount_is_told_when_it_fails",
