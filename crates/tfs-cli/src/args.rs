@@ -74,6 +74,9 @@ pub(crate) struct MountArgs {
     /// Mount over a directory with something in it, which is hidden meanwhile.
     #[arg(long)]
     pub(crate) allow_non_empty: bool,
+    /// List the directory `.tfs` in the root; it is there in any case.
+    #[arg(long)]
+    pub(crate) show_control: bool,
     /// How many streams may be open on the server at a time. rqbit stops at eight.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = streams_max)]
     pub(crate) max_streams: usize,

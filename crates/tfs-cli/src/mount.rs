@@ -45,6 +45,7 @@ fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
             },
             memory_bytes_max: args.memory,
         },
+        show_control: args.show_control,
         poll_interval: args.poll_interval,
         appearance: Appearance::default(),
     })

@@ -8,6 +8,8 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::time::{MissedTickBehavior, interval};
 use vfs_core::{Changes, InfoHash, SourceError, TorrentDetails, TorrentSource, Vfs};
 
+use crate::status::ServerWatch;
+
 /// How many torrents are asked for their details at a time: enough to hide the round trips of a
 /// thousand torrents, too few for a server to notice.
 const DETAILS_AT_A_TIME: usize = 8;
@@ -18,11 +20,19 @@ pub(crate) struct Discovery<S> {
     vfs: Arc<Vfs<S>>,
     /// Torrents whose details could not be had the last time, so that each is one line in the log.
     left_out: HashSet<InfoHash>,
+    /// Told whether the source answers.
+    watch: ServerWatch,
 }
 
 impl<S: TorrentSource> Discovery<S> {
     pub(crate) fn new(vfs: Arc<Vfs<S>>) -> Self {
-        Self { vfs, left_out: HashSet::new() }
+        Self { vfs, left_out: HashSet::new(), watch: ServerWatch::default() }
+    }
+
+    /// Lets a watch know whether the source answers.
+    pub(crate) fn watched_by(mut self, watch: ServerWatch) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Looks at the source once and takes over what is there.
@@ -36,7 +46,9 @@ impl<S: TorrentSource> Discovery<S> {
     /// Dropping the future leaves the tree as it was.
     pub(crate) async fn look(&mut self) -> Result<Changes, SourceError> {
         let source = self.vfs.source();
-        let listing = source.list().await?;
+        let listing = source.list().await;
+        let listing = listing.inspect_err(|error| self.watch.on_failure(chain(error), now()))?;
+        self.watch.on_answer(now());
         let answers: Vec<_> = stream::iter(self.vfs.unknown_torrents(&listing))
             .map(async |torrent| (torrent, source.details(torrent).await))
             .buffer_unordered(DETAILS_AT_A_TIME)
@@ -105,7 +117,7 @@ impl<S: TorrentSource> Discovery<S> {
 type Answer = Result<TorrentDetails, SourceError>;
 
 /// Returns the time in seconds since 1970; a clock before that counts as that.
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -16,6 +16,7 @@ mod embedded;
 mod mount;
 mod server;
 pub mod service_manager;
+mod status;
 mod torrents;
 
 pub use appearance::Appearance;
@@ -30,5 +31,6 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
+pub use status::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use vfs_core::{MissingPolicy, ReadPolicy};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
 use rqbit_source::RqbitSource;
@@ -12,9 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, ReadPolicy, SourceError, Vfs, VfsConfig};
 
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, now};
 #[cfg(feature = "embedded")]
 use crate::embedded::{AddError, Embedded, EmbeddedSettings};
+use crate::status::{About, ServerWatch, control_files};
 use crate::{
     Appearance, MountError, MountpointError, Server, ServerError, ServerSettings, SessionError,
 };
@@ -52,6 +53,8 @@ pub struct MountSettings {
     pub streams_max: usize,
     /// How reads behave.
     pub read: ReadPolicy,
+    /// Whether `.tfs` is listed in the root.
+    pub show_control: bool,
     /// How often the server is asked for its torrents.
     pub poll_interval: Duration,
     /// What files look like.
@@ -153,9 +156,19 @@ impl RunningMount {
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
         #[cfg(feature = "embedded")]
         let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
-        let config = VfsConfig { read: settings.read };
-        let vfs = Arc::new(Vfs::new(Arc::new(source), config));
-        let mut discovery = Discovery::new(Arc::clone(&vfs));
+        let config = VfsConfig { read: settings.read, show_control: settings.show_control };
+        let watch = ServerWatch::default();
+        let about = About {
+            url: remote.url.to_string(),
+            mountpoint: settings.mountpoint.clone(),
+            started_at: now(),
+            started: Instant::now(),
+        };
+        let vfs = Arc::new_cyclic(|vfs| {
+            let files = control_files(vfs, &watch, &about);
+            Vfs::new(Arc::new(source), config).with_control_files(files)
+        });
+        let mut discovery = Discovery::new(Arc::clone(&vfs)).watched_by(watch);
         discovery.look().await.map_err(StartError::List)?;
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
         let discovery = tokio::spawn(discovery.keep_looking(settings.poll_interval));

@@ -68,6 +68,18 @@ pub struct DirEntry<'a> {
     pub name_validity: Validity,
 }
 
+/// How much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FsCounts {
+    /// Whether a list of torrents was ever received. Before that nothing is known, and the other
+    /// numbers are 0.
+    pub is_known: bool,
+    /// The number of torrents that are shown.
+    pub torrents: usize,
+    /// The number of their files that are shown, links left out.
+    pub files: usize,
+}
+
 /// What `statfs` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FsStats {

@@ -4,35 +4,48 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
+use bytes::Bytes;
+
 use crate::tree::FileRef;
 use crate::{HandleId, VfsError};
 
-/// All open files. A handle keeps its file's identity, not its inode, so that it outlives the
-/// torrent's place in the tree.
+/// What a handle stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum OpenFile {
+    /// A file of a torrent: its identity, not its inode, so that the handle outlives the torrent's
+    /// place in the tree.
+    Torrent(FileRef),
+    /// The text of a control file as it was when it was opened.
+    Text(Bytes),
+}
+
+/// All open files.
 #[derive(Debug, Default)]
 pub(crate) struct Handles {
     last: AtomicU64,
     /// Protects the table; held for one access.
-    open: RwLock<HashMap<HandleId, FileRef>>,
+    open: RwLock<HashMap<HandleId, OpenFile>>,
 }
 
 impl Handles {
-    pub(crate) fn open(&self, file: FileRef) -> HandleId {
+    pub(crate) fn open(&self, file: OpenFile) -> HandleId {
         let handle = HandleId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
         self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, file);
         handle
     }
 
-    pub(crate) fn get(&self, handle: HandleId) -> Result<FileRef, VfsError> {
+    pub(crate) fn get(&self, handle: HandleId) -> Result<OpenFile, VfsError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
-        open.get(&handle).copied().ok_or(VfsError::BadHandle)
+        open.get(&handle).cloned().ok_or(VfsError::BadHandle)
     }
 
     pub(crate) fn release(&self, handle: HandleId) {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
     }
 
+    /// Returns how many files of torrents are open.
     pub(crate) fn count(&self) -> usize {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).len()
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.values().filter(|file| matches!(file, OpenFile::Torrent(_))).count()
     }
 }

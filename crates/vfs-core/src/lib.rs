@@ -26,13 +26,15 @@ mod id;
 mod invalidation;
 mod name;
 mod range;
+mod search;
 mod source;
 mod torrent;
 mod tree;
 mod vfs;
+mod view;
 mod xattr;
 
-pub use attr::{Attr, DirEntry, Entry, FsStats, NodeKind, Validity};
+pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use bitfield::{Bitfield, Geometry};
 pub use engine::{BreakerState, Counters, FileCounters, MissingPolicy, ReadCounters, ReadPolicy};
 pub use error::{SourceError, SourceErrorKind, VfsError};
@@ -41,7 +43,11 @@ pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
 pub use invalidation::{Child, InvalidationSink};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use range::ByteRange;
+pub use search::{
+    GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
+};
 pub use source::{SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
 pub use tree::Changes;
 pub use vfs::{Vfs, VfsConfig};
+pub use view::ControlFile;

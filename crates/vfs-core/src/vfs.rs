@@ -6,11 +6,14 @@ use bytes::Bytes;
 
 use crate::engine::{Engine, Target};
 use crate::extents::Extents;
-use crate::handle::Handles;
-use crate::tree::{Changes, FileRef, NodeFacts, TorrentTree, Tree};
+use crate::handle::{Handles, OpenFile};
+use crate::search::Found;
+use crate::tree::{CONTROL_COOKIE, Changes, FileRef, NodeFacts, TorrentTree, Tree};
+use crate::view::{self, CONTROL_NAME, ViewIno, Views};
 use crate::{
-    Attr, ByteRange, Counters, DirEntry, Entry, FsStats, HandleId, InfoHash, Ino, InvalidationSink,
-    ReadPolicy, SeekTo, TorrentDetails, TorrentSource, TorrentSummary, Validity, VfsError, xattr,
+    Attr, ByteRange, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId,
+    InfoHash, Ino, InvalidationSink, Query, ReadPolicy, SearchHit, SeekTo, TorrentDetails,
+    TorrentSource, TorrentSummary, Validity, VfsError, xattr,
 };
 
 /// A node and what its server is called.
@@ -21,6 +24,16 @@ type FactsWithServer = (NodeFacts, Option<Arc<str>>);
 pub struct VfsConfig {
     /// How reads behave.
     pub read: ReadPolicy,
+    /// Whether the control directory `.tfs` is listed in the root. It can be looked up anyway.
+    pub show_control: bool,
+}
+
+/// What a read is about, cut to the end of the file.
+enum Wanted {
+    /// Bytes that are at hand.
+    Bytes(Bytes),
+    /// Bytes of a torrent, at least one.
+    Target(Target),
 }
 
 /// A read-only filesystem over the torrents of a [`TorrentSource`].
@@ -40,6 +53,8 @@ pub struct Vfs<S> {
     /// Who is told of changes. Held while a listing is taken over and told of, so that one comes
     /// after the other; taken before `tree`, and by no call but those that say so.
     sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
+    views: Views,
+    is_control_shown: bool,
     handles: Handles,
     engine: Engine<S>,
 }
@@ -52,9 +67,18 @@ impl<S: TorrentSource> Vfs<S> {
         Self {
             tree: RwLock::new(Tree::new()),
             sink: Mutex::new(None),
+            views: Views::default(),
+            is_control_shown: config.show_control,
             handles: Handles::default(),
             engine: Engine::new(source, config.read),
         }
+    }
+
+    /// Puts these files into the control directory; of two with one name, the first.
+    #[must_use]
+    pub fn with_control_files(mut self, files: Vec<ControlFile>) -> Self {
+        self.views = Views::new(files);
+        self
     }
 
     /// Returns the source that was given.
@@ -96,10 +120,33 @@ impl<S: TorrentSource> Vfs<S> {
         let (changes, notices) = self.tree_mut().apply(listing, layouts, seen_at);
         // First, so that reads of what is gone do not hold up those who are told.
         self.engine.update(|file| self.tree().file_state(file));
+        self.update_views(&changes);
         if let Some(sink) = &*sink {
             notices.iter().for_each(|notice| notice.tell(&**sink));
         }
         changes
+    }
+
+    /// Returns up to `limit` files that a query finds, torrent by torrent in the order in which
+    /// these came. Costs a pass over the names of all files, and waits for nobody.
+    #[must_use]
+    pub fn search(&self, query: &Query, limit: usize) -> Vec<SearchHit> {
+        let found = self.views.index.search(query, limit);
+        let tree = self.tree();
+        let hits =
+            found.into_iter().filter_map(|Found { tree: torrent, index, path, len, .. }| {
+                let file = FileId { torrent: torrent.info_hash(), index };
+                // A torrent that went in between is left out.
+                let have_bytes = tree.have_bytes(file, len)?;
+                Some(SearchHit { path, file, size: len, have_bytes })
+            });
+        hits.collect()
+    }
+
+    /// Returns the memory that [`search`](Self::search) takes for its own, in bytes.
+    #[must_use]
+    pub fn search_memory_bytes(&self) -> usize {
+        self.views.index.memory_bytes()
     }
 
     /// Finds `name` in the directory `parent` and counts one lookup of what it finds. A name that
@@ -108,8 +155,16 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Errors
     /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` in a directory of a torrent that is gone.
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VfsError> {
-        let tree = self.tree();
         let name = str::from_utf8(name).map_err(|_not_utf8| VfsError::NotFound)?;
+        if parent == Ino::ROOT && name == CONTROL_NAME {
+            let attr = self.views.attr(&self.tree(), ViewIno::Control)?;
+            return Ok(view::found(attr));
+        }
+        if let Some(dir) = ViewIno::of(parent) {
+            self.views.refresh(dir, || self.tree())?;
+            return self.views.lookup(&self.tree(), dir, name).map(view::found);
+        }
+        let tree = self.tree();
         let DirEntry { attr, name_validity, .. } = tree.lookup(parent, name)?;
         tree.acquire(attr.ino, 1);
         Ok(Entry { attr, name_validity })
@@ -117,21 +172,30 @@ impl<S: TorrentSource> Vfs<S> {
 
     /// Takes back `count` lookups of `ino`.
     pub fn forget(&self, ino: Ino, count: u64) {
-        self.tree_mut().forget(ino, count);
+        self.forget_all([(ino, count)]);
     }
 
     /// Takes back lookups of many inodes at once.
     pub fn forget_all(&self, forgotten: impl IntoIterator<Item = (Ino, u64)>) {
         let mut tree = self.tree_mut();
-        forgotten.into_iter().for_each(|(ino, count)| tree.forget(ino, count));
+        for (ino, count) in forgotten {
+            match ViewIno::of(ino) {
+                Some(view) => self.views.forget(view, count),
+                None => tree.forget(ino, count),
+            }
+        }
     }
 
     /// Returns the attributes of `ino`.
     ///
     /// # Errors
-    /// `NotFound`, or `NoTree` for the root.
+    /// `NotFound`, or `Stale` for a view that is gone.
     pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
-        self.tree().attr(ino)
+        let tree = self.tree();
+        match ViewIno::of(ino) {
+            Some(view) => self.views.attr(&tree, view),
+            None => tree.attr(ino),
+        }
     }
 
     /// Returns how long it holds that the directory `dir` has the names that it has, and no
@@ -165,7 +229,22 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Errors
     /// `NotFound` or `NotSymlink`.
     pub fn read_link(&self, ino: Ino) -> Result<String, VfsError> {
-        self.tree().link_target(ino).map(str::to_owned)
+        let tree = self.tree();
+        match ViewIno::of(ino) {
+            Some(view) => self.views.link_target(&tree, view),
+            None => tree.link_target(ino).map(str::to_owned),
+        }
+    }
+
+    /// Checks that `ino` is a directory whose entries can be told. Nothing is kept for it.
+    ///
+    /// # Errors
+    /// As [`read_dir`](Self::read_dir).
+    pub fn open_dir(&self, ino: Ino) -> Result<(), VfsError> {
+        match ViewIno::of(ino) {
+            Some(dir) => self.views.list(&self.tree(), dir, 0, &mut |_| false),
+            None => self.tree().check_directory(ino),
+        }
     }
 
     /// Calls `each` with the entries of the directory `ino` that come after `cookie` (0: all of
@@ -182,9 +261,9 @@ impl<S: TorrentSource> Vfs<S> {
         &self,
         ino: Ino,
         cookie: u64,
-        each: impl FnMut(&DirEntry<'_>) -> bool,
+        mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
-        self.tree().list(ino, cookie, each)
+        self.list(ino, cookie, |_tree, entry| each(entry))
     }
 
     /// Does what [`read_dir`](Self::read_dir) does and counts one lookup of each entry that was
@@ -198,8 +277,7 @@ impl<S: TorrentSource> Vfs<S> {
         cookie: u64,
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
-        let tree = self.tree();
-        tree.list(ino, cookie, |entry| {
+        self.list(ino, cookie, |tree, entry| {
             let is_taken = each(entry);
             if is_taken && !matches!(entry.name, "." | "..") {
                 tree.acquire(entry.attr.ino, 1);
@@ -208,12 +286,17 @@ impl<S: TorrentSource> Vfs<S> {
         })
     }
 
-    /// Opens the file `ino`. Costs no request.
+    /// Opens the file `ino`. Costs no request. The length of a control file is not known before
+    /// it is read to its end, whatever its attributes say.
     ///
     /// # Errors
     /// `NotFound`, `IsDirectory`, or `Stale` if its torrent is gone.
     pub fn open(&self, ino: Ino) -> Result<HandleId, VfsError> {
-        let file = self.tree().file(ino)?;
+        let file = match ViewIno::of(ino) {
+            // No lock is held: the text may be about us.
+            Some(view) => OpenFile::Text(self.views.render(view)?),
+            None => OpenFile::Torrent(self.tree().file(ino)?),
+        };
         Ok(self.handles.open(file))
     }
 
@@ -229,10 +312,10 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Cancel safety
     /// Dropping the future ends the read and frees all that it held.
     pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
-        let target = self.target(handle, offset, len)?;
-        if target.range.is_empty() {
-            return Ok(Bytes::new());
-        }
+        let target = match self.wanted(handle, offset, len)? {
+            Wanted::Bytes(bytes) => return Ok(bytes),
+            Wanted::Target(target) => target,
+        };
         let state = self.tree().file_state(target.file.id);
         self.engine.read(target, state).await
     }
@@ -248,12 +331,11 @@ impl<S: TorrentSource> Vfs<S> {
         offset: u64,
         len: u32,
     ) -> Option<Result<Bytes, VfsError>> {
-        let target = match self.target(handle, offset, len) {
-            Ok(target) if target.range.is_empty() => return Some(Ok(Bytes::new())),
-            Ok(target) => target,
-            Err(error) => return Some(Err(error)),
-        };
-        self.engine.try_read(target)
+        match self.wanted(handle, offset, len) {
+            Ok(Wanted::Bytes(bytes)) => Some(Ok(bytes)),
+            Ok(Wanted::Target(target)) => self.engine.try_read(target),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Finds the next byte from `offset` on of an open file that is downloaded, or that is not.
@@ -271,7 +353,10 @@ impl<S: TorrentSource> Vfs<S> {
         if let Some(found) = self.try_seek(handle, offset, to) {
             return found;
         }
-        let FileRef { id, len, geometry } = self.handles.get(handle)?;
+        let (id, len, geometry) = match self.handles.get(handle)? {
+            OpenFile::Torrent(FileRef { id, len, geometry }) => (id, len, geometry),
+            OpenFile::Text(text) => return Extents::All.seek(to, offset, text.len() as u64),
+        };
         let extents = match geometry {
             Some(geometry) => Extents::new(self.engine.pieces(id.torrent).await, geometry, len),
             None => Extents::All,
@@ -291,7 +376,10 @@ impl<S: TorrentSource> Vfs<S> {
         to: SeekTo,
     ) -> Option<Result<u64, VfsError>> {
         let FileRef { id, len, geometry } = match self.handles.get(handle) {
-            Ok(file) => file,
+            Ok(OpenFile::Torrent(file)) => file,
+            Ok(OpenFile::Text(text)) => {
+                return Some(Extents::All.seek(to, offset, text.len() as u64));
+            }
             Err(error) => return Some(Err(error)),
         };
         let Some(state) = self.tree().file_state(id) else { return Some(Err(VfsError::Stale)) };
@@ -312,7 +400,7 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.counters()
     }
 
-    /// Returns the number of open files.
+    /// Returns the number of open files of torrents.
     #[must_use]
     pub fn open_count(&self) -> usize {
         self.handles.count()
@@ -324,18 +412,83 @@ impl<S: TorrentSource> Vfs<S> {
         self.tree().stats()
     }
 
+    /// Returns how many torrents and files there are.
+    #[must_use]
+    pub fn counts(&self) -> FsCounts {
+        let (torrents, files) = self.views.index.counts();
+        FsCounts { is_known: self.tree().is_known(), torrents, files }
+    }
+
     /// Ends all reads, those under way and those to come, with [`VfsError::ShuttingDown`].
     pub fn shut_down(&self) {
         self.engine.shut_down();
     }
 
-    fn target(&self, handle: HandleId, offset: u64, len: u32) -> Result<Target, VfsError> {
-        let file = self.handles.get(handle)?;
-        let range = ByteRange::clamped(offset, u64::from(len), file.len);
-        Ok(Target { handle, file, range })
+    /// Lists a directory; `each` is also given the tree, whose lock is held.
+    fn list(
+        &self,
+        dir: Ino,
+        cookie: u64,
+        mut each: impl FnMut(&Tree, &DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        if let Some(view) = ViewIno::of(dir) {
+            self.views.refresh(view, || self.tree())?;
+            let tree = self.tree();
+            return self.views.list(&tree, view, cookie, &mut |entry| each(&tree, entry));
+        }
+        let tree = self.tree();
+        if dir != Ino::ROOT || !self.is_control_shown || cookie >= CONTROL_COOKIE {
+            return tree.list(dir, cookie, |entry| each(&tree, entry));
+        }
+        let control = self.views.attr(&tree, ViewIno::Control)?;
+        let control = view::entry(CONTROL_NAME, CONTROL_COOKIE, control);
+        let (mut is_listed, mut is_full) = (false, false);
+        tree.list(dir, cookie, |entry| {
+            if entry.cookie > CONTROL_COOKIE && !is_listed {
+                is_listed = true;
+                is_full = !each(&tree, &control);
+            }
+            is_full = is_full || !each(&tree, entry);
+            !is_full
+        })?;
+        if !is_listed && !is_full {
+            each(&tree, &control);
+        }
+        Ok(())
+    }
+
+    /// Tells the views what came and what went.
+    fn update_views(&self, changes: &Changes) {
+        let added = |changes: &Changes| {
+            let tree = self.tree();
+            let tops = changes.added.iter().filter_map(|(info_hash, _)| tree.top(*info_hash));
+            tops.map(|top| (Arc::clone(top.tree), top.name.to_owned())).collect()
+        };
+        self.views.update(added, changes);
+    }
+
+    fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<Wanted, VfsError> {
+        let cut = |file_len| ByteRange::clamped(offset, u64::from(len), file_len);
+        match self.handles.get(handle)? {
+            OpenFile::Torrent(FileRef { len, .. }) if cut(len).is_empty() => {
+                Ok(Wanted::Bytes(Bytes::new()))
+            }
+            OpenFile::Torrent(file) => {
+                let range = cut(file.len);
+                Ok(Wanted::Target(Target { handle, file, range }))
+            }
+            OpenFile::Text(text) => {
+                let range = cut(text.len() as u64);
+                let part = |at| usize::try_from(at).unwrap_or(text.len());
+                Ok(Wanted::Bytes(text.slice(part(range.start())..part(range.end()))))
+            }
+        }
     }
 
     fn facts(&self, ino: Ino) -> Result<Option<FactsWithServer>, VfsError> {
+        if ViewIno::of(ino).is_some() {
+            return Ok(None);
+        }
         let facts = self.tree().facts(ino)?;
         Ok(facts.map(|facts| (facts, self.source().server(facts.torrent))))
     }

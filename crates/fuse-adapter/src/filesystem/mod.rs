@@ -20,7 +20,7 @@ use fuser::{
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen,
     ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
-use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, NodeKind, TorrentSource, Vfs, VfsError};
+use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
 use self::refused::refuse;
 use crate::attr::{Ownership, StatFs, file_type, no_attr};
@@ -35,6 +35,9 @@ const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FO
 
 /// How directories are opened whose listing may stay in the kernel for the next reader.
 const KEPT_LISTING: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
+
+/// How control files are opened: their size is not known, and their text is another one next time.
+const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
 
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
@@ -128,7 +131,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("open", ino, reply),
             |_| self.vfs.open(Ino(ino.0)),
-            |reply, HandleId(handle)| reply.opened(FileHandle(handle), OPEN_FLAGS),
+            |reply, HandleId(handle)| {
+                let flags = if Ino(ino.0).is_view() { CONTROL_OPEN_FLAGS } else { OPEN_FLAGS };
+                reply.opened(FileHandle(handle), flags);
+            },
         );
     }
 
@@ -170,10 +176,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn opendir(&self, _: &Request, ino: INodeNo, _: OpenFlags, reply: ReplyOpen) {
         respond(
             self.guard("opendir", ino, reply),
-            |_| match self.linked_attr(ino)?.kind {
-                NodeKind::Directory => Ok(()),
-                NodeKind::File | NodeKind::Symlink => Err(VfsError::NotDirectory),
-            },
+            |_| self.vfs.open_dir(Ino(ino.0)),
             |reply, ()| {
                 let validity = self.vfs.names_validity(Ino(ino.0));
                 let may_keep = self.ttls.may_keep_names(validity);

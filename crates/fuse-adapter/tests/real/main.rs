@@ -15,4 +15,5 @@ mod listing;
 mod reading;
 mod support;
 mod unmounting;
+mod views;
 mod xattrs;

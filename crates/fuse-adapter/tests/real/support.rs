@@ -15,8 +15,8 @@ use tfs_testkit::isolate;
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use vfs_core::{
-    Bitfield, ByteRange, FileId, InfoHash, ReadPolicy, SourceError, SourceLimits, TorrentDetails,
-    TorrentSource, TorrentSummary, Vfs, VfsConfig,
+    Bitfield, ByteRange, ControlFile, FileId, InfoHash, ReadPolicy, SourceError, SourceLimits,
+    TorrentDetails, TorrentSource, TorrentSummary, Vfs, VfsConfig,
 };
 
 /// How long a test may take; they take well under a second.
@@ -105,18 +105,37 @@ impl Fixture {
         Self::with(torrents, 16, TEST_TIME_MAX * 2)
     }
 
+    /// Returns a filesystem of these torrents, which are complete, with files in `.tfs/`.
+    pub(crate) fn with_control_files(
+        torrents: impl IntoIterator<Item = TorrentDetails>,
+        files: Vec<ControlFile>,
+    ) -> Self {
+        let source = source_of(torrents, 16);
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+        Self::of(source, vfs.with_control_files(files))
+    }
+
     /// Returns a filesystem whose source bears this many streams, and whose reads time out.
     pub(crate) fn with(
         torrents: impl IntoIterator<Item = TorrentDetails>,
         streams_max: usize,
         timeout: Duration,
     ) -> Self {
-        let fake = FakeSource::new(streams_max);
-        fake.set_chunk_bytes(100_000);
-        let source = Source { fake, panics: Arc::default() };
-        torrents.into_iter().for_each(|details| _ = source.fake.add(details));
+        let source = source_of(torrents, streams_max);
         let read = ReadPolicy { timeout, ..ReadPolicy::default() };
-        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read, ..VfsConfig::default() });
+        Self::of(source, vfs)
+    }
+
+    /// Returns a filesystem that knows of no list of torrents yet, with files in `.tfs/`.
+    pub(crate) fn unknown(files: Vec<ControlFile>) -> Self {
+        let source = source_of([], 16);
+        let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+        let vfs = Arc::new(vfs.with_control_files(files));
+        Self { source, vfs, runtime: Runtime::new().unwrap() }
+    }
+
+    fn of(source: Source, vfs: Vfs<Source>) -> Self {
         let fixture = Self { source, vfs: Arc::new(vfs), runtime: Runtime::new().unwrap() };
         fixture.apply();
         fixture
@@ -148,6 +167,13 @@ impl Fixture {
         assert_eq!(mounts_at(&path), [""; 0]);
         assert_eq!(self.source.fake.violations(), [""; 0]);
     }
+}
+
+fn source_of(torrents: impl IntoIterator<Item = TorrentDetails>, streams_max: usize) -> Source {
+    let fake = FakeSource::new(streams_max);
+    fake.set_chunk_bytes(100_000);
+    torrents.into_iter().for_each(|details| _ = fake.add(details));
+    Source { fake, panics: Arc::default() }
 }
 
 pub(crate) fn options() -> MountOptions {

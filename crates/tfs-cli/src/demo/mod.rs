@@ -88,6 +88,7 @@ fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
         server: ServerChoice::Remote(server),
         allow_other: false,
         allow_non_empty: false,
+        show_control: false,
         streams_max: tfs_service::STREAMS_MAX_DEFAULT,
         read: ReadPolicy::default(),
         poll_interval: Duration::from_secs(1),

@@ -18,3 +18,4 @@ mod mount_helper;
 mod other_users;
 mod service_manager;
 mod support;
+mod views;

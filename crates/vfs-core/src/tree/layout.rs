@@ -7,7 +7,7 @@ use crate::{FileIndex, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
 /// The position of a node in its torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct NodeIdx(u32);
+pub(crate) struct NodeIdx(u32);
 
 /// What a node is, in two independent hashes that are the same in every process and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,16 +19,16 @@ pub(super) struct NodeIdentity {
 }
 
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// The escaped name. The torrent's top has none here: its name is the root's business.
-    pub(super) name: Box<str>,
-    pub(super) parent: Option<NodeIdx>,
-    pub(super) body: NodeBody,
+    pub(crate) name: Box<str>,
+    pub(crate) parent: Option<NodeIdx>,
+    pub(crate) body: NodeBody,
     pub(super) identity: NodeIdentity,
 }
 
 #[derive(Debug)]
-pub(super) enum NodeBody {
+pub(crate) enum NodeBody {
     /// Children are sorted by name.
     Directory {
         children: Box<[NodeIdx]>,
@@ -60,13 +60,13 @@ pub(crate) struct TorrentTree {
 
 impl NodeIdx {
     /// The node that stands in the root of the mount.
-    pub(super) const TOP: Self = Self(0);
+    pub(crate) const TOP: Self = Self(0);
 
-    pub(super) fn try_new(position: usize) -> Option<Self> {
+    pub(crate) fn try_new(position: usize) -> Option<Self> {
         u32::try_from(position).ok().map(Self)
     }
 
-    pub(super) fn position(self) -> usize {
+    pub(crate) fn position(self) -> usize {
         self.0 as usize
     }
 }
@@ -103,7 +103,7 @@ impl NodeIdentity {
 }
 
 impl Node {
-    pub(super) fn is_directory(&self) -> bool {
+    pub(crate) fn is_directory(&self) -> bool {
         self.kind() == NodeKind::Directory
     }
 
@@ -157,7 +157,7 @@ impl TorrentTree {
         Some(Geometry { file_offset, piece_len: self.piece_len? })
     }
 
-    pub(super) fn info_hash(&self) -> InfoHash {
+    pub(crate) fn info_hash(&self) -> InfoHash {
         self.info_hash
     }
 
@@ -165,7 +165,7 @@ impl TorrentTree {
         &self.raw_name
     }
 
-    pub(super) fn mtime(&self) -> i64 {
+    pub(crate) fn mtime(&self) -> i64 {
         self.mtime
     }
 
@@ -174,11 +174,11 @@ impl TorrentTree {
     }
 
     #[expect(clippy::indexing_slicing, reason = "an index is made only for a node of this tree")]
-    pub(super) fn node(&self, idx: NodeIdx) -> &Node {
+    pub(crate) fn node(&self, idx: NodeIdx) -> &Node {
         &self.nodes[idx.position()]
     }
 
-    pub(super) fn top(&self) -> &Node {
+    pub(crate) fn top(&self) -> &Node {
         self.node(NodeIdx::TOP)
     }
 
@@ -186,15 +186,29 @@ impl TorrentTree {
         self.node(idx).identity
     }
 
-    pub(super) fn indices(&self) -> impl Iterator<Item = NodeIdx> + use<> {
+    pub(crate) fn indices(&self) -> impl Iterator<Item = NodeIdx> + use<> {
         let count = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         (0..count).map(NodeIdx)
     }
 
-    pub(super) fn children(&self, idx: NodeIdx) -> &[NodeIdx] {
+    pub(crate) fn children(&self, idx: NodeIdx) -> &[NodeIdx] {
         match &self.node(idx).body {
             NodeBody::Directory { children, .. } => children,
             NodeBody::File { .. } | NodeBody::Symlink { .. } => &[],
+        }
+    }
+
+    /// Appends the way from the top to a node, with a slash before each name.
+    pub(crate) fn write_path(&self, idx: NodeIdx, path: &mut String) {
+        let mut names = Vec::new();
+        let mut node = self.node(idx);
+        while let Some(parent) = node.parent {
+            names.push(&node.name);
+            node = self.node(parent);
+        }
+        for name in names.into_iter().rev() {
+            path.push('/');
+            path.push_str(name);
         }
     }
 }

@@ -12,6 +12,7 @@ mod facts;
 mod inode;
 mod layout;
 mod notices;
+mod paths;
 mod root;
 
 use std::collections::{HashMap, HashSet};
@@ -21,9 +22,9 @@ use std::sync::Arc;
 pub(crate) use facts::Amount;
 pub(crate) use facts::NodeFacts;
 use inode::{InodeTable, NodeRef};
-pub(crate) use layout::TorrentTree;
-use layout::{NodeBody, NodeIdx};
+pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
 pub(crate) use notices::Notice;
+pub(crate) use paths::Top;
 use root::Root;
 
 use crate::{
@@ -31,10 +32,11 @@ use crate::{
     TorrentState, TorrentSummary, Validity, VfsError,
 };
 
-/// The cookies of `.` and `..`; those of the entries follow.
-const DOT_COOKIE: u64 = 1;
-const DOT_DOT_COOKIE: u64 = 2;
-const FIRST_COOKIE: u64 = 3;
+/// The cookies of `.` and `..`, and of `.tfs` where it is listed; those of the entries follow.
+pub(crate) const DOT_COOKIE: u64 = 1;
+pub(crate) const DOT_DOT_COOKIE: u64 = 2;
+pub(crate) const CONTROL_COOKIE: u64 = 3;
+pub(crate) const FIRST_COOKIE: u64 = 4;
 
 /// What an update of the tree did, for logs and for those who tell the kernel.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -206,7 +208,6 @@ impl Tree {
 
     pub(crate) fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         if ino == Ino::ROOT {
-            self.check_known()?;
             return Ok(self.root_attr());
         }
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
@@ -264,10 +265,7 @@ impl Tree {
         cookie: u64,
         mut each: impl FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
-        let attr = self.attr(dir)?;
-        if attr.kind != NodeKind::Directory {
-            return Err(VfsError::NotDirectory);
-        }
+        self.check_directory(dir)?;
         for (name, dot_cookie, ino) in
             [(".", DOT_COOKIE, dir), ("..", DOT_DOT_COOKIE, self.parent(dir)?)]
         {
@@ -292,7 +290,8 @@ impl Tree {
             return Ok(());
         }
         let (torrent, idx) = self.linked(dir)?;
-        let skip = usize::try_from(cookie.saturating_sub(DOT_DOT_COOKIE)).unwrap_or(usize::MAX);
+        let skip = cookie.saturating_sub(FIRST_COOKIE - 1);
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         for (position, child) in torrent.tree.children(idx).iter().enumerate().skip(skip) {
             if !each(&self.child_entry(torrent, *child, position)) {
                 break;
@@ -315,7 +314,20 @@ impl Tree {
         stats
     }
 
-    fn check_known(&self) -> Result<(), VfsError> {
+    /// Checks that `dir` is a directory whose entries can be told.
+    pub(crate) fn check_directory(&self, dir: Ino) -> Result<(), VfsError> {
+        if dir == Ino::ROOT {
+            return self.check_known();
+        }
+        let attr = self.attr(dir)?;
+        match attr.kind {
+            NodeKind::Directory if attr.nlink == 0 => Err(VfsError::Stale),
+            NodeKind::Directory => Ok(()),
+            NodeKind::File | NodeKind::Symlink => Err(VfsError::NotDirectory),
+        }
+    }
+
+    pub(crate) fn check_known(&self) -> Result<(), VfsError> {
         if self.is_known { Ok(()) } else { Err(VfsError::NoTree) }
     }
 

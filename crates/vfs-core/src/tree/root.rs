@@ -55,6 +55,11 @@ impl Root {
         self.by_cookie.remove(&entry.cookie)
     }
 
+    /// Returns the name of a torrent.
+    pub(super) fn name(&self, info_hash: InfoHash) -> Option<&str> {
+        self.names.get(&info_hash).map(String::as_str)
+    }
+
     pub(super) fn find(&self, name: &str) -> Option<(&str, RootEntry)> {
         self.by_name.get_key_value(name).map(|(name, entry)| (name.as_str(), *entry))
     }

@@ -8,3 +8,4 @@ mod read;
 mod seek;
 mod support;
 mod tree;
+mod views;

@@ -15,7 +15,7 @@ pub(crate) fn vfs_of(source: &FakeSource) -> Vfs<FakeSource> {
 }
 
 pub(crate) fn vfs_with(source: &FakeSource, read: ReadPolicy) -> Vfs<FakeSource> {
-    let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read });
+    let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read, ..VfsConfig::default() });
     vfs.apply(source.listing(), source.all_details(), SEEN_AT);
     vfs
 }

@@ -1,0 +1,170 @@
+//! The control files of a mount.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use bytes::Bytes;
+use vfs_core::{ControlFile, TorrentSource, Vfs};
+
+use super::metrics::metrics;
+use super::report::Status;
+use super::watch::ServerWatch;
+
+/// What does not change about a mount.
+#[derive(Debug, Clone)]
+pub(crate) struct About {
+    /// The address of the server, without credentials.
+    pub(crate) url: String,
+    pub(crate) mountpoint: PathBuf,
+    /// When it was started, in seconds since 1970.
+    pub(crate) started_at: i64,
+    /// The same on a clock that nobody sets.
+    pub(crate) started: Instant,
+}
+
+/// Returns the control files of a filesystem that is about to be made.
+pub(crate) fn control_files<S: TorrentSource>(
+    vfs: &Weak<Vfs<S>>,
+    watch: &ServerWatch,
+    about: &About,
+) -> Vec<ControlFile> {
+    let file = |name, text: fn(&Status) -> String| {
+        // The filesystem owns its files, so that they must not own it.
+        let (vfs, watch, about) = (Weak::clone(vfs), watch.clone(), about.clone());
+        let render = move || match vfs.upgrade() {
+            Some(vfs) => text(&Status::of(&vfs, &watch, &about)).into(),
+            None => Bytes::new(),
+        };
+        ControlFile { name, render: Arc::new(render) }
+    };
+    vec![file("status.json", json), file("metrics", metrics), file("healthy", healthy)]
+}
+
+fn json(status: &Status) -> String {
+    // Numbers, texts and lists of them always have a form in JSON.
+    let mut text = serde_json::to_string_pretty(status).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Returns `ok`, or what is wrong, in one line.
+fn healthy(status: &Status) -> String {
+    let line = status.trouble.as_deref().unwrap_or("ok");
+    line.replace(char::is_control, " ") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use tfs_testkit::fake::{FakeSource, directory};
+    use vfs_core::{Ino, VfsConfig};
+
+    use super::*;
+
+    struct Fixture {
+        vfs: Arc<Vfs<FakeSource>>,
+        watch: ServerWatch,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            let source = FakeSource::new(4);
+            source.add(directory(1, "torrent", &[("a", 100), ("b", 23)]));
+            let watch = ServerWatch::default();
+            let about = About {
+                url: "http://h:1/".to_owned(),
+                mountpoint: "/mnt/a \"b\"".into(),
+                started_at: 1_700_000_000,
+                started: Instant::now(),
+            };
+            let vfs = Arc::new_cyclic(|vfs| {
+                let files = control_files(vfs, &watch, &about);
+                Vfs::new(Arc::new(source), VfsConfig::default()).with_control_files(files)
+            });
+            Self { vfs, watch }
+        }
+
+        fn apply(&self) {
+            let source = self.vfs.source();
+            self.vfs.apply(source.listing(), source.all_details(), 0);
+            self.watch.on_answer(1_700_000_001);
+        }
+
+        fn text(&self, name: &str) -> String {
+            let control = self.vfs.lookup(Ino::ROOT, b".tfs").unwrap().attr.ino;
+            let file = self.vfs.lookup(control, name.as_bytes()).unwrap().attr.ino;
+            let handle = self.vfs.open(file).unwrap();
+            let bytes = self.vfs.try_read(handle, 0, u32::MAX).unwrap().unwrap();
+            self.vfs.release(handle);
+            String::from_utf8(bytes.to_vec()).unwrap()
+        }
+    }
+
+    #[track_caller]
+    fn check(fixture: &Fixture, want: &Expect) {
+        want.assert_eq(&fixture.text("healthy"));
+    }
+
+    #[test]
+    fn healthy_is_ok_or_what_is_wrong() {
+        let fixture = Fixture::new();
+        check(&fixture, &expect![["no list of torrents is known yet\n"]]);
+        fixture.watch.on_failure("list the torrents: connection\nrefused".to_owned(), 1);
+        check(
+            &fixture,
+            &expect![["no list of torrents is known yet: list the torrents: connection refused\n"]],
+        );
+        fixture.apply();
+        check(&fixture, &expect![["ok\n"]]);
+        fixture.watch.on_failure("timed out".to_owned(), 1);
+        check(&fixture, &expect![["the server does not answer: timed out\n"]]);
+    }
+
+    #[test]
+    fn status_is_what_it_was_written_from() {
+        let fixture = Fixture::new();
+        fixture.apply();
+        let text = fixture.text("status.json");
+        let status: Status = serde_json::from_str(&text).unwrap();
+        assert_eq!(json(&status), text);
+        assert_eq!((status.version, status.pid), (1, std::process::id()));
+        let server = serde_json::to_string(&status.server).unwrap();
+        expect![[r#"{"url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed"}"#]]
+        .assert_eq(&server);
+        let tree = serde_json::to_string(&status.tree).unwrap();
+        expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]
+            .assert_eq(&tree);
+        assert_eq!((status.reads.streams_max, status.reads.open_files), (4, 0));
+        assert!(status.memory.resident_bytes.unwrap() > 1 << 20);
+        assert!(status.memory.search_bytes > 0);
+    }
+
+    #[test]
+    fn metrics_have_help_type_and_value_each() {
+        let fixture = Fixture::new();
+        fixture.apply();
+        let text = fixture.text("metrics");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(
+            lines[..3],
+            [
+                "# HELP tfs_info What this mount is; always 1.",
+                "# TYPE tfs_info gauge",
+                "tfs_info{version=\"0.1.0\",mountpoint=\"/mnt/a \\\"b\\\"\",server=\"http://h:1/\"} 1",
+            ]
+        );
+        for metric in lines.chunks(3) {
+            let [help, kind, sample] = metric else { panic!("{metric:?}") };
+            let name = sample.split([' ', '{']).next().unwrap();
+            assert!(help.starts_with(&format!("# HELP {name} ")), "{help}");
+            let is_counter = *kind == format!("# TYPE {name} counter");
+            assert!(is_counter || *kind == format!("# TYPE {name} gauge"), "{kind}");
+            assert_eq!(is_counter, name.ends_with("_total"), "{name}");
+            sample.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        }
+        for line in ["tfs_healthy 1", "tfs_torrents 1", "tfs_files 2", "tfs_have_bytes 123"] {
+            assert!(lines.contains(&line), "{line}");
+        }
+    }
+}

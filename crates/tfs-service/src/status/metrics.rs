@@ -1,0 +1,88 @@
+//! A [`Status`] in the text format of Prometheus.
+//!
+//! The crates for it keep counters of their own in registries; here are forty numbers that are
+//! kept elsewhere, and the format is two lines of comment before each.
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/>
+
+use std::fmt::Write as _;
+
+use super::report::{BreakerStatus, Status};
+
+/// What may happen to a number from one look to the next.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// It only grows, until the next start.
+    Counter,
+    /// It is what it is now.
+    Gauge,
+}
+
+/// Returns the metrics of a mount.
+pub(super) fn metrics(status: &Status) -> String {
+    let Status { server, tree, reads, memory, .. } = status;
+    let mut text = String::new();
+    let (mountpoint, url) = (escape(&status.mountpoint), escape(&server.url));
+    let labels = format!(
+        "{{version=\"{}\",mountpoint=\"{mountpoint}\",server=\"{url}\"}}",
+        escape(&status.tfs_version)
+    );
+    let mut add = |kind, name: &str, labels: &str, help: &str, value: u64| {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+        };
+        // Writing to a string does not fail.
+        _ = write!(
+            text,
+            "# HELP tfs_{name} {help}\n# TYPE tfs_{name} {kind}\ntfs_{name}{labels} {value}\n"
+        );
+    };
+    add(Kind::Gauge, "info", &labels, "What this mount is; always 1.", 1);
+    let started = u64::try_from(status.started_at).unwrap_or(0);
+    for (name, help, value) in [
+        ("healthy", "Whether nothing is wrong.", u64::from(status.trouble.is_none())),
+        ("start_time_seconds", "When the mount was started, since 1970.", started),
+        ("server_reachable", "Whether the server answers.", u64::from(server.reachable)),
+        (
+            "breaker_open",
+            "Whether reads that need the server fail at once.",
+            u64::from(server.breaker == BreakerStatus::Open),
+        ),
+        ("tree_known", "Whether a list of torrents is known.", u64::from(tree.known)),
+        ("torrents", "Torrents that are shown.", tree.torrents as u64),
+        ("files", "Files that are shown.", tree.files as u64),
+        ("total_bytes", "The lengths of all files together.", tree.total_bytes),
+        ("have_bytes", "What is downloaded of that.", tree.have_bytes),
+        ("open_files", "Files that are open.", reads.open_files as u64),
+        ("reads_waiting", "Reads that wait.", reads.waiting as u64),
+        ("streams_open", "Streams that are open on the server.", reads.streams_open as u64),
+        ("streams_max", "The most streams that may be open.", reads.streams_max as u64),
+        ("buffered_bytes", "Bytes in the buffers of streams.", memory.buffered_bytes),
+        ("cached_bytes", "Bytes in the cache.", memory.cached_bytes),
+        ("memory_limit_bytes", "The most that buffers and cache may be.", memory.limit_bytes),
+        ("search_bytes", "Memory that searches need.", memory.search_bytes as u64),
+    ] {
+        add(Kind::Gauge, name, "", help, value);
+    }
+    if let Some(bytes) = memory.resident_bytes {
+        add(Kind::Gauge, "resident_memory_bytes", "", "What the process has in memory.", bytes);
+    }
+    for (name, help, value) in [
+        ("reads_total", "Reads that reached tfs.", reads.reads),
+        ("read_hits_total", "Reads that were answered from memory at once.", reads.hits),
+        ("read_failures_total", "Reads that ended with an error.", reads.failures),
+        ("streams_opened_total", "Streams that were opened.", reads.streams_opened),
+        ("stream_retries_total", "Streams that failed and were tried again.", reads.retries),
+        ("fetched_bytes_total", "Bytes that came from the server.", reads.bytes_fetched),
+        ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
+        ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
+    ] {
+        add(Kind::Counter, name, "", help, value);
+    }
+    text
+}
+
+/// Escapes the value of a label.
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

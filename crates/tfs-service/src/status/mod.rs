@@ -1,0 +1,12 @@
+//! What a mount says about itself: `status.json`, `metrics` and `healthy` in `.tfs/`.
+//!
+//! [`Status`] is the one answer; the others are made of it.
+
+mod files;
+mod metrics;
+mod report;
+mod watch;
+
+pub(crate) use files::{About, control_files};
+pub use report::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
+pub(crate) use watch::ServerWatch;

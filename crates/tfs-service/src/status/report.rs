@@ -1,0 +1,209 @@
+//! The state of a mount as one value, for people, scripts and monitoring.
+
+use serde::{Deserialize, Serialize};
+use vfs_core::{BreakerState, ReadCounters, TorrentSource, Vfs};
+
+use super::files::About;
+use super::watch::{Reached, ServerWatch};
+
+/// The version of [`Status`]: another one where a field went or means something else.
+pub(crate) const VERSION: u32 = 1;
+
+/// The state of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` describes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of this description.
+    pub version: u32,
+    /// The version of tfs.
+    pub tfs_version: String,
+    /// The process behind the mount.
+    pub pid: u32,
+    /// Where it is mounted; what is no UTF-8 is replaced.
+    pub mountpoint: String,
+    /// When the mount was started, in seconds since 1970.
+    pub started_at: i64,
+    /// How long ago that is, in seconds, whatever the clock was set to.
+    pub uptime_seconds: u64,
+    /// What is wrong, or `null`.
+    pub trouble: Option<String>,
+    /// The server.
+    pub server: ServerStatus,
+    /// The torrents.
+    pub tree: TreeStatus,
+    /// The reads.
+    pub reads: ReadStatus,
+    /// The memory.
+    pub memory: MemoryStatus,
+}
+
+/// The server of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerStatus {
+    /// Its address, without credentials.
+    pub url: String,
+    /// Whether it answered when it was last asked for its torrents.
+    pub reachable: bool,
+    /// Since when that is so, in seconds since 1970; `null` before it was asked.
+    pub since: Option<i64>,
+    /// Why it did not answer.
+    pub error: Option<String>,
+    /// What the circuit breaker of reads does.
+    pub breaker: BreakerStatus,
+}
+
+/// What a circuit breaker does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerStatus {
+    /// Reads ask the server.
+    Closed,
+    /// Reads that need the server fail at once.
+    Open,
+    /// The next read tries whether the server is back.
+    HalfOpen,
+}
+
+/// The torrents of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeStatus {
+    /// Whether a list of torrents is known. Without one the root cannot be listed.
+    pub known: bool,
+    /// The number of torrents that are shown.
+    pub torrents: usize,
+    /// The number of their files.
+    pub files: usize,
+    /// The lengths of all files together.
+    pub total_bytes: u64,
+    /// The downloaded part of that.
+    pub have_bytes: u64,
+}
+
+/// The reads of a mount. What is counted is counted since the start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadStatus {
+    /// Files that are open now, those in `.tfs/` left out.
+    pub open_files: usize,
+    /// Reads that wait now.
+    pub waiting: usize,
+    /// Streams that are open now, or about to open or close.
+    pub streams_open: usize,
+    /// The most of them.
+    pub streams_max: usize,
+    /// Reads that reached tfs; what the kernel has in its cache does not.
+    pub reads: u64,
+    /// Those that were answered from memory at once.
+    pub hits: u64,
+    /// Those that ended with an error.
+    pub failures: u64,
+    /// Streams that were opened.
+    pub streams_opened: u64,
+    /// Streams that failed and were tried again.
+    pub retries: u64,
+    /// Bytes that came from the server.
+    pub bytes_fetched: u64,
+    /// Bytes that were given to readers.
+    pub bytes_given: u64,
+    /// Bytes that came from the server and that nobody asked for in time.
+    pub bytes_unused: u64,
+}
+
+/// The memory of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryStatus {
+    /// What the process has in memory; `null` where the system does not say.
+    pub resident_bytes: Option<u64>,
+    /// What is in the buffers of streams.
+    pub buffered_bytes: u64,
+    /// What is in the cache.
+    pub cached_bytes: u64,
+    /// The most that both together may be.
+    pub limit_bytes: u64,
+    /// What searches need.
+    pub search_bytes: usize,
+}
+
+impl Status {
+    /// Looks at a mount. Waits for nobody.
+    pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, watch: &ServerWatch, about: &About) -> Self {
+        let counters = vfs.counters();
+        let ReadCounters {
+            reads, hits, failures, opens, retries, bytes_fetched, bytes_given, ..
+        } = counters.total;
+        let (counts, stats) = (vfs.counts(), vfs.stats());
+        let Reached { is_reachable, since, error } = watch.reached();
+        let mut status = Self {
+            version: VERSION,
+            tfs_version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            mountpoint: about.mountpoint.to_string_lossy().into_owned(),
+            started_at: about.started_at,
+            uptime_seconds: about.started.elapsed().as_secs(),
+            trouble: None,
+            server: ServerStatus {
+                url: about.url.clone(),
+                reachable: is_reachable,
+                since,
+                error,
+                breaker: match counters.breaker {
+                    BreakerState::Closed => BreakerStatus::Closed,
+                    BreakerState::Open => BreakerStatus::Open,
+                    BreakerState::HalfOpen => BreakerStatus::HalfOpen,
+                },
+            },
+            tree: TreeStatus {
+                known: counts.is_known,
+                torrents: counts.torrents,
+                files: counts.files,
+                total_bytes: stats.total_bytes,
+                have_bytes: stats.have_bytes,
+            },
+            reads: ReadStatus {
+                open_files: vfs.open_count(),
+                waiting: counters.reads_waiting,
+                streams_open: counters.streams_open,
+                streams_max: vfs.source().limits().streams_max,
+                reads,
+                hits,
+                failures,
+                streams_opened: opens,
+                retries,
+                bytes_fetched,
+                bytes_given,
+                bytes_unused: counters.bytes_unused,
+            },
+            memory: MemoryStatus {
+                resident_bytes: resident_bytes(),
+                buffered_bytes: counters.buffered_bytes,
+                cached_bytes: counters.cached_bytes,
+                limit_bytes: counters.memory_bytes_max,
+                search_bytes: vfs.search_memory_bytes(),
+            },
+        };
+        status.trouble = status.find_trouble();
+        status
+    }
+
+    /// Returns what keeps the mount from showing what the server has, if anything does.
+    fn find_trouble(&self) -> Option<String> {
+        let ServerStatus { reachable, error, breaker, .. } = &self.server;
+        let because = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        if !self.tree.known {
+            return Some(format!("no list of torrents is known yet{because}"));
+        }
+        if !reachable {
+            return Some(format!("the server does not answer{because}"));
+        }
+        match breaker {
+            BreakerStatus::Open => Some("the server does not answer reads".to_owned()),
+            BreakerStatus::Closed | BreakerStatus::HalfOpen => None,
+        }
+    }
+}
+
+/// Returns what `/proc` says of the memory of this process (`proc_pid_status(5)`).
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}

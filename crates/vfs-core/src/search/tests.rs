@@ -1,0 +1,163 @@
+//! The index against a brute force that is obviously right, with alphabets that force matches.
+
+use std::num::NonZeroU32;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use regex::Regex;
+
+use super::*;
+use crate::{FileEntry, FileKind, Layout, TorrentDetails};
+
+fn torrent(id: u8, name: &str, paths: &[Vec<String>]) -> (Arc<TorrentTree>, String) {
+    let file =
+        |path: &Vec<String>| FileEntry { path: path.clone(), len: 1, kind: FileKind::Regular };
+    let details = TorrentDetails {
+        info_hash: InfoHash::from_bytes([id; InfoHash::BYTES]),
+        name: name.to_owned(),
+        layout: Layout::Directory,
+        created: None,
+        piece_len: NonZeroU32::new(1),
+        files: paths.iter().map(file).collect(),
+    };
+    (Arc::new(TorrentTree::new(&details, 0)), name.to_owned())
+}
+
+fn index(torrents: &[(Arc<TorrentTree>, String)]) -> SearchIndex {
+    let index = SearchIndex::default();
+    index.update(torrents.to_vec(), &HashSet::new());
+    index
+}
+
+fn all_paths(torrents: &[(Arc<TorrentTree>, String)]) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (tree, name) in torrents {
+        for idx in tree.indices().filter(|idx| !tree.node(*idx).is_directory()) {
+            let mut path = name.clone();
+            tree.write_path(idx, &mut path);
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+#[track_caller]
+fn check(
+    torrents: &[(Arc<TorrentTree>, String)],
+    query: &Query,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<(), TestCaseError> {
+    let mut want = all_paths(torrents);
+    want.retain(|path| is_wanted(path));
+    want.sort();
+    let index = index(torrents);
+    let mut got: Vec<_> = index.search(query, usize::MAX).into_iter().map(|f| f.path).collect();
+    let few: Vec<_> = index.search(query, 2).into_iter().map(|found| found.path).collect();
+    prop_assert_eq!(&few[..], &got[..got.len().min(2)]);
+    got.sort();
+    prop_assert_eq!(got, want);
+    Ok(())
+}
+
+fn torrents() -> impl Strategy<Value = Vec<(Arc<TorrentTree>, String)>> {
+    let name = "[abAäÄ.]{1,4}";
+    let paths = vec(vec(name, 1..4), 0..8);
+    vec((name, paths), 0..4).prop_map(|torrents| {
+        let numbered = (1..).zip(torrents);
+        numbered.map(|(id, (name, paths))| torrent(id, &name, &paths)).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn words_are_found_as_by_brute_force(
+        torrents in torrents(),
+        words in vec("[abAäÄ.]{1,3}", 1..4),
+    ) {
+        let query = Query::words(&words.join(" ")).unwrap();
+        check(&torrents, &query, |path| {
+            let path = path.to_lowercase();
+            words.iter().all(|word| path.contains(&word.to_lowercase()))
+        })?;
+    }
+
+    #[test]
+    fn regular_expressions_are_found_as_by_brute_force(
+        torrents in torrents(),
+        regex in r"(\(\?i\))?\^?([abAä]|\.|/|\[aä\]|b\+|a\?|\(a\|b\)|\(aB\)\{2\}){1,5}\$?",
+    ) {
+        let query = Query::regex(&regex).unwrap();
+        let regex = Regex::new(&regex).unwrap();
+        check(&torrents, &query, |path| regex.is_match(path))?;
+    }
+
+    #[test]
+    fn globs_are_found_as_by_brute_force(
+        torrents in torrents(),
+        glob in r"([abAä.]|\*|\?|\*\*/|/|\[aä\]|\{a,b\}){1,5}",
+    ) {
+        let query = Query::glob(&glob).unwrap();
+        let regex = Regex::new(&glob::to_regex(&glob).unwrap()).unwrap();
+        check(&torrents, &query, |path| {
+            let name = path.rsplit('/').next().unwrap();
+            regex.is_match(if glob.contains('/') { path } else { name })
+        })?;
+    }
+}
+
+fn paths(found: &[Found]) -> Vec<&str> {
+    found.iter().map(|found| found.path.as_str()).collect()
+}
+
+#[test]
+fn torrents_that_come_and_go_are_followed() {
+    let path = |name: &str| vec![vec![name.to_owned()]];
+    let index =
+        index(&[torrent(1, "one", &path("Film.mkv")), torrent(2, "two", &path("film.srt"))]);
+    let query = Query::words("FILM").unwrap();
+    assert_eq!(paths(&index.search(&query, 9)), ["one/Film.mkv", "two/film.srt"]);
+    assert_eq!(index.search(&query, 0).len(), 0);
+
+    let generation = index.generation();
+    let gone = HashSet::from([InfoHash::from_bytes([1; InfoHash::BYTES])]);
+    index.update(vec![torrent(3, "three", &path("a film"))], &gone);
+    assert_eq!(paths(&index.search(&query, 9)), ["two/film.srt", "three/a film"]);
+    assert_ne!(index.generation(), generation);
+
+    let generation = index.generation();
+    index.update(Vec::new(), &HashSet::new());
+    assert_eq!(index.generation(), generation);
+}
+
+#[test]
+fn what_cannot_be_a_query_is_refused_by_name() {
+    let many = "x ".repeat(WORDS_MAX + 1);
+    let deep = "(".repeat(60) + &")".repeat(60);
+    for (query, want) in [
+        (Query::words(""), "there is nothing to look for"),
+        (Query::words(" \t/ "), "there is nothing to look for"),
+        (Query::words(&many), "the query has 33 words, the most is 32"),
+        (
+            Query::words("a\u{1b}"),
+            "the query has the control character '\\u{1b}' in it, and no name has",
+        ),
+        (Query::regex(&"x".repeat(1025)), "the query has 1025 bytes, the most is 1024"),
+        (Query::glob("a[b"), "a [ without its ] at character 2 of the glob \"a[b\""),
+        (
+            Query::regex("a(b"),
+            "the regular expression \"a(b\" cannot be understood: unclosed group at character 2",
+        ),
+        (
+            Query::regex(r"\p{Klingon}"),
+            "the regular expression \"\\\\p{Klingon}\" cannot be understood: \
+             Unicode property not found at character 1",
+        ),
+        (
+            Query::regex("((a{100}){100}){100}"),
+            "the pattern \"((a{100}){100}){100}\" is too large: it may take 262144 bytes",
+        ),
+    ] {
+        assert_eq!(query.unwrap_err().to_string(), want);
+    }
+    assert!(Query::regex(&deep).unwrap_err().to_string().contains("nest"));
+}

@@ -1,0 +1,297 @@
+//! `.tfs/`: control files and other ways to the same files.
+//!
+//! ```text
+//! .tfs/
+//!  |- <control files>         text that the owner of the filesystem makes when they are opened
+//!  |- by-hash/<info hash>     link to the torrent
+//!  `- search/<words>/<name>   link to each file whose path has all the words in it
+//! ```
+//!
+//! Links and directories are made from the tree when somebody asks, and nothing of them is kept
+//! but the searches that the front end knows of. What they say may change at any time, without
+//! notice; only numbers stay: none ever means two things, see [`ViewIno`].
+
+mod control;
+mod number;
+mod results;
+mod searches;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+pub use control::ControlFile;
+pub(crate) use number::ViewIno;
+use results::Hit;
+use searches::Searches;
+
+use crate::search::SearchIndex;
+use crate::tree::{DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, Top, Tree};
+use crate::{Attr, Changes, DirEntry, Entry, InfoHash, Ino, NodeKind, Validity, VfsError};
+
+/// The name of the control directory in the root.
+pub(crate) const CONTROL_NAME: &str = ".tfs";
+
+const BY_HASH_NAME: &str = "by-hash";
+const SEARCH_NAME: &str = "search";
+
+/// The way from a link in `.tfs/by-hash/` to the root.
+const UP_FROM_HASH: &str = "../../";
+
+/// The way from a link in `.tfs/search/<words>/` to the root.
+const UP_FROM_SEARCH: &str = "../../../";
+
+/// How many results a search has at most: more than anybody looks through, and about 2 MB.
+pub(crate) const SEARCH_RESULTS_MAX: usize = 10_000;
+
+/// All that is in the control directory.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    files: Box<[ControlFile]>,
+    pub(crate) index: SearchIndex,
+    /// Protects the searches that the front end knows of. Held for one call, never while a search
+    /// runs, and taken after the lock of the tree where both are.
+    searches: Mutex<Searches>,
+}
+
+impl Views {
+    pub(crate) fn new(files: Vec<ControlFile>) -> Self {
+        Self { files: control::distinct(files), ..Self::default() }
+    }
+
+    /// Takes over what came into the tree and what went. Costs a pass over the names that are new.
+    pub(crate) fn update(&self, tree: impl FnOnce(&Changes) -> Vec<Added>, changes: &Changes) {
+        let removed: HashSet<_> = changes.removed.iter().map(|(info_hash, _)| *info_hash).collect();
+        self.index.update(tree(changes), &removed);
+    }
+
+    /// Finds a name, and counts a lookup of what it finds where counts matter.
+    pub(crate) fn lookup(&self, tree: &Tree, dir: ViewIno, name: &str) -> Result<Attr, VfsError> {
+        let found = match dir {
+            ViewIno::Control => self.child_of_control(name).ok_or(VfsError::NotFound)?,
+            ViewIno::ByHash => {
+                tree.check_known()?;
+                let info_hash: InfoHash = name.parse().map_err(|_no_hash| VfsError::NotFound)?;
+                ViewIno::HashLink(tree.top(info_hash).ok_or(VfsError::NotFound)?.ino)
+            }
+            ViewIno::Search => ViewIno::Query(self.searches().look_up(name)?),
+            ViewIno::Query(id) => {
+                tree.check_known()?;
+                ViewIno::SearchLink(self.searches().results(id)?.file(name)?)
+            }
+            ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
+                return Err(VfsError::NotDirectory);
+            }
+        };
+        self.attr(tree, found)
+    }
+
+    /// Takes back `count` lookups.
+    pub(crate) fn forget(&self, ino: ViewIno, count: u64) {
+        if let ViewIno::Query(id) = ino {
+            self.searches().forget(id, count);
+        }
+    }
+
+    pub(crate) fn attr(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+        let (kind, size, mtime, nlink) = match ino {
+            ViewIno::Control => (NodeKind::Directory, 0, tree.root_mtime(), 4),
+            ViewIno::ByHash | ViewIno::Search => (NodeKind::Directory, 0, tree.root_mtime(), 2),
+            ViewIno::Query(id) => {
+                self.searches().results(id)?;
+                (NodeKind::Directory, 0, tree.root_mtime(), 2)
+            }
+            // Nobody knows the size before the text is made. 0 is what such files have in `/proc`
+            // too, so that programs read on until the end.
+            ViewIno::File(_) => (NodeKind::File, 0, tree.root_mtime(), 1),
+            ViewIno::HashLink(node) | ViewIno::SearchLink(node) => {
+                let len = self.link_target(tree, ino)?.len() as u64;
+                (NodeKind::Symlink, len, tree.attr(node)?.mtime, 1)
+            }
+        };
+        Ok(attr(ino, kind, size, mtime, nlink))
+    }
+
+    /// Returns the target of a link, relative to its directory.
+    pub(crate) fn link_target(&self, tree: &Tree, ino: ViewIno) -> Result<String, VfsError> {
+        let (node, up) = match ino {
+            ViewIno::HashLink(node) => (node, UP_FROM_HASH),
+            ViewIno::SearchLink(node) => (node, UP_FROM_SEARCH),
+            ViewIno::Control
+            | ViewIno::ByHash
+            | ViewIno::Search
+            | ViewIno::File(_)
+            | ViewIno::Query(_) => return Err(VfsError::NotSymlink),
+        };
+        let mut target = up.to_owned();
+        tree.write_path(node, &mut target)?;
+        Ok(target)
+    }
+
+    /// Returns the text of a control file as it is now.
+    pub(crate) fn render(&self, ino: ViewIno) -> Result<Bytes, VfsError> {
+        match ino {
+            ViewIno::File(position) => {
+                let file = self.files.get(position).ok_or(VfsError::NotFound)?;
+                Ok((file.render)())
+            }
+            ViewIno::Control | ViewIno::ByHash | ViewIno::Search | ViewIno::Query(_) => {
+                Err(VfsError::IsDirectory)
+            }
+            // Linux resolves links before it opens, or refuses with O_NOFOLLOW.
+            ViewIno::HashLink(_) | ViewIno::SearchLink(_) => Err(VfsError::NotFound),
+        }
+    }
+
+    /// Calls `each` with the entries of a directory after `cookie` until it returns false.
+    pub(crate) fn list(
+        &self,
+        tree: &Tree,
+        dir: ViewIno,
+        cookie: u64,
+        each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        let parent = match dir {
+            ViewIno::Control => tree.attr(Ino::ROOT)?,
+            ViewIno::ByHash | ViewIno::Search => self.attr(tree, ViewIno::Control)?,
+            ViewIno::Query(_) => self.attr(tree, ViewIno::Search)?,
+            ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
+                return Err(VfsError::NotDirectory);
+            }
+        };
+        if matches!(dir, ViewIno::ByHash | ViewIno::Query(_)) {
+            tree.check_known()?;
+        }
+        let this = self.attr(tree, dir)?;
+        let dots = [(".", DOT_COOKIE, this), ("..", DOT_DOT_COOKIE, parent)];
+        for (name, dot_cookie, attr) in dots {
+            if cookie < dot_cookie && !each(&entry(name, dot_cookie, attr)) {
+                return Ok(());
+            }
+        }
+        match dir {
+            ViewIno::Control => self.list_control(tree, cookie, each),
+            ViewIno::ByHash => self.list_hashes(tree, cookie, each),
+            ViewIno::Query(id) => self.list_results(tree, id, cookie, each),
+            // What somebody searched for is nobody else's business, and no walk over the whole
+            // tree should go through it.
+            ViewIno::Search | ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
+                Ok(())
+            }
+        }
+    }
+
+    /// Searches again if the torrents are not those that the results of a search are from.
+    pub(crate) fn refresh<'a, T: std::ops::Deref<Target = Tree>>(
+        &self,
+        dir: ViewIno,
+        tree: impl FnOnce() -> T + 'a,
+    ) -> Result<(), VfsError> {
+        let ViewIno::Query(id) = dir else { return Ok(()) };
+        let generation = self.index.generation();
+        let Some(query) = self.searches().outdated(id, generation)? else { return Ok(()) };
+        let found = self.index.search(&query, SEARCH_RESULTS_MAX);
+        let tree = tree();
+        let hits = found.into_iter().filter_map(|found| {
+            let ino = tree.number(found.tree.info_hash(), found.idx)?;
+            Some(Hit { ino, found })
+        });
+        let hits = hits.collect();
+        drop(tree);
+        self.searches().take_over(id, generation, hits);
+        Ok(())
+    }
+
+    fn child_of_control(&self, name: &str) -> Option<ViewIno> {
+        match name {
+            BY_HASH_NAME => Some(ViewIno::ByHash),
+            SEARCH_NAME => Some(ViewIno::Search),
+            _ => self.files.iter().position(|file| file.name == name).map(ViewIno::File),
+        }
+    }
+
+    fn list_control(
+        &self,
+        tree: &Tree,
+        cookie: u64,
+        each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        let directories = [(BY_HASH_NAME, ViewIno::ByHash), (SEARCH_NAME, ViewIno::Search)];
+        let files = self.files.iter().enumerate();
+        let files = files.map(|(position, file)| (file.name, ViewIno::File(position)));
+        for (own_cookie, (name, ino)) in (FIRST_COOKIE..).zip(directories.into_iter().chain(files))
+        {
+            if own_cookie > cookie && !each(&entry(name, own_cookie, self.attr(tree, ino)?)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The cookies are those that the torrents have in the root.
+    fn list_hashes(
+        &self,
+        tree: &Tree,
+        cookie: u64,
+        each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        for Top { info_hash, ino, cookie, .. } in tree.tops_after(cookie) {
+            let attr = self.attr(tree, ViewIno::HashLink(ino))?;
+            if !each(&entry(&info_hash.to_string(), cookie, attr)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn list_results(
+        &self,
+        tree: &Tree,
+        id: u64,
+        cookie: u64,
+        each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
+    ) -> Result<(), VfsError> {
+        for (own_cookie, name, ino) in self.searches().results(id)?.after(cookie) {
+            // A torrent that went since the search is left out.
+            let Ok(attr) = self.attr(tree, ViewIno::SearchLink(ino)) else { continue };
+            if !each(&entry(name, own_cookie, attr)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn searches(&self) -> MutexGuard<'_, Searches> {
+        // A panic in one call is a bug that one request reports; the others go on.
+        self.searches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A torrent that came into the tree, with its name in the root.
+pub(crate) type Added = (std::sync::Arc<crate::tree::TorrentTree>, String);
+
+/// Returns the attributes of a view. Nobody tells when they change.
+fn attr(ino: ViewIno, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
+    Attr {
+        ino: ino.ino(),
+        kind,
+        size,
+        have_bytes: 0,
+        mtime,
+        nlink,
+        validity: Validity::Unannounced,
+    }
+}
+
+/// Returns what a lookup of a view answers. Nobody tells when it changes.
+pub(crate) fn found(attr: Attr) -> Entry {
+    Entry { attr, name_validity: Validity::Unannounced }
+}
+
+/// Returns an entry of a view's directory. Nobody tells when it changes.
+pub(crate) fn entry(name: &str, cookie: u64, attr: Attr) -> DirEntry<'_> {
+    DirEntry { name, cookie, attr, name_validity: Validity::Unannounced }
+}
+
+#[cfg(test)]
+mod tests;

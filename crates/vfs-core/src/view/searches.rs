@@ -1,0 +1,136 @@
+//! The searches that the front end knows of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::results::{Hit, Results};
+use crate::VfsError;
+use crate::search::Query;
+
+/// How many searches are remembered. Who uses more at a time sees the one that was not used for
+/// the longest time go stale, and finds it again by its name.
+pub(super) const SEARCHES_MAX: usize = 256;
+
+/// How many results all searches together have, but for the last one that was used: about 10 MB.
+pub(super) const RESULTS_MAX: usize = 50_000;
+
+#[derive(Debug)]
+struct Search {
+    words: Arc<str>,
+    query: Arc<Query>,
+    /// How many times the front end was told of this search and has not forgotten it.
+    lookup_count: u64,
+    /// When it was last used, in calls.
+    used: u64,
+    /// Which torrents the results are from; `None` before the first search.
+    generation: Option<u64>,
+    results: Results,
+}
+
+/// Searches by their numbers. A search lives from its lookup until the front end forgets it, or
+/// until there are too many.
+#[derive(Debug, Default)]
+pub(super) struct Searches {
+    by_id: HashMap<u64, Search>,
+    by_words: HashMap<Arc<str>, u64>,
+    last_id: u64,
+    calls: u64,
+}
+
+impl Searches {
+    /// Returns the search for these words, a new one if there is none, and counts a lookup. It
+    /// does not search yet.
+    pub(super) fn look_up(&mut self, words: &str) -> Result<u64, VfsError> {
+        let id = match self.by_words.get(words) {
+            Some(id) => *id,
+            None => self.add(words)?,
+        };
+        if let Some(search) = self.use_one(id) {
+            search.lookup_count += 1;
+        }
+        Ok(id)
+    }
+
+    pub(super) fn forget(&mut self, id: u64, count: u64) {
+        let Some(search) = self.by_id.get_mut(&id) else { return };
+        search.lookup_count = search.lookup_count.saturating_sub(count);
+        if search.lookup_count == 0 {
+            self.remove(id);
+        }
+    }
+
+    /// Returns what to search for if the results of a search are not those of this generation.
+    pub(super) fn outdated(
+        &mut self,
+        id: u64,
+        generation: u64,
+    ) -> Result<Option<Arc<Query>>, VfsError> {
+        let search = self.use_one(id).ok_or(VfsError::Stale)?;
+        let is_outdated = search.generation != Some(generation);
+        Ok(is_outdated.then(|| Arc::clone(&search.query)))
+    }
+
+    /// Takes over the results of a search, and makes room for them.
+    pub(super) fn take_over(&mut self, id: u64, generation: u64, hits: Vec<Hit>) {
+        let Some(search) = self.by_id.get_mut(&id) else { return };
+        search.generation = Some(generation);
+        search.results.take_over(hits);
+        self.make_room(id);
+    }
+
+    pub(super) fn results(&self, id: u64) -> Result<&Results, VfsError> {
+        self.by_id.get(&id).map(|search| &search.results).ok_or(VfsError::Stale)
+    }
+
+    fn add(&mut self, words: &str) -> Result<u64, VfsError> {
+        // A name that is no query is the name of nothing.
+        let query = Query::words(words).map_err(|_no_query| VfsError::NotFound)?;
+        self.last_id += 1;
+        let (id, words) = (self.last_id, Arc::<str>::from(words));
+        self.by_words.insert(Arc::clone(&words), id);
+        self.by_id.insert(
+            id,
+            Search {
+                words,
+                query: Arc::new(query),
+                lookup_count: 0,
+                used: self.calls,
+                generation: None,
+                results: Results::new(),
+            },
+        );
+        self.make_room(id);
+        Ok(id)
+    }
+
+    fn use_one(&mut self, id: u64) -> Option<&mut Search> {
+        self.calls += 1;
+        let search = self.by_id.get_mut(&id)?;
+        search.used = self.calls;
+        Some(search)
+    }
+
+    /// Drops the searches that were not used for the longest time, but for one.
+    fn make_room(&mut self, kept: u64) {
+        let mut result_count: usize = self.by_id.values().map(|search| search.results.len()).sum();
+        while self.by_id.len() > SEARCHES_MAX || result_count > RESULTS_MAX {
+            let others = self.by_id.iter().filter(|(id, _)| **id != kept);
+            let Some(oldest) = others.min_by_key(|(_, search)| search.used).map(|(id, _)| *id)
+            else {
+                return;
+            };
+            result_count -= self.remove(oldest).map_or(0, |search| search.results.len());
+        }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Search> {
+        let search = self.by_id.remove(&id)?;
+        self.by_words.remove(&search.words);
+        Some(search)
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+}

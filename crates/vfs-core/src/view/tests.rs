@@ -1,0 +1,80 @@
+//! The limits of what is remembered.
+
+use std::sync::Arc;
+
+use super::results::Hit;
+use super::searches::{RESULTS_MAX, SEARCHES_MAX, Searches};
+use crate::search::Found;
+use crate::tree::{NodeIdx, TorrentTree};
+use crate::{FileIndex, InfoHash, Ino, Layout, TorrentDetails, VfsError};
+
+/// Returns as many results as asked for.
+fn hits(count: usize) -> Vec<Hit> {
+    let details = TorrentDetails {
+        info_hash: InfoHash::from_bytes([1; InfoHash::BYTES]),
+        name: String::new(),
+        layout: Layout::Directory,
+        created: None,
+        piece_len: None,
+        files: Vec::new(),
+    };
+    let tree = Arc::new(TorrentTree::new(&details, 0));
+    let found = |n| Found {
+        tree: Arc::clone(&tree),
+        idx: NodeIdx::TOP,
+        index: FileIndex(0),
+        len: 0,
+        path: format!("t/{n}"),
+    };
+    (0..count).map(|n| Hit { ino: Ino(n as u64), found: found(n) }).collect()
+}
+
+#[test]
+fn searches_that_nobody_uses_make_room() {
+    let mut searches = Searches::default();
+    let ids: Vec<_> =
+        (0..SEARCHES_MAX).map(|n| searches.look_up(&format!("words {n}")).unwrap()).collect();
+    assert_eq!(searches.count(), SEARCHES_MAX);
+    // Whoever is used again stays.
+    assert_eq!(searches.look_up("words 0").unwrap(), ids[0]);
+    let last = searches.look_up("one more").unwrap();
+    assert_eq!(searches.count(), SEARCHES_MAX);
+    assert!(searches.results(ids[0]).is_ok() && searches.results(last).is_ok());
+    assert!(matches!(searches.results(ids[1]), Err(VfsError::Stale)));
+    assert!(matches!(searches.outdated(ids[1], 0), Err(VfsError::Stale)));
+    // It comes back under another number, and what it had is forgotten without harm.
+    assert!(searches.look_up("words 1").unwrap() > last);
+    searches.forget(ids[1], 1);
+    searches.take_over(ids[1], 0, hits(1));
+}
+
+#[test]
+fn results_that_nobody_uses_make_room() {
+    let mut searches = Searches::default();
+    let each = RESULTS_MAX / 4;
+    let ids: Vec<_> = (0..5).map(|n| searches.look_up(&format!("words {n}")).unwrap()).collect();
+    for id in &ids {
+        assert!(searches.outdated(*id, 7).unwrap().is_some());
+        searches.take_over(*id, 7, hits(each));
+        assert!(searches.outdated(*id, 7).unwrap().is_none());
+    }
+    let kept: Vec<_> = ids.iter().map(|id| searches.results(*id).is_ok()).collect();
+    assert_eq!(kept, [false, true, true, true, true]);
+    // One that has more than all may have is kept as long as it is the last.
+    searches.take_over(ids[4], 8, hits(RESULTS_MAX + 1));
+    assert_eq!(searches.results(ids[4]).unwrap().len(), RESULTS_MAX + 1);
+    assert_eq!(searches.count(), 1);
+}
+
+#[test]
+fn a_search_lasts_until_it_is_forgotten() {
+    let mut searches = Searches::default();
+    let id = searches.look_up("words").unwrap();
+    assert_eq!(searches.look_up("words").unwrap(), id);
+    searches.forget(id, 1);
+    assert!(searches.results(id).is_ok());
+    searches.forget(id, 1);
+    assert_eq!(searches.count(), 0);
+    searches.forget(id, 1);
+    assert_ne!(searches.look_up("words").unwrap(), id);
+}
