@@ -1,6 +1,7 @@
 //! One rqbit server as a source.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
@@ -98,6 +99,16 @@ impl TorrentSource for RqbitSource {
 
     fn server(&self, _: InfoHash) -> Option<Arc<str>> {
         Some(Arc::clone(&self.name))
+    }
+
+    async fn uptime(&self) -> Option<Duration> {
+        match self.client.session_stats().await {
+            Ok(stats) => Some(Duration::from_secs(stats.uptime_seconds)),
+            Err(error) => {
+                tracing::debug!(%error, "no uptime");
+                None
+            }
+        }
     }
 
     fn limits(&self) -> SourceLimits {

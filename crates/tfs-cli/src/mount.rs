@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Missing, MountArgs};
 use crate::background::{self, Role};
-use crate::{exit, runtime};
+use crate::{exit, report, runtime};
 
 /// Runs the command.
 pub(crate) fn run(args: &MountArgs) -> eyre::Result<u8> {
@@ -48,6 +48,7 @@ fn settings(args: &MountArgs) -> eyre::Result<MountSettings> {
         show_control: args.show_control,
         poll_interval: args.poll_interval,
         appearance: Appearance::default(),
+        state_dir: None,
     })
 }
 
@@ -78,6 +79,9 @@ async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
         mount = RunningMount::start(settings) => mount?,
         () = signals.next() => return Ok(exit::FAILURE),
     };
+    if let Some(down) = mount.server_down() {
+        report::warn_of_server(down);
+    }
     if role == Role::Child && background::ready().is_err() {
         tracing::info!("nobody waits for the mount any more");
         mount.stop().await?;

@@ -20,6 +20,12 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
     }
 }
 
+/// Prints a warning and what it means.
+pub(crate) fn warning(message: &str, hint: &str) {
+    eprintln!("warning: {}", visible(message));
+    eprintln!("hint: {hint}");
+}
+
 /// Returns a text from elsewhere in a form that cannot act on a terminal: control characters and
 /// those that change the direction of text are shown as escapes.
 pub(crate) fn visible(text: &str) -> String {

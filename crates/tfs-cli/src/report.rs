@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use tfs_service::{
-    MountError, MountpointError, ServerError, ServerFault, StartError, UnmountError,
+    MountError, MountpointError, ServerDown, ServerError, ServerFault, StartError, UnmountError,
 };
 
 use crate::{exit, output};
@@ -51,6 +51,19 @@ fn tells_causes(error: &eyre::Report) -> bool {
         _ => error.downcast_ref(),
     };
     server.is_none_or(|server: &ServerError| server.fault() == ServerFault::Tls)
+}
+
+/// What to do about a server that is not there.
+const START_IT: &str = "start it with \"rqbit server start <DIR>\"";
+
+/// Warns of a server that was not there when the mount came up.
+pub(crate) fn warn_of_server(down: &ServerDown) {
+    let meanwhile = if down.is_tree_known {
+        "the mount shows the torrents as they were last known until it answers"
+    } else {
+        "nothing is known of its torrents, so the mount cannot be read until it answers"
+    };
+    output::warning(&down.to_string(), &format!("{meanwhile}; {START_IT}"));
 }
 
 /// Prints an error with its hint, and returns the exit code.
@@ -175,9 +188,9 @@ fn server(error: &ServerError) -> Verdict {
     match error.fault() {
         ServerFault::Unreachable => {
             let hint = if cfg!(feature = "embedded") {
-                "start it with \"rqbit server start <DIR>\", or mount with --embedded <DIR>"
+                format!("{START_IT}, or mount with --embedded <DIR>")
             } else {
-                "start it with \"rqbit server start <DIR>\""
+                START_IT.to_owned()
             };
             said(exit::SERVER_UNREACHABLE, "", hint)
         }

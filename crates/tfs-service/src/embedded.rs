@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
-use directories::BaseDirs;
 use rqbit_client::{AddOptions, AddSource, BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 
@@ -119,13 +118,19 @@ impl EmbeddedSettings {
 impl Embedded {
     /// Starts the server. Its API wants a password that nobody else knows, so that other users of
     /// this machine, and pages in a browser, cannot make it write files as this user.
-    pub(crate) async fn start(settings: &EmbeddedSettings) -> Result<Self, EmbeddedError> {
+    ///
+    /// Its session is kept in `state_dir`, if there is one.
+    pub(crate) async fn start(
+        settings: &EmbeddedSettings,
+        state_dir: Option<&Path>,
+    ) -> Result<Self, EmbeddedError> {
         let mut config = if settings.is_online {
             EmbeddedConfig::internet(&settings.dir)
         } else {
             EmbeddedConfig::loopback(&settings.dir)
         };
-        config.session_dir = session_dir(&settings.dir).or(config.session_dir);
+        let session_dir = state_dir.and_then(|state_dir| session_dir(state_dir, &settings.dir));
+        config.session_dir = session_dir.or(config.session_dir);
         let password = password();
         config.credentials = Some(rqbit_embedded::Credentials {
             username: USER.to_owned(),
@@ -148,16 +153,15 @@ impl Embedded {
     }
 }
 
-/// Returns where the server remembers its torrents: in the user's state directory, one folder for
-/// each directory that is downloaded to. It is not in that directory itself, where a torrent of
+/// Returns where the server remembers its torrents: in the state directory, one folder for each
+/// directory that is downloaded to. It is not in that directory itself, where a torrent of
 /// the right name could replace it.
-fn session_dir(dir: &Path) -> Option<PathBuf> {
-    let state = BaseDirs::new()?.state_dir()?.join("tfs").join("embedded");
+fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
     std::fs::create_dir_all(dir).ok()?;
     let dir = dir.canonicalize().ok()?;
     // A path as a file name: separators become `%`, and what was a `%` is doubled.
     let name = dir.to_str()?.replace('%', "%%").replace('/', "%");
-    Some(state.join(name.trim_start_matches('%')))
+    Some(state_dir.join("embedded").join(name.trim_start_matches('%')))
 }
 
 /// Returns 128 random bits in hexadecimal digits.

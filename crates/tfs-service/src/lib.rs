@@ -2,13 +2,14 @@
 //!
 //! [`RunningMount`] is the main job: it finds the server (or starts one inside the process),
 //! learns its torrents, mounts them, keeps the tree up to date, and ends cleanly.
-//! [`torrents()`]//! answers `tfs list` straight from a server.
+//! [`torrents()`] answers `tfs list` straight from a server.
 //!
 //! # What it never does
 //! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
 //! protocol, only the crates that do.
 
 mod appearance;
+mod clock;
 mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
@@ -16,10 +17,13 @@ mod embedded;
 mod mount;
 mod server;
 pub mod service_manager;
+mod start;
+mod state;
 mod status;
 mod torrents;
 
 pub use appearance::Appearance;
+pub use discovery::{RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::{AddError, EmbeddedSettings, TorrentInput};
 pub use fuse_adapter::{
@@ -31,6 +35,7 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
+pub use start::{ServerDown, ServerDownCause};
 pub use status::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use vfs_core::{MissingPolicy, ReadPolicy};

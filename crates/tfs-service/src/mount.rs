@@ -10,14 +10,20 @@ use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answe
 use rqbit_source::RqbitSource;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use vfs_core::{Counters, ReadPolicy, SourceError, Vfs, VfsConfig};
+use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
 
-use crate::discovery::{Discovery, now};
+use crate::clock::now;
+use crate::discovery::Discovery;
+#[cfg(feature = "embedded")]
+use crate::discovery::Haste;
 #[cfg(feature = "embedded")]
 use crate::embedded::{AddError, Embedded, EmbeddedSettings};
+use crate::start::{ServerDown, first_look};
+use crate::state::{Identity, KnownTree, ServerState, user_state_dir};
 use crate::status::{About, ServerWatch, control_files};
 use crate::{
-    Appearance, MountError, MountpointError, Server, ServerError, ServerSettings, SessionError,
+    Appearance, MountError, MountpointError, Refresher, Server, ServerError, ServerSettings,
+    SessionError,
 };
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
@@ -59,6 +65,9 @@ pub struct MountSettings {
     pub poll_interval: Duration,
     /// What files look like.
     pub appearance: Appearance,
+    /// The directory where the last known tree is kept, an absolute path; `None` for the user's
+    /// own, `$XDG_STATE_HOME/tfs`.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// Why a mount did not come up. Nothing is left behind.
@@ -107,6 +116,10 @@ pub struct RunningMount {
     discovery: OwnedTask,
     /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
     is_asked: Arc<AtomicBool>,
+    refresher: Refresher,
+    server_down: Option<ServerDown>,
+    /// `None` if it cannot be kept.
+    state: Option<ServerState>,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
 }
@@ -121,7 +134,8 @@ impl Drop for OwnedTask {
 }
 
 impl RunningMount {
-    /// Brings a mount up: when it returns, the mount answers and shows what the server has.
+    /// Brings a mount up: when it returns, the mount answers and shows what the server has, or, if
+    /// that cannot be reached, what it last had, see [`server_down`](Self::server_down).
     ///
     /// What is cheap to check is checked first, so that a wrong mount point starts no server.
     ///
@@ -139,20 +153,18 @@ impl RunningMount {
             move || check_mountpoint(&mountpoint, allow_non_empty)
         })
         .await?;
+        let state_dir = settings.state_dir.clone().or_else(user_state_dir);
         #[cfg(feature = "embedded")]
         let mut embedded = None;
         let remote = match server {
             ServerChoice::Remote(remote) => remote.clone(),
             #[cfg(feature = "embedded")]
             ServerChoice::Embedded(inside) => {
-                embedded.insert(Embedded::start(inside).await?).settings()
+                embedded.insert(Embedded::start(inside, state_dir.as_deref()).await?).settings()
             }
         };
-        let server = Server::connect(&remote, settings.read.timeout + CHUNK_MARGIN).await?;
-        #[cfg(feature = "embedded")]
-        if let ServerChoice::Embedded(inside) = &settings.server {
-            inside.add_all(&server).await?;
-        }
+        let server = Server::new(&remote, settings.read.timeout + CHUNK_MARGIN)?;
+        let (state, known) = open_state(state_dir, &settings.server, &remote).await.unzip();
         let source = RqbitSource::new(server.client().clone(), settings.streams_max);
         #[cfg(feature = "embedded")]
         let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
@@ -168,18 +180,47 @@ impl RunningMount {
             let files = control_files(vfs, &watch, &about);
             Vfs::new(Arc::new(source), config).with_control_files(files)
         });
-        let mut discovery = Discovery::new(Arc::clone(&vfs)).watched_by(watch);
-        discovery.look().await.map_err(StartError::List)?;
+        let recorder = state.as_ref().map(ServerState::recorder);
+        let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch);
+        discovery.restore(known.unwrap_or_default());
+        let server_down = match &settings.server {
+            ServerChoice::Remote(_) => first_look(&server, &mut discovery).await?,
+            // It has just been started: what does not work now will not work later.
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(inside) => {
+                server.check().await?;
+                inside.add_all(&server).await?;
+                discovery.look(Haste::Patient).await.map_err(StartError::List)?;
+                None
+            }
+        };
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
-        let discovery = tokio::spawn(discovery.keep_looking(settings.poll_interval));
+        let (refresher, requests) = Refresher::new();
+        let is_down = server_down.is_some();
+        let discovery = discovery.keep_looking(settings.poll_interval, requests, is_down);
         Ok(Self {
             mount,
             vfs,
-            discovery: OwnedTask(discovery),
+            discovery: OwnedTask(tokio::spawn(discovery)),
             is_asked: Arc::default(),
+            refresher,
+            server_down,
+            state,
             #[cfg(feature = "embedded")]
             embedded,
         })
+    }
+
+    /// Returns why the mount came up without its server, if it did.
+    #[must_use]
+    pub fn server_down(&self) -> Option<&ServerDown> {
+        self.server_down.as_ref()
+    }
+
+    /// Returns what asks for a look at the server now.
+    #[must_use]
+    pub fn refresher(&self) -> Refresher {
+        self.refresher.clone()
     }
 
     /// Resolves when the mount has ended, whoever unmounted it.
@@ -235,6 +276,12 @@ impl RunningMount {
         let ended = self.mount.unmount().await;
         let Counters { total, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
         tracing::info!(?total, haves_asked, bytes_unused, ?breaker, "what its reads did");
+        if let Some(state) = self.state {
+            if self.vfs.open_dir(Ino::ROOT).is_ok() {
+                state.recorder().record_progress(self.vfs.summaries_not_in(&[]));
+            }
+            state.close().await;
+        }
         // The server waits for its clients to hang up before it saves what it has.
         drop(self.vfs);
         #[cfg(feature = "embedded")]
@@ -242,6 +289,31 @@ impl RunningMount {
             embedded.stop().await;
         }
         ended
+    }
+}
+
+/// Opens the state of the server, or says why a mount goes on without it.
+async fn open_state(
+    dir: Option<PathBuf>,
+    server: &ServerChoice,
+    remote: &ServerSettings,
+) -> Option<(ServerState, KnownTree)> {
+    let Some(dir) = dir else {
+        tracing::warn!("the user has no home, so the last known tree is not kept");
+        return None;
+    };
+    let identity = match server {
+        ServerChoice::Remote(_) => Identity::of_url(&remote.url),
+        #[cfg(feature = "embedded")]
+        ServerChoice::Embedded(inside) => Identity::of_dir(&inside.dir),
+    };
+    match ServerState::open(&dir, identity).await {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            let dir = dir.display();
+            tracing::warn!(%dir, %error, "the last known tree is not kept: no state directory");
+            None
+        }
     }
 }
 

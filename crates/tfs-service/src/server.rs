@@ -23,7 +23,8 @@ pub struct ServerSettings {
     pub credentials: Option<Credentials>,
 }
 
-/// A server that has answered, and that is rqbit.
+/// A server that can be asked. One that [`connect`](Server::connect) returned has answered, and is
+/// rqbit.
 #[derive(Debug, Clone)]
 pub struct Server {
     client: Client,
@@ -69,7 +70,16 @@ impl Server {
         settings: &ServerSettings,
         chunk_time_max: Duration,
     ) -> Result<Self, ServerError> {
-        let failed = |source| ServerError { url: settings.url.clone(), source };
+        let server = Self::new(settings, chunk_time_max)?;
+        server.check().await?;
+        Ok(server)
+    }
+
+    /// Returns a server that may or may not be there; nothing is sent.
+    pub(crate) fn new(
+        settings: &ServerSettings,
+        chunk_time_max: Duration,
+    ) -> Result<Self, ServerError> {
         let mut config = ClientConfig::new(settings.url.clone());
         config.credentials.clone_from(&settings.credentials);
         config.timeouts = Timeouts {
@@ -78,10 +88,18 @@ impl Server {
             chunk: chunk_time_max,
             ..Timeouts::default()
         };
-        let client = Client::new(config).map_err(failed)?;
-        let version = client.server_info().await.map_err(failed)?.version;
-        tracing::debug!(url = %settings.url, version, "connected");
+        let client = Client::new(config)
+            .map_err(|source| ServerError { url: settings.url.clone(), source })?;
         Ok(Self { client })
+    }
+
+    /// Asks for the version, which shows that the server is there and is rqbit.
+    pub(crate) async fn check(&self) -> Result<(), ServerError> {
+        let url = self.client.base_url();
+        let failed = |source| ServerError { url: url.clone(), source };
+        let version = self.client.server_info().await.map_err(failed)?.version;
+        tracing::debug!(%url, version, "connected");
+        Ok(())
     }
 
     /// Returns the client.

@@ -48,6 +48,6 @@ pub use search::{
 };
 pub use source::{SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
-pub use tree::Changes;
+pub use tree::{Changes, Remembered};
 pub use vfs::{Vfs, VfsConfig};
 pub use view::ControlFile;

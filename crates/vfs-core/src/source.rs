@@ -1,6 +1,7 @@
 //! The seam to the world: where torrents and their bytes come from.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -59,6 +60,12 @@ pub trait TorrentSource: Send + Sync + 'static {
     fn server(&self, torrent: InfoHash) -> Option<Arc<str>> {
         _ = torrent;
         None
+    }
+
+    /// Returns how long the other side has been running without a restart, rounded down, or `None`
+    /// if it cannot say. It is asked when a listing lacks torrents that were there.
+    fn uptime(&self) -> impl Future<Output = Option<Duration>> + Send {
+        async { None }
     }
 
     /// Returns what the other side can bear.

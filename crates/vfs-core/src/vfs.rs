@@ -1,5 +1,6 @@
 //! The whole filesystem: what a front end calls.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use crate::engine::{Engine, Target};
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::search::Found;
-use crate::tree::{CONTROL_COOKIE, Changes, FileRef, NodeFacts, TorrentTree, Tree};
+use crate::tree::{CONTROL_COOKIE, Changes, FileRef, NodeFacts, Remembered, TorrentTree, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, Views};
 use crate::{
     Attr, ByteRange, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId,
@@ -101,12 +102,35 @@ impl<S: TorrentSource> Vfs<S> {
         unknown.map(|summary| summary.info_hash).filter(|hash| !tree.contains(*hash)).collect()
     }
 
+    /// Takes over what somebody kept from before, so that names and times stay: to be called before
+    /// the first [`apply`](Self::apply).
+    ///
+    /// `changed_at` is when the set of torrents last changed, the time of the root directory, and
+    /// `torrents` are all that are known to have been there, also those that are gone: whoever is
+    /// added gets its name again unless somebody else has it by now. Nothing is shown yet. To show
+    /// a tree as it was last known, `apply` it as a listing.
+    pub fn remember(
+        &self,
+        changed_at: Option<i64>,
+        torrents: impl IntoIterator<Item = Remembered>,
+    ) {
+        self.tree_mut().remember(changed_at, torrents);
+    }
+
+    /// Returns what is known of the torrents in the tree that a listing lacks, in the order of the
+    /// root directory; of all torrents, for an empty listing.
+    #[must_use]
+    pub fn summaries_not_in(&self, listing: &[TorrentSummary]) -> Vec<TorrentSummary> {
+        let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
+        self.tree().summaries_except(&listed)
+    }
+
     /// Takes over a complete listing of the source.
     ///
     /// Torrents that are not in it disappear; those that are new appear if their details are given,
     /// and otherwise stay unknown until a later call; progress is taken over for all. `seen_at` is
-    /// the time in seconds since 1970 that new torrents without a creation date get. Then the sink
-    /// is told of what a front end may not know.
+    /// now, in seconds since 1970: when torrents that were never there before are first seen. Then
+    /// the sink is told of what a front end may not know.
     pub fn apply(
         &self,
         listing: Vec<TorrentSummary>,
@@ -114,8 +138,11 @@ impl<S: TorrentSource> Vfs<S> {
         seen_at: i64,
     ) -> Changes {
         // Before the lock is taken: a torrent of a hundred thousand files takes a while.
-        let layouts = details.into_iter().map(|details| TorrentTree::new(&details, seen_at));
-        let layouts = layouts.collect();
+        let first_seen = |info_hash| self.tree().first_seen(info_hash).unwrap_or(seen_at);
+        let layouts = details.into_iter();
+        let layouts = layouts
+            .map(|details| TorrentTree::new(&details, first_seen(details.info_hash)))
+            .collect();
         let sink = self.sink();
         let (changes, notices) = self.tree_mut().apply(listing, layouts, seen_at);
         // First, so that reads of what is gone do not hold up those who are told.

@@ -28,6 +28,9 @@ use story::Story;
 /// How much of the film is read from its middle: a player's first request after a seek.
 const SEEK_BYTES: usize = 1 << 20;
 
+/// Where it mounts, below its directory.
+const MOUNTPOINT: &str = "mnt";
+
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> eyre::Result<u8> {
     runtime()?.block_on(demo(args))
@@ -37,7 +40,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     let mut signals = Signals::new()?;
     let mut story = Story::new();
     let dir = tempfile::Builder::new().prefix("tfs-demo-").tempdir()?;
-    let mountpoint = dir.path().join("mnt");
+    let mountpoint = dir.path().join(MOUNTPOINT);
     std::fs::create_dir(&mountpoint)?;
 
     story.tell("Making sample content")?;
@@ -52,7 +55,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
         .detail(&format!("the download is limited to {speed}/s, so that there is time to look"))?;
 
     story.tell("Mounting the one that downloads")?;
-    let mount = match RunningMount::start(settings(&mountpoint, servers.downloader())).await {
+    let mount = match RunningMount::start(settings(dir.path(), servers.downloader())).await {
         Ok(mount) => mount,
         Err(error) => {
             servers.stop().await;
@@ -82,9 +85,9 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     }
 }
 
-fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
+fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
     MountSettings {
-        mountpoint: mountpoint.to_owned(),
+        mountpoint: dir.join(MOUNTPOINT),
         server: ServerChoice::Remote(server),
         allow_other: false,
         allow_non_empty: false,
@@ -93,6 +96,8 @@ fn settings(mountpoint: &Path, server: ServerSettings) -> MountSettings {
         read: ReadPolicy::default(),
         poll_interval: Duration::from_secs(1),
         appearance: Appearance::default(),
+        // A demo leaves nothing behind.
+        state_dir: Some(dir.join("state")),
     }
 }
 

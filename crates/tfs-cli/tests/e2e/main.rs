@@ -10,6 +10,7 @@
 mod content;
 mod demo;
 mod doctor;
+mod down;
 mod embedded;
 mod errors;
 mod lifecycle;

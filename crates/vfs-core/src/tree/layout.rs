@@ -5,6 +5,14 @@ use std::num::NonZeroU32;
 use super::build::Builder;
 use crate::{FileIndex, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
+/// How much later than it was first seen a torrent may say that it was made: a day for clocks and
+/// time zones of those who make torrents.
+const CREATED_AHEAD_MAX: i64 = 24 * 60 * 60;
+
+/// There was no tfs before 2026: a clock that says so is not set, as on a small board after it
+/// booted, and proves nothing about dates.
+const CLOCK_MIN: i64 = 1_767_225_600;
+
 /// The position of a node in its torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct NodeIdx(u32);
@@ -117,8 +125,9 @@ impl Node {
 }
 
 impl TorrentTree {
-    /// Lays a torrent out. Cost: a hash-map access for each path component of each file.
-    pub(crate) fn new(details: &TorrentDetails, seen_at: i64) -> Self {
+    /// Lays a torrent out. Its time is when it was made, unless that lies ahead of `first_seen`:
+    /// then it is that. Cost: a hash-map access for each path component of each file.
+    pub(crate) fn new(details: &TorrentDetails, first_seen: i64) -> Self {
         let mut builder = Builder::new(details.info_hash);
         match (details.layout, details.files.as_slice()) {
             (Layout::SingleFile, [file]) => builder.set_top_file(file.len),
@@ -140,10 +149,12 @@ impl TorrentTree {
             *offset = start.saturating_add(file.len);
             Some(start)
         });
+        let created_max = first_seen.max(CLOCK_MIN).saturating_add(CREATED_AHEAD_MAX);
+        let created = details.created.filter(|created| *created <= created_max);
         Self {
             info_hash: details.info_hash,
             raw_name: details.name.as_str().into(),
-            mtime: details.created.unwrap_or(seen_at).max(0),
+            mtime: created.unwrap_or(first_seen).max(0),
             total_bytes,
             nodes,
             piece_len: details.piece_len,

@@ -12,6 +12,7 @@ mod facts;
 mod inode;
 mod layout;
 mod notices;
+mod past;
 mod paths;
 mod root;
 
@@ -24,8 +25,10 @@ pub(crate) use facts::NodeFacts;
 use inode::{InodeTable, NodeRef};
 pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
 pub(crate) use notices::Notice;
+use past::Past;
+pub use past::Remembered;
 pub(crate) use paths::Top;
-use root::Root;
+use root::{HeldNames, Root};
 
 use crate::{
     Attr, Child, DirEntry, FileId, FileIndex, FsStats, Geometry, InfoHash, Ino, NodeKind,
@@ -84,13 +87,14 @@ pub(crate) struct Tree {
     root: Root,
     torrents: HashMap<InfoHash, Torrent>,
     inodes: InodeTable,
+    past: Past,
     /// Whether a listing was ever received: before that, nothing is known, not even emptiness.
     is_known: bool,
     /// When a torrent last came or went while a tree was known, in seconds since 1970; 0 if none
     /// did. Learning what was there all along is no change.
     changed_at: i64,
-    /// When the root was last modified: the newest time of its torrents, or `changed_at`. Never
-    /// the time of the mount, or each remount would look like a change.
+    /// When the root was last modified: `changed_at`, or the newest time of its torrents while that
+    /// is not known. Never the time of the mount, or each remount would look like a change.
     root_mtime: i64,
     /// How many torrents are directories.
     directory_count: usize,
@@ -102,11 +106,38 @@ impl Tree {
             root: Root::new(),
             torrents: HashMap::new(),
             inodes: InodeTable::new(),
+            past: Past::default(),
             is_known: false,
             changed_at: 0,
             root_mtime: 0,
             directory_count: 0,
         }
+    }
+
+    /// Takes over what is known from before. Torrents get the names and times that they had when
+    /// they come; it shows none of them.
+    pub(crate) fn remember(
+        &mut self,
+        changed_at: Option<i64>,
+        torrents: impl IntoIterator<Item = Remembered>,
+    ) {
+        self.changed_at = self.changed_at.max(changed_at.unwrap_or(0));
+        torrents.into_iter().for_each(|remembered| self.past.remember(remembered));
+    }
+
+    pub(crate) fn first_seen(&self, info_hash: InfoHash) -> Option<i64> {
+        self.past.first_seen(info_hash)
+    }
+
+    /// Returns what was last listed of the torrents that are not among these, in the order of the
+    /// root directory.
+    pub(crate) fn summaries_except(&self, listed: &HashSet<InfoHash>) -> Vec<TorrentSummary> {
+        let entries = self.root.after(0).map(|(_, entry)| entry.info_hash);
+        let others = entries.filter(|info_hash| !listed.contains(info_hash));
+        others
+            .filter_map(|info_hash| self.torrents.get(&info_hash))
+            .map(|torrent| torrent.summary.clone())
+            .collect()
     }
 
     /// Takes over a complete listing: drops torrents that are not in it, takes in those whose
@@ -132,13 +163,14 @@ impl Tree {
         }
         // Who came first keeps a plain name; the hash makes the order total.
         listing.sort_by_key(|summary| (summary.added_order, summary.info_hash));
+        let held = if layouts.is_empty() { HeldNames::new() } else { self.held_names(&listing) };
         for summary in listing {
             let info_hash = summary.info_hash;
             if let Some(torrent) = self.torrents.get_mut(&info_hash) {
                 notices.extend(torrent.progress_notices(&summary, &self.inodes));
                 torrent.summary = summary;
             } else if let Some(layout) = layouts.remove(&info_hash) {
-                let name = self.add(summary, layout);
+                let name = self.add(summary, layout, &held, seen_at);
                 // Before the first listing nobody was told that there is no such name.
                 notices.extend(self.is_known.then(|| Notice::Added { name: name.clone() }));
                 changes.added.push((info_hash, name));
@@ -150,16 +182,36 @@ impl Tree {
         self.is_known = true;
         let directories = self.torrents.values().filter(|t| t.tree.top().is_directory());
         self.directory_count = directories.count();
-        let newest = self.torrents.values().map(|torrent| torrent.tree.mtime()).max();
-        self.root_mtime = newest.unwrap_or(0).max(self.changed_at);
+        let newest = || self.torrents.values().map(|torrent| torrent.tree.mtime()).max();
+        self.root_mtime = if self.changed_at > 0 { self.changed_at } else { newest().unwrap_or(0) };
         (changes, notices)
     }
 
-    fn add(&mut self, summary: TorrentSummary, layout: TorrentTree) -> String {
+    /// Returns the names that listed torrents had and do not have now: nobody else gets them, also
+    /// while their details are not there yet.
+    fn held_names(&self, listing: &[TorrentSummary]) -> HeldNames {
+        let mut held = HeldNames::new();
+        for summary in listing {
+            if let Some(name) = self.past.name(summary.info_hash) {
+                held.entry(name.to_owned()).or_insert(summary.info_hash);
+            }
+        }
+        held
+    }
+
+    fn add(
+        &mut self,
+        summary: TorrentSummary,
+        layout: TorrentTree,
+        held: &HeldNames,
+        seen_at: i64,
+    ) -> String {
         let info_hash = summary.info_hash;
         let tree = Arc::new(layout);
         let inos = self.inodes.attach(&tree);
-        let name = self.root.add(tree.raw_name(), info_hash, tree.top().is_directory());
+        let had = self.past.on_added(info_hash, seen_at);
+        let is_directory = tree.top().is_directory();
+        let name = self.root.add(tree.raw_name(), info_hash, is_directory, had.as_deref(), held);
         self.torrents.insert(info_hash, Torrent { tree, inos, summary });
         name
     }
@@ -171,6 +223,7 @@ impl Tree {
         let name = self.root.remove(info_hash)?;
         let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
         notices.push(Notice::Removed { name: name.clone(), child });
+        self.past.on_removed(info_hash, &name);
         Some(name)
     }
 

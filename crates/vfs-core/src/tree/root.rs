@@ -9,6 +9,13 @@ use crate::name::{escape, escape_marked};
 /// Names in the root that are not for torrents: the control directory.
 const RESERVED: [&str; 1] = [".tfs"];
 
+/// How many of the names that a torrent can have are compared with the one that it had. The names
+/// come from a file, so what nobody would have given is not believed.
+const KNOWN_NAMES_MAX: usize = 16;
+
+/// Names that torrents had and are to get again, and whose they are.
+pub(super) type HeldNames = HashMap<String, InfoHash>;
+
 /// A name in the root.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RootEntry {
@@ -37,9 +44,27 @@ impl Root {
         }
     }
 
-    /// Gives the torrent a name that nobody has, and returns it.
-    pub(super) fn add(&mut self, raw: &str, info_hash: InfoHash, is_directory: bool) -> String {
-        let name = self.free_name(raw, info_hash, is_directory);
+    /// Gives the torrent a name that nobody has and nobody is to get again, and returns it. The
+    /// one that it had is taken if it can be.
+    pub(super) fn add(
+        &mut self,
+        raw: &str,
+        info_hash: InfoHash,
+        is_directory: bool,
+        had: Option<&str>,
+        held: &HeldNames,
+    ) -> String {
+        let is_free = |name: &str| {
+            !self.by_name.contains_key(name)
+                && !RESERVED.contains(&name)
+                && held.get(name).is_none_or(|owner| *owner == info_hash)
+        };
+        let mut known = candidates(raw, info_hash, is_directory).take(KNOWN_NAMES_MAX);
+        let again = had.filter(|had| is_free(had) && known.any(|name| name == *had));
+        let name = again.map(str::to_owned).unwrap_or_else(|| {
+            let mut names = candidates(raw, info_hash, is_directory);
+            names.find(|name| is_free(name)).unwrap_or_else(|| info_hash.to_string())
+        });
         let entry = RootEntry { info_hash, cookie: self.next_cookie };
         self.next_cookie += 1;
         self.by_name.insert(name.clone(), entry);
@@ -68,15 +93,13 @@ impl Root {
     pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (&str, RootEntry)> {
         self.by_cookie.range(cookie.saturating_add(1)..).filter_map(|(_, name)| self.find(name))
     }
+}
 
-    fn free_name(&self, raw: &str, info_hash: InfoHash, is_directory: bool) -> String {
-        let marks = [info_hash.short(), info_hash.to_string()].into_iter();
-        // A torrent may even be called like another one with its whole mark.
-        let numbered = (2_u64..).map(|n| format!("{info_hash} {n}"));
-        let marked = marks.chain(numbered).map(|mark| escape_marked(raw, &mark, is_directory));
-        std::iter::once(escape(raw))
-            .chain(marked)
-            .find(|name| !self.by_name.contains_key(name) && !RESERVED.contains(&name.as_str()))
-            .unwrap_or_else(|| info_hash.to_string())
-    }
+/// Returns the names that a torrent can have, the plain one first. There is always another one.
+fn candidates(raw: &str, info_hash: InfoHash, is_directory: bool) -> impl Iterator<Item = String> {
+    let marks = [info_hash.short(), info_hash.to_string()].into_iter();
+    // A torrent may even be called like another one with its whole mark.
+    let numbered = (2_u64..).map(move |n| format!("{info_hash} {n}"));
+    let marked = marks.chain(numbered).map(move |mark| escape_marked(raw, &mark, is_directory));
+    std::iter::once(escape(raw)).chain(marked)
 }

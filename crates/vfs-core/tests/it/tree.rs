@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::support::{child, render, vfs_of};
+use crate::support::{SEEN_AT, child, render, vfs_of};
 use expect_test::{Expect, expect};
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
-use vfs_core::{FileKind, Ino, NodeKind, TorrentDetails, Validity, Vfs, VfsConfig, VfsError};
+use vfs_core::{
+    FileKind, InfoHash, Ino, NodeKind, Remembered, TorrentDetails, Validity, Vfs, VfsConfig,
+    VfsError,
+};
 
 #[track_caller]
 fn check(torrents: Vec<TorrentDetails>, want: &Expect) {
@@ -265,4 +268,95 @@ fn wrong_kinds_are_refused() {
     assert!(matches!(vfs.open(top), Err(VfsError::IsDirectory)));
     assert!(matches!(vfs.open(Ino::ROOT), Err(VfsError::IsDirectory)));
     assert!(matches!(vfs.open(Ino(77)), Err(VfsError::NotFound)));
+}
+
+#[test]
+fn names_that_were_shown_are_kept() {
+    let source = FakeSource::new(4);
+    for id in 1..=6 {
+        source.add(single_file(id, "same", id.into()));
+    }
+    let had = |id: u8, name: &str| Remembered {
+        info_hash: InfoHash::from_bytes([id; 20]),
+        name: name.to_owned(),
+        first_seen: SEEN_AT,
+    };
+    let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+    let remembered = [
+        // Gone, so its name is free for who had it before.
+        had(9, "same [02020202]"),
+        had(2, "same [02020202]"),
+        had(3, "same"),
+        // Nobody would have called them so.
+        had(4, "../../etc/passwd"),
+        had(5, ".tfs"),
+        had(6, "other"),
+    ];
+    vfs.remember(Some(7), remembered);
+    assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
+    // The details of 3 come late, and its name waits for it.
+    let third = |details: &TorrentDetails| details.info_hash == InfoHash::from_bytes([3; 20]);
+    let (late, early): (Vec<_>, Vec<_>) = source.all_details().into_iter().partition(third);
+    vfs.apply(source.listing(), early, SEEN_AT);
+    vfs.apply(source.listing(), late, SEEN_AT);
+    expect![[r#"
+        same [01010101] 1
+        same [02020202] 2
+        same [04040404] 4
+        same [05050505] 5
+        same [06060606] 6
+        same 3
+    "#]]
+    .assert_eq(&render(&vfs));
+}
+
+#[test]
+fn times_are_those_of_the_first_sight_and_of_the_last_change() {
+    const DAY: i64 = 24 * 60 * 60;
+    let source = FakeSource::new(4);
+    let now = SEEN_AT + 1000 * DAY;
+    let cases = [
+        (1, Some(SEEN_AT), SEEN_AT),
+        (2, None, now - 5),
+        (3, Some(now - 5 + DAY), now - 5 + DAY),
+        (4, Some(now - 5 + DAY + 1), now - 5),
+        (5, None, now),
+    ];
+    for (id, created, _) in cases {
+        source.add(TorrentDetails { created, ..single_file(id, &format!("t{id}"), 1) });
+    }
+    let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+    let remembered = (1..=4).map(|id| Remembered {
+        info_hash: InfoHash::from_bytes([id; 20]),
+        name: format!("t{id}"),
+        first_seen: now - 5,
+    });
+    vfs.remember(Some(now - 3), remembered);
+    vfs.apply(Vec::new(), Vec::new(), now - 2);
+    assert_eq!(vfs.attr(Ino::ROOT).unwrap().mtime, now - 3);
+    vfs.apply(source.listing(), source.all_details(), now);
+    assert_eq!(vfs.attr(Ino::ROOT).unwrap().mtime, now);
+    vfs.apply(source.listing(), Vec::new(), now + 1);
+    assert_eq!(vfs.attr(Ino::ROOT).unwrap().mtime, now);
+    for (id, _, want) in cases {
+        assert_eq!(child(&vfs, Ino::ROOT, &format!("t{id}")).unwrap().mtime, want, "{id}");
+    }
+    // A clock that was never set does not make dates wrong.
+    let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+    vfs.apply(source.listing(), source.all_details(), 0);
+    assert_eq!(child(&vfs, Ino::ROOT, "t1").unwrap().mtime, SEEN_AT);
+    assert_eq!(child(&vfs, Ino::ROOT, "t2").unwrap().mtime, 0);
+}
+
+#[test]
+fn what_was_last_listed_can_be_asked_for() {
+    let source = FakeSource::new(4);
+    for id in 1..=3 {
+        source.add(single_file(id, &format!("t{id}"), 1));
+    }
+    let vfs = vfs_of(&source);
+    let all = source.listing();
+    assert_eq!(vfs.summaries_not_in(&[]), all);
+    assert_eq!(vfs.summaries_not_in(&all[..2]), all[2..]);
+    assert_eq!(vfs.summaries_not_in(&all), []);
 }

@@ -1,0 +1,242 @@
+//! Mounts whose server is away, and mounts that are made again: the tree stays as it was.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use expect_test::expect;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, SwarmBuilder, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Two torrents of one name, a file, and a folder with everything.
+fn torrents() -> SwarmBuilder {
+    let mut second = TorrentSpec::file("same.bin", Content::new(2, 40_000));
+    second.download.sub_folder = Some("second".to_owned());
+    Swarm::builder()
+        .torrent(TorrentSpec::file("same.bin", Content::new(1, 50_000)))
+        .torrent(second)
+        .torrent(TorrentSpec::directory("folder", [("a/b.bin", Content::new(3, 70_000))]))
+        .torrent(TorrentSpec::file("z.bin", Content::new(4, 1)))
+}
+
+/// Returns what `find` sees of a mount: numbers, times and names, in its order.
+#[track_caller]
+fn find(path: &Path) -> String {
+    let mut find = Command::new("find");
+    run(find.current_dir(path).args([".", "-printf", "%i %T@ %s %p\\n"]))
+}
+
+/// Mounts below `dir`, as a user does, and returns what was printed.
+fn mount(dir: &Path, server: &str) -> (Mounted, Output) {
+    let path = dir.join("mnt");
+    fs::create_dir_all(&path).unwrap();
+    let flags = ["mount", "--poll-interval", "200ms", "--read-timeout", "2s", "--server", server];
+    let output = tfs(dir).args(flags).arg(&path).output().unwrap();
+    (Mounted::at(path, dir), output)
+}
+
+#[test]
+fn the_same_tree_after_every_restart() {
+    let test = "down::the_same_tree_after_every_restart";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        for torrent in rqbits.swarm.torrents() {
+            rqbits.wait_finished(torrent);
+        }
+        let mounted = Mounted::new(dir, &url);
+        let before = find(&mounted.path);
+        assert_eq!(before.lines().count(), 1 + 3 + 3, "{before}");
+        mounted.unmount();
+
+        let mounted = Mounted::new(dir, &url);
+        assert_eq!(find(&mounted.path), before);
+        // The same torrents in another order, under other ids.
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        until("the server is found again", || {
+            fs::read(mounted.path.join("z.bin")).ok().map(|_byte| ())
+        });
+        assert_eq!(find(&mounted.path), before);
+        mounted.unmount();
+
+        let mounted = Mounted::new(dir, &url);
+        assert_eq!(find(&mounted.path), before);
+        check_file(&mounted.path.join("folder/a/b.bin"), Content::new(3, 70_000), 4096);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_mount_comes_up_without_its_server_and_finds_it() {
+    let test = "down::a_mount_comes_up_without_its_server_and_finds_it";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(torrents().remembering());
+        let url = rqbits.swarm.api_url();
+        for torrent in rqbits.swarm.torrents() {
+            rqbits.wait_finished(torrent);
+        }
+        let mounted = Mounted::new(dir, &url);
+        let before = find(&mounted.path);
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        mounted.unmount();
+
+        let (mounted, output) = mount(dir, &url);
+        expect![[r#"
+            exit 0
+            warning: cannot reach rqbit at URL/: connection refused
+            hint: the mount shows the torrents as they were last known until it answers; start it with "rqbit server start <DIR>"
+        "#]]
+        .assert_eq(&describe(&output).replace(&url, "URL"));
+        assert_eq!(find(&mounted.path), before);
+        let file = mounted.path.join("folder/a/b.bin");
+        let du = run(Command::new("du").arg("--block-size=1").arg(&file));
+        assert!(du.starts_with("70144\t"), "{du}");
+        let error = fs::read(&file).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(nix::libc::EIO), "{error}");
+
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        until("the file reads", || fs::read(&file).ok());
+        check_file(&file, Content::new(3, 70_000), 4096);
+        assert_eq!(find(&mounted.path), before);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn nothing_is_not_shown_as_empty() {
+    let test = "down::nothing_is_not_shown_as_empty";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        let (mounted, output) = mount(dir, &url);
+        expect![[r#"
+            exit 0
+            warning: cannot reach rqbit at URL/: connection refused
+            hint: nothing is known of its torrents, so the mount cannot be read until it answers; start it with "rqbit server start <DIR>"
+        "#]]
+        .assert_eq(&describe(&output).replace(&url, "URL"));
+        let ls = Command::new("ls").arg(&mounted.path).output().unwrap();
+        let text = describe(&ls);
+        assert!(text.starts_with("exit 2\n") && text.contains("Input/output error"), "{text}");
+        assert!(is_mounted(&mounted.path));
+
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        until("all torrents are there", || {
+            let entries = fs::read_dir(&mounted.path).ok()?;
+            (entries.count() == 4).then_some(())
+        });
+        check_file(&mounted.path.join("z.bin"), Content::new(4, 1), 4096);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_proxy_without_its_server_is_a_server_that_is_away() {
+    let test = "down::a_proxy_without_its_server_is_a_server_that_is_away";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = connection.unwrap();
+                let mut request = [0; 4096];
+                if connection.read(&mut request).is_ok() {
+                    let answer = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n";
+                    drop(std::io::Write::write_all(&mut connection, answer.as_bytes()));
+                }
+            }
+        });
+        let (mounted, output) = mount(dir, &url);
+        let text = describe(&output);
+        assert!(text.starts_with("exit 0\nwarning: cannot use rqbit at"), "{text}");
+        assert!(text.contains("502"), "{text}");
+        assert!(fs::read_dir(&mounted.path).is_err());
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_damaged_state_costs_a_warning() {
+    let test = "down::a_damaged_state_costs_a_warning";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::new(dir, &url);
+        let names = |path: &Path| {
+            let mut names: Vec<_> =
+                fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let before = names(&mounted.path);
+        mounted.unmount();
+
+        let servers = dir.join("state/tfs/servers");
+        let server = fs::read_dir(&servers).unwrap().next().unwrap().unwrap().path();
+        let index = fs::File::options().write(true).open(server.join("index.json")).unwrap();
+        index.write_all_at(b"garbage", 40).unwrap();
+        let (mounted, output) = mount(dir, &url);
+        let text = describe(&output);
+        assert!(text.starts_with("exit 0\n") && text.contains("index.json.damaged-1"), "{text}");
+        assert_eq!(names(&mounted.path), before);
+        mounted.unmount();
+        assert!(server.join("index.json").exists());
+    });
+}
+
+#[test]
+fn a_server_that_does_not_speak_does_not_hold_up_what_is_known() {
+    let test = "down::a_server_that_does_not_speak_does_not_hold_up_what_is_known";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::new(dir, &url);
+        let before = find(&mounted.path);
+        mounted.unmount();
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        // It accepts and never answers.
+        let _silent = TcpListener::bind(url.trim_start_matches("http://")).unwrap();
+        let (mounted, output) = mount(dir, &url);
+        let text = describe(&output);
+        assert!(text.starts_with("exit 0\nwarning: cannot reach rqbit at"), "{text}");
+        assert!(text.contains("no answer within 10 s"), "{text}");
+        assert_eq!(find(&mounted.path), before);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn two_mounts_of_one_server_show_the_same() {
+    let test = "down::two_mounts_of_one_server_show_the_same";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(torrents());
+        let url = rqbits.swarm.api_url();
+        let one = Mounted::new(dir, &url);
+        let other = dir.join("other");
+        fs::create_dir(&other).unwrap();
+        run(tfs(dir).args(["mount", "--server", &url]).arg(&other));
+        let before = find(&one.path);
+        assert_eq!(find(&other), before);
+        run(tfs(dir).arg("unmount").arg(&other));
+        one.unmount();
+        let again = Mounted::new(dir, &url);
+        assert_eq!(find(&again.path), before);
+        again.unmount();
+    });
+}

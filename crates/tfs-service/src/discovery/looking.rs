@@ -1,0 +1,119 @@
+//! Looking at a source again and again, and at once when somebody asks.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{SourceError, TorrentSource};
+
+use super::{Discovery, Haste, chain};
+
+/// How many may ask for a look at the same time; any more wait for a place.
+const REQUESTS_MAX: usize = 16;
+
+/// How soon a source that failed is looked at again. It doubles with each failure up to the poll
+/// interval, so that a server which restarts is seen at once and one that is away is left alone.
+const RETRY_MIN: Duration = Duration::from_millis(250);
+
+/// Asks for a look at the server now. Clones ask the same mount.
+#[derive(Debug, Clone)]
+pub struct Refresher {
+    requests: mpsc::Sender<Request>,
+}
+
+/// Why a look that was asked for did not help.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RefreshError {
+    /// The mount has ended.
+    #[error("the mount has ended")]
+    Ended,
+    /// The server did not answer as it should; the tree stays as last known.
+    #[error(transparent)]
+    Failed(#[from] SourceError),
+}
+
+/// Whoever waits for a look, and is told what came of it.
+#[derive(Debug)]
+pub(crate) struct Request(oneshot::Sender<Result<(), SourceError>>);
+
+impl Refresher {
+    /// Returns it, and what [`Discovery::keep_looking`] wants.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Request>) {
+        let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
+        (Self { requests }, receiver)
+    }
+
+    /// Resolves when a look at the server that began after this call is over, and the tree shows
+    /// what it found. Torrents whose details failed are asked for again too.
+    ///
+    /// # Errors
+    /// [`RefreshError`].
+    ///
+    /// # Cancel safety
+    /// The look goes on.
+    pub async fn look_now(&self) -> Result<(), RefreshError> {
+        let (sender, done) = oneshot::channel();
+        self.requests.send(Request(sender)).await.map_err(|_ended| RefreshError::Ended)?;
+        Ok(done.await.map_err(|_ended| RefreshError::Ended)??)
+    }
+}
+
+impl<S: TorrentSource> Discovery<S> {
+    /// Looks at the source again and again, for ever, the first time after an interval. `is_down`
+    /// tells that the last look failed.
+    ///
+    /// # Cancel safety
+    /// It is ended by dropping it.
+    pub(crate) async fn keep_looking(
+        mut self,
+        poll_interval: Duration,
+        mut requests: mpsc::Receiver<Request>,
+        is_down: bool,
+    ) {
+        let mut failure_count = u32::from(is_down);
+        let mut next_at = Instant::now() + pause(poll_interval, failure_count);
+        loop {
+            let mut waiting = Vec::new();
+            tokio::select! {
+                () = sleep_until(next_at) => {}
+                Some(request) = requests.recv() => waiting.push(request),
+            }
+            // All who asked until now: the look begins after this.
+            while let Ok(request) = requests.try_recv() {
+                waiting.push(request);
+            }
+            let begun_at = Instant::now();
+            let haste = if waiting.is_empty() { Haste::Patient } else { Haste::Urgent };
+            let result = self.look(haste).await.map(drop);
+            failure_count = note(&result, failure_count);
+            for Request(sender) in waiting {
+                // Whoever does not wait any more does not want to know.
+                drop(sender.send(result.clone()));
+            }
+            // A server that is slow to answer has as much rest as its answer took.
+            let took = begun_at.elapsed();
+            next_at = begun_at + pause(poll_interval, failure_count).max(took.saturating_mul(2));
+        }
+    }
+}
+
+/// Logs what came of a look, and returns the number of failures in a row. A server that is down for
+/// a day is one line in the log.
+fn note(result: &Result<(), SourceError>, failure_count: u32) -> u32 {
+    match result {
+        Ok(()) if failure_count > 0 => tracing::info!("the server is back"),
+        Ok(()) => {}
+        Err(error) if failure_count == 0 => {
+            tracing::warn!(error = %chain(error), "the tree stays as last known");
+        }
+        Err(error) => tracing::debug!(error = %chain(error), "still down"),
+    }
+    if result.is_ok() { 0 } else { failure_count.saturating_add(1) }
+}
+
+fn pause(poll_interval: Duration, failure_count: u32) -> Duration {
+    if failure_count == 0 {
+        return poll_interval;
+    }
+    RETRY_MIN.saturating_mul(2_u32.saturating_pow(failure_count - 1)).min(poll_interval)
+}

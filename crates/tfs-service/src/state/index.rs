@@ -1,0 +1,199 @@
+//! The index of a server's state: which torrents there are and were, their names and times.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use vfs_core::InfoHash;
+
+/// How long a torrent that is gone is remembered, in seconds: who forgets a torrent and adds it
+/// again, perhaps after moving its files, does so within weeks.
+const REMOVED_AGE_MAX: i64 = 90 * 24 * 60 * 60;
+
+/// How many torrents that are gone are remembered. A server that adds and removes by a feed is not
+/// to fill the disk: with their details they are some 20 MiB.
+const REMOVED_COUNT_MAX: usize = 1000;
+
+/// What is kept of all torrents of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Index {
+    /// Which server, since the name of the directory has only a hash of it.
+    pub(super) identity: String,
+    /// When the set of torrents last changed, in seconds since 1970.
+    pub(super) changed_at: Option<i64>,
+    /// Those that are there in the order of the root directory; those that are gone anywhere.
+    pub(super) torrents: Vec<Entry>,
+}
+
+/// What is kept of one torrent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    #[serde(with = "super::wire::info_hash")]
+    pub(super) info_hash: InfoHash,
+    /// Its name in the root.
+    pub(super) name: String,
+    /// When it was first seen, in seconds since 1970.
+    pub(super) first_seen: i64,
+    /// Since when it is gone, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) removed_at: Option<i64>,
+}
+
+/// What became of one torrent, and when, in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Event {
+    pub(super) info_hash: InfoHash,
+    pub(super) at: i64,
+    /// The name under which it is there; `None` if it is gone.
+    pub(super) name: Option<String>,
+}
+
+impl Index {
+    /// Takes over what happened. What is there already stays: the first who saw a torrent says when
+    /// that was, and the first who named it how it is called.
+    pub(super) fn merge(&mut self, events: &[Event]) {
+        let mut positions: HashMap<_, _> =
+            self.torrents.iter().enumerate().map(|(n, entry)| (entry.info_hash, n)).collect();
+        // Entries that come back go to the end, where the root directory has them.
+        let mut moved = HashSet::new();
+        for Event { info_hash, at, name } in events {
+            let known = positions.get(info_hash).copied();
+            let entry = known.and_then(|position| self.torrents.get_mut(position));
+            let Some(name) = name else {
+                if let Some(entry) = entry {
+                    entry.removed_at.get_or_insert(*at);
+                }
+                continue;
+            };
+            let first_seen = match entry {
+                None => *at,
+                Some(entry) if entry.removed_at.is_none() => continue,
+                Some(entry) => entry.first_seen,
+            };
+            moved.extend(known);
+            positions.insert(*info_hash, self.torrents.len());
+            let name = name.clone();
+            self.torrents.push(Entry { info_hash: *info_hash, name, first_seen, removed_at: None });
+        }
+        let mut position = 0;
+        self.torrents.retain(|_| {
+            position += 1;
+            !moved.contains(&(position - 1))
+        });
+    }
+
+    /// Drops those that are gone for too long, or are too many, and returns them.
+    pub(super) fn expire(&mut self, now: i64) -> Vec<InfoHash> {
+        let mut gone: Vec<_> = self
+            .torrents
+            .iter()
+            .filter_map(|entry| Some((entry.removed_at?, entry.info_hash)))
+            .collect();
+        gone.sort_unstable_by(|a, b| b.cmp(a));
+        let too_old = |removed_at: i64| now.saturating_sub(removed_at) > REMOVED_AGE_MAX;
+        let expired: Vec<_> = gone
+            .into_iter()
+            .enumerate()
+            .filter(|(n, (removed_at, _))| *n >= REMOVED_COUNT_MAX || too_old(*removed_at))
+            .map(|(_, (_, info_hash))| info_hash)
+            .collect();
+        let set: HashSet<_> = expired.iter().collect();
+        self.torrents.retain(|entry| !set.contains(&entry.info_hash));
+        expired
+    }
+
+    /// Returns those that are there, in the order of the root directory.
+    pub(super) fn present(&self) -> impl Iterator<Item = &Entry> {
+        self.torrents.iter().filter(|entry| entry.removed_at.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn hash(id: usize) -> InfoHash {
+        let mut bytes = [0; 20];
+        bytes[..8].copy_from_slice(&(id as u64).to_be_bytes());
+        InfoHash::from_bytes(bytes)
+    }
+
+    fn added(id: usize, at: i64, name: &str) -> Event {
+        Event { info_hash: hash(id), at, name: Some(name.to_owned()) }
+    }
+
+    fn removed(id: usize, at: i64) -> Event {
+        Event { info_hash: hash(id), at, name: None }
+    }
+
+    #[track_caller]
+    fn check(events: &[Event], want: &Expect) {
+        let mut index = Index::default();
+        let mut one_by_one = Index::default();
+        index.merge(events);
+        events.iter().for_each(|event| one_by_one.merge(std::slice::from_ref(event)));
+        assert_eq!(index, one_by_one);
+        let mut text = String::new();
+        for Entry { name, first_seen, removed_at, .. } in &index.torrents {
+            writeln!(text, "{name} seen {first_seen} removed {removed_at:?}").unwrap();
+        }
+        want.assert_eq(&text);
+    }
+
+    #[test]
+    fn who_was_first_has_the_say() {
+        check(
+            &[added(1, 10, "a"), added(2, 10, "b"), added(2, 20, "b [other]"), added(3, 20, "c")],
+            &expect![[r#"
+                a seen 10 removed None
+                b seen 10 removed None
+                c seen 20 removed None
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_comes_back_keeps_its_time_and_stands_at_the_end() {
+        check(
+            &[
+                added(1, 10, "a"),
+                added(2, 10, "b"),
+                added(3, 10, "c"),
+                removed(1, 20),
+                removed(2, 20),
+                removed(9, 20),
+                removed(1, 30),
+                added(2, 30, "b2"),
+            ],
+            &expect![[r#"
+                a seen 10 removed Some(20)
+                c seen 10 removed None
+                b2 seen 10 removed None
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten_in_time_and_in_number() {
+        let mut index = Index::default();
+        let count = REMOVED_COUNT_MAX + 10;
+        index.merge(&(0..count).map(|id| added(id, 1, "x")).collect::<Vec<_>>());
+        let at = |id: usize| i64::try_from(id).unwrap();
+        index.merge(&(1..count).map(|id| removed(id, at(id))).collect::<Vec<_>>());
+        let mut expired = index.expire(at(count));
+        expired.sort_unstable();
+        assert_eq!(expired, (1..10).map(hash).collect::<Vec<_>>());
+        assert_eq!(index.torrents.len(), REMOVED_COUNT_MAX + 1);
+
+        let expired = index.expire(REMOVED_AGE_MAX + 1000);
+        assert_eq!(expired.len(), 990);
+        assert_eq!(index.expire(i64::MAX).len(), 10);
+        assert_eq!(index.present().count(), 1);
+        assert_eq!(index.torrents.len(), 1);
+    }
+}

@@ -1,0 +1,241 @@
+//! The state directory: what a mount knows of a server when it starts, also while that is down.
+//!
+//! ```text
+//! Discovery --> Recorder --> Pending (what is not on disk yet)
+//!                              |
+//!                 ServerState: one task, which gives it to a thread that may wait
+//!                              `--> Store: files of one server
+//! ```
+//!
+//! Writing is never waited for but at the end, and what cannot be written costs a warning.
+//! `docs/state.md` says what is kept where.
+
+mod envelope;
+mod file;
+mod index;
+mod place;
+mod store;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{sleep, timeout};
+use vfs_core::{Changes, InfoHash, TorrentDetails, TorrentSummary};
+
+use self::index::Event;
+use self::store::{Batch, Store};
+use crate::clock::now;
+
+pub(crate) use self::place::{Identity, user_state_dir};
+pub(crate) use self::store::KnownTree;
+
+/// How long a change waits for others before it is written: a feed adds torrents by the dozen, and
+/// a crash within this time costs no more than asking for their details again.
+const COALESCE_TIME: Duration = Duration::from_millis(200);
+
+/// How long it takes until a write that failed is tried again, if nothing else happens.
+const RETRY_INTERVAL: Duration = Duration::from_secs(300);
+
+/// How long the end of a mount waits for the last write.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The state of one server, and the task that writes it. Dropping it loses what is not written.
+#[derive(Debug)]
+pub(crate) struct ServerState {
+    shared: Arc<Shared>,
+    writer: JoinHandle<()>,
+}
+
+/// When a change was seen, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// The time of those that come or go.
+    pub(crate) at: i64,
+    /// The time that the root directory has since.
+    pub(crate) changed_at: i64,
+}
+
+/// Notes what happens, for the task to write. Never waits for the disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    /// What is not written yet; held for moments.
+    pending: Mutex<Pending>,
+    /// Wakes the task.
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    /// At most one event for each torrent once a write has failed.
+    batch: Batch,
+    is_closing: bool,
+}
+
+impl ServerState {
+    /// Opens the state of a server, and returns what is known of it.
+    ///
+    /// # Errors
+    /// If the directory cannot be made or read.
+    pub(crate) async fn open(
+        state_dir: &Path,
+        identity: Identity,
+    ) -> io::Result<(Self, KnownTree)> {
+        let state_dir = state_dir.to_owned();
+        let opened = spawn_blocking(move || {
+            let store = Store::open(&state_dir, identity)?;
+            let known = store.load()?;
+            io::Result::Ok((store, known))
+        });
+        let (store, known) = opened.await.map_err(io::Error::other)??;
+        let shared =
+            Arc::new(Shared { store, pending: Mutex::default(), wake: Notify::const_new() });
+        let writer = tokio::spawn(write_on(Arc::clone(&shared)));
+        Ok((Self { shared, writer }, known))
+    }
+
+    /// Returns what notes things for it.
+    pub(crate) fn recorder(&self) -> Recorder {
+        Recorder { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Writes what is not written yet. Takes ten seconds at most.
+    pub(crate) async fn close(mut self) {
+        self.shared.pending().is_closing = true;
+        self.shared.wake.notify_one();
+        if timeout(CLOSE_TIME_MAX, &mut self.writer).await.is_err() {
+            // The process cannot end before its threads.
+            self.shared.store.give_up();
+            tracing::warn!(dir = %self.shared.store.dir().display(), "the state is not written");
+        }
+    }
+}
+
+impl Drop for ServerState {
+    fn drop(&mut self) {
+        self.shared.store.give_up();
+        self.writer.abort();
+    }
+}
+
+impl Recorder {
+    /// Notes that the set of torrents changed, with the details of those that are new. Details
+    /// without metadata, which could not be had then, are not kept, so that they are asked for
+    /// again.
+    pub(crate) fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, times: Times) {
+        let Times { at, changed_at } = times;
+        let added = changes.added.iter().map(|(info_hash, name)| (*info_hash, Some(name.clone())));
+        let removed = changes.removed.iter().map(|(info_hash, _)| (*info_hash, None));
+        // What is gone first, so that a torrent which is in both is there.
+        let events = removed.chain(added);
+        let mut pending = self.shared.pending();
+        let batch = &mut pending.batch;
+        batch.events.extend(events.map(|(info_hash, name)| Event { info_hash, at, name }));
+        batch.changed_at = Some(changed_at);
+        batch.details.extend(details.into_iter().filter(|details| details.piece_len.is_some()));
+        drop(pending);
+        self.shared.wake.notify_one();
+    }
+
+    /// Notes what was last listed of all torrents.
+    pub(crate) fn record_progress(&self, progress: Vec<TorrentSummary>) {
+        self.shared.pending().batch.progress = Some(progress);
+        self.shared.wake.notify_one();
+    }
+
+    /// Returns the details of those torrents that are on disk.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn details(&self, torrents: Vec<InfoHash>) -> Vec<TorrentDetails> {
+        let shared = Arc::clone(&self.shared);
+        let read = spawn_blocking(move || {
+            torrents.into_iter().filter_map(|torrent| shared.store.details(torrent)).collect()
+        });
+        // It does not panic, and the runtime is not ended while somebody asks; the server knows
+        // the details too.
+        read.await.unwrap_or_default()
+    }
+}
+
+impl Shared {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes what is pending, until the state is closed.
+async fn write_on(shared: Arc<Shared>) {
+    let mut has_failed = false;
+    loop {
+        if has_failed {
+            _ = timeout(RETRY_INTERVAL, shared.wake.notified()).await;
+        } else {
+            shared.wake.notified().await;
+        }
+        if !shared.pending().is_closing {
+            sleep(COALESCE_TIME).await;
+        }
+        let (batch, is_closing) = {
+            let mut pending = shared.pending();
+            (std::mem::take(&mut pending.batch), pending.is_closing)
+        };
+        let write = spawn_blocking({
+            let shared = Arc::clone(&shared);
+            move || {
+                let written = shared.store.write(&batch, now());
+                (written, batch)
+            }
+        });
+        let (written, batch) = match write.await {
+            Ok((written, batch)) => (written, batch),
+            Err(error) => (Err(io::Error::other(error)), Batch::default()),
+        };
+        match written {
+            Ok(()) => has_failed = false,
+            Err(error) => {
+                // A full disk is one line in the log, however long it is full.
+                if !has_failed {
+                    let dir = shared.store.dir().display();
+                    tracing::warn!(%dir, %error, "the state cannot be written; going on without");
+                }
+                has_failed = true;
+                shared.pending().take_back(batch);
+            }
+        }
+        if is_closing {
+            return;
+        }
+    }
+}
+
+impl Pending {
+    /// Keeps names and times for the next try, the last of each torrent. Details are let go, since
+    /// they can be large and the server has them too.
+    fn take_back(&mut self, failed: Batch) {
+        let newer = std::mem::take(&mut self.batch.events);
+        let mut events = failed.events;
+        events.extend(newer);
+        let mut seen = HashSet::new();
+        events.reverse();
+        events.retain(|event| seen.insert(event.info_hash));
+        events.reverse();
+        self.batch.events = events;
+        self.batch.changed_at = self.batch.changed_at.or(failed.changed_at);
+        let newer = self.batch.progress.take();
+        self.batch.progress = newer.or(failed.progress);
+    }
+}

@@ -1,0 +1,78 @@
+//! Where the state of a server is.
+
+use std::path::{Path, PathBuf};
+
+use directories::BaseDirs;
+use rqbit_client::BaseUrl;
+
+/// How much of an address or a path is repeated in the name of a directory, for who looks into it.
+const LABEL_CHARS_MAX: usize = 64;
+
+/// Whose state it is. The same server under two addresses is two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Identity(String);
+
+impl Identity {
+    /// The server at an address, whoever we are to it.
+    pub(crate) fn of_url(url: &BaseUrl) -> Self {
+        Self(url.to_string())
+    }
+
+    /// The server inside the process that stores in `dir`, whatever its address is today.
+    #[cfg(any(feature = "embedded", test))]
+    pub(crate) fn of_dir(dir: &Path) -> Self {
+        let dir = dir.canonicalize().unwrap_or_else(|_missing| dir.to_owned());
+        // As a literal, so that no two paths are one text.
+        Self(format!("embedded {dir:?}"))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the name of a directory: something to recognize, and a hash that tells it apart.
+    fn dir_name(&self) -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let label: String = self
+            .0
+            .chars()
+            .map(|c| if is_plain(c) { c } else { '_' })
+            .take(LABEL_CHARS_MAX)
+            .collect();
+        let hash = self.0.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        format!("{label}-{hash:016x}")
+    }
+}
+
+/// Returns the state directory of tfs for this user: `$XDG_STATE_HOME/tfs`, else
+/// `~/.local/state/tfs`; `None` if the user has no home.
+pub(crate) fn user_state_dir() -> Option<PathBuf> {
+    Some(BaseDirs::new()?.state_dir()?.join("tfs"))
+}
+
+/// Returns where the state of a server is below the state directory.
+pub(super) fn server_dir(state_dir: &Path, identity: &Identity) -> PathBuf {
+    state_dir.join("servers").join(identity.dir_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_server_has_a_directory_of_its_own() {
+        let name = |url: &str| Identity::of_url(&url.parse().unwrap()).dir_name();
+        assert_eq!(name("http://127.0.0.1:3030"), "http___127.0.0.1_3030_-3810c0a5b8e178bf");
+        assert_eq!(name("HTTP://H:80"), name("http://h/"));
+        let others = ["https://h/", "http://h/a", "http://h:81", "http://h/%2F", "http://h/_2F"];
+        for other in others {
+            assert_ne!(name(other), name("http://h/"));
+        }
+        assert_ne!(name("http://h/a/b"), name("http://h/a_b"));
+        let long = name(&format!("http://h/{}", "x".repeat(5000)));
+        assert!(long.len() < 255, "{long}");
+        assert_ne!(Identity::of_dir(Path::new("/no/a")), Identity::of_dir(Path::new("/no/b")));
+    }
+}

@@ -1,0 +1,286 @@
+//! The state of a server on a disk that fails, and under two who write it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+use expect_test::{Expect, expect};
+use tempfile::TempDir;
+use tfs_testkit::fake::{directory, single_file};
+use tokio::time::{Instant, sleep_until};
+use vfs_core::TorrentState;
+
+use super::*;
+
+const AT: i64 = 1_800_000_000;
+
+fn identity() -> Identity {
+    Identity::of_url(&"http://h:3030".parse().unwrap())
+}
+
+fn hash(id: u8) -> InfoHash {
+    InfoHash::from_bytes([id; 20])
+}
+
+fn details(id: u8) -> TorrentDetails {
+    let mut details = directory(id, &format!("t{id}"), &[("a/b", 10), ("c", 20)]);
+    details.piece_len = std::num::NonZero::new(16384);
+    details
+}
+
+fn added(ids: &[u8], mark: &str) -> Changes {
+    let added = ids.iter().map(|id| (hash(*id), format!("t{id}{mark}")));
+    Changes { added: added.collect(), ..Changes::default() }
+}
+
+fn times(at: i64) -> Times {
+    Times { at, changed_at: at }
+}
+
+fn summary(id: u8, have: &[u64]) -> TorrentSummary {
+    TorrentSummary {
+        info_hash: hash(id),
+        added_order: 0,
+        is_resolved: true,
+        state: TorrentState::Paused,
+        file_progress: Some(have.into()),
+    }
+}
+
+/// Lets paused time pass, and with it whoever waits for less.
+async fn pass(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
+
+/// A state directory with three torrents in it.
+struct Fixture {
+    dir: TempDir,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let fixture = Self { dir: tempfile::tempdir().unwrap() };
+        let (state, known) = fixture.open().await;
+        assert_eq!(known, KnownTree::default());
+        state.recorder().record(&added(&[1, 2, 3], ""), [1, 2, 3].map(details).to_vec(), times(AT));
+        state.recorder().record_progress(vec![summary(1, &[10, 20]), summary(2, &[0, 5])]);
+        state.close().await;
+        fixture
+    }
+
+    async fn open(&self) -> (ServerState, KnownTree) {
+        ServerState::open(self.dir.path(), identity()).await.unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        place::server_dir(self.dir.path(), &identity()).join(name)
+    }
+
+    fn torrent(&self, id: u8) -> PathBuf {
+        self.path(&format!("torrents/{}.json", hash(id)))
+    }
+
+    /// Compares what is read now, and what is set aside.
+    async fn check(&self, want: &Expect) {
+        let (_state, known) = self.open().await;
+        let mut text = format!("changed at {:?}\n", known.changed_at);
+        for remembered in &known.remembered {
+            writeln!(text, "{} seen {}", remembered.name, remembered.first_seen).unwrap();
+        }
+        for (summary, details) in known.listing.iter().zip(&known.details) {
+            let TorrentSummary { state, file_progress, .. } = summary;
+            writeln!(text, "{} {:?} {:?}", details.name, state, file_progress).unwrap();
+        }
+        let entries = ["", "torrents"].map(|dir| fs::read_dir(self.path(dir)).unwrap());
+        let names = entries.into_iter().flatten().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        for name in names.iter().filter(|name| name.contains("damaged") || name.contains("newer")) {
+            writeln!(text, "aside: {name}").unwrap();
+        }
+        want.assert_eq(&text);
+    }
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_known_again() {
+    let fixture = Fixture::new().await;
+    let want = expect![[r#"
+        changed at Some(1800000000)
+        t1 seen 1800000000
+        t2 seen 1800000000
+        t3 seen 1800000000
+        t1 Paused Some([10, 20])
+        t2 Paused Some([0, 5])
+        t3 Live None
+    "#]];
+    fixture.check(&want).await;
+    let (state, known) = fixture.open().await;
+    assert_eq!(known.details, [1, 2, 3].map(details));
+    assert_eq!(state.recorder().details(vec![hash(2), hash(9)]).await, [details(2)]);
+    state.close().await;
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let files = ["index.json", "progress.json", "lock"].map(|name| fixture.path(name));
+    assert!(files.into_iter().chain([fixture.torrent(1)]).all(|path| mode(path) == 0o600));
+    assert!(["", "torrents"].iter().all(|name| mode(fixture.path(name)) == 0o700));
+}
+
+#[tokio::test]
+async fn a_damaged_torrent_is_the_only_one_that_is_lost() {
+    let fixture = Fixture::new().await;
+    let path = fixture.torrent(2);
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    // A file under the name of another torrent.
+    fs::copy(fixture.torrent(1), fixture.torrent(3)).unwrap();
+    let want = expect![[r#"
+        changed at Some(1800000000)
+        t1 seen 1800000000
+        t2 seen 1800000000
+        t3 seen 1800000000
+        t1 Paused Some([10, 20])
+        aside: 0202020202020202020202020202020202020202.json.damaged-1
+        aside: 0303030303030303030303030303030303030303.json.damaged-1
+    "#]];
+    fixture.check(&want).await;
+    // The name stays, and the details are written again when they come.
+    let (state, _known) = fixture.open().await;
+    state.recorder().record(
+        &added(&[2, 3], " [other]"),
+        vec![details(2), details(3)],
+        times(AT + 9),
+    );
+    state.close().await;
+    let want = expect![[r#"
+        changed at Some(1800000009)
+        t1 seen 1800000000
+        t2 seen 1800000000
+        t3 seen 1800000000
+        t1 Paused Some([10, 20])
+        t2 Paused Some([0, 5])
+        t3 Live None
+        aside: 0202020202020202020202020202020202020202.json.damaged-1
+        aside: 0303030303030303030303030303030303030303.json.damaged-1
+    "#]];
+    fixture.check(&want).await;
+}
+
+#[tokio::test]
+async fn a_cut_index_is_set_aside_and_progress_costs_figures_only() {
+    let fixture = Fixture::new().await;
+    fs::write(fixture.path("progress.json"), "").unwrap();
+    let want = expect![[r#"
+        changed at Some(1800000000)
+        t1 seen 1800000000
+        t2 seen 1800000000
+        t3 seen 1800000000
+        t1 Live None
+        t2 Live None
+        t3 Live None
+        aside: progress.json.damaged-1
+    "#]];
+    fixture.check(&want).await;
+    let index = fs::read(fixture.path("index.json")).unwrap();
+    fs::write(fixture.path("index.json"), &index[..index.len() / 2]).unwrap();
+    let want = expect![[r#"
+        changed at None
+        aside: index.json.damaged-1
+        aside: progress.json.damaged-1
+    "#]];
+    fixture.check(&want).await;
+    // Nothing else is lost: the details are there when the torrents are listed again.
+    let (state, _known) = fixture.open().await;
+    assert_eq!(state.recorder().details(vec![hash(1)]).await, [details(1)]);
+}
+
+#[tokio::test]
+async fn what_a_later_version_wrote_stays_as_it_is() {
+    let fixture = Fixture::new().await;
+    let index = fs::read_to_string(fixture.path("index.json")).unwrap();
+    let newer = index.replacen("tfs-state 1", "tfs-state 2", 1);
+    fs::write(fixture.path("index.json"), &newer).unwrap();
+    let want = expect![[r#"
+        changed at None
+        aside: index.json.newer-1
+    "#]];
+    fixture.check(&want).await;
+    assert_eq!(fs::read_to_string(fixture.path("index.json.newer-1")).unwrap(), newer);
+}
+
+#[tokio::test]
+async fn the_index_of_another_server_is_not_taken() {
+    let fixture = Fixture::new().await;
+    let other = Identity::of_url(&"http://other".parse().unwrap());
+    let (state, _known) = ServerState::open(fixture.dir.path(), other.clone()).await.unwrap();
+    state.close().await;
+    let place = place::server_dir(fixture.dir.path(), &other).join("index.json");
+    fs::copy(fixture.path("index.json"), &place).unwrap();
+    let (_state, known) = ServerState::open(fixture.dir.path(), other).await.unwrap();
+    assert_eq!(known, KnownTree::default());
+    assert!(!place.exists());
+}
+
+#[tokio::test]
+async fn two_who_write_lose_nothing_of_each_other() {
+    let fixture = Fixture::new().await;
+    let (one, _known) = fixture.open().await;
+    let (other, _known) = fixture.open().await;
+    for id in 10..60 {
+        let recorder = if id % 2 == 0 { one.recorder() } else { other.recorder() };
+        recorder.record(&added(&[id], ""), vec![details(id)], times(AT + 1));
+        // Both see this one.
+        recorder.record(
+            &added(&[100], if id % 2 == 0 { " a" } else { " b" }),
+            Vec::new(),
+            times(AT + 1),
+        );
+    }
+    let removed = vec![(hash(1), "t1".to_owned())];
+    one.recorder().record(&Changes { removed, ..Changes::default() }, Vec::new(), times(AT + 2));
+    tokio::join!(one.close(), other.close());
+    let (_state, known) = fixture.open().await;
+    assert_eq!(known.remembered.len(), 3 + 50 + 1);
+    assert_eq!(known.listing.len(), 2 + 50);
+    assert_eq!(known.changed_at.map(|at| (AT + 1..=AT + 2).contains(&at)), Some(true));
+    assert!(known.remembered.iter().all(|one| one.first_seen <= AT + 1));
+}
+
+#[tokio::test]
+async fn torrents_without_metadata_are_asked_for_again() {
+    let fixture = Fixture::new().await;
+    let (state, _known) = fixture.open().await;
+    state.recorder().record(&added(&[7], ""), vec![single_file(7, "t7", 1)], times(AT));
+    state.close().await;
+    let (state, known) = fixture.open().await;
+    assert_eq!((known.remembered.len(), known.listing.len()), (4, 3));
+    assert_eq!(state.recorder().details(vec![hash(7)]).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_written_is_written_later() {
+    let fixture = Fixture::new().await;
+    let (state, _known) = fixture.open().await;
+    // A directory where the lock is to be: this fails for root too.
+    fs::remove_file(fixture.path("lock")).unwrap();
+    fs::create_dir(fixture.path("lock")).unwrap();
+    for (id, at) in [(7, AT + 1), (8, AT + 2), (7, AT + 3)] {
+        state.recorder().record(&added(&[id], ""), vec![details(id)], times(at));
+        pass(COALESCE_TIME * 2).await;
+    }
+    fs::remove_dir(fixture.path("lock")).unwrap();
+    pass(RETRY_INTERVAL * 2).await;
+    state.close().await;
+    let (_state, known) = fixture.open().await;
+    assert_eq!(known.remembered.len(), 5);
+    assert_eq!(known.changed_at, Some(AT + 3));
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(ServerState::open(&file, identity()).await.is_err());
+}
