@@ -162,7 +162,8 @@ fn a_user_mounts_what_the_table_allows() {
         ln -s $PWD/tfs sbin/mount.fuse.tfs
         mknod -m 666 fuse c 10 229 && mount --bind fuse /dev/fuse
         echo \"$URL $PWD/mnt fuse.tfs noauto,user 0 0\" >fstab && mount --bind fstab /etc/fstab
-        chown 65534:65534 mnt
+        mkdir -p state
+        chown 65534:65534 mnt state
         AS_USER='setpriv --reuid=65534 --regid=65534 --clear-groups'
         $AS_USER mount $PWD/mnt && mounted
         $AS_USER cmp mnt/a.bin - <$ON_DISK && echo same bytes
