@@ -1,10 +1,11 @@
 //! What was typed, as an [`Action`].
 //!
-//! Five commands with hardly any options of their own do not pay for a parser crate: the first
+//! Six commands with hardly any options of their own do not pay for a parser crate: the first
 //! build of `cargo xtask` is what a newcomer waits for.
 
 use std::ffi::{OsStr, OsString};
 
+use crate::dist::Dist;
 use crate::scenario::Scenarios;
 
 /// The help of `cargo xtask` itself.
@@ -17,6 +18,7 @@ Commands:
   ci        Run everything that must pass before a merge, apart from the tests
   demo      Run the demonstration of tfs, built for release
   scenario  Measure tfs against real rqbits and print the figures
+  dist      Pack the binary with its manual, completions, units and documentation
 
 `cargo xtask COMMAND --help` says more.";
 
@@ -60,6 +62,16 @@ Fails if a figure is not as wanted. A name that does not exist is answered with 
 
 `--dev` builds what `cargo xtask test` builds, not for release.";
 
+const HELP_DIST: &str = "\
+Usage: cargo xtask dist [--binary FILE]
+
+Builds for release without symbols, and packs the binary with completions, manual pages, units of
+systemd and the documentation: target/dist/tfs-VERSION-TARGET.tar.gz, with SHA256SUMS beside it.
+The same commit makes the same bytes. To install it:
+`tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE`.
+
+`--binary FILE` packs a binary that is built already; it has to run on this machine.";
+
 /// One command with everything it needs.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -75,6 +87,8 @@ pub(crate) enum Action {
     Demo(Vec<OsString>),
     /// Run these scenarios.
     Scenario(Scenarios),
+    /// Make the tarball.
+    Dist(Dist),
 }
 
 impl Action {
@@ -96,11 +110,13 @@ impl Action {
             Some("ci") if help => Ok(Self::Help(HELP_CI)),
             Some("demo") if help => Ok(Self::Help(HELP_DEMO)),
             Some("scenario") if help => Ok(Self::Help(HELP_SCENARIO)),
+            Some("dist") if help => Ok(Self::Help(HELP_DIST)),
             Some("test") => Ok(Self::Test(rest)),
             Some("tidy") => no_more(&rest, Self::Tidy),
             Some("ci") => no_more(&rest, Self::Ci),
             Some("demo") => Ok(Self::Demo(without_separator(rest))),
             Some("scenario") => scenarios(rest),
+            Some("dist") => dist(rest),
             _ => Err(format!("unknown command `{}`", command.display())),
         }
     }
@@ -126,6 +142,16 @@ fn scenarios(rest: Vec<OsString>) -> Result<Action, String> {
         names.push("all".into());
     }
     Ok(Action::Scenario(Scenarios { names, is_dev: !options.is_empty() }))
+}
+
+fn dist(rest: Vec<OsString>) -> Result<Action, String> {
+    let mut rest = rest.into_iter();
+    let binary = match rest.next() {
+        None => None,
+        Some(option) if option == "--binary" => Some(rest.next().ok_or("--binary names no file")?),
+        Some(other) => return Err(format!("unexpected argument `{}`", other.display())),
+    };
+    no_more(&rest.collect::<Vec<_>>(), Action::Dist(Dist { binary }))
 }
 
 fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
@@ -182,6 +208,19 @@ mod tests {
                 scenario trap --dev scan => Scenario(Scenarios { names: ["trap", "scan"], is_dev: true })
                 scenario --release => error: unexpected argument `--release`
                 scenario -h => help: Usage: cargo xtask scenario [NAME...|all] [--dev]"#]],
+        );
+    }
+
+    #[test]
+    fn a_tarball_may_have_a_binary_of_elsewhere() {
+        check(
+            &["dist", "dist --binary a/tfs", "dist --binary", "dist --binary a b", "dist tfs"],
+            &expect![[r#"
+                dist => Dist(Dist { binary: None })
+                dist --binary a/tfs => Dist(Dist { binary: Some("a/tfs") })
+                dist --binary => error: --binary names no file
+                dist --binary a b => error: unexpected argument `b`
+                dist tfs => error: unexpected argument `tfs`"#]],
         );
     }
 

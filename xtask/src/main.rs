@@ -11,6 +11,7 @@
 mod args;
 mod ci;
 mod demo;
+mod dist;
 mod scenario;
 mod test;
 mod tidy;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Action::Tidy => tidy::run(),
         Action::Ci => ci::run(),
         Action::Demo(extra) => demo::run(&extra),
+        Action::Dist(dist) => dist::run(&dist),
         Action::Scenario(scenarios) => scenario::run(&scenarios),
     };
     match done {

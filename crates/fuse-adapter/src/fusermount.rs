@@ -36,8 +36,14 @@ pub(crate) enum FusermountError {
     Refused(String),
 }
 
+/// Returns where fusermount3 is, which users who are not root need, if it is installed.
+#[must_use]
+pub fn fusermount_path() -> Option<PathBuf> {
+    find().ok()
+}
+
 /// Returns where the program is.
-pub(crate) fn find() -> Result<PathBuf, FusermountError> {
+fn find() -> Result<PathBuf, FusermountError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(FALLBACK_DIRS.iter().map(PathBuf::from));
     dirs.map(|dir| dir.join(PROGRAM)).find(|file| is_program(file)).ok_or(FusermountError::Missing)

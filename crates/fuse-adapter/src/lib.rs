@@ -46,7 +46,8 @@ mod time_limit;
 mod ttl;
 mod unmount;
 
-pub use liveness::{Liveness, liveness};
+pub use fusermount::fusermount_path;
+pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{Mount, MountError, SessionError, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
 pub use options::{FsName, MountOptions};

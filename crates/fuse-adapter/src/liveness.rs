@@ -30,14 +30,20 @@ pub enum Liveness {
 #[must_use]
 pub fn liveness(mount_point: &Path) -> Liveness {
     let mount_point = mount_point.to_owned();
+    let is_alive = within(ANSWER_TIME_MAX, move || wait_for_answer(&mount_point));
+    match is_alive {
+        None => Liveness::Silent,
+        Some(false) => Liveness::Dead,
+        Some(true) => Liveness::Alive,
+    }
+}
+
+/// Asks as [`liveness`] does, returns whether somebody answers, and waits for as long as that
+/// takes, which for a mount that is stuck is for ever.
+#[must_use]
+pub fn wait_for_answer(mount_point: &Path) -> bool {
     // The kernel remembers attributes for a while, and would speak for the dead without the force.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
-    let answer = within(ANSWER_TIME_MAX, move || {
-        statx(CWD, &mount_point, flags, StatxFlags::BASIC_STATS).map(drop)
-    });
-    match answer {
-        None => Liveness::Silent,
-        Some(Err(Errno::NOTCONN | Errno::CONNABORTED)) => Liveness::Dead,
-        Some(Ok(()) | Err(_)) => Liveness::Alive,
-    }
+    let answer = statx(CWD, mount_point, flags, StatxFlags::BASIC_STATS);
+    !matches!(answer, Err(Errno::NOTCONN | Errno::CONNABORTED))
 }

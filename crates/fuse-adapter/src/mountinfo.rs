@@ -41,6 +41,9 @@ pub struct MountEntry {
     pub device: Device,
     /// Where it is mounted.
     pub mount_point: PathBuf,
+    /// Whether what is mounted below it shows in other mount namespaces too, such as those of
+    /// containers (`mount_namespaces(7)`, "shared").
+    pub is_shared: bool,
     /// The type with its subtype, such as [`FS_TYPE`].
     pub fs_type: String,
     /// What is mounted.
@@ -91,6 +94,15 @@ impl MountTable {
         let is_covered = |id| here().any(|above| above.parent_id == id && above.id != id);
         here().rfind(|entry| !is_covered(entry.id))
     }
+
+    /// Returns the mount that a path is on: the topmost one at it or at the nearest directory
+    /// above it.
+    ///
+    /// The path has to be as in the table, see [`locate`].
+    #[must_use]
+    pub fn of(&self, path: &Path) -> Option<&MountEntry> {
+        path.ancestors().find_map(|ancestor| self.at(ancestor))
+    }
 }
 
 /// Returns the path that the table has for `path`: absolute, and without symbolic links on the
@@ -117,10 +129,16 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     let mount_point = PathBuf::from(OsString::from_vec(unescape(fields.next()?)));
     let _options = fields.next()?;
     // Any number of optional fields ends with a hyphen.
-    fields.find(|field| *field == b"-")?;
+    let mut is_shared = false;
+    loop {
+        match fields.next()? {
+            b"-" => break,
+            field => is_shared |= field.starts_with(b"shared:"),
+        }
+    }
     let fs_type = String::from_utf8(unescape(fields.next()?)).ok()?;
     let source = OsString::from_vec(unescape(fields.next()?));
-    Some(MountEntry { id, parent_id, device, mount_point, fs_type, source })
+    Some(MountEntry { id, parent_id, device, mount_point, is_shared, fs_type, source })
 }
 
 fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
@@ -159,8 +177,10 @@ mod tests {
     fn check(table: &str, want: &Expect) {
         let table = MountTable::parse(table.as_bytes());
         let lines = table.entries.into_iter().map(|entry| {
-            let MountEntry { id, parent_id, device, mount_point, fs_type, source } = entry;
-            format!("{id} on {parent_id} {device} {mount_point:?} {fs_type} {source:?}\n")
+            let MountEntry { id, parent_id, device, mount_point, is_shared, fs_type, source } =
+                entry;
+            let shared = if is_shared { " shared" } else { "" };
+            format!("{id} on {parent_id} {device} {mount_point:?} {fs_type} {source:?}{shared}\n")
         });
         want.assert_eq(&lines.collect::<String>());
     }
@@ -172,7 +192,7 @@ mod tests {
              36 22 0:45 / /mnt/t ro,nosuid - fuse.tfs http://127.0.0.1:3030 ro,user_id=0\n\
              37 22 0:46 /sub /mnt/with\\040space\\011tab\\134back rw - tmpfs none rw\n",
             &expect![[r#"
-                22 on 1 254:0 "/" ext4 "/dev/vda"
+                22 on 1 254:0 "/" ext4 "/dev/vda" shared
                 36 on 22 0:45 "/mnt/t" fuse.tfs "http://127.0.0.1:3030"
                 37 on 22 0:46 "/mnt/with space\ttab\\back" tmpfs "none"
             "#]],
@@ -202,6 +222,9 @@ mod tests {
         assert_eq!(source("/m2"), Some("other"));
         assert_eq!(source("/"), Some("root"));
         assert_eq!(source("/m/below"), None);
+        let below = |path| table.of(Path::new(path)).map(|entry| entry.source.to_str().unwrap());
+        assert_eq!(below("/m/below/it"), Some("above"));
+        assert_eq!(below("/m3"), Some("root"));
         let ours: Vec<_> = table.tfs().map(|entry| entry.id).collect();
         assert_eq!(ours, [40, 50]);
     }

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
@@ -47,8 +48,11 @@ pub(crate) fn role() -> Role {
 /// its exit code if it failed.
 pub(crate) fn spawn(time_max: Duration) -> eyre::Result<u8> {
     // Not the path: the file may have been replaced by an update.
+    // Under the same name: a helper of mount(8) knows itself by it.
+    let mut words = env::args_os();
     let mut child = Command::new("/proc/self/exe")
-        .args(env::args_os().skip(1))
+        .arg0(words.next().unwrap_or_else(|| "tfs".into()))
+        .args(words)
         .env(CHILD_VARIABLE, "1")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -66,15 +70,17 @@ pub(crate) fn spawn(time_max: Duration) -> eyre::Result<u8> {
         }
         None => {
             end(&mut child);
-            let time = humantime::format_duration(time_max);
-            Err(UserError::new(
-                exit::MOUNT_TIMED_OUT,
-                format!("the mount did not answer in {time}"),
-            )
-            .with_hint("give it more time with --daemon-timeout, or look with -f -v")
-            .into())
+            Err(too_late(time_max).into())
         }
     }
+}
+
+/// The error of a mount that does not answer.
+pub(crate) fn too_late(time_max: Duration) -> UserError {
+    let time = humantime::format_duration(time_max);
+    let message = format!("the mount did not answer in {time}");
+    UserError::new(exit::MOUNT_TIMED_OUT, message)
+        .with_hint("give it more time with --daemon-timeout, or look with -f -v")
 }
 
 /// Returns whether the child said that it is ready before it ended, or `None` if it said nothing

@@ -5,7 +5,8 @@
 pub(crate) const SUCCESS: u8 = 0;
 /// Something failed that has no code of its own.
 pub(crate) const FAILURE: u8 = 1;
-// 2 is clap's: the command line cannot be understood.
+/// The command line cannot be understood.
+pub(crate) const USAGE: u8 = 2; // clap's own
 /// The configuration is wrong.
 pub(crate) const CONFIG_INVALID: u8 = 3;
 /// A configuration file is there already.
@@ -65,18 +66,20 @@ pub(crate) const NOT_CONFIRMED: u8 = 54;
 /// A check of the demo failed.
 #[cfg(feature = "embedded")]
 pub(crate) const DEMO_FAILED: u8 = 60;
+/// The doctor found a fault.
+pub(crate) const DOCTOR_FAULT: u8 = 61;
 
 #[cfg(test)]
 mod tests {
     /// Returns each code with its meaning, as this file has them.
     fn in_code() -> Vec<(u8, String)> {
         let mut meaning = String::new();
-        let mut codes = vec![(2, "The command line cannot be understood.".to_owned())];
+        let mut codes = Vec::new();
         for line in include_str!("exit.rs").lines() {
             if let Some(text) = line.strip_prefix("/// ") {
                 text.clone_into(&mut meaning);
             } else if let Some(code) = line.strip_prefix("pub(crate) const ") {
-                let number = code.rsplit("= ").next().unwrap().trim_end_matches(';');
+                let number = code.split("= ").nth(1).unwrap().split(';').next().unwrap();
                 codes.push((number.parse().unwrap(), std::mem::take(&mut meaning)));
             }
         }

@@ -9,16 +9,22 @@ mod background;
 mod config;
 #[cfg(feature = "embedded")]
 mod demo;
+mod doctor;
 mod exit;
 mod generate;
 mod list;
 mod logging;
 mod mount;
+mod mount_helper;
 mod output;
 mod report;
 mod torrents;
+#[cfg(test)]
+mod troubleshooting;
 mod unmount;
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -29,11 +35,33 @@ use tfs_service::settings::{Loaded, Sources};
 use crate::args::{Cli, Command, ConfigCommand};
 
 fn main() -> ExitCode {
+    let command_line: Vec<_> = env::args_os().collect();
+    if mount_helper::is_called(&command_line) {
+        return ExitCode::from(mount_helper::exit_code(run_as_mount_helper(&command_line)));
+    }
     // clap ends the process by itself: 0 for help and version, 2 for what it cannot parse.
-    let cli = Cli::parse();
-    match run(&cli) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => ExitCode::from(report::report(&error)),
+    ExitCode::from(run_and_report(&Cli::parse()))
+}
+
+fn run_as_mount_helper(command_line: &[OsString]) -> u8 {
+    let call = match mount_helper::understand(command_line) {
+        Ok(call) => call,
+        Err(error) => return report::report(&error.into()),
+    };
+    match Cli::try_parse_from(&call.arguments) {
+        Ok(_) if call.is_fake => exit::SUCCESS,
+        Ok(cli) => run_and_report(&cli),
+        Err(error) => {
+            report::report(&mount_helper::refusal(&error).into());
+            exit::USAGE
+        }
+    }
+}
+
+fn run_and_report(cli: &Cli) -> u8 {
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => report::report(&error),
     }
 }
 
@@ -61,6 +89,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
             ConfigCommand::Path { json } => config::path(&sources, *json),
             ConfigCommand::Init { file, print } => config::init(&sources, file.as_deref(), *print),
         },
+        Command::Doctor(args) => doctor::run(args, &loaded),
         #[cfg(feature = "embedded")]
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => generate::completions(args),
@@ -88,7 +117,8 @@ fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
         | Command::Pause(_)
         | Command::Start(_)
         | Command::Forget(_)
-        | Command::Delete(_) => Err(error.into()),
+        | Command::Delete(_)
+        | Command::Doctor(_) => Err(error.into()),
         Command::Config(args) if matches!(args.command, ConfigCommand::Show { .. }) => {
             Err(error.into())
         }

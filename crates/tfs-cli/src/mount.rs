@@ -5,6 +5,7 @@ use std::path::absolute;
 use eyre::WrapErr as _;
 #[cfg(feature = "embedded")]
 use tfs_service::TorrentInput;
+use tfs_service::service_manager::{Notice, Watchdog, notify};
 use tfs_service::settings::{Loaded, MetadataSection, Missing, MountSection, Settings};
 use tfs_service::{
     Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
@@ -105,6 +106,7 @@ fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> 
 /// Mounts and serves until the mount ends or a signal asks for its end.
 async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
     let mut signals = Signals::new()?;
+    let status = format!("mounted on {}", settings.mountpoint.display());
     let mount = tokio::select! {
         mount = RunningMount::start(settings) => mount?,
         () = signals.next() => return Ok(exit::FAILURE),
@@ -117,12 +119,27 @@ async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
         mount.stop().await?;
         return Ok(exit::FAILURE);
     }
+    notify(match role {
+        Role::Child => Notice::ReadyAsMain { status: &status },
+        Role::Foreground | Role::Parent => Notice::Ready { status: &status },
+    });
     tokio::select! {
         ended = mount.ended() => ended?,
         () = signals.next() => {}
+        () = prove_life(&mount) => {}
     }
+    notify(Notice::Stopping);
     mount.stop().await?;
     Ok(exit::SUCCESS)
+}
+
+/// Tells the service manager that the mount answers, for as long as it wants to hear it and it is
+/// true. Never ends.
+async fn prove_life(mount: &RunningMount) {
+    match Watchdog::from_environment() {
+        Some(watchdog) => watchdog.watch(async || mount.answers().await).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The signals that end a mount cleanly. A lost terminal is one of them: a mount that outlived it

@@ -91,9 +91,15 @@ pub(crate) fn report(error: &eyre::Report) -> u8 {
     if let Some(error) = error.downcast_ref() {
         return select(error);
     }
-    let Verdict { code, prefix, hint } = verdict(error);
-    output::error(&format!("{prefix}{}", chain(error)), hint.as_deref());
+    let (code, message, hint) = told(error);
+    output::error(&message, hint.as_deref());
     code
+}
+
+/// Returns what is told of an error: its exit code, the message and the hint.
+pub(crate) fn told(error: &eyre::Report) -> (u8, String, Option<String>) {
+    let Verdict { code, prefix, hint } = verdict(error);
+    (code, format!("{prefix}{}", chain(error)), hint)
 }
 
 fn verdict(error: &eyre::Report) -> Verdict {

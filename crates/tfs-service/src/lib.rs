@@ -13,11 +13,13 @@ mod add;
 mod appearance;
 mod clock;
 mod discovery;
+pub mod doctor;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod mount;
 mod select;
 mod server;
+pub mod service_manager;
 pub mod settings;
 mod start;
 mod state;

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint};
+use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
 use rqbit_source::RqbitSource;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
 
@@ -115,6 +118,8 @@ pub struct RunningMount {
     about: About,
     /// Ended with the mount.
     discovery: OwnedTask,
+    /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
+    is_asked: Arc<AtomicBool>,
     refresher: Refresher,
     server_down: Option<ServerDown>,
     /// `None` if it cannot be kept.
@@ -203,6 +208,7 @@ impl RunningMount {
             watch,
             about,
             discovery: OwnedTask(tokio::spawn(discovery)),
+            is_asked: Arc::default(),
             refresher,
             server_down,
             state,
@@ -238,6 +244,38 @@ impl RunningMount {
     /// Nothing is lost.
     pub async fn ended(&self) -> Result<(), SessionError> {
         self.mount.wait().await
+    }
+
+    /// Returns whether the mount answers a program that looks at it: the whole way through the
+    /// kernel, our threads and the tree. It waits for the answer as long as it takes; while one
+    /// question waits, another one is a no.
+    ///
+    /// A mount that nobody can go to any more, as after a lazy unmount, is taken at its word:
+    /// programs that have files open are still served.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; one thread that waits for the kernel may stay behind.
+    pub async fn answers(&self) -> bool {
+        if matches!(self.mount.is_seen(), Ok(false)) {
+            return true;
+        }
+        if self.is_asked.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let path = self.mount.mountpoint().to_owned();
+        let is_asked = Arc::clone(&self.is_asked);
+        let (sender, answer) = oneshot::channel();
+        // Not a thread of the runtime, whose end would wait for it: this one may never return.
+        let asking = thread::Builder::new().name("tfs-alive".to_owned()).spawn(move || {
+            let is_alive = wait_for_answer(&path);
+            is_asked.store(false, Ordering::Release);
+            // Nobody listens to an answer that comes too late.
+            sender.send(is_alive).is_ok()
+        });
+        if asking.is_err() {
+            self.is_asked.store(false, Ordering::Release);
+        }
+        answer.await.unwrap_or(false)
     }
 
     /// Ends the mount within seconds, whatever its users do, and then the server inside the

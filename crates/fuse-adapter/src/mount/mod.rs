@@ -24,6 +24,7 @@ pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
 use crate::filesystem::TorrentFs;
+use crate::mountinfo::MountTable;
 use crate::notices::Notices;
 use crate::reads::Reads;
 use crate::reply::Faults;
@@ -122,6 +123,15 @@ impl Mount {
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
         &self.target.path
+    }
+
+    /// Returns whether who goes to [`mountpoint`](Self::mountpoint) meets this mount: it is neither
+    /// unmounted, lazily too, nor covered by another.
+    ///
+    /// # Errors
+    /// Where `/proc` is not mounted.
+    pub fn is_seen(&self) -> io::Result<bool> {
+        Ok(self.target.is_seen_in(&MountTable::read()?))
     }
 
     /// Returns what became of reads so far. Costs a short lock.

@@ -29,9 +29,12 @@ impl Target {
     /// Takes the mount out of the tree, if it is still there and not covered by another.
     pub(super) fn detach(&self) -> Result<(), UnmountError> {
         let table = MountTable::read().map_err(|source| UnmountError::Table { source })?;
-        match table.at(&self.path) {
-            Some(entry) if (entry.id, entry.device) == (self.id, self.device) => detach(&self.path),
-            Some(_) | None => Ok(()),
-        }
+        if self.is_seen_in(&table) { detach(&self.path) } else { Ok(()) }
+    }
+
+    /// Returns whether who goes to the path meets this mount.
+    pub(super) fn is_seen_in(&self, table: &MountTable) -> bool {
+        let entry = table.at(&self.path);
+        entry.is_some_and(|entry| (entry.id, entry.device) == (self.id, self.device))
     }
 }

@@ -5,9 +5,10 @@ mod create;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue};
 use serde::de::DeserializeOwned;
 
 pub use self::add::{AddOptions, AddSource};
@@ -94,14 +95,26 @@ impl Client {
     ///
     /// [`ErrorKind::NotRqbit`] if the answer does not name rqbit.
     pub async fn server_info(&self) -> Result<ServerInfo> {
+        Ok(self.server_info_with_time().await?.0)
+    }
+
+    /// Asks for the version, and returns with it what time it is for the server: to the second,
+    /// and only if it sends a `Date`, which rqbit does and a proxy need not.
+    ///
+    /// # Errors
+    ///
+    /// As [`server_info`](Self::server_info).
+    pub async fn server_info_with_time(&self) -> Result<(ServerInfo, Option<SystemTime>)> {
         let call = Call::get(Endpoint::ServerInfo, String::new());
-        let info: ServerInfo = self.json(&call).await?;
-        if info.server == "rqbit" {
-            Ok(info)
-        } else {
+        let answer = self.transport.collect(&call, JSON_BYTES_MAX).await?;
+        let info: ServerInfo =
+            json::parse(answer.body()).map_err(|failure| self.transport.error(&call, failure))?;
+        if info.server != "rqbit" {
             let kind = ErrorKind::NotRqbit { reason: "it does not name itself rqbit" };
-            Err(self.transport.error(&call, kind.into()))
+            return Err(self.transport.error(&call, kind.into()));
         }
+        let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+        Ok((info, date.and_then(|date| httpdate::parse_http_date(date).ok())))
     }
 
     /// Lists the torrents without files and stats, in no order.

@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Delete(DeleteArgs),
     /// Show and make the configuration.
     Config(ConfigArgs),
+    /// Check this machine, and print what helps.
+    Doctor(DoctorArgs),
     /// Show the whole thing on this machine, without a network.
     #[cfg(feature = "embedded")]
     Demo(DemoArgs),
@@ -116,6 +118,23 @@ pub(crate) struct UnmountArgs {
     /// Take it out of the tree now, and end it when its last user is done.
     #[arg(long)]
     pub(crate) lazy: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Where tfs is to be mounted, or is.
+    pub(crate) mountpoint: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+    #[arg(long, value_name = "N", help = help("server.max_streams"),
+        value_parser = setting("server.max_streams"))]
+    max_streams: Option<String>,
+    /// Print JSON, for scripts.
+    #[arg(long, conflicts_with = "systemd")]
+    pub(crate) json: bool,
+    /// Check nothing: print a unit of systemd for this machine, for the system as root.
+    #[arg(long)]
+    pub(crate) systemd: bool,
 }
 
 #[derive(Debug, Args)]
@@ -180,6 +199,9 @@ impl Cli {
         if let Command::Mount(args) = &self.command {
             args.set(&mut flags);
         }
+        if let Command::Doctor(args) = &self.command {
+            set(&mut flags, "server.max_streams", args.max_streams.as_ref());
+        }
         let Some(server) = self.server() else { return (Vec::new(), flags) };
         set(&mut flags, "server.username", server.username.as_ref());
         set(&mut flags, "server.password_file", server.password_file.as_ref());
@@ -196,6 +218,7 @@ impl Cli {
                 Some(&args.server)
             }
             Command::Delete(args) => Some(&args.torrents.server),
+            Command::Doctor(args) => Some(&args.server),
             Command::Unmount(_)
             | Command::Config(_)
             | Command::Completions(_)

@@ -4,7 +4,7 @@ use expect_test::expect_file;
 
 use crate::support::tfs;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "",
     "mount",
     "unmount",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 17] = [
     "config show",
     "config path",
     "config init",
+    "doctor",
     "demo",
     "completions",
     "man",

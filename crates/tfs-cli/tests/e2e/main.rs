@@ -9,13 +9,16 @@
 
 mod content;
 mod demo;
+mod doctor;
 mod down;
 mod embedded;
 mod errors;
 mod lifecycle;
 mod list;
+mod mount_helper;
 mod other_users;
 mod owner;
+mod service_manager;
 mod support;
 mod torrents;
 mod views;

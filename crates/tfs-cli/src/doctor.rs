@@ -1,0 +1,179 @@
+//! `tfs doctor`.
+
+use std::env;
+use std::io::IsTerminal as _;
+use std::path::{Path, absolute};
+
+use eyre::WrapErr as _;
+use serde_json::json;
+use tfs_service::doctor::{DoctorSettings, Finding, UnitScope, Verdict, examine, unit_for};
+use tfs_service::settings::{Loaded, ServerSection};
+
+use crate::args::DoctorArgs;
+use crate::report::settings_error;
+use crate::{exit, output, runtime};
+
+/// The version of the JSON: fields are added without a new one.
+const JSON_VERSION: u32 = 1;
+
+/// How wide text is; commands to type are never broken.
+const WIDTH: usize = 80;
+
+/// Where the text begins, after the verdict and the name of the check.
+const INDENT: usize = 24;
+
+/// Where a unit mounts if nothing was said.
+const MOUNTPOINT_OF_UNIT: &str = "/mnt/tfs";
+
+/// Runs the command.
+pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> eyre::Result<u8> {
+    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
+    if args.systemd {
+        return print_unit(args, &chosen.section);
+    }
+    let mountpoint = args.mountpoint.as_deref().map(absolute).transpose();
+    let settings = DoctorSettings {
+        server: chosen.connection,
+        mountpoint: mountpoint.wrap_err("cannot use the mount point")?,
+        streams_max: chosen.section.max_streams,
+    };
+    let runtime = runtime()?;
+    let findings = runtime.block_on(examine(&settings));
+    // Nothing is waited for: a check that was given up may still wait for the kernel.
+    runtime.shutdown_background();
+    if args.json {
+        output::line(&serde_json::to_string_pretty(&json!({
+            "version": JSON_VERSION,
+            "findings": findings,
+        }))?)?;
+    } else {
+        output::line(&text(&findings, is_coloured()))?;
+    }
+    let has_fault = findings.iter().any(|finding| finding.verdict == Verdict::Fault);
+    Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })
+}
+
+fn is_coloured() -> bool {
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    std::io::stdout().is_terminal() && !no_color
+}
+
+/// Prints a unit of systemd for this machine: of the system as root, else of the user.
+fn print_unit(args: &DoctorArgs, server: &ServerSection) -> eyre::Result<u8> {
+    let scope = if nix::unistd::geteuid().is_root() { UnitScope::System } else { UnitScope::User };
+    let binary = env::current_exe().wrap_err("cannot find this program")?;
+    let mountpoint = args.mountpoint.as_deref().unwrap_or(Path::new(MOUNTPOINT_OF_UNIT));
+    let mountpoint = absolute(mountpoint).wrap_err("cannot use the mount point")?;
+    let mut variables = vec![("TFS_SERVER", server.url.to_string())];
+    if let (Some(username), Some(file)) = (&server.username, &server.password_file) {
+        let file = absolute(file).wrap_err("cannot use the password file")?;
+        variables.push(("TFS_USERNAME", username.clone()));
+        variables.push(("TFS_PASSWORD_FILE", file.display().to_string()));
+    }
+    let unit = unit_for(scope, &binary, &variables, &mountpoint);
+    let (path, start) = match scope {
+        UnitScope::System => ("/etc/systemd/system/tfs.service", "systemctl"),
+        UnitScope::User => ("~/.config/systemd/user/tfs.service", "systemctl --user"),
+    };
+    output::line(&format!(
+        "# {path}\n# then: {start} daemon-reload && {start} enable --now tfs\n\n{}",
+        unit.trim_end()
+    ))?;
+    Ok(exit::SUCCESS)
+}
+
+/// Returns the findings for people, and how many are not well.
+fn text(findings: &[Finding], is_coloured: bool) -> String {
+    let mut lines = Vec::new();
+    for Finding { check, verdict, found, fixes } in findings {
+        let found = output::visible(found);
+        let mut found = wrapped(&found, WIDTH - INDENT).into_iter();
+        let first = found.next().unwrap_or_default();
+        lines.push(format!("{} {check:<14} {first}", label(*verdict, is_coloured)));
+        lines.extend(found.map(|line| format!("{:INDENT$}{line}", "")));
+        lines.extend(fixes.iter().map(|fix| format!("{:INDENT$}$ {}", "", output::visible(fix))));
+    }
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    lines.push(String::new());
+    lines.push(match (count(Verdict::Fault), count(Verdict::Warning)) {
+        (0, 0) => "All is well.".to_owned(),
+        (faults, warnings) => {
+            format!("{}, {}.", counted(faults, "fault"), counted(warnings, "warning"))
+        }
+    });
+    lines.join("\n")
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// Returns the verdict, as wide as the widest.
+fn label(verdict: Verdict, is_coloured: bool) -> String {
+    let (word, colour) = match verdict {
+        Verdict::Ok => ("ok", 32),
+        Verdict::Warning => ("warning", 33),
+        Verdict::Fault => ("fault", 31),
+    };
+    let padded = format!("{word:<8}");
+    if is_coloured { format!("\x1b[{colour}m{padded}\x1b[0m") } else { padded }
+}
+
+/// Breaks a text into lines of `width` characters at most, but for words that are longer.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn finding(check: &'static str, verdict: Verdict, found: &str, fixes: &[&str]) -> Finding {
+        let fixes = fixes.iter().map(|fix| (*fix).to_owned()).collect();
+        Finding { check, verdict, found: found.to_owned(), fixes }
+    }
+
+    #[test]
+    fn findings_read_well_at_80_columns() {
+        let findings = [
+            finding("fuse-device", Verdict::Ok, "/dev/fuse can be opened", &[]),
+            finding(
+                "allow-other",
+                Verdict::Warning,
+                "/etc/fuse.conf does not have user_allow_other: --allow-other, which a media \
+                 server of another user needs, will be refused",
+                &["echo user_allow_other | sudo tee -a /etc/fuse.conf"],
+            ),
+            finding("server", Verdict::Fault, "no\u{1b}[31m", &["a   # one", "b   # two"]),
+        ];
+        let shown = text(&findings, false);
+        expect![[r#"
+            ok       fuse-device    /dev/fuse can be opened
+            warning  allow-other    /etc/fuse.conf does not have user_allow_other:
+                                    --allow-other, which a media server of another user
+                                    needs, will be refused
+                                    $ echo user_allow_other | sudo tee -a /etc/fuse.conf
+            fault    server         no\u{1b}[31m
+                                    $ a   # one
+                                    $ b   # two
+
+            1 fault, 1 warning."#]]
+        .assert_eq(&shown);
+        assert!(shown.lines().all(|line| line.chars().count() <= WIDTH));
+        assert_eq!(text(&[], false), "\nAll is well.");
+        assert!(text(&findings, true).contains("\x1b[31mfault   \x1b[0m server"));
+    }
+}

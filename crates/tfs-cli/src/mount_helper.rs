@@ -1,0 +1,426 @@
+//! As a helper of `mount(8)`: its words become those of `tfs mount`.
+//!
+//! Tried with util-linux 2.38 and libfuse 3.14, this is how `mount -t fuse.tfs URL DIR -o OPTIONS`
+//! calls a helper:
+//! - `/sbin/mount.fuse.tfs URL DIR [-sfnv] [-o OPTIONS]` if there is one (`mount.tfs` for
+//!   `-t tfs`): a link to this program, which knows itself by its name;
+//! - else `/sbin/mount.fuse3`, which runs `tfs URL DIR -o OPTIONS,dev,suid` by a shell.
+//!
+//! `mount(8)` keeps `x-*`, `X-*`, `comment=` and, without `-T`, `noauto` for itself; it passes
+//! `rw` on unasked. Each option of `tfs mount` is one here, with `_` for `-`: the list is taken
+//! from the command line itself, so that the two cannot differ.
+//!
+//! `mount(8)` returns what its helper does, so the exit codes are those of `mount(8)` here, not
+//! those of tfs.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::Path;
+
+use clap::{Command, CommandFactory as _};
+
+use crate::args::Cli;
+use crate::exit;
+use crate::report::UserError;
+
+/// The names of this program as a helper.
+const NAMES: [&str; 2] = ["mount.tfs", "mount.fuse.tfs"];
+
+/// Sources that stand for "the server of the settings", as a table of file systems needs a word.
+const NO_SOURCE: [&str; 2] = ["none", "tfs"];
+
+/// What `mount(8)` says if it was called in a wrong way.
+const MOUNT_USAGE: u8 = 1;
+
+/// What `mount(8)` says if the mount failed.
+const MOUNT_FAILURE: u8 = 32;
+
+/// Options that mean something to `mount(8)`, to systemd or to nobody here, and options that say
+/// what every mount of tfs is.
+const IGNORED: [&str; 30] = [
+    // Who may mount, and when.
+    "auto",
+    "noauto",
+    "defaults",
+    "nofail",
+    "_netdev",
+    "user",
+    "nouser",
+    "users",
+    "nousers",
+    "owner",
+    "noowner",
+    "group",
+    "nogroup",
+    // Always so.
+    "ro",
+    "nosuid",
+    "nodev",
+    "noexec",
+    "default_permissions",
+    // Never so, but `mount(8)` and mount.fuse3 pass them unasked, and `defaults` stands for them.
+    "rw",
+    "suid",
+    "dev",
+    "exec",
+    "async",
+    // Nothing is written, so no time of access either.
+    "atime",
+    "noatime",
+    "diratime",
+    "nodiratime",
+    "relatime",
+    "norelatime",
+    "strictatime",
+];
+
+/// Options of `tfs mount` that a helper does not take: it always goes to the background.
+const NOT_HERE: [&str; 3] = ["foreground", "help", "version"];
+
+/// A call by `mount(8)`, understood.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// The command line of tfs that does it, with the program's name.
+    pub(crate) arguments: Vec<OsString>,
+    /// Whether everything is to be done but the mount itself.
+    pub(crate) is_fake: bool,
+}
+
+/// What follows the program's name, taken apart.
+#[derive(Debug, Default)]
+struct Words {
+    source: Option<OsString>,
+    dir: Option<OsString>,
+    options: Vec<OsString>,
+    is_fake: bool,
+    is_sloppy: bool,
+    is_verbose: bool,
+}
+
+/// Returns whether this process was called as a helper, from its command line.
+pub(crate) fn is_called(command_line: &[OsString]) -> bool {
+    let [program, arguments @ ..] = command_line else { return false };
+    let name = Path::new(program).file_name().and_then(OsStr::to_str);
+    if name.is_some_and(|name| NAMES.contains(&name)) {
+        return true;
+    }
+    // As mount.fuse3 calls its programs. Nothing that is typed for tfs has this form: a command
+    // comes first there.
+    let [source, dir, option, _options] = arguments else { return false };
+    let is_command = || {
+        let commands = Cli::command();
+        source.to_str().is_some_and(|name| commands.find_subcommand(name).is_some())
+    };
+    option == "-o" && !dir.as_bytes().starts_with(b"-") && !is_command()
+}
+
+/// Turns a call of `mount(8)` into a command line of tfs.
+///
+/// # Errors
+/// Which word is not understood.
+pub(crate) fn understand(command_line: &[OsString]) -> Result<Call, UserError> {
+    let words = words(command_line.get(1..).unwrap_or_default())?;
+    let (Some(source), Some(dir)) = (words.source, words.dir) else {
+        return Err(usage("name what to mount and where".to_owned()));
+    };
+    let mut arguments: Vec<OsString> = vec!["tfs".into(), "mount".into()];
+    if words.is_verbose {
+        arguments.push("-v".into());
+    }
+    if !NO_SOURCE.iter().any(|none| source == *none) {
+        arguments.extend(["--server".into(), source]);
+    }
+    let cli = Cli::command();
+    for option in words.options.iter().flat_map(|list| split(list.as_bytes())) {
+        match argument(&cli, &option) {
+            Ok(argument) => arguments.extend(argument),
+            Err(_unknown) if words.is_sloppy => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // What follows cannot be an option, whatever it begins with.
+    arguments.extend(["--".into(), dir]);
+    Ok(Call { arguments, is_fake: words.is_fake })
+}
+
+/// Returns what `clap` has against the value of an option, in one line.
+pub(crate) fn refusal(error: &clap::Error) -> UserError {
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default();
+    usage(first.strip_prefix("error: ").unwrap_or(first).to_owned())
+}
+
+/// Returns the exit code of `mount(8)` for one of ours.
+pub(crate) fn exit_code(code: u8) -> u8 {
+    match code {
+        exit::SUCCESS => exit::SUCCESS,
+        exit::USAGE | MOUNT_USAGE => MOUNT_USAGE,
+        _ => MOUNT_FAILURE,
+    }
+}
+
+/// Takes apart `SOURCE DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, in any order.
+fn words(arguments: &[OsString]) -> Result<Words, UserError> {
+    let mut words = Words::default();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let Some(flags) = argument.as_bytes().strip_prefix(b"-") else {
+            let place = if words.source.is_none() { &mut words.source } else { &mut words.dir };
+            if place.replace(argument.clone()).is_some() {
+                return Err(usage(format!("there is no place for {}", argument.display())));
+            }
+            continue;
+        };
+        for flag in flags {
+            match flag {
+                b'f' => words.is_fake = true,
+                b's' => words.is_sloppy = true,
+                b'v' => words.is_verbose = true,
+                // There is no /etc/mtab to leave alone any more.
+                b'n' => {}
+                b'o' | b't' => {
+                    let Some(value) = rest.next() else {
+                        return Err(usage(format!("-{} needs a value", char::from(*flag))));
+                    };
+                    if *flag == b'o' {
+                        words.options.push(value.clone());
+                    }
+                }
+                _ => return Err(usage(format!("unknown flag {}", argument.display()))),
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// Splits a list of options at its commas, but for those between quotes or after a backslash.
+fn split(list: &[u8]) -> Vec<OsString> {
+    let mut options = vec![Vec::new()];
+    let mut bytes = list.iter();
+    let mut is_quoted = false;
+    while let Some(&byte) = bytes.next() {
+        match byte {
+            b'"' => is_quoted = !is_quoted,
+            b',' if !is_quoted => options.push(Vec::new()),
+            byte => {
+                let byte = if byte == b'\\' { bytes.next().copied() } else { Some(byte) };
+                if let Some(last) = options.last_mut() {
+                    last.extend(byte);
+                }
+            }
+        }
+    }
+    options.into_iter().filter(|option| !option.is_empty()).map(OsString::from_vec).collect()
+}
+
+/// Returns what an option is on the command line of tfs: nothing, or one argument.
+fn argument(cli: &Command, option: &OsStr) -> Result<Option<OsString>, UserError> {
+    let bytes = option.as_bytes();
+    let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
+        Some(at) => (bytes.get(..at), bytes.get(at + 1..)),
+        None => (Some(bytes), None),
+    };
+    let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
+    let is_for_mount = ["x-", "X-"].iter().any(|prefix| name.starts_with(prefix));
+    if is_for_mount || name == "comment" || IGNORED.contains(&name) {
+        return Ok(None);
+    }
+    if name == "remount" {
+        return Err(usage("a mount of tfs cannot be changed: unmount it and mount it anew".into()));
+    }
+    // The word of libfuse 2, which some tables still have.
+    let flag =
+        if name == "nonempty" { "allow-non-empty".to_owned() } else { name.replace('_', "-") };
+    let takes_value = takes_value(cli, &flag)
+        .ok_or_else(|| usage(format!("unknown mount option {}", option.display())))?;
+    match (takes_value, value) {
+        (true, None) => Err(usage(format!("the mount option {name} needs a value: {name}=..."))),
+        (false, Some(_)) => Err(usage(format!("the mount option {name} takes no value"))),
+        (false, None) => Ok(Some(format!("--{flag}").into())),
+        (true, Some(value)) => {
+            let mut argument = OsString::from(format!("--{flag}="));
+            argument.push(OsStr::from_bytes(value));
+            Ok(Some(argument))
+        }
+    }
+}
+
+/// Returns whether a flag of `tfs mount` takes a value, if there is such a flag.
+fn takes_value(cli: &Command, flag: &str) -> Option<bool> {
+    if NOT_HERE.contains(&flag) {
+        return None;
+    }
+    let mount = cli.find_subcommand("mount")?;
+    let mut flags = mount.get_arguments().chain(cli.get_arguments());
+    let argument = flags.find(|argument| argument.get_long() == Some(flag))?;
+    Some(argument.get_action().takes_values())
+}
+
+fn usage(message: String) -> UserError {
+    UserError::new(MOUNT_USAGE, message).with_hint(
+        "it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; \
+         the options are those of \"tfs mount --help\", with _ for -",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn command_line(line: &[&str]) -> Vec<OsString> {
+        line.iter().map(OsString::from).collect()
+    }
+
+    /// Returns what mount(8) passes, and below it what tfs is told.
+    #[track_caller]
+    fn one(call: &[&str]) -> String {
+        let line = command_line(call);
+        assert!(is_called(&line), "{call:?}");
+        let understood = match understand(&line) {
+            Ok(call) => {
+                // Values are clap's to refuse, but the form has to be right.
+                Cli::try_parse_from(&call.arguments).unwrap();
+                let words = call.arguments.iter().map(|word| word.to_str().unwrap());
+                let fake = if call.is_fake { " (fake)" } else { "" };
+                format!("{}{fake}", words.collect::<Vec<_>>().join(" "))
+            }
+            Err(error) => format!("error: {error}"),
+        };
+        format!("{}\n    {understood}\n", call.join(" "))
+    }
+
+    #[track_caller]
+    fn check(calls: &[&[&str]], want: &Expect) {
+        let text: String = calls.iter().map(|call| one(call)).collect();
+        want.assert_eq(&text);
+    }
+
+    const URL: &str = "http://h:3030";
+
+    #[test]
+    fn calls_of_mount() {
+        check(
+            &[
+                &["/sbin/mount.fuse.tfs", URL, "/mnt/t", "-o", "rw"],
+                &["/sbin/mount.tfs", URL, "/mnt/t", "-o", "ro,nosuid,allow_other,_netdev,nofail"],
+                &["mount.tfs", "none", "/mnt/t", "-s", "-n", "-v", "-o", "rw,whatever=1"],
+                &["mount.tfs", URL, "/mnt/t", "-f", "-o", "rw"],
+                &["mount.tfs", "-sfnv", URL, "/mnt/t", "-t", "fuse.tfs"],
+                // By mount.fuse3.
+                &["/usr/bin/tfs", URL, "/mnt/t", "-o", "ro,allow_other,dev,suid"],
+                &[
+                    "tfs",
+                    URL,
+                    "/mnt/-t",
+                    "-o",
+                    "rw,noauto,user=alice,x-systemd.automount,comment=x",
+                ],
+            ],
+            &expect![[r#"
+                /sbin/mount.fuse.tfs http://h:3030 /mnt/t -o rw
+                    tfs mount --server http://h:3030 -- /mnt/t
+                /sbin/mount.tfs http://h:3030 /mnt/t -o ro,nosuid,allow_other,_netdev,nofail
+                    tfs mount --server http://h:3030 --allow-other -- /mnt/t
+                mount.tfs none /mnt/t -s -n -v -o rw,whatever=1
+                    tfs mount -v -- /mnt/t
+                mount.tfs http://h:3030 /mnt/t -f -o rw
+                    tfs mount --server http://h:3030 -- /mnt/t (fake)
+                mount.tfs -sfnv http://h:3030 /mnt/t -t fuse.tfs
+                    tfs mount -v --server http://h:3030 -- /mnt/t (fake)
+                /usr/bin/tfs http://h:3030 /mnt/t -o ro,allow_other,dev,suid
+                    tfs mount --server http://h:3030 --allow-other -- /mnt/t
+                tfs http://h:3030 /mnt/-t -o rw,noauto,user=alice,x-systemd.automount,comment=x
+                    tfs mount --server http://h:3030 -- /mnt/-t
+            "#]],
+        );
+    }
+
+    #[test]
+    fn options_are_those_of_the_command_line() {
+        check(
+            &[
+                &["mount.tfs", URL, "/m", "-o", "max_streams=2,missing=fail,read_timeout=5s"],
+                &["mount.tfs", URL, "/m", "-o", "memory=64MiB,poll-interval=2s,nonempty"],
+                &["mount.tfs", URL, "/m", "-o", "username=u,password_file=/a b\\,c"],
+                &["mount.tfs", URL, "/m", "-o", "username=u,password_file=\"/a,b\""],
+                &["mount.tfs", URL, "/m", "-o", "log_file=/var/log/tfs.log", "-o", "allow_other"],
+            ],
+            &expect![[r#"
+                mount.tfs http://h:3030 /m -o max_streams=2,missing=fail,read_timeout=5s
+                    tfs mount --server http://h:3030 --max-streams=2 --missing=fail --read-timeout=5s -- /m
+                mount.tfs http://h:3030 /m -o memory=64MiB,poll-interval=2s,nonempty
+                    tfs mount --server http://h:3030 --memory=64MiB --poll-interval=2s --allow-non-empty -- /m
+                mount.tfs http://h:3030 /m -o username=u,password_file=/a b\,c
+                    tfs mount --server http://h:3030 --username=u --password-file=/a b,c -- /m
+                mount.tfs http://h:3030 /m -o username=u,password_file="/a,b"
+                    tfs mount --server http://h:3030 --username=u --password-file=/a,b -- /m
+                mount.tfs http://h:3030 /m -o log_file=/var/log/tfs.log -o allow_other
+                    tfs mount --server http://h:3030 --log-file=/var/log/tfs.log --allow-other -- /m
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        check(
+            &[
+                &["mount.tfs"],
+                &["mount.tfs", URL],
+                &["mount.tfs", URL, "/m", "/n"],
+                &["mount.tfs", URL, "/m", "-x"],
+                &["mount.tfs", URL, "/m", "-o"],
+                &["mount.tfs", URL, "/m", "-o", "alow_other"],
+                &["mount.tfs", URL, "/m", "-o", "max_streams"],
+                &["mount.tfs", URL, "/m", "-o", "allow_other=yes"],
+                &["mount.tfs", URL, "/m", "-o", "rw,remount"],
+                &["mount.tfs", URL, "/m", "-o", "foreground"],
+            ],
+            &expect![[r#"
+                mount.tfs
+                    error: name what to mount and where
+                mount.tfs http://h:3030
+                    error: name what to mount and where
+                mount.tfs http://h:3030 /m /n
+                    error: there is no place for /n
+                mount.tfs http://h:3030 /m -x
+                    error: unknown flag -x
+                mount.tfs http://h:3030 /m -o
+                    error: -o needs a value
+                mount.tfs http://h:3030 /m -o alow_other
+                    error: unknown mount option alow_other
+                mount.tfs http://h:3030 /m -o max_streams
+                    error: the mount option max_streams needs a value: max_streams=...
+                mount.tfs http://h:3030 /m -o allow_other=yes
+                    error: the mount option allow_other takes no value
+                mount.tfs http://h:3030 /m -o rw,remount
+                    error: a mount of tfs cannot be changed: unmount it and mount it anew
+                mount.tfs http://h:3030 /m -o foreground
+                    error: unknown mount option foreground
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_is_typed_for_tfs_is_no_call_of_mount() {
+        for typed in [
+            &["tfs"] as &[&str],
+            &["tfs", "mount", "/mnt/t"],
+            &["tfs", "list", "film", "-o", "x"],
+            &["tfs", URL, "/mnt/t"],
+            &["tfs", "-o", "x"],
+            &[],
+        ] {
+            assert!(!is_called(&command_line(typed)), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_mount() {
+        for (code, want) in [(0, 0), (1, 1), (2, 1), (10, 32), (20, 32), (34, 32)] {
+            assert_eq!(exit_code(code), want, "{code}");
+        }
+    }
+}

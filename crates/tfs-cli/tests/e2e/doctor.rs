@@ -1,0 +1,138 @@
+//! `tfs doctor` on this machine: what it finds, and that it never hangs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use serde_json::Value;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+
+use crate::support::{Mounted, Rqbits, describe, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Longer than all checks together may take: they run at the same time.
+const DOCTOR_TIME_MAX: Duration = Duration::from_secs(15);
+
+fn doctor(dir: &Path, server: &str) -> Command {
+    let mut command = tfs(dir);
+    let runtime_dir = dir.join("runtime");
+    fs::create_dir_all(&runtime_dir).unwrap();
+    fs::set_permissions(&runtime_dir, fs::Permissions::from_mode(0o700)).unwrap();
+    command.env("XDG_RUNTIME_DIR", runtime_dir).args(["doctor", "--server", server]);
+    command
+}
+
+/// Returns the exit code, and what each check found with its verdict.
+#[track_caller]
+fn findings(command: &mut Command) -> (i32, BTreeMap<String, Vec<(String, String)>>) {
+    let start = Instant::now();
+    let output = command.arg("--json").output().unwrap();
+    assert!(start.elapsed() < DOCTOR_TIME_MAX, "{:?}", start.elapsed());
+    let json: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", describe(&output)));
+    assert_eq!(json["version"], 1);
+    let mut findings = BTreeMap::<_, Vec<_>>::new();
+    for finding in json["findings"].as_array().unwrap() {
+        let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+        assert!(finding["fixes"].is_array());
+        findings.entry(text("check")).or_default().push((text("verdict"), text("found")));
+    }
+    (output.status.code().unwrap(), findings)
+}
+
+#[test]
+fn a_machine_that_is_well() {
+    isolate::run_with_fuse("doctor::a_machine_that_is_well", LIMIT, |dir| {
+        let torrent = TorrentSpec::file("a.bin", Content::new(1, 50_000));
+        let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::new(dir, &url);
+        let (code, found) = findings(doctor(dir, &url).arg(&mounted.path));
+        let ok = |check: &str, text: &str| {
+            let found = &found[check];
+            let is_there =
+                found.iter().any(|(verdict, found)| verdict == "ok" && found.contains(text));
+            assert!(is_there, "{check}: {found:?}");
+        };
+        ok("fuse-device", "can be opened");
+        ok("may-mount", "");
+        ok("mount-point", "mounted on");
+        ok("mounts", &format!("{} answers", mounted.path.display()));
+        ok("runtime-dir", "will be made");
+        ok("server", "rqbit 9.");
+        ok("local-paths", "are on this machine");
+        ok("clock", "agrees with the server's");
+        // Warnings, such as of a private mount tree, are no reason to fail. Other tests have dead
+        // mounts at the same time, in the same table.
+        let is_fault = |(check, found): (&String, &Vec<(String, String)>)| {
+            let is_ours = |text: &str| check != "mounts" || text.starts_with(dir.to_str().unwrap());
+            found.iter().any(|(verdict, text)| verdict == "fault" && is_ours(text))
+        };
+        assert!(!found.iter().any(is_fault), "{found:?}");
+        let has_fault = found.values().flatten().any(|(verdict, _)| verdict == "fault");
+        assert_eq!(code, if has_fault { 61 } else { 0 }, "{found:?}");
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn dead_and_stopped_mounts_are_found_without_a_hang() {
+    let test = "doctor::dead_and_stopped_mounts_are_found_without_a_hang";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder());
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::new(dir, &url);
+        let path = mounted.path.display().to_string();
+        let pid = mounted.pid().unwrap();
+        kill(pid, Signal::SIGSTOP).unwrap();
+        let (code, found) = findings(&mut doctor(dir, &url));
+        kill(pid, Signal::SIGCONT).unwrap();
+        assert_eq!(code, 61);
+        let silent = format!("{path} does not answer: its process is stopped or stuck");
+        assert!(found["mounts"].contains(&("fault".to_owned(), silent)), "{found:?}");
+
+        mounted.crash();
+        let text = describe(&doctor(dir, &url).output().unwrap());
+        assert!(text.starts_with("exit 61\n"), "{text}");
+        assert!(text.contains(&format!("$ tfs unmount {path}\n")), "{text}");
+        // It looked, and nothing else.
+        assert!(crate::support::is_mounted(&mounted.path));
+        run(tfs(dir).arg("unmount").arg(&mounted.path));
+    });
+}
+
+#[test]
+fn servers_that_are_no_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (code, found) = findings(&mut doctor(dir, "http://127.0.0.1:1"));
+    let refused = "cannot reach rqbit at http://127.0.0.1:1/: connection refused";
+    assert_eq!((code, &found["server"][0]), (61, &("fault".to_owned(), refused.to_owned())));
+
+    // It accepts and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let (code, found) = findings(&mut doctor(dir, &url));
+    let late = format!("rqbit at {url}/ does not answer in 6 s");
+    assert_eq!((code, &found["server"][0]), (61, &("fault".to_owned(), late)));
+}
+
+#[test]
+fn a_unit_is_printed_for_this_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let unit = run(doctor(dir.path(), "http://h:3030/%20x").args(["--systemd", "/mnt/my films"]));
+    let binary = fs::canonicalize(env!("CARGO_BIN_EXE_tfs")).unwrap();
+    let start = unit.lines().find(|line| line.starts_with("ExecStart=")).unwrap();
+    assert!(start.starts_with(&format!("ExecStart={} mount -f", binary.display())), "{start}");
+    assert!(start.ends_with(" \"/mnt/my films\""), "{start}");
+    assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h:3030/%%20x/\"\n"), "{unit}");
+    assert!(unit.contains("\nType=notify\n"), "{unit}");
+}

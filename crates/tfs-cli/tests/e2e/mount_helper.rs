@@ -1,0 +1,204 @@
+//! `mount -t fuse.tfs` by the real mount(8), in a mount namespace of its own, so that the links
+//! that it looks for stay there.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use nix::unistd::geteuid;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+
+use crate::support::{Rqbits, describe};
+
+/// Makes a `/sbin` of links to what is in the real one, to which helpers can be added, and hides
+/// what a package installed. Copies of the mounts of other tests would keep those alive.
+const PRELUDE: &str = "
+umount -i -l -a -t fuse.tfs
+mkdir real sbin local mnt
+SBIN=$(readlink -f /sbin)
+mount --bind $SBIN real
+ln -s $PWD/real/* sbin/
+rm -f sbin/mount.tfs sbin/mount.fuse.tfs
+mount --bind sbin $SBIN
+mount --bind local /usr/local/bin
+mounted() { grep \" $PWD/mnt fuse.tfs \" /proc/self/mounts | cut -d' ' -f3-4 | cut -d, -f1-4; }
+gone() {
+    for _ in $(seq 100); do
+        pgrep -f \" $PWD/mnt( |$)\" >/dev/null || return 0
+        sleep 0.1
+    done
+    echo left behind
+}
+";
+
+/// Runs a shell script as root in a mount namespace of its own, `$URL` being a server.
+fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
+    let torrent = &rqbits.swarm.torrents()[0];
+    Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-uc", &format!("{PRELUDE}{script}")])
+        .env("TFS", env!("CARGO_BIN_EXE_tfs"))
+        .env("URL", rqbits.swarm.api_url())
+        .env("ON_DISK", torrent.disk_path(&torrent.files[0]))
+        .env("HOME", dir)
+        .env("XDG_STATE_HOME", dir.join("state"))
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn check(test: &str, script: &str, want: &Expect) {
+    isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
+        if !geteuid().is_root() {
+            println!("{test}: passes unseen, only root has mount(8) call helpers");
+            return;
+        }
+        let torrent = TorrentSpec::file("a.bin", Content::new(1, 300_000));
+        let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
+        let output = in_namespace(dir, &rqbits, script);
+        let text = describe(&output).replace(&rqbits.swarm.api_url(), "URL");
+        want.assert_eq(&text.replace(dir.to_str().unwrap(), "DIR"));
+        assert_eq!(fs::read_dir(dir.join("mnt")).unwrap().count(), 0);
+    });
+}
+
+#[test]
+fn mount_and_umount() {
+    check(
+        "mount_helper::mount_and_umount",
+        "
+        ln -s $TFS sbin/mount.fuse.tfs
+        ln -s $TFS sbin/mount.tfs
+        for type in fuse.tfs tfs; do
+            echo \"-t $type\"
+            mount -t $type $URL $PWD/mnt -o allow_other,max_streams=2,ro && mounted
+            cmp mnt/a.bin $ON_DISK && echo same bytes
+            umount $PWD/mnt && gone
+        done
+        ",
+        &expect![[r#"
+            exit 0
+            -t fuse.tfs
+            fuse.tfs ro,nosuid,nodev,noexec
+            same bytes
+            -t tfs
+            fuse.tfs ro,nosuid,nodev,noexec
+            same bytes
+        "#]],
+    );
+}
+
+#[test]
+fn by_the_helper_of_libfuse() {
+    let test = "mount_helper::by_the_helper_of_libfuse";
+    if !Path::new("/sbin/mount.fuse3").exists() {
+        println!("{test}: passes unseen, the package fuse3 is not installed");
+        return;
+    }
+    check(
+        test,
+        "
+        cp $TFS local/tfs
+        mount -t fuse.tfs $URL $PWD/mnt -o allow_other && mounted
+        umount $PWD/mnt && gone
+        ",
+        &expect![[r#"
+            exit 0
+            fuse.tfs ro,nosuid,nodev,noexec
+        "#]],
+    );
+}
+
+#[test]
+fn a_table_of_file_systems() {
+    check(
+        "mount_helper::a_table_of_file_systems",
+        "
+        ln -s $TFS sbin/mount.fuse.tfs
+        echo \"$URL $PWD/mnt fuse.tfs ro,noauto,nofail,_netdev,x-systemd.automount,user 0 0\" >fstab
+        mount -T fstab --fake $PWD/mnt && echo fake && mounted
+        mount -T fstab $PWD/mnt && mounted
+        echo again
+        mount -T fstab $PWD/mnt
+        echo \"code $?\"
+        umount $PWD/mnt && gone
+        echo 'none DIR fuse.tfs rw,poll_interval=soon 0 0' | sed \"s,DIR,$PWD/mnt,\" >fstab
+        mount -T fstab -a
+        echo \"code $?\"
+        ",
+        &expect![[r#"
+            exit 0
+            fake
+            fuse.tfs ro,nosuid,nodev,noexec
+            again
+            code 32
+            code 32
+            error: cannot mount on DIR/mnt: a tfs is mounted there already
+            hint: end the other one with: tfs unmount DIR/mnt
+            error: invalid value 'soon' for '--poll-interval <TIME>': expected number at 0, such as 90s or 2m
+            hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
+        "#]],
+    );
+}
+
+#[test]
+fn a_user_mounts_what_the_table_allows() {
+    let test = "mount_helper::a_user_mounts_what_the_table_allows";
+    let has_fusermount = Command::new("fusermount3").arg("--version").output().is_ok();
+    if !has_fusermount || !Path::new("/etc/fstab").exists() {
+        println!("{test}: passes unseen, fusermount3 or /etc/fstab is missing");
+        return;
+    }
+    // `nobody`, who exists everywhere, and a device that is open, as on most machines.
+    check(
+        test,
+        "
+        cp $TFS tfs && chmod 755 tfs && chmod 711 .. .
+        ln -s $PWD/tfs sbin/mount.fuse.tfs
+        mknod -m 666 fuse c 10 229 && mount --bind fuse /dev/fuse
+        echo \"$URL $PWD/mnt fuse.tfs noauto,user 0 0\" >fstab && mount --bind fstab /etc/fstab
+        mkdir -p state
+        chown 65534:65534 mnt state
+        AS_USER='setpriv --reuid=65534 --regid=65534 --clear-groups'
+        $AS_USER mount $PWD/mnt && mounted
+        $AS_USER cmp mnt/a.bin - <$ON_DISK && echo same bytes
+        $AS_USER umount $PWD/mnt && gone
+        ",
+        &expect![[r#"
+            exit 0
+            fuse.tfs ro,nosuid,nodev,noexec
+            same bytes
+        "#]],
+    );
+}
+
+#[test]
+fn what_mount_is_told_when_it_fails() {
+    check(
+        "mount_helper::what_mount_is_told_when_it_fails",
+        "
+        ln -s $TFS sbin/mount.fuse.tfs
+        mount -t fuse.tfs $URL $PWD/mnt -o alow_other
+        echo \"code $?\"
+        mount -t fuse.tfs $URL $PWD/mnt -o alow_other -s && mounted && umount $PWD/mnt && gone
+        mkdir -p full/x
+        mount -t fuse.tfs $URL $PWD/full
+        echo \"code $?\"
+        ",
+        &expect![[r#"
+            exit 0
+            code 1
+            fuse.tfs ro,nosuid,nodev,noexec
+            code 32
+            error: unknown mount option alow_other
+            hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
+            error: cannot mount on DIR/full: the directory is not empty
+            hint: name an empty directory, or hide what is in this one with --allow-non-empty
+        "#]],
+    );
+}

@@ -1,0 +1,168 @@
+//! What a service manager hears of a mount, at a socket as systemd has it.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use nix::sys::ptrace;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+
+use crate::support::{Mounted, Rqbits, is_mounted, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long a message may take that is to come, also on a loaded machine.
+const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
+
+fn one_torrent() -> Rqbits {
+    Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 50_000))))
+}
+
+/// The manager's end of the socket.
+struct Manager {
+    socket: UnixDatagram,
+}
+
+impl Manager {
+    fn new(dir: &Path) -> Self {
+        let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
+        socket.set_read_timeout(Some(MESSAGE_TIME_MAX)).unwrap();
+        Self { socket }
+    }
+
+    /// Returns the next message.
+    #[track_caller]
+    fn hear(&self) -> String {
+        let mut message = [0; 1024];
+        let len = self.socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..len].to_vec()).unwrap()
+    }
+
+    /// Returns the next message that is no sign of life.
+    #[track_caller]
+    fn hear_news(&self) -> String {
+        std::iter::repeat_with(|| self.hear()).find(|it| it.trim_end() != "WATCHDOG=1").unwrap()
+    }
+
+    /// Returns whether there is no message for some time.
+    #[track_caller]
+    fn is_silent_for(&self, time: Duration) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        // What was sent before is no sign of life now.
+        while self.socket.recv(&mut [0; 64]).is_ok() {}
+        self.socket.set_nonblocking(false).unwrap();
+        self.socket.set_read_timeout(Some(time)).unwrap();
+        let is_silent = self.socket.recv(&mut [0; 64]).is_err();
+        self.socket.set_read_timeout(Some(MESSAGE_TIME_MAX)).unwrap();
+        is_silent
+    }
+}
+
+fn mount(dir: &Path, rqbits: &Rqbits, flags: &[&str]) -> Command {
+    fs::create_dir(dir.join("mnt")).unwrap();
+    let mut mount = tfs(dir);
+    mount.args(["mount", "--server", &rqbits.swarm.api_url()]).args(flags).arg(dir.join("mnt"));
+    mount.env("NOTIFY_SOCKET", dir.join("notify"));
+    mount
+}
+
+fn signal(process: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(process.id()).unwrap()), signal).unwrap();
+}
+
+/// Returns the threads of a process that take requests from the kernel.
+fn answering_threads(process: &Child) -> Vec<Pid> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).unwrap();
+    let tasks = tasks.map(|task| task.unwrap().path());
+    let is_answering = |task: &PathBuf| {
+        let name = fs::read_to_string(task.join("comm")).unwrap();
+        name.starts_with("fuser") || name.trim_end() == "tfs-session"
+    };
+    let number = |task: PathBuf| task.file_name().unwrap().to_str().unwrap().parse().unwrap();
+    tasks.filter(is_answering).map(|task| Pid::from_raw(number(task))).collect()
+}
+
+#[test]
+fn readiness_and_the_end_are_told() {
+    let test = "service_manager::readiness_and_the_end_are_told";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = one_torrent();
+        let manager = Manager::new(dir);
+        let mut process = mount(dir, &rqbits, &["-f"]).spawn().unwrap();
+        let path = dir.join("mnt");
+        let status = format!("READY=1\nSTATUS=mounted on {}\n", path.display());
+        assert_eq!(manager.hear(), status);
+        // Ready means that it can be used, not that it is about to be.
+        assert_eq!(fs::read(path.join("a.bin")).unwrap().len(), 50_000);
+        signal(&process, Signal::SIGTERM);
+        assert_eq!(manager.hear(), "STOPPING=1\n");
+        assert!(process.wait().unwrap().success());
+        assert!(!is_mounted(&path));
+    });
+}
+
+#[test]
+fn a_mount_in_the_background_names_its_process() {
+    let test = "service_manager::a_mount_in_the_background_names_its_process";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = one_torrent();
+        let manager = Manager::new(dir);
+        run(&mut mount(dir, &rqbits, &[]));
+        let mounted = Mounted::at(dir.join("mnt"), dir);
+        let pid = mounted.pid().unwrap();
+        let path = mounted.path.display().to_string();
+        let ready = format!("MAINPID={pid}\nREADY=1\nSTATUS=mounted on {path}\n");
+        assert_eq!(manager.hear(), ready);
+        mounted.unmount();
+        assert_eq!(manager.hear(), "STOPPING=1\n");
+    });
+}
+
+#[test]
+fn the_watchdog_is_fed_only_while_the_mount_answers() {
+    let test = "service_manager::the_watchdog_is_fed_only_while_the_mount_answers";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = one_torrent();
+        let manager = Manager::new(dir);
+        let mut mount = mount(dir, &rqbits, &["-f"]);
+        // No WATCHDOG_PID: any process of the unit may feed it.
+        let mut process = mount.env("WATCHDOG_USEC", "200000").spawn().unwrap();
+        assert!(manager.hear().starts_with("READY=1\n"));
+        let start = Instant::now();
+        for _ in 0..5 {
+            assert_eq!(manager.hear(), "WATCHDOG=1\n");
+        }
+        // Every 100 ms, not as fast as it goes.
+        assert!(start.elapsed() >= Duration::from_millis(300));
+
+        // The threads that answer the kernel stop; all others, and their timers, go on.
+        let threads = answering_threads(&process);
+        assert!(!threads.is_empty());
+        for thread in &threads {
+            ptrace::seize(*thread, ptrace::Options::empty()).unwrap();
+            ptrace::interrupt(*thread).unwrap();
+            waitpid(*thread, Some(WaitPidFlag::__WALL)).unwrap();
+        }
+        assert!(manager.is_silent_for(Duration::from_secs(1)));
+        for thread in &threads {
+            ptrace::detach(*thread, None).unwrap();
+        }
+        assert_eq!(manager.hear(), "WATCHDOG=1\n");
+
+        // Where nobody can go to it any more it cannot be asked, and is not to be killed for that.
+        run(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(dir.join("mnt")));
+        assert!(!manager.is_silent_for(Duration::from_secs(5)));
+        run(Command::new("umount").arg(dir.join("mnt")));
+        signal(&process, Signal::SIGTERM);
+        assert_eq!(manager.hear_news(), "STOPPING=1\n");
+        assert!(process.wait().unwrap().success());
+        assert!(!is_mounted(&dir.join("mnt")));
+    });
+}

@@ -1,0 +1,167 @@
+//! The directories of tfs itself: whether they can be written, and whether they are private.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use directories::BaseDirs;
+use rustix::fs::{Access, access};
+use rustix::process::geteuid;
+
+use super::{Finding, quoted};
+
+/// The directory of tfs in those of the user.
+const OWN_NAME: &str = "tfs";
+
+/// Where a service of the system has its sockets.
+const SYSTEM_RUNTIME_DIR: &str = "/run";
+
+/// The bits of permission that a private directory does not have.
+const FOR_OTHERS: u32 = 0o077;
+
+/// What a directory of ours is like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It is there, or can be made: `exists` tells which.
+    Usable {
+        exists: bool,
+    },
+    /// It may not be written, or its parent may not where it is missing.
+    NotWritable,
+    NotDirectory,
+    /// It belongs to somebody else, who could replace what is in it.
+    Foreign,
+    /// Others get in: its permission bits.
+    Open(u32),
+}
+
+/// Checks the directory of what tfs remembers.
+pub(super) fn state() -> Finding {
+    let dir = BaseDirs::new().and_then(|dirs| dirs.state_dir().map(Path::to_owned));
+    examine("state-dir", dir, "export XDG_STATE_HOME=\"$HOME/.local/state\"")
+}
+
+/// Checks the directory of control sockets.
+pub(super) fn runtime() -> Finding {
+    let dir = BaseDirs::new().and_then(|dirs| dirs.runtime_dir().map(Path::to_owned));
+    let dir = dir.or_else(|| geteuid().is_root().then(|| PathBuf::from(SYSTEM_RUNTIME_DIR)));
+    examine("runtime-dir", dir, "export XDG_RUNTIME_DIR=\"/run/user/$(id -u)\"")
+}
+
+fn examine(check: &'static str, base: Option<PathBuf>, set_variable: &str) -> Finding {
+    match base {
+        None => Finding::warning(check, "this user has no such directory").fix(set_variable),
+        Some(base) => {
+            let dir = base.join(OWN_NAME);
+            let state = look(&dir);
+            judge(check, &dir, state)
+        }
+    }
+}
+
+fn look(dir: &Path) -> State {
+    let metadata = match fs::metadata(dir) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let existing = dir.ancestors().find(|ancestor| ancestor.exists());
+            let can_be_made = existing.is_some_and(|dir| access(dir, Access::WRITE_OK).is_ok());
+            return if can_be_made { State::Usable { exists: false } } else { State::NotWritable };
+        }
+        Err(_) => return State::NotWritable,
+    };
+    if !metadata.is_dir() {
+        return State::NotDirectory;
+    }
+    if metadata.uid() != geteuid().as_raw() {
+        return State::Foreign;
+    }
+    if access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        return State::NotWritable;
+    }
+    match metadata.permissions().mode() & 0o777 {
+        mode if mode & FOR_OTHERS != 0 => State::Open(mode),
+        _ => State::Usable { exists: true },
+    }
+}
+
+fn judge(check: &'static str, dir: &Path, state: State) -> Finding {
+    let (shown, path) = (dir.display(), quoted(dir));
+    match state {
+        State::Usable { exists: true } => Finding::ok(check, format!("{shown} is yours alone")),
+        State::Usable { exists: false } => {
+            Finding::ok(check, format!("{shown} will be made when it is needed"))
+        }
+        State::NotWritable => Finding::warning(check, format!("{shown} cannot be written"))
+            .fix(format!("sudo install -d -m 700 -o \"$USER\" {path}")),
+        State::NotDirectory => Finding::fault(check, format!("{shown} is not a directory"))
+            .fix(format!("mv {path} {path}.old")),
+        State::Foreign => Finding::fault(check, format!("{shown} belongs to another user"))
+            .fix(format!("sudo chown -R \"$USER\" {path}")),
+        State::Open(mode) => {
+            Finding::warning(check, format!("{shown} is open to others (mode {mode:o})"))
+                .fix(format!("chmod 700 {path}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::finding::render;
+    use super::*;
+
+    #[test]
+    fn what_a_directory_is_like_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let set_mode = |name: &str, mode| {
+            fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+        };
+        fs::create_dir(path("private")).unwrap();
+        set_mode("private", 0o700);
+        fs::create_dir(path("open")).unwrap();
+        set_mode("open", 0o755);
+        fs::write(path("file"), "").unwrap();
+        assert_eq!(look(&path("private")), State::Usable { exists: true });
+        assert_eq!(look(&path("open")), State::Open(0o755));
+        assert_eq!(look(&path("file")), State::NotDirectory);
+        assert_eq!(look(&path("a/b/c")), State::Usable { exists: false });
+        assert_eq!(look(Path::new("/proc/1/nowhere/tfs")), State::NotWritable);
+        // Whoever runs this, one of them belongs to somebody else.
+        let foreign = if geteuid().is_root() { State::Open(0o755) } else { State::Foreign };
+        assert_eq!(look(Path::new("/usr")), foreign);
+    }
+
+    #[test]
+    fn each_state_has_its_fix() {
+        let dir = Path::new("/var/lib/my tfs");
+        let states = [
+            State::Usable { exists: true },
+            State::Usable { exists: false },
+            State::NotWritable,
+            State::NotDirectory,
+            State::Foreign,
+            State::Open(0o755),
+        ];
+        expect![[r#"
+            Ok state-dir: /var/lib/my tfs is yours alone
+            Ok state-dir: /var/lib/my tfs will be made when it is needed
+            Warning state-dir: /var/lib/my tfs cannot be written
+                $ sudo install -d -m 700 -o "$USER" '/var/lib/my tfs'
+            Fault state-dir: /var/lib/my tfs is not a directory
+                $ mv '/var/lib/my tfs' '/var/lib/my tfs'.old
+            Fault state-dir: /var/lib/my tfs belongs to another user
+                $ sudo chown -R "$USER" '/var/lib/my tfs'
+            Warning state-dir: /var/lib/my tfs is open to others (mode 755)
+                $ chmod 700 '/var/lib/my tfs'
+        "#]]
+        .assert_eq(&render(&states.map(|state| judge("state-dir", dir, state))));
+        expect![[r#"
+            Warning runtime-dir: this user has no such directory
+                $ export X=1
+        "#]]
+        .assert_eq(&render(&[examine("runtime-dir", None, "export X=1")]));
+    }
+}

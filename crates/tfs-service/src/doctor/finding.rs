@@ -1,0 +1,59 @@
+//! What a check found: data, for whoever prints it.
+
+use serde::Serialize;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it is to be.
+    Ok,
+    /// tfs works, but not everything that it can do.
+    Warning,
+    /// tfs does not work like this.
+    Fault,
+}
+
+/// What one check found. Serialized, this is an entry of `tfs doctor --json`: fields are added,
+/// never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The name of the check, such as `fuse-device`. One check may find several things.
+    pub check: &'static str,
+    /// How bad it is.
+    pub verdict: Verdict,
+    /// What was found, as a fragment of a sentence.
+    pub found: String,
+    /// What helps: commands to type, of which one is enough. What is said about one of them
+    /// follows it as a comment of the shell.
+    pub fixes: Vec<String>,
+}
+
+impl Finding {
+    pub(super) fn ok(check: &'static str, found: impl Into<String>) -> Self {
+        Self { check, verdict: Verdict::Ok, found: found.into(), fixes: Vec::new() }
+    }
+
+    pub(super) fn warning(check: &'static str, found: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warning, ..Self::ok(check, found) }
+    }
+
+    pub(super) fn fault(check: &'static str, found: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fault, ..Self::ok(check, found) }
+    }
+
+    pub(super) fn fix(mut self, command: impl Into<String>) -> Self {
+        self.fixes.push(command.into());
+        self
+    }
+}
+
+/// Returns the findings of a table test as text.
+#[cfg(test)]
+pub(super) fn render(findings: &[Finding]) -> String {
+    let lines = findings.iter().flat_map(|Finding { check, verdict, found, fixes }| {
+        let fixes = fixes.iter().map(|fix| format!("    $ {fix}\n"));
+        std::iter::once(format!("{verdict:?} {check}: {found}\n")).chain(fixes)
+    });
+    lines.collect()
+}

@@ -1,0 +1,240 @@
+//! Whether this user can mount: the device, fusermount3 or the right of root, other users.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fuse_adapter::fusermount_path;
+use rustix::io::Errno;
+
+use super::surroundings::Surroundings;
+use super::{Finding, quoted};
+
+/// The device that speaks for a FUSE mount.
+const DEVICE: &str = "/dev/fuse";
+
+/// What fusermount3 allows to users.
+const FUSE_CONF: &str = "/etc/fuse.conf";
+
+/// The bit of a program that runs as its owner.
+const SETUID: u32 = 0o4000;
+
+/// Checks `/dev/fuse` by opening it, as a mount does.
+pub(super) fn device() -> Finding {
+    let opened = File::options().read(true).write(true).open(DEVICE).map(drop);
+    judge_device(opened, Surroundings::look())
+}
+
+fn judge_device(opened: io::Result<()>, surroundings: Surroundings) -> Finding {
+    const CHECK: &str = "fuse-device";
+    let Err(error) = opened else {
+        return Finding::ok(CHECK, format!("{DEVICE} can be opened"));
+    };
+    let in_container = "docker run --device /dev/fuse --cap-add SYS_ADMIN ...";
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => {
+            let finding = Finding::fault(CHECK, "this system has no FUSE");
+            if surroundings.in_container {
+                return finding.fix(in_container);
+            }
+            finding.fix("sudo modprobe fuse")
+        }
+        // A file that may be opened by its mode, but not by the rules for devices.
+        Some(Errno::PERM) => {
+            Finding::fault(CHECK, format!("this container may not open {DEVICE}")).fix(in_container)
+        }
+        Some(Errno::ACCESS) => {
+            Finding::fault(CHECK, format!("{DEVICE} may not be opened by this user"))
+                .fix("sudo chmod 666 /dev/fuse   # as most distributions have it")
+        }
+        _ => Finding::fault(CHECK, format!("{DEVICE} cannot be opened: {error}")),
+    }
+}
+
+/// What is known of fusermount3.
+#[derive(Debug)]
+struct Fusermount {
+    path: String,
+    version: Option<String>,
+    /// Whether it belongs to root and runs as root.
+    is_setuid: bool,
+}
+
+/// Checks that this user may mount: root by a capability, others by fusermount3.
+pub(super) fn may_mount() -> Finding {
+    let fusermount = fusermount_path().map(|path| Fusermount {
+        is_setuid: path
+            .metadata()
+            .is_ok_and(|file| file.uid() == 0 && file.permissions().mode() & SETUID != 0),
+        version: version(&path),
+        path: quoted(&path),
+    });
+    judge_may_mount(fusermount.as_ref(), Surroundings::look())
+}
+
+fn version(program: &Path) -> Option<String> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    // `fusermount3 version: 3.14.0`
+    let text = String::from_utf8(output.stdout).ok()?;
+    Some(text.trim().rsplit(' ').next()?.to_owned())
+}
+
+fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: Surroundings) -> Finding {
+    const CHECK: &str = "may-mount";
+    if surroundings.is_root {
+        if surroundings.has_sys_admin {
+            return Finding::ok(CHECK, "as root, without fusermount3");
+        }
+        return Finding::fault(CHECK, "this root may not mount: it lacks CAP_SYS_ADMIN")
+            .fix("docker run --cap-add SYS_ADMIN --device /dev/fuse ...");
+    }
+    let Some(Fusermount { path, version, is_setuid }) = fusermount else {
+        return Finding::fault(CHECK, "fusermount3 is not installed")
+            .fix("sudo apt install fuse3   # Debian, Ubuntu")
+            .fix("sudo dnf install fuse3   # Fedora");
+    };
+    if !is_setuid {
+        return Finding::fault(CHECK, format!("{path} does not run as root"))
+            .fix(format!("sudo chown root {path} && sudo chmod u+s {path}"));
+    }
+    if surroundings.no_new_privs {
+        return Finding::fault(
+            CHECK,
+            format!("{path} cannot become root here: no_new_privs is set"),
+        )
+        .fix("systemctl --user edit tfs   # [Service] NoNewPrivileges=no")
+        .fix("docker run ...            # without --security-opt no-new-privileges");
+    }
+    let version = version.as_ref().map_or_else(String::new, |version| format!(", {version}"));
+    Finding::ok(CHECK, format!("by {path}{version}"))
+}
+
+/// Checks whether other users can be let in.
+pub(super) fn allow_other() -> Finding {
+    judge_allow_other(fs::read_to_string(FUSE_CONF).ok().as_deref(), Surroundings::look())
+}
+
+fn judge_allow_other(fuse_conf: Option<&str>, surroundings: Surroundings) -> Finding {
+    const CHECK: &str = "allow-other";
+    let is_set =
+        fuse_conf.is_some_and(|text| text.lines().any(|it| it.trim() == "user_allow_other"));
+    match (is_set, surroundings.is_root) {
+        (_, true) => Finding::ok(CHECK, "root may let other users in"),
+        (true, false) => Finding::ok(CHECK, format!("{FUSE_CONF} has user_allow_other")),
+        (false, false) => Finding::warning(
+            CHECK,
+            format!(
+                "{FUSE_CONF} does not have user_allow_other: --allow-other, which a media server \
+                 of another user needs, will be refused"
+            ),
+        )
+        .fix(format!("echo user_allow_other | sudo tee -a {FUSE_CONF}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::super::finding::render;
+    use super::*;
+
+    const ROOT: Surroundings = Surroundings {
+        is_root: true,
+        has_sys_admin: true,
+        no_new_privs: false,
+        in_container: false,
+    };
+    const USER: Surroundings = Surroundings { is_root: false, has_sys_admin: false, ..ROOT };
+
+    #[track_caller]
+    fn check(findings: &[Finding], want: &Expect) {
+        want.assert_eq(&render(findings));
+    }
+
+    #[test]
+    fn the_device() {
+        let failed = |errno: Errno| Err(errno.into());
+        let boxed = Surroundings { in_container: true, ..ROOT };
+        check(
+            &[
+                judge_device(Ok(()), USER),
+                judge_device(failed(Errno::NOENT), USER),
+                judge_device(failed(Errno::NOENT), boxed),
+                judge_device(failed(Errno::PERM), boxed),
+                judge_device(failed(Errno::ACCESS), USER),
+                judge_device(failed(Errno::IO), USER),
+            ],
+            &expect![[r#"
+                Ok fuse-device: /dev/fuse can be opened
+                Fault fuse-device: this system has no FUSE
+                    $ sudo modprobe fuse
+                Fault fuse-device: this system has no FUSE
+                    $ docker run --device /dev/fuse --cap-add SYS_ADMIN ...
+                Fault fuse-device: this container may not open /dev/fuse
+                    $ docker run --device /dev/fuse --cap-add SYS_ADMIN ...
+                Fault fuse-device: /dev/fuse may not be opened by this user
+                    $ sudo chmod 666 /dev/fuse   # as most distributions have it
+                Fault fuse-device: /dev/fuse cannot be opened: Input/output error (os error 5)
+            "#]],
+        );
+    }
+
+    #[test]
+    fn the_right_to_mount() {
+        let fusermount = |is_setuid| Fusermount {
+            path: "/usr/bin/fusermount3".to_owned(),
+            version: Some("3.14.0".to_owned()),
+            is_setuid,
+        };
+        check(
+            &[
+                judge_may_mount(None, ROOT),
+                judge_may_mount(None, Surroundings { has_sys_admin: false, ..ROOT }),
+                judge_may_mount(None, USER),
+                judge_may_mount(Some(&fusermount(false)), USER),
+                judge_may_mount(Some(&fusermount(true)), USER),
+                judge_may_mount(
+                    Some(&fusermount(true)),
+                    Surroundings { no_new_privs: true, ..USER },
+                ),
+            ],
+            &expect![[r#"
+                Ok may-mount: as root, without fusermount3
+                Fault may-mount: this root may not mount: it lacks CAP_SYS_ADMIN
+                    $ docker run --cap-add SYS_ADMIN --device /dev/fuse ...
+                Fault may-mount: fusermount3 is not installed
+                    $ sudo apt install fuse3   # Debian, Ubuntu
+                    $ sudo dnf install fuse3   # Fedora
+                Fault may-mount: /usr/bin/fusermount3 does not run as root
+                    $ sudo chown root /usr/bin/fusermount3 && sudo chmod u+s /usr/bin/fusermount3
+                Ok may-mount: by /usr/bin/fusermount3, 3.14.0
+                Fault may-mount: /usr/bin/fusermount3 cannot become root here: no_new_privs is set
+                    $ systemctl --user edit tfs   # [Service] NoNewPrivileges=no
+                    $ docker run ...            # without --security-opt no-new-privileges
+            "#]],
+        );
+    }
+
+    #[test]
+    fn other_users() {
+        check(
+            &[
+                judge_allow_other(None, ROOT),
+                judge_allow_other(None, USER),
+                judge_allow_other(Some("# comment\n#user_allow_other\n"), USER),
+                judge_allow_other(Some("mount_max = 9\n user_allow_other\n"), USER),
+            ],
+            &expect![[r#"
+                Ok allow-other: root may let other users in
+                Warning allow-other: /etc/fuse.conf does not have user_allow_other: --allow-other, which a media server of another user needs, will be refused
+                    $ echo user_allow_other | sudo tee -a /etc/fuse.conf
+                Warning allow-other: /etc/fuse.conf does not have user_allow_other: --allow-other, which a media server of another user needs, will be refused
+                    $ echo user_allow_other | sudo tee -a /etc/fuse.conf
+                Ok allow-other: /etc/fuse.conf has user_allow_other
+            "#]],
+        );
+    }
+}

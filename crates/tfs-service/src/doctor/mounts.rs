@@ -1,0 +1,237 @@
+//! Mounts: whether one that is made here is seen, and whether those that are there answer.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
+use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
+
+use super::surroundings::Surroundings;
+use super::{Finding, quoted};
+
+/// How many mounts of tfs are asked whether they answer, at the same time and with a thread each.
+const MOUNTS_ASKED_MAX: usize = 64;
+
+/// Checks that a directory can be mounted on.
+pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<Finding> {
+    let Some(path) = mountpoint else { return Vec::new() };
+    let table = MountTable::read().unwrap_or_default();
+    let is_tfs =
+        locate(path).is_ok_and(|location| table.at(&location).is_some_and(MountEntry::is_tfs));
+    // Mounting cleans a dead one up; a doctor only looks, and asks all mounts whether they live.
+    let examined = if is_tfs {
+        Err(MountpointError::AlreadyMounted { path: path.to_owned() })
+    } else {
+        check_mountpoint(path, false)
+    };
+    vec![judge_mount_point(path, examined)]
+}
+
+fn judge_mount_point(path: &Path, examined: Result<(), MountpointError>) -> Finding {
+    const CHECK: &str = "mount-point";
+    let Err(error) = examined else {
+        return Finding::ok(CHECK, format!("{} can be mounted on", path.display()));
+    };
+    let shown = quoted(path);
+    let finding = Finding::fault(CHECK, format!("cannot {error}"));
+    match error {
+        MountpointError::Missing { .. } => finding.fix(format!("mkdir -p {shown}")),
+        MountpointError::NotEmpty { .. } => finding
+            .fix(format!("ls -A {shown}   # see what is in it"))
+            .fix(format!("tfs mount --allow-non-empty {shown}   # hides it meanwhile")),
+        MountpointError::AlreadyMounted { .. } => {
+            let found = format!("a tfs is mounted on {} already", path.display());
+            Finding::ok(CHECK, found)
+        }
+        MountpointError::DeadMount { .. } => finding.fix(format!("tfs unmount {shown}")),
+        MountpointError::Permission { .. } => finding.fix(format!("sudo chown \"$USER\" {shown}")),
+        MountpointError::NotDirectory { .. } | MountpointError::System { .. } => finding,
+    }
+}
+
+/// Checks whether a mount that is made at `mountpoint` shows elsewhere, such as in containers.
+pub(super) fn propagation(mountpoint: Option<&Path>) -> Finding {
+    let path = mountpoint.unwrap_or(Path::new("/"));
+    let path = locate(path).unwrap_or_else(|_missing| PathBuf::from("/"));
+    let table = MountTable::read().unwrap_or_default();
+    // A mount of ours that is there already stands on the directory above.
+    let stands_on = table.of(&path).filter(|entry| !entry.is_tfs());
+    let stands_on = stands_on.or_else(|| table.of(path.parent()?));
+    let stands_on = stands_on.map(|entry| (entry.mount_point.as_path(), entry.is_shared));
+    judge_propagation(stands_on, Surroundings::look())
+}
+
+fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: Surroundings) -> Finding {
+    const CHECK: &str = "propagation";
+    let Some((mount_point, is_shared)) = stands_on else {
+        return Finding::fault(CHECK, "the table of mounts cannot be read")
+            .fix("sudo mount -t proc proc /proc");
+    };
+    let shown = quoted(mount_point);
+    match (is_shared, surroundings.in_container) {
+        (true, false) => {
+            Finding::ok(CHECK, format!("{shown} is shared: containers see new mounts"))
+        }
+        (true, true) => Finding::ok(CHECK, format!("{shown} is shared with the host")),
+        (false, false) => Finding::warning(
+            CHECK,
+            format!(
+                "{shown} is private: containers that run already do not see a mount made below it"
+            ),
+        )
+        .fix(format!("sudo mount --make-rshared {shown}   # before the containers start")),
+        (false, true) => Finding::warning(
+            CHECK,
+            format!(
+                "{shown} is private to this container: nobody outside of it sees a mount made \
+                 below it"
+            ),
+        )
+        .fix("docker run --mount type=bind,src=/mnt,dst=/mnt,bind-propagation=rshared ..."),
+    }
+}
+
+/// Asks each mount of tfs whether it answers.
+pub(super) fn liveness_of_all() -> Vec<Finding> {
+    let table = MountTable::read().unwrap_or_default();
+    let paths: Vec<_> = table.tfs().map(|entry| entry.mount_point.clone()).collect();
+    let asked = paths.into_iter().take(MOUNTS_ASKED_MAX).map(|path| {
+        let asking = path.clone();
+        (path, thread::Builder::new().spawn(move || liveness(&asking)))
+    });
+    // All are asked before the first is waited for.
+    let asked: Vec<_> = asked.collect();
+    let answers: Vec<_> = asked
+        .into_iter()
+        .filter_map(|(path, thread)| Some((path, thread.ok()?.join().ok()?)))
+        .collect();
+    judge_liveness(&answers)
+}
+
+fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<Finding> {
+    const CHECK: &str = "mounts";
+    if answers.is_empty() {
+        return vec![Finding::ok(CHECK, "no tfs is mounted")];
+    }
+    let judge = |(path, liveness): &(PathBuf, Liveness)| {
+        let shown = path.display();
+        match liveness {
+            Liveness::Alive => Finding::ok(CHECK, format!("{shown} answers")),
+            Liveness::Dead => Finding::fault(
+                CHECK,
+                format!(
+                    "{shown} is dead, its process is gone: \
+                     \"Transport endpoint is not connected\""
+                ),
+            )
+            .fix(format!("tfs unmount {}", quoted(path))),
+            Liveness::Silent => Finding::fault(
+                CHECK,
+                format!("{shown} does not answer: its process is stopped or stuck"),
+            )
+            .fix("ps -eo pid,stat,args | grep '[t]fs mount'   # state T: kill -CONT PID")
+            .fix(format!("tfs unmount --force {}", quoted(path))),
+        }
+    };
+    answers.iter().map(judge).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::super::finding::render;
+    use super::*;
+
+    #[track_caller]
+    fn check(findings: &[Finding], want: &Expect) {
+        want.assert_eq(&render(findings));
+    }
+
+    #[test]
+    fn mount_points() {
+        let path = PathBuf::from("/mnt/my films");
+        check(
+            &[
+                judge_mount_point(&path, Ok(())),
+                judge_mount_point(&path, Err(MountpointError::Missing { path: path.clone() })),
+                judge_mount_point(&path, Err(MountpointError::NotEmpty { path: path.clone() })),
+                judge_mount_point(&path, Err(MountpointError::NotDirectory { path: path.clone() })),
+                judge_mount_point(&path, Err(MountpointError::Permission { path: path.clone() })),
+                judge_mount_point(
+                    &path,
+                    Err(MountpointError::AlreadyMounted { path: path.clone() }),
+                ),
+            ],
+            &expect![[r#"
+                Ok mount-point: /mnt/my films can be mounted on
+                Fault mount-point: cannot mount on /mnt/my films: it does not exist
+                    $ mkdir -p '/mnt/my films'
+                Fault mount-point: cannot mount on /mnt/my films: the directory is not empty
+                    $ ls -A '/mnt/my films'   # see what is in it
+                    $ tfs mount --allow-non-empty '/mnt/my films'   # hides it meanwhile
+                Fault mount-point: cannot mount on /mnt/my films: it is not a directory
+                Fault mount-point: cannot mount on /mnt/my films: permission denied
+                    $ sudo chown "$USER" '/mnt/my films'
+                Ok mount-point: a tfs is mounted on /mnt/my films already
+            "#]],
+        );
+    }
+
+    #[test]
+    fn who_sees_a_mount() {
+        let host = Surroundings {
+            is_root: true,
+            has_sys_admin: true,
+            no_new_privs: false,
+            in_container: false,
+        };
+        let container = Surroundings { in_container: true, ..host };
+        let root = Path::new("/");
+        check(
+            &[
+                judge_propagation(Some((root, true)), host),
+                judge_propagation(Some((root, false)), host),
+                judge_propagation(Some((Path::new("/mnt"), true)), container),
+                judge_propagation(Some((root, false)), container),
+                judge_propagation(None, host),
+            ],
+            &expect![[r#"
+                Ok propagation: / is shared: containers see new mounts
+                Warning propagation: / is private: containers that run already do not see a mount made below it
+                    $ sudo mount --make-rshared /   # before the containers start
+                Ok propagation: /mnt is shared with the host
+                Warning propagation: / is private to this container: nobody outside of it sees a mount made below it
+                    $ docker run --mount type=bind,src=/mnt,dst=/mnt,bind-propagation=rshared ...
+                Fault propagation: the table of mounts cannot be read
+                    $ sudo mount -t proc proc /proc
+            "#]],
+        );
+    }
+
+    #[test]
+    fn mounts_that_answer_or_do_not() {
+        let mount = |path: &str, liveness| (PathBuf::from(path), liveness);
+        check(
+            &judge_liveness(&[]),
+            &expect![[r#"
+            Ok mounts: no tfs is mounted
+        "#]],
+        );
+        check(
+            &judge_liveness(&[
+                mount("/mnt/a", Liveness::Alive),
+                mount("/mnt/b c", Liveness::Dead),
+                mount("/mnt/d", Liveness::Silent),
+            ]),
+            &expect![[r#"
+                Ok mounts: /mnt/a answers
+                Fault mounts: /mnt/b c is dead, its process is gone: "Transport endpoint is not connected"
+                    $ tfs unmount '/mnt/b c'
+                Fault mounts: /mnt/d does not answer: its process is stopped or stuck
+                    $ ps -eo pid,stat,args | grep '[t]fs mount'   # state T: kill -CONT PID
+                    $ tfs unmount --force /mnt/d
+            "#]],
+        );
+    }
+}

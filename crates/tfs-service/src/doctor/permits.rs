@@ -1,0 +1,161 @@
+//! How many streams rqbit can bear: its `--max-blocking-threads`, where its process can be seen.
+//!
+//! Every open stream holds one of that many permits, and so does writing, hashing and adding; when
+//! streams hold them all, rqbit stops downloading. Its API does not say how many there are.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use super::Finding;
+
+/// What rqbit 9 has if it is not told otherwise.
+const PERMITS_DEFAULT: usize = 8;
+
+/// Permits that have to be left for rqbit's own work: writing pieces, hashing and adding.
+const PERMITS_FOR_RQBIT: usize = 2;
+
+const FLAG: &str = "--max-blocking-threads";
+const VARIABLE: &str = "RQBIT_RUNTIME_MAX_BLOCKING_THREADS";
+
+/// The permits of the rqbits of this machine whose process this user may look into.
+pub(super) fn permits_of_local_rqbits() -> Vec<usize> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let is_process = |name: &OsStr| name.as_bytes().iter().all(u8::is_ascii_digit);
+    let processes = entries.flatten().filter(|entry| is_process(&entry.file_name()));
+    processes.filter_map(|entry| permits_of(&entry.path())).collect()
+}
+
+fn permits_of(process: &Path) -> Option<usize> {
+    let command = fs::read(process.join("cmdline")).ok()?;
+    // Only its own user may read it; the command line is for all.
+    let environment = fs::read(process.join("environ")).unwrap_or_default();
+    permits(&command, &environment)
+}
+
+/// Returns the permits of a process from its arguments and its environment, each ended by a NUL,
+/// if it is an rqbit.
+fn permits(command: &[u8], environment: &[u8]) -> Option<usize> {
+    let mut arguments = words(command);
+    let program = Path::new(arguments.next()?).file_name()?;
+    if program != "rqbit" {
+        return None;
+    }
+    let mut value = None;
+    while let Some(argument) = arguments.next() {
+        if argument == FLAG {
+            value = arguments.next();
+        } else if let Some(inline) = argument.strip_prefix(FLAG)
+            && let Some(inline) = inline.strip_prefix('=')
+        {
+            value = Some(inline);
+        }
+    }
+    let of_variable = || {
+        let mut variables = words(environment).filter_map(|variable| variable.split_once('='));
+        variables.find(|(name, _)| *name == VARIABLE).map(|(_, value)| value)
+    };
+    let value = value.or_else(of_variable);
+    Some(value.and_then(|value| value.parse().ok()).unwrap_or(PERMITS_DEFAULT))
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    bytes.split(|byte| *byte == 0).filter_map(|word| str::from_utf8(word).ok())
+}
+
+/// Compares what tfs may open with what rqbit has; the scarcest counts of several.
+pub(super) fn judge(permits: &[usize], streams_max: usize) -> Finding {
+    const CHECK: &str = "permits";
+    let wanted = streams_max + PERMITS_FOR_RQBIT;
+    let start = format!("rqbit {FLAG} {} server start ...", wanted.max(2 * PERMITS_DEFAULT));
+    match permits.iter().min() {
+        Some(&permits) if permits <= streams_max => Finding::fault(
+            CHECK,
+            format!(
+                "rqbit has {permits} permits, tfs may hold {streams_max}: readers of missing data \
+                 would stop its downloads"
+            ),
+        )
+        .fix(start)
+        .fix(format!("tfs mount --max-streams {} ...", (permits / 2).max(1))),
+        Some(&permits) if permits < wanted => Finding::warning(
+            CHECK,
+            format!("rqbit has {permits} permits, tfs may hold {streams_max}: little is left"),
+        )
+        .fix(start),
+        Some(permits) => Finding::ok(
+            CHECK,
+            format!("tfs opens {streams_max} streams at most, rqbit has {permits} permits"),
+        ),
+        None if wanted > PERMITS_DEFAULT => Finding::warning(
+            CHECK,
+            format!(
+                "tfs may hold {streams_max} of rqbit's permits, of which it has \
+                 {PERMITS_DEFAULT} unless it was started with more"
+            ),
+        )
+        .fix(start),
+        None => Finding::ok(
+            CHECK,
+            format!(
+                "tfs opens {streams_max} streams at most, rqbit has {PERMITS_DEFAULT} permits \
+                 unless it was started with other {FLAG}"
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::finding::render;
+    use super::*;
+
+    #[track_caller]
+    fn check(command: &str, environment: &str, want: Option<usize>) {
+        let nul = |text: &str| text.replace(' ', "\0").into_bytes();
+        assert_eq!(permits(&nul(command), &nul(environment)), want);
+    }
+
+    #[test]
+    fn the_permits_of_a_process() {
+        check("rqbit server start /d", "", Some(8));
+        check("/usr/bin/rqbit --max-blocking-threads 32 server start /d ", "", Some(32));
+        check("rqbit --max-blocking-threads=16 server start /d", "", Some(16));
+        let variable = "A=b RQBIT_RUNTIME_MAX_BLOCKING_THREADS=24";
+        check("rqbit server start /d", variable, Some(24));
+        // The command line counts more, as in rqbit.
+        check("rqbit --max-blocking-threads 4 server start", variable, Some(4));
+        check("rqbit --max-blocking-threads many server start", "", Some(8));
+        check("rqbit --max-blocking-threads", "", Some(8));
+        check("vim rqbit", variable, None);
+        check("", "", None);
+    }
+
+    #[test]
+    fn too_few_permits_are_said() {
+        expect![[r#"
+            Ok permits: tfs opens 4 streams at most, rqbit has 8 permits unless it was started with other --max-blocking-threads
+            Warning permits: tfs may hold 8 of rqbit's permits, of which it has 8 unless it was started with more
+                $ rqbit --max-blocking-threads 16 server start ...
+            Ok permits: tfs opens 4 streams at most, rqbit has 8 permits
+            Warning permits: rqbit has 5 permits, tfs may hold 4: little is left
+                $ rqbit --max-blocking-threads 16 server start ...
+            Fault permits: rqbit has 4 permits, tfs may hold 4: readers of missing data would stop its downloads
+                $ rqbit --max-blocking-threads 16 server start ...
+                $ tfs mount --max-streams 2 ...
+            Fault permits: rqbit has 1 permits, tfs may hold 4: readers of missing data would stop its downloads
+                $ rqbit --max-blocking-threads 16 server start ...
+                $ tfs mount --max-streams 1 ...
+        "#]].assert_eq(&render(&[
+            judge(&[], 4),
+            judge(&[], 8),
+            judge(&[8], 4),
+            judge(&[32, 5], 4),
+            judge(&[4], 4),
+            judge(&[1], 4),
+        ]));
+    }
+}

@@ -1,0 +1,146 @@
+//! Units of systemd: those in `contrib/systemd`, and one for this machine.
+
+use std::path::Path;
+
+/// Whose service manager runs the unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitScope {
+    /// The one of the system: as root, other users get in.
+    System,
+    /// The one of a user, by fusermount3.
+    User,
+}
+
+/// How long a start may take, over the three minutes that `tfs mount` gives itself.
+const START_SECONDS_MAX: u32 = 200;
+
+/// How long the mount may be silent before it counts as stuck. It is asked every half of it.
+const WATCHDOG_SECONDS: u32 = 60;
+
+/// How long a stop may take: readers get errors at once, and the rest is over in seconds.
+const STOP_SECONDS_MAX: u32 = 30;
+
+/// Returns the text of a unit that runs `binary` and mounts on `mountpoint`, both of which may
+/// have specifiers such as `%f`. `environment` is lines of `Environment=`.
+fn unit(scope: UnitScope, binary: &str, environment: &str, mountpoint: &str) -> String {
+    let (settings, after, wanted_by, flags) = match scope {
+        UnitScope::System => (
+            "-/etc/default/tfs",
+            "Wants=network-online.target\nAfter=network-online.target rqbit.service\n",
+            "multi-user.target",
+            " --allow-other",
+        ),
+        // A user's manager does not see the units of the system.
+        UnitScope::User => ("-%E/tfs/environment", "After=rqbit.service\n", "default.target", ""),
+    };
+    format!(
+        "\
+[Unit]
+Description=Torrents of rqbit as files at {mountpoint}
+Documentation=https://github.com/tfs-project/tfs
+{after}
+[Service]
+Type=notify
+{environment}# TFS_SERVER=http://127.0.0.1:3030 and the like; it may be missing.
+EnvironmentFile={settings}
+ExecStart={binary} mount -f{flags} {mountpoint}
+# Whatever ended it, no dead mount stays behind. Fails, which is fine, if there is none.
+ExecStopPost=-{binary} unmount --lazy {mountpoint}
+Restart=on-failure
+RestartSec=5
+# tfs says that it lives only as long as the mount answers.
+WatchdogSec={WATCHDOG_SECONDS}
+TimeoutStartSec={START_SECONDS_MAX}
+TimeoutStopSec={STOP_SECONDS_MAX}
+# No ProtectSystem=, PrivateTmp= or the like: they give the service a mount namespace of its own,
+# in which nobody else sees the mount. NoNewPrivileges= would disarm fusermount3.
+
+[Install]
+WantedBy={wanted_by}
+"
+    )
+}
+
+/// Returns a path as a word of a command line: `%` and `$` are doubled, and what would end the
+/// word is put into quotes (`systemd.service(5)`, "Command lines").
+fn escaped(word: &str) -> String {
+    let doubled = word.replace('%', "%%").replace('$', "$$");
+    let ends_word = |it: char| it.is_whitespace() || matches!(it, '"' | '\'' | '\\' | ';');
+    if doubled.is_empty() || doubled.contains(ends_word) { quoted(&doubled) } else { doubled }
+}
+
+/// Returns a line that sets a variable, in which `$` is nothing special (`systemd.exec(5)`).
+fn environment_line(name: &str, value: &str) -> String {
+    format!("Environment={}\n", quoted(&format!("{name}={}", value.replace('%', "%%"))))
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
+}
+
+/// Returns the unit for a machine: `binary` and `mountpoint` are absolute paths, and `variables`
+/// are settings of tfs, which `EnvironmentFile=` may override.
+#[must_use]
+pub fn unit_for(
+    scope: UnitScope,
+    binary: &Path,
+    variables: &[(&str, String)],
+    mountpoint: &Path,
+) -> String {
+    let [binary, mountpoint] = [binary, mountpoint].map(|path| escaped(&path.to_string_lossy()));
+    let environment: String =
+        variables.iter().map(|(name, value)| environment_line(name, value)).collect();
+    unit(scope, &binary, &environment, &mountpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect_file;
+
+    use super::*;
+
+    #[test]
+    fn the_units_of_the_package_are_those_that_are_printed() {
+        expect_file!["../../../../contrib/systemd/system/tfs@.service"].assert_eq(&unit(
+            UnitScope::System,
+            "/usr/bin/tfs",
+            "",
+            "%f",
+        ));
+        expect_file!["../../../../contrib/systemd/user/tfs.service"].assert_eq(&unit(
+            UnitScope::User,
+            "/usr/bin/tfs",
+            "",
+            "%h/tfs",
+        ));
+    }
+
+    #[test]
+    fn words_of_a_unit_cannot_become_several() {
+        for (word, want) in [
+            ("/usr/bin/tfs", "/usr/bin/tfs"),
+            ("/mnt/my films", "\"/mnt/my films\""),
+            ("/mnt/100%", "/mnt/100%%"),
+            ("/mnt/$HOME", "/mnt/$$HOME"),
+            ("/mnt/a\"b\\c", "\"/mnt/a\\\"b\\\\c\""),
+            ("", "\"\""),
+        ] {
+            assert_eq!(escaped(word), want);
+        }
+        let unit = unit_for(
+            UnitScope::System,
+            Path::new("/opt/tfs 1/tfs"),
+            &[("TFS_SERVER", "http://h/%20x\"$y".to_owned())],
+            Path::new("/mnt/my films"),
+        );
+        let lines: Vec<_> = unit.lines().filter(|line| line.contains("tfs 1")).collect();
+        assert_eq!(
+            lines,
+            [
+                "ExecStart=\"/opt/tfs 1/tfs\" mount -f --allow-other \"/mnt/my films\"",
+                "ExecStopPost=-\"/opt/tfs 1/tfs\" unmount --lazy \"/mnt/my films\"",
+            ]
+        );
+        assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h/%%20x\\\"$y\"\n"), "{unit}");
+    }
+}

@@ -1,0 +1,175 @@
+//! What the service manager (systemd) is told, if it started this process and wants to hear.
+//!
+//! Without `NOTIFY_SOCKET` in the environment everything here does nothing. Nothing here waits: a
+//! manager that does not read loses a message, and the mount goes on.
+//!
+//! # The watchdog
+//! A timer that ticks proves that a timer ticks. [`Watchdog`] asks the mount as a program would,
+//! and stays silent for as long as there is no answer; the manager then ends the process, whose
+//! unit starts it anew. The price is one request to the mount for each half of `WatchdogSec=`.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// The shortest time between two looks: a manager that wants to hear of us more often would have
+/// us do little else.
+const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(50);
+
+/// What the manager is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// The mount answers. `status` is what `systemctl status` shows.
+    Ready {
+        /// A line for people.
+        status: &'a str,
+    },
+    /// The same, from a process that is not the one which was started: it went to the background.
+    ReadyAsMain {
+        /// A line for people.
+        status: &'a str,
+    },
+    /// Something changed that people may want to know.
+    Status(&'a str),
+    /// New settings are being applied; [`Ready`](Self::Ready) follows.
+    Reloading,
+    /// The end has begun.
+    Stopping,
+}
+
+/// Tells the manager. That it cannot be told is logged, and otherwise no reason to stop.
+pub fn notify(notice: Notice<'_>) {
+    let sent = match notice {
+        Notice::Ready { status } => send(&[NotifyState::Ready, line(&one_line(status))]),
+        Notice::ReadyAsMain { status } => send(&[
+            NotifyState::MainPid(std::process::id()),
+            NotifyState::Ready,
+            line(&one_line(status)),
+        ]),
+        Notice::Status(status) => send(&[line(&one_line(status))]),
+        // `Type=notify-reload` compares the time with the one of its request.
+        Notice::Reloading => {
+            NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now]))
+        }
+        Notice::Stopping => send(&[NotifyState::Stopping]),
+    };
+    if let Err(error) = sent {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the service manager is not told");
+    }
+}
+
+fn send(states: &[NotifyState<'_>]) -> std::io::Result<()> {
+    sd_notify::notify(states)
+}
+
+fn line(status: &str) -> NotifyState<'_> {
+    NotifyState::Status(status)
+}
+
+/// A message is lines, so a status with more of them would say other things than its own.
+fn one_line(status: &str) -> String {
+    status.replace(char::is_control, " ")
+}
+
+/// The proof of life that the manager wants.
+#[derive(Debug)]
+pub struct Watchdog {
+    look_interval: Duration,
+}
+
+impl Watchdog {
+    /// Returns the watchdog if the manager wants one of this process (`WATCHDOG_USEC`,
+    /// `WATCHDOG_PID`).
+    #[must_use]
+    pub fn from_environment() -> Option<Self> {
+        sd_notify::watchdog_enabled().map(Self::new)
+    }
+
+    /// Looks twice as often as it has to tell, as `sd_watchdog_enabled(3)` recommends.
+    fn new(time_max: Duration) -> Self {
+        Self { look_interval: (time_max / 2).max(LOOK_INTERVAL_MIN) }
+    }
+
+    /// Tells the manager that this process lives, as often as it wants to hear it, as long as
+    /// `is_alive` says so. An answer that takes longer than the interval is none.
+    ///
+    /// # Cancel safety
+    /// It never ends by itself; dropping it is how it ends.
+    pub async fn watch(self, is_alive: impl AsyncFn() -> bool) {
+        self.watch_and(is_alive, || send(&[NotifyState::Watchdog])).await;
+    }
+
+    async fn watch_and(
+        self,
+        is_alive: impl AsyncFn() -> bool,
+        tell: impl Fn() -> std::io::Result<()>,
+    ) {
+        let mut looks = interval(self.look_interval);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_alive = true;
+        loop {
+            looks.tick().await;
+            let is_alive = timeout(self.look_interval, is_alive()).await.unwrap_or(false);
+            if is_alive {
+                if let Err(error) = tell() {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the service manager is not told");
+                }
+            } else if was_alive {
+                tracing::error!("the mount does not answer, so the watchdog is not fed");
+            }
+            was_alive = is_alive;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use tokio::time::{Instant, sleep_until};
+
+    use super::*;
+
+    #[test]
+    fn a_status_is_one_line() {
+        assert_eq!(one_line("3 torrents\nWATCHDOG=1"), "3 torrents WATCHDOG=1");
+    }
+
+    /// Runs a watchdog of 10 s for a minute; returns at which seconds it told that it lives.
+    async fn seconds_told(is_alive: impl AsyncFn() -> bool) -> Vec<u64> {
+        let start = Instant::now();
+        let told = RefCell::new(Vec::new());
+        let watchdog = Watchdog::new(Duration::from_secs(10));
+        let watch = watchdog.watch_and(is_alive, || {
+            told.borrow_mut().push(start.elapsed().as_secs());
+            Ok(())
+        });
+        assert!(timeout(Duration::from_secs(31), watch).await.is_err());
+        told.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_manager_hears_only_of_a_mount_that_answers() {
+        let start = Instant::now();
+        assert_eq!(seconds_told(async || true).await, [0, 5, 10, 15, 20, 25, 30]);
+        assert_eq!(seconds_told(async || false).await, [0_u64; 0]);
+        // One that hangs is not waited for, and is asked again.
+        let hangs = Cell::new(3);
+        let told = seconds_told(async || {
+            if hangs.get() > 0 {
+                hangs.set(hangs.get() - 1);
+                sleep_until(start + Duration::from_secs(1 << 20)).await;
+            }
+            true
+        });
+        assert_eq!(told.await, [15, 20, 25, 30]);
+    }
+
+    #[test]
+    fn no_interval_is_nothing() {
+        assert_eq!(Watchdog::new(Duration::ZERO).look_interval, LOOK_INTERVAL_MIN);
+        assert_eq!(Watchdog::new(Duration::from_secs(60)).look_interval.as_secs(), 30);
+    }
+}

@@ -1,0 +1,244 @@
+//! A tarball for those who do not build: the stripped binary and all that belongs beside it.
+//!
+//! It is laid out as a prefix, which
+//! `tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE` installs. The same commit
+//! and the same compiler make the same bytes: names are sorted, owners are root, and the time is
+//! the commit's, or `SOURCE_DATE_EPOCH`.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::{
+    Result,
+    workspace::{self, output_of},
+};
+
+/// Where a file of the checkout goes in the tarball.
+const FILES: [(&str, &str); 7] = [
+    ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
+    ("contrib/systemd/user/tfs.service", "lib/systemd/user/tfs.service"),
+    ("contrib/docker/Dockerfile", "share/doc/tfs/docker/Dockerfile"),
+    ("contrib/docker/compose.yaml", "share/doc/tfs/docker/compose.yaml"),
+    ("README.md", "share/doc/tfs/README.md"),
+    ("CHANGELOG.md", "share/doc/tfs/CHANGELOG.md"),
+    ("LICENSE", "share/doc/tfs/LICENSE"),
+];
+
+/// The directory of the checkout whose files all go, and where.
+const DOCS: (&str, &str) = ("docs", "share/doc/tfs/docs");
+
+/// What the binary prints for each shell, and where the shell looks for it. The last two have no
+/// place that all of their users share.
+const COMPLETIONS: [(&str, &str); 5] = [
+    ("bash", "share/bash-completion/completions/tfs"),
+    ("zsh", "share/zsh/site-functions/_tfs"),
+    ("fish", "share/fish/vendor_completions.d/tfs.fish"),
+    ("elvish", "share/doc/tfs/completions/tfs.elv"),
+    ("powershell", "share/doc/tfs/completions/tfs.ps1"),
+];
+
+/// The names under which mount(8) calls the binary.
+const MOUNT_HELPERS: [&str; 2] = ["sbin/mount.fuse.tfs", "sbin/mount.tfs"];
+
+/// What is to be packed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dist {
+    /// A binary that is built already.
+    pub(crate) binary: Option<OsString>,
+}
+
+/// Makes the tarball and its checksum below the target directory.
+///
+/// # Errors
+/// If cargo, the binary, git, tar or sha256sum fails.
+pub(crate) fn run(dist: &Dist) -> Result<bool> {
+    let metadata: Value = serde_json::from_str(&output_of(workspace::cargo().args([
+        "metadata",
+        "--locked",
+        "--no-deps",
+        "--format-version",
+        "1",
+    ]))?)?;
+    let text = |value: &Value, key: &str| Some(value.get(key)?.as_str()?.to_owned());
+    let target_dir = text(&metadata, "target_directory").ok_or("cargo names no target")?;
+    let target_dir = Path::new(&target_dir);
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    let version = packages
+        .and_then(|all| all.iter().find(|it| text(it, "name").is_some_and(|it| it == "tfs-cli")))
+        .and_then(|package| text(package, "version"))
+        .ok_or("cargo names no version of tfs-cli")?;
+    let binary = match &dist.binary {
+        Some(binary) => PathBuf::from(binary),
+        None => build(target_dir)?,
+    };
+    let name = format!("tfs-{version}-{}", host()?);
+    let dir = target_dir.join("dist");
+    let stage = dir.join(&name);
+    if stage.exists() {
+        fs::remove_dir_all(&stage)?;
+    }
+    fill(&stage, &workspace::root(), &binary)?;
+    let tarball = pack(&dir, &name)?;
+    println!("{}", dir.join(tarball).display());
+    Ok(true)
+}
+
+/// Builds the binary without symbols, which are half of its size.
+fn build(target_dir: &Path) -> Result<PathBuf> {
+    let status = workspace::cargo()
+        .args(["rustc", "--release", "--locked", "-p", "tfs-cli", "--bin", "tfs"])
+        // For the last crate only, so that nothing else is compiled anew.
+        .args(["--", "-C", "strip=symbols"])
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    if status.success() { Ok(target_dir.join("release/tfs")) } else { Err("no binary".into()) }
+}
+
+/// Returns the platform that is built for.
+fn host() -> Result<String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let text = output_of(Command::new(rustc).arg("-vV"))?;
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.ok_or("rustc names no host")?.to_owned())
+}
+
+/// Lays everything out below `stage`.
+fn fill(stage: &Path, root: &Path, binary: &Path) -> Result<()> {
+    install(binary, &stage.join("bin/tfs"))?;
+    for helper in MOUNT_HELPERS {
+        let link = make_parent(stage.join(helper))?;
+        symlink("../bin/tfs", link)?;
+    }
+    for (from, to) in FILES {
+        install(&root.join(from), &stage.join(to))?;
+    }
+    let (docs, to) = DOCS;
+    for entry in fs::read_dir(root.join(docs))? {
+        let entry = entry?;
+        install(&entry.path(), &stage.join(to).join(entry.file_name()))?;
+    }
+    for (shell, to) in COMPLETIONS {
+        let text = output_of(Command::new(binary).args(["completions", shell]))?;
+        fs::write(make_parent(stage.join(to))?, text)?;
+    }
+    output_of(Command::new(binary).args(["man", "--dir"]).arg(stage.join("share/man/man1")))?;
+    Ok(())
+}
+
+fn install(from: &Path, to: &Path) -> Result<()> {
+    let to = make_parent(to.to_owned())?;
+    fs::copy(from, to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+    Ok(())
+}
+
+fn make_parent(path: PathBuf) -> io::Result<PathBuf> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    Ok(path)
+}
+
+/// Packs `dir/name`, writes the checksum, and returns the name of the tarball.
+fn pack(dir: &Path, name: &str) -> Result<String> {
+    let time = match env::var("SOURCE_DATE_EPOCH") {
+        Ok(time) => time,
+        Err(_) => {
+            let git = ["log", "-1", "--format=%ct"];
+            output_of(Command::new("git").current_dir(workspace::root()).args(git))?
+        }
+    };
+    let tarball = format!("{name}.tar.gz");
+    output_of(
+        Command::new("tar")
+            .current_dir(dir)
+            .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=go=rX,u+rw"])
+            .arg(format!("--mtime=@{}", time.trim()))
+            // Without the time and the name, which gzip writes otherwise.
+            .args(["--use-compress-program=gzip -9n", "-cf", &tarball, name]),
+    )?;
+    let sums = output_of(Command::new("sha256sum").current_dir(dir).arg(&tarball))?;
+    fs::write(dir.join("SHA256SUMS"), sums)?;
+    Ok(tarball)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
+
+    use expect_test::expect;
+
+    use super::{DOCS, FILES, fill, pack};
+    use crate::workspace::{self, output_of};
+
+    /// Makes a checkout and a binary that says what it was asked for.
+    fn checkout(root: &Path) {
+        let doc = format!("{}/a.md", DOCS.0);
+        for file in FILES.iter().map(|(file, _)| *file).chain([doc.as_str()]) {
+            fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
+            fs::write(root.join(file), file).unwrap();
+        }
+        let script =
+            "#!/bin/sh\nif [ $1 = man ]; then mkdir -p $3 && echo >$3/tfs.1; else echo $*; fi\n";
+        fs::write(root.join("tfs"), script).unwrap();
+        fs::set_permissions(root.join("tfs"), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn the_tarball_is_a_prefix_and_the_same_each_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let root = dir.join("checkout");
+        checkout(&root);
+        let stage = dir.join("tfs-1");
+        let mut sums = Vec::new();
+        for _ in 0..2 {
+            drop(fs::remove_dir_all(&stage));
+            fill(&stage, &root, &root.join("tfs")).unwrap();
+            let tarball = pack(dir, "tfs-1").unwrap();
+            assert_eq!(tarball, "tfs-1.tar.gz");
+            sums.push(fs::read_to_string(dir.join("SHA256SUMS")).unwrap());
+        }
+        assert_eq!(sums[0], sums[1]);
+        let list = ["-tvf", "tfs-1.tar.gz"];
+        let list = output_of(Command::new("tar").current_dir(dir).args(list)).unwrap();
+        let lines = list.lines().filter(|line| !line.ends_with('/')).map(|line| {
+            let (mode, rest) = line.split_once(' ').unwrap();
+            format!("{mode} {}\n", rest.split_once("tfs-1/").unwrap().1)
+        });
+        expect![[r#"
+            -rwxr-xr-x bin/tfs
+            -rw-r--r-- lib/systemd/system/tfs@.service
+            -rw-r--r-- lib/systemd/user/tfs.service
+            lrwxr-xr-x sbin/mount.fuse.tfs -> ../bin/tfs
+            lrwxr-xr-x sbin/mount.tfs -> ../bin/tfs
+            -rw-r--r-- share/bash-completion/completions/tfs
+            -rw-r--r-- share/doc/tfs/CHANGELOG.md
+            -rw-r--r-- share/doc/tfs/LICENSE
+            -rw-r--r-- share/doc/tfs/README.md
+            -rw-r--r-- share/doc/tfs/completions/tfs.elv
+            -rw-r--r-- share/doc/tfs/completions/tfs.ps1
+            -rw-r--r-- share/doc/tfs/docker/Dockerfile
+            -rw-r--r-- share/doc/tfs/docker/compose.yaml
+            -rw-r--r-- share/doc/tfs/docs/a.md
+            -rw-r--r-- share/fish/vendor_completions.d/tfs.fish
+            -rw-r--r-- share/man/man1/tfs.1
+            -rw-r--r-- share/zsh/site-functions/_tfs
+        "#]]
+        .assert_eq(&lines.collect::<String>());
+    }
+
+    #[test]
+    fn what_is_packed_is_there() {
+        for (file, _) in FILES {
+            assert!(workspace::root().join(file).is_file(), "{file}");
+        }
+    }
+}
