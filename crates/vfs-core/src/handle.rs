@@ -43,6 +43,18 @@ impl Handles {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
     }
 
+    /// Returns all open files of torrents, in the order in which they were opened.
+    pub(crate) fn all(&self) -> Vec<(HandleId, FileRef)> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let files = open.iter().filter_map(|(handle, file)| match file {
+            OpenFile::Torrent(file) => Some((*handle, *file)),
+            OpenFile::Text(_) => None,
+        });
+        let mut all: Vec<_> = files.collect();
+        all.sort_unstable_by_key(|(handle, _)| *handle);
+        all
+    }
+
     /// Returns how many files of torrents are open.
     pub(crate) fn count(&self) -> usize {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);

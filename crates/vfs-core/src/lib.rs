@@ -36,7 +36,9 @@ mod xattr;
 
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use bitfield::{Bitfield, Geometry};
-pub use engine::{BreakerState, Counters, FileCounters, MissingPolicy, ReadCounters, ReadPolicy};
+pub use engine::{
+    BreakerState, Counters, FileCounters, MissingPolicy, ReadCounters, ReadPolicy, Wait,
+};
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
 pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
@@ -48,6 +50,6 @@ pub use search::{
 };
 pub use source::{SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
-pub use tree::{Changes, Remembered};
-pub use vfs::{Vfs, VfsConfig};
+pub use tree::{Changes, KnownNode, Remembered};
+pub use vfs::{Reader, Vfs, VfsConfig};
 pub use view::ControlFile;

@@ -13,8 +13,8 @@ use crate::tree::{CONTROL_COOKIE, Changes, FileRef, NodeFacts, Remembered, Torre
 use crate::view::{self, CONTROL_NAME, ViewIno, Views};
 use crate::{
     Attr, ByteRange, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId,
-    InfoHash, Ino, InvalidationSink, Query, ReadPolicy, SearchHit, SeekTo, TorrentDetails,
-    TorrentSource, TorrentSummary, Validity, VfsError, xattr,
+    InfoHash, Ino, InvalidationSink, KnownNode, Query, ReadPolicy, SearchHit, SeekTo,
+    TorrentDetails, TorrentSource, TorrentSummary, Validity, VfsError, Wait, xattr,
 };
 
 /// A node and what its server is called.
@@ -35,6 +35,27 @@ enum Wanted {
     Bytes(Bytes),
     /// Bytes of a torrent, at least one.
     Target(Target),
+}
+
+/// An open file and what its reader does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// Which handle it is.
+    pub handle: HandleId,
+    /// Which file.
+    pub file: FileId,
+    /// The path from the root, without a slash before it; `None` if the torrent is gone.
+    pub path: Option<String>,
+    /// The length of the file.
+    pub file_len: u64,
+    /// Where the last read ended that was answered.
+    pub offset: u64,
+    /// Bytes that it was given.
+    pub bytes_given: u64,
+    /// The same a second, over the last two or so.
+    pub bytes_per_second: u64,
+    /// What it waits for. Of several reads, that of the one that has waited for the longest.
+    pub wait: Option<Wait>,
 }
 
 /// A read-only filesystem over the torrents of a [`TorrentSource`].
@@ -147,6 +168,7 @@ impl<S: TorrentSource> Vfs<S> {
         let (changes, notices) = self.tree_mut().apply(listing, layouts, seen_at);
         // First, so that reads of what is gone do not hold up those who are told.
         self.engine.update(|file| self.tree().file_state(file));
+        // Before those who are told look again.
         self.update_views(&changes);
         if let Some(sink) = &*sink {
             notices.iter().for_each(|notice| notice.tell(&**sink));
@@ -381,7 +403,7 @@ impl<S: TorrentSource> Vfs<S> {
             return found;
         }
         let (id, len, geometry) = match self.handles.get(handle)? {
-            OpenFile::Torrent(FileRef { id, len, geometry }) => (id, len, geometry),
+            OpenFile::Torrent(FileRef { id, len, geometry, .. }) => (id, len, geometry),
             OpenFile::Text(text) => return Extents::All.seek(to, offset, text.len() as u64),
         };
         let extents = match geometry {
@@ -402,7 +424,7 @@ impl<S: TorrentSource> Vfs<S> {
         offset: u64,
         to: SeekTo,
     ) -> Option<Result<u64, VfsError>> {
-        let FileRef { id, len, geometry } = match self.handles.get(handle) {
+        let FileRef { id, len, geometry, .. } = match self.handles.get(handle) {
             Ok(OpenFile::Torrent(file)) => file,
             Ok(OpenFile::Text(text)) => {
                 return Some(Extents::All.seek(to, offset, text.len() as u64));
@@ -425,6 +447,47 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.engine.counters()
+    }
+
+    /// Returns who has a file open, what it was given and what it waits for, in the order in which
+    /// they opened it. Costs a look at each of them and at each read that waits.
+    #[must_use]
+    pub fn readers(&self) -> Vec<Reader> {
+        let mut activities = self.engine.activities();
+        let open = self.handles.all();
+        let tree = self.tree();
+        let readers = open.into_iter().map(|(handle, file)| {
+            let activity = activities.remove(&handle).unwrap_or_default();
+            Reader {
+                handle,
+                file: file.id,
+                path: tree.path(file.ino),
+                file_len: file.len,
+                offset: activity.offset,
+                bytes_given: activity.bytes_given,
+                bytes_per_second: activity.bytes_per_second,
+                wait: activity.wait,
+            }
+        });
+        readers.collect()
+    }
+
+    /// Returns what the front end knows of: what it was told and has not forgotten. Costs a look
+    /// at each node.
+    #[must_use]
+    pub fn known_nodes(&self) -> Vec<KnownNode> {
+        self.tree().known()
+    }
+
+    /// Forgets all bytes that are in memory, and returns how many there were: the next read asks
+    /// the source. Streams that are open are opened anew for the reads that wait.
+    pub fn clear_data(&self) -> u64 {
+        self.engine.clear()
+    }
+
+    /// Forgets which pieces of torrents are there: the source is asked again. The tree stays.
+    pub fn clear_pieces(&self) {
+        self.engine.clear_haves();
     }
 
     /// Returns the number of open files of torrents.

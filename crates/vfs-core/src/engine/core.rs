@@ -1,13 +1,14 @@
 //! Plan and memory together: reads and the news of streams go in, answers and orders come out.
 //! Without async and without a clock, so that tests run it in virtual time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::plan::{
-    Action, Demand, FileFacts, News, Plan, Priority, ReadId, ReadRequest, StreamEnd, StreamId,
-    Tuning,
+    Action, Activity, Demand, FileFacts, News, Plan, Priority, ReadId, ReadRequest, StreamEnd,
+    StreamId, Tuning,
 };
 use super::store::Store;
 use super::{Counters, MissingPolicy};
@@ -143,6 +144,24 @@ impl Core {
         self.plan.shut_down(now);
     }
 
+    /// Forgets all bytes, and lets streams that are open be opened anew. Returns how many bytes
+    /// there were.
+    pub(super) fn clear(&mut self, now: Duration) -> u64 {
+        let bytes = self.store.buffered_bytes().saturating_add(self.store.cached_bytes());
+        self.plan.on_clear(now);
+        self.store.clear_cache();
+        bytes
+    }
+
+    /// Forgets which pieces are there.
+    pub(super) fn clear_haves(&mut self) {
+        self.plan.on_clear_haves();
+    }
+
+    pub(super) fn activities(&self, now: Duration) -> BTreeMap<HandleId, Activity> {
+        self.plan.activities(now)
+    }
+
     /// Does what follows from the events so far, and hands out what the outside has to do.
     pub(super) fn pump(&mut self, now: Duration, mut output: impl FnMut(Output)) {
         while let Some(action) = self.plan.next_action(now) {
@@ -164,7 +183,7 @@ impl Core {
                 Action::Reply { read } => {
                     let Some((file, range)) = self.plan.range_of(read) else { continue };
                     if let Some(parts) = self.store.assemble(file, range) {
-                        self.plan.on_answered(read);
+                        self.plan.on_answered(now, read);
                         output(Output::Answer { read, result: Ok(parts) });
                     } else {
                         self.plan.on_evicted(read);

@@ -31,6 +31,7 @@ mod plan;
 mod sim;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ use tokio::time::timeout;
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
 use self::driver::Shared;
+pub(crate) use self::plan::Activity;
+pub use self::plan::Wait;
 use self::plan::{FileFacts, Priority, ReadId, Tuning};
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
@@ -127,6 +130,22 @@ impl<S: TorrentSource> Engine<S> {
             let state = state(file);
             self.shared.tell(|core, _| core.on_facts(file, state));
         }
+    }
+
+    /// Returns what each handle does that was read from.
+    pub(crate) fn activities(&self) -> BTreeMap<HandleId, Activity> {
+        let now = self.shared.now();
+        self.shared.look(|core| core.activities(now))
+    }
+
+    /// Forgets all bytes, those of open streams too, and returns how many there were.
+    pub(crate) fn clear(&self) -> u64 {
+        self.shared.tell(Core::clear)
+    }
+
+    /// Forgets which pieces are there.
+    pub(crate) fn clear_haves(&self) {
+        self.shared.tell(|core, _| core.clear_haves());
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -10,6 +10,7 @@
 mod build;
 mod facts;
 mod inode;
+mod known;
 mod layout;
 mod notices;
 mod past;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub(crate) use facts::Amount;
 pub(crate) use facts::NodeFacts;
 use inode::{InodeTable, NodeRef};
+pub use known::KnownNode;
 pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
 pub(crate) use notices::Notice;
 use past::Past;
@@ -54,6 +56,7 @@ pub struct Changes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileRef {
     pub(crate) id: FileId,
+    pub(crate) ino: Ino,
     pub(crate) len: u64,
     pub(crate) geometry: Option<Geometry>,
 }
@@ -293,7 +296,7 @@ impl Tree {
         match torrent.tree.node(idx).body {
             NodeBody::File { index, len } => {
                 let id = FileId { torrent: torrent.tree.info_hash(), index };
-                Ok(FileRef { id, len, geometry: torrent.tree.geometry(index) })
+                Ok(FileRef { id, ino, len, geometry: torrent.tree.geometry(index) })
             }
             NodeBody::Directory { .. } => Err(VfsError::IsDirectory),
             // Linux resolves links before it opens, or refuses with O_NOFOLLOW.

@@ -297,3 +297,77 @@ async fn memory_holds_however_many_read() {
     reads.join_all().await;
     assert_eq!(f.source.violations(), [] as [String; 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_what_and_waits_for_which_piece_is_told() {
+    let f = fixture(ReadPolicy::default());
+    let (half, full) = (f.open("half"), f.open("full"));
+    f.check(full, 1, 0, 500_000).await;
+    f.source.hold(file_id(1, 0));
+    let vfs = Arc::clone(&f.vfs);
+    let missing = FILE_LEN / 2 + 3 * MIB + 7;
+    let waits = tokio::spawn(async move { vfs.read(half, missing, 9).await });
+    pass(Duration::from_secs(3)).await;
+    let readers = f.vfs.readers();
+    let paths: Vec<_> = readers.iter().map(|reader| reader.path.as_deref()).collect();
+    assert_eq!(paths, [Some("t/half"), Some("t/full")]);
+    let wait = readers[0].wait.unwrap();
+    assert_eq!((wait.offset, wait.piece_idx), (missing, Some(15)));
+    assert!(wait.waited >= Duration::from_secs(3), "{wait:?}");
+    assert_eq!((readers[0].bytes_given, readers[0].offset), (0, 0));
+    assert_eq!((readers[1].bytes_given, readers[1].offset), (500_000, 500_000));
+    assert_eq!(readers[1].wait, None);
+
+    waits.abort();
+    f.vfs.release(full);
+    pass(Duration::from_millis(1)).await;
+    let readers = f.vfs.readers();
+    assert_eq!(readers.len(), 1);
+    assert_eq!(readers[0].wait, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_cleared_comes_from_the_source_again() {
+    let f = fixture(ReadPolicy::default());
+    let full = f.open("full");
+    let hits_and_misses = || (f.vfs.counters().total.hits, f.vfs.counters().total.misses);
+    // A sequential reader, so that there is a window that reads ahead.
+    for chunk in 0..8 {
+        f.check(full, 1, chunk * 500_000, 500_000).await;
+    }
+    pass(Duration::from_millis(100)).await;
+    let (hits, misses) = hits_and_misses();
+    f.check(full, 1, 2_000_000, 100_000).await;
+    assert_eq!(hits_and_misses(), (hits + 1, misses), "memory has it");
+
+    let counters = f.vfs.counters();
+    let cleared = f.vfs.clear_data();
+    assert_eq!(cleared, counters.buffered_bytes + counters.cached_bytes);
+    assert!(cleared > 1_000_000, "{cleared}");
+    let counters = f.vfs.counters();
+    assert_eq!((counters.buffered_bytes, counters.cached_bytes), (0, 0));
+    let fetched = f.vfs.counters().total.bytes_fetched;
+    f.check(full, 1, 2_000_000, 100_000).await;
+    assert_eq!(hits_and_misses(), (hits + 1, misses + 1));
+    assert!(f.vfs.counters().total.bytes_fetched >= fetched + 100_000);
+    f.vfs.release(full);
+    f.all_closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_waits_gets_its_bytes_although_all_was_cleared() {
+    let f = fixture(ReadPolicy::default());
+    let full = f.open("full");
+    f.source.hold(file_id(1, 1));
+    let vfs = Arc::clone(&f.vfs);
+    let waits = tokio::spawn(async move { vfs.read(full, 0, 1_000_000).await });
+    pass(Duration::from_secs(1)).await;
+    f.vfs.clear_data();
+    f.vfs.clear_pieces();
+    pass(Duration::from_secs(1)).await;
+    f.source.let_go(file_id(1, 1));
+    let bytes = waits.await.unwrap().unwrap();
+    FakeSource::content(file_id(1, 1), FILE_LEN).check(0, &bytes).unwrap();
+    f.vfs.release(full);
+    f.all_closed().await;
+}

@@ -15,6 +15,7 @@ impl Plan {
     /// Takes a read that memory could not answer. The plan answers it by its deadline.
     pub(in crate::engine) fn on_read(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
         self.accesses.entry(request.handle).or_default().on_read(request.range);
+        self.meters.entry(request.handle).or_default();
         self.tally.count(request.file, |count| {
             count.reads = count.reads.saturating_add(1);
             count.misses = count.misses.saturating_add(1);
@@ -49,6 +50,7 @@ impl Plan {
         range: ByteRange,
     ) {
         self.accesses.entry(handle).or_default().on_read(range);
+        self.meters.entry(handle).or_default().on_given(now, range);
         self.tally.count(file, |count| {
             count.reads = count.reads.saturating_add(1);
             count.hits = count.hits.saturating_add(1);
@@ -75,6 +77,7 @@ impl Plan {
     /// Forgets a handle. Its reads go on, but when they are over it has no stream.
     pub(in crate::engine) fn on_release(&mut self, handle: HandleId) {
         self.accesses.remove(&handle);
+        self.meters.remove(&handle);
         for stream in self.streams.values_mut() {
             stream.owners.remove(&handle);
         }
@@ -267,9 +270,13 @@ impl Plan {
     }
 
     /// Takes the news that a read was answered with its bytes.
-    pub(in crate::engine) fn on_answered(&mut self, id: ReadId) {
+    pub(in crate::engine) fn on_answered(&mut self, now: Duration, id: ReadId) {
         if let Some(read) = self.reads.remove(&id) {
             let len = read.request.range.len();
+            // Not for a handle that was released meanwhile.
+            if let Some(meter) = self.meters.get_mut(&read.request.handle) {
+                meter.on_given(now, read.request.range);
+            }
             self.tally.count(read.request.file, |count| {
                 count.bytes_given = count.bytes_given.saturating_add(len);
             });

@@ -19,6 +19,7 @@ mod check;
 mod events;
 mod permits;
 mod presence;
+mod readers;
 mod retry;
 mod settle;
 mod stream;
@@ -33,6 +34,9 @@ use access::Access;
 pub(super) use action::{Action, FileFacts, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
 pub(super) use presence::News;
 use presence::{Haves, Presence};
+pub(crate) use readers::Activity;
+use readers::Meter;
+pub use readers::Wait;
 use retry::Breaker;
 #[cfg(test)]
 pub(super) use retry::BreakerTuning;
@@ -76,6 +80,7 @@ pub(super) struct Plan {
     streams: BTreeMap<StreamId, Stream>,
     files: BTreeMap<FileId, FileFacts>,
     accesses: BTreeMap<HandleId, Access>,
+    meters: BTreeMap<HandleId, Meter>,
     haves: Haves,
     breaker: Breaker,
     actions: VecDeque<Action>,
@@ -97,6 +102,7 @@ impl Plan {
             streams: BTreeMap::new(),
             files: BTreeMap::new(),
             accesses: BTreeMap::new(),
+            meters: BTreeMap::new(),
             haves: Haves::default(),
             breaker: Breaker::new(tuning.breaker),
             actions: VecDeque::new(),

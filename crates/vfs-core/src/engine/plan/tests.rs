@@ -117,7 +117,7 @@ fn actions(plan: &mut Plan, now: Duration) -> Vec<String> {
             }
             Action::Close { stream } => format!("close {}", stream.0),
             Action::Reply { read } => {
-                plan.on_answered(read);
+                plan.on_answered(now, read);
                 format!("reply {}", read.0)
             }
             Action::Fail { read, error } => format!("fail {} ({error})", read.0),

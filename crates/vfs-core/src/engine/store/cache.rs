@@ -76,6 +76,15 @@ impl BlockCache {
         self.blocks.get(&(file, index))
     }
 
+    /// Gives all blocks up. One by one, so that none is left when this returns: moka drops all of
+    /// them at once only some time later.
+    pub(super) fn clear(&self) {
+        for (key, _) in &self.blocks {
+            self.blocks.invalidate(&*key);
+        }
+        self.blocks.run_pending_tasks();
+    }
+
     pub(super) fn bytes(&self) -> u64 {
         self.blocks.weighted_size()
     }

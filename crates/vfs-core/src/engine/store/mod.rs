@@ -67,6 +67,11 @@ impl Store {
         self.windows.remove(&id);
     }
 
+    /// Forgets what readers have passed.
+    pub(super) fn clear_cache(&self) {
+        self.cache.clear();
+    }
+
     /// Returns the bytes of `range` in pieces, if all of them are in memory.
     pub(super) fn assemble(&mut self, file: FileId, range: ByteRange) -> Option<Vec<Bytes>> {
         let mut parts = Vec::new();

@@ -1,0 +1,165 @@
+//! Who reads what at the moment, for those who watch; and the order to forget all bytes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Action, Plan, Read};
+use crate::{ByteRange, HandleId};
+
+/// Over which time a speed is measured: long enough that a reader that takes turns with others
+/// does not seem to stop, short enough to see a film begin to stall.
+const METER_TIME: Duration = Duration::from_secs(2);
+
+/// How much a handle was given, and how fast of late. Costs a few additions a read.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Meter {
+    bytes_given: u64,
+    /// The end of the last read that was answered.
+    offset: u64,
+    /// Which period of [`METER_TIME`] it is.
+    period: u128,
+    period_bytes: u64,
+    /// What it was in the period before.
+    last_period_bytes: u64,
+}
+
+impl Meter {
+    /// Takes note of an answer.
+    pub(crate) fn on_given(&mut self, now: Duration, range: ByteRange) {
+        let period = period(now);
+        if period != self.period {
+            let is_next = period == self.period.saturating_add(1);
+            self.last_period_bytes = if is_next { self.period_bytes } else { 0 };
+            (self.period, self.period_bytes) = (period, 0);
+        }
+        self.period_bytes = self.period_bytes.saturating_add(range.len());
+        self.bytes_given = self.bytes_given.saturating_add(range.len());
+        self.offset = range.end();
+    }
+
+    /// Returns the mean over the last [`METER_TIME`], as if the period before had been even.
+    fn bytes_per_second(&self, now: Duration) -> u64 {
+        let behind = period(now).saturating_sub(self.period);
+        let (before, current) = match behind {
+            0 => (self.last_period_bytes, self.period_bytes),
+            1 => (self.period_bytes, 0),
+            _ => (0, 0),
+        };
+        let into = now.as_nanos().checked_rem(METER_TIME.as_nanos()).unwrap_or(0);
+        let left = METER_TIME.as_nanos().saturating_sub(into);
+        let share = u128::from(before).saturating_mul(left).checked_div(METER_TIME.as_nanos());
+        let bytes = share.unwrap_or(0).saturating_add(u128::from(current));
+        let per_second = bytes.checked_div(u128::from(METER_TIME.as_secs())).unwrap_or(0);
+        u64::try_from(per_second).unwrap_or(u64::MAX)
+    }
+}
+
+fn period(now: Duration) -> u128 {
+    now.as_nanos().checked_div(METER_TIME.as_nanos()).unwrap_or(0)
+}
+
+/// What a handle does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Activity {
+    pub(crate) offset: u64,
+    pub(crate) bytes_given: u64,
+    pub(crate) bytes_per_second: u64,
+    pub(crate) wait: Option<Wait>,
+}
+
+/// What a reader waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The first byte of the file that is still to come.
+    pub offset: u64,
+    /// The piece that it is in, if the torrent's pieces are known.
+    pub piece_idx: Option<u32>,
+    /// For how long the reader has waited.
+    pub waited: Duration,
+}
+
+impl Plan {
+    /// Returns what each handle does that was read from.
+    pub(in crate::engine) fn activities(&self, now: Duration) -> BTreeMap<HandleId, Activity> {
+        let mut activities: BTreeMap<_, _> = self
+            .meters
+            .iter()
+            .map(|(handle, meter)| {
+                let Meter { offset, bytes_given, .. } = *meter;
+                let bytes_per_second = meter.bytes_per_second(now);
+                (*handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
+            })
+            .collect();
+        for (_, read) in self.waiting() {
+            let activity = activities.entry(read.request.handle).or_default();
+            let wait = self.wait(read, now);
+            // Of several reads, the one that has waited for the longest.
+            if activity.wait.is_none_or(|known| known.waited < wait.waited) {
+                activity.wait = Some(wait);
+            }
+        }
+        activities
+    }
+
+    fn wait(&self, read: &Read, now: Duration) -> Wait {
+        let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
+        let offset = pos.clamp(read.need.start(), read.need.end());
+        let geometry = read.request.facts.geometry;
+        Wait {
+            offset,
+            piece_idx: geometry.and_then(|geometry| geometry.piece_at(offset)),
+            waited: now.saturating_sub(read.arrived_at),
+        }
+    }
+
+    /// Has all streams closed and their bytes forgotten. Reads that wait get new ones.
+    pub(in crate::engine) fn on_clear(&mut self, now: Duration) {
+        let live = self.streams.iter().filter(|(_, stream)| stream.is_live());
+        let live: Vec<_> = live.map(|(id, _)| *id).collect();
+        for stream in live {
+            self.actions.push_back(Action::Discard { stream });
+            self.close(stream, now);
+        }
+    }
+
+    /// Forgets which pieces are there, so that the source is asked again.
+    pub(in crate::engine) fn on_clear_haves(&mut self) {
+        self.haves.forget();
+        self.is_dirty = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives bytes at points in time in milliseconds, and wants to see a speed at the last.
+    #[track_caller]
+    fn check(given: &[(u64, u64)], at: u64, want: u64) {
+        let mut meter = Meter::default();
+        let mut offset = 0;
+        for (millis, bytes) in given {
+            let range = ByteRange::clamped(offset, *bytes, u64::MAX);
+            meter.on_given(Duration::from_millis(*millis), range);
+            offset = range.end();
+        }
+        assert_eq!((meter.offset, meter.bytes_given), (offset, offset));
+        assert_eq!(meter.bytes_per_second(Duration::from_millis(at)), want, "{given:?} at {at}");
+    }
+
+    #[test]
+    fn speeds_are_those_of_the_last_seconds() {
+        check(&[], 5000, 0);
+        check(&[(0, 1000)], 1000, 500);
+        check(&[(0, 1000)], 2000, 500);
+        check(&[(0, 1000)], 3000, 250);
+        check(&[(0, 1000)], 4000, 0);
+        check(&[(0, 1000)], 60_000, 0);
+        // Evenly 1000 bytes a second.
+        let even: Vec<_> = (0..100).map(|n| (n * 100, 100)).collect();
+        check(&even, 9_900, 1_050);
+        check(&even, 10_000, 1_000);
+        // After a pause nothing of what was before counts.
+        check(&[(0, 9000), (7000, 1000)], 7500, 500);
+    }
+}

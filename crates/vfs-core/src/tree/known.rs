@@ -1,0 +1,61 @@
+//! What a front end knows of the tree, and where it is.
+
+use super::{NodeBody, NodeIdx, Torrent, Tree};
+use crate::Ino;
+
+/// A node that a front end was told of and has not forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownNode {
+    /// Its number.
+    pub ino: Ino,
+    /// The directory that it is in.
+    pub parent: Ino,
+    /// Its name there.
+    pub name: String,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Its length in bytes; 0 for what is no file.
+    pub size: u64,
+}
+
+impl Tree {
+    /// Returns the nodes of all torrents that the front end knows. Costs a look at each node.
+    pub(crate) fn known(&self) -> Vec<KnownNode> {
+        let mut known = Vec::new();
+        for torrent in self.torrents.values() {
+            for idx in torrent.tree.indices() {
+                let ino = torrent.ino(idx);
+                if self.inodes.is_known(ino) {
+                    known.extend(self.known_node(torrent, idx));
+                }
+            }
+        }
+        known
+    }
+
+    fn known_node(&self, torrent: &Torrent, idx: NodeIdx) -> Option<KnownNode> {
+        let node = torrent.tree.node(idx);
+        let (parent, name) = match node.parent {
+            Some(parent) => (torrent.ino(parent), &*node.name),
+            None => (Ino::ROOT, self.root.name(torrent.tree.info_hash())?),
+        };
+        Some(KnownNode {
+            ino: torrent.ino(idx),
+            parent,
+            name: name.to_owned(),
+            is_directory: node.is_directory(),
+            size: match node.body {
+                NodeBody::File { len, .. } => len,
+                NodeBody::Directory { .. } | NodeBody::Symlink { .. } => 0,
+            },
+        })
+    }
+
+    /// Returns the path of a node from the root, without a slash before it; `None` if its torrent
+    /// is gone.
+    pub(crate) fn path(&self, ino: Ino) -> Option<String> {
+        let mut path = String::new();
+        self.write_path(ino, &mut path).ok()?;
+        Some(path)
+    }
+}
