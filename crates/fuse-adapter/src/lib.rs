@@ -29,11 +29,14 @@
 //! It installs no signal handler and makes no daemon.
 
 mod attr;
+mod callers;
+mod clearing;
 mod connection;
 mod errno;
 mod filesystem;
 mod fusermount;
 mod interrupts;
+mod kernel_side;
 mod liveness;
 mod mount;
 pub mod mountinfo;
@@ -46,7 +49,10 @@ mod time_limit;
 mod ttl;
 mod unmount;
 
+pub use callers::Caller;
+pub use clearing::{KernelCaches, KernelCleared};
 pub use fusermount::fusermount_path;
+pub use kernel_side::KernelSide;
 pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{Mount, MountError, SessionError, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};

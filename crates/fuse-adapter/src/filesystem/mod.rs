@@ -24,6 +24,7 @@ use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError
 
 use self::refused::refuse;
 use crate::attr::{Ownership, StatFs, file_type, no_attr};
+use crate::callers::Callers;
 use crate::notices::Generations;
 use crate::reads::{ReadRequest, Reads, Tid};
 use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
@@ -35,7 +36,6 @@ const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FO
 
 /// How directories are opened whose listing may stay in the kernel for the next reader.
 const KEPT_LISTING: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
-
 /// How control files are opened: their size is not known, and their text is another one next time.
 const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
 
@@ -52,6 +52,7 @@ pub(crate) struct TorrentFs<S> {
     /// Whether programs are told of holes.
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
+    pub(crate) callers: Arc<Callers>,
     pub(crate) faults: Arc<Faults>,
 }
 
@@ -123,14 +124,18 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         );
     }
 
-    fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+    fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         // The mount is read-only, so the kernel refuses first, until somebody remounts it.
         if flags.acc_mode() != OpenAccMode::O_RDONLY {
             return reply.error(fuser::Errno::EROFS);
         }
         respond(
             self.guard("open", ino, reply),
-            |_| self.vfs.open(Ino(ino.0)),
+            |_| {
+                let handle = self.vfs.open(Ino(ino.0))?;
+                self.callers.on_open(handle, Tid(request.pid()));
+                Ok(handle)
+            },
             |reply, HandleId(handle)| {
                 let flags = if Ino(ino.0).is_view() { CONTROL_OPEN_FLAGS } else { OPEN_FLAGS };
                 reply.opened(FileHandle(handle), flags);
@@ -166,6 +171,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("release", ino, reply),
             |_| {
+                self.callers.on_release(HandleId(handle.0));
                 self.vfs.release(HandleId(handle.0));
                 Ok(())
             },

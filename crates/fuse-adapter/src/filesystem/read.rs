@@ -18,6 +18,7 @@ impl<S: TorrentSource> TorrentFs<S> {
     ) {
         let ReadRequest { tid, ino, offset, len } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
+        self.callers.on_read(handle, tid);
         contain(guard.request(), || {
             // What is in memory costs no task and no change of threads.
             if let Some(result) = self.vfs.try_read(handle, offset, len) {

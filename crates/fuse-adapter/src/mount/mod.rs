@@ -23,8 +23,10 @@ use self::background::Background;
 pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
+use crate::callers::Callers;
 use crate::filesystem::TorrentFs;
-use crate::mountinfo::MountTable;
+use crate::kernel_side::KernelSide;
+use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
 use crate::reads::Reads;
 use crate::reply::Faults;
@@ -63,6 +65,7 @@ pub fn mount<S: TorrentSource>(
         .map_err(|source| MountError::Mount { path: mountpoint.to_owned(), source })?;
     let reads = Reads::new(runtime);
     let faults = Arc::<Faults>::default();
+    let callers = Arc::<Callers>::default();
     let ttls = Arc::new(Ttls::new(options));
     let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
     let filesystem = TorrentFs {
@@ -72,6 +75,7 @@ pub fn mount<S: TorrentSource>(
         generations: notices.generations(),
         shows_holes: options.shows_holes,
         reads: reads.clone(),
+        callers: Arc::clone(&callers),
         faults: Arc::clone(&faults),
     };
     let device = attach::attach(&path, options)?;
@@ -86,7 +90,8 @@ pub fn mount<S: TorrentSource>(
         let background = Background { reads, notices };
         let ended = serve(session, background.clone())?;
         background.start(&vfs, &notifier);
-        Ok(Mount { target, ended, background, faults, vfs })
+        let kernel_side = KernelSide::new(background.reads.clone(), callers, notifier);
+        Ok(Mount { target, ended, background, kernel_side, faults, vfs })
     });
     match started {
         Ok(mount) => {
@@ -114,6 +119,7 @@ pub struct Mount {
     /// Becomes `Some` once, when the session has ended.
     ended: watch::Receiver<Ended>,
     background: Background,
+    kernel_side: KernelSide,
     faults: Arc<Faults>,
     vfs: Arc<dyn ShutDown>,
 }
@@ -123,6 +129,18 @@ impl Mount {
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
         &self.target.path
+    }
+
+    /// Returns the number of the filesystem, by which the table of mounts has it.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.target.device
+    }
+
+    /// Returns what can be learned and done beside the session.
+    #[must_use]
+    pub fn kernel_side(&self) -> KernelSide {
+        self.kernel_side.clone()
     }
 
     /// Returns whether who goes to [`mountpoint`](Self::mountpoint) meets this mount: it is neither

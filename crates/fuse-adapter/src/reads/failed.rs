@@ -103,7 +103,7 @@ impl FailedRanges {
                 kept.push_back(range);
                 continue;
             }
-            let (free, held) = split(range.span, pending);
+            let (free, held) = range.span.split(pending);
             due.extend(free);
             kept.extend(held.into_iter().map(|span| FailedRange { span, ..range }));
         }
@@ -116,29 +116,6 @@ impl FailedRanges {
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.ranges.iter().map(|range| range.until).min()
     }
-}
-
-/// Returns the parts of a span that no read touches, and the others.
-fn split(span: Span, reads: &[Span]) -> (Vec<Span>, Vec<Span>) {
-    let mut reads: Vec<_> = reads.iter().filter(|read| read.overlaps(span)).collect();
-    reads.sort_unstable_by_key(|read| read.start);
-    let (mut free, mut held) = (Vec::new(), Vec::<Span>::new());
-    let mut start = span.start;
-    for read in reads {
-        let end = read.end.min(span.end);
-        if read.start > start {
-            free.push(Span { start, end: read.start, ..span });
-        }
-        match held.last_mut() {
-            Some(last) if read.start <= last.end => last.end = last.end.max(end),
-            Some(_) | None => held.push(Span { start: read.start.max(span.start), end, ..span }),
-        }
-        start = start.max(end);
-    }
-    if start < span.end {
-        free.push(Span { start, ..span });
-    }
-    (free, held)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use vfs_core::VfsError;
 
 use self::failed::Failure;
 use self::invalidator::Invalidator;
-pub(crate) use self::request::{ReadRequest, Tid};
+pub(crate) use self::request::{ReadRequest, Span, Tid};
 pub use self::tally::MountCounters;
 use self::tally::Tally;
 pub(crate) use self::waiting::Waiting;
@@ -134,6 +134,11 @@ impl Reads {
             }
             Ok(bytes) => guard.send(|reply| reply.bytes(&bytes)),
         }
+    }
+
+    /// Returns the ranges that reads are under way for.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        self.waiting.spans()
     }
 
     /// Returns what became of reads so far.

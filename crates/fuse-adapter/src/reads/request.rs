@@ -37,6 +37,31 @@ impl Span {
     pub(crate) fn contains(self, other: Self) -> bool {
         self.ino == other.ino && self.start <= other.start && other.end <= self.end
     }
+
+    /// Returns the parts that no read touches, and the others.
+    pub(crate) fn split(self, reads: &[Self]) -> (Vec<Self>, Vec<Self>) {
+        let mut reads: Vec<_> = reads.iter().filter(|read| read.overlaps(self)).collect();
+        reads.sort_unstable_by_key(|read| read.start);
+        let (mut free, mut held) = (Vec::new(), Vec::<Self>::new());
+        let mut start = self.start;
+        for read in reads {
+            let end = read.end.min(self.end);
+            if read.start > start {
+                free.push(Self { start, end: read.start, ..self });
+            }
+            match held.last_mut() {
+                Some(last) if read.start <= last.end => last.end = last.end.max(end),
+                Some(_) | None => {
+                    held.push(Self { start: read.start.max(self.start), end, ..self });
+                }
+            }
+            start = start.max(end);
+        }
+        if start < self.end {
+            free.push(Self { start, ..self });
+        }
+        (free, held)
+    }
 }
 
 /// A read as the kernel asked for it.

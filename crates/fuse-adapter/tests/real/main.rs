@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is how a test fails")]
 
 mod changes;
+mod clearing;
 mod crowd;
 mod ending;
 mod faults;

@@ -1,0 +1,108 @@
+//! Which process is behind an open file.
+//!
+//! The kernel says with each request for which thread it is. A file that is open may be read by
+//! another process than the one that opened it, so the last one counts.
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use vfs_core::HandleId;
+
+use crate::reads::Tid;
+
+/// A process that reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, up to 15 bytes of it.
+    pub command: String,
+}
+
+/// The threads behind all open files.
+#[derive(Debug, Default)]
+pub(crate) struct Callers {
+    /// Protects the table; held for one access. To note a read takes the lock for reading only.
+    open: RwLock<HashMap<HandleId, Threads>>,
+}
+
+#[derive(Debug)]
+struct Threads {
+    opener: Tid,
+    /// The number of the thread that read last; that of the opener before the first read.
+    last: AtomicU32,
+}
+
+impl Callers {
+    pub(crate) fn on_open(&self, handle: HandleId, opener: Tid) {
+        let threads = Threads { opener, last: AtomicU32::new(opener.0) };
+        self.open.write().unwrap_or_else(PoisonError::into_inner).insert(handle, threads);
+    }
+
+    pub(crate) fn on_read(&self, handle: HandleId, tid: Tid) {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(threads) = open.get(&handle) {
+            threads.last.store(tid.0, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn on_release(&self, handle: HandleId) {
+        self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
+    }
+
+    /// Returns the processes that are still there. Looks at `/proc` for each.
+    pub(crate) fn all(&self) -> HashMap<HandleId, Caller> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let threads = open.iter().map(|(handle, threads)| {
+            (*handle, Tid(threads.last.load(Ordering::Relaxed)), threads.opener)
+        });
+        let threads: Vec<_> = threads.collect();
+        drop(open);
+        let callers = threads.into_iter().filter_map(|(handle, last, opener)| {
+            Some((handle, caller(last).or_else(|| caller(opener))?))
+        });
+        callers.collect()
+    }
+}
+
+/// Returns the process of a thread, unless it is gone or has no number here.
+fn caller(tid: Tid) -> Option<Caller> {
+    if tid == Tid::UNKNOWN {
+        return None;
+    }
+    let status = fs::read(format!("/proc/{}/status", tid.0)).ok()?;
+    // The name of a program need not be text.
+    let status = String::from_utf8_lossy(&status);
+    let pid = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()?;
+    let command = fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(Caller { pid, command: String::from_utf8_lossy(&command).trim_end().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_process_of_the_last_thread_that_read_is_named() {
+        let callers = Callers::default();
+        let (handle, other) = (HandleId(1), HandleId(2));
+        // Process 1 is always there; this thread is another process.
+        callers.on_open(handle, Tid(1));
+        assert_eq!(callers.all()[&handle].pid, 1);
+        let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
+        callers.on_read(handle, us);
+        callers.on_read(other, us);
+        let all = callers.all();
+        assert_eq!((all.len(), all[&handle].pid), (1, std::process::id()));
+        assert!(!all[&handle].command.is_empty());
+        // A thread that is gone, and one of another container.
+        callers.on_read(handle, Tid(u32::MAX));
+        assert_eq!(callers.all()[&handle].pid, 1);
+        callers.on_open(other, Tid::UNKNOWN);
+        assert!(!callers.all().contains_key(&other));
+        callers.on_release(handle);
+        assert!(callers.all().is_empty());
+    }
+}
