@@ -52,6 +52,12 @@ pub(crate) const NOT_MOUNTED: u8 = 40;
 pub(crate) const MOUNT_BUSY: u8 = 41;
 /// The system refused to unmount.
 pub(crate) const UNMOUNT_FAILED: u8 = 42;
+/// The process behind a mount does not answer.
+pub(crate) const MOUNT_UNANSWERED: u8 = 43;
+/// Several mounts are there, and none was named.
+pub(crate) const MOUNT_AMBIGUOUS: u8 = 44;
+/// The process behind a mount could not do it.
+pub(crate) const CONTROL_FAILED: u8 = 45;
 /// The server inside the process did not start.
 #[cfg(feature = "embedded")]
 pub(crate) const EMBEDDED_FAILED: u8 = 50;
@@ -63,6 +69,8 @@ pub(crate) const TORRENT_UNKNOWN: u8 = 52;
 pub(crate) const TORRENT_AMBIGUOUS: u8 = 53;
 /// Nobody said yes.
 pub(crate) const NOT_CONFIRMED: u8 = 54;
+/// What to search for cannot be understood.
+pub(crate) const QUERY_INVALID: u8 = 55;
 /// A check of the demo failed.
 #[cfg(feature = "embedded")]
 pub(crate) const DEMO_FAILED: u8 = 60;

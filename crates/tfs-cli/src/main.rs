@@ -6,6 +6,7 @@
 
 mod args;
 mod background;
+mod cache;
 mod config;
 #[cfg(feature = "embedded")]
 mod demo;
@@ -17,7 +18,10 @@ mod logging;
 mod mount;
 mod mount_helper;
 mod output;
+mod refresh;
 mod report;
+mod search;
+mod status;
 mod torrents;
 #[cfg(test)]
 mod troubleshooting;
@@ -79,6 +83,10 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Mount(args) => mount::run(args, &loaded),
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
+        Command::Status(args) => status::run(args),
+        Command::Search(args) => search::run(args, &loaded),
+        Command::Cache(args) => cache::run(args),
+        Command::Refresh(args) => refresh::run(args),
         Command::Add(args) => torrents::run_add(args, &loaded),
         Command::Pause(args) => torrents::run(Action::Pause, args, &loaded),
         Command::Start(args) => torrents::run(Action::Start, args, &loaded),
@@ -113,6 +121,7 @@ fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
     match &cli.command {
         Command::Mount(_)
         | Command::List(_)
+        | Command::Search(_)
         | Command::Add(_)
         | Command::Pause(_)
         | Command::Start(_)
@@ -122,9 +131,13 @@ fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
         Command::Config(args) if matches!(args.command, ConfigCommand::Show { .. }) => {
             Err(error.into())
         }
-        Command::Unmount(_) | Command::Config(_) | Command::Completions(_) | Command::Man(_) => {
-            flags_only(sources)
-        }
+        Command::Unmount(_)
+        | Command::Status(_)
+        | Command::Cache(_)
+        | Command::Refresh(_)
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_) => flags_only(sources),
         #[cfg(feature = "embedded")]
         Command::Demo(_) => flags_only(sources),
     }

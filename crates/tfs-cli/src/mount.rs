@@ -1,10 +1,12 @@
 //! `tfs mount`: in the foreground until it ends, or in the background once it answers.
 
+use std::net::SocketAddr;
 use std::path::absolute;
 
 use eyre::WrapErr as _;
 #[cfg(feature = "embedded")]
 use tfs_service::TorrentInput;
+use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
 use tfs_service::service_manager::{Notice, Watchdog, notify};
 use tfs_service::settings::{Loaded, MetadataSection, Missing, MountSection, Settings};
 use tfs_service::{
@@ -27,7 +29,8 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
                 background::leave_terminal()?;
             }
             let settings = settings(args, loaded)?;
-            runtime()?.block_on(serve(settings, role))
+            let listen = loaded.settings.monitoring.listen;
+            runtime()?.block_on(serve(settings, listen, role))
         }
     }
 }
@@ -104,13 +107,20 @@ fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> 
 }
 
 /// Mounts and serves until the mount ends or a signal asks for its end.
-async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
+async fn serve(
+    settings: MountSettings,
+    listen: Option<SocketAddr>,
+    role: Role,
+) -> eyre::Result<u8> {
     let mut signals = Signals::new()?;
+    let mounts = Mounts::default();
     let status = format!("mounted on {}", settings.mountpoint.display());
     let mount = tokio::select! {
-        mount = RunningMount::start(settings) => mount?,
+        mount = RunningMount::start(settings, &mounts) => mount?,
         () = signals.next() => return Ok(exit::FAILURE),
     };
+    // Before anybody is told that the mount is there.
+    let doors = Doors::open(mounts, listen).await;
     if let Some(down) = mount.server_down() {
         report::warn_of_server(down);
     }
@@ -129,7 +139,10 @@ async fn serve(settings: MountSettings, role: Role) -> eyre::Result<u8> {
         () = prove_life(&mount) => {}
     }
     notify(Notice::Stopping);
-    mount.stop().await?;
+    let stopped = mount.stop().await;
+    // Whoever asked for the end is told that it has come.
+    doors.close().await;
+    stopped?;
     Ok(exit::SUCCESS)
 }
 
@@ -139,6 +152,40 @@ async fn prove_life(mount: &RunningMount) {
     match Watchdog::from_environment() {
         Some(watchdog) => watchdog.watch(async || mount.answers().await).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Where others than readers come in. A mount can do without each of them.
+pub(crate) struct Doors {
+    control: Option<ControlServer>,
+    monitoring: Option<MonitoringServer>,
+}
+
+impl Doors {
+    /// Opens them to those who may come in; what cannot be opened is logged.
+    pub(crate) async fn open(mounts: Mounts, listen: Option<SocketAddr>) -> Self {
+        let control = ControlServer::start(mounts.clone()).await.map_err(eyre::Report::new);
+        let control = control.inspect_err(|error| {
+            tracing::warn!("the mount cannot be commanded: failed to {error:#}");
+        });
+        let monitoring = match listen {
+            Some(address) => MonitoringServer::start(address, mounts).await.map(Some),
+            None => Ok(None),
+        };
+        let monitoring = monitoring.map_err(eyre::Report::new).inspect_err(|error| {
+            tracing::warn!("nobody is told figures: failed to {error:#}");
+        });
+        Self { control: control.ok(), monitoring: monitoring.ok().flatten() }
+    }
+
+    /// Closes them, after what is being answered.
+    pub(crate) async fn close(self) {
+        if let Some(monitoring) = self.monitoring {
+            monitoring.end().await;
+        }
+        if let Some(control) = self.control {
+            control.end().await;
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use tfs_service::control::wire::{Failure, FailureKind};
+use tfs_service::control::{ControlError, FindError};
 use tfs_service::settings::{Problem, SettingsError};
 use tfs_service::{
-    AddError, MountError, MountpointError, SelectError, ServerDown, ServerError, ServerFault,
-    StartError, UnmountError,
+    AddError, MountError, MountpointError, SearchError, SelectError, ServerDown, ServerError,
+    ServerFault, StartError, UnmountError,
 };
 
 use crate::{exit, output};
@@ -114,6 +116,15 @@ fn verdict(error: &eyre::Report) -> Verdict {
     }
     if let Some(error) = error.downcast_ref() {
         return unmount(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return find(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return control(error);
+    }
+    if let Some(error) = error.downcast_ref() {
+        return search(error);
     }
     if let Some(AddError { .. }) = error.downcast_ref() {
         return said(exit::ADD_FAILED, "", ADD_HINT);
@@ -308,6 +319,80 @@ fn select(error: &SelectError) -> u8 {
                 output::note(&format!("  and {} more", candidates.len() - CANDIDATE_COUNT_MAX));
             }
             exit::TORRENT_AMBIGUOUS
+        }
+    }
+}
+
+fn find(error: &FindError) -> Verdict {
+    const PREFIX: &str = "cannot ";
+    match error {
+        FindError::Dir(_) => {
+            said(exit::CONTROL_FAILED, PREFIX, "see whose it is, or set XDG_RUNTIME_DIR")
+        }
+        FindError::Path { .. } => Verdict { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None },
+        FindError::NotMounted { .. } => {
+            said(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: tfs status")
+        }
+        FindError::None { .. } => {
+            said(exit::NOT_MOUNTED, PREFIX, "mount with: tfs mount <MOUNTPOINT>")
+        }
+        FindError::Unanswered { .. } => said(
+            exit::MOUNT_UNANSWERED,
+            PREFIX,
+            "only the user who mounted gets an answer; if it is stopped or dead, end it with: \
+             tfs unmount --force",
+        ),
+        FindError::Several { mountpoints } => {
+            said(exit::MOUNT_AMBIGUOUS, PREFIX, format!("name one: {}", mountpoints.join(", ")))
+        }
+    }
+}
+
+fn control(error: &ControlError) -> Verdict {
+    match error {
+        ControlError::Gone { .. } => {
+            said(exit::NOT_MOUNTED, "cannot ", "it has just ended; see the others with: tfs status")
+        }
+        ControlError::Foreign { .. } => {
+            said(exit::CONTROL_FAILED, "cannot ", "remove the socket, and see who made it")
+        }
+        ControlError::TimedOut { .. } | ControlError::Protocol { .. } => said(
+            exit::MOUNT_UNANSWERED,
+            "cannot ",
+            "see whether the process is stopped, or of another version of tfs",
+        ),
+        ControlError::Refused(failure) => refused(failure),
+    }
+}
+
+fn refused(failure: &Failure) -> Verdict {
+    let code = match failure.kind {
+        FailureKind::UnknownMount => exit::NOT_MOUNTED,
+        FailureKind::Ambiguous => exit::MOUNT_AMBIGUOUS,
+        FailureKind::Busy => exit::MOUNT_BUSY,
+        FailureKind::ServerFailed => {
+            return said(exit::SERVER_FAILED, "", "the mount shows the torrents as last known");
+        }
+        FailureKind::BadQuery => exit::QUERY_INVALID,
+        FailureKind::BadRequest
+        | FailureKind::UnknownPath
+        | FailureKind::WrongMethod
+        | FailureKind::TooLarge
+        | FailureKind::TooSlow
+        | FailureKind::NotPermitted
+        | FailureKind::Failed
+        | FailureKind::Unknown => exit::CONTROL_FAILED,
+    };
+    Verdict { code, prefix: "", hint: None }
+}
+
+fn search(error: &SearchError) -> Verdict {
+    match error {
+        SearchError::Query(_) => {
+            Verdict { code: exit::QUERY_INVALID, prefix: "cannot ", hint: None }
+        }
+        SearchError::Source(_) => {
+            said(exit::SERVER_FAILED, "cannot ", "look into the log of rqbit")
         }
     }
 }

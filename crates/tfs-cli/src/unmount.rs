@@ -1,9 +1,10 @@
 //! `tfs unmount`.
 
-use tfs_service::{Unmount, unmount};
+use tfs_service::Unmount;
+use tfs_service::control::end_mount;
 
 use crate::args::UnmountArgs;
-use crate::exit;
+use crate::{exit, runtime};
 
 /// Runs the command.
 pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
@@ -12,6 +13,6 @@ pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
         (false, true) => Unmount::Lazy,
         (false, false) => Unmount::Clean,
     };
-    unmount(&args.mountpoint, how)?;
+    runtime()?.block_on(end_mount(&args.mountpoint, how))?;
     Ok(exit::SUCCESS)
 }

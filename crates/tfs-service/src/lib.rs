@@ -5,25 +5,28 @@
 //! [`torrents()`] answers `tfs list` straight from a server.
 //!
 //! # What it never does
-//! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no HTTP and no FUSE
-//! protocol, only the crates that do.
+//! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no FUSE protocol
+//! and no API of rqbit, only the crates that do.
 
 mod act;
 mod add;
 mod appearance;
+mod blocking;
 mod clock;
+pub mod control;
 mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod mount;
+mod searching;
 mod select;
 mod server;
 pub mod service_manager;
 pub mod settings;
 mod start;
 mod state;
-mod status;
+pub mod status;
 mod torrents;
 
 pub use act::{ActedRow, Action, act};
@@ -40,6 +43,7 @@ pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
 pub use rqbit_source::STREAMS_MAX_DEFAULT;
+pub use searching::{SearchError, search_server};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};

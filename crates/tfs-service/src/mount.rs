@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
 use rqbit_source::RqbitSource;
@@ -14,7 +14,8 @@ use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
 
 #[cfg(feature = "embedded")]
 use crate::AddError;
-use crate::clock::now;
+use crate::blocking::blocking;
+use crate::control::{Ending, EndingGuard, Listed, MountControl, Mounts};
 use crate::discovery::Discovery;
 #[cfg(feature = "embedded")]
 use crate::discovery::Haste;
@@ -121,6 +122,10 @@ pub struct RunningMount {
     /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
     is_asked: Arc<AtomicBool>,
     refresher: Refresher,
+    /// On the list of those that can be commanded.
+    listed: Listed,
+    ending: Ending,
+    over: EndingGuard,
     server_down: Option<ServerDown>,
     /// `None` if it cannot be kept.
     state: Option<ServerState>,
@@ -142,6 +147,7 @@ impl RunningMount {
     /// that cannot be reached, what it last had, see [`server_down`](Self::server_down).
     ///
     /// What is cheap to check is checked first, so that a wrong mount point starts no server.
+    /// While it runs it is one of `mounts`, through which it can be commanded.
     ///
     /// # Errors
     /// [`StartError`].
@@ -149,7 +155,7 @@ impl RunningMount {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
     /// ends as a dropped one does.
-    pub async fn start(settings: MountSettings) -> Result<Self, StartError> {
+    pub async fn start(settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
         let MountSettings { mountpoint, server, allow_non_empty, .. } = &settings;
         blocking({
             let mountpoint = mountpoint.clone();
@@ -174,12 +180,7 @@ impl RunningMount {
         let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
         let config = VfsConfig { read: settings.read, show_control: settings.show_control };
         let watch = ServerWatch::default();
-        let about = About {
-            url: remote.url.to_string(),
-            mountpoint: settings.mountpoint.clone(),
-            started_at: now(),
-            started: Instant::now(),
-        };
+        let about = About::starting(remote.url.to_string(), settings.mountpoint.clone());
         let vfs = Arc::new_cyclic(|vfs| {
             let files = control_files(vfs, &watch, &about);
             Vfs::new(Arc::new(source), config).with_control_files(files)
@@ -200,6 +201,9 @@ impl RunningMount {
         };
         let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
         let (refresher, requests) = Refresher::new();
+        let (ending, over) = Ending::new();
+        let told = (watch.clone(), about.clone());
+        let control = MountControl::new(&mount, &vfs, told, refresher.clone(), ending.clone());
         let is_down = server_down.is_some();
         let discovery = discovery.keep_looking(settings.poll_interval, requests, is_down);
         Ok(Self {
@@ -210,6 +214,9 @@ impl RunningMount {
             discovery: OwnedTask(tokio::spawn(discovery)),
             is_asked: Arc::default(),
             refresher,
+            listed: mounts.add(Arc::new(control)),
+            ending,
+            over,
             server_down,
             state,
             #[cfg(feature = "embedded")]
@@ -235,7 +242,8 @@ impl RunningMount {
         Status::of(&self.vfs, &self.watch, &self.about)
     }
 
-    /// Resolves when the mount has ended, whoever unmounted it.
+    /// Resolves when the mount has ended, whoever unmounted it, or when somebody who may command it
+    /// wants it ended by force: then [`stop`](Self::stop) does that.
     ///
     /// # Errors
     /// If it ended for another reason.
@@ -243,7 +251,10 @@ impl RunningMount {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn ended(&self) -> Result<(), SessionError> {
-        self.mount.wait().await
+        tokio::select! {
+            ended = self.mount.wait() => ended,
+            () = self.ending.asked() => Ok(()),
+        }
     }
 
     /// Returns whether the mount answers a program that looks at it: the whole way through the
@@ -284,7 +295,7 @@ impl RunningMount {
     /// # Errors
     /// If the session did not end well.
     pub async fn stop(self) -> Result<(), SessionError> {
-        drop(self.discovery);
+        drop((self.discovery, self.listed));
         let ended = self.mount.unmount().await;
         let Counters { total, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
         tracing::info!(?total, haves_asked, bytes_unused, ?breaker, "what its reads did");
@@ -300,6 +311,7 @@ impl RunningMount {
         if let Some(embedded) = self.embedded {
             embedded.stop().await;
         }
+        drop(self.over);
         ended
     }
 }
@@ -341,12 +353,4 @@ async fn mount(
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();
     blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await
-}
-
-/// Runs a function that waits for the system. A panic in it goes on here.
-async fn blocking<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(function).await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

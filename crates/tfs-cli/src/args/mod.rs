@@ -4,6 +4,7 @@
 //! handed on as the highest layer. What a flag does and its default are said there too.
 
 mod mount;
+mod mounted;
 mod setting;
 mod torrents;
 
@@ -14,6 +15,9 @@ use clap_complete::Shell;
 use tfs_service::settings::{Flag, ServerArg};
 
 pub(crate) use self::mount::MountArgs;
+pub(crate) use self::mounted::{
+    CacheArgs, CacheCommand, ClearArgs, MountedArgs, SearchArgs, StatusArgs,
+};
 use self::setting::{ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
 
@@ -63,6 +67,14 @@ pub(crate) enum Command {
     /// List the torrents of a server.
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Show mounts, their servers and caches, and who reads what.
+    Status(StatusArgs),
+    /// Search the files of all torrents.
+    Search(SearchArgs),
+    /// Show or clear what a mount keeps.
+    Cache(CacheArgs),
+    /// Have a mount look at its server now.
+    Refresh(MountedArgs),
     /// Add torrents to a server.
     Add(AddArgs),
     /// Stop torrents.
@@ -106,6 +118,13 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "FILE", help = help("server.password_file"),
         value_parser = setting("server.password_file"))]
     password_file: Option<String>,
+}
+
+impl ServerArgs {
+    /// Returns whether a server was named.
+    pub(crate) fn is_named(&self) -> bool {
+        !self.server.is_empty()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -213,6 +232,7 @@ impl Cli {
         match &self.command {
             Command::Mount(args) => Some(&args.server),
             Command::List(args) => Some(&args.server),
+            Command::Search(args) => Some(&args.server),
             Command::Add(args) => Some(&args.server),
             Command::Pause(args) | Command::Start(args) | Command::Forget(args) => {
                 Some(&args.server)
@@ -220,6 +240,9 @@ impl Cli {
             Command::Delete(args) => Some(&args.torrents.server),
             Command::Doctor(args) => Some(&args.server),
             Command::Unmount(_)
+            | Command::Status(_)
+            | Command::Cache(_)
+            | Command::Refresh(_)
             | Command::Config(_)
             | Command::Completions(_)
             | Command::Man(_) => None,

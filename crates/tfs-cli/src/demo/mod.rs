@@ -13,12 +13,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
+use tfs_service::control::Mounts;
 use tfs_service::{
     Appearance, MountSettings, ReadPolicy, RunningMount, ServerChoice, ServerSettings,
 };
 
 use crate::args::DemoArgs;
-use crate::mount::Signals;
+use crate::mount::{Doors, Signals};
 use crate::{exit, runtime};
 use checks::Digest;
 use sample::Sample;
@@ -55,13 +56,17 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
         .detail(&format!("the download is limited to {speed}/s, so that there is time to look"))?;
 
     story.tell("Mounting the one that downloads")?;
-    let mount = match RunningMount::start(settings(dir.path(), servers.downloader())).await {
+    let mounts = Mounts::default();
+    let settings = settings(dir.path(), servers.downloader());
+    let mount = match RunningMount::start(settings, &mounts).await {
         Ok(mount) => mount,
         Err(error) => {
             servers.stop().await;
             return Err(error.into());
         }
     };
+    // So that `tfs status` and the like can be tried on it.
+    let doors = Doors::open(mounts, None).await;
     let url = servers.downloader().url;
     story.detail(&format!("tfs mount --server {url} {}", mountpoint.display()))?;
 
@@ -73,7 +78,9 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
         keep(&story, &mountpoint, &mount, &mut signals).await?;
     }
     story.tell("Unmounting")?;
-    mount.stop().await?;
+    let stopped = mount.stop().await;
+    doors.close().await;
+    stopped?;
     servers.stop().await;
     story.check(is_empty(&mountpoint), "the mount is gone, the directory is as before")?;
     match shown {

@@ -4,11 +4,17 @@ use expect_test::expect_file;
 
 use crate::support::tfs;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 24] = [
     "",
     "mount",
     "unmount",
     "list",
+    "status",
+    "search",
+    "cache",
+    "cache stats",
+    "cache clear",
+    "refresh",
     "add",
     "pause",
     "start",

@@ -8,6 +8,7 @@
 )]
 
 mod content;
+mod control;
 mod demo;
 mod doctor;
 mod down;

@@ -30,6 +30,9 @@ fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
         .env("TFS_SERVER", rqbits.swarm.api_url())
         .env("ON_DISK", torrent.disk_path(&torrent.files[0]))
         .env("HOME", dir)
+        // Where the sockets of a user without a session are.
+        .env("TMPDIR", dir)
+        .env_remove("XDG_RUNTIME_DIR")
         .env("AS_USER", format!("setpriv --reuid={OTHER_USER} --regid={OTHER_USER} --clear-groups"))
         .current_dir(dir)
         .output()
@@ -120,6 +123,9 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             $AS_USER stat -c '%F %s %u %g %a' mnt/a.bin
             $AS_USER cat mnt/a.bin | cmp - \"$ON_DISK\" && echo same bytes
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts
+            $AS_USER $TFS refresh mnt
+            stat -c '%a %u' tfs-65534
+            $TFS refresh mnt || true
             $AS_USER $TFS unmount mnt
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts || true
             $AS_USER $TFS mount mnt
@@ -134,7 +140,11 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             regular file 300000 65534 65534 444
             same bytes
             1
+            nothing has come or gone; torrents: 1
+            700 65534
             0
+            error: cannot reach the process behind mnt
+            hint: only the user who mounted gets an answer; if it is stopped or dead, end it with: tfs unmount --force
         "#]],
         );
     });

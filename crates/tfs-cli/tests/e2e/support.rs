@@ -23,6 +23,10 @@ pub(crate) fn tfs(home: &Path) -> Command {
     }
     command.env("HOME", home).env("XDG_STATE_HOME", home.join("state"));
     command.env("XDG_CONFIG_HOME", home.join("config")).stdin(Stdio::null());
+    // Not among the mounts of others.
+    let run = home.join("run");
+    fs::create_dir_all(&run).unwrap();
+    command.env("XDG_RUNTIME_DIR", run);
     command
 }
 
@@ -92,7 +96,9 @@ impl Mounted {
             _ => {}
         }
         let mut mount = tfs(dir);
-        mount.args(["mount", "--poll-interval", "200ms", "--server", server]).args(flags);
+        // A flag may say something else.
+        mount.env("TFS_METADATA__POLL_INTERVAL", "200ms");
+        mount.args(["mount", "--server", server]).args(flags);
         run(mount.arg(&path));
         Self { path, home: dir.to_owned() }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
-use vfs_core::{SourceError, TorrentSource};
+use vfs_core::{Changes, SourceError, TorrentSource};
 
 use super::{Discovery, Haste, chain};
 
@@ -34,7 +34,7 @@ pub enum RefreshError {
 
 /// Whoever waits for a look, and is told what came of it.
 #[derive(Debug)]
-pub(crate) struct Request(oneshot::Sender<Result<(), SourceError>>);
+pub(crate) struct Request(oneshot::Sender<Result<Changes, SourceError>>);
 
 impl Refresher {
     /// Returns it, and what [`Discovery::keep_looking`] wants.
@@ -44,14 +44,14 @@ impl Refresher {
     }
 
     /// Resolves when a look at the server that began after this call is over, and the tree shows
-    /// what it found. Torrents whose details failed are asked for again too.
+    /// what it found. Returns what that was. Torrents whose details failed are asked for again too.
     ///
     /// # Errors
     /// [`RefreshError`].
     ///
     /// # Cancel safety
     /// The look goes on.
-    pub async fn look_now(&self) -> Result<(), RefreshError> {
+    pub async fn look_now(&self) -> Result<Changes, RefreshError> {
         let (sender, done) = oneshot::channel();
         self.requests.send(Request(sender)).await.map_err(|_ended| RefreshError::Ended)?;
         Ok(done.await.map_err(|_ended| RefreshError::Ended)??)
@@ -84,7 +84,7 @@ impl<S: TorrentSource> Discovery<S> {
             }
             let begun_at = Instant::now();
             let haste = if waiting.is_empty() { Haste::Patient } else { Haste::Urgent };
-            let result = self.look(haste).await.map(drop);
+            let result = self.look(haste).await;
             failure_count = note(&result, failure_count);
             for Request(sender) in waiting {
                 // Whoever does not wait any more does not want to know.
@@ -99,10 +99,10 @@ impl<S: TorrentSource> Discovery<S> {
 
 /// Logs what came of a look, and returns the number of failures in a row. A server that is down for
 /// a day is one line in the log.
-fn note(result: &Result<(), SourceError>, failure_count: u32) -> u32 {
+fn note(result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
     match result {
-        Ok(()) if failure_count > 0 => tracing::info!("the server is back"),
-        Ok(()) => {}
+        Ok(_changes) if failure_count > 0 => tracing::info!("the server is back"),
+        Ok(_changes) => {}
         Err(error) if failure_count == 0 => {
             tracing::warn!(error = %chain(error), "the tree stays as last known");
         }

@@ -10,6 +10,7 @@ use vfs_core::{ControlFile, TorrentSource, Vfs};
 use super::metrics::metrics;
 use super::report::Status;
 use super::watch::ServerWatch;
+use crate::clock::now;
 
 /// What does not change about a mount.
 #[derive(Debug, Clone)]
@@ -21,6 +22,13 @@ pub(crate) struct About {
     pub(crate) started_at: i64,
     /// The same on a clock that nobody sets.
     pub(crate) started: Instant,
+}
+
+impl About {
+    /// Returns what there is to say of a mount that is started now.
+    pub(crate) fn starting(url: String, mountpoint: PathBuf) -> Self {
+        Self { url, mountpoint, started_at: now(), started: Instant::now() }
+    }
 }
 
 /// Returns the control files of a filesystem that is about to be made.
@@ -49,7 +57,7 @@ fn json(status: &Status) -> String {
 }
 
 /// Returns `ok`, or what is wrong, in one line.
-fn healthy(status: &Status) -> String {
+pub(crate) fn healthy(status: &Status) -> String {
     let line = status.trouble.as_deref().unwrap_or("ok");
     line.replace(char::is_control, " ") + "\n"
 }

@@ -19,25 +19,61 @@ enum Kind {
 
 /// Returns the metrics of a mount.
 pub(super) fn metrics(status: &Status) -> String {
-    let Status { server, tree, reads, memory, .. } = status;
+    text(&samples(status, ""))
+}
+
+/// Returns the metrics of all mounts of a process, each with the mount as a label.
+pub(crate) fn metrics_of_all(statuses: &[Status]) -> String {
+    let all = statuses.iter().flat_map(|status| {
+        samples(status, &format!("{{mountpoint=\"{}\"}}", escape(&status.mountpoint)))
+    });
+    text(&all.collect::<Vec<_>>())
+}
+
+/// One number.
+#[derive(Debug)]
+struct Sample {
+    kind: Kind,
+    name: &'static str,
+    labels: String,
+    help: &'static str,
+    value: u64,
+}
+
+/// Writes samples, those of one name together: what they are may be said only once.
+fn text(samples: &[Sample]) -> String {
     let mut text = String::new();
-    let (mountpoint, url) = (escape(&status.mountpoint), escape(&server.url));
-    let labels = format!(
-        "{{version=\"{}\",mountpoint=\"{mountpoint}\",server=\"{url}\"}}",
-        escape(&status.tfs_version)
-    );
-    let mut add = |kind, name: &str, labels: &str, help: &str, value: u64| {
+    let mut names = Vec::new();
+    for Sample { kind, name, help, .. } in samples {
+        if names.contains(name) {
+            continue;
+        }
+        names.push(*name);
         let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
         };
         // Writing to a string does not fail.
-        _ = write!(
-            text,
-            "# HELP tfs_{name} {help}\n# TYPE tfs_{name} {kind}\ntfs_{name}{labels} {value}\n"
-        );
+        _ = write!(text, "# HELP tfs_{name} {help}\n# TYPE tfs_{name} {kind}\n");
+        for Sample { labels, value, .. } in samples.iter().filter(|sample| sample.name == *name) {
+            _ = writeln!(text, "tfs_{name}{labels} {value}");
+        }
+    }
+    text
+}
+
+fn samples(status: &Status, labels: &str) -> Vec<Sample> {
+    let Status { server, tree, reads, memory, .. } = status;
+    let mut samples = Vec::new();
+    let (mountpoint, url) = (escape(&status.mountpoint), escape(&server.url));
+    let info = format!(
+        "{{version=\"{}\",mountpoint=\"{mountpoint}\",server=\"{url}\"}}",
+        escape(&status.tfs_version)
+    );
+    let mut add = |kind, name, labels: &str, help, value| {
+        samples.push(Sample { kind, name, labels: labels.to_owned(), help, value });
     };
-    add(Kind::Gauge, "info", &labels, "What this mount is; always 1.", 1);
+    add(Kind::Gauge, "info", &info, "What this mount is; always 1.", 1);
     let started = u64::try_from(status.started_at).unwrap_or(0);
     for (name, help, value) in [
         ("healthy", "Whether nothing is wrong.", u64::from(status.trouble.is_none())),
@@ -62,10 +98,10 @@ pub(super) fn metrics(status: &Status) -> String {
         ("memory_limit_bytes", "The most that buffers and cache may be.", memory.limit_bytes),
         ("search_bytes", "Memory that searches need.", memory.search_bytes as u64),
     ] {
-        add(Kind::Gauge, name, "", help, value);
+        add(Kind::Gauge, name, labels, help, value);
     }
     if let Some(bytes) = memory.resident_bytes {
-        add(Kind::Gauge, "resident_memory_bytes", "", "What the process has in memory.", bytes);
+        add(Kind::Gauge, "resident_memory_bytes", labels, "What the process has in memory.", bytes);
     }
     for (name, help, value) in [
         ("reads_total", "Reads that reached tfs.", reads.reads),
@@ -77,9 +113,9 @@ pub(super) fn metrics(status: &Status) -> String {
         ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
         ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
     ] {
-        add(Kind::Counter, name, "", help, value);
+        add(Kind::Counter, name, labels, help, value);
     }
-    text
+    samples
 }
 
 /// Escapes the value of a label.

@@ -1,0 +1,79 @@
+//! The arguments of commands that concern a mount which runs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::ServerArgs;
+
+/// Which mount, and for whom the answer is.
+#[derive(Debug, Args)]
+pub(crate) struct MountedArgs {
+    /// Where tfs is mounted; not needed where that is one place.
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Only this mount.
+    pub(crate) mountpoint: Option<PathBuf>,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Go on until Ctrl-C: every second anew, in place on a terminal.
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    pub(crate) command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Show what a mount keeps, and how much that helped.
+    Stats(MountedArgs),
+    /// Have a mount and the kernel drop what they keep.
+    Clear(ClearArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClearArgs {
+    #[command(flatten)]
+    pub(crate) mounted: MountedArgs,
+    /// Only names, attributes, and what is known of torrents.
+    #[arg(long)]
+    pub(crate) metadata: bool,
+    /// Only bytes of files.
+    #[arg(long)]
+    pub(crate) data: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Words, each of which occurs in the path, in whatever case.
+    #[arg(required_unless_present_any = ["glob", "regex"])]
+    pub(crate) words: Vec<String>,
+    /// Search by a glob: for the name, or with a slash in it for the path.
+    #[arg(long, value_name = "GLOB", conflicts_with = "words")]
+    pub(crate) glob: Option<String>,
+    /// Search by a regular expression: for the path.
+    #[arg(long, value_name = "REGEX", conflicts_with_all = ["words", "glob"])]
+    pub(crate) regex: Option<String>,
+    /// How many files to find at most.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) limit: u64,
+    /// Ask this mount, where there are several.
+    #[arg(long, value_name = "MOUNTPOINT", conflicts_with = "server")]
+    pub(crate) mount: Option<PathBuf>,
+    /// Print JSON, for scripts.
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}

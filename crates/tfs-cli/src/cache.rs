@@ -1,0 +1,88 @@
+//! `tfs cache stats` and `tfs cache clear`.
+
+use bytesize::ByteSize;
+use tfs_service::control::find_mount;
+use tfs_service::control::wire::{CacheParts, CacheStats, ClearRequest, Cleared};
+
+use crate::args::{CacheArgs, CacheCommand, ClearArgs, MountedArgs};
+use crate::{exit, output, runtime};
+
+/// Runs the command.
+pub(crate) fn run(args: &CacheArgs) -> eyre::Result<u8> {
+    match &args.command {
+        CacheCommand::Stats(args) => stats(args),
+        CacheCommand::Clear(args) => clear(args),
+    }
+}
+
+fn stats(args: &MountedArgs) -> eyre::Result<u8> {
+    let stats = runtime()?.block_on(async {
+        let found = find_mount(args.mountpoint.as_deref()).await?;
+        eyre::Ok(found.client.cache_stats(&found.mount.mountpoint).await?)
+    })?;
+    output::line(&if args.json {
+        serde_json::to_string_pretty(&stats)?
+    } else {
+        stats_text(&stats)
+    })?;
+    Ok(exit::SUCCESS)
+}
+
+fn clear(args: &ClearArgs) -> eyre::Result<u8> {
+    let parts = match (args.metadata, args.data) {
+        (true, false) => CacheParts::Metadata,
+        (false, true) => CacheParts::Data,
+        (true, true) | (false, false) => CacheParts::All,
+    };
+    let cleared = runtime()?.block_on(async {
+        let found = find_mount(args.mounted.mountpoint.as_deref()).await?;
+        let mountpoint = Some(found.mount.mountpoint);
+        eyre::Ok(found.client.clear_cache(&ClearRequest { mountpoint, parts }).await?)
+    })?;
+    output::line(&if args.mounted.json {
+        serde_json::to_string_pretty(&cleared)?
+    } else {
+        cleared_text(&cleared, parts)
+    })?;
+    Ok(exit::SUCCESS)
+}
+
+fn stats_text(stats: &CacheStats) -> String {
+    let size = |bytes| ByteSize::b(bytes).to_string();
+    let share = u128::from(stats.hits).saturating_mul(100).checked_div(u128::from(stats.reads));
+    let share = share.map_or_else(|| "-".to_owned(), |share| format!("{share}%"));
+    [
+        ("cache", size(stats.cached_bytes)),
+        ("buffers", size(stats.buffered_bytes)),
+        ("limit", format!("{} for both", size(stats.memory_bytes_max))),
+        ("reads", format!("{}, {share} from memory", stats.reads)),
+        ("fetched", size(stats.fetched_bytes)),
+        ("given", size(stats.given_bytes)),
+        ("unused", format!("{} fetched and dropped unread", size(stats.unused_bytes))),
+        ("kernel", format!("knows {} inodes", stats.kernel_inodes)),
+    ]
+    .map(|(name, value)| format!("{name:<8} {value}"))
+    .join("\n")
+}
+
+fn cleared_text(cleared: &Cleared, parts: CacheParts) -> String {
+    let mut lines = Vec::new();
+    if parts.has_data() {
+        let freed = ByteSize::b(cleared.memory_bytes);
+        lines.push(format!("freed {freed} of memory"));
+        lines.push(format!("the kernel dropped the pages of {} files", cleared.kernel_files));
+        if cleared.files_in_use > 0 {
+            let count = cleared.files_in_use;
+            lines.push(format!("it keeps pages of {count} files that are being read just now"));
+        }
+    }
+    if parts.has_metadata() {
+        lines.push(format!("the kernel dropped {} names", cleared.kernel_names));
+        lines.push(if cleared.server_asked {
+            "the server was asked for its torrents again".to_owned()
+        } else {
+            "the server does not answer; the tree stays as last known".to_owned()
+        });
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,81 @@
+//! `tfs search`: over every file of every torrent, by a mount that runs or straight from a server.
+
+use bytesize::ByteSize;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use tfs_service::control::wire::{QueryText, SearchAnswer, SearchHit, SearchRequest};
+use tfs_service::control::{FindError, FoundMount, find_mount};
+use tfs_service::settings::Loaded;
+use tfs_service::{Server, search_server};
+
+use crate::args::SearchArgs;
+use crate::list::CHUNK_TIME_MAX;
+use crate::output::{self, visible};
+use crate::report::settings_error;
+use crate::{exit, runtime};
+
+/// Runs the command.
+pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
+    let answer = runtime()?.block_on(answer(args, loaded))?;
+    if args.json {
+        output::line(&serde_json::to_string_pretty(&answer.hits)?)?;
+    } else if answer.hits.is_empty() {
+        output::note("nothing found");
+    } else {
+        output::line(&text(&answer))?;
+    }
+    if answer.is_cut {
+        output::note(&format!(
+            "there are more; see them with --limit {}",
+            args.limit.saturating_mul(10)
+        ));
+    }
+    Ok(exit::SUCCESS)
+}
+
+async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer> {
+    let mut request = SearchRequest { mountpoint: None, query: query(args), limit: args.limit };
+    if !args.server.is_named() {
+        match find_mount(args.mount.as_deref()).await {
+            Ok(FoundMount { client, mount }) => {
+                request.mountpoint = Some(mount.mountpoint);
+                return Ok(client.search(&request).await?);
+            }
+            // Nothing is mounted, or nothing that answers: the server has the same files.
+            Err(FindError::None { .. }) if args.mount.is_none() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
+    let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
+    Ok(search_server(&server, &request).await?)
+}
+
+fn query(args: &SearchArgs) -> QueryText {
+    match (&args.glob, &args.regex) {
+        (Some(glob), _) => QueryText::Glob(glob.clone()),
+        (None, Some(regex)) => QueryText::Regex(regex.clone()),
+        (None, None) => QueryText::Words(args.words.join(" ")),
+    }
+}
+
+fn text(answer: &SearchAnswer) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    for hit in &answer.hits {
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            right(ByteSize::b(hit.size_bytes).to_string()),
+            right(percent(hit)),
+            Cell::new(visible(&hit.path)),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+/// Returns what is downloaded, rounded down: what is not all there is never 100 %.
+fn percent(hit: &SearchHit) -> String {
+    let hundredths =
+        u128::from(hit.have_bytes).saturating_mul(100).checked_div(u128::from(hit.size_bytes));
+    // Of nothing all is there.
+    format!("{}%", hundredths.unwrap_or(100))
+}

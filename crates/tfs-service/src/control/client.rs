@@ -1,0 +1,242 @@
+//! The client: one request to one process, with a limit on everything that the process can make
+//! last.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use rustix::process::geteuid;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::wire::{
+    API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, ProcessMounts,
+    ProcessStatus, Refreshed, SearchAnswer, SearchRequest, Target, UnmountRequest,
+};
+
+/// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
+/// answers.
+const QUICK_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long an answer may take for which the process asks a server: the client of that gives up
+/// after half a minute, and a first look at ten thousand torrents takes as long.
+const SERVER_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// How long a clean end may take: two seconds for those who use the mount, some for what a server
+/// inside the process has to save, three for the search for who is in the way.
+const UNMOUNT_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// The most that an answer may hold: a search for a hundred thousand files has some 30 MB.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// Talks to one process. Each request is a connection of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlClient {
+    socket: PathBuf,
+}
+
+/// Why a process was not asked or did not do it. The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody listens: the process is gone.
+    #[error("reach the process behind {}", socket.display())]
+    Gone {
+        /// Where it listened.
+        socket: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Whoever listens is another user.
+    #[error("trust {}: user {uid} listens there", socket.display())]
+    Foreign {
+        /// Where.
+        socket: PathBuf,
+        /// Who.
+        uid: u32,
+    },
+    /// The process did not answer in time.
+    #[error("get an answer from {} within {} s", socket.display(), time_max.as_secs())]
+    TimedOut {
+        /// Who was asked.
+        socket: PathBuf,
+        /// How long it had.
+        time_max: Duration,
+    },
+    /// The connection broke, or what came is no answer of tfs.
+    #[error("understand the answer of {}", socket.display())]
+    Protocol {
+        /// Who was asked.
+        socket: PathBuf,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The process says that it could not do it.
+    #[error(transparent)]
+    Refused(#[from] Failure),
+}
+
+impl ControlClient {
+    /// Returns the client of whoever listens on a socket.
+    #[must_use]
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// Returns where the process listens.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Returns what the process has mounted.
+    ///
+    /// # Errors
+    /// [`ControlError`], as for all requests.
+    pub async fn mounts(&self) -> Result<ProcessMounts, ControlError> {
+        self.get("mounts", QUICK_TIME_MAX).await
+    }
+
+    /// Returns all that the process knows of itself.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn status(&self) -> Result<ProcessStatus, ControlError> {
+        self.get("status", QUICK_TIME_MAX).await
+    }
+
+    /// Has the process look at the server now, and returns what changed.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn refresh(&self, mountpoint: &str) -> Result<Refreshed, ControlError> {
+        self.post("refresh", &target(mountpoint), SERVER_TIME_MAX).await
+    }
+
+    /// Returns what a mount keeps.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn cache_stats(&self, mountpoint: &str) -> Result<CacheStats, ControlError> {
+        self.post("cache/stats", &target(mountpoint), QUICK_TIME_MAX).await
+    }
+
+    /// Has a mount drop what it keeps.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn clear_cache(&self, request: &ClearRequest) -> Result<Cleared, ControlError> {
+        self.post("cache/clear", request, SERVER_TIME_MAX).await
+    }
+
+    /// Ends a mount.
+    ///
+    /// # Errors
+    /// [`ControlError`]; of kind `Busy` with those who use it.
+    pub async fn unmount(&self, request: &UnmountRequest) -> Result<(), ControlError> {
+        let Done {} = self.post("unmount", request, UNMOUNT_TIME_MAX).await?;
+        Ok(())
+    }
+
+    /// Searches the files of a mount.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, ControlError> {
+        self.post("search", request, SERVER_TIME_MAX).await
+    }
+
+    async fn get<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        time_max: Duration,
+    ) -> Result<A, ControlError> {
+        self.call(Method::GET, path, Bytes::new(), time_max).await
+    }
+
+    async fn post<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+        time_max: Duration,
+    ) -> Result<A, ControlError> {
+        let body = serde_json::to_vec(request).map_err(|error| self.protocol(error))?;
+        self.call(Method::POST, path, body.into(), time_max).await
+    }
+
+    async fn call<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        time_max: Duration,
+    ) -> Result<A, ControlError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/v{API_VERSION}/{path}"))
+            .header(HOST, "tfs")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.protocol(error))?;
+        match timeout(time_max, self.exchange(request)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => Err(ControlError::TimedOut { socket: self.socket.clone(), time_max }),
+        }
+    }
+
+    async fn exchange<A: DeserializeOwned>(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<A, ControlError> {
+        let connection = self.connect().await?;
+        let handshake = http1::handshake(TokioIo::new(connection)).await;
+        let (mut sender, connection) = handshake.map_err(|error| self.protocol(error))?;
+        let exchange = async {
+            let response = sender.send_request(request).await?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((status, body.to_bytes()))
+        };
+        // The connection moves only while it is polled, and ends with this future.
+        let exchanged = tokio::select! {
+            biased;
+            exchanged = exchange => exchanged,
+            Err(error) = connection => Err(error.into()),
+        };
+        let (status, body) = exchanged
+            .map_err(|source| ControlError::Protocol { socket: self.socket.clone(), source })?;
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&body).map_err(|error| self.protocol(error));
+        }
+        let failure = serde_json::from_slice(&body).unwrap_or_else(|_not_ours| {
+            Failure::new(FailureKind::Unknown, format!("the process answers with {status}"))
+        });
+        Err(ControlError::Refused(failure))
+    }
+
+    /// Connects to the process, and makes sure that it is one of this user or of root.
+    async fn connect(&self) -> Result<UnixStream, ControlError> {
+        let gone = |source| ControlError::Gone { socket: self.socket.clone(), source };
+        let connection = UnixStream::connect(&self.socket).await.map_err(gone)?;
+        let uid = connection.peer_cred().map_err(gone)?.uid();
+        if uid != 0 && uid != geteuid().as_raw() {
+            return Err(ControlError::Foreign { socket: self.socket.clone(), uid });
+        }
+        Ok(connection)
+    }
+
+    fn protocol(&self, source: impl std::error::Error + Send + Sync + 'static) -> ControlError {
+        ControlError::Protocol { socket: self.socket.clone(), source: Box::new(source) }
+    }
+}
+
+fn target(mountpoint: &str) -> Target {
+    Target { mountpoint: Some(mountpoint.to_owned()) }
+}

@@ -1,0 +1,107 @@
+//! The seam between the API and what runs: whatever can be commanded over the socket.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures_util::future::BoxFuture;
+
+use super::wire::{
+    CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, Refreshed,
+    SearchAnswer, SearchRequest, UnmountMode,
+};
+
+/// One mount, as the API sees it. What does not return a future answers from memory.
+///
+/// Whoever asked may go away at any time; then the future is dropped.
+pub(crate) trait Controlled: Send + Sync {
+    /// Returns which mount it is.
+    fn id(&self) -> MountId;
+
+    /// Returns all that there is to know of it.
+    fn status(&self) -> Result<MountStatus, Failure>;
+
+    /// Looks at the server, with a look that begins after the call.
+    fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>>;
+
+    /// Returns what it keeps, and how much that helped.
+    fn cache_stats(&self) -> Result<CacheStats, Failure>;
+
+    /// Drops what it keeps. The tree stays as it is meanwhile.
+    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, Failure>>;
+
+    /// Ends it, and resolves when it has ended; if lazily, when it has left the tree.
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<(), Failure>>;
+
+    /// Searches the names of its files. May take as long as a pass over a million names.
+    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure>;
+}
+
+/// The mounts of this process that can be commanded. Clones are the same mounts.
+#[derive(Clone, Default)]
+pub struct Mounts {
+    /// Protects the list; held to read or to change it.
+    list: Arc<RwLock<Vec<Arc<dyn Controlled>>>>,
+}
+
+/// Keeps a mount on the list for as long as it lives.
+pub(crate) struct Listed {
+    mounts: Mounts,
+    mount: Arc<dyn Controlled>,
+}
+
+impl Mounts {
+    /// Puts a mount on the list until the answer is dropped.
+    pub(crate) fn add(&self, mount: Arc<dyn Controlled>) -> Listed {
+        let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
+        list.push(Arc::clone(&mount));
+        drop(list);
+        Listed { mounts: self.clone(), mount }
+    }
+
+    /// Returns all of them, the oldest first.
+    pub(super) fn all(&self) -> Vec<Arc<dyn Controlled>> {
+        self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns the mount that a request means: the newest at its path, or the only one.
+    pub(super) fn find(&self, mountpoint: Option<&str>) -> Result<Arc<dyn Controlled>, Failure> {
+        let mut all = self.all();
+        if let Some(mountpoint) = mountpoint {
+            let found = all.into_iter().rfind(|mount| mount.id().mountpoint == mountpoint);
+            return found.ok_or_else(|| {
+                let message = format!("this process has nothing mounted at {mountpoint}");
+                Failure::new(FailureKind::UnknownMount, message)
+            });
+        }
+        match (all.pop(), all.is_empty()) {
+            (Some(only), true) => Ok(only),
+            (Some(_), false) => {
+                let message = "this process has several mounts, and the request names none";
+                Err(Failure::new(FailureKind::Ambiguous, message))
+            }
+            (None, _) => {
+                let message = "this process has nothing mounted";
+                Err(Failure::new(FailureKind::UnknownMount, message))
+            }
+        }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut list = self.mounts.list.write().unwrap_or_else(PoisonError::into_inner);
+        list.retain(|mount| !Arc::ptr_eq(mount, &self.mount));
+    }
+}
+
+impl fmt::Debug for Mounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.all().iter().map(|mount| mount.id())).finish()
+    }
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listed").field(&self.mount.id()).finish()
+    }
+}

@@ -1,0 +1,133 @@
+//! HTTP/1 over any connection, with a limit on everything that a peer can make last.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::wire::{Failure, FailureKind};
+
+/// How long the head of a request may take to come, also of the next one on a connection that is
+/// kept. Those who ask are on this machine.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long the body of a request may take after its head.
+const BODY_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The most that the body of a request may hold: the largest names a path and a query.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+/// The most that the head of a request may hold, and what a connection may buffer.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// What goes out: most often a text that is there, but it may as well be lines that come one by
+/// one. Whoever closes the connection drops it, and with it whatever makes the lines.
+pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Answers the requests of a connection until the peer goes, the connection fails, or `end` comes:
+/// then the request that is being answered is the last.
+pub(super) async fn serve<I, F>(
+    connection: I,
+    answer: impl Fn(Request<Incoming>) -> F,
+    end: CancellationToken,
+) where
+    I: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Response<Body>>,
+{
+    let service = service_fn(|request| {
+        let answer = answer(request);
+        async { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME_MAX).max_buf_size(HEAD_BYTES_MAX);
+    let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(connection), service));
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = end.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended badly");
+    }
+}
+
+/// Reads the body of a request as JSON. An empty one counts as `{}`.
+pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, Failure> {
+    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
+    let body = match timeout(BODY_TIME_MAX, collected).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let message = format!("a request has {BODY_BYTES_MAX} bytes at most");
+            return Err(Failure::new(FailureKind::TooLarge, message));
+        }
+        Ok(Err(error)) => {
+            return Err(Failure::new(FailureKind::BadRequest, error.to_string()));
+        }
+        Err(_elapsed) => {
+            let message = "the body of the request did not come in time";
+            return Err(Failure::new(FailureKind::TooSlow, message));
+        }
+    };
+    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(text)
+        .map_err(|error| Failure::new(FailureKind::BadRequest, error.to_string()))
+}
+
+/// Returns a text as an answer.
+pub(super) fn text(
+    status: StatusCode,
+    content_type: &'static str,
+    text: impl Into<Bytes>,
+) -> Response<Body> {
+    let mut response = Response::new(Full::new(text.into()).boxed_unsync());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Returns a value or a failure as JSON, the latter with the status of its kind.
+pub(super) fn json<T: Serialize>(result: &Result<T, Failure>) -> Response<Body> {
+    let (status, written) = match result {
+        Ok(value) => (StatusCode::OK, serde_json::to_vec(value)),
+        Err(failure) => (status(failure.kind), serde_json::to_vec(failure)),
+    };
+    match written {
+        Ok(written) => text(status, "application/json", written),
+        // Numbers, texts and lists of them can always be written.
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "")
+        }
+    }
+}
+
+fn status(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::BadRequest | FailureKind::BadQuery => StatusCode::BAD_REQUEST,
+        FailureKind::UnknownPath | FailureKind::UnknownMount => StatusCode::NOT_FOUND,
+        FailureKind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+        FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        FailureKind::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        FailureKind::Ambiguous | FailureKind::Busy => StatusCode::CONFLICT,
+        FailureKind::NotPermitted => StatusCode::FORBIDDEN,
+        FailureKind::ServerFailed => StatusCode::BAD_GATEWAY,
+        FailureKind::Failed | FailureKind::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,44 @@
+//! The control API: what a running mount does for whoever asks, JSON over HTTP on a Unix socket.
+//!
+//! ```text
+//! tfs status ... --> find_mount --> ControlClient
+//!                                        | a socket of each process, in the runtime directory
+//!                                   ControlServer --> routes --> dyn Controlled (a mount)
+//! ```
+//!
+//! # Invariants
+//! - Only the user who mounted, and root, get an answer.
+//! - A peer can make nothing last or grow without a limit, and no peer slows a mount down.
+//! - What a client asks for and no longer waits for is dropped; an unmount goes on.
+//! - The types of [`wire`] are all that goes over the socket.
+
+mod client;
+mod controlled;
+mod ending;
+mod find;
+mod http;
+mod listening;
+mod monitoring;
+mod mount;
+mod process;
+mod routes;
+mod runtime_dir;
+mod server;
+mod socket;
+#[cfg(test)]
+mod tests;
+mod unmounting;
+pub mod wire;
+
+pub use client::{ControlClient, ControlError};
+pub(crate) use controlled::Listed;
+pub use controlled::Mounts;
+pub(crate) use ending::{Ending, EndingGuard};
+pub use find::{FindError, FoundMount, clients, find_mount};
+pub use monitoring::{MonitoringError, MonitoringServer};
+pub(crate) use mount::{MountControl, search};
+pub use process::{Statuses, statuses};
+pub use runtime_dir::RuntimeDirError;
+pub use server::ControlServer;
+pub use socket::SocketError;
+pub use unmounting::end_mount;

@@ -1,0 +1,126 @@
+//! Figures for monitoring over HTTP: `GET /metrics`, `/healthy` and `/status`, and nothing else.
+//!
+//! Whoever can reach the address can read them: names of files are not among them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use hyper::body::Incoming;
+use hyper::header::HOST;
+use hyper::{Method, Request, Response, StatusCode};
+use tokio::net::TcpListener;
+
+use super::controlled::Mounts;
+use super::http::{self, Body, text};
+use super::listening::{Listener, Listening};
+use crate::blocking::blocking;
+use crate::status::{Status, healthy, metrics_of_all};
+
+/// The type of the text format of Prometheus.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+const TEXT_TYPE: &str = "text/plain; charset=utf-8";
+
+/// Why figures are not served. The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+#[error("serve metrics at {address}")]
+pub struct MonitoringError {
+    /// Where.
+    pub address: SocketAddr,
+    /// Why not.
+    pub source: io::Error,
+}
+
+/// Serves the figures of this process for as long as it lives.
+#[derive(Debug)]
+pub struct MonitoringServer {
+    address: SocketAddr,
+    listening: Listening,
+}
+
+impl MonitoringServer {
+    /// Serves the figures of `mounts` at an address.
+    ///
+    /// # Errors
+    /// [`MonitoringError`]; a mount can do without.
+    pub async fn start(address: SocketAddr, mounts: Mounts) -> Result<Self, MonitoringError> {
+        let failed = |source| MonitoringError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        tracing::debug!(%address, "figures are served");
+        let listening = Listening::start(Listener::Tcp(listener), move |request| {
+            answer(mounts.clone(), address.ip(), request)
+        });
+        Ok(Self { address, listening })
+    }
+
+    /// Returns where it listens, with the port that it got.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it.
+    pub async fn end(self) {
+        self.listening.end().await;
+    }
+}
+
+async fn answer(mounts: Mounts, local: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return text(StatusCode::METHOD_NOT_ALLOWED, TEXT_TYPE, "only GET\n");
+    }
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    if local.is_loopback() && !host.is_none_or(is_this_machine) {
+        // A page in a browser of this machine whose name was made to lead here.
+        return text(StatusCode::FORBIDDEN, TEXT_TYPE, "ask by the address or by localhost\n");
+    }
+    let all = blocking(move || -> Vec<Status> {
+        let statuses = mounts.all().into_iter().filter_map(|mount| mount.status().ok());
+        statuses.map(|mount| mount.status).collect()
+    });
+    match request.uri().path() {
+        "/metrics" => text(StatusCode::OK, METRICS_TYPE, metrics_of_all(&all.await)),
+        "/healthy" => {
+            let all = all.await;
+            let sick = all.iter().find(|status| status.trouble.is_some());
+            match sick.or(all.first()) {
+                Some(status) => {
+                    let is_well = status.trouble.is_none();
+                    let code =
+                        if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+                    text(code, TEXT_TYPE, healthy(status))
+                }
+                None => text(StatusCode::SERVICE_UNAVAILABLE, TEXT_TYPE, "nothing is mounted\n"),
+            }
+        }
+        "/status" => http::json(&Ok(all.await)),
+        _ => text(StatusCode::NOT_FOUND, TEXT_TYPE, "there are /metrics, /healthy and /status\n"),
+    }
+}
+
+/// Returns whether a host, with or without a port, is an address or the name of this machine.
+fn is_this_machine(host: &str) -> bool {
+    let without_port = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    [host, without_port].iter().any(|name| {
+        let bare = name.trim_start_matches('[').trim_end_matches(']');
+        bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_asked_for_by_its_name() {
+        for host in
+            ["localhost", "LOCALHOST:3031", "127.0.0.1", "127.0.0.1:3031", "[::1]:80", "::1"]
+        {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["", "evil.example", "evil.example:3031", "localhost.evil.example:1", ":80"] {
+            assert!(!is_this_machine(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A running mount behind the API.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+use fuse_adapter::mountinfo::{Device, MountTable};
+use fuse_adapter::{
+    Caller, Holder, KernelCaches, KernelSide, Mount, Unmount, UnmountError, unmount,
+};
+use futures_util::future::BoxFuture;
+use vfs_core::{Query, QueryError, ReadCounters, Reader, TorrentSource, Vfs};
+
+use super::controlled::Controlled;
+use super::ending::Ending;
+use super::wire::{
+    CacheParts, CacheStats, Cleared, Failure, FailureKind, HolderInfo, MountId, MountStatus,
+    QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest,
+    UnmountMode, WaitStatus,
+};
+use crate::blocking::blocking;
+use crate::status::{About, ServerWatch, Status};
+use crate::{RefreshError, Refresher};
+
+/// What the API needs of a mount. It keeps nothing of it alive.
+pub(crate) struct MountControl<S> {
+    path: PathBuf,
+    device: Device,
+    vfs: Weak<Vfs<S>>,
+    kernel: KernelSide,
+    watch: ServerWatch,
+    about: About,
+    refresher: Refresher,
+    ending: Ending,
+}
+
+impl<S: TorrentSource> MountControl<S> {
+    pub(crate) fn new(
+        mount: &Mount,
+        vfs: &Arc<Vfs<S>>,
+        (watch, about): (ServerWatch, About),
+        refresher: Refresher,
+        ending: Ending,
+    ) -> Self {
+        Self {
+            path: mount.mountpoint().to_owned(),
+            device: mount.device(),
+            vfs: Arc::downgrade(vfs),
+            kernel: mount.kernel_side(),
+            watch,
+            about,
+            refresher,
+            ending,
+        }
+    }
+
+    fn vfs(&self) -> Result<Arc<Vfs<S>>, Failure> {
+        self.vfs.upgrade().ok_or_else(ended)
+    }
+
+    fn readers(&self, vfs: &Vfs<S>) -> Vec<ReaderStatus> {
+        let mut callers = self.kernel.callers();
+        let readers = vfs.readers().into_iter();
+        let readers = readers.map(|reader| {
+            let caller = callers.remove(&reader.handle);
+            reader_status(reader, caller)
+        });
+        let mut readers: Vec<_> = readers.collect();
+        // Those who wait for the longest first; the others as they came.
+        readers.sort_by_key(|reader| {
+            std::cmp::Reverse(reader.waits.map_or(0, |wait| wait.for_millis + 1))
+        });
+        readers
+    }
+
+    async fn clear_parts(&self, parts: CacheParts) -> Result<Cleared, Failure> {
+        let mut cleared = Cleared::default();
+        let nodes = {
+            let vfs = self.vfs()?;
+            if parts.has_metadata() {
+                vfs.clear_pieces();
+            }
+            if parts.has_data() {
+                cleared.memory_bytes = vfs.clear_data();
+            }
+            blocking(move || vfs.known_nodes()).await
+        };
+        let caches =
+            KernelCaches { has_data: parts.has_data(), has_metadata: parts.has_metadata() };
+        let kernel = self.kernel.clear(nodes, caches).await;
+        cleared.kernel_files = kernel.files;
+        cleared.kernel_names = kernel.names;
+        cleared.files_in_use = kernel.files_in_use;
+        if parts.has_metadata() {
+            // That the server does not answer is no reason to say that nothing was cleared.
+            cleared.server_asked = self.refresher.look_now().await.is_ok();
+        }
+        Ok(cleared)
+    }
+
+    /// Makes sure that what is seen at the path is this mount, and not one on top of it.
+    fn check_is_on_top(&self) -> Result<(), Failure> {
+        let table = MountTable::read()
+            .map_err(|error| Failure::new(FailureKind::Failed, error.to_string()))?;
+        let top = table.at(&self.path).map(|entry| entry.device);
+        if top == Some(self.device) { Ok(()) } else { Err(ended()) }
+    }
+
+    async fn unmount_by_path(&self, how: Unmount) -> Result<(), Failure> {
+        self.check_is_on_top()?;
+        let path = self.path.clone();
+        blocking(move || unmount(&path, how)).await.map_err(unmount_failure)
+    }
+}
+
+impl<S: TorrentSource> Controlled for MountControl<S> {
+    fn id(&self) -> MountId {
+        MountId { mountpoint: shown(&self.path), device: self.device.to_string() }
+    }
+
+    fn status(&self) -> Result<MountStatus, Failure> {
+        let vfs = self.vfs()?;
+        Ok(MountStatus {
+            device: self.device.to_string(),
+            status: Status::of(&vfs, &self.watch, &self.about),
+            readers: self.readers(&vfs),
+        })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {
+        Box::pin(async {
+            let changes = self.refresher.look_now().await.map_err(|error| match error {
+                RefreshError::Ended => ended(),
+                RefreshError::Failed(error) => {
+                    Failure::new(FailureKind::ServerFailed, format!("failed to {error}"))
+                }
+            })?;
+            let torrents = self.vfs()?.counts().torrents as u64;
+            let names = |changed: Vec<(_, String)>| changed.into_iter().map(|(_, name)| name);
+            Ok(Refreshed {
+                added: names(changes.added).collect(),
+                removed: names(changes.removed).collect(),
+                torrents,
+            })
+        })
+    }
+
+    fn cache_stats(&self) -> Result<CacheStats, Failure> {
+        let vfs = self.vfs()?;
+        let counters = vfs.counters();
+        let ReadCounters { reads, hits, misses, bytes_fetched, bytes_given, .. } = counters.total;
+        Ok(CacheStats {
+            memory_bytes_max: counters.memory_bytes_max,
+            buffered_bytes: counters.buffered_bytes,
+            cached_bytes: counters.cached_bytes,
+            unused_bytes: counters.bytes_unused,
+            reads,
+            hits,
+            misses,
+            fetched_bytes: bytes_fetched,
+            given_bytes: bytes_given,
+            kernel_inodes: vfs.known_nodes().len() as u64,
+        })
+    }
+
+    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, Failure>> {
+        Box::pin(self.clear_parts(parts))
+    }
+
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<(), Failure>> {
+        Box::pin(async move {
+            match mode {
+                UnmountMode::Clean => self.unmount_by_path(Unmount::Clean).await?,
+                UnmountMode::Lazy => return self.unmount_by_path(Unmount::Lazy).await,
+                // Its owner ends it by force.
+                UnmountMode::Force => self.ending.ask(),
+            }
+            self.ending.over().await;
+            Ok(())
+        })
+    }
+
+    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
+        search(&*self.vfs()?, request)
+            .map_err(|error| Failure::new(FailureKind::BadQuery, error.to_string()))
+    }
+}
+
+/// Searches a tree.
+///
+/// # Errors
+/// If the query is none.
+pub(crate) fn search<S: TorrentSource>(
+    vfs: &Vfs<S>,
+    request: &SearchRequest,
+) -> Result<SearchAnswer, QueryError> {
+    let query = match &request.query {
+        QueryText::Words(words) => Query::words(words),
+        QueryText::Glob(glob) => Query::glob(glob),
+        QueryText::Regex(regex) => Query::regex(regex),
+    }?;
+    let limit = usize::try_from(request.limit).unwrap_or(usize::MAX).min(SEARCH_HITS_MAX);
+    // One more tells whether there are more.
+    let mut found = vfs.search(&query, limit + 1);
+    let is_cut = found.len() > limit;
+    found.truncate(limit);
+    let hits = found.into_iter().map(|hit| SearchHit {
+        path: hit.path,
+        info_hash: hit.file.torrent.to_string(),
+        file_index: hit.file.index.0,
+        size_bytes: hit.size,
+        have_bytes: hit.have_bytes,
+    });
+    Ok(SearchAnswer { hits: hits.collect(), is_cut })
+}
+
+fn reader_status(reader: Reader, caller: Option<Caller>) -> ReaderStatus {
+    let (pid, command) = caller.map(|Caller { pid, command }| (pid, command)).unzip();
+    ReaderStatus {
+        path: reader.path,
+        info_hash: reader.file.torrent.to_string(),
+        file_index: reader.file.index.0,
+        pid,
+        command,
+        offset: reader.offset,
+        file_bytes: reader.file_len,
+        given_bytes: reader.bytes_given,
+        bytes_per_second: reader.bytes_per_second,
+        waits: reader.wait.map(|wait| WaitStatus {
+            offset: wait.offset,
+            piece: wait.piece_idx,
+            for_millis: u64::try_from(wait.waited.as_millis()).unwrap_or(u64::MAX),
+        }),
+    }
+}
+
+fn ended() -> Failure {
+    Failure::new(FailureKind::UnknownMount, "the mount has ended")
+}
+
+fn unmount_failure(error: UnmountError) -> Failure {
+    let message = format!("failed to {error}");
+    match error {
+        UnmountError::Busy { holders, .. } => Failure {
+            holders: holders.into_iter().map(holder_info).collect(),
+            ..Failure::new(FailureKind::Busy, message)
+        },
+        UnmountError::NotMounted { .. } | UnmountError::NotTfs { .. } => ended(),
+        UnmountError::NotPermitted { .. } => Failure::new(FailureKind::NotPermitted, message),
+        UnmountError::Path { .. }
+        | UnmountError::Table { .. }
+        | UnmountError::NoFusermount { .. }
+        | UnmountError::Fusermount { .. }
+        | UnmountError::System { .. } => Failure::new(FailureKind::Failed, message),
+    }
+}
+
+fn holder_info(Holder { pid, command, path }: Holder) -> HolderInfo {
+    HolderInfo { pid, command, path: shown(&path) }
+}
+
+/// Returns a path as JSON can have it: what is no UTF-8 is replaced.
+pub(super) fn shown(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,86 @@
+//! From a request to the mount that it is about, and back to an answer.
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response};
+use serde::Serialize;
+
+use super::controlled::Mounts;
+use super::http::{self, Body, read_json};
+use super::process;
+use super::wire::{
+    API_VERSION, ClearRequest, Done, Failure, FailureKind, ProcessMounts, SearchRequest, Target,
+    UnmountRequest,
+};
+use crate::blocking::blocking;
+
+/// Answers one request.
+pub(super) async fn answer(mounts: Mounts, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    tracing::debug!(method = %head.method, path = head.uri.path(), "control");
+    let prefix = format!("/v{API_VERSION}/");
+    let Some(path) = head.uri.path().strip_prefix(&prefix) else {
+        return http::json(&Err::<Done, _>(unknown_path(head.uri.path())));
+    };
+    let wants = |method: &Method| *method == head.method;
+    match path {
+        "mounts" if wants(&Method::GET) => http::json(&Ok(process_mounts(&mounts))),
+        "status" if wants(&Method::GET) => {
+            // Names of processes are read from `/proc`.
+            http::json(&Ok(blocking(move || process::status(&mounts)).await))
+        }
+        "refresh" if wants(&Method::POST) => http::json(&refresh(&mounts, body).await),
+        "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(&mounts, body).await),
+        "cache/clear" if wants(&Method::POST) => http::json(&clear(&mounts, body).await),
+        "unmount" if wants(&Method::POST) => http::json(&unmount(&mounts, body).await),
+        "search" if wants(&Method::POST) => http::json(&search(&mounts, body).await),
+        "mounts" | "status" => http::json(&wrong_method("GET")),
+        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" => {
+            http::json(&wrong_method("POST"))
+        }
+        _ => http::json(&Err::<Done, _>(unknown_path(head.uri.path()))),
+    }
+}
+
+fn process_mounts(mounts: &Mounts) -> ProcessMounts {
+    ProcessMounts {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        mounts: mounts.all().iter().map(|mount| mount.id()).collect(),
+    }
+}
+
+async fn refresh(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+    let Target { mountpoint } = read_json(body).await?;
+    mounts.find(mountpoint.as_deref())?.refresh().await
+}
+
+async fn cache_stats(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+    let Target { mountpoint } = read_json(body).await?;
+    mounts.find(mountpoint.as_deref())?.cache_stats()
+}
+
+async fn clear(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+    let ClearRequest { mountpoint, parts } = read_json(body).await?;
+    mounts.find(mountpoint.as_deref())?.clear(parts).await
+}
+
+async fn unmount(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+    let UnmountRequest { mountpoint, mode } = read_json(body).await?;
+    mounts.find(mountpoint.as_deref())?.unmount(mode).await?;
+    Ok(Done {})
+}
+
+async fn search(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+    let request: SearchRequest = read_json(body).await?;
+    let mount = mounts.find(request.mountpoint.as_deref())?;
+    blocking(move || mount.search(&request)).await
+}
+
+fn unknown_path(path: &str) -> Failure {
+    let message = format!("version {API_VERSION} of the API has no {path}");
+    Failure::new(FailureKind::UnknownPath, message)
+}
+
+fn wrong_method(method: &str) -> Result<Done, Failure> {
+    Err(Failure::new(FailureKind::WrongMethod, format!("the path wants {method}")))
+}

@@ -1,0 +1,278 @@
+//! The directory of the control sockets: where it is, and that nobody else gets in.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock, fstat, open};
+use rustix::process::{geteuid, getuid};
+
+/// The name below the system's directory for such things.
+const NAME: &str = "tfs";
+
+/// Only the owner looks into the directory, so that nobody else can even find a socket.
+const DIR_MODE: u32 = 0o700;
+
+/// How long others may hold the lock of the directory: they make two or three system calls
+/// meanwhile, unless somebody has stopped them.
+const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How often the lock is tried.
+const LOCK_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The directory of the control sockets, open, and known to be this user's alone.
+#[derive(Debug)]
+pub(super) struct RuntimeDir {
+    path: PathBuf,
+    /// Carries the lock of the directory.
+    fd: OwnedFd,
+}
+
+/// Why there is no directory. The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeDirError {
+    /// It cannot be made or looked at.
+    #[error("use the runtime directory {}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It belongs to somebody else, who could listen in our place.
+    #[error("use the runtime directory {}: it belongs to user {uid}", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+    },
+}
+
+impl RuntimeDir {
+    /// Returns the directory of this user, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`RuntimeDirError`].
+    pub(super) fn make() -> Result<Self, RuntimeDirError> {
+        Self::make_at(&path())
+    }
+
+    /// Returns the directory of this user if it is there.
+    ///
+    /// # Errors
+    /// [`RuntimeDirError`].
+    pub(super) fn find() -> Result<Option<Self>, RuntimeDirError> {
+        Self::find_at(&path())
+    }
+
+    pub(super) fn make_at(path: &Path) -> Result<Self, RuntimeDirError> {
+        match fs::DirBuilder::new().mode(DIR_MODE).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(RuntimeDirError::Io { path: path.to_owned(), source: error });
+            }
+            Ok(()) | Err(_) => {}
+        }
+        Self::check(path)
+    }
+
+    pub(super) fn find_at(path: &Path) -> Result<Option<Self>, RuntimeDirError> {
+        match Self::check(path) {
+            Err(RuntimeDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            dir => dir.map(Some),
+        }
+    }
+
+    /// Opens a directory that is there, if it is ours, and closes it to others.
+    fn check(path: &Path) -> Result<Self, RuntimeDirError> {
+        let failed = |source| RuntimeDirError::Io { path: path.to_owned(), source };
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = open(path, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+        let stat = fstat(&fd).map_err(|errno| failed(errno.into()))?;
+        let uid = stat.st_uid;
+        if uid != geteuid().as_raw() {
+            return Err(RuntimeDirError::Foreign { path: path.to_owned(), uid });
+        }
+        // As systemd's `RuntimeDirectory=` makes it, for one.
+        if Mode::from_raw_mode(stat.st_mode) != Mode::RWXU {
+            fchmod(&fd, Mode::RWXU).map_err(|errno| failed(errno.into()))?;
+        }
+        Ok(Self { path: path.to_owned(), fd })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `body` while no other process of this user makes or removes a socket here.
+    ///
+    /// # Errors
+    /// `TimedOut` if another holds the lock for too long, or what `body` says.
+    pub(super) fn locked<T>(&self, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let deadline = Instant::now() + LOCK_TIME_MAX;
+        while let Err(errno) = flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
+            if errno != rustix::io::Errno::WOULDBLOCK {
+                return Err(errno.into());
+            }
+            if Instant::now() >= deadline {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            thread::sleep(LOCK_INTERVAL);
+        }
+        let result = body();
+        // It would go with the descriptor too.
+        flock(&self.fd, FlockOperation::Unlock)?;
+        result
+    }
+
+    /// Returns the sockets in the directory, in the order of their names.
+    pub(super) fn sockets(&self) -> io::Result<Vec<PathBuf>> {
+        let mut sockets = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == SOCKET_EXTENSION) {
+                sockets.push(path);
+            }
+        }
+        sockets.sort();
+        Ok(sockets)
+    }
+
+    /// Returns the path of the socket of process `pid`; `attempt` counts from 0.
+    ///
+    /// Processes of two containers that share the directory can have the same number.
+    pub(super) fn socket(&self, pid: u32, attempt: u32) -> PathBuf {
+        self.path.join(match attempt {
+            0 => format!("{pid}.{SOCKET_EXTENSION}"),
+            again => format!("{pid}-{again}.{SOCKET_EXTENSION}"),
+        })
+    }
+}
+
+/// What the names of sockets end with.
+const SOCKET_EXTENSION: &str = "sock";
+
+/// Closes a socket to others. Nobody but the owner reaches it before that either.
+pub(super) fn close_to_others(socket: &Path) -> io::Result<()> {
+    fs::set_permissions(socket, Permissions::from_mode(0o600))
+}
+
+/// Returns where the sockets of this user are: one place for all its processes, wherever they were
+/// started from.
+pub(crate) fn path() -> PathBuf {
+    let uid = geteuid().as_raw();
+    let is_ours = |dir: &Path| fs::metadata(dir).is_ok_and(|dir| dir.is_dir() && dir.uid() == uid);
+    choose(env::var_os("XDG_RUNTIME_DIR"), uid, &env::temp_dir(), is_ours)
+}
+
+/// Decides by what the environment says, which user this is, and which directories are its own.
+///
+/// `XDG_RUNTIME_DIR` of another user, as `sudo -E` leaves it, is not ours to write to.
+fn choose(
+    runtime_dir: Option<OsString>,
+    uid: u32,
+    temp_dir: &Path,
+    is_ours: impl Fn(&Path) -> bool,
+) -> PathBuf {
+    let given = runtime_dir.map(PathBuf::from).filter(|dir| dir.is_absolute() && is_ours(dir));
+    if let Some(dir) = given {
+        return dir.join(NAME);
+    }
+    if uid == 0 {
+        return Path::new("/run").join(NAME);
+    }
+    // Where cron and `su` leave the variable out.
+    let usual = PathBuf::from(format!("/run/user/{uid}"));
+    if is_ours(&usual) {
+        return usual.join(NAME);
+    }
+    temp_dir.join(format!("{NAME}-{uid}"))
+}
+
+/// Returns whether a peer may command us: the user that we are, and root.
+pub(super) fn is_welcome(peer_uid: u32) -> bool {
+    peer_uid == 0 || peer_uid == geteuid().as_raw() || peer_uid == getuid().as_raw()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(runtime_dir: Option<&str>, uid: u32, ours: &[&str], want: &str) {
+        let is_ours = |dir: &Path| ours.iter().any(|ours| Path::new(ours) == dir);
+        let dir = choose(runtime_dir.map(OsString::from), uid, Path::new("/tmp"), is_ours);
+        assert_eq!(dir, Path::new(want));
+    }
+
+    #[test]
+    fn every_process_of_a_user_has_the_same_directory() {
+        check(Some("/run/user/7"), 7, &["/run/user/7"], "/run/user/7/tfs");
+        check(None, 7, &["/run/user/7"], "/run/user/7/tfs");
+        check(Some("/elsewhere"), 7, &["/elsewhere", "/run/user/7"], "/elsewhere/tfs");
+        check(None, 7, &[], "/tmp/tfs-7");
+        check(None, 0, &["/run"], "/run/tfs");
+        check(Some("/run/user/0"), 0, &["/run/user/0"], "/run/user/0/tfs");
+    }
+
+    #[test]
+    fn the_directory_of_another_user_is_not_used() {
+        check(Some("/run/user/7"), 0, &[], "/run/tfs");
+        check(Some("/run/user/7"), 8, &["/run/user/8"], "/run/user/8/tfs");
+        check(Some("relative"), 8, &["relative"], "/tmp/tfs-8");
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn the_directory_is_closed_to_others() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("tfs");
+        assert!(RuntimeDir::find_at(&path).unwrap().is_none());
+        assert_eq!(RuntimeDir::make_at(&path).unwrap().path(), path);
+        assert_eq!(mode(&path), 0o700);
+        // Made by somebody who knew no better.
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        assert!(RuntimeDir::find_at(&path).unwrap().is_some());
+        assert_eq!(mode(&path), 0o700);
+    }
+
+    #[test]
+    fn nothing_else_is_taken_for_the_directory() {
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("target");
+        fs::create_dir(&target).unwrap();
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let refused = RuntimeDir::make_at(&link).unwrap_err();
+        assert!(matches!(refused, RuntimeDirError::Io { .. }), "{refused:?}");
+        let file = parent.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(RuntimeDir::make_at(&file).is_err());
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(&target, Some(65534), None).unwrap();
+            let foreign = RuntimeDir::make_at(&target).unwrap_err();
+            assert!(matches!(foreign, RuntimeDirError::Foreign { uid: 65534, .. }), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn one_process_at_a_time_changes_the_directory() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = RuntimeDir::make_at(&parent.path().join("tfs")).unwrap();
+        let second = RuntimeDir::make_at(first.path()).unwrap();
+        let refused = first.locked(|| Ok(second.locked(|| Ok(())))).unwrap();
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        second.locked(|| Ok(())).unwrap();
+    }
+}

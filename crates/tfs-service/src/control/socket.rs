@@ -1,0 +1,206 @@
+//! A socket of this process in the runtime directory, from its making to its removal.
+//!
+//! # Invariants
+//! - A socket never has a name before it can be connected to, as far as those see who hold the
+//!   lock of the directory; only they remove sockets of others, and only such as nobody answers.
+//! - A process removes its own socket and no other's that has taken its name.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use super::runtime_dir::{RuntimeDir, RuntimeDirError, close_to_others};
+
+/// How many names are tried: so many containers may share a directory and have processes of the
+/// same number.
+const NAMES_MAX: u32 = 16;
+
+/// The socket of this process. Removed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Socket {
+    dir: RuntimeDir,
+    path: PathBuf,
+    /// The device and inode number by which it is known again.
+    identity: (u64, u64),
+}
+
+/// Why a process cannot be commanded. The message fits after "failed to".
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// There is no directory for the socket.
+    #[error(transparent)]
+    Dir(#[from] RuntimeDirError),
+    /// The socket cannot be made.
+    #[error("listen on {}", path.display())]
+    Listen {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Socket {
+    /// Listens on a socket named after this process, after what dead processes left was removed.
+    ///
+    /// # Errors
+    /// [`SocketError`].
+    pub(super) fn listen(dir: RuntimeDir) -> Result<(Self, UnixListener), SocketError> {
+        remove_stale(&dir);
+        let pid = std::process::id();
+        for attempt in 0..NAMES_MAX {
+            let path = dir.socket(pid, attempt);
+            match dir.locked(|| bind(&path)) {
+                Ok((listener, identity)) => return Ok((Self { dir, path, identity }, listener)),
+                // Of another container: what is of this one and has our number is gone by now.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(source) => return Err(SocketError::Listen { path, source }),
+            }
+        }
+        let source = io::ErrorKind::AddrInUse.into();
+        Err(SocketError::Listen { path: dir.socket(pid, 0), source })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let removed = self.dir.locked(|| match identity(&self.path) {
+            Ok(identity) if identity == self.identity => fs::remove_file(&self.path),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        });
+        if let Err(error) = removed {
+            tracing::debug!(path = %self.path.display(), %error, "the control socket stays");
+        }
+    }
+}
+
+/// Makes a socket that can be connected to. To be called under the lock.
+fn bind(path: &Path) -> io::Result<(UnixListener, (u64, u64))> {
+    let listener = UnixListener::bind(path)?;
+    close_to_others(path)?;
+    listener.set_nonblocking(true)?;
+    Ok((listener, identity(path)?))
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Removes the sockets of processes that are gone. What cannot be removed stays; it harms nobody.
+pub(super) fn remove_stale(dir: &RuntimeDir) {
+    let removed = dir.locked(|| {
+        for path in dir.sockets()? {
+            if is_dead(&path) {
+                tracing::debug!(path = %path.display(), "removing the socket of a dead process");
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = removed {
+        let dir = dir.path().display();
+        tracing::debug!(%dir, %error, "sockets of dead processes may stay");
+    }
+}
+
+/// Returns whether nobody listens on a socket. Waits for nobody: the kernel makes the connection,
+/// and where too many wait for that already, somebody listens.
+fn is_dead(path: &Path) -> bool {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
+        .and_then(|socket| connect(&socket, &SocketAddrUnix::new(path)?));
+    connected == Err(Errno::CONNREFUSED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dir(parent: &Path) -> RuntimeDir {
+        RuntimeDir::make_at(&parent.join("tfs")).unwrap()
+    }
+
+    /// Leaves a socket as a process that was killed does.
+    fn leave_dead_socket(path: &Path) {
+        drop(UnixListener::bind(path).unwrap());
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_socket_is_for_its_owner_and_goes_with_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let (socket, _listener) = Socket::listen(dir(parent.path())).unwrap();
+        let path = socket.path().to_owned();
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        assert_eq!(metadata.mode() & 0o7777, 0o600);
+        assert_eq!(path.file_name().unwrap(), format!("{}.sock", std::process::id()).as_str());
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_dead_processes_left_is_removed_and_what_lives_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir_path = dir(parent.path()).path().to_owned();
+        let ours = dir_path.join(format!("{}.sock", std::process::id()));
+        leave_dead_socket(&ours);
+        let dead = dir_path.join("999.sock");
+        leave_dead_socket(&dead);
+        let foreign = dir_path.join("note.txt");
+        fs::write(&foreign, "not a socket").unwrap();
+
+        let (first, _first_listener) = Socket::listen(dir(parent.path())).unwrap();
+        assert_eq!(first.path(), ours);
+        assert!(!dead.exists() && foreign.exists());
+        // A process of another container with our number.
+        let (second, _second_listener) = Socket::listen(dir(parent.path())).unwrap();
+        assert_ne!(second.path(), ours);
+        assert!(ours.exists());
+        assert_eq!(dir(parent.path()).sockets().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_socket_that_took_the_name_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let (socket, _listener) = Socket::listen(dir(parent.path())).unwrap();
+        let path = socket.path().to_owned();
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(socket);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_process_that_is_too_busy_to_answer_is_not_dead() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("busy.sock");
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let busy = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+        rustix::net::bind(&busy, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&busy, 0).unwrap();
+        let waiting: Vec<_> = (0..3)
+            .map(|_| {
+                let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
+                let socket = socket.unwrap();
+                // The first is taken in, the others are told to come again.
+                _ = connect(&socket, &SocketAddrUnix::new(&path).unwrap());
+                socket
+            })
+            .collect();
+        assert!(!is_dead(&path));
+        drop((busy, waiting));
+        assert!(is_dead(&path));
+    }
+}

@@ -1,0 +1,136 @@
+//! A mount that is not there, and the server in front of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+use super::super::controlled::{Controlled, Listed, Mounts};
+use super::super::wire::*;
+use super::super::{ControlClient, ControlServer};
+
+/// What `.tfs/status.json` of a mount says.
+const STATUS: &str = r#"{
+    "version": 1, "tfs_version": "0.1.0", "pid": 7, "mountpoint": "/m", "started_at": 1,
+    "uptime_seconds": 2, "trouble": null,
+    "server": {"url": "http://h/", "reachable": true, "since": 1, "error": null, "breaker": "closed"},
+    "tree": {"known": true, "torrents": 1, "files": 2, "total_bytes": 3, "have_bytes": 3},
+    "reads": {"open_files": 0, "waiting": 0, "streams_open": 0, "streams_max": 4, "reads": 0,
+        "hits": 0, "failures": 0, "streams_opened": 0, "retries": 0, "bytes_fetched": 0,
+        "bytes_given": 0, "bytes_unused": 0},
+    "memory": {"resident_bytes": 1, "buffered_bytes": 0, "cached_bytes": 0, "limit_bytes": 1,
+        "search_bytes": 0}
+}"#;
+
+/// A mount that does as the test says.
+#[derive(Default)]
+pub(super) struct FakeMount {
+    pub(super) path: String,
+    /// What it was asked to do.
+    pub(super) asked: Mutex<Vec<String>>,
+    /// Whether a refresh never ends.
+    pub(super) is_stuck: bool,
+    /// Told when a refresh begins, and when it was given up.
+    pub(super) refresh_begins: Notify,
+    pub(super) refresh_given_up: Arc<Notify>,
+}
+
+struct Tell(Arc<Notify>);
+
+impl Drop for Tell {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+impl FakeMount {
+    pub(super) fn at(path: &str) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    fn note(&self, text: String) {
+        self.asked.lock().unwrap().push(text);
+    }
+
+    pub(super) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+impl Controlled for FakeMount {
+    fn id(&self) -> MountId {
+        MountId { mountpoint: self.path.clone(), device: "0:45".to_owned() }
+    }
+
+    fn status(&self) -> Result<MountStatus, Failure> {
+        let status = serde_json::from_str(STATUS).unwrap();
+        Ok(MountStatus { device: self.id().device, status, readers: Vec::new() })
+    }
+
+    fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {
+        self.note("refresh".to_owned());
+        Box::pin(async {
+            let _given_up = Tell(Arc::clone(&self.refresh_given_up));
+            self.refresh_begins.notify_one();
+            if self.is_stuck {
+                std::future::pending::<()>().await;
+            }
+            Ok(Refreshed { added: vec!["a".to_owned()], removed: Vec::new(), torrents: 1 })
+        })
+    }
+
+    fn cache_stats(&self) -> Result<CacheStats, Failure> {
+        Ok(CacheStats { cached_bytes: 7, ..CacheStats::default() })
+    }
+
+    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, Failure>> {
+        self.note(format!("clear {parts:?}"));
+        Box::pin(async { Ok(Cleared { memory_bytes: 7, ..Cleared::default() }) })
+    }
+
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<(), Failure>> {
+        self.note(format!("unmount {mode:?}"));
+        Box::pin(async move {
+            if mode != UnmountMode::Clean {
+                return Ok(());
+            }
+            let holder = HolderInfo { pid: 7, command: "mpv".to_owned(), path: "/m/x".to_owned() };
+            let failure = Failure::new(FailureKind::Busy, "it is in use by mpv");
+            Err(Failure { holders: vec![holder], ..failure })
+        })
+    }
+
+    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
+        self.note(format!("search {:?} {}", request.query, request.limit));
+        Ok(SearchAnswer::default())
+    }
+}
+
+/// A server in a directory of its own.
+pub(super) struct Served {
+    pub(super) dir: TempDir,
+    pub(super) server: ControlServer,
+    pub(super) mounts: Vec<Arc<FakeMount>>,
+    _listed: Vec<Listed>,
+}
+
+impl Served {
+    pub(super) async fn start(fakes: Vec<FakeMount>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mounts = Mounts::default();
+        let fakes: Vec<_> = fakes.into_iter().map(Arc::new).collect();
+        let listed = fakes.iter().map(|fake| mounts.add(Arc::clone(fake) as _)).collect();
+        let server = ControlServer::start_in(&dir.path().join("tfs"), mounts).await.unwrap();
+        Self { dir, server, mounts: fakes, _listed: listed }
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        self.server.path().to_owned()
+    }
+
+    pub(super) fn client(&self) -> ControlClient {
+        ControlClient::new(self.socket())
+    }
+}
