@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment};
 use tfs_service::settings::Loaded;
 use tfs_service::{Server, ServerError, TorrentRow, torrents};
 use tokio::time::{MissedTickBehavior, interval};
@@ -81,8 +81,7 @@ fn text(args: &ListArgs, mut rows: Vec<TorrentRow>) -> eyre::Result<String> {
 }
 
 fn table(rows: &[TorrentRow]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = output::table();
     table.set_header(["ID", "STATE", "DONE", "SIZE", "DOWN", "UP", "PEERS", "NAME"]);
     for row in rows {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
@@ -97,7 +96,7 @@ fn table(rows: &[TorrentRow]) -> String {
             Cell::new(visible(row.name.as_deref().unwrap_or(&row.info_hash))),
         ]);
     }
-    table.trim_fmt()
+    output::table_text(table)
 }
 
 /// Returns the progress, rounded down: what is not all there is never 100 %.

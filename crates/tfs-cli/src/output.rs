@@ -3,6 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use comfy_table::{Table, presets};
 use terminal_size::{Height, Width, terminal_size};
 
 /// Prints a line of the result. Whoever does not want to hear more (`tfs list | head`) closes the
@@ -90,6 +91,21 @@ pub(crate) fn note(text: &str) {
 /// Prints a question, and leaves the cursor behind it.
 pub(crate) fn ask(question: &str) {
     eprint!("{question}");
+}
+
+/// Returns an empty table: no lines, two spaces between the columns.
+pub(crate) fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
+}
+
+/// Returns a table as text that begins at the left edge.
+pub(crate) fn table_text(mut table: Table) -> String {
+    if let Some(first) = table.column_mut(0) {
+        first.set_padding((0, 1));
+    }
+    table.trim_fmt()
 }
 
 /// Returns a text from elsewhere in a form that cannot act on a terminal: control characters and

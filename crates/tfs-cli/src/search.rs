@@ -1,7 +1,7 @@
 //! `tfs search`: over every file of every torrent, by a mount that runs or straight from a server.
 
 use bytesize::ByteSize;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{QueryText, SearchAnswer, SearchHit, SearchRequest};
 use tfs_service::control::{FindError, FoundMount, find_mount};
 use tfs_service::settings::Loaded;
@@ -59,8 +59,7 @@ fn query(args: &SearchArgs) -> QueryText {
 }
 
 fn text(answer: &SearchAnswer) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = output::table();
     for hit in &answer.hits {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row([
@@ -69,7 +68,7 @@ fn text(answer: &SearchAnswer) -> String {
             Cell::new(visible(&hit.path)),
         ]);
     }
-    table.trim_fmt()
+    output::table_text(table)
 }
 
 /// Returns what is downloaded, rounded down: what is not all there is never 100 %.

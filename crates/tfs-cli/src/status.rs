@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{MountStatus, ReaderStatus};
 use tfs_service::control::{Statuses, statuses};
 use tfs_service::status::{BreakerStatus, Status};
@@ -161,8 +161,7 @@ fn summary(status: &Status) -> String {
 }
 
 fn readers_table(readers: &[ReaderStatus]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = output::table();
     table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAITS", "FILE"]);
     for reader in readers {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
@@ -179,7 +178,7 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
             Cell::new(visible(reader.path.as_deref().unwrap_or("(removed)"))),
         ]);
     }
-    table.trim_fmt()
+    output::table_text(table)
 }
 
 /// Returns for how long and for which piece a reader waits.

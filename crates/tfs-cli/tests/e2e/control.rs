@@ -197,10 +197,10 @@ fn files_are_found_by_a_mount_and_without_one() {
             let search = |args: &[&str]| said(dir, &[&["search"], args, flags].concat());
             expect![[r#"
                 exit 0
-                 48.8 KiB  100%  Big Film.mkv
+                48.8 KiB  100%  Big Film.mkv
             "#]]
             .assert_eq(&search(&["film", "BIG"]));
-            assert_eq!(search(&["--regex", "^n.*t$"]), "exit 0\n 48.8 KiB  100%  notes.txt\n");
+            assert_eq!(search(&["--regex", "^n.*t$"]), "exit 0\n48.8 KiB  100%  notes.txt\n");
             assert_eq!(search(&["nothing"]), "exit 0\nnothing found\n");
             let cut = search(&["--glob", "*", "--limit", "1"]);
             assert!(cut.ends_with("there are more; see them with --limit 10\n"), "{cut}");

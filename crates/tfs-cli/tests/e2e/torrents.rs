@@ -142,7 +142,7 @@ fn a_watched_list_goes_on_until_a_signal() {
     // Whoever does not want to hear more closes the pipe.
     let mut child = stage.tfs(&["list", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().starts_with(" ID"));
+    assert!(lines.next().unwrap().unwrap().starts_with("ID"));
     drop(lines);
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
