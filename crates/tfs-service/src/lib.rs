@@ -18,6 +18,7 @@ mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
 mod embedded;
+mod memory;
 mod mount;
 mod searching;
 mod select;

@@ -17,6 +17,7 @@ use self::absence::{Absence, Run};
 use self::asking::Asking;
 pub use self::looking::{RefreshError, Refresher};
 use crate::clock::now;
+use crate::memory;
 use crate::state::{KnownTree, Recorder, Times};
 use crate::status::ServerWatch;
 
@@ -131,6 +132,9 @@ impl<S: TorrentSource> Discovery<S> {
                 recorder.record_progress(vfs.summaries_not_in(&[]));
                 self.progress_recorded_at = Some(Instant::now());
             }
+        }
+        if changes.added.len() + changes.removed.len() >= memory::TORRENTS_MIN {
+            memory::give_back();
         }
         match answers.error {
             Some(error) if answers.is_broken_off => Err(error),

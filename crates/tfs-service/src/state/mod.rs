@@ -33,6 +33,7 @@ use vfs_core::{Changes, InfoHash, TorrentDetails, TorrentSummary};
 use self::index::Event;
 use self::store::{Batch, Store};
 use crate::clock::now;
+use crate::memory;
 
 pub(crate) use self::place::{Identity, user_state_dir};
 pub(crate) use self::store::KnownTree;
@@ -205,7 +206,15 @@ async fn write_on(shared: Arc<Shared>) {
             Err(error) => (Err(io::Error::other(error)), Batch::default()),
         };
         match written {
-            Ok(()) => has_failed = false,
+            Ok(()) => {
+                has_failed = false;
+                let progress_count = batch.progress.as_ref().map_or(0, Vec::len);
+                let is_large = batch.events.len().max(progress_count) >= memory::TORRENTS_MIN;
+                drop(batch);
+                if is_large {
+                    memory::give_back();
+                }
+            }
             Err(error) => {
                 // A full disk is one line in the log, however long it is full.
                 if !has_failed {
