@@ -1,6 +1,7 @@
 //! The root directory: which torrent has which name, and where it stands in a listing.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::FIRST_COOKIE;
 use crate::InfoHash;
@@ -28,9 +29,9 @@ pub(super) struct RootEntry {
 /// Names and their owners. A name stays with its torrent for as long as the torrent is there.
 #[derive(Debug)]
 pub(super) struct Root {
-    by_name: HashMap<String, RootEntry>,
-    by_cookie: BTreeMap<u64, String>,
-    names: HashMap<InfoHash, String>,
+    by_name: HashMap<Arc<str>, RootEntry>,
+    by_cookie: BTreeMap<u64, Arc<str>>,
+    names: HashMap<InfoHash, Arc<str>>,
     next_cookie: u64,
 }
 
@@ -67,9 +68,10 @@ impl Root {
         });
         let entry = RootEntry { info_hash, cookie: self.next_cookie };
         self.next_cookie += 1;
-        self.by_name.insert(name.clone(), entry);
-        self.by_cookie.insert(entry.cookie, name.clone());
-        self.names.insert(info_hash, name.clone());
+        let shared: Arc<str> = name.as_str().into();
+        self.by_name.insert(Arc::clone(&shared), entry);
+        self.by_cookie.insert(entry.cookie, Arc::clone(&shared));
+        self.names.insert(info_hash, shared);
         name
     }
 
@@ -77,16 +79,17 @@ impl Root {
     pub(super) fn remove(&mut self, info_hash: InfoHash) -> Option<String> {
         let name = self.names.remove(&info_hash)?;
         let entry = self.by_name.remove(&name)?;
-        self.by_cookie.remove(&entry.cookie)
+        self.by_cookie.remove(&entry.cookie);
+        Some(name.as_ref().to_owned())
     }
 
     /// Returns the name of a torrent.
     pub(super) fn name(&self, info_hash: InfoHash) -> Option<&str> {
-        self.names.get(&info_hash).map(String::as_str)
+        self.names.get(&info_hash).map(AsRef::as_ref)
     }
 
     pub(super) fn find(&self, name: &str) -> Option<(&str, RootEntry)> {
-        self.by_name.get_key_value(name).map(|(name, entry)| (name.as_str(), *entry))
+        self.by_name.get_key_value(name).map(|(name, entry)| (name.as_ref(), *entry))
     }
 
     /// Returns the entries after `cookie` in the order of their cookies.
