@@ -21,6 +21,7 @@ mod output;
 mod refresh;
 mod report;
 mod search;
+mod signals;
 mod status;
 mod torrents;
 #[cfg(test)]

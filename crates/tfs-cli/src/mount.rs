@@ -12,11 +12,11 @@ use tfs_service::settings::{Loaded, MetadataSection, Missing, MountSection, Sett
 use tfs_service::{
     Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::MountArgs;
 use crate::background::{self, Role};
 use crate::report::{self, settings_error};
+use crate::signals::Signals;
 use crate::{exit, runtime};
 
 /// Runs the command.
@@ -185,28 +185,6 @@ impl Doors {
         }
         if let Some(control) = self.control {
             control.end().await;
-        }
-    }
-}
-
-/// The signals that end a mount cleanly. A lost terminal is one of them: a mount that outlived it
-/// unseen would surprise.
-pub(crate) struct Signals([Signal; 3]);
-
-impl Signals {
-    pub(crate) fn new() -> eyre::Result<Self> {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [interrupt, terminate, hangup] = kinds.map(signal);
-        Ok(Self([interrupt?, terminate?, hangup?]))
-    }
-
-    /// Resolves when one of the signals has come.
-    pub(crate) async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
         }
     }
 }

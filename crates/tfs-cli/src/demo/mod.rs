@@ -19,7 +19,8 @@ use tfs_service::{
 };
 
 use crate::args::DemoArgs;
-use crate::mount::{Doors, Signals};
+use crate::mount::Doors;
+use crate::signals::Signals;
 use crate::{exit, runtime};
 use checks::Digest;
 use sample::Sample;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::ptrace;
@@ -164,5 +164,36 @@ fn the_watchdog_is_fed_only_while_the_mount_answers() {
         assert_eq!(manager.hear_news(), "STOPPING=1\n");
         assert!(process.wait().unwrap().success());
         assert!(!is_mounted(&dir.join("mnt")));
+    });
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_ends_nothing() {
+    let test = "service_manager::a_signal_that_was_ignored_at_the_start_ends_nothing";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = one_torrent();
+        let manager = Manager::new(dir);
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        let command = tfs(dir);
+        let mut nohup = Command::new("nohup");
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => nohup.env(name, value),
+                None => nohup.env_remove(name),
+            };
+        }
+        nohup.env("NOTIFY_SOCKET", dir.join("notify")).current_dir(dir).stdin(Stdio::null());
+        nohup.arg(command.get_program()).args(["mount", "-f", "--server", &rqbits.swarm.api_url()]);
+        let mut process = nohup.arg(&path).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(process.id()).unwrap());
+        assert!(manager.hear().starts_with("READY=1\n"));
+        kill(pid, Signal::SIGHUP).unwrap();
+        // It would have begun its end by the time that it has answered all of this.
+        assert_eq!(fs::read(path.join("a.bin")).unwrap().len(), 50_000);
+        assert!(run(tfs(dir).arg("status").arg(&path)).contains("all is well"));
+        kill(pid, Signal::SIGTERM).unwrap();
+        assert_eq!(manager.hear(), "STOPPING=1\n");
+        assert!(process.wait().unwrap().success());
     });
 }
