@@ -66,6 +66,8 @@ pub struct MountSettings {
     pub show_control: bool,
     /// How often the server is asked for its torrents.
     pub poll_interval: Duration,
+    /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
+    pub read_ahead_kb: u32,
     /// What files look like.
     pub appearance: Appearance,
     /// The directory where the last known tree is kept, an absolute path; `None` for the user's
@@ -349,6 +351,7 @@ async fn mount(
     let mut options = MountOptions::new(FsName::new(&remote.url.to_string()));
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
+    options.read_ahead_kb = settings.read_ahead_kb;
     settings.appearance.apply_to(&mut options);
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();
