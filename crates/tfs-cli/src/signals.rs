@@ -52,6 +52,43 @@ impl Signals {
     }
 }
 
+/// The signals of a daemon, which reloads where others end.
+#[derive(Debug)]
+pub(crate) struct DaemonSignals {
+    ends: [Heard; 2],
+    hangup: Heard,
+}
+
+/// What a signal asks a daemon for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DaemonSignal {
+    /// To end.
+    End,
+    /// To reload its configuration.
+    Reload,
+}
+
+impl DaemonSignals {
+    pub(crate) fn new() -> eyre::Result<Self> {
+        let ignored = Ignored::at_start()?;
+        let heard = |kind| Heard::new(kind, ignored);
+        Ok(Self {
+            ends: [heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?],
+            hangup: heard(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns what the next signal asks for.
+    pub(crate) async fn next(&mut self) -> DaemonSignal {
+        let [interrupt, terminate] = &mut self.ends;
+        tokio::select! {
+            () = interrupt.next() => DaemonSignal::End,
+            () = terminate.next() => DaemonSignal::End,
+            () = self.hangup.next() => DaemonSignal::Reload,
+        }
+    }
+}
+
 /// A set of signals, a bit for each, the lowest for the signal 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ignored(u64);

@@ -15,6 +15,7 @@ mod blocking;
 mod clock;
 mod configured;
 pub mod control;
+pub mod daemon;
 mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]

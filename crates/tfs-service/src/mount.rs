@@ -1,6 +1,6 @@
 //! One mount from start to end: server, torrents, kernel.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -38,7 +38,7 @@ const CHUNK_MARGIN: Duration = Duration::from_secs(5);
 const EMBEDDED_NAME: &str = "embedded";
 
 /// Where the torrents of a mount are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerChoice {
     /// On a server.
     Remote(ServerSettings),
@@ -48,7 +48,7 @@ pub enum ServerChoice {
 }
 
 /// What a mount is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountSettings {
     /// The directory to mount on.
     pub mountpoint: PathBuf,
@@ -257,6 +257,19 @@ impl RunningMount {
             ended = self.mount.wait() => ended,
             () = self.ending.asked() => Ok(()),
         }
+    }
+
+    /// Returns where it is mounted: the absolute path without symbolic links.
+    #[must_use]
+    pub fn mountpoint(&self) -> &Path {
+        self.mount.mountpoint()
+    }
+
+    /// Returns whether a mount that [has ended](Self::ended) is still in the tree, where nobody
+    /// answers for it any more: it was not unmounted, but lost.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        !self.ending.is_asked() && matches!(self.mount.is_seen(), Ok(true))
     }
 
     /// Returns whether the mount answers a program that looks at it: the whole way through the
