@@ -22,9 +22,11 @@ use crate::{
 };
 
 /// Where a file of the checkout goes in the tarball.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 9] = [
+    ("contrib/systemd/system/tfs.service", "lib/systemd/system/tfs.service"),
     ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
     ("contrib/systemd/user/tfs.service", "lib/systemd/user/tfs.service"),
+    ("contrib/systemd/user/tfs@.service", "lib/systemd/user/tfs@.service"),
     ("contrib/docker/Dockerfile", "share/doc/tfs/docker/Dockerfile"),
     ("contrib/docker/compose.yaml", "share/doc/tfs/docker/compose.yaml"),
     ("README.md", "share/doc/tfs/README.md"),
@@ -215,8 +217,10 @@ mod tests {
         });
         expect![[r#"
             -rwxr-xr-x bin/tfs
+            -rw-r--r-- lib/systemd/system/tfs.service
             -rw-r--r-- lib/systemd/system/tfs@.service
             -rw-r--r-- lib/systemd/user/tfs.service
+            -rw-r--r-- lib/systemd/user/tfs@.service
             lrwxr-xr-x sbin/mount.fuse.tfs -> ../bin/tfs
             lrwxr-xr-x sbin/mount.tfs -> ../bin/tfs
             -rw-r--r-- share/bash-completion/completions/tfs

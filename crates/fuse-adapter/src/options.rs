@@ -11,12 +11,12 @@ const SUBTYPE: &str = "tfs";
 /// The longest source name in bytes. The kernel takes a page, `df` and `mount` show a line.
 const FS_NAME_BYTES_MAX: usize = 255;
 
-/// The kernel's read-ahead window. The core reads ahead of sequential readers itself, so that this
-/// only has to cover the way between kernel and core; and what it adds is asked for whether anybody
-/// wants it or not. With 1 MiB, somebody who reads the first MiB by 64 KiB makes the kernel ask for
-/// 2.9 MiB (of a torrent: two pieces that nobody wanted, or more), with 256 KiB for 1.4; and a page
-/// fault pulls the whole window.
-const READ_AHEAD_KB: u32 = 256;
+/// The kernel's read-ahead window in KiB. The core reads ahead of sequential readers itself, so
+/// that this only has to cover the way between kernel and core; and what it adds is asked for
+/// whether anybody wants it or not. With 1 MiB, somebody who reads the first MiB by 64 KiB makes
+/// the kernel ask for 2.9 MiB (of a torrent: two pieces that nobody wanted, or more), with 256 KiB
+/// for 1.4; and a page fault pulls the whole window.
+pub const READ_AHEAD_KB_DEFAULT: u32 = 256;
 
 /// How long the kernel may keep what it was told, since it is told of changes: an hour keeps a
 /// media server's rescan away from us, and ends by itself if we are wrong.
@@ -75,7 +75,7 @@ impl MountOptions {
             attr_ttl: TTL,
             entry_ttl: TTL,
             shows_holes: false,
-            read_ahead_kb: READ_AHEAD_KB,
+            read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }
     }
 

@@ -11,7 +11,7 @@ use hyper::header::HeaderValue;
 ///
 /// `Debug` shows neither, and there is no way to read them back.
 /// Over plain `http` they cross the network readable by anybody on the way.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     header: HeaderValue,
 }

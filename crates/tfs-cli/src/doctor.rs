@@ -6,7 +6,9 @@ use std::path::{Path, absolute};
 
 use eyre::WrapErr as _;
 use serde_json::json;
-use tfs_service::doctor::{DoctorSettings, Finding, UnitScope, Verdict, examine, unit_for};
+use tfs_service::doctor::{
+    DoctorSettings, Finding, UnitCommand, UnitScope, Verdict, examine, unit_for,
+};
 use tfs_service::settings::{Loaded, ServerSection};
 
 use crate::args::DoctorArgs;
@@ -26,11 +28,11 @@ const INDENT: usize = 24;
 const MOUNTPOINT_OF_UNIT: &str = "/mnt/tfs";
 
 /// Runs the command.
-pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
+pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
     if args.systemd {
-        return print_unit(args, &chosen.section);
+        return print_unit(args, config, loaded);
     }
+    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
     let mountpoint = args.mountpoint.as_deref().map(absolute).transpose();
     let settings = DoctorSettings {
         server: chosen.connection,
@@ -59,18 +61,19 @@ fn is_coloured() -> bool {
 }
 
 /// Prints a unit of systemd for this machine: of the system as root, else of the user.
-fn print_unit(args: &DoctorArgs, server: &ServerSection) -> eyre::Result<u8> {
+/// It runs the daemon if the configuration has mounts and none was named.
+fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
     let scope = if nix::unistd::geteuid().is_root() { UnitScope::System } else { UnitScope::User };
     let binary = env::current_exe().wrap_err("cannot find this program")?;
-    let mountpoint = args.mountpoint.as_deref().unwrap_or(Path::new(MOUNTPOINT_OF_UNIT));
-    let mountpoint = absolute(mountpoint).wrap_err("cannot use the mount point")?;
-    let mut variables = vec![("TFS_SERVER", server.url.to_string())];
-    if let (Some(username), Some(file)) = (&server.username, &server.password_file) {
-        let file = absolute(file).wrap_err("cannot use the password file")?;
-        variables.push(("TFS_USERNAME", username.clone()));
-        variables.push(("TFS_PASSWORD_FILE", file.display().to_string()));
-    }
-    let unit = unit_for(scope, &binary, &variables, &mountpoint);
+    let unit = if args.mountpoint.is_none() && !loaded.settings.mounts.is_empty() {
+        let file = config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
+        unit_for(scope, &binary, &[], UnitCommand::Daemon(file.as_deref()))
+    } else {
+        let mountpoint = args.mountpoint.as_deref().unwrap_or(Path::new(MOUNTPOINT_OF_UNIT));
+        let mountpoint = absolute(mountpoint).wrap_err("cannot use the mount point")?;
+        let variables = variables(loaded)?;
+        unit_for(scope, &binary, &variables, UnitCommand::Mount(&mountpoint))
+    };
     let (path, start) = match scope {
         UnitScope::System => ("/etc/systemd/system/tfs.service", "systemctl"),
         UnitScope::User => ("~/.config/systemd/user/tfs.service", "systemctl --user"),
@@ -80,6 +83,19 @@ fn print_unit(args: &DoctorArgs, server: &ServerSection) -> eyre::Result<u8> {
         unit.trim_end()
     ))?;
     Ok(exit::SUCCESS)
+}
+
+/// Returns the variables that say which server it is, and who we are to it.
+fn variables(loaded: &Loaded) -> eyre::Result<Vec<(&'static str, String)>> {
+    let ServerSection { url, username, password_file, .. } =
+        loaded.choose_server(&[]).map_err(settings_error)?.section;
+    let mut variables = vec![("TFS_SERVER", url.to_string())];
+    if let (Some(username), Some(file)) = (username, password_file) {
+        let file = absolute(file).wrap_err("cannot use the password file")?;
+        variables.push(("TFS_USERNAME", username));
+        variables.push(("TFS_PASSWORD_FILE", file.display().to_string()));
+    }
+    Ok(variables)
 }
 
 /// Returns the findings for people, and how many are not well.

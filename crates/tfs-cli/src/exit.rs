@@ -58,6 +58,10 @@ pub(crate) const MOUNT_UNANSWERED: u8 = 43;
 pub(crate) const MOUNT_AMBIGUOUS: u8 = 44;
 /// The process behind a mount could not do it.
 pub(crate) const CONTROL_FAILED: u8 = 45;
+/// No daemon of this user runs.
+pub(crate) const NO_DAEMON: u8 = 48;
+/// Not all of a changed configuration holds yet.
+pub(crate) const RELOADED_IN_PART: u8 = 49;
 /// The server inside the process did not start.
 #[cfg(feature = "embedded")]
 pub(crate) const EMBEDDED_FAILED: u8 = 50;

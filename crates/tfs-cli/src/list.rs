@@ -9,9 +9,9 @@ use tfs_service::{Server, ServerError, TorrentRow, torrents};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::ListArgs;
-use crate::mount::Signals;
 use crate::output::{self, Frames, visible};
 use crate::report::{self, settings_error};
+use crate::signals::Signals;
 use crate::{exit, runtime};
 
 /// No stream is opened for a list; this is only what the client wants to know.

@@ -8,6 +8,7 @@ mod args;
 mod background;
 mod cache;
 mod config;
+mod daemon;
 #[cfg(feature = "embedded")]
 mod demo;
 mod doctor;
@@ -19,8 +20,10 @@ mod mount;
 mod mount_helper;
 mod output;
 mod refresh;
+mod reload;
 mod report;
 mod search;
+mod signals;
 mod status;
 mod torrents;
 #[cfg(test)]
@@ -34,7 +37,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use tfs_service::Action;
-use tfs_service::settings::{Loaded, Sources};
+use tfs_service::settings::{Loaded, Origin, Sources};
 
 use crate::args::{Cli, Command, ConfigCommand};
 
@@ -72,7 +75,7 @@ fn run_and_report(cli: &Cli) -> u8 {
 fn run(cli: &Cli) -> eyre::Result<u8> {
     let sources = sources(cli);
     let loaded = load(cli, &sources)?;
-    logging::start(cli.global.verbose, &loaded.settings.logging)?;
+    logging::start(verbosity(cli, &loaded), &loaded.settings.logging)?;
     // The process that was typed has told them already.
     if background::role() != background::Role::Child {
         for warning in &loaded.warnings {
@@ -81,6 +84,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     }
     match &cli.command {
         Command::Mount(args) => mount::run(args, &loaded),
+        Command::Daemon => daemon::run(sources, loaded),
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
         Command::Status(args) => status::run(args),
@@ -95,14 +99,23 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Config(args) => match &args.command {
             ConfigCommand::Show { json } => config::show(&loaded, *json),
             ConfigCommand::Path { json } => config::path(&sources, *json),
+            ConfigCommand::Reload { json } => reload::run(*json),
             ConfigCommand::Init { file, print } => config::init(&sources, file.as_deref(), *print),
         },
-        Command::Doctor(args) => doctor::run(args, &loaded),
+        Command::Doctor(args) => doctor::run(args, sources.named_file.as_deref(), &loaded),
         #[cfg(feature = "embedded")]
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),
     }
+}
+
+/// Returns how much more is logged than the settings say. What a daemon does is seen in its log
+/// only, so that it says by default what `-v` has others say.
+fn verbosity(cli: &Cli, loaded: &Loaded) -> u8 {
+    let is_default = loaded.place("logging.level").origin == Origin::Default;
+    let is_talkative = is_default && matches!(cli.command, Command::Daemon);
+    cli.global.verbose.max(u8::from(is_talkative))
 }
 
 fn sources(cli: &Cli) -> Sources {
@@ -120,6 +133,7 @@ fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
     };
     match &cli.command {
         Command::Mount(_)
+        | Command::Daemon
         | Command::List(_)
         | Command::Search(_)
         | Command::Add(_)

@@ -8,15 +8,13 @@ use eyre::WrapErr as _;
 use tfs_service::TorrentInput;
 use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
 use tfs_service::service_manager::{Notice, Watchdog, notify};
-use tfs_service::settings::{Loaded, MetadataSection, Missing, MountSection, Settings};
-use tfs_service::{
-    Appearance, MissingPolicy, MountSettings, ReadPolicy, RunningMount, ServerChoice,
-};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tfs_service::settings::{Loaded, MountSection};
+use tfs_service::{MountSettings, RunningMount, ServerChoice};
 
 use crate::args::MountArgs;
 use crate::background::{self, Role};
 use crate::report::{self, settings_error};
+use crate::signals::Signals;
 use crate::{exit, runtime};
 
 /// Runs the command.
@@ -40,40 +38,7 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
     let server = server(args, loaded, &mount)?;
-    let Settings { read, metadata, .. } = &loaded.settings;
-    Ok(MountSettings {
-        mountpoint: path,
-        allow_other: mount.allow_other,
-        allow_non_empty: mount.allow_non_empty,
-        streams_max: server.streams_max,
-        server: server.choice,
-        read: ReadPolicy {
-            timeout: read.timeout,
-            missing: match read.missing {
-                Missing::Wait => MissingPolicy::Wait,
-                Missing::Fail => MissingPolicy::Fail,
-            },
-            // More than an address space is as much as there is.
-            memory_bytes_max: usize::try_from(read.memory_bytes).unwrap_or(usize::MAX),
-        },
-        show_control: metadata.show_control,
-        poll_interval: metadata.poll_interval,
-        appearance: appearance(&mount, metadata),
-        state_dir: None,
-    })
-}
-
-fn appearance(mount: &MountSection, metadata: &MetadataSection) -> Appearance {
-    let default = Appearance::default();
-    Appearance {
-        uid: mount.uid.unwrap_or(default.uid),
-        gid: mount.gid.unwrap_or(default.gid),
-        umask: mount.umask,
-        shows_holes: metadata.holes,
-        attr_ttl: metadata.attr_timeout,
-        entry_ttl: metadata.dir_cache_time,
-        ..default
-    }
+    Ok(loaded.mount_settings_with(&mount, server.choice, server.streams_max))
 }
 
 struct MountedServer {
@@ -185,28 +150,6 @@ impl Doors {
         }
         if let Some(control) = self.control {
             control.end().await;
-        }
-    }
-}
-
-/// The signals that end a mount cleanly. A lost terminal is one of them: a mount that outlived it
-/// unseen would surprise.
-pub(crate) struct Signals([Signal; 3]);
-
-impl Signals {
-    pub(crate) fn new() -> eyre::Result<Self> {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-        let [interrupt, terminate, hangup] = kinds.map(signal);
-        Ok(Self([interrupt?, terminate?, hangup?]))
-    }
-
-    /// Resolves when one of the signals has come.
-    pub(crate) async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
         }
     }
 }

@@ -374,6 +374,14 @@ fn refused(failure: &Failure) -> Verdict {
             return said(exit::SERVER_FAILED, "", "the mount shows the torrents as last known");
         }
         FailureKind::BadQuery => exit::QUERY_INVALID,
+        FailureKind::NotDaemon => exit::NO_DAEMON,
+        FailureKind::ConfigInvalid => {
+            return said(
+                exit::CONFIG_INVALID,
+                "",
+                "put it right, then reload; all stays as it was",
+            );
+        }
         FailureKind::BadRequest
         | FailureKind::UnknownPath
         | FailureKind::WrongMethod

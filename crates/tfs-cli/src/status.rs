@@ -10,9 +10,9 @@ use tfs_service::status::{BreakerStatus, Status};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::StatusArgs;
-use crate::mount::Signals;
 use crate::output::{self, Frames, visible};
 use crate::report::{self, UserError};
+use crate::signals::Signals;
 use crate::{exit, runtime};
 
 /// How often `--watch` looks.

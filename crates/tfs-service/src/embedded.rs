@@ -12,7 +12,7 @@ use crate::{Server, ServerSettings};
 const USER: &str = "tfs";
 
 /// A server that runs in this process.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedSettings {
     /// Where it stores what it downloads.
     pub dir: PathBuf,

@@ -13,7 +13,9 @@ mod add;
 mod appearance;
 mod blocking;
 mod clock;
+mod configured;
 pub mod control;
+pub mod daemon;
 mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
@@ -37,7 +39,8 @@ pub use discovery::{RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{
-    Holder, MountError, MountpointError, SessionError, Unmount, UnmountError, unmount,
+    Holder, MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SessionError, Unmount,
+    UnmountError, unmount,
 };
 pub use mount::{MountSettings, RunningMount, ServerChoice, StartError};
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};

@@ -1,6 +1,6 @@
 //! One mount from start to end: server, torrents, kernel.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -38,7 +38,7 @@ const CHUNK_MARGIN: Duration = Duration::from_secs(5);
 const EMBEDDED_NAME: &str = "embedded";
 
 /// Where the torrents of a mount are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerChoice {
     /// On a server.
     Remote(ServerSettings),
@@ -48,7 +48,7 @@ pub enum ServerChoice {
 }
 
 /// What a mount is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountSettings {
     /// The directory to mount on.
     pub mountpoint: PathBuf,
@@ -66,6 +66,8 @@ pub struct MountSettings {
     pub show_control: bool,
     /// How often the server is asked for its torrents.
     pub poll_interval: Duration,
+    /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
+    pub read_ahead_kb: u32,
     /// What files look like.
     pub appearance: Appearance,
     /// The directory where the last known tree is kept, an absolute path; `None` for the user's
@@ -257,6 +259,19 @@ impl RunningMount {
         }
     }
 
+    /// Returns where it is mounted: the absolute path without symbolic links.
+    #[must_use]
+    pub fn mountpoint(&self) -> &Path {
+        self.mount.mountpoint()
+    }
+
+    /// Returns whether a mount that [has ended](Self::ended) is still in the tree, where nobody
+    /// answers for it any more: it was not unmounted, but lost.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        !self.ending.is_asked() && matches!(self.mount.is_seen(), Ok(true))
+    }
+
     /// Returns whether the mount answers a program that looks at it: the whole way through the
     /// kernel, our threads and the tree. It waits for the answer as long as it takes; while one
     /// question waits, another one is a no.
@@ -349,6 +364,7 @@ async fn mount(
     let mut options = MountOptions::new(FsName::new(&remote.url.to_string()));
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
+    options.read_ahead_kb = settings.read_ahead_kb;
     settings.appearance.apply_to(&mut options);
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();

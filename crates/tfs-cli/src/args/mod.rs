@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Mount the torrents of a server.
     // It has many more arguments than any other.
     Mount(Box<MountArgs>),
+    /// Mount all that the configuration has, until a signal ends it.
+    #[command(after_help = DAEMON_HELP)]
+    Daemon,
     /// Unmount, also what a crash left behind.
     #[command(visible_alias = "umount")]
     Unmount(UnmountArgs),
@@ -98,6 +101,11 @@ pub(crate) enum Command {
     /// Print the manual, or write a page for each command.
     Man(ManArgs),
 }
+
+const DAEMON_HELP: &str = "\
+Each [[mount]] comes up, fails and is tried again by itself. Ctrl-C and SIGTERM
+unmount all. SIGHUP and \"tfs config reload\" take over a changed configuration.
+It stays in the foreground, where a service manager wants it.";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -176,6 +184,12 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Have the daemon take over a changed configuration, and say what came of it.
+    Reload {
+        /// Print JSON, for scripts.
+        #[arg(long)]
+        json: bool,
+    },
     /// Write a file with every key, each in a comment that explains it.
     Init {
         /// Where to [default: the file of this user].
@@ -239,7 +253,8 @@ impl Cli {
             }
             Command::Delete(args) => Some(&args.torrents.server),
             Command::Doctor(args) => Some(&args.server),
-            Command::Unmount(_)
+            Command::Daemon
+            | Command::Unmount(_)
             | Command::Status(_)
             | Command::Cache(_)
             | Command::Refresh(_)

@@ -19,7 +19,8 @@ use tfs_service::{
 };
 
 use crate::args::DemoArgs;
-use crate::mount::{Doors, Signals};
+use crate::mount::Doors;
+use crate::signals::Signals;
 use crate::{exit, runtime};
 use checks::Digest;
 use sample::Sample;
@@ -101,6 +102,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         show_control: false,
         streams_max: tfs_service::STREAMS_MAX_DEFAULT,
         read: ReadPolicy::default(),
+        read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_interval: Duration::from_secs(1),
         appearance: Appearance::default(),
         // A demo leaves nothing behind.

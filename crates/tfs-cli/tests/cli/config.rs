@@ -67,7 +67,7 @@ fn show_says_what_holds_and_where_it_came_from() {
         [read]
         missing = "wait"
         timeout = "5s"              # DIR/tfs.toml:6:1
-        readahead = "8MiB"
+        readahead = "256KiB"
         memory = "64MiB"            # TFS_READ__MEMORY
 
     "#]]

@@ -4,9 +4,10 @@ use expect_test::expect_file;
 
 use crate::support::tfs;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 26] = [
     "",
     "mount",
+    "daemon",
     "unmount",
     "list",
     "status",
@@ -23,6 +24,7 @@ const COMMANDS: [&str; 24] = [
     "config",
     "config show",
     "config path",
+    "config reload",
     "config init",
     "doctor",
     "demo",

@@ -26,7 +26,7 @@ const fn variable(name_and_value: &'static [(&'static str, &'static str)]) -> Ca
     Case { args: "list", file: "", variables: name_and_value }
 }
 
-const CASES: [Case; 51] = [
+const CASES: [Case; 54] = [
     args("mont /mnt"),
     args("mount"),
     args("mount --read-timeout 5 /mnt"),
@@ -49,7 +49,10 @@ const CASES: [Case; 51] = [
     args("mount --username a:b --password-file f /mnt"),
     args("mount --offline /mnt"),
     args("mount --embedded d --server http://h /mnt"),
-    file("[read]\nmemory = \"4MiB\"\nreadahead = \"5MiB\""),
+    file("[read]\nmemory = \"4MiB\"\n[cache]\nmemory_bytes = \"5MiB\""),
+    args("daemon"),
+    args("daemon /mnt"),
+    file("[read]\nreadahead = \"4 blocks\""),
     args("unmount --force --lazy /mnt"),
     args("list --config missing.toml"),
     args("list --log-format xml"),

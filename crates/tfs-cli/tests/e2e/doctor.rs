@@ -136,3 +136,21 @@ fn a_unit_is_printed_for_this_machine() {
     assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h:3030/%%20x/\"\n"), "{unit}");
     assert!(unit.contains("\nType=notify\n"), "{unit}");
 }
+
+#[test]
+fn a_unit_runs_the_daemon_where_the_configuration_has_mounts() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("t.toml");
+    fs::write(&file, "[[mount]]\npath = \"/mnt/a\"\n").unwrap();
+    let unit = |args: &[&str]| {
+        let mut command = tfs(dir.path());
+        run(command.args(["doctor", "--systemd", "--config"]).arg(&file).args(args))
+    };
+    let binary = fs::canonicalize(env!("CARGO_BIN_EXE_tfs")).unwrap();
+    let (binary, file) = (binary.display(), file.display());
+    let text = unit(&[]);
+    assert!(text.contains(&format!("\nExecStart={binary} daemon --config {file}\n")), "{text}");
+    assert!(text.contains(&format!("\nExecReload={binary} config reload\n")), "{text}");
+    let text = unit(&["/mnt/b"]);
+    assert!(text.contains(&format!("\nExecStart={binary} mount -f")), "{text}");
+}

@@ -9,6 +9,7 @@
 
 mod content;
 mod control;
+mod daemon;
 mod demo;
 mod doctor;
 mod down;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::ptrace;
@@ -26,12 +26,12 @@ fn one_torrent() -> Rqbits {
 }
 
 /// The manager's end of the socket.
-struct Manager {
+pub(crate) struct Manager {
     socket: UnixDatagram,
 }
 
 impl Manager {
-    fn new(dir: &Path) -> Self {
+    pub(crate) fn new(dir: &Path) -> Self {
         let socket = UnixDatagram::bind(dir.join("notify")).unwrap();
         socket.set_read_timeout(Some(MESSAGE_TIME_MAX)).unwrap();
         Self { socket }
@@ -39,7 +39,7 @@ impl Manager {
 
     /// Returns the next message.
     #[track_caller]
-    fn hear(&self) -> String {
+    pub(crate) fn hear(&self) -> String {
         let mut message = [0; 1024];
         let len = self.socket.recv(&mut message).unwrap();
         String::from_utf8(message[..len].to_vec()).unwrap()
@@ -49,6 +49,29 @@ impl Manager {
     #[track_caller]
     fn hear_news(&self) -> String {
         std::iter::repeat_with(|| self.hear()).find(|it| it.trim_end() != "WATCHDOG=1").unwrap()
+    }
+
+    /// Waits for a message, and passes over those before it.
+    #[track_caller]
+    pub(crate) fn hear_until(&self, want: &str) {
+        let heard = self.hear_until_begins(want);
+        assert_eq!(heard, want);
+    }
+
+    /// Waits for a message that begins so, and returns it.
+    #[track_caller]
+    pub(crate) fn hear_until_begins(&self, want: &str) -> String {
+        std::iter::repeat_with(|| self.hear())
+            .inspect(|message| println!("{message:?}"))
+            .find(|message| message.starts_with(want))
+            .unwrap()
+    }
+
+    /// Passes over all that was sent so far.
+    pub(crate) fn forget(&self) {
+        self.socket.set_nonblocking(true).unwrap();
+        while self.socket.recv(&mut [0; 1024]).is_ok() {}
+        self.socket.set_nonblocking(false).unwrap();
     }
 
     /// Returns whether there is no message for some time.
@@ -82,11 +105,30 @@ fn answering_threads(process: &Child) -> Vec<Pid> {
     let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).unwrap();
     let tasks = tasks.map(|task| task.unwrap().path());
     let is_answering = |task: &PathBuf| {
-        let name = fs::read_to_string(task.join("comm")).unwrap();
+        // One that has ended meanwhile answers nobody.
+        let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
         name.starts_with("fuser") || name.trim_end() == "tfs-session"
     };
     let number = |task: PathBuf| task.file_name().unwrap().to_str().unwrap().parse().unwrap();
     tasks.filter(is_answering).map(|task| Pid::from_raw(number(task))).collect()
+}
+
+/// Stops the threads that answer the kernel; all others, and their timers, go on. Nobody is to hear
+/// that the process lives until they run again.
+#[track_caller]
+pub(crate) fn check_silence_without_answers(manager: &Manager, process: &Child) {
+    let threads = answering_threads(process);
+    assert!(!threads.is_empty());
+    for thread in &threads {
+        ptrace::seize(*thread, ptrace::Options::empty()).unwrap();
+        ptrace::interrupt(*thread).unwrap();
+        waitpid(*thread, Some(WaitPidFlag::__WALL)).unwrap();
+    }
+    assert!(manager.is_silent_for(Duration::from_secs(1)));
+    for thread in &threads {
+        ptrace::detach(*thread, None).unwrap();
+    }
+    assert_eq!(manager.hear(), "WATCHDOG=1\n");
 }
 
 #[test]
@@ -142,19 +184,7 @@ fn the_watchdog_is_fed_only_while_the_mount_answers() {
         // Every 100 ms, not as fast as it goes.
         assert!(start.elapsed() >= Duration::from_millis(300));
 
-        // The threads that answer the kernel stop; all others, and their timers, go on.
-        let threads = answering_threads(&process);
-        assert!(!threads.is_empty());
-        for thread in &threads {
-            ptrace::seize(*thread, ptrace::Options::empty()).unwrap();
-            ptrace::interrupt(*thread).unwrap();
-            waitpid(*thread, Some(WaitPidFlag::__WALL)).unwrap();
-        }
-        assert!(manager.is_silent_for(Duration::from_secs(1)));
-        for thread in &threads {
-            ptrace::detach(*thread, None).unwrap();
-        }
-        assert_eq!(manager.hear(), "WATCHDOG=1\n");
+        check_silence_without_answers(&manager, &process);
 
         // Where nobody can go to it any more it cannot be asked, and is not to be killed for that.
         run(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(dir.join("mnt")));
@@ -164,5 +194,36 @@ fn the_watchdog_is_fed_only_while_the_mount_answers() {
         assert_eq!(manager.hear_news(), "STOPPING=1\n");
         assert!(process.wait().unwrap().success());
         assert!(!is_mounted(&dir.join("mnt")));
+    });
+}
+
+#[test]
+fn a_signal_that_was_ignored_at_the_start_ends_nothing() {
+    let test = "service_manager::a_signal_that_was_ignored_at_the_start_ends_nothing";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = one_torrent();
+        let manager = Manager::new(dir);
+        let path = dir.join("mnt");
+        fs::create_dir(&path).unwrap();
+        let command = tfs(dir);
+        let mut nohup = Command::new("nohup");
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => nohup.env(name, value),
+                None => nohup.env_remove(name),
+            };
+        }
+        nohup.env("NOTIFY_SOCKET", dir.join("notify")).current_dir(dir).stdin(Stdio::null());
+        nohup.arg(command.get_program()).args(["mount", "-f", "--server", &rqbits.swarm.api_url()]);
+        let mut process = nohup.arg(&path).spawn().unwrap();
+        let pid = Pid::from_raw(i32::try_from(process.id()).unwrap());
+        assert!(manager.hear().starts_with("READY=1\n"));
+        kill(pid, Signal::SIGHUP).unwrap();
+        // It would have begun its end by the time that it has answered all of this.
+        assert_eq!(fs::read(path.join("a.bin")).unwrap().len(), 50_000);
+        assert!(run(tfs(dir).arg("status").arg(&path)).contains("all is well"));
+        kill(pid, Signal::SIGTERM).unwrap();
+        assert_eq!(manager.hear(), "STOPPING=1\n");
+        assert!(process.wait().unwrap().success());
     });
 }

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::wire::{
     API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, ProcessMounts,
-    ProcessStatus, Refreshed, SearchAnswer, SearchRequest, Target, UnmountRequest,
+    ProcessStatus, Refreshed, Reloaded, SearchAnswer, SearchRequest, Target, UnmountRequest,
 };
 
 /// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
@@ -143,6 +143,14 @@ impl ControlClient {
     pub async fn unmount(&self, request: &UnmountRequest) -> Result<(), ControlError> {
         let Done {} = self.post("unmount", request, UNMOUNT_TIME_MAX).await?;
         Ok(())
+    }
+
+    /// Has a daemon reload its configuration, and returns what came of it.
+    ///
+    /// # Errors
+    /// [`ControlError`]; of kind `ConfigInvalid` if all stays as it was.
+    pub async fn reload(&self) -> Result<Reloaded, ControlError> {
+        self.post("reload", &Done {}, SERVER_TIME_MAX).await
     }
 
     /// Searches the files of a mount.

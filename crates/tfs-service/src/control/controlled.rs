@@ -64,7 +64,7 @@ impl Mounts {
     }
 
     /// Returns the mount that a request means: the newest at its path, or the only one.
-    pub(super) fn find(&self, mountpoint: Option<&str>) -> Result<Arc<dyn Controlled>, Failure> {
+    pub(crate) fn find(&self, mountpoint: Option<&str>) -> Result<Arc<dyn Controlled>, Failure> {
         let mut all = self.all();
         if let Some(mountpoint) = mountpoint {
             let found = all.into_iter().rfind(|mount| mount.id().mountpoint == mountpoint);

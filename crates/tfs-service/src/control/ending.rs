@@ -32,6 +32,11 @@ impl Ending {
         self.stage.send_modify(|stage| *stage = (*stage).max(Stage::Asked));
     }
 
+    /// Returns whether somebody has asked for the end.
+    pub(crate) fn is_asked(&self) -> bool {
+        *self.stage.borrow() >= Stage::Asked
+    }
+
     /// Resolves when somebody has asked for the end.
     ///
     /// # Cancel safety

@@ -89,6 +89,16 @@ pub async fn clients() -> Result<Vec<ControlClient>, FindError> {
     .await
 }
 
+/// Returns a client for each daemon of this user that answers.
+///
+/// # Errors
+/// As for [`clients`].
+pub(crate) async fn daemons() -> Result<Vec<ControlClient>, FindError> {
+    let processes = ask(clients().await?).await;
+    let daemons = processes.answered.into_iter().filter(|(_, process)| process.is_daemon);
+    Ok(daemons.map(|(client, _)| client).collect())
+}
+
 /// Returns the mount at `path`, or without a path the only one that there is.
 ///
 /// # Errors
@@ -182,7 +192,7 @@ mod tests {
             device: (*device).to_owned(),
         };
         let mounts = mounts.iter().map(id).collect();
-        let process = ProcessMounts { pid: 1, version: String::new(), mounts };
+        let process = ProcessMounts { pid: 1, version: String::new(), mounts, is_daemon: false };
         (ControlClient::new(PathBuf::from(name)), process)
     }
 

@@ -31,12 +31,13 @@ mod unmounting;
 pub mod wire;
 
 pub use client::{ControlClient, ControlError};
-pub(crate) use controlled::Listed;
 pub use controlled::Mounts;
+pub(crate) use controlled::{Controlled, Listed};
 pub(crate) use ending::{Ending, EndingGuard};
+pub(crate) use find::daemons;
 pub use find::{FindError, FoundMount, clients, find_mount};
 pub use monitoring::{MonitoringError, MonitoringServer};
-pub(crate) use mount::{MountControl, search};
+pub(crate) use mount::{MountControl, search, shown};
 pub use process::{Statuses, statuses};
 pub use runtime_dir::RuntimeDirError;
 pub use server::ControlServer;

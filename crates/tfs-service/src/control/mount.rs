@@ -259,6 +259,6 @@ fn holder_info(Holder { pid, command, path }: Holder) -> HolderInfo {
 }
 
 /// Returns a path as JSON can have it: what is no UTF-8 is replaced.
-pub(super) fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

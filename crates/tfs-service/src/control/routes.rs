@@ -12,9 +12,19 @@ use super::wire::{
     UnmountRequest,
 };
 use crate::blocking::blocking;
+use crate::daemon::Reloader;
+
+/// What can be commanded in this process.
+#[derive(Debug, Clone)]
+pub(super) struct Process {
+    pub(super) mounts: Mounts,
+    /// Of a daemon.
+    pub(super) reloader: Option<Reloader>,
+}
 
 /// Answers one request.
-pub(super) async fn answer(mounts: Mounts, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Response<Body> {
+    let mounts = &process.mounts;
     let (head, body) = request.into_parts();
     tracing::debug!(method = %head.method, path = head.uri.path(), "control");
     let prefix = format!("/v{API_VERSION}/");
@@ -23,29 +33,43 @@ pub(super) async fn answer(mounts: Mounts, request: Request<Incoming>) -> Respon
     };
     let wants = |method: &Method| *method == head.method;
     match path {
-        "mounts" if wants(&Method::GET) => http::json(&Ok(process_mounts(&mounts))),
+        "mounts" if wants(&Method::GET) => http::json(&Ok(process_mounts(&process))),
         "status" if wants(&Method::GET) => {
             // Names of processes are read from `/proc`.
+            let mounts = mounts.clone();
             http::json(&Ok(blocking(move || process::status(&mounts)).await))
         }
-        "refresh" if wants(&Method::POST) => http::json(&refresh(&mounts, body).await),
-        "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(&mounts, body).await),
-        "cache/clear" if wants(&Method::POST) => http::json(&clear(&mounts, body).await),
-        "unmount" if wants(&Method::POST) => http::json(&unmount(&mounts, body).await),
-        "search" if wants(&Method::POST) => http::json(&search(&mounts, body).await),
+        "refresh" if wants(&Method::POST) => http::json(&refresh(mounts, body).await),
+        "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(mounts, body).await),
+        "cache/clear" if wants(&Method::POST) => http::json(&clear(mounts, body).await),
+        "unmount" if wants(&Method::POST) => http::json(&unmount(mounts, body).await),
+        "search" if wants(&Method::POST) => http::json(&search(mounts, body).await),
+        "reload" if wants(&Method::POST) => http::json(&reload(&process, body).await),
         "mounts" | "status" => http::json(&wrong_method("GET")),
-        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" => {
+        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" | "reload" => {
             http::json(&wrong_method("POST"))
         }
         _ => http::json(&Err::<Done, _>(unknown_path(head.uri.path()))),
     }
 }
 
-fn process_mounts(mounts: &Mounts) -> ProcessMounts {
+async fn reload(process: &Process, body: Incoming) -> Result<impl Serialize, Failure> {
+    let Done {} = read_json(body).await?;
+    match &process.reloader {
+        Some(reloader) => reloader.reload().await,
+        None => {
+            let message = "the process is no daemon: it has no configuration to reload";
+            Err(Failure::new(FailureKind::NotDaemon, message))
+        }
+    }
+}
+
+fn process_mounts(process: &Process) -> ProcessMounts {
     ProcessMounts {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        mounts: mounts.all().iter().map(|mount| mount.id()).collect(),
+        mounts: process.mounts.all().iter().map(|mount| mount.id()).collect(),
+        is_daemon: process.reloader.is_some(),
     }
 }
 

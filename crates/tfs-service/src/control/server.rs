@@ -7,10 +7,11 @@ use tokio::net::UnixListener;
 
 use super::controlled::Mounts;
 use super::listening::{Listener, Listening};
-use super::routes;
+use super::routes::{self, Process};
 use super::runtime_dir::RuntimeDir;
 use super::socket::{Socket, SocketError};
 use crate::blocking::blocking;
+use crate::daemon::Reloader;
 
 /// Serves the control API of this process for as long as it lives.
 #[derive(Debug)]
@@ -25,8 +26,23 @@ impl ControlServer {
     /// # Errors
     /// [`SocketError`]; a mount can do without.
     pub async fn start(mounts: Mounts) -> Result<Self, SocketError> {
+        Self::start_with(Process { mounts, reloader: None }).await
+    }
+
+    /// Serves the mounts of a daemon, which can also be told to reload.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub(crate) async fn start_of_daemon(
+        mounts: Mounts,
+        reloader: Reloader,
+    ) -> Result<Self, SocketError> {
+        Self::start_with(Process { mounts, reloader: Some(reloader) }).await
+    }
+
+    async fn start_with(process: Process) -> Result<Self, SocketError> {
         let (socket, listener) = blocking(|| Socket::listen(RuntimeDir::make()?)).await?;
-        Self::serve(socket, listener, mounts)
+        Self::serve(socket, listener, process)
     }
 
     /// Does what [`start`](Self::start) does, in a directory of the test.
@@ -35,15 +51,15 @@ impl ControlServer {
         let dir = dir.to_owned();
         let listening = blocking(move || Socket::listen(RuntimeDir::make_at(&dir)?)).await;
         let (socket, listener) = listening?;
-        Self::serve(socket, listener, mounts)
+        Self::serve(socket, listener, Process { mounts, reloader: None })
     }
 
-    fn serve(socket: Socket, listener: StdListener, mounts: Mounts) -> Result<Self, SocketError> {
+    fn serve(socket: Socket, listener: StdListener, process: Process) -> Result<Self, SocketError> {
         let failed = |source| SocketError::Listen { path: socket.path().to_owned(), source };
         let listener = UnixListener::from_std(listener).map_err(failed)?;
         tracing::debug!(path = %socket.path().display(), "the control API is served");
         let listening = Listening::start(Listener::Unix(listener), move |request| {
-            routes::answer(mounts.clone(), request)
+            routes::answer(process.clone(), request)
         });
         Ok(Self { socket, listening })
     }

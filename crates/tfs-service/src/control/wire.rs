@@ -23,6 +23,9 @@ pub struct ProcessMounts {
     pub version: String,
     /// Its mounts, the oldest first.
     pub mounts: Vec<MountId>,
+    /// Whether it is a daemon, which can be told to reload its configuration.
+    #[serde(default)]
+    pub is_daemon: bool,
 }
 
 /// Which mount it is.
@@ -160,6 +163,82 @@ pub struct UnmountRequest {
     pub mode: UnmountMode,
 }
 
+/// The answer to `POST /v1/reload` with `{}`: what a daemon made of its configuration. It comes
+/// when each mount has come up, failed, stayed or gone, or after a minute.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The process.
+    pub pid: u32,
+    /// What became of each mount, by path.
+    pub mounts: Vec<ReloadedMount>,
+    /// What became of the sections that have changed and are no part of a mount.
+    pub sections: Vec<ReloadedSection>,
+}
+
+/// What became of a section of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadedSection {
+    /// Its name.
+    pub section: String,
+    /// What became of it.
+    pub outcome: SectionOutcome,
+    /// Why, if it does not hold.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+/// What became of a section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SectionOutcome {
+    /// It holds from now on.
+    Applied,
+    /// It holds after a restart of the daemon.
+    NeedsRestart,
+    /// It cannot be done. The next reload tries again.
+    Failed,
+    /// Something that this client does not know.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What became of a mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadedMount {
+    /// Where it is or was, as the configuration has it.
+    pub mountpoint: String,
+    /// What became of it.
+    pub outcome: MountOutcome,
+    /// Why, if it is not as the configuration has it.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+/// What became of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MountOutcome {
+    /// It has come up.
+    Mounted,
+    /// It was there, and is as it was.
+    Unchanged,
+    /// It was mounted anew, with changed settings.
+    Remounted,
+    /// It has gone, since the configuration does not have it any more.
+    Removed,
+    /// It is in use, and stays as it was although the configuration says otherwise.
+    Kept,
+    /// It did not come up or was lost, and is tried again.
+    Failed,
+    /// Somebody unmounted it. The next reload mounts it again.
+    Unmounted,
+    /// It is still coming up or going.
+    Pending,
+    /// Something that this client does not know.
+    #[serde(other)]
+    Unknown,
+}
+
 /// An answer that says only that all went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Done {}
@@ -209,6 +288,10 @@ pub enum FailureKind {
     NotPermitted,
     /// 502: the torrent server did not answer, or with an error.
     ServerFailed,
+    /// 409: the process is no daemon, so it has nothing to reload.
+    NotDaemon,
+    /// 422: the configuration is wrong, and everything stays as it was.
+    ConfigInvalid,
     /// 500: it failed for another reason.
     Failed,
     /// A kind that this client does not know.

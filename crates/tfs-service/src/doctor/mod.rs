@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use self::finding::{Finding, Verdict};
-pub use self::unit::{UnitScope, unit_for};
+pub use self::unit::{UnitCommand, UnitScope, unit_for};
 use crate::ServerSettings;
 
 /// How long one check may take. Looking for dead mounts waits two seconds for a mount that is

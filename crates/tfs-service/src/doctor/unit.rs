@@ -20,35 +20,74 @@ const WATCHDOG_SECONDS: u32 = 60;
 /// How long a stop may take: readers get errors at once, and the rest is over in seconds.
 const STOP_SECONDS_MAX: u32 = 30;
 
-/// Returns the text of a unit that runs `binary` and mounts on `mountpoint`, both of which may
-/// have specifiers such as `%f`. `environment` is lines of `Environment=`.
-fn unit(scope: UnitScope, binary: &str, environment: &str, mountpoint: &str) -> String {
-    let (settings, after, wanted_by, flags) = match scope {
+/// What a unit runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitCommand<'a> {
+    /// One mount, at this absolute path.
+    Mount(&'a Path),
+    /// All mounts of the configuration, which is this file besides the usual ones.
+    Daemon(Option<&'a Path>),
+}
+
+/// The lines of a unit that depend on what it runs; words are escaped.
+struct Lines {
+    description: String,
+    exec: String,
+}
+
+impl Lines {
+    /// Returns the lines of one mount. Its unit also cleans up after it.
+    fn mount(binary: &str, flags: &str, mountpoint: &str) -> Self {
+        Self {
+            description: format!("Torrents of rqbit as files at {mountpoint}"),
+            exec: format!(
+                "\
+ExecStart={binary} mount -f{flags} {mountpoint}
+# Whatever ended it, no dead mount stays behind. Fails, which is fine, if there is none.
+ExecStopPost=-{binary} unmount --lazy {mountpoint}"
+            ),
+        }
+    }
+
+    /// Returns the lines of a daemon. Dead mounts it cleans up itself when it comes back.
+    fn daemon(binary: &str, flags: &str) -> Self {
+        Self {
+            description: "Torrents of rqbit as files".to_owned(),
+            exec: format!(
+                "\
+ExecStart={binary} daemon{flags}
+# Takes over a changed configuration, and fails if it is wrong: then all stays as it was.
+ExecReload={binary} config reload"
+            ),
+        }
+    }
+}
+
+/// Returns the text of a unit. `environment` is lines of `Environment=`.
+fn unit(scope: UnitScope, environment: &str, Lines { description, exec }: &Lines) -> String {
+    let (settings, after, wanted_by) = match scope {
         UnitScope::System => (
             "-/etc/default/tfs",
             "Wants=network-online.target\nAfter=network-online.target rqbit.service\n",
             "multi-user.target",
-            " --allow-other",
         ),
         // A user's manager does not see the units of the system.
-        UnitScope::User => ("-%E/tfs/environment", "After=rqbit.service\n", "default.target", ""),
+        UnitScope::User => ("-%E/tfs/environment", "After=rqbit.service\n", "default.target"),
     };
     format!(
         "\
 [Unit]
-Description=Torrents of rqbit as files at {mountpoint}
+Description={description}
 Documentation=https://github.com/tfs-project/tfs
 {after}
 [Service]
 Type=notify
 {environment}# TFS_SERVER=http://127.0.0.1:3030 and the like; it may be missing.
 EnvironmentFile={settings}
-ExecStart={binary} mount -f{flags} {mountpoint}
-# Whatever ended it, no dead mount stays behind. Fails, which is fine, if there is none.
-ExecStopPost=-{binary} unmount --lazy {mountpoint}
+{exec}
 Restart=on-failure
 RestartSec=5
-# tfs says that it lives only as long as the mount answers.
+# tfs says that it lives only as long as what it mounted answers.
 WatchdogSec={WATCHDOG_SECONDS}
 TimeoutStartSec={START_SECONDS_MAX}
 TimeoutStopSec={STOP_SECONDS_MAX}
@@ -78,19 +117,37 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// Returns the unit for a machine: `binary` and `mountpoint` are absolute paths, and `variables`
-/// are settings of tfs, which `EnvironmentFile=` may override.
+/// Returns the unit for a machine: `binary` is an absolute path, and `variables` are settings of
+/// tfs, which `EnvironmentFile=` may override.
 #[must_use]
 pub fn unit_for(
     scope: UnitScope,
     binary: &Path,
     variables: &[(&str, String)],
-    mountpoint: &Path,
+    command: UnitCommand<'_>,
 ) -> String {
-    let [binary, mountpoint] = [binary, mountpoint].map(|path| escaped(&path.to_string_lossy()));
+    let word = |path: &Path| escaped(&path.to_string_lossy());
+    let binary = word(binary);
+    let lines = match command {
+        UnitCommand::Mount(mountpoint) => {
+            Lines::mount(&binary, mount_flags(scope), &word(mountpoint))
+        }
+        UnitCommand::Daemon(file) => {
+            let flags = file.map(|file| format!(" --config {}", word(file)));
+            Lines::daemon(&binary, &flags.unwrap_or_default())
+        }
+    };
     let environment: String =
         variables.iter().map(|(name, value)| environment_line(name, value)).collect();
-    unit(scope, &binary, &environment, &mountpoint)
+    unit(scope, &environment, &lines)
+}
+
+/// Returns the flags of a mount. One by root is for others, such as a media server.
+fn mount_flags(scope: UnitScope) -> &'static str {
+    match scope {
+        UnitScope::System => " --allow-other",
+        UnitScope::User => "",
+    }
 }
 
 #[cfg(test)]
@@ -101,17 +158,23 @@ mod tests {
 
     #[test]
     fn the_units_of_the_package_are_those_that_are_printed() {
+        let binary = "/usr/bin/tfs";
+        let of_path = |scope| Lines::mount(binary, mount_flags(scope), "%f");
+        let daemon = Lines::daemon(binary, "");
+        let [system, user] = [UnitScope::System, UnitScope::User];
+        expect_file!["../../../../contrib/systemd/system/tfs.service"]
+            .assert_eq(&unit(system, "", &daemon));
         expect_file!["../../../../contrib/systemd/system/tfs@.service"].assert_eq(&unit(
-            UnitScope::System,
-            "/usr/bin/tfs",
+            system,
             "",
-            "%f",
+            &of_path(system),
         ));
-        expect_file!["../../../../contrib/systemd/user/tfs.service"].assert_eq(&unit(
-            UnitScope::User,
-            "/usr/bin/tfs",
+        expect_file!["../../../../contrib/systemd/user/tfs.service"]
+            .assert_eq(&unit(user, "", &daemon));
+        expect_file!["../../../../contrib/systemd/user/tfs@.service"].assert_eq(&unit(
+            user,
             "",
-            "%h/tfs",
+            &of_path(user),
         ));
     }
 
@@ -131,7 +194,7 @@ mod tests {
             UnitScope::System,
             Path::new("/opt/tfs 1/tfs"),
             &[("TFS_SERVER", "http://h/%20x\"$y".to_owned())],
-            Path::new("/mnt/my films"),
+            UnitCommand::Mount(Path::new("/mnt/my films")),
         );
         let lines: Vec<_> = unit.lines().filter(|line| line.contains("tfs 1")).collect();
         assert_eq!(
@@ -139,6 +202,20 @@ mod tests {
             [
                 "ExecStart=\"/opt/tfs 1/tfs\" mount -f --allow-other \"/mnt/my films\"",
                 "ExecStopPost=-\"/opt/tfs 1/tfs\" unmount --lazy \"/mnt/my films\"",
+            ]
+        );
+        let daemon = unit_for(
+            UnitScope::User,
+            Path::new("/opt/tfs 1/tfs"),
+            &[],
+            UnitCommand::Daemon(Some(Path::new("/etc/my tfs.toml"))),
+        );
+        let lines: Vec<_> = daemon.lines().filter(|line| line.contains("tfs 1")).collect();
+        assert_eq!(
+            lines,
+            [
+                "ExecStart=\"/opt/tfs 1/tfs\" daemon --config \"/etc/my tfs.toml\"",
+                "ExecReload=\"/opt/tfs 1/tfs\" config reload",
             ]
         );
         assert!(unit.contains("\nEnvironment=\"TFS_SERVER=http://h/%%20x\\\"$y\"\n"), "{unit}");

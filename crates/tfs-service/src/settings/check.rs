@@ -79,18 +79,11 @@ fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
 
 fn memory(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let settings = &loaded.settings;
-    let parts = [
-        ("read.readahead", Some(settings.read.readahead_bytes)),
-        ("cache.memory_bytes", settings.cache.memory_bytes),
-    ];
-    for (key, part) in parts {
-        let place = loaded.place(key);
-        // A default is cut to what there is, and nobody's mistake.
-        let is_set = place.origin != Origin::Default;
-        if is_set && part.is_some_and(|part| part > settings.read.memory_bytes) {
-            let problem = Problem::at(place, format!("`{key}` is more than `read.memory`"));
-            problems.push(problem.hint("it is a part of that: raise one, or lower the other"));
-        }
+    let (key, part) = ("cache.memory_bytes", settings.cache.memory_bytes);
+    if part.is_some_and(|part| part > settings.read.memory_bytes) {
+        let message = format!("`{key}` is more than `read.memory`");
+        let problem = Problem::at(loaded.place(key), message);
+        problems.push(problem.hint("it is a part of that: raise one, or lower the other"));
     }
 }
 

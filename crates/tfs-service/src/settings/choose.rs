@@ -67,12 +67,30 @@ impl Loaded {
     /// # Errors
     /// If none or several are meant, or the credentials cannot be used.
     pub fn choose_server(&self, names: &[String]) -> Result<ChosenServer, Problem> {
-        let mut sections = self.candidates(names)?;
+        self.the_one(self.candidates(names)?, "name one of them with --server")
+    }
+
+    /// Returns the server of a mount that the command line does not name: the one that the
+    /// configuration says, or if that leaves it open, what [`choose_server`](Self::choose_server)
+    /// says. Of several mounts each has its own, whatever the environment names.
+    ///
+    /// # Errors
+    /// As for `choose_server`.
+    pub fn server_of(&self, mount: &MountSection) -> Result<ChosenServer, Problem> {
+        let sections = match mount.servers.as_slice() {
+            [] => self.candidates(&[])?,
+            names => self.named(names)?,
+        };
+        self.the_one(sections, "name one of them with `servers` of the mount")
+    }
+
+    /// Returns the only server of several that may be meant. `hint` is for those who left it open.
+    fn the_one(&self, mut sections: Vec<Dict>, hint: &str) -> Result<ChosenServer, Problem> {
         let Some(section) = sections.pop().filter(|_| sections.is_empty()) else {
             let names: Vec<_> = self.settings.servers.iter().map(|it| it.name.as_str()).collect();
             if self.servers.is_empty() {
                 let message = format!("there are several servers: {}", names.join(", "));
-                return Err(said(message).hint("name one of them with --server"));
+                return Err(said(message).hint(hint));
             }
             return Err(said("several servers are named")
                 .hint("one at a time: mount each server on a directory of its own"));
@@ -129,6 +147,10 @@ impl Loaded {
                 .map(|idx| self.item("server", idx))
                 .collect());
         }
+        self.named(names)
+    }
+
+    fn named(&self, names: &[String]) -> Result<Vec<Dict>, Problem> {
         let servers = names.iter().map(|name| ServerArg::Name(name.clone()));
         servers.map(|server| self.server_item(&server, None)).collect()
     }

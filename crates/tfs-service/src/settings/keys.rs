@@ -139,7 +139,8 @@ const SERVER: [Key; 6] = [
         Kind::LocalPaths,
         Is("\"auto\""),
         None,
-        "Where the server's files are on this machine, as pairs of its path and ours.",
+        "Where the server's files are on this machine, as pairs of its path and ours. For now \
+         files are read over HTTP wherever they are.",
     ),
 ];
 
@@ -207,9 +208,10 @@ const READ: [Key; 4] = [
     key(
         "read.readahead",
         Kind::Size { min: 0 },
-        Is("\"8MiB\""),
+        Is("\"256KiB\""),
         None,
-        "How far a sequential reader is read ahead of, at most.",
+        "How far the kernel reads ahead of a program; only a mount by root can change it. tfs \
+         reads ahead of sequential readers besides.",
     ),
     key(
         "read.memory",
@@ -264,7 +266,7 @@ const CACHE: [Key; 1] = [key(
     Kind::Size { min: 0 },
     Unset { means: "all of `read.memory` that buffers do not need", example: "\"64MiB\"" },
     None,
-    "How much of the memory may hold data that was read already.",
+    "How much of `read.memory` may hold data that was read already.",
 )];
 
 const MONITORING: [Key; 1] = [key(

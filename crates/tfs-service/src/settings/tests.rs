@@ -148,7 +148,7 @@ fn combinations_that_cannot_be_are_told() {
         "[[server]]\nname = \"a\"\nurl = \"http://a\"\n[[server]]\nname = \"a\"\nurl = \"http://b\"\n\
          [[server]]\nname = \"c\"\nurl = \"http://b:80/\"\npassword_file = \"/p\"\n\
          [[mount]]\npath = \"/m\"\nservers = [\"a\", \"d\"]\n[[mount]]\npath = \"/m\"\n\
-         [read]\nmemory = \"4MiB\"\nreadahead = \"5MiB\"\n\
+         [read]\nmemory = \"4MiB\"\n\
          [cache]\nmemory_bytes = \"8MiB\"\n[preload]\nhead = \"1MiB\"\n",
         &expect![[r#"
             f.toml:5:1: two servers are called `a`
@@ -161,11 +161,9 @@ fn combinations_that_cannot_be_are_told() {
                 :11:1
             f.toml:13:1: no server is called `d`
                 there is: a, a, c
-            f.toml:18:1: `read.readahead` is more than `read.memory`
+            f.toml:19:1: `cache.memory_bytes` is more than `read.memory`
                 it is a part of that: raise one, or lower the other
-            f.toml:20:1: `cache.memory_bytes` is more than `read.memory`
-                it is a part of that: raise one, or lower the other
-            f.toml:22:1: `preload.head` without `preload.patterns`
+            f.toml:21:1: `preload.head` without `preload.patterns`
                 say which files, as in patterns = ["**/*.mkv"]
         "#]],
     );

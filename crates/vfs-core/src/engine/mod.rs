@@ -71,6 +71,9 @@ pub struct ReadPolicy {
     /// How many bytes all buffers and the cache may hold together. Less than 1 MiB for each
     /// stream of the source counts as that.
     pub memory_bytes_max: usize,
+    /// How many of these the cache of what readers have passed may hold; `None` for all that the
+    /// buffers do not need. More than that counts as that.
+    pub cache_bytes_max: Option<usize>,
 }
 
 impl Default for ReadPolicy {
@@ -81,6 +84,7 @@ impl Default for ReadPolicy {
             timeout: Duration::from_secs(60),
             missing: MissingPolicy::Wait,
             memory_bytes_max: 128 << 20,
+            cache_bytes_max: None,
         }
     }
 }
@@ -103,7 +107,10 @@ pub(crate) struct Target {
 
 impl<S: TorrentSource> Engine<S> {
     pub(crate) fn new(source: Arc<S>, policy: ReadPolicy) -> Self {
-        let tuning = Tuning::new(source.limits().streams_max, policy.memory_bytes_max);
+        let mut tuning = Tuning::new(source.limits().streams_max, policy.memory_bytes_max);
+        if let Some(bytes_max) = policy.cache_bytes_max {
+            tuning = tuning.with_cache_bytes_max(bytes_max);
+        }
         let core = Core::new(tuning, policy.missing);
         Self {
             shared: Arc::new(Shared::new(source, core)),

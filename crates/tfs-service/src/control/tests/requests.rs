@@ -116,6 +116,12 @@ fn what_cannot_be_asked_is_refused_with_a_reason() {
         {"kind":"unknown_path","message":"version 1 of the API has no /v1/nothing"}"#]],
     );
     check(
+        &post("/v1/reload", ""),
+        &expect![[r#"
+        HTTP/1.1 409 Conflict
+        {"kind":"not_daemon","message":"the process is no daemon: it has no configuration to reload"}"#]],
+    );
+    check(
         &get("/v1/unmount"),
         &expect![[r#"
         HTTP/1.1 405 Method Not Allowed

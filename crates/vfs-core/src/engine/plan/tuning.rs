@@ -149,6 +149,13 @@ impl Tuning {
         tuning
     }
 
+    /// Returns the numbers with no more than `bytes_max` for the cache. What that leaves is not
+    /// used: a user who sets it wants less in memory, not longer windows.
+    pub(crate) fn with_cache_bytes_max(self, bytes_max: usize) -> Self {
+        let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+        Self { cache_bytes: self.cache_bytes.min(bytes_max), ..self }
+    }
+
     /// Returns what one stream holds at most without reading ahead: the longest read, a block that
     /// it starts in, one that it ends in, and a chunk that is on its way.
     pub(crate) fn stream_bytes(&self) -> u64 {
@@ -193,5 +200,13 @@ mod tests {
         let usual = Tuning::new(4, 128 * mib);
         assert_eq!((usual.read_bytes_max, usual.block_bytes), (MIB, 128 * KIB));
         assert_eq!(usual.windows_bytes, 32 * MIB);
+
+        let cached = usual.cache_bytes;
+        for (cache_bytes_max, want) in [(0, 0), (5 * mib, 5 * MIB), (usize::MAX, cached)] {
+            let tuning = usual.with_cache_bytes_max(cache_bytes_max);
+            assert_eq!(tuning.cache_bytes, want);
+            assert_eq!(tuning.windows_bytes, usual.windows_bytes);
+            assert_eq!(tuning.memory_bytes_max(), usual.memory_bytes_max() - cached + want);
+        }
     }
 }

@@ -1,0 +1,130 @@
+//! The signals that a running command takes, but for those that it was started to ignore.
+//!
+//! A handler for a signal that is ignored would undo what `nohup` and the like ask for.
+
+use std::fs;
+
+use eyre::WrapErr as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Where the kernel says which signals this process ignores.
+const STATUS: &str = "/proc/self/status";
+
+/// A signal that may be one of those which are ignored, and then never comes.
+#[derive(Debug)]
+struct Heard(Option<Signal>);
+
+impl Heard {
+    fn new(kind: SignalKind, ignored: Ignored) -> eyre::Result<Self> {
+        let signal = if ignored.has(kind) { None } else { Some(signal(kind)?) };
+        Ok(Self(signal))
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The signals that end a command cleanly. A lost terminal is one of them: a mount that outlived it
+/// unseen would surprise.
+#[derive(Debug)]
+pub(crate) struct Signals([Heard; 3]);
+
+impl Signals {
+    pub(crate) fn new() -> eyre::Result<Self> {
+        let ignored = Ignored::at_start()?;
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [interrupt, terminate, hangup] = kinds.map(|kind| Heard::new(kind, ignored));
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    /// Resolves when one of the signals has come.
+    pub(crate) async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            () = interrupt.next() => {}
+            () = terminate.next() => {}
+            () = hangup.next() => {}
+        }
+    }
+}
+
+/// The signals of a daemon, which reloads where others end.
+#[derive(Debug)]
+pub(crate) struct DaemonSignals {
+    ends: [Heard; 2],
+    hangup: Heard,
+}
+
+/// What a signal asks a daemon for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DaemonSignal {
+    /// To end.
+    End,
+    /// To reload its configuration.
+    Reload,
+}
+
+impl DaemonSignals {
+    pub(crate) fn new() -> eyre::Result<Self> {
+        let ignored = Ignored::at_start()?;
+        let heard = |kind| Heard::new(kind, ignored);
+        Ok(Self {
+            ends: [heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?],
+            hangup: heard(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns what the next signal asks for.
+    pub(crate) async fn next(&mut self) -> DaemonSignal {
+        let [interrupt, terminate] = &mut self.ends;
+        tokio::select! {
+            () = interrupt.next() => DaemonSignal::End,
+            () = terminate.next() => DaemonSignal::End,
+            () = self.hangup.next() => DaemonSignal::Reload,
+        }
+    }
+}
+
+/// A set of signals, a bit for each, the lowest for the signal 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ignored(u64);
+
+impl Ignored {
+    /// Returns the signals that this process ignores. None of those for which it has a handler is
+    /// among them, so that it can be asked again.
+    fn at_start() -> eyre::Result<Self> {
+        let status =
+            fs::read_to_string(STATUS).wrap_err_with(|| format!("cannot read {STATUS}"))?;
+        Self::parse(&status).ok_or_else(|| eyre::eyre!("{STATUS} does not say what is ignored"))
+    }
+
+    fn parse(status: &str) -> Option<Self> {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok().map(Self)
+    }
+
+    fn has(self, kind: SignalKind) -> bool {
+        let bit = u32::try_from(kind.as_raw_value() - 1).ok();
+        bit.and_then(|bit| self.0.checked_shr(bit)).is_some_and(|mask| mask & 1 == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_says_what_is_ignored() {
+        let status = "Name:\ttfs\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000004001\n";
+        let ignored = Ignored::parse(status).unwrap();
+        assert!(ignored.has(SignalKind::hangup()) && ignored.has(SignalKind::terminate()));
+        assert!(!ignored.has(SignalKind::interrupt()));
+        assert_eq!(Ignored::parse("Name:\ttfs\n"), None);
+        // Rust ignores this one in every program.
+        assert!(Ignored::at_start().unwrap().has(SignalKind::pipe()));
+    }
+}

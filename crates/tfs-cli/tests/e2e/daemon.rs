@@ -1,0 +1,402 @@
+//! `tfs daemon`: several mounts, each on its own, a configuration that changes, and a crash.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc::{ECONNABORTED, EIO, ENOENT, ENOTCONN, ETIMEDOUT};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::service_manager::{Manager, check_silence_without_answers};
+use crate::support::{Rqbits, check_file, describe, is_mounted, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long an end may take, whatever its readers do, also on a loaded machine.
+const END_TIME_MAX: Duration = Duration::from_secs(15);
+
+fn rqbits() -> Rqbits {
+    Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 50_000))))
+}
+
+/// A daemon whose configuration is a file of the test. Killed when it is dropped.
+struct Daemon {
+    dir: PathBuf,
+    process: Child,
+}
+
+impl Daemon {
+    /// Starts it, with the service manager of the test.
+    fn start(dir: &Path) -> Self {
+        Self::start_with(dir, &[])
+    }
+
+    /// Does what [`start`](Self::start) does, with more in the environment.
+    fn start_with(dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut daemon = tfs(dir);
+        daemon.envs(variables.iter().copied());
+        daemon.args(["daemon", "--config"]).arg(dir.join("t.toml"));
+        daemon.env("NOTIFY_SOCKET", dir.join("notify"));
+        Self { dir: dir.to_owned(), process: daemon.spawn().unwrap() }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Runs `tfs config reload`, and returns its exit code and all that it printed.
+    fn reload(&self) -> String {
+        said(&self.dir, &["config", "reload"])
+    }
+
+    /// Ends it as a service manager does, and checks that nothing stays.
+    #[track_caller]
+    fn end(mut self, manager: &Manager) {
+        let start = Instant::now();
+        self.signal(Signal::SIGTERM);
+        manager.hear_until("STOPPING=1\n");
+        assert!(self.process.wait().unwrap().success());
+        assert!(start.elapsed() < END_TIME_MAX, "{:?}", start.elapsed());
+        for name in ["a", "b", "c"] {
+            assert!(!is_mounted(&self.dir.join(name)), "{name}");
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        if matches!(self.process.try_wait(), Ok(None)) {
+            drop(self.process.kill());
+            drop(self.process.wait());
+        }
+        for name in ["a", "b", "c"] {
+            if is_mounted(&self.dir.join(name)) {
+                drop(Command::new("umount").arg("-l").arg(self.dir.join(name)).output());
+            }
+        }
+    }
+}
+
+fn said(dir: &Path, args: &[&str]) -> String {
+    let output = tfs(dir).args(args).output().unwrap();
+    describe(&output).replace(dir.to_str().unwrap(), "DIR")
+}
+
+/// Writes a configuration with two servers and these mounts, each of a server.
+fn configure(dir: &Path, rqbits: &Rqbits, mounts: &[(&str, &str)], more: &str) {
+    let mut text = format!(
+        "{more}\n[[server]]\nname = \"one\"\nurl = \"{}\"\n[[server]]\nname = \"two\"\nurl = \"{}\"\n",
+        rqbits.swarm.api_url(),
+        rqbits.swarm.seeder_url(),
+    );
+    for (name, server) in mounts {
+        let path = dir.join(name);
+        let path = path.display();
+        writeln!(text, "[[mount]]\npath = \"{path}\"\nservers = [\"{server}\"]").unwrap();
+    }
+    fs::write(dir.join("t.toml"), text).unwrap();
+}
+
+fn make_dirs(dir: &Path, names: &[&str]) {
+    for name in names {
+        fs::create_dir(dir.join(name)).unwrap();
+    }
+}
+
+fn content_is_there(path: &Path) {
+    check_file(&path.join("a.bin"), Content::new(1, 50_000), 4096);
+}
+
+/// Returns the number of the filesystem that is mounted at a path.
+fn device(path: &Path) -> (String, String) {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let path = format!(" {} ", path.display());
+    let line = table.lines().find(|line| line.contains(&path)).unwrap();
+    let (major, minor) = line.split(' ').nth(2).unwrap().split_once(':').unwrap();
+    (major.to_owned(), minor.to_owned())
+}
+
+#[test]
+fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
+    let test = "daemon::one_that_fails_takes_no_other_with_it_and_comes_up_later";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "b"]);
+        configure(dir, &rqbits, &[("a", "one"), ("b", "two"), ("c", "one")], "");
+        let daemon = Daemon::start(dir);
+        let missing = dir.join("c").display().to_string();
+        let why = format!("{missing}: cannot mount on {missing}: it does not exist");
+        manager.hear_until(&format!("READY=1\nSTATUS=2 of 3 mounts answer; {why}\n"));
+        content_is_there(&dir.join("a"));
+        content_is_there(&dir.join("b"));
+
+        make_dirs(dir, &["c"]);
+        manager.hear_until("STATUS=3 of 3 mounts answer\n");
+        content_is_there(&dir.join("c"));
+        // One socket has all of them.
+        let status = said(dir, &["status"]);
+        assert_eq!(status.matches("all is well").count(), 3, "{status}");
+        daemon.end(&manager);
+    });
+}
+
+#[test]
+fn a_reload_brings_and_takes_mounts() {
+    let test = "daemon::a_reload_brings_and_takes_mounts";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        assert!(said(dir, &["config", "reload"]).starts_with("exit 48\n"));
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "b", "c"]);
+        configure(dir, &rqbits, &[("a", "one"), ("b", "one")], "");
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
+
+        // Somebody uses one of those that are to go.
+        let file = File::open(dir.join("b/a.bin")).unwrap();
+        let more = "[monitoring]\nlisten = \"127.0.0.1:0\"\n[logging]\nlevel = \"error\"\n";
+        configure(dir, &rqbits, &[("c", "two")], more);
+        let text = daemon.reload();
+
+        assert!(text.starts_with("exit 49\nremoved                 DIR/a\n"), "{text}");
+        assert!(
+            text.contains("\nstays as it was         DIR/b: failed to unmount DIR/b: it is in use"),
+            "{text}"
+        );
+        assert!(text.contains("\nmounted                 DIR/c\n"), "{text}");
+        assert!(
+            text.ends_with(
+                "\nneeds a restart         [logging]\napplied                 [monitoring]\n"
+            ),
+            "{text}"
+        );
+        assert!(!is_mounted(&dir.join("a")));
+        content_is_there(&dir.join("b"));
+        content_is_there(&dir.join("c"));
+
+        // Once it is free, the same configuration takes it away; a signal does as well.
+        drop(file);
+        manager.forget();
+        daemon.signal(Signal::SIGHUP);
+        let told = manager.hear_until_begins("RELOADING=1\n");
+        assert!(told.contains("MONOTONIC_USEC="), "{told}");
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        assert!(!is_mounted(&dir.join("b")));
+
+        // Other settings of a mount are another mount.
+        let more = "[read]\nreadahead = \"64KiB\"\n[cache]\nmemory_bytes = \"1MiB\"\n";
+        configure(dir, &rqbits, &[("c", "two")], more);
+        let text = daemon.reload();
+        let want = "exit 0\nmounted anew            DIR/c\napplied                 [monitoring]\n";
+        assert_eq!(text, want);
+        let (major, minor) = device(&dir.join("c"));
+        let window = fs::read_to_string(format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"));
+        assert_eq!(window.unwrap(), "64\n");
+        let stats: serde_json::Value =
+            serde_json::from_str(&run(tfs(dir).args(["cache", "stats", "--json"]))).unwrap();
+        let limit = stats["memory_bytes_max"].as_u64().unwrap();
+        assert!(limit < 64 << 20, "the cache has a share of 1 MiB: {limit}");
+        content_is_there(&dir.join("c"));
+        daemon.end(&manager);
+    });
+}
+
+#[test]
+fn a_mistake_in_the_file_leaves_all_as_it_was() {
+    let test = "daemon::a_mistake_in_the_file_leaves_all_as_it_was";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a"]);
+        configure(dir, &rqbits, &[("a", "one")], "");
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        let file = dir.join("t.toml");
+        let before = fs::read(&file).unwrap();
+        for (text, want) in [
+            (
+                "[read]\ntimeuot = \"1s\"\n",
+                "error: DIR/t.toml:2:1: unknown key `read.timeuot` (did you mean `",
+            ),
+            ("[[[", "error: DIR/t.toml:1:"),
+            ("", "error: the configuration has no [[mount]]"),
+        ] {
+            fs::write(&file, text).unwrap();
+            let text = daemon.reload();
+            assert!(text.starts_with(&format!("exit 3\n{want}")), "{text}");
+            content_is_there(&dir.join("a"));
+        }
+        fs::write(&file, before).unwrap();
+        assert_eq!(daemon.reload(), "exit 0\nunchanged               DIR/a\n");
+        daemon.end(&manager);
+    });
+}
+
+#[test]
+fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
+    let test = "daemon::what_is_unmounted_stays_away_and_what_is_lost_comes_back";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "b", "control"]);
+        configure(dir, &rqbits, &[("a", "one"), ("b", "one")], "");
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
+
+        // By each way there is.
+        let path = dir.join("a").display().to_string();
+        let away = format!("STATUS=1 of 2 mounts answer; {path}: unmounted by somebody\n");
+        for unmount in [
+            Command::new("umount").arg(&path),
+            Command::new("umount").args(["-f", &path]),
+            tfs(dir).args(["unmount", &path]),
+            tfs(dir).args(["unmount", "--force", &path]),
+        ] {
+            run(unmount);
+            manager.hear_until(&away);
+            assert!(!is_mounted(&dir.join("a")));
+            assert_eq!(
+                daemon.reload(),
+                "exit 0\nmounted                 DIR/a\nunchanged               DIR/b\n"
+            );
+        }
+
+        // As an administrator ends a connection that is stuck.
+        let control = dir.join("control");
+        run(Command::new("mount").args(["-t", "fusectl", "none"]).arg(&control));
+        let (_, minor) = device(&dir.join("a"));
+        fs::write(control.join(minor).join("abort"), "1").unwrap();
+        let lost = format!(
+            "STATUS=1 of 2 mounts answer; {path}: its connection to the kernel was aborted\n"
+        );
+        manager.hear_until(&lost);
+        manager.hear_until("STATUS=2 of 2 mounts answer\n");
+        content_is_there(&dir.join("a"));
+        run(Command::new("umount").arg(&control));
+        daemon.end(&manager);
+    });
+}
+
+#[test]
+fn after_a_kill_the_mounts_are_back_and_readers_got_errors() {
+    let test = "daemon::after_a_kill_the_mounts_are_back_and_readers_got_errors";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let stuck = TorrentSpec::file("stuck.bin", Content::new(2, 50_000_000));
+        let builder = Swarm::builder().torrent(stuck).download_bps(16 << 10);
+        let rqbits = Rqbits::start(builder);
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "b"]);
+        // The first downloads hardly anything, the second has all of it.
+        configure(dir, &rqbits, &[("a", "one"), ("b", "two")], "");
+        let mut daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
+
+        let waiting = waiting_reader(dir);
+        let reads = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let reads = &reads;
+            let spawn = |seed| scope.spawn(move || read_until_error(dir, reads, seed));
+            let readers: Vec<_> = (0..4).map(spawn).collect();
+            until("readers are busy", || reads.load(Ordering::Acquire).then_some(()));
+            let killed_at = Instant::now();
+            daemon.signal(Signal::SIGKILL);
+            daemon.process.wait().unwrap();
+            for reader in readers {
+                let errno = reader.join().unwrap();
+                let known = [ENOTCONN, ECONNABORTED, EIO];
+                assert!(known.contains(&errno), "{}", std::io::Error::from_raw_os_error(errno));
+            }
+            let output = waiting.wait_with_output().unwrap();
+            println!(
+                "all readers got errors {:?} after the kill: {}",
+                killed_at.elapsed(),
+                describe(&output)
+            );
+            assert!(!output.status.success());
+            assert!(killed_at.elapsed() < Duration::from_secs(5));
+        });
+        assert!(is_mounted(&dir.join("a")) && is_mounted(&dir.join("b")));
+
+        manager.forget();
+        let started_at = Instant::now();
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
+        println!("back {:?} after the start", started_at.elapsed());
+        let file = File::open(dir.join("b/stuck.bin")).unwrap();
+        crate::support::check_range(
+            &dir.join("b"),
+            &file,
+            Content::new(2, 50_000_000),
+            1 << 20,
+            1 << 20,
+        );
+        assert_eq!(fs::read_dir(dir.join("a")).unwrap().count(), 1);
+        drop(file);
+        // Nobody who reads holds up the end.
+        let waiting = waiting_reader(dir);
+        daemon.end(&manager);
+        assert!(!waiting.wait_with_output().unwrap().status.success());
+    });
+}
+
+/// Starts a program that waits for a byte that does not come.
+fn waiting_reader(dir: &Path) -> Child {
+    let mut cat = Command::new("cat");
+    let cat = cat.arg(dir.join("a/stuck.bin")).stdout(Stdio::null()).stderr(Stdio::piped());
+    let cat = cat.spawn().unwrap();
+    until("somebody waits", || said(dir, &["status"]).contains(" s for piece ").then_some(()));
+    cat
+}
+
+/// Reads here and there until it fails, and returns the number of the error.
+fn read_until_error(dir: &Path, reads: &AtomicBool, seed: u64) -> i32 {
+    let file = File::open(dir.join("b/stuck.bin")).unwrap();
+    let mut block = vec![0; 100_000];
+    for step in 0_u64.. {
+        let offset = (seed * 7_000_003 + step * 1_234_577) % 49_000_000;
+        match file.read_at(&mut block, offset) {
+            Ok(_) => reads.store(true, Ordering::Release),
+            Err(error) => {
+                let errno = error.raw_os_error().unwrap();
+                assert!(![ETIMEDOUT, ENOENT].contains(&errno), "{error}");
+                return errno;
+            }
+        }
+    }
+    0
+}
+
+#[test]
+fn the_watchdog_is_fed_only_while_all_mounts_answer() {
+    let test = "daemon::the_watchdog_is_fed_only_while_all_mounts_answer";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "b"]);
+        configure(dir, &rqbits, &[("a", "one"), ("b", "two")], "");
+        let daemon = Daemon::start_with(dir, &[("WATCHDOG_USEC", "200000")]);
+        manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
+        for _ in 0..3 {
+            assert_eq!(manager.hear(), "WATCHDOG=1\n");
+        }
+        check_silence_without_answers(&manager, &daemon.process);
+        // One that somebody has unmounted is not asked. Lazily, since the watchdog that looks at it
+        // just then uses it.
+        run(Command::new("umount").arg("-l").arg(dir.join("a")));
+        manager.hear_until_begins("STATUS=1 of 2 mounts answer");
+        assert_eq!(manager.hear(), "WATCHDOG=1\n");
+        daemon.end(&manager);
+    });
+}

@@ -1,0 +1,139 @@
+//! From the settings of a configuration to those of a mount.
+
+use crate::settings::{ChosenServer, Loaded, Missing, MountSection, Problem, Settings};
+use crate::{Appearance, MissingPolicy, MountSettings, ReadPolicy, ServerChoice};
+
+/// A KiB.
+const KIB: u64 = 1024;
+
+impl Loaded {
+    /// Returns what a mount of the configuration is made of. It reads the password.
+    ///
+    /// # Errors
+    /// If it is not clear which server is meant, or its credentials cannot be used.
+    pub fn mount_settings(&self, mount: &MountSection) -> Result<MountSettings, Problem> {
+        let ChosenServer { section, connection } = self.server_of(mount)?;
+        Ok(self.mount_settings_with(mount, ServerChoice::Remote(connection), section.max_streams))
+    }
+
+    /// Returns what a mount is made of whose server was chosen otherwise.
+    #[must_use]
+    pub fn mount_settings_with(
+        &self,
+        mount: &MountSection,
+        server: ServerChoice,
+        streams_max: usize,
+    ) -> MountSettings {
+        let Settings { read, metadata, cache, .. } = &self.settings;
+        // More than an address space is as much as there is.
+        let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        MountSettings {
+            mountpoint: mount.path.clone(),
+            allow_other: mount.allow_other,
+            allow_non_empty: mount.allow_non_empty,
+            streams_max,
+            server,
+            read: ReadPolicy {
+                timeout: read.timeout,
+                missing: match read.missing {
+                    Missing::Wait => MissingPolicy::Wait,
+                    Missing::Fail => MissingPolicy::Fail,
+                },
+                memory_bytes_max: bytes(read.memory_bytes),
+                cache_bytes_max: cache.memory_bytes.map(bytes),
+            },
+            read_ahead_kb: u32::try_from(read.readahead_bytes.div_ceil(KIB)).unwrap_or(u32::MAX),
+            show_control: metadata.show_control,
+            poll_interval: metadata.poll_interval,
+            appearance: self.appearance(mount),
+            state_dir: None,
+        }
+    }
+
+    fn appearance(&self, mount: &MountSection) -> Appearance {
+        let metadata = &self.settings.metadata;
+        let default = Appearance::default();
+        Appearance {
+            uid: mount.uid.unwrap_or(default.uid),
+            gid: mount.gid.unwrap_or(default.gid),
+            umask: mount.umask,
+            shows_holes: metadata.holes,
+            attr_ttl: metadata.attr_timeout,
+            entry_ttl: metadata.dir_cache_time,
+            ..default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::READ_AHEAD_KB_DEFAULT;
+    use crate::settings::Sources;
+
+    /// Loads a file with a server and a mount, and these sections.
+    fn settings_of(more: &str) -> MountSettings {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.toml");
+        let text = format!("{more}\n[[mount]]\npath = \"/m\"\n");
+        fs::write(&path, text).unwrap();
+        let sources = Sources { named_file: Some(path), ..Sources::default() };
+        let loaded = sources.load().unwrap();
+        let [mount] = loaded.settings.mounts.as_slice() else { panic!("one mount") };
+        loaded.mount_settings(mount).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_set_is_as_without_a_configuration() {
+        let settings = settings_of("");
+        assert_eq!(settings.read, ReadPolicy::default());
+        assert_eq!(settings.read_ahead_kb, READ_AHEAD_KB_DEFAULT);
+        assert_eq!(settings.appearance, Appearance::default());
+        assert_eq!(settings.streams_max, crate::STREAMS_MAX_DEFAULT);
+    }
+
+    #[test]
+    fn what_is_set_reaches_the_mount() {
+        let settings = settings_of(
+            "[read]\nmissing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
+             memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
+             [[server]]\nurl = \"http://h\"\nmax_streams = 2\n",
+        );
+        assert_eq!(settings.read.missing, MissingPolicy::Fail);
+        assert_eq!(settings.read.timeout.as_secs(), 7);
+        assert_eq!(settings.read.memory_bytes_max, 64 << 20);
+        assert_eq!(settings.read.cache_bytes_max, Some(0));
+        // A part of a KiB is one.
+        assert_eq!(settings.read_ahead_kb, 98);
+        assert!(settings.appearance.shows_holes);
+        assert_eq!(settings.streams_max, 2);
+    }
+
+    #[test]
+    fn a_mount_has_its_own_server_whatever_the_environment_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.toml");
+        let text = "[[server]]\nname = \"a\"\nurl = \"http://a\"\n\
+                    [[server]]\nname = \"b\"\nurl = \"http://b\"\n\
+                    [[mount]]\npath = \"/b\"\nservers = [\"b\"]\n\
+                    [[mount]]\npath = \"/any\"\n";
+        fs::write(&path, text).unwrap();
+        let url = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+            let named_file = Some(path.clone());
+            let sources =
+                Sources { named_file, variables: variables.collect(), ..Sources::default() };
+            let loaded = sources.load().unwrap();
+            let mounts = loaded.settings.mounts.iter();
+            let urls = mounts.map(|mount| match loaded.server_of(mount) {
+                Ok(chosen) => chosen.section.url.to_string(),
+                Err(problem) => problem.to_string(),
+            });
+            urls.collect::<Vec<_>>()
+        };
+        assert_eq!(url(&[("TFS_SERVER", "http://c")]), ["http://b/", "http://c/"]);
+        assert_eq!(url(&[]), ["http://b/", "there are several servers: a, b"]);
+    }
+}

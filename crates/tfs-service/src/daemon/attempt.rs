@@ -1,0 +1,115 @@
+//! One mount from its start to its end, as a task of its own.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::plan::End;
+use super::spec::Spec;
+use crate::blocking::blocking;
+use crate::control::{Mounts, shown};
+use crate::{RunningMount, StartError};
+
+/// How long a mount whose session is over may stay in the tree before it counts as broken:
+/// `umount -f` ends the session first and takes it out of the tree a moment later.
+const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How many questions whether it answers may wait for a mount. One does, from the watchdog.
+const QUESTIONS_MAX: usize = 1;
+
+/// Asks a mount whether it answers. It says so through what it is sent.
+pub(super) type Pulse = mpsc::Sender<oneshot::Sender<bool>>;
+
+/// Mounts and serves until the mount ends or `stop` says so. `on_up` is told when it
+/// answers, and where it is: without symbolic links.
+pub(super) async fn run(
+    spec: Spec,
+    mounts: Mounts,
+    stop: CancellationToken,
+    on_up: impl AsyncFnOnce(Pulse, String),
+) -> End {
+    let settings = match blocking(move || spec.settings()).await {
+        Ok(settings) => settings,
+        Err(problem) => return End::NotStarted(problem.to_string()),
+    };
+    let path = settings.mountpoint.clone();
+    let mount = tokio::select! {
+        mount = RunningMount::start(settings, &mounts) => mount,
+        () = stop.cancelled() => return End::Stopped,
+    };
+    let mount = match mount {
+        Ok(mount) => mount,
+        Err(error) => return End::NotStarted(why(&error)),
+    };
+    if let Some(down) = mount.server_down() {
+        let (mount, is_tree_known) = (path.display(), down.is_tree_known);
+        tracing::warn!(%mount, is_tree_known, "mounted without its server: {down}");
+    }
+    let (pulse, mut questions) = mpsc::channel::<oneshot::Sender<bool>>(QUESTIONS_MAX);
+    on_up(pulse, shown(mount.mountpoint())).await;
+    let answering = async {
+        while let Some(question) = questions.recv().await {
+            // Whoever asked may have given up.
+            _ = question.send(mount.answers().await);
+        }
+        std::future::pending::<()>().await;
+    };
+    let end = tokio::select! {
+        end = ended(&mount) => end,
+        () = stop.cancelled() => End::Stopped,
+        () = answering => End::Stopped,
+    };
+    match mount.stop().await {
+        Err(error) if end == End::Stopped => {
+            tracing::warn!(mount = %path.display(), error = chain(&error), "it ended badly");
+        }
+        // Told already.
+        Ok(()) | Err(_) => {}
+    }
+    end
+}
+
+/// Resolves when a mount has ended by itself, with how.
+async fn ended(mount: &RunningMount) -> End {
+    let ended = mount.ended().await;
+    if !mount.is_dead() {
+        return End::Unmounted;
+    }
+    sleep(LEAVE_TIME_MAX).await;
+    if !mount.is_dead() {
+        return End::Unmounted;
+    }
+    match ended {
+        Ok(()) => End::Broken("its connection to the kernel was aborted".to_owned()),
+        Err(error) => End::Broken(chain(&error)),
+    }
+}
+
+/// Returns why a mount did not come up, as a text for people.
+fn why(error: &StartError) -> String {
+    match error {
+        StartError::Mountpoint(_) | StartError::Mount(_) => format!("cannot {}", chain(error)),
+        // Its own text says all.
+        StartError::Server(error) => error.to_string(),
+        StartError::List(_) => chain(error),
+        #[cfg(feature = "embedded")]
+        StartError::Embedded(_) | StartError::Add(_) => chain(error),
+    }
+}
+
+/// Returns an error with its causes.
+pub(super) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}

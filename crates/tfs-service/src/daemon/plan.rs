@@ -1,0 +1,305 @@
+//! What the daemon does about its mounts: a pure function of what has happened.
+//!
+//! The caller does every [`Action`] and reports what came of it. For each [`Action::Start`] there
+//! is one `on_ended`, whatever happens in between.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::news::News;
+use crate::control::wire::{MountOutcome, ReloadedMount};
+
+/// How soon a mount is tried again that failed for the first time: what is wrong for a moment is
+/// right by then, and a dead mount hurts those who read.
+const RETRY_TIME_MIN: Duration = Duration::from_secs(2);
+
+/// How long it waits at most between two tries, which double: somebody who puts right what was
+/// wrong is not to wait for long, and a try every five minutes costs nothing.
+const RETRY_TIME_MAX: Duration = Duration::from_secs(300);
+
+/// How long a mount must have lived for its failures to be forgotten. One that breaks again and
+/// again right after it came up is as bad as one that does not come up.
+const TRUSTED_AFTER: Duration = Duration::from_secs(60);
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action<S> {
+    /// Bring a mount up.
+    Start(PathBuf, S),
+    /// Unmount it if nobody uses it. If somebody does, `on_kept` is what follows.
+    Unmount(PathBuf),
+    /// End it in any case, also while it comes up.
+    Stop(PathBuf),
+}
+
+/// How the task of a mount ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// It did not come up, and why.
+    NotStarted(String),
+    /// Somebody unmounted it.
+    Unmounted,
+    /// It was up and is lost, and why.
+    Broken(String),
+    /// It was told to end.
+    Stopped,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Its task runs.
+    Starting,
+    /// Its task runs, and it answers.
+    Up { since: Instant },
+    /// Its task runs, and it ends if nobody uses it.
+    Leaving { since: Instant },
+    /// Its task runs, and is told to end.
+    Stopping,
+    /// It failed, and is tried again.
+    Waiting { until: Instant },
+    /// A user has unmounted it.
+    Unmounted,
+}
+
+#[derive(Debug)]
+struct Entry<S> {
+    /// What the configuration says; `None` if it is not there any more.
+    wanted: Option<S>,
+    /// What its last task was started with.
+    started: S,
+    state: State,
+    /// Since it was last trusted.
+    failure_count: u32,
+}
+
+/// All mounts, and what is to become of them. `S` is what a mount is made of.
+#[derive(Debug)]
+pub(super) struct Plan<S> {
+    entries: BTreeMap<PathBuf, Entry<S>>,
+    news: News,
+    is_ending: bool,
+}
+
+impl<S: Clone + PartialEq> Plan<S> {
+    pub(super) fn new() -> Self {
+        Self { entries: BTreeMap::new(), news: News::default(), is_ending: false }
+    }
+
+    /// Takes over a configuration. What came of it is told by [`report`](Self::report), once
+    /// it [is settled](Self::is_settled).
+    pub(super) fn set(&mut self, mut wanted: BTreeMap<PathBuf, S>) -> Vec<Action<S>> {
+        if self.is_ending {
+            return Vec::new();
+        }
+        self.news.clear();
+        let mut actions = Vec::new();
+        let paths: Vec<_> = self.entries.keys().cloned().collect();
+        for path in paths {
+            let spec = wanted.remove(&path);
+            actions.extend(self.change(&path, spec));
+        }
+        for (path, spec) in wanted {
+            let entry = Entry {
+                wanted: Some(spec.clone()),
+                started: spec.clone(),
+                state: State::Starting,
+                failure_count: 0,
+            };
+            self.entries.insert(path.clone(), entry);
+            actions.push(Action::Start(path, spec));
+        }
+        actions
+    }
+
+    /// Changes what is wanted of a mount that is there.
+    fn change(&mut self, path: &Path, wanted: Option<S>) -> Option<Action<S>> {
+        let entry = self.entries.get_mut(path)?;
+        entry.wanted = wanted;
+        let is_same = entry.wanted.as_ref() == Some(&entry.started);
+        match entry.state {
+            State::Starting if is_same => None,
+            State::Starting => {
+                entry.state = State::Stopping;
+                Some(Action::Stop(path.to_owned()))
+            }
+            State::Up { .. } if is_same => {
+                self.news.tell(path, MountOutcome::Unchanged, None);
+                None
+            }
+            State::Up { since } => {
+                entry.state = State::Leaving { since };
+                Some(Action::Unmount(path.to_owned()))
+            }
+            // It goes on where that ends.
+            State::Leaving { .. } | State::Stopping => None,
+            State::Waiting { .. } | State::Unmounted => self.start_again(path),
+        }
+    }
+
+    /// A mount answers.
+    pub(super) fn on_up(&mut self, path: &Path, now: Instant) {
+        let Some(entry) = self.entries.get_mut(path) else { return };
+        // One that is told to end has come up a moment too late.
+        if entry.state == State::Starting {
+            entry.state = State::Up { since: now };
+            let is_new = self.news.of(path) != Some(MountOutcome::Remounted);
+            let outcome = if is_new { MountOutcome::Mounted } else { MountOutcome::Remounted };
+            self.news.tell(path, outcome, None);
+        }
+    }
+
+    /// A mount that was to be unmounted if nobody uses it stays.
+    pub(super) fn on_kept(&mut self, path: &Path, why: String) {
+        let Some(entry) = self.entries.get_mut(path) else { return };
+        if let State::Leaving { since } = entry.state {
+            entry.state = State::Up { since };
+            let is_same = entry.wanted.as_ref() == Some(&entry.started);
+            let outcome = if is_same { MountOutcome::Unchanged } else { MountOutcome::Kept };
+            self.news.tell(path, outcome, (!is_same).then_some(why));
+        }
+    }
+
+    /// The task of a mount has ended.
+    pub(super) fn on_ended(&mut self, path: &Path, end: End, now: Instant) -> Option<Action<S>> {
+        let entry = self.entries.get_mut(path)?;
+        if self.is_ending || entry.wanted.is_none() {
+            self.entries.remove(path);
+            self.news.tell(path, MountOutcome::Removed, None);
+            return None;
+        }
+        if matches!(entry.state, State::Leaving { .. } | State::Stopping) {
+            self.news.tell(path, MountOutcome::Remounted, None);
+            return self.start_again(path);
+        }
+        if let State::Up { since } = entry.state
+            && now.saturating_duration_since(since) >= TRUSTED_AFTER
+        {
+            entry.failure_count = 0;
+        }
+        match end {
+            End::NotStarted(why) | End::Broken(why) => {
+                let wait = retry_time(entry.failure_count);
+                entry.failure_count = entry.failure_count.saturating_add(1);
+                entry.state = State::Waiting { until: now + wait };
+                self.news.tell(path, MountOutcome::Failed, Some(why));
+            }
+            End::Unmounted | End::Stopped => {
+                entry.state = State::Unmounted;
+                self.news.tell(path, MountOutcome::Unmounted, None);
+            }
+        }
+        None
+    }
+
+    /// Starts what has waited long enough.
+    pub(super) fn on_time(&mut self, now: Instant) -> Vec<Action<S>> {
+        let is_due = |entry: &Entry<S>| match entry.state {
+            State::Waiting { until } => until <= now,
+            State::Starting
+            | State::Up { .. }
+            | State::Leaving { .. }
+            | State::Stopping
+            | State::Unmounted => false,
+        };
+        let due: Vec<_> = self.entries.iter().filter(|(_, entry)| is_due(entry)).collect();
+        let due: Vec<_> = due.into_iter().map(|(path, _)| path.clone()).collect();
+        due.iter().filter_map(|path| self.start_again(path)).collect()
+    }
+
+    /// Ends all mounts. Nothing is started any more.
+    pub(super) fn end(&mut self) -> Vec<Action<S>> {
+        self.is_ending = true;
+        self.entries.retain(|_, entry| entry.has_task());
+        self.entries.values_mut().for_each(|entry| entry.state = State::Stopping);
+        self.entries.keys().cloned().map(Action::Stop).collect()
+    }
+
+    /// Starts a mount that has no task, or forgets it if nobody wants it.
+    fn start_again(&mut self, path: &Path) -> Option<Action<S>> {
+        let entry = self.entries.get_mut(path)?;
+        let Some(wanted) = entry.wanted.clone() else {
+            self.entries.remove(path);
+            self.news.tell(path, MountOutcome::Removed, None);
+            return None;
+        };
+        if wanted != entry.started {
+            entry.failure_count = 0;
+        }
+        entry.started = wanted.clone();
+        entry.state = State::Starting;
+        Some(Action::Start(path.to_owned(), wanted))
+    }
+
+    /// Returns when [`on_time`](Self::on_time) has something to do.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let deadlines = self.entries.values().filter_map(|entry| match entry.state {
+            State::Waiting { until } => Some(until),
+            State::Starting
+            | State::Up { .. }
+            | State::Leaving { .. }
+            | State::Stopping
+            | State::Unmounted => None,
+        });
+        deadlines.min()
+    }
+
+    /// Returns whether each mount has come up, failed, stayed or gone since the last
+    /// configuration: whoever waits has nothing to wait for any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.entries.values().all(Entry::is_settled)
+    }
+
+    /// Returns whether nothing is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_ending && self.entries.is_empty()
+    }
+
+    /// Returns how many mounts are up, and how many there are.
+    fn counts(&self) -> (usize, usize) {
+        let is_up =
+            |entry: &&Entry<S>| matches!(entry.state, State::Up { .. } | State::Leaving { .. });
+        (self.entries.values().filter(is_up).count(), self.entries.len())
+    }
+
+    /// Returns what became of each mount since the last configuration.
+    pub(super) fn report(&self) -> Vec<ReloadedMount> {
+        let mut mounts = self.news.mounts();
+        for (path, _) in self.entries.iter().filter(|(_, entry)| !entry.is_settled()) {
+            let mountpoint = path.to_string_lossy().into_owned();
+            mounts.retain(|mount| mount.mountpoint != mountpoint);
+            mounts.push(ReloadedMount { mountpoint, outcome: MountOutcome::Pending, why: None });
+        }
+        mounts.sort_by(|a, b| a.mountpoint.cmp(&b.mountpoint));
+        mounts
+    }
+
+    /// Returns a line for people about all of it.
+    pub(super) fn status(&self) -> String {
+        self.news.status(self.counts())
+    }
+}
+
+impl<S> Entry<S> {
+    fn is_settled(&self) -> bool {
+        match self.state {
+            State::Up { .. } | State::Waiting { .. } | State::Unmounted => true,
+            State::Starting | State::Leaving { .. } | State::Stopping => false,
+        }
+    }
+
+    fn has_task(&self) -> bool {
+        match self.state {
+            State::Starting | State::Up { .. } | State::Leaving { .. } | State::Stopping => true,
+            State::Waiting { .. } | State::Unmounted => false,
+        }
+    }
+}
+
+/// Returns how long a mount waits that has failed so many times before.
+fn retry_time(failure_count: u32) -> Duration {
+    let factor = 1_u32.checked_shl(failure_count).unwrap_or(u32::MAX);
+    RETRY_TIME_MIN.saturating_mul(factor).min(RETRY_TIME_MAX)
+}

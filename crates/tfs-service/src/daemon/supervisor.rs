@@ -1,0 +1,287 @@
+//! The one owner of the mounts: does what the plan says, and tells the plan what came of it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::attempt::{self, Pulse};
+use super::plan::{Action, End, Plan};
+use super::reload::{DaemonHandle, Reloader, Request};
+use super::spec::Spec;
+use super::taking_over::{check, clean_up};
+use crate::control::wire::{Failure, FailureKind, Reloaded, UnmountMode};
+use crate::control::{ControlServer, Controlled, MonitoringServer, Mounts};
+use crate::service_manager::{Notice, Watchdog, notify};
+use crate::settings::{Loaded, LoggingSection, SettingsError, Sources};
+
+/// How long all mounts together may take to end: each needs 3 s at most, and some more where a
+/// server is slow to hang up or the state is on a slow disk.
+const END_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// How often an unmount is tried again that somebody was in the way of who cannot be found, and how
+/// long after: a look at a mount takes milliseconds.
+const UNMOUNT_RETRIES_MAX: u32 = 3;
+const UNMOUNT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How many messages of mounts may wait. The owner takes them at once; a mount that finds no room
+/// waits for a moment.
+const EVENTS_MAX: usize = 64;
+
+/// What happened to a mount.
+#[derive(Debug)]
+enum Event {
+    Up { pulse: Pulse, mountpoint: String },
+    Kept(String),
+    Ended(End),
+}
+
+/// What is known of a mount that has a task.
+#[derive(Debug)]
+struct Running {
+    stop: CancellationToken,
+    /// Once it is up.
+    up: Option<(Pulse, String)>,
+}
+
+/// All mounts of the configuration.
+#[derive(Debug)]
+pub struct Daemon {
+    pub(super) sources: Sources,
+    pub(super) loaded: Arc<Loaded>,
+    /// What the log was begun with.
+    pub(super) logging: LoggingSection,
+    pub(super) plan: Plan<Spec>,
+    running: HashMap<PathBuf, Running>,
+    /// Where a mount was lost. What it left in the tree stays there until the next try: to a media
+    /// server an error is better than an empty directory.
+    pub(super) lost: BTreeSet<PathBuf>,
+    pub(super) mounts: Mounts,
+    tasks: TaskTracker,
+    events: mpsc::Receiver<(PathBuf, Event)>,
+    /// For the tasks of the mounts.
+    events_in: mpsc::Sender<(PathBuf, Event)>,
+    requests: mpsc::Receiver<Request>,
+    handle: DaemonHandle,
+    pub(super) monitoring: Option<MonitoringServer>,
+    /// Who waits for what comes of a reload, and what is known of it already.
+    pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, Failure>>>,
+    pub(super) reloaded: Reloaded,
+    /// When those who wait are told what there is; `None` if all are told.
+    pub(super) tell_at: Option<Instant>,
+}
+
+impl Daemon {
+    /// Returns the daemon of a configuration, and what tells it what to do. `sources` is where
+    /// `loaded` came from and where a reload looks.
+    ///
+    /// # Errors
+    /// If the configuration has no mounts.
+    pub fn new(sources: Sources, loaded: Loaded) -> Result<(Self, DaemonHandle), SettingsError> {
+        check(&loaded)?;
+        let (handle, requests) = DaemonHandle::new();
+        let (events_in, events) = mpsc::channel(EVENTS_MAX);
+        let daemon = Self {
+            sources,
+            logging: loaded.settings.logging.clone(),
+            loaded: Arc::new(loaded),
+            plan: Plan::new(),
+            running: HashMap::new(),
+            lost: BTreeSet::new(),
+            mounts: Mounts::default(),
+            tasks: TaskTracker::new(),
+            events,
+            events_in,
+            requests,
+            handle: handle.clone(),
+            monitoring: None,
+            waiting: Vec::new(),
+            reloaded: Reloaded::default(),
+            tell_at: None,
+        };
+        Ok((daemon, handle))
+    }
+
+    /// Serves until the handle says that it is to end. The service manager is told of all of it.
+    pub async fn run(mut self) {
+        let control =
+            ControlServer::start_of_daemon(self.mounts.clone(), Reloader::new(self.handle.clone()));
+        let control = control.await.inspect_err(|error| {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, "the daemon cannot be commanded");
+        });
+        // It is logged, and a daemon can do without.
+        drop(self.listen().await);
+        self.take_over().await;
+        let handle = self.handle.clone();
+        tokio::select! {
+            () = self.serve() => {}
+            () = prove_life(&handle) => {}
+        }
+        notify(Notice::Stopping);
+        self.end().await;
+        clean_up(self.lost).await;
+        if let Some(monitoring) = self.monitoring {
+            monitoring.end().await;
+        }
+        // Whoever asked for the end of a mount is told that it has come.
+        if let Ok(control) = control {
+            control.end().await;
+        }
+    }
+
+    /// Takes what happens until the end is asked for.
+    async fn serve(&mut self) {
+        loop {
+            let deadline = self.plan.next_deadline().into_iter().chain(self.tell_at).min();
+            let is_timed = deadline.is_some();
+            let deadline = deadline.unwrap_or_else(Instant::now);
+            tokio::select! {
+                Some((path, event)) = self.events.recv() => {
+                    self.on_event(&path, event);
+                    if self.tell_at.is_none() {
+                        notify(Notice::Status(&self.plan.status()));
+                    }
+                }
+                Some(request) = self.requests.recv() => match request {
+                    Request::Reload(asker) => self.reload(asker).await,
+                    Request::Pulses(asker) => drop(asker.send(self.pulses())),
+                    Request::End => return,
+                },
+                () = sleep_until(deadline), if is_timed => {
+                    let actions = self.plan.on_time(Instant::now());
+                    self.act(actions);
+                }
+            }
+            self.tell_if_settled();
+        }
+    }
+
+    /// Ends all mounts at the same time.
+    async fn end(&mut self) {
+        let actions = self.plan.end();
+        self.act(actions);
+        let ended = async {
+            while !self.plan.is_over() {
+                let Some((path, event)) = self.events.recv().await else { return };
+                self.on_event(&path, event);
+            }
+        };
+        if timeout(END_TIME_MAX, ended).await.is_err() {
+            tracing::error!("some mounts have not ended, and end with the process");
+        }
+    }
+
+    fn on_event(&mut self, path: &PathBuf, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Up { pulse, mountpoint } => {
+                if let Some(running) = self.running.get_mut(path) {
+                    running.up = Some((pulse, mountpoint));
+                }
+                self.lost.remove(path);
+                self.plan.on_up(path, now);
+            }
+            Event::Kept(why) => self.plan.on_kept(path, why),
+            Event::Ended(end) => {
+                self.running.remove(path);
+                if matches!(end, End::Broken(_)) {
+                    self.lost.insert(path.clone());
+                }
+                let actions = self.plan.on_ended(path, end, now);
+                self.act(actions);
+            }
+        }
+    }
+
+    pub(super) fn act(&mut self, actions: impl IntoIterator<Item = Action<Spec>>) {
+        for action in actions {
+            match action {
+                Action::Start(path, spec) => self.start(path, spec),
+                Action::Unmount(path) => self.unmount(path),
+                Action::Stop(path) => {
+                    if let Some(running) = self.running.get(&path) {
+                        running.stop.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, path: PathBuf, spec: Spec) {
+        let stop = CancellationToken::new();
+        self.running.insert(path.clone(), Running { stop: stop.clone(), up: None });
+        let (events, mounts) = (self.events_in.clone(), self.mounts.clone());
+        // It ends by the token. A task within the task, so that also a panic is an end.
+        drop(self.tasks.spawn(async move {
+            let attempt = tokio::spawn({
+                let (path, events) = (path.clone(), events.clone());
+                attempt::run(spec, mounts, stop, async move |pulse, mountpoint| {
+                    tell(&events, path, Event::Up { pulse, mountpoint }).await;
+                })
+            });
+            let end = attempt.await.unwrap_or_else(|error| End::Broken(error.to_string()));
+            tell(&events, path, Event::Ended(end)).await;
+        }));
+    }
+
+    /// Unmounts if nobody uses it, beside what else is to be done.
+    fn unmount(&mut self, path: PathBuf) {
+        let up = self.running.get(&path).and_then(|running| running.up.as_ref());
+        let Some((_, mountpoint)) = up else {
+            debug_assert!(false, "only what is up is unmounted");
+            self.plan.on_kept(&path, "it is not up".to_owned());
+            return;
+        };
+        let found = self.mounts.find(Some(mountpoint));
+        let events = self.events_in.clone();
+        // It ends with the mount, or at once.
+        drop(self.tasks.spawn(async move {
+            let unmounted = match found {
+                Ok(mount) => unmount_if_idle(&*mount).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = unmounted {
+                tell(&events, path, Event::Kept(failure.message)).await;
+            }
+        }));
+    }
+
+    fn pulses(&self) -> Vec<Pulse> {
+        let up = self.running.values().filter_map(|running| running.up.as_ref());
+        up.map(|(pulse, _)| pulse.clone()).collect()
+    }
+}
+
+/// Unmounts if nobody uses it. Whoever only looks at the mount just then, such as the watchdog, is
+/// in the way for a moment and is not found.
+async fn unmount_if_idle(mount: &dyn Controlled) -> Result<(), Failure> {
+    for _ in 0..UNMOUNT_RETRIES_MAX {
+        match mount.unmount(UnmountMode::Clean).await {
+            Err(failure) if failure.kind == FailureKind::Busy && failure.holders.is_empty() => {
+                sleep(UNMOUNT_PAUSE).await;
+            }
+            unmounted => return unmounted,
+        }
+    }
+    mount.unmount(UnmountMode::Clean).await
+}
+
+/// Tells the owner what happened. Where the daemon has ended nobody needs to know.
+async fn tell(events: &mpsc::Sender<(PathBuf, Event)>, path: PathBuf, event: Event) {
+    drop(events.send((path, event)).await);
+}
+
+/// Tells the service manager that all mounts answer, as long as it wants to hear it and it is
+/// true. Never ends.
+async fn prove_life(daemon: &DaemonHandle) {
+    match Watchdog::from_environment() {
+        Some(watchdog) => watchdog.watch(async || daemon.answers().await).await,
+        None => std::future::pending().await,
+    }
+}

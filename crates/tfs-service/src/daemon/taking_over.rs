@@ -1,0 +1,153 @@
+//! Taking over a configuration: at the start, and anew at each reload.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuse_adapter::check_mountpoint;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::attempt::chain;
+use super::spec::specs;
+use super::supervisor::Daemon;
+use crate::blocking::blocking;
+use crate::control::MonitoringServer;
+use crate::control::wire::{Failure, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
+use crate::service_manager::{Notice, notify};
+use crate::settings::{Loaded, Problem, SettingsError};
+
+/// How long the service manager, and those who asked for a reload, wait for mounts that are slow:
+/// systemd gives a start 90 s by default, and a first look at a large library takes a few.
+const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
+
+impl Daemon {
+    /// Reads the configuration anew and takes it over, or says why not.
+    pub(super) async fn reload(
+        &mut self,
+        asker: Option<oneshot::Sender<Result<Reloaded, Failure>>>,
+    ) {
+        notify(Notice::Reloading);
+        let sources = self.sources.clone();
+        let loaded = blocking(move || {
+            let loaded = sources.load()?;
+            check(&loaded)?;
+            Ok::<_, SettingsError>(loaded)
+        });
+        let loaded = match loaded.await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                let message = error.problems.iter().map(said).collect::<Vec<_>>().join("; ");
+                tracing::error!("the configuration is wrong, and all stays as it was: {message}");
+                if let Some(asker) = asker {
+                    drop(asker.send(Err(Failure::new(FailureKind::ConfigInvalid, message))));
+                }
+                notify(Notice::Ready { status: &self.plan.status() });
+                return;
+            }
+        };
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        let before = std::mem::replace(&mut self.loaded, Arc::new(loaded));
+        self.reloaded.sections.clear();
+        let settings = &self.loaded.settings;
+        // Where the log goes was chosen before anything else, and holds until the end.
+        if self.logging != settings.logging {
+            tracing::warn!("what has changed in [logging] needs a restart");
+            self.tell_of("logging", SectionOutcome::NeedsRestart, None);
+        }
+        let settings = &self.loaded.settings;
+        let listens = self.monitoring.is_some() == settings.monitoring.listen.is_some();
+        if !listens || before.settings.monitoring != settings.monitoring {
+            match self.listen().await {
+                Ok(()) => self.tell_of("monitoring", SectionOutcome::Applied, None),
+                Err(why) => self.tell_of("monitoring", SectionOutcome::Failed, Some(why)),
+            }
+        }
+        self.waiting.extend(asker);
+        self.take_over().await;
+    }
+
+    fn tell_of(&mut self, section: &str, outcome: SectionOutcome, why: Option<String>) {
+        self.reloaded.sections.push(ReloadedSection { section: section.to_owned(), outcome, why });
+    }
+
+    /// Serves figures where the configuration says so, and nowhere else. That it cannot be done is
+    /// logged, and returned as a text for people.
+    pub(super) async fn listen(&mut self) -> Result<(), String> {
+        if let Some(before) = self.monitoring.take() {
+            before.end().await;
+        }
+        let Some(address) = self.loaded.settings.monitoring.listen else { return Ok(()) };
+        match MonitoringServer::start(address, self.mounts.clone()).await {
+            Ok(monitoring) => self.monitoring = Some(monitoring),
+            Err(error) => {
+                let why = chain(&error);
+                tracing::warn!("nobody is told figures: failed to {why}");
+                return Err(format!("failed to {why}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what it takes to have the mounts of the configuration, and no others.
+    pub(super) async fn take_over(&mut self) {
+        let loaded = Arc::clone(&self.loaded);
+        let wanted = blocking(move || specs(&loaded)).await;
+        let is_wanted = |path: &PathBuf| wanted.contains_key(path);
+        let (lost, unwanted) = std::mem::take(&mut self.lost).into_iter().partition(is_wanted);
+        self.lost = lost;
+        clean_up(unwanted).await;
+        let actions = self.plan.set(wanted);
+        self.act(actions);
+        self.tell_at = Some(Instant::now() + SETTLE_TIME_MAX);
+        self.tell_if_settled();
+    }
+
+    /// Tells those who wait for it what became of the configuration, once that is known.
+    pub(super) fn tell_if_settled(&mut self) {
+        let Some(tell_at) = self.tell_at else { return };
+        if !self.plan.is_settled() && Instant::now() < tell_at {
+            return;
+        }
+        self.tell_at = None;
+        notify(Notice::Ready { status: &self.plan.status() });
+        self.reloaded.pid = std::process::id();
+        self.reloaded.mounts = self.plan.report();
+        for asker in self.waiting.drain(..) {
+            // Whoever asked may be gone.
+            drop(asker.send(Ok(self.reloaded.clone())));
+        }
+    }
+}
+
+/// Returns a problem and its hint in a line.
+fn said(problem: &Problem) -> String {
+    match &problem.hint {
+        Some(hint) => format!("{problem} ({hint})"),
+        None => problem.to_string(),
+    }
+}
+
+/// Takes what lost mounts have left out of the tree, if it is still there.
+pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
+    for path in paths {
+        let checked = blocking(move || check_mountpoint(&path, true)).await;
+        if let Err(error) = checked {
+            tracing::debug!(%error, "what a lost mount left is not cleaned up");
+        }
+    }
+}
+
+/// Refuses a configuration that would make a daemon without work. One whose mounts were all taken
+/// away by mistake is not to take the mounts away.
+pub(super) fn check(loaded: &Loaded) -> Result<(), SettingsError> {
+    if !loaded.settings.mounts.is_empty() {
+        return Ok(());
+    }
+    let message = "the configuration has no [[mount]]".to_owned();
+    let hint = "add one with a `path`; `tfs config path` says to which files".to_owned();
+    Err(Problem { place: None, message, hint: Some(hint) }.into())
+}
