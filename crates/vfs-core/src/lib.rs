@@ -25,6 +25,7 @@ mod handle;
 mod id;
 mod invalidation;
 mod name;
+mod preload;
 mod range;
 mod search;
 mod source;
@@ -37,13 +38,15 @@ mod xattr;
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use bitfield::{Bitfield, Geometry};
 pub use engine::{
-    BreakerState, Counters, FileCounters, MissingPolicy, ReadCounters, ReadPolicy, Wait,
+    BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
+    ReadCounters, ReadPolicy, Wait,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
 pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
 pub use invalidation::{Child, InvalidationSink};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
+pub use preload::TorrentFile;
 pub use range::ByteRange;
 pub use search::{
     GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,

@@ -18,6 +18,12 @@ impl ByteRange {
         Self { start, end }
     }
 
+    /// Returns what of the range is not before `offset`.
+    #[must_use]
+    pub(crate) fn from(self, offset: u64) -> Self {
+        Self { start: offset.clamp(self.start, self.end), end: self.end }
+    }
+
     /// Returns the offset of the first byte.
     #[must_use]
     pub const fn start(self) -> u64 {

@@ -60,8 +60,8 @@ pub struct Reader {
 
 /// A read-only filesystem over the torrents of a [`TorrentSource`].
 ///
-/// All calls but [`read`](Self::read) answer from memory. Calls may come from any number of threads
-/// at once.
+/// All calls but [`read`](Self::read), [`seek`](Self::seek) and [`preload`](Self::preload) answer
+/// from memory. Calls may come from any number of threads at once.
 ///
 /// # Lookup counts
 /// The front end owns them: each success of [`lookup`](Self::lookup) and each entry that
@@ -78,7 +78,7 @@ pub struct Vfs<S> {
     views: Views,
     is_control_shown: bool,
     handles: Handles,
-    engine: Engine<S>,
+    pub(crate) engine: Engine<S>,
 }
 
 impl<S: TorrentSource> Vfs<S> {
@@ -588,7 +588,7 @@ impl<S: TorrentSource> Vfs<S> {
         self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tree(&self) -> RwLockReadGuard<'_, Tree> {
+    pub(crate) fn tree(&self) -> RwLockReadGuard<'_, Tree> {
         // A panic in a change of the tree is a bug that one request reports; the others go on.
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -18,7 +18,7 @@ use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, VfsErr
 /// What the outside has to do.
 #[derive(Debug)]
 pub(super) enum Output {
-    /// Give a reader its answer.
+    /// Give a reader its answer; of a preload, one without bytes.
     Answer { read: ReadId, result: Result<Vec<Bytes>, VfsError> },
     /// Open a stream.
     Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
@@ -86,6 +86,32 @@ impl Core {
         let request = ReadRequest { handle, file, facts, range, need, priority, deadline };
         self.plan.on_read(now, id, request);
         Ok(Started::Waits(id))
+    }
+
+    /// Starts a preload of a range.
+    pub(super) fn preload(
+        &mut self,
+        now: Duration,
+        (file, facts): (FileId, FileFacts),
+        range: ByteRange,
+    ) -> Result<ReadId, VfsError> {
+        if self.is_shut_down {
+            return Err(VfsError::ShuttingDown);
+        }
+        self.last_read += 1;
+        let id = ReadId(self.last_read);
+        self.plan.on_preload(now, id, (file, facts), range);
+        Ok(id)
+    }
+
+    /// Returns how much of what a preload wants is there.
+    pub(super) fn preloaded_bytes(&self, preload: ReadId) -> u64 {
+        self.plan.preloaded_bytes(preload)
+    }
+
+    /// Returns how many bytes of a range are known to be there.
+    pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
+        self.plan.bytes_here(file, facts, range)
     }
 
     pub(super) fn on_cancel(&mut self, now: Duration, read: ReadId) {
@@ -189,6 +215,9 @@ impl Core {
                         self.plan.on_evicted(read);
                     }
                 }
+                Action::Preloaded { read } => {
+                    output(Output::Answer { read, result: Ok(Vec::new()) });
+                }
                 Action::Fail { read, error } => {
                     output(Output::Answer { read, result: Err(error) });
                 }
@@ -226,6 +255,8 @@ impl Core {
             files: self.plan.tally.files(),
             haves_asked: self.plan.haves_asked,
             bytes_unused: self.store.bytes_unused(),
+            bytes_preloaded: self.plan.preloaded_bytes,
+            preloads: self.plan.preload_count(),
             reads_waiting: self.plan.reads_waiting(),
             streams_open: self.plan.streams_open(),
             buffered_bytes: self.store.buffered_bytes(),

@@ -71,6 +71,10 @@ pub struct Counters {
     /// Bytes that came from the source and were given up before anybody asked for them. A block
     /// counts as a whole.
     pub bytes_unused: u64,
+    /// Bytes that came only so that the source has them, for preloads.
+    pub bytes_preloaded: u64,
+    /// Preloads that are under way or wait at the moment.
+    pub preloads: usize,
     /// Reads that wait at the moment.
     pub reads_waiting: usize,
     /// Streams that are open at the moment, or about to open or close.

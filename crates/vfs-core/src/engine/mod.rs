@@ -18,6 +18,8 @@
 //!    needs for the longest read is set aside for it, so each that is open makes progress.
 //! 5. A released handle owns no stream once its reads are over.
 //! 6. No lock is held across an await; the core runs under one lock, for one event at a time.
+//! 7. While the stream of a reader waits for what is missing, no preload has a stream; while a
+//!    reader waits at all, none gets bytes. A preload holds none either way.
 //!
 //! An answer that was given belongs to the reader, and so does its memory.
 
@@ -27,6 +29,7 @@ mod driver;
 #[cfg(test)]
 mod model;
 mod plan;
+mod preload;
 #[cfg(test)]
 mod sim;
 mod store;
@@ -42,8 +45,10 @@ use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
 use self::driver::Shared;
 pub(crate) use self::plan::Activity;
+pub(crate) use self::plan::FileFacts;
 pub use self::plan::Wait;
-use self::plan::{FileFacts, Priority, ReadId, Tuning};
+use self::plan::{Priority, ReadId, Tuning};
+pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 

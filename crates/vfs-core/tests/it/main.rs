@@ -7,6 +7,7 @@ mod listing;
 mod model;
 mod names;
 mod odd;
+mod preload;
 mod read;
 mod seek;
 mod support;

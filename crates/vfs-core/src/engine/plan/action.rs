@@ -20,7 +20,6 @@ pub(crate) enum Priority {
     #[cfg_attr(not(test), expect(dead_code, reason = "windows read ahead on their own"))]
     ReadAhead,
     /// Somebody asked for it to be there later.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing preloads yet"))]
     Preload,
 }
 
@@ -66,6 +65,8 @@ pub(crate) enum Action {
     Release { stream: StreamId, before: u64 },
     /// Answer a read with bytes that memory has now, or report `on_evicted`.
     Reply { read: ReadId },
+    /// Tell somebody that all is there that was to be preloaded.
+    Preloaded { read: ReadId },
     /// Answer a read with an error.
     Fail { read: ReadId, error: VfsError },
     /// See what of a read memory has meanwhile, and report `on_need`.

@@ -1,6 +1,6 @@
 //! What must hold between any two events; for tests.
 
-use super::{Phase, Plan};
+use super::{Demand, Phase, Plan};
 
 impl Plan {
     /// Panics if the plan contradicts itself.
@@ -17,7 +17,9 @@ impl Plan {
                 let read = self.reads.get(read_id).expect("a stream knows only reads that wait");
                 assert_eq!(read.stream.map(|(stream, _)| stream), Some(*id), "{read:?}");
                 assert!(read.need.start() >= stream.low, "{read:?} {stream:?}");
-                assert!(read.need.end() <= stream.range.end(), "{read:?} {stream:?}");
+                // A preload goes on with another stream.
+                let is_in = read.need.end() <= stream.range.end() || read.is_preload();
+                assert!(is_in && read.is_preload() == stream.is_preload(), "{read:?} {stream:?}");
             }
         }
         for (id, read) in &self.reads {
@@ -26,9 +28,25 @@ impl Plan {
                 assert!(self.streams.get(&stream).is_some_and(|it| it.reads.contains(id)));
             }
         }
+        self.check_preloads();
         let ahead = self.streams.values().filter(|stream| stream.is_live());
         let ahead: u64 = ahead.map(|it| it.window_bytes(self.tuning.read_bytes_max)).sum();
         assert!(ahead <= self.tuning.windows_bytes, "windows take {ahead} bytes");
         assert!(self.streams.len() <= self.tuning.streams_max);
+    }
+
+    /// Panics if a preload may be in the way of a reader.
+    fn check_preloads(&self) {
+        let preloads = || self.streams.iter().filter(|(_, stream)| stream.is_preload());
+        assert!(preloads().count() <= self.tuning.preload_streams_max);
+        let readers = || self.waiting().filter(|(_, read)| !read.is_preload());
+        for (id, stream) in preloads().filter(|(_, stream)| stream.is_live()) {
+            assert_eq!(stream.low, stream.pos, "a preload keeps bytes: {stream:?}");
+            assert!(!self.courtesy.is_pressed, "{stream:?} is open beside a reader");
+            if readers().next().is_some() {
+                let demand = self.demand(*id);
+                assert!(!matches!(demand, Demand::Bytes(_)), "{stream:?} moves: {demand:?}");
+            }
+        }
     }
 }

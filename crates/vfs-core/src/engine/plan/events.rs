@@ -20,6 +20,13 @@ impl Plan {
             count.reads = count.reads.saturating_add(1);
             count.misses = count.misses.saturating_add(1);
         });
+        self.enqueue(now, id, request);
+        if let Some(error) = self.breaker.refusal(now).cloned() {
+            self.fail(id, now, error.into());
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
         self.files.insert(request.file, request.facts);
         let place = self.next_place();
         let read = Read {
@@ -33,12 +40,10 @@ impl Plan {
             is_whole: false,
             is_answered: false,
             has_waited: false,
+            silence_count: 0,
         };
         self.reads.insert(id, read);
         self.is_dirty = true;
-        if let Some(error) = self.breaker.refusal(now).cloned() {
-            self.fail(id, now, error.into());
-        }
     }
 
     /// Takes note of a read that memory answered.
@@ -111,8 +116,8 @@ impl Plan {
         }
     }
 
-    /// Takes the news that `len` bytes came. Returns whether they are good: then memory takes them
-    /// before the next action is asked for.
+    /// Takes the news that `len` bytes came. Returns whether they are good and to be kept: then
+    /// memory takes them before the next action is asked for.
     pub(in crate::engine) fn on_chunk(
         &mut self,
         now: Duration,
@@ -140,6 +145,13 @@ impl Plan {
         (stream.failure_count, stream.last_error) = (0, None);
         let (file, reads) = (stream.file, stream.reads.clone());
         let is_crossing = pos >= stream.class_until;
+        if stream.is_preload() {
+            self.on_preloaded_chunk(id, pos, len);
+            if is_crossing {
+                self.classify(now, id);
+            }
+            return false;
+        }
         self.tally.count(file, |count| {
             count.bytes_fetched = count.bytes_fetched.saturating_add(len);
         });

@@ -18,6 +18,7 @@ mod action;
 mod check;
 mod events;
 mod permits;
+mod preload;
 mod presence;
 mod readers;
 mod retry;
@@ -31,7 +32,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use access::Access;
-pub(super) use action::{Action, FileFacts, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
+pub(crate) use action::FileFacts;
+pub(super) use action::{Action, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
+use preload::Courtesy;
 pub(super) use presence::News;
 use presence::{Haves, Presence};
 pub(crate) use readers::Activity;
@@ -69,6 +72,8 @@ struct Read {
     is_answered: bool,
     /// Whether it was counted as one that waits for its turn.
     has_waited: bool,
+    /// How often in a row a stream was silent for too long; of preloads.
+    silence_count: u32,
 }
 
 /// The state of all reads and streams of one source.
@@ -83,6 +88,7 @@ pub(super) struct Plan {
     meters: BTreeMap<HandleId, Meter>,
     haves: Haves,
     breaker: Breaker,
+    courtesy: Courtesy,
     actions: VecDeque<Action>,
     /// Whether something happened after which the queue is to be looked at.
     is_dirty: bool,
@@ -91,6 +97,8 @@ pub(super) struct Plan {
     last_stream: u64,
     pub(super) tally: Tally,
     pub(super) haves_asked: u64,
+    /// Bytes that came only so that the server has them.
+    pub(super) preloaded_bytes: u64,
 }
 
 impl Plan {
@@ -105,6 +113,7 @@ impl Plan {
             meters: BTreeMap::new(),
             haves: Haves::default(),
             breaker: Breaker::new(tuning.breaker),
+            courtesy: Courtesy::default(),
             actions: VecDeque::new(),
             is_dirty: false,
             next_time: None,
@@ -112,6 +121,7 @@ impl Plan {
             last_stream: 0,
             tally: Tally::default(),
             haves_asked: 0,
+            preloaded_bytes: 0,
         }
     }
 
@@ -143,6 +153,12 @@ impl Plan {
         if stream.pos == stream.range.end() {
             return Demand::End;
         }
+        if stream.is_preload() {
+            return match stream.range.end().saturating_sub(stream.pos) {
+                _ if self.is_anybody_reading() => Demand::Nothing,
+                bytes => Demand::Bytes(bytes),
+            };
+        }
         let needs = stream.reads.iter().filter_map(|read| self.reads.get(read));
         let wanted = needs.map(|read| read.need.end()).max().unwrap_or(0);
         let ahead = self.ahead_until(stream);
@@ -173,7 +189,7 @@ impl Plan {
     }
 
     pub(super) fn reads_waiting(&self) -> usize {
-        self.reads.len()
+        self.reads.len().saturating_sub(self.preload_count())
     }
 
     pub(super) fn breaker(&self, now: Duration) -> BreakerState {
@@ -214,6 +230,9 @@ impl Plan {
     /// Hands a read over to be answered. It leaves its stream, whose bytes stay until then.
     fn reply(&mut self, id: ReadId, now: Duration) {
         let Some(read) = self.reads.get_mut(&id).filter(|read| !read.is_answered) else { return };
+        if read.is_preload() {
+            return self.end_run(id, now);
+        }
         read.is_answered = true;
         let end = read.need.end();
         let stream = read.stream.map(|(stream, _)| stream);
@@ -229,9 +248,11 @@ impl Plan {
     fn fail(&mut self, id: ReadId, now: Duration, error: VfsError) {
         self.leave_stream(id, now);
         let Some(read) = self.reads.remove(&id) else { return };
-        self.tally.count(read.request.file, |count| {
-            count.failures = count.failures.saturating_add(1);
-        });
+        if !read.is_preload() {
+            self.tally.count(read.request.file, |count| {
+                count.failures = count.failures.saturating_add(1);
+            });
+        }
         self.actions.push_back(Action::Fail { read: id, error });
         self.is_dirty = true;
     }
@@ -252,7 +273,10 @@ impl Plan {
         let place = self.next_place();
         if let Some(read) = self.reads.get_mut(&id) {
             read.place = place;
-            self.actions.push_back(Action::Look { read: id });
+            // What memory has says nothing about the server.
+            if !read.is_preload() {
+                self.actions.push_back(Action::Look { read: id });
+            }
             self.is_dirty = true;
         }
     }

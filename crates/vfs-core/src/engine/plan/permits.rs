@@ -15,9 +15,9 @@ use crate::engine::BreakerState;
 
 /// What is left to give out in one look at the queue.
 #[derive(Debug)]
-struct Free {
+pub(super) struct Free {
     /// Permits that nobody holds.
-    permits: usize,
+    pub(super) permits: usize,
     /// Permits that come back as soon as streams are closed, and are not promised yet.
     coming: usize,
 }
@@ -37,6 +37,10 @@ impl Plan {
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             let Some(facts) = self.files.get(&stream.file) else { continue };
             stream.phase = Phase::Opening;
+            if stream.is_preload() {
+                // Its silence is counted anew. A reader's turn is not, or it would never end.
+                stream.moved_at = now;
+            }
             let (file, file_len) = (stream.file, facts.len);
             let rest = stream.range.end().saturating_sub(stream.pos);
             let range = ByteRange::clamped(stream.pos, rest, file_len);
@@ -68,7 +72,11 @@ impl Plan {
             if presence == Presence::Asking || self.try_attach(id, now) {
                 continue;
             }
-            self.grant_one(id, priority, presence, &mut free, now);
+            if priority == Priority::Preload {
+                self.grant_preload(id, &mut free, now);
+            } else {
+                self.grant_one(id, priority, presence, &mut free, now);
+            }
         }
     }
 
@@ -119,7 +127,7 @@ impl Plan {
         }
     }
 
-    fn missing_count(&self) -> usize {
+    pub(super) fn missing_count(&self) -> usize {
         self.streams.values().filter(|stream| stream.is_live() && stream.is_missing).count()
     }
 
@@ -141,7 +149,12 @@ impl Plan {
         let victims = self.streams.iter().filter(|(_, stream)| can_go(stream));
         let victim = victims.min_by_key(|(_, stream)| {
             let is_used = !stream.reads.is_empty();
-            (is_used, if is_used { turn_end(stream) } else { stream.idle_since })
+            // First a preload, then a window whose reader may come back.
+            (
+                !stream.is_preload(),
+                is_used,
+                if is_used { turn_end(stream) } else { stream.idle_since },
+            )
         });
         victim.map(|(id, _)| *id)
     }
@@ -149,15 +162,30 @@ impl Plan {
     /// Opens a stream for a read, and lets those that adjoin come along.
     fn open_for(&mut self, id: ReadId, is_missing: bool, now: Duration) {
         let Some(read) = self.reads.get(&id) else { return };
-        let (file, need, priority) = (read.request.file, read.need, read.request.priority);
-        let Some(facts) = self.files.get(&file).copied() else { return };
-        let file_len = facts.len;
+        let (file, need) = (read.request.file, read.need);
+        let Some(file_len) = self.files.get(&file).map(|facts| facts.len) else { return };
         let is_sequential = self.is_sequential(read, is_missing);
         let end = if is_sequential { file_len } else { self.joined_end(read) };
         let range = ByteRange::clamped(need.start(), end.saturating_sub(need.start()), file_len);
+        let kind = if is_sequential { self.new_window(need.start()) } else { StreamKind::Bounded };
+        self.open_stream(id, range, kind, is_missing, now);
+    }
+
+    /// Opens a stream for a read over a range.
+    pub(super) fn open_stream(
+        &mut self,
+        id: ReadId,
+        range: ByteRange,
+        kind: StreamKind,
+        is_missing: bool,
+        now: Duration,
+    ) {
+        let Some(read) = self.reads.get(&id) else { return };
+        let (file, priority) = (read.request.file, read.request.priority);
+        let Some(facts) = self.files.get(&file).copied() else { return };
+        let file_len = facts.len;
         let turn_time =
             if is_missing { self.tuning.turn_time_missing } else { self.tuning.turn_time_here };
-        let kind = if is_sequential { self.new_window(need.start()) } else { StreamKind::Bounded };
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(range.start()));
         self.last_stream = self.last_stream.saturating_add(1);
         let stream_id = StreamId(self.last_stream);
@@ -214,7 +242,7 @@ impl Plan {
         let mut others: Vec<_> = self
             .queued()
             .map(|(_, other)| other)
-            .filter(|other| other.request.file == read.request.file)
+            .filter(|other| other.request.file == read.request.file && !other.is_preload())
             .map(|other| (other.need.start(), other.need.end()))
             .filter(|(start, other_end)| *start >= read.need.start() && *other_end <= most)
             .collect();

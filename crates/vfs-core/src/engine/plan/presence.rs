@@ -88,6 +88,41 @@ impl Haves {
         }
     }
 
+    /// Returns whether it is known at all which pieces are there.
+    pub(crate) fn is_known(&self, torrent: InfoHash) -> bool {
+        self.torrents.get(&torrent).is_some_and(|pieces| pieces.have.is_some())
+    }
+
+    /// Returns where the bytes end that may be missing from the start of `range` on.
+    pub(crate) fn missing_until(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
+        let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());
+        match (facts.geometry, have) {
+            (Some(geometry), Some(have)) => geometry.missing_until(have, range),
+            (None, _) | (_, None) => range.end(),
+        }
+    }
+
+    /// Returns how many bytes of `range` are known to be there.
+    pub(crate) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
+        if facts.is_complete() {
+            return range.len();
+        }
+        let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());
+        let (Some(geometry), Some(have)) = (facts.geometry, have) else { return 0 };
+        let (mut rest, mut bytes) = (range, 0_u64);
+        while !rest.is_empty() {
+            let missing = rest.from(geometry.have_until(have, rest));
+            bytes = bytes.saturating_add(missing.start().saturating_sub(rest.start()));
+            let next = missing.from(geometry.missing_until(have, missing));
+            if next.start() == rest.start() {
+                // Further on than any piece, as only a hostile source says.
+                break;
+            }
+            rest = next;
+        }
+        bytes
+    }
+
     /// Takes note that somebody needs to know. Returns true if the server is to be asked now.
     pub(crate) fn ask(&mut self, torrent: InfoHash, now: Duration, tuning: &Tuning) -> bool {
         let pieces = self.torrents.entry(torrent).or_default();
@@ -168,7 +203,7 @@ impl Haves {
 
 impl FileFacts {
     /// Returns whether the last listing had all of the file.
-    fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.state.is_some_and(|state| state.is_complete(self.len))
     }
 

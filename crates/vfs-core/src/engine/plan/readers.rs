@@ -90,7 +90,7 @@ impl Plan {
                 (*handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
             })
             .collect();
-        for (_, read) in self.waiting() {
+        for (_, read) in self.waiting().filter(|(_, read)| !read.is_preload()) {
             let activity = activities.entry(read.request.handle).or_default();
             let wait = self.wait(read, now);
             // Of several reads, the one that has waited for the longest.

@@ -13,11 +13,13 @@ impl Plan {
     /// Brings everything in line with the state at `now`.
     pub(super) fn settle(&mut self, now: Duration) {
         self.expire(now);
+        self.trim_preloads(now);
         self.refuse(now);
         self.attach_all(now);
         self.close_useless(now);
         self.renew_silent(now);
         self.grant(now);
+        self.yield_to_readers(now);
         self.ask_haves(now);
         self.forget_files();
         self.next_time = self.find_next_time(now);
@@ -36,7 +38,8 @@ impl Plan {
     /// Returns whether a read fails rather than wait for what is missing.
     fn must_not_wait(&self, read: &Read) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
-        self.missing == MissingPolicy::Fail || facts.is_stopped()
+        let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
+        is_refused || facts.is_stopped()
     }
 
     /// Ends the reads whose deadline has passed.
@@ -75,7 +78,7 @@ impl Plan {
 
     /// Returns whether what is known of the pieces is not older than the read, so that it is no
     /// lie to say that they are missing.
-    fn is_fresh(&self, read: &Read, now: Duration) -> bool {
+    pub(super) fn is_fresh(&self, read: &Read, now: Duration) -> bool {
         let file = read.request.file;
         let facts = self.files.get(&file).unwrap_or(&read.request.facts);
         if facts.geometry.is_none() {
@@ -109,6 +112,8 @@ impl Plan {
     fn can_join(&self, read: &Read, presence: Presence, stream: &Stream) -> bool {
         let need = read.need;
         if stream.file != read.request.file
+            || read.is_preload()
+            || stream.is_preload()
             || !stream.is_live()
             || need.start() < stream.low
             || need.end() > stream.range.end()
@@ -140,7 +145,9 @@ impl Plan {
         let has_all = read.need.end() <= stream.pos;
         read.stream = Some((stream_id, now));
         stream.reads.insert(id);
-        stream.owners.insert(read.request.handle);
+        if !read.is_preload() {
+            stream.owners.insert(read.request.handle);
+        }
         stream.priority = stream.priority.min(read.request.priority);
         if let StreamKind::Window { ahead_bytes, grown_at } = &mut stream.kind
             && !has_all
@@ -199,7 +206,7 @@ impl Plan {
             is_idle
                 && match stream.kind {
                     _ if matches!(stream.phase, Phase::Broken { .. }) => true,
-                    StreamKind::Bounded => true,
+                    StreamKind::Bounded | StreamKind::Preload => true,
                     StreamKind::Window { .. } => {
                         stream.owners.is_empty()
                             || self.idle_until(stream) <= now
@@ -220,14 +227,21 @@ impl Plan {
         let silent: Vec<_> = silent.map(|(id, stream)| (*id, stream.file)).collect();
         for (id, file) in silent {
             self.tally.count(file, |count| count.renewals = count.renewals.saturating_add(1));
+            self.on_preload_silence(id, now);
             self.close(id, now);
         }
     }
 
     /// Returns until when a stream may be silent, if it is one that waits for missing data.
     fn silent_until(&self, stream: &Stream) -> Option<Duration> {
-        let is_waiting =
-            stream.phase == Phase::Open && stream.is_missing && !stream.reads.is_empty();
+        let is_silent = match stream.phase {
+            Phase::Open if stream.is_preload() => !self.is_anybody_reading(),
+            Phase::Open => stream.is_missing,
+            // Another preload may have the permit instead.
+            Phase::Opening => stream.is_preload(),
+            Phase::Broken { .. } | Phase::Closing => false,
+        };
+        let is_waiting = is_silent && !stream.reads.is_empty();
         is_waiting.then(|| stream.moved_at.saturating_add(self.tuning.silence_time_max))
     }
 
@@ -291,7 +305,13 @@ impl Plan {
         let mut at = |time: Duration| next = Some(next.map_or(time, |next| next.min(time)));
         let mut is_queue = false;
         for (_, read) in self.waiting() {
-            at(read.request.deadline);
+            if read.is_preload() {
+                if self.quiet_until() > now {
+                    at(self.quiet_until());
+                }
+            } else {
+                at(read.request.deadline);
+            }
             if read.stream.is_none() {
                 is_queue = true;
                 if read.retry_at > now {

@@ -34,6 +34,8 @@ pub(crate) enum StreamKind {
         /// Where the reader was when that last grew.
         grown_at: u64,
     },
+    /// A run of missing bytes that are only to be fetched by the server. None are kept.
+    Preload,
 }
 
 /// What may be asked of a stream now.
@@ -112,7 +114,7 @@ impl Stream {
     /// Returns how far it reads ahead.
     pub(crate) fn ahead_bytes(&self) -> u64 {
         match self.kind {
-            StreamKind::Bounded => 0,
+            StreamKind::Bounded | StreamKind::Preload => 0,
             StreamKind::Window { ahead_bytes, .. } => ahead_bytes,
         }
     }

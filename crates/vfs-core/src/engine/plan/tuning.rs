@@ -79,6 +79,22 @@ const DOUBT_TIME: Duration = Duration::from_secs(3);
 /// there.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How many streams all preloads of a source have together: one is enough to make the server ask
+/// all its peers, as it fetches far ahead of it, and leaves the others to readers.
+const PRELOAD_STREAMS_MAX: usize = 1;
+
+/// How far a stream of a preload goes before what is there is looked at anew: twice what the server
+/// fetches ahead in whatever order peers have it.
+const PRELOAD_RUN_BYTES: u64 = 64 * MIB;
+
+/// How long a preload gets no stream after a reader waited for one or for missing data: such a
+/// reader comes back within moments, and the server shall not be fetching something else then.
+const PRELOAD_QUIET: Duration = Duration::from_secs(1);
+
+/// How often in a row the stream of a preload may be silent for [`SILENCE_TIME_MAX`]: a minute in
+/// all, in which a server has found the peers that it will find.
+const PRELOAD_SILENCES_MAX: u32 = 6;
+
 /// The plan's numbers, cut to a memory limit. Tests make them small.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tuning {
@@ -103,6 +119,10 @@ pub(crate) struct Tuning {
     pub(crate) haves_patience: Duration,
     pub(crate) doubt_time: Duration,
     pub(crate) unknown_patience: Duration,
+    pub(crate) preload_streams_max: usize,
+    pub(crate) preload_run_bytes: u64,
+    pub(crate) preload_quiet: Duration,
+    pub(crate) preload_silences_max: u32,
     pub(crate) breaker: super::retry::BreakerTuning,
 }
 
@@ -139,6 +159,10 @@ impl Tuning {
             haves_patience: HAVES_PATIENCE,
             doubt_time: DOUBT_TIME,
             unknown_patience: UNKNOWN_PATIENCE,
+            preload_streams_max: PRELOAD_STREAMS_MAX,
+            preload_run_bytes: PRELOAD_RUN_BYTES,
+            preload_quiet: PRELOAD_QUIET,
+            preload_silences_max: PRELOAD_SILENCES_MAX,
             breaker: super::retry::BreakerTuning::default(),
         };
         let floor = tuning.stream_bytes().saturating_mul(streams);

@@ -8,11 +8,11 @@ use bytes::Bytes;
 
 use super::random::Random;
 use super::server::{PERMITS, Server, byte_at, error};
-use super::world::{Expected, Reader};
+use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
 use crate::engine::plan::{BreakerTuning, Demand, Priority, ReadId, StreamEnd, StreamId, Tuning};
 use crate::engine::{BreakerState, MissingPolicy};
-use crate::{InfoHash, SourceErrorKind, TorrentState, VfsError};
+use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
 /// How long a read may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,6 +26,7 @@ const EVENTS_MAX: usize = 300_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     Act(usize),
+    Preload(usize),
     Opened(StreamId),
     Step(StreamId),
     Closed(StreamId),
@@ -53,6 +54,9 @@ pub(super) struct Summary {
     retries: u64,
     renewals: u64,
     haves: u64,
+    preloads: u64,
+    preloaded_bytes: u64,
+    preload_ends: u64,
     bytes_max: u64,
 }
 
@@ -72,15 +76,19 @@ impl Summary {
         self.retries += more.retries;
         self.renewals += more.renewals;
         self.haves += more.haves;
+        self.preloads += more.preloads;
+        self.preloaded_bytes += more.preloaded_bytes;
+        self.preload_ends += more.preload_ends;
         self.bytes_max = self.bytes_max.max(more.bytes_max);
     }
 
     pub(super) fn has_all(&self) -> bool {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
+        let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
         [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
             .into_iter()
-            .chain([retries, renewals, haves, timeouts])
+            .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
             .all(|count| *count > 0)
     }
 }
@@ -91,11 +99,14 @@ struct Run {
     core: Core,
     server: Server,
     readers: Vec<Reader>,
+    preloaders: Vec<Preloader>,
     expected: BTreeMap<ReadId, Expected>,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     event_count: u64,
     streams_max: usize,
     is_calm: bool,
+    /// Whether pieces may have got lost.
+    has_crashed: bool,
     haves_asked: BTreeMap<InfoHash, Duration>,
     summary: Summary,
 }
@@ -118,6 +129,8 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));
     tuning.idle_time_max = millis(random.range(1, 4000));
+    tuning.preload_run_bytes = random.range(1, 3000);
+    tuning.preload_quiet = millis(random.range(0, 300));
     tuning.breaker =
         BreakerTuning { down_time_min: millis(random.range(0, 3000)), ..BreakerTuning::default() };
     tuning
@@ -137,16 +150,21 @@ pub(super) fn run(seed: u64) -> Summary {
         Reader::new(&mut random, handle, file, server.files[file].len)
     });
     let readers: Vec<_> = readers.collect();
+    let preloaders = (0..random.range(0, 3))
+        .map(|_| Preloader { left: random.range(1, 4), current: None })
+        .collect();
     let mut run = Run {
         now: Duration::ZERO,
         core: Core::new(tuning, missing),
         server,
         readers,
+        preloaders,
         expected: BTreeMap::new(),
         events: BinaryHeap::new(),
         event_count: 0,
         streams_max: tuning.streams_max,
         is_calm: missing == MissingPolicy::Fail && random.chance(20),
+        has_crashed: false,
         haves_asked: BTreeMap::new(),
         summary: Summary::default(),
         random,
@@ -160,6 +178,9 @@ impl Run {
     fn go(&mut self) {
         for reader in 0..self.readers.len() {
             self.later(2000, Event::Act(reader));
+        }
+        for preloader in 0..self.preloaders.len() {
+            self.later(2000, Event::Preload(preloader));
         }
         for event in [Event::Download, Event::Trouble, Event::List] {
             self.later(100, event);
@@ -176,7 +197,8 @@ impl Run {
     fn step(&mut self) -> bool {
         let is_over = self.is_calm
             && self.expected.is_empty()
-            && self.readers.iter().all(|reader| reader.reads_left == 0 && reader.is_released);
+            && self.readers.iter().all(|reader| reader.reads_left == 0 && reader.is_released)
+            && self.preloaders.iter().all(|it| it.left == 0 && it.current.is_none());
         let event = self.events.peek().map(|Reverse((at, _, _))| *at);
         let alarm = self.core.next_time();
         if is_over && self.server.streams.is_empty() {
@@ -212,6 +234,7 @@ impl Run {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Act(reader) => self.act(reader),
+            Event::Preload(preloader) => self.preload(preloader),
             Event::Opened(stream) => self.opened(stream),
             Event::Step(stream) => self.stream_step(stream),
             Event::Closed(stream) => {
@@ -251,7 +274,10 @@ impl Run {
         let which = self.random.range(0, self.server.torrents.len() as u64 - 1);
         let torrent = &mut self.server.torrents[usize::try_from(which).unwrap()];
         match self.random.range(0, 12) {
-            0 if !self.server.is_down => self.server.crash(&mut self.random),
+            0 if !self.server.is_down => {
+                self.has_crashed = true;
+                self.server.crash(&mut self.random);
+            }
             0..=3 => self.server.is_down = false,
             4 => torrent.state = TorrentState::Paused,
             5 => torrent.state = TorrentState::Initializing,
@@ -308,7 +334,53 @@ impl Run {
         self.later(if self.is_calm { 20 } else { 300 }, Event::Act(index));
     }
 
-    fn read(&mut self, reader: usize, range: crate::ByteRange) {
+    fn preload(&mut self, index: usize) {
+        let preloader = &mut self.preloaders[index];
+        match &preloader.current {
+            Some(preload) => {
+                let counted = self.core.preloaded_bytes(preload.id);
+                assert!(counted <= preload.range.len(), "{counted} bytes of {preload:?}");
+                if !self.is_calm && self.random.chance(5) {
+                    self.core.on_cancel(self.now, preload.id);
+                    preloader.current = None;
+                }
+            }
+            None if preloader.left == 0 => return,
+            None => {
+                preloader.left -= 1;
+                let file =
+                    usize::try_from(self.random.range(0, self.server.files.len() as u64 - 1))
+                        .unwrap();
+                let (id, len) = (self.server.files[file].id, self.server.files[file].len);
+                let range = ByteRange::clamped(
+                    self.random.range(0, 1) * self.random.range(0, len),
+                    self.random.range(1, len),
+                    len,
+                );
+                let facts = self.server.facts(file);
+                let read = self.core.preload(self.now, (id, facts), range).unwrap();
+                let is_calm = self.is_calm;
+                preloader.current = Some(Preload { id: read, file, range, is_calm });
+                self.summary.preloads += 1;
+            }
+        }
+        self.later(500, Event::Preload(index));
+    }
+
+    fn preloaded(&mut self, preload: &Preload, result: &Result<Vec<Bytes>, VfsError>) {
+        self.summary.preload_ends += u64::from(result.is_ok());
+        match result {
+            Ok(parts) => {
+                assert!(parts.is_empty(), "nobody wants the bytes");
+                let mut wanted = preload.range.start()..preload.range.end();
+                let is_there = wanted.all(|at| self.server.has(preload.file, at));
+                assert!(is_there || self.has_crashed, "{preload:?} has not come");
+            }
+            Err(error) => assert!(!preload.is_calm, "{error:?} for {preload:?} {:#?}", self.core),
+        }
+    }
+
+    fn read(&mut self, reader: usize, range: ByteRange) {
         let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
         let id = self.server.files[file].id;
         let is_short = !self.is_calm && self.random.chance(50);
@@ -443,6 +515,13 @@ impl Run {
     }
 
     fn answer(&mut self, read: ReadId, result: Result<Vec<Bytes>, VfsError>) {
+        let preload = self
+            .preloaders
+            .iter_mut()
+            .find_map(|preloader| preloader.current.take_if(|preload| preload.id == read));
+        if let Some(preload) = preload {
+            return self.preloaded(&preload, &result);
+        }
         let expected = self.expected.remove(&read).expect("an answer that nobody waits for");
         self.readers[expected.reader].in_flight -= 1;
         assert!(self.now <= expected.deadline, "an answer after the deadline");
@@ -467,7 +546,7 @@ impl Run {
         }
     }
 
-    fn check_bytes(&self, file: usize, range: crate::ByteRange, parts: &[Bytes]) {
+    fn check_bytes(&self, file: usize, range: ByteRange, parts: &[Bytes]) {
         let file = self.server.files[file].id;
         let mut at = range.start();
         for byte in parts.iter().flatten() {
@@ -496,6 +575,8 @@ impl Run {
     fn check_end(&mut self) {
         let counters = self.core.counters(self.now);
         assert_eq!((counters.streams_open, counters.reads_waiting), (0, 0));
+        assert_eq!(counters.preloads, 0);
+        self.summary.preloaded_bytes = counters.bytes_preloaded;
         assert_eq!(counters.buffered_bytes, 0);
         self.summary.turns = counters.total.turns;
         self.summary.reuses = counters.total.reuses;

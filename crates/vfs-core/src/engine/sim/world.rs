@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::random::Random;
-use crate::engine::plan::Priority;
+use crate::engine::plan::{Priority, ReadId};
 use crate::{ByteRange, HandleId};
 
 /// How a reader goes through its file.
@@ -37,6 +37,22 @@ pub(super) struct Reader {
     held_back: Option<ByteRange>,
 }
 
+/// Somebody who has parts of files preloaded, one after the other.
+#[derive(Debug)]
+pub(super) struct Preloader {
+    pub(super) left: u64,
+    pub(super) current: Option<Preload>,
+}
+
+/// What is being preloaded.
+#[derive(Debug)]
+pub(super) struct Preload {
+    pub(super) id: ReadId,
+    pub(super) file: usize,
+    pub(super) range: ByteRange,
+    pub(super) is_calm: bool,
+}
+
 /// A read that was not answered yet.
 #[derive(Debug)]
 pub(super) struct Expected {
@@ -60,7 +76,6 @@ impl Reader {
             file,
             priority: match random.range(0, 19) {
                 0 => Priority::ReadAhead,
-                1 => Priority::Preload,
                 _ => Priority::Foreground,
             },
             pattern,

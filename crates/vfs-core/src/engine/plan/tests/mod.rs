@@ -2,6 +2,8 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
+mod preload;
+
 use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
@@ -17,6 +19,7 @@ const LEN: u64 = 100_000;
 enum Step {
     Read(u64, u64),
     ReadBy(u64, u64, u64),
+    Preload(u64, u64),
     Cancel(u64),
     Release(u64),
     Opened(u64),
@@ -28,16 +31,14 @@ enum Step {
     Wait(u64),
 }
 
-use Step::{Cancel, Chunk, Closed, Fails, Haves as HavesAre, Opened, Over, ReadBy, Release, Wait};
+use Step::{
+    Cancel, Chunk, Closed, Fails, Haves as HavesAre, Opened, Over, Preload, ReadBy, Release, Wait,
+};
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
 #[track_caller]
 fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
-    let mut tuning = Tuning::new(streams_max, 1 << 20);
-    tuning.window_bytes_min = 1000;
-    tuning.skip_bytes_max = 500;
-    tuning.sequential_bytes_missing_min = 30_000;
-    let mut plan = Plan::new(tuning, MissingPolicy::Wait);
+    let mut plan = Plan::new(tuning(streams_max), MissingPolicy::Wait);
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
     let state = FileState { torrent: TorrentState::Live, have_bytes };
@@ -49,13 +50,15 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
                 let handle = if let ReadBy(handle, ..) = step { *handle } else { 1 };
                 read_count += 1;
                 let range = ByteRange::clamped(*offset, *len, LEN);
-                let handle = HandleId(handle);
-                let deadline = now + Duration::from_secs(60);
-                let priority = Priority::Foreground;
-                let request =
-                    ReadRequest { handle, file, facts, range, need: range, priority, deadline };
+                let request = request(HandleId(handle), (file, facts), range, now);
                 plan.on_read(now, ReadId(read_count), request);
                 format!("read {offset}+{len}")
+            }
+            Preload(offset, len) => {
+                read_count += 1;
+                let range = ByteRange::clamped(*offset, *len, LEN);
+                plan.on_preload(now, ReadId(read_count), (file, facts), range);
+                format!("preload {offset}+{len}")
             }
             Cancel(id) => {
                 plan.on_cancel(now, ReadId(*id));
@@ -105,6 +108,25 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
     want.assert_eq(&text);
 }
 
+fn tuning(streams_max: usize) -> Tuning {
+    let mut tuning = Tuning::new(streams_max, 1 << 20);
+    tuning.window_bytes_min = 1000;
+    tuning.skip_bytes_max = 500;
+    tuning.sequential_bytes_missing_min = 30_000;
+    tuning
+}
+
+fn request(
+    handle: HandleId,
+    (file, facts): (FileId, FileFacts),
+    range: ByteRange,
+    now: Duration,
+) -> ReadRequest {
+    let deadline = now + Duration::from_secs(60);
+    let priority = Priority::Foreground;
+    ReadRequest { handle, file, facts, range, need: range, priority, deadline }
+}
+
 fn actions(plan: &mut Plan, now: Duration) -> Vec<String> {
     let mut actions = Vec::new();
     while let Some(action) = plan.next_action(now) {
@@ -120,6 +142,7 @@ fn actions(plan: &mut Plan, now: Duration) -> Vec<String> {
                 plan.on_answered(now, read);
                 format!("reply {}", read.0)
             }
+            Action::Preloaded { read } => format!("preloaded {}", read.0),
             Action::Fail { read, error } => format!("fail {} ({error})", read.0),
             Action::AskHaves { .. } => "ask".to_owned(),
             Action::Ended { .. }

@@ -1,0 +1,254 @@
+//! Preloading: ranges that somebody wants to be on the server, below all who read.
+//!
+//! A preload is a read of the lowest priority whose bytes nobody keeps: a stream is the only way to
+//! make the server fetch pieces, so one goes over what is missing, run by run, and over nothing
+//! else. It never shares a stream with a reader, and readers come first in every way:
+//! - while the stream of one waits for bytes that are not there, no preload has a stream, and none
+//!   gets one for a while after: the server is to fetch nothing else meanwhile;
+//! - while one waits at all, the stream of a preload stands still, and none is opened;
+//! - a preload takes a permit only if it is free, and gives it to the first reader who needs it.
+//!
+//! The cost: a reader who waits for something that never comes holds up all preloads of a source.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::time::Duration;
+
+use super::{
+    Action, FileFacts, Phase, Plan, Presence, Priority, Read, ReadId, ReadRequest, Stream,
+    StreamId, StreamKind, permits::Free,
+};
+use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
+
+/// Preloads have no handle; those that are given out count from 1.
+const NO_HANDLE: HandleId = HandleId(0);
+
+/// How readers and preloads get along.
+#[derive(Debug, Default)]
+pub(super) struct Courtesy {
+    /// Whether the stream of a reader waited for missing bytes, when this was last looked at.
+    pub(super) is_pressed: bool,
+    /// Until when no preload gets a stream, as a reader waited a moment ago.
+    quiet_until: Duration,
+}
+
+impl Plan {
+    /// Takes the wish that all bytes of `range` be on the server. It ends with
+    /// [`Action::Preloaded`] or a failure, or is withdrawn by [`on_cancel`](Self::on_cancel); it
+    /// has no deadline, as a server may be away for a night.
+    pub(in crate::engine) fn on_preload(
+        &mut self,
+        now: Duration,
+        id: ReadId,
+        (file, facts): (FileId, FileFacts),
+        range: ByteRange,
+    ) {
+        let request = ReadRequest {
+            handle: NO_HANDLE,
+            file,
+            facts,
+            range,
+            need: range,
+            priority: Priority::Preload,
+            deadline: Duration::MAX,
+        };
+        self.enqueue(now, id, request);
+    }
+
+    /// Returns how much of what a preload wants is there, as far as anybody can say.
+    pub(in crate::engine) fn preloaded_bytes(&self, id: ReadId) -> u64 {
+        let Some(read) = self.reads.get(&id) else { return 0 };
+        let rest = self.rest(read);
+        let passed = rest.start().saturating_sub(read.request.range.start());
+        passed.saturating_add(self.bytes_here(read.request.file, &read.request.facts, rest))
+    }
+
+    /// Returns how many bytes of a range are known to be there.
+    pub(in crate::engine) fn bytes_here(
+        &self,
+        file: FileId,
+        facts: &FileFacts,
+        range: ByteRange,
+    ) -> u64 {
+        let facts = self.files.get(&file).unwrap_or(facts);
+        self.haves.bytes_here(file, facts, range)
+    }
+
+    /// Ends preloads of which nothing is missing any more, and lets those without a stream pass
+    /// over what is there.
+    pub(super) fn trim_preloads(&mut self, now: Duration) {
+        for id in self.preloads() {
+            let Some(read) = self.reads.get(&id) else { continue };
+            let rest = self.rest(read);
+            let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
+            let here_until = match facts.geometry {
+                None if !facts.is_complete() => rest.start(),
+                None | Some(_) => self.haves.here_until(read.request.file, facts, rest),
+            };
+            if here_until == rest.end() {
+                self.finish_preload(id, now);
+            } else if here_until > rest.start()
+                && let Some(read) = self.reads.get_mut(&id).filter(|read| read.stream.is_none())
+            {
+                read.need = read.need.from(here_until);
+                read.silence_count = 0;
+            }
+        }
+    }
+
+    /// Gives the next run that a preload lacks a stream, if that takes nothing from anybody.
+    pub(super) fn grant_preload(&mut self, id: ReadId, free: &mut Free, now: Duration) {
+        let is_held = self.courtesy.is_pressed
+            || now < self.courtesy.quiet_until
+            || self.is_anybody_reading()
+            || self.missing_count() >= self.tuning.missing_streams_max();
+        let stream_count = self.streams.values().filter(|stream| stream.is_preload()).count();
+        if is_held || stream_count >= self.tuning.preload_streams_max || free.permits == 0 {
+            return;
+        }
+        let Some(read) = self.reads.get(&id) else { return };
+        let (file, need) = (read.request.file, read.need);
+        let Some(facts) = self.files.get(&file) else { return };
+        if self.is_in_the_dark(read, now) {
+            return;
+        }
+        // A torrent that is being checked gives no headers, and would hold the permit all the time.
+        if facts.state.is_some_and(|state| state.torrent == TorrentState::Initializing) {
+            return;
+        }
+        let run = ByteRange::clamped(need.start(), self.tuning.preload_run_bytes, need.end());
+        let end = self.haves.missing_until(file, facts, run);
+        let run = ByteRange::clamped(run.start(), end.saturating_sub(run.start()), facts.len);
+        free.permits = free.permits.saturating_sub(1);
+        self.open_stream(id, run, StreamKind::Preload, true, now);
+    }
+
+    /// Takes streams from preloads while a reader waits for what they may delay.
+    pub(super) fn yield_to_readers(&mut self, now: Duration) {
+        let preloads = self.preloads();
+        let was_pressed = std::mem::take(&mut self.courtesy.is_pressed);
+        if preloads.is_empty() {
+            return;
+        }
+        self.courtesy.is_pressed = self.is_pressed(now);
+        if self.courtesy.is_pressed {
+            let streams = self.streams.iter();
+            let live = streams.filter(|(_, stream)| stream.is_preload() && stream.is_live());
+            let live: Vec<_> = live.map(|(id, _)| *id).collect();
+            for id in live {
+                let file = self.streams.get(&id).map(|stream| stream.file);
+                if let Some(file) = file {
+                    self.tally.count(file, |count| count.turns = count.turns.saturating_add(1));
+                }
+                self.close(id, now);
+            }
+        } else if was_pressed {
+            self.courtesy.quiet_until = now.saturating_add(self.tuning.preload_quiet);
+        }
+    }
+
+    /// Moves a preload on as bytes come on its stream.
+    pub(super) fn on_preloaded_chunk(&mut self, id: StreamId, pos: u64, len: u64) {
+        self.preloaded_bytes = self.preloaded_bytes.saturating_add(len);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        // Nothing is kept.
+        (stream.low, stream.consumed, stream.has_moved) = (pos, pos, false);
+        for read in &stream.reads {
+            if let Some(read) = self.reads.get_mut(read) {
+                read.need = read.need.from(pos);
+                read.silence_count = 0;
+            }
+        }
+    }
+
+    /// Takes the end of a run: of the preload, or there is another run.
+    pub(super) fn end_run(&mut self, id: ReadId, now: Duration) {
+        if self.reads.get(&id).is_some_and(|read| read.need.is_empty()) {
+            return self.finish_preload(id, now);
+        }
+        self.leave_stream(id, now);
+        self.is_dirty = true;
+    }
+
+    /// Takes note that the stream of a preload was silent for too long. After some such times the
+    /// preload ends: its bytes may come one day, but others need not wait for that.
+    pub(super) fn on_preload_silence(&mut self, id: StreamId, now: Duration) {
+        let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_preload()) else {
+            return;
+        };
+        for id in stream.reads.clone() {
+            let Some(read) = self.reads.get_mut(&id) else { continue };
+            read.silence_count = read.silence_count.saturating_add(1);
+            if read.silence_count >= self.tuning.preload_silences_max {
+                self.fail(id, now, VfsError::TimedOut);
+            }
+        }
+    }
+
+    /// Returns when a preload may have a stream again that was kept from it by readers.
+    pub(super) fn quiet_until(&self) -> Duration {
+        self.courtesy.quiet_until
+    }
+
+    /// Returns whether somebody who reads waits.
+    pub(super) fn is_anybody_reading(&self) -> bool {
+        self.waiting().any(|(_, read)| !read.is_preload())
+    }
+
+    pub(in crate::engine) fn preload_count(&self) -> usize {
+        self.reads.values().filter(|read| read.is_preload()).count()
+    }
+
+    /// Returns whether a reader has a stream that waits for bytes which are not there.
+    ///
+    /// One whose stream is only about to open does not count yet, and whoever needs a permit takes
+    /// it: a server whose last stream of a torrent is closed may part with its peers, and the
+    /// reader would pay for that.
+    fn is_pressed(&self, now: Duration) -> bool {
+        let mut readers = self.waiting().filter(|(_, read)| !read.is_preload());
+        readers.any(|(_, read)| {
+            let stream = read.stream.and_then(|(id, _)| self.streams.get(&id));
+            stream.is_some_and(|stream| stream.phase == Phase::Open)
+                && self.presence(read, now) != Presence::Here
+        })
+    }
+
+    /// Returns whether an answer about pieces that is on its way may save a preload from going over
+    /// what is there.
+    fn is_in_the_dark(&self, read: &Read, now: Duration) -> bool {
+        let is_patient = now < read.arrived_at.saturating_add(self.tuning.haves_patience);
+        let is_known = self.haves.is_known(read.request.file.torrent);
+        read.request.facts.geometry.is_some()
+            && is_patient
+            && !(is_known && self.is_fresh(read, now))
+    }
+
+    fn finish_preload(&mut self, id: ReadId, now: Duration) {
+        self.leave_stream(id, now);
+        if self.reads.remove(&id).is_some() {
+            self.actions.push_back(Action::Preloaded { read: id });
+            self.is_dirty = true;
+        }
+    }
+
+    fn preloads(&self) -> Vec<ReadId> {
+        self.waiting().filter(|(_, read)| read.is_preload()).map(|(id, _)| id).collect()
+    }
+
+    /// Returns what a read still lacks that its stream has not brought.
+    fn rest(&self, read: &Read) -> ByteRange {
+        let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
+        read.need.from(pos)
+    }
+}
+
+impl Read {
+    pub(super) fn is_preload(&self) -> bool {
+        self.request.priority == Priority::Preload
+    }
+}
+
+impl Stream {
+    pub(super) fn is_preload(&self) -> bool {
+        self.kind == StreamKind::Preload
+    }
+}

@@ -1,0 +1,162 @@
+//! Preloading as others see it: parts of a file that are to be on the server, and how far that is.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::core::Core;
+use super::plan::{FileFacts, ReadId};
+use super::{CancelGuard, Engine};
+use crate::{ByteRange, FileId, SourceError, TorrentSource, TorrentState, VfsError};
+
+/// How often whoever preloads is told how far it is: as often as a bar looks alive.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Which parts of a file are meant: all of it, if neither is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FileParts {
+    /// So many bytes at the beginning, where players look first.
+    pub head: Option<u64>,
+    /// So many bytes at the end, where some formats have their index.
+    pub tail: Option<u64>,
+}
+
+/// How far a preload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PreloadProgress {
+    /// How many of the wanted bytes are known to be on the server.
+    pub bytes_there: u64,
+    /// How many are wanted.
+    pub bytes_total: u64,
+}
+
+/// Why a preload ended before all was there. What came stays. The message fits after "failed to".
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PreloadError {
+    /// The torrent does not run: what is missing cannot come.
+    #[error("get missing data: the torrent {}", match .0 {
+        TorrentState::Failed => "has failed",
+        TorrentState::Paused | TorrentState::Live | TorrentState::Initializing => "is paused",
+    })]
+    Stopped(TorrentState),
+    /// No byte came for a minute, in which nobody else was in the way.
+    #[error("get missing data: no peer sends any")]
+    Stalled,
+    /// The torrent is gone.
+    #[error("find the torrent: it is gone")]
+    Gone,
+    /// The filesystem ends.
+    #[error("go on: the mount ends")]
+    ShuttingDown,
+    /// The source refuses, in a way that does not pass.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+impl FileParts {
+    /// Returns how many bytes that are of a file of so many.
+    #[must_use]
+    pub fn bytes_of(self, len: u64) -> u64 {
+        self.ranges(len).iter().map(|range| range.len()).sum()
+    }
+
+    /// Returns the ranges of a file of so many bytes, in order and apart from each other.
+    pub(crate) fn ranges(self, len: u64) -> Vec<ByteRange> {
+        let all = ByteRange::clamped(0, len, len);
+        let Self { head, tail } = self;
+        if head.is_none() && tail.is_none() {
+            return vec![all];
+        }
+        let head = ByteRange::clamped(0, head.unwrap_or(0), len);
+        let tail = all.from(len.saturating_sub(tail.unwrap_or(0)));
+        if tail.start() <= head.end() && !tail.is_empty() {
+            return vec![all];
+        }
+        [head, tail].into_iter().filter(|range| !range.is_empty()).collect()
+    }
+}
+
+impl PreloadError {
+    /// Returns why a read of what is to be preloaded failed; `state` is that of the torrent.
+    pub(crate) fn of(error: VfsError, state: TorrentState) -> Self {
+        match error {
+            VfsError::WouldBlock => Self::Stopped(state),
+            VfsError::TimedOut => Self::Stalled,
+            VfsError::ShuttingDown => Self::ShuttingDown,
+            VfsError::Source(error) => Self::Source(error),
+            VfsError::Stale
+            | VfsError::NotFound
+            | VfsError::NotDirectory
+            | VfsError::IsDirectory
+            | VfsError::NotSymlink
+            | VfsError::BadHandle
+            | VfsError::NoTree
+            | VfsError::NoAttribute
+            | VfsError::NothingThere => Self::Gone,
+        }
+    }
+}
+
+impl<S: TorrentSource> Engine<S> {
+    /// Returns how many bytes of a range of a file are known to be there.
+    pub(crate) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
+        self.shared.look(|core| core.bytes_here(file, facts, range))
+    }
+
+    /// Resolves when all of a range is on the server. `progress` is told how many bytes are, now
+    /// and then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives back the stream that it may have. What came stays.
+    pub(crate) async fn preload(
+        &self,
+        (file, facts): (FileId, FileFacts),
+        range: ByteRange,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), VfsError> {
+        let start = |core: &mut Core, now| core.preload(now, (file, facts), range);
+        let (read, answer) = self.shared.start_read(start, |read: &ReadId| Some(*read))?;
+        let Some(mut answer) = answer else { return Err(VfsError::ShuttingDown) };
+        let _guard = CancelGuard { shared: &*self.shared, read };
+        let mut ticks = interval(PROGRESS_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                // The sender goes without an answer only if the engine itself is gone.
+                answer = &mut answer => {
+                    return answer.unwrap_or(Err(VfsError::ShuttingDown)).map(drop);
+                }
+                _ = ticks.tick() => {
+                    progress(self.shared.look(|core| core.preloaded_bytes(read)));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(head: Option<u64>, tail: Option<u64>, len: u64, want: &[(u64, u64)]) {
+        let ranges = FileParts { head, tail }.ranges(len);
+        let ranges: Vec<_> = ranges.into_iter().map(|range| (range.start(), range.end())).collect();
+        assert_eq!(ranges, want);
+    }
+
+    #[test]
+    fn parts_are_cut_to_the_file_and_never_overlap() {
+        check(None, None, 100, &[(0, 100)]);
+        check(Some(10), None, 100, &[(0, 10)]);
+        check(None, Some(10), 100, &[(90, 100)]);
+        check(Some(10), Some(20), 100, &[(0, 10), (80, 100)]);
+        check(Some(80), Some(20), 100, &[(0, 100)]);
+        check(Some(u64::MAX), Some(1), 100, &[(0, 100)]);
+        check(Some(10), Some(u64::MAX), 100, &[(0, 100)]);
+        check(Some(0), Some(0), 100, &[]);
+        check(None, None, 0, &[(0, 0)]);
+        check(Some(10), None, 0, &[]);
+    }
+}
