@@ -58,6 +58,10 @@ pub(crate) const MOUNT_UNANSWERED: u8 = 43;
 pub(crate) const MOUNT_AMBIGUOUS: u8 = 44;
 /// The process behind a mount could not do it.
 pub(crate) const CONTROL_FAILED: u8 = 45;
+/// The path is in no mount of tfs.
+pub(crate) const NOT_IN_MOUNT: u8 = 46;
+/// The mount has no such file.
+pub(crate) const FILE_UNKNOWN: u8 = 47;
 /// No daemon of this user runs.
 pub(crate) const NO_DAEMON: u8 = 48;
 /// Not all of a changed configuration holds yet.
@@ -75,11 +79,15 @@ pub(crate) const TORRENT_AMBIGUOUS: u8 = 53;
 pub(crate) const NOT_CONFIRMED: u8 = 54;
 /// What to search for cannot be understood.
 pub(crate) const QUERY_INVALID: u8 = 55;
+/// Not all could be preloaded.
+pub(crate) const PRELOAD_FAILED: u8 = 56;
 /// A check of the demo failed.
 #[cfg(feature = "embedded")]
 pub(crate) const DEMO_FAILED: u8 = 60;
 /// The doctor found a fault.
 pub(crate) const DOCTOR_FAULT: u8 = 61;
+/// It was stopped by a signal before all was preloaded.
+pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 
 #[cfg(test)]
 mod tests {

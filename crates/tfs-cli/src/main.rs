@@ -19,6 +19,7 @@ mod logging;
 mod mount;
 mod mount_helper;
 mod output;
+mod preload;
 mod refresh;
 mod reload;
 mod report;
@@ -91,6 +92,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Search(args) => search::run(args, &loaded),
         Command::Cache(args) => cache::run(args),
         Command::Refresh(args) => refresh::run(args),
+        Command::Preload(args) => preload::run(args),
         Command::Add(args) => torrents::run_add(args, &loaded),
         Command::Pause(args) => torrents::run(Action::Pause, args, &loaded),
         Command::Start(args) => torrents::run(Action::Start, args, &loaded),
@@ -149,6 +151,7 @@ fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
         | Command::Status(_)
         | Command::Cache(_)
         | Command::Refresh(_)
+        | Command::Preload(_)
         | Command::Config(_)
         | Command::Completions(_)
         | Command::Man(_) => flags_only(sources),

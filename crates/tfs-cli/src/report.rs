@@ -333,6 +333,9 @@ fn find(error: &FindError) -> Verdict {
         FindError::NotMounted { .. } => {
             said(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: tfs status")
         }
+        FindError::NotInMount { .. } => {
+            said(exit::NOT_IN_MOUNT, PREFIX, "see what is mounted with: tfs status")
+        }
         FindError::None { .. } => {
             said(exit::NOT_MOUNTED, PREFIX, "mount with: tfs mount <MOUNTPOINT>")
         }
@@ -374,6 +377,7 @@ fn refused(failure: &Failure) -> Verdict {
             return said(exit::SERVER_FAILED, "", "the mount shows the torrents as last known");
         }
         FailureKind::BadQuery => exit::QUERY_INVALID,
+        FailureKind::UnknownFile => exit::FILE_UNKNOWN,
         FailureKind::NotDaemon => exit::NO_DAEMON,
         FailureKind::ConfigInvalid => {
             return said(

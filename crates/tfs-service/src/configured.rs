@@ -1,7 +1,7 @@
 //! From the settings of a configuration to those of a mount.
 
 use crate::settings::{ChosenServer, Loaded, Missing, MountSection, Problem, Settings};
-use crate::{Appearance, MissingPolicy, MountSettings, ReadPolicy, ServerChoice};
+use crate::{Appearance, MissingPolicy, MountSettings, PreloadSettings, ReadPolicy, ServerChoice};
 
 /// A KiB.
 const KIB: u64 = 1024;
@@ -24,7 +24,7 @@ impl Loaded {
         server: ServerChoice,
         streams_max: usize,
     ) -> MountSettings {
-        let Settings { read, metadata, cache, .. } = &self.settings;
+        let Settings { read, metadata, cache, preload, .. } = &self.settings;
         // More than an address space is as much as there is.
         let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         MountSettings {
@@ -47,6 +47,11 @@ impl Loaded {
             poll_interval: metadata.poll_interval,
             appearance: self.appearance(mount),
             state_dir: None,
+            preload: PreloadSettings {
+                patterns: preload.patterns.clone(),
+                head_bytes: preload.head_bytes,
+                tail_bytes: preload.tail_bytes,
+            },
         }
     }
 

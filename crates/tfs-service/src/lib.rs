@@ -22,6 +22,7 @@ pub mod doctor;
 mod embedded;
 mod memory;
 mod mount;
+mod preload;
 mod searching;
 mod select;
 mod server;
@@ -43,6 +44,7 @@ pub use fuse_adapter::{
     UnmountError, unmount,
 };
 pub use mount::{MountSettings, RunningMount, ServerChoice, StartError};
+pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;

@@ -21,12 +21,13 @@ use crate::discovery::Discovery;
 use crate::discovery::Haste;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
+use crate::preload::PatternPreloads;
 use crate::start::{ServerDown, first_look};
 use crate::state::{Identity, KnownTree, ServerState, user_state_dir};
 use crate::status::{About, ServerWatch, Status, control_files};
 use crate::{
-    Appearance, MountError, MountpointError, Refresher, Server, ServerError, ServerSettings,
-    SessionError,
+    Appearance, MountError, MountpointError, PreloadSettings, Refresher, Server, ServerError,
+    ServerSettings, SessionError,
 };
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
@@ -73,6 +74,8 @@ pub struct MountSettings {
     /// The directory where the last known tree is kept, an absolute path; `None` for the user's
     /// own, `$XDG_STATE_HOME/tfs`.
     pub state_dir: Option<PathBuf>,
+    /// What is preloaded when its torrent appears.
+    pub preload: PreloadSettings,
 }
 
 /// Why a mount did not come up. Nothing is left behind.
@@ -121,6 +124,8 @@ pub struct RunningMount {
     about: About,
     /// Ended with the mount.
     discovery: OwnedTask,
+    /// Ended with the mount; `None` if nothing is to be preloaded unasked.
+    preloads: Option<OwnedTask>,
     /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
     is_asked: Arc<AtomicBool>,
     refresher: Refresher,
@@ -189,6 +194,7 @@ impl RunningMount {
         });
         let recorder = state.as_ref().map(ServerState::recorder);
         let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch.clone());
+        let preloads = PatternPreloads::new(Arc::clone(&vfs), &settings.preload, discovery.added());
         discovery.restore(known.unwrap_or_default());
         let server_down = match &settings.server {
             ServerChoice::Remote(_) => first_look(&server, &mut discovery).await?,
@@ -214,6 +220,7 @@ impl RunningMount {
             watch,
             about,
             discovery: OwnedTask(tokio::spawn(discovery)),
+            preloads: preloads.map(|preloads| OwnedTask(tokio::spawn(preloads.run()))),
             is_asked: Arc::default(),
             refresher,
             listed: mounts.add(Arc::new(control)),
@@ -310,7 +317,7 @@ impl RunningMount {
     /// # Errors
     /// If the session did not end well.
     pub async fn stop(self) -> Result<(), SessionError> {
-        drop((self.discovery, self.listed));
+        drop((self.discovery, self.preloads, self.listed));
         let ended = self.mount.unmount().await;
         let Counters { total, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
         tracing::info!(?total, haves_asked, bytes_unused, ?breaker, "what its reads did");

@@ -16,7 +16,8 @@ use tfs_service::settings::{Flag, ServerArg};
 
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
-    CacheArgs, CacheCommand, ClearArgs, MountedArgs, SearchArgs, StatusArgs,
+    CacheArgs, CacheCommand, ClearArgs, MountedArgs, PRELOAD_HELP, PreloadArgs, SearchArgs,
+    StatusArgs,
 };
 use self::setting::{ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
@@ -78,6 +79,9 @@ pub(crate) enum Command {
     Cache(CacheArgs),
     /// Have a mount look at its server now.
     Refresh(MountedArgs),
+    /// Have the server fetch files before anybody reads them.
+    #[command(after_help = PRELOAD_HELP)]
+    Preload(PreloadArgs),
     /// Add torrents to a server.
     Add(AddArgs),
     /// Stop torrents.
@@ -258,6 +262,7 @@ impl Cli {
             | Command::Status(_)
             | Command::Cache(_)
             | Command::Refresh(_)
+            | Command::Preload(_)
             | Command::Config(_)
             | Command::Completions(_)
             | Command::Man(_) => None,

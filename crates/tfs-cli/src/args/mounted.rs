@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::{Args, Subcommand};
 
 use super::ServerArgs;
@@ -52,6 +53,38 @@ pub(crate) struct ClearArgs {
     /// Only bytes of files.
     #[arg(long)]
     pub(crate) data: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreloadArgs {
+    /// Files in a mount, or directories with all files below them.
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only so much from the beginning of each file, such as 8MiB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) head: Option<ByteSize>,
+    /// Only so much from the end of each file, such as 1MiB; with --head, both.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) tail: Option<ByteSize>,
+    /// Print a line of JSON for each event, for scripts.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+pub(crate) const PRELOAD_HELP: &str = "\
+Programs that read come first: while one waits, nothing is preloaded.
+Ctrl-C stops it; the same command goes on from there, and skips what is there.
+
+Examples:
+  tfs preload /mnt/t/Film                       all files of a torrent
+  tfs preload --head 8MiB --tail 1MiB /mnt/t/*  what players look at first";
+
+fn size(text: &str) -> Result<ByteSize, &'static str> {
+    match text.parse() {
+        Ok(ByteSize(0)) => Err("it must be more than nothing"),
+        Ok(size) => Ok(size),
+        Err(_no_size) => Err("it must be a size, such as 8MiB"),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use eyre::WrapErr as _;
 use tfs_service::control::Mounts;
 use tfs_service::{
-    Appearance, MountSettings, ReadPolicy, RunningMount, ServerChoice, ServerSettings,
+    Appearance, MountSettings, PreloadSettings, ReadPolicy, RunningMount, ServerChoice,
+    ServerSettings,
 };
 
 use crate::args::DemoArgs;
@@ -107,6 +108,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         appearance: Appearance::default(),
         // A demo leaves nothing behind.
         state_dir: Some(dir.join("state")),
+        preload: PreloadSettings::default(),
     }
 }
 

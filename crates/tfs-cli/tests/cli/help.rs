@@ -4,7 +4,7 @@ use expect_test::expect_file;
 
 use crate::support::tfs;
 
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "",
     "mount",
     "daemon",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 26] = [
     "cache stats",
     "cache clear",
     "refresh",
+    "preload",
     "add",
     "pause",
     "start",

@@ -20,6 +20,7 @@ mod list;
 mod mount_helper;
 mod other_users;
 mod owner;
+mod preload;
 mod service_manager;
 mod support;
 mod torrents;

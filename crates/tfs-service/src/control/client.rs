@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,9 +18,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
+use super::lines::{LINE_BYTES_MAX, Lines};
 use super::wire::{
-    API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, ProcessMounts,
-    ProcessStatus, Refreshed, Reloaded, SearchAnswer, SearchRequest, Target, UnmountRequest,
+    API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, PreloadEvent,
+    PreloadRequest, ProcessMounts, ProcessStatus, Refreshed, Reloaded, SearchAnswer, SearchRequest,
+    Target, UnmountRequest,
 };
 
 /// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
@@ -36,6 +39,12 @@ const UNMOUNT_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// The most that an answer may hold: a search for a hundred thousand files has some 30 MB.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// How long an answer of many lines may be silent. There are some a second.
+const SILENCE_TIME_MAX: Duration = Duration::from_secs(30);
+
+type Sender = http1::SendRequest<Full<Bytes>>;
+type Connection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
 
 /// Talks to one process. Each request is a connection of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,6 +170,61 @@ impl ControlClient {
         self.post("search", request, SERVER_TIME_MAX).await
     }
 
+    /// Has files preloaded, and calls `each` with what happens until that is over. Dropping the
+    /// future gives the preload up.
+    ///
+    /// # Errors
+    /// [`ControlError`]; of kind `UnknownFile` if a path leads nowhere.
+    pub async fn preload(
+        &self,
+        request: &PreloadRequest,
+        mut each: impl FnMut(PreloadEvent),
+    ) -> Result<(), ControlError> {
+        let body = serde_json::to_vec(request).map_err(|error| self.protocol(error))?;
+        let request = self.request(Method::POST, "preload", body.into())?;
+        let silence =
+            || ControlError::TimedOut { socket: self.socket.clone(), time_max: SILENCE_TIME_MAX };
+        let (mut sender, connection) = self.handshake().await?;
+        let mut connection = pin!(connection);
+        let exchange = async {
+            let response = timeout(SILENCE_TIME_MAX, sender.send_request(request)).await;
+            let response = response.map_err(|_elapsed| silence())?;
+            let response = response.map_err(|error| self.protocol(error))?;
+            let (status, mut body) = (response.status(), response.into_body());
+            if status != StatusCode::OK {
+                let body = Limited::new(body, LINE_BYTES_MAX).collect().await;
+                let body = body.map_err(|source| self.foreign(source))?.to_bytes();
+                return Err(refusal(status, &body));
+            }
+            let mut lines = Lines::default();
+            loop {
+                let frame = timeout(SILENCE_TIME_MAX, body.frame()).await;
+                let Some(frame) = frame.map_err(|_elapsed| silence())? else {
+                    return Err(self.foreign("the answer breaks off".into()));
+                };
+                let frame = frame.map_err(|error| self.protocol(error))?;
+                lines.push(frame.data_ref().map_or(&[], |data| data));
+                while let Some(line) = lines.next() {
+                    let event = serde_json::from_slice(&line);
+                    let event = event.map_err(|error| self.protocol(error))?;
+                    let is_over = matches!(event, PreloadEvent::Ended { .. });
+                    each(event);
+                    if is_over {
+                        return Ok(());
+                    }
+                }
+                if lines.is_too_long() {
+                    return Err(self.foreign("a line is too long".into()));
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            exchanged = exchange => exchanged,
+            Err(error) = &mut connection => Err(self.protocol(error)),
+        }
+    }
+
     async fn get<A: DeserializeOwned>(
         &self,
         path: &str,
@@ -186,26 +250,39 @@ impl ControlClient {
         body: Bytes,
         time_max: Duration,
     ) -> Result<A, ControlError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("/v{API_VERSION}/{path}"))
-            .header(HOST, "tfs")
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|error| self.protocol(error))?;
+        let request = self.request(method, path, body)?;
         match timeout(time_max, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_elapsed) => Err(ControlError::TimedOut { socket: self.socket.clone(), time_max }),
         }
     }
 
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ControlError> {
+        Request::builder()
+            .method(method)
+            .uri(format!("/v{API_VERSION}/{path}"))
+            .header(HOST, "tfs")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|error| self.protocol(error))
+    }
+
+    async fn handshake(&self) -> Result<(Sender, Connection), ControlError> {
+        let connection = self.connect().await?;
+        let handshake = http1::handshake(TokioIo::new(connection)).await;
+        handshake.map_err(|error| self.protocol(error))
+    }
+
     async fn exchange<A: DeserializeOwned>(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<A, ControlError> {
-        let connection = self.connect().await?;
-        let handshake = http1::handshake(TokioIo::new(connection)).await;
-        let (mut sender, connection) = handshake.map_err(|error| self.protocol(error))?;
+        let (mut sender, connection) = self.handshake().await?;
         let exchange = async {
             let response = sender.send_request(request).await?;
             let status = response.status();
@@ -223,10 +300,7 @@ impl ControlClient {
         if status == StatusCode::OK {
             return serde_json::from_slice(&body).map_err(|error| self.protocol(error));
         }
-        let failure = serde_json::from_slice(&body).unwrap_or_else(|_not_ours| {
-            Failure::new(FailureKind::Unknown, format!("the process answers with {status}"))
-        });
-        Err(ControlError::Refused(failure))
+        Err(refusal(status, &body))
     }
 
     /// Connects to the process, and makes sure that it is one of this user or of root.
@@ -241,8 +315,19 @@ impl ControlClient {
     }
 
     fn protocol(&self, source: impl std::error::Error + Send + Sync + 'static) -> ControlError {
-        ControlError::Protocol { socket: self.socket.clone(), source: Box::new(source) }
+        self.foreign(Box::new(source))
     }
+
+    fn foreign(&self, source: Box<dyn std::error::Error + Send + Sync>) -> ControlError {
+        ControlError::Protocol { socket: self.socket.clone(), source }
+    }
+}
+
+fn refusal(status: StatusCode, body: &[u8]) -> ControlError {
+    let failure = serde_json::from_slice(body).unwrap_or_else(|_not_ours| {
+        Failure::new(FailureKind::Unknown, format!("the process answers with {status}"))
+    });
+    ControlError::Refused(failure)
 }
 
 fn target(mountpoint: &str) -> Target {

@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 
 use super::wire::{
-    CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, Refreshed,
-    SearchAnswer, SearchRequest, UnmountMode,
+    CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, PreloadEvent,
+    PreloadRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode,
 };
 
 /// One mount, as the API sees it. What does not return a future answers from memory.
@@ -34,6 +35,13 @@ pub(crate) trait Controlled: Send + Sync {
 
     /// Searches the names of its files. May take as long as a pass over a million names.
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure>;
+
+    /// Starts a preload, and returns what happens to it until it is over. It is given up when that
+    /// is dropped. May take as long as a pass over a million names; called in a runtime.
+    fn preload(
+        &self,
+        request: &PreloadRequest,
+    ) -> Result<BoxStream<'static, PreloadEvent>, Failure>;
 }
 
 /// The mounts of this process that can be commanded. Clones are the same mounts.

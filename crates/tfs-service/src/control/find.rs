@@ -44,6 +44,12 @@ pub enum FindError {
         /// Where.
         path: PathBuf,
     },
+    /// The path is in no mount of tfs.
+    #[error("find {} in a mount of tfs", path.display())]
+    NotInMount {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// A tfs is mounted at the path, but its process does not answer this user.
     #[error("reach the process behind {}", path.display())]
     Unanswered {

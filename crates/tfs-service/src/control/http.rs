@@ -4,10 +4,11 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{Stream, StreamExt as _};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -97,8 +98,8 @@ pub(super) fn text(
     let mut response = Response::new(Full::new(text.into()).boxed_unsync());
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, hyper::header::HeaderValue::from_static("no-store"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -118,10 +119,29 @@ pub(super) fn json<T: Serialize>(result: &Result<T, Failure>) -> Response<Body> 
     }
 }
 
+/// Returns values as lines of JSON, one by one as they come.
+pub(super) fn lines<T: Serialize>(
+    values: impl Stream<Item = T> + Send + 'static,
+) -> Response<Body> {
+    let lines = values.map(|value| {
+        // Numbers and texts can always be written.
+        let mut line = serde_json::to_vec(&value).unwrap_or_default();
+        line.push(b'\n');
+        Ok(Frame::data(Bytes::from(line)))
+    });
+    let mut response = Response::new(StreamBody::new(lines).boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 fn status(kind: FailureKind) -> StatusCode {
     match kind {
         FailureKind::BadRequest | FailureKind::BadQuery => StatusCode::BAD_REQUEST,
-        FailureKind::UnknownPath | FailureKind::UnknownMount => StatusCode::NOT_FOUND,
+        FailureKind::UnknownPath | FailureKind::UnknownMount | FailureKind::UnknownFile => {
+            StatusCode::NOT_FOUND
+        }
         FailureKind::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
         FailureKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         FailureKind::TooSlow => StatusCode::REQUEST_TIMEOUT,

@@ -8,16 +8,18 @@ use fuse_adapter::{
     Caller, Holder, KernelCaches, KernelSide, Mount, Unmount, UnmountError, unmount,
 };
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use vfs_core::{Query, QueryError, ReadCounters, Reader, TorrentSource, Vfs};
 
 use super::controlled::Controlled;
 use super::ending::Ending;
 use super::wire::{
     CacheParts, CacheStats, Cleared, Failure, FailureKind, HolderInfo, MountId, MountStatus,
-    QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest,
-    UnmountMode, WaitStatus,
+    PreloadEvent, PreloadRequest, QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX,
+    SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus,
 };
 use crate::blocking::blocking;
+use crate::preload::preload;
 use crate::status::{About, ServerWatch, Status};
 use crate::{RefreshError, Refresher};
 
@@ -182,6 +184,13 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
         search(&*self.vfs()?, request)
             .map_err(|error| Failure::new(FailureKind::BadQuery, error.to_string()))
+    }
+
+    fn preload(
+        &self,
+        request: &PreloadRequest,
+    ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+        preload(self.vfs()?, request)
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a request to the mount that it is about, and back to an answer.
 
+use futures_util::stream::BoxStream;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
@@ -8,8 +9,8 @@ use super::controlled::Mounts;
 use super::http::{self, Body, read_json};
 use super::process;
 use super::wire::{
-    API_VERSION, ClearRequest, Done, Failure, FailureKind, ProcessMounts, SearchRequest, Target,
-    UnmountRequest,
+    API_VERSION, ClearRequest, Done, Failure, FailureKind, PreloadEvent, PreloadRequest,
+    ProcessMounts, SearchRequest, Target, UnmountRequest,
 };
 use crate::blocking::blocking;
 use crate::daemon::Reloader;
@@ -44,9 +45,13 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         "cache/clear" if wants(&Method::POST) => http::json(&clear(mounts, body).await),
         "unmount" if wants(&Method::POST) => http::json(&unmount(mounts, body).await),
         "search" if wants(&Method::POST) => http::json(&search(mounts, body).await),
+        "preload" if wants(&Method::POST) => match preload(mounts, body).await {
+            Ok(events) => http::lines(events),
+            Err(failure) => http::json(&Err::<Done, _>(failure)),
+        },
         "reload" if wants(&Method::POST) => http::json(&reload(&process, body).await),
         "mounts" | "status" => http::json(&wrong_method("GET")),
-        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" | "reload" => {
+        "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" | "preload" | "reload" => {
             http::json(&wrong_method("POST"))
         }
         _ => http::json(&Err::<Done, _>(unknown_path(head.uri.path()))),
@@ -98,6 +103,16 @@ async fn search(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failu
     let request: SearchRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
     blocking(move || mount.search(&request)).await
+}
+
+async fn preload(
+    mounts: &Mounts,
+    body: Incoming,
+) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+    let request: PreloadRequest = read_json(body).await?;
+    let mount = mounts.find(request.mountpoint.as_deref())?;
+    // There may be a million files below a path.
+    blocking(move || mount.preload(&request)).await
 }
 
 fn unknown_path(path: &str) -> Failure {

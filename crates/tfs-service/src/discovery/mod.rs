@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use vfs_core::{Changes, Ino, SourceError, TorrentSource, TorrentSummary, Vfs};
 
@@ -47,6 +48,8 @@ pub(crate) struct Discovery<S> {
     progress_recorded_at: Option<Instant>,
     /// Told whether the source answers.
     watch: ServerWatch,
+    /// Told when torrents were added.
+    added: Arc<Notify>,
 }
 
 impl<S: TorrentSource> Discovery<S> {
@@ -59,6 +62,7 @@ impl<S: TorrentSource> Discovery<S> {
             is_recorded: false,
             progress_recorded_at: None,
             watch: ServerWatch::default(),
+            added: Arc::default(),
         }
     }
 
@@ -66,6 +70,11 @@ impl<S: TorrentSource> Discovery<S> {
     pub(crate) fn watched_by(mut self, watch: ServerWatch) -> Self {
         self.watch = watch;
         self
+    }
+
+    /// Returns what is told when torrents were added.
+    pub(crate) fn added(&self) -> Arc<Notify> {
+        Arc::clone(&self.added)
     }
 
     /// Shows the tree as it was last known, if there is anything to show. An empty tree is not
@@ -122,6 +131,9 @@ impl<S: TorrentSource> Discovery<S> {
         let at = now();
         let changes = vfs.apply(listing, answers.details, at);
         self.log(&changes);
+        if !changes.added.is_empty() {
+            self.added.notify_one();
+        }
         if let Some(recorder) = &self.recorder {
             if !self.is_recorded || changes != Changes::default() {
                 let changed_at = vfs.attr(Ino::ROOT).map_or(at, |root| root.mtime);

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use vfs_core::Query;
+
 use super::{Loaded, Origin, Place, Problem};
 
 /// Returns all combinations that cannot be.
@@ -90,6 +92,12 @@ fn memory(loaded: &Loaded, problems: &mut Vec<Problem>) {
 fn preload(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let preload = &loaded.settings.preload;
     let parts = [("preload.head", preload.head_bytes), ("preload.tail", preload.tail_bytes)];
+    for pattern in &preload.patterns {
+        if let Err(error) = Query::glob(pattern) {
+            let place = loaded.place("preload.patterns");
+            problems.push(Problem::at(place, format!("`preload.patterns`: {error}")));
+        }
+    }
     for (key, part) in parts {
         if part.is_some() && preload.patterns.is_empty() {
             let message = format!("`{key}` without `preload.patterns`");

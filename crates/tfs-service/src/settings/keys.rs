@@ -307,7 +307,7 @@ const PRELOAD: [Key; 3] = [
         Kind::Patterns,
         Unset { means: "nothing", example: "[\"**/*.mkv\"]" },
         None,
-        "Which files, as globs of their paths in the mount.",
+        "Which files, as globs of their names, or with a slash in them of their paths in the mount.",
     ),
     key(
         "preload.head",

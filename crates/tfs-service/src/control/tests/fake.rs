@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
@@ -105,6 +106,34 @@ impl Controlled for FakeMount {
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
         self.note(format!("search {:?} {}", request.query, request.limit));
         Ok(SearchAnswer::default())
+    }
+
+    fn preload(
+        &self,
+        request: &PreloadRequest,
+    ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+        self.note(format!("preload {:?} {:?}", request.paths, request.head_bytes));
+        if request.paths == ["nothing"] {
+            return Err(Failure::new(FailureKind::UnknownFile, "failed to find nothing"));
+        }
+        let path = "t/a".to_owned();
+        let mut events = vec![PreloadEvent::Began { files: 1, total_bytes: 9 }];
+        events.extend((0..3).map(|n| PreloadEvent::Progress {
+            path: path.clone(),
+            there_bytes: n,
+            total_bytes: 9,
+        }));
+        let given_up = Tell(Arc::clone(&self.refresh_given_up));
+        let end = if self.is_stuck {
+            stream::once(async move {
+                let _given_up = given_up;
+                std::future::pending().await
+            })
+            .boxed()
+        } else {
+            stream::once(async { PreloadEvent::Ended { done: 1, failed: 0 } }).boxed()
+        };
+        Ok(stream::iter(events).chain(end).boxed())
     }
 }
 

@@ -251,3 +251,35 @@ async fn a_process_that_is_gone_or_does_not_answer_is_an_error() {
     let gone = ControlClient::new(path).mounts().await.unwrap_err();
     assert!(matches!(gone, ControlError::Gone { .. }), "{gone:?}");
 }
+
+#[tokio::test]
+async fn a_preload_is_told_of_line_by_line_and_given_up_with_its_connection() {
+    let served = Served::start(vec![FakeMount::at("/m")]).await;
+    let request = |path: &str| PreloadRequest {
+        paths: vec![path.to_owned()],
+        head_bytes: Some(8),
+        ..PreloadRequest::default()
+    };
+    let mut events = Vec::new();
+    served.client().preload(&request("t"), |event| events.push(event)).await.unwrap();
+    assert_eq!(events.len(), 5);
+    assert_eq!(events[0], PreloadEvent::Began { files: 1, total_bytes: 9 });
+    assert_eq!(events[4], PreloadEvent::Ended { done: 1, failed: 0 });
+    assert_eq!(served.mounts[0].asked(), ["preload [\"t\"] Some(8)"]);
+    let refused = served.client().preload(&request("nothing"), |_| ()).await.unwrap_err();
+    let ControlError::Refused(failure) = refused else { panic!("{refused:?}") };
+    assert_eq!(failure.kind, FailureKind::UnknownFile);
+
+    let stuck = FakeMount { is_stuck: true, ..FakeMount::at("/m") };
+    let served = Served::start(vec![stuck]).await;
+    let client = served.client();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let task = tokio::spawn(async move {
+        client.preload(&request("t"), |event| told.send(event).unwrap()).await
+    });
+    for _ in 0..4 {
+        heard.recv().await.unwrap();
+    }
+    task.abort();
+    served.mounts[0].refresh_given_up.notified().await;
+}

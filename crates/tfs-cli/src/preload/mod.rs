@@ -1,0 +1,172 @@
+//! `tfs preload`: has the server fetch files before anybody reads them.
+
+mod bars;
+
+use std::io::{self, IsTerminal as _};
+
+use bytesize::ByteSize;
+use tfs_service::control::wire::{PreloadEvent, PreloadRequest};
+use tfs_service::control::{InMount, find_mounts_of};
+
+use self::bars::Bars;
+use crate::args::PreloadArgs;
+use crate::output::{self, visible};
+use crate::signals::Signals;
+use crate::{exit, runtime};
+
+/// How many bytes of paths go into one request: half of what the process takes, as JSON may need
+/// twice as many. A shell hands over any number of names.
+const REQUEST_PATH_BYTES_MAX: usize = 32 << 10;
+
+/// Runs the command.
+pub(crate) fn run(args: &PreloadArgs) -> eyre::Result<u8> {
+    let mut show = Show::new(args.json);
+    let mut total = Total::default();
+    let is_over = runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            preloaded = preload(args, &mut show, &mut total) => preloaded.map(|()| true),
+            // The request goes with its future, and the preload with the request.
+            () = signals.next() => Ok(false),
+        }
+    });
+    show.close();
+    if !is_over? {
+        output::note("stopped; what has come stays, and the same command goes on from there");
+        return Ok(exit::INTERRUPTED);
+    }
+    if total.failed > 0 {
+        output::note(&format!("files that were not preloaded: {}", total.failed));
+        return Ok(exit::PRELOAD_FAILED);
+    }
+    if !args.json {
+        output::line(&format!("files that are there: {}", total.done))?;
+    }
+    Ok(exit::SUCCESS)
+}
+
+/// How many files came to an end, and how.
+#[derive(Debug, Default)]
+struct Total {
+    done: u64,
+    failed: u64,
+}
+
+/// Preloads one mount after the other.
+async fn preload(args: &PreloadArgs, show: &mut Show, total: &mut Total) -> eyre::Result<()> {
+    for InMount { found, paths } in find_mounts_of(&args.paths).await? {
+        for paths in requests(paths) {
+            let request = PreloadRequest {
+                mountpoint: Some(found.mount.mountpoint.clone()),
+                paths,
+                head_bytes: args.head.map(|size| size.as_u64()),
+                tail_bytes: args.tail.map(|size| size.as_u64()),
+            };
+            let mut shown = Ok(());
+            let each = |event: PreloadEvent| {
+                if let PreloadEvent::Ended { done, failed } = event {
+                    total.done += done;
+                    total.failed += failed;
+                }
+                if shown.is_ok() {
+                    shown = show.on_event(&event);
+                }
+            };
+            found.client.preload(&request, each).await?;
+            shown?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the paths in groups that fit into a request.
+fn requests(paths: Vec<String>) -> Vec<Vec<String>> {
+    let mut requests: Vec<Vec<String>> = Vec::new();
+    let mut len = usize::MAX;
+    for path in paths {
+        // With its quotation marks and comma.
+        let path_len = path.len() + 3;
+        len = len.saturating_add(path_len);
+        match requests.last_mut().filter(|_| len <= REQUEST_PATH_BYTES_MAX) {
+            Some(request) => request.push(path),
+            None => {
+                len = path_len;
+                requests.push(vec![path]);
+            }
+        }
+    }
+    requests
+}
+
+/// How events are shown.
+enum Show {
+    Json,
+    Lines,
+    Bars(Bars),
+}
+
+impl Show {
+    fn new(is_json: bool) -> Self {
+        match is_json {
+            true => Self::Json,
+            // The bars are drawn there, so that results can go elsewhere.
+            false if io::stderr().is_terminal() => Self::Bars(Bars::new()),
+            false => Self::Lines,
+        }
+    }
+
+    fn on_event(&mut self, event: &PreloadEvent) -> eyre::Result<()> {
+        if matches!(self, Self::Json) {
+            return Ok(output::line(&serde_json::to_string(event)?)?);
+        }
+        if let Self::Bars(bars) = self {
+            bars.on_event(event);
+        }
+        let print = || -> io::Result<()> {
+            match event {
+                PreloadEvent::Done { path, total_bytes } => {
+                    let size = ByteSize::b(*total_bytes);
+                    output::line(&format!("{} ({size})", visible(path)))
+                }
+                PreloadEvent::Stalled { path, message } => {
+                    output::note(&format!("{path}: {message}; it is tried again"));
+                    Ok(())
+                }
+                PreloadEvent::Failed { path, message } => {
+                    output::error(&format!("{path}: {message}"), None);
+                    Ok(())
+                }
+                PreloadEvent::Began { .. }
+                | PreloadEvent::Progress { .. }
+                | PreloadEvent::Ended { .. }
+                | PreloadEvent::Unknown => Ok(()),
+            }
+        };
+        Ok(match self {
+            Self::Bars(bars) => bars.suspended(print),
+            Self::Json | Self::Lines => print(),
+        }?)
+    }
+
+    fn close(&self) {
+        if let Self::Bars(bars) = self {
+            bars.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_paths_goes_into_requests_of_bounded_size() {
+        let lens = |paths: Vec<String>| requests(paths).iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(lens(Vec::new()), [0; 0]);
+        assert_eq!(lens(vec!["a".to_owned(); 3]), [3]);
+        let per_request = REQUEST_PATH_BYTES_MAX / 1000;
+        assert_eq!(lens(vec!["x".repeat(997); 70]), [per_request, per_request, 6]);
+        let long = "x".repeat(REQUEST_PATH_BYTES_MAX);
+        assert_eq!(lens(vec!["a".to_owned(), long, "b".to_owned()]), [1, 1, 1]);
+    }
+}

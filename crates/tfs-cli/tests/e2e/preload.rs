@@ -1,0 +1,296 @@
+//! `tfs preload` and the patterns of the configuration, with a server that fetches nothing by
+//! itself.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use expect_test::expect;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rqbit_client::ErrorKind;
+use serde_json::Value;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, check_range, describe, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+const MIB: u64 = 1 << 20;
+
+/// Smaller pieces cost requests, larger ones precision.
+const PIECE_BYTES: u32 = 256 << 10;
+
+const FILM: Content = Content::new(1, 96 * MIB);
+
+const OTHER: Content = Content::new(2, 8 * MIB);
+
+/// Slow enough that what a server fetches ahead shows, and a test can act meanwhile.
+const DOWNLOAD_BPS: u32 = 8 << 20;
+
+fn films(name: &str) -> TorrentSpec {
+    let files = [("film.mkv", FILM), ("other.mkv", OTHER)];
+    let mut spec = TorrentSpec::directory(name, files).paused();
+    spec.seed.piece_length = Some(PIECE_BYTES);
+    spec
+}
+
+/// Returns rqbits with a torrent of which no file is selected.
+fn nothing_selected(bps: u32) -> Rqbits {
+    let builder = Swarm::builder().torrent(films("films")).download_bps(bps);
+    // As a machine with one core has it.
+    let rqbits = Rqbits::start(builder.blocking_permits(8));
+    unselect(&rqbits, &rqbits.swarm.torrents()[0]);
+    rqbits
+}
+
+fn unselect(rqbits: &Rqbits, torrent: &SwarmTorrent) {
+    let client = rqbits.swarm.client();
+    let torrent = torrent.info_hash.into();
+    rqbits.runtime.block_on(client.update_only_files(torrent, &[])).unwrap();
+    rqbits.runtime.block_on(client.start(torrent)).unwrap();
+}
+
+/// Returns how many of the pieces of a range of the film are there, and how many it has.
+fn pieces(rqbits: &Rqbits, start: u64, end: u64) -> (usize, usize) {
+    let torrent = &rqbits.swarm.torrents()[0];
+    let haves = rqbits.swarm.client().torrent_haves(torrent.info_hash.into());
+    let haves = match rqbits.runtime.block_on(haves) {
+        Ok(haves) => Some(haves),
+        Err(error) if matches!(error.kind(), ErrorKind::Initializing) => None,
+        Err(error) => panic!("{error}"),
+    };
+    let piece_bytes = u64::from(PIECE_BYTES);
+    let all = start / piece_bytes..end.div_ceil(piece_bytes);
+    let has =
+        |piece: &u64| haves.as_ref().is_some_and(|haves| haves.has(u32::try_from(*piece).unwrap()));
+    (all.clone().filter(has).count(), all.count())
+}
+
+/// Runs a command of tfs, and returns its exit code and all that it printed.
+fn said(dir: &Path, args: &[&str]) -> String {
+    let output = tfs(dir).args(args).output().unwrap();
+    describe(&output).replace(dir.to_str().unwrap(), "DIR")
+}
+
+fn start(dir: &Path, args: &[&str]) -> Child {
+    let mut command = tfs(dir);
+    command.arg("preload").args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn status(dir: &Path) -> Value {
+    let text = run(tfs(dir).args(["status", "--json"]));
+    serde_json::from_str::<Value>(&text).unwrap()[0].clone()
+}
+
+#[test]
+fn the_ends_of_a_file_come_and_not_much_more() {
+    let test = "preload::the_ends_of_a_file_come_and_not_much_more";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let film = mounted.path.join("films/film.mkv");
+        let film = film.to_str().unwrap();
+        let began_at = Instant::now();
+        let ends = ["preload", "--head", "8MiB", "--tail", "1MiB", film];
+        assert_eq!(said(dir, &ends), "exit 0\nfilms/film.mkv (9.0 MiB)\nfiles that are there: 1\n");
+        let took = began_at.elapsed();
+        assert_eq!(pieces(&rqbits, 0, 8 * MIB), (32, 32));
+        assert_eq!(pieces(&rqbits, 95 * MIB, 96 * MIB), (4, 4));
+        let more = pieces(&rqbits, 8 * MIB, 95 * MIB).0 as u64 * u64::from(PIECE_BYTES);
+        println!("9 MiB in {took:?}, and {} KiB more", more >> 10);
+        // What it fetches ahead of a stream is the server's; a stream is not held for longer.
+        assert!(more <= 8 * MIB, "{more}");
+
+        // Again costs no stream, whatever was known of the pieces when it began.
+        run(tfs(dir).args(["cache", "clear", "--metadata"]));
+        let opened = status(dir)["reads"]["streams_opened"].as_u64().unwrap();
+        assert!(said(dir, &ends).starts_with("exit 0\n"));
+        let events = run(tfs(dir).args(ends).arg("--json"));
+        let events: Vec<Value> =
+            events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            events[0],
+            serde_json::json!({"event": "began", "files": 1, "total_bytes": 9 * MIB})
+        );
+        let ended = serde_json::json!({"event": "ended", "done": 1, "failed": 0});
+        assert_eq!(events.last(), Some(&ended));
+        assert_eq!(status(dir)["reads"]["streams_opened"], opened);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
+    let test = "preload::a_reader_comes_first_and_a_stopped_preload_goes_on";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let path = mounted.path.join("films");
+        let preload = start(dir, &["--head", "40MiB", path.to_str().unwrap()]);
+        until("it has begun", || (pieces(&rqbits, 0, 4 * MIB).0 > 4).then_some(()));
+
+        // Somewhere else, where nothing is: it takes what a piece takes and not what is ahead.
+        let film = File::open(path.join("film.mkv")).unwrap();
+        let mut times = [60 * MIB, 70 * MIB, 80 * MIB].map(|offset| {
+            let began_at = Instant::now();
+            check_range(&path, &film, FILM, offset, 100_000);
+            let reads = &status(dir)["reads"];
+            assert!(reads["streams_open"].as_u64() <= reads["streams_max"].as_u64(), "{reads}");
+            began_at.elapsed()
+        });
+        println!("reads of what is missing took {times:?} beside a preload");
+        // Not the longest: rqbit itself may part with its peers between two reads, and finds them
+        // again after ten seconds.
+        times.sort();
+        assert!(times[1] < Duration::from_secs(5), "{times:?}");
+        drop(film);
+
+        // Ctrl-C: exit code, a word, and the server is left alone.
+        until("it goes on", || (pieces(&rqbits, 0, 20 * MIB).0 > 40).then_some(()));
+        kill(Pid::from_raw(preload.id().cast_signed()), Signal::SIGINT).unwrap();
+        let stopped = describe(&preload.wait_with_output().unwrap());
+        assert!(stopped.starts_with("exit 130\n"), "{stopped}");
+        assert!(
+            stopped.ends_with(
+                "stopped; what has come stays, and the same command goes on from there\n"
+            )
+        );
+        until("its stream is closed", || (status(dir)["reads"]["streams_open"] == 0).then_some(()));
+        let there = pieces(&rqbits, 0, 40 * MIB).0;
+        // What was known of the pieces may be a second old.
+        run(tfs(dir).args(["cache", "clear", "--metadata"]));
+        let events = run(tfs(dir).args(["preload", "--json", "--head", "40MiB"]).arg(&path));
+        let first = events.lines().find(|line| {
+            line.contains("\"progress\"") && line.contains("film.mkv") && !line.contains("es\":0,")
+        });
+        let first: Value = serde_json::from_str(first.unwrap()).unwrap();
+        let resumed = first["there_bytes"].as_u64().unwrap();
+        assert!(resumed >= (there as u64 - 1) * u64::from(PIECE_BYTES), "{first} of {there}");
+        assert_eq!(pieces(&rqbits, 0, 40 * MIB), (160, 160));
+        mounted.unmount();
+    });
+}
+
+/// Returns a torrent of which a small file is selected, which an added one keeps over a restart.
+fn little_selected() -> TorrentSpec {
+    let files = [("film.mkv", FILM), ("other.mkv", OTHER), ("small.txt", Content::new(3, 9))];
+    let mut spec = TorrentSpec::directory("films", files);
+    spec.download.only_files = Some(vec!["small.txt".to_owned()]);
+    spec.seed.piece_length = Some(PIECE_BYTES);
+    spec
+}
+
+#[test]
+fn a_server_that_restarts_costs_a_preload_time_and_nothing_else() {
+    let test = "preload::a_server_that_restarts_costs_a_preload_time_and_nothing_else";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let builder = Swarm::builder().torrent(little_selected()).download_bps(DOWNLOAD_BPS);
+        let mut rqbits = Rqbits::start(builder);
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let film = mounted.path.join("films/film.mkv");
+        let preload = start(dir, &["--head", "24MiB", film.to_str().unwrap()]);
+        until("it has begun", || (pieces(&rqbits, 0, 8 * MIB).0 > 8).then_some(()));
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        let done = describe(&preload.wait_with_output().unwrap());
+        assert_eq!(done, "exit 0\nfilms/film.mkv (24.0 MiB)\nfiles that are there: 1\n");
+        assert_eq!(pieces(&rqbits, 0, 24 * MIB), (96, 96));
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn what_a_pattern_wants_comes_when_the_torrent_appears() {
+    let test = "preload::what_a_pattern_wants_comes_when_the_torrent_appears";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = Rqbits::start(Swarm::builder());
+        fs::create_dir_all(dir.join("config/tfs")).unwrap();
+        let config = "[preload]\npatterns = [\"film*\"]\nhead = \"2MiB\"\ntail = \"1MiB\"\n";
+        fs::write(dir.join("config/tfs/config.toml"), config).unwrap();
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.add(little_selected())).unwrap();
+        until("the head is there", || (pieces(&rqbits, 0, 2 * MIB) == (8, 8)).then_some(()));
+        until("the tail is there", || {
+            (pieces(&rqbits, 95 * MIB, 96 * MIB) == (4, 4)).then_some(())
+        });
+        until("nothing is preloaded any more", || {
+            (status(dir)["reads"]["streams_open"] == 0).then_some(())
+        });
+        // The other file fits no pattern; what is beside the tail may have been under way.
+        let other = FILM.len() + 5 * MIB;
+        assert_eq!(pieces(&rqbits, other, other + 2 * MIB).0, 0);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
+    let test = "preload::paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(films("films")));
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let at = |path: &str| mounted.path.join(path).to_str().unwrap().to_owned();
+        expect![[r#"
+            exit 46
+            error: cannot find /proc/self in a mount of tfs
+            hint: see what is mounted with: tfs status
+        "#]]
+        .assert_eq(&said(dir, &["preload", "/proc/self"]));
+        expect![[r#"
+            exit 47
+            error: failed to find films/nothing in the mount: no such file or directory
+        "#]]
+        .assert_eq(&said(dir, &["preload", &at("films/nothing")]));
+        expect![[r#"
+            exit 56
+            error: films/other.mkv: failed to get missing data: the torrent is paused
+            files that were not preloaded: 1
+        "#]]
+        .assert_eq(&said(dir, &["preload", &at("films/other.mkv")]));
+        let wrong = said(dir, &["preload", "--head", "much", &at("films")]);
+        assert!(wrong.starts_with("exit 2\n") && wrong.contains("such as 8MiB"), "{wrong}");
+
+        // A process that hangs holds up nobody.
+        let pid = mounted.pid().unwrap();
+        kill(pid, Signal::SIGSTOP).unwrap();
+        let stopped = said(dir, &["preload", &at("films/film.mkv")]);
+        assert!(stopped.starts_with("exit 43\n"), "{stopped}");
+        kill(pid, Signal::SIGCONT).unwrap();
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_terminal_shows_bars() {
+    let test = "preload::a_terminal_shows_bars";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let film = mounted.path.join("films/film.mkv");
+        let preload = format!(
+            "stty cols 100; {} preload --head 12MiB {}",
+            env!("CARGO_BIN_EXE_tfs"),
+            film.display()
+        );
+        let output = Command::new("script")
+            .args(["--quiet", "--return", "--command", &preload, "/dev/null"])
+            .env("XDG_RUNTIME_DIR", dir.join("run"))
+            .env("TERM", "xterm")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", describe(&output));
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("of 12.00 MiB") && text.contains("files left: 1"), "{text}");
+        assert!(text.contains("films/film.mkv (12.0 MiB)"), "{text}");
+        mounted.unmount();
+    });
+}

@@ -1,0 +1,132 @@
+//! Files that the configuration wants preloaded: those of a pattern, when their torrent appears.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{FileId, FileParts, PreloadError, Query, TorrentFile, TorrentSource, Vfs};
+
+use super::batch::Batch;
+use crate::blocking::blocking;
+
+/// When files are tried again whose preload failed: a torrent that was paused may run by then.
+const RETRY_INTERVAL: Duration = Duration::from_secs(300);
+
+/// Which files are preloaded without being asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PreloadSettings {
+    /// Globs, as a search takes them: of names, or with a slash in them of paths. One that cannot
+    /// be understood is passed over with a warning.
+    pub patterns: Vec<String>,
+    /// How much of each file: all of it, if neither is given.
+    pub head_bytes: Option<u64>,
+    /// The same for its end.
+    pub tail_bytes: Option<u64>,
+}
+
+/// How a file is getting on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is there, or under way.
+    Seen,
+    /// It failed, and is tried again later.
+    Failed,
+}
+
+/// Preloads the files of patterns for as long as it runs.
+#[derive(Debug)]
+pub(crate) struct PatternPreloads<S> {
+    vfs: Arc<Vfs<S>>,
+    queries: Arc<[Query]>,
+    parts: FileParts,
+    /// Told when torrents were added.
+    added: Arc<Notify>,
+    fates: HashMap<FileId, Fate>,
+}
+
+impl<S: TorrentSource> PatternPreloads<S> {
+    /// Returns `None` if nothing is to be preloaded.
+    pub(crate) fn new(
+        vfs: Arc<Vfs<S>>,
+        settings: &PreloadSettings,
+        added: Arc<Notify>,
+    ) -> Option<Self> {
+        let queries = settings.patterns.iter().filter_map(|pattern| {
+            let query = Query::glob(pattern);
+            query.inspect_err(|error| tracing::warn!(pattern, %error, "nothing is preloaded")).ok()
+        });
+        let queries: Arc<[_]> = queries.collect();
+        let parts = FileParts { head: settings.head_bytes, tail: settings.tail_bytes };
+        let fates = HashMap::new();
+        (!queries.is_empty()).then_some(Self { vfs, queries, parts, added, fates })
+    }
+
+    /// Preloads what is there now and what comes, for ever.
+    ///
+    /// # Cancel safety
+    /// It is ended by dropping it. What was not all there is looked at again by the next one.
+    pub(crate) async fn run(mut self) {
+        let report = |_: &TorrentFile, _| {};
+        let mut batch = Batch::new(Arc::clone(&self.vfs), self.parts, &report);
+        let mut retry_at = None;
+        self.look().await.into_iter().for_each(|file| batch.push(file));
+        loop {
+            let added = Arc::clone(&self.added);
+            tokio::select! {
+                Some((file, ended)) = batch.next(), if !batch.is_empty() => {
+                    if !self.note(&file, &ended) {
+                        retry_at.get_or_insert(Instant::now() + RETRY_INTERVAL);
+                    }
+                    continue;
+                }
+                () = added.notified() => {}
+                () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => {
+                    retry_at = None;
+                    self.fates.retain(|_, fate| *fate == Fate::Seen);
+                }
+            }
+            self.look().await.into_iter().for_each(|file| batch.push(file));
+        }
+    }
+
+    /// Returns the files that are to be preloaded and were not seen before. Those of torrents that
+    /// are gone are forgotten, so that they are preloaded when they come back.
+    async fn look(&mut self) -> Vec<TorrentFile> {
+        let (vfs, queries) = (Arc::clone(&self.vfs), Arc::clone(&self.queries));
+        let hits = blocking(move || {
+            let hits = queries.iter().flat_map(|query| vfs.search(query, usize::MAX));
+            hits.collect::<Vec<_>>()
+        })
+        .await;
+        let mut there = HashSet::new();
+        let mut files = Vec::new();
+        for hit in hits.into_iter().filter(|hit| hit.have_bytes < hit.size) {
+            there.insert(hit.file);
+            if self.fates.contains_key(&hit.file) {
+                continue;
+            }
+            self.fates.insert(hit.file, Fate::Seen);
+            files.push(TorrentFile { id: hit.file, len: hit.size, path: hit.path });
+        }
+        self.fates.retain(|file, _| there.contains(file));
+        files
+    }
+
+    /// Takes note of how a file ended. Returns false if it is to be tried again later.
+    fn note(&mut self, file: &TorrentFile, ended: &Result<(), PreloadError>) -> bool {
+        let path = &file.path;
+        match ended {
+            Ok(()) => tracing::debug!(path, "preloaded"),
+            Err(PreloadError::Stalled) => tracing::debug!(path, "no peer sends it yet"),
+            Err(PreloadError::Gone | PreloadError::ShuttingDown) => {}
+            Err(error @ (PreloadError::Stopped(_) | PreloadError::Source(_))) => {
+                tracing::debug!(path, %error, "not preloaded");
+                self.fates.insert(file.id, Fate::Failed);
+                return false;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,114 @@
+//! A preload that somebody asks for, and hears about until it is over.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use vfs_core::{FileParts, PreloadError, TorrentFile, TorrentSource, Vfs, VfsError};
+
+use super::batch::Batch;
+use crate::control::wire::{Failure, FailureKind, PreloadEvent, PreloadRequest};
+
+/// How many events wait for whoever listens. What is said of the progress is left out where there
+/// is no room, as the next word replaces it; ends of files wait for room.
+const EVENTS_MAX: usize = 64;
+
+/// Starts a preload. It is given up when the answer is dropped.
+///
+/// # Errors
+/// If a path leads to no file.
+pub(crate) fn preload<S: TorrentSource>(
+    vfs: Arc<Vfs<S>>,
+    request: &PreloadRequest,
+) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+    let files = files(&vfs, &request.paths)?;
+    let parts = FileParts { head: request.head_bytes, tail: request.tail_bytes };
+    let (events, mut receiver) = mpsc::channel(EVENTS_MAX);
+    let task = AbortOnDropHandle::new(tokio::spawn(run(vfs, files, parts, events)));
+    Ok(stream::poll_fn(move |context| {
+        // Whoever drops the stream drops the task.
+        let _task = &task;
+        receiver.poll_recv(context)
+    })
+    .boxed())
+}
+
+/// Returns all files at and below some paths, each once.
+fn files<S: TorrentSource>(vfs: &Vfs<S>, paths: &[String]) -> Result<Vec<TorrentFile>, Failure> {
+    let mut files = Vec::new();
+    let mut known = HashSet::new();
+    for path in paths {
+        let below = vfs.files_below(path).map_err(|error| {
+            let message = format!("failed to find {path} in the mount: {error}");
+            let kind = match error {
+                VfsError::NotFound | VfsError::NotDirectory => FailureKind::UnknownFile,
+                VfsError::IsDirectory
+                | VfsError::NotSymlink
+                | VfsError::BadHandle
+                | VfsError::NoAttribute
+                | VfsError::NothingThere
+                | VfsError::Stale
+                | VfsError::NoTree
+                | VfsError::WouldBlock
+                | VfsError::TimedOut
+                | VfsError::ShuttingDown
+                | VfsError::Source(_) => FailureKind::Failed,
+            };
+            Failure::new(kind, message)
+        })?;
+        files.extend(below.into_iter().filter(|file| known.insert(file.id)));
+    }
+    Ok(files)
+}
+
+/// Preloads files, and says what happens for as long as somebody listens.
+async fn run<S: TorrentSource>(
+    vfs: Arc<Vfs<S>>,
+    files: Vec<TorrentFile>,
+    parts: FileParts,
+    events: mpsc::Sender<PreloadEvent>,
+) {
+    let bytes = files.iter().map(|file| parts.bytes_of(file.len)).fold(0, u64::saturating_add);
+    let began = PreloadEvent::Began { files: files.len() as u64, total_bytes: bytes };
+    let (mut done, mut failed) = (0, 0);
+    let report = {
+        let events = events.clone();
+        move |file: &TorrentFile, progress: vfs_core::PreloadProgress| {
+            let event = PreloadEvent::Progress {
+                path: file.path.clone(),
+                there_bytes: progress.bytes_there,
+                total_bytes: progress.bytes_total,
+            };
+            // See EVENTS_MAX; that nobody listens shows when the next event waits for room.
+            drop(events.try_send(event));
+        }
+    };
+    let mut batch = Batch::new(vfs, parts, &report);
+    files.into_iter().for_each(|file| batch.push(file));
+    let mut is_heard = events.send(began).await.is_ok();
+    while is_heard && let Some((file, ended)) = batch.next().await {
+        let path = file.path;
+        let event = match ended {
+            Ok(()) => {
+                done += 1;
+                PreloadEvent::Done { path, total_bytes: parts.bytes_of(file.len) }
+            }
+            Err(error @ PreloadError::Stalled) => {
+                PreloadEvent::Stalled { path, message: told(&error) }
+            }
+            Err(error) => {
+                failed += 1;
+                PreloadEvent::Failed { path, message: told(&error) }
+            }
+        };
+        is_heard = events.send(event).await.is_ok();
+    }
+    // Nobody is left to hear that nobody listens.
+    drop(events.send(PreloadEvent::Ended { done, failed }).await);
+}
+
+fn told(error: &PreloadError) -> String {
+    format!("failed to {error}")
+}

@@ -1,0 +1,186 @@
+//! Preloads over the fake: what is told of them, and what the configuration wants.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::StreamExt as _;
+use tfs_testkit::fake::{FakeSource, directory, file_id};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{Bitfield, TorrentState, Vfs, VfsConfig};
+
+use super::*;
+use crate::control::wire::{FailureKind, PreloadEvent, PreloadRequest};
+
+const MIB: u64 = 1 << 20;
+
+/// A source with a torrent `t` of which nothing is there.
+fn source() -> FakeSource {
+    let source = FakeSource::new(4);
+    source.set_chunk_bytes(1 << 20);
+    add(&source, 1, "t");
+    source
+}
+
+/// Adds a torrent of two files of four pieces each, of which nothing is there.
+fn add(source: &FakeSource, id: u8, name: &str) {
+    let mut details = directory(id, name, &[("a.mkv", 4 * MIB), ("b.txt", 4 * MIB)]);
+    details.piece_len = NonZeroU32::new(1 << 20);
+    let torrent = source.add(details);
+    source.update(torrent, |it| it.file_progress = Some([0, 0].into()));
+    source.set_haves(torrent, Bitfield::from_fn(8, |_| false).unwrap());
+}
+
+fn vfs_of(source: &FakeSource) -> Arc<Vfs<FakeSource>> {
+    let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), VfsConfig::default()));
+    look(source, &vfs);
+    vfs
+}
+
+fn look(source: &FakeSource, vfs: &Vfs<FakeSource>) {
+    vfs.apply(source.listing(), source.all_details(), 1);
+}
+
+fn request(paths: &[&str]) -> PreloadRequest {
+    let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+    PreloadRequest { paths, ..PreloadRequest::default() }
+}
+
+/// Returns all that is told of a preload but how far it is.
+async fn told(vfs: &Arc<Vfs<FakeSource>>, request: &PreloadRequest) -> Vec<String> {
+    let events = preload(Arc::clone(vfs), request).unwrap();
+    let events =
+        events.filter(|event| std::future::ready(!matches!(event, PreloadEvent::Progress { .. })));
+    events.map(|event| serde_json::to_string(&event).unwrap()).collect().await
+}
+
+fn opened(source: &FakeSource) -> Vec<(u8, u32, u64, u64)> {
+    let opened = source.opened().into_iter();
+    opened
+        .map(|(file, range)| {
+            let torrent = file.torrent.as_bytes()[0];
+            (torrent, file.index.0, range.start() / MIB, range.end() / MIB)
+        })
+        .collect()
+}
+
+/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+async fn pass(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_file_of_the_paths_is_preloaded_once_and_told_of() {
+    let source = source();
+    let vfs = vfs_of(&source);
+    let wanted = PreloadRequest {
+        head_bytes: Some(MIB),
+        tail_bytes: Some(1),
+        ..request(&["t/b.txt", "t", "/t/b.txt"])
+    };
+    assert_eq!(
+        told(&vfs, &wanted).await,
+        [
+            r#"{"event":"began","files":2,"total_bytes":2097154}"#,
+            r#"{"event":"done","path":"t/b.txt","total_bytes":1048577}"#,
+            r#"{"event":"done","path":"t/a.mkv","total_bytes":1048577}"#,
+            r#"{"event":"ended","done":2,"failed":0}"#,
+        ]
+    );
+    let mut opened = opened(&source);
+    opened.sort_unstable();
+    assert_eq!(opened, [(1, 0, 0, 1), (1, 0, 3, 4), (1, 1, 0, 1), (1, 1, 3, 4)]);
+    let refused = preload(vfs, &request(&["t", "u"])).map(drop).unwrap_err();
+    assert_eq!(refused.kind, FailureKind::UnknownFile);
+    assert_eq!(refused.message, "failed to find u in the mount: no such file or directory");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stuck_goes_to_the_end_and_what_cannot_come_is_given_up() {
+    let source = source();
+    add(&source, 2, "paused");
+    source.update(file_id(2, 0).torrent, |it| it.state = TorrentState::Paused);
+    source.hold(file_id(1, 0));
+    let vfs = vfs_of(&source);
+    let wanted = request(&["t", "paused/a.mkv"]);
+    let events = preload(Arc::clone(&vfs), &wanted).unwrap();
+    let mut events =
+        events.filter(|event| std::future::ready(!matches!(event, PreloadEvent::Progress { .. })));
+    assert!(matches!(events.next().await, Some(PreloadEvent::Began { files: 3, .. })));
+    let Some(PreloadEvent::Failed { path, message }) = events.next().await else { panic!() };
+    assert_eq!(path, "paused/a.mkv");
+    assert_eq!(message, "failed to get missing data: the torrent is paused");
+    let done = PreloadEvent::Done { path: "t/b.txt".to_owned(), total_bytes: 4 * MIB };
+    assert_eq!(events.next().await, Some(done));
+    let Some(PreloadEvent::Stalled { path, .. }) = events.next().await else { panic!() };
+    assert_eq!(path, "t/a.mkv");
+    source.let_go(file_id(1, 0));
+    assert!(matches!(events.next().await, Some(PreloadEvent::Done { .. })));
+    assert_eq!(events.next().await, Some(PreloadEvent::Ended { done: 2, failed: 1 }));
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preload_ends_with_whoever_listens_and_with_the_mount() {
+    let source = source();
+    source.hold(file_id(1, 0));
+    let vfs = vfs_of(&source);
+    let mut events = preload(Arc::clone(&vfs), &request(&["t/a.mkv"])).unwrap();
+    events.next().await.unwrap();
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(source.open_now(), 1);
+    drop(events);
+    pass(Duration::from_secs(1)).await;
+    assert_eq!((source.open_now(), Arc::strong_count(&vfs)), (0, 1));
+
+    let events = preload(Arc::clone(&vfs), &request(&["t/a.mkv"])).unwrap();
+    vfs.shut_down();
+    let last = events.fold(None, |_, event| std::future::ready(Some(event))).await;
+    assert_eq!(last, Some(PreloadEvent::Ended { done: 0, failed: 1 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
+    let source = source();
+    let vfs = vfs_of(&source);
+    let added = Arc::new(Notify::new());
+    let settings = PreloadSettings {
+        patterns: vec!["*.mkv".to_owned()],
+        head_bytes: Some(2 * MIB),
+        tail_bytes: None,
+    };
+    let preloads = PatternPreloads::new(Arc::clone(&vfs), &settings, Arc::clone(&added)).unwrap();
+    let task = tokio::spawn(preloads.run());
+    pass(Duration::from_secs(5)).await;
+    assert_eq!(opened(&source), [(1, 0, 0, 2)]);
+
+    // One that is paused is tried again when it may run.
+    add(&source, 2, "u");
+    let paused = file_id(2, 0).torrent;
+    source.update(paused, |it| it.state = TorrentState::Paused);
+    look(&source, &vfs);
+    added.notify_one();
+    pass(Duration::from_secs(5)).await;
+    source.update(paused, |it| it.state = TorrentState::Live);
+    look(&source, &vfs);
+    added.notify_one();
+    pass(Duration::from_secs(5)).await;
+    assert_eq!(opened(&source).len(), 1);
+    pass(Duration::from_secs(300)).await;
+    assert_eq!(opened(&source), [(1, 0, 0, 2), (2, 0, 0, 2)]);
+
+    // What is all there is not even asked about.
+    source.set_haves(paused, Bitfield::from_fn(8, |_| true).unwrap());
+    source.update(paused, |it| it.file_progress = Some([4 * MIB, 4 * MIB].into()));
+    look(&source, &vfs);
+    let asked = source.haves_asked();
+    added.notify_one();
+    pass(Duration::from_secs(5)).await;
+    assert_eq!((opened(&source).len(), source.haves_asked()), (2, asked));
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
+    assert_eq!(source.violations(), [] as [String; 0]);
+
+    assert!(PatternPreloads::new(vfs, &PreloadSettings::default(), added).is_none());
+}
