@@ -99,8 +99,12 @@ fn table(rows: &[TorrentRow]) -> String {
     output::table_text(table)
 }
 
-/// Returns the progress, rounded down: what is not all there is never 100 %.
+/// Returns the progress, rounded down: what is not all there is never 100 %. Of a torrent with
+/// nothing selected rqbit says that all of it is there.
 fn percent(row: &TorrentRow) -> String {
+    if row.total_bytes == 0 {
+        return "-".to_owned();
+    }
     format!("{:.0}%", (row.progress * 100.0).floor())
 }
 
