@@ -13,7 +13,7 @@ use rqbit_client::ErrorKind;
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
-use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec, Tracker};
 use tfs_testkit::until::until;
 
 use crate::support::{Mounted, Rqbits, check_range, describe, run, tfs};
@@ -46,6 +46,11 @@ fn nothing_selected(bps: u32) -> Rqbits {
     let rqbits = Rqbits::start(builder.blocking_permits(8));
     unselect(&rqbits, &rqbits.swarm.torrents()[0]);
     rqbits
+}
+
+/// Lets rqbit know of the seeder that it parted with.
+fn track(rqbits: &Rqbits) -> Tracker {
+    rqbits.runtime.block_on(async { rqbits.swarm.track(&rqbits.swarm.torrents()[0]) }).unwrap()
 }
 
 fn unselect(rqbits: &Rqbits, torrent: &SwarmTorrent) {
@@ -93,6 +98,7 @@ fn the_ends_of_a_file_come_and_not_much_more() {
     let test = "preload::the_ends_of_a_file_come_and_not_much_more";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let _tracker = track(&rqbits);
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let film = mounted.path.join("films/film.mkv");
         let film = film.to_str().unwrap();
@@ -130,6 +136,7 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
     let test = "preload::a_reader_comes_first_and_a_stopped_preload_goes_on";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let _tracker = track(&rqbits);
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let path = mounted.path.join("films");
         let preload = start(dir, &["--head", "40MiB", path.to_str().unwrap()]);
@@ -273,6 +280,7 @@ fn a_terminal_shows_bars() {
     let test = "preload::a_terminal_shows_bars";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let _tracker = track(&rqbits);
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let film = mounted.path.join("films/film.mkv");
         let preload = format!(

@@ -26,6 +26,7 @@ mod downloader;
 mod error;
 mod spec;
 mod torrent;
+mod tracker;
 mod wait;
 
 use std::fs;
@@ -42,6 +43,7 @@ pub use self::builder::SwarmBuilder;
 pub use self::error::{Result, SwarmError};
 pub use self::spec::{Download, TorrentSpec};
 pub use self::torrent::{SwarmFile, SwarmTorrent};
+pub use self::tracker::Tracker;
 
 use self::downloader::Downloader;
 

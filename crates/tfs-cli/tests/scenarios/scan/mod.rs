@@ -2,7 +2,6 @@
 //! to be downloaded.
 
 mod probe;
-mod tracker;
 
 use std::fs::File;
 use std::io;
@@ -83,13 +82,13 @@ fn through_mount(report: &mut Report, dir: &Path, subject: Subject) {
     let rqbits = nothing_selected(piece_bytes);
     let torrent = rqbits.swarm.torrents()[0].clone();
     let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
-    let tracker = tracker::start(&rqbits, &torrent);
+    let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
     let scanned = scan(&rqbits, files, |file, scan| read_ends(&mount.path, &torrent, file, scan));
     let within = report_scan(report, subject, &torrent, &scanned);
     report.all(&format!("{name}: files within one piece more for each end"), within, files);
     let failed = format!("{name}: ends that failed");
     report.figure(&failed, count(scanned.failures), "", Want::AtMost(0.0));
-    tracker.abort();
+    drop(tracker);
 }
 
 /// The same as two requests for each file, which is what a program that knows the ends would do.
@@ -97,7 +96,7 @@ fn directly(report: &mut Report, subject: Subject) {
     let (name, piece_bytes, files) = subject;
     let rqbits = nothing_selected(piece_bytes);
     let torrent = rqbits.swarm.torrents()[0].clone();
-    let tracker = tracker::start(&rqbits, &torrent);
+    let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
     let scanned = scan(&rqbits, files, |file, scan| {
         rqbits.runtime.block_on(ask_ends(rqbits.swarm.client(), &torrent, file, scan));
     });
@@ -105,7 +104,7 @@ fn directly(report: &mut Report, subject: Subject) {
     let figure = format!("{name}: files within one piece more for each end");
     report.figure(&figure, count(within), &format!("of {files}"), Want::Nothing);
     report.figure(&format!("{name}: asked again"), count(scanned.silences), "times", Want::Nothing);
-    tracker.abort();
+    drop(tracker);
 }
 
 /// Scans one file after the other, and looks what each costs.

@@ -1,0 +1,61 @@
+//! What a tracker does for a torrent: it names the peers again and again.
+//!
+//! rqbit parts with the peers of a torrent of which nothing is selected, and takes them back for a
+//! stream; after some of that it forgets them. On loopback nobody else would name them again.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+use super::{Result, Swarm, SwarmTorrent};
+
+/// Far more often than a tracker, which is asked every half an hour, but there are many of those.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The task that names the peers. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Tracker(JoinHandle<()>);
+
+impl Drop for Tracker {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Swarm {
+    /// Names the seeder of a torrent to the downloader until what is returned is dropped. It has
+    /// to be called in a runtime.
+    ///
+    /// # Errors
+    /// If there is no seeder.
+    ///
+    /// # Panics
+    /// If the address of the API is none, which the swarm made itself.
+    pub fn track(&self, torrent: &SwarmTorrent) -> Result<Tracker> {
+        let server = self.api_url();
+        let server = server.trim_start_matches("http://").parse().expect("an address of loopback");
+        let peer = self.peer_addr()?;
+        let path = format!("/torrents/{}/add_peers", torrent.info_hash);
+        Ok(Tracker(tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(INTERVAL);
+            loop {
+                ticks.tick().await;
+                // A peer that is known already is no news, and a server that is away has no use.
+                drop(name_peer(server, &path, peer).await);
+            }
+        })))
+    }
+}
+
+async fn name_peer(server: SocketAddr, path: &str, peer: SocketAddr) -> std::io::Result<()> {
+    let body = peer.to_string();
+    let len = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
+    let mut connection = TcpStream::connect(server).await?;
+    connection.write_all(format!("{head}Content-Length: {len}\r\n\r\n{body}").as_bytes()).await?;
+    connection.read_to_end(&mut Vec::new()).await?;
+    Ok(())
+}
