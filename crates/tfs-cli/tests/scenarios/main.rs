@@ -24,6 +24,7 @@ mod rqbits;
 mod runner;
 mod scale;
 mod scan;
+mod search;
 mod stuck;
 mod timing;
 mod trap;

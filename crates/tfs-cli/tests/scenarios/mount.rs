@@ -46,6 +46,11 @@ impl Mount {
         self.process.id()
     }
 
+    /// Returns a command of this mount's user.
+    pub(crate) fn command(&self) -> Command {
+        tfs(&self.home)
+    }
+
     /// Starts `tfs unmount`.
     pub(crate) fn start_unmount(&self, options: &[&str]) -> Child {
         tfs(&self.home).arg("unmount").args(options).arg(&self.path).spawn().unwrap()
@@ -89,7 +94,8 @@ fn tfs(home: &Path) -> Command {
     for variable in ["TFS_SERVER", "TFS_USERNAME", "TFS_PASSWORD_FILE", "RUST_LOG"] {
         command.env_remove(variable);
     }
-    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state")).stdin(Stdio::null());
+    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state"));
+    command.env("XDG_RUNTIME_DIR", home).stdin(Stdio::null());
     command
 }
 
