@@ -133,31 +133,7 @@ fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
         Ok(loaded) => return Ok(loaded),
         Err(error) => error,
     };
-    match &cli.command {
-        Command::Mount(_)
-        | Command::Daemon
-        | Command::List(_)
-        | Command::Search(_)
-        | Command::Add(_)
-        | Command::Pause(_)
-        | Command::Start(_)
-        | Command::Forget(_)
-        | Command::Delete(_)
-        | Command::Doctor(_) => Err(error.into()),
-        Command::Config(args) if matches!(args.command, ConfigCommand::Show { .. }) => {
-            Err(error.into())
-        }
-        Command::Unmount(_)
-        | Command::Status(_)
-        | Command::Cache(_)
-        | Command::Refresh(_)
-        | Command::Preload(_)
-        | Command::Config(_)
-        | Command::Completions(_)
-        | Command::Man(_) => flags_only(sources),
-        #[cfg(feature = "embedded")]
-        Command::Demo(_) => flags_only(sources),
-    }
+    if cli.needs_settings() { Err(error.into()) } else { flags_only(sources) }
 }
 
 fn flags_only(sources: &Sources) -> eyre::Result<Loaded> {

@@ -245,6 +245,15 @@ impl Cli {
         (server.server.clone(), flags)
     }
 
+    /// Returns whether the command can do nothing without right settings: it goes to a server, or
+    /// the settings are what it is about.
+    pub(crate) fn needs_settings(&self) -> bool {
+        let show = |args: &ConfigArgs| matches!(args.command, ConfigCommand::Show { .. });
+        let is_about_them = matches!(&self.command, Command::Daemon)
+            || matches!(&self.command, Command::Config(args) if show(args));
+        is_about_them || self.server().is_some()
+    }
+
     /// Returns the arguments that name a server, if the command has any.
     fn server(&self) -> Option<&ServerArgs> {
         match &self.command {
