@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
-use tfs_service::control::wire::{MountStatus, ReaderStatus};
+use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
 use tfs_service::status::{BreakerStatus, Status};
 use tokio::time::{MissedTickBehavior, interval};
@@ -138,12 +138,15 @@ fn summary(status: &Status) -> String {
         (
             "reads",
             format!(
-                "{}, {} from memory, {} failed; {} fetched, {} given",
+                "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it \
+                 from this disk",
                 reads.reads,
                 percent(reads.hits, reads.reads),
+                percent(reads.local_reads, reads.reads),
                 reads.failures,
                 size(reads.bytes_fetched),
                 size(reads.bytes_given),
+                size(reads.bytes_local),
             ),
         ),
         (
@@ -162,7 +165,7 @@ fn summary(status: &Status) -> String {
 
 fn readers_table(readers: &[ReaderStatus]) -> String {
     let mut table = output::table();
-    table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAITS", "FILE"]);
+    table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAY", "WAITS", "FILE"]);
     for reader in readers {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let unknown = || "?".to_owned();
@@ -173,6 +176,12 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
             right(match reader.bytes_per_second {
                 0 => "-".to_owned(),
                 speed => format!("{}/s", size(speed)),
+            }),
+            Cell::new(match reader.way {
+                WayStatus::Http => "http",
+                WayStatus::Local => "local",
+                WayStatus::Passthrough => "passthrough",
+                WayStatus::Unknown => "?",
             }),
             Cell::new(waits(reader)),
             Cell::new(visible(reader.path.as_deref().unwrap_or("(removed)"))),
@@ -220,6 +229,7 @@ mod tests {
             file_bytes: 1000,
             given_bytes: 5000,
             bytes_per_second: 2 << 20,
+            way: WayStatus::Local,
             waits: Some(WaitStatus { offset: 7, piece: Some(12), for_millis: 3210 }),
         };
         let gone = ReaderStatus {

@@ -48,7 +48,7 @@ pub use preload::PreloadSettings;
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
-pub use rqbit_source::STREAMS_MAX_DEFAULT;
+pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT};
 pub use searching::{SearchError, search_server};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
-use rqbit_source::RqbitSource;
+use rqbit_source::{LocalPaths, RqbitSource};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
@@ -61,6 +61,8 @@ pub struct MountSettings {
     pub allow_non_empty: bool,
     /// How many streams may be open on the server at a time.
     pub streams_max: usize,
+    /// Where the server's files are on this machine.
+    pub local_paths: LocalPaths,
     /// How reads behave.
     pub read: ReadPolicy,
     /// Whether `.tfs` is listed in the root.
@@ -182,7 +184,8 @@ impl RunningMount {
         };
         let server = Server::new(&remote, settings.read.timeout + CHUNK_MARGIN)?;
         let (state, known) = open_state(state_dir, &settings.server, &remote).await.unzip();
-        let source = RqbitSource::new(server.client().clone(), settings.streams_max);
+        let source = RqbitSource::new(server.client().clone(), settings.streams_max)
+            .with_local_paths(settings.local_paths.clone());
         #[cfg(feature = "embedded")]
         let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
         let config = VfsConfig { read: settings.read, show_control: settings.show_control };

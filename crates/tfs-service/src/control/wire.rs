@@ -355,8 +355,27 @@ pub struct ReaderStatus {
     pub given_bytes: u64,
     /// Bytes a second that it was given of late.
     pub bytes_per_second: u64,
+    /// How the file is read at the moment.
+    #[serde(default)]
+    pub way: WayStatus,
     /// What it waits for.
     pub waits: Option<WaitStatus>,
+}
+
+/// How a file is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WayStatus {
+    /// From the server.
+    #[default]
+    Http,
+    /// From this machine's disk, what is there of it.
+    Local,
+    /// By the kernel itself, from this machine's disk. What it reads is not counted.
+    Passthrough,
+    /// Something that this client does not know.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What a reader waits for.

@@ -111,6 +111,12 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
         ("stream_retries_total", "Streams that failed and were tried again.", reads.retries),
         ("fetched_bytes_total", "Bytes that came from the server.", reads.bytes_fetched),
         ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
+        ("local_reads_total", "Reads that this machine's disk answered.", reads.local_reads),
+        (
+            "local_bytes_total",
+            "Bytes given to readers from this machine's disk.",
+            reads.bytes_local,
+        ),
         ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
     ] {
         add(Kind::Counter, name, labels, help, value);
