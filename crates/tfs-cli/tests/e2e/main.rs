@@ -17,6 +17,7 @@ mod embedded;
 mod errors;
 mod lifecycle;
 mod list;
+mod monitoring;
 mod mount_helper;
 mod other_users;
 mod owner;
