@@ -125,6 +125,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             device: self.device.to_string(),
             status: Status::of(&vfs, &self.watch, &self.about),
             readers: self.readers(&vfs),
+            preloading: self.about.preloads.running(),
         })
     }
 
@@ -190,7 +191,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         &self,
         request: &PreloadRequest,
     ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
-        preload(self.vfs()?, request)
+        preload(self.vfs()?, request, &self.about.preloads)
     }
 }
 
