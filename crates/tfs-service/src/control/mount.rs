@@ -19,6 +19,7 @@ use super::wire::{
     SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
+use crate::discovery::chain;
 use crate::preload::preload;
 use crate::status::{About, ServerWatch, Status};
 use crate::{RefreshError, Refresher};
@@ -134,7 +135,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             let changes = self.refresher.look_now().await.map_err(|error| match error {
                 RefreshError::Ended => ended(),
                 RefreshError::Failed(error) => {
-                    Failure::new(FailureKind::ServerFailed, format!("failed to {error}"))
+                    Failure::new(FailureKind::ServerFailed, format!("failed to {}", chain(&error)))
                 }
             })?;
             let torrents = self.vfs()?.counts().torrents as u64;
