@@ -162,12 +162,7 @@ fn summary(status: &Status) -> String {
             ),
         ),
     ];
-    let preloads = (preloads.running + preloads.waiting > 0).then(|| {
-        let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
-        let (there, total) = (size(*there_bytes), size(*total_bytes));
-        ("preload", format!("{running} files under way, {waiting} wait; {there} of {total} there"))
-    });
-    let lines = lines.into_iter().chain(preloads);
+    let lines = lines.into_iter().chain(preloads_line(preloads));
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
 }
@@ -184,6 +179,14 @@ fn preloads_table(preloading: &[PreloadStatus]) -> String {
         ]);
     }
     output::table_text(table)
+}
+
+/// Returns what is said of preloads, if there are any.
+fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
+    let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
+    let (there, total) = (size(*there_bytes), size(*total_bytes));
+    let line = format!("{running} files under way, {waiting} wait; {there} of {total} there");
+    (running + waiting > 0).then_some(("preload", line))
 }
 
 fn readers_table(readers: &[ReaderStatus]) -> String {
