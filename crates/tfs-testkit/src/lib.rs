@@ -15,6 +15,8 @@ pub mod hostile;
 pub mod isolate;
 #[cfg(feature = "library")]
 pub mod library;
+#[cfg(feature = "malice")]
+pub mod malice;
 pub mod odd;
 #[cfg(feature = "permits")]
 pub mod permits;

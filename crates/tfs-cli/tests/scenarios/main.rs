@@ -16,6 +16,7 @@
 mod caches;
 mod compare;
 mod figures;
+mod hostile;
 mod memory;
 mod meter;
 mod middle;
