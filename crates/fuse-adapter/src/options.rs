@@ -54,6 +54,9 @@ pub struct MountOptions {
     /// is not downloaded, and so copy zeros in its place. If not, files have no holes, and such a
     /// program reads all of it.
     pub shows_holes: bool,
+    /// Whether the kernel may read files itself that are complete and on this machine's disk. It
+    /// needs CAP_SYS_ADMIN; without it nothing changes.
+    pub may_pass_through: bool,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
 }
@@ -75,6 +78,7 @@ impl MountOptions {
             attr_ttl: TTL,
             entry_ttl: TTL,
             shows_holes: false,
+            may_pass_through: true,
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }
     }

@@ -34,6 +34,7 @@ mod unmount;
 use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 
@@ -149,4 +150,16 @@ fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()?;
     Ok(runtime)
+}
+
+/// How long a process that served mounts waits at its end for calls that wait for a disk. One that
+/// hangs may never answer.
+const END_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Runs what serves mounts to its end.
+fn run_service<T>(service: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {
+    let runtime = runtime()?;
+    let result = runtime.block_on(service);
+    runtime.shutdown_timeout(END_TIME_MAX);
+    result
 }
