@@ -7,6 +7,7 @@ use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
 use tfs_service::status::{BreakerStatus, Status};
+use tfs_service::{PreloadStatus, PreloadTotals};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::StatusArgs;
@@ -86,17 +87,19 @@ async fn look(args: &StatusArgs) -> eyre::Result<String> {
 }
 
 fn mount_text(mount: &MountStatus) -> String {
-    let MountStatus { status, readers, .. } = mount;
-    let mut text = summary(status);
+    let MountStatus { status, readers, preloading, .. } = mount;
+    let mut parts = vec![summary(status)];
     if !readers.is_empty() {
-        text.push_str("\n\n");
-        text.push_str(&readers_table(readers));
+        parts.push(readers_table(readers));
     }
-    text
+    if !preloading.is_empty() {
+        parts.push(preloads_table(preloading));
+    }
+    parts.join("\n\n")
 }
 
 fn summary(status: &Status) -> String {
-    let Status { server, tree, reads, memory, .. } = status;
+    let Status { server, tree, reads, memory, preloads, .. } = status;
     let health = status.trouble.as_deref().unwrap_or("all is well");
     let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
     let breaker = match server.breaker {
@@ -159,8 +162,28 @@ fn summary(status: &Status) -> String {
             ),
         ),
     ];
-    let lines = lines.map(|(name, value)| format!("{name:<8} {value}"));
+    let preloads = (preloads.running + preloads.waiting > 0).then(|| {
+        let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
+        let (there, total) = (size(*there_bytes), size(*total_bytes));
+        ("preload", format!("{running} files under way, {waiting} wait; {there} of {total} there"))
+    });
+    let lines = lines.into_iter().chain(preloads);
+    let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
+}
+
+fn preloads_table(preloading: &[PreloadStatus]) -> String {
+    let mut table = output::table();
+    table.set_header(["THERE", "OF", "PRELOADED FILE"]);
+    for PreloadStatus { path, total_bytes, there_bytes } in preloading {
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            right(percent(*there_bytes, *total_bytes)),
+            right(size(*total_bytes)),
+            Cell::new(visible(path)),
+        ]);
+    }
+    output::table_text(table)
 }
 
 fn readers_table(readers: &[ReaderStatus]) -> String {
@@ -216,6 +239,20 @@ mod tests {
     use tfs_service::control::wire::WaitStatus;
 
     use super::*;
+
+    #[test]
+    fn preloads_are_shown_with_how_far_they_are() {
+        let file = |path: &str, there_bytes| PreloadStatus {
+            path: path.to_owned(),
+            total_bytes: 9 << 20,
+            there_bytes,
+        };
+        expect![[r#"
+            THERE  OF       PRELOADED FILE
+               0%  9.0 MiB  t/\u{202e}gpj.mkv
+              55%  9.0 MiB  t/b"#]]
+        .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
+    }
 
     #[test]
     fn readers_are_shown_with_what_they_wait_for() {

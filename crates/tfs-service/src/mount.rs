@@ -167,7 +167,7 @@ impl RunningMount {
     /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
     /// ends as a dropped one does.
     pub async fn start(settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
-        let MountSettings { mountpoint, server, allow_non_empty, .. } = &settings;
+        let MountSettings { mountpoint, server, allow_non_empty, preload, .. } = &settings;
         blocking({
             let mountpoint = mountpoint.clone();
             let allow_non_empty = *allow_non_empty;
@@ -199,7 +199,7 @@ impl RunningMount {
         });
         let recorder = state.as_ref().map(ServerState::recorder);
         let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch.clone());
-        let preloads = PatternPreloads::new(Arc::clone(&vfs), &settings.preload, discovery.added());
+        let preloads = PatternPreloads::new(&vfs, preload, discovery.added(), &about.preloads);
         discovery.restore(known.unwrap_or_default());
         let server_down = match &settings.server {
             ServerChoice::Remote(_) => first_look(&server, &mut discovery).await?,
@@ -378,7 +378,7 @@ async fn mount(
     options.allow_non_empty = settings.allow_non_empty;
     options.read_ahead_kb = settings.read_ahead_kb;
     options.may_pass_through = settings.may_pass_through;
-    settings.appearance.apply_to(&mut options);
+    options.appearance = settings.appearance;
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();
     blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await

@@ -18,6 +18,7 @@ mod errors;
 mod lifecycle;
 mod list;
 mod local;
+mod monitoring;
 mod mount_helper;
 mod other_users;
 mod owner;

@@ -42,6 +42,12 @@ impl Mount {
         mount
     }
 
+    /// Returns what `tfs mount` says of its options.
+    pub(crate) fn help() -> String {
+        let output = tfs(Path::new("/")).args(["mount", "--help"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Returns the id of the process behind the mount.
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
@@ -100,10 +106,11 @@ fn tfs(home: &Path) -> Command {
     command
 }
 
-fn is_mounted(path: &Path) -> bool {
+/// Returns whether a filesystem in user space is mounted there.
+pub(crate) fn is_mounted(path: &Path) -> bool {
     let table = fs::read_to_string("/proc/self/mounts").unwrap();
     table.lines().any(|line| {
         let mut fields = line.split(' ').skip(1);
-        fields.next() == path.to_str() && fields.next() == Some("fuse.tfs")
+        fields.next() == path.to_str() && fields.next().is_some_and(|kind| kind.starts_with("fuse"))
     })
 }

@@ -130,6 +130,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             device: self.device.to_string(),
             status: Status::of(&vfs, &self.watch, &self.about),
             readers: self.readers(&vfs),
+            preloading: self.about.preloads.running(),
         })
     }
 
@@ -195,7 +196,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         &self,
         request: &PreloadRequest,
     ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
-        preload(self.vfs()?, request)
+        preload(self.vfs()?, request, &self.about.preloads)
     }
 }
 

@@ -5,6 +5,7 @@ use vfs_core::{BreakerState, ReadCounters, TorrentSource, Vfs};
 
 use super::files::About;
 use super::watch::{Reached, ServerWatch};
+use crate::preload::PreloadTotals;
 
 /// The version of [`Status`]: another one where a field went or means something else.
 pub(crate) const VERSION: u32 = 1;
@@ -34,6 +35,9 @@ pub struct Status {
     pub reads: ReadStatus,
     /// The memory.
     pub memory: MemoryStatus,
+    /// What is being preloaded; older processes do not say.
+    #[serde(default)]
+    pub preloads: PreloadTotals,
 }
 
 /// The server of a mount.
@@ -195,6 +199,7 @@ impl Status {
                 limit_bytes: counters.memory_bytes_max,
                 search_bytes: vfs.search_memory_bytes(),
             },
+            preloads: about.preloads.totals(),
         };
         status.trouble = status.find_trouble();
         status

@@ -67,7 +67,12 @@ impl Controlled for FakeMount {
 
     fn status(&self) -> Result<MountStatus, Failure> {
         let status = serde_json::from_str(STATUS).unwrap();
-        Ok(MountStatus { device: self.id().device, status, readers: Vec::new() })
+        Ok(MountStatus {
+            device: self.id().device,
+            status,
+            readers: Vec::new(),
+            preloading: Vec::new(),
+        })
     }
 
     fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {

@@ -1,5 +1,8 @@
 //! What must hold between any two events; for tests.
 
+use std::time::Duration;
+
+use super::waiting::Waiting;
 use super::{Demand, Phase, Plan};
 
 impl Plan {
@@ -33,6 +36,46 @@ impl Plan {
         let ahead: u64 = ahead.map(|it| it.window_bytes(self.tuning.read_bytes_max)).sum();
         assert!(ahead <= self.tuning.windows_bytes, "windows take {ahead} bytes");
         assert!(self.streams.len() <= self.tuning.streams_max);
+    }
+
+    /// Panics if things are not settled: the index says of a read what is no longer so, or a look
+    /// at everything finds something to do, which a mark should have told of.
+    pub(super) fn check_settled(&mut self, now: Duration) {
+        if self.is_dirty || !self.actions.is_empty() {
+            return;
+        }
+        let mut anew = Waiting::default();
+        for (id, read) in &self.reads {
+            let entry = self.entry_of(*id, read, now);
+            assert_eq!(self.waiting.entry(*id), Some(&entry), "{read:?}");
+            anew.file(*id, entry);
+        }
+        let is_away = self.breaker.open_until().is_some_and(|until| now < until);
+        for torrent in anew.doubtful_torrents() {
+            let next_time = self.haves.next_time(torrent, &self.tuning).filter(|at| *at > now);
+            // Nobody asks a server that is away, and then it does not matter when.
+            let at = if is_away { self.waiting.torrent_wake(torrent) } else { next_time };
+            anew.wake_torrent(torrent, at);
+        }
+        assert_eq!(self.waiting, anew);
+        let before = (self.tally.total, self.next_time);
+        let (look_count, torrents) = (self.look_count, self.marks.torrents.clone());
+        self.mark_all();
+        if is_away {
+            self.marks.torrents = torrents;
+        }
+        self.streams.values_mut().for_each(|stream| stream.has_grown = true);
+        self.is_dirty = false;
+        self.settle(now);
+        assert!(self.actions.is_empty() && !self.is_dirty, "a mark is missing: {:?}", self.actions);
+        assert_eq!(self.waiting, anew);
+        assert_eq!((self.tally.total, self.next_time), before);
+        self.look_count = look_count;
+    }
+
+    /// Counts that a read is looked at.
+    pub(super) fn count_look(&mut self) {
+        self.look_count = self.look_count.saturating_add(1);
     }
 
     /// Panics if a preload may be in the way of a reader.

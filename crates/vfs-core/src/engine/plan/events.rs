@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{
     Action, News, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry, violation,
+    waiting::Entry,
 };
 use crate::tree::FileState;
 use crate::{
@@ -27,7 +28,10 @@ impl Plan {
     }
 
     pub(super) fn enqueue(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
-        self.files.insert(request.file, request.facts);
+        let known = self.files.insert(request.file, request.facts);
+        if known.is_some_and(|known| known != request.facts) {
+            self.mark_file(request.file);
+        }
         let place = self.next_place();
         let read = Read {
             request,
@@ -42,8 +46,9 @@ impl Plan {
             has_waited: false,
             silence_count: 0,
         };
+        self.waiting.file(id, Entry::new(request.file, read.is_preload()));
         self.reads.insert(id, read);
-        self.is_dirty = true;
+        self.mark(id);
     }
 
     /// Takes note of a read that memory answered.
@@ -91,7 +96,7 @@ impl Plan {
     pub(in crate::engine) fn on_cancel(&mut self, now: Duration, id: ReadId) {
         if self.reads.contains_key(&id) {
             self.leave_stream(id, now);
-            self.reads.remove(&id);
+            self.forget_read(id);
             self.is_dirty = true;
         }
     }
@@ -112,7 +117,7 @@ impl Plan {
             && facts.state != state
         {
             facts.state = state;
-            self.is_dirty = true;
+            self.mark_file(file);
         }
     }
 
@@ -158,6 +163,7 @@ impl Plan {
         stream.pos = pos;
         // Its reads may all be further on; then these bytes need not be kept.
         stream.has_moved = true;
+        stream.has_grown = true;
         stream.moved_at = now;
         (stream.failure_count, stream.last_error) = (0, None);
         let (file, reads) = (stream.file, stream.reads.clone());
@@ -177,6 +183,9 @@ impl Plan {
             // The last bytes count when the source says that there are no more.
             if read.need.end() <= pos && read.need.end() < end {
                 self.reply(read_id, now);
+            } else if self.must_not_wait(read) {
+                // What it still lacks may be there.
+                self.marks.reads.insert(read_id);
             }
         }
         if is_crossing {
@@ -191,7 +200,7 @@ impl Plan {
         let Some(stream) = self.streams.get(&id) else { return };
         let (pos, want) = (stream.pos, stream.range.end());
         if !stream.is_live() {
-            self.streams.remove(&id);
+            self.forget_stream(id);
             if let StreamEnd::Failed(error) = end {
                 self.breaker.on_failure(&error, now);
             }
@@ -223,7 +232,7 @@ impl Plan {
                 reads.into_iter().for_each(|read| self.requeue(read, now));
             }
         }
-        self.streams.remove(&id);
+        self.forget_stream(id);
         self.actions.push_back(Action::Ended { stream: id });
     }
 
@@ -233,6 +242,7 @@ impl Plan {
         if self.haves.ask(torrent, now, &self.tuning) {
             self.haves_asked = self.haves_asked.saturating_add(1);
             self.actions.push_back(Action::AskHaves { torrent });
+            self.marks.torrents.insert(torrent);
         }
         self.haves.news(torrent)
     }
@@ -244,22 +254,22 @@ impl Plan {
         torrent: InfoHash,
         answer: Result<Bitfield, SourceError>,
     ) {
-        self.is_dirty = true;
+        self.mark_torrent(torrent);
+        let is_used = |torrent| self.waiting.of_torrent(torrent).next().is_some();
         let error = match answer {
             Ok(have) => {
                 self.breaker.on_success();
-                return self.haves.on_answer(torrent, Some(have), now);
+                return self.haves.on_answer(torrent, Some(have), now, is_used);
             }
             Err(error) => error,
         };
+        self.haves.on_answer(torrent, None, now, is_used);
         if error.kind == SourceErrorKind::Unreachable {
-            self.haves.forget();
+            self.forget_haves();
         }
         self.breaker.on_failure(&error, now);
-        self.haves.on_answer(torrent, None, now);
         if error.kind == SourceErrorKind::NotFound {
-            let reads = self.reads.iter().filter(|(_, it)| it.request.file.torrent == torrent);
-            let reads: Vec<_> = reads.map(|(id, _)| *id).collect();
+            let reads: Vec<_> = self.waiting.of_torrent(torrent).collect();
             reads.into_iter().for_each(|read| self.fail(read, now, VfsError::Stale));
         }
     }
@@ -281,7 +291,7 @@ impl Plan {
             self.reply(id, now);
         } else if !read.is_whole {
             read.need = need;
-            self.is_dirty = true;
+            self.mark(id);
         }
     }
 
@@ -294,13 +304,13 @@ impl Plan {
             read.is_answered = false;
             read.need = read.request.range;
             read.place = place;
-            self.is_dirty = true;
+            self.mark(id);
         }
     }
 
     /// Takes the news that a read was answered with its bytes.
     pub(in crate::engine) fn on_answered(&mut self, now: Duration, id: ReadId) {
-        if let Some(read) = self.reads.remove(&id) {
+        if let Some(read) = self.forget_read(id) {
             let len = read.request.range.len();
             // Not for a handle that was released meanwhile.
             if let Some(meter) = self.meters.get_mut(&read.request.handle) {
@@ -317,6 +327,7 @@ impl Plan {
         let streams: Vec<_> = self.streams.keys().copied().collect();
         streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
         self.haves.cancel(now);
+        self.mark_all();
     }
 
     /// Ends everything: all reads fail, all streams are closed.

@@ -8,15 +8,18 @@
 //!        `--> next_action (until there is none), demand, next_time
 //! ```
 //!
-//! Every event costs the number of reads that wait and streams that are open, at most; a chunk
-//! that answers no read costs the reads of its stream.
+//! An event costs the streams that are open, which the budget bounds, and the reads that it
+//! concerns: those of its stream, its file or its torrent. How many others wait does not matter
+//! (`waiting.rs`).
 #![warn(clippy::arithmetic_side_effects)]
 
 mod access;
 mod action;
+mod attach;
 #[cfg(test)]
 mod check;
 mod events;
+mod examine;
 mod permits;
 mod preload;
 mod presence;
@@ -27,6 +30,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tuning;
+mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -46,6 +50,7 @@ pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
 use stream::{Phase, Stream, StreamKind};
 pub(super) use tuning::Tuning;
+use waiting::{Marks, Waiting};
 
 use super::counters::Tally;
 use super::{BreakerState, MissingPolicy};
@@ -82,6 +87,9 @@ pub(super) struct Plan {
     tuning: Tuning,
     missing: MissingPolicy,
     reads: BTreeMap<ReadId, Read>,
+    /// An index of `reads`.
+    waiting: Waiting,
+    marks: Marks,
     streams: BTreeMap<StreamId, Stream>,
     files: BTreeMap<FileId, FileFacts>,
     accesses: BTreeMap<HandleId, Access>,
@@ -90,7 +98,7 @@ pub(super) struct Plan {
     breaker: Breaker,
     courtesy: Courtesy,
     actions: VecDeque<Action>,
-    /// Whether something happened after which the queue is to be looked at.
+    /// Whether something happened after which things are to be settled.
     is_dirty: bool,
     next_time: Option<Duration>,
     last_place: u64,
@@ -99,6 +107,9 @@ pub(super) struct Plan {
     pub(super) haves_asked: u64,
     /// Bytes that came only so that the server has them.
     pub(super) preloaded_bytes: u64,
+    /// How often a read was looked at.
+    #[cfg(test)]
+    look_count: u64,
 }
 
 impl Plan {
@@ -107,6 +118,8 @@ impl Plan {
             tuning,
             missing,
             reads: BTreeMap::new(),
+            waiting: Waiting::default(),
+            marks: Marks::default(),
             streams: BTreeMap::new(),
             files: BTreeMap::new(),
             accesses: BTreeMap::new(),
@@ -122,6 +135,8 @@ impl Plan {
             tally: Tally::default(),
             haves_asked: 0,
             preloaded_bytes: 0,
+            #[cfg(test)]
+            look_count: 0,
         }
     }
 
@@ -131,8 +146,12 @@ impl Plan {
             self.release_passed();
         }
         if self.actions.is_empty() && self.is_dirty {
-            self.is_dirty = false;
-            self.settle(now);
+            while self.actions.is_empty() && self.is_dirty {
+                self.is_dirty = false;
+                self.settle(now);
+            }
+            #[cfg(test)]
+            self.check_settled(now);
         }
         self.actions.pop_front()
     }
@@ -189,7 +208,7 @@ impl Plan {
     }
 
     pub(super) fn reads_waiting(&self) -> usize {
-        self.reads.len().saturating_sub(self.preload_count())
+        self.reads.len().saturating_sub(self.waiting.preload_count())
     }
 
     pub(super) fn breaker(&self, now: Duration) -> BreakerState {
@@ -237,6 +256,7 @@ impl Plan {
         let end = read.need.end();
         let stream = read.stream.map(|(stream, _)| stream);
         self.leave_stream(id, now);
+        self.refile(id, now);
         if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
             stream.consume(end);
             stream.is_useful = true;
@@ -247,7 +267,7 @@ impl Plan {
 
     fn fail(&mut self, id: ReadId, now: Duration, error: VfsError) {
         self.leave_stream(id, now);
-        let Some(read) = self.reads.remove(&id) else { return };
+        let Some(read) = self.forget_read(id) else { return };
         if !read.is_preload() {
             self.tally.count(read.request.file, |count| {
                 count.failures = count.failures.saturating_add(1);
@@ -255,6 +275,23 @@ impl Plan {
         }
         self.actions.push_back(Action::Fail { read: id, error });
         self.is_dirty = true;
+    }
+
+    /// Forgets a read that has left its stream.
+    fn forget_read(&mut self, id: ReadId) -> Option<Read> {
+        let read = self.reads.remove(&id)?;
+        self.waiting.take(id);
+        self.marks.reads.remove(&id);
+        self.marks.newcomers.remove(&id);
+        self.marks.files.insert(read.request.file);
+        Some(read)
+    }
+
+    /// Forgets a stream, which gives its permit back.
+    fn forget_stream(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.remove(&id) {
+            self.marks.files.insert(stream.file);
+        }
     }
 
     fn leave_stream(&mut self, id: ReadId, now: Duration) {
@@ -277,7 +314,7 @@ impl Plan {
             if !read.is_preload() {
                 self.actions.push_back(Action::Look { read: id });
             }
-            self.is_dirty = true;
+            self.mark(id);
         }
     }
 
@@ -297,7 +334,7 @@ impl Plan {
         }
         reads.into_iter().for_each(|read| self.requeue(read, now));
         if let Phase::Broken { .. } = phase {
-            self.streams.remove(&id);
+            self.forget_stream(id);
         }
         self.is_dirty = true;
     }
@@ -314,7 +351,7 @@ impl Plan {
         let (file, reads) = (stream.file, stream.reads.clone());
         self.breaker.on_failure(&error, now);
         if error.kind == SourceErrorKind::Unreachable {
-            self.haves.forget();
+            self.forget_haves();
         }
         if error.kind == SourceErrorKind::Protocol {
             self.actions.push_back(Action::Discard { stream: id });
@@ -341,6 +378,12 @@ impl Plan {
         let retry_at = now.saturating_add(retry::backoff(stream.failure_count, id.0));
         stream.phase = Phase::Broken { retry_at };
         true
+    }
+
+    /// Forgets which pieces are there.
+    fn forget_haves(&mut self) {
+        self.haves.forget();
+        self.mark_all();
     }
 
     /// Gives up the bytes that readers have passed.

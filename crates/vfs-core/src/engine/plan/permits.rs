@@ -7,9 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{
-    Phase, Plan, Presence, Priority, Read, ReadId, Stream, StreamId, StreamKind, action::Action,
-};
+use super::waiting::{Queue, Turn, Waiting};
+use super::{Action, Phase, Plan, Priority, Read, ReadId, Stream, StreamId, StreamKind};
 use crate::ByteRange;
 use crate::engine::BreakerState;
 
@@ -20,6 +19,25 @@ pub(super) struct Free {
     pub(super) permits: usize,
     /// Permits that come back as soon as streams are closed, and are not promised yet.
     coming: usize,
+}
+
+/// How far a queue was looked at.
+#[derive(Debug)]
+struct Lane {
+    queue: Queue,
+    after: Option<Turn>,
+    /// Whether there is nothing for those who are left.
+    is_over: bool,
+}
+
+impl Lane {
+    fn new(queue: Queue) -> Self {
+        Self { queue, after: None, is_over: false }
+    }
+
+    fn peek(&self, waiting: &Waiting) -> Option<Turn> {
+        if self.is_over { None } else { waiting.next_turn(self.queue, self.after) }
+    }
 }
 
 impl Plan {
@@ -52,59 +70,57 @@ impl Plan {
     /// Gives permits to the reads that wait, and ends turns where they are needed.
     pub(super) fn grant(&mut self, now: Duration) {
         self.mend(now);
-        let mut queue: Vec<_> = self
-            .queued()
-            .filter(|(_, read)| read.retry_at <= now)
-            .map(|(id, read)| (read.request.priority, read.place, id))
-            .collect();
-        queue.sort_unstable();
         let closing = self.streams.values().filter(|stream| !stream.is_live()).count();
         let permits = self.tuning.streams_max.saturating_sub(self.streams.len());
         let mut free = Free { permits, coming: closing };
-        for (priority, _, id) in queue {
+        let mut here = Lane::new(Queue::Here);
+        let mut missing = Lane::new(Queue::Missing);
+        loop {
             if self.breaker_forbids(now) {
                 return;
             }
-            let Some(read) = self.reads.get(&id).filter(|read| read.stream.is_none()) else {
-                continue;
-            };
-            let presence = self.presence(read, now);
-            if presence == Presence::Asking || self.try_attach(id, now) {
-                continue;
-            }
-            if priority == Priority::Preload {
-                self.grant_preload(id, &mut free, now);
-            } else {
-                self.grant_one(id, priority, presence, &mut free, now);
-            }
+            let lanes = [&mut here, &mut missing].into_iter();
+            let next = lanes.filter_map(|lane| Some((lane.peek(&self.waiting)?, lane)));
+            let Some((turn, lane)) = next.min_by_key(|(turn, _)| *turn) else { break };
+            lane.after = Some(turn);
+            lane.is_over = !self.grant_one(turn, lane.queue, &mut free, now);
         }
+        self.count_newcomers();
+        self.grant_preloads(&mut free, now);
     }
 
-    fn grant_one(
-        &mut self,
-        id: ReadId,
-        priority: Priority,
-        presence: Presence,
-        free: &mut Free,
-        now: Duration,
-    ) {
-        let is_missing = presence != Presence::Here;
-        // As many wait for what is missing as may.
-        let is_crowded = is_missing && self.missing_count() >= self.tuning.missing_streams_max();
-        if !is_crowded && free.permits > 0 {
-            free.permits = free.permits.saturating_sub(1);
-            return self.open_for(id, is_missing, now);
-        }
-        if let Some(read) = self.reads.get_mut(&id).filter(|read| !read.has_waited) {
+    /// Counts the reads that have to wait for their turn, each once.
+    fn count_newcomers(&mut self) {
+        while let Some(id) = self.marks.newcomers.pop_first() {
+            if !self.waiting.is_in_queue(id) {
+                continue;
+            }
+            let Some(read) = self.reads.get_mut(&id) else { continue };
             read.has_waited = true;
             let file = read.request.file;
             self.tally.count(file, |count| count.waits = count.waits.saturating_add(1));
         }
+    }
+
+    /// Gives the first of a queue a permit, or sees to it that one comes back for it. Returns false
+    /// if there is none for it: then there is none for those behind it either.
+    fn grant_one(&mut self, turn: Turn, queue: Queue, free: &mut Free, now: Duration) -> bool {
+        #[cfg(test)]
+        self.count_look();
+        let Turn { read: id, priority, .. } = turn;
+        let is_missing = queue == Queue::Missing;
+        // As many wait for what is missing as may.
+        let is_crowded = is_missing && self.missing_count() >= self.tuning.missing_streams_max();
+        if !is_crowded && free.permits > 0 {
+            free.permits = free.permits.saturating_sub(1);
+            self.open_for(id, is_missing, now);
+            return true;
+        }
         if !is_crowded && free.coming > 0 {
             free.coming = free.coming.saturating_sub(1);
-            return;
+            return true;
         }
-        let Some(victim) = self.find_victim(priority, is_missing, now) else { return };
+        let Some(victim) = self.find_victim(priority, is_missing, now) else { return false };
         if let Some(stream) = self.streams.get(&victim).filter(|stream| !stream.reads.is_empty()) {
             let file = stream.file;
             self.tally.count(file, |count| count.turns = count.turns.saturating_add(1));
@@ -114,10 +130,11 @@ impl Plan {
             // It was broken, so nothing is left to be closed.
             self.open_for(id, is_missing, now);
         }
+        true
     }
 
     /// Returns whether the server is left alone: it is down, or one read tries whether it is.
-    fn breaker_forbids(&self, now: Duration) -> bool {
+    pub(super) fn breaker_forbids(&self, now: Duration) -> bool {
         match self.breaker.state(now) {
             BreakerState::Closed => false,
             BreakerState::Open => true,
@@ -207,6 +224,7 @@ impl Plan {
             moved_at: now,
             idle_since: now,
             has_moved: false,
+            has_grown: true,
             failure_count: 0,
             last_error: None,
         };
@@ -214,6 +232,7 @@ impl Plan {
         self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
         self.actions.push_back(Action::Open { stream: stream_id, file, file_len, range });
         self.join(id, stream_id, now);
+        self.attach_grown(now);
     }
 
     fn is_sequential(&self, read: &Read, is_missing: bool) -> bool {
@@ -239,16 +258,11 @@ impl Plan {
     fn joined_end(&self, read: &Read) -> u64 {
         let mut end = read.need.end();
         let most = read.need.start().saturating_add(self.tuning.join_bytes_max);
-        let mut others: Vec<_> = self
-            .queued()
-            .map(|(_, other)| other)
-            .filter(|other| other.request.file == read.request.file && !other.is_preload())
-            .map(|other| (other.need.start(), other.need.end()))
-            .filter(|(start, other_end)| *start >= read.need.start() && *other_end <= most)
-            .collect();
-        others.sort_unstable();
-        for (start, other_end) in others {
-            if start <= end {
+        let near = ByteRange::clamped(read.need.start(), self.tuning.join_bytes_max, u64::MAX);
+        let others = self.waiting.starting_in(read.request.file, near);
+        for other in others.filter_map(|id| self.reads.get(&id)) {
+            let (start, other_end) = (other.need.start(), other.need.end());
+            if start <= end && other_end <= most {
                 end = end.max(other_end);
             }
         }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::{
     Action, FileFacts, Phase, Plan, Presence, Priority, Read, ReadId, ReadRequest, Stream,
-    StreamId, StreamKind, permits::Free,
+    StreamId, StreamKind, permits::Free, waiting::Queue,
 };
 use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 
@@ -73,38 +73,48 @@ impl Plan {
         self.haves.bytes_here(file, facts, range)
     }
 
-    /// Ends preloads of which nothing is missing any more, and lets those without a stream pass
-    /// over what is there.
-    pub(super) fn trim_preloads(&mut self, now: Duration) {
-        for id in self.preloads() {
-            let Some(read) = self.reads.get(&id) else { continue };
-            let rest = self.rest(read);
-            let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
-            let here_until = match facts.geometry {
-                None if !facts.is_complete() => rest.start(),
-                None | Some(_) => self.haves.here_until(read.request.file, facts, rest),
-            };
-            if here_until == rest.end() {
-                self.finish_preload(id, now);
-            } else if here_until > rest.start()
-                && let Some(read) = self.reads.get_mut(&id).filter(|read| read.stream.is_none())
-            {
-                read.need = read.need.from(here_until);
-                read.silence_count = 0;
+    /// Ends a preload of which nothing is missing any more, or lets it pass over what is there if
+    /// it has no stream. Returns whether it ended.
+    pub(super) fn trim_preload(&mut self, id: ReadId, now: Duration) -> bool {
+        let Some(read) = self.reads.get(&id) else { return true };
+        let rest = self.rest(read);
+        let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
+        let here_until = match facts.geometry {
+            None if !facts.is_complete() => rest.start(),
+            None | Some(_) => self.haves.here_until(read.request.file, facts, rest),
+        };
+        if here_until == rest.end() {
+            self.finish_preload(id, now);
+            return true;
+        }
+        if here_until > rest.start()
+            && let Some(read) = self.reads.get_mut(&id).filter(|read| read.stream.is_none())
+        {
+            read.need = read.need.from(here_until);
+            read.silence_count = 0;
+        }
+        false
+    }
+
+    /// Gives the next runs that preloads lack a stream, if that takes nothing from anybody.
+    pub(super) fn grant_preloads(&mut self, free: &mut Free, now: Duration) {
+        let mut after = None;
+        while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
+            let is_held = self.courtesy.is_pressed
+                || now < self.courtesy.quiet_until
+                || self.is_anybody_reading()
+                || self.missing_count() >= self.tuning.missing_streams_max();
+            let stream_count = self.streams.values().filter(|stream| stream.is_preload()).count();
+            let is_full = stream_count >= self.tuning.preload_streams_max || free.permits == 0;
+            if is_held || is_full || self.breaker_forbids(now) {
+                return;
             }
+            self.grant_preload(turn.read, free, now);
+            after = Some(turn);
         }
     }
 
-    /// Gives the next run that a preload lacks a stream, if that takes nothing from anybody.
-    pub(super) fn grant_preload(&mut self, id: ReadId, free: &mut Free, now: Duration) {
-        let is_held = self.courtesy.is_pressed
-            || now < self.courtesy.quiet_until
-            || self.is_anybody_reading()
-            || self.missing_count() >= self.tuning.missing_streams_max();
-        let stream_count = self.streams.values().filter(|stream| stream.is_preload()).count();
-        if is_held || stream_count >= self.tuning.preload_streams_max || free.permits == 0 {
-            return;
-        }
+    fn grant_preload(&mut self, id: ReadId, free: &mut Free, now: Duration) {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
         let Some(facts) = self.files.get(&file) else { return };
@@ -124,9 +134,8 @@ impl Plan {
 
     /// Takes streams from preloads while a reader waits for what they may delay.
     pub(super) fn yield_to_readers(&mut self, now: Duration) {
-        let preloads = self.preloads();
         let was_pressed = std::mem::take(&mut self.courtesy.is_pressed);
-        if preloads.is_empty() {
+        if self.waiting.preload_count() == 0 {
             return;
         }
         self.courtesy.is_pressed = self.is_pressed(now);
@@ -143,6 +152,8 @@ impl Plan {
             }
         } else if was_pressed {
             self.courtesy.quiet_until = now.saturating_add(self.tuning.preload_quiet);
+            // Preloads were not granted anything before this was known.
+            self.is_dirty = true;
         }
     }
 
@@ -158,6 +169,8 @@ impl Plan {
                 read.silence_count = 0;
             }
         }
+        // What is left may be there.
+        self.marks.reads.extend(&stream.reads);
     }
 
     /// Takes the end of a run: of the preload, or there is another run.
@@ -166,7 +179,7 @@ impl Plan {
             return self.finish_preload(id, now);
         }
         self.leave_stream(id, now);
-        self.is_dirty = true;
+        self.mark(id);
     }
 
     /// Takes note that the stream of a preload was silent for too long. After some such times the
@@ -191,11 +204,11 @@ impl Plan {
 
     /// Returns whether somebody who reads waits.
     pub(super) fn is_anybody_reading(&self) -> bool {
-        self.waiting().any(|(_, read)| !read.is_preload())
+        self.waiting.reader_count() > 0
     }
 
     pub(in crate::engine) fn preload_count(&self) -> usize {
-        self.reads.values().filter(|read| read.is_preload()).count()
+        self.waiting.preload_count()
     }
 
     /// Returns whether a reader has a stream that waits for bytes which are not there.
@@ -204,18 +217,16 @@ impl Plan {
     /// it: a server whose last stream of a torrent is closed may part with its peers, and the
     /// reader would pay for that.
     fn is_pressed(&self, now: Duration) -> bool {
-        let mut readers = self.waiting().filter(|(_, read)| !read.is_preload());
-        readers.any(|(_, read)| {
-            let stream = read.stream.and_then(|(id, _)| self.streams.get(&id));
-            stream.is_some_and(|stream| stream.phase == Phase::Open)
-                && self.presence(read, now) != Presence::Here
-        })
+        let streams = self.streams.values();
+        let streams = streams.filter(|it| it.phase == Phase::Open && !it.is_preload());
+        let mut readers = streams.flat_map(|it| &it.reads).filter_map(|id| self.reads.get(id));
+        readers.any(|read| self.presence(read, now) != Presence::Here)
     }
 
     /// Returns whether an answer about pieces that is on its way may save a preload from going over
     /// what is there.
     fn is_in_the_dark(&self, read: &Read, now: Duration) -> bool {
-        let is_patient = now < read.arrived_at.saturating_add(self.tuning.haves_patience);
+        let is_patient = now < self.patient_until(read);
         let is_known = self.haves.is_known(read.request.file.torrent);
         read.request.facts.geometry.is_some()
             && is_patient
@@ -224,14 +235,10 @@ impl Plan {
 
     fn finish_preload(&mut self, id: ReadId, now: Duration) {
         self.leave_stream(id, now);
-        if self.reads.remove(&id).is_some() {
+        if self.forget_read(id).is_some() {
             self.actions.push_back(Action::Preloaded { read: id });
             self.is_dirty = true;
         }
-    }
-
-    fn preloads(&self) -> Vec<ReadId> {
-        self.waiting().filter(|(_, read)| read.is_preload()).map(|(id, _)| id).collect()
     }
 
     /// Returns what a read still lacks that its stream has not brought.

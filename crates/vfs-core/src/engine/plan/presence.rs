@@ -152,8 +152,15 @@ impl Haves {
         self.torrents.get(&torrent)?.answered_at
     }
 
-    /// Takes an answer; `None` if there was none.
-    pub(crate) fn on_answer(&mut self, torrent: InfoHash, have: Option<Bitfield>, now: Duration) {
+    /// Takes an answer; `None` if there was none. What is known of torrents that somebody reads is
+    /// kept, of the others only so much.
+    pub(crate) fn on_answer(
+        &mut self,
+        torrent: InfoHash,
+        have: Option<Bitfield>,
+        now: Duration,
+        is_used: impl Fn(InfoHash) -> bool,
+    ) {
         let pieces = self.torrents.entry(torrent).or_default();
         pieces.asked_at = None;
         pieces.answered_at = Some(now);
@@ -162,7 +169,7 @@ impl Haves {
         if have.is_some() {
             pieces.have = have;
         }
-        self.drop_unused();
+        self.drop_unused(is_used);
     }
 
     /// Takes the news that no answer will come any more.
@@ -180,9 +187,12 @@ impl Haves {
         }
     }
 
-    fn drop_unused(&mut self) {
+    fn drop_unused(&mut self, is_used: impl Fn(InfoHash) -> bool) {
         while self.torrents.len() > UNUSED_TORRENTS_MAX {
-            let idle = self.torrents.iter().filter(|(_, pieces)| pieces.asked_at.is_none());
+            let idle = self
+                .torrents
+                .iter()
+                .filter(|(hash, pieces)| pieces.asked_at.is_none() && !is_used(**hash));
             let oldest = idle.min_by_key(|(_, pieces)| pieces.used_at).map(|(hash, _)| *hash);
             let Some(oldest) = oldest else { break };
             self.torrents.remove(&oldest);

@@ -124,8 +124,7 @@ impl Plan {
 
     /// Forgets which pieces are there, so that the source is asked again.
     pub(in crate::engine) fn on_clear_haves(&mut self) {
-        self.haves.forget();
-        self.is_dirty = true;
+        self.forget_haves();
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) struct Stream {
     pub(crate) idle_since: Duration,
     /// Whether bytes before `consumed` may be given up.
     pub(crate) has_moved: bool,
+    /// Whether reads may join it that could not before: it was opened, or will come further.
+    pub(crate) has_grown: bool,
     /// How often it failed since the last byte came.
     pub(crate) failure_count: u32,
     /// Why no byte came since.

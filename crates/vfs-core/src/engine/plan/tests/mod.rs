@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
 mod preload;
+mod work;
 
 use std::fmt::Write as _;
 use std::num::NonZeroU32;

@@ -1,0 +1,146 @@
+//! Which reads a stream serves: they join one that will bring their bytes rather than open another.
+
+use std::time::Duration;
+
+use super::{Plan, Presence, Read, ReadId, Stream, StreamId, StreamKind};
+use crate::{ByteRange, FileId};
+
+impl Plan {
+    /// Lets the reads join that are near enough to a stream which came further.
+    pub(super) fn attach_grown(&mut self, now: Duration) {
+        while let Some((file, range)) = self.pop_grown() {
+            let near: Vec<_> = self.waiting.starting_in(file, range).collect();
+            for id in near {
+                #[cfg(test)]
+                self.count_look();
+                self.try_attach(id, now);
+            }
+        }
+    }
+
+    /// Lets a read join a stream, if there is one that will bring its bytes.
+    pub(super) fn try_attach(&mut self, id: ReadId, now: Duration) -> bool {
+        let Some(read) = self.reads.get(&id).filter(|read| read.stream.is_none()) else {
+            return false;
+        };
+        let mut near =
+            self.streams.iter().filter(|(_, it)| it.file == read.request.file).peekable();
+        if near.peek().is_none() {
+            return false;
+        }
+        let presence = self.presence(read, now);
+        let found = near.find(|(_, stream)| self.can_join(read, presence, stream));
+        let Some(stream_id) = found.map(|(stream_id, _)| *stream_id) else { return false };
+        self.join(id, stream_id, now);
+        true
+    }
+
+    /// Puts a read on a stream.
+    pub(super) fn join(&mut self, id: ReadId, stream_id: StreamId, now: Duration) {
+        let free = self.free_window_bytes();
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        let Some(stream) = self.streams.get_mut(&stream_id) else { return };
+        let is_first = stream.reads.is_empty() && stream.pos == stream.range.start();
+        let is_skip = read.need.start() > stream.pos;
+        let has_all = read.need.end() <= stream.pos;
+        read.stream = Some((stream_id, now));
+        stream.reads.insert(id);
+        stream.has_grown = true;
+        if !read.is_preload() {
+            stream.owners.insert(read.request.handle);
+        }
+        stream.priority = stream.priority.min(read.request.priority);
+        if let StreamKind::Window { ahead_bytes, grown_at } = &mut stream.kind
+            && !has_all
+            && stream.consumed >= grown_at.saturating_add(*ahead_bytes)
+        {
+            // The reader has caught up: a wider window would have had the bytes.
+            let grown = ahead_bytes.saturating_mul(2).max(self.tuning.window_bytes_min);
+            let most = ahead_bytes.saturating_add(free).min(self.tuning.window_bytes_max);
+            *ahead_bytes = grown.min(most).max(*ahead_bytes);
+            *grown_at = stream.consumed;
+        }
+        let file = read.request.file;
+        if !is_first {
+            self.tally.count(file, |count| {
+                count.reuses = count.reuses.saturating_add(1);
+                count.skips = count.skips.saturating_add(u64::from(is_skip));
+            });
+        }
+        self.refile(id, now);
+        self.classify(now, stream_id);
+        if has_all {
+            self.reply(id, now);
+        }
+    }
+
+    /// Finds out whether the next byte of a stream is there, and begins a turn where that changes
+    /// or a missing piece has come.
+    pub(super) fn classify(&mut self, now: Duration, id: StreamId) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        let Some(facts) = self.files.get(&stream.file) else { return };
+        let next = ByteRange::clamped(stream.pos, 1, facts.len);
+        let presence = self.haves.presence(stream.file, facts, next, now, &self.tuning);
+        let is_missing = presence != Presence::Here;
+        let piece_end = facts.geometry.map(|geometry| geometry.piece_end(stream.pos));
+        let is_next_piece = stream.pos >= stream.class_until;
+        let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let turn_until = match (stream.is_missing, is_missing) {
+            (false, true) => now.saturating_add(missing),
+            (true, false) => now.saturating_add(here),
+            (true, true) if is_next_piece => now,
+            (true, true) | (false, false) => stream.turn_until,
+        };
+        if turn_until != stream.turn_until {
+            stream.is_useful = false;
+            self.is_dirty = true;
+        }
+        stream.turn_until = turn_until;
+        stream.is_missing = is_missing;
+        stream.class_until = piece_end.unwrap_or(u64::MAX);
+    }
+
+    fn can_join(&self, read: &Read, presence: Presence, stream: &Stream) -> bool {
+        let need = read.need;
+        if stream.file != read.request.file
+            || read.is_preload()
+            || stream.is_preload()
+            || !stream.is_live()
+            || need.start() < stream.low
+            || need.end() > stream.range.end()
+        {
+            return false;
+        }
+        let (Some(facts), true) = (self.files.get(&stream.file), need.start() > stream.pos) else {
+            return true;
+        };
+        let wanted = self.wanted_until(stream);
+        if need.start() > wanted.saturating_add(self.tuning.skip_bytes_max) {
+            return false;
+        }
+        // Never wait for what is missing on the way to what is there, nor skip over it at all.
+        let from = if presence == Presence::Here { stream.pos } else { wanted };
+        let gap = need.start().saturating_sub(from);
+        let gap = ByteRange::clamped(from, gap, facts.len);
+        gap.is_empty() || self.haves.here_until(stream.file, facts, gap) == gap.end()
+    }
+
+    /// Returns where a stream will be when its reads are answered.
+    fn wanted_until(&self, stream: &Stream) -> u64 {
+        let ends = stream.reads.iter().filter_map(|id| self.reads.get(id));
+        ends.map(|read| read.need.end()).max().unwrap_or(0).max(stream.pos)
+    }
+
+    /// Returns where reads have to begin to join a stream which came further, for one such stream.
+    fn pop_grown(&mut self) -> Option<(FileId, ByteRange)> {
+        let (id, _) = self.streams.iter().find(|(_, stream)| stream.has_grown)?;
+        let id = *id;
+        let stream = self.streams.get_mut(&id)?;
+        stream.has_grown = false;
+        let (file, low) = (stream.file, stream.low);
+        let reach = self.streams.get(&id).map_or(low, |stream| self.wanted_until(stream));
+        let reach = reach.saturating_add(self.tuning.skip_bytes_max);
+        Some((file, ByteRange::clamped(low, reach.saturating_sub(low), u64::MAX)))
+    }
+}

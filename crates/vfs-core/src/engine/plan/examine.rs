@@ -1,0 +1,186 @@
+//! What follows for one read from the state and the time: whether it fails, and what it waits for.
+
+use std::time::Duration;
+
+use super::waiting::{Entry, Queue, Turn};
+use super::{MissingPolicy, Plan, Presence, Read, ReadId};
+use crate::{ByteRange, FileId, InfoHash, VfsError};
+
+impl Plan {
+    /// Has a read looked at when things settle.
+    pub(super) fn mark(&mut self, id: ReadId) {
+        self.marks.reads.insert(id);
+        self.is_dirty = true;
+    }
+
+    /// Has the reads of a file looked at: what is known of it has changed.
+    pub(super) fn mark_file(&mut self, file: FileId) {
+        self.marks.reads.extend(self.waiting.of_file(file));
+        self.is_dirty = true;
+    }
+
+    /// Has the reads of a torrent looked at: what is known of its pieces has changed.
+    pub(super) fn mark_torrent(&mut self, torrent: InfoHash) {
+        self.marks.reads.extend(self.waiting.of_torrent(torrent));
+        self.marks.torrents.insert(torrent);
+        self.is_dirty = true;
+    }
+
+    /// Has all reads looked at.
+    pub(super) fn mark_all(&mut self) {
+        self.marks.reads.extend(self.reads.keys());
+        self.marks.torrents.extend(self.reads.values().map(|read| read.request.file.torrent));
+        self.is_dirty = true;
+    }
+
+    /// Looks at all reads that are marked.
+    pub(super) fn examine_marked(&mut self, now: Duration) {
+        while let Some(id) = self.marks.reads.pop_first() {
+            self.examine(id, now);
+        }
+    }
+
+    /// Files a read under what it waits for now.
+    pub(super) fn refile(&mut self, id: ReadId, now: Duration) {
+        let Some(read) = self.reads.get(&id) else { return };
+        let entry = self.entry_of(id, read, now);
+        let before = self.waiting.file(id, entry);
+        if entry.is_doubtful && before.is_none_or(|before| !before.is_doubtful) {
+            self.marks.torrents.insert(entry.file.torrent);
+        }
+        if entry.turn.is_some() && !read.has_waited && !read.is_preload() {
+            self.marks.newcomers.insert(id);
+        }
+    }
+
+    /// Returns what a read waits for.
+    pub(super) fn entry_of(&self, id: ReadId, read: &Read, now: Duration) -> Entry {
+        let entry = Entry::new(read.request.file, read.is_preload());
+        if read.is_answered {
+            return Entry { is_answered: true, ..entry };
+        }
+        let is_queued = read.stream.is_none();
+        let must_not_wait = self.must_not_wait(read);
+        // To all others it does not matter, and a look at the pieces costs time.
+        let presence = (is_queued || must_not_wait).then(|| self.presence(read, now));
+        let queue = presence.filter(|_| is_queued && read.retry_at <= now);
+        let queue = queue.and_then(|presence| match presence {
+            Presence::Asking => None,
+            _ if read.is_preload() => Some(Queue::Preload),
+            Presence::Here => Some(Queue::Here),
+            Presence::Missing | Presence::Unknown => Some(Queue::Missing),
+        });
+        let turn = Turn { priority: read.request.priority, place: read.place, read: id };
+        let is_missing = presence.is_some_and(|presence| presence != Presence::Here);
+        Entry {
+            start: (is_queued && !read.is_preload()).then(|| read.need.start()),
+            turn: queue.map(|queue| (queue, turn)),
+            wake_at: self.wake_at(read, must_not_wait, now),
+            is_doubtful: self.has_pieces(read) && (is_missing || self.doubt_at(read) <= now),
+            ..entry
+        }
+    }
+
+    /// Returns whether the bytes that a read lacks are there.
+    pub(super) fn presence(&self, read: &Read, now: Duration) -> Presence {
+        let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
+        let start = read.need.start().max(pos.min(read.need.end()));
+        let rest = ByteRange::clamped(start, read.need.end().saturating_sub(start), u64::MAX);
+        let (file, facts) = (read.request.file, &read.request.facts);
+        let facts = self.files.get(&file).unwrap_or(facts);
+        self.haves.presence(file, facts, rest, now, &self.tuning)
+    }
+
+    /// Returns whether a read fails rather than wait for what is missing.
+    pub(super) fn must_not_wait(&self, read: &Read) -> bool {
+        let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
+        let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
+        is_refused || facts.is_stopped()
+    }
+
+    /// Returns whether what is known of the pieces is not older than the read, so that it is no
+    /// lie to say that they are missing.
+    pub(super) fn is_fresh(&self, read: &Read, now: Duration) -> bool {
+        let file = read.request.file;
+        let facts = self.files.get(&file).unwrap_or(&read.request.facts);
+        if facts.geometry.is_none() {
+            return true;
+        }
+        let answered_at = self.haves.answered_at(file.torrent);
+        let oldest = read.arrived_at.saturating_sub(self.tuning.haves_interval);
+        answered_at.is_some_and(|at| at >= oldest) || now >= self.patient_until(read)
+    }
+
+    /// Returns how long a read waits for an answer about pieces before it goes on without.
+    pub(super) fn patient_until(&self, read: &Read) -> Duration {
+        read.arrived_at.saturating_add(self.tuning.haves_patience)
+    }
+
+    /// Looks at a read: it fails, comes to its end, joins a stream, or waits.
+    fn examine(&mut self, id: ReadId, now: Duration) {
+        #[cfg(test)]
+        self.count_look();
+        let Some(read) = self.reads.get(&id).filter(|read| !read.is_answered) else { return };
+        if read.request.deadline <= now {
+            return self.expire(id, now);
+        }
+        if read.is_preload() && self.trim_preload(id, now) {
+            return;
+        }
+        let Some(read) = self.reads.get(&id) else { return };
+        if self.is_refused(read, now) {
+            return self.fail(id, now, VfsError::WouldBlock);
+        }
+        if read.stream.is_some() || !self.try_attach(id, now) {
+            self.refile(id, now);
+        }
+    }
+
+    /// Ends a read whose deadline has passed.
+    fn expire(&mut self, id: ReadId, now: Duration) {
+        let Some(read) = self.reads.get(&id) else { return };
+        let stream = read.stream.and_then(|(stream, _)| self.streams.get(&stream));
+        let last_error = stream.map_or(&read.last_error, |stream| &stream.last_error).clone();
+        self.fail(id, now, last_error.map_or(VfsError::TimedOut, VfsError::from));
+    }
+
+    /// Returns whether a read lacks what it may not wait for.
+    fn is_refused(&self, read: &Read, now: Duration) -> bool {
+        self.must_not_wait(read)
+            && match self.presence(read, now) {
+                Presence::Here | Presence::Asking => false,
+                Presence::Missing => self.is_fresh(read, now),
+                Presence::Unknown => self.unknown_until(read) <= now,
+            }
+    }
+
+    /// Returns how long a read that must not wait does so because nobody can say whether its bytes
+    /// are there.
+    fn unknown_until(&self, read: &Read) -> Duration {
+        let since = read.stream.map_or(self.patient_until(read), |(_, since)| since);
+        since.saturating_add(self.tuning.unknown_patience)
+    }
+
+    /// Returns when time alone may change something for a read.
+    fn wake_at(&self, read: &Read, must_not_wait: bool, now: Duration) -> Option<Duration> {
+        let is_preload = read.is_preload();
+        let times = [
+            (!is_preload).then_some(read.request.deadline),
+            read.stream.is_none().then_some(read.retry_at),
+            (must_not_wait || is_preload).then(|| self.patient_until(read)),
+            must_not_wait.then(|| self.unknown_until(read)),
+            self.has_pieces(read).then(|| self.doubt_at(read)),
+        ];
+        times.into_iter().flatten().filter(|time| *time > now).min()
+    }
+
+    /// Returns whether the pieces of a read's torrent are known by number at all.
+    fn has_pieces(&self, read: &Read) -> bool {
+        let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
+        facts.geometry.is_some()
+    }
+
+    fn doubt_at(&self, read: &Read) -> Duration {
+        read.arrived_at.saturating_add(self.tuning.doubt_time)
+    }
+}
