@@ -1,6 +1,6 @@
 //! What was typed, as an [`Action`].
 //!
-//! Six commands with hardly any options of their own do not pay for a parser crate: the first
+//! Seven commands with hardly any options of their own do not pay for a parser crate: the first
 //! build of `cargo xtask` is what a newcomer waits for.
 
 use std::ffi::{OsStr, OsString};
@@ -18,6 +18,7 @@ Commands:
   ci        Run everything that must pass before a merge, apart from the tests
   demo      Run the demonstration of tfs, built for release
   scenario  Measure tfs against real rqbits and print the figures
+  bench     Compare tfs with other ways to the same bytes
   dist      Pack the binary with its manual, completions, units and documentation
 
 `cargo xtask COMMAND --help` says more.";
@@ -62,6 +63,18 @@ Fails if a figure is not as wanted. A name that does not exist is answered with 
 
 `--dev` builds what `cargo xtask test` builds, not for release.";
 
+const HELP_BENCH: &str = "\
+Usage: cargo xtask bench [NAME...] [--rounds N] [--markdown FILE]
+
+Compares tfs with the plain file, with requests to rqbit itself, with rclone, httpdirfs and btfs
+where they are installed, and with the plainest filesystem that fuser can serve: in turns, with a
+real rqbit on loopback, built for release, as root. All comparisons unless some are named; a name
+that does not exist is answered with those that do. It takes some ten minutes.
+
+`--rounds N` measures each figure N times, 5 unless said otherwise; the median of the ratios counts.
+`--markdown FILE` puts the tables into a page, in place of those that are there:
+`cargo xtask bench --markdown docs/performance.md`.";
+
 const HELP_DIST: &str = "\
 Usage: cargo xtask dist [--binary FILE]
 
@@ -87,6 +100,8 @@ pub(crate) enum Action {
     Demo(Vec<OsString>),
     /// Run these scenarios.
     Scenario(Scenarios),
+    /// Run comparisons, with these arguments for them.
+    Bench(Vec<OsString>),
     /// Make the tarball.
     Dist(Dist),
 }
@@ -110,12 +125,14 @@ impl Action {
             Some("ci") if help => Ok(Self::Help(HELP_CI)),
             Some("demo") if help => Ok(Self::Help(HELP_DEMO)),
             Some("scenario") if help => Ok(Self::Help(HELP_SCENARIO)),
+            Some("bench") if help => Ok(Self::Help(HELP_BENCH)),
             Some("dist") if help => Ok(Self::Help(HELP_DIST)),
             Some("test") => Ok(Self::Test(rest)),
             Some("tidy") => no_more(&rest, Self::Tidy),
             Some("ci") => no_more(&rest, Self::Ci),
             Some("demo") => Ok(Self::Demo(without_separator(rest))),
             Some("scenario") => scenarios(rest),
+            Some("bench") => Ok(Self::Bench(rest)),
             Some("dist") => dist(rest),
             _ => Err(format!("unknown command `{}`", command.display())),
         }
@@ -188,14 +205,23 @@ mod tests {
     #[test]
     fn commands() {
         check(
-            &["tidy", "ci", "test", "test -p vfs-core -- names", "demo", "demo --keep"],
+            &[
+                "tidy",
+                "ci",
+                "test",
+                "test -p vfs-core -- names",
+                "demo",
+                "demo --keep",
+                "bench walk",
+            ],
             &expect![[r#"
                 tidy => Tidy
                 ci => Ci
                 test => Test([])
                 test -p vfs-core -- names => Test(["-p", "vfs-core", "--", "names"])
                 demo => Demo([])
-                demo --keep => Demo(["--keep"])"#]],
+                demo --keep => Demo(["--keep"])
+                bench walk => Bench(["walk"])"#]],
         );
     }
 
@@ -241,10 +267,10 @@ mod tests {
     #[test]
     fn what_is_not_understood() {
         check(
-            &["", "bench", "tidy --fix", "ci now"],
+            &["", "fuzz", "tidy --fix", "ci now"],
             &expect![[r#"
              => error: no command
-            bench => error: unknown command `bench`
+            fuzz => error: unknown command `fuzz`
             tidy --fix => error: unexpected argument `--fix`
             ci now => error: unexpected argument `now`"#]],
         );

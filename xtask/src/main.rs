@@ -2,13 +2,15 @@
 //!
 //! It runs cargo, reads the files of the checkout and prints what it found.
 //! It depends on no crate of the workspace, so that it works while they do not compile, and it
-//! never installs anything, never writes to the checkout and never touches the network itself.
+//! never installs anything, never touches the network itself, and never writes to the checkout but
+//! to the page that `bench --markdown` names.
 //!
 //! Exit codes: 0 all is well, 1 a check or a test failed, 2 the command line was not understood.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is its job")]
 
 mod args;
+mod bench;
 mod ci;
 mod demo;
 mod dist;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Action::Ci => ci::run(),
         Action::Demo(extra) => demo::run(&extra),
         Action::Dist(dist) => dist::run(&dist),
+        Action::Bench(arguments) => bench::run(&arguments),
         Action::Scenario(scenarios) => scenario::run(&scenarios),
     };
     match done {

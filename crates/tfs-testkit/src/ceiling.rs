@@ -2,7 +2,8 @@
 //!
 //! Names, numbers and attributes are arrays, nothing is locked, nothing is counted, nothing ever
 //! changes. It is mounted with the same capabilities and threads as tfs, so that what a mount
-//! takes longer is its own doing. Files cannot be read.
+//! takes longer is its own doing. Every read of every file is answered from the same buffer of
+//! zeros.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -13,7 +14,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use fuser::{
     BackgroundSession, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags,
     Generation, INodeNo, InitFlags, KernelConfig, LockOwner, MountOption, OpenFlags, ReplyAttr,
-    ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyXattr, Request,
+    ReplyData, ReplyDirectory, ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyXattr,
+    Request,
 };
 
 /// As long as tfs lets the kernel keep what cannot change.
@@ -21,6 +23,12 @@ const TTL: Duration = Duration::from_secs(3600);
 
 /// As many threads as tfs has.
 const THREADS: usize = 2;
+
+/// As many requests as tfs lets the kernel have in flight.
+const BACKGROUND_MAX: u16 = 256;
+
+/// The most that the kernel asks for at once.
+const READ_BYTES_MAX: usize = 1 << 20;
 
 /// What there is in place of a number of the kernel.
 type Idx = usize;
@@ -33,11 +41,12 @@ struct Node {
     children: Vec<Idx>,
 }
 
-/// A tree of files that have a length and no bytes.
+/// A tree of files that have a length, and zeros.
 #[derive(Debug)]
 pub struct Ceiling {
     nodes: Vec<Node>,
     by_name: HashMap<(Idx, String), Idx>,
+    zeros: Vec<u8>,
 }
 
 impl Ceiling {
@@ -49,7 +58,8 @@ impl Ceiling {
             attr: attr(0, FileType::Directory, 0),
             children: Vec::new(),
         };
-        let mut ceiling = Self { nodes: vec![root], by_name: HashMap::new() };
+        let zeros = vec![0; READ_BYTES_MAX];
+        let mut ceiling = Self { nodes: vec![root], by_name: HashMap::new(), zeros };
         for (path, len) in files {
             let mut at = 0;
             for (depth, name) in path.iter().enumerate() {
@@ -137,6 +147,8 @@ fn attr(idx: Idx, kind: FileType, len: u64) -> FileAttr {
 impl Filesystem for Ceiling {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         let flags = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
+        // The kernel takes any number up to its own limit.
+        _ = config.set_max_background(BACKGROUND_MAX);
         config.add_capabilities(flags).map_err(|_missing| io::ErrorKind::Unsupported.into())
     }
 
@@ -155,6 +167,29 @@ impl Filesystem for Ceiling {
         match self.node(ino) {
             Some(node) => reply.attr(&TTL, &node.attr),
             None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_KEEP_CACHE | FopenFlags::FOPEN_NOFLUSH);
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let left = self.node(ino).map_or(0, |node| node.attr.size.saturating_sub(offset));
+        let len = usize::try_from(left.min(u64::from(size))).unwrap_or(READ_BYTES_MAX);
+        match self.zeros.get(..len) {
+            Some(zeros) => reply.data(zeros),
+            None => reply.error(Errno::EIO),
         }
     }
 

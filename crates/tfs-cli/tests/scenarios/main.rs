@@ -2,8 +2,9 @@
 //!
 //! The servers are real rqbits, or one that has more torrents than any.
 //!
-//! `cargo xtask scenario` runs them. A figure depends on the machine and is no test: without
-//! `--scenario`, as `cargo test` runs it, this program says so and ends well.
+//! `cargo xtask scenario` runs them, and `cargo xtask bench` the comparisons with other ways to the
+//! same bytes. A figure depends on the machine and is no test: without `--scenario` or `--compare`,
+//! as `cargo test` runs it, this program says so and ends well.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -12,6 +13,8 @@
     reason = "this is how a scenario fails and speaks"
 )]
 
+mod caches;
+mod compare;
 mod figures;
 mod memory;
 mod meter;
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.split_first() {
         Some((first, names)) if first == runner::MARK => runner::run(names),
+        Some((first, arguments)) if first == compare::MARK => compare::run(arguments),
         _ => {
             println!("scenarios: not run here, `cargo xtask scenario` runs them");
             ExitCode::SUCCESS

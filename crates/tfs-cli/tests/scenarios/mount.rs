@@ -30,7 +30,8 @@ impl Mount {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
-        command.args(["mount", "--foreground", "--server", server]);
+        // What is measured is the way over the wire.
+        command.args(["mount", "--foreground", "--local-paths", "off", "--server", server]);
         let process = command.args(options).arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
         until("it is mounted", || {
@@ -39,6 +40,12 @@ impl Mount {
             is_mounted(&mount.path).then_some(())
         });
         mount
+    }
+
+    /// Returns what `tfs mount` says of its options.
+    pub(crate) fn help() -> String {
+        let output = tfs(Path::new("/")).args(["mount", "--help"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Returns the id of the process behind the mount.
@@ -99,10 +106,11 @@ fn tfs(home: &Path) -> Command {
     command
 }
 
-fn is_mounted(path: &Path) -> bool {
+/// Returns whether a filesystem in user space is mounted there.
+pub(crate) fn is_mounted(path: &Path) -> bool {
     let table = fs::read_to_string("/proc/self/mounts").unwrap();
     table.lines().any(|line| {
         let mut fields = line.split(' ').skip(1);
-        fields.next() == path.to_str() && fields.next() == Some("fuse.tfs")
+        fields.next() == path.to_str() && fields.next().is_some_and(|kind| kind.starts_with("fuse"))
     })
 }

@@ -9,6 +9,7 @@ use tfs_testkit::ceiling::Ceiling;
 use tfs_testkit::library::{Library, Requests, Shape};
 use tfs_testkit::until::until;
 
+use crate::caches::forget_names;
 use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::Mount;
 use crate::process;
@@ -157,12 +158,6 @@ fn wait_until_complete(path: &Path) {
         let entries = fs::read_dir(path).ok()?;
         (entries.count() == SHAPE.torrent_count as usize).then_some(())
     });
-}
-
-/// Lets the kernel forget all names and attributes, of all filesystems.
-fn forget_names() {
-    // 2: dentries and inodes, see proc_sys_vm(5).
-    fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
 }
 
 fn run_walk(walk: &Walk, path: &Path) -> Duration {

@@ -1,9 +1,13 @@
 //! Inode numbers: derived from identities, counted while the front end knows them, never reused.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use slab::Slab;
 
 use super::layout::{NodeIdentity, NodeIdx, TorrentTree};
 use crate::Ino;
@@ -21,15 +25,27 @@ pub(super) struct NodeRef<'a> {
     pub(super) idx: NodeIdx,
 }
 
-/// A number that is in use. There are as many as nodes, so that each byte counts.
+/// The numbers of the nodes of one torrent, by their positions.
 #[derive(Debug)]
-struct Inode {
+struct Numbers {
     tree: Arc<TorrentTree>,
-    idx: NodeIdx,
+    inos: Arc<[Ino]>,
+    /// How many times the front end was told of each number and has not forgotten it. The front
+    /// end owns the counts (`FUSE_FORGET` gives them back); the table only keeps them.
+    lookup_counts: Box<[AtomicU64]>,
+    /// Whether the torrent is there.
     is_linked: bool,
-    /// How many times the front end was told of this number and has not forgotten it. The front
-    /// end owns the count (`FUSE_FORGET` gives it back); the table only keeps it.
-    lookup_count: AtomicU64,
+    /// How many places lead here.
+    place_count: usize,
+}
+
+/// Where a number that is in use stands. There are as many as nodes, in a table that is half empty
+/// at times, so that each byte counts: the number itself is not among them.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// The key of its [`Numbers`].
+    torrent: u32,
+    idx: NodeIdx,
 }
 
 /// Which node has which number.
@@ -41,96 +57,181 @@ struct Inode {
 /// torrent that is gone, for the lifetime of the mount.
 #[derive(Debug)]
 pub(super) struct InodeTable {
-    live: HashMap<Ino, Inode>,
+    places: HashTable<Place>,
+    /// Whoever makes torrents chooses the identities, and so the numbers, but not their hashes.
+    hasher: RandomState,
+    torrents: Slab<Numbers>,
     /// Numbers of nodes that are gone and forgotten, with the fingerprints of their identities.
     retired: HashMap<Ino, u64>,
     number_count: u64,
 }
 
+impl Numbers {
+    fn ino(&self, idx: NodeIdx) -> Option<Ino> {
+        self.inos.get(idx.position()).copied()
+    }
+
+    fn lookup_count(&self, idx: NodeIdx) -> Option<&AtomicU64> {
+        self.lookup_counts.get(idx.position())
+    }
+}
+
 impl InodeTable {
     pub(super) fn new() -> Self {
-        Self { live: HashMap::new(), retired: HashMap::new(), number_count: NUMBER_COUNT }
+        Self {
+            places: HashTable::new(),
+            hasher: RandomState::new(),
+            torrents: Slab::new(),
+            retired: HashMap::new(),
+            number_count: NUMBER_COUNT,
+        }
     }
 
     /// Gives each node of a torrent its number. The torrent must not be attached already.
     pub(super) fn attach(&mut self, tree: &Arc<TorrentTree>) -> Arc<[Ino]> {
-        tree.indices().map(|idx| self.attach_node(NodeRef { tree, idx })).collect()
+        let key = self.torrents.insert(Numbers {
+            tree: Arc::clone(tree),
+            inos: tree.indices().map(|_| Ino(0)).collect(),
+            lookup_counts: tree.indices().map(|_| AtomicU64::new(0)).collect(),
+            is_linked: true,
+            place_count: 0,
+        });
+        let torrent = u32::try_from(key).expect("memory does not hold 2^32 torrents");
+        for idx in tree.indices() {
+            let ino = self.free_number(tree.identity(idx));
+            self.retired.remove(&ino);
+            self.put(ino, Place { torrent, idx });
+        }
+        self.torrents.get(key).map(|numbers| Arc::clone(&numbers.inos)).unwrap_or_default()
     }
 
-    fn attach_node(&mut self, NodeRef { tree, idx }: NodeRef<'_>) -> Ino {
-        let identity = tree.identity(idx);
-        let tree = Arc::clone(tree);
+    /// Returns the number of an identity: the one that it had if it had one.
+    fn free_number(&self, identity: NodeIdentity) -> Ino {
         let mut seed = identity.number_seed % self.number_count;
         while !self.is_free_for(Ino(NUMBER_MIN + seed), identity) {
             seed = (seed + 1) % self.number_count;
         }
-        let ino = Ino(NUMBER_MIN + seed);
-        self.retired.remove(&ino);
-        match self.live.entry(ino) {
-            // The torrent was removed and is back while the front end still knew the number.
-            Entry::Occupied(mut known) => {
-                let inode = known.get_mut();
-                (inode.tree, inode.idx, inode.is_linked) = (tree, idx, true);
-            }
-            Entry::Vacant(free) => {
-                free.insert(Inode { tree, idx, is_linked: true, lookup_count: AtomicU64::new(0) });
-            }
-        }
-        ino
+        Ino(NUMBER_MIN + seed)
     }
 
     fn is_free_for(&self, ino: Ino, identity: NodeIdentity) -> bool {
-        if let Some(inode) = self.live.get(&ino) {
-            return !inode.is_linked && inode.tree.identity(inode.idx) == identity;
+        if let Some((numbers, idx)) = self.find(ino) {
+            return !numbers.is_linked && numbers.tree.identity(idx) == identity;
         }
         self.retired.get(&ino).is_none_or(|fingerprint| *fingerprint == identity.fingerprint)
+    }
+
+    /// Puts a number that is free for it in its place.
+    fn put(&mut self, ino: Ino, place: Place) {
+        let Self { places, hasher, torrents, .. } = self;
+        if let Some(numbers) = torrents.get_mut(place.torrent as usize) {
+            // Nobody else has the list while the torrent is being attached.
+            let inos = Arc::get_mut(&mut numbers.inos);
+            if let Some(number) = inos.and_then(|inos| inos.get_mut(place.idx.position())) {
+                *number = ino;
+            }
+            numbers.place_count += 1;
+        }
+        let is_it = |place: &Place| number_at(torrents, *place) == Some(ino);
+        let hash = |place: &Place| hasher.hash_one(number_at(torrents, *place));
+        match places.entry(hasher.hash_one(Some(ino)), is_it, hash) {
+            // The torrent was removed and is back while the front end still knew the number.
+            Entry::Occupied(mut known) => {
+                let old = std::mem::replace(known.get_mut(), place);
+                let count = self.leave(old);
+                let numbers = self.torrents.get(place.torrent as usize);
+                if let Some(kept) = numbers.and_then(|numbers| numbers.lookup_count(place.idx)) {
+                    kept.store(count, Ordering::Relaxed);
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert(place);
+            }
+        }
     }
 
     /// Takes the nodes of a torrent that is gone out of the table, but for those that the front
     /// end still knows: they go when it forgets them.
     pub(super) fn detach(&mut self, inos: &[Ino]) {
-        for ino in inos {
-            if let Some(inode) = self.live.get_mut(ino) {
-                inode.is_linked = false;
-                self.drop_if_unused(*ino);
-            }
+        let place = inos.first().and_then(|ino| self.place(*ino));
+        let numbers = place.and_then(|place| self.torrents.get_mut(place.torrent as usize));
+        if let Some(numbers) = numbers {
+            numbers.is_linked = false;
+            inos.iter().for_each(|ino| self.drop_if_unused(*ino));
         }
     }
 
     pub(super) fn get(&self, ino: Ino) -> Option<NodeRef<'_>> {
-        self.live.get(&ino).map(|Inode { tree, idx, .. }| NodeRef { tree, idx: *idx })
+        self.find(ino).map(|(numbers, idx)| NodeRef { tree: &numbers.tree, idx })
     }
 
     /// Returns whether the front end was told of a number and has not forgotten it.
     pub(super) fn is_known(&self, ino: Ino) -> bool {
-        self.live.get(&ino).is_some_and(|inode| inode.lookup_count.load(Ordering::Relaxed) > 0)
+        self.lookup_count(ino).is_some_and(|count| count.load(Ordering::Relaxed) > 0)
     }
 
     pub(super) fn acquire(&self, ino: Ino, count: u64) {
-        if let Some(inode) = self.live.get(&ino) {
-            inode.lookup_count.fetch_add(count, Ordering::Relaxed);
+        if let Some(known) = self.lookup_count(ino) {
+            known.fetch_add(count, Ordering::Relaxed);
         }
     }
 
     pub(super) fn forget(&mut self, ino: Ino, count: u64) {
-        let Some(inode) = self.live.get_mut(&ino) else { return };
-        let known = inode.lookup_count.get_mut();
-        if *known < count {
-            tracing::error!(ino = ino.0, known = *known, count, "more lookups forgotten than made");
+        let Some(counted) = self.lookup_count(ino) else { return };
+        // The table is borrowed by this caller alone: nobody counts meanwhile.
+        let known = counted.load(Ordering::Relaxed);
+        if known < count {
+            tracing::error!(ino = ino.0, known, count, "more lookups forgotten than made");
         }
-        *known = known.saturating_sub(count);
+        counted.store(known.saturating_sub(count), Ordering::Relaxed);
         self.drop_if_unused(ino);
     }
 
     fn drop_if_unused(&mut self, ino: Ino) {
-        if let Entry::Occupied(mut entry) = self.live.entry(ino) {
-            let inode = entry.get_mut();
-            if !inode.is_linked && *inode.lookup_count.get_mut() == 0 {
-                let Inode { tree, idx, .. } = entry.remove();
-                self.retired.insert(ino, tree.identity(idx).fingerprint);
-            }
+        let Some((numbers, idx)) = self.find(ino) else { return };
+        if numbers.is_linked || self.is_known(ino) {
+            return;
+        }
+        self.retired.insert(ino, numbers.tree.identity(idx).fingerprint);
+        let Self { places, hasher, torrents, .. } = self;
+        let is_it = |place: &Place| number_at(torrents, *place) == Some(ino);
+        if let Ok(entry) = places.find_entry(hasher.hash_one(Some(ino)), is_it) {
+            let (place, _) = entry.remove();
+            self.leave(place);
         }
     }
+
+    /// Notes that a number is no longer in a place, and returns how many times the front end knew
+    /// of it there. The last of a torrent that is gone takes its numbers along.
+    fn leave(&mut self, Place { torrent, idx }: Place) -> u64 {
+        let key = torrent as usize;
+        let Some(numbers) = self.torrents.get_mut(key) else { return 0 };
+        let count = numbers.lookup_count(idx).map_or(0, |count| count.load(Ordering::Relaxed));
+        numbers.place_count -= 1;
+        if numbers.place_count == 0 && !numbers.is_linked {
+            self.torrents.remove(key);
+        }
+        count
+    }
+
+    fn lookup_count(&self, ino: Ino) -> Option<&AtomicU64> {
+        self.find(ino).and_then(|(numbers, idx)| numbers.lookup_count(idx))
+    }
+
+    fn find(&self, ino: Ino) -> Option<(&Numbers, NodeIdx)> {
+        let Place { torrent, idx } = self.place(ino)?;
+        Some((self.torrents.get(torrent as usize)?, idx))
+    }
+
+    fn place(&self, ino: Ino) -> Option<Place> {
+        let is_it = |place: &Place| number_at(&self.torrents, *place) == Some(ino);
+        self.places.find(self.hasher.hash_one(Some(ino)), is_it).copied()
+    }
+}
+
+/// Returns the number whose place it is.
+fn number_at(torrents: &Slab<Numbers>, Place { torrent, idx }: Place) -> Option<Ino> {
+    torrents.get(torrent as usize)?.ino(idx)
 }
 
 #[cfg(test)]
@@ -203,5 +304,8 @@ mod tests {
         table.forget(inos[1], 1);
         assert!(table.get(inos[1]).is_none());
         table.forget(inos[1], 1);
+        // Nothing is left but what keeps the numbers from being given to others.
+        assert_eq!((table.places.len(), table.torrents.len()), (0, 0));
+        assert_eq!(table.retired.len(), inos.len());
     }
 }

@@ -22,13 +22,13 @@ use std::sync::Arc;
 
 #[cfg(test)]
 pub(crate) use facts::Amount;
-pub(crate) use facts::NodeFacts;
+pub(crate) use facts::{NodeFacts, ServedNode};
 use inode::{InodeTable, NodeRef};
 pub use known::KnownNode;
 pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
 pub(crate) use notices::Notice;
-use past::Past;
 pub use past::Remembered;
+use past::{Memory, Past};
 pub(crate) use paths::Top;
 use root::{HeldNames, Root};
 
@@ -82,6 +82,8 @@ struct Torrent {
     /// The number of each node of `tree`, by node index.
     inos: Arc<[Ino]>,
     summary: TorrentSummary,
+    /// When it was first seen, in seconds since 1970.
+    first_seen: i64,
 }
 
 /// All names and inodes. Operations cost memory accesses only.
@@ -125,11 +127,16 @@ impl Tree {
         torrents: impl IntoIterator<Item = Remembered>,
     ) {
         self.changed_at = self.changed_at.max(changed_at.unwrap_or(0));
-        torrents.into_iter().for_each(|remembered| self.past.remember(remembered));
+        for remembered in torrents {
+            if !self.torrents.contains_key(&remembered.info_hash) {
+                self.past.remember(remembered);
+            }
+        }
     }
 
     pub(crate) fn first_seen(&self, info_hash: InfoHash) -> Option<i64> {
-        self.past.first_seen(info_hash)
+        let past = self.past.get(info_hash).map(|memory| memory.first_seen);
+        self.torrents.get(&info_hash).map_or(past, |torrent| Some(torrent.first_seen))
     }
 
     /// Returns what was last listed of the torrents that are not among these, in the order of the
@@ -171,13 +178,16 @@ impl Tree {
             let info_hash = summary.info_hash;
             if let Some(torrent) = self.torrents.get_mut(&info_hash) {
                 notices.extend(torrent.progress_notices(&summary, &self.inodes));
-                torrent.summary = summary;
+                torrent.update(summary);
             } else if let Some(layout) = layouts.remove(&info_hash) {
                 let name = self.add(summary, layout, &held, seen_at);
                 // Before the first listing nobody was told that there is no such name.
                 notices.extend(self.is_known.then(|| Notice::Added { name: name.clone() }));
                 changes.added.push((info_hash, name));
             }
+        }
+        if !changes.added.is_empty() {
+            self.past.shrink();
         }
         if self.is_known && changes != Changes::default() {
             self.changed_at = seen_at.max(0);
@@ -195,8 +205,8 @@ impl Tree {
     fn held_names(&self, listing: &[TorrentSummary]) -> HeldNames {
         let mut held = HeldNames::new();
         for summary in listing {
-            if let Some(name) = self.past.name(summary.info_hash) {
-                held.entry(name.to_owned()).or_insert(summary.info_hash);
+            if let Some(memory) = self.past.get(summary.info_hash) {
+                held.entry(memory.name.clone()).or_insert(summary.info_hash);
             }
         }
         held
@@ -212,10 +222,12 @@ impl Tree {
         let info_hash = summary.info_hash;
         let tree = Arc::new(layout);
         let inos = self.inodes.attach(&tree);
-        let had = self.past.on_added(info_hash, seen_at);
+        let memory = self.past.on_added(info_hash);
+        let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
+        let had = memory.map(|memory| memory.name);
         let is_directory = tree.top().is_directory();
         let name = self.root.add(tree.raw_name(), info_hash, is_directory, had.as_deref(), held);
-        self.torrents.insert(info_hash, Torrent { tree, inos, summary });
+        self.torrents.insert(info_hash, Torrent { tree, inos, summary, first_seen });
         name
     }
 
@@ -226,7 +238,8 @@ impl Tree {
         let name = self.root.remove(info_hash)?;
         let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
         notices.push(Notice::Removed { name: name.clone(), child });
-        self.past.on_removed(info_hash, &name);
+        let memory = Memory { name: name.clone(), first_seen: torrent.first_seen };
+        self.past.on_removed(info_hash, memory);
         Some(name)
     }
 
@@ -448,6 +461,15 @@ impl Tree {
 }
 
 impl Torrent {
+    /// Takes over what a listing says. Progress that did not change stays where it is in memory:
+    /// else ten thousand lists would change places with each poll, and leave holes behind.
+    fn update(&mut self, summary: TorrentSummary) {
+        let old = std::mem::replace(&mut self.summary, summary);
+        if old.file_progress == self.summary.file_progress {
+            self.summary.file_progress = old.file_progress;
+        }
+    }
+
     fn ino(&self, idx: NodeIdx) -> Ino {
         // Every node got a number when the torrent was attached; 0 is no inode.
         self.inos.get(idx.position()).copied().unwrap_or(Ino(0))

@@ -15,37 +15,43 @@ pub struct Remembered {
     pub first_seen: i64,
 }
 
-/// Kept for as long as the tree lives, so that a torrent that is removed and added again has its
-/// name and its times again. That costs some hundred bytes for each torrent that is gone.
+/// What was known of a torrent when it was last in the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Memory {
+    pub(super) name: String,
+    pub(super) first_seen: i64,
+}
+
+/// Torrents that are not in the tree. Kept for as long as the tree lives, so that a torrent that is
+/// removed and added again has its name and its times again. That costs some hundred bytes for
+/// each torrent that is gone.
 #[derive(Debug, Default)]
 pub(super) struct Past {
-    first_seen: HashMap<InfoHash, i64>,
-    /// Names of torrents that are not in the tree.
-    names: HashMap<InfoHash, String>,
+    gone: HashMap<InfoHash, Memory>,
 }
 
 impl Past {
+    /// Takes in what somebody kept; what is known already is newer.
     pub(super) fn remember(&mut self, remembered: Remembered) {
         let Remembered { info_hash, name, first_seen } = remembered;
-        self.first_seen.entry(info_hash).or_insert(first_seen);
-        self.names.entry(info_hash).or_insert(name);
+        self.gone.entry(info_hash).or_insert(Memory { name, first_seen });
     }
 
-    pub(super) fn first_seen(&self, info_hash: InfoHash) -> Option<i64> {
-        self.first_seen.get(&info_hash).copied()
+    pub(super) fn get(&self, info_hash: InfoHash) -> Option<&Memory> {
+        self.gone.get(&info_hash)
     }
 
-    pub(super) fn name(&self, info_hash: InfoHash) -> Option<&str> {
-        self.names.get(&info_hash).map(String::as_str)
+    /// Notes that a torrent is in the tree from now on, and returns what was known of it.
+    pub(super) fn on_added(&mut self, info_hash: InfoHash) -> Option<Memory> {
+        self.gone.remove(&info_hash)
     }
 
-    /// Notes that a torrent is in the tree from now on, and returns the name that it had.
-    pub(super) fn on_added(&mut self, info_hash: InfoHash, seen_at: i64) -> Option<String> {
-        self.first_seen.entry(info_hash).or_insert(seen_at);
-        self.names.remove(&info_hash)
+    pub(super) fn on_removed(&mut self, info_hash: InfoHash, memory: Memory) {
+        self.gone.insert(info_hash, memory);
     }
 
-    pub(super) fn on_removed(&mut self, info_hash: InfoHash, name: &str) {
-        self.names.insert(info_hash, name.to_owned());
+    /// Gives back the room of those that came.
+    pub(super) fn shrink(&mut self) {
+        self.gone.shrink_to_fit();
     }
 }

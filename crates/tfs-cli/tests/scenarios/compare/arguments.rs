@@ -1,0 +1,44 @@
+//! What is compared, how often, and where the result goes.
+
+use std::path::PathBuf;
+
+/// The median of five is the least that leaves out two bad rounds.
+const ROUNDS: usize = 5;
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Arguments {
+    /// The groups, all unless some are named.
+    pub(crate) names: Vec<String>,
+    /// How often each figure is measured.
+    pub(crate) rounds: usize,
+    /// The file that gets the tables, between its marks.
+    pub(crate) markdown: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// Reads `[NAMES] [--rounds N] [--markdown FILE]`.
+    pub(crate) fn parse(arguments: &[String], known: &[&str]) -> Result<Self, String> {
+        let mut parsed = Self { names: Vec::new(), rounds: ROUNDS, markdown: None };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || arguments.next().ok_or(format!("{argument} has no value"));
+            match argument.as_str() {
+                "--rounds" => {
+                    let value = value()?;
+                    let rounds = value.parse().ok().filter(|rounds| *rounds > 0);
+                    parsed.rounds = rounds.ok_or(format!("--rounds {value}: no such number"))?;
+                }
+                "--markdown" => parsed.markdown = Some(value()?.into()),
+                name if known.contains(&name) => parsed.names.push(name.to_owned()),
+                name => {
+                    return Err(format!("no comparison {name}: there are {}", known.join(", ")));
+                }
+            }
+        }
+        if parsed.names.is_empty() {
+            parsed.names = known.iter().map(|&name| name.to_owned()).collect();
+        }
+        Ok(parsed)
+    }
+}

@@ -1,0 +1,85 @@
+//! The first byte of a place in a file that the server has.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::Instant;
+
+use tfs_testkit::content::Content;
+
+use super::programs;
+use super::ranges::{self, Connection, Random};
+use super::samples::Recorder;
+use super::seeder::Seeder;
+use super::ways::{PLAIN, Way, Ways};
+
+const FILE_BYTES: u64 = 256 << 20;
+
+/// Places in each round, of which the median counts.
+const PLACES: usize = 20;
+
+/// The file is opened, and a byte read in the middle of it.
+pub(crate) const NEW: &str = "open, read a byte";
+
+/// The same byte again, after the kernel's page is forgotten and not what tfs keeps.
+const AGAIN: &str = "the byte beside it, again from the process";
+
+const UNIT: &str = "ms";
+
+pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+    let seeder = Seeder::start(dir, "film.mkv", |path| {
+        Content::new(1, FILE_BYTES).write_to(path).unwrap();
+    });
+    let ways = Ways::all(dir, &seeder);
+    for name in &ways.not_installed {
+        recorder.note(NEW, name, programs::NOT_INSTALLED);
+    }
+    let mut random = Random(7);
+    for round in 0..rounds {
+        for idx in 0..=ways.there.len() {
+            match ways.there.get((idx + round) % (ways.there.len() + 1)) {
+                Some(way) => measure(recorder, &ways, way, &mut random),
+                None => measure_ranges(recorder, &seeder, &mut random),
+            }
+        }
+    }
+}
+
+fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way, random: &mut Random) {
+    let path = ways.path(way, 0);
+    ways.forget(way, 0);
+    let (mut new, mut again) = (Vec::new(), Vec::new());
+    for _ in 0..PLACES {
+        let offset = random.next() % FILE_BYTES;
+        new.push(read_byte(&path, offset));
+        if way.name != PLAIN {
+            crate::caches::forget_pages(&path);
+        }
+        again.push(read_byte(&path, offset ^ 1));
+    }
+    recorder.add(NEW, way.name, UNIT, middle(new));
+    recorder.add(AGAIN, way.name, UNIT, middle(again));
+}
+
+fn measure_ranges(recorder: &mut Recorder, seeder: &Seeder, random: &mut Random) {
+    let address = seeder.api_url.trim_start_matches("http://");
+    let mut connection = Connection::open(address).unwrap();
+    let times = (0..PLACES).map(|_| {
+        let start = Instant::now();
+        connection.get(&seeder.stream_path(0), random.next() % FILE_BYTES, 1).unwrap();
+        start.elapsed().as_secs_f64() * 1e3
+    });
+    recorder.add(NEW, ranges::NAME, UNIT, middle(times.collect()));
+}
+
+/// Returns how many milliseconds it took.
+fn read_byte(path: &Path, offset: u64) -> f64 {
+    let start = Instant::now();
+    File::open(path).unwrap().read_exact_at(&mut [0], offset).unwrap();
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+fn middle(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}

@@ -1,0 +1,110 @@
+//! A page that lists the files of a torrent, for filesystems that need one.
+//!
+//! Answers what they ask before they read, and sends those who read to rqbit itself. The cost for
+//! them is one more answer on loopback for each request of theirs.
+
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+/// A file of the page.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its name, of letters that need no escape.
+    pub(crate) name: String,
+    pub(crate) len: u64,
+    /// Where its bytes are.
+    pub(crate) url: String,
+}
+
+/// The server of the page, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Index {
+    address: SocketAddr,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Index {
+    pub(crate) fn start(entries: Vec<Entry>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&is_over);
+        let entries = Arc::new(entries);
+        thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                let entries = Arc::clone(&entries);
+                // It ends with its client.
+                thread::spawn(move || serve(connection, &entries));
+            }
+        });
+        Self { address, is_over }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.address)
+    }
+}
+
+impl Drop for Index {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        // It only looks at that when somebody comes.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+/// Answers one client until it hangs up.
+fn serve(connection: TcpStream, entries: &[Entry]) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    let mut writer = connection.try_clone()?;
+    let mut reader = BufReader::new(connection);
+    loop {
+        let mut request = String::new();
+        if reader.read_line(&mut request)? == 0 {
+            return Ok(());
+        }
+        let mut line = String::new();
+        // The head ends with an empty line, and nobody sends a body.
+        while line != "\r\n" {
+            line.clear();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+        }
+        writer.write_all(answer(&request, entries).as_bytes())?;
+    }
+}
+
+fn answer(request: &str, entries: &[Entry]) -> String {
+    let mut words = request.split(' ');
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if path == "/" {
+        let links: Vec<_> = entries
+            .iter()
+            .map(|entry| format!("<a href=\"{0}\">{0}</a> 2026-01-01 00:00 -<br>", entry.name))
+            .collect();
+        let page = format!("<html><body>{}</body></html>", links.join("\n"));
+        let head = format!("Content-Type: text/html\r\nContent-Length: {}", page.len());
+        let body = if method == "HEAD" { "" } else { &page };
+        return format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{body}");
+    }
+    let found = entries.iter().find(|entry| path.strip_prefix('/') == Some(&entry.name));
+    let head = match found {
+        Some(entry) if method == "HEAD" => format!(
+            "200 OK\r\nAccept-Ranges: bytes\r\nContent-Type: video/x-matroska\r\n\
+             Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: {}",
+            entry.len,
+        ),
+        Some(entry) => {
+            format!("307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0", entry.url)
+        }
+        None => "404 Not Found\r\nContent-Length: 0".to_owned(),
+    };
+    format!("HTTP/1.1 {head}\r\n\r\n")
+}

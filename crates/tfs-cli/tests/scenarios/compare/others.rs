@@ -1,0 +1,84 @@
+//! Other filesystems that show what is behind HTTP or in a torrent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use tfs_testkit::until::until;
+
+use super::index::Index;
+use super::programs::{find, quiet};
+use crate::mount::{is_mounted, wait_for};
+
+/// How long one may take to end after its unmount.
+const END_MAX: Duration = Duration::from_secs(10);
+
+/// A filesystem of another program, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Other {
+    pub(crate) path: PathBuf,
+    process: Child,
+}
+
+impl Other {
+    /// Starts `rclone mount` over a page, if it is installed. It asks for all that follows, since
+    /// rqbit refuses what reaches beyond the end, and rclone's chunks do.
+    pub(crate) fn rclone(dir: &Path, index: &Index) -> Option<Self> {
+        Self::start("rclone", dir, |command, path| {
+            command.args(["mount", ":http:"]).arg(path);
+            command.args(["--http-url", &index.url(), "--read-only", "--config", "/dev/null"]);
+            command.args(["--vfs-read-chunk-size", "off"]);
+            command.arg("--cache-dir").arg(dir.join("cache"));
+        })
+    }
+
+    /// Starts `httpdirfs` over a page, if it is installed.
+    pub(crate) fn httpdirfs(dir: &Path, index: &Index) -> Option<Self> {
+        Self::start("httpdirfs", dir, |command, path| {
+            command.args(["-f", &index.url()]).arg(path);
+        })
+    }
+
+    /// Starts `btfs` with the file of a torrent and a limit of its downloads in bytes a second, if
+    /// it is installed.
+    pub(crate) fn btfs(dir: &Path, torrent: &Path, download_bps: u32) -> Option<Self> {
+        Self::start("btfs", dir, |command, path| {
+            command.arg("-f").arg(format!("--max-download-rate={}", download_bps / 1000));
+            command.arg(format!("--data-directory={}", dir.display())).arg(torrent).arg(path);
+        })
+    }
+
+    /// Returns the id of the process behind the mount.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn start(
+        program: &str,
+        dir: &Path,
+        arguments: impl FnOnce(&mut Command, &Path),
+    ) -> Option<Self> {
+        find(program)?;
+        let path = dir.join("mnt");
+        fs::create_dir_all(&path).unwrap();
+        let mut command = quiet(program);
+        arguments(&mut command, &path);
+        command.env("HOME", dir).env("XDG_CACHE_HOME", dir.join("cache"));
+        let mut other = Self { path, process: command.spawn().unwrap() };
+        until("another filesystem is mounted", || {
+            let ended = other.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{program} ended: {ended:?}");
+            is_mounted(&other.path).then_some(())
+        });
+        Some(other)
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        // Lazily: a program that still has it open does not keep it.
+        drop(quiet("umount").arg("-l").arg(&self.path).status());
+        wait_for(&mut self.process, END_MAX);
+    }
+}

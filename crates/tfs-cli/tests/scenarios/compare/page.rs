@@ -1,0 +1,104 @@
+//! The tables, and their place in a page.
+
+use std::fs;
+use std::path::Path;
+
+use super::goals::{Bound, goals};
+use super::machine;
+use super::samples::{Samples, Series};
+
+/// What is between these lines of a page belongs to the tables.
+const BEGIN: &str = "<!-- begin of what `cargo xtask bench` writes -->";
+const END: &str = "<!-- end of what `cargo xtask bench` writes -->";
+
+/// Returns all tables in Markdown.
+pub(crate) fn render(sections: &[(&str, Samples)], all: &Samples, rounds: usize) -> String {
+    let mut parts = vec![machine::describe(), format!("Medians of {rounds} rounds.")];
+    parts.push(format!("### Goals\n\n{}", goals_table(all)));
+    parts.extend(sections.iter().map(|(title, samples)| {
+        let tables = units(samples);
+        format!("### {title}\n\n{tables}")
+    }));
+    parts.join("\n\n")
+}
+
+/// Puts the tables into a page, in place of those that are there.
+pub(crate) fn replace(path: &Path, tables: &str) -> Result<(), String> {
+    let page = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let split = page.split_once(BEGIN).and_then(|(before, rest)| {
+        let (_, after) = rest.split_once(END)?;
+        Some((before, after))
+    });
+    let (before, after) = split.ok_or(format!("there is no `{BEGIN}` and `{END}` in it"))?;
+    fs::write(path, format!("{before}{BEGIN}\n\n{tables}\n\n{END}{after}"))
+        .map_err(|error| error.to_string())
+}
+
+fn goals_table(samples: &Samples) -> String {
+    let mut lines = vec!["| | ratio | goal | reached |".to_owned(), "|---|---|---|---|".to_owned()];
+    for goal in goals() {
+        let (of, to) = (&goal.of, &goal.to);
+        let to = if of.0 == to.0 { to.1.to_owned() } else { format!("{}, {}", to.1, to.0) };
+        let wanted = match goal.bound {
+            Bound::AtLeast(least) => format!("≥ {least}"),
+            Bound::AtMost(most) => format!("≤ {most}"),
+            Bound::Nothing => String::new(),
+        };
+        let reached = goal.ratio(samples).map_or("not measured".to_owned(), |ratio| {
+            let verdict = match goal.bound.is_met(ratio) {
+                Some(true) => ", yes",
+                Some(false) => ", **no**",
+                None => "",
+            };
+            format!("{}{verdict}", number(ratio))
+        });
+        lines.push(format!(
+            "| {} | {}: {} to {to} | {wanted} | {reached} |",
+            goal.title, of.0, of.1
+        ));
+    }
+    lines.join("\n")
+}
+
+/// Returns a table of what was measured, the first way of each thing being what the others are
+/// compared with.
+fn units(samples: &Samples) -> String {
+    let mut lines = vec![
+        "| what | way | median | from, to | to the first |".to_owned(),
+        "|---|---|---|---|---|".to_owned(),
+    ];
+    let mut whats: Vec<&str> = Vec::new();
+    for series in &samples.0 {
+        if !whats.contains(&series.what.as_str()) {
+            whats.push(&series.what);
+        }
+    }
+    for what in whats {
+        let all: Vec<_> = samples.0.iter().filter(|series| series.what == what).collect();
+        let base = all.iter().find(|series| series.note.is_none());
+        lines.extend(all.iter().map(|series| line(series, base)));
+    }
+    lines.join("\n")
+}
+
+fn line(series: &Series, base: Option<&&Series>) -> String {
+    let Series { what, way, unit, values, note } = series;
+    if let Some(note) = note {
+        return format!("| {what} | {way} | {note} | | |");
+    }
+    let median = series.median().map(number).unwrap_or_default();
+    let min = values.iter().copied().min_by(f64::total_cmp).map(number).unwrap_or_default();
+    let max = values.iter().copied().max_by(f64::total_cmp).map(number).unwrap_or_default();
+    let ratio = base.and_then(|base| series.ratio_to(base)).map(number).unwrap_or_default();
+    format!("| {what} | {way} | {median} {unit} | {min}, {max} | {ratio} |")
+}
+
+/// Writes a number in three digits or so.
+fn number(value: f64) -> String {
+    match value {
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value if value >= 0.1 => format!("{value:.2}"),
+        value => format!("{value:.4}"),
+    }
+}

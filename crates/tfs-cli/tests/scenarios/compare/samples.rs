@@ -1,0 +1,111 @@
+//! Samples: what was measured, a line for each, so that a child that is killed leaves what it had.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+/// The file with the samples, in the directory of the child.
+pub(crate) const FILE: &str = "samples";
+
+/// Stands for the unit in a line that says why there are no samples.
+const NOTE: &str = "!";
+
+/// Takes samples as they are measured.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    file: File,
+}
+
+/// The samples of one way to do one thing.
+#[derive(Debug, Clone)]
+pub(crate) struct Series {
+    pub(crate) what: String,
+    pub(crate) way: String,
+    pub(crate) unit: String,
+    /// In order of the rounds.
+    pub(crate) values: Vec<f64>,
+    /// Why there are none.
+    pub(crate) note: Option<String>,
+}
+
+/// All samples, in the order in which they were first seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Samples(pub(crate) Vec<Series>);
+
+impl Recorder {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self { file: File::create(dir.join(FILE)).unwrap() }
+    }
+
+    /// Takes the sample of one round.
+    pub(crate) fn add(&mut self, what: &str, way: &str, unit: &str, value: f64) {
+        println!("  {what}: {way}: {value:.4} {unit}");
+        writeln!(self.file, "{what}\t{way}\t{unit}\t{value}").unwrap();
+    }
+
+    /// Takes down why there are no samples, once in all rounds.
+    pub(crate) fn note(&mut self, what: &str, way: &str, note: &str) {
+        println!("  {what}: {way}: {note}");
+        writeln!(self.file, "{what}\t{way}\t{NOTE}\t{note}").unwrap();
+    }
+}
+
+impl Samples {
+    /// Reads [`FILE`]; a line that was cut short is left out.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut samples = Self::default();
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let [what, way, unit, value] = fields[..] else { continue };
+            let series = samples.series_of(what, way);
+            if unit == NOTE {
+                series.note = Some(value.to_owned());
+            } else if let Ok(value) = value.parse() {
+                unit.clone_into(&mut series.unit);
+                series.values.push(value);
+            }
+        }
+        samples
+    }
+
+    pub(crate) fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    pub(crate) fn find(&self, what: &str, way: &str) -> Option<&Series> {
+        self.0.iter().find(|series| series.what == what && series.way == way)
+    }
+
+    fn series_of(&mut self, what: &str, way: &str) -> &mut Series {
+        let known = self.0.iter().position(|series| series.what == what && series.way == way);
+        let idx = known.unwrap_or_else(|| {
+            self.0.push(Series {
+                what: what.to_owned(),
+                way: way.to_owned(),
+                unit: String::new(),
+                values: Vec::new(),
+                note: None,
+            });
+            self.0.len() - 1
+        });
+        &mut self.0[idx]
+    }
+}
+
+impl Series {
+    pub(crate) fn median(&self) -> Option<f64> {
+        median(self.values.clone())
+    }
+
+    /// Returns the median of the ratios to another way, round by round.
+    pub(crate) fn ratio_to(&self, base: &Self) -> Option<f64> {
+        let pairs = self.values.iter().zip(&base.values);
+        median(pairs.map(|(value, base)| value / base).collect())
+    }
+}
+
+/// Returns the middle value, the lower one of two.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}

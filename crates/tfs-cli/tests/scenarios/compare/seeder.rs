@@ -1,0 +1,83 @@
+//! One rqbit that has everything, and the files that it has.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rqbit_client::InfoHash;
+use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions};
+use tokio::runtime::Runtime;
+
+/// Pieces of all torrents: what torrents of gigabytes have.
+const PIECE_BYTES: u32 = 1 << 20;
+
+/// A server with one torrent that is complete.
+pub(crate) struct Seeder {
+    /// The names of the files, as they are in the mount.
+    pub(crate) names: Vec<String>,
+    /// Where the files are.
+    pub(crate) folder: PathBuf,
+    /// The address of the API.
+    pub(crate) api_url: String,
+    info_hash: InfoHash,
+    runtime: Runtime,
+    server: Option<EmbeddedServer>,
+}
+
+impl Seeder {
+    /// Starts a server below `dir` with the file `name`, or with all files in a folder of that
+    /// name, which `write` makes.
+    pub(crate) fn start(dir: &Path, name: &str, write: impl FnOnce(&Path)) -> Self {
+        let folder = dir.join("seeds");
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(name);
+        write(&path);
+        let (folder, prefix) = if path.is_dir() {
+            (path.clone(), format!("{name}/"))
+        } else {
+            (folder, String::new())
+        };
+        let mut names: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.unwrap();
+        let (server, seeded) = runtime.block_on(async {
+            let config = EmbeddedConfig::loopback(dir.join("rqbit"));
+            let server = EmbeddedServer::start(config).await.unwrap();
+            let options = SeedOptions { piece_length: Some(PIECE_BYTES), ..SeedOptions::default() };
+            let seeded = server.seed(&path, options).await.unwrap();
+            (server, seeded)
+        });
+        // Paths are relative to what the root of a mount is like.
+        let folder = if prefix.is_empty() { folder } else { dir.join("seeds") };
+        Self {
+            names: names.into_iter().map(|name| format!("{prefix}{name}")).collect(),
+            folder,
+            api_url: format!("http://{}", server.api_addr()),
+            info_hash: InfoHash::from_bytes(seeded.info_hash),
+            runtime,
+            server: Some(server),
+        }
+    }
+
+    /// Returns the path and query of a file's stream.
+    pub(crate) fn stream_path(&self, file_idx: usize) -> String {
+        format!("/torrents/{}/stream/{file_idx}", self.info_hash)
+    }
+
+    /// Returns the address of a file's stream.
+    pub(crate) fn stream_url(&self, file_idx: usize) -> String {
+        format!("{}{}", self.api_url, self.stream_path(file_idx))
+    }
+}
+
+impl Drop for Seeder {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            self.runtime.block_on(server.kill());
+        }
+    }
+}

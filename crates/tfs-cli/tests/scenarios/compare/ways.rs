@@ -1,0 +1,185 @@
+//! The ways to a file: the file itself, tfs in its ways, other filesystems, the ceiling.
+
+use std::any::Any;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tfs_testkit::ceiling::Ceiling;
+
+use super::index::{Entry, Index};
+use super::others::Other;
+use super::seeder::Seeder;
+use crate::caches::{forget_pages, share_read_ahead};
+use crate::mount::Mount;
+
+/// The file that rqbit has.
+pub(crate) const PLAIN: &str = "plain file";
+/// A fuser filesystem that answers from memory.
+pub(crate) const CEILING: &str = "fuser ceiling";
+pub(crate) const HTTP: &str = "tfs, HTTP";
+pub(crate) const LOCAL: &str = "tfs, local";
+pub(crate) const PASSTHROUGH: &str = "tfs, passthrough";
+pub(crate) const RCLONE: &str = "rclone mount";
+pub(crate) const HTTPDIRFS: &str = "httpdirfs";
+pub(crate) const BTFS: &str = "btfs";
+
+/// What `tfs mount` is told for each of its ways.
+const TFS: [(&str, &[&str]); 3] = [
+    (HTTP, &["--local-paths", "off"]),
+    (LOCAL, &["--local-paths", "auto", "--passthrough", "off"]),
+    (PASSTHROUGH, &["--local-paths", "auto", "--passthrough", "auto"]),
+];
+
+/// A directory that shows the files of a torrent.
+pub(crate) struct Way {
+    pub(crate) name: &'static str,
+    root: PathBuf,
+    /// The process behind it, if it has one of its own.
+    pub(crate) pid: Option<u32>,
+    /// Whether it reads the plain file.
+    is_local: bool,
+    mount: Option<Mount>,
+    /// Ends with this.
+    _keeper: Box<dyn Any>,
+}
+
+/// All ways to the files of a server, and those that are not there.
+pub(crate) struct Ways {
+    pub(crate) there: Vec<Way>,
+    pub(crate) not_installed: Vec<&'static str>,
+    plain: PathBuf,
+    names: Vec<String>,
+}
+
+impl Ways {
+    pub(crate) fn all(dir: &Path, seeder: &Seeder) -> Self {
+        let mut ways = Self::of_tfs(dir, seeder);
+        let tfs = ways.there.iter().find(|way| way.name == HTTP).unwrap().root.clone();
+        ways.there.insert(1, ceiling(&dir.join("ceiling"), seeder, &tfs));
+        ways.add_others(dir, seeder);
+        ways
+    }
+
+    /// Returns the file itself and the ways of tfs.
+    pub(crate) fn of_tfs(dir: &Path, seeder: &Seeder) -> Self {
+        let plain = Way {
+            name: PLAIN,
+            root: seeder.folder.clone(),
+            pid: None,
+            is_local: true,
+            mount: None,
+            _keeper: Box::new(()),
+        };
+        let known = Mount::help();
+        let is_known = |options: &[&str]| {
+            options.iter().all(|word| !word.starts_with("--") || known.contains(*word))
+        };
+        let tfs = TFS.iter().filter(|(name, options)| *name == HTTP || is_known(options));
+        let tfs = tfs.map(|(name, options)| {
+            let options = if is_known(options) { options } else { &[][..] };
+            let mount = Mount::unhurried(&dir.join(dir_name(name)), &seeder.api_url, options);
+            Way {
+                name,
+                root: mount.path.clone(),
+                pid: Some(mount.pid()),
+                is_local: *name != HTTP,
+                mount: Some(mount),
+                _keeper: Box::new(()),
+            }
+        });
+        Self {
+            there: std::iter::once(plain).chain(tfs).collect(),
+            not_installed: Vec::new(),
+            plain: seeder.folder.clone(),
+            names: seeder.names.clone(),
+        }
+    }
+
+    /// Adds the other filesystems over HTTP, which have the files in their roots.
+    pub(crate) fn add_others(&mut self, dir: &Path, seeder: &Seeder) {
+        for (name, start) in [
+            (RCLONE, Other::rclone as fn(&Path, &Index) -> Option<Other>),
+            (HTTPDIRFS, Other::httpdirfs),
+        ] {
+            let index = Index::start(entries(seeder));
+            let Some(other) = start(&dir.join(dir_name(name)), &index) else {
+                self.not_installed.push(name);
+                continue;
+            };
+            self.there.push(Way {
+                name,
+                root: other.path.clone(),
+                pid: Some(other.pid()),
+                is_local: false,
+                mount: None,
+                _keeper: Box::new((other, index)),
+            });
+        }
+    }
+
+    /// Returns where a way has a file.
+    pub(crate) fn path(&self, way: &Way, file_idx: usize) -> PathBuf {
+        let name = &self.names[file_idx];
+        let name = if matches!(way.name, RCLONE | HTTPDIRFS) { flat(name) } else { name };
+        way.root.join(name)
+    }
+
+    /// Makes a way forget a file: the pages of the kernel, and what tfs keeps.
+    pub(crate) fn forget(&self, way: &Way, file_idx: usize) {
+        if way.name != PLAIN {
+            forget_pages(&self.path(way, file_idx));
+        }
+        if let Some(mount) = &way.mount {
+            let mut clear = mount.command();
+            clear.args(["cache", "clear"]).arg(&mount.path).stdout(std::process::Stdio::null());
+            assert!(clear.status().unwrap().success(), "tfs cache clear");
+        }
+    }
+
+    /// Makes a way forget a file, and the kernel what is behind it; returns whether this way reads
+    /// the plain file at all.
+    pub(crate) fn forget_disk(&self, way: &Way, file_idx: usize) -> bool {
+        self.forget(way, file_idx);
+        forget_pages(&self.plain.join(&self.names[file_idx]));
+        way.is_local
+    }
+}
+
+/// Returns a name without characters that the table of mounts escapes.
+fn dir_name(name: &str) -> String {
+    name.replace([' ', ','], "-")
+}
+
+/// Returns the last part of a name.
+fn flat(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+fn entries(seeder: &Seeder) -> Vec<Entry> {
+    let entry = |(idx, name): (usize, &String)| Entry {
+        name: flat(name).to_owned(),
+        len: fs::metadata(seeder.folder.join(name)).unwrap().len(),
+        url: seeder.stream_url(idx),
+    };
+    seeder.names.iter().enumerate().map(entry).collect()
+}
+
+/// Mounts the plainest filesystem with the same names, and with the read-ahead that tfs has.
+fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> Way {
+    fs::create_dir_all(dir).unwrap();
+    let files = seeder.names.iter().map(|name| {
+        let len = fs::metadata(seeder.folder.join(name)).unwrap().len();
+        (name.split('/').map(str::to_owned).collect(), len)
+    });
+    let session = Ceiling::new(files).mount(dir).unwrap();
+    share_read_ahead(tfs, dir);
+    Way {
+        name: CEILING,
+        root: dir.to_owned(),
+        // Its processor time is that of this process, which is rqbit's too.
+        pid: None,
+        is_local: false,
+        mount: None,
+        _keeper: Box::new(session),
+    }
+}
