@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use fuser::{FileAttr, FileType, INodeNo};
 use vfs_core::{Attr, FsStats, NodeKind};
 
-use crate::MountOptions;
+use crate::Appearance;
 
 /// What `st_blksize` says. Larger values make programs read that much for a few bytes: with 1 MiB
 /// a read of 10 bytes in Python asks us for 2 MiB.
@@ -27,12 +27,13 @@ pub(crate) struct Ownership {
 }
 
 impl Ownership {
-    pub(crate) fn new(options: &MountOptions) -> Self {
+    pub(crate) fn new(appearance: &Appearance) -> Self {
+        let Appearance { uid, gid, umask, file_mode, dir_mode, .. } = *appearance;
         Self {
-            uid: options.uid,
-            gid: options.gid,
-            file_perm: options.file_mode & !options.umask & 0o777,
-            dir_perm: options.dir_mode & !options.umask & 0o777,
+            uid,
+            gid,
+            file_perm: file_mode & !umask & 0o777,
+            dir_perm: dir_mode & !umask & 0o777,
         }
     }
 
@@ -131,7 +132,6 @@ mod tests {
     use vfs_core::{Ino, Validity};
 
     use super::*;
-    use crate::FsName;
 
     fn attr(kind: NodeKind) -> Attr {
         Attr {
@@ -145,13 +145,13 @@ mod tests {
         }
     }
 
-    fn options(umask: u16) -> MountOptions {
-        MountOptions { uid: 1000, gid: 100, umask, ..MountOptions::new(FsName::default()) }
+    fn appearance(umask: u16) -> Appearance {
+        Appearance { uid: 1000, gid: 100, umask, ..Appearance::default() }
     }
 
     #[track_caller]
     fn check(umask: u16, attr: &Attr, want: &str) {
-        let got = Ownership::new(&options(umask)).file_attr(attr);
+        let got = Ownership::new(&appearance(umask)).file_attr(attr);
         let secs = got.mtime.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let perm = got.perm;
         assert_eq!(format!("{:?} {perm:03o} {} {secs}", got.kind, got.blocks), want);

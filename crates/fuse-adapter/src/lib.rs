@@ -28,6 +28,7 @@
 //! It sees no HTTP and no torrent, and holds no policy: what is read when is the core's business.
 //! It installs no signal handler and makes no daemon.
 
+mod appearance;
 mod attr;
 mod callers;
 mod clearing;
@@ -49,6 +50,7 @@ mod time_limit;
 mod ttl;
 mod unmount;
 
+pub use appearance::Appearance;
 pub use callers::Caller;
 pub use clearing::{KernelCaches, KernelCleared};
 pub use fusermount::fusermount_path;

@@ -1,9 +1,10 @@
 //! How a filesystem is mounted: what the kernel and fusermount3 are told.
 
 use std::fmt::{self, Write as _};
-use std::time::Duration;
 
 use rustix::process::{getegid, geteuid};
+
+use crate::Appearance;
 
 /// The subtype: `/proc/mounts` shows the type `fuse.tfs`.
 const SUBTYPE: &str = "tfs";
@@ -18,10 +19,6 @@ const FS_NAME_BYTES_MAX: usize = 255;
 /// for 1.4; and a page fault pulls the whole window.
 pub const READ_AHEAD_KB_DEFAULT: u32 = 256;
 
-/// How long the kernel may keep what it was told, since it is told of changes: an hour keeps a
-/// media server's rescan away from us, and ends by itself if we are wrong.
-const TTL: Duration = Duration::from_secs(3600);
-
 /// How a filesystem is mounted. Any value of the public fields is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,28 +29,8 @@ pub struct MountOptions {
     pub allow_other: bool,
     /// Whether a directory with something in it may be mounted over.
     pub allow_non_empty: bool,
-    /// The owner of all files.
-    pub uid: u32,
-    /// The group of all files.
-    pub gid: u32,
-    /// The permission bits that are taken away from all files and directories.
-    pub umask: u16,
-    /// The permission bits of files.
-    pub file_mode: u16,
-    /// The permission bits of directories.
-    pub dir_mode: u16,
-    /// How long the kernel may keep attributes without asking again: up to a year, more counts as
-    /// that; zero means that it asks each time. It is told of changes, so that a long time makes
-    /// nothing late; where the kernel does not take such notices, what may change is kept for a
-    /// second at most.
-    pub attr_ttl: Duration,
-    /// How long the kernel may keep names, that there is no such name, and listings; otherwise as
-    /// `attr_ttl`. With zero it keeps no listings.
-    pub entry_ttl: Duration,
-    /// Whether programs that look for holes in a file (`SEEK_HOLE`, as `cp` does) are told of what
-    /// is not downloaded, and so copy zeros in its place. If not, files have no holes, and such a
-    /// program reads all of it.
-    pub shows_holes: bool,
+    /// What files look like, and how long the kernel may remember it.
+    pub appearance: Appearance,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
 }
@@ -67,14 +44,7 @@ impl MountOptions {
             fs_name,
             allow_other: false,
             allow_non_empty: false,
-            uid: geteuid().as_raw(),
-            gid: getegid().as_raw(),
-            umask: 0,
-            file_mode: 0o444,
-            dir_mode: 0o555,
-            attr_ttl: TTL,
-            entry_ttl: TTL,
-            shows_holes: false,
+            appearance: Appearance::default(),
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }
     }

@@ -5,13 +5,16 @@
 //! become the few kinds that a filesystem acts on.
 //!
 //! # What it never does
-//! It sees no FUSE, caches nothing, retries nothing and decides nothing about what to fetch when:
-//! that is the engine's business in `vfs-core`.
+//! It sees no FUSE, keeps no bytes, retries nothing and decides nothing about what to fetch when:
+//! that is the engine's business in `vfs-core`. Of files on this machine's disk it says which are
+//! the server's; which of their bytes are there, the core knows.
 
 mod error;
+mod local;
 mod mapping;
 mod metainfo;
 mod source;
 
+pub use local::LocalPaths;
 pub use mapping::{to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT};

@@ -71,6 +71,25 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
     })
 }
 
+/// Returns the length of pieces and their hashes, one after the other, of a `.torrent` file.
+pub(crate) fn piece_hashes(bytes: &[u8]) -> Option<(NonZeroU32, Vec<u8>)> {
+    #[derive(Deserialize)]
+    struct Hashed {
+        info: HashedInfo,
+    }
+    #[derive(Deserialize)]
+    struct HashedInfo {
+        #[serde(rename = "piece length")]
+        piece_length: u32,
+        pieces: ByteString,
+    }
+    if nesting(bytes)? > NESTING_MAX {
+        return None;
+    }
+    let Hashed { info } = bt_bencode::from_slice(bytes).ok()?;
+    Some((NonZeroU32::new(info.piece_length)?, info.pieces.into_vec()))
+}
+
 /// Returns how deep lists and dictionaries nest, or `None` where the text is no bencode at all.
 fn nesting(mut rest: &[u8]) -> Option<usize> {
     let (mut depth, mut deepest) = (0_usize, 0);

@@ -6,11 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
 use vfs_core::{
-    Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceLimits,
-    SourceStream, TorrentDetails, TorrentSource, TorrentSummary,
+    Bitfield, ByteRange, FileId, FileIndex, FileKind, Geometry, InfoHash, LocalFile, LocalPieces,
+    LocalWanted, NoLocalFile, SourceError, SourceErrorKind, SourceLimits, SourceStream,
+    TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::error::to_source_error;
+use crate::local::{LocalFiles, LocalPaths};
 use crate::mapping;
 
 /// How many streams may be open at a time unless the user says otherwise.
@@ -27,21 +29,56 @@ pub struct RqbitSource {
     streams_max: usize,
     /// What users call the server.
     name: Arc<str>,
+    local: Arc<LocalFiles>,
 }
 
 impl RqbitSource {
     /// Returns the torrents of the client's server, of which at most `streams_max` streams (at
-    /// least 1) are open at a time.
+    /// least 1) are open at a time. All of them are read from the server.
     #[must_use]
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
-        Self { client, streams_max: streams_max.max(1), name }
+        let local = Arc::new(LocalFiles::new(LocalPaths::Off));
+        Self { client, streams_max: streams_max.max(1), name, local }
+    }
+
+    /// Returns the same source with files that are looked for on this machine's disk.
+    #[must_use]
+    pub fn with_local_paths(self, paths: LocalPaths) -> Self {
+        Self { local: Arc::new(LocalFiles::new(paths)), ..self }
     }
 
     /// Returns the same source with a name for its server, in place of the URL.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: name.into(), ..self }
+    }
+
+    /// Tries whether the files of a torrent can be read from this machine's disk, with the largest
+    /// that is finished. `None` if none is.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn try_local(&self, torrent: &TorrentSummary) -> Option<Result<(), NoLocalFile>> {
+        let details = match self.details(torrent.info_hash).await {
+            Ok(details) => details,
+            Err(error) => return Some(Err(NoLocalFile::Unknown(error.into()))),
+        };
+        let progress = torrent.file_progress.as_deref()?;
+        let mut file_offset = 0_u64;
+        let mut largest: Option<(u32, u64, u64)> = None;
+        for ((index, file), have_bytes) in (0..).zip(&details.files).zip(progress) {
+            let is_finished = file.kind == FileKind::Regular && *have_bytes >= file.len;
+            if is_finished && file.len > largest.map_or(0, |(.., len)| len) {
+                largest = Some((index, file_offset, file.len));
+            }
+            file_offset = file_offset.checked_add(file.len)?;
+        }
+        let (index, file_offset, len) = largest?;
+        let file = FileId { torrent: torrent.info_hash, index: FileIndex(index) };
+        let geometry = Geometry { file_offset, piece_len: details.piece_len? };
+        let wanted = LocalWanted { len, geometry, pieces: LocalPieces::All, proven: None };
+        Some(self.local_file(file, wanted).await.map(drop))
     }
 
     /// Returns the client of the server.
@@ -97,6 +134,18 @@ impl TorrentSource for RqbitSource {
         stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
     }
 
+    async fn local_file(
+        &self,
+        file: FileId,
+        wanted: LocalWanted,
+    ) -> Result<Arc<dyn LocalFile>, NoLocalFile> {
+        self.local.find(&self.client, file, wanted).await
+    }
+
+    fn is_local_known(&self, file: FileId) -> bool {
+        self.local.is_known(file)
+    }
+
     fn server(&self, _: InfoHash) -> Option<Arc<str>> {
         Some(Arc::clone(&self.name))
     }
@@ -132,7 +181,7 @@ impl SourceStream for RqbitStream {
     }
 }
 
-fn to_ref(torrent: InfoHash) -> TorrentRef {
+pub(crate) fn to_ref(torrent: InfoHash) -> TorrentRef {
     TorrentRef::from(rqbit_client::InfoHash::from_bytes(*torrent.as_bytes()))
 }
 

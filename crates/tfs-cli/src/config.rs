@@ -116,14 +116,15 @@ pub(crate) fn init(sources: &Sources, file: Option<&Path>, is_print: bool) -> ey
             output::line(&format!("wrote {}", visible(&path.display().to_string())))?;
             Ok(exit::SUCCESS)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let message = format!("{} is there already", path.display());
-            Err(UserError::new(exit::CONFIG_EXISTS, message)
-                .with_hint("name another file, or look at a new one with: tfs config init --print")
-                .into())
-        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(exists(path).into()),
         Err(error) => Err(error).wrap_err_with(|| format!("cannot write {}", path.display())),
     }
+}
+
+/// Returns the error for a file that is not to be overwritten.
+pub(crate) fn exists(path: &Path) -> UserError {
+    UserError::new(exit::CONFIG_EXISTS, format!("{} is there already", path.display()))
+        .with_hint("name another file, or look at a new one with: tfs config init --print")
 }
 
 fn write_new(path: &Path) -> io::Result<()> {

@@ -38,6 +38,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
         server: chosen.connection,
         mountpoint: mountpoint.wrap_err("cannot use the mount point")?,
         streams_max: chosen.section.max_streams,
+        local_paths: chosen.section.local_paths,
     };
     let runtime = runtime()?;
     let findings = runtime.block_on(examine(&settings));

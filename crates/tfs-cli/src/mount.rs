@@ -8,7 +8,7 @@ use eyre::WrapErr as _;
 use tfs_service::TorrentInput;
 use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
 use tfs_service::service_manager::{Notice, Watchdog, notify};
-use tfs_service::settings::{Loaded, MountSection};
+use tfs_service::settings::{Loaded, MountSection, ServerSection};
 use tfs_service::{MountSettings, RunningMount, ServerChoice};
 
 use crate::args::MountArgs;
@@ -38,12 +38,12 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
     let server = server(args, loaded, &mount)?;
-    Ok(loaded.mount_settings_with(&mount, server.choice, server.streams_max))
+    Ok(loaded.mount_settings_with(&mount, server.choice, &server.section))
 }
 
 struct MountedServer {
     choice: ServerChoice,
-    streams_max: usize,
+    section: ServerSection,
 }
 
 #[cfg(feature = "embedded")]
@@ -54,8 +54,8 @@ fn server(args: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Resu
             add: args.embedded.add.iter().map(|text| TorrentInput::parse(text)).collect(),
             is_online: !args.embedded.offline,
         });
-        let streams_max = loaded.streams_max().map_err(settings_error)?;
-        return Ok(MountedServer { choice, streams_max });
+        let section = loaded.unlisted_server().map_err(settings_error)?;
+        return Ok(MountedServer { choice, section });
     }
     remote(loaded, mount)
 }
@@ -67,8 +67,8 @@ fn server(_: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<
 
 fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
     let chosen = loaded.choose_server(&mount.servers).map_err(settings_error)?;
-    let streams_max = chosen.section.max_streams;
-    Ok(MountedServer { choice: ServerChoice::Remote(chosen.connection), streams_max })
+    let choice = ServerChoice::Remote(chosen.connection);
+    Ok(MountedServer { choice, section: chosen.section })
 }
 
 /// Mounts and serves until the mount ends or a signal asks for its end.

@@ -11,14 +11,15 @@ use crate::output::{self, visible};
 use crate::report::{self, UserError};
 use crate::{exit, runtime};
 
+/// What is said of a mount that is in use.
+pub(crate) const KEPT: &str = "stays as it was";
+
 /// Runs the command. Where there are several daemons, each that answers is told; the exit code is
 /// that of the last error.
 pub(crate) fn run(is_json: bool) -> eyre::Result<u8> {
     let answers = runtime()?.block_on(reload_daemons())?;
     if answers.is_empty() {
-        return Err(UserError::new(exit::NO_DAEMON, "no tfs daemon of this user runs")
-            .with_hint("start it with: tfs daemon; what tfs mount has mounted has no configuration")
-            .into());
+        return Err(no_daemon().into());
     }
     let mut code = exit::SUCCESS;
     let mut reloaded = Vec::new();
@@ -39,6 +40,11 @@ pub(crate) fn run(is_json: bool) -> eyre::Result<u8> {
     Ok(code)
 }
 
+pub(crate) fn no_daemon() -> UserError {
+    UserError::new(exit::NO_DAEMON, "no tfs daemon of this user runs")
+        .with_hint("start it with: tfs daemon; what tfs mount has mounted has no configuration")
+}
+
 fn is_not_as_wanted(reloaded: &Reloaded) -> bool {
     let is_wrong =
         |mount: &ReloadedMount| matches!(mount.outcome, MountOutcome::Kept | MountOutcome::Failed);
@@ -55,7 +61,7 @@ fn said(reloaded: &Reloaded) -> String {
             MountOutcome::Unchanged => "unchanged",
             MountOutcome::Remounted => "mounted anew",
             MountOutcome::Removed => "removed",
-            MountOutcome::Kept => "stays as it was",
+            MountOutcome::Kept => KEPT,
             MountOutcome::Failed => "failed, is tried again",
             MountOutcome::Unmounted => "unmounted by somebody",
             MountOutcome::Pending => "not done yet",

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
-use tfs_service::control::wire::{MountStatus, ReaderStatus};
+use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
 use tfs_service::status::{BreakerStatus, Status};
+use tfs_service::{PreloadStatus, PreloadTotals};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::StatusArgs;
@@ -86,17 +87,19 @@ async fn look(args: &StatusArgs) -> eyre::Result<String> {
 }
 
 fn mount_text(mount: &MountStatus) -> String {
-    let MountStatus { status, readers, .. } = mount;
-    let mut text = summary(status);
+    let MountStatus { status, readers, preloading, .. } = mount;
+    let mut parts = vec![summary(status)];
     if !readers.is_empty() {
-        text.push_str("\n\n");
-        text.push_str(&readers_table(readers));
+        parts.push(readers_table(readers));
     }
-    text
+    if !preloading.is_empty() {
+        parts.push(preloads_table(preloading));
+    }
+    parts.join("\n\n")
 }
 
 fn summary(status: &Status) -> String {
-    let Status { server, tree, reads, memory, .. } = status;
+    let Status { server, tree, reads, memory, preloads, .. } = status;
     let health = status.trouble.as_deref().unwrap_or("all is well");
     let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
     let breaker = match server.breaker {
@@ -138,12 +141,15 @@ fn summary(status: &Status) -> String {
         (
             "reads",
             format!(
-                "{}, {} from memory, {} failed; {} fetched, {} given",
+                "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it \
+                 from this disk",
                 reads.reads,
                 percent(reads.hits, reads.reads),
+                percent(reads.local_reads, reads.reads),
                 reads.failures,
                 size(reads.bytes_fetched),
                 size(reads.bytes_given),
+                size(reads.bytes_local),
             ),
         ),
         (
@@ -156,13 +162,33 @@ fn summary(status: &Status) -> String {
             ),
         ),
     ];
-    let lines = lines.map(|(name, value)| format!("{name:<8} {value}"));
+    let preloads = (preloads.running + preloads.waiting > 0).then(|| {
+        let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
+        let (there, total) = (size(*there_bytes), size(*total_bytes));
+        ("preload", format!("{running} files under way, {waiting} wait; {there} of {total} there"))
+    });
+    let lines = lines.into_iter().chain(preloads);
+    let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
+}
+
+fn preloads_table(preloading: &[PreloadStatus]) -> String {
+    let mut table = output::table();
+    table.set_header(["THERE", "OF", "PRELOADED FILE"]);
+    for PreloadStatus { path, total_bytes, there_bytes } in preloading {
+        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            right(percent(*there_bytes, *total_bytes)),
+            right(size(*total_bytes)),
+            Cell::new(visible(path)),
+        ]);
+    }
+    output::table_text(table)
 }
 
 fn readers_table(readers: &[ReaderStatus]) -> String {
     let mut table = output::table();
-    table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAITS", "FILE"]);
+    table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAY", "WAITS", "FILE"]);
     for reader in readers {
         let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let unknown = || "?".to_owned();
@@ -173,6 +199,12 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
             right(match reader.bytes_per_second {
                 0 => "-".to_owned(),
                 speed => format!("{}/s", size(speed)),
+            }),
+            Cell::new(match reader.way {
+                WayStatus::Http => "http",
+                WayStatus::Local => "local",
+                WayStatus::Passthrough => "passthrough",
+                WayStatus::Unknown => "?",
             }),
             Cell::new(waits(reader)),
             Cell::new(visible(reader.path.as_deref().unwrap_or("(removed)"))),
@@ -209,6 +241,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn preloads_are_shown_with_how_far_they_are() {
+        let file = |path: &str, there_bytes| PreloadStatus {
+            path: path.to_owned(),
+            total_bytes: 9 << 20,
+            there_bytes,
+        };
+        expect![[r#"
+            THERE  OF       PRELOADED FILE
+               0%  9.0 MiB  t/\u{202e}gpj.mkv
+              55%  9.0 MiB  t/b"#]]
+        .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
+    }
+
+    #[test]
     fn readers_are_shown_with_what_they_wait_for() {
         let reader = ReaderStatus {
             path: Some("t/film\u{1b}[31m.mkv".to_owned()),
@@ -220,6 +266,7 @@ mod tests {
             file_bytes: 1000,
             given_bytes: 5000,
             bytes_per_second: 2 << 20,
+            way: WayStatus::Local,
             waits: Some(WaitStatus { offset: 7, piece: Some(12), for_millis: 3210 }),
         };
         let gone = ReaderStatus {

@@ -102,12 +102,15 @@ fn said(row: &ActedRow) -> String {
     }
 }
 
+pub(crate) fn nobody_there() -> UserError {
+    UserError::new(exit::NOT_CONFIRMED, "nobody is there to say yes")
+        .with_hint("delete without being asked with --yes")
+}
+
 /// Asks on a terminal. Elsewhere nobody can answer.
 fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(UserError::new(exit::NOT_CONFIRMED, "nobody is there to say yes")
-            .with_hint("delete without being asked with --yes")
-            .into());
+        return Err(nobody_there().into());
     }
     for torrent in torrents {
         let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);

@@ -9,12 +9,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
-use rqbit_client::ErrorKind;
-use tfs_service::{Holder, MountError, MountpointError, StartError, UnmountError};
+use rqbit_client::{ErrorKind, TlsProblem};
+use tfs_service::control::wire::{Failure, FailureKind};
+use tfs_service::control::{ControlError, FindError, RuntimeDirError};
+use tfs_service::settings::Sources;
+use tfs_service::{
+    AddError, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
+    StartError, TorrentRow, UnmountError,
+};
 
 use crate::background::too_late;
 use crate::report::told;
-use crate::{exit, mount_helper};
+use crate::{config, exit, mount_helper, preload, reload, torrents};
 
 const PAGE: &str = include_str!("../../../docs/troubleshooting.md");
 
@@ -94,13 +100,94 @@ fn unmount_errors() -> Vec<eyre::Report> {
     errors.map(eyre::Report::from).into()
 }
 
+/// Errors of commands that talk to a mount.
+fn control_errors() -> Vec<eyre::Report> {
+    let socket = path;
+    let find = [
+        FindError::Unanswered { path: path(), silent: None },
+        FindError::NotInMount { path: path() },
+        FindError::Several { mountpoints: vec!["PATH".to_owned(), "OTHER".to_owned()] },
+        FindError::Dir(RuntimeDirError::Foreign { path: path(), uid: 7 }),
+    ];
+    let control = [
+        ControlError::TimedOut { socket: socket(), time_max: Duration::from_secs(5) },
+        ControlError::Protocol { socket: socket(), source: "CAUSE".into() },
+        ControlError::Foreign { socket: socket(), uid: 7 },
+        ControlError::Refused(Failure {
+            kind: FailureKind::UnknownFile,
+            message: "failed to find NAME in the mount: no such file or directory".to_owned(),
+            holders: Vec::new(),
+        }),
+    ];
+    let find = find.map(eyre::Report::from).into_iter();
+    find.chain(control.map(eyre::Report::from)).chain([reload::no_daemon().into()]).collect()
+}
+
+/// Errors of the configuration and of what is typed.
+fn typed_errors() -> Vec<eyre::Report> {
+    vec![
+        config::exists(&path()).into(),
+        torrents::nobody_there().into(),
+        SearchError::Query(QueryError::Empty).into(),
+        AddError { input: "NAME".to_owned(), source: "CAUSE".into() }.into(),
+    ]
+}
+
+/// What is said without an error that carries its code.
+fn said_by_others() -> BTreeMap<String, Option<u8>> {
+    let text = || "NAME".to_owned();
+    let several = SelectError::Ambiguous { text: text(), candidates: vec![torrent(); 2] };
+    let mut said = BTreeMap::from([
+        (SelectError::Unknown { text: text() }.to_string(), Some(exit::TORRENT_UNKNOWN)),
+        (several.to_string(), Some(exit::TORRENT_AMBIGUOUS)),
+        (reload::KEPT.to_owned(), Some(exit::RELOADED_IN_PART)),
+        (preload::not_preloaded(1), Some(exit::PRELOAD_FAILED)),
+    ]);
+    let missing = Sources { named_file: Some(path()), ..Sources::default() };
+    let variables = vec![("TFS_READ__TIMEOUT".into(), "5".into())];
+    let unit = Sources { variables, ..Sources::default() };
+    for wrong in [missing, unit] {
+        for problem in wrong.load().unwrap_err().problems {
+            let own = problem.to_string();
+            let own = own.split(": No such file").next().unwrap();
+            said.insert(own.to_owned(), Some(exit::CONFIG_INVALID));
+        }
+    }
+    #[cfg(feature = "embedded")]
+    for kind in [
+        tfs_service::embed::EmbeddedErrorKind::StartSession,
+        tfs_service::embed::EmbeddedErrorKind::SessionInUse,
+    ] {
+        said.insert(format!("cannot {kind} DIR"), Some(exit::EMBEDDED_FAILED));
+    }
+    said
+}
+
+fn torrent() -> TorrentRow {
+    TorrentRow {
+        id: None,
+        info_hash: String::new(),
+        name: None,
+        state: "live",
+        progress: 0.0,
+        have_bytes: 0,
+        total_bytes: 0,
+        finished: false,
+        download_bps: 0,
+        upload_bps: 0,
+        peers: 0,
+        error: None,
+    }
+}
+
 /// What tfs says, without its causes, and with which exit code.
 fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
     let late = Duration::from_secs(180);
     let option = ["mount.tfs", "URL", "PATH", "-o", "NAME"].map(Into::into);
     let others = [too_late(late), mount_helper::understand(&option).unwrap_err()];
-    let typed = mountpoint_errors().into_iter().chain(mount_errors()).chain(unmount_errors());
-    let all = typed.chain(others.map(eyre::Report::from)).map(|error| {
+    let typed =
+        [mountpoint_errors(), mount_errors(), unmount_errors(), control_errors(), typed_errors()];
+    let all = typed.into_iter().flatten().chain(others.map(eyre::Report::from)).map(|error| {
         let (code, message, _hint) = told(&error);
         // The chain of causes goes on after the message, fusermount3's words after the path.
         let own = message.split(": unmount").next().unwrap().replace(": CAUSE", "");
@@ -115,6 +202,7 @@ fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
         ("reach", ErrorKind::Resolve, exit::SERVER_UNREACHABLE),
         ("use", not_rqbit, exit::SERVER_NOT_RQBIT),
         ("use", ErrorKind::Unauthorized, exit::SERVER_UNAUTHORIZED),
+        ("reach", ErrorKind::Tls(TlsProblem::Certificate), exit::SERVER_TLS),
     ] {
         all.insert(format!("cannot {verb} rqbit at URL: {kind}"), Some(code));
     }
@@ -147,6 +235,7 @@ fn said_by_the_system() -> BTreeMap<String, Option<u8>> {
 #[test]
 fn every_message_of_the_page_is_said_and_every_error_is_on_it() {
     let mut said = said_by_tfs();
+    said.extend(said_by_others());
     said.extend(said_by_the_system());
     let page = on_page();
     let lost: Vec<_> = page.iter().filter(|entry| !said.contains_key(entry.0)).collect();
@@ -154,6 +243,21 @@ fn every_message_of_the_page_is_said_and_every_error_is_on_it() {
     let missing: Vec<_> = said.iter().filter(|entry| !page.contains_key(entry.0)).collect();
     assert!(missing.is_empty(), "said, but not on the page: {missing:#?}");
     assert_eq!(page, said);
+}
+
+#[test]
+fn every_exit_code_of_a_fault_is_explained() {
+    /// Those that are no fault of anything, or of tfs itself; the table says all there is to say.
+    const NO_ENTRY: [u8; 5] = [0, 2, 60, 61, 130];
+    let table = include_str!("../../../docs/exit-codes.md").lines();
+    let codes = table.filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok());
+    let codes: Vec<u8> = codes.filter(|code| !NO_ENTRY.contains(code)).collect();
+    assert!(codes.len() > 30, "{codes:?}");
+    for code in codes {
+        let entry = format!("Exit code {code}");
+        let mut after = PAGE.split(&entry).skip(1);
+        assert!(after.any(|text| !text.starts_with(|c: char| c.is_ascii_digit())), "{code}");
+    }
 }
 
 #[test]

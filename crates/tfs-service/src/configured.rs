@@ -1,6 +1,8 @@
 //! From the settings of a configuration to those of a mount.
 
-use crate::settings::{ChosenServer, Loaded, Missing, MountSection, Problem, Settings};
+use crate::settings::{
+    ChosenServer, Loaded, Missing, MountSection, Problem, ServerSection, Settings,
+};
 use crate::{Appearance, MissingPolicy, MountSettings, PreloadSettings, ReadPolicy, ServerChoice};
 
 /// A KiB.
@@ -13,7 +15,7 @@ impl Loaded {
     /// If it is not clear which server is meant, or its credentials cannot be used.
     pub fn mount_settings(&self, mount: &MountSection) -> Result<MountSettings, Problem> {
         let ChosenServer { section, connection } = self.server_of(mount)?;
-        Ok(self.mount_settings_with(mount, ServerChoice::Remote(connection), section.max_streams))
+        Ok(self.mount_settings_with(mount, ServerChoice::Remote(connection), &section))
     }
 
     /// Returns what a mount is made of whose server was chosen otherwise.
@@ -22,7 +24,7 @@ impl Loaded {
         &self,
         mount: &MountSection,
         server: ServerChoice,
-        streams_max: usize,
+        section: &ServerSection,
     ) -> MountSettings {
         let Settings { read, metadata, cache, preload, .. } = &self.settings;
         // More than an address space is as much as there is.
@@ -31,7 +33,8 @@ impl Loaded {
             mountpoint: mount.path.clone(),
             allow_other: mount.allow_other,
             allow_non_empty: mount.allow_non_empty,
-            streams_max,
+            streams_max: section.max_streams,
+            local_paths: section.local_paths.clone(),
             server,
             read: ReadPolicy {
                 timeout: read.timeout,
@@ -104,7 +107,8 @@ mod tests {
         let settings = settings_of(
             "[read]\nmissing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
-             [[server]]\nurl = \"http://h\"\nmax_streams = 2\n",
+             [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
+             local_paths = [[\"/downloads\", \"/srv\"]]\n",
         );
         assert_eq!(settings.read.missing, MissingPolicy::Fail);
         assert_eq!(settings.read.timeout.as_secs(), 7);
@@ -114,6 +118,8 @@ mod tests {
         assert_eq!(settings.read_ahead_kb, 98);
         assert!(settings.appearance.shows_holes);
         assert_eq!(settings.streams_max, 2);
+        let pair = ("/downloads".into(), "/srv".into());
+        assert_eq!(settings.local_paths, crate::LocalPaths::Mapped(vec![pair]));
     }
 
     #[test]

@@ -10,7 +10,6 @@
 
 mod act;
 mod add;
-mod appearance;
 mod blocking;
 mod clock;
 mod configured;
@@ -35,24 +34,23 @@ mod torrents;
 
 pub use act::{ActedRow, Action, act};
 pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
-pub use appearance::Appearance;
 pub use discovery::{RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{
-    Holder, MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SessionError, Unmount,
+    Appearance, Holder, MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SessionError, Unmount,
     UnmountError, unmount,
 };
 pub use mount::{MountSettings, RunningMount, ServerChoice, StartError};
-pub use preload::PreloadSettings;
+pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
-pub use rqbit_source::STREAMS_MAX_DEFAULT;
+pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT};
 pub use searching::{SearchError, search_server};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};
 pub use status::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub use torrents::{TorrentRow, add_torrent, torrents};
-pub use vfs_core::{MissingPolicy, ReadPolicy};
+pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
-use rqbit_source::RqbitSource;
+use rqbit_source::{LocalPaths, RqbitSource};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
@@ -61,6 +61,8 @@ pub struct MountSettings {
     pub allow_non_empty: bool,
     /// How many streams may be open on the server at a time.
     pub streams_max: usize,
+    /// Where the server's files are on this machine.
+    pub local_paths: LocalPaths,
     /// How reads behave.
     pub read: ReadPolicy,
     /// Whether `.tfs` is listed in the root.
@@ -163,7 +165,7 @@ impl RunningMount {
     /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
     /// ends as a dropped one does.
     pub async fn start(settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
-        let MountSettings { mountpoint, server, allow_non_empty, .. } = &settings;
+        let MountSettings { mountpoint, server, allow_non_empty, preload, .. } = &settings;
         blocking({
             let mountpoint = mountpoint.clone();
             let allow_non_empty = *allow_non_empty;
@@ -182,7 +184,8 @@ impl RunningMount {
         };
         let server = Server::new(&remote, settings.read.timeout + CHUNK_MARGIN)?;
         let (state, known) = open_state(state_dir, &settings.server, &remote).await.unzip();
-        let source = RqbitSource::new(server.client().clone(), settings.streams_max);
+        let source = RqbitSource::new(server.client().clone(), settings.streams_max)
+            .with_local_paths(settings.local_paths.clone());
         #[cfg(feature = "embedded")]
         let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
         let config = VfsConfig { read: settings.read, show_control: settings.show_control };
@@ -194,7 +197,7 @@ impl RunningMount {
         });
         let recorder = state.as_ref().map(ServerState::recorder);
         let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch.clone());
-        let preloads = PatternPreloads::new(Arc::clone(&vfs), &settings.preload, discovery.added());
+        let preloads = PatternPreloads::new(&vfs, preload, discovery.added(), &about.preloads);
         discovery.restore(known.unwrap_or_default());
         let server_down = match &settings.server {
             ServerChoice::Remote(_) => first_look(&server, &mut discovery).await?,
@@ -372,7 +375,7 @@ async fn mount(
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
     options.read_ahead_kb = settings.read_ahead_kb;
-    settings.appearance.apply_to(&mut options);
+    options.appearance = settings.appearance;
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();
     blocking(move || fuse_adapter::mount(vfs, runtime, &mountpoint, &options)).await

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 use vfs_core::{
-    Bitfield, ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, SourceError,
-    SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState,
-    TorrentSummary,
+    Bitfield, ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, LocalFile,
+    LocalPieces, LocalWanted, NoLocalFile, SourceError, SourceErrorKind, SourceLimits,
+    SourceStream, TorrentDetails, TorrentSource, TorrentState, TorrentSummary,
 };
 
 use crate::content::Content;
+use crate::fake_local::FakeLocal;
 
 /// How many bytes a chunk has unless a test says otherwise: small, so that answers need several.
 const CHUNK_BYTES: usize = 1000;
@@ -57,6 +58,9 @@ struct State {
     opened: Vec<(FileId, ByteRange)>,
     haves: HashMap<InfoHash, Bitfield>,
     haves_asked: usize,
+    locals: HashMap<FileId, FakeLocal>,
+    /// What local files were asked for with.
+    proofs: Vec<LocalPieces>,
     violations: Vec<String>,
 }
 
@@ -75,6 +79,8 @@ impl FakeSource {
                 opened: Vec::new(),
                 haves: HashMap::new(),
                 haves_asked: 0,
+                locals: HashMap::new(),
+                proofs: Vec::new(),
                 violations: Vec::new(),
             }),
             held: watch::Sender::new(HashSet::new()),
@@ -122,6 +128,21 @@ impl FakeSource {
     #[must_use]
     pub fn haves_asked(&self) -> usize {
         self.state().haves_asked
+    }
+
+    /// Puts a file on the disk of this machine, or takes it away for those who ask from now on.
+    pub fn set_local(&self, file: FileId, local: Option<FakeLocal>) {
+        let locals = &mut self.state().locals;
+        match local {
+            Some(local) => locals.insert(file, local),
+            None => locals.remove(&file),
+        };
+    }
+
+    /// Returns what the source was said to have, each time a local file was asked for.
+    #[must_use]
+    pub fn proofs(&self) -> Vec<LocalPieces> {
+        self.state().proofs.clone()
     }
 
     /// Returns the list as the source gives it.
@@ -308,6 +329,19 @@ impl TorrentSource for FakeSource {
             chunk_bytes: state.chunk_bytes,
             chunks_until_break: (state.misbehaviour == Some(Misbehaviour::Breaks)).then_some(1),
         })
+    }
+
+    async fn local_file(
+        &self,
+        file: FileId,
+        wanted: LocalWanted,
+    ) -> Result<Arc<dyn LocalFile>, NoLocalFile> {
+        let mut state = self.state();
+        state.proofs.push(wanted.pieces);
+        match state.locals.get(&file) {
+            Some(local) => Ok(Arc::new(local.clone())),
+            None => Err(NoLocalFile::Refused("the fake has no such file".into())),
+        }
     }
 
     fn limits(&self) -> SourceLimits {

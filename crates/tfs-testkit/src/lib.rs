@@ -8,6 +8,7 @@
 pub mod ceiling;
 pub mod content;
 pub mod fake;
+pub mod fake_local;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod hostile;

@@ -111,6 +111,23 @@ impl Geometry {
         self.end_of_run(range, |piece_idx| !have.has(piece_idx))
     }
 
+    /// Returns how many bytes of `range` are there.
+    #[must_use]
+    pub fn have_bytes(self, have: &Bitfield, range: ByteRange) -> u64 {
+        let (mut rest, mut bytes) = (range, 0_u64);
+        while !rest.is_empty() {
+            let missing = rest.from(self.have_until(have, rest));
+            bytes = bytes.saturating_add(missing.start().saturating_sub(rest.start()));
+            let next = missing.from(self.missing_until(have, missing));
+            if next.start() == rest.start() {
+                // Further on than any piece, as only a hostile source says.
+                break;
+            }
+            rest = next;
+        }
+        bytes
+    }
+
     fn end_of_run(self, range: ByteRange, is_in_run: impl Fn(u32) -> bool) -> u64 {
         let mut at = range.start();
         while at < range.end() && self.piece_at(at).is_some_and(&is_in_run) {

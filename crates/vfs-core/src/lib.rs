@@ -24,6 +24,7 @@ mod extents;
 mod handle;
 mod id;
 mod invalidation;
+mod local;
 mod name;
 mod preload;
 mod range;
@@ -39,12 +40,13 @@ pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use bitfield::{Bitfield, Geometry};
 pub use engine::{
     BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
-    ReadCounters, ReadPolicy, Wait,
+    ReadCounters, ReadPolicy, ReadWay, Wait,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
 pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
 pub use invalidation::{Child, InvalidationSink};
+pub use local::{LocalFault, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use preload::TorrentFile;
 pub use range::ByteRange;

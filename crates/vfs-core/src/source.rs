@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::{Bitfield, ByteRange, FileId, InfoHash, SourceError, TorrentDetails, TorrentSummary};
+use crate::{
+    Bitfield, ByteRange, FileId, InfoHash, LocalFile, LocalWanted, NoLocalFile, SourceError,
+    TorrentDetails, TorrentSummary,
+};
 
 /// Torrents and their bytes, from a server or from a test.
 ///
@@ -54,6 +57,28 @@ pub trait TorrentSource: Send + Sync + 'static {
         file_len: u64,
         range: ByteRange,
     ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
+
+    /// Finds a file on the disk of this machine and proves that it is the one that the source has,
+    /// as far as `wanted` says what that has of it. Until it resolves, the file is read from the
+    /// source.
+    ///
+    /// # Errors
+    /// [`NoLocalFile`]: it is read from the source, and asked for again some time later.
+    fn local_file(
+        &self,
+        file: FileId,
+        wanted: LocalWanted,
+    ) -> impl Future<Output = Result<Arc<dyn LocalFile>, NoLocalFile>> + Send {
+        drop((file, wanted));
+        async { Err(NoLocalFile::Off) }
+    }
+
+    /// Returns whether [`local_file`](Self::local_file) of a complete file would need no proof and
+    /// nothing from the other side, since there was one before.
+    fn is_local_known(&self, file: FileId) -> bool {
+        _ = file;
+        false
+    }
 
     /// Returns what users call the server that a torrent is on: a name, or an URL without
     /// credentials. `None` if there is nothing to say.

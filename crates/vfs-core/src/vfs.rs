@@ -9,16 +9,13 @@ use crate::engine::{Engine, Target};
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::search::Found;
-use crate::tree::{CONTROL_COOKIE, Changes, FileRef, NodeFacts, Remembered, TorrentTree, Tree};
+use crate::tree::{CONTROL_COOKIE, Changes, FileRef, Remembered, ServedNode, TorrentTree, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, Views};
 use crate::{
     Attr, ByteRange, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId,
-    InfoHash, Ino, InvalidationSink, KnownNode, Query, ReadPolicy, SearchHit, SeekTo,
+    InfoHash, Ino, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, SearchHit, SeekTo,
     TorrentDetails, TorrentSource, TorrentSummary, Validity, VfsError, Wait, xattr,
 };
-
-/// A node and what its server is called.
-type FactsWithServer = (NodeFacts, Option<Arc<str>>);
 
 /// How a [`Vfs`] behaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,6 +51,8 @@ pub struct Reader {
     pub bytes_given: u64,
     /// The same a second, over the last two or so.
     pub bytes_per_second: u64,
+    /// How the file is read at the moment.
+    pub way: ReadWay,
     /// What it waits for. Of several reads, that of the one that has waited for the longest.
     pub wait: Option<Wait>,
 }
@@ -466,6 +465,7 @@ impl<S: TorrentSource> Vfs<S> {
                 offset: activity.offset,
                 bytes_given: activity.bytes_given,
                 bytes_per_second: activity.bytes_per_second,
+                way: self.engine.way(file.id),
                 wait: activity.wait,
             }
         });
@@ -575,7 +575,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    fn facts(&self, ino: Ino) -> Result<Option<FactsWithServer>, VfsError> {
+    fn facts(&self, ino: Ino) -> Result<Option<ServedNode>, VfsError> {
         if ViewIno::of(ino).is_some() {
             return Ok(None);
         }

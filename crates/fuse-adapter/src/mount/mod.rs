@@ -66,14 +66,14 @@ pub fn mount<S: TorrentSource>(
     let reads = Reads::new(runtime);
     let faults = Arc::<Faults>::default();
     let callers = Arc::<Callers>::default();
-    let ttls = Arc::new(Ttls::new(options));
+    let ttls = Arc::new(Ttls::new(&options.appearance));
     let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
     let filesystem = TorrentFs {
         vfs: Arc::clone(&vfs),
-        ownership: Ownership::new(options),
+        ownership: Ownership::new(&options.appearance),
         ttls,
         generations: notices.generations(),
-        shows_holes: options.shows_holes,
+        shows_holes: options.appearance.shows_holes,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
         faults: Arc::clone(&faults),

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::pending::NAMES_MAX;
 use super::*;
-use crate::{FsName, MountOptions};
+use crate::Appearance;
 
 const DIRECTORY: Child = Child { ino: Ino(70), kind: NodeKind::Directory };
 
@@ -41,7 +41,7 @@ impl Kernel for FakeKernel {
 }
 
 fn notices() -> (Arc<Ttls>, Notices) {
-    let ttls = Arc::new(Ttls::new(&MountOptions::new(FsName::default())));
+    let ttls = Arc::new(Ttls::new(&Appearance::default()));
     (Arc::clone(&ttls), Notices::new(ttls))
 }
 

@@ -46,7 +46,7 @@ fn mount_with_holes(fixture: &Fixture, dir: &Path) -> Mount {
     let path = dir.join("mnt");
     fs::create_dir_all(&path).unwrap();
     let mut options = options();
-    options.shows_holes = true;
+    options.appearance.shows_holes = true;
     fixture.mount_at(&path, &options)
 }
 

@@ -24,7 +24,8 @@ fn attributes_are_those_of_the_torrent() {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         let mut options = options();
-        (options.uid, options.gid, options.umask) = (1234, 567, 0o027);
+        let appearance = &mut options.appearance;
+        (appearance.uid, appearance.gid, appearance.umask) = (1234, 567, 0o027);
         let mount = fixture.mount_at(&path, &options);
 
         let file = fs::metadata(path.join("torrent/a/file")).unwrap();

@@ -37,6 +37,9 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "N", help = help("server.max_streams"),
         value_parser = setting("server.max_streams"))]
     max_streams: Option<String>,
+    #[arg(long, value_name = "WHERE", help = help("server.local_paths"),
+        value_parser = setting("server.local_paths"))]
+    local_paths: Option<String>,
     #[arg(long, value_name = "TIME", help = help("read.timeout"),
         value_parser = setting("read.timeout"))]
     read_timeout: Option<String>,
@@ -97,6 +100,7 @@ impl MountArgs {
         set(flags, "metadata.show_control", self.show_control.then_some(&on));
         set(flags, "metadata.holes", self.holes.then_some(&on));
         set(flags, "server.max_streams", self.max_streams.as_ref());
+        set(flags, "server.local_paths", self.local_paths.as_ref());
         set(flags, "read.timeout", self.read_timeout.as_ref());
         set(flags, "read.missing", self.missing.as_ref());
         set(flags, "read.memory", self.memory.as_ref());

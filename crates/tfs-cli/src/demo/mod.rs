@@ -102,6 +102,8 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         allow_non_empty: false,
         show_control: false,
         streams_max: tfs_service::STREAMS_MAX_DEFAULT,
+        // What it shows is how data comes over the wire.
+        local_paths: tfs_service::LocalPaths::Off,
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_interval: Duration::from_secs(1),

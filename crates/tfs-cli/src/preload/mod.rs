@@ -36,13 +36,17 @@ pub(crate) fn run(args: &PreloadArgs) -> eyre::Result<u8> {
         return Ok(exit::INTERRUPTED);
     }
     if total.failed > 0 {
-        output::note(&format!("files that were not preloaded: {}", total.failed));
+        output::note(&not_preloaded(total.failed));
         return Ok(exit::PRELOAD_FAILED);
     }
     if !args.json {
         output::line(&format!("files that are there: {}", total.done))?;
     }
     Ok(exit::SUCCESS)
+}
+
+pub(crate) fn not_preloaded(files: u64) -> String {
+    format!("files that were not preloaded: {files}")
 }
 
 /// How many files came to an end, and how.

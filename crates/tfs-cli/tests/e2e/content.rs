@@ -49,31 +49,37 @@ fn path_of(mount: &Path, torrent: &SwarmTorrent, index: usize) -> PathBuf {
 
 #[test]
 fn every_byte_is_right_while_it_downloads_and_after() {
-    isolate::run_with_fuse(
-        "content::every_byte_is_right_while_it_downloads_and_after",
-        Duration::from_secs(180),
-        |dir| {
-            let swarm = Swarm::builder().torrent(everything()).download_bps(DOWNLOAD_BPS);
-            let rqbits = Rqbits::start(swarm);
-            let torrent = rqbits.swarm.torrents()[0].clone();
-            let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-            check_names(&mounted.path, &torrent);
-            let total: u64 = torrent.files.iter().map(|file| file.content.len()).sum();
-            read_at_random(&mounted.path, &torrent);
-            let have = rqbits.progress_bytes(&torrent);
-            assert!(have < total, "the download was over before the readers were");
-            println!("random readers were done when {have} of {total} bytes were there");
-            read_in_order(&mounted.path, &torrent);
-            rqbits.wait_finished(&torrent);
-            mounted.unmount();
+    check_all("content::every_byte_is_right_while_it_downloads_and_after", "off");
+}
 
-            // Once more without anything in the kernel's page cache.
-            let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-            read_at_random(&mounted.path, &torrent);
-            read_in_order(&mounted.path, &torrent);
-            mounted.unmount();
-        },
-    );
+#[test]
+fn every_byte_is_right_from_this_machines_disk_too() {
+    check_all("content::every_byte_is_right_from_this_machines_disk_too", "auto");
+}
+
+fn check_all(test: &str, local_paths: &'static str) {
+    isolate::run_with_fuse(test, Duration::from_secs(180), |dir| {
+        let swarm = Swarm::builder().torrent(everything()).download_bps(DOWNLOAD_BPS);
+        let rqbits = Rqbits::start(swarm);
+        let torrent = rqbits.swarm.torrents()[0].clone();
+        let url = rqbits.swarm.api_url();
+        let mounted = Mounted::with_local(dir, &url, local_paths, &[]);
+        check_names(&mounted.path, &torrent);
+        let total: u64 = torrent.files.iter().map(|file| file.content.len()).sum();
+        read_at_random(&mounted.path, &torrent);
+        let have = rqbits.progress_bytes(&torrent);
+        assert!(have < total, "the download was over before the readers were");
+        println!("random readers were done when {have} of {total} bytes were there");
+        read_in_order(&mounted.path, &torrent);
+        rqbits.wait_finished(&torrent);
+        mounted.unmount();
+
+        // Once more without anything in the kernel's page cache.
+        let mounted = Mounted::with_local(dir, &url, local_paths, &[]);
+        read_at_random(&mounted.path, &torrent);
+        read_in_order(&mounted.path, &torrent);
+        mounted.unmount();
+    });
 }
 
 #[test]

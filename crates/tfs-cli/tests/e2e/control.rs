@@ -109,6 +109,8 @@ fn what_was_cleared_comes_from_the_server_again() {
         assert_eq!(cleared["kernel_names"], 0);
         let stats = json(dir, &["cache", "stats"]);
         assert_eq!((&stats["cached_bytes"], &stats["buffered_bytes"]), (&0.into(), &0.into()));
+        let memory = json(dir, &["status"])[0]["memory"].clone();
+        assert_eq!((&memory["cached_bytes"], &memory["buffered_bytes"]), (&0.into(), &0.into()));
         check_file(&file, content, 65536);
         assert!(fetched() >= before + content.len());
 

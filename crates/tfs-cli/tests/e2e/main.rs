@@ -17,6 +17,8 @@ mod embedded;
 mod errors;
 mod lifecycle;
 mod list;
+mod local;
+mod monitoring;
 mod mount_helper;
 mod other_users;
 mod owner;

@@ -141,6 +141,19 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
         let path = mounted.path.join("films");
         let preload = start(dir, &["--head", "40MiB", path.to_str().unwrap()]);
         until("it has begun", || (pieces(&rqbits, 0, 4 * MIB).0 > 4).then_some(()));
+        let seen = status(dir);
+        assert_eq!(
+            (&seen["preloads"]["running"], &seen["preloads"]["waiting"]),
+            (&2.into(), &0.into())
+        );
+        assert_eq!(seen["preloads"]["total_bytes"], 48 * MIB);
+        let film = &seen["preloading"][0];
+        assert_eq!(
+            (&film["path"], &film["total_bytes"]),
+            (&"films/film.mkv".into(), &(40 * MIB).into())
+        );
+        let text = said(dir, &["status"]);
+        assert!(text.contains("\npreload  2 files under way, 0 wait; "), "{text}");
 
         // Somewhere else, where nothing is: it takes what a piece takes and not what is ahead.
         let film = File::open(path.join("film.mkv")).unwrap();

@@ -80,7 +80,8 @@ pub(crate) struct Mounted {
 }
 
 impl Mounted {
-    /// Mounts below `dir`, which is also the home of the command.
+    /// Mounts below `dir`, which is also the home of the command. All data comes over the wire,
+    /// which is what most tests are about.
     #[track_caller]
     pub(crate) fn new(dir: &Path, server: &str) -> Self {
         Self::with(dir, server, &[])
@@ -89,6 +90,12 @@ impl Mounted {
     /// Does what [`new`](Self::new) does, with more flags.
     #[track_caller]
     pub(crate) fn with(dir: &Path, server: &str, flags: &[&str]) -> Self {
+        Self::with_local(dir, server, "off", flags)
+    }
+
+    /// Does what [`with`](Self::with) does, with files of the server from this machine's disk.
+    #[track_caller]
+    pub(crate) fn with_local(dir: &Path, server: &str, paths: &str, flags: &[&str]) -> Self {
         let path = dir.join("mnt");
         // What a crash left there is not for the test to see.
         match fs::create_dir(&path) {
@@ -98,7 +105,7 @@ impl Mounted {
         let mut mount = tfs(dir);
         // A flag may say something else.
         mount.env("TFS_METADATA__POLL_INTERVAL", "200ms");
-        mount.args(["mount", "--server", server]).args(flags);
+        mount.args(["mount", "--server", server, "--local-paths", paths]).args(flags);
         run(mount.arg(&path));
         Self { path, home: dir.to_owned() }
     }

@@ -48,6 +48,9 @@ impl MonitoringServer {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tracing::debug!(%address, "figures are served");
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "other machines may read the figures, whoever they are");
+        }
         let listening = Listening::start(Listener::Tcp(listener), move |request| {
             answer(mounts.clone(), address.ip(), request)
         });

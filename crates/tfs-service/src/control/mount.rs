@@ -9,14 +9,14 @@ use fuse_adapter::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use vfs_core::{Query, QueryError, ReadCounters, Reader, TorrentSource, Vfs};
+use vfs_core::{Query, QueryError, ReadCounters, ReadWay, Reader, TorrentSource, Vfs};
 
 use super::controlled::Controlled;
 use super::ending::Ending;
 use super::wire::{
     CacheParts, CacheStats, Cleared, Failure, FailureKind, HolderInfo, MountId, MountStatus,
     PreloadEvent, PreloadRequest, QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX,
-    SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus,
+    SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
 use crate::preload::preload;
@@ -125,6 +125,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             device: self.device.to_string(),
             status: Status::of(&vfs, &self.watch, &self.about),
             readers: self.readers(&vfs),
+            preloading: self.about.preloads.running(),
         })
     }
 
@@ -190,7 +191,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         &self,
         request: &PreloadRequest,
     ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
-        preload(self.vfs()?, request)
+        preload(self.vfs()?, request, &self.about.preloads)
     }
 }
 
@@ -234,6 +235,11 @@ fn reader_status(reader: Reader, caller: Option<Caller>) -> ReaderStatus {
         file_bytes: reader.file_len,
         given_bytes: reader.bytes_given,
         bytes_per_second: reader.bytes_per_second,
+        way: match reader.way {
+            ReadWay::Source => WayStatus::Http,
+            ReadWay::Local => WayStatus::Local,
+            ReadWay::Passthrough => WayStatus::Passthrough,
+        },
         waits: reader.wait.map(|wait| WaitStatus {
             offset: wait.offset,
             piece: wait.piece_idx,

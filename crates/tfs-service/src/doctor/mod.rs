@@ -26,7 +26,7 @@ use tokio::time::timeout;
 
 pub use self::finding::{Finding, Verdict};
 pub use self::unit::{UnitCommand, UnitScope, unit_for};
-use crate::ServerSettings;
+use crate::{LocalPaths, ServerSettings};
 
 /// How long one check may take. Looking for dead mounts waits two seconds for a mount that is
 /// silent, and a user looks at a prompt meanwhile.
@@ -41,6 +41,8 @@ pub struct DoctorSettings {
     pub mountpoint: Option<PathBuf>,
     /// How many streams tfs may open on the server.
     pub streams_max: usize,
+    /// Where the server's files are on this machine.
+    pub local_paths: LocalPaths,
 }
 
 /// A check that looks at this machine and may wait for its kernel.

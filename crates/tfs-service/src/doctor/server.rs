@@ -1,10 +1,11 @@
 //! The server: whether it answers, what it is, and whether its files are on this machine.
 
-use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use rqbit_client::BaseUrl;
+use rqbit_client::{BaseUrl, Client};
+use rqbit_source::{LocalPaths, RqbitSource};
 use tokio::time::timeout;
+use vfs_core::TorrentSource as _;
 
 use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_of_local_rqbits};
@@ -15,7 +16,7 @@ use crate::{Server, ServerError, ServerFault, ServerSettings};
 const VERSION_LEAST: u64 = 9;
 
 /// How many torrents are looked for on this machine: enough to tell, too few to notice.
-const TORRENTS_LOOKED_FOR: usize = 32;
+const TORRENTS_LOOKED_FOR: usize = 8;
 
 /// How long a byte stream may be silent; the doctor opens none.
 const NO_STREAM: Duration = Duration::from_secs(1);
@@ -29,16 +30,15 @@ pub(super) async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
         Err(_elapsed) => return vec![judge_silence(url), clock(SystemTime::now(), None)],
     };
     let is_loopback = url.is_loopback();
-    let Answer { version, time, folders } = answer;
+    let Answer { version, time, client } = answer;
     let mut findings = vec![judge_version(url, &version)];
     let permits =
         in_thread(move || if is_loopback { permits_of_local_rqbits() } else { Vec::new() });
     let permits = timeout(CHECK_TIME_MAX, permits).await.ok().flatten().unwrap_or_default();
     findings.push(judge_permits(&permits, settings.streams_max));
-    let count = folders.len();
-    let seen = in_thread(move || folders.iter().filter(|folder| folder.is_dir()).count());
-    let seen = timeout(CHECK_TIME_MAX, seen).await.ok().flatten();
-    findings.push(judge_folders(count, seen, is_loopback));
+    let is_expected = is_loopback || matches!(settings.local_paths, LocalPaths::Mapped(_));
+    let tried = timeout(CHECK_TIME_MAX, try_local(client, &settings.local_paths)).await;
+    findings.push(judge_local(tried.ok(), is_expected));
     findings.push(clock(SystemTime::now(), time));
     findings
 }
@@ -48,8 +48,7 @@ pub(super) async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
 struct Answer {
     version: String,
     time: Option<SystemTime>,
-    /// Where its torrents are on its disk.
-    folders: Vec<PathBuf>,
+    client: Client,
 }
 
 async fn ask(settings: &ServerSettings) -> Result<Answer, ServerError> {
@@ -57,10 +56,42 @@ async fn ask(settings: &ServerSettings) -> Result<Answer, ServerError> {
     let server = Server::connect(settings, NO_STREAM).await?;
     let client = server.client();
     let (info, time) = client.server_info_with_time().await.map_err(failed)?;
-    let torrents = client.torrents().await.map_err(failed)?;
-    let folders = torrents.into_iter().map(|torrent| PathBuf::from(torrent.output_folder));
-    let folders = folders.filter(|folder| folder.is_absolute()).take(TORRENTS_LOOKED_FOR);
-    Ok(Answer { version: info.version, time, folders: folders.collect() })
+    Ok(Answer { version: info.version, time, client: client.clone() })
+}
+
+/// What came of looking for the server's files on this machine.
+#[derive(Debug)]
+enum Tried {
+    /// Nobody wants that.
+    Off,
+    /// How many torrents were looked for, how many were there, and why the first was not.
+    Torrents { count: usize, proven: usize, cause: Option<String> },
+}
+
+async fn try_local(client: Client, paths: &LocalPaths) -> Tried {
+    if *paths == LocalPaths::Off {
+        return Tried::Off;
+    }
+    let source = RqbitSource::new(client, 1).with_local_paths(paths.clone());
+    let (mut count, mut proven, mut cause) = (0, 0, None);
+    let torrents = source.list().await.unwrap_or_else(|error| {
+        cause = Some(format!("cannot {error}"));
+        Vec::new()
+    });
+    for torrent in &torrents {
+        match source.try_local(torrent).await {
+            None => continue,
+            Some(Ok(())) => proven += 1,
+            Some(Err(error)) => {
+                cause.get_or_insert_with(|| error.to_string());
+            }
+        }
+        count += 1;
+        if count == TORRENTS_LOOKED_FOR {
+            break;
+        }
+    }
+    Tried::Torrents { count, proven, cause }
 }
 
 fn judge_silence(url: &BaseUrl) -> Finding {
@@ -105,28 +136,36 @@ fn judge_version(url: &BaseUrl, version: &str) -> Finding {
     }
 }
 
-/// `seen` is how many of the folders are here, if the disk said so in time.
-fn judge_folders(count: usize, seen: Option<usize>, is_loopback: bool) -> Finding {
+/// Judges what came of looking for the server's files here, if that ended in time. `is_expected`
+/// says whether they should be found.
+fn judge_local(tried: Option<Tried>, is_expected: bool) -> Finding {
     const CHECK: &str = "local-paths";
-    match (count, seen) {
-        (0, _) => Finding::ok(CHECK, "the server has no torrents yet"),
-        (_, None) => Finding::warning(CHECK, "the disk of the server's files does not answer")
-            .fix("dmesg | tail -n 20   # a disk or a network share that is gone"),
-        (_, Some(seen)) if seen == count => {
-            Finding::ok(CHECK, "the server's files are on this machine")
-        }
-        (_, Some(seen)) if !is_loopback => {
-            let found = format!("{seen} of {count} folders of the server are on this machine");
-            Finding::ok(CHECK, format!("{found}; the rest is read over HTTP"))
-        }
-        (_, Some(seen)) => Finding::warning(
-            CHECK,
-            format!(
-                "{seen} of {count} folders of the server are seen at its address, this machine: it \
-                 runs in a container, behind a tunnel, or keeps them from this user"
-            ),
-        )
-        .fix("docker run -v /srv/torrents:/srv/torrents ...   # rqbit with the same path inside"),
+    let Some(tried) = tried else {
+        return Finding::warning(CHECK, "the disk of the server's files does not answer")
+            .fix("dmesg | tail -n 20   # a disk or a network share that is gone");
+    };
+    let (count, proven, cause) = match tried {
+        Tried::Off => return Finding::ok(CHECK, "off: all files are read over HTTP"),
+        Tried::Torrents { count, proven, cause } => (count, proven, cause),
+    };
+    let cause: String = cause.unwrap_or_default().chars().filter(|it| !it.is_control()).collect();
+    if count == 0 {
+        let because = if cause.is_empty() { cause } else { format!(": {cause}") };
+        return Finding::ok(CHECK, format!("nothing finished to try it with{because}"));
+    }
+    if proven == count {
+        return Finding::ok(CHECK, "the server's files are on this machine, and are read there");
+    }
+    let found = format!(
+        "{proven} of {count} torrents are read from this machine's disk, the rest over HTTP: \
+         {cause}"
+    );
+    if is_expected {
+        Finding::warning(CHECK, found)
+            .fix("tfs mount --local-paths /downloads=/srv/torrents ...   # rqbit's path = ours")
+            .fix("docker run -v /srv/torrents:/srv/torrents ...   # or the same path inside")
+    } else {
+        Finding::ok(CHECK, found)
     }
 }
 
@@ -159,28 +198,43 @@ mod tests {
     }
 
     #[test]
-    fn folders() {
+    fn files_on_this_machine() {
+        let tried = |count, proven, cause: &str| {
+            let cause = Some(cause.to_owned()).filter(|cause| !cause.is_empty());
+            Some(Tried::Torrents { count, proven, cause })
+        };
+        let absent = "\"/downloads\" cannot be opened: No such file or directory";
         expect![[r#"
-            Ok local-paths: the server has no torrents yet
-            Ok local-paths: the server's files are on this machine
-            Warning local-paths: 1 of 3 folders of the server are seen at its address, this machine: it runs in a container, behind a tunnel, or keeps them from this user
-                $ docker run -v /srv/torrents:/srv/torrents ...   # rqbit with the same path inside
-            Ok local-paths: 0 of 3 folders of the server are on this machine; the rest is read over HTTP
+            Ok local-paths: off: all files are read over HTTP
+            Ok local-paths: nothing finished to try it with
+            Ok local-paths: nothing finished to try it with: cannot list the torrents
+            Ok local-paths: the server's files are on this machine, and are read there
+            Warning local-paths: 1 of 3 torrents are read from this machine's disk, the rest over HTTP: "/downloads" cannot be opened: No such file or directory
+                $ tfs mount --local-paths /downloads=/srv/torrents ...   # rqbit's path = ours
+                $ docker run -v /srv/torrents:/srv/torrents ...   # or the same path inside
+            Ok local-paths: 0 of 3 torrents are read from this machine's disk, the rest over HTTP: "/downloads" cannot be opened: No such file or directory
             Warning local-paths: the disk of the server's files does not answer
                 $ dmesg | tail -n 20   # a disk or a network share that is gone
         "#]].assert_eq(&render(&[
-            judge_folders(0, Some(0), true),
-            judge_folders(3, Some(3), true),
-            judge_folders(3, Some(1), true),
-            judge_folders(3, Some(0), false),
-            judge_folders(3, None, true),
+            judge_local(Some(Tried::Off), true),
+            judge_local(tried(0, 0, ""), true),
+            judge_local(tried(0, 0, "cannot list the torrents"), true),
+            judge_local(tried(3, 3, ""), true),
+            judge_local(tried(3, 1, absent), true),
+            judge_local(tried(3, 0, absent), false),
+            judge_local(None, true),
         ]));
     }
 
     #[tokio::test]
     async fn a_server_that_is_not_there() {
         let server = ServerSettings { url: url("http://127.0.0.1:1"), credentials: None };
-        let settings = DoctorSettings { server, mountpoint: None, streams_max: 4 };
+        let settings = DoctorSettings {
+            server,
+            mountpoint: None,
+            streams_max: 4,
+            local_paths: LocalPaths::Auto,
+        };
         let findings = examine(&settings).await;
         expect![[r#"
             Fault server: cannot reach rqbit at http://127.0.0.1:1/: connection refused

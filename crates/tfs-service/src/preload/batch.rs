@@ -10,6 +10,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::sleep;
 use vfs_core::{FileParts, PreloadError, PreloadProgress, TorrentFile, TorrentSource, Vfs};
 
+use super::running::{Noted, Preloads};
+
 /// How many files have a place in the queue for the stream at a time. More than one, so that a
 /// file without peers holds up the next for seconds and not for a minute.
 const FILES_AT_ONCE: usize = 4;
@@ -30,14 +32,29 @@ pub(super) struct Batch<'a, S> {
     /// At most as many as the mount has files.
     waiting: VecDeque<TorrentFile>,
     running: FuturesUnordered<Running<'a>>,
+    /// Told of all of them.
+    noted: Arc<Noted>,
 }
 
 impl<'a, S: TorrentSource> Batch<'a, S> {
-    pub(super) fn new(vfs: Arc<Vfs<S>>, parts: FileParts, report: &'a Report) -> Self {
-        Self { vfs, parts, report, waiting: VecDeque::new(), running: FuturesUnordered::new() }
+    pub(super) fn new(
+        vfs: Arc<Vfs<S>>,
+        parts: FileParts,
+        report: &'a Report,
+        preloads: &Preloads,
+    ) -> Self {
+        Self {
+            vfs,
+            parts,
+            report,
+            waiting: VecDeque::new(),
+            running: FuturesUnordered::new(),
+            noted: Arc::new(preloads.begin()),
+        }
     }
 
     pub(super) fn push(&mut self, file: TorrentFile) {
+        self.noted.on_wait(self.parts.bytes_of(file.len));
         self.waiting.push_back(file);
     }
 
@@ -57,17 +74,24 @@ impl<'a, S: TorrentSource> Batch<'a, S> {
             self.running.push(self.start(file));
         }
         let (file, ended) = self.running.next().await?;
+        self.noted.on_end(file.id);
         if matches!(ended, Err(PreloadError::Stalled)) {
-            self.waiting.push_back(file.clone());
+            self.push(file.clone());
         }
         Some((file, ended))
     }
 
     fn start(&self, file: TorrentFile) -> Running<'a> {
         let (vfs, parts, report) = (Arc::clone(&self.vfs), self.parts, self.report);
+        let noted = Arc::clone(&self.noted);
+        noted.on_start(&file, parts.bytes_of(file.len));
         Box::pin(async move {
             loop {
-                let ended = vfs.preload(&file, parts, |progress| report(&file, progress)).await;
+                let told = |progress| {
+                    noted.on_progress(file.id, progress);
+                    report(&file, progress);
+                };
+                let ended = vfs.preload(&file, parts, told).await;
                 // A server that has just started does not know all of its torrents; the tree keeps
                 // them until it is sure.
                 if !matches!(ended, Err(PreloadError::Gone)) || !is_shown(&*vfs, &file) {

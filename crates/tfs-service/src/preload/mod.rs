@@ -7,9 +7,12 @@
 mod batch;
 mod patterns;
 mod request;
+mod running;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use patterns::PatternPreloads;
 pub use patterns::PreloadSettings;
 pub(crate) use request::preload;
+pub(crate) use running::Preloads;
+pub use running::{PreloadStatus, PreloadTotals};

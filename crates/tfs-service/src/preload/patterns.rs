@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use vfs_core::{FileId, FileParts, PreloadError, Query, TorrentFile, TorrentSource, Vfs};
 
 use super::batch::Batch;
+use super::running::Preloads;
 use crate::blocking::blocking;
 
 /// When files are tried again whose preload failed: a torrent that was paused may run by then.
@@ -44,14 +45,16 @@ pub(crate) struct PatternPreloads<S> {
     /// Told when torrents were added.
     added: Arc<Notify>,
     fates: HashMap<FileId, Fate>,
+    preloads: Preloads,
 }
 
 impl<S: TorrentSource> PatternPreloads<S> {
     /// Returns `None` if nothing is to be preloaded.
     pub(crate) fn new(
-        vfs: Arc<Vfs<S>>,
+        vfs: &Arc<Vfs<S>>,
         settings: &PreloadSettings,
         added: Arc<Notify>,
+        preloads: &Preloads,
     ) -> Option<Self> {
         let queries = settings.patterns.iter().filter_map(|pattern| {
             let query = Query::glob(pattern);
@@ -59,8 +62,8 @@ impl<S: TorrentSource> PatternPreloads<S> {
         });
         let queries: Arc<[_]> = queries.collect();
         let parts = FileParts { head: settings.head_bytes, tail: settings.tail_bytes };
-        let fates = HashMap::new();
-        (!queries.is_empty()).then_some(Self { vfs, queries, parts, added, fates })
+        let (vfs, preloads, fates) = (Arc::clone(vfs), preloads.clone(), HashMap::new());
+        (!queries.is_empty()).then_some(Self { vfs, queries, parts, added, fates, preloads })
     }
 
     /// Preloads what is there now and what comes, for ever.
@@ -69,7 +72,7 @@ impl<S: TorrentSource> PatternPreloads<S> {
     /// It is ended by dropping it. What was not all there is looked at again by the next one.
     pub(crate) async fn run(mut self) {
         let report = |_: &TorrentFile, _| {};
-        let mut batch = Batch::new(Arc::clone(&self.vfs), self.parts, &report);
+        let mut batch = Batch::new(Arc::clone(&self.vfs), self.parts, &report, &self.preloads);
         let mut retry_at = None;
         self.look().await.into_iter().for_each(|file| batch.push(file));
         loop {

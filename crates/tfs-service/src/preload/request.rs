@@ -9,6 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use vfs_core::{FileParts, PreloadError, TorrentFile, TorrentSource, Vfs, VfsError};
 
 use super::batch::Batch;
+use super::running::Preloads;
 use crate::control::wire::{Failure, FailureKind, PreloadEvent, PreloadRequest};
 
 /// How many events wait for whoever listens. What is said of the progress is left out where there
@@ -22,11 +23,13 @@ const EVENTS_MAX: usize = 64;
 pub(crate) fn preload<S: TorrentSource>(
     vfs: Arc<Vfs<S>>,
     request: &PreloadRequest,
+    preloads: &Preloads,
 ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
     let files = files(&vfs, &request.paths)?;
     let parts = FileParts { head: request.head_bytes, tail: request.tail_bytes };
     let (events, mut receiver) = mpsc::channel(EVENTS_MAX);
-    let task = AbortOnDropHandle::new(tokio::spawn(run(vfs, files, parts, events)));
+    let running = run(vfs, (files, parts), events, preloads.clone());
+    let task = AbortOnDropHandle::new(tokio::spawn(running));
     Ok(stream::poll_fn(move |context| {
         // Whoever drops the stream drops the task.
         let _task = &task;
@@ -66,9 +69,9 @@ fn files<S: TorrentSource>(vfs: &Vfs<S>, paths: &[String]) -> Result<Vec<Torrent
 /// Preloads files, and says what happens for as long as somebody listens.
 async fn run<S: TorrentSource>(
     vfs: Arc<Vfs<S>>,
-    files: Vec<TorrentFile>,
-    parts: FileParts,
+    (files, parts): (Vec<TorrentFile>, FileParts),
     events: mpsc::Sender<PreloadEvent>,
+    preloads: Preloads,
 ) {
     let bytes = files.iter().map(|file| parts.bytes_of(file.len)).fold(0, u64::saturating_add);
     let began = PreloadEvent::Began { files: files.len() as u64, total_bytes: bytes };
@@ -85,7 +88,7 @@ async fn run<S: TorrentSource>(
             drop(events.try_send(event));
         }
     };
-    let mut batch = Batch::new(vfs, parts, &report);
+    let mut batch = Batch::new(vfs, parts, &report, &preloads);
     files.into_iter().for_each(|file| batch.push(file));
     let mut is_heard = events.send(began).await.is_ok();
     while is_heard && let Some((file, ended)) = batch.next().await {

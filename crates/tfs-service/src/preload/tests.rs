@@ -49,7 +49,7 @@ fn request(paths: &[&str]) -> PreloadRequest {
 
 /// Returns all that is told of a preload but how far it is.
 async fn told(vfs: &Arc<Vfs<FakeSource>>, request: &PreloadRequest) -> Vec<String> {
-    let events = preload(Arc::clone(vfs), request).unwrap();
+    let events = preload(Arc::clone(vfs), request, &Preloads::default()).unwrap();
     let events =
         events.filter(|event| std::future::ready(!matches!(event, PreloadEvent::Progress { .. })));
     events.map(|event| serde_json::to_string(&event).unwrap()).collect().await
@@ -91,7 +91,7 @@ async fn each_file_of_the_paths_is_preloaded_once_and_told_of() {
     let mut opened = opened(&source);
     opened.sort_unstable();
     assert_eq!(opened, [(1, 0, 0, 1), (1, 0, 3, 4), (1, 1, 0, 1), (1, 1, 3, 4)]);
-    let refused = preload(vfs, &request(&["t", "u"])).map(drop).unwrap_err();
+    let refused = preload(vfs, &request(&["t", "u"]), &Preloads::default()).map(drop).unwrap_err();
     assert_eq!(refused.kind, FailureKind::UnknownFile);
     assert_eq!(refused.message, "failed to find u in the mount: no such file or directory");
 }
@@ -104,7 +104,7 @@ async fn what_is_stuck_goes_to_the_end_and_what_cannot_come_is_given_up() {
     source.hold(file_id(1, 0));
     let vfs = vfs_of(&source);
     let wanted = request(&["t", "paused/a.mkv"]);
-    let events = preload(Arc::clone(&vfs), &wanted).unwrap();
+    let events = preload(Arc::clone(&vfs), &wanted, &Preloads::default()).unwrap();
     let mut events =
         events.filter(|event| std::future::ready(!matches!(event, PreloadEvent::Progress { .. })));
     assert!(matches!(events.next().await, Some(PreloadEvent::Began { files: 3, .. })));
@@ -126,7 +126,8 @@ async fn a_preload_ends_with_whoever_listens_and_with_the_mount() {
     let source = source();
     source.hold(file_id(1, 0));
     let vfs = vfs_of(&source);
-    let mut events = preload(Arc::clone(&vfs), &request(&["t/a.mkv"])).unwrap();
+    let mut events =
+        preload(Arc::clone(&vfs), &request(&["t/a.mkv"]), &Preloads::default()).unwrap();
     events.next().await.unwrap();
     pass(Duration::from_secs(1)).await;
     assert_eq!(source.open_now(), 1);
@@ -134,7 +135,7 @@ async fn a_preload_ends_with_whoever_listens_and_with_the_mount() {
     pass(Duration::from_secs(1)).await;
     assert_eq!((source.open_now(), Arc::strong_count(&vfs)), (0, 1));
 
-    let events = preload(Arc::clone(&vfs), &request(&["t/a.mkv"])).unwrap();
+    let events = preload(Arc::clone(&vfs), &request(&["t/a.mkv"]), &Preloads::default()).unwrap();
     vfs.shut_down();
     let last = events.fold(None, |_, event| std::future::ready(Some(event))).await;
     assert_eq!(last, Some(PreloadEvent::Ended { done: 0, failed: 1 }));
@@ -150,7 +151,8 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
         head_bytes: Some(2 * MIB),
         tail_bytes: None,
     };
-    let preloads = PatternPreloads::new(Arc::clone(&vfs), &settings, Arc::clone(&added)).unwrap();
+    let preloads =
+        PatternPreloads::new(&vfs, &settings, Arc::clone(&added), &Preloads::default()).unwrap();
     let task = tokio::spawn(preloads.run());
     pass(Duration::from_secs(5)).await;
     assert_eq!(opened(&source), [(1, 0, 0, 2)]);
@@ -182,5 +184,40 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
     assert!(task.await.unwrap_err().is_cancelled());
     assert_eq!(source.violations(), [] as [String; 0]);
 
-    assert!(PatternPreloads::new(vfs, &PreloadSettings::default(), added).is_none());
+    assert!(
+        PatternPreloads::new(&vfs, &PreloadSettings::default(), added, &Preloads::default())
+            .is_none()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_and_what_waits_is_told_until_it_is_over() {
+    let source = source();
+    add(&source, 2, "u");
+    add(&source, 3, "v");
+    source.hold(file_id(1, 0));
+    let vfs = vfs_of(&source);
+    let preloads = Preloads::default();
+    let wanted = PreloadRequest { head_bytes: Some(3 * MIB), ..request(&["t", "u", "v"]) };
+    let mut events = preload(Arc::clone(&vfs), &wanted, &preloads).unwrap();
+    assert_eq!(preloads.totals(), PreloadTotals::default());
+    assert!(matches!(events.next().await, Some(PreloadEvent::Began { files: 6, .. })));
+    // The first stands still, and the others are over.
+    let mut done = 0;
+    while done < 5 {
+        let event = events.next().await.unwrap();
+        done += u32::from(matches!(event, PreloadEvent::Done { .. }));
+        let PreloadTotals { running, waiting, .. } = preloads.totals();
+        assert!(running <= 4 && running + waiting >= 1, "{running} {waiting}");
+    }
+    let left = PreloadTotals { running: 1, waiting: 0, total_bytes: 3 * MIB, there_bytes: 0 };
+    assert_eq!(preloads.totals(), left);
+    let path = "t/a.mkv".to_owned();
+    let film = PreloadStatus { path, total_bytes: 3 * MIB, there_bytes: 0 };
+    assert_eq!(preloads.running(), [film]);
+    // Nobody wants it any more.
+    drop(events);
+    pass(Duration::from_millis(1)).await;
+    assert_eq!(preloads.totals(), PreloadTotals::default());
+    assert_eq!(preloads.running(), []);
 }

@@ -101,15 +101,16 @@ impl Loaded {
         Ok(ChosenServer { section, connection })
     }
 
-    /// Returns how many streams a server may have open that is not in the configuration.
+    /// Returns the settings of a server that is not in the configuration, as of one inside the
+    /// process. Its address means nothing.
     ///
     /// # Errors
     /// If a flag cannot be used.
-    pub fn streams_max(&self) -> Result<usize, Problem> {
+    pub fn unlisted_server(&self) -> Result<ServerSection, Problem> {
         let mut item = defaults_of("server");
         item.insert("url".to_owned(), Value::from("http://127.0.0.1"));
         self.overlay("server", &mut item)?;
-        extract::<ServerSection>(item).map(|server| server.max_streams)
+        extract(item)
     }
 
     /// Returns the mount at a path as the configuration has it, or as mounts are by default, and

@@ -138,9 +138,9 @@ const SERVER: [Key; 6] = [
         "server.local_paths",
         Kind::LocalPaths,
         Is("\"auto\""),
-        None,
-        "Where the server's files are on this machine, as pairs of its path and ours. For now \
-         files are read over HTTP wherever they are.",
+        Some("--local-paths"),
+        "Where the server's files are on this machine: where it says (`auto`), nowhere (`off`), or \
+         as pairs of its path and ours; at a prompt `FROM=TO`.",
     ),
 ];
 

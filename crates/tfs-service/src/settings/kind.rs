@@ -110,6 +110,10 @@ impl Kind {
                 super::toml_value::value_of(value.get_ref())
             }
             Self::Names | Self::Patterns => Ok(Value::from(vec![text])),
+            Self::LocalPaths if text.starts_with('/') => match text.split_once('=') {
+                Some((from, to)) => Ok(Value::from(vec![vec![from, to]])),
+                None => Err(self.wanted()),
+            },
             Self::Mask
             | Self::Size { .. }
             | Self::Time

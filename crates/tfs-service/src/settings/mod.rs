@@ -33,8 +33,8 @@ pub use files::{ConfigFile, FileState};
 pub use kind::Kind;
 pub use load::{Flag, Loaded, ShownValue, Sources};
 pub use model::{
-    CacheSection, LocalPaths, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing,
-    MonitoringSection, MountSection, PreloadSection, ReadSection, ServerSection, Settings,
+    CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing, MonitoringSection,
+    MountSection, PreloadSection, ReadSection, ServerSection, Settings,
 };
 pub use place::{Origin, Place, Problem, SettingsError};
 pub use secret::Secret;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rqbit_client::BaseUrl;
+use rqbit_source::LocalPaths;
 use serde::{Deserialize, Deserializer};
 
 use super::human::{de_mask, de_size, de_size_if_set, de_text, de_time};
@@ -37,6 +38,7 @@ pub struct ServerSection {
     pub username: Option<String>,
     pub password_file: Option<PathBuf>,
     pub max_streams: usize,
+    #[serde(deserialize_with = "de_local_paths")]
     pub local_paths: LocalPaths,
 }
 
@@ -156,35 +158,23 @@ pub struct PreloadSection {
     pub tail_bytes: Option<u64>,
 }
 
-/// Whether the server's files are read from this machine's disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LocalPaths {
-    /// Where the server says that they are, if they are there.
-    Auto,
-    /// Never.
-    Off,
-    /// Where the first path of a pair on the server is the second one here.
-    Mapped(Vec<(PathBuf, PathBuf)>),
-}
-
-impl<'de> Deserialize<'de> for LocalPaths {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Word(Word),
-            Pairs(Vec<(PathBuf, PathBuf)>),
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        enum Word {
-            Auto,
-            Off,
-        }
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Word(Word::Auto) => Self::Auto,
-            Form::Word(Word::Off) => Self::Off,
-            Form::Pairs(pairs) => Self::Mapped(pairs),
-        })
+/// Reads where the server's files are on this machine: a word or a list of pairs.
+fn de_local_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalPaths, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Word(Word),
+        Pairs(Vec<(PathBuf, PathBuf)>),
     }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Word {
+        Auto,
+        Off,
+    }
+    Ok(match Form::deserialize(deserializer)? {
+        Form::Word(Word::Auto) => LocalPaths::Auto,
+        Form::Word(Word::Off) => LocalPaths::Off,
+        Form::Pairs(pairs) => LocalPaths::Mapped(pairs),
+    })
 }

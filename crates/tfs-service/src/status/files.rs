@@ -11,8 +11,9 @@ use super::metrics::metrics;
 use super::report::Status;
 use super::watch::ServerWatch;
 use crate::clock::now;
+use crate::preload::Preloads;
 
-/// What does not change about a mount.
+/// What does not change about a mount, and what it is busy with.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
     /// The address of the server, without credentials.
@@ -22,12 +23,14 @@ pub(crate) struct About {
     pub(crate) started_at: i64,
     /// The same on a clock that nobody sets.
     pub(crate) started: Instant,
+    pub(crate) preloads: Preloads,
 }
 
 impl About {
     /// Returns what there is to say of a mount that is started now.
     pub(crate) fn starting(url: String, mountpoint: PathBuf) -> Self {
-        Self { url, mountpoint, started_at: now(), started: Instant::now() }
+        let (started_at, started, preloads) = (now(), Instant::now(), Preloads::default());
+        Self { url, mountpoint, started_at, started, preloads }
     }
 }
 
@@ -85,6 +88,7 @@ mod tests {
                 mountpoint: "/mnt/a \"b\"".into(),
                 started_at: 1_700_000_000,
                 started: Instant::now(),
+                preloads: Preloads::default(),
             };
             let vfs = Arc::new_cyclic(|vfs| {
                 let files = control_files(vfs, &watch, &about);

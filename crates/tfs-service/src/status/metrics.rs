@@ -63,7 +63,7 @@ fn text(samples: &[Sample]) -> String {
 }
 
 fn samples(status: &Status, labels: &str) -> Vec<Sample> {
-    let Status { server, tree, reads, memory, .. } = status;
+    let Status { server, tree, reads, memory, preloads, .. } = status;
     let mut samples = Vec::new();
     let (mountpoint, url) = (escape(&status.mountpoint), escape(&server.url));
     let info = format!(
@@ -97,6 +97,10 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
         ("cached_bytes", "Bytes in the cache.", memory.cached_bytes),
         ("memory_limit_bytes", "The most that buffers and cache may be.", memory.limit_bytes),
         ("search_bytes", "Memory that searches need.", memory.search_bytes as u64),
+        ("preloads_running", "Files that are being preloaded.", preloads.running),
+        ("preloads_waiting", "Files that are to be preloaded later.", preloads.waiting),
+        ("preload_bytes", "Bytes that are wanted of both.", preloads.total_bytes),
+        ("preload_there_bytes", "What is on the server of that.", preloads.there_bytes),
     ] {
         add(Kind::Gauge, name, labels, help, value);
     }
@@ -111,6 +115,12 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
         ("stream_retries_total", "Streams that failed and were tried again.", reads.retries),
         ("fetched_bytes_total", "Bytes that came from the server.", reads.bytes_fetched),
         ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
+        ("local_reads_total", "Reads that this machine's disk answered.", reads.local_reads),
+        (
+            "local_bytes_total",
+            "Bytes given to readers from this machine's disk.",
+            reads.bytes_local,
+        ),
         ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
     ] {
         add(Kind::Counter, name, labels, help, value);

@@ -5,6 +5,7 @@ use vfs_core::{BreakerState, ReadCounters, TorrentSource, Vfs};
 
 use super::files::About;
 use super::watch::{Reached, ServerWatch};
+use crate::preload::PreloadTotals;
 
 /// The version of [`Status`]: another one where a field went or means something else.
 pub(crate) const VERSION: u32 = 1;
@@ -34,6 +35,9 @@ pub struct Status {
     pub reads: ReadStatus,
     /// The memory.
     pub memory: MemoryStatus,
+    /// What is being preloaded; older processes do not say.
+    #[serde(default)]
+    pub preloads: PreloadTotals,
 }
 
 /// The server of a mount.
@@ -103,6 +107,12 @@ pub struct ReadStatus {
     pub bytes_fetched: u64,
     /// Bytes that were given to readers.
     pub bytes_given: u64,
+    /// Reads, or parts of one, that were answered from this machine's disk.
+    #[serde(default)]
+    pub local_reads: u64,
+    /// Bytes that were given to readers from there, counted in `bytes_given` too.
+    #[serde(default)]
+    pub bytes_local: u64,
     /// Bytes that came from the server and that nobody asked for in time.
     pub bytes_unused: u64,
 }
@@ -127,7 +137,16 @@ impl Status {
     pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, watch: &ServerWatch, about: &About) -> Self {
         let counters = vfs.counters();
         let ReadCounters {
-            reads, hits, failures, opens, retries, bytes_fetched, bytes_given, ..
+            reads,
+            hits,
+            failures,
+            opens,
+            retries,
+            bytes_fetched,
+            bytes_given,
+            local_reads,
+            bytes_local,
+            ..
         } = counters.total;
         let (counts, stats) = (vfs.counts(), vfs.stats());
         let Reached { is_reachable, since, error } = watch.reached();
@@ -169,6 +188,8 @@ impl Status {
                 retries,
                 bytes_fetched,
                 bytes_given,
+                local_reads,
+                bytes_local,
                 bytes_unused: counters.bytes_unused,
             },
             memory: MemoryStatus {
@@ -178,6 +199,7 @@ impl Status {
                 limit_bytes: counters.memory_bytes_max,
                 search_bytes: vfs.search_memory_bytes(),
             },
+            preloads: about.preloads.totals(),
         };
         status.trouble = status.find_trouble();
         status

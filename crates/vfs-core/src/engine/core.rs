@@ -68,6 +68,17 @@ impl Core {
         Some(Ok(parts))
     }
 
+    /// Takes note of bytes that a reader was given from this machine's disk.
+    pub(super) fn on_local(
+        &mut self,
+        now: Duration,
+        handle: HandleId,
+        file: FileId,
+        range: ByteRange,
+    ) {
+        self.plan.on_local(now, handle, file, range);
+    }
+
     /// Starts a read of at most [`Tuning::read_bytes_max`] bytes, which ends by `deadline`.
     pub(super) fn read(
         &mut self,

@@ -36,6 +36,11 @@ pub struct ReadCounters {
     pub bytes_fetched: u64,
     /// Bytes that were given to readers.
     pub bytes_given: u64,
+    /// Reads, or parts of one, that were answered from this machine's disk. They are no hits and no
+    /// misses.
+    pub local_reads: u64,
+    /// Bytes that were given to readers from there, counted in `bytes_given` too.
+    pub bytes_local: u64,
 }
 
 /// What a circuit breaker does.

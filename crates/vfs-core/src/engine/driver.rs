@@ -96,6 +96,12 @@ impl<S> Shared<S> {
         result
     }
 
+    /// Tells the core what asks for nothing and changes nothing for anybody who waits.
+    pub(super) fn note(&self, note: impl FnOnce(&mut Core, Duration)) {
+        let now = self.now();
+        note(&mut self.lock().core, now);
+    }
+
     /// Does what [`tell`](Self::tell) does if there was anything to tell. A miss of the cache is
     /// nothing: it wakes nobody.
     pub(super) fn tell_if<T>(

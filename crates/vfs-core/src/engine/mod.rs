@@ -26,6 +26,7 @@
 mod core;
 mod counters;
 mod driver;
+mod local;
 #[cfg(test)]
 mod model;
 mod plan;
@@ -44,6 +45,8 @@ use tokio::time::timeout;
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
 use self::driver::Shared;
+use self::local::Locals;
+pub use self::local::ReadWay;
 pub(crate) use self::plan::Activity;
 pub(crate) use self::plan::FileFacts;
 pub use self::plan::Wait;
@@ -98,6 +101,8 @@ impl Default for ReadPolicy {
 #[derive(Debug)]
 pub(crate) struct Engine<S> {
     shared: Arc<Shared<S>>,
+    /// Files on this machine's disk, which are read before the source is.
+    locals: Arc<Locals>,
     timeout: Duration,
     read_bytes_max: u64,
 }
@@ -119,6 +124,7 @@ impl<S: TorrentSource> Engine<S> {
         let core = Core::new(tuning, policy.missing);
         Self {
             shared: Arc::new(Shared::new(source, core)),
+            locals: Arc::default(),
             timeout: policy.timeout,
             read_bytes_max: tuning.read_bytes_max,
         }
@@ -129,6 +135,7 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     pub(crate) fn shut_down(&self) {
+        self.locals.shut_down();
         self.shared.tell(Core::shut_down);
     }
 
@@ -141,6 +148,9 @@ impl<S: TorrentSource> Engine<S> {
         for file in self.shared.look(Core::files) {
             let state = state(file);
             self.shared.tell(|core, _| core.on_facts(file, state));
+        }
+        if self.locals.update(self.shared.now(), state) {
+            self.shared.tell(|core, _| core.clear_haves());
         }
     }
 
@@ -157,6 +167,7 @@ impl<S: TorrentSource> Engine<S> {
 
     /// Forgets which pieces are there.
     pub(crate) fn clear_haves(&self) {
+        self.locals.clear();
         self.shared.tell(|core, _| core.clear_haves());
     }
 
@@ -165,10 +176,15 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.look(|core| core.counters(now))
     }
 
-    /// Returns the bytes of a range if they are in memory. Never waits for more than a short lock.
+    /// Returns the bytes of a range if they are in memory, ours or the system's. Never waits for
+    /// more than a short lock.
     pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
+        if let Some(bytes) = self.try_local(target) {
+            return Some(Ok(bytes));
+        }
         let Target { handle, file, range } = target;
         let parts = self.shared.tell_if(|core, now| core.try_read(now, handle, file.id, range))?;
+        self.locals.on_source(self.shared.now(), file.id, range.len());
         Some(parts.map(join))
     }
 
@@ -178,7 +194,24 @@ impl<S: TorrentSource> Engine<S> {
         target: Target,
         state: Option<FileState>,
     ) -> Result<Bytes, VfsError> {
-        let deadline = self.shared.now().saturating_add(self.timeout);
+        let now = self.shared.now();
+        let deadline = now.saturating_add(self.timeout);
+        let here = self.locals.here(now, target.file.id);
+        if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
+            self.look_for_local(target.file, state, target.range.len());
+        }
+        match here {
+            Some(here) => self.read_local(target, state, here, deadline).await,
+            None => self.read_source(target, state, deadline).await,
+        }
+    }
+
+    async fn read_source(
+        &self,
+        target: Target,
+        state: Option<FileState>,
+        deadline: Duration,
+    ) -> Result<Bytes, VfsError> {
         let (mut at, end) = (target.range.start(), target.range.end());
         let mut parts = Vec::new();
         loop {
@@ -226,6 +259,7 @@ impl<S: TorrentSource> Engine<S> {
 
 impl<S> Drop for Engine<S> {
     fn drop(&mut self) {
+        self.locals.shut_down();
         self.shared.end();
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of a node beyond its attributes.
 
+use std::sync::Arc;
+
 use super::layout::{NodeBody, NodeIdx};
 use super::{Torrent, Tree, have_bytes};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, TorrentState, VfsError};
@@ -15,6 +17,9 @@ pub(crate) struct NodeFacts {
     /// What is downloaded of all files below; `None` while the server does not know.
     pub(crate) amount: Option<Amount>,
 }
+
+/// A node and what its server is called.
+pub(crate) type ServedNode = (NodeFacts, Option<Arc<str>>);
 
 /// How much of something is downloaded, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

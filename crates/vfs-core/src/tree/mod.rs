@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 #[cfg(test)]
 pub(crate) use facts::Amount;
-pub(crate) use facts::NodeFacts;
+pub(crate) use facts::{NodeFacts, ServedNode};
 use inode::{InodeTable, NodeRef};
 pub use known::KnownNode;
 pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};

@@ -4,6 +4,7 @@
 mod engine;
 mod invalidation;
 mod listing;
+mod local;
 mod model;
 mod names;
 mod odd;

@@ -20,7 +20,7 @@ const STATUS: &str = r#"{
     "tree": {"known": true, "torrents": 1, "files": 2, "total_bytes": 3, "have_bytes": 3},
     "reads": {"open_files": 0, "waiting": 0, "streams_open": 0, "streams_max": 4, "reads": 0,
         "hits": 0, "failures": 0, "streams_opened": 0, "retries": 0, "bytes_fetched": 0,
-        "bytes_given": 0, "bytes_unused": 0},
+        "bytes_given": 0, "local_reads": 0, "bytes_local": 0, "bytes_unused": 0},
     "memory": {"resident_bytes": 1, "buffered_bytes": 0, "cached_bytes": 0, "limit_bytes": 1,
         "search_bytes": 0}
 }"#;
@@ -67,7 +67,12 @@ impl Controlled for FakeMount {
 
     fn status(&self) -> Result<MountStatus, Failure> {
         let status = serde_json::from_str(STATUS).unwrap();
-        Ok(MountStatus { device: self.id().device, status, readers: Vec::new() })
+        Ok(MountStatus {
+            device: self.id().device,
+            status,
+            readers: Vec::new(),
+            preloading: Vec::new(),
+        })
     }
 
     fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {

@@ -75,6 +75,23 @@ impl Plan {
         }
     }
 
+    /// Takes note of bytes that a reader was given from this machine's disk.
+    pub(in crate::engine) fn on_local(
+        &mut self,
+        now: Duration,
+        handle: HandleId,
+        file: FileId,
+        range: ByteRange,
+    ) {
+        self.meters.entry(handle).or_default().on_given(now, range);
+        self.tally.count(file, |count| {
+            count.reads = count.reads.saturating_add(1);
+            count.local_reads = count.local_reads.saturating_add(1);
+            count.bytes_given = count.bytes_given.saturating_add(range.len());
+            count.bytes_local = count.bytes_local.saturating_add(range.len());
+        });
+    }
+
     /// Forgets a read whose reader is gone.
     pub(in crate::engine) fn on_cancel(&mut self, now: Duration, id: ReadId) {
         if self.reads.contains_key(&id) {

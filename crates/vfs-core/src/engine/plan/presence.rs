@@ -109,18 +109,7 @@ impl Haves {
         }
         let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());
         let (Some(geometry), Some(have)) = (facts.geometry, have) else { return 0 };
-        let (mut rest, mut bytes) = (range, 0_u64);
-        while !rest.is_empty() {
-            let missing = rest.from(geometry.have_until(have, rest));
-            bytes = bytes.saturating_add(missing.start().saturating_sub(rest.start()));
-            let next = missing.from(geometry.missing_until(have, missing));
-            if next.start() == rest.start() {
-                // Further on than any piece, as only a hostile source says.
-                break;
-            }
-            rest = next;
-        }
-        bytes
+        geometry.have_bytes(have, range)
     }
 
     /// Takes note that somebody needs to know. Returns true if the server is to be asked now.

@@ -1,0 +1,189 @@
+//! A proven file that is open, and the buffers that its bytes are read into.
+
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use rustix::fs::fstat;
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
+use vfs_core::{ByteRange, LocalFault, LocalFile};
+
+/// How many buffers are kept for reads to come: one for each thread that answers, and some for
+/// those that wait for the disk.
+const BUFFERS_KEPT: usize = 8;
+
+/// The smallest buffer: what the kernel asks for most often.
+const BUFFER_BYTES_MIN: usize = 128 << 10;
+
+/// The largest buffer that is kept: the largest read of the kernel.
+const BUFFER_BYTES_MAX: usize = 1 << 20;
+
+/// What tells a file from what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Identity {
+    dev: u64,
+    ino: u64,
+    len: i64,
+    /// When anything about it was last changed, which nobody can set back.
+    changed: (i64, u64),
+}
+
+impl Identity {
+    pub(super) fn of(fd: &OwnedFd) -> io::Result<Self> {
+        let stat = fstat(fd)?;
+        let changed = (stat.st_ctime, stat.st_ctime_nsec);
+        Ok(Self { dev: stat.st_dev, ino: stat.st_ino, len: stat.st_size, changed })
+    }
+}
+
+/// A file of the server on this machine's disk, proven to be the right one.
+#[derive(Debug)]
+pub(super) struct ProvenFile {
+    fd: OwnedFd,
+    identity: Identity,
+    /// Whether all of it was there when it was proven. Such a file does not change any more.
+    is_complete: bool,
+    /// Whether the filesystem can say that it would have to wait.
+    may_try: AtomicBool,
+    buffers: Arc<Buffers>,
+}
+
+impl ProvenFile {
+    /// Returns a file that was proven when it had this identity.
+    pub(super) fn new(
+        fd: OwnedFd,
+        identity: Identity,
+        is_complete: bool,
+        buffers: &Arc<Buffers>,
+    ) -> Self {
+        let buffers = Arc::clone(buffers);
+        Self { fd, identity, is_complete, may_try: AtomicBool::new(true), buffers }
+    }
+
+    /// Makes sure, after a read, that the file is what was proven.
+    fn check(&self) -> Result<(), LocalFault> {
+        let now = Identity::of(&self.fd).map_err(LocalFault::Disk)?;
+        let is_same = if self.is_complete {
+            now == self.identity
+        } else {
+            // What is missing of it is being written.
+            now.len == self.identity.len
+        };
+        if is_same { Ok(()) } else { Err(LocalFault::Changed) }
+    }
+}
+
+impl LocalFile for ProvenFile {
+    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalFault> {
+        if !self.may_try.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let mut buffer = self.buffers.take(len_of(range));
+        let mut slices = [IoSliceMut::new(buffer.bytes_mut())];
+        let read = preadv2(&self.fd, &mut slices, range.start(), ReadWriteFlags::NOWAIT);
+        match read {
+            Ok(len) if len as u64 == range.len() => {}
+            // A part is no answer, and what fails here is for the other way to say.
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
+            Err(error) => {
+                if matches!(error, Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) {
+                    self.may_try.store(false, Ordering::Relaxed);
+                }
+                return Ok(None);
+            }
+        }
+        self.check()?;
+        Ok(Some(buffer.into_bytes()))
+    }
+
+    fn read(&self, range: ByteRange) -> Result<Bytes, LocalFault> {
+        let mut buffer = self.buffers.take(len_of(range));
+        read_exact(&self.fd, buffer.bytes_mut(), range.start())?;
+        self.check()?;
+        Ok(buffer.into_bytes())
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.is_complete.then(|| self.fd.as_fd())
+    }
+}
+
+/// Fills a buffer from a file.
+pub(super) fn read_exact(
+    fd: &OwnedFd,
+    mut buffer: &mut [u8],
+    mut offset: u64,
+) -> Result<(), LocalFault> {
+    while !buffer.is_empty() {
+        match pread(fd, &mut *buffer, offset) {
+            // It was cut.
+            Ok(0) => return Err(LocalFault::Changed),
+            Ok(len) => {
+                buffer = buffer.get_mut(len..).unwrap_or_default();
+                offset = offset.saturating_add(len as u64);
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(LocalFault::Disk(error.into())),
+        }
+    }
+    Ok(())
+}
+
+fn len_of(range: ByteRange) -> usize {
+    usize::try_from(range.len()).unwrap_or(usize::MAX)
+}
+
+/// Buffers that were used and will be again: fresh memory costs more than what is read into it.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    /// At most [`BUFFERS_KEPT`]; held for one access.
+    free: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Buffers {
+    fn take(self: &Arc<Self>, len: usize) -> Buffer {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let fitting = free.iter().position(|bytes| bytes.len() >= len);
+        let bytes = fitting.map(|idx| free.swap_remove(idx));
+        drop(free);
+        let size = || len.checked_next_power_of_two().unwrap_or(len).max(BUFFER_BYTES_MIN);
+        let bytes = bytes.unwrap_or_else(|| vec![0; size()]);
+        Buffer { bytes, len, home: Arc::clone(self) }
+    }
+}
+
+/// One of them while it is in use.
+#[derive(Debug)]
+struct Buffer {
+    bytes: Vec<u8>,
+    len: usize,
+    home: Arc<Buffers>,
+}
+
+impl Buffer {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+
+    fn into_bytes(self) -> Bytes {
+        Bytes::from_owner(self)
+    }
+}
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if bytes.len() <= BUFFER_BYTES_MAX && free.len() < BUFFERS_KEPT {
+            free.push(bytes);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A torrent as it lies on the disk: its files end to end, cut into pieces with their hashes.
+
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use rqbit_client::wire;
+
+use super::place::relative_path;
+use crate::metainfo;
+
+/// The length of a SHA-1.
+const HASH_BYTES: usize = 20;
+
+/// What is needed to find and to prove the files of a torrent.
+#[derive(Debug)]
+pub(super) struct Layout {
+    /// The folder on the server.
+    pub(super) folder: String,
+    pub(super) spans: Vec<Span>,
+    piece_len: NonZeroU32,
+    /// The hashes of all pieces, one after the other.
+    hashes: Vec<u8>,
+    total_bytes: u64,
+}
+
+/// A file of a torrent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    /// Its first byte, counted from that of the torrent's first file.
+    pub(super) start: u64,
+    pub(super) len: u64,
+    pub(super) kind: SpanKind,
+}
+
+/// What there is of a file on a disk.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum SpanKind {
+    /// A file below the folder.
+    File(PathBuf),
+    /// Nothing: its bytes are zeros.
+    Padding,
+    /// Names that are none.
+    Unnameable,
+}
+
+impl Layout {
+    /// Returns the layout of a torrent, if the server says enough, and all that it says agrees.
+    pub(super) fn new(details: &wire::TorrentDetails, torrent_file: &[u8]) -> Option<Self> {
+        let (piece_len, hashes) = metainfo::piece_hashes(torrent_file)?;
+        let mut start = 0_u64;
+        let mut spans = Vec::new();
+        for file in details.files.as_ref()? {
+            let kind = match relative_path(&file.components) {
+                _ if file.attributes.padding => SpanKind::Padding,
+                Some(path) => SpanKind::File(path),
+                None => SpanKind::Unnameable,
+            };
+            spans.push(Span { start, len: file.length, kind });
+            start = start.checked_add(file.length)?;
+        }
+        let piece_count = usize::try_from(start.div_ceil(u64::from(piece_len.get()))).ok()?;
+        let has_all = hashes.len() == piece_count.checked_mul(HASH_BYTES)?;
+        has_all.then(|| Self {
+            folder: details.output_folder.clone(),
+            spans,
+            piece_len,
+            hashes,
+            total_bytes: start,
+        })
+    }
+
+    /// Returns the file with this index.
+    pub(super) fn span(&self, file_idx: u32) -> Option<&Span> {
+        self.spans.get(usize::try_from(file_idx).ok()?)
+    }
+
+    pub(super) fn piece_len(&self) -> u64 {
+        u64::from(self.piece_len.get())
+    }
+
+    /// Returns the pieces that bytes of a file are in; the file is not empty.
+    pub(super) fn pieces_of(&self, span: &Span) -> Option<RangeInclusive<u32>> {
+        let last = span.start.checked_add(span.len)?.checked_sub(1)?;
+        let piece = |offset| u32::try_from(offset / self.piece_len()).ok();
+        Some(piece(span.start)?..=piece(last)?)
+    }
+
+    /// Returns the first byte of a piece and the one after its last, counted as those of
+    /// [`Span::start`].
+    pub(super) fn bounds(&self, piece_idx: u32) -> (u64, u64) {
+        let start = u64::from(piece_idx).saturating_mul(self.piece_len());
+        (start, start.saturating_add(self.piece_len()).min(self.total_bytes))
+    }
+
+    pub(super) fn hash(&self, piece_idx: u32) -> Option<&[u8]> {
+        let start = usize::try_from(piece_idx).ok()?.checked_mul(HASH_BYTES)?;
+        self.hashes.get(start..start.checked_add(HASH_BYTES)?)
+    }
+
+    /// Returns the files that have bytes of a piece, in order.
+    pub(super) fn spans_in(&self, piece_idx: u32) -> impl Iterator<Item = &Span> {
+        let (start, end) = self.bounds(piece_idx);
+        // The last that begins at or before the piece; empty files beside it have no bytes.
+        let first = self.spans.partition_point(|span| span.start.saturating_add(span.len) <= start);
+        let rest = self.spans.get(first..).unwrap_or_default().iter();
+        rest.take_while(move |span| span.start < end).filter(|span| span.len > 0)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::fmt::Write as _;
+
+    use sha1::{Digest as _, Sha1};
+
+    use super::*;
+
+    /// Returns the layout of a torrent below `folder` whose files hold these bytes.
+    pub(in crate::local) fn layout(
+        folder: &str,
+        piece_len: u32,
+        files: &[(&str, &[u8])],
+    ) -> Layout {
+        let all: Vec<u8> = files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
+        let mut torrent = format!("d4:infod12:piece lengthi{piece_len}e6:pieces").into_bytes();
+        let pieces = all.chunks(usize::try_from(piece_len).unwrap());
+        let hashes: Vec<u8> = pieces.flat_map(|piece| Sha1::digest(piece).to_vec()).collect();
+        torrent.extend_from_slice(format!("{}:", hashes.len()).as_bytes());
+        torrent.extend_from_slice(&hashes);
+        torrent.extend_from_slice(b"ee");
+        let mut json = String::new();
+        for (path, bytes) in files {
+            let names: Vec<_> = path.split('/').collect();
+            let comma = if json.is_empty() { "" } else { "," };
+            let is_padding = path.starts_with(".pad");
+            write!(
+                json,
+                "{comma}{{\"components\":{names:?},\"length\":{},\
+                 \"attributes\":{{\"padding\":{is_padding}}}}}",
+                bytes.len()
+            )
+            .unwrap();
+        }
+        let hash = "00".repeat(20);
+        let details =
+            format!("{{\"info_hash\":\"{hash}\",\"output_folder\":{folder:?},\"files\":[{json}]}}");
+        Layout::new(&serde_json::from_str(&details).unwrap(), &torrent).unwrap()
+    }
+
+    #[test]
+    fn pieces_know_their_files() {
+        let layout = layout(
+            "/d",
+            4,
+            &[("a", b"12345"), ("e", b""), ("../b", b"6"), (".pad/1", b"\0\0"), ("d/c", b"789")],
+        );
+        let starts = |piece| layout.spans_in(piece).map(|span| span.start).collect::<Vec<_>>();
+        assert_eq!(starts(0), [0]);
+        assert_eq!(starts(1), [0, 5, 6]);
+        assert_eq!(starts(2), [8]);
+        assert_eq!(starts(3), [0_u64; 0]);
+        assert_eq!(layout.bounds(2), (8, 11));
+        assert_eq!(layout.pieces_of(&layout.spans[0]), Some(0..=1));
+        assert_eq!(layout.pieces_of(&layout.spans[4]), Some(2..=2));
+        let kinds: Vec<_> = layout.spans.iter().map(|span| &span.kind).collect();
+        assert_eq!(*kinds[2], SpanKind::Unnameable);
+        assert_eq!(*kinds[3], SpanKind::Padding);
+        assert_eq!(*kinds[4], SpanKind::File("d/c".into()));
+        assert!(layout.hash(2).is_some() && layout.hash(3).is_none());
+    }
+}

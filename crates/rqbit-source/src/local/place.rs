@@ -1,0 +1,235 @@
+//! Where a file of the server is on this machine, and the way to it that leads nowhere else.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2};
+use rustix::io::Errno;
+
+use super::Refusal;
+
+/// How often a path is tried that is being renamed on the way: the kernel then says `EAGAIN`.
+const RENAME_TRIES: usize = 8;
+
+/// The filesystem type of everything that is mounted by FUSE, `linux/magic.h`.
+const FUSE_MAGIC: i64 = 0x6573_5546;
+
+/// Where the server's files are on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LocalPaths {
+    /// Nobody looks.
+    #[default]
+    Off,
+    /// Where the server says that they are.
+    Auto,
+    /// Where the first path of a pair on the server is the second one here. Other folders are not
+    /// looked for.
+    Mapped(Vec<(PathBuf, PathBuf)>),
+}
+
+impl LocalPaths {
+    /// Returns where a folder of the server is here.
+    pub(super) fn folder(&self, of_server: &str) -> Result<PathBuf, Refusal> {
+        let folder = Path::new(of_server);
+        let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+        if !folder.is_absolute() || !folder.components().all(is_plain) {
+            return Err(Refusal::Folder(of_server.to_owned()));
+        }
+        let pairs = match self {
+            Self::Off => return Err(Refusal::NotMapped(folder.to_owned())),
+            Self::Auto => return Ok(folder.to_owned()),
+            Self::Mapped(pairs) => pairs,
+        };
+        let inside =
+            pairs.iter().filter_map(|(from, to)| Some((from, to, folder.strip_prefix(from).ok()?)));
+        let nearest = inside.max_by_key(|(from, ..)| from.components().count());
+        let (_, to, rest) = nearest.ok_or_else(|| Refusal::NotMapped(folder.to_owned()))?;
+        Ok(if rest == Path::new("") { to.clone() } else { to.join(rest) })
+    }
+}
+
+/// Returns the path below the output folder that names of a torrent make, if they are names.
+pub(super) fn relative_path(names: &[String]) -> Option<PathBuf> {
+    let is_name = |name: &String| {
+        let path = Path::new(name);
+        let mut parts = path.components();
+        let first = parts.next() == Some(Component::Normal(OsStr::new(name)));
+        first && parts.next().is_none() && !name.contains('\0')
+    };
+    (!names.is_empty() && names.iter().all(is_name)).then(|| names.iter().collect())
+}
+
+/// An output folder that is open.
+#[derive(Debug)]
+pub(super) struct Folder {
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(super) fn open(path: PathBuf) -> Result<Self, Refusal> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match openat(CWD, &path, flags, Mode::empty()) {
+            Ok(fd) => Ok(Self { fd, path }),
+            Err(error) => Err(Refusal::Open(path, error.into())),
+        }
+    }
+
+    /// Opens a regular file of `len` bytes below the folder. No link on the way is followed, not
+    /// even one that stays inside: what the server writes to has none unless somebody put it there.
+    pub(super) fn open_file(&self, below: &Path, len: u64) -> Result<OwnedFd, Refusal> {
+        let failed = |error: Errno| Refusal::Open(self.path.join(below), error.into());
+        // A FIFO does not make anybody wait, nor does a terminal become ours.
+        let flags =
+            OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+        let mut tries = 0;
+        let fd = loop {
+            match openat2(&self.fd, below, flags, Mode::empty(), resolve) {
+                Err(Errno::AGAIN | Errno::INTR) if tries < RENAME_TRIES => tries += 1,
+                opened => break opened.map_err(failed)?,
+            }
+        };
+        let stat = fstat(&fd).map_err(failed)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Refusal::NotRegular(self.path.join(below)));
+        }
+        let found = u64::try_from(stat.st_size).unwrap_or(0);
+        if found != len {
+            return Err(Refusal::Length { path: self.path.join(below), found, want: len });
+        }
+        if is_of_tfs(&fd).map_err(|error| Refusal::Open(self.path.join(below), error))? {
+            return Err(Refusal::OfTfs(self.path.join(below)));
+        }
+        Ok(fd)
+    }
+}
+
+/// Returns whether a file is on a mount of tfs: reading a mount from itself would never end.
+fn is_of_tfs(fd: &OwnedFd) -> io::Result<bool> {
+    if fstatfs(fd.as_fd())?.f_type != FUSE_MAGIC {
+        return Ok(false);
+    }
+    let device = fstat(fd)?.st_dev;
+    let device = format!("{}:{}", rustix::fs::major(device), rustix::fs::minor(device));
+    let table = std::fs::read_to_string("/proc/self/mountinfo")?;
+    // `proc_pid_mountinfo(5)`: the device is the third field, the type the first after the dash.
+    let kinds = table.lines().filter_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let is_it = before.split(' ').nth(2) == Some(device.as_str());
+        is_it.then(|| after.split(' ').next())?
+    });
+    let kinds: Vec<_> = kinds.collect();
+    // What the table does not have was unmounted meanwhile.
+    Ok(kinds.is_empty() || kinds.contains(&"fuse.tfs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[track_caller]
+    fn check_folder(paths: &LocalPaths, of_server: &str, want: Option<&str>) {
+        assert_eq!(paths.folder(of_server).ok(), want.map(PathBuf::from), "{of_server}");
+    }
+
+    #[test]
+    fn folders_are_mapped_by_their_longest_beginning() {
+        check_folder(&LocalPaths::Auto, "/downloads/a", Some("/downloads/a"));
+        check_folder(&LocalPaths::Auto, "downloads", None);
+        check_folder(&LocalPaths::Auto, "/downloads/../etc", None);
+        check_folder(&LocalPaths::Auto, "", None);
+        check_folder(&LocalPaths::Off, "/downloads", None);
+        let pair = |from: &str, to: &str| (PathBuf::from(from), PathBuf::from(to));
+        let mapped = LocalPaths::Mapped(vec![
+            pair("/downloads", "/srv/torrents"),
+            pair("/downloads/films", "/srv/films"),
+        ]);
+        check_folder(&mapped, "/downloads", Some("/srv/torrents"));
+        check_folder(&mapped, "/downloads/", Some("/srv/torrents"));
+        check_folder(&mapped, "/downloads/a/b", Some("/srv/torrents/a/b"));
+        check_folder(&mapped, "/downloads/films/b", Some("/srv/films/b"));
+        check_folder(&mapped, "/downloads/films2", Some("/srv/torrents/films2"));
+        check_folder(&mapped, "/downloads2", None);
+        check_folder(&mapped, "/downloads/../x", None);
+    }
+
+    #[test]
+    fn only_names_make_a_path() {
+        let path = |names: &[&str]| {
+            relative_path(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(path(&["a", "b c"]), Some(PathBuf::from("a/b c")));
+        for names in [
+            &[][..],
+            &[""],
+            &["."],
+            &["a", ".."],
+            &["/etc", "passwd"],
+            &["a/b"],
+            &["a/"],
+            &["a", "./b"],
+            &["a\0"],
+        ] {
+            assert_eq!(path(names), None, "{names:?}");
+        }
+    }
+
+    #[test]
+    fn no_way_leads_out_of_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        fs::create_dir_all(inside.join("sub")).unwrap();
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("secret"), b"secret").unwrap();
+        fs::write(inside.join("sub/right"), b"right!").unwrap();
+        symlink(outside.join("secret"), inside.join("link")).unwrap();
+        symlink(&outside, inside.join("linked")).unwrap();
+        symlink("sub/right", inside.join("near")).unwrap();
+        fs::create_dir(inside.join("folder")).unwrap();
+        let fifo = inside.join("fifo");
+        rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let folder = Folder::open(inside.clone()).unwrap();
+        let open = |path: &str| folder.open_file(Path::new(path), 6).map(drop);
+        assert!(open("sub/right").is_ok());
+        for path in [
+            "link",
+            "linked/secret",
+            "near",
+            "folder",
+            "fifo",
+            "../out/secret",
+            "absent",
+            "/etc/passwd",
+        ] {
+            assert!(open(path).is_err(), "{path}");
+        }
+        assert!(matches!(
+            folder.open_file(Path::new("sub/right"), 7),
+            Err(Refusal::Length { found: 6, want: 7, .. })
+        ));
+
+        // A directory that is exchanged for a link while somebody looks.
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    fs::rename(inside.join("sub"), inside.join("aside")).unwrap();
+                    symlink(&outside, inside.join("sub")).unwrap();
+                    fs::remove_file(inside.join("sub")).unwrap();
+                    fs::rename(inside.join("aside"), inside.join("sub")).unwrap();
+                }
+            });
+            for _ in 0..2000 {
+                assert!(open("sub/secret").is_err());
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+}

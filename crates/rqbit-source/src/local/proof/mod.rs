@@ -1,0 +1,205 @@
+//! The proof that a file is the one that the server has: hashes of pieces, chosen so that a copy
+//! that is not complete or not of this torrent does not pass.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{SeekFrom, seek};
+use sha1::{Digest as _, Sha1};
+use vfs_core::LocalPieces;
+
+use super::Refusal;
+use super::file::read_exact;
+use super::layout::{Layout, Span, SpanKind};
+use super::place::Folder;
+
+/// How many bytes are hashed for a proof: some tens of milliseconds. Large pieces are few then.
+const PROOF_BYTES_MAX: u64 = 32 << 20;
+
+/// How many pieces are hashed at least, if there are so many, however large.
+const PIECES_MIN: usize = 2;
+
+/// How many pieces are hashed at most, however small.
+const PIECES_MAX: usize = 8;
+
+/// How many pieces of each kind are chosen by chance.
+const BY_CHANCE: usize = 3;
+
+/// How many holes of a file are looked at. Copies that are not complete have theirs everywhere.
+const HOLES_MAX: usize = 256;
+
+/// How many files a piece may have bytes of: more are not opened for one proof.
+const FILES_MAX: usize = 64;
+
+/// Reads of a proof are of this length.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// A file that is to be proven.
+#[derive(Debug)]
+pub(super) struct Suspect<'a> {
+    pub(super) layout: &'a Layout,
+    pub(super) folder: &'a Folder,
+    pub(super) span: &'a Span,
+    pub(super) fd: &'a OwnedFd,
+    /// What the server has of it, and what was proven of that before.
+    pub(super) have: &'a LocalPieces,
+    pub(super) proven: Option<&'a LocalPieces>,
+}
+
+/// What a hash says of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    Wrong,
+    /// Files that it has bytes of cannot be read.
+    Open,
+}
+
+impl Suspect<'_> {
+    /// Proves the file.
+    pub(super) fn prove(&self) -> Result<(), Refusal> {
+        let pieces = self.layout.pieces_of(self.span).ok_or(Refusal::Unprovable)?;
+        let had: Vec<u32> = pieces.filter(|piece_idx| self.have.has(*piece_idx)).collect();
+        let mut proven_count = 0_usize;
+        for piece_idx in self.choose(&had) {
+            match self.judge(piece_idx)? {
+                Verdict::Right => proven_count = proven_count.saturating_add(1),
+                Verdict::Wrong => return Err(Refusal::OtherContent { piece_idx }),
+                Verdict::Open => {}
+            }
+        }
+        if proven_count == 0 { Err(Refusal::Unprovable) } else { Ok(()) }
+    }
+
+    /// Chooses pieces to hash: those that would betray a copy first.
+    fn choose(&self, had: &[u32]) -> Vec<u32> {
+        let fit = usize::try_from(PROOF_BYTES_MAX / self.layout.piece_len()).unwrap_or(usize::MAX);
+        let count = fit.clamp(PIECES_MIN, PIECES_MAX);
+        let mut chance = Chance::new();
+        let known = |piece_idx: &u32| self.proven.is_some_and(|known| known.has(*piece_idx));
+        let fresh: Vec<u32> = had.iter().copied().filter(|piece_idx| !known(piece_idx)).collect();
+        let of = |pieces: &[u32], idx: usize| pieces.get(idx).copied();
+        let mut wanted = Vec::new();
+        wanted.extend(self.first_in_hole(had));
+        wanted.extend((0..BY_CHANCE).filter_map(|_| of(&fresh, chance.below(fresh.len()))));
+        wanted.extend(
+            [of(had, 0), had.last().copied(), of(had, had.len() / 2)].into_iter().flatten(),
+        );
+        wanted.extend((0..BY_CHANCE).filter_map(|_| of(had, chance.below(had.len()))));
+        let mut seen = BTreeSet::new();
+        wanted.retain(|piece_idx| seen.insert(*piece_idx));
+        wanted.truncate(count);
+        wanted
+    }
+
+    /// Returns the first piece that the server has and that is a hole here, if only in part. Zeros
+    /// may be written as holes, but a copy that is not complete has nothing else there.
+    fn first_in_hole(&self, had: &[u32]) -> Option<u32> {
+        let mut at = 0;
+        for _ in 0..HOLES_MAX {
+            let hole =
+                seek(self.fd, SeekFrom::Hole(at)).ok().filter(|hole| *hole < self.span.len)?;
+            let data = seek(self.fd, SeekFrom::Data(hole)).unwrap_or(self.span.len);
+            let piece = |at: u64| self.span.start.saturating_add(at) / self.layout.piece_len();
+            let (first, last) = (piece(hole), piece(data.max(hole + 1) - 1));
+            let from = had.partition_point(|piece_idx| u64::from(*piece_idx) < first);
+            match had.get(from).filter(|piece_idx| u64::from(**piece_idx) <= last) {
+                Some(piece_idx) => return Some(*piece_idx),
+                None => at = data,
+            }
+        }
+        None
+    }
+
+    /// Hashes a piece, whatever files it has bytes of.
+    fn judge(&self, piece_idx: u32) -> Result<Verdict, Refusal> {
+        let Some(want) = self.layout.hash(piece_idx) else { return Ok(Verdict::Open) };
+        let (start, end) = self.layout.bounds(piece_idx);
+        let mut sha1 = Sha1::new();
+        let mut block = vec![0; BLOCK_BYTES];
+        for (count, span) in self.layout.spans_in(piece_idx).enumerate() {
+            if count >= FILES_MAX {
+                return Ok(Verdict::Open);
+            }
+            let (from, to) = (start.max(span.start), end.min(span.start.saturating_add(span.len)));
+            let bytes = Bytes { from: from - span.start, to: to - span.start };
+            let is_read = match &span.kind {
+                SpanKind::Padding => {
+                    bytes.zeros(&mut sha1);
+                    true
+                }
+                _ if std::ptr::eq(span, self.span) => {
+                    bytes.read(self.fd, &mut block, &mut sha1).map_err(Refusal::Read)?;
+                    true
+                }
+                SpanKind::File(path) => match self.folder.open_file(path, span.len) {
+                    Ok(fd) => bytes.read(&fd, &mut block, &mut sha1).is_ok(),
+                    Err(_) => false,
+                },
+                SpanKind::Unnameable => false,
+            };
+            if !is_read {
+                return Ok(Verdict::Open);
+            }
+        }
+        let is_right = sha1.finalize().as_slice() == want;
+        Ok(if is_right { Verdict::Right } else { Verdict::Wrong })
+    }
+}
+
+/// Bytes of one file.
+#[derive(Debug, Clone, Copy)]
+struct Bytes {
+    from: u64,
+    to: u64,
+}
+
+impl Bytes {
+    fn read(
+        self,
+        fd: &OwnedFd,
+        block: &mut [u8],
+        sha1: &mut Sha1,
+    ) -> Result<(), vfs_core::LocalFault> {
+        let mut at = self.from;
+        while at < self.to {
+            let len = usize::try_from(self.to - at).unwrap_or(usize::MAX).min(block.len());
+            let part = block.get_mut(..len).unwrap_or_default();
+            read_exact(fd, part, at)?;
+            sha1.update(&*part);
+            at = at.saturating_add(len as u64);
+        }
+        Ok(())
+    }
+
+    fn zeros(self, sha1: &mut Sha1) {
+        let mut left = self.to - self.from;
+        while left > 0 {
+            let part = [0; 4096];
+            let len = left.min(part.len() as u64);
+            sha1.update(part.get(..usize::try_from(len).unwrap_or(0)).unwrap_or_default());
+            left -= len;
+        }
+    }
+}
+
+/// Numbers that nobody can foresee who made a file to fit: splitmix64 from a seed of the process.
+#[derive(Debug)]
+struct Chance(u64);
+
+impl Chance {
+    fn new() -> Self {
+        Self(RandomState::new().build_hasher().finish())
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % (end as u64).max(1)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

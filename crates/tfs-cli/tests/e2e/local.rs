@@ -1,0 +1,253 @@
+//! Files of a server on the same machine: read from its disk once they are proven, and never wrong.
+
+use std::fs::{self, File};
+use std::num::NonZeroU32;
+use std::os::unix::fs::{FileExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, check_file, check_range, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+const FILM_BYTES: u64 = 4_000_003;
+
+/// The pieces of all torrents here.
+const PIECE_BYTES: u64 = 64 * 1024;
+
+fn film() -> TorrentSpec {
+    let files = [("film.mkv", FILM_BYTES), ("note.txt", 77), ("other.mkv", 1_000_001)];
+    let contents = (40..).zip(files).map(|(seed, (path, len))| (path, Content::new(seed, len)));
+    let mut spec = TorrentSpec::directory("Film", contents);
+    spec.seed.piece_length = Some(u32::try_from(PIECE_BYTES).unwrap());
+    spec
+}
+
+struct Stage {
+    rqbits: Rqbits,
+    torrent: SwarmTorrent,
+    url: String,
+    dir: PathBuf,
+}
+
+impl Stage {
+    /// Starts servers and waits for a whole torrent.
+    fn finished(dir: &Path) -> Self {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(film()));
+        let torrent = rqbits.swarm.torrents()[0].clone();
+        rqbits.wait_finished(&torrent);
+        let url = rqbits.swarm.api_url();
+        Self { rqbits, torrent, url, dir: dir.to_owned() }
+    }
+
+    fn mount(&self, local_paths: &str) -> Mounted {
+        Mounted::with_local(&self.dir, &self.url, local_paths, &[])
+    }
+
+    fn content(&self, index: usize) -> Content {
+        self.torrent.files[index].content
+    }
+
+    fn on_disk(&self, index: usize) -> PathBuf {
+        self.torrent.disk_path(&self.torrent.files[index])
+    }
+
+    /// Reads a file through a mount, whatever the kernel has of it.
+    fn read(&self, mounted: &Mounted, index: usize) {
+        run(tfs(&self.dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
+        let path = mounted.path.join("Film").join(self.torrent.files[index].path());
+        check_file(&path, self.content(index), 100_000);
+    }
+
+    /// Reads a file until its reader is said to go the wanted way.
+    #[track_caller]
+    fn read_until(&self, mounted: &Mounted, index: usize, way: &str) {
+        let path = mounted.path.join("Film").join(self.torrent.files[index].path());
+        let open = File::open(&path).unwrap();
+        until(way, || {
+            run(tfs(&self.dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
+            check_range(&path, &open, self.content(index), 0, 600_000);
+            let readers = self.status(mounted)["readers"].as_array().unwrap().clone();
+            (readers[0]["way"] == way).then_some(())
+        });
+    }
+
+    fn status(&self, mounted: &Mounted) -> Value {
+        let mut status = tfs(&self.dir);
+        let json = run(status.args(["status", "--json"]).arg(&mounted.path));
+        serde_json::from_str::<Value>(&json).unwrap()[0].take()
+    }
+
+    /// Returns how many bytes came over the wire and how many from the disk, so far.
+    fn bytes(&self, mounted: &Mounted) -> (u64, u64) {
+        let status = self.status(mounted);
+        let of = |name: &str| status["reads"][name].as_u64().unwrap();
+        (of("bytes_fetched"), of("bytes_local"))
+    }
+}
+
+#[test]
+fn a_finished_file_costs_no_stream() {
+    isolate::run_with_fuse("local::a_finished_file_costs_no_stream", LIMIT, |dir| {
+        let stage = Stage::finished(dir);
+        let mounted = stage.mount("auto");
+        stage.read_until(&mounted, 0, "local");
+        let (fetched, local) = stage.bytes(&mounted);
+        stage.read(&mounted, 0);
+        let (fetched_after, local_after) = stage.bytes(&mounted);
+        assert_eq!(fetched_after, fetched);
+        assert!(local_after - local >= FILM_BYTES, "{local_after} - {local}");
+
+        // The table and the metrics say the same.
+        let open = File::open(mounted.path.join("Film/film.mkv")).unwrap();
+        let text = run(tfs(dir).arg("status").arg(&mounted.path));
+        assert!(text.contains("  local  "), "{text}");
+        drop(open);
+        let metrics = fs::read_to_string(mounted.path.join(".tfs/metrics")).unwrap();
+        assert!(metrics.contains(&format!("tfs_local_bytes_total {local_after}")), "{metrics}");
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn nothing_is_read_here_if_nobody_wants_it() {
+    isolate::run_with_fuse("local::nothing_is_read_here_if_nobody_wants_it", LIMIT, |dir| {
+        let stage = Stage::finished(dir);
+        let mounted = stage.mount("off");
+        for _ in 0..3 {
+            stage.read(&mounted, 0);
+        }
+        let (fetched, local) = stage.bytes(&mounted);
+        assert!(fetched >= FILM_BYTES, "{fetched}");
+        assert_eq!(local, 0);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn folders_of_a_container_are_mapped() {
+    isolate::run_with_fuse("local::folders_of_a_container_are_mapped", LIMIT, |dir| {
+        let stage = Stage::finished(dir);
+        // As the host sees what the container sees elsewhere.
+        let (downloads, elsewhere) = (stage.rqbits.swarm.download_dir(), dir.join("elsewhere"));
+        run(std::process::Command::new("cp").arg("-a").arg(downloads).arg(&elsewhere));
+        let map = format!("{}={}", downloads.display(), elsewhere.display());
+        let mounted = stage.mount(&map);
+        stage.read_until(&mounted, 0, "local");
+        mounted.unmount();
+
+        // A pair for something else leaves only the wire, though the files are where rqbit says.
+        let mounted = stage.mount(&format!("/nothing={}", elsewhere.display()));
+        stage.read(&mounted, 0);
+        stage.read(&mounted, 0);
+        assert_eq!(stage.bytes(&mounted).1, 0);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn half_a_download_is_read_from_both() {
+    isolate::run_with_fuse("local::half_a_download_is_read_from_both", LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(film()).download_bps(500_000));
+        let torrent = rqbits.swarm.torrents()[0].clone();
+        let url = rqbits.swarm.api_url();
+        let mut stage = Stage { rqbits, torrent, url, dir: dir.to_owned() };
+        until("some of it is there", || {
+            (stage.rqbits.progress_bytes(&stage.torrent) > FILM_BYTES / 4).then_some(())
+        });
+        // Next to nothing comes any more.
+        let Rqbits { runtime, swarm } = &mut stage.rqbits;
+        runtime.block_on(swarm.set_download_limit(NonZeroU32::new(1))).unwrap();
+        let mounted = stage.mount("auto");
+        let path = mounted.path.join("Film/film.mkv");
+        let film = File::open(&path).unwrap();
+        until("what is there is read here", || {
+            run(tfs(dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
+            check_range(&path, &film, stage.content(0), 0, 400_000);
+            (stage.bytes(&mounted).1 > 0).then_some(())
+        });
+        assert!(stage.rqbits.progress_bytes(&stage.torrent) < FILM_BYTES);
+        let Rqbits { runtime, swarm } = &mut stage.rqbits;
+        runtime.block_on(swarm.set_download_limit(None)).unwrap();
+        drop(film);
+        stage.read(&mounted, 0);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_file_that_was_replaced_is_not_believed() {
+    isolate::run_with_fuse("local::a_file_that_was_replaced_is_not_believed", LIMIT, |dir| {
+        let stage = Stage::finished(dir);
+        // rqbit has the right file open, and goes on giving its bytes.
+        let (path, aside) = (stage.on_disk(0), dir.join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        fs::write(&path, vec![7; usize::try_from(FILM_BYTES).unwrap()]).unwrap();
+        let mounted = stage.mount("auto");
+        for _ in 0..3 {
+            stage.read(&mounted, 0);
+        }
+        assert_eq!(stage.bytes(&mounted).1, 0);
+        mounted.unmount();
+
+        // And neither is one that changes while it is read. The neighbours go on.
+        fs::rename(&aside, &path).unwrap();
+        let mounted = stage.mount("auto");
+        stage.read_until(&mounted, 0, "local");
+        let copy = dir.join("copy");
+        fs::copy(&path, &copy).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1000).unwrap();
+        run(tfs(dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
+        let in_mount = mounted.path.join("Film/film.mkv");
+        let open = File::open(&in_mount).unwrap();
+        // rqbit itself has lost these bytes: an error, but never others.
+        let mut bytes = [0; 100];
+        assert!(open.read_exact_at(&mut bytes, 2_000_000).is_err());
+        fs::write(&path, fs::read(&copy).unwrap()).unwrap();
+        until("it is read again", || open.read_exact_at(&mut bytes, 2_000_000).ok());
+        check_range(&in_mount, &open, stage.content(0), 2_000_000, 100);
+        stage.read(&mounted, 2);
+        drop(open);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn no_link_leads_out_of_the_folder() {
+    isolate::run_with_fuse("local::no_link_leads_out_of_the_folder", LIMIT, |dir| {
+        let stage = Stage::finished(dir);
+        // The right bytes, but behind links: one for the file, one for nothing but the way.
+        let (path, outside) = (stage.on_disk(0), dir.join("outside"));
+        fs::rename(&path, &outside).unwrap();
+        symlink(&outside, &path).unwrap();
+        let mounted = stage.mount("auto");
+        for _ in 0..3 {
+            stage.read(&mounted, 0);
+        }
+        assert_eq!(stage.bytes(&mounted).1, 0);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn what_is_here_is_read_while_the_server_is_away() {
+    isolate::run_with_fuse("local::what_is_here_is_read_while_the_server_is_away", LIMIT, |dir| {
+        let mut stage = Stage::finished(dir);
+        let mounted = stage.mount("auto");
+        stage.read_until(&mounted, 0, "local");
+        let Rqbits { runtime, swarm } = &mut stage.rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        stage.read(&mounted, 0);
+        let Rqbits { runtime, swarm } = &mut stage.rqbits;
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        stage.read(&mounted, 0);
+        mounted.unmount();
+    });
+}

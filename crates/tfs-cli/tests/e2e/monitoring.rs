@@ -1,0 +1,115 @@
+//! Figures over HTTP, as a monitoring system asks for them.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tfs_testkit::isolate;
+use tfs_testkit::library::{Library, Shape};
+use tfs_testkit::until::until;
+
+use crate::support::Mounted;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+const SHAPE: Shape = Shape { torrent_count: 4 };
+
+/// Mounts with a configuration that has figures served at an address, and returns the log too.
+fn mount(dir: &Path, listen: &str, library: &Library) -> (Mounted, PathBuf) {
+    let config = dir.join("config/tfs");
+    fs::create_dir_all(&config).unwrap();
+    let text = format!("[monitoring]\nlisten = \"{listen}\"\n");
+    fs::write(config.join("config.toml"), text).unwrap();
+    let log = dir.join("log");
+    let flags = ["-vv", "--log-file", log.to_str().unwrap()];
+    (Mounted::with(dir, &library.url(), &flags), log)
+}
+
+/// Waits for a line of the log with a text in it.
+fn line(log: &Path, text: &str) -> String {
+    until("the log says it", || {
+        let log = fs::read_to_string(log).ok()?;
+        log.lines().find(|line| line.contains(text)).map(str::to_owned)
+    })
+}
+
+fn address(log: &Path) -> SocketAddr {
+    let line = line(log, "figures are served");
+    let (_, rest) = line.split_once("address=").unwrap();
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// Asks as curl does, and returns the status and the body.
+fn get(address: SocketAddr, path: &str) -> (String, String) {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap();
+    (status.to_owned(), body.to_owned())
+}
+
+#[test]
+fn figures_are_served_where_the_configuration_says() {
+    let test = "monitoring::figures_are_served_where_the_configuration_says";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let library = Library::start(SHAPE).unwrap();
+        let (mounted, log) = mount(dir, "127.0.0.1:0", &library);
+        let address = address(&log);
+        assert!(address.ip().is_loopback(), "{address}");
+
+        let (status, metrics) = get(address, "/metrics");
+        let files = format!(
+            "tfs_files{{mountpoint=\"{}\"}} {}",
+            mounted.path.to_str().unwrap(),
+            SHAPE.file_count()
+        );
+        assert_eq!(status, "200");
+        assert!(metrics.lines().any(|line| line == files), "{metrics}");
+        assert_eq!(get(address, "/healthy"), ("200".to_owned(), "ok\n".to_owned()));
+        let (status, said) = get(address, "/status");
+        assert_eq!(status, "200");
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(said[0]["tree"]["torrents"], SHAPE.torrent_count);
+        // Nothing is commanded there, and no file has a name.
+        for path in ["/", "/v1/mounts", "/v1/status", "/metrics/", "/metrics%00"] {
+            assert_eq!(get(address, path).0, "404", "{path}");
+        }
+        let secret = SHAPE.torrents().next().unwrap().name();
+        assert!(![metrics, said.to_string()].iter().any(|text| text.contains(&secret)));
+        assert!(!fs::read_to_string(&log).unwrap().contains("other machines"));
+
+        mounted.unmount();
+        assert!(TcpStream::connect(address).is_err(), "it goes with the mount");
+    });
+}
+
+#[test]
+fn an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too() {
+    let test = "monitoring::an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let library = Library::start(SHAPE).unwrap();
+        let (mounted, log) = mount(dir, "0.0.0.0:0", &library);
+        let port = address(&log).port();
+        let warning = line(&log, "other machines may read the figures");
+        assert!(warning.contains("WARN"), "{warning}");
+        assert_eq!(get(([127, 0, 0, 1], port).into(), "/healthy").0, "200");
+        mounted.unmount();
+
+        fs::remove_file(&log).unwrap();
+        let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let (mounted, log) = mount(dir, &taken.local_addr().unwrap().to_string(), &library);
+        let warning = line(&log, "serve metrics at");
+        assert!(
+            warning.contains("WARN") && warning.contains("Address already in use"),
+            "{warning}"
+        );
+        assert_eq!(fs::read_dir(&mounted.path).unwrap().count(), SHAPE.torrent_count as usize);
+        mounted.unmount();
+    });
+}

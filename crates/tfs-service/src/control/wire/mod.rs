@@ -1,0 +1,99 @@
+//! Everything that goes over a control socket: version 1 of the API. `docs/control-api.md`
+//! describes it for those who write other clients.
+//!
+//! Fields and kinds are added, never changed or removed: a client takes defaults for what an older
+//! process does not say, and passes over what it does not know.
+
+mod cache;
+mod failure;
+mod preload;
+mod reload;
+mod search;
+mod status;
+
+use serde::{Deserialize, Serialize};
+
+pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
+pub use failure::{Failure, FailureKind, HolderInfo};
+pub use preload::{PreloadEvent, PreloadRequest};
+pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
+pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest};
+pub use status::{MountStatus, ProcessStatus, ReaderStatus, WaitStatus, WayStatus};
+
+/// The version of the API, which is the first part of each path.
+pub const API_VERSION: u32 = 1;
+
+/// `GET /v1/mounts`: who answers, and what it has mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessMounts {
+    /// The process.
+    pub pid: u32,
+    /// The version of tfs.
+    pub version: String,
+    /// Its mounts, the oldest first.
+    pub mounts: Vec<MountId>,
+    /// Whether it is a daemon, which can be told to reload its configuration.
+    #[serde(default)]
+    pub is_daemon: bool,
+}
+
+/// Which mount it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountId {
+    /// Where it is: absolute, without symbolic links.
+    pub mountpoint: String,
+    /// The number of its filesystem as in `/proc/self/mountinfo`, such as `0:45`. It tells apart
+    /// mounts on top of each other.
+    pub device: String,
+}
+
+/// What most requests say: which mount is meant. It may be left out where the process has one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// As in [`MountId`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mountpoint: Option<String>,
+}
+
+/// `POST /v1/refresh` with a [`Target`]: what a look at the server that began after the request
+/// has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Refreshed {
+    /// The names of torrents that came.
+    pub added: Vec<String>,
+    /// The names of torrents that went.
+    pub removed: Vec<String>,
+    /// How many torrents there are now.
+    pub torrents: u64,
+}
+
+/// How a mount is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnmountMode {
+    /// Only if nobody uses it.
+    #[default]
+    Clean,
+    /// Out of the tree at once; it ends when the last who uses it is done.
+    Lazy,
+    /// Now: its users get errors.
+    Force,
+}
+
+/// `POST /v1/unmount`. The answer `{}` comes when the mount has ended, for a lazy one when it has
+/// left the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnmountRequest {
+    /// As in [`Target`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mountpoint: Option<String>,
+    /// How.
+    #[serde(default)]
+    pub mode: UnmountMode,
+}
+
+/// An answer that says only that all went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Done {}

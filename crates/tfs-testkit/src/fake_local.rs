@@ -1,0 +1,105 @@
+//! Files of a [`FakeSource`](crate::fake::FakeSource) on the disk of this machine, as a test wants
+//! them.
+
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use vfs_core::{ByteRange, LocalFault, LocalFile};
+
+use crate::content::Content;
+
+/// What a local file does from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LocalDisk {
+    /// It answers at once.
+    #[default]
+    Cached,
+    /// It answers those who wait.
+    Cold,
+    /// It was replaced.
+    Changed,
+    /// It fails.
+    Broken,
+}
+
+/// A local file of the fake. Clones are the same file.
+#[derive(Debug, Clone)]
+pub struct FakeLocal {
+    content: Content,
+    /// What tests set and ask; held for one access.
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    disk: LocalDisk,
+    /// What is not there, and reads as zeros.
+    holes: Vec<ByteRange>,
+    reads: Vec<ByteRange>,
+}
+
+impl FakeLocal {
+    /// Returns a file with this content.
+    #[must_use]
+    pub fn new(content: Content) -> Self {
+        Self { content, state: Arc::default() }
+    }
+
+    /// Sets what it does from now on.
+    pub fn set_disk(&self, disk: LocalDisk) {
+        self.state().disk = disk;
+    }
+
+    /// Sets what is not there.
+    pub fn set_holes(&self, holes: Vec<ByteRange>) {
+        self.state().holes = holes;
+    }
+
+    /// Returns what was read, in order.
+    #[must_use]
+    pub fn reads(&self) -> Vec<ByteRange> {
+        self.state().reads.clone()
+    }
+
+    fn bytes(&self, range: ByteRange) -> Result<Bytes, LocalFault> {
+        let mut state = self.state();
+        match state.disk {
+            LocalDisk::Changed => return Err(LocalFault::Changed),
+            LocalDisk::Broken => {
+                return Err(LocalFault::Disk(std::io::Error::other("the disk of a test")));
+            }
+            LocalDisk::Cached | LocalDisk::Cold => {}
+        }
+        let mut bytes = vec![0; usize::try_from(range.len()).unwrap_or(0)];
+        self.content.fill(range.start(), &mut bytes);
+        for (at, byte) in (range.start()..).zip(&mut bytes) {
+            if state.holes.iter().any(|hole| (hole.start()..hole.end()).contains(&at)) {
+                *byte = 0;
+            }
+        }
+        state.reads.push(range);
+        Ok(bytes.into())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LocalFile for FakeLocal {
+    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalFault> {
+        if self.state().disk == LocalDisk::Cold {
+            return Ok(None);
+        }
+        self.bytes(range).map(Some)
+    }
+
+    fn read(&self, range: ByteRange) -> Result<Bytes, LocalFault> {
+        self.bytes(range)
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}

@@ -1,0 +1,142 @@
+//! A look for a file on this machine's disk, in a task of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{Here, Locals, is_settled};
+use crate::engine::driver::Shared;
+use crate::engine::{Engine, PIECES_TIME_MAX};
+use crate::tree::{FileRef, FileState};
+use crate::{
+    ByteRange, FileId, Geometry, LocalPieces, LocalWanted, NoLocalFile, SourceError,
+    SourceErrorKind, TorrentSource,
+};
+
+/// How long a look may take. A disk that just woke up needs seconds, one that hangs for ever.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(30);
+
+impl<S: TorrentSource> Engine<S> {
+    /// Takes note that bytes of a file are read from the source, and has it looked for on this
+    /// machine's disk, if that is worth it and was not done. Needs a runtime, and returns at once.
+    pub(in crate::engine) fn look_for_local(
+        &self,
+        file: FileRef,
+        state: Option<FileState>,
+        bytes: u64,
+    ) {
+        let (Some(state), Some(geometry)) = (state, file.geometry) else { return };
+        if self.locals.is_off() {
+            return;
+        }
+        if file.len == 0 || !is_settled(state.torrent) || self.locals.is_shut_down() {
+            return;
+        }
+        let (now, piece_len) = (self.shared.now(), geometry.piece_len);
+        let is_known = state.is_complete(file.len) && self.source().is_local_known(file.id);
+        let order = {
+            let mut table = self.locals.table();
+            table.on_source(now, file.id, bytes);
+            table.order(now, file.id, piece_len, is_known)
+        };
+        let Some(order) = order else { return };
+        let look = Look {
+            shared: Arc::clone(&self.shared),
+            locals: Arc::clone(&self.locals),
+            file: file.id,
+            generation: order.generation,
+            found: Err(NoLocalFile::Refused("the look for it ended early".into())),
+        };
+        let wanted = Wanted { len: file.len, geometry, is_complete: state.is_complete(file.len) };
+        let mut looks = self.locals.lock_looks();
+        while looks.try_join_next().is_some() {}
+        looks.spawn(look.run(wanted, order.proven));
+    }
+}
+
+/// What a look is for.
+struct Wanted {
+    len: u64,
+    geometry: Geometry,
+    is_complete: bool,
+}
+
+/// A look that is under way. However it ends, the table hears of it.
+struct Look<S> {
+    shared: Arc<Shared<S>>,
+    locals: Arc<Locals>,
+    file: FileId,
+    generation: u64,
+    found: Result<Here, NoLocalFile>,
+}
+
+impl<S: TorrentSource> Look<S> {
+    async fn run(mut self, wanted: Wanted, proven: Option<LocalPieces>) {
+        let look = self.find(wanted, proven);
+        let found = timeout(LOOK_TIME_MAX, look).await.unwrap_or_else(|_elapsed| {
+            Err(NoLocalFile::Refused("the disk or the server does not answer".into()))
+        });
+        self.found = found;
+    }
+
+    async fn find(
+        &self,
+        Wanted { len, geometry, is_complete }: Wanted,
+        proven: Option<LocalPieces>,
+    ) -> Result<Here, NoLocalFile> {
+        let whole = ByteRange::clamped(0, len, len);
+        // What is there is asked for before the file is opened, let alone read.
+        let (pieces, have_bytes) = if is_complete {
+            (LocalPieces::All, len)
+        } else {
+            let torrent = self.file.torrent;
+            let pieces = timeout(PIECES_TIME_MAX, self.shared.pieces(torrent)).await;
+            let Some(have) = pieces.ok().flatten() else {
+                let context = format!("say which pieces of {torrent} are there");
+                let error = SourceError::new(SourceErrorKind::Failed, context);
+                return Err(NoLocalFile::Unknown(error.into()));
+            };
+            let have_bytes = geometry.have_bytes(&have, whole);
+            (LocalPieces::Some(have), have_bytes)
+        };
+        if have_bytes == 0 {
+            return Err(NoLocalFile::NotYet);
+        }
+        if proven.as_ref() == Some(&pieces)
+            && let Some(known) = self.known()
+        {
+            return Ok(Here { file: known, pieces, have_bytes });
+        }
+        let wanted = LocalWanted { len, geometry, pieces: pieces.clone(), proven };
+        let file = self.shared.source.local_file(self.file, wanted).await?;
+        Ok(Here { file, pieces, have_bytes })
+    }
+
+    fn known(&self) -> Option<Arc<dyn crate::LocalFile>> {
+        let here = self.locals.here(self.shared.now(), self.file)?;
+        Some(Arc::clone(&here.file))
+    }
+}
+
+impl<S> Drop for Look<S> {
+    fn drop(&mut self) {
+        let early = Err(NoLocalFile::NotYet);
+        let found = std::mem::replace(&mut self.found, early);
+        let (torrent, file) = (self.file.torrent, self.file.index.0);
+        match &found {
+            Ok(here) => {
+                let is_complete = here.pieces == LocalPieces::All;
+                tracing::debug!(%torrent, file, is_complete, "read from this machine's disk");
+            }
+            Err(NoLocalFile::Off) => self.locals.is_off.store(true, Ordering::Relaxed),
+            Err(error) => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::debug!(%torrent, file, %error, cause, "not read from this machine's disk");
+            }
+        }
+        let now = self.shared.now();
+        self.locals.table().on_looked(now, self.file, self.generation, found);
+    }
+}

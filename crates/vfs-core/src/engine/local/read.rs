@@ -1,0 +1,117 @@
+//! The reads that this machine's disk answers, as a whole or in part.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::{Here, ReadWay};
+use crate::engine::{Engine, Target, join};
+use crate::tree::FileState;
+use crate::{ByteRange, FileId, LocalFault, LocalFile, TorrentSource, VfsError};
+
+/// How long a read waits for a disk before it goes to the source: longer than a disk needs to wake
+/// up would cost a film, shorter would give up disks that are only busy.
+const DISK_TIME_MAX: Duration = Duration::from_secs(5);
+
+impl<S: TorrentSource> Engine<S> {
+    /// Returns the bytes of a range if they are on this machine's disk, and the system has them in
+    /// memory. Never waits.
+    pub(in crate::engine) fn try_local(&self, target: Target) -> Option<Bytes> {
+        let Target { file, range, .. } = target;
+        let here = self.locals.here(self.shared.now(), file.id)?;
+        if !here.covers(file.geometry, range) {
+            return None;
+        }
+        match here.file.try_read(range) {
+            Ok(None) => None,
+            Ok(Some(bytes)) if bytes.len() as u64 == range.len() => {
+                self.shared.note(|core, now| core.on_local(now, target.handle, file.id, range));
+                Some(bytes)
+            }
+            Ok(Some(_)) => self.lose(file.id, &here, &LocalFault::Changed),
+            Err(fault) => self.lose(file.id, &here, &fault),
+        }
+    }
+
+    /// Does what [`read_source`](Self::read_source) does with what is not on this machine's disk,
+    /// and reads the rest from there.
+    pub(in crate::engine) async fn read_local(
+        &self,
+        target: Target,
+        state: Option<FileState>,
+        here: Arc<Here>,
+        deadline: Duration,
+    ) -> Result<Bytes, VfsError> {
+        let Some(geometry) = target.file.geometry else {
+            return self.read_source(target, state, deadline).await;
+        };
+        let (mut rest, mut here) = (target.range, Some(here));
+        let mut parts = Vec::new();
+        while !rest.is_empty() {
+            let cut = |end| ByteRange::clamped(rest.start(), end - rest.start(), end);
+            let local =
+                here.as_ref().map_or(rest.start(), |here| here.pieces.have_until(geometry, rest));
+            let part = if local > rest.start() {
+                let part = Target { range: cut(local), ..target };
+                match self.read_disk(part, here.as_ref()).await {
+                    Some(bytes) => bytes,
+                    None => {
+                        here = None;
+                        continue;
+                    }
+                }
+            } else {
+                let end = here
+                    .as_ref()
+                    .map_or(rest.end(), |here| here.pieces.missing_until(geometry, rest));
+                // Pieces further on than any are nobody's; the source says what it thinks of them.
+                let end = if end > rest.start() { end } else { rest.end() };
+                self.read_source(Target { range: cut(end), ..target }, state, deadline).await?
+            };
+            rest = rest.from(rest.start().saturating_add(part.len() as u64));
+            parts.push(part);
+        }
+        Ok(join(parts))
+    }
+
+    /// Returns how a file is read at the moment.
+    pub(crate) fn way(&self, file: FileId) -> ReadWay {
+        if self.locals.table().is_here(file) { ReadWay::Local } else { ReadWay::Source }
+    }
+
+    /// Returns a range from the disk, all of it, or `None` if it gives none.
+    async fn read_disk(&self, target: Target, here: Option<&Arc<Here>>) -> Option<Bytes> {
+        let (here, Target { handle, file, range }) = (here?, target);
+        let permit = Arc::clone(&self.locals.disk_reads).try_acquire_owned().ok()?;
+        let disk: Arc<dyn LocalFile> = Arc::clone(&here.file);
+        let read = spawn_blocking(move || {
+            let bytes = disk.read(range);
+            drop(permit);
+            bytes
+        });
+        let bytes = match timeout(DISK_TIME_MAX, read).await {
+            Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
+            Ok(Ok(Ok(_))) => return self.lose(file.id, here, &LocalFault::Changed),
+            Ok(Ok(Err(fault))) => return self.lose(file.id, here, &fault),
+            // It panicked, or the runtime ends.
+            Ok(Err(error)) => {
+                let error = std::io::Error::other(error);
+                return self.lose(file.id, here, &LocalFault::Disk(error));
+            }
+            Err(elapsed) => {
+                return self.lose(file.id, here, &LocalFault::Disk(elapsed.into()));
+            }
+        };
+        self.shared.note(|core, now| core.on_local(now, handle, file.id, range));
+        Some(bytes)
+    }
+
+    /// Gives up a file here, for which there is no answer then.
+    fn lose(&self, file: FileId, here: &Arc<Here>, fault: &LocalFault) -> Option<Bytes> {
+        self.locals.lose(self.shared.now(), file, here, fault);
+        None
+    }
+}

@@ -1,0 +1,221 @@
+//! What is known of each file: a table without async, disk or clock.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Here, is_settled};
+use crate::tree::FileState;
+use crate::{FileId, LocalFault, LocalPieces, NoLocalFile};
+
+/// How many files are counted whose readers have not read enough yet.
+const SLOTS_MAX: usize = 8192;
+
+/// How many pieces a proof may cost. A file is looked for when so much of it came from the source:
+/// then looking at most doubles what disks have to read, and somebody who scans the heads of a
+/// thousand files causes no proof at all.
+const PROOF_PIECES: u64 = 8;
+
+/// What a proof may cost however large the pieces are.
+const PROOF_BYTES_MAX: u64 = 32 << 20;
+
+/// How many files are open here at most, whatever the number of readers; each is a descriptor, and
+/// a process has 1,024 where nobody raised that.
+const FILES_MAX: usize = 256;
+
+/// How long a file stays open that nobody reads: a file that the server deletes takes space as long
+/// as somebody has it open.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+
+/// How long a file is left alone that was not there or not the same: long enough that a library
+/// on another machine costs nothing, short enough that a disk that was mounted late is found.
+const REFUSED_TIME: Duration = Duration::from_secs(60);
+
+/// How long a file is left alone of which nothing was there, or about which nobody said anything.
+const NOT_YET_TIME: Duration = Duration::from_secs(5);
+
+/// How long a file is left alone that has changed, or of which pieces are gone: one that changes
+/// all the time is not proven for each read of it, and what the source said of pieces before is
+/// older than anybody takes for an answer by then.
+const CHANGED_TIME: Duration = Duration::from_secs(2);
+
+/// How often a file is proven anew that is downloading: what came in between is streamed.
+const GROWTH_TIME: Duration = Duration::from_secs(2);
+
+/// What is known of one file.
+#[derive(Debug, Default)]
+struct Slot {
+    here: Option<Arc<Here>>,
+    is_looking: bool,
+    /// When it may be looked for again.
+    look_at: Duration,
+    used_at: Duration,
+    /// Bytes that were read from the source since the last look.
+    source_bytes: u64,
+    /// Counts how often what was known was given up: what a look began before that is worth
+    /// nothing.
+    generation: u64,
+}
+
+/// A look that is to be made.
+#[derive(Debug)]
+pub(super) struct Order {
+    pub(super) generation: u64,
+    /// What was proven the last time.
+    pub(super) proven: Option<LocalPieces>,
+}
+
+/// All files that were read of late.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    slots: HashMap<FileId, Slot>,
+}
+
+impl Table {
+    pub(super) fn here(&mut self, now: Duration, file: FileId) -> Option<Arc<Here>> {
+        let slot = self.slots.get_mut(&file)?;
+        slot.used_at = now;
+        slot.here.clone()
+    }
+
+    /// Returns whether a file is here, without counting as use of it.
+    pub(super) fn is_here(&self, file: FileId) -> bool {
+        self.slots.get(&file).is_some_and(|slot| slot.here.is_some())
+    }
+
+    pub(super) fn files(&self) -> Vec<FileId> {
+        self.slots.keys().copied().collect()
+    }
+
+    /// Takes note that so many bytes of a file are read from the source.
+    pub(super) fn on_source(&mut self, now: Duration, file: FileId, bytes: u64) {
+        if !self.slots.contains_key(&file) && self.slots.len() >= SLOTS_MAX {
+            self.drop_idle(now);
+            if self.slots.len() >= SLOTS_MAX {
+                return;
+            }
+        }
+        let slot = self.slots.entry(file).or_default();
+        slot.used_at = now;
+        slot.source_bytes = slot.source_bytes.saturating_add(bytes);
+    }
+
+    /// Returns the order to look for a file, if it is time for that and worth its cost, and takes
+    /// note that it is carried out. `is_known` says that it costs nothing.
+    pub(super) fn order(
+        &mut self,
+        now: Duration,
+        file: FileId,
+        piece_len: NonZeroU32,
+        is_known: bool,
+    ) -> Option<Order> {
+        let slot = self.slots.get(&file)?;
+        let cost = u64::from(piece_len.get()).saturating_mul(PROOF_PIECES).min(PROOF_BYTES_MAX);
+        let is_worth_it = is_known || slot.source_bytes >= cost;
+        if slot.is_looking || now < slot.look_at || !is_worth_it {
+            return None;
+        }
+        let is_open = |slot: &&Slot| slot.is_looking || slot.here.is_some();
+        if slot.here.is_none() && self.slots.values().filter(is_open).count() >= FILES_MAX {
+            return None;
+        }
+        let slot = self.slots.get_mut(&file)?;
+        slot.is_looking = true;
+        slot.source_bytes = 0;
+        let proven = slot.here.as_ref().map(|here| here.pieces.clone());
+        Some(Order { generation: slot.generation, proven })
+    }
+
+    /// Takes the end of a look.
+    pub(super) fn on_looked(
+        &mut self,
+        now: Duration,
+        file: FileId,
+        generation: u64,
+        found: Result<Here, NoLocalFile>,
+    ) {
+        let Some(slot) = self.slots.get_mut(&file) else { return };
+        slot.is_looking = false;
+        if slot.generation != generation {
+            // The state of the torrent has changed meanwhile: what was proven may be gone.
+            slot.look_at = now;
+            return;
+        }
+        let wait = match found {
+            Ok(here) => {
+                slot.here = Some(Arc::new(here));
+                GROWTH_TIME
+            }
+            Err(error) => {
+                slot.here = None;
+                match error {
+                    NoLocalFile::Off => Duration::MAX,
+                    NoLocalFile::NotYet | NoLocalFile::Unknown(_) => NOT_YET_TIME,
+                    NoLocalFile::Refused(_) => REFUSED_TIME,
+                }
+            }
+        };
+        slot.look_at = now.saturating_add(wait);
+    }
+
+    /// Gives up `here`, unless it was replaced already.
+    pub(super) fn lose(
+        &mut self,
+        now: Duration,
+        file: FileId,
+        here: &Arc<Here>,
+        fault: &LocalFault,
+    ) {
+        let Some(slot) = self.slots.get_mut(&file) else { return };
+        if slot.here.as_ref().is_some_and(|known| Arc::ptr_eq(known, here)) {
+            let wait = match fault {
+                LocalFault::Changed => CHANGED_TIME,
+                LocalFault::Disk(_) => REFUSED_TIME,
+            };
+            slot.give_up(now.saturating_add(wait));
+        }
+    }
+
+    /// Takes over what a listing says of a file; `None` if its torrent is gone. Returns whether
+    /// pieces of it may be gone.
+    pub(super) fn on_state(
+        &mut self,
+        now: Duration,
+        file: FileId,
+        state: Option<FileState>,
+    ) -> bool {
+        let Some(slot) = self.slots.get_mut(&file) else { return false };
+        let is_lost = match (state, slot.here.as_deref()) {
+            // Nobody will say any more what is there. A file that was complete stays what it was.
+            (None, Some(here)) => here.pieces != LocalPieces::All,
+            (None, None) => false,
+            (Some(state), _) if !is_settled(state.torrent) => true,
+            (Some(state), Some(here)) => state.have_bytes < here.have_bytes,
+            (Some(_), None) => false,
+        };
+        if is_lost {
+            slot.give_up(now.saturating_add(CHANGED_TIME));
+        }
+        is_lost
+    }
+
+    /// Forgets the files that nobody reads.
+    pub(super) fn drop_idle(&mut self, now: Duration) {
+        self.slots.retain(|_, slot| slot.is_looking || slot.used_at.saturating_add(IDLE_MAX) > now);
+    }
+
+    pub(super) fn clear(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.give_up(Duration::ZERO);
+        }
+    }
+}
+
+impl Slot {
+    fn give_up(&mut self, look_at: Duration) {
+        self.here = None;
+        self.generation = self.generation.wrapping_add(1);
+        self.look_at = look_at;
+    }
+}

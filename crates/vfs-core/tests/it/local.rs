@@ -1,0 +1,295 @@
+//! Files on this machine's disk: what is read from them, and what never is.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::{child, vfs_with};
+use tfs_testkit::fake::{FakeSource, directory, file_id};
+use tfs_testkit::fake_local::{FakeLocal, LocalDisk};
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{
+    Bitfield, ByteRange, HandleId, Ino, LocalPieces, ReadPolicy, ReadWay, TorrentState, Vfs,
+    VfsError,
+};
+
+const LEN: u64 = 1000;
+const PIECE: u32 = 100;
+
+/// How many pieces' bytes have to come from the source before anybody looks elsewhere.
+const PROOF_PIECES: u32 = 8;
+
+/// A torrent of one file of ten pieces, which is on this machine's disk too.
+struct Fixture {
+    source: FakeSource,
+    vfs: Arc<Vfs<FakeSource>>,
+    local: FakeLocal,
+    handle: HandleId,
+}
+
+fn have(pieces: impl Fn(u32) -> bool) -> Bitfield {
+    Bitfield::from_fn(10, pieces).unwrap()
+}
+
+async fn pass(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
+
+impl Fixture {
+    /// Returns a file of which the first so many pieces are there; the others are holes.
+    fn new(pieces: u32) -> Self {
+        let source = FakeSource::new(4);
+        let mut details = directory(1, "t", &[("a", LEN)]);
+        details.piece_len = NonZeroU32::new(PIECE);
+        source.add(details);
+        let local = FakeLocal::new(FakeSource::content(file_id(1, 0), LEN));
+        source.set_local(file_id(1, 0), Some(local.clone()));
+        let vfs = Arc::new(vfs_with(&source, ReadPolicy::default()));
+        let top = child(&vfs, Ino::ROOT, "t").unwrap().ino;
+        let handle = vfs.open(child(&vfs, top, "a").unwrap().ino).unwrap();
+        let fixture = Self { source, vfs, local, handle };
+        fixture.has(pieces);
+        fixture
+    }
+
+    /// Says that the first so many pieces are there.
+    fn has(&self, pieces: u32) {
+        let torrent = file_id(1, 0).torrent;
+        let have_bytes = u64::from(pieces * PIECE);
+        self.source.set_haves(torrent, have(|piece_idx| piece_idx < pieces));
+        self.source.update(torrent, |it| it.file_progress = Some([have_bytes].into()));
+        self.local.set_holes(vec![ByteRange::clamped(have_bytes, LEN, LEN)]);
+        self.apply();
+    }
+
+    fn set_state(&self, state: TorrentState) {
+        self.source.update(file_id(1, 0).torrent, |it| it.state = state);
+        self.apply();
+    }
+
+    fn apply(&self) {
+        self.vfs.apply(self.source.listing(), Vec::new(), 1);
+    }
+
+    /// Reads as a front end does, and returns how many bytes came from the disk.
+    async fn read(&self, offset: u64, len: u32) -> u64 {
+        let before = self.vfs.counters().total.bytes_local;
+        let bytes = match self.vfs.try_read(self.handle, offset, len) {
+            Some(read) => read.unwrap(),
+            None => self.vfs.read(self.handle, offset, len).await.unwrap(),
+        };
+        assert_eq!(bytes.len(), len as usize);
+        FakeSource::content(file_id(1, 0), LEN).check(offset, &bytes).unwrap();
+        self.vfs.counters().total.bytes_local - before
+    }
+
+    fn way(&self) -> ReadWay {
+        self.vfs.readers().pop().unwrap().way
+    }
+
+    /// Reads so much from the source that it is worth a proof: eight pieces.
+    async fn read_enough(&self, offset: u64) {
+        for _ in 0..PROOF_PIECES {
+            let read = self.vfs.read(self.handle, offset, PIECE).await;
+            assert_eq!(read.unwrap().len(), PIECE as usize);
+        }
+    }
+
+    /// Waits until looks that were begun are over.
+    async fn looked(&self, way: ReadWay) {
+        for _ in 0..100 {
+            pass(Duration::from_millis(1)).await;
+        }
+        assert_eq!(self.way(), way);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_file_is_read_here_once_it_is_proven() {
+    let f = Fixture::new(10);
+    assert_eq!(f.way(), ReadWay::Source);
+    assert_eq!(f.read(0, 100).await, 0);
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    assert_eq!(f.source.proofs(), [LocalPieces::All]);
+    let opened = f.source.opened().len();
+    for offset in [0, 350, 900] {
+        assert_eq!(f.read(offset, 100).await, 100);
+    }
+    // Those who have to wait for the disk do, and nobody asks the source.
+    f.local.set_disk(LocalDisk::Cold);
+    assert!(f.vfs.try_read(f.handle, 0, 100).is_none());
+    assert_eq!(f.read(200, 300).await, 300);
+    assert_eq!(f.source.opened().len(), opened);
+    let total = f.vfs.counters().total;
+    assert_eq!((total.local_reads, total.bytes_local, total.bytes_given), (5, 700, 1500));
+    let reader = &f.vfs.readers()[0];
+    assert_eq!((reader.offset, reader.bytes_given), (500, 1500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_streamed_within_one_read_and_holes_are_never_read() {
+    let f = Fixture::new(4);
+    assert_eq!(f.read(0, 10).await, 0);
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    assert_eq!(f.read(250, 150).await, 150);
+    // Across the border: what is there comes from here, the rest when it comes.
+    let opened = f.source.opened().len();
+    assert_eq!(f.read(350, 400).await, 50);
+    assert!(f.source.opened()[opened..].iter().all(|(_, range)| range.start() >= 400));
+    assert_eq!(f.read(400, 100).await, 0);
+    let holes = ByteRange::clamped(400, LEN, LEN);
+    assert!(f.local.reads().iter().all(|read| read.end() <= holes.start()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_in_the_middle_of_a_read_are_found() {
+    let f = Fixture::new(0);
+    let torrent = file_id(1, 0).torrent;
+    f.source.set_haves(torrent, have(|piece_idx| [1, 2, 5, 8].contains(&piece_idx)));
+    f.source.update(torrent, |it| it.file_progress = Some([400].into()));
+    let missing = [(0, 100), (300, 200), (600, 200), (900, 100)];
+    f.local.set_holes(missing.map(|(at, len)| ByteRange::clamped(at, len, LEN)).to_vec());
+    f.apply();
+    assert_eq!(f.read(0, 10).await, 0);
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    assert_eq!(f.read(0, 1000).await, 400);
+    assert_eq!(f.read(50, 900).await, 400);
+    assert_eq!(f.source.violations(), [] as [String; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_later_is_read_here_only_after_it_was_proven() {
+    let f = Fixture::new(4);
+    assert_eq!(f.read(0, 10).await, 0);
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    f.has(6);
+    // It is there, but nobody has looked at it since.
+    assert_eq!(f.read(400, 200).await, 0);
+    pass(Duration::from_secs(3)).await;
+    assert_eq!(f.read(500, 10).await, 0);
+    f.read_enough(500).await;
+    f.looked(ReadWay::Local).await;
+    assert_eq!(f.read(400, 200).await, 200);
+    f.has(10);
+    pass(Duration::from_secs(3)).await;
+    assert_eq!(f.read(900, 10).await, 0);
+    f.read_enough(900).await;
+    f.looked(ReadWay::Local).await;
+    assert_eq!(f.read(0, 1000).await, 1000);
+    assert_eq!(f.source.proofs().last(), Some(&LocalPieces::All));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pieces_that_were_lost_are_not_read_here() {
+    for pieces in [4, 10] {
+        let f = Fixture::new(pieces);
+        f.read(0, 10).await;
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+        f.has(2);
+        assert_eq!(f.way(), ReadWay::Source);
+        assert_eq!(f.read(150, 150).await, 0);
+        // What was said of pieces a moment ago is not believed any more.
+        f.looked(ReadWay::Source).await;
+        pass(Duration::from_secs(2)).await;
+        assert_eq!(f.read(150, 150).await, 0);
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+        assert_eq!(f.read(150, 150).await, 50);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_server_checks_its_files_they_are_not_read_here() {
+    for state in [TorrentState::Initializing, TorrentState::Failed] {
+        let f = Fixture::new(10);
+        f.read(0, 10).await;
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+        f.set_state(state);
+        assert_eq!(f.way(), ReadWay::Source);
+        assert_eq!(f.read(0, 100).await, 0);
+        f.looked(ReadWay::Source).await;
+        f.set_state(TorrentState::Paused);
+        pass(Duration::from_secs(2)).await;
+        f.read(0, 10).await;
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_changed_or_broke_is_read_from_the_source_at_once() {
+    for (disk, patience) in [(LocalDisk::Changed, 2), (LocalDisk::Broken, 60)] {
+        let f = Fixture::new(10);
+        f.read(0, 10).await;
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+        f.local.set_disk(disk);
+        assert_eq!(f.read(500, 500).await, 0);
+        assert_eq!(f.way(), ReadWay::Source);
+        f.local.set_disk(LocalDisk::Cached);
+        f.read(0, 100).await;
+        f.looked(ReadWay::Source).await;
+        assert_eq!(f.source.proofs().len(), 1, "{disk:?}");
+        pass(Duration::from_secs(patience)).await;
+        f.read(0, 100).await;
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+        assert_eq!(f.source.proofs().len(), 2, "{disk:?}");
+
+        // Those who waited for the disk get their bytes too.
+        f.local.set_disk(LocalDisk::Cold);
+        let (read, ()) = tokio::join!(f.vfs.read(f.handle, 100, 100), async {
+            f.local.set_disk(disk);
+        });
+        FakeSource::content(file_id(1, 0), LEN).check(100, &read.unwrap()).unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_here_is_not_looked_for_with_each_read() {
+    let f = Fixture::new(10);
+    f.source.set_local(file_id(1, 0), None);
+    for _ in 0..20 {
+        assert_eq!(f.read(0, 100).await, 0);
+    }
+    f.looked(ReadWay::Source).await;
+    assert_eq!(f.source.proofs().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_file_is_read_on_when_its_torrent_is_gone() {
+    let f = Fixture::new(10);
+    f.read(0, 10).await;
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    f.source.remove(file_id(1, 0).torrent);
+    f.apply();
+    assert_eq!(f.read(0, 1000).await, 1000);
+
+    // What was not complete is nobody's word any more.
+    let f = Fixture::new(5);
+    f.read(0, 10).await;
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    f.source.remove(file_id(1, 0).torrent);
+    f.apply();
+    f.vfs.clear_data();
+    assert!(matches!(f.vfs.read(f.handle, 0, 100).await, Err(VfsError::Stale)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_is_an_end_here_too() {
+    let f = Fixture::new(10);
+    f.read(0, 10).await;
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    f.vfs.shut_down();
+    assert!(matches!(f.vfs.try_read(f.handle, 0, 10), Some(Err(VfsError::ShuttingDown))));
+    assert!(matches!(f.vfs.read(f.handle, 0, 10).await, Err(VfsError::ShuttingDown)));
+}
