@@ -1,6 +1,6 @@
 //! What can be learned of a mount and done to it beside its session.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use vfs_core::{HandleId, KnownNode};
 use crate::Caller;
 use crate::callers::Callers;
 use crate::clearing::{KernelCaches, KernelCleared, Progress};
+use crate::passthrough::Passthrough;
 use crate::reads::Reads;
 
 /// How long whoever has the kernel's caches cleared waits for it. A million files take seconds;
@@ -24,12 +25,24 @@ const CLEAR_TIME_MAX: Duration = Duration::from_secs(20);
 pub struct KernelSide {
     reads: Reads,
     callers: Arc<Callers>,
+    passthrough: Arc<Passthrough>,
     notifier: Notifier,
 }
 
 impl KernelSide {
-    pub(crate) fn new(reads: Reads, callers: Arc<Callers>, notifier: Notifier) -> Self {
-        Self { reads, callers, notifier }
+    pub(crate) fn new(
+        reads: Reads,
+        callers: Arc<Callers>,
+        passthrough: Arc<Passthrough>,
+        notifier: Notifier,
+    ) -> Self {
+        Self { reads, callers, passthrough, notifier }
+    }
+
+    /// Returns the open files that the kernel reads itself. What they are given is not counted.
+    #[must_use]
+    pub fn passed_through(&self) -> HashSet<HandleId> {
+        self.passthrough.passed()
     }
 
     /// Returns the processes behind the open files, as far as they can be told. Looks at `/proc`

@@ -44,6 +44,7 @@ pub mod mountinfo;
 mod mountpoint;
 mod notices;
 mod options;
+mod passthrough;
 mod reads;
 mod reply;
 mod time_limit;

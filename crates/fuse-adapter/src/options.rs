@@ -31,6 +31,9 @@ pub struct MountOptions {
     pub allow_non_empty: bool,
     /// What files look like, and how long the kernel may remember it.
     pub appearance: Appearance,
+    /// Whether the kernel may read files itself that are complete and on this machine's disk. It
+    /// needs CAP_SYS_ADMIN; without it nothing changes.
+    pub may_pass_through: bool,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
 }
@@ -45,6 +48,7 @@ impl MountOptions {
             allow_other: false,
             allow_non_empty: false,
             appearance: Appearance::default(),
+            may_pass_through: true,
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }
     }

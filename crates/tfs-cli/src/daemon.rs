@@ -4,12 +4,12 @@ use tfs_service::daemon::Daemon;
 use tfs_service::settings::{Loaded, Sources};
 
 use crate::signals::{DaemonSignal, DaemonSignals};
-use crate::{exit, runtime};
+use crate::{exit, run_service};
 
 /// Runs the command.
 pub(crate) fn run(sources: Sources, loaded: Loaded) -> eyre::Result<u8> {
     let (daemon, handle) = Daemon::new(sources, loaded)?;
-    runtime()?.block_on(async {
+    run_service(async {
         let mut signals = DaemonSignals::new()?;
         let mut serving = Box::pin(daemon.run());
         loop {

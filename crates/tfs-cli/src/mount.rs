@@ -15,7 +15,7 @@ use crate::args::MountArgs;
 use crate::background::{self, Role};
 use crate::report::{self, settings_error};
 use crate::signals::Signals;
-use crate::{exit, runtime};
+use crate::{exit, run_service};
 
 /// Runs the command.
 pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
             }
             let settings = settings(args, loaded)?;
             let listen = loaded.settings.monitoring.listen;
-            runtime()?.block_on(serve(settings, listen, role))
+            run_service(serve(settings, listen, role))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From the settings of a configuration to those of a mount.
 
 use crate::settings::{
-    ChosenServer, Loaded, Missing, MountSection, Problem, ServerSection, Settings,
+    ChosenServer, Loaded, Missing, MountSection, Passthrough, Problem, ServerSection, Settings,
 };
 use crate::{Appearance, MissingPolicy, MountSettings, PreloadSettings, ReadPolicy, ServerChoice};
 
@@ -46,6 +46,7 @@ impl Loaded {
                 cache_bytes_max: cache.memory_bytes.map(bytes),
             },
             read_ahead_kb: u32::try_from(read.readahead_bytes.div_ceil(KIB)).unwrap_or(u32::MAX),
+            may_pass_through: read.passthrough == Passthrough::Auto,
             show_control: metadata.show_control,
             poll_interval: metadata.poll_interval,
             appearance: self.appearance(mount),
@@ -97,6 +98,7 @@ mod tests {
     fn what_is_not_set_is_as_without_a_configuration() {
         let settings = settings_of("");
         assert_eq!(settings.read, ReadPolicy::default());
+        assert!(settings.may_pass_through);
         assert_eq!(settings.read_ahead_kb, READ_AHEAD_KB_DEFAULT);
         assert_eq!(settings.appearance, Appearance::default());
         assert_eq!(settings.streams_max, crate::STREAMS_MAX_DEFAULT);
@@ -105,12 +107,14 @@ mod tests {
     #[test]
     fn what_is_set_reaches_the_mount() {
         let settings = settings_of(
-            "[read]\nmissing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
+            "[read]\npassthrough = \"off\"\n\
+             missing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
         );
         assert_eq!(settings.read.missing, MissingPolicy::Fail);
+        assert!(!settings.may_pass_through);
         assert_eq!(settings.read.timeout.as_secs(), 7);
         assert_eq!(settings.read.memory_bytes_max, 64 << 20);
         assert_eq!(settings.read.cache_bytes_max, Some(0));

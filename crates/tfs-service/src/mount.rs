@@ -71,6 +71,8 @@ pub struct MountSettings {
     pub poll_interval: Duration,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
+    /// Whether the kernel may read files itself that are complete and on this machine's disk.
+    pub may_pass_through: bool,
     /// What files look like.
     pub appearance: Appearance,
     /// The directory where the last known tree is kept, an absolute path; `None` for the user's
@@ -375,6 +377,7 @@ async fn mount(
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
     options.read_ahead_kb = settings.read_ahead_kb;
+    options.may_pass_through = settings.may_pass_through;
     options.appearance = settings.appearance;
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();

@@ -4,9 +4,12 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::{Bitfield, ByteRange, Geometry};
+use crate::handle::OpenFile;
+use crate::{Bitfield, ByteRange, Geometry, HandleId, TorrentSource, Vfs};
 
 /// A file of a torrent on the disk of this machine, proven to be the one that the source has.
 ///
@@ -107,4 +110,35 @@ pub enum NoLocalFile {
     /// It is not there, or not the same.
     #[error("{0}")]
     Refused(Box<dyn StdError + Send + Sync>),
+}
+
+impl<S: TorrentSource> Vfs<S> {
+    /// Returns the file on this machine's disk behind an open file, if all of it is there and it is
+    /// open. Costs two short locks.
+    #[must_use]
+    pub fn whole_local_file(&self, handle: HandleId) -> Option<Arc<dyn LocalFile>> {
+        let OpenFile::Torrent(file) = self.handles.get(handle).ok()? else { return None };
+        self.engine.whole_local(file.id)
+    }
+
+    /// Returns whether [`find_local`](Self::find_local) needs no proof and nothing from the source:
+    /// the file is complete, and was proven before.
+    #[must_use]
+    pub fn is_local_known(&self, handle: HandleId) -> bool {
+        let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return false };
+        let state = self.tree().file_state(file.id);
+        state.is_some_and(|state| state.is_complete(file.len))
+            && self.source().is_local_known(file.id)
+    }
+
+    /// Opens the file on this machine's disk behind an open file, if it
+    /// [is known](Self::is_local_known). Resolves when that was done or tried.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost; the file is opened all the same.
+    pub async fn find_local(&self, handle: HandleId) {
+        let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return };
+        let state = self.tree().file_state(file.id);
+        self.engine.find_local(file, state).await;
+    }
 }

@@ -76,7 +76,7 @@ pub struct Vfs<S> {
     sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
     views: Views,
     is_control_shown: bool,
-    handles: Handles,
+    pub(crate) handles: Handles,
     pub(crate) engine: Engine<S>,
 }
 

@@ -2,6 +2,8 @@
 
 use fuser::{InitFlags, KernelConfig};
 
+use crate::passthrough::Passthrough;
+
 /// What we want and what for. Each is asked for alone, since fuser refuses all if one is missing.
 ///
 /// Left out on purpose: `AUTO_INVAL_DATA` (bytes never change), `READDIRPLUS_AUTO` (guesses wrong
@@ -26,8 +28,22 @@ const MAX_BACKGROUND: u16 = 256;
 /// From how many on the kernel holds back read-ahead: three quarters, as is the kernel's habit.
 const CONGESTION_THRESHOLD: u16 = 192;
 
+/// On how many layers the files may lie that the kernel reads itself: on none, such as ext4, but
+/// not overlayfs. With two the mount itself could not be a layer of any filesystem.
+const STACK_DEPTH: u32 = 1;
+
 /// Asks the kernel for what suits us. What it cannot do is left out.
-pub(super) fn negotiate(config: &mut KernelConfig) {
+pub(super) fn negotiate(config: &mut KernelConfig, passthrough: &Passthrough) {
+    if passthrough.is_allowed() {
+        let granted = config
+            .add_capabilities(InitFlags::FUSE_PASSTHROUGH)
+            .map_err(|missing| format!("{missing:?}"))
+            .and_then(|()| config.set_max_stack_depth(STACK_DEPTH).map_err(|it| it.to_string()));
+        if let Err(refused) = granted {
+            passthrough.disallow();
+            tracing::info!(refused, "the kernel cannot read files itself");
+        }
+    }
     for capability in WANTED {
         if let Err(missing) = config.add_capabilities(capability) {
             tracing::debug!(?missing, "the kernel cannot do this");

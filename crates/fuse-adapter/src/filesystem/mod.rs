@@ -1,6 +1,7 @@
 //! The core behind fuser's trait: each request is decoded, passed on, and answered.
 
 mod init;
+mod open;
 mod read;
 mod refused;
 mod seek;
@@ -26,6 +27,7 @@ use self::refused::refuse;
 use crate::attr::{Ownership, StatFs, file_type, no_attr};
 use crate::callers::Callers;
 use crate::notices::Generations;
+use crate::passthrough::Passthrough;
 use crate::reads::{ReadRequest, Reads, Tid};
 use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
 use crate::ttl::Ttls;
@@ -53,6 +55,7 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
+    pub(crate) passthrough: Arc<Passthrough>,
     pub(crate) faults: Arc<Faults>,
 }
 
@@ -71,7 +74,7 @@ impl<S: TorrentSource> TorrentFs<S> {
 
 impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        init::negotiate(config);
+        init::negotiate(config, &self.passthrough);
         Ok(())
     }
 
@@ -129,18 +132,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         if flags.acc_mode() != OpenAccMode::O_RDONLY {
             return reply.error(fuser::Errno::EROFS);
         }
-        respond(
-            self.guard("open", ino, reply),
-            |_| {
-                let handle = self.vfs.open(Ino(ino.0))?;
-                self.callers.on_open(handle, Tid(request.pid()));
-                Ok(handle)
-            },
-            |reply, HandleId(handle)| {
-                let flags = if Ino(ino.0).is_view() { CONTROL_OPEN_FLAGS } else { OPEN_FLAGS };
-                reply.opened(FileHandle(handle), flags);
-            },
-        );
+        self.answer_open(Tid(request.pid()), ino, self.guard("open", ino, reply));
     }
 
     fn read(
@@ -172,6 +164,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
             self.guard("release", ino, reply),
             |_| {
                 self.callers.on_release(HandleId(handle.0));
+                self.passthrough.on_release(ino.0, HandleId(handle.0));
                 self.vfs.release(HandleId(handle.0));
                 Ok(())
             },

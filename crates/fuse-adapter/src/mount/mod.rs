@@ -28,6 +28,7 @@ use crate::filesystem::TorrentFs;
 use crate::kernel_side::KernelSide;
 use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
+use crate::passthrough::Passthrough;
 use crate::reads::Reads;
 use crate::reply::Faults;
 use crate::ttl::Ttls;
@@ -66,6 +67,7 @@ pub fn mount<S: TorrentSource>(
     let reads = Reads::new(runtime);
     let faults = Arc::<Faults>::default();
     let callers = Arc::<Callers>::default();
+    let passthrough = Arc::new(Passthrough::new(options.may_pass_through));
     let ttls = Arc::new(Ttls::new(&options.appearance));
     let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
     let filesystem = TorrentFs {
@@ -76,6 +78,7 @@ pub fn mount<S: TorrentSource>(
         shows_holes: options.appearance.shows_holes,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
+        passthrough: Arc::clone(&passthrough),
         faults: Arc::clone(&faults),
     };
     let device = attach::attach(&path, options)?;
@@ -90,7 +93,7 @@ pub fn mount<S: TorrentSource>(
         let background = Background { reads, notices };
         let ended = serve(session, background.clone())?;
         background.start(&vfs, &notifier);
-        let kernel_side = KernelSide::new(background.reads.clone(), callers, notifier);
+        let kernel_side = KernelSide::new(background.reads.clone(), callers, passthrough, notifier);
         Ok(Mount { target, ended, background, kernel_side, faults, vfs })
     });
     match started {

@@ -104,6 +104,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         streams_max: tfs_service::STREAMS_MAX_DEFAULT,
         // What it shows is how data comes over the wire.
         local_paths: tfs_service::LocalPaths::Off,
+        may_pass_through: false,
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_interval: Duration::from_secs(1),

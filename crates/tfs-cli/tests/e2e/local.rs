@@ -1,11 +1,11 @@
 //! Files of a server on the same machine: read from its disk once they are proven, and never wrong.
 
 use std::fs::{self, File};
-use std::num::NonZeroU32;
 use std::os::unix::fs::{FileExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
@@ -29,6 +29,10 @@ fn film() -> TorrentSpec {
     spec
 }
 
+/// How many pieces in a row are looked for of which half is read: the kernel reads up to as much
+/// ahead.
+const RUN_PIECES: u32 = 16;
+
 struct Stage {
     rqbits: Rqbits,
     torrent: SwarmTorrent,
@@ -46,8 +50,13 @@ impl Stage {
         Self { rqbits, torrent, url, dir: dir.to_owned() }
     }
 
+    /// Mounts without the kernel's help, of which nothing can be counted.
     fn mount(&self, local_paths: &str) -> Mounted {
-        Mounted::with_local(&self.dir, &self.url, local_paths, &[])
+        Mounted::with_local(&self.dir, &self.url, local_paths, &["--passthrough", "off"])
+    }
+
+    fn mount_as_users_do(&self) -> Mounted {
+        Mounted::with_local(&self.dir, &self.url, "auto", &[])
     }
 
     fn content(&self, index: usize) -> Content {
@@ -65,17 +74,24 @@ impl Stage {
         check_file(&path, self.content(index), 100_000);
     }
 
-    /// Reads a file until its reader is said to go the wanted way.
+    /// Returns how those who have files open go, in the order of the status.
+    fn ways(&self, mounted: &Mounted) -> Vec<String> {
+        let status = self.status(mounted);
+        let readers = status["readers"].as_array().unwrap();
+        readers.iter().map(|reader| reader["way"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Opens a file and reads it until its reader is said to go the wanted way.
     #[track_caller]
-    fn read_until(&self, mounted: &Mounted, index: usize, way: &str) {
+    fn read_until(&self, mounted: &Mounted, index: usize, way: &str) -> File {
         let path = mounted.path.join("Film").join(self.torrent.files[index].path());
         let open = File::open(&path).unwrap();
         until(way, || {
             run(tfs(&self.dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
             check_range(&path, &open, self.content(index), 0, 600_000);
-            let readers = self.status(mounted)["readers"].as_array().unwrap().clone();
-            (readers[0]["way"] == way).then_some(())
+            (self.ways(mounted) == [way]).then_some(())
         });
+        open
     }
 
     fn status(&self, mounted: &Mounted) -> Value {
@@ -97,7 +113,7 @@ fn a_finished_file_costs_no_stream() {
     isolate::run_with_fuse("local::a_finished_file_costs_no_stream", LIMIT, |dir| {
         let stage = Stage::finished(dir);
         let mounted = stage.mount("auto");
-        stage.read_until(&mounted, 0, "local");
+        drop(stage.read_until(&mounted, 0, "local"));
         let (fetched, local) = stage.bytes(&mounted);
         stage.read(&mounted, 0);
         let (fetched_after, local_after) = stage.bytes(&mounted);
@@ -111,6 +127,87 @@ fn a_finished_file_costs_no_stream() {
         drop(open);
         let metrics = fs::read_to_string(mounted.path.join(".tfs/metrics")).unwrap();
         assert!(metrics.contains(&format!("tfs_local_bytes_total {local_after}")), "{metrics}");
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_finished_file_is_read_by_the_kernel_itself() {
+    isolate::run_with_fuse("local::a_finished_file_is_read_by_the_kernel_itself", LIMIT, |dir| {
+        if !geteuid().is_root() {
+            println!("passes unseen, only root may let the kernel read files");
+            return;
+        }
+        let mut stage = Stage::finished(dir);
+        let mounted = stage.mount_as_users_do();
+        let path = mounted.path.join("Film/film.mkv");
+        let first = stage.read_until(&mounted, 0, "local");
+        // Whoever comes while it is open goes the same way.
+        let second = File::open(&path).unwrap();
+        assert_eq!(stage.ways(&mounted), ["local", "local"]);
+        drop((first, second));
+        // The kernel tells of the end of an open a moment after it.
+        until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
+
+        let (first, second) = (File::open(&path).unwrap(), File::open(&path).unwrap());
+        assert_eq!(stage.ways(&mounted), ["passthrough", "passthrough"]);
+        let before = stage.bytes(&mounted);
+        stage.read(&mounted, 0);
+        assert_eq!(stage.bytes(&mounted), before);
+        let text = run(tfs(dir).arg("status").arg(&mounted.path));
+        assert!(text.contains("  passthrough  "), "{text}");
+        drop(first);
+        check_range(&path, &second, stage.content(0), FILM_BYTES - 100, 1000);
+        // Neighbours are not concerned, and what is open outlives its name and its server.
+        let other = mounted.path.join("Film/other.mkv");
+        check_file(&other, stage.content(2), 4096);
+        fs::remove_file(stage.on_disk(0)).unwrap();
+        let Rqbits { runtime, swarm } = &mut stage.rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        check_range(&path, &second, stage.content(0), 1_000_000, 3_000_000);
+        drop(second);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again() {
+    let test = "local::a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        if !geteuid().is_root() {
+            println!("passes unseen, only root may let the kernel read files");
+            return;
+        }
+        let stage = Stage::finished(dir);
+        let mounted = stage.mount_as_users_do();
+        let path = mounted.path.join("Film/film.mkv");
+        drop(stage.read_until(&mounted, 0, "local"));
+        until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
+        // As after a while in which nobody reads.
+        run(tfs(dir).args(["cache", "clear", "--metadata"]).arg(&mounted.path));
+        let open = File::open(&path).unwrap();
+        assert_eq!(stage.ways(&mounted), ["passthrough"]);
+        check_range(&path, &open, stage.content(0), 0, 100_000);
+        drop(open);
+        until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
+        // One that was exchanged meanwhile is not the one that was proven.
+        run(tfs(dir).args(["cache", "clear", "--metadata"]).arg(&mounted.path));
+        let (on_disk, aside) = (stage.on_disk(0), dir.join("aside"));
+        fs::rename(&on_disk, &aside).unwrap();
+        fs::write(&on_disk, vec![7; usize::try_from(FILM_BYTES).unwrap()]).unwrap();
+        let open = File::open(&path).unwrap();
+        assert_eq!(stage.ways(&mounted), ["http"]);
+        check_range(&path, &open, stage.content(0), 0, 100_000);
+        drop(open);
+        mounted.unmount();
+
+        fs::rename(&aside, &on_disk).unwrap();
+        let mounted = stage.mount("auto");
+        drop(stage.read_until(&mounted, 0, "local"));
+        until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
+        let open = File::open(&path).unwrap();
+        assert_eq!(stage.ways(&mounted), ["local"]);
+        drop(open);
         mounted.unmount();
     });
 }
@@ -139,7 +236,7 @@ fn folders_of_a_container_are_mapped() {
         run(std::process::Command::new("cp").arg("-a").arg(downloads).arg(&elsewhere));
         let map = format!("{}={}", downloads.display(), elsewhere.display());
         let mounted = stage.mount(&map);
-        stage.read_until(&mounted, 0, "local");
+        drop(stage.read_until(&mounted, 0, "local"));
         mounted.unmount();
 
         // A pair for something else leaves only the wire, though the files are where rqbit says.
@@ -158,23 +255,38 @@ fn half_a_download_is_read_from_both() {
         let torrent = rqbits.swarm.torrents()[0].clone();
         let url = rqbits.swarm.api_url();
         let mut stage = Stage { rqbits, torrent, url, dir: dir.to_owned() };
-        until("some of it is there", || {
-            (stage.rqbits.progress_bytes(&stage.torrent) > FILM_BYTES / 4).then_some(())
+        until("half of it is there", || {
+            (stage.rqbits.progress_bytes(&stage.torrent) > FILM_BYTES / 2).then_some(())
         });
-        // Next to nothing comes any more.
-        let Rqbits { runtime, swarm } = &mut stage.rqbits;
-        runtime.block_on(swarm.set_download_limit(NonZeroU32::new(1))).unwrap();
+        // What is missing fails at once then, so that nobody waits for it.
+        let torrent = stage.torrent.info_hash.into();
+        let client = stage.rqbits.swarm.client().clone();
+        stage.rqbits.runtime.block_on(client.pause(torrent)).unwrap();
+        let haves = stage.rqbits.runtime.block_on(client.torrent_haves(torrent)).unwrap();
         let mounted = stage.mount("auto");
         let path = mounted.path.join("Film/film.mkv");
         let film = File::open(&path).unwrap();
+        // A run that is longer than what the kernel reads ahead of its first half.
+        let mut starts = (0..u32::try_from(FILM_BYTES / PIECE_BYTES).unwrap() - RUN_PIECES)
+            .filter(|start| (*start..*start + RUN_PIECES).all(|piece_idx| haves.has(piece_idx)));
+        let start = u64::from(starts.next().unwrap()) * PIECE_BYTES;
+        let run_bytes = usize::try_from(u64::from(RUN_PIECES) * PIECE_BYTES).unwrap();
         until("what is there is read here", || {
             run(tfs(dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
-            check_range(&path, &film, stage.content(0), 0, 400_000);
+            check_range(&path, &film, stage.content(0), start, run_bytes / 2);
             (stage.bytes(&mounted).1 > 0).then_some(())
         });
-        assert!(stage.rqbits.progress_bytes(&stage.torrent) < FILM_BYTES);
+        let missing = (0..haves.piece_count()).find(|piece_idx| !haves.has(*piece_idx)).unwrap();
+        let mut byte = [0];
+        let offset = u64::from(missing) * PIECE_BYTES;
+        let read = film.read_at(&mut byte, offset);
+        assert!(offset >= FILM_BYTES || read.is_err(), "{read:?} at {offset}");
+        stage.rqbits.runtime.block_on(client.start(torrent)).unwrap();
         let Rqbits { runtime, swarm } = &mut stage.rqbits;
         runtime.block_on(swarm.set_download_limit(None)).unwrap();
+        until("the torrent is seen to run", || {
+            film.read_at(&mut byte, offset.min(FILM_BYTES - 1)).ok()
+        });
         drop(film);
         stage.read(&mounted, 0);
         mounted.unmount();
@@ -199,7 +311,7 @@ fn a_file_that_was_replaced_is_not_believed() {
         // And neither is one that changes while it is read. The neighbours go on.
         fs::rename(&aside, &path).unwrap();
         let mounted = stage.mount("auto");
-        stage.read_until(&mounted, 0, "local");
+        drop(stage.read_until(&mounted, 0, "local"));
         let copy = dir.join("copy");
         fs::copy(&path, &copy).unwrap();
         let file = File::options().write(true).open(&path).unwrap();
@@ -241,7 +353,7 @@ fn what_is_here_is_read_while_the_server_is_away() {
     isolate::run_with_fuse("local::what_is_here_is_read_while_the_server_is_away", LIMIT, |dir| {
         let mut stage = Stage::finished(dir);
         let mounted = stage.mount("auto");
-        stage.read_until(&mounted, 0, "local");
+        drop(stage.read_until(&mounted, 0, "local"));
         let Rqbits { runtime, swarm } = &mut stage.rqbits;
         runtime.block_on(swarm.kill_downloader());
         stage.read(&mounted, 0);

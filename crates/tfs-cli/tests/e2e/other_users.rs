@@ -151,6 +151,51 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
 }
 
 #[test]
+fn a_user_reads_the_servers_files_without_the_kernels_help() {
+    let test = "other_users::a_user_reads_the_servers_files_without_the_kernels_help";
+    as_root(test, |dir, rqbits| {
+        if Command::new("fusermount3").arg("--version").output().is_err() {
+            println!("{test}: passes unseen, fusermount3 is not installed");
+            return;
+        }
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
+        // A user can read the server's files, but has no right to have the kernel do it.
+        let script = "
+            chmod o+rx \"$(dirname \"$(dirname \"$ON_DISK\")\")\" \"$(dirname \"$ON_DISK\")\"
+            mknod -m 666 fuse c 10 229
+            mount --bind fuse /dev/fuse
+            mkdir -m 777 mnt
+            chown 65534:65534 mnt
+            $AS_USER $TFS mount mnt
+            way() {
+                $AS_USER sh -ec '
+                    cat mnt/a.bin | cmp - \"$ON_DISK\"
+                    exec 3< mnt/a.bin
+                    $TFS status --json mnt | grep -o \"way.*[a-z]\"
+                    $TFS cache clear --data mnt > cleared
+                '
+            }
+            touch cleared
+            chmod 666 cleared
+            while ! way | grep -q local; do :; done
+            way
+            way
+            $AS_USER $TFS unmount mnt
+        ";
+        let output = in_namespace(dir, rqbits, script);
+        check(
+            &output,
+            dir,
+            &expect![[r#"
+            exit 0
+            way": "local
+            way": "local
+        "#]],
+        );
+    });
+}
+
+#[test]
 fn a_user_who_may_not_open_the_device_is_told_so() {
     let test = "other_users::a_user_who_may_not_open_the_device_is_told_so";
     as_root(test, |dir, rqbits| {

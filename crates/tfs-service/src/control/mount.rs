@@ -62,10 +62,15 @@ impl<S: TorrentSource> MountControl<S> {
 
     fn readers(&self, vfs: &Vfs<S>) -> Vec<ReaderStatus> {
         let mut callers = self.kernel.callers();
+        let passed = self.kernel.passed_through();
         let readers = vfs.readers().into_iter();
         let readers = readers.map(|reader| {
             let caller = callers.remove(&reader.handle);
-            reader_status(reader, caller)
+            let is_passed = passed.contains(&reader.handle);
+            ReaderStatus {
+                way: if is_passed { WayStatus::Passthrough } else { way_status(reader.way) },
+                ..reader_status(reader, caller)
+            }
         });
         let mut readers: Vec<_> = readers.collect();
         // Those who wait for the longest first; the others as they came.
@@ -236,16 +241,19 @@ fn reader_status(reader: Reader, caller: Option<Caller>) -> ReaderStatus {
         file_bytes: reader.file_len,
         given_bytes: reader.bytes_given,
         bytes_per_second: reader.bytes_per_second,
-        way: match reader.way {
-            ReadWay::Source => WayStatus::Http,
-            ReadWay::Local => WayStatus::Local,
-            ReadWay::Passthrough => WayStatus::Passthrough,
-        },
+        way: way_status(reader.way),
         waits: reader.wait.map(|wait| WaitStatus {
             offset: wait.offset,
             piece: wait.piece_idx,
             for_millis: u64::try_from(wait.waited.as_millis()).unwrap_or(u64::MAX),
         }),
+    }
+}
+
+fn way_status(way: ReadWay) -> WayStatus {
+    match way {
+        ReadWay::Source => WayStatus::Http,
+        ReadWay::Local => WayStatus::Local,
     }
 }
 

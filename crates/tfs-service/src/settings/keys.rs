@@ -190,7 +190,7 @@ const MOUNT: [Key; 7] = [
     ),
 ];
 
-const READ: [Key; 4] = [
+const READ: [Key; 5] = [
     key(
         "read.missing",
         Kind::Choice(&["wait", "fail"]),
@@ -219,6 +219,14 @@ const READ: [Key; 4] = [
         Is("\"128MiB\""),
         Some("--memory"),
         "How much memory the buffers and the cache of a mount may take together.",
+    ),
+    key(
+        "read.passthrough",
+        Kind::Choice(&["auto", "off"]),
+        Is("\"auto\""),
+        Some("--passthrough"),
+        "Whether the kernel reads complete files on this machine's disk itself: where it can and \
+         may, or never.",
     ),
 ];
 

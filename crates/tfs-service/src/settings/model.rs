@@ -69,6 +69,17 @@ pub struct ReadSection {
     pub readahead_bytes: u64,
     #[serde(rename = "memory", deserialize_with = "de_size")]
     pub memory_bytes: u64,
+    pub passthrough: Passthrough,
+}
+
+/// Whether the kernel reads complete files on this machine's disk itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Passthrough {
+    /// Where it can and may.
+    Auto,
+    /// Never.
+    Off,
 }
 
 /// What a read does whose data is not downloaded yet.

@@ -2,8 +2,8 @@
 //!
 //! One owner task for each engine waits for the plan's next point in time and starts and ends all
 //! other tasks: one for each stream (there are as many as the budget allows) and for each question
-//! about pieces (one a second and torrent). They tell the core directly what happened; whoever
-//! does hands out the answers that follow.
+//! about pieces (one a second and torrent). Streams tell the core directly what happened; whoever
+//! does hands out the answers that follow. The owner does for those that were ended.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -254,7 +254,8 @@ enum Job {
 /// How a task of the owner ends.
 #[derive(Debug)]
 enum Done {
-    Stream(StreamEnd),
+    /// The core knows already: its readers are not to wait for the owner.
+    Stream,
     Haves(Result<Bitfield, SourceError>),
 }
 
@@ -297,8 +298,13 @@ impl Jobs {
     fn carry_out<S: TorrentSource>(&mut self, shared: &Arc<Shared<S>>, order: &Output) {
         match *order {
             Output::Open { stream, file, file_len, range } => {
-                let task = run_stream(Arc::clone(shared), stream, (file, file_len, range));
-                let task = self.tasks.spawn(async move { Done::Stream(task.await) });
+                let shared = Arc::clone(shared);
+                let task = self.tasks.spawn(async move {
+                    // The stream itself is dropped by then, so its permit is free.
+                    let end = run_stream(&shared, stream, (file, file_len, range)).await;
+                    shared.tell(|core, now| core.on_stream_end(now, stream, end));
+                    Done::Stream
+                });
                 self.by_task.insert(task.id(), Job::Stream(stream));
                 self.streams.insert(stream, task);
             }
@@ -329,16 +335,16 @@ impl Jobs {
             (Some(Job::Stream(stream)), done) => {
                 self.streams.remove(&stream);
                 let end = match done {
-                    Ok(Done::Stream(end)) => end,
+                    Ok(_) => return,
                     Err(error) if error.is_panic() => StreamEnd::Failed(panicked()),
-                    Ok(Done::Haves(_)) | Err(_) => StreamEnd::Closed,
+                    Err(_) => StreamEnd::Closed,
                 };
                 shared.tell(|core, now| core.on_stream_end(now, stream, end));
             }
             (Some(Job::Haves(torrent)), done) => {
                 let answer = match done {
                     Ok(Done::Haves(answer)) => answer,
-                    Ok(Done::Stream(_)) | Err(_) => Err(panicked()),
+                    Ok(Done::Stream) | Err(_) => Err(panicked()),
                 };
                 shared.tell(|core, now| core.on_haves(now, torrent, answer));
             }
@@ -347,9 +353,10 @@ impl Jobs {
     }
 }
 
-/// Opens a stream and takes its bytes as far as the plan wants them.
+/// Opens a stream and takes its bytes as far as the plan wants them. It is closed on the other side
+/// when this returns.
 async fn run_stream<S: TorrentSource>(
-    shared: Arc<Shared<S>>,
+    shared: &Shared<S>,
     id: StreamId,
     (file, file_len, range): (FileId, u64, ByteRange),
 ) -> StreamEnd {

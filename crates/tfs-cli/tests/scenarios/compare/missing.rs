@@ -45,7 +45,8 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
     let rqbits = Rqbits::start(Swarm::builder().torrent(film).download_bps(DOWNLOAD_BPS));
     let torrent = rqbits.swarm.torrents()[0].clone();
     rqbits.wait_begun(&torrent);
-    let mount = Mount::new(&dir.join("tfs"), &rqbits.swarm.api_url(), &[]);
+    let options = ["--local-paths", "off"];
+    let mount = Mount::new(&dir.join("tfs"), &rqbits.swarm.api_url(), &options);
     let mut paths = vec![(HTTP, mount.path.join("film.mkv"))];
     let tracked = dir.join("tracked.torrent");
     fs::write(&tracked, with_tracker(&torrent, rqbits.swarm.peer_addr().unwrap())).unwrap();

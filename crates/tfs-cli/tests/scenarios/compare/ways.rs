@@ -70,14 +70,18 @@ impl Ways {
             mount: None,
             _keeper: Box::new(()),
         };
-        let known = Mount::help();
-        let is_known = |options: &[&str]| {
-            options.iter().all(|word| !word.starts_with("--") || known.contains(*word))
-        };
-        let tfs = TFS.iter().filter(|(name, options)| *name == HTTP || is_known(options));
+        let help = Mount::help();
+        let has_passthrough = help.contains("--passthrough");
+        let tfs = TFS.iter().filter(|(name, _)| *name != PASSTHROUGH || has_passthrough);
         let tfs = tfs.map(|(name, options)| {
-            let options = if is_known(options) { options } else { &[][..] };
-            let mount = Mount::unhurried(&dir.join(dir_name(name)), &seeder.api_url, options);
+            // A build that cannot hand files to the kernel cannot be told not to.
+            let options: Vec<_> = options
+                .chunks(2)
+                .filter(|option| help.contains(option[0]))
+                .flatten()
+                .copied()
+                .collect();
+            let mount = Mount::unhurried(&dir.join(dir_name(name)), &seeder.api_url, &options);
             Way {
                 name,
                 root: mount.path.clone(),

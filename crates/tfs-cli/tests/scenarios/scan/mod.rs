@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rqbit_client::{ByteRange, Client};
+use rqbit_client::{ByteRange, Client, Haves};
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 use tokio::time::timeout;
@@ -56,6 +56,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 struct Scan {
     /// What was fetched for each file.
     costs: Vec<u64>,
+    /// The pieces among it that the ends do not touch.
+    beyond: Vec<Vec<String>>,
     took: Duration,
     /// Ends that were not read.
     failures: usize,
@@ -83,7 +85,9 @@ fn through_mount(report: &mut Report, dir: &Path, subject: Subject) {
     let torrent = rqbits.swarm.torrents()[0].clone();
     let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
     let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
-    let scanned = scan(&rqbits, files, |file, scan| read_ends(&mount.path, &torrent, file, scan));
+    let scanned = scan(&rqbits, piece_bytes, files, |file, scan| {
+        read_ends(&mount.path, &torrent, file, scan);
+    });
     let within = report_scan(report, subject, &torrent, &scanned);
     report.all(&format!("{name}: files within one piece more for each end"), within, files);
     let failed = format!("{name}: ends that failed");
@@ -97,7 +101,7 @@ fn directly(report: &mut Report, subject: Subject) {
     let rqbits = nothing_selected(piece_bytes);
     let torrent = rqbits.swarm.torrents()[0].clone();
     let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
-    let scanned = scan(&rqbits, files, |file, scan| {
+    let scanned = scan(&rqbits, piece_bytes, files, |file, scan| {
         rqbits.runtime.block_on(ask_ends(rqbits.swarm.client(), &torrent, file, scan));
     });
     let within = report_scan(report, subject, &torrent, &scanned);
@@ -108,19 +112,60 @@ fn directly(report: &mut Report, subject: Subject) {
 }
 
 /// Scans one file after the other, and looks what each costs.
-fn scan(rqbits: &Rqbits, files: usize, mut scan_file: impl FnMut(usize, &mut Scan)) -> Scan {
+fn scan(
+    rqbits: &Rqbits,
+    piece_bytes: u32,
+    files: usize,
+    mut scan_file: impl FnMut(usize, &mut Scan),
+) -> Scan {
     let mut scan = Scan::default();
     let start = Instant::now();
+    let torrent = &rqbits.swarm.torrents()[0];
     for file in 0..files {
-        let before = rqbits.fetched_bytes();
+        let (before, had) = (rqbits.fetched_bytes(), pieces(rqbits, torrent));
         scan_file(file, &mut scan);
         scan.costs.push(settled_bytes(rqbits) - before);
+        let have = pieces(rqbits, torrent);
+        scan.beyond.push(beyond(torrent, file, piece_bytes, &had, &have));
         if start.elapsed() > SCAN_MAX {
             break;
         }
     }
     scan.took = start.elapsed();
     scan
+}
+
+/// Returns the pieces that the server has.
+fn pieces(rqbits: &Rqbits, torrent: &SwarmTorrent) -> Haves {
+    let haves = rqbits.swarm.client().torrent_haves(torrent.info_hash.into());
+    rqbits.runtime.block_on(haves).unwrap()
+}
+
+/// Returns the pieces that came and that the ends of a file do not touch, by how far they are
+/// behind the head or the tail.
+fn beyond(
+    torrent: &SwarmTorrent,
+    file: usize,
+    piece_bytes: u32,
+    had: &Haves,
+    have: &Haves,
+) -> Vec<String> {
+    let start: u64 = torrent.files[..file].iter().map(|file| file.content.len()).sum();
+    let piece_of = |offset: u64| (start + offset) / u64::from(piece_bytes);
+    let [head, tail] = ends().map(|(start, end)| (piece_of(start), piece_of(end - 1)));
+    let count = torrent.files.iter().map(|file| file.content.len()).sum::<u64>();
+    let came = (0..count.div_ceil(u64::from(piece_bytes))).filter(|piece| {
+        let piece = u32::try_from(*piece).unwrap();
+        have.has(piece) && !had.has(piece)
+    });
+    let names = came.filter_map(|piece| match piece {
+        _ if piece < head.0 => Some(format!("head-{}", head.0 - piece)),
+        _ if piece <= head.1 => None,
+        _ if piece < tail.0 => Some(format!("head+{}", piece - head.1)),
+        _ if piece <= tail.1 => None,
+        _ => Some(format!("tail+{}", piece - tail.1)),
+    });
+    names.collect()
 }
 
 /// Returns rqbits with a torrent of which no file is selected.
@@ -204,7 +249,8 @@ fn report_scan(
 ) -> usize {
     let piece = u64::from(piece_bytes);
     let (mut file_start, mut touched_bytes, mut extra_bytes_max, mut within) = (0, 0, 0, 0);
-    for (file, cost) in torrent.files.iter().zip(&scan.costs) {
+    let scanned = scan.costs.iter().zip(&scan.beyond);
+    for (file, (cost, beyond)) in torrent.files.iter().zip(scanned) {
         let pieces_of = |(start, end): (u64, u64)| {
             (file_start + end).div_ceil(piece) - (file_start + start) / piece
         };
@@ -212,7 +258,11 @@ fn report_scan(
         let extra = cost.saturating_sub(touched);
         touched_bytes += touched;
         extra_bytes_max = extra_bytes_max.max(extra);
-        within += usize::from(extra <= 2 * piece);
+        if extra <= 2 * piece {
+            within += 1;
+        } else {
+            println!("scan: {name}: file {} costs {}", file.path(), beyond.join(", "));
+        }
         file_start += file.content.len();
     }
     let files = count(scan.costs.len());

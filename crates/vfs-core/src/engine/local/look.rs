@@ -1,5 +1,6 @@
 //! A look for a file on this machine's disk, in a task of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::engine::driver::Shared;
 use crate::engine::{Engine, PIECES_TIME_MAX};
 use crate::tree::{FileRef, FileState};
 use crate::{
-    ByteRange, FileId, Geometry, LocalPieces, LocalWanted, NoLocalFile, SourceError,
+    ByteRange, FileId, Geometry, LocalFile, LocalPieces, LocalWanted, NoLocalFile, SourceError,
     SourceErrorKind, TorrentSource,
 };
 
@@ -53,6 +54,28 @@ impl<S: TorrentSource> Engine<S> {
         let mut looks = self.locals.lock_looks();
         while looks.try_join_next().is_some() {}
         looks.spawn(look.run(wanted, order.proven));
+    }
+}
+
+impl<S: TorrentSource> Engine<S> {
+    /// Returns a file that is here as a whole.
+    pub(crate) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
+        let here = self.locals.table().whole(self.shared.now(), file)?;
+        Some(Arc::clone(&here.file))
+    }
+
+    /// Has a file looked for that was proven before, and waits for the end of the look.
+    pub(crate) async fn find_local(&self, file: FileRef, state: Option<FileState>) {
+        self.look_for_local(file, state, 0);
+        loop {
+            // Before the look at the table, so that no end gets lost in between.
+            let mut woken = pin!(self.locals.looked.notified());
+            woken.as_mut().enable();
+            if !self.locals.table().is_looking(file.id) {
+                return;
+            }
+            woken.await;
+        }
     }
 }
 
@@ -114,7 +137,7 @@ impl<S: TorrentSource> Look<S> {
         Ok(Here { file, pieces, have_bytes })
     }
 
-    fn known(&self) -> Option<Arc<dyn crate::LocalFile>> {
+    fn known(&self) -> Option<Arc<dyn LocalFile>> {
         let here = self.locals.here(self.shared.now(), self.file)?;
         Some(Arc::clone(&here.file))
     }
@@ -138,5 +161,6 @@ impl<S> Drop for Look<S> {
         }
         let now = self.shared.now();
         self.locals.table().on_looked(now, self.file, self.generation, found);
+        self.locals.looked.notify_waiters();
     }
 }

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use self::table::Table;
@@ -38,8 +38,6 @@ pub enum ReadWay {
     Source,
     /// From this machine's disk, what is there of it.
     Local,
-    /// By the kernel itself, from this machine's disk. Such reads are not seen and not counted.
-    Passthrough,
 }
 
 /// A file that can be read here.
@@ -70,6 +68,8 @@ pub(super) struct Locals {
     table: Mutex<Table>,
     /// The looks that are under way. They end with the engine.
     looks: Mutex<JoinSet<()>>,
+    /// Wakes those who wait for the end of a look.
+    looked: Notify,
     disk_reads: Arc<Semaphore>,
     /// Whether there are no files of this source on any disk, or nobody wants them.
     is_off: AtomicBool,
@@ -81,6 +81,7 @@ impl Default for Locals {
         Self {
             table: Mutex::default(),
             looks: Mutex::default(),
+            looked: Notify::new(),
             disk_reads: Arc::new(Semaphore::new(DISK_READS_MAX)),
             is_off: AtomicBool::new(false),
             is_shut_down: AtomicBool::new(false),

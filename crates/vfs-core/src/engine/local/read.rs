@@ -56,7 +56,7 @@ impl<S: TorrentSource> Engine<S> {
                 here.as_ref().map_or(rest.start(), |here| here.pieces.have_until(geometry, rest));
             let part = if local > rest.start() {
                 let part = Target { range: cut(local), ..target };
-                match self.read_disk(part, here.as_ref()).await {
+                match self.read_disk(part, here.as_ref(), deadline).await {
                     Some(bytes) => bytes,
                     None => {
                         here = None;
@@ -83,7 +83,12 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Returns a range from the disk, all of it, or `None` if it gives none.
-    async fn read_disk(&self, target: Target, here: Option<&Arc<Here>>) -> Option<Bytes> {
+    async fn read_disk(
+        &self,
+        target: Target,
+        here: Option<&Arc<Here>>,
+        deadline: Duration,
+    ) -> Option<Bytes> {
         let (here, Target { handle, file, range }) = (here?, target);
         let permit = Arc::clone(&self.locals.disk_reads).try_acquire_owned().ok()?;
         let disk: Arc<dyn LocalFile> = Arc::clone(&here.file);
@@ -92,7 +97,9 @@ impl<S: TorrentSource> Engine<S> {
             drop(permit);
             bytes
         });
-        let bytes = match timeout(DISK_TIME_MAX, read).await {
+        // The source is to have as much of the time that is left.
+        let patience = deadline.saturating_sub(self.shared.now()) / 2;
+        let bytes = match timeout(patience.min(DISK_TIME_MAX), read).await {
             Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
             Ok(Ok(Ok(_))) => return self.lose(file.id, here, &LocalFault::Changed),
             Ok(Ok(Err(fault))) => return self.lose(file.id, here, &fault),

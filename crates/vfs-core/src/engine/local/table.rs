@@ -84,6 +84,16 @@ impl Table {
         self.slots.get(&file).is_some_and(|slot| slot.here.is_some())
     }
 
+    /// Returns a file that is here as a whole.
+    pub(super) fn whole(&mut self, now: Duration, file: FileId) -> Option<Arc<Here>> {
+        self.here(now, file).filter(|here| here.pieces == LocalPieces::All)
+    }
+
+    /// Returns whether a look for a file is under way.
+    pub(super) fn is_looking(&self, file: FileId) -> bool {
+        self.slots.get(&file).is_some_and(|slot| slot.is_looking)
+    }
+
     pub(super) fn files(&self) -> Vec<FileId> {
         self.slots.keys().copied().collect()
     }
@@ -178,7 +188,7 @@ impl Table {
     }
 
     /// Takes over what a listing says of a file; `None` if its torrent is gone. Returns whether
-    /// pieces of it may be gone.
+    /// pieces of it may be gone that somebody believed to be there.
     pub(super) fn on_state(
         &mut self,
         now: Duration,
@@ -194,10 +204,11 @@ impl Table {
             (Some(state), Some(here)) => state.have_bytes < here.have_bytes,
             (Some(_), None) => false,
         };
+        let was_known = slot.here.is_some() || slot.is_looking;
         if is_lost {
             slot.give_up(now.saturating_add(CHANGED_TIME));
         }
-        is_lost
+        is_lost && was_known
     }
 
     /// Forgets the files that nobody reads.

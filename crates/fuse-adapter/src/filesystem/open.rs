@@ -1,0 +1,94 @@
+//! Opens: which way the reads of a file go.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fuser::{FileHandle, FopenFlags, INodeNo, ReplyOpen};
+use rustix::io::Errno;
+use tokio::time::timeout;
+use vfs_core::{HandleId, Ino, TorrentSource, Vfs};
+
+use super::{CONTROL_OPEN_FLAGS, OPEN_FLAGS, TorrentFs};
+use crate::passthrough::Passthrough;
+use crate::reads::Tid;
+use crate::reply::{ReplyGuard, contain};
+
+/// How files are opened that the kernel reads itself: it refuses all flags that are about its page
+/// cache, which has nothing to do with them.
+const PASSED_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_NOFLUSH;
+
+/// How long an open waits for a file that was proven before to be opened again: a few system calls.
+/// Only a disk that hangs takes longer, and then the file is opened without it.
+const REOPEN_TIME_MAX: Duration = Duration::from_millis(100);
+
+impl<S: TorrentSource> TorrentFs<S> {
+    /// Answers an open. Does not wait: if a file has to be opened here first, a task answers.
+    pub(super) fn answer_open(&self, tid: Tid, ino: INodeNo, guard: ReplyGuard<ReplyOpen>) {
+        contain(guard.request(), || {
+            let handle = match self.vfs.open(Ino(ino.0)) {
+                Ok(handle) => handle,
+                Err(error) => return guard.refuse(&error),
+            };
+            self.callers.on_open(handle, tid);
+            if Ino(ino.0).is_view() {
+                let file = FileHandle(handle.0);
+                return guard.send(|reply| reply.opened(file, CONTROL_OPEN_FLAGS));
+            }
+            let passthrough = Arc::clone(&self.passthrough);
+            let vfs = Arc::clone(&self.vfs);
+            let is_asleep = passthrough.is_allowed()
+                && passthrough.is_free(ino.0)
+                && vfs.whole_local_file(handle).is_none()
+                && vfs.is_local_known(handle);
+            if !is_asleep {
+                return open(&vfs, &passthrough, ino.0, handle, guard);
+            }
+            self.reads.spawn_short(async move {
+                if timeout(REOPEN_TIME_MAX, vfs.find_local(handle)).await.is_err() {
+                    tracing::debug!(ino = ino.0, "a file on this machine opens too slowly");
+                }
+                open(&vfs, &passthrough, ino.0, handle, guard);
+            });
+        });
+    }
+}
+
+/// Opens a file the way that the kernel lets it be read by now.
+fn open<S: TorrentSource>(
+    vfs: &Vfs<S>,
+    passthrough: &Passthrough,
+    ino: u64,
+    handle: HandleId,
+    guard: ReplyGuard<ReplyOpen>,
+) {
+    guard.send(|reply| {
+        let register = || {
+            let local = passthrough.is_allowed().then(|| vfs.whole_local_file(handle))??;
+            let registered = reply.open_backing(local.descriptor()?);
+            registered.inspect_err(|error| note(passthrough, ino, error)).ok()
+        };
+        let backing = passthrough.on_open(ino, handle, register);
+        match backing {
+            Some(backing) => {
+                tracing::debug!(ino, fh = handle.0, "the kernel reads this file");
+                reply.opened_passthrough(FileHandle(handle.0), PASSED_OPEN_FLAGS, &backing);
+            }
+            None => reply.opened(FileHandle(handle.0), OPEN_FLAGS),
+        }
+    });
+}
+
+/// Takes note that the kernel did not take a file.
+fn note(passthrough: &Passthrough, ino: u64, error: &io::Error) {
+    match Errno::from_io_error(error) {
+        // It never will: that takes CAP_SYS_ADMIN, and a kernel that can.
+        Some(Errno::PERM | Errno::NOSYS | Errno::NOTTY | Errno::OPNOTSUPP) => {
+            if passthrough.disallow() {
+                tracing::info!(%error, "files are not read by the kernel itself");
+            }
+        }
+        // A filesystem on top of another, or too many open files.
+        _ => tracing::debug!(ino, %error, "the kernel does not read this file"),
+    }
+}
