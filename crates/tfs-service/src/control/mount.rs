@@ -19,6 +19,7 @@ use super::wire::{
     SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
+use crate::memory;
 use crate::preload::preload;
 use crate::status::{About, ServerWatch, Status};
 use crate::{RefreshError, Refresher};
@@ -101,6 +102,8 @@ impl<S: TorrentSource> MountControl<S> {
             // That the server does not answer is no reason to say that nothing was cleared.
             cleared.server_asked = self.refresher.look_now().await.is_ok();
         }
+        // Who clears caches wants the memory, which the allocator would keep.
+        blocking(memory::give_back).await;
         Ok(cleared)
     }
 
