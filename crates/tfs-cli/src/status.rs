@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
-use tfs_service::status::{BreakerStatus, Status};
+use tfs_service::status::{BreakerStatus, ReadStatus, Status};
 use tfs_service::{PreloadStatus, PreloadTotals};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -138,20 +138,7 @@ fn summary(status: &Status) -> String {
                 reads.streams_open, reads.streams_max, reads.waiting
             ),
         ),
-        (
-            "reads",
-            format!(
-                "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it \
-                 from this disk",
-                reads.reads,
-                percent(reads.hits, reads.reads),
-                percent(reads.local_reads, reads.reads),
-                reads.failures,
-                size(reads.bytes_fetched),
-                size(reads.bytes_given),
-                size(reads.bytes_local),
-            ),
-        ),
+        ("reads", reads_line(reads)),
         (
             "memory",
             format!(
@@ -170,6 +157,20 @@ fn summary(status: &Status) -> String {
     let lines = lines.into_iter().chain(preloads);
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
+}
+
+fn reads_line(reads: &ReadStatus) -> String {
+    format!(
+        "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it from \
+         this disk",
+        reads.reads,
+        percent(reads.hits, reads.reads),
+        percent(reads.local_reads, reads.reads),
+        reads.failures,
+        size(reads.bytes_fetched),
+        size(reads.bytes_given),
+        size(reads.bytes_local),
+    )
 }
 
 fn preloads_table(preloading: &[PreloadStatus]) -> String {
