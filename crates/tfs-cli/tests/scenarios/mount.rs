@@ -10,6 +10,9 @@ use tfs_testkit::until::until;
 /// How long an unmount by force may take before the scenario goes on without it.
 const UNMOUNT_MAX: Duration = Duration::from_secs(30);
 
+/// The option for where the files of the server are on this machine.
+const LOCAL_PATHS: &str = "--local-paths";
+
 /// A process `tfs mount --foreground`, and what it mounts.
 #[derive(Debug)]
 pub(crate) struct Mount {
@@ -30,8 +33,11 @@ impl Mount {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
-        // What is measured is the way over the wire.
-        command.args(["mount", "--foreground", "--local-paths", "off", "--server", server]);
+        command.args(["mount", "--foreground", "--server", server]);
+        if !options.contains(&LOCAL_PATHS) {
+            // What is measured is the way over the wire.
+            command.args([LOCAL_PATHS, "off"]);
+        }
         let process = command.args(options).arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
         until("it is mounted", || {
