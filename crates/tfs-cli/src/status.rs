@@ -138,7 +138,7 @@ fn summary(status: &Status) -> String {
                 reads.streams_open, reads.streams_max, reads.waiting
             ),
         ),
-        ("reads", reads_line(reads)),
+        ("reads", reads_text(reads)),
         (
             "memory",
             format!(
@@ -159,7 +159,7 @@ fn summary(status: &Status) -> String {
     lines.join("\n")
 }
 
-fn reads_line(reads: &ReadStatus) -> String {
+fn reads_text(reads: &ReadStatus) -> String {
     format!(
         "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it from \
          this disk",

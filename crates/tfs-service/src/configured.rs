@@ -107,7 +107,8 @@ mod tests {
     #[test]
     fn what_is_set_reaches_the_mount() {
         let settings = settings_of(
-            "[read]\npassthrough = \"off\"\nmissing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
+            "[read]\npassthrough = \"off\"\n\
+             missing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",

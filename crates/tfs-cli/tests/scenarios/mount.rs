@@ -10,9 +10,6 @@ use tfs_testkit::until::until;
 /// How long an unmount by force may take before the scenario goes on without it.
 const UNMOUNT_MAX: Duration = Duration::from_secs(30);
 
-/// The option for where the files of the server are on this machine.
-const LOCAL_PATHS: &str = "--local-paths";
-
 /// A process `tfs mount --foreground`, and what it mounts.
 #[derive(Debug)]
 pub(crate) struct Mount {
@@ -34,9 +31,9 @@ impl Mount {
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
         command.args(["mount", "--foreground", "--server", server]);
-        if !options.contains(&LOCAL_PATHS) {
-            // What is measured is the way over the wire.
-            command.args([LOCAL_PATHS, "off"]);
+        // What is measured is the way over the wire, unless somebody says otherwise.
+        if !options.contains(&"--local-paths") {
+            command.args(["--local-paths", "off"]);
         }
         let process = command.args(options).arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
