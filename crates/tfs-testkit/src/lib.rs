@@ -9,6 +9,8 @@ pub mod ceiling;
 pub mod content;
 pub mod fake;
 pub mod fake_local;
+#[cfg(feature = "faults")]
+pub mod faults;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 pub mod hostile;
@@ -20,6 +22,7 @@ pub mod malice;
 pub mod odd;
 #[cfg(feature = "permits")]
 pub mod permits;
+pub mod random;
 #[cfg(feature = "swarm")]
 pub mod swarm;
 pub mod until;

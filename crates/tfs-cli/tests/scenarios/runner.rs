@@ -75,6 +75,6 @@ fn watch(scenario: &Scenario) -> Vec<Row> {
     rows
 }
 
-fn build() -> &'static str {
+pub(crate) fn build() -> &'static str {
     if cfg!(debug_assertions) { "dev" } else { "release" }
 }

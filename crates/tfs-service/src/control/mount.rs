@@ -20,6 +20,7 @@ use super::wire::{
 };
 use crate::blocking::blocking;
 use crate::discovery::chain;
+use crate::memory;
 use crate::preload::preload;
 use crate::status::{About, ServerWatch, Status};
 use crate::{RefreshError, Refresher};
@@ -102,6 +103,8 @@ impl<S: TorrentSource> MountControl<S> {
             // That the server does not answer is no reason to say that nothing was cleared.
             cleared.server_asked = self.refresher.look_now().await.is_ok();
         }
+        // Who clears caches wants the memory, which the allocator would keep.
+        blocking(memory::give_back).await;
         Ok(cleared)
     }
 

@@ -104,8 +104,10 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
     ] {
         add(Kind::Gauge, name, labels, help, value);
     }
-    if let Some(bytes) = memory.resident_bytes {
-        add(Kind::Gauge, "resident_memory_bytes", labels, "What the process has in memory.", bytes);
+    for (name, help, value) in of_process(status) {
+        if let Some(value) = value {
+            add(Kind::Gauge, name, labels, help, value);
+        }
     }
     for (name, help, value) in [
         ("reads_total", "Reads that reached tfs.", reads.reads),
@@ -126,6 +128,17 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
         add(Kind::Counter, name, labels, help, value);
     }
     samples
+}
+
+/// Returns what the process holds, where the system says it.
+fn of_process(status: &Status) -> [(&'static str, &'static str, Option<u64>); 4] {
+    let Status { memory, process, .. } = status;
+    [
+        ("resident_memory_bytes", "What the process has in memory.", memory.resident_bytes),
+        ("tasks", "Tasks of the process.", Some(process.tasks as u64)),
+        ("threads", "Threads of the process.", process.threads),
+        ("open_fds", "Open file descriptors of the process.", process.descriptors),
+    ]
 }
 
 /// Escapes the value of a label.
