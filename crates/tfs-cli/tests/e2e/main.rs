@@ -23,6 +23,7 @@ mod mount_helper;
 mod other_users;
 mod owner;
 mod preload;
+mod servers;
 mod service_manager;
 mod support;
 mod torrents;

@@ -7,7 +7,7 @@ mod metrics;
 mod report;
 mod watch;
 
-pub(crate) use files::{About, control_files, healthy};
+pub(crate) use files::{About, AboutServer, control_files, healthy};
 pub(crate) use metrics::metrics_of_all;
 pub use report::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub(crate) use watch::ServerWatch;
