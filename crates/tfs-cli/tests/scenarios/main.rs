@@ -15,6 +15,7 @@
 
 mod caches;
 mod compare;
+mod failover;
 mod figures;
 mod memory;
 mod meter;
@@ -28,6 +29,7 @@ mod runner;
 mod scale;
 mod scan;
 mod search;
+mod server;
 mod stuck;
 mod timing;
 mod trap;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.split_first() {
         Some((first, names)) if first == runner::MARK => runner::run(names),
+        Some((first, arguments)) if first == server::MARK => server::run(arguments),
         Some((first, arguments)) if first == compare::MARK => compare::run(arguments),
         _ => {
             println!("scenarios: not run here, `cargo xtask scenario` runs them");
