@@ -146,7 +146,7 @@ impl TorrentSource for RqbitSource {
         self.local.is_known(file)
     }
 
-    fn server(&self, _: InfoHash) -> Option<Arc<str>> {
+    fn name(&self) -> Option<Arc<str>> {
         Some(Arc::clone(&self.name))
     }
 
@@ -196,8 +196,7 @@ mod tests {
         let mut config = ClientConfig::new("https://host/rqbit/".parse().unwrap());
         config.credentials = Some(Credentials::new("user", "secret").unwrap());
         let source = RqbitSource::new(Client::new(config).unwrap(), 1);
-        let server = |source: &RqbitSource| source.server(InfoHash::from_bytes([1; 20]));
-        assert_eq!(server(&source).as_deref(), Some("https://host/rqbit/"));
-        assert_eq!(server(&source.named("home")).as_deref(), Some("home"));
+        assert_eq!(source.name().as_deref(), Some("https://host/rqbit/"));
+        assert_eq!(source.named("home").name().as_deref(), Some("home"));
     }
 }

@@ -5,17 +5,23 @@ use std::path::absolute;
 
 use eyre::WrapErr as _;
 #[cfg(feature = "embedded")]
+use tfs_service::ServerChoice;
+#[cfg(feature = "embedded")]
 use tfs_service::TorrentInput;
 use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
 use tfs_service::service_manager::{Notice, Watchdog, notify};
-use tfs_service::settings::{Loaded, MountSection, ServerSection};
-use tfs_service::{MountSettings, RunningMount, ServerChoice};
+use tfs_service::settings::{Loaded, MountSection};
+use tfs_service::{MountServer, MountSettings, RunningMount};
 
 use crate::args::MountArgs;
 use crate::background::{self, Role};
 use crate::report::{self, settings_error};
 use crate::signals::Signals;
 use crate::{exit, run_service};
+
+/// What the server inside the process is called.
+#[cfg(feature = "embedded")]
+const EMBEDDED_NAME: &str = "embedded";
 
 /// Runs the command.
 pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
@@ -37,17 +43,16 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
 fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
-    let server = server(args, loaded, &mount)?;
-    Ok(loaded.mount_settings_with(&mount, server.choice, &server.section))
-}
-
-struct MountedServer {
-    choice: ServerChoice,
-    section: ServerSection,
+    let servers = servers(args, loaded, &mount)?;
+    Ok(loaded.mount_settings_with(&mount, servers))
 }
 
 #[cfg(feature = "embedded")]
-fn server(args: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
+fn servers(
+    args: &MountArgs,
+    loaded: &Loaded,
+    mount: &MountSection,
+) -> eyre::Result<Vec<MountServer>> {
     if let Some(dir) = &args.embedded.embedded {
         let choice = ServerChoice::Embedded(tfs_service::EmbeddedSettings {
             dir: absolute(dir).wrap_err("cannot use the directory of --embedded")?,
@@ -55,20 +60,24 @@ fn server(args: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Resu
             is_online: !args.embedded.offline,
         });
         let section = loaded.unlisted_server().map_err(settings_error)?;
-        return Ok(MountedServer { choice, section });
+        return Ok(vec![MountServer {
+            name: EMBEDDED_NAME.to_owned(),
+            choice,
+            streams_max: section.max_streams,
+            local_paths: section.local_paths,
+        }]);
     }
     remote(loaded, mount)
 }
 
 #[cfg(not(feature = "embedded"))]
-fn server(_: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
+fn servers(_: &MountArgs, loaded: &Loaded, mount: &MountSection) -> eyre::Result<Vec<MountServer>> {
     remote(loaded, mount)
 }
 
-fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<MountedServer> {
-    let chosen = loaded.choose_server(&mount.servers).map_err(settings_error)?;
-    let choice = ServerChoice::Remote(chosen.connection);
-    Ok(MountedServer { choice, section: chosen.section })
+fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<Vec<MountServer>> {
+    let chosen = loaded.choose_servers(&mount.servers).map_err(settings_error)?;
+    Ok(chosen.into_iter().map(MountServer::from).collect())
 }
 
 /// Mounts and serves until the mount ends or a signal asks for its end.
@@ -86,7 +95,7 @@ async fn serve(
     };
     // Before anybody is told that the mount is there.
     let doors = Doors::open(mounts, listen).await;
-    if let Some(down) = mount.server_down() {
+    for down in mount.servers_down() {
         report::warn_of_server(down);
     }
     if role == Role::Child && background::ready().is_err() {

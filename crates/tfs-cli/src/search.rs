@@ -1,11 +1,11 @@
-//! `tfs search`: over every file of every torrent, by a mount that runs or straight from a server.
+//! `tfs search`: over every file of every torrent, by a mount that runs or straight from servers.
 
 use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{QueryText, SearchAnswer, SearchHit, SearchRequest};
 use tfs_service::control::{FindError, FoundMount, find_mount};
 use tfs_service::settings::Loaded;
-use tfs_service::{Server, search_server};
+use tfs_service::{Server, search_servers};
 
 use crate::args::SearchArgs;
 use crate::list::CHUNK_TIME_MAX;
@@ -45,9 +45,11 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
             Err(error) => return Err(error.into()),
         }
     }
-    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
-    let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
-    Ok(search_server(&server, &request).await?)
+    let mut servers = Vec::new();
+    for chosen in loaded.choose_servers(&[]).map_err(settings_error)? {
+        servers.push(Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?);
+    }
+    Ok(search_servers(&servers, &request).await?)
 }
 
 fn query(args: &SearchArgs) -> QueryText {

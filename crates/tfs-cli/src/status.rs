@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
-use tfs_service::status::{BreakerStatus, ReadStatus, Status};
+use tfs_service::status::{BreakerStatus, ReadStatus, ServerStatus, Status};
 use tfs_service::{PreloadStatus, PreloadTotals};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -99,28 +99,19 @@ fn mount_text(mount: &MountStatus) -> String {
 }
 
 fn summary(status: &Status) -> String {
-    let Status { server, tree, reads, memory, preloads, .. } = status;
+    let Status { servers, tree, reads, memory, preloads, .. } = status;
     let health = status.trouble.as_deref().unwrap_or("all is well");
     let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
-    let breaker = match server.breaker {
-        BreakerStatus::Closed => "",
-        BreakerStatus::Open => ", reads fail at once (breaker open)",
-        BreakerStatus::HalfOpen => ", the next read tries it again (breaker half open)",
-    };
     let resident = memory
         .resident_bytes
         .map_or_else(String::new, |bytes| format!("; {} in the whole process", size(bytes)));
-    let lines = [
+    let is_one = servers.len() == 1;
+    let servers = servers.iter().map(|server| ("server", server_text(server, is_one)));
+    let head = [
         ("mount", format!("{} ({health})", visible(&status.mountpoint))),
         ("process", format!("{}, tfs {}, up {age}", status.pid, visible(&status.tfs_version))),
-        (
-            "server",
-            format!(
-                "{}: {}{breaker}",
-                visible(&server.url),
-                if server.reachable { "answers" } else { "does not answer" },
-            ),
-        ),
+    ];
+    let tail = [
         (
             "tree",
             format!(
@@ -149,7 +140,7 @@ fn summary(status: &Status) -> String {
             ),
         ),
     ];
-    let lines = lines.into_iter().chain(preloads_line(preloads));
+    let lines = head.into_iter().chain(servers).chain(tail).chain(preloads_line(preloads));
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
 }
@@ -166,6 +157,24 @@ fn reads_text(reads: &ReadStatus) -> String {
         size(reads.bytes_given),
         size(reads.bytes_local),
     )
+}
+
+/// Returns what there is to say of a server; where there is only one, it needs no name.
+fn server_text(server: &ServerStatus, is_one: bool) -> String {
+    let ServerStatus { name, url, reachable, error, breaker, streams_open, streams_max, .. } =
+        server;
+    let breaker = match breaker {
+        BreakerStatus::Closed => "",
+        BreakerStatus::Open => ", reads fail at once (breaker open)",
+        BreakerStatus::HalfOpen => ", the next read tries it again (breaker half open)",
+    };
+    let answers = if *reachable { "answers" } else { "does not answer" };
+    if is_one {
+        return format!("{}: {answers}{breaker}", visible(url));
+    }
+    let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+    let text = format!("{name} at {url}: {answers}{why}, {streams_open} of {streams_max} streams");
+    visible(&(text + breaker))
 }
 
 fn preloads_table(preloading: &[PreloadStatus]) -> String {
@@ -283,9 +292,9 @@ mod tests {
             ..reader.clone()
         };
         expect![[r#"
-             PID   PROCESS  AT   SPEED      WAITS               FILE
-             4711  mpv      99%  2.0 MiB/s  3.2 s for piece 12  t/film\u{1b}[31m.mkv
-                ?  ?          -          -  -                   (removed)"#]]
+            PID   PROCESS  AT   SPEED      WAY    WAITS               FILE
+            4711  mpv      99%  2.0 MiB/s  local  3.2 s for piece 12  t/film\u{1b}[31m.mkv
+               ?  ?          -          -  local  -                   (removed)"#]]
         .assert_eq(&readers_table(&[reader, gone]));
     }
 }

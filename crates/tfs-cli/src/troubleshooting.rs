@@ -177,6 +177,7 @@ fn torrent() -> TorrentRow {
         upload_bps: 0,
         peers: 0,
         error: None,
+        servers: Vec::new(),
     }
 }
 

@@ -1,30 +1,34 @@
 //! From the settings of a configuration to those of a mount.
 
+use vfs_core::RootLayout;
+
 use crate::settings::{
-    ChosenServer, Loaded, Missing, MountSection, Passthrough, Problem, ServerSection, Settings,
+    ChosenServer, Loaded, Missing, MountLayout, MountSection, Passthrough, Problem, Settings,
 };
-use crate::{Appearance, MissingPolicy, MountSettings, PreloadSettings, ReadPolicy, ServerChoice};
+use crate::{
+    Appearance, MissingPolicy, MountServer, MountSettings, PreloadSettings, ReadPolicy,
+    ServerChoice,
+};
 
 /// A KiB.
 const KIB: u64 = 1024;
 
 impl Loaded {
-    /// Returns what a mount of the configuration is made of. It reads the password.
+    /// Returns what a mount of the configuration is made of. It reads the passwords.
     ///
     /// # Errors
-    /// If it is not clear which server is meant, or its credentials cannot be used.
+    /// If it is not clear which servers are meant, or their credentials cannot be used.
     pub fn mount_settings(&self, mount: &MountSection) -> Result<MountSettings, Problem> {
-        let ChosenServer { section, connection } = self.server_of(mount)?;
-        Ok(self.mount_settings_with(mount, ServerChoice::Remote(connection), &section))
+        let servers = self.servers_of(mount)?.into_iter().map(MountServer::from).collect();
+        Ok(self.mount_settings_with(mount, servers))
     }
 
-    /// Returns what a mount is made of whose server was chosen otherwise.
+    /// Returns what a mount is made of whose servers were chosen otherwise.
     #[must_use]
     pub fn mount_settings_with(
         &self,
         mount: &MountSection,
-        server: ServerChoice,
-        section: &ServerSection,
+        servers: Vec<MountServer>,
     ) -> MountSettings {
         let Settings { read, metadata, cache, preload, .. } = &self.settings;
         // More than an address space is as much as there is.
@@ -33,9 +37,11 @@ impl Loaded {
             mountpoint: mount.path.clone(),
             allow_other: mount.allow_other,
             allow_non_empty: mount.allow_non_empty,
-            streams_max: section.max_streams,
-            local_paths: section.local_paths.clone(),
-            server,
+            servers,
+            layout: match mount.layout {
+                MountLayout::Union => RootLayout::Union,
+                MountLayout::ByServer => RootLayout::ByServer,
+            },
             read: ReadPolicy {
                 timeout: read.timeout,
                 missing: match read.missing {
@@ -74,6 +80,17 @@ impl Loaded {
     }
 }
 
+impl From<ChosenServer> for MountServer {
+    fn from(ChosenServer { section, connection }: ChosenServer) -> Self {
+        Self {
+            name: section.name,
+            choice: ServerChoice::Remote(connection),
+            streams_max: section.max_streams,
+            local_paths: section.local_paths,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -101,14 +118,15 @@ mod tests {
         assert!(settings.may_pass_through);
         assert_eq!(settings.read_ahead_kb, READ_AHEAD_KB_DEFAULT);
         assert_eq!(settings.appearance, Appearance::default());
-        assert_eq!(settings.streams_max, crate::STREAMS_MAX_DEFAULT);
+        let [server] = settings.servers.as_slice() else { panic!("one server") };
+        assert_eq!(server.streams_max, crate::STREAMS_MAX_DEFAULT);
     }
 
     #[test]
     fn what_is_set_reaches_the_mount() {
         let settings = settings_of(
-            "[read]\npassthrough = \"off\"\n\
-             missing = \"fail\"\ntimeout = \"7s\"\nreadahead = \"100KB\"\n\
+            "[read]\npassthrough = \"off\"\nmissing = \"fail\"\n\
+             timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
@@ -121,13 +139,13 @@ mod tests {
         // A part of a KiB is one.
         assert_eq!(settings.read_ahead_kb, 98);
         assert!(settings.appearance.shows_holes);
-        assert_eq!(settings.streams_max, 2);
+        assert_eq!(settings.servers[0].streams_max, 2);
         let pair = ("/downloads".into(), "/srv".into());
-        assert_eq!(settings.local_paths, crate::LocalPaths::Mapped(vec![pair]));
+        assert_eq!(settings.servers[0].local_paths, crate::LocalPaths::Mapped(vec![pair]));
     }
 
     #[test]
-    fn a_mount_has_its_own_server_whatever_the_environment_names() {
+    fn a_mount_has_its_own_servers_whatever_the_environment_names() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.toml");
         let text = "[[server]]\nname = \"a\"\nurl = \"http://a\"\n\
@@ -142,13 +160,14 @@ mod tests {
                 Sources { named_file, variables: variables.collect(), ..Sources::default() };
             let loaded = sources.load().unwrap();
             let mounts = loaded.settings.mounts.iter();
-            let urls = mounts.map(|mount| match loaded.server_of(mount) {
-                Ok(chosen) => chosen.section.url.to_string(),
-                Err(problem) => problem.to_string(),
+            let urls = mounts.map(|mount| {
+                let chosen = loaded.servers_of(mount).unwrap().into_iter();
+                let urls: Vec<_> = chosen.map(|chosen| chosen.section.url.to_string()).collect();
+                urls.join(" ")
             });
             urls.collect::<Vec<_>>()
         };
         assert_eq!(url(&[("TFS_SERVER", "http://c")]), ["http://b/", "http://c/"]);
-        assert_eq!(url(&[]), ["http://b/", "there are several servers: a, b"]);
+        assert_eq!(url(&[]), ["http://b/", "http://a/ http://b/"]);
     }
 }

@@ -21,6 +21,7 @@ pub mod doctor;
 mod embedded;
 mod memory;
 mod mount;
+mod mounted_server;
 mod preload;
 mod searching;
 mod select;
@@ -31,6 +32,7 @@ mod start;
 mod state;
 pub mod status;
 mod torrents;
+mod union;
 
 pub use act::{ActedRow, Action, act};
 pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
@@ -41,13 +43,14 @@ pub use fuse_adapter::{
     Appearance, Holder, MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SessionError, Unmount,
     UnmountError, unmount,
 };
-pub use mount::{MountSettings, RunningMount, ServerChoice, StartError};
+pub use mount::{MountSettings, RunningMount, StartError};
+pub use mounted_server::{MountServer, ServerChoice};
 pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT};
-pub use searching::{SearchError, search_server};
+pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};
@@ -55,4 +58,5 @@ pub use status::{
     BreakerStatus, MemoryStatus, ProcessStatus, ReadStatus, ServerStatus, Status, TreeStatus,
 };
 pub use torrents::{TorrentRow, add_torrent, torrents};
-pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy};
+pub use union::{Listed, Servers};
+pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout};

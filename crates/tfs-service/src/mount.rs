@@ -1,4 +1,4 @@
-//! One mount from start to end: server, torrents, kernel.
+//! One mount from start to end: servers, torrents, kernel.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,67 +7,47 @@ use std::thread;
 use std::time::Duration;
 
 use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
-use rqbit_source::{LocalPaths, RqbitSource};
-use tokio::sync::oneshot;
+use futures_util::future::{join_all, try_join_all};
+use rqbit_source::RqbitSource;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use vfs_core::{Counters, Ino, ReadPolicy, SourceError, Vfs, VfsConfig};
+use vfs_core::{Counters, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
 
 #[cfg(feature = "embedded")]
 use crate::AddError;
 use crate::blocking::blocking;
 use crate::control::{Ending, EndingGuard, Listed, MountControl, Mounts};
-use crate::discovery::Discovery;
-#[cfg(feature = "embedded")]
-use crate::discovery::Haste;
-#[cfg(feature = "embedded")]
-use crate::embedded::{Embedded, EmbeddedSettings};
+use crate::mounted_server::{Connection, MountServer, Starting, Watched};
 use crate::preload::PatternPreloads;
-use crate::start::{ServerDown, first_look};
-use crate::state::{Identity, KnownTree, ServerState, user_state_dir};
-use crate::status::{About, ServerWatch, Status, control_files};
+use crate::start::ServerDown;
+use crate::state::user_state_dir;
+use crate::status::{About, Status, control_files};
 use crate::{
-    Appearance, MountError, MountpointError, PreloadSettings, Refresher, Server, ServerError,
-    ServerSettings, SessionError,
+    Appearance, MountError, MountpointError, PreloadSettings, Refresher, ServerError, SessionError,
 };
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
 /// be the one that counts.
 const CHUNK_MARGIN: Duration = Duration::from_secs(5);
 
-/// What users see as the name of a server inside the process, whose URL is another each time.
-#[cfg(feature = "embedded")]
-const EMBEDDED_NAME: &str = "embedded";
-
-/// Where the torrents of a mount are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerChoice {
-    /// On a server.
-    Remote(ServerSettings),
-    /// On a server that runs in this process.
-    #[cfg(feature = "embedded")]
-    Embedded(EmbeddedSettings),
-}
-
 /// What a mount is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountSettings {
     /// The directory to mount on.
     pub mountpoint: PathBuf,
-    /// Where the torrents are.
-    pub server: ServerChoice,
+    /// Where the torrents are: at least one server.
+    pub servers: Vec<MountServer>,
+    /// How the torrents of several servers are arranged.
+    pub layout: RootLayout,
     /// Whether other users get in.
     pub allow_other: bool,
     /// Whether a directory with something in it may be mounted over.
     pub allow_non_empty: bool,
-    /// How many streams may be open on the server at a time.
-    pub streams_max: usize,
-    /// Where the server's files are on this machine.
-    pub local_paths: LocalPaths,
     /// How reads behave.
     pub read: ReadPolicy,
     /// Whether `.tfs` is listed in the root.
     pub show_control: bool,
-    /// How often the server is asked for its torrents.
+    /// How often each server is asked for its torrents.
     pub poll_interval: Duration,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
@@ -88,10 +68,10 @@ pub enum StartError {
     /// The mount point does not do.
     #[error(transparent)]
     Mountpoint(#[from] MountpointError),
-    /// The server cannot be used.
+    /// A server cannot be used.
     #[error(transparent)]
     Server(#[from] ServerError),
-    /// The server answers, but does not list its torrents.
+    /// A server answers, but does not list its torrents.
     #[error("cannot list the torrents")]
     List(#[source] SourceError),
     /// The server inside the process did not start.
@@ -124,10 +104,8 @@ impl From<MountError> for StartError {
 pub struct RunningMount {
     mount: Mount,
     vfs: Arc<Vfs<RqbitSource>>,
-    watch: ServerWatch,
     about: About,
-    /// Ended with the mount.
-    discovery: OwnedTask,
+    servers: Vec<Watched>,
     /// Ended with the mount; `None` if nothing is to be preloaded unasked.
     preloads: Option<OwnedTask>,
     /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
@@ -137,11 +115,7 @@ pub struct RunningMount {
     listed: Listed,
     ending: Ending,
     over: EndingGuard,
-    server_down: Option<ServerDown>,
-    /// `None` if it cannot be kept.
-    state: Option<ServerState>,
-    #[cfg(feature = "embedded")]
-    embedded: Option<Embedded>,
+    servers_down: Vec<ServerDown>,
 }
 
 #[derive(Debug)]
@@ -154,8 +128,9 @@ impl Drop for OwnedTask {
 }
 
 impl RunningMount {
-    /// Brings a mount up: when it returns, the mount answers and shows what the server has, or, if
-    /// that cannot be reached, what it last had, see [`server_down`](Self::server_down).
+    /// Brings a mount up: when it returns, the mount answers and shows what the servers have, or,
+    /// of those that cannot be reached, what they last had, see
+    /// [`servers_down`](Self::servers_down).
     ///
     /// What is cheap to check is checked first, so that a wrong mount point starts no server.
     /// While it runs it is one of `mounts`, through which it can be commanded.
@@ -167,84 +142,57 @@ impl RunningMount {
     /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
     /// ends as a dropped one does.
     pub async fn start(settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
-        let MountSettings { mountpoint, server, allow_non_empty, preload, .. } = &settings;
+        let MountSettings { mountpoint, allow_non_empty, .. } = &settings;
         blocking({
             let mountpoint = mountpoint.clone();
             let allow_non_empty = *allow_non_empty;
             move || check_mountpoint(&mountpoint, allow_non_empty)
         })
         .await?;
-        let state_dir = settings.state_dir.clone().or_else(user_state_dir);
-        #[cfg(feature = "embedded")]
-        let mut embedded = None;
-        let remote = match server {
-            ServerChoice::Remote(remote) => remote.clone(),
-            #[cfg(feature = "embedded")]
-            ServerChoice::Embedded(inside) => {
-                embedded.insert(Embedded::start(inside, state_dir.as_deref()).await?).settings()
-            }
-        };
-        let server = Server::new(&remote, settings.read.timeout + CHUNK_MARGIN)?;
-        let (state, known) = open_state(state_dir, &settings.server, &remote).await.unzip();
-        let source = RqbitSource::new(server.client().clone(), settings.streams_max)
-            .with_local_paths(settings.local_paths.clone());
-        #[cfg(feature = "embedded")]
-        let source = if embedded.is_some() { source.named(EMBEDDED_NAME) } else { source };
-        let config = VfsConfig { read: settings.read, show_control: settings.show_control };
-        let watch = ServerWatch::default();
-        let about = About::starting(remote.url.to_string(), settings.mountpoint.clone());
-        let vfs = Arc::new_cyclic(|vfs| {
-            let files = control_files(vfs, &watch, &about);
-            Vfs::new(Arc::new(source), config).with_control_files(files)
-        });
-        let recorder = state.as_ref().map(ServerState::recorder);
-        let mut discovery = Discovery::new(Arc::clone(&vfs), recorder).watched_by(watch.clone());
-        let preloads = PatternPreloads::new(&vfs, preload, discovery.added(), &about.preloads);
-        discovery.restore(known.unwrap_or_default());
-        let server_down = match &settings.server {
-            ServerChoice::Remote(_) => first_look(&server, &mut discovery).await?,
-            // It has just been started: what does not work now will not work later.
-            #[cfg(feature = "embedded")]
-            ServerChoice::Embedded(inside) => {
-                server.check().await?;
-                inside.add_all(&server).await?;
-                discovery.look(Haste::Patient).await.map_err(StartError::List)?;
-                None
-            }
-        };
-        let mount = mount(Arc::clone(&vfs), &settings, &remote).await?;
-        let (refresher, requests) = Refresher::new();
+        let connections = connect(&settings).await?;
+        let abouts = connections.iter().map(|connection| connection.about().clone());
+        let about = About::starting(abouts.collect(), settings.mountpoint.clone());
+        let vfs = make_vfs(&connections, &settings, &about);
+        let added = Arc::new(Notify::new());
+        let preloads =
+            PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
+        let servers = connections.into_iter().zip(vfs.servers());
+        let mut servers: Vec<Starting> =
+            servers.map(|(connection, id)| connection.of(&vfs, id, &added)).collect();
+        servers.iter_mut().for_each(Starting::restore);
+        // All at once: none waits for another.
+        let looks = try_join_all(servers.iter_mut().map(Starting::first_look)).await?;
+        let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
+        let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
-        let told = (watch.clone(), about.clone());
-        let control = MountControl::new(&mount, &vfs, told, refresher.clone(), ending.clone());
-        let is_down = server_down.is_some();
-        let discovery = discovery.keep_looking(settings.poll_interval, requests, is_down);
+        let control =
+            MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone());
+        let servers = servers.into_iter().zip(requests).zip(&looks);
+        let servers = servers.map(|((server, requests), down)| {
+            server.watch(settings.poll_interval, requests, down.is_some())
+        });
         Ok(Self {
             mount,
             vfs,
-            watch,
             about,
-            discovery: OwnedTask(tokio::spawn(discovery)),
+            servers: servers.collect(),
             preloads: preloads.map(|preloads| OwnedTask(tokio::spawn(preloads.run()))),
             is_asked: Arc::default(),
             refresher,
             listed: mounts.add(Arc::new(control)),
             ending,
             over,
-            server_down,
-            state,
-            #[cfg(feature = "embedded")]
-            embedded,
+            servers_down: looks.into_iter().flatten().collect(),
         })
     }
 
-    /// Returns why the mount came up without its server, if it did.
+    /// Returns the servers without which the mount came up, with why.
     #[must_use]
-    pub fn server_down(&self) -> Option<&ServerDown> {
-        self.server_down.as_ref()
+    pub fn servers_down(&self) -> &[ServerDown] {
+        &self.servers_down
     }
 
-    /// Returns what asks for a look at the server now.
+    /// Returns what asks for a look at the servers now.
     #[must_use]
     pub fn refresher(&self) -> Refresher {
         self.refresher.clone()
@@ -253,7 +201,7 @@ impl RunningMount {
     /// Returns what the mount says of itself in `.tfs/status.json`. Waits for nobody.
     #[must_use]
     pub fn status(&self) -> Status {
-        Status::of(&self.vfs, &self.watch, &self.about)
+        Status::of(&self.vfs, &self.about)
     }
 
     /// Resolves when the mount has ended, whoever unmounted it, or when somebody who may command it
@@ -321,59 +269,54 @@ impl RunningMount {
     ///
     /// # Errors
     /// If the session did not end well.
-    pub async fn stop(self) -> Result<(), SessionError> {
-        drop((self.discovery, self.preloads, self.listed));
+    pub async fn stop(mut self) -> Result<(), SessionError> {
+        self.servers.iter().for_each(Watched::stop_looking);
+        drop((self.preloads, self.listed));
         let ended = self.mount.unmount().await;
         let Counters { total, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
         tracing::info!(?total, haves_asked, bytes_unused, ?breaker, "what its reads did");
-        if let Some(state) = self.state {
-            if self.vfs.open_dir(Ino::ROOT).is_ok() {
-                state.recorder().record_progress(self.vfs.summaries_not_in(&[]));
-            }
-            state.close().await;
-        }
-        // The server waits for its clients to hang up before it saves what it has.
+        join_all(self.servers.iter_mut().map(|server| server.close_state(&self.vfs))).await;
         drop(self.vfs);
         #[cfg(feature = "embedded")]
-        if let Some(embedded) = self.embedded {
-            embedded.stop().await;
-        }
+        join_all(self.servers.into_iter().map(Watched::stop)).await;
         drop(self.over);
         ended
     }
 }
 
-/// Opens the state of the server, or says why a mount goes on without it.
-async fn open_state(
-    dir: Option<PathBuf>,
-    server: &ServerChoice,
-    remote: &ServerSettings,
-) -> Option<(ServerState, KnownTree)> {
-    let Some(dir) = dir else {
-        tracing::warn!("the user has no home, so the last known tree is not kept");
-        return None;
-    };
-    let identity = match server {
-        ServerChoice::Remote(_) => Identity::of_url(&remote.url),
-        #[cfg(feature = "embedded")]
-        ServerChoice::Embedded(inside) => Identity::of_dir(&inside.dir),
-    };
-    match ServerState::open(&dir, identity).await {
-        Ok(opened) => Some(opened),
-        Err(error) => {
-            let dir = dir.display();
-            tracing::warn!(%dir, %error, "the last known tree is not kept: no state directory");
-            None
-        }
-    }
+/// Prepares all servers of a mount.
+async fn connect(settings: &MountSettings) -> Result<Vec<Connection>, StartError> {
+    let state_dir = settings.state_dir.clone().or_else(user_state_dir);
+    let is_alone = settings.servers.len() == 1;
+    let chunk_time_max = settings.read.timeout + CHUNK_MARGIN;
+    let connections = settings
+        .servers
+        .iter()
+        .map(|server| Connection::open(server, is_alone, chunk_time_max, state_dir.as_deref()));
+    try_join_all(connections).await
+}
+
+fn make_vfs(
+    connections: &[Connection],
+    settings: &MountSettings,
+    about: &About,
+) -> Arc<Vfs<RqbitSource>> {
+    let MountSettings { read, show_control, layout, .. } = settings;
+    let config = VfsConfig { read: *read, show_control: *show_control, layout: *layout };
+    let sources: Vec<_> = connections.iter().map(Connection::source).collect();
+    Arc::new_cyclic(|vfs| {
+        let files = control_files(vfs, about);
+        Vfs::of_servers(&sources, config).with_control_files(files)
+    })
 }
 
 async fn mount(
     vfs: Arc<Vfs<RqbitSource>>,
     settings: &MountSettings,
-    remote: &ServerSettings,
+    about: &About,
 ) -> Result<Mount, MountError> {
-    let mut options = MountOptions::new(FsName::new(&remote.url.to_string()));
+    let urls: Vec<_> = about.servers.iter().map(|server| server.url.as_str()).collect();
+    let mut options = MountOptions::new(FsName::new(&urls.join(",")));
     options.allow_other = settings.allow_other;
     options.allow_non_empty = settings.allow_non_empty;
     options.read_ahead_kb = settings.read_ahead_kb;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use rqbit_source::RqbitSource;
 use vfs_core::{QueryError, SourceError, Vfs, VfsConfig};
 
@@ -21,18 +22,23 @@ pub enum SearchError {
     Source(#[from] SourceError),
 }
 
-/// Searches the files of all torrents of a server. Asks it for each torrent once, so that a mount
-/// is much faster.
+/// Searches the files of all torrents of servers, at least one. Asks for each torrent once, so that
+/// a mount is much faster.
 ///
 /// # Errors
 /// [`SearchError`].
-pub async fn search_server(
-    server: &Server,
+pub async fn search_servers(
+    servers: &[Server],
     request: &SearchRequest,
 ) -> Result<SearchAnswer, SearchError> {
     // Nothing is read.
-    let source = RqbitSource::new(server.client().clone(), 1);
-    let vfs = Arc::new(Vfs::new(Arc::new(source), VfsConfig::default()));
-    Discovery::new(Arc::clone(&vfs), None).look(Haste::Patient).await?;
+    let source = |server: &Server| Arc::new(RqbitSource::new(server.client().clone(), 1));
+    let sources: Vec<_> = servers.iter().map(source).collect();
+    let vfs = Arc::new(Vfs::of_servers(&sources, VfsConfig::default()));
+    let looks = vfs.servers().map(|server| {
+        let mut discovery = Discovery::new(Arc::clone(&vfs), None).of_server(server);
+        async move { discovery.look(Haste::Patient).await }
+    });
+    try_join_all(looks).await?;
     Ok(search(&*vfs, request)?)
 }

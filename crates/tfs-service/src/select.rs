@@ -77,6 +77,7 @@ mod tests {
             upload_bps: 0,
             peers: 0,
             error: None,
+            servers: Vec::new(),
         }
     }
 

@@ -35,6 +35,8 @@ pub struct TorrentRow {
     pub peers: u32,
     /// Why it is in state `error`.
     pub error: Option<String>,
+    /// What the servers are called that have it, where they were asked by name.
+    pub servers: Vec<String>,
 }
 
 /// Returns the torrents of a server in the order in which they were added.
@@ -89,6 +91,7 @@ fn row(torrent: wire::TorrentDetails) -> TorrentRow {
         upload_bps: live.upload_speed.bytes_per_second(),
         peers: live.snapshot.peer_stats.live,
         error: stats.error,
+        servers: Vec::new(),
     }
 }
 

@@ -36,6 +36,7 @@ pub enum Misbehaviour {
 #[derive(Debug, Clone)]
 pub struct FakeSource {
     shared: Arc<Shared>,
+    name: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -86,7 +87,13 @@ impl FakeSource {
             held: watch::Sender::new(HashSet::new()),
             streams_max,
         });
-        Self { shared }
+        Self { shared, name: None }
+    }
+
+    /// Returns the same source with a name for its server.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.into()), ..self }
     }
 
     /// Adds a torrent that is complete and returns what identifies it.
@@ -329,6 +336,10 @@ impl TorrentSource for FakeSource {
             chunk_bytes: state.chunk_bytes,
             chunks_until_break: (state.misbehaviour == Some(Misbehaviour::Breaks)).then_some(1),
         })
+    }
+
+    fn name(&self) -> Option<Arc<str>> {
+        self.name.clone()
     }
 
     async fn local_file(

@@ -45,6 +45,17 @@ impl Bitfield {
         Self::new(bytes.collect(), piece_count)
     }
 
+    /// Returns the pieces that are in one of two bitfields; those of the first, if they are not of
+    /// the same torrent.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        if self.piece_count != other.piece_count {
+            return self.clone();
+        }
+        let bits = self.bits.iter().zip(&other.bits).map(|(one, other)| one | other);
+        Self { bits: bits.collect(), piece_count: self.piece_count }
+    }
+
     /// Returns whether a piece is there; one past the end is not.
     #[must_use]
     pub fn has(&self, piece_idx: u32) -> bool {

@@ -101,6 +101,15 @@ impl Ino {
     pub const ROOT: Self = Self(1);
 }
 
+/// One of the servers of a filesystem, by its position in the list that it was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId(pub u16);
+
+impl ServerId {
+    /// The first server, which is the only one of most filesystems.
+    pub const FIRST: Self = Self(0);
+}
+
 /// An open file. Never handed out twice by one [`Vfs`](crate::Vfs).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HandleId(pub u64);

@@ -29,6 +29,7 @@ mod name;
 mod preload;
 mod range;
 mod search;
+mod servers;
 mod source;
 mod torrent;
 mod tree;
@@ -40,11 +41,11 @@ pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use bitfield::{Bitfield, Geometry};
 pub use engine::{
     BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
-    ReadCounters, ReadPolicy, ReadWay, Wait,
+    ReadCounters, ReadPolicy, ReadWay, ServerCounters, Wait,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
-pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError};
+pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError, ServerId};
 pub use invalidation::{Child, InvalidationSink};
 pub use local::{LocalFault, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
@@ -55,6 +56,6 @@ pub use search::{
 };
 pub use source::{SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
-pub use tree::{Changes, KnownNode, Remembered};
+pub use tree::{Changes, KnownNode, Remembered, RootLayout};
 pub use vfs::{Reader, Vfs, VfsConfig};
 pub use view::ControlFile;

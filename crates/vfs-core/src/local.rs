@@ -126,9 +126,10 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn is_local_known(&self, handle: HandleId) -> bool {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return false };
-        let state = self.tree().file_state(file.id);
-        state.is_some_and(|state| state.is_complete(file.len))
-            && self.source().is_local_known(file.id)
+        let states = self.tree().file_states(file.id);
+        states.into_iter().any(|(server, state)| {
+            state.is_complete(file.len) && self.source_of(server).is_local_known(file.id)
+        })
     }
 
     /// Opens the file on this machine's disk behind an open file, if it
@@ -138,7 +139,11 @@ impl<S: TorrentSource> Vfs<S> {
     /// Nothing is lost; the file is opened all the same.
     pub async fn find_local(&self, handle: HandleId) {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return };
-        let state = self.tree().file_state(file.id);
-        self.engine.find_local(file, state).await;
+        let states = self.tree().file_states(file.id);
+        for (server, state) in states {
+            if self.source_of(server).is_local_known(file.id) {
+                self.engine.find_local(server, file, state).await;
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What can be preloaded, and the way from a path to it.
 
 use crate::engine::{FileFacts, FileParts, PreloadError, PreloadProgress};
-use crate::{FileId, TorrentSource, TorrentState, Vfs, VfsError};
+use crate::{FileId, ServerId, TorrentSource, TorrentState, Vfs, VfsError};
 
 /// A file of a torrent and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,15 +54,16 @@ impl<S: TorrentSource> Vfs<S> {
         let mut bytes_done = 0;
         let mut ranges = ranges.into_iter();
         while let Some(range) = ranges.next() {
-            let facts = self.facts_of(file).ok_or(PreloadError::Gone)?;
+            let at = self.facts_of(file).ok_or(PreloadError::Gone)?;
             let report = |bytes_there| {
+                let at = (at.0, &at.1);
                 let later = ranges.as_slice().iter();
-                let later = later.map(|range| self.engine.bytes_here(file.id, &facts, *range));
+                let later = later.map(|range| self.engine.bytes_here(file.id, at, *range));
                 let bytes_there = bytes_done + bytes_there + later.sum::<u64>();
                 progress(PreloadProgress { bytes_there, bytes_total });
             };
             if !range.is_empty() {
-                let preloaded = self.engine.preload((file.id, facts), range, report).await;
+                let preloaded = self.engine.preload(file.id, at, range, report).await;
                 preloaded.map_err(|error| PreloadError::of(error, self.torrent_state(file.id)))?;
             }
             bytes_done += range.len();
@@ -71,10 +72,18 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(())
     }
 
-    fn facts_of(&self, file: &TorrentFile) -> Option<FileFacts> {
+    /// Returns the server that is to fetch what is missing of a file, and what it says of it: one
+    /// that downloads, and of several the one that has most.
+    fn facts_of(&self, file: &TorrentFile) -> Option<(ServerId, FileFacts)> {
         let tree = self.tree();
-        let state = tree.file_state(file.id);
-        Some(FileFacts { len: file.len, geometry: tree.geometry(file.id)?, state })
+        let states = tree.file_states(file.id);
+        let best = states.into_iter().max_by_key(|(server, state)| {
+            let is_stopped = matches!(state.torrent, TorrentState::Paused | TorrentState::Failed);
+            let is_complete = state.is_complete(file.len);
+            (is_complete, !is_stopped, state.have_bytes, std::cmp::Reverse(*server))
+        });
+        let (server, state) = best.map_or((ServerId::FIRST, None), |(id, state)| (id, Some(state)));
+        Some((server, FileFacts { len: file.len, geometry: tree.geometry(file.id)?, state }))
     }
 
     fn torrent_state(&self, file: FileId) -> TorrentState {

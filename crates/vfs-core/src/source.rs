@@ -10,7 +10,7 @@ use crate::{
     TorrentDetails, TorrentSummary,
 };
 
-/// Torrents and their bytes, from a server or from a test.
+/// The torrents of one server and their bytes, from a network or from a test.
 ///
 /// Futures may be dropped at any point; what they were doing ends then.
 pub trait TorrentSource: Send + Sync + 'static {
@@ -80,10 +80,9 @@ pub trait TorrentSource: Send + Sync + 'static {
         false
     }
 
-    /// Returns what users call the server that a torrent is on: a name, or an URL without
-    /// credentials. `None` if there is nothing to say.
-    fn server(&self, torrent: InfoHash) -> Option<Arc<str>> {
-        _ = torrent;
+    /// Returns what users call the server: a name, or an URL without credentials. `None` if there
+    /// is nothing to say.
+    fn name(&self) -> Option<Arc<str>> {
         None
     }
 

@@ -1,21 +1,26 @@
 //! The whole filesystem: what a front end calls.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bytes::Bytes;
 
-use crate::engine::{Engine, Target};
+use crate::engine::{Servers, Target};
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::search::Found;
-use crate::tree::{CONTROL_COOKIE, Changes, FileRef, Remembered, ServedNode, TorrentTree, Tree};
+use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, Views};
 use crate::{
     Attr, ByteRange, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId,
-    InfoHash, Ino, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, SearchHit, SeekTo,
-    TorrentDetails, TorrentSource, TorrentSummary, Validity, VfsError, Wait, xattr,
+    Ino, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, RootLayout, SearchHit, SeekTo,
+    TorrentSource, Validity, VfsError, Wait, xattr,
 };
+
+/// A node and what its servers are called.
+type FactsWithServers = (NodeFacts, Option<String>);
+
+/// What stands between the names of servers, where there are several.
+const NAME_SEPARATOR: &str = ", ";
 
 /// How a [`Vfs`] behaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,6 +29,8 @@ pub struct VfsConfig {
     pub read: ReadPolicy,
     /// Whether the control directory `.tfs` is listed in the root. It can be looked up anyway.
     pub show_control: bool,
+    /// How the torrents of several servers are arranged.
+    pub layout: RootLayout,
 }
 
 /// What a read is about, cut to the end of the file.
@@ -57,7 +64,10 @@ pub struct Reader {
     pub wait: Option<Wait>,
 }
 
-/// A read-only filesystem over the torrents of a [`TorrentSource`].
+/// A read-only filesystem over the torrents of one [`TorrentSource`] or several.
+///
+/// Each source is a server; those of one info hash are one torrent, and a read asks a server that
+/// has its bytes.
 ///
 /// All calls but [`read`](Self::read), [`seek`](Self::seek) and [`preload`](Self::preload) answer
 /// from memory. Calls may come from any number of threads at once.
@@ -74,24 +84,37 @@ pub struct Vfs<S> {
     /// Who is told of changes. Held while a listing is taken over and told of, so that one comes
     /// after the other; taken before `tree`, and by no call but those that say so.
     sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
-    views: Views,
+    pub(crate) views: Views,
     is_control_shown: bool,
     pub(crate) handles: Handles,
-    pub(crate) engine: Engine<S>,
+    pub(crate) engine: Servers<S>,
 }
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Returns a filesystem that knows of no torrents yet: metadata calls fail with
+    /// Returns a filesystem of one server that knows of no torrents yet: metadata calls fail with
     /// [`VfsError::NoTree`] until [`apply`](Self::apply) was called.
     #[must_use]
     pub fn new(source: Arc<S>, config: VfsConfig) -> Self {
+        Self::of_servers(&[source], config)
+    }
+
+    /// Does what [`new`](Self::new) does for several servers, at least one: the position of each is
+    /// its [`ServerId`]. Of two with one name, the later has a directory with a mark in a layout by
+    /// server.
+    #[must_use]
+    pub fn of_servers(sources: &[Arc<S>], config: VfsConfig) -> Self {
+        let names = sources.iter().enumerate().map(|(position, source)| match source.name() {
+            Some(name) => name.as_ref().to_owned(),
+            None => position.to_string(),
+        });
+        let names: Vec<_> = names.collect();
         Self {
-            tree: RwLock::new(Tree::new()),
+            tree: RwLock::new(Tree::new(config.layout, &names)),
             sink: Mutex::new(None),
             views: Views::default(),
             is_control_shown: config.show_control,
             handles: Handles::default(),
-            engine: Engine::new(source, config.read),
+            engine: Servers::new(sources, config.read),
         }
     }
 
@@ -102,77 +125,9 @@ impl<S: TorrentSource> Vfs<S> {
         self
     }
 
-    /// Returns the source that was given.
-    #[must_use]
-    pub fn source(&self) -> &S {
-        self.engine.source()
-    }
-
     /// Lets a front end be told of changes from now on, in place of the one before, or nobody.
     pub fn set_sink(&self, sink: Option<Arc<dyn InvalidationSink>>) {
         *self.sink() = sink;
-    }
-
-    /// Returns the torrents of a listing that can be shown, but whose details the tree does not
-    /// have, in the listing's order.
-    #[must_use]
-    pub fn unknown_torrents(&self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
-        let tree = self.tree();
-        let unknown = listing.iter().filter(|summary| summary.is_resolved);
-        unknown.map(|summary| summary.info_hash).filter(|hash| !tree.contains(*hash)).collect()
-    }
-
-    /// Takes over what somebody kept from before, so that names and times stay: to be called before
-    /// the first [`apply`](Self::apply).
-    ///
-    /// `changed_at` is when the set of torrents last changed, the time of the root directory, and
-    /// `torrents` are all that are known to have been there, also those that are gone: whoever is
-    /// added gets its name again unless somebody else has it by now. Nothing is shown yet. To show
-    /// a tree as it was last known, `apply` it as a listing.
-    pub fn remember(
-        &self,
-        changed_at: Option<i64>,
-        torrents: impl IntoIterator<Item = Remembered>,
-    ) {
-        self.tree_mut().remember(changed_at, torrents);
-    }
-
-    /// Returns what is known of the torrents in the tree that a listing lacks, in the order of the
-    /// root directory; of all torrents, for an empty listing.
-    #[must_use]
-    pub fn summaries_not_in(&self, listing: &[TorrentSummary]) -> Vec<TorrentSummary> {
-        let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
-        self.tree().summaries_except(&listed)
-    }
-
-    /// Takes over a complete listing of the source.
-    ///
-    /// Torrents that are not in it disappear; those that are new appear if their details are given,
-    /// and otherwise stay unknown until a later call; progress is taken over for all. `seen_at` is
-    /// now, in seconds since 1970: when torrents that were never there before are first seen. Then
-    /// the sink is told of what a front end may not know.
-    pub fn apply(
-        &self,
-        listing: Vec<TorrentSummary>,
-        details: Vec<TorrentDetails>,
-        seen_at: i64,
-    ) -> Changes {
-        // Before the lock is taken: a torrent of a hundred thousand files takes a while.
-        let first_seen = |info_hash| self.tree().first_seen(info_hash).unwrap_or(seen_at);
-        let layouts = details.into_iter();
-        let layouts = layouts
-            .map(|details| TorrentTree::new(&details, first_seen(details.info_hash)))
-            .collect();
-        let sink = self.sink();
-        let (changes, notices) = self.tree_mut().apply(listing, layouts, seen_at);
-        // First, so that reads of what is gone do not hold up those who are told.
-        self.engine.update(|file| self.tree().file_state(file));
-        // Before those who are told look again.
-        self.update_views(&changes);
-        if let Some(sink) = &*sink {
-            notices.iter().for_each(|notice| notice.tell(&**sink));
-        }
-        changes
     }
 
     /// Returns up to `limit` files that a query finds, torrent by torrent in the order in which
@@ -185,7 +140,7 @@ impl<S: TorrentSource> Vfs<S> {
             found.into_iter().filter_map(|Found { tree: torrent, index, path, len, .. }| {
                 let file = FileId { torrent: torrent.info_hash(), index };
                 // A torrent that went in between is left out.
-                let have_bytes = tree.have_bytes(file, len)?;
+                let have_bytes = tree.have_bytes(torrent.key(), index, len)?;
                 Some(SearchHit { path, file, size: len, have_bytes })
             });
         hits.collect()
@@ -259,7 +214,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// `NoAttribute`, `NotFound`, or `Stale` if its torrent is gone.
     pub fn xattr(&self, ino: Ino, name: &[u8]) -> Result<String, VfsError> {
         let facts = self.facts(ino)?;
-        let value = facts.and_then(|(node, server)| xattr::value(name, &node, server.as_deref()));
+        let value = facts.and_then(|(node, servers)| xattr::value(name, &node, servers.as_deref()));
         value.ok_or(VfsError::NoAttribute)
     }
 
@@ -269,7 +224,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// `NotFound`, or `Stale` if its torrent is gone.
     pub fn xattr_names(&self, ino: Ino) -> Result<Vec<&'static str>, VfsError> {
         let facts = self.facts(ino)?;
-        Ok(facts.map_or_else(Vec::new, |(node, server)| xattr::names(&node, server.as_deref())))
+        Ok(facts.map_or_else(Vec::new, |(node, servers)| xattr::names(&node, servers.as_deref())))
     }
 
     /// Returns the target of the symbolic link `ino`, relative to its directory.
@@ -364,8 +319,8 @@ impl<S: TorrentSource> Vfs<S> {
             Wanted::Bytes(bytes) => return Ok(bytes),
             Wanted::Target(target) => target,
         };
-        let state = self.tree().file_state(target.file.id);
-        self.engine.read(target, state).await
+        let states = self.tree().file_states(target.file.id);
+        self.engine.read(target, &states).await
     }
 
     /// Does what [`read`](Self::read) does if that takes no waiting: if the bytes are in memory, or
@@ -406,7 +361,12 @@ impl<S: TorrentSource> Vfs<S> {
             OpenFile::Text(text) => return Extents::All.seek(to, offset, text.len() as u64),
         };
         let extents = match geometry {
-            Some(geometry) => Extents::new(self.engine.pieces(id.torrent).await, geometry, len),
+            Some(geometry) => {
+                let states = self.tree().file_states(id);
+                let servers = states.into_iter().map(|(server, _)| server);
+                let pieces = self.engine.pieces(id.torrent, servers).await;
+                Extents::new(pieces, geometry, len)
+            }
             None => Extents::All,
         };
         extents.seek(to, offset, len)
@@ -547,16 +507,6 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(())
     }
 
-    /// Tells the views what came and what went.
-    fn update_views(&self, changes: &Changes) {
-        let added = |changes: &Changes| {
-            let tree = self.tree();
-            let tops = changes.added.iter().filter_map(|(info_hash, _)| tree.top(*info_hash));
-            tops.map(|top| (Arc::clone(top.tree), top.name.to_owned())).collect()
-        };
-        self.views.update(added, changes);
-    }
-
     fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<Wanted, VfsError> {
         let cut = |file_len| ByteRange::clamped(offset, u64::from(len), file_len);
         match self.handles.get(handle)? {
@@ -575,15 +525,19 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    fn facts(&self, ino: Ino) -> Result<Option<ServedNode>, VfsError> {
+    fn facts(&self, ino: Ino) -> Result<Option<FactsWithServers>, VfsError> {
         if ViewIno::of(ino).is_some() {
             return Ok(None);
         }
         let facts = self.tree().facts(ino)?;
-        Ok(facts.map(|facts| (facts, self.source().server(facts.torrent))))
+        Ok(facts.map(|(facts, servers)| {
+            let names = servers.into_iter().filter_map(|server| self.source_of(server).name());
+            let names: Vec<_> = names.collect();
+            (facts, (!names.is_empty()).then(|| names.join(NAME_SEPARATOR)))
+        }))
     }
 
-    fn sink(&self) -> MutexGuard<'_, Option<Arc<dyn InvalidationSink>>> {
+    pub(crate) fn sink(&self) -> MutexGuard<'_, Option<Arc<dyn InvalidationSink>>> {
         // A panic of a sink is its own bug; the next one may do better.
         self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -593,7 +547,7 @@ impl<S: TorrentSource> Vfs<S> {
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
+    pub(crate) fn tree_mut(&self) -> RwLockWriteGuard<'_, Tree> {
         self.tree.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use tfs_testkit::fake::{FakeSource, Misbehaviour, directory, file_id};
+use tfs_testkit::until::until;
 use vfs_core::{ControlFile, SourceErrorKind};
 
 use crate::support::{Fixture, check_file, errno, eventually, quickly, run};
@@ -106,10 +107,14 @@ fn a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged() {
             assert_eq!(errno(File::open(&bad)), Errno::IO);
             check_file(&mount.mountpoint().join("t/good"), file_id(1, 0));
         }
+        // The answer goes out while the panic unwinds, the line of the log comes afterwards.
+        until("every panic is logged", || {
+            let text = fs::read_to_string(&log).unwrap();
+            let said = text.lines().filter(|line| line.contains("ERROR"));
+            let panics = said.filter(|line| line.contains("panic in a request")).count();
+            (panics == 5).then_some(())
+        });
         assert_eq!(mount.counters().faults, times);
-        let log = fs::read_to_string(&log).unwrap();
-        let said = log.lines().filter(|line| line.contains("ERROR"));
-        assert_eq!(said.filter(|line| line.contains("panic in a request")).count(), 5, "{log}");
         fixture.runtime.block_on(mount.unmount()).unwrap();
     });
 }

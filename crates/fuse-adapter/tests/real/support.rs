@@ -81,7 +81,7 @@ impl TorrentSource for Source {
         self.fake.open_at(file, file_len, range).await
     }
 
-    fn server(&self, _torrent: InfoHash) -> Option<Arc<str>> {
+    fn name(&self) -> Option<Arc<str>> {
         Some("the fake".into())
     }
 

@@ -18,6 +18,9 @@ pub(crate) struct MountArgs {
     #[cfg(feature = "embedded")]
     #[command(flatten)]
     pub(crate) embedded: EmbeddedArgs,
+    #[arg(long, value_name = "HOW", help = help("mount.layout"),
+        value_parser = setting("mount.layout"))]
+    layout: Option<String>,
     #[arg(long, help = help("mount.allow_other"))]
     allow_other: bool,
     #[arg(long, help = help("mount.allow_non_empty"))]
@@ -93,6 +96,7 @@ impl MountArgs {
         // Asked for or not, nothing can be written.
         let Self { read_only: _, .. } = self;
         let on = "true".to_owned();
+        set(flags, "mount.layout", self.layout.as_ref());
         set(flags, "mount.allow_other", self.allow_other.then_some(&on));
         set(flags, "mount.allow_non_empty", self.allow_non_empty.then_some(&on));
         set(flags, "mount.uid", self.uid.as_ref());

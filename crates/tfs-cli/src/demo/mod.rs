@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use eyre::WrapErr as _;
 use tfs_service::control::Mounts;
 use tfs_service::{
-    Appearance, MountSettings, PreloadSettings, ReadPolicy, RunningMount, ServerChoice,
-    ServerSettings,
+    Appearance, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout, RunningMount,
+    ServerChoice, ServerSettings,
 };
 
 use crate::args::DemoArgs;
@@ -97,13 +97,17 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
 fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
     MountSettings {
         mountpoint: dir.join(MOUNTPOINT),
-        server: ServerChoice::Remote(server),
+        servers: vec![MountServer {
+            name: "downloader".to_owned(),
+            choice: ServerChoice::Remote(server),
+            streams_max: tfs_service::STREAMS_MAX_DEFAULT,
+            // What it shows is how data comes over the wire.
+            local_paths: tfs_service::LocalPaths::Off,
+        }],
+        layout: RootLayout::default(),
         allow_other: false,
         allow_non_empty: false,
         show_control: false,
-        streams_max: tfs_service::STREAMS_MAX_DEFAULT,
-        // What it shows is how data comes over the wire.
-        local_paths: tfs_service::LocalPaths::Off,
         may_pass_through: false,
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,

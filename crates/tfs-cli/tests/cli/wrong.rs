@@ -42,7 +42,7 @@ const CASES: [Case; 54] = [
     args("mount --server h:3030 /mnt"),
     args("mount --server http://me:pw@h /mnt"),
     args("mount --server home /mnt"),
-    args("mount --server a=http://a --server b=http://b /mnt"),
+    args("mount --server a=http://a --server a=http://b /mnt"),
     args("mount --username me /mnt"),
     args("mount --password-file missing --username me /mnt"),
     args("mount --password-file missing /mnt"),
@@ -73,9 +73,11 @@ const CASES: [Case; 54] = [
     file("[[server]]\nurl = \"http://h\"\npassword = \"x\""),
     file("[[server]]\nurl = \"http://h\"\nusername = \"me\""),
     file("[[server]]\nurl = \"http://h\"\npassword_file = \"f\"\nlocal_paths = [[\"a\"]]"),
-    file(
-        "[[server]]\nname = \"a\"\nurl = \"http://a\"\n[[server]]\nname = \"b\"\nurl = \"http://b\"",
-    ),
+    Case {
+        args: "add film.torrent",
+        file: "[[server]]\nname = \"a\"\nurl = \"http://a\"\n[[server]]\nname = \"b\"\nurl = \"http://b\"",
+        variables: &[],
+    },
     file("[[mount]]\npath = \"/m\"\nservers = [\"defualt\"]\numask = 22"),
     file("[[mount]]\npath = \"/m\"\n[[mount]]\npath = \"/m\"\nservers = [\"defualt\"]"),
     file("[logging]\nlevel = \"loud\"\nformat = 2026-01-01"),

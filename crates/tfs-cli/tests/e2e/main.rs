@@ -25,6 +25,7 @@ mod owner;
 mod preload;
 mod process;
 mod security;
+mod servers;
 mod service_manager;
 mod support;
 mod torrents;

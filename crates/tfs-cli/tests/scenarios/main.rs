@@ -15,6 +15,7 @@
 
 mod caches;
 mod compare;
+mod failover;
 mod figures;
 mod hostile;
 mod memory;
@@ -29,6 +30,7 @@ mod runner;
 mod scale;
 mod scan;
 mod search;
+mod server;
 mod soak;
 mod stuck;
 mod timing;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         }
         Some((first, arguments)) if first == soak::MARK => soak::run(arguments),
         Some((first, names)) if first == runner::MARK => runner::run(names),
+        Some((first, arguments)) if first == server::MARK => server::run(arguments),
         Some((first, arguments)) if first == compare::MARK => compare::run(arguments),
         _ => {
             println!("scenarios: not run here, `cargo xtask scenario` runs them");

@@ -22,7 +22,7 @@ use crate::blocking::blocking;
 use crate::discovery::chain;
 use crate::memory;
 use crate::preload::preload;
-use crate::status::{About, ServerWatch, Status};
+use crate::status::{About, Status};
 use crate::{RefreshError, Refresher};
 
 /// What the API needs of a mount. It keeps nothing of it alive.
@@ -31,7 +31,6 @@ pub(crate) struct MountControl<S> {
     device: Device,
     vfs: Weak<Vfs<S>>,
     kernel: KernelSide,
-    watch: ServerWatch,
     about: About,
     refresher: Refresher,
     ending: Ending,
@@ -41,7 +40,7 @@ impl<S: TorrentSource> MountControl<S> {
     pub(crate) fn new(
         mount: &Mount,
         vfs: &Arc<Vfs<S>>,
-        (watch, about): (ServerWatch, About),
+        about: About,
         refresher: Refresher,
         ending: Ending,
     ) -> Self {
@@ -50,7 +49,6 @@ impl<S: TorrentSource> MountControl<S> {
             device: mount.device(),
             vfs: Arc::downgrade(vfs),
             kernel: mount.kernel_side(),
-            watch,
             about,
             refresher,
             ending,
@@ -132,7 +130,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         let vfs = self.vfs()?;
         Ok(MountStatus {
             device: self.device.to_string(),
-            status: Status::of(&vfs, &self.watch, &self.about),
+            status: Status::of(&vfs, &self.about),
             readers: self.readers(&vfs),
             preloading: self.about.preloads.running(),
         })

@@ -44,9 +44,9 @@ pub(super) async fn run(
         Ok(mount) => mount,
         Err(error) => return End::NotStarted(why(&error)),
     };
-    if let Some(down) = mount.server_down() {
+    for down in mount.servers_down() {
         let (mount, is_tree_known) = (path.display(), down.is_tree_known);
-        tracing::warn!(%mount, is_tree_known, "mounted without its server: {down}");
+        tracing::warn!(%mount, is_tree_known, "mounted without a server: {down}");
     }
     let (pulse, mut questions) = mpsc::channel::<oneshot::Sender<bool>>(QUESTIONS_MAX);
     on_up(pulse, shown(mount.mountpoint())).await;

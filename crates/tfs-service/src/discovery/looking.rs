@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{Changes, SourceError, TorrentSource};
@@ -15,10 +16,11 @@ const REQUESTS_MAX: usize = 16;
 /// interval, so that a server which restarts is seen at once and one that is away is left alone.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 
-/// Asks for a look at the server now. Clones ask the same mount.
+/// Asks for a look at all servers of a mount now. Clones ask the same mount.
 #[derive(Debug, Clone)]
 pub struct Refresher {
-    requests: mpsc::Sender<Request>,
+    /// One for each server.
+    requests: Vec<mpsc::Sender<Request>>,
 }
 
 /// Why a look that was asked for did not help.
@@ -27,7 +29,7 @@ pub enum RefreshError {
     /// The mount has ended.
     #[error("the mount has ended")]
     Ended,
-    /// The server did not answer as it should; the tree stays as last known.
+    /// A server did not answer as it should; what it has stays as last known.
     #[error(transparent)]
     Failed(#[from] SourceError),
 }
@@ -37,25 +39,47 @@ pub enum RefreshError {
 pub(crate) struct Request(oneshot::Sender<Result<Changes, SourceError>>);
 
 impl Refresher {
-    /// Returns it, and what [`Discovery::keep_looking`] wants.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Request>) {
-        let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
-        (Self { requests }, receiver)
+    /// Returns it for so many servers, and what [`Discovery::keep_looking`] wants of each.
+    pub(crate) fn new(server_count: usize) -> (Self, Vec<mpsc::Receiver<Request>>) {
+        let channels = (0..server_count).map(|_| mpsc::channel(REQUESTS_MAX));
+        let (requests, receivers) = channels.unzip();
+        (Self { requests }, receivers)
     }
 
-    /// Resolves when a look at the server that began after this call is over, and the tree shows
-    /// what it found. Returns what that was. Torrents whose details failed are asked for again too.
+    /// Resolves when looks at all servers that began after this call are over, and the tree shows
+    /// what they found. Returns what that was. Torrents whose details failed are asked for again
+    /// too.
     ///
     /// # Errors
-    /// [`RefreshError`].
+    /// [`RefreshError`], the first of several. What the other servers have is shown all the same.
     ///
     /// # Cancel safety
-    /// The look goes on.
+    /// The looks go on.
     pub async fn look_now(&self) -> Result<Changes, RefreshError> {
-        let (sender, done) = oneshot::channel();
-        self.requests.send(Request(sender)).await.map_err(|_ended| RefreshError::Ended)?;
-        Ok(done.await.map_err(|_ended| RefreshError::Ended)??)
+        let looks = join_all(self.requests.iter().map(look)).await;
+        let mut all = Changes::default();
+        let mut failed = None;
+        for looked in looks {
+            match looked {
+                Ok(changes) => {
+                    all.added.extend(changes.added);
+                    all.removed.extend(changes.removed);
+                    all.joined.extend(changes.joined);
+                    all.left.extend(changes.left);
+                }
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
+            }
+        }
+        failed.map_or(Ok(all), Err)
     }
+}
+
+async fn look(requests: &mpsc::Sender<Request>) -> Result<Changes, RefreshError> {
+    let (sender, done) = oneshot::channel();
+    requests.send(Request(sender)).await.map_err(|_ended| RefreshError::Ended)?;
+    Ok(done.await.map_err(|_ended| RefreshError::Ended)??)
 }
 
 impl<S: TorrentSource> Discovery<S> {
@@ -85,7 +109,7 @@ impl<S: TorrentSource> Discovery<S> {
             let begun_at = Instant::now();
             let haste = if waiting.is_empty() { Haste::Patient } else { Haste::Urgent };
             let result = self.look(haste).await;
-            failure_count = note(&result, failure_count);
+            failure_count = self.note(&result, failure_count);
             for Request(sender) in waiting {
                 // Whoever does not wait any more does not want to know.
                 drop(sender.send(result.clone()));
@@ -95,20 +119,22 @@ impl<S: TorrentSource> Discovery<S> {
             next_at = begun_at + pause(poll_interval, failure_count).max(took.saturating_mul(2));
         }
     }
-}
 
-/// Logs what came of a look, and returns the number of failures in a row. A server that is down for
-/// a day is one line in the log.
-fn note(result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
-    match result {
-        Ok(_changes) if failure_count > 0 => tracing::info!("the server is back"),
-        Ok(_changes) => {}
-        Err(error) if failure_count == 0 => {
-            tracing::warn!(error = %chain(error), "the tree stays as last known");
+    /// Logs what came of a look, and returns the number of failures in a row. A server that is down
+    /// for a day is one line in the log.
+    fn note(&self, result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
+        let server = self.vfs.source_of(self.server).name();
+        let server = server.as_deref().unwrap_or_default();
+        match result {
+            Ok(_changes) if failure_count > 0 => tracing::info!(server, "the server is back"),
+            Ok(_changes) => {}
+            Err(error) if failure_count == 0 => {
+                tracing::warn!(server, error = %chain(error), "its torrents stay as last known");
+            }
+            Err(error) => tracing::debug!(server, error = %chain(error), "still down"),
         }
-        Err(error) => tracing::debug!(error = %chain(error), "still down"),
+        if result.is_ok() { 0 } else { failure_count.saturating_add(1) }
     }
-    if result.is_ok() { 0 } else { failure_count.saturating_add(1) }
 }
 
 fn pause(poll_interval: Duration, failure_count: u32) -> Duration {

@@ -1,4 +1,5 @@
-//! Discovery: keeps the tree of a filesystem equal to what its source lists.
+//! Discovery: keeps the tree of a filesystem equal to what its servers list. Each server has its
+//! own, so that none waits for another.
 
 mod absence;
 mod asking;
@@ -12,10 +13,11 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use vfs_core::{Changes, Ino, SourceError, TorrentSource, TorrentSummary, Vfs};
+use vfs_core::{Changes, ServerId, SourceError, TorrentSource, TorrentSummary, Vfs};
 
 use self::absence::{Absence, Run};
 use self::asking::Asking;
+pub(crate) use self::looking::Request;
 pub use self::looking::{RefreshError, Refresher};
 use crate::clock::now;
 use crate::memory;
@@ -35,10 +37,11 @@ pub(crate) enum Haste {
     Urgent,
 }
 
-/// What is known of a source from one look to the next.
+/// What is known of a server from one look to the next.
 #[derive(Debug)]
 pub(crate) struct Discovery<S> {
     vfs: Arc<Vfs<S>>,
+    server: ServerId,
     /// Where it is kept, if it can be.
     recorder: Option<Recorder>,
     asking: Asking,
@@ -53,9 +56,11 @@ pub(crate) struct Discovery<S> {
 }
 
 impl<S: TorrentSource> Discovery<S> {
+    /// Returns the discovery of the first server.
     pub(crate) fn new(vfs: Arc<Vfs<S>>, recorder: Option<Recorder>) -> Self {
         Self {
             vfs,
+            server: ServerId::FIRST,
             recorder,
             asking: Asking::default(),
             absence: Absence::default(),
@@ -66,34 +71,45 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
+    /// Lets it be that of another server.
+    pub(crate) fn of_server(self, server: ServerId) -> Self {
+        Self { server, ..self }
+    }
+
     /// Lets a watch know whether the source answers.
     pub(crate) fn watched_by(mut self, watch: ServerWatch) -> Self {
         self.watch = watch;
         self
     }
 
-    /// Returns what is told when torrents were added.
-    pub(crate) fn added(&self) -> Arc<Notify> {
-        Arc::clone(&self.added)
+    /// Lets this be told when torrents were added.
+    pub(crate) fn telling(self, added: Arc<Notify>) -> Self {
+        Self { added, ..self }
     }
 
-    /// Shows the tree as it was last known, if there is anything to show. An empty tree is not
-    /// shown: what looks empty may only be lost.
-    pub(crate) fn restore(&mut self, known: KnownTree) {
-        let KnownTree { changed_at, remembered, listing, details } = known;
-        self.vfs.remember(changed_at, remembered);
+    /// Takes over the names of what was last known. They have to be there of all servers before
+    /// the torrents of the first are shown.
+    pub(crate) fn remember(&mut self, known: &KnownTree) {
+        let KnownTree { changed_at, remembered, .. } = known;
+        self.vfs.remember_of(self.server, *changed_at, remembered.iter().cloned());
         self.is_recorded = changed_at.is_some();
+    }
+
+    /// Shows the torrents as they were last known, if there are any. An empty tree is not shown:
+    /// what looks empty may only be lost.
+    pub(crate) fn restore(&mut self, known: KnownTree) {
+        let KnownTree { changed_at, listing, details, .. } = known;
         if let Some(changed_at) = changed_at.filter(|_| !listing.is_empty()) {
-            self.vfs.apply(listing, details, changed_at);
+            self.vfs.apply_of(self.server, listing, details, changed_at);
         }
     }
 
-    /// Returns whether there is anything to show.
+    /// Returns whether there is anything to show of the server.
     pub(crate) fn is_tree_known(&self) -> bool {
-        self.vfs.open_dir(Ino::ROOT).is_ok()
+        self.vfs.is_server_known(self.server)
     }
 
-    /// Looks at the source once and takes over what is there.
+    /// Looks at the server once and takes over what is there.
     ///
     /// A torrent whose details cannot be had is left out, and asked for again later. One that the
     /// listing lacks is kept as long as that may be a mistake, see [`absence`].
@@ -107,20 +123,21 @@ impl<S: TorrentSource> Discovery<S> {
     pub(crate) async fn look(&mut self, haste: Haste) -> Result<Changes, SourceError> {
         let vfs = Arc::clone(&self.vfs);
         let asked_at = Instant::now();
-        let mut listing = vfs.source().list().await.inspect_err(|error| {
+        let mut listing = vfs.source_of(self.server).list().await.inspect_err(|error| {
             self.absence.on_failure();
             self.watch.on_failure(chain(error), now());
         })?;
         self.watch.on_answer(now());
-        let absent = vfs.summaries_not_in(&listing);
+        let absent = vfs.summaries_not_in(self.server, &listing);
         listing.extend(self.keep_doubtful(asked_at, absent).await);
 
-        let wanted = vfs.unknown_torrents(&listing);
+        let wanted = vfs.unknown_torrents_of(self.server, &listing);
         // A tree that is not there yet waits for all of them.
         let is_urgent = haste == Haste::Urgent || !self.is_tree_known();
+        let files = vfs.counts().files;
         let recorder = self.recorder.as_ref();
         let answers =
-            self.asking.ask(vfs.source(), recorder, wanted, is_urgent, vfs.counts().files).await;
+            self.asking.ask(vfs.source_of(self.server), recorder, wanted, is_urgent, files).await;
         if let Some(error) = &answers.error
             && !self.is_tree_known()
             && (answers.is_broken_off || answers.details.is_empty())
@@ -130,19 +147,19 @@ impl<S: TorrentSource> Discovery<S> {
         }
         let details = if self.recorder.is_some() { answers.details.clone() } else { Vec::new() };
         let at = now();
-        let changes = vfs.apply(listing, answers.details, at);
+        let changes = vfs.apply_of(self.server, listing, answers.details, at);
         self.log(&changes);
         if !changes.added.is_empty() {
             self.added.notify_one();
         }
         if let Some(recorder) = &self.recorder {
             if !self.is_recorded || changes != Changes::default() {
-                let changed_at = vfs.attr(Ino::ROOT).map_or(at, |root| root.mtime);
+                let changed_at = vfs.changed_at(self.server);
                 recorder.record(&changes, details, Times { at, changed_at });
                 self.is_recorded = true;
             }
             if self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {
-                recorder.record_progress(vfs.summaries_not_in(&[]));
+                recorder.record_progress(vfs.summaries_not_in(self.server, &[]));
                 self.progress_recorded_at = Some(Instant::now());
             }
         }
@@ -162,7 +179,8 @@ impl<S: TorrentSource> Discovery<S> {
         absent: Vec<TorrentSummary>,
     ) -> Vec<TorrentSummary> {
         // A question that is only asked when it matters.
-        let uptime = if absent.is_empty() { None } else { self.vfs.source().uptime().await };
+        let uptime =
+            if absent.is_empty() { None } else { self.vfs.source_of(self.server).uptime().await };
         let run = Run { began_at: uptime.and_then(|uptime| Instant::now().checked_sub(uptime)) };
         let hashes: Vec<_> = absent.iter().map(|summary| summary.info_hash).collect();
         let kept = self.absence.on_listing(asked_at, run, &hashes);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use tfs_testkit::fake::{FakeSource, FakeStream, directory, single_file};
 use tokio::time::{advance, sleep_until};
 use vfs_core::{
-    Bitfield, ByteRange, FileId, InfoHash, SourceErrorKind, SourceLimits, TorrentDetails,
+    Bitfield, ByteRange, FileId, InfoHash, Ino, SourceErrorKind, SourceLimits, TorrentDetails,
     VfsConfig, VfsError,
 };
 
@@ -172,6 +172,7 @@ impl Session {
         let (state, known) = ServerState::open(dir, identity).await.unwrap();
         let vfs = vfs_of(flaky);
         let mut discovery = Discovery::new(Arc::clone(&vfs), Some(state.recorder()));
+        discovery.remember(&known);
         discovery.restore(known);
         Self { vfs, discovery, state }
     }
@@ -182,7 +183,7 @@ impl Session {
 
     async fn end(self) -> Flaky {
         drop(self.discovery);
-        self.state.recorder().record_progress(self.vfs.summaries_not_in(&[]));
+        self.state.recorder().record_progress(self.vfs.summaries_not_in(ServerId::FIRST, &[]));
         self.state.close().await;
         let flaky = Flaky::new(0);
         for details in self.vfs.source().source.all_details() {
@@ -256,8 +257,8 @@ async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
     let vfs = vfs_of(Flaky::new(2));
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     discovery.look(Haste::Patient).await.unwrap();
-    let (refresher, requests) = Refresher::new();
-    let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests, false));
+    let (refresher, mut requests) = Refresher::new(1);
+    let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests.remove(0), false));
 
     vfs.source().set_down(true);
     vfs.source().source.remove(hash(1));
@@ -282,8 +283,8 @@ async fn a_server_that_fails_is_asked_soon_and_then_at_the_usual_pace() {
     let vfs = vfs_of(Flaky::new(1));
     vfs.source().set_down(true);
     let discovery = Discovery::new(Arc::clone(&vfs), None);
-    let (_refresher, requests) = Refresher::new();
-    let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests, true));
+    let (_refresher, mut requests) = Refresher::new(1);
+    let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests.remove(0), true));
     let count = || vfs.source().list_count.load(Ordering::Relaxed);
     // After 0.25, 0.5, 1, 2, 4 and then 5 seconds each.
     for (millis, want) in [(240, 0), (20, 1), (500, 2), (1000, 3), (2000, 4), (4000, 5)] {
@@ -302,8 +303,8 @@ async fn a_server_that_fails_is_asked_soon_and_then_at_the_usual_pace() {
 async fn a_look_that_is_asked_for_begins_after_the_question() {
     let vfs = vfs_of(Flaky::new(0));
     let discovery = Discovery::new(Arc::clone(&vfs), None);
-    let (refresher, requests) = Refresher::new();
-    let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests, false));
+    let (refresher, mut requests) = Refresher::new(1);
+    let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests.remove(0), false));
     let start = Instant::now();
     for id in 1..=5 {
         vfs.source().source.add(single_file(id, &format!("t{id}"), 1));
@@ -343,7 +344,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     assert_eq!(session.look().await.unwrap(), Changes::default());
     assert_eq!(view(&session.vfs), before);
     assert_eq!(session.vfs.source().details_count(), 0);
-    let summaries = session.vfs.summaries_not_in(&[]);
+    let summaries = session.vfs.summaries_not_in(ServerId::FIRST, &[]);
     assert!(summaries.iter().all(|summary| summary.file_progress.is_some()));
 
     // And with a server that is down.
@@ -352,7 +353,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     let mut session = Session::start(dir.path(), flaky).await;
     session.look().await.unwrap_err();
     assert_eq!(view(&session.vfs), before);
-    let progress = session.vfs.summaries_not_in(&[]);
+    let progress = session.vfs.summaries_not_in(ServerId::FIRST, &[]);
     assert_eq!(progress[0].file_progress.as_deref(), Some(&[1][..]));
 }
 

@@ -67,35 +67,88 @@ impl Loaded {
     /// # Errors
     /// If none or several are meant, or the credentials cannot be used.
     pub fn choose_server(&self, names: &[String]) -> Result<ChosenServer, Problem> {
-        self.the_one(self.candidates(names)?, "name one of them with --server")
+        let mut sections = self.candidates(names)?;
+        match sections.pop().filter(|_| sections.is_empty()) {
+            Some(section) => self.chosen(&section),
+            None if self.servers.is_empty() => {
+                let names: Vec<_> =
+                    self.settings.servers.iter().map(|it| it.name.as_str()).collect();
+                let message = format!("there are several servers: {}", names.join(", "));
+                Err(said(message).hint("name one of them with --server"))
+            }
+            None => Err(said("several servers are named").hint("this goes to one at a time")),
+        }
     }
 
-    /// Returns the server of a mount that the command line does not name: the one that the
-    /// configuration says, or if that leaves it open, what [`choose_server`](Self::choose_server)
-    /// says. Of several mounts each has its own, whatever the environment names.
+    /// Returns all servers that are meant, at least one and no two of a name: those of the command
+    /// line, else that of the environment, else `names` of a mount, else all of the configuration.
+    /// It reads the passwords.
     ///
     /// # Errors
-    /// As for `choose_server`.
-    pub fn server_of(&self, mount: &MountSection) -> Result<ChosenServer, Problem> {
-        let sections = match mount.servers.as_slice() {
-            [] => self.candidates(&[])?,
-            names => self.named(names)?,
-        };
-        self.the_one(sections, "name one of them with `servers` of the mount")
+    /// If two have the same name or address, or credentials cannot be used.
+    pub fn choose_servers(&self, names: &[String]) -> Result<Vec<ChosenServer>, Problem> {
+        self.all_of(&self.candidates(names)?)
     }
 
-    /// Returns the only server of several that may be meant. `hint` is for those who left it open.
-    fn the_one(&self, mut sections: Vec<Dict>, hint: &str) -> Result<ChosenServer, Problem> {
-        let Some(section) = sections.pop().filter(|_| sections.is_empty()) else {
-            let names: Vec<_> = self.settings.servers.iter().map(|it| it.name.as_str()).collect();
-            if self.servers.is_empty() {
-                let message = format!("there are several servers: {}", names.join(", "));
-                return Err(said(message).hint(hint));
+    /// Returns the servers of a mount that the command line does not name: those that the
+    /// configuration says, or if that leaves it open, what
+    /// [`choose_servers`](Self::choose_servers) says. Of several mounts each has its own, whatever
+    /// the environment names.
+    ///
+    /// # Errors
+    /// As for `choose_servers`.
+    pub fn servers_of(&self, mount: &MountSection) -> Result<Vec<ChosenServer>, Problem> {
+        match mount.servers.as_slice() {
+            [] => self.choose_servers(&[]),
+            names => self.all_of(&self.named(names)?),
+        }
+    }
+
+    fn all_of(&self, sections: &[Dict]) -> Result<Vec<ChosenServer>, Problem> {
+        if sections.len() > 1 {
+            self.check_credentials_are_their_own()?;
+        }
+        let chosen: Result<Vec<_>, _> =
+            sections.iter().map(|section| self.chosen(section)).collect();
+        let chosen = chosen?;
+        for (position, one) in chosen.iter().enumerate() {
+            let name = &one.section.name;
+            for other in chosen.iter().take(position) {
+                if other.section.url == one.section.url {
+                    let message = format!("the server at {} is named twice", one.section.url);
+                    return Err(said(message).hint("leave one of the two out"));
+                }
+                if other.section.name == *name {
+                    return Err(said(format!("two servers are called `{name}`"))
+                        .hint("name them apart, as in --server home=http://127.0.0.1:3030"));
+                }
             }
-            return Err(said("several servers are named")
-                .hint("one at a time: mount each server on a directory of its own"));
-        };
-        let section = self.with_credentials(&section)?;
+        }
+        Ok(chosen)
+    }
+
+    /// Makes sure that what was said of one server is not sent to several.
+    fn check_credentials_are_their_own(&self) -> Result<(), Problem> {
+        let environment = &self.environment;
+        let flag = |key: &str| self.flags.iter().any(|flag| flag.key == key);
+        let said_once = [
+            ("--username", flag("server.username")),
+            ("--password-file", flag("server.password_file")),
+            ("TFS_USERNAME", environment.username.is_some()),
+            ("TFS_PASSWORD", environment.password.is_some()),
+            ("TFS_PASSWORD_FILE", environment.password_file.is_some()),
+        ];
+        match said_once.into_iter().find(|(_, is_said)| *is_said) {
+            None => Ok(()),
+            Some((name, _)) => {
+                Err(said(format!("{name} is for one server, and several are meant"))
+                    .hint("give each its own `username` and `password_file` in the configuration"))
+            }
+        }
+    }
+
+    fn chosen(&self, section: &Dict) -> Result<ChosenServer, Problem> {
+        let section = self.with_credentials(section)?;
         let credentials = self.credentials(&section)?;
         let connection = ServerSettings { url: section.url.clone(), credentials };
         Ok(ChosenServer { section, connection })

@@ -144,14 +144,22 @@ const SERVER: [Key; 6] = [
     ),
 ];
 
-const MOUNT: [Key; 7] = [
+const MOUNT: [Key; 8] = [
     key("mount.path", Kind::Path, Required("\"/mnt/t\""), None, "An empty directory."),
     key(
         "mount.servers",
         Kind::Names,
         Is("[]"),
         Some("--server"),
-        "The servers whose torrents it shows, by their names; none for the only one there is.",
+        "The servers whose torrents it shows, by their names; none for all there are.",
+    ),
+    key(
+        "mount.layout",
+        Kind::Choice(&["union", "by-server"]),
+        Is("\"union\""),
+        Some("--layout"),
+        "How the torrents of several servers are shown: each once in the root, or in a directory \
+         for each server.",
     ),
     key(
         "mount.allow_other",

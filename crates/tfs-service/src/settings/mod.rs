@@ -34,7 +34,7 @@ pub use kind::Kind;
 pub use load::{Flag, Loaded, ShownValue, Sources};
 pub use model::{
     CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing, MonitoringSection,
-    MountSection, Passthrough, PreloadSection, ReadSection, ServerSection, Settings,
+    MountLayout, MountSection, Passthrough, PreloadSection, ReadSection, ServerSection, Settings,
 };
 pub use place::{Origin, Place, Problem, SettingsError};
 pub use secret::Secret;

@@ -49,12 +49,23 @@ pub struct ServerSection {
 pub struct MountSection {
     pub path: PathBuf,
     pub servers: Vec<String>,
+    pub layout: MountLayout,
     pub allow_other: bool,
     pub allow_non_empty: bool,
     pub uid: Option<u32>,
     pub gid: Option<u32>,
     #[serde(deserialize_with = "de_mask")]
     pub umask: u16,
+}
+
+/// How the torrents of several servers are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountLayout {
+    /// Each once in the root, whatever servers have it.
+    Union,
+    /// In a directory for each server.
+    ByServer,
 }
 
 /// What reads do.

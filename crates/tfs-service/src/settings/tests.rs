@@ -250,6 +250,42 @@ fn servers_are_chosen_by_flag_variable_mount_and_configuration() {
 }
 
 #[test]
+fn several_servers_are_chosen_with_names_and_credentials_of_their_own() {
+    let two = "[[server]]\nname = \"a\"\nurl = \"http://a\"\nmax_streams = 2\n\
+               [[server]]\nname = \"b\"\nurl = \"http://b\"\n";
+    let choose = |file: &str, variables: &[_], args: &[&str], names: &[&str]| {
+        let mut loaded = load(file, variables, &[]).unwrap();
+        loaded.servers = args.iter().map(|arg| arg.parse().unwrap()).collect();
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        match loaded.choose_servers(&names) {
+            Ok(chosen) => {
+                let shown =
+                    chosen.iter().map(|it| format!("{}={}", it.section.name, it.section.url));
+                shown.collect::<Vec<_>>().join(" ")
+            }
+            Err(problem) => problem.to_string(),
+        }
+    };
+    assert_eq!(choose("", &[], &[], &[]), "default=http://127.0.0.1:3030/");
+    assert_eq!(choose(two, &[], &[], &[]), "a=http://a/ b=http://b/");
+    assert_eq!(choose(two, &[], &[], &["b"]), "b=http://b/");
+    assert_eq!(choose(two, &[], &["b", "a"], &["a"]), "b=http://b/ a=http://a/");
+    assert_eq!(choose(two, &[], &["x=http://c", "a"], &[]), "x=http://c/ a=http://a/");
+    assert_eq!(choose(two, &[], &["a=http://c", "a"], &[]), "two servers are called `a`");
+    assert_eq!(choose("", &[], &["http://c", "http://d"], &[]), "two servers are called `default`");
+    assert_eq!(
+        choose(two, &[], &["x=http://a", "a"], &[]),
+        "the server at http://a/ is named twice"
+    );
+    assert_eq!(choose(two, &[("TFS_SERVER", "b")], &[], &[]), "b=http://b/");
+    // What is said once may be meant for one of them only.
+    assert_eq!(
+        choose(two, &[("TFS_USERNAME", "me"), ("TFS_PASSWORD", "s3cret")], &[], &[]),
+        "TFS_USERNAME is for one server, and several are meant"
+    );
+}
+
+#[test]
 fn passwords_come_from_files_and_variables_and_are_never_shown() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("password");

@@ -133,18 +133,26 @@ impl Drop for ServerState {
 }
 
 impl Recorder {
-    /// Notes that the set of torrents changed, with the details of those that are new. Details
-    /// without metadata, which could not be had then, are not kept, so that they are asked for
-    /// again.
+    /// Notes that the set of torrents of the server changed, with the details of those that are
+    /// new. Details without metadata, which could not be had then, are not kept, so that they are
+    /// asked for again.
     pub(crate) fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, times: Times) {
         let Times { at, changed_at } = times;
-        let added = changes.added.iter().map(|(info_hash, name)| (*info_hash, Some(name.clone())));
-        let removed = changes.removed.iter().map(|(info_hash, _)| (*info_hash, None));
+        let event = |info_hash: InfoHash, at, name: Option<&String>| Event {
+            info_hash,
+            at,
+            name: name.cloned(),
+        };
+        let Changes { added, removed, joined, left } = changes;
+        let came = added.iter().map(|(info_hash, name)| event(*info_hash, at, Some(name)));
+        // Whoever saw it first says when that was, on whatever server.
+        let joined = joined.iter().map(|it| event(it.info_hash, it.first_seen, Some(&it.name)));
+        let gone = removed.iter().chain(left).map(|(info_hash, _)| event(*info_hash, at, None));
         // What is gone first, so that a torrent which is in both is there.
-        let events = removed.chain(added);
+        let events = gone.chain(came).chain(joined);
         let mut pending = self.shared.pending();
         let batch = &mut pending.batch;
-        batch.events.extend(events.map(|(info_hash, name)| Event { info_hash, at, name }));
+        batch.events.extend(events);
         batch.changed_at = Some(changed_at);
         batch.details.extend(details.into_iter().filter(|details| details.piece_len.is_some()));
         drop(pending);

@@ -17,8 +17,8 @@ use crate::preload::Preloads;
 /// What does not change about a mount, and what it is busy with.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
-    /// The address of the server, without credentials.
-    pub(crate) url: String,
+    /// The servers, in the order of their ids.
+    pub(crate) servers: Vec<AboutServer>,
     pub(crate) mountpoint: PathBuf,
     /// When it was started, in seconds since 1970.
     pub(crate) started_at: i64,
@@ -29,25 +29,33 @@ pub(crate) struct About {
     pub(crate) preloads: Preloads,
 }
 
+/// What does not change about a server of a mount, and what was last seen of it.
+#[derive(Debug, Clone)]
+pub(crate) struct AboutServer {
+    pub(crate) name: String,
+    /// Its address, without credentials.
+    pub(crate) url: String,
+    pub(crate) watch: ServerWatch,
+}
+
 impl About {
     /// Returns what there is to say of a mount that is started now, in its runtime.
-    pub(crate) fn starting(url: String, mountpoint: PathBuf) -> Self {
+    pub(crate) fn starting(servers: Vec<AboutServer>, mountpoint: PathBuf) -> Self {
         let (started_at, started, preloads) = (now(), Instant::now(), Preloads::default());
-        Self { url, mountpoint, started_at, started, runtime: Handle::current(), preloads }
+        Self { servers, mountpoint, started_at, started, runtime: Handle::current(), preloads }
     }
 }
 
 /// Returns the control files of a filesystem that is about to be made.
 pub(crate) fn control_files<S: TorrentSource>(
     vfs: &Weak<Vfs<S>>,
-    watch: &ServerWatch,
     about: &About,
 ) -> Vec<ControlFile> {
     let file = |name, text: fn(&Status) -> String| {
         // The filesystem owns its files, so that they must not own it.
-        let (vfs, watch, about) = (Weak::clone(vfs), watch.clone(), about.clone());
+        let (vfs, about) = (Weak::clone(vfs), about.clone());
         let render = move || match vfs.upgrade() {
-            Some(vfs) => text(&Status::of(&vfs, &watch, &about)).into(),
+            Some(vfs) => text(&Status::of(&vfs, &about)).into(),
             None => Bytes::new(),
         };
         ControlFile { name, render: Arc::new(render) }
@@ -88,7 +96,11 @@ mod tests {
             let watch = ServerWatch::default();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let about = About {
-                url: "http://h:1/".to_owned(),
+                servers: vec![AboutServer {
+                    name: "home".to_owned(),
+                    url: "http://h:1/".to_owned(),
+                    watch: watch.clone(),
+                }],
                 mountpoint: "/mnt/a \"b\"".into(),
                 started_at: 1_700_000_000,
                 started: Instant::now(),
@@ -96,7 +108,7 @@ mod tests {
                 preloads: Preloads::default(),
             };
             let vfs = Arc::new_cyclic(|vfs| {
-                let files = control_files(vfs, &watch, &about);
+                let files = control_files(vfs, &about);
                 Vfs::new(Arc::new(source), VfsConfig::default()).with_control_files(files)
             });
             Self { vfs, watch }
@@ -147,7 +159,7 @@ mod tests {
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();
-        expect![[r#"{"url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed"}"#]]
+        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0}"#]]
         .assert_eq(&server);
         let tree = serde_json::to_string(&status.tree).unwrap();
         expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{BreakerStatus, Status};
+use super::report::{BreakerStatus, ServerStatus, Status};
 
 /// What may happen to a number from one look to the next.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +19,13 @@ enum Kind {
 
 /// Returns the metrics of a mount.
 pub(super) fn metrics(status: &Status) -> String {
-    text(&samples(status, ""))
+    text(&samples(status, &[]))
 }
 
 /// Returns the metrics of all mounts of a process, each with the mount as a label.
 pub(crate) fn metrics_of_all(statuses: &[Status]) -> String {
-    let all = statuses.iter().flat_map(|status| {
-        samples(status, &format!("{{mountpoint=\"{}\"}}", escape(&status.mountpoint)))
-    });
+    let all =
+        statuses.iter().flat_map(|status| samples(status, &[("mountpoint", &status.mountpoint)]));
     text(&all.collect::<Vec<_>>())
 }
 
@@ -62,14 +61,16 @@ fn text(samples: &[Sample]) -> String {
     text
 }
 
-fn samples(status: &Status, labels: &str) -> Vec<Sample> {
-    let Status { server, tree, reads, memory, preloads, .. } = status;
+fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
+    let Status { servers, tree, reads, memory, preloads, .. } = status;
+    let labels = &labels(of_mount);
     let mut samples = Vec::new();
-    let (mountpoint, url) = (escape(&status.mountpoint), escape(&server.url));
-    let info = format!(
-        "{{version=\"{}\",mountpoint=\"{mountpoint}\",server=\"{url}\"}}",
-        escape(&status.tfs_version)
-    );
+    let urls: Vec<_> = servers.iter().map(|server| server.url.as_str()).collect();
+    let info = self::labels(&[
+        ("version", &status.tfs_version),
+        ("mountpoint", &status.mountpoint),
+        ("server", &urls.join(",")),
+    ]);
     let mut add = |kind, name, labels: &str, help, value| {
         samples.push(Sample { kind, name, labels: labels.to_owned(), help, value });
     };
@@ -78,12 +79,6 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
     for (name, help, value) in [
         ("healthy", "Whether nothing is wrong.", u64::from(status.trouble.is_none())),
         ("start_time_seconds", "When the mount was started, since 1970.", started),
-        ("server_reachable", "Whether the server answers.", u64::from(server.reachable)),
-        (
-            "breaker_open",
-            "Whether reads that need the server fail at once.",
-            u64::from(server.breaker == BreakerStatus::Open),
-        ),
         ("tree_known", "Whether a list of torrents is known.", u64::from(tree.known)),
         ("torrents", "Torrents that are shown.", tree.torrents as u64),
         ("files", "Files that are shown.", tree.files as u64),
@@ -91,7 +86,7 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
         ("have_bytes", "What is downloaded of that.", tree.have_bytes),
         ("open_files", "Files that are open.", reads.open_files as u64),
         ("reads_waiting", "Reads that wait.", reads.waiting as u64),
-        ("streams_open", "Streams that are open on the server.", reads.streams_open as u64),
+        ("streams_open", "Streams that are open.", reads.streams_open as u64),
         ("streams_max", "The most streams that may be open.", reads.streams_max as u64),
         ("buffered_bytes", "Bytes in the buffers of streams.", memory.buffered_bytes),
         ("cached_bytes", "Bytes in the cache.", memory.cached_bytes),
@@ -104,6 +99,7 @@ fn samples(status: &Status, labels: &str) -> Vec<Sample> {
     ] {
         add(Kind::Gauge, name, labels, help, value);
     }
+    servers.iter().for_each(|server| add_server(server, of_mount, &mut add));
     for (name, help, value) in of_process(status) {
         if let Some(value) = value {
             add(Kind::Gauge, name, labels, help, value);
@@ -139,6 +135,33 @@ fn of_process(status: &Status) -> [(&'static str, &'static str, Option<u64>); 4]
         ("threads", "Threads of the process.", process.threads),
         ("open_fds", "Open file descriptors of the process.", process.descriptors),
     ]
+}
+
+/// Adds what there is to say of a server, with its name as a label.
+fn add_server(
+    server: &ServerStatus,
+    of_mount: &[(&str, &str)],
+    add: &mut impl FnMut(Kind, &'static str, &str, &'static str, u64),
+) {
+    let labels = labels(&[of_mount, &[("server", &server.name)]].concat());
+    let is_open = server.breaker == BreakerStatus::Open;
+    for (name, help, value) in [
+        ("server_reachable", "Whether the server answers.", u64::from(server.reachable)),
+        ("breaker_open", "Whether reads do not ask the server.", u64::from(is_open)),
+        ("server_streams_open", "Streams open on the server.", server.streams_open as u64),
+        ("server_streams_max", "The most of them.", server.streams_max as u64),
+    ] {
+        add(Kind::Gauge, name, &labels, help, value);
+    }
+}
+
+/// Returns labels as they stand after a name.
+fn labels(labels: &[(&str, &str)]) -> String {
+    if labels.is_empty() {
+        return String::new();
+    }
+    let labels = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value)));
+    format!("{{{}}}", labels.collect::<Vec<_>>().join(","))
 }
 
 /// Escapes the value of a label.

@@ -1,11 +1,11 @@
 //! The state of a mount as one value, for people, scripts and monitoring.
 
 use serde::{Deserialize, Serialize};
-use vfs_core::{BreakerState, ReadCounters, TorrentSource, Vfs};
+use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
-use super::files::About;
+use super::files::{About, AboutServer};
 use super::process::{ProcessStatus, status_field};
-use super::watch::{Reached, ServerWatch};
+use super::watch::Reached;
 use crate::preload::PreloadTotals;
 
 /// The version of [`Status`]: another one where a field went or means something else.
@@ -28,8 +28,10 @@ pub struct Status {
     pub uptime_seconds: u64,
     /// What is wrong, or `null`.
     pub trouble: Option<String>,
-    /// The server.
+    /// The first of the servers, for those who know of one.
     pub server: ServerStatus,
+    /// The servers.
+    pub servers: Vec<ServerStatus>,
     /// The torrents.
     pub tree: TreeStatus,
     /// The reads.
@@ -44,9 +46,11 @@ pub struct Status {
     pub preloads: PreloadTotals,
 }
 
-/// The server of a mount.
+/// A server of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStatus {
+    /// What it is called.
+    pub name: String,
     /// Its address, without credentials.
     pub url: String,
     /// Whether it answered when it was last asked for its torrents.
@@ -57,6 +61,12 @@ pub struct ServerStatus {
     pub error: Option<String>,
     /// What the circuit breaker of reads does.
     pub breaker: BreakerStatus,
+    /// Streams that are open on it now, or about to open or close.
+    pub streams_open: usize,
+    /// The most of them.
+    pub streams_max: usize,
+    /// Bytes that came from it.
+    pub bytes_fetched: u64,
 }
 
 /// What a circuit breaker does.
@@ -95,7 +105,7 @@ pub struct ReadStatus {
     pub waiting: usize,
     /// Streams that are open now, or about to open or close.
     pub streams_open: usize,
-    /// The most of them.
+    /// The most of them, on all servers.
     pub streams_max: usize,
     /// Reads that reached tfs; what the kernel has in its cache does not.
     pub reads: u64,
@@ -138,7 +148,7 @@ pub struct MemoryStatus {
 
 impl Status {
     /// Looks at a mount. Waits for nobody.
-    pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, watch: &ServerWatch, about: &About) -> Self {
+    pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, about: &About) -> Self {
         let counters = vfs.counters();
         let ReadCounters {
             reads,
@@ -153,7 +163,10 @@ impl Status {
             ..
         } = counters.total;
         let (counts, stats) = (vfs.counts(), vfs.stats());
-        let Reached { is_reachable, since, error } = watch.reached();
+        let servers = about.servers.iter().zip(&counters.servers);
+        let servers: Vec<_> =
+            servers.map(|(about, counters)| ServerStatus::of(about, counters)).collect();
+        let streams_max = servers.iter().map(|server| server.streams_max).sum();
         let mut status = Self {
             version: VERSION,
             tfs_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -162,17 +175,8 @@ impl Status {
             started_at: about.started_at,
             uptime_seconds: about.started.elapsed().as_secs(),
             trouble: None,
-            server: ServerStatus {
-                url: about.url.clone(),
-                reachable: is_reachable,
-                since,
-                error,
-                breaker: match counters.breaker {
-                    BreakerState::Closed => BreakerStatus::Closed,
-                    BreakerState::Open => BreakerStatus::Open,
-                    BreakerState::HalfOpen => BreakerStatus::HalfOpen,
-                },
-            },
+            server: servers.first().cloned().expect("a mount has a server"),
+            servers,
             tree: TreeStatus {
                 known: counts.is_known,
                 torrents: counts.torrents,
@@ -184,7 +188,7 @@ impl Status {
                 open_files: vfs.open_count(),
                 waiting: counters.reads_waiting,
                 streams_open: counters.streams_open,
-                streams_max: vfs.source().limits().streams_max,
+                streams_max,
                 reads,
                 hits,
                 failures,
@@ -212,17 +216,43 @@ impl Status {
 
     /// Returns what keeps the mount from showing what the server has, if anything does.
     fn find_trouble(&self) -> Option<String> {
-        let ServerStatus { reachable, error, breaker, .. } = &self.server;
-        let because = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        let why = |server: &ServerStatus| {
+            server.error.as_ref().map_or_else(String::new, |error| format!(": {error}"))
+        };
         if !self.tree.known {
+            let because = self.servers.first().map(why).unwrap_or_default();
             return Some(format!("no list of torrents is known yet{because}"));
         }
-        if !reachable {
-            return Some(format!("the server does not answer{because}"));
+        let called = |server: &ServerStatus| match self.servers.len() {
+            1 => "the server".to_owned(),
+            _ => format!("the server {}", server.name),
+        };
+        if let Some(server) = self.servers.iter().find(|server| !server.reachable) {
+            return Some(format!("{} does not answer{}", called(server), why(server)));
         }
-        match breaker {
-            BreakerStatus::Open => Some("the server does not answer reads".to_owned()),
-            BreakerStatus::Closed | BreakerStatus::HalfOpen => None,
+        let is_open = |server: &&ServerStatus| server.breaker == BreakerStatus::Open;
+        let server = self.servers.iter().find(is_open)?;
+        Some(format!("{} does not answer reads", called(server)))
+    }
+}
+
+impl ServerStatus {
+    fn of(about: &AboutServer, counters: &ServerCounters) -> Self {
+        let Reached { is_reachable, since, error } = about.watch.reached();
+        Self {
+            name: about.name.clone(),
+            url: about.url.clone(),
+            reachable: is_reachable,
+            since,
+            error,
+            breaker: match counters.breaker {
+                BreakerState::Closed => BreakerStatus::Closed,
+                BreakerState::Open => BreakerStatus::Open,
+                BreakerState::HalfOpen => BreakerStatus::HalfOpen,
+            },
+            streams_open: counters.streams_open,
+            streams_max: counters.streams_max,
+            bytes_fetched: counters.bytes_fetched,
         }
     }
 }

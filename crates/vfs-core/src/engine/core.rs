@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::plan::{
-    Action, Activity, Demand, FileFacts, News, Plan, Priority, ReadId, ReadRequest, StreamEnd,
-    StreamId, Tuning,
+    Action, Activity, Demand, FileFacts, News, Outlook, Patience, Plan, Priority, ReadId,
+    ReadRequest, StreamEnd, StreamId, Tuning,
 };
 use super::store::Store;
 use super::{Counters, MissingPolicy};
@@ -123,6 +123,35 @@ impl Core {
     /// Returns how many bytes of a range are known to be there.
     pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         self.plan.bytes_here(file, facts, range)
+    }
+
+    pub(super) fn set_patience(&mut self, read: ReadId, patience: Patience) {
+        self.plan.set_patience(read, patience);
+    }
+
+    pub(super) fn progress_at(&self, read: ReadId) -> Option<Duration> {
+        self.plan.progress_at(read)
+    }
+
+    pub(super) fn outlook(
+        &self,
+        now: Duration,
+        (file, facts): (FileId, &FileFacts),
+        range: ByteRange,
+    ) -> Outlook {
+        self.plan.outlook(file, facts, range, now)
+    }
+
+    /// Returns the bytes at the beginning of a range that memory has without a gap.
+    pub(super) fn prefix(&mut self, file: FileId, range: ByteRange) -> Vec<Bytes> {
+        let missing = self.store.missing(file, range);
+        let here = missing.start().saturating_sub(range.start());
+        let here = if missing.is_empty() { range.len() } else { here };
+        let range = ByteRange::clamped(range.start(), here, range.end());
+        if range.is_empty() {
+            return Vec::new();
+        }
+        self.store.assemble(file, range).unwrap_or_default()
     }
 
     pub(super) fn on_cancel(&mut self, now: Duration, read: ReadId) {
@@ -274,6 +303,7 @@ impl Core {
             cached_bytes: self.store.cached_bytes(),
             memory_bytes_max: self.plan.tuning().memory_bytes_max(),
             breaker: self.plan.breaker(now),
+            servers: Vec::new(),
         }
     }
 }

@@ -32,6 +32,8 @@ pub struct ReadCounters {
     pub renewals: u64,
     /// Streams that failed and were tried again.
     pub retries: u64,
+    /// Reads that left for another server, as one failed, was silent, or lacked the bytes.
+    pub moves: u64,
     /// Bytes that came from the source.
     pub bytes_fetched: u64,
     /// Bytes that were given to readers.
@@ -43,16 +45,16 @@ pub struct ReadCounters {
     pub bytes_local: u64,
 }
 
-/// What a circuit breaker does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a circuit breaker does, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum BreakerState {
     /// Requests go through.
     #[default]
     Closed,
-    /// The server is down: reads that need it fail at once.
-    Open,
     /// The next read tries whether the server is back.
     HalfOpen,
+    /// The server is down: reads that need it fail at once.
+    Open,
 }
 
 /// What reads of a file did.
@@ -90,8 +92,70 @@ pub struct Counters {
     pub cached_bytes: u64,
     /// The most that both together may be.
     pub memory_bytes_max: u64,
-    /// Whether the source is asked at all.
+    /// Whether the source is asked at all; of several, what is worst.
     pub breaker: BreakerState,
+    /// The servers, in their order.
+    pub servers: Vec<ServerCounters>,
+}
+
+/// What the engine does with a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ServerCounters {
+    /// Streams that are open at the moment, or about to open or close.
+    pub streams_open: usize,
+    /// The most of them.
+    pub streams_max: usize,
+    /// Streams that were opened.
+    pub opens: u64,
+    /// Bytes that came from it.
+    pub bytes_fetched: u64,
+    /// Whether it is asked at all.
+    pub breaker: BreakerState,
+}
+
+impl Counters {
+    /// Adds what the engine of another server did and does.
+    pub(super) fn add(&mut self, other: Self) {
+        self.total.add(other.total);
+        for FileCounters { file, counters } in other.files {
+            match self.files.iter_mut().find(|known| known.file == file) {
+                Some(known) => known.counters.add(counters),
+                None => self.files.push(FileCounters { file, counters }),
+            }
+        }
+        self.files.sort_by_key(|file| std::cmp::Reverse(file.counters.bytes_given));
+        self.haves_asked += other.haves_asked;
+        self.bytes_unused += other.bytes_unused;
+        self.bytes_preloaded += other.bytes_preloaded;
+        self.preloads += other.preloads;
+        self.reads_waiting += other.reads_waiting;
+        self.streams_open += other.streams_open;
+        self.buffered_bytes += other.buffered_bytes;
+        self.cached_bytes += other.cached_bytes;
+        self.memory_bytes_max += other.memory_bytes_max;
+        self.breaker = self.breaker.max(other.breaker);
+    }
+}
+
+impl ReadCounters {
+    fn add(&mut self, other: Self) {
+        self.reads += other.reads;
+        self.hits += other.hits;
+        self.misses += other.misses;
+        self.failures += other.failures;
+        self.opens += other.opens;
+        self.reuses += other.reuses;
+        self.skips += other.skips;
+        self.turns += other.turns;
+        self.waits += other.waits;
+        self.renewals += other.renewals;
+        self.retries += other.retries;
+        self.moves += other.moves;
+        self.bytes_fetched += other.bytes_fetched;
+        self.bytes_given += other.bytes_given;
+        self.local_reads += other.local_reads;
+        self.bytes_local += other.bytes_local;
+    }
 }
 
 /// Counts as a whole and by file.

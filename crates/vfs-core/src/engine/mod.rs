@@ -1,8 +1,10 @@
 //! The engine: how a read of an open file becomes a stream of its source.
 //!
 //! ```text
-//! Vfs::read --> Engine --> Core = Plan  (pure: which stream when, who waits, who fails)
-//!                 |             + Store (bytes of streams, cache)
+//! Vfs::read --> Servers   which server a read asks, and when it moves to another
+//!                 |
+//!               Engine (each) --> Core = Plan  (pure: which stream when, who waits, who fails)
+//!                 |                    + Store (bytes of streams, cache)
 //!                 `--> driver: one owner task, one task for each open stream
 //! ```
 //!
@@ -31,6 +33,7 @@ mod local;
 mod model;
 mod plan;
 mod preload;
+mod servers;
 #[cfg(test)]
 mod sim;
 mod store;
@@ -40,24 +43,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::time::timeout;
+use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 
 use self::core::{Core, Started};
-pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters};
+pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters, ServerCounters};
 use self::driver::Shared;
 use self::local::Locals;
 pub use self::local::ReadWay;
 pub(crate) use self::plan::Activity;
 pub(crate) use self::plan::FileFacts;
 pub use self::plan::Wait;
-use self::plan::{Priority, ReadId, Tuning};
+use self::plan::{Outlook, Patience, Priority, ReadId, Tuning};
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
+pub(crate) use self::servers::Servers;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 
 /// How long somebody who does not read waits for an answer about pieces. rqbit answers within
 /// milliseconds, and the kernel lets nobody interrupt the wait.
 const PIECES_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How long a server that has the bytes of a read may be silent before the read asks another one
+/// that has them too. rqbit answers within milliseconds; a disk that wakes up or a far line take
+/// longer, and then the other server is only asked in vain.
+const STALL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What a read does whose bytes are not downloaded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,13 +107,15 @@ impl Default for ReadPolicy {
     }
 }
 
-/// Reads of all open files.
+/// When a read ends at the latest, and what it puts up with until then.
+type Until = (Duration, Patience);
+
+/// Reads of all open files at one server.
 #[derive(Debug)]
-pub(crate) struct Engine<S> {
+struct Engine<S> {
     shared: Arc<Shared<S>>,
-    /// Files on this machine's disk, which are read before the source is.
+    /// Files on this machine's disk, which are read before the server is.
     locals: Arc<Locals>,
-    timeout: Duration,
     read_bytes_max: u64,
 }
 
@@ -116,7 +128,7 @@ pub(crate) struct Target {
 }
 
 impl<S: TorrentSource> Engine<S> {
-    pub(crate) fn new(source: Arc<S>, policy: ReadPolicy) -> Self {
+    fn new(source: Arc<S>, policy: ReadPolicy) -> Self {
         let mut tuning = Tuning::new(source.limits().streams_max, policy.memory_bytes_max);
         if let Some(bytes_max) = policy.cache_bytes_max {
             tuning = tuning.with_cache_bytes_max(bytes_max);
@@ -125,26 +137,25 @@ impl<S: TorrentSource> Engine<S> {
         Self {
             shared: Arc::new(Shared::new(source, core)),
             locals: Arc::default(),
-            timeout: policy.timeout,
             read_bytes_max: tuning.read_bytes_max,
         }
     }
 
-    pub(crate) fn source(&self) -> &S {
+    fn source(&self) -> &S {
         &self.shared.source
     }
 
-    pub(crate) fn shut_down(&self) {
+    fn shut_down(&self) {
         self.locals.shut_down();
         self.shared.tell(Core::shut_down);
     }
 
-    pub(crate) fn release(&self, handle: HandleId) {
+    fn release(&self, handle: HandleId) {
         self.shared.tell(|core, _| core.on_release(handle));
     }
 
     /// Takes over what a listing says of the files that are being read.
-    pub(crate) fn update(&self, state: impl Fn(FileId) -> Option<FileState>) {
+    fn update(&self, state: impl Fn(FileId) -> Option<FileState>) {
         for file in self.shared.look(Core::files) {
             let state = state(file);
             self.shared.tell(|core, _| core.on_facts(file, state));
@@ -155,30 +166,30 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Returns what each handle does that was read from.
-    pub(crate) fn activities(&self) -> BTreeMap<HandleId, Activity> {
+    fn activities(&self) -> BTreeMap<HandleId, Activity> {
         let now = self.shared.now();
         self.shared.look(|core| core.activities(now))
     }
 
     /// Forgets all bytes, those of open streams too, and returns how many there were.
-    pub(crate) fn clear(&self) -> u64 {
+    fn clear(&self) -> u64 {
         self.shared.tell(Core::clear)
     }
 
     /// Forgets which pieces are there.
-    pub(crate) fn clear_haves(&self) {
+    fn clear_haves(&self) {
         self.locals.clear();
         self.shared.tell(|core, _| core.clear_haves());
     }
 
-    pub(crate) fn counters(&self) -> Counters {
+    fn counters(&self) -> Counters {
         let now = self.shared.now();
         self.shared.look(|core| core.counters(now))
     }
 
     /// Returns the bytes of a range if they are in memory, ours or the system's. Never waits for
     /// more than a short lock.
-    pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
+    fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
         if let Some(bytes) = self.try_local(target) {
             return Some(Ok(bytes));
         }
@@ -188,21 +199,23 @@ impl<S: TorrentSource> Engine<S> {
         Some(parts.map(join))
     }
 
-    /// Returns the bytes of a range, all of them, or an error by the deadline.
-    pub(crate) async fn read(
+    /// Returns the bytes of a range, all of them, or an error after `time_max` at the latest, or
+    /// before if its patience ends.
+    async fn read(
         &self,
         target: Target,
         state: Option<FileState>,
+        (time_max, patience): (Duration, Patience),
     ) -> Result<Bytes, VfsError> {
         let now = self.shared.now();
-        let deadline = now.saturating_add(self.timeout);
+        let until = (now.saturating_add(time_max), patience);
         let here = self.locals.here(now, target.file.id);
         if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
             self.look_for_local(target.file, state, target.range.len());
         }
         match here {
-            Some(here) => self.read_local(target, state, here, deadline).await,
-            None => self.read_source(target, state, deadline).await,
+            Some(here) => self.read_local(target, state, here, until).await,
+            None => self.read_source(target, state, until).await,
         }
     }
 
@@ -210,14 +223,15 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         target: Target,
         state: Option<FileState>,
-        deadline: Duration,
+        until: Until,
     ) -> Result<Bytes, VfsError> {
         let (mut at, end) = (target.range.start(), target.range.end());
         let mut parts = Vec::new();
         loop {
             let len = end.saturating_sub(at).min(self.read_bytes_max);
             let range = ByteRange::clamped(at, len, end);
-            parts.extend(self.read_part(Target { range, ..target }, state, deadline).await?);
+            let target = Target { range, ..target };
+            parts.extend(self.read_part(target, state, until).await?);
             at = range.end();
             if at == end {
                 return Ok(join(parts));
@@ -227,7 +241,7 @@ impl<S: TorrentSource> Engine<S> {
 
     /// Returns which pieces of a torrent are there, as of a second ago at most, or `None` if the
     /// source cannot say within [`PIECES_TIME_MAX`].
-    pub(crate) async fn pieces(&self, torrent: InfoHash) -> Option<Bitfield> {
+    async fn pieces(&self, torrent: InfoHash) -> Option<Bitfield> {
         timeout(PIECES_TIME_MAX, self.shared.pieces(torrent)).await.ok().flatten()
     }
 
@@ -235,11 +249,16 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         Target { handle, file, range }: Target,
         state: Option<FileState>,
-        deadline: Duration,
+        (deadline, patience): Until,
     ) -> Result<Vec<Bytes>, VfsError> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let start = |core: &mut Core, now| {
-            core.read(now, deadline, (handle, file.id, Priority::Foreground), facts, range)
+            let who = (handle, file.id, Priority::Foreground);
+            let started = core.read(now, deadline, who, facts, range)?;
+            if let Started::Waits(read) = started {
+                core.set_patience(read, patience);
+            }
+            Ok(started)
         };
         let waits = |started: &Started| match started {
             Started::Done(_) => None,
@@ -250,10 +269,52 @@ impl<S: TorrentSource> Engine<S> {
             (Started::Waits(_), None) => Err(VfsError::ShuttingDown),
             (Started::Waits(read), Some(answer)) => {
                 let _guard = CancelGuard { shared: &*self.shared, read };
-                // The sender goes without an answer only if the engine itself is gone.
-                answer.await.unwrap_or(Err(VfsError::ShuttingDown))
+                match patience {
+                    Patience::LeavesAtOnce => self.answer_until_stalled(read, answer).await,
+                    Patience::Stays | Patience::LeavesOnFailure => answered(answer.await),
+                }
             }
         }
+    }
+
+    /// Waits for an answer until nothing has come nearer for too long.
+    async fn answer_until_stalled(
+        &self,
+        read: ReadId,
+        mut answer: oneshot::Receiver<driver::Answer>,
+    ) -> driver::Answer {
+        loop {
+            let progress_at = self.shared.look(|core| core.progress_at(read));
+            let Some(progress_at) = progress_at else { return answered(answer.await) };
+            let stalls_at = progress_at.saturating_add(STALL_TIME_MAX);
+            let rest = stalls_at.saturating_sub(self.shared.now());
+            if rest.is_zero() {
+                return Err(VfsError::TimedOut);
+            }
+            tokio::select! {
+                biased;
+                answer = &mut answer => return answered(answer),
+                () = sleep(rest) => {}
+            }
+        }
+    }
+
+    /// Returns what the server promises to a read of a range.
+    fn outlook(&self, file: FileRef, state: Option<FileState>, range: ByteRange) -> Outlook {
+        let facts = FileFacts { len: file.len, geometry: file.geometry, state };
+        let now = self.shared.now();
+        self.shared.look(|core| core.outlook(now, (file.id, &facts), range))
+    }
+
+    /// Returns whether a range is on this machine's disk, where it takes no server.
+    fn is_local(&self, file: FileRef, range: ByteRange) -> bool {
+        let here = self.locals.here(self.shared.now(), file.id);
+        here.is_some_and(|here| here.covers(file.geometry, range))
+    }
+
+    /// Returns the bytes at the beginning of a range that are in memory.
+    fn prefix(&self, file: FileId, range: ByteRange) -> Vec<Bytes> {
+        self.shared.tell_if(|core, _| Some(core.prefix(file, range))).unwrap_or_default()
     }
 }
 
@@ -274,6 +335,11 @@ impl<S> Drop for CancelGuard<'_, S> {
     fn drop(&mut self) {
         self.shared.cancel(self.read);
     }
+}
+
+/// The sender goes without an answer only if the engine itself is gone.
+fn answered(answer: Result<driver::Answer, oneshot::error::RecvError>) -> driver::Answer {
+    answer.unwrap_or(Err(VfsError::ShuttingDown))
 }
 
 /// Joins the parts of an answer. One part is handed on without a copy.

@@ -99,7 +99,7 @@ impl PreloadError {
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns how many bytes of a range of a file are known to be there.
-    pub(crate) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
+    pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         self.shared.look(|core| core.bytes_here(file, facts, range))
     }
 
@@ -108,7 +108,7 @@ impl<S: TorrentSource> Engine<S> {
     ///
     /// # Cancel safety
     /// Dropping the future gives back the stream that it may have. What came stays.
-    pub(crate) async fn preload(
+    pub(super) async fn preload(
         &self,
         (file, facts): (FileId, FileFacts),
         range: ByteRange,

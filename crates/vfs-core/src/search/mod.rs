@@ -28,8 +28,8 @@ pub use glob::GlobFault;
 use names::TorrentNames;
 pub use query::{PATTERN_BYTES_MAX, PatternKind, Query, QueryError, WORDS_MAX};
 
-use crate::tree::{NodeBody, NodeIdx, TorrentTree};
-use crate::{FileId, FileIndex, InfoHash};
+use crate::tree::{NodeBody, NodeIdx, TorrentKey, TorrentTree};
+use crate::{FileId, FileIndex};
 
 /// A file that a query found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,18 +79,18 @@ impl SearchIndex {
         self.current().number
     }
 
-    /// Takes in new torrents with their names in the root, and drops others. Costs a pass over the
-    /// names of those that are new. Changes come one at a time.
+    /// Takes in new torrents with their paths from the root, and drops others. Costs a pass over
+    /// the names of those that are new. Changes come one at a time.
     pub(crate) fn update(
         &self,
         added: Vec<(Arc<TorrentTree>, String)>,
-        removed: &HashSet<InfoHash>,
+        removed: &HashSet<TorrentKey>,
     ) {
         if added.is_empty() && removed.is_empty() {
             return;
         }
         let old = self.current();
-        let kept = old.torrents.iter().filter(|torrent| !removed.contains(&torrent.info_hash()));
+        let kept = old.torrents.iter().filter(|torrent| !removed.contains(&torrent.key()));
         let mut torrents: Vec<_> = kept.cloned().collect();
         let new = added.into_iter().map(|(tree, name)| TorrentNames::new(tree, &name));
         torrents.extend(new.map(Arc::new));
@@ -138,8 +138,8 @@ impl SearchIndex {
 }
 
 impl TorrentNames {
-    fn info_hash(&self) -> InfoHash {
-        self.tree.info_hash()
+    fn key(&self) -> TorrentKey {
+        self.tree.key()
     }
 
     fn found(&self, idx: NodeIdx) -> Option<Found> {

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use regex::Regex;
 
 use super::*;
-use crate::{FileEntry, FileKind, Layout, TorrentDetails};
+use crate::tree::FolderId;
+use crate::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails};
 
 fn torrent(id: u8, name: &str, paths: &[Vec<String>]) -> (Arc<TorrentTree>, String) {
     let file =
@@ -119,7 +120,8 @@ fn torrents_that_come_and_go_are_followed() {
     assert_eq!(index.search(&query, 0).len(), 0);
 
     let generation = index.generation();
-    let gone = HashSet::from([InfoHash::from_bytes([1; InfoHash::BYTES])]);
+    let info_hash = InfoHash::from_bytes([1; InfoHash::BYTES]);
+    let gone = HashSet::from([TorrentKey { folder: FolderId::FIRST, info_hash }]);
     index.update(vec![torrent(3, "three", &path("a film"))], &gone);
     assert_eq!(paths(&index.search(&query, 9)), ["two/film.srt", "three/a film"]);
     assert_ne!(index.generation(), generation);

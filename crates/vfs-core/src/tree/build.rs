@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::layout::{FILE_BYTES_MAX, Node, NodeBody, NodeIdentity, NodeIdx};
 use crate::name::{escape, escape_marked};
-use crate::{FileIndex, FileKind, InfoHash};
+use crate::{FileIndex, FileKind};
 
 /// The longest target of a symbolic link in bytes (`PATH_MAX` less its NUL).
 const LINK_TARGET_BYTES_MAX: usize = 4095;
@@ -56,13 +56,13 @@ pub(super) struct Built {
 
 impl Builder {
     /// Starts with the top as an empty directory.
-    pub(super) fn new(info_hash: InfoHash) -> Self {
+    pub(super) fn new(identity: NodeIdentity) -> Self {
         let top = Node {
             name: Box::default(),
             parent: None,
             body: NodeBody::Directory { children: Box::default(), subdirectory_count: 0 },
         };
-        let draft = DirectoryDraft::new(NodeIdentity::of_top(info_hash));
+        let draft = DirectoryDraft::new(identity);
         Self { nodes: vec![top], drafts: vec![Some(draft)], links: Vec::new() }
     }
 

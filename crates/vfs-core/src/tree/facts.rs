@@ -1,10 +1,9 @@
 //! What is known of a node beyond its attributes.
 
-use std::sync::Arc;
-
 use super::layout::{NodeBody, NodeIdx};
-use super::{Torrent, Tree, have_bytes};
-use crate::{FileIndex, InfoHash, Ino, NodeKind, TorrentState, VfsError};
+use super::look::have_bytes;
+use super::{Torrent, Tree};
+use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 
 /// A node of a torrent that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +17,6 @@ pub(crate) struct NodeFacts {
     pub(crate) amount: Option<Amount>,
 }
 
-/// A node and what its server is called.
-pub(crate) type ServedNode = (NodeFacts, Option<Arc<str>>);
-
 /// How much of something is downloaded, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Amount {
@@ -29,24 +25,27 @@ pub(crate) struct Amount {
 }
 
 impl Tree {
-    /// Returns what is known of a node; `None` for the root. Costs a look at each node below.
-    pub(crate) fn facts(&self, ino: Ino) -> Result<Option<NodeFacts>, VfsError> {
-        if ino == Ino::ROOT {
+    /// Returns what is known of a node and which servers have it; `None` for directories of
+    /// torrents. Costs a look at each node below.
+    pub(crate) fn facts(&self, ino: Ino) -> Result<Option<(NodeFacts, Vec<ServerId>)>, VfsError> {
+        if ino == Ino::ROOT || self.folder_at(ino).is_some() {
             return Ok(None);
         }
         let (torrent, idx) = self.linked(ino)?;
+        let shown = torrent.standing.shown();
         let node = torrent.tree.node(idx);
         let file = match node.body {
             NodeBody::File { index, .. } => Some(index),
             NodeBody::Directory { .. } | NodeBody::Symlink { .. } => None,
         };
-        Ok(Some(NodeFacts {
+        let facts = NodeFacts {
             torrent: torrent.tree.info_hash(),
             kind: node.kind(),
             file,
-            state: torrent.summary.state,
-            amount: torrent.summary.file_progress.as_ref().map(|_| torrent.amount(idx)),
-        }))
+            state: shown.state,
+            amount: shown.file_progress.as_ref().map(|_| torrent.amount(idx)),
+        };
+        Ok(Some((facts, torrent.standing.all().map(|(server, _)| server).collect())))
     }
 }
 
@@ -59,7 +58,7 @@ impl Torrent {
         while let Some(idx) = open.pop() {
             match &self.tree.node(idx).body {
                 NodeBody::File { index, len } => {
-                    let have_bytes = have_bytes(Some(&self.summary), *index).min(*len);
+                    let have_bytes = have_bytes(Some(self.standing.shown()), *index).min(*len);
                     amount.have_bytes = amount.have_bytes.saturating_add(have_bytes);
                     amount.total_bytes = amount.total_bytes.saturating_add(*len);
                 }

@@ -13,7 +13,7 @@ use super::layout::{NodeIdentity, NodeIdx, TorrentTree};
 use crate::Ino;
 
 /// Numbers from here on belong to torrents; those below are the root's and for control files.
-const NUMBER_MIN: u64 = 1 << 16;
+pub(super) const NUMBER_MIN: u64 = 1 << 16;
 
 /// How many numbers there are for torrents: the last is below 2^53, see [`Ino`].
 const NUMBER_COUNT: u64 = (1 << 53) - NUMBER_MIN;

@@ -35,13 +35,13 @@ impl Tree {
 
     fn known_node(&self, torrent: &Torrent, idx: NodeIdx) -> Option<KnownNode> {
         let node = torrent.tree.node(idx);
-        let (parent, name) = match node.parent {
-            Some(parent) => (torrent.ino(parent), &*node.name),
-            None => (Ino::ROOT, self.root.name(torrent.tree.info_hash())?),
+        let name = match node.parent {
+            Some(_) => &*node.name,
+            None => self.name(torrent.tree.key())?,
         };
         Some(KnownNode {
             ino: torrent.ino(idx),
-            parent,
+            parent: torrent.parent_of(idx),
             name: name.to_owned(),
             is_directory: node.is_directory(),
             size: match node.body {

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::build::{Builder, Built};
+use super::folder::{FolderId, TorrentKey};
 use crate::{FileIndex, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
 /// How much later than it was first seen a torrent may say that it was made: a day for clocks and
@@ -60,7 +61,9 @@ pub(crate) enum NodeBody {
 /// The nodes of one torrent.
 #[derive(Debug)]
 pub(crate) struct TorrentTree {
-    info_hash: InfoHash,
+    key: TorrentKey,
+    /// What the identities of all nodes begin with.
+    top: NodeIdentity,
     /// The torrent's name, not escaped.
     raw_name: Box<str>,
     mtime: i64,
@@ -88,9 +91,12 @@ impl NodeIdx {
 }
 
 impl NodeIdentity {
-    pub(super) fn of_top(info_hash: InfoHash) -> Self {
+    /// Returns the identity of a torrent's top, in the directory of a server if it has one of its
+    /// own.
+    pub(super) fn of_top(server: Option<&str>, info_hash: InfoHash) -> Self {
         let start = Self { number_seed: 0xcbf2_9ce4_8422_2325, fingerprint: 0x6c62_272e_07bb_0142 };
-        start.with(b"t", info_hash.as_bytes())
+        let place = server.map_or(start, |name| start.with(b"s", name.as_bytes()));
+        place.with(b"t", info_hash.as_bytes())
     }
 
     /// Returns the identity of a file of the torrent whose top this is.
@@ -133,10 +139,22 @@ impl Node {
 }
 
 impl TorrentTree {
-    /// Lays a torrent out. Its time is when it was made, unless that lies ahead of `first_seen`:
-    /// then it is that. Cost: a hash-map access for each path component of each file.
+    /// Lays a torrent out in the root.
+    #[cfg(test)]
     pub(crate) fn new(details: &TorrentDetails, first_seen: i64) -> Self {
-        let mut builder = Builder::new(details.info_hash);
+        Self::in_folder(details, first_seen, (FolderId::FIRST, None))
+    }
+
+    /// Lays a torrent out in a directory; in that of a server its nodes have numbers of their own.
+    /// Its time is when it was made, unless that lies ahead of `first_seen`: then it is that. Cost:
+    /// a hash-map access for each path component of each file.
+    pub(crate) fn in_folder(
+        details: &TorrentDetails,
+        first_seen: i64,
+        (folder, server): (FolderId, Option<&str>),
+    ) -> Self {
+        let top = NodeIdentity::of_top(server, details.info_hash);
+        let mut builder = Builder::new(top);
         match (details.layout, details.files.as_slice()) {
             (Layout::SingleFile, [file]) if file.len <= FILE_BYTES_MAX => {
                 builder.set_top_file(file.len);
@@ -162,7 +180,8 @@ impl TorrentTree {
         let created_max = first_seen.max(CLOCK_MIN).saturating_add(CREATED_AHEAD_MAX);
         let created = details.created.filter(|created| *created <= created_max);
         Self {
-            info_hash: details.info_hash,
+            key: TorrentKey { folder, info_hash: details.info_hash },
+            top,
             raw_name: details.name.as_str().into(),
             mtime: created.unwrap_or(first_seen).max(0),
             total_bytes,
@@ -179,8 +198,12 @@ impl TorrentTree {
         Some(Geometry { file_offset, piece_len: self.piece_len? })
     }
 
+    pub(crate) fn key(&self) -> TorrentKey {
+        self.key
+    }
+
     pub(crate) fn info_hash(&self) -> InfoHash {
-        self.info_hash
+        self.key.info_hash
     }
 
     pub(super) fn raw_name(&self) -> &str {
@@ -205,7 +228,7 @@ impl TorrentTree {
     }
 
     pub(super) fn identity(&self, idx: NodeIdx) -> NodeIdentity {
-        let top = NodeIdentity::of_top(self.info_hash);
+        let top = self.top;
         match self.node(idx).body {
             NodeBody::File { index, .. } | NodeBody::Symlink { index, .. } => top.of_file(index),
             NodeBody::Directory { .. } => {

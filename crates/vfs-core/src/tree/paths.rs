@@ -2,90 +2,127 @@
 
 use std::sync::Arc;
 
-use super::root::RootEntry;
-use super::{NodeBody, NodeIdx, NodeRef, TorrentTree, Tree};
-use crate::{FileId, Geometry, InfoHash, Ino, TorrentFile, VfsError};
+use super::look::have_bytes;
+use super::names::Named;
+use super::{FolderId, NodeBody, NodeIdx, NodeRef, TorrentKey, TorrentTree, Tree};
+use crate::{FileId, FileIndex, Geometry, InfoHash, Ino, ServerId, TorrentFile, VfsError};
 
-/// A torrent in its place in the root.
+/// A torrent and its path from the root.
+pub(crate) type Added = (Arc<TorrentTree>, String);
+
+/// A torrent in its place in its directory.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Top<'a> {
+pub(crate) struct Top {
     pub(crate) info_hash: InfoHash,
-    pub(crate) name: &'a str,
     pub(crate) cookie: u64,
     /// The number of its directory or only file.
     pub(crate) ino: Ino,
-    pub(crate) tree: &'a Arc<TorrentTree>,
 }
 
-/// A node of a torrent, and the name that the torrent has.
+/// A node of a torrent, and the path of the torrent from the root.
 pub(crate) type Place = (Arc<TorrentTree>, NodeIdx, String);
 
 impl Tree {
-    /// Returns the torrent with this info hash.
-    pub(crate) fn top(&self, info_hash: InfoHash) -> Option<Top<'_>> {
-        let (name, entry) = self.root.find(self.root.name(info_hash)?)?;
-        self.top_of(name, entry)
+    /// Returns the torrent with this info hash; of several servers in a layout by server, that of
+    /// the first.
+    pub(crate) fn top(&self, info_hash: InfoHash) -> Option<Top> {
+        self.tops(info_hash).next()
     }
 
-    /// Returns the torrents whose cookies in the root come after this one, in their order.
-    pub(crate) fn tops_after(&self, cookie: u64) -> impl Iterator<Item = Top<'_>> {
-        self.root.after(cookie).filter_map(|(name, entry)| self.top_of(name, entry))
+    /// Returns the torrents whose cookies come after this one, in their order and each info hash
+    /// once.
+    pub(crate) fn tops_after(&self, cookie: u64) -> Vec<Top> {
+        let folders = (0..).map(FolderId).zip(&self.folders);
+        let named =
+            folders.flat_map(|(id, it)| it.names.after(cookie).map(move |named| (id, named)));
+        let mut tops: Vec<_> =
+            named.filter_map(|(id, (_, named))| self.top_of(id, named)).collect();
+        if self.folders.len() > 1 {
+            // Where several have it, the one that came first stands for all.
+            tops.retain(|top| self.tops(top.info_hash).all(|other| other.cookie >= top.cookie));
+            tops.sort_unstable_by_key(|top| top.cookie);
+        }
+        tops
+    }
+
+    /// Returns a torrent that has just come, and its path from the root.
+    pub(crate) fn added(&self, server: ServerId, info_hash: InfoHash) -> Option<Added> {
+        let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
+        Some((Arc::clone(&self.torrents.get(&key)?.tree), self.path_of(key)?))
     }
 
     /// Returns the inode number of a node of a torrent that is there.
-    pub(crate) fn number(&self, info_hash: InfoHash, idx: NodeIdx) -> Option<Ino> {
-        self.torrents.get(&info_hash)?.inos.get(idx.position()).copied()
+    pub(crate) fn number(&self, key: TorrentKey, idx: NodeIdx) -> Option<Ino> {
+        self.torrents.get(&key)?.inos.get(idx.position()).copied()
     }
 
     /// Appends the path from the root of an inode whose torrent is there.
     pub(crate) fn write_path(&self, ino: Ino, path: &mut String) -> Result<(), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::Stale)?;
-        path.push_str(self.root.name(tree.info_hash()).ok_or(VfsError::Stale)?);
+        path.push_str(&self.path_of(tree.key()).ok_or(VfsError::Stale)?);
         tree.write_path(idx, path);
         Ok(())
     }
 
-    /// Returns the node at a path from the root and the name of its torrent; for the root, the top
-    /// of each torrent.
+    /// Returns the node at a path from the root and the path of its torrent; for a directory of
+    /// torrents, the top of each, and for the root, of all.
     pub(crate) fn places(&self, path: &str) -> Result<Vec<Place>, VfsError> {
-        self.check_known()?;
         let mut ino = Ino::ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             ino = self.lookup(ino, name)?.attr.ino;
         }
-        if ino == Ino::ROOT {
-            let tops = self.tops_after(0);
-            let places = tops.map(|top| (Arc::clone(top.tree), NodeIdx::TOP, top.name.to_owned()));
+        let folder = self.folder_at(ino);
+        if ino == Ino::ROOT || folder.is_some() {
+            self.check_directory(ino)?;
+            let mut keys: Vec<_> = self.torrents.keys().copied().collect();
+            keys.retain(|key| folder.is_none_or(|folder| key.folder == folder));
+            keys.sort_unstable_by_key(|key| (key.folder, self.cookie(*key)));
+            let places = keys.into_iter().filter_map(|key| {
+                let tree = &self.torrents.get(&key)?.tree;
+                Some((Arc::clone(tree), NodeIdx::TOP, self.path_of(key)?))
+            });
             return Ok(places.collect());
         }
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-        let name = self.root.name(tree.info_hash()).ok_or(VfsError::NotFound)?;
-        Ok(vec![(Arc::clone(tree), idx, name.to_owned())])
+        let path = self.path_of(tree.key()).ok_or(VfsError::NotFound)?;
+        Ok(vec![(Arc::clone(tree), idx, path)])
     }
 
     /// Returns where a file lies among the pieces of its torrent, as far as that is known; `None`
     /// if the torrent is gone.
     pub(crate) fn geometry(&self, file: FileId) -> Option<Option<Geometry>> {
-        Some(self.torrents.get(&file.torrent)?.tree.geometry(file.index))
+        Some(self.copies(file.torrent).next()?.1.tree.geometry(file.index))
     }
 
-    /// Returns how many bytes of a file are downloaded; `None` if its torrent is gone.
-    pub(crate) fn have_bytes(&self, file: FileId, len: u64) -> Option<u64> {
-        self.file_state(file).map(|state| state.have_bytes.min(len))
+    /// Returns how many bytes of a file are shown as downloaded; `None` if its torrent is gone.
+    pub(crate) fn have_bytes(&self, key: TorrentKey, index: FileIndex, len: u64) -> Option<u64> {
+        let shown = self.torrents.get(&key)?.standing.shown();
+        Some(have_bytes(Some(shown), index).min(len))
     }
 
-    pub(crate) fn root_mtime(&self) -> i64 {
-        self.root_mtime
+    fn tops(&self, info_hash: InfoHash) -> impl Iterator<Item = Top> {
+        self.copies(info_hash).filter_map(|(key, _)| {
+            let names = &self.folder(key.folder)?.names;
+            let (_, named) = names.find(names.name(key.info_hash)?)?;
+            self.top_of(key.folder, named)
+        })
     }
 
-    pub(crate) fn is_known(&self) -> bool {
-        self.is_known
+    fn top_of(&self, folder: FolderId, named: Named) -> Option<Top> {
+        let Named { info_hash, cookie } = named;
+        let torrent = self.torrents.get(&TorrentKey { folder, info_hash })?;
+        Some(Top { info_hash, cookie, ino: torrent.ino(NodeIdx::TOP) })
     }
 
-    fn top_of<'a>(&'a self, name: &'a str, entry: RootEntry) -> Option<Top<'a>> {
-        let RootEntry { info_hash, cookie } = entry;
-        let torrent = self.torrents.get(&info_hash)?;
-        Some(Top { info_hash, name, cookie, ino: torrent.ino(NodeIdx::TOP), tree: &torrent.tree })
+    fn cookie(&self, key: TorrentKey) -> Option<u64> {
+        let names = &self.folder(key.folder)?.names;
+        names.find(names.name(key.info_hash)?).map(|(_, named)| named.cookie)
+    }
+
+    /// Returns the path of a torrent from the root.
+    fn path_of(&self, key: TorrentKey) -> Option<String> {
+        let folder = self.folder(key.folder)?;
+        folder.names.name(key.info_hash).map(|name| folder.path(name))
     }
 }
 

@@ -16,7 +16,6 @@ mod number;
 mod results;
 mod searches;
 
-use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -26,7 +25,9 @@ use results::Hit;
 use searches::Searches;
 
 use crate::search::SearchIndex;
-use crate::tree::{DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, Top, Tree};
+use crate::tree::{
+    Added, DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FolderId, Top, TorrentKey, Tree,
+};
 use crate::{Attr, Changes, DirEntry, Entry, InfoHash, Ino, NodeKind, Validity, VfsError};
 
 /// The name of the control directory in the root.
@@ -59,10 +60,12 @@ impl Views {
         Self { files: control::distinct(files), ..Self::default() }
     }
 
-    /// Takes over what came into the tree and what went. Costs a pass over the names that are new.
-    pub(crate) fn update(&self, tree: impl FnOnce(&Changes) -> Vec<Added>, changes: &Changes) {
-        let removed: HashSet<_> = changes.removed.iter().map(|(info_hash, _)| *info_hash).collect();
-        self.index.update(tree(changes), &removed);
+    /// Takes over what came into the tree and what went from a directory of torrents. Costs a pass
+    /// over the names that are new.
+    pub(crate) fn update(&self, added: Vec<Added>, folder: FolderId, changes: &Changes) {
+        let removed = changes.removed.iter();
+        let removed = removed.map(|(info_hash, _)| TorrentKey { folder, info_hash: *info_hash });
+        self.index.update(added, &removed.collect());
     }
 
     /// Finds a name, and counts a lookup of what it finds where counts matter.
@@ -193,7 +196,7 @@ impl Views {
         let found = self.index.search(&query, SEARCH_RESULTS_MAX);
         let tree = tree();
         let hits = found.into_iter().filter_map(|found| {
-            let ino = tree.number(found.tree.info_hash(), found.idx)?;
+            let ino = tree.number(found.tree.key(), found.idx)?;
             Some(Hit { ino, found })
         });
         let hits = hits.collect();
@@ -266,9 +269,6 @@ impl Views {
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// A torrent that came into the tree, with its name in the root.
-pub(crate) type Added = (std::sync::Arc<crate::tree::TorrentTree>, String);
 
 /// Returns the attributes of a view. Nobody tells when they change.
 fn attr(ino: ViewIno, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {

@@ -1,9 +1,7 @@
 //! Inode numbers of views: made of what they stand for, so that none is ever kept or reused.
 
 use crate::Ino;
-
-/// Where the numbers of torrents begin: those below are the root's and ours.
-const TORRENTS_MIN: u64 = 1 << 16;
+use crate::tree::FOLDER_NUMBER_MIN;
 
 /// Numbers of control files start here; those below are for the directories.
 const FILES_MIN: u64 = 16;
@@ -47,7 +45,7 @@ impl ViewIno {
             (0, 2) => Some(Self::Control),
             (0, 3) => Some(Self::ByHash),
             (0, 4) => Some(Self::Search),
-            (0, FILES_MIN..TORRENTS_MIN) => {
+            (0, FILES_MIN..FOLDER_NUMBER_MIN) => {
                 usize::try_from(number - FILES_MIN).ok().map(Self::File)
             }
             (HASH_LINK, node) => Some(Self::HashLink(Ino(node))),
@@ -84,6 +82,8 @@ impl Ino {
 mod tests {
     use super::*;
 
+    const TORRENTS_MIN: u64 = 1 << 16;
+
     #[test]
     fn numbers_stand_for_one_thing_each() {
         let last_of_torrents = Ino((1 << 53) - 1);
@@ -102,7 +102,8 @@ mod tests {
         for view in views {
             assert_eq!(ViewIno::of(view.ino()), Some(view));
         }
-        for other in [Ino::ROOT, Ino(0), Ino(TORRENTS_MIN), last_of_torrents] {
+        let folder = Ino(FOLDER_NUMBER_MIN);
+        for other in [Ino::ROOT, Ino(0), folder, Ino(TORRENTS_MIN), last_of_torrents] {
             assert!(!other.is_view(), "{other:?}");
         }
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod engine;
+mod failover;
 mod invalidation;
 mod listing;
 mod local;
@@ -11,6 +12,7 @@ mod odd;
 mod preload;
 mod read;
 mod seek;
+mod servers;
 mod support;
 mod tree;
 mod views;

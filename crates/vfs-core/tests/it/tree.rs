@@ -6,8 +6,8 @@ use crate::support::{SEEN_AT, child, render, vfs_of};
 use expect_test::{Expect, expect};
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use vfs_core::{
-    FileKind, InfoHash, Ino, NodeKind, Remembered, TorrentDetails, Validity, Vfs, VfsConfig,
-    VfsError,
+    FileKind, InfoHash, Ino, NodeKind, Remembered, ServerId, TorrentDetails, Validity, Vfs,
+    VfsConfig, VfsError,
 };
 
 #[track_caller]
@@ -356,7 +356,7 @@ fn what_was_last_listed_can_be_asked_for() {
     }
     let vfs = vfs_of(&source);
     let all = source.listing();
-    assert_eq!(vfs.summaries_not_in(&[]), all);
-    assert_eq!(vfs.summaries_not_in(&all[..2]), all[2..]);
-    assert_eq!(vfs.summaries_not_in(&all), []);
+    assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &[]), all);
+    assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &all[..2]), all[2..]);
+    assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &all), []);
 }

@@ -16,7 +16,10 @@ use super::super::{ControlClient, ControlServer};
 const STATUS: &str = r#"{
     "version": 1, "tfs_version": "0.1.0", "pid": 7, "mountpoint": "/m", "started_at": 1,
     "uptime_seconds": 2, "trouble": null,
-    "server": {"url": "http://h/", "reachable": true, "since": 1, "error": null, "breaker": "closed"},
+    "server": {"name": "h", "url": "http://h/", "reachable": true, "since": 1, "error": null,
+        "breaker": "closed", "streams_open": 0, "streams_max": 4, "bytes_fetched": 0},
+    "servers": [{"name": "h", "url": "http://h/", "reachable": true, "since": 1, "error": null,
+        "breaker": "closed", "streams_open": 0, "streams_max": 4, "bytes_fetched": 0}],
     "tree": {"known": true, "torrents": 1, "files": 2, "total_bytes": 3, "have_bytes": 3},
     "reads": {"open_files": 0, "waiting": 0, "streams_open": 0, "streams_max": 4, "reads": 0,
         "hits": 0, "failures": 0, "streams_opened": 0, "retries": 0, "bytes_fetched": 0,

@@ -59,13 +59,13 @@ impl<S: TorrentSource> Engine<S> {
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns a file that is here as a whole.
-    pub(crate) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
+    pub(in crate::engine) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
         let here = self.locals.table().whole(self.shared.now(), file)?;
         Some(Arc::clone(&here.file))
     }
 
     /// Has a file looked for that was proven before, and waits for the end of the look.
-    pub(crate) async fn find_local(&self, file: FileRef, state: Option<FileState>) {
+    pub(in crate::engine) async fn find_local(&self, file: FileRef, state: Option<FileState>) {
         self.look_for_local(file, state, 0);
         loop {
             // Before the look at the table, so that no end gets lost in between.

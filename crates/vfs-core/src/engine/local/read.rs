@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{Here, ReadWay};
-use crate::engine::{Engine, Target, join};
+use crate::engine::{Engine, Target, Until, join};
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, LocalFault, LocalFile, TorrentSource, VfsError};
 
@@ -43,10 +43,10 @@ impl<S: TorrentSource> Engine<S> {
         target: Target,
         state: Option<FileState>,
         here: Arc<Here>,
-        deadline: Duration,
+        until: Until,
     ) -> Result<Bytes, VfsError> {
         let Some(geometry) = target.file.geometry else {
-            return self.read_source(target, state, deadline).await;
+            return self.read_source(target, state, until).await;
         };
         let (mut rest, mut here) = (target.range, Some(here));
         let mut parts = Vec::new();
@@ -56,7 +56,7 @@ impl<S: TorrentSource> Engine<S> {
                 here.as_ref().map_or(rest.start(), |here| here.pieces.have_until(geometry, rest));
             let part = if local > rest.start() {
                 let part = Target { range: cut(local), ..target };
-                match self.read_disk(part, here.as_ref(), deadline).await {
+                match self.read_disk(part, here.as_ref(), until.0).await {
                     Some(bytes) => bytes,
                     None => {
                         here = None;
@@ -69,7 +69,7 @@ impl<S: TorrentSource> Engine<S> {
                     .map_or(rest.end(), |here| here.pieces.missing_until(geometry, rest));
                 // Pieces further on than any are nobody's; the source says what it thinks of them.
                 let end = if end > rest.start() { end } else { rest.end() };
-                self.read_source(Target { range: cut(end), ..target }, state, deadline).await?
+                self.read_source(Target { range: cut(end), ..target }, state, until).await?
             };
             rest = rest.from(rest.start().saturating_add(part.len() as u64));
             parts.push(part);
@@ -78,7 +78,7 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Returns how a file is read at the moment.
-    pub(crate) fn way(&self, file: FileId) -> ReadWay {
+    pub(in crate::engine) fn way(&self, file: FileId) -> ReadWay {
         if self.locals.table().is_here(file) { ReadWay::Local } else { ReadWay::Source }
     }
 

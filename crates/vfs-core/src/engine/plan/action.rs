@@ -23,6 +23,18 @@ pub(crate) enum Priority {
     Preload,
 }
 
+/// What a read puts up with before its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Patience {
+    /// Everything that may pass: no other server could answer it.
+    #[default]
+    Stays,
+    /// That bytes are missing, but no failure: another server may be there.
+    LeavesOnFailure,
+    /// Neither: another server may have the bytes.
+    LeavesAtOnce,
+}
+
 /// What the plan needs to know about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileFacts {

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, News, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry, violation,
-    waiting::Entry,
+    Action, News, Patience, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry,
+    violation, waiting::Entry,
 };
 use crate::tree::FileState;
 use crate::{
@@ -43,6 +43,7 @@ impl Plan {
             last_error: None,
             is_whole: false,
             is_answered: false,
+            patience: Patience::default(),
             has_waited: false,
             silence_count: 0,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::waiting::{Entry, Queue, Turn};
-use super::{MissingPolicy, Plan, Presence, Read, ReadId};
+use super::{MissingPolicy, Patience, Plan, Presence, Read, ReadId};
 use crate::{ByteRange, FileId, InfoHash, VfsError};
 
 impl Plan {
@@ -95,7 +95,7 @@ impl Plan {
     pub(super) fn must_not_wait(&self, read: &Read) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
-        is_refused || facts.is_stopped()
+        is_refused || facts.is_stopped() || read.patience == Patience::LeavesAtOnce
     }
 
     /// Returns whether what is known of the pieces is not older than the read, so that it is no

@@ -37,16 +37,18 @@ use std::time::Duration;
 
 use access::Access;
 pub(crate) use action::FileFacts;
-pub(super) use action::{Action, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
+pub(super) use action::{Action, Patience, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
 use preload::Courtesy;
+use presence::Haves;
 pub(super) use presence::News;
-use presence::{Haves, Presence};
+pub(super) use presence::Presence;
 pub(crate) use readers::Activity;
 use readers::Meter;
 pub use readers::Wait;
 use retry::Breaker;
 #[cfg(test)]
 pub(super) use retry::BreakerTuning;
+pub(super) use retry::is_transient;
 pub(super) use stream::Demand;
 use stream::{Phase, Stream, StreamKind};
 pub(super) use tuning::Tuning;
@@ -75,10 +77,22 @@ struct Read {
     is_whole: bool,
     /// Whether its answer is being put together.
     is_answered: bool,
+    patience: Patience,
     /// Whether it was counted as one that waits for its turn.
     has_waited: bool,
     /// How often in a row a stream was silent for too long; of preloads.
     silence_count: u32,
+}
+
+/// What a server promises to a read that has not asked it yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outlook {
+    /// Whether it has the bytes.
+    pub(super) presence: Presence,
+    /// Where those end that it is known to have from the first one on.
+    pub(super) here_until: u64,
+    /// Whether its breaker is open.
+    pub(super) is_refusing: bool,
 }
 
 /// The state of all reads and streams of one source.
@@ -203,6 +217,37 @@ impl Plan {
         self.reads.get(&id).map(|read| (read.request.file, read.request.range))
     }
 
+    /// Lets a read leave for another server rather than wait.
+    pub(super) fn set_patience(&mut self, id: ReadId, patience: Patience) {
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.patience = patience;
+            self.mark(id);
+        }
+    }
+
+    /// Returns when something last came nearer for a read that waits: it came itself, or its stream
+    /// moved.
+    pub(super) fn progress_at(&self, id: ReadId) -> Option<Duration> {
+        let read = self.reads.get(&id)?;
+        let Some((stream, since)) = read.stream else { return Some(read.arrived_at) };
+        Some(self.streams.get(&stream).map_or(since, |stream| stream.moved_at.max(since)))
+    }
+
+    /// Returns whether a range is on the server, as far as anybody can say.
+    pub(super) fn outlook(
+        &self,
+        file: FileId,
+        facts: &FileFacts,
+        range: ByteRange,
+        now: Duration,
+    ) -> Outlook {
+        Outlook {
+            presence: self.haves.presence(file, facts, range, now, &self.tuning),
+            here_until: self.haves.here_until(file, facts, range),
+            is_refusing: self.breaker.refusal(now).is_some(),
+        }
+    }
+
     pub(super) fn streams_open(&self) -> usize {
         self.streams.len()
     }
@@ -269,8 +314,10 @@ impl Plan {
         self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
         if !read.is_preload() {
+            let is_last = read.patience == Patience::Stays;
             self.tally.count(read.request.file, |count| {
-                count.failures = count.failures.saturating_add(1);
+                let counter = if is_last { &mut count.failures } else { &mut count.moves };
+                *counter = counter.saturating_add(1);
             });
         }
         self.actions.push_back(Action::Fail { read: id, error });
@@ -356,11 +403,17 @@ impl Plan {
         if error.kind == SourceErrorKind::Protocol {
             self.actions.push_back(Action::Discard { stream: id });
         }
-        if !retry::is_transient(&error) {
+        if !is_transient(&error) {
             for read in reads {
                 self.fail(read, now, error.clone().into());
             }
             return;
+        }
+        for read in reads {
+            let leaves = |read: &Read| read.patience != Patience::Stays;
+            if self.reads.get(&read).is_some_and(leaves) {
+                self.fail(read, now, error.clone().into());
+            }
         }
         self.tally.count(file, |count| count.retries = count.retries.saturating_add(1));
         if let Some(stream) = self.streams.get_mut(&id) {

@@ -2,12 +2,16 @@
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use tfs_testkit::fake::FakeSource;
 use vfs_core::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState};
 
 /// How many torrents there are to come and go.
 pub(super) const POOL: u8 = 6;
 
-/// One thing that happens.
+/// How many servers they are on.
+pub(super) const SERVERS: usize = 2;
+
+/// One thing that happens, on or with a server.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
     /// The server gets a torrent of the pool, or gets it back.
@@ -18,7 +22,7 @@ pub(super) enum Op {
     Progress(Index, u64, TorrentState),
     /// A magnet, or not.
     Resolve(Index, bool),
-    /// The tree hears of it all; the details of some torrents do not come.
+    /// The tree hears all of a server; the details of some torrents do not come.
     Apply { details_of: u8 },
     /// Something that was seen is looked up, and kept.
     Lookup(Index),
@@ -28,7 +32,35 @@ pub(super) enum Op {
     List { dir: Index, entries: usize },
 }
 
-pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
+impl Op {
+    /// Lets it happen on a server, if it is of that kind.
+    pub(super) fn happen_on(&self, source: &FakeSource, pool: &[TorrentDetails]) {
+        match self {
+            Self::Add(of) => {
+                let details = of.get(pool).clone();
+                let hash = details.info_hash;
+                if source.listing().iter().all(|summary| summary.info_hash != hash) {
+                    source.add(details);
+                }
+            }
+            Self::Remove(of) => source.remove(of.get(pool).info_hash),
+            Self::Progress(of, have, state) => {
+                let TorrentDetails { info_hash, files, .. } = of.get(pool);
+                source.update(*info_hash, |summary| {
+                    summary.file_progress = Some(files.iter().map(|_| *have).collect());
+                    summary.state = *state;
+                });
+            }
+            Self::Resolve(of, is) => {
+                source.update(of.get(pool).info_hash, |summary| summary.is_resolved = *is);
+            }
+            Self::Apply { .. } | Self::Lookup(_) | Self::Forget(_) | Self::List { .. } => {}
+        }
+    }
+}
+
+/// Returns what happens, each with the server that it happens on.
+pub(super) fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
     let state = select(vec![
         TorrentState::Initializing,
         TorrentState::Live,
@@ -47,7 +79,7 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<Op>> {
         2 => any::<Index>().prop_map(Op::Forget),
         4 => (any::<Index>(), 1..4_usize).prop_map(|(dir, entries)| Op::List { dir, entries }),
     ];
-    prop::collection::vec(op, 1..60)
+    prop::collection::vec((0..SERVERS, op), 1..60)
 }
 
 /// Returns the torrents that come and go. The first two have the beginnings of their hashes in

@@ -1,4 +1,5 @@
-//! The tree against a reference that is made anew from the list of torrents after every operation.
+//! The tree of two servers against a reference that is made anew from their lists after every
+//! operation.
 //!
 //! Names inside torrents are compared with the reference. Names in the root depend on who was
 //! there when, so the rules are checked: who may have which name, and that a name stays. Inode
@@ -12,20 +13,22 @@
     reason = "the plainest way, which fails loudly"
 )]
 
+mod by_server;
 mod generate;
 mod reference;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use tfs_testkit::fake::FakeSource;
 use vfs_core::{
-    Attr, DirEntry, InfoHash, Ino, NAME_BYTES_MAX, NodeKind, TorrentDetails, Validity, Vfs,
-    VfsConfig, VfsError,
+    Attr, DirEntry, InfoHash, Ino, NAME_BYTES_MAX, NodeKind, ServerId, TorrentDetails, Validity,
+    Vfs, VfsConfig, VfsError,
 };
 
-use self::generate::{Op, POOL};
+use self::generate::{Op, POOL, SERVERS};
 use self::reference::{Identity, Path, Reference, Shown};
 
 /// What a number means, for as long as the filesystem lives.
@@ -42,11 +45,13 @@ struct Listing {
 }
 
 struct Model {
-    source: FakeSource,
+    sources: [FakeSource; SERVERS],
     vfs: Vfs<FakeSource>,
     pool: Vec<TorrentDetails>,
     /// The torrents that the tree shows, with their names in the root.
     shown: BTreeMap<InfoHash, String>,
+    /// Which servers had them when they were last asked.
+    on: BTreeMap<InfoHash, BTreeSet<usize>>,
     meanings: HashMap<Ino, Meaning>,
     numbers: HashMap<Meaning, Ino>,
     /// Lookups that were not taken back, one entry each.
@@ -57,14 +62,19 @@ struct Model {
 
 impl Model {
     fn new(pool: Vec<TorrentDetails>) -> Self {
-        let source = FakeSource::new(4);
-        let vfs = Vfs::new(std::sync::Arc::new(source.clone()), VfsConfig::default());
-        vfs.apply(Vec::new(), Vec::new(), 1);
+        let sources = [FakeSource::new(4), FakeSource::new(4)];
+        let shared = sources.each_ref().map(|source| Arc::new(source.clone()));
+        let vfs = Vfs::of_servers(&shared, VfsConfig::default());
+        for server in vfs.servers() {
+            assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
+            vfs.apply_of(server, Vec::new(), Vec::new(), 1);
+        }
         Self {
-            source,
+            sources,
             vfs,
             pool,
             shown: BTreeMap::new(),
+            on: BTreeMap::new(),
             meanings: HashMap::new(),
             numbers: HashMap::new(),
             kept: Vec::new(),
@@ -73,27 +83,11 @@ impl Model {
         }
     }
 
-    fn step(&mut self, op: &Op) {
+    fn step(&mut self, (server, op): &(usize, Op)) {
+        op.happen_on(&self.sources[*server], &self.pool);
         match op {
-            Op::Add(of) => {
-                let details = of.get(&self.pool).clone();
-                let hash = details.info_hash;
-                if self.source.listing().iter().all(|summary| summary.info_hash != hash) {
-                    self.source.add(details);
-                }
-            }
-            Op::Remove(of) => self.source.remove(of.get(&self.pool).info_hash),
-            Op::Progress(of, have, state) => {
-                let TorrentDetails { info_hash, files, .. } = of.get(&self.pool);
-                self.source.update(*info_hash, |summary| {
-                    summary.file_progress = Some(files.iter().map(|_| *have).collect());
-                    summary.state = *state;
-                });
-            }
-            Op::Resolve(of, is) => {
-                self.source.update(of.get(&self.pool).info_hash, |s| s.is_resolved = *is);
-            }
-            Op::Apply { details_of } => self.apply(*details_of),
+            Op::Add(_) | Op::Remove(_) | Op::Progress(..) | Op::Resolve(..) => {}
+            Op::Apply { details_of } => self.apply(*server, *details_of),
             Op::Lookup(which) => self.lookup(*which),
             Op::Forget(which) => {
                 if !self.kept.is_empty() {
@@ -105,37 +99,56 @@ impl Model {
         }
     }
 
-    /// Lets the tree hear of the list, and checks what it says that it did.
-    fn apply(&mut self, details_of: u8) {
+    /// Lets the tree hear of the list of a server, and checks what it says that it did.
+    fn apply(&mut self, server: usize, details_of: u8) {
         self.now += 10;
-        let listing = self.source.listing();
-        let unknown = self.vfs.unknown_torrents(&listing);
+        let id = ServerId(u16::try_from(server).unwrap());
+        let listing = self.sources[server].listing();
+        let unknown = self.vfs.unknown_torrents_of(id, &listing);
         let is_given = |hash: &InfoHash| {
             let position = self.pool.iter().position(|details| details.info_hash == *hash);
             details_of >> position.unwrap() & 1 == 1
         };
         let given: Vec<_> = unknown.iter().copied().filter(is_given).collect();
         let details = self.pool.iter().filter(|it| given.contains(&it.info_hash)).cloned();
-        let changes = self.vfs.apply(listing.clone(), details.collect(), self.now);
+        let changes = self.vfs.apply_of(id, listing.clone(), details.collect(), self.now);
 
-        let is_listed = |hash: &InfoHash| listing.iter().any(|summary| summary.info_hash == *hash);
-        let gone: Vec<_> = self.shown.keys().copied().filter(|hash| !is_listed(hash)).collect();
-        let gone: BTreeMap<_, _> =
-            gone.into_iter().map(|hash| (hash, self.shown.remove(&hash).unwrap())).collect();
-        assert_eq!(changes.removed.iter().cloned().collect::<BTreeMap<_, _>>(), gone);
-        assert_eq!(changes.removed.len(), gone.len());
+        let listed: BTreeSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
+        let mut left = BTreeMap::new();
+        let mut gone = BTreeMap::new();
+        for (hash, name) in self.shown.clone() {
+            let on = self.on.get_mut(&hash).unwrap();
+            if listed.contains(&hash) || !on.remove(&server) {
+                continue;
+            }
+            if on.is_empty() {
+                self.shown.remove(&hash);
+                gone.insert(hash, name);
+            } else {
+                left.insert(hash, name);
+            }
+        }
+        check_names(changes.removed, &gone);
+        check_names(changes.left, &left);
         for name in gone.values() {
             for listing in self.listings.iter_mut().filter(|listing| listing.dir == Ino::ROOT) {
                 listing.must_come.remove(name);
             }
         }
-        assert_eq!(
-            changes.added.iter().map(|(hash, _)| *hash).collect::<BTreeSet<_>>(),
-            given.into_iter().collect()
-        );
+        let mut joined = BTreeSet::new();
+        for hash in self.shown.keys().filter(|hash| listed.contains(hash)) {
+            if self.on.get_mut(hash).unwrap().insert(server) {
+                joined.insert(*hash);
+            }
+        }
+        assert_eq!(changes.joined.iter().map(|it| it.info_hash).collect::<BTreeSet<_>>(), joined);
+        let added: BTreeSet<_> =
+            given.into_iter().filter(|hash| !self.shown.contains_key(hash)).collect();
+        assert_eq!(changes.added.iter().map(|(hash, _)| *hash).collect::<BTreeSet<_>>(), added);
         for (hash, name) in changes.added {
             self.check_root_name(hash, &name);
             assert_eq!(self.shown.insert(hash, name), None);
+            self.on.insert(hash, [server].into());
         }
     }
 
@@ -313,6 +326,13 @@ impl Model {
     }
 }
 
+/// Compares names that went, none of them twice.
+#[track_caller]
+fn check_names(got: Vec<(InfoHash, String)>, want: &BTreeMap<InfoHash, String>) {
+    assert_eq!(got.len(), want.len());
+    assert_eq!(got.into_iter().collect::<BTreeMap<_, _>>(), *want);
+}
+
 /// A node as it was come upon.
 struct Seen {
     dir: Ino,
@@ -337,8 +357,11 @@ proptest! {
         }
         // In the end nobody keeps anything.
         model.vfs.forget_all(model.kept.drain(..).map(|ino| (ino, 1)));
-        model.source.listing().iter().for_each(|it| model.source.remove(it.info_hash));
-        model.apply(u8::MAX);
+        for server in 0..SERVERS {
+            let source = model.sources[server].clone();
+            source.listing().iter().for_each(|it| source.remove(it.info_hash));
+            model.apply(server, u8::MAX);
+        }
         model.check();
         for ino in model.meanings.keys() {
             prop_assert!(matches!(model.vfs.attr(*ino), Err(VfsError::NotFound)));

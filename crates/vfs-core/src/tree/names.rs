@@ -1,14 +1,13 @@
-//! The root directory: which torrent has which name, and where it stands in a listing.
+//! The names in a directory of torrents: whose they are, and where they stand in a listing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::FIRST_COOKIE;
 use crate::InfoHash;
 use crate::name::{escape, escape_marked};
 
-/// Names in the root that are not for torrents: the control directory.
-const RESERVED: [&str; 1] = [".tfs"];
+/// Names that are neither for torrents nor for servers: the control directory.
+pub(super) const RESERVED: [&str; 1] = [".tfs"];
 
 /// How many of the names that a torrent can have are compared with the one that it had. The names
 /// come from a file, so what nobody would have given is not believed.
@@ -17,9 +16,9 @@ const KNOWN_NAMES_MAX: usize = 16;
 /// Names that torrents had and are to get again, and whose they are.
 pub(super) type HeldNames = HashMap<String, InfoHash>;
 
-/// A name in the root.
+/// Who has a name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RootEntry {
+pub(super) struct Named {
     pub(super) info_hash: InfoHash,
     /// Grows from entry to entry and is never used twice, so that a listing which is under way
     /// neither repeats nor loses an entry when others come and go.
@@ -27,34 +26,25 @@ pub(super) struct RootEntry {
 }
 
 /// Names and their owners. A name stays with its torrent for as long as the torrent is there.
-#[derive(Debug)]
-pub(super) struct Root {
-    by_name: HashMap<Arc<str>, RootEntry>,
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    by_name: HashMap<Arc<str>, Named>,
     by_cookie: BTreeMap<u64, Arc<str>>,
     names: HashMap<InfoHash, Arc<str>>,
-    next_cookie: u64,
 }
 
-impl Root {
-    pub(super) fn new() -> Self {
-        Self {
-            by_name: HashMap::new(),
-            by_cookie: BTreeMap::new(),
-            names: HashMap::new(),
-            next_cookie: FIRST_COOKIE,
-        }
-    }
-
+impl Names {
     /// Gives the torrent a name that nobody has and nobody is to get again, and returns it. The
     /// one that it had is taken if it can be.
     pub(super) fn add(
         &mut self,
         raw: &str,
-        info_hash: InfoHash,
+        entry: Named,
         is_directory: bool,
         had: Option<&str>,
         held: &HeldNames,
     ) -> String {
+        let Named { info_hash, cookie } = entry;
         let is_free = |name: &str| {
             !self.by_name.contains_key(name)
                 && !RESERVED.contains(&name)
@@ -66,11 +56,9 @@ impl Root {
             let mut names = candidates(raw, info_hash, is_directory);
             names.find(|name| is_free(name)).unwrap_or_else(|| info_hash.to_string())
         });
-        let entry = RootEntry { info_hash, cookie: self.next_cookie };
-        self.next_cookie += 1;
         let shared: Arc<str> = name.as_str().into();
         self.by_name.insert(Arc::clone(&shared), entry);
-        self.by_cookie.insert(entry.cookie, Arc::clone(&shared));
+        self.by_cookie.insert(cookie, Arc::clone(&shared));
         self.names.insert(info_hash, shared);
         name
     }
@@ -88,12 +76,12 @@ impl Root {
         self.names.get(&info_hash).map(AsRef::as_ref)
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<(&str, RootEntry)> {
+    pub(super) fn find(&self, name: &str) -> Option<(&str, Named)> {
         self.by_name.get_key_value(name).map(|(name, entry)| (name.as_ref(), *entry))
     }
 
     /// Returns the entries after `cookie` in the order of their cookies.
-    pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (&str, RootEntry)> {
+    pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (&str, Named)> {
         self.by_cookie.range(cookie.saturating_add(1)..).filter_map(|(_, name)| self.find(name))
     }
 }

@@ -1,0 +1,242 @@
+//! Two servers have a film; the one that somebody reads from dies, stops, or is cut off.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tfs_testkit::content::Content;
+use tfs_testkit::until::until;
+
+use crate::figures::{Report, Want};
+use crate::mount::Mount;
+use crate::server::{FILM, Server, free_address};
+use crate::timing::{median, pause};
+
+/// How often each fault happens.
+const TIMES: usize = 20;
+
+const BLOCK_BYTES: usize = 128 << 10;
+
+/// The reader is a film of 100 Mbit/s: it does not run through the file before anything happens.
+const PACE: Duration = Duration::from_millis(10);
+
+/// What is wanted: a player has so much in its buffer.
+const GAP_MAX: f64 = 3.0;
+
+/// How long a reader is left alone before and after a fault.
+const CALM: Duration = Duration::from_millis(700);
+
+/// What a reader got so far.
+#[derive(Debug, Default)]
+struct Reading {
+    blocks: u64,
+    /// The longest time for one block since somebody asked.
+    longest: Duration,
+    faults: Vec<String>,
+    is_over: bool,
+}
+
+/// What happens to a server.
+#[derive(Debug, Clone, Copy)]
+enum Fault {
+    Killed,
+    Stopped,
+    Cut,
+}
+
+pub(crate) fn run(report: &mut Report, dir: &Path) {
+    let mut pair = [Server::start(free_address(), None), Server::start(free_address(), None)];
+    for (what, fault) in [("killed", Fault::Killed), ("stopped", Fault::Stopped)] {
+        let dir = dir.join(what);
+        std::fs::create_dir(&dir).unwrap();
+        fail_over(report, &dir, &mut pair, (what, fault));
+    }
+    drop(pair);
+    match Cables::lay() {
+        Ok(cables) => {
+            let server = |n: usize| Server::start(cables.address(n), Some(&cables.names[n]));
+            let mut pair = [server(0), server(1)];
+            let dir = dir.join("cut");
+            std::fs::create_dir(&dir).unwrap();
+            fail_over(report, &dir, &mut pair, ("cut off", Fault::Cut));
+        }
+        Err(why) => println!("failover: cables are not cut here: {why}"),
+    }
+}
+
+/// Lets the server fail that is being read from, again and again.
+fn fail_over(
+    report: &mut Report,
+    dir: &Path,
+    pair: &mut [Server; 2],
+    (what, fault): (&str, Fault),
+) {
+    report.step(&format!("the server that is read from is {what}, {TIMES} times"));
+    let [one, two] = [0, 1].map(|n| format!("s{n}=http://{}", pair[n].address));
+    let mount = Mount::new(dir, &one, &["--server", &two, "--memory", "16MiB"]);
+    let reading = Arc::<Mutex<Reading>>::default();
+    let reader = {
+        let (path, reading) = (mount.path.join(FILM.0), Arc::clone(&reading));
+        thread::spawn(move || read(&path, &reading))
+    };
+    let mut gaps = Vec::new();
+    for _ in 0..TIMES {
+        let serving = serving(&mount);
+        reading.lock().unwrap().longest = Duration::ZERO;
+        let blocks = reading.lock().unwrap().blocks;
+        inflict(&mut pair[serving], serving, fault);
+        until("the reader goes on", || {
+            (reading.lock().unwrap().blocks > blocks + 100).then_some(())
+        });
+        gaps.push(reading.lock().unwrap().longest);
+        heal(&mut pair[serving], serving, fault);
+        until("both servers answer", || {
+            let servers = servers(&mount);
+            servers.iter().all(|server| server["reachable"] == true).then_some(())
+        });
+        pause(CALM);
+    }
+    reading.lock().unwrap().is_over = true;
+    reader.join().unwrap();
+    let worst = gaps.iter().max().copied().unwrap_or_default();
+    report.time(&format!("{what}: the longest wait, median"), median(&gaps), Want::Nothing);
+    report.time(&format!("{what}: the longest wait, worst"), worst, Want::AtMost(GAP_MAX));
+    let faults = reading.lock().unwrap().faults.clone();
+    faults.iter().for_each(|fault| println!("failover: {fault}"));
+    let count = f64::from(u32::try_from(faults.len()).unwrap());
+    report.figure(&format!("{what}: errors and wrong bytes"), count, "", Want::AtMost(0.0));
+}
+
+/// Returns the server that gave bytes of late.
+fn serving(mount: &Mount) -> usize {
+    let fetched =
+        || servers(mount).iter().map(|it| it["bytes_fetched"].as_u64().unwrap()).collect();
+    let before: Vec<u64> = fetched();
+    until("a server gives bytes", || {
+        let now: Vec<u64> = fetched();
+        let gave: Vec<_> = now.iter().zip(&before).map(|(now, before)| now - before).collect();
+        // More than what may still be on its way from the other.
+        (0..2).find(|server| gave[*server] > (4 << 20))
+    })
+}
+
+fn servers(mount: &Mount) -> Vec<Value> {
+    let output = mount.command().args(["status", "--json"]).output().unwrap();
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    status[0]["servers"].as_array().unwrap().clone()
+}
+
+fn inflict(server: &mut Server, which: usize, fault: Fault) {
+    match fault {
+        Fault::Killed => server.kill(),
+        Fault::Stopped => server.signal(Signal::SIGSTOP),
+        Fault::Cut => Cables::set(which, "down"),
+    }
+}
+
+fn heal(server: &mut Server, which: usize, fault: Fault) {
+    match fault {
+        Fault::Killed => server.restart(),
+        Fault::Stopped => server.signal(Signal::SIGCONT),
+        Fault::Cut => Cables::set(which, "up"),
+    }
+}
+
+/// Reads the film again and again, at its pace.
+fn read(path: &PathBuf, reading: &Mutex<Reading>) {
+    let (_, seed, len) = FILM;
+    let content = Content::new(seed, len);
+    let file = File::open(path).unwrap();
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut offset = 0;
+    while !reading.lock().unwrap().is_over {
+        let start = Instant::now();
+        let got = file.read_at(&mut block, offset);
+        let took = start.elapsed();
+        let fault = match &got {
+            Ok(read) => content.check(offset, &block[..*read]).err().map(|it| it.to_string()),
+            Err(error) => Some(format!("at {offset}: {error}")),
+        };
+        let mut reading = reading.lock().unwrap();
+        reading.blocks += 1;
+        reading.longest = reading.longest.max(took);
+        reading.faults.extend(fault);
+        drop(reading);
+        offset += got.unwrap_or(0) as u64;
+        if offset >= len {
+            // What the kernel has would come from no server.
+            posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
+            offset = 0;
+        }
+        pause(PACE);
+    }
+}
+
+/// Two network namespaces, each at the end of a cable.
+struct Cables {
+    names: [String; 2],
+}
+
+impl Cables {
+    /// Makes them.
+    fn lay() -> Result<Self, String> {
+        let cables = Self { names: [0, 1].map(namespace) };
+        for n in 0..2 {
+            let name = &cables.names[n];
+            ip(&["netns", "add", name])?;
+            let (here, there) = (cable(n), format!("{}p", cable(n)));
+            ip(&["link", "add", &here, "type", "veth", "peer", "name", &there, "netns", name])?;
+            ip(&["address", "add", &format!("10.213.{n}.1/30"), "dev", &here])?;
+            ip(&["link", "set", &here, "up"])?;
+            let address = format!("10.213.{n}.2/30");
+            ip(&["-n", name, "address", "add", &address, "dev", &there])?;
+            ip(&["-n", name, "link", "set", &there, "up"])?;
+            ip(&["-n", name, "link", "set", "lo", "up"])?;
+        }
+        Ok(cables)
+    }
+
+    fn address(&self, n: usize) -> SocketAddr {
+        debug_assert!(n < self.names.len());
+        format!("10.213.{n}.2:3030").parse().unwrap()
+    }
+
+    /// Cuts a cable at its far end, so that packets are lost without a word, or mends it.
+    fn set(n: usize, state: &str) {
+        let there = format!("{}p", cable(n));
+        ip(&["-n", &namespace(n), "link", "set", &there, state]).unwrap();
+    }
+}
+
+impl Drop for Cables {
+    fn drop(&mut self) {
+        for name in &self.names {
+            // The cable goes with it.
+            drop(ip(&["netns", "delete", name]));
+        }
+    }
+}
+
+fn namespace(n: usize) -> String {
+    format!("tfs-{}-{n}", std::process::id())
+}
+
+fn cable(n: usize) -> String {
+    format!("tfs{}c{n}", std::process::id())
+}
+
+fn ip(arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new("ip").args(arguments).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("ip {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr).trim()))
+}

@@ -1,0 +1,262 @@
+//! One server of a mount: how it is reached, what is kept of it, and who looks at it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rqbit_source::{LocalPaths, RqbitSource};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use vfs_core::{ServerId, Vfs};
+
+#[cfg(feature = "embedded")]
+use crate::discovery::Haste;
+use crate::discovery::{Discovery, Request};
+#[cfg(feature = "embedded")]
+use crate::embedded::{Embedded, EmbeddedSettings};
+use crate::start::{ServerDown, first_look};
+use crate::state::{Identity, KnownTree, ServerState};
+use crate::status::{AboutServer, ServerWatch};
+use crate::{BaseUrl, Server, ServerSettings, StartError};
+
+/// What users see as the name of a server inside the process, whose URL is another each time.
+#[cfg(feature = "embedded")]
+const EMBEDDED_NAME: &str = "embedded";
+
+/// Where the torrents of a server are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerChoice {
+    /// On a server.
+    Remote(ServerSettings),
+    /// On a server that runs in this process.
+    #[cfg(feature = "embedded")]
+    Embedded(EmbeddedSettings),
+}
+
+/// A server of a mount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountServer {
+    /// What it is called, where there are several: no two have one name.
+    pub name: String,
+    /// Where it is.
+    pub choice: ServerChoice,
+    /// How many streams may be open on it at a time.
+    pub streams_max: usize,
+    /// Where its files are on this machine.
+    pub local_paths: LocalPaths,
+}
+
+/// A server before the filesystem is made that shows it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    server: Server,
+    choice: ServerChoice,
+    about: AboutServer,
+    source: Arc<RqbitSource>,
+    /// `None` if it cannot be kept.
+    state: Option<ServerState>,
+    known: KnownTree,
+    #[cfg(feature = "embedded")]
+    embedded: Option<Embedded>,
+}
+
+/// A server of a filesystem that is being brought up.
+#[derive(Debug)]
+pub(crate) struct Starting {
+    id: ServerId,
+    server: Server,
+    choice: ServerChoice,
+    discovery: Discovery<RqbitSource>,
+    known: KnownTree,
+    state: Option<ServerState>,
+    #[cfg(feature = "embedded")]
+    embedded: Option<Embedded>,
+}
+
+/// A server that is being looked at. Dropping it ends that.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    id: ServerId,
+    discovery: JoinHandle<()>,
+    state: Option<ServerState>,
+    #[cfg(feature = "embedded")]
+    embedded: Option<Embedded>,
+}
+
+impl Connection {
+    /// Starts a server that is to run in this process, and opens what is kept of it; of others
+    /// nothing is asked. `is_alone` says that users need no name to tell it apart.
+    pub(crate) async fn open(
+        settings: &MountServer,
+        is_alone: bool,
+        chunk_time_max: Duration,
+        state_dir: Option<&Path>,
+    ) -> Result<Self, StartError> {
+        let MountServer { name, choice, streams_max, local_paths } = settings;
+        #[cfg(feature = "embedded")]
+        let mut embedded = None;
+        let remote = match choice {
+            ServerChoice::Remote(remote) => remote.clone(),
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(inside) => {
+                embedded.insert(Embedded::start(inside, state_dir).await?).settings()
+            }
+        };
+        let server = Server::new(&remote, chunk_time_max)?;
+        let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
+        let source = RqbitSource::new(server.client().clone(), *streams_max)
+            .with_local_paths(local_paths.clone());
+        let source = match choice {
+            ServerChoice::Remote(_) if is_alone => source,
+            ServerChoice::Remote(_) => source.named(name),
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(_) => source.named(EMBEDDED_NAME),
+        };
+        Ok(Self {
+            server,
+            choice: choice.clone(),
+            about: AboutServer {
+                name: name.clone(),
+                url: remote.url.to_string(),
+                watch: ServerWatch::default(),
+            },
+            source: Arc::new(source),
+            state,
+            known: known.unwrap_or_default(),
+            #[cfg(feature = "embedded")]
+            embedded,
+        })
+    }
+
+    pub(crate) fn about(&self) -> &AboutServer {
+        &self.about
+    }
+
+    pub(crate) fn source(&self) -> Arc<RqbitSource> {
+        Arc::clone(&self.source)
+    }
+
+    /// Goes on with the filesystem in which it is this server. `added` is told when torrents were
+    /// added.
+    pub(crate) fn of(
+        self,
+        vfs: &Arc<Vfs<RqbitSource>>,
+        id: ServerId,
+        added: &Arc<Notify>,
+    ) -> Starting {
+        let recorder = self.state.as_ref().map(ServerState::recorder);
+        let mut discovery = Discovery::new(Arc::clone(vfs), recorder)
+            .of_server(id)
+            .watched_by(self.about.watch.clone())
+            .telling(Arc::clone(added));
+        discovery.remember(&self.known);
+        Starting {
+            id,
+            server: self.server,
+            choice: self.choice,
+            discovery,
+            known: self.known,
+            state: self.state,
+            #[cfg(feature = "embedded")]
+            embedded: self.embedded,
+        }
+    }
+}
+
+impl Starting {
+    /// Shows what was last known. To be called when all servers of the filesystem are made.
+    pub(crate) fn restore(&mut self) {
+        self.discovery.restore(std::mem::take(&mut self.known));
+    }
+
+    /// Looks at the server for the first time.
+    ///
+    /// # Errors
+    /// What does not pass by itself.
+    pub(crate) async fn first_look(&mut self) -> Result<Option<ServerDown>, StartError> {
+        match &self.choice {
+            ServerChoice::Remote(_) => first_look(&self.server, &mut self.discovery).await,
+            // It has just been started: what does not work now will not work later.
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(inside) => {
+                self.server.check().await?;
+                inside.add_all(&self.server).await?;
+                self.discovery.look(Haste::Patient).await.map_err(StartError::List)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Looks at the server from now on. `is_down` tells that the first look failed.
+    pub(crate) fn watch(
+        self,
+        poll_interval: Duration,
+        requests: mpsc::Receiver<Request>,
+        is_down: bool,
+    ) -> Watched {
+        let looking = self.discovery.keep_looking(poll_interval, requests, is_down);
+        Watched {
+            id: self.id,
+            discovery: tokio::spawn(looking),
+            state: self.state,
+            #[cfg(feature = "embedded")]
+            embedded: self.embedded,
+        }
+    }
+}
+
+impl Watched {
+    /// Ends the looks.
+    pub(crate) fn stop_looking(&self) {
+        self.discovery.abort();
+    }
+
+    /// Writes what is known of the server. To be called before [`stop`](Self::stop).
+    pub(crate) async fn close_state(&mut self, vfs: &Vfs<RqbitSource>) {
+        let Some(state) = self.state.take() else { return };
+        if vfs.is_server_known(self.id) {
+            state.recorder().record_progress(vfs.summaries_not_in(self.id, &[]));
+        }
+        state.close().await;
+    }
+
+    /// Ends the server, if it runs in this process. It waits for its clients to hang up before it
+    /// saves what it has, so that there should be none any more.
+    #[cfg(feature = "embedded")]
+    pub(crate) async fn stop(mut self) {
+        if let Some(embedded) = self.embedded.take() {
+            embedded.stop().await;
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.stop_looking();
+    }
+}
+
+/// Opens the state of the server, or says why a mount goes on without it.
+async fn open_state(
+    dir: Option<&Path>,
+    server: &ServerChoice,
+    url: &BaseUrl,
+) -> Option<(ServerState, KnownTree)> {
+    let Some(dir) = dir.map(PathBuf::from) else {
+        tracing::warn!("the user has no home, so the last known tree is not kept");
+        return None;
+    };
+    let identity = match server {
+        ServerChoice::Remote(_) => Identity::of_url(url),
+        #[cfg(feature = "embedded")]
+        ServerChoice::Embedded(inside) => Identity::of_dir(&inside.dir),
+    };
+    match ServerState::open(&dir, identity).await {
+        Ok(opened) => Some(opened),
+        Err(error) => {
+            let dir = dir.display();
+            tracing::warn!(%dir, %error, "the last known tree is not kept: no state directory");
+            None
+        }
+    }
+}

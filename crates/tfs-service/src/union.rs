@@ -1,0 +1,145 @@
+//! The torrents of several servers as one list.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::{Server, ServerError, ServerSettings, TorrentRow, torrents};
+
+/// The states of a torrent, those that promise most first.
+const STATES: [&str; 5] = ["live", "initializing", "resolving", "paused", "error"];
+
+/// Servers that are asked together.
+#[derive(Debug)]
+pub struct Servers {
+    /// With what they are called.
+    servers: Vec<(String, Server)>,
+}
+
+/// What came of asking all servers for their torrents.
+#[derive(Debug)]
+pub struct Listed {
+    /// The torrents of those that answered.
+    pub rows: Vec<TorrentRow>,
+    /// Why the others did not.
+    pub errors: Vec<ServerError>,
+}
+
+impl Servers {
+    /// Returns servers that may or may not be there, with what they are called; nothing is sent.
+    ///
+    /// # Errors
+    /// If the settings of one cannot be used.
+    pub fn new(
+        settings: impl IntoIterator<Item = (String, ServerSettings)>,
+        chunk_time_max: Duration,
+    ) -> Result<Self, ServerError> {
+        let servers = settings.into_iter().map(|(name, settings)| {
+            Server::new(&settings, chunk_time_max).map(|server| (name, server))
+        });
+        Ok(Self { servers: servers.collect::<Result<_, _>>()? })
+    }
+
+    /// Returns how many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.servers.len()
+    }
+
+    /// Asks all of them at once for their torrents.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn torrents(&self) -> Listed {
+        let asked = self.servers.iter().map(async |(name, server)| {
+            server.check().await?;
+            Ok((name.clone(), torrents(server).await?))
+        });
+        let mut errors = Vec::new();
+        let listed = join_all(asked).await.into_iter();
+        let listed = listed.filter_map(|listed| listed.map_err(|error| errors.push(error)).ok());
+        let rows = union(listed.collect());
+        Listed { rows, errors }
+    }
+}
+
+/// Returns the torrents that servers listed, each once: with the names of the servers that have
+/// it, the most that one of them has, the state that promises most, and the speeds and peers of all
+/// together. Its number is that on the first of them.
+fn union(listed: Vec<(String, Vec<TorrentRow>)>) -> Vec<TorrentRow> {
+    let mut rows: Vec<TorrentRow> = Vec::new();
+    let mut places = HashMap::new();
+    for (server, torrents) in listed {
+        for mut torrent in torrents {
+            torrent.servers = vec![server.clone()];
+            let place = *places.entry(torrent.info_hash.clone()).or_insert(rows.len());
+            match rows.get_mut(place) {
+                Some(row) => merge(row, torrent),
+                None => rows.push(torrent),
+            }
+        }
+    }
+    rows
+}
+
+fn merge(row: &mut TorrentRow, other: TorrentRow) {
+    row.servers.extend(other.servers);
+    row.name = row.name.take().or(other.name);
+    if rank(other.state) < rank(row.state) {
+        (row.state, row.error) = (other.state, other.error);
+    }
+    row.progress = row.progress.max(other.progress);
+    row.have_bytes = row.have_bytes.max(other.have_bytes);
+    row.total_bytes = row.total_bytes.max(other.total_bytes);
+    row.finished |= other.finished;
+    row.download_bps = row.download_bps.saturating_add(other.download_bps);
+    row.upload_bps = row.upload_bps.saturating_add(other.upload_bps);
+    row.peers = row.peers.saturating_add(other.peers);
+}
+
+fn rank(state: &str) -> usize {
+    STATES.iter().position(|it| *it == state).unwrap_or(STATES.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(info_hash: &str, state: &'static str, have_bytes: u64) -> TorrentRow {
+        TorrentRow {
+            id: Some(have_bytes),
+            info_hash: info_hash.to_owned(),
+            name: Some("a film".to_owned()),
+            state,
+            progress: 0.5,
+            have_bytes,
+            total_bytes: 100,
+            finished: false,
+            download_bps: 3,
+            upload_bps: 0,
+            peers: 2,
+            error: (state == "error").then(|| "no disk".to_owned()),
+            servers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_several_servers_have_is_one_torrent() {
+        let home = vec![row("aa", "error", 10), row("bb", "live", 1)];
+        let away = vec![row("cc", "paused", 2), row("aa", "paused", 70)];
+        let rows = union(vec![("home".to_owned(), home), ("away".to_owned(), away)]);
+        let shown: Vec<_> =
+            rows.iter().map(|row| (row.info_hash.as_str(), row.servers.join("+"))).collect();
+        let want = [("aa", "home+away"), ("bb", "home"), ("cc", "away")];
+        assert_eq!(shown, want.map(|(hash, servers)| (hash, servers.to_owned())));
+        let both = TorrentRow {
+            id: Some(10),
+            download_bps: 6,
+            peers: 4,
+            servers: rows[0].servers.clone(),
+            ..row("aa", "paused", 70)
+        };
+        assert_eq!(rows[0], both);
+    }
+}

@@ -1,0 +1,256 @@
+//! Which server a read asks first: a pure function of what is known of them, and of the time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::engine::plan::{Outlook, Presence};
+use crate::{HandleId, ServerId};
+
+/// For how long a server is asked last that failed or was silent; it doubles with each time in a
+/// row. Whoever asks it in vain waits for a second, so that should be rare, and a server that
+/// restarts is back within seconds.
+const DOUBT_TIME_MIN: Duration = Duration::from_secs(2);
+
+/// The longest such time: how late a server is used again that nobody else asked.
+const DOUBT_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What a read costs beside its bytes, as so many of them: the time of a request.
+const REQUEST_BYTES: u64 = 64 << 10;
+
+/// How many times as slow as the fastest a server may be that a reader stays with: each move costs
+/// what was read ahead.
+const STAY_COST_MAX: u64 = 2;
+
+/// Which part of what is known of the speed a new measurement replaces: one in so many.
+const MEASURED_SHARE: u64 = 4;
+
+/// What is known of the servers from their answers to reads.
+#[derive(Debug)]
+pub(super) struct Choice {
+    servers: Vec<Record>,
+    /// The server that answered a reader last. One for each open file that was read.
+    homes: BTreeMap<HandleId, ServerId>,
+}
+
+/// What is known of one server.
+#[derive(Debug, Default, Clone, Copy)]
+struct Record {
+    /// How often in a row it failed or was silent.
+    failure_count: u32,
+    doubted_until: Duration,
+    /// How long a KiB takes in nanoseconds, waiting for a stream included; 0 if nobody knows.
+    cost: u64,
+}
+
+/// A server that may answer a read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) server: ServerId,
+    /// Whether this machine has the bytes on its own disk, and the server is not asked.
+    pub(super) is_local: bool,
+    pub(super) outlook: Outlook,
+    /// What the last listing had of the file, in bytes.
+    pub(super) have_bytes: u64,
+    /// Whether what is missing there can come.
+    pub(super) is_running: bool,
+}
+
+impl Choice {
+    pub(super) fn new(server_count: usize) -> Self {
+        Self { servers: vec![Record::default(); server_count], homes: BTreeMap::new() }
+    }
+
+    /// Takes note that a server answered a read of so many bytes after this time.
+    pub(super) fn on_answer(
+        &mut self,
+        (handle, server): (HandleId, ServerId),
+        bytes: u64,
+        took: Duration,
+    ) {
+        self.homes.insert(handle, server);
+        let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
+        let kibibytes = (bytes.saturating_add(REQUEST_BYTES) >> 10).max(1);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let measured = (nanos / kibibytes).max(1);
+        let known = if record.cost == 0 { measured } else { record.cost };
+        let cost = known - known / MEASURED_SHARE + measured / MEASURED_SHARE;
+        *record = Record { cost: cost.max(1), ..Record::default() };
+    }
+
+    /// Takes note that a server failed, or was silent although it has the bytes.
+    pub(super) fn on_failure(&mut self, server: ServerId, now: Duration) {
+        let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
+        let doubling = 1_u32.wrapping_shl(record.failure_count.min(8));
+        let time = DOUBT_TIME_MIN.saturating_mul(doubling).min(DOUBT_TIME_MAX);
+        record.failure_count = record.failure_count.saturating_add(1);
+        record.doubted_until = now.saturating_add(time);
+    }
+
+    /// Forgets a reader.
+    pub(super) fn on_release(&mut self, handle: HandleId) {
+        self.homes.remove(&handle);
+    }
+
+    pub(super) fn home(&self, handle: HandleId) -> Option<ServerId> {
+        self.homes.get(&handle).copied()
+    }
+
+    /// Orders servers for a read: those first whose files are on this machine, then those that have
+    /// the bytes and are not in doubt, of these
+    /// the one that the reader is at, unless another is much faster, then the fastest. One whose
+    /// speed nobody knows is taken for fast, so that it is tried.
+    pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Duration) {
+        let home = self.home(handle);
+        let cost = |server: ServerId| self.record(server).cost;
+        let costs = candidates.iter().filter(|it| it.outlook.presence == Presence::Here);
+        let least = costs.map(|it| cost(it.server)).min().unwrap_or(0);
+        candidates.sort_by_key(|candidate| {
+            let Candidate { server, is_local, outlook, .. } = candidate;
+            let is_doubted = self.is_doubted(*server, now);
+            let stays =
+                home == Some(*server) && cost(*server) <= least.saturating_mul(STAY_COST_MAX);
+            (
+                !is_local,
+                outlook.is_refusing,
+                is_doubted,
+                rank(outlook.presence),
+                !stays,
+                cost(*server),
+                *server,
+            )
+        });
+    }
+
+    /// Returns the server at which a read waits for what is missing everywhere: one that downloads
+    /// it, and of several the one that has most.
+    pub(super) fn waiting_place(
+        &self,
+        candidates: &[Candidate],
+        now: Duration,
+    ) -> Option<ServerId> {
+        let running = candidates.iter().filter(|candidate| candidate.is_running);
+        let best = running.min_by_key(|candidate| {
+            let Candidate { server, outlook, have_bytes, .. } = candidate;
+            let most = std::cmp::Reverse(*have_bytes);
+            (outlook.is_refusing, self.is_doubted(*server, now), most, *server)
+        });
+        best.map(|candidate| candidate.server)
+    }
+
+    fn is_doubted(&self, server: ServerId, now: Duration) -> bool {
+        now < self.record(server).doubted_until
+    }
+
+    fn record(&self, server: ServerId) -> Record {
+        self.servers.get(usize::from(server.0)).copied().unwrap_or_default()
+    }
+}
+
+fn rank(presence: Presence) -> u8 {
+    match presence {
+        Presence::Here => 0,
+        // Asking takes milliseconds.
+        Presence::Asking => 1,
+        Presence::Unknown => 2,
+        Presence::Missing => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READER: HandleId = HandleId(1);
+
+    fn second(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn candidate(server: u16, presence: Presence) -> Candidate {
+        Candidate {
+            server: ServerId(server),
+            is_local: false,
+            outlook: Outlook { presence, here_until: 0, is_refusing: false },
+            have_bytes: u64::from(server),
+            is_running: true,
+        }
+    }
+
+    #[track_caller]
+    fn check(choice: &Choice, now: u64, presences: &[Presence], want: &[u16]) {
+        let mut candidates: Vec<_> =
+            (0..).zip(presences).map(|(server, presence)| candidate(server, *presence)).collect();
+        choice.order(&mut candidates, READER, second(now));
+        let order: Vec<_> = candidates.iter().map(|candidate| candidate.server.0).collect();
+        assert_eq!(order, want);
+    }
+
+    #[test]
+    fn who_has_the_bytes_is_asked_first() {
+        use Presence::{Asking, Here, Missing, Unknown};
+        let choice = Choice::new(4);
+        check(&choice, 0, &[Missing, Unknown, Asking, Here], &[3, 2, 1, 0]);
+        check(&choice, 0, &[Here, Here], &[0, 1]);
+    }
+
+    #[test]
+    fn what_is_on_this_machine_is_read_there_whatever_its_server_does() {
+        let mut choice = Choice::new(2);
+        choice.on_answer((READER, ServerId(0)), 1 << 20, Duration::from_millis(1));
+        choice.on_failure(ServerId(1), second(0));
+        let mut candidates = [0, 1].map(|server| candidate(server, Presence::Here));
+        candidates[1].is_local = true;
+        candidates[1].outlook.is_refusing = true;
+        choice.order(&mut candidates, READER, second(0));
+        assert_eq!(candidates[0].server, ServerId(1));
+    }
+
+    #[test]
+    fn who_failed_is_asked_last_for_a_while() {
+        use Presence::{Here, Missing};
+        let mut choice = Choice::new(2);
+        choice.on_failure(ServerId(0), second(10));
+        check(&choice, 11, &[Here, Missing], &[1, 0]);
+        check(&choice, 12, &[Here, Missing], &[0, 1]);
+        choice.on_failure(ServerId(0), second(12));
+        check(&choice, 15, &[Here, Here], &[1, 0]);
+        check(&choice, 16, &[Here, Here], &[0, 1]);
+        (0..100).for_each(|_| choice.on_failure(ServerId(0), second(20)));
+        check(&choice, 49, &[Here, Here], &[1, 0]);
+        check(&choice, 50, &[Here, Here], &[0, 1]);
+        choice.on_failure(ServerId(0), second(50));
+        choice.on_answer((HandleId(9), ServerId(0)), 1, second(1));
+        choice.on_failure(ServerId(0), second(60));
+        check(&choice, 62, &[Here, Here], &[1, 0]);
+    }
+
+    #[test]
+    fn a_reader_stays_unless_another_server_is_much_faster() {
+        use Presence::Here;
+        let mut choice = Choice::new(2);
+        let millis = Duration::from_millis;
+        choice.on_answer((HandleId(9), ServerId(0)), 1 << 20, millis(10));
+        // Who is not known yet is tried.
+        check(&choice, 0, &[Here, Here], &[1, 0]);
+        choice.on_answer((READER, ServerId(1)), 1 << 20, millis(19));
+        check(&choice, 0, &[Here, Here], &[1, 0]);
+        (0..20).for_each(|_| choice.on_answer((READER, ServerId(1)), 1 << 20, millis(21)));
+        check(&choice, 0, &[Here, Here], &[0, 1]);
+        choice.on_release(READER);
+        assert_eq!(choice.home(READER), None);
+    }
+
+    #[test]
+    fn what_is_missing_everywhere_is_waited_for_where_it_downloads() {
+        let choice = Choice::new(3);
+        let mut candidates = [0, 1, 2].map(|server| candidate(server, Presence::Missing));
+        let place = |candidates: &[Candidate]| choice.waiting_place(candidates, second(0));
+        assert_eq!(place(&candidates), Some(ServerId(2)));
+        candidates[2].is_running = false;
+        assert_eq!(place(&candidates), Some(ServerId(1)));
+        candidates[1].outlook.is_refusing = true;
+        assert_eq!(place(&candidates), Some(ServerId(0)));
+        candidates.iter_mut().for_each(|candidate| candidate.is_running = false);
+        assert_eq!(place(&candidates), None);
+    }
+}

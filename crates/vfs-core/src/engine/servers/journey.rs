@@ -1,0 +1,282 @@
+//! One read on its way from server to server, until one of them has answered it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::Servers;
+use super::choice::Candidate;
+use crate::engine::plan::{Patience, Presence, is_transient};
+use crate::engine::{Target, join};
+use crate::tree::FileState;
+use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
+
+/// How often a read that waits for missing bytes at one server looks whether another has them:
+/// each look asks a server at most once a second and torrent.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a read waits that no server could answer, before it asks them again. It doubles.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// The longest such wait: how late a server that is back is noticed.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// A read.
+#[derive(Debug)]
+pub(super) struct Journey<'a, S> {
+    servers: &'a Servers<S>,
+    target: Target,
+    states: &'a [(ServerId, FileState)],
+    deadline: Instant,
+    /// What servers have given so far, from the beginning of the range on without a gap.
+    parts: Vec<Bytes>,
+    /// Where that ends.
+    at: u64,
+}
+
+/// What came of asking a server.
+#[derive(Debug)]
+enum Asked {
+    /// All bytes of the part are there.
+    Done,
+    /// The server does not have them.
+    Missing,
+    /// The server does not give them.
+    Failed(VfsError),
+    /// No server will.
+    Over(VfsError),
+}
+
+/// What came of asking all servers, one after the other.
+#[derive(Debug)]
+enum Round {
+    Done,
+    Over(VfsError),
+    /// Nobody gave the rest. The last error, if a server failed that may have it.
+    Nobody(Option<VfsError>),
+}
+
+impl<'a, S: TorrentSource> Journey<'a, S> {
+    pub(super) fn new(
+        servers: &'a Servers<S>,
+        target: Target,
+        states: &'a [(ServerId, FileState)],
+    ) -> Self {
+        let deadline = Instant::now() + servers.timeout;
+        let at = target.range.start();
+        Self { servers, target, states, deadline, parts: Vec::new(), at }
+    }
+
+    /// Asks server by server until one has answered, or the deadline has passed.
+    pub(super) async fn run(mut self) -> Result<Bytes, VfsError> {
+        let mut pause = PAUSE_MIN;
+        loop {
+            if self.rest().is_empty() {
+                return Ok(join(self.parts));
+            }
+            let part = self.next_part();
+            let error = match self.ask_all(part).await {
+                Round::Done => continue,
+                Round::Over(error) => return Err(error),
+                Round::Nobody(error) => error,
+            };
+            let known = self.next_part();
+            if error.is_none() && known != part {
+                // Who was asked has said what it has.
+                continue;
+            }
+            let candidates = self.candidates(known);
+            let place = self.servers.choice().waiting_place(&candidates, self.servers.now());
+            let place = place.filter(|_| !self.servers.fails_if_missing());
+            match (place, error) {
+                (None, None) => return Err(VfsError::WouldBlock),
+                // Whoever may have them is down, and nobody will ask for a while.
+                (_, Some(error)) if candidates.iter().all(|it| it.outlook.is_refusing) => {
+                    return Err(error);
+                }
+                (Some(place), None) => match self.wait_at(place, known).await {
+                    Asked::Over(error) => return Err(error),
+                    Asked::Done | Asked::Missing => continue,
+                    Asked::Failed(_) => {}
+                },
+                (_, Some(error)) if !may_pass(&error) => return Err(error),
+                (_, Some(error)) if Instant::now() + pause >= self.deadline => {
+                    sleep(self.time_left()).await;
+                    return Err(error);
+                }
+                (_, Some(_)) => {}
+            }
+            sleep(pause.min(self.time_left())).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Returns what is to be asked for next: as much as one server has. Of what no server is known
+    /// to have that is one piece; of what nobody has said yet, all of it.
+    fn next_part(&self) -> ByteRange {
+        let rest = self.rest();
+        let candidates = self.candidates(rest);
+        let until = candidates.iter().map(|candidate| candidate.outlook.here_until).max();
+        let until = until.filter(|until| *until > rest.start());
+        let is_asking = |it: &Candidate| it.outlook.presence == Presence::Asking;
+        let end = match (until, self.target.file.geometry) {
+            (Some(until), _) => until,
+            (None, Some(geometry)) if !candidates.iter().any(is_asking) => {
+                geometry.piece_end(rest.start())
+            }
+            (None, _) => rest.end(),
+        };
+        let len = end.min(rest.end()).saturating_sub(rest.start());
+        ByteRange::clamped(rest.start(), len, rest.end())
+    }
+
+    /// Asks all servers for a part, the best first.
+    async fn ask_all(&mut self, part: ByteRange) -> Round {
+        let mut last_error = None;
+        let mut candidates = self.candidates(part);
+        self.servers.choice().order(&mut candidates, self.target.handle, self.servers.now());
+        for Candidate { server, .. } in candidates {
+            // What came is not asked for again.
+            let part = part.from(self.at);
+            match self.ask(server, part, Patience::LeavesAtOnce).await {
+                Asked::Done => return Round::Done,
+                Asked::Over(error) => return Round::Over(error),
+                Asked::Missing => {}
+                // One that may pass says more than that a torrent is not there.
+                Asked::Failed(error) => match &last_error {
+                    Some(last) if may_pass(last) => {}
+                    _ => last_error = Some(error),
+                },
+            }
+        }
+        Round::Nobody(last_error)
+    }
+
+    /// Asks a server for a part, and takes what it gave also if that is not all.
+    async fn ask(&mut self, server: ServerId, part: ByteRange, patience: Patience) -> Asked {
+        if part.is_empty() {
+            return Asked::Done;
+        }
+        let begun_at = Instant::now();
+        let time_left = self.time_left();
+        let target = Target { range: part, ..self.target };
+        let engine = self.servers.engine(server);
+        let answer = engine.read(target, self.state(server), (time_left, patience)).await;
+        let error = match answer {
+            Ok(bytes) => {
+                let who = (self.target.handle, server);
+                self.servers.choice().on_answer(who, part.len(), begun_at.elapsed());
+                self.at = part.end();
+                self.parts.push(bytes);
+                return Asked::Done;
+            }
+            Err(error) => error,
+        };
+        for bytes in engine.prefix(self.target.file.id, part) {
+            self.at = self.at.saturating_add(bytes.len() as u64);
+            self.parts.push(bytes);
+        }
+        match error {
+            VfsError::WouldBlock => Asked::Missing,
+            VfsError::TimedOut if self.time_left().is_zero() => Asked::Over(VfsError::TimedOut),
+            error @ (VfsError::TimedOut | VfsError::Source(_) | VfsError::Stale) => {
+                self.servers.choice().on_failure(server, self.servers.now());
+                tracing::debug!(server = server.0, off = self.at, %error, "a server is left");
+                Asked::Failed(error)
+            }
+            error @ (VfsError::ShuttingDown
+            | VfsError::BadHandle
+            | VfsError::NotFound
+            | VfsError::NotDirectory
+            | VfsError::IsDirectory
+            | VfsError::NotSymlink
+            | VfsError::NoAttribute
+            | VfsError::NothingThere
+            | VfsError::NoTree) => Asked::Over(error),
+        }
+    }
+
+    /// Waits at a server that downloads what is missing, until it comes or another server has it:
+    /// then that is [`Asked::Missing`] here.
+    async fn wait_at(&mut self, place: ServerId, part: ByteRange) -> Asked {
+        let (servers, states) = (self.servers, self.states);
+        let target = Target { range: part, ..self.target };
+        tokio::select! {
+            asked = self.ask(place, part, Patience::LeavesOnFailure) => asked,
+            () = elsewhere(servers, target, states, place) => {
+                Asked::Missing
+            }
+        }
+    }
+
+    fn candidates(&self, part: ByteRange) -> Vec<Candidate> {
+        let candidates = self.states.iter().map(|(server, state)| {
+            let file = self.target.file;
+            let outlook = self.servers.engine(*server).outlook(file, Some(*state), part);
+            let is_running = match state.torrent {
+                TorrentState::Live | TorrentState::Initializing => true,
+                TorrentState::Paused | TorrentState::Failed => false,
+            };
+            let is_local = self.servers.engine(*server).is_local(file, part);
+            let have_bytes = state.have_bytes;
+            Candidate { server: *server, is_local, outlook, have_bytes, is_running }
+        });
+        candidates.collect()
+    }
+
+    fn state(&self, server: ServerId) -> Option<FileState> {
+        self.states.iter().find(|(id, _)| *id == server).map(|(_, state)| *state)
+    }
+
+    fn rest(&self) -> ByteRange {
+        self.target.range.from(self.at)
+    }
+
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Resolves when another server than this one has a range.
+async fn elsewhere<S: TorrentSource>(
+    servers: &Servers<S>,
+    target: Target,
+    states: &[(ServerId, FileState)],
+    place: ServerId,
+) {
+    let Target { file, range, .. } = target;
+    loop {
+        let next_at = Instant::now() + LOOK_INTERVAL;
+        for (server, state) in states.iter().filter(|(server, _)| *server != place) {
+            let engine = servers.engine(*server);
+            // Asks, if nobody did for a second.
+            let pieces = timeout_at(next_at, engine.pieces(file.id.torrent)).await;
+            let is_known = matches!(pieces, Ok(Some(_)));
+            let outlook = engine.outlook(file, Some(*state), range);
+            if is_known && outlook.presence == Presence::Here && !outlook.is_refusing {
+                return;
+            }
+        }
+        tokio::time::sleep_until(next_at).await;
+    }
+}
+
+/// Returns whether the same question may be answered a moment later.
+fn may_pass(error: &VfsError) -> bool {
+    match error {
+        VfsError::TimedOut => true,
+        VfsError::Source(error) => is_transient(error),
+        VfsError::Stale
+        | VfsError::WouldBlock
+        | VfsError::ShuttingDown
+        | VfsError::BadHandle
+        | VfsError::NotFound
+        | VfsError::NotDirectory
+        | VfsError::IsDirectory
+        | VfsError::NotSymlink
+        | VfsError::NoAttribute
+        | VfsError::NothingThere
+        | VfsError::NoTree => false,
+    }
+}

@@ -1,0 +1,271 @@
+//! Several servers as one: each has an engine of its own, and a read goes to one that has its
+//! bytes.
+//!
+//! ```text
+//! Servers
+//!  |- Journey   one read: asks server by server, moves on where one fails, is silent, or lacks it
+//!  |- Choice    pure: who is asked first
+//!  `- Engine    for each server: its streams, turns, memory and breaker
+//! ```
+//!
+//! Servers have nothing in common but the memory limit, of which each has its share: so what holds
+//! of an engine holds of each server, whatever the others do, and none waits for the lock of
+//! another. The downside: what is in the memory of one is asked for again where a reader moves.
+//! Refused: one plan for all, in which every event would concern all servers.
+
+mod choice;
+mod journey;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use self::choice::Choice;
+use self::journey::Journey;
+use super::plan::{Activity, FileFacts, Patience};
+use super::{Counters, Engine, MissingPolicy, ReadPolicy, ReadWay, ServerCounters, Target};
+use crate::tree::{FileRef, FileState};
+use crate::{
+    Bitfield, ByteRange, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError,
+};
+
+/// Reads of all open files, at whatever server.
+#[derive(Debug)]
+pub(crate) struct Servers<S> {
+    /// In the order of their ids; at least one.
+    engines: Vec<Engine<S>>,
+    streams_max: Vec<usize>,
+    /// Protects what is known of the servers. Held for one look, never across an await.
+    choice: Mutex<Choice>,
+    timeout: Duration,
+    missing: MissingPolicy,
+    begun_at: std::sync::OnceLock<Instant>,
+    /// Reads that no server could answer.
+    failures: AtomicU64,
+}
+
+impl<S: TorrentSource> Servers<S> {
+    pub(crate) fn new(sources: &[Arc<S>], policy: ReadPolicy) -> Self {
+        let streams_max: Vec<_> =
+            sources.iter().map(|source| source.limits().streams_max.max(1)).collect();
+        let streams_total: usize = streams_max.iter().sum();
+        let engines = sources.iter().zip(&streams_max).map(|(source, streams)| {
+            // Who may have more streams needs more memory.
+            let share = |bytes: usize| {
+                let share = bytes as u128 * *streams as u128 / streams_total.max(1) as u128;
+                usize::try_from(share).unwrap_or(bytes)
+            };
+            let policy = ReadPolicy {
+                memory_bytes_max: share(policy.memory_bytes_max),
+                cache_bytes_max: policy.cache_bytes_max.map(share),
+                ..policy
+            };
+            Engine::new(Arc::clone(source), policy)
+        });
+        Self {
+            engines: engines.collect(),
+            streams_max,
+            choice: Mutex::new(Choice::new(sources.len())),
+            timeout: policy.timeout,
+            missing: policy.missing,
+            begun_at: std::sync::OnceLock::new(),
+            failures: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn source(&self, server: ServerId) -> &S {
+        self.engine(server).source()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.engines.len()
+    }
+
+    pub(crate) fn shut_down(&self) {
+        self.engines.iter().for_each(Engine::shut_down);
+    }
+
+    pub(crate) fn release(&self, handle: HandleId) {
+        self.engines.iter().for_each(|engine| engine.release(handle));
+        self.choice().on_release(handle);
+    }
+
+    /// Takes over what listings say of the files that are being read.
+    pub(crate) fn update(&self, states: impl Fn(FileId) -> Vec<(ServerId, FileState)>) {
+        for (server, engine) in (0..).map(ServerId).zip(&self.engines) {
+            engine.update(|file| {
+                let states = states(file);
+                states.into_iter().find(|(id, _)| *id == server).map(|(_, state)| state)
+            });
+        }
+    }
+
+    /// Returns the bytes of a range if they are in memory. Never waits for more than a short lock
+    /// of each server.
+    pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
+        if let [engine] = self.engines.as_slice() {
+            return engine.try_read(target);
+        }
+        let home = self.choice().home(target.handle);
+        let others = (0..).map(ServerId).zip(&self.engines);
+        let others = others.filter(|(server, _)| Some(*server) != home).map(|(_, engine)| engine);
+        let mut engines = home.map(|home| self.engine(home)).into_iter().chain(others);
+        engines.find_map(|engine| engine.try_read(target))
+    }
+
+    /// Returns the bytes of a range, all of them, or an error by the deadline. `states` are the
+    /// servers that have its torrent, with what they said of the file.
+    pub(crate) async fn read(
+        &self,
+        target: Target,
+        states: &[(ServerId, FileState)],
+    ) -> Result<Bytes, VfsError> {
+        match states {
+            [] => self.read_at(ServerId::FIRST, target, None).await,
+            [(server, state)] => self.read_at(*server, target, Some(*state)).await,
+            _ => {
+                let answer = Journey::new(self, target, states).run().await;
+                answer.inspect_err(|_| _ = self.failures.fetch_add(1, Ordering::Relaxed))
+            }
+        }
+    }
+
+    /// Reads at the only server that can answer.
+    async fn read_at(
+        &self,
+        server: ServerId,
+        target: Target,
+        state: Option<FileState>,
+    ) -> Result<Bytes, VfsError> {
+        self.engine(server).read(target, state, (self.timeout, Patience::Stays)).await
+    }
+
+    /// Returns which pieces of a torrent are on a server, any one of these, as of a second ago at
+    /// most; `None` if no server can say.
+    pub(crate) async fn pieces(
+        &self,
+        torrent: InfoHash,
+        servers: impl IntoIterator<Item = ServerId>,
+    ) -> Option<Bitfield> {
+        let mut pieces: Option<Bitfield> = None;
+        for server in servers {
+            let Some(more) = self.engine(server).pieces(torrent).await else { continue };
+            pieces = Some(match pieces {
+                Some(pieces) => pieces.with(&more),
+                None => more,
+            });
+        }
+        pieces
+    }
+
+    /// Returns a file that is on this machine's disk as a whole, whatever server has it there.
+    pub(crate) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
+        self.engines.iter().find_map(|engine| engine.whole_local(file))
+    }
+
+    /// Has a file of a server looked for that was proven before, and waits for the end of the look.
+    pub(crate) async fn find_local(&self, server: ServerId, file: FileRef, state: FileState) {
+        self.engine(server).find_local(file, Some(state)).await;
+    }
+
+    /// Returns how a file is read at the moment.
+    pub(crate) fn way(&self, file: FileId) -> ReadWay {
+        let ways = self.engines.iter().map(|engine| engine.way(file));
+        ways.into_iter().find(|way| *way != ReadWay::Source).unwrap_or(ReadWay::Source)
+    }
+
+    /// Returns what each handle does that was read from: of several servers, what they do together.
+    pub(crate) fn activities(&self) -> BTreeMap<HandleId, Activity> {
+        let mut all: BTreeMap<HandleId, Activity> = BTreeMap::new();
+        for (server, engine) in (0..).map(ServerId).zip(&self.engines) {
+            for (handle, activity) in engine.activities() {
+                let is_home = self.choice().home(handle) == Some(server);
+                let known = all.entry(handle).or_default();
+                if is_home || known.bytes_given == 0 {
+                    known.offset = activity.offset;
+                }
+                known.bytes_given += activity.bytes_given;
+                known.bytes_per_second += activity.bytes_per_second;
+                known.wait = known.wait.or(activity.wait);
+            }
+        }
+        all
+    }
+
+    /// Forgets all bytes, those of open streams too, and returns how many there were.
+    pub(crate) fn clear(&self) -> u64 {
+        self.engines.iter().map(Engine::clear).sum()
+    }
+
+    /// Forgets which pieces are there.
+    pub(crate) fn clear_haves(&self) {
+        self.engines.iter().for_each(Engine::clear_haves);
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        let mut all = Counters::default();
+        for (engine, streams_max) in self.engines.iter().zip(&self.streams_max) {
+            let one = engine.counters();
+            all.servers.push(ServerCounters {
+                streams_open: one.streams_open,
+                streams_max: *streams_max,
+                opens: one.total.opens,
+                bytes_fetched: one.total.bytes_fetched,
+                breaker: one.breaker,
+            });
+            all.add(one);
+        }
+        all.total.failures += self.failures.load(Ordering::Relaxed);
+        all
+    }
+
+    /// Returns how many bytes of a range of a file are known to be on the server that a preload of
+    /// it would ask.
+    pub(crate) fn bytes_here(
+        &self,
+        file: FileId,
+        (server, facts): (ServerId, &FileFacts),
+        range: ByteRange,
+    ) -> u64 {
+        self.engine(server).bytes_here(file, facts, range)
+    }
+
+    /// Resolves when all of a range is on a server. `progress` is told how many bytes are, now and
+    /// then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives back the stream that it may have. What came stays.
+    pub(crate) async fn preload(
+        &self,
+        file: FileId,
+        (server, facts): (ServerId, FileFacts),
+        range: ByteRange,
+        progress: impl FnMut(u64),
+    ) -> Result<(), VfsError> {
+        self.engine(server).preload((file, facts), range, progress).await
+    }
+
+    /// Returns the engine of a server; of one that is none, the first.
+    fn engine(&self, server: ServerId) -> &Engine<S> {
+        let engine = self.engines.get(usize::from(server.0)).or(self.engines.first());
+        engine.expect("there is at least one server")
+    }
+
+    fn fails_if_missing(&self) -> bool {
+        self.missing == MissingPolicy::Fail
+    }
+
+    /// Returns the time since the first question for it.
+    fn now(&self) -> Duration {
+        Instant::now().saturating_duration_since(*self.begun_at.get_or_init(Instant::now))
+    }
+
+    fn choice(&self) -> MutexGuard<'_, Choice> {
+        // A panic in one look is a bug that one request reports; the others go on.
+        self.choice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

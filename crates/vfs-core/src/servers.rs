@@ -1,0 +1,148 @@
+//! The servers of a filesystem, and what each of them says of its torrents.
+
+use std::collections::HashSet;
+
+use crate::tree::{Changes, Remembered, TorrentTree};
+use crate::{InfoHash, ServerId, TorrentDetails, TorrentSource, TorrentSummary, Vfs};
+
+impl<S: TorrentSource> Vfs<S> {
+    /// Returns the first source that was given.
+    #[must_use]
+    pub fn source(&self) -> &S {
+        self.engine.source(ServerId::FIRST)
+    }
+
+    /// Returns the source of a server; of one that is none, the first.
+    #[must_use]
+    pub fn source_of(&self, server: ServerId) -> &S {
+        self.engine.source(server)
+    }
+
+    /// Returns all servers.
+    pub fn servers(&self) -> impl Iterator<Item = ServerId> + use<S> {
+        (0..self.engine.count()).filter_map(|position| u16::try_from(position).ok()).map(ServerId)
+    }
+
+    /// Returns whether a listing of a server was ever taken over.
+    #[must_use]
+    pub fn is_server_known(&self, server: ServerId) -> bool {
+        self.tree().is_server_known(server)
+    }
+
+    /// Returns when the directory in which the torrents of a server are was last modified, in
+    /// seconds since 1970.
+    #[must_use]
+    pub fn changed_at(&self, server: ServerId) -> i64 {
+        self.tree().changed_at(server)
+    }
+
+    /// Returns the torrents of a listing of a server that can be shown, but that the tree does not
+    /// have from that server, in the listing's order.
+    #[must_use]
+    pub fn unknown_torrents_of(
+        &self,
+        server: ServerId,
+        listing: &[TorrentSummary],
+    ) -> Vec<InfoHash> {
+        let tree = self.tree();
+        let unknown = listing.iter().filter(|summary| summary.is_resolved);
+        let hashes = unknown.map(|summary| summary.info_hash);
+        hashes.filter(|info_hash| !tree.contains(server, *info_hash)).collect()
+    }
+
+    /// Does what [`unknown_torrents_of`](Self::unknown_torrents_of) does for the first server.
+    #[must_use]
+    pub fn unknown_torrents(&self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
+        self.unknown_torrents_of(ServerId::FIRST, listing)
+    }
+
+    /// Takes over what somebody kept of a server from before, so that names and times stay: to be
+    /// called before the first listing of any server is taken over.
+    ///
+    /// `changed_at` is when the set of torrents last changed, the time of their directory, and
+    /// `torrents` are all that are known to have been there, also those that are gone: whoever is
+    /// added gets its name again unless somebody else has it by now. Nothing is shown yet. To show
+    /// a tree as it was last known, [`apply_of`](Self::apply_of) it as a listing.
+    pub fn remember_of(
+        &self,
+        server: ServerId,
+        changed_at: Option<i64>,
+        torrents: impl IntoIterator<Item = Remembered>,
+    ) {
+        self.tree_mut().remember(server, changed_at, torrents);
+    }
+
+    /// Does what [`remember_of`](Self::remember_of) does for the first server.
+    pub fn remember(
+        &self,
+        changed_at: Option<i64>,
+        torrents: impl IntoIterator<Item = Remembered>,
+    ) {
+        self.remember_of(ServerId::FIRST, changed_at, torrents);
+    }
+
+    /// Returns what is known of the torrents that the tree has from a server and a listing of it
+    /// lacks, in the order of their directory; of all torrents, for an empty listing.
+    #[must_use]
+    pub fn summaries_not_in(
+        &self,
+        server: ServerId,
+        listing: &[TorrentSummary],
+    ) -> Vec<TorrentSummary> {
+        let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
+        self.tree().summaries_except(server, &listed)
+    }
+
+    /// Takes over a complete listing of a server.
+    ///
+    /// Torrents that no server has any more disappear; those that are new appear if their details
+    /// are given, and otherwise stay unknown until a later call; progress is taken over for all.
+    /// What the other servers have stays as they last said. `seen_at` is now, in seconds since
+    /// 1970: when torrents that were never there before are first seen. Then the sink is told of
+    /// what a front end may not know.
+    pub fn apply_of(
+        &self,
+        server: ServerId,
+        listing: Vec<TorrentSummary>,
+        details: Vec<TorrentDetails>,
+        seen_at: i64,
+    ) -> Changes {
+        // Before the lock is taken: a torrent of a hundred thousand files takes a while.
+        let (folder, name) = {
+            let tree = self.tree();
+            let (folder, name) = tree.place_of(server);
+            (folder, name.map(str::to_owned))
+        };
+        let first_seen = |info_hash| self.tree().first_seen(server, info_hash).unwrap_or(seen_at);
+        let layouts = details.into_iter().map(|details| {
+            let first_seen = first_seen(details.info_hash);
+            TorrentTree::in_folder(&details, first_seen, (folder, name.as_deref()))
+        });
+        let layouts = layouts.collect();
+        let sink = self.sink();
+        let (changes, notices) = self.tree_mut().apply(server, listing, layouts, seen_at);
+        // First, so that reads of what is gone do not hold up those who are told.
+        self.engine.update(|file| self.tree().file_states(file));
+        // Before those who are told look again.
+        let added = {
+            let tree = self.tree();
+            let added = changes.added.iter();
+            added.filter_map(|(info_hash, _)| tree.added(server, *info_hash)).collect()
+        };
+        self.views.update(added, folder, &changes);
+        if let Some(sink) = &*sink {
+            notices.iter().for_each(|notice| notice.tell(&**sink));
+        }
+        changes
+    }
+
+    /// Does what [`apply_of`](Self::apply_of) does for the first server.
+    pub fn apply(
+        &self,
+        listing: Vec<TorrentSummary>,
+        details: Vec<TorrentDetails>,
+        seen_at: i64,
+    ) -> Changes {
+        self.apply_of(ServerId::FIRST, listing, details, seen_at)
+    }
+}

@@ -1,0 +1,156 @@
+//! Directories of torrents: the root, or one for each server below it.
+
+use super::names::{Names, RESERVED};
+use super::past::Past;
+use crate::name::{escape, escape_marked};
+use crate::{InfoHash, Ino, ServerId};
+
+/// Numbers from here on, up to those of torrents, belong to the directories of servers.
+pub(crate) const FOLDER_NUMBER_MIN: u64 = 1 << 15;
+
+/// How many numbers there are for them.
+const FOLDER_NUMBER_COUNT: u64 = 1 << 15;
+
+/// How the torrents of several servers are arranged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RootLayout {
+    /// All in the root, each once, whatever servers have it.
+    #[default]
+    Union,
+    /// A directory for each server, in which are its torrents.
+    ByServer,
+}
+
+/// A directory of torrents, by its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct FolderId(pub(super) u16);
+
+/// A torrent in its directory: in a layout by server one info hash may be in several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct TorrentKey {
+    pub(crate) folder: FolderId,
+    pub(crate) info_hash: InfoHash,
+}
+
+/// A directory of torrents.
+#[derive(Debug)]
+pub(super) struct Folder {
+    pub(super) ino: Ino,
+    /// The name of the server, if the directory is that of one.
+    pub(super) server: Option<Box<str>>,
+    /// Its name in the root; that of the root is empty.
+    pub(super) name: Box<str>,
+    pub(super) names: Names,
+    pub(super) past: Past,
+    /// Whether its names can be told: before that, not even emptiness is known.
+    pub(super) is_known: bool,
+    /// When a torrent last came or went while the names were known, in seconds since 1970; 0 if
+    /// none did. Learning what was there all along is no change.
+    pub(super) changed_at: i64,
+    /// When it was last modified: `changed_at`, or the newest time of its torrents while that is
+    /// not known. Never the time of the mount, or each remount would look like a change.
+    pub(super) mtime: i64,
+    /// How many torrents are directories.
+    pub(super) directory_count: usize,
+}
+
+impl FolderId {
+    pub(crate) const FIRST: Self = Self(0);
+
+    pub(super) fn position(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl RootLayout {
+    /// Returns the directory in which the torrents of a server are.
+    pub(super) fn folder_of(self, server: ServerId) -> FolderId {
+        match self {
+            Self::Union => FolderId::FIRST,
+            Self::ByServer => FolderId(server.0),
+        }
+    }
+
+    /// Returns the directories for servers with these names. Numbers are hashes of the names, so
+    /// that they are the same after a remount; of two that collide the later takes the next.
+    pub(super) fn folders(self, server_names: &[String]) -> Vec<Folder> {
+        match self {
+            Self::Union => vec![Folder::new(Ino::ROOT, None, "")],
+            Self::ByServer => {
+                let mut folders: Vec<Folder> = Vec::new();
+                for (position, server) in server_names.iter().enumerate() {
+                    let mark = format!("#{position}");
+                    let taken = |name: &str| {
+                        RESERVED.contains(&name) || folders.iter().any(|it| *it.name == *name)
+                    };
+                    let plain = escape(server);
+                    let is_plain = !taken(&plain);
+                    let name = if is_plain { plain } else { escape_marked(server, &mark, true) };
+                    let numbers = (hash(server)..).map(|hash| hash % FOLDER_NUMBER_COUNT);
+                    let mut inos = numbers.map(|number| Ino(FOLDER_NUMBER_MIN + number));
+                    let ino = inos.find(|ino| folders.iter().all(|folder| folder.ino != *ino));
+                    // There are fewer servers than numbers.
+                    let ino = ino.unwrap_or(Ino(FOLDER_NUMBER_MIN));
+                    folders.push(Folder::new(ino, Some(server), &name));
+                }
+                folders
+            }
+        }
+    }
+}
+
+impl Folder {
+    fn new(ino: Ino, server: Option<&str>, name: &str) -> Self {
+        Self {
+            ino,
+            server: server.map(Into::into),
+            name: name.into(),
+            names: Names::default(),
+            past: Past::default(),
+            is_known: false,
+            changed_at: 0,
+            mtime: 0,
+            directory_count: 0,
+        }
+    }
+
+    /// Returns the path from the root of a torrent in it.
+    pub(super) fn path(&self, name: &str) -> String {
+        if self.name.is_empty() { name.to_owned() } else { format!("{}/{name}", self.name) }
+    }
+}
+
+/// FNV-1a: never to be changed, or inode numbers change. Half of it, so that counting on from it
+/// never overflows.
+fn hash(text: &str) -> u64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_of_servers_have_names_and_numbers_of_their_own() {
+        let names: Vec<_> = (0..3000).map(|n| format!("server {n}")).collect();
+        let folders = RootLayout::ByServer.folders(&names);
+        let mut numbers: Vec<_> = folders.iter().map(|folder| folder.ino).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), names.len());
+        let range = FOLDER_NUMBER_MIN..FOLDER_NUMBER_MIN + FOLDER_NUMBER_COUNT;
+        assert!(numbers.iter().all(|ino| range.contains(&ino.0)));
+
+        let odd = ["a", "a", ".tfs", "x/y", ".."].map(str::to_owned);
+        let folders = RootLayout::ByServer.folders(&odd);
+        let mut shown: Vec<_> = folders.iter().map(|folder| folder.name.to_string()).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        assert_eq!(shown.len(), odd.len());
+        assert!(shown.iter().all(|name| !name.contains('/') && name != ".tfs" && name != ".."));
+        assert_eq!(RootLayout::ByServer.folders(&odd)[3].ino, folders[3].ino);
+    }
+}

@@ -1,0 +1,526 @@
+//! Reads that several servers could answer: whom they ask, and how they move on. In paused time.
+#![expect(clippy::indexing_slicing, clippy::panic, reason = "the plainest way, which fails loudly")]
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tfs_testkit::fake::{FakeSource, file_id, single_file};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{
+    Bitfield, ByteRange, FileId, HandleId, InfoHash, Ino, MissingPolicy, ReadPolicy, ServerId,
+    SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource,
+    TorrentState, TorrentSummary, Vfs, VfsConfig, VfsError,
+};
+
+use crate::support::SEEN_AT;
+
+const PIECE: u64 = 1 << 16;
+const PIECES: u32 = 64;
+const LEN: u64 = PIECE * PIECES as u64;
+const STREAMS_MAX: usize = 2;
+
+/// How a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Up,
+    /// It answers everything with this.
+    Fails(SourceErrorKind),
+    /// It takes requests and says nothing.
+    Silent,
+}
+
+/// A server whose streams are silent at what it does not have, as those of rqbit are.
+#[derive(Debug)]
+struct Server {
+    name: &'static str,
+    details: TorrentDetails,
+    state: Mutex<TorrentState>,
+    mode: watch::Sender<Mode>,
+    have: watch::Sender<Vec<bool>>,
+    latency: Mutex<Duration>,
+    open_count: Arc<AtomicUsize>,
+    opened: Mutex<Vec<ByteRange>>,
+}
+
+impl Server {
+    fn new(name: &'static str, has: impl Fn(u32) -> bool) -> Arc<Self> {
+        let mut details = single_file(1, "film", LEN);
+        details.piece_len = NonZeroU32::new(u32::try_from(PIECE).unwrap());
+        Arc::new(Self {
+            name,
+            details,
+            state: Mutex::new(TorrentState::Live),
+            mode: watch::Sender::new(Mode::Up),
+            have: watch::Sender::new((0..PIECES).map(has).collect()),
+            latency: Mutex::new(Duration::ZERO),
+            open_count: Arc::default(),
+            opened: Mutex::default(),
+        })
+    }
+
+    fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+
+    fn get(&self, pieces: impl Iterator<Item = usize>) {
+        self.have.send_modify(|have| pieces.for_each(|piece| have[piece] = true));
+    }
+
+    fn opened(&self) -> usize {
+        self.opened.lock().unwrap().len()
+    }
+
+    async fn answer(&self) -> Result<(), SourceError> {
+        gate(&mut self.mode.subscribe()).await
+    }
+
+    fn summary(&self) -> TorrentSummary {
+        let have = self.have.borrow().iter().filter(|has| **has).count() as u64 * PIECE;
+        TorrentSummary {
+            info_hash: self.details.info_hash,
+            added_order: 0,
+            is_resolved: true,
+            state: *self.state.lock().unwrap(),
+            file_progress: Some([have].into()),
+        }
+    }
+}
+
+/// Waits until a server says something, if it is good or bad.
+async fn gate(mode: &mut watch::Receiver<Mode>) -> Result<(), SourceError> {
+    let mode = *mode.wait_for(|mode| *mode != Mode::Silent).await.unwrap();
+    match mode {
+        Mode::Up | Mode::Silent => Ok(()),
+        Mode::Fails(kind) => Err(SourceError::new(kind, "ask the server")),
+    }
+}
+
+impl TorrentSource for Server {
+    type Stream = Stream;
+
+    async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
+        Ok(vec![self.summary()])
+    }
+
+    async fn details(&self, _: InfoHash) -> Result<TorrentDetails, SourceError> {
+        Ok(self.details.clone())
+    }
+
+    async fn haves(&self, _: InfoHash) -> Result<Bitfield, SourceError> {
+        self.answer().await?;
+        let have = self.have.borrow();
+        Ok(Bitfield::from_fn(PIECES, |piece| have[piece as usize]).unwrap())
+    }
+
+    async fn open_at(&self, file: FileId, _: u64, range: ByteRange) -> Result<Stream, SourceError> {
+        let permit = Permit::new(&self.open_count);
+        self.opened.lock().unwrap().push(range);
+        self.answer().await?;
+        Ok(Stream {
+            mode: self.mode.subscribe(),
+            have: self.have.subscribe(),
+            latency: *self.latency.lock().unwrap(),
+            file,
+            at: range.start(),
+            end: range.end(),
+            _permit: permit,
+        })
+    }
+
+    fn name(&self) -> Option<Arc<str>> {
+        Some(self.name.into())
+    }
+
+    fn limits(&self) -> SourceLimits {
+        SourceLimits { streams_max: STREAMS_MAX }
+    }
+}
+
+/// Counts what is open.
+#[derive(Debug)]
+struct Permit(Arc<AtomicUsize>);
+
+impl Permit {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        assert!(count.fetch_add(1, Ordering::Relaxed) < STREAMS_MAX, "too many streams");
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+struct Stream {
+    mode: watch::Receiver<Mode>,
+    have: watch::Receiver<Vec<bool>>,
+    latency: Duration,
+    file: FileId,
+    at: u64,
+    end: u64,
+    _permit: Permit,
+}
+
+impl SourceStream for Stream {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
+        if self.at == self.end {
+            return Ok(None);
+        }
+        let piece = usize::try_from(self.at / PIECE).unwrap();
+        pass(self.latency).await;
+        loop {
+            gate(&mut self.mode).await?;
+            tokio::select! {
+                _ = self.have.wait_for(|have| have[piece]) => break,
+                _ = self.mode.changed() => {}
+            }
+        }
+        let len = (PIECE - self.at % PIECE).min(self.end - self.at).min(10_000);
+        let mut chunk = vec![0; usize::try_from(len).unwrap()];
+        FakeSource::content(self.file, LEN).fill(self.at, &mut chunk);
+        self.at += len;
+        Ok(Some(chunk.into()))
+    }
+
+    fn position(&self) -> u64 {
+        self.at
+    }
+}
+
+struct Stage {
+    servers: Vec<Arc<Server>>,
+    vfs: Arc<Vfs<Server>>,
+}
+
+impl Stage {
+    fn new(servers: Vec<Arc<Server>>) -> Self {
+        Self::with(servers, ReadPolicy::default())
+    }
+
+    fn with(servers: Vec<Arc<Server>>, read: ReadPolicy) -> Self {
+        let config = VfsConfig { read, ..VfsConfig::default() };
+        let vfs = Vfs::of_servers(&servers, config);
+        let stage = Self { servers, vfs: Arc::new(vfs) };
+        stage.hear();
+        stage
+    }
+
+    fn hear(&self) {
+        for (server, id) in self.servers.iter().zip(self.vfs.servers()) {
+            let details = vec![server.details.clone()];
+            self.vfs.apply_of(id, vec![server.summary()], details, SEEN_AT);
+        }
+    }
+
+    fn open(&self) -> HandleId {
+        let mut film = None;
+        self.vfs.read_dir(Ino::ROOT, 2, |entry| film.replace(entry.attr.ino).is_none()).unwrap();
+        self.vfs.open(film.unwrap()).unwrap()
+    }
+
+    /// Reads, checks what comes, and returns how long it took.
+    async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Duration, VfsError> {
+        read(&self.vfs, handle, offset, len).await
+    }
+
+    fn opened(&self) -> Vec<usize> {
+        self.servers.iter().map(|server| server.opened()).collect()
+    }
+}
+
+async fn read(
+    vfs: &Vfs<Server>,
+    handle: HandleId,
+    offset: u64,
+    len: u32,
+) -> Result<Duration, VfsError> {
+    let start = Instant::now();
+    let bytes = vfs.read(handle, offset, len).await?;
+    assert_eq!(bytes.len() as u64, u64::from(len).min(LEN - offset));
+    FakeSource::content(file_id(1, 0), LEN).check(offset, &bytes).unwrap();
+    Ok(start.elapsed())
+}
+
+/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+async fn pass(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// The first has the first half, the second the second, and both the middle.
+fn halves() -> Stage {
+    let (first, second) = (|piece| piece <= PIECES / 2, |piece| piece >= PIECES / 2);
+    Stage::new(vec![Server::new("home", first), Server::new("away", second)])
+}
+
+fn twins() -> Stage {
+    Stage::new(vec![Server::new("home", |_| true), Server::new("away", |_| true)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_byte_comes_from_a_server_that_has_it() {
+    let stage = halves();
+    let film = stage.open();
+    for offset in (0..LEN).step_by(100_000) {
+        assert!(stage.read(film, offset, 100_000).await.unwrap() < seconds(3), "{offset}");
+    }
+    // Across the border, at random, and what only one has at once.
+    let border = LEN / 2;
+    stage.vfs.clear_data();
+    stage.read(film, border - 50_000, 200_000).await.unwrap();
+    let other = stage.open();
+    assert!(stage.read(other, LEN - 9, 9).await.unwrap() < millis(10));
+    assert!(stage.read(other, 5, 9).await.unwrap() < millis(10));
+    assert_eq!(stage.vfs.counters().total.failures, 0);
+    // What is asked for holes is what any of them has.
+    let hole = stage.vfs.seek(other, 0, vfs_core::SeekTo::Hole).await.unwrap();
+    assert_eq!(hole, LEN);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_goes_on_where_a_server_failed() {
+    use SourceErrorKind::{Denied, Failed, NotFound, Protocol, TimedOut, Unreachable};
+    for kind in [Unreachable, TimedOut, Failed, NotFound, Denied, Protocol] {
+        let stage = twins();
+        let film = stage.open();
+        stage.servers[0].set(Mode::Fails(kind));
+        assert!(stage.read(film, 5, 9).await.unwrap() < millis(10), "{kind:?}");
+        assert_eq!(stage.opened(), [1, 1], "{kind:?}");
+        // Who failed is not asked again for a while.
+        stage.read(film, 1_000_000, 9).await.unwrap();
+        assert_eq!(stage.opened(), [1, 2], "{kind:?}");
+        assert_eq!(stage.vfs.counters().total.moves, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_before_a_failure_is_kept() {
+    let stage = twins();
+    let film = stage.open();
+    *stage.servers[0].latency.lock().unwrap() = millis(10);
+    let vfs = Arc::clone(&stage.vfs);
+    let reading = tokio::spawn(async move { read(&vfs, film, 0, 300_000).await });
+    pass(millis(205)).await;
+    stage.servers[0].set(Mode::Fails(SourceErrorKind::Unreachable));
+    assert!(reading.await.unwrap().unwrap() < millis(300));
+    let opened = stage.servers[1].opened.lock().unwrap().clone();
+    assert!(opened[0].start() >= PIECE, "{opened:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_silent_costs_a_second_and_then_nothing() {
+    let stage = twins();
+    let film = stage.open();
+    stage.servers[0].set(Mode::Silent);
+    let took = stage.read(film, 5, 9).await.unwrap();
+    assert!((seconds(1)..millis(1100)).contains(&took), "{took:?}");
+    assert!(stage.read(film, 2_000_000, 9).await.unwrap() < millis(10));
+    assert_eq!(stage.opened(), [1, 2]);
+    // One whose bytes come slowly is not silent.
+    stage.servers[0].set(Mode::Up);
+    pass(seconds(40)).await;
+    let slow = Stage::new(vec![Server::new("home", |_| true), Server::new("away", |_| false)]);
+    *slow.servers[0].latency.lock().unwrap() = millis(700);
+    let film = slow.open();
+    assert!(slow.read(film, 0, 100_000).await.unwrap() > seconds(5));
+    assert_eq!(slow.opened(), [1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_server_has_is_waited_for_until_any_of_them_has_it() {
+    let stage = Stage::new(vec![Server::new("home", |_| false), Server::new("away", |p| p > 60)]);
+    let film = stage.open();
+    for getter in [0, 1] {
+        let offset = 10 * PIECE + getter as u64 * 20 * PIECE;
+        let vfs = Arc::clone(&stage.vfs);
+        let reading = tokio::spawn(async move { read(&vfs, film, offset, 9).await });
+        pass(seconds(10)).await;
+        // It waits where most of the file is.
+        assert_eq!(stage.servers[0].opened(), 0);
+        assert!(stage.servers[1].opened() > 0);
+        let piece = usize::try_from(offset / PIECE).unwrap();
+        stage.servers[getter].get(std::iter::once(piece));
+        let took = reading.await.unwrap().unwrap();
+        assert!((seconds(10)..seconds(13)).contains(&took), "{getter} {took:?}");
+        stage.servers[0].opened.lock().unwrap().clear();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_come_is_not_waited_for() {
+    let missing = || vec![Server::new("home", |_| false), Server::new("away", |_| false)];
+    let stage = Stage::new(missing());
+    for server in &stage.servers {
+        *server.state.lock().unwrap() = TorrentState::Paused;
+    }
+    stage.hear();
+    let film = stage.open();
+    let refused = stage.read(film, 5, 9).await;
+    assert!(matches!(refused, Err(VfsError::WouldBlock)), "{refused:?}");
+    // One that runs is enough.
+    *stage.servers[1].state.lock().unwrap() = TorrentState::Live;
+    stage.hear();
+    stage.servers[1].get(0..1);
+    assert!(stage.read(film, 5, 9).await.is_ok());
+    let fails = ReadPolicy { missing: MissingPolicy::Fail, ..ReadPolicy::default() };
+    let stage = Stage::with(missing(), fails);
+    let refused = stage.read(stage.open(), 5, 9).await;
+    assert!(matches!(refused, Err(VfsError::WouldBlock)), "{refused:?}");
+    assert_eq!(stage.vfs.counters().total.failures, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_all_servers_are_away_the_first_that_is_back_answers() {
+    let stage = twins();
+    let film = stage.open();
+    let down = Mode::Fails(SourceErrorKind::Unreachable);
+    stage.servers.iter().for_each(|server| server.set(down));
+    let vfs = Arc::clone(&stage.vfs);
+    let reading = tokio::spawn(async move { read(&vfs, film, 5, 9).await });
+    pass(seconds(7)).await;
+    stage.servers[1].set(Mode::Up);
+    let took = reading.await.unwrap().unwrap();
+    assert!((seconds(7)..seconds(10)).contains(&took), "{took:?}");
+
+    stage.servers[1].set(Mode::Silent);
+    let start = Instant::now();
+    let late = stage.read(film, 2_000_000, 9).await;
+    assert!(matches!(late, Err(VfsError::TimedOut | VfsError::Source(_))), "{late:?}");
+    assert!(start.elapsed() <= seconds(61), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_only_one_has_torrents_of_is_waited_for_as_if_it_were_alone() {
+    let stage = twins();
+    let film = stage.open();
+    stage.vfs.apply_of(ServerId(1), Vec::new(), Vec::new(), SEEN_AT);
+    stage.servers[0].set(Mode::Silent);
+    let vfs = Arc::clone(&stage.vfs);
+    let reading = tokio::spawn(async move { read(&vfs, film, 5, 9).await });
+    pass(seconds(20)).await;
+    stage.servers[0].set(Mode::Up);
+    assert!(reading.await.unwrap().unwrap() < seconds(22));
+    assert_eq!(stage.opened(), [1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_faster_server_is_asked_and_a_reader_stays_with_it() {
+    let stage = twins();
+    *stage.servers[0].latency.lock().unwrap() = millis(50);
+    *stage.servers[1].latency.lock().unwrap() = millis(1);
+    for n in 0..20_u64 {
+        let film = stage.open();
+        stage.read(film, (n * 7 % 60) * PIECE, 9).await.unwrap();
+        stage.vfs.release(film);
+        stage.vfs.clear_data();
+    }
+    let opened = stage.opened();
+    assert!(opened[0] <= 1 && opened[1] >= 19, "{opened:?}");
+}
+
+/// Counts up in a way that looks like chance, the same for each seed.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % n
+    }
+}
+
+/// Three servers with whatever pieces, of which at most two have a fault at a time: the one that
+/// `spare` says is well, and what no other has it has. So every read is answered.
+async fn simulate(seed: u64) {
+    let mut chance = Chance(seed);
+    let mut have: Vec<Vec<bool>> =
+        (0..3).map(|_| (0..PIECES).map(|_| chance.below(2) == 0).collect()).collect();
+    let spare = usize::try_from(chance.below(3)).unwrap();
+    have[spare] = vec![true; PIECES as usize];
+    let names = ["one", "two", "three"];
+    let servers: Vec<_> = names
+        .iter()
+        .zip(&have)
+        .map(|(name, have)| Server::new(name, |piece| have[piece as usize]))
+        .collect();
+    let stage = Stage::new(servers);
+    let mut readers = JoinSet::new();
+    for reader in 0..6 {
+        let (vfs, film) = (Arc::clone(&stage.vfs), stage.open());
+        let mut chance = Chance(seed ^ (reader << 32));
+        readers.spawn(async move {
+            let mut offset = 0;
+            for _ in 0..40 {
+                let len = u32::try_from(1 + chance.below(150_000)).unwrap();
+                let took = read(&vfs, film, offset, len).await;
+                let took = took.unwrap_or_else(|error| panic!("{seed} {reader} {offset}: {error}"));
+                assert!(took < seconds(60), "{seed} {reader} {offset}: {took:?}");
+                offset += u64::from(len);
+                if chance.below(3) == 0 || offset >= LEN {
+                    offset = chance.below(LEN);
+                }
+                pass(millis(chance.below(400))).await;
+            }
+            vfs.release(film);
+        });
+    }
+    let faults = async {
+        loop {
+            pass(millis(100 + chance.below(3000))).await;
+            let which = usize::try_from(chance.below(3)).unwrap();
+            if which == spare {
+                *stage.servers[which].latency.lock().unwrap() = millis(chance.below(20));
+                continue;
+            }
+            let mode = match chance.below(6) {
+                0 => Mode::Silent,
+                1 => Mode::Fails(SourceErrorKind::Unreachable),
+                2 => Mode::Fails(SourceErrorKind::Failed),
+                3 => Mode::Fails(SourceErrorKind::Protocol),
+                _ => Mode::Up,
+            };
+            stage.servers[which].set(mode);
+            if mode == Mode::Up {
+                let first = usize::try_from(chance.below(u64::from(PIECES))).unwrap();
+                stage.servers[which].get(first..PIECES as usize);
+                stage.hear();
+            }
+        }
+    };
+    tokio::select! {
+        () = async { while let Some(read) = readers.join_next().await { read.unwrap(); } } => {}
+        () = faults => {}
+    }
+    assert_eq!(stage.vfs.counters().total.failures, 0, "{seed}");
+    // What is released owns nothing.
+    stage.servers.iter().for_each(|server| server.set(Mode::Up));
+    let patience = Instant::now() + seconds(120);
+    while stage.servers.iter().any(|server| server.open_count.load(Ordering::Relaxed) > 0) {
+        assert!(Instant::now() < patience, "{seed}: streams are left");
+        pass(millis(100)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_read_is_answered_while_one_server_that_has_the_bytes_is_well() {
+    for seed in 0..40 {
+        simulate(seed).await;
+    }
+}
