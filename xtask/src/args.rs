@@ -1,12 +1,13 @@
 //! What was typed, as an [`Action`].
 //!
-//! Seven commands with hardly any options of their own do not pay for a parser crate: the first
+//! Eight commands with hardly any options of their own do not pay for a parser crate: the first
 //! build of `cargo xtask` is what a newcomer waits for.
 
 use std::ffi::{OsStr, OsString};
 
 use crate::dist::Dist;
 use crate::scenario::Scenarios;
+use crate::soak::Soak;
 
 /// The help of `cargo xtask` itself.
 pub(crate) const HELP: &str = "\
@@ -18,6 +19,7 @@ Commands:
   ci        Run everything that must pass before a merge, apart from the tests
   demo      Run the demonstration of tfs, built for release
   scenario  Measure tfs against real rqbits and print the figures
+  soak      Read at random through faults for minutes, and look for what is wrong
   bench     Compare tfs with other ways to the same bytes
   dist      Pack the binary with its manual, completions, units and documentation
 
@@ -63,6 +65,17 @@ Fails if a figure is not as wanted. A name that does not exist is answered with 
 
 `--dev` builds what `cargo xtask test` builds, not for release.";
 
+const HELP_SOAK: &str = "\
+Usage: cargo xtask soak [--minutes N] [--seed S] [--dev]
+
+Runs random readers, random walkers and random faults for N minutes (5), over real rqbits and a
+real mount: a proxy spoils answers, the server is killed and stopped, torrents come and go.
+Every byte that is read is compared. Fails for a wrong byte, a call over its deadline, an error
+without a reason, and what is left over at the end: handles, tasks, descriptors, memory.
+The seed, which is printed, makes the same happen again as far as the machine lets it.
+
+`--dev` builds what `cargo xtask test` builds, not for release.";
+
 const HELP_BENCH: &str = "\
 Usage: cargo xtask bench [NAME...] [--rounds N] [--markdown FILE]
 
@@ -100,6 +113,8 @@ pub(crate) enum Action {
     Demo(Vec<OsString>),
     /// Run these scenarios.
     Scenario(Scenarios),
+    /// Run the soak.
+    Soak(Soak),
     /// Run comparisons, with these arguments for them.
     Bench(Vec<OsString>),
     /// Make the tarball.
@@ -125,6 +140,7 @@ impl Action {
             Some("ci") if help => Ok(Self::Help(HELP_CI)),
             Some("demo") if help => Ok(Self::Help(HELP_DEMO)),
             Some("scenario") if help => Ok(Self::Help(HELP_SCENARIO)),
+            Some("soak") if help => Ok(Self::Help(HELP_SOAK)),
             Some("bench") if help => Ok(Self::Help(HELP_BENCH)),
             Some("dist") if help => Ok(Self::Help(HELP_DIST)),
             Some("test") => Ok(Self::Test(rest)),
@@ -132,6 +148,7 @@ impl Action {
             Some("ci") => no_more(&rest, Self::Ci),
             Some("demo") => Ok(Self::Demo(without_separator(rest))),
             Some("scenario") => scenarios(rest),
+            Some("soak") => Soak::parse(rest).map(Self::Soak),
             Some("bench") => Ok(Self::Bench(rest)),
             Some("dist") => dist(rest),
             _ => Err(format!("unknown command `{}`", command.display())),
@@ -234,6 +251,25 @@ mod tests {
                 scenario trap --dev scan => Scenario(Scenarios { names: ["trap", "scan"], is_dev: true })
                 scenario --release => error: unexpected argument `--release`
                 scenario -h => help: Usage: cargo xtask scenario [NAME...|all] [--dev]"#]],
+        );
+    }
+
+    #[test]
+    fn a_soak_has_a_length_and_a_seed() {
+        check(
+            &[
+                "soak",
+                "soak --minutes 30 --seed 7 --dev",
+                "soak --seed",
+                "soak --minutes x",
+                "soak 5",
+            ],
+            &expect![[r#"
+                soak => Soak(Soak { minutes: 5, seed: None, is_dev: false })
+                soak --minutes 30 --seed 7 --dev => Soak(Soak { minutes: 30, seed: Some(7), is_dev: true })
+                soak --seed => error: --seed wants a number
+                soak --minutes x => error: --minutes wants a number
+                soak 5 => error: unexpected argument `5`"#]],
         );
     }
 

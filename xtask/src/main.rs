@@ -15,6 +15,7 @@ mod ci;
 mod demo;
 mod dist;
 mod scenario;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Action::Dist(dist) => dist::run(&dist),
         Action::Bench(arguments) => bench::run(&arguments),
         Action::Scenario(scenarios) => scenario::run(&scenarios),
+        Action::Soak(soak) => soak::run(&soak),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -18,29 +18,41 @@ pub(crate) struct Scenarios {
 /// # Errors
 /// If cargo cannot be started.
 pub(crate) fn run(scenarios: &Scenarios) -> Result<bool> {
+    run_program(scenarios.is_dev, &program_args(scenarios))
+}
+
+/// Builds the program of the scenarios, runs it, and returns whether it ended well.
+///
+/// # Errors
+/// If cargo cannot be started.
+pub(crate) fn run_program(is_dev: bool, arguments: &[OsString]) -> Result<bool> {
     let status = workspace::cargo()
-        .args(cargo_args(scenarios))
+        .args(cargo_args(is_dev))
+        .args(arguments)
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
     Ok(status.success())
 }
 
+fn program_args(scenarios: &Scenarios) -> Vec<OsString> {
+    [&["--scenario".into()], scenarios.names.as_slice()].concat()
+}
+
 /// Returns the arguments for cargo. The whole workspace, as `cargo xtask test` builds it, because
 /// the features of one package alone would build most dependencies again.
-fn cargo_args(scenarios: &Scenarios) -> Vec<OsString> {
+fn cargo_args(is_dev: bool) -> Vec<OsString> {
     let mut args: Vec<OsString> =
         ["test", "--workspace", "--locked", "--all-features"].map(Into::into).into();
-    if !scenarios.is_dev {
+    if !is_dev {
         args.push("--release".into());
     }
-    args.extend(["--test", "scenarios", "--", "--scenario"].map(Into::into));
-    args.extend(scenarios.names.iter().cloned());
+    args.extend(["--test", "scenarios", "--"].map(Into::into));
     args
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Scenarios, cargo_args};
+    use super::{Scenarios, cargo_args, program_args};
 
     #[test]
     fn names_follow_what_is_for_cargo() {
@@ -56,7 +68,8 @@ mod tests {
                  -- --scenario trap all",
             ),
         ] {
-            let args = cargo_args(&Scenarios { names: vec!["trap".into(), "all".into()], is_dev });
+            let scenarios = Scenarios { names: vec!["trap".into(), "all".into()], is_dev };
+            let args = [cargo_args(is_dev), program_args(&scenarios)].concat();
             let args: Vec<_> = args.iter().map(|arg| arg.to_str().unwrap()).collect();
             assert_eq!(args.join(" "), want);
         }

@@ -128,7 +128,7 @@ mod tests {
         let mut registered = 0;
         let mut got = Vec::new();
         for step in steps.split(' ') {
-            let handle = HandleId(step[1..2].parse().unwrap());
+            let handle = HandleId(u64::from(step.as_bytes()[1] - b'0'));
             if step.starts_with('c') {
                 table.on_release(7, handle);
                 continue;

@@ -71,6 +71,6 @@ pub use crate::error::{
     TlsProblem,
 };
 pub use crate::haves::Haves;
-pub use crate::range::ByteRange;
+pub use crate::range::{ByteRange, ContentRange};
 pub use crate::stream::RangeStream;
 pub use crate::torrent_ref::{InfoHash, InfoHashError, TorrentRef};

@@ -67,18 +67,18 @@ impl fmt::Display for ByteRange {
 
 /// What the header `Content-Range: bytes a-b/total` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ContentRange {
+pub struct ContentRange {
     /// Offset of the first byte.
-    pub(crate) start: u64,
+    pub start: u64,
     /// Offset behind the last byte.
-    pub(crate) end: u64,
+    pub end: u64,
     /// Length of the whole file, `None` where the server sent `*`.
-    pub(crate) total: Option<u64>,
+    pub total: Option<u64>,
 }
 
 impl ContentRange {
     /// Parses the value of the header, or returns `None` where RFC 9110 does not allow it.
-    pub(crate) fn parse(value: &str) -> Option<Self> {
+    pub fn parse(value: &str) -> Option<Self> {
         let (unit, rest) = value.trim().split_once(' ')?;
         if !unit.eq_ignore_ascii_case("bytes") {
             return None;

@@ -50,7 +50,8 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
             "findings": findings,
         }))?)?;
     } else {
-        output::line(&text(&findings, is_coloured()))?;
+        // Its colours are its own; what it tells is made visible piece by piece.
+        output::bytes(format!("{}\n", text(&findings, is_coloured())).as_bytes())?;
     }
     let has_fault = findings.iter().any(|finding| finding.verdict == Verdict::Fault);
     Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })

@@ -143,8 +143,8 @@ fn flags_only(sources: &Sources) -> eyre::Result<Loaded> {
 
 /// Returns the runtime of one command. One worker is enough: it moves bytes from sockets to memory,
 /// which it does faster than they come, and what is in memory is answered by the kernel's own
-/// threads. Two wake each other for every message of a random read, which then takes half as many
-/// context switches again and a fifth more of the processor. The price is that a poll of ten
+/// threads. Two wake each other for every message of a random read, which then takes a third more
+/// context switches and a fifth more of the processor. The price is that a poll of ten
 /// thousand torrents holds up what comes from the network for some 20 ms.
 fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -1,15 +1,17 @@
 //! All that is printed: results to stdout, everything else to stderr.
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{Table, presets};
 use terminal_size::{Height, Width, terminal_size};
 
-/// Prints a line of the result. Whoever does not want to hear more (`tfs list | head`) closes the
-/// pipe, which is no error.
+/// Prints a line of the result, or some. Whoever does not want to hear more (`tfs list | head`)
+/// closes the pipe, which is no error.
 pub(crate) fn line(text: &str) -> io::Result<()> {
-    match writeln!(io::stdout().lock(), "{text}") {
+    match writeln!(io::stdout().lock(), "{}", harmless(text)) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
@@ -47,7 +49,7 @@ impl Frames {
             let size = terminal_size().map(|(Width(width), Height(height))| (width, height));
             write!(stdout, "{clear}{}", in_place(text, size.unwrap_or((80, 24))))
         } else {
-            writeln!(stdout, "{text}")
+            writeln!(stdout, "{}", harmless(text))
         };
         self.is_first = false;
         match shown.and_then(|()| stdout.flush()) {
@@ -109,19 +111,53 @@ pub(crate) fn table_text(mut table: Table) -> String {
 }
 
 /// Returns a text from elsewhere in a form that cannot act on a terminal: control characters and
-/// those that change the direction of text are shown as escapes.
+/// those that change the direction or the lines of text are shown as escapes.
 pub(crate) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                visible.extend(character.escape_unicode());
-            }
             other if other.is_control() => visible.extend(other.escape_default()),
+            other if acts(other) => visible.extend(other.escape_unicode()),
             other => visible.push(other),
         }
     }
     visible
+}
+
+/// Returns what goes to stdout, whatever it is: a text that is visible stays as it is, and JSON,
+/// which may hold such characters as they are, has them as escapes of JSON.
+fn harmless(text: &str) -> Cow<'_, str> {
+    escaped(text, |character| !matches!(character, '\n' | '\t') && acts(character))
+}
+
+/// Returns a line of the log without what may act on a terminal. What `tracing-subscriber` leaves
+/// of ASCII's control characters is its own: colours.
+pub(crate) fn harmless_log(line: &str) -> Cow<'_, str> {
+    escaped(line, |character| !character.is_ascii() && acts(character))
+}
+
+/// Returns a text with some characters as escapes of JSON.
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if !text.contains(&is_escaped) {
+        return Cow::Borrowed(text);
+    }
+    let mut harmless = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            // All of them are in the first plane.
+            other if is_escaped(other) => _ = write!(harmless, "\\u{:04x}", u32::from(other)),
+            other => harmless.push(other),
+        }
+    }
+    Cow::Owned(harmless)
+}
+
+/// Returns whether a character may act on a terminal or on the text around it: control characters,
+/// marks of direction (UAX #9), and separators of lines.
+fn acts(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -133,6 +169,12 @@ mod tests {
         assert_eq!(visible("Grüße 🎬 [x].mkv"), "Grüße 🎬 [x].mkv");
         assert_eq!(visible("red\u{1b}[31m\n\u{85}"), r"red\u{1b}[31m\n\u{85}");
         assert_eq!(visible("exe.\u{202e}gnp"), r"exe.\u{202e}gnp");
+        assert_eq!(visible("a\u{61c}\u{2028}b"), r"a\u{61c}\u{2028}b");
+        assert_eq!(harmless("{\n  \"Grüße 🎬\"\n}"), "{\n  \"Grüße 🎬\"\n}");
+        let json = serde_json::to_string("a\u{202e}\u{9b}31m\u{7f}b").unwrap();
+        let shown = harmless(&json);
+        assert_eq!(shown, r#""a\u202e\u009b31m\u007fb""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "a\u{202e}\u{9b}31m\u{7f}b");
     }
 
     #[test]

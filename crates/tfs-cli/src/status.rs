@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
-use tfs_service::status::{BreakerStatus, ServerStatus, Status};
+use tfs_service::status::{BreakerStatus, ReadStatus, ServerStatus, Status};
 use tfs_service::{PreloadStatus, PreloadTotals};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -129,20 +129,7 @@ fn summary(status: &Status) -> String {
                 reads.streams_open, reads.streams_max, reads.waiting
             ),
         ),
-        (
-            "reads",
-            format!(
-                "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it \
-                 from this disk",
-                reads.reads,
-                percent(reads.hits, reads.reads),
-                percent(reads.local_reads, reads.reads),
-                reads.failures,
-                size(reads.bytes_fetched),
-                size(reads.bytes_given),
-                size(reads.bytes_local),
-            ),
-        ),
+        ("reads", reads_text(reads)),
         (
             "memory",
             format!(
@@ -153,14 +140,23 @@ fn summary(status: &Status) -> String {
             ),
         ),
     ];
-    let preloads = (preloads.running + preloads.waiting > 0).then(|| {
-        let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
-        let (there, total) = (size(*there_bytes), size(*total_bytes));
-        ("preload", format!("{running} files under way, {waiting} wait; {there} of {total} there"))
-    });
-    let lines = head.into_iter().chain(servers).chain(tail).chain(preloads);
+    let lines = head.into_iter().chain(servers).chain(tail).chain(preloads_line(preloads));
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
+}
+
+fn reads_text(reads: &ReadStatus) -> String {
+    format!(
+        "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it from \
+         this disk",
+        reads.reads,
+        percent(reads.hits, reads.reads),
+        percent(reads.local_reads, reads.reads),
+        reads.failures,
+        size(reads.bytes_fetched),
+        size(reads.bytes_given),
+        size(reads.bytes_local),
+    )
 }
 
 /// Returns what there is to say of a server; where there is only one, it needs no name.
@@ -193,6 +189,14 @@ fn preloads_table(preloading: &[PreloadStatus]) -> String {
         ]);
     }
     output::table_text(table)
+}
+
+/// Returns what is said of preloads, if there are any.
+fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
+    let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
+    let (there, total) = (size(*there_bytes), size(*total_bytes));
+    let line = format!("{running} files under way, {waiting} wait; {there} of {total} there");
+    (running + waiting > 0).then_some(("preload", line))
 }
 
 fn readers_table(readers: &[ReaderStatus]) -> String {

@@ -54,7 +54,9 @@ pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};
-pub use status::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
+pub use status::{
+    BreakerStatus, MemoryStatus, ProcessStatus, ReadStatus, ServerStatus, Status, TreeStatus,
+};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{Listed, Servers};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout};

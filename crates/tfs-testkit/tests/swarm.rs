@@ -146,3 +146,39 @@ async fn nothing_is_left_behind() {
     drop(swarm);
     assert!(!fs::exists(&root).unwrap(), "{} is left", root.display());
 }
+
+/// Not a test of its own: the downloader of the next one.
+#[test]
+fn downloader() {
+    tfs_testkit::swarm::serve_if_asked();
+}
+
+#[tokio::test]
+async fn a_downloader_apart_is_stopped_and_killed() {
+    let film = TorrentSpec::file("film.mkv", Content::new(2, MIB));
+    let builder = Swarm::builder().torrent(film).apart(&["downloader", "--exact", "--nocapture"]);
+    let mut swarm = builder.start().await.unwrap();
+    let torrent = swarm.torrents()[0].clone();
+    swarm.wait_finished(&torrent).await.unwrap();
+
+    swarm.pause_downloader().unwrap();
+    let client = swarm.client().clone();
+    let mut asked = tokio::spawn(async move { client.server_info().await });
+    // It is asked, and does not answer until it goes on.
+    let silence = std::time::Duration::from_millis(200);
+    assert!(tokio::time::timeout(silence, &mut asked).await.is_err());
+    swarm.resume_downloader().unwrap();
+    asked.await.unwrap().unwrap();
+
+    swarm.kill_downloader().await;
+    assert!(swarm.pause_downloader().is_err());
+    assert!(swarm.client().server_info().await.is_err());
+    swarm.start_downloader().await.unwrap();
+    swarm.wait_finished(&torrent).await.unwrap();
+    swarm.forget(&torrent).await.unwrap();
+    swarm.add_again(&torrent).await.unwrap();
+    swarm.wait_finished(&torrent).await.unwrap();
+    swarm.check_downloaded(&torrent).unwrap();
+    swarm.delete(&torrent).await.unwrap();
+    assert!(swarm.check_downloaded(&torrent).is_err());
+}

@@ -28,8 +28,8 @@ const MAX_BACKGROUND: u16 = 256;
 /// From how many on the kernel holds back read-ahead: three quarters, as is the kernel's habit.
 const CONGESTION_THRESHOLD: u16 = 192;
 
-/// On how many layers the files may lie that the kernel reads itself: on none, such as ext4, but not
-/// overlayfs. With two the mount itself could not be a layer of any filesystem.
+/// On how many layers the files may lie that the kernel reads itself: on none, such as ext4, but
+/// not overlayfs. With two the mount itself could not be a layer of any filesystem.
 const STACK_DEPTH: u32 = 1;
 
 /// Asks the kernel for what suits us. What it cannot do is left out.

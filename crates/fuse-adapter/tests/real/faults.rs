@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use tfs_testkit::fake::{FakeSource, Misbehaviour, directory, file_id};
-use vfs_core::SourceErrorKind;
+use tfs_testkit::until::until;
+use vfs_core::{ControlFile, SourceErrorKind};
 
 use crate::support::{Fixture, check_file, errno, eventually, quickly, run};
 
@@ -83,6 +85,37 @@ fn a_panic_is_one_error_and_the_mount_lives() {
         }
         // The core ends the panic before it costs an answer.
         fixture.finish(mount);
+    });
+}
+
+#[test]
+fn a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged() {
+    run("faults::a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged", |dir| {
+        let log = dir.join("log");
+        let file = File::create(&log).unwrap();
+        tracing_subscriber::fmt().with_writer(file).with_ansi(false).init();
+        // What a front end gives to the core is called where the kernel's request is answered.
+        let render = Arc::new(|| panic!("the panic of a test"));
+        let control = ControlFile { name: "bad", render };
+        let fixture =
+            Fixture::with_control_files([directory(1, "t", &[("good", 50_000)])], vec![control]);
+        let mount = fixture.mount(dir);
+        let bad = mount.mountpoint().join(".tfs/bad");
+        let times = 5;
+        // More often than there are threads: each would be gone by now.
+        for _ in 0..times {
+            assert_eq!(errno(File::open(&bad)), Errno::IO);
+            check_file(&mount.mountpoint().join("t/good"), file_id(1, 0));
+        }
+        // The answer goes out while the panic unwinds, the line of the log comes afterwards.
+        until("every panic is logged", || {
+            let text = fs::read_to_string(&log).unwrap();
+            let said = text.lines().filter(|line| line.contains("ERROR"));
+            let panics = said.filter(|line| line.contains("panic in a request")).count();
+            (panics == 5).then_some(())
+        });
+        assert_eq!(mount.counters().faults, times);
+        fixture.runtime.block_on(mount.unmount()).unwrap();
     });
 }
 

@@ -26,6 +26,10 @@ use crate::{
 /// Large enough for a list of some 200,000 files with stats, small enough to hold in memory.
 const JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Large enough for a torrent of a quarter of a million files. What is made of the text may take
+/// eight times as much.
+const DETAILS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// A list of some millions of files with stats, of which one torrent at a time is held.
 const LIST_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
@@ -137,7 +141,10 @@ impl Client {
     /// memory and time is less by far: the answer is parsed as it arrives, one torrent at a time.
     pub async fn torrents_with_progress(&self) -> Result<Vec<TorrentProgress>> {
         let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
-        self.transport.collect_list(&call, LIST_BYTES_MAX).await
+        let weight = |torrent: &TorrentProgress| {
+            size_of::<TorrentProgress>() + size_of_val(torrent.stats.file_progress.as_slice())
+        };
+        self.transport.collect_list(&call, LIST_BYTES_MAX, weight).await
     }
 
     /// Reads one torrent with its files, without stats.
@@ -146,7 +153,8 @@ impl Client {
     ///
     /// [`ErrorKind::NotFound`] if the server has no such torrent.
     pub async fn torrent_details(&self, torrent: TorrentRef) -> Result<TorrentDetails> {
-        self.json(&Call::get(Endpoint::Details, format!("torrents/{torrent}"))).await
+        let call = Call::get(Endpoint::Details, format!("torrents/{torrent}"));
+        self.json_within(&call, DETAILS_BYTES_MAX).await
     }
 
     /// Reads the .torrent file, at most 64 MiB.
@@ -306,7 +314,11 @@ impl Client {
 
     /// Makes a call whose answer is JSON.
     async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
-        let answer = self.transport.collect(call, JSON_BYTES_MAX).await?;
+        self.json_within(call, JSON_BYTES_MAX).await
+    }
+
+    async fn json_within<T: DeserializeOwned>(&self, call: &Call, limit_bytes: usize) -> Result<T> {
+        let answer = self.transport.collect(call, limit_bytes).await?;
         json::parse(answer.body()).map_err(|failure| self.transport.error(call, failure))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use url::Url;
@@ -40,9 +41,14 @@ pub(super) async fn refusal(
     if parts.status == StatusCode::UNAUTHORIZED {
         return ErrorKind::Unauthorized.into();
     }
-    let body =
-        tokio::time::timeout(chunk_timeout, body.collect(ERROR_BODY_BYTES_MAX, chunk_timeout));
-    let body = body.await.ok().and_then(Result::ok).unwrap_or_default();
+    let mut text = BytesMut::new();
+    let each = |part: &[u8]| {
+        text.extend_from_slice(part);
+        Ok(())
+    };
+    let body = body.for_each_chunk(ERROR_BODY_BYTES_MAX, chunk_timeout, each);
+    let is_whole = matches!(tokio::time::timeout(chunk_timeout, body).await, Ok(Ok(())));
+    let body = if is_whole { text.freeze() } else { Bytes::new() };
     classify(endpoint, server_error(parts.status, &body)).into()
 }
 

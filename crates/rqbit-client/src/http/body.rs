@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::body::{Body as _, Incoming};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::connection::Connection;
@@ -19,6 +20,9 @@ use crate::{ErrorKind, TimeoutPhase};
 
 /// What is set aside for a body before its first byte: a server may lie about the length.
 const RESERVED_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A body that is larger takes turns with others: that of a torrent of some thousand files is not.
+const LARGE_BYTES: usize = 1024 * 1024;
 
 /// How often to look whether the end of a body is there: hyper notices that the reader wants
 /// more, reads, and reports the end, in one step each.
@@ -78,21 +82,27 @@ impl Body {
     }
 
     /// Reads the whole body, at most `limit_bytes`, never waiting longer than `chunk_timeout` for
-    /// the next part of it.
+    /// the next part of it. A large one waits for its turn, and is returned with that.
     pub(crate) async fn collect(
-        self,
+        mut self,
         limit_bytes: usize,
         chunk_timeout: Duration,
-    ) -> Result<Bytes, Failure> {
+        turns: &Arc<Semaphore>,
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Failure> {
+        self.check_length(limit_bytes)?;
         let length = self.length().unwrap_or_default();
         let reserved = usize::try_from(length.min(RESERVED_BYTES_MAX)).unwrap_or_default();
         let mut bytes = BytesMut::with_capacity(reserved);
-        self.for_each_chunk(limit_bytes, chunk_timeout, |chunk| {
-            bytes.extend_from_slice(chunk);
-            Ok(())
-        })
-        .await?;
-        Ok(bytes.freeze())
+        let mut turn = None;
+        let mut received = 0;
+        while let Some(chunk) = self.chunk(&mut received, limit_bytes, chunk_timeout).await? {
+            if turn.is_none() && received > LARGE_BYTES {
+                // Nobody closes it.
+                turn = Arc::clone(turns).acquire_owned().await.ok();
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok((bytes.freeze(), turn))
     }
 
     /// Reads the whole body as [`collect`](Self::collect) does, and calls `each` with each part.
@@ -102,31 +112,46 @@ impl Body {
         chunk_timeout: Duration,
         mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let too_large = || Failure::from(ErrorKind::BodyTooLarge { limit_bytes });
-        let length = self.length().unwrap_or_default();
-        if usize::try_from(length).map_or(true, |length| length > limit_bytes) {
-            return Err(too_large());
+        self.check_length(limit_bytes)?;
+        let mut received = 0;
+        while let Some(chunk) = self.chunk(&mut received, limit_bytes, chunk_timeout).await? {
+            each(&chunk)?;
         }
-        let mut received: usize = 0;
-        loop {
-            let Ok(chunk) = timeout(chunk_timeout, self.next()).await else {
-                return Err(ErrorKind::Timeout { phase: TimeoutPhase::Chunk }.into());
-            };
-            match chunk {
-                Ok(Some(chunk)) => {
-                    received = received.saturating_add(chunk.len());
-                    if received > limit_bytes {
-                        return Err(too_large());
-                    }
-                    each(&chunk)?;
+        Ok(())
+    }
+
+    /// Refuses a body that says that it is too large, before it comes.
+    fn check_length(&self, limit_bytes: usize) -> Result<(), Failure> {
+        let length = self.length().unwrap_or_default();
+        match usize::try_from(length) {
+            Ok(length) if length <= limit_bytes => Ok(()),
+            Ok(_) | Err(_) => Err(ErrorKind::BodyTooLarge { limit_bytes }.into()),
+        }
+    }
+
+    /// Returns the next part of a body of which `received` bytes came, or `None` at its end.
+    async fn chunk(
+        &mut self,
+        received: &mut usize,
+        limit_bytes: usize,
+        chunk_timeout: Duration,
+    ) -> Result<Option<Bytes>, Failure> {
+        let Ok(chunk) = timeout(chunk_timeout, self.next()).await else {
+            return Err(ErrorKind::Timeout { phase: TimeoutPhase::Chunk }.into());
+        };
+        match chunk {
+            Ok(chunk) => {
+                *received = received.saturating_add(chunk.as_ref().map_or(0, Bytes::len));
+                if *received > limit_bytes {
+                    return Err(ErrorKind::BodyTooLarge { limit_bytes }.into());
                 }
-                Ok(None) => return Ok(()),
-                Err(error) if is_early_end(&error) => {
-                    let received_bytes = u64::try_from(received).unwrap_or(u64::MAX);
-                    return Err(Failure::new(ErrorKind::ShortBody { received_bytes }, error));
-                }
-                Err(error) => return Err(hyper_failure(error)),
+                Ok(chunk)
             }
+            Err(error) if is_early_end(&error) => {
+                let received_bytes = u64::try_from(*received).unwrap_or(u64::MAX);
+                Err(Failure::new(ErrorKind::ShortBody { received_bytes }, error))
+            }
+            Err(error) => Err(hyper_failure(error)),
         }
     }
 

@@ -22,8 +22,8 @@ const LIST_KEY: &[u8] = br#""torrents""#;
 /// What stands in place of an element.
 const PLACE: u8 = b'0';
 
-/// The longest element and the longest frame: a torrent of some million files.
-const PART_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The longest element and the longest frame: a torrent of a million files.
+const PART_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Cuts the elements out of a text that comes in parts.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use hyper::header::{
 };
 use hyper::{Method, Request, Response};
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub(crate) use self::body::{Body, BodyEnd, hyper_failure, is_early_end};
@@ -36,6 +37,11 @@ use crate::{
 /// Names the library in the logs of servers and proxies.
 const USER_AGENT_TEXT: &str = concat!("rqbit-client/", env!("CARGO_PKG_VERSION"));
 
+/// What all elements of a list may take in memory: a hundred thousand torrents with a million
+/// files take fifteen megabytes. The text of a list is no limit for that: two characters of it
+/// may be a number of eight bytes.
+const LIST_HELD_BYTES_MAX: usize = 128 * 1024 * 1024;
+
 /// The way to one server.
 pub(crate) struct Transport {
     base_url: BaseUrl,
@@ -44,6 +50,9 @@ pub(crate) struct Transport {
     timeouts: Timeouts,
     target: Target,
     pool: Arc<Pool>,
+    /// Large answers are held in memory one at a time, however many calls are made at once. The
+    /// others wait, within their time, with what they have.
+    large: Arc<Semaphore>,
 }
 
 impl Transport {
@@ -68,6 +77,7 @@ impl Transport {
             timeouts: config.timeouts,
             target: Target::new(&config.base_url, tls),
             pool: Arc::default(),
+            large: Arc::new(Semaphore::new(1)),
             base_url: config.base_url,
         })
     }
@@ -95,24 +105,37 @@ impl Transport {
     /// Makes a call whose answer is small enough to be kept in memory.
     pub(crate) async fn collect(&self, call: &Call, limit_bytes: usize) -> Result<Response<Bytes>> {
         let work = async {
-            let (parts, body) = self.send(call).await?.into_parts();
-            let body = body.collect(limit_bytes, self.timeouts.chunk).await?;
+            let (mut parts, body) = self.send(call).await?.into_parts();
+            let (body, turn) = body.collect(limit_bytes, self.timeouts.chunk, &self.large).await?;
+            // Until the answer was parsed and is dropped.
+            turn.map(|turn| parts.extensions.insert(Arc::new(turn)));
             Ok(Response::from_parts(parts, body))
         };
         self.in_time(call, work).await
     }
 
-    /// Makes a call whose answer is a list, and parses it as it comes.
+    /// Makes a call whose answer is a list, and parses it as it comes. `weight` says what an
+    /// element takes in memory: a short text may take much.
     pub(crate) async fn collect_list<T: DeserializeOwned>(
         &self,
         call: &Call,
         limit_bytes: usize,
+        weight: impl Fn(&T) -> usize,
     ) -> Result<Vec<T>> {
         let work = async {
             let body = self.send(call).await?.into_body();
             let (mut list, mut elements) = (Vec::new(), Elements::new());
-            let mut each = |element| list.push(element);
-            let feed = |part: &[u8]| elements.feed(part, &mut each);
+            let mut held_bytes = 0_usize;
+            let feed = |part: &[u8]| {
+                elements.feed(part, &mut |element| {
+                    held_bytes = held_bytes.saturating_add(weight(&element));
+                    list.push(element);
+                })?;
+                if held_bytes > LIST_HELD_BYTES_MAX {
+                    return Err(ErrorKind::BodyTooLarge { limit_bytes: LIST_HELD_BYTES_MAX }.into());
+                }
+                Ok(())
+            };
             body.for_each_chunk(limit_bytes, self.timeouts.chunk, feed).await?;
             elements.finish()?;
             Ok(list)

@@ -9,6 +9,9 @@ mod session;
 mod stats;
 mod torrent;
 
+use std::fmt;
+
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::ErrorKind;
@@ -45,6 +48,40 @@ pub fn parse_list(text: &[u8]) -> Result<Vec<TorrentProgress>, ErrorKind> {
     let parsed = elements.feed(text, &mut |torrent| list.push(torrent));
     parsed.and_then(|()| elements.finish()).map_err(|failure| failure.kind)?;
     Ok(list)
+}
+
+/// The most names of a path: no path of Linux (`PATH_MAX`) has more.
+const COMPONENTS_MAX: usize = 2048;
+
+/// Reads the names of a path, null as none. Stops at more than there can be: `"",` is three bytes
+/// of text and 24 in memory.
+fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Components;
+
+    impl<'de> Visitor<'de> for Components {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {COMPONENTS_MAX} names")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Self::Value, A::Error> {
+            let mut components = Vec::new();
+            while let Some(name) = names.next_element()? {
+                if components.len() == COMPONENTS_MAX {
+                    return Err(A::Error::invalid_length(COMPONENTS_MAX + 1, &self));
+                }
+                components.push(name);
+            }
+            Ok(components)
+        }
+    }
+
+    deserializer.deserialize_any(Components)
 }
 
 /// Reads null as the default: serde's `default` covers missing fields only.

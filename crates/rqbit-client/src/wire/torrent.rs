@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{TorrentState, TorrentStats, null_default};
+use super::{TorrentState, TorrentStats, components, null_default};
 use crate::InfoHash;
 
 /// The answer of `GET /torrents`.
@@ -74,7 +74,7 @@ pub struct TorrentFile {
     #[serde(default, deserialize_with = "null_default")]
     pub name: String,
     /// The path below the output folder.
-    #[serde(default, deserialize_with = "null_default")]
+    #[serde(default, deserialize_with = "components")]
     pub components: Vec<String>,
     /// Length in bytes.
     pub length: u64,

@@ -2,16 +2,26 @@
 
 use std::path::Path;
 
-use tfs_testkit::fuzz::{Mutations, api, names, run_corpus};
+use tfs_testkit::fuzz::{
+    Mutations, api, bitfield, content_range, json, metainfo, names, run_corpus, search,
+};
 
 /// How many inputs each target gets: some seconds of them.
 const COUNT: u64 = 20_000;
 
+/// Each of them compiles two patterns, which takes longer than all else.
+const SEARCH_COUNT: u64 = 2_000;
+
 #[track_caller]
 fn check(target: &str, body: fn(&[u8])) {
+    check_some(target, body, COUNT);
+}
+
+#[track_caller]
+fn check_some(target: &str, body: fn(&[u8]), count: u64) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let inputs = run_corpus(&dir, Mutations { seed: 1, count: COUNT }, body);
-    assert!(inputs.is_ok_and(|count| count > COUNT), "no corpus in {}", dir.display());
+    let inputs = run_corpus(&dir, Mutations { seed: 1, count }, body);
+    assert!(inputs.is_ok_and(|inputs| inputs > count), "no corpus in {}", dir.display());
 }
 
 #[test]
@@ -22,4 +32,29 @@ fn any_names_make_a_tree() {
 #[test]
 fn any_answers_make_a_tree() {
     check("api", api);
+}
+
+#[test]
+fn any_bitfield_is_the_same_to_client_and_core() {
+    check("bitfield", bitfield);
+}
+
+#[test]
+fn any_json_is_read_or_refused() {
+    check("json", json);
+}
+
+#[test]
+fn any_content_range_is_one_or_none() {
+    check("content_range", content_range);
+}
+
+#[test]
+fn any_torrent_file_leaves_the_files_alone() {
+    check("metainfo", metainfo);
+}
+
+#[test]
+fn any_search_comes_to_an_end() {
+    check_some("search", search, SEARCH_COUNT);
 }

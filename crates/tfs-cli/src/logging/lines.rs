@@ -9,6 +9,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::limit::Limit;
+use crate::output::harmless_log;
 
 /// A format of events with a limit on warnings.
 #[derive(Debug)]
@@ -79,7 +80,9 @@ where
         if self.style == Style::Journal {
             write!(writer, "<{}>", priority(*event.metadata().level()))?;
         }
-        self.inner.format_event(context, writer, event)
+        let mut line = String::new();
+        self.inner.format_event(context, Writer::new(&mut line), event)?;
+        writer.write_str(&harmless_log(&line))
     }
 }
 

@@ -3,6 +3,7 @@
 mod file;
 mod limit;
 mod lines;
+mod panics;
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -22,7 +23,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use self::file::RotatingFile;
 use self::lines::Lines;
 
-/// Starts logging. `RUST_LOG` overrides the flags, and those the settings.
+/// Starts logging, of panics too. `RUST_LOG` overrides the flags, and those the settings.
 pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<()> {
     let level = filter(verbose, settings.level);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level));
@@ -60,6 +61,7 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<()> 
         ),
     };
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
+    panics::log();
     Ok(())
 }
 

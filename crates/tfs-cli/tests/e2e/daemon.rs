@@ -362,7 +362,11 @@ fn waiting_reader(dir: &Path) -> Child {
 
 /// Reads here and there until it fails, and returns the number of the error.
 fn read_until_error(dir: &Path, reads: &AtomicBool, seed: u64) -> i32 {
-    let file = File::open(dir.join("b/stuck.bin")).unwrap();
+    // The kill may come before all of them have opened the file.
+    let file = match File::open(dir.join("b/stuck.bin")) {
+        Ok(file) => file,
+        Err(error) => return error.raw_os_error().unwrap(),
+    };
     let mut block = vec![0; 100_000];
     for step in 0_u64.. {
         let offset = (seed * 7_000_003 + step * 1_234_577) % 49_000_000;

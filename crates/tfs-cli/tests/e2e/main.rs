@@ -23,6 +23,8 @@ mod mount_helper;
 mod other_users;
 mod owner;
 mod preload;
+mod process;
+mod security;
 mod servers;
 mod service_manager;
 mod support;

@@ -30,8 +30,11 @@ impl Mount {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
-        // What is measured is the way over the wire.
-        command.args(["mount", "--foreground", "--local-paths", "off", "--server", server]);
+        command.args(["mount", "--foreground", "--server", server]);
+        // What is measured is the way over the wire, unless somebody says otherwise.
+        if !options.contains(&"--local-paths") {
+            command.args(["--local-paths", "off"]);
+        }
         let process = command.args(options).arg(&path).spawn().unwrap();
         let mut mount = Self { path, home: dir.to_owned(), process };
         until("it is mounted", || {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tfs_testkit::isolate;
 
 use crate::figures::{FILE, Report, Row, table};
-use crate::{failover, memory, middle, restart, scale, scan, search, stuck, trap};
+use crate::{failover, hostile, memory, middle, restart, scale, scan, search, stuck, trap};
 
 /// What comes before the names. Words that `cargo test` hands to every target are no names.
 pub(crate) const MARK: &str = "--scenario";
@@ -23,7 +23,7 @@ struct Scenario {
     run: fn(&mut Report, &Path),
 }
 
-const SCENARIOS: [Scenario; 9] = [
+const SCENARIOS: [Scenario; 10] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
     Scenario { name: "stuck", limit: Duration::from_secs(180), run: stuck::run },
     Scenario { name: "middle", limit: Duration::from_secs(420), run: middle::run },
@@ -33,6 +33,7 @@ const SCENARIOS: [Scenario; 9] = [
     Scenario { name: "memory", limit: Duration::from_secs(180), run: memory::run },
     Scenario { name: "scale", limit: Duration::from_secs(600), run: scale::run },
     Scenario { name: "search", limit: Duration::from_secs(300), run: search::run },
+    Scenario { name: "hostile", limit: Duration::from_secs(1500), run: hostile::run },
 ];
 
 /// Runs the scenarios of these names, or is the child that runs one.
@@ -75,6 +76,6 @@ fn watch(scenario: &Scenario) -> Vec<Row> {
     rows
 }
 
-fn build() -> &'static str {
+pub(crate) fn build() -> &'static str {
     if cfg!(debug_assertions) { "dev" } else { "release" }
 }

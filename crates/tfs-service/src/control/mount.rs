@@ -19,6 +19,8 @@ use super::wire::{
     SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
+use crate::discovery::chain;
+use crate::memory;
 use crate::preload::preload;
 use crate::status::{About, Status};
 use crate::{RefreshError, Refresher};
@@ -99,6 +101,8 @@ impl<S: TorrentSource> MountControl<S> {
             // That the server does not answer is no reason to say that nothing was cleared.
             cleared.server_asked = self.refresher.look_now().await.is_ok();
         }
+        // Who clears caches wants the memory, which the allocator would keep.
+        blocking(memory::give_back).await;
         Ok(cleared)
     }
 
@@ -137,7 +141,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             let changes = self.refresher.look_now().await.map_err(|error| match error {
                 RefreshError::Ended => ended(),
                 RefreshError::Failed(error) => {
-                    Failure::new(FailureKind::ServerFailed, format!("failed to {error}"))
+                    Failure::new(FailureKind::ServerFailed, format!("failed to {}", chain(&error)))
                 }
             })?;
             let torrents = self.vfs()?.counts().torrents as u64;

@@ -45,9 +45,12 @@ impl ControlServer {
         Self::serve(socket, listener, process)
     }
 
-    /// Does what [`start`](Self::start) does, in a directory of the test.
-    #[cfg(test)]
-    pub(super) async fn start_in(dir: &Path, mounts: Mounts) -> Result<Self, SocketError> {
+    /// Does what [`start`](Self::start) does, in another directory, which is made if it is not
+    /// there.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn start_at(dir: &Path, mounts: Mounts) -> Result<Self, SocketError> {
         let dir = dir.to_owned();
         let listening = blocking(move || Socket::listen(RuntimeDir::make_at(&dir)?)).await;
         let (socket, listener) = listening?;

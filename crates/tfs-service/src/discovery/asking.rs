@@ -20,6 +20,10 @@ pub(super) const DETAILS_AT_A_TIME: usize = 8;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(300);
 
+/// The most files that a mount has, of all torrents together: two gigabytes of memory. Nobody has
+/// as many; a server that says so wants the memory.
+const FILES_MAX: usize = 4_000_000;
+
 /// How many answers may be late before no more are asked for: each of them takes twenty seconds,
 /// and there may be ten thousand.
 const LATE_MAX: usize = 3;
@@ -52,7 +56,8 @@ pub(super) struct Answers {
 impl Asking {
     /// Asks for the details of torrents: first the disk, then the source.
     ///
-    /// `is_urgent` asks also for those that are to be left alone for now.
+    /// `is_urgent` asks also for those that are to be left alone for now. `file_count` is how many
+    /// files the tree has; torrents that would make it more than [`FILES_MAX`] are left out.
     ///
     /// # Cancel safety
     /// What came until then is there the next time.
@@ -62,6 +67,7 @@ impl Asking {
         recorder: Option<&Recorder>,
         wanted: Vec<InfoHash>,
         is_urgent: bool,
+        file_count: usize,
     ) -> Answers {
         let set: HashSet<_> = wanted.iter().copied().collect();
         self.failed.retain(|torrent, _| set.contains(torrent));
@@ -81,12 +87,19 @@ impl Asking {
         }
         let mut answers = Answers::default();
         let mut late_count = 0;
+        let early = self.early.values().map(|details| details.files.len());
+        let mut room = FILES_MAX.saturating_sub(file_count + early.sum::<usize>());
         let mut asked = stream::iter(open)
             .map(async |torrent| (torrent, source.details(torrent).await))
             .buffer_unordered(DETAILS_AT_A_TIME);
         while let Some((torrent, answer)) = asked.next().await {
             let error = match answer {
+                Ok(details) if details.files.len() > room => {
+                    let text = format!("hold {torrent} beside all others: it has too many files");
+                    SourceError::new(SourceErrorKind::Protocol, text)
+                }
                 Ok(details) => {
+                    room -= details.files.len();
                     self.failed.remove(&torrent);
                     self.early.insert(torrent, details);
                     continue;

@@ -134,9 +134,10 @@ impl<S: TorrentSource> Discovery<S> {
         let wanted = vfs.unknown_torrents_of(self.server, &listing);
         // A tree that is not there yet waits for all of them.
         let is_urgent = haste == Haste::Urgent || !self.is_tree_known();
+        let files = vfs.counts().files;
         let recorder = self.recorder.as_ref();
         let answers =
-            self.asking.ask(vfs.source_of(self.server), recorder, wanted, is_urgent).await;
+            self.asking.ask(vfs.source_of(self.server), recorder, wanted, is_urgent, files).await;
         if let Some(error) = &answers.error
             && !self.is_tree_known()
             && (answers.is_broken_off || answers.details.is_empty())
@@ -201,7 +202,7 @@ impl<S: TorrentSource> Discovery<S> {
 }
 
 /// Returns an error with its innermost cause. What is between repeats the words of both.
-fn chain(error: &SourceError) -> String {
+pub(crate) fn chain(error: &SourceError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

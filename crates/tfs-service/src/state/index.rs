@@ -131,6 +131,24 @@ mod tests {
         Event { info_hash: hash(id), at, name: None }
     }
 
+    #[test]
+    fn a_clock_that_jumps_costs_no_torrent_that_is_there() {
+        let year = 365 * 24 * 60 * 60;
+        let mut index = Index::default();
+        index.merge(&[added(1, 10 * year, "a"), added(2, 10 * year, "b"), removed(2, 10 * year)]);
+        // Back before all that is known, and before 1970.
+        for now in [9 * year, 0, -year, i64::MIN] {
+            assert_eq!(index.expire(now), []);
+        }
+        // What was removed "later" than now comes back with its first time.
+        index.merge(&[removed(1, 0), added(1, year, "other")]);
+        let entry = index.present().next().unwrap();
+        assert_eq!((entry.first_seen, entry.name.as_str()), (10 * year, "other"));
+        // Far ahead only what is gone is forgotten.
+        assert_eq!(index.expire(i64::MAX), [hash(2)]);
+        assert_eq!(index.present().count(), 1);
+    }
+
     #[track_caller]
     fn check(events: &[Event], want: &Expect) {
         let mut index = Index::default();

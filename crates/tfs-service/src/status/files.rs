@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
 use super::metrics::metrics;
@@ -23,6 +24,8 @@ pub(crate) struct About {
     pub(crate) started_at: i64,
     /// The same on a clock that nobody sets.
     pub(crate) started: Instant,
+    /// Where its tasks are.
+    pub(crate) runtime: Handle,
     pub(crate) preloads: Preloads,
 }
 
@@ -36,10 +39,10 @@ pub(crate) struct AboutServer {
 }
 
 impl About {
-    /// Returns what there is to say of a mount that is started now.
+    /// Returns what there is to say of a mount that is started now, in its runtime.
     pub(crate) fn starting(servers: Vec<AboutServer>, mountpoint: PathBuf) -> Self {
         let (started_at, started, preloads) = (now(), Instant::now(), Preloads::default());
-        Self { servers, mountpoint, started_at, started, preloads }
+        Self { servers, mountpoint, started_at, started, runtime: Handle::current(), preloads }
     }
 }
 
@@ -91,6 +94,7 @@ mod tests {
             let source = FakeSource::new(4);
             source.add(directory(1, "torrent", &[("a", 100), ("b", 23)]));
             let watch = ServerWatch::default();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let about = About {
                 servers: vec![AboutServer {
                     name: "home".to_owned(),
@@ -100,6 +104,7 @@ mod tests {
                 mountpoint: "/mnt/a \"b\"".into(),
                 started_at: 1_700_000_000,
                 started: Instant::now(),
+                runtime: runtime.handle().clone(),
                 preloads: Preloads::default(),
             };
             let vfs = Arc::new_cyclic(|vfs| {

@@ -100,8 +100,10 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
         add(Kind::Gauge, name, labels, help, value);
     }
     servers.iter().for_each(|server| add_server(server, of_mount, &mut add));
-    if let Some(bytes) = memory.resident_bytes {
-        add(Kind::Gauge, "resident_memory_bytes", labels, "What the process has in memory.", bytes);
+    for (name, help, value) in of_process(status) {
+        if let Some(value) = value {
+            add(Kind::Gauge, name, labels, help, value);
+        }
     }
     for (name, help, value) in [
         ("reads_total", "Reads that reached tfs.", reads.reads),
@@ -122,6 +124,17 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
         add(Kind::Counter, name, labels, help, value);
     }
     samples
+}
+
+/// Returns what the process holds, where the system says it.
+fn of_process(status: &Status) -> [(&'static str, &'static str, Option<u64>); 4] {
+    let Status { memory, process, .. } = status;
+    [
+        ("resident_memory_bytes", "What the process has in memory.", memory.resident_bytes),
+        ("tasks", "Tasks of the process.", Some(process.tasks as u64)),
+        ("threads", "Threads of the process.", process.threads),
+        ("open_fds", "Open file descriptors of the process.", process.descriptors),
+    ]
 }
 
 /// Adds what there is to say of a server, with its name as a label.

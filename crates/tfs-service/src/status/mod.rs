@@ -4,10 +4,12 @@
 
 mod files;
 mod metrics;
+mod process;
 mod report;
 mod watch;
 
 pub(crate) use files::{About, AboutServer, control_files, healthy};
 pub(crate) use metrics::metrics_of_all;
+pub use process::ProcessStatus;
 pub use report::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub(crate) use watch::ServerWatch;

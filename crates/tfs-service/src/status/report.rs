@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
 use super::files::{About, AboutServer};
+use super::process::{ProcessStatus, status_field};
 use super::watch::Reached;
 use crate::preload::PreloadTotals;
 
@@ -37,6 +38,9 @@ pub struct Status {
     pub reads: ReadStatus,
     /// The memory.
     pub memory: MemoryStatus,
+    /// What the process holds.
+    #[serde(default)]
+    pub process: ProcessStatus,
     /// What is being preloaded; older processes do not say.
     #[serde(default)]
     pub preloads: PreloadTotals,
@@ -203,6 +207,7 @@ impl Status {
                 limit_bytes: counters.memory_bytes_max,
                 search_bytes: vfs.search_memory_bytes(),
             },
+            process: ProcessStatus::of(&about.runtime),
             preloads: about.preloads.totals(),
         };
         status.trouble = status.find_trouble();
@@ -252,10 +257,9 @@ impl ServerStatus {
     }
 }
 
-/// Returns what `/proc` says of the memory of this process (`proc_pid_status(5)`).
+/// Returns what `/proc` says of the memory of this process.
 fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let value = status_field("VmRSS:")?;
+    let kibibytes: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }

@@ -6,17 +6,20 @@
 #![expect(clippy::panic, reason = "this is how a target fails")]
 
 mod mutate;
+mod search;
+mod wire;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use rqbit_client::wire;
 use vfs_core::{
     Attr, DirEntry, Ino, NAME_BYTES_MAX, NodeKind, TorrentDetails, TorrentSummary, Vfs, VfsConfig,
     VfsError, escape, unescape,
 };
 
 pub use self::mutate::{Mutations, run_corpus};
+pub use self::search::search;
+pub use self::wire::{bitfield, content_range, json, metainfo};
 
 use crate::fake::{FakeSource, directory};
 
@@ -51,7 +54,7 @@ pub fn api(data: &[u8]) {
     let details = parts.next().unwrap_or_default();
     let torrent_file = parts.next();
     let mut listing = Vec::new();
-    if let Ok(torrents) = wire::parse_list(list) {
+    if let Ok(torrents) = rqbit_client::wire::parse_list(list) {
         listing.extend(torrents.into_iter().map(rqbit_source::to_summary));
     }
     let details = serde_json::from_slice(details).ok();

@@ -16,6 +16,7 @@ pub struct SwarmBuilder {
     download_bps: Option<NonZeroU32>,
     blocking_permits: Option<usize>,
     is_remembering: bool,
+    apart: Option<Vec<String>>,
 }
 
 impl SwarmBuilder {
@@ -50,6 +51,15 @@ impl SwarmBuilder {
         self
     }
 
+    /// Makes the downloader a process of its own, which can be killed and stopped as rqbit can:
+    /// this program again with these arguments, which have to bring it to
+    /// [`serve_if_asked`](super::serve_if_asked).
+    #[must_use]
+    pub fn apart(mut self, arguments: &[&str]) -> Self {
+        self.apart = Some(arguments.iter().map(|argument| (*argument).to_owned()).collect());
+        self
+    }
+
     /// Starts both servers, seeds every torrent, and adds each to the downloader, one by one.
     /// When this returns, downloads have begun and may be finished.
     ///
@@ -69,7 +79,7 @@ impl SwarmBuilder {
         let mut swarm = Swarm {
             seeder_client: client_of(seeder.api_addr())?,
             seeder: Some(seeder),
-            downloader: Downloader::launch(config).await?,
+            downloader: Downloader::launch(config, self.apart).await?,
             torrents: Vec::new(),
             made_count: 0,
             dir,

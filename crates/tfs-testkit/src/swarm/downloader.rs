@@ -9,6 +9,7 @@ use rqbit_client::{AddOptions, AddSource, Client, ClientConfig};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, MIN_LIMIT_BPS};
 
 use super::error::{Result, SwarmError};
+use super::process::ServerProcess;
 use super::torrent::SwarmTorrent;
 use super::wait::wait_for_stats;
 
@@ -16,18 +17,62 @@ use super::wait::wait_for_stats;
 pub(super) struct Downloader {
     /// How it is started again, at the same port.
     pub(super) config: EmbeddedConfig,
+    /// How this program runs again as the server; in this process if there is nothing.
+    apart: Option<Vec<String>>,
     /// `None` while it is dead.
-    pub(super) server: Option<EmbeddedServer>,
+    pub(super) server: Option<Server>,
     pub(super) api_addr: SocketAddr,
     pub(super) client: Client,
 }
 
+/// A server that runs, here or as a process of its own.
+#[derive(Debug)]
+pub(super) enum Server {
+    Here(EmbeddedServer),
+    Apart(ServerProcess),
+}
+
+impl Server {
+    async fn start(config: &EmbeddedConfig, apart: Option<&[String]>) -> Result<Self> {
+        Ok(match apart {
+            None => Self::Here(EmbeddedServer::start(config.clone()).await?),
+            Some(arguments) => Self::Apart(ServerProcess::start(config, arguments).await?),
+        })
+    }
+
+    fn api_addr(&self) -> SocketAddr {
+        match self {
+            Self::Here(server) => server.api_addr(),
+            Self::Apart(server) => server.api_addr(),
+        }
+    }
+
+    pub(super) async fn kill(self) {
+        match self {
+            Self::Here(server) => server.kill().await,
+            // Ends with the drop.
+            Self::Apart(_) => {}
+        }
+    }
+}
+
 impl Downloader {
-    pub(super) async fn launch(mut config: EmbeddedConfig) -> Result<Self> {
-        let server = EmbeddedServer::start(config.clone()).await?;
+    pub(super) async fn launch(
+        mut config: EmbeddedConfig,
+        apart: Option<Vec<String>>,
+    ) -> Result<Self> {
+        let server = Server::start(&config, apart.as_deref()).await?;
         let api_addr = server.api_addr();
         config.api_port = api_addr.port();
-        Ok(Self { config, server: Some(server), api_addr, client: client_of(api_addr)? })
+        Ok(Self { config, apart, server: Some(server), api_addr, client: client_of(api_addr)? })
+    }
+
+    /// Returns the process of the server, if it has one and lives.
+    pub(super) fn process(&self) -> Result<&ServerProcess> {
+        match &self.server {
+            Some(Server::Apart(process)) => Ok(process),
+            Some(Server::Here(_)) | None => Err(SwarmError::NoProcess),
+        }
     }
 
     pub(super) async fn kill(&mut self) {
@@ -39,7 +84,7 @@ impl Downloader {
 
     pub(super) async fn start(&mut self) -> Result<()> {
         self.kill().await;
-        self.server = Some(EmbeddedServer::start(self.config.clone()).await?);
+        self.server = Some(Server::start(&self.config, self.apart.as_deref()).await?);
         Ok(())
     }
 
@@ -93,7 +138,7 @@ pub(super) fn client_of(api_addr: SocketAddr) -> Result<Client> {
 /// Kills servers from where nothing can be awaited, and waits, 2 seconds each at most.
 ///
 /// A thread of its own, because a runtime cannot be waited for on a thread of another one.
-pub(super) fn kill_and_wait(servers: impl IntoIterator<Item = EmbeddedServer>) {
+pub(super) fn kill_and_wait(servers: impl IntoIterator<Item = Server>) {
     let servers: Vec<_> = servers.into_iter().collect();
     let killer = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

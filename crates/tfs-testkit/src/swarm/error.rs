@@ -32,6 +32,12 @@ pub enum SwarmError {
     /// The seeder does not listen for peers.
     #[error("the seeder does not listen for peers")]
     NoPeer,
+    /// The downloader is dead, or runs in this process, which cannot stop itself.
+    #[error("the downloader has no process of its own")]
+    NoProcess,
+    /// The process of the downloader did not come up.
+    #[error("the process of the downloader did not start: {0}")]
+    Process(io::Error),
     /// What was waited for did not happen in time.
     #[error("not {wanted} in time, last seen: {last}")]
     TooLate {

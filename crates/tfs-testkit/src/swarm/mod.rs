@@ -24,6 +24,7 @@
 mod builder;
 mod downloader;
 mod error;
+mod process;
 mod spec;
 mod torrent;
 mod tracker;
@@ -41,11 +42,12 @@ use tempfile::TempDir;
 
 pub use self::builder::SwarmBuilder;
 pub use self::error::{Result, SwarmError};
+pub use self::process::serve_if_asked;
 pub use self::spec::{Download, TorrentSpec};
 pub use self::torrent::{SwarmFile, SwarmTorrent};
 pub use self::tracker::Tracker;
 
-use self::downloader::Downloader;
+use self::downloader::{Downloader, Server};
 
 /// Two rqbits and what they exchange.
 #[derive(Debug)]
@@ -148,6 +150,53 @@ impl Swarm {
         Ok(())
     }
 
+    /// Adds a torrent again that was [forgotten](Swarm::forget), with what is on disk of it.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn add_again(&mut self, torrent: &SwarmTorrent) -> Result<()> {
+        self.downloader.add(torrent, self.peer_addr()?).await?;
+        self.torrents.push(torrent.clone());
+        Ok(())
+    }
+
+    /// Removes a torrent from both servers, and all of its files from disk.
+    ///
+    /// # Errors
+    /// If a server refuses.
+    pub async fn delete(&mut self, torrent: &SwarmTorrent) -> Result<()> {
+        self.client().delete(torrent.info_hash.into()).await?;
+        self.torrents.retain(|kept| kept.info_hash != torrent.info_hash);
+        Ok(self.seeder_client.delete(torrent.info_hash.into()).await?)
+    }
+
+    /// Chooses the files of a torrent that are to be downloaded, by their indexes. It is forgotten
+    /// when the downloader starts anew.
+    ///
+    /// # Errors
+    /// If the server refuses.
+    pub async fn select_files(&self, torrent: &SwarmTorrent, wanted: &[usize]) -> Result<()> {
+        Ok(self.client().update_only_files(torrent.info_hash.into(), wanted).await?)
+    }
+
+    /// Stops the process of the downloader as SIGSTOP does: its address accepts connections, and
+    /// nothing is ever answered.
+    ///
+    /// # Errors
+    /// If it has no process of its own, or that is gone.
+    pub fn pause_downloader(&self) -> Result<()> {
+        self.downloader.process()?.pause()
+    }
+
+    /// Lets the process of the downloader go on after a
+    /// [`pause_downloader`](Swarm::pause_downloader).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume_downloader(&self) -> Result<()> {
+        self.downloader.process()?.resume()
+    }
+
     /// Limits what the downloader fetches, in bytes a second and 16 KiB/s at least; `None` lifts
     /// the limit. The first second may bring twice as much. A restart keeps the limit.
     ///
@@ -229,7 +278,7 @@ impl Swarm {
 
 impl Drop for Swarm {
     fn drop(&mut self) {
-        let servers = [self.seeder.take(), self.downloader.server.take()];
+        let servers = [self.seeder.take().map(Server::Here), self.downloader.server.take()];
         downloader::kill_and_wait(servers.into_iter().flatten());
     }
 }

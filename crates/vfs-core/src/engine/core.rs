@@ -252,7 +252,7 @@ impl Core {
                         self.plan.on_answered(now, read);
                         output(Output::Answer { read, result: Ok(parts) });
                     } else {
-                        self.plan.on_evicted(now, read);
+                        self.plan.on_evicted(read);
                     }
                 }
                 Action::Preloaded { read } => {

@@ -15,7 +15,7 @@ use crate::caches::warm;
 const FILE_BYTES: u64 = 2 << 30;
 
 /// How long each is measured in each round.
-const TIME: Duration = Duration::from_millis(800);
+const TIME: Duration = Duration::from_millis(500);
 
 /// What is read, by how many.
 pub(crate) struct Load {

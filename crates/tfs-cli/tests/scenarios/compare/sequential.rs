@@ -24,7 +24,7 @@ const FILE_BYTES: u64 = 512 << 20;
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Who is not done by then is slow enough to be judged by what came.
-const READ_MAX: Duration = Duration::from_secs(2);
+const READ_MAX: Duration = Duration::from_millis(1500);
 
 const MIB: f64 = 1_048_576.0;
 const GIB: f64 = 1024.0 * MIB;

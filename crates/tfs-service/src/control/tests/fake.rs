@@ -159,7 +159,7 @@ impl Served {
         let mounts = Mounts::default();
         let fakes: Vec<_> = fakes.into_iter().map(Arc::new).collect();
         let listed = fakes.iter().map(|fake| mounts.add(Arc::clone(fake) as _)).collect();
-        let server = ControlServer::start_in(&dir.path().join("tfs"), mounts).await.unwrap();
+        let server = ControlServer::start_at(&dir.path().join("tfs"), mounts).await.unwrap();
         Self { dir, server, mounts: fakes, _listed: listed }
     }
 

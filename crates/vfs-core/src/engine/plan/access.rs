@@ -13,8 +13,6 @@ const AHEAD_COUNT_MAX: usize = 8;
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Access {
     start: u64,
-    /// How many runs came before it.
-    run: u64,
     /// The end of the reads that adjoin.
     frontier: u64,
     read_count: u32,
@@ -50,11 +48,6 @@ impl Access {
         self.read_count
     }
 
-    /// Returns which run it is: a later one has a greater number.
-    pub(crate) fn run(&self) -> u64 {
-        self.run
-    }
-
     /// Returns how many bytes adjoin.
     pub(crate) fn run_bytes(&self) -> u64 {
         self.frontier.saturating_sub(self.start)
@@ -66,7 +59,6 @@ impl Access {
     }
 
     fn restart(&mut self, range: ByteRange) {
-        self.run = self.run.saturating_add(1);
         self.start = range.start();
         self.frontier = range.end();
         self.read_count = 1;

@@ -29,10 +29,7 @@ impl Plan {
             return false;
         }
         let presence = self.presence(read, now);
-        let is_left = self.is_left(read, now);
-        let found = near.find(|(_, stream)| {
-            self.can_join(read, presence, stream) && !(is_left && stream.pos < read.need.end())
-        });
+        let found = near.find(|(_, stream)| self.can_join(read, presence, stream));
         let Some(stream_id) = found.map(|(stream_id, _)| *stream_id) else { return false };
         self.join(id, stream_id, now);
         true

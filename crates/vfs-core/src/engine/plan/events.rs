@@ -15,20 +15,13 @@ use crate::{
 impl Plan {
     /// Takes a read that memory could not answer. The plan answers it by its deadline.
     pub(in crate::engine) fn on_read(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
-        let access = self.accesses.entry(request.handle).or_default();
-        let run_before = access.run();
-        access.on_read(request.range);
-        let run = access.run();
+        self.accesses.entry(request.handle).or_default().on_read(request.range);
         self.meters.entry(request.handle).or_default();
         self.tally.count(request.file, |count| {
             count.reads = count.reads.saturating_add(1);
             count.misses = count.misses.saturating_add(1);
         });
         self.enqueue(now, id, request);
-        if let Some(read) = self.reads.get_mut(&id) {
-            (read.run, read.goes_on) = (run, run == run_before);
-        }
-        self.leave_behind(now, request.handle, run);
         if let Some(error) = self.breaker.refusal(now).cloned() {
             self.fail(id, now, error.into());
         }
@@ -52,12 +45,9 @@ impl Plan {
             is_answered: false,
             patience: Patience::default(),
             has_waited: false,
-            run: 0,
-            goes_on: false,
-            left_at: None,
             silence_count: 0,
         };
-        self.waiting.file(id, Entry::new(&request));
+        self.waiting.file(id, Entry::new(request.file, read.is_preload()));
         self.reads.insert(id, read);
         self.mark(id);
     }
@@ -308,17 +298,14 @@ impl Plan {
 
     /// Takes the news that memory has lost bytes that a read counted on: all are asked for again,
     /// and then kept by one stream until the read is answered.
-    pub(in crate::engine) fn on_evicted(&mut self, now: Duration, id: ReadId) {
+    pub(in crate::engine) fn on_evicted(&mut self, id: ReadId) {
         let place = self.next_place();
         if let Some(read) = self.reads.get_mut(&id) {
             read.is_whole = true;
             read.is_answered = false;
             read.need = read.request.range;
             read.place = place;
-            let handle = read.request.handle;
             self.mark(id);
-            self.refile(id, now);
-            self.mark_left(handle);
         }
     }
 

@@ -55,7 +55,7 @@ impl Plan {
 
     /// Returns what a read waits for.
     pub(super) fn entry_of(&self, id: ReadId, read: &Read, now: Duration) -> Entry {
-        let entry = Entry::new(&read.request);
+        let entry = Entry::new(read.request.file, read.is_preload());
         if read.is_answered {
             return Entry { is_answered: true, ..entry };
         }
@@ -66,7 +66,6 @@ impl Plan {
         let queue = presence.filter(|_| is_queued && read.retry_at <= now);
         let queue = queue.and_then(|presence| match presence {
             Presence::Asking => None,
-            _ if self.is_left(read, now) => None,
             _ if read.is_preload() => Some(Queue::Preload),
             Presence::Here => Some(Queue::Here),
             Presence::Missing | Presence::Unknown => Some(Queue::Missing),
@@ -132,11 +131,7 @@ impl Plan {
         if self.is_refused(read, now) {
             return self.fail(id, now, VfsError::WouldBlock);
         }
-        if self.is_to_leave(read, now) {
-            self.requeue(id, now);
-        }
-        let is_attached = self.reads.get(&id).is_some_and(|read| read.stream.is_some());
-        if is_attached || !self.try_attach(id, now) {
+        if read.stream.is_some() || !self.try_attach(id, now) {
             self.refile(id, now);
         }
     }
@@ -175,7 +170,6 @@ impl Plan {
             (must_not_wait || is_preload).then(|| self.patient_until(read)),
             must_not_wait.then(|| self.unknown_until(read)),
             self.has_pieces(read).then(|| self.doubt_at(read)),
-            self.left_until(read),
         ];
         times.into_iter().flatten().filter(|time| *time > now).min()
     }

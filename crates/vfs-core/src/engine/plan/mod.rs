@@ -20,7 +20,6 @@ mod attach;
 mod check;
 mod events;
 mod examine;
-mod left;
 mod permits;
 mod preload;
 mod presence;
@@ -81,12 +80,6 @@ struct Read {
     patience: Patience,
     /// Whether it was counted as one that waits for its turn.
     has_waited: bool,
-    /// The run of reads of its handle that it is in.
-    run: u64,
-    /// Whether its run had begun before, so that it may be what the kernel reads ahead.
-    goes_on: bool,
-    /// Since when its reader waits for something elsewhere, if it goes on with what came before.
-    left_at: Option<Duration>,
     /// How often in a row a stream was silent for too long; of preloads.
     silence_count: u32,
 }
@@ -305,12 +298,10 @@ impl Plan {
             return self.end_run(id, now);
         }
         read.is_answered = true;
-        let handle = read.request.handle;
         let end = read.need.end();
         let stream = read.stream.map(|(stream, _)| stream);
         self.leave_stream(id, now);
         self.refile(id, now);
-        self.mark_left(handle);
         if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(&stream)) {
             stream.consume(end);
             stream.is_useful = true;
@@ -340,7 +331,6 @@ impl Plan {
         self.marks.reads.remove(&id);
         self.marks.newcomers.remove(&id);
         self.marks.files.insert(read.request.file);
-        self.mark_left(read.request.handle);
         Some(read)
     }
 

@@ -182,7 +182,7 @@ impl Plan {
         let (file, need) = (read.request.file, read.need);
         let Some(file_len) = self.files.get(&file).map(|facts| facts.len) else { return };
         let is_sequential = self.is_sequential(read, is_missing);
-        let end = if is_sequential { file_len } else { self.joined_end(read, now) };
+        let end = if is_sequential { file_len } else { self.joined_end(read) };
         let range = ByteRange::clamped(need.start(), end.saturating_sub(need.start()), file_len);
         let kind = if is_sequential { self.new_window(need.start()) } else { StreamKind::Bounded };
         self.open_stream(id, range, kind, is_missing, now);
@@ -255,13 +255,12 @@ impl Plan {
     }
 
     /// Returns the end of the reads that wait and adjoin.
-    fn joined_end(&self, read: &Read, now: Duration) -> u64 {
+    fn joined_end(&self, read: &Read) -> u64 {
         let mut end = read.need.end();
         let most = read.need.start().saturating_add(self.tuning.join_bytes_max);
         let near = ByteRange::clamped(read.need.start(), self.tuning.join_bytes_max, u64::MAX);
         let others = self.waiting.starting_in(read.request.file, near);
-        let others = others.filter_map(|id| self.reads.get(&id));
-        for other in others.filter(|other| !self.is_left(other, now)) {
+        for other in others.filter_map(|id| self.reads.get(&id)) {
             let (start, other_end) = (other.need.start(), other.need.end());
             if start <= end && other_end <= most {
                 end = end.max(other_end);

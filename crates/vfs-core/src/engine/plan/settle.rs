@@ -58,7 +58,7 @@ impl Plan {
                     StreamKind::Window { .. } => {
                         stream.owners.is_empty()
                             || self.idle_until(stream) <= now
-                            || self.is_window_left(stream)
+                            || self.is_left(stream)
                     }
                 }
         });
@@ -95,7 +95,7 @@ impl Plan {
 
     /// Returns whether the readers of a window have gone elsewhere, and the server would go on to
     /// fetch what is ahead of it for nobody.
-    fn is_window_left(&self, stream: &Stream) -> bool {
+    fn is_left(&self, stream: &Stream) -> bool {
         let is_near = |handle| {
             self.accesses.get(handle).is_some_and(|access| {
                 access.run_bytes() >= self.tuning.sequential_bytes_missing_min

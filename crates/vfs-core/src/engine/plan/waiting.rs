@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use super::{Priority, ReadId, ReadRequest};
-use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash};
+use super::{Priority, ReadId};
+use crate::{ByteRange, FileId, FileIndex, InfoHash};
 
 /// What a read queues for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,7 +38,6 @@ pub(super) struct Turn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) file: FileId,
-    pub(super) handle: HandleId,
     pub(super) is_preload: bool,
     /// Whether its answer is being put together, so that it waits for nothing.
     pub(super) is_answered: bool,
@@ -64,8 +63,6 @@ pub(super) enum Wake {
 pub(super) struct Waiting {
     entries: BTreeMap<ReadId, Entry>,
     by_file: BTreeSet<(FileId, ReadId)>,
-    /// Readers that are not answered.
-    by_handle: BTreeSet<(HandleId, ReadId)>,
     /// Readers without a stream, by where they begin.
     starts: BTreeSet<(FileId, u64, ReadId)>,
     turns: BTreeSet<(Queue, Turn)>,
@@ -73,6 +70,8 @@ pub(super) struct Waiting {
     doubtful: BTreeSet<(InfoHash, ReadId)>,
     torrent_wakes: BTreeMap<InfoHash, Duration>,
     preloads: BTreeSet<ReadId>,
+    /// Reads that are neither preloads nor answered.
+    reader_count: usize,
 }
 
 /// What is to be looked at because something changed.
@@ -89,11 +88,10 @@ pub(super) struct Marks {
 
 impl Entry {
     /// Returns the entry of a read that was not looked at yet.
-    pub(super) fn new(request: &ReadRequest) -> Self {
+    pub(super) fn new(file: FileId, is_preload: bool) -> Self {
         Self {
-            file: request.file,
-            handle: request.handle,
-            is_preload: request.priority == Priority::Preload,
+            file,
+            is_preload,
             is_answered: false,
             start: None,
             turn: None,
@@ -131,9 +129,7 @@ impl Waiting {
         if entry.is_preload {
             self.preloads.insert(id);
         }
-        if entry.is_reader() {
-            self.by_handle.insert((entry.handle, id));
-        }
+        self.reader_count = self.reader_count.saturating_add(usize::from(entry.is_reader()));
         if before.is_some_and(|before| before.is_doubtful) {
             self.forget_wake(entry.file.torrent);
         }
@@ -221,11 +217,6 @@ impl Waiting {
         self.by_file.range((file, ReadId(0))..=(file, ReadId(u64::MAX))).map(|(_, id)| *id)
     }
 
-    /// Returns the reads of a handle that are not answered.
-    pub(super) fn of_handle(&self, handle: HandleId) -> impl Iterator<Item = ReadId> {
-        self.by_handle.range((handle, ReadId(0))..=(handle, ReadId(u64::MAX))).map(|(_, id)| *id)
-    }
-
     pub(super) fn of_torrent(&self, torrent: InfoHash) -> impl Iterator<Item = ReadId> {
         let first = (FileId { torrent, index: FileIndex(0) }, ReadId(0));
         let last = (FileId { torrent, index: FileIndex(u32::MAX) }, ReadId(u64::MAX));
@@ -244,7 +235,7 @@ impl Waiting {
 
     /// Returns how many reads wait that are not preloads.
     pub(super) fn reader_count(&self) -> usize {
-        self.by_handle.len()
+        self.reader_count
     }
 
     #[cfg(test)]
@@ -280,9 +271,7 @@ impl Waiting {
         if entry.is_preload {
             self.preloads.remove(&id);
         }
-        if entry.is_reader() {
-            self.by_handle.remove(&(entry.handle, id));
-        }
+        self.reader_count = self.reader_count.saturating_sub(usize::from(entry.is_reader()));
         Some(entry)
     }
 

@@ -1,7 +1,7 @@
 //! The cache: whole blocks that readers have passed, shared by all of them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use moka::policy::EvictionPolicy;
@@ -31,13 +31,40 @@ impl Block {
     }
 }
 
+/// A block as the cache has it. moka frees what it gave up only when its threads have passed by a
+/// few more times; the bytes do not wait for that.
+#[derive(Debug)]
+struct Kept {
+    /// Protects the bytes from their end; `None` from then on. Held for one statement.
+    bytes: Mutex<Option<Bytes>>,
+    len: u32,
+    is_used: Arc<AtomicBool>,
+}
+
+impl Kept {
+    fn new(block: Block) -> Arc<Self> {
+        let len = u32::try_from(block.bytes.len()).unwrap_or(u32::MAX);
+        Arc::new(Self { bytes: Mutex::new(Some(block.bytes)), len, is_used: block.is_used })
+    }
+
+    fn block(&self) -> Option<Block> {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        Some(Block { bytes, is_used: Arc::clone(&self.is_used) })
+    }
+
+    /// Frees the bytes but for those who read them just now.
+    fn free(&self) {
+        drop(self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
 /// Blocks by file and index, the least recently used first to go.
 ///
 /// Not by frequency, which moka does by default: it would refuse what was just read ahead as long
 /// as nobody has asked for it.
 #[derive(Debug)]
 pub(super) struct BlockCache {
-    blocks: Cache<(FileId, u64), Block>,
+    blocks: Cache<(FileId, u64), Arc<Kept>>,
     bytes_unused: Arc<AtomicU64>,
 }
 
@@ -47,12 +74,13 @@ impl BlockCache {
         let unused = Arc::clone(&bytes_unused);
         let blocks = Cache::builder()
             .max_capacity(bytes_max)
-            .weigher(|_, block: &Block| u32::try_from(block.bytes.len()).unwrap_or(u32::MAX))
+            .weigher(|_, block: &Arc<Kept>| block.len)
             .eviction_policy(EvictionPolicy::lru())
             .eviction_listener(move |_, block, _| {
                 if !block.is_used.load(Ordering::Relaxed) {
-                    unused.fetch_add(block.bytes.len() as u64, Ordering::Relaxed);
+                    unused.fetch_add(u64::from(block.len), Ordering::Relaxed);
                 }
+                block.free();
             })
             .build();
         Self { blocks, bytes_unused }
@@ -62,18 +90,18 @@ impl BlockCache {
     /// hold more than its limit until then.
     pub(super) fn insert(&self, file: FileId, index: u64, block: Block) {
         if !self.blocks.contains_key(&(file, index)) {
-            self.blocks.insert((file, index), block);
+            self.blocks.insert((file, index), Kept::new(block));
             self.blocks.run_pending_tasks();
         }
     }
 
     pub(super) fn get(&self, file: FileId, index: u64) -> Option<Block> {
-        self.blocks.get(&(file, index))
+        self.blocks.get(&(file, index))?.block()
     }
 
     /// Returns a block for a look, not for its bytes.
     pub(super) fn peek(&self, file: FileId, index: u64) -> Option<Block> {
-        self.blocks.get(&(file, index))
+        self.blocks.get(&(file, index))?.block()
     }
 
     /// Gives all blocks up. One by one, so that none is left when this returns: moka drops all of
@@ -91,5 +119,44 @@ impl BlockCache {
 
     pub(super) fn bytes_unused(&self) -> u64 {
         self.bytes_unused.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::InfoHash;
+
+    /// Bytes that know how many of their kind there are.
+    struct Counted(Vec<u8>, Arc<AtomicU64>);
+
+    impl AsRef<[u8]> for Counted {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.1.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_is_displaced_or_cleared_is_freed_at_once() {
+        const BLOCK_BYTES: usize = 1000;
+        const BLOCKS_MAX: u64 = 10;
+        let alive = Arc::<AtomicU64>::default();
+        let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: crate::FileIndex(0) };
+        let cache = BlockCache::new(BLOCKS_MAX * BLOCK_BYTES as u64);
+        for index in 0..100 {
+            alive.fetch_add(1, Ordering::Relaxed);
+            let bytes = Counted(vec![0; BLOCK_BYTES], Arc::clone(&alive));
+            cache.insert(file, index, Block::new(Bytes::from_owner(bytes), true));
+            let alive = alive.load(Ordering::Relaxed);
+            assert!(alive <= BLOCKS_MAX, "{alive} blocks after {index} were inserted");
+        }
+        cache.clear();
+        assert_eq!(alive.load(Ordering::Relaxed), 0);
     }
 }

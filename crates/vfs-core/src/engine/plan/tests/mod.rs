@@ -2,7 +2,6 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
-mod left;
 mod preload;
 mod work;
 

@@ -1,0 +1,257 @@
+//! What happens to the process behind a mount: no descriptors, no space, stopped and continued;
+//! and callers that fork.
+
+use std::fs::{self, File};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rustix::mount::{MountFlags, UnmountFlags, mount};
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, check_file, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Short, so that a test can wait for its end, and longer than a busy machine takes for a byte
+/// that is there.
+const READ_TIMEOUT: Duration = Duration::from_secs(3);
+
+const MIB: u64 = 1 << 20;
+
+/// Two files that are there, and a torrent that is downloaded from nobody.
+fn start() -> Rqbits {
+    let files = ["a.bin", "b.bin"].into_iter().zip(1..);
+    let files = files.map(|(name, seed)| (name, Content::new(seed, MIB)));
+    let builder = Swarm::builder()
+        .torrent(TorrentSpec::directory("there", files))
+        .torrent(TorrentSpec::file("missing.bin", Content::new(9, MIB)).paused());
+    let rqbits = Rqbits::start(builder);
+    let [there, missing] = rqbits.swarm.torrents() else { unreachable!("two were added") };
+    rqbits.wait_finished(there);
+    // Live, so that a read waits; its only peer has it no more.
+    let hash = missing.info_hash.into();
+    rqbits.runtime.block_on(rqbits.swarm.seeder_client().forget(hash)).unwrap();
+    rqbits.runtime.block_on(rqbits.swarm.client().start(hash)).unwrap();
+    rqbits
+}
+
+fn mount_with(dir: &Path, server: &str) -> Mounted {
+    let log = dir.join("log");
+    let timeout = format!("{}s", READ_TIMEOUT.as_secs());
+    Mounted::with(dir, server, &["--read-timeout", &timeout, "--log-file", log.to_str().unwrap()])
+}
+
+/// Reads a byte of a file on a thread of its own, which sends what came of it and how long it
+/// took.
+fn start_read(path: PathBuf) -> mpsc::Receiver<(io::Result<usize>, Duration)> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let start = Instant::now();
+        let read = File::open(path).and_then(|file| file.read_at(&mut [0], 0));
+        drop(sender.send((read, start.elapsed())));
+    });
+    receiver
+}
+
+#[track_caller]
+fn errno(read: io::Result<usize>) -> Errno {
+    Errno::from_raw(read.unwrap_err().raw_os_error().unwrap())
+}
+
+/// Sets how many descriptors a process may have, without a limit for its children.
+fn limit_descriptors(pid: Pid, count: Option<u64>) {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let current = count.or(maximum);
+    let pid = rustix::process::Pid::from_raw(pid.as_raw());
+    prlimit(pid, Resource::Nofile, Rlimit { current, maximum }).unwrap();
+}
+
+fn processor_time(pid: Pid) -> Duration {
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u32>().unwrap());
+    TICK * ticks.sum::<u32>()
+}
+
+#[test]
+fn out_of_descriptors_costs_reads_and_no_mount() {
+    let test = "process::out_of_descriptors_costs_reads_and_no_mount";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = start();
+        let mounted = mount_with(dir, &rqbits.swarm.api_url());
+        let there = mounted.path.join("there");
+        check_file(&there.join("a.bin"), Content::new(1, MIB), 4096);
+        let waits = start_read(mounted.path.join("missing.bin"));
+
+        let pid = mounted.pid().unwrap();
+        limit_descriptors(pid, Some(0));
+        // Connections that are there need no descriptor, so they go.
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        let before = processor_time(pid);
+        let (read, took) = start_read(there.join("b.bin")).recv().unwrap();
+        assert_eq!(errno(read), Errno::EIO);
+        assert!(took < READ_TIMEOUT * 3, "{took:?}");
+        // A reader that nobody could look at was not taken for one that is gone.
+        let error = errno(waits.recv().unwrap().0);
+        assert!([Errno::EIO, Errno::ETIMEDOUT].contains(&error), "{error}");
+        assert_eq!(fs::read_dir(&there).unwrap().count(), 2);
+        assert_eq!(fs::metadata(there.join("a.bin")).unwrap().len(), MIB);
+        let busy = processor_time(pid).saturating_sub(before);
+        assert!(busy < READ_TIMEOUT / 2, "it was busy for {busy:?}");
+
+        limit_descriptors(pid, None);
+        until("the file reads again", || fs::read(there.join("b.bin")).ok());
+        check_file(&there.join("b.bin"), Content::new(2, MIB), 4096);
+        run(tfs(dir).arg("status").arg(&mounted.path));
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_full_disk_costs_a_warning() {
+    let test = "process::a_full_disk_costs_a_warning";
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut rqbits = start();
+        let url = rqbits.swarm.api_url();
+        let state = dir.join("state");
+        fs::create_dir(&state).unwrap();
+        mount("state", &state, "tmpfs", MountFlags::empty(), Some(c"size=256k")).unwrap();
+        let mounted = mount_with(dir, &url);
+        let index = || {
+            let server = fs::read_dir(state.join("tfs/servers")).ok()?.next()?.ok()?.path();
+            fs::read_to_string(server.join("index.json")).ok()
+        };
+        let names = |mounted: &Mounted| {
+            let entries = fs::read_dir(&mounted.path).unwrap();
+            let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        until("the state is written", || index()?.contains("missing.bin").then_some(()));
+        let (before, old_names) = (index().unwrap(), names(&mounted));
+
+        let fill = state.join("fill");
+        let full = File::create(&fill).unwrap().write_all(&vec![1; 1 << 20]).unwrap_err();
+        assert_eq!(full.raw_os_error(), Some(nix::libc::ENOSPC));
+        let Rqbits { runtime, swarm } = &mut rqbits;
+        let spec = TorrentSpec::file("late.bin", Content::new(3, MIB));
+        let late = runtime.block_on(swarm.add(spec)).unwrap();
+        runtime.block_on(swarm.wait_finished(&late)).unwrap();
+        let path = mounted.path.join("late.bin");
+        until("the new torrent is there", || path.exists().then_some(()));
+        check_file(&path, Content::new(3, MIB), 4096);
+        until("it is said", || {
+            let log = fs::read_to_string(dir.join("log")).unwrap();
+            log.contains("the state cannot be written").then_some(())
+        });
+        assert_eq!(index().unwrap(), before);
+        mounted.unmount();
+
+        // The state is the old one, and of use.
+        runtime.block_on(swarm.kill_downloader());
+        let mounted = mount_with(dir, &url);
+        assert_eq!(names(&mounted), old_names);
+        fs::remove_file(&fill).unwrap();
+        runtime.block_on(swarm.start_downloader()).unwrap();
+        until("the state is written", || index()?.contains("late.bin").then_some(()));
+        mounted.unmount();
+        rustix::mount::unmount(&state, UnmountFlags::empty()).unwrap();
+    });
+}
+
+#[test]
+fn a_read_that_was_suspended_ends_as_it_should() {
+    let test = "process::a_read_that_was_suspended_ends_as_it_should";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = start();
+        let mounted = mount_with(dir, &rqbits.swarm.api_url());
+        let pid = mounted.pid().unwrap();
+        let stop = || {
+            kill(pid, Signal::SIGSTOP).unwrap();
+            until("it is stopped", || {
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+                stat.contains(") T ").then_some(())
+            });
+        };
+
+        // Its time is up when it goes on.
+        let waits = start_read(mounted.path.join("missing.bin"));
+        assert!(matches!(waits.recv_timeout(READ_TIMEOUT / 6), Err(RecvTimeoutError::Timeout)));
+        stop();
+        assert!(matches!(waits.recv_timeout(READ_TIMEOUT * 2), Err(RecvTimeoutError::Timeout)));
+        kill(pid, Signal::SIGCONT).unwrap();
+        let continued = Instant::now();
+        assert_eq!(errno(waits.recv().unwrap().0), Errno::ETIMEDOUT);
+        assert!(continued.elapsed() < READ_TIMEOUT, "{:?}", continued.elapsed());
+
+        // What is asked for meanwhile is answered then, and so is everything after it.
+        stop();
+        let path = mounted.path.join("there/a.bin");
+        let waits = start_read(path.clone());
+        assert!(matches!(waits.recv_timeout(READ_TIMEOUT * 2), Err(RecvTimeoutError::Timeout)));
+        kill(pid, Signal::SIGCONT).unwrap();
+        assert_eq!(waits.recv().unwrap().0.unwrap(), 1);
+        check_file(&path, Content::new(1, MIB), 4096);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn callers_that_fork_share_a_file() {
+    let test = "process::callers_that_fork_share_a_file";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = start();
+        let mounted = mount_with(dir, &rqbits.swarm.api_url());
+        let content = Content::new(1, MIB);
+        let mut file = File::open(mounted.path.join("there/a.bin")).unwrap();
+        // Each child reads the next block: they share where the file is.
+        let block = 16 * 1024;
+        let count = usize::try_from(MIB).unwrap() / block;
+        let children: Vec<_> = (0..count)
+            .map(|_| {
+                let stdin = Stdio::from(file.try_clone().unwrap());
+                let mut dd = Command::new("dd");
+                dd.args([&format!("bs={block}"), "count=1", "status=none"]);
+                dd.stdin(stdin).stdout(Stdio::piped()).spawn().unwrap()
+            })
+            .collect();
+        let mut blocks: Vec<_> =
+            children.into_iter().map(|child| child.wait_with_output().unwrap().stdout).collect();
+        assert_eq!(file.stream_position().unwrap(), MIB);
+        for offset in (0..MIB).step_by(block) {
+            let found = blocks.iter().position(|bytes| content.check(offset, bytes).is_ok());
+            let bytes = blocks.remove(found.unwrap_or_else(|| panic!("nobody read {offset}")));
+            assert_eq!(bytes.len(), block);
+        }
+        // Children that outlive the one who opened it.
+        file.seek(SeekFrom::Start(0)).unwrap();
+        let cat = Command::new("cat").stdin(Stdio::from(file)).output().unwrap();
+        assert_eq!(cat.stdout.len() as u64, MIB);
+        content.check(0, &cat.stdout).unwrap();
+        let status = mounted.path.join(".tfs/status.json");
+        until("no file is open any more", || {
+            let status: serde_json::Value =
+                serde_json::from_slice(&fs::read(&status).unwrap()).unwrap();
+            (status["reads"]["open_files"] == 0).then_some(())
+        });
+        mounted.unmount();
+    });
+}

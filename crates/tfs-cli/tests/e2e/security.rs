@@ -1,0 +1,180 @@
+//! What must never come out: the password anywhere, and what a torrent calls itself on a terminal.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tfs_testkit::isolate;
+use tfs_testkit::library::{Library, Shape};
+use tfs_testkit::malice::{HARMS, Malice};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, describe, tfs};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Nothing else that is printed has it in it.
+const PASSWORD: &str = "hunter2-x9q";
+
+/// `me:hunter2-x9q` in base64, as it goes over the line.
+const ENCODED: &str = "bWU6aHVudGVyMi14OXE=";
+
+/// Returns all that a command prints, whether it does well or not.
+fn said(command: &mut Command) -> String {
+    describe(&command.output().unwrap())
+}
+
+#[track_caller]
+fn check_silent(what: &str, text: &str) {
+    for secret in [PASSWORD, ENCODED] {
+        assert!(!text.contains(secret), "{what} has the password: {text}");
+    }
+}
+
+#[test]
+fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
+    let test = "security::the_password_is_in_no_log_and_in_nothing_that_is_printed";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let library = Library::start(Shape { torrent_count: 3 }).unwrap();
+        let file = dir.join("password");
+        fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+        let log = dir.join("log");
+        let flags = ["-vvv", "--log-file", log.to_str().unwrap(), "--username", "me"];
+        let flags = [&flags[..], &["--password-file", file.to_str().unwrap()]].concat();
+        let mounted = Mounted::with(dir, &library.url(), &flags);
+        let film = fs::read_dir(&mounted.path).unwrap().next().unwrap().unwrap().path();
+        drop(fs::read(film));
+        for command in
+            [&["status", "--json"][..], &["status"], &["cache", "stats"], &["refresh", "--json"]]
+        {
+            check_silent(&command.join(" "), &said(tfs(dir).args(command)));
+        }
+        let pid = mounted.pid().unwrap();
+        let command_line = fs::read(format!("/proc/{pid}/cmdline")).unwrap();
+        check_silent("the command line", &String::from_utf8_lossy(&command_line));
+        check_silent("the table of mounts", &fs::read_to_string("/proc/self/mounts").unwrap());
+        for name in ["status.json", "metrics", "healthy"] {
+            check_silent(name, &fs::read_to_string(mounted.path.join(".tfs").join(name)).unwrap());
+        }
+        mounted.unmount();
+        let log = fs::read_to_string(&log).unwrap();
+        assert!(log.contains("TRACE"), "the log says too little to be looked at");
+        check_silent("the log", &log);
+
+        // Commands that have it from the environment, and mistakes with it in them.
+        let server = format!("--server={}", library.url());
+        let with_password = |args: &[&str]| {
+            let mut command = tfs(dir);
+            command.env("TFS_PASSWORD", PASSWORD).env("RUST_LOG", "trace").args(args);
+            said(&mut command)
+        };
+        let in_url = format!("http://me:{PASSWORD}@127.0.0.1:1/");
+        for args in [
+            &["list", "--username", "me", &server][..],
+            &["list", "--json", "--username", "me", &server],
+            &["config", "show"],
+            &["config", "show", "--json"],
+            &["doctor", "--json"],
+            &["list", "--server", &in_url],
+            &["mount", "--server", &in_url, "/nowhere"],
+            &["list", "--username", PASSWORD, "--server", "http://127.0.0.1:1"],
+        ] {
+            let said = with_password(args);
+            let is_name = args.contains(&"--username") && args.contains(&PASSWORD);
+            if !is_name {
+                check_silent(&args.join(" ").replace(PASSWORD, "..."), &said);
+            }
+        }
+        let config = dir.join("wrong.toml");
+        let text =
+            format!("[[server]]\nname = \"a\"\nurl = \"{in_url}\"\npasword = \"{PASSWORD}\"\n");
+        fs::write(&config, text).unwrap();
+        let wrong = with_password(&["list", "--config", config.to_str().unwrap()]);
+        assert!(wrong.starts_with("exit 3\n"), "{wrong}");
+        check_silent("a wrong configuration", &wrong);
+    });
+}
+
+/// Checks that a text cannot act on a terminal, nor turn the text around.
+#[track_caller]
+fn check_harmless(what: &str, text: &str) {
+    let acts = |c: &char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2066}'..='\u{2069}')
+    };
+    assert_eq!(text.chars().find(acts), None, "{what}: {text:?}");
+}
+
+/// Runs a command in a terminal, and returns what that would show.
+fn on_terminal(dir: &Path, args: &[&str]) -> String {
+    let line = [&[env!("CARGO_BIN_EXE_tfs")], args].concat();
+    let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
+    let mut script = Command::new("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).envs(
+        tfs(dir).get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))),
+    );
+    String::from_utf8(script.env("NO_COLOR", "1").output().unwrap().stdout).unwrap()
+}
+
+/// Returns a file below the entry that begins like this.
+fn first_file(dir: &Path, name: &str) -> PathBuf {
+    let mut entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let is_it = |entry: &fs::DirEntry| entry.file_name().to_str().unwrap().starts_with(name);
+    let found = entries.find(is_it).unwrap();
+    let path = found.path();
+    if found.file_type().unwrap().is_dir() { first_file(&path, "") } else { path }
+}
+
+#[test]
+fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
+    let test = "security::what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let harm = HARMS.iter().find(|harm| harm.name.starts_with("names with NUL")).unwrap();
+        let server = Malice::start(harm).unwrap();
+        server.begin();
+        let log = dir.join("log");
+        let flags = ["-vv", "--read-timeout", "60s", "--log-file", log.to_str().unwrap()];
+        let mounted = Mounted::with(dir, &server.url(), &flags);
+        until("both are shown", || {
+            (fs::read_dir(&mounted.path).unwrap().count() == 2).then_some(())
+        });
+        let url = server.url();
+        let mut reader = Command::new("cat");
+        reader.arg(first_file(&mounted.path, "new ")).stdout(Stdio::null());
+        let mut reader = reader.spawn().unwrap();
+        until("somebody reads", || {
+            said(tfs(dir).args(["status"])).contains("PROCESS").then_some(())
+        });
+        let odd = "\u{1b}[2J\u{202e}";
+        for args in [
+            &["list", "--server", &url][..],
+            &["list", "--json", "--server", &url],
+            &["search", "new"],
+            &["search", "--json", "new"],
+            &["status"],
+            &["status", "--json"],
+            &["refresh", "--json"],
+            &["pause", "--server", &url, "new"],
+            &["pause", "--server", &url, odd],
+            &["preload", mounted.path.join(odd).to_str().unwrap()],
+            &["search", odd],
+            &["list", "--server", odd],
+        ] {
+            let said = said(tfs(dir).args(args));
+            check_harmless(&args.join(" "), &said);
+        }
+        for args in [&["list", "--server", &url][..], &["list", "--json", "--server", &url]] {
+            let shown = on_terminal(dir, args).replace('\r', "");
+            assert!(shown.contains("new "), "{shown:?}");
+            check_harmless(&args.join(" "), &shown);
+        }
+        reader.kill().unwrap();
+        reader.wait().unwrap();
+        mounted.unmount();
+        let log = fs::read_to_string(&log).unwrap();
+        assert!(log.contains("new "), "{log}");
+        check_harmless("the log", &log);
+    });
+}

@@ -1,0 +1,130 @@
+//! A server that means harm: what tfs does about each of its answers, and what that costs.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tfs_testkit::malice::{HARMS, Harm, Malice, Route};
+use tfs_testkit::until::until;
+
+use crate::figures::{Report, Want, megabytes};
+use crate::mount::Mount;
+use crate::process;
+use crate::timing::pause;
+
+/// How many are tried at a time: some take a minute of waiting and no work.
+const AT_ONCE: usize = 4;
+
+/// The most memory that any answer may cost.
+const PEAK_MAX: f64 = 300.0;
+
+/// How long a listing may take meanwhile: it never waits for the server, but for a busy machine.
+const LISTING_MAX: Duration = Duration::from_secs(2);
+
+/// How long a refresh may take: the longest that one answer can keep tfs, and a second question.
+const REFRESH_MAX: Duration = Duration::from_secs(150);
+
+/// What became of one of them.
+struct Outcome {
+    did: String,
+    took: Duration,
+    peak_bytes: u64,
+    listing_max: Duration,
+    led_astray: Vec<String>,
+}
+
+pub(crate) fn run(report: &mut Report, dir: &Path) {
+    let mut slowest = Duration::ZERO;
+    let mut led_astray = Vec::new();
+    for harms in HARMS.chunks(AT_ONCE) {
+        let outcomes = thread::scope(|scope| {
+            let started: Vec<_> =
+                harms.iter().map(|harm| scope.spawn(|| suffer(harm, dir))).collect();
+            started.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        for (harm, outcome) in harms.iter().zip(outcomes) {
+            let Outcome { did, took, peak_bytes, listing_max, led_astray: mut led } = outcome;
+            let took = took.as_secs_f64();
+            let figure = format!("{}: {did}, after {took:.1} s", harm.name);
+            report.figure(&figure, megabytes(peak_bytes), "MB", Want::AtMost(PEAK_MAX));
+            slowest = slowest.max(listing_max);
+            led_astray.append(&mut led);
+        }
+    }
+    report.time("the slowest listing meanwhile", slowest, Want::AtMost(LISTING_MAX.as_secs_f64()));
+    report.figure("who followed a redirect", count(&led_astray), "", Want::AtMost(0.0));
+}
+
+fn count(heads: &[String]) -> f64 {
+    crate::figures::count(heads.len())
+}
+
+/// Mounts a server, has it do harm, and looks at what tfs does meanwhile and afterwards.
+fn suffer(harm: &'static Harm, dir: &Path) -> Outcome {
+    let home = dir.join(harm.name.replace([' ', '/'], "-"));
+    fs::create_dir(&home).unwrap();
+    let password = home.join("password");
+    fs::write(&password, "secret").unwrap();
+    let server = Malice::start(harm).unwrap();
+    let options = ["--username", "me", "--password-file", password.to_str().unwrap()];
+    let mut options = options.to_vec();
+    options.extend(["--read-timeout", "5s"]);
+    let mount = Mount::unhurried(&home, &server.url(), &options);
+    until("it shows what is there", || mount.path.join("good").exists().then_some(()));
+    process::restart_peak(mount.pid());
+
+    let start = Instant::now();
+    server.begin();
+    let is_over = AtomicBool::new(false);
+    let (did, listing_max) = thread::scope(|scope| {
+        let listing = scope.spawn(|| {
+            let mut slowest = Duration::ZERO;
+            while !is_over.load(Ordering::Acquire) {
+                let start = Instant::now();
+                assert!(fs::read_dir(&mount.path).unwrap().count() >= 1, "{}", harm.name);
+                slowest = slowest.max(start.elapsed());
+                pause(Duration::from_millis(50));
+            }
+            slowest
+        });
+        let did = match harm.route {
+            Route::List | Route::Details | Route::Metadata => refresh(&mount),
+            Route::Haves | Route::Stream => read(&mount),
+        };
+        is_over.store(true, Ordering::Release);
+        (did, listing.join().unwrap())
+    });
+    let took = start.elapsed();
+    assert!(server.harm_count() > 0, "{}: no harm was done", harm.name);
+    assert!(mount.path.join("good/film.mkv").exists(), "{}", harm.name);
+    let peak_bytes = process::peak(mount.pid());
+    Outcome { did, took, peak_bytes, listing_max, led_astray: server.led_astray() }
+}
+
+/// Has the mount look at the server, and returns what came of it in a few words.
+fn refresh(mount: &Mount) -> String {
+    let start = Instant::now();
+    let output = mount.command().arg("refresh").arg(&mount.path).output().unwrap();
+    assert!(start.elapsed() < REFRESH_MAX, "{output:?}");
+    if !output.status.success() {
+        let said = String::from_utf8(output.stderr).unwrap();
+        let line = said.lines().next().unwrap_or_default();
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        let why = line.rsplit_once(": ").map_or(line, |(_, why)| why);
+        return format!("the tree stays ({why})");
+    }
+    if fs::read_dir(&mount.path).unwrap().count() == 2 {
+        "the torrent is shown".to_owned()
+    } else {
+        "the rest is shown".to_owned()
+    }
+}
+
+fn read(mount: &Mount) -> String {
+    match fs::read(mount.path.join("good/film.mkv")) {
+        Ok(bytes) => format!("a read gets its {} bytes", bytes.len()),
+        Err(error) => format!("a read fails ({})", error.to_string().split(" (").next().unwrap()),
+    }
+}

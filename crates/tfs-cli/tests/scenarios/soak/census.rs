@@ -1,0 +1,124 @@
+//! What a mount and its process hold: to be the same after a day of trouble as before.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::mount::Mount;
+use crate::process;
+use crate::timing::pause;
+
+/// How long things may take to be given back: a look at the server that was stalled has a minute,
+/// threads that have nothing to do wait for ten seconds before they end.
+const SETTLE_MAX: Duration = Duration::from_secs(120);
+
+/// How often it is looked at.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// The most connections to the server that wait for another call (`rqbit-client`).
+const IDLE_CONNECTIONS: u64 = 8;
+
+/// Threads that wait for another blocking call, ten seconds each: the looks themselves use them.
+const IDLE_THREADS: u64 = 2;
+
+/// What there is at a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Census {
+    pub(super) open_files: u64,
+    pub(super) reads_waiting: u64,
+    pub(super) streams_open: u64,
+    pub(super) tasks: u64,
+    pub(super) threads: u64,
+    pub(super) kernel_inodes: u64,
+    /// Files and torrents, which is what a kernel can know beside a few directories.
+    pub(super) tree_files: u64,
+    /// By what they are of.
+    pub(super) descriptors: BTreeMap<String, u64>,
+    pub(super) resident_bytes: u64,
+    /// Whether the server answers, lists and streams.
+    pub(super) is_well: bool,
+}
+
+impl Census {
+    /// Looks at a mount.
+    pub(super) fn of(mount: &Mount) -> Self {
+        let status = ask(mount, &["status", "--json"]);
+        let status = &status[0];
+        let cache = ask(mount, &["cache", "stats", "--json"]);
+        let number = |value: &Value| value.as_u64().unwrap();
+        let reads = &status["reads"];
+        Self {
+            open_files: number(&reads["open_files"]),
+            reads_waiting: number(&reads["waiting"]),
+            streams_open: number(&reads["streams_open"]),
+            tasks: number(&status["process"]["tasks"]),
+            threads: number(&status["process"]["threads"]),
+            kernel_inodes: number(&cache["kernel_inodes"]),
+            tree_files: number(&status["tree"]["files"]),
+            descriptors: descriptors(mount.pid()),
+            resident_bytes: process::resident(mount.pid()),
+            is_well: status["trouble"].is_null() && status["server"]["breaker"] == "closed",
+        }
+    }
+
+    /// Waits until nobody holds anything, and returns what there is then, or at the end of the
+    /// time.
+    pub(super) fn settled(mount: &Mount, before: Option<&Self>) -> Self {
+        let start = Instant::now();
+        loop {
+            let census = Self::of(mount);
+            let is_settled = census.is_well
+                && census.reads_waiting + census.streams_open + census.open_files == 0
+                && before.is_none_or(|before| census.leftovers(before).is_empty());
+            if is_settled || start.elapsed() > SETTLE_MAX {
+                return census;
+            }
+            pause(INTERVAL);
+        }
+    }
+
+    /// Returns what is left over from before, in words; memory is judged apart.
+    pub(super) fn leftovers(&self, before: &Self) -> Vec<String> {
+        let mut left = Vec::new();
+        let mut at_most = |what: &str, is: u64, max: u64| {
+            if is > max {
+                left.push(format!("{what}: {is}, not {max} at most"));
+            }
+        };
+        at_most("open files", self.open_files, 0);
+        at_most("reads that wait", self.reads_waiting, 0);
+        at_most("streams", self.streams_open, 0);
+        at_most("tasks", self.tasks, before.tasks);
+        at_most("threads", self.threads, before.threads + IDLE_THREADS);
+        // Each file is in a folder at most, and torrents and views are some more.
+        at_most("inodes", self.kernel_inodes, 2 * self.tree_files + before.kernel_inodes);
+        for (of, count) in &self.descriptors {
+            let spare = if of == "socket" { IDLE_CONNECTIONS } else { 0 };
+            let max = before.descriptors.get(of).copied().unwrap_or(0) + spare;
+            at_most(&format!("descriptors of {of}"), *count, max);
+        }
+        left
+    }
+}
+
+/// Asks `tfs` about a mount.
+fn ask(mount: &Mount, arguments: &[&str]) -> Value {
+    let output = mount.command().args(arguments).arg(&mount.path).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn descriptors(pid: u32) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(Result::ok) {
+        // One may be closed by now.
+        let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let target = target.to_string_lossy();
+        // Sockets and pipes have numbers.
+        let of = target.split_once(":[").map_or(&*target, |(kind, _)| kind);
+        *counts.entry(of.to_owned()).or_default() += 1;
+    }
+    counts
+}

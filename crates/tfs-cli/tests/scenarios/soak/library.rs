@@ -1,0 +1,119 @@
+//! The torrents of the soak, and the files of them that readers know.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tfs_testkit::content::Content;
+use tfs_testkit::random::Random;
+use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent, TorrentSpec};
+
+use crate::rqbits::{MIB, film};
+
+/// Torrents that stay are named as they are below; those that come and go begin with this.
+pub(super) const GUEST: &str = "new";
+
+/// What a guest has, so that missing data is there to be waited for at any time.
+const GUEST_BYTES: u64 = 24 * MIB;
+
+/// How many guests there are at a time.
+pub(super) const GUESTS: u64 = 3;
+
+/// One file.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// Where it is, in a mount or from the root of any.
+    pub(super) path: PathBuf,
+    pub(super) content: Content,
+    /// Whether its torrent goes some day.
+    pub(super) is_guest: bool,
+}
+
+/// Where which content is in mounts that show the same.
+#[derive(Debug)]
+pub(super) struct Library {
+    roots: Vec<PathBuf>,
+    /// From the root of a mount. Changed when torrents come and go, one statement at a time.
+    files: Mutex<Vec<Known>>,
+}
+
+/// Returns the torrents of the beginning.
+pub(super) fn torrents() -> SwarmBuilder {
+    let episodes =
+        (1..=6).map(|number| (format!("s01/e0{number}.bin"), Content::new(100 + number, 8 * MIB)));
+    let small = (0..200)
+        .map(|number| (format!("{number:03}.bin"), Content::new(200 + number, 1 + number * 211)));
+    let builder = Swarm::builder()
+        .torrent(film("film.bin", 1, 48 * MIB))
+        .torrent(TorrentSpec::directory("series", episodes))
+        .torrent(TorrentSpec::directory("small", small))
+        .torrent(TorrentSpec::odd("odd", 500));
+    (0..GUESTS).fold(builder, |builder, number| builder.torrent(guest(number)))
+}
+
+/// Returns a torrent that comes and goes: a film and something beside it.
+pub(super) fn guest(number: u64) -> TorrentSpec {
+    let files = [("film.bin", GUEST_BYTES), ("extra.bin", GUEST_BYTES / 4), ("note.txt", 700)];
+    let files = (1000 + 10 * number..).zip(files);
+    let files = files.map(|(seed, (name, len))| (name, Content::new(seed, len)));
+    TorrentSpec::directory(format!("{GUEST}-{number}"), files)
+}
+
+/// Returns whether a torrent is one that comes and goes.
+pub(super) fn is_guest(torrent: &SwarmTorrent) -> bool {
+    torrent.name.starts_with(GUEST)
+}
+
+impl Library {
+    pub(super) fn new(roots: Vec<PathBuf>, torrents: &[SwarmTorrent]) -> Self {
+        let library = Self { roots, files: Mutex::default() };
+        torrents.iter().for_each(|torrent| library.add(torrent));
+        library
+    }
+
+    pub(super) fn add(&self, torrent: &SwarmTorrent) {
+        // A torrent that is one file is that file.
+        let is_file = matches!(torrent.files.as_slice(), [file] if file.path() == torrent.name);
+        let folder = if is_file { Path::new("") } else { Path::new(&torrent.name) };
+        let files = torrent.files.iter().map(|file| Known {
+            // A name in `odd` looks as if it were escaped, see docs/names.md.
+            path: folder.join(file.path().replace("%41", "%2541")),
+            content: file.content,
+            is_guest: is_guest(torrent),
+        });
+        self.lock().extend(files);
+    }
+
+    pub(super) fn remove(&self, torrent: &SwarmTorrent) {
+        self.lock().retain(|file| !file.path.starts_with(&torrent.name));
+    }
+
+    /// Returns the root of one of the mounts.
+    pub(super) fn root(&self, random: &mut Random) -> &Path {
+        random.pick(&self.roots).unwrap()
+    }
+
+    /// Returns a file in one of the mounts.
+    pub(super) fn pick(&self, random: &mut Random) -> Known {
+        let files = self.lock().clone();
+        // Small files are many: without this hardly anything else would be read.
+        let large: Vec<_> = files.iter().filter(|file| file.content.len() > MIB).cloned().collect();
+        let choices = if random.chance(75) { &large } else { &files };
+        let known = random.pick(choices).unwrap().clone();
+        Known { path: self.root(random).join(&known.path), ..known }
+    }
+
+    /// Returns the files as they are now, in every mount.
+    pub(super) fn files(&self) -> Vec<Known> {
+        let files = self.lock().clone();
+        let in_mount = |root: &PathBuf| {
+            let root = root.clone();
+            let files = files.clone().into_iter();
+            files.map(move |known| Known { path: root.join(&known.path), ..known })
+        };
+        self.roots.iter().flat_map(in_mount).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,302 @@
+//! Random readers, walkers and faults for minutes or hours, over real rqbits and a real mount:
+//! nothing wrong, nothing that hangs, nothing left over.
+//!
+//! `cargo xtask soak --minutes N --seed S` runs it. The seed decides about faults, and about what
+//! each reader does next; the order in which they get to it is the machine's.
+
+mod census;
+mod commander;
+mod library;
+mod order;
+mod reader;
+mod tally;
+mod trouble;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tfs_testkit::faults::{FaultProxy, Kind, Schedule, Spell, Trouble};
+use tfs_testkit::isolate;
+use tfs_testkit::random::Random;
+use tfs_testkit::until::until;
+
+use self::census::Census;
+use self::library::Library;
+use self::order::Way;
+pub(crate) use self::reader::{MARK as READER_MARK, run as read};
+use self::tally::{Findings, Tally};
+use self::trouble::{Counts, Server};
+use crate::figures::{FILE, Report, Row, Want, count, megabytes, table};
+use crate::mount::Mount;
+use crate::process;
+use crate::rqbits::Rqbits;
+
+/// What comes before the minutes and the seed.
+pub(crate) const MARK: &str = "--soak";
+
+/// The mounts: one that has every byte from the server, and one that takes what it can from the
+/// server's disk.
+const MOUNTS: [(&str, &str); 2] = [("wire", "off"), ("disk", "auto")];
+
+/// The log of a mount, in its directory.
+const LOG: &str = "log";
+
+/// How long a read may take in the mount of the soak.
+const READ_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How long a call that reads may take: the kernel and a machine that is full have some more.
+const READ_MAX: Duration = Duration::from_secs(READ_TIMEOUT.as_secs() + 4);
+
+/// How long any other call may take, on a machine that is full. None of them waits for the server.
+const CALL_MAX: Duration = Duration::from_secs(5);
+
+/// The share of the time after which things are as they stay.
+const WARM_UP: u32 = 5;
+
+/// What memory may grow by between two moments at which nobody holds anything: what an allocator
+/// keeps in pieces. A leak of a few bytes for each of some 100,000 reads is more.
+const GROWTH_MAX_BYTES: u64 = 24_000_000;
+
+/// What is mounted, read and spoiled.
+struct Stage<'a> {
+    library: &'a Library,
+    proxy: &'a FaultProxy,
+    server: Server<'a>,
+    mounts: &'a [Mount],
+    tally: &'a Tally,
+    random: Random,
+    spoiling: Schedule<Spell>,
+    trouble: Schedule<Trouble>,
+    counts: Counts,
+}
+
+/// Runs it as often as is asked for, or is the child that does.
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    let [minutes, seed] = arguments else {
+        println!("soak: minutes and seed are wanted");
+        return ExitCode::FAILURE;
+    };
+    let (minutes, seed) = (minutes.parse::<u32>().unwrap(), seed.parse::<u64>().unwrap());
+    let time = Duration::from_secs(60) * minutes;
+    if let Some(dir) = isolate::child_dir() {
+        soak(&mut Report::new("soak", &dir), &dir, time, seed);
+        return ExitCode::SUCCESS;
+    }
+    println!("soak: {minutes} min, seed {seed}, {}", crate::runner::build());
+    // The beginning and the end take a minute or two, and what does not settle some more.
+    let limit = time + Duration::from_secs(600);
+    let ended = isolate::run_program(&[MARK, &arguments[0], &arguments[1]], limit);
+    let found = ended.read(FILE).unwrap_or_default();
+    let mut rows: Vec<Row> = found.lines().filter_map(|line| Row::parse("soak", line)).collect();
+    if let Err(reason) = ended.verdict {
+        println!("soak: the child {reason}");
+        rows.push(Row::failed("soak", &reason));
+    }
+    println!("\n{}", table(&rows));
+    let missed = rows.iter().filter(|row| row.is_missed()).count();
+    println!("seed {seed}: {} figures, {missed} not as wanted", rows.len());
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn soak(report: &mut Report, dir: &Path, time: Duration, seed: u64) {
+    report.step("torrents are made and downloaded");
+    let mut rqbits = Rqbits::start(library::torrents().apart(&["rqbit"]));
+    let stay: Vec<_> = rqbits.swarm.torrents().to_vec();
+    stay.iter().for_each(|torrent| rqbits.wait_finished(torrent));
+    rqbits.limit_downloads();
+    let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
+    let proxy = rqbits.runtime.block_on(FaultProxy::start(address)).unwrap();
+    let mounts = MOUNTS.map(|(name, local_paths)| {
+        let home = dir.join(name);
+        fs::create_dir(&home).unwrap();
+        let log = home.join(LOG);
+        let timeout = format!("{}s", READ_TIMEOUT.as_secs());
+        let options = ["--read-timeout", &timeout, "--local-paths", local_paths, "--log-file"];
+        Mount::new(&home, &proxy.url(), &[&options[..], &[log.to_str().unwrap()]].concat())
+    });
+    let roots = mounts.iter().map(|mount| mount.path.clone()).collect();
+    let library = Library::new(roots, rqbits.swarm.torrents());
+    until("all torrents are there", || {
+        let files = library.files();
+        files.iter().all(|file| file.path.exists()).then_some(())
+    });
+
+    let tally = Tally::default();
+    let mut random = Random::new(seed);
+    let mut stage = Stage {
+        library: &library,
+        proxy: &proxy,
+        server: Server::new(rqbits, &library),
+        mounts: &mounts,
+        tally: &tally,
+        spoiling: Schedule::of_answers(random.number()),
+        trouble: Schedule::of_server(random.number()),
+        random,
+        counts: Counts::new(),
+    };
+    stage.play(report, time);
+    tell_logs(report, dir);
+}
+
+impl Stage<'_> {
+    fn play(&mut self, report: &mut Report, time: Duration) {
+        let at_start = self.memory();
+        report.step("warm-up");
+        self.phase(time / WARM_UP);
+        self.check_all();
+        let warm = self.settle(None);
+        let rest = time - time / WARM_UP;
+        report.step("the first half");
+        self.phase(rest / 2);
+        let in_the_middle = self.memory();
+        report.step("the second half");
+        self.phase(rest - rest / 2);
+        report.step("everything is well again");
+        self.check_all();
+        let end = self.settle(Some(&warm));
+
+        tell_work(report, &self.tally.findings());
+        tell_faults(report, &self.counts, &self.proxy.done());
+        for (idx, (name, _)) in MOUNTS.iter().enumerate() {
+            let memory = [at_start[idx], in_the_middle[idx]];
+            tell_census(report, name, memory, &warm[idx], &end[idx]);
+        }
+    }
+
+    /// Reads, walks and spoils for a while.
+    fn phase(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        let (library, tally, proxy, mounts) = (self.library, self.tally, self.proxy, self.mounts);
+        // Two of those that most programs are.
+        let ways = [&Way::ALL[..], &[Way::Sequential, Way::Random]].concat();
+        let randoms: Vec<_> = ways.iter().map(|_| self.random.fork()).collect();
+        let command_random = self.random.fork();
+        let spoiling = &mut self.spoiling;
+        let spoiled = thread::scope(|scope| {
+            for (way, random) in ways.into_iter().zip(randoms) {
+                scope.spawn(move || worker::run(way, random, library, tally, deadline));
+            }
+            let commander =
+                scope.spawn(move || commander::run(mounts, command_random, tally, deadline));
+            let spoiler = scope.spawn(move || trouble::spoil(spoiling, proxy, deadline));
+            let mut counts = self.server.trouble(&mut self.trouble, deadline);
+            counts.extend(spoiler.join().unwrap());
+            counts.insert("commands given", commander.join().unwrap());
+            counts
+        });
+        for (name, count) in spoiled {
+            *self.counts.entry(name).or_default() += count;
+        }
+    }
+
+    /// Reads every file of a torrent that stays: nothing is wrong any more, and no byte may be.
+    fn check_all(&self) {
+        self.mounts.iter().for_each(|mount| drop(Census::settled(mount, None)));
+        for file in self.library.files().iter().filter(|file| !file.is_guest) {
+            // What failed is remembered for a second.
+            let mut first = None;
+            let read = until("the file reads", || {
+                let read = file.content.check_file(&file.path);
+                let is_first = first.is_none();
+                first.get_or_insert_with(|| format!("{read:?}"));
+                (read.is_ok() || !is_first).then_some(read)
+            });
+            if let Err(error) = read {
+                let path = file.path.display();
+                self.tally.on_unexpected(format!("when all is well again, {path}: {error}"));
+            }
+        }
+    }
+
+    /// Drops all caches, and waits until nobody holds anything more than before.
+    fn settle(&self, before: Option<&[Census]>) -> Vec<Census> {
+        let settled = self.mounts.iter().enumerate().map(|(idx, mount)| {
+            // Memory of streams that are still open would be given back to the allocator only.
+            drop(Census::settled(mount, None));
+            let mut clear = mount.command();
+            let clear = clear.args(["cache", "clear"]).arg(&mount.path).output().unwrap();
+            assert!(clear.status.success(), "{clear:?}");
+            Census::settled(mount, before.map(|before| &before[idx]))
+        });
+        settled.collect()
+    }
+
+    /// Returns what each mount has in memory.
+    fn memory(&self) -> Vec<u64> {
+        self.mounts.iter().map(|mount| process::resident(mount.pid())).collect()
+    }
+}
+
+fn tell_work(report: &mut Report, findings: &Findings) {
+    let none = Want::AtMost(0.0);
+    let all = findings.all();
+    let whole = |number: u64| count(usize::try_from(number).unwrap());
+    report.figure("reads", whole(all.reads), "", Want::AtLeast(1.0));
+    report.figure("bytes read and compared", megabytes(all.bytes), "MB", Want::AtLeast(1.0));
+    for (way, outcome) in &findings.by_way {
+        let name = way.name();
+        let unit = format!("of {} calls", outcome.calls);
+        let errors = whole(outcome.error_count());
+        report.figure(&format!("{name}: errors"), errors, &unit, Want::Nothing);
+        report.time(&format!("{name}: the longest call"), outcome.worst, Want::Nothing);
+    }
+    for (error, number) in &all.errors {
+        report.figure(&format!("error {error}"), whole(*number), "", Want::Nothing);
+    }
+    report.figure("readers killed", whole(findings.killed), "", Want::Nothing);
+    report.time("a killed reader is gone after at most", findings.freed_worst, Want::Nothing);
+    report.figure("wrong bytes", count(findings.wrong.len()), "", none);
+    report.figure("hangs", count(findings.hangs.len()), "", none);
+    report.figure("errors without a reason", count(findings.unexpected.len()), "", none);
+}
+
+fn tell_faults(report: &mut Report, counts: &Counts, done: &BTreeMap<Kind, u64>) {
+    let whole = |number: u64| count(usize::try_from(number).unwrap());
+    for (name, number) in counts {
+        report.figure(name, whole(*number), "", Want::Nothing);
+    }
+    for (kind, number) in done {
+        report.figure(&format!("answers {kind}"), whole(*number), "", Want::Nothing);
+    }
+}
+
+/// Reports what a mount holds, and what its memory was at the start and in the middle.
+fn tell_census(report: &mut Report, name: &str, memory: [u64; 2], warm: &Census, end: &Census) {
+    let leftovers = end.leftovers(warm);
+    leftovers.iter().for_each(|left| println!("soak: LEFT OVER {name}: {left}"));
+    println!("soak: {name}, after the warm-up {warm:?}\nsoak: {name}, at the end {end:?}");
+    let left = count(leftovers.len());
+    report.figure(&format!("{name}: leftovers"), left, "", Want::AtMost(0.0));
+    let [at_start, in_the_middle] = memory;
+    for (when, bytes) in [
+        ("at the start", at_start),
+        ("after the warm-up, caches cleared", warm.resident_bytes),
+        ("in the middle, under load", in_the_middle),
+        ("at the end, caches cleared", end.resident_bytes),
+    ] {
+        report.figure(&format!("{name}: RSS {when}"), megabytes(bytes), "MB", Want::Nothing);
+    }
+    let growth = end.resident_bytes.saturating_sub(warm.resident_bytes);
+    let max = Want::AtMost(megabytes(GROWTH_MAX_BYTES));
+    report.figure(&format!("{name}: RSS grew by"), megabytes(growth), "MB", max);
+}
+
+/// Reports what the mounts say of themselves: an error in a log is a bug.
+fn tell_logs(report: &mut Report, dir: &Path) {
+    for (name, _) in MOUNTS {
+        let log = fs::read_to_string(dir.join(name).join(LOG)).unwrap_or_default();
+        let bugs: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
+        bugs.iter().for_each(|line| println!("soak: LOG {name}: {line}"));
+        report.figure(
+            &format!("{name}: bugs in the log"),
+            count(bugs.len()),
+            "",
+            Want::AtMost(0.0),
+        );
+    }
+}

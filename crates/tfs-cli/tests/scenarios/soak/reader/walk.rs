@@ -1,0 +1,84 @@
+//! Everything that is no read: listings, attributes, names that do not exist, views, holes.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{SeekFrom, getxattr, listxattr, seek};
+
+use super::Job;
+
+/// A walk ends after so many files.
+const FILES_MAX: usize = 300;
+
+/// How many of them are looked at.
+const LOOKS: usize = 30;
+
+pub(super) fn run(job: &mut Job) {
+    let root = job.order.path.clone();
+    let mut dirs = vec![root.clone()];
+    let mut files = Vec::new();
+    while let Some(dir) = dirs.pop() {
+        let Some(entries) = job.outcome.timed("readdir", || list(&dir)) else { continue };
+        for (path, is_dir) in entries {
+            if is_dir { dirs.push(path) } else { files.push(path) }
+        }
+        lookup_nothing(job, &dir);
+        if files.len() > FILES_MAX || !job.goes_on() {
+            break;
+        }
+    }
+    for _ in 0..LOOKS {
+        let Some(file) = job.random.pick(&files).cloned() else { break };
+        look_at(job, &file);
+        if !job.goes_on() {
+            break;
+        }
+    }
+    views(job, &root);
+}
+
+fn list(dir: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
+    fs::read_dir(dir)?
+        .map(|entry| {
+            let entry = entry?;
+            Ok((entry.path(), entry.file_type()?.is_dir()))
+        })
+        .collect()
+}
+
+fn look_at(job: &mut Job, file: &Path) {
+    job.outcome.timed("stat", || fs::symlink_metadata(file));
+    job.outcome.timed("listxattr", || Ok(listxattr(file, &mut [0_u8; 4096])?));
+    job.outcome.timed("getxattr", || Ok(getxattr(file, "user.tfs.state", &mut [0_u8; 256])?));
+    if job.random.chance(10) {
+        let Some(file) = job.outcome.timed("open", || File::open(file)) else { return };
+        // At the end of a file without bytes there is nothing.
+        job.outcome.timed("lseek", || match seek(&file, SeekFrom::Hole(0)) {
+            Err(rustix::io::Errno::NXIO) => Ok(0),
+            result => Ok(result?),
+        });
+    }
+}
+
+fn lookup_nothing(job: &mut Job, dir: &Path) {
+    for number in 0..job.random.range(0, 5) {
+        let name = format!("nothing-{number}-{}", job.random.range(0, 20));
+        job.outcome.timed("lookup", || match fs::symlink_metadata(dir.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Err(io::Error::other("there is such a file")),
+        });
+    }
+}
+
+fn views(job: &mut Job, root: &Path) {
+    let views = root.join(".tfs");
+    for name in ["status.json", "metrics", "healthy"] {
+        job.outcome.timed("view", || fs::read(views.join(name)));
+    }
+    job.outcome.timed("readdir", || list(&views.join("by-hash")));
+    let words = ["bin", "odd", "new", "film", "nothing like it"];
+    let word = job.random.pick(&words).copied().unwrap_or_default();
+    job.outcome.timed("readdir", || list(&views.join("search").join(word)));
+}

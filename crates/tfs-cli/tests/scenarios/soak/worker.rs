@@ -1,0 +1,150 @@
+//! One reader process after the other, with orders, and what becomes of them.
+
+use std::env;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::libc::SIGBUS;
+use tfs_testkit::random::Random;
+
+use super::READ_MAX;
+use super::library::{Known, Library};
+use super::order::{Order, Outcome, Way};
+use super::reader::{MARK, ORDER_MAX};
+use super::tally::{BUS_ERROR, Tally};
+use crate::mount::wait_for;
+use crate::process;
+use crate::timing::pause;
+
+/// How many of a hundred orders end with a kill.
+const KILL_PERCENT: u64 = 4;
+
+/// How long a reader that is killed goes on at most before.
+const KILL_AFTER_MILLIS_MAX: u64 = 1500;
+
+/// How soon it has to be gone: far more than the 0.3 s that are promised, for a machine that has
+/// ten readers and a swarm to run.
+const FREED_MAX: Duration = Duration::from_secs(5);
+
+/// How long a reader may be silent: the last call of an order begins within its time.
+const SILENCE_MAX: Duration = Duration::from_secs(2 * READ_MAX.as_secs() + ORDER_MAX.as_secs());
+
+/// How long a walker rests: most of what it asks the kernel knows, so that it would do nothing but
+/// take the time of the others.
+const WALK_PAUSE: Duration = Duration::from_millis(300);
+
+/// A process, and the lines that it prints.
+struct Reader {
+    child: Child,
+    stdin: ChildStdin,
+    lines: Receiver<String>,
+}
+
+/// Gives orders of one way until `deadline`.
+pub(super) fn run(
+    way: Way,
+    mut random: Random,
+    library: &Library,
+    tally: &Tally,
+    deadline: Instant,
+) {
+    let mut reader = Reader::start();
+    while Instant::now() < deadline {
+        let known = library.pick(&mut random);
+        let path = if way == Way::Walk { library.root(&mut random) } else { &known.path };
+        let path = path.to_owned();
+        let order = Order { way, path, content: known.content, seed: random.number() };
+        let kill_after = random
+            .chance(KILL_PERCENT)
+            .then(|| Duration::from_millis(random.range(0, KILL_AFTER_MILLIS_MAX)));
+        if !reader.obey(&order, &known, kill_after, tally) {
+            reader.end(&order, tally);
+            reader = Reader::start();
+        }
+        if way == Way::Walk {
+            pause(WALK_PAUSE);
+        }
+    }
+    drop(reader.stdin);
+    wait_for(&mut reader.child, FREED_MAX);
+}
+
+impl Reader {
+    fn start() -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.arg(MARK).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::sync_channel(1);
+        // It ends with the process.
+        thread::spawn(move || {
+            let mut line = String::new();
+            while matches!(stdout.read_line(&mut line), Ok(1..)) {
+                if sender.send(std::mem::take(&mut line)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, stdin, lines }
+    }
+
+    /// Gives an order and takes in what came of it. Returns whether the process goes on.
+    fn obey(
+        &mut self,
+        order: &Order,
+        known: &Known,
+        kill_after: Option<Duration>,
+        tally: &Tally,
+    ) -> bool {
+        if writeln!(self.stdin, "{}", order.to_line()).is_err() {
+            return false;
+        }
+        let received = self.lines.recv_timeout(kill_after.unwrap_or(SILENCE_MAX));
+        match received {
+            Ok(line) => {
+                let Some(outcome) = Outcome::parse(&line) else { return false };
+                tally.on_outcome(order, known.is_guest, outcome);
+                true
+            }
+            Err(RecvTimeoutError::Timeout) if kill_after.is_some() => {
+                drop(self.child.kill());
+                let Some(freed) = wait_for(&mut self.child, FREED_MAX) else {
+                    tally.on_hang(order, "it was killed and is not gone");
+                    return false;
+                };
+                tally.on_killed(freed);
+                false
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let state = process::state(self.child.id());
+                tally.on_hang(order, &format!("no answer in {SILENCE_MAX:?}, state {state:?}"));
+                false
+            }
+            Err(RecvTimeoutError::Disconnected) => false,
+        }
+    }
+
+    /// Finds out why a process ended, or ends it.
+    fn end(mut self, order: &Order, tally: &Tally) {
+        drop(self.child.kill());
+        if wait_for(&mut self.child, FREED_MAX).is_none() {
+            return tally.on_hang(order, "it cannot be killed");
+        }
+        let status = self.child.wait().unwrap();
+        match status.signal() {
+            Some(SIGBUS) if order.way == Way::Mapped => {
+                let errors = [(BUS_ERROR.to_owned(), 1)].into();
+                let outcome = Outcome { calls: 1, errors, ..Outcome::default() };
+                tally.on_outcome(order, false, outcome);
+            }
+            // It was us.
+            Some(nix::libc::SIGKILL) => {}
+            _ => tally.on_unexpected(format!("a {} reader ended: {status}", order.way.name())),
+        }
+    }
+}

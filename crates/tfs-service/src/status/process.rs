@@ -1,0 +1,54 @@
+//! What the process behind a mount holds, which is to be the same tomorrow.
+
+use std::fs;
+
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+
+/// What the process holds, all of its mounts together. A number that only grows is a leak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProcessStatus {
+    /// Tasks of the runtime that are not over.
+    pub tasks: usize,
+    /// Threads; `null` where the system does not say.
+    pub threads: Option<u64>,
+    /// Open file descriptors; `null` where the system does not say.
+    pub descriptors: Option<u64>,
+}
+
+impl ProcessStatus {
+    /// Looks at this process and the runtime of its mounts.
+    pub(super) fn of(runtime: &Handle) -> Self {
+        let descriptors = fs::read_dir("/proc/self/fd").ok().map(Iterator::count);
+        Self {
+            tasks: runtime.metrics().num_alive_tasks(),
+            threads: status_field("Threads:").and_then(|value| value.parse().ok()),
+            // The one that is being read is the look itself.
+            descriptors: descriptors.map(|count| count.saturating_sub(1) as u64),
+        }
+    }
+}
+
+/// Returns a field of `/proc/self/status` (`proc_pid_status(5)`).
+pub(super) fn status_field(name: &str) -> Option<String> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let value = status.lines().find_map(|line| line.strip_prefix(name))?;
+    Some(value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_counted() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
+        let runtime = runtime.unwrap();
+        let before = ProcessStatus::of(runtime.handle());
+        assert_eq!(before.tasks, 0);
+        assert!(before.threads.unwrap() >= 2 && before.descriptors.unwrap() >= 3, "{before:?}");
+        let task = runtime.spawn(std::future::pending::<()>());
+        assert_eq!(ProcessStatus::of(runtime.handle()).tasks, 1);
+        task.abort();
+    }
+}

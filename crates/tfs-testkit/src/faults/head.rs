@@ -1,0 +1,152 @@
+//! The head of a request or an answer of HTTP/1.1, to be looked at and spoiled.
+
+use std::io;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
+
+use super::fault::Lie;
+
+/// The longest head that is read: rqbit's and our own are below 1 KiB.
+const HEAD_BYTES_MAX: u64 = 64 * 1024;
+
+/// A first line, and headers in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) first_line: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Head {
+    /// Returns an answer without a body.
+    pub(super) fn empty(status: u16) -> Self {
+        let headers = vec![("content-length".to_owned(), "0".to_owned())];
+        Self { first_line: format!("HTTP/1.1 {status} Made Up"), headers }
+    }
+
+    /// Reads a head, or returns `None` where the other side is done.
+    ///
+    /// # Errors
+    /// Those of reading, and what is no head.
+    ///
+    /// # Cancel safety
+    /// Bytes that were read are lost with the future, so that the connection is of no use then.
+    pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Self>> {
+        let mut lines = Vec::new();
+        let mut from = from.take(HEAD_BYTES_MAX);
+        loop {
+            let mut line = String::new();
+            if from.read_line(&mut line).await? == 0 {
+                let is_over = lines.is_empty();
+                return if is_over { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+            match line.trim_end() {
+                "" => break,
+                line => lines.push(line.to_owned()),
+            }
+        }
+        let mut lines = lines.into_iter();
+        let first_line = lines.next().ok_or(io::ErrorKind::InvalidData)?;
+        let headers = lines.filter_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        });
+        Ok(Some(Self { first_line, headers: headers.collect() }))
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        format!("{}\r\n{}\r\n", self.first_line, headers.collect::<String>()).into_bytes()
+    }
+
+    /// Returns the path and query of a request.
+    pub(super) fn path(&self) -> &str {
+        self.first_line.split(' ').nth(1).unwrap_or_default()
+    }
+
+    /// Returns the length of the body, where it is said.
+    pub(super) fn body_bytes(&self) -> Option<u64> {
+        self.get("content-length")?.parse().ok()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.headers.retain(|(known, _)| known != name);
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.remove(name);
+        self.headers.push((name.to_owned(), value.into()));
+    }
+
+    /// Makes it say what is not true. What it does not say is left alone.
+    pub(super) fn spoil(&mut self, lie: Lie) {
+        match lie {
+            Lie::Whole => self.first_line = self.first_line.replacen(" 206 ", " 200 ", 1),
+            Lie::StatusLine => "HTTP/1.1 2O6 Partial Content".clone_into(&mut self.first_line),
+            Lie::OtherRange => self.spoil_range(|start, end, total| {
+                format!("bytes {}-{}/{total}", start + 1, end + 1)
+            }),
+            Lie::OtherTotal => self.spoil_range(|start, end, total| {
+                format!("bytes {start}-{end}/{}", total.wrapping_add(1))
+            }),
+            Lie::NoRange => self.remove("content-range"),
+            Lie::BadRange => {
+                self.spoil_range(|start, end, _| format!("bytes {end}-{start}/\u{a7}"));
+            }
+            Lie::LongLength => self.spoil_length(|bytes| bytes.saturating_add(1000).to_string()),
+            Lie::ShortLength => self.spoil_length(|bytes| bytes.saturating_sub(1).to_string()),
+            Lie::BadLength => self.spoil_length(|bytes| format!("-{bytes}")),
+            Lie::NoLength => self.remove("content-length"),
+        }
+    }
+
+    fn spoil_range(&mut self, other: impl FnOnce(u64, u64, u64) -> String) {
+        let range = self.get("content-range").and_then(|value| {
+            let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
+            let (start, end) = range.split_once('-')?;
+            Some((start.parse().ok()?, end.parse().ok()?, total.parse().ok()?))
+        });
+        if let Some((start, end, total)) = range {
+            self.set("content-range", other(start, end, total));
+        }
+    }
+
+    fn spoil_length(&mut self, other: impl FnOnce(u64) -> String) {
+        if let Some(bytes) = self.body_bytes() {
+            self.set("content-length", other(bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_head_is_read_and_written() {
+        let text = b"GET /a?b HTTP/1.1\r\nHost: x\r\nContent-Length:  12 \r\n\r\nbody";
+        let mut from = text.as_slice();
+        let head = Head::read(&mut from).await.unwrap().unwrap();
+        assert_eq!((head.path(), head.body_bytes()), ("/a?b", Some(12)));
+        assert_eq!(from, b"body");
+        let written = String::from_utf8(head.to_bytes()).unwrap();
+        assert_eq!(written, "GET /a?b HTTP/1.1\r\nhost: x\r\ncontent-length: 12\r\n\r\n");
+        assert_eq!(Head::read(&mut b"".as_slice()).await.unwrap(), None);
+        assert!(Head::read(&mut b"GET / HTTP/1.1\r\n".as_slice()).await.is_err());
+    }
+
+    #[test]
+    fn every_lie_changes_the_head() {
+        let mut head = Head::empty(206);
+        head.set("content-length", "10");
+        head.set("content-range", "bytes 10-19/100");
+        for lie in Lie::ALL {
+            let mut spoiled = head.clone();
+            spoiled.spoil(lie);
+            assert_ne!(spoiled, head, "{lie:?}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Which answer gets which fault.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::fault::{Fault, Kind, Target};
+use crate::random::Random;
+
+/// Random faults, by a seed.
+#[derive(Debug, Clone)]
+pub struct Weather {
+    random: Random,
+    target: Target,
+    percent: u64,
+    kinds: Vec<Kind>,
+}
+
+impl Weather {
+    /// Returns a weather that spoils `percent` of a hundred answers of a target in one of these
+    /// ways. The same seed makes the same decisions for the same sequence of answers.
+    pub fn new(seed: u64, target: Target, percent: u64, kinds: &[Kind]) -> Self {
+        Self { random: Random::new(seed), target, percent, kinds: kinds.to_vec() }
+    }
+
+    fn fault(&mut self, path: &str) -> Option<Fault> {
+        if !self.target.has(path) || !self.random.chance(self.percent) {
+            return None;
+        }
+        let kind = *self.random.pick(&self.kinds)?;
+        Some(kind.random(&mut self.random))
+    }
+}
+
+/// What is to be done, and what was.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    once: VecDeque<(Target, Fault)>,
+    always: Option<(Target, Fault)>,
+    weather: Option<Weather>,
+    done: BTreeMap<Kind, u64>,
+}
+
+impl Plan {
+    pub(super) fn once(&mut self, target: Target, fault: Fault) {
+        self.once.push_back((target, fault));
+    }
+
+    pub(super) fn always(&mut self, target: Target, fault: Fault) {
+        self.always = Some((target, fault));
+    }
+
+    pub(super) fn set_weather(&mut self, weather: Weather) {
+        self.weather = Some(weather);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.once.clear();
+        self.always = None;
+        self.weather = None;
+    }
+
+    /// Returns what is to be done to the answer to this path.
+    pub(super) fn fault(&mut self, path: &str) -> Option<Fault> {
+        if let Some(idx) = self.once.iter().position(|(target, _)| target.has(path)) {
+            return self.once.remove(idx).map(|(_, fault)| fault);
+        }
+        match self.always {
+            Some((target, fault)) if target.has(path) => Some(fault),
+            _ => self.weather.as_mut().and_then(|weather| weather.fault(path)),
+        }
+    }
+
+    /// Takes note of a fault that a client can see.
+    pub(super) fn on_done(&mut self, fault: &Fault) {
+        *self.done.entry(fault.kind()).or_default() += 1;
+    }
+
+    pub(super) fn done(&self) -> &BTreeMap<Kind, u64> {
+        &self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &str = "/torrents/a/stream/0";
+    const LIST: &str = "/torrents";
+
+    #[test]
+    fn a_command_comes_before_the_weather() {
+        let mut plan = Plan::default();
+        assert_eq!(plan.fault(STREAM), None);
+        plan.set_weather(Weather::new(1, Target::Streams, 100, &[Kind::Reset]));
+        plan.always(Target::Calls, Fault::Status(503));
+        plan.once(Target::Streams, Fault::Truncate(1));
+        plan.once(Target::All, Fault::Truncate(2));
+        assert_eq!(plan.fault(LIST), Some(Fault::Truncate(2)));
+        assert_eq!(plan.fault(LIST), Some(Fault::Status(503)));
+        assert_eq!(plan.fault(STREAM), Some(Fault::Truncate(1)));
+        assert_eq!(plan.fault(STREAM).map(|fault| fault.kind()), Some(Kind::Reset));
+        plan.clear();
+        assert_eq!((plan.fault(STREAM), plan.fault(LIST)), (None, None));
+    }
+
+    #[test]
+    fn weather_is_as_its_seed_is() {
+        let faults = |seed| {
+            let mut weather = Weather::new(seed, Target::All, 30, &Kind::ALL);
+            (0..100).map(|_| weather.fault(STREAM)).collect::<Vec<_>>()
+        };
+        assert_eq!(faults(1), faults(1));
+        assert_ne!(faults(1), faults(2));
+        let spoiled = faults(1).iter().flatten().count();
+        assert!((10..50).contains(&spoiled), "{spoiled}");
+    }
+}

@@ -1,0 +1,154 @@
+//! What a plain client sees of each fault.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use super::head::Head;
+use super::*;
+use crate::until::until_async;
+
+const BODY_BYTES: usize = 1000;
+
+/// A server of one file, which knows ranges and nothing else.
+async fn start_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (socket, _) = listener.accept().await.unwrap();
+            let mut socket = BufReader::new(socket);
+            let request = Head::read(&mut socket).await.unwrap().unwrap();
+            let body = vec![b'x'; BODY_BYTES];
+            let (head, body) = match request.get("range") {
+                Some("bytes=100-199") => (
+                    "206 Partial Content\r\nContent-Range: bytes 100-199/1000\r\n\
+                     Content-Length: 100",
+                    &body[100..200],
+                ),
+                _ => ("200 OK\r\nContent-Length: 1000", &body[..]),
+            };
+            let head = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
+            socket.write_all(head.as_bytes()).await.unwrap();
+            // A proxy that has seen enough hangs up.
+            drop(socket.write_all(body).await);
+        }
+    });
+    address
+}
+
+/// Asks for 100 bytes and returns what came, up to `body_max` bytes of a body, and how it ended.
+async fn ask(proxy: &FaultProxy, body_max: usize) -> String {
+    let mut socket = TcpStream::connect(proxy.address).await.unwrap();
+    let request = "GET /torrents/a/stream/0 HTTP/1.1\r\nHost: x\r\nRange: bytes=100-199\r\n\r\n";
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut got = Vec::new();
+    let end = loop {
+        let text = String::from_utf8_lossy(&got);
+        let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
+        if body.is_some_and(|len| len >= body_max) {
+            break "open";
+        }
+        match socket.read_buf(&mut got).await {
+            Ok(0) => break "closed",
+            Ok(_) => {}
+            Err(_) => break "reset",
+        }
+    };
+    let text = String::from_utf8(got).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    assert!(body.bytes().all(|byte| byte == b'x'));
+    format!("{}; {} bytes; {end}", head.replace("\r\n", "; "), body.len())
+}
+
+async fn check(fault: Fault, body_max: usize, want: &str) {
+    let proxy = FaultProxy::start(start_server().await).await.unwrap();
+    proxy.once(Target::Streams, fault);
+    assert_eq!(ask(&proxy, body_max).await, want, "{fault:?}");
+    until_async("it is counted", async || proxy.done().get(&fault.kind()).copied()).await;
+    let fine = "HTTP/1.1 206 Partial Content; content-range: bytes 100-199/1000; \
+                content-length: 100; 100 bytes; open";
+    assert_eq!(ask(&proxy, 100).await, fine, "after {fault:?}");
+}
+
+/// The head without a fault.
+const HEAD: &str =
+    "HTTP/1.1 206 Partial Content; content-range: bytes 100-199/1000; content-length: 100";
+
+#[tokio::test]
+async fn bodies_are_cut_and_slowed() {
+    let ms = std::time::Duration::from_millis;
+    for (fault, body_max, want) in [
+        (Fault::Delay(ms(1)), 100, format!("{HEAD}; 100 bytes; open")),
+        (Fault::Drip { bytes: 30, pause: ms(1) }, 100, format!("{HEAD}; 100 bytes; open")),
+        (Fault::Stall(Cut::Body(10)), 10, format!("{HEAD}; 10 bytes; open")),
+        (Fault::Truncate(10), 100, format!("{HEAD}; 10 bytes; closed")),
+        (Fault::HalfClose(10), 100, format!("{HEAD}; 10 bytes; closed")),
+        (Fault::Truncate(0), 100, format!("{HEAD}; 0 bytes; closed")),
+        (Fault::Reset(Cut::Head), 100, "; 0 bytes; reset".to_owned()),
+        (Fault::Reset(Cut::Body(0)), 100, format!("{HEAD}; 0 bytes; reset")),
+        (
+            Fault::Status(503),
+            0,
+            "HTTP/1.1 503 Made Up; content-length: 0; 0 bytes; open".to_owned(),
+        ),
+        (
+            Fault::IgnoreRange,
+            1000,
+            "HTTP/1.1 200 OK; content-length: 1000; 1000 bytes; open".to_owned(),
+        ),
+    ] {
+        check(fault, body_max, &want).await;
+    }
+}
+
+#[tokio::test]
+async fn heads_lie() {
+    let status = "HTTP/1.1 206 Partial Content";
+    let range = "content-range: bytes 100-199/1000";
+    let len = "content-length: 100";
+    for (lie, want) in [
+        (Lie::Whole, format!("HTTP/1.1 200 Partial Content; {range}; {len}")),
+        (Lie::StatusLine, format!("HTTP/1.1 2O6 Partial Content; {range}; {len}")),
+        (Lie::OtherRange, format!("{status}; {len}; content-range: bytes 101-200/1000")),
+        (Lie::OtherTotal, format!("{status}; {len}; content-range: bytes 100-199/1001")),
+        (Lie::NoRange, format!("{status}; {len}")),
+        (Lie::BadRange, format!("{status}; {len}; content-range: bytes 199-100/\u{a7}")),
+        (Lie::LongLength, format!("{status}; {range}; content-length: 1100")),
+        (Lie::ShortLength, format!("{status}; {range}; content-length: 99")),
+        (Lie::BadLength, format!("{status}; {range}; content-length: -100")),
+        (Lie::NoLength, format!("{status}; {range}")),
+    ] {
+        check(Fault::Lie(lie), 101, &format!("{want}; 100 bytes; closed")).await;
+    }
+}
+
+#[tokio::test]
+async fn silence_lasts_until_the_client_goes() {
+    let proxy = FaultProxy::start(start_server().await).await.unwrap();
+    proxy.once(Target::All, Fault::Stall(Cut::Head));
+    let mut socket = TcpStream::connect(proxy.address).await.unwrap();
+    socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    until_async("it is counted", async || proxy.done().get(&Kind::Stall).copied()).await;
+    socket.shutdown().await.unwrap();
+    assert_eq!(socket.read_to_end(&mut Vec::new()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_a_connection_that_breaks() {
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let proxy = FaultProxy::start(nobody).await.unwrap();
+    assert_eq!(ask(&proxy, 100).await, "; 0 bytes; reset");
+}
+
+#[tokio::test]
+async fn one_connection_has_many_answers() {
+    let proxy = FaultProxy::start(start_server().await).await.unwrap();
+    let socket = TcpStream::connect(proxy.address).await.unwrap();
+    let mut socket = BufReader::new(socket);
+    for _ in 0..3 {
+        socket.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        let head = Head::read(&mut socket).await.unwrap().unwrap();
+        assert_eq!(head.body_bytes(), Some(1000));
+        socket.read_exact(&mut [0; BODY_BYTES]).await.unwrap();
+    }
+}

@@ -1,0 +1,85 @@
+//! What a server sends beside its list: bitfields, JSON of every kind, ranges, `.torrent` files.
+
+use bytes::Bytes;
+use rqbit_client::{ContentRange, Haves, wire};
+use serde_json::from_slice;
+use vfs_core::Bitfield;
+
+/// Any bitfield: four bytes that say how many pieces there are, and the bits.
+///
+/// # Panics
+/// If the client and the core do not agree on it.
+pub fn bitfield(data: &[u8]) {
+    let Some((count, bits)) = data.split_first_chunk() else { return };
+    let piece_count = u32::from_le_bytes(*count);
+    let bits = Bytes::copy_from_slice(bits);
+    let (theirs, ours) =
+        (Haves::new(bits.clone(), piece_count), Bitfield::new(bits.clone(), piece_count));
+    assert!(theirs.is_some() || ours.is_none(), "the core takes what the client refuses");
+    let Some((theirs, ours)) = theirs.zip(ours) else { return };
+    assert_eq!(bits.len(), usize::try_from(piece_count.div_ceil(8)).unwrap_or(usize::MAX));
+    for piece_idx in (0..piece_count.saturating_add(9)).chain([u32::MAX]) {
+        assert_eq!(theirs.has(piece_idx), ours.has(piece_idx), "piece {piece_idx}");
+        assert!(piece_idx < piece_count || !ours.has(piece_idx), "a piece that there is not");
+    }
+    assert!(theirs.have_count() <= piece_count);
+}
+
+/// Any JSON, as each answer that there is. What is read as a list of torrents, piece by piece, is
+/// what is read of the whole.
+///
+/// # Panics
+/// If it is not.
+pub fn json(data: &[u8]) {
+    drop(from_slice::<wire::TorrentDetails>(data));
+    drop(from_slice::<wire::TorrentStats>(data));
+    drop(from_slice::<wire::SessionStats>(data));
+    drop(from_slice::<wire::ServerInfo>(data));
+    drop(from_slice::<wire::AddedTorrent>(data));
+    drop(from_slice::<wire::Limits>(data));
+    if let Ok(torrent) = from_slice::<wire::TorrentDetails>(data) {
+        drop(rqbit_source::to_details(torrent, None));
+    }
+    let Ok(list) = wire::parse_list(data) else { return };
+    let whole: serde_json::Value = match from_slice(data) {
+        Ok(whole) => whole,
+        Err(error) => panic!("a list that is no JSON: {error}"),
+    };
+    let torrents = whole.get("torrents").and_then(serde_json::Value::as_array);
+    assert_eq!(torrents.map(Vec::len), Some(list.len()));
+    list.into_iter().for_each(|torrent| drop(rqbit_source::to_summary(torrent)));
+}
+
+/// Any value of the header `Content-Range`.
+///
+/// # Panics
+/// If a range is taken that is none.
+pub fn content_range(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let Some(range) = ContentRange::parse(&text) else { return };
+    let ContentRange { start, end, total } = range;
+    assert!(start < end && total.is_none_or(|total| end <= total), "{range:?}");
+    let total = total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+    let again = ContentRange::parse(&format!("bytes {start}-{}/{total}", end - 1));
+    assert_eq!(again, Some(range));
+}
+
+/// Any `.torrent` file of a torrent with three files.
+///
+/// # Panics
+/// If files come or go by it.
+pub fn metainfo(data: &[u8]) {
+    const TORRENT: &[u8] = br#"{"info_hash":"0123456789abcdef0123456789abcdef01234567",
+        "name":"t","files":[
+        {"name":"a","components":["a"],"length":5,"attributes":{"symlink":true}},
+        {"name":"d/b","components":["d","b"],"length":7},
+        {"name":"c","components":["c"],"length":18446744073709551615}]}"#;
+    let torrent: wire::TorrentDetails = match from_slice(TORRENT) {
+        Ok(torrent) => torrent,
+        Err(error) => panic!("{error}"),
+    };
+    let details = rqbit_source::to_details(torrent, Some(data));
+    let Some(details) = details else { panic!("the files are known without it") };
+    assert_eq!(details.files.len(), 3);
+    super::walk(vec![details]);
+}

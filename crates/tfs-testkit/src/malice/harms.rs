@@ -1,0 +1,280 @@
+//! The harms, each with how it is done.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use super::answers::{GOOD, NEW, NEW_NAME, json, list, summary};
+use super::{Harm, Route};
+
+/// Far more than anybody should take.
+const ENDLESS_BYTES: usize = 10 << 30;
+
+/// How much is written at a time.
+const PART_BYTES: usize = 1 << 20;
+
+/// How often a server that drips sends a byte.
+const DRIP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How long it drips: longer than anybody should wait.
+const DRIPS: usize = 400;
+
+/// All harms that are known.
+pub const HARMS: &[Harm] = &[
+    Harm { name: "a list of 10 GB", route: Route::List, answer: |to, _| endless_list(to) },
+    Harm {
+        name: "a list with a torrent of 10 GB of progress",
+        route: Route::List,
+        answer: |to, _| endless(to, "{\"torrents\":[{\"stats\":{\"file_progress\":[", "1,"),
+    },
+    Harm {
+        name: "a list of small torrents with long progress, 10 GB in all",
+        route: Route::List,
+        answer: |to, _| endless_progress(to),
+    },
+    Harm {
+        name: "a list that nests without end",
+        route: Route::List,
+        answer: |to, _| endless(to, "{\"torrents\":[", "["),
+    },
+    Harm {
+        name: "a list that says it has 10 GB",
+        route: Route::List,
+        answer: |to, _| {
+            write!(to, "HTTP/1.1 200 OK\r\ncontent-length: {ENDLESS_BYTES}\r\n\r\n")?;
+            fill(to, " ")
+        },
+    },
+    Harm {
+        name: "a list in HTML",
+        route: Route::List,
+        answer: |to, _| {
+            let page = "<html>please log in</html>";
+            let len = page.len();
+            write!(
+                to,
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {len}\r\n\r\n{page}"
+            )
+        },
+    },
+    Harm {
+        name: "a list with one info hash a thousand times",
+        route: Route::List,
+        answer: |to, _| {
+            let all: Vec<_> = (0..1000).map(|id| summary(id, GOOD)).collect();
+            json(to, &format!("{{\"torrents\":[{}]}}", all.join(",")))
+        },
+    },
+    Harm {
+        name: "negative and overflowing numbers in a list",
+        route: Route::List,
+        answer: |to, _| json(to, &list(false).replace("[0]", "[-1,1e400,99999999999999999999999]")),
+    },
+    Harm {
+        name: "a redirect to another server",
+        route: Route::List,
+        answer: |to, elsewhere| {
+            write!(
+                to,
+                "HTTP/1.1 302 Found\r\nlocation: http://{elsewhere}/torrents\r\n\
+                 content-length: 0\r\n\r\n"
+            )
+        },
+    },
+    Harm {
+        name: "headers without end",
+        route: Route::List,
+        answer: |to, _| {
+            to.write_all(b"HTTP/1.1 200 OK\r\n")?;
+            fill(to, "x-a: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
+        },
+    },
+    Harm {
+        name: "one header without end",
+        route: Route::List,
+        answer: |to, _| {
+            to.write_all(b"HTTP/1.1 200 OK\r\nx-a: ")?;
+            fill(to, "a")
+        },
+    },
+    Harm {
+        name: "informational answers without end",
+        route: Route::List,
+        answer: |to, _| fill(to, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
+    },
+    Harm {
+        name: "headers drop by drop",
+        route: Route::List,
+        answer: |to, _| {
+            to.write_all(b"HTTP/1.1 200 OK\r\nx-a: ")?;
+            drip(to)
+        },
+    },
+    Harm {
+        name: "a body drop by drop",
+        route: Route::List,
+        answer: |to, _| {
+            to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{\"torrents\":[")?;
+            drip(to)
+        },
+    },
+    Harm {
+        name: "a gzip bomb",
+        route: Route::List,
+        answer: |to, _| {
+            to.write_all(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\x08")?;
+            fill(to, "\0")
+        },
+    },
+    Harm {
+        name: "chunks that are none",
+        route: Route::List,
+        answer: |to, _| {
+            to.write_all(
+                b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n-1\r\n",
+            )?;
+            fill(to, "zz\r\n")
+        },
+    },
+    Harm {
+        name: "a torrent of a million files",
+        route: Route::Details,
+        answer: |to, _| million_files(to),
+    },
+    Harm {
+        name: "details of 10 GB",
+        route: Route::Details,
+        answer: |to, _| endless(to, "{\"files\":[", "{\"length\":0},"),
+    },
+    Harm {
+        name: "a path of 20 million folders",
+        route: Route::Details,
+        answer: |to, _| {
+            let path = "\"\",".repeat(20_000_000);
+            json(to, &new_torrent(&format!("{{\"components\":[{path}\"\"],\"length\":0}}")))
+        },
+    },
+    Harm {
+        name: "negative and overflowing lengths",
+        route: Route::Details,
+        answer: |to, _| json(to, &new_torrent("{\"components\":[\"a\"],\"length\":-1}")),
+    },
+    Harm {
+        name: "lengths whose sum overflows",
+        route: Route::Details,
+        answer: |to, _| {
+            let file =
+                |name| format!("{{\"components\":[\"{name}\"],\"length\":{}}}", u64::MAX >> 1);
+            json(to, &new_torrent(&[file("a"), file("b"), file("c")].join(",")))
+        },
+    },
+    Harm {
+        name: "names with NUL, escape sequences and slashes",
+        route: Route::Details,
+        answer: |to, _| {
+            let name = r#""..","/etc/passwd\u0000","\u001b]0;x\u0007\u001b[2J\u202e""#;
+            json(to, &new_torrent(&format!("{{\"components\":[{name}],\"length\":5}}")))
+        },
+    },
+    Harm {
+        name: "a .torrent file of 10 GB",
+        route: Route::Metadata,
+        answer: |to, _| endless(to, "", "l"),
+    },
+    Harm {
+        name: "a .torrent file that nests 60 million deep",
+        route: Route::Metadata,
+        answer: |to, _| {
+            let deep = 30_000_000;
+            let text = format!("d4:info{}{}e", "l".repeat(deep), "e".repeat(deep));
+            json(to, &text)
+        },
+    },
+    Harm {
+        name: "a bitfield of 4 GB",
+        route: Route::Haves,
+        answer: |to, _| {
+            to.write_all(
+                b"HTTP/1.1 200 OK\r\nx-bitfield-len: 34359738368\r\n\
+                  content-length: 4294967296\r\n\r\n",
+            )?;
+            fill(to, "\u{7f}")
+        },
+    },
+    Harm {
+        name: "a stream of more than was asked for",
+        route: Route::Stream,
+        answer: |to, _| {
+            to.write_all(
+                b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-4194303/4194304\r\n\r\n",
+            )?;
+            fill(to, "x")
+        },
+    },
+];
+
+/// Writes a beginning, and one piece of text again and again.
+fn endless(to: &mut TcpStream, begin: &str, again: &str) -> io::Result<()> {
+    write!(to, "HTTP/1.1 200 OK\r\n\r\n{begin}")?;
+    fill(to, again)
+}
+
+fn fill(to: &mut TcpStream, again: &str) -> io::Result<()> {
+    let part = again.repeat(PART_BYTES / again.len());
+    for _ in 0..ENDLESS_BYTES / part.len() {
+        to.write_all(part.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn drip(to: &mut TcpStream) -> io::Result<()> {
+    for _ in 0..DRIPS {
+        to.write_all(b" ")?;
+        thread::sleep(DRIP_INTERVAL);
+    }
+    Ok(())
+}
+
+/// Writes torrents that each have another info hash.
+fn endless_list(to: &mut TcpStream) -> io::Result<()> {
+    to.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"torrents\":[")?;
+    let mut written = 0;
+    let mut number: u64 = 0;
+    while written < ENDLESS_BYTES {
+        let mut part = String::with_capacity(PART_BYTES + 100);
+        while part.len() < PART_BYTES {
+            number += 1;
+            // Writing to a string cannot fail.
+            _ = write!(part, "{{\"info_hash\":\"{number:040x}\"}},");
+        }
+        to.write_all(part.as_bytes())?;
+        written += part.len();
+    }
+    Ok(())
+}
+
+/// Writes torrents whose numbers take far more memory than text.
+fn endless_progress(to: &mut TcpStream) -> io::Result<()> {
+    let progress = "1,".repeat(PART_BYTES / 2);
+    let torrent = format!(
+        "{{\"info_hash\":\"{NEW}\",\"stats\":{{\"state\":\"live\",\"file_progress\":[{progress}1]}}}},"
+    );
+    to.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"torrents\":[")?;
+    for _ in 0..ENDLESS_BYTES / torrent.len() {
+        to.write_all(torrent.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn million_files(to: &mut TcpStream) -> io::Result<()> {
+    let files: Vec<_> = (0..1_000_000)
+        .map(|number| format!("{{\"components\":[\"{number}\"],\"length\":1}}"))
+        .collect();
+    json(to, &new_torrent(&files.join(",")))
+}
+
+fn new_torrent(files: &str) -> String {
+    format!("{{\"info_hash\":\"{NEW}\",\"name\":\"{NEW_NAME}\",\"files\":[{files}]}}")
+}

@@ -1,0 +1,148 @@
+//! A downloader that is a process of its own: the program of the test, run again.
+
+#![expect(clippy::print_stdout, reason = "this is how the process says where it is")]
+
+use std::env;
+use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use rqbit_embedded::{EmbeddedConfig, EmbeddedServer};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::error::{Result, SwarmError};
+
+/// Set for the process, to how the server is to be. A line each.
+const CONFIG: &str = "TFS_TESTKIT_RQBIT";
+
+/// What comes before the address of the API on standard output.
+const READY: &str = "rqbit of the tests at ";
+
+/// A server in a process of its own, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct ServerProcess {
+    child: Child,
+    /// Kept open: whoever prints into a closed one panics.
+    _stdout: BufReader<ChildStdout>,
+    api_addr: SocketAddr,
+}
+
+impl ServerProcess {
+    /// Starts this program again with arguments that bring it to [`serve_if_asked`], and waits
+    /// until the server answers.
+    pub(super) async fn start(config: &EmbeddedConfig, arguments: &[String]) -> Result<Self> {
+        let mut command = Command::new(env::current_exe().map_err(SwarmError::Process)?);
+        command.args(arguments).env(CONFIG, to_text(config));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let started = tokio::task::spawn_blocking(move || Self::spawn(command));
+        started.await.map_err(io::Error::other).flatten().map_err(SwarmError::Process)
+    }
+
+    fn spawn(mut command: Command) -> io::Result<Self> {
+        let mut child = command.spawn()?;
+        let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut stdout = BufReader::new(stdout);
+        let mut line = String::new();
+        let api_addr = loop {
+            line.clear();
+            if stdout.read_line(&mut line)? == 0 {
+                let status = child.wait()?;
+                return Err(io::Error::other(format!("it ended with {status}")));
+            }
+            // What a test harness prints may stand before it, on the same line.
+            if let Some((_, address)) = line.split_once(READY) {
+                break address.trim().parse().map_err(io::Error::other)?;
+            }
+        };
+        Ok(Self { child, _stdout: stdout, api_addr })
+    }
+
+    pub(super) fn api_addr(&self) -> SocketAddr {
+        self.api_addr
+    }
+
+    pub(super) fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    pub(super) fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let sent = kill_process(Pid::from_child(&self.child), signal);
+        sent.map_err(|error| SwarmError::Process(error.into()))
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        // A process that is gone already needs neither.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Is the downloader of a [`SwarmBuilder::apart`](super::SwarmBuilder::apart) if this process was
+/// started as one, until the one who started it goes away; returns whether it was.
+///
+/// # Panics
+/// If the server cannot be started.
+pub fn serve_if_asked() -> bool {
+    let Ok(text) = env::var(CONFIG) else { return false };
+    let config = from_text(&text).expect("the process that started this one wrote it");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime can be made");
+    let server = runtime.block_on(EmbeddedServer::start(config)).expect("the server starts");
+    println!("{READY}{}", server.api_addr());
+    // Nobody writes: it is over when the other end is closed.
+    drop(io::stdin().read_to_end(&mut Vec::new()));
+    runtime.block_on(server.kill());
+    true
+}
+
+/// Writes down what tests choose of a configuration; paths of tests have no line breaks.
+fn to_text(config: &EmbeddedConfig) -> String {
+    let session_dir = config.session_dir.as_ref().map(|dir| dir.display().to_string());
+    [
+        config.dir.display().to_string(),
+        config.api_port.to_string(),
+        config.download_bps.map_or(0, NonZeroU32::get).to_string(),
+        config.blocking_permits.unwrap_or(0).to_string(),
+        session_dir.unwrap_or_default(),
+    ]
+    .join("\n")
+}
+
+fn from_text(text: &str) -> Option<EmbeddedConfig> {
+    let mut lines = text.split('\n');
+    let mut config = EmbeddedConfig::loopback(lines.next()?);
+    config.api_port = lines.next()?.parse().ok()?;
+    config.download_bps = NonZeroU32::new(lines.next()?.parse().ok()?);
+    config.blocking_permits = Some(lines.next()?.parse().ok()?).filter(|count| *count > 0);
+    config.session_dir = Some(lines.next()?).filter(|dir| !dir.is_empty()).map(Into::into);
+    Some(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_arrives_as_it_was() {
+        let plain = EmbeddedConfig::loopback("/a dir");
+        let full = EmbeddedConfig {
+            api_port: 7,
+            download_bps: NonZeroU32::new(100_000),
+            blocking_permits: Some(3),
+            session_dir: Some("/session".into()),
+            ..EmbeddedConfig::loopback("/dir")
+        };
+        for config in [plain, full] {
+            let read = from_text(&to_text(&config)).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{config:?}"));
+        }
+        assert!(from_text("/dir\nport").is_none());
+    }
+}

@@ -1,0 +1,61 @@
+//! Minutes or hours of random reads and faults, by the program of the scenarios.
+
+use std::ffi::OsString;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::{Result, scenario};
+
+/// How long it runs unless somebody says so: what the run of everything can spare.
+const MINUTES: u32 = 5;
+
+/// How long it runs, and what happens.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Soak {
+    pub(crate) minutes: u32,
+    /// Makes the same things happen again; any other time something else without one.
+    pub(crate) seed: Option<u64>,
+    /// Whether it is built as tests are.
+    pub(crate) is_dev: bool,
+}
+
+impl Soak {
+    /// Reads the arguments after the command.
+    ///
+    /// # Errors
+    /// A sentence fragment that says which argument was not understood.
+    pub(crate) fn parse(args: Vec<OsString>) -> std::result::Result<Self, String> {
+        let mut soak = Self { minutes: MINUTES, seed: None, is_dev: false };
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            match arg.to_str() {
+                Some("--minutes") => soak.minutes = number("--minutes", args.next().as_ref())?,
+                Some("--seed") => soak.seed = Some(number("--seed", args.next().as_ref())?),
+                Some("--dev") => soak.is_dev = true,
+                _ => return Err(format!("unexpected argument `{}`", arg.display())),
+            }
+        }
+        Ok(soak)
+    }
+}
+
+/// Builds and runs it; returns whether nothing was wrong, hung or was left over.
+///
+/// # Errors
+/// If cargo cannot be started.
+pub(crate) fn run(soak: &Soak) -> Result<bool> {
+    let seed = match soak.seed {
+        Some(seed) => seed,
+        // Another one each time is all that is wanted of it.
+        None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
+    };
+    let arguments = ["--soak".into(), soak.minutes.to_string(), seed.to_string()];
+    scenario::run_program(soak.is_dev, &arguments.map(Into::into))
+}
+
+fn number<T: std::str::FromStr>(
+    option: &str,
+    value: Option<&OsString>,
+) -> std::result::Result<T, String> {
+    let value = value.and_then(|value| value.to_str());
+    value.and_then(|value| value.parse().ok()).ok_or_else(|| format!("{option} wants a number"))
+}
