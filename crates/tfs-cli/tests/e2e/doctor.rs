@@ -53,6 +53,8 @@ fn a_machine_that_is_well() {
     isolate::run_with_fuse("doctor::a_machine_that_is_well", LIMIT, |dir| {
         let torrent = TorrentSpec::file("a.bin", Content::new(1, 50_000));
         let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
+        // What is finished can be proven on the disk.
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
         let url = rqbits.swarm.api_url();
         let mounted = Mounted::new(dir, &url);
         let (code, found) = findings(doctor(dir, &url).arg(&mounted.path));
