@@ -99,8 +99,8 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Does what [`new`](Self::new) does for several servers, at least one: the position of each is
-    /// its [`ServerId`]. Of two with one name, the later has a directory with a mark in a layout by
-    /// server.
+    /// its [`ServerId`](crate::ServerId). Of two with one name, the later has a directory with a
+    /// mark in a layout by server.
     #[must_use]
     pub fn of_servers(sources: &[Arc<S>], config: VfsConfig) -> Self {
         let names = sources.iter().enumerate().map(|(position, source)| match source.name() {

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::error::{Result, SwarmError};
 
@@ -62,8 +62,13 @@ impl ServerProcess {
         self.api_addr
     }
 
+    /// Returns when no thread of it runs any more.
     pub(super) fn pause(&self) -> Result<()> {
-        self.signal(Signal::STOP)
+        self.signal(Signal::STOP)?;
+        let child = WaitId::Pid(Pid::from_child(&self.child));
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(child, options).map_err(|error| SwarmError::Process(error.into()))?;
+        Ok(())
     }
 
     pub(super) fn resume(&self) -> Result<()> {
