@@ -120,8 +120,8 @@ Examples:
 /// Which server, and who we are to it.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// Where the API of rqbit is, as URL or NAME=URL, or the NAME of a server of the configuration
-    /// [default: http://127.0.0.1:3030]
+    /// Where the API of rqbit is, as URL or NAME=URL, or the NAME of a server of the configuration.
+    /// May be given several times to mount, list and search [default: http://127.0.0.1:3030]
     #[arg(long, value_name = "URL", value_parser = ServerParser)]
     server: Vec<ServerArg>,
     #[arg(long, value_name = "NAME", help = help("server.username"),
