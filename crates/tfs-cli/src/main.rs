@@ -141,14 +141,13 @@ fn flags_only(sources: &Sources) -> eyre::Result<Loaded> {
     Ok(Sources { flags: sources.flags.clone(), ..Sources::default() }.load()?)
 }
 
-/// Returns the runtime of one command. One worker is enough: it moves bytes from sockets to memory,
-/// which it does faster than they come, and what is in memory is answered by the kernel's own
-/// threads. Two wake each other for every message of a random read, which then takes a third more
-/// context switches and a fifth more of the processor. The price is that a poll of ten
-/// thousand torrents holds up what comes from the network for some 20 ms.
+/// Returns the runtime of one command. One worker would be faster: two wake each other for every
+/// message of a random read, which then takes a third more context switches and a fifth more of the
+/// processor. But whatever keeps a worker busy, such as the list of ten thousand torrents, would
+/// hold up all reads that wait for the network, and signals too.
 fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(2)
         .thread_name("tfs-worker")
         .enable_all()
         .build()?;
