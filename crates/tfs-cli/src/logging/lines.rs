@@ -98,27 +98,14 @@ fn priority(level: Level) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
     use tracing_subscriber::fmt;
     use tracing_subscriber::layer::SubscriberExt as _;
 
+    use super::super::memory::Memory;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Memory(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_warning_is_not_repeated_a_thousand_times() {
@@ -135,7 +122,7 @@ mod tests {
                 tracing::info!("no limit for these");
             }
         });
-        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        let text = memory.text();
         let count = |start| text.lines().filter(|line| line.starts_with(start)).count();
         assert_eq!((count("<4>"), count("<3>"), count("<6>")), (10, 1, 20), "{text}");
     }

@@ -3,6 +3,8 @@
 mod file;
 mod limit;
 mod lines;
+#[cfg(test)]
+mod memory;
 mod panics;
 
 use std::io::IsTerminal as _;

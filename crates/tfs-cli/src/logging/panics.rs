@@ -25,25 +25,10 @@ fn log_one(info: &PanicHookInfo<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
     use tracing_subscriber::fmt;
 
+    use super::super::memory::Memory;
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Memory(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Memory {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_panic_is_logged_with_its_place() {
@@ -57,7 +42,7 @@ mod tests {
             drop(panic::catch_unwind(|| panic!("the \u{1b} of a test")));
         });
         panic::set_hook(before);
-        let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+        let text = memory.text();
         assert!(text.starts_with("ERROR"), "{text}");
         let wanted = ["this is a bug of tfs", "panics.rs:", r"the \u{1b} of a test"];
         assert!(wanted.iter().all(|part| text.contains(part)), "{text}");
