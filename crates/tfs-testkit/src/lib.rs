@@ -6,6 +6,8 @@
 
 #[cfg(feature = "ceiling")]
 pub mod ceiling;
+#[cfg(any(feature = "faults", feature = "permits"))]
+mod connections;
 pub mod content;
 pub mod fake;
 pub mod fake_local;

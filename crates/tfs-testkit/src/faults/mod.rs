@@ -34,12 +34,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 pub use self::fault::{Cut, Fault, Kind, Lie, Target};
 use self::plan::Plan;
 pub use self::plan::Weather;
 pub use self::schedule::{Episode, Schedule, Spell, Trouble};
+use crate::connections::serve_all;
 
 /// A proxy on a free port of the loopback address, in front of one server. It ends when it is
 /// dropped, and its connections with it.
@@ -118,19 +119,13 @@ impl Drop for FaultProxy {
     }
 }
 
-/// Serves all connections, until it is aborted, which ends them too.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((client, _address)) = listener.accept() => {
-                let shared = Arc::clone(&shared);
-                // A side that goes away in the middle is no fault of this one.
-                connections.spawn(async move { connection::serve(client, &shared).await });
-            }
-            Some(_ended) = connections.join_next() => {}
-        }
-    }
+    serve_all(listener, |client| {
+        let shared = Arc::clone(&shared);
+        // A side that goes away in the middle is no fault of this one.
+        async move { connection::serve(client, &shared).await }
+    })
+    .await;
 }
 
 #[cfg(test)]

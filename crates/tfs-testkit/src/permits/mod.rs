@@ -25,11 +25,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use vfs_core::InfoHash;
 
 use self::state::State;
 pub use self::state::{Census, Step};
+use crate::connections::serve_all;
 use crate::content::Content;
 
 /// A torrent of which nothing is there at first: a folder of generated files.
@@ -120,23 +121,17 @@ impl Drop for PermitServer {
     }
 }
 
-/// Serves all connections, until it is aborted, which ends them too.
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            Ok((socket, _peer)) = listener.accept() => {
+    serve_all(listener, |socket| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let service = service_fn(|request| {
                 let shared = Arc::clone(&shared);
-                connections.spawn(async move {
-                    let service = service_fn(|request| {
-                        let shared = Arc::clone(&shared);
-                        async move { Ok::<_, Infallible>(answer::answer(&shared, &request).await) }
-                    });
-                    // A client that goes away in the middle is no fault.
-                    http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
-                });
-            }
-            Some(_ended) = connections.join_next() => {}
+                async move { Ok::<_, Infallible>(answer::answer(&shared, &request).await) }
+            });
+            // A client that goes away in the middle is no fault.
+            http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
         }
-    }
+    })
+    .await;
 }

@@ -1,0 +1,20 @@
+//! The connections of a server of tests.
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// Serves each connection in a task of its own, until it is dropped, which ends them too.
+pub(crate) async fn serve_all<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((socket, _peer)) = listener.accept() => {
+                connections.spawn(serve(socket));
+            }
+            Some(_ended) = connections.join_next() => {}
+        }
+    }
+}
