@@ -137,7 +137,8 @@ impl Choice {
         best.map(|candidate| candidate.server)
     }
 
-    fn is_doubted(&self, server: ServerId, now: Duration) -> bool {
+    /// Returns whether a server failed or was silent a moment ago.
+    pub(super) fn is_doubted(&self, server: ServerId, now: Duration) -> bool {
         now < self.record(server).doubted_until
     }
 
