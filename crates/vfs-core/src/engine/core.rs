@@ -142,6 +142,10 @@ impl Core {
         self.plan.outlook(file, facts, range, now)
     }
 
+    pub(super) fn is_refusing(&self, now: Duration) -> bool {
+        self.plan.is_refusing(now)
+    }
+
     /// Returns the bytes at the beginning of a range that memory has without a gap.
     pub(super) fn prefix(&mut self, file: FileId, range: ByteRange) -> Vec<Bytes> {
         let missing = self.store.missing(file, range);

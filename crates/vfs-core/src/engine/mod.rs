@@ -306,6 +306,12 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.look(|core| core.outlook(now, (file.id, &facts), range))
     }
 
+    /// Returns whether the server is down and nobody asks it at the moment.
+    fn is_refusing(&self) -> bool {
+        let now = self.shared.now();
+        self.shared.look(|core| core.is_refusing(now))
+    }
+
     /// Returns whether a range is on this machine's disk, where it takes no server.
     fn is_local(&self, file: FileRef, range: ByteRange) -> bool {
         let here = self.locals.here(self.shared.now(), file.id);

@@ -30,6 +30,8 @@ enum Mode {
     Up,
     /// It answers everything with this.
     Fails(SourceErrorKind),
+    /// It says what it has, and each stream fails with this.
+    FailsStreams(SourceErrorKind),
     /// It takes requests and says nothing.
     Silent,
 }
@@ -76,7 +78,10 @@ impl Server {
     }
 
     async fn answer(&self) -> Result<(), SourceError> {
-        gate(&mut self.mode.subscribe()).await
+        match gate(&mut self.mode.subscribe()).await {
+            Err(_) if matches!(*self.mode.borrow(), Mode::FailsStreams(_)) => Ok(()),
+            answer => answer,
+        }
     }
 
     fn summary(&self) -> TorrentSummary {
@@ -96,7 +101,9 @@ async fn gate(mode: &mut watch::Receiver<Mode>) -> Result<(), SourceError> {
     let mode = *mode.wait_for(|mode| *mode != Mode::Silent).await.unwrap();
     match mode {
         Mode::Up | Mode::Silent => Ok(()),
-        Mode::Fails(kind) => Err(SourceError::new(kind, "ask the server")),
+        Mode::Fails(kind) | Mode::FailsStreams(kind) => {
+            Err(SourceError::new(kind, "ask the server"))
+        }
     }
 }
 
@@ -120,7 +127,7 @@ impl TorrentSource for Server {
     async fn open_at(&self, file: FileId, _: u64, range: ByteRange) -> Result<Stream, SourceError> {
         let permit = Permit::new(&self.open_count);
         self.opened.lock().unwrap().push(range);
-        self.answer().await?;
+        gate(&mut self.mode.subscribe()).await?;
         Ok(Stream {
             mode: self.mode.subscribe(),
             have: self.have.subscribe(),
@@ -362,6 +369,29 @@ async fn what_no_server_has_is_waited_for_until_any_of_them_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_server_that_fails_may_have_is_waited_for_where_it_downloads() {
+    use SourceErrorKind::{Failed, NotFound, Unreachable};
+    let modes = [Mode::Fails(Unreachable), Mode::Fails(NotFound), Mode::FailsStreams(Failed)];
+    for (mode, back) in modes.into_iter().flat_map(|mode| [(mode, 0), (mode, 1)]) {
+        let stage = Stage::new(vec![Server::new("home", |_| true), Server::new("away", |_| false)]);
+        let film = stage.open();
+        stage.servers[0].set(mode);
+        let vfs = Arc::clone(&stage.vfs);
+        let reading = tokio::spawn(async move { read(&vfs, film, 5, 9).await });
+        pass(seconds(20)).await;
+        // The other one fetches it meanwhile, and who fails is asked now and then.
+        assert!(stage.servers[1].open_count.load(Ordering::Relaxed) > 0, "{mode:?}");
+        assert!(stage.opened()[0] < 25, "{mode:?} {:?}", stage.opened());
+        match back {
+            0 => stage.servers[0].set(Mode::Up),
+            _ => stage.servers[1].get(0..1),
+        }
+        let took = reading.await.unwrap().unwrap();
+        assert!((seconds(20)..seconds(23)).contains(&took), "{mode:?} {back} {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_come_is_not_waited_for() {
     let missing = || vec![Server::new("home", |_| false), Server::new("away", |_| false)];
     let stage = Stage::new(missing());
@@ -431,6 +461,46 @@ async fn the_faster_server_is_asked_and_a_reader_stays_with_it() {
     }
     let opened = stage.opened();
     assert!(opened[0] <= 1 && opened[1] >= 19, "{opened:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preload_goes_on_at_another_server_when_its_own_is_down() {
+    use SourceErrorKind::{Denied, Unreachable};
+    let modes = [(Mode::Fails(Unreachable), 15), (Mode::Fails(Denied), 2), (Mode::Silent, 70)];
+    for (mode, late_max) in modes {
+        let servers = vec![Server::new("home", |piece| piece < 9), Server::new("away", |p| p < 3)];
+        let stage = Stage::new(servers);
+        let file = stage.vfs.files_below("film").unwrap().remove(0);
+        let vfs = Arc::clone(&stage.vfs);
+        let parts = vfs_core::FileParts { head: None, tail: None };
+        let preload = tokio::spawn(async move { vfs.preload(&file, parts, |_| {}).await });
+        pass(seconds(5)).await;
+        assert_eq!(stage.opened()[1], 0, "the one that has most is to be asked");
+        stage.servers[0].set(mode);
+        pass(seconds(late_max)).await;
+        assert!(stage.servers[1].open_count.load(Ordering::Relaxed) > 0, "{mode:?}");
+        stage.servers[1].get(0..PIECES as usize);
+        // What the server has is looked at every few seconds.
+        tokio::time::timeout(seconds(60), preload).await.unwrap().unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preload_waits_while_no_server_can_go_on_with_it() {
+    let stage = Stage::new(vec![Server::new("home", |_| false), Server::new("away", |_| false)]);
+    *stage.servers[1].state.lock().unwrap() = TorrentState::Paused;
+    stage.hear();
+    let file = stage.vfs.files_below("film").unwrap().remove(0);
+    let vfs = Arc::clone(&stage.vfs);
+    let parts = vfs_core::FileParts { head: None, tail: None };
+    let preload = tokio::spawn(async move { vfs.preload(&file, parts, |_| {}).await });
+    stage.servers[0].set(Mode::Fails(SourceErrorKind::Unreachable));
+    pass(seconds(3600)).await;
+    assert!(!preload.is_finished());
+    stage.servers[0].set(Mode::Up);
+    stage.servers[0].get(0..PIECES as usize);
+    tokio::time::timeout(seconds(60), preload).await.unwrap().unwrap().unwrap();
+    assert_eq!(stage.opened()[1], 0);
 }
 
 /// Counts up in a way that looks like chance, the same for each seed.

@@ -244,8 +244,13 @@ impl Plan {
         Outlook {
             presence: self.haves.presence(file, facts, range, now, &self.tuning),
             here_until: self.haves.here_until(file, facts, range),
-            is_refusing: self.breaker.refusal(now).is_some(),
+            is_refusing: self.is_refusing(now),
         }
+    }
+
+    /// Returns whether the server is down and nobody asks it at the moment.
+    pub(super) fn is_refusing(&self, now: Duration) -> bool {
+        self.breaker.refusal(now).is_some()
     }
 
     pub(super) fn streams_open(&self) -> usize {

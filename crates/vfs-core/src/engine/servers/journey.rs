@@ -178,7 +178,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         if part.is_empty() {
             return Asked::Done;
         }
-        let begun_at = Instant::now();
+        let begun_at = self.servers.now();
         let time_left = self.time_left();
         let target = Target { range: part, ..self.target };
         let engine = self.servers.engine(server);
@@ -186,7 +186,8 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         let error = match answer {
             Ok(bytes) => {
                 let who = (self.target.handle, server);
-                self.servers.choice().on_answer(who, part.len(), begun_at.elapsed());
+                let when = (begun_at, self.servers.now());
+                self.servers.choice().on_answer(who, part.len(), when);
                 self.at = part.end();
                 self.parts.push(bytes);
                 return Asked::Done;

@@ -4,6 +4,7 @@
 //! ```text
 //! Servers
 //!  |- Journey   one read: asks server by server, moves on where one fails, is silent, or lacks it
+//!  |- preload   where missing ranges are fetched, and where that goes on when a server is down
 //!  |- Choice    pure: who is asked first
 //!  `- Engine    for each server: its streams, turns, memory and breaker
 //! ```
@@ -15,6 +16,7 @@
 
 mod choice;
 mod journey;
+mod preload;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,12 +28,10 @@ use tokio::time::Instant;
 
 use self::choice::Choice;
 use self::journey::Journey;
-use super::plan::{Activity, FileFacts, Patience};
+use super::plan::{Activity, Patience};
 use super::{Counters, Engine, MissingPolicy, ReadPolicy, ReadWay, ServerCounters, Target};
 use crate::tree::{FileRef, FileState};
-use crate::{
-    Bitfield, ByteRange, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError,
-};
+use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
 
 /// Reads of all open files, at whatever server.
 #[derive(Debug)]
@@ -221,32 +221,6 @@ impl<S: TorrentSource> Servers<S> {
         }
         all.total.failures += self.failures.load(Ordering::Relaxed);
         all
-    }
-
-    /// Returns how many bytes of a range of a file are known to be on the server that a preload of
-    /// it would ask.
-    pub(crate) fn bytes_here(
-        &self,
-        file: FileId,
-        (server, facts): (ServerId, &FileFacts),
-        range: ByteRange,
-    ) -> u64 {
-        self.engine(server).bytes_here(file, facts, range)
-    }
-
-    /// Resolves when all of a range is on a server. `progress` is told how many bytes are, now and
-    /// then.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives back the stream that it may have. What came stays.
-    pub(crate) async fn preload(
-        &self,
-        file: FileId,
-        (server, facts): (ServerId, FileFacts),
-        range: ByteRange,
-        progress: impl FnMut(u64),
-    ) -> Result<(), VfsError> {
-        self.engine(server).preload((file, facts), range, progress).await
     }
 
     /// Returns the engine of a server; of one that is none, the first.
