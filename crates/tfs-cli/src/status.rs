@@ -105,7 +105,7 @@ fn summary(status: &Status) -> String {
     let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
     let resident = memory
         .resident_bytes
-        .map_or_else(String::new, |bytes| format!("; the process has {}", size(bytes)));
+        .map_or_else(String::new, |bytes| format!("; process {}", size(bytes)));
     let is_one = servers.len() == 1;
     let servers = servers.iter().map(|server| ("server", server_text(server, is_one)));
     let head = [
@@ -147,7 +147,7 @@ fn summary(status: &Status) -> String {
         (
             "memory",
             format!(
-                "{} in buffers, {} in the cache, of {}{resident}",
+                "{} in buffers, {} cached, of {}{resident}",
                 size(memory.buffered_bytes),
                 size(memory.cached_bytes),
                 size(memory.limit_bytes),
