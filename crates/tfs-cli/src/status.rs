@@ -1,12 +1,13 @@
 //! `tfs status`: mounts, their servers, memory and reads, and who reads what.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use comfy_table::{Cell, CellAlignment};
 use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
-use tfs_service::status::{BreakerStatus, ReadStatus, ServerStatus, Status};
+use tfs_service::status::{BreakerStatus, ServerStatus, Status};
 use tfs_service::{PreloadStatus, PreloadTotals};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -104,7 +105,7 @@ fn summary(status: &Status) -> String {
     let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
     let resident = memory
         .resident_bytes
-        .map_or_else(String::new, |bytes| format!("; {} in the whole process", size(bytes)));
+        .map_or_else(String::new, |bytes| format!("; process {}", size(bytes)));
     let is_one = servers.len() == 1;
     let servers = servers.iter().map(|server| ("server", server_text(server, is_one)));
     let head = [
@@ -115,25 +116,38 @@ fn summary(status: &Status) -> String {
         (
             "tree",
             format!(
-                "{} torrents, {} files, {}, {} downloaded",
-                tree.torrents,
-                tree.files,
+                "{}, {}, {}, {} downloaded",
+                counted(tree.torrents, "torrent"),
+                counted(tree.files, "file"),
                 size(tree.total_bytes),
                 percent(tree.have_bytes, tree.total_bytes),
             ),
         ),
+        ("streams", format!("{} of {} in use", reads.streams_open, reads.streams_max)),
         (
-            "streams",
+            "reads",
             format!(
-                "{} of {} in use, {} reads wait",
-                reads.streams_open, reads.streams_max, reads.waiting
+                "{}, {} from memory, {} from this disk, {} failed, {} waiting",
+                reads.reads,
+                percent(reads.hits, reads.reads),
+                percent(reads.local_reads, reads.reads),
+                reads.failures,
+                reads.waiting,
             ),
         ),
-        ("reads", reads_text(reads)),
+        (
+            "bytes",
+            format!(
+                "{} fetched, {} given, {} of it from this disk",
+                size(reads.bytes_fetched),
+                size(reads.bytes_given),
+                size(reads.bytes_local),
+            ),
+        ),
         (
             "memory",
             format!(
-                "{} in buffers, {} in the cache, of {}{resident}",
+                "{} in buffers, {} cached, of {}{resident}",
                 size(memory.buffered_bytes),
                 size(memory.cached_bytes),
                 size(memory.limit_bytes),
@@ -143,20 +157,6 @@ fn summary(status: &Status) -> String {
     let lines = head.into_iter().chain(servers).chain(tail).chain(preloads_line(preloads));
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
-}
-
-fn reads_text(reads: &ReadStatus) -> String {
-    format!(
-        "{}, {} from memory, {} from this disk, {} failed; {} fetched, {} given, {} of it from \
-         this disk",
-        reads.reads,
-        percent(reads.hits, reads.reads),
-        percent(reads.local_reads, reads.reads),
-        reads.failures,
-        size(reads.bytes_fetched),
-        size(reads.bytes_given),
-        size(reads.bytes_local),
-    )
 }
 
 /// Returns what there is to say of a server; where there is only one, it needs no name.
@@ -195,7 +195,10 @@ fn preloads_table(preloading: &[PreloadStatus]) -> String {
 fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
     let (there, total) = (size(*there_bytes), size(*total_bytes));
-    let line = format!("{running} files under way, {waiting} wait; {there} of {total} there");
+    let line = format!(
+        "{} under way, {waiting} waiting; {there} of {total} there",
+        counted(*running, "file")
+    );
     (running + waiting > 0).then_some(("preload", line))
 }
 
@@ -234,6 +237,11 @@ fn waits(reader: &ReaderStatus) -> String {
         Some(piece) => format!("{seconds:.1} s for piece {piece}"),
         None => format!("{seconds:.1} s"),
     }
+}
+
+/// Returns a number with what it counts.
+fn counted<T: Copy + Display + PartialEq + From<u8>>(count: T, one: &str) -> String {
+    if count == T::from(1) { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 fn size(bytes: u64) -> String {

@@ -273,8 +273,21 @@ impl RunningMount {
         self.servers.iter().for_each(Watched::stop_looking);
         drop((self.preloads, self.listed));
         let ended = self.mount.unmount().await;
-        let Counters { total, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
-        tracing::info!(?total, haves_asked, bytes_unused, ?breaker, "what its reads did");
+        let Counters { total: reads, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
+        tracing::info!(
+            reads = reads.reads,
+            hits = reads.hits,
+            failures = reads.failures,
+            bytes_given = reads.bytes_given,
+            bytes_fetched = reads.bytes_fetched,
+            bytes_local = reads.bytes_local,
+            bytes_unused,
+            streams = reads.opens,
+            retries = reads.retries,
+            haves_asked,
+            ?breaker,
+            "what the mount did"
+        );
         join_all(self.servers.iter_mut().map(|server| server.close_state(&self.vfs))).await;
         drop(self.vfs);
         #[cfg(feature = "embedded")]

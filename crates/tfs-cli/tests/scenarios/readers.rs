@@ -41,15 +41,17 @@ pub(crate) struct Freed {
 
 impl Reader {
     fn start(kind: Kind, path: PathBuf) -> Self {
-        // A shell starts what is in the background without Ctrl-C, which would go on to these.
-        let mut command = Command::new("env");
-        command.arg("--default-signal=INT");
+        let mut command = match kind {
+            Kind::Cat => Command::new("cat"),
+            Kind::Dd => Command::new("dd"),
+            Kind::Python => Command::new("python3"),
+        };
         match kind {
-            Kind::Cat => command.arg("cat").arg(&path),
-            Kind::Dd => command.arg("dd").arg(format!("if={}", path.display())),
-            Kind::Python => command
-                .args(["python3", "-c", "import sys; open(sys.argv[1], 'rb').read()"])
-                .arg(&path),
+            Kind::Cat => command.arg(&path),
+            Kind::Dd => command.arg(format!("if={}", path.display())),
+            Kind::Python => {
+                command.args(["-c", "import sys; open(sys.argv[1], 'rb').read()"]).arg(&path)
+            }
         };
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Self { kind, path, process: command.spawn().unwrap() }

@@ -55,7 +55,7 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 9] = [
     ("may-mount", |_| vec![fuse::may_mount()]),
     ("allow-other", |_| vec![fuse::allow_other()]),
     ("mount-point", |settings| mounts::mount_point(settings.mountpoint.as_deref())),
-    ("propagation", |settings| vec![mounts::propagation(settings.mountpoint.as_deref())]),
+    ("propagation", |settings| mounts::propagation(settings.mountpoint.as_deref())),
     ("mounts", |_| mounts::liveness_of_all()),
     ("state-dir", |_| vec![dirs::state()]),
     ("runtime-dir", |_| vec![dirs::runtime()]),

@@ -1,5 +1,6 @@
 //! Mounts: whether one that is made here is seen, and whether those that are there answer.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -49,16 +50,33 @@ fn judge_mount_point(path: &Path, examined: Result<(), MountpointError>) -> Find
     }
 }
 
-/// Checks whether a mount that is made at `mountpoint` shows elsewhere, such as in containers.
-pub(super) fn propagation(mountpoint: Option<&Path>) -> Finding {
-    let path = mountpoint.unwrap_or(Path::new("/"));
-    let path = locate(path).unwrap_or_else(|_missing| PathBuf::from("/"));
+/// Checks whether a mount shows elsewhere, such as in containers: one that is made at `mountpoint`,
+/// or else those that are there already, or else one made anywhere.
+pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<Finding> {
     let table = MountTable::read().unwrap_or_default();
-    // A mount of ours that is there already stands on the directory above.
-    let stands_on = table.of(&path).filter(|entry| !entry.is_tfs());
-    let stands_on = stands_on.or_else(|| table.of(path.parent()?));
-    let stands_on = stands_on.map(|entry| (entry.mount_point.as_path(), entry.is_shared));
-    judge_propagation(stands_on, Surroundings::look())
+    let paths = match mountpoint {
+        Some(path) => vec![locate(path).unwrap_or_else(|_missing| PathBuf::from("/"))],
+        None => table.tfs().map(|entry| entry.mount_point.clone()).collect(),
+    };
+    let surroundings = Surroundings::look();
+    let stands_on: BTreeMap<_, _> = paths
+        .iter()
+        .filter_map(|path| stands_on(&table, path))
+        .map(|entry| (entry.mount_point.as_path(), entry.is_shared))
+        .collect();
+    if stands_on.is_empty() {
+        let root = table.at(Path::new("/"));
+        let root = root.map(|entry| (entry.mount_point.as_path(), entry.is_shared));
+        return vec![judge_propagation(root, surroundings)];
+    }
+    stands_on.into_iter().map(|found| judge_propagation(Some(found), surroundings)).collect()
+}
+
+/// Returns the mount on which one at `path` stands. One of ours that is there already stands on the
+/// directory above.
+fn stands_on<'a>(table: &'a MountTable, path: &Path) -> Option<&'a MountEntry> {
+    let here = table.of(path).filter(|entry| !entry.is_tfs());
+    here.or_else(|| table.of(path.parent()?))
 }
 
 fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: Surroundings) -> Finding {

@@ -161,10 +161,19 @@ fn spawn(
     dir: &Path,
     prepare: impl FnOnce(&mut Command, &Path) -> io::Result<()>,
 ) -> io::Result<Child> {
-    let mut command = Command::new(env::current_exe()?);
+    let mut command = heeding_signals(&env::current_exe()?);
     command.args(arguments).env(CHILD_DIR, dir).stdin(Stdio::null()).process_group(0);
     prepare(&mut command, dir)?;
     command.spawn()
+}
+
+/// Returns a command with the default actions of signals, however the tests were started: `nohup`
+/// has them ignored, and so does a shell for what it starts in the background, and whatever a test
+/// starts would inherit it.
+fn heeding_signals(program: &Path) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(program);
+    command
 }
 
 #[track_caller]

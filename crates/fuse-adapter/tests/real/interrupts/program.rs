@@ -1,6 +1,6 @@
 //! Programs that read a file and are sent a signal, as processes.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
@@ -61,14 +61,6 @@ static PYTHON: LazyLock<Option<OsString>> = LazyLock::new(|| {
     (output.status.success() && !path.is_empty()).then_some(path)
 });
 
-/// Returns a program with the default actions of signals. A shell lets what it starts in the
-/// background ignore Ctrl-C, and that is inherited, by these tests too.
-fn heeding_signals(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("env");
-    command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(program);
-    command
-}
-
 /// A program that runs.
 #[derive(Debug)]
 pub(super) struct Running {
@@ -94,19 +86,19 @@ impl Program {
     pub(super) fn start(self, path: &Path) -> Running {
         let mut command = match self {
             Self::Cat => {
-                let mut cat = heeding_signals("cat");
+                let mut cat = Command::new("cat");
                 cat.arg(path);
                 cat
             }
             Self::Dd(flag) => {
                 let mut input = OsString::from("if=");
                 input.push(path);
-                let mut dd = heeding_signals("dd");
+                let mut dd = Command::new("dd");
                 dd.arg(input).args(["of=/dev/null", "bs=64k", "status=none"]).args(flag);
                 dd
             }
             Self::Python(text) => {
-                let mut command = heeding_signals(PYTHON.as_ref().unwrap());
+                let mut command = Command::new(PYTHON.as_ref().unwrap());
                 command.arg("-c").arg(format!("{PRELUDE}{text}")).arg(path);
                 command
             }
