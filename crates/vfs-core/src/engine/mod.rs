@@ -57,6 +57,7 @@ pub use self::plan::Wait;
 use self::plan::{Outlook, Patience, Priority, ReadId, Tuning};
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::Servers;
+use self::store::BlockCache;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 
@@ -128,12 +129,8 @@ pub(crate) struct Target {
 }
 
 impl<S: TorrentSource> Engine<S> {
-    fn new(source: Arc<S>, policy: ReadPolicy) -> Self {
-        let mut tuning = Tuning::new(source.limits().streams_max, policy.memory_bytes_max);
-        if let Some(bytes_max) = policy.cache_bytes_max {
-            tuning = tuning.with_cache_bytes_max(bytes_max);
-        }
-        let core = Core::new(tuning, policy.missing);
+    fn new(source: Arc<S>, tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
+        let core = Core::new(tuning, missing, cache);
         Self {
             shared: Arc::new(Shared::new(source, core)),
             locals: Arc::default(),

@@ -180,6 +180,17 @@ impl Tuning {
         Self { cache_bytes: self.cache_bytes.min(bytes_max), ..self }
     }
 
+    /// Returns the numbers for one of the servers that share these, which has so many of the
+    /// streams. What it may read ahead is its share, so that none waits for the memory of another;
+    /// the cache is all of it, as it is common.
+    pub(crate) fn of_server(&self, streams_max: usize) -> Self {
+        let (own, all) = (streams_max as u128, self.streams_max.max(1) as u128);
+        let share = u128::from(self.windows_bytes).saturating_mul(own).checked_div(all);
+        let share = share.and_then(|share| u64::try_from(share).ok());
+        let windows_bytes = share.unwrap_or(0).min(self.windows_bytes);
+        Self { streams_max, windows_bytes, ..*self }
+    }
+
     /// Returns what one stream holds at most without reading ahead: the longest read, a block that
     /// it starts in, one that it ends in, and a chunk that is on its way.
     pub(crate) fn stream_bytes(&self) -> u64 {
@@ -224,6 +235,15 @@ mod tests {
         let usual = Tuning::new(4, 128 * mib);
         assert_eq!((usual.read_bytes_max, usual.block_bytes), (MIB, 128 * KIB));
         assert_eq!(usual.windows_bytes, 32 * MIB);
+
+        // Servers that share it have all of it together, the cache once.
+        for streams in [&[4, 4][..], &[1, 7, 3], &[4]] {
+            let all = Tuning::new(streams.iter().sum(), 50 * mib);
+            let own = |tuning: Tuning| tuning.memory_bytes_max() - tuning.cache_bytes;
+            let sum: u64 = streams.iter().map(|count| own(all.of_server(*count))).sum();
+            let rounded = streams.len() as u64;
+            assert!((own(all) - rounded..=own(all)).contains(&sum), "{streams:?} {sum}");
+        }
 
         let cached = usual.cache_bytes;
         for (cache_bytes_max, want) in [(0, 0), (5 * mib, 5 * MIB), (usize::MAX, cached)] {

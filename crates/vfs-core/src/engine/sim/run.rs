@@ -11,6 +11,7 @@ use super::server::{PERMITS, Server, byte_at, error};
 use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
 use crate::engine::plan::{BreakerTuning, Demand, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
@@ -155,7 +156,7 @@ pub(super) fn run(seed: u64) -> Summary {
         .collect();
     let mut run = Run {
         now: Duration::ZERO,
-        core: Core::new(tuning, missing),
+        core: Core::new(tuning, missing, BlockCache::new(tuning.cache_bytes)),
         server,
         readers,
         preloaders,
