@@ -208,6 +208,14 @@ fn a_server_that_is_down_takes_only_its_own() {
         check_file(&mounted.path.join("home.bin"), Content::new(3, 300_000), 100_000);
         let health = fs::read_to_string(mounted.path.join(".tfs/healthy")).unwrap();
         assert!(health.starts_with("the server down does not answer"), "{health}");
+        let refreshed = describe(&tfs(dir).arg("refresh").output().unwrap());
+        let want = "exit 23\nnothing has come or gone; torrents: 2\nlooked at: home\n\
+            error: cannot look at the server down: failed to list the torrents";
+        assert!(refreshed.starts_with(want), "{refreshed}");
+        let refreshed = tfs(dir).args(["refresh", "--json"]).output().unwrap();
+        let refreshed: Value = serde_json::from_slice(&refreshed.stdout).unwrap();
+        assert_eq!(refreshed["servers"], serde_json::json!(["home"]));
+        assert_eq!(refreshed["failed"][0]["server"], "down");
         let listed = tfs(dir).args(["list", "--server", &home, "--server", &down]).output();
         let listed = describe(&listed.unwrap());
         assert!(listed.contains("home.bin"), "{listed}");
