@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use vfs_core::{InfoHash, Remembered, TorrentDetails, TorrentSummary};
 
 use super::envelope::Fault;
-use super::file::{make_dir, read, remove_temporary, set_aside, sync_dir, write};
+use super::file::{check_is_ours, make_dir, read, remove_temporary, set_aside, sync_dir, write};
 use super::index::{Event, Index};
 use super::place::{Identity, server_dir};
 use super::wire::{WireDetails, WireProgress, WireSummary, to_summary, to_time};
@@ -73,11 +73,15 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Makes the directories, if they are not there.
+    /// Makes the directories, if they are not there; those that are have to be this user's alone.
     pub(super) fn open(state_dir: &Path, identity: Identity) -> io::Result<Self> {
         let dir = server_dir(state_dir, &identity);
         let store = Self { dir, identity, is_given_up: AtomicBool::new(false) };
         make_dir(&store.torrents())?;
+        // From the innermost to the one of all servers.
+        let torrents = store.torrents();
+        let mut ours = torrents.ancestors().take_while(|path| path.starts_with(state_dir));
+        ours.try_for_each(check_is_ours)?;
         remove_temporary(&store.dir);
         remove_temporary(&store.torrents());
         Ok(store)
