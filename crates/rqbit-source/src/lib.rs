@@ -15,6 +15,6 @@ mod mapping;
 mod metainfo;
 mod source;
 
-pub use local::LocalPaths;
+pub use local::{FileIdentity, KeptProof, LocalPaths, ProofKeeper};
 pub use mapping::{to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT};

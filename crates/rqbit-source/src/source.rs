@@ -12,7 +12,7 @@ use vfs_core::{
 };
 
 use crate::error::to_source_error;
-use crate::local::{LocalFiles, LocalPaths};
+use crate::local::{KeptProof, LocalFiles, LocalPaths, ProofKeeper};
 use crate::mapping;
 
 /// How many streams may be open at a time unless the user says otherwise.
@@ -46,6 +46,19 @@ impl RqbitSource {
     #[must_use]
     pub fn with_local_paths(self, paths: LocalPaths) -> Self {
         Self { local: Arc::new(LocalFiles::new(paths)), ..self }
+    }
+
+    /// Returns the same source with what was proven of its files in an earlier run, and somebody
+    /// who keeps what is proven in this one. To be called after
+    /// [`with_local_paths`](Self::with_local_paths).
+    #[must_use]
+    pub fn with_kept_proofs(
+        self,
+        kept: impl IntoIterator<Item = (FileId, KeptProof)>,
+        keeper: Arc<dyn ProofKeeper>,
+    ) -> Self {
+        let local = LocalFiles::keeping(self.local.paths().clone(), kept, keeper);
+        Self { local: Arc::new(local), ..self }
     }
 
     /// Returns the same source with a name for its server, in place of the URL.
@@ -93,7 +106,9 @@ impl TorrentSource for RqbitSource {
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
         let torrents = self.client.torrents_with_progress().await.map_err(to_source_error)?;
-        Ok(torrents.into_iter().map(mapping::to_summary).collect())
+        let listing: Vec<_> = torrents.into_iter().map(mapping::to_summary).collect();
+        self.local.confirm(&self.client, &listing).await;
+        Ok(listing)
     }
 
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
@@ -144,6 +159,10 @@ impl TorrentSource for RqbitSource {
 
     fn is_local_known(&self, file: FileId) -> bool {
         self.local.is_known(file)
+    }
+
+    fn forget_local(&self, torrents: &[InfoHash]) {
+        self.local.forget(torrents);
     }
 
     fn name(&self) -> Option<Arc<str>> {

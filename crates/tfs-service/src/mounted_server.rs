@@ -106,6 +106,12 @@ impl Connection {
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone());
+        let mut known = known.unwrap_or_default();
+        let source = match &state {
+            Some(state) => source
+                .with_kept_proofs(std::mem::take(&mut known.proofs), Arc::new(state.recorder())),
+            None => source,
+        };
         let source = match choice {
             ServerChoice::Remote(_) if is_alone => source,
             ServerChoice::Remote(_) => source.named(name),
@@ -122,7 +128,7 @@ impl Connection {
             },
             source: Arc::new(source),
             state,
-            known: known.unwrap_or_default(),
+            known,
             #[cfg(feature = "embedded")]
             embedded,
         })

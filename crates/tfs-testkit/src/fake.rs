@@ -348,11 +348,20 @@ impl TorrentSource for FakeSource {
         wanted: LocalWanted,
     ) -> Result<Arc<dyn LocalFile>, NoLocalFile> {
         let mut state = self.state();
-        state.proofs.push(wanted.pieces);
-        match state.locals.get(&file) {
-            Some(local) => Ok(Arc::new(local.clone())),
+        let local = state.locals.get(&file).cloned();
+        if let Some(known) = local.as_ref().filter(|local| local.is_known()) {
+            known.reopen()?;
+        } else {
+            state.proofs.push(wanted.pieces);
+        }
+        match local {
+            Some(local) => Ok(Arc::new(local)),
             None => Err(NoLocalFile::Refused("the fake has no such file".into())),
         }
+    }
+
+    fn is_local_known(&self, file: FileId) -> bool {
+        self.state().locals.get(&file).is_some_and(FakeLocal::is_known)
     }
 
     fn limits(&self) -> SourceLimits {

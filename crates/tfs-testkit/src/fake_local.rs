@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use vfs_core::{ByteRange, LocalFault, LocalFile};
+use vfs_core::{ByteRange, LocalFault, LocalFile, NoLocalFile};
 
 use crate::content::Content;
 
@@ -34,6 +34,7 @@ pub struct FakeLocal {
 #[derive(Debug, Default)]
 struct State {
     disk: LocalDisk,
+    is_known: bool,
     /// What is not there, and reads as zeros.
     holes: Vec<ByteRange>,
     reads: Vec<ByteRange>,
@@ -54,6 +55,23 @@ impl FakeLocal {
     /// Sets what is not there.
     pub fn set_holes(&self, holes: Vec<ByteRange>) {
         self.state().holes = holes;
+    }
+
+    /// Says that it was proven in an earlier run.
+    pub fn set_known(&self) {
+        self.state().is_known = true;
+    }
+
+    /// Returns whether it takes no proof.
+    pub(crate) fn is_known(&self) -> bool {
+        self.state().is_known
+    }
+
+    /// Opens a file that takes no proof. One that was replaced takes one from now on.
+    pub(crate) fn reopen(&self) -> Result<(), NoLocalFile> {
+        let mut state = self.state();
+        state.is_known = state.disk != LocalDisk::Changed;
+        if state.is_known { Ok(()) } else { Err(NoLocalFile::Changed) }
     }
 
     /// Returns what was read, in order.

@@ -107,6 +107,9 @@ pub enum NoLocalFile {
     /// The source could not say what is needed to find or prove it.
     #[error("the server does not say what is needed to prove it")]
     Unknown(#[source] Box<dyn StdError + Send + Sync>),
+    /// It was proven once, and is not what it was then. It has to be proven anew.
+    #[error("it is not what it was when it was proven")]
+    Changed,
     /// It is not there, or not the same.
     #[error("{0}")]
     Refused(Box<dyn StdError + Send + Sync>),

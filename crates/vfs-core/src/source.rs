@@ -74,10 +74,17 @@ pub trait TorrentSource: Send + Sync + 'static {
     }
 
     /// Returns whether [`local_file`](Self::local_file) of a complete file would need no proof and
-    /// nothing from the other side, since there was one before.
+    /// nothing from the other side, since there was one before, be it in an earlier run. Then it
+    /// takes a few system calls, whatever comes of it, and reads wait for that.
     fn is_local_known(&self, file: FileId) -> bool {
         _ = file;
         false
+    }
+
+    /// Takes note that these torrents are not of the source any more: what was proven of their
+    /// files is nobody's word.
+    fn forget_local(&self, torrents: &[InfoHash]) {
+        _ = torrents;
     }
 
     /// Returns what users call the server: a name, or an URL without credentials. `None` if there

@@ -10,6 +10,8 @@ use rustix::fs::fstat;
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use vfs_core::{ByteRange, LocalFault, LocalFile};
 
+use super::kept::FileIdentity;
+
 /// How many buffers are kept for reads to come: one for each thread that answers, and some for
 /// those that wait for the disk.
 const BUFFERS_KEPT: usize = 8;
@@ -20,21 +22,17 @@ const BUFFER_BYTES_MIN: usize = 128 << 10;
 /// The largest buffer that is kept: the largest read of the kernel.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
 
-/// What tells a file from what it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Identity {
-    dev: u64,
-    ino: u64,
-    len: i64,
-    /// When anything about it was last changed, which nobody can set back.
-    changed: (i64, u64),
-}
-
-impl Identity {
+impl FileIdentity {
+    /// Returns that of an open file as it is now.
     pub(super) fn of(fd: &OwnedFd) -> io::Result<Self> {
         let stat = fstat(fd)?;
-        let changed = (stat.st_ctime, stat.st_ctime_nsec);
-        Ok(Self { dev: stat.st_dev, ino: stat.st_ino, len: stat.st_size, changed })
+        Ok(Self {
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            len: u64::try_from(stat.st_size).map_err(io::Error::other)?,
+            modified: (stat.st_mtime, stat.st_mtime_nsec),
+            changed: (stat.st_ctime, stat.st_ctime_nsec),
+        })
     }
 }
 
@@ -42,9 +40,11 @@ impl Identity {
 #[derive(Debug)]
 pub(super) struct ProvenFile {
     fd: OwnedFd,
-    identity: Identity,
+    identity: FileIdentity,
     /// Whether all of it was there when it was proven. Such a file does not change any more.
     is_complete: bool,
+    /// Whether the server has said that its file is another one.
+    is_revoked: AtomicBool,
     /// Whether the filesystem can say that it would have to wait.
     may_try: AtomicBool,
     buffers: Arc<Buffers>,
@@ -54,17 +54,31 @@ impl ProvenFile {
     /// Returns a file that was proven when it had this identity.
     pub(super) fn new(
         fd: OwnedFd,
-        identity: Identity,
+        identity: FileIdentity,
         is_complete: bool,
         buffers: &Arc<Buffers>,
     ) -> Self {
-        let buffers = Arc::clone(buffers);
-        Self { fd, identity, is_complete, may_try: AtomicBool::new(true), buffers }
+        Self {
+            fd,
+            identity,
+            is_complete,
+            is_revoked: AtomicBool::new(false),
+            may_try: AtomicBool::new(true),
+            buffers: Arc::clone(buffers),
+        }
+    }
+
+    /// Lets nothing be read from it any more.
+    pub(super) fn revoke(&self) {
+        self.is_revoked.store(true, Ordering::Relaxed);
     }
 
     /// Makes sure, after a read, that the file is what was proven.
-    fn check(&self) -> Result<(), LocalFault> {
-        let now = Identity::of(&self.fd).map_err(LocalFault::Disk)?;
+    pub(super) fn check(&self) -> Result<(), LocalFault> {
+        if self.is_revoked.load(Ordering::Relaxed) {
+            return Err(LocalFault::Changed);
+        }
+        let now = FileIdentity::of(&self.fd).map_err(LocalFault::Disk)?;
         let is_same = if self.is_complete {
             now == self.identity
         } else {
@@ -106,7 +120,8 @@ impl LocalFile for ProvenFile {
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.is_complete.then(|| self.fd.as_fd())
+        let may_pass = self.is_complete && !self.is_revoked.load(Ordering::Relaxed);
+        may_pass.then(|| self.fd.as_fd())
     }
 }
 

@@ -11,27 +11,34 @@
 //!    it changed.
 //! 3. A folder on a mount of tfs is never used.
 
+mod confirm;
 mod file;
+mod kept;
+#[cfg(test)]
+mod kept_tests;
 mod layout;
+mod memory;
 mod place;
 mod proof;
 
-use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::SystemTime;
 
 use rqbit_client::Client;
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::sleep;
 use vfs_core::{
     FileId, InfoHash, LocalFault, LocalFile, LocalPieces, LocalWanted, NoLocalFile, SourceError,
     SourceErrorKind,
 };
 
-use self::file::{Buffers, Identity, ProvenFile};
+use self::file::{Buffers, ProvenFile};
+pub use self::kept::{FileIdentity, KeptProof, ProofKeeper};
 use self::layout::{Layout, SpanKind};
+use self::memory::Memory;
 use self::place::Folder;
 pub use self::place::LocalPaths;
 use self::proof::Suspect;
@@ -40,16 +47,6 @@ use crate::source::to_ref;
 
 /// How many files are proven at a time: hashing takes a processor each, and readers have the disk.
 const PROOFS_AT_A_TIME: usize = 2;
-
-/// How many torrents' hashes are kept: those of a library that is being scanned. Each is 20 bytes a
-/// piece and the names of its files.
-const LAYOUTS_MAX: usize = 8;
-
-/// How long they are believed: a torrent may be removed and added with another folder.
-const LAYOUT_TIME: Duration = Duration::from_secs(60);
-
-/// How many proofs of complete files are remembered, at some hundred bytes each: a large library.
-const PROOFS_MAX: usize = 65_536;
 
 /// Why a file is not read from this machine's disk. The messages fit after "not read from this
 /// machine's disk: ".
@@ -107,23 +104,12 @@ pub(crate) struct LocalFiles {
     permits: Semaphore,
     /// Protects what is remembered; held for one access.
     memory: Mutex<Memory>,
+    /// Keeps proofs for the next run, if anybody does.
+    keeper: Option<Arc<dyn ProofKeeper>>,
+    /// Waits for files that changed a moment ago, whose proofs are kept after that. At most one for
+    /// each proof that is made within [`SETTLED_AGE_MIN`](kept::SETTLED_AGE_MIN).
+    settling: Mutex<JoinSet<()>>,
     buffers: Arc<Buffers>,
-}
-
-#[derive(Debug, Default)]
-struct Memory {
-    /// The oldest first.
-    layouts: VecDeque<(InfoHash, Instant, Arc<Layout>)>,
-    proofs: HashMap<FileId, Proof>,
-}
-
-/// A complete file that was proven.
-#[derive(Debug, Clone)]
-struct Proof {
-    folder: PathBuf,
-    below: PathBuf,
-    len: u64,
-    identity: Identity,
 }
 
 impl LocalFiles {
@@ -132,8 +118,28 @@ impl LocalFiles {
             paths,
             permits: Semaphore::new(PROOFS_AT_A_TIME),
             memory: Mutex::default(),
+            keeper: None,
+            settling: Mutex::default(),
             buffers: Arc::default(),
         }
+    }
+
+    /// Returns files that begin with what was proven in an earlier run, and keep what is proven in
+    /// this one. If nobody looks for files, they do neither.
+    pub(crate) fn keeping(
+        paths: LocalPaths,
+        kept: impl IntoIterator<Item = (FileId, KeptProof)>,
+        keeper: Arc<dyn ProofKeeper>,
+    ) -> Self {
+        let files = Self::new(paths);
+        if files.paths == LocalPaths::Off {
+            return files;
+        }
+        Self { memory: Mutex::new(Memory::new(kept)), keeper: Some(keeper), ..files }
+    }
+
+    pub(crate) fn paths(&self) -> &LocalPaths {
+        &self.paths
     }
 
     /// Finds, opens and proves a file.
@@ -146,43 +152,96 @@ impl LocalFiles {
         if self.paths == LocalPaths::Off {
             return Err(NoLocalFile::Off);
         }
-        let Ok(_permit) = self.permits.acquire().await else { return Err(NoLocalFile::Off) };
-        if let Some(found) = self.reopen(file, &wanted).await {
-            return Ok(found);
+        if wanted.pieces == LocalPieces::All {
+            let known = self.memory().proof(file);
+            if let Some(known) = known {
+                return self.reopen(file, known, wanted.len).await;
+            }
         }
+        let Ok(_permit) = self.permits.acquire().await else { return Err(NoLocalFile::Off) };
         let layout = self.layout(client, file.torrent).await?;
         let (paths, buffers) = (self.paths.clone(), Arc::clone(&self.buffers));
         let found = spawn_blocking(move || open(&paths, &layout, file, &wanted, &buffers));
         let found = found.await.map_err(|error| NoLocalFile::Refused(error.into()))?;
         let (found, proof) = found.map_err(|refusal| NoLocalFile::Refused(refusal.into()))?;
+        let found = Arc::new(found);
         if let Some(proof) = proof {
+            self.keep(file, &found, proof.clone());
             self.memory().remember(file, proof);
         }
-        Ok(Arc::new(found))
+        Ok(found)
     }
 
-    /// Returns whether a complete file was proven before.
+    /// Returns whether a complete file was proven before, in this run or in an earlier one.
     pub(crate) fn is_known(&self, file: FileId) -> bool {
-        self.memory().proofs.contains_key(&file)
+        self.memory().is_known(file)
     }
 
-    /// Opens a file that was proven before, if it is still the same. Needs no server.
-    async fn reopen(&self, file: FileId, wanted: &LocalWanted) -> Option<Arc<dyn LocalFile>> {
-        if wanted.pieces != LocalPieces::All {
-            return None;
-        }
-        let proof = self.memory().proofs.get(&file).cloned()?;
-        let buffers = Arc::clone(&self.buffers);
+    /// Forgets the files of torrents that are gone.
+    pub(crate) fn forget(&self, torrents: &[InfoHash]) {
+        self.memory().forget_torrents(torrents);
+    }
+
+    /// Opens a file that was proven before, if it is still the same. Needs no server, and no
+    /// permit: it takes a few system calls.
+    async fn reopen(
+        &self,
+        file: FileId,
+        known: Arc<KeptProof>,
+        len: u64,
+    ) -> Result<Arc<dyn LocalFile>, NoLocalFile> {
+        let (paths, buffers) = (self.paths.clone(), Arc::clone(&self.buffers));
+        let proof = Arc::clone(&known);
         let opened = spawn_blocking(move || {
-            let fd = Folder::open(proof.folder).ok()?.open_file(&proof.below, proof.len).ok()?;
-            let identity = Identity::of(&fd).ok().filter(|now| *now == proof.identity)?;
-            Some(ProvenFile::new(fd, identity, true, &buffers))
+            let opened = proof.open(&paths, len, &buffers)?;
+            let checked = opened.check();
+            Some((opened, checked))
         });
-        let opened = opened.await.ok().flatten();
-        if opened.is_none() {
-            self.memory().proofs.remove(&file);
+        match opened.await.map_err(|error| NoLocalFile::Refused(error.into()))? {
+            Some((opened, Ok(()))) => {
+                let opened = Arc::new(opened);
+                self.memory().on_reopened(file, &opened);
+                Ok(opened)
+            }
+            Some((_, Err(fault))) => {
+                let (torrent, file_idx) = (file.torrent, file.index.0);
+                tracing::debug!(%torrent, file = file_idx, %fault, "a proof ends");
+                self.discard(file, &known);
+                Err(NoLocalFile::Changed)
+            }
+            None => {
+                // Its disk may be mounted later: the next run is to look again.
+                self.memory().forget(file, &known);
+                Err(NoLocalFile::Changed)
+            }
         }
-        Some(Arc::new(opened?))
+    }
+
+    /// Keeps a proof for the next run, as soon as a change of the file is sure to show.
+    fn keep(&self, file: FileId, found: &Arc<ProvenFile>, proof: KeptProof) {
+        let Some(keeper) = self.keeper.as_ref().map(Arc::clone) else { return };
+        let Some(wait) = proof.identity.settles_in(SystemTime::now()) else { return };
+        if wait.is_zero() {
+            keeper.keep(file, &proof);
+            return;
+        }
+        let found = Arc::clone(found);
+        let mut settling = self.settling.lock().unwrap_or_else(PoisonError::into_inner);
+        while settling.try_join_next().is_some() {}
+        settling.spawn(async move {
+            sleep(wait).await;
+            if matches!(spawn_blocking(move || found.check()).await, Ok(Ok(()))) {
+                keeper.keep(file, &proof);
+            }
+        });
+    }
+
+    /// Lets go of a proof that does not hold any more, here and for the next run.
+    fn discard(&self, file: FileId, proof: &Arc<KeptProof>) {
+        self.memory().forget(file, proof);
+        if let Some(keeper) = &self.keeper {
+            keeper.discard(file, proof);
+        }
     }
 
     /// Returns the layout of a torrent, from memory or from the server.
@@ -215,32 +274,6 @@ impl LocalFiles {
     }
 }
 
-impl Memory {
-    fn layout(&mut self, torrent: InfoHash) -> Option<Arc<Layout>> {
-        self.layouts.retain(|(_, kept_at, _)| kept_at.elapsed() < LAYOUT_TIME);
-        let found = self.layouts.iter().find(|(known, ..)| *known == torrent);
-        found.map(|(.., layout)| Arc::clone(layout))
-    }
-
-    fn keep(&mut self, torrent: InfoHash, layout: Arc<Layout>) {
-        self.layouts.retain(|(known, ..)| *known != torrent);
-        while self.layouts.len() >= LAYOUTS_MAX {
-            self.layouts.pop_front();
-        }
-        self.layouts.push_back((torrent, Instant::now(), layout));
-    }
-
-    fn remember(&mut self, file: FileId, proof: Proof) {
-        if self.proofs.len() >= PROOFS_MAX && !self.proofs.contains_key(&file) {
-            // Whichever it is, it can be proven again.
-            if let Some(other) = self.proofs.keys().next().copied() {
-                self.proofs.remove(&other);
-            }
-        }
-        self.proofs.insert(file, proof);
-    }
-}
-
 /// Opens and proves a file. Reads up to some tens of megabytes.
 fn open(
     paths: &LocalPaths,
@@ -248,7 +281,7 @@ fn open(
     file: FileId,
     wanted: &LocalWanted,
     buffers: &Arc<Buffers>,
-) -> Result<(ProvenFile, Option<Proof>), Refusal> {
+) -> Result<(ProvenFile, Option<KeptProof>), Refusal> {
     let span = layout.span(file.index.0).ok_or(Refusal::Unprovable)?;
     let SpanKind::File(below) = &span.kind else { return Err(Refusal::Names) };
     // What the core was told of the file and what is proven here must be about the same bytes.
@@ -262,11 +295,10 @@ fn open(
     let fd = folder.open_file(below, span.len)?;
     let failed = |error| Refusal::Open(path.join(below), error);
     // Before it is read, so that what changes meanwhile shows.
-    let identity = Identity::of(&fd).map_err(failed)?;
+    let identity = FileIdentity::of(&fd).map_err(failed)?;
     let (have, proven) = (&wanted.pieces, wanted.proven.as_ref());
     Suspect { layout, folder: &folder, span, fd: &fd, have, proven }.prove()?;
     let is_complete = *have == LocalPieces::All;
-    let proof =
-        is_complete.then(|| Proof { folder: path, below: below.clone(), len: span.len, identity });
+    let proof = if is_complete { KeptProof::new(&layout.folder, below, identity) } else { None };
     Ok((ProvenFile::new(fd, identity, is_complete, buffers), proof))
 }

@@ -149,6 +149,11 @@ impl<S: TorrentSource> Discovery<S> {
         let at = now();
         let changes = vfs.apply_of(self.server, listing, answers.details, at);
         self.log(&changes);
+        let gone: Vec<_> =
+            changes.removed.iter().chain(&changes.left).map(|(info_hash, _)| *info_hash).collect();
+        if !gone.is_empty() {
+            vfs.source_of(self.server).forget_local(&gone);
+        }
         if !changes.added.is_empty() {
             self.added.notify_one();
         }

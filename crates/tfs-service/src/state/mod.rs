@@ -14,6 +14,7 @@ mod envelope;
 mod file;
 mod index;
 mod place;
+mod proofs;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -25,12 +26,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rqbit_source::{KeptProof, ProofKeeper};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
-use vfs_core::{Changes, InfoHash, TorrentDetails, TorrentSummary};
+use vfs_core::{Changes, FileId, InfoHash, TorrentDetails, TorrentSummary};
 
 use self::index::Event;
+use self::proofs::ProofEvent;
 use self::store::{Batch, Store};
 use crate::clock::now;
 use crate::memory;
@@ -81,7 +84,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Pending {
-    /// At most one event for each torrent once a write has failed.
+    /// At most one event for each torrent once a write has failed, and one for each file.
     batch: Batch,
     is_closing: bool,
 }
@@ -180,6 +183,23 @@ impl Recorder {
     }
 }
 
+impl ProofKeeper for Recorder {
+    fn keep(&self, file: FileId, proof: &KeptProof) {
+        self.record_proof(file, ProofEvent::Kept(proof.clone()));
+    }
+
+    fn discard(&self, file: FileId, proof: &KeptProof) {
+        self.record_proof(file, ProofEvent::Discarded(proof.clone()));
+    }
+}
+
+impl Recorder {
+    fn record_proof(&self, file: FileId, event: ProofEvent) {
+        self.shared.pending().batch.proofs.insert(file, event);
+        self.shared.wake.notify_one();
+    }
+}
+
 impl Shared {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
@@ -240,8 +260,8 @@ async fn write_on(shared: Arc<Shared>) {
 }
 
 impl Pending {
-    /// Keeps names and times for the next try, the last of each torrent. Details are let go, since
-    /// they can be large and the server has them too.
+    /// Keeps names and times for the next try, the last of each torrent, and proofs, the last of
+    /// each file. Details are let go, since they can be large and the server has them too.
     fn take_back(&mut self, failed: Batch) {
         let newer = std::mem::take(&mut self.batch.events);
         let mut events = failed.events;
@@ -254,5 +274,7 @@ impl Pending {
         self.batch.changed_at = self.batch.changed_at.or(failed.changed_at);
         let newer = self.batch.progress.take();
         self.batch.progress = newer.or(failed.progress);
+        let newer = std::mem::replace(&mut self.batch.proofs, failed.proofs);
+        self.batch.proofs.extend(newer);
     }
 }

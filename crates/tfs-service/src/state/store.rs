@@ -5,9 +5,10 @@
 //! index.json                 which torrents there are and were, their names and times
 //! progress.json              what was last listed of them; its loss costs figures only
 //! torrents/<info hash>.json  what never changes; the same bytes, whoever writes them
+//! proofs/<info hash>.json    its files on this machine that were proven; under the lock
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -16,18 +17,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vfs_core::{InfoHash, Remembered, TorrentDetails, TorrentSummary};
+use rqbit_source::KeptProof;
+use vfs_core::{FileId, InfoHash, Remembered, TorrentDetails, TorrentSummary};
 
 use super::envelope::Fault;
 use super::file::{check_is_ours, make_dir, read, remove_temporary, set_aside, sync_dir, write};
 use super::index::{Event, Index};
 use super::place::{Identity, server_dir};
+use super::proofs::{ProofEvent, Proofs};
 use super::wire::{WireDetails, WireProgress, WireSummary, to_summary, to_time};
 
 /// The kinds of files.
 const INDEX: &str = "index";
 const PROGRESS: &str = "progress";
 const TORRENT: &str = "torrent";
+const PROOFS: &str = "proofs";
 
 /// How long another tfs may hold the lock. It holds it for milliseconds, unless it was stopped in
 /// the middle.
@@ -52,6 +56,8 @@ pub(crate) struct KnownTree {
     pub(crate) listing: Vec<TorrentSummary>,
     /// Their details.
     pub(crate) details: Vec<TorrentDetails>,
+    /// Their files on this machine that were proven.
+    pub(crate) proofs: Vec<(FileId, KeptProof)>,
 }
 
 /// What is to be written.
@@ -62,6 +68,8 @@ pub(super) struct Batch {
     pub(super) changed_at: Option<i64>,
     pub(super) details: Vec<TorrentDetails>,
     pub(super) progress: Option<Vec<TorrentSummary>>,
+    /// What last became of the proofs of files.
+    pub(super) proofs: BTreeMap<FileId, ProofEvent>,
 }
 
 #[derive(Debug)]
@@ -77,13 +85,14 @@ impl Store {
     pub(super) fn open(state_dir: &Path, identity: Identity) -> io::Result<Self> {
         let dir = server_dir(state_dir, &identity);
         let store = Self { dir, identity, is_given_up: AtomicBool::new(false) };
-        make_dir(&store.torrents())?;
-        // From the innermost to the one of all servers.
-        let torrents = store.torrents();
-        let mut ours = torrents.ancestors().take_while(|path| path.starts_with(state_dir));
-        ours.try_for_each(check_is_ours)?;
+        for dir in [store.torrents(), store.proofs()] {
+            make_dir(&dir)?;
+            // From the innermost to the one of all servers.
+            let mut ours = dir.ancestors().take_while(|path| path.starts_with(state_dir));
+            ours.try_for_each(check_is_ours)?;
+            remove_temporary(&dir);
+        }
         remove_temporary(&store.dir);
-        remove_temporary(&store.torrents());
         Ok(store)
     }
 
@@ -108,6 +117,8 @@ impl Store {
             known.listing.push(to_summary(&details, position, summary));
             known.details.push(details);
         }
+        let present: HashSet<_> = known.details.iter().map(|details| details.info_hash).collect();
+        known.proofs = self.load_proofs(&present);
         let remembered = index.torrents.into_iter().map(|entry| Remembered {
             info_hash: entry.info_hash,
             name: entry.name,
@@ -151,12 +162,83 @@ impl Store {
             // A file too many costs a few kilobytes.
             drop(fs::remove_file(self.torrent(info_hash)));
         }
+        // After the index: those of a torrent that it does not name are removed at the next start.
+        self.write_proofs(batch)?;
         if let Some(progress) = &batch.progress {
             let progress =
                 WireProgress { torrents: progress.iter().map(WireSummary::from).collect() };
             write(&self.dir.join("progress.json"), PROGRESS, &progress)?;
         }
         Ok(())
+    }
+
+    /// Reads the proofs of torrents that are there, and removes those of others.
+    fn load_proofs(&self, present: &HashSet<InfoHash>) -> Vec<(FileId, KeptProof)> {
+        let mut kept = Vec::new();
+        let entries = fs::read_dir(self.proofs()).into_iter().flatten().filter_map(Result::ok);
+        for entry in entries {
+            let name = entry.file_name();
+            let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            // Neither what was set aside nor what is being written.
+            let Some(info_hash) = stem.and_then(|stem| stem.parse().ok()) else { continue };
+            if present.contains(&info_hash) {
+                let proofs = self.read_proofs(info_hash);
+                kept.extend(proofs.into_iter().flat_map(Proofs::into_kept));
+            } else {
+                self.remove_proofs(info_hash);
+            }
+        }
+        kept
+    }
+
+    /// Reads the proofs of a torrent. What cannot be read costs another proof.
+    fn read_proofs(&self, info_hash: InfoHash) -> Option<Proofs> {
+        let path = self.proofs_of(info_hash);
+        let proofs: Option<Proofs> = read(&path, PROOFS).unwrap_or_else(|error| {
+            tracing::warn!(path = %path.display(), %error, "a state file cannot be read");
+            None
+        });
+        if proofs.as_ref().is_some_and(|proofs| proofs.info_hash != info_hash) {
+            set_aside(&path, Fault::Damaged);
+            return None;
+        }
+        proofs
+    }
+
+    /// Writes what became of the proofs of files, and removes those of torrents that are gone.
+    fn write_proofs(&self, batch: &Batch) -> io::Result<()> {
+        let gone: Vec<_> = batch.events.iter().filter(|event| event.name.is_none()).collect();
+        if batch.proofs.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        // Another mount of this server writes the same files.
+        let _lock = self.lock()?;
+        gone.iter().for_each(|event| self.remove_proofs(event.info_hash));
+        let mut torrents: BTreeMap<InfoHash, Proofs> = BTreeMap::new();
+        for (file, event) in &batch.proofs {
+            let of = file.torrent;
+            let known = || self.read_proofs(of).unwrap_or_else(|| Proofs::new(of));
+            torrents.entry(of).or_insert_with(known).merge(file.index, event);
+        }
+        for (info_hash, proofs) in &torrents {
+            if proofs.is_empty() {
+                self.remove_proofs(*info_hash);
+            } else {
+                write(&self.proofs_of(*info_hash), PROOFS, proofs)?;
+            }
+        }
+        sync_dir(&self.proofs())
+    }
+
+    fn remove_proofs(&self, info_hash: InfoHash) {
+        let path = self.proofs_of(info_hash);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                // It is looked at before it is believed, and costs some hundred bytes until then.
+                tracing::debug!(path = %path.display(), %error, "proofs are not removed");
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
 
     /// Ends a write that is under way, and those to come, before the next file.
@@ -221,6 +303,14 @@ impl Store {
 
     fn torrents(&self) -> PathBuf {
         self.dir.join("torrents")
+    }
+
+    fn proofs(&self) -> PathBuf {
+        self.dir.join("proofs")
+    }
+
+    fn proofs_of(&self, info_hash: InfoHash) -> PathBuf {
+        self.proofs().join(format!("{info_hash}.json"))
     }
 
     fn torrent(&self, info_hash: InfoHash) -> PathBuf {

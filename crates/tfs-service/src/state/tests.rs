@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
+use rqbit_source::FileIdentity;
 use tempfile::TempDir;
-use tfs_testkit::fake::{directory, single_file};
+use tfs_testkit::fake::{directory, file_id, single_file};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::TorrentState;
 
@@ -88,11 +89,16 @@ impl Fixture {
         for remembered in &known.remembered {
             writeln!(text, "{} seen {}", remembered.name, remembered.first_seen).unwrap();
         }
+        for (file, proof) in &known.proofs {
+            let name = file.torrent.as_bytes()[0];
+            writeln!(text, "t{name} {} proven as {}", file.index.0, proof.identity.ino).unwrap();
+        }
         for (summary, details) in known.listing.iter().zip(&known.details) {
             let TorrentSummary { state, file_progress, .. } = summary;
             writeln!(text, "{} {:?} {:?}", details.name, state, file_progress).unwrap();
         }
-        let entries = ["", "torrents"].map(|dir| fs::read_dir(self.path(dir)).unwrap());
+        let dirs = ["", "torrents", "proofs"];
+        let entries = dirs.map(|dir| fs::read_dir(self.path(dir)).unwrap());
         let names = entries.into_iter().flatten().map(|entry| entry.unwrap().file_name());
         let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
         names.sort();
@@ -123,7 +129,7 @@ async fn what_was_recorded_is_known_again() {
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let files = ["index.json", "progress.json", "lock"].map(|name| fixture.path(name));
     assert!(files.into_iter().chain([fixture.torrent(1)]).all(|path| mode(path) == 0o600));
-    assert!(["", "torrents"].iter().all(|name| mode(fixture.path(name)) == 0o700));
+    assert!(["", "torrents", "proofs"].iter().all(|name| mode(fixture.path(name)) == 0o700));
 }
 
 #[tokio::test]
@@ -245,6 +251,54 @@ async fn two_who_write_lose_nothing_of_each_other() {
     assert_eq!(known.listing.len(), 2 + 50);
     assert_eq!(known.changed_at.map(|at| (AT + 1..=AT + 2).contains(&at)), Some(true));
     assert!(known.remembered.iter().all(|one| one.first_seen <= AT + 1));
+}
+
+fn proof(ino: u64) -> KeptProof {
+    let identity = FileIdentity { dev: 1, ino, len: 10, modified: (1, 2), changed: (3, 4) };
+    KeptProof { folder: "/downloads".to_owned(), below: "a/b".to_owned(), identity }
+}
+
+#[tokio::test]
+async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone() {
+    let fixture = Fixture::new().await;
+    let (one, _known) = fixture.open().await;
+    let (other, _known) = fixture.open().await;
+    for (id, index, ino) in [(1, 0, 10), (1, 1, 11), (2, 0, 20), (3, 0, 30), (9, 0, 90)] {
+        let state = if index == 0 { &one } else { &other };
+        state.recorder().keep(file_id(id, index), &proof(ino));
+    }
+    tokio::join!(one.close(), other.close());
+    // The one whose torrent is not there is not, and a damaged file is the only one that is lost.
+    let path = fixture.path(&format!("proofs/{}.json", hash(2)));
+    fs::write(&path, &fs::read(&path).unwrap()[..60]).unwrap();
+    let orphan = fixture.path(&format!("proofs/{}.json", hash(9)));
+    assert!(orphan.exists());
+    let want = expect![[r#"
+        changed at Some(1800000000)
+        t1 seen 1800000000
+        t2 seen 1800000000
+        t3 seen 1800000000
+        t1 0 proven as 10
+        t1 1 proven as 11
+        t3 0 proven as 30
+        t1 Paused Some([10, 20])
+        t2 Paused Some([0, 5])
+        t3 Live None
+        aside: 0202020202020202020202020202020202020202.json.damaged-1
+    "#]];
+    fixture.check(&want).await;
+    assert!(!orphan.exists());
+
+    let (state, _known) = fixture.open().await;
+    // Another mount has proven it anew.
+    state.recorder().discard(file_id(1, 0), &proof(12));
+    state.recorder().discard(file_id(1, 1), &proof(11));
+    let removed = vec![(hash(3), "t3".to_owned())];
+    state.recorder().record(&Changes { removed, ..Changes::default() }, Vec::new(), times(AT + 1));
+    state.close().await;
+    let (_state, known) = fixture.open().await;
+    assert_eq!(known.proofs, [(file_id(1, 0), proof(10))]);
+    assert!(!fixture.path(&format!("proofs/{}.json", hash(3))).exists());
 }
 
 #[tokio::test]

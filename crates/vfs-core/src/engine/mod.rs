@@ -206,9 +206,12 @@ impl<S: TorrentSource> Engine<S> {
     ) -> Result<Bytes, VfsError> {
         let now = self.shared.now();
         let until = (now.saturating_add(time_max), patience);
-        let here = self.locals.here(now, target.file.id);
+        let mut here = self.locals.here(now, target.file.id);
         if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
             self.look_for_local(target.file, state, target.range.len());
+        }
+        if here.is_none() {
+            here = self.reopened(target.file, state, until.0).await;
         }
         match here {
             Some(here) => self.read_local(target, state, here, until).await,

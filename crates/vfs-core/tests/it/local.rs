@@ -9,8 +9,8 @@ use tfs_testkit::fake::{FakeSource, directory, file_id};
 use tfs_testkit::fake_local::{FakeLocal, LocalDisk};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{
-    Bitfield, ByteRange, HandleId, Ino, LocalPieces, ReadPolicy, ReadWay, TorrentState, Vfs,
-    VfsError,
+    Bitfield, ByteRange, HandleId, Ino, LocalPieces, ReadPolicy, ReadWay, SourceErrorKind,
+    TorrentState, Vfs, VfsError,
 };
 
 const LEN: u64 = 1000;
@@ -260,6 +260,48 @@ async fn a_file_that_is_not_here_is_not_looked_for_with_each_read() {
     }
     f.looked(ReadWay::Source).await;
     assert_eq!(f.source.proofs().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_proven_in_an_earlier_run_is_read_here_at_once_without_its_server() {
+    let f = Fixture::new(10);
+    f.local.set_known();
+    f.source.fail_opens(file_id(1, 0), Some(SourceErrorKind::Unreachable));
+    for disk in [LocalDisk::Cold, LocalDisk::Cached] {
+        f.local.set_disk(disk);
+        assert_eq!(f.read(0, 1000).await, 1000);
+        // As after half a minute in which nobody reads.
+        f.vfs.clear_pieces();
+    }
+    assert_eq!((f.source.proofs().len(), f.source.opened().len()), (0, 0));
+
+    // One that was exchanged meanwhile is not: the source is asked, which is away.
+    f.local.set_disk(LocalDisk::Changed);
+    let read = f.vfs.read(f.handle, 0, 100).await;
+    assert!(matches!(read, Err(VfsError::Source(_))), "{read:?}");
+    f.source.fail_opens(file_id(1, 0), None);
+    pass(Duration::from_secs(60)).await;
+    assert_eq!(f.read(0, 100).await, 0);
+    // It is proven anew, like any other.
+    f.local.set_disk(LocalDisk::Cached);
+    f.looked(ReadWay::Source).await;
+    f.read_enough(0).await;
+    f.looked(ReadWay::Local).await;
+    assert_eq!(f.source.proofs(), [LocalPieces::All]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_was_proven_once_counts_only_while_the_server_says_that_it_is_complete() {
+    let f = Fixture::new(4);
+    f.local.set_known();
+    assert_eq!(f.read(0, 100).await, 0);
+    f.looked(ReadWay::Source).await;
+    let f = Fixture::new(10);
+    f.local.set_known();
+    f.set_state(TorrentState::Initializing);
+    assert_eq!(f.read(0, 100).await, 0);
+    f.set_state(TorrentState::Live);
+    assert_eq!(f.read(0, 100).await, 100);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::{Here, Locals, is_settled};
+use super::{DISK_TIME_MAX, Here, Locals, is_settled};
 use crate::engine::driver::Shared;
 use crate::engine::{Engine, PIECES_TIME_MAX};
 use crate::tree::{FileRef, FileState};
@@ -67,11 +67,36 @@ impl<S: TorrentSource> Engine<S> {
     /// Has a file looked for that was proven before, and waits for the end of the look.
     pub(in crate::engine) async fn find_local(&self, file: FileRef, state: Option<FileState>) {
         self.look_for_local(file, state, 0);
+        self.looked(file.id).await;
+    }
+
+    /// Returns a file that was proven before, and waits for it if it is just being opened again:
+    /// the source may be away, and then nobody else has its bytes. `None` at once of all others.
+    pub(in crate::engine) async fn reopened(
+        &self,
+        file: FileRef,
+        state: Option<FileState>,
+        deadline: Duration,
+    ) -> Option<Arc<Here>> {
+        let is_complete = state.is_some_and(|state| state.is_complete(file.len));
+        if !is_complete || !self.source().is_local_known(file.id) {
+            return None;
+        }
+        // The source is to have as much of the time that is left.
+        let patience = deadline.saturating_sub(self.shared.now()) / 2;
+        if timeout(patience.min(DISK_TIME_MAX), self.looked(file.id)).await.is_err() {
+            tracing::debug!(torrent = %file.id.torrent, "a file on this machine opens too slowly");
+        }
+        self.locals.here(self.shared.now(), file.id)
+    }
+
+    /// Resolves when no look for a file is under way.
+    async fn looked(&self, file: FileId) {
         loop {
             // Before the look at the table, so that no end gets lost in between.
             let mut woken = pin!(self.locals.looked.notified());
             woken.as_mut().enable();
-            if !self.locals.table().is_looking(file.id) {
+            if !self.locals.table().is_looking(file) {
                 return;
             }
             woken.await;

@@ -10,7 +10,8 @@
 //! 2. A torrent that the source checks, or that failed, has no file here: its pieces may go.
 //! 3. A file whose progress shrinks, that changes or that cannot be read is not used again before
 //!    it was proven again.
-//! 4. No read waits for a look; until it is over, the source is read.
+//! 4. No read waits for a proof; until it is over, the source is read. A file that was proven
+//!    before is only opened, and that a read waits for.
 
 mod look;
 mod read;
@@ -30,6 +31,10 @@ use crate::{ByteRange, FileId, Geometry, LocalFault, LocalFile, LocalPieces, Tor
 /// How many reads may wait for disks at a time, each on a thread of its own. A disk that hangs has
 /// that many threads, and all else goes to the source.
 const DISK_READS_MAX: usize = 32;
+
+/// How long a read waits for a disk before it goes to the source: longer than a disk needs to wake
+/// up would cost a film, shorter would give up disks that are only busy.
+const DISK_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,14 +7,10 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{Here, ReadWay};
+use super::{DISK_TIME_MAX, Here, ReadWay};
 use crate::engine::{Engine, Target, Until, join};
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, LocalFault, LocalFile, TorrentSource, VfsError};
-
-/// How long a read waits for a disk before it goes to the source: longer than a disk needs to wake
-/// up would cost a film, shorter would give up disks that are only busy.
-const DISK_TIME_MAX: Duration = Duration::from_secs(5);
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are on this machine's disk, and the system has them in

@@ -161,6 +161,7 @@ impl Table {
                 slot.here = None;
                 match error {
                     NoLocalFile::Off => Duration::MAX,
+                    NoLocalFile::Changed => CHANGED_TIME,
                     NoLocalFile::NotYet | NoLocalFile::Unknown(_) => NOT_YET_TIME,
                     NoLocalFile::Refused(_) => REFUSED_TIME,
                 }

@@ -14,6 +14,8 @@ use tfs_testkit::until::until;
 
 use crate::support::{Mounted, Rqbits, check_file, check_range, run, tfs};
 
+mod restart;
+
 const LIMIT: Duration = Duration::from_secs(120);
 
 const FILM_BYTES: u64 = 4_000_003;

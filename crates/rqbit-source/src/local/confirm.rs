@@ -1,0 +1,82 @@
+//! What the server says of files that are read on the word of an earlier run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rqbit_client::{Client, wire};
+use tokio::time::timeout;
+use vfs_core::{FileId, InfoHash, TorrentSummary};
+
+use super::LocalFiles;
+use super::kept::KeptProof;
+use super::place::relative_path;
+use crate::source::to_ref;
+
+/// How many torrents the server is asked about at a time; the others wait for the next list.
+const TORRENTS_MAX: usize = 16;
+
+/// How long the list may be held up by that. rqbit answers within milliseconds.
+const TIME_MAX: Duration = Duration::from_secs(2);
+
+impl LocalFiles {
+    /// Asks the server, which has just listed these torrents, about files of theirs that are read
+    /// on the word of an earlier run. One that it has elsewhere by now is not read any more. What
+    /// it does not say is asked again after the next list.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn confirm(&self, client: &Client, listing: &[TorrentSummary]) {
+        let mut torrents: HashMap<InfoHash, Vec<(FileId, Arc<KeptProof>)>> = HashMap::new();
+        for (file, proof) in self.memory().to_confirm() {
+            torrents.entry(file.torrent).or_default().push((file, proof));
+        }
+        if torrents.is_empty() {
+            return;
+        }
+        // One that is not listed may be missing for a moment; whoever takes it for gone says so.
+        let listed = listing.iter().filter_map(|it| torrents.remove_entry(&it.info_hash));
+        let listed: Vec<_> = listed.take(TORRENTS_MAX).collect();
+        let asking = async {
+            for (torrent, files) in listed {
+                match client.torrent_details(to_ref(torrent)).await {
+                    Ok(details) => self.compare(&details, &files),
+                    Err(error) => tracing::debug!(%torrent, %error, "proofs are not confirmed"),
+                }
+            }
+        };
+        if timeout(TIME_MAX, asking).await.is_err() {
+            tracing::debug!("the server says too slowly where its files are");
+        }
+    }
+
+    pub(super) fn compare(
+        &self,
+        details: &wire::TorrentDetails,
+        files: &[(FileId, Arc<KeptProof>)],
+    ) {
+        for (file, proof) in files {
+            if is_there(details, *file, proof) {
+                self.memory().confirm(*file);
+            } else {
+                tracing::info!(
+                    torrent = %file.torrent, file = file.index.0,
+                    "not read from this machine's disk any more: the server has it elsewhere"
+                );
+                self.discard(*file, proof);
+            }
+        }
+    }
+}
+
+/// Returns whether a torrent has a file where its proof says.
+fn is_there(details: &wire::TorrentDetails, file: FileId, proof: &KeptProof) -> bool {
+    let index = usize::try_from(file.index.0).ok();
+    let files = details.files.as_deref().unwrap_or_default();
+    let Some(named) = index.and_then(|index| files.get(index)) else { return false };
+    let path = relative_path(&named.components);
+    details.output_folder == proof.folder
+        && named.length == proof.identity.len
+        && path.is_some()
+        && path == proof.path()
+}

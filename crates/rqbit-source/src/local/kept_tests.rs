@@ -1,0 +1,239 @@
+//! Proofs that were kept, and files that changed since.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rqbit_client::{ClientConfig, wire};
+use tokio::sync::mpsc;
+use vfs_core::{Bitfield, ByteRange, FileIndex, Geometry};
+
+use super::kept::SETTLED_AGE_MIN;
+use super::*;
+
+const BYTES: &[u8] = b"the bytes of a film";
+
+const FILE: FileId = FileId { torrent: InfoHash::from_bytes([7; 20]), index: FileIndex(1) };
+
+/// Tells a test what it is told.
+#[derive(Debug)]
+struct Told(mpsc::UnboundedSender<(&'static str, KeptProof)>);
+
+impl ProofKeeper for Told {
+    fn keep(&self, file: FileId, proof: &KeptProof) {
+        assert_eq!(file, FILE);
+        self.0.send(("keep", proof.clone())).unwrap();
+    }
+
+    fn discard(&self, file: FileId, proof: &KeptProof) {
+        assert_eq!(file, FILE);
+        self.0.send(("discard", proof.clone())).unwrap();
+    }
+}
+
+/// A file that was proven in an earlier run, and a server that is away.
+struct Fixture {
+    dir: tempfile::TempDir,
+    proof: KeptProof,
+    files: LocalFiles,
+    told: mpsc::UnboundedReceiver<(&'static str, KeptProof)>,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        Self::with(|dir| (LocalPaths::Auto, dir.to_str().unwrap().to_owned(), "d/film"))
+    }
+
+    /// Returns a file that is kept as below some folder of the server.
+    fn with(kept: impl FnOnce(&Path) -> (LocalPaths, String, &'static str)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("d")).unwrap();
+        fs::write(dir.path().join("d/film"), BYTES).unwrap();
+        let identity = identity(&dir.path().join("d/film"));
+        let (paths, folder, below) = kept(dir.path());
+        let proof = KeptProof { folder, below: below.to_owned(), identity };
+        let (sender, told) = mpsc::unbounded_channel();
+        let files = LocalFiles::keeping(paths, [(FILE, proof.clone())], Arc::new(Told(sender)));
+        Self { dir, proof, files, told }
+    }
+
+    async fn find(&self) -> Result<Arc<dyn LocalFile>, NoLocalFile> {
+        let client = Client::new(ClientConfig::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+        let geometry = Geometry { file_offset: 0, piece_len: 16384.try_into().unwrap() };
+        let len = BYTES.len() as u64;
+        let wanted = LocalWanted { len, geometry, pieces: LocalPieces::All, proven: None };
+        self.files.find(&client, FILE, wanted).await
+    }
+
+    /// Returns what it was told since the last call.
+    fn told(&mut self) -> Option<&'static str> {
+        self.told.try_recv().ok().map(|(word, proof)| {
+            assert_eq!(proof, self.proof);
+            word
+        })
+    }
+}
+
+fn identity(path: &Path) -> FileIdentity {
+    FileIdentity::of(&fs::File::open(path).unwrap().into()).unwrap()
+}
+
+fn whole() -> ByteRange {
+    ByteRange::clamped(0, u64::MAX, BYTES.len() as u64)
+}
+
+#[tokio::test]
+async fn a_file_is_read_on_the_word_of_an_earlier_run() {
+    let mut f = Fixture::new();
+    assert!(f.files.is_known(FILE));
+    for _ in 0..2 {
+        let found = f.find().await.unwrap();
+        assert_eq!(found.read(whole()).unwrap(), BYTES);
+        assert!(found.descriptor().is_some());
+    }
+    assert_eq!(f.told(), None);
+}
+
+#[tokio::test]
+async fn a_file_with_another_identity_is_not() {
+    let others: [fn(&mut FileIdentity); 4] =
+        [|it| it.dev ^= 1, |it| it.ino ^= 1, |it| it.modified.1 ^= 1, |it| it.changed.0 -= 1];
+    for (n, change) in others.into_iter().enumerate() {
+        let mut f = Fixture::new();
+        change(&mut f.proof.identity);
+        let (sender, told) = mpsc::unbounded_channel();
+        let kept = [(FILE, f.proof.clone())];
+        f.files = LocalFiles::keeping(LocalPaths::Auto, kept, Arc::new(Told(sender)));
+        f.told = told;
+        assert!(matches!(f.find().await, Err(NoLocalFile::Changed)), "{n}");
+        assert_eq!(f.told(), Some("discard"), "{n}");
+        // Then it takes a proof like any other, and the server is away.
+        assert!(!f.files.is_known(FILE));
+        assert!(matches!(f.find().await, Err(NoLocalFile::Unknown(_))), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_of_another_length_or_none_is_not() {
+    for bytes in [Some(&BYTES[1..]), None] {
+        let mut f = Fixture::new();
+        let path = f.dir.path().join("d/film");
+        fs::remove_file(&path).unwrap();
+        if let Some(bytes) = bytes {
+            fs::write(&path, bytes).unwrap();
+        }
+        assert!(matches!(f.find().await, Err(NoLocalFile::Changed)));
+        // Another disk may be there in the next run.
+        assert_eq!(f.told(), None);
+        assert!(!f.files.is_known(FILE));
+    }
+}
+
+#[tokio::test]
+async fn the_settings_of_today_say_where_the_file_is() {
+    let mapped = |dir: &Path| LocalPaths::Mapped(vec![("/downloads".into(), dir.to_owned())]);
+    let f = Fixture::with(|dir| (mapped(dir), "/downloads".to_owned(), "d/film"));
+    assert_eq!(f.find().await.unwrap().read(whole()).unwrap(), BYTES);
+    // What they do not cover is not looked at, and no way leads out of the folder.
+    let own = |dir: &Path| dir.to_str().unwrap().to_owned();
+    let f = Fixture::with(|dir| (mapped(dir), own(dir), "d/film"));
+    assert!(matches!(f.find().await, Err(NoLocalFile::Changed)));
+    let f = Fixture::with(|dir| (LocalPaths::Auto, own(&dir.join("d")), "../d/film"));
+    assert!(matches!(f.find().await, Err(NoLocalFile::Changed)));
+    let f = Fixture::with(|dir| (LocalPaths::Off, own(dir), "d/film"));
+    assert!(!f.files.is_known(FILE));
+    assert!(matches!(f.find().await, Err(NoLocalFile::Off)));
+}
+
+#[tokio::test]
+async fn what_is_not_complete_takes_a_proof() {
+    let f = Fixture::new();
+    let geometry = Geometry { file_offset: 0, piece_len: 16384.try_into().unwrap() };
+    let pieces = LocalPieces::Some(Bitfield::from_fn(1, |_| true).unwrap());
+    let wanted = LocalWanted { len: BYTES.len() as u64, geometry, pieces, proven: None };
+    let client = Client::new(ClientConfig::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
+    let found = f.files.find(&client, FILE, wanted).await;
+    assert!(matches!(found, Err(NoLocalFile::Unknown(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_is_kept_when_another_change_is_sure_to_show() {
+    let mut f = Fixture::new();
+    let path = f.dir.path().join("d/film");
+    let open = |identity| {
+        let fd = fs::File::open(&path).unwrap().into();
+        Arc::new(ProvenFile::new(fd, identity, true, &Arc::default()))
+    };
+    // It was just made.
+    f.files.keep(FILE, &open(f.proof.identity), f.proof.clone());
+    assert_eq!(f.told(), None);
+    assert_eq!(f.told.recv().await.unwrap().0, "keep");
+    // One that changes meanwhile is not kept.
+    let identity = FileIdentity { modified: (0, 0), ..f.proof.identity };
+    f.files.keep(FILE, &open(identity), KeptProof { identity, ..f.proof.clone() });
+    let settling = std::mem::take(&mut *f.files.settling.lock().unwrap());
+    settling.join_all().await;
+    assert_eq!(f.told(), None);
+    // One that has not changed for long is kept at once, whatever becomes of it.
+    let long_ago = FileIdentity { changed: (1, 0), ..f.proof.identity };
+    f.files.keep(FILE, &open(long_ago), KeptProof { identity: long_ago, ..f.proof.clone() });
+    assert_eq!(f.told.recv().await.unwrap().0, "keep");
+}
+
+#[test]
+fn nobody_can_tell_when_a_file_from_the_future_settles() {
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let settles = |changed, now| {
+        let identity = FileIdentity { dev: 1, ino: 1, len: 1, modified: (0, 0), changed };
+        identity.settles_in(at(now))
+    };
+    assert_eq!(settles((100, 0), 100), Some(SETTLED_AGE_MIN));
+    assert_eq!(settles((100, 500_000_000), 101), Some(Duration::from_millis(1500)));
+    assert_eq!(settles((100, 0), 102), Some(Duration::ZERO));
+    assert_eq!(settles((100, 0), 5000), Some(Duration::ZERO));
+    assert_eq!(settles((100, 1), 100), None);
+    assert_eq!(settles((-1, 0), 100), None);
+    assert_eq!(settles((i64::MAX, u64::MAX), 100), None);
+}
+
+#[tokio::test]
+async fn the_server_has_the_last_word() {
+    let details = |folder: &str, path: &str, len: usize| -> wire::TorrentDetails {
+        let hash = FILE.torrent;
+        let files = format!(
+            "{{\"components\":[\"a\"],\"length\":1}},{{\"components\":{path},\"length\":{len}}}"
+        );
+        let json = format!(
+            "{{\"info_hash\":\"{hash}\",\"output_folder\":{folder:?},\"files\":[{files}]}}"
+        );
+        serde_json::from_str(&json).unwrap()
+    };
+    let (right, len) = ("[\"d\",\"film\"]", BYTES.len());
+    for (moved_to, path, len, is_right) in [
+        (None, right, len, true),
+        (Some("/elsewhere"), right, len, false),
+        (None, "[\"film\"]", len, false),
+        (None, "[\"..\"]", len, false),
+        (None, right, len + 1, false),
+    ] {
+        let mut f = Fixture::new();
+        assert_eq!(f.files.memory().to_confirm(), []);
+        let found = f.find().await.unwrap();
+        let to_confirm = f.files.memory().to_confirm();
+        assert_eq!(to_confirm.len(), 1);
+        let folder = f.proof.folder.clone();
+        f.files.compare(&details(moved_to.unwrap_or(&folder), path, len), &to_confirm);
+        assert_eq!(found.read(whole()).is_ok(), is_right, "{moved_to:?} {path}");
+        assert_eq!(found.descriptor().is_some(), is_right);
+        assert_eq!(f.told(), (!is_right).then_some("discard"));
+        assert_eq!(f.files.is_known(FILE), is_right);
+        // It is asked once.
+        drop(f.find().await);
+        assert_eq!(f.files.memory().to_confirm(), []);
+    }
+    // One that is gone is forgotten, and who has it open reads on.
+    let f = Fixture::new();
+    let found = f.find().await.unwrap();
+    f.files.forget(&[FILE.torrent]);
+    assert!(found.read(whole()).is_ok() && !f.files.is_known(FILE));
+}

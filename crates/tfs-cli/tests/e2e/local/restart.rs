@@ -1,0 +1,146 @@
+//! Proofs that outlive tfs: files that were proven are read after a restart without their server.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use nix::libc;
+use nix::unistd::geteuid;
+use tfs_testkit::isolate;
+use tfs_testkit::until::until;
+
+use super::{FILM_BYTES, LIMIT, Stage};
+use crate::support::{Mounted, Rqbits, check_file, check_range};
+
+/// How long reads wait for a server that is away.
+const SHORT: [&str; 2] = ["--read-timeout", "2s"];
+
+impl Stage {
+    fn mount_again(&self, local_paths: &str, passthrough: &str) -> Mounted {
+        let flags = [&SHORT[..], &["--passthrough", passthrough]].concat();
+        Mounted::with_local(&self.dir, &self.url, local_paths, &flags)
+    }
+
+    /// Ends the server and then the mount, as a machine that goes down in the wrong order.
+    fn lose(&mut self, mounted: Mounted) {
+        let Rqbits { runtime, swarm } = &mut self.rqbits;
+        runtime.block_on(swarm.kill_downloader());
+        mounted.unmount();
+    }
+
+    fn start_server(&mut self) {
+        let Rqbits { runtime, swarm } = &mut self.rqbits;
+        runtime.block_on(swarm.start_downloader()).unwrap();
+    }
+
+    /// Waits until proofs are kept.
+    #[track_caller]
+    fn wait_kept(&self) {
+        until("the proof is kept", || (self.kept_count() > 0).then_some(()));
+    }
+
+    /// Returns how many torrents have proofs in the state directory.
+    fn kept_count(&self) -> usize {
+        let servers = fs::read_dir(self.dir.join("state/tfs/servers")).unwrap();
+        let dirs = servers.map(|server| server.unwrap().path().join("proofs"));
+        let is_kept = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
+        let files = dirs.flat_map(|dir| fs::read_dir(dir).unwrap());
+        files.filter(|file| is_kept(&file.as_ref().unwrap().path())).count()
+    }
+
+    fn check_whole(&self, mounted: &Mounted, index: usize) {
+        let path = mounted.path.join("Film").join(self.torrent.files[index].path());
+        check_file(&path, self.content(index), 100_000);
+    }
+
+    /// Makes sure that a file cannot be read while the server is away.
+    #[track_caller]
+    fn check_fails(&self, mounted: &Mounted, index: usize) {
+        let path = mounted.path.join("Film").join(self.torrent.files[index].path());
+        let error = fs::read(&path).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EIO), "{error}");
+    }
+}
+
+#[test]
+fn a_proven_file_is_read_after_a_restart_without_its_server() {
+    let test = "local::restart::a_proven_file_is_read_after_a_restart_without_its_server";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut stage = Stage::finished(dir);
+        let mounted = stage.mount("auto");
+        drop(stage.read_until(&mounted, 0, "local"));
+        stage.wait_kept();
+        stage.lose(mounted);
+
+        let mounted = stage.mount_again("auto", "off");
+        stage.check_whole(&mounted, 0);
+        assert_eq!(stage.bytes(&mounted).0, 0);
+        // What was never proven is the server's.
+        stage.check_fails(&mounted, 2);
+        stage.start_server();
+        until("the server is found", || {
+            fs::read(mounted.path.join("Film/other.mkv")).ok().map(drop)
+        });
+        for index in 0..3 {
+            stage.read(&mounted, index);
+        }
+        stage.lose(mounted);
+        // Nor is anything read here if nobody wants it.
+        let mounted = stage.mount_again("off", "off");
+        stage.check_fails(&mounted, 0);
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
+    let test = "local::restart::a_file_that_changed_while_tfs_was_away_is_not_believed";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut stage = Stage::finished(dir);
+        let mounted = stage.mount("auto");
+        drop(stage.read_until(&mounted, 0, "local"));
+        stage.wait_kept();
+        stage.lose(mounted);
+        // The same name, the same length, the same time.
+        let (on_disk, aside) = (stage.on_disk(0), dir.join("aside"));
+        let modified = fs::metadata(&on_disk).unwrap().modified().unwrap();
+        fs::rename(&on_disk, &aside).unwrap();
+        fs::write(&on_disk, vec![7; usize::try_from(FILM_BYTES).unwrap()]).unwrap();
+        File::options().write(true).open(&on_disk).unwrap().set_modified(modified).unwrap();
+
+        let mounted = stage.mount_again("auto", "off");
+        stage.check_fails(&mounted, 0);
+        until("the proof is let go", || (stage.kept_count() == 0).then_some(()));
+        fs::rename(&aside, &on_disk).unwrap();
+        stage.start_server();
+        until("the server is found", || fs::read(mounted.path.join("Film/film.mkv")).ok());
+        for index in 0..3 {
+            stage.read(&mounted, index);
+        }
+        drop(stage.read_until(&mounted, 0, "local"));
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn the_kernel_reads_a_proven_file_after_a_restart_without_its_server() {
+    let test = "local::restart::the_kernel_reads_a_proven_file_after_a_restart_without_its_server";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        if !geteuid().is_root() {
+            println!("passes unseen, only root may let the kernel read files");
+            return;
+        }
+        let mut stage = Stage::finished(dir);
+        let mounted = stage.mount("auto");
+        drop(stage.read_until(&mounted, 0, "local"));
+        stage.wait_kept();
+        stage.lose(mounted);
+        let mounted = stage.mount_again("auto", "auto");
+        let path = mounted.path.join("Film/film.mkv");
+        let open = File::open(&path).unwrap();
+        assert_eq!(stage.ways(&mounted), ["passthrough"]);
+        stage.check_whole(&mounted, 0);
+        check_range(&path, &open, stage.content(0), FILM_BYTES - 100, 1000);
+        drop(open);
+        mounted.unmount();
+    });
+}
