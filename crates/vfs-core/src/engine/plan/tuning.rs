@@ -36,6 +36,11 @@ const SKIP_BYTES_MAX: u64 = 512 * KIB;
 /// How many bounded requests that adjoin and wait together become one.
 const JOIN_BYTES_MAX: u64 = 4 * MIB;
 
+/// How far a stream goes on over bytes that cost no wait, when those are there that were asked for:
+/// what a scanner reads of a file's head. It shall not open one stream for each request of the
+/// kernel, as rqbit begins to fetch another piece with each.
+const REST_BYTES_MAX: u64 = MIB;
+
 /// How many reads in a row make an access sequential: two adjoin by chance in many formats.
 pub(crate) const SEQUENTIAL_READS_MIN: u32 = 3;
 
@@ -61,8 +66,12 @@ const TURN_TIME_MISSING: Duration = Duration::from_secs(2);
 const TURN_TIME_HERE: Duration = Duration::from_millis(250);
 
 /// How long a stream stays silent at missing data before it is asked for anew. rqbit looks for
-/// peers only when a stream is opened, and may part with the last one in that very moment; a piece
-/// of 16 MiB at 1 MB/s takes longer, and loses nothing.
+/// peers only when a stream is opened, and may part with the last one in that very moment, between
+/// two streams. A piece of 16 MiB at 1 MB/s takes longer, and loses nothing.
+const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
+
+/// What that time doubles up to while not a byte comes: peers come back within seconds or not at
+/// all, and each stream is work for the server.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How often the pieces of a torrent are asked for: the answer of a large torrent is kilobytes.
@@ -109,11 +118,13 @@ pub(crate) struct Tuning {
     pub(crate) cache_bytes: u64,
     pub(crate) skip_bytes_max: u64,
     pub(crate) join_bytes_max: u64,
+    pub(crate) rest_bytes_max: u64,
     pub(crate) sequential_bytes_missing_min: u64,
     pub(crate) server_ahead_bytes: u64,
     pub(crate) idle_time_max: Duration,
     pub(crate) turn_time_missing: Duration,
     pub(crate) turn_time_here: Duration,
+    pub(crate) silence_time_min: Duration,
     pub(crate) silence_time_max: Duration,
     pub(crate) haves_interval: Duration,
     pub(crate) haves_patience: Duration,
@@ -149,11 +160,13 @@ impl Tuning {
             cache_bytes: 0,
             skip_bytes_max: SKIP_BYTES_MAX.min(read_bytes_max),
             join_bytes_max: JOIN_BYTES_MAX,
+            rest_bytes_max: REST_BYTES_MAX,
             sequential_bytes_missing_min: SEQUENTIAL_BYTES_MISSING_MIN,
             server_ahead_bytes: SERVER_AHEAD_BYTES,
             idle_time_max: IDLE_TIME_MAX,
             turn_time_missing: TURN_TIME_MISSING,
             turn_time_here: TURN_TIME_HERE,
+            silence_time_min: SILENCE_TIME_MIN,
             silence_time_max: SILENCE_TIME_MAX,
             haves_interval: HAVES_INTERVAL,
             haves_patience: HAVES_PATIENCE,

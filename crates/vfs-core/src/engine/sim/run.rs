@@ -124,9 +124,11 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.cache_bytes = random.range(0, 1500);
     tuning.skip_bytes_max = random.range(0, 200);
     tuning.join_bytes_max = random.range(0, 600);
+    tuning.rest_bytes_max = random.range(0, 600);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
     tuning.server_ahead_bytes = random.range(0, 2000);
     tuning.silence_time_max = millis(random.range(300, 4000));
+    tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));
     tuning.idle_time_max = millis(random.range(1, 4000));
