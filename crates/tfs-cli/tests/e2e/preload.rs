@@ -153,7 +153,7 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
             (&"films/film.mkv".into(), &(40 * MIB).into())
         );
         let text = said(dir, &["status"]);
-        assert!(text.contains("\npreload  2 files under way, 0 wait; "), "{text}");
+        assert!(text.contains("\npreload  2 files under way, 0 waiting; "), "{text}");
 
         // Somewhere else, where nothing is: it takes what a piece takes and not what is ahead.
         let film = File::open(path.join("film.mkv")).unwrap();

@@ -9,9 +9,8 @@ use std::process::{Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tfs_testkit::content::Content;
-use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent};
+pub(crate) use tfs_testkit::swarm::Rqbits;
 use tfs_testkit::until::until;
-use tokio::runtime::Runtime;
 
 /// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
@@ -44,33 +43,6 @@ pub(crate) fn describe(output: &Output) -> String {
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     format!("exit {code}\n{stdout}{stderr}")
-}
-
-/// Two real rqbits, and the runtime that drives the clients of them.
-pub(crate) struct Rqbits {
-    pub(crate) runtime: Runtime,
-    pub(crate) swarm: Swarm,
-}
-
-impl Rqbits {
-    pub(crate) fn start(builder: SwarmBuilder) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let swarm = runtime.block_on(builder.start()).unwrap();
-        Self { runtime, swarm }
-    }
-
-    pub(crate) fn wait_finished(&self, torrent: &SwarmTorrent) {
-        self.runtime.block_on(self.swarm.wait_finished(torrent)).unwrap();
-    }
-
-    pub(crate) fn progress_bytes(&self, torrent: &SwarmTorrent) -> u64 {
-        let stats = self.swarm.client().torrent_stats(torrent.info_hash.into());
-        self.runtime.block_on(stats).unwrap().progress_bytes
-    }
 }
 
 /// A mount in the background, as `tfs mount` makes it. Ended by force when it is dropped.

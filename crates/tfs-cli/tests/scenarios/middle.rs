@@ -12,7 +12,7 @@ use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 
 use crate::figures::{Report, Want};
 use crate::mount::Mount;
-use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, request};
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing, request};
 use crate::timing::{median, pause, within};
 
 /// How often each way is measured.
@@ -77,7 +77,7 @@ fn first_byte(report: &mut Report, dir: &Path) {
             if trial % 2 == 0 { [Way::Mount, Way::Direct] } else { [Way::Direct, Way::Mount] };
         for (way, offset) in order.into_iter().zip([base, base + STEP]) {
             pause(SETTLE);
-            assert_eq!(rqbits.missing(&torrent, &[offset]), [offset], "it is there already");
+            assert_eq!(missing(&rqbits, &torrent, &[offset]), [offset], "it is there already");
             match way {
                 Way::Mount => through_mount.push(read_first_byte(&path, content(&torrent), offset)),
                 Way::Direct => {

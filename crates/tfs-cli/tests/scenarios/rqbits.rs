@@ -3,11 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use rqbit_client::wire::TorrentStats;
 use rqbit_client::{ByteRange, Client, ClientConfig, RangeStream, Timeouts, TorrentRef};
 use tfs_testkit::content::Content;
-use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent, TorrentSpec};
-use tokio::runtime::Runtime;
+pub(crate) use tfs_testkit::swarm::Rqbits;
+use tfs_testkit::swarm::{SwarmTorrent, TorrentSpec};
 
 /// What all downloads together are limited to: a common line.
 pub(crate) const DOWNLOAD_BPS: u32 = 4_000_000;
@@ -21,70 +20,30 @@ pub(crate) const MIB: u64 = 1 << 20;
 /// limits of its own.
 const REQUEST_MAX: Duration = Duration::from_secs(1000);
 
-/// Two rqbits, and the runtime that drives the clients of them.
-#[derive(Debug)]
-pub(crate) struct Rqbits {
-    pub(crate) runtime: Runtime,
-    pub(crate) swarm: Swarm,
+/// Returns a client of the downloader that waits for as long as that does.
+pub(crate) fn patient_client(rqbits: &Rqbits) -> Client {
+    let mut config = ClientConfig::new(rqbits.swarm.api_url().parse().unwrap());
+    config.timeouts = Timeouts {
+        headers: REQUEST_MAX,
+        chunk: REQUEST_MAX,
+        total: REQUEST_MAX,
+        ..Timeouts::default()
+    };
+    Client::new(config).unwrap()
 }
 
-impl Rqbits {
-    pub(crate) fn start(builder: SwarmBuilder) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
-        let swarm = runtime.block_on(builder.start()).unwrap();
-        Self { runtime, swarm }
-    }
+/// Limits all downloads together to [`DOWNLOAD_BPS`].
+pub(crate) fn limit_downloads(Rqbits { runtime, swarm }: &mut Rqbits) {
+    runtime.block_on(swarm.set_download_limit(NonZeroU32::new(DOWNLOAD_BPS))).unwrap();
+}
 
-    /// Returns a client that waits for as long as the server does.
-    pub(crate) fn patient_client(&self) -> Client {
-        let mut config = ClientConfig::new(self.swarm.api_url().parse().unwrap());
-        config.timeouts = Timeouts {
-            headers: REQUEST_MAX,
-            chunk: REQUEST_MAX,
-            total: REQUEST_MAX,
-            ..Timeouts::default()
-        };
-        Client::new(config).unwrap()
-    }
-
-    pub(crate) fn wait_finished(&self, torrent: &SwarmTorrent) {
-        self.runtime.block_on(self.swarm.wait_finished(torrent)).unwrap();
-    }
-
-    /// Waits until the first bytes of a torrent have come.
-    pub(crate) fn wait_begun(&self, torrent: &SwarmTorrent) {
-        let has_begun = |stats: &TorrentStats| stats.progress_bytes > 0;
-        self.runtime.block_on(self.swarm.wait_until(torrent, "begun", has_begun)).unwrap();
-    }
-
-    pub(crate) fn limit_downloads(&mut self) {
-        let limit = NonZeroU32::new(DOWNLOAD_BPS);
-        self.runtime.block_on(self.swarm.set_download_limit(limit)).unwrap();
-    }
-
-    /// Starts a torrent that was added paused.
-    pub(crate) fn unpause(&self, torrent: &SwarmTorrent) {
-        self.runtime.block_on(self.swarm.client().start(torrent.info_hash.into())).unwrap();
-    }
-
-    /// Returns which of the offsets in the only file of a torrent are in a missing piece.
-    pub(crate) fn missing(&self, torrent: &SwarmTorrent, offsets: &[u64]) -> Vec<u64> {
-        let haves = self.swarm.client().torrent_haves(torrent.info_hash.into());
-        let haves = self.runtime.block_on(haves).unwrap();
-        let piece_of = |offset: u64| u32::try_from(offset / u64::from(PIECE_BYTES)).unwrap();
-        let offsets = offsets.iter().copied();
-        offsets.filter(|offset| !haves.has(piece_of(*offset))).collect()
-    }
-
-    /// Returns the bytes that the downloader received from peers.
-    pub(crate) fn fetched_bytes(&self) -> u64 {
-        let stats = self.runtime.block_on(self.swarm.client().session_stats()).unwrap();
-        stats.counters.fetched_bytes
-    }
+/// Returns which of the offsets in the only file of a torrent are in a missing piece.
+pub(crate) fn missing(rqbits: &Rqbits, torrent: &SwarmTorrent, offsets: &[u64]) -> Vec<u64> {
+    let haves = rqbits.swarm.client().torrent_haves(torrent.info_hash.into());
+    let haves = rqbits.runtime.block_on(haves).unwrap();
+    let piece_of = |offset: u64| u32::try_from(offset / u64::from(PIECE_BYTES)).unwrap();
+    let offsets = offsets.iter().copied();
+    offsets.filter(|offset| !haves.has(piece_of(*offset))).collect()
 }
 
 /// Returns a torrent that is one file, in pieces of [`PIECE_BYTES`].

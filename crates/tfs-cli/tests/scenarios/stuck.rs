@@ -16,7 +16,7 @@ use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::{Mount, wait_for};
 use crate::process;
 use crate::readers::{self, Freed, Kind};
-use crate::rqbits::{MIB, PIECE_BYTES, Rqbits};
+use crate::rqbits::{MIB, PIECE_BYTES, Rqbits, limit_downloads};
 use crate::timing::{median, pause, percentile, repeat, within};
 
 /// Files of which no byte comes, and readers that wait for them.
@@ -135,7 +135,7 @@ impl Setting {
         let [fast, stuck] = rqbits.swarm.torrents() else { unreachable!("two were added") };
         let (fast, stuck) = (fast.clone(), stuck.clone());
         rqbits.wait_finished(&fast);
-        rqbits.limit_downloads();
+        limit_downloads(&mut rqbits);
         // Live, but nobody has it: not paused, so that a mount has reason to wait.
         let forget = rqbits.swarm.seeder_client().forget(stuck.info_hash.into());
         rqbits.runtime.block_on(forget).unwrap();

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use crate::figures::{Report, Want, count, megabytes};
 use crate::meter::Meter;
 use crate::mount::Mount;
-use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, request};
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing, patient_client, request};
 use crate::timing::pause;
 
 const READERS: usize = 64;
@@ -87,13 +87,17 @@ impl Setting {
         })
         .take(READERS)
         .collect();
-        assert_eq!(self.rqbits.missing(&self.film, &offsets), offsets, "the data is there already");
+        assert_eq!(
+            missing(&self.rqbits, &self.film, &offsets),
+            offsets,
+            "the data is there already"
+        );
         offsets
     }
 
     /// Adds a torrent, and says how long that took, `limit` at most.
     fn add(&self, limit: Duration) -> JoinHandle<Duration> {
-        let client = self.rqbits.patient_client();
+        let client = patient_client(&self.rqbits);
         let source = AddSource::TorrentFile(self.late.torrent_file.clone());
         self.rqbits.runtime.spawn(async move {
             let start = Instant::now();
@@ -157,7 +161,7 @@ fn without_a_mount(report: &mut Report) {
     report.step("the same ranges asked of rqbit itself");
     let setting = Setting::new();
     let rqbits = &setting.rqbits;
-    let client = rqbits.patient_client();
+    let client = patient_client(rqbits);
     let range = |offset| ByteRange::with_length(offset, u64::try_from(READ_BYTES).unwrap());
     let meter = Meter::start(rqbits, setting.other.info_hash);
     let ranges = setting.offsets().into_iter().map(range);

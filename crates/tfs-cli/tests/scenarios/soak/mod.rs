@@ -34,7 +34,7 @@ use self::trouble::{Counts, Server};
 use crate::figures::{FILE, Report, Row, Want, count, megabytes, table};
 use crate::mount::Mount;
 use crate::process;
-use crate::rqbits::Rqbits;
+use crate::rqbits::{Rqbits, limit_downloads};
 
 /// What comes before the minutes and the seed.
 pub(crate) const MARK: &str = "--soak";
@@ -108,7 +108,7 @@ fn soak(report: &mut Report, dir: &Path, time: Duration, seed: u64) {
     let mut rqbits = Rqbits::start(library::torrents().apart(&["rqbit"]));
     let stay: Vec<_> = rqbits.swarm.torrents().to_vec();
     stay.iter().for_each(|torrent| rqbits.wait_finished(torrent));
-    rqbits.limit_downloads();
+    limit_downloads(&mut rqbits);
     let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
     let proxy = rqbits.runtime.block_on(FaultProxy::start(address)).unwrap();
     let mounts = MOUNTS.map(|(name, local_paths)| {
