@@ -1,9 +1,14 @@
 //! The servers of a filesystem, and what each of them says of its torrents.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::tree::{Changes, Remembered, TorrentTree};
+use crate::tree::{Changes, Difference, Notice, Remembered, TorrentTree};
 use crate::{InfoHash, ServerId, TorrentDetails, TorrentSource, TorrentSummary, Vfs};
+
+/// How many torrents of a listing are looked at, or written, before others get the lock of the
+/// tree: some tenths of a millisecond. Also a long pass that only reads holds up all others, since
+/// whoever wants to write comes before those who read after it.
+const PART_TORRENTS: usize = 1024;
 
 impl<S: TorrentSource> Vfs<S> {
     /// Returns the first source that was given.
@@ -44,10 +49,13 @@ impl<S: TorrentSource> Vfs<S> {
         server: ServerId,
         listing: &[TorrentSummary],
     ) -> Vec<InfoHash> {
-        let tree = self.tree();
-        let unknown = listing.iter().filter(|summary| summary.is_resolved);
-        let hashes = unknown.map(|summary| summary.info_hash);
-        hashes.filter(|info_hash| !tree.contains(server, *info_hash)).collect()
+        let parts = listing.chunks(PART_TORRENTS).flat_map(|part| {
+            let tree = self.tree();
+            let resolved = part.iter().filter(|summary| summary.is_resolved);
+            let hashes = resolved.map(|summary| summary.info_hash);
+            hashes.filter(|info_hash| !tree.contains(server, *info_hash)).collect::<Vec<_>>()
+        });
+        parts.collect()
     }
 
     /// Does what [`unknown_torrents_of`](Self::unknown_torrents_of) does for the first server.
@@ -90,7 +98,12 @@ impl<S: TorrentSource> Vfs<S> {
         listing: &[TorrentSummary],
     ) -> Vec<TorrentSummary> {
         let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
-        self.tree().summaries_except(server, &listed)
+        let hashes: Vec<_> = listed.iter().copied().collect();
+        let kept = hashes.chunks(PART_TORRENTS).map(|part| {
+            let tree = self.tree();
+            part.iter().filter(|info_hash| tree.contains(server, **info_hash)).count()
+        });
+        self.unlisted(server, &listed, kept.sum())
     }
 
     /// Takes over a complete listing of a server.
@@ -116,11 +129,12 @@ impl<S: TorrentSource> Vfs<S> {
         let first_seen = |info_hash| self.tree().first_seen(server, info_hash).unwrap_or(seen_at);
         let layouts = details.into_iter().map(|details| {
             let first_seen = first_seen(details.info_hash);
-            TorrentTree::in_folder(&details, first_seen, (folder, name.as_deref()))
+            let layout = TorrentTree::in_folder(&details, first_seen, (folder, name.as_deref()));
+            (details.info_hash, layout)
         });
-        let layouts = layouts.collect();
+        let layouts: HashMap<_, _> = layouts.collect();
         let sink = self.sink();
-        let (changes, notices) = self.tree_mut().apply(server, listing, layouts, seen_at);
+        let (changes, notices) = self.write(server, listing, layouts, seen_at);
         // First, so that reads of what is gone do not hold up those who are told.
         self.engine.update(|file| self.tree().file_states(file));
         // Before those who are told look again.
@@ -144,5 +158,74 @@ impl<S: TorrentSource> Vfs<S> {
         seen_at: i64,
     ) -> Changes {
         self.apply_of(ServerId::FIRST, listing, details, seen_at)
+    }
+
+    /// Writes what a listing changes. Nobody else writes torrents meanwhile: the caller holds the
+    /// lock of the sink.
+    fn write(
+        &self,
+        server: ServerId,
+        listing: Vec<TorrentSummary>,
+        layouts: HashMap<InfoHash, TorrentTree>,
+        seen_at: i64,
+    ) -> (Changes, Vec<Notice>) {
+        let mut difference = self.difference(server, listing);
+        let changed = std::mem::take(&mut difference.changed);
+        let is_known = self.is_server_known(server);
+        let has_names = !difference.gone.is_empty() || !layouts.is_empty();
+        let (mut changes, mut notices) = if has_names || !is_known {
+            self.tree_mut().apply_names(server, difference, layouts, seen_at)
+        } else {
+            (Changes::default(), Vec::new())
+        };
+        let mut rest = changed.into_iter();
+        loop {
+            let part: Vec<_> = rest.by_ref().take(PART_TORRENTS).collect();
+            if part.is_empty() {
+                return (changes, notices);
+            }
+            self.tree_mut().apply_progress(server, part, (&mut changes, &mut notices));
+        }
+    }
+
+    /// Finds what a listing changes. Of two that it has of one torrent the first counts.
+    fn difference(&self, server: ServerId, listing: Vec<TorrentSummary>) -> Difference {
+        let mut difference = Difference::default();
+        let mut listed = HashSet::with_capacity(listing.len());
+        let mut rest = listing.into_iter().filter(|summary| listed.insert(summary.info_hash));
+        loop {
+            let part: Vec<_> = rest.by_ref().take(PART_TORRENTS).collect();
+            if part.is_empty() {
+                break;
+            }
+            self.tree().compare(server, part, &mut difference);
+        }
+        drop(rest);
+        let gone = self.unlisted(server, &listed, difference.kept_count);
+        difference.gone = gone.into_iter().map(|summary| summary.info_hash).collect();
+        difference.sort();
+        difference
+    }
+
+    /// Returns what a server last said of its torrents that are not listed, in the order of their
+    /// directory. `kept_count` is how many are.
+    fn unlisted(
+        &self,
+        server: ServerId,
+        listed: &HashSet<InfoHash>,
+        kept_count: usize,
+    ) -> Vec<TorrentSummary> {
+        let mut unlisted = Vec::new();
+        if self.tree().torrent_count(server) == kept_count {
+            return unlisted;
+        }
+        let mut cookie = 0;
+        loop {
+            let part = (cookie, PART_TORRENTS);
+            match self.tree().unlisted_after(server, listed, part, &mut unlisted) {
+                Some(last) => cookie = last,
+                None => return unlisted,
+            }
+        }
     }
 }

@@ -112,10 +112,13 @@ impl<T: DeserializeOwned> Elements<T> {
         // What has begun and has no end is a part of the text that breaks it.
         self.frame.append(&mut self.element);
         let Frame { torrents } = json::parse(&self.frame)?;
-        if torrents.len() == self.count {
+        // serde reads an object from the list of its values too, but `[[]]` is no empty library.
+        let is_object = self.frame.trim_ascii_start().first() == Some(&b'{');
+        if is_object && torrents.len() == self.count {
             return Ok(());
         }
-        let error = serde_json::Error::custom("an element of the list is no object");
+        let what = if is_object { "an element of the list" } else { "what has the list" };
+        let error = serde_json::Error::custom(format_args!("{what} is no object"));
         Err(Failure::new(ErrorKind::MalformedJson { path: "torrents".into() }, error))
     }
 
@@ -220,6 +223,8 @@ mod tests {
             r#"{"torr\u0065nts":[{"a":1}]}"#,
             r#"{"torrents":[{"a":1}]] }"#,
             r#"{"torrents":[{"a"}]}"#,
+            "[[]]",
+            r#"[[{"a":1}]]"#,
         ] {
             for part_bytes in 1..broken.len() {
                 let got = run(broken, part_bytes);

@@ -8,6 +8,7 @@
 //!  `- InodeTable    inode number -> node of a layout, lookup count
 //! ```
 
+mod apply;
 mod build;
 mod facts;
 mod folder;
@@ -21,9 +22,10 @@ mod past;
 mod paths;
 mod standing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
+pub(crate) use apply::Difference;
 #[cfg(test)]
 pub(crate) use facts::Amount;
 pub(crate) use facts::NodeFacts;
@@ -33,14 +35,12 @@ pub(crate) use folder::{FOLDER_NUMBER_MIN, FolderId, TorrentKey};
 use inode::{InodeTable, NUMBER_MIN, NodeRef};
 pub use known::KnownNode;
 pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
-use names::{HeldNames, Named};
 pub(crate) use notices::Notice;
-use past::Memory;
 pub use past::Remembered;
 pub(crate) use paths::{Added, Top};
 use standing::Standing;
 
-use crate::{Child, FileId, Geometry, InfoHash, Ino, ServerId, TorrentState, TorrentSummary};
+use crate::{FileId, Geometry, InfoHash, Ino, ServerId, TorrentState, TorrentSummary};
 
 /// The cookies of `.` and `..`, and of `.tfs` where it is listed; those of the entries follow.
 pub(crate) const DOT_COOKIE: u64 = 1;
@@ -116,6 +116,8 @@ pub(crate) struct Tree {
     /// Of which servers a listing was ever received, in their order. Before that, nothing is known
     /// of a server, not even emptiness.
     known_servers: Vec<bool>,
+    /// How many torrents it has from each server, in their order.
+    torrent_counts: Vec<usize>,
     /// Counts up over all directories.
     next_cookie: u64,
 }
@@ -129,6 +131,7 @@ impl Tree {
             torrents: HashMap::new(),
             inodes: InodeTable::new(),
             known_servers: vec![false; server_names.len()],
+            torrent_counts: vec![0; server_names.len()],
             next_cookie: FIRST_COOKIE,
         }
     }
@@ -163,170 +166,6 @@ impl Tree {
         let torrent = self.torrents.get(&TorrentKey { folder, info_hash });
         let past = || Some(self.folder(folder)?.past.get(info_hash)?.first_seen);
         torrent.map_or_else(past, |torrent| Some(torrent.first_seen))
-    }
-
-    /// Returns what a server last listed of its torrents that are not among these, in the order of
-    /// their directory.
-    pub(crate) fn summaries_except(
-        &self,
-        server: ServerId,
-        listed: &HashSet<InfoHash>,
-    ) -> Vec<TorrentSummary> {
-        let id = self.layout.folder_of(server);
-        let entries = self.folder(id).into_iter().flat_map(|folder| folder.names.after(0));
-        let others =
-            entries.map(|(_, named)| named.info_hash).filter(|hash| !listed.contains(hash));
-        others
-            .filter_map(|info_hash| self.torrents.get(&TorrentKey { folder: id, info_hash }))
-            .filter_map(|torrent| torrent.standing.of(server).cloned())
-            .collect()
-    }
-
-    /// Takes over a complete listing of a server: drops torrents that no server has any more, takes
-    /// in those whose layouts are given, and remembers the progress of all. `seen_at` is now, in
-    /// seconds since 1970. Returns what it did, and what of it a front end may not know.
-    pub(crate) fn apply(
-        &mut self,
-        server: ServerId,
-        mut listing: Vec<TorrentSummary>,
-        layouts: Vec<TorrentTree>,
-        seen_at: i64,
-    ) -> (Changes, Vec<Notice>) {
-        let id = self.layout.folder_of(server);
-        let mut layouts: HashMap<_, _> =
-            layouts.into_iter().map(|layout| (layout.info_hash(), layout)).collect();
-        let mut changes = Changes::default();
-        let mut notices = Vec::new();
-        self.drop_unlisted(server, &listing, (&mut changes, &mut notices));
-        // Who came first keeps a plain name; the hash makes the order total.
-        listing.sort_by_key(|summary| (summary.added_order, summary.info_hash));
-        let held =
-            if layouts.is_empty() { HeldNames::new() } else { self.held_names(id, &listing) };
-        let is_known = self.folder(id).is_some_and(|folder| folder.is_known);
-        for summary in listing {
-            let info_hash = summary.info_hash;
-            if let Some(torrent) = self.torrents.get_mut(&TorrentKey { folder: id, info_hash }) {
-                let is_new = torrent.standing.of(server).is_none();
-                let before = torrent.standing.set(server, summary);
-                notices.extend(torrent.progress_notices(&before, &self.inodes));
-                if is_new {
-                    changes.joined.extend(self.remembered(id, info_hash));
-                }
-            } else if let Some(layout) = layouts.remove(&info_hash) {
-                let Some((parent, name)) = self.add((server, summary), layout, &held, seen_at)
-                else {
-                    continue;
-                };
-                // Before the first listing nobody was told that there is no such name.
-                let notice = || Notice::Added { parent, name: name.clone() };
-                notices.extend(is_known.then(notice));
-                changes.added.push((info_hash, name));
-            }
-        }
-        self.date(server, changes.has_names(), seen_at);
-        (changes, notices)
-    }
-
-    /// Takes a server from the torrents that its listing lacks, and drops those that no other has.
-    fn drop_unlisted(
-        &mut self,
-        server: ServerId,
-        listing: &[TorrentSummary],
-        (changes, notices): (&mut Changes, &mut Vec<Notice>),
-    ) {
-        let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
-        let gone = self.torrents.iter().filter(|(key, torrent)| {
-            !listed.contains(&key.info_hash) && torrent.standing.of(server).is_some()
-        });
-        let gone: Vec<_> = gone.map(|(key, _)| *key).collect();
-        for key in gone {
-            let Some(torrent) = self.torrents.get_mut(&key) else { continue };
-            if let Some(before) = torrent.standing.remove(server) {
-                notices.extend(torrent.progress_notices(&before, &self.inodes));
-                let name = self.name(key).unwrap_or_default().to_owned();
-                changes.left.push((key.info_hash, name));
-                continue;
-            }
-            let name = self.remove(key, notices);
-            changes.removed.extend(name.map(|name| (key.info_hash, name)));
-        }
-    }
-
-    /// Notes that a listing of a server was taken over, and what that means for its directory.
-    fn date(&mut self, server: ServerId, has_changed: bool, seen_at: i64) {
-        if let Some(known) = self.known_servers.get_mut(usize::from(server.0)) {
-            *known = true;
-        }
-        let id = self.layout.folder_of(server);
-        let torrents = || self.torrents.iter().filter(|(key, _)| key.folder == id);
-        let is_empty = torrents().next().is_none();
-        let directory_count = torrents().filter(|(_, it)| it.tree.top().is_directory()).count();
-        let newest = torrents().map(|(_, torrent)| torrent.tree.mtime()).max();
-        // An empty union may only look empty, as long as nothing is known of one of its servers.
-        let is_told = match self.layout {
-            RootLayout::Union => !is_empty || self.known_servers.iter().all(|is_known| *is_known),
-            RootLayout::ByServer => true,
-        };
-        let Some(folder) = self.folders.get_mut(id.position()) else { return };
-        if folder.is_known && has_changed {
-            folder.changed_at = seen_at.max(0);
-        }
-        if has_changed {
-            folder.past.shrink();
-        }
-        folder.is_known |= is_told;
-        folder.directory_count = directory_count;
-        folder.mtime = if folder.changed_at > 0 { folder.changed_at } else { newest.unwrap_or(0) };
-    }
-
-    /// Returns the names that listed torrents had and do not have now: nobody else gets them, also
-    /// while their details are not there yet.
-    fn held_names(&self, id: FolderId, listing: &[TorrentSummary]) -> HeldNames {
-        let mut held = HeldNames::new();
-        let Some(folder) = self.folder(id) else { return held };
-        for summary in listing {
-            if let Some(memory) = folder.past.get(summary.info_hash) {
-                held.entry(memory.name.clone()).or_insert(summary.info_hash);
-            }
-        }
-        held
-    }
-
-    /// Returns the directory in which the torrent is, and its name there.
-    fn add(
-        &mut self,
-        (server, summary): (ServerId, TorrentSummary),
-        layout: TorrentTree,
-        held: &HeldNames,
-        seen_at: i64,
-    ) -> Option<(Ino, String)> {
-        let key = layout.key();
-        let folder = self.folders.get_mut(key.folder.position())?;
-        let tree = Arc::new(layout);
-        let inos = self.inodes.attach(&tree);
-        let memory = folder.past.on_added(key.info_hash);
-        let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
-        let had = memory.map(|memory| memory.name);
-        let named = Named { info_hash: key.info_hash, cookie: self.next_cookie };
-        self.next_cookie += 1;
-        let is_directory = tree.top().is_directory();
-        let name = folder.names.add(tree.raw_name(), named, is_directory, had.as_deref(), held);
-        let (parent, standing) = (folder.ino, Standing::new(server, summary));
-        self.torrents.insert(key, Torrent { tree, inos, parent, standing, first_seen });
-        Some((parent, name))
-    }
-
-    fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Notice>) -> Option<String> {
-        let torrent = self.torrents.remove(&key)?;
-        notices.extend(torrent.removal_notices(&self.inodes));
-        self.inodes.detach(&torrent.inos);
-        let folder = self.folders.get_mut(key.folder.position())?;
-        let name = folder.names.remove(key.info_hash)?;
-        let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
-        notices.push(Notice::Removed { parent: folder.ino, name: name.clone(), child });
-        let memory = Memory { name: name.clone(), first_seen: torrent.first_seen };
-        folder.past.on_removed(key.info_hash, memory);
-        Some(name)
     }
 
     /// Adds `count` to the number of times that the front end knows of `ino`.
@@ -391,13 +230,6 @@ impl Tree {
 
     fn name(&self, key: TorrentKey) -> Option<&str> {
         self.folder(key.folder)?.names.name(key.info_hash)
-    }
-
-    fn remembered(&self, id: FolderId, info_hash: InfoHash) -> Option<Remembered> {
-        let folder = self.folder(id)?;
-        let name = folder.names.name(info_hash)?.to_owned();
-        let first_seen = self.torrents.get(&TorrentKey { folder: id, info_hash })?.first_seen;
-        Some(Remembered { info_hash, name, first_seen })
     }
 }
 

@@ -71,6 +71,10 @@ impl Names {
         Some(name.as_ref().to_owned())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Returns the name of a torrent.
     pub(super) fn name(&self, info_hash: InfoHash) -> Option<&str> {
         self.names.get(&info_hash).map(AsRef::as_ref)

@@ -1,6 +1,8 @@
 //! The tree as a front end sees it: names, collisions, links, attributes, what comes and goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use crate::support::{SEEN_AT, child, render, vfs_of};
 use expect_test::{Expect, expect};
@@ -359,4 +361,24 @@ fn what_was_last_listed_can_be_asked_for() {
     assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &[]), all);
     assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &all[..2]), all[2..]);
     assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &all), []);
+}
+
+#[test]
+fn a_listing_that_says_nothing_new_waits_for_nobody_and_holds_up_nobody() {
+    let source = FakeSource::new(4);
+    for id in 1..50 {
+        source.add(single_file(id, "a.iso", u64::from(id)));
+    }
+    let vfs = Arc::new(vfs_of(&source));
+    let (sender, applied) = mpsc::channel();
+    // What is told of each entry is told under the lock of the tree.
+    vfs.read_dir(Ino::ROOT, 0, |_entry| {
+        let (vfs, listing) = (Arc::clone(&vfs), source.listing());
+        let sender = sender.clone();
+        thread::spawn(move || sender.send(vfs.apply(listing, Vec::new(), SEEN_AT + 9)));
+        let changes = applied.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(changes.added.is_empty() && changes.removed.is_empty());
+        false
+    })
+    .unwrap();
 }

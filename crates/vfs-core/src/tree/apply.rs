@@ -1,0 +1,265 @@
+//! How a listing becomes the tree.
+//!
+//! ```text
+//! listing --compare, part by part--> Difference --apply_names--> names, nodes
+//!                                              `--apply_progress, part by part--> progress
+//! ```
+//!
+//! A listing says the same as the one before of almost all torrents. So what it changes is found
+//! first, while others go on reading the tree, and only that is written. Nobody holds the lock for
+//! longer than a part takes, but where names come or go, which others see all at once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::names::{HeldNames, Named};
+use super::notices::Notice;
+use super::past::{Memory, Remembered};
+use super::standing::Standing;
+use super::{Changes, FolderId, NodeIdx, RootLayout, Torrent, TorrentKey, TorrentTree, Tree};
+use crate::{Child, InfoHash, Ino, ServerId, TorrentSummary};
+
+/// What a listing of a server says otherwise than the tree.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    /// Torrents that the tree has and of which the server says something new.
+    pub(crate) changed: Vec<TorrentSummary>,
+    /// Torrents that the tree does not have.
+    pub(crate) unknown: Vec<TorrentSummary>,
+    /// Torrents that the tree has from the server, which lists them no more.
+    pub(crate) gone: Vec<InfoHash>,
+    /// How many torrents that the tree has from the server are listed.
+    pub(crate) kept_count: usize,
+}
+
+impl Difference {
+    /// Brings it into the order of arrival: who came first keeps a plain name; the hash makes the
+    /// order total.
+    pub(crate) fn sort(&mut self) {
+        let order = |summary: &TorrentSummary| (summary.added_order, summary.info_hash);
+        self.changed.sort_by_key(order);
+        self.unknown.sort_by_key(order);
+    }
+}
+
+impl Tree {
+    /// Adds what a part of a listing of a server changes. No torrent is in two parts.
+    pub(crate) fn compare(
+        &self,
+        server: ServerId,
+        part: Vec<TorrentSummary>,
+        difference: &mut Difference,
+    ) {
+        let folder = self.layout.folder_of(server);
+        for summary in part {
+            let info_hash = summary.info_hash;
+            let torrent = self.torrents.get(&TorrentKey { folder, info_hash });
+            let known = torrent.map(|torrent| torrent.standing.of(server));
+            difference.kept_count += usize::from(matches!(known, Some(Some(_))));
+            match known {
+                None => difference.unknown.push(summary),
+                Some(Some(last)) if *last == summary => {}
+                Some(_) => difference.changed.push(summary),
+            }
+        }
+    }
+
+    /// Returns how many torrents it has from a server.
+    pub(crate) fn torrent_count(&self, server: ServerId) -> usize {
+        self.torrent_counts.get(usize::from(server.0)).copied().unwrap_or(0)
+    }
+
+    /// Adds what a server last said of its torrents that are not listed, of `count` entries of
+    /// their directory after `cookie`. Returns where to go on, or `None` at the end.
+    pub(crate) fn unlisted_after(
+        &self,
+        server: ServerId,
+        listed: &HashSet<InfoHash>,
+        (cookie, count): (u64, usize),
+        unlisted: &mut Vec<TorrentSummary>,
+    ) -> Option<u64> {
+        let id = self.layout.folder_of(server);
+        let mut last = None;
+        for (_, Named { info_hash, cookie }) in self.folder(id)?.names.after(cookie).take(count) {
+            last = Some(cookie);
+            if listed.contains(&info_hash) {
+                continue;
+            }
+            let torrent = self.torrents.get(&TorrentKey { folder: id, info_hash });
+            unlisted.extend(torrent.and_then(|torrent| torrent.standing.of(server).cloned()));
+        }
+        last
+    }
+
+    /// Takes the server from torrents that it lists no more, drops those that no other has, and
+    /// takes in those that it does not know and whose layouts are given. `seen_at` is now, in
+    /// seconds since 1970. Returns what it did, and what of it a front end may not know.
+    pub(crate) fn apply_names(
+        &mut self,
+        server: ServerId,
+        Difference { unknown, gone, .. }: Difference,
+        mut layouts: HashMap<InfoHash, TorrentTree>,
+        seen_at: i64,
+    ) -> (Changes, Vec<Notice>) {
+        let id = self.layout.folder_of(server);
+        let mut changes = Changes::default();
+        let mut notices = Vec::new();
+        for info_hash in gone {
+            let key = TorrentKey { folder: id, info_hash };
+            self.drop_unlisted(server, key, (&mut changes, &mut notices));
+        }
+        let held =
+            if layouts.is_empty() { HeldNames::new() } else { self.held_names(id, &unknown) };
+        let is_known = self.folder(id).is_some_and(|folder| folder.is_known);
+        for summary in unknown {
+            let info_hash = summary.info_hash;
+            let Some(layout) = layouts.remove(&info_hash) else { continue };
+            let Some((parent, name)) = self.add((server, summary), layout, &held, seen_at) else {
+                continue;
+            };
+            // Before the first listing nobody was told that there is no such name.
+            let notice = || Notice::Added { parent, name: name.clone() };
+            notices.extend(is_known.then(notice));
+            changes.added.push((info_hash, name));
+        }
+        self.date(server, changes.has_names(), seen_at);
+        (changes, notices)
+    }
+
+    /// Takes over what a server says of torrents that the tree has.
+    pub(crate) fn apply_progress(
+        &mut self,
+        server: ServerId,
+        part: Vec<TorrentSummary>,
+        (changes, notices): (&mut Changes, &mut Vec<Notice>),
+    ) {
+        let folder = self.layout.folder_of(server);
+        for summary in part {
+            let info_hash = summary.info_hash;
+            let Some(torrent) = self.torrents.get_mut(&TorrentKey { folder, info_hash }) else {
+                continue;
+            };
+            let is_new = torrent.standing.of(server).is_none();
+            let before = torrent.standing.set(server, summary);
+            notices.extend(torrent.progress_notices(&before, &self.inodes));
+            if is_new {
+                self.count(server, |count| count.saturating_add(1));
+                changes.joined.extend(self.remembered(folder, info_hash));
+            }
+        }
+    }
+
+    fn drop_unlisted(
+        &mut self,
+        server: ServerId,
+        key: TorrentKey,
+        (changes, notices): (&mut Changes, &mut Vec<Notice>),
+    ) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        if let Some(before) = torrent.standing.remove(server) {
+            notices.extend(torrent.progress_notices(&before, &self.inodes));
+            let name = self.name(key).unwrap_or_default().to_owned();
+            changes.left.push((key.info_hash, name));
+        } else {
+            let name = self.remove(key, notices);
+            changes.removed.extend(name.map(|name| (key.info_hash, name)));
+        }
+        self.count(server, |count| count.saturating_sub(1));
+    }
+
+    fn count(&mut self, server: ServerId, change: impl FnOnce(usize) -> usize) {
+        if let Some(count) = self.torrent_counts.get_mut(usize::from(server.0)) {
+            *count = change(*count);
+        }
+    }
+
+    /// Notes that a listing of a server was taken over, and what that means for its directory.
+    fn date(&mut self, server: ServerId, has_changed: bool, seen_at: i64) {
+        if let Some(known) = self.known_servers.get_mut(usize::from(server.0)) {
+            *known = true;
+        }
+        let id = self.layout.folder_of(server);
+        let all_known = self.known_servers.iter().all(|is_known| *is_known);
+        let Some(folder) = self.folders.get_mut(id.position()) else { return };
+        // An empty union may only look empty, as long as nothing is known of one of its servers.
+        let is_told = match self.layout {
+            RootLayout::Union => !folder.names.is_empty() || all_known,
+            RootLayout::ByServer => true,
+        };
+        if folder.is_known && has_changed {
+            folder.changed_at = seen_at.max(0);
+        }
+        if has_changed {
+            folder.past.shrink();
+        }
+        folder.is_known |= is_told;
+        if folder.changed_at > 0 {
+            folder.mtime = folder.changed_at;
+        } else if has_changed {
+            let torrents = self.torrents.iter().filter(|(key, _)| key.folder == id);
+            let newest = torrents.map(|(_, torrent)| torrent.tree.mtime()).max();
+            folder.mtime = newest.unwrap_or(0);
+        }
+    }
+
+    /// Returns the names that torrents had which are listed and not in the tree: nobody else gets
+    /// them, also while their details are not there yet.
+    fn held_names(&self, id: FolderId, listing: &[TorrentSummary]) -> HeldNames {
+        let mut held = HeldNames::new();
+        let Some(folder) = self.folder(id) else { return held };
+        for summary in listing {
+            if let Some(memory) = folder.past.get(summary.info_hash) {
+                held.entry(memory.name.clone()).or_insert(summary.info_hash);
+            }
+        }
+        held
+    }
+
+    /// Returns the directory in which the torrent is, and its name there.
+    fn add(
+        &mut self,
+        (server, summary): (ServerId, TorrentSummary),
+        layout: TorrentTree,
+        held: &HeldNames,
+        seen_at: i64,
+    ) -> Option<(Ino, String)> {
+        let key = layout.key();
+        let folder = self.folders.get_mut(key.folder.position())?;
+        let tree = Arc::new(layout);
+        let inos = self.inodes.attach(&tree);
+        let memory = folder.past.on_added(key.info_hash);
+        let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
+        let had = memory.map(|memory| memory.name);
+        let named = Named { info_hash: key.info_hash, cookie: self.next_cookie };
+        self.next_cookie += 1;
+        let is_directory = tree.top().is_directory();
+        let name = folder.names.add(tree.raw_name(), named, is_directory, had.as_deref(), held);
+        let (parent, standing) = (folder.ino, Standing::new(server, summary));
+        folder.directory_count = folder.directory_count.saturating_add(usize::from(is_directory));
+        self.torrents.insert(key, Torrent { tree, inos, parent, standing, first_seen });
+        self.count(server, |count| count.saturating_add(1));
+        Some((parent, name))
+    }
+
+    fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Notice>) -> Option<String> {
+        let torrent = self.torrents.remove(&key)?;
+        notices.extend(torrent.removal_notices(&self.inodes));
+        self.inodes.detach(&torrent.inos);
+        let folder = self.folders.get_mut(key.folder.position())?;
+        let is_directory = torrent.tree.top().is_directory();
+        folder.directory_count = folder.directory_count.saturating_sub(usize::from(is_directory));
+        let name = folder.names.remove(key.info_hash)?;
+        let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
+        notices.push(Notice::Removed { parent: folder.ino, name: name.clone(), child });
+        let memory = Memory { name: name.clone(), first_seen: torrent.first_seen };
+        folder.past.on_removed(key.info_hash, memory);
+        Some(name)
+    }
+
+    fn remembered(&self, id: FolderId, info_hash: InfoHash) -> Option<Remembered> {
+        let folder = self.folder(id)?;
+        let name = folder.names.name(info_hash)?.to_owned();
+        let first_seen = self.torrents.get(&TorrentKey { folder: id, info_hash })?.first_seen;
+        Some(Remembered { info_hash, name, first_seen })
+    }
+}
