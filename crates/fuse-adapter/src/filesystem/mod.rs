@@ -1,5 +1,6 @@
 //! The core behind fuser's trait: each request is decoded, passed on, and answered.
 
+mod direct;
 mod init;
 mod open;
 mod read;
@@ -23,6 +24,8 @@ use fuser::{
 };
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
+pub(crate) use self::direct::DirectReads;
+use self::read::Read;
 use self::refused::refuse;
 use crate::attr::{Ownership, StatFs, file_type, no_attr};
 use crate::callers::Callers;
@@ -38,13 +41,15 @@ const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FO
 
 /// How directories are opened whose listing may stay in the kernel for the next reader.
 const KEPT_LISTING: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
+
 /// How control files are opened: their size is not known, and their text is another one next time.
 const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
 
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
 
-/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread.
+/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread, and short reads
+/// of what a server nearby has are answered there too.
 #[derive(Debug)]
 pub(crate) struct TorrentFs<S> {
     pub(crate) vfs: Arc<Vfs<S>>,
@@ -56,6 +61,7 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
     pub(crate) passthrough: Arc<Passthrough>,
+    pub(crate) direct: DirectReads<Read>,
     pub(crate) faults: Arc<Faults>,
 }
 

@@ -127,7 +127,7 @@ impl Plan {
     }
 
     /// Returns where a stream will be when its reads are answered.
-    fn wanted_until(&self, stream: &Stream) -> u64 {
+    pub(super) fn wanted_until(&self, stream: &Stream) -> u64 {
         let ends = stream.reads.iter().filter_map(|id| self.reads.get(id));
         ends.map(|read| read.need.end()).max().unwrap_or(0).max(stream.pos)
     }

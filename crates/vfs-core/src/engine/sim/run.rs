@@ -10,7 +10,9 @@ use super::random::Random;
 use super::server::{PERMITS, Server, byte_at, error};
 use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
-use crate::engine::plan::{BreakerTuning, Demand, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use crate::engine::plan::{
+    BreakerTuning, Demand, DirectEnd, Priority, ReadId, StreamEnd, StreamId, Tuning,
+};
 use crate::engine::{BreakerState, MissingPolicy};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
@@ -30,6 +32,8 @@ enum Event {
     Opened(StreamId),
     Step(StreamId),
     Closed(StreamId),
+    /// A direct read ends.
+    Direct(usize),
     Haves(InfoHash),
     Download,
     Trouble,
@@ -48,6 +52,8 @@ pub(super) struct Summary {
     stale: u64,
     source_errors: u64,
     cancelled: u64,
+    direct_reads: u64,
+    direct_misses: u64,
     turns: u64,
     reuses: u64,
     skips: u64,
@@ -70,6 +76,8 @@ impl Summary {
         self.stale += more.stale;
         self.source_errors += more.source_errors;
         self.cancelled += more.cancelled;
+        self.direct_reads += more.direct_reads;
+        self.direct_misses += more.direct_misses;
         self.turns += more.turns;
         self.reuses += more.reuses;
         self.skips += more.skips;
@@ -85,10 +93,12 @@ impl Summary {
     pub(super) fn has_all(&self) -> bool {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
+        let Self { direct_reads, direct_misses, .. } = self;
         let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
         [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
             .into_iter()
             .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
+            .chain([direct_reads, direct_misses])
             .all(|count| *count > 0)
     }
 }
@@ -100,6 +110,8 @@ struct Run {
     server: Server,
     readers: Vec<Reader>,
     preloaders: Vec<Preloader>,
+    /// The direct reads that are under way: who reads what. They keep their places.
+    directs: Vec<Option<(usize, ByteRange)>>,
     expected: BTreeMap<ReadId, Expected>,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     event_count: u64,
@@ -123,6 +135,7 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.cache_bytes = random.range(0, 1500);
     tuning.skip_bytes_max = random.range(0, 200);
     tuning.join_bytes_max = random.range(0, 600);
+    tuning.direct_bytes_max = random.range(0, 200);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
     tuning.server_ahead_bytes = random.range(0, 2000);
     tuning.silence_time_max = millis(random.range(300, 4000));
@@ -159,6 +172,7 @@ pub(super) fn run(seed: u64) -> Summary {
         server,
         readers,
         preloaders,
+        directs: Vec::new(),
         expected: BTreeMap::new(),
         events: BinaryHeap::new(),
         event_count: 0,
@@ -196,6 +210,7 @@ impl Run {
     /// Lets the next thing happen. Returns false when nothing is left to happen.
     fn step(&mut self) -> bool {
         let is_over = self.is_calm
+            && self.directs.iter().flatten().next().is_none()
             && self.expected.is_empty()
             && self.readers.iter().all(|reader| reader.reads_left == 0 && reader.is_released)
             && self.preloaders.iter().all(|it| it.left == 0 && it.current.is_none());
@@ -242,6 +257,7 @@ impl Run {
                     self.core.on_stream_end(self.now, stream, StreamEnd::Closed);
                 }
             }
+            Event::Direct(place) => self.direct_end(place),
             Event::Haves(torrent) => {
                 let answer = self.server.haves(torrent);
                 self.core.on_haves(self.now, torrent, answer);
@@ -327,7 +343,7 @@ impl Run {
             reader.reads_left -= 1;
             let file_len = self.server.files[file].len;
             let range = reader.next(&mut self.random, file_len);
-            if !range.is_empty() {
+            if !range.is_empty() && !self.read_directly(index, range) {
                 self.read(index, range);
             }
         }
@@ -377,6 +393,39 @@ impl Run {
                 assert!(is_there || self.has_crashed, "{preload:?} has not come");
             }
             Err(error) => assert!(!preload.is_calm, "{error:?} for {preload:?} {:#?}", self.core),
+        }
+    }
+
+    /// Lets the thread of a reader read by itself, if the plan does.
+    fn read_directly(&mut self, reader: usize, range: ByteRange) -> bool {
+        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
+        let (id, facts) = (self.server.files[file].id, self.server.facts(file));
+        // Who is less urgent is no reader.
+        let is_urgent = self.readers[reader].priority == Priority::Foreground;
+        if !is_urgent || !self.core.on_direct(self.now, (handle, id), &facts, range) {
+            return false;
+        }
+        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
+        let is_known = is_there || self.has_crashed || facts.is_complete();
+        assert!(is_known, "{range:?} is not there");
+        self.directs.push(Some((reader, range)));
+        self.later(2, Event::Direct(self.directs.len() - 1));
+        true
+    }
+
+    fn direct_end(&mut self, place: usize) {
+        let (reader, range) = self.directs[place].take().unwrap();
+        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
+        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
+        let is_done = is_there && !self.server.is_down && (self.is_calm || !self.random.chance(10));
+        let end = if is_done { DirectEnd::Done } else { DirectEnd::Missed };
+        let id = self.server.files[file].id;
+        self.core.on_direct_end(self.now, (handle, id), range, end);
+        if is_done {
+            self.summary.direct_reads += 1;
+        } else {
+            self.summary.direct_misses += 1;
+            self.read(reader, range);
         }
     }
 
@@ -558,7 +607,8 @@ impl Run {
 
     fn check(&mut self) {
         self.core.check();
-        let open = self.server.streams.len();
+        let directs = self.directs.iter().flatten().count();
+        let open = self.server.streams.len() + directs;
         assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
         let counters = self.core.counters(self.now);
         let bytes = counters.buffered_bytes + counters.cached_bytes;
