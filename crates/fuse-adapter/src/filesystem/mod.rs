@@ -2,6 +2,7 @@
 
 mod direct;
 mod init;
+mod listings;
 mod open;
 mod read;
 mod refused;
@@ -25,6 +26,8 @@ use fuser::{
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
 pub(crate) use self::direct::DirectReads;
+use self::listings::DirOpen;
+pub(crate) use self::listings::Listings;
 use self::read::Read;
 use self::refused::refuse;
 use crate::attr::{Ownership, StatFs, file_type, no_attr};
@@ -38,9 +41,6 @@ use crate::ttl::Ttls;
 /// How files are opened: what was read stays in the page cache for the next reader, since bytes
 /// never change, and `close` does not ask us.
 const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FOPEN_NOFLUSH);
-
-/// How directories are opened whose listing may stay in the kernel for the next reader.
-const KEPT_LISTING: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
 
 /// How control files are opened: their size is not known, and their text is another one next time.
 const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
@@ -56,6 +56,7 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) ownership: Ownership,
     pub(crate) ttls: Arc<Ttls>,
     pub(crate) generations: Arc<Generations>,
+    pub(crate) listings: Listings,
     /// Whether programs are told of holes.
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
@@ -70,6 +71,11 @@ impl<S: TorrentSource> TorrentFs<S> {
         ReplyGuard::new(reply, reply::Request { op, ino: ino.0 }, &self.faults)
     }
 
+    /// Takes note that a listing was answered, in whole or in part.
+    fn on_listed(&self, dir: INodeNo) {
+        self.listings.on_listed(Ino(dir.0), self.vfs.names_validity(Ino(dir.0)));
+    }
+
     /// Returns the attributes of what is still there.
     fn linked_attr(&self, ino: INodeNo) -> Result<Attr, VfsError> {
         let attr = self.vfs.attr(Ino(ino.0))?;
@@ -81,6 +87,7 @@ impl<S: TorrentSource> TorrentFs<S> {
 impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         init::negotiate(config, &self.passthrough);
+        self.listings.negotiate(config);
         Ok(())
     }
 
@@ -182,11 +189,9 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("opendir", ino, reply),
             |_| self.vfs.open_dir(Ino(ino.0)),
-            |reply, ()| {
-                let validity = self.vfs.names_validity(Ino(ino.0));
-                let may_keep = self.ttls.may_keep_names(validity);
-                let flags = if may_keep { KEPT_LISTING } else { FopenFlags::empty() };
-                reply.opened(DIRECTORY_HANDLE, flags);
+            |reply, ()| match self.listings.open(self.vfs.names_validity(Ino(ino.0))) {
+                DirOpen::Opened(flags) => reply.opened(DIRECTORY_HANDLE, flags),
+                DirOpen::NeedNotAsk => reply.error(fuser::Errno::ENOSYS),
             },
         );
     }
@@ -207,7 +212,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
                     !reply.add(number, entry.cookie, file_type(entry.attr.kind), entry.name)
                 })
             },
-            |reply, ()| reply.ok(),
+            |reply, ()| {
+                reply.ok();
+                self.on_listed(ino);
+            },
         );
     }
 
@@ -231,7 +239,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
                     !reply.add(attr.ino, entry.cookie, entry.name, &ttl, &attr, generation)
                 })
             },
-            |reply, ()| reply.ok(),
+            |reply, ()| {
+                reply.ok();
+                self.on_listed(ino);
+            },
         );
     }
 

@@ -24,7 +24,7 @@ pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
 use crate::callers::Callers;
-use crate::filesystem::{DirectReads, TorrentFs};
+use crate::filesystem::{DirectReads, Listings, TorrentFs};
 use crate::kernel_side::KernelSide;
 use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
@@ -74,8 +74,9 @@ pub fn mount<S: TorrentSource>(
     let filesystem = TorrentFs {
         vfs: Arc::clone(&vfs),
         ownership: Ownership::new(&options.appearance),
-        ttls,
+        ttls: Arc::clone(&ttls),
         generations: notices.generations(),
+        listings: Listings::new(Arc::clone(&ttls), Arc::clone(&notices)),
         shows_holes: options.appearance.shows_holes,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
