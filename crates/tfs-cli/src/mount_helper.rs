@@ -347,6 +347,16 @@ mod tests {
                 &["mount.tfs", URL, "/m", "-o", "username=u,password_file=/a b\\,c"],
                 &["mount.tfs", URL, "/m", "-o", "username=u,password_file=\"/a,b\""],
                 &["mount.tfs", URL, "/m", "-o", "log_file=/var/log/tfs.log", "-o", "allow_other"],
+                // Several servers.
+                &["mount.tfs", URL, "/m", "-o", "server=http://i:3030,server=http://j/a\\,b"],
+                &[
+                    "mount.tfs",
+                    "home=http://h",
+                    "/m",
+                    "-o",
+                    "server=away=http://i,layout=by-server",
+                ],
+                &["mount.tfs", "none", "/m", "-o", "server=home,server=away"],
             ],
             &expect![[r#"
                 mount.tfs http://h:3030 /m -o max_streams=2,missing=fail,read_timeout=5s
@@ -359,6 +369,12 @@ mod tests {
                     tfs mount --server http://h:3030 --username=u --password-file=/a,b -- /m
                 mount.tfs http://h:3030 /m -o log_file=/var/log/tfs.log -o allow_other
                     tfs mount --server http://h:3030 --log-file=/var/log/tfs.log --allow-other -- /m
+                mount.tfs http://h:3030 /m -o server=http://i:3030,server=http://j/a\,b
+                    tfs mount --server http://h:3030 --server=http://i:3030 --server=http://j/a,b -- /m
+                mount.tfs home=http://h /m -o server=away=http://i,layout=by-server
+                    tfs mount --server home=http://h --server=away=http://i --layout=by-server -- /m
+                mount.tfs none /m -o server=home,server=away
+                    tfs mount --server=home --server=away -- /m
             "#]],
         );
     }

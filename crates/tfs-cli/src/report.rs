@@ -72,7 +72,7 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     let meanwhile = if down.is_tree_known {
         "the mount shows the torrents as they were last known until it answers"
     } else {
-        "nothing is known of its torrents, so the mount cannot be read until it answers"
+        "nothing is known of its torrents, so none of them show until it answers"
     };
     output::warning(&down.to_string(), &format!("{meanwhile}; {START_IT}"));
 }

@@ -35,7 +35,8 @@ impl<S: TorrentSource> Vfs<S> {
     ///
     /// What is there needs no stream; what is missing is streamed over and not kept, with one
     /// stream for all preloads of a source, below all readers: while one waits for its bytes no
-    /// preload takes part. Failures of the source that may pass cost only time.
+    /// preload takes part. Failures of the source that may pass cost only time. Of several servers
+    /// each part is fetched by one, and goes on at another when that one is down or cannot.
     ///
     /// # Errors
     /// [`PreloadError`].
@@ -54,16 +55,15 @@ impl<S: TorrentSource> Vfs<S> {
         let mut bytes_done = 0;
         let mut ranges = ranges.into_iter();
         while let Some(range) = ranges.next() {
-            let at = self.facts_of(file).ok_or(PreloadError::Gone)?;
-            let report = |bytes_there| {
-                let at = (at.0, &at.1);
-                let later = ranges.as_slice().iter();
-                let later = later.map(|range| self.engine.bytes_here(file.id, at, *range));
-                let bytes_there = bytes_done + bytes_there + later.sum::<u64>();
+            let places = self.places_of(file).ok_or(PreloadError::Gone)?;
+            let report = |server, bytes_there| {
+                let here = |range| self.engine.bytes_here(file.id, &places, server, range);
+                let later = ranges.as_slice().iter().copied().map(here).sum::<u64>();
+                let bytes_there = bytes_done + bytes_there + later;
                 progress(PreloadProgress { bytes_there, bytes_total });
             };
             if !range.is_empty() {
-                let preloaded = self.engine.preload(file.id, at, range, report).await;
+                let preloaded = self.engine.preload(file.id, &places, range, report).await;
                 preloaded.map_err(|error| PreloadError::of(error, self.torrent_state(file.id)))?;
             }
             bytes_done += range.len();
@@ -72,18 +72,18 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(())
     }
 
-    /// Returns the server that is to fetch what is missing of a file, and what it says of it: one
-    /// that downloads, and of several the one that has most.
-    fn facts_of(&self, file: &TorrentFile) -> Option<(ServerId, FileFacts)> {
+    /// Returns the servers that can be asked for a file, and what each says of it; the first if
+    /// nobody has said anything yet.
+    fn places_of(&self, file: &TorrentFile) -> Option<Vec<(ServerId, FileFacts)>> {
         let tree = self.tree();
-        let states = tree.file_states(file.id);
-        let best = states.into_iter().max_by_key(|(server, state)| {
-            let is_stopped = matches!(state.torrent, TorrentState::Paused | TorrentState::Failed);
-            let is_complete = state.is_complete(file.len);
-            (is_complete, !is_stopped, state.have_bytes, std::cmp::Reverse(*server))
-        });
-        let (server, state) = best.map_or((ServerId::FIRST, None), |(id, state)| (id, Some(state)));
-        Some((server, FileFacts { len: file.len, geometry: tree.geometry(file.id)?, state }))
+        let geometry = tree.geometry(file.id)?;
+        let facts = |state| FileFacts { len: file.len, geometry, state };
+        let states = tree.file_states(file.id).into_iter();
+        let mut places: Vec<_> = states.map(|(id, state)| (id, facts(Some(state)))).collect();
+        if places.is_empty() {
+            places.push((ServerId::FIRST, facts(None)));
+        }
+        Some(places)
     }
 
     fn torrent_state(&self, file: FileId) -> TorrentState {

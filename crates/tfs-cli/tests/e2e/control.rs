@@ -74,7 +74,13 @@ fn a_refresh_shows_at_once_what_came_and_went() {
             let refreshed = json(dir, &["refresh", mounted.path.to_str().unwrap()]);
             (refreshed["torrents"] == 1).then_some(refreshed)
         });
-        let want = serde_json::json!({"added": [], "removed": ["first.bin"], "torrents": 1});
+        let want = serde_json::json!({
+            "added": [],
+            "removed": ["first.bin"],
+            "torrents": 1,
+            "servers": ["default"],
+            "failed": [],
+        });
         assert_eq!(refreshed, want);
         until("it is gone", || (names(&mounted.path) == ["second.bin"]).then_some(()));
         assert_eq!(said(dir, &["refresh"]), "exit 0\nnothing has come or gone; torrents: 1\n");

@@ -15,6 +15,7 @@ mod doctor;
 mod down;
 mod embedded;
 mod errors;
+mod halves;
 mod lifecycle;
 mod list;
 mod local;

@@ -147,6 +147,42 @@ fn a_table_of_file_systems() {
 }
 
 #[test]
+fn several_servers() {
+    check(
+        "mount_helper::several_servers",
+        "
+        ln -s $TFS sbin/mount.fuse.tfs
+        # Nobody listens there: what the other has is shown.
+        OTHER=http://127.0.0.1:1
+        mount -t fuse.tfs home=$URL $PWD/mnt -o server=away=$OTHER,layout=by-server && mounted
+        ls mnt && cmp mnt/home/a.bin $ON_DISK && echo same bytes
+        umount $PWD/mnt && gone
+        echo \"none $PWD/mnt fuse.tfs server=home=$URL,server=away=$OTHER 0 0\" >fstab
+        mount -T fstab $PWD/mnt && mounted && ls mnt
+        umount $PWD/mnt && gone
+        mount -t fuse.tfs $URL,$OTHER $PWD/mnt
+        echo \"code $?\"
+        ",
+        &expect![[r#"
+            exit 0
+            fuse.tfs ro,nosuid,nodev,noexec
+            away
+            home
+            same bytes
+            fuse.tfs ro,nosuid,nodev,noexec
+            a.bin
+            code 1
+            warning: cannot reach rqbit at http://127.0.0.1:1/: connection refused
+            hint: nothing is known of its torrents, so none of them show until it answers; start it with "rqbit server start <DIR>"
+            warning: cannot reach rqbit at http://127.0.0.1:1/: connection refused
+            hint: nothing is known of its torrents, so none of them show until it answers; start it with "rqbit server start <DIR>"
+            error: invalid value for '--server <URL>': invalid port number; an address looks like http://127.0.0.1:3030 or https://host/path
+            hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
+        "#]],
+    );
+}
+
+#[test]
 fn a_user_mounts_what_the_table_allows() {
     let test = "mount_helper::a_user_mounts_what_the_table_allows";
     let has_fusermount = Command::new("fusermount3").arg("--version").output().is_ok();

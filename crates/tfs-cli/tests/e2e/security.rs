@@ -1,8 +1,12 @@
 //! What must never come out: the password anywhere, and what a torrent calls itself on a terminal.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use tfs_testkit::isolate;
@@ -93,6 +97,73 @@ fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
         let wrong = with_password(&["list", "--config", config.to_str().unwrap()]);
         assert!(wrong.starts_with("exit 3\n"), "{wrong}");
         check_silent("a wrong configuration", &wrong);
+    });
+}
+
+/// A server without torrents that writes down what it is sent.
+struct Recorder {
+    url: String,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Recorder {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let heads = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&heads);
+        // It ends with the process of the test.
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                let mut connection = BufReader::new(connection.unwrap());
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    if connection.read_line(&mut head).unwrap() == 0 {
+                        break;
+                    }
+                }
+                noted.lock().unwrap().push(head);
+                let body = r#"{"apis":{},"server":"rqbit","version":"9.1.0","torrents":[]}"#;
+                let len = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n");
+                let answer = format!("{answer}Connection: close\r\n\r\n{body}");
+                // Whoever hung up does not want it.
+                drop(connection.get_mut().write_all(answer.as_bytes()));
+            }
+        });
+        Self { url, heads }
+    }
+}
+
+#[test]
+fn each_of_several_servers_gets_its_own_password_and_no_other() {
+    let test = "security::each_of_several_servers_gets_its_own_password_and_no_other";
+    isolate::run(test, LIMIT, |dir| {
+        // `you:other-pw` in base64.
+        let logins = [("me", PASSWORD, ENCODED), ("you", "other-pw", "eW91Om90aGVyLXB3")];
+        let servers = [Recorder::start(), Recorder::start()];
+        let mut config = String::new();
+        for (Recorder { url, .. }, (user, password, _)) in servers.iter().zip(logins) {
+            let file = dir.join(user);
+            fs::write(&file, password).unwrap();
+            let file = file.display();
+            config.extend([
+                format!("[[server]]\nname = \"{user}\"\nurl = \"{url}\"\n"),
+                format!("username = \"{user}\"\npassword_file = \"{file}\"\n"),
+            ]);
+        }
+        let path = dir.join("config.toml");
+        fs::write(&path, config).unwrap();
+        let listed = said(tfs(dir).args(["list", "--config"]).arg(&path));
+        assert!(listed.starts_with("exit 0\n"), "{listed}");
+        for (own, (server, (_, _, encoded))) in servers.iter().zip(logins).enumerate() {
+            let heads = server.heads.lock().unwrap();
+            assert!(!heads.is_empty());
+            for head in heads.iter() {
+                assert!(head.contains(encoded), "{head}");
+                assert!(!head.contains(logins[1 - own].2), "{head}");
+            }
+        }
     });
 }
 

@@ -128,7 +128,7 @@ fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
         drop(half);
         check_file(&path("home.bin"), Content::new(3, 300_000), 100_000);
         let mut byte = [0];
-        let gone = File::open(path("shared/b.bin")).and_then(|mut file| file.read(&mut byte));
+        let gone = File::open(path("away.bin")).and_then(|mut file| file.read(&mut byte));
         assert!(gone.is_err(), "{gone:?}");
         // What only that one has stays listed.
         until("tfs sees that a server is away", || {
@@ -144,7 +144,7 @@ fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
 
         let Rqbits { runtime, swarm } = &mut pair.away;
         runtime.block_on(swarm.start_downloader()).unwrap();
-        until("the server is found again", || fs::read(path("shared/b.bin")).ok().map(drop));
+        until("the server is found again", || fs::read(path("away.bin")).ok().map(drop));
         check_file(&path("shared/b.bin"), b(), 4096);
         check_file(&path("away.bin"), Content::new(4, 300_000), 4096);
 
@@ -208,6 +208,14 @@ fn a_server_that_is_down_takes_only_its_own() {
         check_file(&mounted.path.join("home.bin"), Content::new(3, 300_000), 100_000);
         let health = fs::read_to_string(mounted.path.join(".tfs/healthy")).unwrap();
         assert!(health.starts_with("the server down does not answer"), "{health}");
+        let refreshed = describe(&tfs(dir).arg("refresh").output().unwrap());
+        let want = "exit 23\nnothing has come or gone; torrents: 2\nlooked at: home\n\
+            error: cannot look at the server down: failed to list the torrents";
+        assert!(refreshed.starts_with(want), "{refreshed}");
+        let refreshed = tfs(dir).args(["refresh", "--json"]).output().unwrap();
+        let refreshed: Value = serde_json::from_slice(&refreshed.stdout).unwrap();
+        assert_eq!(refreshed["servers"], serde_json::json!(["home"]));
+        assert_eq!(refreshed["failed"][0]["server"], "down");
         let listed = tfs(dir).args(["list", "--server", &home, "--server", &down]).output();
         let listed = describe(&listed.unwrap());
         assert!(listed.contains("home.bin"), "{listed}");

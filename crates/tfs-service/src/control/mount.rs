@@ -14,8 +14,8 @@ use vfs_core::{Query, QueryError, ReadCounters, ReadWay, Reader, TorrentSource, 
 use super::controlled::Controlled;
 use super::ending::Ending;
 use super::wire::{
-    CacheParts, CacheStats, Cleared, Failure, FailureKind, HolderInfo, MountId, MountStatus,
-    PreloadEvent, PreloadRequest, QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX,
+    CacheParts, CacheStats, Cleared, FailedServer, Failure, FailureKind, HolderInfo, MountId,
+    MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX,
     SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
@@ -99,7 +99,8 @@ impl<S: TorrentSource> MountControl<S> {
         cleared.files_in_use = kernel.files_in_use;
         if parts.has_metadata() {
             // That the server does not answer is no reason to say that nothing was cleared.
-            cleared.server_asked = self.refresher.look_now().await.is_ok();
+            let looks = self.refresher.look_now().await;
+            cleared.server_asked = looks.iter().all(Result::is_ok);
         }
         // Who clears caches wants the memory, which the allocator would keep.
         blocking(memory::give_back).await;
@@ -138,19 +139,33 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
 
     fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {
         Box::pin(async {
-            let changes = self.refresher.look_now().await.map_err(|error| match error {
-                RefreshError::Ended => ended(),
-                RefreshError::Failed(error) => {
-                    Failure::new(FailureKind::ServerFailed, format!("failed to {}", chain(&error)))
+            let looks = self.refresher.look_now().await;
+            let mut refreshed = Refreshed {
+                torrents: self.vfs()?.counts().torrents as u64,
+                ..Refreshed::default()
+            };
+            for (about, look) in self.about.servers.iter().zip(looks) {
+                let server = about.name.clone();
+                match look {
+                    Ok(changes) => {
+                        refreshed.servers.push(server);
+                        refreshed.added.extend(changes.added.into_iter().map(|(_, name)| name));
+                        let removed = changes.removed.into_iter().map(|(_, name)| name);
+                        refreshed.removed.extend(removed);
+                    }
+                    Err(RefreshError::Ended) => return Err(ended()),
+                    Err(RefreshError::Failed(error)) => {
+                        let error = format!("failed to {}", chain(&error));
+                        refreshed.failed.push(FailedServer { server, error });
+                    }
                 }
-            })?;
-            let torrents = self.vfs()?.counts().torrents as u64;
-            let names = |changed: Vec<(_, String)>| changed.into_iter().map(|(_, name)| name);
-            Ok(Refreshed {
-                added: names(changes.added).collect(),
-                removed: names(changes.removed).collect(),
-                torrents,
-            })
+            }
+            if refreshed.servers.is_empty() {
+                let errors: Vec<_> =
+                    refreshed.failed.into_iter().map(|failed| failed.error).collect();
+                return Err(Failure::new(FailureKind::ServerFailed, errors.join("; ")));
+            }
+            Ok(refreshed)
         })
     }
 

@@ -47,32 +47,13 @@ impl Refresher {
     }
 
     /// Resolves when looks at all servers that began after this call are over, and the tree shows
-    /// what they found. Returns what that was. Torrents whose details failed are asked for again
-    /// too.
-    ///
-    /// # Errors
-    /// [`RefreshError`], the first of several. What the other servers have is shown all the same.
+    /// what they found. Returns what that was, server by server in the order of their ids.
+    /// Torrents whose details failed are asked for again too.
     ///
     /// # Cancel safety
     /// The looks go on.
-    pub async fn look_now(&self) -> Result<Changes, RefreshError> {
-        let looks = join_all(self.requests.iter().map(look)).await;
-        let mut all = Changes::default();
-        let mut failed = None;
-        for looked in looks {
-            match looked {
-                Ok(changes) => {
-                    all.added.extend(changes.added);
-                    all.removed.extend(changes.removed);
-                    all.joined.extend(changes.joined);
-                    all.left.extend(changes.left);
-                }
-                Err(error) => {
-                    failed.get_or_insert(error);
-                }
-            }
-        }
-        failed.map_or(Ok(all), Err)
+    pub async fn look_now(&self) -> Vec<Result<Changes, RefreshError>> {
+        join_all(self.requests.iter().map(look)).await
     }
 }
 

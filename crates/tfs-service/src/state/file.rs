@@ -2,12 +2,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use rustix::process::geteuid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,6 +22,9 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// looks at the first, and a disk that damages every file is not to be filled.
 const SET_ASIDE_MAX: u32 = 9;
 
+/// The bits of a mode that let the group and everybody write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
 /// How temporary files begin.
 const TEMPORARY: &str = ".new-";
 
@@ -30,6 +34,21 @@ const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Makes a directory and those above it, for this user alone. One that is there stays as it is.
 pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Makes sure that nobody but this user can put anything into a directory: what is in it is shown
+/// as if a server had said it.
+pub(super) fn check_is_ours(path: &Path) -> io::Result<()> {
+    let metadata = fs::metadata(path)?;
+    let dir = path.display();
+    let refused = |why| Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    if metadata.uid() != geteuid().as_raw() {
+        return refused(format!("{dir} belongs to user {}", metadata.uid()));
+    }
+    if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
+        return refused(format!("others may write to {dir}: chmod go-w it"));
+    }
+    Ok(())
 }
 
 /// Reads the value in a file; `None` if there is no such file, or it was of no use and has been set
@@ -130,6 +149,7 @@ pub(super) fn remove_temporary(dir: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -149,6 +169,21 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&below), mode(&path)), (0o700, 0o600));
         assert_eq!(fs::read_dir(&below).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, want) in [(0o700, true), (0o755, true), (0o775, false), (0o702, false)] {
+            fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+            assert_eq!(check_is_ours(dir.path()).is_ok(), want, "{mode:o}");
+        }
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+        if geteuid().is_root() {
+            std::os::unix::fs::chown(dir.path(), Some(65534), None).unwrap();
+            let error = check_is_ours(dir.path()).unwrap_err();
+            assert!(error.to_string().ends_with("belongs to user 65534"), "{error}");
+        }
     }
 
     #[test]

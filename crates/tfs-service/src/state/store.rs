@@ -21,7 +21,7 @@ use rqbit_source::KeptProof;
 use vfs_core::{FileId, InfoHash, Remembered, TorrentDetails, TorrentSummary};
 
 use super::envelope::Fault;
-use super::file::{make_dir, read, remove_temporary, set_aside, sync_dir, write};
+use super::file::{check_is_ours, make_dir, read, remove_temporary, set_aside, sync_dir, write};
 use super::index::{Event, Index};
 use super::place::{Identity, server_dir};
 use super::proofs::{ProofEvent, Proofs};
@@ -81,12 +81,15 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Makes the directories, if they are not there.
+    /// Makes the directories, if they are not there; those that are have to be this user's alone.
     pub(super) fn open(state_dir: &Path, identity: Identity) -> io::Result<Self> {
         let dir = server_dir(state_dir, &identity);
         let store = Self { dir, identity, is_given_up: AtomicBool::new(false) };
         for dir in [store.torrents(), store.proofs()] {
             make_dir(&dir)?;
+            // From the innermost to the one of all servers.
+            let mut ours = dir.ancestors().take_while(|path| path.starts_with(state_dir));
+            ours.try_for_each(check_is_ours)?;
             remove_temporary(&dir);
         }
         remove_temporary(&store.dir);

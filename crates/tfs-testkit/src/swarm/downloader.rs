@@ -95,7 +95,7 @@ impl Downloader {
         });
         let options = AddOptions {
             overwrite: true,
-            initial_peers: vec![peer],
+            initial_peers: if torrent.download.is_alone { Vec::new() } else { vec![peer] },
             only_files,
             sub_folder: torrent.download.sub_folder.clone(),
             ..AddOptions::default()

@@ -24,6 +24,7 @@
 mod builder;
 mod downloader;
 mod error;
+mod holding;
 mod process;
 mod spec;
 mod torrent;

@@ -40,6 +40,8 @@ pub struct Download {
     /// Where below the downloader's directory the files go, instead of where rqbit puts them.
     /// Two torrents of one name need it.
     pub sub_folder: Option<String>,
+    /// Tell the downloader of no peer: it has what is on its disk, and nothing comes.
+    pub is_alone: bool,
 }
 
 impl TorrentSpec {

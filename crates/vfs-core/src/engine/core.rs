@@ -10,7 +10,7 @@ use super::plan::{
     Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, Priority,
     ReadId, ReadRequest, StreamEnd, StreamId, Tuning,
 };
-use super::store::Store;
+use super::store::{BlockCache, Store};
 use super::{Counters, MissingPolicy};
 use crate::tree::FileState;
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
@@ -47,8 +47,9 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(tuning: Tuning, missing: MissingPolicy) -> Self {
-        let store = Store::new(&tuning);
+    /// Returns one whose cache may be that of other sources too.
+    pub(super) fn new(tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
+        let store = Store::new(&tuning, cache);
         Self { plan: Plan::new(tuning, missing), store, last_read: 0, is_shut_down: false }
     }
 
@@ -163,6 +164,10 @@ impl Core {
         range: ByteRange,
     ) -> Outlook {
         self.plan.outlook(file, facts, range, now)
+    }
+
+    pub(super) fn is_refusing(&self, now: Duration) -> bool {
+        self.plan.is_refusing(now)
     }
 
     /// Returns the bytes at the beginning of a range that memory has without a gap.

@@ -118,7 +118,7 @@ pub struct ServerCounters {
 }
 
 impl Counters {
-    /// Adds what the engine of another server did and does.
+    /// Adds what the engine of another server did and does. The cache is common to both.
     pub(super) fn add(&mut self, other: Self) {
         self.total.add(other.total);
         for FileCounters { file, counters } in other.files {
@@ -135,8 +135,7 @@ impl Counters {
         self.reads_waiting += other.reads_waiting;
         self.streams_open += other.streams_open;
         self.buffered_bytes += other.buffered_bytes;
-        self.cached_bytes += other.cached_bytes;
-        self.memory_bytes_max += other.memory_bytes_max;
+        self.cached_bytes = other.cached_bytes;
         self.breaker = self.breaker.max(other.breaker);
     }
 }

@@ -58,6 +58,7 @@ pub use self::plan::Wait;
 use self::plan::{Outlook, Patience, Priority, ReadId, Tuning};
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::Servers;
+use self::store::BlockCache;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 
@@ -131,12 +132,8 @@ pub(crate) struct Target {
 }
 
 impl<S: TorrentSource> Engine<S> {
-    fn new(source: Arc<S>, policy: ReadPolicy) -> Self {
-        let mut tuning = Tuning::new(source.limits().streams_max, policy.memory_bytes_max);
-        if let Some(bytes_max) = policy.cache_bytes_max {
-            tuning = tuning.with_cache_bytes_max(bytes_max);
-        }
-        let core = Core::new(tuning, policy.missing);
+    fn new(source: Arc<S>, tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
+        let core = Core::new(tuning, missing, cache);
         Self {
             shared: Arc::new(Shared::new(source, core)),
             locals: Arc::default(),
@@ -311,6 +308,12 @@ impl<S: TorrentSource> Engine<S> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let now = self.shared.now();
         self.shared.look(|core| core.outlook(now, (file.id, &facts), range))
+    }
+
+    /// Returns whether the server is down and nobody asks it at the moment.
+    fn is_refusing(&self) -> bool {
+        let now = self.shared.now();
+        self.shared.look(|core| core.is_refusing(now))
     }
 
     /// Returns whether a range is on this machine's disk, where it takes no server.

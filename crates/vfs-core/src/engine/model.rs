@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::MissingPolicy;
 use super::core::{Core, Output, Started};
 use super::plan::{Demand, FileFacts, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use super::store::BlockCache;
 use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind};
 
 const FILE_LEN: u64 = 600;
@@ -80,7 +81,7 @@ impl Outside {
         (tuning.block_bytes, tuning.cache_bytes, tuning.windows_bytes) = (16, 150, 100);
         (tuning.window_bytes_min, tuning.skip_bytes_max, tuning.join_bytes_max) = (20, 30, 150);
         Self {
-            core: Core::new(tuning, MissingPolicy::Wait),
+            core: Core::new(tuning, MissingPolicy::Wait, BlockCache::new(tuning.cache_bytes)),
             now: Duration::ZERO,
             file: FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) },
             streams: BTreeMap::new(),

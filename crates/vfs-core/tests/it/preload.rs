@@ -129,8 +129,8 @@ async fn readers_come_first_and_the_preload_goes_on_where_it_was() {
         let read = tokio::spawn(async move { vfs.read(handle, 5 * MIB, 100).await });
         pass(Duration::from_millis(10)).await;
         f.source.let_go(file_id(1, 0));
-        pass(Duration::from_secs(3)).await;
-        assert_eq!(f.opened(), [(0, 1, 2), (1, 5, 5)], "{streams_max}");
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(f.opened(), [(0, 1, 2), (1, 5, 6)], "{streams_max}");
         assert_eq!(f.source.open_now(), 1);
         f.source.let_go(file_id(1, 1));
         let bytes = read.await.unwrap().unwrap();

@@ -1,5 +1,6 @@
-//! `ffprobe` of an MP4 whose index is at its end, as most encoders leave it.
+//! `ffprobe` of MP4s whose index is at their end, as most encoders leave it.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -8,13 +9,13 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rqbit_client::wire::{Limits, TorrentState};
-use rqbit_client::{AddOptions, AddSource};
+use rqbit_client::{AddOptions, AddSource, InfoHash};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions, SeededTorrent};
 use tfs_testkit::swarm::Swarm;
 use tfs_testkit::until::until;
 
-use super::settled_bytes;
-use crate::figures::{Report, Want, megabytes};
+use super::{Cost, Way, measure, report_costs};
+use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::Mount;
 use crate::rqbits::{DOWNLOAD_BPS, MIB, PIECE_BYTES, Rqbits};
 use crate::timing::within;
@@ -23,8 +24,14 @@ use crate::timing::within;
 const FFMPEG: &str = "-v error -f lavfi -i testsrc2=size=640x360:rate=25:duration=120 \
     -vf noise=alls=30 -c:v mpeg4 -b:v 1500k -movflags -faststart";
 
+/// How many films are probed each way.
+const FILMS: usize = 10;
+
 /// How long ffprobe may take.
 const PROBE_MAX: Duration = Duration::from_secs(120);
+
+/// The torrent of the films.
+const NAME: &str = "films";
 
 /// What ffprobe says of the file that it read.
 #[derive(Debug)]
@@ -33,53 +40,113 @@ struct Statistics {
     seeks: u64,
 }
 
-/// Measures what a probe fetches, where there are ffmpeg and ffprobe.
+/// One probe: of a film that nobody has looked at before.
+#[derive(Debug)]
+struct Probe {
+    way: Way,
+    cost: Cost,
+    statistics: Option<Statistics>,
+}
+
+/// Measures what probes fetch, where there are ffmpeg and ffprobe.
 pub(super) fn run(report: &mut Report, dir: &Path) {
-    let seeds = dir.join("mp4");
+    let seeds = dir.join(NAME);
     fs::create_dir(&seeds).unwrap();
-    let film = seeds.join("film.mp4");
-    let made = Command::new("ffmpeg").args(FFMPEG.split_whitespace()).arg(&film).status();
-    if !made.is_ok_and(|status| status.success()) || probe(&film).is_none() {
+    let Some(len) = make_films(&seeds) else {
         report.step("no ffprobe: there is no ffmpeg with ffprobe on this machine");
         return;
-    }
-    let len = fs::metadata(&film).unwrap().len();
-    assert!(len > 16 * MIB, "the film has only {len} bytes");
-    report.step("ffprobe of an MP4 with its index at the end");
+    };
+    report.step("ffprobe of 10 MP4s with their index at the end, and of 10 without a mount");
     let rqbits = Rqbits::start(Swarm::builder().download_bps(1));
-    let (seeder, seeded) = rqbits.runtime.block_on(seed(&seeds, &film));
+    let (seeder, seeded) = rqbits.runtime.block_on(seed(&seeds));
     rqbits.runtime.block_on(add(&rqbits, seeder.peer_addr().unwrap(), &seeded));
     let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
-    let mounted = mount.path.join("film.mp4");
-    until("the film is there", || mounted.exists().then_some(()));
+    let torrent = InfoHash::from_bytes(seeded.info_hash);
+    let films = mount.path.join(NAME);
+    until("the films are there", || films.exists().then_some(()));
 
-    let before = rqbits.fetched_bytes();
-    let probed = within(PROBE_MAX, move || probe(&mounted));
-    let fetched = settled_bytes(&rqbits) - before;
+    report.figure("ffprobe: length of a film", megabytes(len), "MB", Want::Nothing);
+    let ways = [Way::Mount, Way::Direct].into_iter().cycle();
+    let probes = (0..2 * FILMS).zip(ways).map(|(film, way)| {
+        let target = match way {
+            Way::Mount => films.join(film_name(film)).into_os_string(),
+            Way::Direct => {
+                let api = rqbits.swarm.api_url();
+                OsString::from(format!("{api}/torrents/{torrent}/stream/{film}"))
+            }
+        };
+        let mut probed = None;
+        let look = || probed = within(PROBE_MAX, move || probe(&target));
+        let cost = measure(&rqbits, torrent, &mount.path, look);
+        Probe { way, cost, statistics: probed.and_then(|(_, statistics)| statistics) }
+    });
+    let probes: Vec<_> = probes.collect();
     drop(mount);
     drop(seeder);
-    let Some((took, Some(statistics))) = probed else {
-        report.figure("ffprobe: ends well", 0.0, "", Want::AtLeast(1.0));
-        return;
-    };
-    let Statistics { read_bytes, seeks } = statistics;
-    report.time("ffprobe takes", took, Want::Nothing);
-    report.figure("ffprobe: length of the file", megabytes(len), "MB", Want::Nothing);
-    report.figure("ffprobe: reads", megabytes(read_bytes), "MB", Want::Nothing);
-    report.figure("ffprobe: fetched", megabytes(fetched), "MB", Want::Nothing);
-    // Each run of reads begins and ends inside of a piece, and may cost one more.
-    let piece = u64::from(PIECE_BYTES);
-    let pieces_max = read_bytes.div_ceil(piece) + 2 * (seeks + 1);
-    let pieces = megabytes(fetched) / megabytes(piece);
-    let want = Want::AtMost(megabytes(pieces_max) / megabytes(1));
-    report.figure("ffprobe: pieces fetched", pieces, "pieces", want);
+    for (way, name) in [(Way::Mount, "ffprobe"), (Way::Direct, "ffprobe, no mount")] {
+        let probes: Vec<_> = probes.iter().filter(|probe| probe.way == way).collect();
+        let costs: Vec<_> = probes.iter().map(|probe| &probe.cost).collect();
+        report_costs(report, name, PIECE_BYTES, &costs);
+        report_probes(report, name, way, &probes);
+    }
+}
+
+/// Says how many probes ended well, and how many of them within the pieces of what they read.
+fn report_probes(report: &mut Report, name: &str, way: Way, probes: &[&Probe]) {
+    let (piece, mut ended, mut within_count, mut read_bytes) = (u64::from(PIECE_BYTES), 0, 0, 0);
+    for Probe { cost, statistics, .. } in probes {
+        let Some(Statistics { read_bytes: read, seeks }) = statistics else { continue };
+        // Each run of reads begins and ends inside of a piece, and may cost one more.
+        let pieces_max = read.div_ceil(piece) + 2 * (seeks + 1);
+        ended += 1;
+        read_bytes += read;
+        if cost.fetched_bytes <= pieces_max * piece {
+            within_count += 1;
+        } else {
+            println!("scan: {name}: {pieces_max} pieces allowed, came {:?}", cost.pieces);
+        }
+    }
+    let reads = megabytes(read_bytes) / count(probes.len());
+    report.figure(&format!("{name}: reads of each film"), reads, "MB", Want::Nothing);
+    let figure = format!("{name}: films within one piece more for each end of a run");
+    match way {
+        Way::Mount => {
+            report.all(&format!("{name}: ends well"), ended, probes.len());
+            report.all(&figure, within_count, probes.len());
+        }
+        Way::Direct => {
+            let unit = format!("of {}", probes.len());
+            report.figure(&figure, count(within_count), &unit, Want::Nothing);
+        }
+    }
+}
+
+/// Makes films that differ in nothing but their names. Returns their length, or `None` if there is
+/// no ffmpeg, or no ffprobe that finds a film in them.
+fn make_films(dir: &Path) -> Option<u64> {
+    let first = dir.join(film_name(0));
+    let made = Command::new("ffmpeg").args(FFMPEG.split_whitespace()).arg(&first).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return None;
+    }
+    probe(first.as_os_str())?;
+    for film in 1..2 * FILMS {
+        fs::copy(&first, dir.join(film_name(film))).unwrap();
+    }
+    let len = fs::metadata(&first).unwrap().len();
+    assert!(len > 16 * MIB, "a film has only {len} bytes");
+    Some(len)
+}
+
+fn film_name(film: usize) -> String {
+    format!("{film:02}.mp4")
 }
 
 /// Runs ffprobe, which says when it closes a file how much it read, or returns `None` if there is
 /// none or it found no film.
-fn probe(path: &Path) -> Option<Statistics> {
+fn probe(target: &OsStr) -> Option<Statistics> {
     let mut command = Command::new("ffprobe");
-    let command = command.args(["-v", "debug", "-show_streams"]).arg(path).stdin(Stdio::null());
+    let command = command.args(["-v", "debug", "-show_streams"]).arg(target).stdin(Stdio::null());
     let output = command.output().ok()?;
     if !String::from_utf8_lossy(&output.stdout).contains("width=640") {
         return None;
@@ -91,11 +158,12 @@ fn probe(path: &Path) -> Option<Statistics> {
     Some(Statistics { read_bytes: read_bytes.parse().ok()?, seeks: seeks.parse().ok()? })
 }
 
-/// Seeds a file that no test made, with a server of its own.
-async fn seed(dir: &Path, film: &Path) -> (EmbeddedServer, SeededTorrent) {
-    let seeder = EmbeddedServer::start(EmbeddedConfig::loopback(dir)).await.unwrap();
+/// Seeds files that no test made, with a server of its own.
+async fn seed(dir: &Path) -> (EmbeddedServer, SeededTorrent) {
+    let parent = dir.parent().unwrap();
+    let seeder = EmbeddedServer::start(EmbeddedConfig::loopback(parent)).await.unwrap();
     let options = SeedOptions { piece_length: Some(PIECE_BYTES), ..SeedOptions::default() };
-    let seeded = seeder.seed(film, options).await.unwrap();
+    let seeded = seeder.seed(dir, options).await.unwrap();
     (seeder, seeded)
 }
 

@@ -86,7 +86,7 @@ impl Controlled for FakeMount {
             if self.is_stuck {
                 std::future::pending::<()>().await;
             }
-            Ok(Refreshed { added: vec!["a".to_owned()], removed: Vec::new(), torrents: 1 })
+            Ok(Refreshed { added: vec!["a".to_owned()], torrents: 1, ..Refreshed::default() })
         })
     }
 

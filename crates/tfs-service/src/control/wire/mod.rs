@@ -56,8 +56,8 @@ pub struct Target {
     pub mountpoint: Option<String>,
 }
 
-/// `POST /v1/refresh` with a [`Target`]: what a look at the server that began after the request
-/// has changed.
+/// `POST /v1/refresh` with a [`Target`]: what a look at each server that began after the request
+/// has changed. It is a failure only if no server could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Refreshed {
     /// The names of torrents that came.
@@ -66,6 +66,21 @@ pub struct Refreshed {
     pub removed: Vec<String>,
     /// How many torrents there are now.
     pub torrents: u64,
+    /// The names of the servers that were looked at.
+    #[serde(default)]
+    pub servers: Vec<String>,
+    /// The servers that failed, whose torrents are shown as last known.
+    #[serde(default)]
+    pub failed: Vec<FailedServer>,
+}
+
+/// A server that could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedServer {
+    /// Its name.
+    pub server: String,
+    /// What failed and why, for people.
+    pub error: String,
 }
 
 /// How a mount is to end.

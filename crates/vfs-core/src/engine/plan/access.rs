@@ -18,11 +18,14 @@ pub(crate) struct Access {
     read_count: u32,
     /// Reads that came before the one that precedes them.
     ahead: Vec<ByteRange>,
+    /// The end of the read that came last, in whatever run.
+    last_end: u64,
 }
 
 impl Access {
     /// Takes note of a read.
     pub(crate) fn on_read(&mut self, range: ByteRange) {
+        self.last_end = range.end();
         if self.read_count > 0 && range.start() <= self.frontier {
             let is_near =
                 range.start() >= self.start.max(self.frontier.saturating_sub(AHEAD_BYTES_MAX));
@@ -61,6 +64,11 @@ impl Access {
     /// Returns where the run ends.
     pub(crate) fn frontier(&self) -> u64 {
         self.frontier
+    }
+
+    /// Returns where the read ends that came last.
+    pub(crate) fn last_end(&self) -> u64 {
+        self.last_end
     }
 
     fn restart(&mut self, range: ByteRange) {

@@ -128,6 +128,9 @@ impl Plan {
 
     /// Returns where a stream will be when its reads are answered.
     pub(super) fn wanted_until(&self, stream: &Stream) -> u64 {
+        if stream.kind == StreamKind::Rest {
+            return stream.range.end();
+        }
         let ends = stream.reads.iter().filter_map(|id| self.reads.get(id));
         ends.map(|read| read.need.end()).max().unwrap_or(0).max(stream.pos)
     }

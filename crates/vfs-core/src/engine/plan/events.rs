@@ -179,7 +179,14 @@ impl Plan {
         self.tally.count(file, |count| {
             count.bytes_fetched = count.bytes_fetched.saturating_add(len);
         });
+        if let Some(facts) = self.files.get(&file) {
+            self.haves.on_bytes(file, facts, ByteRange::clamped(offset, len, facts.len));
+        }
         for read_id in reads {
+            if let Some(read) = self.reads.get_mut(&read_id) {
+                // The next silence is borne for less time.
+                self.is_dirty |= std::mem::take(&mut read.silence_count) > 0;
+            }
             let Some(read) = self.reads.get(&read_id) else { continue };
             // The last bytes count when the source says that there are no more.
             if read.need.end() <= pos && read.need.end() < end {

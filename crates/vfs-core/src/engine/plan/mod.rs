@@ -84,7 +84,7 @@ struct Read {
     patience: Patience,
     /// Whether it was counted as one that waits for its turn.
     has_waited: bool,
-    /// How often in a row a stream was silent for too long; of preloads.
+    /// How often in a row a stream was silent for too long.
     silence_count: u32,
 }
 
@@ -200,6 +200,8 @@ impl Plan {
         }
         let needs = stream.reads.iter().filter_map(|read| self.reads.get(read));
         let wanted = needs.map(|read| read.need.end()).max().unwrap_or(0);
+        let is_rest = stream.kind == StreamKind::Rest;
+        let wanted = if is_rest { stream.range.end() } else { wanted };
         let ahead = self.ahead_until(stream);
         let room = self.tuning.read_bytes_max.saturating_add(stream.ahead_bytes());
         let limit = wanted.max(ahead).min(stream.low.saturating_add(room));
@@ -250,8 +252,13 @@ impl Plan {
         Outlook {
             presence: self.haves.presence(file, facts, range, now, &self.tuning),
             here_until: self.haves.here_until(file, facts, range),
-            is_refusing: self.breaker.refusal(now).is_some(),
+            is_refusing: self.is_refusing(now),
         }
+    }
+
+    /// Returns whether the server is down and nobody asks it at the moment.
+    pub(super) fn is_refusing(&self, now: Duration) -> bool {
+        self.breaker.refusal(now).is_some()
     }
 
     pub(super) fn streams_open(&self) -> usize {
@@ -453,7 +460,10 @@ impl Plan {
             }
             let reads = stream.reads.iter().filter_map(|read| self.reads.get(read));
             let first = reads.map(|read| read.need.start()).min();
-            let low = first.unwrap_or(stream.consumed).min(stream.pos);
+            // Who goes on to read a rest finds it in the cache.
+            let is_rest = stream.kind == StreamKind::Rest;
+            let passed = if is_rest { stream.pos } else { stream.consumed };
+            let low = first.unwrap_or(passed).min(stream.pos);
             if low > stream.low {
                 stream.low = low;
                 self.actions.push_back(Action::Release { stream: *id, before: low });

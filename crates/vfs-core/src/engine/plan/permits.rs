@@ -183,8 +183,14 @@ impl Plan {
         let Some(file_len) = self.files.get(&file).map(|facts| facts.len) else { return };
         let is_sequential = self.is_sequential(read, is_missing);
         let end = if is_sequential { file_len } else { self.joined_end(read) };
+        let rest_end = self.rest_end(read, end).filter(|_| !is_sequential);
+        let kind = match rest_end {
+            _ if is_sequential => self.new_window(need.start()),
+            Some(_) => StreamKind::Rest,
+            None => StreamKind::Bounded,
+        };
+        let end = rest_end.unwrap_or(end);
         let range = ByteRange::clamped(need.start(), end.saturating_sub(need.start()), file_len);
-        let kind = if is_sequential { self.new_window(need.start()) } else { StreamKind::Bounded };
         self.open_stream(id, range, kind, is_missing, now);
     }
 
@@ -267,6 +273,35 @@ impl Plan {
             }
         }
         end
+    }
+
+    /// Returns where a stream may go on to after `end` without a wait, if that is worth it: the
+    /// next read will probably want it, and asking anew would make the server fetch more.
+    ///
+    /// Over bytes that are there only for a reader who reads in order: all others are to cost no
+    /// byte that nobody asked for.
+    fn rest_end(&self, read: &Read, end: u64) -> Option<u64> {
+        let file = read.request.file;
+        let facts = self.files.get(&file)?;
+        // Without a cache there is nobody to keep it.
+        let most = self.tuning.rest_bytes_max.min(self.tuning.cache_bytes);
+        let rest = ByteRange::clamped(end, most, facts.len);
+        let last = end.checked_sub(1)?;
+        let rest_end = if self.haves.is_to_come(file, facts, last) {
+            facts.geometry?.piece_end(last).min(rest.end())
+        } else {
+            let access = self.accesses.get(&read.request.handle)?;
+            let is_in_order = access.read_count() >= super::tuning::SEQUENTIAL_READS_MIN;
+            // Where nothing is missing ahead there are windows.
+            if !is_in_order || self.is_here_ahead(file, end) {
+                return None;
+            }
+            self.haves.here_until(file, facts, rest)
+        };
+        // Only whole blocks are kept.
+        let part = rest_end.checked_rem(self.tuning.block_bytes).unwrap_or(0);
+        let whole = if rest_end == facts.len { rest_end } else { rest_end.saturating_sub(part) };
+        (whole > end).then_some(whole)
     }
 
     /// Returns a window of a fair share of the memory, which the others give up where they must.

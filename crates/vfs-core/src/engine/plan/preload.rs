@@ -182,15 +182,14 @@ impl Plan {
         self.mark(id);
     }
 
-    /// Takes note that the stream of a preload was silent for too long. After some such times the
-    /// preload ends: its bytes may come one day, but others need not wait for that.
-    pub(super) fn on_preload_silence(&mut self, id: StreamId, now: Duration) {
+    /// Ends a preload whose streams were silent for too long too often: its bytes may come one day,
+    /// but others need not wait for that.
+    pub(super) fn end_stalled_preloads(&mut self, id: StreamId, now: Duration) {
         let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_preload()) else {
             return;
         };
         for id in stream.reads.clone() {
-            let Some(read) = self.reads.get_mut(&id) else { continue };
-            read.silence_count = read.silence_count.saturating_add(1);
+            let Some(read) = self.reads.get(&id) else { continue };
             if read.silence_count >= self.tuning.preload_silences_max {
                 self.fail(id, now, VfsError::TimedOut);
             }

@@ -1,6 +1,6 @@
 //! What is known about which bytes are there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::action::FileFacts;
@@ -9,6 +9,10 @@ use crate::{Bitfield, ByteRange, FileId, InfoHash, TorrentState};
 
 /// How many torrents nobody reads keep their bitfields.
 const UNUSED_TORRENTS_MAX: usize = 64;
+
+/// How many pieces of a torrent are known to have come since the source last said which are there.
+/// Far more than come in the second in which it is not asked; they are forgotten together.
+const CAME_MAX: usize = 1024;
 
 /// Whether the bytes of a range are on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(crate) enum News {
 #[derive(Debug, Default)]
 struct Pieces {
     have: Option<Bitfield>,
+    /// Pieces that are not in `have` and of which a stream brought bytes since.
+    came: BTreeSet<u32>,
     /// Since when an answer is waited for.
     asked_at: Option<Duration>,
     answered_at: Option<Duration>,
@@ -85,6 +91,34 @@ impl Haves {
         match self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref()) {
             Some(have) => geometry.have_until(have, range),
             None => range.start(),
+        }
+    }
+
+    /// Returns whether a byte of a file was not there when the source was last asked, and none of
+    /// its piece has come since. Then all of the piece will be there when the byte is.
+    pub(crate) fn is_to_come(&self, file: FileId, facts: &FileFacts, offset: u64) -> bool {
+        let piece = facts.geometry.and_then(|geometry| geometry.piece_at(offset));
+        let pieces = self.torrents.get(&file.torrent);
+        let (Some(piece), Some(pieces)) = (piece, pieces) else { return false };
+        let is_known = pieces.have.as_ref().is_none_or(|have| have.has(piece));
+        !facts.is_complete() && !is_known && !pieces.came.contains(&piece)
+    }
+
+    /// Takes note that bytes of a file came, so that their pieces are there.
+    pub(crate) fn on_bytes(&mut self, file: FileId, facts: &FileFacts, range: ByteRange) {
+        let Some(geometry) = facts.geometry else { return };
+        let Some(pieces) = self.torrents.get_mut(&file.torrent) else { return };
+        let Some(have) = &pieces.have else { return };
+        let mut at = range.start();
+        while at < range.end() {
+            let missing = geometry.piece_at(at).filter(|piece| !have.has(*piece));
+            if let Some(piece) = missing
+                && pieces.came.insert(piece)
+                && pieces.came.len() > CAME_MAX
+            {
+                pieces.came.clear();
+            }
+            at = geometry.piece_end(at);
         }
     }
 
@@ -168,6 +202,7 @@ impl Haves {
         // An error says nothing about pieces.
         if have.is_some() {
             pieces.have = have;
+            pieces.came.clear();
         }
         self.drop_unused(is_used);
     }
@@ -184,6 +219,7 @@ impl Haves {
     pub(crate) fn forget(&mut self) {
         for pieces in self.torrents.values_mut() {
             pieces.have = None;
+            pieces.came.clear();
         }
     }
 

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::waiting::Wake;
-use super::{Action, Phase, Plan, Read, ReadId, Stream, StreamKind};
+use super::{Action, Phase, Plan, Read, ReadId, Stream, StreamId, StreamKind};
 
 impl Plan {
     /// Brings everything in line with the state at `now`. What that changes may have consequences
@@ -55,7 +55,7 @@ impl Plan {
                 && match stream.kind {
                     _ if matches!(stream.phase, Phase::Broken { .. }) => true,
                     StreamKind::Bounded | StreamKind::Preload => true,
-                    StreamKind::Window { .. } => {
+                    StreamKind::Rest | StreamKind::Window { .. } => {
                         stream.owners.is_empty()
                             || self.idle_until(stream) <= now
                             || self.is_left(stream)
@@ -75,7 +75,7 @@ impl Plan {
         let silent: Vec<_> = silent.map(|(id, stream)| (*id, stream.file)).collect();
         for (id, file) in silent {
             self.tally.count(file, |count| count.renewals = count.renewals.saturating_add(1));
-            self.on_preload_silence(id, now);
+            self.on_silence(id, now);
             self.close(id, now);
         }
     }
@@ -90,12 +90,39 @@ impl Plan {
             Phase::Broken { .. } | Phase::Closing => false,
         };
         let is_waiting = is_silent && !stream.reads.is_empty();
-        is_waiting.then(|| stream.moved_at.saturating_add(self.tuning.silence_time_max))
+        is_waiting.then(|| stream.moved_at.saturating_add(self.silence_time(stream)))
+    }
+
+    /// Returns how long a stream may be silent: the longer, the longer its reads have waited for
+    /// their first byte.
+    fn silence_time(&self, stream: &Stream) -> Duration {
+        let longest = self.tuning.silence_time_max;
+        if stream.is_preload() {
+            return longest;
+        }
+        let reads = stream.reads.iter().filter_map(|id| self.reads.get(id));
+        let count = reads.map(|read| read.silence_count).max().unwrap_or(0);
+        let doubled = 1_u32.checked_shl(count).unwrap_or(u32::MAX);
+        self.tuning.silence_time_min.saturating_mul(doubled).min(longest)
+    }
+
+    /// Takes note that a stream was silent for too long.
+    fn on_silence(&mut self, id: StreamId, now: Duration) {
+        let Some(stream) = self.streams.get(&id) else { return };
+        for read in &stream.reads {
+            if let Some(read) = self.reads.get_mut(read) {
+                read.silence_count = read.silence_count.saturating_add(1);
+            }
+        }
+        self.end_stalled_preloads(id, now);
     }
 
     /// Returns whether the readers of a window have gone elsewhere, and the server would go on to
     /// fetch what is ahead of it for nobody.
     fn is_left(&self, stream: &Stream) -> bool {
+        if stream.kind == StreamKind::Rest {
+            return self.is_rest_left(stream);
+        }
         let is_near = |handle| {
             self.accesses.get(handle).is_some_and(|access| {
                 access.run_bytes() >= self.tuning.sequential_bytes_missing_min
@@ -103,6 +130,22 @@ impl Plan {
             })
         };
         !self.is_here_ahead(stream.file, stream.pos) && !stream.owners.iter().any(is_near)
+    }
+
+    /// Returns whether the readers of a stream over a rest have gone elsewhere, or it would have to
+    /// wait for bytes that nobody waits for.
+    fn is_rest_left(&self, stream: &Stream) -> bool {
+        if stream.pos == stream.range.end() {
+            // It ends by itself, and then its connection can be used again.
+            return false;
+        }
+        let facts = self.files.get(&stream.file);
+        let is_late = facts.is_some_and(|it| self.haves.is_to_come(stream.file, it, stream.pos));
+        let range = stream.range.start()..=stream.range.end();
+        let is_near = |handle| {
+            self.accesses.get(handle).is_some_and(|access| range.contains(&access.last_end()))
+        };
+        is_late || !stream.owners.iter().any(is_near)
     }
 
     fn idle_until(&self, stream: &Stream) -> Duration {

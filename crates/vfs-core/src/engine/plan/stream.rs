@@ -27,6 +27,9 @@ pub(crate) enum Phase {
 pub(crate) enum StreamKind {
     /// Exactly the bytes that were asked for.
     Bounded,
+    /// The bytes that were asked for, and what follows and costs no wait: the rest of the piece
+    /// that they waited for, or of what is there. It is kept for who goes on to read.
+    Rest,
     /// A sequential reader: up to the end of the file, `ahead_bytes` ahead of the reader.
     Window {
         /// How far it reads ahead.
@@ -116,7 +119,7 @@ impl Stream {
     /// Returns how far it reads ahead.
     pub(crate) fn ahead_bytes(&self) -> u64 {
         match self.kind {
-            StreamKind::Bounded | StreamKind::Preload => 0,
+            StreamKind::Bounded | StreamKind::Rest | StreamKind::Preload => 0,
             StreamKind::Window { ahead_bytes, .. } => ahead_bytes,
         }
     }

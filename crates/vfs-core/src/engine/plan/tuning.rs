@@ -36,6 +36,11 @@ const SKIP_BYTES_MAX: u64 = 512 * KIB;
 /// How many bounded requests that adjoin and wait together become one.
 const JOIN_BYTES_MAX: u64 = 4 * MIB;
 
+/// How far a stream goes on over bytes that cost no wait, when those are there that were asked for:
+/// what a scanner reads of a file's head. It shall not open one stream for each request of the
+/// kernel, as rqbit begins to fetch another piece with each.
+const REST_BYTES_MAX: u64 = MIB;
+
 /// How many reads in a row make an access sequential: two adjoin by chance in many formats.
 pub(crate) const SEQUENTIAL_READS_MIN: u32 = 3;
 
@@ -65,8 +70,12 @@ const TURN_TIME_MISSING: Duration = Duration::from_secs(2);
 const TURN_TIME_HERE: Duration = Duration::from_millis(250);
 
 /// How long a stream stays silent at missing data before it is asked for anew. rqbit looks for
-/// peers only when a stream is opened, and may part with the last one in that very moment; a piece
-/// of 16 MiB at 1 MB/s takes longer, and loses nothing.
+/// peers only when a stream is opened, and may part with the last one in that very moment, between
+/// two streams. A piece of 16 MiB at 1 MB/s takes longer, and loses nothing.
+const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
+
+/// What that time doubles up to while not a byte comes: peers come back within seconds or not at
+/// all, and each stream is work for the server.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// How often the pieces of a torrent are asked for: the answer of a large torrent is kilobytes.
@@ -114,11 +123,13 @@ pub(crate) struct Tuning {
     pub(crate) skip_bytes_max: u64,
     pub(crate) join_bytes_max: u64,
     pub(crate) direct_bytes_max: u64,
+    pub(crate) rest_bytes_max: u64,
     pub(crate) sequential_bytes_missing_min: u64,
     pub(crate) server_ahead_bytes: u64,
     pub(crate) idle_time_max: Duration,
     pub(crate) turn_time_missing: Duration,
     pub(crate) turn_time_here: Duration,
+    pub(crate) silence_time_min: Duration,
     pub(crate) silence_time_max: Duration,
     pub(crate) haves_interval: Duration,
     pub(crate) haves_patience: Duration,
@@ -155,11 +166,13 @@ impl Tuning {
             skip_bytes_max: SKIP_BYTES_MAX.min(read_bytes_max),
             join_bytes_max: JOIN_BYTES_MAX,
             direct_bytes_max: DIRECT_BYTES_MAX,
+            rest_bytes_max: REST_BYTES_MAX,
             sequential_bytes_missing_min: SEQUENTIAL_BYTES_MISSING_MIN,
             server_ahead_bytes: SERVER_AHEAD_BYTES,
             idle_time_max: IDLE_TIME_MAX,
             turn_time_missing: TURN_TIME_MISSING,
             turn_time_here: TURN_TIME_HERE,
+            silence_time_min: SILENCE_TIME_MIN,
             silence_time_max: SILENCE_TIME_MAX,
             haves_interval: HAVES_INTERVAL,
             haves_patience: HAVES_PATIENCE,
@@ -184,6 +197,17 @@ impl Tuning {
     pub(crate) fn with_cache_bytes_max(self, bytes_max: usize) -> Self {
         let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         Self { cache_bytes: self.cache_bytes.min(bytes_max), ..self }
+    }
+
+    /// Returns the numbers for one of the servers that share these, which has so many of the
+    /// streams. What it may read ahead is its share, so that none waits for the memory of another;
+    /// the cache is all of it, as it is common.
+    pub(crate) fn of_server(&self, streams_max: usize) -> Self {
+        let (own, all) = (streams_max as u128, self.streams_max.max(1) as u128);
+        let share = u128::from(self.windows_bytes).saturating_mul(own).checked_div(all);
+        let share = share.and_then(|share| u64::try_from(share).ok());
+        let windows_bytes = share.unwrap_or(0).min(self.windows_bytes);
+        Self { streams_max, windows_bytes, ..*self }
     }
 
     /// Returns what one stream holds at most without reading ahead: the longest read, a block that
@@ -230,6 +254,15 @@ mod tests {
         let usual = Tuning::new(4, 128 * mib);
         assert_eq!((usual.read_bytes_max, usual.block_bytes), (MIB, 128 * KIB));
         assert_eq!(usual.windows_bytes, 32 * MIB);
+
+        // Servers that share it have all of it together, the cache once.
+        for streams in [&[4, 4][..], &[1, 7, 3], &[4]] {
+            let all = Tuning::new(streams.iter().sum(), 50 * mib);
+            let own = |tuning: Tuning| tuning.memory_bytes_max() - tuning.cache_bytes;
+            let sum: u64 = streams.iter().map(|count| own(all.of_server(*count))).sum();
+            let rounded = streams.len() as u64;
+            assert!((own(all) - rounded..=own(all)).contains(&sum), "{streams:?} {sum}");
+        }
 
         let cached = usual.cache_bytes;
         for (cache_bytes_max, want) in [(0, 0), (5 * mib, 5 * MIB), (usize::MAX, cached)] {

@@ -24,6 +24,12 @@ const STAY_COST_MAX: u64 = 2;
 /// Which part of what is known of the speed a new measurement replaces: one in so many.
 const MEASURED_SHARE: u64 = 4;
 
+/// In what time a server is taken for twice as fast as it was measured. Whoever was slow once is
+/// slow no more when its disk has woken up or its line is free, and only asking it tells: so one
+/// that took ten times as long is tried again after three to four minutes. The cost: one read in
+/// so long is slow where the server still is.
+const COST_HALF_LIFE: Duration = Duration::from_secs(60);
+
 /// What is known of the servers from their answers to reads.
 #[derive(Debug)]
 pub(super) struct Choice {
@@ -38,8 +44,22 @@ struct Record {
     /// How often in a row it failed or was silent.
     failure_count: u32,
     doubted_until: Duration,
-    /// How long a KiB takes in nanoseconds, waiting for a stream included; 0 if nobody knows.
+    /// How long a KiB took in nanoseconds, waiting for a stream included; 0 if nobody knows.
     cost: u64,
+    measured_at: Duration,
+}
+
+impl Record {
+    /// Returns how long a KiB may take now: the longer ago that was measured, the less.
+    fn cost_at(&self, now: Duration) -> u64 {
+        let age = now.saturating_sub(self.measured_at).as_millis();
+        let half_life = COST_HALF_LIFE.as_millis();
+        let halvings = u32::try_from(age / half_life).unwrap_or(u32::MAX);
+        let cost = u128::from(self.cost).checked_shr(halvings).unwrap_or(0);
+        // Between two halvings it goes down evenly, so that the order does not jump.
+        let faded = cost - cost * (age % half_life) / half_life / 2;
+        u64::try_from(faded).unwrap_or(u64::MAX).max(self.cost.min(1))
+    }
 }
 
 /// A server that may answer a read.
@@ -60,21 +80,24 @@ impl Choice {
         Self { servers: vec![Record::default(); server_count], homes: BTreeMap::new() }
     }
 
-    /// Takes note that a server answered a read of so many bytes after this time.
+    /// Takes note that a server answered a read of so many bytes that began then.
     pub(super) fn on_answer(
         &mut self,
         (handle, server): (HandleId, ServerId),
         bytes: u64,
-        took: Duration,
+        (begun_at, now): (Duration, Duration),
     ) {
         self.homes.insert(handle, server);
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
         let kibibytes = (bytes.saturating_add(REQUEST_BYTES) >> 10).max(1);
+        let took = now.saturating_sub(begun_at);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let measured = (nanos / kibibytes).max(1);
-        let known = if record.cost == 0 { measured } else { record.cost };
+        // What is that old says nothing beside what was measured now.
+        let is_old = now.saturating_sub(record.measured_at) >= COST_HALF_LIFE;
+        let known = if record.cost == 0 || is_old { measured } else { record.cost };
         let cost = known - known / MEASURED_SHARE + measured / MEASURED_SHARE;
-        *record = Record { cost: cost.max(1), ..Record::default() };
+        *record = Record { cost: cost.max(1), measured_at: now, ..Record::default() };
     }
 
     /// Takes note that a server failed, or was silent although it has the bytes.
@@ -98,10 +121,10 @@ impl Choice {
     /// Orders servers for a read: those first whose files are on this machine, then those that have
     /// the bytes and are not in doubt, of these
     /// the one that the reader is at, unless another is much faster, then the fastest. One whose
-    /// speed nobody knows is taken for fast, so that it is tried.
+    /// speed nobody knows is taken for fast, so that it is tried, and what is known fades.
     pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Duration) {
         let home = self.home(handle);
-        let cost = |server: ServerId| self.record(server).cost;
+        let cost = |server: ServerId| self.record(server).cost_at(now);
         let costs = candidates.iter().filter(|it| it.outlook.presence == Presence::Here);
         let least = costs.map(|it| cost(it.server)).min().unwrap_or(0);
         candidates.sort_by_key(|candidate| {
@@ -137,7 +160,8 @@ impl Choice {
         best.map(|candidate| candidate.server)
     }
 
-    fn is_doubted(&self, server: ServerId, now: Duration) -> bool {
+    /// Returns whether a server failed or was silent a moment ago.
+    pub(super) fn is_doubted(&self, server: ServerId, now: Duration) -> bool {
         now < self.record(server).doubted_until
     }
 
@@ -196,7 +220,7 @@ mod tests {
     #[test]
     fn what_is_on_this_machine_is_read_there_whatever_its_server_does() {
         let mut choice = Choice::new(2);
-        choice.on_answer((READER, ServerId(0)), 1 << 20, Duration::from_millis(1));
+        choice.on_answer((READER, ServerId(0)), 1 << 20, (second(0), Duration::from_millis(1)));
         choice.on_failure(ServerId(1), second(0));
         let mut candidates = [0, 1].map(|server| candidate(server, Presence::Here));
         candidates[1].is_local = true;
@@ -219,7 +243,7 @@ mod tests {
         check(&choice, 49, &[Here, Here], &[1, 0]);
         check(&choice, 50, &[Here, Here], &[0, 1]);
         choice.on_failure(ServerId(0), second(50));
-        choice.on_answer((HandleId(9), ServerId(0)), 1, second(1));
+        choice.on_answer((HandleId(9), ServerId(0)), 1, (second(50), second(51)));
         choice.on_failure(ServerId(0), second(60));
         check(&choice, 62, &[Here, Here], &[1, 0]);
     }
@@ -228,7 +252,7 @@ mod tests {
     fn a_reader_stays_unless_another_server_is_much_faster() {
         use Presence::Here;
         let mut choice = Choice::new(2);
-        let millis = Duration::from_millis;
+        let millis = |n| (second(0), Duration::from_millis(n));
         choice.on_answer((HandleId(9), ServerId(0)), 1 << 20, millis(10));
         // Who is not known yet is tried.
         check(&choice, 0, &[Here, Here], &[1, 0]);
@@ -238,6 +262,34 @@ mod tests {
         check(&choice, 0, &[Here, Here], &[0, 1]);
         choice.on_release(READER);
         assert_eq!(choice.home(READER), None);
+    }
+
+    #[test]
+    fn who_was_slow_is_tried_again_in_time_and_measured_anew() {
+        use Presence::Here;
+        let mut choice = Choice::new(2);
+        let answer = |choice: &mut Choice, server: u16, at: u64, millis: u64| {
+            let now = second(at) + Duration::from_millis(millis);
+            choice.on_answer((READER, ServerId(server)), 1 << 20, (second(at), now));
+        };
+        answer(&mut choice, 1, 0, 100);
+        answer(&mut choice, 0, 0, 10);
+        let turn = (0..600).find(|now| {
+            answer(&mut choice, 0, *now, 10);
+            let mut candidates = [0, 1].map(|server| candidate(server, Here));
+            choice.order(&mut candidates, READER, second(*now));
+            candidates[0].server == ServerId(1)
+        });
+        // Twice as fast as who is asked all the time: after more than four half-lives.
+        assert_eq!(turn, Some(265));
+        // It is as slow as it was: the next read is the other's again, and for as long.
+        answer(&mut choice, 1, 265, 100);
+        check(&choice, 266, &[Here, Here], &[0, 1]);
+        // It is faster now, and keeps the reader.
+        answer(&mut choice, 0, 600, 10);
+        answer(&mut choice, 1, 600, 5);
+        check(&choice, 601, &[Here, Here], &[1, 0]);
+        assert!(choice.record(ServerId(1)).cost_at(Duration::MAX) > 0);
     }
 
     #[test]

@@ -87,29 +87,49 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
                 continue;
             }
             let candidates = self.candidates(known);
-            let place = self.servers.choice().waiting_place(&candidates, self.servers.now());
-            let place = place.filter(|_| !self.servers.fails_if_missing());
+            let place = self.place(&candidates, error.is_some());
             match (place, error) {
+                (Some(place), error) => {
+                    // Who failed is not asked again at once.
+                    let first_look = if error.is_some() { pause } else { Duration::ZERO };
+                    match self.wait_at(place, known, first_look).await {
+                        Asked::Over(error) => return Err(error),
+                        Asked::Done | Asked::Missing if error.is_none() => continue,
+                        Asked::Done | Asked::Missing => {
+                            pause = (pause * 2).min(PAUSE_MAX);
+                            continue;
+                        }
+                        Asked::Failed(_) => {}
+                    }
+                }
                 (None, None) => return Err(VfsError::WouldBlock),
                 // Whoever may have them is down, and nobody will ask for a while.
-                (_, Some(error)) if candidates.iter().all(|it| it.outlook.is_refusing) => {
+                (None, Some(error)) if candidates.iter().all(|it| it.outlook.is_refusing) => {
                     return Err(error);
                 }
-                (Some(place), None) => match self.wait_at(place, known).await {
-                    Asked::Over(error) => return Err(error),
-                    Asked::Done | Asked::Missing => continue,
-                    Asked::Failed(_) => {}
-                },
-                (_, Some(error)) if !may_pass(&error) => return Err(error),
-                (_, Some(error)) if Instant::now() + pause >= self.deadline => {
+                (None, Some(error)) if !may_pass(&error) => return Err(error),
+                (None, Some(error)) if Instant::now() + pause >= self.deadline => {
                     sleep(self.time_left()).await;
                     return Err(error);
                 }
-                (_, Some(_)) => {}
+                (None, Some(_)) => {}
             }
             sleep(pause.min(self.time_left())).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    /// Returns the server at which the read waits for what nobody gave. Where a server failed that
+    /// may have it, another is only as good if it is well: who failed cannot be waited for.
+    fn place(&self, candidates: &[Candidate], is_failure: bool) -> Option<ServerId> {
+        if self.servers.fails_if_missing() {
+            return None;
+        }
+        let (choice, now) = (self.servers.choice(), self.servers.now());
+        let place = choice.waiting_place(candidates, now)?;
+        let is_refusing = |it: &Candidate| it.server == place && it.outlook.is_refusing;
+        let is_well = !choice.is_doubted(place, now) && !candidates.iter().any(is_refusing);
+        (is_well || !is_failure).then_some(place)
     }
 
     /// Returns what is to be asked for next: as much as one server has. Of what no server is known
@@ -158,7 +178,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         if part.is_empty() {
             return Asked::Done;
         }
-        let begun_at = Instant::now();
+        let begun_at = self.servers.now();
         let time_left = self.time_left();
         let target = Target { range: part, ..self.target };
         let engine = self.servers.engine(server);
@@ -166,7 +186,8 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         let error = match answer {
             Ok(bytes) => {
                 let who = (self.target.handle, server);
-                self.servers.choice().on_answer(who, part.len(), begun_at.elapsed());
+                let when = (begun_at, self.servers.now());
+                self.servers.choice().on_answer(who, part.len(), when);
                 self.at = part.end();
                 self.parts.push(bytes);
                 return Asked::Done;
@@ -198,15 +219,16 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     }
 
     /// Waits at a server that downloads what is missing, until it comes or another server has it:
-    /// then that is [`Asked::Missing`] here.
-    async fn wait_at(&mut self, place: ServerId, part: ByteRange) -> Asked {
+    /// then that is [`Asked::Missing`] here. Others are looked at from `first_look` on.
+    async fn wait_at(&mut self, place: ServerId, part: ByteRange, first_look: Duration) -> Asked {
         let (servers, states) = (self.servers, self.states);
         let target = Target { range: part, ..self.target };
         tokio::select! {
             asked = self.ask(place, part, Patience::LeavesOnFailure) => asked,
-            () = elsewhere(servers, target, states, place) => {
-                Asked::Missing
-            }
+            () = async {
+                sleep(first_look).await;
+                elsewhere(servers, target, states, place).await;
+            } => Asked::Missing,
         }
     }
 

@@ -4,17 +4,21 @@
 //! ```text
 //! Servers
 //!  |- Journey   one read: asks server by server, moves on where one fails, is silent, or lacks it
+//!  |- preload   where missing ranges are fetched, and where that goes on when a server is down
 //!  |- Choice    pure: who is asked first
 //!  `- Engine    for each server: its streams, turns, memory and breaker
 //! ```
 //!
-//! Servers have nothing in common but the memory limit, of which each has its share: so what holds
-//! of an engine holds of each server, whatever the others do, and none waits for the lock of
-//! another. The downside: what is in the memory of one is asked for again where a reader moves.
-//! Refused: one plan for all, in which every event would concern all servers.
+//! Servers have nothing in common but the cache of what readers have passed, which is at least half
+//! of the memory: whoever is busy fills it, and what one gave is not asked of another. Of the other
+//! half, which is for streams, each has its share: so what holds of an engine holds of each server,
+//! whatever the others do, and none waits for the memory or the lock of another. The downside: a
+//! server that nobody reads from keeps its share of that half. Refused: one plan for all, in which
+//! every event would concern all servers.
 
 mod choice;
 mod journey;
+mod preload;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,12 +30,11 @@ use tokio::time::Instant;
 
 use self::choice::Choice;
 use self::journey::Journey;
-use super::plan::{Activity, FileFacts, Patience};
+use super::plan::{Activity, Patience, Tuning};
+use super::store::BlockCache;
 use super::{Counters, Engine, MissingPolicy, ReadPolicy, ReadWay, ServerCounters, Target};
 use crate::tree::{FileRef, FileState};
-use crate::{
-    Bitfield, ByteRange, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError,
-};
+use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
 
 /// Reads of all open files, at whatever server.
 #[derive(Debug)]
@@ -39,6 +42,9 @@ pub(crate) struct Servers<S> {
     /// In the order of their ids; at least one.
     engines: Vec<Engine<S>>,
     streams_max: Vec<usize>,
+    memory_bytes_max: u64,
+    /// Where all engines keep what readers have passed.
+    cache: BlockCache,
     /// Protects what is known of the servers. Held for one look, never across an await.
     choice: Mutex<Choice>,
     timeout: Duration,
@@ -52,23 +58,20 @@ impl<S: TorrentSource> Servers<S> {
     pub(crate) fn new(sources: &[Arc<S>], policy: ReadPolicy) -> Self {
         let streams_max: Vec<_> =
             sources.iter().map(|source| source.limits().streams_max.max(1)).collect();
-        let streams_total: usize = streams_max.iter().sum();
+        let mut tuning = Tuning::new(streams_max.iter().sum(), policy.memory_bytes_max);
+        if let Some(bytes_max) = policy.cache_bytes_max {
+            tuning = tuning.with_cache_bytes_max(bytes_max);
+        }
+        let cache = BlockCache::new(tuning.cache_bytes);
         let engines = sources.iter().zip(&streams_max).map(|(source, streams)| {
-            // Who may have more streams needs more memory.
-            let share = |bytes: usize| {
-                let share = bytes as u128 * *streams as u128 / streams_total.max(1) as u128;
-                usize::try_from(share).unwrap_or(bytes)
-            };
-            let policy = ReadPolicy {
-                memory_bytes_max: share(policy.memory_bytes_max),
-                cache_bytes_max: policy.cache_bytes_max.map(share),
-                ..policy
-            };
-            Engine::new(Arc::clone(source), policy)
+            let tuning = tuning.of_server(*streams);
+            Engine::new(Arc::clone(source), tuning, policy.missing, cache.clone())
         });
         Self {
             engines: engines.collect(),
             streams_max,
+            memory_bytes_max: tuning.memory_bytes_max(),
+            cache,
             choice: Mutex::new(Choice::new(sources.len())),
             timeout: policy.timeout,
             missing: policy.missing,
@@ -242,34 +245,10 @@ impl<S: TorrentSource> Servers<S> {
             });
             all.add(one);
         }
+        all.bytes_unused += self.cache.bytes_unused();
+        all.memory_bytes_max = self.memory_bytes_max;
         all.total.failures += self.failures.load(Ordering::Relaxed);
         all
-    }
-
-    /// Returns how many bytes of a range of a file are known to be on the server that a preload of
-    /// it would ask.
-    pub(crate) fn bytes_here(
-        &self,
-        file: FileId,
-        (server, facts): (ServerId, &FileFacts),
-        range: ByteRange,
-    ) -> u64 {
-        self.engine(server).bytes_here(file, facts, range)
-    }
-
-    /// Resolves when all of a range is on a server. `progress` is told how many bytes are, now and
-    /// then.
-    ///
-    /// # Cancel safety
-    /// Dropping the future gives back the stream that it may have. What came stays.
-    pub(crate) async fn preload(
-        &self,
-        file: FileId,
-        (server, facts): (ServerId, FileFacts),
-        range: ByteRange,
-        progress: impl FnMut(u64),
-    ) -> Result<(), VfsError> {
-        self.engine(server).preload((file, facts), range, progress).await
     }
 
     /// Returns the engine of a server; of one that is none, the first.

@@ -13,6 +13,7 @@ use crate::engine::core::{Core, Output, Started};
 use crate::engine::plan::{
     BreakerTuning, Demand, DirectEnd, Priority, ReadId, StreamEnd, StreamId, Tuning,
 };
+use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
@@ -136,9 +137,11 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.skip_bytes_max = random.range(0, 200);
     tuning.join_bytes_max = random.range(0, 600);
     tuning.direct_bytes_max = random.range(0, 200);
+    tuning.rest_bytes_max = random.range(0, 600);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
     tuning.server_ahead_bytes = random.range(0, 2000);
     tuning.silence_time_max = millis(random.range(300, 4000));
+    tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
     tuning.turn_time_missing = millis(random.range(150, 400));
     tuning.turn_time_here = millis(random.range(1, 100));
     tuning.idle_time_max = millis(random.range(1, 4000));
@@ -168,7 +171,7 @@ pub(super) fn run(seed: u64) -> Summary {
         .collect();
     let mut run = Run {
         now: Duration::ZERO,
-        core: Core::new(tuning, missing),
+        core: Core::new(tuning, missing, BlockCache::new(tuning.cache_bytes)),
         server,
         readers,
         preloaders,

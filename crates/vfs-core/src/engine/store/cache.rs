@@ -62,14 +62,16 @@ impl Kept {
 ///
 /// Not by frequency, which moka does by default: it would refuse what was just read ahead as long
 /// as nobody has asked for it.
-#[derive(Debug)]
-pub(super) struct BlockCache {
+///
+/// Clones are of the same cache: what a server gave of a file, every other one would.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct BlockCache {
     blocks: Cache<(FileId, u64), Arc<Kept>>,
     bytes_unused: Arc<AtomicU64>,
 }
 
 impl BlockCache {
-    pub(super) fn new(bytes_max: u64) -> Self {
+    pub(in crate::engine) fn new(bytes_max: u64) -> Self {
         let bytes_unused = Arc::<AtomicU64>::default();
         let unused = Arc::clone(&bytes_unused);
         let blocks = Cache::builder()
@@ -113,11 +115,11 @@ impl BlockCache {
         self.blocks.run_pending_tasks();
     }
 
-    pub(super) fn bytes(&self) -> u64 {
+    pub(in crate::engine) fn bytes(&self) -> u64 {
         self.blocks.weighted_size()
     }
 
-    pub(super) fn bytes_unused(&self) -> u64 {
+    pub(in crate::engine) fn bytes_unused(&self) -> u64 {
         self.bytes_unused.load(Ordering::Relaxed)
     }
 }

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use self::cache::{Block, BlockCache};
+use self::cache::Block;
+pub(super) use self::cache::BlockCache;
 use self::window::Window;
 use super::plan::{StreamId, Tuning};
 use crate::{ByteRange, FileId};
@@ -26,13 +27,10 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(tuning: &Tuning) -> Self {
-        Self {
-            windows: BTreeMap::new(),
-            cache: BlockCache::new(tuning.cache_bytes),
-            block_bytes: tuning.block_bytes,
-            bytes_unused: 0,
-        }
+    /// Returns one without bytes but those of `cache`, which may be that of other stores too: all
+    /// have blocks of one length.
+    pub(super) fn new(tuning: &Tuning, cache: BlockCache) -> Self {
+        Self { windows: BTreeMap::new(), cache, block_bytes: tuning.block_bytes, bytes_unused: 0 }
     }
 
     /// Makes room for the bytes of a stream.
@@ -116,9 +114,10 @@ impl Store {
         self.cache.bytes()
     }
 
-    /// Returns how many bytes nobody asked for before they were given up.
+    /// Returns how many bytes nobody asked for before the streams gave them up; the cache counts
+    /// its own.
     pub(super) fn bytes_unused(&self) -> u64 {
-        self.bytes_unused.saturating_add(self.cache.bytes_unused())
+        self.bytes_unused
     }
 
     fn part_at(&mut self, file: FileId, at: u64, end: u64) -> Option<Bytes> {

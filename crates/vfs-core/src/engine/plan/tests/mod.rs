@@ -4,6 +4,7 @@
 
 mod direct;
 mod preload;
+mod rest;
 mod work;
 
 use std::fmt::Write as _;
@@ -44,7 +45,13 @@ use Step::{
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
 #[track_caller]
 fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
-    let mut plan = Plan::new(tuning(streams_max), MissingPolicy::Wait);
+    check_with(tuning(streams_max), have_bytes, steps, want);
+}
+
+/// Does what [`check`] does with other numbers.
+#[track_caller]
+fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
+    let mut plan = Plan::new(tuning, MissingPolicy::Wait);
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
     let state = FileState { torrent: TorrentState::Live, have_bytes };
@@ -140,6 +147,7 @@ fn tuning(streams_max: usize) -> Tuning {
     tuning.skip_bytes_max = 500;
     tuning.direct_bytes_max = 20_000;
     tuning.sequential_bytes_missing_min = 30_000;
+    tuning.silence_time_min = tuning.silence_time_max;
     tuning
 }
 
@@ -300,7 +308,7 @@ fn no_window_where_the_server_would_fetch_what_is_ahead() {
             opened 2: -
             chunk 2 100+100: -
             over 2: reply 2
-            read 200+100: open 3 200..300
+            read 200+100: open 3 200..32768
         "#]],
     );
 }
@@ -359,6 +367,50 @@ fn a_stream_that_stays_silent_is_asked_for_anew() {
             9999 ms: ask
             1 ms: close 1, open 2 0..100
             closed 1: -
+        "#]],
+    );
+}
+
+#[test]
+fn silence_is_borne_for_longer_each_time() {
+    let usual = Tuning::new(4, 1 << 20);
+    check_with(
+        Tuning { silence_time_min: usual.silence_time_min, ..tuning(4) },
+        0,
+        &[
+            Step::Read(0, 100),
+            HavesAre(|_| false),
+            Opened(1),
+            Wait(1_999),
+            Wait(1),
+            Closed(1),
+            Opened(2),
+            Wait(3_999),
+            Wait(1),
+            Closed(2),
+            Opened(3),
+            // A byte makes up for all.
+            Chunk(3, 0, 50),
+            Wait(1_999),
+            Wait(1),
+            Closed(3),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            opened 1: -
+            1999 ms: -
+            1 ms: close 1, open 2 0..100
+            closed 1: -
+            opened 2: -
+            3999 ms: ask
+            1 ms: close 2, open 3 0..100
+            closed 2: -
+            opened 3: -
+            chunk 3 0+50: -
+            1999 ms: -
+            1 ms: close 3, open 4 0..100
+            closed 3: -
         "#]],
     );
 }

@@ -80,12 +80,12 @@ fn a_preload_gives_way_to_readers() {
             chunk 2 60000+100: -
             over 2: reply 2
             closed 2: -
-            read 30000+100: close 1, open 3 30000..30100
+            read 30000+100: close 1, open 3 30000..32768
             closed 1: -
             opened 3: -
             3000 ms: ask
-            chunk 3 30000+100: -
-            over 3: reply 3
+            chunk 3 30000+100: reply 3
+            over 3: -
             900 ms: -
             100 ms: open 4 100..20000
         "#]],

@@ -1,0 +1,193 @@
+//! One file whose pieces are divided between two servers: a half each, or every second run. One of
+//! them is killed in the middle of a read, and comes back.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, check_file, check_range, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(240);
+
+const PIECE_BYTES: u64 = 256 << 10;
+
+/// A hundred pieces, and a part of one.
+const FILM: Content = Content::new(7, 100 * PIECE_BYTES + 12_345);
+
+/// What divides the film into two halves: so many pieces at one server, the rest at the other.
+const HALF_PIECES: u64 = 51;
+
+/// What is at one server and the next at the other: less than what is read ahead.
+const RUN_PIECES: u64 = 7;
+
+/// No divisor of a piece: some reads have bytes of both servers.
+const BLOCK_BYTES: u64 = 100_000;
+
+/// What is read ahead is less than a half, so that a dead server is missed.
+const MEMORY: [&str; 2] = ["--memory", "4MiB"];
+
+/// How late a read may answer after its deadline on a machine that has much else to do.
+const LATE_MAX: Duration = Duration::from_secs(4);
+
+/// Not a test of its own: a server of the others.
+#[test]
+fn rqbit() {
+    tfs_testkit::swarm::serve_if_asked();
+}
+
+/// Two rqbits, each a process of its own.
+struct Pair([Rqbits; 2]);
+
+impl Pair {
+    fn start() -> Self {
+        Self([(); 2].map(|()| {
+            let mut film = TorrentSpec::file("film.mkv", FILM);
+            film.seed.piece_length = Some(u32::try_from(PIECE_BYTES).unwrap());
+            let swarm = Swarm::builder().torrent(film);
+            let swarm = swarm.remembering();
+            let rqbits = Rqbits::start(swarm.apart(&["halves::rqbit", "--exact", "--nocapture"]));
+            rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
+            rqbits
+        }))
+    }
+
+    /// Divides the film into runs of so many pieces, the first of which is at the server `first`,
+    /// the next at the other, and has the mount see that.
+    fn divide(&mut self, run_pieces: u64, first: usize, dir: &Path, mounted: &Mounted) {
+        for (server, Rqbits { runtime, swarm }) in self.0.iter_mut().enumerate() {
+            let film = swarm.torrents()[0].clone();
+            let keeps = runs(run_pieces, usize::from(server != first));
+            let keeps: Vec<_> = keeps.collect();
+            let film = runtime.block_on(swarm.keep_only(&film, &keeps)).unwrap();
+            let haves = swarm.client().torrent_haves(film.info_hash.into());
+            let haves = runtime.block_on(haves).unwrap();
+            for offset in (0..FILM.len()).step_by(usize::try_from(PIECE_BYTES).unwrap()) {
+                let is_kept = keeps.iter().any(|range| range.contains(&offset));
+                let piece = u32::try_from(offset / PIECE_BYTES).unwrap();
+                assert_eq!(haves.has(piece), is_kept, "piece {piece} at {server}");
+            }
+        }
+        run(tfs(dir).arg("refresh").arg(&mounted.path));
+        run(tfs(dir).args(["cache", "clear"]).arg(&mounted.path));
+    }
+
+    fn mount(&self, dir: &Path, flags: &[&str]) -> Mounted {
+        let [a, b] = [("a", 0), ("b", 1)]
+            .map(|(name, server)| format!("{name}={}", self.0[server].swarm.api_url()));
+        Mounted::with(dir, &a, &[&["--server", &b][..], &MEMORY, flags].concat())
+    }
+
+    fn kill(&mut self, server: usize) {
+        let Rqbits { runtime, swarm } = &mut self.0[server];
+        runtime.block_on(swarm.kill_downloader());
+    }
+
+    fn restart(&mut self, server: usize) {
+        let Rqbits { runtime, swarm } = &mut self.0[server];
+        runtime.block_on(swarm.start_downloader()).unwrap();
+    }
+}
+
+/// Returns every second run of the film, from the run `first` on.
+fn runs(run_pieces: u64, first: usize) -> impl Iterator<Item = Range<u64>> {
+    let bytes = run_pieces * PIECE_BYTES;
+    let starts = (0..FILM.len()).step_by(usize::try_from(bytes).unwrap());
+    starts.map(move |start| start..(start + bytes).min(FILM.len())).skip(first).step_by(2)
+}
+
+/// Reads a part of the film in order, in blocks, and compares every byte.
+#[track_caller]
+fn check_part(path: &Path, file: &File, part: Range<u64>) {
+    for offset in part.clone().step_by(usize::try_from(BLOCK_BYTES).unwrap()) {
+        let len = usize::try_from(BLOCK_BYTES.min(part.end - offset)).unwrap();
+        check_range(path, file, FILM, offset, len);
+    }
+}
+
+/// Reads every second run of the film, backwards. The kernel does not read ahead: it would wait for
+/// what is behind a run together with its end.
+#[track_caller]
+fn check_runs(path: &Path, run_pieces: u64, first: usize) {
+    let file = File::open(path).unwrap();
+    posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_RANDOM).unwrap();
+    let runs: Vec<_> = runs(run_pieces, first).collect();
+    runs.into_iter().rev().for_each(|run| check_part(path, &file, run));
+}
+
+#[test]
+fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
+    let test = "halves::pieces_of_two_servers_are_one_file_while_one_comes_and_goes";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut pair = Pair::start();
+        // Who needs the server that is away waits until it is back.
+        let mounted = pair.mount(dir, &["--read-timeout", "60s"]);
+        let path = mounted.path.join("film.mkv");
+        for (run_pieces, first) in
+            [(HALF_PIECES, 0), (HALF_PIECES, 1), (RUN_PIECES, 0), (RUN_PIECES, 1)]
+        {
+            println!("runs of {run_pieces} pieces, the first at {first}");
+            pair.divide(run_pieces, first, dir, &mounted);
+            check_file(&path, FILM, usize::try_from(BLOCK_BYTES).unwrap());
+            run(tfs(dir).args(["cache", "clear"]).arg(&mounted.path));
+
+            // One dies in the middle of the first run, which is its own.
+            let file = File::open(&path).unwrap();
+            let middle = run_pieces * PIECE_BYTES / 2;
+            check_part(&path, &file, 0..middle);
+            pair.kill(first);
+            thread::scope(|scope| {
+                let reader = scope.spawn(|| check_part(&path, &file, middle..FILM.len()));
+                check_runs(&path, run_pieces, 1);
+                assert!(!reader.is_finished(), "somebody else had it");
+                pair.restart(first);
+                reader.join().unwrap();
+            });
+            check_file(&path, FILM, usize::try_from(BLOCK_BYTES).unwrap());
+        }
+        mounted.unmount();
+    });
+}
+
+#[test]
+fn what_only_a_dead_server_has_fails_by_the_deadline() {
+    let test = "halves::what_only_a_dead_server_has_fails_by_the_deadline";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let mut pair = Pair::start();
+        for missing in ["wait", "fail"] {
+            let timeout = Duration::from_secs(2);
+            let mounted = pair.mount(dir, &["--read-timeout", "2s", "--missing", missing]);
+            let path = mounted.path.join("film.mkv");
+            pair.divide(RUN_PIECES, 0, dir, &mounted);
+            check_file(&path, FILM, usize::try_from(BLOCK_BYTES).unwrap());
+            pair.kill(0);
+            run(tfs(dir).args(["cache", "clear"]).arg(&mounted.path));
+            check_runs(&path, RUN_PIECES, 1);
+            let file = File::open(&path).unwrap();
+            for run in runs(RUN_PIECES, 0).take(3) {
+                let begun_at = Instant::now();
+                let error = file.read_at(&mut [0; 4096], run.start).unwrap_err();
+                let errno = error.raw_os_error().map(Errno::from_raw);
+                assert!(matches!(errno, Some(Errno::EIO | Errno::ETIMEDOUT)), "{error}");
+                assert!(begun_at.elapsed() < timeout + LATE_MAX, "{:?}", begun_at.elapsed());
+            }
+            pair.restart(0);
+            until("the server is found again", || {
+                // What failed stays failed for a second.
+                std::fs::read(&path).ok().map(drop)
+            });
+            check_file(&path, FILM, usize::try_from(BLOCK_BYTES).unwrap());
+            drop(file);
+            mounted.unmount();
+        }
+    });
+}

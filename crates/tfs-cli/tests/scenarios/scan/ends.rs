@@ -1,0 +1,212 @@
+//! The head and the tail of each file.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rqbit_client::ByteRange;
+use tfs_testkit::content::Content;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tokio::time::timeout;
+
+use super::{Cost, Way, measure, report_costs};
+use crate::figures::{Report, Want, count, megabytes};
+use crate::mount::Mount;
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, request};
+
+/// How many files are looked at each way.
+const FILES: usize = 50;
+
+/// How many with large pieces: each takes seconds.
+const FEW_FILES: usize = 20;
+
+/// Large enough that reading all of a file shows.
+const FILE_BYTES: u64 = 12 * MIB + 54_321;
+
+/// Pieces of a folder of films: some hundred of them.
+const PIECE_BYTES: u32 = 1024 * 1024;
+
+/// Pieces of a torrent of many GB, as most films are.
+const LARGE_PIECE_BYTES: u32 = 2 * PIECE_BYTES;
+
+const HEAD_BYTES: u64 = MIB;
+
+const TAIL_BYTES: u64 = 256 * 1024;
+
+/// Reads of the scanner.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// How long the scan of all files may take, before the rest of them is left out.
+const SCAN_MAX: Duration = Duration::from_secs(600);
+
+/// How long a request may be without a byte before it is made again. rqbit may part with a peer
+/// that a new request needs in the very moment, and never look for it again.
+const SILENCE_MAX: Duration = Duration::from_secs(5);
+
+/// What did not go as it should.
+#[derive(Debug, Default)]
+struct Trouble {
+    /// Ends that were not read.
+    failures: usize,
+    /// Requests that had to be made again.
+    silences: usize,
+}
+
+pub(super) fn run(report: &mut Report, dir: &Path) {
+    report.step("head and tail of 50 files through the mount, and of 50 asked of rqbit itself");
+    look(report, dir, "", PIECE_BYTES, FILES);
+    report.step("the same of 20 files with pieces of 2 MiB");
+    look(report, dir, ", 2 MiB pieces", LARGE_PIECE_BYTES, FEW_FILES);
+}
+
+/// Looks at the ends of `files` files each way, in turns.
+fn look(report: &mut Report, dir: &Path, what: &str, piece_bytes: u32, files: usize) {
+    let rqbits = nothing_selected(piece_bytes, 2 * files);
+    let torrent = rqbits.swarm.torrents()[0].clone();
+    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
+    let (mut trouble, mut costs, start) = (Trouble::default(), Vec::new(), Instant::now());
+    for (file, way) in (0..2 * files).zip([Way::Mount, Way::Direct].into_iter().cycle()) {
+        if start.elapsed() > SCAN_MAX {
+            break;
+        }
+        let look = || match way {
+            Way::Mount => read_ends(&mount.path, &torrent, file, &mut trouble),
+            Way::Direct => {
+                let asked = ask_ends(&rqbits, &torrent, file, &mut trouble);
+                rqbits.runtime.block_on(asked);
+            }
+        };
+        costs.push((way, file, measure(&rqbits, torrent.info_hash, &mount.path, look)));
+    }
+    let piece = u64::from(piece_bytes);
+    let within = [(Way::Mount, "mount"), (Way::Direct, "no mount")].map(|(way, name)| {
+        let name = format!("{name}{what}");
+        let costs: Vec<_> = costs.iter().filter(|(of, ..)| *of == way).collect();
+        let within = report_extra(report, &name, piece, &costs);
+        let costs: Vec<_> = costs.iter().map(|(_, _, cost)| cost).collect();
+        report_costs(report, &name, piece_bytes, &costs);
+        within
+    });
+    let figure = |name: &str| format!("{name}{what}: files within one piece more for each end");
+    report.figure(&figure("no mount"), count(within[1]), &format!("of {files}"), Want::Nothing);
+    report.all(&figure("mount"), within[0], files);
+    let failed = format!("mount{what}: ends that failed");
+    report.figure(&failed, count(trouble.failures), "", Want::AtMost(0.0));
+    let again = format!("no mount{what}: asked again");
+    report.figure(&again, count(trouble.silences), "times", Want::Nothing);
+    drop(tracker);
+}
+
+/// Says what was fetched beyond the pieces touched. Returns how many files cost at most one piece
+/// more for each end.
+fn report_extra(
+    report: &mut Report,
+    name: &str,
+    piece: u64,
+    costs: &[&(Way, usize, Cost)],
+) -> usize {
+    let (mut touched_bytes, mut extra_bytes, mut extra_bytes_max, mut within) = (0, 0, 0, 0);
+    for (_, file, cost) in costs {
+        let [head, tail] = touched(*file, piece);
+        let touched = (head.1 - head.0 + 1 + tail.1 - tail.0 + 1) * piece;
+        let extra = cost.fetched_bytes.saturating_sub(touched);
+        touched_bytes += touched;
+        extra_bytes += extra;
+        extra_bytes_max = extra_bytes_max.max(extra);
+        if extra <= 2 * piece {
+            within += 1;
+        } else {
+            println!("scan: {name}: file {file} costs {}", beyond(*file, piece, cost).join(", "));
+        }
+    }
+    let (files, piece) = (count(costs.len()), megabytes(piece));
+    let mut show = |what: &str, value: f64, unit: &str| {
+        report.figure(&format!("{name}: {what}"), value, unit, Want::Nothing);
+    };
+    show("pieces touched of each file", megabytes(touched_bytes) / files, "MB");
+    show("pieces beyond those for each file", megabytes(extra_bytes) / files / piece, "");
+    show("pieces beyond those at most", megabytes(extra_bytes_max) / piece, "");
+    within
+}
+
+/// Returns the first and the last piece of the head, and of the tail.
+fn touched(file: usize, piece: u64) -> [(u64, u64); 2] {
+    let start = u64::try_from(file).unwrap() * FILE_BYTES;
+    ends().map(|(from, to)| ((start + from) / piece, (start + to - 1) / piece))
+}
+
+/// Returns the pieces that came and that the ends of a file do not touch, by how far they are
+/// behind the head or the tail.
+fn beyond(file: usize, piece: u64, cost: &Cost) -> Vec<String> {
+    let [head, tail] = touched(file, piece);
+    let names = cost.pieces.iter().filter_map(|piece| match u64::from(*piece) {
+        piece if piece < head.0 => Some(format!("head-{}", head.0 - piece)),
+        piece if piece <= head.1 => None,
+        piece if piece < tail.0 => Some(format!("head+{}", piece - head.1)),
+        piece if piece <= tail.1 => None,
+        piece => Some(format!("tail+{}", piece - tail.1)),
+    });
+    names.collect()
+}
+
+/// Returns rqbits with a torrent of which no file is selected.
+fn nothing_selected(piece_bytes: u32, files: usize) -> Rqbits {
+    let files = (0..).take(files);
+    let files = files.map(|idx| (format!("{idx:03}.mkv"), Content::new(idx, FILE_BYTES)));
+    let mut spec = TorrentSpec::directory("films", files).paused();
+    spec.seed.piece_length = Some(piece_bytes);
+    let rqbits = Rqbits::start(Swarm::builder().torrent(spec).download_bps(DOWNLOAD_BPS));
+    let torrent = &rqbits.swarm.torrents()[0];
+    let nothing = rqbits.swarm.client().update_only_files(torrent.info_hash.into(), &[]);
+    rqbits.runtime.block_on(nothing).unwrap();
+    rqbits.unpause(torrent);
+    rqbits
+}
+
+fn read_ends(mount: &Path, torrent: &SwarmTorrent, file: usize, trouble: &mut Trouble) {
+    let content = torrent.files[file].content;
+    let opened = File::open(mount.join(&torrent.name).join(torrent.files[file].path())).unwrap();
+    for (start, end) in ends() {
+        if let Err(error) = read_end(&opened, content, start, end) {
+            println!("scan: file {file} at {start}: {error}");
+            trouble.failures += 1;
+        }
+    }
+}
+
+fn read_end(file: &File, content: Content, start: u64, end: u64) -> io::Result<()> {
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut offset = start;
+    while offset < end {
+        let len = BLOCK_BYTES.min(usize::try_from(end - offset).unwrap());
+        file.read_exact_at(&mut block[..len], offset)?;
+        content.check(offset, &block[..len]).map_err(io::Error::other)?;
+        offset += u64::try_from(len).unwrap();
+    }
+    Ok(())
+}
+
+async fn ask_ends(rqbits: &Rqbits, torrent: &SwarmTorrent, file: usize, trouble: &mut Trouble) {
+    for (mut start, end) in ends() {
+        while start < end {
+            let range = ByteRange::new(start, end);
+            let mut stream = request(rqbits.swarm.client(), torrent, file, range).await;
+            while start < end {
+                let Ok(chunk) = timeout(SILENCE_MAX, stream.next_chunk()).await else {
+                    trouble.silences += 1;
+                    break;
+                };
+                let bytes = chunk.unwrap().unwrap();
+                torrent.files[file].content.check(start, &bytes).unwrap();
+                start = stream.position();
+            }
+        }
+    }
+}
+
+fn ends() -> [(u64, u64); 2] {
+    [(0, HEAD_BYTES), (FILE_BYTES - TAIL_BYTES, FILE_BYTES)]
+}
