@@ -341,9 +341,9 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Does what [`read`](Self::read) does on the thread that calls, if its bytes are few, are there
-    /// and a source has [a way](TorrentSource::read_now) to them that takes next to no time. `None`
-    /// if not, or if they did not come: then the read is to take the usual way.
+    /// Does what [`read`](Self::read) does on the thread that calls, if its bytes are few, are
+    /// there and a source has [a way](TorrentSource::read_now) to them that takes next to no time.
+    /// `None` if not, or if they did not come: then the read is to take the usual way.
     ///
     /// Waits for the source, for two milliseconds at most. Needs the context of a runtime.
     pub fn read_now(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {

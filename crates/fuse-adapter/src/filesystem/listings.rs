@@ -1,9 +1,9 @@
 //! How long the kernel keeps listings, and whether it asks when directories are opened.
 //!
 //! A walk over what the kernel has in its caches costs two requests for each directory, to open and
-//! to close it, and nothing else. A kernel that is answered `ENOSYS` to the first does not ask again,
-//! and keeps all listings from then on: those that may change are forgotten by notice, as they are
-//! anyway, and those that change without one as soon as they were read.
+//! to close it, and nothing else. A kernel that is answered `ENOSYS` to the first does not ask
+//! again, and keeps all listings from then on: those that may change are forgotten by notice, as
+//! they are anyway, and those that change without one as soon as they were read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

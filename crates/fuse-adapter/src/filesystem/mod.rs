@@ -48,8 +48,8 @@ const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFl
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
 
-/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread, and short reads
-/// of what a server nearby has are answered there too.
+/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread, and short
+/// reads of what a server nearby has are answered there too.
 #[derive(Debug)]
 pub(crate) struct TorrentFs<S> {
     pub(crate) vfs: Arc<Vfs<S>>,

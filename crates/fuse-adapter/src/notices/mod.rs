@@ -81,8 +81,8 @@ impl Notices {
         }
     }
 
-    /// Has the kernel forget how a directory is listed, as soon as it has taken in the listings that
-    /// it was given.
+    /// Has the kernel forget how a directory is listed, as soon as it has taken in the listings
+    /// that it was given.
     pub(crate) fn drop_listing(&self, dir: Ino) {
         self.note(|pending| pending.add_listing(dir));
     }

@@ -137,8 +137,8 @@ impl<S: TorrentSource> Servers<S> {
         }
     }
 
-    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now) at any
-    /// server.
+    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now) at
+    /// any server.
     pub(crate) fn may_read_now(&self, len: u64) -> bool {
         self.engines.iter().any(|engine| engine.may_read_now(len))
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::random::Random;
 use super::server::{PERMITS, Server, byte_at, error};
+use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
 use crate::engine::plan::{
@@ -40,68 +41,6 @@ enum Event {
     Trouble,
     List,
     Calm,
-}
-
-/// What happened in a run.
-#[derive(Debug, Default)]
-pub(super) struct Summary {
-    pub(super) events: u64,
-    answers: u64,
-    hits: u64,
-    timeouts: u64,
-    refusals: u64,
-    stale: u64,
-    source_errors: u64,
-    cancelled: u64,
-    direct_reads: u64,
-    direct_misses: u64,
-    turns: u64,
-    reuses: u64,
-    skips: u64,
-    retries: u64,
-    renewals: u64,
-    haves: u64,
-    preloads: u64,
-    preloaded_bytes: u64,
-    preload_ends: u64,
-    bytes_max: u64,
-}
-
-impl Summary {
-    pub(super) fn add(&mut self, more: &Self) {
-        self.events += more.events;
-        self.answers += more.answers;
-        self.hits += more.hits;
-        self.timeouts += more.timeouts;
-        self.refusals += more.refusals;
-        self.stale += more.stale;
-        self.source_errors += more.source_errors;
-        self.cancelled += more.cancelled;
-        self.direct_reads += more.direct_reads;
-        self.direct_misses += more.direct_misses;
-        self.turns += more.turns;
-        self.reuses += more.reuses;
-        self.skips += more.skips;
-        self.retries += more.retries;
-        self.renewals += more.renewals;
-        self.haves += more.haves;
-        self.preloads += more.preloads;
-        self.preloaded_bytes += more.preloaded_bytes;
-        self.preload_ends += more.preload_ends;
-        self.bytes_max = self.bytes_max.max(more.bytes_max);
-    }
-
-    pub(super) fn has_all(&self) -> bool {
-        let Self { answers, hits, refusals, stale, source_errors, .. } = self;
-        let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
-        let Self { direct_reads, direct_misses, .. } = self;
-        let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
-        [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
-            .into_iter()
-            .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
-            .chain([direct_reads, direct_misses])
-            .all(|count| *count > 0)
-    }
 }
 
 struct Run {
