@@ -22,6 +22,7 @@
 //! - It spawns no task: a connection is driven by the call that uses it, and dropping that call
 //!   or stream closes the connection before the drop returns.
 //!   Only host names are resolved elsewhere, on tokio's pool for blocking work.
+//!   [`Client::read_direct`] has connections of its own, and blocks the thread that calls it.
 //! - It retries nothing but a `GET` on a kept-alive connection that had died while idle.
 //! - It uses no proxy: variables such as `http_proxy` are not looked at.
 //! - It knows nothing of filesystems.
@@ -51,6 +52,7 @@ mod base_url;
 mod client;
 mod config;
 mod credentials;
+mod direct;
 mod error;
 mod haves;
 mod http;
@@ -66,6 +68,7 @@ pub use crate::config::{ClientConfig, Timeouts};
 #[cfg(feature = "tls")]
 pub use crate::config::{RootCertificates, RootCertificatesError};
 pub use crate::credentials::{Credentials, CredentialsError};
+pub use crate::direct::DirectError;
 pub use crate::error::{
     Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
     TlsProblem,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rqbit_client::{ByteRange as ClientRange, Client, RangeStream, TorrentRef};
+use rqbit_client::{ByteRange as ClientRange, Client, DirectError, RangeStream, TorrentRef};
 use vfs_core::{
     Bitfield, ByteRange, FileId, FileIndex, FileKind, Geometry, InfoHash, LocalFile, LocalPieces,
-    LocalWanted, NoLocalFile, SourceError, SourceErrorKind, SourceLimits, SourceStream,
+    LocalWanted, NoLocalFile, NotNow, SourceError, SourceErrorKind, SourceLimits, SourceStream,
     TorrentDetails, TorrentSource, TorrentSummary,
 };
 
+use crate::buffers::{Buffers, len_of};
 use crate::error::to_source_error;
 use crate::local::{KeptProof, LocalFiles, LocalPaths, ProofKeeper};
 use crate::mapping;
@@ -30,6 +31,7 @@ pub struct RqbitSource {
     /// What users call the server.
     name: Arc<str>,
     local: Arc<LocalFiles>,
+    buffers: Arc<Buffers>,
 }
 
 impl RqbitSource {
@@ -39,7 +41,8 @@ impl RqbitSource {
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off));
-        Self { client, streams_max: streams_max.max(1), name, local }
+        let buffers = Arc::default();
+        Self { client, streams_max: streams_max.max(1), name, local, buffers }
     }
 
     /// Returns the same source with files that are looked for on this machine's disk.
@@ -147,6 +150,31 @@ impl TorrentSource for RqbitSource {
         let asked = ClientRange::new(range.start(), range.end());
         let stream = self.client.stream(to_ref(file.torrent), index, asked, Some(file_len)).await;
         stream.map(|stream| RqbitStream { stream }).map_err(to_source_error)
+    }
+
+    fn can_read_now(&self) -> bool {
+        self.client.has_direct_way()
+    }
+
+    fn read_now(
+        &self,
+        file: FileId,
+        file_len: u64,
+        range: ByteRange,
+        time_max: Duration,
+    ) -> Result<Bytes, NotNow> {
+        let index = usize::try_from(file.index.0).map_err(|_beyond| NotNow::NoWay)?;
+        let at = (range.start(), file_len);
+        let mut buffer = self.buffers.take(len_of(range));
+        let of = to_ref(file.torrent);
+        match self.client.read_direct(of, index, at, buffer.bytes_mut(), time_max) {
+            Ok(()) => Ok(buffer.into_bytes()),
+            Err(DirectError::NoWay) => Err(NotNow::NoWay),
+            Err(error @ (DirectError::Late | DirectError::Broken(_) | DirectError::Unexpected)) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "not read at once");
+                Err(NotNow::Missed)
+            }
+        }
     }
 
     async fn local_file(

@@ -22,7 +22,7 @@ use fuser::{
 const TTL: Duration = Duration::from_secs(3600);
 
 /// As many threads as tfs has.
-const THREADS: usize = 2;
+const THREADS: usize = 4;
 
 /// As many requests as tfs lets the kernel have in flight.
 const BACKGROUND_MAX: u16 = 256;

@@ -54,7 +54,7 @@ pub use range::ByteRange;
 pub use search::{
     GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
-pub use source::{SourceLimits, SourceStream, TorrentSource};
+pub use source::{NotNow, SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
 pub use tree::{Changes, KnownNode, Remembered, RootLayout};
 pub use vfs::{Reader, Vfs, VfsConfig};

@@ -58,6 +58,29 @@ pub trait TorrentSource: Send + Sync + 'static {
         range: ByteRange,
     ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
 
+    /// Returns whether [`read_now`](Self::read_now) may bring bytes at the moment.
+    fn can_read_now(&self) -> bool {
+        false
+    }
+
+    /// Reads a short range of a file on the thread that calls, which waits for `time_max` at most:
+    /// what a server nearby has comes sooner than other threads would be woken for it. `range` is
+    /// not empty and lies inside the file.
+    ///
+    /// It is called if [`can_read_now`](Self::can_read_now) says that it may be of use.
+    ///
+    /// # Errors
+    /// [`NotNow`]: the range is read by a stream then, which says what is wrong.
+    fn read_now(
+        &self,
+        _file: FileId,
+        _file_len: u64,
+        _range: ByteRange,
+        _time_max: Duration,
+    ) -> Result<Bytes, NotNow> {
+        Err(NotNow::NoWay)
+    }
+
     /// Finds a file on the disk of this machine and proves that it is the one that the source has,
     /// as far as `wanted` says what that has of it. Until it resolves, the file is read from the
     /// source.
@@ -116,6 +139,15 @@ pub trait SourceStream: Send + 'static {
 
     /// Returns the offset in the file of the first byte of the next chunk.
     fn position(&self) -> u64;
+}
+
+/// Why a source did not read a range at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow {
+    /// It has no way for that, or none yet. Nothing was asked of the other side.
+    NoWay,
+    /// The bytes did not come, or not in time: it is not worth while for now.
+    Missed,
 }
 
 /// What a source can bear.

@@ -341,6 +341,23 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
+    /// Does what [`read`](Self::read) does on the thread that calls, if its bytes are few, are
+    /// there and a source has [a way](TorrentSource::read_now) to them that takes next to no time.
+    /// `None` if not, or if they did not come: then the read is to take the usual way.
+    ///
+    /// Waits for the source, for two milliseconds at most. Needs the context of a runtime.
+    pub fn read_now(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
+        let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return None };
+        let states = self.tree().file_states(target.file.id);
+        self.engine.read_now(target, &states)
+    }
+
+    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now).
+    #[must_use]
+    pub fn may_read_now(&self, len: u32) -> bool {
+        self.engine.may_read_now(u64::from(len))
+    }
+
     /// Finds the next byte from `offset` on of an open file that is downloaded, or that is not.
     ///
     /// What is asked of the source is asked together with what reads ask, once a second for each

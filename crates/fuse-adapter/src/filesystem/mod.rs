@@ -1,6 +1,8 @@
 //! The core behind fuser's trait: each request is decoded, passed on, and answered.
 
+mod direct;
 mod init;
+mod listings;
 mod open;
 mod read;
 mod refused;
@@ -23,6 +25,10 @@ use fuser::{
 };
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
+pub(crate) use self::direct::DirectReads;
+use self::listings::DirOpen;
+pub(crate) use self::listings::Listings;
+use self::read::Read;
 use self::refused::refuse;
 use crate::attr::{Ownership, StatFs, file_type, no_attr};
 use crate::callers::Callers;
@@ -36,32 +42,38 @@ use crate::ttl::Ttls;
 /// never change, and `close` does not ask us.
 const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FOPEN_NOFLUSH);
 
-/// How directories are opened whose listing may stay in the kernel for the next reader.
-const KEPT_LISTING: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
 /// How control files are opened: their size is not known, and their text is another one next time.
 const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
 
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
 
-/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread.
+/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread, and short
+/// reads of what a server nearby has are answered there too.
 #[derive(Debug)]
 pub(crate) struct TorrentFs<S> {
     pub(crate) vfs: Arc<Vfs<S>>,
     pub(crate) ownership: Ownership,
     pub(crate) ttls: Arc<Ttls>,
     pub(crate) generations: Arc<Generations>,
+    pub(crate) listings: Listings,
     /// Whether programs are told of holes.
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
     pub(crate) passthrough: Arc<Passthrough>,
+    pub(crate) direct: DirectReads<Read>,
     pub(crate) faults: Arc<Faults>,
 }
 
 impl<S: TorrentSource> TorrentFs<S> {
     fn guard<R: Refuse>(&self, op: &'static str, ino: INodeNo, reply: R) -> ReplyGuard<R> {
         ReplyGuard::new(reply, reply::Request { op, ino: ino.0 }, &self.faults)
+    }
+
+    /// Takes note that a listing was answered, in whole or in part.
+    fn on_listed(&self, dir: INodeNo) {
+        self.listings.on_listed(Ino(dir.0), self.vfs.names_validity(Ino(dir.0)));
     }
 
     /// Returns the attributes of what is still there.
@@ -75,6 +87,7 @@ impl<S: TorrentSource> TorrentFs<S> {
 impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         init::negotiate(config, &self.passthrough);
+        self.listings.negotiate(config);
         Ok(())
     }
 
@@ -176,11 +189,9 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("opendir", ino, reply),
             |_| self.vfs.open_dir(Ino(ino.0)),
-            |reply, ()| {
-                let validity = self.vfs.names_validity(Ino(ino.0));
-                let may_keep = self.ttls.may_keep_names(validity);
-                let flags = if may_keep { KEPT_LISTING } else { FopenFlags::empty() };
-                reply.opened(DIRECTORY_HANDLE, flags);
+            |reply, ()| match self.listings.open(self.vfs.names_validity(Ino(ino.0))) {
+                DirOpen::Opened(flags) => reply.opened(DIRECTORY_HANDLE, flags),
+                DirOpen::NeedNotAsk => reply.error(fuser::Errno::ENOSYS),
             },
         );
     }
@@ -201,7 +212,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
                     !reply.add(number, entry.cookie, file_type(entry.attr.kind), entry.name)
                 })
             },
-            |reply, ()| reply.ok(),
+            |reply, ()| {
+                reply.ok();
+                self.on_listed(ino);
+            },
         );
     }
 
@@ -225,7 +239,10 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
                     !reply.add(attr.ino, entry.cookie, entry.name, &ttl, &attr, generation)
                 })
             },
-            |reply, ()| reply.ok(),
+            |reply, ()| {
+                reply.ok();
+                self.on_listed(ino);
+            },
         );
     }
 

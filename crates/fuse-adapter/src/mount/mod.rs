@@ -24,7 +24,7 @@ pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
 use crate::callers::Callers;
-use crate::filesystem::TorrentFs;
+use crate::filesystem::{DirectReads, Listings, TorrentFs};
 use crate::kernel_side::KernelSide;
 use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
@@ -34,9 +34,10 @@ use crate::reply::Faults;
 use crate::ttl::Ttls;
 use crate::{MountCounters, MountOptions, check_mountpoint, connection, unmount};
 
-/// How many threads take requests from the kernel. Two, so that one can answer while the other
-/// copies; neither ever waits. More gain nothing that is visible next to a network.
-const THREADS: usize = 2;
+/// How many threads take requests from the kernel. Half of them may be reading directly; of the
+/// others, which never wait, one can answer while the other copies. More gain nothing that is
+/// visible next to a network.
+const THREADS: usize = 4;
 
 /// How long those who use the mount get to notice that it ends: their reads have failed by then.
 const GRACE: Duration = Duration::from_secs(2);
@@ -73,12 +74,14 @@ pub fn mount<S: TorrentSource>(
     let filesystem = TorrentFs {
         vfs: Arc::clone(&vfs),
         ownership: Ownership::new(&options.appearance),
-        ttls,
+        ttls: Arc::clone(&ttls),
         generations: notices.generations(),
+        listings: Listings::new(Arc::clone(&ttls), Arc::clone(&notices)),
         shows_holes: options.appearance.shows_holes,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
         passthrough: Arc::clone(&passthrough),
+        direct: DirectReads::new(THREADS / 2),
         faults: Arc::clone(&faults),
     };
     let device = attach::attach(&path, options)?;

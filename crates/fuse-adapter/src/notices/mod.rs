@@ -14,6 +14,8 @@
 //! - Attributes: the kernel may remember them. It may also be about to learn the old ones, from an
 //!   answer that it has not looked at yet. It holds the lock of the directory until it has, so a
 //!   notice about any name in there comes after it.
+//! - A listing of what changes without notice, which the kernel keeps as all others if it does not
+//!   ask how directories are opened. It too has to be taken in before it is forgotten.
 
 mod generations;
 mod kernel;
@@ -75,7 +77,14 @@ impl Notices {
         while let Some(batch) = self.next_batch() {
             self.tell_names(kernel, &batch);
             self.tell_attrs(kernel, &batch);
+            self.tell_listings(kernel, &batch);
         }
+    }
+
+    /// Has the kernel forget how a directory is listed, as soon as it has taken in the listings
+    /// that it was given.
+    pub(crate) fn drop_listing(&self, dir: Ino) {
+        self.note(|pending| pending.add_listing(dir));
     }
 
     /// Ends the thread, at the latest when the notice that is under way is through.
@@ -112,6 +121,16 @@ impl Notices {
                 }
                 self.judge(kernel.forget_attr(*ino));
             }
+        }
+    }
+
+    fn tell_listings(&self, kernel: &impl Kernel, batch: &Batch) {
+        for dir in &batch.listings {
+            if self.state().is_ended {
+                return;
+            }
+            self.judge(kernel.forget_name(*dir, NOBODY));
+            self.judge(kernel.forget_listing(*dir));
         }
     }
 

@@ -31,6 +31,8 @@ pub(super) enum NameChange {
 pub(super) struct Batch {
     pub(super) names: BTreeMap<Ino, BTreeMap<String, NameChange>>,
     pub(super) attrs: BTreeMap<Ino, BTreeSet<Ino>>,
+    /// Directories whose listing is not to stay.
+    pub(super) listings: BTreeSet<Ino>,
 }
 
 impl Pending {
@@ -51,6 +53,10 @@ impl Pending {
 
     pub(super) fn add_attr(&mut self, parent: Ino, ino: Ino) {
         self.batch.attrs.entry(parent).or_default().insert(ino);
+    }
+
+    pub(super) fn add_listing(&mut self, dir: Ino) {
+        self.batch.listings.insert(dir);
     }
 
     /// Returns all that is pending, if anything is.

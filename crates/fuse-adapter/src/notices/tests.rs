@@ -75,6 +75,18 @@ fn names_come_before_the_listing_and_each_comes_once() {
 }
 
 #[test]
+fn a_listing_is_taken_in_before_it_is_forgotten() {
+    check(
+        |notices| {
+            notices.drop_listing(Ino(7));
+            notices.drop_listing(Ino(7));
+            notices.entry_added(Ino::ROOT, "b");
+        },
+        &["name 1 b", "listing 1", "name 7 %nobody", "listing 7"],
+    );
+}
+
+#[test]
 fn a_directory_that_is_gone_is_deleted() {
     check(
         |notices| {

@@ -68,6 +68,11 @@ impl Reads {
         self.start("tfs-invalidator", move || invalidator.run(&notifier))
     }
 
+    /// Returns the runtime that tasks run on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
     /// Answers `guard` with what `read` resolves to, or with an error if nobody waits for it any
     /// more. Returns at once.
     pub(crate) fn spawn<R: AnswerBytes>(

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
@@ -9,6 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::connection::{Connection, Io};
 use super::tls::Tls;
+use crate::direct::DirectWay;
 use crate::error::Failure;
 use crate::{BaseUrl, ErrorKind, TimeoutPhase};
 
@@ -20,12 +22,13 @@ pub(super) struct Target {
     host: String,
     port: u16,
     tls: Option<Tls>,
+    direct: Arc<DirectWay>,
 }
 
 impl Target {
-    /// Makes the target of a server.
-    pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>) -> Self {
-        Self { host: base_url.host(), port: base_url.port(), tls }
+    /// Makes the target of a server. Where it is reached without TLS, `direct` is told.
+    pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>, direct: Arc<DirectWay>) -> Self {
+        Self { host: base_url.host(), port: base_url.port(), tls, direct }
     }
 
     /// Makes a connection, all phases together within `limit`.
@@ -35,7 +38,12 @@ impl Target {
         let addresses = within(left(), TimeoutPhase::Resolve, self.resolve()).await?;
         let tcp = connect(&addresses, left).await?;
         let io: Box<dyn Io> = match &self.tls {
-            None => Box::new(tcp),
+            None => {
+                if let Ok(address) = tcp.peer_addr() {
+                    self.direct.on_reached(address);
+                }
+                Box::new(tcp)
+            }
             Some(tls) => within(left(), TimeoutPhase::Tls, tls.handshake(tcp)).await?,
         };
         Connection::new(io).await.map_err(super::hyper_failure)

@@ -10,7 +10,9 @@ mod pool;
 #[cfg_attr(not(feature = "tls"), path = "no_tls.rs")]
 mod tls;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -29,6 +31,7 @@ use self::dial::Target;
 pub(crate) use self::elements::Elements;
 use self::pool::Pool;
 use self::tls::Tls;
+use crate::direct::{DirectError, DirectWay};
 use crate::error::Failure;
 use crate::{
     BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
@@ -49,6 +52,8 @@ pub(crate) struct Transport {
     authorization: Option<HeaderValue>,
     timeouts: Timeouts,
     target: Target,
+    /// The way for short ranges, beside all others.
+    direct: Arc<DirectWay>,
     pool: Arc<Pool>,
     /// Large answers are held in memory one at a time, however many calls are made at once. The
     /// others wait, within their time, with what they have.
@@ -71,11 +76,14 @@ impl Transport {
         let host = HeaderValue::try_from(config.base_url.authority()).map_err(|error| {
             Failure::new(ErrorKind::Protocol { reason: "host name" }, error).at(&context)
         })?;
+        let authorization = config.credentials.as_ref().map(crate::Credentials::header);
+        let direct = Arc::new(DirectWay::new(direct_headers(&host, authorization.as_ref())));
         Ok(Self {
             host,
-            authorization: config.credentials.as_ref().map(crate::Credentials::header),
+            authorization,
             timeouts: config.timeouts,
-            target: Target::new(&config.base_url, tls),
+            target: Target::new(&config.base_url, tls, Arc::clone(&direct)),
+            direct,
             pool: Arc::default(),
             large: Arc::new(Semaphore::new(1)),
             base_url: config.base_url,
@@ -95,6 +103,25 @@ impl Transport {
     /// Closes the connections that wait for another call.
     pub(crate) fn close_idle(&self) {
         self.pool.clear();
+        self.direct.close_idle();
+    }
+
+    /// Returns whether [`read_direct`](Self::read_direct) knows where to ask.
+    pub(crate) fn has_direct_way(&self) -> bool {
+        self.direct.is_known()
+    }
+
+    /// Fills `buffer` with the bytes of a file from `start` on, on this thread: see
+    /// [`DirectWay::read`].
+    pub(crate) fn read_direct(
+        &self,
+        path: &str,
+        (start, file_len): (u64, u64),
+        buffer: &mut [u8],
+        time_max: Duration,
+    ) -> Result<(), DirectError> {
+        let path = format!("{}{path}", self.base_url.prefix());
+        self.direct.read(&path, (start, file_len), buffer, time_max)
     }
 
     /// Makes the error of a call.
@@ -234,4 +261,26 @@ impl Transport {
             Failure::new(ErrorKind::Protocol { reason: "request cannot be written" }, error)
         })
     }
+}
+
+/// Returns the headers of all direct requests, each with the end of its line.
+fn direct_headers(host: &HeaderValue, authorization: Option<&HeaderValue>) -> String {
+    let mut headers = String::new();
+    let identity = HeaderValue::from_static("identity");
+    let any = HeaderValue::from_static("*/*");
+    let agent = HeaderValue::from_static(USER_AGENT_TEXT);
+    for (name, value) in [
+        (HOST, Some(host)),
+        (USER_AGENT, Some(&agent)),
+        (ACCEPT, Some(&any)),
+        // A proxy that compresses would make offsets and lengths meaningless.
+        (ACCEPT_ENCODING, Some(&identity)),
+        (AUTHORIZATION, authorization),
+    ] {
+        if let Some(value) = value.and_then(|value| value.to_str().ok()) {
+            // A string takes all that is written to it.
+            _ = write!(headers, "{name}: {value}\r\n");
+        }
+    }
+    headers
 }

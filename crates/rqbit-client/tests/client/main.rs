@@ -2,6 +2,7 @@
 
 mod calls;
 mod connections;
+mod direct;
 mod failures;
 mod stream;
 #[path = "../support/mod.rs"]

@@ -1,9 +1,9 @@
-//! A proven file that is open, and the buffers that its bytes are read into.
+//! A proven file that is open.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use rustix::fs::fstat;
@@ -11,16 +11,7 @@ use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use vfs_core::{ByteRange, LocalFault, LocalFile};
 
 use super::kept::FileIdentity;
-
-/// How many buffers are kept for reads to come: one for each thread that answers, and some for
-/// those that wait for the disk.
-const BUFFERS_KEPT: usize = 8;
-
-/// The smallest buffer: what the kernel asks for most often.
-const BUFFER_BYTES_MIN: usize = 128 << 10;
-
-/// The largest buffer that is kept: the largest read of the kernel.
-const BUFFER_BYTES_MAX: usize = 1 << 20;
+use crate::buffers::{Buffers, len_of};
 
 impl FileIdentity {
     /// Returns that of an open file as it is now.
@@ -144,61 +135,4 @@ pub(super) fn read_exact(
         }
     }
     Ok(())
-}
-
-fn len_of(range: ByteRange) -> usize {
-    usize::try_from(range.len()).unwrap_or(usize::MAX)
-}
-
-/// Buffers that were used and will be again: fresh memory costs more than what is read into it.
-#[derive(Debug, Default)]
-pub(super) struct Buffers {
-    /// At most [`BUFFERS_KEPT`]; held for one access.
-    free: Mutex<Vec<Vec<u8>>>,
-}
-
-impl Buffers {
-    fn take(self: &Arc<Self>, len: usize) -> Buffer {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let fitting = free.iter().position(|bytes| bytes.len() >= len);
-        let bytes = fitting.map(|idx| free.swap_remove(idx));
-        drop(free);
-        let size = || len.checked_next_power_of_two().unwrap_or(len).max(BUFFER_BYTES_MIN);
-        let bytes = bytes.unwrap_or_else(|| vec![0; size()]);
-        Buffer { bytes, len, home: Arc::clone(self) }
-    }
-}
-
-/// One of them while it is in use.
-#[derive(Debug)]
-struct Buffer {
-    bytes: Vec<u8>,
-    len: usize,
-    home: Arc<Buffers>,
-}
-
-impl Buffer {
-    fn bytes_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.len).unwrap_or_default()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        Bytes::from_owner(self)
-    }
-}
-
-impl AsRef<[u8]> for Buffer {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-impl Drop for Buffer {
-    fn drop(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        let mut free = self.home.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if bytes.len() <= BUFFER_BYTES_MAX && free.len() < BUFFERS_KEPT {
-            free.push(bytes);
-        }
-    }
 }

@@ -18,8 +18,9 @@ use std::time::{Duration, SystemTime};
 
 use vfs_core::FileId;
 
-use super::file::{Buffers, ProvenFile};
+use super::file::ProvenFile;
 use super::place::{Folder, LocalPaths, relative_path};
+use crate::buffers::Buffers;
 
 /// How old the last change of a file has to be before its proof is kept. Filesystems tell times
 /// apart by up to two seconds: until then another change may leave no trace.

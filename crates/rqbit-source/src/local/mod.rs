@@ -35,13 +35,14 @@ use vfs_core::{
     SourceErrorKind,
 };
 
-use self::file::{Buffers, ProvenFile};
+use self::file::ProvenFile;
 pub use self::kept::{FileIdentity, KeptProof, ProofKeeper};
 use self::layout::{Layout, SpanKind};
 use self::memory::Memory;
 use self::place::Folder;
 pub use self::place::LocalPaths;
 use self::proof::Suspect;
+use crate::buffers::Buffers;
 use crate::error::to_source_error;
 use crate::source::to_ref;
 

@@ -2,5 +2,6 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "this is how a test fails")]
 
+mod direct;
 mod fuzz;
 mod permits;

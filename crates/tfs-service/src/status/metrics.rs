@@ -113,6 +113,8 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
         ("stream_retries_total", "Streams that failed and were tried again.", reads.retries),
         ("fetched_bytes_total", "Bytes that came from the server.", reads.bytes_fetched),
         ("given_bytes_total", "Bytes that were given to readers.", reads.bytes_given),
+        ("direct_reads_total", "Reads without a change of threads.", reads.direct_reads),
+        ("direct_misses_total", "Vain tries of such a read.", reads.direct_misses),
         ("local_reads_total", "Reads that this machine's disk answered.", reads.local_reads),
         (
             "local_bytes_total",

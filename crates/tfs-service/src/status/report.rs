@@ -121,6 +121,12 @@ pub struct ReadStatus {
     pub bytes_fetched: u64,
     /// Bytes that were given to readers.
     pub bytes_given: u64,
+    /// Reads that the thread which took them from the kernel read from the server itself.
+    #[serde(default)]
+    pub direct_reads: u64,
+    /// How often that was tried in vain; those reads took the usual way.
+    #[serde(default)]
+    pub direct_misses: u64,
     /// Reads, or parts of one, that were answered from this machine's disk.
     #[serde(default)]
     pub local_reads: u64,
@@ -158,6 +164,8 @@ impl Status {
             retries,
             bytes_fetched,
             bytes_given,
+            direct_reads,
+            direct_misses,
             local_reads,
             bytes_local,
             ..
@@ -196,6 +204,8 @@ impl Status {
                 retries,
                 bytes_fetched,
                 bytes_given,
+                direct_reads,
+                direct_misses,
                 local_reads,
                 bytes_local,
                 bytes_unused: counters.bytes_unused,

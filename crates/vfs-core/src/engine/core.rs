@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::plan::{
-    Action, Activity, Demand, FileFacts, News, Outlook, Patience, Plan, Priority, ReadId,
-    ReadRequest, StreamEnd, StreamId, Tuning,
+    Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, Priority,
+    ReadId, ReadRequest, StreamEnd, StreamId, Tuning,
 };
 use super::store::{BlockCache, Store};
 use super::{Counters, MissingPolicy};
@@ -67,6 +67,29 @@ impl Core {
         let parts = self.store.assemble(file, range)?;
         self.plan.on_hit(now, handle, file, range);
         Some(Ok(parts))
+    }
+
+    /// Takes a read that memory could not answer, and returns whether the thread that asks may read
+    /// it itself. Then [`on_direct_end`](Self::on_direct_end) follows.
+    pub(super) fn on_direct(
+        &mut self,
+        now: Duration,
+        who: (HandleId, FileId),
+        facts: &FileFacts,
+        range: ByteRange,
+    ) -> bool {
+        !self.is_shut_down && self.plan.on_direct(now, who, facts, range)
+    }
+
+    /// Takes the end of a direct read. Returns whether anything may follow from it.
+    pub(super) fn on_direct_end(
+        &mut self,
+        now: Duration,
+        who: (HandleId, FileId),
+        range: ByteRange,
+        end: DirectEnd,
+    ) -> bool {
+        self.plan.on_direct_end(now, who, range, end)
     }
 
     /// Takes note of bytes that a reader was given from this machine's disk.

@@ -18,8 +18,12 @@ pub struct ReadCounters {
     pub misses: u64,
     /// Reads that ended with an error.
     pub failures: u64,
-    /// Streams that were opened.
+    /// Streams that were opened, direct reads included.
     pub opens: u64,
+    /// Reads that the thread which asked read from the source itself.
+    pub direct_reads: u64,
+    /// Times that this was tried and brought nothing; the reads took the usual way.
+    pub direct_misses: u64,
     /// Reads that came on a stream that was there already.
     pub reuses: u64,
     /// Reads that went on a stream further on, over bytes that nobody had asked for.
@@ -143,6 +147,8 @@ impl ReadCounters {
         self.misses += other.misses;
         self.failures += other.failures;
         self.opens += other.opens;
+        self.direct_reads += other.direct_reads;
+        self.direct_misses += other.direct_misses;
         self.reuses += other.reuses;
         self.skips += other.skips;
         self.turns += other.turns;

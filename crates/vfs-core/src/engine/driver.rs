@@ -97,9 +97,9 @@ impl<S> Shared<S> {
     }
 
     /// Tells the core what asks for nothing and changes nothing for anybody who waits.
-    pub(super) fn note(&self, note: impl FnOnce(&mut Core, Duration)) {
+    pub(super) fn note<T>(&self, note: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let now = self.now();
-        note(&mut self.lock().core, now);
+        note(&mut self.lock().core, now)
     }
 
     /// Does what [`tell`](Self::tell) does if there was anything to tell. A miss of the cache is

@@ -27,6 +27,7 @@
 
 mod core;
 mod counters;
+mod direct;
 mod driver;
 mod local;
 #[cfg(test)]
@@ -118,6 +119,8 @@ struct Engine<S> {
     /// Files on this machine's disk, which are read before the server is.
     locals: Arc<Locals>,
     read_bytes_max: u64,
+    /// The longest read that the thread which asks may do itself.
+    direct_bytes_max: u64,
 }
 
 /// What is read.
@@ -135,6 +138,7 @@ impl<S: TorrentSource> Engine<S> {
             shared: Arc::new(Shared::new(source, core)),
             locals: Arc::default(),
             read_bytes_max: tuning.read_bytes_max,
+            direct_bytes_max: tuning.direct_bytes_max,
         }
     }
 

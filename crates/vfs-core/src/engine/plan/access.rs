@@ -46,6 +46,11 @@ impl Access {
         }
     }
 
+    /// Returns whether a read goes on where the run ends.
+    pub(crate) fn is_next(&self, range: ByteRange) -> bool {
+        (self.start..=self.frontier).contains(&range.start()) && range.end() > self.frontier
+    }
+
     /// Returns how many reads adjoin.
     pub(crate) fn read_count(&self) -> u32 {
         self.read_count

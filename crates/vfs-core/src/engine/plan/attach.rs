@@ -127,7 +127,7 @@ impl Plan {
     }
 
     /// Returns where a stream will be when its reads are answered.
-    fn wanted_until(&self, stream: &Stream) -> u64 {
+    pub(super) fn wanted_until(&self, stream: &Stream) -> u64 {
         if stream.kind == StreamKind::Rest {
             return stream.range.end();
         }

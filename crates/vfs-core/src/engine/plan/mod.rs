@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! on_read, on_hit, on_cancel, on_release, on_facts     from readers
+//! on_direct, on_direct_end                              from the threads of readers
 //! on_opened, on_chunk, on_stream_end, on_haves         from the source
 //! on_time                                              when next_time has come
 //!        `--> next_action (until there is none), demand, next_time
@@ -18,6 +19,7 @@ mod action;
 mod attach;
 #[cfg(test)]
 mod check;
+mod direct;
 mod events;
 mod examine;
 mod permits;
@@ -38,6 +40,8 @@ use std::time::Duration;
 use access::Access;
 pub(crate) use action::FileFacts;
 pub(super) use action::{Action, Patience, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
+use direct::Direct;
+pub(super) use direct::DirectEnd;
 use preload::Courtesy;
 use presence::Haves;
 pub(super) use presence::News;
@@ -111,6 +115,7 @@ pub(super) struct Plan {
     haves: Haves,
     breaker: Breaker,
     courtesy: Courtesy,
+    direct: Direct,
     actions: VecDeque<Action>,
     /// Whether something happened after which things are to be settled.
     is_dirty: bool,
@@ -141,6 +146,7 @@ impl Plan {
             haves: Haves::default(),
             breaker: Breaker::new(tuning.breaker),
             courtesy: Courtesy::default(),
+            direct: Direct::default(),
             actions: VecDeque::new(),
             is_dirty: false,
             next_time: None,
@@ -256,7 +262,7 @@ impl Plan {
     }
 
     pub(super) fn streams_open(&self) -> usize {
-        self.streams.len()
+        self.permits_taken()
     }
 
     pub(super) fn reads_waiting(&self) -> usize {

@@ -71,7 +71,7 @@ impl Plan {
     pub(super) fn grant(&mut self, now: Duration) {
         self.mend(now);
         let closing = self.streams.values().filter(|stream| !stream.is_live()).count();
-        let permits = self.tuning.streams_max.saturating_sub(self.streams.len());
+        let permits = self.tuning.streams_max.saturating_sub(self.permits_taken());
         let mut free = Free { permits, coming: closing };
         let mut here = Lane::new(Queue::Here);
         let mut missing = Lane::new(Queue::Missing);

@@ -201,9 +201,9 @@ impl Plan {
         self.courtesy.quiet_until
     }
 
-    /// Returns whether somebody who reads waits.
+    /// Returns whether somebody who reads waits, be it for milliseconds.
     pub(super) fn is_anybody_reading(&self) -> bool {
-        self.waiting.reader_count() > 0
+        self.waiting.reader_count() > 0 || self.direct.count > 0
     }
 
     pub(in crate::engine) fn preload_count(&self) -> usize {

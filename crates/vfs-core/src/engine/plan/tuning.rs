@@ -44,6 +44,10 @@ const REST_BYTES_MAX: u64 = MIB;
 /// How many reads in a row make an access sequential: two adjoin by chance in many formats.
 pub(crate) const SEQUENTIAL_READS_MIN: u32 = 3;
 
+/// The longest read that the thread which asks reads itself: what the kernel asks for at the
+/// beginning of a file. More takes longer than waking other threads does.
+const DIRECT_BYTES_MAX: u64 = 256 * KIB;
+
 /// How many bytes in a row make an access sequential where pieces are missing, here or as far as
 /// the server looks ahead: an open-ended stream makes it fetch all of that. A scanner looks at the
 /// first MiB, of which the kernel makes two.
@@ -118,6 +122,7 @@ pub(crate) struct Tuning {
     pub(crate) cache_bytes: u64,
     pub(crate) skip_bytes_max: u64,
     pub(crate) join_bytes_max: u64,
+    pub(crate) direct_bytes_max: u64,
     pub(crate) rest_bytes_max: u64,
     pub(crate) sequential_bytes_missing_min: u64,
     pub(crate) server_ahead_bytes: u64,
@@ -160,6 +165,7 @@ impl Tuning {
             cache_bytes: 0,
             skip_bytes_max: SKIP_BYTES_MAX.min(read_bytes_max),
             join_bytes_max: JOIN_BYTES_MAX,
+            direct_bytes_max: DIRECT_BYTES_MAX,
             rest_bytes_max: REST_BYTES_MAX,
             sequential_bytes_missing_min: SEQUENTIAL_BYTES_MISSING_MIN,
             server_ahead_bytes: SERVER_AHEAD_BYTES,

@@ -137,6 +137,29 @@ impl<S: TorrentSource> Servers<S> {
         }
     }
 
+    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now) at
+    /// any server.
+    pub(crate) fn may_read_now(&self, len: u64) -> bool {
+        self.engines.iter().any(|engine| engine.may_read_now(len))
+    }
+
+    /// Does what [`read`](Self::read) does on this thread, if it is a short read of what the server
+    /// has that the reader is at: see [`Engine::read_now`].
+    pub(crate) fn read_now(
+        &self,
+        target: Target,
+        states: &[(ServerId, FileState)],
+    ) -> Option<Bytes> {
+        let (server, state) = match states {
+            [only] => *only,
+            _ => {
+                let home = self.choice().home(target.handle)?;
+                *states.iter().find(|(server, _)| *server == home)?
+            }
+        };
+        self.engine(server).read_now(target, state)
+    }
+
     /// Reads at the only server that can answer.
     async fn read_at(
         &self,

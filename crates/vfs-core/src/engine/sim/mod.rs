@@ -6,6 +6,7 @@
 mod random;
 mod run;
 mod server;
+mod summary;
 mod world;
 
 /// How many seeds a usual run of the tests tries.
@@ -27,7 +28,7 @@ fn no_invariant_is_ever_broken() {
         .map(|thread| {
             std::thread::spawn(move || {
                 let seeds = (0..seeds).skip(usize::try_from(thread).unwrap());
-                let mut total = run::Summary::default();
+                let mut total = summary::Summary::default();
                 for seed in seeds.step_by(usize::try_from(thread_count).unwrap()) {
                     let result = std::panic::catch_unwind(|| run::run(seed));
                     let Ok(summary) = result else { panic!("seed {seed} broke an invariant") };
@@ -37,7 +38,7 @@ fn no_invariant_is_ever_broken() {
             })
         })
         .collect();
-    let mut total = run::Summary::default();
+    let mut total = summary::Summary::default();
     for thread in threads {
         total.add(&thread.join().unwrap());
     }

@@ -8,9 +8,12 @@ use bytes::Bytes;
 
 use super::random::Random;
 use super::server::{PERMITS, Server, byte_at, error};
+use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
-use crate::engine::plan::{BreakerTuning, Demand, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use crate::engine::plan::{
+    BreakerTuning, Demand, DirectEnd, Priority, ReadId, StreamEnd, StreamId, Tuning,
+};
 use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
@@ -31,67 +34,13 @@ enum Event {
     Opened(StreamId),
     Step(StreamId),
     Closed(StreamId),
+    /// A direct read ends.
+    Direct(usize),
     Haves(InfoHash),
     Download,
     Trouble,
     List,
     Calm,
-}
-
-/// What happened in a run.
-#[derive(Debug, Default)]
-pub(super) struct Summary {
-    pub(super) events: u64,
-    answers: u64,
-    hits: u64,
-    timeouts: u64,
-    refusals: u64,
-    stale: u64,
-    source_errors: u64,
-    cancelled: u64,
-    turns: u64,
-    reuses: u64,
-    skips: u64,
-    retries: u64,
-    renewals: u64,
-    haves: u64,
-    preloads: u64,
-    preloaded_bytes: u64,
-    preload_ends: u64,
-    bytes_max: u64,
-}
-
-impl Summary {
-    pub(super) fn add(&mut self, more: &Self) {
-        self.events += more.events;
-        self.answers += more.answers;
-        self.hits += more.hits;
-        self.timeouts += more.timeouts;
-        self.refusals += more.refusals;
-        self.stale += more.stale;
-        self.source_errors += more.source_errors;
-        self.cancelled += more.cancelled;
-        self.turns += more.turns;
-        self.reuses += more.reuses;
-        self.skips += more.skips;
-        self.retries += more.retries;
-        self.renewals += more.renewals;
-        self.haves += more.haves;
-        self.preloads += more.preloads;
-        self.preloaded_bytes += more.preloaded_bytes;
-        self.preload_ends += more.preload_ends;
-        self.bytes_max = self.bytes_max.max(more.bytes_max);
-    }
-
-    pub(super) fn has_all(&self) -> bool {
-        let Self { answers, hits, refusals, stale, source_errors, .. } = self;
-        let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
-        let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
-        [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
-            .into_iter()
-            .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
-            .all(|count| *count > 0)
-    }
 }
 
 struct Run {
@@ -101,6 +50,8 @@ struct Run {
     server: Server,
     readers: Vec<Reader>,
     preloaders: Vec<Preloader>,
+    /// The direct reads that are under way: who reads what. They keep their places.
+    directs: Vec<Option<(usize, ByteRange)>>,
     expected: BTreeMap<ReadId, Expected>,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     event_count: u64,
@@ -124,6 +75,7 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.cache_bytes = random.range(0, 1500);
     tuning.skip_bytes_max = random.range(0, 200);
     tuning.join_bytes_max = random.range(0, 600);
+    tuning.direct_bytes_max = random.range(0, 200);
     tuning.rest_bytes_max = random.range(0, 600);
     tuning.sequential_bytes_missing_min = random.range(0, 500);
     tuning.server_ahead_bytes = random.range(0, 2000);
@@ -162,6 +114,7 @@ pub(super) fn run(seed: u64) -> Summary {
         server,
         readers,
         preloaders,
+        directs: Vec::new(),
         expected: BTreeMap::new(),
         events: BinaryHeap::new(),
         event_count: 0,
@@ -199,6 +152,7 @@ impl Run {
     /// Lets the next thing happen. Returns false when nothing is left to happen.
     fn step(&mut self) -> bool {
         let is_over = self.is_calm
+            && self.directs.iter().flatten().next().is_none()
             && self.expected.is_empty()
             && self.readers.iter().all(|reader| reader.reads_left == 0 && reader.is_released)
             && self.preloaders.iter().all(|it| it.left == 0 && it.current.is_none());
@@ -245,6 +199,7 @@ impl Run {
                     self.core.on_stream_end(self.now, stream, StreamEnd::Closed);
                 }
             }
+            Event::Direct(place) => self.direct_end(place),
             Event::Haves(torrent) => {
                 let answer = self.server.haves(torrent);
                 self.core.on_haves(self.now, torrent, answer);
@@ -330,7 +285,7 @@ impl Run {
             reader.reads_left -= 1;
             let file_len = self.server.files[file].len;
             let range = reader.next(&mut self.random, file_len);
-            if !range.is_empty() {
+            if !range.is_empty() && !self.read_directly(index, range) {
                 self.read(index, range);
             }
         }
@@ -380,6 +335,39 @@ impl Run {
                 assert!(is_there || self.has_crashed, "{preload:?} has not come");
             }
             Err(error) => assert!(!preload.is_calm, "{error:?} for {preload:?} {:#?}", self.core),
+        }
+    }
+
+    /// Lets the thread of a reader read by itself, if the plan does.
+    fn read_directly(&mut self, reader: usize, range: ByteRange) -> bool {
+        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
+        let (id, facts) = (self.server.files[file].id, self.server.facts(file));
+        // Who is less urgent is no reader.
+        let is_urgent = self.readers[reader].priority == Priority::Foreground;
+        if !is_urgent || !self.core.on_direct(self.now, (handle, id), &facts, range) {
+            return false;
+        }
+        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
+        let is_known = is_there || self.has_crashed || facts.is_complete();
+        assert!(is_known, "{range:?} is not there");
+        self.directs.push(Some((reader, range)));
+        self.later(2, Event::Direct(self.directs.len() - 1));
+        true
+    }
+
+    fn direct_end(&mut self, place: usize) {
+        let (reader, range) = self.directs[place].take().unwrap();
+        let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
+        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
+        let is_done = is_there && !self.server.is_down && (self.is_calm || !self.random.chance(10));
+        let end = if is_done { DirectEnd::Done } else { DirectEnd::Missed };
+        let id = self.server.files[file].id;
+        self.core.on_direct_end(self.now, (handle, id), range, end);
+        if is_done {
+            self.summary.direct_reads += 1;
+        } else {
+            self.summary.direct_misses += 1;
+            self.read(reader, range);
         }
     }
 
@@ -561,7 +549,8 @@ impl Run {
 
     fn check(&mut self) {
         self.core.check();
-        let open = self.server.streams.len();
+        let directs = self.directs.iter().flatten().count();
+        let open = self.server.streams.len() + directs;
         assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
         let counters = self.core.counters(self.now);
         let bytes = counters.buffered_bytes + counters.cached_bytes;

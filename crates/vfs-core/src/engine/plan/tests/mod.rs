@@ -2,6 +2,7 @@
 
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
+mod direct;
 mod preload;
 mod rest;
 mod work;
@@ -22,6 +23,9 @@ enum Step {
     Read(u64, u64),
     ReadBy(u64, u64, u64),
     Preload(u64, u64),
+    /// A direct read by a handle, whose end comes later if it is granted.
+    Direct(u64, u64, u64),
+    DirectEnds(u64, u64, u64, DirectEnd),
     Cancel(u64),
     Release(u64),
     Opened(u64),
@@ -34,7 +38,8 @@ enum Step {
 }
 
 use Step::{
-    Cancel, Chunk, Closed, Fails, Haves as HavesAre, Opened, Over, Preload, ReadBy, Release, Wait,
+    Cancel, Chunk, Closed, Direct, DirectEnds, Fails, Haves as HavesAre, Opened, Over, Preload,
+    ReadBy, Release, Wait,
 };
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
@@ -53,61 +58,7 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
     let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
     let (mut now, mut read_count, mut text) = (Duration::ZERO, 0, String::new());
     for step in steps {
-        let line = match step {
-            Step::Read(offset, len) | ReadBy(_, offset, len) => {
-                let handle = if let ReadBy(handle, ..) = step { *handle } else { 1 };
-                read_count += 1;
-                let range = ByteRange::clamped(*offset, *len, LEN);
-                let request = request(HandleId(handle), (file, facts), range, now);
-                plan.on_read(now, ReadId(read_count), request);
-                format!("read {offset}+{len}")
-            }
-            Preload(offset, len) => {
-                read_count += 1;
-                let range = ByteRange::clamped(*offset, *len, LEN);
-                plan.on_preload(now, ReadId(read_count), (file, facts), range);
-                format!("preload {offset}+{len}")
-            }
-            Cancel(id) => {
-                plan.on_cancel(now, ReadId(*id));
-                format!("cancel {id}")
-            }
-            Release(handle) => {
-                plan.on_release(HandleId(*handle));
-                format!("release {handle}")
-            }
-            Opened(id) => {
-                let start = plan.streams[&StreamId(*id)].pos;
-                plan.on_opened(now, StreamId(*id), start);
-                format!("opened {id}")
-            }
-            Chunk(id, offset, len) => {
-                plan.on_chunk(now, StreamId(*id), *offset, *len);
-                format!("chunk {id} {offset}+{len}")
-            }
-            Over(id) => {
-                plan.on_stream_end(now, StreamId(*id), StreamEnd::Over);
-                format!("over {id}")
-            }
-            Fails(id, kind) => {
-                let error = SourceError::new(*kind, "x");
-                plan.on_stream_end(now, StreamId(*id), StreamEnd::Failed(error));
-                format!("fails {id} {kind}")
-            }
-            Closed(id) => {
-                plan.on_stream_end(now, StreamId(*id), StreamEnd::Closed);
-                format!("closed {id}")
-            }
-            HavesAre(has) => {
-                plan.on_haves(now, file.torrent, Ok(Bitfield::from_fn(10, has).unwrap()));
-                "haves".to_owned()
-            }
-            Wait(millis) => {
-                now += Duration::from_millis(*millis);
-                plan.on_time(now);
-                format!("{millis} ms")
-            }
-        };
+        let line = happen(&mut plan, (file, facts), step, (&mut now, &mut read_count));
         let actions = actions(&mut plan, now);
         let actions = if actions.is_empty() { "-".to_owned() } else { actions.join(", ") };
         writeln!(text, "{line}: {actions}").unwrap();
@@ -116,10 +67,85 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
     want.assert_eq(&text);
 }
 
+/// Lets a step happen, and returns how it is called.
+fn happen(
+    plan: &mut Plan,
+    (file, facts): (FileId, FileFacts),
+    step: &Step,
+    (now, read_count): (&mut Duration, &mut u64),
+) -> String {
+    match step {
+        Step::Read(offset, len) | ReadBy(_, offset, len) => {
+            let handle = if let ReadBy(handle, ..) = step { *handle } else { 1 };
+            *read_count += 1;
+            let range = ByteRange::clamped(*offset, *len, LEN);
+            let request = request(HandleId(handle), (file, facts), range, *now);
+            plan.on_read(*now, ReadId(*read_count), request);
+            format!("read {offset}+{len}")
+        }
+        Preload(offset, len) => {
+            *read_count += 1;
+            let range = ByteRange::clamped(*offset, *len, LEN);
+            plan.on_preload(*now, ReadId(*read_count), (file, facts), range);
+            format!("preload {offset}+{len}")
+        }
+        Direct(handle, offset, len) => {
+            let range = ByteRange::clamped(*offset, *len, LEN);
+            let is_granted = plan.on_direct(*now, (HandleId(*handle), file), &facts, range);
+            format!("direct {offset}+{len} {}", if is_granted { "granted" } else { "refused" })
+        }
+        DirectEnds(handle, offset, len, end) => {
+            let range = ByteRange::clamped(*offset, *len, LEN);
+            plan.on_direct_end(*now, (HandleId(*handle), file), range, *end);
+            format!("{end:?} {offset}+{len}")
+        }
+        Cancel(id) => {
+            plan.on_cancel(*now, ReadId(*id));
+            format!("cancel {id}")
+        }
+        Release(handle) => {
+            plan.on_release(HandleId(*handle));
+            format!("release {handle}")
+        }
+        Opened(id) => {
+            let start = plan.streams[&StreamId(*id)].pos;
+            plan.on_opened(*now, StreamId(*id), start);
+            format!("opened {id}")
+        }
+        Chunk(id, offset, len) => {
+            plan.on_chunk(*now, StreamId(*id), *offset, *len);
+            format!("chunk {id} {offset}+{len}")
+        }
+        Over(id) => {
+            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Over);
+            format!("over {id}")
+        }
+        Fails(id, kind) => {
+            let error = SourceError::new(*kind, "x");
+            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Failed(error));
+            format!("fails {id} {kind}")
+        }
+        Closed(id) => {
+            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Closed);
+            format!("closed {id}")
+        }
+        HavesAre(has) => {
+            plan.on_haves(*now, file.torrent, Ok(Bitfield::from_fn(10, has).unwrap()));
+            "haves".to_owned()
+        }
+        Wait(millis) => {
+            *now += Duration::from_millis(*millis);
+            plan.on_time(*now);
+            format!("{millis} ms")
+        }
+    }
+}
+
 fn tuning(streams_max: usize) -> Tuning {
     let mut tuning = Tuning::new(streams_max, 1 << 20);
     tuning.window_bytes_min = 1000;
     tuning.skip_bytes_max = 500;
+    tuning.direct_bytes_max = 20_000;
     tuning.sequential_bytes_missing_min = 30_000;
     tuning.silence_time_min = tuning.silence_time_max;
     tuning

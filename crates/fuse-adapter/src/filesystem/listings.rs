@@ -1,0 +1,99 @@
+//! How long the kernel keeps listings, and whether it asks when directories are opened.
+//!
+//! A walk over what the kernel has in its caches costs two requests for each directory, to open and
+//! to close it, and nothing else. A kernel that is answered `ENOSYS` to the first does not ask
+//! again, and keeps all listings from then on: those that may change are forgotten by notice, as
+//! they are anyway, and those that change without one as soon as they were read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use fuser::{FopenFlags, InitFlags, KernelConfig};
+use vfs_core::{Ino, Validity};
+
+use crate::notices::Notices;
+use crate::ttl::Ttls;
+
+/// How directories are opened whose listing may stay in the kernel for the next reader.
+const KEPT: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
+
+/// The listings that the kernel has.
+#[derive(Debug)]
+pub(crate) struct Listings {
+    ttls: Arc<Ttls>,
+    notices: Arc<Notices>,
+    /// Whether the kernel can do without opening directories.
+    can_skip_opens: AtomicBool,
+    /// Whether it was told to.
+    skips_opens: AtomicBool,
+}
+
+/// How the open of a directory is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DirOpen {
+    /// It is open, with these flags.
+    Opened(FopenFlags),
+    /// By `ENOSYS`: the kernel need not ask, now and later.
+    NeedNotAsk,
+}
+
+impl Listings {
+    pub(crate) fn new(ttls: Arc<Ttls>, notices: Arc<Notices>) -> Self {
+        let (can_skip_opens, skips_opens) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { ttls, notices, can_skip_opens, skips_opens }
+    }
+
+    /// Takes note of what the kernel can do.
+    pub(super) fn negotiate(&self, config: &KernelConfig) {
+        let can = config.capabilities().contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
+        self.can_skip_opens.store(can, Ordering::Relaxed);
+    }
+
+    /// Answers the open of a directory whose names hold so long.
+    pub(super) fn open(&self, names: Validity) -> DirOpen {
+        // Only a kernel that takes notices may keep what changes, and only if users want that.
+        let may_keep_all = self.ttls.may_keep_names(Validity::Announced);
+        if may_keep_all && self.can_skip_opens.load(Ordering::Relaxed) {
+            self.skips_opens.store(true, Ordering::Relaxed);
+            return DirOpen::NeedNotAsk;
+        }
+        let may_keep = self.ttls.may_keep_names(names);
+        DirOpen::Opened(if may_keep { KEPT } else { FopenFlags::empty() })
+    }
+
+    /// Takes note that a directory was listed, in whole or in part.
+    pub(super) fn on_listed(&self, dir: Ino, names: Validity) {
+        if self.skips_opens.load(Ordering::Relaxed) && !self.ttls.may_keep_names(names) {
+            self.notices.drop_listing(dir);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Appearance;
+
+    #[track_caller]
+    fn check((is_heard, can_skip): (bool, bool), entry_ttl: Duration, want: [DirOpen; 3]) {
+        let ttls = Arc::new(Ttls::new(&Appearance { entry_ttl, ..Appearance::default() }));
+        ttls.set_heard(is_heard);
+        let listings = Listings::new(Arc::clone(&ttls), Arc::new(Notices::new(ttls)));
+        listings.can_skip_opens.store(can_skip, Ordering::Relaxed);
+        let validities = [Validity::Fixed, Validity::Announced, Validity::Unannounced];
+        let got = validities.map(|validity| listings.open(validity));
+        assert_eq!(got, want, "{is_heard} {can_skip} {entry_ttl:?}");
+    }
+
+    #[test]
+    fn directories_are_not_opened_if_all_changes_are_told() {
+        let (none, kept) = (DirOpen::Opened(FopenFlags::empty()), DirOpen::Opened(KEPT));
+        let hour = Duration::from_secs(3600);
+        check((true, true), hour, [DirOpen::NeedNotAsk; 3]);
+        check((true, false), hour, [kept, kept, none]);
+        check((false, true), hour, [kept, none, none]);
+        check((true, true), Duration::ZERO, [none; 3]);
+    }
+}

@@ -1,0 +1,161 @@
+//! Short ranges read on the thread that asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+use rqbit_client::{Client, ClientConfig, DirectError, TorrentRef};
+
+use crate::support::{PATIENT, SOON, Script, Server, Step, run};
+
+/// Longer than any test takes.
+const LONG: Duration = Duration::from_secs(600);
+
+/// The usual call, by which a client learns where its server is.
+fn list() -> Script {
+    vec![Step::Request, Step::answer("200 OK", r#"{"torrents":[]}"#)]
+}
+
+fn part(body: &str) -> Step {
+    Step::answer("206 Partial Content\r\nContent-Range: bytes 3-6/10", body)
+}
+
+/// Reads four bytes from 3 on, of a file of ten.
+async fn read(client: &Arc<Client>, time_max: Duration) -> String {
+    let client = Arc::clone(client);
+    let read = tokio::task::spawn_blocking(move || {
+        let mut buffer = [b'-'; 4];
+        let result = client.read_direct(TorrentRef::Id(7), 0, (3, 10), &mut buffer, time_max);
+        match result {
+            Ok(()) => String::from_utf8_lossy(&buffer).into_owned(),
+            Err(DirectError::Broken(_)) => "broken".to_owned(),
+            Err(error) => error.to_string(),
+        }
+    });
+    read.await.expect("a read does not panic")
+}
+
+/// Makes the usual call and then direct reads, and renders what the server saw and how they ended.
+#[track_caller]
+fn check(scripts: Vec<Script>, reads: usize, want: &Expect) {
+    want.assert_eq(&run(async {
+        let server = Server::start([vec![list()], scripts].concat()).await;
+        let client = Arc::new(server.client(PATIENT));
+        client.torrents().await.expect("a list");
+        let mut text = String::new();
+        for _ in 0..reads {
+            text = text + &read(&client, LONG).await + "\n";
+        }
+        drop(client);
+        server.finish().await + &text
+    }));
+}
+
+#[test]
+fn reads_use_one_connection_of_their_own() {
+    let script = vec![Step::Request, part("abcd"), Step::Request, part("efgh")];
+    check(
+        vec![script],
+        2,
+        &expect![[r#"
+        connection 1: GET /rqbit/torrents
+        connection 2: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        connection 2: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        abcd
+        efgh
+    "#]],
+    );
+}
+
+#[test]
+fn an_answer_may_come_in_parts() {
+    let (head, rest) = ("HTTP/1.1 206 Partial Content\r\nContent-Ra", "nge: bytes 3-6/10\r\n");
+    let script = vec![
+        Step::Request,
+        Step::send(head),
+        Step::send(format!("{rest}Content-Length: 4\r\n\r\n")),
+        Step::send("a"),
+        Step::send("bcd"),
+    ];
+    check(
+        vec![script],
+        1,
+        &expect![[r#"
+        connection 1: GET /rqbit/torrents
+        connection 2: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        abcd
+    "#]],
+    );
+}
+
+#[test]
+fn a_connection_that_died_is_replaced_once() {
+    let dead = vec![Step::Request, part("abcd")];
+    let closed = vec![Step::Request];
+    check(
+        vec![dead, closed],
+        2,
+        &expect![[r#"
+        connection 1: GET /rqbit/torrents
+        connection 2: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        connection 3: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        abcd
+        broken
+    "#]],
+    );
+}
+
+#[test]
+fn another_answer_is_none() {
+    let not_found = Step::recorded("error_404");
+    let long = part("abcdefg");
+    let short = vec![Step::Request, Step::send("HTTP/1.1 206 Partial Content\r\n")];
+    check(
+        vec![vec![Step::Request, not_found], vec![Step::Request, long], short],
+        3,
+        &expect![[r#"
+            connection 1: GET /rqbit/torrents
+            connection 2: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+            connection 3: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+            connection 4: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+            the answer was not a range of known length
+            the answer was not a range of known length
+            broken
+        "#]],
+    );
+}
+
+#[test]
+fn nobody_waits_longer_than_asked() {
+    let text = run(async {
+        let silent = vec![Step::Request, Step::ClientCloses];
+        let halfway = vec![
+            Step::Request,
+            Step::send("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-6/10\r\n"),
+            Step::send("Content-Length: 4\r\n\r\nab"),
+            Step::ClientCloses,
+        ];
+        let server = Server::start(vec![list(), silent, halfway]).await;
+        let client = Arc::new(server.client(PATIENT));
+        client.torrents().await.expect("a list");
+        let text = [read(&client, SOON).await, read(&client, SOON).await].join("\n");
+        drop(client);
+        server.finish().await + &text
+    });
+    expect![[r#"
+        connection 1: GET /rqbit/torrents
+        connection 2: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        connection 2: client closed it
+        connection 3: GET /rqbit/torrents/7/stream/0 [accept: */*] [range: bytes=3-6]
+        connection 3: client closed it
+        the server took too long
+        the server took too long"#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn there_is_no_way_before_the_server_was_reached() {
+    let config = ClientConfig::new("http://127.0.0.1:1".parse().unwrap());
+    let client = Arc::new(Client::new(config).unwrap());
+    assert_eq!(run(read(&client, LONG)), "no direct way to the server");
+}

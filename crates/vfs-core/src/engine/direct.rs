@@ -1,0 +1,84 @@
+//! Reads on the thread that asks, where the plan grants it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::driver::Shared;
+use super::plan::{DirectEnd, FileFacts};
+use super::{Engine, Target};
+use crate::tree::FileState;
+use crate::{NotNow, TorrentSource};
+
+/// How long a thread waits for the bytes of a short read: what a server on this machine needs some
+/// tens of times over, and short enough that nobody notices who waits for the thread meanwhile.
+const READ_NOW_TIME_MAX: Duration = Duration::from_millis(2);
+
+impl<S: TorrentSource> Engine<S> {
+    /// Returns whether a range of `len` bytes is short enough to be read so, by a source that can.
+    pub(super) fn may_read_now(&self, len: u64) -> bool {
+        len <= self.direct_bytes_max && self.source().can_read_now()
+    }
+
+    /// Returns the bytes of a short range that the server has, if it gives them at once. Waits for
+    /// [`READ_NOW_TIME_MAX`] at most, and holds no lock meanwhile.
+    ///
+    /// `None` where it is not tried or brings nothing.
+    pub(super) fn read_now(&self, target: Target, state: FileState) -> Option<Bytes> {
+        let Target { file, range, .. } = target;
+        let here = self.locals.here(self.shared.now(), file.id);
+        let is_here = here.is_some_and(|here| here.covers(file.geometry, range));
+        let is_asleep = || state.is_complete(file.len) && self.source().is_local_known(file.id);
+        if is_here || is_asleep() {
+            // This machine's disk has it.
+            return None;
+        }
+        let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
+        let who = (target.handle, file.id);
+        let is_granted = self.shared.note(|core, now| core.on_direct(now, who, &facts, range));
+        if !is_granted {
+            return None;
+        }
+        let mut permit = Permit { shared: &*self.shared, target, end: DirectEnd::Missed };
+        let answer = self.source().read_now(file.id, file.len, range, READ_NOW_TIME_MAX);
+        let bytes = match answer {
+            Ok(bytes) if bytes.len() as u64 == range.len() => bytes,
+            Ok(bytes) => {
+                tracing::error!(
+                    off = range.start(),
+                    len = range.len(),
+                    got = bytes.len(),
+                    "length"
+                );
+                return None;
+            }
+            Err(why) => {
+                tracing::trace!(off = range.start(), len = range.len(), ?why, "not read at once");
+                if why == NotNow::NoWay {
+                    permit.end = DirectEnd::NoWay;
+                }
+                return None;
+            }
+        };
+        permit.end = DirectEnd::Done;
+        drop(permit);
+        self.look_for_local(file, Some(state), range.len());
+        Some(bytes)
+    }
+}
+
+/// The permit of a direct read, which goes back however it ends.
+struct Permit<'a, S> {
+    shared: &'a Shared<S>,
+    target: Target,
+    end: DirectEnd,
+}
+
+impl<S> Drop for Permit<'_, S> {
+    fn drop(&mut self) {
+        let Target { handle, file, range } = self.target;
+        self.shared.tell_if(|core, now| {
+            core.on_direct_end(now, (handle, file.id), range, self.end).then_some(())
+        });
+    }
+}

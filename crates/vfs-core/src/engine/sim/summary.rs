@@ -1,0 +1,63 @@
+//! What happened in runs, so that tests see that everything did.
+
+/// What happened in a run.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) events: u64,
+    pub(super) answers: u64,
+    pub(super) hits: u64,
+    pub(super) timeouts: u64,
+    pub(super) refusals: u64,
+    pub(super) stale: u64,
+    pub(super) source_errors: u64,
+    pub(super) cancelled: u64,
+    pub(super) direct_reads: u64,
+    pub(super) direct_misses: u64,
+    pub(super) turns: u64,
+    pub(super) reuses: u64,
+    pub(super) skips: u64,
+    pub(super) retries: u64,
+    pub(super) renewals: u64,
+    pub(super) haves: u64,
+    pub(super) preloads: u64,
+    pub(super) preloaded_bytes: u64,
+    pub(super) preload_ends: u64,
+    pub(super) bytes_max: u64,
+}
+
+impl Summary {
+    pub(super) fn add(&mut self, more: &Self) {
+        self.events += more.events;
+        self.answers += more.answers;
+        self.hits += more.hits;
+        self.timeouts += more.timeouts;
+        self.refusals += more.refusals;
+        self.stale += more.stale;
+        self.source_errors += more.source_errors;
+        self.cancelled += more.cancelled;
+        self.direct_reads += more.direct_reads;
+        self.direct_misses += more.direct_misses;
+        self.turns += more.turns;
+        self.reuses += more.reuses;
+        self.skips += more.skips;
+        self.retries += more.retries;
+        self.renewals += more.renewals;
+        self.haves += more.haves;
+        self.preloads += more.preloads;
+        self.preloaded_bytes += more.preloaded_bytes;
+        self.preload_ends += more.preload_ends;
+        self.bytes_max = self.bytes_max.max(more.bytes_max);
+    }
+
+    pub(super) fn has_all(&self) -> bool {
+        let Self { answers, hits, refusals, stale, source_errors, .. } = self;
+        let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
+        let Self { direct_reads, direct_misses, .. } = self;
+        let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
+        [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
+            .into_iter()
+            .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
+            .chain([direct_reads, direct_misses])
+            .all(|count| *count > 0)
+    }
+}
