@@ -237,6 +237,7 @@ fn what_a_pattern_wants_comes_when_the_torrent_appears() {
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let Rqbits { runtime, swarm } = &mut rqbits;
         runtime.block_on(swarm.add(little_selected())).unwrap();
+        let _tracker = track(&rqbits);
         until("the head is there", || (pieces(&rqbits, 0, 2 * MIB) == (8, 8)).then_some(()));
         until("the tail is there", || {
             (pieces(&rqbits, 95 * MIB, 96 * MIB) == (4, 4)).then_some(())

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
+use rqbit_client::Haves;
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
@@ -257,21 +258,27 @@ fn half_a_download_is_read_from_both() {
         let torrent = rqbits.swarm.torrents()[0].clone();
         let url = rqbits.swarm.api_url();
         let mut stage = Stage { rqbits, torrent, url, dir: dir.to_owned() };
-        until("half of it is there", || {
-            (stage.rqbits.progress_bytes(&stage.torrent) > FILM_BYTES / 2).then_some(())
-        });
-        // What is missing fails at once then, so that nobody waits for it.
         let torrent = stage.torrent.info_hash.into();
         let client = stage.rqbits.swarm.client().clone();
+        let haves = || stage.rqbits.runtime.block_on(client.torrent_haves(torrent)).unwrap();
+        // A run that is longer than what the kernel reads ahead of its first half. rqbit takes most
+        // pieces in order, but not all.
+        let run_of = |haves: &Haves| {
+            let is_there = |start| (start..start + RUN_PIECES).all(|it| haves.has(it));
+            let mut starts = 0..u32::try_from(FILM_BYTES / PIECE_BYTES).unwrap() - RUN_PIECES;
+            starts.find(|start| is_there(*start))
+        };
+        let start = until("half of it is there", || {
+            let is_half = stage.rqbits.progress_bytes(&stage.torrent) > FILM_BYTES / 2;
+            run_of(&haves()).filter(|_| is_half)
+        });
+        // What is missing fails at once then, so that nobody waits for it.
         stage.rqbits.runtime.block_on(client.pause(torrent)).unwrap();
-        let haves = stage.rqbits.runtime.block_on(client.torrent_haves(torrent)).unwrap();
+        let haves = haves();
         let mounted = stage.mount("auto");
         let path = mounted.path.join("Film/film.mkv");
         let film = File::open(&path).unwrap();
-        // A run that is longer than what the kernel reads ahead of its first half.
-        let mut starts = (0..u32::try_from(FILM_BYTES / PIECE_BYTES).unwrap() - RUN_PIECES)
-            .filter(|start| (*start..*start + RUN_PIECES).all(|piece_idx| haves.has(piece_idx)));
-        let start = u64::from(starts.next().unwrap()) * PIECE_BYTES;
+        let start = u64::from(start) * PIECE_BYTES;
         let run_bytes = usize::try_from(u64::from(RUN_PIECES) * PIECE_BYTES).unwrap();
         until("what is there is read here", || {
             run(tfs(dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
