@@ -24,6 +24,13 @@ pub(crate) fn warm(path: &Path) {
     std::io::copy(&mut File::open(path).unwrap(), &mut std::io::sink()).unwrap();
 }
 
+/// Has the kernel hold so much free memory that it need not ask for any. A virtual machine may
+/// have given what nobody used back to its host, and a read into the page cache then waits for the
+/// host: that takes several times as long as the read, and is nobody's merit or fault.
+pub(crate) fn have_free_memory(bytes: u64) {
+    drop(std::hint::black_box(vec![1_u8; usize::try_from(bytes).unwrap()]));
+}
+
 /// Lets the kernel read ahead as far for one mount as it does for another.
 pub(crate) fn share_read_ahead(from: &Path, to: &Path) {
     fs::copy(read_ahead_file(from), read_ahead_file(to)).unwrap();

@@ -12,6 +12,7 @@ use nix::sys::statvfs::statvfs;
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 
+use crate::caches::have_free_memory;
 use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::{Mount, wait_for};
 use crate::process;
@@ -24,7 +25,7 @@ const STUCK_FILES: u64 = 100;
 
 /// How often complete files are read while nothing waits, and as often while a hundred reads do,
 /// in turns: what else the machine does is in both.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 11;
 
 /// Complete files: each is read once, so that nothing comes out of a cache.
 const FAST_FILES: usize = 2 * ROUNDS;
@@ -178,6 +179,7 @@ fn stat(path: &Path) {
 
 /// Returns how fast a file reads, in MB/s.
 fn speed_of(path: PathBuf) -> f64 {
+    have_free_memory(FAST_BYTES);
     let read_bytes = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&read_bytes);
     let read = move || {

@@ -9,7 +9,7 @@ use super::samples::Recorder;
 use super::seeder::Seeder;
 use super::ways::{HTTPDIRFS, PASSTHROUGH, PLAIN, RCLONE, Way, Ways};
 use super::{fio, programs, ranges};
-use crate::caches::warm;
+use crate::caches::{have_free_memory, warm};
 
 /// So large that hardly a block is read twice.
 const FILE_BYTES: u64 = 2 << 30;
@@ -70,7 +70,10 @@ fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way, load: &Load) {
         return;
     }
     let path = ways.path(way, 0);
-    let random = || fio::random(&path, load.block_bytes, load.jobs, TIME);
+    let random = || {
+        have_free_memory(FILE_BYTES);
+        fio::random(&path, load.block_bytes, load.jobs, TIME)
+    };
     ways.forget(way, 0);
     recorder.add(load.what, way.name, UNIT, random());
     if load.what != LOADS[0].what || !matches!(way.name, PLAIN | PASSTHROUGH) {

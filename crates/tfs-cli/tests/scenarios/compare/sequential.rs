@@ -11,7 +11,7 @@ use tfs_testkit::content::Content;
 use super::seeder::Seeder;
 use super::ways::{PLAIN, Way, Ways};
 use super::{curl, programs, samples::Recorder};
-use crate::caches::warm;
+use crate::caches::{have_free_memory, warm};
 use crate::process;
 
 /// As many as tfs has streams.
@@ -102,6 +102,7 @@ fn measure_curl(recorder: &mut Recorder, seeder: &Seeder) {
 
 /// Reads files at once, each by a thread of its own, and returns how many bytes came in which time.
 fn read(paths: &[PathBuf]) -> (f64, Duration) {
+    have_free_memory(FILE_BYTES * u64::try_from(paths.len()).unwrap());
     let start = Instant::now();
     let bytes: u32 = thread::scope(|scope| {
         let readers: Vec<_> =
