@@ -98,6 +98,13 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
+    // Before minutes are spent on what has no place.
+    if let Some(path) = &arguments.markdown
+        && let Err(reason) = page::around(path)
+    {
+        println!("{}: {reason}", path.display());
+        return ExitCode::FAILURE;
+    }
     let start = Instant::now();
     let mut all = Samples::default();
     let mut sections = Vec::new();

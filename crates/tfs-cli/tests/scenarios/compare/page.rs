@@ -24,14 +24,19 @@ pub(crate) fn render(sections: &[(&str, Samples)], all: &Samples, rounds: usize)
 
 /// Puts the tables into a page, in place of those that are there.
 pub(crate) fn replace(path: &Path, tables: &str) -> Result<(), String> {
+    let (before, after) = around(path)?;
+    fs::write(path, format!("{before}{BEGIN}\n\n{tables}\n\n{END}{after}"))
+        .map_err(|error| error.to_string())
+}
+
+/// Returns what stands before and after the tables of a page, or why there is no place for them.
+pub(crate) fn around(path: &Path) -> Result<(String, String), String> {
     let page = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let split = page.split_once(BEGIN).and_then(|(before, rest)| {
         let (_, after) = rest.split_once(END)?;
-        Some((before, after))
+        Some((before.to_owned(), after.to_owned()))
     });
-    let (before, after) = split.ok_or(format!("there is no `{BEGIN}` and `{END}` in it"))?;
-    fs::write(path, format!("{before}{BEGIN}\n\n{tables}\n\n{END}{after}"))
-        .map_err(|error| error.to_string())
+    split.ok_or(format!("there is no `{BEGIN}` and `{END}` in it"))
 }
 
 fn goals_table(samples: &Samples) -> String {
