@@ -47,7 +47,7 @@ pub(super) enum SpanKind {
 impl Layout {
     /// Returns the layout of a torrent, if the server says enough, and all that it says agrees.
     pub(super) fn new(details: &wire::TorrentDetails, torrent_file: &[u8]) -> Option<Self> {
-        let (piece_len, hashes) = metainfo::piece_hashes(torrent_file)?;
+        let (piece_len, mut hashes) = metainfo::piece_hashes(torrent_file)?;
         let mut start = 0_u64;
         let mut spans = Vec::new();
         for file in details.files.as_ref()? {
@@ -60,7 +60,11 @@ impl Layout {
             start = start.checked_add(file.length)?;
         }
         let piece_count = usize::try_from(start.div_ceil(u64::from(piece_len.get()))).ok()?;
-        let has_all = hashes.len() == piece_count.checked_mul(HASH_BYTES)?;
+        let hash_bytes = piece_count.checked_mul(HASH_BYTES)?;
+        // The torrents that rqbit 9.1 makes of whole pieces have one hash more, that of nothing.
+        let has_all = [0, HASH_BYTES].map(|more| hash_bytes.checked_add(more));
+        let has_all = has_all.contains(&Some(hashes.len()));
+        hashes.truncate(hash_bytes);
         has_all.then(|| Self {
             folder: details.output_folder.clone(),
             spans,
@@ -122,10 +126,21 @@ pub(super) mod tests {
         piece_len: u32,
         files: &[(&str, &[u8])],
     ) -> Layout {
+        layout_with(folder, piece_len, files, &[]).unwrap()
+    }
+
+    /// Does what [`layout`] does, with more after the hashes of the pieces.
+    fn layout_with(
+        folder: &str,
+        piece_len: u32,
+        files: &[(&str, &[u8])],
+        more: &[u8],
+    ) -> Option<Layout> {
         let all: Vec<u8> = files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
         let mut torrent = format!("d4:infod12:piece lengthi{piece_len}e6:pieces").into_bytes();
         let pieces = all.chunks(usize::try_from(piece_len).unwrap());
-        let hashes: Vec<u8> = pieces.flat_map(|piece| Sha1::digest(piece).to_vec()).collect();
+        let hashes = pieces.flat_map(|piece| Sha1::digest(piece).to_vec());
+        let hashes: Vec<u8> = hashes.chain(more.iter().copied()).collect();
         torrent.extend_from_slice(format!("{}:", hashes.len()).as_bytes());
         torrent.extend_from_slice(&hashes);
         torrent.extend_from_slice(b"ee");
@@ -145,7 +160,19 @@ pub(super) mod tests {
         let hash = "00".repeat(20);
         let details =
             format!("{{\"info_hash\":\"{hash}\",\"output_folder\":{folder:?},\"files\":[{json}]}}");
-        Layout::new(&serde_json::from_str(&details).unwrap(), &torrent).unwrap()
+        Layout::new(&serde_json::from_str(&details).unwrap(), &torrent)
+    }
+
+    #[test]
+    fn one_hash_of_nothing_may_follow() {
+        let hash = Sha1::digest(b"");
+        for (more, is_taken) in
+            [(&hash[..], true), (&hash[..19], false), (&[hash, hash].concat()[..], false)]
+        {
+            let layout = layout_with("/d", 4, &[("a", b"12345678")], more);
+            assert_eq!(layout.is_some(), is_taken, "{} bytes", more.len());
+            assert!(layout.is_none_or(|it| it.hash(1).is_some() && it.hash(2).is_none()));
+        }
     }
 
     #[test]

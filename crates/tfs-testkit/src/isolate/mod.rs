@@ -96,12 +96,17 @@ fn watch(test: &str, limit: Duration) {
         Ok(())
     });
     let output = fs::read(dir.path().join("output")).unwrap_or_default();
-    let output = String::from_utf8_lossy(&output);
+    let output = quoted(&String::from_utf8_lossy(&output));
     if let Err(reason) = verdict {
         panic!("{test}: the child {reason}\n{output}");
     }
     // Figures that the child printed, for who asks for them with `--nocapture`.
     print!("{output}");
+}
+
+/// Returns what a child printed so that nobody takes its sums for those of the parent.
+fn quoted(output: &str) -> String {
+    output.lines().map(|line| format!("| {line}\n")).collect()
 }
 
 /// Runs this program again with `arguments`, after `prepare` had its say on the command, watches
