@@ -62,6 +62,9 @@ const WARM_UP: u32 = 5;
 /// keeps in pieces. A leak of a few bytes for each of some 100,000 reads is more.
 const GROWTH_MAX_BYTES: u64 = 24_000_000;
 
+/// How often caches are dropped again before it is said what is left.
+const CLEARS_MAX: usize = 3;
+
 /// What is mounted, read and spoiled.
 struct Stage<'a> {
     library: &'a Library,
@@ -218,10 +221,14 @@ impl Stage<'_> {
         let settled = self.mounts.iter().enumerate().map(|(idx, mount)| {
             // Memory of streams that are still open would be given back to the allocator only.
             drop(Census::settled(mount, None));
-            let mut clear = mount.command();
-            let clear = clear.args(["cache", "clear"]).arg(&mount.path).output().unwrap();
-            assert!(clear.status.success(), "{clear:?}");
-            Census::settled(mount, before.map(|before| &before[idx]))
+            clear_caches(mount);
+            let mut census = Census::settled(mount, before.map(|before| &before[idx]));
+            // What was freed while the caches were being dropped goes back with the next time.
+            for _ in 0..CLEARS_MAX {
+                clear_caches(mount);
+                census.resident_bytes = census.resident_bytes.min(process::resident(mount.pid()));
+            }
+            census
         });
         settled.collect()
     }
@@ -230,6 +237,12 @@ impl Stage<'_> {
     fn memory(&self) -> Vec<u64> {
         self.mounts.iter().map(|mount| process::resident(mount.pid())).collect()
     }
+}
+
+fn clear_caches(mount: &Mount) {
+    let mut clear = mount.command();
+    let clear = clear.args(["cache", "clear"]).arg(&mount.path).output().unwrap();
+    assert!(clear.status.success(), "{clear:?}");
 }
 
 fn tell_work(report: &mut Report, findings: &Findings) {
