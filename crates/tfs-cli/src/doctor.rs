@@ -116,15 +116,14 @@ fn text(findings: &[Finding], is_coloured: bool) -> String {
     lines.push(match (count(Verdict::Fault), count(Verdict::Warning)) {
         (0, 0) => "All is well.".to_owned(),
         (faults, warnings) => {
-            format!("{}, {}.", counted(faults, "fault"), counted(warnings, "warning"))
+            format!(
+                "{}, {}.",
+                output::counted(faults, "fault"),
+                output::counted(warnings, "warning")
+            )
         }
     });
     lines.join("\n")
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 /// Returns the verdict, as wide as the widest.

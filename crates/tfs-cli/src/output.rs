@@ -2,7 +2,7 @@
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{Table, presets};
@@ -158,6 +158,14 @@ fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns a number with what it counts.
+pub(crate) fn counted<T: Copy + fmt::Display + PartialEq + From<u8>>(
+    count: T,
+    one: &str,
+) -> String {
+    if count == T::from(1) { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 #[cfg(test)]

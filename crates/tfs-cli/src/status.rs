@@ -1,6 +1,5 @@
 //! `tfs status`: mounts, their servers, memory and reads, and who reads what.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -117,8 +116,8 @@ fn summary(status: &Status) -> String {
             "tree",
             format!(
                 "{}, {}, {}, {} downloaded",
-                counted(tree.torrents, "torrent"),
-                counted(tree.files, "file"),
+                output::counted(tree.torrents, "torrent"),
+                output::counted(tree.files, "file"),
                 size(tree.total_bytes),
                 percent(tree.have_bytes, tree.total_bytes),
             ),
@@ -197,7 +196,7 @@ fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     let (there, total) = (size(*there_bytes), size(*total_bytes));
     let line = format!(
         "{} under way, {waiting} waiting; {there} of {total} there",
-        counted(*running, "file")
+        output::counted(*running, "file")
     );
     (running + waiting > 0).then_some(("preload", line))
 }
@@ -237,11 +236,6 @@ fn waits(reader: &ReaderStatus) -> String {
         Some(piece) => format!("{seconds:.1} s for piece {piece}"),
         None => format!("{seconds:.1} s"),
     }
-}
-
-/// Returns a number with what it counts.
-fn counted<T: Copy + Display + PartialEq + From<u8>>(count: T, one: &str) -> String {
-    if count == T::from(1) { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 fn size(bytes: u64) -> String {
