@@ -41,10 +41,16 @@ struct State {
 
 #[derive(Debug)]
 struct Read {
-    span: Span,
+    request: ReadRequest,
     since: Instant,
     /// Empty once used.
     interrupt: Option<oneshot::Sender<Interrupt>>,
+}
+
+impl Read {
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= AGE_MIN
+    }
 }
 
 /// What becomes of a read that arrives.
@@ -84,13 +90,40 @@ impl Waiting {
         state.arrived_count += 1;
         let key = (tid, state.arrived_count);
         let (sender, interrupted) = oneshot::channel();
-        let read = Read { span: request.span(), since: now, interrupt: Some(sender) };
+        let read = Read { request: *request, since: now, interrupt: Some(sender) };
         state.reads.insert(key, read);
         if state.is_parked {
             state.is_parked = false;
             self.changed.notify_all();
         }
         Arrival::Waits(Place { key, waiting: Arc::clone(self) }, interrupted)
+    }
+
+    /// Ends the reads that the thread of `request` does not wait for, or it would not be there to
+    /// ask for something else: they are read-aheads. Only those that `is_missing` says so of, which
+    /// is called without a lock.
+    ///
+    /// Whoever waits for one of their pages all the same, and only another thread can, has the
+    /// kernel ask again. So nobody sees the error.
+    pub(super) fn leave_behind(
+        &self,
+        request: &ReadRequest,
+        now: Instant,
+        is_missing: impl Fn(&ReadRequest) -> bool,
+    ) {
+        let mut left = self.state().left_behind(request, now);
+        left.retain(|(_, read)| is_missing(read));
+        if left.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        let reads = left.iter().filter_map(|(key, _)| state.reads.get_mut(key)?.interrupt.take());
+        let interrupts: Vec<_> = reads.collect();
+        drop(state);
+        for interrupt in interrupts {
+            // A read that is just being answered does not listen any more.
+            _ = interrupt.send(Interrupt::Left);
+        }
     }
 
     /// Interrupts all reads of a thread.
@@ -100,7 +133,7 @@ impl Waiting {
         let mut interrupts = Vec::new();
         for (_, read) in state.reads.range_mut((tid, 0)..=(tid, u64::MAX)) {
             if let Some(interrupt) = read.interrupt.take() {
-                spans.push(read.span);
+                spans.push(read.request.span());
                 interrupts.push(interrupt);
             }
         }
@@ -131,7 +164,7 @@ impl Waiting {
 
     /// Returns the ranges that reads are under way for.
     pub(super) fn spans(&self) -> Vec<Span> {
-        self.state().reads.values().map(|read| read.span).collect()
+        self.state().reads.values().map(|read| read.request.span()).collect()
     }
 
     /// Returns how many reads there are.
@@ -152,6 +185,24 @@ impl Waiting {
 }
 
 impl State {
+    /// Returns the reads of a thread that are no part of the window that `request` goes on with. Only
+    /// those that have waited for a while: requests that the kernel sends one right after the other
+    /// may come in any order.
+    fn left_behind(&self, request: &ReadRequest, now: Instant) -> Vec<((Tid, u64), ReadRequest)> {
+        let tid = request.tid;
+        if tid == Tid::UNKNOWN {
+            return Vec::new();
+        }
+        let reads = self.reads.range((tid, 0)..=(tid, u64::MAX));
+        let left = reads.filter(|(_, read)| {
+            // The kernel asks for several parts of a window before the thread waits for the first.
+            let is_elsewhere = !read.request.span().is_near(request.span());
+            // Of reads past its page cache a thread may wait for many.
+            is_elsewhere && !read.request.is_direct && read.is_old(now)
+        });
+        left.map(|(key, read)| (*key, read.request)).collect()
+    }
+
     fn threads(&self, last: Tid, now: Instant) -> Vec<Tid> {
         let after = (Bound::Excluded((last, u64::MAX)), Bound::Unbounded);
         let before = (Bound::Unbounded, Bound::Included((last, u64::MAX)));
@@ -160,9 +211,8 @@ impl State {
             if threads.len() >= LOOKS_MAX {
                 break;
             }
-            let is_old = now.saturating_duration_since(read.since) >= AGE_MIN;
             let can_be = tid != Tid::UNKNOWN && read.interrupt.is_some();
-            if is_old && can_be && threads.last() != Some(&tid) {
+            if read.is_old(now) && can_be && threads.last() != Some(&tid) {
                 threads.push(tid);
             }
         }
@@ -178,10 +228,13 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use vfs_core::HandleId;
+
     use super::*;
 
     fn request(tid: u32, offset: u64) -> ReadRequest {
-        ReadRequest { tid: Tid(tid), ino: 1, offset, len: 100 }
+        let handle = HandleId(1);
+        ReadRequest { tid: Tid(tid), ino: 1, handle, offset, len: 100, is_direct: false }
     }
 
     #[track_caller]
@@ -242,6 +295,40 @@ mod tests {
         let Arrival::Refused(Interrupt::Retried) = again(None) else { panic!() };
         let elsewhere = waiting.arrive(&request(5, 1000), now, |_| None);
         assert!(matches!(elsewhere, Arrival::Waits(..)));
+    }
+
+    #[test]
+    fn a_thread_that_goes_elsewhere_leaves_its_read_aheads() {
+        const FAR: u64 = 1 << 30;
+        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let later = now + AGE_MIN;
+        let direct = ReadRequest { is_direct: true, ..request(5, FAR) };
+        let (_a, mut direct) = wait(&waiting, direct, now);
+        let (_b, mut ahead) = wait(&waiting, request(5, FAR), now);
+        let (_c, mut unknown) = wait(&waiting, request(0, FAR), now);
+        let (_d, mut other) = wait(&waiting, request(6, FAR), now);
+        let (_e, mut young) = wait(&waiting, request(5, FAR), later);
+        // What belongs to the same window, and what others ask for.
+        for offset in [FAR - 100_000, FAR, FAR + 100, FAR + 200_000] {
+            waiting.leave_behind(&request(5, offset), later, |_| true);
+        }
+        for tid in [0, 7] {
+            waiting.leave_behind(&request(tid, 0), later, |_| true);
+        }
+        // What is there comes anyway.
+        waiting.leave_behind(&request(5, 0), later, |_| false);
+        assert!(ahead.try_recv().is_err());
+
+        waiting.leave_behind(&request(5, 0), later, |_| true);
+        assert_eq!(ahead.try_recv(), Ok(Interrupt::Left));
+        for stays in [&mut direct, &mut unknown, &mut other, &mut young] {
+            assert!(stays.try_recv().is_err());
+        }
+        let in_another_file = ReadRequest { ino: 2, ..request(5, FAR) };
+        waiting.leave_behind(&in_another_file, later + AGE_MIN, |read| read.offset == FAR);
+        assert_eq!(young.try_recv(), Ok(Interrupt::Left));
+        waiting.leave_behind(&request(6, 2 * FAR), later, |_| true);
+        assert_eq!(other.try_recv(), Ok(Interrupt::Left));
     }
 
     #[test]
