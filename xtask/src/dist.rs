@@ -194,6 +194,15 @@ mod tests {
     }
 
     #[test]
+    fn the_image_is_built_with_the_pinned_compiler() {
+        let toolchain = include_str!("../../rust-toolchain.toml");
+        let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = "));
+        let pinned = channel.unwrap().trim_matches('"').rsplit_once('.').unwrap().0;
+        let image = format!("FROM docker.io/library/rust:{pinned}-slim-bookworm AS build\n");
+        assert!(include_str!("../../contrib/docker/Dockerfile").contains(&image), "{image}");
+    }
+
+    #[test]
     fn the_tarball_is_a_prefix_and_the_same_each_time() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();

@@ -1,10 +1,10 @@
 //! `tfs cache stats` and `tfs cache clear`.
 
-use bytesize::ByteSize;
 use tfs_service::control::find_mount;
 use tfs_service::control::wire::{CacheParts, CacheStats, ClearRequest, Cleared};
 
 use crate::args::{CacheArgs, CacheCommand, ClearArgs, MountedArgs};
+use crate::figures::{NO_READS, counted, percent, size};
 use crate::{exit, output, runtime};
 
 /// Runs the command.
@@ -48,18 +48,19 @@ fn clear(args: &ClearArgs) -> eyre::Result<u8> {
 }
 
 fn stats_text(stats: &CacheStats) -> String {
-    let size = |bytes| ByteSize::b(bytes).to_string();
-    let share = u128::from(stats.hits).saturating_mul(100).checked_div(u128::from(stats.reads));
-    let share = share.map_or_else(|| "-".to_owned(), |share| format!("{share}%"));
+    let reads = match stats.reads {
+        0 => NO_READS.to_owned(),
+        reads => format!("{reads}, {} from memory", percent(stats.hits, reads)),
+    };
     [
         ("cache", size(stats.cached_bytes)),
         ("buffers", size(stats.buffered_bytes)),
         ("limit", format!("{} for both", size(stats.memory_bytes_max))),
-        ("reads", format!("{}, {share} from memory", stats.reads)),
+        ("reads", reads),
         ("fetched", size(stats.fetched_bytes)),
         ("given", size(stats.given_bytes)),
         ("unused", format!("{} fetched and dropped unread", size(stats.unused_bytes))),
-        ("kernel", format!("knows {} inodes", stats.kernel_inodes)),
+        ("kernel", format!("knows {}", counted(stats.kernel_inodes, "inode"))),
     ]
     .map(|(name, value)| format!("{name:<8} {value}"))
     .join("\n")
@@ -68,16 +69,16 @@ fn stats_text(stats: &CacheStats) -> String {
 fn cleared_text(cleared: &Cleared, parts: CacheParts) -> String {
     let mut lines = Vec::new();
     if parts.has_data() {
-        let freed = ByteSize::b(cleared.memory_bytes);
-        lines.push(format!("freed {freed} of memory"));
-        lines.push(format!("the kernel dropped the pages of {} files", cleared.kernel_files));
+        lines.push(format!("freed {} of memory", size(cleared.memory_bytes)));
+        let files = counted(cleared.kernel_files, "file");
+        lines.push(format!("the kernel dropped the pages of {files}"));
         if cleared.files_in_use > 0 {
-            let count = cleared.files_in_use;
-            lines.push(format!("it keeps pages of {count} files that are being read just now"));
+            let files = counted(cleared.files_in_use, "file");
+            lines.push(format!("it keeps pages of {files} in use, being read just now"));
         }
     }
     if parts.has_metadata() {
-        lines.push(format!("the kernel dropped {} names", cleared.kernel_names));
+        lines.push(format!("the kernel dropped {}", counted(cleared.kernel_names, "name")));
         lines.push(if cleared.server_asked {
             "the server was asked for its torrents again".to_owned()
         } else {

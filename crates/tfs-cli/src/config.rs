@@ -14,6 +14,12 @@ use crate::exit;
 use crate::output::{self, visible};
 use crate::report::UserError;
 
+/// The variable that chooses among the servers, or names one that is not there.
+const SERVER_VARIABLE: &str = "TFS_SERVER";
+
+/// What it does to the servers that are shown below it.
+const SERVER_EFFECT: &str = "  (meant where no --server is given)";
+
 /// Prints the settings and where each came from.
 pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {
     let values = loaded.values();
@@ -26,7 +32,8 @@ pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {
         return Ok(exit::SUCCESS);
     }
     for (name, value) in variables {
-        output::line(&visible(&format!("# {name}={value}")))?;
+        let effect = if name == SERVER_VARIABLE { SERVER_EFFECT } else { "" };
+        output::line(&visible(&format!("# {name}={value}{effect}")))?;
     }
     output::line(text(&values).trim_start())?;
     Ok(exit::SUCCESS)
@@ -37,7 +44,7 @@ fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
     let environment = &loaded.environment;
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
     let variables = [
-        ("TFS_SERVER", environment.server.clone()),
+        (SERVER_VARIABLE, environment.server.clone()),
         ("TFS_USERNAME", environment.username.clone()),
         ("TFS_PASSWORD_FILE", path(&environment.password_file)),
         ("TFS_PASSWORD", environment.password.as_ref().map(|_| "(set, not shown)".to_owned())),
@@ -49,7 +56,8 @@ fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
 /// Returns the settings as TOML, each with a comment that says where it came from.
 fn text(values: &[ShownValue]) -> String {
     let lines: Vec<_> = values.iter().map(|value| (value, assignment(value))).collect();
-    let width = lines.iter().map(|(_, line)| line.chars().count()).max().unwrap_or_default();
+    let told = lines.iter().filter(|(value, _)| value.from.origin != Origin::Default);
+    let width = told.map(|(_, line)| line.chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     let mut section = "";
     for (value, line) in &lines {
@@ -77,7 +85,18 @@ fn assignment(value: &ShownValue) -> String {
     let key = value.key.rsplit('.').next().unwrap_or(&value.key);
     match value.toml() {
         Some(toml) => visible(&format!("{key} = {toml}")),
-        None => format!("# {key} is not set"),
+        None => match keys::find_key(&without_index(&value.key)).map(|key| key.default) {
+            Some(keys::DefaultValue::Unset { means, .. }) => format!("# {key} is not set: {means}"),
+            _ => format!("# {key} is not set"),
+        },
+    }
+}
+
+/// Returns the name of a key without the place of its section in a list.
+fn without_index(name: &str) -> String {
+    match (name.split_once('['), name.rsplit_once(']')) {
+        (Some((section, _)), Some((_, key))) => format!("{section}{key}"),
+        _ => name.to_owned(),
     }
 }
 

@@ -7,11 +7,12 @@ use std::path::{Path, absolute};
 use eyre::WrapErr as _;
 use serde_json::json;
 use tfs_service::doctor::{
-    DoctorSettings, Finding, UnitCommand, UnitScope, Verdict, examine, unit_for,
+    DoctorServer, DoctorSettings, Finding, UnitCommand, UnitScope, Verdict, examine, unit_for,
 };
-use tfs_service::settings::{Loaded, ServerSection};
+use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
 
 use crate::args::DoctorArgs;
+use crate::figures::counted;
 use crate::report::settings_error;
 use crate::{exit, output, runtime};
 
@@ -32,14 +33,16 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     if args.systemd {
         return print_unit(args, config, loaded);
     }
-    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
     let mountpoint = args.mountpoint.as_deref().map(absolute).transpose();
-    let settings = DoctorSettings {
-        server: chosen.connection,
-        mountpoint: mountpoint.wrap_err("cannot use the mount point")?,
-        streams_max: chosen.section.max_streams,
-        local_paths: chosen.section.local_paths,
-    };
+    let mountpoint = mountpoint.wrap_err("cannot use the mount point")?;
+    let servers = chosen(loaded, mountpoint.as_deref())?.into_iter();
+    let servers = servers.map(|ChosenServer { section, connection }| DoctorServer {
+        name: section.name,
+        connection,
+        streams_max: section.max_streams,
+        local_paths: section.local_paths,
+    });
+    let settings = DoctorSettings { servers: servers.collect(), mountpoint };
     let runtime = runtime()?;
     let findings = runtime.block_on(examine(&settings));
     // Nothing is waited for: a check that was given up may still wait for the kernel.
@@ -57,6 +60,14 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })
 }
 
+/// Returns the servers that are meant: those of the mount, if the configuration has it.
+fn chosen(loaded: &Loaded, mountpoint: Option<&Path>) -> eyre::Result<Vec<ChosenServer>> {
+    let mounts = &loaded.settings.mounts;
+    let mount = mounts.iter().find(|mount| Some(mount.path.as_path()) == mountpoint);
+    let names = mount.map_or(&[][..], |mount| &mount.servers);
+    loaded.choose_servers(names).map_err(settings_error)
+}
+
 fn is_coloured() -> bool {
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     std::io::stdout().is_terminal() && !no_color
@@ -67,14 +78,15 @@ fn is_coloured() -> bool {
 fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
     let scope = if nix::unistd::geteuid().is_root() { UnitScope::System } else { UnitScope::User };
     let binary = env::current_exe().wrap_err("cannot find this program")?;
+    let file = config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
+    let file = file.as_deref();
     let unit = if args.mountpoint.is_none() && !loaded.settings.mounts.is_empty() {
-        let file = config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
-        unit_for(scope, &binary, &[], UnitCommand::Daemon(file.as_deref()))
+        unit_for(scope, &binary, &[], file, UnitCommand::Daemon)
     } else {
         let mountpoint = args.mountpoint.as_deref().unwrap_or(Path::new(MOUNTPOINT_OF_UNIT));
         let mountpoint = absolute(mountpoint).wrap_err("cannot use the mount point")?;
-        let variables = variables(loaded)?;
-        unit_for(scope, &binary, &variables, UnitCommand::Mount(&mountpoint))
+        let variables = variables(chosen(loaded, Some(&mountpoint))?)?;
+        unit_for(scope, &binary, &variables, file, UnitCommand::Mount(&mountpoint))
     };
     let (path, start) = match scope {
         UnitScope::System => ("/etc/systemd/system/tfs.service", "systemctl"),
@@ -87,10 +99,11 @@ fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre
     Ok(exit::SUCCESS)
 }
 
-/// Returns the variables that say which server it is, and who we are to it.
-fn variables(loaded: &Loaded) -> eyre::Result<Vec<(&'static str, String)>> {
-    let ServerSection { url, username, password_file, .. } =
-        loaded.choose_server(&[]).map_err(settings_error)?.section;
+/// Returns the variables that say which server it is, and who we are to it. For several there are
+/// none: the configuration says it, to the unit too.
+fn variables(mut chosen: Vec<ChosenServer>) -> eyre::Result<Vec<(&'static str, String)>> {
+    let Some(only) = chosen.pop().filter(|_| chosen.is_empty()) else { return Ok(Vec::new()) };
+    let ServerSection { url, username, password_file, .. } = only.section;
     let mut variables = vec![("TFS_SERVER", url.to_string())];
     if let (Some(username), Some(file)) = (username, password_file) {
         let file = absolute(file).wrap_err("cannot use the password file")?;
@@ -103,8 +116,9 @@ fn variables(loaded: &Loaded) -> eyre::Result<Vec<(&'static str, String)>> {
 /// Returns the findings for people, and how many are not well.
 fn text(findings: &[Finding], is_coloured: bool) -> String {
     let mut lines = Vec::new();
-    for Finding { check, verdict, found, fixes } in findings {
-        let found = output::visible(found);
+    for Finding { check, server, verdict, found, fixes } in findings {
+        let server = server.as_ref().map_or_else(String::new, |server| format!("{server}: "));
+        let found = output::visible(&format!("{server}{found}"));
         let mut found = wrapped(&found, WIDTH - INDENT).into_iter();
         let first = found.next().unwrap_or_default();
         lines.push(format!("{} {check:<14} {first}", label(*verdict, is_coloured)));
@@ -116,11 +130,7 @@ fn text(findings: &[Finding], is_coloured: bool) -> String {
     lines.push(match (count(Verdict::Fault), count(Verdict::Warning)) {
         (0, 0) => "All is well.".to_owned(),
         (faults, warnings) => {
-            format!(
-                "{}, {}.",
-                output::counted(faults, "fault"),
-                output::counted(warnings, "warning")
-            )
+            format!("{}, {}.", counted(faults, "fault"), counted(warnings, "warning"))
         }
     });
     lines.join("\n")
@@ -160,7 +170,7 @@ mod tests {
 
     fn finding(check: &'static str, verdict: Verdict, found: &str, fixes: &[&str]) -> Finding {
         let fixes = fixes.iter().map(|fix| (*fix).to_owned()).collect();
-        Finding { check, verdict, found: found.to_owned(), fixes }
+        Finding { check, server: None, verdict, found: found.to_owned(), fixes }
     }
 
     #[test]
@@ -174,7 +184,10 @@ mod tests {
                  server of another user needs, will be refused",
                 &["echo user_allow_other | sudo tee -a /etc/fuse.conf"],
             ),
-            finding("server", Verdict::Fault, "no\u{1b}[31m", &["a   # one", "b   # two"]),
+            Finding {
+                server: Some("home".to_owned()),
+                ..finding("server", Verdict::Fault, "no\u{1b}[31m", &["a   # one", "b   # two"])
+            },
         ];
         let shown = text(&findings, false);
         expect![[r#"
@@ -183,7 +196,7 @@ mod tests {
                                     --allow-other, which a media server of another user
                                     needs, will be refused
                                     $ echo user_allow_other | sudo tee -a /etc/fuse.conf
-            fault    server         no\u{1b}[31m
+            fault    server         home: no\u{1b}[31m
                                     $ a   # one
                                     $ b   # two
 

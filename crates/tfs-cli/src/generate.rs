@@ -1,6 +1,7 @@
 //! What is made of the arguments themselves: completions and manual pages.
 
-use std::fs;
+use std::path::Path;
+use std::{fs, io};
 
 use clap::CommandFactory as _;
 use clap_mangen::Man;
@@ -8,6 +9,10 @@ use eyre::WrapErr as _;
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::{exit, output};
+
+/// Comes before each page: no spaces are put between words to fill a line, nor hyphens into them,
+/// so that an example can be typed as it stands.
+const AS_TYPED: &[u8] = b".ad l\n.nh\n";
 
 /// Prints completions for a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> eyre::Result<u8> {
@@ -19,17 +24,28 @@ pub(crate) fn completions(args: &CompletionsArgs) -> eyre::Result<u8> {
 
 /// Prints the manual, or writes a page for each command.
 pub(crate) fn man(args: &ManArgs) -> eyre::Result<u8> {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
     match &args.dir {
-        None => {
-            let mut text = Vec::new();
-            Man::new(Cli::command()).render(&mut text)?;
-            output::bytes(&text)?;
-        }
+        None => output::bytes(&page(command)?)?,
         Some(dir) => {
-            fs::create_dir_all(dir)
-                .and_then(|()| clap_mangen::generate_to(Cli::command(), dir))
-                .wrap_err_with(|| format!("cannot write the pages to {}", dir.display()))?;
+            let written = fs::create_dir_all(dir).and_then(|()| write_pages(dir, &command));
+            written.wrap_err_with(|| format!("cannot write the pages to {}", dir.display()))?;
         }
     }
     Ok(exit::SUCCESS)
+}
+
+/// Writes the page of a command, and those of its subcommands.
+fn write_pages(dir: &Path, command: &clap::Command) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    fs::write(dir.join(format!("{name}.1")), page(command.clone())?)?;
+    command.get_subcommands().try_for_each(|command| write_pages(dir, command))
+}
+
+/// Returns the page of a command.
+fn page(command: clap::Command) -> io::Result<Vec<u8>> {
+    let mut page = Vec::from(AS_TYPED);
+    Man::new(command).render(&mut page)?;
+    Ok(page)
 }

@@ -2,23 +2,19 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::Cell;
 use tfs_service::settings::Loaded;
-use tfs_service::{Listed, ServerError, Servers, TorrentRow};
-use tokio::time::{MissedTickBehavior, interval};
+use tfs_service::{Listed, Servers, TorrentRow};
 
 use crate::args::ListArgs;
-use crate::output::{self, Frames, visible};
+use crate::figures::{percent, size, speed};
+use crate::output::{self, right, visible};
 use crate::report::{self, settings_error};
-use crate::signals::Signals;
+use crate::watch::{Errors, watch};
 use crate::{exit, runtime};
 
 /// No stream is opened for a list; this is only what the client wants to know.
 pub(crate) const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// How often `--watch` looks: as often as rqbit computes its speeds.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where the servers stand in the table: before the name, which may be long.
 const SERVER_COLUMN: usize = 7;
@@ -31,9 +27,15 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
     runtime()?.block_on(async {
         let Listed { rows, errors } = servers.torrents().await;
         if errors.len() < servers.count() && !args.watch {
-            output::line(&text(args, rows, servers.count())?)?;
+            let rows = matching(args, rows);
+            if rows.is_empty() && !args.json {
+                output::note(nothing(args));
+            } else {
+                output::line(&text(args, &rows, servers.count())?)?;
+            }
         } else if errors.len() < servers.count() {
-            return watch(args, &servers).await;
+            watch(args.json, async || look(args, &servers).await).await?;
+            return Ok(exit::SUCCESS);
         }
         // What the others have is no complete list.
         let codes: Vec<_> =
@@ -42,55 +44,41 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
     })
 }
 
-/// Shows the list until a signal, or until nobody reads it. A server that goes away is waited for.
-async fn watch(args: &ListArgs, servers: &Servers) -> eyre::Result<u8> {
-    let mut signals = Signals::new()?;
-    let mut frames = Frames::new();
-    let mut ticks = interval(WATCH_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let Listed { rows, errors } = tokio::select! {
-            listed = async { ticks.tick().await; servers.torrents().await } => listed,
-            () = signals.next() => return Ok(exit::SUCCESS),
-        };
-        let mut is_heard = true;
-        // Where some are there, their torrents are what people see.
-        if errors.len() < servers.count() {
-            is_heard = frames.show(&text(args, rows, servers.count())?)?;
-        } else {
-            for error in errors {
-                is_heard &= on_error(args, &mut frames, error)?;
-            }
-        }
-        if !is_heard {
-            return Ok(exit::SUCCESS);
-        }
+/// Looks once for `--watch`. Where some servers are there, their torrents are what people see; one
+/// that goes away is waited for.
+async fn look(args: &ListArgs, servers: &Servers) -> Result<String, Errors> {
+    let Listed { rows, errors } = servers.torrents().await;
+    if errors.len() < servers.count() {
+        let rows = matching(args, rows);
+        return text(args, &rows, servers.count()).map_err(|error| vec![error]);
+    }
+    Err(errors.into_iter().map(eyre::Report::new).collect())
+}
+
+/// Returns what is said where there is nothing to list.
+fn nothing(args: &ListArgs) -> &'static str {
+    match args.pattern {
+        Some(_) => "no torrent has that in its name; see all of them with: tfs list",
+        None => "there are no torrents; add one with: tfs add <FILE|MAGNET|URL>",
     }
 }
 
-/// Shows an error where people see it; scripts get it on stderr, and the next line when there is
-/// one.
-fn on_error(args: &ListArgs, frames: &mut Frames, error: ServerError) -> eyre::Result<bool> {
-    let error = eyre::Report::new(error);
-    if args.json || !frames.is_terminal() {
-        report::report(&error);
-        return Ok(true);
-    }
-    Ok(frames.show(&visible(&format!("error: {error}")))?)
-}
-
-fn text(args: &ListArgs, mut rows: Vec<TorrentRow>, server_count: usize) -> eyre::Result<String> {
+fn matching(args: &ListArgs, mut rows: Vec<TorrentRow>) -> Vec<TorrentRow> {
     if let Some(pattern) = &args.pattern {
         let pattern = pattern.to_lowercase();
         rows.retain(|row| {
             row.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&pattern))
         });
     }
+    rows
+}
+
+fn text(args: &ListArgs, rows: &[TorrentRow], server_count: usize) -> eyre::Result<String> {
     Ok(match (args.json, args.watch) {
-        (true, false) => serde_json::to_string_pretty(&rows)?,
+        (true, false) => serde_json::to_string_pretty(rows)?,
         // A line for each look.
-        (true, true) => serde_json::to_string(&rows)?,
-        (false, _) => table(&rows, server_count > 1),
+        (true, true) => serde_json::to_string(rows)?,
+        (false, _) => table(rows, server_count > 1),
     })
 }
 
@@ -103,12 +91,12 @@ fn table(rows: &[TorrentRow], has_servers: bool) -> String {
     }
     table.set_header(header);
     for row in rows {
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let mut cells = vec![
             right(row.id.map(|id| id.to_string()).unwrap_or_default()),
             Cell::new(row.state),
-            right(percent(row)),
-            right(ByteSize::b(row.total_bytes).to_string()),
+            // Of a torrent with nothing selected rqbit says that all of it is there.
+            right(percent(row.have_bytes, row.total_bytes)),
+            right(size(row.total_bytes)),
             right(speed(row.download_bps)),
             right(speed(row.upload_bps)),
             right(row.peers.to_string()),
@@ -120,20 +108,4 @@ fn table(rows: &[TorrentRow], has_servers: bool) -> String {
         table.add_row(cells);
     }
     output::table_text(table)
-}
-
-/// Returns the progress, rounded down: what is not all there is never 100 %. Of a torrent with
-/// nothing selected rqbit says that all of it is there.
-fn percent(row: &TorrentRow) -> String {
-    if row.total_bytes == 0 {
-        return "-".to_owned();
-    }
-    format!("{:.0}%", (row.progress * 100.0).floor())
-}
-
-fn speed(bytes_per_second: u64) -> String {
-    match bytes_per_second {
-        0 => "-".to_owned(),
-        speed => format!("{}/s", ByteSize::b(speed)),
-    }
 }

@@ -13,6 +13,7 @@ mod daemon;
 mod demo;
 mod doctor;
 mod exit;
+mod figures;
 mod generate;
 mod list;
 mod logging;
@@ -30,6 +31,7 @@ mod torrents;
 #[cfg(test)]
 mod troubleshooting;
 mod unmount;
+mod watch;
 
 use std::env;
 use std::ffi::OsString;

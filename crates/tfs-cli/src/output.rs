@@ -2,10 +2,10 @@
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use comfy_table::{Table, presets};
+use comfy_table::{Cell, CellAlignment, Table, presets};
 use terminal_size::{Height, Width, terminal_size};
 
 /// Prints a line of the result, or some. Whoever does not want to hear more (`tfs list | head`)
@@ -110,6 +110,11 @@ pub(crate) fn table_text(mut table: Table) -> String {
     table.trim_fmt()
 }
 
+/// Returns a cell at the right edge of its column, where figures are.
+pub(crate) fn right(text: String) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
 /// Returns a text from elsewhere in a form that cannot act on a terminal: control characters and
 /// those that change the direction or the lines of text are shown as escapes.
 pub(crate) fn visible(text: &str) -> String {
@@ -158,14 +163,6 @@ fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// Returns a number with what it counts.
-pub(crate) fn counted<T: Copy + fmt::Display + PartialEq + From<u8>>(
-    count: T,
-    one: &str,
-) -> String {
-    if count == T::from(1) { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::fmt;
 use tfs_service::control::wire::{Failure, FailureKind};
 use tfs_service::control::{ControlError, FindError};
 use tfs_service::settings::{Problem, SettingsError};
+use tfs_service::shell::quoted;
 use tfs_service::{
-    AddError, MountError, MountpointError, SearchError, SelectError, ServerDown, ServerError,
-    ServerFault, StartError, UnmountError,
+    AddError, BaseUrl, MountError, MountpointError, SearchError, SelectError, ServerDown,
+    ServerError, ServerFault, StartError, UnmountError,
 };
 
 use crate::{exit, output};
@@ -64,8 +65,19 @@ fn tells_causes(error: &eyre::Report) -> bool {
     server.is_none_or(|server: &ServerError| server.fault() == ServerFault::Tls)
 }
 
-/// What to do about a server that is not there.
+/// What to do about a server of this machine that is not there.
 const START_IT: &str = "start it with \"rqbit server start <DIR>\"";
+
+/// Returns what to do about a server that is not there: one elsewhere is not started from here.
+fn what_to_do(url: &BaseUrl) -> String {
+    if url.is_loopback() {
+        return START_IT.to_owned();
+    }
+    format!(
+        "see whether the address is right, and whether rqbit is up and listens there: \
+         curl -sS {url}"
+    )
+}
 
 /// Warns of a server that was not there when the mount came up.
 pub(crate) fn warn_of_server(down: &ServerDown) {
@@ -74,7 +86,8 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     } else {
         "nothing is known of its torrents, so none of them show until it answers"
     };
-    output::warning(&down.to_string(), &format!("{meanwhile}; {START_IT}"));
+    let hint = format!("{meanwhile}; {}", what_to_do(down.url()));
+    output::warning(&down.to_string(), &hint);
 }
 
 /// Returns a problem of the settings as an error.
@@ -220,12 +233,12 @@ fn mount(error: &MountError) -> Verdict {
 fn server(error: &ServerError) -> Verdict {
     match error.fault() {
         ServerFault::Unreachable => {
-            let hint = if cfg!(feature = "embedded") {
-                format!("{START_IT}, or mount with --embedded <DIR>")
+            let instead = if cfg!(feature = "embedded") && error.url.is_loopback() {
+                ", or mount with --embedded <DIR>"
             } else {
-                START_IT.to_owned()
+                ""
             };
-            said(exit::SERVER_UNREACHABLE, "", hint)
+            said(exit::SERVER_UNREACHABLE, "", what_to_do(&error.url) + instead)
         }
         ServerFault::TimedOut => {
             said(exit::SERVER_FAILED, "", "see whether the server is overloaded, and try again")
@@ -345,8 +358,8 @@ fn find(error: &FindError) -> Verdict {
             "only the user who mounted gets an answer; if it is stopped or dead, end it with: \
              tfs unmount --force",
         ),
-        FindError::Several { mountpoints } => {
-            said(exit::MOUNT_AMBIGUOUS, PREFIX, format!("name one: {}", mountpoints.join(", ")))
+        FindError::Several { .. } => {
+            said(exit::MOUNT_AMBIGUOUS, PREFIX, "name one of them behind the command")
         }
     }
 }
@@ -430,9 +443,18 @@ fn chain(error: &eyre::Report) -> String {
     text
 }
 
-/// Returns a path as a shell takes it.
-fn quoted(path: &std::path::Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_server_of_this_machine_is_started_from_here() {
+        let check = |url: &str, want: &str| {
+            let hint = what_to_do(&url.parse().unwrap());
+            assert!(hint.starts_with(want), "{url}: {hint}");
+        };
+        check("http://127.0.0.1:3030", START_IT);
+        check("http://localhost:3030", START_IT);
+        check("http://nas:3030", "see whether the address is right");
+    }
 }

@@ -1,16 +1,16 @@
 //! `tfs search`: over every file of every torrent, by a mount that runs or straight from servers.
 
-use bytesize::ByteSize;
-use comfy_table::{Cell, CellAlignment};
-use tfs_service::control::wire::{QueryText, SearchAnswer, SearchHit, SearchRequest};
+use comfy_table::Cell;
+use tfs_service::control::wire::{QueryText, SearchAnswer, SearchRequest};
 use tfs_service::control::{FindError, FoundMount, find_mount};
 use tfs_service::settings::Loaded;
 use tfs_service::{Server, search_servers};
 
 use crate::args::SearchArgs;
+use crate::figures::{percent, size};
 use crate::list::CHUNK_TIME_MAX;
-use crate::output::{self, visible};
-use crate::report::settings_error;
+use crate::output::{self, right, visible};
+use crate::report::{UserError, settings_error};
 use crate::{exit, runtime};
 
 /// Runs the command.
@@ -42,6 +42,7 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
             }
             // Nothing is mounted, or nothing that answers: the server has the same files.
             Err(FindError::None { .. }) if args.mount.is_none() => {}
+            Err(error @ FindError::Several { .. }) => return Err(choice(&error).into()),
             Err(error) => return Err(error.into()),
         }
     }
@@ -50,6 +51,12 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
         servers.push(Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?);
     }
     Ok(search_servers(&servers, &request).await?)
+}
+
+/// Returns the error for several mounts, which are named in another way than by other commands.
+fn choice(error: &FindError) -> UserError {
+    let message = format!("cannot {error}");
+    UserError::new(exit::MOUNT_AMBIGUOUS, message).with_hint("name one of them with --mount")
 }
 
 fn query(args: &SearchArgs) -> QueryText {
@@ -63,20 +70,11 @@ fn query(args: &SearchArgs) -> QueryText {
 fn text(answer: &SearchAnswer) -> String {
     let mut table = output::table();
     for hit in &answer.hits {
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row([
-            right(ByteSize::b(hit.size_bytes).to_string()),
-            right(percent(hit)),
+            right(size(hit.size_bytes)),
+            right(percent(hit.have_bytes, hit.size_bytes)),
             Cell::new(visible(&hit.path)),
         ]);
     }
     output::table_text(table)
-}
-
-/// Returns what is downloaded, rounded down: what is not all there is never 100 %.
-fn percent(hit: &SearchHit) -> String {
-    let hundredths =
-        u128::from(hit.have_bytes).saturating_mul(100).checked_div(u128::from(hit.size_bytes));
-    // Of nothing all is there.
-    format!("{}%", hundredths.unwrap_or(100))
 }

@@ -2,71 +2,49 @@
 
 use std::time::Duration;
 
-use bytesize::ByteSize;
-use comfy_table::{Cell, CellAlignment};
-use tfs_service::control::wire::{MountStatus, ReaderStatus, WayStatus};
+use comfy_table::Cell;
+use tfs_service::control::wire::{MissingMount, MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
-use tfs_service::status::{BreakerStatus, ServerStatus, Status};
+use tfs_service::status::{BreakerStatus, ReadStatus, ServerStatus, Status};
 use tfs_service::{PreloadStatus, PreloadTotals};
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::args::StatusArgs;
-use crate::output::{self, Frames, visible};
-use crate::report::{self, UserError};
-use crate::signals::Signals;
+use crate::figures::{NO_READS, counted, percent, size, speed};
+use crate::output::{self, right, visible};
+use crate::report::UserError;
+use crate::watch::watch;
 use crate::{exit, runtime};
 
-/// How often `--watch` looks.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
-
 /// What is said where there is nothing to say.
-const NOTHING: &str = "no tfs of this user has mounted anything";
+const NOTHING: &str = "no tfs of this user has mounted anything\n\
+    tfs doctor finds what a crash has left";
 
 /// Runs the command.
 pub(crate) fn run(args: &StatusArgs) -> eyre::Result<u8> {
     runtime()?.block_on(async {
         if args.watch {
-            return watch(args).await;
+            watch(args.json, async || look(args).await.map_err(|error| vec![error])).await?;
+        } else {
+            output::line(&look(args).await?)?;
         }
-        output::line(&look(args).await?)?;
         Ok(exit::SUCCESS)
     })
 }
 
-/// Shows it until a signal, or until nobody reads it.
-async fn watch(args: &StatusArgs) -> eyre::Result<u8> {
-    let mut signals = Signals::new()?;
-    let mut frames = Frames::new();
-    let mut ticks = interval(WATCH_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let looked = tokio::select! {
-            looked = async { ticks.tick().await; look(args).await } => looked,
-            () = signals.next() => return Ok(exit::SUCCESS),
-        };
-        let is_heard = match looked {
-            Ok(text) => frames.show(&text)?,
-            // A mount may come back. Scripts get the error on stderr, and the next line when there
-            // is one.
-            Err(error) if args.json || !frames.is_terminal() => {
-                report::report(&error);
-                true
-            }
-            Err(error) => frames.show(&visible(&format!("error: {error:#}")))?,
-        };
-        if !is_heard {
-            return Ok(exit::SUCCESS);
-        }
-    }
-}
-
 /// Looks once, and returns what is to be shown.
 async fn look(args: &StatusArgs) -> eyre::Result<String> {
-    let Statuses { mounts, silent } = statuses(args.mountpoint.as_deref()).await?;
+    let Statuses { mounts, missing, silent } = statuses(args.mountpoint.as_deref()).await?;
     for error in &silent {
         tracing::warn!("a process of tfs does not answer: cannot {error}");
     }
+    if args.json {
+        // The array holds mounts only.
+        for MissingMount { mountpoint, why } in &missing {
+            tracing::warn!(mountpoint, why, "a mount of the daemon is not there");
+        }
+    }
     if mounts.is_empty()
+        && missing.is_empty()
         && let Some(error) = silent.into_iter().next()
     {
         return Err(error.into());
@@ -78,10 +56,10 @@ async fn look(args: &StatusArgs) -> eyre::Result<String> {
         (true, false) => serde_json::to_string_pretty(&mounts)?,
         // A line for each look.
         (true, true) => serde_json::to_string(&mounts)?,
-        (false, _) if mounts.is_empty() => NOTHING.to_owned(),
+        (false, _) if mounts.is_empty() && missing.is_empty() => NOTHING.to_owned(),
         (false, _) => {
-            let texts: Vec<_> = mounts.iter().map(mount_text).collect();
-            texts.join("\n\n")
+            let texts = mounts.iter().map(mount_text).chain(missing.iter().map(missing_text));
+            texts.collect::<Vec<_>>().join("\n\n")
         }
     })
 }
@@ -96,6 +74,10 @@ fn mount_text(mount: &MountStatus) -> String {
         parts.push(preloads_table(preloading));
     }
     parts.join("\n\n")
+}
+
+fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
+    format!("missing  {}: {}", visible(mountpoint), visible(why))
 }
 
 fn summary(status: &Status) -> String {
@@ -116,24 +98,14 @@ fn summary(status: &Status) -> String {
             "tree",
             format!(
                 "{}, {}, {}, {} downloaded",
-                output::counted(tree.torrents, "torrent"),
-                output::counted(tree.files, "file"),
+                counted(tree.torrents, "torrent"),
+                counted(tree.files, "file"),
                 size(tree.total_bytes),
                 percent(tree.have_bytes, tree.total_bytes),
             ),
         ),
         ("streams", format!("{} of {} in use", reads.streams_open, reads.streams_max)),
-        (
-            "reads",
-            format!(
-                "{}, {} from memory, {} from this disk, {} failed, {} waiting",
-                reads.reads,
-                percent(reads.hits, reads.reads),
-                percent(reads.local_reads, reads.reads),
-                reads.failures,
-                reads.waiting,
-            ),
-        ),
+        ("reads", reads_text(reads)),
         (
             "bytes",
             format!(
@@ -158,6 +130,20 @@ fn summary(status: &Status) -> String {
     lines.join("\n")
 }
 
+fn reads_text(reads: &ReadStatus) -> String {
+    if reads.reads == 0 && reads.waiting == 0 {
+        return NO_READS.to_owned();
+    }
+    format!(
+        "{}, {} from memory, {} from this disk, {} failed, {} waiting",
+        reads.reads,
+        percent(reads.hits, reads.reads),
+        percent(reads.local_reads, reads.reads),
+        reads.failures,
+        reads.waiting,
+    )
+}
+
 /// Returns what there is to say of a server; where there is only one, it needs no name.
 fn server_text(server: &ServerStatus, is_one: bool) -> String {
     let ServerStatus { name, url, reachable, error, breaker, streams_open, streams_max, .. } =
@@ -180,7 +166,6 @@ fn preloads_table(preloading: &[PreloadStatus]) -> String {
     let mut table = output::table();
     table.set_header(["THERE", "OF", "PRELOADED FILE"]);
     for PreloadStatus { path, total_bytes, there_bytes } in preloading {
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row([
             right(percent(*there_bytes, *total_bytes)),
             right(size(*total_bytes)),
@@ -196,7 +181,7 @@ fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     let (there, total) = (size(*there_bytes), size(*total_bytes));
     let line = format!(
         "{} under way, {waiting} waiting; {there} of {total} there",
-        output::counted(*running, "file")
+        counted(*running, "file")
     );
     (running + waiting > 0).then_some(("preload", line))
 }
@@ -205,16 +190,12 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
     let mut table = output::table();
     table.set_header(["PID", "PROCESS", "AT", "SPEED", "WAY", "WAITS", "FILE"]);
     for reader in readers {
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         let unknown = || "?".to_owned();
         table.add_row([
             right(reader.pid.map_or_else(unknown, |pid| pid.to_string())),
             Cell::new(reader.command.as_deref().map_or_else(unknown, visible)),
             right(percent(reader.offset, reader.file_bytes)),
-            right(match reader.bytes_per_second {
-                0 => "-".to_owned(),
-                speed => format!("{}/s", size(speed)),
-            }),
+            right(speed(reader.bytes_per_second)),
             Cell::new(match reader.way {
                 WayStatus::Http => "http",
                 WayStatus::Local => "local",
@@ -236,16 +217,6 @@ fn waits(reader: &ReaderStatus) -> String {
         Some(piece) => format!("{seconds:.1} s for piece {piece}"),
         None => format!("{seconds:.1} s"),
     }
-}
-
-fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).to_string()
-}
-
-/// Returns a share, rounded down: what is not all is never 100 %.
-fn percent(part: u64, whole: u64) -> String {
-    let hundredths = u128::from(part).saturating_mul(100).checked_div(u128::from(whole));
-    hundredths.map_or_else(|| "-".to_owned(), |hundredths| format!("{}%", hundredths.min(100)))
 }
 
 #[cfg(test)]

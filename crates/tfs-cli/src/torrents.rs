@@ -8,6 +8,7 @@ use tfs_service::{
 };
 
 use crate::args::{AddArgs, DeleteArgs, TorrentArgs};
+use crate::figures::size;
 use crate::list::CHUNK_TIME_MAX;
 use crate::output::{self, visible};
 use crate::report::{UserError, settings_error};
@@ -23,8 +24,11 @@ pub(crate) fn run_add(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
         for text in &args.torrents {
             let row = add(&server, &TorrentInput::parse(text), existing).await?;
             if !args.json {
-                let name = row.name.as_deref().unwrap_or(&row.info_hash);
-                output::line(&format!("added {}", visible(name)))?;
+                let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
+                output::line(&match row.added {
+                    true => format!("added {name}"),
+                    false => format!("{name} is there already"),
+                })?;
             }
             rows.push(row);
         }
@@ -114,10 +118,14 @@ fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
     }
     for torrent in torrents {
         let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);
-        let size = bytesize::ByteSize::b(torrent.have_bytes);
+        let size = size(torrent.have_bytes);
         output::note(&format!("  {name} ({size} on the disk of the server)"));
     }
-    output::ask("Delete it with its files? [y/N] ");
+    let question = match torrents.len() {
+        1 => "Delete it with its files? [y/N] ".to_owned(),
+        count => format!("Delete these {count} with their files? [y/N] "),
+    };
+    output::ask(&question);
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))

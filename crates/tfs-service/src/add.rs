@@ -44,6 +44,8 @@ pub struct AddedRow {
     pub info_hash: String,
     /// The name, as it stands in the torrent.
     pub name: Option<String>,
+    /// Whether it is new: one that is there already is not added again.
+    pub added: bool,
 }
 
 /// What becomes of files that are where the torrent's files go.
@@ -114,8 +116,18 @@ pub async fn add(
         timeout: Some(RESOLVE_TIME_MAX),
         ..AddOptions::default()
     };
-    let added = server.client().add_torrent(&source, &options).await;
+    // The server's answer is the same for one that it has. If somebody else adds it in between, it
+    // counts as added by both.
+    let client = server.client();
+    let before = client.torrents().await.map_err(|error| failed(error.into()))?;
+    let added = client.add_torrent(&source, &options).await;
     let added = added.map_err(|error| failed(error.into()))?;
-    let (info_hash, name) = (added.details.info_hash.to_string(), added.details.name);
-    Ok(AddedRow { id: added.id.or(added.details.id), info_hash, name })
+    let details = added.details;
+    let is_new = before.iter().all(|torrent| torrent.info_hash != details.info_hash);
+    Ok(AddedRow {
+        id: added.id.or(details.id),
+        info_hash: details.info_hash.to_string(),
+        name: details.name,
+        added: is_new,
+    })
 }

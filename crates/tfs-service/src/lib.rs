@@ -28,6 +28,7 @@ mod select;
 mod server;
 pub mod service_manager;
 pub mod settings;
+pub mod shell;
 mod start;
 mod state;
 pub mod status;

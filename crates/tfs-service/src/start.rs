@@ -34,6 +34,17 @@ pub enum ServerDownCause {
     Slow(BaseUrl, Duration),
 }
 
+impl ServerDown {
+    /// Returns where the server is to be.
+    #[must_use]
+    pub fn url(&self) -> &BaseUrl {
+        match &self.cause {
+            ServerDownCause::Server(error) => &error.url,
+            ServerDownCause::List(url, _) | ServerDownCause::Slow(url, _) => url,
+        }
+    }
+}
+
 impl fmt::Display for ServerDown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {

@@ -53,7 +53,7 @@ pub(crate) struct GlobalArgs {
 const AFTER_HELP: &str = "\
 Examples:
   tfs demo                                 see it work on this machine, offline
-  tfs mount /mnt/t                         mount the rqbit server of this machine
+  tfs mount /mnt/t                         mount the rqbit of this machine
   tfs mount --embedded ~/torrents /mnt/t   mount without a server
   tfs unmount /mnt/t";
 
@@ -121,7 +121,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
     /// Where the API of rqbit is, as URL or NAME=URL, or the NAME of a server of the configuration.
-    /// May be given several times to mount, list and search [default: http://127.0.0.1:3030]
+    /// May be given several times to mount, list, search and doctor [default: http://127.0.0.1:3030]
     #[arg(long, value_name = "URL", value_parser = ServerParser)]
     server: Vec<ServerArg>,
     #[arg(long, value_name = "NAME", help = help("server.username"),

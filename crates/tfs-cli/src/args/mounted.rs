@@ -76,8 +76,8 @@ Programs that read come first: while one waits, nothing is preloaded.
 Ctrl-C stops it; the same command goes on from there, and skips what is there.
 
 Examples:
-  tfs preload /mnt/t/Film                       all files of a torrent
-  tfs preload --head 8MiB --tail 1MiB /mnt/t/*  what players look at first";
+  tfs preload /mnt/t/Film                   all files of a torrent
+  tfs preload --head 8MiB --tail 1MiB FILE  what players look at first";
 
 fn size(text: &str) -> Result<ByteSize, &'static str> {
     match text.parse() {

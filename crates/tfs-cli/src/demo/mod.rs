@@ -20,6 +20,7 @@ use tfs_service::{
 };
 
 use crate::args::DemoArgs;
+use crate::figures::{size, speed};
 use crate::mount::Doors;
 use crate::signals::Signals;
 use crate::{exit, runtime};
@@ -48,14 +49,13 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
 
     story.tell("Making sample content")?;
     let sample = Sample::create(&dir.path().join("original"))?;
-    let size = story::size(sample.total_bytes());
-    story.detail(&format!("{} files, {size}, in {}", sample.files.len(), sample.top.display()))?;
+    let total = size(sample.total_bytes());
+    story.detail(&format!("{} files, {total}, in {}", sample.files.len(), sample.top.display()))?;
 
     story.tell("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
     let servers = Servers::start(&sample, &dir.path().join("download")).await?;
-    let speed = story::size(u64::from(servers::DOWNLOAD_BPS.get()));
-    story
-        .detail(&format!("the download is limited to {speed}/s, so that there is time to look"))?;
+    let limit = speed(u64::from(servers::DOWNLOAD_BPS.get()));
+    story.detail(&format!("the download is limited to {limit}, so that there is time to look"))?;
 
     story.tell("Mounting the one that downloads")?;
     let mounts = Mounts::default();

@@ -3,8 +3,6 @@
 use std::io;
 use std::time::Instant;
 
-use bytesize::ByteSize;
-
 use crate::exit;
 use crate::output::{self, visible};
 
@@ -54,9 +52,4 @@ impl Story {
         self.tell(&format!("Done: {passed_count} checks passed, {failed_count} failed"))?;
         Ok(if *failed_count == 0 { exit::SUCCESS } else { exit::DEMO_FAILED })
     }
-}
-
-/// Returns a size for people.
-pub(super) fn size(bytes: u64) -> String {
-    ByteSize::b(bytes).to_string()
 }

@@ -15,6 +15,7 @@ use std::{env, fs};
 use eyre::WrapErr as _;
 use tfs_service::settings::{LogFormat, LogLevel, LoggingSection};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -27,8 +28,11 @@ use self::lines::Lines;
 
 /// Starts logging, of panics too. `RUST_LOG` overrides the flags, and those the settings.
 pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<()> {
-    let level = filter(verbose, settings.level);
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new(level));
+    let (filter, misunderstood) = match from_environment() {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (EnvFilter::new(filter(verbose, settings.level)), Some(error)),
+        None => (EnvFilter::new(filter(verbose, settings.level)), None),
+    };
     let journal = settings.file.is_none() && is_journal();
     let writer = match &settings.file {
         None => BoxMakeWriter::new(std::io::stderr),
@@ -64,7 +68,16 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<()> 
     };
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     panics::log();
+    if let Some(error) = misunderstood {
+        tracing::warn!("{} is not understood, and left alone: {error}", EnvFilter::DEFAULT_ENV);
+    }
     Ok(())
+}
+
+/// Returns what `RUST_LOG` wants, if it is set.
+fn from_environment() -> Option<Result<EnvFilter, ParseError>> {
+    let wanted = env::var(EnvFilter::DEFAULT_ENV).ok().filter(|wanted| !wanted.is_empty())?;
+    Some(EnvFilter::try_new(wanted))
 }
 
 /// Returns what is let through. rqbit inside the process logs each lost peer as a warning, and

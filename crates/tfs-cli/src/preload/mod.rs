@@ -4,12 +4,12 @@ mod bars;
 
 use std::io::{self, IsTerminal as _};
 
-use bytesize::ByteSize;
 use tfs_service::control::wire::{PreloadEvent, PreloadRequest};
 use tfs_service::control::{InMount, find_mounts_of};
 
 use self::bars::Bars;
 use crate::args::PreloadArgs;
+use crate::figures::size;
 use crate::output::{self, visible};
 use crate::signals::Signals;
 use crate::{exit, runtime};
@@ -129,8 +129,7 @@ impl Show {
         let print = || -> io::Result<()> {
             match event {
                 PreloadEvent::Done { path, total_bytes } => {
-                    let size = ByteSize::b(*total_bytes);
-                    output::line(&format!("{} ({size})", visible(path)))
+                    output::line(&format!("{} ({})", visible(path), size(*total_bytes)))
                 }
                 PreloadEvent::Stalled { path, message } => {
                     output::note(&format!("{path}: {message}; it is tried again"));

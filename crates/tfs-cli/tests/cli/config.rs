@@ -57,18 +57,18 @@ fn show_says_what_holds_and_where_it_came_from() {
         exit 0
         # TFS_PASSWORD=(set, not shown)
         [[server]]
-        name = "home"               # DIR/tfs.toml:2:1
-        url = "http://h"            # DIR/tfs.toml:3:1
-        username = "me"             # DIR/tfs.toml:4:1
-        # password_file is not set
+        name = "home"     # DIR/tfs.toml:2:1
+        url = "http://h"  # DIR/tfs.toml:3:1
+        username = "me"   # DIR/tfs.toml:4:1
+        # password_file is not set: `TFS_PASSWORD`
         max_streams = 4
         local_paths = "auto"
 
         [read]
         missing = "wait"
-        timeout = "5s"              # DIR/tfs.toml:6:1
+        timeout = "5s"    # DIR/tfs.toml:6:1
         readahead = "256KiB"
-        memory = "64MiB"            # TFS_READ__MEMORY
+        memory = "64MiB"  # TFS_READ__MEMORY
         passthrough = "auto"
     "#]]
     .assert_eq(&(lines.join("\n") + "\n"));

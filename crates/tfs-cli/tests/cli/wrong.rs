@@ -26,7 +26,7 @@ const fn variable(name_and_value: &'static [(&'static str, &'static str)]) -> Ca
     Case { args: "list", file: "", variables: name_and_value }
 }
 
-const CASES: [Case; 54] = [
+const CASES: [Case; 55] = [
     args("mont /mnt"),
     args("mount"),
     args("mount --read-timeout 5 /mnt"),
@@ -82,6 +82,7 @@ const CASES: [Case; 54] = [
     file("[[mount]]\npath = \"/m\"\n[[mount]]\npath = \"/m\"\nservers = [\"defualt\"]"),
     file("[logging]\nlevel = \"loud\"\nformat = 2026-01-01"),
     file("[read]\ntimeout = \"5s"),
+    file("[[mount]]\npth = \"/m\""),
     variable(&[("TFS_READ__TIMEOUT", "5")]),
     variable(&[("TFS_SERVER__URL", "http://h"), ("TFS_MONITORING__LISTEN", "here")]),
     variable(&[("TFS_SERVER", "nowhere")]),

@@ -16,6 +16,10 @@ use tfs_testkit::until::until;
 
 use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, tfs};
 
+/// What `tfs status` says where there is nothing.
+const NOTHING_MOUNTED: &str = "exit 0\nno tfs of this user has mounted anything\n\
+    tfs doctor finds what a crash has left\n";
+
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// So long that nothing is seen by polling while a test runs.
@@ -231,10 +235,7 @@ fn where_there_is_no_mount_or_several_it_is_said() {
         "control::where_there_is_no_mount_or_several_it_is_said",
         LIMIT,
         |dir| {
-            assert_eq!(
-                said(dir, &["status"]),
-                "exit 0\nno tfs of this user has mounted anything\n"
-            );
+            assert_eq!(said(dir, &["status"]), NOTHING_MOUNTED);
             assert_eq!(json(dir, &["status"]), serde_json::json!([]));
             expect![[r#"
             exit 40
@@ -279,7 +280,7 @@ fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
         assert_eq!((mode(&sockets), mode(&socket)), (0o700, 0o600));
         mounted.crash();
         assert!(socket.exists());
-        assert_eq!(said(dir, &["status"]), "exit 0\nno tfs of this user has mounted anything\n");
+        assert_eq!(said(dir, &["status"]), NOTHING_MOUNTED);
         assert!(!socket.exists());
         let dead = said(dir, &["refresh", mounted.path.to_str().unwrap()]);
         assert!(dead.starts_with("exit 43\nerror: cannot reach the process behind DIR/mnt\n"));

@@ -141,6 +141,11 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
         manager.hear_until(&format!("READY=1\nSTATUS=2 of 3 mounts answer; {why}\n"));
         content_is_there(&dir.join("a"));
         content_is_there(&dir.join("b"));
+        let status = said(dir, &["status"]);
+        assert_eq!(status.matches("all is well").count(), 2, "{status}");
+        let line =
+            "\nmissing  DIR/c: cannot mount on DIR/c: it does not exist; it is tried again\n";
+        assert!(status.contains(line), "{status}");
 
         make_dirs(dir, &["c"]);
         manager.hear_until("STATUS=3 of 3 mounts answer\n");

@@ -143,7 +143,9 @@ fn a_unit_is_printed_for_this_machine() {
 fn a_unit_runs_the_daemon_where_the_configuration_has_mounts() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("t.toml");
-    fs::write(&file, "[[mount]]\npath = \"/mnt/a\"\n").unwrap();
+    let servers = "[[server]]\nname = \"x\"\nurl = \"http://x\"\n\
+        [[server]]\nname = \"y\"\nurl = \"http://y\"\n";
+    fs::write(&file, format!("{servers}[[mount]]\npath = \"/mnt/a\"\n")).unwrap();
     let unit = |args: &[&str]| {
         let mut command = tfs(dir.path());
         run(command.args(["doctor", "--systemd", "--config"]).arg(&file).args(args))
@@ -154,5 +156,6 @@ fn a_unit_runs_the_daemon_where_the_configuration_has_mounts() {
     assert!(text.contains(&format!("\nExecStart={binary} daemon --config {file}\n")), "{text}");
     assert!(text.contains(&format!("\nExecReload={binary} config reload\n")), "{text}");
     let text = unit(&["/mnt/b"]);
-    assert!(text.contains(&format!("\nExecStart={binary} mount -f")), "{text}");
+    let start = format!("\nExecStart={binary} mount -f --config {file} ");
+    assert!(text.contains(&start), "{text}");
 }

@@ -298,7 +298,7 @@ fn a_terminal_shows_bars() {
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let film = mounted.path.join("films/film.mkv");
         let preload = format!(
-            "stty cols 100; {} preload --head 12MiB {}",
+            "stty cols 80; {} preload --head 12MiB {}",
             env!("CARGO_BIN_EXE_tfs"),
             film.display()
         );
@@ -311,7 +311,7 @@ fn a_terminal_shows_bars() {
             .unwrap();
         assert!(output.status.success(), "{}", describe(&output));
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(text.contains("of 12.00 MiB") && text.contains("files left: 1"), "{text}");
+        assert!(text.contains("of 12.00 MiB") && text.contains("left, 1 file left"), "{text}");
         assert!(text.contains("films/film.mkv (12.0 MiB)"), "{text}");
         mounted.unmount();
     });

@@ -104,8 +104,10 @@ fn torrents_are_forgotten_added_and_deleted() {
     let json = run(&mut stage.tfs(&["add", "--overwrite", "--json", file]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["info_hash"], torrent.info_hash.to_string());
-    assert_eq!(json[0]["name"], "film one.mkv");
-    assert_eq!(stage.said(&["add", file]), "exit 0\nadded film one.mkv\n");
+    assert_eq!((&json[0]["name"], &json[0]["added"]), (&"film one.mkv".into(), &true.into()));
+    assert_eq!(stage.said(&["add", file]), "exit 0\nfilm one.mkv is there already\n");
+    let nothing = "exit 0\nno torrent has that in its name; see all of them with: tfs list\n";
+    assert_eq!(stage.said(&["list", "nowhere"]), nothing);
 
     expect![[r#"
         exit 54

@@ -164,7 +164,9 @@ fn choose(
         (Some(last), false) => {
             mounts.push(last);
             let mountpoints = mounts.into_iter().map(|found| found.mount.mountpoint);
-            Err(FindError::Several { mountpoints: mountpoints.collect() })
+            let mut mountpoints: Vec<_> = mountpoints.collect();
+            mountpoints.sort();
+            Err(FindError::Several { mountpoints })
         }
         (None, _) => Err(FindError::None { silent }),
     }

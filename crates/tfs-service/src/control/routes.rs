@@ -38,7 +38,8 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         "status" if wants(&Method::GET) => {
             // Names of processes are read from `/proc`.
             let mounts = mounts.clone();
-            http::json(&Ok(blocking(move || process::status(&mounts)).await))
+            let missing = process.reloader.as_ref().map(Reloader::missing).unwrap_or_default();
+            http::json(&Ok(blocking(move || process::status(&mounts, missing)).await))
         }
         "refresh" if wants(&Method::POST) => http::json(&refresh(mounts, body).await),
         "cache/stats" if wants(&Method::POST) => http::json(&cache_stats(mounts, body).await),

@@ -39,6 +39,19 @@ impl News {
         self.of_mounts.insert(path.to_owned(), (outcome, why));
     }
 
+    /// Notes what a mount is about to become. What came of it is told later.
+    pub(super) fn expect(&mut self, path: &Path, outcome: MountOutcome) {
+        self.of_mounts.insert(path.to_owned(), (outcome, None));
+    }
+
+    /// Returns why a mount failed, if that is the last that is known of it.
+    pub(super) fn failure(&self, path: &Path) -> Option<&str> {
+        match self.of_mounts.get(path)? {
+            (MountOutcome::Failed, why) => Some(why.as_deref().unwrap_or("it failed")),
+            _ => None,
+        }
+    }
+
     pub(super) fn of(&self, path: &Path) -> Option<MountOutcome> {
         self.of_mounts.get(path).map(|(outcome, _)| *outcome)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::news::News;
-use crate::control::wire::{MountOutcome, ReloadedMount};
+use crate::control::wire::{MissingMount, MountOutcome, ReloadedMount};
 
 /// How soon a mount is tried again that failed for the first time: what is wrong for a moment is
 /// right by then, and a dead mount hurts those who read.
@@ -171,7 +171,7 @@ impl<S: Clone + PartialEq> Plan<S> {
             return None;
         }
         if matches!(entry.state, State::Leaving { .. } | State::Stopping) {
-            self.news.tell(path, MountOutcome::Remounted, None);
+            self.news.expect(path, MountOutcome::Remounted);
             return self.start_again(path);
         }
         if let State::Up { since } = entry.state
@@ -274,6 +274,22 @@ impl<S: Clone + PartialEq> Plan<S> {
         }
         mounts.sort_by(|a, b| a.mountpoint.cmp(&b.mountpoint));
         mounts
+    }
+
+    /// Returns the mounts that are not there, and why.
+    pub(super) fn missing(&self) -> Vec<MissingMount> {
+        let missing = self.entries.iter().filter_map(|(path, entry)| {
+            let why = match entry.state {
+                State::Up { .. } | State::Leaving { .. } | State::Stopping => return None,
+                State::Unmounted => "somebody unmounted it; a reload mounts it again".to_owned(),
+                State::Starting | State::Waiting { .. } => match self.news.failure(path) {
+                    Some(why) => format!("{why}; it is tried again"),
+                    None => "it is coming up".to_owned(),
+                },
+            };
+            Some(MissingMount { mountpoint: path.to_string_lossy().into_owned(), why })
+        });
+        missing.collect()
     }
 
     /// Returns a line for people about all of it.

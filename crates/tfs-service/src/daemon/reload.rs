@@ -3,10 +3,10 @@
 use std::fmt;
 
 use futures_util::future::join_all;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::attempt::Pulse;
-use crate::control::wire::{Failure, FailureKind, Reloaded};
+use crate::control::wire::{Failure, FailureKind, MissingMount, Reloaded};
 use crate::control::{ControlError, FindError, daemons};
 
 /// How many requests may wait for the daemon, which takes each at once. Signals beyond that are
@@ -73,11 +73,20 @@ impl DaemonHandle {
 
 /// What the control API needs of a daemon.
 #[derive(Clone)]
-pub(crate) struct Reloader(DaemonHandle);
+pub(crate) struct Reloader {
+    daemon: DaemonHandle,
+    /// Which mounts are not there. The daemon replaces it; whoever asks takes what is there.
+    missing: watch::Receiver<Vec<MissingMount>>,
+}
 
 impl Reloader {
-    pub(super) fn new(daemon: DaemonHandle) -> Self {
-        Self(daemon)
+    pub(super) fn new(daemon: DaemonHandle, missing: watch::Receiver<Vec<MissingMount>>) -> Self {
+        Self { daemon, missing }
+    }
+
+    /// Returns the mounts that the daemon is to have and has not, without waiting for it.
+    pub(crate) fn missing(&self) -> Vec<MissingMount> {
+        self.missing.borrow().clone()
     }
 
     /// Reloads, and returns what came of it.
@@ -85,7 +94,7 @@ impl Reloader {
         let ended = || Failure::new(FailureKind::Failed, "the daemon is about to end");
         let (sender, receiver) = oneshot::channel();
         let request = Request::Reload(Some(sender));
-        self.0.requests.send(request).await.map_err(|_ended| ended())?;
+        self.daemon.requests.send(request).await.map_err(|_ended| ended())?;
         receiver.await.map_err(|_ended| ended())?
     }
 }

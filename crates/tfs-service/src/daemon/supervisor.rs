@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -15,7 +15,7 @@ use super::plan::{Action, End, Plan};
 use super::reload::{DaemonHandle, Reloader, Request};
 use super::spec::Spec;
 use super::taking_over::{check, clean_up};
-use crate::control::wire::{Failure, FailureKind, Reloaded, UnmountMode};
+use crate::control::wire::{Failure, FailureKind, MissingMount, Reloaded, UnmountMode};
 use crate::control::{ControlServer, Controlled, MonitoringServer, Mounts};
 use crate::service_manager::{Notice, Watchdog, notify};
 use crate::settings::{Loaded, LoggingSection, SettingsError, Sources};
@@ -62,6 +62,8 @@ pub struct Daemon {
     /// server an error is better than an empty directory.
     pub(super) lost: BTreeSet<PathBuf>,
     pub(super) mounts: Mounts,
+    /// Which of them are not there, for those who ask for the status.
+    missing: watch::Sender<Vec<MissingMount>>,
     tasks: TaskTracker,
     events: mpsc::Receiver<(PathBuf, Event)>,
     /// For the tasks of the mounts.
@@ -94,6 +96,7 @@ impl Daemon {
             running: HashMap::new(),
             lost: BTreeSet::new(),
             mounts: Mounts::default(),
+            missing: watch::Sender::default(),
             tasks: TaskTracker::new(),
             events,
             events_in,
@@ -109,8 +112,8 @@ impl Daemon {
 
     /// Serves until the handle says that it is to end. The service manager is told of all of it.
     pub async fn run(mut self) {
-        let control =
-            ControlServer::start_of_daemon(self.mounts.clone(), Reloader::new(self.handle.clone()));
+        let reloader = Reloader::new(self.handle.clone(), self.missing.subscribe());
+        let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader);
         let control = control.await.inspect_err(|error| {
             let error = error as &dyn std::error::Error;
             tracing::warn!(error, "the daemon cannot be commanded");
@@ -138,6 +141,7 @@ impl Daemon {
     /// Takes what happens until the end is asked for.
     async fn serve(&mut self) {
         loop {
+            self.missing.send_replace(self.plan.missing());
             let deadline = self.plan.next_deadline().into_iter().chain(self.tell_at).min();
             let is_timed = deadline.is_some();
             let deadline = deadline.unwrap_or_else(Instant::now);

@@ -42,6 +42,9 @@ fn check(steps: &[Step], want: &Expect) {
         let why = mount.why.map(|why| format!(" ({why})")).unwrap_or_default();
         writeln!(text, "{} {:?}{why}", mount.mountpoint, mount.outcome).unwrap();
     }
+    for mount in plan.missing() {
+        writeln!(text, "{} is missing: {}", mount.mountpoint, mount.why).unwrap();
+    }
     let settled = if plan.is_settled() { "settled" } else { "not settled" };
     let over = if plan.is_over() { ", over" } else { "" };
     writeln!(text, "{}; {settled}{over}", plan.status()).unwrap();
@@ -141,6 +144,7 @@ fn what_a_user_unmounts_stays_away_until_a_reload() {
             Unmounted("/a")
             Pass(100000)
             /a Unmounted
+            /a is missing: somebody unmounted it; a reload mounts it again
             0 of 1 mounts answer; /a: unmounted by somebody; settled
         "#]],
     );
@@ -172,6 +176,7 @@ fn what_breaks_is_mounted_again() {
             Pass(2)
                 start /a as 1
             /a Pending
+            /a is missing: lost; it is tried again
             0 of 1 mounts answer; /a: lost; not settled
         "#]],
     );
@@ -292,6 +297,7 @@ fn what_is_lost_while_a_change_waits_comes_back_as_the_configuration_says() {
             Pass(2)
                 start /a as 2
             /a Pending
+            /a is missing: lost; it is tried again
             0 of 1 mounts answer; /a: lost; not settled
         "#]],
     );
@@ -309,6 +315,7 @@ fn what_is_lost_while_a_change_waits_comes_back_as_the_configuration_says() {
             Pass(2)
             /a Removed
             /b Pending
+            /b is missing: it is coming up
             0 of 1 mounts answer; not settled
         "#]],
     );
@@ -374,6 +381,8 @@ fn a_reload_meets_a_mount_at_any_time() {
                 start /c as 3
             /a Pending
             /c Pending
+            /a is missing: it is coming up
+            /c is missing: it is coming up
             0 of 2 mounts answer; not settled
         "#]],
     );

@@ -9,7 +9,8 @@ use directories::BaseDirs;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{Finding, quoted};
+use super::Finding;
+use crate::shell::quoted;
 
 /// The directory of tfs in those of the user.
 const OWN_NAME: &str = "tfs";

@@ -20,6 +20,8 @@ pub enum Verdict {
 pub struct Finding {
     /// The name of the check, such as `fuse-device`. One check may find several things.
     pub check: &'static str,
+    /// Which server it is about, where there are several.
+    pub server: Option<String>,
     /// How bad it is.
     pub verdict: Verdict,
     /// What was found, as a fragment of a sentence.
@@ -31,7 +33,8 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn ok(check: &'static str, found: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Ok, found: found.into(), fixes: Vec::new() }
+        let (verdict, found) = (Verdict::Ok, found.into());
+        Self { check, server: None, verdict, found, fixes: Vec::new() }
     }
 
     pub(super) fn warning(check: &'static str, found: impl Into<String>) -> Self {
@@ -51,7 +54,7 @@ impl Finding {
 /// Returns the findings of a table test as text.
 #[cfg(test)]
 pub(super) fn render(findings: &[Finding]) -> String {
-    let lines = findings.iter().flat_map(|Finding { check, verdict, found, fixes }| {
+    let lines = findings.iter().flat_map(|Finding { check, verdict, found, fixes, .. }| {
         let fixes = fixes.iter().map(|fix| format!("    $ {fix}\n"));
         std::iter::once(format!("{verdict:?} {check}: {found}\n")).chain(fixes)
     });

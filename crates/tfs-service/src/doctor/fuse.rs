@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 use fuse_adapter::fusermount_path;
 use rustix::io::Errno;
 
+use super::Finding;
 use super::surroundings::Surroundings;
-use super::{Finding, quoted};
+use crate::shell::quoted;
 
 /// The device that speaks for a FUSE mount.
 const DEVICE: &str = "/dev/fuse";

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -35,11 +36,20 @@ const CHECK_TIME_MAX: Duration = Duration::from_secs(6);
 /// What the doctor is asked about.
 #[derive(Debug, Clone)]
 pub struct DoctorSettings {
-    /// The server that is to be mounted.
-    pub server: ServerSettings,
-    /// Where it is to be mounted; without it, the machine is looked at as a whole.
+    /// The servers that are to be mounted.
+    pub servers: Vec<DoctorServer>,
+    /// Where they are to be mounted; without it, the machine is looked at as a whole.
     pub mountpoint: Option<PathBuf>,
-    /// How many streams tfs may open on the server.
+}
+
+/// A server that is to be mounted.
+#[derive(Debug, Clone)]
+pub struct DoctorServer {
+    /// What it is called.
+    pub name: String,
+    /// Where it is, and who we are to it.
+    pub connection: ServerSettings,
+    /// How many streams tfs may open on it.
     pub streams_max: usize,
     /// Where the server's files are on this machine.
     pub local_paths: LocalPaths,
@@ -67,8 +77,18 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 9] = [
 /// # Cancel safety
 /// Nothing is changed, so nothing is left behind but threads that wait for the kernel.
 pub async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
-    let (local, server) = tokio::join!(local(settings), server::examine(settings));
-    local.into_iter().chain(server).collect()
+    let (local, servers) = tokio::join!(local(settings), of_servers(&settings.servers));
+    local.into_iter().chain(servers).collect()
+}
+
+/// Looks at all servers at once. Where there are several, each finding says which it is about.
+async fn of_servers(servers: &[DoctorServer]) -> Vec<Finding> {
+    let findings = join_all(servers.iter().map(server::examine)).await;
+    let named = servers.iter().zip(findings).flat_map(|(server, findings)| {
+        let name = (servers.len() > 1).then(|| server.name.clone());
+        findings.into_iter().map(move |finding| Finding { server: name.clone(), ..finding })
+    });
+    named.collect()
 }
 
 async fn local(settings: &DoctorSettings) -> Vec<Finding> {
@@ -102,13 +122,6 @@ async fn in_thread<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'sta
     receiver.await.ok()
 }
 
-/// Returns a path as a shell takes it.
-fn quoted(path: &std::path::Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,11 +143,5 @@ mod tests {
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }
-    }
-
-    #[test]
-    fn paths_can_be_pasted_into_a_shell() {
-        assert_eq!(quoted(std::path::Path::new("/mnt/t")), "/mnt/t");
-        assert_eq!(quoted(std::path::Path::new("/mnt/it's a")), r"'/mnt/it'\''s a'");
     }
 }

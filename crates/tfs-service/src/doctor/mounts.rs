@@ -7,8 +7,9 @@ use std::thread;
 use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
 
+use super::Finding;
 use super::surroundings::Surroundings;
-use super::{Finding, quoted};
+use crate::shell::quoted;
 
 /// How many mounts of tfs are asked whether they answer, at the same time and with a thread each.
 const MOUNTS_ASKED_MAX: usize = 64;

@@ -9,7 +9,7 @@ use vfs_core::TorrentSource as _;
 
 use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_of_local_rqbits};
-use super::{CHECK_TIME_MAX, DoctorSettings, Finding, in_thread};
+use super::{CHECK_TIME_MAX, DoctorServer, Finding, in_thread};
 use crate::{Server, ServerError, ServerFault, ServerSettings};
 
 /// The first version that has every call that tfs makes, and with which it is tested.
@@ -22,9 +22,9 @@ const TORRENTS_LOOKED_FOR: usize = 8;
 const NO_STREAM: Duration = Duration::from_secs(1);
 
 /// Runs the checks that ask the server.
-pub(super) async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
-    let url = &settings.server.url;
-    let answer = match timeout(CHECK_TIME_MAX, ask(&settings.server)).await {
+pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
+    let url = &server.connection.url;
+    let answer = match timeout(CHECK_TIME_MAX, ask(&server.connection)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return vec![judge_error(&error), clock(SystemTime::now(), None)],
         Err(_elapsed) => return vec![judge_silence(url), clock(SystemTime::now(), None)],
@@ -35,9 +35,9 @@ pub(super) async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
     let permits =
         in_thread(move || if is_loopback { permits_of_local_rqbits() } else { Vec::new() });
     let permits = timeout(CHECK_TIME_MAX, permits).await.ok().flatten().unwrap_or_default();
-    findings.push(judge_permits(&permits, settings.streams_max));
-    let is_expected = is_loopback || matches!(settings.local_paths, LocalPaths::Mapped(_));
-    let tried = timeout(CHECK_TIME_MAX, try_local(client, &settings.local_paths)).await;
+    findings.push(judge_permits(&permits, server.streams_max));
+    let is_expected = is_loopback || matches!(server.local_paths, LocalPaths::Mapped(_));
+    let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths)).await;
     findings.push(judge_local(tried.ok(), is_expected));
     findings.push(clock(SystemTime::now(), time));
     findings
@@ -228,14 +228,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there() {
-        let server = ServerSettings { url: url("http://127.0.0.1:1"), credentials: None };
-        let settings = DoctorSettings {
-            server,
-            mountpoint: None,
+        let server = |name: &str, port| DoctorServer {
+            name: name.to_owned(),
+            connection: ServerSettings {
+                url: url(&format!("http://127.0.0.1:{port}")),
+                credentials: None,
+            },
             streams_max: 4,
             local_paths: LocalPaths::Auto,
         };
-        let findings = examine(&settings).await;
+        let findings = examine(&server("home", 1)).await;
         expect![[r#"
             Fault server: cannot reach rqbit at http://127.0.0.1:1/: connection refused
                 $ rqbit server start ~/Downloads
@@ -243,5 +245,11 @@ mod tests {
             Ok clock: plausible; no server to compare it with
         "#]]
         .assert_eq(&render(&findings));
+        let several = [server("home", 1), server("away", 2)];
+        let findings = crate::doctor::of_servers(&several).await;
+        let about: Vec<_> = findings.iter().map(|it| (it.server.as_deref(), it.check)).collect();
+        let [home, away] = [Some("home"), Some("away")];
+        let want = [(home, "server"), (home, "clock"), (away, "server"), (away, "clock")];
+        assert_eq!(about, want);
     }
 }

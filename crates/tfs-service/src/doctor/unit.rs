@@ -25,8 +25,8 @@ const STOP_SECONDS_MAX: u32 = 30;
 pub enum UnitCommand<'a> {
     /// One mount, at this absolute path.
     Mount(&'a Path),
-    /// All mounts of the configuration, which is this file besides the usual ones.
-    Daemon(Option<&'a Path>),
+    /// All mounts of the configuration.
+    Daemon,
 }
 
 /// The lines of a unit that depend on what it runs; words are escaped.
@@ -117,25 +117,24 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// Returns the unit for a machine: `binary` is an absolute path, and `variables` are settings of
-/// tfs, which `EnvironmentFile=` may override.
+/// Returns the unit for a machine: `binary` is an absolute path, `variables` are settings of tfs,
+/// which `EnvironmentFile=` may override, and `config` is a configuration besides the usual ones.
 #[must_use]
 pub fn unit_for(
     scope: UnitScope,
     binary: &Path,
     variables: &[(&str, String)],
+    config: Option<&Path>,
     command: UnitCommand<'_>,
 ) -> String {
     let word = |path: &Path| escaped(&path.to_string_lossy());
     let binary = word(binary);
+    let config = config.map(|file| format!(" --config {}", word(file))).unwrap_or_default();
     let lines = match command {
         UnitCommand::Mount(mountpoint) => {
-            Lines::mount(&binary, mount_flags(scope), &word(mountpoint))
+            Lines::mount(&binary, &(config + mount_flags(scope)), &word(mountpoint))
         }
-        UnitCommand::Daemon(file) => {
-            let flags = file.map(|file| format!(" --config {}", word(file)));
-            Lines::daemon(&binary, &flags.unwrap_or_default())
-        }
+        UnitCommand::Daemon => Lines::daemon(&binary, &config),
     };
     let environment: String =
         variables.iter().map(|(name, value)| environment_line(name, value)).collect();
@@ -194,6 +193,7 @@ mod tests {
             UnitScope::System,
             Path::new("/opt/tfs 1/tfs"),
             &[("TFS_SERVER", "http://h/%20x\"$y".to_owned())],
+            None,
             UnitCommand::Mount(Path::new("/mnt/my films")),
         );
         let lines: Vec<_> = unit.lines().filter(|line| line.contains("tfs 1")).collect();
@@ -208,7 +208,8 @@ mod tests {
             UnitScope::User,
             Path::new("/opt/tfs 1/tfs"),
             &[],
-            UnitCommand::Daemon(Some(Path::new("/etc/my tfs.toml"))),
+            Some(Path::new("/etc/my tfs.toml")),
+            UnitCommand::Daemon,
         );
         let lines: Vec<_> = daemon.lines().filter(|line| line.contains("tfs 1")).collect();
         assert_eq!(

@@ -83,7 +83,12 @@ impl Kind {
             Self::Url => "an http or https address".to_owned(),
             Self::Listen => "an address and a port".to_owned(),
             Self::Choice(words) => {
-                words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
+                let words: Vec<_> = words.iter().map(|word| format!("`\"{word}\"`")).collect();
+                match words.split_last() {
+                    Some((last, [])) => last.clone(),
+                    Some((last, others)) => format!("{} or {last}", others.join(", ")),
+                    None => String::new(),
+                }
             }
             Self::Names => "a list of names".to_owned(),
             Self::Patterns => "a list of patterns".to_owned(),

@@ -176,7 +176,11 @@ impl FileReader<'_> {
             }
             let place = self.place(table.span().start);
             for key in section.keys {
-                let is_there = keys.iter().any(|(name, _)| name.get_ref() == key.short_name());
+                // A slip in the name of the key is told already, with the name that it should have.
+                let is_there = keys.iter().any(|(name, _)| {
+                    name.get_ref() == key.short_name()
+                        || meant_key(section, name.get_ref()) == Some(key.name)
+                });
                 if let DefaultValue::Required(example) = key.default
                     && !is_there
                 {
@@ -231,6 +235,13 @@ impl FileReader<'_> {
         };
         self.problems.push(problem);
     }
+}
+
+/// Returns the key that a name which is none is taken for.
+fn meant_key(section: &Section, name: &str) -> Option<&'static str> {
+    let full_name = format!("{}.{name}", section.name);
+    let is_key = find_key(&full_name).is_some();
+    if is_key { None } else { nearest_key(&full_name, keys().map(|key| key.name)) }
 }
 
 /// Adds the nearest known name to a problem, if there is one.

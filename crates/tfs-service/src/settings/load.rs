@@ -122,7 +122,9 @@ impl Sources {
                 }
                 FileState::Unreadable(reason) => {
                     let place = Place::of(Origin::File(file.path.clone()));
-                    file_problems.push(Problem::at(place, format!("cannot read it: {reason}")));
+                    let problem = Problem::at(place, format!("cannot read it: {reason}"));
+                    let hint = "see which files are looked for with: tfs config path";
+                    file_problems.push(problem.hint(hint));
                 }
             }
             files.push(file);

@@ -106,7 +106,7 @@ fn all_mistakes_of_a_file_are_told_at_once_with_their_places() {
             f.toml:4:1: unknown key `read.timout`
                 did you mean `read.timeout`?
             f.toml:5:13: `read.timeout`: the unit is missing, as in "5s"
-            f.toml:6:11: `read.missing`: it must be "wait", "fail"; did you mean `wait`?
+            f.toml:6:11: `read.missing`: it must be "wait" or "fail"; did you mean `wait`?
             f.toml:7:10: `read.memory`: it must be at least 1.0 MiB
         "#]],
     );

@@ -18,7 +18,7 @@ pub use failure::{Failure, FailureKind, HolderInfo};
 pub use preload::{PreloadEvent, PreloadRequest};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest};
-pub use status::{MountStatus, ProcessStatus, ReaderStatus, WaitStatus, WayStatus};
+pub use status::{MissingMount, MountStatus, ProcessStatus, ReaderStatus, WaitStatus, WayStatus};
 
 /// The version of the API, which is the first part of each path.
 pub const API_VERSION: u32 = 1;

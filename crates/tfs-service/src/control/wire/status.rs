@@ -12,6 +12,18 @@ pub struct ProcessStatus {
     pub pid: u32,
     /// Its mounts, the oldest first.
     pub mounts: Vec<MountStatus>,
+    /// The mounts of a daemon's configuration that are not there; older processes do not say.
+    #[serde(default)]
+    pub missing: Vec<MissingMount>,
+}
+
+/// A mount that a daemon is to have and has not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingMount {
+    /// Where it is to be.
+    pub mountpoint: String,
+    /// Why it is not there, and what becomes of it.
+    pub why: String,
 }
 
 /// One mount.
