@@ -136,6 +136,7 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             $AS_USER stat -c '%F %s %u %g %a' mnt/a.bin
             $AS_USER cat mnt/a.bin | cmp - \"$ON_DISK\" && echo same bytes
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts
+            ls mnt 2> said || echo refused to root
             $AS_USER $TFS refresh mnt
             stat -c '%a %u' tfs-65534
             $TFS refresh mnt || true
@@ -149,6 +150,7 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             regular file 300000 65534 65534 444
             same bytes
             1
+            refused to root
             nothing has come or gone; torrents: 1
             700 65534
             0
@@ -202,4 +204,65 @@ fn a_user_who_may_not_open_the_device_is_told_so() {
             hint: most systems have it open for all: chmod 666 /dev/fuse as root; in a container, also pass --cap-add SYS_ADMIN
         "#]],
     );
+}
+
+#[test]
+fn others_get_what_the_options_say_and_no_more() {
+    as_root("other_users::others_get_what_the_options_say_and_no_more", |dir, rqbits| {
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
+        let script = "
+            mkdir -m 777 mnt
+            try() {
+                if $AS_USER \"$@\" > said 2>&1; then echo \"  $*\"; else echo \"  no $*\"; fi
+            }
+            for options in --uid=0 --allow-other '--allow-other --umask=077' \\
+                '--allow-other --umask=027' '--allow-other --umask=077 --uid=65534'; do
+                echo \"$options\"
+                $TFS mount $options mnt
+                try ls mnt
+                try stat mnt/a.bin
+                try cat mnt/a.bin
+                try cat mnt/.tfs/status.json
+                try $TFS unmount mnt
+                $TFS unmount mnt
+            done
+        ";
+        check(
+            &in_namespace(dir, rqbits, script),
+            dir,
+            &expect![[r#"
+            exit 0
+            --uid=0
+              no ls mnt
+              no stat mnt/a.bin
+              no cat mnt/a.bin
+              no cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other
+              ls mnt
+              stat mnt/a.bin
+              cat mnt/a.bin
+              cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other --umask=077
+              no ls mnt
+              no stat mnt/a.bin
+              no cat mnt/a.bin
+              no cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other --umask=027
+              no ls mnt
+              no stat mnt/a.bin
+              no cat mnt/a.bin
+              no cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other --umask=077 --uid=65534
+              ls mnt
+              stat mnt/a.bin
+              cat mnt/a.bin
+              cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+        "#]],
+        );
+    });
 }
