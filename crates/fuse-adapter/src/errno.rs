@@ -3,20 +3,22 @@
 use fuser::Errno;
 use vfs_core::{SourceErrorKind, VfsError};
 
-/// Why a read fails whose data is not to blame.
+/// Why a read ends whose data is not to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interrupt {
     /// The thread has a signal to act on.
     Pending,
     /// The thread was interrupted a moment ago and asks again.
     Retried,
+    /// It is a read-ahead, and its thread has gone elsewhere.
+    Left,
 }
 
 /// Returns the errno for a read that is interrupted, see [`interrupts`](crate::interrupts).
 pub(crate) fn errno_of_interrupt(interrupt: Interrupt) -> Errno {
     match interrupt {
         Interrupt::Pending => Errno::EINTR,
-        Interrupt::Retried => Errno::ECANCELED,
+        Interrupt::Retried | Interrupt::Left => Errno::ECANCELED,
     }
 }
 
@@ -81,5 +83,6 @@ mod tests {
         }
         assert_eq!(errno_of_interrupt(Interrupt::Pending), Errno::EINTR);
         assert_eq!(errno_of_interrupt(Interrupt::Retried), Errno::ECANCELED);
+        assert_eq!(errno_of_interrupt(Interrupt::Left), Errno::ECANCELED);
     }
 }

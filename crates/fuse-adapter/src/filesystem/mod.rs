@@ -23,6 +23,7 @@ use fuser::{
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen,
     ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
 };
+use rustix::fs::OFlags;
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
 pub(crate) use self::direct::DirectReads;
@@ -44,6 +45,9 @@ const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FO
 
 /// How control files are opened: their size is not known, and their text is another one next time.
 const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
+
+/// What the file of a read was opened with that goes past the page cache.
+const O_DIRECT: i32 = OFlags::DIRECT.bits().cast_signed();
 
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
@@ -155,12 +159,14 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         handle: FileHandle,
         offset: u64,
         len: u32,
-        _: OpenFlags,
+        flags: OpenFlags,
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let request = ReadRequest { tid: Tid(request.pid()), ino: ino.0, offset, len };
-        self.answer_read(HandleId(handle.0), request, self.guard("read", ino, reply));
+        let is_direct = flags.0 & O_DIRECT != 0;
+        let (tid, handle) = (Tid(request.pid()), HandleId(handle.0));
+        let request = ReadRequest { tid, ino: ino.0, handle, offset, len, is_direct };
+        self.answer_read(request, self.guard("read", ino, reply));
     }
 
     fn release(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fuser::ReplyData;
-use vfs_core::{HandleId, TorrentSource};
+use vfs_core::TorrentSource;
 
 use super::TorrentFs;
 use crate::reads::{ReadRequest, Reads};
@@ -12,7 +12,6 @@ use crate::reply::{ReplyGuard, contain};
 /// A read that memory could not answer.
 #[derive(Debug)]
 pub(crate) struct Read {
-    handle: HandleId,
     request: ReadRequest,
     guard: ReplyGuard<ReplyData>,
 }
@@ -20,21 +19,18 @@ pub(crate) struct Read {
 impl<S: TorrentSource> TorrentFs<S> {
     /// Answers a read, now or later. Waits for no more than a direct read does, and then only as
     /// long as enough other threads do not.
-    pub(super) fn answer_read(
-        &self,
-        handle: HandleId,
-        request: ReadRequest,
-        guard: ReplyGuard<ReplyData>,
-    ) {
-        let ReadRequest { tid, ino, offset, len } = request;
+    pub(super) fn answer_read(&self, request: ReadRequest, guard: ReplyGuard<ReplyData>) {
+        let ReadRequest { tid, ino, handle, offset, len, .. } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
         self.callers.on_read(handle, tid);
+        self.reads
+            .leave_behind(&request, |read| self.vfs.is_missing(read.handle, read.offset, read.len));
         contain(guard.request(), || {
             // What is in memory costs no task and no change of threads.
             if let Some(result) = self.vfs.try_read(handle, offset, len) {
                 return Reads::answer(guard, len, result);
             }
-            let read = Read { handle, request, guard };
+            let read = Read { request, guard };
             if !self.vfs.may_read_now(len) {
                 return self.spawn_read(read);
             }
@@ -49,10 +45,10 @@ impl<S: TorrentSource> TorrentFs<S> {
 
     /// Answers a read on this thread if that takes next to no time, or lets a task do it.
     fn read_now(&self, read: Read) {
-        let ReadRequest { offset, len, .. } = read.request;
+        let ReadRequest { handle, offset, len, .. } = read.request;
         let bytes = {
             let _context = self.reads.runtime().enter();
-            self.vfs.read_now(read.handle, offset, len)
+            self.vfs.read_now(handle, offset, len)
         };
         match bytes {
             Some(bytes) => Reads::answer(read.guard, len, Ok(bytes)),
@@ -61,8 +57,8 @@ impl<S: TorrentSource> TorrentFs<S> {
     }
 
     /// Lets a task answer a read.
-    fn spawn_read(&self, Read { handle, request, guard }: Read) {
-        let ReadRequest { offset, len, .. } = request;
+    fn spawn_read(&self, Read { request, guard }: Read) {
+        let ReadRequest { handle, offset, len, .. } = request;
         let vfs = Arc::clone(&self.vfs);
         let read = async move { vfs.read(handle, offset, len).await };
         self.reads.spawn(guard, request, read);

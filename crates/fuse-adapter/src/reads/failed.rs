@@ -34,7 +34,8 @@ const RANGES_MAX: usize = 1024;
 pub(super) enum Failure {
     /// It cannot be read: whoever waits for it gets this.
     Errno(i32),
-    /// One thread does not want it any more; the others may have it.
+    /// One thread does not want it any more, since it was interrupted or has gone elsewhere; the
+    /// others may have it.
     Interrupted,
 }
 

@@ -123,6 +123,16 @@ impl Reads {
         drop(self.tasks.spawn_on(answer, &self.runtime));
     }
 
+    /// Ends the read-aheads that the thread of a request has gone away from, where `is_missing` says
+    /// that they would wait: what is there comes in a moment, and may be wanted after all.
+    pub(crate) fn leave_behind(
+        &self,
+        request: &ReadRequest,
+        is_missing: impl Fn(&ReadRequest) -> bool,
+    ) {
+        self.waiting.leave_behind(request, is_missing);
+    }
+
     /// Answers `guard` with a result that is there.
     pub(crate) fn answer<R: AnswerBytes>(
         guard: ReplyGuard<R>,
@@ -151,6 +161,7 @@ impl Reads {
         MountCounters {
             reads_waiting: self.waiting.count(),
             reads_interrupted: self.tally.interrupted.get(),
+            reads_left: self.tally.left.get(),
             reads_failed: self.tally.failed.get(),
             reads_refused: self.tally.refused.get(),
             ranges_forgotten: self.tally.forgotten.get(),
@@ -210,7 +221,10 @@ impl<R: AnswerBytes> Pending<R> {
     }
 
     fn interrupt(self, interrupt: Interrupt) {
-        self.tally.interrupted.add_one();
+        match interrupt {
+            Interrupt::Left => self.tally.left.add_one(),
+            Interrupt::Pending | Interrupt::Retried => self.tally.interrupted.add_one(),
+        }
         self.invalidator.add(self.request.span(), Failure::Interrupted);
         self.guard.interrupt(interrupt);
         drop(self.place);
@@ -221,11 +235,20 @@ impl<R: AnswerBytes> Pending<R> {
 mod tests {
     use std::future::pending;
 
+    use vfs_core::HandleId;
+
     use super::*;
     use crate::reply::Faults;
     use crate::reply::tests::{FakeReply, guard};
 
-    const REQUEST: ReadRequest = ReadRequest { tid: Tid::UNKNOWN, ino: 1, offset: 0, len: 5 };
+    const REQUEST: ReadRequest = ReadRequest {
+        tid: Tid::UNKNOWN,
+        ino: 1,
+        handle: HandleId(1),
+        offset: 0,
+        len: 5,
+        is_direct: false,
+    };
 
     #[track_caller]
     fn check(

@@ -1,5 +1,7 @@
 //! What the kernel asked for, and for whom.
 
+use vfs_core::HandleId;
+
 /// The number of the thread that a read is for, in the process numbers of who mounted.
 ///
 /// Read-ahead carries the thread that set it off. Zero is a thread that has no number there: of
@@ -11,6 +13,10 @@ impl Tid {
     /// A thread that cannot be found.
     pub(crate) const UNKNOWN: Self = Self(0);
 }
+
+/// How far the kernel's read-ahead may reach: the widest that can be set, twice for who says that
+/// it reads in order (`POSIX_FADV_SEQUENTIAL`).
+const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// A range of bytes of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +38,12 @@ impl Span {
 
     pub(crate) fn overlaps(self, other: Self) -> bool {
         self.ino == other.ino && self.start < other.end && other.start < self.end
+    }
+
+    /// Returns whether `other` may belong to the same window of read-ahead as this range, behind it.
+    pub(crate) fn goes_on_at(self, other: Self) -> bool {
+        let reach = self.end.saturating_add(WINDOW_BYTES_MAX);
+        self.ino == other.ino && (self.end..=reach).contains(&other.start)
     }
 
     pub(crate) fn contains(self, other: Self) -> bool {
@@ -69,8 +81,12 @@ impl Span {
 pub(crate) struct ReadRequest {
     pub(crate) tid: Tid,
     pub(crate) ino: u64,
+    pub(crate) handle: HandleId,
     pub(crate) offset: u64,
     pub(crate) len: u32,
+    /// Whether it goes past the kernel's page cache (`O_DIRECT`): then a thread may wait for
+    /// several at a time, and sees the error of each.
+    pub(crate) is_direct: bool,
 }
 
 impl ReadRequest {

@@ -10,12 +10,14 @@ pub struct MountCounters {
     pub reads_waiting: usize,
     /// Reads that ended because their thread was told to end, those that it tried again included.
     pub reads_interrupted: u64,
+    /// Read-aheads that ended because their thread had gone elsewhere.
+    pub reads_left: u64,
     /// Reads that ended with another error. Each leaves a failed range behind.
     pub reads_failed: u64,
     /// Reads of single pages in a range that failed a moment ago, which got the same error without
     /// being tried.
     pub reads_refused: u64,
-    /// Failed or interrupted ranges that the kernel was told to forget.
+    /// Ranges that failed, were interrupted or left, and that the kernel was told to forget.
     pub ranges_forgotten: u64,
     /// Requests that got `EIO` because of a bug: a panic, or an answer that was lost.
     pub faults: u64,
@@ -25,6 +27,7 @@ pub struct MountCounters {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) interrupted: Count,
+    pub(super) left: Count,
     pub(super) failed: Count,
     pub(super) refused: Count,
     pub(super) forgotten: Count,

@@ -41,7 +41,7 @@ struct State {
 
 #[derive(Debug)]
 struct Read {
-    span: Span,
+    request: ReadRequest,
     since: Instant,
     /// Empty once used.
     interrupt: Option<oneshot::Sender<Interrupt>>,
@@ -84,13 +84,39 @@ impl Waiting {
         state.arrived_count += 1;
         let key = (tid, state.arrived_count);
         let (sender, interrupted) = oneshot::channel();
-        let read = Read { span: request.span(), since: now, interrupt: Some(sender) };
+        let read = Read { request: *request, since: now, interrupt: Some(sender) };
         state.reads.insert(key, read);
         if state.is_parked {
             state.is_parked = false;
             self.changed.notify_all();
         }
         Arrival::Waits(Place { key, waiting: Arc::clone(self) }, interrupted)
+    }
+
+    /// Ends the reads that the thread of `request` does not wait for, or it would not be there to
+    /// ask for something else: they are read-aheads. Only those that `is_missing` says so of, which
+    /// is called without a lock.
+    ///
+    /// Whoever waits for one of their pages all the same, and only another thread can, has the
+    /// kernel ask again. So nobody sees the error.
+    pub(super) fn leave_behind(
+        &self,
+        request: &ReadRequest,
+        is_missing: impl Fn(&ReadRequest) -> bool,
+    ) {
+        let mut left = self.state().left_behind(request);
+        left.retain(|(_, read)| is_missing(read));
+        if left.is_empty() {
+            return;
+        }
+        let mut state = self.state();
+        let reads = left.iter().filter_map(|(key, _)| state.reads.get_mut(key)?.interrupt.take());
+        let interrupts: Vec<_> = reads.collect();
+        drop(state);
+        for interrupt in interrupts {
+            // A read that is just being answered does not listen any more.
+            _ = interrupt.send(Interrupt::Left);
+        }
     }
 
     /// Interrupts all reads of a thread.
@@ -100,7 +126,7 @@ impl Waiting {
         let mut interrupts = Vec::new();
         for (_, read) in state.reads.range_mut((tid, 0)..=(tid, u64::MAX)) {
             if let Some(interrupt) = read.interrupt.take() {
-                spans.push(read.span);
+                spans.push(read.request.span());
                 interrupts.push(interrupt);
             }
         }
@@ -131,7 +157,7 @@ impl Waiting {
 
     /// Returns the ranges that reads are under way for.
     pub(super) fn spans(&self) -> Vec<Span> {
-        self.state().reads.values().map(|read| read.span).collect()
+        self.state().reads.values().map(|read| read.request.span()).collect()
     }
 
     /// Returns how many reads there are.
@@ -152,6 +178,21 @@ impl Waiting {
 }
 
 impl State {
+    /// Returns the reads of a thread that are no part of the window that `request` goes on with.
+    fn left_behind(&self, request: &ReadRequest) -> Vec<((Tid, u64), ReadRequest)> {
+        let tid = request.tid;
+        if tid == Tid::UNKNOWN {
+            return Vec::new();
+        }
+        let reads = self.reads.range((tid, 0)..=(tid, u64::MAX));
+        // The kernel asks for several parts of a window before the thread waits for the first. Of
+        // reads past its page cache a thread may wait for many.
+        let left = reads.filter(|(_, Read { request: read, .. })| {
+            !read.is_direct && !read.span().goes_on_at(request.span())
+        });
+        left.map(|(key, read)| (*key, read.request)).collect()
+    }
+
     fn threads(&self, last: Tid, now: Instant) -> Vec<Tid> {
         let after = (Bound::Excluded((last, u64::MAX)), Bound::Unbounded);
         let before = (Bound::Unbounded, Bound::Included((last, u64::MAX)));
@@ -178,10 +219,13 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use vfs_core::HandleId;
+
     use super::*;
 
     fn request(tid: u32, offset: u64) -> ReadRequest {
-        ReadRequest { tid: Tid(tid), ino: 1, offset, len: 100 }
+        let handle = HandleId(1);
+        ReadRequest { tid: Tid(tid), ino: 1, handle, offset, len: 100, is_direct: false }
     }
 
     #[track_caller]
@@ -242,6 +286,39 @@ mod tests {
         let Arrival::Refused(Interrupt::Retried) = again(None) else { panic!() };
         let elsewhere = waiting.arrive(&request(5, 1000), now, |_| None);
         assert!(matches!(elsewhere, Arrival::Waits(..)));
+    }
+
+    #[test]
+    fn a_thread_that_goes_elsewhere_leaves_its_read_aheads() {
+        const FAR: u64 = 1 << 30;
+        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let direct = ReadRequest { is_direct: true, ..request(5, 0) };
+        let (_a, mut direct) = wait(&waiting, direct, now);
+        let (_b, mut ahead) = wait(&waiting, request(5, 1000), now);
+        let (_c, mut unknown) = wait(&waiting, request(0, 1000), now);
+        let (_d, mut other) = wait(&waiting, request(6, 1000), now);
+        // What goes on in the same window, and what others ask for.
+        for asked in [request(5, 1100), request(5, 200_000), request(7, FAR), request(0, FAR)] {
+            waiting.leave_behind(&asked, |_| true);
+            assert!(ahead.try_recv().is_err(), "{asked:?}");
+        }
+        // What is there comes anyway.
+        waiting.leave_behind(&request(5, FAR), |_| false);
+        assert!(ahead.try_recv().is_err());
+        for (asked, want) in [
+            (request(5, 1000), Ok(Interrupt::Left)),
+            (request(5, 0), Ok(Interrupt::Left)),
+            (request(5, FAR), Ok(Interrupt::Left)),
+            (ReadRequest { ino: 2, ..request(5, 1100) }, Ok(Interrupt::Left)),
+        ] {
+            let (_place, mut ahead) = wait(&waiting, request(5, 1000), now);
+            waiting.leave_behind(&asked, |read| read.offset == 1000);
+            assert_eq!(ahead.try_recv(), want, "{asked:?}");
+        }
+        assert_eq!(ahead.try_recv(), Ok(Interrupt::Left));
+        for stays in [&mut direct, &mut unknown, &mut other] {
+            assert!(stays.try_recv().is_err());
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod faults;
 mod forgetting;
 mod holes;
 mod interrupts;
+mod left;
 mod listing;
 mod names;
 mod odd;

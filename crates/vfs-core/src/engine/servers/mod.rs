@@ -30,7 +30,7 @@ use tokio::time::Instant;
 
 use self::choice::Choice;
 use self::journey::Journey;
-use super::plan::{Activity, Patience, Tuning};
+use super::plan::{Activity, Patience, Presence, Tuning};
 use super::store::BlockCache;
 use super::{Counters, Engine, MissingPolicy, ReadPolicy, ReadWay, ServerCounters, Target};
 use crate::tree::{FileRef, FileState};
@@ -135,6 +135,17 @@ impl<S: TorrentSource> Servers<S> {
                 answer.inspect_err(|_| _ = self.failures.fetch_add(1, Ordering::Relaxed))
             }
         }
+    }
+
+    /// Returns whether none of the servers has all of a range, as they say themselves.
+    pub(crate) fn is_missing(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
+        let Target { file, range, .. } = target;
+        let lacks = |(server, state): &(ServerId, FileState)| {
+            let engine = self.engine(*server);
+            let presence = engine.outlook(file, Some(*state), range).presence;
+            presence == Presence::Missing && !engine.is_local(file, range)
+        };
+        !states.is_empty() && states.iter().all(lacks)
     }
 
     /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now) at

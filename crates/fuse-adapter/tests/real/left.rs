@@ -1,0 +1,80 @@
+//! Read-ahead that nobody waits for any more.
+
+use std::fs::File;
+use std::num::NonZeroU32;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use fuse_adapter::Mount;
+use rustix::fs::{Advice, fadvise};
+use tfs_testkit::fake::{directory, file_id};
+use vfs_core::Bitfield;
+
+use crate::support::{Fixture, check_file, eventually, first_file, run};
+
+const PIECE_BYTES: u64 = 64 << 10;
+
+/// Each of the two files has these.
+const PIECES: u32 = 16;
+
+const FILE_BYTES: u64 = PIECE_BYTES * PIECES as u64;
+
+/// Returns a torrent of two files: the server says of the first that it has all or none of it, and
+/// gives none of its bytes; it has all of the second.
+fn fixture(has_first: bool) -> Fixture {
+    let mut details = directory(1, "t", &[("first", FILE_BYTES), ("second", FILE_BYTES)]);
+    details.piece_len = NonZeroU32::new(u32::try_from(PIECE_BYTES).unwrap());
+    let fixture = Fixture::new([details]);
+    let torrent = file_id(1, 0).torrent;
+    fixture.source.fake.update(torrent, |summary| {
+        summary.file_progress = Some([u64::from(has_first) * FILE_BYTES, FILE_BYTES].into());
+    });
+    let have = |piece_idx| has_first || piece_idx >= PIECES;
+    fixture.source.fake.set_haves(torrent, Bitfield::from_fn(2 * PIECES, have).unwrap());
+    fixture.apply();
+    fixture.source.fake.hold(first_file());
+    fixture
+}
+
+/// Has the kernel read ahead in the first file, for this thread, and then reads of the second.
+fn read_ahead_and_elsewhere(fixture: &Fixture, mount: &Mount) {
+    let path = |name: &str| mount.mountpoint().join("t").join(name);
+    let first = File::open(path("first")).unwrap();
+    fadvise(&first, 0, None, Advice::WillNeed).unwrap();
+    eventually("a stream is opened for it", || fixture.source.fake.open_now() > 0);
+    File::open(path("second")).unwrap().read_exact_at(&mut [0; 10], 0).unwrap();
+}
+
+fn check_first(fixture: &Fixture, path: &Path) {
+    fixture.source.fake.let_go(first_file());
+    check_file(path, first_file());
+}
+
+#[test]
+fn what_is_missing_is_left_when_its_thread_goes_elsewhere() {
+    run("left::what_is_missing_is_left_when_its_thread_goes_elsewhere", |dir| {
+        let fixture = fixture(false);
+        let mount = fixture.mount(dir);
+        read_ahead_and_elsewhere(&fixture, &mount);
+        eventually("its stream is closed", || fixture.source.fake.open_now() == 0);
+        let counters = mount.counters();
+        assert!(counters.reads_left > 0, "{counters:?}");
+        assert_eq!((counters.reads_failed, counters.reads_interrupted), (0, 0));
+        // Who comes then reads it as if nobody had before.
+        check_first(&fixture, &mount.mountpoint().join("t/first"));
+        fixture.finish(mount);
+    });
+}
+
+#[test]
+fn what_is_there_comes_although_its_thread_goes_elsewhere() {
+    run("left::what_is_there_comes_although_its_thread_goes_elsewhere", |dir| {
+        let fixture = fixture(true);
+        let mount = fixture.mount(dir);
+        read_ahead_and_elsewhere(&fixture, &mount);
+        assert!(mount.counters().reads_waiting > 0);
+        check_first(&fixture, &mount.mountpoint().join("t/first"));
+        assert_eq!(mount.counters().reads_left, 0);
+        fixture.finish(mount);
+    });
+}
