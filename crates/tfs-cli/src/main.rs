@@ -46,6 +46,8 @@ use tfs_service::settings::{Loaded, Origin, Sources};
 use crate::args::{Cli, Command, ConfigCommand};
 
 fn main() -> ExitCode {
+    // An allocator that keeps more than it should is no reason not to do what was asked for.
+    _ = tfs_service::bound_free_memory();
     let command_line: Vec<_> = env::args_os().collect();
     if mount_helper::is_called(&command_line) {
         return ExitCode::from(mount_helper::exit_code(run_as_mount_helper(&command_line)));

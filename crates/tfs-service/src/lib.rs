@@ -44,6 +44,7 @@ pub use fuse_adapter::{
     Appearance, Holder, MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SessionError, Unmount,
     UnmountError, unmount,
 };
+pub use memory::bound_free_memory;
 pub use mount::{MountSettings, RunningMount, StartError};
 pub use mounted_server::{MountServer, ServerChoice};
 pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};

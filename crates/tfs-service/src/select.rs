@@ -64,21 +64,8 @@ mod tests {
     use super::*;
 
     fn torrent(id: u64, info_hash: &str, name: Option<&str>) -> TorrentRow {
-        TorrentRow {
-            id: Some(id),
-            info_hash: format!("{info_hash:0<40}"),
-            name: name.map(str::to_owned),
-            state: "live",
-            progress: 0.0,
-            have_bytes: 0,
-            total_bytes: 0,
-            finished: false,
-            download_bps: 0,
-            upload_bps: 0,
-            peers: 0,
-            error: None,
-            servers: Vec::new(),
-        }
+        let name = name.map(str::to_owned);
+        TorrentRow { id: Some(id), name, ..TorrentRow::empty(format!("{info_hash:0<40}")) }
     }
 
     /// Compares the ids of what fits.

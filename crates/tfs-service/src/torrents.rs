@@ -39,6 +39,28 @@ pub struct TorrentRow {
     pub servers: Vec<String>,
 }
 
+#[cfg(test)]
+impl TorrentRow {
+    /// Returns a torrent that is live, without a name and without anything of its data.
+    pub(crate) fn empty(info_hash: String) -> Self {
+        Self {
+            id: None,
+            info_hash,
+            name: None,
+            state: "live",
+            progress: 0.0,
+            have_bytes: 0,
+            total_bytes: 0,
+            finished: false,
+            download_bps: 0,
+            upload_bps: 0,
+            peers: 0,
+            error: None,
+            servers: Vec::new(),
+        }
+    }
+}
+
 /// Returns the torrents of a server in the order in which they were added.
 ///
 /// # Errors

@@ -109,18 +109,15 @@ mod tests {
     fn row(info_hash: &str, state: &'static str, have_bytes: u64) -> TorrentRow {
         TorrentRow {
             id: Some(have_bytes),
-            info_hash: info_hash.to_owned(),
             name: Some("a film".to_owned()),
             state,
             progress: 0.5,
             have_bytes,
             total_bytes: 100,
-            finished: false,
             download_bps: 3,
-            upload_bps: 0,
             peers: 2,
             error: (state == "error").then(|| "no disk".to_owned()),
-            servers: Vec::new(),
+            ..TorrentRow::empty(info_hash.to_owned())
         }
     }
 

@@ -62,9 +62,8 @@ fn the_same_tree_after_every_restart() {
         let mounted = Mounted::new(dir, &url);
         assert_eq!(find(&mounted.path), before);
         // The same torrents in another order, under other ids.
-        let Rqbits { runtime, swarm } = &mut rqbits;
-        runtime.block_on(swarm.kill_downloader());
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        rqbits.kill_downloader();
+        rqbits.start_downloader();
         until("the server is found again", || {
             fs::read(mounted.path.join("z.bin")).ok().map(|_byte| ())
         });
@@ -89,8 +88,7 @@ fn a_mount_comes_up_without_its_server_and_finds_it() {
         }
         let mounted = Mounted::new(dir, &url);
         let before = find(&mounted.path);
-        let Rqbits { runtime, swarm } = &mut rqbits;
-        runtime.block_on(swarm.kill_downloader());
+        rqbits.kill_downloader();
         mounted.unmount();
 
         let (mounted, output) = mount(dir, &url);
@@ -107,7 +105,7 @@ fn a_mount_comes_up_without_its_server_and_finds_it() {
         let error = fs::read(&file).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(nix::libc::EIO), "{error}");
 
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        rqbits.start_downloader();
         until("the file reads", || fs::read(&file).ok());
         check_file(&file, Content::new(3, 70_000), 4096);
         assert_eq!(find(&mounted.path), before);
@@ -121,8 +119,7 @@ fn nothing_is_not_shown_as_empty() {
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();
-        let Rqbits { runtime, swarm } = &mut rqbits;
-        runtime.block_on(swarm.kill_downloader());
+        rqbits.kill_downloader();
         let (mounted, output) = mount(dir, &url);
         expect![[r#"
             exit 0
@@ -135,7 +132,7 @@ fn nothing_is_not_shown_as_empty() {
         assert!(text.starts_with("exit 2\n") && text.contains("Input/output error"), "{text}");
         assert!(is_mounted(&mounted.path));
 
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        rqbits.start_downloader();
         until("all torrents are there", || {
             let entries = fs::read_dir(&mounted.path).ok()?;
             (entries.count() == 4).then_some(())
@@ -208,8 +205,7 @@ fn a_server_that_does_not_speak_does_not_hold_up_what_is_known() {
         let mounted = Mounted::new(dir, &url);
         let before = find(&mounted.path);
         mounted.unmount();
-        let Rqbits { runtime, swarm } = &mut rqbits;
-        runtime.block_on(swarm.kill_downloader());
+        rqbits.kill_downloader();
         // It accepts and never answers.
         let _silent = TcpListener::bind(url.trim_start_matches("http://")).unwrap();
         let (mounted, output) = mount(dir, &url);

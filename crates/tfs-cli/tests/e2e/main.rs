@@ -15,6 +15,7 @@ mod doctor;
 mod down;
 mod embedded;
 mod errors;
+mod faults;
 mod halves;
 mod lifecycle;
 mod list;

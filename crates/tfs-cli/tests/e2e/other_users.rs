@@ -57,6 +57,26 @@ fn as_root(test: &str, body: impl FnOnce(&Path, &Rqbits)) {
     });
 }
 
+/// Runs a script as [`in_namespace`] does, where there is a fusermount3: with a device of its own,
+/// which has this mode, and a directory `mnt` of the other user. The server has all of its file.
+fn check_with_fusermount(test: &str, device_mode: &str, script: &str, want: &Expect) {
+    as_root(test, |dir, rqbits| {
+        if Command::new("fusermount3").arg("--version").output().is_err() {
+            println!("{test}: passes unseen, fusermount3 is not installed");
+            return;
+        }
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
+        let script = format!(
+            "mknod -m {device_mode} fuse c 10 229
+            mount --bind fuse /dev/fuse
+            mkdir -m 777 mnt
+            chown {OTHER_USER}:{OTHER_USER} mnt
+            {script}"
+        );
+        check(&in_namespace(dir, rqbits, &script), dir, want);
+    });
+}
+
 #[track_caller]
 fn check(output: &Output, dir: &Path, want: &Expect) {
     want.assert_eq(&describe(output).replace(dir.to_str().unwrap(), "DIR"));
@@ -107,22 +127,16 @@ fn a_user_without_fusermount_is_told_what_to_install() {
 
 #[test]
 fn a_user_with_fusermount_mounts_reads_and_unmounts() {
-    let test = "other_users::a_user_with_fusermount_mounts_reads_and_unmounts";
-    as_root(test, |dir, rqbits| {
-        if Command::new("fusermount3").arg("--version").output().is_err() {
-            println!("{test}: passes unseen, fusermount3 is not installed");
-            return;
-        }
-        // Where the device is closed for users, this namespace gets one that is open.
-        let script = "
-            mknod -m 666 fuse c 10 229
-            mount --bind fuse /dev/fuse
-            mkdir -m 777 mnt
-            chown 65534:65534 mnt
+    // Where the device is closed for users, this namespace has one that is open.
+    check_with_fusermount(
+        "other_users::a_user_with_fusermount_mounts_reads_and_unmounts",
+        "666",
+        "
             $AS_USER $TFS mount mnt
             $AS_USER stat -c '%F %s %u %g %a' mnt/a.bin
             $AS_USER cat mnt/a.bin | cmp - \"$ON_DISK\" && echo same bytes
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts
+            ls mnt 2> said || echo refused to root
             $AS_USER $TFS refresh mnt
             stat -c '%a %u' tfs-65534
             $TFS refresh mnt || true
@@ -130,42 +144,30 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts || true
             $AS_USER $TFS mount mnt
             $AS_USER $TFS unmount mnt
-        ";
-        let output = in_namespace(dir, rqbits, script);
-        check(
-            &output,
-            dir,
-            &expect![[r#"
+        ",
+        &expect![[r#"
             exit 0
             regular file 300000 65534 65534 444
             same bytes
             1
+            refused to root
             nothing has come or gone; torrents: 1
             700 65534
             0
             error: cannot reach the process behind mnt
             hint: only the user who mounted gets an answer; if it is stopped or dead, end it with: tfs unmount --force
         "#]],
-        );
-    });
+    );
 }
 
 #[test]
 fn a_user_reads_the_servers_files_without_the_kernels_help() {
-    let test = "other_users::a_user_reads_the_servers_files_without_the_kernels_help";
-    as_root(test, |dir, rqbits| {
-        if Command::new("fusermount3").arg("--version").output().is_err() {
-            println!("{test}: passes unseen, fusermount3 is not installed");
-            return;
-        }
-        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
-        // A user can read the server's files, but has no right to have the kernel do it.
-        let script = "
+    // A user can read the server's files, but has no right to have the kernel do it.
+    check_with_fusermount(
+        "other_users::a_user_reads_the_servers_files_without_the_kernels_help",
+        "666",
+        "
             chmod o+rx \"$(dirname \"$(dirname \"$ON_DISK\")\")\" \"$(dirname \"$ON_DISK\")\"
-            mknod -m 666 fuse c 10 229
-            mount --bind fuse /dev/fuse
-            mkdir -m 777 mnt
-            chown 65534:65534 mnt
             $AS_USER $TFS mount mnt
             way() {
                 $AS_USER sh -ec '
@@ -181,42 +183,85 @@ fn a_user_reads_the_servers_files_without_the_kernels_help() {
             way
             way
             $AS_USER $TFS unmount mnt
-        ";
-        let output = in_namespace(dir, rqbits, script);
-        check(
-            &output,
-            dir,
-            &expect![[r#"
+        ",
+        &expect![[r#"
             exit 0
             way": "local
             way": "local
         "#]],
-        );
-    });
+    );
 }
 
 #[test]
 fn a_user_who_may_not_open_the_device_is_told_so() {
-    let test = "other_users::a_user_who_may_not_open_the_device_is_told_so";
-    as_root(test, |dir, rqbits| {
-        if Command::new("fusermount3").arg("--version").output().is_err() {
-            println!("{test}: passes unseen, fusermount3 is not installed");
-            return;
-        }
+    check_with_fusermount(
+        "other_users::a_user_who_may_not_open_the_device_is_told_so",
+        "600",
+        "exec $AS_USER $TFS mount mnt",
+        &expect![[r#"
+            exit 31
+            error: cannot open /dev/fuse: permission denied
+            hint: most systems have it open for all: chmod 666 /dev/fuse as root; in a container, also pass --cap-add SYS_ADMIN
+        "#]],
+    );
+}
+
+#[test]
+fn others_get_what_the_options_say_and_no_more() {
+    as_root("other_users::others_get_what_the_options_say_and_no_more", |dir, rqbits| {
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
         let script = "
-            mknod -m 600 fuse c 10 229
-            mount --bind fuse /dev/fuse
             mkdir -m 777 mnt
-            chown 65534:65534 mnt
-            exec $AS_USER $TFS mount mnt
+            try() {
+                if $AS_USER \"$@\" > said 2>&1; then echo \"  $*\"; else echo \"  no $*\"; fi
+            }
+            for options in --uid=0 --allow-other '--allow-other --umask=077' \\
+                '--allow-other --umask=027' '--allow-other --umask=077 --uid=65534'; do
+                echo \"$options\"
+                $TFS mount $options mnt
+                try ls mnt
+                try stat mnt/a.bin
+                try cat mnt/a.bin
+                try cat mnt/.tfs/status.json
+                try $TFS unmount mnt
+                $TFS unmount mnt
+            done
         ";
         check(
             &in_namespace(dir, rqbits, script),
             dir,
             &expect![[r#"
-            exit 31
-            error: cannot open /dev/fuse: permission denied
-            hint: most systems have it open for all: chmod 666 /dev/fuse as root; in a container, also pass --cap-add SYS_ADMIN
+            exit 0
+            --uid=0
+              no ls mnt
+              no stat mnt/a.bin
+              no cat mnt/a.bin
+              no cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other
+              ls mnt
+              stat mnt/a.bin
+              cat mnt/a.bin
+              cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other --umask=077
+              no ls mnt
+              no stat mnt/a.bin
+              no cat mnt/a.bin
+              no cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other --umask=027
+              no ls mnt
+              no stat mnt/a.bin
+              no cat mnt/a.bin
+              no cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
+            --allow-other --umask=077 --uid=65534
+              ls mnt
+              stat mnt/a.bin
+              cat mnt/a.bin
+              cat mnt/.tfs/status.json
+              no DIR/tfs unmount mnt
         "#]],
         );
     });

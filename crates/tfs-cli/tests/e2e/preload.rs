@@ -216,9 +216,8 @@ fn a_server_that_restarts_costs_a_preload_time_and_nothing_else() {
         let film = mounted.path.join("films/film.mkv");
         let preload = start(dir, &["--head", "24MiB", film.to_str().unwrap()]);
         until("it has begun", || (pieces(&rqbits, 0, 8 * MIB).0 > 8).then_some(()));
-        let Rqbits { runtime, swarm } = &mut rqbits;
-        runtime.block_on(swarm.kill_downloader());
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        rqbits.kill_downloader();
+        rqbits.start_downloader();
         let done = describe(&preload.wait_with_output().unwrap());
         assert_eq!(done, "exit 0\nfilms/film.mkv (24.0 MiB)\nfiles that are there: 1\n");
         assert_eq!(pieces(&rqbits, 0, 24 * MIB), (96, 96));

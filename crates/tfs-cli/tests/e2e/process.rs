@@ -3,12 +3,12 @@
 
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
@@ -22,7 +22,10 @@ use tfs_testkit::until::until;
 
 use crate::support::{Mounted, Rqbits, check_file, run, tfs};
 
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// As a laptop that is closed for a moment.
+const SUSPENDED: Duration = Duration::from_secs(60);
 
 /// Short, so that a test can wait for its end, and longer than a busy machine takes for a byte
 /// that is there.
@@ -99,9 +102,8 @@ fn out_of_descriptors_costs_reads_and_no_mount() {
         let pid = mounted.pid().unwrap();
         limit_descriptors(pid, Some(0));
         // Connections that are there need no descriptor, so they go.
-        let Rqbits { runtime, swarm } = &mut rqbits;
-        runtime.block_on(swarm.kill_downloader());
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        rqbits.kill_downloader();
+        rqbits.start_downloader();
         let before = processor_time(pid);
         let (read, took) = start_read(there.join("b.bin")).recv().unwrap();
         assert_eq!(errno(read), Errno::EIO);
@@ -166,11 +168,11 @@ fn a_full_disk_costs_a_warning() {
         mounted.unmount();
 
         // The state is the old one, and of use.
-        runtime.block_on(swarm.kill_downloader());
+        rqbits.kill_downloader();
         let mounted = mount_with(dir, &url);
         assert_eq!(names(&mounted), old_names);
         fs::remove_file(&fill).unwrap();
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        rqbits.start_downloader();
         until("the state is written", || index()?.contains("late.bin").then_some(()));
         mounted.unmount();
         rustix::mount::unmount(&state, UnmountFlags::empty()).unwrap();
@@ -202,15 +204,103 @@ fn a_read_that_was_suspended_ends_as_it_should() {
         assert_eq!(errno(waits.recv().unwrap().0), Errno::ETIMEDOUT);
         assert!(continued.elapsed() < READ_TIMEOUT, "{:?}", continued.elapsed());
 
-        // What is asked for meanwhile is answered then, and so is everything after it.
+        // What is asked for meanwhile is answered then, and so is everything after it: connections
+        // and looks at the server are older than they may be by then.
         stop();
         let path = mounted.path.join("there/a.bin");
         let waits = start_read(path.clone());
-        assert!(matches!(waits.recv_timeout(READ_TIMEOUT * 2), Err(RecvTimeoutError::Timeout)));
+        assert!(matches!(waits.recv_timeout(SUSPENDED), Err(RecvTimeoutError::Timeout)));
         kill(pid, Signal::SIGCONT).unwrap();
         assert_eq!(waits.recv().unwrap().0.unwrap(), 1);
         check_file(&path, Content::new(1, MIB), 4096);
+        check_file(&mounted.path.join("there/b.bin"), Content::new(2, MIB), 4096);
+        run(tfs(dir).arg("refresh").arg(&mounted.path));
+        assert!(fs::read_to_string(dir.join("log")).is_ok_and(|log| !log.contains("ERROR")));
         mounted.unmount();
+    });
+}
+
+/// What the clock of a process says, by a library that is loaded before all others.
+const CLOCK: &str = r#"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <errno.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int failed = syscall(SYS_clock_gettime, clock, now), number = errno;
+    FILE *file = clock == CLOCK_REALTIME ? fopen(getenv("CLOCK_AHEAD"), "r") : NULL;
+    if (file) {
+        long long seconds = 0;
+        if (fscanf(file, "%lld", &seconds) == 1) now->tv_sec += seconds;
+        fclose(file);
+    }
+    errno = number;
+    return failed;
+}
+"#;
+
+#[test]
+fn a_clock_that_is_set_changes_nothing_but_dates() {
+    let test = "process::a_clock_that_is_set_changes_nothing_but_dates";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        // Who can link this test has it.
+        let (library, ahead) = (dir.join("clock.so"), dir.join("ahead"));
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-xc", "-", "-o"]).arg(&library).stdin(Stdio::piped());
+        let mut compiler = compiler.spawn().unwrap();
+        compiler.stdin.take().unwrap().write_all(CLOCK.as_bytes()).unwrap();
+        assert!(compiler.wait().unwrap().success());
+        // In place at once: a file that is being written is empty for a moment.
+        let set_clock = |seconds: i64| {
+            let new = dir.join("ahead.new");
+            fs::write(&new, seconds.to_string()).unwrap();
+            fs::rename(&new, &ahead).unwrap();
+        };
+        let mut rqbits = start();
+        let log = dir.join("log");
+        let timeout = format!("{}s", READ_TIMEOUT.as_secs());
+        let flags = ["--read-timeout", &timeout, "--log-file", log.to_str().unwrap(), "-vv"];
+        let mut mount = tfs(dir);
+        mount.env("LD_PRELOAD", &library).env("CLOCK_AHEAD", &ahead);
+        let mounted = Mounted::by(mount, dir, &rqbits.swarm.api_url(), &flags);
+        let known = |path: &Path| {
+            let metadata = fs::metadata(path).unwrap();
+            (metadata.ino(), metadata.modified().unwrap())
+        };
+        let there = mounted.path.join("there");
+        let before = [known(&there), known(&there.join("a.bin"))];
+
+        let year = 365 * 24 * 60 * 60;
+        let since_1970 = UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
+        for (number, seconds) in (1..).zip([20 * year, -since_1970 - year, 3600, -3600]) {
+            // While somebody waits.
+            let waits = start_read(mounted.path.join("missing.bin"));
+            assert!(matches!(waits.recv_timeout(READ_TIMEOUT / 6), Err(RecvTimeoutError::Timeout)));
+            set_clock(seconds);
+            let (read, took) = waits.recv().unwrap();
+            assert_eq!(errno(read), Errno::ETIMEDOUT);
+            assert!(took > READ_TIMEOUT * 2 / 3 && took < READ_TIMEOUT * 3, "{took:?}");
+            // Looks at the server go on, by themselves and when they are asked for.
+            let name = format!("late-{number}.bin");
+            let spec = TorrentSpec::file(&name, Content::new(3, MIB));
+            let late = rqbits.runtime.block_on(rqbits.swarm.add(spec)).unwrap();
+            let path = mounted.path.join(&name);
+            until("the new torrent is there", || path.exists().then_some(()));
+            rqbits.runtime.block_on(rqbits.swarm.delete(&late)).unwrap();
+            until("it is gone", || (!path.exists()).then_some(()));
+            run(tfs(dir).args(["cache", "clear"]).arg(&mounted.path));
+            check_file(&there.join("a.bin"), Content::new(1, MIB), 4096);
+            assert_eq!([known(&there), known(&there.join("a.bin"))], before, "{seconds}");
+            run(tfs(dir).args(["status", "--json"]).arg(&mounted.path));
+        }
+        mounted.unmount();
+        let log = fs::read_to_string(&log).unwrap();
+        assert!(!log.contains("ERROR"), "{log}");
+        let has_year = |year: i64| log.lines().any(|line| line.starts_with(&year.to_string()));
+        let now = 1970 + since_1970 / year;
+        assert!(has_year(now + 20) && has_year(1969), "the clock was not set: {log}");
     });
 }
 

@@ -14,7 +14,7 @@ use tfs_testkit::library::{Library, Shape};
 use tfs_testkit::malice::{HARMS, Malice};
 use tfs_testkit::until::until;
 
-use crate::support::{Mounted, describe, tfs};
+use crate::support::{Mounted, describe, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -136,6 +136,41 @@ impl Recorder {
 }
 
 #[test]
+fn the_password_does_not_follow_a_redirect() {
+    let test = "security::the_password_does_not_follow_a_redirect";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let password = dir.join("password");
+        fs::write(&password, PASSWORD).unwrap();
+        let redirects: Vec<_> =
+            HARMS.iter().filter(|harm| harm.name.starts_with("a redirect")).collect();
+        assert_eq!(redirects.len(), 5, "one for each kind of answer");
+        for harm in redirects {
+            let home = dir.join(harm.name.replace(' ', "-"));
+            fs::create_dir(&home).unwrap();
+            let server = Malice::start(harm).unwrap();
+            let log = home.join("log");
+            let flags = ["-vvv", "--read-timeout", "2s", "--log-file", log.to_str().unwrap()];
+            let login = ["--username", "me", "--password-file", password.to_str().unwrap()];
+            let mounted = Mounted::with(&home, &server.url(), &[&flags[..], &login].concat());
+            server.begin();
+            let film = mounted.path.join("good/film.mkv");
+            until("it redirects", || {
+                // What is asked for by nobody but a reader is asked for now.
+                drop(fs::read(&film));
+                (server.harm_count() > 0).then_some(())
+            });
+            // Whoever followed would have done so by the next answer.
+            run(tfs(&home).args(["status", "--json"]).arg(&mounted.path));
+            mounted.unmount();
+            assert_eq!(server.led_astray(), [""; 0], "{}", harm.name);
+            let log = fs::read_to_string(&log).unwrap();
+            assert!(log.contains("status=302"), "{}: {log}", harm.name);
+            check_silent(harm.name, &log);
+        }
+    });
+}
+
+#[test]
 fn each_of_several_servers_gets_its_own_password_and_no_other() {
     let test = "security::each_of_several_servers_gets_its_own_password_and_no_other";
     isolate::run(test, LIMIT, |dir| {
@@ -178,15 +213,29 @@ fn check_harmless(what: &str, text: &str) {
     assert_eq!(text.chars().find(acts), None, "{what}: {text:?}");
 }
 
-/// Runs a command in a terminal, and returns what that would show.
+/// How tfs itself moves the cursor, where it draws over what it drew before.
+const OWN_SEQUENCES: [&str; 8] = [
+    "\u{1b}[2J\u{1b}[H",
+    "\u{1b}[H",
+    "\u{1b}[K",
+    "\u{1b}[J",
+    "\u{1b}[2K",
+    "\u{1b}[1A",
+    "\u{1b}[1B",
+    "\r",
+];
+
+/// Runs a command in a terminal for three seconds at most, and returns what that would show.
 fn on_terminal(dir: &Path, args: &[&str]) -> String {
-    let line = [&[env!("CARGO_BIN_EXE_tfs")], args].concat();
+    let line = [&["timeout", "3", env!("CARGO_BIN_EXE_tfs")], args].concat();
     let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
     let mut script = Command::new("script");
     script.args(["-qec", &line.join(" "), "/dev/null"]).envs(
         tfs(dir).get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))),
     );
-    String::from_utf8(script.env("NO_COLOR", "1").output().unwrap().stdout).unwrap()
+    let shown = script.env("NO_COLOR", "1").output().unwrap().stdout;
+    let shown = String::from_utf8(shown).unwrap();
+    OWN_SEQUENCES.iter().fold(shown, |shown, own| shown.replace(own, ""))
 }
 
 /// Returns a file below the entry that begins like this.
@@ -236,9 +285,21 @@ fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
             let said = said(tfs(dir).args(args));
             check_harmless(&args.join(" "), &said);
         }
-        for args in [&["list", "--server", &url][..], &["list", "--json", "--server", &url]] {
-            let shown = on_terminal(dir, args).replace('\r', "");
-            assert!(shown.contains("new "), "{shown:?}");
+        let odd_file = first_file(&mounted.path, "new ");
+        let second = dir.join("second");
+        fs::create_dir(&second).unwrap();
+        for args in [
+            &["list", "--server", &url][..],
+            &["list", "--json", "--server", &url],
+            &["list", "--watch", "--server", &url],
+            &["search", "new"],
+            &["status"],
+            &["status", "--watch"],
+            &["preload", odd_file.to_str().unwrap()],
+            &["mount", "-f", "-vvv", "--server", &url, second.to_str().unwrap()],
+        ] {
+            let shown = on_terminal(dir, args);
+            assert!(shown.contains("new "), "{args:?}: {shown:?}");
             check_harmless(&args.join(" "), &shown);
         }
         reader.kill().unwrap();

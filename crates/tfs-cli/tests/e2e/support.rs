@@ -68,16 +68,22 @@ impl Mounted {
     /// Does what [`with`](Self::with) does, with files of the server from this machine's disk.
     #[track_caller]
     pub(crate) fn with_local(dir: &Path, server: &str, paths: &str, flags: &[&str]) -> Self {
+        Self::by(tfs(dir), dir, server, &[&["--local-paths", paths], flags].concat())
+    }
+
+    /// Does what [`new`](Self::new) does, by a command with an environment of its own, and with
+    /// flags that say all else.
+    #[track_caller]
+    pub(crate) fn by(mut mount: Command, dir: &Path, server: &str, flags: &[&str]) -> Self {
         let path = dir.join("mnt");
         // What a crash left there is not for the test to see.
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{error}"),
             _ => {}
         }
-        let mut mount = tfs(dir);
         // A flag may say something else.
         mount.env("TFS_METADATA__POLL_INTERVAL", "200ms");
-        mount.args(["mount", "--server", server, "--local-paths", paths]).args(flags);
+        mount.args(["mount", "--server", server]).args(flags);
         run(mount.arg(&path));
         Self { path, home: dir.to_owned() }
     }

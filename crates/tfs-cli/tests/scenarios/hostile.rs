@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tfs_testkit::malice::{HARMS, Harm, Malice, Route};
+use tfs_testkit::malice::{Effect, HARMS, Harm, Malice, Route};
 use tfs_testkit::until::until;
 
 use crate::figures::{Report, Want, megabytes};
@@ -28,7 +28,9 @@ const REFRESH_MAX: Duration = Duration::from_secs(150);
 
 /// What became of one of them.
 struct Outcome {
-    did: String,
+    effect: Effect,
+    /// What was said about it, in brackets.
+    said: String,
     took: Duration,
     peak_bytes: u64,
     listing_max: Duration,
@@ -37,7 +39,7 @@ struct Outcome {
 
 pub(crate) fn run(report: &mut Report, dir: &Path) {
     let mut slowest = Duration::ZERO;
-    let mut led_astray = Vec::new();
+    let (mut led_astray, mut surprises) = (Vec::new(), Vec::new());
     for harms in HARMS.chunks(AT_ONCE) {
         let outcomes = thread::scope(|scope| {
             let started: Vec<_> =
@@ -45,15 +47,21 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
             started.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         for (harm, outcome) in harms.iter().zip(outcomes) {
-            let Outcome { did, took, peak_bytes, listing_max, led_astray: mut led } = outcome;
+            let Outcome { effect, said, took, peak_bytes, listing_max, led_astray: mut led } =
+                outcome;
             let took = took.as_secs_f64();
-            let figure = format!("{}: {did}, after {took:.1} s", harm.name);
+            if effect != harm.effect {
+                surprises.push(format!("{}: {effect}{said}, not {}", harm.name, harm.effect));
+            }
+            let figure = format!("{}: {effect}{said}, after {took:.1} s", harm.name);
             report.figure(&figure, megabytes(peak_bytes), "MB", Want::AtMost(PEAK_MAX));
             slowest = slowest.max(listing_max);
             led_astray.append(&mut led);
         }
     }
     report.time("the slowest listing meanwhile", slowest, Want::AtMost(LISTING_MAX.as_secs_f64()));
+    surprises.iter().for_each(|surprise| println!("hostile: {surprise}"));
+    report.figure("answers with another effect", count(&surprises), "", Want::AtMost(0.0));
     report.figure("who followed a redirect", count(&led_astray), "", Want::AtMost(0.0));
 }
 
@@ -78,7 +86,7 @@ fn suffer(harm: &'static Harm, dir: &Path) -> Outcome {
     let start = Instant::now();
     server.begin();
     let is_over = AtomicBool::new(false);
-    let (did, listing_max) = thread::scope(|scope| {
+    let ((effect, said), listing_max) = thread::scope(|scope| {
         let listing = scope.spawn(|| {
             let mut slowest = Duration::ZERO;
             while !is_over.load(Ordering::Acquire) {
@@ -89,22 +97,22 @@ fn suffer(harm: &'static Harm, dir: &Path) -> Outcome {
             }
             slowest
         });
-        let did = match harm.route {
+        let found = match harm.route {
             Route::List | Route::Details | Route::Metadata => refresh(&mount),
             Route::Haves | Route::Stream => read(&mount),
         };
         is_over.store(true, Ordering::Release);
-        (did, listing.join().unwrap())
+        (found, listing.join().unwrap())
     });
     let took = start.elapsed();
     assert!(server.harm_count() > 0, "{}: no harm was done", harm.name);
     assert!(mount.path.join("good/film.mkv").exists(), "{}", harm.name);
     let peak_bytes = process::peak(mount.pid());
-    Outcome { did, took, peak_bytes, listing_max, led_astray: server.led_astray() }
+    Outcome { effect, said, took, peak_bytes, listing_max, led_astray: server.led_astray() }
 }
 
-/// Has the mount look at the server, and returns what came of it in a few words.
-fn refresh(mount: &Mount) -> String {
+/// Has the mount look at the server, and returns what came of it and what was said.
+fn refresh(mount: &Mount) -> (Effect, String) {
     let start = Instant::now();
     let output = mount.command().arg("refresh").arg(&mount.path).output().unwrap();
     assert!(start.elapsed() < REFRESH_MAX, "{output:?}");
@@ -113,18 +121,15 @@ fn refresh(mount: &Mount) -> String {
         let line = said.lines().next().unwrap_or_default();
         assert!(!line.chars().any(char::is_control), "{line:?}");
         let why = line.rsplit_once(": ").map_or(line, |(_, why)| why);
-        return format!("the tree stays ({why})");
+        return (Effect::TreeStays, format!(" ({why})"));
     }
-    if fs::read_dir(&mount.path).unwrap().count() == 2 {
-        "the torrent is shown".to_owned()
-    } else {
-        "the rest is shown".to_owned()
-    }
+    let is_shown = fs::read_dir(&mount.path).unwrap().count() == 2;
+    (if is_shown { Effect::TorrentShown } else { Effect::RestShown }, String::new())
 }
 
-fn read(mount: &Mount) -> String {
-    match fs::read(mount.path.join("good/film.mkv")) {
-        Ok(bytes) => format!("a read gets its {} bytes", bytes.len()),
-        Err(error) => format!("a read fails ({})", error.to_string().split(" (").next().unwrap()),
-    }
+/// Reads what is not here.
+fn read(mount: &Mount) -> (Effect, String) {
+    let read = fs::read(mount.path.join("good/film.mkv"));
+    let error = read.expect_err("nothing that was sent can be taken for the file").to_string();
+    (Effect::ReadFails, format!(" ({})", error.split(" (").next().unwrap()))
 }

@@ -49,13 +49,12 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
     thread::spawn(move || sender.send(read(&path, content, &reached)));
 
     has_reached.recv().unwrap();
-    let Rqbits { runtime, swarm } = &mut rqbits;
     let killed = Instant::now();
-    runtime.block_on(swarm.kill_downloader());
+    rqbits.kill_downloader();
     // The reader goes on only now: nobody is there to ask for the rest.
     has_reached.recv().unwrap();
     pause(AWAY);
-    runtime.block_on(swarm.start_downloader()).unwrap();
+    rqbits.start_downloader();
     report.time("rqbit was away for", killed.elapsed(), Want::Nothing);
     let outcome = ended.recv_timeout(READ_MAX).unwrap_or(Outcome {
         right_bytes: 0,

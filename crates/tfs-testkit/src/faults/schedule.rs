@@ -53,11 +53,15 @@ pub enum Trouble {
 }
 
 impl Spell {
-    /// Returns a name for counts.
+    /// All names for counts.
+    pub const NAMES: [&'static str; 2] = ["spells of spoiled answers", "bursts of 5xx"];
+
+    /// Returns its name for counts.
     pub const fn name(&self) -> &'static str {
+        let [weather, errors] = Self::NAMES;
         match self {
-            Self::Weather(_) => "spells of spoiled answers",
-            Self::Errors(..) => "bursts of 5xx",
+            Self::Weather(_) => weather,
+            Self::Errors(..) => errors,
         }
     }
 
@@ -74,15 +78,26 @@ impl Spell {
 }
 
 impl Trouble {
-    /// Returns a name for counts.
+    /// All names for counts.
+    pub const NAMES: [&'static str; 6] = [
+        "servers killed",
+        "servers stopped",
+        "torrents forgotten",
+        "torrents replaced",
+        "selections changed",
+        "torrents paused",
+    ];
+
+    /// Returns its name for counts.
     pub const fn name(&self) -> &'static str {
+        let [kill, stop, forget, replace, select, pause] = Self::NAMES;
         match self {
-            Self::Kill => "servers killed",
-            Self::Stop => "servers stopped",
-            Self::Forget(_) => "torrents forgotten",
-            Self::Replace(_) => "torrents replaced",
-            Self::Select(_) => "selections changed",
-            Self::Pause(_) => "torrents paused",
+            Self::Kill => kill,
+            Self::Stop => stop,
+            Self::Forget(_) => forget,
+            Self::Replace(_) => replace,
+            Self::Select(_) => select,
+            Self::Pause(_) => pause,
         }
     }
 
@@ -149,8 +164,8 @@ mod tests {
         assert_eq!(troubles(1), troubles(1));
         assert_ne!(troubles(1), troubles(2));
         let names: BTreeSet<_> = troubles(1).iter().map(Trouble::name).collect();
-        assert_eq!(names.len(), 6, "{names:?}");
+        assert_eq!(names, BTreeSet::from(Trouble::NAMES));
         let spells = Schedule::of_answers(1).take(100).map(|it| it.trouble.name());
-        assert_eq!(spells.collect::<BTreeSet<_>>().len(), 2);
+        assert_eq!(spells.collect::<BTreeSet<_>>(), BTreeSet::from(Spell::NAMES));
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use super::answers::{GOOD, NEW, NEW_NAME, json, list, summary};
-use super::{Harm, Route};
+use super::{Effect, Harm, Route};
 
 /// Far more than anybody should take.
 const ENDLESS_BYTES: usize = 10 << 30;
@@ -23,25 +23,34 @@ const DRIPS: usize = 400;
 
 /// All harms that are known.
 pub const HARMS: &[Harm] = &[
-    Harm { name: "a list of 10 GB", route: Route::List, answer: |to, _| endless_list(to) },
+    Harm {
+        name: "a list of 10 GB",
+        route: Route::List,
+        effect: Effect::TreeStays,
+        answer: |to, _| endless_list(to),
+    },
     Harm {
         name: "a list with a torrent of 10 GB of progress",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| endless(to, "{\"torrents\":[{\"stats\":{\"file_progress\":[", "1,"),
     },
     Harm {
         name: "a list of small torrents with long progress, 10 GB in all",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| endless_progress(to),
     },
     Harm {
         name: "a list that nests without end",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| endless(to, "{\"torrents\":[", "["),
     },
     Harm {
         name: "a list that says it has 10 GB",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             write!(to, "HTTP/1.1 200 OK\r\ncontent-length: {ENDLESS_BYTES}\r\n\r\n")?;
             fill(to, " ")
@@ -50,6 +59,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a list in HTML",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             let page = "<html>please log in</html>";
             let len = page.len();
@@ -62,6 +72,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a list with one info hash a thousand times",
         route: Route::List,
+        effect: Effect::RestShown,
         answer: |to, _| {
             let all: Vec<_> = (0..1000).map(|id| summary(id, GOOD)).collect();
             json(to, &format!("{{\"torrents\":[{}]}}", all.join(",")))
@@ -70,22 +81,43 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "negative and overflowing numbers in a list",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| json(to, &list(false).replace("[0]", "[-1,1e400,99999999999999999999999]")),
     },
     Harm {
-        name: "a redirect to another server",
+        name: "a redirect of the list",
         route: Route::List,
-        answer: |to, elsewhere| {
-            write!(
-                to,
-                "HTTP/1.1 302 Found\r\nlocation: http://{elsewhere}/torrents\r\n\
-                 content-length: 0\r\n\r\n"
-            )
-        },
+        effect: Effect::TreeStays,
+        answer: redirect,
+    },
+    Harm {
+        name: "a redirect of the details",
+        route: Route::Details,
+        effect: Effect::RestShown,
+        answer: redirect,
+    },
+    Harm {
+        name: "a redirect of the .torrent file",
+        route: Route::Metadata,
+        effect: Effect::TorrentShown,
+        answer: redirect,
+    },
+    Harm {
+        name: "a redirect of the bitfield",
+        route: Route::Haves,
+        effect: Effect::ReadFails,
+        answer: redirect,
+    },
+    Harm {
+        name: "a redirect of the bytes",
+        route: Route::Stream,
+        effect: Effect::ReadFails,
+        answer: redirect,
     },
     Harm {
         name: "headers without end",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             to.write_all(b"HTTP/1.1 200 OK\r\n")?;
             fill(to, "x-a: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
@@ -94,6 +126,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "one header without end",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             to.write_all(b"HTTP/1.1 200 OK\r\nx-a: ")?;
             fill(to, "a")
@@ -102,11 +135,13 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "informational answers without end",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| fill(to, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
     },
     Harm {
         name: "headers drop by drop",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             to.write_all(b"HTTP/1.1 200 OK\r\nx-a: ")?;
             drip(to)
@@ -115,6 +150,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a body drop by drop",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{\"torrents\":[")?;
             drip(to)
@@ -123,6 +159,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a gzip bomb",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             to.write_all(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\x08")?;
             fill(to, "\0")
@@ -131,6 +168,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "chunks that are none",
         route: Route::List,
+        effect: Effect::TreeStays,
         answer: |to, _| {
             to.write_all(
                 b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n-1\r\n",
@@ -141,16 +179,19 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a torrent of a million files",
         route: Route::Details,
+        effect: Effect::RestShown,
         answer: |to, _| million_files(to),
     },
     Harm {
         name: "details of 10 GB",
         route: Route::Details,
+        effect: Effect::RestShown,
         answer: |to, _| endless(to, "{\"files\":[", "{\"length\":0},"),
     },
     Harm {
         name: "a path of 20 million folders",
         route: Route::Details,
+        effect: Effect::RestShown,
         answer: |to, _| {
             let path = "\"\",".repeat(20_000_000);
             json(to, &new_torrent(&format!("{{\"components\":[{path}\"\"],\"length\":0}}")))
@@ -159,11 +200,13 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "negative and overflowing lengths",
         route: Route::Details,
+        effect: Effect::RestShown,
         answer: |to, _| json(to, &new_torrent("{\"components\":[\"a\"],\"length\":-1}")),
     },
     Harm {
         name: "lengths whose sum overflows",
         route: Route::Details,
+        effect: Effect::TorrentShown,
         answer: |to, _| {
             let file =
                 |name| format!("{{\"components\":[\"{name}\"],\"length\":{}}}", u64::MAX >> 1);
@@ -173,6 +216,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "names with NUL, escape sequences and slashes",
         route: Route::Details,
+        effect: Effect::TorrentShown,
         answer: |to, _| {
             let name = r#""..","/etc/passwd\u0000","\u001b]0;x\u0007\u001b[2J\u202e""#;
             json(to, &new_torrent(&format!("{{\"components\":[{name}],\"length\":5}}")))
@@ -181,11 +225,13 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a .torrent file of 10 GB",
         route: Route::Metadata,
+        effect: Effect::TorrentShown,
         answer: |to, _| endless(to, "", "l"),
     },
     Harm {
         name: "a .torrent file that nests 60 million deep",
         route: Route::Metadata,
+        effect: Effect::TorrentShown,
         answer: |to, _| {
             let deep = 30_000_000;
             let text = format!("d4:info{}{}e", "l".repeat(deep), "e".repeat(deep));
@@ -195,6 +241,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a bitfield of 4 GB",
         route: Route::Haves,
+        effect: Effect::ReadFails,
         answer: |to, _| {
             to.write_all(
                 b"HTTP/1.1 200 OK\r\nx-bitfield-len: 34359738368\r\n\
@@ -206,6 +253,7 @@ pub const HARMS: &[Harm] = &[
     Harm {
         name: "a stream of more than was asked for",
         route: Route::Stream,
+        effect: Effect::ReadFails,
         answer: |to, _| {
             to.write_all(
                 b"HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-4194303/4194304\r\n\r\n",
@@ -214,6 +262,12 @@ pub const HARMS: &[Harm] = &[
         },
     },
 ];
+
+/// Sends the client elsewhere, to where a list, and anything else, could be.
+fn redirect(to: &mut TcpStream, elsewhere: SocketAddr) -> io::Result<()> {
+    let head = "HTTP/1.1 302 Found\r\ncontent-length: 0\r\n";
+    write!(to, "{head}location: http://{elsewhere}/torrents\r\n\r\n")
+}
 
 /// Writes a beginning, and one piece of text again and again.
 fn endless(to: &mut TcpStream, begin: &str, again: &str) -> io::Result<()> {

@@ -7,6 +7,7 @@
 mod answers;
 mod harms;
 
+use std::fmt;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -34,6 +35,30 @@ pub enum Route {
     Stream,
 }
 
+/// What a client is to make of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing comes and nothing goes.
+    TreeStays,
+    /// The torrent that was there is; the new one is left out.
+    RestShown,
+    /// The new torrent is shown too.
+    TorrentShown,
+    /// A read of what is not here ends with an error.
+    ReadFails,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TreeStays => "the tree stays",
+            Self::RestShown => "the rest is shown",
+            Self::TorrentShown => "the torrent is shown",
+            Self::ReadFails => "a read fails",
+        })
+    }
+}
+
 /// An answer that does harm.
 #[derive(Debug, Clone, Copy)]
 pub struct Harm {
@@ -41,6 +66,8 @@ pub struct Harm {
     pub name: &'static str,
     /// In place of which answer.
     pub route: Route,
+    /// What comes of it where all is well.
+    pub effect: Effect,
     /// Writes it, until all is said or the client has gone. It is told of another server, which
     /// listens to whoever is led there.
     pub(crate) answer: fn(&mut TcpStream, SocketAddr) -> io::Result<()>,

@@ -33,6 +33,20 @@ impl Rqbits {
         Self { runtime, swarm }
     }
 
+    /// Kills the downloader, as a machine that goes down.
+    pub fn kill_downloader(&mut self) {
+        self.runtime.block_on(self.swarm.kill_downloader());
+    }
+
+    /// Starts the downloader again.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[track_caller]
+    pub fn start_downloader(&mut self) {
+        self.runtime.block_on(self.swarm.start_downloader()).expect("the server starts again");
+    }
+
     /// Waits until every wanted file of a torrent is there.
     ///
     /// # Panics

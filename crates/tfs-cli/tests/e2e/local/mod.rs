@@ -165,8 +165,7 @@ fn a_finished_file_is_read_by_the_kernel_itself() {
         let other = mounted.path.join("Film/other.mkv");
         check_file(&other, stage.content(2), 4096);
         fs::remove_file(stage.on_disk(0)).unwrap();
-        let Rqbits { runtime, swarm } = &mut stage.rqbits;
-        runtime.block_on(swarm.kill_downloader());
+        stage.rqbits.kill_downloader();
         check_range(&path, &second, stage.content(0), 1_000_000, 3_000_000);
         drop(second);
         mounted.unmount();
@@ -363,11 +362,9 @@ fn what_is_here_is_read_while_the_server_is_away() {
         let mut stage = Stage::finished(dir);
         let mounted = stage.mount("auto");
         drop(stage.read_until(&mounted, 0, "local"));
-        let Rqbits { runtime, swarm } = &mut stage.rqbits;
-        runtime.block_on(swarm.kill_downloader());
+        stage.rqbits.kill_downloader();
         stage.read(&mounted, 0);
-        let Rqbits { runtime, swarm } = &mut stage.rqbits;
-        runtime.block_on(swarm.start_downloader()).unwrap();
+        stage.rqbits.start_downloader();
         stage.read(&mounted, 0);
         mounted.unmount();
     });

@@ -9,12 +9,23 @@ use tfs_testkit::isolate;
 use tfs_testkit::until::until;
 
 use super::{FILM_BYTES, LIMIT, Stage};
-use crate::support::{Mounted, Rqbits, check_file, check_range};
+use crate::support::{Mounted, check_file, check_range};
 
 /// How long reads wait for a server that is away.
 const SHORT: [&str; 2] = ["--read-timeout", "2s"];
 
 impl Stage {
+    /// Has a proof of the first file, with the server and the mount gone.
+    #[track_caller]
+    fn proven_and_lost(dir: &Path) -> Self {
+        let mut stage = Self::finished(dir);
+        let mounted = stage.mount("auto");
+        drop(stage.read_until(&mounted, 0, "local"));
+        until("the proof is kept", || (stage.kept_count() > 0).then_some(()));
+        stage.lose(mounted);
+        stage
+    }
+
     fn mount_again(&self, local_paths: &str, passthrough: &str) -> Mounted {
         let flags = [&SHORT[..], &["--passthrough", passthrough]].concat();
         Mounted::with_local(&self.dir, &self.url, local_paths, &flags)
@@ -22,20 +33,8 @@ impl Stage {
 
     /// Ends the server and then the mount, as a machine that goes down in the wrong order.
     fn lose(&mut self, mounted: Mounted) {
-        let Rqbits { runtime, swarm } = &mut self.rqbits;
-        runtime.block_on(swarm.kill_downloader());
+        self.rqbits.kill_downloader();
         mounted.unmount();
-    }
-
-    fn start_server(&mut self) {
-        let Rqbits { runtime, swarm } = &mut self.rqbits;
-        runtime.block_on(swarm.start_downloader()).unwrap();
-    }
-
-    /// Waits until proofs are kept.
-    #[track_caller]
-    fn wait_kept(&self) {
-        until("the proof is kept", || (self.kept_count() > 0).then_some(()));
     }
 
     /// Returns how many torrents have proofs in the state directory.
@@ -65,18 +64,13 @@ impl Stage {
 fn a_proven_file_is_read_after_a_restart_without_its_server() {
     let test = "local::restart::a_proven_file_is_read_after_a_restart_without_its_server";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut stage = Stage::finished(dir);
-        let mounted = stage.mount("auto");
-        drop(stage.read_until(&mounted, 0, "local"));
-        stage.wait_kept();
-        stage.lose(mounted);
-
+        let mut stage = Stage::proven_and_lost(dir);
         let mounted = stage.mount_again("auto", "off");
         stage.check_whole(&mounted, 0);
         assert_eq!(stage.bytes(&mounted).0, 0);
         // What was never proven is the server's.
         stage.check_fails(&mounted, 2);
-        stage.start_server();
+        stage.rqbits.start_downloader();
         until("the server is found", || {
             fs::read(mounted.path.join("Film/other.mkv")).ok().map(drop)
         });
@@ -95,11 +89,7 @@ fn a_proven_file_is_read_after_a_restart_without_its_server() {
 fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
     let test = "local::restart::a_file_that_changed_while_tfs_was_away_is_not_believed";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut stage = Stage::finished(dir);
-        let mounted = stage.mount("auto");
-        drop(stage.read_until(&mounted, 0, "local"));
-        stage.wait_kept();
-        stage.lose(mounted);
+        let mut stage = Stage::proven_and_lost(dir);
         // The same name, the same length, the same time.
         let (on_disk, aside) = (stage.on_disk(0), dir.join("aside"));
         let modified = fs::metadata(&on_disk).unwrap().modified().unwrap();
@@ -111,7 +101,7 @@ fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
         stage.check_fails(&mounted, 0);
         until("the proof is let go", || (stage.kept_count() == 0).then_some(()));
         fs::rename(&aside, &on_disk).unwrap();
-        stage.start_server();
+        stage.rqbits.start_downloader();
         until("the server is found", || fs::read(mounted.path.join("Film/film.mkv")).ok());
         for index in 0..3 {
             stage.read(&mounted, index);
@@ -129,11 +119,7 @@ fn the_kernel_reads_a_proven_file_after_a_restart_without_its_server() {
             println!("passes unseen, only root may let the kernel read files");
             return;
         }
-        let mut stage = Stage::finished(dir);
-        let mounted = stage.mount("auto");
-        drop(stage.read_until(&mounted, 0, "local"));
-        stage.wait_kept();
-        stage.lose(mounted);
+        let stage = Stage::proven_and_lost(dir);
         let mounted = stage.mount_again("auto", "auto");
         let path = mounted.path.join("Film/film.mkv");
         let open = File::open(&path).unwrap();

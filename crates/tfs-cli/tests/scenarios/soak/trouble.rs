@@ -11,6 +11,9 @@ use super::library::{self, Library};
 use crate::rqbits::Rqbits;
 use crate::timing::pause;
 
+/// What the commands are counted as that users give meanwhile.
+pub(super) const COMMANDS: &str = "commands given";
+
 /// What was done, and how often.
 pub(super) type Counts = BTreeMap<&'static str, u64>;
 
@@ -74,10 +77,9 @@ impl<'a> Server<'a> {
     fn live_through(&mut self, trouble: Trouble, lasts: Duration, deadline: Instant) {
         match trouble {
             Trouble::Kill => {
-                let Rqbits { runtime, swarm } = &mut self.rqbits;
-                runtime.block_on(swarm.kill_downloader());
+                self.rqbits.kill_downloader();
                 live_on(lasts, deadline);
-                runtime.block_on(swarm.start_downloader()).unwrap();
+                self.rqbits.start_downloader();
             }
             Trouble::Stop => {
                 self.rqbits.swarm.pause_downloader().unwrap();
