@@ -62,8 +62,10 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
         for load in &LOADS {
             measure(recorder, &ways, &seeder, load, round);
         }
-        for idx in 0..ways.there.len() {
-            measure_again(recorder, &ways, &ways.there[(idx + round) % ways.there.len()]);
+        for turn in 0..TURNS {
+            for idx in 0..ways.there.len() {
+                measure_again(recorder, &ways, &ways.there[(idx + turn) % ways.there.len()]);
+            }
         }
     }
 }
