@@ -11,6 +11,7 @@ mod fio;
 mod first_byte;
 mod goals;
 mod index;
+mod introduce;
 mod machine;
 mod missing;
 mod mpv;

@@ -40,11 +40,10 @@ impl Other {
         })
     }
 
-    /// Starts `btfs` with the file of a torrent and a limit of its downloads in bytes a second, if
-    /// it is installed.
-    pub(crate) fn btfs(dir: &Path, torrent: &Path, download_bps: u32) -> Option<Self> {
+    /// Starts `btfs` with the file of a torrent and the port to listen on, if it is installed.
+    pub(crate) fn btfs(dir: &Path, torrent: &Path, port: u16) -> Option<Self> {
         Self::start("btfs", dir, |command, path| {
-            command.arg("-f").arg(format!("--max-download-rate={}", download_bps / 1000));
+            command.args(["-f", &format!("--min-port={port}"), &format!("--max-port={port}")]);
             command.arg(format!("--data-directory={}", dir.display())).arg(torrent).arg(path);
         })
     }

@@ -1,15 +1,17 @@
 //! The ways to a file: the file itself, tfs in its ways, other filesystems, the ceiling.
 
 use std::any::Any;
-use std::fs;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use tfs_testkit::ceiling::Ceiling;
+use tfs_testkit::until::until;
 
 use super::index::{Entry, Index};
 use super::others::Other;
 use super::seeder::Seeder;
-use crate::caches::{forget_pages, share_read_ahead};
+use crate::caches::{forget_pages, share_read_ahead, warm};
 use crate::mount::Mount;
 
 /// The file that rqbit has.
@@ -30,6 +32,10 @@ const TFS: [(&str, &[&str]); 3] = [
     (PASSTHROUGH, &["--local-paths", "auto", "--passthrough", "auto"]),
 ];
 
+/// How much of a file tfs has to get from rqbit before it looks for it here: more than eight pieces
+/// and less than the shortest of these files has.
+const PROOF_BYTES: usize = 12 << 20;
+
 /// A directory that shows the files of a torrent.
 pub(crate) struct Way {
     pub(crate) name: &'static str,
@@ -37,7 +43,7 @@ pub(crate) struct Way {
     /// The process behind it, if it has one of its own.
     pub(crate) pid: Option<u32>,
     /// Whether it reads the plain file.
-    is_local: bool,
+    pub(crate) is_local: bool,
     mount: Option<Mount>,
     /// Ends with this.
     _keeper: Box<dyn Any>,
@@ -91,12 +97,37 @@ impl Ways {
                 _keeper: Box::new(()),
             }
         });
-        Self {
+        let ways = Self {
             there: std::iter::once(plain).chain(tfs).collect(),
             not_installed: Vec::new(),
             plain: seeder.folder.clone(),
             names: seeder.names.clone(),
+        };
+        ways.prove();
+        ways
+    }
+
+    /// Has tfs prove the files that it may read here, as it does when somebody reads them for the
+    /// first time: what is compared is how they are read from then on.
+    fn prove(&self) {
+        for way in self.there.iter().filter(|way| way.is_local) {
+            let Some(mount) = &way.mount else { continue };
+            for idx in 0..self.names.len() {
+                let path = self.path(way, idx);
+                let file = until("the file is shown", || File::open(&path).ok());
+                until("the file is read from the disk", || {
+                    forget_pages(&path);
+                    file.read_exact_at(&mut vec![0; PROOF_BYTES], 0).unwrap();
+                    has_local_reader(mount).then_some(())
+                });
+            }
         }
+    }
+
+    /// Has the kernel hold the files that rqbit serves, as it does not for long where it gives back
+    /// to a host what nobody reads.
+    pub(crate) fn warm(&self) {
+        self.names.iter().for_each(|name| warm(&self.plain.join(name)));
     }
 
     /// Adds the other filesystems over HTTP, which have the files in their roots.
@@ -140,13 +171,19 @@ impl Ways {
         }
     }
 
-    /// Makes a way forget a file, and the kernel what is behind it; returns whether this way reads
-    /// the plain file at all.
-    pub(crate) fn forget_disk(&self, way: &Way, file_idx: usize) -> bool {
+    /// Makes a way forget a file, and the kernel what is behind it.
+    pub(crate) fn forget_disk(&self, way: &Way, file_idx: usize) {
         self.forget(way, file_idx);
         forget_pages(&self.plain.join(&self.names[file_idx]));
-        way.is_local
     }
+}
+
+/// Returns whether somebody who has a file open gets its bytes from the disk.
+fn has_local_reader(mount: &Mount) -> bool {
+    let output = mount.command().args(["status", "--json"]).arg(&mount.path).output().unwrap();
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let readers = status[0]["readers"].as_array().unwrap();
+    readers.iter().any(|reader| reader["way"] != "http")
 }
 
 /// Returns a name without characters that the table of mounts escapes.
