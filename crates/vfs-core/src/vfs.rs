@@ -352,8 +352,9 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.read_now(target, &states)
     }
 
-    /// Returns whether all servers say that they do not have all of a range of an open file, so that
-    /// who reads it waits. False while nobody can say. Waits for no more than a short lock of each.
+    /// Returns whether all servers say that they do not have all of a range of an open file, so
+    /// that who reads it waits. False while nobody can say. Waits for no more than a short lock of
+    /// each.
     #[must_use]
     pub fn is_missing(&self, handle: HandleId, offset: u64, len: u32) -> bool {
         let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return false };

@@ -123,8 +123,8 @@ impl Reads {
         drop(self.tasks.spawn_on(answer, &self.runtime));
     }
 
-    /// Ends the read-aheads that the thread of a request has gone away from, where `is_missing` says
-    /// that they would wait: what is there comes in a moment, and may be wanted after all.
+    /// Ends the read-aheads that the thread of a request has gone away from, where `is_missing`
+    /// says that they would wait: what is there comes in a moment, and may be wanted after all.
     pub(crate) fn leave_behind(
         &self,
         request: &ReadRequest,

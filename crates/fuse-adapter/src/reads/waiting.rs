@@ -185,9 +185,9 @@ impl Waiting {
 }
 
 impl State {
-    /// Returns the reads of a thread that are no part of the window that `request` goes on with. Only
-    /// those that have waited for a while: requests that the kernel sends one right after the other
-    /// may come in any order.
+    /// Returns the reads of a thread that are no part of the window that `request` goes on with.
+    /// Only those that have waited for a while: requests that the kernel sends one right after the
+    /// other may come in any order.
     fn left_behind(&self, request: &ReadRequest, now: Instant) -> Vec<((Tid, u64), ReadRequest)> {
         let tid = request.tid;
         if tid == Tid::UNKNOWN {

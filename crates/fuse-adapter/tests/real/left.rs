@@ -40,8 +40,8 @@ fn fixture(has_first: bool) -> Fixture {
     fixture
 }
 
-/// Has the kernel read ahead in the first file, for this thread, which then asks for one page of the
-/// second after the other until `is_enough`.
+/// Has the kernel read ahead in the first file, for this thread, which then asks for one page of
+/// the second after the other until `is_enough`.
 fn read_ahead_and_elsewhere(fixture: &Fixture, mount: &Mount, is_enough: impl Fn() -> bool) {
     let path = |name: &str| mount.mountpoint().join("t").join(name);
     let first = File::open(path("first")).unwrap();
