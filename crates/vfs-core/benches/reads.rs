@@ -25,6 +25,10 @@ const READ_BYTES: u32 = 128 << 10;
 const FILE_BYTES: u64 = 256 << 20;
 const PIECE_BYTES: u32 = 1 << 20;
 
+/// Less than a reader goes through who comes to each MiB of the film: what it reads is not in
+/// memory any more when it comes there again.
+const MEMORY_BYTES_SMALL: usize = 16 << 20;
+
 /// Longer than any measurement.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -36,7 +40,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(stuck_count: u64) -> Self {
+    fn new(stuck_count: u64, memory_bytes_max: usize) -> Self {
         let source = FakeSource::new(STREAMS_MAX);
         source.set_chunk_bytes(CHUNK_BYTES);
         source.add(single_file(1, "film", FILE_BYTES));
@@ -47,7 +51,8 @@ impl Stage {
         source.set_haves(missing, Bitfield::from_fn(pieces, |_| false).unwrap());
         source.update(missing, |summary| summary.file_progress = Some([0].into()));
         source.hold(file_id(2, 0));
-        let read = ReadPolicy { timeout: PATIENCE, ..ReadPolicy::default() };
+        let policy = ReadPolicy::default();
+        let read = ReadPolicy { timeout: PATIENCE, memory_bytes_max, ..policy };
         let config = VfsConfig { read, ..VfsConfig::default() };
         let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), config));
         vfs.apply(source.listing(), source.all_details(), 1);
@@ -77,7 +82,7 @@ fn reads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read 128 KiB");
     group.throughput(Throughput::Bytes(READ_BYTES.into()));
     for stuck in [0, 100] {
-        let stage = Stage::new(stuck);
+        let stage = Stage::new(stuck, ReadPolicy::default().memory_bytes_max);
         stage.read(0);
         group.bench_function(format!("in memory, {stuck} stuck readers"), |bencher| {
             bencher.iter(|| {
@@ -92,6 +97,8 @@ fn reads(criterion: &mut Criterion) {
                 offset = (offset + u64::from(READ_BYTES)) % FILE_BYTES;
             });
         });
+        stage.vfs.shut_down();
+        let stage = Stage::new(stuck, MEMORY_BYTES_SMALL);
         let mut step = 0;
         group.bench_function(format!("by a stream of its own, {stuck} stuck readers"), |bencher| {
             bencher.iter(|| {
