@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use fuser::Errno;
 
-use super::request::Span;
+use super::request::{PAGE_BYTES, Span};
 
 /// How long a failure holds. The kernel asks again within milliseconds, but a program that got the
 /// bytes before the failed page sees the error only with its next call.
@@ -21,9 +21,6 @@ const FAILURE_TIME: Duration = Duration::from_secs(1);
 /// When the kernel is told to forget a range that was interrupted and is not known to be bad. By
 /// then it has asked again for the thread that was interrupted, and not yet often for another.
 const INTERRUPT_TIME: Duration = Duration::from_millis(20);
-
-/// What the kernel asks for when it asks again. A larger read is a new try of somebody.
-const PAGE_BYTES: u64 = 4096;
 
 /// How many ranges are remembered: a server that is down fails all reads of a hundred readers ten
 /// times a second. Any more are not: their pages come one by one until the kernel drops them.

@@ -14,6 +14,10 @@ impl Tid {
     pub(crate) const UNKNOWN: Self = Self(0);
 }
 
+/// What the kernel asks for when it asks again, and then the thread gets the error. A larger read
+/// is a new try of somebody.
+pub(super) const PAGE_BYTES: u64 = 4096;
+
 /// How far the kernel's read-ahead may reach: the widest that can be set, twice for who says that
 /// it reads in order (`POSIX_FADV_SEQUENTIAL`).
 const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::interrupted::Interrupted;
-use super::request::{ReadRequest, Span, Tid};
+use super::request::{PAGE_BYTES, ReadRequest, Span, Tid};
 use crate::errno::Interrupt;
 use crate::interrupts::Urge;
 
@@ -48,6 +48,12 @@ struct Read {
 }
 
 impl Read {
+    /// Returns whether the kernel may have asked for this on its own; nobody would see its error.
+    fn may_be_ahead(&self) -> bool {
+        // Of reads past its page cache a thread may wait for many; for a single page it waits.
+        !self.request.is_direct && self.request.span().len() > PAGE_BYTES
+    }
+
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= AGE_MIN
     }
@@ -197,8 +203,7 @@ impl State {
         let left = reads.filter(|(_, read)| {
             // The kernel asks for several parts of a window before the thread waits for the first.
             let is_elsewhere = !read.request.span().is_near(request.span());
-            // Of reads past its page cache a thread may wait for many.
-            is_elsewhere && !read.request.is_direct && read.is_old(now)
+            is_elsewhere && read.may_be_ahead() && read.is_old(now)
         });
         left.map(|(key, read)| (*key, read.request)).collect()
     }
@@ -234,7 +239,7 @@ mod tests {
 
     fn request(tid: u32, offset: u64) -> ReadRequest {
         let handle = HandleId(1);
-        ReadRequest { tid: Tid(tid), ino: 1, handle, offset, len: 100, is_direct: false }
+        ReadRequest { tid: Tid(tid), ino: 1, handle, offset, len: 8192, is_direct: false }
     }
 
     #[track_caller]
@@ -293,7 +298,7 @@ mod tests {
         let again = |urge| waiting.arrive(&request(5, 50), now, |_| urge);
         let Arrival::Refused(Interrupt::Pending) = again(Some(Urge::Handle)) else { panic!() };
         let Arrival::Refused(Interrupt::Retried) = again(None) else { panic!() };
-        let elsewhere = waiting.arrive(&request(5, 1000), now, |_| None);
+        let elsewhere = waiting.arrive(&request(5, 1 << 20), now, |_| None);
         assert!(matches!(elsewhere, Arrival::Waits(..)));
     }
 
@@ -307,9 +312,11 @@ mod tests {
         let (_b, mut ahead) = wait(&waiting, request(5, FAR), now);
         let (_c, mut unknown) = wait(&waiting, request(0, FAR), now);
         let (_d, mut other) = wait(&waiting, request(6, FAR), now);
-        let (_e, mut young) = wait(&waiting, request(5, FAR), later);
+        let page = ReadRequest { len: 4096, ..request(5, FAR) };
+        let (_e, mut page) = wait(&waiting, page, now);
+        let (_f, mut young) = wait(&waiting, request(5, FAR), later);
         // What belongs to the same window, and what others ask for.
-        for offset in [FAR - 100_000, FAR, FAR + 100, FAR + 200_000] {
+        for offset in [FAR - 100_000, FAR, FAR + 8192, FAR + 200_000] {
             waiting.leave_behind(&request(5, offset), later, |_| true);
         }
         for tid in [0, 7] {
@@ -321,7 +328,7 @@ mod tests {
 
         waiting.leave_behind(&request(5, 0), later, |_| true);
         assert_eq!(ahead.try_recv(), Ok(Interrupt::Left));
-        for stays in [&mut direct, &mut unknown, &mut other, &mut young] {
+        for stays in [&mut direct, &mut page, &mut unknown, &mut other, &mut young] {
             assert!(stays.try_recv().is_err());
         }
         let in_another_file = ReadRequest { ino: 2, ..request(5, FAR) };
