@@ -3,14 +3,19 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use expect_test::expect;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 
 use crate::support::{Rqbits, describe, run, tfs};
+
+/// How long a list that is watched may take to end.
+const LIMIT: Duration = Duration::from_secs(60);
 
 struct Stage {
     home: tempfile::TempDir,
@@ -129,22 +134,25 @@ fn torrents_are_forgotten_added_and_deleted() {
 
 #[test]
 fn a_watched_list_goes_on_until_a_signal() {
-    let stage = Stage::new();
-    let mut watch = stage.tfs(&["list", "--watch", "--json"]);
-    let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    for _ in 0..2 {
-        let line: serde_json::Value =
-            serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
-        assert_eq!(line.as_array().unwrap().len(), 2);
-    }
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    // Who started the tests may have signals ignored, and a list that nobody ends is none.
+    isolate::run("torrents::a_watched_list_goes_on_until_a_signal", LIMIT, |_dir| {
+        let stage = Stage::new();
+        let mut watch = stage.tfs(&["list", "--watch", "--json"]);
+        let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..2 {
+            let line: serde_json::Value =
+                serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+            assert_eq!(line.as_array().unwrap().len(), 2);
+        }
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
 
-    // Whoever does not want to hear more closes the pipe.
-    let mut child = stage.tfs(&["list", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().starts_with("ID"));
-    drop(lines);
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+        // Whoever does not want to hear more closes the pipe.
+        let mut child = stage.tfs(&["list", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().starts_with("ID"));
+        drop(lines);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    });
 }
