@@ -21,11 +21,11 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 const PIECE_BYTES: u64 = 256 << 10;
 
-/// A hundred pieces, and a part of one.
-const FILM: Content = Content::new(7, 100 * PIECE_BYTES + 12_345);
+/// Many pieces, and a part of one.
+const FILM: Content = Content::new(7, 160 * PIECE_BYTES + 12_345);
 
 /// What divides the film into two halves: so many pieces at one server, the rest at the other.
-const HALF_PIECES: u64 = 51;
+const HALF_PIECES: u64 = 81;
 
 /// What is at one server and the next at the other: less than what is read ahead.
 const RUN_PIECES: u64 = 7;
@@ -33,8 +33,12 @@ const RUN_PIECES: u64 = 7;
 /// No divisor of a piece: some reads have bytes of both servers.
 const BLOCK_BYTES: u64 = 100_000;
 
-/// What is read ahead is less than a half, so that a dead server is missed.
+/// With this and [`READ_BYTES_MAX`], a dead server is missed: what is read ahead, and what the two
+/// ends of a connection keep of what it has sent (6 and 4 MiB at most), is less than a half.
 const MEMORY: [&str; 2] = ["--memory", "4MiB"];
+
+/// How much is read at most before a server dies.
+const READ_BYTES_MAX: u64 = 2 << 20;
 
 /// How late a read may answer after its deadline on a machine that has much else to do.
 const LATE_MAX: Duration = Duration::from_secs(4);
@@ -140,7 +144,7 @@ fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
 
             // One dies in the middle of the first run, which is its own.
             let file = File::open(&path).unwrap();
-            let middle = run_pieces * PIECE_BYTES / 2;
+            let middle = (run_pieces * PIECE_BYTES / 2).min(READ_BYTES_MAX);
             check_part(&path, &file, 0..middle);
             pair.kill(first);
             thread::scope(|scope| {
