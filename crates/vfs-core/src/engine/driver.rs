@@ -402,7 +402,7 @@ fn silence(torrent: InfoHash) -> SourceError {
     SourceError::new(SourceErrorKind::TimedOut, format!("read the pieces of {torrent}"))
 }
 
-/// Not to be tried again: a bug does not pass by itself.
+/// Like an answer that cannot be right: a bug does not pass by itself.
 fn panicked() -> SourceError {
     tracing::error!("a source panicked");
     SourceError::new(SourceErrorKind::Protocol, "read from a source that panicked")

@@ -409,14 +409,16 @@ impl Plan {
     fn fail_stream(&mut self, now: Duration, id: StreamId, error: SourceError) {
         let Some(stream) = self.streams.get(&id) else { return };
         let (file, reads) = (stream.file, stream.reads.clone());
+        let is_once_more = stream.phase == Phase::Opening
+            && retry::is_worth_another(&error, stream.last_error.as_ref());
         self.breaker.on_failure(&error, now);
         if error.kind == SourceErrorKind::Unreachable {
             self.forget_haves();
         }
-        if error.kind == SourceErrorKind::Protocol {
+        if error.kind == SourceErrorKind::Protocol && !is_once_more {
             self.actions.push_back(Action::Discard { stream: id });
         }
-        if !is_transient(&error) {
+        if !is_transient(&error) && !is_once_more {
             for read in reads {
                 self.fail(read, now, error.clone().into());
             }

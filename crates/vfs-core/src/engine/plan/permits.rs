@@ -54,7 +54,7 @@ impl Plan {
             }
             let Some(stream) = self.streams.get_mut(&id) else { continue };
             let Some(facts) = self.files.get(&stream.file) else { continue };
-            stream.phase = Phase::Opening;
+            (stream.phase, stream.asked_at) = (Phase::Opening, now);
             if stream.is_preload() {
                 // Its silence is counted anew. A reader's turn is not, or it would never end.
                 stream.moved_at = now;
@@ -228,6 +228,7 @@ impl Plan {
             turn_until: now.saturating_add(turn_time),
             is_useful: false,
             moved_at: now,
+            asked_at: now,
             idle_since: now,
             has_moved: false,
             has_grown: true,

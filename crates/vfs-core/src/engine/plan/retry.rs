@@ -40,6 +40,16 @@ pub(crate) fn is_transient(error: &SourceError) -> bool {
     }
 }
 
+/// Returns whether to ask once more after `error`, the answer to who opened a stream, where `last`
+/// was the failure before it, with no byte since.
+///
+/// An answer that cannot be right, alone among right ones, comes of a proxy or of a server that
+/// starts: it is asked for once more. The second in a row is what this server does.
+pub(crate) fn is_worth_another(error: &SourceError, last: Option<&SourceError>) -> bool {
+    let is_wrong = |error: &SourceError| error.kind == SourceErrorKind::Protocol;
+    is_wrong(error) && !last.is_some_and(is_wrong)
+}
+
 /// Returns how long to wait before the attempt after the `failure_count`-th failure: doubling, and
 /// between half and all of it, so that those who failed together do not come back together.
 pub(crate) fn backoff(failure_count: u32, seed: u64) -> Duration {

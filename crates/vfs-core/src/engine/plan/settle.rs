@@ -66,7 +66,7 @@ impl Plan {
         useless.into_iter().for_each(|id| self.close(id, now));
     }
 
-    /// Closes streams that were silent for too long at missing data; their reads ask anew.
+    /// Closes streams that were silent for too long; their reads ask anew.
     fn renew_silent(&mut self, now: Duration) {
         let silent = self
             .streams
@@ -80,21 +80,25 @@ impl Plan {
         }
     }
 
-    /// Returns until when a stream may be silent, if it is one that waits for missing data.
+    /// Returns until when a stream may be silent, if somebody waits for it.
     fn silent_until(&self, stream: &Stream) -> Option<Duration> {
         let is_silent = match stream.phase {
             Phase::Open if stream.is_preload() => !self.is_anybody_reading(),
-            Phase::Open => stream.is_missing,
             // Another preload may have the permit instead.
-            Phase::Opening => stream.is_preload(),
+            Phase::Opening | Phase::Open => true,
             Phase::Broken { .. } | Phase::Closing => false,
         };
-        let is_waiting = is_silent && !stream.reads.is_empty();
-        is_waiting.then(|| stream.moved_at.saturating_add(self.silence_time(stream)))
+        let reads = stream.reads.iter().filter_map(|id| self.reads.get(id)?.stream);
+        // Until somebody waits, it may be full, and silent for that.
+        let waiting_since = reads.map(|(_, since)| since).min().filter(|_| is_silent)?;
+        let since = waiting_since.max(stream.moved_at).max(stream.asked_at);
+        Some(since.saturating_add(self.silence_time(stream)))
     }
 
     /// Returns how long a stream may be silent: the longer, the longer its reads have waited for
-    /// their first byte.
+    /// their first byte. What needs no peer, the head of an answer and bytes that are there, is due
+    /// at once, and asking anew helps only where a connection was lost or a server forgot it; but
+    /// a disk that has to spin up takes seconds too, so that such a stream has twice the time.
     fn silence_time(&self, stream: &Stream) -> Duration {
         let longest = self.tuning.silence_time_max;
         if stream.is_preload() {
@@ -102,7 +106,8 @@ impl Plan {
         }
         let reads = stream.reads.iter().filter_map(|id| self.reads.get(id));
         let count = reads.map(|read| read.silence_count).max().unwrap_or(0);
-        let doubled = 1_u32.checked_shl(count).unwrap_or(u32::MAX);
+        let is_due = stream.phase == Phase::Opening || !stream.is_missing;
+        let doubled = 1_u32.checked_shl(count.saturating_add(is_due.into())).unwrap_or(u32::MAX);
         self.tuning.silence_time_min.saturating_mul(doubled).min(longest)
     }
 

@@ -82,8 +82,10 @@ pub(crate) struct Stream {
     pub(crate) turn_until: Duration,
     /// Whether it answered a read since its turn began.
     pub(crate) is_useful: bool,
-    /// When it was asked for, confirmed, or brought bytes last.
+    /// When it was first asked for, confirmed, or brought bytes last.
     pub(crate) moved_at: Duration,
+    /// When it was last asked for.
+    pub(crate) asked_at: Duration,
     /// Since when nobody waits or reads.
     pub(crate) idle_since: Duration,
     /// Whether bytes before `consumed` may be given up.

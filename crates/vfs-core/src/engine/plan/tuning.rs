@@ -71,7 +71,8 @@ const TURN_TIME_HERE: Duration = Duration::from_millis(250);
 
 /// How long a stream stays silent at missing data before it is asked for anew. rqbit looks for
 /// peers only when a stream is opened, and may part with the last one in that very moment, between
-/// two streams. A piece of 16 MiB at 1 MB/s takes longer, and loses nothing.
+/// two streams. A piece of 16 MiB at 1 MB/s takes longer, and loses nothing. Twice that time for
+/// what is there: a connection that died without a word costs seconds, not the deadline.
 const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
 
 /// What that time doubles up to while not a byte comes: peers come back within seconds or not at

@@ -3,6 +3,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
 mod direct;
+mod failures;
 mod preload;
 mod rest;
 mod work;
@@ -355,67 +356,6 @@ fn a_window_that_its_reader_left_is_closed_before_more_is_fetched() {
 }
 
 #[test]
-fn a_stream_that_stays_silent_is_asked_for_anew() {
-    check(
-        4,
-        0,
-        &[Step::Read(0, 100), HavesAre(|_| false), Opened(1), Wait(9_999), Wait(1), Closed(1)],
-        &expect![[r#"
-            read 0+100: ask
-            haves: open 1 0..100
-            opened 1: -
-            9999 ms: ask
-            1 ms: close 1, open 2 0..100
-            closed 1: -
-        "#]],
-    );
-}
-
-#[test]
-fn silence_is_borne_for_longer_each_time() {
-    let usual = Tuning::new(4, 1 << 20);
-    check_with(
-        Tuning { silence_time_min: usual.silence_time_min, ..tuning(4) },
-        0,
-        &[
-            Step::Read(0, 100),
-            HavesAre(|_| false),
-            Opened(1),
-            Wait(1_999),
-            Wait(1),
-            Closed(1),
-            Opened(2),
-            Wait(3_999),
-            Wait(1),
-            Closed(2),
-            Opened(3),
-            // A byte makes up for all.
-            Chunk(3, 0, 50),
-            Wait(1_999),
-            Wait(1),
-            Closed(3),
-        ],
-        &expect![[r#"
-            read 0+100: ask
-            haves: open 1 0..100
-            opened 1: -
-            1999 ms: -
-            1 ms: close 1, open 2 0..100
-            closed 1: -
-            opened 2: -
-            3999 ms: ask
-            1 ms: close 2, open 3 0..100
-            closed 2: -
-            opened 3: -
-            chunk 3 0+50: -
-            1999 ms: -
-            1 ms: close 3, open 4 0..100
-            closed 3: -
-        "#]],
-    );
-}
-
-#[test]
 fn what_is_missing_takes_turns() {
     check(
         2,
@@ -454,90 +394,6 @@ fn what_is_missing_takes_turns() {
             over 2: reply 3, open 4 5000..5100
             opened 3: -
             opened 4: -
-        "#]],
-    );
-}
-
-#[test]
-fn failures_are_tried_again_where_they_happened() {
-    check(
-        1,
-        LEN,
-        &[
-            Step::Read(0, 1000),
-            Opened(1),
-            Chunk(1, 0, 300),
-            Fails(1, SourceErrorKind::Unreachable),
-            Wait(100),
-            Fails(1, SourceErrorKind::Unreachable),
-            Wait(100),
-            Wait(100),
-            Opened(1),
-            Chunk(1, 300, 700),
-            Over(1),
-            Step::Read(5000, 10),
-            Fails(2, SourceErrorKind::NotFound),
-            Step::Read(5000, 10),
-            Cancel(3),
-            Closed(3),
-            Step::Read(7000, 10),
-            Wait(60_000),
-        ],
-        &expect![[r#"
-            read 0+1000: open 1 0..1000
-            opened 1: -
-            chunk 1 0+300: -
-            fails 1 unreachable: -
-            100 ms: reopen 1 300..1000
-            fails 1 unreachable: -
-            100 ms: -
-            100 ms: reopen 1 300..1000
-            opened 1: -
-            chunk 1 300+700: -
-            over 1: reply 1
-            read 5000+10: open 2 5000..5010
-            fails 2 not found: fail 2 (the torrent is gone)
-            read 5000+10: open 3 5000..5010
-            cancel 3: close 3
-            closed 3: -
-            read 7000+10: open 4 7000..7010
-            60000 ms: fail 4 (the data did not come in time), close 4
-        "#]],
-    );
-}
-
-#[test]
-fn a_stream_that_breaks_the_rules_answers_nobody() {
-    check(
-        4,
-        LEN,
-        &[
-            Step::Read(0, 100),
-            Opened(1),
-            Chunk(1, 50, 10),
-            Closed(1),
-            Step::Read(0, 100),
-            Opened(2),
-            Chunk(2, 0, 101),
-            Closed(2),
-            Step::Read(0, 100),
-            Opened(3),
-            Chunk(3, 0, 99),
-            Over(3),
-        ],
-        &expect![[r#"
-            read 0+100: open 1 0..100
-            opened 1: -
-            chunk 1 50+10: fail 1 (the stream is at offset 50 instead of 0), close 1
-            closed 1: -
-            read 0+100: open 2 0..100
-            opened 2: -
-            chunk 2 0+101: fail 2 (the stream goes on after offset 100), close 2
-            closed 2: -
-            read 0+100: open 3 0..100
-            opened 3: -
-            chunk 3 0+99: -
-            over 3: fail 3 (the stream ends at offset 99 of 100)
         "#]],
     );
 }
