@@ -1,7 +1,9 @@
 //! `--watch`: what a command shows, again and again.
 
 use std::time::Duration;
+use std::{io, thread};
 
+use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::output::{Frames, visible};
@@ -21,29 +23,47 @@ pub(crate) async fn watch(
     mut look: impl AsyncFnMut() -> Result<String, Errors>,
 ) -> eyre::Result<()> {
     let mut signals = Signals::new()?;
-    let mut frames = Frames::new();
-    let mut ticks = interval(WATCH_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let looked = tokio::select! {
-            looked = async { ticks.tick().await; look().await } => looked,
-            () = signals.next() => return Ok(()),
-        };
-        let is_heard = match looked {
-            Ok(text) => frames.show(&text)?,
-            // Scripts get the errors on stderr, and the next line when there is one.
-            Err(errors) if is_json || !frames.is_terminal() => {
-                for error in &errors {
-                    report::report(error);
+    let watching = async {
+        let mut frames = Frames::new();
+        let mut ticks = interval(WATCH_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let text = match look().await {
+                Ok(text) => text,
+                // Scripts get the errors on stderr, and the next line when there is one.
+                Err(errors) if is_json || !frames.is_terminal() => {
+                    for error in &errors {
+                        report::report(error);
+                    }
+                    continue;
                 }
-                true
+                Err(errors) => shown(&errors),
+            };
+            match show(frames, text).await? {
+                Some(again) => frames = again,
+                None => return Ok(()),
             }
-            Err(errors) => frames.show(&shown(&errors))?,
-        };
-        if !is_heard {
-            return Ok(());
         }
+    };
+    tokio::select! {
+        watched = watching => watched,
+        () = signals.next() => Ok(()),
     }
+}
+
+/// Shows a frame, and returns the frames if anybody still reads.
+///
+/// It is written by a thread of its own: who reads a pipe may have stopped, and then a signal finds
+/// nothing to wait for, as a thread does not keep the process from ending.
+async fn show(mut frames: Frames, text: String) -> io::Result<Option<Frames>> {
+    let (ended, end) = oneshot::channel();
+    thread::Builder::new().name("output".to_owned()).spawn(move || {
+        let shown = frames.show(&text).map(|is_read| is_read.then_some(frames));
+        // Nobody waits for it after a signal.
+        let _unheard = ended.send(shown);
+    })?;
+    end.await.map_err(io::Error::other)?
 }
 
 /// Returns errors as a frame.

@@ -1,16 +1,19 @@
 //! `tfs add`, `pause`, `start`, `forget`, `delete`, and `list --watch`, straight to a real rqbit.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, PipeWriter, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use expect_test::expect;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
+use tfs_testkit::until::until;
 
 use crate::support::{Rqbits, describe, run, tfs};
 
@@ -148,6 +151,16 @@ fn a_watched_list_goes_on_until_a_signal() {
         kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0));
 
+        // Nor does it wait for one who reads no more.
+        let (unread, mut pipe) = io::pipe().unwrap();
+        fill(&mut pipe);
+        let mut child = stage.tfs(&["list", "--watch"]).stdout(pipe).spawn().unwrap();
+        let tasks = PathBuf::from(format!("/proc/{}/task", child.id()));
+        until("it waits for the pipe", || is_writing(&tasks).then_some(()));
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        drop(unread);
+
         // Whoever does not want to hear more closes the pipe.
         let mut child = stage.tfs(&["list", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -155,4 +168,19 @@ fn a_watched_list_goes_on_until_a_signal() {
         drop(lines);
         assert_eq!(child.wait().unwrap().code(), Some(0));
     });
+}
+
+/// Writes as much into a pipe as it takes.
+fn fill(pipe: &mut PipeWriter) {
+    let set = |pipe: &PipeWriter, flags| fcntl(pipe, FcntlArg::F_SETFL(flags)).unwrap();
+    set(pipe, OFlag::O_NONBLOCK);
+    while pipe.write(&[0; 4096]).is_ok() {}
+    set(pipe, OFlag::empty());
+}
+
+/// Returns whether one of the threads of a process writes a frame.
+fn is_writing(tasks: &Path) -> bool {
+    let tasks = fs::read_dir(tasks).into_iter().flatten().flatten();
+    let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+    names.into_iter().any(|name| name.trim() == "output")
 }

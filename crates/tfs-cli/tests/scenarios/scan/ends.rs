@@ -16,20 +16,21 @@ use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::Mount;
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, request};
 
-/// How many files are looked at each way.
+/// How many files are looked at each way, of each size of pieces.
 const FILES: usize = 50;
-
-/// How many with large pieces: each takes seconds.
-const FEW_FILES: usize = 20;
 
 /// Large enough that reading all of a file shows.
 const FILE_BYTES: u64 = 12 * MIB + 54_321;
 
-/// Pieces of a folder of films: some hundred of them.
-const PIECE_BYTES: u32 = 1024 * 1024;
+/// What rqbit asks of one peer at a time (`librqbit`, 128 chunks of 16 KiB): when a stream is
+/// closed that much is on its way, whatever it is of.
+const UNDER_WAY_BYTES: u64 = 2 * MIB;
 
 /// Pieces of a torrent of many GB, as most films are.
-const LARGE_PIECE_BYTES: u32 = 2 * PIECE_BYTES;
+const PIECE_BYTES: u32 = 2 * 1024 * 1024;
+
+/// Pieces of a torrent of a few GB: less than what is under way.
+const SMALL_PIECE_BYTES: u32 = PIECE_BYTES / 2;
 
 const HEAD_BYTES: u64 = MIB;
 
@@ -56,19 +57,19 @@ struct Trouble {
 
 pub(super) fn run(report: &mut Report, dir: &Path) {
     report.step("head and tail of 50 files through the mount, and of 50 asked of rqbit itself");
-    look(report, dir, "", PIECE_BYTES, FILES);
-    report.step("the same of 20 files with pieces of 2 MiB");
-    look(report, dir, ", 2 MiB pieces", LARGE_PIECE_BYTES, FEW_FILES);
+    look(report, dir, "2 MiB pieces", PIECE_BYTES);
+    report.step("the same with pieces of 1 MiB");
+    look(report, dir, "1 MiB pieces", SMALL_PIECE_BYTES);
 }
 
-/// Looks at the ends of `files` files each way, in turns.
-fn look(report: &mut Report, dir: &Path, what: &str, piece_bytes: u32, files: usize) {
-    let rqbits = nothing_selected(piece_bytes, 2 * files);
+/// Looks at the ends of files each way, in turns.
+fn look(report: &mut Report, dir: &Path, what: &str, piece_bytes: u32) {
+    let rqbits = nothing_selected(piece_bytes, 2 * FILES);
     let torrent = rqbits.swarm.torrents()[0].clone();
     let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
     let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
     let (mut trouble, mut costs, start) = (Trouble::default(), Vec::new(), Instant::now());
-    for (file, way) in (0..2 * files).zip([Way::Mount, Way::Direct].into_iter().cycle()) {
+    for (file, way) in (0..2 * FILES).zip([Way::Mount, Way::Direct].into_iter().cycle()) {
         if start.elapsed() > SCAN_MAX {
             break;
         }
@@ -81,34 +82,31 @@ fn look(report: &mut Report, dir: &Path, what: &str, piece_bytes: u32, files: us
         };
         costs.push((way, file, measure(&rqbits, torrent.info_hash, &mount.path, look)));
     }
-    let piece = u64::from(piece_bytes);
-    let within = [(Way::Mount, "mount"), (Way::Direct, "no mount")].map(|(way, name)| {
-        let name = format!("{name}{what}");
+    for (way, name) in [(Way::Direct, "no mount"), (Way::Mount, "mount")] {
         let costs: Vec<_> = costs.iter().filter(|(of, ..)| *of == way).collect();
-        let within = report_extra(report, &name, piece, &costs);
+        let name = format!("{name}, {what}");
+        report_extra(report, &name, way, piece_bytes.into(), &costs);
         let costs: Vec<_> = costs.iter().map(|(_, _, cost)| cost).collect();
         report_costs(report, &name, piece_bytes, &costs);
-        within
-    });
-    let figure = |name: &str| format!("{name}{what}: files within one piece more for each end");
-    report.figure(&figure("no mount"), count(within[1]), &format!("of {files}"), Want::Nothing);
-    report.all(&figure("mount"), within[0], files);
-    let failed = format!("mount{what}: ends that failed");
+    }
+    let failed = format!("mount, {what}: ends that failed");
     report.figure(&failed, count(trouble.failures), "", Want::AtMost(0.0));
-    let again = format!("no mount{what}: asked again");
+    let again = format!("no mount, {what}: asked again");
     report.figure(&again, count(trouble.silences), "times", Want::Nothing);
     drop(tracker);
 }
 
-/// Says what was fetched beyond the pieces touched. Returns how many files cost at most one piece
-/// more for each end.
+/// Says what was fetched beyond the pieces touched, and how many files cost at most one piece more
+/// for each end. No file through the mount may cost more than that or what is under way anyhow.
 fn report_extra(
     report: &mut Report,
     name: &str,
+    way: Way,
     piece: u64,
     costs: &[&(Way, usize, Cost)],
-) -> usize {
-    let (mut touched_bytes, mut extra_bytes, mut extra_bytes_max, mut within) = (0, 0, 0, 0);
+) {
+    let (mut touched_bytes, mut extra_bytes, mut extra_bytes_max) = (0, 0, 0);
+    let (mut within, mut within_under_way) = (0, 0);
     for (_, file, cost) in costs {
         let [head, tail] = touched(*file, piece);
         let touched = (head.1 - head.0 + 1 + tail.1 - tail.0 + 1) * piece;
@@ -121,15 +119,27 @@ fn report_extra(
         } else {
             println!("scan: {name}: file {file} costs {}", beyond(*file, piece, cost).join(", "));
         }
+        if extra <= 2 * piece.max(UNDER_WAY_BYTES) {
+            within_under_way += 1;
+        }
     }
-    let (files, piece) = (count(costs.len()), megabytes(piece));
+    let (files, in_piece) = (count(costs.len()), megabytes(piece));
     let mut show = |what: &str, value: f64, unit: &str| {
         report.figure(&format!("{name}: {what}"), value, unit, Want::Nothing);
     };
     show("pieces touched of each file", megabytes(touched_bytes) / files, "MB");
-    show("pieces beyond those for each file", megabytes(extra_bytes) / files / piece, "");
-    show("pieces beyond those at most", megabytes(extra_bytes_max) / piece, "");
-    within
+    show("pieces beyond those for each file", megabytes(extra_bytes) / files / in_piece, "");
+    show("pieces beyond those at most", megabytes(extra_bytes_max) / in_piece, "");
+    let figure = format!("{name}: files within one piece more for each end");
+    if way == Way::Mount && piece >= UNDER_WAY_BYTES {
+        report.all(&figure, within, FILES);
+        return;
+    }
+    report.figure(&figure, count(within), &format!("of {files}"), Want::Nothing);
+    if way == Way::Mount {
+        let figure = format!("{name}: files within 2 MiB more for each end");
+        report.all(&figure, within_under_way, FILES);
+    }
 }
 
 /// Returns the first and the last piece of the head, and of the tail.

@@ -17,12 +17,15 @@ use tfs_testkit::until::until;
 use super::{Cost, Way, measure, report_costs};
 use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::Mount;
-use crate::rqbits::{DOWNLOAD_BPS, MIB, PIECE_BYTES, Rqbits};
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits};
 use crate::timing::within;
 
 /// Noise of high rate: some 20 MB in two minutes of film.
 const FFMPEG: &str = "-v error -f lavfi -i testsrc2=size=640x360:rate=25:duration=120 \
     -vf noise=alls=30 -c:v mpeg4 -b:v 1500k -movflags -faststart";
+
+/// A film of 20 MB has twenty of these.
+const PIECE_BYTES: u32 = 1024 * 1024;
 
 /// How many films are probed each way.
 const FILMS: usize = 10;
