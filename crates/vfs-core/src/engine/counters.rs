@@ -32,7 +32,7 @@ pub struct ReadCounters {
     pub turns: u64,
     /// Reads that had to wait for their turn.
     pub waits: u64,
-    /// Streams that were silent at missing data for too long and asked for anew.
+    /// Streams that were silent for too long while somebody waited, and asked for anew.
     pub renewals: u64,
     /// Streams that failed and were tried again.
     pub retries: u64,
