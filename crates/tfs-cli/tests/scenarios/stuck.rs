@@ -12,7 +12,7 @@ use nix::sys::statvfs::statvfs;
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 
-use crate::caches::have_free_memory;
+use crate::caches::{have_free_memory, warm};
 use crate::figures::{Report, Want, count, megabytes};
 use crate::mount::{Mount, wait_for};
 use crate::process;
@@ -25,7 +25,7 @@ const STUCK_FILES: u64 = 100;
 
 /// How often complete files are read while nothing waits, and as often while a hundred reads do,
 /// in turns: what else the machine does is in both.
-const ROUNDS: usize = 11;
+const ROUNDS: usize = 21;
 
 /// Complete files: each is read once, so that nothing comes out of a cache.
 const FAST_FILES: usize = 2 * ROUNDS;
@@ -77,13 +77,13 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
     let (mut freed, mut left) = (Vec::new(), Vec::new());
     for (round, files) in setting.fast.chunks_exact(2).enumerate() {
         pause(SETTLE);
-        speeds.without.push(speed_of(files[0].clone()));
+        speeds.without.push(setting.speed_of(&files[0]));
         let waiting = readers::start(setting.stuck.clone());
         if round == 0 {
             metadata(report, &setting);
         }
         pause(SETTLE);
-        speeds.with.push(speed_of(files[1].clone()));
+        speeds.with.push(setting.speed_of(&files[1]));
         // One after the other in the first round, as a user does: a hundred programs that end at
         // once wait for a processor rather than for us.
         let turns = if round == 0 {
@@ -107,20 +107,28 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
 }
 
 impl Speeds {
-    fn report(&mut self, report: &mut Report) {
-        let mut speed = |name: &str, speeds: &mut Vec<f64>| {
-            speeds.sort_by(f64::total_cmp);
-            let middle = speeds[speeds.len() / 2];
+    fn report(&self, report: &mut Report) {
+        for (name, speeds) in [("nothing waits", &self.without), ("100 reads wait", &self.with)] {
+            let [from, middle, _] = spread(speeds);
             let name = format!("complete files, {name}");
             report.figure(&format!("{name}, median"), middle, "MB/s", Want::Nothing);
-            report.figure(&format!("{name}, slowest"), speeds[0], "MB/s", Want::Nothing);
-            middle
-        };
-        let without = speed("nothing waits", &mut self.without);
-        let with = speed("100 reads wait", &mut self.with);
-        let figure = "complete files: with to without, of medians";
-        report.figure(figure, with / without, "times", Want::AtLeast(0.9));
+            report.figure(&format!("{name}, slowest"), from, "MB/s", Want::Nothing);
+        }
+        // Those of one round are seconds apart: a machine that is slow for a while is so for both.
+        let ratios: Vec<_> = self.with.iter().zip(&self.without).map(|(it, of)| it / of).collect();
+        let [from, middle, to] = spread(&ratios);
+        let name = "complete files: with to without";
+        report.figure(&format!("{name}, median"), middle, "times", Want::AtLeast(0.9));
+        report.figure(&format!("{name}, lowest"), from, "times", Want::Nothing);
+        report.figure(&format!("{name}, highest"), to, "times", Want::Nothing);
     }
+}
+
+/// Returns the lowest, the middle and the highest of some values.
+fn spread(values: &[f64]) -> [f64; 3] {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    [sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1]]
 }
 
 impl Setting {
@@ -147,6 +155,27 @@ impl Setting {
             torrent.files.iter().map(|file| folder.join(file.path())).collect()
         };
         Self { stuck: paths(&stuck), fast: paths(&fast), rqbits, mount }
+    }
+
+    /// Returns how fast a complete file reads, in MB/s. The server has it in memory: a machine that
+    /// reclaims pages within seconds would have the disk decide, now in one way and now in the
+    /// other.
+    fn speed_of(&self, file: &Path) -> f64 {
+        let name = file.strip_prefix(&self.mount.path).unwrap();
+        warm(&self.rqbits.swarm.download_dir().join(name));
+        have_free_memory(FAST_BYTES);
+        let read_bytes = Arc::new(AtomicU64::new(0));
+        let (counter, path) = (Arc::clone(&read_bytes), file.to_owned());
+        let read = move || {
+            let mut file = File::open(path).unwrap();
+            let mut block = vec![0; 256 * 1024];
+            // An error is the end of the mount, which comes when this is no longer waited for.
+            while let Ok(len @ 1..) = file.read(&mut block) {
+                counter.fetch_add(u64::try_from(len).unwrap(), Ordering::Relaxed);
+            }
+        };
+        let took = within(MEASURE_MAX, read).map_or(MEASURE_MAX, |(took, ())| took);
+        megabytes(read_bytes.load(Ordering::Relaxed)) / took.as_secs_f64()
     }
 }
 
@@ -175,23 +204,6 @@ fn list(folder: &Path) {
 
 fn stat(path: &Path) {
     assert_eq!(fs::symlink_metadata(path).unwrap().len(), MIB);
-}
-
-/// Returns how fast a file reads, in MB/s.
-fn speed_of(path: PathBuf) -> f64 {
-    have_free_memory(FAST_BYTES);
-    let read_bytes = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&read_bytes);
-    let read = move || {
-        let mut file = File::open(path).unwrap();
-        let mut block = vec![0; 256 * 1024];
-        // An error is the end of the mount, which comes when this is no longer waited for.
-        while let Ok(len @ 1..) = file.read(&mut block) {
-            counter.fetch_add(u64::try_from(len).unwrap(), Ordering::Relaxed);
-        }
-    };
-    let took = within(MEASURE_MAX, read).map_or(MEASURE_MAX, |(took, ())| took);
-    megabytes(read_bytes.load(Ordering::Relaxed)) / took.as_secs_f64()
 }
 
 /// Reports how soon readers were free.
