@@ -84,7 +84,7 @@ impl Plan {
     fn silent_until(&self, stream: &Stream) -> Option<Duration> {
         let is_silent = match stream.phase {
             Phase::Open if stream.is_preload() => !self.is_anybody_reading(),
-            // Another preload may have the permit instead.
+            // Of preloads, another one may have the permit instead.
             Phase::Opening | Phase::Open => true,
             Phase::Broken { .. } | Phase::Closing => false,
         };
