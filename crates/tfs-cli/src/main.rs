@@ -41,7 +41,7 @@ use std::time::Duration;
 use clap::Parser as _;
 
 use tfs_service::Action;
-use tfs_service::settings::{Loaded, Origin, Sources};
+use tfs_service::settings::{Loaded, Sources};
 
 use crate::args::{Cli, Command, ConfigCommand};
 
@@ -81,7 +81,10 @@ fn run_and_report(cli: &Cli) -> u8 {
 fn run(cli: &Cli) -> eyre::Result<u8> {
     let sources = sources(cli);
     let loaded = load(cli, &sources)?;
-    logging::start(verbosity(cli, &loaded), &loaded.settings.logging)?;
+    let verbose = cli.global.verbose;
+    let is_daemon = matches!(cli.command, Command::Daemon);
+    let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
+    let level = logging::start(more, &loaded.settings.logging)?;
     // The process that was typed has told them already.
     if background::role() != background::Role::Child {
         for warning in &loaded.warnings {
@@ -90,7 +93,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     }
     match &cli.command {
         Command::Mount(args) => mount::run(args, &loaded),
-        Command::Daemon => daemon::run(sources, loaded),
+        Command::Daemon => daemon::run(sources, loaded, verbose, level),
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
         Command::Status(args) => status::run(args),
@@ -115,14 +118,6 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),
     }
-}
-
-/// Returns how much more is logged than the settings say. What a daemon does is seen in its log
-/// only, so that it says by default what `-v` has others say.
-fn verbosity(cli: &Cli, loaded: &Loaded) -> u8 {
-    let is_default = loaded.place("logging.level").origin == Origin::Default;
-    let is_talkative = is_default && matches!(cli.command, Command::Daemon);
-    cli.global.verbose.max(u8::from(is_talkative))
 }
 
 fn sources(cli: &Cli) -> Sources {

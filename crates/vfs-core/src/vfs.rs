@@ -300,7 +300,9 @@ impl<S: TorrentSource> Vfs<S> {
             Some(view) => OpenFile::Text(self.views.render(view)?),
             None => OpenFile::Torrent(self.tree().file(ino)?),
         };
-        Ok(self.handles.open(file))
+        let handle = self.handles.open(file);
+        tracing::debug!(ino = ino.0, fh = handle.0, path = self.tree().path(ino), "open");
+        Ok(handle)
     }
 
     /// Reads `len` bytes at `offset` of an open file: all of them, but for those after the end of

@@ -21,18 +21,43 @@ use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::file::RotatingFile;
 use self::lines::Lines;
 
+/// How much is logged.
+#[derive(Debug)]
+pub(crate) struct Level {
+    filter: reload::Handle<EnvFilter, Registry>,
+    /// What is let through; `None` if `RUST_LOG` says what.
+    directives: Option<&'static str>,
+}
+
+impl Level {
+    /// Logs from now on what these flags and settings say. Returns whether that is more or less
+    /// than before: `RUST_LOG` overrides them.
+    pub(crate) fn set(&mut self, verbose: u8, level: LogLevel) -> bool {
+        let wanted = directives(verbose, level);
+        let is_another = self.directives.is_some_and(|now| now != wanted);
+        if is_another && self.filter.reload(EnvFilter::new(wanted)).is_ok() {
+            self.directives = Some(wanted);
+            return true;
+        }
+        false
+    }
+}
+
 /// Starts logging, of panics too. `RUST_LOG` overrides the flags, and those the settings.
-pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<()> {
-    let (filter, misunderstood) = match from_environment() {
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (EnvFilter::new(filter(verbose, settings.level)), Some(error)),
-        None => (EnvFilter::new(filter(verbose, settings.level)), None),
+pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Level> {
+    let directives = directives(verbose, settings.level);
+    let (filter, directives, misunderstood) = match from_environment() {
+        Some(Ok(filter)) => (filter, None, None),
+        Some(Err(error)) => (EnvFilter::new(directives), Some(directives), Some(error)),
+        None => (EnvFilter::new(directives), Some(directives), None),
     };
+    let (filter, handle) = reload::Layer::new(filter);
     let journal = settings.file.is_none() && is_journal();
     let writer = match &settings.file {
         None => BoxMakeWriter::new(std::io::stderr),
@@ -71,7 +96,7 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<()> 
     if let Some(error) = misunderstood {
         tracing::warn!("{} is not understood, and left alone: {error}", EnvFilter::DEFAULT_ENV);
     }
-    Ok(())
+    Ok(Level { filter: handle, directives })
 }
 
 /// Returns what `RUST_LOG` wants, if it is set.
@@ -82,7 +107,7 @@ fn from_environment() -> Option<Result<EnvFilter, ParseError>> {
 
 /// Returns what is let through. rqbit inside the process logs each lost peer as a warning, and
 /// fuser each answer that comes after its reader was killed as an error.
-fn filter(verbose: u8, level: LogLevel) -> &'static str {
+fn directives(verbose: u8, level: LogLevel) -> &'static str {
     let asked = match verbose {
         0 => level,
         1 => level.max(LogLevel::Info),
@@ -105,4 +130,27 @@ fn is_journal() -> bool {
     let stderr = fs::metadata("/proc/self/fd/2");
     stderr
         .is_ok_and(|stderr| stream.to_str() == Some(&format!("{}:{}", stderr.dev(), stderr.ino())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_level_is_another_filter_unless_somebody_else_says() {
+        let level = |directives| {
+            let (layer, filter) = reload::Layer::new(EnvFilter::new("off"));
+            (layer, Level { filter, directives })
+        };
+        let (_layer, mut free) = level(Some(directives(0, LogLevel::Warn)));
+        assert!(!free.set(0, LogLevel::Warn));
+        assert!(free.set(0, LogLevel::Debug));
+        assert!(!free.set(2, LogLevel::Error), "-vv is debug too");
+        let now = free.filter.with_current(ToString::to_string).unwrap();
+        assert!(now.contains("debug"), "{now}");
+
+        let (_layer, mut fixed) = level(None);
+        assert!(!fixed.set(0, LogLevel::Debug));
+        assert_eq!(fixed.filter.with_current(ToString::to_string).unwrap(), "off");
+    }
 }

@@ -183,7 +183,7 @@ fn a_reload_brings_and_takes_mounts() {
         assert!(text.contains("\nmounted                 DIR/c\n"), "{text}");
         assert!(
             text.ends_with(
-                "\nneeds a restart         [logging]\napplied                 [monitoring]\n"
+                "\napplied                 [logging]\napplied                 [monitoring]\n"
             ),
             "{text}"
         );
@@ -204,8 +204,11 @@ fn a_reload_brings_and_takes_mounts() {
         let more = "[read]\nreadahead = \"64KiB\"\n[cache]\nmemory_bytes = \"1MiB\"\n";
         configure(dir, &rqbits, &[("c", "two")], more);
         let text = daemon.reload();
-        let want = "exit 0\nmounted anew            DIR/c\napplied                 [monitoring]\n";
-        assert_eq!(text, want);
+        assert_eq!(
+            text,
+            "exit 0\nmounted anew            DIR/c\napplied                 [logging]\n\
+             applied                 [monitoring]\n"
+        );
         let (major, minor) = device(&dir.join("c"));
         let window = fs::read_to_string(format!("/sys/class/bdi/{major}:{minor}/read_ahead_kb"));
         assert_eq!(window.unwrap(), "64\n");
@@ -214,6 +217,46 @@ fn a_reload_brings_and_takes_mounts() {
         let limit = stats["memory_bytes_max"].as_u64().unwrap();
         assert!(limit < 64 << 20, "the cache has a share of 1 MiB: {limit}");
         content_is_there(&dir.join("c"));
+        daemon.end(&manager);
+    });
+}
+
+#[test]
+fn a_reload_changes_what_is_logged_of_a_mount_in_use() {
+    let test = "daemon::a_reload_changes_what_is_logged_of_a_mount_in_use";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a"]);
+        let log = dir.join("log");
+        let logging = |more: &str| format!("[logging]\nfile = \"{}\"\n{more}", log.display());
+        let configure = |more: &str| configure(dir, &rqbits, &[("a", "one")], &logging(more));
+        let opens_logged = || {
+            content_is_there(&dir.join("a"));
+            let text = fs::read_to_string(&log).unwrap();
+            text.lines().filter(|line| line.contains("path=\"a.bin\"")).count()
+        };
+        configure("level = \"error\"\n");
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        let _in_use = File::open(dir.join("a/a.bin")).unwrap();
+        assert_eq!(opens_logged(), 0);
+
+        configure("level = \"debug\"\n");
+        let want = "exit 0\nunchanged               DIR/a\napplied                 [logging]\n";
+        assert_eq!(daemon.reload(), want);
+        let opens = opens_logged();
+        assert!(opens > 0, "{}", fs::read_to_string(&log).unwrap());
+        assert_eq!(daemon.reload(), "exit 0\nunchanged               DIR/a\n");
+
+        // How it is written stays.
+        configure("level = \"error\"\nformat = \"json\"\n");
+        let want = "exit 49\nunchanged               DIR/a\n\
+                    needs a restart         [logging]: but for its level, which holds\n";
+        assert_eq!(daemon.reload(), want);
+        assert_eq!(opens_logged(), opens);
+        let text = fs::read_to_string(&log).unwrap();
+        assert!(!text.lines().any(|line| line.starts_with('{')), "{text}");
         daemon.end(&manager);
     });
 }

@@ -22,6 +22,7 @@
 //! mount that does not answer costs the others a restart, where a process for each would not.
 
 mod attempt;
+mod log;
 mod news;
 mod plan;
 mod reload;
@@ -31,6 +32,7 @@ mod taking_over;
 #[cfg(test)]
 mod tests;
 
+pub use log::Log;
 pub(crate) use reload::Reloader;
 pub use reload::{DaemonHandle, reload_daemons};
 pub use supervisor::Daemon;

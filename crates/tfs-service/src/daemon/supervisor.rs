@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::attempt::{self, Pulse};
+use super::log::Log;
 use super::plan::{Action, End, Plan};
 use super::reload::{DaemonHandle, Reloader, Request};
 use super::spec::Spec;
@@ -54,6 +55,7 @@ struct Running {
 pub struct Daemon {
     pub(super) sources: Sources,
     pub(super) loaded: Arc<Loaded>,
+    pub(super) log: Box<dyn Log>,
     /// What the log was begun with.
     pub(super) logging: LoggingSection,
     pub(super) plan: Plan<Spec>,
@@ -80,16 +82,21 @@ pub struct Daemon {
 
 impl Daemon {
     /// Returns the daemon of a configuration, and what tells it what to do. `sources` is where
-    /// `loaded` came from and where a reload looks.
+    /// `loaded` came from and where a reload looks; `log` was begun as `loaded` says.
     ///
     /// # Errors
     /// If the configuration has no mounts.
-    pub fn new(sources: Sources, loaded: Loaded) -> Result<(Self, DaemonHandle), SettingsError> {
+    pub fn new(
+        sources: Sources,
+        loaded: Loaded,
+        log: impl Log + 'static,
+    ) -> Result<(Self, DaemonHandle), SettingsError> {
         check(&loaded)?;
         let (handle, requests) = DaemonHandle::new();
         let (events_in, events) = mpsc::channel(EVENTS_MAX);
         let daemon = Self {
             sources,
+            log: Box::new(log),
             logging: loaded.settings.logging.clone(),
             loaded: Arc::new(loaded),
             plan: Plan::new(),

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::chain;
+use super::log::is_elsewhere;
 use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::blocking::blocking;
@@ -52,12 +53,7 @@ impl Daemon {
         }
         let before = std::mem::replace(&mut self.loaded, Arc::new(loaded));
         self.reloaded.sections.clear();
-        let settings = &self.loaded.settings;
-        // Where the log goes was chosen before anything else, and holds until the end.
-        if self.logging != settings.logging {
-            tracing::warn!("what has changed in [logging] needs a restart");
-            self.tell_of("logging", SectionOutcome::NeedsRestart, None);
-        }
+        self.take_over_logging();
         let settings = &self.loaded.settings;
         let listens = self.monitoring.is_some() == settings.monitoring.listen.is_some();
         if !listens || before.settings.monitoring != settings.monitoring {
@@ -68,6 +64,22 @@ impl Daemon {
         }
         self.waiting.extend(asker);
         self.take_over().await;
+    }
+
+    /// Logs as much as the configuration says; where the log goes is for a restart.
+    fn take_over_logging(&mut self) {
+        let is_another_level = self.log.set_level(&self.loaded);
+        let logging = &self.loaded.settings.logging;
+        if is_another_level {
+            tracing::info!(level = ?logging.level, "what is logged has changed");
+        }
+        if is_elsewhere(&self.logging, logging) {
+            tracing::warn!("[logging] has another format or file, which needs a restart");
+            let why = is_another_level.then(|| "but for its level, which holds".to_owned());
+            self.tell_of("logging", SectionOutcome::NeedsRestart, why);
+        } else if is_another_level {
+            self.tell_of("logging", SectionOutcome::Applied, None);
+        }
     }
 
     fn tell_of(&mut self, section: &str, outcome: SectionOutcome, why: Option<String>) {
