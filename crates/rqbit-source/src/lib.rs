@@ -18,4 +18,4 @@ mod source;
 
 pub use local::{FileIdentity, KeptProof, LocalPaths, ProofKeeper};
 pub use mapping::{to_details, to_summary};
-pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT};
+pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};

@@ -23,6 +23,10 @@ use crate::mapping;
 /// leaves it room to work.
 pub const STREAMS_MAX_DEFAULT: usize = 4;
 
+/// How long what a server says of where the files of a torrent are is believed: the torrent may be
+/// removed and added with another folder.
+pub const TORRENT_TTL_DEFAULT: Duration = Duration::from_secs(60);
+
 /// The torrents of one rqbit server.
 #[derive(Debug, Clone)]
 pub struct RqbitSource {
@@ -40,15 +44,17 @@ impl RqbitSource {
     #[must_use]
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
-        let local = Arc::new(LocalFiles::new(LocalPaths::Off));
+        let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
         let buffers = Arc::default();
         Self { client, streams_max: streams_max.max(1), name, local, buffers }
     }
 
-    /// Returns the same source with files that are looked for on this machine's disk.
+    /// Returns the same source with files that are looked for on this machine's disk. What the
+    /// server says of where those of a torrent are is believed for `torrent_ttl`, and not kept at
+    /// all if that is zero.
     #[must_use]
-    pub fn with_local_paths(self, paths: LocalPaths) -> Self {
-        Self { local: Arc::new(LocalFiles::new(paths)), ..self }
+    pub fn with_local_paths(self, paths: LocalPaths, torrent_ttl: Duration) -> Self {
+        Self { local: Arc::new(LocalFiles::new(paths, torrent_ttl)), ..self }
     }
 
     /// Returns the same source with what was proven of its files in an earlier run, and somebody
@@ -60,7 +66,7 @@ impl RqbitSource {
         kept: impl IntoIterator<Item = (FileId, KeptProof)>,
         keeper: Arc<dyn ProofKeeper>,
     ) -> Self {
-        let local = LocalFiles::keeping(self.local.paths().clone(), kept, keeper);
+        let local = self.local.keeping(kept, keeper);
         Self { local: Arc::new(local), ..self }
     }
 

@@ -55,6 +55,7 @@ impl Loaded {
             may_pass_through: read.passthrough == Passthrough::Auto,
             show_control: metadata.show_control,
             poll_interval: metadata.poll_interval,
+            torrent_ttl: metadata.torrent_ttl,
             appearance: self.appearance(mount),
             state_dir: None,
             preload: PreloadSettings {
@@ -120,6 +121,7 @@ mod tests {
         assert_eq!(settings.appearance, Appearance::default());
         let [server] = settings.servers.as_slice() else { panic!("one server") };
         assert_eq!(server.streams_max, crate::STREAMS_MAX_DEFAULT);
+        assert_eq!(settings.torrent_ttl, crate::TORRENT_TTL_DEFAULT);
     }
 
     #[test]
@@ -128,6 +130,7 @@ mod tests {
             "[read]\npassthrough = \"off\"\nmissing = \"fail\"\n\
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
+             torrent_ttl = \"0s\"\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
         );
@@ -139,6 +142,7 @@ mod tests {
         // A part of a KiB is one.
         assert_eq!(settings.read_ahead_kb, 98);
         assert!(settings.appearance.shows_holes);
+        assert!(settings.torrent_ttl.is_zero());
         assert_eq!(settings.servers[0].streams_max, 2);
         let pair = ("/downloads".into(), "/srv".into());
         assert_eq!(settings.servers[0].local_paths, crate::LocalPaths::Mapped(vec![pair]));

@@ -51,7 +51,7 @@ pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
-pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT};
+pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};
 pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};

@@ -49,6 +49,8 @@ pub struct MountSettings {
     pub show_control: bool,
     /// How often each server is asked for its torrents.
     pub poll_interval: Duration,
+    /// How long what a server says of where the files of a torrent are is believed.
+    pub torrent_ttl: Duration,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
     /// Whether the kernel may read files itself that are complete and on this machine's disk.
@@ -302,10 +304,10 @@ async fn connect(settings: &MountSettings) -> Result<Vec<Connection>, StartError
     let state_dir = settings.state_dir.clone().or_else(user_state_dir);
     let is_alone = settings.servers.len() == 1;
     let chunk_time_max = settings.read.timeout + CHUNK_MARGIN;
-    let connections = settings
-        .servers
-        .iter()
-        .map(|server| Connection::open(server, is_alone, chunk_time_max, state_dir.as_deref()));
+    let connections = settings.servers.iter().map(|server| {
+        let state_dir = state_dir.as_deref();
+        Connection::open(server, is_alone, chunk_time_max, settings.torrent_ttl, state_dir)
+    });
     try_join_all(connections).await
 }
 

@@ -90,6 +90,7 @@ impl Connection {
         settings: &MountServer,
         is_alone: bool,
         chunk_time_max: Duration,
+        torrent_ttl: Duration,
         state_dir: Option<&Path>,
     ) -> Result<Self, StartError> {
         let MountServer { name, choice, streams_max, local_paths } = settings;
@@ -105,7 +106,7 @@ impl Connection {
         let server = Server::new(&remote, chunk_time_max)?;
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
-            .with_local_paths(local_paths.clone());
+            .with_local_paths(local_paths.clone(), torrent_ttl);
         let mut known = known.unwrap_or_default();
         let source = match &state {
             Some(state) => source

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use rqbit_client::{ClientConfig, wire};
 use tokio::sync::mpsc;
@@ -10,6 +9,7 @@ use vfs_core::{Bitfield, ByteRange, FileIndex, Geometry};
 
 use super::kept::SETTLED_AGE_MIN;
 use super::*;
+use crate::TORRENT_TTL_DEFAULT;
 
 const BYTES: &[u8] = b"the bytes of a film";
 
@@ -53,7 +53,8 @@ impl Fixture {
         let (paths, folder, below) = kept(dir.path());
         let proof = KeptProof { folder, below: below.to_owned(), identity };
         let (sender, told) = mpsc::unbounded_channel();
-        let files = LocalFiles::keeping(paths, [(FILE, proof.clone())], Arc::new(Told(sender)));
+        let files = LocalFiles::new(paths, TORRENT_TTL_DEFAULT);
+        let files = files.keeping([(FILE, proof.clone())], Arc::new(Told(sender)));
         Self { dir, proof, files, told }
     }
 
@@ -103,7 +104,7 @@ async fn a_file_with_another_identity_is_not() {
         change(&mut f.proof.identity);
         let (sender, told) = mpsc::unbounded_channel();
         let kept = [(FILE, f.proof.clone())];
-        f.files = LocalFiles::keeping(LocalPaths::Auto, kept, Arc::new(Told(sender)));
+        f.files = f.files.keeping(kept, Arc::new(Told(sender)));
         f.told = told;
         assert!(matches!(f.find().await, Err(NoLocalFile::Changed)), "{n}");
         assert_eq!(f.told(), Some("discard"), "{n}");

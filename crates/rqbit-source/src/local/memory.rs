@@ -15,9 +15,6 @@ use super::layout::Layout;
 /// piece and the names of its files.
 const LAYOUTS_MAX: usize = 8;
 
-/// How long they are believed: a torrent may be removed and added with another folder.
-const LAYOUT_TIME: Duration = Duration::from_secs(60);
-
 /// How many proofs of complete files are remembered, at some hundred bytes each: a large library.
 const PROOFS_MAX: usize = 65_536;
 
@@ -46,8 +43,10 @@ impl Memory {
         Self { proofs: proofs.collect(), ..Self::default() }
     }
 
-    pub(super) fn layout(&mut self, torrent: InfoHash) -> Option<Arc<Layout>> {
-        self.layouts.retain(|(_, kept_at, _)| kept_at.elapsed() < LAYOUT_TIME);
+    /// Returns the layout of a torrent if it came less than `ttl` ago; those that are older are
+    /// forgotten.
+    pub(super) fn layout(&mut self, torrent: InfoHash, ttl: Duration) -> Option<Arc<Layout>> {
+        self.layouts.retain(|(_, kept_at, _)| kept_at.elapsed() < ttl);
         let found = self.layouts.iter().find(|(known, ..)| *known == torrent);
         found.map(|(.., layout)| Arc::clone(layout))
     }
@@ -119,5 +118,21 @@ impl Memory {
         let is_there = |file: &FileId| !torrents.contains(&file.torrent);
         self.proofs.retain(|file, _| is_there(file));
         self.unconfirmed.retain(|file, _| is_there(file));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::layout::tests::layout;
+
+    #[test]
+    fn a_layout_is_believed_for_its_time() {
+        let torrent = InfoHash::from_bytes([1; 20]);
+        let mut memory = Memory::default();
+        memory.keep(torrent, Arc::new(layout("/d", 4, &[("a", b"12345678")])));
+        assert!(memory.layout(torrent, Duration::MAX).is_some());
+        assert!(memory.layout(torrent, Duration::ZERO).is_none());
+        assert!(memory.layout(torrent, Duration::MAX).is_none(), "it was forgotten");
     }
 }

@@ -24,7 +24,7 @@ mod proof;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rqbit_client::Client;
 use tokio::sync::Semaphore;
@@ -102,6 +102,7 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct LocalFiles {
     paths: LocalPaths,
+    torrent_ttl: Duration,
     permits: Semaphore,
     /// Protects what is remembered; held for one access.
     memory: Mutex<Memory>,
@@ -114,9 +115,10 @@ pub(crate) struct LocalFiles {
 }
 
 impl LocalFiles {
-    pub(crate) fn new(paths: LocalPaths) -> Self {
+    pub(crate) fn new(paths: LocalPaths, torrent_ttl: Duration) -> Self {
         Self {
             paths,
+            torrent_ttl,
             permits: Semaphore::new(PROOFS_AT_A_TIME),
             memory: Mutex::default(),
             keeper: None,
@@ -125,22 +127,18 @@ impl LocalFiles {
         }
     }
 
-    /// Returns files that begin with what was proven in an earlier run, and keep what is proven in
-    /// this one. If nobody looks for files, they do neither.
+    /// Returns the same files, which begin with what was proven in an earlier run, and keep what is
+    /// proven in this one. If nobody looks for files, they do neither.
     pub(crate) fn keeping(
-        paths: LocalPaths,
+        &self,
         kept: impl IntoIterator<Item = (FileId, KeptProof)>,
         keeper: Arc<dyn ProofKeeper>,
     ) -> Self {
-        let files = Self::new(paths);
+        let files = Self::new(self.paths.clone(), self.torrent_ttl);
         if files.paths == LocalPaths::Off {
             return files;
         }
         Self { memory: Mutex::new(Memory::new(kept)), keeper: Some(keeper), ..files }
-    }
-
-    pub(crate) fn paths(&self) -> &LocalPaths {
-        &self.paths
     }
 
     /// Finds, opens and proves a file.
@@ -247,7 +245,7 @@ impl LocalFiles {
 
     /// Returns the layout of a torrent, from memory or from the server.
     async fn layout(&self, client: &Client, torrent: InfoHash) -> Result<Arc<Layout>, NoLocalFile> {
-        if let Some(layout) = self.memory().layout(torrent) {
+        if let Some(layout) = self.memory().layout(torrent, self.torrent_ttl) {
             return Ok(layout);
         }
         let unknown = |error| NoLocalFile::Unknown(to_source_error(error).into());

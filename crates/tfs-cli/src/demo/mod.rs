@@ -112,6 +112,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_interval: Duration::from_secs(1),
+        torrent_ttl: tfs_service::TORRENT_TTL_DEFAULT,
         appearance: Appearance::default(),
         // A demo leaves nothing behind.
         state_dir: Some(dir.join("state")),

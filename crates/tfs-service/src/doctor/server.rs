@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use rqbit_client::{BaseUrl, Client};
-use rqbit_source::{LocalPaths, RqbitSource};
+use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT};
 use tokio::time::timeout;
 use vfs_core::TorrentSource as _;
 
@@ -72,7 +72,7 @@ async fn try_local(client: Client, paths: &LocalPaths) -> Tried {
     if *paths == LocalPaths::Off {
         return Tried::Off;
     }
-    let source = RqbitSource::new(client, 1).with_local_paths(paths.clone());
+    let source = RqbitSource::new(client, 1).with_local_paths(paths.clone(), TORRENT_TTL_DEFAULT);
     let (mut count, mut proven, mut cause) = (0, 0, None);
     let torrents = source.list().await.unwrap_or_else(|error| {
         cause = Some(format!("cannot {error}"));

@@ -238,13 +238,21 @@ const READ: [Key; 5] = [
     ),
 ];
 
-const METADATA: [Key; 5] = [
+const METADATA: [Key; 6] = [
     key(
         "metadata.poll_interval",
         Kind::Time,
         Is("\"5s\""),
         Some("--poll-interval"),
         "How often the server is asked for new torrents.",
+    ),
+    key(
+        "metadata.torrent_ttl",
+        Kind::TimeOrNone,
+        Is("\"60s\""),
+        None,
+        "How long the server's word on where a torrent's files are is believed. Their names and \
+         lengths never change, and are asked for once.",
     ),
     key(
         "metadata.attr_timeout",

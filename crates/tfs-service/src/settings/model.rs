@@ -111,6 +111,8 @@ pub struct MetadataSection {
     #[serde(deserialize_with = "de_time")]
     pub poll_interval: Duration,
     #[serde(deserialize_with = "de_time")]
+    pub torrent_ttl: Duration,
+    #[serde(deserialize_with = "de_time")]
     pub attr_timeout: Duration,
     #[serde(deserialize_with = "de_time")]
     pub dir_cache_time: Duration,
