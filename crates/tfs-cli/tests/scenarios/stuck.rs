@@ -131,7 +131,7 @@ impl Speeds {
 fn spread(values: &[f64]) -> [f64; 3] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    [sorted[0], sorted[sorted.len() / 2], sorted[sorted.len() - 1]]
+    [0, 50, 100].map(|percent| percentile(&sorted, percent))
 }
 
 impl Setting {

@@ -37,8 +37,9 @@ pub(crate) fn repeat(times: usize, mut function: impl FnMut(usize)) -> Vec<Durat
     durations
 }
 
-/// Returns the value below which `percent` of the sorted durations are.
-pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+/// Returns the value below which `percent` of the sorted values are: of 0 the first, of 100 the
+/// last.
+pub(crate) fn percentile<T: Copy>(sorted: &[T], percent: usize) -> T {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted[rank - 1]
 }

@@ -2,17 +2,11 @@
 
 use std::fmt;
 
-use crate::settings::{Loaded, LoggingSection};
+use crate::settings::Loaded;
 
 /// How much is logged, which a reload changes.
 pub trait Log: fmt::Debug + Send {
     /// Logs from now on as much as a configuration says. Returns whether that is more or less than
     /// before: whoever started the program may have a say that no configuration overrides.
     fn set_level(&mut self, loaded: &Loaded) -> bool;
-}
-
-/// Returns whether one section has the log elsewhere, or otherwise written, than another. That was
-/// chosen before anything else, and holds until the end of the process.
-pub(super) fn is_elsewhere(one: &LoggingSection, other: &LoggingSection) -> bool {
-    (one.format, &one.file) != (other.format, &other.file)
 }

@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::chain;
-use super::log::is_elsewhere;
 use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::blocking::blocking;
@@ -66,14 +65,15 @@ impl Daemon {
         self.take_over().await;
     }
 
-    /// Logs as much as the configuration says; where the log goes is for a restart.
+    /// Logs as much as the configuration says. Where the log goes and how it is written was chosen
+    /// before anything else, and holds until a restart.
     fn take_over_logging(&mut self) {
         let is_another_level = self.log.set_level(&self.loaded);
         let logging = &self.loaded.settings.logging;
         if is_another_level {
             tracing::info!(level = ?logging.level, "what is logged has changed");
         }
-        if is_elsewhere(&self.logging, logging) {
+        if (logging.format, &logging.file) != (self.logging.format, &self.logging.file) {
             tracing::warn!("[logging] has another format or file, which needs a restart");
             let why = is_another_level.then(|| "but for its level, which holds".to_owned());
             self.tell_of("logging", SectionOutcome::NeedsRestart, why);

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
+use crate::timing::percentile;
+
 /// The file with the samples, in the directory of the child.
 pub(crate) const FILE: &str = "samples";
 
@@ -107,5 +109,5 @@ impl Series {
 /// Returns the middle value, the lower one of two.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
-    values.get(values.len().saturating_sub(1) / 2).copied()
+    (!values.is_empty()).then(|| percentile(&values, 50))
 }
