@@ -42,7 +42,7 @@ const QUICK: Want = Want::AtMost(10.0);
 
 /// What part of its speed a complete file has to keep. Looking after a hundred readers takes 2 % of
 /// a processor; the medians of several runs are up to a tenth apart all the same.
-const SPEED_KEPT: Want = Want::AtLeast(0.85);
+const SPEED_KEPT: Want = Want::AtLeast(0.9);
 
 /// How soon a reader is to be free after Ctrl-C.
 const FREED_MAX: Duration = Duration::from_millis(300);
