@@ -1,7 +1,7 @@
 //! A look at a thread in `/proc`: whether it has a signal to act on.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, test_kill_process};
@@ -34,6 +34,9 @@ const HARMLESS: [Signal; 8] = [
     Signal::TTOU,
 ];
 
+/// More than a `/proc/<tid>/status` has, so that one call reads it: its length is not known before.
+const STATUS_BYTES: usize = 4096;
+
 /// Returns whether `/proc` has the numbers that the kernel gives us. In a container it may be that
 /// of another, or not be there.
 pub(super) fn can_look() -> bool {
@@ -58,7 +61,8 @@ pub(crate) fn look(tid: Tid) -> Option<Urge> {
 /// This lists threads too, although no listing of `/proc` shows them. It waits for nothing that a
 /// thread holds.
 fn read(tid: Tid) -> io::Result<String> {
-    let bytes = fs::read(format!("/proc/{}/status", tid.0))?;
+    let mut bytes = Vec::with_capacity(STATUS_BYTES);
+    File::open(format!("/proc/{}/status", tid.0))?.read_to_end(&mut bytes)?;
     // The name of a program need not be text.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -84,16 +88,17 @@ struct Status {
 
 impl Status {
     fn parse(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            let mut lines = text.lines().filter_map(|line| line.split_once(':'));
-            lines.find(|(field, _)| *field == name).map(|(_, value)| value.trim())
-        };
-        let tid = |name| Some(Tid(field(name)?.parse().ok()?));
-        let signals = |name| u64::from_str_radix(field(name)?, 16).ok();
+        // In the order of the kernel (`proc_pid_status`), so that one pass finds all.
+        let mut lines = text.lines().filter_map(|line| line.split_once(':'));
+        let mut field = |name| Some(lines.find(|(field, _)| *field == name)?.1.trim());
+        let is_dead = field("State")?.starts_with(['Z', 'X']);
+        let leader = Tid(field("Tgid")?.parse().ok()?);
+        let tid = Tid(field("Pid")?.parse().ok()?);
+        let mut signals = |name| u64::from_str_radix(field(name)?, 16).ok();
         Some(Self {
-            tid: tid("Pid")?,
-            leader: tid("Tgid")?,
-            is_dead: field("State")?.starts_with(['Z', 'X']),
+            tid,
+            leader,
+            is_dead,
             own_pending: signals("SigPnd")?,
             shared_pending: signals("ShdPnd")?,
             blocked: signals("SigBlk")?,

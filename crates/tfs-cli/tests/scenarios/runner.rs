@@ -25,7 +25,7 @@ struct Scenario {
 
 const SCENARIOS: [Scenario; 10] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
-    Scenario { name: "stuck", limit: Duration::from_secs(180), run: stuck::run },
+    Scenario { name: "stuck", limit: Duration::from_secs(900), run: stuck::run },
     Scenario { name: "middle", limit: Duration::from_secs(420), run: middle::run },
     Scenario { name: "scan", limit: Duration::from_secs(1500), run: scan::run },
     Scenario { name: "restart", limit: Duration::from_secs(180), run: restart::run },

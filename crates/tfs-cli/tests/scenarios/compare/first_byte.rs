@@ -9,7 +9,7 @@ use tfs_testkit::content::Content;
 
 use super::programs;
 use super::ranges::{self, Connection, Random};
-use super::samples::Recorder;
+use super::samples::{Recorder, median};
 use super::seeder::Seeder;
 use super::ways::{PLAIN, Way, Ways};
 
@@ -57,8 +57,8 @@ fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way, random: &mut Random)
         }
         again.push(read_byte(&path, offset ^ 1));
     }
-    recorder.add(NEW, way.name, UNIT, middle(new));
-    recorder.add(AGAIN, way.name, UNIT, middle(again));
+    recorder.add(NEW, way.name, UNIT, median(new).unwrap());
+    recorder.add(AGAIN, way.name, UNIT, median(again).unwrap());
 }
 
 fn measure_ranges(recorder: &mut Recorder, seeder: &Seeder, random: &mut Random) {
@@ -69,7 +69,7 @@ fn measure_ranges(recorder: &mut Recorder, seeder: &Seeder, random: &mut Random)
         connection.get(&seeder.stream_path(0), random.next() % FILE_BYTES, 1).unwrap();
         start.elapsed().as_secs_f64() * 1e3
     });
-    recorder.add(NEW, ranges::NAME, UNIT, middle(times.collect()));
+    recorder.add(NEW, ranges::NAME, UNIT, median(times.collect()).unwrap());
 }
 
 /// Returns how many milliseconds it took.
@@ -77,9 +77,4 @@ fn read_byte(path: &Path, offset: u64) -> f64 {
     let start = Instant::now();
     File::open(path).unwrap().read_exact_at(&mut [0], offset).unwrap();
     start.elapsed().as_secs_f64() * 1e3
-}
-
-fn middle(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
