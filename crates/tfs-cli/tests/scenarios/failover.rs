@@ -34,6 +34,13 @@ const GAP_MAX: f64 = 3.0;
 /// How long a reader is left alone before and after a fault.
 const CALM: Duration = Duration::from_millis(700);
 
+/// Who gives so many bytes is read from: it is more than what may still be on its way from a server
+/// that was read from before.
+const GIVEN_MIN: u64 = 4 << 20;
+
+/// A reader that gets so many blocks goes on.
+const BLOCKS_MIN: u64 = 100;
+
 /// What a reader got so far.
 #[derive(Debug, Default)]
 struct Reading {
@@ -92,9 +99,13 @@ fn fail_over(
         let serving = serving(&mount);
         reading.lock().unwrap().longest = Duration::ZERO;
         let blocks = reading.lock().unwrap().blocks;
+        let other = 1 - serving;
+        let before = given(&mount)[other];
         inflict(&mut pair[serving], serving, fault);
-        until("the reader goes on", || {
-            (reading.lock().unwrap().blocks > blocks + 100).then_some(())
+        // What was read ahead lasts for a while, and says nothing.
+        until("the reader goes on, with what the other server gives", || {
+            let goes_on = reading.lock().unwrap().blocks > blocks + BLOCKS_MIN;
+            (goes_on && given(&mount)[other] > before + GIVEN_MIN).then_some(())
         });
         gaps.push(reading.lock().unwrap().longest);
         heal(&mut pair[serving], serving, fault);
@@ -115,17 +126,19 @@ fn fail_over(
     report.figure(&format!("{what}: errors and wrong bytes"), count, "", Want::AtMost(0.0));
 }
 
-/// Returns the server that gave bytes of late.
+/// Returns the server that gave the most bytes of late.
 fn serving(mount: &Mount) -> usize {
-    let fetched =
-        || servers(mount).iter().map(|it| it["bytes_fetched"].as_u64().unwrap()).collect();
-    let before: Vec<u64> = fetched();
+    let before = given(mount);
     until("a server gives bytes", || {
-        let now: Vec<u64> = fetched();
-        let gave: Vec<_> = now.iter().zip(&before).map(|(now, before)| now - before).collect();
-        // More than what may still be on its way from the other.
-        (0..2).find(|server| gave[*server] > (4 << 20))
+        let now = given(mount);
+        let gave = |server: &usize| now[*server] - before[*server];
+        (0..2).max_by_key(gave).filter(|server| gave(server) > GIVEN_MIN)
     })
+}
+
+/// Returns how many bytes each server gave so far.
+fn given(mount: &Mount) -> Vec<u64> {
+    servers(mount).iter().map(|it| it["bytes_fetched"].as_u64().unwrap()).collect()
 }
 
 fn servers(mount: &Mount) -> Vec<Value> {
