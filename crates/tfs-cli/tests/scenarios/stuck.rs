@@ -28,8 +28,8 @@ const STUCK_FILES: u64 = 100;
 /// in turns: what else the machine does is in both.
 const ROUNDS: usize = 15;
 
-/// How often one after the other. The middle one counts: one read alone may take twice as long as
-/// the next, whoever waits.
+/// How often it is read each time, one after the other. The middle one counts: one read alone may
+/// take twice as long as the next, whoever waits.
 const READS: usize = 3;
 
 /// Long enough that neither the first requests, before a reader is known to go on, nor what else
