@@ -10,6 +10,7 @@
 //! Writing is never waited for but at the end, and what cannot be written costs a warning.
 //! `docs/state.md` says what is kept where.
 
+mod absences;
 mod envelope;
 mod file;
 mod index;
@@ -38,6 +39,7 @@ use self::store::{Batch, Store};
 use crate::clock::now;
 use crate::memory;
 
+pub(crate) use self::absences::Absences;
 pub(crate) use self::place::{Identity, user_state_dir};
 pub(crate) use self::store::KnownTree;
 
@@ -137,8 +139,7 @@ impl Drop for ServerState {
 
 impl Recorder {
     /// Notes that the set of torrents of the server changed, with the details of those that are
-    /// new. Details without metadata, which could not be had then, are not kept, so that they are
-    /// asked for again.
+    /// new.
     pub(crate) fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, times: Times) {
         let Times { at, changed_at } = times;
         let event = |info_hash: InfoHash, at, name: Option<&String>| Event {
@@ -157,8 +158,27 @@ impl Recorder {
         let batch = &mut pending.batch;
         batch.events.extend(events);
         batch.changed_at = Some(changed_at);
-        batch.details.extend(details.into_iter().filter(|details| details.piece_len.is_some()));
+        batch.details.extend(details);
         drop(pending);
+        self.shared.wake.notify_one();
+    }
+
+    /// Keeps the details of torrents, also before the tree shows them. Details of a torrent that
+    /// is known replace what is kept of it, unless they lack the piece length that is known.
+    ///
+    /// Never waits for the disk. Details that cannot be written are dropped with the warning that
+    /// says so: the server has them too.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the discovery is about to use it"))]
+    pub(crate) fn record_details(&self, details: Vec<TorrentDetails>) {
+        self.shared.pending().batch.details.extend(details);
+        self.shared.wake.notify_one();
+    }
+
+    /// Replaces what is kept about torrents that the server's listing lacks. Never waits for the
+    /// disk.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the discovery is about to use it"))]
+    pub(crate) fn record_absences(&self, absences: Absences) {
+        self.shared.pending().batch.absences = Some(absences);
         self.shared.wake.notify_one();
     }
 
@@ -274,6 +294,8 @@ impl Pending {
         self.batch.changed_at = self.batch.changed_at.or(failed.changed_at);
         let newer = self.batch.progress.take();
         self.batch.progress = newer.or(failed.progress);
+        let newer = self.batch.absences.take();
+        self.batch.absences = newer.or(failed.absences);
         let newer = std::mem::replace(&mut self.batch.proofs, failed.proofs);
         self.batch.proofs.extend(newer);
     }

@@ -4,8 +4,9 @@
 //! lock                       held while the index is read and replaced, never for long
 //! index.json                 which torrents there are and were, their names and times
 //! progress.json              what was last listed of them; its loss costs figures only
-//! torrents/<info hash>.json  what never changes; the same bytes, whoever writes them
+//! torrents/<info hash>.json  its details; also of torrents that the index does not have yet
 //! proofs/<info hash>.json    its files on this machine that were proven; under the lock
+//! absences.json              which torrents the server's listing lacked
 //! ```
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use rqbit_source::KeptProof;
 use vfs_core::{FileId, InfoHash, Remembered, TorrentDetails, TorrentSummary};
 
+use super::absences::Absences;
 use super::envelope::Fault;
 use super::file::{check_is_ours, make_dir, read, remove_temporary, set_aside, sync_dir, write};
 use super::index::{Event, Index};
@@ -32,6 +34,7 @@ const INDEX: &str = "index";
 const PROGRESS: &str = "progress";
 const TORRENT: &str = "torrent";
 const PROOFS: &str = "proofs";
+const ABSENCES: &str = "absences";
 
 /// How long another tfs may hold the lock. It holds it for milliseconds, unless it was stopped in
 /// the middle.
@@ -56,6 +59,11 @@ pub(crate) struct KnownTree {
     pub(crate) listing: Vec<TorrentSummary>,
     /// Their details.
     pub(crate) details: Vec<TorrentDetails>,
+    /// Details of torrents that were never shown: they were recorded before the first tree was
+    /// complete.
+    pub(crate) early: Vec<TorrentDetails>,
+    /// Which torrents the server's listing lacked.
+    pub(crate) absences: Absences,
     /// Their files on this machine that were proven.
     pub(crate) proofs: Vec<(FileId, KeptProof)>,
 }
@@ -68,6 +76,7 @@ pub(super) struct Batch {
     pub(super) changed_at: Option<i64>,
     pub(super) details: Vec<TorrentDetails>,
     pub(super) progress: Option<Vec<TorrentSummary>>,
+    pub(super) absences: Option<Absences>,
     /// What last became of the proofs of files.
     pub(super) proofs: BTreeMap<FileId, ProofEvent>,
 }
@@ -103,7 +112,7 @@ impl Store {
     /// Reads what was known. What is damaged is left out and set aside.
     pub(super) fn load(&self) -> io::Result<KnownTree> {
         let _lock = self.lock()?;
-        let Some(index) = self.read_index()? else { return Ok(KnownTree::default()) };
+        let index = self.read_index()?.unwrap_or_default();
         let progress: Option<WireProgress> = read(&self.dir.join("progress.json"), PROGRESS)?;
         let progress = progress.into_iter().flat_map(|progress| progress.torrents);
         let mut progress: HashMap<_, _> =
@@ -111,6 +120,8 @@ impl Store {
 
         let mut known =
             KnownTree { changed_at: index.changed_at.map(to_time), ..KnownTree::default() };
+        known.absences = read(&self.dir.join("absences.json"), ABSENCES)?.unwrap_or_default();
+        known.early = self.load_early(&index);
         for (position, entry) in index.present().enumerate() {
             let Some(details) = self.details(entry.info_hash) else { continue };
             let summary = progress.remove(&entry.info_hash);
@@ -126,6 +137,15 @@ impl Store {
         });
         known.remembered = remembered.collect();
         Ok(known)
+    }
+
+    /// Reads the details of torrents that the index does not have.
+    fn load_early(&self, index: &Index) -> Vec<TorrentDetails> {
+        let indexed: HashSet<_> = index.torrents.iter().map(|entry| entry.info_hash).collect();
+        hashes_in(&self.torrents())
+            .filter(|info_hash| !indexed.contains(info_hash))
+            .filter_map(|info_hash| self.details(info_hash))
+            .collect()
     }
 
     /// Reads the details of a torrent, if they are there and of use.
@@ -169,18 +189,16 @@ impl Store {
                 WireProgress { torrents: progress.iter().map(WireSummary::from).collect() };
             write(&self.dir.join("progress.json"), PROGRESS, &progress)?;
         }
+        if let Some(absences) = &batch.absences {
+            write(&self.dir.join("absences.json"), ABSENCES, absences)?;
+        }
         Ok(())
     }
 
     /// Reads the proofs of torrents that are there, and removes those of others.
     fn load_proofs(&self, present: &HashSet<InfoHash>) -> Vec<(FileId, KeptProof)> {
         let mut kept = Vec::new();
-        let entries = fs::read_dir(self.proofs()).into_iter().flatten().filter_map(Result::ok);
-        for entry in entries {
-            let name = entry.file_name();
-            let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
-            // Neither what was set aside nor what is being written.
-            let Some(info_hash) = stem.and_then(|stem| stem.parse().ok()) else { continue };
+        for info_hash in hashes_in(&self.proofs()) {
             if present.contains(&info_hash) {
                 let proofs = self.read_proofs(info_hash);
                 kept.extend(proofs.into_iter().flat_map(Proofs::into_kept));
@@ -264,8 +282,9 @@ impl Store {
             if self.is_given_up.load(Ordering::Relaxed) {
                 return Err(io::Error::other("the mount has ended"));
             }
-            let path = self.torrent(details.info_hash);
-            if !path.exists() {
+            let known = self.details(details.info_hash);
+            if known.is_none_or(|known| is_improvement(&known, details)) {
+                let path = self.torrent(details.info_hash);
                 write(&path, TORRENT, &WireDetails::from(details))?;
             }
         }
@@ -316,4 +335,17 @@ impl Store {
     fn torrent(&self, info_hash: InfoHash) -> PathBuf {
         self.torrents().join(format!("{info_hash}.json"))
     }
+}
+
+/// Returns the info hashes that the files of a directory are named after. Files that were set aside
+/// and temporary ones have other names.
+fn hashes_in(dir: &Path) -> impl Iterator<Item = InfoHash> {
+    let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
+}
+
+/// Returns whether details are kept over those that are known. Details that came without metadata
+/// do not replace those that came with it: another mount of the server may have it already.
+fn is_improvement(known: &TorrentDetails, new: &TorrentDetails) -> bool {
+    new.piece_len.is_some() || known.piece_len.is_none()
 }

@@ -302,14 +302,52 @@ async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone(
 }
 
 #[tokio::test]
-async fn torrents_without_metadata_are_asked_for_again() {
+async fn details_are_kept_as_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, _known) = ServerState::open(dir.path(), identity()).await.unwrap();
+    let recorder = state.recorder();
+    recorder.record_details(vec![single_file(7, "t7", 1), details(8)]);
+    state.close().await;
+    // Without a tree: neither torrent was ever shown.
+    let (state, mut known) = ServerState::open(dir.path(), identity()).await.unwrap();
+    known.early.sort_by_key(|details| details.info_hash);
+    let want =
+        KnownTree { early: vec![single_file(7, "t7", 1), details(8)], ..KnownTree::default() };
+    assert_eq!(known, want);
+    assert_eq!(state.recorder().details(vec![hash(8)]).await, [details(8)]);
+    // The metadata of one came; of the other they were lost on the way.
+    let complete = TorrentDetails { created: Some(5), ..details(7) };
+    state.recorder().record_details(vec![complete.clone(), single_file(8, "t8", 1)]);
+    state.recorder().record(&added(&[7], ""), Vec::new(), times(AT));
+    state.close().await;
+    let (_state, known) = ServerState::open(dir.path(), identity()).await.unwrap();
+    assert_eq!((known.details, known.early), (vec![complete], vec![details(8)]));
+}
+
+#[tokio::test]
+async fn torrents_without_metadata_are_kept() {
     let fixture = Fixture::new().await;
     let (state, _known) = fixture.open().await;
     state.recorder().record(&added(&[7], ""), vec![single_file(7, "t7", 1)], times(AT));
     state.close().await;
+    let (_state, known) = fixture.open().await;
+    assert_eq!((known.remembered.len(), known.listing.len()), (4, 4));
+    assert_eq!(known.details.last(), Some(&single_file(7, "t7", 1)));
+}
+
+#[tokio::test]
+async fn absences_are_known_again() {
+    let fixture = Fixture::new().await;
     let (state, known) = fixture.open().await;
-    assert_eq!((known.remembered.len(), known.listing.len()), (4, 3));
-    assert_eq!(state.recorder().details(vec![hash(7)]).await, []);
+    assert_eq!(known.absences, Absences::default());
+    let absences =
+        Absences { run_began_at: Some(AT), missing: vec![(hash(1), AT + 1), (hash(3), AT + 2)] };
+    for absences in [Absences::default(), absences.clone()] {
+        state.recorder().record_absences(absences);
+    }
+    state.close().await;
+    let (_state, known) = fixture.open().await;
+    assert_eq!(known.absences, absences);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,38 @@
+//! Torrents that the server's listing lacks, as they are kept.
+
+use serde::{Deserialize, Serialize};
+use vfs_core::InfoHash;
+
+/// Which torrents the listing of a server lacks, and since when. Times are seconds since 1970.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Absences {
+    /// When the run of the server began that lacks them, if the server said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run_began_at: Option<i64>,
+    /// The torrents, and since when each is missing.
+    #[serde(default, with = "hashes")]
+    pub(crate) missing: Vec<(InfoHash, i64)>,
+}
+
+/// Pairs of an info hash and a time, the hash as 40 hexadecimal digits.
+mod hashes {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use vfs_core::InfoHash;
+
+    pub(super) fn serialize<S: Serializer>(
+        missing: &[(InfoHash, i64)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(missing.iter().map(|(hash, since)| (hash.to_string(), since)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(InfoHash, i64)>, D::Error> {
+        let pairs = Vec::<(String, i64)>::deserialize(deserializer)?;
+        let parsed = pairs.into_iter().map(|(hash, since)| Ok((hash.parse()?, since)));
+        parsed.collect::<Result<_, vfs_core::ParseInfoHashError>>().map_err(D::Error::custom)
+    }
+}
