@@ -2,7 +2,8 @@
 
 use rqbit_client::wire;
 use vfs_core::{
-    FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState, TorrentSummary,
+    FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails, TorrentState,
+    TorrentSummary,
 };
 
 use crate::metainfo::{self, Metainfo};
@@ -51,6 +52,8 @@ fn with_metainfo(
         || !matches!(files.as_slice(), [file] if file.components == [name.as_str()]),
         |metainfo| metainfo.has_file_list,
     );
+    let metadata =
+        if metainfo.is_some() { MetadataStatus::Known } else { MetadataStatus::Unavailable };
     let Metainfo { created, mut link_targets, piece_len, .. } = metainfo.unwrap_or_default();
     link_targets.resize(files.len(), None);
     let files = files.into_iter().zip(link_targets);
@@ -60,6 +63,7 @@ fn with_metainfo(
         layout: if has_file_list { Layout::Directory } else { Layout::SingleFile },
         created,
         piece_len,
+        metadata,
         files: files.map(|(file, link_target)| to_file(file, link_target)).collect(),
     })
 }

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use vfs_core::{
     Bitfield, ByteRange, FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, LocalFile,
-    LocalPieces, LocalWanted, NoLocalFile, SourceError, SourceErrorKind, SourceLimits,
-    SourceStream, TorrentDetails, TorrentSource, TorrentState, TorrentSummary,
+    LocalPieces, LocalWanted, MetadataStatus, NoLocalFile, SourceError, SourceErrorKind,
+    SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState, TorrentSummary,
 };
 
 use crate::content::Content;
@@ -266,6 +266,7 @@ pub fn directory(id: u8, name: &str, files: &[(&str, u64)]) -> TorrentDetails {
         layout: Layout::Directory,
         created: Some(1_000_000_000 + i64::from(id)),
         piece_len: None,
+        metadata: MetadataStatus::Known,
         files: files.collect(),
     }
 }

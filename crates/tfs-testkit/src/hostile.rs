@@ -2,7 +2,9 @@
 //!
 //! Every file has a length of its own, by which it is found wherever it ends up.
 
-use vfs_core::{FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, TorrentDetails};
+use vfs_core::{
+    FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails,
+};
 
 /// The length of the first file; the others follow, a byte each.
 const LEN_MIN: u64 = 1000;
@@ -71,6 +73,7 @@ pub fn hostile_cases() -> Vec<HostileCase> {
                 layout: if let Torrents = place { Layout::SingleFile } else { Layout::Directory },
                 created: Some(1_500_000_000),
                 piece_len: None,
+                metadata: MetadataStatus::Known,
                 files: files.collect(),
             }
         });

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use vfs_core::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails};
+use vfs_core::{FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails};
 
 /// The longest file that Linux can show: `st_size` is signed.
 const LINUX_FILE_BYTES_MAX: u64 = i64::MAX.cast_unsigned();
@@ -82,6 +82,7 @@ pub fn odd_torrents() -> Vec<TorrentDetails> {
         layout: Layout::Directory,
         created: Some(1_500_000_000),
         piece_len: NonZeroU32::new(PIECE_BYTES),
+        metadata: MetadataStatus::Known,
         files,
     });
     torrents.collect()

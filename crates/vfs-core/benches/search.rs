@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use vfs_core::{
-    Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Layout, Query, SourceError,
-    SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState,
-    TorrentSummary, Vfs, VfsConfig,
+    Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Layout, MetadataStatus, Query,
+    SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource,
+    TorrentState, TorrentSummary, Vfs, VfsConfig,
 };
 
 const TORRENTS: u32 = 10_000;
@@ -151,6 +151,7 @@ fn torrent(number: u32, random: &mut Random) -> TorrentDetails {
         layout: Layout::Directory,
         created: None,
         piece_len: None,
+        metadata: MetadataStatus::Known,
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use vfs_core::{
-    Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Ino, Layout, SourceError,
-    SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource, TorrentState,
-    TorrentSummary, Vfs, VfsConfig,
+    Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Ino, Layout, MetadataStatus,
+    SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource,
+    TorrentState, TorrentSummary, Vfs, VfsConfig,
 };
 
 const TEXT: &str = "Every byte of this file is in memory, and so is its torrent.\n";
@@ -49,6 +49,7 @@ impl TorrentSource for Memory {
             layout: Layout::Directory,
             created: Some(1_700_000_000),
             piece_len: NonZero::new(16 * 1024),
+            metadata: MetadataStatus::Known,
             files: vec![FileEntry {
                 path: vec!["folder".to_owned(), "file.txt".to_owned()],
                 len: TEXT.len() as u64,

@@ -55,7 +55,9 @@ pub use search::{
     GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
 pub use source::{NotNow, SourceLimits, SourceStream, TorrentSource};
-pub use torrent::{FileEntry, FileKind, Layout, TorrentDetails, TorrentState, TorrentSummary};
+pub use torrent::{
+    FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentState, TorrentSummary,
+};
 pub use tree::{Changes, KnownNode, Remembered, RootLayout};
 pub use vfs::{Reader, Vfs, VfsConfig};
 pub use view::ControlFile;

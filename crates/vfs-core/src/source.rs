@@ -23,7 +23,9 @@ pub trait TorrentSource: Send + Sync + 'static {
     /// Any [`SourceError`]. An error says nothing about which torrents there are.
     fn list(&self) -> impl Future<Output = Result<Vec<TorrentSummary>, SourceError>> + Send;
 
-    /// Returns what never changes about one torrent.
+    /// Returns what never changes about one torrent, by one small request. What a source learns
+    /// by a larger one only is left to [`metadata`](Self::metadata): then the answer has
+    /// [`MetadataStatus::Pending`](crate::MetadataStatus::Pending).
     ///
     /// # Errors
     /// `NotFound` if the torrent is gone or not resolved, else any [`SourceError`].
@@ -31,6 +33,22 @@ pub trait TorrentSource: Send + Sync + 'static {
         &self,
         torrent: InfoHash,
     ) -> impl Future<Output = Result<TorrentDetails, SourceError>> + Send;
+
+    /// Reads the metadata of a torrent, which may be megabytes, and returns `details` completed
+    /// and corrected by it. Info hash, name and files (their paths and lengths) stay as they are.
+    ///
+    /// It is called for details with [`MetadataStatus::Pending`](crate::MetadataStatus::Pending)
+    /// or [`MetadataStatus::Unavailable`](crate::MetadataStatus::Unavailable). A source that has
+    /// no usable metadata of the torrent returns the latter.
+    ///
+    /// # Errors
+    /// `NotFound` if the torrent is gone, else any [`SourceError`]; it is called again later.
+    fn metadata(
+        &self,
+        details: TorrentDetails,
+    ) -> impl Future<Output = Result<TorrentDetails, SourceError>> + Send {
+        async { Ok(details) }
+    }
 
     /// Returns which pieces of a torrent are there at the moment.
     ///

@@ -49,8 +49,24 @@ pub struct TorrentDetails {
     /// The length of all pieces but the last in bytes (BEP 3 `piece length`). Without it nobody can
     /// tell which piece a byte is in.
     pub piece_len: Option<NonZeroU32>,
+    /// Whether `layout`, `created`, `piece_len` and the targets of links come from the torrent's
+    /// metadata, or are guesses that [`TorrentSource::metadata`](crate::TorrentSource::metadata)
+    /// may correct.
+    pub metadata: MetadataStatus,
     /// All files in the torrent's order: the position is the [`FileIndex`](crate::FileIndex).
     pub files: Vec<FileEntry>,
+}
+
+/// Whether the metadata of a torrent (its `.torrent` file, BEP 3) was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum MetadataStatus {
+    /// It was read.
+    #[default]
+    Known,
+    /// It was not asked for yet, or the source did not answer.
+    Pending,
+    /// The source answered that it has none that can be used. It may have one later.
+    Unavailable,
 }
 
 /// The two forms of a torrent (BEP 3: `length` or `files` in the info dictionary).

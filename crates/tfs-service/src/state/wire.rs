@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use vfs_core::{
-    FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState, TorrentSummary,
+    FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails, TorrentState,
+    TorrentSummary,
 };
 
 /// Times from here on are mistakes: the year 2100.
@@ -48,7 +49,46 @@ pub(super) struct WireDetails {
     created: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     piece_len: Option<NonZeroU32>,
+    /// Files of version 0.1.0 have only torrents whose metadata was read, and do not say so.
+    #[serde(default, skip_serializing_if = "WireMetadata::is_known")]
+    metadata: WireMetadata,
     files: Vec<WireFile>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WireMetadata {
+    #[default]
+    Known,
+    Pending,
+    Unavailable,
+}
+
+impl WireMetadata {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_known(&self) -> bool {
+        *self == Self::Known
+    }
+}
+
+impl From<MetadataStatus> for WireMetadata {
+    fn from(status: MetadataStatus) -> Self {
+        match status {
+            MetadataStatus::Known => Self::Known,
+            MetadataStatus::Pending => Self::Pending,
+            MetadataStatus::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<WireMetadata> for MetadataStatus {
+    fn from(status: WireMetadata) -> Self {
+        match status {
+            WireMetadata::Known => Self::Known,
+            WireMetadata::Pending => Self::Pending,
+            WireMetadata::Unavailable => Self::Unavailable,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,6 +150,7 @@ impl From<&TorrentDetails> for WireDetails {
             is_directory: details.layout == Layout::Directory,
             created: details.created,
             piece_len: details.piece_len,
+            metadata: details.metadata.into(),
             files: details.files.iter().map(file).collect(),
         }
     }
@@ -132,6 +173,7 @@ impl From<WireDetails> for TorrentDetails {
             layout: if wire.is_directory { Layout::Directory } else { Layout::SingleFile },
             created: wire.created.map(to_time),
             piece_len: wire.piece_len,
+            metadata: wire.metadata.into(),
             files: wire.files.into_iter().map(file).collect(),
         }
     }
@@ -195,6 +237,7 @@ mod tests {
             layout: Layout::Directory,
             created: Some(1_700_000_000),
             piece_len: NonZeroU32::new(16384),
+            metadata: MetadataStatus::Known,
             files: vec![
                 file(&["d", "f"], u64::MAX, FileKind::Regular),
                 file(&[".pad", "9"], 9, FileKind::Padding),
@@ -212,7 +255,9 @@ mod tests {
             files: Vec::new(),
             ..details()
         };
-        for details in [details(), single] {
+        let pending = TorrentDetails { metadata: MetadataStatus::Pending, ..details() };
+        let without = TorrentDetails { metadata: MetadataStatus::Unavailable, ..details() };
+        for details in [details(), single, pending, without] {
             let text = serde_json::to_string(&WireDetails::from(&details)).unwrap();
             let wire: WireDetails = serde_json::from_str(&text).unwrap();
             assert_eq!(TorrentDetails::from(wire), details, "{text}");

@@ -8,7 +8,7 @@ use regex::Regex;
 
 use super::*;
 use crate::tree::FolderId;
-use crate::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails};
+use crate::{FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails};
 
 fn torrent(id: u8, name: &str, paths: &[Vec<String>]) -> (Arc<TorrentTree>, String) {
     let file =
@@ -19,6 +19,7 @@ fn torrent(id: u8, name: &str, paths: &[Vec<String>]) -> (Arc<TorrentTree>, Stri
         layout: Layout::Directory,
         created: None,
         piece_len: NonZeroU32::new(1),
+        metadata: MetadataStatus::Known,
         files: paths.iter().map(file).collect(),
     };
     (Arc::new(TorrentTree::new(&details, 0)), name.to_owned())

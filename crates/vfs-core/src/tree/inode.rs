@@ -237,7 +237,7 @@ fn number_at(torrents: &Slab<Numbers>, Place { torrent, idx }: Place) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails};
+    use crate::{FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails};
 
     fn tree(seed: u8, file_count: usize) -> Arc<TorrentTree> {
         let file = |n: usize| FileEntry {
@@ -252,6 +252,7 @@ mod tests {
                 layout: Layout::Directory,
                 created: None,
                 piece_len: None,
+                metadata: MetadataStatus::Known,
                 files: (0..file_count).map(file).collect(),
             },
             0,

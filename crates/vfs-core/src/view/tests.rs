@@ -6,7 +6,7 @@ use super::results::Hit;
 use super::searches::{RESULTS_MAX, SEARCHES_MAX, Searches};
 use crate::search::Found;
 use crate::tree::{NodeIdx, TorrentTree};
-use crate::{FileIndex, InfoHash, Ino, Layout, TorrentDetails, VfsError};
+use crate::{FileIndex, InfoHash, Ino, Layout, MetadataStatus, TorrentDetails, VfsError};
 
 /// Returns as many results as asked for.
 fn hits(count: usize) -> Vec<Hit> {
@@ -16,6 +16,7 @@ fn hits(count: usize) -> Vec<Hit> {
         layout: Layout::Directory,
         created: None,
         piece_len: None,
+        metadata: MetadataStatus::Known,
         files: Vec::new(),
     };
     let tree = Arc::new(TorrentTree::new(&details, 0));

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tfs_testkit::fake::FakeSource;
-use vfs_core::{FileEntry, FileKind, InfoHash, Layout, TorrentDetails, TorrentState};
+use vfs_core::{
+    FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails, TorrentState,
+};
 
 /// How many torrents there are to come and go.
 pub(super) const POOL: u8 = 6;
@@ -98,6 +100,7 @@ pub(super) fn pool() -> impl Strategy<Value = Vec<TorrentDetails>> {
                     layout: if is_single { Layout::SingleFile } else { Layout::Directory },
                     created,
                     piece_len: None,
+                    metadata: MetadataStatus::Known,
                     files,
                 }
             },
