@@ -5,8 +5,19 @@ use vfs_core::{SourceError, SourceErrorKind};
 
 /// Converts an error. The client's text becomes the context: it names the call and the server.
 pub(crate) fn to_source_error(error: Error) -> SourceError {
+    let (kind, is_retryable) = (kind_of(error.kind()), is_retryable(error.kind()));
     let context = error.context().to_string();
-    SourceError::new(kind_of(error.kind()), context).with_source(error)
+    SourceError::new(kind, context).with_retryable(is_retryable).with_source(error)
+}
+
+/// Returns whether the same call may succeed later. Of a 404 only the list of the server can tell:
+/// a server that starts answers before it has all of its torrents.
+fn is_retryable(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::NotFound(_) => true,
+        ErrorKind::Status(answer) if answer.status == 404 => true,
+        kind => kind.is_retryable(),
+    }
 }
 
 fn kind_of(kind: &ErrorKind) -> SourceErrorKind {
@@ -25,7 +36,9 @@ fn kind_of(kind: &ErrorKind) -> SourceErrorKind {
             }
         },
         ErrorKind::Unauthorized => SourceErrorKind::Denied,
+        ErrorKind::Status(answer) if answer.status == 403 => SourceErrorKind::Denied,
         ErrorKind::NotFound(_) => SourceErrorKind::NotFound,
+        ErrorKind::Status(answer) if answer.status == 404 => SourceErrorKind::NotFound,
         // The torrent was replaced by one without this file, which its info hash forbids, or the
         // id was handed out anew: in both cases what was asked for is not there.
         ErrorKind::Status(answer) if answer.is_invalid_file() => SourceErrorKind::NotFound,
@@ -39,5 +52,75 @@ fn kind_of(kind: &ErrorKind) -> SourceErrorKind {
         | ErrorKind::LongBody
         | ErrorKind::WrongRange { .. }
         | ErrorKind::Redirect { .. } => SourceErrorKind::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use rqbit_client::{ServerError, TlsProblem};
+
+    use super::*;
+
+    #[test]
+    fn each_error_has_its_kind_and_is_retryable_or_final() {
+        let status = |status| {
+            ErrorKind::Status(ServerError { status, error_kind: None, human_readable: None })
+        };
+        let invalid_file = ErrorKind::Status(ServerError {
+            status: 500,
+            error_kind: Some("internal_error".to_owned()),
+            human_readable: Some("invalid file".to_owned()),
+        });
+        let unknown = ServerError {
+            status: 404,
+            error_kind: Some("torrent_not_found".to_owned()),
+            human_readable: None,
+        };
+        let mut kinds: Vec<_> =
+            [400, 403, 404, 405, 408, 410, 412, 416, 425, 429, 500, 503].map(status).into();
+        kinds.extend([
+            ErrorKind::NotFound(unknown),
+            invalid_file,
+            ErrorKind::Unauthorized,
+            ErrorKind::Initializing,
+            ErrorKind::Tls(TlsProblem::Certificate),
+            ErrorKind::Tls(TlsProblem::Handshake),
+            ErrorKind::Refused,
+            ErrorKind::Closed,
+            ErrorKind::Timeout { phase: TimeoutPhase::Connect },
+            ErrorKind::Timeout { phase: TimeoutPhase::Chunk },
+            ErrorKind::LongBody,
+        ]);
+        let lines = kinds.iter().map(|kind| {
+            let end = if is_retryable(kind) { "retryable" } else { "final" };
+            format!("{kind}: {}, {end}\n", kind_of(kind))
+        });
+        expect![[r#"
+            server answered 400: failed on the server, final
+            server answered 403: denied, final
+            server answered 404: not found, retryable
+            server answered 405: failed on the server, final
+            server answered 408: failed on the server, retryable
+            server answered 410: failed on the server, final
+            server answered 412: failed on the server, retryable
+            server answered 416: failed on the server, final
+            server answered 425: failed on the server, retryable
+            server answered 429: failed on the server, retryable
+            server answered 500: failed on the server, retryable
+            server answered 503: failed on the server, retryable
+            server answered 404: not found, retryable
+            server answered 500 (invalid file): not found, final
+            server wants other credentials: denied, final
+            torrent is still initializing: failed on the server, retryable
+            certificate of the server is not trusted: failed on the server, final
+            tls handshake failed: failed on the server, final
+            connection refused: unreachable, retryable
+            connection closed by the server: unreachable, retryable
+            timed out connecting: unreachable, retryable
+            timed out waiting for more of the body: timed out, retryable
+            body goes on after the range that was asked for: protocol violated, final
+        "#]]
+        .assert_eq(&lines.collect::<String>());
     }
 }

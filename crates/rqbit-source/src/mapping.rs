@@ -26,6 +26,7 @@ pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
         added_order: torrent.id.unwrap_or(u64::MAX),
         // A torrent of empty files has no pieces, but is running all the same.
         is_resolved: torrent.total_pieces > 0 || is_running,
+        is_listed: true,
         state,
         file_progress: (!stats.file_progress.is_empty()).then(|| stats.file_progress.into()),
     }

@@ -34,6 +34,8 @@ pub(crate) const SERVER_UNAUTHORIZED: u8 = 22;
 pub(crate) const SERVER_FAILED: u8 = 23;
 /// TLS cannot be agreed on.
 pub(crate) const SERVER_TLS: u8 = 24;
+/// The server, or a proxy in front of it, forbids access.
+pub(crate) const SERVER_FORBIDDEN: u8 = 25;
 /// There is no `/dev/fuse`.
 pub(crate) const NO_FUSE_DEVICE: u8 = 30;
 /// `/dev/fuse` may not be opened.

@@ -9,7 +9,7 @@ use tfs_service::settings::{Problem, SettingsError};
 use tfs_service::shell::quoted;
 use tfs_service::{
     AddError, BaseUrl, MountError, MountpointError, SearchError, SelectError, ServerDown,
-    ServerError, ServerFault, StartError, UnmountError,
+    ServerDownCause, ServerError, ServerFault, SourceErrorKind, StartError, UnmountError,
 };
 
 use crate::{exit, output};
@@ -65,6 +65,9 @@ fn tells_causes(error: &eyre::Report) -> bool {
     server.is_none_or(|server: &ServerError| server.fault() == ServerFault::Tls)
 }
 
+/// What to do about a server that answers with an error.
+const LOG_HINT: &str = "look into the log of rqbit";
+
 /// What to do about a server of this machine that is not there.
 const START_IT: &str = "start it with \"rqbit server start <DIR>\"";
 
@@ -79,6 +82,41 @@ fn what_to_do(url: &BaseUrl) -> String {
     )
 }
 
+/// What to do about a server or proxy that forbids a call.
+const FORBIDDEN_HINT: &str = "see what the server and any proxy in front of it allow this user \
+    and this address to do";
+
+/// What to do about a server or proxy that asks to try later.
+const BUSY_HINT: &str = "try again later, or raise the limit for requests of the server or of the \
+    proxy in front of it";
+
+/// Returns what to do about a server that a mount came up without.
+fn down_hint(down: &ServerDown) -> String {
+    match &down.cause {
+        ServerDownCause::Server(error) => match error.fault() {
+            ServerFault::Busy => "tfs tries again by itself; if that does not help, raise the \
+                limit for requests of the server or of the proxy in front of it"
+                .to_owned(),
+            ServerFault::Failed => LOG_HINT.to_owned(),
+            ServerFault::Unreachable
+            | ServerFault::TimedOut
+            | ServerFault::Tls
+            | ServerFault::Unauthorized
+            | ServerFault::Forbidden
+            | ServerFault::NotRqbit => what_to_do(&error.url),
+        },
+        ServerDownCause::List(url, error) => match error.kind {
+            SourceErrorKind::Failed => LOG_HINT.to_owned(),
+            SourceErrorKind::NotFound
+            | SourceErrorKind::Unreachable
+            | SourceErrorKind::TimedOut
+            | SourceErrorKind::Denied
+            | SourceErrorKind::Protocol => what_to_do(url),
+        },
+        ServerDownCause::Slow(url, _) => what_to_do(url),
+    }
+}
+
 /// Warns of a server that was not there when the mount came up.
 pub(crate) fn warn_of_server(down: &ServerDown) {
     let meanwhile = if down.is_tree_known {
@@ -86,7 +124,7 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     } else {
         "nothing is known of its torrents, so none of them show until it answers"
     };
-    let hint = format!("{meanwhile}; {}", what_to_do(down.url()));
+    let hint = format!("{meanwhile}; {}", down_hint(down));
     output::warning(&down.to_string(), &hint);
 }
 
@@ -153,7 +191,10 @@ fn start(error: &StartError) -> Verdict {
     match error {
         StartError::Mountpoint(error) => mountpoint(error),
         StartError::Server(error) => server(error),
-        StartError::List(_) => said(exit::SERVER_FAILED, "", "look into the log of rqbit"),
+        StartError::List(error) if error.kind == SourceErrorKind::Denied => {
+            said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT)
+        }
+        StartError::List(_) => said(exit::SERVER_FAILED, "", LOG_HINT),
         #[cfg(feature = "embedded")]
         StartError::Embedded(error) => embedded(error),
         #[cfg(feature = "embedded")]
@@ -260,7 +301,9 @@ fn server(error: &ServerError) -> Verdict {
             "--server wants the address of rqbit's API, such as http://127.0.0.1:3030; \
              behind a proxy with its path, such as https://host/rqbit",
         ),
-        ServerFault::Failed => said(exit::SERVER_FAILED, "", "look into the log of rqbit"),
+        ServerFault::Forbidden => said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT),
+        ServerFault::Busy => said(exit::SERVER_FAILED, "", BUSY_HINT),
+        ServerFault::Failed => said(exit::SERVER_FAILED, "", LOG_HINT),
     }
 }
 

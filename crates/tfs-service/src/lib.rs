@@ -61,4 +61,4 @@ pub use status::{
 };
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{Listed, Servers};
-pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout};
+pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};

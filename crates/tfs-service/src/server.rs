@@ -14,6 +14,9 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// that just woke its disks does not.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
+/// The statuses below 500 that ask to try again later (RFC 9110, RFC 8470, RFC 6585).
+const BUSY_STATUSES: [u16; 3] = [408, 425, 429];
+
 /// Where a server is and who we are to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerSettings {
@@ -32,8 +35,8 @@ pub struct Server {
 
 /// Why a server cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{} rqbit at {url}: {}", if self.is_answer() { "cannot use" } else { "cannot reach" },
-    .source.kind())]
+#[error("{} rqbit at {url}: {}{}", if self.is_answer() { "cannot use" } else { "cannot reach" },
+    self.reason(), .source.kind())]
 pub struct ServerError {
     /// Which server.
     pub url: BaseUrl,
@@ -53,6 +56,10 @@ pub enum ServerFault {
     Tls,
     /// The credentials are missing or wrong.
     Unauthorized,
+    /// The server, or a proxy in front of it, forbids the call (status 403).
+    Forbidden,
+    /// The server, or a proxy in front of it, asks to try again later (status 408, 425 or 429).
+    Busy,
     /// Whoever answers is not rqbit, or sends us elsewhere.
     NotRqbit,
     /// rqbit answers with an error.
@@ -128,6 +135,10 @@ impl ServerError {
             },
             ErrorKind::Tls(_) => ServerFault::Tls,
             ErrorKind::Unauthorized => ServerFault::Unauthorized,
+            ErrorKind::Status(answer) if answer.status == 403 => ServerFault::Forbidden,
+            ErrorKind::Status(answer) if BUSY_STATUSES.contains(&answer.status) => {
+                ServerFault::Busy
+            }
             // A server that is not rqbit answers `GET /` or `GET /torrents` in its own way, with
             // an error or with something that is no JSON of rqbit's.
             ErrorKind::Status(answer) if answer.error_kind.is_none() && answer.status < 500 => {
@@ -149,7 +160,32 @@ impl ServerError {
     fn is_answer(&self) -> bool {
         match self.fault() {
             ServerFault::Unreachable | ServerFault::TimedOut | ServerFault::Tls => false,
-            ServerFault::Unauthorized | ServerFault::NotRqbit | ServerFault::Failed => true,
+            ServerFault::Unauthorized
+            | ServerFault::Forbidden
+            | ServerFault::Busy
+            | ServerFault::NotRqbit
+            | ServerFault::Failed => true,
         }
+    }
+
+    /// Returns what the number of a status means, where the answer itself need not say so.
+    fn reason(&self) -> &'static str {
+        match self.fault() {
+            ServerFault::Forbidden => "access is forbidden: ",
+            ServerFault::Busy => "the server is busy: ",
+            ServerFault::Unreachable
+            | ServerFault::TimedOut
+            | ServerFault::Tls
+            | ServerFault::Unauthorized
+            | ServerFault::NotRqbit
+            | ServerFault::Failed => "",
+        }
+    }
+
+    /// Returns whether a mount comes up all the same and tries again: the server may recover by
+    /// itself. A server that is not rqbit never becomes one.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.source.is_retryable() && self.fault() != ServerFault::NotRqbit
     }
 }

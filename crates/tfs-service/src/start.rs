@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use vfs_core::{SourceError, SourceErrorKind, TorrentSource};
+use vfs_core::{SourceError, TorrentSource};
 
-use crate::discovery::{Discovery, Haste};
+use crate::discovery::{Discovery, Haste, chain};
 use crate::{BaseUrl, Server, ServerError, StartError};
 
 /// How long a mount that has something to show waits for its server before it comes up. A server
@@ -50,7 +50,7 @@ impl fmt::Display for ServerDown {
         match &self.cause {
             ServerDownCause::Server(error) => error.fmt(f),
             ServerDownCause::List(url, error) => {
-                write!(f, "cannot use rqbit at {url}: cannot {error}")
+                write!(f, "cannot use rqbit at {url}: cannot {}", chain(error))
             }
             ServerDownCause::Slow(url, time) => {
                 write!(f, "cannot reach rqbit at {url}: no answer within {} s", time.as_secs())
@@ -82,28 +82,14 @@ pub(crate) async fn first_look<S: TorrentSource>(
     };
     let cause = match looked {
         Ok(Ok(())) => return Ok(None),
-        Ok(Err(StartError::Server(error))) if error.source.kind().is_retryable() => {
+        Ok(Err(StartError::Server(error))) if error.is_retryable() => {
             ServerDownCause::Server(error)
         }
-        Ok(Err(StartError::List(error))) if may_pass(&error) => {
+        Ok(Err(StartError::List(error))) if error.is_retryable => {
             ServerDownCause::List(url.clone(), error)
         }
         Ok(Err(error)) => return Err(error),
         Err(_elapsed) => ServerDownCause::Slow(url.clone(), FIRST_LOOK_TIME_MAX),
     };
     Ok(Some(ServerDown { cause, is_tree_known }))
-}
-
-/// Returns whether the same call may work later without anybody changing anything.
-fn may_pass(error: &SourceError) -> bool {
-    match error.kind {
-        SourceErrorKind::Unreachable | SourceErrorKind::TimedOut => true,
-        SourceErrorKind::Failed => {
-            let source = error.source.as_deref();
-            let client_error =
-                source.and_then(|source| source.downcast_ref::<rqbit_client::Error>());
-            client_error.is_some_and(|error| error.kind().is_retryable())
-        }
-        SourceErrorKind::NotFound | SourceErrorKind::Denied | SourceErrorKind::Protocol => false,
-    }
 }

@@ -104,6 +104,7 @@ impl FakeSource {
             info_hash: details.info_hash,
             added_order: state.added_count,
             is_resolved: true,
+            is_listed: true,
             state: TorrentState::Live,
             file_progress: Some(details.files.iter().map(|file| file.len).collect()),
         };

@@ -160,6 +160,7 @@ fn summary(number: u32) -> TorrentSummary {
         info_hash: info_hash(number),
         added_order: number.into(),
         is_resolved: true,
+        is_listed: true,
         state: TorrentState::Live,
         file_progress: None,
     }

@@ -37,6 +37,7 @@ impl TorrentSource for Memory {
             info_hash: Self::TORRENT,
             added_order: 0,
             is_resolved: true,
+            is_listed: true,
             state: TorrentState::Live,
             file_progress: Some([TEXT.len() as u64].into()),
         }])

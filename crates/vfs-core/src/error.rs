@@ -9,11 +9,11 @@ use std::sync::Arc;
 pub enum SourceErrorKind {
     /// The torrent or file does not exist there (any more).
     NotFound,
-    /// The server cannot be reached, or the connection broke. Trying again may help.
+    /// The server cannot be reached, or the connection broke.
     Unreachable,
-    /// The server did not answer in time. Trying again may help.
+    /// The server did not answer in time.
     TimedOut,
-    /// The server refuses us: wrong or missing credentials.
+    /// The server refuses access: wrong or missing credentials, or a rule of a proxy.
     Denied,
     /// The server said something that cannot be right, such as bytes of another offset.
     Protocol,
@@ -29,6 +29,12 @@ pub enum SourceErrorKind {
 pub struct SourceError {
     /// The class that decides what the filesystem does.
     pub kind: SourceErrorKind,
+    /// Whether the same call may succeed later without a change of the configuration. A read
+    /// retries after such an error until its deadline; any other error ends it at once.
+    ///
+    /// A retryable [`SourceErrorKind::NotFound`] is final too once the newest list of the server
+    /// lacks the torrent ([`TorrentSummary::is_listed`](crate::TorrentSummary::is_listed)).
+    pub is_retryable: bool,
     /// What was tried, such as `list the torrents of http://127.0.0.1:3030/`.
     pub context: String,
     /// What went wrong underneath, if anything did.
@@ -37,10 +43,17 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    /// Returns an error of `kind` with no cause underneath.
+    /// Returns an error of `kind` with no cause underneath, retryable if errors of its kind usually
+    /// are.
     #[must_use]
     pub fn new(kind: SourceErrorKind, context: impl Into<String>) -> Self {
-        Self { kind, context: context.into(), source: None }
+        Self { kind, is_retryable: kind.is_retryable(), context: context.into(), source: None }
+    }
+
+    /// Returns the same error, retryable or not.
+    #[must_use]
+    pub fn with_retryable(self, is_retryable: bool) -> Self {
+        Self { is_retryable, ..self }
     }
 
     /// Returns the same error with its cause.
@@ -48,6 +61,16 @@ impl SourceError {
     pub fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
+    }
+}
+
+impl SourceErrorKind {
+    /// Returns whether errors of this kind are retryable unless the source says otherwise.
+    const fn is_retryable(self) -> bool {
+        match self {
+            Self::Unreachable | Self::TimedOut | Self::Failed => true,
+            Self::NotFound | Self::Denied | Self::Protocol => false,
+        }
     }
 }
 
@@ -112,6 +135,8 @@ pub enum VfsError {
 impl From<SourceError> for VfsError {
     fn from(error: SourceError) -> Self {
         match error.kind {
+            // What the newest list of the server still has is not gone.
+            SourceErrorKind::NotFound if error.is_retryable => Self::Source(error),
             SourceErrorKind::NotFound => Self::Stale,
             SourceErrorKind::TimedOut => Self::TimedOut,
             SourceErrorKind::Unreachable

@@ -28,6 +28,9 @@ pub struct TorrentSummary {
     pub added_order: u64,
     /// Whether its list of files is known. A magnet link is not resolved at first.
     pub is_resolved: bool,
+    /// Whether the newest list of the server has it. False for a torrent that is kept although
+    /// that list lacks it: a "not found" of the server is final then.
+    pub is_listed: bool,
     /// What the server does with it.
     pub state: TorrentState,
     /// The bytes that are there, file by file in the torrent's order; `None` where the server does

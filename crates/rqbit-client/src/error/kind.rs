@@ -8,6 +8,13 @@ use crate::ByteRange;
 /// with status 500 (`torrent_state/streaming.rs` of librqbit 9.1.0).
 const INVALID_FILE: &str = "invalid file";
 
+/// The HTTP statuses of which the same call gets the same answer again: the request itself is
+/// refused. All others may pass, also 408, 412, 425 and 429, which ask to try later.
+///
+/// 404 is among them since a call alone cannot tell whether a torrent is gone or only not there
+/// yet; who knows the list of torrents may try again.
+const FINAL_STATUSES: [u16; 7] = [400, 401, 403, 404, 405, 410, 416];
+
 /// What went wrong.
 ///
 /// Match it without a wildcard: a new kind is a new decision.
@@ -40,8 +47,8 @@ pub enum ErrorKind {
     Closed,
     /// The server answered with an error that has no kind of its own.
     ///
-    /// Retryable for status 500 and above, except for rqbit's "invalid file", which is the 404
-    /// of the index of a file.
+    /// Retryable, except for [`FINAL_STATUSES`] and rqbit's "invalid file", which is the 404 of the
+    /// index of a file.
     #[error("{0}")]
     Status(ServerError),
     /// Status 401: the credentials are missing or wrong. Not retryable.
@@ -122,7 +129,9 @@ impl ErrorKind {
             | Self::Closed
             | Self::Initializing
             | Self::ShortBody { .. } => true,
-            Self::Status(error) => error.status >= 500 && !error.is_invalid_file(),
+            Self::Status(error) => {
+                !FINAL_STATUSES.contains(&error.status) && !error.is_invalid_file()
+            }
             Self::Tls(_)
             | Self::Unauthorized
             | Self::NotFound(_)

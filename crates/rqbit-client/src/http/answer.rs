@@ -147,9 +147,24 @@ mod tests {
             "server answered 500 (no such torrent in db) retry=false",
         );
         check(Endpoint::Haves, 412, "", "torrent is still initializing retry=true");
-        check(Endpoint::Pause, 412, "", "server answered 412 retry=false");
+        check(Endpoint::Pause, 412, "", "server answered 412 retry=true");
         check(Endpoint::Add, 400, "a\u{1b}[31mb\n", "server answered 400 (a [31mb) retry=false");
         check(Endpoint::Add, 502, html, "server answered 502 retry=true");
+        for (status, is_retryable) in [
+            (400, false),
+            (403, false),
+            (405, false),
+            (408, true),
+            (410, false),
+            (416, false),
+            (425, true),
+            (429, true),
+            (500, true),
+            (504, true),
+        ] {
+            let want = format!("server answered {status} retry={is_retryable}");
+            check(Endpoint::Stream, status, "", &want);
+        }
         let long = "ü".repeat(10_000);
         check(
             Endpoint::Add,

@@ -193,7 +193,8 @@ impl<S: TorrentSource> Discovery<S> {
             tracing::debug!(count = kept.len(), ?uptime, "missing, but perhaps not for long");
         }
         let kept: HashSet<_> = kept.into_iter().collect();
-        absent.into_iter().filter(|summary| kept.contains(&summary.info_hash)).collect()
+        let kept = absent.into_iter().filter(|summary| kept.contains(&summary.info_hash));
+        kept.map(|summary| TorrentSummary { is_listed: false, ..summary }).collect()
     }
 
     fn log(&self, changes: &Changes) {

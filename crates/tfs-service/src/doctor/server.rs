@@ -117,6 +117,12 @@ fn judge_error(error: &ServerError) -> Finding {
         ServerFault::Unauthorized => {
             finding.fix(format!("tfs doctor --server {url} --username NAME --password-file FILE"))
         }
+        ServerFault::Forbidden => {
+            finding.fix(format!("curl -v {url}   # which server or proxy forbids it?"))
+        }
+        ServerFault::Busy => {
+            finding.fix(format!("curl -v {url}   # which server or proxy limits the requests?"))
+        }
         ServerFault::NotRqbit => {
             finding.fix("tfs doctor --server http://HOST:3030   # behind a proxy, with its path")
         }

@@ -44,6 +44,7 @@ fn summary(id: u8, have: &[u64]) -> TorrentSummary {
         info_hash: hash(id),
         added_order: 0,
         is_resolved: true,
+        is_listed: true,
         state: TorrentState::Paused,
         file_progress: Some(have.into()),
     }

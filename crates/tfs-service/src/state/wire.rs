@@ -216,6 +216,7 @@ pub(super) fn to_summary(
         info_hash: details.info_hash,
         added_order: position as u64,
         is_resolved: true,
+        is_listed: true,
         state,
         file_progress: have_bytes.map(Into::into),
     }
@@ -277,6 +278,7 @@ mod tests {
                 info_hash: details.info_hash,
                 added_order: 3,
                 is_resolved: true,
+                is_listed: true,
                 state: TorrentState::Paused,
                 file_progress: have.clone().map(Into::into),
             };

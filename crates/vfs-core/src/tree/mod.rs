@@ -83,6 +83,8 @@ pub(crate) struct FileRef {
 pub(crate) struct FileState {
     pub(crate) torrent: TorrentState,
     pub(crate) have_bytes: u64,
+    /// Whether the newest list of the server has the torrent.
+    pub(crate) is_listed: bool,
 }
 
 impl FileState {
@@ -250,6 +252,7 @@ impl FileState {
         let index = usize::try_from(file.index.0).ok();
         let progress = summary.file_progress.as_ref().zip(index);
         let have_bytes = progress.and_then(|(all, index)| all.get(index).copied());
-        Self { torrent: summary.state, have_bytes: have_bytes.unwrap_or(0) }
+        let (torrent, is_listed) = (summary.state, summary.is_listed);
+        Self { torrent, have_bytes: have_bytes.unwrap_or(0), is_listed }
     }
 }

@@ -64,6 +64,7 @@ impl Standing {
         let mut best = said.next().unwrap_or(&self.shown).clone();
         for summary in said {
             best.is_resolved |= summary.is_resolved;
+            best.is_listed |= summary.is_listed;
             best.state =
                 [best.state, summary.state].into_iter().min_by_key(rank).unwrap_or(best.state);
             best.file_progress = match (best.file_progress, &summary.file_progress) {
@@ -97,6 +98,7 @@ mod tests {
             info_hash: InfoHash::from_bytes([1; 20]),
             added_order: 0,
             is_resolved: true,
+            is_listed: true,
             state,
             file_progress: progress.map(Into::into),
         }

@@ -217,7 +217,7 @@ impl Plan {
         let is_harmless = match &end {
             StreamEnd::Over => true,
             // All bytes are out; that the end could not be read takes nothing from them.
-            StreamEnd::Failed(error) => retry::is_transient(error),
+            StreamEnd::Failed(error) => error.is_retryable,
             StreamEnd::Closed => false,
         };
         match end {
@@ -278,7 +278,20 @@ impl Plan {
         self.breaker.on_failure(&error, now);
         if error.kind == SourceErrorKind::NotFound {
             let reads: Vec<_> = self.waiting.of_torrent(torrent).collect();
-            reads.into_iter().for_each(|read| self.fail(read, now, VfsError::Stale));
+            reads.into_iter().for_each(|read| self.on_not_found(now, read, &error));
+        }
+    }
+
+    /// Handles the answer that the torrent of a read is not there. The read ends if another server
+    /// may have it, or once the list of this one lacks it too.
+    fn on_not_found(&mut self, now: Duration, id: ReadId, error: &SourceError) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        let file = read.request.file;
+        read.last_error = Some(error.clone());
+        let is_leaving = read.patience != Patience::Stays;
+        if is_leaving || retry::is_final(error, self.files.get(&file)) {
+            let error = self.error_of(file, error.clone());
+            self.fail(id, now, error);
         }
     }
 

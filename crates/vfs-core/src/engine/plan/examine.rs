@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::waiting::{Entry, Queue, Turn};
-use super::{MissingPolicy, Patience, Plan, Presence, Read, ReadId};
-use crate::{ByteRange, FileId, InfoHash, VfsError};
+use super::{MissingPolicy, Patience, Plan, Presence, Read, ReadId, retry};
+use crate::{ByteRange, FileId, InfoHash, SourceError, VfsError};
 
 impl Plan {
     /// Has a read looked at when things settle.
@@ -128,6 +128,9 @@ impl Plan {
             return;
         }
         let Some(read) = self.reads.get(&id) else { return };
+        if self.is_gone(read) {
+            return self.fail(id, now, VfsError::Stale);
+        }
         if self.is_refused(read, now) {
             return self.fail(id, now, VfsError::WouldBlock);
         }
@@ -139,9 +142,26 @@ impl Plan {
     /// Ends a read whose deadline has passed.
     fn expire(&mut self, id: ReadId, now: Duration) {
         let Some(read) = self.reads.get(&id) else { return };
+        let file = read.request.file;
+        let error = match self.last_error(read).cloned() {
+            Some(error) => self.error_of(file, error),
+            None => VfsError::TimedOut,
+        };
+        self.fail(id, now, error);
+    }
+
+    /// Returns why a read is not answered yet, if the source failed.
+    fn last_error<'a>(&'a self, read: &'a Read) -> Option<&'a SourceError> {
         let stream = read.stream.and_then(|(stream, _)| self.streams.get(&stream));
-        let last_error = stream.map_or(&read.last_error, |stream| &stream.last_error).clone();
-        self.fail(id, now, last_error.map_or(VfsError::TimedOut, VfsError::from));
+        stream.map_or(&read.last_error, |stream| &stream.last_error).as_ref()
+    }
+
+    /// Returns whether the server said that it does not have the torrent of a read, and its newest
+    /// list lacks it too.
+    fn is_gone(&self, read: &Read) -> bool {
+        let facts = self.files.get(&read.request.file);
+        let errors = [read.last_error.as_ref(), self.last_error(read)];
+        errors.into_iter().flatten().any(|error| retry::is_gone(error, facts))
     }
 
     /// Returns whether a read lacks what it may not wait for.

@@ -52,7 +52,6 @@ pub use readers::Wait;
 use retry::Breaker;
 #[cfg(test)]
 pub(super) use retry::BreakerTuning;
-pub(super) use retry::is_transient;
 pub(super) use stream::Demand;
 use stream::{Phase, Stream, StreamKind};
 pub(super) use tuning::Tuning;
@@ -418,9 +417,10 @@ impl Plan {
         if error.kind == SourceErrorKind::Protocol && !is_once_more {
             self.actions.push_back(Action::Discard { stream: id });
         }
-        if !is_transient(&error) && !is_once_more {
+        if retry::is_final(&error, self.files.get(&file)) && !is_once_more {
             for read in reads {
-                self.fail(read, now, error.clone().into());
+                let error = self.error_of(file, error.clone());
+                self.fail(read, now, error);
             }
             return;
         }
@@ -435,6 +435,11 @@ impl Plan {
             stream.failure_count = stream.failure_count.saturating_add(1);
             stream.last_error = Some(error);
         }
+    }
+
+    /// Returns what an error of the source means for the reads of a file.
+    fn error_of(&self, file: FileId, error: SourceError) -> VfsError {
+        if retry::is_gone(&error, self.files.get(&file)) { VfsError::Stale } else { error.into() }
     }
 
     /// Keeps a stream that failed for its reads, to be opened again where it was. Returns false if

@@ -242,6 +242,11 @@ impl FileFacts {
         self.state.is_some_and(|state| state.is_complete(self.len))
     }
 
+    /// Returns whether the newest list of the server has the torrent.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.state.is_some_and(|state| state.is_listed)
+    }
+
     /// Returns whether what is missing cannot come.
     pub(crate) fn is_stopped(&self) -> bool {
         self.state.is_some_and(|state| match state.torrent {

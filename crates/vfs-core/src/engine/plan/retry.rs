@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::FileFacts;
 use crate::engine::BreakerState;
 use crate::{SourceError, SourceErrorKind};
 
@@ -32,12 +33,16 @@ impl Default for BreakerTuning {
     }
 }
 
-/// Returns whether the same request may work a moment later.
-pub(crate) fn is_transient(error: &SourceError) -> bool {
-    match error.kind {
-        SourceErrorKind::Unreachable | SourceErrorKind::TimedOut | SourceErrorKind::Failed => true,
-        SourceErrorKind::NotFound | SourceErrorKind::Denied | SourceErrorKind::Protocol => false,
-    }
+/// Returns whether an error ends the reads of a file at once. A "not found" that is retryable does
+/// so only if the newest list of the server (`facts`) lacks the torrent: a server that starts
+/// answers before it has all of its torrents.
+pub(crate) fn is_final(error: &SourceError, facts: Option<&FileFacts>) -> bool {
+    !error.is_retryable || is_gone(error, facts)
+}
+
+/// Returns whether the server says that it does not have the torrent, and its newest list agrees.
+pub(crate) fn is_gone(error: &SourceError, facts: Option<&FileFacts>) -> bool {
+    error.kind == SourceErrorKind::NotFound && !facts.is_some_and(FileFacts::is_listed)
 }
 
 /// Returns whether to ask once more after `error`, the answer to who opened a stream, where `last`

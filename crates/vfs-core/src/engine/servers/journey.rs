@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Servers;
 use super::choice::Candidate;
-use crate::engine::plan::{Patience, Presence, is_transient};
+use crate::engine::plan::{Patience, Presence};
 use crate::engine::{Target, join};
 use crate::tree::FileState;
 use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
@@ -288,7 +288,7 @@ async fn elsewhere<S: TorrentSource>(
 fn may_pass(error: &VfsError) -> bool {
     match error {
         VfsError::TimedOut => true,
-        VfsError::Source(error) => is_transient(error),
+        VfsError::Source(error) => error.is_retryable,
         VfsError::Stale
         | VfsError::WouldBlock
         | VfsError::ShuttingDown

@@ -522,6 +522,9 @@ impl Run {
             Err(VfsError::WouldBlock) => self.summary.refusals += 1,
             Err(error) => {
                 assert!(!expected.is_calm, "{error:?} for {read:?} {expected:?} {:#?}", self.core);
+                let state = self.server.files[expected.file].state;
+                let is_listed = state.is_some_and(|state| state.is_listed);
+                assert!(!matches!(error, VfsError::Stale) || !is_listed, "{expected:?} is listed");
                 let is_source = matches!(error, VfsError::Source(_));
                 let is_late = matches!(error, VfsError::TimedOut);
                 assert!(is_source || is_late || matches!(error, VfsError::Stale), "{error:?}");

@@ -100,9 +100,11 @@ impl Server {
             let file = &self.files[index];
             let torrent = &self.torrents[file.torrent];
             let have = (0..file.len).filter(|at| self.has(index, *at)).count() as u64;
-            let state = FileState { torrent: torrent.state, have_bytes: have };
-            let is_there = torrent.is_there;
-            self.files[index].state = is_there.then_some(state);
+            let is_listed = torrent.is_there;
+            let state = FileState { torrent: torrent.state, have_bytes: have, is_listed };
+            // Some torrents are kept although the list lacks them.
+            let is_kept = is_listed || torrent.hash.as_bytes()[0] % 2 == 1;
+            self.files[index].state = is_kept.then_some(state);
         }
     }
 
@@ -161,7 +163,7 @@ impl Server {
             return Err(error(SourceErrorKind::Unreachable));
         }
         let torrent = self.torrents.iter().find(|torrent| torrent.hash == hash && torrent.is_there);
-        let torrent = torrent.ok_or_else(|| error(SourceErrorKind::NotFound))?;
+        let torrent = torrent.ok_or_else(not_found)?;
         match torrent.state {
             TorrentState::Live | TorrentState::Paused => {
                 let count = u32::try_from(torrent.has.len()).unwrap();
@@ -199,7 +201,7 @@ impl Server {
         if self.is_down {
             Some(Err(error(SourceErrorKind::Unreachable)))
         } else if !torrent.is_there {
-            Some(Err(error(SourceErrorKind::NotFound)))
+            Some(Err(not_found()))
         } else if torrent.state == TorrentState::Initializing || open >= PERMITS {
             None
         } else if torrent.state == TorrentState::Failed {
@@ -218,6 +220,11 @@ impl Server {
         let bytes: Vec<_> = offsets.map(|at| byte_at(file, at)).collect();
         (!bytes.is_empty()).then_some(bytes)
     }
+}
+
+/// A 404: the list decides whether it is final.
+fn not_found() -> SourceError {
+    error(SourceErrorKind::NotFound).with_retryable(true)
 }
 
 pub(super) fn error(kind: SourceErrorKind) -> SourceError {

@@ -92,6 +92,7 @@ impl Server {
             info_hash: self.details.info_hash,
             added_order: 0,
             is_resolved: true,
+            is_listed: true,
             state: *self.state.lock().unwrap(),
             file_progress: Some([have].into()),
         }

@@ -226,3 +226,91 @@ fn a_stream_that_breaks_the_rules_answers_nobody() {
         "#]],
     );
 }
+
+#[test]
+fn an_error_that_is_not_retryable_ends_the_read_at_once() {
+    use SourceErrorKind::{Denied, Failed};
+
+    check(
+        1,
+        LEN,
+        &[
+            Step::Read(0, 100),
+            FailsAs(1, Failed, true),
+            Wait(100),
+            FailsAs(1, Failed, false),
+            Step::Read(0, 100),
+            FailsAs(2, Denied, false),
+        ],
+        &expect![[r#"
+            read 0+100: open 1 0..100
+            fails 1 failed on the server, retryable: -
+            100 ms: reopen 1 0..100
+            fails 1 failed on the server, final: fail 1 (x)
+            read 0+100: open 2 0..100
+            fails 2 denied, final: fail 2 (x)
+        "#]],
+    );
+}
+
+#[test]
+fn a_404_is_final_only_if_the_list_lacks_the_torrent() {
+    use SourceErrorKind::NotFound;
+
+    check(
+        1,
+        0,
+        &[
+            Step::Read(0, 100),
+            HavesAre(|_| true),
+            FailsAs(1, NotFound, true),
+            // The server has it again.
+            Wait(100),
+            Opened(1),
+            Chunk(1, 0, 100),
+            Over(1),
+            // The list says at last that it is gone.
+            Step::Read(0, 100),
+            FailsAs(2, NotFound, true),
+            Listed(false),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            fails 1 not found, retryable: -
+            100 ms: reopen 1 0..100
+            opened 1: -
+            chunk 1 0+100: -
+            over 1: reply 1
+            read 0+100: open 2 0..100
+            fails 2 not found, retryable: -
+            listed: false: fail 2 (the torrent is gone)
+        "#]],
+    );
+}
+
+#[test]
+fn a_404_about_pieces_ends_reads_that_the_list_lacks() {
+    check(
+        1,
+        0,
+        &[
+            Step::Read(0, 100),
+            HavesNotFound,
+            Opened(1),
+            Wait(1_000),
+            HavesNotFound,
+            Listed(false),
+            Closed(1),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: not found: open 1 0..100
+            opened 1: -
+            1000 ms: -
+            haves: not found: -
+            listed: false: fail 1 (the torrent is gone), close 1
+            closed 1: -
+        "#]],
+    );
+}

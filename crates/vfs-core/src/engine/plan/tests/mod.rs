@@ -33,14 +33,20 @@ enum Step {
     Chunk(u64, u64, u64),
     Over(u64),
     Fails(u64, SourceErrorKind),
+    /// A stream fails with an error that is retryable or not.
+    FailsAs(u64, SourceErrorKind, bool),
     Closed(u64),
     Haves(fn(u32) -> bool),
+    /// The server says that it does not have the torrent.
+    HavesNotFound,
+    /// A list of the server has the torrent or not.
+    Listed(bool),
     Wait(u64),
 }
 
 use Step::{
-    Cancel, Chunk, Closed, Direct, DirectEnds, Fails, Haves as HavesAre, Opened, Over, Preload,
-    ReadBy, Release, Wait,
+    Cancel, Chunk, Closed, Direct, DirectEnds, Fails, FailsAs, Haves as HavesAre, HavesNotFound,
+    Listed, Opened, Over, Preload, ReadBy, Release, Wait,
 };
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
@@ -55,7 +61,7 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
-    let state = FileState { torrent: TorrentState::Live, have_bytes };
+    let state = FileState { torrent: TorrentState::Live, have_bytes, is_listed: true };
     let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
     let (mut now, mut read_count, mut text) = (Duration::ZERO, 0, String::new());
     for step in steps {
@@ -126,6 +132,11 @@ fn happen(
             plan.on_stream_end(*now, StreamId(*id), StreamEnd::Failed(error));
             format!("fails {id} {kind}")
         }
+        FailsAs(id, kind, is_retryable) => {
+            let error = SourceError::new(*kind, "x").with_retryable(*is_retryable);
+            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Failed(error));
+            format!("fails {id} {kind}, {}", if *is_retryable { "retryable" } else { "final" })
+        }
         Closed(id) => {
             plan.on_stream_end(*now, StreamId(*id), StreamEnd::Closed);
             format!("closed {id}")
@@ -134,12 +145,26 @@ fn happen(
             plan.on_haves(*now, file.torrent, Ok(Bitfield::from_fn(10, has).unwrap()));
             "haves".to_owned()
         }
+        HavesNotFound => {
+            plan.on_haves(*now, file.torrent, Err(not_found()));
+            "haves: not found".to_owned()
+        }
+        Listed(is_listed) => {
+            let state = facts.state.map(|state| FileState { is_listed: *is_listed, ..state });
+            plan.on_facts(file, state);
+            format!("listed: {is_listed}")
+        }
         Wait(millis) => {
             *now += Duration::from_millis(*millis);
             plan.on_time(*now);
             format!("{millis} ms")
         }
     }
+}
+
+/// A 404 of a server: its list decides whether that is final.
+fn not_found() -> SourceError {
+    SourceError::new(SourceErrorKind::NotFound, "x").with_retryable(true)
 }
 
 fn tuning(streams_max: usize) -> Tuning {
@@ -406,7 +431,7 @@ fn bytes_on_the_way_to_a_read_make_room_for_it() {
     (tuning.read_bytes_max, tuning.windows_bytes, tuning.skip_bytes_max) = (100, 0, 500);
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
-    let state = Some(FileState { torrent: TorrentState::Live, have_bytes: LEN });
+    let state = Some(FileState { torrent: TorrentState::Live, have_bytes: LEN, is_listed: true });
     let facts = FileFacts { len: LEN, geometry: None, state };
     let now = Duration::ZERO;
     let read = |plan: &mut Plan, id, offset, len| {

@@ -18,7 +18,7 @@ fn file(torrent: InfoHash, index: u32, have_bytes: u64) -> (FileId, FileFacts) {
         file_offset: u64::from(index) * LEN,
         piece_len: NonZeroU32::new(u32::try_from(PIECE_BYTES).unwrap()).unwrap(),
     };
-    let state = FileState { torrent: TorrentState::Live, have_bytes };
+    let state = FileState { torrent: TorrentState::Live, have_bytes, is_listed: true };
     let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
     (FileId { torrent, index: FileIndex(index) }, facts)
 }
