@@ -90,7 +90,8 @@ impl RqbitSource {
         let mut file_offset = 0_u64;
         let mut largest: Option<(u32, u64, u64)> = None;
         for ((index, file), have_bytes) in (0..).zip(&details.files).zip(progress) {
-            let is_finished = file.kind == FileKind::Regular && *have_bytes >= file.len;
+            let is_data = file.kind == FileKind::Regular && !file.is_padding();
+            let is_finished = is_data && *have_bytes >= file.len;
             if is_finished && file.len > largest.map_or(0, |(.., len)| len) {
                 largest = Some((index, file_offset, file.len));
             }

@@ -93,6 +93,35 @@ pub struct FileEntry {
     pub kind: FileKind,
 }
 
+/// The folder that libtorrent puts padding files into; their names are numbers (BEP 47).
+const PADDING_FOLDER: &str = ".pad";
+
+/// How BitComet begins the names of padding files; a number and another underscore follow.
+const PADDING_PREFIX: &str = "_____padding_file_";
+
+impl FileEntry {
+    /// Returns whether a file of a directory is padding: by its attribute (BEP 47), or by its name
+    /// where the maker of the torrent set none (`.pad/N`, `_____padding_file_N_...`).
+    #[must_use]
+    pub fn is_padding(&self) -> bool {
+        let is_number = |text: &str| {
+            !text.is_empty() && text.bytes().all(|character| character.is_ascii_digit())
+        };
+        match &self.kind {
+            FileKind::Padding => true,
+            FileKind::Symlink { .. } => false,
+            FileKind::Regular => match self.path.as_slice() {
+                [.., folder, name] if folder == PADDING_FOLDER && is_number(name) => true,
+                [.., name] => name
+                    .strip_prefix(PADDING_PREFIX)
+                    .and_then(|rest| rest.split_once('_'))
+                    .is_some_and(|(number, _)| is_number(number)),
+                [] => false,
+            },
+        }
+    }
+}
+
 /// The kinds of file that a torrent can have (BEP 47 `attr`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileKind {

@@ -79,6 +79,12 @@ impl Tree {
         unlisted: &mut Vec<TorrentSummary>,
     ) -> Option<u64> {
         let id = self.layout.folder_of(server);
+        if cookie == 0 {
+            let unnamed = self.unnamed.iter().filter(|key| key.folder == id);
+            let gone = unnamed.filter(|key| !listed.contains(&key.info_hash));
+            let torrents = gone.filter_map(|key| self.torrents.get(key));
+            unlisted.extend(torrents.filter_map(|torrent| torrent.standing.of(server).cloned()));
+        }
         let mut last = None;
         for (_, Named { info_hash, cookie }) in self.folder(id)?.names.after(cookie).take(count) {
             last = Some(cookie);
@@ -158,8 +164,8 @@ impl Tree {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(before) = torrent.standing.remove(server) {
             notices.extend(torrent.progress_notices(&before, &self.inodes));
-            let name = self.name(key).unwrap_or_default().to_owned();
-            changes.left.push((key.info_hash, name));
+            let name = self.name(key).map(str::to_owned);
+            changes.left.extend(name.map(|name| (key.info_hash, name)));
         } else {
             let name = self.remove(key, notices);
             changes.removed.extend(name.map(|name| (key.info_hash, name)));
@@ -215,7 +221,8 @@ impl Tree {
         held
     }
 
-    /// Returns the directory in which the torrent is, and its name there.
+    /// Returns the directory in which the torrent is, and its name there; `None` if it is not
+    /// shown.
     fn add(
         &mut self,
         (server, summary): (ServerId, TorrentSummary),
@@ -226,6 +233,16 @@ impl Tree {
         let key = layout.key();
         let folder = self.folders.get_mut(key.folder.position())?;
         let tree = Arc::new(layout);
+        if !tree.is_shown() {
+            tracing::debug!(torrent = %key.info_hash, "a torrent whose only file is hidden");
+            let (parent, inos) = (folder.ino, Arc::default());
+            let standing = Standing::new(server, summary);
+            let torrent = Torrent { tree, inos, parent, standing, first_seen: seen_at };
+            self.torrents.insert(key, torrent);
+            self.unnamed.insert(key);
+            self.count(server, |count| count.saturating_add(1));
+            return None;
+        }
         let inos = self.inodes.attach(&tree);
         let memory = folder.past.on_added(key.info_hash);
         let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
@@ -244,6 +261,9 @@ impl Tree {
     fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Notice>) -> Option<String> {
         let torrent = self.torrents.remove(&key)?;
         notices.extend(torrent.removal_notices(&self.inodes));
+        if self.unnamed.remove(&key) {
+            return None;
+        }
         self.inodes.detach(&torrent.inos);
         let folder = self.folders.get_mut(key.folder.position())?;
         let is_directory = torrent.tree.top().is_directory();

@@ -3,37 +3,29 @@
 use std::collections::{HashMap, HashSet};
 
 use super::layout::{FILE_BYTES_MAX, Node, NodeBody, NodeIdentity, NodeIdx};
+use super::links::{LinkDraft, Resolution, Surroundings};
 use crate::name::{escape, escape_marked};
-use crate::{FileIndex, FileKind};
-
-/// The longest target of a symbolic link in bytes (`PATH_MAX` less its NUL).
-const LINK_TARGET_BYTES_MAX: usize = 4095;
+use crate::{FileEntry, FileIndex, FileKind};
 
 /// A directory while it is being filled.
 #[derive(Debug)]
-struct DirectoryDraft {
+pub(super) struct DirectoryDraft {
     identity: NodeIdentity,
     children: Vec<NodeIdx>,
     /// Escaped names that are given out.
     taken: HashSet<String>,
     /// By the names in the torrent: different directories of one torrent never merge.
-    directories: HashMap<String, NodeIdx>,
-    leaves: HashMap<String, NodeIdx>,
+    pub(super) directories: HashMap<String, NodeIdx>,
+    pub(super) leaves: HashMap<String, NodeIdx>,
+    /// The positions of symbolic links among all.
+    pub(super) links: HashMap<String, usize>,
 }
 
 impl DirectoryDraft {
     fn new(identity: NodeIdentity) -> Self {
-        let (taken, directories, leaves) = Default::default();
-        Self { identity, children: Vec::new(), taken, directories, leaves }
+        let (taken, directories, leaves, links) = Default::default();
+        Self { identity, children: Vec::new(), taken, directories, leaves, links }
     }
-}
-
-/// A symbolic link whose target is looked for when all files are there.
-#[derive(Debug)]
-struct LinkDraft {
-    index: FileIndex,
-    path: Vec<String>,
-    target: Vec<String>,
 }
 
 /// Collects the files of a torrent. The order of the calls decides who keeps a plain name.
@@ -42,7 +34,8 @@ pub(super) struct Builder {
     nodes: Vec<Node>,
     /// One for each node; `None` for what is no directory.
     drafts: Vec<Option<DirectoryDraft>>,
-    links: Vec<LinkDraft>,
+    /// Entered when all files are there: a file keeps a plain name before a link does.
+    links: Vec<(FileIndex, FileEntry)>,
 }
 
 /// What was built.
@@ -77,26 +70,26 @@ impl Builder {
 
     /// Adds the file at position `index` of the torrent's list. Padding is left out, and so is what
     /// no Linux can show.
-    pub(super) fn add(&mut self, index: FileIndex, path: &[String], len: u64, kind: &FileKind) {
-        match kind {
-            FileKind::Padding => {}
-            FileKind::Regular if len > FILE_BYTES_MAX => {
+    pub(super) fn add(&mut self, index: FileIndex, file: &FileEntry) {
+        if file.is_padding() {
+            return;
+        }
+        match &file.kind {
+            FileKind::Regular if file.len > FILE_BYTES_MAX => {
+                let len = file.len;
                 tracing::debug!(index = index.0, len, "a file longer than 2^63 - 1 is hidden");
             }
             FileKind::Regular => {
-                self.add_leaf(index, path, NodeBody::File { index, len });
+                self.add_leaf(index, &file.path, NodeBody::File { index, len: file.len });
             }
-            FileKind::Symlink { target } => {
-                self.links.push(LinkDraft { index, path: path.to_vec(), target: target.clone() });
-            }
+            FileKind::Symlink { .. } => self.links.push((index, file.clone())),
+            FileKind::Padding => {}
         }
     }
 
     /// Adds the links and sorts the directories.
     pub(super) fn finish(mut self) -> Built {
-        for link in std::mem::take(&mut self.links) {
-            self.add_link(&link);
-        }
+        self.add_links();
         let mut identities = Vec::new();
         for (position, draft) in self.drafts.into_iter().enumerate() {
             let Some(DirectoryDraft { identity, mut children, .. }) = draft else { continue };
@@ -117,21 +110,30 @@ impl Builder {
     }
 
     fn add_leaf(&mut self, index: FileIndex, path: &[String], body: NodeBody) {
-        let (raw, folders) = match path.split_last() {
-            Some((raw, folders)) => (raw.as_str(), folders),
-            None => ("", path),
-        };
-        let mut parent = NodeIdx::TOP;
-        for folder in folders {
-            let Some(next) = self.enter(parent, folder, index) else { return };
-            parent = next;
-        }
+        let Some((parent, raw)) = self.enter_all(index, path) else { return };
         let Some(name) = self.take_name(parent, raw, index, false) else { return };
         let Some(idx) = self.push(Node { name, parent: Some(parent), body }, None) else { return };
         if let Some(draft) = self.draft(parent) {
             draft.children.push(idx);
             draft.leaves.entry(raw.to_owned()).or_insert(idx);
         }
+    }
+
+    /// Returns the directory that a path leads to, and the name of the file in it.
+    fn enter_all<'a>(
+        &mut self,
+        index: FileIndex,
+        path: &'a [String],
+    ) -> Option<(NodeIdx, &'a str)> {
+        let (raw, folders) = match path.split_last() {
+            Some((raw, folders)) => (raw.as_str(), folders),
+            None => ("", path),
+        };
+        let mut parent = NodeIdx::TOP;
+        for folder in folders {
+            parent = self.enter(parent, folder, index)?;
+        }
+        Some((parent, raw))
     }
 
     /// Returns the directory `raw` in `parent`, a new one if there is none yet.
@@ -150,40 +152,47 @@ impl Builder {
         Some(idx)
     }
 
-    fn add_link(&mut self, link: &LinkDraft) {
-        let folder_count = link.path.len().saturating_sub(1);
-        match self.find(&link.target).map(|target| self.relative(folder_count, target)) {
-            Some(target) if target.len() <= LINK_TARGET_BYTES_MAX => {
-                let target = target.into_boxed_str();
-                let index = link.index;
-                self.add_leaf(index, &link.path, NodeBody::Symlink { index, target });
+    /// Adds the links that lead to something in the torrent. The folders of the others are shown
+    /// too, so that nothing but the links comes when their targets become known later.
+    fn add_links(&mut self) {
+        let mut links = Vec::new();
+        for (index, file) in std::mem::take(&mut self.links) {
+            let FileKind::Symlink { target } = file.kind else { continue };
+            let Some((folder, raw)) = self.enter_all(index, &file.path) else { continue };
+            if let Some(draft) = self.draft(folder) {
+                draft.links.entry(raw.to_owned()).or_insert(links.len());
             }
-            _ => tracing::debug!(index = link.index.0, "a link that leaves its torrent is hidden"),
+            links.push(LinkDraft { index, folder, raw_name: raw.to_owned(), target });
         }
-    }
-
-    /// Follows names of the torrent from its top; `..` and the like are no such names.
-    fn find(&mut self, path: &[String]) -> Option<NodeIdx> {
-        let (last, folders) = path.split_last()?;
-        let mut at = NodeIdx::TOP;
-        for folder in folders {
-            at = *self.draft(at)?.directories.get(folder)?;
+        if links.is_empty() {
+            return;
         }
-        let draft = self.draft(at)?;
-        draft.directories.get(last).or_else(|| draft.leaves.get(last)).copied()
-    }
-
-    /// Returns the way to `target` from a directory that is `folder_count` below the top.
-    fn relative(&self, folder_count: usize, target: NodeIdx) -> String {
+        let resolution = Resolution::new(self.surroundings(&links));
         let mut names = Vec::new();
-        let mut at = self.nodes.get(target.position());
-        while let Some(Node { name, parent: Some(parent), .. }) = at {
-            names.push(name.as_ref());
-            at = self.nodes.get(parent.position());
+        for (position, LinkDraft { index, folder, raw_name, .. }) in links.iter().enumerate() {
+            names.push(if resolution.is_shown(position) {
+                self.take_name(*folder, raw_name, *index, false)
+            } else {
+                tracing::debug!(index = index.0, "a link without an end in its torrent is hidden");
+                None
+            });
         }
-        names.extend(std::iter::repeat_n("..", folder_count));
-        names.reverse();
-        names.join("/")
+        let targets = resolution.targets(self.surroundings(&links), &names);
+        for ((LinkDraft { index, folder, .. }, name), target) in
+            links.iter().zip(names).zip(targets)
+        {
+            let (Some(name), Some(target)) = (name, target) else { continue };
+            let body = NodeBody::Symlink { index: *index, target: target.into_boxed_str() };
+            let node = Node { name, parent: Some(*folder), body };
+            let idx = self.push(node, None);
+            if let (Some(idx), Some(draft)) = (idx, self.draft(*folder)) {
+                draft.children.push(idx);
+            }
+        }
+    }
+
+    fn surroundings<'a>(&'a self, links: &'a [LinkDraft]) -> Surroundings<'a> {
+        Surroundings { nodes: &self.nodes, drafts: &self.drafts, links }
     }
 
     fn push(&mut self, node: Node, draft: Option<DirectoryDraft>) -> Option<NodeIdx> {

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::build::{Builder, Built};
 use super::folder::{FolderId, TorrentKey};
-use crate::{FileIndex, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
+use crate::{FileEntry, FileIndex, FileKind, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
 /// How much later than it was first seen a torrent may say that it was made: a day for clocks and
 /// time zones of those who make torrents.
@@ -64,6 +64,8 @@ pub(crate) struct TorrentTree {
     key: TorrentKey,
     /// What the identities of all nodes begin with.
     top: NodeIdentity,
+    /// Whether it is in the mount at all.
+    is_shown: bool,
     /// The torrent's name, not escaped.
     raw_name: Box<str>,
     mtime: i64,
@@ -124,6 +126,11 @@ impl NodeIdentity {
     }
 }
 
+/// Returns whether a torrent's only file can stand in the root.
+fn can_be_top(file: &FileEntry) -> bool {
+    file.kind == FileKind::Regular && file.len <= FILE_BYTES_MAX
+}
+
 impl Node {
     pub(crate) fn is_directory(&self) -> bool {
         self.kind() == NodeKind::Directory
@@ -155,15 +162,15 @@ impl TorrentTree {
     ) -> Self {
         let top = NodeIdentity::of_top(server, details.info_hash);
         let mut builder = Builder::new(top);
+        let mut is_shown = true;
         match (details.layout, details.files.as_slice()) {
-            (Layout::SingleFile, [file]) if file.len <= FILE_BYTES_MAX => {
-                builder.set_top_file(file.len);
-            }
+            (Layout::SingleFile, [file]) if can_be_top(file) => builder.set_top_file(file.len),
+            (Layout::SingleFile, [_]) => is_shown = false,
             (Layout::SingleFile | Layout::Directory, files) => {
                 for (position, file) in files.iter().enumerate() {
                     // The wire has no more than 2^32 files; what is beyond is not addressable.
                     let Ok(index) = u32::try_from(position) else { break };
-                    builder.add(FileIndex(index), &file.path, file.len, &file.kind);
+                    builder.add(FileIndex(index), file);
                 }
             }
         }
@@ -182,6 +189,7 @@ impl TorrentTree {
         Self {
             key: TorrentKey { folder, info_hash: details.info_hash },
             top,
+            is_shown,
             raw_name: details.name.as_str().into(),
             mtime: created.unwrap_or(first_seen).max(0),
             total_bytes,
@@ -204,6 +212,12 @@ impl TorrentTree {
 
     pub(crate) fn info_hash(&self) -> InfoHash {
         self.key.info_hash
+    }
+
+    /// Returns false for a torrent whose only file is padding, a link, or longer than the kernel
+    /// takes: there is nothing that could stand in the root for it.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_shown
     }
 
     pub(super) fn raw_name(&self) -> &str {

@@ -15,6 +15,7 @@ mod folder;
 mod inode;
 mod known;
 mod layout;
+mod links;
 mod look;
 mod names;
 mod notices;
@@ -22,7 +23,7 @@ mod past;
 mod paths;
 mod standing;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub(crate) use apply::Difference;
@@ -114,6 +115,8 @@ pub(crate) struct Tree {
     /// In a union the root, else a directory for each server in their order.
     folders: Vec<Folder>,
     torrents: HashMap<TorrentKey, Torrent>,
+    /// Those of them that have no name, since nothing of them can be shown.
+    unnamed: HashSet<TorrentKey>,
     inodes: InodeTable,
     /// Of which servers a listing was ever received, in their order. Before that, nothing is known
     /// of a server, not even emptiness.
@@ -131,6 +134,7 @@ impl Tree {
             layout,
             folders: layout.folders(server_names),
             torrents: HashMap::new(),
+            unnamed: HashSet::new(),
             inodes: InodeTable::new(),
             known_servers: vec![false; server_names.len()],
             torrent_counts: vec![0; server_names.len()],

@@ -4,6 +4,7 @@
 mod engine;
 mod failover;
 mod invalidation;
+mod links;
 mod listing;
 mod local;
 mod model;

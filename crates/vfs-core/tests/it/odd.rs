@@ -81,7 +81,7 @@ fn odd_paths_are_shown_as_far_as_they_can_be() {
         &expect![[r#"
         dir/
           file 40
-          up and down -> ../dir/file
+          up and down -> file
         to the file -> dir/file
         to the folder -> dir
     "#]],

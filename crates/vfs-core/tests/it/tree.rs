@@ -128,38 +128,6 @@ fn hostile_torrents_stay_inside() {
 }
 
 #[test]
-fn links_are_shown_only_if_they_stay_inside() {
-    let mut details = directory(
-        1,
-        "t",
-        &[("film.mkv", 9), ("deep/er/a", 0), ("up", 0), ("out", 0), ("folder", 0), ("gone", 0)],
-    );
-    let targets = [
-        (1, vec!["film.mkv"]),
-        (2, vec!["deep", "er", "a"]),
-        (3, vec!["..", "..", "etc", "passwd"]),
-        (4, vec!["deep", "er"]),
-        (5, vec!["deep", "nothing"]),
-    ];
-    for (index, target) in targets {
-        let target = target.into_iter().map(str::to_owned).collect();
-        details.files[index].kind = FileKind::Symlink { target };
-    }
-    check(
-        vec![details],
-        &expect![[r#"
-            t/
-              deep/
-                er/
-                  a -> ../../film.mkv
-              film.mkv 9
-              folder -> deep/er
-              up -> deep/er/a
-        "#]],
-    );
-}
-
-#[test]
 fn padding_is_hidden_and_numbers_of_files_stay() {
     let mut details = directory(1, "t", &[("a", 10), (".pad/6", 6), ("b", 3)]);
     details.files[1].kind = FileKind::Padding;
@@ -177,6 +145,67 @@ fn padding_is_hidden_and_numbers_of_files_stay() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bytes = runtime.block_on(vfs.read(handle, 0, 100)).unwrap();
     FakeSource::content(file_id(1, 2), 3).check(0, &bytes).unwrap();
+}
+
+// https://github.com/transmission/transmission/issues/579
+#[test]
+fn padding_without_an_attribute_is_hidden_by_its_name() {
+    let bitcomet = "if you see this file, please update to BitComet 0.85 or above____";
+    check(
+        vec![directory(
+            1,
+            "t",
+            &[
+                ("a.mkv", 10),
+                (".pad/6384", 6384),
+                (&format!("_____padding_file_0_{bitcomet}"), 6),
+                (&format!("extras/_____padding_file_12_{bitcomet}"), 6),
+                ("b.mkv", 3),
+                // What only looks a little like it is shown.
+                (".pad/readme", 1),
+                ("_____padding_file_x_y", 2),
+                ("_____padding_file_7", 3),
+                ("pad/7", 4),
+            ],
+        )],
+        &expect![[r#"
+            t/
+              .pad/
+                readme 1
+              _____padding_file_7 3
+              _____padding_file_x_y 2
+              a.mkv 10
+              b.mkv 3
+              pad/
+                7 4
+        "#]],
+    );
+}
+
+#[test]
+fn a_torrent_whose_only_file_cannot_be_shown_is_not_in_the_root() {
+    let source = FakeSource::new(4);
+    let with = |id, kind| {
+        let mut details = single_file(id, &format!("only {id}"), 16384);
+        details.files[0].kind = kind;
+        details
+    };
+    let padding = source.add(with(1, FileKind::Padding));
+    source.add(with(2, FileKind::Symlink { target: vec!["x".to_owned()] }));
+    source.add(single_file(3, "too long", 1 << 63));
+    source.add(single_file(4, "film.mkv", 16384));
+    let vfs = vfs_of(&source);
+    assert_eq!(render(&vfs), "film.mkv 16384\n");
+    let stats = vfs.stats();
+    assert_eq!((stats.total_bytes, stats.inode_count), (16384, 2));
+    // It is known all the same, so that nobody asks for its details again, and can be removed.
+    assert_eq!(vfs.unknown_torrents(&source.listing()), []);
+    source.remove(padding);
+    let changes = vfs.apply(source.listing(), Vec::new(), 1);
+    assert!(!changes.has_names());
+    assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &[]).len(), 3);
+    source.add(with(1, FileKind::Padding));
+    assert_eq!(vfs.unknown_torrents(&source.listing()), [padding]);
 }
 
 #[test]

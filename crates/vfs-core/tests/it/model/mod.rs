@@ -144,6 +144,8 @@ impl Model {
         assert_eq!(changes.joined.iter().map(|it| it.info_hash).collect::<BTreeSet<_>>(), joined);
         let added: BTreeSet<_> =
             given.into_iter().filter(|hash| !self.shown.contains_key(hash)).collect();
+        let is_shown = |hash: &InfoHash| reference::is_shown(self.details(*hash));
+        let added: BTreeSet<_> = added.into_iter().filter(is_shown).collect();
         assert_eq!(changes.added.iter().map(|(hash, _)| *hash).collect::<BTreeSet<_>>(), added);
         for (hash, name) in changes.added {
             self.check_root_name(hash, &name);

@@ -1,7 +1,7 @@
 //! The reference: what a torrent looks like by the documented rules, made anew from its details
 //! each time, in the plainest way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use vfs_core::{FileKind, Layout, NAME_BYTES_MAX, TorrentDetails};
 
@@ -38,6 +38,9 @@ impl Reference {
     pub(super) fn new(details: &TorrentDetails) -> Self {
         let mut reference = Self::default();
         let files = (0..).zip(&details.files);
+        if !is_shown(details) {
+            return reference;
+        }
         if let (Layout::SingleFile, [file]) = (details.layout, details.files.as_slice()) {
             let file = (Identity::File(0), Shown::File { len: file.len });
             reference.nodes.insert(Path::new(), file);
@@ -49,22 +52,160 @@ impl Reference {
         for (index, file) in files.clone().filter(|(_, file)| file.kind == FileKind::Regular) {
             reference.add(index, &file.path, Shown::File { len: file.len });
         }
-        for (index, file) in files {
-            let FileKind::Symlink { target } = &file.kind else { continue };
-            let Some(target) = reference.find(target) else { continue };
-            // Up from each folder that the link is in, then down to the target.
-            let up = std::iter::repeat_n("..", file.path.len().saturating_sub(1));
-            let down = target.iter().map(String::as_str);
-            let target = up.chain(down).collect::<Vec<_>>().join("/");
-            reference.add(index, &file.path, Shown::Link { target });
-        }
+        reference.add_links(details);
         reference
     }
 
-    fn add(&mut self, index: u32, path: &[String], shown: Shown) {
-        // A file without any name has the empty one.
-        let unnamed = [String::new()];
-        let path = if path.is_empty() { &unnamed } else { path };
+    fn add_links(&mut self, details: &TorrentDetails) {
+        let mut links = Vec::new();
+        for (index, file) in (0..).zip(&details.files) {
+            let FileKind::Symlink { target } = &file.kind else { continue };
+            let unnamed = vec![String::new()];
+            let path = if file.path.is_empty() { unnamed } else { file.path.clone() };
+            self.enter(index, &path);
+            links.push(Link { index, path, target: target.clone(), state: State::NotStarted });
+        }
+        for link in 0..links.len() {
+            self.resolve(&mut links, link);
+        }
+        for link in &mut links {
+            let State::Resolved { end, .. } = &link.state else { continue };
+            if self.directories.contains_key(end) && link.folder().starts_with(end) {
+                link.state = State::Hidden;
+            }
+        }
+        let returns: Vec<_> = links.iter().map(|link| self.returns(&links, link)).collect();
+        for (link, returns) in links.iter_mut().zip(returns) {
+            if returns {
+                link.state = State::Hidden;
+            }
+        }
+        let names: Vec<_> = links.iter().map(|link| self.name_of_link(link)).collect();
+        for (link, at) in links.iter().zip(&names) {
+            let (Some(at), Some(way)) = (at, self.way(&links, &names, link)) else { continue };
+            let folder = &at[..at.len() - 1];
+            let common = folder.iter().zip(&way).take_while(|(one, other)| one == other).count();
+            let up = std::iter::repeat_n("..", folder.len() - common);
+            let down = way[common..].iter().map(String::as_str);
+            let target = up.chain(down).collect::<Vec<_>>().join("/");
+            let shown = Shown::Link { target };
+            self.nodes.insert(at.clone(), (Identity::File(link.index), shown));
+        }
+    }
+
+    /// Finds out where a link leads: from the top on, else from its own folder on.
+    fn resolve(&self, links: &mut [Link], link: usize) -> Option<Vec<String>> {
+        match &links[link].state {
+            State::NotStarted => {}
+            State::Resolved { end, .. } => return Some(end.clone()),
+            State::Started | State::Hidden => return None,
+        }
+        links[link].state = State::Started;
+        let folder = links[link].folder().to_vec();
+        for start in [Vec::new(), folder] {
+            if let Some(end) = self.follow(links, link, start.clone()) {
+                links[link].state = State::Resolved { start, end: end.clone() };
+                return Some(end);
+            }
+        }
+        links[link].state = State::Hidden;
+        None
+    }
+
+    fn follow(&self, links: &mut [Link], link: usize, start: Vec<String>) -> Option<Vec<String>> {
+        let target = links[link].target.clone();
+        if target.len() > 1 && target[0].is_empty() {
+            return None;
+        }
+        let mut at = start;
+        for name in target {
+            if !self.directories.contains_key(&at) {
+                return None;
+            }
+            match name.as_str() {
+                "" | "." => {}
+                ".." => drop(at.pop()?),
+                _ => {
+                    at.push(name);
+                    if !self.directories.contains_key(&at) && !self.leaves.contains_key(&at) {
+                        let link = links.iter().position(|link| link.path == at)?;
+                        at = self.resolve(links, link)?;
+                    }
+                }
+            }
+        }
+        Some(at)
+    }
+
+    /// Returns whether a walk through a link comes back to it.
+    fn returns(&self, links: &[Link], link: &Link) -> bool {
+        let State::Resolved { end, .. } = &link.state else { return false };
+        let mut to_do = vec![end.clone()];
+        let mut seen = HashSet::new();
+        while let Some(folder) = to_do.pop() {
+            if !self.directories.contains_key(&folder) || !seen.insert(folder.clone()) {
+                continue;
+            }
+            let is_child =
+                |it: &&Vec<String>| it.len() == folder.len() + 1 && it.starts_with(&folder);
+            to_do.extend(self.directories.keys().filter(is_child).cloned());
+            to_do.extend(links.iter().filter_map(|link| match &link.state {
+                State::Resolved { end, .. } => (link.folder() == folder).then(|| end.clone()),
+                State::NotStarted | State::Started | State::Hidden => None,
+            }));
+        }
+        seen.contains(link.folder())
+    }
+
+    /// Takes a name for a link that is shown.
+    fn name_of_link(&mut self, link: &Link) -> Option<Path> {
+        let State::Resolved { .. } = link.state else { return None };
+        let at = self.free_path(&link.path, link.index, false);
+        // Its target follows.
+        let shown = Shown::Link { target: String::new() };
+        self.nodes.insert(at.clone(), (Identity::File(link.index), shown));
+        Some(at)
+    }
+
+    /// Returns the way from the top to a target: through other links as it is written, except
+    /// through those that are hidden.
+    fn way(&self, links: &[Link], names: &[Option<Path>], link: &Link) -> Option<Path> {
+        let State::Resolved { start, end } = &link.state else { return None };
+        let shown = |at: &Vec<String>| self.directories.get(at).or_else(|| self.leaves.get(at));
+        let (mut at, mut way) = (start.clone(), shown(start)?.clone());
+        let mut is_link = vec![false; way.len()];
+        for name in &link.target {
+            match name.as_str() {
+                "" | "." => {}
+                ".." => {
+                    at.pop()?;
+                    way.pop();
+                    if is_link.pop() != Some(false) {
+                        way = shown(&at)?.clone();
+                        is_link = vec![false; way.len()];
+                    }
+                }
+                _ => {
+                    at.push(name.clone());
+                    if let Some(shown) = shown(&at) {
+                        way.push(shown.last()?.clone());
+                        is_link.push(false);
+                        continue;
+                    }
+                    let link = links.iter().position(|link| link.path == at)?;
+                    let State::Resolved { end: next, .. } = &links[link].state else {
+                        return shown(end).cloned();
+                    };
+                    at = next.clone();
+                    way.push(names[link].as_ref()?.last()?.clone());
+                    is_link.push(true);
+                }
+            }
+        }
+        Some(way)
+    }
+
+    fn enter(&mut self, index: u32, path: &[String]) {
         for depth in 1..path.len() {
             let folder = &path[..depth];
             if !self.directories.contains_key(folder) {
@@ -74,6 +215,13 @@ impl Reference {
                 self.directories.insert(folder.to_vec(), at);
             }
         }
+    }
+
+    fn add(&mut self, index: u32, path: &[String], shown: Shown) {
+        // A file without any name has the empty one.
+        let unnamed = [String::new()];
+        let path = if path.is_empty() { &unnamed } else { path };
+        self.enter(index, path);
         let at = self.free_path(path, index, false);
         self.nodes.insert(at.clone(), (Identity::File(index), shown));
         self.leaves.entry(path.to_vec()).or_insert(at);
@@ -93,12 +241,36 @@ impl Reference {
         });
         paths.find(|path| !self.nodes.contains_key(path)).unwrap()
     }
+}
 
-    fn find(&self, path: &[String]) -> Option<&Path> {
-        if path.is_empty() {
-            return None;
-        }
-        self.directories.get(path).or_else(|| self.leaves.get(path))
+/// A symbolic link as the torrent has it.
+#[derive(Debug)]
+struct Link {
+    index: u32,
+    path: Vec<String>,
+    target: Vec<String>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    NotStarted,
+    Started,
+    Hidden,
+    Resolved { start: Vec<String>, end: Vec<String> },
+}
+
+impl Link {
+    fn folder(&self) -> &[String] {
+        &self.path[..self.path.len() - 1]
+    }
+}
+
+/// Returns whether there is anything of a torrent that can stand in the root.
+pub(super) fn is_shown(details: &TorrentDetails) -> bool {
+    match (details.layout, details.files.as_slice()) {
+        (Layout::SingleFile, [file]) => file.kind == FileKind::Regular,
+        (Layout::SingleFile | Layout::Directory, _) => true,
     }
 }
 

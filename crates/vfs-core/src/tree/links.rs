@@ -1,0 +1,402 @@
+//! Symbolic links of a torrent (BEP 47): where each leads, and which of them are shown.
+//!
+//! A link is shown if its target is in the torrent, and if no program that follows links can walk
+//! for ever because of it: a link to a folder above its own is hidden, and so are all links that
+//! lead to a folder from which links lead back. Scanners do not look for such loops.
+
+use super::build::DirectoryDraft;
+use super::layout::{Node, NodeIdx};
+use crate::FileIndex;
+
+/// The longest target of a symbolic link in bytes (`PATH_MAX` less its NUL).
+const LINK_TARGET_BYTES_MAX: usize = 4095;
+
+/// The most names on the way from the top to a target. Longer ways do not fit into a target: each
+/// name has a byte and a slash.
+const WAY_NAMES_MAX: usize = LINK_TARGET_BYTES_MAX / 2 + 1;
+
+/// How many links the kernel follows for one link that is shown. It refuses a path with more than
+/// 40 (`MAXSYMLINKS` in `linux/namei.h`), and the path itself may lead through others.
+const HOPS_MAX: u32 = 16;
+
+/// A symbolic link as the torrent has it. Nothing in it is escaped.
+#[derive(Debug)]
+pub(super) struct LinkDraft {
+    pub(super) index: FileIndex,
+    /// The folder that it is in.
+    pub(super) folder: NodeIdx,
+    pub(super) raw_name: String,
+    /// From the torrent's top on (BEP 47) or, if nothing is there, from `folder` on: libtorrent
+    /// writes the target as the link has it on the disk.
+    pub(super) target: Vec<String>,
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Resolved {
+    /// The folder that the target is relative to.
+    start: NodeIdx,
+    /// The folder or file at the end, which is no link.
+    end: NodeIdx,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    NotStarted,
+    /// Another link on the way is resolved first. Whoever meets it in this state found a loop.
+    Started,
+    Failed,
+    Resolved(Resolved),
+}
+
+/// A link that is being followed, name by name.
+#[derive(Debug)]
+struct Walk {
+    link: usize,
+    start: NodeIdx,
+    at: NodeIdx,
+    /// How many names of the target were followed.
+    position: usize,
+}
+
+/// What stops a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    AtEnd,
+    /// There is no such name, or the way leads out of the torrent or in a circle.
+    NoWay,
+    /// This link comes first.
+    AtLink(usize),
+}
+
+/// What a name in a folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Node(NodeIdx),
+    Link(usize),
+}
+
+/// What links are among: folders and files, which are complete.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) nodes: &'a [Node],
+    pub(super) drafts: &'a [Option<DirectoryDraft>],
+    /// All links of the torrent.
+    pub(super) links: &'a [LinkDraft],
+}
+
+/// Where the links of a torrent lead.
+#[derive(Debug)]
+pub(super) struct Resolution {
+    /// By their positions.
+    progress: Vec<Progress>,
+    /// The links that were resolved. Each comes after those on its way.
+    order: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Links<'a> {
+    nodes: &'a [Node],
+    drafts: &'a [Option<DirectoryDraft>],
+    links: &'a [LinkDraft],
+    progress: Vec<Progress>,
+    order: Vec<usize>,
+}
+
+impl Resolution {
+    /// Finds out where each link leads. Costs a step for each name of each target.
+    pub(super) fn new(surroundings: Surroundings<'_>) -> Self {
+        let progress = vec![Progress::NotStarted; surroundings.links.len()];
+        let mut links = Links::new(surroundings, Self { progress, order: Vec::new() });
+        for link in 0..links.links.len() {
+            if links.progress_of(link) == Progress::NotStarted {
+                links.resolve_from(link);
+            }
+        }
+        links.hide_loops();
+        let Links { progress, order, .. } = links;
+        Self { progress, order }
+    }
+
+    /// Returns whether the link at a position is shown, unless its target is too long.
+    pub(super) fn is_shown(&self, link: usize) -> bool {
+        matches!(self.progress.get(link), Some(Progress::Resolved(_)))
+    }
+
+    /// Returns the target of each link that is shown, relative to its folder. `names` are the names
+    /// of the links in the mount. A link whose target is too long has none.
+    pub(super) fn targets(
+        self,
+        surroundings: Surroundings<'_>,
+        names: &[Option<Box<str>>],
+    ) -> Vec<Option<String>> {
+        Links::new(surroundings, self).texts(names)
+    }
+}
+
+impl<'a> Links<'a> {
+    fn new(surroundings: Surroundings<'a>, resolution: Resolution) -> Self {
+        let Surroundings { nodes, drafts, links } = surroundings;
+        let Resolution { progress, order } = resolution;
+        Self { nodes, drafts, links, progress, order }
+    }
+
+    fn texts(mut self, names: &[Option<Box<str>>]) -> Vec<Option<String>> {
+        let mut texts: Vec<Option<String>> = vec![None; self.links.len()];
+        let mut hops = vec![0_u32; self.links.len()];
+        for link in std::mem::take(&mut self.order) {
+            let Progress::Resolved(resolved) = self.progress_of(link) else { continue };
+            let written = self.written_way(link, resolved).map(|way| {
+                let on_way = way.iter().filter_map(|step| match step {
+                    Named::Link(link) => hops.get(*link),
+                    Named::Node(_) => None,
+                });
+                (on_way.fold(1_u32, |sum, hops| sum.saturating_add(*hops)), way)
+            });
+            let direct = || Some((1, self.way_to(resolved.end)?));
+            let written = written.filter(|(hops, _)| *hops <= HOPS_MAX);
+            let text = written.or_else(direct).and_then(|(count, way)| {
+                let text = self.relative(link, &way, names)?;
+                Some((count, text)).filter(|(_, text)| text.len() <= LINK_TARGET_BYTES_MAX)
+            });
+            if let (Some((count, text)), Some(hops), Some(place)) =
+                (text, hops.get_mut(link), texts.get_mut(link))
+            {
+                (*hops, *place) = (count, Some(text));
+            } else {
+                self.set(link, Progress::Failed);
+            }
+        }
+        texts
+    }
+
+    /// Resolves a link and those on its way. A list and no recursion: how many there are is up to
+    /// whoever made the torrent.
+    fn resolve_from(&mut self, first: usize) {
+        let mut walks = vec![Walk::new(first, NodeIdx::TOP)];
+        self.set(first, Progress::Started);
+        while let Some(walk) = walks.last_mut() {
+            let folder = self.links.get(walk.link).map_or(NodeIdx::TOP, |link| link.folder);
+            match self.follow(walk) {
+                Stop::AtLink(link) => {
+                    self.set(link, Progress::Started);
+                    walks.push(Walk::new(link, NodeIdx::TOP));
+                }
+                Stop::NoWay if walk.start != folder => *walk = Walk::new(walk.link, folder),
+                Stop::NoWay => {
+                    self.set(walk.link, Progress::Failed);
+                    walks.pop();
+                }
+                Stop::AtEnd => {
+                    let resolved = Resolved { start: walk.start, end: walk.at };
+                    self.set(walk.link, Progress::Resolved(resolved));
+                    self.order.push(walk.link);
+                    walks.pop();
+                }
+            }
+        }
+    }
+
+    fn follow(&self, walk: &mut Walk) -> Stop {
+        let target = self.links.get(walk.link).map_or(&[][..], |link| &link.target);
+        if matches!(target, [first, _, ..] if first.is_empty()) {
+            // An absolute path.
+            return Stop::NoWay;
+        }
+        while let Some(name) = target.get(walk.position) {
+            let Some(draft) = self.draft(walk.at) else { return Stop::NoWay };
+            walk.at = match name.as_str() {
+                "" | "." => walk.at,
+                ".." => match self.parent(walk.at) {
+                    Some(parent) => parent,
+                    None => return Stop::NoWay,
+                },
+                name => match find(draft, name) {
+                    Some(Named::Node(node)) => node,
+                    Some(Named::Link(link)) => match self.progress_of(link) {
+                        Progress::Resolved(resolved) => resolved.end,
+                        Progress::NotStarted => return Stop::AtLink(link),
+                        Progress::Started | Progress::Failed => return Stop::NoWay,
+                    },
+                    None => return Stop::NoWay,
+                },
+            };
+            walk.position += 1;
+        }
+        Stop::AtEnd
+    }
+
+    /// Hides the links because of which a walk that follows links would not end.
+    fn hide_loops(&mut self) {
+        let mut has_folders = false;
+        for (link, draft) in self.links.iter().enumerate() {
+            let Progress::Resolved(Resolved { end, .. }) = self.progress_of(link) else { continue };
+            let folder = Some(draft.folder);
+            let mut folders = std::iter::successors(folder, |folder| self.parent(*folder));
+            if folders.any(|folder| folder == end) {
+                self.set(link, Progress::Failed);
+            } else {
+                has_folders |= self.draft(end).is_some();
+            }
+        }
+        if !has_folders {
+            return;
+        }
+        let mut edges: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
+        let tree = self.nodes.iter().enumerate().filter(|(_, node)| node.is_directory());
+        let tree = tree.filter_map(|(position, node)| Some((node.parent?.position(), position)));
+        let links = self.links.iter().zip(&self.progress).filter_map(|(link, it)| match it {
+            Progress::Resolved(Resolved { end, .. }) => {
+                self.draft(*end)?;
+                Some((link.folder.position(), end.position()))
+            }
+            Progress::NotStarted | Progress::Started | Progress::Failed => None,
+        });
+        for (from, to) in tree.chain(links) {
+            edges.get_mut(from).into_iter().for_each(|edges| edges.push(to));
+        }
+        let components = strong_components(&edges);
+        let component = |node: NodeIdx| components.get(node.position()).copied();
+        for (link, draft) in self.links.iter().enumerate() {
+            let Progress::Resolved(Resolved { end, .. }) = self.progress_of(link) else { continue };
+            if self.draft(end).is_some() && component(draft.folder) == component(end) {
+                self.set(link, Progress::Failed);
+            }
+        }
+    }
+
+    /// Returns the way from the top to the target as the torrent has it: through links that are
+    /// shown where it leads through any.
+    fn written_way(&self, link: usize, resolved: Resolved) -> Option<Vec<Named>> {
+        let target = &self.links.get(link)?.target;
+        let (mut at, mut way) = (resolved.start, self.way_to(resolved.start)?);
+        for name in target {
+            match name.as_str() {
+                "" | "." => {}
+                ".." => {
+                    at = self.parent(at)?;
+                    match way.pop() {
+                        Some(Named::Node(_)) => {}
+                        Some(Named::Link(_)) | None => way = self.way_to(at)?,
+                    }
+                }
+                name => match find(self.draft(at)?, name)? {
+                    Named::Node(node) => {
+                        at = node;
+                        way.push(Named::Node(node));
+                    }
+                    Named::Link(link) => {
+                        let Progress::Resolved(resolved) = self.progress_of(link) else {
+                            return None;
+                        };
+                        at = resolved.end;
+                        way.push(Named::Link(link));
+                    }
+                },
+            }
+            if way.len() > WAY_NAMES_MAX {
+                return None;
+            }
+        }
+        Some(way)
+    }
+
+    /// Returns the folders from the top to a node, without the top, and the node.
+    fn way_to(&self, node: NodeIdx) -> Option<Vec<Named>> {
+        let nodes = std::iter::successors(Some(node), |node| self.parent(*node));
+        let below_top = nodes.take_while(|node| *node != NodeIdx::TOP);
+        let mut way: Vec<_> = below_top.take(WAY_NAMES_MAX + 1).map(Named::Node).collect();
+        way.reverse();
+        (way.len() <= WAY_NAMES_MAX).then_some(way)
+    }
+
+    /// Returns a way from the top as a path from the link's folder.
+    fn relative(&self, link: usize, way: &[Named], names: &[Option<Box<str>>]) -> Option<String> {
+        let folder = self.way_to(self.links.get(link)?.folder)?;
+        let common = folder.iter().zip(way).take_while(|(one, other)| one == other).count();
+        let mut parts = vec![".."; folder.len() - common];
+        for step in way.iter().skip(common) {
+            parts.push(match step {
+                Named::Node(node) => &self.nodes.get(node.position())?.name,
+                Named::Link(link) => names.get(*link)?.as_deref()?,
+            });
+        }
+        Some(parts.join("/"))
+    }
+
+    fn progress_of(&self, link: usize) -> Progress {
+        self.progress.get(link).copied().unwrap_or(Progress::Failed)
+    }
+
+    fn set(&mut self, link: usize, progress: Progress) {
+        if let Some(place) = self.progress.get_mut(link) {
+            *place = progress;
+        }
+    }
+
+    fn parent(&self, node: NodeIdx) -> Option<NodeIdx> {
+        self.nodes.get(node.position())?.parent
+    }
+
+    fn draft(&self, node: NodeIdx) -> Option<&'a DirectoryDraft> {
+        self.drafts.get(node.position())?.as_ref()
+    }
+}
+
+impl Walk {
+    fn new(link: usize, start: NodeIdx) -> Self {
+        Self { link, start, at: start, position: 0 }
+    }
+}
+
+fn find(folder: &DirectoryDraft, raw: &str) -> Option<Named> {
+    let node = folder.directories.get(raw).or_else(|| folder.leaves.get(raw));
+    let link = || folder.links.get(raw).copied().map(Named::Link);
+    node.copied().map(Named::Node).or_else(link)
+}
+
+/// Returns the number of the strongly connected component of each node: two nodes have one number
+/// if each can be reached from the other. Tarjan's algorithm, without recursion.
+#[expect(clippy::indexing_slicing, reason = "all numbers of nodes are below edges.len()")]
+fn strong_components(edges: &[Vec<usize>]) -> Vec<usize> {
+    const NONE: usize = usize::MAX;
+    let mut order = vec![NONE; edges.len()];
+    let mut lowest = vec![NONE; edges.len()];
+    let mut component = vec![NONE; edges.len()];
+    let (mut next_order, mut next_component) = (0, 0);
+    let mut open = Vec::new();
+    for first in 0..edges.len() {
+        let mut calls = if order[first] == NONE { vec![(first, 0)] } else { Vec::new() };
+        while let Some((node, edge)) = calls.pop() {
+            if edge == 0 {
+                (order[node], lowest[node]) = (next_order, next_order);
+                next_order += 1;
+                open.push(node);
+            } else {
+                lowest[node] = lowest[node].min(lowest[edges[node][edge - 1]]);
+            }
+            // Of a node in a component that is complete, the order is higher than all that count.
+            let is_new = |to: &usize| order[*to] == NONE;
+            if let Some(offset) = edges[node][edge..].iter().position(is_new) {
+                let passed = &edges[node][edge..edge + offset];
+                let open_ones = passed.iter().filter(|to| component[**to] == NONE);
+                lowest[node] = open_ones.fold(lowest[node], |low, to| low.min(order[*to]));
+                calls.push((node, edge + offset + 1));
+                calls.push((edges[node][edge + offset], 0));
+                continue;
+            }
+            let open_ones = edges[node][edge..].iter().filter(|to| component[**to] == NONE);
+            lowest[node] = open_ones.fold(lowest[node], |low, to| low.min(order[*to]));
+            if lowest[node] == order[node] {
+                while let Some(member) = open.pop() {
+                    component[member] = next_component;
+                    if member == node {
+                        break;
+                    }
+                }
+                next_component += 1;
+            }
+        }
+    }
+    component
+}
