@@ -2,7 +2,7 @@
 //!
 //! It is a dev-dependency only: no crate that ships depends on it, and it holds nothing that the
 //! product needs. Helpers answer with errors that say what they waited for; they never wait
-//! without a limit, never use a fixed port, and leave nothing behind on disk.
+//! without a limit, never use a fixed port (but `released`), and leave nothing behind on disk.
 
 #[cfg(feature = "ceiling")]
 pub mod ceiling;
@@ -25,6 +25,8 @@ pub mod odd;
 #[cfg(feature = "permits")]
 pub mod permits;
 pub mod random;
+#[cfg(feature = "released")]
+pub mod released;
 #[cfg(feature = "swarm")]
 pub mod swarm;
 pub mod until;

@@ -26,6 +26,7 @@ mod other_users;
 mod owner;
 mod preload;
 mod process;
+mod released;
 mod security;
 mod servers;
 mod service_manager;

@@ -1,0 +1,170 @@
+//! The state directory that version 0.1.0 wrote for some odd torrents, the answers of the servers
+//! that it had then, and what `find` saw of the mounts.
+//!
+//! The state has the addresses of its servers in it, so these are the only servers of the tests
+//! that have fixed ports: on loopback addresses that nothing else uses.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use serde_json::Value;
+
+/// A server of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReleasedServer {
+    /// The one with most of the torrents.
+    A,
+    /// One that has a torrent of the other too, and names that the other has.
+    B,
+}
+
+impl ReleasedServer {
+    fn address(self) -> SocketAddr {
+        match self {
+            Self::A => ([127, 16, 0, 1], 16161).into(),
+            Self::B => ([127, 16, 0, 2], 16161).into(),
+        }
+    }
+
+    /// Returns the address that the state has of it.
+    #[must_use]
+    pub fn url(self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// Lets it answer as it did, until the answer is dropped.
+    ///
+    /// # Errors
+    /// If its address is in use, or the recorded answers cannot be read.
+    pub fn start(self) -> io::Result<RunningServer> {
+        let name = match self {
+            Self::A => "a.json",
+            Self::B => "b.json",
+        };
+        let answers: HashMap<String, Value> =
+            serde_json::from_slice(&fs::read(data().join(name))?)?;
+        let answers = answers.into_iter().map(|(path, answer)| (path, to_body(answer))).collect();
+        let listener = TcpListener::bind(self.address())?;
+        let is_stopped = Arc::new(AtomicBool::new(false));
+        let thread = thread::Builder::new().name("recorded answers".to_owned()).spawn({
+            let is_stopped = Arc::clone(&is_stopped);
+            move || serve(&listener, &Arc::new(answers), &is_stopped)
+        })?;
+        Ok(RunningServer { address: self.address(), is_stopped, thread: Some(thread) })
+    }
+}
+
+/// A server that gives recorded answers. Its drop ends it.
+#[derive(Debug)]
+pub struct RunningServer {
+    address: SocketAddr,
+    is_stopped: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+        // Wakes the thread; if it is gone already, there is nothing to wake.
+        drop(TcpStream::connect(self.address));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// Copies the state directory to `dir`, which must not be there yet.
+///
+/// # Errors
+/// Any of the file system.
+pub fn copy_state(dir: &Path) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
+    copy(&data().join("servers"), &dir.join("servers"))
+}
+
+/// Returns what `find . -printf '%i %T@ %y %s %p -> %l\n'` printed for a mount, by the name of the
+/// record: `a-down`, `a-up`, `b-down`, `both-down`, `both-up`.
+///
+/// # Errors
+/// If there is no such record.
+pub fn listing(name: &str) -> io::Result<String> {
+    fs::read_to_string(data().join(format!("{name}.find")))
+}
+
+fn data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/state-0.1.0")
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the body of an answer: JSON as it is, and a text as the bytes that its hexadecimal
+/// digits stand for.
+fn to_body(answer: Value) -> Vec<u8> {
+    let Value::String(digits) = answer else { return answer.to_string().into_bytes() };
+    let pairs = digits.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok());
+    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+}
+
+fn serve(listener: &TcpListener, answers: &Arc<HashMap<String, Vec<u8>>>, stop: &Arc<AtomicBool>) {
+    for connection in listener.incoming() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(connection) = connection else { continue };
+        let (answers, stop) = (Arc::clone(answers), Arc::clone(stop));
+        // It ends with its client, which hangs up at the latest when the mount ends.
+        thread::spawn(move || answer(&connection, &answers, &stop));
+    }
+}
+
+/// Answers the requests of a connection, until it ends or the server does.
+fn answer(
+    connection: &TcpStream,
+    answers: &HashMap<String, Vec<u8>>,
+    is_stopped: &AtomicBool,
+) -> io::Result<()> {
+    let mut reader = BufReader::new(connection);
+    loop {
+        let mut request = String::new();
+        let mut line = String::new();
+        while reader.read_line(&mut line)? > 0 && line != "\r\n" {
+            if request.is_empty() {
+                request.clone_from(&line);
+            }
+            line.clear();
+        }
+        let Some(path) = request.split(' ').nth(1) else { return Ok(()) };
+        if is_stopped.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let (status, body) = match answers.get(path) {
+            Some(body) => ("200 OK", body.as_slice()),
+            None => ("404 Not Found", b"{}".as_slice()),
+        };
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut connection = connection;
+        connection.write_all(&[head.as_bytes(), body].concat())?;
+    }
+}
