@@ -9,6 +9,7 @@
 //! that is the engine's business in `vfs-core`. Of files on this machine's disk it says which are
 //! the server's; which of their bytes are there, the core knows.
 
+mod bencode;
 mod buffers;
 mod error;
 mod local;

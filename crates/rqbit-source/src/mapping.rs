@@ -6,7 +6,7 @@ use vfs_core::{
     TorrentSummary,
 };
 
-use crate::metainfo::{self, Metainfo};
+use crate::metainfo::{self, Metainfo, RawPath};
 
 /// Converts a line of the list. rqbit's id counts up, so it tells who was added first.
 #[must_use]
@@ -69,12 +69,14 @@ fn with_metainfo(
     })
 }
 
-fn to_file(file: wire::TorrentFile, link_target: Option<Vec<String>>) -> FileEntry {
+fn to_file(file: wire::TorrentFile, link_target: Option<RawPath>) -> FileEntry {
     let kind = if file.attributes.padding {
         FileKind::Padding
     } else if file.attributes.symlink {
         // An empty target is found nowhere, so that the link is hidden.
-        FileKind::Symlink { target: link_target.unwrap_or_default() }
+        let to_text = |name: Vec<u8>| String::from_utf8_lossy(&name).into_owned();
+        let target = link_target.unwrap_or_default();
+        FileKind::Symlink { target: target.into_iter().map(to_text).collect() }
     } else {
         FileKind::Regular
     };
@@ -180,7 +182,7 @@ mod tests {
         let metainfo = Metainfo {
             created: Some(1_700_000_000),
             has_file_list: true,
-            link_targets: vec![None, Some(vec!["t".to_owned()])],
+            link_targets: vec![None, Some(vec![b"t".to_vec()])],
             piece_len: None,
         };
         check_details(

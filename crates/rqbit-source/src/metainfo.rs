@@ -2,19 +2,19 @@
 
 use std::num::NonZeroU32;
 
-use bt_bencode::{ByteString, Value};
-use serde::Deserialize;
+use crate::bencode::Value;
 
 /// No torrent was made before 2001, when BitTorrent was.
-const CREATED_MIN: i64 = 978_307_200;
+const CREATED_MIN: u64 = 978_307_200;
 
 /// Dates from 2100 on are mistakes.
-const CREATED_MAX: i64 = 4_102_444_800;
+const CREATED_MAX: u64 = 4_102_444_800;
 
-/// The deepest nesting that is parsed: a list of files nests five deep, the tree of a version-2
-/// torrent (BEP 52) two more for each folder. The parser recurses, so a hostile file must not
-/// choose the depth.
-const NESTING_MAX: usize = 200;
+/// Some clients write the date in milliseconds. In seconds it would be after the year 30,000.
+const MILLIS_PER_SECOND: u64 = 1000;
+
+/// The names of a path, as the torrent has them: UTF-8 or anything else.
+pub(crate) type RawPath = Vec<Vec<u8>>;
 
 /// What a mount needs from a `.torrent` file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,96 +24,48 @@ pub(crate) struct Metainfo {
     /// Whether the torrent has a list of files, even of one, and so is a directory.
     pub(crate) has_file_list: bool,
     /// `symlink path` (BEP 47) of each file of the list.
-    pub(crate) link_targets: Vec<Option<Vec<String>>>,
+    pub(crate) link_targets: Vec<Option<RawPath>>,
     /// `piece length`, if it is one.
     pub(crate) piece_len: Option<NonZeroU32>,
 }
 
-#[derive(Deserialize)]
-struct Wire {
-    /// Any type is taken, for the sake of torrents that write it as a text.
-    #[serde(rename = "creation date")]
-    creation_date: Option<Value>,
-    info: WireInfo,
-}
-
-#[derive(Deserialize)]
-struct WireInfo {
-    files: Option<Vec<WireFile>>,
-    /// Any type is taken: without it a mount works, only less well.
-    #[serde(rename = "piece length")]
-    piece_length: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct WireFile {
-    #[serde(rename = "symlink path")]
-    symlink_path: Option<Vec<ByteString>>,
-}
-
-/// Parses a `.torrent` file, or returns `None` where it is none.
+/// Parses a `.torrent` file, or returns `None` where it has no `info`.
+///
+/// Fields that are not used are skipped, and one that is used but of another type is as good as
+/// not there: what rqbit accepts never loses more than that field.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
-    if nesting(bytes)? > NESTING_MAX {
-        return None;
-    }
-    let Wire { creation_date, info } = bt_bencode::from_slice(bytes).ok()?;
-    let created = creation_date.and_then(|date| i64::try_from(date.as_u64()?).ok());
-    let piece_len = info.piece_length.and_then(|len| u32::try_from(len.as_u64()?).ok());
-    let link_targets = info.files.iter().flatten().map(|file| {
-        let names = file.symlink_path.as_ref()?.iter();
-        Some(names.map(|name| String::from_utf8_lossy(name.as_slice()).into_owned()).collect())
-    });
+    let torrent = Value::parse(bytes)?;
+    let info = torrent.get(b"info").filter(|info| matches!(info, Value::Dictionary(_)))?;
+    let files = info.get(b"files").and_then(Value::as_list);
+    let link_targets =
+        files.into_iter().flatten().map(|file| file.get(b"symlink path").and_then(to_path));
     Some(Metainfo {
-        created: created.filter(|date| (CREATED_MIN..CREATED_MAX).contains(date)),
+        created: torrent.get(b"creation date").and_then(Value::as_u64).and_then(to_seconds),
         link_targets: link_targets.collect(),
-        has_file_list: info.files.is_some(),
-        piece_len: piece_len.and_then(NonZeroU32::new),
+        has_file_list: files.is_some(),
+        piece_len: piece_len(info),
     })
 }
 
 /// Returns the length of pieces and their hashes, one after the other, of a `.torrent` file.
 pub(crate) fn piece_hashes(bytes: &[u8]) -> Option<(NonZeroU32, Vec<u8>)> {
-    #[derive(Deserialize)]
-    struct Hashed {
-        info: HashedInfo,
-    }
-    #[derive(Deserialize)]
-    struct HashedInfo {
-        #[serde(rename = "piece length")]
-        piece_length: u32,
-        pieces: ByteString,
-    }
-    if nesting(bytes)? > NESTING_MAX {
-        return None;
-    }
-    let Hashed { info } = bt_bencode::from_slice(bytes).ok()?;
-    Some((NonZeroU32::new(info.piece_length)?, info.pieces.into_vec()))
+    let info = Value::parse(bytes)?.get(b"info")?;
+    Some((piece_len(info)?, info.get(b"pieces")?.as_bytes()?.to_vec()))
 }
 
-/// Returns how deep lists and dictionaries nest, or `None` where the text is no bencode at all.
-fn nesting(mut rest: &[u8]) -> Option<usize> {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    while let [first, tail @ ..] = rest {
-        rest = match first {
-            b'd' | b'l' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-                tail
-            }
-            b'e' => {
-                depth = depth.checked_sub(1)?;
-                tail
-            }
-            b'i' => tail.get(tail.iter().position(|byte| *byte == b'e')? + 1..)?,
-            b'0'..=b'9' => {
-                let colon = rest.iter().position(|byte| *byte == b':')?;
-                let len: usize = str::from_utf8(rest.get(..colon)?).ok()?.parse().ok()?;
-                rest.get(colon.checked_add(1)?.checked_add(len)?..)?
-            }
-            _ => return None,
-        };
-    }
-    (depth == 0).then_some(deepest)
+fn piece_len(info: Value<'_>) -> Option<NonZeroU32> {
+    NonZeroU32::new(info.get(b"piece length")?.as_wrapped_u32()?)
+}
+
+/// Returns a date in seconds, from one in seconds or milliseconds. `None` if it is not sane.
+fn to_seconds(date: u64) -> Option<i64> {
+    let is_sane = |date: &u64| (CREATED_MIN..CREATED_MAX).contains(date);
+    let date = Some(date).filter(is_sane).or(Some(date / MILLIS_PER_SECOND).filter(is_sane))?;
+    i64::try_from(date).ok()
+}
+
+fn to_path(names: Value<'_>) -> Option<RawPath> {
+    names.as_list()?.map(|name| name.as_bytes().map(<[u8]>::to_vec)).collect()
 }
 
 #[cfg(test)]
@@ -136,8 +88,34 @@ mod tests {
         check("d13:creation datei0e4:infodee", Some(&dated(None)));
         check("d13:creation datei-5e4:infodee", Some(&dated(None)));
         check("d13:creation datei99999999999e4:infodee", Some(&dated(None)));
+        check("d13:creation datei18446744073709551616e4:infodee", Some(&dated(None)));
         check("d13:creation date10:2020-01-014:infodee", Some(&dated(None)));
         check("d4:infod4:name1:x6:pieces4:\x00\x01\x02\x036:lengthi3eee", Some(&dated(None)));
+    }
+
+    /// Real files of a well-known client have them.
+    #[test]
+    fn dates_in_milliseconds_are_divided() {
+        check("d13:creation datei1700000000999e4:infodee", Some(&dated(Some(1_700_000_000))));
+        check("d13:creation datei978307200000e4:infodee", Some(&dated(Some(978_307_200))));
+        check("d13:creation datei4102444800000e4:infodee", Some(&dated(None)));
+    }
+
+    /// Twenty of these were refused as a whole: they lost date, links and local reads.
+    #[test]
+    fn variants_that_rqbit_accepts_lose_nothing() {
+        for variant in tfs_testkit::torrent_variants::all() {
+            let parsed = parse(&variant.torrent);
+            let want = Metainfo {
+                created: Some(1_700_000_000),
+                has_file_list: true,
+                link_targets: vec![None, Some(vec![b"a".to_vec()])],
+                piece_len: NonZeroU32::new(16384),
+            };
+            assert_eq!(parsed, Some(want), "{}", variant.what);
+            let hashes = piece_hashes(&variant.torrent);
+            assert_eq!(hashes.map(|(_, hashes)| hashes.len()), Some(20), "{}", variant.what);
+        }
     }
 
     #[test]
@@ -148,7 +126,7 @@ mod tests {
             Some(&Metainfo {
                 created: None,
                 has_file_list: true,
-                link_targets: vec![None, Some(vec!["b".to_owned(), "..".to_owned()])],
+                link_targets: vec![None, Some(vec![b"b".to_vec(), b"..".to_vec()])],
                 ..Metainfo::default()
             }),
         );
@@ -161,12 +139,14 @@ mod tests {
         check("d4:infod12:piece lengthi0eee", Some(&with(0)));
         check("d4:infod12:piece lengthi-1eee", Some(&with(0)));
         check("d4:infod12:piece lengthi4294967296eee", Some(&with(0)));
+        // rqbit takes the lower 32 bits, and so has pieces of this length.
+        check("d4:infod12:piece lengthi4294983680eee", Some(&with(16384)));
         check("d4:infod12:piece length3:abcee", Some(&with(0)));
     }
 
     #[test]
     fn garbage_and_bombs_are_no_metadata() {
-        for garbage in ["", "<html>", "d4:info", "i5e", "d4:infodeee", "99999999999999999999:x"] {
+        for garbage in ["", "<html>", "d4:info", "d4:infoe", "d4:infolee", "i5e", "9:x"] {
             check(garbage, None);
         }
         check("l".repeat(1_000_000), None);

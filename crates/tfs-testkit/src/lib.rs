@@ -29,4 +29,5 @@ pub mod random;
 pub mod released;
 #[cfg(feature = "swarm")]
 pub mod swarm;
+pub mod torrent_variants;
 pub mod until;
