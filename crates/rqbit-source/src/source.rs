@@ -100,7 +100,8 @@ impl RqbitSource {
         let (index, file_offset, len) = largest?;
         let file = FileId { torrent: torrent.info_hash, index: FileIndex(index) };
         let geometry = Geometry { file_offset, piece_len: details.piece_len? };
-        let wanted = LocalWanted { len, geometry, pieces: LocalPieces::All, proven: None };
+        let wanted =
+            LocalWanted { len, geometry, pieces: LocalPieces::All, proven: None, may_verify: true };
         Some(self.local_file(file, wanted).await.map(drop))
     }
 

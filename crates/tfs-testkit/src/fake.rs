@@ -353,8 +353,10 @@ impl TorrentSource for FakeSource {
         let local = state.locals.get(&file).cloned();
         if let Some(known) = local.as_ref().filter(|local| local.is_known()) {
             known.reopen()?;
-        } else {
+        } else if wanted.may_verify {
             state.proofs.push(wanted.pieces);
+        } else {
+            return Err(NoLocalFile::Changed);
         }
         match local {
             Some(local) => Ok(Arc::new(local)),

@@ -57,6 +57,9 @@ pub struct LocalWanted {
     pub pieces: LocalPieces,
     /// What was proven of it the last time, if anything was: a proof is wanted of what is new.
     pub proven: Option<LocalPieces>,
+    /// Whether pieces may be hashed. If not, only a complete file counts that was verified before
+    /// and has not changed since: the source does not say at the moment which pieces it has.
+    pub may_verify: bool,
 }
 
 /// Which pieces of a file are there.
@@ -125,13 +128,14 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Returns whether [`find_local`](Self::find_local) needs no proof and nothing from the source:
-    /// the file is complete, and was proven before.
+    /// the file was complete when it was verified, and the source does not say otherwise. It says
+    /// nothing while it checks a torrent, and of one that failed.
     #[must_use]
     pub fn is_local_known(&self, handle: HandleId) -> bool {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return false };
         let states = self.tree().file_states(file.id);
         states.into_iter().any(|(server, state)| {
-            state.is_complete(file.len) && self.source_of(server).is_local_known(file.id)
+            state.may_be_whole(file.len) && self.source_of(server).is_local_known(file.id)
         })
     }
 

@@ -26,7 +26,9 @@ impl LocalFiles {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(crate) async fn confirm(&self, client: &Client, listing: &[TorrentSummary]) {
+    pub(crate) async fn confirm(self: &Arc<Self>, client: &Client, listing: &[TorrentSummary]) {
+        self.drop_incomplete(listing);
+        self.renew(client, listing);
         let mut torrents: HashMap<InfoHash, Vec<(FileId, Arc<KeptProof>)>> = HashMap::new();
         for (file, proof) in self.memory().to_confirm() {
             torrents.entry(file.torrent).or_default().push((file, proof));
@@ -47,6 +49,19 @@ impl LocalFiles {
         };
         if timeout(TIME_MAX, asking).await.is_err() {
             tracing::debug!("the server says too slowly where its files are");
+        }
+    }
+
+    /// Ends the verifications of files that are not complete, as a server says that has all its
+    /// pieces checked: it may have found one that was bad all the time.
+    fn drop_incomplete(&self, listing: &[TorrentSummary]) {
+        let incomplete = self.memory().incomplete(listing);
+        for (file, proof) in incomplete {
+            tracing::info!(
+                torrent = %file.torrent, file = file.index.0,
+                "its verification ends: the server says that it is not complete"
+            );
+            self.discard(file, &proof);
         }
     }
 

@@ -62,7 +62,8 @@ impl Fixture {
         let client = Client::new(ClientConfig::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
         let geometry = Geometry { file_offset: 0, piece_len: 16384.try_into().unwrap() };
         let len = BYTES.len() as u64;
-        let wanted = LocalWanted { len, geometry, pieces: LocalPieces::All, proven: None };
+        let wanted =
+            LocalWanted { len, geometry, pieces: LocalPieces::All, proven: None, may_verify: true };
         self.files.find(&client, FILE, wanted).await
     }
 
@@ -151,7 +152,8 @@ async fn what_is_not_complete_takes_a_proof() {
     let f = Fixture::new();
     let geometry = Geometry { file_offset: 0, piece_len: 16384.try_into().unwrap() };
     let pieces = LocalPieces::Some(Bitfield::from_fn(1, |_| true).unwrap());
-    let wanted = LocalWanted { len: BYTES.len() as u64, geometry, pieces, proven: None };
+    let wanted =
+        LocalWanted { len: BYTES.len() as u64, geometry, pieces, proven: None, may_verify: true };
     let client = Client::new(ClientConfig::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
     let found = f.files.find(&client, FILE, wanted).await;
     assert!(matches!(found, Err(NoLocalFile::Unknown(_))));

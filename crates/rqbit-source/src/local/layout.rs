@@ -83,6 +83,10 @@ impl Layout {
         u64::from(self.piece_len.get())
     }
 
+    pub(super) fn piece_len_nonzero(&self) -> NonZeroU32 {
+        self.piece_len
+    }
+
     /// Returns the pieces that bytes of a file are in; the file is not empty.
     pub(super) fn pieces_of(&self, span: &Span) -> Option<RangeInclusive<u32>> {
         let last = span.start.checked_add(span.len)?.checked_sub(1)?;

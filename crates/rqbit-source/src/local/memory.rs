@@ -1,11 +1,11 @@
 //! What is remembered of a server's files: the layouts of the torrents that were last proven, and
 //! the proofs of complete files.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use vfs_core::{FileId, InfoHash};
+use vfs_core::{FileId, FileIndex, InfoHash, TorrentState, TorrentSummary};
 
 use super::file::ProvenFile;
 use super::kept::KeptProof;
@@ -18,13 +18,27 @@ const LAYOUTS_MAX: usize = 8;
 /// How many proofs of complete files are remembered, at some hundred bytes each: a large library.
 const PROOFS_MAX: usize = 65_536;
 
+/// How long a file is not looked for by its verification after it was not there. Meanwhile it may
+/// be verified elsewhere; afterwards its disk may be back.
+const ABSENT_TIME: Duration = Duration::from_secs(60);
+
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     /// The oldest first.
     layouts: VecDeque<(InfoHash, Instant, Arc<Layout>)>,
-    proofs: HashMap<FileId, Known>,
+    proofs: HashMap<InfoHash, Proofs>,
+    proof_count: usize,
     /// What was opened on the word of an earlier run, and the server has not been asked about yet.
     unconfirmed: HashMap<FileId, Vec<Weak<ProvenFile>>>,
+}
+
+/// What was proven of the files of a torrent.
+#[derive(Debug, Default)]
+struct Proofs {
+    files: BTreeMap<FileIndex, Known>,
+    /// Whether the server has listed the torrent as checked since these files were last compared
+    /// with their proofs.
+    is_renewed: bool,
 }
 
 /// A complete file that was proven.
@@ -33,14 +47,28 @@ struct Known {
     proof: Arc<KeptProof>,
     /// Whether the server has said in this run that the file is there.
     is_confirmed: bool,
+    /// When it was last looked for and not there.
+    absent_at: Option<Instant>,
+}
+
+impl Known {
+    fn new(proof: KeptProof, is_confirmed: bool) -> Self {
+        Self { proof: Arc::new(proof), is_confirmed, absent_at: None }
+    }
+
+    fn is_absent(&self) -> bool {
+        self.absent_at.is_some_and(|at| at.elapsed() < ABSENT_TIME)
+    }
 }
 
 impl Memory {
     /// Returns what is remembered at the start: the proofs of an earlier run.
     pub(super) fn new(kept: impl IntoIterator<Item = (FileId, KeptProof)>) -> Self {
-        let known = |proof| Known { proof: Arc::new(proof), is_confirmed: false };
-        let proofs = kept.into_iter().take(PROOFS_MAX).map(|(file, proof)| (file, known(proof)));
-        Self { proofs: proofs.collect(), ..Self::default() }
+        let mut memory = Self::default();
+        for (file, proof) in kept.into_iter().take(PROOFS_MAX) {
+            memory.insert(file, Known::new(proof, false));
+        }
+        memory
     }
 
     /// Returns the layout of a torrent if it came less than `ttl` ago; those that are older are
@@ -59,45 +87,117 @@ impl Memory {
         self.layouts.push_back((torrent, Instant::now(), layout));
     }
 
+    /// Returns the proof of a file, unless the file was not there a moment ago.
     pub(super) fn proof(&self, file: FileId) -> Option<Arc<KeptProof>> {
-        self.proofs.get(&file).map(|known| Arc::clone(&known.proof))
+        let known = self.known(file).filter(|known| !known.is_absent());
+        known.map(|known| Arc::clone(&known.proof))
     }
 
     pub(super) fn is_known(&self, file: FileId) -> bool {
-        self.proofs.contains_key(&file)
+        self.known(file).is_some_and(|known| !known.is_absent())
+    }
+
+    /// Returns the files of a torrent with their proofs.
+    pub(super) fn proofs_of(&self, torrent: InfoHash) -> Vec<(FileId, Arc<KeptProof>)> {
+        let files = self.proofs.get(&torrent).into_iter().flat_map(|proofs| &proofs.files);
+        files
+            .map(|(index, known)| (FileId { torrent, index: *index }, Arc::clone(&known.proof)))
+            .collect()
     }
 
     /// Remembers a proof that was just made.
     pub(super) fn remember(&mut self, file: FileId, proof: KeptProof) {
-        if self.proofs.len() >= PROOFS_MAX && !self.proofs.contains_key(&file) {
+        if self.proof_count >= PROOFS_MAX && self.known(file).is_none() {
             // Whichever it is, it can be proven again.
-            if let Some(other) = self.proofs.keys().next().copied() {
-                self.proofs.remove(&other);
-                self.unconfirmed.remove(&other);
+            let other = self.proofs.iter().find_map(|(torrent, proofs)| {
+                let (index, _) = proofs.files.first_key_value()?;
+                Some(FileId { torrent: *torrent, index: *index })
+            });
+            if let Some(other) = other {
+                self.remove(other);
             }
         }
-        self.proofs.insert(file, Known { proof: Arc::new(proof), is_confirmed: true });
+        self.insert(file, Known::new(proof, true));
         self.unconfirmed.remove(&file);
     }
 
     /// Takes note that a file was opened, which may be on the word of an earlier run.
     pub(super) fn on_reopened(&mut self, file: FileId, opened: &Arc<ProvenFile>) {
-        if self.proofs.get(&file).is_some_and(|known| !known.is_confirmed) {
+        if self.known(file).is_some_and(|known| !known.is_confirmed) {
             let all = self.unconfirmed.entry(file).or_default();
             all.retain(|opened| opened.strong_count() > 0);
             all.push(Arc::downgrade(opened));
         }
     }
 
+    /// Takes note that the file of a proof is not there. Nobody goes on reading on the word of an
+    /// earlier run; the proof counts again after [`ABSENT_TIME`].
+    pub(super) fn on_absent(&mut self, file: FileId, proof: &Arc<KeptProof>, now: Instant) {
+        let known = self.proofs.get_mut(&file.torrent);
+        let known = known.and_then(|proofs| proofs.files.get_mut(&file.index));
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.proof, proof)) {
+            known.absent_at = Some(now);
+            self.revoke(file);
+        }
+    }
+
     /// Returns the files, with their proofs, about which the server is to be asked.
     pub(super) fn to_confirm(&self) -> Vec<(FileId, Arc<KeptProof>)> {
-        let proof = |file: &FileId| Some((*file, self.proof(*file)?));
+        let proof = |file: &FileId| Some((*file, Arc::clone(&self.known(*file)?.proof)));
         self.unconfirmed.keys().filter_map(proof).collect()
+    }
+
+    /// Returns the files whose proofs a listing contradicts: the torrent is checked, and they are
+    /// not complete.
+    pub(super) fn incomplete(&self, listing: &[TorrentSummary]) -> Vec<(FileId, Arc<KeptProof>)> {
+        if self.proofs.is_empty() {
+            return Vec::new();
+        }
+        let settled = listing.iter().filter(|summary| is_settled(summary));
+        let files = settled.flat_map(|summary| {
+            let proofs = self.proofs.get(&summary.info_hash).into_iter();
+            let progress = summary.file_progress.as_deref().unwrap_or_default();
+            let files = proofs.flat_map(|proofs| &proofs.files).filter(|(index, known)| {
+                let have_bytes =
+                    usize::try_from(index.0).ok().and_then(|index| progress.get(index));
+                have_bytes.is_none_or(|have_bytes| *have_bytes < known.proof.identity.len)
+            });
+            let torrent = summary.info_hash;
+            files.map(move |(index, known)| {
+                (FileId { torrent, index: *index }, Arc::clone(&known.proof))
+            })
+        });
+        files.collect()
+    }
+
+    /// Returns the torrents with proofs whose check by the server has ended since the listing
+    /// before, or that were not listed before.
+    pub(super) fn start_renewal(&mut self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
+        if self.proofs.is_empty() {
+            return Vec::new();
+        }
+        let mut ended = Vec::new();
+        for summary in listing {
+            let Some(proofs) = self.proofs.get_mut(&summary.info_hash) else { continue };
+            let is_settled = is_settled(summary);
+            if is_settled && !proofs.is_renewed {
+                ended.push(summary.info_hash);
+            }
+            proofs.is_renewed = is_settled;
+        }
+        ended
+    }
+
+    /// Returns whether the server has not begun to check a torrent again since
+    /// [`start_renewal`](Self::start_renewal) returned it.
+    pub(super) fn is_checked(&self, torrent: InfoHash) -> bool {
+        self.proofs.get(&torrent).is_some_and(|proofs| proofs.is_renewed)
     }
 
     /// Takes note that the server says of a file what its proof does.
     pub(super) fn confirm(&mut self, file: FileId) {
-        if let Some(known) = self.proofs.get_mut(&file) {
+        let known = self.proofs.get_mut(&file.torrent);
+        if let Some(known) = known.and_then(|proofs| proofs.files.get_mut(&file.index)) {
             known.is_confirmed = true;
         }
         self.unconfirmed.remove(&file);
@@ -106,19 +206,56 @@ impl Memory {
     /// Forgets a proof, unless there is another one by now, and lets nobody go on reading on the
     /// word of an earlier run.
     pub(super) fn forget(&mut self, file: FileId, proof: &Arc<KeptProof>) {
-        if self.proofs.get(&file).is_some_and(|known| Arc::ptr_eq(&known.proof, proof)) {
-            self.proofs.remove(&file);
-            let opened = self.unconfirmed.remove(&file).unwrap_or_default();
-            opened.iter().filter_map(Weak::upgrade).for_each(|opened| opened.revoke());
+        if self.known(file).is_some_and(|known| Arc::ptr_eq(&known.proof, proof)) {
+            self.revoke(file);
+            self.remove(file);
         }
     }
 
     /// Forgets all proofs of torrents that are gone.
     pub(super) fn forget_torrents(&mut self, torrents: &[InfoHash]) {
-        let is_there = |file: &FileId| !torrents.contains(&file.torrent);
-        self.proofs.retain(|file, _| is_there(file));
-        self.unconfirmed.retain(|file, _| is_there(file));
+        for torrent in torrents {
+            let proofs = self.proofs.remove(torrent).unwrap_or_default();
+            self.proof_count = self.proof_count.saturating_sub(proofs.files.len());
+        }
+        self.unconfirmed.retain(|file, _| !torrents.contains(&file.torrent));
     }
+
+    fn known(&self, file: FileId) -> Option<&Known> {
+        self.proofs.get(&file.torrent)?.files.get(&file.index)
+    }
+
+    fn insert(&mut self, file: FileId, known: Known) {
+        let proofs = self.proofs.entry(file.torrent).or_default();
+        if proofs.files.insert(file.index, known).is_none() {
+            self.proof_count = self.proof_count.saturating_add(1);
+        }
+    }
+
+    fn remove(&mut self, file: FileId) {
+        let Some(proofs) = self.proofs.get_mut(&file.torrent) else { return };
+        if proofs.files.remove(&file.index).is_some() {
+            self.proof_count = self.proof_count.saturating_sub(1);
+        }
+        if proofs.files.is_empty() {
+            self.proofs.remove(&file.torrent);
+        }
+        self.unconfirmed.remove(&file);
+    }
+
+    fn revoke(&mut self, file: FileId) {
+        let opened = self.unconfirmed.remove(&file).unwrap_or_default();
+        opened.iter().filter_map(Weak::upgrade).for_each(|opened| opened.revoke());
+    }
+}
+
+/// Returns whether a listing says which pieces of a torrent are there.
+fn is_settled(summary: &TorrentSummary) -> bool {
+    let is_running = match summary.state {
+        TorrentState::Live | TorrentState::Paused => true,
+        TorrentState::Initializing | TorrentState::Failed => false,
+    };
+    is_running && summary.file_progress.is_some()
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //! 2. A file is used only after pieces of it had the hashes that the torrent wants, and not after
 //!    it changed.
 //! 3. A folder on a mount of tfs is never used.
+//! 4. What the server says of a torrent that it has checked ends the verification of each file that
+//!    is not complete by it.
 
 mod confirm;
 mod file;
@@ -20,11 +22,12 @@ mod layout;
 mod memory;
 mod place;
 mod proof;
+mod renew;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rqbit_client::Client;
 use tokio::sync::Semaphore;
@@ -111,6 +114,8 @@ pub(crate) struct LocalFiles {
     /// Waits for files that changed a moment ago, whose proofs are kept after that. At most one for
     /// each proof that is made within [`SETTLED_AGE_MIN`](kept::SETTLED_AGE_MIN).
     settling: Mutex<JoinSet<()>>,
+    /// Renewals of verifications, one after the other: see [`renew`].
+    renewing: Mutex<JoinSet<()>>,
     buffers: Arc<Buffers>,
 }
 
@@ -123,6 +128,7 @@ impl LocalFiles {
             memory: Mutex::default(),
             keeper: None,
             settling: Mutex::default(),
+            renewing: Mutex::default(),
             buffers: Arc::default(),
         }
     }
@@ -156,6 +162,9 @@ impl LocalFiles {
             if let Some(known) = known {
                 return self.reopen(file, known, wanted.len).await;
             }
+        }
+        if !wanted.may_verify {
+            return Err(NoLocalFile::Changed);
         }
         let Ok(_permit) = self.permits.acquire().await else { return Err(NoLocalFile::Off) };
         let layout = self.layout(client, file.torrent).await?;
@@ -209,8 +218,8 @@ impl LocalFiles {
                 Err(NoLocalFile::Changed)
             }
             None => {
-                // Its disk may be mounted later: the next run is to look again.
-                self.memory().forget(file, &known);
+                // Its disk may be mounted later.
+                self.memory().on_absent(file, &known, Instant::now());
                 Err(NoLocalFile::Changed)
             }
         }

@@ -28,7 +28,7 @@ impl<S: TorrentSource> Engine<S> {
         let Target { file, range, .. } = target;
         let here = self.locals.here(self.shared.now(), file.id);
         let is_here = here.is_some_and(|here| here.covers(file.geometry, range));
-        let is_asleep = || state.is_complete(file.len) && self.source().is_local_known(file.id);
+        let is_asleep = || self.is_reopenable(file, state);
         if is_here || is_asleep() {
             // This machine's disk has it.
             return None;

@@ -316,10 +316,12 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.look(|core| core.is_refusing(now))
     }
 
-    /// Returns whether a range is on this machine's disk, where it takes no server.
-    fn is_local(&self, file: FileRef, range: ByteRange) -> bool {
+    /// Returns whether a range is on this machine's disk, where it takes no server: the file is
+    /// open, or was verified before and is opened by the first read.
+    fn is_local(&self, (file, state): (FileRef, FileState), range: ByteRange) -> bool {
         let here = self.locals.here(self.shared.now(), file.id);
-        here.is_some_and(|here| here.covers(file.geometry, range))
+        let is_here = here.is_some_and(|here| here.covers(file.geometry, range));
+        is_here || self.is_reopenable(file, state)
     }
 
     /// Returns the bytes at the beginning of a range that are in memory.

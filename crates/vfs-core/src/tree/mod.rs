@@ -93,6 +93,16 @@ impl FileState {
     pub(crate) fn is_complete(self, len: u64) -> bool {
         self.have_bytes >= len && self.torrent != TorrentState::Initializing
     }
+
+    /// Returns whether the last listing allows that all of a file of `len` bytes is there: it had
+    /// all of it, or said nothing of its pieces, since the torrent is being checked or has failed.
+    /// Then an earlier verification of the file decides.
+    pub(crate) fn may_be_whole(self, len: u64) -> bool {
+        match self.torrent {
+            TorrentState::Live | TorrentState::Paused => self.have_bytes >= len,
+            TorrentState::Initializing | TorrentState::Failed => true,
+        }
+    }
 }
 
 /// A torrent in the tree.

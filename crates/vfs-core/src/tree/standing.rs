@@ -1,19 +1,33 @@
 //! Which servers have a torrent, what each says of it, and what of that is shown.
 
+use std::sync::Arc;
+
 use crate::{ServerId, TorrentState, TorrentSummary};
 
 /// What the servers last said of a torrent: at least one did.
 #[derive(Debug)]
 pub(super) struct Standing {
     /// In the order of the servers.
-    on: Vec<(ServerId, TorrentSummary)>,
+    on: Vec<Said>,
     /// The best of it.
     shown: TorrentSummary,
 }
 
+/// What one server said.
+#[derive(Debug)]
+struct Said {
+    server: ServerId,
+    summary: TorrentSummary,
+    /// The progress that it said before, if it says none now: it does not while it checks a
+    /// torrent, and of one that failed. It is shown, so that a file keeps its blocks meanwhile, and
+    /// used for nothing else.
+    last_progress: Option<Arc<[u64]>>,
+}
+
 impl Standing {
     pub(super) fn new(server: ServerId, summary: TorrentSummary) -> Self {
-        Self { on: vec![(server, summary.clone())], shown: summary }
+        let shown = summary.clone();
+        Self { on: vec![Said { server, summary, last_progress: None }], shown }
     }
 
     /// Takes over what a server says, and returns what was shown before.
@@ -21,18 +35,13 @@ impl Standing {
     /// Progress that did not change stays where it is in memory: else ten thousand lists would
     /// change places with each poll, and leave holes behind.
     pub(super) fn set(&mut self, server: ServerId, summary: TorrentSummary) -> TorrentSummary {
-        match self.on.binary_search_by_key(&server, |(id, _)| *id) {
+        match self.on.binary_search_by_key(&server, |said| said.server) {
             Ok(known) => match self.on.get_mut(known) {
-                Some((_, last)) if *last == summary => return self.shown.clone(),
-                Some((_, last)) => {
-                    let old = std::mem::replace(last, summary);
-                    if old.file_progress == last.file_progress {
-                        last.file_progress = old.file_progress;
-                    }
-                }
+                Some(said) if said.summary == summary => return self.shown.clone(),
+                Some(said) => said.replace(summary),
                 None => {}
             },
-            Err(free) => self.on.insert(free, (server, summary)),
+            Err(free) => self.on.insert(free, Said { server, summary, last_progress: None }),
         }
         self.show_best()
     }
@@ -40,7 +49,7 @@ impl Standing {
     /// Takes note that a server does not have it any more, and returns what was shown before;
     /// `None` if no other server has it.
     pub(super) fn remove(&mut self, server: ServerId) -> Option<TorrentSummary> {
-        self.on.retain(|(id, _)| *id != server);
+        self.on.retain(|said| said.server != server);
         (!self.on.is_empty()).then(|| self.show_best())
     }
 
@@ -56,13 +65,14 @@ impl Standing {
 
     /// Returns what each server says, in the order of the servers.
     pub(super) fn all(&self) -> impl Iterator<Item = (ServerId, &TorrentSummary)> {
-        self.on.iter().map(|(server, summary)| (*server, summary))
+        self.on.iter().map(|said| (said.server, &said.summary))
     }
 
     fn show_best(&mut self) -> TorrentSummary {
-        let mut said = self.on.iter().map(|(_, summary)| summary);
-        let mut best = said.next().unwrap_or(&self.shown).clone();
-        for summary in said {
+        let mut all = self.on.iter();
+        let mut best = all.next().map_or_else(|| self.shown.clone(), Said::to_shown);
+        for said in all {
+            let summary = said.to_shown();
             best.is_resolved |= summary.is_resolved;
             best.is_listed |= summary.is_listed;
             best.state =
@@ -71,10 +81,31 @@ impl Standing {
                 (Some(one), Some(other)) if one.len() == other.len() => {
                     Some(one.iter().zip(other.iter()).map(|(a, b)| *a.max(b)).collect())
                 }
-                (one, other) => one.or_else(|| other.clone()),
+                (one, _) => one.or(summary.file_progress),
             };
         }
         std::mem::replace(&mut self.shown, best)
+    }
+}
+
+impl Said {
+    /// Takes over what the server says now.
+    fn replace(&mut self, summary: TorrentSummary) {
+        let old = std::mem::replace(&mut self.summary, summary);
+        let now = &mut self.summary;
+        if old.file_progress == now.file_progress {
+            now.file_progress = old.file_progress;
+        } else if now.file_progress.is_some() {
+            self.last_progress = None;
+        } else {
+            self.last_progress = old.file_progress;
+        }
+    }
+
+    fn to_shown(&self) -> TorrentSummary {
+        let mut shown = self.summary.clone();
+        shown.file_progress = shown.file_progress.or_else(|| self.last_progress.clone());
+        shown
     }
 }
 
@@ -118,7 +149,13 @@ mod tests {
         assert_eq!(standing.of(two), Some(&says(Paused, Some(&[5, 0]))));
         assert_eq!(standing.of(one), None);
         standing.set(two, says(Failed, None));
-        assert_eq!(*standing.shown(), says(Initializing, None));
+        // What it said before is shown while it says nothing.
+        assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
+        assert_eq!(standing.of(two), Some(&says(Failed, None)));
+        standing.set(two, says(Initializing, None));
+        assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
+        standing.set(two, says(Live, Some(&[4, 0])));
+        assert_eq!(*standing.shown(), says(Live, Some(&[4, 0])));
         standing.remove(two).unwrap();
         assert_eq!(standing.remove(three), None);
     }

@@ -204,15 +204,18 @@ async fn pieces_that_were_lost_are_not_read_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_server_checks_its_files_they_are_not_read_here() {
+async fn while_the_server_checks_its_files_parts_of_them_are_not_read_here() {
     for state in [TorrentState::Initializing, TorrentState::Failed] {
-        let f = Fixture::new(10);
+        let f = Fixture::new(9);
         f.read(0, 10).await;
         f.read_enough(0).await;
         f.looked(ReadWay::Local).await;
         f.set_state(state);
         assert_eq!(f.way(), ReadWay::Source);
-        assert_eq!(f.read(0, 100).await, 0);
+        // Of a torrent that failed nobody gives it.
+        let before = f.vfs.counters().total.bytes_local;
+        drop(f.vfs.read(f.handle, 0, 100).await);
+        assert_eq!(f.vfs.counters().total.bytes_local, before);
         f.looked(ReadWay::Source).await;
         f.set_state(TorrentState::Paused);
         pass(Duration::from_secs(2)).await;
@@ -220,6 +223,76 @@ async fn while_the_server_checks_its_files_they_are_not_read_here() {
         f.read_enough(0).await;
         f.looked(ReadWay::Local).await;
     }
+}
+
+/// <https://github.com/ikatson/rqbit/issues/628>: every start of rqbit checks the whole library.
+#[tokio::test(start_paused = true)]
+async fn a_verified_whole_file_is_read_here_whatever_state_its_torrent_is_in() {
+    for state in [TorrentState::Initializing, TorrentState::Failed] {
+        let f = Fixture::new(10);
+        f.read(0, 10).await;
+        f.read_enough(0).await;
+        f.looked(ReadWay::Local).await;
+        f.local.set_known();
+        let begin = |pieces_said: Option<u64>| {
+            f.source.update(file_id(1, 0).torrent, |it| {
+                it.state = state;
+                it.file_progress = pieces_said.map(|said| [said].into());
+            });
+            f.source.fail_opens(file_id(1, 0), Some(SourceErrorKind::Failed));
+            f.apply();
+        };
+        begin(None);
+        assert_eq!(f.way(), ReadWay::Local);
+        // `tar -S` takes a file without blocks for one hole.
+        let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
+        assert_eq!(child(&f.vfs, top, "a").unwrap().have_bytes, LEN);
+        assert_eq!(f.read(0, 1000).await, 1000);
+        // As after half a minute in which nobody reads: it is opened anew, and not verified.
+        f.vfs.clear_pieces();
+        assert!(f.vfs.is_local_known(f.handle));
+        assert!(!f.vfs.is_missing(f.handle, 0, 100));
+        assert_eq!(f.read(0, 1000).await, 1000);
+        // Listings that say the same change nothing.
+        f.apply();
+        assert_eq!(f.read(500, 500).await, 500);
+        assert_eq!(f.source.proofs().len(), 1);
+
+        // A piece of it was bad: what the server says counts.
+        f.source.fail_opens(file_id(1, 0), None);
+        f.source.set_haves(file_id(1, 0).torrent, have(|piece_idx| piece_idx != 5));
+        f.source.update(file_id(1, 0).torrent, |it| {
+            it.state = TorrentState::Paused;
+            it.file_progress = Some([900].into());
+        });
+        f.apply();
+        assert_eq!(f.way(), ReadWay::Source);
+        assert!(!f.vfs.is_local_known(f.handle));
+        assert_eq!(f.read(0, 100).await, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_changes_while_the_server_checks_it_is_not_verified_by_guess() {
+    let f = Fixture::new(10);
+    f.local.set_known();
+    f.source.update(file_id(1, 0).torrent, |it| {
+        it.state = TorrentState::Initializing;
+        it.file_progress = None;
+    });
+    f.apply();
+    assert_eq!(f.read(0, 100).await, 100);
+    f.local.set_disk(LocalDisk::Changed);
+    f.source.fail_opens(file_id(1, 0), Some(SourceErrorKind::Failed));
+    let read = f.vfs.read(f.handle, 0, 100).await;
+    assert!(matches!(read, Err(VfsError::Source(_) | VfsError::TimedOut)), "{read:?}");
+    // It is looked for once more, and is another one.
+    pass(Duration::from_secs(3)).await;
+    drop(f.vfs.read(f.handle, 0, 100).await);
+    f.local.set_disk(LocalDisk::Cached);
+    pass(Duration::from_secs(60)).await;
+    drop(f.vfs.read(f.handle, 0, 100).await);
+    assert_eq!((f.way(), f.source.proofs().len()), (ReadWay::Source, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -298,8 +371,6 @@ async fn a_file_that_was_proven_once_counts_only_while_the_server_says_that_it_i
     f.looked(ReadWay::Source).await;
     let f = Fixture::new(10);
     f.local.set_known();
-    f.set_state(TorrentState::Initializing);
-    assert_eq!(f.read(0, 100).await, 0);
     f.set_state(TorrentState::Live);
     assert_eq!(f.read(0, 100).await, 100);
 }

@@ -53,7 +53,8 @@ impl Fixture {
         let span = &self.layout.spans[index];
         let piece_len = NonZeroU32::new(PIECE).unwrap();
         let geometry = Geometry { file_offset: span.start, piece_len };
-        let wanted = LocalWanted { len: span.len, geometry, pieces: have, proven: None };
+        let wanted =
+            LocalWanted { len: span.len, geometry, pieces: have, proven: None, may_verify: true };
         open(&LocalPaths::Auto, &self.layout, file, &wanted, &std::sync::Arc::default())
             .map(|(file, _)| file)
     }

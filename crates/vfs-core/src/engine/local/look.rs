@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::table::LookKind;
 use super::{DISK_TIME_MAX, Here, Locals, is_settled};
 use crate::engine::driver::Shared;
 use crate::engine::{Engine, PIECES_TIME_MAX};
@@ -32,15 +33,20 @@ impl<S: TorrentSource> Engine<S> {
         if self.locals.is_off() {
             return;
         }
-        if file.len == 0 || !is_settled(state.torrent) || self.locals.is_shut_down() {
+        if file.len == 0 || self.locals.is_shut_down() {
             return;
         }
+        let kind = match (self.is_reopenable(file, state), is_settled(state.torrent)) {
+            (true, true) => LookKind::ReopenOrVerify,
+            (true, false) => LookKind::ReopenOnly,
+            (false, true) => LookKind::Verify,
+            (false, false) => return,
+        };
         let (now, piece_len) = (self.shared.now(), geometry.piece_len);
-        let is_known = state.is_complete(file.len) && self.source().is_local_known(file.id);
         let order = {
             let mut table = self.locals.table();
             table.on_source(now, file.id, bytes);
-            table.order(now, file.id, piece_len, is_known)
+            table.order(now, file.id, piece_len, kind)
         };
         let Some(order) = order else { return };
         let look = Look {
@@ -50,7 +56,12 @@ impl<S: TorrentSource> Engine<S> {
             generation: order.generation,
             found: Err(NoLocalFile::Refused("the look for it ended early".into())),
         };
-        let wanted = Wanted { len: file.len, geometry, is_complete: state.is_complete(file.len) };
+        let wanted = Wanted {
+            len: file.len,
+            geometry,
+            is_complete: state.may_be_whole(file.len),
+            may_verify: kind != LookKind::ReopenOnly,
+        };
         let mut looks = self.locals.lock_looks();
         while looks.try_join_next().is_some() {}
         looks.spawn(look.run(wanted, order.proven));
@@ -58,6 +69,12 @@ impl<S: TorrentSource> Engine<S> {
 }
 
 impl<S: TorrentSource> Engine<S> {
+    /// Returns whether a file was complete when it was verified, and the source does not say
+    /// otherwise: then it is only opened, which needs nothing from the source.
+    pub(in crate::engine) fn is_reopenable(&self, file: FileRef, state: FileState) -> bool {
+        state.may_be_whole(file.len) && self.source().is_local_known(file.id)
+    }
+
     /// Returns a file that is here as a whole.
     pub(in crate::engine) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
         let here = self.locals.table().whole(self.shared.now(), file)?;
@@ -78,8 +95,7 @@ impl<S: TorrentSource> Engine<S> {
         state: Option<FileState>,
         deadline: Duration,
     ) -> Option<Arc<Here>> {
-        let is_complete = state.is_some_and(|state| state.is_complete(file.len));
-        if !is_complete || !self.source().is_local_known(file.id) {
+        if !state.is_some_and(|state| self.is_reopenable(file, state)) {
             return None;
         }
         // The source is to have as much of the time that is left.
@@ -109,6 +125,7 @@ struct Wanted {
     len: u64,
     geometry: Geometry,
     is_complete: bool,
+    may_verify: bool,
 }
 
 /// A look that is under way. However it ends, the table hears of it.
@@ -131,7 +148,7 @@ impl<S: TorrentSource> Look<S> {
 
     async fn find(
         &self,
-        Wanted { len, geometry, is_complete }: Wanted,
+        Wanted { len, geometry, is_complete, may_verify }: Wanted,
         proven: Option<LocalPieces>,
     ) -> Result<Here, NoLocalFile> {
         let whole = ByteRange::clamped(0, len, len);
@@ -157,7 +174,7 @@ impl<S: TorrentSource> Look<S> {
         {
             return Ok(Here { file: known, pieces, have_bytes });
         }
-        let wanted = LocalWanted { len, geometry, pieces: pieces.clone(), proven };
+        let wanted = LocalWanted { len, geometry, pieces: pieces.clone(), proven, may_verify };
         let file = self.shared.source.local_file(self.file, wanted).await?;
         Ok(Here { file, pieces, have_bytes })
     }

@@ -1,13 +1,14 @@
 //! Files on this machine's disk, in front of the plan: which are known, and what of them is there.
 //!
 //! ```text
-//! Unknown --look--> Looking --proven--> Here --changed, lost, server checks--> Unknown
+//! Unknown --look--> Looking --proven--> Here --changed, lost, server checks a part--> Unknown
 //!                      `--no--> Unknown, not looked for again for a while
 //! ```
 //!
 //! # Invariants
 //! 1. Bytes are read from a file only where the source had their pieces before the read began.
-//! 2. A torrent that the source checks, or that failed, has no file here: its pieces may go.
+//! 2. Of a torrent that the source checks, or that failed, only whole files are here that were
+//!    verified before, and whose identity is still the same: nobody says which pieces are there.
 //! 3. A file whose progress shrinks, that changes or that cannot be read is not used again before
 //!    it was proven again.
 //! 4. No read waits for a proof; until it is over, the source is read. A file that was proven

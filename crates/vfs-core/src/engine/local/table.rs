@@ -43,11 +43,26 @@ const CHANGED_TIME: Duration = Duration::from_secs(2);
 /// How often a file is proven anew that is downloading: what came in between is streamed.
 const GROWTH_TIME: Duration = Duration::from_secs(2);
 
+/// What a look may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LookKind {
+    /// Hash pieces that the source has.
+    Verify,
+    /// Open a file that was verified before, and hash pieces if it is not what it was.
+    ReopenOrVerify,
+    /// Open a file that was verified before, and nothing else: the source does not say which
+    /// pieces it has.
+    ReopenOnly,
+}
+
 /// What is known of one file.
 #[derive(Debug, Default)]
 struct Slot {
     here: Option<Arc<Here>>,
-    is_looking: bool,
+    /// The look that is under way.
+    look: Option<LookKind>,
+    /// Whether the last listing said nothing of the pieces of its torrent.
+    is_unsettled: bool,
     /// When it may be looked for again.
     look_at: Duration,
     used_at: Duration,
@@ -91,7 +106,7 @@ impl Table {
 
     /// Returns whether a look for a file is under way.
     pub(super) fn is_looking(&self, file: FileId) -> bool {
-        self.slots.get(&file).is_some_and(|slot| slot.is_looking)
+        self.slots.get(&file).is_some_and(|slot| slot.look.is_some())
     }
 
     pub(super) fn files(&self) -> Vec<FileId> {
@@ -112,26 +127,26 @@ impl Table {
     }
 
     /// Returns the order to look for a file, if it is time for that and worth its cost, and takes
-    /// note that it is carried out. `is_known` says that it costs nothing.
+    /// note that it is carried out. To open a file that was verified before costs nothing.
     pub(super) fn order(
         &mut self,
         now: Duration,
         file: FileId,
         piece_len: NonZeroU32,
-        is_known: bool,
+        kind: LookKind,
     ) -> Option<Order> {
         let slot = self.slots.get(&file)?;
         let cost = u64::from(piece_len.get()).saturating_mul(PROOF_PIECES).min(PROOF_BYTES_MAX);
-        let is_worth_it = is_known || slot.source_bytes >= cost;
-        if slot.is_looking || now < slot.look_at || !is_worth_it {
+        let is_worth_it = kind != LookKind::Verify || slot.source_bytes >= cost;
+        if slot.look.is_some() || now < slot.look_at || !is_worth_it {
             return None;
         }
-        let is_open = |slot: &&Slot| slot.is_looking || slot.here.is_some();
+        let is_open = |slot: &&Slot| slot.look.is_some() || slot.here.is_some();
         if slot.here.is_none() && self.slots.values().filter(is_open).count() >= FILES_MAX {
             return None;
         }
         let slot = self.slots.get_mut(&file)?;
-        slot.is_looking = true;
+        slot.look = Some(kind);
         slot.source_bytes = 0;
         let proven = slot.here.as_ref().map(|here| here.pieces.clone());
         Some(Order { generation: slot.generation, proven })
@@ -146,7 +161,7 @@ impl Table {
         found: Result<Here, NoLocalFile>,
     ) {
         let Some(slot) = self.slots.get_mut(&file) else { return };
-        slot.is_looking = false;
+        slot.look = None;
         if slot.generation != generation {
             // The state of the torrent has changed meanwhile: what was proven may be gone.
             slot.look_at = now;
@@ -197,24 +212,34 @@ impl Table {
         state: Option<FileState>,
     ) -> bool {
         let Some(slot) = self.slots.get_mut(&file) else { return false };
-        let is_lost = match (state, slot.here.as_deref()) {
+        let here = slot.here.as_deref();
+        let is_part = here.is_some_and(|here| here.pieces != LocalPieces::All);
+        let is_unsettled = state.is_some_and(|state| !is_settled(state.torrent));
+        let is_lost = match state {
             // Nobody will say any more what is there. A file that was complete stays what it was.
-            (None, Some(here)) => here.pieces != LocalPieces::All,
-            (None, None) => false,
-            (Some(state), _) if !is_settled(state.torrent) => true,
-            (Some(state), Some(here)) => state.have_bytes < here.have_bytes,
-            (Some(_), None) => false,
+            None => is_part,
+            // The same while it is checked; what was said of pieces before counts no more.
+            Some(_) if is_unsettled => {
+                is_part || slot.look.is_some_and(|look| look != LookKind::ReopenOnly)
+            }
+            Some(state) => {
+                here.is_some_and(|here| state.have_bytes < here.have_bytes)
+                    || slot.look == Some(LookKind::ReopenOnly)
+            }
         };
-        let was_known = slot.here.is_some() || slot.is_looking;
+        let was_known = slot.here.is_some() || slot.look.is_some();
+        let is_check_begun = is_unsettled && !slot.is_unsettled;
+        slot.is_unsettled = is_unsettled;
         if is_lost {
             slot.give_up(now.saturating_add(CHANGED_TIME));
         }
-        is_lost && was_known
+        (is_lost || is_check_begun) && was_known
     }
 
     /// Forgets the files that nobody reads.
     pub(super) fn drop_idle(&mut self, now: Duration) {
-        self.slots.retain(|_, slot| slot.is_looking || slot.used_at.saturating_add(IDLE_MAX) > now);
+        self.slots
+            .retain(|_, slot| slot.look.is_some() || slot.used_at.saturating_add(IDLE_MAX) > now);
     }
 
     pub(super) fn clear(&mut self) {

@@ -235,12 +235,16 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     fn candidates(&self, part: ByteRange) -> Vec<Candidate> {
         let candidates = self.states.iter().map(|(server, state)| {
             let file = self.target.file;
-            let outlook = self.servers.engine(*server).outlook(file, Some(*state), part);
+            let mut outlook = self.servers.engine(*server).outlook(file, Some(*state), part);
             let is_running = match state.torrent {
                 TorrentState::Live | TorrentState::Initializing => true,
                 TorrentState::Paused | TorrentState::Failed => false,
             };
-            let is_local = self.servers.engine(*server).is_local(file, part);
+            let is_local = self.servers.engine(*server).is_local((file, *state), part);
+            if is_local {
+                // The plan does not know of this machine's disk.
+                outlook.here_until = part.end();
+            }
             let have_bytes = state.have_bytes;
             Candidate { server: *server, is_local, outlook, have_bytes, is_running }
         });

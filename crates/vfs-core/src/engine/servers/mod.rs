@@ -143,7 +143,7 @@ impl<S: TorrentSource> Servers<S> {
         let lacks = |(server, state): &(ServerId, FileState)| {
             let engine = self.engine(*server);
             let presence = engine.outlook(file, Some(*state), range).presence;
-            presence == Presence::Missing && !engine.is_local(file, range)
+            presence == Presence::Missing && !engine.is_local((file, *state), range)
         };
         !states.is_empty() && states.iter().all(lacks)
     }
