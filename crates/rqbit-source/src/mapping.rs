@@ -25,7 +25,7 @@ pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
         info_hash: to_info_hash(torrent.info_hash),
         added_order: torrent.id.unwrap_or(u64::MAX),
         // A torrent of empty files has no pieces, but is running all the same.
-        is_resolved: torrent.total_pieces > 0 || is_running,
+        is_resolved: torrent.total_pieces != Some(0) || is_running,
         is_listed: true,
         state,
         file_progress: (!stats.file_progress.is_empty()).then(|| stats.file_progress.into()),
@@ -123,6 +123,11 @@ mod tests {
         check_summary(
             r#""id":1,"total_pieces":0,"stats":{"state":"paused","file_progress":[0]}"#,
             &expect!["1 resolved=true Paused Some([0])"],
+        );
+        // rqbit 8.1.1 does not say how many pieces there are.
+        check_summary(
+            r#""id":2,"stats":{"state":"initializing","file_progress":[]}"#,
+            &expect!["2 resolved=true Initializing None"],
         );
         check_summary(
             r#""total_pieces":1,"stats":{"state":"dreaming"}"#,

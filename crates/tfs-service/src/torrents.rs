@@ -93,7 +93,7 @@ fn row(torrent: wire::TorrentDetails) -> TorrentRow {
     let stats = torrent.stats.unwrap_or_default();
     let live = stats.live.unwrap_or_default();
     let state = match stats.state {
-        wire::TorrentState::Initializing if torrent.total_pieces == 0 => "resolving",
+        wire::TorrentState::Initializing if torrent.total_pieces == Some(0) => "resolving",
         wire::TorrentState::Initializing => "initializing",
         wire::TorrentState::Live => "live",
         wire::TorrentState::Paused => "paused",

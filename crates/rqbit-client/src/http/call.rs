@@ -13,7 +13,7 @@ use crate::{BaseUrl, Endpoint, ErrorContext};
 const SERVER_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 
 /// One request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,

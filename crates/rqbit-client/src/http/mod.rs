@@ -12,6 +12,7 @@ mod tls;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -58,6 +59,8 @@ pub(crate) struct Transport {
     /// Large answers are held in memory one at a time, however many calls are made at once. The
     /// others wait, within their time, with what they have.
     large: Arc<Semaphore>,
+    /// Whether the server knows only ranges without an end.
+    has_open_ranges_only: AtomicBool,
 }
 
 impl Transport {
@@ -86,6 +89,7 @@ impl Transport {
             direct,
             pool: Arc::default(),
             large: Arc::new(Semaphore::new(1)),
+            has_open_ranges_only: AtomicBool::new(false),
             base_url: config.base_url,
         })
     }
@@ -108,7 +112,18 @@ impl Transport {
 
     /// Returns whether [`read_direct`](Self::read_direct) knows where to ask.
     pub(crate) fn has_direct_way(&self) -> bool {
-        self.direct.is_known()
+        // It asks for bounded ranges, and keeps its connection for the next.
+        self.direct.is_known() && !self.has_open_ranges_only()
+    }
+
+    /// Returns whether the server knows only ranges without an end, as rqbit before version 9.
+    pub(crate) fn has_open_ranges_only(&self) -> bool {
+        self.has_open_ranges_only.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that the server knows only ranges without an end.
+    pub(crate) fn set_open_ranges_only(&self) {
+        self.has_open_ranges_only.store(true, Ordering::Relaxed);
     }
 
     /// Fills `buffer` with the bytes of a file from `start` on, on this thread: see

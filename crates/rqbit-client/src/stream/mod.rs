@@ -6,8 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
-use hyper::StatusCode;
 use hyper::header::{ACCEPT, HeaderValue, RANGE};
+use hyper::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use self::confirm::Claim;
@@ -75,13 +75,13 @@ impl RangeStream {
             goes_on: false,
             failure: None,
         };
-        let Some(range) = asked.header() else { return Ok(stream) };
-        let range = HeaderValue::try_from(range).expect("digits and a hyphen make a header");
-        call.header(RANGE, range);
+        if asked.header().is_none() {
+            return Ok(stream);
+        }
         call.header(ACCEPT, HeaderValue::from_static("*/*"));
-        let response =
-            transport.send(&call).await.map_err(|failure| failure.at(&stream.context))?;
-        let confirmed = Claim::of(&response).check(asked, file_len).map_err(|got| {
+        let (response, sent) =
+            ask(transport, &call, asked).await.map_err(|failure| failure.at(&stream.context))?;
+        let confirmed = Claim::of(&response).check(sent, file_len).map_err(|got| {
             let kind = if got == RangeAnswer::Missing
                 && response.status() != StatusCode::PARTIAL_CONTENT
             {
@@ -92,9 +92,9 @@ impl RangeStream {
             Failure::from(kind).at(&stream.context)
         })?;
         stream.body = Some(response.into_body());
-        stream.end = confirmed.end;
+        stream.end = asked.end.map_or(confirmed.end, |end| end.min(confirmed.end));
         stream.skip = confirmed.skip;
-        stream.goes_on = confirmed.goes_on;
+        stream.goes_on = confirmed.goes_on || stream.end < confirmed.end;
         Ok(stream)
     }
 
@@ -222,4 +222,43 @@ impl RangeStream {
         self.failure = Some(ErrorKind::Closed);
         failure.at(&self.context)
     }
+}
+
+/// Asks for a range, and returns the answer with the range that it is an answer to.
+///
+/// rqbit before version 9 knows only ranges without an end, and takes all others for none: it
+/// sends the whole file, of no given length. Then the range is asked for without its end, now and
+/// from now on. It costs the connection of each such stream, which goes on after the range.
+async fn ask(
+    transport: &Transport,
+    call: &Call,
+    asked: ByteRange,
+) -> Result<(Response<Body>, ByteRange), Failure> {
+    let open = ByteRange::open_ended(asked.start);
+    let first = if transport.has_open_ranges_only() { open } else { asked };
+    let response = send(transport, call, first).await?;
+    let is_whole = response.status() == StatusCode::OK && response.body().length().is_none();
+    if !is_whole || first.end.is_none() || asked.start == 0 {
+        return Ok((response, first));
+    }
+    drop(response);
+    let response = send(transport, call, open).await?;
+    if response.status() == StatusCode::PARTIAL_CONTENT {
+        tracing::debug!("the server knows only ranges without an end");
+        transport.set_open_ranges_only();
+    }
+    Ok((response, open))
+}
+
+async fn send(
+    transport: &Transport,
+    call: &Call,
+    range: ByteRange,
+) -> Result<Response<Body>, Failure> {
+    let mut call = call.clone();
+    if let Some(range) = range.header() {
+        let range = HeaderValue::try_from(range).expect("digits and a hyphen make a header");
+        call.header(RANGE, range);
+    }
+    transport.send(&call).await
 }

@@ -27,9 +27,10 @@ pub struct TorrentDetails {
     /// Bytes that are not UTF-8 were replaced by the server.
     #[serde(default, deserialize_with = "null_default")]
     pub output_folder: String,
-    /// Number of pieces; 0 while a magnet is being resolved.
-    #[serde(default, deserialize_with = "null_default")]
-    pub total_pieces: u32,
+    /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not say
+    /// it, and lists no torrent that is not resolved.
+    #[serde(default)]
+    pub total_pieces: Option<u32>,
     /// The files in the order of their index: none in a list, empty while a magnet is being
     /// resolved.
     #[serde(default)]
@@ -47,9 +48,10 @@ pub struct TorrentProgress {
     pub id: Option<u64>,
     /// The identity of the torrent.
     pub info_hash: InfoHash,
-    /// Number of pieces; 0 while a magnet is being resolved.
-    #[serde(default, deserialize_with = "null_default")]
-    pub total_pieces: u32,
+    /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not say
+    /// it, and lists no torrent that is not resolved.
+    #[serde(default)]
+    pub total_pieces: Option<u32>,
     /// What it is doing, and what is there.
     #[serde(default, deserialize_with = "null_default")]
     pub stats: ProgressStats,

@@ -167,26 +167,15 @@ fn wrong_range() {
 #[test]
 fn whole_file_in_place_of_a_range() {
     let file = "0123456789".repeat(10);
-    let chunked = head("200 OK\r\nTransfer-Encoding: chunked");
-    let body = Step::send(format!("64\r\n{file}\r\n0\r\n\r\n"));
-    let short = Step::send("b\r\n01234567890\r\n0\r\n\r\n");
     let whole = vec![Step::answer("200 OK", &file)];
-    let cases = [
-        ("whole", whole.clone()),
-        ("other length", vec![Step::answer("200 OK", "0123456789")]),
-        ("chunked", vec![chunked.clone(), body]),
-        ("short", vec![chunked, short]),
-    ];
+    let cases =
+        [("whole", whole.clone()), ("other length", vec![Step::answer("200 OK", "0123456789")])];
     check(
         &cases,
         &expect![[r#"
         whole: 10..20: 0123456789, the end
         [range: bytes=10-19]
         other length: asked for bytes 10..20, answered a body of 10 bytes
-        [range: bytes=10-19]
-        chunked: 10..20: 0123456789, the end
-        [range: bytes=10-19]
-        short: 10..20: 0, at 11 body ended early, after 1 bytes (retryable)
         [range: bytes=10-19]
     "#]],
     );
@@ -200,6 +189,69 @@ fn whole_file_in_place_of_a_range() {
         [range: bytes=95-99]
     "#]],
     );
+}
+
+/// rqbit 8.1.1 takes `bytes=10-19` for no range, and sends the whole file of no given length.
+#[test]
+fn a_server_that_knows_only_ranges_without_an_end() {
+    let file = "0123456789".repeat(10);
+    let head_chunked = || head("200 OK\r\nTransfer-Encoding: chunked");
+    let whole = Step::send(format!("64\r\n{file}\r\n0\r\n\r\n"));
+    let short = Step::send("b\r\n01234567890\r\n0\r\n\r\n");
+    let refused = vec![Step::Request, head_chunked(), Step::ClientCloses];
+    let rest = |start: usize| {
+        let range = format!("206 Partial Content\r\nContent-Range: bytes {start}-99/100");
+        vec![Step::Request, Step::answer(&range, &file.as_bytes()[start..])]
+    };
+    let cases = [
+        ("it knows them", vec![refused.clone(), rest(10), rest(40)]),
+        ("another range", vec![refused.clone(), rest(9)]),
+        ("none at all", vec![refused.clone(), vec![Step::Request, head_chunked(), whole]]),
+        ("none, and short", vec![refused, vec![Step::Request, head_chunked(), short]]),
+    ];
+    let rows = cases.into_iter().map(|(name, scripts)| {
+        run(async {
+            let streams = scripts.len() - 1;
+            let server = Server::start(scripts).await;
+            let client = server.client(PATIENT);
+            let mut text = format!("{name}\n");
+            for range in [ByteRange::new(10, 20), ByteRange::new(40, 50)].into_iter().take(streams)
+            {
+                match client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await {
+                    Ok(mut stream) => text.push_str(&read(&server, &mut stream).await),
+                    Err(error) => text.push_str(&error.kind().to_string()),
+                }
+                text.push('\n');
+            }
+            assert_eq!(client.has_direct_way(), name.starts_with("none"));
+            drop(client);
+            text + &server.finish().await
+        })
+    });
+    expect![[r#"
+        it knows them
+        10..20: 0123456789, the end
+        40..50: 0123456789, the end
+        connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]
+        connection 1: client closed it
+        connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
+        connection 3: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=40-]
+        another range
+        asked for bytes 10..20, answered bytes 9..100 of 100
+        connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]
+        connection 1: client closed it
+        connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
+        none at all
+        10..20: 0123456789, the end
+        connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]
+        connection 1: client closed it
+        connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
+        none, and short
+        10..20: 0, at 11 body ended early, after 1 bytes (retryable)
+        connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]
+        connection 1: client closed it
+        connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
+    "#]].assert_eq(&rows.collect::<String>());
 }
 
 #[test]
