@@ -23,6 +23,7 @@ mod memory;
 mod mount;
 mod mounted_server;
 mod preload;
+mod rqbit_version;
 mod searching;
 mod select;
 mod server;

@@ -100,13 +100,13 @@ impl Server {
         Ok(Self { client })
     }
 
-    /// Asks for the version, which shows that the server is there and is rqbit.
-    pub(crate) async fn check(&self) -> Result<(), ServerError> {
+    /// Asks for the version, which shows that the server is there and is rqbit, and returns it.
+    pub(crate) async fn check(&self) -> Result<String, ServerError> {
         let url = self.client.base_url();
         let failed = |source| ServerError { url: url.clone(), source };
         let version = self.client.server_info().await.map_err(failed)?.version;
         tracing::debug!(%url, version, "connected");
-        Ok(())
+        Ok(version)
     }
 
     /// Returns the client.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
 use crate::discovery::{Discovery, Haste, chain};
-use crate::{BaseUrl, Server, ServerError, StartError};
+use crate::{BaseUrl, Server, ServerError, StartError, rqbit_version};
 
 /// How long a mount that has something to show waits for its server before it comes up. A server
 /// that answers at all needs milliseconds, a large one that just woke its disks some seconds.
@@ -70,7 +70,10 @@ pub(crate) async fn first_look<S: TorrentSource>(
     let is_tree_known = discovery.is_tree_known();
     let url = server.client().base_url();
     let look = async {
-        server.check().await?;
+        let version = server.check().await?;
+        if let Some(warning) = rqbit_version::untested(&version) {
+            tracing::warn!(%url, "{warning}");
+        }
         discovery.look(Haste::Patient).await.map_err(StartError::List)?;
         Ok(())
     };

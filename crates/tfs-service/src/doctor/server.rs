@@ -10,10 +10,7 @@ use vfs_core::TorrentSource as _;
 use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_of_local_rqbits};
 use super::{CHECK_TIME_MAX, DoctorServer, Finding, in_thread};
-use crate::{Server, ServerError, ServerFault, ServerSettings};
-
-/// The first version that has every call that tfs makes, and with which it is tested.
-const VERSION_LEAST: u64 = 9;
+use crate::{Server, ServerError, ServerFault, ServerSettings, rqbit_version};
 
 /// How many torrents are looked for on this machine: enough to tell, too few to notice.
 const TORRENTS_LOOKED_FOR: usize = 8;
@@ -131,15 +128,16 @@ fn judge_error(error: &ServerError) -> Finding {
 
 fn judge_version(url: &BaseUrl, version: &str) -> Finding {
     const CHECK: &str = "server";
-    // What a server says of itself ends up on a terminal.
-    let version: String = version.chars().filter(|it| !it.is_control()).take(32).collect();
-    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
-    let found = format!("rqbit {version} answers at {url}");
-    match major {
-        Some(VERSION_LEAST..) => Finding::ok(CHECK, found),
-        _ => Finding::warning(CHECK, format!("{found}; tfs is made for {VERSION_LEAST} and later"))
-            .fix("cargo install rqbit"),
+    let found = format!("rqbit {} answers at {url}", rqbit_version::shown(version));
+    if let Some(untested) = rqbit_version::untested(version) {
+        return Finding::warning(CHECK, format!("{found}; {untested}")).fix("cargo install rqbit");
     }
+    if rqbit_version::lacks_metadata(version) {
+        let lacks = "before version 9 it gives no .torrent files: no dates, no links, and no reads \
+                     from this machine's disk";
+        return Finding::warning(CHECK, format!("{found}; {lacks}")).fix("cargo install rqbit");
+    }
+    Finding::ok(CHECK, found)
 }
 
 /// Judges what came of looking for the server's files here, if that ended in time. `is_expected`
@@ -192,12 +190,13 @@ mod tests {
         let versions = ["9.1.0", "10.0.0-beta.1", "8.1.1", "", "9\u{1b}[31m.1"];
         expect![[r#"
             Ok server: rqbit 9.1.0 answers at http://h:3030/
-            Ok server: rqbit 10.0.0-beta.1 answers at http://h:3030/
-            Warning server: rqbit 8.1.1 answers at http://h:3030/; tfs is made for 9 and later
+            Warning server: rqbit 10.0.0-beta.1 answers at http://h:3030/; rqbit 10.0.0-beta.1 is not tested; tested: 8.1, 9.1
                 $ cargo install rqbit
-            Warning server: rqbit  answers at http://h:3030/; tfs is made for 9 and later
+            Warning server: rqbit 8.1.1 answers at http://h:3030/; before version 9 it gives no .torrent files: no dates, no links, and no reads from this machine's disk
                 $ cargo install rqbit
-            Warning server: rqbit 9[31m.1 answers at http://h:3030/; tfs is made for 9 and later
+            Warning server: rqbit  answers at http://h:3030/; rqbit  is not tested; tested: 8.1, 9.1
+                $ cargo install rqbit
+            Warning server: rqbit 9[31m.1 answers at http://h:3030/; rqbit 9[31m.1 is not tested; tested: 8.1, 9.1
                 $ cargo install rqbit
         "#]]
         .assert_eq(&render(&versions.map(|version| judge_version(&url, version))));

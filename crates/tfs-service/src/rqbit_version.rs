@@ -1,0 +1,48 @@
+//! The versions of rqbit that tfs is tested with.
+
+/// The versions, major and minor, that the tests of tfs run: `tfs_testkit::swarm`. What differs
+/// between them is in `docs/reliability.md`.
+const TESTED: [&str; 2] = ["8.1", "9.1"];
+
+/// The longest version that is repeated to users: what a server says of itself ends up on a
+/// terminal.
+const CHARS_MAX: usize = 32;
+
+/// Returns a version as it is shown: without control characters, and not too long.
+pub(crate) fn shown(version: &str) -> String {
+    version.chars().filter(|it| !it.is_control()).take(CHARS_MAX).collect()
+}
+
+/// Returns what is to be said of a version that tfs is not tested with; `None` of the others.
+pub(crate) fn untested(version: &str) -> Option<String> {
+    let is_tested = TESTED.iter().any(|tested| {
+        let rest = version.strip_prefix(tested);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    });
+    let version = shown(version);
+    (!is_tested).then(|| format!("rqbit {version} is not tested; tested: {}", TESTED.join(", ")))
+}
+
+/// Returns whether a version is one before 9: it gives no `.torrent` files and no bitfields.
+pub(crate) fn lacks_metadata(version: &str) -> bool {
+    let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
+    major.is_some_and(|major| major < 9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_versions_are_named() {
+        for tested in ["8.1.1", "9.1.0", "9.1", "8.1.0-rc.1"] {
+            assert_eq!(untested(tested), None, "{tested}");
+        }
+        let said = |version| untested(version).unwrap();
+        assert_eq!(said("7.0.0"), "rqbit 7.0.0 is not tested; tested: 8.1, 9.1");
+        assert_eq!(said("9.10.0"), "rqbit 9.10.0 is not tested; tested: 8.1, 9.1");
+        assert_eq!(said("9\u{1b}[31m"), "rqbit 9[31m is not tested; tested: 8.1, 9.1");
+        assert!(said(&"9".repeat(1000)).len() < 100);
+        assert!(lacks_metadata("8.1.1") && !lacks_metadata("9.1.0") && !lacks_metadata(""));
+    }
+}
