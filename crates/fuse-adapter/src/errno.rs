@@ -35,7 +35,8 @@ pub(crate) fn errno(error: &VfsError) -> Errno {
         VfsError::NoAttribute => Errno::ENODATA,
         VfsError::NothingThere => Errno::ENXIO,
         VfsError::Stale => Errno::ESTALE,
-        VfsError::NoTree | VfsError::ShuttingDown => Errno::EIO,
+        // Of `Partial` the program sees nothing: the kernel asks again for each page.
+        VfsError::NoTree | VfsError::ShuttingDown | VfsError::Partial => Errno::EIO,
         VfsError::TimedOut => Errno::ETIMEDOUT,
         VfsError::WouldBlock => Errno::EAGAIN,
         VfsError::Source(source) => match source.kind {
@@ -69,6 +70,7 @@ mod tests {
             (VfsError::NothingThere, Errno::ENXIO),
             (VfsError::Stale, Errno::ESTALE),
             (VfsError::NoTree, Errno::EIO),
+            (VfsError::Partial, Errno::EIO),
             (VfsError::TimedOut, Errno::ETIMEDOUT),
             (VfsError::WouldBlock, Errno::EAGAIN),
             (VfsError::ShuttingDown, Errno::EIO),

@@ -121,6 +121,10 @@ pub enum VfsError {
     /// torrent is paused or failed.
     #[error("the data is not there and must not be waited for")]
     WouldBlock,
+    /// Some pages of the range are there and bytes of others are not. Only for those who can ask
+    /// for each page alone, see [`Vfs::read_pages`](crate::Vfs::read_pages).
+    #[error("a part of the data is not there")]
+    Partial,
     /// The deadline of a read has passed.
     #[error("the data did not come in time")]
     TimedOut,

@@ -325,6 +325,29 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.read(target, &states).await
     }
 
+    /// Does what [`read`](Self::read) does for who can ask for single pages of 4 KiB instead: if
+    /// whole pages of the range are there and others are missing, it ends at once with `Partial`.
+    /// So no page that is there waits for another that is not.
+    ///
+    /// # Errors
+    /// `Partial`, and as [`read`](Self::read).
+    ///
+    /// # Cancel safety
+    /// As [`read`](Self::read).
+    pub async fn read_pages(
+        &self,
+        handle: HandleId,
+        offset: u64,
+        len: u32,
+    ) -> Result<Bytes, VfsError> {
+        let target = match self.wanted(handle, offset, len)? {
+            Wanted::Bytes(bytes) => return Ok(bytes),
+            Wanted::Target(target) => target.in_pages(),
+        };
+        let states = self.tree().file_states(target.file.id);
+        self.engine.read(target, &states).await
+    }
+
     /// Does what [`read`](Self::read) does if that takes no waiting: if the bytes are in memory, or
     /// there are none to read. Costs a short lock and, if the bytes are there, one copy of them.
     ///
@@ -362,6 +385,31 @@ impl<S: TorrentSource> Vfs<S> {
         let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return false };
         let states = self.tree().file_states(target.file.id);
         self.engine.is_missing(target, &states)
+    }
+
+    /// Returns how many bytes a read of an open file returns: fewer than `len` only at its end.
+    ///
+    /// # Errors
+    /// `BadHandle`.
+    pub fn read_len(&self, handle: HandleId, offset: u64, len: u32) -> Result<u64, VfsError> {
+        self.wanted(handle, offset, len).map(|wanted| match wanted {
+            Wanted::Bytes(bytes) => bytes.len() as u64,
+            Wanted::Target(target) => target.range.len(),
+        })
+    }
+
+    /// Returns whether a server, or this machine's disk, is known to have all of a range of an open
+    /// file. Waits for no more than a short lock of each.
+    #[must_use]
+    pub fn is_here(&self, handle: HandleId, offset: u64, len: u32) -> bool {
+        match self.wanted(handle, offset, len) {
+            Ok(Wanted::Bytes(_)) => true,
+            Ok(Wanted::Target(target)) => {
+                let states = self.tree().file_states(target.file.id);
+                self.engine.is_here(target, &states)
+            }
+            Err(_) => false,
+        }
     }
 
     /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now).
@@ -544,7 +592,7 @@ impl<S: TorrentSource> Vfs<S> {
             }
             OpenFile::Torrent(file) => {
                 let range = cut(file.len);
-                Ok(Wanted::Target(Target { handle, file, range }))
+                Ok(Wanted::Target(Target::new(handle, file, range)))
             }
             OpenFile::Text(text) => {
                 let range = cut(text.len() as u64);

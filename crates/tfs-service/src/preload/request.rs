@@ -52,6 +52,7 @@ fn files<S: TorrentSource>(vfs: &Vfs<S>, paths: &[String]) -> Result<Vec<Torrent
                 | VfsError::BadHandle
                 | VfsError::NoAttribute
                 | VfsError::NothingThere
+                | VfsError::Partial
                 | VfsError::Stale
                 | VfsError::NoTree
                 | VfsError::WouldBlock

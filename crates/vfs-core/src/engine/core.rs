@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::plan::{
     Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, Priority,
-    ReadId, ReadRequest, StreamEnd, StreamId, Tuning,
+    ReadId, ReadRequest, Split, StreamEnd, StreamId, Tuning,
 };
 use super::store::{BlockCache, Store};
 use super::{Counters, MissingPolicy};
@@ -151,6 +151,26 @@ impl Core {
 
     pub(super) fn set_patience(&mut self, read: ReadId, patience: Patience) {
         self.plan.set_patience(read, patience);
+    }
+
+    pub(super) fn set_split(&mut self, read: ReadId, split: Split) {
+        self.plan.set_split(read, split);
+    }
+
+    /// Returns the error of a read that would have to wait for missing data now, if a wait of its
+    /// handle failed a moment ago.
+    pub(super) fn fail_fast_error(
+        &mut self,
+        now: Duration,
+        who: (HandleId, FileId),
+        facts: &FileFacts,
+    ) -> Option<VfsError> {
+        self.plan.fail_fast_error(now, who, facts)
+    }
+
+    /// Returns whether a whole page of a range is on the server.
+    pub(super) fn has_page(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> bool {
+        self.plan.has_page(file, facts, range)
     }
 
     pub(super) fn progress_at(&self, read: ReadId) -> Option<Duration> {

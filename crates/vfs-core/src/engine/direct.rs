@@ -76,7 +76,7 @@ struct Permit<'a, S> {
 
 impl<S> Drop for Permit<'_, S> {
     fn drop(&mut self) {
-        let Target { handle, file, range } = self.target;
+        let Target { handle, file, range, .. } = self.target;
         self.shared.tell_if(|core, now| {
             core.on_direct_end(now, (handle, file.id), range, self.end).then_some(())
         });

@@ -55,7 +55,7 @@ pub use self::local::ReadWay;
 pub(crate) use self::plan::Activity;
 pub(crate) use self::plan::FileFacts;
 pub use self::plan::Wait;
-use self::plan::{Outlook, Patience, Priority, ReadId, Tuning};
+use self::plan::{Outlook, Patience, Priority, ReadId, Split, Tuning};
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::Servers;
 use self::store::BlockCache;
@@ -129,6 +129,30 @@ pub(crate) struct Target {
     pub(crate) handle: HandleId,
     pub(crate) file: FileRef,
     pub(crate) range: ByteRange,
+    /// Whether the read may end with [`VfsError::Partial`].
+    split: Split,
+}
+
+impl Target {
+    /// Returns a read that is answered as a whole.
+    pub(crate) fn new(handle: HandleId, file: FileRef, range: ByteRange) -> Self {
+        Self { handle, file, range, split: Split::Never }
+    }
+
+    /// Lets the read end with [`VfsError::Partial`].
+    pub(crate) fn in_pages(self) -> Self {
+        Self { split: Split::Pages, ..self }
+    }
+
+    /// Returns a part of the read. `is_beside` says that other pages of it are there.
+    fn part(self, range: ByteRange, is_beside: bool) -> Self {
+        let split = match self.split {
+            Split::Never => Split::Never,
+            Split::Pages if !is_beside => Split::Pages,
+            Split::Pages | Split::Rest => Split::Rest,
+        };
+        Self { range, split, ..self }
+    }
 }
 
 impl<S: TorrentSource> Engine<S> {
@@ -194,7 +218,7 @@ impl<S: TorrentSource> Engine<S> {
         if let Some(bytes) = self.try_local(target) {
             return Some(Ok(bytes));
         }
-        let Target { handle, file, range } = target;
+        let Target { handle, file, range, .. } = target;
         let parts = self.shared.tell_if(|core, now| core.try_read(now, handle, file.id, range))?;
         self.locals.on_source(self.shared.now(), file.id, range.len());
         Some(parts.map(join))
@@ -234,8 +258,8 @@ impl<S: TorrentSource> Engine<S> {
         loop {
             let len = end.saturating_sub(at).min(self.read_bytes_max);
             let range = ByteRange::clamped(at, len, end);
-            let target = Target { range, ..target };
-            parts.extend(self.read_part(target, state, until).await?);
+            let part = target.part(range, at > target.range.start());
+            parts.extend(self.read_part(part, state, until).await?);
             at = range.end();
             if at == end {
                 return Ok(join(parts));
@@ -251,7 +275,7 @@ impl<S: TorrentSource> Engine<S> {
 
     async fn read_part(
         &self,
-        Target { handle, file, range }: Target,
+        Target { handle, file, range, split }: Target,
         state: Option<FileState>,
         (deadline, patience): Until,
     ) -> Result<Vec<Bytes>, VfsError> {
@@ -261,6 +285,7 @@ impl<S: TorrentSource> Engine<S> {
             let started = core.read(now, deadline, who, facts, range)?;
             if let Started::Waits(read) = started {
                 core.set_patience(read, patience);
+                core.set_split(read, split);
             }
             Ok(started)
         };
@@ -308,6 +333,21 @@ impl<S: TorrentSource> Engine<S> {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let now = self.shared.now();
         self.shared.look(|core| core.outlook(now, (file.id, &facts), range))
+    }
+
+    /// Returns whether a whole page of a range is on the server.
+    fn has_page(&self, file: FileRef, state: FileState, range: ByteRange) -> bool {
+        let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
+        self.shared.look(|core| core.has_page(file.id, &facts, range))
+    }
+
+    /// Returns the error of a read that would have to wait for missing data now, if a wait of its
+    /// handle failed a moment ago.
+    fn fail_fast_error(&self, target: Target, state: FileState) -> Option<VfsError> {
+        let Target { handle, file, .. } = target;
+        let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
+        let who = (handle, file.id);
+        self.shared.note(|core, now| core.fail_fast_error(now, who, &facts))
     }
 
     /// Returns whether the server is down and nobody asks it at the moment.

@@ -86,6 +86,7 @@ impl PreloadError {
             VfsError::Source(error) => Self::Source(error),
             VfsError::Stale
             | VfsError::NotFound
+            | VfsError::Partial
             | VfsError::NotDirectory
             | VfsError::IsDirectory
             | VfsError::NotSymlink

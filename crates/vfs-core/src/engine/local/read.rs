@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{DISK_TIME_MAX, Here, ReadWay};
 use crate::engine::{Engine, Target, Until, join};
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, LocalFault, LocalFile, TorrentSource, VfsError};
+use crate::{ByteRange, FileId, Geometry, LocalFault, LocalFile, TorrentSource, VfsError};
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are on this machine's disk, and the system has them in
@@ -44,6 +44,7 @@ impl<S: TorrentSource> Engine<S> {
         let Some(geometry) = target.file.geometry else {
             return self.read_source(target, state, until).await;
         };
+        let is_beside = has_bytes(&here, geometry, target.range);
         let (mut rest, mut here) = (target.range, Some(here));
         let mut parts = Vec::new();
         while !rest.is_empty() {
@@ -51,7 +52,7 @@ impl<S: TorrentSource> Engine<S> {
             let local =
                 here.as_ref().map_or(rest.start(), |here| here.pieces.have_until(geometry, rest));
             let part = if local > rest.start() {
-                let part = Target { range: cut(local), ..target };
+                let part = target.part(cut(local), false);
                 match self.read_disk(part, here.as_ref(), until.0).await {
                     Some(bytes) => bytes,
                     None => {
@@ -65,7 +66,8 @@ impl<S: TorrentSource> Engine<S> {
                     .map_or(rest.end(), |here| here.pieces.missing_until(geometry, rest));
                 // Pieces further on than any are nobody's; the source says what it thinks of them.
                 let end = if end > rest.start() { end } else { rest.end() };
-                self.read_source(Target { range: cut(end), ..target }, state, until).await?
+                let gap = target.part(cut(end), is_beside);
+                self.read_source(gap, state, until).await?
             };
             rest = rest.from(rest.start().saturating_add(part.len() as u64));
             parts.push(part);
@@ -85,7 +87,7 @@ impl<S: TorrentSource> Engine<S> {
         here: Option<&Arc<Here>>,
         deadline: Duration,
     ) -> Option<Bytes> {
-        let (here, Target { handle, file, range }) = (here?, target);
+        let (here, Target { handle, file, range, .. }) = (here?, target);
         let permit = Arc::clone(&self.locals.disk_reads).try_acquire_owned().ok()?;
         let disk: Arc<dyn LocalFile> = Arc::clone(&here.file);
         let read = spawn_blocking(move || {
@@ -117,4 +119,10 @@ impl<S: TorrentSource> Engine<S> {
         self.locals.lose(self.shared.now(), file, here, fault);
         None
     }
+}
+
+/// Returns whether any bytes of a range are on the disk. They are whole pages, but for those at the
+/// borders of pieces.
+fn has_bytes(here: &Here, geometry: Geometry, range: ByteRange) -> bool {
+    here.pieces.missing_until(geometry, range) < range.end()
 }

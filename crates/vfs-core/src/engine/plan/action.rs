@@ -35,6 +35,19 @@ pub(crate) enum Patience {
     LeavesAtOnce,
 }
 
+/// Whether a read may end with [`VfsError::Partial`](crate::VfsError::Partial), since whoever asks
+/// can ask for single pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Split {
+    /// Never: it is answered as a whole.
+    #[default]
+    Never,
+    /// If at least one page of it is there and bytes of others are missing.
+    Pages,
+    /// If anything of it is missing: other pages of the same request are there.
+    Rest,
+}
+
 /// What the plan needs to know about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileFacts {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Plan, Presence, Read, ReadId, Stream, StreamId, StreamKind};
+use super::{Plan, Presence, Read, ReadId, Split, Stream, StreamId, StreamKind};
 use crate::{ByteRange, FileId};
 
 impl Plan {
@@ -71,6 +71,9 @@ impl Plan {
         self.classify(now, stream_id);
         if has_all {
             self.reply(id, now);
+        } else if self.reads.get(&id).is_some_and(|read| read.split != Split::Never) {
+            // The stream may have been silent for so long that the read is split.
+            self.mark(id);
         }
     }
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, News, Patience, Phase, Plan, Read, ReadId, ReadRequest, StreamEnd, StreamId, retry,
-    violation, waiting::Entry,
+    Action, News, Patience, Phase, Plan, Read, ReadId, ReadRequest, Split, StreamEnd, StreamId,
+    retry, violation, waiting::Entry,
 };
 use crate::tree::FileState;
 use crate::{
@@ -21,7 +21,11 @@ impl Plan {
             count.reads = count.reads.saturating_add(1);
             count.misses = count.misses.saturating_add(1);
         });
+        let fail_fast = self.fail_fast(now, (request.handle, request.file), &request.facts);
         self.enqueue(now, id, request);
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.fail_fast = fail_fast;
+        }
         if let Some(error) = self.breaker.refusal(now).cloned() {
             self.fail(id, now, error.into());
         }
@@ -44,6 +48,8 @@ impl Plan {
             is_whole: false,
             is_answered: false,
             patience: Patience::default(),
+            split: Split::default(),
+            fail_fast: None,
             has_waited: false,
             silence_count: 0,
         };
@@ -106,6 +112,7 @@ impl Plan {
     pub(in crate::engine) fn on_release(&mut self, handle: HandleId) {
         self.accesses.remove(&handle);
         self.meters.remove(&handle);
+        self.failed_waits.on_release(handle);
         for stream in self.streams.values_mut() {
             stream.owners.remove(&handle);
         }
@@ -133,6 +140,9 @@ impl Plan {
         stream.moved_at = now;
         stream.turn_until = now.saturating_add(turn_time);
         let want = stream.pos;
+        // They are split later than before.
+        let reads = stream.reads.clone();
+        self.marks.reads.extend(reads);
         if offset != want {
             let error = violation(format!("the stream is at offset {offset} instead of {want}"));
             self.drop_stream(now, id, error);
@@ -171,6 +181,7 @@ impl Plan {
         let is_crossing = pos >= stream.class_until;
         if stream.is_preload() {
             self.on_preloaded_chunk(id, pos, len);
+            self.on_progress(file);
             if is_crossing {
                 self.classify(now, id);
             }
@@ -180,7 +191,10 @@ impl Plan {
             count.bytes_fetched = count.bytes_fetched.saturating_add(len);
         });
         if let Some(facts) = self.files.get(&file) {
-            self.haves.on_bytes(file, facts, ByteRange::clamped(offset, len, facts.len));
+            let range = ByteRange::clamped(offset, len, facts.len);
+            if self.haves.on_bytes(file, facts, range) {
+                self.on_progress(file);
+            }
         }
         for read_id in reads {
             if let Some(read) = self.reads.get_mut(&read_id) {
@@ -191,8 +205,8 @@ impl Plan {
             // The last bytes count when the source says that there are no more.
             if read.need.end() <= pos && read.need.end() < end {
                 self.reply(read_id, now);
-            } else if self.must_not_wait(read) {
-                // What it still lacks may be there.
+            } else if self.must_not_wait(read) || read.split != Split::Never {
+                // What it still lacks may be there, or it has a whole page now.
                 self.marks.reads.insert(read_id);
             }
         }
@@ -267,7 +281,8 @@ impl Plan {
         let error = match answer {
             Ok(have) => {
                 self.breaker.on_success();
-                return self.haves.on_answer(torrent, Some(have), now, is_used);
+                self.haves.on_answer(torrent, Some(have), now, is_used);
+                return self.on_have_progress(torrent);
             }
             Err(error) => error,
         };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::waiting::{Entry, Queue, Turn};
-use super::{MissingPolicy, Patience, Plan, Presence, Read, ReadId, retry};
-use crate::{ByteRange, FileId, InfoHash, SourceError, VfsError};
+use super::{MissingPolicy, Patience, Plan, Presence, Read, ReadId, Split, retry};
+use crate::{FileId, InfoHash, SourceError, VfsError};
 
 impl Plan {
     /// Has a read looked at when things settle.
@@ -83,9 +83,7 @@ impl Plan {
 
     /// Returns whether the bytes that a read lacks are there.
     pub(super) fn presence(&self, read: &Read, now: Duration) -> Presence {
-        let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
-        let start = read.need.start().max(pos.min(read.need.end()));
-        let rest = ByteRange::clamped(start, read.need.end().saturating_sub(start), u64::MAX);
+        let rest = self.rest_of(read);
         let (file, facts) = (read.request.file, &read.request.facts);
         let facts = self.files.get(&file).unwrap_or(facts);
         self.haves.presence(file, facts, rest, now, &self.tuning)
@@ -93,9 +91,25 @@ impl Plan {
 
     /// Returns whether a read fails rather than wait for what is missing.
     pub(super) fn must_not_wait(&self, read: &Read) -> bool {
+        self.waits_for_nothing(read) || read.fail_fast.is_some()
+    }
+
+    /// Returns whether what a read lacks is missing for good as far as it is concerned, whatever
+    /// became of reads before it.
+    fn waits_for_nothing(&self, read: &Read) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
         is_refused || facts.is_stopped() || read.patience == Patience::LeavesAtOnce
+    }
+
+    /// Returns the error of a read that fails rather than wait.
+    fn refusal(&self, read: &Read) -> VfsError {
+        match &read.fail_fast {
+            Some(fail_fast) if !self.waits_for_nothing(read) => {
+                self.error_of_wait(read.request.file, fail_fast.error.clone())
+            }
+            Some(_) | None => VfsError::WouldBlock,
+        }
     }
 
     /// Returns whether what is known of the pieces is not older than the read, so that it is no
@@ -132,9 +146,16 @@ impl Plan {
             return self.fail(id, now, VfsError::Stale);
         }
         if self.is_refused(read, now) {
-            return self.fail(id, now, VfsError::WouldBlock);
+            let is_split = self.split_at(read, now).is_some();
+            let error = if is_split { VfsError::Partial } else { self.refusal(read) };
+            return self.fail(id, now, error);
         }
-        if read.stream.is_some() || !self.try_attach(id, now) {
+        let has_joined = read.stream.is_none() && self.try_attach(id, now);
+        let Some(read) = self.reads.get(&id).filter(|read| !read.is_answered) else { return };
+        if self.split_at(read, now).is_some_and(|at| at <= now) {
+            return self.fail(id, now, VfsError::Partial);
+        }
+        if !has_joined {
             self.refile(id, now);
         }
     }
@@ -143,11 +164,15 @@ impl Plan {
     fn expire(&mut self, id: ReadId, now: Duration) {
         let Some(read) = self.reads.get(&id) else { return };
         let file = read.request.file;
-        let error = match self.last_error(read).cloned() {
-            Some(error) => self.error_of(file, error),
-            None => VfsError::TimedOut,
-        };
+        let last_error = self.last_error(read).cloned();
+        self.on_failed_wait(id, last_error.as_ref(), now);
+        let error = self.error_of_wait(file, last_error);
         self.fail(id, now, error);
+    }
+
+    /// Returns the error of a wait that failed, which is the source's if it failed.
+    pub(super) fn error_of_wait(&self, file: FileId, error: Option<SourceError>) -> VfsError {
+        error.map_or(VfsError::TimedOut, |error| self.error_of(file, error))
     }
 
     /// Returns why a read is not answered yet, if the source failed.
@@ -187,15 +212,17 @@ impl Plan {
         let times = [
             (!is_preload).then_some(read.request.deadline),
             read.stream.is_none().then_some(read.retry_at),
-            (must_not_wait || is_preload).then(|| self.patient_until(read)),
+            (must_not_wait || is_preload || read.split != Split::Never)
+                .then(|| self.patient_until(read)),
             must_not_wait.then(|| self.unknown_until(read)),
+            self.split_at(read, now),
             self.has_pieces(read).then(|| self.doubt_at(read)),
         ];
         times.into_iter().flatten().filter(|time| *time > now).min()
     }
 
     /// Returns whether the pieces of a read's torrent are known by number at all.
-    fn has_pieces(&self, read: &Read) -> bool {
+    pub(super) fn has_pieces(&self, read: &Read) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         facts.geometry.is_some()
     }

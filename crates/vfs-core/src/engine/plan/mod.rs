@@ -22,12 +22,14 @@ mod check;
 mod direct;
 mod events;
 mod examine;
+mod fail_fast;
 mod permits;
 mod preload;
 mod presence;
 mod readers;
 mod retry;
 mod settle;
+mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -39,9 +41,12 @@ use std::time::Duration;
 
 use access::Access;
 pub(crate) use action::FileFacts;
-pub(super) use action::{Action, Patience, Priority, ReadId, ReadRequest, StreamEnd, StreamId};
+pub(super) use action::{
+    Action, Patience, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId,
+};
 use direct::Direct;
 pub(super) use direct::DirectEnd;
+use fail_fast::{FailFast, FailedWaits};
 use preload::Courtesy;
 use presence::Haves;
 pub(super) use presence::News;
@@ -81,6 +86,10 @@ struct Read {
     /// Whether its answer is being put together.
     is_answered: bool,
     patience: Patience,
+    /// Whether it may end with [`VfsError::Partial`].
+    split: Split,
+    /// Why it is not to wait for missing data, if a wait of its handle failed a moment ago.
+    fail_fast: Option<FailFast>,
     /// Whether it was counted as one that waits for its turn.
     has_waited: bool,
     /// How often in a row a stream was silent for too long.
@@ -115,6 +124,7 @@ pub(super) struct Plan {
     breaker: Breaker,
     courtesy: Courtesy,
     direct: Direct,
+    failed_waits: FailedWaits,
     actions: VecDeque<Action>,
     /// Whether something happened after which things are to be settled.
     is_dirty: bool,
@@ -146,6 +156,7 @@ impl Plan {
             breaker: Breaker::new(tuning.breaker),
             courtesy: Courtesy::default(),
             direct: Direct::default(),
+            failed_waits: FailedWaits::default(),
             actions: VecDeque::new(),
             is_dirty: false,
             next_time: None,
@@ -228,6 +239,14 @@ impl Plan {
     pub(super) fn set_patience(&mut self, id: ReadId, patience: Patience) {
         if let Some(read) = self.reads.get_mut(&id) {
             read.patience = patience;
+            self.mark(id);
+        }
+    }
+
+    /// Lets a read end with [`VfsError::Partial`].
+    pub(super) fn set_split(&mut self, id: ReadId, split: Split) {
+        if let Some(read) = self.reads.get_mut(&id) {
+            read.split = split;
             self.mark(id);
         }
     }
@@ -325,7 +344,8 @@ impl Plan {
     fn fail(&mut self, id: ReadId, now: Duration, error: VfsError) {
         self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
-        if !read.is_preload() {
+        // The kernel asks again for the pages of a split read.
+        if !read.is_preload() && !matches!(error, VfsError::Partial) {
             let is_last = read.patience == Patience::Stays;
             self.tally.count(read.request.file, |count| {
                 let counter = if is_last { &mut count.failures } else { &mut count.moves };

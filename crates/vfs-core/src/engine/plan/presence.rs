@@ -104,22 +104,56 @@ impl Haves {
         !facts.is_complete() && !is_known && !pieces.came.contains(&piece)
     }
 
-    /// Takes note that bytes of a file came, so that their pieces are there.
-    pub(crate) fn on_bytes(&mut self, file: FileId, facts: &FileFacts, range: ByteRange) {
-        let Some(geometry) = facts.geometry else { return };
-        let Some(pieces) = self.torrents.get_mut(&file.torrent) else { return };
-        let Some(have) = &pieces.have else { return };
+    /// Takes note that bytes of a file came, so that their pieces are there. Returns whether any of
+    /// these pieces was missing, as far as anybody can say.
+    pub(crate) fn on_bytes(&mut self, file: FileId, facts: &FileFacts, range: ByteRange) -> bool {
+        if facts.is_complete() {
+            return false;
+        }
+        let Some(geometry) = facts.geometry else { return true };
+        let Some(pieces) = self.torrents.get_mut(&file.torrent) else { return true };
+        let Some(have) = &pieces.have else { return true };
         let mut at = range.start();
+        let mut is_news = false;
         while at < range.end() {
             let missing = geometry.piece_at(at).filter(|piece| !have.has(*piece));
-            if let Some(piece) = missing
-                && pieces.came.insert(piece)
-                && pieces.came.len() > CAME_MAX
-            {
-                pieces.came.clear();
+            if let Some(piece) = missing {
+                is_news = true;
+                if pieces.came.insert(piece) && pieces.came.len() > CAME_MAX {
+                    pieces.came.clear();
+                }
             }
             at = geometry.piece_end(at);
         }
+        is_news
+    }
+
+    /// Returns whether a whole page of `range` is known to be there. A page ends at the end of the
+    /// file at the latest.
+    pub(crate) fn has_page(
+        &self,
+        file: FileId,
+        facts: &FileFacts,
+        range: ByteRange,
+        page_bytes: u64,
+    ) -> bool {
+        let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());
+        let (Some(geometry), Some(have)) = (facts.geometry, have) else { return false };
+        let mut rest = range;
+        while !rest.is_empty() {
+            let run = rest.from(geometry.missing_until(have, rest));
+            let run_end = geometry.have_until(have, run);
+            let page = run.start().checked_next_multiple_of(page_bytes).unwrap_or(u64::MAX);
+            if page < run_end && page.saturating_add(page_bytes).min(facts.len) <= run_end {
+                return true;
+            }
+            if run_end == rest.start() {
+                // Further on than any piece, as only a hostile source says.
+                return false;
+            }
+            rest = rest.from(run_end);
+        }
+        false
     }
 
     /// Returns whether it is known at all which pieces are there.

@@ -93,6 +93,16 @@ const DOUBT_TIME: Duration = Duration::from_secs(3);
 /// there.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long the stream of a split read may be silent, once whole pages of it are there and the rest
+/// is missing: longer than the next piece of a fast torrent takes, and shorter than a user notices.
+const SPLIT_PATIENCE: Duration = Duration::from_millis(100);
+
+/// The same where nobody can say whether the rest is missing: a slow line is silent for longer.
+const SPLIT_PATIENCE_UNKNOWN: Duration = Duration::from_secs(1);
+
+/// The smallest page of a kernel.
+const PAGE_BYTES: u64 = 4096;
+
 /// How many streams all preloads of a source have together: one is enough to make the server ask
 /// all its peers, as it fetches far ahead of it, and leaves the others to readers.
 const PRELOAD_STREAMS_MAX: usize = 1;
@@ -136,6 +146,9 @@ pub(crate) struct Tuning {
     pub(crate) haves_patience: Duration,
     pub(crate) doubt_time: Duration,
     pub(crate) unknown_patience: Duration,
+    pub(crate) split_patience: Duration,
+    pub(crate) split_patience_unknown: Duration,
+    pub(crate) page_bytes: u64,
     pub(crate) preload_streams_max: usize,
     pub(crate) preload_run_bytes: u64,
     pub(crate) preload_quiet: Duration,
@@ -179,6 +192,9 @@ impl Tuning {
             haves_patience: HAVES_PATIENCE,
             doubt_time: DOUBT_TIME,
             unknown_patience: UNKNOWN_PATIENCE,
+            split_patience: SPLIT_PATIENCE,
+            split_patience_unknown: SPLIT_PATIENCE_UNKNOWN,
+            page_bytes: PAGE_BYTES,
             preload_streams_max: PRELOAD_STREAMS_MAX,
             preload_run_bytes: PRELOAD_RUN_BYTES,
             preload_quiet: PRELOAD_QUIET,

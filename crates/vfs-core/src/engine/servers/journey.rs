@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Servers;
 use super::choice::Candidate;
-use crate::engine::plan::{Patience, Presence};
+use crate::engine::plan::{Patience, Presence, Split};
 use crate::engine::{Target, join};
 use crate::tree::FileState;
 use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
@@ -86,10 +86,16 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
                 // Who was asked has said what it has.
                 continue;
             }
+            if error.is_none() && self.is_split() {
+                return Err(VfsError::Partial);
+            }
             let candidates = self.candidates(known);
             let place = self.place(&candidates, error.is_some());
             match (place, error) {
                 (Some(place), error) => {
+                    if let Some(error) = self.fail_fast_error(place) {
+                        return Err(error);
+                    }
                     // Who failed is not asked again at once.
                     let first_look = if error.is_some() { pause } else { Duration::ZERO };
                     match self.wait_at(place, known, first_look).await {
@@ -117,6 +123,24 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             sleep(pause.min(self.time_left())).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
+    }
+
+    /// Returns whether the read is better asked for page by page, when a part of it is missing
+    /// everywhere.
+    fn is_split(&self) -> bool {
+        let has_page = |(server, state): &(ServerId, FileState)| {
+            self.servers.engine(*server).has_page(self.target.file, *state, self.target.range)
+        };
+        match self.target.split {
+            Split::Never => false,
+            Split::Rest => true,
+            Split::Pages => self.at > self.target.range.start() || self.states.iter().any(has_page),
+        }
+    }
+
+    /// Returns the error of the last wait at a server if this read is not to wait there again yet.
+    fn fail_fast_error(&self, place: ServerId) -> Option<VfsError> {
+        self.servers.engine(place).fail_fast_error(self.target, self.state(place)?)
     }
 
     /// Returns the server at which the read waits for what nobody gave. Where a server failed that
@@ -180,7 +204,11 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         }
         let begun_at = self.servers.now();
         let time_left = self.time_left();
-        let target = Target { range: part, ..self.target };
+        let mut target = self.target.part(part, false);
+        if patience == Patience::LeavesAtOnce {
+            // Another server may have the rest.
+            target.split = Split::Never;
+        }
         let engine = self.servers.engine(server);
         let answer = engine.read(target, self.state(server), (time_left, patience)).await;
         let error = match answer {
@@ -214,6 +242,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             | VfsError::NotSymlink
             | VfsError::NoAttribute
             | VfsError::NothingThere
+            | VfsError::Partial
             | VfsError::NoTree) => Asked::Over(error),
         }
     }
@@ -222,7 +251,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     /// then that is [`Asked::Missing`] here. Others are looked at from `first_look` on.
     async fn wait_at(&mut self, place: ServerId, part: ByteRange, first_look: Duration) -> Asked {
         let (servers, states) = (self.servers, self.states);
-        let target = Target { range: part, ..self.target };
+        let target = self.target.part(part, false);
         tokio::select! {
             asked = self.ask(place, part, Patience::LeavesOnFailure) => asked,
             () = async {
@@ -295,6 +324,7 @@ fn may_pass(error: &VfsError) -> bool {
         VfsError::Source(error) => error.is_retryable,
         VfsError::Stale
         | VfsError::WouldBlock
+        | VfsError::Partial
         | VfsError::ShuttingDown
         | VfsError::BadHandle
         | VfsError::NotFound

@@ -148,6 +148,16 @@ impl<S: TorrentSource> Servers<S> {
         !states.is_empty() && states.iter().all(lacks)
     }
 
+    /// Returns whether one of the servers, or this machine's disk, is known to have all of a range.
+    pub(crate) fn is_here(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
+        let Target { file, range, .. } = target;
+        states.iter().any(|(server, state)| {
+            let engine = self.engine(*server);
+            let presence = engine.outlook(file, Some(*state), range).presence;
+            presence == Presence::Here || engine.is_local(file, range)
+        })
+    }
+
     /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now) at
     /// any server.
     pub(crate) fn may_read_now(&self, len: u64) -> bool {

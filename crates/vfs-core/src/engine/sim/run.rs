@@ -12,7 +12,7 @@ use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
 use crate::engine::plan::{
-    BreakerTuning, Demand, DirectEnd, Priority, ReadId, StreamEnd, StreamId, Tuning,
+    BreakerTuning, Demand, DirectEnd, Priority, ReadId, Split, StreamEnd, StreamId, Tuning,
 };
 use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
@@ -20,6 +20,16 @@ use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
 /// How long a read may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a read may take that fails since a wait before it has failed: an answer about pieces
+/// may take two seconds, and a stream of which nobody can say what is there two more.
+const FAST_FAILURE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How long a read waits for an answer about pieces.
+const HAVES_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How old what is known of pieces may be when a read fails for it.
+const HAVES_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// When everything begins to go well.
 const CALM_AT: Duration = Duration::from_secs(20);
@@ -60,6 +70,8 @@ struct Run {
     /// Whether pieces may have got lost.
     has_crashed: bool,
     haves_asked: BTreeMap<InfoHash, Duration>,
+    /// When a torrent or the server last changed.
+    trouble_at: Duration,
     summary: Summary,
 }
 
@@ -86,6 +98,8 @@ fn tuning(random: &mut Random) -> Tuning {
     tuning.idle_time_max = millis(random.range(1, 4000));
     tuning.preload_run_bytes = random.range(1, 3000);
     tuning.preload_quiet = millis(random.range(0, 300));
+    tuning.page_bytes = 1 << random.range(0, 6);
+    tuning.split_patience = millis(random.range(0, 200));
     tuning.breaker =
         BreakerTuning { down_time_min: millis(random.range(0, 3000)), ..BreakerTuning::default() };
     tuning
@@ -122,6 +136,7 @@ pub(super) fn run(seed: u64) -> Summary {
         is_calm: missing == MissingPolicy::Fail && random.chance(20),
         has_crashed: false,
         haves_asked: BTreeMap::new(),
+        trouble_at: Duration::ZERO,
         summary: Summary::default(),
         random,
     };
@@ -205,7 +220,7 @@ impl Run {
                 self.core.on_haves(self.now, torrent, answer);
             }
             Event::Download => {
-                self.server.download(&mut self.random);
+                self.server.download(&mut self.random, self.now);
                 let millis = if self.is_calm { 20 } else { 200 };
                 self.later(millis, Event::Download);
             }
@@ -229,6 +244,7 @@ impl Run {
         if self.is_calm {
             return;
         }
+        self.trouble_at = self.now;
         let which = self.random.range(0, self.server.torrents.len() as u64 - 1);
         let torrent = &mut self.server.torrents[usize::try_from(which).unwrap()];
         match self.random.range(0, 12) {
@@ -249,6 +265,7 @@ impl Run {
     /// From now on the server works, and what is missing comes where somebody waits for it.
     fn calm(&mut self) {
         self.is_calm = true;
+        self.trouble_at = self.now;
         self.server.is_down = false;
         for torrent in &mut self.server.torrents {
             (torrent.state, torrent.is_there) = (TorrentState::Live, true);
@@ -380,16 +397,24 @@ impl Run {
         let facts = self.server.facts(file);
         let priority = self.readers[reader].priority;
         let is_refused = self.core.counters(self.now).breaker == BreakerState::Open;
+        let fails_fast = self.core.fail_fast_error(self.now, (handle, id), &facts).is_some();
         match self.core.read(self.now, deadline, (handle, id, priority), facts, range).unwrap() {
             Started::Done(parts) => {
                 self.summary.hits += 1;
                 self.check_bytes(file, range, &parts);
             }
             Started::Waits(read) => {
+                if self.readers[reader].may_split {
+                    self.core.set_split(read, Split::Pages);
+                }
+                let arrived_at = self.now;
                 self.readers[reader].in_flight += 1;
                 // Whoever is less urgent may starve.
-                let is_calm = self.is_calm && !is_refused && priority == Priority::Foreground;
-                self.expected.insert(read, Expected { reader, file, range, deadline, is_calm });
+                let is_urgent = priority == Priority::Foreground;
+                let is_calm = self.is_calm && !is_refused && !fails_fast && is_urgent;
+                let expected =
+                    Expected { reader, file, range, arrived_at, deadline, is_calm, fails_fast };
+                self.expected.insert(read, expected);
             }
         }
     }
@@ -520,6 +545,10 @@ impl Run {
         match result {
             Ok(parts) => self.check_bytes(expected.file, expected.range, &parts),
             Err(VfsError::WouldBlock) => self.summary.refusals += 1,
+            Err(VfsError::Partial) => self.check_split(&expected),
+            Err(VfsError::TimedOut) if self.now < expected.deadline => {
+                self.check_fast_failure(&expected);
+            }
             Err(error) => {
                 assert!(!expected.is_calm, "{error:?} for {read:?} {expected:?} {:#?}", self.core);
                 let state = self.server.files[expected.file].state;
@@ -538,6 +567,41 @@ impl Run {
                 *count += 1;
             }
         }
+    }
+
+    /// A read that is split may be, and has a page that is there.
+    fn check_split(&mut self, expected: &Expected) {
+        self.summary.splits += 1;
+        assert!(self.readers[expected.reader].may_split, "{expected:?} was split");
+        let mut range = expected.range.start()..expected.range.end();
+        assert!(expected.range.len() > 1, "{expected:?} is a single byte");
+        let is_there = range.any(|at| self.server.has(expected.file, at));
+        assert!(is_there || self.has_crashed, "nothing of {expected:?} is there");
+    }
+
+    /// A read that fails since a wait before it has failed does so soon, and lacks something.
+    fn check_fast_failure(&mut self, expected: &Expected) {
+        self.summary.fast_failures += 1;
+        assert!(expected.fails_fast, "{expected:?} failed early");
+        let mut range = expected.range.start()..expected.range.end();
+        let before = expected.arrived_at.saturating_sub(HAVES_AGE_MAX);
+        let was_there = range.all(|at| self.server.had(expected.file, at, before));
+        // Later than that it fails since nobody can say what is there.
+        // While a torrent is checked its streams are silent, so that nothing of it counts as there.
+        let state = self.server.files[expected.file].state;
+        let is_checked = state.is_some_and(|it| it.torrent == TorrentState::Initializing);
+        let is_known = self.now < expected.arrived_at + HAVES_PATIENCE && !is_checked;
+        assert!(!(was_there && is_known) || self.has_crashed, "all of {expected:?} was there");
+    }
+
+    /// Returns whether a read may wait although a wait before it has failed: its bytes are there, some
+    /// of the file came, or nobody could say for a while which are there.
+    fn may_wait(&self, expected: &Expected) -> bool {
+        let Expected { file, range, arrived_at, .. } = *expected;
+        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
+        let came = (0..self.server.files[file].len)
+            .any(|at| self.server.has(file, at) && !self.server.had(file, at, arrived_at));
+        is_there || came || self.trouble_at >= arrived_at || self.has_crashed
     }
 
     fn check_bytes(&self, file: usize, range: ByteRange, parts: &[Bytes]) {
@@ -560,6 +624,10 @@ impl Run {
         self.summary.bytes_max = self.summary.bytes_max.max(bytes);
         assert!(bytes <= counters.memory_bytes_max, "{counters:?}");
         assert_eq!(counters.reads_waiting, self.expected.len());
+        let slow = self.expected.values().find(|it| {
+            it.fails_fast && it.arrived_at + FAST_FAILURE_TIME_MAX <= self.now && !self.may_wait(it)
+        });
+        assert!(slow.is_none(), "{slow:?} still waits at {:?}", self.now);
         let late = self.expected.values().find(|expected| expected.deadline <= self.now);
         assert!(late.is_none(), "{late:?} at {:?}", self.now);
         let next = self.core.next_time();

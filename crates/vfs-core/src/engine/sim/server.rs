@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use super::random::{Random, mix};
 use crate::engine::plan::{FileFacts, StreamId};
@@ -24,6 +25,8 @@ pub(super) struct Torrent {
     pub(super) is_open: bool,
     pub(super) is_there: bool,
     pub(super) has: Vec<bool>,
+    /// When each piece that is there came.
+    pub(super) came_at: Vec<Duration>,
 }
 
 #[derive(Debug)]
@@ -88,6 +91,7 @@ impl Server {
                 is_open: random.chance(80),
                 is_there: true,
                 has: (0..count).map(|_| random.chance(have_percent)).collect(),
+                came_at: (0..count).map(|_| Duration::ZERO).collect(),
             });
         }
         server.list();
@@ -123,8 +127,16 @@ impl Server {
         torrent.has[usize::try_from(piece).unwrap()]
     }
 
+    /// Returns whether a byte is there, and was at a time.
+    pub(super) fn had(&self, file: usize, at: u64, when: Duration) -> bool {
+        let (file, is_there) = (&self.files[file], self.has(file, at));
+        let torrent = &self.torrents[file.torrent];
+        let piece = (file.offset + at) / u64::from(torrent.piece_len);
+        is_there && torrent.came_at[usize::try_from(piece).unwrap()] <= when
+    }
+
     /// Lets a piece come where a stream waits, or anywhere.
-    pub(super) fn download(&mut self, random: &mut Random) {
+    pub(super) fn download(&mut self, random: &mut Random, now: Duration) {
         if self.is_down || self.streams.values().filter(|stream| stream.is_open).count() >= PERMITS
         {
             return;
@@ -146,7 +158,10 @@ impl Server {
         let torrent = &mut self.torrents[file.torrent];
         if torrent.state == TorrentState::Live {
             let piece = (file.offset + at) / u64::from(torrent.piece_len);
-            torrent.has[usize::try_from(piece).unwrap()] = true;
+            let piece = usize::try_from(piece).unwrap();
+            if !std::mem::replace(&mut torrent.has[piece], true) {
+                torrent.came_at[piece] = now;
+            }
         }
     }
 

@@ -7,6 +7,8 @@ pub(super) struct Summary {
     pub(super) answers: u64,
     pub(super) hits: u64,
     pub(super) timeouts: u64,
+    pub(super) fast_failures: u64,
+    pub(super) splits: u64,
     pub(super) refusals: u64,
     pub(super) stale: u64,
     pub(super) source_errors: u64,
@@ -31,6 +33,8 @@ impl Summary {
         self.answers += more.answers;
         self.hits += more.hits;
         self.timeouts += more.timeouts;
+        self.fast_failures += more.fast_failures;
+        self.splits += more.splits;
         self.refusals += more.refusals;
         self.stale += more.stale;
         self.source_errors += more.source_errors;
@@ -52,12 +56,12 @@ impl Summary {
     pub(super) fn has_all(&self) -> bool {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
-        let Self { direct_reads, direct_misses, .. } = self;
+        let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
         let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
         [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
             .into_iter()
             .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
-            .chain([direct_reads, direct_misses])
+            .chain([direct_reads, direct_misses, fast_failures, splits])
             .all(|count| *count > 0)
     }
 }

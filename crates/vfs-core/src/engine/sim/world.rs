@@ -28,6 +28,8 @@ pub(super) struct Reader {
     pattern: Pattern,
     pub(super) at: u64,
     len: u64,
+    /// Whether its reads may be split into pages.
+    pub(super) may_split: bool,
     /// How many reads it has under way at a time.
     pub(super) depth: usize,
     pub(super) in_flight: usize,
@@ -59,8 +61,11 @@ pub(super) struct Expected {
     pub(super) reader: usize,
     pub(super) file: usize,
     pub(super) range: ByteRange,
+    pub(super) arrived_at: Duration,
     pub(super) deadline: Duration,
     pub(super) is_calm: bool,
+    /// Whether it is not to wait for missing data, since a wait of its reader failed.
+    pub(super) fails_fast: bool,
 }
 
 impl Reader {
@@ -80,6 +85,7 @@ impl Reader {
             },
             pattern,
             at: random.range(0, 2) / 2 * random.range(0, file_len),
+            may_split: random.chance(50),
             len: random.range(1, 200),
             depth: usize::try_from(random.range(1, 3)).unwrap(),
             in_flight: 0,

@@ -3,9 +3,11 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
 mod direct;
+mod fail_fast;
 mod failures;
 mod preload;
 mod rest;
+mod split;
 mod work;
 
 use std::fmt::Write as _;
@@ -22,6 +24,8 @@ const LEN: u64 = 100_000;
 /// What happens. Reads are of one handle unless it is named; streams are numbered from 1 on.
 enum Step {
     Read(u64, u64),
+    /// A read that may be split into pages of 1000 bytes.
+    ReadPages(u64, u64),
     ReadBy(u64, u64, u64),
     Preload(u64, u64),
     /// A direct read by a handle, whose end comes later if it is granted.
@@ -82,6 +86,11 @@ fn happen(
     (now, read_count): (&mut Duration, &mut u64),
 ) -> String {
     match step {
+        Step::ReadPages(offset, len) => {
+            let line = happen(plan, (file, facts), &Step::Read(*offset, *len), (now, read_count));
+            plan.set_split(ReadId(*read_count), Split::Pages);
+            line
+        }
         Step::Read(offset, len) | ReadBy(_, offset, len) => {
             let handle = if let ReadBy(handle, ..) = step { *handle } else { 1 };
             *read_count += 1;
@@ -171,6 +180,7 @@ fn tuning(streams_max: usize) -> Tuning {
     let mut tuning = Tuning::new(streams_max, 1 << 20);
     tuning.window_bytes_min = 1000;
     tuning.skip_bytes_max = 500;
+    tuning.page_bytes = 1000;
     tuning.direct_bytes_max = 20_000;
     tuning.sequential_bytes_missing_min = 30_000;
     tuning.silence_time_min = tuning.silence_time_max;

@@ -1,0 +1,205 @@
+//! Failing fast: what an open file gets for missing data after a wait of it has failed.
+//!
+//! A program that goes on after errors (rsync, dd with `conv=noerror`) would wait the whole time of
+//! a read for each range that is missing. So after a failed wait, further reads of missing data by
+//! the same handle fail at once with the same error, for a pause that doubles with each failed
+//! wait. Any byte of the file that comes ends it, and so does any other change of its state.
+//!
+//! It is decided when a read arrives. Reads that wait already, reads of data that is there and
+//! preloads are not concerned.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{FileFacts, Haves, Patience, Plan, Presence, Read, ReadId};
+use crate::tree::FileState;
+use crate::{ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
+
+/// The longest first pause. A program that reads on after an error has passed some GiB by then.
+const FIRST_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// The longest pause: as long as a wait with the default of `read.timeout`, so that the server is
+/// asked for the data half of the time. Without a read rqbit may not fetch it at all.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// The last failed wait of a handle.
+#[derive(Debug)]
+struct FailedWait {
+    file: FileId,
+    failed_at: Duration,
+    /// How long reads fail fast from then on.
+    pause: Duration,
+    /// Why the wait failed; `None` if its time was over.
+    error: Option<SourceError>,
+    /// What the listing said of the file.
+    state: Option<FileState>,
+    /// How many bytes of the file were there, if the bitfield was known.
+    have_bytes: Option<u64>,
+}
+
+impl FailedWait {
+    /// Returns whether more of the file is there than when the wait failed.
+    fn has_grown(&self, have_bytes: Option<u64>) -> bool {
+        match (self.have_bytes, have_bytes) {
+            (Some(before), Some(now)) => now > before,
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
+/// The handles whose last wait failed: at most as many as are open.
+#[derive(Debug, Default)]
+pub(super) struct FailedWaits {
+    handles: BTreeMap<HandleId, FailedWait>,
+}
+
+/// Why a read does not wait for missing data.
+#[derive(Debug, Clone)]
+pub(super) struct FailFast {
+    /// Why that wait failed; `None` if its time was over.
+    pub(super) error: Option<SourceError>,
+}
+
+impl FailedWaits {
+    /// Returns why a read that arrives now is not to wait for missing data, if a wait of its handle
+    /// failed a moment ago.
+    fn fail_fast(
+        &mut self,
+        now: Duration,
+        handle: HandleId,
+        state: Option<FileState>,
+        have_bytes: impl FnOnce() -> Option<u64>,
+    ) -> Option<FailFast> {
+        let known = self.handles.get(&handle)?;
+        if known.state != state || known.has_grown(have_bytes()) {
+            self.handles.remove(&handle);
+            return None;
+        }
+        let is_over = known.failed_at.saturating_add(known.pause) <= now;
+        (!is_over).then(|| FailFast { error: known.error.clone() })
+    }
+
+    /// Takes note of a failed wait whose read arrived at `arrived_at`.
+    fn add(&mut self, handle: HandleId, arrived_at: Duration, failed: FailedWait) {
+        let waited = failed.failed_at.saturating_sub(arrived_at);
+        let pause = match self.handles.get(&handle) {
+            // They waited at the same time, and count as one.
+            Some(known) if arrived_at < known.failed_at => return,
+            Some(known) => known.pause.saturating_mul(2).min(PAUSE_MAX),
+            None => waited.min(FIRST_PAUSE_MAX),
+        };
+        self.handles.insert(handle, FailedWait { pause, ..failed });
+    }
+
+    pub(super) fn on_release(&mut self, handle: HandleId) {
+        self.handles.remove(&handle);
+    }
+
+    /// Forgets the failed waits of a file. Returns whether there were any.
+    fn forget(&mut self, file: FileId) -> bool {
+        let count = self.handles.len();
+        self.handles.retain(|_, failed| failed.file != file);
+        self.handles.len() < count
+    }
+
+    /// Returns the files of a torrent of which more is there than when their waits failed.
+    fn grown(
+        &mut self,
+        torrent: InfoHash,
+        have_bytes: impl Fn(FileId) -> Option<u64>,
+    ) -> Vec<FileId> {
+        let mut grown = Vec::new();
+        for failed in self.handles.values_mut().filter(|it| it.file.torrent == torrent) {
+            let have = have_bytes(failed.file);
+            if failed.has_grown(have) {
+                grown.push(failed.file);
+            } else if failed.have_bytes.is_none() {
+                failed.have_bytes = have;
+            }
+        }
+        grown
+    }
+}
+
+impl Plan {
+    /// Returns why a read that arrives now is not to wait for missing data, if a wait of its handle
+    /// failed a moment ago.
+    pub(super) fn fail_fast(
+        &mut self,
+        now: Duration,
+        (handle, file): (HandleId, FileId),
+        facts: &FileFacts,
+    ) -> Option<FailFast> {
+        let haves = &self.haves;
+        let have = || have_bytes(haves, file, facts);
+        self.failed_waits.fail_fast(now, handle, facts.state, have)
+    }
+
+    /// Returns the error of a read that would have to wait for missing data now, if a wait of its
+    /// handle failed a moment ago.
+    pub(in crate::engine) fn fail_fast_error(
+        &mut self,
+        now: Duration,
+        who: (HandleId, FileId),
+        facts: &FileFacts,
+    ) -> Option<VfsError> {
+        let fail_fast = self.fail_fast(now, who, facts)?;
+        Some(self.error_of_wait(who.1, fail_fast.error))
+    }
+
+    /// Takes note that a read has waited for missing data until its time was over.
+    pub(super) fn on_failed_wait(
+        &mut self,
+        id: ReadId,
+        error: Option<&SourceError>,
+        now: Duration,
+    ) {
+        let Some(read) = self.reads.get(&id) else { return };
+        let Read { request, arrived_at, patience, .. } = read;
+        let is_waiting = !read.is_preload() && *patience != Patience::LeavesAtOnce;
+        // What is there, and does not come, says nothing about what is missing.
+        let is_missing = self.presence(read, now) != Presence::Here;
+        // A handle that was released has nothing to read any more.
+        if !is_waiting || !is_missing || !self.accesses.contains_key(&request.handle) {
+            return;
+        }
+        let (handle, file, arrived_at) = (request.handle, request.file, *arrived_at);
+        let facts = self.files.get(&file).unwrap_or(&request.facts);
+        let failed = FailedWait {
+            file,
+            failed_at: now,
+            pause: Duration::ZERO,
+            error: error.cloned(),
+            state: facts.state,
+            have_bytes: have_bytes(&self.haves, file, facts),
+        };
+        self.failed_waits.add(handle, arrived_at, failed);
+    }
+
+    /// Takes the news that bytes of a file came that were missing.
+    pub(super) fn on_progress(&mut self, file: FileId) {
+        if self.failed_waits.forget(file) {
+            for id in self.waiting.of_file(file) {
+                if let Some(read) = self.reads.get_mut(&id) {
+                    read.fail_fast = None;
+                }
+            }
+            self.mark_file(file);
+        }
+    }
+
+    /// Takes the news that the bitfield of a torrent is known anew.
+    pub(super) fn on_have_progress(&mut self, torrent: InfoHash) {
+        let (haves, files) = (&self.haves, &self.files);
+        let have = |file| files.get(&file).and_then(|facts| have_bytes(haves, file, facts));
+        let grown = self.failed_waits.grown(torrent, have);
+        grown.into_iter().for_each(|file| self.on_progress(file));
+    }
+}
+
+/// Returns how many bytes of a file are there, if the bitfield is known.
+fn have_bytes(haves: &Haves, file: FileId, facts: &FileFacts) -> Option<u64> {
+    let whole = ByteRange::clamped(0, facts.len, facts.len);
+    haves.is_known(file.torrent).then(|| haves.bytes_here(file, facts, whole))
+}

@@ -1,0 +1,162 @@
+//! What a handle gets for missing data after a wait of it has failed.
+
+use super::*;
+
+#[test]
+fn after_a_failed_wait_missing_data_fails_at_once_for_a_growing_while() {
+    let none = |_| false;
+    check(
+        4,
+        0,
+        &[
+            Step::Read(0, 100),
+            HavesAre(none),
+            Wait(60_000),
+            // For ten seconds, but for another handle.
+            Step::Read(20_000, 100),
+            HavesAre(none),
+            ReadBy(2, 40_000, 100),
+            Cancel(3),
+            Wait(10_000),
+            Step::Read(0, 100),
+            HavesAre(none),
+            Wait(60_000),
+            // Then for twenty.
+            Wait(19_000),
+            Step::Read(0, 100),
+            HavesAre(none),
+            Wait(1000),
+            Step::Read(0, 100),
+            HavesAre(none),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            60000 ms: fail 1 (the data did not come in time), close 1
+            read 20000+100: open 2 20000..20100, ask
+            haves: fail 2 (the data did not come in time), close 2
+            read 40000+100: open 3 40000..49152
+            cancel 3: close 3
+            10000 ms: -
+            read 0+100: open 4 0..100
+            haves: -
+            60000 ms: fail 4 (the data did not come in time), close 4
+            19000 ms: -
+            read 0+100: ask
+            haves: fail 5 (the data did not come in time)
+            1000 ms: -
+            read 0+100: ask
+            haves: -
+        "#]],
+    );
+}
+
+#[test]
+fn reads_that_waited_together_have_failed_once() {
+    let none = |_| false;
+    check(
+        4,
+        0,
+        &[
+            Step::Read(0, 100),
+            HavesAre(none),
+            Wait(100),
+            Step::Read(50_000, 100),
+            Wait(59_900),
+            Wait(100),
+            Wait(9_850),
+            Step::Read(0, 100),
+            HavesAre(none),
+            Wait(50),
+            Step::Read(0, 100),
+            HavesAre(none),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            100 ms: -
+            read 50000+100: open 2 50000..50100
+            59900 ms: fail 1 (the data did not come in time), close 1, close 2, ask, open 3 50000..50100
+            100 ms: fail 2 (the data did not come in time), close 3
+            9850 ms: -
+            read 0+100: open 4 0..100
+            haves: fail 3 (the data did not come in time), close 4
+            50 ms: -
+            read 0+100: -
+            haves: -
+        "#]],
+    );
+}
+
+#[test]
+fn any_byte_of_the_file_that_comes_ends_it() {
+    let none = |_| false;
+    check(
+        4,
+        0,
+        &[
+            Step::Read(0, 100),
+            HavesAre(none),
+            Wait(60_000),
+            Step::Read(20_000, 100),
+            HavesAre(none),
+            // A piece that another reader waits for.
+            ReadBy(2, 40_000, 100),
+            Opened(3),
+            Chunk(3, 40_000, 100),
+            Step::Read(20_000, 100),
+            HavesAre(none),
+            // What the server says.
+            Wait(60_000),
+            Step::Read(20_000, 100),
+            HavesAre(|piece| piece == 9),
+            Step::Read(30_000, 100),
+        ],
+        &expect![[r#"
+            read 0+100: ask
+            haves: open 1 0..100
+            60000 ms: fail 1 (the data did not come in time), close 1
+            read 20000+100: open 2 20000..20100, ask
+            haves: fail 2 (the data did not come in time), close 2
+            read 40000+100: open 3 40000..49152
+            opened 3: -
+            chunk 3 40000+100: reply 3
+            read 20000+100: open 4 20000..20100
+            haves: close 3
+            60000 ms: fail 4 (the data did not come in time), close 4
+            read 20000+100: ask
+            haves: -
+            read 30000+100: -
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_there_is_read_meanwhile() {
+    let head = |piece| piece < 2;
+    check(
+        4,
+        20_000,
+        &[
+            Step::Read(50_000, 100),
+            HavesAre(head),
+            Wait(60_000),
+            Step::Read(0, 100),
+            HavesAre(head),
+            Step::Read(20_000, 100),
+            // A handle that is released has no failed waits.
+            Release(1),
+            Step::Read(20_000, 100),
+        ],
+        &expect![[r#"
+            read 50000+100: ask
+            haves: open 1 50000..50100
+            60000 ms: fail 1 (the data did not come in time), close 1
+            read 0+100: open 2 0..100
+            haves: -
+            read 20000+100: fail 3 (the data did not come in time)
+            release 1: -
+            read 20000+100: open 3 20000..20100
+        "#]],
+    );
+}
