@@ -3,6 +3,8 @@
 use fuser::Errno;
 use vfs_core::{SourceErrorKind, VfsError};
 
+use crate::MissingErrno;
+
 /// Why a read ends whose data is not to blame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interrupt {
@@ -24,8 +26,9 @@ pub(crate) fn errno_of_interrupt(interrupt: Interrupt) -> Errno {
 
 /// Returns the errno for an error of the core.
 ///
-/// Never `EINTR`: programs take it as a request to try again, and do so for ever.
-pub(crate) fn errno(error: &VfsError) -> Errno {
+/// `missing` is the errno of data that cannot come or must not be waited for. Never `EINTR`:
+/// programs take it as a request to try again, and do so for ever.
+pub(crate) fn errno(error: &VfsError, missing: MissingErrno) -> Errno {
     match error {
         VfsError::NotFound => Errno::ENOENT,
         VfsError::NotDirectory => Errno::ENOTDIR,
@@ -38,7 +41,11 @@ pub(crate) fn errno(error: &VfsError) -> Errno {
         // Of `Partial` the program sees nothing: the kernel asks again for each page.
         VfsError::NoTree | VfsError::ShuttingDown | VfsError::Partial => Errno::EIO,
         VfsError::TimedOut => Errno::ETIMEDOUT,
-        VfsError::WouldBlock => Errno::EAGAIN,
+        VfsError::WouldBlock => match missing {
+            MissingErrno::Eio => Errno::EIO,
+            MissingErrno::Eagain => Errno::EAGAIN,
+            MissingErrno::Enodata => Errno::ENODATA,
+        },
         VfsError::Source(source) => match source.kind {
             SourceErrorKind::Denied => Errno::EACCES,
             // The core turns the first two into `Stale` and `TimedOut` where they concern a file.
@@ -72,7 +79,7 @@ mod tests {
             (VfsError::NoTree, Errno::EIO),
             (VfsError::Partial, Errno::EIO),
             (VfsError::TimedOut, Errno::ETIMEDOUT),
-            (VfsError::WouldBlock, Errno::EAGAIN),
+            (VfsError::WouldBlock, Errno::EIO),
             (VfsError::ShuttingDown, Errno::EIO),
             (source(SourceErrorKind::NotFound), Errno::EIO),
             (source(SourceErrorKind::Unreachable), Errno::EIO),
@@ -81,7 +88,13 @@ mod tests {
             (source(SourceErrorKind::Protocol), Errno::EIO),
             (source(SourceErrorKind::Failed), Errno::EIO),
         ] {
-            assert_eq!(errno(&error), want, "{error:?}");
+            assert_eq!(errno(&error, MissingErrno::Eio), want, "{error:?}");
+        }
+        for (missing, want) in
+            [(MissingErrno::Eagain, Errno::EAGAIN), (MissingErrno::Enodata, Errno::ENODATA)]
+        {
+            assert_eq!(errno(&VfsError::WouldBlock, missing), want);
+            assert_eq!(errno(&VfsError::TimedOut, missing), Errno::ETIMEDOUT);
         }
         assert_eq!(errno_of_interrupt(Interrupt::Pending), Errno::EINTR);
         assert_eq!(errno_of_interrupt(Interrupt::Retried), Errno::ECANCELED);

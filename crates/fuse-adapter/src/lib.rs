@@ -59,6 +59,6 @@ pub use kernel_side::KernelSide;
 pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{Mount, MountError, SessionError, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
-pub use options::{FsName, MountOptions, READ_AHEAD_KB_DEFAULT};
+pub use options::{FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT};
 pub use reads::MountCounters;
 pub use unmount::{Holder, Unmount, UnmountError, unmount};

@@ -19,6 +19,20 @@ const FS_NAME_BYTES_MAX: usize = 255;
 /// for 1.4; and a page fault pulls the whole window.
 pub const READ_AHEAD_KB_DEFAULT: u32 = 256;
 
+/// The errno of a read whose data is missing and must not be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingErrno {
+    /// `EIO`. Every program takes it for a failure.
+    #[default]
+    Eio,
+    /// `EAGAIN`. Many programs do not expect it of a regular file: they take it for the end of the
+    /// file ([cpython gh-80050](https://github.com/python/cpython/issues/80050)), or repeat the
+    /// read without a pause.
+    Eagain,
+    /// `ENODATA`, which tells missing data from a failure of the server.
+    Enodata,
+}
+
 /// How a filesystem is mounted. Any value of the public fields is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,6 +48,8 @@ pub struct MountOptions {
     /// Whether the kernel may read files itself that are complete and on this machine's disk. It
     /// needs CAP_SYS_ADMIN; without it nothing changes.
     pub may_pass_through: bool,
+    /// The errno of a read whose data cannot come or must not be waited for.
+    pub missing_errno: MissingErrno,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
 }
@@ -49,6 +65,7 @@ impl MountOptions {
             allow_non_empty: false,
             appearance: Appearance::default(),
             may_pass_through: true,
+            missing_errno: MissingErrno::default(),
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,
         }
     }

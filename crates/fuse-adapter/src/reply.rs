@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fuser::Errno;
 use vfs_core::VfsError;
 
+use crate::MissingErrno;
 use crate::errno::{Interrupt, errno, errno_of_interrupt};
 
 /// What every reply of fuser can do.
@@ -93,9 +94,15 @@ impl<R: Refuse> ReplyGuard<R> {
 
     /// Answers with the errno of an error.
     pub(crate) fn refuse(self, error: &VfsError) {
+        // Only reads miss data.
+        self.refuse_read(error, MissingErrno::default());
+    }
+
+    /// Answers a read with the errno of an error; `missing` is that of missing data.
+    pub(crate) fn refuse_read(self, error: &VfsError, missing: MissingErrno) {
         let Request { op, ino } = self.request;
         tracing::debug!(op, ino, error = error as &dyn std::error::Error, "request refused");
-        self.send(|reply| reply.refuse(errno(error)));
+        self.send(|reply| reply.refuse(errno(error, missing)));
     }
 
     /// Answers a read that is interrupted.

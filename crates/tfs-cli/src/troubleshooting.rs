@@ -218,6 +218,7 @@ fn said_by_the_system() -> BTreeMap<String, Option<u8>> {
         libc::ENOTCONN,
         libc::ETIMEDOUT,
         libc::EAGAIN,
+        libc::ENODATA,
         libc::EIO,
         libc::ESTALE,
         libc::EACCES,

@@ -3,11 +3,12 @@
 use vfs_core::RootLayout;
 
 use crate::settings::{
-    ChosenServer, Loaded, Missing, MountLayout, MountSection, Passthrough, Problem, Settings,
+    ChosenServer, Loaded, Missing, MissingError, MountLayout, MountSection, Passthrough, Problem,
+    Settings,
 };
 use crate::{
-    Appearance, MissingPolicy, MountServer, MountSettings, PreloadSettings, ReadPolicy,
-    ServerChoice,
+    Appearance, MissingErrno, MissingPolicy, MountServer, MountSettings, PreloadSettings,
+    ReadPolicy, ServerChoice,
 };
 
 /// A KiB.
@@ -50,6 +51,11 @@ impl Loaded {
                 },
                 memory_bytes_max: bytes(read.memory_bytes),
                 cache_bytes_max: cache.memory_bytes.map(bytes),
+            },
+            missing_errno: match read.missing_errno {
+                MissingError::Eio => MissingErrno::Eio,
+                MissingError::Eagain => MissingErrno::Eagain,
+                MissingError::Enodata => MissingErrno::Enodata,
             },
             read_ahead_kb: u32::try_from(read.readahead_bytes.div_ceil(KIB)).unwrap_or(u32::MAX),
             may_pass_through: read.passthrough == Passthrough::Auto,
@@ -117,6 +123,7 @@ mod tests {
         let settings = settings_of("");
         assert_eq!(settings.read, ReadPolicy::default());
         assert!(settings.may_pass_through);
+        assert_eq!(settings.missing_errno, MissingErrno::Eio);
         assert_eq!(settings.read_ahead_kb, READ_AHEAD_KB_DEFAULT);
         assert_eq!(settings.appearance, Appearance::default());
         let [server] = settings.servers.as_slice() else { panic!("one server") };
@@ -127,7 +134,7 @@ mod tests {
     #[test]
     fn what_is_set_reaches_the_mount() {
         let settings = settings_of(
-            "[read]\npassthrough = \"off\"\nmissing = \"fail\"\n\
+            "[read]\npassthrough = \"off\"\nmissing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              torrent_ttl = \"0s\"\n\
@@ -135,6 +142,7 @@ mod tests {
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
         );
         assert_eq!(settings.read.missing, MissingPolicy::Fail);
+        assert_eq!(settings.missing_errno, MissingErrno::Enodata);
         assert!(!settings.may_pass_through);
         assert_eq!(settings.read.timeout.as_secs(), 7);
         assert_eq!(settings.read.memory_bytes_max, 64 << 20);

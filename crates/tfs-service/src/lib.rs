@@ -42,8 +42,8 @@ pub use discovery::{RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{
-    Appearance, Holder, MountError, MountpointError, READ_AHEAD_KB_DEFAULT, SessionError, Unmount,
-    UnmountError, unmount,
+    Appearance, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
+    SessionError, Unmount, UnmountError, unmount,
 };
 pub use memory::bound_free_memory;
 pub use mount::{MountSettings, RunningMount, StartError};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use fuse_adapter::{FsName, Mount, MountOptions, check_mountpoint, wait_for_answer};
+use fuse_adapter::{FsName, MissingErrno, Mount, MountOptions, check_mountpoint, wait_for_answer};
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
 use tokio::sync::{Notify, oneshot};
@@ -55,6 +55,8 @@ pub struct MountSettings {
     pub read_ahead_kb: u32,
     /// Whether the kernel may read files itself that are complete and on this machine's disk.
     pub may_pass_through: bool,
+    /// The errno of a read whose data cannot come or must not be waited for.
+    pub missing_errno: MissingErrno,
     /// What files look like.
     pub appearance: Appearance,
     /// The directory where the last known tree is kept, an absolute path; `None` for the user's
@@ -336,6 +338,7 @@ async fn mount(
     options.allow_non_empty = settings.allow_non_empty;
     options.read_ahead_kb = settings.read_ahead_kb;
     options.may_pass_through = settings.may_pass_through;
+    options.missing_errno = settings.missing_errno;
     options.appearance = settings.appearance;
     let mountpoint = settings.mountpoint.clone();
     let runtime = tokio::runtime::Handle::current();

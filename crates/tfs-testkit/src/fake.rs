@@ -1,7 +1,7 @@
 //! A source of torrents whose completion the test triggers. Stricter than a real server: what a
 //! caller may not do is recorded as a [violation](FakeSource::violations).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -43,8 +43,8 @@ pub struct FakeSource {
 struct Shared {
     /// Everything a test can set or ask; never held across an await.
     state: Mutex<State>,
-    /// Files whose streams stay silent.
-    held: watch::Sender<HashSet<FileId>>,
+    /// Files whose streams stay silent, and from which offset on.
+    held: watch::Sender<HashMap<FileId, u64>>,
     streams_max: usize,
 }
 
@@ -84,7 +84,7 @@ impl FakeSource {
                 proofs: Vec::new(),
                 violations: Vec::new(),
             }),
-            held: watch::Sender::new(HashSet::new()),
+            held: watch::Sender::new(HashMap::new()),
             streams_max,
         });
         Self { shared, name: None }
@@ -167,8 +167,13 @@ impl FakeSource {
 
     /// Lets the streams of a file stay silent, open ones too.
     pub fn hold(&self, file: FileId) {
+        self.hold_from(file, 0);
+    }
+
+    /// Lets the streams of a file stay silent from an offset on: what is there is missing.
+    pub fn hold_from(&self, file: FileId, offset: u64) {
         self.shared.held.send_modify(|held| {
-            held.insert(file);
+            held.insert(file, offset);
         });
     }
 
@@ -377,7 +382,7 @@ impl TorrentSource for FakeSource {
 #[derive(Debug)]
 pub struct FakeStream {
     source: FakeSource,
-    held: watch::Receiver<HashSet<FileId>>,
+    held: watch::Receiver<HashMap<FileId, u64>>,
     file: FileId,
     content: Content,
     position: u64,
@@ -388,16 +393,20 @@ pub struct FakeStream {
 
 impl SourceStream for FakeStream {
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
-        let file = self.file;
+        let (file, position, end) = (self.file, self.position, self.end);
+        let is_silent = |from: u64| position >= from && (position < end || from == 0);
+        let held_from = |held: &HashMap<FileId, u64>| held.get(&file).copied();
         // The sender lives in the source that this stream holds.
-        if self.held.wait_for(|held| !held.contains(&file)).await.is_err() {
+        let held = self.held.wait_for(|held| !held_from(held).is_some_and(is_silent)).await;
+        let Ok(here_until) = held.map(|held| held_from(&held).unwrap_or(u64::MAX)) else {
             return Err(SourceError::new(SourceErrorKind::Failed, "wait for the fake"));
-        }
+        };
         if self.chunks_until_break == Some(0) {
             return Err(SourceError::new(SourceErrorKind::Unreachable, "read from the fake"));
         }
         self.chunks_until_break = self.chunks_until_break.map(|chunks| chunks - 1);
-        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX);
+        let left = self.end.min(here_until.max(position)) - position;
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
         if left == 0 {
             return Ok(None);
         }

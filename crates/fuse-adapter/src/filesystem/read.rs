@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use fuser::ReplyData;
-use vfs_core::TorrentSource;
+use vfs_core::{TorrentSource, Vfs};
 
 use super::TorrentFs;
-use crate::reads::{ReadRequest, Reads};
+use crate::reads::{Extent, ReadRequest};
 use crate::reply::{ReplyGuard, contain};
 
 /// A read that memory could not answer.
@@ -28,7 +28,7 @@ impl<S: TorrentSource> TorrentFs<S> {
         contain(guard.request(), || {
             // What is in memory costs no task and no change of threads.
             if let Some(result) = self.vfs.try_read(handle, offset, len) {
-                return Reads::answer(guard, len, result);
+                return self.reads.answer(guard, &request, result, &*self.vfs);
             }
             let read = Read { request, guard };
             if !self.vfs.may_read_now(len) {
@@ -51,7 +51,7 @@ impl<S: TorrentSource> TorrentFs<S> {
             self.vfs.read_now(handle, offset, len)
         };
         match bytes {
-            Some(bytes) => Reads::answer(read.guard, len, Ok(bytes)),
+            Some(bytes) => self.reads.answer(read.guard, &read.request, Ok(bytes), &*self.vfs),
             None => self.spawn_read(read),
         }
     }
@@ -60,7 +60,28 @@ impl<S: TorrentSource> TorrentFs<S> {
     fn spawn_read(&self, Read { request, guard }: Read) {
         let ReadRequest { handle, offset, len, .. } = request;
         let vfs = Arc::clone(&self.vfs);
-        let read = async move { vfs.read(handle, offset, len).await };
-        self.reads.spawn(guard, request, read);
+        let may_split = self.reads.may_split(&request);
+        let read = async move {
+            if may_split {
+                vfs.read_pages(handle, offset, len).await
+            } else {
+                vfs.read(handle, offset, len).await
+            }
+        };
+        self.reads.spawn(guard, request, Arc::clone(&self.vfs), read);
+    }
+}
+
+impl<S: TorrentSource> Extent for Vfs<S> {
+    fn is_missing(&self, request: &ReadRequest) -> bool {
+        Vfs::is_missing(self, request.handle, request.offset, request.len)
+    }
+
+    fn is_here(&self, request: &ReadRequest) -> bool {
+        Vfs::is_here(self, request.handle, request.offset, request.len)
+    }
+
+    fn len(&self, request: &ReadRequest) -> Option<u64> {
+        self.read_len(request.handle, request.offset, request.len).ok()
     }
 }

@@ -65,7 +65,7 @@ pub fn mount<S: TorrentSource>(
     let path = mountpoint
         .canonicalize()
         .map_err(|source| MountError::Mount { path: mountpoint.to_owned(), source })?;
-    let reads = Reads::new(runtime);
+    let reads = Reads::new(runtime, options.missing_errno);
     let faults = Arc::<Faults>::default();
     let callers = Arc::<Callers>::default();
     let passthrough = Arc::new(Passthrough::new(options.may_pass_through));

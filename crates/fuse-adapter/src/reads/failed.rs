@@ -4,22 +4,24 @@
 //! page of it asks again for that page alone, and only that error reaches the program. And it keeps
 //! the pages of the range as failed, so that each later reader gets them one by one.
 //!
-//! So a failed range stays failed for a moment: single pages in it get the same errno at once. Then
-//! the kernel is told to forget the range, and it is as if it had never been read.
+//! So a failed range stays failed for a moment: single pages in it get the same errno at once, but
+//! for those that are there where others were missing. Then the kernel is told to forget the range,
+//! and it is as if it had never been read.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use fuser::Errno;
 
-use super::request::{PAGE_BYTES, Span};
+use super::request::{Span, page_bytes};
 
 /// How long a failure holds. The kernel asks again within milliseconds, but a program that got the
 /// bytes before the failed page sees the error only with its next call.
 const FAILURE_TIME: Duration = Duration::from_secs(1);
 
-/// When the kernel is told to forget a range that was interrupted and is not known to be bad. By
-/// then it has asked again for the thread that was interrupted, and not yet often for another.
+/// When the kernel is told to forget a range that was interrupted or split, and is not known to be
+/// bad. By then it has asked again for the thread that was interrupted, and not yet often for
+/// another.
 const INTERRUPT_TIME: Duration = Duration::from_millis(20);
 
 /// How many ranges are remembered: a server that is down fails all reads of a hundred readers ten
@@ -29,18 +31,31 @@ const RANGES_MAX: usize = 1024;
 /// Why a range has no pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It cannot be read: whoever waits for it gets this.
+    /// It cannot be read: whoever waits for it gets this errno.
     Errno(i32),
+    /// Its data is missing: whoever waits for a page that is missing gets this errno.
+    Missing(i32),
+    /// Some of its pages are there and others are missing, so that each is asked for alone.
+    Split,
     /// One thread does not want it any more, since it was interrupted or has gone elsewhere; the
     /// others may have it.
     Interrupted,
 }
 
+/// What speaks against a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It fails with this errno.
+    Always(Errno),
+    /// The same, unless its bytes are there.
+    UnlessHere(Errno),
+}
+
 impl Failure {
     fn holds_for(self) -> Duration {
         match self {
-            Self::Errno(_) => FAILURE_TIME,
-            Self::Interrupted => INTERRUPT_TIME,
+            Self::Errno(_) | Self::Missing(_) => FAILURE_TIME,
+            Self::Split | Self::Interrupted => INTERRUPT_TIME,
         }
     }
 }
@@ -79,16 +94,21 @@ impl FailedRanges {
         true
     }
 
-    /// Returns the errno for a read that is the kernel's second try in a range that failed.
-    pub(super) fn errno_of(&self, span: Span, now: Instant) -> Option<Errno> {
-        if span.len() > PAGE_BYTES {
+    /// Returns what speaks against a read that is the kernel's second try in a range that failed.
+    pub(super) fn refusal(&self, span: Span, now: Instant) -> Option<Refusal> {
+        if span.len() > page_bytes() {
             return None;
         }
-        let failures = self.ranges.iter().filter(|known| known.until > now);
-        failures.filter(|known| known.span.contains(span)).find_map(|known| match known.failure {
-            Failure::Errno(errno) => Some(Errno::from_i32(errno)),
-            Failure::Interrupted => None,
+        self.known(span, now).find_map(|failure| match failure {
+            Failure::Errno(errno) => Some(Refusal::Always(Errno::from_i32(errno))),
+            Failure::Missing(errno) => Some(Refusal::UnlessHere(Errno::from_i32(errno))),
+            Failure::Split | Failure::Interrupted => None,
         })
+    }
+
+    /// Returns whether a range was split a moment ago.
+    pub(super) fn is_split(&self, span: Span, now: Instant) -> bool {
+        self.known(span, now).any(|failure| failure == Failure::Split)
     }
 
     /// Takes out what the kernel has to forget now: of the ranges whose time is over the parts that
@@ -108,6 +128,12 @@ impl FailedRanges {
         kept.truncate(RANGES_MAX);
         self.ranges = kept;
         due
+    }
+
+    /// Returns the failures of the ranges that a span is in.
+    fn known(&self, span: Span, now: Instant) -> impl Iterator<Item = Failure> {
+        let failures = self.ranges.iter().filter(move |known| known.until > now);
+        failures.filter(move |known| known.span.contains(span)).map(|known| known.failure)
     }
 
     /// Returns when the next range is due, if there is one.
@@ -138,15 +164,23 @@ mod tests {
     fn single_pages_of_a_failed_range_fail_for_a_second() {
         let now = Instant::now();
         let failed = with(&[(span(0, 1 << 20), TIMED_OUT)], now);
-        let errno = |span, after| failed.errno_of(span, now + after).map(i32::from);
-        assert_eq!(errno(span(4096, 8192), Duration::ZERO), Some(110));
+        let errno = |span, after| failed.refusal(span, now + after);
+        let always = Some(Refusal::Always(Errno::ETIMEDOUT));
+        assert_eq!(errno(span(4096, 8192), Duration::ZERO), always);
         assert_eq!(errno(span(4096, 8192), FAILURE_TIME), None);
         assert_eq!(errno(span(0, 8192), Duration::ZERO), None);
         assert_eq!(errno(span(1 << 20, (1 << 20) + 4096), Duration::ZERO), None);
         assert_eq!(errno(Span { ino: 2, start: 0, end: 4096 }, Duration::ZERO), None);
 
-        let failed = with(&[(span(0, 1 << 20), Failure::Interrupted)], now);
-        assert_eq!(failed.errno_of(span(0, 4096), now), None);
+        for failure in [Failure::Interrupted, Failure::Split] {
+            let failed = with(&[(span(0, 1 << 20), failure)], now);
+            assert_eq!(failed.refusal(span(0, 4096), now), None);
+            assert_eq!(failed.is_split(span(0, 9000), now), failure == Failure::Split);
+            assert!(!failed.is_split(span(0, 9000), now + INTERRUPT_TIME));
+        }
+        let failed = with(&[(span(0, 1 << 20), Failure::Missing(5))], now);
+        let unless_here = Some(Refusal::UnlessHere(Errno::EIO));
+        assert_eq!(failed.refusal(span(0, 4096), now), unless_here);
     }
 
     #[track_caller]

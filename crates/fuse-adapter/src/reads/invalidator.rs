@@ -8,9 +8,9 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use fuser::{Errno, INodeNo, Notifier};
+use fuser::{INodeNo, Notifier};
 
-use super::failed::{FailedRanges, Failure};
+use super::failed::{FailedRanges, Failure, Refusal};
 use super::request::Span;
 use super::tally::Tally;
 use super::waiting::Waiting;
@@ -48,15 +48,21 @@ impl Invalidator {
             tracing::debug!(ino = span.ino, off = span.start, "too many ranges have failed");
         }
         drop(state);
-        if was_idle || failure == Failure::Interrupted {
+        if was_idle || matches!(failure, Failure::Interrupted | Failure::Split) {
             self.changed.notify_all();
         }
     }
 
-    /// Returns the errno for a read that is the kernel's second try in a range that failed.
-    pub(super) fn errno_of(&self, span: Span) -> Option<Errno> {
+    /// Returns what speaks against a read that is the kernel's second try in a range that failed.
+    pub(super) fn refusal(&self, span: Span) -> Option<Refusal> {
         let state = self.state();
-        if state.failed.is_empty() { None } else { state.failed.errno_of(span, Instant::now()) }
+        if state.failed.is_empty() { None } else { state.failed.refusal(span, Instant::now()) }
+    }
+
+    /// Returns whether a range was split a moment ago.
+    pub(super) fn is_split(&self, span: Span) -> bool {
+        let state = self.state();
+        !state.failed.is_empty() && state.failed.is_split(span, Instant::now())
     }
 
     /// Ends the thread, at the latest when all reads are answered.

@@ -19,16 +19,29 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vfs_core::VfsError;
 
-use self::failed::Failure;
+use self::failed::{Failure, Refusal};
 use self::invalidator::Invalidator;
 pub(crate) use self::request::{ReadRequest, Span, Tid};
 pub use self::tally::MountCounters;
 use self::tally::Tally;
 pub(crate) use self::waiting::Waiting;
 use self::waiting::{Arrival, Place};
+use crate::MissingErrno;
 use crate::errno::{Interrupt, errno};
 use crate::interrupts;
 use crate::reply::{AnswerBytes, ReplyGuard};
+
+/// What the core knows of the bytes that a request is for.
+pub(crate) trait Extent: Send + Sync + 'static {
+    /// Returns whether bytes of it are missing, as all servers say.
+    fn is_missing(&self, request: &ReadRequest) -> bool;
+
+    /// Returns whether all of it is there.
+    fn is_here(&self, request: &ReadRequest) -> bool;
+
+    /// Returns how many bytes its answer has; `None` if its file is not open any more.
+    fn len(&self, request: &ReadRequest) -> Option<u64>;
+}
 
 /// All reads of a mount that are not answered yet.
 ///
@@ -44,16 +57,18 @@ pub(crate) struct Reads {
     waiting: Arc<Waiting>,
     invalidator: Arc<Invalidator>,
     tally: Arc<Tally>,
+    /// The errno of missing data.
+    missing: MissingErrno,
 }
 
 impl Reads {
-    pub(crate) fn new(runtime: Handle) -> Self {
+    pub(crate) fn new(runtime: Handle, missing: MissingErrno) -> Self {
         let waiting = Arc::<Waiting>::default();
         let tally = Arc::<Tally>::default();
         let invalidator = Invalidator::new(Arc::clone(&waiting), Arc::clone(&tally));
         let invalidator = Arc::new(invalidator);
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        Self { runtime, tasks, end, waiting, invalidator, tally }
+        Self { runtime, tasks, end, waiting, invalidator, tally, missing }
     }
 
     /// Starts the two threads that look after reads that wait and ranges that failed. They last
@@ -79,9 +94,15 @@ impl Reads {
         &self,
         guard: ReplyGuard<R>,
         request: ReadRequest,
+        extent: Arc<impl Extent>,
         read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
     ) {
-        if let Some(errno) = self.invalidator.errno_of(request.span()) {
+        let refusal = self.invalidator.refusal(request.span());
+        let errno = refusal.and_then(|refusal| match refusal {
+            Refusal::Always(errno) => Some(errno),
+            Refusal::UnlessHere(errno) => (!extent.is_here(&request)).then_some(errno),
+        });
+        if let Some(errno) = errno {
             self.tally.refused.add_one();
             return guard.send(|reply| reply.refuse(errno));
         }
@@ -94,7 +115,8 @@ impl Reads {
             }
         };
         let (invalidator, tally) = (Arc::clone(&self.invalidator), Arc::clone(&self.tally));
-        let pending = Pending { guard, request, place, invalidator, tally };
+        let missing = self.missing;
+        let pending = Pending { guard, request, extent, place, invalidator, tally, missing };
         let end = self.end.clone();
         let answer = async move {
             // The read is dropped, and what it held is free, before its answer.
@@ -113,6 +135,13 @@ impl Reads {
         };
         // A panic ends the task and drops its reply, which is then an EIO.
         drop(self.tasks.spawn_on(answer, &self.runtime));
+    }
+
+    /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then asks again for each
+    /// page that is wanted. A range that was split a moment ago is not split again, should a kernel
+    /// ask for more than a page even then.
+    pub(crate) fn may_split(&self, request: &ReadRequest) -> bool {
+        request.is_repeated_by_page() && !self.invalidator.is_split(request.span())
     }
 
     /// Runs what answers another request than a read, and is bounded in time by itself.
@@ -135,20 +164,13 @@ impl Reads {
 
     /// Answers `guard` with a result that is there.
     pub(crate) fn answer<R: AnswerBytes>(
+        &self,
         guard: ReplyGuard<R>,
-        len_max: u32,
+        request: &ReadRequest,
         result: Result<Bytes, VfsError>,
+        extent: &impl Extent,
     ) {
-        match result {
-            Err(error) => guard.refuse(&error),
-            // The second look at what the core promised: for the kernel it would be an attack.
-            Ok(bytes) if bytes.len() as u64 > u64::from(len_max) => {
-                let (ino, len) = (guard.request().ino, bytes.len());
-                tracing::error!(ino, len, len_max, "read returned more than was asked for");
-                drop(guard);
-            }
-            Ok(bytes) => guard.send(|reply| reply.bytes(&bytes)),
-        }
+        answer(guard, request, result, extent, self.missing);
     }
 
     /// Returns the ranges that reads are under way for.
@@ -163,6 +185,7 @@ impl Reads {
             reads_interrupted: self.tally.interrupted.get(),
             reads_left: self.tally.left.get(),
             reads_failed: self.tally.failed.get(),
+            reads_split: self.tally.split.get(),
             reads_refused: self.tally.refused.get(),
             ranges_forgotten: self.tally.forgotten.get(),
             faults: 0,
@@ -195,28 +218,63 @@ impl Reads {
     }
 }
 
+/// Answers `guard` with a result; `missing` is the errno of missing data.
+fn answer<R: AnswerBytes>(
+    guard: ReplyGuard<R>,
+    request: &ReadRequest,
+    result: Result<Bytes, VfsError>,
+    extent: &impl Extent,
+    missing: MissingErrno,
+) {
+    let bytes = match result {
+        Err(error) => return guard.refuse_read(&error, missing),
+        Ok(bytes) => bytes,
+    };
+    // The second look at what the core promised: for the kernel more would be an attack, and less
+    // the end of the file.
+    let (got, asked) = (bytes.len() as u64, u64::from(request.len));
+    let want = if got == asked { asked } else { extent.len(request).unwrap_or(got.min(asked)) };
+    if got != want {
+        let ReadRequest { ino, offset, .. } = *request;
+        tracing::error!(ino, off = offset, got, want, "read returned another number of bytes");
+        return drop(guard);
+    }
+    guard.send(|reply| reply.bytes(&bytes));
+}
+
 /// A read that is not answered. The order of the fields is that in which they are dropped: the
 /// place is kept until there is an answer.
 #[derive(Debug)]
-struct Pending<R: AnswerBytes> {
+struct Pending<R: AnswerBytes, E> {
     guard: ReplyGuard<R>,
     request: ReadRequest,
+    extent: Arc<E>,
     place: Place,
     invalidator: Arc<Invalidator>,
     tally: Arc<Tally>,
+    missing: MissingErrno,
 }
 
-impl<R: AnswerBytes> Pending<R> {
+impl<R: AnswerBytes, E: Extent> Pending<R, E> {
     fn answer(self, result: Result<Bytes, VfsError>) {
-        let Self { guard, request, place, invalidator, tally } = self;
-        // A mount that ends has no use for it.
-        if let Err(error) = &result
-            && !matches!(error, VfsError::ShuttingDown)
-        {
-            tally.failed.add_one();
-            invalidator.add(request.span(), Failure::Errno(errno(error).into()));
+        let Self { guard, request, extent, place, invalidator, tally, missing } = self;
+        match &result {
+            // A mount that ends has no use for it.
+            Ok(_) | Err(VfsError::ShuttingDown) => {}
+            Err(VfsError::Partial) => {
+                tally.split.add_one();
+                invalidator.add(request.span(), Failure::Split);
+            }
+            Err(error) => {
+                tally.failed.add_one();
+                let errno = errno(error, missing).into();
+                let is_missing = extent.is_missing(&request);
+                let failure =
+                    if is_missing { Failure::Missing(errno) } else { Failure::Errno(errno) };
+                invalidator.add(request.span(), failure);
+            }
         }
-        Reads::answer(guard, request.len, result);
+        answer(guard, &request, result, &*extent, missing);
         drop(place);
     }
 
@@ -250,16 +308,38 @@ mod tests {
         is_direct: false,
     };
 
+    /// A file that ends somewhere.
+    struct FileEnd(u64);
+
+    impl Extent for FileEnd {
+        fn is_missing(&self, _: &ReadRequest) -> bool {
+            false
+        }
+
+        fn is_here(&self, _: &ReadRequest) -> bool {
+            true
+        }
+
+        fn len(&self, request: &ReadRequest) -> Option<u64> {
+            Some(self.0.saturating_sub(request.offset).min(request.len.into()))
+        }
+    }
+
+    fn endless() -> Arc<FileEnd> {
+        Arc::new(FileEnd(u64::MAX))
+    }
+
     #[track_caller]
     fn check(
+        file_len: u64,
         read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
         want: &str,
         unanswered: u64,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let reads = Reads::new(runtime.handle().clone());
+        let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
         let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
-        reads.spawn(guard(&reply, &faults), REQUEST, read);
+        reads.spawn(guard(&reply, &faults), REQUEST, Arc::new(FileEnd(file_len)), read);
         // A task that can end does so before the others are told to.
         runtime.block_on(async { tokio::task::yield_now().await });
         reads.end();
@@ -270,20 +350,29 @@ mod tests {
 
     #[test]
     fn every_read_is_answered_exactly_once() {
-        check(async { Ok(Bytes::from_static(b"bytes")) }, "bytes", 0);
-        check(async { Ok(Bytes::new()) }, "", 0);
-        check(async { Err(VfsError::TimedOut) }, "error 110", 0);
-        check(async { Ok(Bytes::from_static(b"longer")) }, "error 5", 1);
-        check(async { panic!("the panic of a test") }, "error 5", 1);
-        check(pending(), "error 5", 0);
+        check(5, async { Ok(Bytes::from_static(b"bytes")) }, "bytes", 0);
+        check(0, async { Ok(Bytes::new()) }, "", 0);
+        check(2, async { Ok(Bytes::from_static(b"by")) }, "by", 0);
+        check(5, async { Err(VfsError::TimedOut) }, "error 110", 0);
+        check(9, async { Ok(Bytes::from_static(b"longer")) }, "error 5", 1);
+        check(5, async { panic!("the panic of a test") }, "error 5", 1);
+        check(5, pending(), "error 5", 0);
+    }
+
+    #[test]
+    fn an_answer_that_is_too_short_never_reaches_the_kernel() {
+        // The kernel would take it for the end of the file.
+        check(5, async { Ok(Bytes::new()) }, "error 5", 1);
+        check(5, async { Ok(Bytes::from_static(b"byte")) }, "error 5", 1);
+        check(4, async { Ok(Bytes::from_static(b"byt")) }, "error 5", 1);
     }
 
     #[test]
     fn what_did_not_end_with_bytes_is_counted() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let reads = Reads::new(runtime.handle().clone());
+        let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
         let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
-        let spawn = |request, read| reads.spawn(guard(&reply, &faults), request, read);
+        let spawn = |request, read| reads.spawn(guard(&reply, &faults), request, endless(), read);
         let turn = || runtime.block_on(async { tokio::task::yield_now().await });
         let failing = || async { Err::<Bytes, _>(VfsError::TimedOut) };
         spawn(REQUEST, failing());
@@ -292,7 +381,7 @@ mod tests {
         spawn(REQUEST, failing());
         let tid = Tid(i32::MAX as u32);
         let elsewhere = ReadRequest { tid, ino: 2, ..REQUEST };
-        reads.spawn(guard(&reply, &faults), elsewhere, pending());
+        reads.spawn(guard(&reply, &faults), elsewhere, endless(), pending());
         assert_eq!(reads.counters().reads_waiting, 1);
         reads.waiting.interrupt(tid, Instant::now());
         turn();
@@ -310,17 +399,17 @@ mod tests {
     #[test]
     fn reads_after_the_end_are_errors() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let reads = Reads::new(runtime.handle().clone());
+        let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
         let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
         reads.end();
-        reads.spawn(guard(&reply, &faults), REQUEST, pending());
+        reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending());
         runtime.block_on(reads.ended());
         assert_eq!(reply.answers(), ["error 5"]);
 
         // Without a runtime nothing can run, but the answer still comes.
         drop(runtime);
         let reply = FakeReply::default();
-        reads.spawn(guard(&reply, &faults), REQUEST, pending());
+        reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending());
         assert_eq!(reply.answers(), ["error 5"]);
     }
 }

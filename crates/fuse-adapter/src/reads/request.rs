@@ -14,9 +14,11 @@ impl Tid {
     pub(crate) const UNKNOWN: Self = Self(0);
 }
 
-/// What the kernel asks for when it asks again, and then the thread gets the error. A larger read
-/// is a new try of somebody.
-pub(super) const PAGE_BYTES: u64 = 4096;
+/// Returns what the kernel asks for when it asks again, and then the thread gets the error. A larger
+/// read is a new try of somebody.
+pub(super) fn page_bytes() -> u64 {
+    rustix::param::page_size() as u64
+}
 
 /// How far the kernel's read-ahead may reach: the widest that can be set, twice for who says that
 /// it reads in order (`POSIX_FADV_SEQUENTIAL`).
@@ -94,6 +96,13 @@ pub(crate) struct ReadRequest {
 }
 
 impl ReadRequest {
+    /// Returns whether the kernel asks again for each page that is wanted, if this fails. No program
+    /// sees the error of such a request.
+    pub(crate) fn is_repeated_by_page(&self) -> bool {
+        // Of reads past its page cache each is asked for once.
+        !self.is_direct && self.span().len() > page_bytes()
+    }
+
     pub(crate) fn span(&self) -> Span {
         Span::new(self.ino, self.offset, self.len)
     }

@@ -14,10 +14,12 @@ pub struct MountCounters {
     pub reads_left: u64,
     /// Reads that ended with another error. Each leaves a failed range behind.
     pub reads_failed: u64,
+    /// Reads over pages of which some were there and others missing: the kernel asks for each again.
+    pub reads_split: u64,
     /// Reads of single pages in a range that failed a moment ago, which got the same error without
     /// being tried.
     pub reads_refused: u64,
-    /// Ranges that failed, were interrupted or left, and that the kernel was told to forget.
+    /// Ranges that failed, were split, interrupted or left, and that the kernel was told to forget.
     pub ranges_forgotten: u64,
     /// Requests that got `EIO` because of a bug: a panic, or an answer that was lost.
     pub faults: u64,
@@ -29,6 +31,7 @@ pub(super) struct Tally {
     pub(super) interrupted: Count,
     pub(super) left: Count,
     pub(super) failed: Count,
+    pub(super) split: Count,
     pub(super) refused: Count,
     pub(super) forgotten: Count,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::interrupted::Interrupted;
-use super::request::{PAGE_BYTES, ReadRequest, Span, Tid};
+use super::request::{ReadRequest, Span, Tid};
 use crate::errno::Interrupt;
 use crate::interrupts::Urge;
 
@@ -48,12 +48,6 @@ struct Read {
 }
 
 impl Read {
-    /// Returns whether the kernel may have asked for this on its own; nobody would see its error.
-    fn may_be_ahead(&self) -> bool {
-        // Of reads past its page cache a thread may wait for many; for a single page it waits.
-        !self.request.is_direct && self.request.span().len() > PAGE_BYTES
-    }
-
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= AGE_MIN
     }
@@ -203,7 +197,7 @@ impl State {
         let left = reads.filter(|(_, read)| {
             // The kernel asks for several parts of a window before the thread waits for the first.
             let is_elsewhere = !read.request.span().is_near(request.span());
-            is_elsewhere && read.may_be_ahead() && read.is_old(now)
+            is_elsewhere && read.request.is_repeated_by_page() && read.is_old(now)
         });
         left.map(|(key, read)| (*key, read.request)).collect()
     }

@@ -49,6 +49,9 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "WHAT", help = help("read.missing"),
         value_parser = setting("read.missing"))]
     missing: Option<String>,
+    #[arg(long, value_name = "ERRNO", help = help("read.missing_errno"),
+        value_parser = setting("read.missing_errno"))]
+    missing_errno: Option<String>,
     #[arg(long, value_name = "WHEN", help = help("read.passthrough"),
         value_parser = setting("read.passthrough"))]
     passthrough: Option<String>,
@@ -110,6 +113,7 @@ impl MountArgs {
         set(flags, "server.local_paths", self.local_paths.as_ref());
         set(flags, "read.timeout", self.read_timeout.as_ref());
         set(flags, "read.missing", self.missing.as_ref());
+        set(flags, "read.missing_errno", self.missing_errno.as_ref());
         set(flags, "read.passthrough", self.passthrough.as_ref());
         set(flags, "read.memory", self.memory.as_ref());
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());

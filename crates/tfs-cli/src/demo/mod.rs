@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use eyre::WrapErr as _;
 use tfs_service::control::Mounts;
 use tfs_service::{
-    Appearance, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout, RunningMount,
-    ServerChoice, ServerSettings,
+    Appearance, MissingErrno, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout,
+    RunningMount, ServerChoice, ServerSettings,
 };
 
 use crate::args::DemoArgs;
@@ -109,6 +109,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         allow_non_empty: false,
         show_control: false,
         may_pass_through: false,
+        missing_errno: MissingErrno::default(),
         read: ReadPolicy::default(),
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_interval: Duration::from_secs(1),

@@ -66,10 +66,10 @@ fn show_says_what_holds_and_where_it_came_from() {
 
         [read]
         missing = "wait"
+        missing_errno = "EIO"
         timeout = "5s"    # DIR/tfs.toml:6:1
         readahead = "256KiB"
         memory = "64MiB"  # TFS_READ__MEMORY
-        passthrough = "auto"
     "#]]
     .assert_eq(&(lines.join("\n") + "\n"));
     let json = show(&["--json"]);

@@ -223,7 +223,7 @@ fn a_paused_torrent_does_not_let_readers_wait() {
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let file = mounted.path.join("paused.bin");
         let error = fs::read(&file).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(nix::libc::EAGAIN), "{error}");
+        assert_eq!(error.raw_os_error(), Some(nix::libc::EIO), "{error}");
 
         let start = rqbits.swarm.client().start(torrent.info_hash.into());
         rqbits.runtime.block_on(start).unwrap();

@@ -198,13 +198,21 @@ const MOUNT: [Key; 8] = [
     ),
 ];
 
-const READ: [Key; 5] = [
+const READ: [Key; 6] = [
     key(
         "read.missing",
         Kind::Choice(&["wait", "fail"]),
         Is("\"wait\""),
         Some("--missing"),
         "What a read does whose data is not downloaded yet: wait for it, or fail at once.",
+    ),
+    key(
+        "read.missing_errno",
+        Kind::Choice(&["EIO", "EAGAIN", "ENODATA"]),
+        Is("\"EIO\""),
+        Some("--missing-errno"),
+        "The error of a read whose data cannot come, or must not be waited for. Most programs \
+         take EAGAIN for the end of the file, or repeat the read without end.",
     ),
     key(
         "read.timeout",

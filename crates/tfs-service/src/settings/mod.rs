@@ -33,8 +33,9 @@ pub use files::{ConfigFile, FileState};
 pub use kind::Kind;
 pub use load::{Flag, Loaded, ShownValue, Sources};
 pub use model::{
-    CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing, MonitoringSection,
-    MountLayout, MountSection, Passthrough, PreloadSection, ReadSection, ServerSection, Settings,
+    CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing, MissingError,
+    MonitoringSection, MountLayout, MountSection, Passthrough, PreloadSection, ReadSection,
+    ServerSection, Settings,
 };
 pub use place::{Origin, Place, Problem, SettingsError};
 pub use secret::Secret;

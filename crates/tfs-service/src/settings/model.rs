@@ -74,6 +74,7 @@ pub enum MountLayout {
 #[expect(missing_docs, reason = "the table of keys describes each")]
 pub struct ReadSection {
     pub missing: Missing,
+    pub missing_errno: MissingError,
     #[serde(deserialize_with = "de_time")]
     pub timeout: Duration,
     #[serde(rename = "readahead", deserialize_with = "de_size")]
@@ -101,6 +102,18 @@ pub enum Missing {
     Wait,
     /// Fails at once.
     Fail,
+}
+
+/// The error of a read whose data is missing and must not be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum MissingError {
+    /// An input/output error, which every program knows.
+    Eio,
+    /// For programs that ask again later.
+    Eagain,
+    /// For programs that tell this error from one of the server.
+    Enodata,
 }
 
 /// How soon changes are seen.

@@ -154,7 +154,7 @@ impl<S: TorrentSource> Servers<S> {
         states.iter().any(|(server, state)| {
             let engine = self.engine(*server);
             let presence = engine.outlook(file, Some(*state), range).presence;
-            presence == Presence::Here || engine.is_local(file, range)
+            presence == Presence::Here || engine.is_local((file, *state), range)
         })
     }
 
