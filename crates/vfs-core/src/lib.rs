@@ -28,6 +28,7 @@ mod local;
 mod name;
 mod preload;
 mod range;
+mod read;
 mod search;
 mod servers;
 mod source;

@@ -2,17 +2,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bytes::Bytes;
-
-use crate::engine::{Servers, Target};
+use crate::engine::Servers;
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::search::Found;
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, Views};
 use crate::{
-    Attr, ByteRange, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId,
-    Ino, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, RootLayout, SearchHit, SeekTo,
+    Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, Ino,
+    InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, RootLayout, SearchHit, SeekTo,
     TorrentSource, Validity, VfsError, Wait, xattr,
 };
 
@@ -31,14 +29,6 @@ pub struct VfsConfig {
     pub show_control: bool,
     /// How the torrents of several servers are arranged.
     pub layout: RootLayout,
-}
-
-/// What a read is about, cut to the end of the file.
-enum Wanted {
-    /// Bytes that are at hand.
-    Bytes(Bytes),
-    /// Bytes of a torrent, at least one.
-    Target(Target),
 }
 
 /// An open file and what its reader does.
@@ -305,119 +295,6 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(handle)
     }
 
-    /// Reads `len` bytes at `offset` of an open file: all of them, but for those after the end of
-    /// the file.
-    ///
-    /// # Errors
-    /// `BadHandle`; `WouldBlock` if bytes are missing that the read must not wait for, or that
-    /// cannot come; `TimedOut` when the deadline of [`ReadPolicy`] has passed; `Stale` if the
-    /// torrent is gone; `ShuttingDown`; `Source` if the source failed until the deadline. There is
-    /// never a part of the bytes.
-    ///
-    /// # Cancel safety
-    /// Dropping the future ends the read and frees all that it held.
-    pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
-        let target = match self.wanted(handle, offset, len)? {
-            Wanted::Bytes(bytes) => return Ok(bytes),
-            Wanted::Target(target) => target,
-        };
-        let states = self.tree().file_states(target.file.id);
-        self.engine.read(target, &states).await
-    }
-
-    /// Does what [`read`](Self::read) does for who can ask for single pages of 4 KiB instead: if
-    /// whole pages of the range are there and others are missing, it ends at once with `Partial`.
-    /// So no page that is there waits for another that is not.
-    ///
-    /// # Errors
-    /// `Partial`, and as [`read`](Self::read).
-    ///
-    /// # Cancel safety
-    /// As [`read`](Self::read).
-    pub async fn read_pages(
-        &self,
-        handle: HandleId,
-        offset: u64,
-        len: u32,
-    ) -> Result<Bytes, VfsError> {
-        let target = match self.wanted(handle, offset, len)? {
-            Wanted::Bytes(bytes) => return Ok(bytes),
-            Wanted::Target(target) => target.in_pages(),
-        };
-        let states = self.tree().file_states(target.file.id);
-        self.engine.read(target, &states).await
-    }
-
-    /// Does what [`read`](Self::read) does if that takes no waiting: if the bytes are in memory, or
-    /// there are none to read. Costs a short lock and, if the bytes are there, one copy of them.
-    ///
-    /// # Errors
-    /// `BadHandle` or `ShuttingDown`.
-    pub fn try_read(
-        &self,
-        handle: HandleId,
-        offset: u64,
-        len: u32,
-    ) -> Option<Result<Bytes, VfsError>> {
-        match self.wanted(handle, offset, len) {
-            Ok(Wanted::Bytes(bytes)) => Some(Ok(bytes)),
-            Ok(Wanted::Target(target)) => self.engine.try_read(target),
-            Err(error) => Some(Err(error)),
-        }
-    }
-
-    /// Does what [`read`](Self::read) does on the thread that calls, if its bytes are few, are
-    /// there and a source has [a way](TorrentSource::read_now) to them that takes next to no time.
-    /// `None` if not, or if they did not come: then the read is to take the usual way.
-    ///
-    /// Waits for the source, for two milliseconds at most. Needs the context of a runtime.
-    pub fn read_now(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
-        let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return None };
-        let states = self.tree().file_states(target.file.id);
-        self.engine.read_now(target, &states)
-    }
-
-    /// Returns whether all servers say that they do not have all of a range of an open file, so
-    /// that who reads it waits. False while nobody can say. Waits for no more than a short lock of
-    /// each.
-    #[must_use]
-    pub fn is_missing(&self, handle: HandleId, offset: u64, len: u32) -> bool {
-        let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return false };
-        let states = self.tree().file_states(target.file.id);
-        self.engine.is_missing(target, &states)
-    }
-
-    /// Returns how many bytes a read of an open file returns: fewer than `len` only at its end.
-    ///
-    /// # Errors
-    /// `BadHandle`.
-    pub fn read_len(&self, handle: HandleId, offset: u64, len: u32) -> Result<u64, VfsError> {
-        self.wanted(handle, offset, len).map(|wanted| match wanted {
-            Wanted::Bytes(bytes) => bytes.len() as u64,
-            Wanted::Target(target) => target.range.len(),
-        })
-    }
-
-    /// Returns whether a server, or this machine's disk, is known to have all of a range of an open
-    /// file. Waits for no more than a short lock of each.
-    #[must_use]
-    pub fn is_here(&self, handle: HandleId, offset: u64, len: u32) -> bool {
-        match self.wanted(handle, offset, len) {
-            Ok(Wanted::Bytes(_)) => true,
-            Ok(Wanted::Target(target)) => {
-                let states = self.tree().file_states(target.file.id);
-                self.engine.is_here(target, &states)
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now).
-    #[must_use]
-    pub fn may_read_now(&self, len: u32) -> bool {
-        self.engine.may_read_now(u64::from(len))
-    }
-
     /// Finds the next byte from `offset` on of an open file that is downloaded, or that is not.
     ///
     /// What is asked of the source is asked together with what reads ask, once a second for each
@@ -582,24 +459,6 @@ impl<S: TorrentSource> Vfs<S> {
             each(&tree, &control);
         }
         Ok(())
-    }
-
-    fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<Wanted, VfsError> {
-        let cut = |file_len| ByteRange::clamped(offset, u64::from(len), file_len);
-        match self.handles.get(handle)? {
-            OpenFile::Torrent(FileRef { len, .. }) if cut(len).is_empty() => {
-                Ok(Wanted::Bytes(Bytes::new()))
-            }
-            OpenFile::Torrent(file) => {
-                let range = cut(file.len);
-                Ok(Wanted::Target(Target::new(handle, file, range)))
-            }
-            OpenFile::Text(text) => {
-                let range = cut(text.len() as u64);
-                let part = |at| usize::try_from(at).unwrap_or(text.len());
-                Ok(Wanted::Bytes(text.slice(part(range.start())..part(range.end()))))
-            }
-        }
     }
 
     fn facts(&self, ino: Ino) -> Result<Option<FactsWithServers>, VfsError> {

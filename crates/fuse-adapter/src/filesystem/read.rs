@@ -74,11 +74,11 @@ impl<S: TorrentSource> TorrentFs<S> {
 
 impl<S: TorrentSource> Extent for Vfs<S> {
     fn is_missing(&self, request: &ReadRequest) -> bool {
-        Vfs::is_missing(self, request.handle, request.offset, request.len)
+        Self::is_missing(self, request.handle, request.offset, request.len)
     }
 
     fn is_here(&self, request: &ReadRequest) -> bool {
-        Vfs::is_here(self, request.handle, request.offset, request.len)
+        Self::is_here(self, request.handle, request.offset, request.len)
     }
 
     fn len(&self, request: &ReadRequest) -> Option<u64> {

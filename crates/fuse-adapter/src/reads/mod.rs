@@ -137,9 +137,9 @@ impl Reads {
         drop(self.tasks.spawn_on(answer, &self.runtime));
     }
 
-    /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then asks again for each
-    /// page that is wanted. A range that was split a moment ago is not split again, should a kernel
-    /// ask for more than a page even then.
+    /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then asks again for
+    /// each page that is wanted. A range that was split a moment ago is not split again, should a
+    /// kernel ask for more than a page even then.
     pub(crate) fn may_split(&self, request: &ReadRequest) -> bool {
         request.is_repeated_by_page() && !self.invalidator.is_split(request.span())
     }

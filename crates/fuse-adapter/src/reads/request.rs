@@ -14,8 +14,8 @@ impl Tid {
     pub(crate) const UNKNOWN: Self = Self(0);
 }
 
-/// Returns what the kernel asks for when it asks again, and then the thread gets the error. A larger
-/// read is a new try of somebody.
+/// Returns how many bytes the kernel asks for when it asks again, whose error the thread gets. A
+/// larger read is a new try.
 pub(super) fn page_bytes() -> u64 {
     rustix::param::page_size() as u64
 }
@@ -96,8 +96,8 @@ pub(crate) struct ReadRequest {
 }
 
 impl ReadRequest {
-    /// Returns whether the kernel asks again for each page that is wanted, if this fails. No program
-    /// sees the error of such a request.
+    /// Returns whether the kernel asks again for each page that is wanted, if this fails. No
+    /// program sees the error of such a request.
     pub(crate) fn is_repeated_by_page(&self) -> bool {
         // Of reads past its page cache each is asked for once.
         !self.is_direct && self.span().len() > page_bytes()

@@ -14,7 +14,8 @@ pub struct MountCounters {
     pub reads_left: u64,
     /// Reads that ended with another error. Each leaves a failed range behind.
     pub reads_failed: u64,
-    /// Reads over pages of which some were there and others missing: the kernel asks for each again.
+    /// Reads over pages of which some were there and others missing: the kernel asks for each
+    /// again.
     pub reads_split: u64,
     /// Reads of single pages in a range that failed a moment ago, which got the same error without
     /// being tried.

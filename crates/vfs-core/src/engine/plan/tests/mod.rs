@@ -79,26 +79,25 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
 }
 
 /// Lets a step happen, and returns how it is called.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are of the source")]
 fn happen(
     plan: &mut Plan,
     (file, facts): (FileId, FileFacts),
     step: &Step,
     (now, read_count): (&mut Duration, &mut u64),
 ) -> String {
+    let mut read = |handle, offset, len, split| {
+        *read_count += 1;
+        let id = ReadId(*read_count);
+        let range = ByteRange::clamped(offset, len, LEN);
+        plan.on_read(*now, id, request(HandleId(handle), (file, facts), range, *now));
+        plan.set_split(id, split);
+        format!("read {offset}+{len}")
+    };
     match step {
-        Step::ReadPages(offset, len) => {
-            let line = happen(plan, (file, facts), &Step::Read(*offset, *len), (now, read_count));
-            plan.set_split(ReadId(*read_count), Split::Pages);
-            line
-        }
-        Step::Read(offset, len) | ReadBy(_, offset, len) => {
-            let handle = if let ReadBy(handle, ..) = step { *handle } else { 1 };
-            *read_count += 1;
-            let range = ByteRange::clamped(*offset, *len, LEN);
-            let request = request(HandleId(handle), (file, facts), range, *now);
-            plan.on_read(*now, ReadId(*read_count), request);
-            format!("read {offset}+{len}")
-        }
+        Step::Read(offset, len) => read(1, *offset, *len, Split::Never),
+        Step::ReadPages(offset, len) => read(1, *offset, *len, Split::Pages),
+        ReadBy(handle, offset, len) => read(*handle, *offset, *len, Split::Never),
         Preload(offset, len) => {
             *read_count += 1;
             let range = ByteRange::clamped(*offset, *len, LEN);
@@ -123,39 +122,53 @@ fn happen(
             plan.on_release(HandleId(*handle));
             format!("release {handle}")
         }
+        Wait(millis) => {
+            *now += Duration::from_millis(*millis);
+            plan.on_time(*now);
+            format!("{millis} ms")
+        }
+        _ => of_source(plan, (file, facts), step, *now),
+    }
+}
+
+/// Lets the source say something, and returns how it is called.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are of readers and time")]
+fn of_source(
+    plan: &mut Plan,
+    (file, facts): (FileId, FileFacts),
+    step: &Step,
+    now: Duration,
+) -> String {
+    match step {
         Opened(id) => {
             let start = plan.streams[&StreamId(*id)].pos;
-            plan.on_opened(*now, StreamId(*id), start);
+            plan.on_opened(now, StreamId(*id), start);
             format!("opened {id}")
         }
         Chunk(id, offset, len) => {
-            plan.on_chunk(*now, StreamId(*id), *offset, *len);
+            plan.on_chunk(now, StreamId(*id), *offset, *len);
             format!("chunk {id} {offset}+{len}")
         }
         Over(id) => {
-            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Over);
+            plan.on_stream_end(now, StreamId(*id), StreamEnd::Over);
             format!("over {id}")
         }
-        Fails(id, kind) => {
-            let error = SourceError::new(*kind, "x");
-            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Failed(error));
-            format!("fails {id} {kind}")
-        }
+        Fails(id, kind) => fails(plan, now, *id, SourceError::new(*kind, "x")),
         FailsAs(id, kind, is_retryable) => {
             let error = SourceError::new(*kind, "x").with_retryable(*is_retryable);
-            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Failed(error));
-            format!("fails {id} {kind}, {}", if *is_retryable { "retryable" } else { "final" })
+            let retryable = if *is_retryable { "retryable" } else { "final" };
+            format!("{}, {retryable}", fails(plan, now, *id, error))
         }
         Closed(id) => {
-            plan.on_stream_end(*now, StreamId(*id), StreamEnd::Closed);
+            plan.on_stream_end(now, StreamId(*id), StreamEnd::Closed);
             format!("closed {id}")
         }
         HavesAre(has) => {
-            plan.on_haves(*now, file.torrent, Ok(Bitfield::from_fn(10, has).unwrap()));
+            plan.on_haves(now, file.torrent, Ok(Bitfield::from_fn(10, has).unwrap()));
             "haves".to_owned()
         }
         HavesNotFound => {
-            plan.on_haves(*now, file.torrent, Err(not_found()));
+            plan.on_haves(now, file.torrent, Err(not_found()));
             "haves: not found".to_owned()
         }
         Listed(is_listed) => {
@@ -163,17 +176,20 @@ fn happen(
             plan.on_facts(file, state);
             format!("listed: {is_listed}")
         }
-        Wait(millis) => {
-            *now += Duration::from_millis(*millis);
-            plan.on_time(*now);
-            format!("{millis} ms")
-        }
+        _ => panic!("not of the source"),
     }
 }
 
 /// A 404 of a server: its list decides whether that is final.
 fn not_found() -> SourceError {
     SourceError::new(SourceErrorKind::NotFound, "x").with_retryable(true)
+}
+
+/// Lets a stream fail.
+fn fails(plan: &mut Plan, now: Duration, id: u64, error: SourceError) -> String {
+    let line = format!("fails {id} {}", error.kind);
+    plan.on_stream_end(now, StreamId(id), StreamEnd::Failed(error));
+    line
 }
 
 fn tuning(streams_max: usize) -> Tuning {

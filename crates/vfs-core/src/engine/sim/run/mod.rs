@@ -1,5 +1,7 @@
 //! One run of the simulation: events in virtual time, checks after each.
 
+mod checks;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::time::Duration;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::random::Random;
-use super::server::{PERMITS, Server, byte_at, error};
+use super::server::{Server, error};
 use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, Reader};
 use crate::engine::core::{Core, Output, Started};
@@ -20,16 +22,6 @@ use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
 /// How long a read may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a read may take that fails since a wait before it has failed: an answer about pieces
-/// may take two seconds, and a stream of which nobody can say what is there two more.
-const FAST_FAILURE_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// How long a read waits for an answer about pieces.
-const HAVES_PATIENCE: Duration = Duration::from_secs(2);
-
-/// How old what is known of pieces may be when a read fails for it.
-const HAVES_AGE_MAX: Duration = Duration::from_secs(1);
 
 /// When everything begins to go well.
 const CALM_AT: Duration = Duration::from_secs(20);
@@ -567,85 +559,5 @@ impl Run {
                 *count += 1;
             }
         }
-    }
-
-    /// A read that is split may be, and has a page that is there.
-    fn check_split(&mut self, expected: &Expected) {
-        self.summary.splits += 1;
-        assert!(self.readers[expected.reader].may_split, "{expected:?} was split");
-        let mut range = expected.range.start()..expected.range.end();
-        assert!(expected.range.len() > 1, "{expected:?} is a single byte");
-        let is_there = range.any(|at| self.server.has(expected.file, at));
-        assert!(is_there || self.has_crashed, "nothing of {expected:?} is there");
-    }
-
-    /// A read that fails since a wait before it has failed does so soon, and lacks something.
-    fn check_fast_failure(&mut self, expected: &Expected) {
-        self.summary.fast_failures += 1;
-        assert!(expected.fails_fast, "{expected:?} failed early");
-        let mut range = expected.range.start()..expected.range.end();
-        let before = expected.arrived_at.saturating_sub(HAVES_AGE_MAX);
-        let was_there = range.all(|at| self.server.had(expected.file, at, before));
-        // Later than that it fails since nobody can say what is there.
-        // While a torrent is checked its streams are silent, so that nothing of it counts as there.
-        let state = self.server.files[expected.file].state;
-        let is_checked = state.is_some_and(|it| it.torrent == TorrentState::Initializing);
-        let is_known = self.now < expected.arrived_at + HAVES_PATIENCE && !is_checked;
-        assert!(!(was_there && is_known) || self.has_crashed, "all of {expected:?} was there");
-    }
-
-    /// Returns whether a read may wait although a wait before it has failed: its bytes are there, some
-    /// of the file came, or nobody could say for a while which are there.
-    fn may_wait(&self, expected: &Expected) -> bool {
-        let Expected { file, range, arrived_at, .. } = *expected;
-        let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
-        let came = (0..self.server.files[file].len)
-            .any(|at| self.server.has(file, at) && !self.server.had(file, at, arrived_at));
-        is_there || came || self.trouble_at >= arrived_at || self.has_crashed
-    }
-
-    fn check_bytes(&self, file: usize, range: ByteRange, parts: &[Bytes]) {
-        let file = self.server.files[file].id;
-        let mut at = range.start();
-        for byte in parts.iter().flatten() {
-            assert_eq!(*byte, byte_at(file, at), "wrong byte at {at} of {file:?}");
-            at += 1;
-        }
-        assert_eq!(at, range.end(), "wrong length");
-    }
-
-    fn check(&mut self) {
-        self.core.check();
-        let directs = self.directs.iter().flatten().count();
-        let open = self.server.streams.len() + directs;
-        assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
-        let counters = self.core.counters(self.now);
-        let bytes = counters.buffered_bytes + counters.cached_bytes;
-        self.summary.bytes_max = self.summary.bytes_max.max(bytes);
-        assert!(bytes <= counters.memory_bytes_max, "{counters:?}");
-        assert_eq!(counters.reads_waiting, self.expected.len());
-        let slow = self.expected.values().find(|it| {
-            it.fails_fast && it.arrived_at + FAST_FAILURE_TIME_MAX <= self.now && !self.may_wait(it)
-        });
-        assert!(slow.is_none(), "{slow:?} still waits at {:?}", self.now);
-        let late = self.expected.values().find(|expected| expected.deadline <= self.now);
-        assert!(late.is_none(), "{late:?} at {:?}", self.now);
-        let next = self.core.next_time();
-        assert!(next.is_none_or(|next| next > self.now), "{next:?} is not after {:?}", self.now);
-        assert!(next.is_some() || self.expected.is_empty(), "nothing will ever happen");
-    }
-
-    fn check_end(&mut self) {
-        let counters = self.core.counters(self.now);
-        assert_eq!((counters.streams_open, counters.reads_waiting), (0, 0));
-        assert_eq!(counters.preloads, 0);
-        self.summary.preloaded_bytes = counters.bytes_preloaded;
-        assert_eq!(counters.buffered_bytes, 0);
-        self.summary.turns = counters.total.turns;
-        self.summary.reuses = counters.total.reuses;
-        self.summary.skips = counters.total.skips;
-        self.summary.retries = counters.total.retries;
-        self.summary.renewals = counters.total.renewals;
-        self.summary.haves = counters.haves_asked;
     }
 }
