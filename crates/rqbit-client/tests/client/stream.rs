@@ -251,7 +251,8 @@ fn a_server_that_knows_only_ranges_without_an_end() {
         connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]
         connection 1: client closed it
         connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
-    "#]].assert_eq(&rows.collect::<String>());
+    "#]]
+    .assert_eq(&rows.collect::<String>());
 }
 
 #[test]

@@ -33,4 +33,5 @@ mod servers;
 mod service_manager;
 mod support;
 mod torrents;
+mod unusual;
 mod views;
