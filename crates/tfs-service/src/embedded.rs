@@ -6,6 +6,7 @@ use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 
 use crate::add::{AddError, Existing, TorrentInput, add};
+use crate::state::make_private_below;
 use crate::{Server, ServerSettings};
 
 /// The user name of the server's API. The password is what keeps others out.
@@ -86,7 +87,16 @@ fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
     let dir = dir.canonicalize().ok()?;
     // A path as a file name: separators become `%`, and what was a `%` is doubled.
     let name = dir.to_str()?.replace('%', "%%").replace('/', "%");
-    Some(state_dir.join("embedded").join(name.trim_start_matches('%')))
+    let session_dir = state_dir.join("embedded").join(name.trim_start_matches('%'));
+    // Before rqbit makes it, and all above it, for everybody to read.
+    match make_private_below(state_dir, &session_dir) {
+        Ok(()) => Some(session_dir),
+        Err(error) => {
+            let dir = session_dir.display();
+            tracing::warn!(%dir, %error, "the session of the embedded server is not kept");
+            None
+        }
+    }
 }
 
 /// Returns 128 random bits in hexadecimal digits.

@@ -185,14 +185,17 @@ fn a_damaged_state_costs_a_warning() {
 
         let servers = dir.join("state/tfs/servers");
         let server = fs::read_dir(&servers).unwrap().next().unwrap().unwrap().path();
-        let index = fs::File::options().write(true).open(server.join("index.json")).unwrap();
-        index.write_all_at(b"garbage", 40).unwrap();
+        let log = server.join("state.log");
+        let bytes = fs::read_to_string(&log).unwrap();
+        let of_a_name = bytes.find(" came ").unwrap();
+        let file = fs::File::options().write(true).open(&log).unwrap();
+        file.write_all_at(b"garbage", of_a_name as u64 + 60).unwrap();
         let (mounted, output) = mount(dir, &url);
         let text = describe(&output);
-        assert!(text.starts_with("exit 0\n") && text.contains("index.json.damaged-1"), "{text}");
+        assert!(text.starts_with("exit 0\n") && text.contains("state.log.damaged-1"), "{text}");
         assert_eq!(names(&mounted.path), before);
         mounted.unmount();
-        assert!(server.join("index.json").exists());
+        assert!(log.exists());
     });
 }
 

@@ -137,18 +137,27 @@ fn a_full_disk_costs_a_warning() {
         fs::create_dir(&state).unwrap();
         mount("state", &state, "tmpfs", MountFlags::empty(), Some(c"size=256k")).unwrap();
         let mounted = mount_with(dir, &url);
-        let index = || {
+        let path = || {
             let server = fs::read_dir(state.join("tfs/servers")).ok()?.next()?.ok()?.path();
-            fs::read_to_string(server.join("index.json")).ok()
+            Some(server.join("state.log"))
         };
+        let log = || fs::read_to_string(path()?).ok();
         let names = |mounted: &Mounted| {
             let entries = fs::read_dir(&mounted.path).unwrap();
             let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
             names.sort();
             names
         };
-        until("the state is written", || index()?.contains("missing.bin").then_some(()));
-        let (before, old_names) = (index().unwrap(), names(&mounted));
+        until("the state is written", || {
+            let log = log()?;
+            (log.contains("missing.bin") && log.contains(" progress ")).then_some(())
+        });
+        // Up to the end of a page, since what fits into the last one is no matter of a full disk.
+        let room = 4096 - log().unwrap().len() % 4096;
+        let mut file = File::options().append(true).open(path().unwrap()).unwrap();
+        file.write_all(&vec![b'\n'; room]).unwrap();
+        drop(file);
+        let (before, old_names) = (log().unwrap(), names(&mounted));
 
         let fill = state.join("fill");
         let full = File::create(&fill).unwrap().write_all(&vec![1; 1 << 20]).unwrap_err();
@@ -157,14 +166,14 @@ fn a_full_disk_costs_a_warning() {
         let spec = TorrentSpec::file("late.bin", Content::new(3, MIB));
         let late = runtime.block_on(swarm.add(spec)).unwrap();
         runtime.block_on(swarm.wait_finished(&late)).unwrap();
-        let path = mounted.path.join("late.bin");
-        until("the new torrent is there", || path.exists().then_some(()));
-        check_file(&path, Content::new(3, MIB), 4096);
+        let file = mounted.path.join("late.bin");
+        until("the new torrent is there", || file.exists().then_some(()));
+        check_file(&file, Content::new(3, MIB), 4096);
         until("it is said", || {
-            let log = fs::read_to_string(dir.join("log")).unwrap();
-            log.contains("the state cannot be written").then_some(())
+            let said = fs::read_to_string(dir.join("log")).unwrap();
+            said.contains("the state cannot be written").then_some(())
         });
-        assert_eq!(index().unwrap(), before);
+        assert_eq!(log().unwrap(), before);
         mounted.unmount();
 
         // The state is the old one, and of use.
@@ -173,7 +182,7 @@ fn a_full_disk_costs_a_warning() {
         assert_eq!(names(&mounted), old_names);
         fs::remove_file(&fill).unwrap();
         rqbits.start_downloader();
-        until("the state is written", || index()?.contains("late.bin").then_some(()));
+        until("the state is written", || log()?.contains("late.bin").then_some(()));
         mounted.unmount();
         rustix::mount::unmount(&state, UnmountFlags::empty()).unwrap();
     });

@@ -164,7 +164,7 @@ impl<S: TorrentSource> Discovery<S> {
                 self.is_recorded = true;
             }
             if self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {
-                recorder.record_progress(vfs.last_summaries_of(self.server));
+                recorder.record_progress(vfs.summaries_not_in(self.server, &[]));
                 self.progress_recorded_at = Some(Instant::now());
             }
         }

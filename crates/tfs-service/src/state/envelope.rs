@@ -1,4 +1,5 @@
-//! The form of a state file: one line that says what it is and proves the rest, then JSON.
+//! The form of a state file of version 0.1.0: one line that says what it is and proves the rest,
+//! then JSON.
 //!
 //! ```text
 //! tfs-state 1 torrent 1a2b3c4d 1234
@@ -9,13 +10,14 @@
 //! and its length in bytes. The line comes first so that a later version can change all the rest
 //! and is still told from damage.
 
+#[cfg(test)]
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// What every state file begins with.
 const FORMAT: &str = "tfs-state";
 
-/// The version that this program writes, and the only one that it reads.
+/// The version that 0.1.0 wrote.
 const VERSION: u32 = 1;
 
 /// The longest first line: the words above, with room for numbers of later versions.
@@ -33,6 +35,7 @@ pub(super) enum Fault {
 }
 
 /// Returns a value as the content of a file of a kind.
+#[cfg(test)]
 pub(super) fn encode(kind: &str, value: &impl Serialize) -> Vec<u8> {
     let body = serde_json::to_vec(value).expect("structs of texts and numbers can be written");
     let crc = crc32fast::hash(&body);

@@ -1,18 +1,17 @@
-//! State files on disk: read within a limit, replaced in one step, set aside when they are no use.
+//! State files and directories: private to the user, read within a limit, set aside when damaged.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rustix::process::geteuid;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::envelope::{Fault, decode, encode};
+use super::envelope::{Fault, decode};
 
 /// The largest file that is read. A torrent of 100,000 files has some 10 MiB; what the server may
 /// answer has the same limit.
@@ -25,6 +24,9 @@ const SET_ASIDE_MAX: u32 = 9;
 /// The bits of a mode that let the group and everybody write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
+/// The bits of a mode that let the group and everybody do anything.
+const OPEN_TO_OTHERS: u32 = 0o077;
+
 /// How temporary files begin.
 const TEMPORARY: &str = ".new-";
 
@@ -32,13 +34,16 @@ const TEMPORARY: &str = ".new-";
 const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Makes a directory and those above it, for this user alone. One that is there stays as it is.
-pub(super) fn make_dir(path: &Path) -> io::Result<()> {
+fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes sure that nobody but this user can put anything into a directory: what is in it is shown
-/// as if a server had said it.
-pub(super) fn check_is_ours(path: &Path) -> io::Result<()> {
+/// Makes sure that nobody but this user can put anything into a directory, since what is in it is
+/// shown as if a server had said it. Takes away the right of others to read it.
+///
+/// # Errors
+/// If the directory belongs to another user, or others may write to it.
+fn make_private(path: &Path) -> io::Result<()> {
     let metadata = fs::metadata(path)?;
     let dir = path.display();
     let refused = |why| Err(io::Error::new(ErrorKind::PermissionDenied, why));
@@ -48,14 +53,30 @@ pub(super) fn check_is_ours(path: &Path) -> io::Result<()> {
     if metadata.mode() & WRITABLE_BY_OTHERS != 0 {
         return refused(format!("others may write to {dir}: chmod go-w it"));
     }
+    if metadata.mode() & OPEN_TO_OTHERS != 0 {
+        // A file system without modes, or one that is read-only, changes nothing about its content.
+        drop(fs::set_permissions(path, Permissions::from_mode(0o700)));
+    }
     Ok(())
 }
 
-/// Reads the value in a file; `None` if there is no such file, or it was of no use and has been set
-/// aside.
+/// Makes a directory below the state directory, and makes sure that all from there to it are this
+/// user's alone.
 ///
 /// # Errors
-/// If the system does not let us read.
+/// As [`make_private`], and if the directory cannot be made.
+pub(crate) fn make_private_below(state_dir: &Path, dir: &Path) -> io::Result<()> {
+    make_dir(dir)?;
+    let mut ours = dir.ancestors().take_while(|path| path.starts_with(state_dir));
+    ours.try_for_each(make_private)
+}
+
+/// Reads the value in a file of version 0.1.0; `None` if there is no such file, or it was damaged
+/// and has been set aside.
+///
+/// # Errors
+/// If the system does not let us read, and [`ErrorKind::Unsupported`] if a later version wrote the
+/// file, which stays as it is.
 pub(super) fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> io::Result<Option<T>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -66,67 +87,52 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> io::Result<O
     let is_too_large = bytes.len() as u64 > FILE_BYTES_MAX;
     match if is_too_large { Err(Fault::Damaged) } else { decode(kind, &bytes) } {
         Ok(value) => Ok(Some(value)),
-        Err(fault) => {
-            set_aside(path, fault);
+        Err(Fault::Damaged) => {
+            set_aside(path);
             Ok(None)
+        }
+        Err(newer @ Fault::Newer) => Err(io::Error::new(ErrorKind::Unsupported, newer)),
+    }
+}
+
+/// Renames a damaged file, so that it is neither read again nor overwritten.
+pub(super) fn set_aside(path: &Path) {
+    let aside = aside(path);
+    match fs::rename(path, &aside) {
+        Ok(()) => tracing::warn!(
+            path = %path.display(), now = %aside.display(), "a damaged state file is set aside"
+        ),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a damaged state file is left out");
         }
     }
 }
 
-/// Renames a file that is of no use, so that it is neither read again nor overwritten.
-pub(super) fn set_aside(path: &Path, fault: Fault) {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let word = match fault {
-        Fault::Damaged => "damaged",
-        Fault::Newer => "newer",
-    };
-    let mut names = (1..=SET_ASIDE_MAX).map(|n| path.with_file_name(format!("{name}.{word}-{n}")));
-    let last = path.with_file_name(format!("{name}.{word}-{SET_ASIDE_MAX}"));
-    let aside = names.find(|path| !path.exists()).unwrap_or(last);
-    match fs::rename(path, &aside) {
-        Ok(()) => tracing::warn!(
-            path = %path.display(), reason = %fault, now = %aside.display(),
-            "a state file is set aside"
-        ),
-        Err(error) => tracing::warn!(
-            path = %path.display(), reason = %fault, %error, "a state file is left out"
-        ),
-    }
-}
-
-/// Replaces a file: whoever reads it finds the old content or the new one. After a crash of the
-/// machine too, and the new one for sure once [`sync_dir`] has returned. What is the same already
-/// is not written.
+/// Keeps damaged parts of a file beside it, and returns where.
 ///
 /// # Errors
-/// If the system does not let us; then the old content is there.
-pub(super) fn write(path: &Path, kind: &str, value: &impl Serialize) -> io::Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let parent = path.parent().unwrap_or(path);
-    let bytes = encode(kind, value);
-    let is_len_same = fs::metadata(path).is_ok_and(|old| old.len() == bytes.len() as u64);
-    if is_len_same && fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let temporary = parent.join(format!("{TEMPORARY}{}-{count}", process::id()));
-    let written = write_new(&temporary, &bytes).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // It may not even be there; what counts is the first error.
-        drop(fs::remove_file(&temporary));
-    }
-    written
-}
-
-/// Makes the disk keep the names of files that were written.
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+/// Those of the system.
+pub(super) fn keep_damaged(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+    let aside = aside(path);
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
     file.write_all(bytes)?;
-    file.sync_data()
+    Ok(aside)
+}
+
+/// Returns where something damaged goes.
+fn aside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let numbered = |n| path.with_file_name(format!("{name}.damaged-{n}"));
+    let free = (1..=SET_ASIDE_MAX).map(numbered).find(|path| !path.exists());
+    free.unwrap_or_else(|| numbered(SET_ASIDE_MAX))
+}
+
+/// Returns the path under which a file is written that is to replace another. The lock has to be
+/// held, as the path is always the same.
+pub(super) fn temporary_of(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{TEMPORARY}{name}"))
 }
 
 /// Removes what a crash left of files that were being written.
@@ -149,67 +155,43 @@ pub(super) fn remove_temporary(dir: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
-
-    #[test]
-    fn files_are_replaced_and_are_the_users_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let below = dir.path().join("a/b");
-        make_dir(&below).unwrap();
-        make_dir(&below).unwrap();
-        let path = below.join("x.json");
-        assert_eq!(read::<u32>(&path, "number").unwrap(), None);
-        for value in [1, 2] {
-            write(&path, "number", &value).unwrap();
-            assert_eq!(read::<u32>(&path, "number").unwrap(), Some(value));
-        }
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&below), mode(&path)), (0o700, 0o600));
-        assert_eq!(fs::read_dir(&below).unwrap().count(), 1);
-    }
 
     #[test]
     fn a_directory_that_others_can_write_to_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         for (mode, want) in [(0o700, true), (0o755, true), (0o775, false), (0o702, false)] {
             fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
-            assert_eq!(check_is_ours(dir.path()).is_ok(), want, "{mode:o}");
+            assert_eq!(make_private(dir.path()).is_ok(), want, "{mode:o}");
+            let is_private = fs::metadata(dir.path()).unwrap().mode() & 0o777 == 0o700;
+            assert_eq!(is_private, want, "{mode:o}");
         }
         fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
         if geteuid().is_root() {
             std::os::unix::fs::chown(dir.path(), Some(65534), None).unwrap();
-            let error = check_is_ours(dir.path()).unwrap_err();
+            let error = make_private(dir.path()).unwrap_err();
             assert!(error.to_string().ends_with("belongs to user 65534"), "{error}");
         }
     }
 
     #[test]
-    fn what_is_of_no_use_is_set_aside_and_never_overwritten() {
+    fn damaged_files_are_set_aside_and_never_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.json");
-        for (content, aside) in [
-            ("garbage", "x.json.damaged-1"),
-            ("more garbage", "x.json.damaged-2"),
-            ("tfs-state 7 number 0 0\n", "x.json.newer-1"),
-        ] {
+        for (content, aside) in
+            [("garbage", "x.json.damaged-1"), ("more garbage", "x.json.damaged-2")]
+        {
             fs::write(&path, content).unwrap();
             assert_eq!(read::<u32>(&path, "number").unwrap(), None);
             assert_eq!(fs::read_to_string(dir.path().join(aside)).unwrap(), content);
             assert!(!path.exists());
         }
-    }
-
-    #[test]
-    fn a_write_that_fails_leaves_the_old_content() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("taken");
-        fs::create_dir_all(path.join("full")).unwrap();
-        assert!(write(&path, "number", &1).is_err());
-        assert!(path.join("full").exists());
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(keep_damaged(&path, b"x").unwrap(), dir.path().join("x.json.damaged-3"));
+        let newer = "tfs-state 7 number 0 0\n";
+        fs::write(&path, newer).unwrap();
+        let error = read::<u32>(&path, "number").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(fs::read_to_string(&path).unwrap(), newer);
     }
 
     #[test]

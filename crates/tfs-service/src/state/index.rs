@@ -17,7 +17,7 @@ const REMOVED_COUNT_MAX: usize = 1000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Index {
-    /// Which server, since the name of the directory has only a hash of it.
+    /// Which server, since the name of the directory has only a hash of it. In files of 0.1.0 only.
     pub(super) identity: String,
     /// When the set of torrents last changed, in seconds since 1970.
     pub(super) changed_at: Option<i64>,

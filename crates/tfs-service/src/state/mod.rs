@@ -4,21 +4,30 @@
 //! Discovery --> Recorder --> Pending (what is not on disk yet)
 //!                              |
 //!                 ServerState: one task, which gives it to a thread that may wait
-//!                              `--> Store: files of one server
+//!                              `--> Store: the log of one server
 //! ```
 //!
 //! Writing is never waited for but at the end, and what cannot be written costs a warning.
 //! `docs/state.md` says what is kept where.
 
 mod absences;
+mod batch;
+mod contents;
 mod envelope;
 mod file;
 mod index;
+mod known;
+mod lines;
+mod log;
+mod log_file;
 mod place;
+mod places;
 mod proofs;
+mod record;
 mod store;
 #[cfg(test)]
 mod tests;
+mod version1;
 mod wire;
 
 use std::collections::HashSet;
@@ -33,15 +42,18 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use vfs_core::{Changes, FileId, InfoHash, TorrentDetails, TorrentSummary};
 
+use self::batch::Batch;
 use self::index::Event;
 use self::proofs::ProofEvent;
-use self::store::{Batch, Store};
+use self::store::Store;
 use crate::clock::now;
 use crate::memory;
 
 pub(crate) use self::absences::Absences;
+#[cfg(feature = "embedded")]
+pub(crate) use self::file::make_private_below;
+pub(crate) use self::known::KnownTree;
 pub(crate) use self::place::{Identity, user_state_dir};
-pub(crate) use self::store::KnownTree;
 
 /// How long a change waits for others before it is written: a feed adds torrents by the dozen, and
 /// a crash within this time costs no more than asking for their details again.
@@ -95,7 +107,8 @@ impl ServerState {
     /// Opens the state of a server, and returns what is known of it.
     ///
     /// # Errors
-    /// If the directory cannot be made or read.
+    /// If the directory cannot be made or read, and [`io::ErrorKind::Unsupported`] if a later
+    /// version wrote the state.
     pub(crate) async fn open(
         state_dir: &Path,
         identity: Identity,
@@ -103,7 +116,7 @@ impl ServerState {
         let state_dir = state_dir.to_owned();
         let opened = spawn_blocking(move || {
             let store = Store::open(&state_dir, identity)?;
-            let known = store.load()?;
+            let known = store.load(now())?;
             io::Result::Ok((store, known))
         });
         let (store, known) = opened.await.map_err(io::Error::other)??;

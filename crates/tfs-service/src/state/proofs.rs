@@ -40,6 +40,34 @@ struct WireProof {
     changed: (i64, u64),
 }
 
+/// A file and what it was when it was verified, as a record of its own.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireVerified {
+    index: u32,
+    folder: String,
+    path: String,
+    dev: u64,
+    ino: u64,
+    len: u64,
+    modified: (i64, u64),
+    changed: (i64, u64),
+}
+
+impl WireVerified {
+    pub(super) fn new(index: FileIndex, proof: &KeptProof) -> Self {
+        let FileIdentity { dev, ino, len, modified, changed } = proof.identity;
+        let (folder, path) = (proof.folder.clone(), proof.below.clone());
+        Self { index: index.0, folder, path, dev, ino, len, modified, changed }
+    }
+
+    pub(super) fn into_proof(self) -> (FileIndex, KeptProof) {
+        let Self { index, folder, path, dev, ino, len, modified, changed } = self;
+        let identity = FileIdentity { dev, ino, len, modified, changed };
+        (FileIndex(index), KeptProof { folder, below: path, identity })
+    }
+}
+
 impl Proofs {
     /// Returns those of a torrent of which nothing is known.
     pub(super) fn new(info_hash: InfoHash) -> Self {
@@ -69,6 +97,12 @@ impl Proofs {
 
     pub(super) fn is_empty(&self) -> bool {
         self.files.is_empty()
+    }
+
+    /// Returns one record for each file.
+    pub(super) fn to_wire(&self) -> impl Iterator<Item = WireVerified> {
+        let proofs = self.clone().into_kept();
+        proofs.map(|(file, proof)| WireVerified::new(file.index, &proof))
     }
 
     /// Returns the proofs as the source wants them.

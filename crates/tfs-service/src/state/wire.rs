@@ -8,6 +8,8 @@ use vfs_core::{
     TorrentSummary,
 };
 
+use super::record::{BadRecord, Record};
+
 /// Times from here on are mistakes: the year 2100.
 const TIME_MAX: i64 = 4_102_444_800;
 
@@ -37,12 +39,29 @@ pub(super) mod info_hash {
     }
 }
 
+/// That a torrent came.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireCame {
+    /// Its name in the root.
+    pub(super) name: String,
+    /// When it was first seen, in seconds since 1970.
+    pub(super) at: i64,
+}
+
+/// When something happened, in seconds since 1970.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireAt {
+    pub(super) at: i64,
+}
+
 /// What never changes about a torrent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireDetails {
     #[serde(with = "info_hash")]
-    info_hash: InfoHash,
+    pub(super) info_hash: InfoHash,
     name: String,
     is_directory: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,6 +72,28 @@ pub(super) struct WireDetails {
     #[serde(default, skip_serializing_if = "WireMetadata::is_known")]
     metadata: WireMetadata,
     files: Vec<WireFile>,
+}
+
+/// The one field of details that says whether they replace others.
+#[derive(Debug, Deserialize)]
+struct WireGlance {
+    #[serde(default)]
+    metadata: WireMetadata,
+}
+
+/// Returns what a record with the details of a torrent says of their metadata.
+///
+/// # Errors
+/// [`BadRecord::Newer`], if it has another form.
+pub(super) fn metadata_status(record: &Record<'_>) -> Result<MetadataStatus, BadRecord> {
+    Ok(record.value::<WireGlance>()?.metadata.into())
+}
+
+/// Returns whether details replace those that are known, by what is known of the metadata of both.
+/// Details without metadata do not replace those with it: another mount of the server may have
+/// it already.
+pub(super) fn is_improvement(known: MetadataStatus, new: MetadataStatus) -> bool {
+    new == MetadataStatus::Known || known != MetadataStatus::Known
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,5 +1,8 @@
 //! The state of a server on a disk that fails, and under two who write it.
 
+mod damage;
+mod released;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,7 +13,7 @@ use rqbit_source::FileIdentity;
 use tempfile::TempDir;
 use tfs_testkit::fake::{directory, file_id, single_file};
 use tokio::time::{Instant, sleep_until};
-use vfs_core::TorrentState;
+use vfs_core::{MetadataStatus, TorrentState};
 
 use super::*;
 
@@ -28,6 +31,10 @@ fn details(id: u8) -> TorrentDetails {
     let mut details = directory(id, &format!("t{id}"), &[("a/b", 10), ("c", 20)]);
     details.piece_len = std::num::NonZero::new(16384);
     details
+}
+
+fn without_metadata(id: u8, name: &str, len: u64) -> TorrentDetails {
+    TorrentDetails { metadata: MetadataStatus::Pending, ..single_file(id, name, len) }
 }
 
 fn added(ids: &[u8], mark: &str) -> Changes {
@@ -79,8 +86,15 @@ impl Fixture {
         place::server_dir(self.dir.path(), &identity()).join(name)
     }
 
-    fn torrent(&self, id: u8) -> PathBuf {
-        self.path(&format!("torrents/{}.json", hash(id)))
+    fn log(&self) -> PathBuf {
+        self.path(log::LOG_NAME)
+    }
+
+    /// Changes the bytes of the log.
+    fn spoil(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = fs::read(self.log()).unwrap();
+        change(&mut bytes);
+        fs::write(self.log(), bytes).unwrap();
     }
 
     /// Compares what is read now, and what is set aside.
@@ -98,12 +112,11 @@ impl Fixture {
             let TorrentSummary { state, file_progress, .. } = summary;
             writeln!(text, "{} {:?} {:?}", details.name, state, file_progress).unwrap();
         }
-        let dirs = ["", "torrents", "proofs"];
-        let entries = dirs.map(|dir| fs::read_dir(self.path(dir)).unwrap());
-        let names = entries.into_iter().flatten().map(|entry| entry.unwrap().file_name());
-        let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+        let entries = fs::read_dir(self.path("")).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
-        for name in names.iter().filter(|name| name.contains("damaged") || name.contains("newer")) {
+        for name in names.iter().filter(|name| name.contains("damaged")) {
             writeln!(text, "aside: {name}").unwrap();
         }
         want.assert_eq(&text);
@@ -128,102 +141,54 @@ async fn what_was_recorded_is_known_again() {
     assert_eq!(state.recorder().details(vec![hash(2), hash(9)]).await, [details(2)]);
     state.close().await;
     let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let files = ["index.json", "progress.json", "lock"].map(|name| fixture.path(name));
-    assert!(files.into_iter().chain([fixture.torrent(1)]).all(|path| mode(path) == 0o600));
-    assert!(["", "torrents", "proofs"].iter().all(|name| mode(fixture.path(name)) == 0o700));
+    assert!([fixture.log(), fixture.path("lock")].into_iter().all(|path| mode(path) == 0o600));
+    assert!(["", "..", "../.."].iter().all(|name| mode(fixture.path(name)) == 0o700));
 }
 
 #[tokio::test]
-async fn a_damaged_torrent_is_the_only_one_that_is_lost() {
+async fn what_a_later_version_wrote_is_refused_and_stays_as_it_is() {
+    let newer_record = {
+        let rest = " number 0101010101010101010101010101010101010101 7";
+        format!("{:08x}{rest}\n", crc32fast::hash(rest.as_bytes()))
+    };
+    for (old, new) in [
+        ("tfs-state 2\n", "tfs-state 3\n"),
+        ("tfs-state 2\n", "tfs-state 10 and more\n"),
+        ("tfs-state 2\n", &format!("tfs-state 2\n{newer_record}")),
+    ] {
+        let fixture = Fixture::new().await;
+        fixture.spoil(|log| {
+            let text = String::from_utf8(log.clone()).unwrap();
+            *log = text.replacen(old, new, 1).into_bytes();
+        });
+        let newer = fs::read(fixture.log()).unwrap();
+        let error = ServerState::open(fixture.dir.path(), identity()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::Unsupported);
+        assert_eq!(fs::read(fixture.log()).unwrap(), newer);
+        assert_eq!(fs::read_dir(fixture.path("")).unwrap().count(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_version_that_takes_over_meanwhile_is_not_disturbed() {
     let fixture = Fixture::new().await;
-    let path = fixture.torrent(2);
-    let mut bytes = fs::read(&path).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    fs::write(&path, bytes).unwrap();
-    // A file under the name of another torrent.
-    fs::copy(fixture.torrent(1), fixture.torrent(3)).unwrap();
-    let want = expect![[r#"
-        changed at Some(1800000000)
-        t1 seen 1800000000
-        t2 seen 1800000000
-        t3 seen 1800000000
-        t1 Paused Some([10, 20])
-        aside: 0202020202020202020202020202020202020202.json.damaged-1
-        aside: 0303030303030303030303030303030303030303.json.damaged-1
-    "#]];
-    fixture.check(&want).await;
-    // The name stays, and the details are written again when they come.
     let (state, _known) = fixture.open().await;
-    state.recorder().record(
-        &added(&[2, 3], " [other]"),
-        vec![details(2), details(3)],
-        times(AT + 9),
-    );
+    let newer = b"tfs-state 3\nsomething else";
+    fs::remove_file(fixture.log()).unwrap();
+    fs::write(fixture.log(), newer).unwrap();
+    state.recorder().record(&added(&[7], ""), vec![details(7)], times(AT + 1));
     state.close().await;
-    let want = expect![[r#"
-        changed at Some(1800000009)
-        t1 seen 1800000000
-        t2 seen 1800000000
-        t3 seen 1800000000
-        t1 Paused Some([10, 20])
-        t2 Paused Some([0, 5])
-        t3 Live None
-        aside: 0202020202020202020202020202020202020202.json.damaged-1
-        aside: 0303030303030303030303030303030303030303.json.damaged-1
-    "#]];
-    fixture.check(&want).await;
+    assert_eq!(fs::read(fixture.log()).unwrap(), newer);
 }
 
 #[tokio::test]
-async fn a_cut_index_is_set_aside_and_progress_costs_figures_only() {
-    let fixture = Fixture::new().await;
-    fs::write(fixture.path("progress.json"), "").unwrap();
-    let want = expect![[r#"
-        changed at Some(1800000000)
-        t1 seen 1800000000
-        t2 seen 1800000000
-        t3 seen 1800000000
-        t1 Live None
-        t2 Live None
-        t3 Live None
-        aside: progress.json.damaged-1
-    "#]];
-    fixture.check(&want).await;
-    let index = fs::read(fixture.path("index.json")).unwrap();
-    fs::write(fixture.path("index.json"), &index[..index.len() / 2]).unwrap();
-    let want = expect![[r#"
-        changed at None
-        aside: index.json.damaged-1
-        aside: progress.json.damaged-1
-    "#]];
-    fixture.check(&want).await;
-    // Nothing else is lost: the details are there when the torrents are listed again.
-    let (state, _known) = fixture.open().await;
-    assert_eq!(state.recorder().details(vec![hash(1)]).await, [details(1)]);
-}
-
-#[tokio::test]
-async fn what_a_later_version_wrote_stays_as_it_is() {
-    let fixture = Fixture::new().await;
-    let index = fs::read_to_string(fixture.path("index.json")).unwrap();
-    let newer = index.replacen("tfs-state 1", "tfs-state 2", 1);
-    fs::write(fixture.path("index.json"), &newer).unwrap();
-    let want = expect![[r#"
-        changed at None
-        aside: index.json.newer-1
-    "#]];
-    fixture.check(&want).await;
-    assert_eq!(fs::read_to_string(fixture.path("index.json.newer-1")).unwrap(), newer);
-}
-
-#[tokio::test]
-async fn the_index_of_another_server_is_not_taken() {
+async fn the_log_of_another_server_is_not_taken() {
     let fixture = Fixture::new().await;
     let other = Identity::of_url(&"http://other".parse().unwrap());
     let (state, _known) = ServerState::open(fixture.dir.path(), other.clone()).await.unwrap();
     state.close().await;
-    let place = place::server_dir(fixture.dir.path(), &other).join("index.json");
-    fs::copy(fixture.path("index.json"), &place).unwrap();
+    let place = place::server_dir(fixture.dir.path(), &other).join(log::LOG_NAME);
+    fs::copy(fixture.log(), &place).unwrap();
     let (_state, known) = ServerState::open(fixture.dir.path(), other).await.unwrap();
     assert_eq!(known, KnownTree::default());
     assert!(!place.exists());
@@ -269,11 +234,7 @@ async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone(
         state.recorder().keep(file_id(id, index), &proof(ino));
     }
     tokio::join!(one.close(), other.close());
-    // The one whose torrent is not there is not, and a damaged file is the only one that is lost.
-    let path = fixture.path(&format!("proofs/{}.json", hash(2)));
-    fs::write(&path, &fs::read(&path).unwrap()[..60]).unwrap();
-    let orphan = fixture.path(&format!("proofs/{}.json", hash(9)));
-    assert!(orphan.exists());
+    // That of a torrent that is not there is not known.
     let want = expect![[r#"
         changed at Some(1800000000)
         t1 seen 1800000000
@@ -281,14 +242,13 @@ async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone(
         t3 seen 1800000000
         t1 0 proven as 10
         t1 1 proven as 11
+        t2 0 proven as 20
         t3 0 proven as 30
         t1 Paused Some([10, 20])
         t2 Paused Some([0, 5])
         t3 Live None
-        aside: 0202020202020202020202020202020202020202.json.damaged-1
     "#]];
     fixture.check(&want).await;
-    assert!(!orphan.exists());
 
     let (state, _known) = fixture.open().await;
     // Another mount has proven it anew.
@@ -298,8 +258,7 @@ async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone(
     state.recorder().record(&Changes { removed, ..Changes::default() }, Vec::new(), times(AT + 1));
     state.close().await;
     let (_state, known) = fixture.open().await;
-    assert_eq!(known.proofs, [(file_id(1, 0), proof(10))]);
-    assert!(!fixture.path(&format!("proofs/{}.json", hash(3))).exists());
+    assert_eq!(known.proofs, [(file_id(1, 0), proof(10)), (file_id(2, 0), proof(20))]);
 }
 
 #[tokio::test]
@@ -307,18 +266,18 @@ async fn details_are_kept_as_they_come() {
     let dir = tempfile::tempdir().unwrap();
     let (state, _known) = ServerState::open(dir.path(), identity()).await.unwrap();
     let recorder = state.recorder();
-    recorder.record_details(vec![single_file(7, "t7", 1), details(8)]);
+    recorder.record_details(vec![without_metadata(7, "t7", 1), details(8)]);
     state.close().await;
     // Without a tree: neither torrent was ever shown.
     let (state, mut known) = ServerState::open(dir.path(), identity()).await.unwrap();
     known.early.sort_by_key(|details| details.info_hash);
     let want =
-        KnownTree { early: vec![single_file(7, "t7", 1), details(8)], ..KnownTree::default() };
+        KnownTree { early: vec![without_metadata(7, "t7", 1), details(8)], ..KnownTree::default() };
     assert_eq!(known, want);
     assert_eq!(state.recorder().details(vec![hash(8)]).await, [details(8)]);
     // The metadata of one came; of the other they were lost on the way.
     let complete = TorrentDetails { created: Some(5), ..details(7) };
-    state.recorder().record_details(vec![complete.clone(), single_file(8, "t8", 1)]);
+    state.recorder().record_details(vec![complete.clone(), without_metadata(8, "t8", 1)]);
     state.recorder().record(&added(&[7], ""), Vec::new(), times(AT));
     state.close().await;
     let (_state, known) = ServerState::open(dir.path(), identity()).await.unwrap();
@@ -329,11 +288,11 @@ async fn details_are_kept_as_they_come() {
 async fn torrents_without_metadata_are_kept() {
     let fixture = Fixture::new().await;
     let (state, _known) = fixture.open().await;
-    state.recorder().record(&added(&[7], ""), vec![single_file(7, "t7", 1)], times(AT));
+    state.recorder().record(&added(&[7], ""), vec![without_metadata(7, "t7", 1)], times(AT));
     state.close().await;
     let (_state, known) = fixture.open().await;
     assert_eq!((known.remembered.len(), known.listing.len()), (4, 4));
-    assert_eq!(known.details.last(), Some(&single_file(7, "t7", 1)));
+    assert_eq!(known.details.last(), Some(&without_metadata(7, "t7", 1)));
 }
 
 #[tokio::test]

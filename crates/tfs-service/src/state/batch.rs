@@ -1,0 +1,56 @@
+//! What is to be written at a time.
+
+use std::collections::BTreeMap;
+
+use vfs_core::{FileId, TorrentDetails, TorrentSummary};
+
+use super::absences::Absences;
+use super::index::Event;
+use super::proofs::{ProofEvent, WireVerified};
+use super::record::{Kind, put};
+use super::wire::{WireAt, WireCame};
+
+/// What is to be written.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) events: Vec<Event>,
+    /// When the set of torrents last changed, in seconds since 1970.
+    pub(super) changed_at: Option<i64>,
+    pub(super) details: Vec<TorrentDetails>,
+    pub(super) progress: Option<Vec<TorrentSummary>>,
+    pub(super) absences: Option<Absences>,
+    /// What last became of the proofs of files.
+    pub(super) proofs: BTreeMap<FileId, ProofEvent>,
+}
+
+impl Batch {
+    /// Appends the records of all but details and progress to `lines`.
+    pub(super) fn put_small(&self, lines: &mut Vec<u8>) {
+        for event in &self.events {
+            let info_hash = Some(event.info_hash);
+            match &event.name {
+                Some(name) => {
+                    let came = WireCame { name: name.clone(), at: event.at };
+                    put(lines, Kind::Came, info_hash, &came);
+                }
+                None => {
+                    put(lines, Kind::Went, info_hash, &WireAt { at: event.at });
+                }
+            }
+        }
+        if let Some(at) = self.changed_at {
+            put(lines, Kind::Changed, None, &WireAt { at });
+        }
+        // After the events: a torrent that goes takes with it what was verified of its files.
+        for (file, event) in &self.proofs {
+            let (kind, proof) = match event {
+                ProofEvent::Kept(proof) => (Kind::Verified, proof),
+                ProofEvent::Discarded(proof) => (Kind::Discarded, proof),
+            };
+            put(lines, kind, Some(file.torrent), &WireVerified::new(file.index, proof));
+        }
+        if let Some(absences) = &self.absences {
+            put(lines, Kind::Absences, None, absences);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What the records of a log say together.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use vfs_core::{InfoHash, Remembered, TorrentDetails};
+
+use super::absences::Absences;
+use super::index::{Event, Index};
+use super::known::KnownTree;
+use super::proofs::{ProofEvent, Proofs, WireVerified};
+use super::record::{BadRecord, Kind, Record};
+use super::wire::{
+    WireAt, WireCame, WireDetails, WireSummary, is_improvement, to_summary, to_time,
+};
+
+/// How many torrents that were never shown keep their details once there was a tree: a torrent
+/// that goes before it was shown once leaves them behind.
+const EARLY_COUNT_MAX: usize = 1000;
+
+/// The records of a log, taken together in their order.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// Which server the log is about.
+    pub(super) server: Option<String>,
+    details: HashMap<InfoHash, TorrentDetails>,
+    events: Vec<Event>,
+    changed_at: Option<i64>,
+    progress: HashMap<InfoHash, WireSummary>,
+    proofs: BTreeMap<InfoHash, Proofs>,
+    absences: Absences,
+}
+
+impl Contents {
+    /// Takes over a record.
+    ///
+    /// # Errors
+    /// [`BadRecord::Newer`], if the record has another form.
+    pub(super) fn apply(&mut self, record: &Record<'_>) -> Result<(), BadRecord> {
+        match record.kind {
+            Kind::Torrent => {
+                let torrent = record.torrent()?;
+                let details = TorrentDetails::from(record.value::<WireDetails>()?);
+                if details.info_hash != torrent {
+                    return Err(BadRecord::Newer);
+                }
+                let known = self.details.get(&torrent).map(|known| known.metadata);
+                if known.is_none_or(|known| is_improvement(known, details.metadata)) {
+                    self.details.insert(torrent, details);
+                }
+            }
+            Kind::Progress => {
+                self.progress.insert(record.torrent()?, record.value()?);
+            }
+            Kind::Server
+            | Kind::Came
+            | Kind::Went
+            | Kind::Changed
+            | Kind::Verified
+            | Kind::Discarded
+            | Kind::Absences => self.apply_small(record)?,
+        }
+        Ok(())
+    }
+
+    /// Takes over a record that is neither details nor progress, which are most of a log.
+    ///
+    /// # Errors
+    /// [`BadRecord::Newer`], if the record has another form.
+    pub(super) fn apply_small(&mut self, record: &Record<'_>) -> Result<(), BadRecord> {
+        match record.kind {
+            Kind::Torrent | Kind::Progress => {}
+            Kind::Server => self.server = Some(record.value()?),
+            Kind::Came => {
+                let WireCame { name, at } = record.value()?;
+                let info_hash = record.torrent()?;
+                self.events.push(Event { info_hash, at, name: Some(name) });
+            }
+            Kind::Went => {
+                let WireAt { at } = record.value()?;
+                let info_hash = record.torrent()?;
+                self.events.push(Event { info_hash, at, name: None });
+                self.proofs.remove(&info_hash);
+            }
+            Kind::Changed => self.changed_at = Some(record.value::<WireAt>()?.at),
+            Kind::Verified | Kind::Discarded => {
+                let torrent = record.torrent()?;
+                let (index, proof) = record.value::<WireVerified>()?.into_proof();
+                let event = if record.kind == Kind::Verified {
+                    ProofEvent::Kept(proof)
+                } else {
+                    ProofEvent::Discarded(proof)
+                };
+                let proofs = self.proofs.entry(torrent).or_insert_with(|| Proofs::new(torrent));
+                proofs.merge(index, &event);
+            }
+            Kind::Absences => self.absences = record.value()?,
+        }
+        Ok(())
+    }
+
+    /// Returns which torrents there are and were, without those that are gone for too long at
+    /// `now`, in seconds since 1970.
+    pub(super) fn index(&self, now: i64) -> Index {
+        let mut index = Index::default();
+        index.merge(&self.events);
+        index.expire(now);
+        index
+    }
+
+    /// Returns the smaller parts in a form that can be written anew.
+    pub(super) fn into_small(self, now: i64) -> Small {
+        let index = self.index(now);
+        let Self { changed_at, mut proofs, absences, .. } = self;
+        let present: HashSet<_> = index.present().map(|entry| entry.info_hash).collect();
+        proofs.retain(|torrent, _| present.contains(torrent));
+        Small { index, changed_at, proofs: proofs.into_values().collect(), absences }
+    }
+
+    /// Returns what was known at `now`, in seconds since 1970.
+    pub(super) fn into_known(mut self, now: i64) -> KnownTree {
+        let index = self.index(now);
+        let mut known = KnownTree {
+            changed_at: self.changed_at.map(to_time),
+            absences: std::mem::take(&mut self.absences),
+            ..KnownTree::default()
+        };
+        for (position, entry) in index.present().enumerate() {
+            let Some(details) = self.details.remove(&entry.info_hash) else { continue };
+            let summary = self.progress.remove(&entry.info_hash);
+            known.listing.push(to_summary(&details, position, summary));
+            known.details.push(details);
+            // Those of torrents that are not there are of no use.
+            let proofs = self.proofs.remove(&entry.info_hash);
+            known.proofs.extend(proofs.into_iter().flat_map(Proofs::into_kept));
+        }
+        for entry in &index.torrents {
+            self.details.remove(&entry.info_hash);
+        }
+        known.early = self.details.into_values().collect();
+        known.early.sort_unstable_by_key(|details| details.info_hash);
+        let remembered = index.torrents.into_iter().map(|entry| Remembered {
+            info_hash: entry.info_hash,
+            name: entry.name,
+            first_seen: to_time(entry.first_seen),
+        });
+        known.remembered = remembered.collect();
+        known
+    }
+
+    /// Returns whether the log has an entry, also one that is gone, for each torrent.
+    pub(super) fn named(&self) -> HashSet<InfoHash> {
+        self.events.iter().map(|event| event.info_hash).collect()
+    }
+
+    /// Returns whether something was verified of a torrent's files.
+    pub(super) fn has_proofs(&self, torrent: InfoHash) -> bool {
+        self.proofs.get(&torrent).is_some_and(|proofs| !proofs.is_empty())
+    }
+
+    /// Returns whether there was a tree.
+    pub(super) fn has_tree(&self) -> bool {
+        self.changed_at.is_some()
+    }
+}
+
+/// The parts of a log that are small beside details and progress.
+#[derive(Debug)]
+pub(super) struct Small {
+    pub(super) index: Index,
+    pub(super) changed_at: Option<i64>,
+    pub(super) proofs: Vec<Proofs>,
+    pub(super) absences: Absences,
+}
+
+/// Which torrents keep what a log has of them.
+#[derive(Debug)]
+pub(super) struct Keeps {
+    details: HashSet<InfoHash>,
+    progress: HashSet<InfoHash>,
+}
+
+impl Small {
+    /// Returns which torrents keep their records. `with_details` are all torrents that have some,
+    /// those whose details came last at the end.
+    pub(super) fn keeps(&self, with_details: &[InfoHash]) -> Keeps {
+        let mut details: HashSet<_> =
+            self.index.torrents.iter().map(|entry| entry.info_hash).collect();
+        let early_max = if self.changed_at.is_some() { EARLY_COUNT_MAX } else { usize::MAX };
+        let early = with_details.iter().rev().filter(|torrent| !details.contains(torrent));
+        let early: Vec<_> = early.take(early_max).copied().collect();
+        details.extend(early);
+        let progress = self.index.present().map(|entry| entry.info_hash).collect();
+        Keeps { details, progress }
+    }
+}
+
+impl Keeps {
+    /// Returns whether a record is one of the larger ones, and kept.
+    pub(super) fn has(&self, record: &Record<'_>) -> bool {
+        record.info_hash.is_some_and(|torrent| match record.kind {
+            Kind::Torrent => self.details.contains(&torrent),
+            Kind::Progress => self.progress.contains(&torrent),
+            Kind::Server
+            | Kind::Came
+            | Kind::Went
+            | Kind::Changed
+            | Kind::Verified
+            | Kind::Discarded
+            | Kind::Absences => false,
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! The log of one server: an append-only file, which is replaced by a shorter one when most of it
+//! is outdated.
+//!
+//! The first line is `tfs-state 2`, the format and its version; each other line is a
+//! [record](super::record). Several processes may append. Each does so only while it holds the
+//! lock file of the directory, and reads first what the others appended since it last looked. All
+//! functions here but [`Log::read_details`] want that lock.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use vfs_core::{InfoHash, TorrentDetails};
+
+use super::contents::{Contents, Small};
+use super::file::temporary_of;
+use super::index::Entry;
+use super::log_file::{APPEND_BYTES, LogFile, head};
+use super::record::{Kind, put};
+use super::wire::{WireAt, WireCame};
+
+/// The name of the log in the directory of a server.
+pub(super) const LOG_NAME: &str = "state.log";
+
+/// How many bytes of damaged lines are set aside.
+const DAMAGED_BYTES_MAX: usize = 16 << 20;
+
+/// How much outdated data a log may have beside as much as counts, in bytes. Less is not worth the
+/// time to write all of it anew.
+const OUTDATED_BYTES_MIN: u64 = 1 << 20;
+
+/// What could not be read of a log.
+#[derive(Debug, Default)]
+pub(super) struct Damage {
+    pub(super) line_count: usize,
+    /// The lines, as far as they are not too many.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A log, and what this process knows of it.
+#[derive(Debug)]
+pub(super) struct Log {
+    dir: PathBuf,
+    server: String,
+    file: Option<LogFile>,
+}
+
+impl Log {
+    /// Returns the log of a server in a directory, without looking at it.
+    pub(super) fn new(dir: &Path, server: &str) -> Self {
+        Self { dir: dir.to_owned(), server: server.to_owned(), file: None }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.dir.join(LOG_NAME)
+    }
+
+    /// Reads the log from its start; nothing if there is none. Damaged lines are left out.
+    ///
+    /// # Errors
+    /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log.
+    pub(super) fn load(&mut self) -> io::Result<(Contents, Damage)> {
+        let mut contents = Contents::default();
+        let mut damage = Damage::default();
+        self.file = None;
+        let Some(mut file) = LogFile::open(&self.path())? else { return Ok((contents, damage)) };
+        file.read_on(|found| {
+            if let Some(record) = &found.record {
+                return contents.apply(record);
+            }
+            damage.line_count += 1;
+            if damage.bytes.len() + found.bytes.len() < DAMAGED_BYTES_MAX {
+                damage.bytes.extend_from_slice(found.bytes);
+                damage.bytes.push(b'\n');
+            }
+            Ok(())
+        })?;
+        self.file = Some(file);
+        Ok((contents, damage))
+    }
+
+    /// Makes the log ready for [`append`](Self::append): makes the file if there is none, reads
+    /// what others appended, or all if another file is in its place, and cuts off what a kill left
+    /// of a record.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(super) fn catch_up(&mut self) -> io::Result<()> {
+        let path = self.path();
+        let current = match fs::metadata(&path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let is_it = |file: &LogFile| {
+            let known = file.file().metadata().map(|known| (known.dev(), known.ino()));
+            current.as_ref().is_some_and(|current| {
+                let is_same = known.is_ok_and(|known| known == (current.dev(), current.ino()));
+                is_same && file.end() <= current.len()
+            })
+        };
+        let known = self.file.take().filter(|file| file.is_writable() && is_it(file));
+        let mut file = match known {
+            Some(file) => file,
+            None => LogFile::open_or_create(&path)?,
+        };
+        file.read_on(|_found| Ok(()))?;
+        file.cut_rest()?;
+        if file.end() == 0 {
+            file.append(&self.head())?;
+        }
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Appends lines of records, after [`catch_up`](Self::catch_up). What the log says already is
+    /// left out.
+    ///
+    /// # Errors
+    /// Those of the system. Then the log is as it was.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.as_mut().ok_or_else(not_open)?.append(lines)
+    }
+
+    /// Returns the file, to be synced without the lock.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn file(&self) -> io::Result<File> {
+        self.file.as_ref().ok_or_else(not_open)?.file().try_clone()
+    }
+
+    /// Returns whether more than half of the log is outdated.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| {
+            let live_bytes = file.places().live_bytes();
+            file.end() > live_bytes.saturating_mul(2).saturating_add(OUTDATED_BYTES_MIN)
+        })
+    }
+
+    /// Replaces the log, after [`catch_up`](Self::catch_up), by one that has only what counts at
+    /// `now`, in seconds since 1970. The new one is synced before it takes the place of the other:
+    /// a crash leaves one of them.
+    ///
+    /// # Errors
+    /// Those of the system. Then the log is as it was.
+    pub(super) fn checkpoint(&mut self, now: i64) -> io::Result<()> {
+        let old = self.file.as_ref().ok_or_else(not_open)?;
+        let temporary = &temporary_of(&self.path());
+        // What a kill left of another. It is not there as a rule.
+        drop(fs::remove_file(temporary));
+        let written = self.write_checkpoint(old, now, temporary).and_then(|new| {
+            fs::rename(temporary, self.path())?;
+            Ok(new)
+        });
+        match written {
+            Ok(new) => self.file = Some(new),
+            Err(error) => {
+                // It may not even be there; what counts is the first error.
+                drop(fs::remove_file(temporary));
+                return Err(error);
+            }
+        }
+        File::open(&self.dir)?.sync_all()
+    }
+
+    fn write_checkpoint(&self, old: &LogFile, now: i64, temporary: &Path) -> io::Result<LogFile> {
+        let mut contents = Contents::default();
+        let mut with_details = Vec::new();
+        old.each(0, |found| {
+            let Some(record) = &found.record else { return Ok(()) };
+            if record.kind == Kind::Torrent && old.places().is_last(record, found.place.offset) {
+                with_details.push(record.torrent()?);
+            }
+            contents.apply_small(record)
+        })?;
+        let small = contents.into_small(now);
+        let keeps = small.keeps(&with_details);
+        let mut new = LogFile::create(temporary)?;
+        let mut lines = self.head();
+        put_small(&mut lines, &small);
+        let mut appended = Ok(());
+        old.each(0, |found| {
+            let Some(record) = &found.record else { return Ok(()) };
+            if keeps.has(record) && old.places().is_last(record, found.place.offset) {
+                lines.extend_from_slice(found.bytes);
+                lines.push(b'\n');
+            }
+            if lines.len() >= APPEND_BYTES && appended.is_ok() {
+                appended = new.append(&lines);
+                lines.clear();
+            }
+            Ok(())
+        })?;
+        appended?;
+        new.append(&lines)?;
+        new.file().sync_all()?;
+        Ok(new)
+    }
+
+    /// Reads the details of a torrent, as far as this process knows the log. Wants no lock: the
+    /// file that is open only grows.
+    pub(super) fn read_details(&self, torrent: InfoHash) -> Option<TorrentDetails> {
+        self.file.as_ref()?.read_details(torrent)
+    }
+
+    /// Returns whether the log has details of a torrent.
+    pub(super) fn has_details(&self, torrent: InfoHash) -> bool {
+        self.file.as_ref().is_some_and(|file| file.places().torrent(torrent).is_some())
+    }
+
+    fn head(&self) -> Vec<u8> {
+        let mut lines = head();
+        put(&mut lines, Kind::Server, None, &self.server);
+        lines
+    }
+}
+
+/// Appends the records of the smaller parts to `lines`.
+fn put_small(lines: &mut Vec<u8>, small: &Small) {
+    for entry in &small.index.torrents {
+        put_entry(lines, entry);
+    }
+    if let Some(at) = small.changed_at {
+        put(lines, Kind::Changed, None, &WireAt { at });
+    }
+    for proofs in &small.proofs {
+        for verified in proofs.to_wire() {
+            put(lines, Kind::Verified, Some(proofs.info_hash), &verified);
+        }
+    }
+    put(lines, Kind::Absences, None, &small.absences);
+}
+
+/// Appends the records of an entry of the index to `lines`.
+pub(super) fn put_entry(lines: &mut Vec<u8>, entry: &Entry) {
+    let came = WireCame { name: entry.name.clone(), at: entry.first_seen };
+    put(lines, Kind::Came, Some(entry.info_hash), &came);
+    if let Some(at) = entry.removed_at {
+        put(lines, Kind::Went, Some(entry.info_hash), &WireAt { at });
+    }
+}
+
+fn not_open() -> io::Error {
+    io::Error::other("the log is not open")
+}

@@ -1,0 +1,238 @@
+//! One file of a log: reads its lines, and appends to it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use vfs_core::{InfoHash, TorrentDetails};
+
+use super::lines::Lines;
+use super::places::{Place, Places};
+use super::record::{BadRecord, Record};
+use super::wire::WireDetails;
+
+/// What every log begins with, before the number of its version.
+const FORMAT: &str = "tfs-state ";
+
+/// The version that this program writes, and the only one that it reads from a log. Version 1 is
+/// the files of 0.1.0, see [`super::version1`]. A release that adds a kind of record, or a field,
+/// raises it.
+const VERSION: u32 = 2;
+
+/// How many bytes are encoded before they are appended.
+pub(super) const APPEND_BYTES: usize = 1 << 20;
+
+/// A file with a log.
+#[derive(Debug)]
+pub(super) struct LogFile {
+    file: File,
+    /// Where the next record goes, in bytes: behind the last line that is whole.
+    end: u64,
+    places: Places,
+    is_writable: bool,
+}
+
+/// A line of a log.
+#[derive(Debug)]
+pub(super) struct Found<'a> {
+    /// Its bytes, without the line feed.
+    pub(super) bytes: &'a [u8],
+    /// `None` if the line is damaged.
+    pub(super) record: Option<Record<'a>>,
+    pub(super) place: Place,
+}
+
+impl LogFile {
+    /// Opens a file for appending; for reading only, if the system does not let us write. `None` if
+    /// there is none.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
+        match options().open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if is_forbidden(&error) => {
+                let file = OpenOptions::new().read(true).open(path)?;
+                Ok(Some(Self { is_writable: false, ..Self::of(file) }))
+            }
+            opened => opened.map(|file| Some(Self::of(file))),
+        }
+    }
+
+    /// Opens a file for appending, and makes it if there is none.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn open_or_create(path: &Path) -> io::Result<Self> {
+        options().create(true).open(path).map(Self::of)
+    }
+
+    /// Makes a file that is not there yet.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn create(path: &Path) -> io::Result<Self> {
+        options().create_new(true).open(path).map(Self::of)
+    }
+
+    fn of(file: File) -> Self {
+        Self { file, end: 0, places: Places::default(), is_writable: true }
+    }
+
+    pub(super) fn is_writable(&self) -> bool {
+        self.is_writable
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Returns where the last whole line ends, in bytes, as far as the file was read.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Gives `each` all lines from a place on, and returns where the last whole one ends. A line
+    /// that is not ended is what a kill left of a record.
+    ///
+    /// # Errors
+    /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log or one
+    /// of its records.
+    pub(super) fn each(
+        &self,
+        from: u64,
+        mut each: impl FnMut(&Found<'_>) -> Result<(), BadRecord>,
+    ) -> io::Result<u64> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(from))?;
+        let mut lines = Lines::new(BufReader::with_capacity(APPEND_BYTES, file), from);
+        let mut end = from;
+        while let Some(line) = lines.next_line()? {
+            if !line.is_ended {
+                break;
+            }
+            let len = line.bytes.len() as u64 + 1;
+            end = line.offset + len;
+            if line.offset == 0 && is_head(line.bytes).map_err(refused)? || line.bytes.is_empty() {
+                continue;
+            }
+            let record = match Record::parse(line.bytes) {
+                Ok(record) => Some(record),
+                Err(BadRecord::Damaged) => None,
+                Err(newer) => return Err(refused(newer)),
+            };
+            let place = Place {
+                offset: line.offset,
+                len: u32::try_from(len).unwrap_or(u32::MAX),
+                crc: record.map_or(0, |record| record.crc),
+            };
+            each(&Found { bytes: line.bytes, record, place }).map_err(refused)?;
+        }
+        Ok(end)
+    }
+
+    /// Reads what comes behind the lines that were read, and notes where its records are.
+    ///
+    /// # Errors
+    /// As [`each`](Self::each).
+    pub(super) fn read_on(
+        &mut self,
+        mut each: impl FnMut(&Found<'_>) -> Result<(), BadRecord>,
+    ) -> io::Result<()> {
+        let mut places = std::mem::take(&mut self.places);
+        let end = self.each(self.end, |found| {
+            if let Some(record) = &found.record {
+                places.note(record, found.place)?;
+            }
+            each(found)
+        });
+        self.places = places;
+        self.end = end?;
+        Ok(())
+    }
+
+    /// Cuts off what a kill left behind the last whole line.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn cut_rest(&self) -> io::Result<()> {
+        if self.file.metadata()?.len() > self.end { self.file.set_len(self.end) } else { Ok(()) }
+    }
+
+    /// Appends lines, and notes where their records are. What the log says already is left out.
+    ///
+    /// # Errors
+    /// Those of the system. Then the file is as it was.
+    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut new = Vec::with_capacity(lines.len());
+        let mut notes = Vec::new();
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let record = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok();
+            if record.is_some_and(|record| self.places.has(&record, line.len())) {
+                continue;
+            }
+            let offset = self.end + new.len() as u64;
+            new.extend_from_slice(line);
+            if let (Some(record), Ok(len)) = (record, u32::try_from(line.len())) {
+                notes.push((record, Place { offset, len, crc: record.crc }));
+            }
+        }
+        if let Err(error) = (&self.file).write_all(&new) {
+            // A full disk took a part. If the rest cannot be cut now, the next append does.
+            drop(self.file.set_len(self.end));
+            return Err(error);
+        }
+        self.end += new.len() as u64;
+        notes
+            .iter()
+            .try_for_each(|(record, place)| self.places.note(record, *place))
+            .map_err(refused)
+    }
+
+    /// Reads the details of a torrent.
+    pub(super) fn read_details(&self, torrent: InfoHash) -> Option<TorrentDetails> {
+        let Place { offset, len, .. } = self.places.torrent(torrent)?;
+        let mut line = vec![0; usize::try_from(len).ok()?];
+        self.file.read_exact_at(&mut line, offset).ok()?;
+        let record = Record::parse(line.strip_suffix(b"\n")?).ok()?;
+        let details = TorrentDetails::from(record.value::<WireDetails>().ok()?);
+        (details.info_hash == torrent).then_some(details)
+    }
+}
+
+/// Returns the first line of a log.
+pub(super) fn head() -> Vec<u8> {
+    format!("{FORMAT}{VERSION}\n").into_bytes()
+}
+
+/// Returns whether a line is the first of a log that this program can read.
+fn is_head(line: &[u8]) -> Result<bool, BadRecord> {
+    let Some(version) = line.strip_prefix(FORMAT.as_bytes()) else { return Ok(false) };
+    // A later version may have more words.
+    let version = version.split(|byte| *byte == b' ').next().unwrap_or_default();
+    let version = str::from_utf8(version).ok().and_then(|word| word.parse::<u32>().ok());
+    if version.is_some_and(|version| version > VERSION) {
+        return Err(BadRecord::Newer);
+    }
+    Ok(version == Some(VERSION))
+}
+
+fn refused(why: BadRecord) -> io::Error {
+    io::Error::new(ErrorKind::Unsupported, why)
+}
+
+/// Returns whether an error says that this user, or nobody, may write.
+pub(super) fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).mode(0o600);
+    options
+}

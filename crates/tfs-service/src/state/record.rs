@@ -1,0 +1,228 @@
+//! The records of a state log, one a line.
+//!
+//! ```text
+//! 9f1c44aa torrent 11b1b5ec9167678979a0e6e703210380431292a8 {"name":"...
+//! ```
+//!
+//! The words are the CRC-32 of all that follows it, the kind, the info hash (or `-`), and a value
+//! as JSON, which has no line feed in it. So a damaged line costs that line: the next line feed is
+//! where the next record begins. A record whose checksum is right and which this program does not
+//! know was written by a later version.
+
+use std::io::Write as _;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vfs_core::InfoHash;
+
+/// The longest line in bytes. A torrent of 100,000 files has some 10 MiB; what the server may
+/// answer has the same limit.
+pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// The length of the checksum, in hexadecimal digits.
+const CRC_DIGITS: usize = 8;
+
+/// Stands for the info hash where a record is not about a torrent.
+const NO_HASH: &str = "-";
+
+/// What a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// Which server the log is about. The first record.
+    Server,
+    /// The details of a torrent. The last of a torrent counts.
+    Torrent,
+    /// A torrent came: its name in the root and when.
+    Came,
+    /// A torrent went, and when.
+    Went,
+    /// When the set of torrents last changed. The last counts.
+    Changed,
+    /// What was last listed of a torrent. The last of a torrent counts.
+    Progress,
+    /// A file of a torrent was verified on this machine's disk.
+    Verified,
+    /// That verification does not hold any more.
+    Discarded,
+    /// Which torrents the listing lacks. The last counts.
+    Absences,
+}
+
+impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Server,
+        Self::Torrent,
+        Self::Came,
+        Self::Went,
+        Self::Changed,
+        Self::Progress,
+        Self::Verified,
+        Self::Discarded,
+        Self::Absences,
+    ];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Torrent => "torrent",
+            Self::Came => "came",
+            Self::Went => "went",
+            Self::Changed => "changed",
+            Self::Progress => "progress",
+            Self::Verified => "verified",
+            Self::Discarded => "discarded",
+            Self::Absences => "absences",
+        }
+    }
+
+    fn of(word: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word().as_bytes() == word)
+    }
+}
+
+/// A record whose checksum is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    pub(super) kind: Kind,
+    pub(super) info_hash: Option<InfoHash>,
+    /// The checksum: two records with different ones differ.
+    pub(super) crc: u32,
+    json: &'a [u8],
+}
+
+/// Why a line is not a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BadRecord {
+    /// The line is not what was written.
+    #[error("it is damaged")]
+    Damaged,
+    /// The line is what was written, by a later version.
+    #[error("a later version of tfs wrote it")]
+    Newer,
+}
+
+impl<'a> Record<'a> {
+    /// Reads a line, without its line feed.
+    ///
+    /// # Errors
+    /// [`BadRecord`].
+    pub(super) fn parse(line: &'a [u8]) -> Result<Self, BadRecord> {
+        let (digits, rest) = line.split_at_checked(CRC_DIGITS).ok_or(BadRecord::Damaged)?;
+        let digits = str::from_utf8(digits).map_err(|_not_ascii| BadRecord::Damaged)?;
+        let crc = u32::from_str_radix(digits, 16).map_err(|_no_number| BadRecord::Damaged)?;
+        // One form for each number, so that no damage stays unseen.
+        if crc32fast::hash(rest) != crc || format!("{crc:08x}") != digits {
+            return Err(BadRecord::Damaged);
+        }
+        let mut words = rest.splitn(4, |byte| *byte == b' ').skip(1);
+        let (Some(kind), Some(hash), Some(json)) = (words.next(), words.next(), words.next())
+        else {
+            return Err(BadRecord::Newer);
+        };
+        let kind = Kind::of(kind).ok_or(BadRecord::Newer)?;
+        let info_hash = match str::from_utf8(hash) {
+            Ok(NO_HASH) => None,
+            Ok(hash) => Some(hash.parse().map_err(|_other_form| BadRecord::Newer)?),
+            Err(_other_form) => return Err(BadRecord::Newer),
+        };
+        Ok(Self { kind, info_hash, crc, json })
+    }
+
+    /// Returns the value.
+    ///
+    /// # Errors
+    /// [`BadRecord::Newer`], if it has another form: the checksum is right.
+    pub(super) fn value<T: DeserializeOwned>(&self) -> Result<T, BadRecord> {
+        serde_json::from_slice(self.json).map_err(|_other_form| BadRecord::Newer)
+    }
+
+    /// Returns the torrent that it is about.
+    ///
+    /// # Errors
+    /// [`BadRecord::Newer`], if it is about none.
+    pub(super) fn torrent(&self) -> Result<InfoHash, BadRecord> {
+        self.info_hash.ok_or(BadRecord::Newer)
+    }
+}
+
+/// Appends a record to `lines`, with its line feed, and returns its checksum. `None` if the record
+/// would be longer than [`LINE_BYTES_MAX`]; then `lines` stays as it was.
+pub(super) fn put(
+    lines: &mut Vec<u8>,
+    kind: Kind,
+    info_hash: Option<InfoHash>,
+    value: &impl Serialize,
+) -> Option<u32> {
+    let start = lines.len();
+    let hash = info_hash.map_or_else(|| NO_HASH.to_owned(), |hash| hash.to_string());
+    let in_memory = "writing to memory does not fail";
+    write!(lines, "{:CRC_DIGITS$} {} {hash} ", "", kind.word()).expect(in_memory);
+    serde_json::to_writer(&mut *lines, value).expect("structs of texts and numbers can be written");
+    let (digits, rest) = lines.get_mut(start..)?.split_at_mut_checked(CRC_DIGITS)?;
+    if CRC_DIGITS + rest.len() > LINE_BYTES_MAX {
+        lines.truncate(start);
+        return None;
+    }
+    let crc = crc32fast::hash(rest);
+    digits.copy_from_slice(format!("{crc:08x}").as_bytes());
+    lines.push(b'\n');
+    Some(crc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(kind: Kind, info_hash: Option<InfoHash>, value: &impl Serialize) -> Vec<u8> {
+        let mut lines = Vec::new();
+        put(&mut lines, kind, info_hash, value).unwrap();
+        assert_eq!(lines.pop(), Some(b'\n'));
+        lines
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let hash = InfoHash::from_bytes([7; 20]);
+        for kind in Kind::ALL {
+            for info_hash in [None, Some(hash)] {
+                let value = vec!["one".to_owned(), "zwei \u{e4}\n \u{0} {".to_owned()];
+                let line = line(kind, info_hash, &value);
+                assert!(!line.contains(&b'\n'));
+                let record = Record::parse(&line).unwrap();
+                assert_eq!((record.kind, record.info_hash), (kind, info_hash));
+                assert_eq!(record.value::<Vec<String>>(), Ok(value));
+                assert_eq!(record.value::<Vec<u8>>(), Err(BadRecord::Newer));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_damage() {
+        let line = line(Kind::Changed, None, &["one", "two"]);
+        for position in 0..line.len() {
+            assert_eq!(Record::parse(&line[..position]), Err(BadRecord::Damaged), "{position}");
+            for bit in 0..8 {
+                let mut flipped = line.clone();
+                flipped[position] ^= 1 << bit;
+                let read = Record::parse(&flipped);
+                assert_eq!(read, Err(BadRecord::Damaged), "bit {bit} of byte {position}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_right_and_unknown_is_of_a_later_version() {
+        for rest in [" number - 1", " torrent other 1", " torrent", "", " came \u{e4} 1"] {
+            let line = format!("{:08x}{rest}", crc32fast::hash(rest.as_bytes()));
+            assert_eq!(Record::parse(line.as_bytes()), Err(BadRecord::Newer), "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_too_long_is_not_written() {
+        let mut lines = b"before".to_vec();
+        let value = "x".repeat(LINE_BYTES_MAX);
+        assert_eq!(put(&mut lines, Kind::Torrent, None, &value), None);
+        assert_eq!(lines, b"before");
+    }
+}
