@@ -141,6 +141,7 @@ mod tests {
             have_bytes: 1025,
             mtime: 1_700_000_000,
             nlink: 1,
+            generation: 0,
             validity: Validity::Announced,
         }
     }

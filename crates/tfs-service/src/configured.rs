@@ -60,6 +60,7 @@ impl Loaded {
             read_ahead_kb: u32::try_from(read.readahead_bytes.div_ceil(KIB)).unwrap_or(u32::MAX),
             may_pass_through: read.passthrough == Passthrough::Auto,
             show_control: metadata.show_control,
+            inode32: metadata.inode32,
             poll_interval: metadata.poll_interval,
             torrent_ttl: metadata.torrent_ttl,
             appearance: self.appearance(mount),
@@ -137,6 +138,7 @@ mod tests {
             "[read]\npassthrough = \"off\"\nmissing = \"fail\"\nmissing_errno = \"ENODATA\"\n\
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
+             inode32 = true\n\
              torrent_ttl = \"0s\"\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
@@ -149,7 +151,7 @@ mod tests {
         assert_eq!(settings.read.cache_bytes_max, Some(0));
         // A part of a KiB is one.
         assert_eq!(settings.read_ahead_kb, 98);
-        assert!(settings.appearance.shows_holes);
+        assert!(settings.appearance.shows_holes && settings.inode32);
         assert!(settings.torrent_ttl.is_zero());
         assert_eq!(settings.servers[0].streams_max, 2);
         let pair = ("/downloads".into(), "/srv".into());

@@ -11,7 +11,7 @@ use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use vfs_core::{Counters, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
+use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
 
 #[cfg(feature = "embedded")]
 use crate::AddError;
@@ -47,6 +47,8 @@ pub struct MountSettings {
     pub read: ReadPolicy,
     /// Whether `.tfs` is listed in the root.
     pub show_control: bool,
+    /// Whether inode numbers are below 2^32.
+    pub inode32: bool,
     /// How often each server is asked for its torrents.
     pub poll_interval: Duration,
     /// How long what a server says of where the files of a torrent are is believed.
@@ -318,8 +320,10 @@ fn make_vfs(
     settings: &MountSettings,
     about: &About,
 ) -> Arc<Vfs<RqbitSource>> {
-    let MountSettings { read, show_control, layout, .. } = settings;
-    let config = VfsConfig { read: *read, show_control: *show_control, layout: *layout };
+    let MountSettings { read, show_control, layout, inode32, .. } = settings;
+    let inode_numbers = if *inode32 { InodeNumbers::Bits32 } else { InodeNumbers::Bits64 };
+    let (read, show_control, layout) = (*read, *show_control, *layout);
+    let config = VfsConfig { read, show_control, layout, inode_numbers };
     let sources: Vec<_> = connections.iter().map(Connection::source).collect();
     Arc::new_cyclic(|vfs| {
         let files = control_files(vfs, about);

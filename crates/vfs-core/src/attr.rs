@@ -30,6 +30,9 @@ pub struct Attr {
     /// The number of names: for a directory 2 and one more for each directory in it, 0 for what
     /// belongs to a torrent that is gone.
     pub nlink: u32,
+    /// Tells apart what had this number at different times: a number and a generation together
+    /// never mean two things, also before and after a remount. 0 for the root.
+    pub generation: u32,
     /// How long this holds.
     pub validity: Validity,
 }

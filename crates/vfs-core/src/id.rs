@@ -101,6 +101,18 @@ impl Ino {
     pub const ROOT: Self = Self(1);
 }
 
+/// How inode numbers of torrents are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InodeNumbers {
+    /// Hashes of what they stand for, below 2^53 and in `.tfs` below 2^63: the same after a remount
+    /// although nothing is kept.
+    #[default]
+    Bits64,
+    /// Below 2^32, for programs that know no others and refuse files with `EOVERFLOW`. They are
+    /// allocated, and stay the same only if [`NumberRange`](crate::NumberRange)s are kept.
+    Bits32,
+}
+
 /// One of the servers of a filesystem, by its position in the list that it was made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(pub u16);

@@ -26,6 +26,7 @@ mod id;
 mod invalidation;
 mod local;
 mod name;
+mod numbers;
 mod preload;
 mod range;
 mod read;
@@ -46,7 +47,9 @@ pub use engine::{
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
-pub use id::{FileId, FileIndex, HandleId, InfoHash, Ino, ParseInfoHashError, ServerId};
+pub use id::{
+    FileId, FileIndex, HandleId, InfoHash, Ino, InodeNumbers, ParseInfoHashError, ServerId,
+};
 pub use invalidation::{Child, InvalidationSink};
 pub use local::{LocalFault, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
@@ -59,6 +62,6 @@ pub use source::{NotNow, SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{
     FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentState, TorrentSummary,
 };
-pub use tree::{Changes, KnownNode, Remembered, RootLayout};
+pub use tree::{Changes, KnownNode, NumberRange, Remembered, RootLayout};
 pub use vfs::{Reader, Vfs, VfsConfig};
 pub use view::ControlFile;

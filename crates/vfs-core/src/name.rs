@@ -11,8 +11,6 @@
 //! Everything else is kept, a lone `%` too. A name that is taken already gets a mark such as
 //! ` [0123abcd]` before its extension, so that players still know what kind of file it is.
 
-use std::fmt::Write as _;
-
 /// The longest name in bytes (`NAME_MAX` in `linux/limits.h`).
 pub const NAME_BYTES_MAX: usize = 255;
 
@@ -73,12 +71,13 @@ fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
     let stem_bytes_max = NAME_BYTES_MAX.saturating_sub(tail.len());
     let mut name = String::with_capacity(NAME_BYTES_MAX);
     // Cut between whole characters, before they are escaped, so that no escape is torn.
-    let mut pieces = Pieces { rest: stem };
-    while let Some(piece) = pieces.next_piece() {
-        if name.len() + piece.len() > stem_bytes_max {
+    for (character, is_escaped) in characters(stem) {
+        let len_before = name.len();
+        push(character, is_escaped, &mut name);
+        if name.len() > stem_bytes_max {
+            name.truncate(len_before);
             break;
         }
-        name.push_str(&piece);
     }
     name + &tail
 }
@@ -105,38 +104,38 @@ fn escape_whole(raw: &str) -> String {
     }
 }
 
+/// Almost all names have nothing to escape and are copied as a whole.
 fn escape_text(raw: &str) -> String {
+    if !characters(raw).any(|(_, is_escaped)| is_escaped) {
+        return raw.to_owned();
+    }
     let mut escaped = String::with_capacity(raw.len());
-    let mut pieces = Pieces { rest: raw };
-    while let Some(piece) = pieces.next_piece() {
-        escaped.push_str(&piece);
+    for (character, is_escaped) in characters(raw) {
+        push(character, is_escaped, &mut escaped);
     }
     escaped
 }
 
-/// A text as the escaped forms of its characters.
-struct Pieces<'a> {
-    rest: &'a str,
-}
-
-impl Pieces<'_> {
-    fn next_piece(&mut self) -> Option<String> {
-        let mut chars = self.rest.chars();
-        let first = chars.next()?;
-        self.rest = chars.as_str();
-        let is_escaped = match first {
+/// Returns the characters of a text, and whether each is escaped.
+fn characters(raw: &str) -> impl Iterator<Item = (char, bool)> {
+    raw.char_indices().map(|(at, character)| {
+        let is_escaped = match character {
             '/' => true,
-            '%' => reads_as_escape(self.rest.as_bytes()),
+            '%' => raw.as_bytes().get(at + 1..).is_some_and(reads_as_escape),
             other => other.is_control(),
         };
-        if !is_escaped {
-            return Some(first.to_string());
-        }
-        let mut piece = String::new();
-        for byte in first.encode_utf8(&mut [0; 4]).bytes() {
-            write!(piece, "%{byte:02X}").expect("writing to a string does not fail");
-        }
-        Some(piece)
+        (character, is_escaped)
+    })
+}
+
+fn push(character: char, is_escaped: bool, name: &mut String) {
+    if !is_escaped {
+        return name.push(character);
+    }
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        name.push('%');
+        name.push(hex_digit(byte >> 4));
+        name.push(hex_digit(byte & 0xf));
     }
 }
 
@@ -156,6 +155,11 @@ fn is_escape_pair(high: u8, low: u8) -> bool {
 
 fn hex_value(digit: u8) -> u8 {
     if digit.is_ascii_digit() { digit - b'0' } else { digit - b'A' + 10 }
+}
+
+/// Returns the upper-case digit of a value below 16.
+fn hex_digit(value: u8) -> char {
+    char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 })
 }
 
 /// FNV-1a, 32 bits: stable for ever, and only there to tell long names apart. Names that agree in

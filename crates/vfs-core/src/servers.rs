@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::tree::{Changes, Difference, Notice, Remembered, TorrentTree};
-use crate::{InfoHash, ServerId, TorrentDetails, TorrentSource, TorrentSummary, Vfs};
+use crate::{InfoHash, NumberRange, ServerId, TorrentDetails, TorrentSource, TorrentSummary, Vfs};
 
 /// How many torrents of a listing are looked at, or written, before others get the lock of the
 /// tree: some tenths of a millisecond. Also a long pass that only reads holds up all others, since
@@ -87,6 +87,24 @@ impl<S: TorrentSource> Vfs<S> {
         torrents: impl IntoIterator<Item = Remembered>,
     ) {
         self.remember_of(ServerId::FIRST, changed_at, torrents);
+    }
+
+    /// Takes over which inode numbers torrents of a server had, with
+    /// [`InodeNumbers::Bits32`](crate::InodeNumbers::Bits32): to be called before the first listing
+    /// of any server is taken over. Where two torrents claim a number, the first has it.
+    pub fn remember_numbers_of(
+        &self,
+        server: ServerId,
+        ranges: impl IntoIterator<Item = (InfoHash, NumberRange)>,
+    ) {
+        self.tree_mut().remember_numbers(server, ranges);
+    }
+
+    /// Returns the inode numbers of a torrent that the tree has from a server, to be kept for
+    /// [`remember_numbers_of`](Self::remember_numbers_of). `None` with numbers that are hashes.
+    #[must_use]
+    pub fn numbers_of(&self, server: ServerId, info_hash: InfoHash) -> Option<NumberRange> {
+        self.tree().numbers_of(server, info_hash)
     }
 
     /// Returns what is known of the torrents that the tree has from a server and a listing of it

@@ -7,11 +7,11 @@ use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
 use crate::search::Found;
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
-use crate::view::{self, CONTROL_NAME, ViewIno, Views};
+use crate::view::{self, CONTROL_NAME, ViewIno, ViewNumbers, Views};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, Ino,
-    InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, RootLayout, SearchHit, SeekTo,
-    TorrentSource, Validity, VfsError, Wait, xattr,
+    InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, RootLayout, SearchHit,
+    SeekTo, TorrentSource, Validity, VfsError, Wait, xattr,
 };
 
 /// A node and what its servers are called.
@@ -29,6 +29,8 @@ pub struct VfsConfig {
     pub show_control: bool,
     /// How the torrents of several servers are arranged.
     pub layout: RootLayout,
+    /// How inode numbers are made.
+    pub inode_numbers: InodeNumbers,
 }
 
 /// An open file and what its reader does.
@@ -99,9 +101,9 @@ impl<S: TorrentSource> Vfs<S> {
         });
         let names: Vec<_> = names.collect();
         Self {
-            tree: RwLock::new(Tree::new(config.layout, &names)),
+            tree: RwLock::new(Tree::new(config.layout, &names, config.inode_numbers)),
             sink: Mutex::new(None),
-            views: Views::default(),
+            views: Views::new(Vec::new(), ViewNumbers::new(config.inode_numbers)),
             is_control_shown: config.show_control,
             handles: Handles::default(),
             engine: Servers::new(sources, config.read),
@@ -111,7 +113,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Puts these files into the control directory; of two with one name, the first.
     #[must_use]
     pub fn with_control_files(mut self, files: Vec<ControlFile>) -> Self {
-        self.views = Views::new(files);
+        self.views = Views::new(files, self.views.numbers);
         self
     }
 
@@ -145,15 +147,22 @@ impl<S: TorrentSource> Vfs<S> {
     /// Finds `name` in the directory `parent` and counts one lookup of what it finds. A name that
     /// is no UTF-8 is not found: names come from JSON.
     ///
+    /// `.` is `parent` itself, which may be a file then, and `..` the directory that it is in. They
+    /// are found by the number alone, also after the front end forgot it and after a remount: that
+    /// is how the kernel opens file handles (`FUSE_EXPORT_SUPPORT`).
+    ///
     /// # Errors
     /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` in a directory of a torrent that is gone.
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VfsError> {
         let name = str::from_utf8(name).map_err(|_not_utf8| VfsError::NotFound)?;
+        if matches!(name, "." | "..") {
+            return self.lookup_number(parent, name == "..");
+        }
         if parent == Ino::ROOT && name == CONTROL_NAME {
             let attr = self.views.attr(&self.tree(), ViewIno::Control)?;
             return Ok(view::found(attr));
         }
-        if let Some(dir) = ViewIno::of(parent) {
+        if let Some(dir) = self.views.numbers.view(parent) {
             self.views.refresh(dir, || self.tree())?;
             return self.views.lookup(&self.tree(), dir, name).map(view::found);
         }
@@ -172,7 +181,7 @@ impl<S: TorrentSource> Vfs<S> {
     pub fn forget_all(&self, forgotten: impl IntoIterator<Item = (Ino, u64)>) {
         let mut tree = self.tree_mut();
         for (ino, count) in forgotten {
-            match ViewIno::of(ino) {
+            match self.views.numbers.view(ino) {
                 Some(view) => self.views.forget(view, count),
                 None => tree.forget(ino, count),
             }
@@ -185,7 +194,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// `NotFound`, or `Stale` for a view that is gone.
     pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         let tree = self.tree();
-        match ViewIno::of(ino) {
+        match self.views.numbers.view(ino) {
             Some(view) => self.views.attr(&tree, view),
             None => tree.attr(ino),
         }
@@ -223,7 +232,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// `NotFound` or `NotSymlink`.
     pub fn read_link(&self, ino: Ino) -> Result<String, VfsError> {
         let tree = self.tree();
-        match ViewIno::of(ino) {
+        match self.views.numbers.view(ino) {
             Some(view) => self.views.link_target(&tree, view),
             None => tree.link_target(ino).map(str::to_owned),
         }
@@ -234,7 +243,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Errors
     /// As [`read_dir`](Self::read_dir).
     pub fn open_dir(&self, ino: Ino) -> Result<(), VfsError> {
-        match ViewIno::of(ino) {
+        match self.views.numbers.view(ino) {
             Some(dir) => self.views.list(&self.tree(), dir, 0, &mut |_| false),
             None => self.tree().check_directory(ino),
         }
@@ -285,7 +294,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// # Errors
     /// `NotFound`, `IsDirectory`, or `Stale` if its torrent is gone.
     pub fn open(&self, ino: Ino) -> Result<HandleId, VfsError> {
-        let file = match ViewIno::of(ino) {
+        let file = match self.views.numbers.view(ino) {
             // No lock is held: the text may be about us.
             Some(view) => OpenFile::Text(self.views.render(view)?),
             None => OpenFile::Torrent(self.tree().file(ino)?),
@@ -435,7 +444,7 @@ impl<S: TorrentSource> Vfs<S> {
         cookie: u64,
         mut each: impl FnMut(&Tree, &DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
-        if let Some(view) = ViewIno::of(dir) {
+        if let Some(view) = self.views.numbers.view(dir) {
             self.views.refresh(view, || self.tree())?;
             let tree = self.tree();
             return self.views.list(&tree, view, cookie, &mut |entry| each(&tree, entry));
@@ -462,7 +471,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     fn facts(&self, ino: Ino) -> Result<Option<FactsWithServers>, VfsError> {
-        if ViewIno::of(ino).is_some() {
+        if self.views.numbers.view(ino).is_some() {
             return Ok(None);
         }
         let facts = self.tree().facts(ino)?;

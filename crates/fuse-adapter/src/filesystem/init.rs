@@ -10,7 +10,10 @@ use crate::passthrough::Passthrough;
 /// for `find -size`: 100,000 lookups in place of 514 lists), `WRITEBACK_CACHE` (nothing is
 /// written), `ABORT_ERROR` (fuser 0.18 takes it for a failure), `OVER_IO_URING` (fuser cannot; the
 /// mount would hang).
-const WANTED: [InitFlags; 4] = [
+const WANTED: [InitFlags; 5] = [
+    // File handles (`open_by_handle_at`, NFS) are good also for what the kernel has forgotten, and
+    // after a remount: it then looks up `.` and `..` by number.
+    InitFlags::FUSE_EXPORT_SUPPORT,
     // One slow lookup must not stop the others of its directory.
     InitFlags::FUSE_PARALLEL_DIROPS,
     // `ls -l` and `find` get the attributes with the names.

@@ -1,24 +1,25 @@
 //! The core behind fuser's trait: each request is decoded, passed on, and answered.
 
 mod direct;
+mod entries;
 mod init;
 mod listings;
 mod open;
 mod read;
 mod refused;
+mod searches;
 mod seek;
 mod xattr;
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use fuser::{
-    AccessFlags, BsdFileFlags, CopyFileRangeFlags, FileHandle, Filesystem, FopenFlags, Generation,
-    INodeNo, IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
+    AccessFlags, BsdFileFlags, CopyFileRangeFlags, FileHandle, Filesystem, FopenFlags, INodeNo,
+    IoctlFlags, KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags,
     PollNotifier, RenameFlags, ReplyAttr, ReplyBmap, ReplyCreate, ReplyData, ReplyDirectory,
     ReplyDirectoryPlus, ReplyEmpty, ReplyEntry, ReplyIoctl, ReplyLock, ReplyLseek, ReplyOpen,
     ReplyPoll, ReplyStatfs, ReplyWrite, ReplyXattr, Request, TimeOrNow, WriteFlags,
@@ -27,13 +28,14 @@ use rustix::fs::OFlags;
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
 pub(crate) use self::direct::DirectReads;
+pub(crate) use self::entries::Entries;
 use self::listings::DirOpen;
 pub(crate) use self::listings::Listings;
 use self::read::Read;
 use self::refused::refuse;
-use crate::attr::{Ownership, StatFs, file_type, no_attr};
+pub(crate) use self::searches::Searches;
+use crate::attr::{Ownership, StatFs};
 use crate::callers::Callers;
-use crate::notices::Generations;
 use crate::passthrough::Passthrough;
 use crate::reads::{ReadRequest, Reads, Tid};
 use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
@@ -52,15 +54,15 @@ const O_DIRECT: i32 = OFlags::DIRECT.bits().cast_signed();
 /// The handle of all directories: where a listing is, the cookie says.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
 
-/// A [`Vfs`] for fuser. All but reads is answered from memory on fuser's own thread, and short
-/// reads of what a server nearby has are answered there too.
+/// A [`Vfs`] for fuser. All but reads and searches is answered from memory on fuser's own thread,
+/// and short reads of what a server nearby has are answered there too.
 #[derive(Debug)]
 pub(crate) struct TorrentFs<S> {
     pub(crate) vfs: Arc<Vfs<S>>,
     pub(crate) ownership: Ownership,
     pub(crate) ttls: Arc<Ttls>,
-    pub(crate) generations: Arc<Generations>,
-    pub(crate) listings: Listings,
+    pub(crate) entries: Entries<S>,
+    pub(crate) searches: Searches,
     /// Whether programs are told of holes.
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
@@ -75,11 +77,6 @@ impl<S: TorrentSource> TorrentFs<S> {
         ReplyGuard::new(reply, reply::Request { op, ino: ino.0 }, &self.faults)
     }
 
-    /// Takes note that a listing was answered, in whole or in part.
-    fn on_listed(&self, dir: INodeNo) {
-        self.listings.on_listed(Ino(dir.0), self.vfs.names_validity(Ino(dir.0)));
-    }
-
     /// Returns the attributes of what is still there.
     fn linked_attr(&self, ino: INodeNo) -> Result<Attr, VfsError> {
         let attr = self.vfs.attr(Ino(ino.0))?;
@@ -91,7 +88,7 @@ impl<S: TorrentSource> TorrentFs<S> {
 impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         init::negotiate(config, &self.passthrough);
-        self.listings.negotiate(config);
+        self.entries.listings.negotiate(config);
         Ok(())
     }
 
@@ -100,25 +97,12 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         if name.len() > NAME_BYTES_MAX {
             return reply.error(fuser::Errno::ENAMETOOLONG);
         }
-        respond(
-            self.guard("lookup", parent, reply),
-            |_| match self.vfs.lookup(Ino(parent.0), name.as_bytes()) {
-                Err(VfsError::NotFound) => Ok(None),
-                found => found.map(Some),
-            },
-            |reply, found| match found {
-                Some(entry) => reply.entry_with_ttls(
-                    &self.ttls.attr(&entry.attr),
-                    &self.ttls.entry(entry.name_validity),
-                    &self.ownership.file_attr(&entry.attr),
-                    self.generations.of(entry.attr.ino, entry.attr.kind),
-                ),
-                None => {
-                    let ttl = self.ttls.entry(self.vfs.names_validity(Ino(parent.0)));
-                    reply.entry_with_ttls(&Duration::ZERO, &ttl, &no_attr(), Generation(0));
-                }
-            },
-        );
+        let guard = self.guard("lookup", parent, reply);
+        if self.vfs.must_search(Ino(parent.0)) {
+            let (entries, name) = (self.entries.clone(), name.to_owned());
+            return self.searches.run(&self.reads, move || entries.lookup(guard, parent, &name));
+        }
+        self.entries.lookup(guard, parent, name);
     }
 
     // Not `batch_forget`: fuser 0.18 keeps the type of its argument to itself, and calls this for
@@ -195,7 +179,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         respond(
             self.guard("opendir", ino, reply),
             |_| self.vfs.open_dir(Ino(ino.0)),
-            |reply, ()| match self.listings.open(self.vfs.names_validity(Ino(ino.0))) {
+            |reply, ()| match self.entries.listings.open(self.vfs.names_validity(Ino(ino.0))) {
                 DirOpen::Opened(flags) => reply.opened(DIRECTORY_HANDLE, flags),
                 DirOpen::NeedNotAsk => reply.error(fuser::Errno::ENOSYS),
             },
@@ -210,19 +194,12 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         cookie: u64,
         reply: ReplyDirectory,
     ) {
-        respond(
-            self.guard("readdir", ino, reply),
-            |reply| {
-                self.vfs.read_dir(Ino(ino.0), cookie, |entry| {
-                    let number = INodeNo(entry.attr.ino.0);
-                    !reply.add(number, entry.cookie, file_type(entry.attr.kind), entry.name)
-                })
-            },
-            |reply, ()| {
-                reply.ok();
-                self.on_listed(ino);
-            },
-        );
+        let guard = self.guard("readdir", ino, reply);
+        if self.vfs.must_search(Ino(ino.0)) {
+            let entries = self.entries.clone();
+            return self.searches.run(&self.reads, move || entries.list(guard, ino, cookie));
+        }
+        self.entries.list(guard, ino, cookie);
     }
 
     fn readdirplus(
@@ -233,23 +210,12 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         cookie: u64,
         reply: ReplyDirectoryPlus,
     ) {
-        respond(
-            self.guard("readdirplus", ino, reply),
-            |reply| {
-                self.vfs.read_dir_plus(Ino(ino.0), cookie, |entry| {
-                    let attr = self.ownership.file_attr(&entry.attr);
-                    // fuser has one time for both the name and the attributes.
-                    let ttl = self.ttls.entry(entry.name_validity);
-                    let ttl = ttl.min(self.ttls.attr(&entry.attr));
-                    let generation = self.generations.of(entry.attr.ino, entry.attr.kind);
-                    !reply.add(attr.ino, entry.cookie, entry.name, &ttl, &attr, generation)
-                })
-            },
-            |reply, ()| {
-                reply.ok();
-                self.on_listed(ino);
-            },
-        );
+        let guard = self.guard("readdirplus", ino, reply);
+        if self.vfs.must_search(Ino(ino.0)) {
+            let entries = self.entries.clone();
+            return self.searches.run(&self.reads, move || entries.list_plus(guard, ino, cookie));
+        }
+        self.entries.list_plus(guard, ino, cookie);
     }
 
     fn statfs(&self, _: &Request, ino: INodeNo, reply: ReplyStatfs) {

@@ -31,7 +31,7 @@ impl<S: TorrentSource> TorrentFs<S> {
                 Err(error) => return guard.refuse(&error),
             };
             self.callers.on_open(handle, tid);
-            if Ino(ino.0).is_view() {
+            if self.vfs.is_view(Ino(ino.0)) {
                 let file = FileHandle(handle.0);
                 return guard.send(|reply| reply.opened(file, CONTROL_OPEN_FLAGS));
             }

@@ -24,7 +24,7 @@ pub use self::error::{MountError, SessionError};
 use self::target::Target;
 use crate::attr::Ownership;
 use crate::callers::Callers;
-use crate::filesystem::{DirectReads, Listings, TorrentFs};
+use crate::filesystem::{DirectReads, Entries, Listings, Searches, TorrentFs};
 use crate::kernel_side::KernelSide;
 use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
@@ -71,12 +71,19 @@ pub fn mount<S: TorrentSource>(
     let passthrough = Arc::new(Passthrough::new(options.may_pass_through));
     let ttls = Arc::new(Ttls::new(&options.appearance));
     let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
+    let ownership = Ownership::new(&options.appearance);
     let filesystem = TorrentFs {
         vfs: Arc::clone(&vfs),
-        ownership: Ownership::new(&options.appearance),
+        ownership,
         ttls: Arc::clone(&ttls),
-        generations: notices.generations(),
-        listings: Listings::new(Arc::clone(&ttls), Arc::clone(&notices)),
+        entries: Entries {
+            vfs: Arc::clone(&vfs),
+            ownership,
+            ttls: Arc::clone(&ttls),
+            generations: notices.generations(),
+            listings: Arc::new(Listings::new(Arc::clone(&ttls), Arc::clone(&notices))),
+        },
+        searches: Searches::new(),
         shows_holes: options.appearance.shows_holes,
         reads: reads.clone(),
         callers: Arc::clone(&callers),

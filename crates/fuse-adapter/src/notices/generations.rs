@@ -1,13 +1,14 @@
-//! The generations of directories: what lets one come back that the kernel was told is gone.
+//! Generations: what tells apart those that had one inode number, and lets a directory come back
+//! that the kernel was told is gone.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use fuser::Generation;
-use vfs_core::{Ino, NodeKind};
+use vfs_core::{Attr, Ino, NodeKind};
 
-/// How often each directory was gone. All else has the first generation for ever, since numbers
-/// are never used twice.
+/// How often each directory was gone. It is added to the generation that the core gives, which is
+/// the same after a remount, so that file handles are good for longer than the mount.
 ///
 /// A directory whose deletion the kernel has announced is dead for good there: as long as somebody
 /// is in it, nobody finds anything in it, also when its torrent is back under its old number. With
@@ -16,19 +17,19 @@ use vfs_core::{Ino, NodeKind};
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
     /// Protects the counts; held for one access.
-    gone: RwLock<HashMap<Ino, u64>>,
+    gone: RwLock<HashMap<Ino, u32>>,
 }
 
 impl Generations {
-    /// Returns the generation of what has this number now.
-    pub(crate) fn of(&self, ino: Ino, kind: NodeKind) -> Generation {
-        let count = match kind {
+    /// Returns the generation of what has these attributes. The kernel keeps 32 bits.
+    pub(crate) fn of(&self, attr: &Attr) -> Generation {
+        let count = match attr.kind {
             NodeKind::Directory => {
-                self.gone.read().unwrap_or_else(PoisonError::into_inner).get(&ino).copied()
+                self.gone.read().unwrap_or_else(PoisonError::into_inner).get(&attr.ino).copied()
             }
             NodeKind::File | NodeKind::Symlink => None,
         };
-        Generation(count.unwrap_or(0))
+        Generation(u64::from(attr.generation.wrapping_add(count.unwrap_or(0))))
     }
 
     /// Takes note that a directory is gone.

@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 use std::thread;
 
+use vfs_core::{Attr, Validity};
+
 use super::pending::NAMES_MAX;
 use super::*;
 use crate::Appearance;
@@ -99,13 +101,20 @@ fn a_directory_that_is_gone_is_deleted() {
 }
 
 #[test]
-fn only_directories_have_generations() {
+fn directories_that_were_gone_have_other_generations() {
     let generations = Generations::default();
     generations.end(DIRECTORY.ino);
     generations.end(DIRECTORY.ino);
-    assert_eq!(generations.of(DIRECTORY.ino, NodeKind::Directory).0, 2);
-    assert_eq!(generations.of(DIRECTORY.ino, NodeKind::File).0, 0);
-    assert_eq!(generations.of(Ino(71), NodeKind::Directory).0, 0);
+    let of = |ino, kind, generation| {
+        let (size, have_bytes, mtime, nlink) = (0, 0, 0, 2);
+        let validity = Validity::Fixed;
+        let attr = Attr { ino, kind, size, have_bytes, mtime, nlink, generation, validity };
+        generations.of(&attr).0
+    };
+    assert_eq!(of(DIRECTORY.ino, NodeKind::Directory, 7), 9);
+    assert_eq!(of(DIRECTORY.ino, NodeKind::Directory, u32::MAX), 1);
+    assert_eq!(of(DIRECTORY.ino, NodeKind::File, 7), 7);
+    assert_eq!(of(Ino(71), NodeKind::Directory, 0), 0);
 }
 
 #[test]
@@ -136,7 +145,7 @@ fn names_are_bounded_and_the_bound_is_lifted_when_they_are_told() {
 #[track_caller]
 fn check_refusal(refusal: Option<Errno>, is_heard: bool) {
     let (ttls, notices) = notices();
-    let announced = vfs_core::Validity::Announced;
+    let announced = Validity::Announced;
     assert!(!ttls.may_keep_names(announced));
     let (told, receiver) = mpsc::channel();
     notices.try_out(&FakeKernel { told, refusal });

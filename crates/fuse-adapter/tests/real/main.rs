@@ -10,6 +10,7 @@ mod crowd;
 mod ending;
 mod faults;
 mod forgetting;
+mod handles;
 mod heads;
 mod holes;
 mod interrupts;

@@ -71,6 +71,8 @@ pub(crate) struct MountArgs {
     show_control: bool,
     #[arg(long, help = help("metadata.holes"))]
     holes: bool,
+    #[arg(long, help = help("metadata.inode32"))]
+    inode32: bool,
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(short, long)]
     pub(crate) foreground: bool,
@@ -109,6 +111,7 @@ impl MountArgs {
         set(flags, "metadata.dir_cache_time", self.dir_cache_time.as_ref());
         set(flags, "metadata.show_control", self.show_control.then_some(&on));
         set(flags, "metadata.holes", self.holes.then_some(&on));
+        set(flags, "metadata.inode32", self.inode32.then_some(&on));
         set(flags, "server.max_streams", self.max_streams.as_ref());
         set(flags, "server.local_paths", self.local_paths.as_ref());
         set(flags, "read.timeout", self.read_timeout.as_ref());

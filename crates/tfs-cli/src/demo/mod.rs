@@ -108,6 +108,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         allow_other: false,
         allow_non_empty: false,
         show_control: false,
+        inode32: false,
         may_pass_through: false,
         missing_errno: MissingErrno::default(),
         read: ReadPolicy::default(),

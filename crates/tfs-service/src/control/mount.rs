@@ -183,7 +183,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             misses,
             fetched_bytes: bytes_fetched,
             given_bytes: bytes_given,
-            kernel_inodes: vfs.known_nodes().len() as u64,
+            kernel_inodes: vfs.known_count() as u64,
         })
     }
 

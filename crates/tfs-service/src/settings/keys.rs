@@ -246,7 +246,7 @@ const READ: [Key; 6] = [
     ),
 ];
 
-const METADATA: [Key; 6] = [
+const METADATA: [Key; 7] = [
     key(
         "metadata.poll_interval",
         Kind::Time,
@@ -290,6 +290,14 @@ const METADATA: [Key; 6] = [
         Some("--holes"),
         "Tell programs that look for holes (`cp`, `tar -S`) what is not downloaded yet: they copy \
          zeros in its place.",
+    ),
+    key(
+        "metadata.inode32",
+        Kind::Switch,
+        Is("false"),
+        Some("--inode32"),
+        "Use inode numbers below 2^32, for 32-bit programs that fail with `EOVERFLOW` on larger \
+         ones. They stay the same after a remount as long as the state directory is kept.",
     ),
 ];
 

@@ -131,6 +131,7 @@ pub struct MetadataSection {
     pub dir_cache_time: Duration,
     pub show_control: bool,
     pub holes: bool,
+    pub inode32: bool,
 }
 
 /// What is kept.

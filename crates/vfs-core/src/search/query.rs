@@ -1,5 +1,8 @@
 //! What is asked for: words, a glob or a regular expression, checked and bounded.
 
+use std::borrow::Cow;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
 use regex::{Regex, RegexBuilder};
 
 use super::fold::fold;
@@ -101,7 +104,7 @@ struct Pattern {
 }
 
 impl Query {
-    /// Looks for paths in which every word occurs, in whatever place and case.
+    /// Looks for paths in which every word occurs, in whatever place, case and encoding of accents.
     ///
     /// Words are separated by white space and slashes.
     ///
@@ -135,7 +138,8 @@ impl Query {
     /// `Empty`, `TooLong`, `Glob` or `TooLarge`.
     pub fn glob(glob: &str) -> Result<Self, QueryError> {
         check_len(glob)?;
-        let regex = glob::to_regex(glob).map_err(|(position, fault)| QueryError::Glob {
+        let composed = compose(glob);
+        let regex = glob::to_regex(&composed).map_err(|(position, fault)| QueryError::Glob {
             glob: glob.to_owned(),
             position: position + 1,
             fault,
@@ -152,7 +156,7 @@ impl Query {
     /// `Empty`, `TooLong`, `Regex` or `TooLarge`.
     pub fn regex(regex: &str) -> Result<Self, QueryError> {
         check_len(regex)?;
-        Self::pattern(PatternKind::Regex, regex, regex, false)
+        Self::pattern(PatternKind::Regex, regex, &compose(regex), false)
     }
 
     /// Returns how the query was written.
@@ -192,8 +196,22 @@ impl Query {
     /// Returns whether a file with all required words matches.
     pub(super) fn matches(&self, idx: NodeIdx, paths: &mut Paths<'_>) -> bool {
         let Some(Pattern { regex, is_for_name }) = &self.pattern else { return true };
-        regex.is_match(if *is_for_name { paths.name(idx) } else { paths.path(idx) })
+        let text = if *is_for_name { paths.name(idx) } else { paths.path(idx) };
+        regex.is_match(text)
+            || match compose(text) {
+                Cow::Borrowed(_) => false,
+                Cow::Owned(composed) => regex.is_match(&composed),
+            }
     }
+}
+
+/// Returns a text with its accents composed (NFC), in which `?` stands for a letter with its
+/// accent. Patterns are matched with names as they are shown and with composed ones.
+fn compose(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
 }
 
 fn check_len(text: &str) -> Result<(), QueryError> {

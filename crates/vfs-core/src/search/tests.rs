@@ -61,8 +61,25 @@ fn check(
     Ok(())
 }
 
+/// Returns a text with its accents composed, of those that are in the names.
+fn composed(text: &str) -> String {
+    text.replace("a\u{308}", "ä").replace("A\u{308}", "Ä")
+}
+
+/// Returns a text with all that does not matter for words made equal, letter by letter.
+fn plain(text: &str) -> String {
+    let equal = |letter| match letter {
+        'A' => "a".to_owned(),
+        'ä' | 'Ä' => "a\u{308}".to_owned(),
+        'ß' => "ss".to_owned(),
+        'ς' | 'Σ' => "σ".to_owned(),
+        other => other.to_string(),
+    };
+    text.chars().map(equal).collect()
+}
+
 fn torrents() -> impl Strategy<Value = Vec<(Arc<TorrentTree>, String)>> {
-    let name = "[abAäÄ.]{1,4}";
+    let name = "[abAäÄßςΣ.\u{308}]{1,4}";
     let paths = vec(vec(name, 1..4), 0..8);
     vec((name, paths), 0..4).prop_map(|torrents| {
         let numbered = (1..).zip(torrents);
@@ -74,12 +91,12 @@ proptest! {
     #[test]
     fn words_are_found_as_by_brute_force(
         torrents in torrents(),
-        words in vec("[abAäÄ.]{1,3}", 1..4),
+        words in vec("[abAäÄsßςσ.]{1,3}", 1..4),
     ) {
         let query = Query::words(&words.join(" ")).unwrap();
         check(&torrents, &query, |path| {
-            let path = path.to_lowercase();
-            words.iter().all(|word| path.contains(&word.to_lowercase()))
+            let path = plain(path);
+            words.iter().all(|word| path.contains(&plain(word)))
         })?;
     }
 
@@ -90,7 +107,7 @@ proptest! {
     ) {
         let query = Query::regex(&regex).unwrap();
         let regex = Regex::new(&regex).unwrap();
-        check(&torrents, &query, |path| regex.is_match(path))?;
+        check(&torrents, &query, |path| regex.is_match(path) || regex.is_match(&composed(path)))?;
     }
 
     #[test]
@@ -102,7 +119,8 @@ proptest! {
         let regex = Regex::new(&glob::to_regex(&glob).unwrap()).unwrap();
         check(&torrents, &query, |path| {
             let name = path.rsplit('/').next().unwrap();
-            regex.is_match(if glob.contains('/') { path } else { name })
+            let text = if glob.contains('/') { path } else { name };
+            regex.is_match(text) || regex.is_match(&composed(text))
         })?;
     }
 }
@@ -130,6 +148,25 @@ fn torrents_that_come_and_go_are_followed() {
     let generation = index.generation();
     index.update(Vec::new(), &HashSet::new());
     assert_eq!(index.generation(), generation);
+}
+
+/// Names that were made on a Mac have their accents apart, and Linux types them in one.
+#[test]
+fn patterns_find_accents_however_they_are_encoded() {
+    let apart = torrent(1, "apart", &[vec!["Cafe\u{301}.mkv".to_owned()]]);
+    let in_one = torrent(2, "in one", &[vec!["Caf\u{e9}.mkv".to_owned()]]);
+    let index = index(&[apart, in_one]);
+    let count = |query: Result<Query, QueryError>| index.search(&query.unwrap(), 9).len();
+    assert_eq!(count(Query::words("caf\u{e9}")), 2);
+    assert_eq!(count(Query::words("CAFE\u{301}")), 2);
+    assert_eq!(count(Query::glob("Caf\u{e9}.*")), 2);
+    assert_eq!(count(Query::glob("Cafe\u{301}.*")), 2);
+    assert_eq!(count(Query::glob("Caf?.mkv")), 2);
+    assert_eq!(count(Query::glob("Caf[\u{e8}\u{e9}].mkv")), 2);
+    assert_eq!(count(Query::regex("(?i)CAF\u{c9}\\.mkv$")), 2);
+    // As they are written, they can be told apart all the same.
+    assert_eq!(count(Query::regex(r"e\x{301}")), 1);
+    assert_eq!(count(Query::glob("cafe.mkv")), 0);
 }
 
 #[test]

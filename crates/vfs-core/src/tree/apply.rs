@@ -16,7 +16,9 @@ use super::names::{HeldNames, Named};
 use super::notices::Notice;
 use super::past::{Memory, Remembered};
 use super::standing::Standing;
-use super::{Changes, FolderId, NodeIdx, RootLayout, Torrent, TorrentKey, TorrentTree, Tree};
+use super::{
+    Changes, FolderId, NodeIdx, RootLayout, Torrent, TorrentKey, TorrentTree, Totals, Tree,
+};
 use crate::{Child, InfoHash, Ino, ServerId, TorrentSummary};
 
 /// What a listing of a server says otherwise than the tree.
@@ -148,6 +150,9 @@ impl Tree {
             let is_new = torrent.standing.of(server).is_none();
             let before = torrent.standing.set(server, summary);
             notices.extend(torrent.progress_notices(&before, &self.inodes));
+            if torrent.standing.shown().file_progress != before.file_progress {
+                self.sum_up(TorrentKey { folder, info_hash });
+            }
             if is_new {
                 self.count(server, |count| count.saturating_add(1));
                 changes.joined.extend(self.remembered(folder, info_hash));
@@ -164,6 +169,7 @@ impl Tree {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(before) = torrent.standing.remove(server) {
             notices.extend(torrent.progress_notices(&before, &self.inodes));
+            self.sum_up(key);
             let name = self.name(key).map(str::to_owned);
             changes.left.extend(name.map(|name| (key.info_hash, name)));
         } else {
@@ -237,7 +243,8 @@ impl Tree {
             tracing::debug!(torrent = %key.info_hash, "a torrent whose only file is hidden");
             let (parent, inos) = (folder.ino, Arc::default());
             let standing = Standing::new(server, summary);
-            let torrent = Torrent { tree, inos, parent, standing, first_seen: seen_at };
+            let totals = Totals::default();
+            let torrent = Torrent { tree, inos, parent, standing, first_seen: seen_at, totals };
             self.torrents.insert(key, torrent);
             self.unnamed.insert(key);
             self.count(server, |count| count.saturating_add(1));
@@ -253,13 +260,17 @@ impl Tree {
         let name = folder.names.add(tree.raw_name(), named, is_directory, had.as_deref(), held);
         let (parent, standing) = (folder.ino, Standing::new(server, summary));
         folder.directory_count = folder.directory_count.saturating_add(usize::from(is_directory));
-        self.torrents.insert(key, Torrent { tree, inos, parent, standing, first_seen });
+        let totals = Totals::default();
+        let torrent = Torrent { tree, inos, parent, standing, first_seen, totals };
+        self.torrents.insert(key, torrent);
+        self.sum_up(key);
         self.count(server, |count| count.saturating_add(1));
         Some((parent, name))
     }
 
     fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Notice>) -> Option<String> {
         let torrent = self.torrents.remove(&key)?;
+        self.totals.subtract(torrent.totals);
         notices.extend(torrent.removal_notices(&self.inodes));
         if self.unnamed.remove(&key) {
             return None;

@@ -1,19 +1,29 @@
 //! Inode numbers: derived from identities, counted while the front end knows them, never reused.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use slab::Slab;
 
+use super::TorrentKey;
 use super::layout::{NodeIdentity, NodeIdx, TorrentTree};
-use crate::Ino;
+use super::ranges::{NUMBER_END_32, NumberRange, Ranges};
+use super::recent::RecentMap;
+use crate::{Ino, InodeNumbers};
 
 /// Numbers from here on belong to torrents; those below are the root's and for control files.
 pub(super) const NUMBER_MIN: u64 = 1 << 16;
+
+/// The same of numbers below 2^32.
+pub(super) const NUMBER_MIN_32: u32 = 1 << 16;
+
+/// How many numbers of nodes that are gone are kept from others at least: those of 1,000 torrents,
+/// as many as the state on disk keeps, of 500 files each. With 16 bytes each and room to grow they
+/// are some 30 MB at most.
+const RETIRED_MIN: usize = 1 << 19;
 
 /// How many numbers there are for torrents: the last is below 2^53, see [`Ino`].
 const NUMBER_COUNT: u64 = (1 << 53) - NUMBER_MIN;
@@ -52,9 +62,13 @@ struct Place {
 ///
 /// A number is the hash of an identity; where two identities want the same one, the later takes
 /// the next free one. So numbers are the same after a remount (but for collisions, of which a
-/// million files have one with a chance of 1 in 18,000), and a number that was given out once
-/// never means another node, even after its torrent is gone: that costs 16 bytes a node of each
-/// torrent that is gone, for the lifetime of the mount.
+/// million files have one with a chance of 1 in 18,000).
+///
+/// No other node gets a number as long as its node is there or known to the front end, or was until
+/// lately ([`RETIRED_MIN`]). Of a number that has been free for longer than that, only the hashes
+/// keep two nodes apart: another node gets it with a chance of 1 in 9 * 10^15. The generation
+/// ([`NodeIdentity::generation`]) tells even those apart, so that a number with its generation
+/// never means two nodes, whatever was forgotten.
 #[derive(Debug)]
 pub(super) struct InodeTable {
     places: HashTable<Place>,
@@ -62,8 +76,12 @@ pub(super) struct InodeTable {
     hasher: RandomState,
     torrents: Slab<Numbers>,
     /// Numbers of nodes that are gone and forgotten, with the fingerprints of their identities.
-    retired: HashMap<Ino, u64>,
+    retired: RecentMap<Ino, u64>,
     number_count: u64,
+    /// Where numbers are below 2^32, the range of each torrent.
+    ranges: Option<Ranges>,
+    /// How many numbers the front end knows.
+    known_count: AtomicUsize,
 }
 
 impl Numbers {
@@ -77,13 +95,19 @@ impl Numbers {
 }
 
 impl InodeTable {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(numbers: InodeNumbers) -> Self {
+        let (number_count, ranges) = match numbers {
+            InodeNumbers::Bits64 => (NUMBER_COUNT, None),
+            InodeNumbers::Bits32 => (u64::from(NUMBER_END_32 - NUMBER_MIN_32), Some(Ranges::new())),
+        };
         Self {
             places: HashTable::new(),
             hasher: RandomState::new(),
             torrents: Slab::new(),
-            retired: HashMap::new(),
-            number_count: NUMBER_COUNT,
+            retired: RecentMap::new(RETIRED_MIN),
+            number_count,
+            ranges,
+            known_count: AtomicUsize::new(0),
         }
     }
 
@@ -97,12 +121,39 @@ impl InodeTable {
             place_count: 0,
         });
         let torrent = u32::try_from(key).expect("memory does not hold 2^32 torrents");
+        let range = self.take_range(tree);
         for idx in tree.indices() {
-            let ino = self.free_number(tree.identity(idx));
+            let identity = tree.identity(idx);
+            let in_range = range.and_then(|range| range.number(tree.number_offset(idx)?));
+            let ino = in_range.filter(|ino| self.is_free_for(*ino, identity));
+            let ino = ino.unwrap_or_else(|| self.free_number(identity));
             self.retired.remove(&ino);
             self.put(ino, Place { torrent, idx });
         }
         self.torrents.get(key).map(|numbers| Arc::clone(&numbers.inos)).unwrap_or_default()
+    }
+
+    /// Takes in which numbers a torrent had, where they are a range.
+    pub(super) fn remember(&mut self, key: TorrentKey, range: NumberRange) {
+        if let Some(ranges) = &mut self.ranges {
+            ranges.remember(key, range);
+        }
+    }
+
+    /// Returns the range of numbers of a torrent that is there.
+    pub(super) fn range(&self, key: TorrentKey) -> Option<NumberRange> {
+        self.ranges.as_ref()?.get(key)
+    }
+
+    /// Returns the range of numbers for a torrent that comes; `None` where numbers are hashes.
+    fn take_range(&mut self, tree: &TorrentTree) -> Option<NumberRange> {
+        let ranges = self.ranges.as_mut()?;
+        let range = tree.number_count().and_then(|count| ranges.take(tree.key(), count));
+        if range.is_none() {
+            let torrent = tree.info_hash();
+            tracing::warn!(%torrent, "all numbers below 2^30 were given out: free ones follow");
+        }
+        range
     }
 
     /// Returns the number of an identity: the one that it had if it had one.
@@ -157,6 +208,9 @@ impl InodeTable {
         let numbers = place.and_then(|place| self.torrents.get_mut(place.torrent as usize));
         if let Some(numbers) = numbers {
             numbers.is_linked = false;
+            if let Some(ranges) = &mut self.ranges {
+                ranges.release(numbers.tree.key());
+            }
             inos.iter().for_each(|ino| self.drop_if_unused(*ino));
         }
     }
@@ -170,9 +224,15 @@ impl InodeTable {
         self.lookup_count(ino).is_some_and(|count| count.load(Ordering::Relaxed) > 0)
     }
 
+    /// Returns how many numbers the front end was told of and has not forgotten.
+    pub(super) fn known_count(&self) -> usize {
+        self.known_count.load(Ordering::Relaxed)
+    }
+
     pub(super) fn acquire(&self, ino: Ino, count: u64) {
-        if let Some(known) = self.lookup_count(ino) {
-            known.fetch_add(count, Ordering::Relaxed);
+        let Some(known) = self.lookup_count(ino) else { return };
+        if known.fetch_add(count, Ordering::Relaxed) == 0 && count > 0 {
+            self.known_count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -184,6 +244,9 @@ impl InodeTable {
             tracing::error!(ino = ino.0, known, count, "more lookups forgotten than made");
         }
         counted.store(known.saturating_sub(count), Ordering::Relaxed);
+        if known > 0 && known <= count {
+            self.known_count.fetch_sub(1, Ordering::Relaxed);
+        }
         self.drop_if_unused(ino);
     }
 
@@ -262,8 +325,8 @@ mod tests {
     #[test]
     fn numbers_do_not_depend_on_the_order_of_arrival() {
         let (a, b) = (tree(1, 50), tree(2, 50));
-        let mut one = InodeTable::new();
-        let mut two = InodeTable::new();
+        let mut one = InodeTable::new(InodeNumbers::Bits64);
+        let mut two = InodeTable::new(InodeNumbers::Bits64);
         let (a_in_one, b_in_one) = (one.attach(&a), one.attach(&b));
         let (b_in_two, a_in_two) = (two.attach(&b), two.attach(&a));
         assert_eq!((&a_in_one, &b_in_one), (&a_in_two, &b_in_two));
@@ -272,7 +335,7 @@ mod tests {
 
     #[test]
     fn colliding_identities_get_different_numbers_and_keep_them_when_back() {
-        let mut table = InodeTable::new();
+        let mut table = InodeTable::new(InodeNumbers::Bits64);
         table.number_count = 256;
         let trees: Vec<_> = (0..6).map(|seed| tree(seed, 30)).collect();
         let numbers: Vec<_> = trees.iter().map(|tree| table.attach(tree)).collect();
@@ -294,17 +357,39 @@ mod tests {
     }
 
     #[test]
+    fn a_feed_that_adds_and_removes_for_ever_costs_a_bounded_memory() {
+        let mut table = InodeTable::new(InodeNumbers::Bits64);
+        table.retired = RecentMap::new(100);
+        let first = tree(0, 10);
+        let numbers = table.attach(&first);
+        table.detach(&numbers);
+        for seed in 1..=100 {
+            let inos = table.attach(&tree(seed, 10));
+            table.detach(&inos);
+            assert!(table.retired.len() <= 200);
+        }
+        // It has its numbers again even so, and others have other generations.
+        assert_eq!(table.attach(&first), numbers);
+        let generation = |tree: &TorrentTree| tree.identity(NodeIdx::TOP).generation();
+        assert_ne!(generation(&first), generation(&tree(1, 10)));
+    }
+
+    #[test]
     fn what_is_gone_stays_until_it_is_forgotten() {
-        let mut table = InodeTable::new();
+        let mut table = InodeTable::new(InodeNumbers::Bits64);
         let inos = table.attach(&tree(1, 3));
-        table.acquire(inos[1], 2);
+        table.acquire(inos[1], 1);
+        table.acquire(inos[1], 1);
+        assert_eq!(table.known_count(), 1);
         table.detach(&inos);
         assert!(table.get(inos[0]).is_none());
         table.forget(inos[1], 1);
         assert!(table.get(inos[1]).is_some());
+        assert_eq!(table.known_count(), 1);
         table.forget(inos[1], 1);
         assert!(table.get(inos[1]).is_none());
         table.forget(inos[1], 1);
+        assert_eq!(table.known_count(), 0);
         // Nothing is left but what keeps the numbers from being given to others.
         assert_eq!((table.places.len(), table.torrents.len()), (0, 0));
         assert_eq!(table.retired.len(), inos.len());

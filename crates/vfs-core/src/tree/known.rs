@@ -19,6 +19,11 @@ pub struct KnownNode {
 }
 
 impl Tree {
+    /// Returns how many nodes of torrents the front end knows, also of those that are gone.
+    pub(crate) fn known_count(&self) -> usize {
+        self.inodes.known_count()
+    }
+
     /// Returns the nodes of all torrents that the front end knows. Costs a look at each node.
     pub(crate) fn known(&self) -> Vec<KnownNode> {
         let mut known = Vec::new();

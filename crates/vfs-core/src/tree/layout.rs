@@ -69,10 +69,11 @@ pub(crate) struct TorrentTree {
     /// The torrent's name, not escaped.
     raw_name: Box<str>,
     mtime: i64,
-    total_bytes: u64,
     nodes: Box<[Node]>,
     /// Of the directories, in the order of the nodes. That of a file follows from its index.
     directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
+    /// How many files the torrent has, shown or not.
+    file_count: u32,
     piece_len: Option<NonZeroU32>,
     /// Where each file starts in the torrent, which is its files end to end, padding included. It
     /// ends where an offset is more than a number holds.
@@ -109,6 +110,13 @@ impl NodeIdentity {
     /// Returns the identity of a directory in the one that this is.
     pub(super) fn of_directory(self, raw: &str) -> Self {
         self.with(b"d", raw.as_bytes())
+    }
+
+    /// Returns what tells apart two nodes that have one number at different times, also before and
+    /// after a remount: file handles of NFS have both in them. The kernel keeps 32 bits of it.
+    pub(super) fn generation(self) -> u32 {
+        let [a, b, c, d, ..] = self.fingerprint.to_le_bytes();
+        u32::from_le_bytes([a, b, c, d])
     }
 
     /// FNV-1a, then the finalizer of splitmix64: never to be changed, or inode numbers change.
@@ -175,10 +183,6 @@ impl TorrentTree {
             }
         }
         let Built { nodes, directory_identities } = builder.finish();
-        let total_bytes = nodes.iter().fold(0_u64, |sum, node| match node.body {
-            NodeBody::File { len, .. } => sum.saturating_add(len),
-            NodeBody::Directory { .. } | NodeBody::Symlink { .. } => sum,
-        });
         let file_offsets = details.files.iter().scan(Some(0_u64), |offset, file| {
             let start = (*offset)?;
             *offset = start.checked_add(file.len);
@@ -192,9 +196,9 @@ impl TorrentTree {
             is_shown,
             raw_name: details.name.as_str().into(),
             mtime: created.unwrap_or(first_seen).max(0),
-            total_bytes,
             nodes,
             directory_identities,
+            file_count: u32::try_from(details.files.len()).unwrap_or(u32::MAX),
             piece_len: details.piece_len,
             file_offsets: file_offsets.collect(),
         }
@@ -228,10 +232,6 @@ impl TorrentTree {
         self.mtime
     }
 
-    pub(super) fn total_bytes(&self) -> u64 {
-        self.total_bytes
-    }
-
     #[expect(clippy::indexing_slicing, reason = "an index is made only for a node of this tree")]
     pub(crate) fn node(&self, idx: NodeIdx) -> &Node {
         &self.nodes[idx.position()]
@@ -249,6 +249,30 @@ impl TorrentTree {
                 let known = self.directory_identities.binary_search_by_key(&idx, |(idx, _)| *idx);
                 let known = known.ok().and_then(|at| self.directory_identities.get(at));
                 known.map_or(top, |(_, identity)| *identity)
+            }
+        }
+    }
+
+    /// Returns how many numbers a range for this torrent has: for the top, all files whether they
+    /// are shown or not, and the folders. Links that are shown later need no more.
+    pub(super) fn number_count(&self) -> Option<u32> {
+        let folder_count = self.directory_identities.iter().filter(|(idx, _)| *idx != NodeIdx::TOP);
+        let folder_count = u32::try_from(folder_count.count()).ok()?;
+        1_u32.checked_add(self.file_count)?.checked_add(folder_count)
+    }
+
+    /// Returns where in the torrent's range of numbers that of a node is. The order of folders is
+    /// that of the files in them, also of those that are not shown.
+    pub(super) fn number_offset(&self, idx: NodeIdx) -> Option<u32> {
+        match self.node(idx).body {
+            NodeBody::File { index, .. } | NodeBody::Symlink { index, .. } => {
+                index.0.checked_add(1)
+            }
+            NodeBody::Directory { .. } if idx == NodeIdx::TOP => Some(0),
+            NodeBody::Directory { .. } => {
+                let known = self.directory_identities.binary_search_by_key(&idx, |(idx, _)| *idx);
+                // The first is the top, which has a place before the files.
+                u32::try_from(known.ok()?).ok()?.checked_add(self.file_count)
             }
         }
     }

@@ -4,7 +4,7 @@ use super::folder::Folder;
 use super::names::Named;
 use super::{
     DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef,
-    RootLayout, Torrent, TorrentKey, TorrentTree, Tree,
+    RootLayout, Torrent, TorrentKey, TorrentTree, Totals, Tree,
 };
 use crate::{
     Attr, DirEntry, FileId, FileIndex, FsStats, Ino, NodeKind, TorrentSummary, Validity, VfsError,
@@ -141,23 +141,35 @@ impl Tree {
         Ok(())
     }
 
+    /// Returns the size of it all. Costs nothing: the totals are kept.
     pub(crate) fn stats(&self) -> FsStats {
-        let mut stats = FsStats { inode_count: 1, ..FsStats::default() };
-        for torrent in self.torrents.values() {
-            stats.total_bytes = stats.total_bytes.saturating_add(torrent.tree.total_bytes());
-            let progress = torrent.standing.shown().file_progress.iter();
-            let have = progress.flat_map(|progress| progress.iter());
-            let have_bytes = have.fold(0_u64, |sum, bytes| sum.saturating_add(*bytes));
-            stats.have_bytes = stats.have_bytes.saturating_add(have_bytes);
-            stats.inode_count += torrent.inos.len() as u64;
-        }
-        stats.inode_count += match self.layout {
+        let folders = match self.layout {
             RootLayout::Union => 0,
             RootLayout::ByServer => self.folders.len() as u64,
         };
-        // Padding counts as progress on the server, but is not shown here.
-        stats.have_bytes = stats.have_bytes.min(stats.total_bytes);
-        stats
+        let Totals { total_bytes, have_bytes, node_count } = self.totals;
+        FsStats {
+            total_bytes: u64::try_from(total_bytes).unwrap_or(u64::MAX),
+            have_bytes: u64::try_from(have_bytes).unwrap_or(u64::MAX),
+            inode_count: node_count.saturating_add(folders).saturating_add(1),
+        }
+    }
+
+    /// Returns the attributes of what has a number, whether the front end was told of it or not: a
+    /// file handle of NFS outlives both the front end's memory and the mount.
+    pub(crate) fn by_number(&self, ino: Ino) -> Result<Attr, VfsError> {
+        match self.attr(ino) {
+            Ok(attr) if attr.nlink == 0 => Err(VfsError::Stale),
+            // It may be of a torrent that was not listed yet.
+            Err(VfsError::NotFound) if self.known_servers.contains(&false) => Err(VfsError::NoTree),
+            found => found,
+        }
+    }
+
+    /// Returns the attributes of the directory that what has a number is in.
+    pub(crate) fn parent_by_number(&self, ino: Ino) -> Result<Attr, VfsError> {
+        self.by_number(ino)?;
+        self.by_number(self.parent(ino)?)
     }
 
     /// Checks that `dir` is a directory whose entries can be told.
@@ -279,6 +291,7 @@ fn directory_attr(ino: Ino, subdirectory_count: u32) -> Attr {
         have_bytes: 0,
         mtime: 0,
         nlink: link_count(subdirectory_count),
+        generation: 0,
         validity: Validity::Announced,
     }
 }
@@ -302,6 +315,7 @@ fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&Torren
         have_bytes,
         mtime: tree.mtime(),
         nlink: if summary.is_some() { nlink } else { 0 },
+        generation: tree.identity(idx).generation(),
         validity: if kind != NodeKind::File || have_bytes == size {
             Validity::Fixed
         } else {

@@ -21,7 +21,10 @@ mod names;
 mod notices;
 mod past;
 mod paths;
+mod ranges;
+mod recent;
 mod standing;
+mod totals;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -39,9 +42,13 @@ pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
 pub(crate) use notices::Notice;
 pub use past::Remembered;
 pub(crate) use paths::{Added, Top};
+pub use ranges::NumberRange;
 use standing::Standing;
+use totals::Totals;
 
-use crate::{FileId, Geometry, InfoHash, Ino, ServerId, TorrentState, TorrentSummary};
+use crate::{
+    FileId, Geometry, InfoHash, Ino, InodeNumbers, ServerId, TorrentState, TorrentSummary,
+};
 
 /// The cookies of `.` and `..`, and of `.tfs` where it is listed; those of the entries follow.
 pub(crate) const DOT_COOKIE: u64 = 1;
@@ -116,6 +123,8 @@ struct Torrent {
     standing: Standing,
     /// When it was first seen, in seconds since 1970.
     first_seen: i64,
+    /// Its part of the sums over all torrents.
+    totals: Totals,
 }
 
 /// All names and inodes. Operations cost memory accesses only.
@@ -135,20 +144,22 @@ pub(crate) struct Tree {
     torrent_counts: Vec<usize>,
     /// Counts up over all directories.
     next_cookie: u64,
+    totals: Totals,
 }
 
 impl Tree {
     /// Returns a tree for servers with these names, at least one, of which nothing is known.
-    pub(crate) fn new(layout: RootLayout, server_names: &[String]) -> Self {
+    pub(crate) fn new(layout: RootLayout, server_names: &[String], numbers: InodeNumbers) -> Self {
         Self {
             layout,
             folders: layout.folders(server_names),
             torrents: HashMap::new(),
             unnamed: HashSet::new(),
-            inodes: InodeTable::new(),
+            inodes: InodeTable::new(numbers),
             known_servers: vec![false; server_names.len()],
             torrent_counts: vec![0; server_names.len()],
             next_cookie: FIRST_COOKIE,
+            totals: Totals::default(),
         }
     }
 
@@ -169,6 +180,24 @@ impl Tree {
                 folder.past.remember(remembered);
             }
         }
+    }
+
+    /// Takes over which numbers torrents of a server had.
+    pub(crate) fn remember_numbers(
+        &mut self,
+        server: ServerId,
+        ranges: impl IntoIterator<Item = (InfoHash, NumberRange)>,
+    ) {
+        let folder = self.layout.folder_of(server);
+        for (info_hash, range) in ranges {
+            self.inodes.remember(TorrentKey { folder, info_hash }, range);
+        }
+    }
+
+    /// Returns the numbers of a torrent that is there, if they are a range.
+    pub(crate) fn numbers_of(&self, server: ServerId, info_hash: InfoHash) -> Option<NumberRange> {
+        let folder = self.layout.folder_of(server);
+        self.inodes.range(TorrentKey { folder, info_hash })
     }
 
     /// Returns which directory the torrents of a server are in, and whose it is.
@@ -238,6 +267,15 @@ impl Tree {
             let key = TorrentKey { folder, info_hash };
             self.torrents.get(&key).map(|torrent| (key, torrent))
         })
+    }
+
+    /// Brings the sums over all torrents up to date with one that has changed.
+    fn sum_up(&mut self, key: TorrentKey) {
+        let Some(torrent) = self.torrents.get_mut(&key) else { return };
+        let totals = torrent.sum_up();
+        self.totals.subtract(torrent.totals);
+        self.totals.add(totals);
+        torrent.totals = totals;
     }
 
     fn folder(&self, id: FolderId) -> Option<&Folder> {

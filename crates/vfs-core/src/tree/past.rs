@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::recent::RecentMap;
 use crate::InfoHash;
 
 /// What somebody kept of a torrent over the end of a process, whether it is still there or not.
@@ -22,28 +23,41 @@ pub(super) struct Memory {
     pub(super) first_seen: i64,
 }
 
-/// Torrents that are not in the tree. Kept for as long as the tree lives, so that a torrent that is
-/// removed and added again has its name and its times again. That costs some hundred bytes for
-/// each torrent that is gone.
-#[derive(Debug, Default)]
+/// How many torrents that went while the tree lives are remembered at least: as many as the state
+/// on disk keeps.
+const GONE_MIN: usize = 1000;
+
+/// Torrents that are not in the tree, so that one that is removed and added again has its name and
+/// its times again.
+#[derive(Debug)]
 pub(super) struct Past {
-    gone: HashMap<InfoHash, Memory>,
+    /// What was kept from before and did not come yet. Its bound is that of the state on disk.
+    kept: HashMap<InfoHash, Memory>,
+    gone: RecentMap<InfoHash, Memory>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        Self { kept: HashMap::new(), gone: RecentMap::new(GONE_MIN) }
+    }
 }
 
 impl Past {
-    /// Takes in what somebody kept; what is known already is newer.
+    /// Takes in what was kept from before; what is known already is newer.
     pub(super) fn remember(&mut self, remembered: Remembered) {
         let Remembered { info_hash, name, first_seen } = remembered;
-        self.gone.entry(info_hash).or_insert(Memory { name, first_seen });
+        if self.gone.get(&info_hash).is_none() {
+            self.kept.entry(info_hash).or_insert(Memory { name, first_seen });
+        }
     }
 
     pub(super) fn get(&self, info_hash: InfoHash) -> Option<&Memory> {
-        self.gone.get(&info_hash)
+        self.kept.get(&info_hash).or_else(|| self.gone.get(&info_hash))
     }
 
     /// Notes that a torrent is in the tree from now on, and returns what was known of it.
     pub(super) fn on_added(&mut self, info_hash: InfoHash) -> Option<Memory> {
-        self.gone.remove(&info_hash)
+        self.kept.remove(&info_hash).or_else(|| self.gone.remove(&info_hash))
     }
 
     pub(super) fn on_removed(&mut self, info_hash: InfoHash, memory: Memory) {
@@ -52,6 +66,30 @@ impl Past {
 
     /// Gives back the room of those that came.
     pub(super) fn shrink(&mut self) {
-        self.gone.shrink_to_fit();
+        self.kept.shrink_to_fit();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_that_adds_and_removes_for_ever_costs_a_bounded_memory() {
+        let mut past = Past::default();
+        let hash = |n: usize| {
+            let mut bytes = [0; InfoHash::BYTES];
+            bytes[..8].copy_from_slice(&n.to_le_bytes());
+            InfoHash::from_bytes(bytes)
+        };
+        let memory = |n: usize| Memory { name: format!("t{n}"), first_seen: 1 };
+        for n in 0..20 * GONE_MIN {
+            past.on_removed(hash(n), memory(n));
+            assert!(past.gone.len() <= 2 * GONE_MIN);
+        }
+        for n in 19 * GONE_MIN + 1..20 * GONE_MIN {
+            assert_eq!(past.on_added(hash(n)), Some(memory(n)));
+        }
+        assert_eq!(past.get(hash(0)), None);
     }
 }

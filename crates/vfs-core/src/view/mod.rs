@@ -16,11 +16,12 @@ mod number;
 mod results;
 mod searches;
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 pub use control::ControlFile;
-pub(crate) use number::ViewIno;
+pub(crate) use number::{ViewIno, ViewNumbers};
 use results::Hit;
 use searches::Searches;
 
@@ -46,18 +47,31 @@ const UP_FROM_SEARCH: &str = "../../../";
 pub(crate) const SEARCH_RESULTS_MAX: usize = 10_000;
 
 /// All that is in the control directory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Views {
     files: Box<[ControlFile]>,
     pub(crate) index: SearchIndex,
     /// Protects the searches that the front end knows of. Held for one call, never while a search
     /// runs, and taken after the lock of the tree where both are.
     searches: Mutex<Searches>,
+    pub(crate) numbers: ViewNumbers,
+    /// A number of this run: numbers of searches count from 1 in each, and a file handle from
+    /// another run must not lead to another search.
+    run: u32,
 }
 
 impl Views {
-    pub(crate) fn new(files: Vec<ControlFile>) -> Self {
-        Self { files: control::distinct(files), ..Self::default() }
+    pub(crate) fn new(files: Vec<ControlFile>, numbers: ViewNumbers) -> Self {
+        // The seeds of hash maps are the source of random numbers that `std` has.
+        let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
+        let run = u32::from_le_bytes([a, b, c, d]);
+        Self {
+            files: control::distinct(files),
+            index: SearchIndex::default(),
+            searches: Mutex::new(Searches::new(numbers.value_max())),
+            numbers,
+            run,
+        }
     }
 
     /// Takes over what came into the tree and what went from a directory of torrents. Costs a pass
@@ -89,6 +103,30 @@ impl Views {
         self.attr(tree, found)
     }
 
+    /// Returns the attributes of what has a number, and counts a lookup where counts matter.
+    pub(crate) fn by_number(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+        let attr = self.attr(tree, ino)?;
+        if let ViewIno::Query(id) = ino {
+            self.searches().acquire(id)?;
+        }
+        Ok(attr)
+    }
+
+    /// Returns the attributes of the directory that what has a number is in.
+    pub(crate) fn parent_by_number(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+        self.attr(tree, ino)?;
+        match ino {
+            ViewIno::Control => tree.by_number(Ino::ROOT),
+            ViewIno::ByHash | ViewIno::Search | ViewIno::File(_) => {
+                self.attr(tree, ViewIno::Control)
+            }
+            ViewIno::Query(_) => self.attr(tree, ViewIno::Search),
+            ViewIno::HashLink(_) => self.attr(tree, ViewIno::ByHash),
+            // It is in any number of searches.
+            ViewIno::SearchLink(_) => Err(VfsError::NotFound),
+        }
+    }
+
     /// Takes back `count` lookups.
     pub(crate) fn forget(&self, ino: ViewIno, count: u64) {
         if let ViewIno::Query(id) = ino {
@@ -97,22 +135,30 @@ impl Views {
     }
 
     pub(crate) fn attr(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
+        let mut generation = 0;
         let (kind, size, mtime, nlink) = match ino {
             ViewIno::Control => (NodeKind::Directory, 0, tree.root_mtime(), 4),
             ViewIno::ByHash | ViewIno::Search => (NodeKind::Directory, 0, tree.root_mtime(), 2),
             ViewIno::Query(id) => {
                 self.searches().results(id)?;
+                generation = self.run;
                 (NodeKind::Directory, 0, tree.root_mtime(), 2)
             }
             // Nobody knows the size before the text is made. 0 is what such files have in `/proc`
             // too, so that programs read on until the end.
-            ViewIno::File(_) => (NodeKind::File, 0, tree.root_mtime(), 1),
+            ViewIno::File(position) => {
+                self.files.get(position).ok_or(VfsError::NotFound)?;
+                (NodeKind::File, 0, tree.root_mtime(), 1)
+            }
             ViewIno::HashLink(node) | ViewIno::SearchLink(node) => {
                 let len = self.link_target(tree, ino)?.len() as u64;
-                (NodeKind::Symlink, len, tree.attr(node)?.mtime, 1)
+                let node = tree.attr(node)?;
+                generation = node.generation;
+                (NodeKind::Symlink, len, node.mtime, 1)
             }
         };
-        Ok(attr(ino, kind, size, mtime, nlink))
+        let ino = self.numbers.ino(ino);
+        Ok(Attr { generation, ..attr(ino, kind, size, mtime, nlink) })
     }
 
     /// Returns the target of a link, relative to its directory.
@@ -182,6 +228,13 @@ impl Views {
                 Ok(())
             }
         }
+    }
+
+    /// Returns whether [`refresh`](Self::refresh) would search.
+    pub(crate) fn must_search(&self, dir: ViewIno) -> bool {
+        let ViewIno::Query(id) = dir else { return false };
+        let generation = self.index.generation();
+        matches!(self.searches().outdated(id, generation), Ok(Some(_)))
     }
 
     /// Searches again if the torrents are not those that the results of a search are from.
@@ -271,14 +324,15 @@ impl Views {
 }
 
 /// Returns the attributes of a view. Nobody tells when they change.
-fn attr(ino: ViewIno, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
+fn attr(ino: Ino, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
     Attr {
-        ino: ino.ino(),
+        ino,
         kind,
         size,
         have_bytes: 0,
         mtime,
         nlink,
+        generation: 0,
         validity: Validity::Unannounced,
     }
 }

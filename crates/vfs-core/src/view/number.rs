@@ -1,21 +1,27 @@
 //! Inode numbers of views: made of what they stand for, so that none is ever kept or reused.
 
-use crate::Ino;
 use crate::tree::FOLDER_NUMBER_MIN;
+use crate::{Ino, InodeNumbers};
 
 /// Numbers of control files start here; those below are for the directories.
 const FILES_MIN: u64 = 16;
 
-/// A link in `.tfs/by-hash/` has the number of its torrent and this bit, which no number of a
-/// torrent has ([`Ino`]).
-const HASH_LINK: u64 = 1 << 60;
+/// A link in `.tfs/by-hash/` has the number of its torrent and this in the upper bits, which no
+/// number of a torrent has ([`Ino`]).
+const HASH_LINK: u64 = 1;
 
-/// A link in a search has the number of its file and this bit. In all searches it is the same
-/// link, to the same target.
-const SEARCH_LINK: u64 = 1 << 61;
+/// A link in a search has the number of its file and this in the upper bits. In all searches it is
+/// the same link, to the same target.
+const SEARCH_LINK: u64 = 2;
 
-/// A search has its own number and this bit. Numbers of searches are counted up, never used twice.
-const QUERY: u64 = 1 << 62;
+/// Where the inode numbers of views lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ViewNumbers {
+    /// Where the upper bits begin.
+    shift: u32,
+    /// The upper bits of a search, which has its own number. Numbers of searches are counted up.
+    query: u64,
+}
 
 /// What a view's inode number stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,45 +42,46 @@ pub(crate) enum ViewIno {
     Query(u64),
 }
 
-impl ViewIno {
+impl ViewNumbers {
+    pub(crate) fn new(numbers: InodeNumbers) -> Self {
+        match numbers {
+            InodeNumbers::Bits64 => Self { shift: 60, query: 4 },
+            InodeNumbers::Bits32 => Self { shift: 30, query: 3 },
+        }
+    }
+
     /// Returns what an inode number stands for, if it is one of a view.
-    pub(crate) fn of(ino: Ino) -> Option<Self> {
-        const VALUE: u64 = HASH_LINK - 1;
-        let Ino(number) = ino;
-        match (number & !VALUE, number & VALUE) {
-            (0, 2) => Some(Self::Control),
-            (0, 3) => Some(Self::ByHash),
-            (0, 4) => Some(Self::Search),
+    pub(crate) fn view(self, Ino(number): Ino) -> Option<ViewIno> {
+        match (number >> self.shift, number & self.value_max()) {
+            (0, 2) => Some(ViewIno::Control),
+            (0, 3) => Some(ViewIno::ByHash),
+            (0, 4) => Some(ViewIno::Search),
             (0, FILES_MIN..FOLDER_NUMBER_MIN) => {
-                usize::try_from(number - FILES_MIN).ok().map(Self::File)
+                usize::try_from(number - FILES_MIN).ok().map(ViewIno::File)
             }
-            (HASH_LINK, node) => Some(Self::HashLink(Ino(node))),
-            (SEARCH_LINK, node) => Some(Self::SearchLink(Ino(node))),
-            (QUERY, id) => Some(Self::Query(id)),
+            (HASH_LINK, node) => Some(ViewIno::HashLink(Ino(node))),
+            (SEARCH_LINK, node) => Some(ViewIno::SearchLink(Ino(node))),
+            (query, id) if query == self.query => Some(ViewIno::Query(id)),
             _ => None,
         }
     }
 
-    /// Returns the inode number.
-    pub(crate) fn ino(self) -> Ino {
-        Ino(match self {
-            Self::Control => 2,
-            Self::ByHash => 3,
-            Self::Search => 4,
-            Self::File(position) => FILES_MIN + position as u64,
-            Self::HashLink(Ino(node)) => HASH_LINK | node,
-            Self::SearchLink(Ino(node)) => SEARCH_LINK | node,
-            Self::Query(id) => QUERY | id,
+    /// Returns the inode number of a view.
+    pub(crate) fn ino(self, view: ViewIno) -> Ino {
+        Ino(match view {
+            ViewIno::Control => 2,
+            ViewIno::ByHash => 3,
+            ViewIno::Search => 4,
+            ViewIno::File(position) => FILES_MIN + position as u64,
+            ViewIno::HashLink(Ino(node)) => HASH_LINK << self.shift | node,
+            ViewIno::SearchLink(Ino(node)) => SEARCH_LINK << self.shift | node,
+            ViewIno::Query(id) => self.query << self.shift | id,
         })
     }
-}
 
-impl Ino {
-    /// Returns whether the number belongs to `.tfs/`: what is there changes without notice, and the
-    /// size of its files is not known before they are read to their end.
-    #[must_use]
-    pub fn is_view(self) -> bool {
-        ViewIno::of(self).is_some()
+    /// Returns the highest number that a search can have.
+    pub(super) fn value_max(self) -> u64 {
+        (1 << self.shift) - 1
     }
 }
 
@@ -86,7 +93,13 @@ mod tests {
 
     #[test]
     fn numbers_stand_for_one_thing_each() {
-        let last_of_torrents = Ino((1 << 53) - 1);
+        check(InodeNumbers::Bits64, Ino((1 << 53) - 1), u64::MAX);
+        check(InodeNumbers::Bits32, Ino((1 << 30) - 1), u32::MAX.into());
+    }
+
+    #[track_caller]
+    fn check(numbers: InodeNumbers, last_of_torrents: Ino, max: u64) {
+        let numbers = ViewNumbers::new(numbers);
         let views = [
             ViewIno::Control,
             ViewIno::ByHash,
@@ -98,13 +111,15 @@ mod tests {
             ViewIno::SearchLink(Ino(TORRENTS_MIN)),
             ViewIno::SearchLink(last_of_torrents),
             ViewIno::Query(1),
+            ViewIno::Query(numbers.value_max()),
         ];
         for view in views {
-            assert_eq!(ViewIno::of(view.ino()), Some(view));
+            assert_eq!(numbers.view(numbers.ino(view)), Some(view));
+            assert!(numbers.ino(view).0 <= max);
         }
         let folder = Ino(FOLDER_NUMBER_MIN);
         for other in [Ino::ROOT, Ino(0), folder, Ino(TORRENTS_MIN), last_of_torrents] {
-            assert!(!other.is_view(), "{other:?}");
+            assert_eq!(numbers.view(other), None, "{other:?}");
         }
     }
 }

@@ -29,15 +29,22 @@ struct Search {
 
 /// Searches by their numbers. A search lives from its lookup until the front end forgets it, or
 /// until there are too many.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Searches {
     by_id: HashMap<u64, Search>,
     by_words: HashMap<Arc<str>, u64>,
     last_id: u64,
+    id_max: u64,
     calls: u64,
 }
 
 impl Searches {
+    /// Returns no searches, whose numbers will be from 1 to `id_max`.
+    pub(super) fn new(id_max: u64) -> Self {
+        let (by_id, by_words) = Default::default();
+        Self { by_id, by_words, last_id: 0, id_max, calls: 0 }
+    }
+
     /// Returns the search for these words, a new one if there is none, and counts a lookup. It
     /// does not search yet.
     pub(super) fn look_up(&mut self, words: &str) -> Result<u64, VfsError> {
@@ -49,6 +56,12 @@ impl Searches {
             search.lookup_count += 1;
         }
         Ok(id)
+    }
+
+    /// Counts a lookup of a search that is there.
+    pub(super) fn acquire(&mut self, id: u64) -> Result<(), VfsError> {
+        self.use_one(id).ok_or(VfsError::Stale)?.lookup_count += 1;
+        Ok(())
     }
 
     pub(super) fn forget(&mut self, id: u64, count: u64) {
@@ -85,7 +98,7 @@ impl Searches {
     fn add(&mut self, words: &str) -> Result<u64, VfsError> {
         // A name that is no query is the name of nothing.
         let query = Query::words(words).map_err(|_no_query| VfsError::NotFound)?;
-        self.last_id += 1;
+        self.last_id = self.free_id();
         let (id, words) = (self.last_id, Arc::<str>::from(words));
         self.by_words.insert(Arc::clone(&words), id);
         self.by_id.insert(
@@ -101,6 +114,19 @@ impl Searches {
         );
         self.make_room(id);
         Ok(id)
+    }
+
+    /// Returns the next number. After the last one, which nobody reaches in 64 bits, and in 32 bits
+    /// after a thousand million searches, it begins again with those that are free.
+    fn free_id(&self) -> u64 {
+        let mut id = self.last_id;
+        loop {
+            id = if id >= self.id_max { 1 } else { id + 1 };
+            // There are fewer searches than numbers.
+            if !self.by_id.contains_key(&id) {
+                return id;
+            }
+        }
     }
 
     fn use_one(&mut self, id: u64) -> Option<&mut Search> {

@@ -1,5 +1,6 @@
 //! The tree as a front end sees it: names, collisions, links, attributes, what comes and goes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use crate::support::{SEEN_AT, child, render, vfs_of};
 use expect_test::{Expect, expect};
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use vfs_core::{
-    FileKind, InfoHash, Ino, NodeKind, Remembered, ServerId, TorrentDetails, Validity, Vfs,
-    VfsConfig, VfsError,
+    FileKind, InfoHash, Ino, InodeNumbers, NodeKind, NumberRange, Remembered, ServerId,
+    TorrentDetails, Validity, Vfs, VfsConfig, VfsError,
 };
 
 #[track_caller]
@@ -226,7 +227,17 @@ fn attributes_tell_what_is_there() {
     assert_eq!((root.nlink, root.mtime), (3, 1_000_000_007));
 
     let stats = vfs.stats();
-    assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1010, 399, 7));
+    assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1010, 310, 7));
+    // Totals follow what comes and goes.
+    source.update(hash, |summary| summary.file_progress = Some([1000, 0, 0].into()));
+    source.add(single_file(8, "u", 5));
+    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    let stats = vfs.stats();
+    assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1015, 1005, 8));
+    source.remove(hash);
+    vfs.apply(source.listing(), Vec::new(), SEEN_AT);
+    let stats = vfs.stats();
+    assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (5, 5, 2));
 }
 
 #[test]
@@ -283,6 +294,143 @@ fn what_is_gone_is_stale_until_it_is_forgotten() {
 
     vfs.forget_all([(file, 1), (top, 1)]);
     assert!(matches!(vfs.attr(file), Err(VfsError::NotFound)));
+}
+
+// https://github.com/trapexit/mergerfs/issues/576
+// https://github.com/hanwen/go-fuse/issues/620
+#[test]
+fn file_handles_are_found_by_number_before_and_after_a_remount() {
+    let source = FakeSource::new(4);
+    let hash = source.add(directory(1, "t", &[("d/a", 10), ("b", 3)]));
+    source.add(single_file(2, "single", 5));
+    let vfs = vfs_of(&source);
+    let lookup = |vfs: &Vfs<FakeSource>, ino, name: &str| {
+        let entry = vfs.lookup(ino, name.as_bytes())?;
+        vfs.forget(entry.attr.ino, 1);
+        Ok::<_, VfsError>((entry.attr.ino, entry.attr.generation))
+    };
+    let (t, _) = lookup(&vfs, Ino::ROOT, "t").unwrap();
+    let (d, _) = lookup(&vfs, t, "d").unwrap();
+    let names = [(Ino::ROOT, "t"), (Ino::ROOT, "single"), (t, "d"), (t, "b"), (d, "a")];
+    let handles = names.map(|(parent, name)| (parent, lookup(&vfs, parent, name).unwrap()));
+    let unknown = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
+    let remounted = vfs_of(&source);
+    for (parent, handle) in handles {
+        for vfs in [&vfs, &remounted] {
+            assert_eq!(lookup(vfs, handle.0, ".").unwrap(), handle);
+            assert_eq!(lookup(vfs, handle.0, "..").unwrap().0, parent);
+        }
+        // Whether it is gone is not known before the first listing.
+        assert!(matches!(lookup(&unknown, handle.0, "."), Err(VfsError::NoTree)));
+    }
+    for vfs in [&vfs, &unknown] {
+        assert_eq!(lookup(vfs, Ino::ROOT, ".").unwrap(), (Ino::ROOT, 0));
+        assert_eq!(lookup(vfs, Ino::ROOT, "..").unwrap(), (Ino::ROOT, 0));
+    }
+    assert!(matches!(lookup(&vfs, Ino(77), "."), Err(VfsError::NotFound)));
+    assert_eq!(vfs.known_count(), 0);
+
+    // One that is still known is stale when its torrent is gone, and one that is not, not found.
+    vfs.lookup(d, b"a").unwrap();
+    source.remove(hash);
+    vfs.apply(source.listing(), Vec::new(), SEEN_AT);
+    assert!(matches!(lookup(&vfs, handles[4].1.0, "."), Err(VfsError::Stale)));
+    assert!(matches!(lookup(&vfs, handles[4].1.0, ".."), Err(VfsError::Stale)));
+    assert!(matches!(lookup(&vfs, handles[3].1.0, "."), Err(VfsError::NotFound)));
+}
+
+/// Returns a filesystem with numbers below 2^32, with these ranges from before.
+fn vfs_of_32(source: &FakeSource, ranges: &[(InfoHash, NumberRange)]) -> Vfs<FakeSource> {
+    let config = VfsConfig {
+        inode_numbers: InodeNumbers::Bits32,
+        show_control: true,
+        ..VfsConfig::default()
+    };
+    let vfs = Vfs::new(Arc::new(source.clone()), config);
+    vfs.remember_numbers_of(ServerId::FIRST, ranges.iter().copied());
+    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    vfs
+}
+
+/// Adds the number of each path below a directory.
+fn add_numbers(vfs: &Vfs<FakeSource>, dir: Ino, path: &str, numbers: &mut BTreeMap<String, u64>) {
+    let mut entries = Vec::new();
+    vfs.read_dir(dir, 2, |entry| {
+        entries.push((format!("{path}/{}", entry.name), entry.attr));
+        true
+    })
+    .unwrap();
+    for (path, attr) in entries {
+        if attr.kind == NodeKind::Directory {
+            add_numbers(vfs, attr.ino, &path, numbers);
+        }
+        assert_eq!(numbers.insert(path, attr.ino.0), None);
+    }
+}
+
+// https://github.com/trapexit/mergerfs/issues/485
+// https://github.com/epoupon/lms/issues/9
+#[test]
+fn numbers_below_2_to_the_32_are_allocated_and_stay_if_they_are_kept() {
+    let numbers_of = |vfs: &Vfs<FakeSource>| {
+        let mut numbers = BTreeMap::new();
+        add_numbers(vfs, Ino::ROOT, "", &mut numbers);
+        let distinct: BTreeSet<_> = numbers.values().collect();
+        assert_eq!(distinct.len(), numbers.len());
+        assert!(distinct.iter().all(|number| **number < 1 << 32), "{numbers:?}");
+        numbers
+    };
+    let source = FakeSource::new(4);
+    let mut linked = directory(1, "t", &[("d/a", 1), (".pad/7", 7), ("l/m", 0), ("e/b", 2)]);
+    // Its target comes with the metadata.
+    linked.files[2].kind = FileKind::Symlink { target: Vec::new() };
+    source.add(linked.clone());
+    for id in 2..100 {
+        source.add(directory(id, &format!("t{id}"), &[("d/a", 1), ("b", 2)]));
+    }
+    let hash = |id| InfoHash::from_bytes([id; 20]);
+    let vfs = vfs_of_32(&source, &[]);
+    let first = numbers_of(&vfs);
+    assert_eq!(vfs.numbers_of(ServerId::FIRST, hash(1)).unwrap().count, 8);
+    let mut ranges: Vec<_> =
+        (1..100).map(|id| (hash(id), vfs.numbers_of(ServerId::FIRST, hash(id)).unwrap())).collect();
+
+    // Views are below 2^32 too.
+    let control = vfs.lookup(Ino::ROOT, b".tfs").unwrap().attr.ino;
+    let by_hash = vfs.lookup(control, b"by-hash").unwrap().attr.ino;
+    let link = vfs.lookup(by_hash, hash(99).to_string().as_bytes()).unwrap().attr.ino;
+    let search = vfs.lookup(control, b"search").unwrap().attr.ino;
+    let words = vfs.lookup(search, b"t99 a").unwrap().attr.ino;
+    let found = vfs.lookup(words, b"a").unwrap().attr.ino;
+    for ino in [control, by_hash, link, search, words, found] {
+        assert!(ino.0 < 1 << 32 && vfs.is_view(ino), "{ino:?}");
+    }
+    assert_eq!(vfs.read_link(link).unwrap(), "../../t99");
+    assert_eq!(vfs.read_link(found).unwrap(), "../../../t99/d/a");
+
+    // After a restart they are the same, in whatever order the torrents come, also when a link
+    // shows and one torrent has gone meanwhile, whose numbers nobody gets.
+    let other = FakeSource::new(4);
+    for id in (3..100).rev() {
+        other.add(directory(id, &format!("t{id}"), &[("d/a", 1), ("b", 2)]));
+    }
+    linked.files[2].kind = FileKind::Symlink { target: vec!["d".to_owned(), "a".to_owned()] };
+    other.add(linked);
+    other.add(directory(200, "new", &[("a", 1)]));
+    ranges.reverse();
+    let vfs = vfs_of_32(&other, &ranges);
+    let again = numbers_of(&vfs);
+    for (path, number) in &again {
+        match first.get(path) {
+            Some(known) => assert_eq!(number, known, "{path}"),
+            None => assert!(!first.values().any(|known| known == number), "{path}"),
+        }
+    }
+    assert!(again.contains_key("/t/l/m") && !first.contains_key("/t/l/m"));
+    // It comes back to the numbers that it had.
+    other.add(directory(2, "t2", &[("d/a", 1), ("b", 2)]));
+    vfs.apply(other.listing(), other.all_details(), SEEN_AT);
+    assert_eq!(numbers_of(&vfs)["/t2/d/a"], first["/t2/d/a"]);
 }
 
 #[test]

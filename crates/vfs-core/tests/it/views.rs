@@ -266,3 +266,60 @@ fn a_search_tells_where_a_file_is_and_how_much_of_it() {
     let counts = vfs.counts();
     assert_eq!((counts.is_known, counts.torrents, counts.files), (true, 3, 7));
 }
+
+#[test]
+fn views_are_found_by_number_and_searches_only_in_their_run() {
+    let source = FakeSource::new(4);
+    source.add(single_file(1, "film.mkv", 5));
+    let vfs = vfs_of(&source, false);
+    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    let by_number = |ino, name: &[u8]| vfs.lookup(ino, name).map(|entry| entry.attr);
+    let control = by_number(Ino::ROOT, b".tfs").unwrap();
+    let search = by_number(control.ino, b"search").unwrap();
+    let words = by_number(search.ino, b"film").unwrap();
+    let link = by_number(words.ino, b"film.mkv").unwrap();
+    for (attr, parent) in [(control, Ino::ROOT), (search, control.ino), (words, search.ino)] {
+        assert_eq!(by_number(attr.ino, b".").unwrap(), attr);
+        assert_eq!(by_number(attr.ino, b"..").unwrap().ino, parent);
+    }
+    assert_eq!(by_number(link.ino, b".").unwrap(), link);
+    assert!(matches!(by_number(link.ino, b".."), Err(VfsError::NotFound)));
+    // The lookup of the name and the one by number.
+    vfs.forget(words.ino, 1);
+    assert!(vfs.attr(words.ino).is_ok());
+    vfs.forget(words.ino, 1);
+    assert!(matches!(by_number(words.ino, b"."), Err(VfsError::Stale)));
+
+    // Another run has other searches under the same numbers.
+    let other = vfs_of(&source, false);
+    other.apply(source.listing(), source.all_details(), SEEN_AT);
+    let search = other.lookup(search.ino, b"mkv").unwrap().attr;
+    assert_eq!(search.ino, words.ino);
+    assert_ne!(search.generation, words.generation);
+}
+
+/// What Linux types is found although a Mac made the names, and the reverse.
+#[test]
+fn searches_find_accents_however_they_are_encoded() {
+    let source = FakeSource::new(4);
+    source.add(single_file(1, "Cafe\u{301} Mu\u{308}ller.mkv", 5));
+    source.add(single_file(2, "caf\u{e9} m\u{fc}ller.mkv", 6));
+    source.add(single_file(3, "\u{39f}\u{394}\u{39f}\u{3a3}.mkv", 7));
+    let vfs = vfs_of(&source, false);
+    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    let search = |words: &str| {
+        let control = vfs.lookup(Ino::ROOT, b".tfs").unwrap().attr.ino;
+        let search = vfs.lookup(control, b"search").unwrap().attr.ino;
+        let words = vfs.lookup(search, words.as_bytes()).unwrap().attr.ino;
+        let mut count = 0;
+        vfs.read_dir(words, 2, |_| {
+            count += 1;
+            true
+        })
+        .unwrap();
+        count
+    };
+    assert_eq!(search("CAF\u{c9} m\u{fc}"), 2);
+    assert_eq!(search("cafe\u{301} MU\u{308}LLER"), 2);
+    assert_eq!(search("\u{3bf}\u{3b4}\u{3bf}\u{3c2}"), 1);
+}

@@ -1,0 +1,40 @@
+//! What inode numbers alone tell: what they stand for, and how many are known.
+
+use crate::{Entry, Ino, TorrentSource, Validity, Vfs, VfsError};
+
+impl<S: TorrentSource> Vfs<S> {
+    /// Finds what has a number, or the directory that it is in, and counts one lookup of it.
+    pub(crate) fn lookup_number(&self, ino: Ino, wants_parent: bool) -> Result<Entry, VfsError> {
+        let tree = self.tree();
+        let attr = match (self.views.numbers.view(ino), wants_parent) {
+            (Some(view), false) => self.views.by_number(&tree, view),
+            (Some(view), true) => self.views.parent_by_number(&tree, view),
+            (None, false) => tree.by_number(ino),
+            (None, true) => tree.parent_by_number(ino),
+        }?;
+        tree.acquire(attr.ino, 1);
+        Ok(Entry { attr, name_validity: Validity::Unannounced })
+    }
+
+    /// Returns whether a number belongs to `.tfs/`: what is there changes without notice, and the
+    /// size of its files is not known before they are read to their end.
+    #[must_use]
+    pub fn is_view(&self, ino: Ino) -> bool {
+        self.views.numbers.view(ino).is_some()
+    }
+
+    /// Returns whether a lookup or a listing in a directory has to go over the names of all files
+    /// first, which takes tens of milliseconds of a processor in a large library: so it is with a
+    /// search whose results are not those of the torrents of now. All other calls but reads take
+    /// microseconds.
+    #[must_use]
+    pub fn must_search(&self, dir: Ino) -> bool {
+        self.views.numbers.view(dir).is_some_and(|dir| self.views.must_search(dir))
+    }
+
+    /// Returns how many nodes of torrents the front end knows. Costs nothing.
+    #[must_use]
+    pub fn known_count(&self) -> usize {
+        self.tree().known_count()
+    }
+}

@@ -1,0 +1,44 @@
+//! The size of all torrents, kept up to date so that `statfs` need not look at any file.
+
+use super::Torrent;
+use super::layout::NodeBody;
+use super::look::have_bytes;
+
+/// Sums over all torrents that are shown. In 128 bits, so that nothing is lost by a torrent that
+/// says it is larger than all disks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) total_bytes: u128,
+    pub(super) have_bytes: u128,
+    pub(super) node_count: u64,
+}
+
+impl Totals {
+    pub(super) fn add(&mut self, other: Self) {
+        self.total_bytes = self.total_bytes.saturating_add(other.total_bytes);
+        self.have_bytes = self.have_bytes.saturating_add(other.have_bytes);
+        self.node_count = self.node_count.saturating_add(other.node_count);
+    }
+
+    pub(super) fn subtract(&mut self, other: Self) {
+        self.total_bytes = self.total_bytes.saturating_sub(other.total_bytes);
+        self.have_bytes = self.have_bytes.saturating_sub(other.have_bytes);
+        self.node_count = self.node_count.saturating_sub(other.node_count);
+    }
+}
+
+impl Torrent {
+    /// Sums up its files. Padding counts as progress on the server, but is not shown. Costs a look
+    /// at each node.
+    pub(super) fn sum_up(&self) -> Totals {
+        let mut totals = Totals { node_count: self.inos.len() as u64, ..Totals::default() };
+        for idx in self.tree.indices() {
+            if let NodeBody::File { index, len } = self.tree.node(idx).body {
+                let have_bytes = have_bytes(Some(self.standing.shown()), index).min(len);
+                totals.total_bytes = totals.total_bytes.saturating_add(len.into());
+                totals.have_bytes = totals.have_bytes.saturating_add(have_bytes.into());
+            }
+        }
+        totals
+    }
+}
