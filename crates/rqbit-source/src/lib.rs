@@ -12,11 +12,12 @@
 mod bencode;
 mod buffers;
 mod error;
+mod listed;
 mod local;
 mod mapping;
 mod metainfo;
 mod source;
 
 pub use local::{FileIdentity, KeptProof, LocalPaths, ProofKeeper};
-pub use mapping::{to_details, to_summary};
+pub use mapping::{complete, to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};

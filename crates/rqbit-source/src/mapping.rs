@@ -1,12 +1,14 @@
 //! rqbit's JSON in the words of the core.
 
+use std::num::NonZeroU32;
+
 use rqbit_client::wire;
 use vfs_core::{
     FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails, TorrentState,
     TorrentSummary,
 };
 
-use crate::metainfo::{self, Metainfo, RawPath};
+use crate::metainfo::{self, Metainfo};
 
 /// Converts a line of the list. rqbit's id counts up, so it tells who was added first.
 #[must_use]
@@ -32,58 +34,101 @@ pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
     }
 }
 
-/// Converts the details of a torrent, or returns `None` while it is not resolved. Without its
-/// `.torrent` file (or with one that is none) there is no date, links are hidden, and the form is
-/// guessed from the names.
+/// Converts the details of a torrent, or returns `None` while it is not resolved.
+///
+/// Without its `.torrent` file the metadata is pending: there is no date, links have no target,
+/// and the layout and the length of pieces are [guessed](complete).
 #[must_use]
 pub fn to_details(
     torrent: wire::TorrentDetails,
     torrent_file: Option<&[u8]>,
 ) -> Option<TorrentDetails> {
-    with_metainfo(torrent, torrent_file.and_then(metainfo::parse))
+    let has_files = torrent.files.as_ref().is_some_and(|files| !files.is_empty());
+    // Without files it is resolved only if it has metadata that says so.
+    torrent.files.as_ref()?;
+    let details = guess(torrent);
+    let details = match torrent_file {
+        Some(torrent_file) => complete(details, torrent_file),
+        None => details,
+    };
+    (has_files || details.metadata == MetadataStatus::Known).then_some(details)
 }
 
-fn with_metainfo(
-    torrent: wire::TorrentDetails,
-    metainfo: Option<Metainfo>,
-) -> Option<TorrentDetails> {
-    let files = torrent.files.filter(|files| !files.is_empty() || metainfo.is_some())?;
-    let name = torrent.name.unwrap_or_default();
-    let has_file_list = metainfo.as_ref().map_or_else(
-        || !matches!(files.as_slice(), [file] if file.components == [name.as_str()]),
-        |metainfo| metainfo.has_file_list,
-    );
-    let metadata =
-        if metainfo.is_some() { MetadataStatus::Known } else { MetadataStatus::Unavailable };
-    let Metainfo { created, mut link_targets, piece_len, .. } = metainfo.unwrap_or_default();
-    link_targets.resize(files.len(), None);
-    let files = files.into_iter().zip(link_targets);
-    Some(TorrentDetails {
-        info_hash: to_info_hash(torrent.info_hash),
-        name,
+/// Completes details by the `.torrent` file. The metadata is unavailable if the file cannot be
+/// parsed.
+#[must_use]
+pub fn complete(details: TorrentDetails, torrent_file: &[u8]) -> TorrentDetails {
+    match metainfo::parse(torrent_file) {
+        Some(metainfo) => with_metainfo(details, metainfo),
+        None => TorrentDetails { metadata: MetadataStatus::Unavailable, ..details },
+    }
+}
+
+fn with_metainfo(mut details: TorrentDetails, metainfo: Metainfo) -> TorrentDetails {
+    let Metainfo { created, has_file_list, link_targets, piece_len } = metainfo;
+    let targets = link_targets.into_iter().chain(std::iter::repeat(None));
+    for (file, link_target) in details.files.iter_mut().zip(targets) {
+        if let FileKind::Symlink { target } = &mut file.kind {
+            let to_text = |name: Vec<u8>| String::from_utf8_lossy(&name).into_owned();
+            *target = link_target.unwrap_or_default().into_iter().map(to_text).collect();
+        }
+    }
+    TorrentDetails {
         layout: if has_file_list { Layout::Directory } else { Layout::SingleFile },
         created,
         piece_len,
-        metadata,
-        files: files.map(|(file, link_target)| to_file(file, link_target)).collect(),
-    })
+        metadata: MetadataStatus::Known,
+        ..details
+    }
 }
 
-fn to_file(file: wire::TorrentFile, link_target: Option<RawPath>) -> FileEntry {
+/// Converts the details of a torrent whose metadata is not known.
+fn guess(torrent: wire::TorrentDetails) -> TorrentDetails {
+    let name = torrent.name.unwrap_or_default();
+    let files = torrent.files.unwrap_or_default();
+    // A file list of one file with the name of the torrent is rare; the metadata tells them apart.
+    let is_single = matches!(files.as_slice(), [file] if file.components == [name.as_str()]);
+    let total_bytes = files.iter().try_fold(0_u64, |sum, file| sum.checked_add(file.length));
+    TorrentDetails {
+        info_hash: to_info_hash(torrent.info_hash),
+        name,
+        layout: if is_single { Layout::SingleFile } else { Layout::Directory },
+        created: None,
+        piece_len: total_bytes.zip(torrent.total_pieces).and_then(guess_piece_len),
+        metadata: MetadataStatus::Pending,
+        files: files.into_iter().map(to_file).collect(),
+    }
+}
+
+/// Returns the power of two that cuts a torrent into this number of pieces: there is at most one
+/// for two pieces or more, and for one piece any that is not shorter than the torrent will do.
+///
+/// BEP 3 calls a power of two "almost always" the length of pieces. A torrent of another length
+/// mostly gives no result. If it does, reads of it may wait for bytes that are there, until the
+/// metadata corrects it; the bytes that they return are the server's all the same.
+fn guess_piece_len((total_bytes, piece_count): (u64, u32)) -> Option<NonZeroU32> {
+    if piece_count == 0 || total_bytes == 0 {
+        return None;
+    }
+    let least = total_bytes.div_ceil(u64::from(piece_count));
+    let len = u32::try_from(least.checked_next_power_of_two()?).ok()?;
+    let fits = total_bytes.div_ceil(u64::from(len)) == u64::from(piece_count);
+    NonZeroU32::new(len).filter(|_| fits)
+}
+
+fn to_file(file: wire::TorrentFile) -> FileEntry {
     let kind = if file.attributes.padding {
         FileKind::Padding
     } else if file.attributes.symlink {
         // An empty target is found nowhere, so that the link is hidden.
-        let to_text = |name: Vec<u8>| String::from_utf8_lossy(&name).into_owned();
-        let target = link_target.unwrap_or_default();
-        FileKind::Symlink { target: target.into_iter().map(to_text).collect() }
+        FileKind::Symlink { target: Vec::new() }
     } else {
         FileKind::Regular
     };
     FileEntry { path: file.components, len: file.length, kind }
 }
 
-fn to_info_hash(info_hash: rqbit_client::InfoHash) -> InfoHash {
+pub(crate) fn to_info_hash(info_hash: rqbit_client::InfoHash) -> InfoHash {
     InfoHash::from_bytes(*info_hash.as_bytes())
 }
 
@@ -141,8 +186,12 @@ mod tests {
 
     #[track_caller]
     fn check_details(fields: &str, metainfo: Option<Metainfo>, want: &Expect) {
-        let Some(details) = with_metainfo(torrent(fields), metainfo) else {
-            return want.assert_eq("not resolved");
+        let details = match metainfo {
+            Some(metainfo) => with_metainfo(guess(torrent(fields)), metainfo),
+            None => match to_details(torrent(fields), None) {
+                Some(details) => details,
+                None => return want.assert_eq("not resolved"),
+            },
         };
         let files = details
             .files
@@ -212,5 +261,44 @@ mod tests {
             Some(Metainfo { has_file_list: true, ..Metainfo::default() }),
             &expect![[r#""a" Directory None"#]],
         );
+    }
+
+    #[test]
+    fn the_number_of_pieces_gives_their_length_if_it_is_a_power_of_two() {
+        let guess = |count, bytes| guess_piece_len((bytes, count)).map(NonZeroU32::get);
+        assert_eq!(guess(1, 7), Some(8));
+        assert_eq!(guess(2, 16385), Some(16384));
+        assert_eq!(guess(5120, 5120 << 20), Some(1 << 20));
+        assert_eq!(guess(5120, (5119 << 20) + 1), Some(1 << 20));
+        // Pieces of 100,000 bytes.
+        assert_eq!(guess(10, 1_000_000), None);
+        for (count, bytes) in [(0, 5), (5, 0), (9, 8), (1, u64::MAX), (u32::MAX, u64::MAX)] {
+            assert_eq!(guess(count, bytes).filter(|_| count != 9), None, "{count} {bytes}");
+        }
+        for shift in 14..25 {
+            for bytes in [1_u64, (1 << shift) - 1, 1 << shift, (3 << shift) + 5, 77 << shift] {
+                let count = u32::try_from(bytes.div_ceil(1 << shift)).unwrap();
+                let len = guess(count, bytes).unwrap();
+                assert!(len == 1 << shift || count == 1 && u64::from(len) >= bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn metadata_corrects_what_was_guessed() {
+        let fields = r#""name":"a","total_pieces":2,"files":[
+            {"components":["a"],"length":30000}]"#;
+        let details = to_details(torrent(fields), None).unwrap();
+        assert_eq!(details.metadata, MetadataStatus::Pending);
+        assert_eq!(details.piece_len, NonZeroU32::new(16384));
+        let without = complete(details.clone(), b"<html>");
+        assert_eq!(without.metadata, MetadataStatus::Unavailable);
+        assert_eq!(TorrentDetails { metadata: MetadataStatus::Pending, ..without }, details);
+        let torrent_file = b"d13:creation datei1700000000e4:infod5:filesl\
+            d6:lengthi30000e4:pathl1:aeee4:name1:a12:piece lengthi20000eee";
+        let known = complete(details, torrent_file);
+        assert_eq!(known.metadata, MetadataStatus::Known);
+        assert_eq!(known.layout, Layout::Directory);
+        assert_eq!((known.created, known.piece_len), (Some(1_700_000_000), NonZeroU32::new(20000)));
     }
 }

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rqbit_client::{ByteRange as ClientRange, Client, DirectError, RangeStream, TorrentRef};
+use rqbit_client::{
+    ByteRange as ClientRange, Client, DirectError, ErrorKind, RangeStream, TorrentRef,
+};
 use vfs_core::{
     Bitfield, ByteRange, FileId, FileIndex, FileKind, Geometry, InfoHash, LocalFile, LocalPieces,
-    LocalWanted, NoLocalFile, NotNow, SourceError, SourceErrorKind, SourceLimits, SourceStream,
-    TorrentDetails, TorrentSource, TorrentSummary,
+    LocalWanted, MetadataStatus, NoLocalFile, NotNow, SourceError, SourceErrorKind, SourceLimits,
+    SourceStream, TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
 use crate::error::to_source_error;
+use crate::listed::ListedTorrents;
 use crate::local::{KeptProof, LocalFiles, LocalPaths, ProofKeeper};
 use crate::mapping;
 
@@ -35,6 +38,7 @@ pub struct RqbitSource {
     /// What users call the server.
     name: Arc<str>,
     local: Arc<LocalFiles>,
+    listed: Arc<ListedTorrents>,
     buffers: Arc<Buffers>,
 }
 
@@ -45,8 +49,8 @@ impl RqbitSource {
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
-        let buffers = Arc::default();
-        Self { client, streams_max: streams_max.max(1), name, local, buffers }
+        let (listed, buffers) = Default::default();
+        Self { client, streams_max: streams_max.max(1), name, local, listed, buffers }
     }
 
     /// Returns the same source with files that are looked for on this machine's disk. What the
@@ -117,6 +121,9 @@ impl TorrentSource for RqbitSource {
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
         let torrents = self.client.torrents_with_progress().await.map_err(to_source_error)?;
+        let hashes =
+            torrents.iter().map(|torrent| (mapping::to_info_hash(torrent.info_hash), torrent));
+        self.listed.update(hashes);
         let listing: Vec<_> = torrents.into_iter().map(mapping::to_summary).collect();
         self.local.confirm(&self.client, &listing).await;
         Ok(listing)
@@ -125,18 +132,26 @@ impl TorrentSource for RqbitSource {
     async fn details(&self, torrent: InfoHash) -> Result<TorrentDetails, SourceError> {
         let of = to_ref(torrent);
         let details = self.client.torrent_details(of).await.map_err(to_source_error)?;
-        let torrent_file = match self.client.torrent_metadata(of).await {
-            Ok(bytes) => Some(bytes),
-            // The same call may work a moment later, and then knows more.
-            Err(error) if error.is_retryable() => return Err(to_source_error(error)),
-            Err(error) => {
-                tracing::debug!(%torrent, %error, "no metadata");
-                None
-            }
+        let has_files = details.files.as_ref().is_some_and(|files| !files.is_empty());
+        // rqbit lists no files of a torrent that has none, and of one that it has not resolved.
+        let torrent_file = match has_files {
+            true => None,
+            false => Some(self.client.torrent_metadata(of).await.map_err(to_source_error)?),
         };
         mapping::to_details(details, torrent_file.as_deref()).ok_or_else(|| {
             SourceError::new(SourceErrorKind::NotFound, format!("resolve the torrent {torrent}"))
         })
+    }
+
+    async fn metadata(&self, details: TorrentDetails) -> Result<TorrentDetails, SourceError> {
+        match self.client.torrent_metadata(to_ref(details.info_hash)).await {
+            Ok(torrent_file) => Ok(mapping::complete(details, &torrent_file)),
+            Err(error) if is_no_metadata(error.kind()) => {
+                tracing::debug!(torrent = %details.info_hash, %error, "no metadata");
+                Ok(TorrentDetails { metadata: MetadataStatus::Unavailable, ..details })
+            }
+            Err(error) => Err(to_source_error(error)),
+        }
     }
 
     async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
@@ -205,6 +220,20 @@ impl TorrentSource for RqbitSource {
         Some(Arc::clone(&self.name))
     }
 
+    fn listed_name(&self, torrent: InfoHash) -> Option<String> {
+        self.listed.name(torrent)
+    }
+
+    async fn are_folders_there(&self, torrents: Vec<InfoHash>) -> bool {
+        let paths = self.local.paths();
+        let has_disks = match paths {
+            LocalPaths::Off => false,
+            LocalPaths::Auto => self.client.base_url().is_loopback(),
+            LocalPaths::Mapped(_) => true,
+        };
+        !has_disks || self.listed.are_folders_there(paths, &torrents).await
+    }
+
     async fn uptime(&self) -> Option<Duration> {
         match self.client.session_stats().await {
             Ok(stats) => Some(Duration::from_secs(stats.uptime_seconds)),
@@ -233,6 +262,33 @@ impl SourceStream for RqbitStream {
 
     fn position(&self) -> u64 {
         self.stream.position()
+    }
+}
+
+/// Returns whether the server answered that it has no metadata that can be used.
+///
+/// rqbit 9.1.0 answers with 500 "failed to parse header value" for a torrent whose name has a
+/// control character, since it writes the name into a header.
+fn is_no_metadata(kind: &ErrorKind) -> bool {
+    match kind {
+        ErrorKind::Status(answer) => answer.status == 500 || !kind.is_retryable(),
+        ErrorKind::BodyTooLarge { .. }
+        | ErrorKind::Protocol { .. }
+        | ErrorKind::Redirect { .. } => true,
+        ErrorKind::Resolve
+        | ErrorKind::Refused
+        | ErrorKind::Connect
+        | ErrorKind::Timeout { .. }
+        | ErrorKind::Closed
+        | ErrorKind::Initializing
+        | ErrorKind::ShortBody { .. }
+        | ErrorKind::Tls(_)
+        | ErrorKind::Unauthorized
+        | ErrorKind::NotFound(_)
+        | ErrorKind::NotRqbit { .. }
+        | ErrorKind::MalformedJson { .. }
+        | ErrorKind::LongBody
+        | ErrorKind::WrongRange { .. } => false,
     }
 }
 

@@ -44,7 +44,10 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
     let servers = servers(args, loaded, &mount)?;
-    Ok(loaded.mount_settings_with(&mount, servers))
+    let mut settings = loaded.mount_settings_with(&mount, servers);
+    // The process that waits for this one is to hear from it before its patience ends.
+    settings.first_look_max = settings.first_look_max.min(args.daemon_timeout / 2);
+    Ok(settings)
 }
 
 #[cfg(feature = "embedded")]

@@ -1,19 +1,25 @@
 //! `tfs refresh`: has a mount look at its server now.
 
 use tfs_service::control::find_mount;
-use tfs_service::control::wire::{FailedServer, Refreshed};
+use tfs_service::control::wire::{FailedServer, RefreshRequest, Refreshed};
 
-use crate::args::MountedArgs;
+use crate::args::{MountedArgs, RefreshArgs};
 use crate::output::{self, visible};
 use crate::{exit, runtime};
 
 /// Runs the command.
-pub(crate) fn run(args: &MountedArgs) -> eyre::Result<u8> {
+pub(crate) fn run(args: &RefreshArgs) -> eyre::Result<u8> {
+    let RefreshArgs { mounted: MountedArgs { mountpoint, json }, accept_removals } = args;
     let refreshed = runtime()?.block_on(async {
-        let found = find_mount(args.mountpoint.as_deref()).await?;
-        eyre::Ok(found.client.refresh(&found.mount.mountpoint).await?)
+        let found = find_mount(mountpoint.as_deref()).await?;
+        let request = RefreshRequest {
+            mountpoint: Some(found.mount.mountpoint),
+            accept_removals: *accept_removals,
+            ..RefreshRequest::default()
+        };
+        eyre::Ok(found.client.refresh_with(&request).await?)
     })?;
-    output::line(&if args.json {
+    output::line(&if *json {
         serde_json::to_string_pretty(&refreshed)?
     } else {
         said(&refreshed)

@@ -114,12 +114,15 @@ fn down_hint(down: &ServerDown) -> String {
             | SourceErrorKind::Protocol => what_to_do(url),
         },
         ServerDownCause::Slow(url, _) => what_to_do(url),
+        ServerDownCause::Incomplete { .. } => "see how far it is with: tfs status".to_owned(),
     }
 }
 
 /// Warns of a server that was not there when the mount came up.
 pub(crate) fn warn_of_server(down: &ServerDown) {
-    let meanwhile = if down.is_tree_known {
+    let meanwhile = if matches!(down.cause, ServerDownCause::Incomplete { .. }) {
+        "the mount shows the torrents when the details of all are there"
+    } else if down.is_tree_known {
         "the mount shows the torrents as they were last known until it answers"
     } else {
         "nothing is known of its torrents, so none of them show until it answers"

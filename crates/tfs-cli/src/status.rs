@@ -5,7 +5,9 @@ use std::time::Duration;
 use comfy_table::Cell;
 use tfs_service::control::wire::{MissingMount, MountStatus, ReaderStatus, WayStatus};
 use tfs_service::control::{Statuses, statuses};
-use tfs_service::status::{BreakerStatus, ReadStatus, ServerStatus, Status};
+use tfs_service::status::{
+    BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, Status,
+};
 use tfs_service::{PreloadStatus, PreloadTotals};
 
 use crate::args::StatusArgs;
@@ -82,15 +84,21 @@ fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
 
 fn summary(status: &Status) -> String {
     let Status { servers, tree, reads, memory, preloads, .. } = status;
-    let health = status.trouble.as_deref().unwrap_or("all is well");
+    let notes = status.notes();
+    let health = match (&status.trouble, notes.first()) {
+        (Some(trouble), _) => trouble,
+        (None, Some(note)) => note,
+        (None, None) => "all is well",
+    };
     let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
     let resident = memory
         .resident_bytes
         .map_or_else(String::new, |bytes| format!("; process {}", size(bytes)));
     let is_one = servers.len() == 1;
+    let discovery = servers.iter().flat_map(discovery_lines);
     let servers = servers.iter().map(|server| ("server", server_text(server, is_one)));
     let head = [
-        ("mount", format!("{} ({health})", visible(&status.mountpoint))),
+        ("mount", format!("{} ({})", visible(&status.mountpoint), visible(health))),
         ("process", format!("{}, tfs {}, up {age}", status.pid, visible(&status.tfs_version))),
     ];
     let tail = [
@@ -125,7 +133,8 @@ fn summary(status: &Status) -> String {
             ),
         ),
     ];
-    let lines = head.into_iter().chain(servers).chain(tail).chain(preloads_line(preloads));
+    let lines =
+        head.into_iter().chain(servers).chain(discovery).chain(tail).chain(preloads_line(preloads));
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
 }
@@ -160,6 +169,42 @@ fn server_text(server: &ServerStatus, is_one: bool) -> String {
     let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
     let text = format!("{name} at {url}: {answers}{why}, {streams_open} of {streams_max} streams");
     visible(&(text + breaker))
+}
+
+/// Returns what of the torrents of a server is not shown, or not listed any more.
+fn discovery_lines(server: &ServerStatus) -> Vec<(&'static str, String)> {
+    let DiscoveryStatus { details, left_out, missing, metadata_pending, metadata_unavailable } =
+        &server.discovery;
+    let mut lines = Vec::new();
+    if let Some(DetailsStatus { known, all }) = details {
+        let line =
+            format!("details of {known} of {all} torrents; the root shows them when all are there");
+        lines.push(("details", line));
+    }
+    for torrent in &left_out.torrents {
+        let why = torrent.why.as_deref().unwrap_or("no answer");
+        lines.push(("left out", format!("{}: {}", visible(torrent.label()), visible(why))));
+    }
+    if let Some(more) = left_out.count.checked_sub(left_out.torrents.len()).filter(|it| *it > 0) {
+        lines.push(("left out", format!("and {more} more")));
+    }
+    if let Some(first) = missing.torrents.first() {
+        let more = match missing.count - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let line = format!(
+            "{}{more}: not listed since the server was started; if they were removed: \
+             tfs refresh --accept-removals",
+            visible(first.label())
+        );
+        lines.push(("missing", line));
+    }
+    if metadata_pending + metadata_unavailable > 0 {
+        let line = format!("{metadata_pending} to come, {metadata_unavailable} not to be had");
+        lines.push(("metadata", line));
+    }
+    lines
 }
 
 fn preloads_table(preloading: &[PreloadStatus]) -> String {

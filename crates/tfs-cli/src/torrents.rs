@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tfs_service::control::notify_of_removal;
 use tfs_service::settings::Loaded;
 use tfs_service::{
     ActedRow, Action, Existing, Server, TorrentInput, TorrentRow, act, add, select, torrents,
@@ -88,6 +89,10 @@ fn act_on(
         }
         Ok(exit::SUCCESS)
     });
+    if matches!(action, Action::Forget | Action::Delete) {
+        let removed: Vec<_> = rows.iter().filter_map(|row| row.info_hash.parse().ok()).collect();
+        runtime.block_on(notify_of_removal(&chosen.connection.url, &removed));
+    }
     if args.json {
         output::line(&serde_json::to_string_pretty(&rows)?)?;
     }

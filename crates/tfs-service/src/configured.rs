@@ -6,6 +6,7 @@ use crate::settings::{
     ChosenServer, Loaded, Missing, MissingError, MountLayout, MountSection, Passthrough, Problem,
     Settings,
 };
+use crate::start::FIRST_LOOK_TIME_MAX;
 use crate::{
     Appearance, MissingErrno, MissingPolicy, MountServer, MountSettings, PreloadSettings,
     ReadPolicy, ServerChoice,
@@ -63,6 +64,8 @@ impl Loaded {
             inode32: metadata.inode32,
             poll_interval: metadata.poll_interval,
             torrent_ttl: metadata.torrent_ttl,
+            removal_delay: metadata.removal_delay,
+            first_look_max: FIRST_LOOK_TIME_MAX,
             appearance: self.appearance(mount),
             state_dir: None,
             preload: PreloadSettings {
@@ -130,6 +133,7 @@ mod tests {
         let [server] = settings.servers.as_slice() else { panic!("one server") };
         assert_eq!(server.streams_max, crate::STREAMS_MAX_DEFAULT);
         assert_eq!(settings.torrent_ttl, crate::TORRENT_TTL_DEFAULT);
+        assert_eq!(settings.removal_delay, crate::REMOVAL_DELAY_DEFAULT);
     }
 
     #[test]
@@ -139,7 +143,7 @@ mod tests {
              timeout = \"7s\"\nreadahead = \"100KB\"\n\
              memory = \"64MiB\"\n[cache]\nmemory_bytes = \"0\"\n[metadata]\nholes = true\n\
              inode32 = true\n\
-             torrent_ttl = \"0s\"\n\
+             torrent_ttl = \"0s\"\nremoval_delay = \"1d\"\n\
              [[server]]\nurl = \"http://h\"\nmax_streams = 2\n\
              local_paths = [[\"/downloads\", \"/srv\"]]\n",
         );
@@ -153,6 +157,7 @@ mod tests {
         assert_eq!(settings.read_ahead_kb, 98);
         assert!(settings.appearance.shows_holes && settings.inode32);
         assert!(settings.torrent_ttl.is_zero());
+        assert_eq!(settings.removal_delay.as_secs(), 86400);
         assert_eq!(settings.servers[0].streams_max, 2);
         let pair = ("/downloads".into(), "/srv".into());
         assert_eq!(settings.servers[0].local_paths, crate::LocalPaths::Mapped(vec![pair]));

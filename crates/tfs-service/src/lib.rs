@@ -38,7 +38,7 @@ mod union;
 
 pub use act::{ActedRow, Action, act};
 pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
-pub use discovery::{RefreshError, Refresher};
+pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{

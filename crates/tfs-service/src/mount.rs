@@ -53,6 +53,11 @@ pub struct MountSettings {
     pub poll_interval: Duration,
     /// How long what a server says of where the files of a torrent are is believed.
     pub torrent_ttl: Duration,
+    /// How long torrents stay listed that a restarted server does not list any more.
+    pub removal_delay: Duration,
+    /// How long the start waits for the first look at the servers. A server whose torrents are not
+    /// known by then is one of [`servers_down`](RunningMount::servers_down).
+    pub first_look_max: Duration,
     /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
     pub read_ahead_kb: u32,
     /// Whether the kernel may read files itself that are complete and on this machine's disk.
@@ -163,11 +168,13 @@ impl RunningMount {
         let preloads =
             PatternPreloads::new(&vfs, &settings.preload, Arc::clone(&added), &about.preloads);
         let servers = connections.into_iter().zip(vfs.servers());
-        let mut servers: Vec<Starting> =
-            servers.map(|(connection, id)| connection.of(&vfs, id, &added)).collect();
+        let mut servers: Vec<Starting> = servers
+            .map(|(connection, id)| connection.of(&vfs, id, &added, settings.removal_delay))
+            .collect();
         servers.iter_mut().for_each(Starting::restore);
         // All at once: none waits for another.
-        let looks = try_join_all(servers.iter_mut().map(Starting::first_look)).await?;
+        let looks = servers.iter_mut().map(|server| server.first_look(settings.first_look_max));
+        let looks = try_join_all(looks).await?;
         let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();

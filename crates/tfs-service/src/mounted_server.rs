@@ -9,8 +9,6 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
 
-#[cfg(feature = "embedded")]
-use crate::discovery::Haste;
 use crate::discovery::{Discovery, Request};
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
@@ -150,12 +148,14 @@ impl Connection {
         vfs: &Arc<Vfs<RqbitSource>>,
         id: ServerId,
         added: &Arc<Notify>,
+        removal_delay: Duration,
     ) -> Starting {
         let recorder = self.state.as_ref().map(ServerState::recorder);
         let mut discovery = Discovery::new(Arc::clone(vfs), recorder)
             .of_server(id)
             .watched_by(self.about.watch.clone())
-            .telling(Arc::clone(added));
+            .telling(Arc::clone(added))
+            .with_removal_delay(removal_delay);
         discovery.remember(&self.known);
         Starting {
             id,
@@ -176,20 +176,25 @@ impl Starting {
         self.discovery.restore(std::mem::take(&mut self.known));
     }
 
-    /// Looks at the server for the first time.
+    /// Looks at the server for the first time, for `time_max` at most.
     ///
     /// # Errors
     /// What does not pass by itself.
-    pub(crate) async fn first_look(&mut self) -> Result<Option<ServerDown>, StartError> {
+    pub(crate) async fn first_look(
+        &mut self,
+        time_max: Duration,
+    ) -> Result<Option<ServerDown>, StartError> {
         match &self.choice {
-            ServerChoice::Remote(_) => first_look(&self.server, &mut self.discovery).await,
+            ServerChoice::Remote(_) => {
+                first_look(&self.server, &mut self.discovery, time_max).await
+            }
             // It has just been started: what does not work now will not work later.
             #[cfg(feature = "embedded")]
             ServerChoice::Embedded(inside) => {
                 self.server.check().await?;
                 inside.add_all(&self.server).await?;
-                self.discovery.look(Haste::Patient).await.map_err(StartError::List)?;
-                Ok(None)
+                // A list that does not come now will not come later.
+                first_look(&self.server, &mut self.discovery, time_max).await
             }
         }
     }

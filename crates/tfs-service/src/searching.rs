@@ -9,7 +9,7 @@ use vfs_core::{QueryError, SourceError, Vfs, VfsConfig};
 use crate::Server;
 use crate::control::search;
 use crate::control::wire::{SearchAnswer, SearchRequest};
-use crate::discovery::{Discovery, Haste};
+use crate::discovery::{Discovery, LookOptions};
 
 /// Why a search came to nothing. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +37,17 @@ pub async fn search_servers(
     let vfs = Arc::new(Vfs::of_servers(&sources, VfsConfig::default()));
     let looks = vfs.servers().map(|server| {
         let mut discovery = Discovery::new(Arc::clone(&vfs), None).of_server(server);
-        async move { discovery.look(Haste::Patient).await }
+        async move {
+            let mut known_count = 0;
+            loop {
+                let looked = discovery.look(&LookOptions::default()).await;
+                // As long as more details come, the rest is waited for.
+                match discovery.details_progress() {
+                    Some((known, _)) if known > known_count => known_count = known,
+                    _ => return looked,
+                }
+            }
+        }
     });
     try_join_all(looks).await?;
     Ok(search(&*vfs, request)?)

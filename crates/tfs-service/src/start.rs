@@ -6,12 +6,13 @@ use std::time::Duration;
 use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
-use crate::discovery::{Discovery, Haste, chain};
+use crate::discovery::{Discovery, LookOptions, chain};
 use crate::{BaseUrl, Server, ServerError, StartError, rqbit_version};
 
-/// How long a mount that has something to show waits for its server before it comes up. A server
-/// that answers at all needs milliseconds, a large one that just woke its disks some seconds.
-const FIRST_LOOK_TIME_MAX: Duration = Duration::from_secs(10);
+/// How long a mount waits for its servers before it comes up, unless it has to answer sooner. A
+/// server that answers at all needs milliseconds, a large one that just woke its disks some
+/// seconds.
+pub(crate) const FIRST_LOOK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Why a mount came up without its server. It finds the server when that comes.
 #[derive(Debug)]
@@ -32,6 +33,16 @@ pub enum ServerDownCause {
     List(BaseUrl, SourceError),
     /// It did not list its torrents in time.
     Slow(BaseUrl, Duration),
+    /// It lists its torrents, and not all of their details came in time. Those that came are
+    /// kept.
+    Incomplete {
+        /// Where it is.
+        url: BaseUrl,
+        /// The number of torrents whose details came.
+        known: usize,
+        /// The number of all torrents.
+        all: usize,
+    },
 }
 
 impl ServerDown {
@@ -40,7 +51,9 @@ impl ServerDown {
     pub fn url(&self) -> &BaseUrl {
         match &self.cause {
             ServerDownCause::Server(error) => &error.url,
-            ServerDownCause::List(url, _) | ServerDownCause::Slow(url, _) => url,
+            ServerDownCause::List(url, _)
+            | ServerDownCause::Slow(url, _)
+            | ServerDownCause::Incomplete { url, .. } => url,
         }
     }
 }
@@ -55,17 +68,21 @@ impl fmt::Display for ServerDown {
             ServerDownCause::Slow(url, time) => {
                 write!(f, "cannot reach rqbit at {url}: no answer within {} s", time.as_secs())
             }
+            ServerDownCause::Incomplete { url, known, all } => {
+                write!(f, "rqbit at {url} is slow: details of {known} of {all} torrents so far")
+            }
         }
     }
 }
 
-/// Looks at a server for the first time.
+/// Looks at a server for the first time, for `time_max` at most. What comes until then is kept.
 ///
 /// # Errors
 /// What does not pass by itself: wrong credentials, somebody who is not rqbit.
 pub(crate) async fn first_look<S: TorrentSource>(
     server: &Server,
     discovery: &mut Discovery<S>,
+    time_max: Duration,
 ) -> Result<Option<ServerDown>, StartError> {
     let is_tree_known = discovery.is_tree_known();
     let url = server.client().base_url();
@@ -74,15 +91,16 @@ pub(crate) async fn first_look<S: TorrentSource>(
         if let Some(warning) = rqbit_version::untested(&version) {
             tracing::warn!(%url, "{warning}");
         }
-        discovery.look(Haste::Patient).await.map_err(StartError::List)?;
+        discovery.look(&LookOptions::default()).await.map_err(StartError::List)?;
         Ok(())
     };
-    let looked = if is_tree_known {
-        timeout(FIRST_LOOK_TIME_MAX, look).await
-    } else {
-        // Whoever waits for the first tree gets all of it, however long that takes.
-        Ok(look.await)
-    };
+    let looked = timeout(time_max, look).await;
+    if let (Ok(Err(StartError::List(_))) | Err(_), Some((known, all))) =
+        (&looked, discovery.details_progress())
+    {
+        let cause = ServerDownCause::Incomplete { url: url.clone(), known, all };
+        return Ok(Some(ServerDown { cause, is_tree_known }));
+    }
     let cause = match looked {
         Ok(Ok(())) => return Ok(None),
         Ok(Err(StartError::Server(error))) if error.is_retryable() => {
@@ -92,7 +110,7 @@ pub(crate) async fn first_look<S: TorrentSource>(
             ServerDownCause::List(url.clone(), error)
         }
         Ok(Err(error)) => return Err(error),
-        Err(_elapsed) => ServerDownCause::Slow(url.clone(), FIRST_LOOK_TIME_MAX),
+        Err(_elapsed) => ServerDownCause::Slow(url.clone(), time_max),
     };
     Ok(Some(ServerDown { cause, is_tree_known }))
 }

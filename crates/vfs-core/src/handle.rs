@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use bytes::Bytes;
 
 use crate::tree::FileRef;
-use crate::{HandleId, VfsError};
+use crate::{Geometry, HandleId, VfsError};
 
 /// What a handle stands for.
 #[derive(Debug, Clone)]
@@ -37,6 +37,14 @@ impl Handles {
     pub(crate) fn get(&self, handle: HandleId) -> Result<OpenFile, VfsError> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.get(&handle).cloned().ok_or(VfsError::BadHandle)
+    }
+
+    /// Lets an open file of a torrent know where it lies among the pieces.
+    pub(crate) fn set_geometry(&self, handle: HandleId, geometry: Option<Geometry>) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(OpenFile::Torrent(file)) = open.get_mut(&handle) {
+            file.geometry = geometry;
+        }
     }
 
     pub(crate) fn release(&self, handle: HandleId) {

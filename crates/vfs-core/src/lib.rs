@@ -24,6 +24,7 @@ mod extents;
 mod handle;
 mod id;
 mod invalidation;
+mod late;
 mod local;
 mod name;
 mod numbers;

@@ -2,8 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::tree::{Changes, Difference, Notice, Remembered, TorrentTree};
-use crate::{InfoHash, NumberRange, ServerId, TorrentDetails, TorrentSource, TorrentSummary, Vfs};
+use crate::tree::{Changes, Difference, FolderId, Notice, Remembered, TorrentTree};
+use crate::{
+    InfoHash, InvalidationSink, NumberRange, ServerId, TorrentDetails, TorrentSource,
+    TorrentSummary, Vfs,
+};
 
 /// How many torrents of a listing are looked at, or written, before others get the lock of the
 /// tree: some tenths of a millisecond. Also a long pass that only reads holds up all others, since
@@ -139,32 +142,11 @@ impl<S: TorrentSource> Vfs<S> {
         seen_at: i64,
     ) -> Changes {
         // Before the lock is taken: a torrent of a hundred thousand files takes a while.
-        let (folder, name) = {
-            let tree = self.tree();
-            let (folder, name) = tree.place_of(server);
-            (folder, name.map(str::to_owned))
-        };
-        let first_seen = |info_hash| self.tree().first_seen(server, info_hash).unwrap_or(seen_at);
-        let layouts = details.into_iter().map(|details| {
-            let first_seen = first_seen(details.info_hash);
-            let layout = TorrentTree::in_folder(&details, first_seen, (folder, name.as_deref()));
-            (details.info_hash, layout)
-        });
-        let layouts: HashMap<_, _> = layouts.collect();
+        let layouts = self.layouts(server, details, seen_at);
         let sink = self.sink();
-        let (changes, notices) = self.write(server, listing, layouts, seen_at);
-        // First, so that reads of what is gone do not hold up those who are told.
-        self.engine.update(|file| self.tree().file_states(file));
-        // Before those who are told look again.
-        let added = {
-            let tree = self.tree();
-            let added = changes.added.iter();
-            added.filter_map(|(info_hash, _)| tree.added(server, *info_hash)).collect()
-        };
-        self.views.update(added, folder, &changes);
-        if let Some(sink) = &*sink {
-            notices.iter().for_each(|notice| notice.tell(&**sink));
-        }
+        let difference = self.difference(server, listing);
+        let (changes, notices) = self.write(server, difference, layouts, seen_at);
+        self.announce(server, &changes, &notices, sink.as_deref());
         changes
     }
 
@@ -178,16 +160,61 @@ impl<S: TorrentSource> Vfs<S> {
         self.apply_of(ServerId::FIRST, listing, details, seen_at)
     }
 
-    /// Writes what a listing changes. Nobody else writes torrents meanwhile: the caller holds the
-    /// lock of the sink.
-    fn write(
+    /// Returns the directory in which the torrents of a server are, and whose it is.
+    pub(crate) fn folder_of(&self, server: ServerId) -> (FolderId, Option<String>) {
+        let tree = self.tree();
+        let (folder, name) = tree.place_of(server);
+        (folder, name.map(str::to_owned))
+    }
+
+    /// Lays torrents of a server out. Holds the lock of the tree for moments only.
+    pub(crate) fn layouts(
         &self,
         server: ServerId,
-        listing: Vec<TorrentSummary>,
+        details: Vec<TorrentDetails>,
+        seen_at: i64,
+    ) -> HashMap<InfoHash, TorrentTree> {
+        let (folder, name) = self.folder_of(server);
+        let first_seen = |info_hash| self.tree().first_seen(server, info_hash).unwrap_or(seen_at);
+        let layouts = details.into_iter().map(|details| {
+            let first_seen = first_seen(details.info_hash);
+            let layout = TorrentTree::in_folder(&details, first_seen, (folder, name.as_deref()));
+            (details.info_hash, layout)
+        });
+        layouts.collect()
+    }
+
+    /// Passes on what was written: to reads, views, and the sink, whose lock the caller holds.
+    pub(crate) fn announce(
+        &self,
+        server: ServerId,
+        changes: &Changes,
+        notices: &[Notice],
+        sink: Option<&dyn InvalidationSink>,
+    ) {
+        // First, so that reads of what is gone do not hold up those who are told.
+        self.engine.update(|file| self.tree().file_states(file));
+        // Before those who are told look again.
+        let added = {
+            let tree = self.tree();
+            let added = changes.added.iter();
+            added.filter_map(|(info_hash, _)| tree.added(server, *info_hash)).collect()
+        };
+        self.views.update(added, self.folder_of(server).0, changes);
+        if let Some(sink) = sink {
+            notices.iter().for_each(|notice| notice.tell(sink));
+        }
+    }
+
+    /// Writes what a server says otherwise than the tree. No other thread writes torrents
+    /// meanwhile: the caller holds the lock of the sink.
+    pub(crate) fn write(
+        &self,
+        server: ServerId,
+        mut difference: Difference,
         layouts: HashMap<InfoHash, TorrentTree>,
         seen_at: i64,
     ) -> (Changes, Vec<Notice>) {
-        let mut difference = self.difference(server, listing);
         let changed = std::mem::take(&mut difference.changed);
         let is_known = self.is_server_known(server);
         let has_names = !difference.gone.is_empty() || !layouts.is_empty();

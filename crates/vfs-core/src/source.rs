@@ -134,6 +134,21 @@ pub trait TorrentSource: Send + Sync + 'static {
         None
     }
 
+    /// Returns the name that the last listing had of a torrent, if it had one. For messages about
+    /// torrents whose details cannot be had.
+    fn listed_name(&self, torrent: InfoHash) -> Option<String> {
+        _ = torrent;
+        None
+    }
+
+    /// Returns false if a folder in which the files of one of these torrents were is missing from
+    /// a disk that this machine shares with the other side, or may be. It is asked when a listing
+    /// lacks them after a restart of the other side, and may wait for a disk for some seconds.
+    fn are_folders_there(&self, torrents: Vec<InfoHash>) -> impl Future<Output = bool> + Send {
+        drop(torrents);
+        async { true }
+    }
+
     /// Returns how long the other side has been running without a restart, rounded down, or `None`
     /// if it cannot say. It is asked when a listing lacks torrents that were there.
     fn uptime(&self) -> impl Future<Output = Option<Duration>> + Send {

@@ -48,6 +48,12 @@ pub struct TorrentProgress {
     pub id: Option<u64>,
     /// The identity of the torrent.
     pub info_hash: InfoHash,
+    /// The name, unless it is not known yet.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// As in [`TorrentDetails`].
+    #[serde(default, deserialize_with = "null_default")]
+    pub output_folder: String,
     /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not say
     /// it, and lists no torrent that is not resolved.
     #[serde(default)]

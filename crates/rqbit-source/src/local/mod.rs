@@ -147,6 +147,10 @@ impl LocalFiles {
         Self { memory: Mutex::new(Memory::new(kept)), keeper: Some(keeper), ..files }
     }
 
+    pub(crate) fn paths(&self) -> &LocalPaths {
+        &self.paths
+    }
+
     /// Finds, opens and proves a file.
     pub(crate) async fn find(
         &self,

@@ -31,7 +31,7 @@ pub enum LocalPaths {
 
 impl LocalPaths {
     /// Returns where a folder of the server is here.
-    pub(super) fn folder(&self, of_server: &str) -> Result<PathBuf, Refusal> {
+    pub(crate) fn folder(&self, of_server: &str) -> Result<PathBuf, Refusal> {
         let folder = Path::new(of_server);
         let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
         if !folder.is_absolute() || !folder.components().all(is_plain) {

@@ -16,8 +16,8 @@ use tfs_service::settings::{Flag, ServerArg};
 
 pub(crate) use self::mount::MountArgs;
 pub(crate) use self::mounted::{
-    CacheArgs, CacheCommand, ClearArgs, MountedArgs, PRELOAD_HELP, PreloadArgs, SearchArgs,
-    StatusArgs,
+    CacheArgs, CacheCommand, ClearArgs, MountedArgs, PRELOAD_HELP, PreloadArgs, RefreshArgs,
+    SearchArgs, StatusArgs,
 };
 use self::setting::{ServerParser, help, setting};
 pub(crate) use self::torrents::{AddArgs, DeleteArgs, ListArgs, TorrentArgs};
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// Show or clear what a mount keeps.
     Cache(CacheArgs),
     /// Have a mount look at its server now.
-    Refresh(MountedArgs),
+    Refresh(RefreshArgs),
     /// Have the server fetch files before anybody reads them.
     #[command(after_help = PRELOAD_HELP)]
     Preload(PreloadArgs),

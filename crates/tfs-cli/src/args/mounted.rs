@@ -18,6 +18,15 @@ pub(crate) struct MountedArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RefreshArgs {
+    #[command(flatten)]
+    pub(crate) mounted: MountedArgs,
+    /// Also remove torrents that a restarted server does not list any more, even all of them.
+    #[arg(long)]
+    pub(crate) accept_removals: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Only this mount.
     pub(crate) mountpoint: Option<PathBuf>,

@@ -115,6 +115,8 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         read_ahead_kb: tfs_service::READ_AHEAD_KB_DEFAULT,
         poll_interval: Duration::from_secs(1),
         torrent_ttl: tfs_service::TORRENT_TTL_DEFAULT,
+        removal_delay: tfs_service::REMOVAL_DELAY_DEFAULT,
+        first_look_max: Duration::from_secs(60),
         appearance: Appearance::default(),
         // A demo leaves nothing behind.
         state_dir: Some(dir.join("state")),

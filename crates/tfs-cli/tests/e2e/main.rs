@@ -11,6 +11,7 @@ mod content;
 mod control;
 mod daemon;
 mod demo;
+mod discovery;
 mod doctor;
 mod down;
 mod embedded;

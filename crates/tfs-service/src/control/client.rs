@@ -21,8 +21,8 @@ use tokio::time::timeout;
 use super::lines::{LINE_BYTES_MAX, Lines};
 use super::wire::{
     API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, PreloadEvent,
-    PreloadRequest, ProcessMounts, ProcessStatus, Refreshed, Reloaded, SearchAnswer, SearchRequest,
-    Target, UnmountRequest,
+    PreloadRequest, ProcessMounts, ProcessStatus, RefreshRequest, Refreshed, Reloaded,
+    SearchAnswer, SearchRequest, Target, UnmountRequest,
 };
 
 /// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
@@ -126,7 +126,16 @@ impl ControlClient {
     /// # Errors
     /// [`ControlError`].
     pub async fn refresh(&self, mountpoint: &str) -> Result<Refreshed, ControlError> {
-        self.post("refresh", &target(mountpoint), SERVER_TIME_MAX).await
+        let mountpoint = Some(mountpoint.to_owned());
+        self.refresh_with(&RefreshRequest { mountpoint, ..RefreshRequest::default() }).await
+    }
+
+    /// Does what [`refresh`](Self::refresh) does, with options.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub async fn refresh_with(&self, request: &RefreshRequest) -> Result<Refreshed, ControlError> {
+        self.post("refresh", request, SERVER_TIME_MAX).await
     }
 
     /// Returns what a mount keeps.

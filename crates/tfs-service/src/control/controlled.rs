@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 
 use super::wire::{
     CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, PreloadEvent,
-    PreloadRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode,
+    PreloadRequest, RefreshRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode,
 };
 
 /// One mount, as the API sees it. What does not return a future answers from memory.
@@ -22,7 +22,7 @@ pub(crate) trait Controlled: Send + Sync {
     fn status(&self) -> Result<MountStatus, Failure>;
 
     /// Looks at the server, with a look that begins after the call.
-    fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>>;
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>>;
 
     /// Returns what it keeps, and how much that helped.
     fn cache_stats(&self) -> Result<CacheStats, Failure>;

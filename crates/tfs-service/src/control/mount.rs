@@ -9,14 +9,14 @@ use fuse_adapter::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use vfs_core::{Query, QueryError, ReadCounters, ReadWay, Reader, TorrentSource, Vfs};
+use vfs_core::{InfoHash, Query, QueryError, ReadCounters, ReadWay, Reader, TorrentSource, Vfs};
 
 use super::controlled::Controlled;
 use super::ending::Ending;
 use super::wire::{
     CacheParts, CacheStats, Cleared, FailedServer, Failure, FailureKind, HolderInfo, MountId,
-    MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus, Refreshed, SEARCH_HITS_MAX,
-    SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
+    MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus, RefreshRequest, Refreshed,
+    SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
 use crate::discovery::chain;
@@ -137,9 +137,10 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {
-        Box::pin(async {
-            let looks = self.refresher.look_now().await;
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>> {
+        Box::pin(async move {
+            let removed = removed(&request)?;
+            let looks = self.refresher.look_with(request.accept_removals, &removed).await;
             let mut refreshed = Refreshed {
                 torrents: self.vfs()?.counts().torrents as u64,
                 ..Refreshed::default()
@@ -271,6 +272,19 @@ fn way_status(way: ReadWay) -> WayStatus {
         ReadWay::Source => WayStatus::Http,
         ReadWay::Local => WayStatus::Local,
     }
+}
+
+/// Returns the torrents that a request names as removed.
+fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, Failure> {
+    let bad = |what: String| Failure::new(FailureKind::BadRequest, what);
+    if request.removed.len() > RefreshRequest::REMOVED_MAX {
+        let max = RefreshRequest::REMOVED_MAX;
+        return Err(bad(format!("a request may name {max} torrents as removed")));
+    }
+    let parsed = request.removed.iter().map(|text| {
+        text.parse().map_err(|error| bad(format!("\"removed\" has no info hash: {error}")))
+    });
+    parsed.collect()
 }
 
 fn ended() -> Failure {

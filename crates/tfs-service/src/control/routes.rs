@@ -10,7 +10,7 @@ use super::http::{self, Body, read_json};
 use super::process;
 use super::wire::{
     API_VERSION, ClearRequest, Done, Failure, FailureKind, PreloadEvent, PreloadRequest,
-    ProcessMounts, SearchRequest, Target, UnmountRequest,
+    ProcessMounts, RefreshRequest, SearchRequest, Target, UnmountRequest,
 };
 use crate::blocking::blocking;
 use crate::daemon::Reloader;
@@ -80,8 +80,9 @@ fn process_mounts(process: &Process) -> ProcessMounts {
 }
 
 async fn refresh(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
-    let Target { mountpoint } = read_json(body).await?;
-    mounts.find(mountpoint.as_deref())?.refresh().await
+    let request: RefreshRequest = read_json(body).await?;
+    let mount = mounts.find(request.mountpoint.as_deref())?;
+    mount.refresh(request).await
 }
 
 async fn cache_stats(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
-use vfs_core::{Changes, SourceError, TorrentSource};
+use vfs_core::{Changes, InfoHash, SourceError, TorrentSource};
 
-use super::{Discovery, Haste, chain};
+use super::{Discovery, LookOptions, chain};
 
 /// How many may ask for a look at the same time; any more wait for a place.
 const REQUESTS_MAX: usize = 16;
@@ -34,9 +34,13 @@ pub enum RefreshError {
     Failed(#[from] SourceError),
 }
 
-/// Whoever waits for a look, and is told what came of it.
+/// A request for a look, and where its result goes.
 #[derive(Debug)]
-pub(crate) struct Request(oneshot::Sender<Result<Changes, SourceError>>);
+pub(crate) struct Request {
+    result: oneshot::Sender<Result<Changes, SourceError>>,
+    accepts_removals: bool,
+    removed: Vec<InfoHash>,
+}
 
 impl Refresher {
     /// Returns it for so many servers, and what [`Discovery::keep_looking`] wants of each.
@@ -53,13 +57,33 @@ impl Refresher {
     /// # Cancel safety
     /// The looks go on.
     pub async fn look_now(&self) -> Vec<Result<Changes, RefreshError>> {
-        join_all(self.requests.iter().map(look)).await
+        self.look_with(false, &[]).await
+    }
+
+    /// Does what [`look_now`](Self::look_now) does, and believes that torrents were removed which
+    /// the lists lack: all of them if `accepts_removals`, or else those of `removed`, which tfs
+    /// itself removed from a server.
+    ///
+    /// # Cancel safety
+    /// The looks go on.
+    pub async fn look_with(
+        &self,
+        accepts_removals: bool,
+        removed: &[InfoHash],
+    ) -> Vec<Result<Changes, RefreshError>> {
+        let looks = self.requests.iter().map(|it| look(it, accepts_removals, removed.to_vec()));
+        join_all(looks).await
     }
 }
 
-async fn look(requests: &mpsc::Sender<Request>) -> Result<Changes, RefreshError> {
-    let (sender, done) = oneshot::channel();
-    requests.send(Request(sender)).await.map_err(|_ended| RefreshError::Ended)?;
+async fn look(
+    requests: &mpsc::Sender<Request>,
+    accepts_removals: bool,
+    removed: Vec<InfoHash>,
+) -> Result<Changes, RefreshError> {
+    let (result, done) = oneshot::channel();
+    let request = Request { result, accepts_removals, removed };
+    requests.send(request).await.map_err(|_ended| RefreshError::Ended)?;
     Ok(done.await.map_err(|_ended| RefreshError::Ended)??)
 }
 
@@ -82,17 +106,22 @@ impl<S: TorrentSource> Discovery<S> {
             tokio::select! {
                 () = sleep_until(next_at) => {}
                 Some(request) = requests.recv() => waiting.push(request),
+                () = self.progress() => continue,
             }
             // All who asked until now: the look begins after this.
             while let Ok(request) = requests.try_recv() {
                 waiting.push(request);
             }
             let begun_at = Instant::now();
-            let haste = if waiting.is_empty() { Haste::Patient } else { Haste::Urgent };
-            let result = self.look(haste).await;
+            let options = LookOptions {
+                is_urgent: !waiting.is_empty(),
+                accepts_removals: waiting.iter().any(|request| request.accepts_removals),
+                removed_by_tfs: waiting.iter().flat_map(|it| &it.removed).copied().collect(),
+            };
+            let result = self.look(&options).await;
             failure_count = self.note(&result, failure_count);
-            for Request(sender) in waiting {
-                // Whoever does not wait any more does not want to know.
+            for Request { result: sender, .. } in waiting {
+                // The receiver is gone if its caller has stopped waiting.
                 drop(sender.send(result.clone()));
             }
             // A server that is slow to answer has as much rest as its answer took.

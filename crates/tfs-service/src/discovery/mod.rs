@@ -1,9 +1,20 @@
 //! Discovery: keeps the tree of a filesystem equal to what its servers list. Each server has its
 //! own, so that none waits for another.
+//!
+//! ```text
+//! list --absence: what is believed to be removed--> wanted: listed and not in the tree
+//!   wanted --details queue: one small call each--> tree, when each torrent was tried once
+//!     tree without metadata --metadata queue: .torrent files--> tree corrected
+//! ```
+//!
+//! What comes is kept in the state directory at once. One task owns all of it ([`Discovery`]).
 
 mod absence;
-mod asking;
+mod backoff;
+mod details;
 mod looking;
+mod metadata;
+mod report;
 #[cfg(test)]
 mod tests;
 
@@ -12,29 +23,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
-use vfs_core::{Changes, ServerId, SourceError, TorrentSource, TorrentSummary, Vfs};
+use tokio::time::{Instant, timeout_at};
+use vfs_core::{
+    Changes, InfoHash, MetadataStatus, ServerId, SourceError, SourceErrorKind, TorrentDetails,
+    TorrentSource, TorrentSummary, Vfs,
+};
 
-use self::absence::{Absence, Run};
-use self::asking::Asking;
+use self::absence::{AbsenceTracker, FolderCheck, ListingFacts};
+use self::details::DetailsQueue;
 pub(crate) use self::looking::Request;
 pub use self::looking::{RefreshError, Refresher};
+use self::metadata::MetadataQueue;
 use crate::clock::now;
 use crate::memory;
-use crate::state::{KnownTree, Recorder, Times};
+use crate::state::{Absences, KnownTree, Recorder, Times};
 use crate::status::ServerWatch;
 
 /// How often what has been downloaded is written down. It is only for `du` while the server is
 /// down, and written at the end of a mount anyway, so a crash may cost five minutes of it.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Whether torrents that failed a moment ago are left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Haste {
-    /// They are.
-    Patient,
-    /// They are asked for again: somebody wants to know now.
-    Urgent,
+/// How long a look waits for the details of new torrents. What comes later is shown then.
+const DETAILS_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How long details that came, or metadata, wait for others before the tree takes them.
+const COALESCE_TIME: Duration = Duration::from_millis(300);
+
+/// How long a torrent that a restarted server lacks stays listed unless the user says otherwise.
+pub const REMOVAL_DELAY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How a look is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct LookOptions {
+    /// Torrents that failed a moment ago are asked for again: the user waits for the answer.
+    pub(crate) is_urgent: bool,
+    /// Everything that the listing lacks is believed to be removed.
+    pub(crate) accepts_removals: bool,
+    /// Torrents that tfs itself removed from the server.
+    pub(crate) removed_by_tfs: Vec<InfoHash>,
 }
 
 /// What is known of a server from one look to the next.
@@ -44,12 +70,32 @@ pub(crate) struct Discovery<S> {
     server: ServerId,
     /// Where it is kept, if it can be.
     recorder: Option<Recorder>,
-    asking: Asking,
-    absence: Absence,
+    removal_delay: Duration,
+    details: DetailsQueue,
+    metadata: MetadataQueue,
+    absence: AbsenceTracker,
+    /// What is kept of `absence`.
+    absences_kept: Absences,
+    /// The last listing, until the details of all its torrents were tried: a tree does not begin
+    /// with a part.
+    first_listing: Option<Vec<TorrentSummary>>,
+    /// Details that were kept before their torrents were shown; used by the first look.
+    early: Vec<TorrentDetails>,
+    /// Metadata that came and the tree has not taken yet.
+    completed: Vec<TorrentDetails>,
+    /// When the tree takes what came, if something did.
+    take_at: Option<Instant>,
+    /// What changed since the last look began.
+    changes: Changes,
+    /// Whether the last list came.
+    is_listed: bool,
+    /// When the server was last asked how long it runs.
+    run_asked_at: Option<Instant>,
     /// Whether it is kept that there was a listing, be it an empty one.
     is_recorded: bool,
     progress_recorded_at: Option<Instant>,
-    /// Told whether the source answers.
+    reported_at: Option<Instant>,
+    /// Told what is known of the server.
     watch: ServerWatch,
     /// Told when torrents were added.
     added: Arc<Notify>,
@@ -62,10 +108,21 @@ impl<S: TorrentSource> Discovery<S> {
             vfs,
             server: ServerId::FIRST,
             recorder,
-            asking: Asking::default(),
-            absence: Absence::default(),
+            removal_delay: REMOVAL_DELAY_DEFAULT,
+            details: DetailsQueue::default(),
+            metadata: MetadataQueue::default(),
+            absence: AbsenceTracker::default(),
+            absences_kept: Absences::default(),
+            first_listing: None,
+            early: Vec::new(),
+            completed: Vec::new(),
+            take_at: None,
+            changes: Changes::default(),
+            is_listed: false,
+            run_asked_at: None,
             is_recorded: false,
             progress_recorded_at: None,
+            reported_at: None,
             watch: ServerWatch::default(),
             added: Arc::default(),
         }
@@ -87,26 +144,41 @@ impl<S: TorrentSource> Discovery<S> {
         Self { added, ..self }
     }
 
+    /// Keeps torrents that a restarted server lacks for this long.
+    pub(crate) fn with_removal_delay(self, removal_delay: Duration) -> Self {
+        Self { removal_delay, ..self }
+    }
+
     /// Takes over the names of what was last known. They have to be there of all servers before
     /// the torrents of the first are shown.
     pub(crate) fn remember(&mut self, known: &KnownTree) {
-        let KnownTree { changed_at, remembered, .. } = known;
+        let KnownTree { changed_at, remembered, absences, .. } = known;
         self.vfs.remember_of(self.server, *changed_at, remembered.iter().cloned());
         self.is_recorded = changed_at.is_some();
+        self.absence.restore(absences);
+        self.absences_kept.clone_from(absences);
     }
 
     /// Shows the torrents as they were last known, if there are any. An empty tree is not shown:
     /// what looks empty may only be lost.
     pub(crate) fn restore(&mut self, known: KnownTree) {
-        let KnownTree { changed_at, listing, details, .. } = known;
+        let KnownTree { changed_at, listing, details, early, .. } = known;
+        self.early = early;
         if let Some(changed_at) = changed_at.filter(|_| !listing.is_empty()) {
+            self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
             self.vfs.apply_of(self.server, listing, details, changed_at);
         }
+        self.report();
     }
 
     /// Returns whether there is anything to show of the server.
     pub(crate) fn is_tree_known(&self) -> bool {
         self.vfs.is_server_known(self.server)
+    }
+
+    /// Returns the number of torrents whose details came, and of all, while there is no tree yet.
+    pub(crate) fn details_progress(&self) -> Option<(usize, usize)> {
+        self.first_listing.is_some().then(|| self.details.progress())
     }
 
     /// Looks at the server once and takes over what is there.
@@ -115,95 +187,314 @@ impl<S: TorrentSource> Discovery<S> {
     /// listing lacks is kept as long as that may be a mistake, see [`absence`].
     ///
     /// # Errors
-    /// If the list cannot be had: the tree stays as it was. If the details cannot: the tree has
-    /// what came, unless there was no tree, which is not to begin with a part of it.
+    /// If the list cannot be had: the tree stays as it was. If there was no tree, and the details
+    /// of some torrents were not tried within ten seconds or of none came: what came is kept.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the tree as it was.
-    pub(crate) async fn look(&mut self, haste: Haste) -> Result<Changes, SourceError> {
-        let vfs = Arc::clone(&self.vfs);
+    /// Dropping the future leaves the tree as it was, or as the list says. Requests go on with the
+    /// next call.
+    pub(crate) async fn look(&mut self, options: &LookOptions) -> Result<Changes, SourceError> {
+        self.changes = Changes::default();
+        self.absence.on_removed_by_tfs(&options.removed_by_tfs);
         let asked_at = Instant::now();
-        let mut listing = vfs.source_of(self.server).list().await.inspect_err(|error| {
-            self.absence.on_failure();
-            self.watch.on_failure(chain(error), now());
-        })?;
-        self.watch.on_answer(now());
-        let absent = vfs.summaries_not_in(self.server, &listing);
-        listing.extend(self.keep_doubtful(asked_at, absent).await);
-
-        let wanted = vfs.unknown_torrents_of(self.server, &listing);
-        // A tree that is not there yet waits for all of them.
-        let is_urgent = haste == Haste::Urgent || !self.is_tree_known();
-        let files = vfs.counts().files;
-        let recorder = self.recorder.as_ref();
-        let answers =
-            self.asking.ask(vfs.source_of(self.server), recorder, wanted, is_urgent, files).await;
-        if let Some(error) = &answers.error
-            && !self.is_tree_known()
-            && (answers.is_broken_off || answers.details.is_empty())
-        {
-            self.asking.keep(answers.details);
-            return Err(error.clone());
+        let listing = self.list().await?;
+        let listing = self.keep_doubtful(asked_at, listing, options.accepts_removals).await;
+        let unknown: HashSet<_> =
+            self.vfs.unknown_torrents_of(self.server, &listing).into_iter().collect();
+        let wanted = listing.iter().filter(|summary| unknown.contains(&summary.info_hash));
+        let new = self.details.set_wanted(wanted.cloned().collect(), options.is_urgent);
+        self.details.note_answer();
+        self.find_kept(new).await;
+        if self.is_tree_known() {
+            self.apply(listing);
+        } else {
+            self.first_listing = Some(listing);
+            self.apply_first();
         }
-        let details = if self.recorder.is_some() { answers.details.clone() } else { Vec::new() };
+        let deadline = Instant::now() + DETAILS_TIME_MAX;
+        while self.details.untried_count() > 0 {
+            // A server that answers something else is there: it is about these torrents.
+            if self.details.is_broken_off() && !self.is_server_there().await {
+                break;
+            }
+            if timeout_at(deadline, self.progress()).await.is_err() {
+                break;
+            }
+        }
+        self.take();
+        self.record_regularly();
+        self.report();
+        if let Some((ready, all)) = self.details_progress() {
+            let text = format!("get the details of all torrents: {ready} of {all} are there");
+            return Err(SourceError::new(SourceErrorKind::TimedOut, text));
+        }
+        Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// Waits for the next answer about details or metadata, or until something is due, and takes
+    /// it over. Pending while nothing is open or due.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn progress(&mut self) {
+        let untried_count = self.details.untried_count();
+        self.ask();
+        if untried_count > 0 && self.details.untried_count() == 0 {
+            return self.take();
+        }
+        let file_count = self.vfs.counts().files;
+        let take_at = self.take_at;
+        let taken = async {
+            match take_at {
+                Some(take_at) => tokio::time::sleep_until(take_at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let wants_probe = self.details.wants_probe();
+        let probe = async {
+            match wants_probe {
+                true => self.vfs.source_of(self.server).uptime().await,
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            details = self.details.next(file_count) => {
+                if let Some(details) = details {
+                    self.keep(details);
+                    self.take_at.get_or_insert_with(|| Instant::now() + COALESCE_TIME);
+                }
+            }
+            completed = self.metadata.next() => {
+                if let Some(completed) = completed {
+                    self.keep(completed.clone());
+                    self.completed.push(completed);
+                    self.take_at.get_or_insert_with(|| Instant::now() + COALESCE_TIME);
+                }
+            }
+            uptime = probe => {
+                if uptime.is_some() {
+                    self.details.note_answer();
+                }
+            }
+            () = taken => self.take(),
+        }
+        if self.first_listing.is_some() && self.details.untried_count() == 0 {
+            self.take();
+        }
+        if self.reported_at.is_none_or(|at| at.elapsed() >= COALESCE_TIME) {
+            self.report();
+        }
+    }
+
+    /// Asks the server for its uptime, to tell whether it answers at all.
+    async fn is_server_there(&mut self) -> bool {
+        let is_there = self.vfs.source_of(self.server).uptime().await.is_some();
+        if is_there {
+            self.details.note_answer();
+        }
+        is_there
+    }
+
+    /// Makes the requests that there is room for. Metadata waits for the details of all torrents.
+    fn ask(&mut self) {
+        if !self.is_listed {
+            return;
+        }
+        let (vfs, server) = (&self.vfs, self.server);
+        self.details.fill(|torrent| {
+            let vfs = Arc::clone(vfs);
+            Box::pin(async move { vfs.source_of(server).details(torrent).await })
+        });
+        if self.details.untried_count() == 0 && self.vfs.is_server_known(server) {
+            self.metadata.fill(|details| {
+                let vfs = Arc::clone(vfs);
+                Box::pin(async move { vfs.source_of(server).metadata(details).await })
+            });
+        }
+    }
+
+    /// Gets the list, and takes answers to other requests meanwhile.
+    async fn list(&mut self) -> Result<Vec<TorrentSummary>, SourceError> {
+        let vfs = Arc::clone(&self.vfs);
+        let mut list = std::pin::pin!(vfs.source_of(self.server).list());
+        let listed = loop {
+            tokio::select! {
+                biased;
+                listed = &mut list => break listed,
+                () = self.progress() => {}
+            }
+        };
+        self.is_listed = listed.is_ok();
+        match &listed {
+            Ok(_) => self.watch.on_answer(now()),
+            Err(error) => {
+                self.absence.on_failure();
+                self.watch.on_failure(chain(error), now());
+            }
+        }
+        listed
+    }
+
+    /// Finds details that were kept from before.
+    async fn find_kept(&mut self, mut torrents: Vec<InfoHash>) {
+        self.details.take_known(std::mem::take(&mut self.early));
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| !torrents.is_empty()) {
+            let is_wanted = |torrent: &InfoHash| self.details.is_queued(*torrent);
+            torrents.retain(is_wanted);
+            let known = recorder.details(torrents).await;
+            self.details.take_known(known);
+        }
+    }
+
+    /// Keeps details or metadata in the state directory.
+    fn keep(&self, details: TorrentDetails) {
+        if let Some(recorder) = &self.recorder {
+            recorder.record_details(vec![details]);
+        }
+    }
+
+    /// Has the tree take what came.
+    fn take(&mut self) {
+        self.take_at = None;
+        if self.first_listing.is_some() {
+            self.apply_first();
+        } else if self.details.has_ready() {
+            let (summaries, details) = self.details.take_ready();
+            self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
+            let at = now();
+            let changes = self.vfs.add_of(self.server, summaries, details, at);
+            self.on_changes(changes, at);
+        }
+        if !self.completed.is_empty() {
+            let completed = std::mem::take(&mut self.completed);
+            let corrected = self.vfs.correct_of(self.server, &completed);
+            tracing::debug!(corrected, count = completed.len(), "metadata came");
+            if let Some(recorder) = self.recorder.as_ref().filter(|_| corrected > 0) {
+                let times = Times { at: now(), changed_at: self.vfs.changed_at(self.server) };
+                recorder.record(&Changes::default(), Vec::new(), times);
+            }
+        }
+        self.report();
+    }
+
+    /// Shows the tree for the first time, if each torrent was tried and any came.
+    fn apply_first(&mut self) {
+        let (ready, all) = self.details.progress();
+        if self.details.untried_count() > 0 || (ready == 0 && all > 0) {
+            return;
+        }
+        if let Some(listing) = self.first_listing.take() {
+            self.apply(listing);
+        }
+    }
+
+    /// Takes over a listing and the details that came.
+    fn apply(&mut self, listing: Vec<TorrentSummary>) {
+        let (_, details) = self.details.take_ready();
+        self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
         let at = now();
-        let changes = vfs.apply_of(self.server, listing, answers.details, at);
-        self.log(&changes);
+        let changes = self.vfs.apply_of(self.server, listing, details, at);
+        self.on_changes(changes, at);
+    }
+
+    fn on_changes(&mut self, changes: Changes, at: i64) {
+        log(&changes);
         let gone: Vec<_> =
             changes.removed.iter().chain(&changes.left).map(|(info_hash, _)| *info_hash).collect();
         if !gone.is_empty() {
-            vfs.source_of(self.server).forget_local(&gone);
+            self.vfs.source_of(self.server).forget_local(&gone);
+            self.metadata.forget(&gone);
         }
         if !changes.added.is_empty() {
             self.added.notify_one();
         }
-        if let Some(recorder) = &self.recorder {
-            if !self.is_recorded || changes != Changes::default() {
-                let changed_at = vfs.changed_at(self.server);
-                recorder.record(&changes, details, Times { at, changed_at });
-                self.is_recorded = true;
-            }
-            if self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL) {
-                recorder.record_progress(vfs.summaries_not_in(self.server, &[]));
-                self.progress_recorded_at = Some(Instant::now());
-            }
+        if let Some(recorder) = &self.recorder
+            && (!self.is_recorded || changes != Changes::default())
+        {
+            let changed_at = self.vfs.changed_at(self.server);
+            recorder.record(&changes, Vec::new(), Times { at, changed_at });
+            self.is_recorded = true;
         }
         if changes.added.len() + changes.removed.len() >= memory::TORRENTS_MIN {
             memory::give_back();
         }
-        match answers.error {
-            Some(error) if answers.is_broken_off => Err(error),
-            _ => Ok(changes),
+        self.changes.added.extend(changes.added);
+        self.changes.removed.extend(changes.removed);
+        self.changes.joined.extend(changes.joined);
+        self.changes.left.extend(changes.left);
+    }
+
+    /// Keeps what changes with time: progress, and which torrents are missing.
+    fn record_regularly(&mut self) {
+        let Some(recorder) = &self.recorder else { return };
+        let is_due = self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
+        if is_due && self.is_tree_known() {
+            recorder.record_progress(self.vfs.summaries_not_in(self.server, &[]));
+            self.progress_recorded_at = Some(Instant::now());
+        }
+        let absences = self.absence.to_keep();
+        if absences != self.absences_kept {
+            recorder.record_absences(absences.clone());
+            self.absences_kept = absences;
         }
     }
 
-    /// Returns those of the torrents that a listing lacks which may only be missing for a moment.
+    /// Returns a listing with those of the torrents that it lacks and that may come back.
     async fn keep_doubtful(
         &mut self,
         asked_at: Instant,
-        absent: Vec<TorrentSummary>,
+        mut listing: Vec<TorrentSummary>,
+        is_accepted: bool,
     ) -> Vec<TorrentSummary> {
-        // A question that is only asked when it matters.
-        let uptime =
-            if absent.is_empty() { None } else { self.vfs.source_of(self.server).uptime().await };
-        let run = Run { began_at: uptime.and_then(|uptime| Instant::now().checked_sub(uptime)) };
+        let vfs = Arc::clone(&self.vfs);
+        let source = vfs.source_of(self.server);
+        let absent = vfs.summaries_not_in(self.server, &listing);
+        // A question that is asked when it matters, and now and then to know the run.
+        let is_due = self.run_asked_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
+        let uptime = if is_due || !absent.is_empty() {
+            self.run_asked_at = Some(Instant::now());
+            source.uptime().await
+        } else {
+            None
+        };
+        let at = now();
+        let seconds = |uptime: Duration| i64::try_from(uptime.as_secs()).ok();
+        let facts = ListingFacts {
+            asked_at,
+            at,
+            run_began_at: uptime.and_then(|uptime| Instant::now().checked_sub(uptime)),
+            run_began: uptime.and_then(seconds).map(|uptime| at.saturating_sub(uptime)),
+            listed_count: listing.iter().filter(|summary| summary.is_resolved).count(),
+            is_accepted,
+        };
         let hashes: Vec<_> = absent.iter().map(|summary| summary.info_hash).collect();
-        let kept = self.absence.on_listing(asked_at, run, &hashes);
+        let to_check = self.absence.on_listing(&facts, &hashes);
+        let folders = match to_check.is_empty() {
+            true => FolderCheck::NoneMissing,
+            false if source.are_folders_there(to_check).await => FolderCheck::NoneMissing,
+            false => FolderCheck::Doubtful,
+        };
+        let kept = self.absence.decide(&facts, folders, self.removal_delay);
         if !kept.is_empty() {
-            tracing::debug!(count = kept.len(), ?uptime, "missing, but perhaps not for long");
+            tracing::debug!(count = kept.len(), ?uptime, "missing from the list, and still shown");
         }
         let kept: HashSet<_> = kept.into_iter().collect();
         let kept = absent.into_iter().filter(|summary| kept.contains(&summary.info_hash));
-        kept.map(|summary| TorrentSummary { is_listed: false, ..summary }).collect()
+        listing.extend(kept.map(|summary| TorrentSummary { is_listed: false, ..summary }));
+        listing
     }
+}
 
-    fn log(&self, changes: &Changes) {
-        for (torrent, name) in &changes.added {
-            tracing::debug!(%torrent, name, "added");
-        }
-        for (torrent, name) in &changes.removed {
-            tracing::debug!(%torrent, name, "removed");
-        }
+fn is_incomplete(details: &TorrentDetails) -> bool {
+    details.metadata != MetadataStatus::Known
+}
+
+fn log(changes: &Changes) {
+    for (torrent, name) in &changes.added {
+        tracing::debug!(%torrent, name, "added");
+    }
+    for (torrent, name) in &changes.removed {
+        tracing::debug!(%torrent, name, "removed");
     }
 }
 

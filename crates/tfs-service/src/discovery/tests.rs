@@ -6,13 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tfs_testkit::fake::{FakeSource, FakeStream, directory, single_file};
-use tokio::time::{advance, sleep_until};
-use vfs_core::{
-    Bitfield, ByteRange, FileId, InfoHash, Ino, SourceErrorKind, SourceLimits, TorrentDetails,
-    VfsConfig, VfsError,
-};
+use tokio::time::sleep_until;
+use vfs_core::{Bitfield, ByteRange, FileId, Ino, SourceLimits, VfsConfig, VfsError};
 
-use super::asking::DETAILS_AT_A_TIME;
+use super::details::DETAILS_AT_A_TIME;
 use super::*;
 use crate::state::{Identity, ServerState};
 
@@ -26,6 +23,13 @@ struct Flaky {
     uptime: AtomicU64,
     /// Torrents whose details fail.
     hidden: Mutex<HashMap<InfoHash, SourceErrorKind>>,
+    /// Torrents whose details never come.
+    silent: Mutex<HashSet<InfoHash>>,
+    /// Whether details come without metadata, which is asked for on its own.
+    has_separate_metadata: AtomicBool,
+    /// Torrents whose metadata fails.
+    without_metadata: Mutex<HashSet<InfoHash>>,
+    metadata_count: AtomicUsize,
     list_count: AtomicUsize,
     details_now: AtomicUsize,
     details_now_max: AtomicUsize,
@@ -43,6 +47,10 @@ impl Flaky {
             list_fails: AtomicBool::new(false),
             uptime: AtomicU64::new(u64::MAX),
             hidden: Mutex::default(),
+            silent: Mutex::default(),
+            has_separate_metadata: AtomicBool::new(false),
+            without_metadata: Mutex::default(),
+            metadata_count: AtomicUsize::new(0),
             list_count: AtomicUsize::new(0),
             details_now: AtomicUsize::new(0),
             details_now_max: AtomicUsize::new(0),
@@ -99,11 +107,26 @@ impl TorrentSource for Flaky {
         self.details_count.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
         self.details_now.fetch_sub(1, Ordering::Relaxed);
-        let kind = self.hidden.lock().unwrap().get(&torrent).copied();
-        match kind {
-            Some(kind) => Err(failure(kind)),
-            None => self.source.details(torrent).await,
+        if self.silent.lock().unwrap().contains(&torrent) {
+            std::future::pending::<()>().await;
         }
+        let kind = self.hidden.lock().unwrap().get(&torrent).copied();
+        let mut details = match kind {
+            Some(kind) => return Err(failure(kind)),
+            None => self.source.details(torrent).await?,
+        };
+        if self.has_separate_metadata.load(Ordering::Relaxed) {
+            (details.created, details.metadata) = (None, MetadataStatus::Pending);
+        }
+        Ok(details)
+    }
+
+    async fn metadata(&self, details: TorrentDetails) -> Result<TorrentDetails, SourceError> {
+        self.metadata_count.fetch_add(1, Ordering::Relaxed);
+        if self.without_metadata.lock().unwrap().contains(&details.info_hash) {
+            return Err(failure(SourceErrorKind::TimedOut));
+        }
+        self.source.details(details.info_hash).await
     }
 
     async fn open_at(
@@ -178,7 +201,7 @@ impl Session {
     }
 
     async fn look(&mut self) -> Result<Changes, SourceError> {
-        self.discovery.look(Haste::Patient).await
+        self.discovery.look(&LookOptions::default()).await
     }
 
     async fn end(self) -> Flaky {
@@ -193,63 +216,171 @@ impl Session {
     }
 }
 
+fn patient() -> LookOptions {
+    LookOptions::default()
+}
+
 #[tokio::test]
 async fn details_are_asked_for_once_and_a_few_at_a_time() {
     let vfs = vfs_of(Flaky::new(100));
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
-    assert_eq!(discovery.look(Haste::Patient).await.unwrap().added.len(), 100);
-    assert_eq!(discovery.look(Haste::Patient).await.unwrap(), Changes::default());
+    assert_eq!(discovery.look(&patient()).await.unwrap().added.len(), 100);
+    assert_eq!(discovery.look(&patient()).await.unwrap(), Changes::default());
     assert_eq!(vfs.source().details_count(), 100);
     assert_eq!(vfs.source().details_now_max.load(Ordering::Relaxed), DETAILS_AT_A_TIME);
-    // Those who came first are listed first, in whatever order the details arrived.
+    // The order of the list counts, in whatever order the details arrived.
     assert_eq!(names(&vfs)[..3], ["t1", "t2", "t3"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_torrent_that_fails_is_left_out_and_asked_for_ever_more_seldom() {
-    let vfs = vfs_of(Flaky::new(3));
-    vfs.source().hide(2, Some(SourceErrorKind::Failed));
-    let mut discovery = Discovery::new(Arc::clone(&vfs), None);
-    for _ in 0..600 {
-        discovery.look(Haste::Patient).await.unwrap();
-        advance(Duration::from_secs(1)).await;
+async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
+    for kind in [
+        SourceErrorKind::Unreachable,
+        SourceErrorKind::TimedOut,
+        SourceErrorKind::Failed,
+        SourceErrorKind::Protocol,
+    ] {
+        let vfs = vfs_of(Flaky::new(3));
+        vfs.source().hide(2, Some(kind));
+        let watch = ServerWatch::default();
+        let mut discovery = Discovery::new(Arc::clone(&vfs), None).watched_by(watch.clone());
+        discovery.look(&patient()).await.unwrap();
+        assert_eq!(names(&vfs), ["t1", "t3"], "{kind:?}");
+        let left_out = watch.discovery().left_out;
+        assert_eq!(
+            (left_out.count, left_out.torrents[0].info_hash.as_str()),
+            (1, &*hash(2).to_string())
+        );
+        assert!(left_out.torrents[0].why.as_deref().unwrap().contains("ask the test"));
+        let before = vfs.source().details_count();
+        let (refresher, mut requests) = Refresher::new(1);
+        let looking = discovery.keep_looking(POLL_INTERVAL, requests.remove(0), false);
+        let looking = tokio::spawn(looking);
+        pass(Duration::from_secs(600)).await;
+        // After 1, 2, 4, ..., 256 s.
+        let retries = vfs.source().details_count() - before;
+        assert!((9..=10).contains(&retries), "{kind:?} {retries}");
+        vfs.source().hide(2, None);
+        refresher.look_now().await.remove(0).unwrap();
+        assert_eq!(names(&vfs), ["t1", "t3", "t2"]);
+        pass(POLL_INTERVAL).await;
+        assert_eq!(watch.discovery().left_out.count, 0);
+        looking.abort();
     }
-    assert_eq!(names(&vfs), ["t1", "t3"]);
-    // The other two, and then after 0, 1, 3, 7, ..., 255 and 511 seconds.
-    assert_eq!(vfs.source().details_count(), 2 + 10);
-    vfs.source().hide(2, None);
-    discovery.look(Haste::Patient).await.unwrap();
-    assert_eq!(names(&vfs), ["t1", "t3"]);
-    discovery.look(Haste::Urgent).await.unwrap();
-    assert_eq!(names(&vfs), ["t1", "t3", "t2"]);
 }
 
-#[tokio::test]
-async fn a_tree_does_not_begin_with_a_part_of_it() {
+// With three of ten torrents that do not answer the root was EIO for ever.
+#[tokio::test(start_paused = true)]
+async fn silent_torrents_count_as_tried_after_two_seconds() {
+    for silent in [vec![7], (1..40).collect::<Vec<_>>(), vec![58, 59, 60]] {
+        let vfs = vfs_of(Flaky::new(60));
+        vfs.source().uptime.store(100, Ordering::Relaxed);
+        *vfs.source().silent.lock().unwrap() = silent.iter().map(|id| hash(*id)).collect();
+        let mut discovery = Discovery::new(Arc::clone(&vfs), None);
+        let start = Instant::now();
+        let mut looked = discovery.look(&patient()).await;
+        while looked.is_err() {
+            looked = discovery.look(&patient()).await;
+        }
+        assert_eq!(names(&vfs).len(), 60 - silent.len());
+        // Eight at a time.
+        let rounds = u64::try_from(silent.len()).unwrap().div_ceil(8);
+        let took = start.elapsed().as_secs();
+        assert!((2..=2 * rounds + 2).contains(&took), "{} {took} s", silent.len());
+        let left_out = discovery.watch.discovery().left_out;
+        assert_eq!(left_out.count, silent.len());
+        assert_eq!(left_out.torrents[0].why.as_deref(), Some("no answer within 2 s"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
     let vfs = vfs_of(Flaky::new(30));
-    vfs.source().hide(20, Some(SourceErrorKind::Unreachable));
+    for id in 11..=30 {
+        vfs.source().hide(id, Some(SourceErrorKind::Unreachable));
+    }
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     for _ in 0..3 {
-        discovery.look(Haste::Patient).await.unwrap_err();
+        discovery.look(&patient()).await.unwrap_err();
         assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
+        vfs.source().set_down(true);
     }
+    assert_eq!(discovery.details_progress(), Some((10, 30)));
     let asked = vfs.source().details_count();
-    vfs.source().hide(20, None);
-    discovery.look(Haste::Patient).await.unwrap();
+    (11..=30).for_each(|id| vfs.source().hide(id, None));
+    vfs.source().set_down(false);
+    discovery.look(&patient()).await.unwrap();
     assert_eq!(names(&vfs).len(), 30);
     // What came before was kept.
-    assert!(vfs.source().details_count() - asked < 15);
+    assert_eq!(vfs.source().details_count() - asked, 20);
 
-    // Nor with an empty directory, where each of them fails for itself.
+    // Nor an empty directory, where all of them fail.
     let vfs = vfs_of(Flaky::new(2));
     for id in 1..=2 {
         vfs.source().hide(id, Some(SourceErrorKind::Failed));
     }
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     for _ in 0..3 {
-        discovery.look(Haste::Patient).await.unwrap_err();
+        discovery.look(&patient()).await.unwrap_err();
         assert!(!discovery.is_tree_known());
     }
+}
+
+#[tokio::test]
+async fn details_that_came_before_a_kill_are_not_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let flaky = Flaky::new(30);
+    for id in 11..=30 {
+        flaky.hide(id, Some(SourceErrorKind::Unreachable));
+    }
+    let mut session = Session::start(dir.path(), flaky).await;
+    session.look().await.unwrap_err();
+    assert!(!session.discovery.is_tree_known());
+    let flaky = session.end().await;
+    let mut session = Session::start(dir.path(), flaky).await;
+    session.look().await.unwrap();
+    assert_eq!(names(&session.vfs).len(), 30);
+    assert_eq!(session.vfs.source().details_count(), 20);
+}
+
+#[tokio::test]
+async fn metadata_follows_and_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let flaky = Flaky::new(20);
+    flaky.has_separate_metadata.store(true, Ordering::Relaxed);
+    flaky.without_metadata.lock().unwrap().insert(hash(3));
+    let mut session = Session::start(dir.path(), flaky).await;
+    session.look().await.unwrap();
+    let before = view(&session.vfs);
+    let status = session.discovery.watch.discovery();
+    assert_eq!((status.metadata_pending, status.left_out.count), (20, 0));
+    let dated = |vfs: &Vfs<Flaky>| {
+        let view = view(vfs);
+        view.iter().filter(|(_, _, mtime)| *mtime < 1_100_000_000).count()
+    };
+    while dated(&session.vfs) < 19 {
+        session.discovery.progress().await;
+    }
+    let numbers = |view: &[(String, Ino, i64)]| {
+        view.iter().map(|(name, ino, _)| (name.clone(), *ino)).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(&view(&session.vfs)), numbers(&before));
+    assert_eq!(session.vfs.source().details_count(), 20);
+    let before = view(&session.vfs);
+
+    let flaky = session.end().await;
+    flaky.has_separate_metadata.store(true, Ordering::Relaxed);
+    let mut session = Session::start(dir.path(), flaky).await;
+    assert_eq!(view(&session.vfs), before);
+    session.look().await.unwrap();
+    while session.vfs.source().metadata_count.load(Ordering::Relaxed) == 0 {
+        session.discovery.progress().await;
+    }
+    while dated(&session.vfs) < 20 {
+        session.discovery.progress().await;
+    }
+    assert_eq!(session.vfs.source().metadata_count.load(Ordering::Relaxed), 1);
+    assert_eq!(session.vfs.source().details_count(), 0);
 }
 
 /// Looks at the only server.
@@ -261,7 +392,7 @@ async fn look_now(refresher: &Refresher) -> Result<Changes, RefreshError> {
 async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
     let vfs = vfs_of(Flaky::new(2));
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
-    discovery.look(Haste::Patient).await.unwrap();
+    discovery.look(&patient()).await.unwrap();
     let (refresher, mut requests) = Refresher::new(1);
     let discovery = tokio::spawn(discovery.keep_looking(POLL_INTERVAL, requests.remove(0), false));
 
@@ -401,14 +532,17 @@ async fn who_comes_back_has_its_name_and_its_time() {
     assert_eq!(session.vfs.source().details_count(), 1);
 }
 
+// https://github.com/jellyfin/jellyfin/issues/1714: a library that was deleted as its disk was away.
 #[tokio::test]
-async fn what_is_missing_after_a_start_is_shown_until_the_server_has_settled() {
+async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = Session::start(dir.path(), Flaky::new(3)).await;
+    session.vfs.source().uptime.store(1000, Ordering::Relaxed);
     session.look().await.unwrap();
 
     let flaky = session.end().await;
-    flaky.uptime.store(1, Ordering::Relaxed);
+    // Old enough to have settled, and yet not the run that had them.
+    flaky.uptime.store(500, Ordering::Relaxed);
     for id in 1..=3 {
         flaky.source.remove(hash(id));
     }
@@ -416,6 +550,10 @@ async fn what_is_missing_after_a_start_is_shown_until_the_server_has_settled() {
     let before = view(&session.vfs);
     assert_eq!(session.look().await.unwrap(), Changes::default());
     assert_eq!(view(&session.vfs), before);
+    let missing = session.discovery.watch.discovery().missing;
+    assert_eq!(missing.count, 3);
+    assert_eq!(missing.torrents[0].name.as_deref(), Some("t1"));
+    let since = missing.since;
     // One is there again, and then it is removed by the run that had it.
     session.vfs.source().source.add(kept(single_file(1, "t1", 1)));
     session.look().await.unwrap();
@@ -423,11 +561,25 @@ async fn what_is_missing_after_a_start_is_shown_until_the_server_has_settled() {
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["t2", "t3"]);
 
-    session.vfs.source().uptime.store(61, Ordering::Relaxed);
-    assert_eq!(session.look().await.unwrap().removed.len(), 2);
-    assert_eq!(names(&session.vfs), [] as [&str; 0]);
+    // A restart of tfs forgets nothing of it.
+    let flaky = session.end().await;
+    flaky.uptime.store(500, Ordering::Relaxed);
+    let mut session = Session::start(dir.path(), flaky).await;
+    session.look().await.unwrap();
+    assert_eq!(names(&session.vfs), ["t2", "t3"]);
+    assert_eq!(session.discovery.watch.discovery().missing.since, since);
 
-    // An empty tree is known to be empty, and yet not shown while nobody answers.
+    // tfs itself removed one, and the user says so of the rest.
+    let removed_by_tfs = vec![hash(2)];
+    let options = LookOptions { removed_by_tfs, ..patient() };
+    assert_eq!(session.discovery.look(&options).await.unwrap().removed.len(), 1);
+    assert_eq!(names(&session.vfs), ["t3"]);
+    let options = LookOptions { accepts_removals: true, ..patient() };
+    assert_eq!(session.discovery.look(&options).await.unwrap().removed.len(), 1);
+    assert_eq!(names(&session.vfs), [] as [&str; 0]);
+    assert_eq!(session.discovery.watch.discovery().missing.count, 0);
+
+    // An empty tree is known to be empty, and yet not shown while the server is away.
     let flaky = session.end().await;
     flaky.set_down(true);
     let mut session = Session::start(dir.path(), flaky).await;

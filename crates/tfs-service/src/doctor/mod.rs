@@ -15,6 +15,7 @@ mod mounts;
 mod permits;
 mod server;
 mod surroundings;
+mod torrents;
 mod unit;
 
 use std::path::PathBuf;
@@ -77,8 +78,9 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 9] = [
 /// # Cancel safety
 /// Nothing is changed, so nothing is left behind but threads that wait for the kernel.
 pub async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
-    let (local, servers) = tokio::join!(local(settings), of_servers(&settings.servers));
-    local.into_iter().chain(servers).collect()
+    let (local, torrents, servers) =
+        tokio::join!(local(settings), torrents::torrents(), of_servers(&settings.servers));
+    local.into_iter().chain(torrents).chain(servers).collect()
 }
 
 /// Looks at all servers at once. Where there are several, each finding says which it is about.
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn every_check_is_documented() {
         let page = include_str!("../../../../docs/troubleshooting.md");
-        let of_server = ["server", "permits", "local-paths", "clock"];
+        let of_server = ["torrents", "server", "permits", "local-paths", "clock"];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }

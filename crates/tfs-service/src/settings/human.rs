@@ -9,6 +9,9 @@ use serde::{Deserialize as _, Deserializer};
 /// No setting is longer: sums of times never leave what a clock can hold.
 const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// No setting of days is longer: times stay in what a file system can show.
+const LONG_TIME_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+
 /// Returns a duration such as `90s`, `1m 30s` or `200ms`.
 ///
 /// # Errors
@@ -19,6 +22,19 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
         Ok(time) => Ok(time),
         Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}s")),
         Err(_) => Err("it must be a time, such as 90s or 2m".to_owned()),
+    }
+}
+
+/// Returns a duration such as `7d` or `12h`, which is only added to times of day.
+///
+/// # Errors
+/// A text for people, if it is none, has no unit or is more than ten years.
+pub(super) fn long_time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time > LONG_TIME_MAX => Err("it is more than ten years".to_owned()),
+        Ok(time) => Ok(time),
+        Err(_) if is_number(text) => Err(format!("the unit is missing, as in {text}d")),
+        Err(_) => Err("it must be a time, such as 7d or 12h".to_owned()),
     }
 }
 
@@ -48,6 +64,10 @@ fn is_number(text: &str) -> bool {
 
 pub(super) fn de_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     time(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+pub(super) fn de_long_time<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    long_time(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 pub(super) fn de_size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {

@@ -246,7 +246,7 @@ const READ: [Key; 6] = [
     ),
 ];
 
-const METADATA: [Key; 7] = [
+const METADATA: [Key; 8] = [
     key(
         "metadata.poll_interval",
         Kind::Time,
@@ -261,6 +261,15 @@ const METADATA: [Key; 7] = [
         None,
         "How long the server's word on where a torrent's files are is believed. Their names and \
          lengths never change, and are asked for once.",
+    ),
+    key(
+        "metadata.removal_delay",
+        Kind::Days,
+        Is("\"7d\""),
+        None,
+        "How long torrents stay listed that a restarted server does not list any more. One \
+         torrent, or a few of many, go after a minute; all of them at once never go by themselves. \
+         `tfs refresh --accept-removals` removes them now.",
     ),
     key(
         "metadata.attr_timeout",

@@ -34,6 +34,8 @@ pub enum Kind {
     Time,
     /// A duration with a unit, or `"0s"` for none at all.
     TimeOrNone,
+    /// A duration of up to ten years with a unit, such as `"7d"`, or `"0s"` for none at all.
+    Days,
     /// A short name of letters, digits, `-`, `_` and `.`.
     Name,
     /// A user name: any text without a colon or control characters (RFC 7617).
@@ -77,6 +79,7 @@ impl Kind {
             Self::Size { .. } => "a size, as in `\"64MiB\"`".to_owned(),
             Self::Time => "a time, as in `\"90s\"`".to_owned(),
             Self::TimeOrNone => "a time, or `\"0s\"`".to_owned(),
+            Self::Days => "a time, as in `\"7d\"`".to_owned(),
             Self::Name => "a name".to_owned(),
             Self::User => "a user name".to_owned(),
             Self::Path => "an absolute path".to_owned(),
@@ -123,6 +126,7 @@ impl Kind {
             | Self::Size { .. }
             | Self::Time
             | Self::TimeOrNone
+            | Self::Days
             | Self::Name
             | Self::User
             | Self::Path
@@ -150,7 +154,7 @@ impl Kind {
                 let bytes = whole(number).ok_or_else(|| self.wanted())?;
                 self.check_text(&bytes.to_string(), written)
             }
-            (Self::Time | Self::TimeOrNone, Value::Num(..)) => {
+            (Self::Time | Self::TimeOrNone | Self::Days, Value::Num(..)) => {
                 Err("the unit is missing, as in \"5s\"".to_owned())
             }
             (Self::Mask, Value::Num(..)) => {
@@ -176,6 +180,7 @@ impl Kind {
                 return Err("it must be more than nothing".to_owned());
             }
             Self::Time | Self::TimeOrNone => human::time(text).map(drop)?,
+            Self::Days => human::long_time(text).map(drop)?,
             Self::Size { min } => {
                 if human::size(text)? < min {
                     return Err(format!("it must be at least {}", bytesize::ByteSize::b(min)));

@@ -181,7 +181,6 @@ impl Recorder {
     ///
     /// Never waits for the disk. Details that cannot be written are dropped with the warning that
     /// says so: the server has them too.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the discovery is about to use it"))]
     pub(crate) fn record_details(&self, details: Vec<TorrentDetails>) {
         self.shared.pending().batch.details.extend(details);
         self.shared.wake.notify_one();
@@ -189,7 +188,6 @@ impl Recorder {
 
     /// Replaces what is kept about torrents that the server's listing lacks. Never waits for the
     /// disk.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the discovery is about to use it"))]
     pub(crate) fn record_absences(&self, absences: Absences) {
         self.shared.pending().batch.absences = Some(absences);
         self.shared.wake.notify_one();

@@ -70,10 +70,15 @@ fn json(status: &Status) -> String {
     text
 }
 
-/// Returns `ok`, or what is wrong, in one line.
+/// Returns `ok`, or what is wrong, in one line. Below `ok` may stand a line for what is left out:
+/// the first line is for health checks.
 pub(crate) fn healthy(status: &Status) -> String {
-    let line = status.trouble.as_deref().unwrap_or("ok");
-    line.replace(char::is_control, " ") + "\n"
+    let lines = match &status.trouble {
+        Some(trouble) => vec![trouble.clone()],
+        None => std::iter::once("ok".to_owned()).chain(status.notes()).collect(),
+    };
+    let lines = lines.iter().map(|line| line.replace(char::is_control, " ") + "\n");
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -159,7 +164,7 @@ mod tests {
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();
-        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0}"#]]
+        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0}}"#]]
         .assert_eq(&server);
         let tree = serde_json::to_string(&status.tree).unwrap();
         expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]

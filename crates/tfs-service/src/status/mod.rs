@@ -2,12 +2,16 @@
 //!
 //! [`Status`] is the one answer; the others are made of it.
 
+mod discovery;
 mod files;
 mod metrics;
 mod process;
 mod report;
 mod watch;
 
+pub use discovery::{
+    AbsenceStatus, DetailsStatus, DiscoveryStatus, LeftOutStatus, NamedTorrent, TORRENTS_NAMED_MAX,
+};
 pub(crate) use files::{About, AboutServer, control_files, healthy};
 pub(crate) use metrics::metrics_of_all;
 pub use process::ProcessStatus;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
+use super::discovery::{DetailsStatus, DiscoveryStatus};
 use super::files::{About, AboutServer};
 use super::process::{ProcessStatus, status_field};
 use super::watch::Reached;
@@ -67,6 +68,9 @@ pub struct ServerStatus {
     pub streams_max: usize,
     /// Bytes that came from it.
     pub bytes_fetched: u64,
+    /// What of its torrents is not shown, or not listed any more. Older processes do not say.
+    #[serde(default)]
+    pub discovery: DiscoveryStatus,
 }
 
 /// What a circuit breaker does.
@@ -230,6 +234,12 @@ impl Status {
             server.error.as_ref().map_or_else(String::new, |error| format!(": {error}"))
         };
         if !self.tree.known {
+            let details = self.servers.iter().find_map(|server| server.discovery.details);
+            if let Some(DetailsStatus { known, all }) = details {
+                return Some(format!(
+                    "the torrents are not shown yet: details of {known} of {all} torrents"
+                ));
+            }
             let because = self.servers.first().map(why).unwrap_or_default();
             return Some(format!("no list of torrents is known yet{because}"));
         }
@@ -241,8 +251,17 @@ impl Status {
             return Some(format!("{} does not answer{}", called(server), why(server)));
         }
         let is_open = |server: &&ServerStatus| server.breaker == BreakerStatus::Open;
-        let server = self.servers.iter().find(is_open)?;
-        Some(format!("{} does not answer reads", called(server)))
+        if let Some(server) = self.servers.iter().find(is_open) {
+            return Some(format!("{} does not answer reads", called(server)));
+        }
+        self.servers.iter().find_map(|server| server.discovery.missing_text())
+    }
+
+    /// Returns what a user should know although nothing is wrong with the mount: torrents that are
+    /// left out.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.servers.iter().filter_map(|server| server.discovery.left_out_text()).collect()
     }
 }
 
@@ -263,6 +282,7 @@ impl ServerStatus {
             streams_open: counters.streams_open,
             streams_max: counters.streams_max,
             bytes_fetched: counters.bytes_fetched,
+            discovery: about.watch.discovery(),
         }
     }
 }

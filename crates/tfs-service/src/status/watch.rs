@@ -2,11 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::discovery::DiscoveryStatus;
+
 /// What the last question to the server came to. Clones are the same watch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerWatch {
     /// Protects the last answer; held to look at it or to replace it.
     last: Arc<Mutex<Reached>>,
+    /// Protects what discovery last said; held to look at it or to replace it.
+    discovery: Arc<Mutex<DiscoveryStatus>>,
 }
 
 /// Whether the server answered the last time that it was asked for its torrents.
@@ -28,6 +32,16 @@ impl ServerWatch {
     /// Takes down that the server did not answer, and why.
     pub(crate) fn on_failure(&self, error: String, now: i64) {
         self.take_down(false, Some(error), now);
+    }
+
+    /// Replaces what is known of the server's torrents.
+    pub(crate) fn set_discovery(&self, status: DiscoveryStatus) {
+        *self.discovery.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    /// Returns what is known of the server's torrents.
+    pub(crate) fn discovery(&self) -> DiscoveryStatus {
+        self.discovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns what was taken down.

@@ -20,7 +20,7 @@ mod names;
 mod query;
 mod trigrams;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -95,6 +95,19 @@ impl SearchIndex {
         let new = added.into_iter().map(|(tree, name)| TorrentNames::new(tree, &name));
         torrents.extend(new.map(Arc::new));
         let next = Arc::new(Generation { number: old.number + 1, torrents });
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    /// Takes in torrents whose layouts were replaced, with their paths from the root, in the place
+    /// of the old ones. Costs a pass over their names.
+    pub(crate) fn replace(&self, replaced: Vec<(Arc<TorrentTree>, String)>) {
+        let new = replaced.into_iter().map(|(tree, name)| Arc::new(TorrentNames::new(tree, &name)));
+        let mut new: HashMap<_, _> = new.map(|torrent| (torrent.key(), torrent)).collect();
+        let old = self.current();
+        let torrents = old.torrents.iter();
+        let torrents = torrents
+            .map(|torrent| new.remove(&torrent.key()).unwrap_or_else(|| Arc::clone(torrent)));
+        let next = Arc::new(Generation { number: old.number + 1, torrents: torrents.collect() });
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 

@@ -32,7 +32,7 @@ pub(super) struct NodeIdentity {
 }
 
 /// A node. There are as many as files and directories, so that each byte counts.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
     /// The escaped name. The torrent's top has none here: its name is the root's business.
     pub(crate) name: Box<str>,
@@ -40,7 +40,7 @@ pub(crate) struct Node {
     pub(crate) body: NodeBody,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NodeBody {
     /// Children are sorted by name.
     Directory {
@@ -202,6 +202,14 @@ impl TorrentTree {
             piece_len: details.piece_len,
             file_offsets: file_offsets.collect(),
         }
+    }
+
+    /// Returns whether another layout of the same torrent shows and places the same.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.mtime == other.mtime
+            && self.piece_len == other.piece_len
+            && self.nodes == other.nodes
+            && self.file_offsets == other.file_offsets
     }
 
     /// Returns where a file lies among the pieces, if the length of the pieces is known.

@@ -53,7 +53,7 @@ impl Tree {
             Dir::OfTorrents(_, folder) => Ok(folder.attr()),
             Dir::Node => {
                 let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-                let torrent = self.torrents.get(&tree.key());
+                let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree));
                 Ok(node_attr(tree, idx, ino, torrent.map(|torrent| torrent.standing.shown())))
             }
         }
@@ -204,8 +204,8 @@ impl Tree {
     /// Returns the torrent and node behind `ino`, if the torrent is still there.
     pub(super) fn linked(&self, ino: Ino) -> Result<(&Torrent, NodeIdx), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
-        let torrent = self.torrents.get(&tree.key()).ok_or(VfsError::Stale)?;
-        Ok((torrent, idx))
+        let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree));
+        Ok((torrent.ok_or(VfsError::Stale)?, idx))
     }
 
     /// Returns the directory of torrents with this number, if it is one.

@@ -23,6 +23,7 @@ mod past;
 mod paths;
 mod ranges;
 mod recent;
+mod replace;
 mod standing;
 mod totals;
 
@@ -288,6 +289,11 @@ impl Tree {
 }
 
 impl Torrent {
+    /// Returns whether a layout is the current one of the torrent, and not one that was replaced.
+    fn has(&self, tree: &Arc<TorrentTree>) -> bool {
+        Arc::ptr_eq(&self.tree, tree)
+    }
+
     fn ino(&self, idx: NodeIdx) -> Ino {
         // Every node got a number when the torrent was attached; 0 is no inode.
         self.inos.get(idx.position()).copied().unwrap_or(Ino(0))

@@ -51,14 +51,18 @@ impl Tree {
         Some((Arc::clone(&self.torrents.get(&key)?.tree), self.path_of(key)?))
     }
 
-    /// Returns the inode number of a node of a torrent that is there.
-    pub(crate) fn number(&self, key: TorrentKey, idx: NodeIdx) -> Option<Ino> {
-        self.torrents.get(&key)?.inos.get(idx.position()).copied()
+    /// Returns the inode number of a node of a torrent that is there in this layout.
+    pub(crate) fn number(&self, tree: &Arc<TorrentTree>, idx: NodeIdx) -> Option<Ino> {
+        let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree))?;
+        torrent.inos.get(idx.position()).copied()
     }
 
     /// Appends the path from the root of an inode whose torrent is there.
     pub(crate) fn write_path(&self, ino: Ino, path: &mut String) -> Result<(), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::Stale)?;
+        if self.torrents.get(&tree.key()).is_none_or(|torrent| !torrent.has(tree)) {
+            return Err(VfsError::Stale);
+        }
         path.push_str(&self.path_of(tree.key()).ok_or(VfsError::Stale)?);
         tree.write_path(idx, path);
         Ok(())

@@ -249,7 +249,7 @@ impl Views {
         let found = self.index.search(&query, SEARCH_RESULTS_MAX);
         let tree = tree();
         let hits = found.into_iter().filter_map(|found| {
-            let ino = tree.number(found.tree.key(), found.idx)?;
+            let ino = tree.number(&found.tree, found.idx)?;
             Some(Hit { ino, found })
         });
         let hits = hits.collect();

@@ -4,6 +4,7 @@
 mod engine;
 mod failover;
 mod invalidation;
+mod late;
 mod links;
 mod listing;
 mod local;

@@ -78,8 +78,10 @@ impl Controlled for FakeMount {
         })
     }
 
-    fn refresh(&self) -> BoxFuture<'_, Result<Refreshed, Failure>> {
-        self.note("refresh".to_owned());
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>> {
+        let accepts = if request.accept_removals { " accepts removals" } else { "" };
+        let removed = request.removed.iter().map(|it| format!(" without {it}"));
+        self.note(format!("refresh{accepts}{}", removed.collect::<String>()));
         Box::pin(async {
             let _given_up = Tell(Arc::clone(&self.refresh_given_up));
             self.refresh_begins.notify_one();

@@ -56,7 +56,29 @@ pub struct Target {
     pub mountpoint: Option<String>,
 }
 
-/// `POST /v1/refresh` with a [`Target`]: what a look at each server that began after the request
+/// `POST /v1/refresh`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshRequest {
+    /// As in [`Target`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mountpoint: Option<String>,
+    /// Whether all torrents that the servers do not list are believed to be removed, also those
+    /// that are missing since a restart of a server.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_removals: bool,
+    /// Info hashes of torrents that tfs removed from a server, which is believed at once. At most
+    /// [`REMOVED_MAX`](Self::REMOVED_MAX).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+}
+
+impl RefreshRequest {
+    /// The most torrents that one request names.
+    pub const REMOVED_MAX: usize = 1000;
+}
+
+/// The answer to a [`RefreshRequest`]: what a look at each server that began after the request
 /// has changed. It is a failure only if no server could be looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Refreshed {

@@ -1,0 +1,167 @@
+//! What the last lists said of torrents beside their progress: names and folders, for messages and
+//! for the question whether a disk is missing.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rqbit_client::wire::TorrentProgress;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use vfs_core::InfoHash;
+
+use crate::local::LocalPaths;
+
+/// How many torrents are remembered that the last list did not have, beside as many as it has.
+const UNLISTED_MAX: usize = 1000;
+
+/// How many folders of listed torrents are looked for, to tell whether this machine has the
+/// server's disks.
+const LISTED_TRIED_MAX: usize = 64;
+
+/// How long a disk may take to say whether a folder is there. A network disk that is away may
+/// never say it.
+const DISK_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// One torrent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    name: Option<String>,
+    folder: String,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct ListedTorrents {
+    /// Protects what the lists said; held for one access.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    torrents: HashMap<InfoHash, Listed>,
+    /// Some of those that the last list had.
+    sample: Vec<InfoHash>,
+}
+
+impl ListedTorrents {
+    /// Takes in a list, with the info hashes of its torrents.
+    pub(crate) fn update<'a>(
+        &self,
+        list: impl ExactSizeIterator<Item = (InfoHash, &'a TorrentProgress)>,
+    ) {
+        let count = list.len();
+        let mut listed = Vec::with_capacity(count);
+        let mut state = self.state();
+        for (info_hash, TorrentProgress { name, output_folder, .. }) in list {
+            listed.push(info_hash);
+            let is_same = |it: &Listed| it.name == *name && it.folder == *output_folder;
+            if !state.torrents.get(&info_hash).is_some_and(is_same) {
+                let (name, folder) = (name.clone(), output_folder.clone());
+                state.torrents.insert(info_hash, Listed { name, folder });
+            }
+        }
+        if state.torrents.len() > count.saturating_mul(2).saturating_add(UNLISTED_MAX) {
+            let set: HashSet<_> = listed.iter().collect();
+            state.torrents.retain(|info_hash, _| set.contains(info_hash));
+        }
+        listed.truncate(LISTED_TRIED_MAX);
+        state.sample = listed;
+    }
+
+    pub(crate) fn name(&self, torrent: InfoHash) -> Option<String> {
+        self.state().torrents.get(&torrent)?.name.clone()
+    }
+
+    /// Returns false if a folder of one of these torrents is missing, or not known, and this
+    /// machine has the disks of the server. Waits for the disks, for [`DISK_TIME_MAX`] at most.
+    pub(crate) async fn are_folders_there(
+        &self,
+        paths: &LocalPaths,
+        torrents: &[InfoHash],
+    ) -> bool {
+        let (wanted, sample) = {
+            let state = self.state();
+            let folder = |torrent: &InfoHash| {
+                let listed = state.torrents.get(torrent)?;
+                paths.folder(&listed.folder).ok()
+            };
+            let wanted: Vec<Option<PathBuf>> = torrents.iter().map(folder).collect();
+            let sample: Vec<_> = state.sample.iter().filter_map(folder).collect();
+            (wanted, sample)
+        };
+        let looked = spawn_blocking(move || {
+            let has_disks = sample.iter().any(|folder| folder.is_dir());
+            !has_disks || wanted.iter().all(|folder| folder.as_deref().is_some_and(is_there))
+        });
+        matches!(timeout(DISK_TIME_MAX, looked).await, Ok(Ok(true)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether a folder is there, or was removed from a disk that is there.
+///
+/// rqbit removes the folder of a torrent together with its files, so that only the folder above
+/// tells. An empty one is what is left where a disk is not mounted.
+fn is_there(folder: &Path) -> bool {
+    match has_entries(folder) {
+        Some(has_entries) => has_entries,
+        None => folder.parent().and_then(has_entries).unwrap_or(false),
+    }
+}
+
+/// Returns whether a directory has entries; `None` if it is not there.
+fn has_entries(dir: &Path) -> Option<bool> {
+    fs::read_dir(dir).ok().map(|mut entries| entries.next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn torrent(folder: &Path) -> TorrentProgress {
+        let hash = "0123456789abcdef0123456789abcdef01234567";
+        let folder = folder.display();
+        let text = format!(
+            r#"{{"torrents":[{{"info_hash":"{hash}","name":"a","output_folder":"{folder}"}}]}}"#
+        );
+        rqbit_client::wire::parse_list(text.as_bytes()).unwrap().remove(0)
+    }
+
+    fn hash(id: u8) -> InfoHash {
+        InfoHash::from_bytes([id; 20])
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_removed_is_told_from_a_disk_that_is_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let (here, disk) = (dir.path().join("here"), dir.path().join("disk"));
+        fs::create_dir_all(here.join("t")).unwrap();
+        fs::create_dir_all(&disk).unwrap();
+        fs::write(here.join("t/f"), "x").unwrap();
+        let torrents = ListedTorrents::default();
+        let all = [torrent(&here.join("t")), torrent(&here.join("gone")), torrent(&disk.join("t"))];
+        torrents.update((1..).map(hash).zip(&all).collect::<Vec<_>>().into_iter());
+        let check = async |ids: &[u8], want: bool| {
+            let wanted: Vec<_> = ids.iter().map(|id| hash(*id)).collect();
+            let is_there = torrents.are_folders_there(&LocalPaths::Auto, &wanted).await;
+            assert_eq!(is_there, want, "{ids:?}");
+        };
+        check(&[1, 2], true).await;
+        check(&[1, 3], false).await;
+        check(&[9], false).await;
+        fs::write(disk.join("other"), "x").unwrap();
+        check(&[3], true).await;
+        assert_eq!(torrents.name(hash(1)).as_deref(), Some("a"));
+
+        // A machine without the disks of the server.
+        fs::remove_dir_all(&here).unwrap();
+        fs::remove_dir_all(&disk).unwrap();
+        check(&[1, 9], true).await;
+    }
+}

@@ -1,0 +1,424 @@
+//! The queue of torrents that a server lists and the tree does not have: asks for the details of
+//! each, a few at a time, and knows when every one was tried.
+//!
+//! ```text
+//! Queued --> Asked --answered--> Ready (taken by the tree)
+//!              |  `-silent for 2 s while others are answered--> tried, still asked
+//!              `-failed--> Failed --pause--> Queued
+//! ```
+//!
+//! A torrent counts as tried when its request was answered, failed, or was silent for
+//! [`SILENCE_MAX`] while others were answered. A failure that may be the server's (a closed
+//! connection, a time-out, a 5xx) counts only if it happens twice with an answer in between: a
+//! server that goes down in the middle of a pass makes no torrent "tried".
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use futures_util::future::{AbortHandle, BoxFuture, abortable};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{InfoHash, SourceError, SourceErrorKind, TorrentDetails, TorrentSummary};
+
+use super::backoff::Backoff;
+use super::chain;
+
+/// How many torrents are asked for their details at a time: enough to hide the round trips of a
+/// thousand torrents, too few for a server to notice.
+pub(super) const DETAILS_AT_A_TIME: usize = 8;
+
+/// How many more requests may be open that are silent. The oldest is dropped for the next torrent.
+const SILENT_MAX: usize = 8;
+
+/// How long a request may be silent, while others are answered, before its torrent counts as
+/// tried. rqbit answers in milliseconds.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
+
+/// How many requests in a row may fail for a reason that may be the server's before no more are
+/// made: the next list tells whether the server is there.
+const FAILURES_MAX: u32 = 8;
+
+/// The pause after the first failure of a torrent, doubled each time, and its maximum.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+/// The most files that a mount has, of all torrents together: two gigabytes of memory.
+const FILES_MAX: usize = 4_000_000;
+
+/// A request for the details of a torrent.
+pub(super) type DetailsRequest = BoxFuture<'static, Result<TorrentDetails, SourceError>>;
+
+type Answer = (InfoHash, u64, Option<Result<TorrentDetails, SourceError>>);
+
+/// A torrent that is listed and not in the tree.
+#[derive(Debug)]
+struct Wanted {
+    summary: TorrentSummary,
+    state: WantedState,
+    /// Whether it counts as tried.
+    is_tried: bool,
+    /// If the last request failed for a reason that may be the server's: how many answers had come.
+    doubted_at: Option<u64>,
+    backoff: Backoff,
+    /// Why it is left out.
+    error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WantedState {
+    Queued,
+    Asked,
+    /// It is asked again when its backoff says so.
+    Failed,
+    Ready,
+}
+
+/// A request that is open.
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    /// How many answers had come before.
+    answers_before: u64,
+    /// Tells requests of one torrent apart.
+    number: u64,
+    /// Whether its torrent counts as tried meanwhile.
+    is_silent: bool,
+    abort: AbortHandle,
+}
+
+/// See the module. Handling an event costs O(open requests), not O(torrents).
+#[derive(Debug, Default)]
+pub(super) struct DetailsQueue {
+    wanted: HashMap<InfoHash, Wanted>,
+    /// Those to be asked next, in the order of the list. May hold some that are not wanted any
+    /// more.
+    queue: VecDeque<InfoHash>,
+    /// The same of those that were tried before; they come after all others.
+    retries: VecDeque<InfoHash>,
+    /// At most [`DETAILS_AT_A_TIME`] and [`SILENT_MAX`] together.
+    asked: HashMap<InfoHash, Asked>,
+    /// Those that failed, by the end of their pauses. May hold some that are not wanted any more.
+    failed: BTreeSet<(Instant, InfoHash)>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    /// Details that the tree has not taken yet.
+    ready: Vec<TorrentDetails>,
+    ready_files: usize,
+    untried_count: usize,
+    /// How many answers of the server came, to whatever question.
+    answer_count: u64,
+    failures_in_a_row: u32,
+    request_count: u64,
+}
+
+/// A torrent that is left out of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LeftOutTorrent {
+    pub(super) info_hash: InfoHash,
+    pub(super) why: String,
+}
+
+impl DetailsQueue {
+    /// Takes over which torrents are wanted, and returns those that are new. `is_urgent` asks
+    /// again also for those that wait out a pause.
+    pub(super) fn set_wanted(
+        &mut self,
+        summaries: Vec<TorrentSummary>,
+        is_urgent: bool,
+    ) -> Vec<InfoHash> {
+        let set: HashSet<_> = summaries.iter().map(|summary| summary.info_hash).collect();
+        self.wanted.retain(|torrent, _| set.contains(torrent));
+        self.asked.retain(|torrent, asked| {
+            let stays = set.contains(torrent);
+            if !stays {
+                asked.abort.abort();
+            }
+            stays
+        });
+        self.failed.retain(|(_, torrent)| set.contains(torrent));
+        self.ready.retain(|details| set.contains(&details.info_hash));
+        self.ready_files = self.ready.iter().map(|details| details.files.len()).sum();
+        let mut new = Vec::new();
+        for summary in summaries {
+            let torrent = summary.info_hash;
+            if let Some(wanted) = self.wanted.get_mut(&torrent) {
+                wanted.summary = summary;
+                if is_urgent && wanted.state == WantedState::Failed {
+                    wanted.is_tried = false;
+                    wanted.state = WantedState::Queued;
+                    self.queue.push_back(torrent);
+                }
+                continue;
+            }
+            let state = WantedState::Queued;
+            let (is_tried, doubted_at, error) = (false, None, None);
+            let backoff = Backoff::new(PAUSES);
+            let wanted = Wanted { summary, state, is_tried, doubted_at, backoff, error };
+            self.wanted.insert(torrent, wanted);
+            self.queue.push_back(torrent);
+            new.push(torrent);
+        }
+        self.untried_count = self.wanted.values().filter(|wanted| !wanted.is_tried).count();
+        new
+    }
+
+    /// Takes in details that were kept from before.
+    pub(super) fn take_known(&mut self, known: Vec<TorrentDetails>) {
+        for details in known {
+            let wanted = self.wanted.get(&details.info_hash);
+            if wanted.is_some_and(|wanted| wanted.state == WantedState::Queued) {
+                self.on_details(details);
+            }
+        }
+    }
+
+    pub(super) fn is_queued(&self, torrent: InfoHash) -> bool {
+        self.wanted.get(&torrent).is_some_and(|wanted| wanted.state == WantedState::Queued)
+    }
+
+    /// Takes note that the server answered something else.
+    pub(super) fn note_answer(&mut self) {
+        self.answer_count += 1;
+        self.failures_in_a_row = 0;
+    }
+
+    /// Returns whether so many requests failed that no more are made before the server answers
+    /// something else.
+    pub(super) fn is_broken_off(&self) -> bool {
+        self.failures_in_a_row >= FAILURES_MAX
+    }
+
+    /// Returns how many torrents were not tried yet.
+    pub(super) fn untried_count(&self) -> usize {
+        self.untried_count
+    }
+
+    /// Returns the number of torrents whose details came, and of all.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        (self.ready.len(), self.wanted.len())
+    }
+
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Takes the details that came, with what the last list said of all torrents that the tree
+    /// does not have. The tree has them from now on.
+    pub(super) fn take_ready(&mut self) -> (Vec<TorrentSummary>, Vec<TorrentDetails>) {
+        let summaries = self.wanted.values().map(|wanted| wanted.summary.clone()).collect();
+        self.wanted.retain(|_, wanted| wanted.state != WantedState::Ready);
+        self.ready_files = 0;
+        (summaries, std::mem::take(&mut self.ready))
+    }
+
+    /// Returns the torrents that were tried and did not come, in the order of their info hashes.
+    pub(super) fn left_out(&self) -> Vec<LeftOutTorrent> {
+        let tried = self.wanted.iter().filter(|(_, wanted)| wanted.is_tried);
+        let left_out = tried.filter(|(_, wanted)| wanted.state != WantedState::Ready);
+        let mut left_out: Vec<_> = left_out
+            .map(|(info_hash, wanted)| LeftOutTorrent {
+                info_hash: *info_hash,
+                why: wanted.error.clone().unwrap_or_else(|| "no answer so far".to_owned()),
+            })
+            .collect();
+        left_out.sort_unstable_by_key(|left_out| left_out.info_hash);
+        left_out
+    }
+
+    /// Returns whether every request that is open has been silent for so long that only an answer
+    /// to something else can tell whether the server is there.
+    pub(super) fn wants_probe(&self) -> bool {
+        let now = Instant::now();
+        let mut open = self.asked.values().filter(|asked| !asked.is_silent).peekable();
+        open.peek().is_some()
+            && open.all(|Asked { at, answers_before, .. }| {
+                now.saturating_duration_since(*at) >= SILENCE_MAX
+                    && self.answer_count == *answers_before
+            })
+    }
+
+    /// Makes requests as far as there is room for them.
+    pub(super) fn fill(&mut self, request: impl Fn(InfoHash) -> DetailsRequest) {
+        self.mark_silent();
+        self.requeue_failed();
+        while self.failures_in_a_row < FAILURES_MAX {
+            let silent_count = self.asked.values().filter(|asked| asked.is_silent).count();
+            if self.asked.len() - silent_count >= DETAILS_AT_A_TIME {
+                return;
+            }
+            let torrent = match self.queue.pop_front() {
+                Some(torrent) => {
+                    if silent_count >= SILENT_MAX {
+                        self.drop_oldest_silent();
+                    }
+                    torrent
+                }
+                None if silent_count >= SILENT_MAX => return,
+                None => match self.retries.pop_front() {
+                    Some(torrent) => torrent,
+                    None => return,
+                },
+            };
+            let Some(wanted) = self.wanted.get_mut(&torrent) else { continue };
+            if wanted.state != WantedState::Queued {
+                continue;
+            }
+            wanted.state = WantedState::Asked;
+            self.request_count += 1;
+            let number = self.request_count;
+            let (answer, abort) = abortable(request(torrent));
+            let (at, answers_before) = (Instant::now(), self.answer_count);
+            let asked = Asked { at, answers_before, number, is_silent: wanted.is_tried, abort };
+            self.asked.insert(torrent, asked);
+            self.in_flight.push(Box::pin(async move { (torrent, number, answer.await.ok()) }));
+        }
+    }
+
+    /// Resolves when a request ends, or something is due that [`fill`](Self::fill) does. Returns
+    /// details that came. Pending while nothing is open or due. `file_count` is how many files the
+    /// tree has.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn next(&mut self, file_count: usize) -> Option<TorrentDetails> {
+        let due_at = self.due_at();
+        let due = async {
+            match due_at {
+                Some(due_at) => sleep_until(due_at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let answer = tokio::select! {
+            Some(answer) = self.in_flight.next() => answer,
+            () = due => {
+                self.mark_silent();
+                return None;
+            }
+        };
+        let (torrent, number, Some(result)) = answer else { return None };
+        let is_current = self.asked.get(&torrent).is_some_and(|asked| asked.number == number);
+        if !is_current {
+            return None;
+        }
+        self.asked.remove(&torrent);
+        let room = FILES_MAX.saturating_sub(file_count.saturating_add(self.ready_files));
+        match result {
+            Ok(details) if details.files.len() > room => {
+                let text = format!("hold {torrent} beside all others: it has too many files");
+                self.on_failure(torrent, &SourceError::new(SourceErrorKind::Protocol, text));
+                None
+            }
+            Ok(details) => {
+                self.note_answer();
+                self.on_details(details.clone());
+                self.mark_silent();
+                Some(details)
+            }
+            Err(error) => {
+                self.on_failure(torrent, &error);
+                None
+            }
+        }
+    }
+
+    fn on_details(&mut self, details: TorrentDetails) {
+        if let Some(wanted) = self.wanted.get_mut(&details.info_hash) {
+            wanted.state = WantedState::Ready;
+            self.untried_count -= usize::from(!wanted.is_tried);
+            wanted.is_tried = true;
+            self.ready_files = self.ready_files.saturating_add(details.files.len());
+            self.ready.push(details);
+        }
+    }
+
+    fn on_failure(&mut self, torrent: InfoHash, error: &SourceError) {
+        // A final error is about this torrent; one that may pass may be that of the whole server.
+        let may_be_server = error.is_retryable;
+        if may_be_server {
+            self.failures_in_a_row += 1;
+        } else {
+            self.note_answer();
+        }
+        let answer_count = self.answer_count;
+        let Some(wanted) = self.wanted.get_mut(&torrent) else { return };
+        let was_answered = wanted.doubted_at.is_some_and(|before| answer_count > before);
+        wanted.doubted_at = may_be_server.then_some(answer_count);
+        if !wanted.is_tried && may_be_server && !was_answered {
+            wanted.state = WantedState::Queued;
+            self.queue.push_back(torrent);
+            return;
+        }
+        let why = chain(error);
+        if wanted.error.is_none() {
+            tracing::warn!(%torrent, error = why, "a torrent is left out for now");
+        } else {
+            tracing::debug!(%torrent, error = why, "a torrent is still left out");
+        }
+        wanted.error = Some(why);
+        self.untried_count -= usize::from(!wanted.is_tried);
+        wanted.is_tried = true;
+        self.pause(torrent);
+    }
+
+    /// Lets those count as tried that are silent while others are answered.
+    fn mark_silent(&mut self) {
+        let now = Instant::now();
+        for (torrent, asked) in &mut self.asked {
+            let is_silent = now.saturating_duration_since(asked.at) >= SILENCE_MAX
+                && self.answer_count > asked.answers_before;
+            let Some(wanted) = self.wanted.get_mut(torrent).filter(|_| is_silent) else { continue };
+            asked.is_silent = true;
+            if !wanted.is_tried {
+                tracing::warn!(%torrent, "its details do not come; it is left out for now");
+                wanted.is_tried = true;
+                self.untried_count -= 1;
+                let why = format!("no answer within {} s", SILENCE_MAX.as_secs());
+                wanted.error.get_or_insert(why);
+            }
+        }
+    }
+
+    fn requeue_failed(&mut self) {
+        let now = Instant::now();
+        while let Some((over_at, torrent)) = self.failed.first().copied()
+            && over_at <= now
+        {
+            self.failed.pop_first();
+            if let Some(wanted) = self.wanted.get_mut(&torrent)
+                && wanted.state == WantedState::Failed
+            {
+                wanted.state = WantedState::Queued;
+                self.retries.push_back(torrent);
+            }
+        }
+    }
+
+    fn drop_oldest_silent(&mut self) {
+        let silent = self.asked.iter().filter(|(_, asked)| asked.is_silent);
+        let oldest = silent.min_by_key(|(_, asked)| asked.at).map(|(torrent, _)| *torrent);
+        if let Some(torrent) = oldest
+            && let Some(asked) = self.asked.remove(&torrent)
+        {
+            asked.abort.abort();
+            self.pause(torrent);
+        }
+    }
+
+    /// Lets a torrent wait until it is asked for again.
+    fn pause(&mut self, torrent: InfoHash) {
+        if let Some(wanted) = self.wanted.get_mut(&torrent) {
+            wanted.state = WantedState::Failed;
+            wanted.backoff.on_failure(Instant::now());
+            self.failed.insert((wanted.backoff.over_at(), torrent));
+        }
+    }
+
+    /// Returns when to look again: at the end of a pause or of a silence.
+    fn due_at(&self) -> Option<Instant> {
+        let silences = self.asked.values().filter(|asked| !asked.is_silent);
+        let silence_over_at = silences.map(|asked| asked.at + SILENCE_MAX).min();
+        let pause_over_at = self.failed.first().map(|(over_at, _)| *over_at);
+        // What is due and cannot be done, as no answer came, is not due again at once.
+        let now = Instant::now();
+        let due_at = silence_over_at.into_iter().chain(pause_over_at).min()?;
+        Some(if due_at <= now { now + SILENCE_MAX / 8 } else { due_at })
+    }
+}

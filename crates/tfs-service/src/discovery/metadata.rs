@@ -1,0 +1,156 @@
+//! The queue of torrents that are in the tree without their metadata: reads the `.torrent` file of
+//! each, a few at a time, when all details are there.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::{Instant, sleep_until};
+use vfs_core::{InfoHash, MetadataStatus, SourceError, TorrentDetails};
+
+use super::backoff::Backoff;
+use super::chain;
+
+/// How many `.torrent` files are read at a time. Each may be megabytes, and on a slow line the
+/// list of torrents and reads of users share it.
+const METADATA_AT_A_TIME: usize = 3;
+
+/// The pause after a request that failed, doubled each time, and its maximum.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(600));
+
+/// The pause after the server answered that it has no metadata of a torrent, and its maximum: that
+/// changes with another version of rqbit only.
+const UNAVAILABLE_PAUSES: (Duration, Duration) =
+    (Duration::from_secs(600), Duration::from_secs(3600));
+
+/// A request for metadata.
+pub(super) type MetadataRequest = BoxFuture<'static, Result<TorrentDetails, SourceError>>;
+
+#[derive(Debug)]
+struct Paused {
+    details: TorrentDetails,
+    backoff: Backoff,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct MetadataQueue {
+    queue: VecDeque<TorrentDetails>,
+    /// Those that failed, until they are asked for again.
+    paused: HashMap<InfoHash, Paused>,
+    in_flight: FuturesUnordered<BoxFuture<'static, (TorrentDetails, Option<SourceError>)>>,
+    /// Backoffs of those that are asked for again at the moment.
+    retried: HashMap<InfoHash, Backoff>,
+    /// Torrents that left the tree while they were being asked for.
+    gone: HashSet<InfoHash>,
+}
+
+impl MetadataQueue {
+    /// Takes in those torrents of the tree whose metadata is not known.
+    pub(super) fn add(&mut self, details: impl IntoIterator<Item = TorrentDetails>) {
+        for details in details {
+            let (torrent, now) = (details.info_hash, Instant::now());
+            self.gone.remove(&torrent);
+            match details.metadata {
+                MetadataStatus::Known => {}
+                MetadataStatus::Pending => self.queue.push_back(details),
+                MetadataStatus::Unavailable => {
+                    // Known from before to be unavailable: rqbit may be of another version now.
+                    let mut backoff = Backoff::new(UNAVAILABLE_PAUSES);
+                    backoff.on_failure(now);
+                    self.paused.insert(torrent, Paused { details, backoff });
+                }
+            }
+        }
+    }
+
+    /// Forgets torrents that left the tree.
+    pub(super) fn forget(&mut self, torrents: &[InfoHash]) {
+        let set: HashSet<_> = torrents.iter().collect();
+        self.queue.retain(|details| !set.contains(&details.info_hash));
+        self.paused.retain(|torrent, _| !set.contains(torrent));
+        if !self.in_flight.is_empty() {
+            self.gone.extend(torrents);
+        }
+    }
+
+    /// Returns how many torrents wait for their metadata, and of how many the server has none.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let is_unavailable =
+            |paused: &&Paused| paused.details.metadata == MetadataStatus::Unavailable;
+        let unavailable = self.paused.values().filter(is_unavailable).count();
+        let waiting = self.queue.len() + self.in_flight.len() + self.paused.len() - unavailable;
+        (waiting, unavailable)
+    }
+
+    /// Makes requests as far as there is room for them.
+    pub(super) fn fill(&mut self, request: impl Fn(TorrentDetails) -> MetadataRequest) {
+        let now = Instant::now();
+        while self.in_flight.len() < METADATA_AT_A_TIME {
+            let due = || {
+                let over = self.paused.iter().filter(|(_, paused)| paused.backoff.is_over(now));
+                over.min_by_key(|(_, paused)| paused.backoff.over_at()).map(|(it, _)| *it)
+            };
+            let details = match self.queue.pop_front() {
+                Some(details) => details,
+                None => {
+                    let Some(torrent) = due() else { return };
+                    let Some(Paused { details, backoff }) = self.paused.remove(&torrent) else {
+                        return;
+                    };
+                    self.retried.insert(torrent, backoff);
+                    details
+                }
+            };
+            let asked = request(details.clone());
+            self.in_flight.push(Box::pin(async move {
+                match asked.await {
+                    Ok(completed) => (completed, None),
+                    Err(error) => (details, Some(error)),
+                }
+            }));
+        }
+    }
+
+    /// Resolves when a request ends or the next is due. Returns details that are to be kept and
+    /// shown. Pending while nothing is open or due.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(super) async fn next(&mut self) -> Option<TorrentDetails> {
+        let now = Instant::now();
+        let over_at = self.paused.values().map(|paused| paused.backoff.over_at()).min();
+        let is_idle = self.in_flight.len() < METADATA_AT_A_TIME;
+        let due_at = over_at.filter(|_| is_idle).map(|at| at.max(now + Duration::from_millis(250)));
+        let due = async {
+            match due_at {
+                Some(due_at) => sleep_until(due_at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let (details, error) = tokio::select! {
+            Some(answer) = self.in_flight.next() => answer,
+            () = due => return None,
+        };
+        let torrent = details.info_hash;
+        let retried = self.retried.remove(&torrent);
+        if self.gone.remove(&torrent) {
+            return None;
+        }
+        if details.metadata == MetadataStatus::Known {
+            return Some(details);
+        }
+        let is_first = retried.is_none();
+        let pauses = if error.is_some() { PAUSES } else { UNAVAILABLE_PAUSES };
+        let mut backoff = retried.unwrap_or_else(|| Backoff::new(pauses));
+        backoff.on_failure(now);
+        let why = error.as_ref().map_or_else(|| "there is none".to_owned(), chain);
+        if is_first {
+            tracing::info!(%torrent, why, "shown without metadata: no date, no links");
+        }
+        let kept = error.is_none().then(|| details.clone());
+        self.paused.insert(torrent, Paused { details, backoff });
+        kept
+    }
+}
