@@ -267,7 +267,7 @@ async fn open_state(
         Ok(opened) => Some(opened),
         Err(error) => {
             let dir = dir.display();
-            tracing::warn!(%dir, %error, "the last known tree is not kept: no state directory");
+            tracing::warn!(%dir, %error, "going on without state: the last known tree is not kept");
             None
         }
     }

@@ -80,17 +80,18 @@ impl Log {
         Ok((contents, damage))
     }
 
-    /// Makes the log ready for [`append`](Self::append): makes the file if there is none, reads
+    /// Makes the log ready for [`append`](Self::append): makes the file if there was none, reads
     /// what others appended, or all if another file is in its place, and cuts off what a kill left
     /// of a record.
     ///
     /// # Errors
-    /// As [`load`](Self::load).
+    /// As [`load`](Self::load), and [`ErrorKind::NotFound`] if a log that this process knew was
+    /// removed: one that had only what comes now would show a part of the tree as all of it.
     pub(super) fn catch_up(&mut self) -> io::Result<()> {
         let path = self.path();
         let current = match fs::metadata(&path) {
             Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) if error.kind() == ErrorKind::NotFound && self.file.is_none() => None,
             Err(error) => return Err(error),
         };
         let is_it = |file: &LogFile| {

@@ -239,6 +239,11 @@ impl Shared {
 
 /// Writes what is pending, until the state is closed.
 async fn write_on(shared: Arc<Shared>) {
+    // Not waited for: what is pending can be written meanwhile, and the end of the state ends it.
+    drop(spawn_blocking({
+        let shared = Arc::clone(&shared);
+        move || shared.store.remove_old_files()
+    }));
     let mut has_failed = false;
     loop {
         if has_failed {

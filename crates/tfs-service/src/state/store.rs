@@ -42,6 +42,8 @@ pub(super) struct Store {
     log: Mutex<Log>,
     /// Whether no write is waited for any more.
     is_given_up: AtomicBool,
+    /// Whether there are files of version 0.1.0 that the log has now.
+    has_old_files: AtomicBool,
 }
 
 impl Store {
@@ -54,7 +56,8 @@ impl Store {
         make_private_below(state_dir, &dir)?;
         remove_temporary(&dir);
         let log = Mutex::new(Log::new(&dir, identity.as_str()));
-        Ok(Self { dir, identity, log, is_given_up: AtomicBool::new(false) })
+        let [is_given_up, has_old_files] = [false, false].map(AtomicBool::new);
+        Ok(Self { dir, identity, log, is_given_up, has_old_files })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -75,7 +78,14 @@ impl Store {
             Err(error) => return Err(error),
         };
         let mut log = self.log();
-        let (mut contents, mut damage) = log.load()?;
+        let named = |error: io::Error| match error.kind() {
+            // This one is for the user, who does not know which file.
+            ErrorKind::Unsupported => {
+                io::Error::new(error.kind(), format!("{}: {error}", self.dir.display()))
+            }
+            _ => error,
+        };
+        let (mut contents, mut damage) = log.load().map_err(named)?;
         let server = self.identity.as_str();
         if contents.server.as_ref().is_some_and(|known| known != server) {
             // Only a hash in common can bring it here.
@@ -85,17 +95,30 @@ impl Store {
         if damage.line_count > 0 {
             self.repair(&mut log, &damage, now);
         }
-        if let Some(files) = Version1::find(&self.dir, server)
-            && let Err(error) = files.import(&mut contents, &mut log)
-        {
-            if error.kind() == ErrorKind::Unsupported {
-                return Err(error);
+        if let Some(files) = Version1::find(&self.dir, server) {
+            match files.import(&mut contents, &mut log) {
+                Ok(()) => self.has_old_files.store(true, Ordering::Relaxed),
+                Err(error) if error.kind() == ErrorKind::Unsupported => return Err(named(error)),
+                Err(error) => {
+                    let dir = self.dir.display();
+                    tracing::warn!(%dir, %error, "the state of version 0.1.0 stays as it is");
+                }
             }
-            let dir = self.dir.display();
-            tracing::warn!(%dir, %error, "the state of version 0.1.0 stays as it is");
         }
         drop(lock);
         Ok(contents.into_known(now))
+    }
+
+    /// Removes the files of version 0.1.0 that [`load`](Self::load) took over, if there were any.
+    pub(super) fn remove_old_files(&self) {
+        if !self.has_old_files.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        let files = Version1::find(&self.dir, self.identity.as_str());
+        if let Some(Err(error)) = files.map(|files| files.remove(&self.is_given_up)) {
+            let dir = self.dir.display();
+            tracing::debug!(%dir, %error, "files of version 0.1.0 are left for the next mount");
+        }
     }
 
     /// Sets damaged lines aside, and makes the log one without them.

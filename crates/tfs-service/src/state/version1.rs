@@ -9,8 +9,9 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use vfs_core::InfoHash;
 
@@ -56,12 +57,12 @@ impl<'a> Version1<'a> {
         is_there.then_some(it)
     }
 
-    /// Takes what the log lacks of the files into `contents` and the log, and removes them. A crash
-    /// in between costs nothing: what is left of the files is looked at again. Where the log
-    /// cannot be written, the files stay.
+    /// Takes what the log lacks of the files into `contents` and the log, and syncs that. A crash in
+    /// between costs nothing: the files are looked at again. After it they can be
+    /// [removed](Self::remove).
     ///
     /// # Errors
-    /// If the files cannot be read, or a later version wrote them: then they are as they were.
+    /// If the files cannot be read, a later version wrote them, or the log cannot be written.
     pub(super) fn import(&self, contents: &mut Contents, log: &mut Log) -> io::Result<()> {
         let index = self.read_index()?.unwrap_or_default();
         let named = contents.named();
@@ -101,8 +102,7 @@ impl<'a> Version1<'a> {
         import.take(0)?;
         import.failed?;
         log.file()?.sync_data()?;
-        File::open(self.dir)?.sync_all()?;
-        self.remove()
+        File::open(self.dir)?.sync_all()
     }
 
     fn import_proofs(
@@ -148,23 +148,31 @@ impl<'a> Version1<'a> {
         Ok(details.filter(|details| is_of(&path, details.info_hash, torrent)))
     }
 
-    /// Removes what the log has now. The index goes last, and stays under another name.
-    fn remove(&self) -> io::Result<()> {
+    /// Removes what the log has, which takes seconds for a large library, and no lock. The index
+    /// goes last, and stays under another name. Ends early once `is_given_up`; then the next mount
+    /// goes on.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn remove(&self, is_given_up: &AtomicBool) -> io::Result<()> {
         for dir in [self.torrents(), self.proofs()] {
             for torrent in hashes_in(&dir) {
-                fs::remove_file(dir.join(format!("{torrent}.json")))?;
+                if is_given_up.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                is_gone(fs::remove_file(dir.join(format!("{torrent}.json"))))?;
             }
             // What was set aside stays, and the directory with it.
             drop(fs::remove_dir(&dir));
         }
-        drop(fs::remove_file(self.progress()));
-        let (index, taken) = (self.index(), self.dir.join(INDEX_TAKEN));
-        match (index.exists(), taken.exists()) {
-            (false, _) => Ok(()),
-            (true, false) => fs::rename(index, taken),
+        is_gone(fs::remove_file(self.progress()))?;
+        let taken = self.dir.join(INDEX_TAKEN);
+        is_gone(if taken.exists() {
             // One that a 0.1.0 began which was still running then. The other has more in it.
-            (true, true) => fs::remove_file(index),
-        }
+            fs::remove_file(self.index())
+        } else {
+            fs::rename(self.index(), taken)
+        })
     }
 
     fn index(&self) -> PathBuf {
@@ -199,6 +207,14 @@ impl Import<'_> {
         }
         self.lines.clear();
         Ok(())
+    }
+}
+
+/// Takes it for success that another process has removed a file already.
+fn is_gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
     }
 }
 

@@ -137,6 +137,17 @@ async fn a_log_that_is_mostly_outdated_is_written_anew() {
 }
 
 #[tokio::test]
+async fn a_log_that_was_removed_does_not_begin_again_with_a_part() {
+    let fixture = Fixture::new().await;
+    let (state, _known) = fixture.open().await;
+    fs::remove_file(fixture.log()).unwrap();
+    state.recorder().record(&added(&[9], ""), vec![details(9)], times(AT + 1));
+    state.close().await;
+    let (_state, known) = fixture.open().await;
+    assert_eq!(known, KnownTree::default());
+}
+
+#[tokio::test]
 async fn what_the_log_says_already_is_not_written_again() {
     let fixture = Fixture::new().await;
     let len = || fs::metadata(fixture.log()).unwrap().len();

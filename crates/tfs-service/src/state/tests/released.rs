@@ -9,8 +9,15 @@ fn server_a() -> Identity {
     Identity::of_url(&ReleasedServer::A.url().parse().unwrap())
 }
 
+/// Opens the state, waits until the files of 0.1.0 are gone, and returns what was known.
 async fn known(dir: &Path, identity: Identity) -> KnownTree {
+    let index = place::server_dir(dir, &identity).join("index.json");
     let (state, known) = ServerState::open(dir, identity).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while index.exists() {
+        assert!(Instant::now() < deadline, "{} stays", index.display());
+        sleep(Duration::from_millis(1)).await;
+    }
     state.close().await;
     known
 }
