@@ -48,6 +48,8 @@ pub struct MountEntry {
     pub fs_type: String,
     /// What is mounted.
     pub source: OsString,
+    /// The user who mounted it, where it is a FUSE mount.
+    pub user_id: Option<u32>,
 }
 
 impl MountEntry {
@@ -138,7 +140,10 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     }
     let fs_type = String::from_utf8(unescape(fields.next()?)).ok()?;
     let source = OsString::from_vec(unescape(fields.next()?));
-    Some(MountEntry { id, parent_id, device, mount_point, is_shared, fs_type, source })
+    let options = fields.next().unwrap_or_default().split(|byte| *byte == b',');
+    let mut options = options.filter_map(|option| option.strip_prefix(b"user_id="));
+    let user_id = options.next().and_then(number);
+    Some(MountEntry { id, parent_id, device, mount_point, is_shared, fs_type, source, user_id })
 }
 
 fn number<T: std::str::FromStr>(field: &[u8]) -> Option<T> {
@@ -177,10 +182,13 @@ mod tests {
     fn check(table: &str, want: &Expect) {
         let table = MountTable::parse(table.as_bytes());
         let lines = table.entries.into_iter().map(|entry| {
-            let MountEntry { id, parent_id, device, mount_point, is_shared, fs_type, source } =
-                entry;
+            let MountEntry { id, parent_id, device, mount_point, fs_type, source, .. } = entry;
+            let is_shared = entry.is_shared;
+            let user = entry.user_id.map_or_else(String::new, |user| format!(" of {user}"));
             let shared = if is_shared { " shared" } else { "" };
-            format!("{id} on {parent_id} {device} {mount_point:?} {fs_type} {source:?}{shared}\n")
+            format!(
+                "{id} on {parent_id} {device} {mount_point:?} {fs_type} {source:?}{shared}{user}\n"
+            )
         });
         want.assert_eq(&lines.collect::<String>());
     }
@@ -193,7 +201,7 @@ mod tests {
              37 22 0:46 /sub /mnt/with\\040space\\011tab\\134back rw - tmpfs none rw\n",
             &expect![[r#"
                 22 on 1 254:0 "/" ext4 "/dev/vda" shared
-                36 on 22 0:45 "/mnt/t" fuse.tfs "http://127.0.0.1:3030"
+                36 on 22 0:45 "/mnt/t" fuse.tfs "http://127.0.0.1:3030" of 0
                 37 on 22 0:46 "/mnt/with space\ttab\\back" tmpfs "none"
             "#]],
         );

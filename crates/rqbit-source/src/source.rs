@@ -10,7 +10,7 @@ use rqbit_client::{
 use vfs_core::{
     Bitfield, ByteRange, FileId, FileIndex, FileKind, Geometry, InfoHash, LocalFile, LocalPieces,
     LocalWanted, MetadataStatus, NoLocalFile, NotNow, SourceError, SourceErrorKind, SourceLimits,
-    SourceStream, TorrentDetails, TorrentSource, TorrentSummary,
+    SourceStream, StreamBudget, TorrentDetails, TorrentSource, TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
@@ -40,6 +40,8 @@ pub struct RqbitSource {
     local: Arc<LocalFiles>,
     listed: Arc<ListedTorrents>,
     buffers: Arc<Buffers>,
+    /// What the streams are taken from, if others share the server.
+    budget: Option<Arc<dyn StreamBudget>>,
 }
 
 impl RqbitSource {
@@ -50,7 +52,8 @@ impl RqbitSource {
         let name = client.base_url().to_string().into();
         let local = Arc::new(LocalFiles::new(LocalPaths::Off, TORRENT_TTL_DEFAULT));
         let (listed, buffers) = Default::default();
-        Self { client, streams_max: streams_max.max(1), name, local, listed, buffers }
+        let streams_max = streams_max.max(1);
+        Self { client, streams_max, name, local, listed, buffers, budget: None }
     }
 
     /// Returns the same source with files that are looked for on this machine's disk. What the
@@ -72,6 +75,12 @@ impl RqbitSource {
     ) -> Self {
         let local = self.local.keeping(kept, keeper);
         Self { local: Arc::new(local), ..self }
+    }
+
+    /// Returns the same source whose streams are taken from a budget that others share.
+    #[must_use]
+    pub fn with_budget(self, budget: Arc<dyn StreamBudget>) -> Self {
+        Self { budget: Some(budget), ..self }
     }
 
     /// Returns the same source with a name for its server, in place of the URL.
@@ -246,6 +255,10 @@ impl TorrentSource for RqbitSource {
 
     fn limits(&self) -> SourceLimits {
         SourceLimits { streams_max: self.streams_max }
+    }
+
+    fn budget(&self) -> Option<Arc<dyn StreamBudget>> {
+        self.budget.clone()
     }
 }
 

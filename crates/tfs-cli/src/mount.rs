@@ -15,6 +15,7 @@ use tfs_service::{MountServer, MountSettings, RunningMount};
 
 use crate::args::MountArgs;
 use crate::background::{self, Role};
+use crate::output;
 use crate::report::{self, settings_error};
 use crate::signals::Signals;
 use crate::{exit, run_service};
@@ -100,6 +101,9 @@ async fn serve(
     let doors = Doors::open(mounts, listen).await;
     for down in mount.servers_down() {
         report::warn_of_server(down);
+    }
+    for warning in mount.budget_warnings() {
+        output::warning(&warning.message, &warning.hint);
     }
     if role == Role::Child && background::ready().is_err() {
         tracing::info!("nobody waits for the mount any more");

@@ -8,7 +8,7 @@ use tfs_service::control::{Statuses, statuses};
 use tfs_service::status::{
     BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, Status,
 };
-use tfs_service::{PreloadStatus, PreloadTotals};
+use tfs_service::{BudgetHolder, PreloadStatus, PreloadTotals};
 
 use crate::args::StatusArgs;
 use crate::figures::{NO_READS, counted, percent, size, speed};
@@ -112,7 +112,7 @@ fn summary(status: &Status) -> String {
                 percent(tree.have_bytes, tree.total_bytes),
             ),
         ),
-        ("streams", format!("{} of {} in use", reads.streams_open, reads.streams_max)),
+        ("streams", streams_text(status)),
         ("reads", reads_text(reads)),
         (
             "bytes",
@@ -137,6 +137,31 @@ fn summary(status: &Status) -> String {
         head.into_iter().chain(servers).chain(discovery).chain(tail).chain(preloads_line(preloads));
     let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
     lines.join("\n")
+}
+
+/// Returns how many streams are open, and of servers that others show too, whose the rest are.
+fn streams_text(status: &Status) -> String {
+    let Status { servers, reads, pid, mountpoint, .. } = status;
+    let mut parts = vec![format!("{} of {} in use", reads.streams_open, reads.streams_max)];
+    for server in servers {
+        let Some(budget) = &server.budget else { continue };
+        let is_own =
+            |holder: &&BudgetHolder| holder.pid == *pid && holder.mountpoint == *mountpoint;
+        let others: Vec<_> = budget.holders.iter().filter(|holder| !is_own(holder)).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let name = if servers.len() == 1 { "" } else { &format!("{}: ", server.name) };
+        let limit = budget.streams_max;
+        let others = others.into_iter().map(|holder| {
+            let stopped = if holder.stopped { ", stopped" } else { "" };
+            let BudgetHolder { mountpoint, held, pid, .. } = holder;
+            format!("{mountpoint} (process {pid}{stopped}) holds {held}")
+        });
+        let others: Vec<_> = others.collect();
+        parts.push(format!("{name}{limit} shared with {}", others.join(", ")));
+    }
+    visible(&parts.join("; "))
 }
 
 fn reads_text(reads: &ReadStatus) -> String {

@@ -11,6 +11,7 @@
 mod act;
 mod add;
 mod blocking;
+mod budget;
 mod clock;
 mod configured;
 pub mod control;
@@ -38,6 +39,7 @@ mod union;
 
 pub use act::{ActedRow, Action, act};
 pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
+pub use budget::{BudgetHolder, BudgetStatus, BudgetWarning};
 pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::EmbeddedSettings;

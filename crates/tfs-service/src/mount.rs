@@ -16,6 +16,7 @@ use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs,
 #[cfg(feature = "embedded")]
 use crate::AddError;
 use crate::blocking::blocking;
+use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, Listed, MountControl, Mounts};
 use crate::mounted_server::{Connection, MountServer, Starting, Watched};
 use crate::preload::PatternPreloads;
@@ -127,6 +128,7 @@ pub struct RunningMount {
     ending: Ending,
     over: EndingGuard,
     servers_down: Vec<ServerDown>,
+    budget_warnings: Vec<BudgetWarning>,
 }
 
 #[derive(Debug)]
@@ -160,7 +162,9 @@ impl RunningMount {
             move || check_mountpoint(&mountpoint, allow_non_empty)
         })
         .await?;
-        let connections = connect(&settings).await?;
+        let mut connections = connect(&settings, mounts).await?;
+        let budget_warnings = connections.iter_mut().flat_map(Connection::take_warnings);
+        let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
         let about = About::starting(abouts.collect(), settings.mountpoint.clone());
         let vfs = make_vfs(&connections, &settings, &about);
@@ -196,6 +200,7 @@ impl RunningMount {
             ending,
             over,
             servers_down: looks.into_iter().flatten().collect(),
+            budget_warnings,
         })
     }
 
@@ -203,6 +208,13 @@ impl RunningMount {
     #[must_use]
     pub fn servers_down(&self) -> &[ServerDown] {
         &self.servers_down
+    }
+
+    /// Returns what is wrong with the streams of the servers: mounts that do not share them, or
+    /// more of them than rqbit bears.
+    #[must_use]
+    pub fn budget_warnings(&self) -> &[BudgetWarning] {
+        &self.budget_warnings
     }
 
     /// Returns what asks for a look at the servers now.
@@ -311,13 +323,15 @@ impl RunningMount {
 }
 
 /// Prepares all servers of a mount.
-async fn connect(settings: &MountSettings) -> Result<Vec<Connection>, StartError> {
+async fn connect(settings: &MountSettings, mounts: &Mounts) -> Result<Vec<Connection>, StartError> {
     let state_dir = settings.state_dir.clone().or_else(user_state_dir);
     let is_alone = settings.servers.len() == 1;
     let chunk_time_max = settings.read.timeout + CHUNK_MARGIN;
     let connections = settings.servers.iter().map(|server| {
         let state_dir = state_dir.as_deref();
-        Connection::open(server, is_alone, chunk_time_max, settings.torrent_ttl, state_dir)
+        let sharing = (mounts.budgets(), settings.mountpoint.as_path());
+        let torrent_ttl = settings.torrent_ttl;
+        Connection::open(server, is_alone, chunk_time_max, torrent_ttl, state_dir, sharing)
     });
     try_join_all(connections).await
 }

@@ -4,12 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fuse_adapter::mountinfo::locate;
 use rqbit_source::{LocalPaths, RqbitSource};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
 
+use crate::blocking::blocking;
+use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
+use crate::control::shown;
 use crate::discovery::{Discovery, Request};
+use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::start::{ServerDown, first_look};
@@ -51,6 +56,8 @@ pub(crate) struct Connection {
     choice: ServerChoice,
     about: AboutServer,
     source: Arc<RqbitSource>,
+    /// What is wrong with the streams of the server and other mounts.
+    warnings: Vec<BudgetWarning>,
     /// `None` if it cannot be kept.
     state: Option<ServerState>,
     known: KnownTree,
@@ -90,6 +97,7 @@ impl Connection {
         chunk_time_max: Duration,
         torrent_ttl: Duration,
         state_dir: Option<&Path>,
+        (budgets, mountpoint): (&Budgets, &Path),
     ) -> Result<Self, StartError> {
         let MountServer { name, choice, streams_max, local_paths } = settings;
         #[cfg(feature = "embedded")]
@@ -105,6 +113,12 @@ impl Connection {
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
+        let (share, warnings) = share(settings, &remote.url, budgets, mountpoint).await;
+        let budget = share.as_ref().map(Arc::downgrade).unwrap_or_default();
+        let source = match share {
+            Some(share) => source.with_budget(share),
+            None => source,
+        };
         let mut known = known.unwrap_or_default();
         let source = match &state {
             Some(state) => source
@@ -124,8 +138,10 @@ impl Connection {
                 name: name.clone(),
                 url: remote.url.to_string(),
                 watch: ServerWatch::default(),
+                budget,
             },
             source: Arc::new(source),
+            warnings,
             state,
             known,
             #[cfg(feature = "embedded")]
@@ -135,6 +151,11 @@ impl Connection {
 
     pub(crate) fn about(&self) -> &AboutServer {
         &self.about
+    }
+
+    /// Takes out what is wrong with the streams of the server and other mounts.
+    pub(crate) fn take_warnings(&mut self) -> Vec<BudgetWarning> {
+        std::mem::take(&mut self.warnings)
     }
 
     pub(crate) fn source(&self) -> Arc<RqbitSource> {
@@ -246,6 +267,33 @@ impl Drop for Watched {
     fn drop(&mut self) {
         self.stop_looking();
     }
+}
+
+/// Returns the share of a mount in the streams of a server, and what is wrong with it. A server
+/// inside the process has no other mounts, and streams of its own.
+async fn share(
+    settings: &MountServer,
+    url: &BaseUrl,
+    budgets: &Budgets,
+    mountpoint: &Path,
+) -> (Option<Arc<StreamShare>>, Vec<BudgetWarning>) {
+    match settings.choice {
+        ServerChoice::Remote(_) => {}
+        #[cfg(feature = "embedded")]
+        ServerChoice::Embedded(_) => return (None, Vec::new()),
+    }
+    let streams_max = settings.streams_max;
+    let key = ServerKey::of(url).await;
+    let path = mountpoint.to_owned();
+    let path = blocking(move || locate(&path).unwrap_or(path)).await;
+    let share = budgets.join(key.clone(), streams_max, shown(&path)).await;
+    let status = share.status();
+    let unshared = unshared_mounts(&key, &status.holders).await;
+    let warnings = BudgetWarning::of_unshared(&unshared, streams_max)
+        .into_iter()
+        .chain(BudgetWarning::of_status(&status))
+        .chain(permits_warning(url, streams_max).await);
+    (Some(share), warnings.collect())
 }
 
 /// Opens the state of the server, or says why a mount goes on without it.

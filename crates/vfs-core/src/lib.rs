@@ -18,6 +18,7 @@
 
 mod attr;
 mod bitfield;
+mod budget;
 mod engine;
 mod error;
 mod extents;
@@ -42,6 +43,10 @@ mod xattr;
 
 pub use attr::{Attr, DirEntry, Entry, FsCounts, FsStats, NodeKind, Validity};
 pub use bitfield::{Bitfield, Geometry};
+pub use budget::{
+    BudgetListener, BudgetMember, BudgetPeer, BudgetView, StreamBudget, StreamDemand,
+    StreamPermits, StreamSlots,
+};
 pub use engine::{
     BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
     ReadCounters, ReadPolicy, ReadWay, ServerCounters, Wait,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::{
     Bitfield, ByteRange, FileId, InfoHash, LocalFile, LocalWanted, NoLocalFile, SourceError,
-    TorrentDetails, TorrentSummary,
+    StreamBudget, TorrentDetails, TorrentSummary,
 };
 
 /// The torrents of one server and their bytes, from a network or from a test.
@@ -157,6 +157,12 @@ pub trait TorrentSource: Send + Sync + 'static {
 
     /// Returns what the other side can bear.
     fn limits(&self) -> SourceLimits;
+
+    /// Returns the budget that this filesystem's streams are to be taken from, where others share
+    /// the other side. Without one, all streams of [`limits`](Self::limits) are its own.
+    fn budget(&self) -> Option<Arc<dyn StreamBudget>> {
+        None
+    }
 }
 
 /// The bytes of one range, in order. Dropping it ends the stream on the other side at once.

@@ -31,6 +31,7 @@ mod scale;
 mod scan;
 mod search;
 mod server;
+mod shared;
 mod soak;
 mod stuck;
 mod timing;

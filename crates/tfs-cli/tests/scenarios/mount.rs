@@ -99,7 +99,7 @@ pub(crate) fn wait_for(process: &mut Child, limit: Duration) -> Option<Duration>
 }
 
 /// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
-fn tfs(home: &Path) -> Command {
+pub(crate) fn tfs(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
     for variable in ["TFS_SERVER", "TFS_USERNAME", "TFS_PASSWORD_FILE", "RUST_LOG"] {
         command.env_remove(variable);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tfs_testkit::isolate;
 
 use crate::figures::{FILE, Report, Row, table};
-use crate::{failover, hostile, memory, middle, restart, scale, scan, search, stuck, trap};
+use crate::{failover, hostile, memory, middle, restart, scale, scan, search, shared, stuck, trap};
 
 /// What comes before the names. Words that `cargo test` hands to every target are no names.
 pub(crate) const MARK: &str = "--scenario";
@@ -23,8 +23,9 @@ struct Scenario {
     run: fn(&mut Report, &Path),
 }
 
-const SCENARIOS: [Scenario; 10] = [
+const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "trap", limit: Duration::from_secs(300), run: trap::run },
+    Scenario { name: "shared", limit: Duration::from_secs(300), run: shared::run },
     Scenario { name: "stuck", limit: Duration::from_secs(900), run: stuck::run },
     Scenario { name: "middle", limit: Duration::from_secs(420), run: middle::run },
     Scenario { name: "scan", limit: Duration::from_secs(1500), run: scan::run },

@@ -10,6 +10,7 @@ use super::wire::{
     CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, PreloadEvent,
     PreloadRequest, RefreshRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode,
 };
+use crate::budget::Budgets;
 
 /// One mount, as the API sees it. What does not return a future answers from memory.
 ///
@@ -49,6 +50,8 @@ pub(crate) trait Controlled: Send + Sync {
 pub struct Mounts {
     /// Protects the list; held to read or to change it.
     list: Arc<RwLock<Vec<Arc<dyn Controlled>>>>,
+    /// What they share of their servers.
+    budgets: Budgets,
 }
 
 /// Keeps a mount on the list for as long as it lives.
@@ -64,6 +67,11 @@ impl Mounts {
         list.push(Arc::clone(&mount));
         drop(list);
         Listed { mounts: self.clone(), mount }
+    }
+
+    /// Returns the streams that they share with each other, and with other processes.
+    pub(crate) fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// Returns all of them, the oldest first.

@@ -25,7 +25,7 @@ mod mount;
 mod process;
 mod removal;
 mod routes;
-mod runtime_dir;
+pub(crate) mod runtime_dir;
 mod server;
 mod socket;
 #[cfg(test)]

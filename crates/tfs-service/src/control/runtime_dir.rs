@@ -28,7 +28,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The directory of the control sockets, open, and known to be this user's alone.
 #[derive(Debug)]
-pub(super) struct RuntimeDir {
+pub(crate) struct RuntimeDir {
     path: PathBuf,
     /// Carries the lock of the directory.
     fd: OwnedFd,
@@ -72,7 +72,7 @@ impl RuntimeDir {
         Self::find_at(&path())
     }
 
-    pub(super) fn make_at(path: &Path) -> Result<Self, RuntimeDirError> {
+    pub(crate) fn make_at(path: &Path) -> Result<Self, RuntimeDirError> {
         match fs::DirBuilder::new().mode(DIR_MODE).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(RuntimeDirError::Io { path: path.to_owned(), source: error });
@@ -82,7 +82,7 @@ impl RuntimeDir {
         Self::check(path)
     }
 
-    pub(super) fn find_at(path: &Path) -> Result<Option<Self>, RuntimeDirError> {
+    pub(crate) fn find_at(path: &Path) -> Result<Option<Self>, RuntimeDirError> {
         match Self::check(path) {
             Err(RuntimeDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(None)
@@ -108,7 +108,12 @@ impl RuntimeDir {
         Ok(Self { path: path.to_owned(), fd })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Returns the open directory.
+    pub(crate) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -116,7 +121,7 @@ impl RuntimeDir {
     ///
     /// # Errors
     /// `TimedOut` if another holds the lock for too long, or what `body` says.
-    pub(super) fn locked<T>(&self, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn locked<T>(&self, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let deadline = Instant::now() + LOCK_TIME_MAX;
         while let Err(errno) = flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
             if errno != rustix::io::Errno::WOULDBLOCK {

@@ -48,6 +48,9 @@ pub(super) async fn run(
         let (mount, is_tree_known) = (path.display(), down.is_tree_known);
         tracing::warn!(%mount, is_tree_known, "mounted without a server: {down}");
     }
+    for warning in mount.budget_warnings() {
+        tracing::warn!(mount = %path.display(), hint = warning.hint, "{}", warning.message);
+    }
     let (pulse, mut questions) = mpsc::channel::<oneshot::Sender<bool>>(QUESTIONS_MAX);
     on_up(pulse, shown(mount.mountpoint())).await;
     let answering = async {

@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 pub use self::finding::{Finding, Verdict};
+pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitScope, unit_for};
 use crate::{LocalPaths, ServerSettings};
 
@@ -141,7 +142,7 @@ mod tests {
     #[test]
     fn every_check_is_documented() {
         let page = include_str!("../../../../docs/troubleshooting.md");
-        let of_server = ["torrents", "server", "permits", "local-paths", "clock"];
+        let of_server = ["torrents", "server", "permits", "streams", "local-paths", "clock"];
         for name in LOCAL_CHECKS.iter().map(|(name, _)| *name).chain(of_server) {
             assert!(page.contains(&format!("`{name}`")), "{name}");
         }

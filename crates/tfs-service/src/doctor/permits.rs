@@ -8,7 +8,13 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use super::Finding;
+use rqbit_client::BaseUrl;
+use tokio::time::timeout;
+
+use super::{CHECK_TIME_MAX, Finding, Verdict, in_thread};
+use crate::budget::{
+    BudgetHolder, BudgetStatus, BudgetWarning, ServerKey, holders_of, unshared_mounts,
+};
 
 /// What rqbit 9 has if it is not told otherwise.
 const PERMITS_DEFAULT: usize = 8;
@@ -62,6 +68,68 @@ fn permits(command: &[u8], environment: &[u8]) -> Option<usize> {
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = &str> {
     bytes.split(|byte| *byte == 0).filter_map(|word| str::from_utf8(word).ok())
+}
+
+/// Returns the permits of the rqbits that may be the one at an address: none of another machine.
+pub(super) async fn permits_at(url: &BaseUrl) -> Vec<usize> {
+    if !url.is_loopback() {
+        return Vec::new();
+    }
+    let permits = timeout(CHECK_TIME_MAX, in_thread(permits_of_local_rqbits));
+    permits.await.ok().flatten().unwrap_or_default()
+}
+
+/// Warns if a mount may open more streams than rqbit's default leaves room for, unless the rqbits
+/// of this machine have more. It is not refused: any other rqbit may have more, and does not say.
+pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option<BudgetWarning> {
+    if streams_max + PERMITS_FOR_RQBIT <= PERMITS_DEFAULT {
+        return None;
+    }
+    let finding = judge(&permits_at(url).await, streams_max);
+    if finding.verdict == Verdict::Ok {
+        return None;
+    }
+    let hint = format!("start rqbit with more permits, or lower it: {}", finding.fixes.join("; "));
+    Some(BudgetWarning { message: finding.found, hint })
+}
+
+/// Looks whose the streams of a server are, and which mounts do not share them.
+pub(super) async fn shares(url: &BaseUrl, streams_max: usize) -> Vec<Finding> {
+    let key = ServerKey::of(url).await;
+    let of_key = key.clone();
+    let looked = timeout(CHECK_TIME_MAX, in_thread(move || holders_of(&of_key))).await;
+    let Some(status) = looked.ok().flatten() else {
+        return vec![Finding::warning("streams", "the runtime directory does not answer")];
+    };
+    let unshared = timeout(CHECK_TIME_MAX, unshared_mounts(&key, &status.holders)).await;
+    let warning = BudgetWarning::of_unshared(&unshared.unwrap_or_default(), streams_max);
+    judge_shares(&status, warning)
+}
+
+fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<Finding> {
+    const CHECK: &str = "streams";
+    let mut findings = Vec::new();
+    for warning in BudgetWarning::of_status(status).into_iter().chain(unshared) {
+        let found = format!("{}; {}", warning.message, warning.hint);
+        findings.push(Finding::warning(CHECK, found));
+    }
+    let stopped = status.holders.iter().filter(|holder| holder.stopped && holder.held > 0);
+    for BudgetHolder { pid, mountpoint, held, .. } in stopped {
+        let found = format!("{mountpoint} holds {held} streams, and its process {pid} is stopped");
+        findings.push(Finding::warning(CHECK, found).fix(format!("kill -CONT {pid}")));
+    }
+    let holders = status
+        .holders
+        .iter()
+        .map(|holder| format!("{} ({}, process {})", holder.held, holder.mountpoint, holder.pid));
+    let holders: Vec<_> = holders.collect();
+    let found = if holders.is_empty() {
+        "no mount of this user shows the server".to_owned()
+    } else {
+        format!("{} of {} held: {}", status.held, status.streams_max, holders.join(", "))
+    };
+    findings.push(Finding::ok(CHECK, found));
+    findings
 }
 
 /// Compares what tfs may open with what rqbit has; the scarcest counts of several.
@@ -132,6 +200,33 @@ mod tests {
         check("rqbit --max-blocking-threads", "", Some(8));
         check("vim rqbit", variable, None);
         check("", "", None);
+    }
+
+    #[test]
+    fn holders_of_streams_are_said() {
+        let holder = |pid, mountpoint: &str, held, stopped| BudgetHolder {
+            pid,
+            mountpoint: mountpoint.to_owned(),
+            streams_max: 4,
+            held,
+            waiting: false,
+            stopped,
+        };
+        let holders = vec![holder(7, "/mnt/a", 1, false), holder(8, "/mnt/b", 3, true)];
+        let status = BudgetStatus { streams_max: 4, held: 4, holders, error: None };
+        let unshared = BudgetWarning::of_unshared(&["/mnt/c".into()], 4);
+        expect![[r#"
+            Warning streams: the server is also mounted on /mnt/c, by another user or from another runtime directory; streams are not shared with it, so rqbit may stop; split the streams: mount each of them with --max-streams 2
+            Warning streams: /mnt/b holds 3 streams, and its process 8 is stopped
+                $ kill -CONT 8
+            Ok streams: 4 of 4 held: 1 (/mnt/a, process 7), 3 (/mnt/b, process 8)
+        "#]].assert_eq(&render(&judge_shares(&status, unshared)));
+        let error = Some("use the runtime directory /run/tfs: Read-only file system".to_owned());
+        let status = BudgetStatus { error, ..BudgetStatus::default() };
+        expect![[r#"
+            Warning streams: streams are not shared with other processes: failed to use the runtime directory /run/tfs: Read-only file system; make the runtime directory writable, or split the streams between all mounts of the server with --max-streams
+            Ok streams: no mount of this user shows the server
+        "#]].assert_eq(&render(&judge_shares(&status, None)));
     }
 
     #[test]

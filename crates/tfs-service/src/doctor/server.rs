@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use vfs_core::TorrentSource as _;
 
 use super::machine::clock;
-use super::permits::{judge as judge_permits, permits_of_local_rqbits};
-use super::{CHECK_TIME_MAX, DoctorServer, Finding, in_thread};
+use super::permits::{judge as judge_permits, permits_at, shares};
+use super::{CHECK_TIME_MAX, DoctorServer, Finding};
 use crate::{Server, ServerError, ServerFault, ServerSettings, rqbit_version};
 
 /// How many torrents are looked for on this machine: enough to tell, too few to notice.
@@ -29,10 +29,8 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
     let is_loopback = url.is_loopback();
     let Answer { version, time, client } = answer;
     let mut findings = vec![judge_version(url, &version)];
-    let permits =
-        in_thread(move || if is_loopback { permits_of_local_rqbits() } else { Vec::new() });
-    let permits = timeout(CHECK_TIME_MAX, permits).await.ok().flatten().unwrap_or_default();
-    findings.push(judge_permits(&permits, server.streams_max));
+    findings.push(judge_permits(&permits_at(url).await, server.streams_max));
+    findings.extend(shares(url, server.streams_max).await);
     let is_expected = is_loopback || matches!(server.local_paths, LocalPaths::Mapped(_));
     let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths)).await;
     findings.push(judge_local(tried.ok(), is_expected));

@@ -11,6 +11,7 @@ use vfs_core::{ControlFile, TorrentSource, Vfs};
 use super::metrics::metrics;
 use super::report::Status;
 use super::watch::ServerWatch;
+use crate::budget::StreamShare;
 use crate::clock::now;
 use crate::preload::Preloads;
 
@@ -36,6 +37,8 @@ pub(crate) struct AboutServer {
     /// Its address, without credentials.
     pub(crate) url: String,
     pub(crate) watch: ServerWatch,
+    /// Its share of the server's streams; it keeps nothing of that alive.
+    pub(crate) budget: Weak<StreamShare>,
 }
 
 impl About {
@@ -105,6 +108,7 @@ mod tests {
                     name: "home".to_owned(),
                     url: "http://h:1/".to_owned(),
                     watch: watch.clone(),
+                    budget: Weak::new(),
                 }],
                 mountpoint: "/mnt/a \"b\"".into(),
                 started_at: 1_700_000_000,
@@ -164,7 +168,7 @@ mod tests {
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();
-        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0}}"#]]
+        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
         .assert_eq(&server);
         let tree = serde_json::to_string(&status.tree).unwrap();
         expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]

@@ -7,6 +7,7 @@ use super::discovery::{DetailsStatus, DiscoveryStatus};
 use super::files::{About, AboutServer};
 use super::process::{ProcessStatus, status_field};
 use super::watch::Reached;
+use crate::budget::BudgetStatus;
 use crate::preload::PreloadTotals;
 
 /// The version of [`Status`]: another one where a field went or means something else.
@@ -71,6 +72,10 @@ pub struct ServerStatus {
     /// What of its torrents is not shown, or not listed any more. Older processes do not say.
     #[serde(default)]
     pub discovery: DiscoveryStatus,
+    /// The streams that all mounts of the server share; `null` if it has no other mounts, as a
+    /// server inside the process. Older processes do not say.
+    #[serde(default)]
+    pub budget: Option<BudgetStatus>,
 }
 
 /// What a circuit breaker does.
@@ -283,6 +288,7 @@ impl ServerStatus {
             streams_max: counters.streams_max,
             bytes_fetched: counters.bytes_fetched,
             discovery: about.watch.discovery(),
+            budget: about.budget.upgrade().map(|budget| budget.status()),
         }
     }
 }

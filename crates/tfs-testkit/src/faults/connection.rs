@@ -45,6 +45,7 @@ pub(super) async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> 
         let Some(mut request) = Head::read(&mut client).await? else { return Ok(()) };
         let mut body = vec![0; body_len(&request)?];
         client.read_exact(&mut body).await?;
+        let _counted = shared.count_stream(request.path());
         let fault = shared.plan().fault(request.path());
         request.set("connection", "close");
         let next = match fault {

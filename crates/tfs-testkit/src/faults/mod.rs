@@ -57,12 +57,48 @@ struct Shared {
     server: SocketAddr,
     /// What is done to which answer, and what was done. Held for a few statements only.
     plan: Mutex<Plan>,
+    /// How many streams are under way, and the most of them. Held for a statement only.
+    streams: Mutex<StreamCount>,
+}
+
+/// How many answers with bytes of files are under way at a time.
+#[derive(Debug, Clone, Copy, Default)]
+struct StreamCount {
+    open: usize,
+    open_max: usize,
+}
+
+/// One stream that is under way, from its request to the end of its answer.
+struct OpenStream<'a>(&'a Shared);
+
+impl Drop for OpenStream<'_> {
+    fn drop(&mut self) {
+        self.0.streams().open -= 1;
+    }
 }
 
 impl Shared {
     fn plan(&self) -> MutexGuard<'_, Plan> {
         // It is whole between any two of its statements.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn streams(&self) -> MutexGuard<'_, StreamCount> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request until the answer is dropped, if it is one for bytes of a file.
+    fn count_stream(&self, path: &str) -> Option<OpenStream<'_>> {
+        if !path.contains("/stream/") {
+            return None;
+        }
+        let mut streams = self.streams();
+        streams.open += 1;
+        streams.open_max = streams.open_max.max(streams.open);
+        drop(streams);
+        Some(OpenStream(self))
     }
 }
 
@@ -74,7 +110,8 @@ impl FaultProxy {
     pub async fn start(server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { server, plan: Mutex::default() });
+        let (plan, streams) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { server, plan, streams });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, task })
     }
@@ -104,6 +141,12 @@ impl FaultProxy {
     /// Passes on as it is what is asked for from now on. What was stalled before stays so.
     pub fn clear(&self) {
         self.shared.plan().clear();
+    }
+
+    /// Returns the most streams that were under way at a time, from all clients together.
+    #[must_use]
+    pub fn streams_open_max(&self) -> usize {
+        self.shared.streams().open_max
     }
 
     /// Returns what was done to answers so far, and how often.

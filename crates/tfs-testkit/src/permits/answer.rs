@@ -33,6 +33,12 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: &Request<Incoming>) ->
     if segments.as_slice() == ["torrents"] {
         return json(&json!({ "torrents": list(&shared.state.borrow()) }));
     }
+    if segments.as_slice() == [""] {
+        return json(&json!({ "server": "rqbit", "version": "9.1.0" }));
+    }
+    if segments.as_slice() == ["stats"] {
+        return json(&json!({ "uptime_seconds": shared.started.elapsed().as_secs() }));
+    }
     let ["torrents", info_hash, call @ ..] = segments.as_slice() else {
         return refuse(shared, request, StatusCode::NOT_FOUND);
     };

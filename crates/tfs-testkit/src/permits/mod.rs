@@ -19,6 +19,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -46,6 +47,22 @@ pub struct PermitTorrent {
     pub files: Vec<(String, Content)>,
 }
 
+impl PermitTorrent {
+    /// Returns the `nth` torrent of a server: a folder with one file.
+    ///
+    /// # Panics
+    /// If a piece has no bytes.
+    #[must_use]
+    pub fn of_file(nth: u8, folder: &str, file: &str, piece_bytes: u32, content: Content) -> Self {
+        Self {
+            info_hash: InfoHash::from_bytes([nth; InfoHash::BYTES]),
+            name: folder.to_owned(),
+            piece_len: NonZeroU32::new(piece_bytes).expect("a piece has bytes"),
+            files: vec![(file.to_owned(), content)],
+        }
+    }
+}
+
 /// A server on a free port of the loopback address. It ends when it is dropped.
 #[derive(Debug)]
 pub struct PermitServer {
@@ -61,6 +78,7 @@ struct Shared {
     state: watch::Sender<State>,
     /// First come, first served, as rqbit's are.
     permits: Arc<Semaphore>,
+    started: Instant,
 }
 
 impl PermitServer {
@@ -72,7 +90,11 @@ impl PermitServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let state = watch::Sender::new(State::new(torrents));
-        let shared = Arc::new(Shared { state, permits: Arc::new(Semaphore::new(permits)) });
+        let shared = Arc::new(Shared {
+            state,
+            permits: Arc::new(Semaphore::new(permits)),
+            started: Instant::now(),
+        });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, task })
     }

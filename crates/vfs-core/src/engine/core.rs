@@ -13,7 +13,10 @@ use super::plan::{
 use super::store::{BlockCache, Store};
 use super::{Counters, MissingPolicy};
 use crate::tree::FileState;
-use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
+use crate::{
+    Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, StreamDemand, StreamPermits,
+    VfsError,
+};
 
 /// What the outside has to do.
 #[derive(Debug)]
@@ -241,6 +244,23 @@ impl Core {
     /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
     pub(super) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> News {
         if self.is_shut_down { News::Unknown } else { self.plan.on_question(now, torrent) }
+    }
+
+    /// Has the streams taken from a budget that others share: there are no permits before
+    /// [`on_permits`](Self::on_permits).
+    pub(super) fn share_permits(&mut self) {
+        self.plan.share_permits();
+    }
+
+    /// Takes the permits that the budget gives now.
+    pub(super) fn on_permits(&mut self, now: Duration, permits: StreamPermits) {
+        self.plan.on_permits(now, permits);
+    }
+
+    /// Returns what is needed of the budget, and whether that is a question: then
+    /// [`on_permits`](Self::on_permits) is to follow before the next event.
+    pub(super) fn stream_demand(&self) -> (StreamDemand, bool) {
+        (self.plan.stream_demand(), self.plan.has_asked())
     }
 
     pub(super) fn on_time(&mut self, now: Duration) {

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +18,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::core::{Core, Output};
 use super::plan::{Demand, News, ReadId, StreamEnd, StreamId};
 use crate::{
-    Bitfield, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind, SourceStream as _,
-    TorrentSource, VfsError,
+    Bitfield, BudgetListener, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind,
+    SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
 };
 
 /// How long an answer about pieces may take: rqbit answers within milliseconds.
@@ -28,6 +28,9 @@ const HAVES_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the owner sleeps when nothing is due: as good as for ever, but in range of any clock.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
+/// How often permits are asked for because of one event: more than a budget has streams.
+const BUDGET_ROUNDS_MAX: usize = 256;
+
 /// An answer on its way to its reader.
 pub(super) type Answer = Result<Vec<Bytes>, VfsError>;
 
@@ -35,6 +38,8 @@ pub(super) type Answer = Result<Vec<Bytes>, VfsError>;
 #[derive(Debug)]
 pub(super) struct Shared<S> {
     pub(super) source: Arc<S>,
+    /// What the streams are taken from; `None` if all of the source's limit are its own.
+    budget: Option<Arc<dyn StreamBudget>>,
     /// Protects plan and memory; held for one event, never across an await.
     state: Mutex<State>,
     /// Wakes the owner: there are orders, or the next point in time is nearer.
@@ -48,6 +53,8 @@ pub(super) struct Shared<S> {
 #[derive(Debug)]
 struct State {
     core: Core,
+    /// What the budget was last told.
+    demand: Option<StreamDemand>,
     /// Where the answers go that are still to come: one for each read that waits.
     waiting: HashMap<ReadId, oneshot::Sender<Answer>>,
     /// What the owner has to do: at most an order or two for each stream and torrent.
@@ -58,25 +65,38 @@ struct State {
     is_ended: bool,
 }
 
-impl<S> Shared<S> {
-    pub(super) fn new(source: Arc<S>, core: Core) -> Self {
+impl<S: TorrentSource> Shared<S> {
+    pub(super) fn new(source: Arc<S>, mut core: Core) -> Arc<Self> {
+        let budget = source.budget();
+        if budget.is_some() {
+            core.share_permits();
+        }
         let state = State {
             core,
+            demand: None,
             waiting: HashMap::new(),
             orders: Vec::new(),
             alarm: None,
             has_owner: false,
             is_ended: false,
         };
-        Self {
+        let shared = Arc::new(Self {
             source,
+            budget: budget.clone(),
             state: Mutex::new(state),
             owner_wake: Notify::new(),
             stream_wake: Notify::new(),
             start: OnceLock::new(),
+        });
+        if let Some(budget) = budget {
+            let listener: Weak<Self> = Arc::downgrade(&shared);
+            budget.set_listener(listener);
         }
+        shared
     }
+}
 
+impl<S> Shared<S> {
     /// Returns the time since the first question for it.
     pub(super) fn now(&self) -> Duration {
         Instant::now().saturating_duration_since(*self.start.get_or_init(Instant::now))
@@ -141,18 +161,10 @@ impl<S> Shared<S> {
 
     /// Hands out the answers that follow from the last event, and wakes the owner for the rest.
     fn give_orders(&self, mut state: MutexGuard<'_, State>, now: Duration) {
-        let State { core, waiting, orders, .. } = &mut *state;
-        core.pump(now, |output| match output {
-            Output::Answer { read, result } => {
-                if let Some(waiting) = waiting.remove(&read) {
-                    // A reader that is gone needs no answer.
-                    drop(waiting.send(result));
-                }
-            }
-            order @ (Output::Open { .. } | Output::Close { .. } | Output::AskHaves { .. }) => {
-                orders.push(order);
-            }
-        });
+        state.pump(now);
+        if let Some(budget) = &self.budget {
+            state.negotiate(now, &**budget);
+        }
         let is_sooner = match (state.core.next_time(), state.alarm) {
             (Some(next), Some(alarm)) => next < alarm,
             (_, None) | (None, _) => false,
@@ -165,6 +177,45 @@ impl<S> Shared<S> {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under the lock is a bug that one request reports; the others go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Does what follows from the last event: answers reads, and leaves orders for the owner.
+    fn pump(&mut self, now: Duration) {
+        let Self { core, waiting, orders, .. } = self;
+        core.pump(now, |output| match output {
+            Output::Answer { read, result } => {
+                if let Some(waiting) = waiting.remove(&read) {
+                    // A reader that is gone needs no answer.
+                    drop(waiting.send(result));
+                }
+            }
+            order @ (Output::Open { .. } | Output::Close { .. } | Output::AskHaves { .. }) => {
+                orders.push(order);
+            }
+        });
+    }
+
+    /// Tells the budget what is needed, until it has answered all that is asked of it.
+    fn negotiate(&mut self, now: Duration, budget: &dyn StreamBudget) {
+        for _ in 0..BUDGET_ROUNDS_MAX {
+            let (demand, is_question) = self.core.stream_demand();
+            if !is_question && self.demand == Some(demand) {
+                return;
+            }
+            self.demand = Some(demand);
+            self.core.on_permits(now, budget.update(demand));
+            self.pump(now);
+        }
+        tracing::error!(demand = ?self.demand, "the stream budget gives no answer");
+    }
+}
+
+impl<S: TorrentSource> BudgetListener for Shared<S> {
+    fn on_budget_changed(&self) {
+        self.lock().demand = None;
+        self.tell(|_, _| ());
     }
 }
 

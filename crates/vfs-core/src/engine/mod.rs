@@ -13,8 +13,9 @@
 //! 2. Bytes come from a confirmed offset: each chunk's is checked again, and what a stream brought
 //!    that broke the rules is forgotten.
 //! 3. Streams that are open, opening or closing never exceed
-//!    [`SourceLimits::streams_max`](crate::SourceLimits). All but one of them (of one: that one)
-//!    may wait for missing pieces.
+//!    [`SourceLimits::streams_max`](crate::SourceLimits), or the permits that the
+//!    [`StreamBudget`](crate::StreamBudget) gives. All but one of them (of one: that one) may wait
+//!    for missing pieces; of a budget, all but one of all filesystems together.
 //! 4. The buffers of all streams and the cache together never exceed the memory limit, however
 //!    many reads wait: a read that waits holds no bytes, only open streams do. What every stream
 //!    needs for the longest read is set aside for it, so each that is open makes progress.
@@ -159,7 +160,7 @@ impl<S: TorrentSource> Engine<S> {
     fn new(source: Arc<S>, tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
         let core = Core::new(tuning, missing, cache);
         Self {
-            shared: Arc::new(Shared::new(source, core)),
+            shared: Shared::new(source, core),
             locals: Arc::default(),
             read_bytes_max: tuning.read_bytes_max,
             direct_bytes_max: tuning.direct_bytes_max,

@@ -46,6 +46,10 @@ impl Plan {
         read.stream = Some((stream_id, now));
         stream.reads.insert(id);
         stream.has_grown = true;
+        if stream.last_error.is_some() {
+            // Why the stream failed may be final for this read too.
+            self.marks.reads.insert(id);
+        }
         if !read.is_preload() {
             stream.owners.insert(read.request.handle);
         }

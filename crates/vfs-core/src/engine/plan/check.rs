@@ -35,7 +35,7 @@ impl Plan {
         let ahead = self.streams.values().filter(|stream| stream.is_live());
         let ahead: u64 = ahead.map(|it| it.window_bytes(self.tuning.read_bytes_max)).sum();
         assert!(ahead <= self.tuning.windows_bytes, "windows take {ahead} bytes");
-        assert!(self.permits_taken() <= self.tuning.streams_max);
+        assert!(self.permits_taken() <= self.permits.held());
     }
 
     /// Panics if things are not settled: the index says of a read what is no longer so, or a look

@@ -53,7 +53,7 @@ impl Plan {
     ) -> bool {
         let is_granted = range.len() <= self.tuning.direct_bytes_max
             && now >= self.direct.paused_until
-            && self.permits_taken() < self.tuning.streams_max
+            && self.permits_taken() < self.permits.usable()
             && self.breaker.state(now) == BreakerState::Closed
             && self.haves.presence(file, facts, range, now, &self.tuning) == Presence::Here
             && !self.goes_on(handle, range)

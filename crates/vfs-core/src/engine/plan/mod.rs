@@ -5,8 +5,9 @@
 //! on_read, on_hit, on_cancel, on_release, on_facts     from readers
 //! on_direct, on_direct_end                              from the threads of readers
 //! on_opened, on_chunk, on_stream_end, on_haves         from the source
+//! on_permits                                           from the budget of the server
 //! on_time                                              when next_time has come
-//!        `--> next_action (until there is none), demand, next_time
+//!        `--> next_action (until there is none), demand, stream_demand, next_time
 //! ```
 //!
 //! An event costs the streams that are open, which the budget bounds, and the reads that it
@@ -17,6 +18,7 @@
 mod access;
 mod action;
 mod attach;
+mod budget;
 #[cfg(test)]
 mod check;
 mod direct;
@@ -44,6 +46,7 @@ pub(crate) use action::FileFacts;
 pub(super) use action::{
     Action, Patience, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId,
 };
+use budget::Permits;
 use direct::Direct;
 pub(super) use direct::DirectEnd;
 use fail_fast::{FailFast, FailedWaits};
@@ -123,6 +126,7 @@ pub(super) struct Plan {
     haves: Haves,
     breaker: Breaker,
     courtesy: Courtesy,
+    permits: Permits,
     direct: Direct,
     failed_waits: FailedWaits,
     actions: VecDeque<Action>,
@@ -155,6 +159,7 @@ impl Plan {
             haves: Haves::default(),
             breaker: Breaker::new(tuning.breaker),
             courtesy: Courtesy::default(),
+            permits: Permits::unshared(tuning.streams_max),
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
             actions: VecDeque::new(),

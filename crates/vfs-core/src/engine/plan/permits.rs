@@ -69,10 +69,14 @@ impl Plan {
 
     /// Gives permits to the reads that wait, and ends turns where they are needed.
     pub(super) fn grant(&mut self, now: Duration) {
+        self.permits.begin();
         self.mend(now);
+        self.give_way(now);
         let closing = self.streams.values().filter(|stream| !stream.is_live()).count();
-        let permits = self.tuning.streams_max.saturating_sub(self.permits_taken());
-        let mut free = Free { permits, coming: closing };
+        let (taken, usable) = (self.permits_taken(), self.permits.usable());
+        // What others are to have comes first of what comes back.
+        let coming = closing.saturating_sub(taken.saturating_sub(usable));
+        let mut free = Free { permits: usable.saturating_sub(taken), coming };
         let mut here = Lane::new(Queue::Here);
         let mut missing = Lane::new(Queue::Missing);
         loop {
@@ -110,17 +114,23 @@ impl Plan {
         let Turn { read: id, priority, .. } = turn;
         let is_missing = queue == Queue::Missing;
         // As many wait for what is missing as may.
-        let is_crowded = is_missing && self.missing_count() >= self.tuning.missing_streams_max();
+        let is_crowded = is_missing && self.missing_count() >= self.permits.usable_missing();
         if !is_crowded && free.permits > 0 {
             free.permits = free.permits.saturating_sub(1);
             self.open_for(id, is_missing, now);
             return true;
         }
+        if self.permits.ask(queue, now) {
+            return false;
+        }
         if !is_crowded && free.coming > 0 {
             free.coming = free.coming.saturating_sub(1);
             return true;
         }
-        let Some(victim) = self.find_victim(priority, is_missing, now) else { return false };
+        let Some(victim) = self.find_victim(priority, is_missing, now) else {
+            self.permits.wait(queue);
+            return false;
+        };
         if let Some(stream) = self.streams.get(&victim).filter(|stream| !stream.reads.is_empty()) {
             let file = stream.file;
             self.tally.count(file, |count| count.turns = count.turns.saturating_add(1));
@@ -151,8 +161,8 @@ impl Plan {
     /// Returns the stream that has to go for a read that waits, if one has.
     fn find_victim(&self, priority: Priority, is_missing: bool, now: Duration) -> Option<StreamId> {
         let missing_count = self.missing_count();
-        let is_over = missing_count > self.tuning.missing_streams_max();
-        let is_crowded = is_missing && missing_count >= self.tuning.missing_streams_max();
+        let is_over = missing_count > self.permits.missing();
+        let is_crowded = is_missing && missing_count >= self.permits.usable_missing();
         let turn_end = |stream: &Stream| stream.turn_end(self.tuning.turn_time_missing);
         let can_go = |stream: &Stream| {
             stream.is_live()

@@ -102,11 +102,17 @@ impl Plan {
         while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
             let is_held = self.courtesy.is_pressed
                 || now < self.courtesy.quiet_until
-                || self.is_anybody_reading()
-                || self.missing_count() >= self.tuning.missing_streams_max();
+                || self.is_anybody_reading();
             let stream_count = self.streams.values().filter(|stream| stream.is_preload()).count();
-            let is_full = stream_count >= self.tuning.preload_streams_max || free.permits == 0;
+            let is_full = stream_count >= self.tuning.preload_streams_max;
             if is_held || is_full || self.breaker_forbids(now) {
+                return;
+            }
+            let is_crowded = self.missing_count() >= self.permits.usable_missing();
+            if is_crowded || free.permits == 0 {
+                if !self.permits.ask(Queue::Preload, now) {
+                    self.permits.wait(Queue::Preload);
+                }
                 return;
             }
             self.grant_preload(turn.read, free, now);

@@ -210,6 +210,9 @@ impl Plan {
             if is_queue && turn_end > now {
                 at(turn_end);
             }
+            if let Some(until) = self.next_give_way(stream, now) {
+                at(until);
+            }
             if stream.reads.is_empty() {
                 at(self.idle_until(stream).max(now));
             }

@@ -65,6 +65,10 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(4);
 /// 4 Mbit/s. With 64 readers and three streams, each has its turn within 43 s.
 const TURN_TIME_MISSING: Duration = Duration::from_secs(2);
 
+/// The same while another mount of the server waits that has fewer streams: with the time that its
+/// wait takes to be seen, it gets its stream within two seconds.
+const TURN_TIME_RECALLED: Duration = Duration::from_millis(1500);
+
 /// How long a reader of data that is there holds a stream while others wait: time to send 25 MB
 /// at 100 MB/s, and a hundred readers still have their turns within seconds.
 const TURN_TIME_HERE: Duration = Duration::from_millis(250);
@@ -138,6 +142,7 @@ pub(crate) struct Tuning {
     pub(crate) sequential_bytes_missing_min: u64,
     pub(crate) server_ahead_bytes: u64,
     pub(crate) idle_time_max: Duration,
+    pub(crate) turn_time_recalled: Duration,
     pub(crate) turn_time_missing: Duration,
     pub(crate) turn_time_here: Duration,
     pub(crate) silence_time_min: Duration,
@@ -184,6 +189,7 @@ impl Tuning {
             sequential_bytes_missing_min: SEQUENTIAL_BYTES_MISSING_MIN,
             server_ahead_bytes: SERVER_AHEAD_BYTES,
             idle_time_max: IDLE_TIME_MAX,
+            turn_time_recalled: TURN_TIME_RECALLED,
             turn_time_missing: TURN_TIME_MISSING,
             turn_time_here: TURN_TIME_HERE,
             silence_time_min: SILENCE_TIME_MIN,
@@ -241,12 +247,6 @@ impl Tuning {
             .saturating_mul(streams)
             .saturating_add(self.windows_bytes)
             .saturating_add(self.cache_bytes)
-    }
-
-    /// Returns how many streams may wait for missing pieces: one less than all, so that what is
-    /// there never queues behind what is not.
-    pub(crate) fn missing_streams_max(&self) -> usize {
-        self.streams_max.saturating_sub(1).max(1)
     }
 }
 

@@ -25,6 +25,10 @@ pub(super) struct Summary {
     pub(super) preloaded_bytes: u64,
     pub(super) preload_ends: u64,
     pub(super) bytes_max: u64,
+    /// How often a permit was recalled for another plan.
+    pub(super) recalls: u64,
+    /// How often the budget became smaller.
+    pub(super) lowered: u64,
 }
 
 impl Summary {
@@ -51,6 +55,8 @@ impl Summary {
         self.preloaded_bytes += more.preloaded_bytes;
         self.preload_ends += more.preload_ends;
         self.bytes_max = self.bytes_max.max(more.bytes_max);
+        self.recalls += more.recalls;
+        self.lowered += more.lowered;
     }
 
     pub(super) fn has_all(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::random::Random;
-use crate::engine::plan::{Priority, ReadId};
+use crate::engine::plan::{BreakerTuning, Priority, ReadId, Tuning};
 use crate::{ByteRange, HandleId};
 
 /// How a reader goes through its file.
@@ -123,4 +123,36 @@ impl Reader {
         self.at = range.end();
         range
     }
+}
+
+/// Returns numbers so small that everything happens.
+pub(super) fn tuning(random: &mut Random, streams_max: usize) -> Tuning {
+    let millis = Duration::from_millis;
+    let mut tuning = Tuning::new(streams_max, 0);
+    tuning.read_bytes_max = random.range(200, 400);
+    tuning.block_bytes = 1 << random.range(3, 7);
+    tuning.chunk_bytes_max = 0;
+    tuning.window_bytes_min = random.range(1, 200);
+    tuning.window_bytes_max = tuning.window_bytes_min * random.range(1, 8);
+    tuning.windows_bytes = random.range(0, 1000);
+    tuning.cache_bytes = random.range(0, 1500);
+    tuning.skip_bytes_max = random.range(0, 200);
+    tuning.join_bytes_max = random.range(0, 600);
+    tuning.direct_bytes_max = random.range(0, 200);
+    tuning.rest_bytes_max = random.range(0, 600);
+    tuning.sequential_bytes_missing_min = random.range(0, 500);
+    tuning.server_ahead_bytes = random.range(0, 2000);
+    tuning.silence_time_max = millis(random.range(300, 4000));
+    tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
+    tuning.turn_time_missing = millis(random.range(150, 400));
+    tuning.turn_time_here = millis(random.range(1, 100));
+    tuning.turn_time_recalled = tuning.turn_time_missing * 3 / 4;
+    tuning.idle_time_max = millis(random.range(1, 4000));
+    tuning.preload_run_bytes = random.range(1, 3000);
+    tuning.preload_quiet = millis(random.range(0, 300));
+    tuning.page_bytes = 1 << random.range(0, 6);
+    tuning.split_patience = millis(random.range(0, 200));
+    tuning.breaker =
+        BreakerTuning { down_time_min: millis(random.range(0, 3000)), ..BreakerTuning::default() };
+    tuning
 }

@@ -65,7 +65,7 @@ impl Run {
         assert_eq!(at, range.end(), "wrong length");
     }
 
-    pub(super) fn check(&mut self) {
+    pub(in crate::engine::sim) fn check(&mut self) {
         self.core.check();
         let directs = self.directs.iter().flatten().count();
         let open = self.server.streams.len() + directs;
@@ -86,7 +86,7 @@ impl Run {
         assert!(next.is_some() || self.expected.is_empty(), "nothing will ever happen");
     }
 
-    pub(super) fn check_end(&mut self) {
+    pub(in crate::engine::sim) fn check_end(&mut self) {
         let counters = self.core.counters(self.now);
         assert_eq!((counters.streams_open, counters.reads_waiting), (0, 0));
         assert_eq!(counters.preloads, 0);

@@ -10,12 +10,11 @@ use bytes::Bytes;
 
 use super::random::Random;
 use super::server::{Server, error};
+use super::shared::Share;
 use super::summary::Summary;
-use super::world::{Expected, Preload, Preloader, Reader};
+use super::world::{Expected, Preload, Preloader, Reader, tuning};
 use crate::engine::core::{Core, Output, Started};
-use crate::engine::plan::{
-    BreakerTuning, Demand, DirectEnd, Priority, ReadId, Split, StreamEnd, StreamId, Tuning,
-};
+use crate::engine::plan::{Demand, DirectEnd, Priority, ReadId, Split, StreamEnd, StreamId};
 use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
@@ -30,7 +29,7 @@ const CALM_AT: Duration = Duration::from_secs(20);
 const EVENTS_MAX: usize = 300_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+pub(super) enum Event {
     Act(usize),
     Preload(usize),
     Opened(StreamId),
@@ -43,17 +42,19 @@ enum Event {
     Trouble,
     List,
     Calm,
+    /// The process of the mount looks what others do with the budget.
+    Scan,
 }
 
-struct Run {
+pub(super) struct Run {
     random: Random,
-    now: Duration,
-    core: Core,
-    server: Server,
+    pub(super) now: Duration,
+    pub(super) core: Core,
+    pub(super) server: Server,
     readers: Vec<Reader>,
     preloaders: Vec<Preloader>,
     /// The direct reads that are under way: who reads what. They keep their places.
-    directs: Vec<Option<(usize, ByteRange)>>,
+    pub(super) directs: Vec<Option<(usize, ByteRange)>>,
     expected: BTreeMap<ReadId, Expected>,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     event_count: u64,
@@ -64,81 +65,62 @@ struct Run {
     haves_asked: BTreeMap<InfoHash, Duration>,
     /// When a torrent or the server last changed.
     trouble_at: Duration,
-    summary: Summary,
-}
-
-fn tuning(random: &mut Random) -> Tuning {
-    let millis = Duration::from_millis;
-    let mut tuning = Tuning::new(usize::try_from(random.range(1, 5)).unwrap(), 0);
-    tuning.read_bytes_max = random.range(200, 400);
-    tuning.block_bytes = 1 << random.range(3, 7);
-    tuning.chunk_bytes_max = 0;
-    tuning.window_bytes_min = random.range(1, 200);
-    tuning.window_bytes_max = tuning.window_bytes_min * random.range(1, 8);
-    tuning.windows_bytes = random.range(0, 1000);
-    tuning.cache_bytes = random.range(0, 1500);
-    tuning.skip_bytes_max = random.range(0, 200);
-    tuning.join_bytes_max = random.range(0, 600);
-    tuning.direct_bytes_max = random.range(0, 200);
-    tuning.rest_bytes_max = random.range(0, 600);
-    tuning.sequential_bytes_missing_min = random.range(0, 500);
-    tuning.server_ahead_bytes = random.range(0, 2000);
-    tuning.silence_time_max = millis(random.range(300, 4000));
-    tuning.silence_time_min = tuning.silence_time_max.min(millis(random.range(100, 4000)));
-    tuning.turn_time_missing = millis(random.range(150, 400));
-    tuning.turn_time_here = millis(random.range(1, 100));
-    tuning.idle_time_max = millis(random.range(1, 4000));
-    tuning.preload_run_bytes = random.range(1, 3000);
-    tuning.preload_quiet = millis(random.range(0, 300));
-    tuning.page_bytes = 1 << random.range(0, 6);
-    tuning.split_patience = millis(random.range(0, 200));
-    tuning.breaker =
-        BreakerTuning { down_time_min: millis(random.range(0, 3000)), ..BreakerTuning::default() };
-    tuning
+    pub(super) summary: Summary,
+    /// Its part of a budget that others share.
+    pub(super) share: Option<Share>,
 }
 
 /// Runs one seed.
 pub(super) fn run(seed: u64) -> Summary {
     let mut random = Random::new(seed);
-    let tuning = tuning(&mut random);
-    let missing = if random.chance(15) { MissingPolicy::Fail } else { MissingPolicy::Wait };
-    let server = Server::new(&mut random);
+    let streams_max = usize::try_from(random.range(1, 5)).unwrap();
     // Most runs are small, so that there can be many of them.
     let is_large = random.range(0, 199) == 0;
     let reader_count = if is_large { random.range(100, 300) } else { random.range(1, 12) };
-    let readers = (1..=reader_count).map(|handle| {
-        let file = usize::try_from(random.range(0, server.files.len() as u64 - 1)).unwrap();
-        Reader::new(&mut random, handle, file, server.files[file].len)
-    });
-    let readers: Vec<_> = readers.collect();
-    let preloaders = (0..random.range(0, 3))
-        .map(|_| Preloader { left: random.range(1, 4), current: None })
-        .collect();
-    let mut run = Run {
-        now: Duration::ZERO,
-        core: Core::new(tuning, missing, BlockCache::new(tuning.cache_bytes)),
-        server,
-        readers,
-        preloaders,
-        directs: Vec::new(),
-        expected: BTreeMap::new(),
-        events: BinaryHeap::new(),
-        event_count: 0,
-        streams_max: tuning.streams_max,
-        is_calm: missing == MissingPolicy::Fail && random.chance(20),
-        has_crashed: false,
-        haves_asked: BTreeMap::new(),
-        trouble_at: Duration::ZERO,
-        summary: Summary::default(),
-        random,
-    };
-    run.is_calm = false;
-    run.go();
+    let mut run = Run::new(random, streams_max, reader_count);
+    run.begin();
+    while run.step() {}
+    run.check_end();
     run.summary
 }
 
 impl Run {
-    fn go(&mut self) {
+    /// Returns a run in which nothing has happened yet.
+    pub(super) fn new(mut random: Random, streams_max: usize, reader_count: u64) -> Self {
+        let random = &mut random;
+        let tuning = tuning(random, streams_max);
+        let missing = if random.chance(15) { MissingPolicy::Fail } else { MissingPolicy::Wait };
+        let server = Server::new(random);
+        let readers = (1..=reader_count).map(|handle| {
+            let file = usize::try_from(random.range(0, server.files.len() as u64 - 1)).unwrap();
+            Reader::new(random, handle, file, server.files[file].len)
+        });
+        let readers: Vec<_> = readers.collect();
+        let preloaders = (0..random.range(0, 3))
+            .map(|_| Preloader { left: random.range(1, 4), current: None })
+            .collect();
+        Self {
+            now: Duration::ZERO,
+            core: Core::new(tuning, missing, BlockCache::new(tuning.cache_bytes)),
+            server,
+            readers,
+            preloaders,
+            directs: Vec::new(),
+            expected: BTreeMap::new(),
+            events: BinaryHeap::new(),
+            event_count: 0,
+            streams_max: tuning.streams_max,
+            is_calm: false,
+            has_crashed: false,
+            haves_asked: BTreeMap::new(),
+            trouble_at: Duration::ZERO,
+            summary: Summary::default(),
+            share: None,
+            random: random.clone(),
+        }
+    }
+
+    pub(super) fn begin(&mut self) {
         for reader in 0..self.readers.len() {
             self.later(2000, Event::Act(reader));
         }
@@ -149,15 +131,19 @@ impl Run {
             self.later(100, event);
         }
         self.at(CALM_AT, Event::Calm);
-        while self.step() {
-            self.summary.events += 1;
-            assert!(self.summary.events < EVENTS_MAX as u64, "it goes in circles");
-        }
-        self.check_end();
+    }
+
+    /// Returns when the next thing happens.
+    pub(super) fn next_at(&self) -> Option<Duration> {
+        let event = self.events.peek().map(|Reverse((at, _, _))| *at);
+        let next = event.into_iter().chain(self.core.next_time()).min();
+        next.map(|next| next.max(self.now))
     }
 
     /// Lets the next thing happen. Returns false when nothing is left to happen.
-    fn step(&mut self) -> bool {
+    pub(super) fn step(&mut self) -> bool {
+        self.summary.events += 1;
+        assert!(self.summary.events < EVENTS_MAX as u64, "it goes in circles");
         let is_over = self.is_calm
             && self.directs.iter().flatten().next().is_none()
             && self.expected.is_empty()
@@ -190,7 +176,7 @@ impl Run {
         self.events.push(Reverse((at, self.event_count, event)));
     }
 
-    fn later(&mut self, millis_max: u64, event: Event) {
+    pub(super) fn later(&mut self, millis_max: u64, event: Event) {
         let delay = Duration::from_micros(self.random.range(0, millis_max * 1000));
         self.at(self.now + delay, event);
     }
@@ -229,6 +215,7 @@ impl Run {
                 self.later(2000, Event::List);
             }
             Event::Calm => self.calm(),
+            Event::Scan => self.scan(),
         }
     }
 
@@ -477,7 +464,27 @@ impl Run {
         }
     }
 
-    fn pump(&mut self) {
+    pub(super) fn pump(&mut self) {
+        self.carry_out();
+        self.negotiate();
+        // Whoever may go on does so.
+        let idle = self.server.streams.iter().filter(|(id, stream)| {
+            stream.is_open
+                && !stream.is_busy
+                && !stream.is_closing
+                && match self.core.demand(**id) {
+                    Demand::Bytes(_) | Demand::End => true,
+                    Demand::Nothing | Demand::Closed => false,
+                }
+        });
+        let idle: Vec<_> = idle.map(|(id, _)| *id).collect();
+        for id in idle {
+            self.server.streams.get_mut(&id).unwrap().is_busy = true;
+            self.later(10, Event::Step(id));
+        }
+    }
+
+    pub(super) fn carry_out(&mut self) {
         let mut outputs = Vec::new();
         self.core.pump(self.now, |output| {
             outputs.push(output);
@@ -504,21 +511,6 @@ impl Run {
                     self.later(millis, Event::Haves(torrent));
                 }
             }
-        }
-        // Whoever may go on does so.
-        let idle = self.server.streams.iter().filter(|(id, stream)| {
-            stream.is_open
-                && !stream.is_busy
-                && !stream.is_closing
-                && match self.core.demand(**id) {
-                    Demand::Bytes(_) | Demand::End => true,
-                    Demand::Nothing | Demand::Closed => false,
-                }
-        });
-        let idle: Vec<_> = idle.map(|(id, _)| *id).collect();
-        for id in idle {
-            self.server.streams.get_mut(&id).unwrap().is_busy = true;
-            self.later(10, Event::Step(id));
         }
     }
 

@@ -1,0 +1,168 @@
+//! Mounts of one server share its streams, in whatever process they are.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use serde_json::Value;
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::permits::{PermitServer, PermitTorrent, Step};
+use tfs_testkit::until::until;
+use tokio::runtime::Runtime;
+use tokio::time::timeout;
+
+use crate::support::{Mounted, describe, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// What rqbit has.
+const PERMITS: usize = 8;
+
+/// The budget by default.
+const STREAMS_MAX: usize = 4;
+
+/// Readers of each mount: a few turns each.
+const READERS: u64 = 12;
+
+/// How far the readers are apart: more than the engine skips, joins or reads on.
+const DISTANCE_BYTES: u64 = 4 * 1024 * 1024;
+
+const READ_BYTES: usize = 4096;
+
+const PIECE_BYTES: u32 = 64 * 1024;
+
+const FILM: Content = Content::new(1, 2 * READERS * DISTANCE_BYTES);
+
+/// How long the server waits for a stream before it is asked again whether readers are done.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A server whose downloads the test triggers, and two mounts of it that spell it differently.
+struct Stage {
+    runtime: Runtime,
+    server: PermitServer,
+    mounts: Vec<Mounted>,
+}
+
+impl Stage {
+    fn new(dir: &Path, flags: &[&[&str]]) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let film = PermitTorrent::of_file(1, "film", "film.mkv", PIECE_BYTES, FILM);
+        let server = runtime.block_on(PermitServer::start(PERMITS, vec![film])).unwrap();
+        let url = server.url();
+        let mounts = flags.iter().enumerate().map(|(nth, flags)| {
+            let home = dir.join(nth.to_string());
+            fs::create_dir_all(&home).unwrap();
+            let mut command = tfs(&home);
+            command.env("XDG_RUNTIME_DIR", dir);
+            let url = if nth == 0 { url.clone() } else { url.replace("127.0.0.1", "localhost") };
+            Mounted::by(command, &home, &url, &[&["--local-paths", "off"], *flags].concat())
+        });
+        let mounts = mounts.collect();
+        Self { runtime, server, mounts }
+    }
+
+    /// Starts readers of missing data through a mount. No two read the same.
+    fn read(&self, mount: usize) -> Vec<JoinHandle<()>> {
+        let path = self.mounts[mount].path.join("film/film.mkv");
+        let first = READERS * u64::try_from(mount).unwrap();
+        let readers = (first..first + READERS).map(|nth| {
+            let path = path.clone();
+            thread::spawn(move || {
+                let (mut bytes, offset) = ([0; READ_BYTES], nth * DISTANCE_BYTES);
+                File::open(path).unwrap().read_exact_at(&mut bytes, offset).unwrap();
+                FILM.check(offset, &bytes).unwrap();
+            })
+        });
+        readers.collect()
+    }
+
+    /// Waits until so many streams wait for missing pieces.
+    fn wait_for_streams(&self, count: usize) {
+        let waits = self.server.wait_until(|census| census.waiting == count);
+        self.runtime.block_on(async { timeout(LIMIT, waits).await }).unwrap();
+    }
+
+    /// Downloads what streams wait for, until these readers are done.
+    fn download_until(&self, readers: &[JoinHandle<()>]) {
+        until("all readers have their bytes", || {
+            let waits = self.server.wait_until(|census| census.waiting > 0);
+            if self.runtime.block_on(async { timeout(PAUSE, waits).await }).is_ok() {
+                assert_ne!(self.server.step(), Step::Frozen, "{:?}", self.server.census());
+            }
+            readers.iter().all(JoinHandle::is_finished).then_some(())
+        });
+    }
+
+    fn status(&self, dir: &Path) -> Value {
+        let mut command = tfs(dir);
+        let text = run(command.env("XDG_RUNTIME_DIR", dir).args(["status", "--json"]));
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// Two mounts of one rqbit with default settings held eight streams, and rqbit stopped.
+#[test]
+fn two_processes_hold_no_more_streams_than_one() {
+    isolate::run_with_fuse("budget::two_processes_hold_no_more_streams_than_one", LIMIT, |dir| {
+        let stage = Stage::new(dir, &[&[], &[]]);
+        let mut readers = stage.read(0);
+        stage.wait_for_streams(STREAMS_MAX - 1);
+        readers.extend(stage.read(1));
+        // Before a byte has come, the second mount has a stream: the first gave it one of its own.
+        let streams = until("both have a stream", || {
+            let status = stage.status(dir);
+            let held = |nth: usize| status[nth]["server"]["streams_open"].as_u64().unwrap();
+            (held(0) > 0 && held(1) > 0).then_some((held(0), held(1)))
+        });
+        assert!(streams.0 + streams.1 <= STREAMS_MAX as u64, "{streams:?}");
+        let status = stage.status(dir);
+        let holders = status[0]["server"]["budget"]["holders"].as_array().unwrap();
+        assert_eq!(holders.len(), 2, "{status:#}");
+        stage.download_until(&readers);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        let census = stage.server.census();
+        assert!(census.open_max <= STREAMS_MAX, "{census:?}");
+        let text = run(tfs(dir).env("XDG_RUNTIME_DIR", dir).arg("status"));
+        assert!(text.contains("shared with"), "{text}");
+    });
+}
+
+#[test]
+fn a_killed_mount_leaves_its_streams_to_the_others() {
+    isolate::run_with_fuse(
+        "budget::a_killed_mount_leaves_its_streams_to_the_others",
+        LIMIT,
+        |dir| {
+            let stage = Stage::new(dir, &[&["--max-streams", "1"], &[]]);
+            let lost = stage.read(0);
+            stage.wait_for_streams(1);
+            let stopped = stage.mounts[0].pid().unwrap();
+            kill(stopped, Signal::SIGSTOP).unwrap();
+            // A stopped process has its stream open, which counts.
+            let status = until("it shows as stopped", || {
+                let output = tfs(dir)
+                    .env("XDG_RUNTIME_DIR", dir)
+                    .args(["doctor", "--server", &stage.server.url()])
+                    .output()
+                    .unwrap();
+                let text = describe(&output);
+                text.contains("is stopped").then_some(text)
+            });
+            assert!(status.contains(&format!("kill -CONT {stopped}")), "{status}");
+            let readers = stage.read(1);
+            stage.mounts[0].crash();
+            for reader in lost {
+                // Whatever it got is not of interest.
+                drop(reader.join());
+            }
+            stage.download_until(&readers);
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+            let census = stage.server.census();
+            assert!(census.open_max <= STREAMS_MAX, "{census:?}");
+        },
+    );
+}

@@ -1,0 +1,184 @@
+//! Four mounts of one server, in three processes, each with sixty-four readers of missing data: a
+//! server with the permits of its defaults must go on, and every mount must get on.
+//!
+//! Each mount alone would be within the budget; together they would hold all permits of rqbit.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tfs_testkit::content::Content;
+use tfs_testkit::faults::FaultProxy;
+use tfs_testkit::swarm::{Swarm, SwarmTorrent};
+use tfs_testkit::until::until;
+
+use crate::figures::{Report, Want};
+use crate::meter::Meter;
+use crate::mount::{is_mounted, tfs, wait_for};
+use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing};
+use crate::timing::pause;
+
+/// How many readers each mount has.
+const READERS: usize = 64;
+
+/// What each of them reads.
+const READ_BYTES: usize = 4096;
+
+/// So long that it is not complete before the readers are done.
+const FILM_BYTES: u64 = 768 * MIB;
+
+/// What is before it comes by itself while the scenario begins.
+const FIRST_OFFSET: u64 = 64 * MIB;
+
+/// How long all are watched.
+const WATCH: Duration = Duration::from_secs(60);
+
+/// The budget: what one mount may open by default.
+const STREAMS_MAX: usize = 4;
+
+/// The longest that the server may stand still, and that a mount may wait for its next bytes while
+/// others have their turns.
+const STANDSTILL_MAX: f64 = 3.0;
+
+/// How long a mount may take to come up, and a process to end.
+const PROCESS_MAX: Duration = Duration::from_secs(30);
+
+/// One mount and how far its readers are.
+struct Reading {
+    path: PathBuf,
+    done: Arc<AtomicUsize>,
+    failed: Arc<AtomicUsize>,
+}
+
+pub(crate) fn run(report: &mut Report, dir: &Path) {
+    report.step("four mounts of one rqbit in three processes, with 64 readers each");
+    let swarm = Swarm::builder()
+        .torrent(film("film.mkv", 1, FILM_BYTES))
+        .torrent(film("other.mkv", 2, MIB))
+        .download_bps(DOWNLOAD_BPS);
+    let rqbits = Rqbits::start(swarm);
+    let [film, other] = rqbits.swarm.torrents() else { unreachable!("two were added") };
+    rqbits.wait_begun(film);
+    let address =
+        rqbits.swarm.api_url().trim_start_matches("http://").trim_end_matches('/').parse();
+    let proxy = rqbits.runtime.block_on(FaultProxy::start(address.unwrap())).unwrap();
+    let port = proxy.url().rsplit_once(':').unwrap().1.to_owned();
+    let paths = ["a", "b", "c", "d"].map(|name| dir.join(name));
+    paths.iter().for_each(|path| fs::create_dir(path).unwrap());
+    let mut processes = start(dir, &paths, &port);
+    let meter = Meter::start(&rqbits, other.info_hash);
+    let begun = Instant::now();
+    let offsets = offsets(&rqbits, film);
+    let readings: Vec<_> = paths.iter().map(|path| Reading::new(path)).collect();
+    let content = film.files[0].content;
+    let readers: Vec<JoinHandle<()>> = readings
+        .iter()
+        .enumerate()
+        // Each mount reads elsewhere.
+        .flat_map(|(nth, reading)| {
+            let offsets = offsets.iter().skip(nth).step_by(paths.len());
+            offsets.map(|offset| reading.start(content, *offset)).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut first = vec![None; readings.len()];
+    while begun.elapsed() < WATCH && readers.iter().any(|reader| !reader.is_finished()) {
+        for (first, reading) in first.iter_mut().zip(&readings) {
+            if first.is_none() && reading.done.load(Ordering::Relaxed) > 0 {
+                *first = Some(begun.elapsed());
+            }
+        }
+        pause(Duration::from_millis(20));
+    }
+    let growth = meter.stop(&rqbits);
+    let standstill = growth.all.standstill_max;
+    report.time("fetched_bytes stands still for at most", standstill, Want::AtMost(STANDSTILL_MAX));
+    let open_max = crate::figures::count(proxy.streams_open_max());
+    let want = crate::figures::count(STREAMS_MAX);
+    report.figure("streams at the server at a time", open_max, "", Want::AtMost(want));
+    for (reading, first) in readings.iter().zip(first) {
+        let name = reading.path.file_name().unwrap().to_string_lossy();
+        let done = crate::figures::count(reading.done.load(Ordering::Relaxed));
+        report.figure(
+            &format!("mount {name}: reads that ended"),
+            done,
+            "of 64",
+            Want::AtLeast(8.0),
+        );
+        let first = first.unwrap_or(WATCH);
+        report.time(&format!("mount {name}: until the first of them"), first, Want::AtMost(15.0));
+        let failed = crate::figures::count(reading.failed.load(Ordering::Relaxed));
+        report.figure(&format!("mount {name}: reads that failed"), failed, "", Want::AtMost(0.0));
+    }
+    end(dir, &paths, &mut processes);
+}
+
+/// Starts two `tfs mount` and a daemon with two mounts, each with another spelling of the server.
+fn start(dir: &Path, paths: &[PathBuf; 4], port: &str) -> Vec<Child> {
+    let [first, second, third, fourth] = paths;
+    let config = format!(
+        "[[server]]\nname = \"one\"\nurl = \"http://localhost:{port}\"\nlocal_paths = \"off\"\n\
+         [[mount]]\npath = \"{}\"\n[[mount]]\npath = \"{}\"\n",
+        third.display(),
+        fourth.display(),
+    );
+    fs::write(dir.join("t.toml"), config).unwrap();
+    let mount = |path: &Path, host: &str| {
+        let server = format!("http://{host}:{port}");
+        let mut command = tfs(dir);
+        command.args(["mount", "--foreground", "--local-paths", "off", "--server", &server]);
+        command.arg(path);
+        command
+    };
+    let mut daemon = tfs(dir);
+    daemon.args(["daemon", "--config"]).arg(dir.join("t.toml"));
+    let commands = [mount(first, "127.0.0.1"), mount(second, "localhost"), daemon];
+    let processes = commands.map(|mut command: Command| command.spawn().unwrap());
+    for path in paths {
+        until("it is mounted", || is_mounted(path).then_some(()));
+    }
+    processes.into()
+}
+
+fn end(dir: &Path, paths: &[PathBuf; 4], processes: &mut [Child]) {
+    for path in paths.iter().filter(|path| is_mounted(path)) {
+        let mut unmount = tfs(dir).args(["unmount", "--force"]).arg(path).spawn().unwrap();
+        wait_for(&mut unmount, PROCESS_MAX);
+    }
+    for process in processes {
+        // A daemon goes on without its mounts.
+        drop(process.kill());
+        drop(process.wait());
+    }
+}
+
+/// Returns where all readers read, each far from the others, and all of it missing.
+fn offsets(rqbits: &Rqbits, film: &SwarmTorrent) -> Vec<u64> {
+    let count = u64::try_from(4 * READERS).unwrap();
+    let step = (FILM_BYTES - FIRST_OFFSET) / count;
+    let offsets: Vec<_> = (0..count).map(|nth| FIRST_OFFSET + nth * step + 12_345).collect();
+    assert_eq!(missing(rqbits, film, &offsets), offsets, "the data is there already");
+    offsets
+}
+
+impl Reading {
+    fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), done: Arc::default(), failed: Arc::default() }
+    }
+
+    fn start(&self, content: Content, offset: u64) -> JoinHandle<()> {
+        let path = self.path.join("film.mkv");
+        let (done, failed) = (Arc::clone(&self.done), Arc::clone(&self.failed));
+        thread::spawn(move || {
+            let mut bytes = [0; READ_BYTES];
+            let read = File::open(&path).and_then(|file| file.read_exact_at(&mut bytes, offset));
+            let is_right = read.is_ok() && content.check(offset, &bytes).is_ok();
+            let count = if is_right { done } else { failed };
+            count.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! The streams of one server, shared by all mounts of this user.
+//!
+//! ```text
+//! RqbitSource --> StreamShare (one for each mount) --> Pool (one for each server and process)
+//!                                                       |- BudgetMember   the policy, in vfs-core
+//!                                                       `- SlotDir        locks in the runtime
+//!                                                                         directory, for processes
+//! ```
+//!
+//! A slot is a file that its holder has locked by `flock`, so that the kernel frees it when the
+//! process dies. Each process has a file with what its mounts hold and wait for; as long as that is
+//! locked, the process lives. A process that was stopped (SIGSTOP) keeps its locks, as its streams
+//! stay open on the server; it is not waited for where slots are handed on.
+//!
+//! Mounts of other users, in other containers, or of a runtime directory that cannot be used share
+//! nothing. The table of mounts shows them where it can ([`unshared`]).
+//!
+//! Refused: one process that owns all streams. A mount would depend on another's process.
+//! Refused: fair shares of fixed size. A lone reader would have a part of the server's speed.
+
+mod key;
+mod pool;
+mod record;
+mod slot_dir;
+mod status;
+mod unshared;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use tokio::time::timeout;
+use vfs_core::{BudgetListener, StreamBudget, StreamDemand, StreamPermits};
+
+pub(crate) use self::key::ServerKey;
+use self::pool::Pool;
+pub(crate) use self::status::holders_of;
+pub use self::status::{BudgetHolder, BudgetStatus};
+pub use self::unshared::BudgetWarning;
+pub(crate) use self::unshared::unshared_mounts;
+use crate::blocking::blocking;
+use crate::control::{RuntimeDirError, runtime_dir};
+
+/// Where the directories of slots are, in the runtime directory.
+const DIR_NAME: &str = "streams";
+
+/// The budgets of the servers that this process has mounts of. Clones are the same budgets.
+#[derive(Clone, Default)]
+pub(crate) struct Budgets {
+    /// Protects the list; held to look up or add a pool, never across an await.
+    pools: Arc<Mutex<HashMap<ServerKey, Weak<Pool>>>>,
+    /// In place of the runtime directory of the user.
+    dir: Option<PathBuf>,
+}
+
+/// The share of one mount in the streams of a server. Dropping it gives its slots back.
+pub(crate) struct StreamShare {
+    pool: Arc<Pool>,
+    id: u64,
+}
+
+impl Budgets {
+    /// Returns the share of a mount that wants at most `streams_max` streams to be open on the
+    /// server, by whatever mount. To be called in a runtime.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves nothing behind.
+    pub(crate) async fn join(
+        &self,
+        key: ServerKey,
+        streams_max: usize,
+        mountpoint: String,
+    ) -> Arc<StreamShare> {
+        let dir = self.dir.clone().unwrap_or_else(runtime_dir::path).join(DIR_NAME);
+        let budgets = self.clone();
+        // It makes files.
+        let (pool, is_new) = blocking(move || budgets.pool(key, dir)).await;
+        if is_new {
+            drop(tokio::spawn(watch(Arc::downgrade(&pool))));
+        }
+        let id = pool.join(streams_max, mountpoint);
+        Arc::new(StreamShare { pool, id })
+    }
+
+    fn pool(&self, key: ServerKey, dir: PathBuf) -> (Arc<Pool>, bool) {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|_, pool| pool.strong_count() > 0);
+        if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
+            return (pool, false);
+        }
+        let pool = Arc::new(Pool::open(key.clone(), dir));
+        pools.insert(key, Arc::downgrade(&pool));
+        (pool, true)
+    }
+}
+
+/// Tells members of what other processes do, for as long as the pool lives.
+async fn watch(pool: Weak<Pool>) {
+    loop {
+        let Some((pause, wake)) = pool.upgrade().map(|pool| (pool.pause(), pool.wake())) else {
+            return;
+        };
+        // Time passing is as good a reason to look as news.
+        drop(timeout(pause, wake.notified()).await);
+        let Some(listeners) = pool.upgrade().map(|pool| pool.tick()) else { return };
+        for listener in listeners.iter().filter_map(Weak::upgrade) {
+            listener.on_budget_changed();
+        }
+    }
+}
+
+impl StreamShare {
+    /// Returns whose the streams of the server are.
+    pub(crate) fn status(&self) -> BudgetStatus {
+        self.pool.status()
+    }
+}
+
+impl StreamBudget for StreamShare {
+    fn update(&self, demand: StreamDemand) -> StreamPermits {
+        self.pool.update(self.id, demand)
+    }
+
+    fn set_listener(&self, listener: Weak<dyn BudgetListener>) {
+        self.pool.set_listener(self.id, listener);
+    }
+}
+
+impl Drop for StreamShare {
+    fn drop(&mut self) {
+        self.pool.leave(self.id);
+    }
+}
+
+impl fmt::Debug for StreamShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamShare").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budgets").finish_non_exhaustive()
+    }
+}
+
+/// Returns an error with its cause.
+fn with_cause(error: &RuntimeDirError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

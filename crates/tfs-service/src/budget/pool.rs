@@ -1,0 +1,394 @@
+//! All mounts of one server in this process, and what they share with other processes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::sync::Notify;
+use vfs_core::{
+    BudgetListener, BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots,
+};
+
+use super::ServerKey;
+use super::record::{MemberRecord, ProcessRecord, member_id};
+use super::slot_dir::{Others, SlotDir};
+use super::status::{BudgetHolder, BudgetStatus};
+
+/// How often a pool looks whether a slot has become free in another process, while a reader waits.
+const WAIT_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often it looks whether others want the slots that it has. Such a wait and a turn have two
+/// seconds together.
+const HOLD_INTERVAL: Duration = Duration::from_millis(150);
+
+/// How often it looks whether its directory is still there, while nothing is going on.
+const IDLE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What each other process adds to these, so that a hundred of them do not keep the machine busy
+/// with looking at each other.
+const INTERVAL_PER_PROCESS: Duration = Duration::from_millis(5);
+
+/// For how long what was seen of others is believed by a mount that wants a slot.
+const SEEN_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How often a record is written anew that says the same, so that others see that the process runs.
+const RECORD_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often a directory that cannot be used is tried again.
+const REOPEN_INTERVAL: Duration = Duration::from_secs(10);
+
+/// For how long readers wait for a slot before the log says who has them.
+const STARVED_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The first number that stands for a slot whose lock was lost: others may have the lock, so it is
+/// beyond every budget, and is given back at the end of a turn.
+const LOST_SLOT_MIN: usize = 1 << 32;
+
+/// The mounts of one server in this process.
+#[derive(Debug)]
+pub(super) struct Pool {
+    key: ServerKey,
+    /// The directory of all servers.
+    parent: PathBuf,
+    /// Protects who holds what; held for a few system calls that do not block, never across an
+    /// await or the call of a listener. Engines call [`update`](Self::update) under their own lock.
+    state: Mutex<State>,
+    /// Wakes the task of the pool: something changed that other members may wait for.
+    wake: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct State {
+    members: Vec<Member>,
+    slots: SlotTable,
+    others: Others,
+    seen_at: Duration,
+    /// What the record said when it was last written, and when that was.
+    written: (Vec<MemberRecord>, Duration),
+    /// When the directory is tried again.
+    reopen_at: Duration,
+    /// Why streams are not shared with other processes.
+    trouble: Option<String>,
+    next_member: u32,
+}
+
+/// One mount.
+struct Member {
+    id: u64,
+    policy: BudgetMember,
+    mountpoint: String,
+    listener: Option<Weak<dyn BudgetListener>>,
+    /// Since when it waits without any slot.
+    starved_since: Option<Duration>,
+}
+
+/// The slots that members of this process hold, and their locks.
+#[derive(Debug)]
+struct SlotTable {
+    owners: BTreeMap<usize, u64>,
+    /// `None` if the directory cannot be used: then the table alone counts.
+    dir: Option<SlotDir>,
+    next_lost: usize,
+}
+
+/// The slots as one member sees them.
+struct SlotsOf<'a> {
+    table: &'a mut SlotTable,
+    member: u64,
+}
+
+impl StreamSlots for SlotsOf<'_> {
+    fn try_take(&mut self, slot: usize) -> bool {
+        if self.table.owners.contains_key(&slot) {
+            return false;
+        }
+        let is_locked = match &mut self.table.dir {
+            None => true,
+            Some(dir) => dir.try_lock(slot).unwrap_or_else(|error| {
+                // The next look finds out what is wrong with the directory.
+                tracing::debug!(%error, slot, "cannot lock a stream slot");
+                false
+            }),
+        };
+        if is_locked {
+            self.table.owners.insert(slot, self.member);
+        }
+        is_locked
+    }
+
+    fn give_back(&mut self, slot: usize) {
+        self.table.owners.remove(&slot);
+        if let Some(dir) = &self.table.dir {
+            dir.unlock(slot);
+        }
+    }
+}
+
+impl Pool {
+    /// Returns a pool without members. Makes its directory; if that cannot be used, a warning says
+    /// so, and mounts of other processes are not seen.
+    pub(super) fn open(key: ServerKey, parent: PathBuf) -> Self {
+        let slots = SlotTable { owners: BTreeMap::new(), dir: None, next_lost: LOST_SLOT_MIN };
+        let mut state = State {
+            members: Vec::new(),
+            slots,
+            others: Others::default(),
+            seen_at: Duration::ZERO,
+            written: (Vec::new(), Duration::ZERO),
+            reopen_at: Duration::ZERO,
+            trouble: None,
+            next_member: 0,
+        };
+        state.reopen(&key, &parent, now());
+        Self { key, parent, state: Mutex::new(state), wake: Arc::default() }
+    }
+
+    /// Adds a mount, and returns its number.
+    pub(super) fn join(&self, streams_max: usize, mountpoint: String) -> u64 {
+        let mut state = self.lock();
+        let id = member_id(std::process::id(), state.next_member);
+        state.next_member += 1;
+        let policy = BudgetMember::new(id, streams_max);
+        let member = Member { id, policy, mountpoint, listener: None, starved_since: None };
+        state.members.push(member);
+        state.write(now());
+        drop(state);
+        self.wake.notify_one();
+        id
+    }
+
+    pub(super) fn leave(&self, id: u64) {
+        let mut state = self.lock();
+        let State { members, slots, .. } = &mut *state;
+        if let Some(position) = members.iter().position(|member| member.id == id) {
+            let mut member = members.remove(position);
+            member.policy.leave(&mut SlotsOf { table: slots, member: id });
+        }
+        state.write(now());
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn set_listener(&self, id: u64, listener: Weak<dyn BudgetListener>) {
+        let mut state = self.lock();
+        if let Some(member) = state.members.iter_mut().find(|member| member.id == id) {
+            member.listener = Some(listener);
+        }
+    }
+
+    /// Does what [`StreamBudget::update`](vfs_core::StreamBudget::update) says.
+    pub(super) fn update(&self, id: u64, demand: StreamDemand) -> StreamPermits {
+        let now = now();
+        let mut state = self.lock();
+        if demand.is_waiting() && now.saturating_sub(state.seen_at) > SEEN_TIME_MAX {
+            state.look(now);
+        }
+        let peers = state.peers(id, now);
+        let State { members, slots, .. } = &mut *state;
+        let Some(member) = members.iter_mut().find(|member| member.id == id) else {
+            return StreamPermits::default();
+        };
+        let before = member.policy.as_peer();
+        let slots = &mut SlotsOf { table: slots, member: id };
+        let permits = member.policy.update(now, demand, &peers, slots);
+        let is_starved = permits.held == 0 && (demand.waits_here || demand.waits_missing);
+        member.starved_since = member.starved_since.or(Some(now)).filter(|_| is_starved);
+        if member.policy.as_peer() != before {
+            state.write(now);
+            drop(state);
+            self.wake.notify_one();
+        }
+        permits
+    }
+
+    /// Returns what wakes the task of the pool.
+    pub(super) fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    /// Returns how long the task of the pool may sleep.
+    pub(super) fn pause(&self) -> Duration {
+        let state = self.lock();
+        let count = state.others.records.len().saturating_add(state.others.unknown);
+        let others = INTERVAL_PER_PROCESS.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        let is_waiting = state.members.iter().any(|it| it.policy.demand().is_waiting());
+        let is_holding = state.members.iter().any(|it| !it.policy.held().is_empty());
+        let pause = match (is_waiting, is_holding) {
+            (true, _) => WAIT_INTERVAL,
+            (false, true) => HOLD_INTERVAL,
+            (false, false) => IDLE_INTERVAL,
+        };
+        pause.saturating_add(others)
+    }
+
+    /// Looks what other processes do. Returns the members that may get or have to give something.
+    pub(super) fn tick(&self) -> Vec<Weak<dyn BudgetListener>> {
+        let now = now();
+        let mut state = self.lock();
+        state.keep_dir(&self.key, &self.parent, now);
+        state.look(now);
+        state.write(now);
+        state.warn_of_starved(now);
+        let concerned = state.members.iter().filter(|member| {
+            member.policy.demand().is_waiting() || !member.policy.held().is_empty()
+        });
+        concerned.filter_map(|member| member.listener.clone()).collect()
+    }
+
+    /// Returns whose the streams are.
+    pub(super) fn status(&self) -> BudgetStatus {
+        let now = now();
+        let mut state = self.lock();
+        if now.saturating_sub(state.seen_at) > SEEN_TIME_MAX {
+            state.look(now);
+        }
+        let own = ProcessRecord::new(now, state.records());
+        let records = std::iter::once(&own).chain(&state.others.records);
+        let holders: Vec<_> =
+            records.flat_map(|record| BudgetHolder::of_process(record, now)).collect();
+        BudgetStatus::new(holders, state.trouble.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug that one request reports; the others go on.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Returns all members of the budget but one.
+    fn peers(&self, id: u64, now: Duration) -> Vec<BudgetPeer> {
+        let own = self.members.iter().filter(|member| member.id != id);
+        let own = own.map(|member| member.policy.as_peer());
+        let others = self.others.records.iter().flat_map(|record| record.peers(now));
+        own.chain(others).collect()
+    }
+
+    fn records(&self) -> Vec<MemberRecord> {
+        let records = self.members.iter();
+        records.map(|it| MemberRecord::new(&it.policy.as_peer(), &it.mountpoint)).collect()
+    }
+
+    /// Reads what other processes say of themselves.
+    fn look(&mut self, now: Duration) {
+        let Some(dir) = &self.slots.dir else { return };
+        self.seen_at = now;
+        match dir.others() {
+            Ok(others) => self.others = others,
+            Err(error) => tracing::debug!(%error, "cannot read who shares the streams"),
+        }
+    }
+
+    /// Writes what this process has to say, if that is new or others might think that it was
+    /// stopped.
+    fn write(&mut self, now: Duration) {
+        let Some(dir) = &self.slots.dir else { return };
+        let records = self.records();
+        let is_idle = records.iter().all(|it| {
+            it.held == 0 && it.waits_here_millis.is_none() && it.waits_missing_millis.is_none()
+        });
+        let age = now.saturating_sub(self.written.1);
+        if records == self.written.0 && (is_idle || age < RECORD_INTERVAL) {
+            return;
+        }
+        if let Err(error) = dir.write(&ProcessRecord::new(now, records.clone())) {
+            tracing::debug!(%error, "cannot tell others what streams are held");
+        }
+        self.written = (records, now);
+    }
+
+    /// Opens the directory again if it was removed or could not be used.
+    fn keep_dir(&mut self, key: &ServerKey, parent: &std::path::Path, now: Duration) {
+        let is_current = match &self.slots.dir {
+            Some(dir) => dir.is_current(self.slots.owners.keys().copied()),
+            None => now < self.reopen_at,
+        };
+        if !is_current {
+            self.reopen(key, parent, now);
+        }
+    }
+
+    fn reopen(&mut self, key: &ServerKey, parent: &std::path::Path, now: Duration) {
+        self.reopen_at = now.saturating_add(REOPEN_INTERVAL);
+        match SlotDir::open(parent, key.as_file_name()) {
+            Ok(dir) => {
+                self.slots.dir = Some(dir);
+                self.trouble = None;
+                self.written = (Vec::new(), Duration::ZERO);
+                self.lock_again();
+                self.look(now);
+                self.write(now);
+            }
+            Err(error) => {
+                let error = super::with_cause(&error);
+                if self.trouble.as_ref() != Some(&error) {
+                    tracing::warn!(
+                        "streams are not shared with other processes of tfs: failed to {error}; \
+                         mounts of the same server in other processes need smaller --max-streams"
+                    );
+                }
+                self.trouble = Some(error);
+                self.slots.dir = None;
+                self.others = Others::default();
+            }
+        }
+    }
+
+    /// Locks all slots that are held in a new directory. Those that others have there are given
+    /// back at the end of turns.
+    fn lock_again(&mut self) {
+        let held: Vec<_> =
+            self.slots.owners.keys().copied().filter(|slot| *slot < LOST_SLOT_MIN).collect();
+        for slot in held {
+            let Some(dir) = &mut self.slots.dir else { return };
+            if dir.try_lock(slot).unwrap_or(false) {
+                continue;
+            }
+            let Some(id) = self.slots.owners.remove(&slot) else { continue };
+            let stand_in = self.slots.next_lost;
+            self.slots.next_lost += 1;
+            if let Some(member) = self.members.iter_mut().find(|member| member.id == id) {
+                member.policy.replace(slot, stand_in);
+                self.slots.owners.insert(stand_in, id);
+            }
+        }
+    }
+
+    /// Says once who has the slots that a mount has waited for too long.
+    fn warn_of_starved(&mut self, now: Duration) {
+        let is_starved = |member: &&mut Member| {
+            member.starved_since.is_some_and(|since| now.saturating_sub(since) > STARVED_TIME_MAX)
+        };
+        let Some(member) = self.members.iter_mut().find(is_starved) else { return };
+        // The next warning comes after as long a time.
+        member.starved_since = Some(now);
+        let mount = member.mountpoint.clone();
+        let holders = self.others.records.iter().filter(|record| !record.is_fresh(now));
+        let holders: Vec<_> = holders
+            .flat_map(|record| BudgetHolder::of_process(record, now))
+            .filter(|holder| holder.held > 0)
+            .map(|holder| format!("process {} with {}", holder.pid, holder.mountpoint))
+            .collect();
+        if holders.is_empty() {
+            tracing::warn!(mount, "readers wait for a stream of the server; others have them all");
+        } else {
+            let holders = holders.join(", ");
+            tracing::warn!(mount, holders, "readers wait for streams that stopped processes hold");
+        }
+    }
+}
+
+impl std::fmt::Debug for Member {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Member").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// Returns the time since the machine was started, which all processes agree on and nobody sets.
+pub(super) fn now() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,93 @@
+//! What a process tells others of its mounts and the streams that they hold.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use vfs_core::BudgetPeer;
+
+/// The version of the record. A process with another one keeps its slots, but nothing else is
+/// known of it.
+const VERSION: u32 = 1;
+
+/// How old a record may be whose process can be expected to take a slot that is left to it. One
+/// that holds or wants slots writes four times in that time.
+pub(super) const FRESH_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The most mounts that are read of one process.
+const MEMBERS_MAX: usize = 1024;
+
+/// One process. Times are of the clock that counts from the start of the machine, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ProcessRecord {
+    pub(super) version: u32,
+    pub(super) pid: u32,
+    /// When it was written.
+    pub(super) at_millis: u64,
+    pub(super) members: Vec<MemberRecord>,
+}
+
+/// One mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MemberRecord {
+    pub(super) mountpoint: String,
+    pub(super) streams_max: usize,
+    pub(super) held: usize,
+    pub(super) held_missing: usize,
+    pub(super) waits_here_millis: Option<u64>,
+    pub(super) waits_missing_millis: Option<u64>,
+}
+
+impl MemberRecord {
+    pub(super) fn new(peer: &BudgetPeer, mountpoint: &str) -> Self {
+        Self {
+            mountpoint: mountpoint.to_owned(),
+            streams_max: peer.streams_max,
+            held: peer.held,
+            held_missing: peer.held_missing,
+            waits_here_millis: peer.waits_here.map(millis),
+            waits_missing_millis: peer.waits_missing.map(millis),
+        }
+    }
+}
+
+impl ProcessRecord {
+    pub(super) fn new(now: Duration, members: Vec<MemberRecord>) -> Self {
+        Self { version: VERSION, pid: std::process::id(), at_millis: millis(now), members }
+    }
+
+    /// Returns the record in a text, if it is one of this version.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut record: Self = serde_json::from_slice(text).ok()?;
+        record.members.truncate(MEMBERS_MAX);
+        (record.version == VERSION).then_some(record)
+    }
+
+    pub(super) fn is_fresh(&self, now: Duration) -> bool {
+        // A time to come is of another clock, as in a container that was moved.
+        let age = now.checked_sub(Duration::from_millis(self.at_millis));
+        age.is_some_and(|age| age <= FRESH_TIME_MAX)
+    }
+
+    /// Returns its mounts as members of the budget.
+    pub(super) fn peers(&self, now: Duration) -> impl Iterator<Item = BudgetPeer> {
+        let is_fresh = self.is_fresh(now);
+        (0..).zip(&self.members).map(move |(nth, member)| BudgetPeer {
+            id: member_id(self.pid, nth),
+            streams_max: member.streams_max,
+            held: member.held,
+            held_missing: member.held_missing,
+            waits_here: member.waits_here_millis.map(Duration::from_millis),
+            waits_missing: member.waits_missing_millis.map(Duration::from_millis),
+            is_fresh,
+        })
+    }
+}
+
+/// Returns the number of a mount of a process, which counts them from 0.
+pub(super) fn member_id(pid: u32, nth: u32) -> u64 {
+    u64::from(pid) << 32 | u64::from(nth)
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
