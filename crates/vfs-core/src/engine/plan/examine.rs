@@ -66,6 +66,9 @@ impl Plan {
         let queue = presence.filter(|_| is_queued && read.retry_at <= now);
         let queue = queue.and_then(|presence| match presence {
             Presence::Asking => None,
+            // It fails as soon as that is known for sure, and a stream would make the server fetch
+            // what nobody waits for.
+            Presence::Missing if must_not_wait && self.has_pieces(read) => None,
             _ if read.is_preload() => Some(Queue::Preload),
             Presence::Here => Some(Queue::Here),
             Presence::Missing | Presence::Unknown => Some(Queue::Missing),
