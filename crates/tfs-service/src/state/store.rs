@@ -78,12 +78,12 @@ impl Store {
             Err(error) => return Err(error),
         };
         let mut log = self.log();
-        let named = |error: io::Error| match error.kind() {
-            // This one is for the user, who does not know which file.
-            ErrorKind::Unsupported => {
-                io::Error::new(error.kind(), format!("{}: {error}", self.dir.display()))
+        // For the user, who does not know which directory.
+        let named = |error: io::Error| {
+            if error.kind() == ErrorKind::Unsupported {
+                return io::Error::new(error.kind(), format!("{}: {error}", self.dir.display()));
             }
-            _ => error,
+            error
         };
         let (mut contents, mut damage) = log.load().map_err(named)?;
         let server = self.identity.as_str();

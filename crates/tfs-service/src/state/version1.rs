@@ -57,8 +57,8 @@ impl<'a> Version1<'a> {
         is_there.then_some(it)
     }
 
-    /// Takes what the log lacks of the files into `contents` and the log, and syncs that. A crash in
-    /// between costs nothing: the files are looked at again. After it they can be
+    /// Takes what the log lacks of the files into `contents` and the log, and syncs that. A crash
+    /// in between costs nothing: the files are looked at again. After it they can be
     /// [removed](Self::remove).
     ///
     /// # Errors
