@@ -29,6 +29,7 @@ mod owner;
 mod preload;
 mod process;
 mod released;
+mod rqbit8;
 mod security;
 mod servers;
 mod service_manager;

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::downloader::{Downloader, client_of};
 use super::error::{Result, SwarmError};
+use super::process::{Apart, Version};
 use super::{Swarm, TorrentSpec};
 
 /// What a swarm begins with.
@@ -17,6 +18,8 @@ pub struct SwarmBuilder {
     blocking_permits: Option<usize>,
     is_remembering: bool,
     apart: Option<Vec<String>>,
+    #[cfg(feature = "swarm-8")]
+    is_rqbit8: bool,
 }
 
 impl SwarmBuilder {
@@ -60,6 +63,13 @@ impl SwarmBuilder {
         self
     }
 
+    /// Does what [`apart`](Self::apart) does, with rqbit 8.1.1 as the downloader.
+    #[cfg(feature = "swarm-8")]
+    #[must_use]
+    pub fn rqbit8(self, arguments: &[&str]) -> Self {
+        Self { is_rqbit8: true, ..self.apart(arguments) }
+    }
+
     /// Starts both servers, seeds every torrent, and adds each to the downloader, one by one.
     /// When this returns, downloads have begun and may be finished.
     ///
@@ -76,10 +86,15 @@ impl SwarmBuilder {
             session_dir: self.is_remembering.then(|| dir.path().join("session")),
             ..EmbeddedConfig::loopback(dir.path().join("downloads"))
         };
+        #[cfg(feature = "swarm-8")]
+        let version = if self.is_rqbit8 { Version::V8 } else { Version::Current };
+        #[cfg(not(feature = "swarm-8"))]
+        let version = Version::Current;
+        let apart = self.apart.map(|arguments| Apart { arguments, version });
         let mut swarm = Swarm {
             seeder_client: client_of(seeder.api_addr())?,
             seeder: Some(seeder),
-            downloader: Downloader::launch(config, self.apart).await?,
+            downloader: Downloader::launch(config, apart).await?,
             torrents: Vec::new(),
             made_count: 0,
             dir,

@@ -9,7 +9,7 @@ use rqbit_client::{AddOptions, AddSource, Client, ClientConfig};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, MIN_LIMIT_BPS};
 
 use super::error::{Result, SwarmError};
-use super::process::ServerProcess;
+use super::process::{Apart, ServerProcess};
 use super::torrent::SwarmTorrent;
 use super::wait::wait_for_stats;
 
@@ -18,7 +18,7 @@ pub(super) struct Downloader {
     /// How it is started again, at the same port.
     pub(super) config: EmbeddedConfig,
     /// How this program runs again as the server; in this process if there is nothing.
-    apart: Option<Vec<String>>,
+    apart: Option<Apart>,
     /// `None` while it is dead.
     pub(super) server: Option<Server>,
     pub(super) api_addr: SocketAddr,
@@ -33,10 +33,10 @@ pub(super) enum Server {
 }
 
 impl Server {
-    async fn start(config: &EmbeddedConfig, apart: Option<&[String]>) -> Result<Self> {
+    async fn start(config: &EmbeddedConfig, apart: Option<&Apart>) -> Result<Self> {
         Ok(match apart {
             None => Self::Here(EmbeddedServer::start(config.clone()).await?),
-            Some(arguments) => Self::Apart(ServerProcess::start(config, arguments).await?),
+            Some(apart) => Self::Apart(ServerProcess::start(config, apart).await?),
         })
     }
 
@@ -57,11 +57,8 @@ impl Server {
 }
 
 impl Downloader {
-    pub(super) async fn launch(
-        mut config: EmbeddedConfig,
-        apart: Option<Vec<String>>,
-    ) -> Result<Self> {
-        let server = Server::start(&config, apart.as_deref()).await?;
+    pub(super) async fn launch(mut config: EmbeddedConfig, apart: Option<Apart>) -> Result<Self> {
+        let server = Server::start(&config, apart.as_ref()).await?;
         let api_addr = server.api_addr();
         config.api_port = api_addr.port();
         Ok(Self { config, apart, server: Some(server), api_addr, client: client_of(api_addr)? })
@@ -84,7 +81,7 @@ impl Downloader {
 
     pub(super) async fn start(&mut self) -> Result<()> {
         self.kill().await;
-        self.server = Some(Server::start(&self.config, self.apart.as_deref()).await?);
+        self.server = Some(Server::start(&self.config, self.apart.as_ref()).await?);
         Ok(())
     }
 

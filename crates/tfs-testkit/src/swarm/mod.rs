@@ -26,6 +26,8 @@ mod downloader;
 mod error;
 mod holding;
 mod process;
+#[cfg(feature = "swarm-8")]
+mod rqbit8;
 mod rqbits;
 mod spec;
 mod torrent;

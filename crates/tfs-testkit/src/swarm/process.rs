@@ -19,6 +19,24 @@ const CONFIG: &str = "TFS_TESTKIT_RQBIT";
 /// What comes before the address of the API on standard output.
 const READY: &str = "rqbit of the tests at ";
 
+/// Which rqbit a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    /// The version that is embedded.
+    Current,
+    /// 8.1.1.
+    #[cfg(feature = "swarm-8")]
+    V8,
+}
+
+/// How this program runs again as a server.
+#[derive(Debug, Clone)]
+pub(super) struct Apart {
+    /// The arguments that bring it to [`serve_if_asked`].
+    pub(super) arguments: Vec<String>,
+    pub(super) version: Version,
+}
+
 /// A server in a process of its own, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
@@ -31,9 +49,9 @@ pub(super) struct ServerProcess {
 impl ServerProcess {
     /// Starts this program again with arguments that bring it to [`serve_if_asked`], and waits
     /// until the server answers.
-    pub(super) async fn start(config: &EmbeddedConfig, arguments: &[String]) -> Result<Self> {
+    pub(super) async fn start(config: &EmbeddedConfig, apart: &Apart) -> Result<Self> {
         let mut command = Command::new(env::current_exe().map_err(SwarmError::Process)?);
-        command.args(arguments).env(CONFIG, to_text(config));
+        command.args(&apart.arguments).env(CONFIG, to_text(config, apart.version));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let started = tokio::task::spawn_blocking(move || Self::spawn(command));
         started.await.map_err(io::Error::other).flatten().map_err(SwarmError::Process)
@@ -96,19 +114,43 @@ impl Drop for ServerProcess {
 /// If the server cannot be started.
 pub fn serve_if_asked() -> bool {
     let Ok(text) = env::var(CONFIG) else { return false };
-    let config = from_text(&text).expect("the process that started this one wrote it");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.expect("a runtime can be made");
-    let server = runtime.block_on(EmbeddedServer::start(config)).expect("the server starts");
-    println!("{READY}{}", server.api_addr());
-    // Nobody writes: it is over when the other end is closed.
-    drop(io::stdin().read_to_end(&mut Vec::new()));
-    runtime.block_on(server.kill());
+    let (config, version) = from_text(&text).expect("the process that started this one wrote it");
+    match version {
+        Version::Current => serve(config),
+        #[cfg(feature = "swarm-8")]
+        Version::V8 => serve_v8(&config),
+    }
     true
 }
 
+/// Is the embedded server until the one who started this process goes away.
+fn serve(config: EmbeddedConfig) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("a runtime can be made");
+    let server = runtime.block_on(EmbeddedServer::start(config)).expect("the server starts");
+    wait_for_end(server.api_addr());
+    runtime.block_on(server.kill());
+}
+
+/// Is rqbit 8.1.1 until the one who started this process goes away.
+#[cfg(feature = "swarm-8")]
+fn serve_v8(config: &EmbeddedConfig) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(4).enable_all().build().expect("a runtime can be made");
+    let address = runtime.block_on(super::rqbit8::start(config)).expect("the server starts");
+    wait_for_end(address);
+    runtime.shutdown_background();
+}
+
+/// Says where the server is, and returns when the one who started this process goes away.
+fn wait_for_end(address: SocketAddr) {
+    println!("{READY}{address}");
+    // Nobody writes: it is over when the other end is closed.
+    drop(io::stdin().read_to_end(&mut Vec::new()));
+}
+
 /// Writes down what tests choose of a configuration; paths of tests have no line breaks.
-fn to_text(config: &EmbeddedConfig) -> String {
+fn to_text(config: &EmbeddedConfig, version: Version) -> String {
     let session_dir = config.session_dir.as_ref().map(|dir| dir.display().to_string());
     [
         config.dir.display().to_string(),
@@ -116,18 +158,25 @@ fn to_text(config: &EmbeddedConfig) -> String {
         config.download_bps.map_or(0, NonZeroU32::get).to_string(),
         config.blocking_permits.unwrap_or(0).to_string(),
         session_dir.unwrap_or_default(),
+        format!("{version:?}"),
     ]
     .join("\n")
 }
 
-fn from_text(text: &str) -> Option<EmbeddedConfig> {
+fn from_text(text: &str) -> Option<(EmbeddedConfig, Version)> {
     let mut lines = text.split('\n');
     let mut config = EmbeddedConfig::loopback(lines.next()?);
     config.api_port = lines.next()?.parse().ok()?;
     config.download_bps = NonZeroU32::new(lines.next()?.parse().ok()?);
     config.blocking_permits = Some(lines.next()?.parse().ok()?).filter(|count| *count > 0);
     config.session_dir = Some(lines.next()?).filter(|dir| !dir.is_empty()).map(Into::into);
-    Some(config)
+    let version = match lines.next()? {
+        "Current" => Version::Current,
+        #[cfg(feature = "swarm-8")]
+        "V8" => Version::V8,
+        _ => return None,
+    };
+    Some((config, version))
 }
 
 #[cfg(test)]
@@ -145,8 +194,9 @@ mod tests {
             ..EmbeddedConfig::loopback("/dir")
         };
         for config in [plain, full] {
-            let read = from_text(&to_text(&config)).unwrap();
+            let (read, version) = from_text(&to_text(&config, Version::Current)).unwrap();
             assert_eq!(format!("{read:?}"), format!("{config:?}"));
+            assert_eq!(version, Version::Current);
         }
         assert!(from_text("/dir\nport").is_none());
     }
