@@ -127,6 +127,19 @@ impl<S: TorrentSource> Vfs<S> {
         self.unlisted(server, &listed, kept.sum())
     }
 
+    /// Returns what a server last said of all its torrents, with the progress that it said before
+    /// where it says none now, since it checks them or they have failed. It is for keeping: shown
+    /// after a restart, files have their blocks again.
+    #[must_use]
+    pub fn last_summaries_of(&self, server: ServerId) -> Vec<TorrentSummary> {
+        let mut summaries = self.summaries_not_in(server, &[]);
+        let silent = summaries.iter_mut().filter(|summary| summary.file_progress.is_none());
+        for summary in silent {
+            summary.file_progress = self.tree().last_progress(server, summary.info_hash);
+        }
+        summaries
+    }
+
     /// Takes over a complete listing of a server.
     ///
     /// Torrents that no server has any more disappear; those that are new appear if their details

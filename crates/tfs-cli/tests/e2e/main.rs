@@ -35,4 +35,5 @@ mod servers;
 mod service_manager;
 mod support;
 mod torrents;
+mod unusual;
 mod views;

@@ -429,7 +429,7 @@ impl<S: TorrentSource> Discovery<S> {
         let Some(recorder) = &self.recorder else { return };
         let is_due = self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
         if is_due && self.is_tree_known() {
-            recorder.record_progress(self.vfs.summaries_not_in(self.server, &[]));
+            recorder.record_progress(self.vfs.last_summaries_of(self.server));
             self.progress_recorded_at = Some(Instant::now());
         }
         let absences = self.absence.to_keep();

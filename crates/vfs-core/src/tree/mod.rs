@@ -251,6 +251,16 @@ impl Tree {
         states.max_by_key(|state| state.have_bytes)
     }
 
+    /// Returns the progress that a server last said of a torrent, also before it began to check it.
+    pub(crate) fn last_progress(
+        &self,
+        server: ServerId,
+        info_hash: InfoHash,
+    ) -> Option<Arc<[u64]>> {
+        let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
+        self.torrents.get(&key)?.standing.last_progress(server)
+    }
+
     /// Returns when the directory in which the torrents of a server are was last modified.
     pub(crate) fn changed_at(&self, server: ServerId) -> i64 {
         self.folder(self.layout.folder_of(server)).map_or(0, |folder| folder.mtime)

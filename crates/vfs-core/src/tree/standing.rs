@@ -63,6 +63,12 @@ impl Standing {
         self.all().find(|(id, _)| *id == server).map(|(_, summary)| summary)
     }
 
+    /// Returns the progress that a server last said.
+    pub(super) fn last_progress(&self, server: ServerId) -> Option<Arc<[u64]>> {
+        let said = self.on.iter().find(|said| said.server == server)?;
+        said.to_shown().file_progress
+    }
+
     /// Returns what each server says, in the order of the servers.
     pub(super) fn all(&self) -> impl Iterator<Item = (ServerId, &TorrentSummary)> {
         self.on.iter().map(|said| (said.server, &said.summary))
@@ -152,6 +158,7 @@ mod tests {
         // What it said before is shown while it says nothing.
         assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
         assert_eq!(standing.of(two), Some(&says(Failed, None)));
+        assert_eq!(standing.last_progress(two).as_deref(), Some(&[5, 0][..]));
         standing.set(two, says(Initializing, None));
         assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
         standing.set(two, says(Live, Some(&[4, 0])));

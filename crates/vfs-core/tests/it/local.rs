@@ -9,8 +9,8 @@ use tfs_testkit::fake::{FakeSource, directory, file_id};
 use tfs_testkit::fake_local::{FakeLocal, LocalDisk};
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{
-    Bitfield, ByteRange, HandleId, Ino, LocalPieces, ReadPolicy, ReadWay, SourceErrorKind,
-    TorrentState, Vfs, VfsError,
+    Bitfield, ByteRange, HandleId, Ino, LocalPieces, ReadPolicy, ReadWay, ServerId,
+    SourceErrorKind, TorrentState, Vfs, VfsError,
 };
 
 const LEN: u64 = 1000;
@@ -247,6 +247,8 @@ async fn a_verified_whole_file_is_read_here_whatever_state_its_torrent_is_in() {
         // `tar -S` takes a file without blocks for one hole.
         let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
         assert_eq!(child(&f.vfs, top, "a").unwrap().have_bytes, LEN);
+        let last = f.vfs.last_summaries_of(ServerId::FIRST).remove(0);
+        assert_eq!((last.state, last.file_progress.as_deref()), (state, Some(&[LEN][..])));
         assert_eq!(f.read(0, 1000).await, 1000);
         // As after half a minute in which nobody reads: it is opened anew, and not verified.
         f.vfs.clear_pieces();
