@@ -35,7 +35,8 @@ fn unusual_torrents_lose_neither_date_nor_links() {
         assert_eq!(added.len(), ADDED.len());
         for variant in &added {
             let source = AddSource::TorrentFile(variant.torrent.clone().into());
-            let adding = rqbits.swarm.client().add_torrent(&source, &AddOptions::default());
+            let options = AddOptions::default();
+            let adding = rqbits.swarm.client().add_torrent(&source, &options);
             rqbits.runtime.block_on(adding).unwrap();
         }
         let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &["--missing", "fail"]);
