@@ -152,8 +152,9 @@ impl<S: TorrentSource> Discovery<S> {
     /// Takes over the names of what was last known. They have to be there of all servers before
     /// the torrents of the first are shown.
     pub(crate) fn remember(&mut self, known: &KnownTree) {
-        let KnownTree { changed_at, remembered, absences, .. } = known;
+        let KnownTree { changed_at, remembered, absences, numbers, .. } = known;
         self.vfs.remember_of(self.server, *changed_at, remembered.iter().cloned());
+        self.vfs.remember_numbers_of(self.server, numbers.iter().copied());
         self.is_recorded = changed_at.is_some();
         self.absence.restore(absences);
         self.absences_kept.clone_from(absences);

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use vfs_core::{FileId, TorrentDetails, TorrentSummary};
+use vfs_core::{FileId, InfoHash, NumberRange, TorrentDetails, TorrentSummary};
 
 use super::absences::Absences;
 use super::index::Event;
 use super::proofs::{ProofEvent, WireVerified};
 use super::record::{Kind, put};
-use super::wire::{WireAt, WireCame};
+use super::wire::{WireAt, WireCame, WireNumbers};
 
 /// What is to be written.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Batch {
     pub(super) details: Vec<TorrentDetails>,
     pub(super) progress: Option<Vec<TorrentSummary>>,
     pub(super) absences: Option<Absences>,
+    /// Inode numbers that torrents were given.
+    pub(super) numbers: Vec<(InfoHash, NumberRange)>,
     /// What last became of the proofs of files.
     pub(super) proofs: BTreeMap<FileId, ProofEvent>,
 }
@@ -48,6 +50,10 @@ impl Batch {
                 ProofEvent::Discarded(proof) => (Kind::Discarded, proof),
             };
             put(lines, kind, Some(file.torrent), &WireVerified::new(file.index, proof));
+        }
+        for (info_hash, NumberRange { first, count }) in &self.numbers {
+            let numbers = WireNumbers { first: *first, count: *count };
+            put(lines, Kind::Numbers, Some(*info_hash), &numbers);
         }
         if let Some(absences) = &self.absences {
             put(lines, Kind::Absences, None, absences);

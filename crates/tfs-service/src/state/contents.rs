@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use vfs_core::{InfoHash, Remembered, TorrentDetails};
+use vfs_core::{InfoHash, NumberRange, Remembered, TorrentDetails};
 
 use super::absences::Absences;
 use super::index::{Event, Index};
@@ -10,7 +10,7 @@ use super::known::KnownTree;
 use super::proofs::{ProofEvent, Proofs, WireVerified};
 use super::record::{BadRecord, Kind, Record};
 use super::wire::{
-    WireAt, WireCame, WireDetails, WireSummary, is_improvement, to_summary, to_time,
+    WireAt, WireCame, WireDetails, WireNumbers, WireSummary, is_improvement, to_summary, to_time,
 };
 
 /// How many torrents that were never shown keep their details once there was a tree: a torrent
@@ -28,6 +28,7 @@ pub(super) struct Contents {
     progress: HashMap<InfoHash, WireSummary>,
     proofs: BTreeMap<InfoHash, Proofs>,
     absences: Absences,
+    numbers: BTreeMap<InfoHash, NumberRange>,
 }
 
 impl Contents {
@@ -57,7 +58,8 @@ impl Contents {
             | Kind::Changed
             | Kind::Verified
             | Kind::Discarded
-            | Kind::Absences => self.apply_small(record)?,
+            | Kind::Absences
+            | Kind::Numbers => self.apply_small(record)?,
         }
         Ok(())
     }
@@ -94,6 +96,10 @@ impl Contents {
                 proofs.merge(index, &event);
             }
             Kind::Absences => self.absences = record.value()?,
+            Kind::Numbers => {
+                let WireNumbers { first, count } = record.value()?;
+                self.numbers.insert(record.torrent()?, NumberRange { first, count });
+            }
         }
         Ok(())
     }
@@ -110,10 +116,14 @@ impl Contents {
     /// Returns the smaller parts in a form that can be written anew.
     pub(super) fn into_small(self, now: i64) -> Small {
         let index = self.index(now);
-        let Self { changed_at, mut proofs, absences, .. } = self;
+        let Self { changed_at, mut proofs, absences, mut numbers, .. } = self;
         let present: HashSet<_> = index.present().map(|entry| entry.info_hash).collect();
         proofs.retain(|torrent, _| present.contains(torrent));
-        Small { index, changed_at, proofs: proofs.into_values().collect(), absences }
+        // Those of torrents that are gone are kept for as long as their names.
+        let known: HashSet<_> = index.torrents.iter().map(|entry| entry.info_hash).collect();
+        numbers.retain(|torrent, _| known.contains(torrent));
+        let numbers = numbers.into_iter().collect();
+        Small { index, changed_at, proofs: proofs.into_values().collect(), absences, numbers }
     }
 
     /// Returns what was known at `now`, in seconds since 1970.
@@ -122,6 +132,7 @@ impl Contents {
         let mut known = KnownTree {
             changed_at: self.changed_at.map(to_time),
             absences: std::mem::take(&mut self.absences),
+            numbers: std::mem::take(&mut self.numbers).into_iter().collect(),
             ..KnownTree::default()
         };
         for (position, entry) in index.present().enumerate() {
@@ -170,6 +181,7 @@ pub(super) struct Small {
     pub(super) changed_at: Option<i64>,
     pub(super) proofs: Vec<Proofs>,
     pub(super) absences: Absences,
+    pub(super) numbers: Vec<(InfoHash, NumberRange)>,
 }
 
 /// Which torrents keep what a log has of them.
@@ -206,7 +218,8 @@ impl Keeps {
             | Kind::Changed
             | Kind::Verified
             | Kind::Discarded
-            | Kind::Absences => false,
+            | Kind::Absences
+            | Kind::Numbers => false,
         })
     }
 }

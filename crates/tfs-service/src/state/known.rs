@@ -1,7 +1,7 @@
 //! What a mount begins with.
 
 use rqbit_source::KeptProof;
-use vfs_core::{FileId, Remembered, TorrentDetails, TorrentSummary};
+use vfs_core::{FileId, InfoHash, NumberRange, Remembered, TorrentDetails, TorrentSummary};
 
 use super::absences::Absences;
 
@@ -21,6 +21,8 @@ pub(crate) struct KnownTree {
     pub(crate) early: Vec<TorrentDetails>,
     /// Which torrents the server's listing lacked.
     pub(crate) absences: Absences,
+    /// The inode numbers that torrents have, with `--inode32`.
+    pub(crate) numbers: Vec<(InfoHash, NumberRange)>,
     /// Their files on this machine that were verified.
     pub(crate) proofs: Vec<(FileId, KeptProof)>,
 }

@@ -11,14 +11,14 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use vfs_core::{InfoHash, TorrentDetails};
+use vfs_core::{InfoHash, NumberRange, TorrentDetails};
 
 use super::contents::{Contents, Small};
 use super::file::temporary_of;
 use super::index::Entry;
 use super::log_file::{APPEND_BYTES, LogFile, head};
 use super::record::{Kind, put};
-use super::wire::{WireAt, WireCame};
+use super::wire::{WireAt, WireCame, WireNumbers};
 
 /// The name of the log in the directory of a server.
 pub(super) const LOG_NAME: &str = "state.log";
@@ -230,6 +230,10 @@ fn put_small(lines: &mut Vec<u8>, small: &Small) {
         for verified in proofs.to_wire() {
             put(lines, Kind::Verified, Some(proofs.info_hash), &verified);
         }
+    }
+    for (info_hash, NumberRange { first, count }) in &small.numbers {
+        let numbers = WireNumbers { first: *first, count: *count };
+        put(lines, Kind::Numbers, Some(*info_hash), &numbers);
     }
     put(lines, Kind::Absences, None, &small.absences);
 }

@@ -160,7 +160,7 @@ impl Recorder {
             at,
             name: name.cloned(),
         };
-        let Changes { added, removed, joined, left } = changes;
+        let Changes { added, removed, joined, left, numbers } = changes;
         let came = added.iter().map(|(info_hash, name)| event(*info_hash, at, Some(name)));
         // Whoever saw it first says when that was, on whatever server.
         let joined = joined.iter().map(|it| event(it.info_hash, it.first_seen, Some(&it.name)));
@@ -171,6 +171,7 @@ impl Recorder {
         let batch = &mut pending.batch;
         batch.events.extend(events);
         batch.changed_at = Some(changed_at);
+        batch.numbers.extend(numbers.iter().copied());
         batch.details.extend(details);
         drop(pending);
         self.shared.wake.notify_one();
@@ -310,6 +311,8 @@ impl Pending {
         self.batch.changed_at = self.batch.changed_at.or(failed.changed_at);
         let newer = self.batch.progress.take();
         self.batch.progress = newer.or(failed.progress);
+        let newer = std::mem::replace(&mut self.batch.numbers, failed.numbers);
+        self.batch.numbers.extend(newer);
         let newer = self.batch.absences.take();
         self.batch.absences = newer.or(failed.absences);
         let newer = std::mem::replace(&mut self.batch.proofs, failed.proofs);

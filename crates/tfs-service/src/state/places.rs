@@ -47,7 +47,7 @@ impl Places {
             }
             Kind::Progress => self.progress.insert(record.torrent()?, place),
             Kind::Server | Kind::Changed | Kind::Absences => self.single.insert(record.kind, place),
-            Kind::Came | Kind::Went | Kind::Verified | Kind::Discarded => None,
+            Kind::Came | Kind::Went | Kind::Verified | Kind::Discarded | Kind::Numbers => None,
         };
         let replaced_bytes = replaced.map_or(0, |place| u64::from(place.len));
         self.live_bytes = (self.live_bytes + u64::from(place.len)).saturating_sub(replaced_bytes);
@@ -60,7 +60,7 @@ impl Places {
             Kind::Torrent => self.torrent(info_hash?),
             Kind::Progress => self.progress.get(&info_hash?).copied(),
             Kind::Server | Kind::Changed | Kind::Absences => self.single.get(&kind).copied(),
-            Kind::Came | Kind::Went | Kind::Verified | Kind::Discarded => None,
+            Kind::Came | Kind::Went | Kind::Verified | Kind::Discarded | Kind::Numbers => None,
         }
     }
 

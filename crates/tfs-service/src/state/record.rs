@@ -46,10 +46,12 @@ pub(super) enum Kind {
     Discarded,
     /// Which torrents the listing lacks. The last counts.
     Absences,
+    /// The inode numbers of a torrent, with `--inode32`. The last of a torrent counts.
+    Numbers,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Server,
         Self::Torrent,
         Self::Came,
@@ -59,6 +61,7 @@ impl Kind {
         Self::Verified,
         Self::Discarded,
         Self::Absences,
+        Self::Numbers,
     ];
 
     fn word(self) -> &'static str {
@@ -72,6 +75,7 @@ impl Kind {
             Self::Verified => "verified",
             Self::Discarded => "discarded",
             Self::Absences => "absences",
+            Self::Numbers => "numbers",
         }
     }
 

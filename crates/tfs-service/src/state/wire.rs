@@ -56,6 +56,14 @@ pub(super) struct WireAt {
     pub(super) at: i64,
 }
 
+/// The inode numbers of a torrent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireNumbers {
+    pub(super) first: u32,
+    pub(super) count: u32,
+}
+
 /// What never changes about a torrent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

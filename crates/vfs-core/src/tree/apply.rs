@@ -129,6 +129,8 @@ impl Tree {
             let notice = || Notice::Added { parent, name: name.clone() };
             notices.extend(is_known.then(notice));
             changes.added.push((info_hash, name));
+            let numbers = self.inodes.range(TorrentKey { folder: id, info_hash });
+            changes.numbers.extend(numbers.map(|numbers| (info_hash, numbers)));
         }
         self.date(server, changes.has_names(), seen_at);
         (changes, notices)
@@ -156,6 +158,8 @@ impl Tree {
             if is_new {
                 self.count(server, |count| count.saturating_add(1));
                 changes.joined.extend(self.remembered(folder, info_hash));
+                let numbers = self.inodes.range(TorrentKey { folder, info_hash });
+                changes.numbers.extend(numbers.map(|numbers| (info_hash, numbers)));
             }
         }
     }

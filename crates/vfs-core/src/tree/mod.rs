@@ -68,6 +68,8 @@ pub struct Changes {
     pub joined: Vec<Remembered>,
     /// Torrents that this server does not have any more, but others do, with their names.
     pub left: Vec<(InfoHash, String)>,
+    /// The inode numbers of torrents that came, to be kept, where they are ranges.
+    pub numbers: Vec<(InfoHash, NumberRange)>,
 }
 
 impl Changes {

@@ -13,7 +13,7 @@ use rqbit_source::FileIdentity;
 use tempfile::TempDir;
 use tfs_testkit::fake::{directory, file_id, single_file};
 use tokio::time::{Instant, sleep_until};
-use vfs_core::{MetadataStatus, TorrentState};
+use vfs_core::{MetadataStatus, NumberRange, TorrentState};
 
 use super::*;
 
@@ -121,6 +121,27 @@ impl Fixture {
         }
         want.assert_eq(&text);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn inode_numbers_are_kept_as_long_as_the_names_of_their_torrents() {
+    let fixture = Fixture::new().await;
+    let range = |id: u8| NumberRange { first: 100_000 + 100 * u32::from(id), count: 7 };
+    let numbers = |ids: &[u8]| ids.iter().map(|id| (hash(*id), range(*id))).collect::<Vec<_>>();
+    let (state, known) = fixture.open().await;
+    assert_eq!(known.numbers, []);
+    let changes = Changes { numbers: numbers(&[1, 2, 9]), ..Changes::default() };
+    state.recorder().record(&changes, Vec::new(), times(AT + 1));
+    let removed = vec![(hash(2), "t2".to_owned())];
+    state.recorder().record(&Changes { removed, ..Changes::default() }, Vec::new(), times(AT + 2));
+    state.close().await;
+    let (state, known) = fixture.open().await;
+    assert_eq!(known.numbers, numbers(&[1, 2, 9]));
+    state.close().await;
+    // A log that is written anew has those of torrents with names, also of those that are gone.
+    let mut log = log::Log::new(fixture.log().parent().unwrap(), identity().as_str());
+    let (contents, _) = log.load().unwrap();
+    assert_eq!(contents.into_small(AT + 3).numbers, numbers(&[1, 2]));
 }
 
 #[tokio::test]
