@@ -16,6 +16,7 @@ mod listed;
 mod local;
 mod mapping;
 mod metainfo;
+mod names;
 mod source;
 
 pub use local::{FileIdentity, KeptProof, LocalPaths, ProofKeeper};

@@ -9,6 +9,7 @@ use vfs_core::{
 };
 
 use crate::metainfo::{self, Metainfo};
+use crate::names;
 
 /// Converts a line of the list. rqbit's id counts up, so it tells who was added first.
 #[must_use]
@@ -65,12 +66,13 @@ pub fn complete(details: TorrentDetails, torrent_file: &[u8]) -> TorrentDetails 
 }
 
 fn with_metainfo(mut details: TorrentDetails, metainfo: Metainfo) -> TorrentDetails {
-    let Metainfo { created, has_file_list, link_targets, piece_len } = metainfo;
-    let targets = link_targets.into_iter().chain(std::iter::repeat(None));
+    let Metainfo { created, has_file_list, link_targets, paths, piece_len } = metainfo;
+    let shown = details.files.iter().map(|file| file.path.as_slice());
+    let targets = names::link_targets(link_targets, &paths, shown);
+    let targets = targets.into_iter().chain(std::iter::repeat(None));
     for (file, link_target) in details.files.iter_mut().zip(targets) {
         if let FileKind::Symlink { target } = &mut file.kind {
-            let to_text = |name: Vec<u8>| String::from_utf8_lossy(&name).into_owned();
-            *target = link_target.unwrap_or_default().into_iter().map(to_text).collect();
+            *target = link_target.unwrap_or_default();
         }
     }
     TorrentDetails {
@@ -84,7 +86,7 @@ fn with_metainfo(mut details: TorrentDetails, metainfo: Metainfo) -> TorrentDeta
 
 /// Converts the details of a torrent whose metadata is not known.
 fn guess(torrent: wire::TorrentDetails) -> TorrentDetails {
-    let name = torrent.name.unwrap_or_default();
+    let name = names::torrent_name(&torrent);
     let files = torrent.files.unwrap_or_default();
     // A file list of one file with the name of the torrent is rare; the metadata tells them apart.
     let is_single = matches!(files.as_slice(), [file] if file.components == [name.as_str()]);
@@ -237,6 +239,7 @@ mod tests {
             created: Some(1_700_000_000),
             has_file_list: true,
             link_targets: vec![None, Some(vec![b"t".to_vec()])],
+            paths: Vec::new(),
             piece_len: None,
         };
         check_details(

@@ -25,6 +25,8 @@ pub(crate) struct Metainfo {
     pub(crate) has_file_list: bool,
     /// `symlink path` (BEP 47) of each file of the list.
     pub(crate) link_targets: Vec<Option<RawPath>>,
+    /// `path` of each file of the list, if any of them is a link.
+    pub(crate) paths: Vec<RawPath>,
     /// `piece length`, if it is one.
     pub(crate) piece_len: Option<NonZeroU32>,
 }
@@ -39,9 +41,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
     let files = info.get(b"files").and_then(Value::as_list);
     let link_targets =
         files.into_iter().flatten().map(|file| file.get(b"symlink path").and_then(to_path));
+    let link_targets: Vec<_> = link_targets.collect();
+    let has_links = link_targets.iter().any(Option::is_some);
+    let paths = files.into_iter().flatten().filter(|_| has_links);
+    let paths = paths.map(|file| file.get(b"path").and_then(to_path).unwrap_or_default());
     Some(Metainfo {
         created: torrent.get(b"creation date").and_then(Value::as_u64).and_then(to_seconds),
-        link_targets: link_targets.collect(),
+        paths: paths.collect(),
+        link_targets,
         has_file_list: files.is_some(),
         piece_len: piece_len(info),
     })
@@ -110,6 +117,7 @@ mod tests {
                 created: Some(1_700_000_000),
                 has_file_list: true,
                 link_targets: vec![None, Some(vec![b"a".to_vec()])],
+                paths: parsed.as_ref().map(|it| it.paths.clone()).unwrap_or_default(),
                 piece_len: NonZeroU32::new(16384),
             };
             assert_eq!(parsed, Some(want), "{}", variant.what);
@@ -127,6 +135,7 @@ mod tests {
                 created: None,
                 has_file_list: true,
                 link_targets: vec![None, Some(vec![b"b".to_vec(), b"..".to_vec()])],
+                paths: vec![vec![b"a".to_vec()], Vec::new()],
                 ..Metainfo::default()
             }),
         );

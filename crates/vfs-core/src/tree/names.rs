@@ -50,7 +50,10 @@ impl Names {
                 && !RESERVED.contains(&name)
                 && held.get(name).is_none_or(|owner| *owner == info_hash)
         };
-        let mut known = candidates(raw, info_hash, is_directory).take(KNOWN_NAMES_MAX);
+        // 0.1.0 gave torrents without a name that of the empty one, whatever the server calls them.
+        let mut known = [raw, ""]
+            .into_iter()
+            .flat_map(|raw| candidates(raw, info_hash, is_directory).take(KNOWN_NAMES_MAX));
         let again = had.filter(|had| is_free(had) && known.any(|name| name == *had));
         let name = again.map(str::to_owned).unwrap_or_else(|| {
             let mut names = candidates(raw, info_hash, is_directory);

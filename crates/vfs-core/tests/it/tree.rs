@@ -455,6 +455,8 @@ fn names_that_were_shown_are_kept() {
     for id in 1..=6 {
         source.add(single_file(id, "same", id.into()));
     }
+    source.add(single_file(7, "torrent-content", 7));
+    source.add(single_file(8, "torrent-content", 8));
     let had = |id: u8, name: &str| Remembered {
         info_hash: InfoHash::from_bytes([id; 20]),
         name: name.to_owned(),
@@ -470,6 +472,9 @@ fn names_that_were_shown_are_kept() {
         had(4, "../../etc/passwd"),
         had(5, ".tfs"),
         had(6, "other"),
+        // By 0.1.0, as a torrent without a name.
+        had(7, "%empty"),
+        had(8, "%empty [08080808]"),
     ];
     vfs.remember(Some(7), remembered);
     assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
@@ -484,6 +489,8 @@ fn names_that_were_shown_are_kept() {
         same [04040404] 4
         same [05050505] 5
         same [06060606] 6
+        %empty 7
+        %empty [08080808] 8
         same 3
     "#]]
     .assert_eq(&render(&vfs));
