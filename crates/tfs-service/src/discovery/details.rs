@@ -278,7 +278,7 @@ impl DetailsQueue {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub(super) async fn next(&mut self, file_count: usize) -> Option<TorrentDetails> {
+    pub(super) async fn next(&mut self, file_count: impl Fn() -> usize) -> Option<TorrentDetails> {
         let due_at = self.due_at();
         let due = async {
             match due_at {
@@ -299,7 +299,7 @@ impl DetailsQueue {
             return None;
         }
         self.asked.remove(&torrent);
-        let room = FILES_MAX.saturating_sub(file_count.saturating_add(self.ready_files));
+        let room = FILES_MAX.saturating_sub(file_count().saturating_add(self.ready_files));
         match result {
             Ok(details) if details.files.len() > room => {
                 let text = format!("hold {torrent} beside all others: it has too many files");

@@ -138,6 +138,9 @@ impl<S: TorrentSource> Discovery<S> {
         match result {
             Ok(_changes) if failure_count > 0 => tracing::info!(server, "the server is back"),
             Ok(_changes) => {}
+            Err(error) if self.details_progress().is_some() => {
+                tracing::info!(server, error = %chain(error), "its torrents are not shown yet");
+            }
             Err(error) if failure_count == 0 => {
                 tracing::warn!(server, error = %chain(error), "its torrents stay as last known");
             }

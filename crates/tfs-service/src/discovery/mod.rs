@@ -49,6 +49,9 @@ const DETAILS_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long details that came, or metadata, wait for others before the tree takes them.
 const COALESCE_TIME: Duration = Duration::from_millis(300);
 
+/// How often a server is asked at most whether it is there while no request is answered.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+
 /// How long a torrent that a restarted server lacks stays listed unless the user says otherwise.
 pub const REMOVAL_DELAY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -91,6 +94,8 @@ pub(crate) struct Discovery<S> {
     is_listed: bool,
     /// When the server was last asked how long it runs.
     run_asked_at: Option<Instant>,
+    /// When the server was last asked whether it is there, as no request was answered.
+    probed_at: Option<Instant>,
     /// Whether it is kept that there was a listing, be it an empty one.
     is_recorded: bool,
     progress_recorded_at: Option<Instant>,
@@ -120,6 +125,7 @@ impl<S: TorrentSource> Discovery<S> {
             changes: Changes::default(),
             is_listed: false,
             run_asked_at: None,
+            probed_at: None,
             is_recorded: false,
             progress_recorded_at: None,
             reported_at: None,
@@ -243,7 +249,7 @@ impl<S: TorrentSource> Discovery<S> {
         if untried_count > 0 && self.details.untried_count() == 0 {
             return self.take();
         }
-        let file_count = self.vfs.counts().files;
+        let vfs = Arc::clone(&self.vfs);
         let take_at = self.take_at;
         let taken = async {
             match take_at {
@@ -251,15 +257,16 @@ impl<S: TorrentSource> Discovery<S> {
                 None => std::future::pending().await,
             }
         };
-        let wants_probe = self.details.wants_probe();
+        let is_probe_due = self.probed_at.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
+        let wants_probe = is_probe_due && self.details.wants_probe();
         let probe = async {
             match wants_probe {
-                true => self.vfs.source_of(self.server).uptime().await,
+                true => vfs.source_of(self.server).uptime().await,
                 false => std::future::pending().await,
             }
         };
         tokio::select! {
-            details = self.details.next(file_count) => {
+            details = self.details.next(|| vfs.counts().files) => {
                 if let Some(details) = details {
                     self.keep(details);
                     self.take_at.get_or_insert_with(|| Instant::now() + COALESCE_TIME);
@@ -273,6 +280,7 @@ impl<S: TorrentSource> Discovery<S> {
                 }
             }
             uptime = probe => {
+                self.probed_at = Some(Instant::now());
                 if uptime.is_some() {
                     self.details.note_answer();
                 }

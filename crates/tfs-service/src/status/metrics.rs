@@ -152,6 +152,16 @@ fn add_server(
         ("breaker_open", "Whether reads do not ask the server.", u64::from(is_open)),
         ("server_streams_open", "Streams open on the server.", server.streams_open as u64),
         ("server_streams_max", "The most of them.", server.streams_max as u64),
+        (
+            "server_torrents_left_out",
+            "Torrents that are not shown, since their details could not be had.",
+            server.discovery.left_out.count as u64,
+        ),
+        (
+            "server_torrents_missing",
+            "Torrents that are shown and not listed since a restart of the server.",
+            server.discovery.missing.count as u64,
+        ),
     ] {
         add(Kind::Gauge, name, &labels, help, value);
     }

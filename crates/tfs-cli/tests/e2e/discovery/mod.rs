@@ -166,6 +166,25 @@ fn a_server_without_its_disk_empties_no_library() {
     });
 }
 
+#[test]
+fn what_tfs_forgets_leaves_the_mounts_at_once() {
+    let test = "discovery::what_tfs_forgets_leaves_the_mounts_at_once";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(
+            Swarm::builder()
+                .torrent(TorrentSpec::file("one.bin", Content::new(1, 40_000)))
+                .torrent(TorrentSpec::file("other.bin", Content::new(2, 40_000))),
+        );
+        let url = rqbits.swarm.api_url();
+        // No poll comes to help.
+        let mounted = Mounted::with(dir, &url, &["--poll-interval", "1h"]);
+        assert_eq!(names(&mounted.path), ["one.bin", "other.bin"]);
+        run(tfs(dir).args(["forget", "one.bin", "--server", &url]));
+        until("it is gone", || (names(&mounted.path) == ["other.bin"]).then_some(()));
+        mounted.unmount();
+    });
+}
+
 // rqbit 9.1.0 answers a request for the metadata of such a torrent with 500.
 #[test]
 fn a_name_with_control_characters_is_shown_escaped() {
