@@ -241,13 +241,10 @@ impl Pool {
     pub(super) fn status(&self) -> BudgetStatus {
         let now = now();
         let mut state = self.lock();
-        if now.saturating_sub(state.seen_at) > SEEN_TIME_MAX {
-            state.look(now);
-        }
+        state.look(now);
         let own = ProcessRecord::new(now, state.records());
         let records = std::iter::once(&own).chain(&state.others.records);
-        let holders: Vec<_> =
-            records.flat_map(|record| BudgetHolder::of_process(record, now)).collect();
+        let holders: Vec<_> = records.flat_map(BudgetHolder::of_process).collect();
         BudgetStatus::new(holders, state.trouble.clone())
     }
 
@@ -323,7 +320,8 @@ impl State {
             }
             Err(error) => {
                 let error = super::with_cause(&error);
-                if self.trouble.as_ref() != Some(&error) {
+                // Each mount says so itself when it comes up.
+                if !self.members.is_empty() && self.trouble.as_ref() != Some(&error) {
                     tracing::warn!(
                         "streams are not shared with other processes of tfs: failed to {error}; \
                          mounts of the same server in other processes need smaller --max-streams"
@@ -367,7 +365,7 @@ impl State {
         let mount = member.mountpoint.clone();
         let holders = self.others.records.iter().filter(|record| !record.is_fresh(now));
         let holders: Vec<_> = holders
-            .flat_map(|record| BudgetHolder::of_process(record, now))
+            .flat_map(BudgetHolder::of_process)
             .filter(|holder| holder.held > 0)
             .map(|holder| format!("process {} with {}", holder.pid, holder.mountpoint))
             .collect();

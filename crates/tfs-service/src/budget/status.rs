@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::record::ProcessRecord;
 use super::slot_dir::SlotDir;
-use super::{DIR_NAME, ServerKey, pool};
+use super::{DIR_NAME, ServerKey};
 use crate::control::runtime_dir;
 
 /// The streams of a server that all mounts of this user share.
@@ -50,8 +49,8 @@ impl BudgetStatus {
 }
 
 impl BudgetHolder {
-    pub(super) fn of_process(record: &ProcessRecord, now: Duration) -> Vec<Self> {
-        let is_stopped = !record.is_fresh(now) && is_stopped(record.pid);
+    pub(super) fn of_process(record: &ProcessRecord) -> Vec<Self> {
+        let is_stopped = record.pid != std::process::id() && is_stopped(record.pid);
         let holders = record.members.iter().map(|member| Self {
             pid: record.pid,
             mountpoint: member.mountpoint.clone(),
@@ -67,11 +66,10 @@ impl BudgetHolder {
 /// Returns the mounts of this user that share the streams of a server, for a process that has none.
 /// Reads a few files.
 pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
-    let now = pool::now();
     match SlotDir::look(&runtime_dir::path().join(DIR_NAME), key.as_file_name()) {
         Ok(others) => {
             let holders = others.records.iter();
-            let holders = holders.flat_map(|record| BudgetHolder::of_process(record, now));
+            let holders = holders.flat_map(BudgetHolder::of_process);
             BudgetStatus::new(holders.collect(), None)
         }
         Err(error) => BudgetStatus::new(Vec::new(), Some(super::with_cause(&error))),
