@@ -99,6 +99,16 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.is_missing(target, &states)
     }
 
+    /// Takes note that a read was dropped since its thread got a signal. If its bytes are missing,
+    /// further reads of missing bytes by the handle fail at once for a while, as after a wait that
+    /// has failed: who goes on all the same ends soon.
+    pub fn on_interrupted(&self, handle: HandleId, offset: u64, len: u32) {
+        if let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) {
+            let states = self.tree().file_states(target.file.id);
+            self.engine.on_interrupted_wait(target, &states);
+        }
+    }
+
     /// Returns how many bytes a read of an open file returns: fewer than `len` only at its end.
     ///
     /// # Errors

@@ -81,6 +81,10 @@ impl<S: TorrentSource> Extent for Vfs<S> {
         Self::is_here(self, request.handle, request.offset, request.len)
     }
 
+    fn on_interrupted(&self, request: &ReadRequest) {
+        Self::on_interrupted(self, request.handle, request.offset, request.len);
+    }
+
     fn len(&self, request: &ReadRequest) -> Option<u64> {
         self.read_len(request.handle, request.offset, request.len).ok()
     }

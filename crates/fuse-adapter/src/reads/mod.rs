@@ -39,6 +39,9 @@ pub(crate) trait Extent: Send + Sync + 'static {
     /// Returns whether all of it is there.
     fn is_here(&self, request: &ReadRequest) -> bool;
 
+    /// Takes note that a read of it ends since its thread got a signal.
+    fn on_interrupted(&self, request: &ReadRequest);
+
     /// Returns how many bytes its answer has; `None` if its file is not open any more.
     fn len(&self, request: &ReadRequest) -> Option<u64>;
 }
@@ -281,7 +284,10 @@ impl<R: AnswerBytes, E: Extent> Pending<R, E> {
     fn interrupt(self, interrupt: Interrupt) {
         match interrupt {
             Interrupt::Left => self.tally.left.add_one(),
-            Interrupt::Pending | Interrupt::Retried => self.tally.interrupted.add_one(),
+            Interrupt::Pending | Interrupt::Retried => {
+                self.tally.interrupted.add_one();
+                self.extent.on_interrupted(&self.request);
+            }
         }
         self.invalidator.add(self.request.span(), Failure::Interrupted);
         self.guard.interrupt(interrupt);
@@ -319,6 +325,8 @@ mod tests {
         fn is_here(&self, _: &ReadRequest) -> bool {
             true
         }
+
+        fn on_interrupted(&self, _: &ReadRequest) {}
 
         fn len(&self, request: &ReadRequest) -> Option<u64> {
             Some(self.0.saturating_sub(request.offset).min(request.len.into()))

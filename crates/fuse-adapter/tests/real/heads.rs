@@ -6,11 +6,13 @@ use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::param::page_size;
+use rustix::process::{Pid, Signal, kill_process};
 use tfs_testkit::fake::{FakeSource, directory, file_id};
 use vfs_core::{Bitfield, FileId, TorrentState};
 
@@ -221,6 +223,42 @@ fn what_comes_is_read_while_its_window_waits_for_more() {
             fixture.source.fake.let_go(film());
             assert_eq!(first.join().unwrap(), 128 << 10);
         });
+        fixture.finish(mount);
+    });
+}
+
+/// A program whose handler of a signal returns, and which goes on after errors.
+const GOES_ON: &str = "
+import os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: None)
+file, failures = os.open(sys.argv[1], os.O_RDONLY), 0
+for offset in range(0, os.fstat(file).st_size, 65536):
+    try:
+        os.pread(file, 65536, offset)
+    except OSError:
+        failures += 1
+print(failures)
+";
+
+// `kill` of an rsync that is a server sets a flag there, which is looked at after the file.
+#[test]
+fn a_program_that_goes_on_after_a_signal_ends_soon() {
+    run("heads::a_program_that_goes_on_after_a_signal_ends_soon", |dir| {
+        // Whoever waits does so until the test is over.
+        let fixture = fixture(0, 0, TorrentState::Live, NEVER);
+        let mount = fixture.mount(dir);
+        let path = path_in(dir);
+        let started =
+            Command::new("python3").args(["-c", GOES_ON]).arg(&path).stdout(Stdio::piped()).spawn();
+        let Ok(child) = started else {
+            println!("passes unseen, there is no Python");
+            return fixture.finish(mount);
+        };
+        eventually("it waits", || mount.counters().reads_waiting > 0);
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let windows = FILE_BYTES.div_ceil(PIECE_BYTES);
+        assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), windows.to_string());
         fixture.finish(mount);
     });
 }

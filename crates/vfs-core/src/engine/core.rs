@@ -171,6 +171,17 @@ impl Core {
         self.plan.fail_fast_error(now, who, facts)
     }
 
+    /// Takes note that the wait of a read for a range has ended since its thread got a signal.
+    pub(super) fn on_interrupted_wait(
+        &mut self,
+        now: Duration,
+        who: (HandleId, FileId),
+        facts: &FileFacts,
+        range: ByteRange,
+    ) {
+        self.plan.on_interrupted_wait(now, who, facts, range);
+    }
+
     /// Returns whether a whole page of a range is on the server.
     pub(super) fn has_page(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> bool {
         self.plan.has_page(file, facts, range)

@@ -342,6 +342,14 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.look(|core| core.has_page(file.id, &facts, range))
     }
 
+    /// Takes note that the wait of a read has ended since its thread got a signal.
+    fn on_interrupted_wait(&self, target: Target, state: FileState) {
+        let Target { handle, file, range, .. } = target;
+        let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
+        let who = (handle, file.id);
+        self.shared.note(|core, now| core.on_interrupted_wait(now, who, &facts, range));
+    }
+
     /// Returns the error of a read that would have to wait for missing data now, if a wait of its
     /// handle failed a moment ago.
     fn fail_fast_error(&self, target: Target, state: FileState) -> Option<VfsError> {

@@ -5,6 +5,9 @@
 //! the same handle fail at once with the same error, for a pause that doubles with each failed
 //! wait. Any byte of the file that comes ends it, and so does any other change of its state.
 //!
+//! A wait that ended as its thread got a signal has failed too, if the thread goes on: it would
+//! otherwise end its loop over a file only after the next wait.
+//!
 //! It is decided when a read arrives. Reads that wait already, reads of data that is there and
 //! preloads are not concerned.
 #![warn(clippy::arithmetic_side_effects)]
@@ -82,12 +85,11 @@ impl FailedWaits {
 
     /// Takes note of a failed wait whose read arrived at `arrived_at`.
     fn add(&mut self, handle: HandleId, arrived_at: Duration, failed: FailedWait) {
-        let waited = failed.failed_at.saturating_sub(arrived_at);
         let pause = match self.handles.get(&handle) {
             // They waited at the same time, and count as one.
             Some(known) if arrived_at < known.failed_at => return,
             Some(known) => known.pause.saturating_mul(2).min(PAUSE_MAX),
-            None => waited.min(FIRST_PAUSE_MAX),
+            None => failed.pause.min(FIRST_PAUSE_MAX),
         };
         self.handles.insert(handle, FailedWait { pause, ..failed });
     }
@@ -165,16 +167,34 @@ impl Plan {
             return;
         }
         let (handle, file, arrived_at) = (request.handle, request.file, *arrived_at);
-        let facts = self.files.get(&file).unwrap_or(&request.facts);
-        let failed = FailedWait {
-            file,
-            failed_at: now,
-            pause: Duration::ZERO,
-            error: error.cloned(),
-            state: facts.state,
-            have_bytes: have_bytes(&self.haves, file, facts),
-        };
+        let facts = *self.files.get(&file).unwrap_or(&request.facts);
+        let error = error.cloned();
+        let pause = now.saturating_sub(arrived_at);
+        let failed = FailedWait { error, pause, ..self.failed_wait(now, file, &facts) };
         self.failed_waits.add(handle, arrived_at, failed);
+    }
+
+    /// Takes note that the wait of a read for `range` has ended since its thread got a signal.
+    pub(in crate::engine) fn on_interrupted_wait(
+        &mut self,
+        now: Duration,
+        (handle, file): (HandleId, FileId),
+        facts: &FileFacts,
+        range: ByteRange,
+    ) {
+        let presence = self.haves.presence(file, facts, range, now, &self.tuning);
+        if presence != Presence::Here && self.accesses.contains_key(&handle) {
+            let pause = FIRST_PAUSE_MAX;
+            let failed = FailedWait { pause, ..self.failed_wait(now, file, facts) };
+            self.failed_waits.add(handle, now, failed);
+        }
+    }
+
+    /// Returns a wait that fails now since its time is over.
+    fn failed_wait(&self, now: Duration, file: FileId, facts: &FileFacts) -> FailedWait {
+        let have_bytes = have_bytes(&self.haves, file, facts);
+        let (pause, error, state) = (Duration::ZERO, None, facts.state);
+        FailedWait { file, failed_at: now, pause, error, state, have_bytes }
     }
 
     /// Takes the news that bytes of a file came that were missing.

@@ -148,6 +148,13 @@ impl<S: TorrentSource> Servers<S> {
         !states.is_empty() && states.iter().all(lacks)
     }
 
+    /// Takes note that the wait of a read has ended since its thread got a signal.
+    pub(crate) fn on_interrupted_wait(&self, target: Target, states: &[(ServerId, FileState)]) {
+        for (server, state) in states {
+            self.engine(*server).on_interrupted_wait(target, *state);
+        }
+    }
+
     /// Returns whether one of the servers, or this machine's disk, is known to have all of a range.
     pub(crate) fn is_here(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
         let Target { file, range, .. } = target;
