@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use expect_test::expect;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rqbit_client::{Client, ClientConfig, RootCertificates, RootCertificatesError, Timeouts};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -13,8 +13,22 @@ use crate::support::{PATIENT, SOON, Server, Step, run};
 
 /// A certificate for names that trusts itself, and the server that shows it.
 fn certificate(name: &str) -> (Arc<ServerConfig>, String) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed([name.to_owned()]).expect("make a certificate");
+    let made = generate_simple_self_signed([name.to_owned()]).expect("make a certificate");
+    serving(made)
+}
+
+/// Does the same with a certificate that has expired.
+fn expired_certificate(name: &str) -> (Arc<ServerConfig>, String) {
+    let signing_key = KeyPair::generate().expect("make a key");
+    let mut params = CertificateParams::new([name.to_owned()]).expect("a valid name");
+    params.not_before = date_time_ymd(2001, 1, 1);
+    params.not_after = date_time_ymd(2002, 1, 1);
+    let cert = params.self_signed(&signing_key).expect("sign a certificate");
+    serving(CertifiedKey { cert, signing_key })
+}
+
+fn serving(made: CertifiedKey<KeyPair>) -> (Arc<ServerConfig>, String) {
+    let CertifiedKey { cert, signing_key } = made;
     let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut tls = ServerConfig::builder_with_provider(provider)
@@ -79,6 +93,19 @@ fn certificates_that_are_not_trusted() {
         // For this host, but unknown.
         let (unknown, _pem) = certificate("127.0.0.1");
         let server = Server::start_tls(vec![answers(1)], unknown).await;
+        let result = list(&client(&server, roots, PATIENT)).await;
+        expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
+        server.finish().await;
+    });
+}
+
+#[test]
+fn an_expired_certificate_is_final() {
+    run(async {
+        let (tls, pem) = expired_certificate("127.0.0.1");
+        let mut roots = RootCertificates::default();
+        roots.add_pem(pem.as_bytes()).unwrap();
+        let server = Server::start_tls(vec![answers(1)], tls).await;
         let result = list(&client(&server, roots, PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         server.finish().await;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use expect_test::{Expect, expect};
+use nix::libc::EIO;
 use rqbit_embedded::{Credentials, EmbeddedConfig, EmbeddedServer};
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::Swarm;
@@ -160,6 +161,55 @@ fn servers() {
         hint: --server wants the address of rqbit's API, such as http://127.0.0.1:3030; behind a proxy with its path, such as https://host/rqbit
     "#]]
     .assert_eq(&mounted);
+}
+
+/// What a proxy in front of rqbit says is no sign of a wrong address.
+#[test]
+fn a_forbidden_and_a_busy_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("mnt")).unwrap();
+    let forbidden =
+        answering("HTTP/1.1 403 Forbidden\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>");
+    let output = mount(dir, &forbidden, "mnt").current_dir(dir).output().unwrap();
+    assert!(!is_mounted(&dir.join("mnt")));
+    expect![[r#"
+        exit 25
+        error: cannot use rqbit at URL/: access is forbidden: server answered 403
+        hint: see what the server and any proxy in front of it allow this user and this address to do
+    "#]].assert_eq(&describe(&output).replace(&forbidden, "URL"));
+
+    let busy = answering(
+        "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\nconnection: close\r\n\r\nslow",
+    );
+    let output = tfs(dir).args(["list", "--server", &busy]).output().unwrap();
+    expect![[r#"
+        exit 23
+        error: cannot use rqbit at URL/: the server is busy: server answered 429 (slow)
+        hint: try again later, or raise the limit for requests of the server or of the proxy in front of it
+    "#]].assert_eq(&describe(&output).replace(&busy, "URL"));
+}
+
+/// A server that is busy comes back by itself, like one that is down.
+#[test]
+fn a_mount_of_a_busy_server_comes_up() {
+    let test = "errors::a_mount_of_a_busy_server_comes_up";
+    isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
+        let busy = answering(
+            "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+        );
+        fs::create_dir(dir.join("mnt")).unwrap();
+        let output = mount(dir, &busy, "mnt").current_dir(dir).output().unwrap();
+        expect![[r#"
+            exit 0
+            warning: cannot use rqbit at URL/: the server is busy: server answered 429
+            hint: nothing is known of its torrents, so none of them show until it answers; tfs tries again by itself; if that does not help, raise the limit for requests of the server or of the proxy in front of it
+        "#]]
+        .assert_eq(&describe(&output).replace(&busy, "URL"));
+        let mounted = Mounted::at(dir.join("mnt"), dir);
+        assert_eq!(fs::read_dir(&mounted.path).unwrap_err().raw_os_error(), Some(EIO));
+        mounted.unmount();
+    });
 }
 
 #[test]

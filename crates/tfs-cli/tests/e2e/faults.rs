@@ -50,6 +50,12 @@ fn cases() -> Vec<(&'static str, Fault)> {
         ("reset in the body", Fault::Reset(Cut::Body(CUT))),
         ("truncated", Fault::Truncate(CUT)),
         ("half-closed", Fault::HalfClose(CUT)),
+        ("400", Fault::Status(400)),
+        ("403", Fault::Status(403)),
+        ("404 of what is listed", Fault::Status(404)),
+        ("405", Fault::Status(405)),
+        ("416", Fault::Status(416)),
+        ("429", Fault::Status(429)),
         ("503", Fault::Status(503)),
         ("200 for 206, whole", Fault::IgnoreRange),
         ("200 for 206, a part", Fault::Lie(Lie::Whole)),
@@ -78,7 +84,9 @@ fn read(folder: &Path, (name, seed): (&str, u64)) -> String {
         let read = file.read_exact_at(&mut block, start);
         assert!(called.elapsed() < READ_MAX, "a read took {:?}", called.elapsed());
         if let Err(error) = read {
-            return Errno::from_raw(error.raw_os_error().unwrap()).to_string();
+            let errno = Errno::from_raw(error.raw_os_error().unwrap());
+            let when = if called.elapsed() < READ_TIMEOUT / 2 { " at once" } else { "" };
+            return format!("{errno}{when}");
         }
         content.check(start, &block).unwrap();
     }
@@ -165,14 +173,20 @@ fn each_fault_is_done_and_costs_an_error_at_most() {
             reset in the body: right | EIO: I/O error | an error
             truncated: right | EIO: I/O error | an error
             half-closed: right | EIO: I/O error | an error
+            400: right | EIO: I/O error at once | an error
+            403: right | EACCES: Permission denied at once | an error
+            404 of what is listed: right | EIO: I/O error | an error
+            405: right | EIO: I/O error at once | an error
+            416: right | EIO: I/O error at once | an error
+            429: right | EIO: I/O error | an error
             503: right | EIO: I/O error | an error
             200 for 206, whole: right | right | -
             200 for 206, a part: right | EIO: I/O error | a list
             status line: right | EIO: I/O error | an error
-            other range: right | EIO: I/O error | a list
-            other total: right | EIO: I/O error | a list
-            no range: right | EIO: I/O error | a list
-            bad range: right | EIO: I/O error | a list
+            other range: right | EIO: I/O error at once | a list
+            other total: right | EIO: I/O error at once | a list
+            no range: right | EIO: I/O error at once | a list
+            bad range: right | EIO: I/O error at once | a list
             long length: right | EIO: I/O error | an error
             short length: right | EIO: I/O error | an error
             bad length: right | EIO: I/O error | an error
