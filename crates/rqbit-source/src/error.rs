@@ -13,11 +13,11 @@ pub(crate) fn to_source_error(error: Error) -> SourceError {
 /// Returns whether the same call may succeed later. Of a 404 only the list of the server can tell:
 /// a server that starts answers before it has all of its torrents.
 fn is_retryable(kind: &ErrorKind) -> bool {
-    match kind {
-        ErrorKind::NotFound(_) => true,
-        ErrorKind::Status(answer) if answer.status == 404 => true,
-        kind => kind.is_retryable(),
-    }
+    kind_of(kind) == SourceErrorKind::NotFound && !is_invalid_file(kind) || kind.is_retryable()
+}
+
+fn is_invalid_file(kind: &ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Status(answer) if answer.is_invalid_file())
 }
 
 fn kind_of(kind: &ErrorKind) -> SourceErrorKind {

@@ -8,9 +8,10 @@ use rqbit_client::{
     ByteRange as ClientRange, Client, DirectError, ErrorKind, RangeStream, TorrentRef,
 };
 use vfs_core::{
-    Bitfield, ByteRange, FileId, FileIndex, FileKind, Geometry, InfoHash, LocalFile, LocalPieces,
-    LocalWanted, MetadataStatus, NoLocalFile, NotNow, SourceError, SourceErrorKind, SourceLimits,
-    SourceStream, StreamBudget, TorrentDetails, TorrentSource, TorrentSummary,
+    Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Geometry, InfoHash,
+    LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile, NotNow, SourceError,
+    SourceErrorKind, SourceLimits, SourceStream, StreamBudget, TorrentDetails, TorrentSource,
+    TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
@@ -168,6 +169,20 @@ impl TorrentSource for RqbitSource {
         Bitfield::new(haves.as_bytes().clone(), haves.piece_count()).ok_or_else(|| {
             SourceError::new(SourceErrorKind::Protocol, format!("read the pieces of {torrent}"))
         })
+    }
+
+    async fn download_progress(&self, torrent: InfoHash) -> Option<DownloadProgress> {
+        match self.client.torrent_stats(to_ref(torrent)).await {
+            // Only a torrent that runs downloads.
+            Ok(stats) => stats.live.map(|live| DownloadProgress {
+                fetched_bytes: live.snapshot.fetched_bytes,
+                bytes_per_second: live.download_speed.bytes_per_second(),
+            }),
+            Err(error) => {
+                tracing::debug!(%torrent, %error, "no download progress");
+                None
+            }
+        }
     }
 
     async fn open_at(

@@ -21,6 +21,8 @@ use crate::{exit, runtime};
 const NOTHING: &str = "no tfs of this user has mounted anything\n\
     tfs doctor finds what a crash has left";
 
+const MIB: u32 = 1 << 20;
+
 /// Runs the command.
 pub(crate) fn run(args: &StatusArgs) -> eyre::Result<u8> {
     runtime()?.block_on(async {
@@ -279,14 +281,19 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
     output::table_text(table)
 }
 
-/// Returns for how long and for which piece a reader waits.
+/// Returns for how long and for which piece a reader waits, and how long it will still wait.
 fn waits(reader: &ReaderStatus) -> String {
     let Some(wait) = reader.waits else { return "-".to_owned() };
     let seconds = Duration::from_millis(wait.for_millis).as_secs_f64();
-    match wait.piece {
-        Some(piece) => format!("{seconds:.1} s for piece {piece}"),
-        None => format!("{seconds:.1} s"),
-    }
+    let piece = wait.piece.map(|piece| format!(" for piece {piece}")).unwrap_or_default();
+    // A piece has a power of two bytes.
+    let len = wait.piece_bytes.map(|bytes| match bytes {
+        0..MIB => format!(" ({} KiB piece", bytes / 1024),
+        MIB.. => format!(" ({} MiB piece", bytes / MIB),
+    });
+    let left = wait.left_millis.map(|millis| format!(", about {} s left", millis.div_ceil(1000)));
+    let len = len.map(|len| format!("{len}{})", left.unwrap_or_default())).unwrap_or_default();
+    format!("{seconds:.1} s{piece}{len}")
 }
 
 #[cfg(test)]
@@ -323,7 +330,17 @@ mod tests {
             given_bytes: 5000,
             bytes_per_second: 2 << 20,
             way: WayStatus::Local,
-            waits: Some(WaitStatus { offset: 7, piece: Some(12), for_millis: 3210 }),
+            waits: Some(WaitStatus {
+                offset: 7,
+                piece: Some(12),
+                piece_bytes: Some(16 << 20),
+                for_millis: 58_210,
+                left_millis: Some(109_400),
+            }),
+        };
+        let early = ReaderStatus {
+            waits: reader.waits.map(|wait| WaitStatus { left_millis: None, ..wait }),
+            ..reader.clone()
         };
         let gone = ReaderStatus {
             path: None,
@@ -335,9 +352,10 @@ mod tests {
             ..reader.clone()
         };
         expect![[r#"
-            PID   PROCESS  AT   SPEED      WAY    WAITS               FILE
-            4711  mpv      99%  2.0 MiB/s  local  3.2 s for piece 12  t/film\u{1b}[31m.mkv
-               ?  ?          -          -  local  -                   (removed)"#]]
-        .assert_eq(&readers_table(&[reader, gone]));
+            PID   PROCESS  AT   SPEED      WAY    WAITS                                                 FILE
+            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece, about 110 s left)  t/film\u{1b}[31m.mkv
+            4711  mpv      99%  2.0 MiB/s  local  58.2 s for piece 12 (16 MiB piece)                    t/film\u{1b}[31m.mkv
+               ?  ?          -          -  local  -                                                     (removed)"#]]
+        .assert_eq(&readers_table(&[reader, early, gone]));
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
-use rqbit_client::{ErrorKind, TlsProblem};
+use rqbit_client::{ErrorKind, ServerError, TlsProblem};
 use tfs_service::control::wire::{Failure, FailureKind};
 use tfs_service::control::{ControlError, FindError, RuntimeDirError};
 use tfs_service::settings::Sources;
@@ -206,6 +206,14 @@ fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
         ("reach", ErrorKind::Tls(TlsProblem::Certificate), exit::SERVER_TLS),
     ] {
         all.insert(format!("cannot {verb} rqbit at URL: {kind}"), Some(code));
+    }
+    for (reason, status, code) in [
+        ("access is forbidden", 403, exit::SERVER_FORBIDDEN),
+        ("the server is busy", 429, exit::SERVER_FAILED),
+    ] {
+        let answer = ServerError { status, error_kind: None, human_readable: None };
+        let kind = ErrorKind::Status(answer);
+        all.insert(format!("cannot use rqbit at URL: {reason}: {kind}"), Some(code));
     }
     // `StartError::List`, whose cause cannot be made here either.
     all.insert("cannot list the torrents".to_owned(), Some(exit::SERVER_FAILED));

@@ -46,6 +46,7 @@ impl Loaded {
             },
             read: ReadPolicy {
                 timeout: read.timeout,
+                timeout_max: read.timeout_max,
                 missing: match read.missing {
                     Missing::Wait => MissingPolicy::Wait,
                     Missing::Fail => MissingPolicy::Fail,

@@ -64,7 +64,7 @@ pub use range::ByteRange;
 pub use search::{
     GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
-pub use source::{NotNow, SourceLimits, SourceStream, TorrentSource};
+pub use source::{DownloadProgress, NotNow, SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{
     FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentState, TorrentSummary,
 };

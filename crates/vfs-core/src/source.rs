@@ -62,6 +62,18 @@ pub trait TorrentSource: Send + Sync + 'static {
         torrent: InfoHash,
     ) -> impl Future<Output = Result<Bitfield, SourceError>> + Send;
 
+    /// Returns how much the other side has fetched of a torrent and how fast, or `None` if it
+    /// cannot say.
+    ///
+    /// It is asked at most once a second, and only while a read has waited for long.
+    fn download_progress(
+        &self,
+        torrent: InfoHash,
+    ) -> impl Future<Output = Option<DownloadProgress>> + Send {
+        _ = torrent;
+        async { None }
+    }
+
     /// Opens a stream of the bytes `range` of `file`, and resolves only when the other side has
     /// confirmed that offset. `range` is not empty and lies inside the file.
     ///
@@ -187,6 +199,16 @@ pub enum NotNow {
     NoWay,
     /// The bytes did not come, or not in time: it is not worth while for now.
     Missed,
+}
+
+/// How far the download of a torrent is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DownloadProgress {
+    /// The bytes fetched from peers since the torrent was started, also of pieces that are not
+    /// complete. Less than before after a restart.
+    pub fetched_bytes: u64,
+    /// The download speed of late in bytes a second.
+    pub bytes_per_second: u64,
 }
 
 /// What a source can bear.

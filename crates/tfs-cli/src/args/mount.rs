@@ -46,6 +46,9 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "TIME", help = help("read.timeout"),
         value_parser = setting("read.timeout"))]
     read_timeout: Option<String>,
+    #[arg(long, value_name = "MAX", help = help("read.timeout_max"),
+        value_parser = setting("read.timeout_max"))]
+    read_timeout_max: Option<String>,
     #[arg(long, value_name = "WHAT", help = help("read.missing"),
         value_parser = setting("read.missing"))]
     missing: Option<String>,
@@ -115,6 +118,7 @@ impl MountArgs {
         set(flags, "server.max_streams", self.max_streams.as_ref());
         set(flags, "server.local_paths", self.local_paths.as_ref());
         set(flags, "read.timeout", self.read_timeout.as_ref());
+        set(flags, "read.timeout_max", self.read_timeout_max.as_ref());
         set(flags, "read.missing", self.missing.as_ref());
         set(flags, "read.missing_errno", self.missing_errno.as_ref());
         set(flags, "read.passthrough", self.passthrough.as_ref());

@@ -52,7 +52,7 @@ fn show_says_what_holds_and_where_it_came_from() {
     };
     let text = show(&[]);
     assert!(!text.contains("s3cret"), "{text}");
-    let lines: Vec<_> = text.lines().take(16).collect();
+    let lines: Vec<_> = text.lines().take(17).collect();
     expect![[r#"
         exit 0
         # TFS_PASSWORD=(set, not shown)
@@ -68,6 +68,7 @@ fn show_says_what_holds_and_where_it_came_from() {
         missing = "wait"
         missing_errno = "EIO"
         timeout = "5s"    # DIR/tfs.toml:6:1
+        timeout_max = "10m"
         readahead = "256KiB"
         memory = "64MiB"  # TFS_READ__MEMORY
     "#]]

@@ -11,6 +11,7 @@ mod budget;
 mod content;
 mod control;
 mod daemon;
+mod deadlines;
 mod demo;
 mod discovery;
 mod doctor;

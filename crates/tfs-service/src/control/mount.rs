@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use fuse_adapter::mountinfo::{Device, MountTable};
 use fuse_adapter::{
@@ -262,9 +263,15 @@ fn reader_status(reader: Reader, caller: Option<Caller>) -> ReaderStatus {
         waits: reader.wait.map(|wait| WaitStatus {
             offset: wait.offset,
             piece: wait.piece_idx,
-            for_millis: u64::try_from(wait.waited.as_millis()).unwrap_or(u64::MAX),
+            piece_bytes: wait.piece_len,
+            for_millis: millis(wait.waited),
+            left_millis: wait.left.map(millis),
         }),
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn way_status(way: ReadWay) -> WayStatus {

@@ -198,7 +198,7 @@ const MOUNT: [Key; 8] = [
     ),
 ];
 
-const READ: [Key; 6] = [
+const READ: [Key; 7] = [
     key(
         "read.missing",
         Kind::Choice(&["wait", "fail"]),
@@ -219,7 +219,15 @@ const READ: [Key; 6] = [
         Kind::Time,
         Is("\"60s\""),
         Some("--read-timeout"),
-        "How long a read waits for data before it fails.",
+        "How long a read waits without progress: nothing of its torrent is downloaded.",
+    ),
+    key(
+        "read.timeout_max",
+        Kind::Time,
+        Is("\"10m\""),
+        Some("--read-timeout-max"),
+        "How long a read waits at most while its torrent downloads; less than `timeout` counts as \
+         that.",
     ),
     key(
         "read.readahead",

@@ -77,6 +77,8 @@ pub struct ReadSection {
     pub missing_errno: MissingError,
     #[serde(deserialize_with = "de_time")]
     pub timeout: Duration,
+    #[serde(deserialize_with = "de_time")]
+    pub timeout_max: Duration,
     #[serde(rename = "readahead", deserialize_with = "de_size")]
     pub readahead_bytes: u64,
     #[serde(rename = "memory", deserialize_with = "de_size")]

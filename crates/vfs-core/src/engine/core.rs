@@ -8,14 +8,14 @@ use bytes::Bytes;
 
 use super::plan::{
     Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, Priority,
-    ReadId, ReadRequest, Split, StreamEnd, StreamId, Tuning,
+    ReadDeadline, ReadId, ReadRequest, Split, StreamEnd, StreamId, Tuning,
 };
 use super::store::{BlockCache, Store};
 use super::{Counters, MissingPolicy};
 use crate::tree::FileState;
 use crate::{
-    Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, StreamDemand, StreamPermits,
-    VfsError,
+    Bitfield, ByteRange, DownloadProgress, FileId, HandleId, InfoHash, SourceError, StreamDemand,
+    StreamPermits, VfsError,
 };
 
 /// What the outside has to do.
@@ -29,6 +29,8 @@ pub(super) enum Output {
     Close { stream: StreamId },
     /// Ask which pieces of a torrent are there.
     AskHaves { torrent: InfoHash },
+    /// Ask how much of a torrent was fetched.
+    AskProgress { torrent: InfoHash },
 }
 
 /// How a read starts.
@@ -110,7 +112,7 @@ impl Core {
     pub(super) fn read(
         &mut self,
         now: Duration,
-        deadline: Duration,
+        deadline: ReadDeadline,
         (handle, file, priority): (HandleId, FileId, Priority),
         facts: FileFacts,
         range: ByteRange,
@@ -252,6 +254,20 @@ impl Core {
         self.plan.on_haves(now, torrent, answer);
     }
 
+    pub(super) fn on_download(
+        &mut self,
+        now: Duration,
+        torrent: InfoHash,
+        answer: Option<DownloadProgress>,
+    ) {
+        self.plan.on_download(now, torrent, answer);
+    }
+
+    /// Returns when a torrent was last seen to make progress.
+    pub(super) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Duration> {
+        self.plan.torrent_progress_at(torrent)
+    }
+
     /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
     pub(super) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> News {
         if self.is_shut_down { News::Unknown } else { self.plan.on_question(now, torrent) }
@@ -346,6 +362,7 @@ impl Core {
                     self.plan.on_need(now, read, need);
                 }
                 Action::AskHaves { torrent } => output(Output::AskHaves { torrent }),
+                Action::AskProgress { torrent } => output(Output::AskProgress { torrent }),
             }
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! One owner task for each engine waits for the plan's next point in time and starts and ends all
 //! other tasks: one for each stream (there are as many as the budget allows) and for each question
-//! about pieces (one a second and torrent). Streams tell the core directly what happened; whoever
-//! does hands out the answers that follow. The owner does for those that were ended.
+//! about pieces or progress (one a second and torrent). Streams tell the core directly what
+//! happened; whoever does hands out the answers that follow. The owner does for those that were
+//! ended.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -18,8 +19,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::core::{Core, Output};
 use super::plan::{Demand, News, ReadId, StreamEnd, StreamId};
 use crate::{
-    Bitfield, BudgetListener, ByteRange, FileId, InfoHash, SourceError, SourceErrorKind,
-    SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
+    Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, SourceError,
+    SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
 };
 
 /// How long an answer about pieces may take: rqbit answers within milliseconds.
@@ -191,7 +192,10 @@ impl State {
                     drop(waiting.send(result));
                 }
             }
-            order @ (Output::Open { .. } | Output::Close { .. } | Output::AskHaves { .. }) => {
+            order @ (Output::Open { .. }
+            | Output::Close { .. }
+            | Output::AskHaves { .. }
+            | Output::AskProgress { .. }) => {
                 orders.push(order);
             }
         });
@@ -300,6 +304,7 @@ impl<S> Drop for OwnerGuard<S> {
 enum Job {
     Stream(StreamId),
     Haves(InfoHash),
+    Progress(InfoHash),
 }
 
 /// How a task of the owner ends.
@@ -308,6 +313,7 @@ enum Done {
     /// The core knows already: its readers are not to wait for the owner.
     Stream,
     Haves(Result<Bitfield, SourceError>),
+    Progress(Option<DownloadProgress>),
 }
 
 /// The tasks that an engine has running.
@@ -372,6 +378,14 @@ impl Jobs {
                 });
                 self.by_task.insert(task.id(), Job::Haves(torrent));
             }
+            Output::AskProgress { torrent } => {
+                let source = Arc::clone(&shared.source);
+                let task = self.tasks.spawn(async move {
+                    let answer = timeout(HAVES_TIMEOUT, source.download_progress(torrent)).await;
+                    Done::Progress(answer.ok().flatten())
+                });
+                self.by_task.insert(task.id(), Job::Progress(torrent));
+            }
             Output::Answer { .. } => {}
         }
     }
@@ -395,9 +409,16 @@ impl Jobs {
             (Some(Job::Haves(torrent)), done) => {
                 let answer = match done {
                     Ok(Done::Haves(answer)) => answer,
-                    Ok(Done::Stream) | Err(_) => Err(panicked()),
+                    Ok(Done::Stream | Done::Progress(_)) | Err(_) => Err(panicked()),
                 };
                 shared.tell(|core, now| core.on_haves(now, torrent, answer));
+            }
+            (Some(Job::Progress(torrent)), done) => {
+                let answer = match done {
+                    Ok(Done::Progress(answer)) => answer,
+                    Ok(Done::Stream | Done::Haves(_)) | Err(_) => None,
+                };
+                shared.tell(|core, now| core.on_download(now, torrent, answer));
             }
             (None, _) => {}
         }

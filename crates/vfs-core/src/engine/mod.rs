@@ -9,7 +9,8 @@
 //! ```
 //!
 //! # Invariants
-//! 1. Every read is answered exactly once, and by its deadline; a read that was dropped, never.
+//! 1. Every read is answered exactly once, and by its deadline, which progress of its torrent moves
+//!    up to a fixed limit; a read that was dropped, never.
 //! 2. Bytes come from a confirmed offset: each chunk's is checked again, and what a stream brought
 //!    that broke the rules is forgotten.
 //! 3. Streams that are open, opening or closing never exceed
@@ -56,7 +57,7 @@ pub use self::local::ReadWay;
 pub(crate) use self::plan::Activity;
 pub(crate) use self::plan::FileFacts;
 pub use self::plan::Wait;
-use self::plan::{Outlook, Patience, Priority, ReadId, Split, Tuning};
+use self::plan::{Outlook, Patience, Priority, ReadDeadline, ReadId, Split, Tuning};
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::Servers;
 use self::store::BlockCache;
@@ -85,8 +86,11 @@ pub enum MissingPolicy {
 /// How reads behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadPolicy {
-    /// How long a read may take, waiting for its turn included.
+    /// How long a read waits without progress: no byte for it came, and its torrent fetched
+    /// nothing. Waiting for its turn is included.
     pub timeout: Duration,
+    /// How long a read may take at the most; less than `timeout` counts as that.
+    pub timeout_max: Duration,
     /// What a read does whose bytes are not downloaded yet.
     pub missing: MissingPolicy,
     /// How many bytes all buffers and the cache may hold together. Less than 1 MiB for each
@@ -98,11 +102,13 @@ pub struct ReadPolicy {
 }
 
 impl Default for ReadPolicy {
-    /// One minute: longer than a piece takes from a slow peer, shorter than a user's patience.
+    /// One minute: peers that are silent for longer seldom come back.
+    /// Ten minutes: a piece of 16 MiB at 30 kB/s.
     /// 128 MiB: four windows of 8 MiB with room for what comes, and twice that for the cache.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(60),
+            timeout_max: Duration::from_secs(600),
             missing: MissingPolicy::Wait,
             memory_bytes_max: 128 << 20,
             cache_bytes_max: None,
@@ -110,8 +116,20 @@ impl Default for ReadPolicy {
     }
 }
 
-/// When a read ends at the latest, and what it puts up with until then.
-type Until = (Duration, Patience);
+/// How long a read may take from now on, and what it puts up with until then.
+#[derive(Debug, Clone, Copy)]
+struct ReadLimits {
+    /// How long it waits without progress.
+    timeout: Duration,
+    /// The same from now on until the first progress.
+    first: Duration,
+    /// How long it takes at the most.
+    latest: Duration,
+    patience: Patience,
+}
+
+/// When a read ends, and what it puts up with until then.
+type Until = (ReadDeadline, Patience);
 
 /// Reads of all open files at one server.
 #[derive(Debug)]
@@ -225,22 +243,23 @@ impl<S: TorrentSource> Engine<S> {
         Some(parts.map(join))
     }
 
-    /// Returns the bytes of a range, all of them, or an error after `time_max` at the latest, or
-    /// before if its patience ends.
+    /// Returns the bytes of a range, all of them, or an error within its limits.
     async fn read(
         &self,
         target: Target,
         state: Option<FileState>,
-        (time_max, patience): (Duration, Patience),
+        limits: ReadLimits,
     ) -> Result<Bytes, VfsError> {
         let now = self.shared.now();
-        let until = (now.saturating_add(time_max), patience);
+        let latest = now.saturating_add(limits.latest);
+        let first = now.saturating_add(limits.first);
+        let until = (ReadDeadline { timeout: limits.timeout, first, latest }, limits.patience);
         let mut here = self.locals.here(now, target.file.id);
         if !here.as_ref().is_some_and(|here| here.covers(target.file.geometry, target.range)) {
             self.look_for_local(target.file, state, target.range.len());
         }
         if here.is_none() {
-            here = self.reopened(target.file, state, until.0).await;
+            here = self.reopened(target.file, state, first).await;
         }
         match here {
             Some(here) => self.read_local(target, state, here, until).await,
@@ -327,6 +346,13 @@ impl<S: TorrentSource> Engine<S> {
                 () = sleep(rest) => {}
             }
         }
+    }
+
+    /// Returns how long ago a torrent was last seen to make progress.
+    fn progress_age(&self, torrent: InfoHash) -> Option<Duration> {
+        let now = self.shared.now();
+        let at = self.shared.look(|core| core.torrent_progress_at(torrent))?;
+        Some(now.saturating_sub(at))
     }
 
     /// Returns what the server promises to a read of a range.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::MissingPolicy;
 use super::core::{Core, Output, Started};
-use super::plan::{Demand, FileFacts, Priority, ReadId, StreamEnd, StreamId, Tuning};
+use super::plan::{Demand, FileFacts, Priority, ReadDeadline, ReadId, StreamEnd, StreamId, Tuning};
 use super::store::BlockCache;
 use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind};
 
@@ -124,7 +124,7 @@ impl Outside {
         let range = ByteRange::clamped(offset, len, FILE_LEN);
         self.ends.insert(handle, range.end());
         let facts = FileFacts { len: FILE_LEN, geometry: None, state: None };
-        let never = Duration::MAX;
+        let never = ReadDeadline::NEVER;
         let who = (HandleId(handle), self.file, Priority::Foreground);
         match self.core.read(self.now, never, who, facts, range).unwrap() {
             Started::Done(parts) => check_bytes(range, &parts.concat()),
@@ -165,7 +165,7 @@ impl Outside {
                 assert!(streams.insert(stream, (range.start(), false)).is_none());
             }
             Output::Close { stream } => closed.push(stream),
-            Output::AskHaves { .. } => {}
+            Output::AskHaves { .. } | Output::AskProgress { .. } => {}
         });
         if !closed.is_empty() {
             for id in closed {

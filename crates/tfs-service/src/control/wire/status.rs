@@ -93,6 +93,13 @@ pub struct WaitStatus {
     pub offset: u64,
     /// The piece of the torrent that it is in, where that is known.
     pub piece: Option<u32>,
+    /// How long that piece is, in bytes.
+    #[serde(default)]
+    pub piece_bytes: Option<u32>,
     /// For how long it has waited, in milliseconds.
     pub for_millis: u64,
+    /// How long the piece will still take at the present speed of the download, in milliseconds,
+    /// if that can be told: after some seconds, and if the torrent downloads little else.
+    #[serde(default)]
+    pub left_millis: Option<u64>,
 }

@@ -53,7 +53,7 @@ impl<S: TorrentSource> Engine<S> {
                 here.as_ref().map_or(rest.start(), |here| here.pieces.have_until(geometry, rest));
             let part = if local > rest.start() {
                 let part = target.part(cut(local), false);
-                match self.read_disk(part, here.as_ref(), until.0).await {
+                match self.read_disk(part, here.as_ref(), until.0.first).await {
                     Some(bytes) => bytes,
                     None => {
                         here = None;

@@ -1,5 +1,6 @@
 //! What goes into the plan and comes out of it: reads, streams, actions.
 
+use super::progress::ReadDeadline;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, HandleId, InfoHash, VfsError};
 
@@ -69,7 +70,7 @@ pub(crate) struct ReadRequest {
     pub(crate) need: ByteRange,
     pub(crate) priority: Priority,
     /// When it fails at the latest.
-    pub(crate) deadline: std::time::Duration,
+    pub(crate) deadline: ReadDeadline,
 }
 
 /// What the plan wants done. The order matters.
@@ -98,6 +99,8 @@ pub(crate) enum Action {
     Look { read: ReadId },
     /// Ask which pieces of a torrent are there, and report `on_haves`.
     AskHaves { torrent: InfoHash },
+    /// Ask how much of a torrent was fetched, and report `on_download`.
+    AskProgress { torrent: InfoHash },
 }
 
 /// How a stream came to its end.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, News, Patience, Phase, Plan, Read, ReadId, ReadRequest, Split, StreamEnd, StreamId,
-    retry, violation, waiting::Entry,
+    Action, Expiry, News, Patience, Phase, Plan, Read, ReadId, ReadRequest, Split, StreamEnd,
+    StreamId, retry, violation, waiting::Entry,
 };
 use crate::tree::FileState;
 use crate::{
@@ -43,6 +43,7 @@ impl Plan {
             arrived_at: now,
             place,
             stream: None,
+            expiry: Expiry::new(now, request.deadline),
             retry_at: now,
             last_error: None,
             is_whole: false,
@@ -198,6 +199,7 @@ impl Plan {
         }
         for read_id in reads {
             if let Some(read) = self.reads.get_mut(&read_id) {
+                read.expiry.progress_at = now;
                 // The next silence is borne for less time.
                 self.is_dirty |= std::mem::take(&mut read.silence_count) > 0;
             }
@@ -363,6 +365,7 @@ impl Plan {
         let streams: Vec<_> = self.streams.keys().copied().collect();
         streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
         self.haves.cancel(now);
+        self.samples.cancel();
         self.mark_all();
     }
 

@@ -138,10 +138,12 @@ impl Plan {
         #[cfg(test)]
         self.count_look();
         let Some(read) = self.reads.get(&id).filter(|read| !read.is_answered) else { return };
-        if read.request.deadline <= now {
+        let is_preload = read.is_preload();
+        if !self.renew_expiry(id, now) {
             return self.expire(id, now);
         }
-        if read.is_preload() && self.trim_preload(id, now) {
+        self.sample_for(id, now);
+        if is_preload && self.trim_preload(id, now) {
             return;
         }
         let Some(read) = self.reads.get(&id) else { return };
@@ -212,8 +214,11 @@ impl Plan {
     /// Returns when time alone may change something for a read.
     fn wake_at(&self, read: &Read, must_not_wait: bool, now: Duration) -> Option<Duration> {
         let is_preload = read.is_preload();
+        let [first_sample, last_sample] = Self::sample_times(read);
         let times = [
-            (!is_preload).then_some(read.request.deadline),
+            (!is_preload).then_some(read.expiry.at),
+            first_sample,
+            last_sample,
             read.stream.is_none().then_some(read.retry_at),
             (must_not_wait || is_preload || read.split != Split::Never)
                 .then(|| self.patient_until(read)),

@@ -28,6 +28,7 @@ mod fail_fast;
 mod permits;
 mod preload;
 mod presence;
+mod progress;
 mod readers;
 mod retry;
 mod settle;
@@ -54,6 +55,10 @@ use preload::Courtesy;
 use presence::Haves;
 pub(super) use presence::News;
 pub(super) use presence::Presence;
+pub(super) use progress::ReadDeadline;
+use progress::{Expiry, Samples};
+#[cfg(test)]
+pub(super) use progress::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
 pub(crate) use readers::Activity;
 use readers::Meter;
 pub use readers::Wait;
@@ -80,6 +85,8 @@ struct Read {
     place: u64,
     /// The stream whose bytes it waits for, and since when.
     stream: Option<(StreamId, Duration)>,
+    /// When it expires.
+    expiry: Expiry,
     /// Before this no stream is opened for it.
     retry_at: Duration,
     /// Why it is not there yet, if the source failed.
@@ -129,6 +136,7 @@ pub(super) struct Plan {
     permits: Permits,
     direct: Direct,
     failed_waits: FailedWaits,
+    samples: Samples,
     actions: VecDeque<Action>,
     /// Whether something happened after which things are to be settled.
     is_dirty: bool,
@@ -162,6 +170,7 @@ impl Plan {
             permits: Permits::unshared(tuning.streams_max),
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
+            samples: Samples::default(),
             actions: VecDeque::new(),
             is_dirty: false,
             next_time: None,
@@ -452,7 +461,8 @@ impl Plan {
         for read in reads {
             let leaves = |read: &Read| read.patience != Patience::Stays;
             if self.reads.get(&read).is_some_and(leaves) {
-                self.fail(read, now, error.clone().into());
+                // Not as a deadline that has passed, which ends the read at all servers.
+                self.fail(read, now, VfsError::Source(error.clone()));
             }
         }
         self.tally.count(file, |count| count.retries = count.retries.saturating_add(1));

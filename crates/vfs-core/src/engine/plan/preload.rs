@@ -14,8 +14,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, FileFacts, Phase, Plan, Presence, Priority, Read, ReadId, ReadRequest, Stream,
-    StreamId, StreamKind, permits::Free, waiting::Queue,
+    Action, FileFacts, Phase, Plan, Presence, Priority, Read, ReadDeadline, ReadId, ReadRequest,
+    Stream, StreamId, StreamKind, permits::Free, waiting::Queue,
 };
 use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 
@@ -49,7 +49,7 @@ impl Plan {
             range,
             need: range,
             priority: Priority::Preload,
-            deadline: Duration::MAX,
+            deadline: ReadDeadline::NEVER,
         };
         self.enqueue(now, id, request);
     }

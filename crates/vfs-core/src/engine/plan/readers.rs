@@ -74,8 +74,12 @@ pub struct Wait {
     pub offset: u64,
     /// The piece that it is in, if the torrent's pieces are known.
     pub piece_idx: Option<u32>,
+    /// How long that piece is, in bytes.
+    pub piece_len: Option<u32>,
     /// For how long the reader has waited.
     pub waited: Duration,
+    /// How long the piece will still take at the present speed, if that is known.
+    pub left: Option<Duration>,
 }
 
 impl Plan {
@@ -108,7 +112,9 @@ impl Plan {
         Wait {
             offset,
             piece_idx: geometry.and_then(|geometry| geometry.piece_at(offset)),
+            piece_len: geometry.map(|geometry| geometry.piece_len.get()),
             waited: now.saturating_sub(read.arrived_at),
+            left: self.time_left(read, now),
         }
     }
 

@@ -25,6 +25,7 @@ impl Plan {
         self.grant(now);
         self.yield_to_readers(now);
         self.ask_haves(now);
+        self.ask_progress(now);
         self.forget_files();
         self.next_time = self.find_next_time(now);
         let has_grown = self.streams.values().any(|stream| stream.has_grown);
@@ -187,6 +188,9 @@ impl Plan {
     fn find_next_time(&self, now: Duration) -> Option<Duration> {
         let mut next = self.waiting.next_wake();
         let mut at = |time: Duration| next = Some(next.map_or(time, |next| next.min(time)));
+        if let Some(time) = self.next_sample_at() {
+            at(time);
+        }
         if self.waiting.preload_count() > 0 && self.quiet_until() > now {
             at(self.quiet_until());
         }

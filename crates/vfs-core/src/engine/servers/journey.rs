@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::Servers;
 use super::choice::Candidate;
 use crate::engine::plan::{Patience, Presence, Split};
-use crate::engine::{Target, join};
+use crate::engine::{ReadLimits, Target, join};
 use crate::tree::FileState;
 use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
 
@@ -28,7 +28,10 @@ pub(super) struct Journey<'a, S> {
     servers: &'a Servers<S>,
     target: Target,
     states: &'a [(ServerId, FileState)],
+    /// When it ends whatever happens.
     deadline: Instant,
+    /// When a byte last came for it, or its torrent was seen to make progress.
+    progress_at: Instant,
     /// What servers have given so far, from the beginning of the range on without a gap.
     parts: Vec<Bytes>,
     /// Where that ends.
@@ -63,13 +66,19 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         target: Target,
         states: &'a [(ServerId, FileState)],
     ) -> Self {
-        let deadline = Instant::now() + servers.timeout;
+        let progress_at = Instant::now();
+        let deadline = progress_at + servers.timeout_max;
         let at = target.range.start();
-        Self { servers, target, states, deadline, parts: Vec::new(), at }
+        Self { servers, target, states, deadline, progress_at, parts: Vec::new(), at }
     }
 
     /// Asks server by server until one has answered, or the deadline has passed.
-    pub(super) async fn run(mut self) -> Result<Bytes, VfsError> {
+    pub(super) async fn run(self) -> Result<Bytes, VfsError> {
+        let answer = self.ask_until_over().await;
+        answer.map_err(|error| if let VfsError::Source(it) = error { it.into() } else { error })
+    }
+
+    async fn ask_until_over(mut self) -> Result<Bytes, VfsError> {
         let mut pause = PAUSE_MIN;
         loop {
             if self.rest().is_empty() {
@@ -114,7 +123,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
                     return Err(error);
                 }
                 (None, Some(error)) if !may_pass(&error) => return Err(error),
-                (None, Some(error)) if Instant::now() + pause >= self.deadline => {
+                (None, Some(error)) if pause >= self.time_left() => {
                     sleep(self.time_left()).await;
                     return Err(error);
                 }
@@ -203,20 +212,26 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             return Asked::Done;
         }
         let begun_at = self.servers.now();
-        let time_left = self.time_left();
         let mut target = self.target.part(part, false);
         if patience == Patience::LeavesAtOnce {
             // Another server may have the rest.
             target.split = Split::Never;
         }
         let engine = self.servers.engine(server);
-        let answer = engine.read(target, self.state(server), (time_left, patience)).await;
+        let limits = ReadLimits {
+            timeout: self.servers.timeout,
+            first: self.time_left(),
+            latest: self.deadline.saturating_duration_since(Instant::now()),
+            patience,
+        };
+        let answer = engine.read(target, self.state(server), limits).await;
         let error = match answer {
             Ok(bytes) => {
                 let who = (self.target.handle, server);
                 let when = (begun_at, self.servers.now());
                 self.servers.choice().on_answer(who, part.len(), when);
                 self.at = part.end();
+                self.progress_at = Instant::now();
                 self.parts.push(bytes);
                 return Asked::Done;
             }
@@ -224,10 +239,15 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         };
         for bytes in engine.prefix(self.target.file.id, part) {
             self.at = self.at.saturating_add(bytes.len() as u64);
+            self.progress_at = Instant::now();
             self.parts.push(bytes);
         }
         match error {
             VfsError::WouldBlock => Asked::Missing,
+            // Who leaves at once does so after a moment of silence.
+            VfsError::TimedOut if patience != Patience::LeavesAtOnce => {
+                Asked::Over(VfsError::TimedOut)
+            }
             VfsError::TimedOut if self.time_left().is_zero() => Asked::Over(VfsError::TimedOut),
             error @ (VfsError::TimedOut | VfsError::Source(_) | VfsError::Stale) => {
                 self.servers.choice().on_failure(server, self.servers.now());
@@ -252,13 +272,15 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     async fn wait_at(&mut self, place: ServerId, part: ByteRange, first_look: Duration) -> Asked {
         let (servers, states) = (self.servers, self.states);
         let target = self.target.part(part, false);
-        tokio::select! {
+        let asked = tokio::select! {
             asked = self.ask(place, part, Patience::LeavesOnFailure) => asked,
             () = async {
                 sleep(first_look).await;
                 elsewhere(servers, target, states, place).await;
             } => Asked::Missing,
-        }
+        };
+        self.on_progress(place);
+        asked
     }
 
     fn candidates(&self, part: ByteRange) -> Vec<Candidate> {
@@ -288,8 +310,18 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         self.target.range.from(self.at)
     }
 
+    /// Returns how long it may still take if there is no progress.
     fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        let idle_until = self.progress_at + self.servers.timeout;
+        self.deadline.min(idle_until).saturating_duration_since(Instant::now())
+    }
+
+    /// Takes over what is known of the progress of the torrent at a server.
+    fn on_progress(&mut self, server: ServerId) {
+        let torrent = self.target.file.id.torrent;
+        let age = self.servers.engine(server).progress_age(torrent);
+        let at = age.and_then(|age| Instant::now().checked_sub(age));
+        self.progress_at = at.map_or(self.progress_at, |at| at.max(self.progress_at));
     }
 }
 

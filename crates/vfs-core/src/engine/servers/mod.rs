@@ -32,7 +32,9 @@ use self::choice::Choice;
 use self::journey::Journey;
 use super::plan::{Activity, Patience, Presence, Tuning};
 use super::store::BlockCache;
-use super::{Counters, Engine, MissingPolicy, ReadPolicy, ReadWay, ServerCounters, Target};
+use super::{
+    Counters, Engine, MissingPolicy, ReadLimits, ReadPolicy, ReadWay, ServerCounters, Target,
+};
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
 
@@ -48,6 +50,8 @@ pub(crate) struct Servers<S> {
     /// Protects what is known of the servers. Held for one look, never across an await.
     choice: Mutex<Choice>,
     timeout: Duration,
+    /// At least `timeout`.
+    timeout_max: Duration,
     missing: MissingPolicy,
     begun_at: std::sync::OnceLock<Instant>,
     /// Reads that no server could answer.
@@ -74,6 +78,7 @@ impl<S: TorrentSource> Servers<S> {
             cache,
             choice: Mutex::new(Choice::new(sources.len())),
             timeout: policy.timeout,
+            timeout_max: policy.timeout_max.max(policy.timeout),
             missing: policy.missing,
             begun_at: std::sync::OnceLock::new(),
             failures: AtomicU64::new(0),
@@ -195,7 +200,9 @@ impl<S: TorrentSource> Servers<S> {
         target: Target,
         state: Option<FileState>,
     ) -> Result<Bytes, VfsError> {
-        self.engine(server).read(target, state, (self.timeout, Patience::Stays)).await
+        let (timeout, latest) = (self.timeout, self.timeout_max);
+        let limits = ReadLimits { timeout, first: timeout, latest, patience: Patience::Stays };
+        self.engine(server).read(target, state, limits).await
     }
 
     /// Returns which pieces of a torrent are on a server, any one of these, as of a second ago at

@@ -3,6 +3,7 @@
 //! Every invariant of [`engine`](super) is checked after every event. A failure prints its seed;
 //! `TFS_SIM_SEED=n` runs that one alone, `TFS_SIM_SEEDS=n` that many.
 
+mod download;
 mod random;
 mod run;
 mod server;

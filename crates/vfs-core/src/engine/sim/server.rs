@@ -56,6 +56,8 @@ pub(super) struct Server {
     pub(super) files: Vec<File>,
     pub(super) streams: BTreeMap<StreamId, ServerStream>,
     pub(super) is_down: bool,
+    /// How often a piece is complete after a fetch.
+    complete_percent: u64,
 }
 
 /// Returns the byte of a file at an offset.
@@ -71,6 +73,7 @@ impl Server {
             files: Vec::new(),
             streams: BTreeMap::new(),
             is_down: false,
+            complete_percent: [100, 50, 5][usize::try_from(random.range(0, 2)).unwrap()],
         };
         for torrent in 0..usize::try_from(random.range(1, 3)).unwrap() {
             let hash = InfoHash::from_bytes([u8::try_from(torrent).unwrap(); InfoHash::BYTES]);
@@ -136,10 +139,17 @@ impl Server {
     }
 
     /// Lets a piece come where a stream waits, or anywhere.
-    pub(super) fn download(&mut self, random: &mut Random, now: Duration) {
+    ///
+    /// Returns which torrent fetched something.
+    pub(super) fn download(
+        &mut self,
+        random: &mut Random,
+        now: Duration,
+        is_calm: bool,
+    ) -> Option<InfoHash> {
         if self.is_down || self.streams.values().filter(|stream| stream.is_open).count() >= PERMITS
         {
-            return;
+            return None;
         }
         let waiting: Vec<_> = self
             .streams
@@ -156,13 +166,18 @@ impl Server {
         let file = &self.files[file];
         let at = at.min(file.len - 1);
         let torrent = &mut self.torrents[file.torrent];
-        if torrent.state == TorrentState::Live {
+        if torrent.state != TorrentState::Live {
+            return None;
+        }
+        // A part of a piece is progress too.
+        if is_calm || self.complete_percent == 100 || random.chance(self.complete_percent) {
             let piece = (file.offset + at) / u64::from(torrent.piece_len);
             let piece = usize::try_from(piece).unwrap();
             if !std::mem::replace(&mut torrent.has[piece], true) {
                 torrent.came_at[piece] = now;
             }
         }
+        Some(torrent.hash)
     }
 
     /// Goes down. Some pieces are lost, as nobody had written down that they were there.
@@ -171,6 +186,12 @@ impl Server {
         for torrent in &mut self.torrents {
             torrent.has.iter_mut().filter(|_| random.chance(3)).for_each(|has| *has = false);
         }
+    }
+
+    /// Returns whether the server tells how much it fetched of a torrent.
+    pub(super) fn tells_progress(&self, hash: InfoHash) -> bool {
+        let is_there = |it: &Torrent| it.hash == hash && it.is_there;
+        !self.is_down && self.torrents.iter().any(is_there)
     }
 
     pub(super) fn haves(&self, hash: InfoHash) -> Result<Bitfield, SourceError> {

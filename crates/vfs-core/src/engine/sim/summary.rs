@@ -21,6 +21,9 @@ pub(super) struct Summary {
     pub(super) retries: u64,
     pub(super) renewals: u64,
     pub(super) haves: u64,
+    pub(super) samples: u64,
+    /// Reads that were answered after their time-out, as there was progress.
+    pub(super) extensions: u64,
     pub(super) preloads: u64,
     pub(super) preloaded_bytes: u64,
     pub(super) preload_ends: u64,
@@ -51,6 +54,8 @@ impl Summary {
         self.retries += more.retries;
         self.renewals += more.renewals;
         self.haves += more.haves;
+        self.samples += more.samples;
+        self.extensions += more.extensions;
         self.preloads += more.preloads;
         self.preloaded_bytes += more.preloaded_bytes;
         self.preload_ends += more.preload_ends;
@@ -63,11 +68,12 @@ impl Summary {
         let Self { answers, hits, refusals, stale, source_errors, .. } = self;
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
+        let Self { samples, extensions, .. } = self;
         let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
         [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
             .into_iter()
             .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
-            .chain([direct_reads, direct_misses, fast_failures, splits])
+            .chain([direct_reads, direct_misses, fast_failures, splits, samples, extensions])
             .all(|count| *count > 0)
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Expected {
     pub(super) file: usize,
     pub(super) range: ByteRange,
     pub(super) arrived_at: Duration,
+    pub(super) timeout: Duration,
+    /// When it ends at the latest.
     pub(super) deadline: Duration,
     pub(super) is_calm: bool,
     /// Whether it is not to wait for missing data, since a wait of its reader failed.

@@ -1,6 +1,7 @@
 //! Reads that several servers could answer: whom they ask, and how they move on. In paused time.
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "the plainest way, which fails loudly")]
 
+mod deadlines;
 mod preload;
 mod simulation;
 
@@ -14,9 +15,9 @@ use tfs_testkit::fake::{FakeSource, file_id, single_file};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{
-    Bitfield, ByteRange, FileId, HandleId, InfoHash, Ino, MissingPolicy, ReadPolicy, ServerId,
-    SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource,
-    TorrentState, TorrentSummary, Vfs, VfsConfig, VfsError,
+    Bitfield, ByteRange, DownloadProgress, FileId, HandleId, InfoHash, Ino, MissingPolicy,
+    ReadPolicy, ServerId, SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails,
+    TorrentSource, TorrentState, TorrentSummary, Vfs, VfsConfig, VfsError,
 };
 
 use crate::support::SEEN_AT;
@@ -49,6 +50,8 @@ struct Server {
     latency: Mutex<Duration>,
     open_count: Arc<AtomicUsize>,
     opened: Mutex<Vec<ByteRange>>,
+    /// Since when and for how long it fetches bytes of the torrent from peers, if it tells.
+    fetches: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl Server {
@@ -64,6 +67,7 @@ impl Server {
             latency: Mutex::new(Duration::ZERO),
             open_count: Arc::default(),
             opened: Mutex::default(),
+            fetches: Mutex::default(),
         })
     }
 
@@ -125,6 +129,14 @@ impl TorrentSource for Server {
         self.answer().await?;
         let have = self.have.borrow();
         Ok(Bitfield::from_fn(PIECES, |piece| have[piece as usize]).unwrap())
+    }
+
+    async fn download_progress(&self, _: InfoHash) -> Option<DownloadProgress> {
+        self.answer().await.ok()?;
+        let (since, time) = (*self.fetches.lock().unwrap())?;
+        let fetched_bytes = since.elapsed().min(time).as_secs() * 100_000;
+        let bytes_per_second = if since.elapsed() < time { 100_000 } else { 0 };
+        Some(DownloadProgress { fetched_bytes, bytes_per_second })
     }
 
     async fn open_at(&self, file: FileId, _: u64, range: ByteRange) -> Result<Stream, SourceError> {

@@ -6,6 +6,7 @@ mod direct;
 mod fail_fast;
 mod failures;
 mod preload;
+mod progress;
 mod rest;
 mod split;
 mod work;
@@ -180,6 +181,11 @@ fn of_source(
     }
 }
 
+/// A deadline that progress does not move.
+fn at_most(now: Duration, timeout: Duration) -> ReadDeadline {
+    ReadDeadline { timeout, first: now + timeout, latest: now + timeout }
+}
+
 /// A 404 of a server: its list decides whether that is final.
 fn not_found() -> SourceError {
     SourceError::new(SourceErrorKind::NotFound, "x").with_retryable(true)
@@ -209,7 +215,7 @@ fn request(
     range: ByteRange,
     now: Duration,
 ) -> ReadRequest {
-    let deadline = now + Duration::from_secs(60);
+    let deadline = at_most(now, Duration::from_secs(60));
     let priority = Priority::Foreground;
     ReadRequest { handle, file, facts, range, need: range, priority, deadline }
 }
@@ -232,6 +238,7 @@ fn actions(plan: &mut Plan, now: Duration) -> Vec<String> {
             Action::Preloaded { read } => format!("preloaded {}", read.0),
             Action::Fail { read, error } => format!("fail {} ({error})", read.0),
             Action::AskHaves { .. } => "ask".to_owned(),
+            Action::AskProgress { .. } => "ask progress".to_owned(),
             Action::Ended { .. }
             | Action::Discard { .. }
             | Action::Release { .. }
@@ -462,7 +469,7 @@ fn bytes_on_the_way_to_a_read_make_room_for_it() {
     let now = Duration::ZERO;
     let read = |plan: &mut Plan, id, offset, len| {
         let range = ByteRange::clamped(offset, len, LEN);
-        let (handle, priority, deadline) = (HandleId(1), Priority::Foreground, Duration::MAX);
+        let (handle, priority, deadline) = (HandleId(1), Priority::Foreground, ReadDeadline::NEVER);
         let request = ReadRequest { handle, file, facts, range, need: range, priority, deadline };
         plan.on_read(now, ReadId(id), request);
         actions(plan, now)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::super::server::{PERMITS, byte_at};
 use super::super::world::Expected;
 use super::Run;
+use crate::engine::BreakerState;
 use crate::{ByteRange, TorrentState};
 
 /// How long a read may take that fails since a wait before it has failed: an answer about pieces
@@ -71,6 +72,9 @@ impl Run {
         let open = self.server.streams.len() + directs;
         assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
         let counters = self.core.counters(self.now);
+        if counters.breaker != BreakerState::Closed {
+            self.downloads.blind_all(self.now);
+        }
         let bytes = counters.buffered_bytes + counters.cached_bytes;
         self.summary.bytes_max = self.summary.bytes_max.max(bytes);
         assert!(bytes <= counters.memory_bytes_max, "{counters:?}");

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::download::Downloads;
 use super::random::Random;
 use super::server::{Server, error};
 use super::shared::Share;
 use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, Reader, tuning};
 use crate::engine::core::{Core, Output, Started};
-use crate::engine::plan::{Demand, DirectEnd, Priority, ReadId, Split, StreamEnd, StreamId};
+use crate::engine::plan::{
+    Demand, DirectEnd, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
+};
 use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
@@ -38,6 +41,7 @@ pub(super) enum Event {
     /// A direct read ends.
     Direct(usize),
     Haves(InfoHash),
+    Progress(InfoHash),
     Download,
     Trouble,
     List,
@@ -65,6 +69,9 @@ pub(super) struct Run {
     haves_asked: BTreeMap<InfoHash, Duration>,
     /// When a torrent or the server last changed.
     trouble_at: Duration,
+    downloads: Downloads,
+    /// What a torrent fetches at a time.
+    fetch_bytes: u64,
     pub(super) summary: Summary,
     /// Its part of a budget that others share.
     pub(super) share: Option<Share>,
@@ -114,6 +121,8 @@ impl Run {
             has_crashed: false,
             haves_asked: BTreeMap::new(),
             trouble_at: Duration::ZERO,
+            downloads: Downloads::default(),
+            fetch_bytes: 1 << (10 * random.range(0, 2)),
             summary: Summary::default(),
             share: None,
             random: random.clone(),
@@ -197,8 +206,18 @@ impl Run {
                 let answer = self.server.haves(torrent);
                 self.core.on_haves(self.now, torrent, answer);
             }
+            Event::Progress(torrent) => {
+                let answer = self.server.tells_progress(torrent);
+                let answer = answer.then(|| self.downloads.answer(self.now, torrent));
+                self.downloads.on_answer(self.now, torrent, answer.is_some());
+                self.core.on_download(self.now, torrent, answer);
+            }
             Event::Download => {
-                self.server.download(&mut self.random, self.now);
+                let fetched = self.server.download(&mut self.random, self.now, self.is_calm);
+                if let Some(torrent) = fetched {
+                    let bytes = self.fetch_bytes * self.random.range(1, 20);
+                    self.downloads.fetch(self.now, torrent, bytes);
+                }
                 let millis = if self.is_calm { 20 } else { 200 };
                 self.later(millis, Event::Download);
             }
@@ -230,6 +249,7 @@ impl Run {
             0 if !self.server.is_down => {
                 self.has_crashed = true;
                 self.server.crash(&mut self.random);
+                self.downloads.crash(self.now);
             }
             0..=3 => self.server.is_down = false,
             4 => torrent.state = TorrentState::Paused,
@@ -372,12 +392,14 @@ impl Run {
         let id = self.server.files[file].id;
         let is_short = !self.is_calm && self.random.chance(50);
         let timeout = if is_short { TIMEOUT / 20 } else { TIMEOUT };
-        let deadline = self.now + timeout;
+        let first = self.now + timeout;
+        let deadline = first + timeout * u32::try_from(self.random.range(0, 3)).unwrap();
+        let until = ReadDeadline { timeout, first, latest: deadline };
         let facts = self.server.facts(file);
         let priority = self.readers[reader].priority;
         let is_refused = self.core.counters(self.now).breaker == BreakerState::Open;
         let fails_fast = self.core.fail_fast_error(self.now, (handle, id), &facts).is_some();
-        match self.core.read(self.now, deadline, (handle, id, priority), facts, range).unwrap() {
+        match self.core.read(self.now, until, (handle, id, priority), facts, range).unwrap() {
             Started::Done(parts) => {
                 self.summary.hits += 1;
                 self.check_bytes(file, range, &parts);
@@ -391,8 +413,16 @@ impl Run {
                 // Whoever is less urgent may starve.
                 let is_urgent = priority == Priority::Foreground;
                 let is_calm = self.is_calm && !is_refused && !fails_fast && is_urgent;
-                let expected =
-                    Expected { reader, file, range, arrived_at, deadline, is_calm, fails_fast };
+                let expected = Expected {
+                    reader,
+                    file,
+                    range,
+                    arrived_at,
+                    timeout,
+                    deadline,
+                    is_calm,
+                    fails_fast,
+                };
                 self.expected.insert(read, expected);
             }
         }
@@ -503,6 +533,16 @@ impl Run {
                     }
                     self.later(5, Event::Closed(stream));
                 }
+                Output::AskProgress { torrent } => {
+                    let files = &self.server.files;
+                    let of_torrent = |it: &&Expected| files[it.file].id.torrent == torrent;
+                    let waiting = self.expected.values().filter(of_torrent);
+                    let is_late = self.random.chance(5);
+                    self.downloads.on_asked(self.now, (torrent, is_late), waiting);
+                    self.summary.samples += 1;
+                    let millis = if is_late { 4000 } else { 20 };
+                    self.later(millis, Event::Progress(torrent));
+                }
                 Output::AskHaves { torrent } => {
                     let last = self.haves_asked.insert(torrent, self.now);
                     let gap = last.map(|last| self.now - last);
@@ -526,11 +566,13 @@ impl Run {
         self.readers[expected.reader].in_flight -= 1;
         assert!(self.now <= expected.deadline, "an answer after the deadline");
         self.summary.answers += 1;
+        let is_extended = self.now > expected.arrived_at + expected.timeout;
+        self.summary.extensions += u64::from(is_extended && result.is_ok());
         match result {
             Ok(parts) => self.check_bytes(expected.file, expected.range, &parts),
             Err(VfsError::WouldBlock) => self.summary.refusals += 1,
             Err(VfsError::Partial) => self.check_split(&expected),
-            Err(VfsError::TimedOut) if self.now < expected.deadline => {
+            Err(VfsError::TimedOut) if self.now < expected.arrived_at + expected.timeout => {
                 self.check_fast_failure(&expected);
             }
             Err(error) => {
@@ -540,6 +582,11 @@ impl Run {
                 assert!(!matches!(error, VfsError::Stale) || !is_listed, "{expected:?} is listed");
                 let is_source = matches!(error, VfsError::Source(_));
                 let is_late = matches!(error, VfsError::TimedOut);
+                if is_late && !expected.fails_fast {
+                    let torrent = &self.server.torrents[self.server.files[expected.file].torrent];
+                    let torrent = (torrent.hash, torrent.piece_len);
+                    self.downloads.check_timeout(self.now, torrent, &expected);
+                }
                 assert!(is_source || is_late || matches!(error, VfsError::Stale), "{error:?}");
                 let count = if is_source {
                     &mut self.summary.source_errors

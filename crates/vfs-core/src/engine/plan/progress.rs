@@ -1,0 +1,335 @@
+//! Download progress of torrents: it extends the deadlines of reads that wait for missing data.
+//!
+//! A read expires when its torrent made no progress for [`ReadDeadline::timeout`], and at
+//! [`ReadDeadline::latest`] whatever happens. Progress is a byte on the stream of the read, or a
+//! growing counter of fetched bytes at the source. The source is sampled only for torrents of
+//! which a read has waited for [`SAMPLES_PER_TIMEOUT`]th of its time-out, so that reads which are
+//! answered soon cost nothing.
+#![warn(clippy::arithmetic_side_effects)]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Action, Plan, Read, ReadId};
+use crate::{DownloadProgress, InfoHash};
+
+/// How many samples are taken in one time-out: progress is noticed that much too late at most.
+const SAMPLES_PER_TIMEOUT: u32 = 8;
+
+/// The shortest time between two samples of a torrent: the answer of a torrent of many files has
+/// some hundred kilobytes.
+pub(in crate::engine) const SAMPLE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// The longest: an estimate of the time left that is older is of no use.
+const SAMPLE_INTERVAL_MAX: Duration = Duration::from_secs(10);
+
+/// How old a sample may be to tell from the next one that there was progress: an answer that failed
+/// in between does no harm.
+const SAMPLE_AGE_MAX: Duration = SAMPLE_INTERVAL_MAX.saturating_mul(2);
+
+/// How long before a read expires the last sample is taken: rqbit answers within milliseconds.
+const LAST_SAMPLE_LEAD: Duration = Duration::from_secs(1);
+
+/// How many bytes a torrent may fetch while a read waits for one piece, beside four pieces: twice
+/// what rqbit fetches ahead of a stream. More than that are bytes of other files or other readers.
+const FETCHED_BYTES_MAX: u64 = 64 << 20;
+
+/// How many pieces besides: as many as rqbit fetches at a time from a few peers.
+const FETCHED_PIECES_MAX: u64 = 4;
+
+/// When a read ends without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadDeadline {
+    /// How long the torrent may make no progress.
+    pub(crate) timeout: Duration,
+    /// When the read ends if there is no progress at all. Earlier than `timeout` from now on for a
+    /// read that has waited at another server.
+    pub(crate) first: Duration,
+    /// When it ends whatever happens.
+    pub(crate) latest: Duration,
+}
+
+impl ReadDeadline {
+    /// The deadline of what may take for ever.
+    pub(crate) const NEVER: Self =
+        Self { timeout: Duration::MAX, first: Duration::MAX, latest: Duration::MAX };
+}
+
+/// When a waiting read expires, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expiry {
+    /// Never too late, but perhaps too early: it is computed anew when it has come.
+    pub(super) at: Duration,
+    /// When a byte last came for the read, or the read itself.
+    pub(super) progress_at: Duration,
+    /// What the torrent had fetched at the first sample since the read arrived.
+    fetched_at_first: Option<u64>,
+    /// Whether the last sample before `at` was asked for.
+    is_last_sampled: bool,
+}
+
+impl Expiry {
+    pub(super) fn new(now: Duration, deadline: ReadDeadline) -> Self {
+        let at = deadline.first.min(deadline.latest);
+        Self { at, progress_at: now, fetched_at_first: None, is_last_sampled: false }
+    }
+}
+
+/// The download progress of one torrent.
+#[derive(Debug, Default)]
+struct Sampled {
+    asked_at: Option<Duration>,
+    is_pending: bool,
+    /// When it is asked for again.
+    next_at: Option<Duration>,
+    /// The last answer, and when it came.
+    last: Option<(Duration, DownloadProgress)>,
+    /// The sum of all growth of the counter, which itself begins anew with each run of the source.
+    fetched_bytes: u64,
+    progress_at: Option<Duration>,
+}
+
+/// The download progress of the torrents that reads have waited for.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    torrents: BTreeMap<InfoHash, Sampled>,
+}
+
+/// Returns how often a torrent is sampled for a read.
+fn sample_interval(timeout: Duration) -> Duration {
+    let interval = timeout.checked_div(SAMPLES_PER_TIMEOUT).unwrap_or_default();
+    interval.clamp(SAMPLE_INTERVAL_MIN, SAMPLE_INTERVAL_MAX)
+}
+
+impl Sampled {
+    /// Returns whether it is to be kept: for its reads, or so that it is not asked for too soon.
+    fn is_used(&self, now: Duration) -> bool {
+        let soonest = self.asked_at.map(|asked| asked.saturating_add(SAMPLE_INTERVAL_MIN));
+        self.is_pending || self.next_at.is_some() || soonest.is_some_and(|soonest| soonest > now)
+    }
+
+    /// Has it asked for at `at`, but not too soon after the last time.
+    fn ask_at(&mut self, at: Duration) {
+        if self.is_pending {
+            return;
+        }
+        let soonest = self.asked_at.map(|asked| asked.saturating_add(SAMPLE_INTERVAL_MIN));
+        let at = soonest.map_or(at, |soonest| at.max(soonest));
+        self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
+    }
+
+    fn on_answer(&mut self, now: Duration, progress: DownloadProgress) {
+        // Between answers that are far apart, nobody knows when the counter grew.
+        let is_recent = |at: &Duration| now.saturating_sub(*at) <= SAMPLE_AGE_MAX;
+        let last = self.last.filter(|(at, _)| is_recent(at)).map(|(_, last)| last.fetched_bytes);
+        let growth = match last {
+            Some(last) if progress.fetched_bytes < last => progress.fetched_bytes,
+            Some(last) => progress.fetched_bytes.saturating_sub(last),
+            None => 0,
+        };
+        self.fetched_bytes = self.fetched_bytes.saturating_add(growth);
+        if growth > 0 || (last.is_none() && progress.bytes_per_second > 0) {
+            self.progress_at = Some(now);
+        }
+        self.last = Some((now, progress));
+    }
+}
+
+impl Samples {
+    /// Takes the news that no answer will come any more.
+    pub(super) fn cancel(&mut self) {
+        self.torrents.clear();
+    }
+
+    /// Returns when the next torrent is to be asked for.
+    pub(super) fn next_at(&self) -> Option<Duration> {
+        self.torrents.values().filter_map(|sampled| sampled.next_at).min()
+    }
+
+    /// Returns a torrent that is to be asked for now, once.
+    fn pop_due(&mut self, now: Duration) -> Option<InfoHash> {
+        let is_due = |sampled: &Sampled| sampled.next_at.is_some_and(|at| at <= now);
+        let (torrent, sampled) = self.torrents.iter_mut().find(|(_, it)| is_due(it))?;
+        (sampled.asked_at, sampled.is_pending, sampled.next_at) = (Some(now), true, None);
+        Some(*torrent)
+    }
+}
+
+impl Plan {
+    /// Takes the answer to [`Action::AskProgress`]; `None` if the source cannot say.
+    pub(in crate::engine) fn on_download(
+        &mut self,
+        now: Duration,
+        torrent: InfoHash,
+        answer: Option<DownloadProgress>,
+    ) {
+        let Some(sampled) = self.samples.torrents.get_mut(&torrent) else { return };
+        sampled.is_pending = false;
+        if let Some(answer) = answer {
+            sampled.on_answer(now, answer);
+        }
+        let (asked_at, fetched) = (sampled.asked_at.unwrap_or(now), sampled.fetched_bytes);
+        sampled.next_at = None;
+        self.is_dirty = true;
+        let reads: Vec<_> = self.waiting.of_torrent(torrent).collect();
+        for id in reads {
+            let Some(read) = self.reads.get_mut(&id) else { continue };
+            if read.is_preload() {
+                continue;
+            }
+            if answer.is_some() {
+                read.expiry.fetched_at_first.get_or_insert(fetched);
+            }
+            let Some(read) = self.reads.get(&id) else { continue };
+            // What was fetched may be too much to wait any longer.
+            let at = self.expires_at(read).max(now);
+            if at < read.expiry.at {
+                if let Some(read) = self.reads.get_mut(&id) {
+                    read.expiry.at = at;
+                }
+                self.mark(id);
+            }
+            self.watch_progress(id, now, asked_at);
+        }
+        // Without a read that has waited for long, the next sample begins anew.
+        self.samples.torrents.retain(|_, it| it.is_used(now));
+    }
+
+    /// Returns whether a read goes on to wait: it does not expire yet, or its torrent made
+    /// progress, which moves its expiry.
+    pub(super) fn renew_expiry(&mut self, id: ReadId, now: Duration) -> bool {
+        let Some(read) = self.reads.get(&id) else { return true };
+        if read.is_preload() || read.expiry.at > now {
+            return true;
+        }
+        let at = self.expires_at(read);
+        if at <= now {
+            return false;
+        }
+        if let Some(read) = self.reads.get_mut(&id) {
+            (read.expiry.at, read.expiry.is_last_sampled) = (at, false);
+        }
+        true
+    }
+
+    /// Has the torrent of a read sampled if the read has waited for long enough.
+    pub(super) fn sample_for(&mut self, id: ReadId, now: Duration) {
+        let torrent = self.reads.get(&id).map(|read| read.request.file.torrent);
+        let sampled = torrent.and_then(|torrent| self.samples.torrents.get(&torrent));
+        let asked_at = sampled.and_then(|sampled| sampled.asked_at);
+        self.watch_progress(id, now, asked_at.unwrap_or_default());
+    }
+
+    /// Returns when time alone makes a read want a sample of its torrent.
+    pub(super) fn sample_times(read: &Read) -> [Option<Duration>; 2] {
+        let is_sampled = !read.is_preload() && read.may_be_extended();
+        [read.first_sample_at(), read.last_sample_at()].map(|at| is_sampled.then_some(at))
+    }
+
+    /// Asks about the progress of the torrents that are due.
+    pub(super) fn ask_progress(&mut self, now: Duration) {
+        if self.breaker.open_until().is_some_and(|until| now < until) {
+            return;
+        }
+        while let Some(torrent) = self.samples.pop_due(now) {
+            // Its reads may have ended since, or others may have come.
+            let mut reads = self.waiting.of_torrent(torrent).filter_map(|id| self.reads.get(&id));
+            if reads.any(|read| read.is_sampled(now)) {
+                self.actions.push_back(Action::AskProgress { torrent });
+            } else {
+                self.samples.torrents.remove(&torrent);
+            }
+        }
+    }
+
+    /// Returns when the next torrent may be asked for.
+    pub(super) fn next_sample_at(&self) -> Option<Duration> {
+        let at = self.samples.next_at()?;
+        Some(self.breaker.open_until().map_or(at, |until| at.max(until)))
+    }
+
+    /// Returns how long the piece that a read waits for will still take, if its torrent downloads
+    /// and fetched less than a piece since the read began: else the piece is not the next one.
+    pub(super) fn time_left(&self, read: &Read, now: Duration) -> Option<Duration> {
+        let piece_len = u64::from(read.request.facts.geometry?.piece_len.get());
+        let sampled = self.samples.torrents.get(&read.request.file.torrent)?;
+        let (at, progress) = sampled.last?;
+        // What was fetched before the first sample counts with the speed of then.
+        let early = read.first_sample_at().saturating_sub(read.arrived_at).as_secs();
+        let early = progress.bytes_per_second.saturating_mul(early);
+        let fetched = self.fetched_bytes(read).saturating_add(early);
+        let rest = piece_len.checked_sub(fetched).filter(|_| at >= read.arrived_at)?;
+        let left = rest.checked_div(progress.bytes_per_second).map(Duration::from_secs)?;
+        left.checked_sub(now.saturating_sub(at))
+    }
+
+    /// Returns when the torrent was last seen to make progress.
+    pub(in crate::engine) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Duration> {
+        self.samples.torrents.get(&torrent)?.progress_at
+    }
+
+    fn watch_progress(&mut self, id: ReadId, now: Duration, asked_at: Duration) {
+        let Some(read) = self.reads.get_mut(&id) else { return };
+        if !read.is_sampled(now) {
+            return;
+        }
+        let sampled = self.samples.torrents.entry(read.request.file.torrent).or_default();
+        let interval = sample_interval(read.request.deadline.timeout);
+        if !read.expiry.is_last_sampled && now >= read.last_sample_at() {
+            read.expiry.is_last_sampled = true;
+            sampled.ask_at(now);
+        }
+        sampled.ask_at(asked_at.saturating_add(interval).max(now));
+    }
+
+    /// Returns when a read expires, as far as is known now.
+    fn expires_at(&self, read: &Read) -> Duration {
+        let ReadDeadline { timeout, first, latest } = read.request.deadline;
+        let mut progress_at = read.expiry.progress_at;
+        let piece_len = read.request.facts.geometry.map(|it| u64::from(it.piece_len.get()));
+        if self.fetched_bytes(read) < fetched_bytes_max(piece_len) {
+            let of_torrent = self.torrent_progress_at(read.request.file.torrent);
+            progress_at = progress_at.max(of_torrent.unwrap_or_default());
+        }
+        let is_progress = progress_at > read.arrived_at;
+        let at = if is_progress { first.max(progress_at.saturating_add(timeout)) } else { first };
+        at.min(latest)
+    }
+
+    /// Returns how much the torrent of a read fetched since its first sample.
+    fn fetched_bytes(&self, read: &Read) -> u64 {
+        let sampled = self.samples.torrents.get(&read.request.file.torrent);
+        let fetched = sampled.map_or(0, |sampled| sampled.fetched_bytes);
+        read.expiry.fetched_at_first.map_or(0, |first| fetched.saturating_sub(first))
+    }
+}
+
+impl Read {
+    /// Returns whether progress can make any difference.
+    fn may_be_extended(&self) -> bool {
+        self.expiry.at < self.request.deadline.latest
+    }
+
+    /// Returns whether its torrent is sampled for it.
+    fn is_sampled(&self, now: Duration) -> bool {
+        let is_waiting = !self.is_preload() && !self.is_answered;
+        is_waiting && self.may_be_extended() && now >= self.first_sample_at()
+    }
+
+    /// Returns from when on its torrent is sampled.
+    fn first_sample_at(&self) -> Duration {
+        self.arrived_at.saturating_add(sample_interval(self.request.deadline.timeout))
+    }
+
+    /// Returns when its torrent is sampled once more before the read expires.
+    fn last_sample_at(&self) -> Duration {
+        self.expiry.at.saturating_sub(LAST_SAMPLE_LEAD).max(self.first_sample_at())
+    }
+}
+
+/// Returns how much a torrent may fetch before a read that waits for one of its pieces is taken to
+/// wait for something that is not being downloaded.
+pub(in crate::engine) fn fetched_bytes_max(piece_len: Option<u64>) -> u64 {
+    let pieces = piece_len.unwrap_or(0).saturating_mul(FETCHED_PIECES_MAX);
+    FETCHED_BYTES_MAX.saturating_add(pieces)
+}
