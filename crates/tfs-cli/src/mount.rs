@@ -105,6 +105,9 @@ async fn serve(
     for warning in mount.budget_warnings() {
         output::warning(&warning.message, &warning.hint);
     }
+    if let Some(timeout) = mount.kernel_timeout() {
+        report::warn_of_kernel_timeout(&timeout);
+    }
     if role == Role::Child && background::ready().is_err() {
         tracing::info!("nobody waits for the mount any more");
         mount.stop().await?;

@@ -8,8 +8,9 @@ use tfs_service::control::{ControlError, FindError};
 use tfs_service::settings::{Problem, SettingsError};
 use tfs_service::shell::quoted;
 use tfs_service::{
-    AddError, BaseUrl, MountError, MountpointError, SearchError, SelectError, ServerDown,
-    ServerDownCause, ServerError, ServerFault, SourceErrorKind, StartError, UnmountError,
+    AddError, BaseUrl, KernelTimeout, MountError, MountpointError, SearchError, SelectError,
+    ServerDown, ServerDownCause, ServerError, ServerFault, SourceErrorKind, StartError,
+    UnmountError,
 };
 
 use crate::{exit, output};
@@ -129,6 +130,11 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     };
     let hint = format!("{meanwhile}; {}", down_hint(down));
     output::warning(&down.to_string(), &hint);
+}
+
+/// Warns of a kernel that made the deadlines of reads shorter.
+pub(crate) fn warn_of_kernel_timeout(timeout: &KernelTimeout) {
+    output::warning(&timeout.to_string(), &timeout.fix());
 }
 
 /// Returns a problem of the settings as an error.

@@ -20,6 +20,7 @@ mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
 mod embedded;
+mod kernel_timeout;
 mod memory;
 mod mount;
 mod mounted_server;
@@ -47,6 +48,7 @@ pub use fuse_adapter::{
     Appearance, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
     SessionError, Unmount, UnmountError, unmount,
 };
+pub use kernel_timeout::KernelTimeout;
 pub use memory::bound_free_memory;
 pub use mount::{MountSettings, RunningMount, StartError};
 pub use mounted_server::{MountServer, ServerChoice};

@@ -24,7 +24,8 @@ use crate::start::ServerDown;
 use crate::state::user_state_dir;
 use crate::status::{About, Status, control_files};
 use crate::{
-    Appearance, MountError, MountpointError, PreloadSettings, Refresher, ServerError, SessionError,
+    Appearance, KernelTimeout, MountError, MountpointError, PreloadSettings, Refresher,
+    ServerError, SessionError,
 };
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
@@ -129,6 +130,7 @@ pub struct RunningMount {
     over: EndingGuard,
     servers_down: Vec<ServerDown>,
     budget_warnings: Vec<BudgetWarning>,
+    kernel_timeout: Option<KernelTimeout>,
 }
 
 #[derive(Debug)]
@@ -154,7 +156,9 @@ impl RunningMount {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
     /// ends as a dropped one does.
-    pub async fn start(settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
+    pub async fn start(mut settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
+        let kernel_timeout = KernelTimeout::of_this_machine();
+        let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
         let MountSettings { mountpoint, allow_non_empty, .. } = &settings;
         blocking({
             let mountpoint = mountpoint.clone();
@@ -201,7 +205,14 @@ impl RunningMount {
             over,
             servers_down: looks.into_iter().flatten().collect(),
             budget_warnings,
+            kernel_timeout,
         })
+    }
+
+    /// Returns the time-out of the kernel if it made the deadlines of reads shorter.
+    #[must_use]
+    pub fn kernel_timeout(&self) -> Option<KernelTimeout> {
+        self.kernel_timeout
     }
 
     /// Returns the servers without which the mount came up, with why.

@@ -51,6 +51,9 @@ pub(super) async fn run(
     for warning in mount.budget_warnings() {
         tracing::warn!(mount = %path.display(), hint = warning.hint, "{}", warning.message);
     }
+    if let Some(timeout) = mount.kernel_timeout() {
+        tracing::warn!(mount = %path.display(), "{timeout}");
+    }
     let (pulse, mut questions) = mpsc::channel::<oneshot::Sender<bool>>(QUESTIONS_MAX);
     on_up(pulse, shown(mount.mountpoint())).await;
     let answering = async {

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::Finding;
 use super::surroundings::Surroundings;
+use crate::KernelTimeout;
 use crate::shell::quoted;
 
 /// The device that speaks for a FUSE mount.
@@ -51,6 +52,19 @@ fn judge_device(opened: io::Result<()>, surroundings: Surroundings) -> Finding {
                 .fix("sudo chmod 666 /dev/fuse   # as most distributions have it")
         }
         _ => Finding::fault(CHECK, format!("{DEVICE} cannot be opened: {error}")),
+    }
+}
+
+/// Checks whether the kernel aborts mounts that take their time.
+pub(super) fn request_timeout() -> Finding {
+    judge_request_timeout(KernelTimeout::of_this_machine())
+}
+
+fn judge_request_timeout(timeout: Option<KernelTimeout>) -> Finding {
+    const CHECK: &str = "fuse-timeout";
+    match timeout {
+        None => Finding::ok(CHECK, "the kernel waits for answers of a mount for any time"),
+        Some(timeout) => Finding::warning(CHECK, timeout.to_string()).fix(timeout.fix()),
     }
 }
 

@@ -62,10 +62,11 @@ type LocalCheck = fn(&DoctorSettings) -> Vec<Finding>;
 
 /// The checks of this machine, in the order in which a mount needs what they check. The name is
 /// for a check that does not come to an end.
-const LOCAL_CHECKS: [(&str, LocalCheck); 9] = [
+const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
     ("fuse-device", |_| vec![fuse::device()]),
     ("may-mount", |_| vec![fuse::may_mount()]),
     ("allow-other", |_| vec![fuse::allow_other()]),
+    ("fuse-timeout", |_| vec![fuse::request_timeout()]),
     ("mount-point", |settings| mounts::mount_point(settings.mountpoint.as_deref())),
     ("propagation", |settings| mounts::propagation(settings.mountpoint.as_deref())),
     ("mounts", |_| mounts::liveness_of_all()),
