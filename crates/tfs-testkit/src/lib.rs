@@ -15,6 +15,7 @@ pub mod fake_local;
 pub mod faults;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod hermetic;
 pub mod hostile;
 pub mod isolate;
 #[cfg(feature = "library")]

@@ -26,7 +26,7 @@ fn a_file_is_made_used_and_not_made_again() {
     assert_eq!(run(&["config", "init", "--print"]), format!("exit 0\n{written}"));
     expect![[r#"
         exit 0
-        missing  /etc/tfs/config.toml
+        missing  DIR/etc/tfs/config.toml
         read     DIR/config/tfs/config.toml
         missing  DIR/tfs.toml
     "#]]
@@ -98,4 +98,45 @@ fn what_is_wrong_does_not_keep_a_mount_up() {
     assert_eq!(run(&["config", "path"]), Some(0));
     assert_eq!(run(&["config", "show"]), Some(3));
     assert_eq!(run(&["mount", "mnt"]), Some(3));
+}
+
+// A service user whose home may not be entered, or is no directory.
+#[test]
+fn a_home_that_cannot_be_entered_is_no_reason_to_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    // A link to itself lets no user through, not even root.
+    std::os::unix::fs::symlink("closed", dir.join("closed")).unwrap();
+    let show = |home: &str, args: &[&str]| {
+        let mut command = tfs(dir);
+        command.env("HOME", home).env_remove("XDG_CONFIG_HOME").args(args);
+        let text = describe(&command.args(["config", "path"]).output().unwrap(), dir);
+        // What is logged about it follows.
+        text.lines().take(4).map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    let closed = dir.join("closed").display().to_string();
+    expect![[r#"
+        exit 0
+        missing  DIR/etc/tfs/config.toml
+        ignored, Too many levels of symbolic links (os error 40):  DIR/closed/.config/tfs/config.toml
+        missing  DIR/tfs.toml
+    "#]]
+    .assert_eq(&show(&closed, &[]));
+    expect![[r#"
+        exit 0
+        missing  DIR/etc/tfs/config.toml
+        missing  /dev/null/.config/tfs/config.toml
+        missing  DIR/tfs.toml
+    "#]]
+    .assert_eq(&show("/dev/null", &[]));
+    // Commands that need the settings go on with a warning; a file that was named is needed.
+    let mut command = tfs(dir);
+    command.env("HOME", &closed).env_remove("XDG_CONFIG_HOME").args(["config", "show"]);
+    let text = describe(&command.output().unwrap(), dir);
+    assert!(text.starts_with("exit 0\n"), "{text}");
+    assert!(text.contains("closed/.config/tfs/config.toml is not read: "), "{text}");
+    let named = dir.join("closed/named.toml");
+    let output = tfs(dir).args(["config", "show", "--config"]).arg(&named).output().unwrap();
+    let text = describe(&output, dir);
+    assert!(text.starts_with("exit 3\nerror: DIR/closed/named.toml: cannot read it: "), "{text}");
 }

@@ -1,20 +1,14 @@
 //! The binary with nothing of the caller's settings.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use tfs_testkit::hermetic::hermetic;
 
 /// Returns the command `tfs` in a directory that is its home too.
 pub(crate) fn tfs(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("TFS_")) {
-            command.env_remove(name);
-        }
-    }
-    command.env_remove("RUST_LOG").env_remove("JOURNAL_STREAM");
-    command.env("HOME", dir).env("XDG_STATE_HOME", dir.join("state"));
-    command.env("XDG_CONFIG_HOME", dir.join("config")).env("COLUMNS", "80");
-    command.current_dir(dir).stdin(Stdio::null());
+    let mut command = hermetic(env!("CARGO_BIN_EXE_tfs"), dir);
+    command.env("COLUMNS", "80").current_dir(dir);
     command
 }
 

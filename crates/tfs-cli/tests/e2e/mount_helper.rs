@@ -9,13 +9,15 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use nix::unistd::geteuid;
 use tfs_testkit::content::Content;
+use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::support::{Rqbits, describe};
 
 /// Makes a `/sbin` of links to what is in the real one, to which helpers can be added, and hides
-/// what a package installed. Copies of the mounts of other tests would keep those alive.
+/// what a package installed, and what `/etc` says of users and of FUSE. Copies of the mounts of
+/// other tests would keep those alive.
 const PRELUDE: &str = "
 umount -i -l -a -t fuse.tfs
 mkdir real sbin local mnt
@@ -25,6 +27,15 @@ ln -s $PWD/real/* sbin/
 rm -f sbin/mount.tfs sbin/mount.fuse.tfs
 mount --bind sbin $SBIN
 mount --bind local /usr/local/bin
+# The users and tables of the machine are left out.
+echo root:x:0:0:root:/root:/bin/sh >passwd
+# A home that may not be entered, as services have it.
+mkdir -m 700 closed
+echo nobody:x:65534:65534:nobody:$PWD/closed:/bin/sh >>passwd
+: >fuse.conf
+for file in passwd fuse.conf; do
+    [ ! -e /etc/$file ] || mount --bind $file /etc/$file
+done
 mounted() { grep \" $PWD/mnt fuse.tfs \" /proc/self/mounts | cut -d' ' -f3-4 | cut -d, -f1-4; }
 gone() {
     for _ in $(seq 100); do
@@ -38,13 +49,11 @@ gone() {
 /// Runs a shell script as root in a mount namespace of its own, `$URL` being a server.
 fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
     let torrent = &rqbits.swarm.torrents()[0];
-    Command::new("unshare")
+    hermetic("unshare", dir)
         .args(["--mount", "--propagation", "private", "sh", "-uc", &format!("{PRELUDE}{script}")])
         .env("TFS", env!("CARGO_BIN_EXE_tfs"))
         .env("URL", rqbits.swarm.api_url())
         .env("ON_DISK", torrent.disk_path(&torrent.files[0]))
-        .env("HOME", dir)
-        .env("XDG_STATE_HOME", dir.join("state"))
         .current_dir(dir)
         .output()
         .unwrap()
@@ -201,13 +210,18 @@ fn a_user_mounts_what_the_table_allows() {
         mkdir -p state
         chown 65534:65534 mnt state
         AS_USER='setpriv --reuid=65534 --regid=65534 --clear-groups'
-        $AS_USER mount $PWD/mnt && mounted
-        $AS_USER cmp mnt/a.bin - <$ON_DISK && echo same bytes
+        # mount(8) takes the home from the table of users, and drops TMPDIR.
+        unset XDG_CONFIG_HOME
+        $AS_USER mount $PWD/mnt 2>said && mounted
+        sed 's/^[^ ]* *//' said
+        $AS_USER cmp $PWD/mnt/a.bin - <$ON_DISK && echo same bytes
         $AS_USER umount $PWD/mnt && gone
+        rmdir /tmp/tfs-65534
         ",
         &expect![[r#"
             exit 0
             fuse.tfs ro,nosuid,nodev,noexec
+            WARN tfs: DIR/closed/.config/tfs/config.toml is not read: permission denied
             same bytes
         "#]],
     );

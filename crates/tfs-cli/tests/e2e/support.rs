@@ -4,29 +4,19 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tfs_testkit::content::Content;
+use tfs_testkit::hermetic::hermetic;
 pub(crate) use tfs_testkit::swarm::Rqbits;
 use tfs_testkit::until::until;
 
-/// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
+/// Returns the command `tfs` with nothing of the caller's settings, and all of its own below
+/// `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("TFS_") || name == "RUST_LOG") {
-            command.env_remove(name);
-        }
-    }
-    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state"));
-    command.env("XDG_CONFIG_HOME", home.join("config")).stdin(Stdio::null());
-    // Not among the mounts of others.
-    let run = home.join("run");
-    fs::create_dir_all(&run).unwrap();
-    command.env("XDG_RUNTIME_DIR", run);
-    command
+    hermetic(env!("CARGO_BIN_EXE_tfs"), home)
 }
 
 /// Runs a command that is to succeed, and returns what it printed.
@@ -35,6 +25,28 @@ pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", describe(&output));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// Returns what `tfs status` says of the mounts below `dir`. Other tests have mounts at the same
+/// time, in the same table.
+#[track_caller]
+pub(crate) fn status_below(dir: &Path) -> String {
+    let text = describe(&tfs(dir).arg("status").output().unwrap());
+    let (code, text) = text.split_once('\n').unwrap();
+    let dir = dir.to_str().unwrap();
+    let parts = text.split("\n\n").filter(|part| part.contains(dir));
+    parts.fold(format!("{code}\n"), |all, part| all + part.trim_end() + "\n").replace(dir, "DIR")
+}
+
+/// Returns what `tfs status --json` says of the mounts below `dir`.
+#[track_caller]
+pub(crate) fn status_json_below(dir: &Path) -> Vec<serde_json::Value> {
+    let text = run(tfs(dir).args(["status", "--json"]));
+    let mounts: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    let is_below = |mount: &serde_json::Value| {
+        Path::new(mount["mountpoint"].as_str().unwrap()).starts_with(dir)
+    };
+    mounts.into_iter().filter(is_below).collect()
 }
 
 /// Returns the exit code and all that was printed.

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::until::until;
 
 /// How long an unmount by force may take before the scenario goes on without it.
@@ -98,14 +99,11 @@ pub(crate) fn wait_for(process: &mut Child, limit: Duration) -> Option<Duration>
     None
 }
 
-/// Returns the command `tfs` with nothing of the caller's settings, and its state below `home`.
+/// Returns the command `tfs` with nothing of the caller's settings, and all of its own below
+/// `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfs"));
-    for variable in ["TFS_SERVER", "TFS_USERNAME", "TFS_PASSWORD_FILE", "RUST_LOG"] {
-        command.env_remove(variable);
-    }
-    command.env("HOME", home).env("XDG_STATE_HOME", home.join("state"));
-    command.env("XDG_RUNTIME_DIR", home).stdin(Stdio::null());
+    let mut command = hermetic(env!("CARGO_BIN_EXE_tfs"), home);
+    command.env("XDG_RUNTIME_DIR", home);
     command
 }
 

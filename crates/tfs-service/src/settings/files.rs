@@ -33,8 +33,8 @@ pub enum FileState {
     Read,
     /// There is none.
     Missing,
-    /// There is one that is left alone, for this reason.
-    Ignored(&'static str),
+    /// There is one that is left alone, or may be one that cannot be looked at, for this reason.
+    Ignored(String),
     /// There is one that cannot be read, for this reason.
     Unreadable(String),
 }
@@ -54,10 +54,8 @@ pub(super) enum Role {
 pub(super) fn look(path: &Path, role: Role) -> (ConfigFile, Option<String>) {
     let (state, text) = match read(path, role) {
         Ok(Found::Text(text)) => (FileState::Read, Some(text)),
-        Ok(Found::Distrusted(reason)) => (FileState::Ignored(reason), None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && role != Role::Named => {
-            (FileState::Missing, None)
-        }
+        Ok(Found::Distrusted(reason)) => (FileState::Ignored(reason.to_owned()), None),
+        Ok(Found::Hidden(error)) => (hidden(&error), None),
         Err(error) => (FileState::Unreadable(error.to_string()), None),
     };
     (ConfigFile { path: path.to_owned(), state }, text)
@@ -66,10 +64,26 @@ pub(super) fn look(path: &Path, role: Role) -> (ConfigFile, Option<String>) {
 enum Found {
     Text(String),
     Distrusted(&'static str),
+    /// It is not there, or cannot be looked at.
+    Hidden(io::Error),
+}
+
+/// Returns the state of a default place where no file can be seen. A user of a
+/// service may have a home that it may not enter, or `/dev/null`.
+fn hidden(error: &io::Error) -> FileState {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileState::Missing,
+        io::ErrorKind::PermissionDenied => FileState::Ignored("permission denied".to_owned()),
+        _ => FileState::Ignored(error.to_string()),
+    }
 }
 
 fn read(path: &Path, role: Role) -> io::Result<Found> {
-    let metadata = fs::metadata(path)?;
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if role != Role::Named => return Ok(Found::Hidden(error)),
+        Err(error) => return Err(error),
+    };
     if role == Role::Here
         && let Some(reason) = distrust(path, &metadata)
     {
@@ -82,8 +96,16 @@ fn read(path: &Path, role: Role) -> io::Result<Found> {
     if metadata.len() > FILE_BYTES_MAX {
         return Err(io::Error::other("it is larger than any configuration"));
     }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // One of the system that is for others.
+        Err(error) if role != Role::Named && error.kind() == io::ErrorKind::PermissionDenied => {
+            return Ok(Found::Hidden(error));
+        }
+        Err(error) => return Err(error),
+    };
     let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(Found::Text(text))
 }
 
@@ -125,13 +147,35 @@ mod tests {
         fs::write(&path, "").unwrap();
         assert_eq!(state(Role::Here), FileState::Read);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(state(Role::Here), FileState::Ignored("everybody may write it"));
+        assert_eq!(state(Role::Here), FileState::Ignored("everybody may write it".to_owned()));
         assert_eq!(state(Role::Named), FileState::Read);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         if geteuid().is_root() {
             chown(&path, Some(12345), None).unwrap();
-            assert_eq!(state(Role::Here), FileState::Ignored("it belongs to another user"));
+            let foreign = FileState::Ignored("it belongs to another user".to_owned());
+            assert_eq!(state(Role::Here), foreign);
         }
+    }
+
+    #[test]
+    fn a_place_that_was_not_named_may_be_closed_or_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let state = |path: &Path, role| look(path, role).0.state;
+        // As with HOME=/dev/null.
+        let below = file.join(".config/tfs/config.toml");
+        assert_eq!(state(&below, Role::Usual), FileState::Missing);
+        assert!(matches!(state(&below, Role::Named), FileState::Unreadable(_)));
+        // A link to itself lets no user through, not even root.
+        let looped = dir.path().join("loop");
+        std::os::unix::fs::symlink("loop", &looped).unwrap();
+        let closed = looped.join("config.toml");
+        assert!(matches!(state(&closed, Role::Usual), FileState::Ignored(_)));
+        assert!(matches!(state(&closed, Role::Here), FileState::Ignored(_)));
+        assert!(matches!(state(&closed, Role::Named), FileState::Unreadable(_)));
+        let denied = io::ErrorKind::PermissionDenied.into();
+        assert_eq!(hidden(&denied), FileState::Ignored("permission denied".to_owned()));
     }
 
     #[test]

@@ -19,6 +19,10 @@ use super::{Origin, Place, Problem, ServerArg, Settings, SettingsError, check};
 /// The file of the whole machine.
 const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
 
+/// Names another file of the whole machine. Not a setting: tests set it, to take nothing from the
+/// machine that they run on.
+const SYSTEM_FILE_VARIABLE: &str = "_TFS_SYSTEM_CONFIG";
+
 /// The file in the current directory.
 const FILE_HERE: &str = "tfs.toml";
 
@@ -82,7 +86,8 @@ impl Sources {
     #[must_use]
     pub fn of_this_process() -> Self {
         let user_file = BaseDirs::new().map(|dirs| dirs.config_dir().join("tfs/config.toml"));
-        let usual_files = [Some(PathBuf::from(SYSTEM_FILE)), user_file];
+        let system_file = env::var_os(SYSTEM_FILE_VARIABLE).unwrap_or_else(|| SYSTEM_FILE.into());
+        let usual_files = [Some(PathBuf::from(system_file)), user_file];
         Self {
             usual_files: usual_files.into_iter().flatten().collect(),
             // A current directory that is gone has no file.
@@ -190,6 +195,13 @@ pub(super) fn flag_name(key: &Key) -> String {
 }
 
 impl Loaded {
+    /// Returns the files that the settings came from, the lower layer first.
+    #[must_use]
+    pub fn read_files(&self) -> Vec<PathBuf> {
+        let read = self.files.iter().filter(|file| file.state == FileState::Read);
+        read.map(|file| file.path.clone()).collect()
+    }
+
     /// Returns where a value came from, by a name such as `read.timeout` or `server[0].url`.
     #[must_use]
     pub fn place(&self, name: &str) -> Place {

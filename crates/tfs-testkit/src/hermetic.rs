@@ -1,0 +1,36 @@
+//! Commands that take nothing from the machine's own settings.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Names the configuration file of the whole machine to tfs. Only tests set it.
+const SYSTEM_CONFIG_VARIABLE: &str = "_TFS_SYSTEM_CONFIG";
+
+/// What programs are found by, and what a coverage tool needs. All else is left out: proxies,
+/// languages, the journal, directories of the user and settings of tfs.
+const KEPT_VARIABLES: [&str; 4] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE", "LD_LIBRARY_PATH"];
+
+/// Returns a command with a home, with directories for its settings, state and sockets, and with a
+/// configuration of the machine, all below `home`, and with nothing to read. Only the directory
+/// of the sockets is made.
+///
+/// # Panics
+/// If that cannot be made.
+#[must_use]
+pub fn hermetic(program: impl AsRef<OsStr>, home: &Path) -> Command {
+    let run = home.join("run");
+    let made = fs::create_dir_all(&run)
+        .and_then(|()| fs::set_permissions(&run, fs::Permissions::from_mode(0o700)));
+    made.expect("the home of a test can be written");
+    let mut command = Command::new(program);
+    command.env_clear().stdin(Stdio::null());
+    command.envs(KEPT_VARIABLES.iter().filter_map(|name| Some((name, env::var_os(name)?))));
+    command.env("HOME", home).env("XDG_RUNTIME_DIR", run);
+    command.env("XDG_STATE_HOME", home.join("state")).env("XDG_CONFIG_HOME", home.join("config"));
+    command.env(SYSTEM_CONFIG_VARIABLE, home.join("etc/tfs/config.toml"));
+    command
+}
