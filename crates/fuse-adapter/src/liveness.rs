@@ -6,6 +6,8 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
 
+use crate::mountinfo::MountTable;
+use crate::places::{MountProcess, process_of};
 use crate::time_limit::within;
 
 /// How long a mount may take to say something. Ours answer from memory, within milliseconds also
@@ -23,18 +25,23 @@ pub enum Liveness {
     Silent,
 }
 
-/// Asks the mount at `mount_point` for its attributes, which a dead one cannot give.
+/// Asks the mount at `mount_point` for its attributes, which a dead one cannot give. The path has
+/// to be as in the table of mounts.
+///
+/// The kernel lets root ask a mount of another user as little as others. Then the mount counts as
+/// alive, unless it is known that no process has its connection open.
 ///
 /// Returns after a few seconds at most. If the mount is silent a thread stays behind until it
 /// speaks or this process ends.
 #[must_use]
 pub fn liveness(mount_point: &Path) -> Liveness {
-    let mount_point = mount_point.to_owned();
-    let is_alive = within(ANSWER_TIME_MAX, move || wait_for_answer(&mount_point));
-    match is_alive {
+    let asked = mount_point.to_owned();
+    let answer = within(ANSWER_TIME_MAX, move || ask(&asked));
+    match answer {
         None => Liveness::Silent,
-        Some(false) => Liveness::Dead,
-        Some(true) => Liveness::Alive,
+        Some(Answer::Disconnected) => Liveness::Dead,
+        Some(Answer::Denied) if is_abandoned(mount_point) => Liveness::Dead,
+        Some(Answer::Denied | Answer::Given) => Liveness::Alive,
     }
 }
 
@@ -42,8 +49,30 @@ pub fn liveness(mount_point: &Path) -> Liveness {
 /// takes, which for a mount that is stuck is for ever.
 #[must_use]
 pub fn wait_for_answer(mount_point: &Path) -> bool {
+    ask(mount_point) != Answer::Disconnected
+}
+
+/// What the kernel says of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Given,
+    /// This user may not ask; the mount was not asked.
+    Denied,
+    Disconnected,
+}
+
+fn ask(mount_point: &Path) -> Answer {
     // The kernel remembers attributes for a while, and would speak for the dead without the force.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
-    let answer = statx(CWD, mount_point, flags, StatxFlags::BASIC_STATS);
-    !matches!(answer, Err(Errno::NOTCONN | Errno::CONNABORTED))
+    match statx(CWD, mount_point, flags, StatxFlags::BASIC_STATS) {
+        Err(Errno::NOTCONN | Errno::CONNABORTED) => Answer::Disconnected,
+        Err(Errno::ACCESS | Errno::PERM) => Answer::Denied,
+        _ => Answer::Given,
+    }
+}
+
+fn is_abandoned(mount_point: &Path) -> bool {
+    let table = MountTable::read().unwrap_or_default();
+    let entry = table.at(mount_point);
+    entry.is_some_and(|entry| process_of(entry.device) == MountProcess::Gone)
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 ///
 /// The thread is left behind then. It cannot be ended: it waits in the kernel, and goes when the
 /// kernel lets it or this process ends.
-pub(crate) fn within<T: Send + 'static>(
+#[must_use]
+pub fn within<T: Send + 'static>(
     limit: Duration,
     call: impl FnOnce() -> T + Send + 'static,
 ) -> Option<T> {

@@ -7,19 +7,24 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::path::Path;
+use std::process::{self, Child, Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
 use eyre::WrapErr as _;
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
+use tfs_service::check_mountpoint;
+use tokio::sync::oneshot;
 
-use crate::exit;
 use crate::report::UserError;
+use crate::signals::Signals;
+use crate::{exit, runtime};
 
-/// Set for the second process. Not one of the settings, so it has none of their names.
+/// Set for the second process, to the number of the first. Not one of the settings, so it has none
+/// of their names.
 const CHILD_VARIABLE: &str = "_TFS_BACKGROUND";
 
 /// What the second process says when the mount answers.
@@ -45,34 +50,60 @@ pub(crate) fn role() -> Role {
 }
 
 /// Starts the second process with the same arguments, waits until its mount answers, and returns
-/// its exit code if it failed.
-pub(crate) fn spawn(time_max: Duration) -> eyre::Result<u8> {
+/// its exit code if it failed. A signal that ends this process ends the other first: the terminal's
+/// Ctrl-C does not reach it.
+pub(crate) fn spawn(time_max: Duration, mountpoint: &Path) -> eyre::Result<u8> {
+    // The child asks for a signal when the thread that started it ends, so it is this one.
+    runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut child = start()?;
+        let waited = tokio::select! {
+            ready = wait_for_ready(&mut child) => ready.map_or(Waited::Ended, |()| Waited::Ready),
+            () = tokio::time::sleep(time_max) => Waited::TooLong,
+            () = signals.next() => Waited::Interrupted,
+        };
+        match waited {
+            Waited::Ready => Ok(exit::SUCCESS),
+            Waited::Ended => {
+                let status = child.wait().wrap_err("cannot wait for the background process")?;
+                let code = status.code().and_then(|code| u8::try_from(code).ok());
+                code.filter(|code| *code != exit::SUCCESS).ok_or_else(|| {
+                    let message = format!("the background process ended: {status}");
+                    UserError::new(exit::FAILURE, message).into()
+                })
+            }
+            Waited::TooLong => {
+                end(&mut child, mountpoint, &mut signals).await;
+                Err(too_late(time_max).into())
+            }
+            Waited::Interrupted => {
+                end(&mut child, mountpoint, &mut signals).await;
+                Ok(exit::INTERRUPTED)
+            }
+        }
+    })
+}
+
+/// What came first.
+enum Waited {
+    Ready,
+    Ended,
+    TooLong,
+    Interrupted,
+}
+
+fn start() -> eyre::Result<Child> {
     // Not the path: the file may have been replaced by an update.
     // Under the same name: a helper of mount(8) knows itself by it.
     let mut words = env::args_os();
-    let mut child = Command::new("/proc/self/exe")
+    Command::new("/proc/self/exe")
         .arg0(words.next().unwrap_or_else(|| "tfs".into()))
         .args(words)
-        .env(CHILD_VARIABLE, "1")
+        .env(CHILD_VARIABLE, process::id().to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .wrap_err("cannot start a process in the background")?;
-    match wait_for_ready(&mut child, time_max) {
-        Some(true) => Ok(exit::SUCCESS),
-        Some(false) => {
-            let status = child.wait().wrap_err("cannot wait for the background process")?;
-            let code = status.code().and_then(|code| u8::try_from(code).ok());
-            code.filter(|code| *code != exit::SUCCESS).ok_or_else(|| {
-                UserError::new(exit::FAILURE, format!("the background process ended: {status}"))
-                    .into()
-            })
-        }
-        None => {
-            end(&mut child);
-            Err(too_late(time_max).into())
-        }
-    }
+        .wrap_err("cannot start a process in the background")
 }
 
 /// The error of a mount that does not answer.
@@ -83,48 +114,62 @@ pub(crate) fn too_late(time_max: Duration) -> UserError {
         .with_hint("give it more time with --daemon-timeout, or look with -f -v")
 }
 
-/// Returns whether the child said that it is ready before it ended, or `None` if it said nothing
-/// in time.
-fn wait_for_ready(child: &mut Child, time_max: Duration) -> Option<bool> {
+/// Resolves when the child has said that it is ready, or, with `None`, has ended before.
+///
+/// # Cancel safety
+/// The line is lost, and a thread stays until it comes or the child ends.
+async fn wait_for_ready(child: &mut Child) -> Option<()> {
     let stdout = child.stdout.take()?;
-    let (sender, receiver) = mpsc::sync_channel(1);
+    let (sender, line) = oneshot::channel();
     // It ends with the child's line or with the child.
     let _reader = thread::spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(stdout).read_line(&mut line);
         sender.send(read.is_ok() && line.trim_end() == READY)
     });
-    match receiver.recv_timeout(time_max) {
-        Ok(is_ready) => Some(is_ready),
-        Err(RecvTimeoutError::Disconnected) => Some(false),
-        Err(RecvTimeoutError::Timeout) => None,
-    }
+    line.await.is_ok_and(|is_ready| is_ready).then_some(())
 }
 
-/// Ends the child: first with time to clean up, then without.
-fn end(child: &mut Child) {
+/// Ends the child: first with time to clean up, then, or at the next signal, without. What it then
+/// leaves mounted is taken out of the tree.
+async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
     let pid = i32::try_from(child.id()).map(Pid::from_raw);
     if let Ok(pid) = pid
         && kill(pid, Signal::SIGTERM).is_ok()
     {
-        let step = Duration::from_millis(50);
-        let mut waited = Duration::ZERO;
-        while waited < CLEAN_UP_TIME_MAX {
-            if !matches!(child.try_wait(), Ok(None)) {
-                return;
+        let ended = async {
+            while matches!(child.try_wait(), Ok(None)) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            thread::sleep(step);
-            waited += step;
+        };
+        tokio::select! {
+            () = ended => return,
+            () = tokio::time::sleep(CLEAN_UP_TIME_MAX) => {}
+            () = signals.next() => {}
         }
     }
     if child.kill().is_ok() {
         drop(child.wait());
+        // This unmounts only what is dead. Usually there is nothing.
+        let path = mountpoint.to_owned();
+        drop(tokio::task::spawn_blocking(move || check_mountpoint(&path, true)).await);
     }
 }
 
-/// Leaves the session of the terminal, so that its Ctrl-C and its end do not concern this process.
+/// Leaves the session of the terminal, so that its end does not concern this process. Until
+/// [`ready`], the end of the process that waits is the end of this one too.
 pub(crate) fn leave_terminal() -> eyre::Result<()> {
     setsid().wrap_err("cannot leave the terminal's session")?;
+    set_pdeathsig(Signal::SIGTERM).wrap_err("cannot ask for the end of the process that waits")?;
+    let parent = env::var(CHILD_VARIABLE).ok();
+    if parent.is_some_and(|pid| pid != getppid().to_string()) {
+        // It ended before it was asked about.
+        return Err(UserError::new(
+            exit::INTERRUPTED,
+            "the process that started this one has ended",
+        )
+        .into());
+    }
     Ok(())
 }
 
@@ -134,6 +179,8 @@ pub(crate) fn leave_terminal() -> eyre::Result<()> {
 /// # Errors
 /// If nobody waits any more.
 pub(crate) fn ready() -> io::Result<()> {
+    // From now on the other may end.
+    set_pdeathsig(None)?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{READY}")?;
     stdout.flush()?;

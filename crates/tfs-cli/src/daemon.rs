@@ -1,10 +1,11 @@
 //! `tfs daemon`: all mounts of the configuration, until a signal.
 
-use tfs_service::daemon::{Daemon, Log};
+use tfs_service::daemon::{Daemon, DaemonClaim, DaemonRuns, Log};
 use tfs_service::settings::{Loaded, Origin, Sources};
 
 use crate::logging::Level;
-use crate::signals::{DaemonSignal, DaemonSignals};
+use crate::report::UserError;
+use crate::signals::{Hangup, ServiceSignal, ServiceSignals};
 use crate::{exit, run_service};
 
 /// The log of the daemon.
@@ -17,15 +18,19 @@ struct DaemonLog {
 
 impl Log for DaemonLog {
     fn set_level(&mut self, loaded: &Loaded) -> bool {
+        // A program that moves the file away, such as logrotate, has the daemon reload.
+        self.level.reopen();
         self.level.set(verbosity(self.verbose, loaded), loaded.settings.logging.level)
     }
 }
 
 /// Runs the command. `verbose` is how often `-v` was given, and `level` began with it.
 pub(crate) fn run(sources: Sources, loaded: Loaded, verbose: u8, level: Level) -> eyre::Result<u8> {
+    let files = loaded.read_files();
     let (daemon, handle) = Daemon::new(sources, loaded, DaemonLog { level, verbose })?;
     run_service(async {
-        let mut signals = DaemonSignals::new()?;
+        let _claim = DaemonClaim::take(&files).map_err(|error| runs_already(&error))?;
+        let mut signals = ServiceSignals::new(Hangup::Reloads)?;
         let mut serving = Box::pin(daemon.run());
         loop {
             let signal = tokio::select! {
@@ -33,11 +38,23 @@ pub(crate) fn run(sources: Sources, loaded: Loaded, verbose: u8, level: Level) -
                 signal = signals.next() => signal,
             };
             match signal {
-                DaemonSignal::End => handle.end().await,
-                DaemonSignal::Reload => handle.reload(),
+                ServiceSignal::End => handle.end().await,
+                ServiceSignal::Reload => handle.reload(),
             }
         }
     })
+}
+
+/// Returns the error of a second daemon.
+pub(crate) fn runs_already(error: &DaemonRuns) -> UserError {
+    let hint = match error.pid {
+        Some(pid) => format!(
+            "have it take over a changed configuration with: tfs config reload; end it with: kill \
+             {pid}"
+        ),
+        None => "have it take over a changed configuration with: tfs config reload".to_owned(),
+    };
+    UserError::new(exit::DAEMON_RUNS, error.to_string()).with_hint(hint)
 }
 
 /// Returns how much more is logged than the settings say. What a daemon does is seen in its log

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::IsTerminal as _;
-use std::path::{Path, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use eyre::WrapErr as _;
 use serde_json::json;
@@ -10,6 +10,7 @@ use tfs_service::doctor::{
     DoctorServer, DoctorSettings, Finding, UnitCommand, UnitScope, Verdict, examine, unit_for,
 };
 use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
+use tfs_service::shell::quoted;
 
 use crate::args::DoctorArgs;
 use crate::figures::counted;
@@ -25,8 +26,12 @@ const WIDTH: usize = 80;
 /// Where the text begins, after the verdict and the name of the check.
 const INDENT: usize = 24;
 
-/// Where a unit mounts if nothing was said.
-const MOUNTPOINT_OF_UNIT: &str = "/mnt/tfs";
+/// Where a unit of the system mounts if nothing was said.
+const MOUNTPOINT_OF_SYSTEM: &str = "/mnt/tfs";
+
+/// Where a unit of a user mounts if nothing was said, below the user's home: nowhere else may users
+/// mount.
+const MOUNTPOINT_IN_HOME: &str = "tfs";
 
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
@@ -80,11 +85,16 @@ fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre
     let binary = env::current_exe().wrap_err("cannot find this program")?;
     let file = config.map(absolute).transpose().wrap_err("cannot use the configuration")?;
     let file = file.as_deref();
+    let mut first = String::new();
     let unit = if args.mountpoint.is_none() && !loaded.settings.mounts.is_empty() {
         unit_for(scope, &binary, &[], file, UnitCommand::Daemon)
     } else {
-        let mountpoint = args.mountpoint.as_deref().unwrap_or(Path::new(MOUNTPOINT_OF_UNIT));
+        let given = args.mountpoint.as_deref();
+        let mountpoint = given.map_or_else(|| mountpoint_of_unit(scope), Path::to_owned);
         let mountpoint = absolute(mountpoint).wrap_err("cannot use the mount point")?;
+        if !mountpoint.exists() {
+            first = format!("# first: mkdir -p {}\n", quoted(&mountpoint));
+        }
         let variables = variables(chosen(loaded, Some(&mountpoint))?)?;
         unit_for(scope, &binary, &variables, file, UnitCommand::Mount(&mountpoint))
     };
@@ -93,10 +103,18 @@ fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre
         UnitScope::User => ("~/.config/systemd/user/tfs.service", "systemctl --user"),
     };
     output::line(&format!(
-        "# {path}\n# then: {start} daemon-reload && {start} enable --now tfs\n\n{}",
+        "# {path}\n{first}# then: {start} daemon-reload && {start} enable --now tfs\n\n{}",
         unit.trim_end()
     ))?;
     Ok(exit::SUCCESS)
+}
+
+fn mountpoint_of_unit(scope: UnitScope) -> PathBuf {
+    let home = env::home_dir().filter(|home| home.is_absolute());
+    match (scope, home) {
+        (UnitScope::User, Some(home)) => home.join(MOUNTPOINT_IN_HOME),
+        (UnitScope::User, None) | (UnitScope::System, _) => MOUNTPOINT_OF_SYSTEM.into(),
+    }
 }
 
 /// Returns the variables that say which server it is, and who we are to it. For several there are

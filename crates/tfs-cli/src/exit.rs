@@ -68,6 +68,8 @@ pub(crate) const FILE_UNKNOWN: u8 = 47;
 pub(crate) const NO_DAEMON: u8 = 48;
 /// Not all of a changed configuration holds yet.
 pub(crate) const RELOADED_IN_PART: u8 = 49;
+/// A daemon with this configuration runs already.
+pub(crate) const DAEMON_RUNS: u8 = 59;
 /// The server inside the process did not start.
 #[cfg(feature = "embedded")]
 pub(crate) const EMBEDDED_FAILED: u8 = 50;
@@ -88,7 +90,7 @@ pub(crate) const PRELOAD_FAILED: u8 = 56;
 pub(crate) const DEMO_FAILED: u8 = 60;
 /// The doctor found a fault.
 pub(crate) const DOCTOR_FAULT: u8 = 61;
-/// It was stopped by a signal before all was preloaded.
+/// It was stopped by a signal before it was done.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 
 #[cfg(test)]

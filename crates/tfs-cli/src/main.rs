@@ -92,7 +92,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         }
     }
     match &cli.command {
-        Command::Mount(args) => mount::run(args, &loaded),
+        Command::Mount(args) => mount::run(args, &loaded, &level),
         Command::Daemon => daemon::run(sources, loaded, verbose, level),
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),

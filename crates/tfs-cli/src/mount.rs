@@ -12,30 +12,32 @@ use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
 use tfs_service::service_manager::{Notice, Watchdog, notify};
 use tfs_service::settings::{Loaded, MountSection};
 use tfs_service::{MountServer, MountSettings, RunningMount};
+use tokio::sync::Notify;
 
 use crate::args::MountArgs;
 use crate::background::{self, Role};
+use crate::logging::Level;
 use crate::output;
 use crate::report::{self, settings_error};
-use crate::signals::Signals;
+use crate::signals::{Hangup, ServiceSignal, ServiceSignals};
 use crate::{exit, run_service};
 
 /// What the server inside the process is called.
 #[cfg(feature = "embedded")]
 const EMBEDDED_NAME: &str = "embedded";
 
-/// Runs the command.
-pub(crate) fn run(args: &MountArgs, loaded: &Loaded) -> eyre::Result<u8> {
+/// Runs the command. `level` is the log's.
+pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Result<u8> {
     let role = if args.foreground { Role::Foreground } else { background::role() };
     match role {
-        Role::Parent => background::spawn(args.daemon_timeout),
+        Role::Parent => background::spawn(args.daemon_timeout, &args.mountpoint),
         Role::Foreground | Role::Child => {
             if role == Role::Child {
                 background::leave_terminal()?;
             }
             let settings = settings(args, loaded)?;
             let listen = loaded.settings.monitoring.listen;
-            run_service(serve(settings, listen, role))
+            run_service(serve(settings, listen, role, level))
         }
     }
 }
@@ -89,13 +91,14 @@ async fn serve(
     settings: MountSettings,
     listen: Option<SocketAddr>,
     role: Role,
+    level: &Level,
 ) -> eyre::Result<u8> {
-    let mut signals = Signals::new()?;
+    let mut signals = ServiceSignals::new(Hangup::of_this_process())?;
     let mounts = Mounts::default();
     let status = format!("mounted on {}", settings.mountpoint.display());
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount?,
-        () = signals.next() => return Ok(exit::FAILURE),
+        () = signals.end() => return Ok(exit::FAILURE),
     };
     // Before anybody is told that the mount is there.
     let doors = Doors::open(mounts, listen).await;
@@ -119,7 +122,7 @@ async fn serve(
     });
     tokio::select! {
         ended = mount.ended() => ended?,
-        () = signals.next() => {}
+        () = heed(&mut signals, &mount, level) => {}
         () = prove_life(&mount) => {}
     }
     notify(Notice::Stopping);
@@ -128,6 +131,32 @@ async fn serve(
     doors.close().await;
     stopped?;
     Ok(exit::SUCCESS)
+}
+
+/// Takes signals until one asks for the end. One that asks for a reload has the log file opened
+/// anew and the servers looked at: a mount has no other state that changes outside of it. The
+/// configuration is the daemon's to reload.
+async fn heed(signals: &mut ServiceSignals, mount: &RunningMount, level: &Level) {
+    let (wanted, refresher) = (Notify::new(), mount.refresher());
+    let refreshing = async {
+        loop {
+            wanted.notified().await;
+            let looks = refresher.look_now().await;
+            let failed = looks.iter().filter(|look| look.is_err()).count();
+            tracing::info!(servers = looks.len(), failed, "looked at the servers after SIGHUP");
+        }
+    };
+    let taking = async {
+        while signals.next().await == ServiceSignal::Reload {
+            level.reopen();
+            // Several at once are one look.
+            wanted.notify_one();
+        }
+    };
+    tokio::select! {
+        () = refreshing => {}
+        () = taking => {}
+    }
 }
 
 /// Tells the service manager that the mount answers, for as long as it wants to hear it and it is
@@ -141,17 +170,14 @@ async fn prove_life(mount: &RunningMount) {
 
 /// Where others than readers come in. A mount can do without each of them.
 pub(crate) struct Doors {
-    control: Option<ControlServer>,
+    control: ControlServer,
     monitoring: Option<MonitoringServer>,
 }
 
 impl Doors {
     /// Opens them to those who may come in; what cannot be opened is logged.
     pub(crate) async fn open(mounts: Mounts, listen: Option<SocketAddr>) -> Self {
-        let control = ControlServer::start(mounts.clone()).await.map_err(eyre::Report::new);
-        let control = control.inspect_err(|error| {
-            tracing::warn!("the mount cannot be commanded: failed to {error:#}");
-        });
+        let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
             Some(address) => MonitoringServer::start(address, mounts).await.map(Some),
             None => Ok(None),
@@ -159,7 +185,7 @@ impl Doors {
         let monitoring = monitoring.map_err(eyre::Report::new).inspect_err(|error| {
             tracing::warn!("nobody is told figures: failed to {error:#}");
         });
-        Self { control: control.ok(), monitoring: monitoring.ok().flatten() }
+        Self { control, monitoring: monitoring.ok().flatten() }
     }
 
     /// Closes them, after what is being answered.
@@ -167,8 +193,6 @@ impl Doors {
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;
         }
-        if let Some(control) = self.control {
-            control.end().await;
-        }
+        self.control.end().await;
     }
 }

@@ -401,14 +401,43 @@ fn find(error: &FindError) -> Verdict {
         FindError::NotInMount { .. } => {
             said(exit::NOT_IN_MOUNT, PREFIX, "see what is mounted with: tfs status")
         }
-        FindError::None { .. } => {
+        FindError::None { others, .. } if others.is_empty() => {
             said(exit::NOT_MOUNTED, PREFIX, "mount with: tfs mount <MOUNTPOINT>")
         }
-        FindError::Unanswered { .. } => said(
+        FindError::None { .. } => said(
+            exit::NOT_MOUNTED,
+            PREFIX,
+            "mount with: tfs mount <MOUNTPOINT>; see the mounts of others with: tfs status",
+        ),
+        FindError::Dead { path } => said(
             exit::MOUNT_UNANSWERED,
             PREFIX,
-            "only the user who mounted gets an answer; if it is stopped or dead, end it with: \
-             tfs unmount --force",
+            format!("clean it up with: tfs unmount {}", quoted(path)),
+        ),
+        FindError::Foreign { uid: Some(0), .. } => {
+            said(exit::MOUNT_UNANSWERED, PREFIX, "only root gets an answer: run it with sudo")
+        }
+        FindError::Foreign { .. } => said(
+            exit::MOUNT_UNANSWERED,
+            PREFIX,
+            "only the user who mounted gets an answer: run it as that user",
+        ),
+        FindError::Unanswered { path, pid, .. } => {
+            let pid = pid.map_or_else(|| "<PID>".to_owned(), |pid| pid.to_string());
+            let path = quoted(path);
+            said(
+                exit::MOUNT_UNANSWERED,
+                PREFIX,
+                format!(
+                    "if it is stopped, let it go on: kill -CONT {pid}; if it is stuck, end it: \
+                     tfs unmount --force {path}"
+                ),
+            )
+        }
+        FindError::SocketLost { .. } => said(
+            exit::MOUNT_UNANSWERED,
+            PREFIX,
+            "the mount is well and makes a new socket within seconds: try again",
         ),
         FindError::Several { .. } => {
             said(exit::MOUNT_AMBIGUOUS, PREFIX, "name one of them behind the command")

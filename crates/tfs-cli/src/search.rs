@@ -36,7 +36,7 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
     let mut request = SearchRequest { mountpoint: None, query: query(args), limit: args.limit };
     if !args.server.is_named() {
         match find_mount(args.mount.as_deref()).await {
-            Ok(FoundMount { client, mount }) => {
+            Ok(FoundMount { client, mount, .. }) => {
                 request.mountpoint = Some(mount.mountpoint);
                 return Ok(client.search(&request).await?);
             }

@@ -2,13 +2,16 @@
 //!
 //! A handler for a signal that is ignored would undo what `nohup` and the like ask for.
 
-use std::fs;
+use std::fs::{self, File};
 
 use eyre::WrapErr as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Where the kernel says which signals this process ignores.
 const STATUS: &str = "/proc/self/status";
+
+/// The terminal of this process, which cannot be opened by one without (`tty(4)`).
+const TERMINAL: &str = "/dev/tty";
 
 /// A signal that may be one of those which are ignored, and then never comes.
 #[derive(Debug)]
@@ -28,8 +31,8 @@ impl Heard {
     }
 }
 
-/// The signals that end a command cleanly. A lost terminal is one of them: a mount that outlived it
-/// unseen would surprise.
+/// The signals that end a command cleanly. A lost terminal is one of them: a command that outlived
+/// it unseen would surprise.
 #[derive(Debug)]
 pub(crate) struct Signals([Heard; 3]);
 
@@ -52,40 +55,70 @@ impl Signals {
     }
 }
 
-/// The signals of a daemon, which reloads where others end.
-#[derive(Debug)]
-pub(crate) struct DaemonSignals {
-    ends: [Heard; 2],
-    hangup: Heard,
+/// What a hangup means to a process that serves mounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// Its terminal is gone: it ends.
+    Ends,
+    /// It has no terminal: the signal was sent on purpose, and it reloads.
+    Reloads,
 }
 
-/// What a signal asks a daemon for.
+impl Hangup {
+    /// Returns what it means to this process, by whether it has a terminal. Its standard input and
+    /// output may be others, so the terminal itself is asked for.
+    pub(crate) fn of_this_process() -> Self {
+        if File::open(TERMINAL).is_ok() { Self::Ends } else { Self::Reloads }
+    }
+}
+
+/// The signals of a process that serves mounts.
+#[derive(Debug)]
+pub(crate) struct ServiceSignals {
+    ends: [Heard; 2],
+    hangup: Heard,
+    on_hangup: Hangup,
+}
+
+/// What a signal asks a process that serves mounts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DaemonSignal {
+pub(crate) enum ServiceSignal {
     /// To end.
     End,
-    /// To reload its configuration.
+    /// To take over what has changed outside.
     Reload,
 }
 
-impl DaemonSignals {
-    pub(crate) fn new() -> eyre::Result<Self> {
+impl ServiceSignals {
+    pub(crate) fn new(on_hangup: Hangup) -> eyre::Result<Self> {
         let ignored = Ignored::at_start()?;
         let heard = |kind| Heard::new(kind, ignored);
         Ok(Self {
             ends: [heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?],
             hangup: heard(SignalKind::hangup())?,
+            on_hangup,
         })
     }
 
     /// Returns what the next signal asks for.
-    pub(crate) async fn next(&mut self) -> DaemonSignal {
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub(crate) async fn next(&mut self) -> ServiceSignal {
         let [interrupt, terminate] = &mut self.ends;
         tokio::select! {
-            () = interrupt.next() => DaemonSignal::End,
-            () = terminate.next() => DaemonSignal::End,
-            () = self.hangup.next() => DaemonSignal::Reload,
+            () = interrupt.next() => ServiceSignal::End,
+            () = terminate.next() => ServiceSignal::End,
+            () = self.hangup.next() => match self.on_hangup {
+                Hangup::Ends => ServiceSignal::End,
+                Hangup::Reloads => ServiceSignal::Reload,
+            },
         }
+    }
+
+    /// Resolves when a signal asks for the end.
+    pub(crate) async fn end(&mut self) {
+        while self.next().await != ServiceSignal::End {}
     }
 }
 

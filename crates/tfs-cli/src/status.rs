@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use comfy_table::Cell;
-use tfs_service::control::wire::{MissingMount, MountStatus, ReaderStatus, WayStatus};
-use tfs_service::control::{Statuses, statuses};
+use nix::unistd::{Uid, User};
+use tfs_service::control::wire::{MissingMount, MountStatus, PlaceInfo, ReaderStatus, WayStatus};
+use tfs_service::control::{Statuses, UnreachedMount, UnreachedState, statuses};
+use tfs_service::shell::quoted;
 use tfs_service::status::{
     BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, Status,
 };
@@ -18,8 +20,7 @@ use crate::watch::watch;
 use crate::{exit, runtime};
 
 /// What is said where there is nothing to say.
-const NOTHING: &str = "no tfs of this user has mounted anything\n\
-    tfs doctor finds what a crash has left";
+const NOTHING: &str = "no tfs of this user has mounted anything";
 
 const MIB: u32 = 1 << 20;
 
@@ -27,50 +28,127 @@ const MIB: u32 = 1 << 20;
 pub(crate) fn run(args: &StatusArgs) -> eyre::Result<u8> {
     runtime()?.block_on(async {
         if args.watch {
-            watch(args.json, async || look(args).await.map_err(|error| vec![error])).await?;
-        } else {
-            output::line(&look(args).await?)?;
+            let look = async || look(args).await.map(|(text, _)| text);
+            watch(args.json, async || look().await.map_err(|error| vec![error])).await?;
+            return Ok(exit::SUCCESS);
         }
-        Ok(exit::SUCCESS)
+        let (text, code) = look(args).await?;
+        output::line(&text)?;
+        Ok(code)
     })
 }
 
-/// Looks once, and returns what is to be shown.
-async fn look(args: &StatusArgs) -> eyre::Result<String> {
-    let Statuses { mounts, missing, silent } = statuses(args.mountpoint.as_deref()).await?;
-    for error in &silent {
+/// Looks once, and returns what is to be shown and the exit code.
+async fn look(args: &StatusArgs) -> eyre::Result<(String, u8)> {
+    let mut found = statuses(args.mountpoint.as_deref()).await?;
+    for error in &found.silent {
         tracing::warn!("a process of tfs does not answer: cannot {error}");
     }
-    if args.json {
-        // The array holds mounts only.
-        for MissingMount { mountpoint, why } in &missing {
-            tracing::warn!(mountpoint, why, "a mount of the daemon is not there");
+    let is_silent = !found.has_own && !found.silent.is_empty();
+    if found.mounts.is_empty() && found.missing.is_empty() && found.unreached.is_empty() {
+        if let Some(error) = found.silent.pop() {
+            return Err(error.into());
+        }
+        if args.mountpoint.is_some() {
+            return Err(UserError::new(exit::NOT_MOUNTED, "the mount has just ended").into());
         }
     }
-    if mounts.is_empty()
-        && missing.is_empty()
-        && let Some(error) = silent.into_iter().next()
-    {
-        return Err(error.into());
+    let text = if args.json { json(found, args.watch)? } else { text(&found) };
+    Ok((text, if is_silent { exit::MOUNT_UNANSWERED } else { exit::SUCCESS }))
+}
+
+/// Returns the array of mounts. It holds mounts only, so that what is wrong with others is logged.
+fn json(found: Statuses, is_line: bool) -> eyre::Result<String> {
+    let Statuses { mut mounts, missing, unreached, .. } = found;
+    for MissingMount { mountpoint, why } in &missing {
+        tracing::warn!(mountpoint, why, "a mount of the daemon is not there");
     }
-    if mounts.is_empty() && args.mountpoint.is_some() {
-        return Err(UserError::new(exit::NOT_MOUNTED, "the mount has just ended").into());
-    }
-    Ok(match (args.json, args.watch) {
-        (true, false) => serde_json::to_string_pretty(&mounts)?,
-        // A line for each look.
-        (true, true) => serde_json::to_string(&mounts)?,
-        (false, _) if mounts.is_empty() && missing.is_empty() => NOTHING.to_owned(),
-        (false, _) => {
-            let texts = mounts.iter().map(mount_text).chain(missing.iter().map(missing_text));
-            texts.collect::<Vec<_>>().join("\n\n")
+    for mount in &unreached {
+        match mount.own_status() {
+            Some(status) => mounts.push(status),
+            None => tracing::warn!("{}", unreached_text(mount)),
         }
-    })
+    }
+    // A line for each look.
+    let json = if is_line { serde_json::to_string } else { serde_json::to_string_pretty };
+    Ok(json(&mounts)?)
+}
+
+fn text(found: &Statuses) -> String {
+    let Statuses { mounts, missing, unreached, .. } = found;
+    let nothing = (mounts.is_empty() && missing.is_empty()).then(|| NOTHING.to_owned());
+    // Of one mount that was asked about this would be odd.
+    let is_about_one = unreached.len() == 1 && unreached.iter().all(|it| it.status.is_some());
+    let texts = nothing
+        .filter(|_| !is_about_one)
+        .into_iter()
+        .chain(mounts.iter().map(mount_text))
+        .chain(missing.iter().map(missing_text))
+        .chain(unreached.iter().map(unreached_text));
+    texts.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Returns what there is to say of a mount whose process was not reached, and what to do.
+fn unreached_text(mount: &UnreachedMount) -> String {
+    let UnreachedMount { mountpoint, owner_uid, pid, state, .. } = mount;
+    let path = visible(&mountpoint.display().to_string());
+    let command = quoted(mountpoint);
+    let process = pid.map_or_else(|| "its process".to_owned(), |pid| format!("process {pid}"));
+    let (word, why) = match state {
+        UnreachedState::Dead => {
+            ("dead", format!("its process is gone; clean it up with: tfs unmount {command}"))
+        }
+        UnreachedState::Silent => (
+            "silent",
+            format!("{process} does not answer; it is stopped (kill -CONT <PID>) or stuck"),
+        ),
+        UnreachedState::Foreign => ("foreign", foreign_text(*owner_uid, &command)),
+        UnreachedState::SocketLost => {
+            ("unheard", format!("{process} is well, its control socket is not there yet"))
+        }
+    };
+    match mount.own_status() {
+        Some(status) if *state == UnreachedState::Foreign => format!(
+            "{}\n{:<8} {user} has mounted it, and only {user} can command it",
+            mount_text(&status),
+            "control",
+            user = user_text(*owner_uid),
+        ),
+        Some(status) => format!("{}\n{:<8} {why}", mount_text(&status), "control"),
+        None => format!("{word:<8} {path}: {why}"),
+    }
+}
+
+fn foreign_text(owner_uid: Option<u32>, command: &str) -> String {
+    let ask = match owner_uid {
+        Some(0) => format!("as root: sudo tfs status {command}"),
+        _ => "as that user".to_owned(),
+    };
+    format!("{} has mounted it; ask {ask}", user_text(owner_uid))
+}
+
+/// Returns a user by name, where the machine has one.
+fn user_text(uid: Option<u32>) -> String {
+    let Some(uid) = uid else { return "another user".to_owned() };
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => visible(&user.name),
+        Ok(None) | Err(_) => format!("user {uid}"),
+    }
 }
 
 fn mount_text(mount: &MountStatus) -> String {
-    let MountStatus { status, readers, preloading, .. } = mount;
+    let MountStatus { status, readers, also_mounted, preloading, .. } = mount;
     let mut parts = vec![summary(status)];
+    for PlaceInfo { mountpoint, pid, command } in also_mounted {
+        let of = pid.map_or_else(String::new, |pid| {
+            format!(" in the namespace of {} (process {pid})", command.as_deref().unwrap_or("?"))
+        });
+        let line = format!("{:<8} {}", "also at", visible(&(mountpoint.clone() + &of)));
+        if let Some(summary) = parts.first_mut() {
+            summary.push('\n');
+            summary.push_str(&line);
+        }
+    }
     if !readers.is_empty() {
         parts.push(readers_table(readers));
     }

@@ -12,6 +12,7 @@ use nix::libc;
 use rqbit_client::{ErrorKind, ServerError, TlsProblem};
 use tfs_service::control::wire::{Failure, FailureKind};
 use tfs_service::control::{ControlError, FindError, RuntimeDirError};
+use tfs_service::daemon::DaemonRuns;
 use tfs_service::settings::Sources;
 use tfs_service::{
     AddError, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
@@ -19,6 +20,7 @@ use tfs_service::{
 };
 
 use crate::background::too_late;
+use crate::daemon::runs_already;
 use crate::report::told;
 use crate::{config, exit, mount_helper, preload, reload, torrents};
 
@@ -104,7 +106,11 @@ fn unmount_errors() -> Vec<eyre::Report> {
 fn control_errors() -> Vec<eyre::Report> {
     let socket = path;
     let find = [
-        FindError::Unanswered { path: path(), silent: None },
+        FindError::Unanswered { path: path(), pid: Some(7), silent: None },
+        FindError::Dead { path: path() },
+        FindError::Foreign { path: path(), uid: Some(0) },
+        FindError::Foreign { path: path(), uid: Some(7) },
+        FindError::SocketLost { path: path(), silent: None },
         FindError::NotInMount { path: path() },
         FindError::Several { mountpoints: vec!["PATH".to_owned(), "OTHER".to_owned()] },
         FindError::Dir(RuntimeDirError::Foreign { path: path(), uid: 7 }),
@@ -120,7 +126,9 @@ fn control_errors() -> Vec<eyre::Report> {
         }),
     ];
     let find = find.map(eyre::Report::from).into_iter();
-    find.chain(control.map(eyre::Report::from)).chain([reload::no_daemon().into()]).collect()
+    find.chain(control.map(eyre::Report::from))
+        .chain([reload::no_daemon().into(), runs_already(&DaemonRuns { pid: Some(7) }).into()])
+        .collect()
 }
 
 /// Errors of the configuration and of what is typed.

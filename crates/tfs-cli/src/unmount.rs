@@ -1,10 +1,14 @@
 //! `tfs unmount`.
 
+use std::path::Path;
+
 use tfs_service::Unmount;
-use tfs_service::control::end_mount;
+use tfs_service::control::wire::PlaceInfo;
+use tfs_service::control::{EndedMount, end_mount};
+use tfs_service::shell::quoted;
 
 use crate::args::UnmountArgs;
-use crate::{exit, runtime};
+use crate::{exit, output, runtime};
 
 /// Runs the command.
 pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
@@ -13,6 +17,39 @@ pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
         (false, true) => Unmount::Lazy,
         (false, false) => Unmount::Clean,
     };
-    runtime()?.block_on(end_mount(&args.mountpoint, how))?;
+    let ended = runtime()?.block_on(end_mount(&args.mountpoint, how))?;
+    if let Some(first) = ended.still_mounted.first() {
+        let (message, hint) = still_mounted(&args.mountpoint, how, &ended, first);
+        output::warning(&message, &hint);
+    }
     Ok(exit::SUCCESS)
+}
+
+/// Says where a mount still is that was unmounted, and what to do about that.
+fn still_mounted(
+    path: &Path,
+    how: Unmount,
+    EndedMount { still_mounted, pid }: &EndedMount,
+    first: &PlaceInfo,
+) -> (String, String) {
+    let process = pid.map_or_else(String::new, |pid| format!(", so that process {pid} lives on"));
+    let places = still_mounted.iter().map(|PlaceInfo { mountpoint, pid, command }| match pid {
+        Some(pid) => {
+            let command = command.as_deref().unwrap_or("?");
+            format!("{mountpoint} in the namespace of {command} (process {pid})")
+        }
+        None => mountpoint.clone(),
+    });
+    let places = places.collect::<Vec<_>>().join(", ");
+    let is = if how == Unmount::Force { "a dead mount stays" } else { "it is still mounted" };
+    let message = format!("{} is unmounted, but {is} at {places}{process}", path.display());
+    let target = quoted(Path::new(&first.mountpoint));
+    let hint = match first.pid {
+        None => format!("unmount that too: umount {target}"),
+        Some(pid) => format!(
+            "end that container or process, or unmount it there: \
+             nsenter --target {pid} --mount umount {target}"
+        ),
+    };
+    (message, hint)
 }

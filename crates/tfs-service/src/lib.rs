@@ -46,7 +46,7 @@ pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 pub use embedded::EmbeddedSettings;
 pub use fuse_adapter::{
     Appearance, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
-    SessionError, Unmount, UnmountError, unmount,
+    SessionError, Unmount, UnmountError, check_mountpoint, unmount,
 };
 pub use kernel_timeout::KernelTimeout;
 pub use memory::bound_free_memory;

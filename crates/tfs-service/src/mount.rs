@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use fuse_adapter::mountinfo::locate;
 use fuse_adapter::{FsName, MissingErrno, Mount, MountOptions, check_mountpoint, wait_for_answer};
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
@@ -160,17 +161,20 @@ impl RunningMount {
         let kernel_timeout = KernelTimeout::of_this_machine();
         let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
         let MountSettings { mountpoint, allow_non_empty, .. } = &settings;
-        blocking({
+        let path = blocking({
             let mountpoint = mountpoint.clone();
             let allow_non_empty = *allow_non_empty;
-            move || check_mountpoint(&mountpoint, allow_non_empty)
+            move || {
+                check_mountpoint(&mountpoint, allow_non_empty)?;
+                Ok::<_, MountpointError>(locate(&mountpoint).unwrap_or(mountpoint))
+            }
         })
         .await?;
         let mut connections = connect(&settings, mounts).await?;
         let budget_warnings = connections.iter_mut().flat_map(Connection::take_warnings);
         let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
-        let about = About::starting(abouts.collect(), settings.mountpoint.clone());
+        let about = About::starting(abouts.collect(), path);
         let vfs = make_vfs(&connections, &settings, &about);
         let added = Arc::new(Notify::new());
         let preloads =

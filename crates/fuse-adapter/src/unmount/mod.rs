@@ -5,6 +5,8 @@ mod holders;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
@@ -15,6 +17,11 @@ use crate::connection;
 use crate::fusermount::{self, FusermountError};
 use crate::liveness::{Liveness, liveness};
 use crate::mountinfo::{Device, FS_TYPE, MountTable, locate};
+
+/// How often an unmount is tried again that a program was in the way of, and how long after: one
+/// that only looks at the mount, such as another `tfs status`, is done in milliseconds.
+const BUSY_RETRIES_MAX: u32 = 3;
+const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How to unmount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +139,15 @@ fn device_of_tfs(path: &Path) -> Result<Device, UnmountError> {
 }
 
 fn clean(path: &Path) -> Result<(), UnmountError> {
-    match step(path, Step::Plain) {
+    let mut unmounted = step(path, Step::Plain);
+    for _ in 0..BUSY_RETRIES_MAX {
+        if !matches!(unmounted, Err(UnmountError::Busy { .. })) {
+            break;
+        }
+        thread::sleep(BUSY_PAUSE);
+        unmounted = step(path, Step::Plain);
+    }
+    match unmounted {
         Err(UnmountError::Busy { .. }) if liveness(path) == Liveness::Dead => {
             step(path, Step::Detach)
         }

@@ -8,12 +8,49 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How large the file gets. Three old ones and this are what a server's disk does not notice.
 const FILE_BYTES_MAX: u64 = 10 << 20;
 
 /// How many old files are kept, `FILE.1` the newest.
 const OLD_FILE_COUNT: u32 = 3;
+
+/// A log file that all threads write to. Clones are the same file.
+#[derive(Debug, Clone)]
+pub(super) struct LogFile {
+    /// Protects the position and the name; held to write a line or to open the file anew.
+    file: Arc<Mutex<RotatingFile>>,
+}
+
+impl LogFile {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        Ok(Self { file: Arc::new(Mutex::new(RotatingFile::open(path)?)) })
+    }
+
+    /// Goes on in the file that has the name now, which is made if another program, such as
+    /// logrotate, has moved the old one away.
+    ///
+    /// # Errors
+    /// If it cannot be opened; then the old one is written on.
+    pub(super) fn reopen(&self) -> io::Result<()> {
+        self.lock().reopen()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RotatingFile> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.lock().write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lock().flush()
+    }
+}
 
 /// A log file. Every line is written at once, so that none is lost when the process ends, however
 /// it ends. Processes may share it: each appends whole lines, and the one that finds it full moves
@@ -30,6 +67,11 @@ impl RotatingFile {
         Ok(Self { path: path.to_owned(), file: append_to(path)?, bytes_max: FILE_BYTES_MAX })
     }
 
+    fn reopen(&mut self) -> io::Result<()> {
+        self.file = append_to(&self.path)?;
+        Ok(())
+    }
+
     /// Moves the file away if it is still there under its name, and begins a new one.
     fn rotate(&mut self) -> io::Result<()> {
         let ours = self.file.metadata()?;
@@ -41,8 +83,7 @@ impl RotatingFile {
             }
             fs::rename(&self.path, self.old(1))?;
         }
-        self.file = append_to(&self.path)?;
-        Ok(())
+        self.reopen()
     }
 
     fn old(&self, number: u32) -> PathBuf {
@@ -74,6 +115,20 @@ fn append_to(path: &Path) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_another_program_moved_away_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, moved) = (dir.path().join("log"), dir.path().join("log.moved"));
+        let mut log = LogFile::open(&path).unwrap();
+        log.write_all(b"1\n").unwrap();
+        fs::rename(&path, &moved).unwrap();
+        log.write_all(b"2\n").unwrap();
+        log.reopen().unwrap();
+        log.clone().write_all(b"3\n").unwrap();
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "1\n2\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
+    }
 
     #[test]
     fn a_full_file_is_moved_away_and_few_are_kept() {

@@ -9,7 +9,6 @@ mod panics;
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::sync::Mutex;
 use std::{env, fs};
 
 use eyre::WrapErr as _;
@@ -24,7 +23,7 @@ use tracing_subscriber::registry::Registry;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use self::file::RotatingFile;
+use self::file::LogFile;
 use self::lines::Lines;
 
 /// How much is logged.
@@ -33,6 +32,8 @@ pub(crate) struct Level {
     filter: reload::Handle<EnvFilter, Registry>,
     /// What is let through; `None` if `RUST_LOG` says what.
     directives: Option<&'static str>,
+    /// Where it goes, if that is a file.
+    file: Option<LogFile>,
 }
 
 impl Level {
@@ -47,6 +48,14 @@ impl Level {
         }
         false
     }
+
+    /// Goes on in the file that has the name of the log now. One that cannot be opened is a
+    /// warning, in the old one.
+    pub(crate) fn reopen(&self) {
+        if let Some(Err(error)) = self.file.as_ref().map(LogFile::reopen) {
+            tracing::warn!(%error, "the log file cannot be opened anew");
+        }
+    }
 }
 
 /// Starts logging, of panics too. `RUST_LOG` overrides the flags, and those the settings.
@@ -59,13 +68,13 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Leve
     };
     let (filter, handle) = reload::Layer::new(filter);
     let journal = settings.file.is_none() && is_journal();
-    let writer = match &settings.file {
+    let file = settings.file.as_ref().map(|path| {
+        LogFile::open(path).wrap_err_with(|| format!("cannot write the log {}", path.display()))
+    });
+    let file = file.transpose()?;
+    let writer = match file.clone() {
         None => BoxMakeWriter::new(std::io::stderr),
-        Some(path) => {
-            let file = RotatingFile::open(path)
-                .wrap_err_with(|| format!("cannot write the log {}", path.display()))?;
-            BoxMakeWriter::new(Mutex::new(file))
-        }
+        Some(file) => BoxMakeWriter::new(move || file.clone()),
     };
     let colours = settings.file.is_none()
         && !journal
@@ -96,7 +105,7 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Leve
     if let Some(error) = misunderstood {
         tracing::warn!("{} is not understood, and left alone: {error}", EnvFilter::DEFAULT_ENV);
     }
-    Ok(Level { filter: handle, directives })
+    Ok(Level { filter: handle, directives, file })
 }
 
 /// Returns what `RUST_LOG` wants, if it is set.
@@ -140,7 +149,7 @@ mod tests {
     fn another_level_is_another_filter_unless_somebody_else_says() {
         let level = |directives| {
             let (layer, filter) = reload::Layer::new(EnvFilter::new("off"));
-            (layer, Level { filter, directives })
+            (layer, Level { filter, directives, file: None })
         };
         let (_layer, mut free) = level(Some(directives(0, LogLevel::Warn)));
         assert!(!free.set(0, LogLevel::Warn));

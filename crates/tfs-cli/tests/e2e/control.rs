@@ -14,11 +14,9 @@ use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
-use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, tfs};
-
-/// What `tfs status` says where there is nothing.
-const NOTHING_MOUNTED: &str = "exit 0\nno tfs of this user has mounted anything\n\
-    tfs doctor finds what a crash has left\n";
+use crate::support::{
+    Mounted, Rqbits, check_file, describe, is_mounted, run, status_below, status_json_below, tfs,
+};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -235,14 +233,12 @@ fn where_there_is_no_mount_or_several_it_is_said() {
         "control::where_there_is_no_mount_or_several_it_is_said",
         LIMIT,
         |dir| {
-            assert_eq!(said(dir, &["status"]), NOTHING_MOUNTED);
-            assert_eq!(json(dir, &["status"]), serde_json::json!([]));
-            expect![[r#"
-            exit 40
-            error: cannot find a mount: no tfs of this user has mounted anything
-            hint: mount with: tfs mount <MOUNTPOINT>
-        "#]]
-            .assert_eq(&said(dir, &["refresh"]));
+            assert_eq!(status_below(dir), "exit 0\n");
+            assert_eq!(status_json_below(dir), [] as [Value; 0]);
+            let text = said(dir, &["refresh"]);
+            let nothing = "exit 40\nerror: cannot find a mount: no tfs of this user has mounted \
+                anything\nhint: mount with: tfs mount <MOUNTPOINT>";
+            assert!(text.starts_with(nothing), "{text}");
             expect![[r#"
             exit 40
             error: cannot find a mount of tfs at /proc
@@ -259,7 +255,7 @@ fn where_there_is_no_mount_or_several_it_is_said() {
             let second = Mounted::at(other, dir);
             let several = said(dir, &["refresh"]);
             assert!(several.starts_with("exit 44\nerror: cannot choose between the mounts DIR/"));
-            assert_eq!(json(dir, &["status"]).as_array().unwrap().len(), 2);
+            assert_eq!(status_json_below(dir).len(), 2);
             assert!(said(dir, &["refresh", first.path.to_str().unwrap()]).starts_with("exit 0\n"));
             second.unmount();
             first.unmount();
@@ -280,10 +276,16 @@ fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
         assert_eq!((mode(&sockets), mode(&socket)), (0o700, 0o600));
         mounted.crash();
         assert!(socket.exists());
-        assert_eq!(said(dir, &["status"]), NOTHING_MOUNTED);
+        let dead = "exit 0\ndead     DIR/mnt: its process is gone; clean it up with: tfs unmount \
+            DIR/mnt\n";
+        assert_eq!(status_below(dir), dead);
         assert!(!socket.exists());
-        let dead = said(dir, &["refresh", mounted.path.to_str().unwrap()]);
-        assert!(dead.starts_with("exit 43\nerror: cannot reach the process behind DIR/mnt\n"));
+        expect![[r#"
+            exit 43
+            error: cannot reach the process behind DIR/mnt: it is gone, and the mount is dead
+            hint: clean it up with: tfs unmount DIR/mnt
+        "#]]
+        .assert_eq(&said(dir, &["refresh", mounted.path.to_str().unwrap()]));
         mounted.unmount();
         assert_eq!(fs::read_dir(&sockets).unwrap().count(), 0);
     });
@@ -299,7 +301,9 @@ fn a_process_that_is_stopped_holds_up_no_command() {
         kill(pid, Signal::SIGSTOP).unwrap();
         let stopped = said(dir, &["refresh", mounted.path.to_str().unwrap()]);
         assert!(stopped.starts_with("exit 43\nerror: cannot reach the process behind DIR/mnt: "));
-        assert!(said(dir, &["status"]).starts_with("exit 43\n"));
+        let status = status_below(dir);
+        let silent = "does not answer; it is stopped (kill -CONT <PID>) or stuck\n";
+        assert!(status.starts_with("exit 43\n") && status.contains(silent), "{status}");
         run(tfs(dir).args(["unmount", "--force"]).arg(&mounted.path));
         assert!(!is_mounted(&mounted.path));
         kill(pid, Signal::SIGCONT).unwrap();

@@ -18,7 +18,7 @@ use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
 use crate::service_manager::{Manager, check_silence_without_answers};
-use crate::support::{Rqbits, check_file, describe, is_mounted, run, tfs};
+use crate::support::{Rqbits, check_file, describe, is_mounted, run, status_below, tfs};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -141,7 +141,7 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
         manager.hear_until(&format!("READY=1\nSTATUS=2 of 3 mounts answer; {why}\n"));
         content_is_there(&dir.join("a"));
         content_is_there(&dir.join("b"));
-        let status = said(dir, &["status"]);
+        let status = status_below(dir);
         assert_eq!(status.matches("all is well").count(), 2, "{status}");
         let line =
             "\nmissing  DIR/c: cannot mount on DIR/c: it does not exist; it is tried again\n";
@@ -151,7 +151,7 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
         manager.hear_until("STATUS=3 of 3 mounts answer\n");
         content_is_there(&dir.join("c"));
         // One socket has all of them.
-        let status = said(dir, &["status"]);
+        let status = status_below(dir);
         assert_eq!(status.matches("all is well").count(), 3, "{status}");
         daemon.end(&manager);
     });
@@ -428,6 +428,92 @@ fn read_until_error(dir: &Path, reads: &AtomicBool, seed: u64) -> i32 {
         }
     }
     0
+}
+
+#[test]
+fn a_second_daemon_with_the_same_configuration_is_refused() {
+    let test = "daemon::a_second_daemon_with_the_same_configuration_is_refused";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "run2"]);
+        configure(dir, &rqbits, &[("a", "one")], "");
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        let id = daemon.process.id();
+        std::os::unix::fs::symlink("t.toml", dir.join("link.toml")).unwrap();
+        for (file, runtime_dir) in [("t.toml", "run"), ("link.toml", "run2")] {
+            let mut second = tfs(dir);
+            second.env("XDG_RUNTIME_DIR", dir.join(runtime_dir));
+            let output = second.args(["daemon", "--config"]).arg(dir.join(file)).output().unwrap();
+            let text = describe(&output);
+            let want = format!(
+                "exit 59\nerror: a daemon with this configuration runs already: process {id}\n\
+                 hint: have it take over a changed configuration with: tfs config reload; end it \
+                 with: kill {id}\n"
+            );
+            assert_eq!(text, want);
+        }
+        content_is_there(&dir.join("a"));
+        daemon.end(&manager);
+        // The next one begins.
+        manager.forget();
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        daemon.end(&manager);
+    });
+}
+
+// util-linux#832, borgbase/vorta#1461: the last name of the mount point is a link.
+#[test]
+fn a_mount_point_that_is_a_link_comes_back_after_a_kill() {
+    let test = "daemon::a_mount_point_that_is_a_link_comes_back_after_a_kill";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a"]);
+        std::os::unix::fs::symlink("a", dir.join("link")).unwrap();
+        configure(dir, &rqbits, &[("link", "one")], "");
+        let mut daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        daemon.signal(Signal::SIGKILL);
+        daemon.process.wait().unwrap();
+        assert!(is_mounted(&dir.join("a")));
+
+        manager.forget();
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        content_is_there(&dir.join("a"));
+        assert_eq!(daemon.reload(), "exit 0\nunchanged               DIR/link\n");
+        configure(dir, &rqbits, &[("link", "two")], "");
+        assert_eq!(daemon.reload(), "exit 0\nmounted anew            DIR/link\n");
+        daemon.end(&manager);
+    });
+}
+
+#[test]
+fn a_mount_that_is_bound_elsewhere_too_is_in_use() {
+    let test = "daemon::a_mount_that_is_bound_elsewhere_too_is_in_use";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        if !nix::unistd::geteuid().is_root() {
+            println!("{test}: passes unseen, only root makes bind mounts");
+            return;
+        }
+        let rqbits = rqbits();
+        let manager = Manager::new(dir);
+        make_dirs(dir, &["a", "bound"]);
+        configure(dir, &rqbits, &[("a", "one")], "");
+        let daemon = Daemon::start(dir);
+        manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
+        run(Command::new("mount").arg("--bind").args([dir.join("a"), dir.join("bound")]));
+        configure(dir, &rqbits, &[("a", "two")], "");
+        let text = daemon.reload();
+        assert!(text.contains("DIR/a: it is mounted at DIR/bound too\n"), "{text}");
+        content_is_there(&dir.join("bound"));
+        run(Command::new("umount").arg(dir.join("bound")));
+        assert_eq!(daemon.reload(), "exit 0\nmounted anew            DIR/a\n");
+        daemon.end(&manager);
+    });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
-use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, tfs};
+use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, status_below, tfs};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -140,6 +140,9 @@ fn a_lazy_unmount_lets_readers_finish() {
         run(tfs(dir).args(["unmount", "--lazy"]).arg(&mounted.path));
         assert!(!is_mounted(&mounted.path));
         assert!(mounted.pid().is_some());
+        let status = status_below(dir);
+        let lazy = "DIR/mnt (unmounted; it ends when the last file that is open is closed)\n";
+        assert!(status.contains(lazy), "{status}");
 
         let Rqbits { runtime, swarm } = &mut rqbits;
         runtime.block_on(swarm.set_download_limit(None)).unwrap();
@@ -155,7 +158,7 @@ fn signals_end_a_mount_cleanly_whatever_waits() {
         let rqbits = slow_download();
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
             let url = rqbits.swarm.api_url();
             let mut mount = tfs(dir);
             let mount = mount.args(["mount", "-f", "--server", &url]).arg(&path);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use nix::unistd::geteuid;
 use tfs_testkit::content::Content;
+use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
@@ -22,14 +23,23 @@ const OTHER_USER: &str = "65534";
 /// Runs a shell script as root in a mount namespace of its own; `$TFS` is the binary.
 fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
     let torrent = &rqbits.swarm.torrents()[0];
-    // Copies of the mounts of other tests would keep those alive.
-    let script = format!("umount -i -l -a -t fuse.tfs\n{script}");
-    Command::new("unshare")
+    // Copies of the mounts of other tests would keep those alive. What the machine says of users
+    // and of FUSE is left out.
+    let script = format!(
+        "umount -i -l -a -t fuse.tfs
+        echo root:x:0:0:root:/root:/bin/sh >passwd
+        echo nobody:x:{OTHER_USER}:{OTHER_USER}:nobody:/nonexistent:/bin/sh >>passwd
+        : >fuse.conf
+        for file in passwd fuse.conf; do
+            test ! -e /etc/$file || mount --bind $file /etc/$file
+        done
+        {script}"
+    );
+    hermetic("unshare", dir)
         .args(["--mount", "--propagation", "private", "sh", "-euc", &script])
         .env("TFS", dir.join("tfs"))
         .env("TFS_SERVER", rqbits.swarm.api_url())
         .env("ON_DISK", torrent.disk_path(&torrent.files[0]))
-        .env("HOME", dir)
         // Where the sockets of a user without a session are.
         .env("TMPDIR", dir)
         .env_remove("XDG_RUNTIME_DIR")
@@ -139,7 +149,8 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             ls mnt 2> said || echo refused to root
             $AS_USER $TFS refresh mnt
             stat -c '%a %u' tfs-65534
-            $TFS refresh mnt || true
+            $TFS refresh mnt
+            $TFS status | grep \"^mount *$PWD/mnt \"
             $AS_USER $TFS unmount mnt
             grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts || true
             $AS_USER $TFS mount mnt
@@ -153,9 +164,74 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             refused to root
             nothing has come or gone; torrents: 1
             700 65534
+            nothing has come or gone; torrents: 1
+            mount    DIR/mnt (all is well)
             0
-            error: cannot reach the process behind mnt
-            hint: only the user who mounted gets an answer; if it is stopped or dead, end it with: tfs unmount --force
+        "#]],
+    );
+}
+
+#[test]
+fn mounts_of_others_are_named_and_never_to_be_forced() {
+    check_with_fusermount(
+        "other_users::mounts_of_others_are_named_and_never_to_be_forced",
+        "666",
+        "
+            echo 'root, for others'
+            mkdir -m 777 open
+            $TFS mount --allow-other open
+            $AS_USER $TFS status | grep -e \"$PWD/open \" -e ^control
+            $AS_USER $TFS status open | grep -e ^no -e \"$PWD/open \" -e ^control
+            $AS_USER $TFS status --json 2>/dev/null | grep -c '\"mountpoint\"' || true
+            $AS_USER $TFS refresh open || echo code $?
+            $AS_USER $TFS refresh || echo code $?
+            $TFS unmount open
+            echo 'root, for itself'
+            $TFS mount open
+            $AS_USER $TFS status | grep -e ^no -e \"$PWD/open\"
+            $AS_USER $TFS status open || echo code $?
+            $TFS unmount open
+            echo 'the user, asked about by root'
+            $AS_USER env XDG_STATE_HOME=$PWD/mine $TFS mount mnt
+            $TFS status mnt | grep -e \"$PWD/mnt \"
+            $AS_USER $TFS status --json mnt > status
+            pid=$(sed -n 's/.*\"pid\": \\([0-9]*\\),/\\1/p' status | head -n1)
+            kill -KILL $pid
+            while $TFS status mnt 2>/dev/null >&2; do sleep 0.1; done
+            $TFS status | grep -e \"$PWD/mnt\"
+            $TFS status mnt || echo code $?
+            $AS_USER $TFS status | grep -e \"$PWD/mnt\"
+            $TFS unmount mnt
+            grep -c \"$PWD/mnt fuse.tfs\" /proc/self/mounts || true
+        ",
+        &expect![[r#"
+            exit 0
+            root, for others
+            mount    DIR/open (all is well)
+            control  root has mounted it, and only root can command it
+            mount    DIR/open (all is well)
+            control  root has mounted it, and only root can command it
+            1
+            code 43
+            code 40
+            root, for itself
+            no tfs of this user has mounted anything
+            foreign  DIR/open: root has mounted it; ask as root: sudo tfs status DIR/open
+            code 43
+            the user, asked about by root
+            mount    DIR/mnt (all is well)
+            dead     DIR/mnt: its process is gone; clean it up with: tfs unmount DIR/mnt
+            code 43
+            dead     DIR/mnt: its process is gone; clean it up with: tfs unmount DIR/mnt
+            0
+            error: cannot ask the mount at open: root has mounted it
+            hint: only root gets an answer: run it with sudo
+            error: cannot find a mount: no tfs of this user has mounted anything
+            hint: mount with: tfs mount <MOUNTPOINT>; see the mounts of others with: tfs status
+            error: cannot ask the mount at open: root has mounted it
+            hint: only root gets an answer: run it with sudo
+            error: cannot reach the process behind mnt: it is gone, and the mount is dead
+            hint: clean it up with: tfs unmount mnt
         "#]],
     );
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
 use tfs_testkit::library::{Library, Shape};
 use tfs_testkit::malice::{HARMS, Malice};
@@ -225,14 +226,14 @@ const OWN_SEQUENCES: [&str; 8] = [
     "\r",
 ];
 
-/// Runs a command in a terminal for three seconds at most, and returns what that would show.
+/// Runs a command in a terminal for six seconds at most: mounts of other tests may be stopped, which
+/// a status waits for. Returns what that would show.
 fn on_terminal(dir: &Path, args: &[&str]) -> String {
-    let line = [&["timeout", "3", env!("CARGO_BIN_EXE_tfs")], args].concat();
+    let line = [&["timeout", "6", env!("CARGO_BIN_EXE_tfs")], args].concat();
     let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
-    let mut script = Command::new("script");
-    script.args(["-qec", &line.join(" "), "/dev/null"]).envs(
-        tfs(dir).get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))),
-    );
+    let mut script = hermetic("script", dir);
+    script.args(["-qec", &line.join(" "), "/dev/null"]).env("SHELL", "/bin/sh");
+    script.env("TERM", "xterm");
     let shown = script.env("NO_COLOR", "1").output().unwrap().stdout;
     let shown = String::from_utf8(shown).unwrap();
     OWN_SEQUENCES.iter().fold(shown, |shown, own| shown.replace(own, ""))

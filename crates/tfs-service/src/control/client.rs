@@ -1,6 +1,7 @@
 //! The client: one request to one process, with a limit on everything that the process can make
 //! last.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -22,7 +23,7 @@ use super::lines::{LINE_BYTES_MAX, Lines};
 use super::wire::{
     API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, PreloadEvent,
     PreloadRequest, ProcessMounts, ProcessStatus, RefreshRequest, Refreshed, Reloaded,
-    SearchAnswer, SearchRequest, Target, UnmountRequest,
+    SearchAnswer, SearchRequest, Target, UnmountRequest, Unmounted,
 };
 
 /// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
@@ -50,6 +51,8 @@ type Connection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlClient {
     socket: PathBuf,
+    /// The users whose processes are believed, beside this one and root.
+    trusted_uids: BTreeSet<u32>,
 }
 
 /// Why a process was not asked or did not do it. The message fits after "failed to".
@@ -96,7 +99,13 @@ impl ControlClient {
     /// Returns the client of whoever listens on a socket.
     #[must_use]
     pub fn new(socket: PathBuf) -> Self {
-        Self { socket }
+        Self { socket, trusted_uids: BTreeSet::new() }
+    }
+
+    /// Believes the processes of these users too. For root, who asks about their mounts.
+    #[must_use]
+    pub(super) fn trusting(self, uids: BTreeSet<u32>) -> Self {
+        Self { trusted_uids: uids, ..self }
     }
 
     /// Returns where the process listens.
@@ -154,13 +163,12 @@ impl ControlClient {
         self.post("cache/clear", request, SERVER_TIME_MAX).await
     }
 
-    /// Ends a mount.
+    /// Ends a mount, and returns where it is still mounted.
     ///
     /// # Errors
     /// [`ControlError`]; of kind `Busy` with those who use it.
-    pub async fn unmount(&self, request: &UnmountRequest) -> Result<(), ControlError> {
-        let Done {} = self.post("unmount", request, UNMOUNT_TIME_MAX).await?;
-        Ok(())
+    pub async fn unmount(&self, request: &UnmountRequest) -> Result<Unmounted, ControlError> {
+        self.post("unmount", request, UNMOUNT_TIME_MAX).await
     }
 
     /// Has a daemon reload its configuration, and returns what came of it.
@@ -317,7 +325,7 @@ impl ControlClient {
         let gone = |source| ControlError::Gone { socket: self.socket.clone(), source };
         let connection = UnixStream::connect(&self.socket).await.map_err(gone)?;
         let uid = connection.peer_cred().map_err(gone)?.uid();
-        if uid != 0 && uid != geteuid().as_raw() {
+        if uid != 0 && uid != geteuid().as_raw() && !self.trusted_uids.contains(&uid) {
             return Err(ControlError::Foreign { socket: self.socket.clone(), uid });
         }
         Ok(connection)

@@ -8,7 +8,7 @@ use futures_util::stream::BoxStream;
 
 use super::wire::{
     CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, PreloadEvent,
-    PreloadRequest, RefreshRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode,
+    PreloadRequest, RefreshRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode, Unmounted,
 };
 use crate::budget::Budgets;
 
@@ -31,8 +31,9 @@ pub(crate) trait Controlled: Send + Sync {
     /// Drops what it keeps. The tree stays as it is meanwhile.
     fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, Failure>>;
 
-    /// Ends it, and resolves when it has ended; if lazily, when it has left the tree.
-    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<(), Failure>>;
+    /// Ends it, and resolves when it has ended; if lazily, or if it is mounted elsewhere too, when
+    /// it has left the tree. Returns where it still is.
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, Failure>>;
 
     /// Searches the names of its files. May take as long as a pass over a million names.
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure>;

@@ -6,10 +6,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::mountinfo::{MountTable, locate};
+use fuse_adapter::mountinfo::{MountEntry, MountTable};
 use futures_util::future::join_all;
 
 use super::client::{ControlClient, ControlError};
+use super::elsewhere::{self, UnreachedState};
 use super::runtime_dir::{RuntimeDir, RuntimeDirError};
 use super::socket::remove_stale;
 use super::wire::{MountId, ProcessMounts};
@@ -22,6 +23,8 @@ pub struct FoundMount {
     pub client: ControlClient,
     /// What to ask about.
     pub mount: MountId,
+    /// The process, as it says.
+    pub pid: u32,
 }
 
 /// Why no mount was found, or not one. The message fits after "failed to".
@@ -50,9 +53,34 @@ pub enum FindError {
         /// What was asked for.
         path: PathBuf,
     },
-    /// A tfs is mounted at the path, but its process does not answer this user.
+    /// A tfs is mounted at the path, and its process is gone.
+    #[error("reach the process behind {}: it is gone, and the mount is dead", path.display())]
+    Dead {
+        /// Where.
+        path: PathBuf,
+    },
+    /// A tfs is mounted at the path by another user.
+    #[error("ask the mount at {}: {} has mounted it", path.display(), user(*uid))]
+    Foreign {
+        /// Where.
+        path: PathBuf,
+        /// Who, where the kernel tells.
+        uid: Option<u32>,
+    },
+    /// A tfs is mounted at the path, but its process is stopped or stuck.
     #[error("reach the process behind {}", path.display())]
     Unanswered {
+        /// Where.
+        path: PathBuf,
+        /// The process, where the kernel tells it.
+        pid: Option<u32>,
+        /// Why the process that may be it did not answer.
+        #[source]
+        silent: Option<ControlError>,
+    },
+    /// A tfs is mounted at the path and is well, but its control socket is lost.
+    #[error("reach the process behind {}: its control socket is gone", path.display())]
+    SocketLost {
         /// Where.
         path: PathBuf,
         /// Why the process that may be it did not answer.
@@ -62,6 +90,8 @@ pub enum FindError {
     /// No path was given, and nothing of this user is mounted.
     #[error("find a mount: no tfs of this user has mounted anything")]
     None {
+        /// Where others of this machine are mounted.
+        others: Vec<PathBuf>,
         /// Why a process that is there did not answer.
         #[source]
         silent: Option<ControlError>,
@@ -77,9 +107,19 @@ pub enum FindError {
 /// The processes of this user: those that answered, and what went wrong with the first that did
 /// not.
 #[derive(Debug, Default)]
-struct Processes {
-    answered: Vec<(ControlClient, ProcessMounts)>,
+pub(super) struct Processes {
+    pub(super) answered: Vec<(ControlClient, ProcessMounts)>,
     silent: Option<ControlError>,
+}
+
+impl Processes {
+    /// Returns the mount of a filesystem.
+    fn find(&self, device: &str) -> Option<FoundMount> {
+        self.answered.iter().find_map(|(client, process)| {
+            let mount = process.mounts.iter().find(|mount| mount.device == device)?.clone();
+            Some(FoundMount { client: client.clone(), mount, pid: process.pid })
+        })
+    }
 }
 
 /// Returns a client for each process of this user that may answer, in a fixed order. What dead
@@ -107,14 +147,52 @@ pub(crate) async fn daemons() -> Result<Vec<ControlClient>, FindError> {
 
 /// Returns the mount at `path`, or without a path the only one that there is.
 ///
+/// A process that has no socket in the runtime directory of this user is looked for by the kernel's
+/// list of sockets: it may have had another `XDG_RUNTIME_DIR`, or, for root, be another user's.
+///
 /// # Errors
 /// [`FindError`].
 pub async fn find_mount(path: Option<&Path>) -> Result<FoundMount, FindError> {
-    let device = match path.map(Path::to_owned) {
-        Some(path) => Some((path.clone(), blocking(move || device_at(&path)).await?)),
-        None => None,
+    let Some(path) = path else {
+        return choose(ask(clients().await?).await);
     };
-    choose(device, ask(clients().await?).await)
+    let given = path.to_owned();
+    let (table, entry) = blocking(move || entry_at(&given)).await?;
+    // Not the path: the mount may be seen at several.
+    let device = entry.device.to_string();
+    let known = clients().await?;
+    let own = ask(known.clone()).await;
+    if let Some(found) = own.find(&device) {
+        return Ok(found);
+    }
+    let further = blocking(move || elsewhere::clients(&table, &known)).await;
+    if let Some(found) = ask(further).await.find(&device) {
+        return Ok(found);
+    }
+    Err(unreached(path, entry, own.silent).await)
+}
+
+/// Returns what is wrong with a mount whose process was not found.
+async fn unreached(path: &Path, entry: MountEntry, silent: Option<ControlError>) -> FindError {
+    let path = path.to_owned();
+    let Some(mount) = elsewhere::look_at(vec![entry]).await.pop() else {
+        return FindError::NotMounted { path };
+    };
+    match mount.state {
+        UnreachedState::Dead => FindError::Dead { path },
+        UnreachedState::Foreign => FindError::Foreign { path, uid: mount.owner_uid },
+        UnreachedState::Silent => FindError::Unanswered { path, pid: mount.pid, silent },
+        UnreachedState::SocketLost => FindError::SocketLost { path, silent },
+    }
+}
+
+/// Returns a user in the words of a message.
+fn user(uid: Option<u32>) -> String {
+    match uid {
+        None => "another user".to_owned(),
+        Some(0) => "root".to_owned(),
+        Some(uid) => format!("user {uid}"),
+    }
 }
 
 fn clients_in(dir: &RuntimeDir) -> Result<Vec<ControlClient>, FindError> {
@@ -124,7 +202,7 @@ fn clients_in(dir: &RuntimeDir) -> Result<Vec<ControlClient>, FindError> {
 }
 
 /// Asks all processes at once what they have mounted.
-async fn ask(clients: Vec<ControlClient>) -> Processes {
+pub(super) async fn ask(clients: Vec<ControlClient>) -> Processes {
     let answers = clients.into_iter().map(async |client| {
         let answer = client.mounts().await;
         (client, answer)
@@ -144,21 +222,13 @@ async fn ask(clients: Vec<ControlClient>) -> Processes {
     processes
 }
 
-/// Decides which mount is meant.
-fn choose(
-    device: Option<(PathBuf, String)>,
-    Processes { answered, silent }: Processes,
-) -> Result<FoundMount, FindError> {
+/// Decides which mount is meant where none was named.
+fn choose(Processes { answered, silent }: Processes) -> Result<FoundMount, FindError> {
     let mounts = answered.into_iter().flat_map(|(client, process)| {
-        let mounts = process.mounts.into_iter();
-        mounts.map(move |mount| FoundMount { client: client.clone(), mount })
+        let (pid, mounts) = (process.pid, process.mounts.into_iter());
+        mounts.map(move |mount| FoundMount { client: client.clone(), mount, pid })
     });
     let mut mounts: Vec<_> = mounts.collect();
-    if let Some((path, device)) = device {
-        // Not the path: the mount may be seen at several.
-        let found = mounts.into_iter().find(|found| found.mount.device == device);
-        return found.ok_or(FindError::Unanswered { path, silent });
-    }
     match (mounts.pop(), mounts.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(last), false) => {
@@ -168,22 +238,24 @@ fn choose(
             mountpoints.sort();
             Err(FindError::Several { mountpoints })
         }
-        (None, _) => Err(FindError::None { silent }),
+        (None, _) => {
+            let table = MountTable::read().unwrap_or_default();
+            let others = elsewhere::mounts_in(&table).into_iter().map(|entry| entry.mount_point);
+            Err(FindError::None { others: others.collect(), silent })
+        }
     }
 }
 
-/// Returns the number of the filesystem of ours that one sees at a path.
-fn device_at(path: &Path) -> Result<String, FindError> {
+/// Returns the mount of ours that one sees at a path, and the table that has it.
+fn entry_at(path: &Path) -> Result<(MountTable, MountEntry), FindError> {
     let failed = |source| FindError::Path { path: path.to_owned(), source };
     let table = MountTable::read().map_err(failed)?;
-    let located = locate(path).map_err(failed)?;
-    let entry = match table.at(&located) {
-        Some(entry) => Some(entry),
-        // It is no mount, so that it cannot hang as one; it may be a link to one.
-        None => located.canonicalize().ok().and_then(|target| table.at(&target)),
-    };
-    match entry.filter(|entry| entry.is_tfs()) {
-        Some(entry) => Ok(entry.device.to_string()),
+    let location = table.locate(path).map_err(failed)?;
+    // A path inside a mount is none.
+    let is_root = location.inside.as_ref().is_none_or(Vec::is_empty);
+    let entry = table.at(&location.path).filter(|entry| is_root && entry.is_tfs()).cloned();
+    match entry {
+        Some(entry) => Ok((table, entry)),
         None => Err(FindError::NotMounted { path: path.to_owned() }),
     }
 }
@@ -211,10 +283,16 @@ mod tests {
         silent: Option<ControlError>,
         want: &Expect,
     ) {
-        let device = device.map(|device| (PathBuf::from("/m"), device.to_owned()));
-        let found = choose(device, Processes { answered, silent });
+        let processes = Processes { answered, silent };
+        let found = match device {
+            Some(device) => Ok(processes.find(device)),
+            None => choose(processes).map(Some),
+        };
         want.assert_eq(&match found {
-            Ok(found) => format!("{} {}", found.client.socket().display(), found.mount.mountpoint),
+            Ok(Some(found)) => {
+                format!("{} {}", found.client.socket().display(), found.mount.mountpoint)
+            }
+            Ok(None) => "none".to_owned(),
             Err(error) => match std::error::Error::source(&error) {
                 Some(source) => format!("{error}: {source}"),
                 None => error.to_string(),
@@ -251,22 +329,16 @@ mod tests {
                 "find a mount: no tfs of this user has mounted anything: get an answer from d within 5 s"
             ],
         );
-        check(Some("0:9"), vec![a(), b()], None, &expect!["reach the process behind /m"]);
-        check(
-            Some("0:9"),
-            vec![a()],
-            stopped(),
-            &expect!["reach the process behind /m: get an answer from d within 5 s"],
-        );
+        check(Some("0:9"), vec![a(), b()], None, &expect!["none"]);
     }
 
     #[test]
     fn what_is_not_ours_is_no_mount() {
         for path in ["/", "/proc", "/proc/self/nothing"] {
-            let error = device_at(Path::new(path)).unwrap_err();
+            let error = entry_at(Path::new(path)).unwrap_err();
             assert!(matches!(error, FindError::NotMounted { .. }), "{path}: {error:?}");
         }
-        let error = device_at(Path::new("/nowhere/at/all")).unwrap_err();
+        let error = entry_at(Path::new("/nowhere/at/all")).unwrap_err();
         assert!(matches!(error, FindError::Path { .. }), "{error:?}");
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use super::http::{self, Body};
+use super::kept_socket::KeptSocket;
 use super::runtime_dir::is_welcome;
 
 /// How many connections are served at a time; any more wait in the kernel. Each request of `tfs`
@@ -31,7 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) enum Listener {
     /// From this machine. Strangers are not answered.
-    Unix(UnixListener),
+    Unix(Box<KeptSocket>),
     /// From anybody who can reach the address.
     Tcp(TcpListener),
 }
@@ -43,16 +44,23 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Peer for T {}
 
 impl Listener {
     /// Returns the next connection, or `None` for one that is not answered.
-    async fn accept(&self) -> io::Result<Option<Box<dyn Peer>>> {
+    async fn accept(&mut self) -> io::Result<Option<Box<dyn Peer>>> {
         match self {
-            Self::Unix(listener) => {
-                let (connection, _address) = listener.accept().await?;
+            Self::Unix(socket) => {
+                let connection = socket.accept().await?;
                 Ok(is_from_a_friend(&connection).then(|| Box::new(connection) as _))
             }
             Self::Tcp(listener) => {
                 let (connection, _address) = listener.accept().await?;
                 Ok(Some(Box::new(connection)))
             }
+        }
+    }
+
+    /// Stops listening, and removes what others would find.
+    async fn close(self) {
+        if let Self::Unix(socket) = self {
+            socket.close().await;
         }
     }
 }
@@ -91,7 +99,7 @@ impl Listening {
 
 /// Takes connections and serves each by a task of its own, until `end`.
 async fn take<F>(
-    listener: Listener,
+    mut listener: Listener,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     tasks: TaskTracker,
     end: CancellationToken,
@@ -105,7 +113,7 @@ async fn take<F>(
             Ok::<_, io::Error>((place, listener.accept().await?))
         };
         let (place, connection) = match end.run_until_cancelled(next).await {
-            None => return,
+            None => break,
             Some(Ok((place, Some(connection)))) => (place, connection),
             Some(Ok((_, None))) => continue,
             Some(Err(error)) => {
@@ -121,6 +129,7 @@ async fn take<F>(
             drop(place);
         }));
     }
+    listener.close().await;
 }
 
 /// Returns whether a peer may command us. Others cannot reach the socket at all, unless somebody

@@ -3,6 +3,7 @@
 //! ```text
 //! tfs status ... --> find_mount --> ControlClient
 //!                                        | a socket of each process, in the runtime directory
+//!                                        | or those that the kernel's table of mounts leads to
 //!                                   ControlServer --> routes --> dyn Controlled (a mount)
 //! ```
 //!
@@ -14,14 +15,17 @@
 
 mod client;
 mod controlled;
+mod elsewhere;
 mod ending;
 mod find;
 mod http;
 mod inside;
+mod kept_socket;
 mod lines;
 mod listening;
 mod monitoring;
 mod mount;
+mod presence;
 mod process;
 mod removal;
 mod routes;
@@ -36,6 +40,7 @@ pub mod wire;
 pub use client::{ControlClient, ControlError};
 pub use controlled::Mounts;
 pub(crate) use controlled::{Controlled, Listed};
+pub use elsewhere::{UnreachedMount, UnreachedState};
 pub(crate) use ending::{Ending, EndingGuard};
 pub(crate) use find::daemons;
 pub use find::{FindError, FoundMount, clients, find_mount};
@@ -45,6 +50,7 @@ pub(crate) use mount::{MountControl, search, shown};
 pub use process::{Statuses, statuses};
 pub use removal::notify_of_removal;
 pub use runtime_dir::RuntimeDirError;
+pub(crate) use runtime_dir::path as runtime_dir_path;
 pub use server::ControlServer;
 pub use socket::SocketError;
-pub use unmounting::end_mount;
+pub use unmounting::{EndedMount, end_mount};

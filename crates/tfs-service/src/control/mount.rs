@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use fuse_adapter::mountinfo::{Device, MountTable};
 use fuse_adapter::{
-    Caller, Holder, KernelCaches, KernelSide, Mount, Unmount, UnmountError, unmount,
+    Caller, Holder, KernelCaches, KernelSide, Mount, MountPlace, Unmount, UnmountError, places,
+    places_left, unmount,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use tokio::time::timeout;
 use vfs_core::{InfoHash, Query, QueryError, ReadCounters, ReadWay, Reader, TorrentSource, Vfs};
 
 use super::controlled::Controlled;
 use super::ending::Ending;
+use super::presence::{Presence, place_info};
 use super::wire::{
     CacheParts, CacheStats, Cleared, FailedServer, Failure, FailureKind, HolderInfo, MountId,
     MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus, RefreshRequest, Refreshed,
-    SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest, UnmountMode, WaitStatus, WayStatus,
+    SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest, UnmountMode, Unmounted, WaitStatus,
+    WayStatus,
 };
 use crate::blocking::blocking;
 use crate::discovery::chain;
@@ -25,6 +29,10 @@ use crate::memory;
 use crate::preload::preload;
 use crate::status::{About, Status};
 use crate::{RefreshError, Refresher};
+
+/// How long a mount namespace may have a copy that is not meant to stay: a container's is made and
+/// put in order within milliseconds.
+const COPY_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// What the API needs of a mount. It keeps nothing of it alive.
 pub(crate) struct MountControl<S> {
@@ -116,6 +124,21 @@ impl<S: TorrentSource> MountControl<S> {
         if top == Some(self.device) { Ok(()) } else { Err(ended()) }
     }
 
+    /// Returns which places are left after an unmount. A mount namespace that was made just before
+    /// has a copy for a moment, which its maker mostly unmounts: such a place is looked at twice.
+    async fn places_that_stay(&self, before: &[MountPlace]) -> Vec<MountPlace> {
+        let device = self.device;
+        let left = |before: Vec<MountPlace>| blocking(move || places_left(&before, device));
+        let places = left(before.to_vec()).await;
+        if places.iter().any(|place| place.seen_by.is_none()) || places.is_empty() {
+            return places;
+        }
+        match timeout(COPY_TIME_MAX, self.ending.over()).await {
+            Ok(()) => Vec::new(),
+            Err(_elapsed) => left(places).await,
+        }
+    }
+
     async fn unmount_by_path(&self, how: Unmount) -> Result<(), Failure> {
         self.check_is_on_top()?;
         let path = self.path.clone();
@@ -130,10 +153,19 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
 
     fn status(&self) -> Result<MountStatus, Failure> {
         let vfs = self.vfs()?;
+        let Presence { trouble, also_mounted } = Presence::of(&self.path, self.device);
+        let mut status = Status::of(&vfs, &self.about);
+        if let Some(trouble) = trouble {
+            status.trouble = Some(match status.trouble {
+                Some(more) => format!("{trouble}; {more}"),
+                None => trouble.to_owned(),
+            });
+        }
         Ok(MountStatus {
             device: self.device.to_string(),
-            status: Status::of(&vfs, &self.about),
+            status,
             readers: self.readers(&vfs),
+            also_mounted,
             preloading: self.about.preloads.running(),
         })
     }
@@ -193,16 +225,32 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         Box::pin(self.clear_parts(parts))
     }
 
-    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<(), Failure>> {
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, Failure>> {
         Box::pin(async move {
+            let device = self.device;
+            let before = blocking(move || places(device)).await;
             match mode {
-                UnmountMode::Clean => self.unmount_by_path(Unmount::Clean).await?,
-                UnmountMode::Lazy => return self.unmount_by_path(Unmount::Lazy).await,
-                // Its owner ends it by force.
-                UnmountMode::Force => self.ending.ask(),
+                UnmountMode::Clean => {
+                    self.unmount_by_path(Unmount::Clean).await?;
+                    let places = self.places_that_stay(&before).await;
+                    // What is mounted elsewhere does not end.
+                    if !places.is_empty() {
+                        return Ok(unmounted(places));
+                    }
+                    self.ending.over().await;
+                    Ok(Unmounted::default())
+                }
+                UnmountMode::Lazy => {
+                    self.unmount_by_path(Unmount::Lazy).await?;
+                    Ok(unmounted(self.places_that_stay(&before).await))
+                }
+                UnmountMode::Force => {
+                    // Its owner ends it by force.
+                    self.ending.ask();
+                    self.ending.over().await;
+                    Ok(unmounted(blocking(move || places_left(&before, device)).await))
+                }
             }
-            self.ending.over().await;
-            Ok(())
         })
     }
 
@@ -292,6 +340,10 @@ fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, Failure> {
         text.parse().map_err(|error| bad(format!("\"removed\" has no info hash: {error}")))
     });
     parsed.collect()
+}
+
+fn unmounted(places: Vec<MountPlace>) -> Unmounted {
+    Unmounted { still_mounted: places.into_iter().map(place_info).collect() }
 }
 
 fn ended() -> Failure {

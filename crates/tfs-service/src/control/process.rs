@@ -1,13 +1,18 @@
 //! What a process says of its mounts, and what all processes of a user say.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use futures_util::future::join_all;
+use tokio::time::timeout;
 
-use super::client::ControlError;
+use super::client::{ControlClient, ControlError};
 use super::controlled::Mounts;
+use super::elsewhere::{self, UnreachedMount, mounts_in};
 use super::find::{FindError, FoundMount, clients, find_mount};
 use super::wire::{MissingMount, MountStatus, ProcessStatus};
+use crate::blocking::blocking;
 
 /// Returns all that there is to know of the mounts of this process. Reads `/proc`.
 pub(super) fn status(mounts: &Mounts, missing: Vec<MissingMount>) -> ProcessStatus {
@@ -19,45 +24,115 @@ pub(super) fn status(mounts: &Mounts, missing: Vec<MissingMount>) -> ProcessStat
     }
 }
 
-/// What the processes of a user say of their mounts.
+/// What the processes of a user say of their mounts, and what is seen of others.
 #[derive(Debug, Default)]
 pub struct Statuses {
     /// The mounts, process by process, those of one process by their paths.
     pub mounts: Vec<MountStatus>,
     /// What daemons are to have mounted and have not. Of no matter where one mount is asked for.
     pub missing: Vec<MissingMount>,
+    /// Mounts in the kernel's table whose process was not reached.
+    pub unreached: Vec<UnreachedMount>,
     /// Why processes that are there did not answer.
     pub silent: Vec<ControlError>,
+    /// Whether a process in the runtime directory of this user has answered.
+    pub has_own: bool,
 }
 
-/// Returns the status of the mount at `path`, or of all mounts of this user.
+/// Returns the status of the mount at `path`, or of all mounts of this machine as far as this user
+/// may know of them. Mounts that do not answer are waited for a few seconds.
 ///
 /// # Errors
 /// [`FindError`], for a path.
 pub async fn statuses(path: Option<&Path>) -> Result<Statuses, FindError> {
-    let (clients, device) = match path {
-        Some(_) => {
-            let FoundMount { client, mount } = find_mount(path).await?;
-            (vec![client], Some(mount.device))
+    match path {
+        Some(path) => status_at(path).await,
+        None => all_statuses().await,
+    }
+}
+
+async fn status_at(path: &Path) -> Result<Statuses, FindError> {
+    let (client, device) = match find_mount(Some(path)).await {
+        Ok(FoundMount { client, mount, .. }) => (client, mount.device),
+        Err(error @ (FindError::Foreign { .. } | FindError::SocketLost { .. })) => {
+            // It may say of itself what its process does not.
+            let is_at = |mount: &UnreachedMount| {
+                locate(path).is_ok_and(|located| located == mount.mountpoint)
+            };
+            let mut unreached = unreached(&BTreeSet::new()).await;
+            unreached.retain(|mount| mount.status.is_some() && is_at(mount));
+            let statuses = Statuses { unreached, ..Statuses::default() };
+            return if statuses.unreached.is_empty() { Err(error) } else { Ok(statuses) };
         }
-        None => (clients().await?, None),
+        Err(error) => return Err(error),
     };
     let mut statuses = Statuses::default();
-    for answer in join_all(clients.iter().map(|client| client.status())).await {
+    statuses.add(client.status().await);
+    statuses.mounts.retain(|mount| mount.device == device);
+    statuses.missing.clear();
+    Ok(statuses)
+}
+
+async fn all_statuses() -> Result<Statuses, FindError> {
+    let mut statuses = Statuses::default();
+    let known = clients().await?;
+    for answer in join_all(known.iter().map(ControlClient::status)).await {
+        statuses.add(answer);
+    }
+    statuses.has_own = !statuses.mounts.is_empty() || !statuses.missing.is_empty();
+    let devices = |statuses: &Statuses| -> BTreeSet<String> {
+        statuses.mounts.iter().map(|mount| mount.device.clone()).collect()
+    };
+    let answered = devices(&statuses);
+    // At the same time, so that a process that is stopped holds this up for one time limit.
+    let (further, unreached) =
+        tokio::join!(further_statuses(known, answered.clone()), unreached(&answered));
+    for mut process in further {
+        let answered = devices(&statuses);
+        process.mounts.retain(|mount| !answered.contains(&mount.device));
+        statuses.add(Ok(process));
+    }
+    let answered = devices(&statuses);
+    statuses.unreached = unreached;
+    statuses.unreached.retain(|mount| !answered.contains(&mount.device));
+    Ok(statuses)
+}
+
+/// Asks processes that are not among the `known` ones, if the kernel's table has mounts that are
+/// not among the `answered` ones. What does not answer in time is left out.
+async fn further_statuses(
+    known: Vec<ControlClient>,
+    answered: BTreeSet<String>,
+) -> Vec<ProcessStatus> {
+    let further = blocking(move || {
+        let table = MountTable::read().unwrap_or_default();
+        let is_answered = |entry: &MountEntry| answered.contains(&entry.device.to_string());
+        let is_complete = mounts_in(&table).iter().all(is_answered);
+        if is_complete { Vec::new() } else { elsewhere::clients(&table, &known) }
+    });
+    let further = further.await;
+    let asked = further.iter().map(|client| timeout(elsewhere::PROBE_TIME_MAX, client.status()));
+    join_all(asked).await.into_iter().filter_map(|answer| answer.ok()?.ok()).collect()
+}
+
+/// Looks at the mounts in the kernel's table that are not among the `answered` ones.
+async fn unreached(answered: &BTreeSet<String>) -> Vec<UnreachedMount> {
+    let entries = blocking(|| mounts_in(&MountTable::read().unwrap_or_default())).await;
+    let is_unknown = |entry: &MountEntry| !answered.contains(&entry.device.to_string());
+    elsewhere::look_at(entries.into_iter().filter(is_unknown).collect()).await
+}
+
+impl Statuses {
+    fn add(&mut self, answer: Result<ProcessStatus, ControlError>) {
         match answer {
             Ok(mut process) => {
                 process.mounts.sort_by(|a, b| a.status.mountpoint.cmp(&b.status.mountpoint));
-                statuses.mounts.append(&mut process.mounts);
-                statuses.missing.append(&mut process.missing);
+                self.mounts.append(&mut process.mounts);
+                self.missing.append(&mut process.missing);
             }
             // It ended between the look at the directory and the question.
             Err(ControlError::Gone { .. }) => {}
-            Err(error) => statuses.silent.push(error),
+            Err(error) => self.silent.push(error),
         }
     }
-    if let Some(device) = device {
-        statuses.mounts.retain(|mount| mount.device == device);
-        statuses.missing.clear();
-    }
-    Ok(statuses)
 }

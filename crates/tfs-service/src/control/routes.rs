@@ -97,8 +97,7 @@ async fn clear(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failur
 
 async fn unmount(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
     let UnmountRequest { mountpoint, mode } = read_json(body).await?;
-    mounts.find(mountpoint.as_deref())?.unmount(mode).await?;
-    Ok(Done {})
+    mounts.find(mountpoint.as_deref())?.unmount(mode).await
 }
 
 async fn search(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {

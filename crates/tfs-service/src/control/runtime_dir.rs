@@ -1,7 +1,7 @@
 //! The directory of the control sockets: where it is, and that nobody else gets in.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -165,6 +165,19 @@ impl RuntimeDir {
 /// What the names of sockets end with.
 const SOCKET_EXTENSION: &str = "sock";
 
+/// Returns whether a path may be a socket of tfs, of whichever user: such a name in a directory
+/// that is named as theirs are.
+pub(super) fn is_socket_name(path: &Path) -> bool {
+    let dir = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+    let is_ours = |dir: &str| dir == NAME || dir.strip_prefix("tfs-").is_some_and(is_number);
+    path.extension().is_some_and(|extension| extension == SOCKET_EXTENSION)
+        && dir.is_some_and(is_ours)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Closes a socket to others. Nobody but the owner reaches it before that either.
 pub(super) fn close_to_others(socket: &Path) -> io::Result<()> {
     fs::set_permissions(socket, Permissions::from_mode(0o600))
@@ -233,6 +246,21 @@ mod tests {
         check(Some("/run/user/7"), 0, &[], "/run/tfs");
         check(Some("/run/user/7"), 8, &["/run/user/8"], "/run/user/8/tfs");
         check(Some("relative"), 8, &["relative"], "/tmp/tfs-8");
+    }
+
+    #[test]
+    fn sockets_of_all_users_are_known_by_their_names() {
+        for (path, want) in [
+            ("/run/tfs/7.sock", true),
+            ("/run/user/1000/tfs/7-1.sock", true),
+            ("/tmp/tfs-1000/7.sock", true),
+            ("/tmp/tfs-x/7.sock", false),
+            ("/tmp/tfs-/7.sock", false),
+            ("/run/docker.sock", false),
+            ("/run/tfs/7.txt", false),
+        ] {
+            assert_eq!(is_socket_name(Path::new(path)), want, "{path}");
+        }
     }
 
     fn mode(path: &Path) -> u32 {

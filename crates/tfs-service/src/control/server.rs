@@ -1,81 +1,71 @@
 //! The control server: the API on the socket of this process, for as long as that lives.
 
-use std::os::unix::net::UnixListener as StdListener;
-use std::path::Path;
-
-use tokio::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use super::controlled::Mounts;
+use super::kept_socket::{KeptSocket, SocketPlace};
 use super::listening::{Listener, Listening};
 use super::routes::{self, Process};
-use super::runtime_dir::RuntimeDir;
-use super::socket::{Socket, SocketError};
-use crate::blocking::blocking;
+use super::socket::SocketError;
 use crate::daemon::Reloader;
 
 /// Serves the control API of this process for as long as it lives.
 #[derive(Debug)]
 pub struct ControlServer {
-    socket: Socket,
+    path: Option<PathBuf>,
     listening: Listening,
 }
 
 impl ControlServer {
-    /// Serves `mounts` on a socket in the runtime directory of this user.
-    ///
-    /// # Errors
-    /// [`SocketError`]; a mount can do without.
-    pub async fn start(mounts: Mounts) -> Result<Self, SocketError> {
+    /// Serves `mounts` on a socket in the runtime directory of this user. A socket that cannot be
+    /// made is a warning, and is tried again; so is one that is lost.
+    pub async fn start(mounts: Mounts) -> Self {
         Self::start_with(Process { mounts, reloader: None }).await
     }
 
     /// Serves the mounts of a daemon, which can also be told to reload.
-    ///
-    /// # Errors
-    /// As for [`start`](Self::start).
-    pub(crate) async fn start_of_daemon(
-        mounts: Mounts,
-        reloader: Reloader,
-    ) -> Result<Self, SocketError> {
+    pub(crate) async fn start_of_daemon(mounts: Mounts, reloader: Reloader) -> Self {
         Self::start_with(Process { mounts, reloader: Some(reloader) }).await
     }
 
-    async fn start_with(process: Process) -> Result<Self, SocketError> {
-        let (socket, listener) = blocking(|| Socket::listen(RuntimeDir::make()?)).await?;
-        Self::serve(socket, listener, process)
+    async fn start_with(process: Process) -> Self {
+        let (socket, error) = KeptSocket::start(SocketPlace::OfUser).await;
+        if let Some(error) = error {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "this process cannot be commanded yet");
+        }
+        Self::serve(socket, process)
     }
 
     /// Does what [`start`](Self::start) does, in another directory, which is made if it is not
     /// there.
     ///
     /// # Errors
-    /// As for [`start`](Self::start).
+    /// [`SocketError`].
     pub async fn start_at(dir: &Path, mounts: Mounts) -> Result<Self, SocketError> {
-        let dir = dir.to_owned();
-        let listening = blocking(move || Socket::listen(RuntimeDir::make_at(&dir)?)).await;
-        let (socket, listener) = listening?;
-        Self::serve(socket, listener, Process { mounts, reloader: None })
+        match KeptSocket::start(SocketPlace::At(dir.to_owned())).await {
+            (_, Some(error)) => Err(error),
+            (socket, None) => Ok(Self::serve(socket, Process { mounts, reloader: None })),
+        }
     }
 
-    fn serve(socket: Socket, listener: StdListener, process: Process) -> Result<Self, SocketError> {
-        let failed = |source| SocketError::Listen { path: socket.path().to_owned(), source };
-        let listener = UnixListener::from_std(listener).map_err(failed)?;
-        tracing::debug!(path = %socket.path().display(), "the control API is served");
-        let listening = Listening::start(Listener::Unix(listener), move |request| {
+    fn serve(socket: KeptSocket, process: Process) -> Self {
+        let path = socket.path().map(Path::to_owned);
+        tracing::debug!(?path, "the control API is served");
+        let listening = Listening::start(Listener::Unix(Box::new(socket)), move |request| {
             routes::answer(process.clone(), request)
         });
-        Ok(Self { socket, listening })
+        Self { path, listening }
     }
 
-    /// Returns where it listens.
+    /// Returns where it began to listen.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        self.socket.path()
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Ends it: answers that are being written are finished if that does not take long.
     pub async fn end(self) {
         self.listening.end().await;
-        blocking(move || drop(self.socket)).await;
     }
 }

@@ -69,6 +69,12 @@ impl Socket {
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// Returns whether a look into `dir` finds this socket: neither it nor the directory was removed
+    /// or replaced.
+    pub(super) fn is_in(&self, dir: &Path) -> bool {
+        self.dir.path() == dir && identity(&self.path).is_ok_and(|found| found == self.identity)
+    }
 }
 
 impl Drop for Socket {

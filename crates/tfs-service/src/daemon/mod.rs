@@ -16,12 +16,14 @@
 //! - There is one task for a path at most, so that a mount never meets its own predecessor.
 //! - What a user has unmounted stays unmounted until the next reload.
 //! - A reload ends no mount that is in use, and one with a mistake in it changes nothing.
+//! - A configuration has one daemon of a user.
 //! - The end takes all mounts down at the same time, within seconds.
 //!
 //! The downside of one process: the watchdog of the service manager can only end all of it. So a
 //! mount that does not answer costs the others a restart, where a process for each would not.
 
 mod attempt;
+mod claim;
 mod log;
 mod news;
 mod plan;
@@ -32,6 +34,7 @@ mod taking_over;
 #[cfg(test)]
 mod tests;
 
+pub use claim::{DaemonClaim, DaemonRuns};
 pub use log::Log;
 pub(crate) use reload::Reloader;
 pub use reload::{DaemonHandle, reload_daemons};

@@ -16,7 +16,7 @@ use super::plan::{Action, End, Plan};
 use super::reload::{DaemonHandle, Reloader, Request};
 use super::spec::Spec;
 use super::taking_over::{check, clean_up};
-use crate::control::wire::{Failure, FailureKind, MissingMount, Reloaded, UnmountMode};
+use crate::control::wire::{Failure, FailureKind, MissingMount, PlaceInfo, Reloaded, UnmountMode};
 use crate::control::{ControlServer, Controlled, MonitoringServer, Mounts};
 use crate::service_manager::{Notice, Watchdog, notify};
 use crate::settings::{Loaded, LoggingSection, SettingsError, Sources};
@@ -120,11 +120,7 @@ impl Daemon {
     /// Serves until the handle says that it is to end. The service manager is told of all of it.
     pub async fn run(mut self) {
         let reloader = Reloader::new(self.handle.clone(), self.missing.subscribe());
-        let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader);
-        let control = control.await.inspect_err(|error| {
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(error, "the daemon cannot be commanded");
-        });
+        let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader).await;
         // It is logged, and a daemon can do without.
         drop(self.listen().await);
         self.take_over().await;
@@ -140,9 +136,7 @@ impl Daemon {
             monitoring.end().await;
         }
         // Whoever asked for the end of a mount is told that it has come.
-        if let Ok(control) = control {
-            control.end().await;
-        }
+        control.end().await;
     }
 
     /// Takes what happens until the end is asked for.
@@ -272,15 +266,32 @@ impl Daemon {
 /// Unmounts if nobody uses it. Whoever only looks at the mount just then, such as the watchdog, is
 /// in the way for a moment and is not found.
 async fn unmount_if_idle(mount: &dyn Controlled) -> Result<(), Failure> {
-    for _ in 0..UNMOUNT_RETRIES_MAX {
+    // A bind mount is a use too, and would be left without its first place.
+    let also_mounted = mount.status()?.also_mounted;
+    if let Some(place) = also_mounted.first() {
+        let message = format!("it is mounted at {} too", place.mountpoint);
+        return Err(Failure::new(FailureKind::Busy, message));
+    }
+    let mut retry_count = 0;
+    let unmounted = loop {
         match mount.unmount(UnmountMode::Clean).await {
-            Err(failure) if failure.kind == FailureKind::Busy && failure.holders.is_empty() => {
+            Err(failure)
+                if failure.kind == FailureKind::Busy
+                    && failure.holders.is_empty()
+                    && retry_count < UNMOUNT_RETRIES_MAX =>
+            {
+                retry_count += 1;
                 sleep(UNMOUNT_PAUSE).await;
             }
-            unmounted => return unmounted,
+            unmounted => break unmounted?,
         }
+    };
+    if let Some(PlaceInfo { mountpoint, pid, .. }) = unmounted.still_mounted.first() {
+        // It is out of the tree here, and the next mount of this path waits for its end.
+        tracing::warn!(mountpoint, pid, "still mounted in another namespace, ending it by force");
+        mount.unmount(UnmountMode::Force).await?;
     }
-    mount.unmount(UnmountMode::Clean).await
+    Ok(())
 }
 
 /// Tells the owner what happened. Where the daemon has ended nobody needs to know.

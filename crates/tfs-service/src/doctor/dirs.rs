@@ -1,5 +1,6 @@
 //! The directories of tfs itself: whether they can be written, and whether they are private.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -9,14 +10,15 @@ use directories::BaseDirs;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::Finding;
+use super::{Finding, Verdict};
+use crate::control::runtime_dir_path;
 use crate::shell::quoted;
 
 /// The directory of tfs in those of the user.
 const OWN_NAME: &str = "tfs";
 
-/// Where a service of the system has its sockets.
-const SYSTEM_RUNTIME_DIR: &str = "/run";
+/// The variable that names the directory of control sockets.
+const RUNTIME_VARIABLE: &str = "XDG_RUNTIME_DIR";
 
 /// The bits of permission that a private directory does not have.
 const FOR_OTHERS: u32 = 0o077;
@@ -43,11 +45,32 @@ pub(super) fn state() -> Finding {
     examine("state-dir", dir, "export XDG_STATE_HOME=\"$HOME/.local/state\"")
 }
 
-/// Checks the directory of control sockets.
+/// Checks the directory of control sockets: the one that mounts of this user would use now.
 pub(super) fn runtime() -> Finding {
-    let dir = BaseDirs::new().and_then(|dirs| dirs.runtime_dir().map(Path::to_owned));
-    let dir = dir.or_else(|| geteuid().is_root().then(|| PathBuf::from(SYSTEM_RUNTIME_DIR)));
-    examine("runtime-dir", dir, "export XDG_RUNTIME_DIR=\"/run/user/$(id -u)\"")
+    let dir = runtime_dir_path();
+    let state = look(&dir);
+    let variable = env::var_os(RUNTIME_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    judge_runtime(&dir, state, variable.as_deref())
+}
+
+/// A variable that leads nowhere is said, since programs that believe it do not find each other.
+fn judge_runtime(dir: &Path, state: State, variable: Option<&Path>) -> Finding {
+    const CHECK: &str = "runtime-dir";
+    let finding = judge(CHECK, dir, state);
+    match variable {
+        Some(given) if finding.verdict == Verdict::Ok && !dir.starts_with(given) => {
+            let (given, dir) = (given.display(), dir.display());
+            Finding::warning(
+                CHECK,
+                format!(
+                    "{RUNTIME_VARIABLE} is {given}, which is missing or another user's: the \
+                     sockets are in {dir}"
+                ),
+            )
+            .fix(format!("unset {RUNTIME_VARIABLE}"))
+        }
+        _ => finding,
+    }
 }
 
 fn examine(check: &'static str, base: Option<PathBuf>, set_variable: &str) -> Finding {
@@ -160,9 +183,27 @@ mod tests {
         "#]]
         .assert_eq(&render(&states.map(|state| judge("state-dir", dir, state))));
         expect![[r#"
-            Warning runtime-dir: this user has no such directory
+            Warning state-dir: this user has no such directory
                 $ export X=1
         "#]]
-        .assert_eq(&render(&[examine("runtime-dir", None, "export X=1")]));
+        .assert_eq(&render(&[examine("state-dir", None, "export X=1")]));
+    }
+
+    #[test]
+    fn advice_about_the_runtime_directory_leads_to_no_other_warning() {
+        let dir = Path::new("/tmp/tfs-7");
+        let usable = State::Usable { exists: false };
+        let gone = Path::new("/run/user/7");
+        expect![[r#"
+            Ok runtime-dir: /tmp/tfs-7 will be made when it is needed
+            Warning runtime-dir: XDG_RUNTIME_DIR is /run/user/7, which is missing or another user's: the sockets are in /tmp/tfs-7
+                $ unset XDG_RUNTIME_DIR
+            Ok runtime-dir: /run/user/7/tfs will be made when it is needed
+        "#]]
+        .assert_eq(&render(&[
+            judge_runtime(dir, usable, None),
+            judge_runtime(dir, usable, Some(gone)),
+            judge_runtime(Path::new("/run/user/7/tfs"), usable, Some(gone)),
+        ]));
     }
 }

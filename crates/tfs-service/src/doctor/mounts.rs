@@ -14,38 +14,50 @@ use crate::shell::quoted;
 /// How many mounts of tfs are asked whether they answer, at the same time and with a thread each.
 const MOUNTS_ASKED_MAX: usize = 64;
 
+/// What is at a mount point.
+enum Site {
+    /// A mount of tfs.
+    Tfs(Liveness),
+    /// Anything else.
+    Other(Result<(), MountpointError>),
+}
+
 /// Checks that a directory can be mounted on.
 pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<Finding> {
     let Some(path) = mountpoint else { return Vec::new() };
     let table = MountTable::read().unwrap_or_default();
-    let is_tfs =
-        locate(path).is_ok_and(|location| table.at(&location).is_some_and(MountEntry::is_tfs));
-    // Mounting cleans a dead one up; a doctor only looks, and asks all mounts whether they live.
-    let examined = if is_tfs {
-        Err(MountpointError::AlreadyMounted { path: path.to_owned() })
-    } else {
-        check_mountpoint(path, false)
+    let location = locate(path).ok();
+    let location = location.filter(|path| table.at(path).is_some_and(MountEntry::is_tfs));
+    // Mounting cleans a dead one up; a doctor only looks.
+    let site = match location {
+        Some(location) => Site::Tfs(liveness(&location)),
+        None => Site::Other(check_mountpoint(path, false)),
     };
-    vec![judge_mount_point(path, examined)]
+    vec![judge_mount_point(path, site)]
 }
 
-fn judge_mount_point(path: &Path, examined: Result<(), MountpointError>) -> Finding {
+fn judge_mount_point(path: &Path, site: Site) -> Finding {
     const CHECK: &str = "mount-point";
-    let Err(error) = examined else {
-        return Finding::ok(CHECK, format!("{} can be mounted on", path.display()));
-    };
     let shown = quoted(path);
+    let error = match site {
+        Site::Tfs(Liveness::Alive) => {
+            return Finding::ok(CHECK, format!("a tfs is mounted on {} already", path.display()));
+        }
+        Site::Tfs(liveness) => return judge_liveness_of(CHECK, path, liveness),
+        Site::Other(Ok(())) => {
+            return Finding::ok(CHECK, format!("{} can be mounted on", path.display()));
+        }
+        Site::Other(Err(error)) => error,
+    };
     let finding = Finding::fault(CHECK, format!("cannot {error}"));
     match error {
         MountpointError::Missing { .. } => finding.fix(format!("mkdir -p {shown}")),
         MountpointError::NotEmpty { .. } => finding
             .fix(format!("ls -A {shown}   # see what is in it"))
             .fix(format!("tfs mount --allow-non-empty {shown}   # hides it meanwhile")),
-        MountpointError::AlreadyMounted { .. } => {
-            let found = format!("a tfs is mounted on {} already", path.display());
-            Finding::ok(CHECK, found)
+        MountpointError::AlreadyMounted { .. } | MountpointError::DeadMount { .. } => {
+            finding.fix(format!("tfs unmount {shown}"))
         }
-        MountpointError::DeadMount { .. } => finding.fix(format!("tfs unmount {shown}")),
         MountpointError::Permission { .. } => finding.fix(format!("sudo chown \"$USER\" {shown}")),
         MountpointError::NotDirectory { .. } | MountpointError::System { .. } => finding,
     }
@@ -132,27 +144,28 @@ fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<Finding> {
     if answers.is_empty() {
         return vec![Finding::ok(CHECK, "no tfs is mounted")];
     }
-    let judge = |(path, liveness): &(PathBuf, Liveness)| {
-        let shown = path.display();
-        match liveness {
-            Liveness::Alive => Finding::ok(CHECK, format!("{shown} answers")),
-            Liveness::Dead => Finding::fault(
-                CHECK,
-                format!(
-                    "{shown} is dead, its process is gone: \
-                     \"Transport endpoint is not connected\""
-                ),
-            )
-            .fix(format!("tfs unmount {}", quoted(path))),
-            Liveness::Silent => Finding::fault(
-                CHECK,
-                format!("{shown} does not answer: its process is stopped or stuck"),
-            )
-            .fix("ps -eo pid,stat,args | grep '[t]fs mount'   # state T: kill -CONT PID")
-            .fix(format!("tfs unmount --force {}", quoted(path))),
-        }
-    };
-    answers.iter().map(judge).collect()
+    answers.iter().map(|(path, liveness)| judge_liveness_of(CHECK, path, *liveness)).collect()
+}
+
+/// Judges one mount of tfs, the same for each check that looks at it.
+fn judge_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> Finding {
+    let shown = path.display();
+    match liveness {
+        Liveness::Alive => Finding::ok(check, format!("{shown} answers")),
+        Liveness::Dead => Finding::fault(
+            check,
+            format!(
+                "{shown} is dead, its process is gone: \"Transport endpoint is not connected\""
+            ),
+        )
+        .fix(format!("tfs unmount {}", quoted(path))),
+        Liveness::Silent => Finding::fault(
+            check,
+            format!("{shown} does not answer: its process is stopped or stuck"),
+        )
+        .fix("ps -eo pid,stat,args | grep '[t]fs mount'   # state T: kill -CONT PID")
+        .fix(format!("tfs unmount --force {}", quoted(path))),
+    }
 }
 
 #[cfg(test)]
@@ -170,17 +183,16 @@ mod tests {
     #[test]
     fn mount_points() {
         let path = PathBuf::from("/mnt/my films");
+        let judge = |site| judge_mount_point(&path, site);
         check(
             &[
-                judge_mount_point(&path, Ok(())),
-                judge_mount_point(&path, Err(MountpointError::Missing { path: path.clone() })),
-                judge_mount_point(&path, Err(MountpointError::NotEmpty { path: path.clone() })),
-                judge_mount_point(&path, Err(MountpointError::NotDirectory { path: path.clone() })),
-                judge_mount_point(&path, Err(MountpointError::Permission { path: path.clone() })),
-                judge_mount_point(
-                    &path,
-                    Err(MountpointError::AlreadyMounted { path: path.clone() }),
-                ),
+                judge(Site::Other(Ok(()))),
+                judge(Site::Other(Err(MountpointError::Missing { path: path.clone() }))),
+                judge(Site::Other(Err(MountpointError::NotEmpty { path: path.clone() }))),
+                judge(Site::Other(Err(MountpointError::NotDirectory { path: path.clone() }))),
+                judge(Site::Other(Err(MountpointError::Permission { path: path.clone() }))),
+                judge(Site::Tfs(Liveness::Alive)),
+                judge(Site::Tfs(Liveness::Dead)),
             ],
             &expect![[r#"
                 Ok mount-point: /mnt/my films can be mounted on
@@ -193,6 +205,8 @@ mod tests {
                 Fault mount-point: cannot mount on /mnt/my films: permission denied
                     $ sudo chown "$USER" '/mnt/my films'
                 Ok mount-point: a tfs is mounted on /mnt/my films already
+                Fault mount-point: /mnt/my films is dead, its process is gone: "Transport endpoint is not connected"
+                    $ tfs unmount '/mnt/my films'
             "#]],
         );
     }

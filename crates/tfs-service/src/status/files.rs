@@ -20,6 +20,7 @@ use crate::preload::Preloads;
 pub(crate) struct About {
     /// The servers, in the order of their ids.
     pub(crate) servers: Vec<AboutServer>,
+    /// Where it is: absolute, without symbolic links.
     pub(crate) mountpoint: PathBuf,
     /// When it was started, in seconds since 1970.
     pub(crate) started_at: i64,

@@ -23,7 +23,8 @@ static SOCKET: LazyLock<PathBuf> = LazyLock::new(|| {
         runtime.expect("there are threads").block_on(async {
             let server = ControlServer::start_at(&dir.path().join("tfs"), Mounts::default()).await;
             let server = server.expect("a socket can be made");
-            sender.send(server.path().to_owned()).expect("somebody waits for it");
+            let path = server.path().expect("it was made").to_owned();
+            sender.send(path).expect("somebody waits for it");
             std::future::pending::<()>().await;
         });
     });

@@ -76,6 +76,7 @@ impl Controlled for FakeMount {
             device: self.id().device,
             status,
             readers: Vec::new(),
+            also_mounted: Vec::new(),
             preloading: Vec::new(),
         })
     }
@@ -103,11 +104,11 @@ impl Controlled for FakeMount {
         Box::pin(async { Ok(Cleared { memory_bytes: 7, ..Cleared::default() }) })
     }
 
-    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<(), Failure>> {
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, Failure>> {
         self.note(format!("unmount {mode:?}"));
         Box::pin(async move {
             if mode != UnmountMode::Clean {
-                return Ok(());
+                return Ok(Unmounted::default());
             }
             let holder = HolderInfo { pid: 7, command: "mpv".to_owned(), path: "/m/x".to_owned() };
             let failure = Failure::new(FailureKind::Busy, "it is in use by mpv");
@@ -168,7 +169,7 @@ impl Served {
     }
 
     pub(super) fn socket(&self) -> PathBuf {
-        self.server.path().to_owned()
+        self.server.path().unwrap().to_owned()
     }
 
     pub(super) fn client(&self) -> ControlClient {

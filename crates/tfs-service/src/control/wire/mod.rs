@@ -118,8 +118,9 @@ pub enum UnmountMode {
     Force,
 }
 
-/// `POST /v1/unmount`. The answer `{}` comes when the mount has ended, for a lazy one when it has
-/// left the tree.
+/// `POST /v1/unmount`. The answer is [`Unmounted`]. It comes when the mount has ended, for a lazy
+/// one when it has left the tree, and for one that is mounted elsewhere too when it has left its
+/// first place.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnmountRequest {
@@ -129,6 +130,26 @@ pub struct UnmountRequest {
     /// How.
     #[serde(default)]
     pub mode: UnmountMode,
+}
+
+/// The answer to [`UnmountRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unmounted {
+    /// Where the filesystem is still mounted, so that its process lives on, or, after an end by
+    /// force, where a dead mount stays. Older processes do not say.
+    #[serde(default)]
+    pub still_mounted: Vec<PlaceInfo>,
+}
+
+/// A place where a mount is seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlaceInfo {
+    /// Where.
+    pub mountpoint: String,
+    /// A process that sees it there, if that is in another mount namespace, such as a container's.
+    pub pid: Option<u32>,
+    /// The name of that process.
+    pub command: Option<String>,
 }
 
 /// An answer that says only that all went well.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PlaceInfo;
 use crate::PreloadStatus;
 use crate::status::Status;
 
@@ -36,6 +37,10 @@ pub struct MountStatus {
     pub status: Status,
     /// Who has files open, those who have waited for the longest first.
     pub readers: Vec<ReaderStatus>,
+    /// Where else it is mounted, such as by a bind mount; older processes do not say. If it is
+    /// not at its own mount point any more, containers are among them.
+    #[serde(default)]
+    pub also_mounted: Vec<PlaceInfo>,
     /// The files that are being preloaded now, by path; older processes do not say.
     #[serde(default)]
     pub preloading: Vec<PreloadStatus>,

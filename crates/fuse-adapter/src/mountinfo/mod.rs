@@ -1,6 +1,8 @@
 //! The kernel's table of mounts, `/proc/self/mountinfo`, and what stands where in it.
 //!
-//! Nothing here looks into a mount, so that nothing here can hang on one.
+//! Nothing here looks into a mount of ours, so that nothing here can hang on one.
+
+mod locate;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,6 +10,8 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+
+pub use self::locate::{Location, locate};
 
 /// The type of our mounts in the table.
 pub const FS_TYPE: &str = "fuse.tfs";
@@ -87,6 +91,11 @@ impl MountTable {
         self.entries.iter().filter(|entry| entry.is_tfs())
     }
 
+    /// Returns where a filesystem is mounted, also where another mount covers it.
+    pub fn places_of(&self, device: Device) -> impl Iterator<Item = &MountEntry> {
+        self.entries.iter().filter(move |entry| entry.device == device)
+    }
+
     /// Returns what one sees at `mount_point`: of several mounts on top of each other the topmost.
     ///
     /// The path has to be as in the table, see [`locate`].
@@ -104,21 +113,6 @@ impl MountTable {
     #[must_use]
     pub fn of(&self, path: &Path) -> Option<&MountEntry> {
         path.ancestors().find_map(|ancestor| self.at(ancestor))
-    }
-}
-
-/// Returns the path that the table has for `path`: absolute, and without symbolic links on the
-/// way. The last name is taken as it is, since looking at it could fail or hang: a dead mount
-/// answers everything with "Transport endpoint is not connected".
-///
-/// # Errors
-/// If a directory on the way is missing or may not be searched.
-pub fn locate(path: &Path) -> io::Result<PathBuf> {
-    let path = std::path::absolute(path)?;
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
-        // The root directory, or a path that ends in `..`.
-        _ => path.canonicalize(),
     }
 }
 
@@ -235,21 +229,6 @@ mod tests {
         assert_eq!(below("/m3"), Some("root"));
         let ours: Vec<_> = table.tfs().map(|entry| entry.id).collect();
         assert_eq!(ours, [40, 50]);
-    }
-
-    #[test]
-    fn paths_are_located_without_a_look_at_the_last_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let real = dir.path().canonicalize().unwrap();
-        fs::create_dir(real.join("d")).unwrap();
-        std::os::unix::fs::symlink(real.join("d"), real.join("link")).unwrap();
-        let located = |path: &Path| locate(path).map_err(|error| error.kind());
-        assert_eq!(located(&real.join("link/gone")), Ok(real.join("d/gone")));
-        assert_eq!(located(&real.join("d/./x/")), Ok(real.join("d/x")));
-        assert_eq!(located(&real.join("link")), Ok(real.join("link")));
-        assert_eq!(located(&real.join("link/..")), Ok(real.clone()));
-        assert_eq!(located(&real.join("gone/x")), Err(io::ErrorKind::NotFound));
-        assert_eq!(located(Path::new("/")), Ok(PathBuf::from("/")));
     }
 
     #[test]

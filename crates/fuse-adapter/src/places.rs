@@ -1,0 +1,222 @@
+//! Where a filesystem is mounted, and which process answers for it, by what `/proc` says.
+//!
+//! A bind mount keeps the filesystem and its process alive after the unmount of the first place.
+//! Containers have theirs in mount namespaces of their own, which only the files of their
+//! processes in `/proc` show.
+
+use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+use crate::mountinfo::{Device, MountTable};
+
+/// How many places are named at most. A message has to end, and the first few say what it is about.
+const PLACES_MAX: usize = 20;
+
+/// The table of this process, as against those of others.
+const SELF: &str = "/proc/self";
+
+/// The device of FUSE, as a link in `/proc/<pid>/fd` has it.
+const FUSE_DEVICE: &str = "/dev/fuse";
+
+/// What the number of the connection is called in `/proc/<pid>/fdinfo`, since Linux 6.16.
+const CONNECTION_FIELD: &str = "fuse_connection:";
+
+/// Where the kernel says its release, such as `6.18.1`.
+const KERNEL_RELEASE: &str = "/proc/sys/kernel/osrelease";
+
+/// The inode number of the first PID namespace (`include/linux/proc_ns.h`).
+const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// A place where a filesystem is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountPlace {
+    /// The number of the mount, which is used again after it is gone.
+    pub id: u64,
+    /// Where, as the processes of its mount namespace see it.
+    pub mount_point: PathBuf,
+    /// A process of its mount namespace, if that is not the one of this process.
+    pub seen_by: Option<Witness>,
+}
+
+/// A process of another mount namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, up to 15 bytes of it.
+    pub command: String,
+}
+
+/// Returns where a filesystem is mounted in this mount namespace. Makes one system call.
+#[must_use]
+pub fn places_here(device: Device) -> Vec<MountPlace> {
+    places_in(Path::new(SELF), device, &mut HashSet::new(), None)
+}
+
+/// Returns where a filesystem is mounted in all mount namespaces that have a process whose table
+/// this user may read; first in this one. At most 20 places, each once.
+///
+/// Costs some 50 µs for each process of the machine. Asks no filesystem.
+#[must_use]
+pub fn places(device: Device) -> Vec<MountPlace> {
+    let mut known = HashSet::new();
+    let mut places = places_in(Path::new(SELF), device, &mut known, None);
+    for pid in pids() {
+        if places.len() >= PLACES_MAX {
+            break;
+        }
+        let dir = PathBuf::from(format!("/proc/{pid}"));
+        places.extend(places_in(&dir, device, &mut known, Some(pid)));
+    }
+    places.truncate(PLACES_MAX);
+    places
+}
+
+/// Returns which of the places that a filesystem had `before` are still there.
+///
+/// Once a filesystem is gone its number is another one's, within milliseconds on a busy machine:
+/// what has come since is not taken for what has stayed.
+#[must_use]
+pub fn places_left(before: &[MountPlace], device: Device) -> Vec<MountPlace> {
+    let mut left = places(device);
+    left.retain(|place| {
+        let is_same =
+            |old: &MountPlace| (old.id, &old.mount_point) == (place.id, &place.mount_point);
+        before.iter().any(is_same)
+    });
+    left
+}
+
+/// Returns the places in the table of a process that are not among the `known` mounts. The numbers
+/// of mounts are those of the kernel, and differ in all namespaces.
+fn places_in(
+    dir: &Path,
+    device: Device,
+    known: &mut HashSet<u64>,
+    pid: Option<u32>,
+) -> Vec<MountPlace> {
+    // A process that is gone by now has no table.
+    let table = fs::read(dir.join("mountinfo")).map(|bytes| MountTable::parse(&bytes));
+    let table = table.unwrap_or_default();
+    let new = table.places_of(device).filter(|entry| known.insert(entry.id));
+    let places = new.map(|entry| MountPlace {
+        id: entry.id,
+        mount_point: entry.mount_point.clone(),
+        seen_by: pid.map(|pid| Witness { pid, command: command(dir) }),
+    });
+    places.collect()
+}
+
+/// What is known of the process behind a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MountProcess {
+    /// This one has the connection open.
+    Running(u32),
+    /// No process has: the mount is dead.
+    Gone,
+    /// The kernel does not say it, or not to this user.
+    Unknown,
+}
+
+/// Returns the process that answers for a mount, by who has its connection open. Asks no
+/// filesystem.
+///
+/// A user sees only processes of their own. That a process is gone is said only to root in the
+/// first PID namespace, where every process shows, and by a kernel that names connections.
+#[must_use]
+pub fn process_of(device: Device) -> MountProcess {
+    let process = pids().find(|pid| {
+        let numbers = connections(&PathBuf::from(format!("/proc/{pid}")));
+        numbers.into_iter().any(|number| number == device.minor)
+    });
+    match process {
+        Some(pid) => MountProcess::Running(pid),
+        None if sees_all_connections() => MountProcess::Gone,
+        None => MountProcess::Unknown,
+    }
+}
+
+fn sees_all_connections() -> bool {
+    let is_first = || {
+        let namespace = fs::metadata("/proc/self/ns/pid");
+        namespace.is_ok_and(|namespace| namespace.ino() == FIRST_PID_NAMESPACE)
+    };
+    geteuid().is_root()
+        && is_first()
+        && names_connections(&fs::read_to_string(KERNEL_RELEASE).unwrap_or_default())
+}
+
+/// Returns whether a release of Linux names the connection in `/proc/<pid>/fdinfo`.
+fn names_connections(release: &str) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= (6, 16),
+        _ => false,
+    }
+}
+
+/// Returns the numbers of the connections of FUSE that a process has open, as far as they show.
+fn connections(dir: &Path) -> Vec<u32> {
+    let entries = fs::read_dir(dir.join("fd")).into_iter().flatten().filter_map(Result::ok);
+    let devices = entries.filter(|entry| {
+        fs::read_link(entry.path()).is_ok_and(|target| target == Path::new(FUSE_DEVICE))
+    });
+    let infos = devices
+        .filter_map(|entry| fs::read_to_string(dir.join("fdinfo").join(entry.file_name())).ok());
+    infos.filter_map(|info| connection(&info)).collect()
+}
+
+fn connection(info: &str) -> Option<u32> {
+    let number = info.lines().find_map(|line| line.strip_prefix(CONNECTION_FIELD))?;
+    number.trim().parse().ok()
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn command(dir: &Path) -> String {
+    let command = fs::read_to_string(dir.join("comm")).unwrap_or_default();
+    command.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_names_the_connection() {
+        let info = "pos:\t0\nflags:\t02100002\nmnt_id:\t24\nino:\t90\nfuse_connection:\t39\n";
+        assert_eq!(connection(info), Some(39));
+        assert_eq!(connection("pos:\t0\n"), None);
+        for (release, want) in
+            [("6.16.0", true), ("6.18.44-fc-v857", true), ("7.0-rc1", true), ("6.9.12", false)]
+        {
+            assert_eq!(names_connections(release), want, "{release}");
+        }
+        assert!(!names_connections("5.15.0-1-amd64") && !names_connections("odd"));
+    }
+
+    #[test]
+    fn each_place_is_named_once() {
+        let table = MountTable::read().unwrap();
+        let proc = table.at(Path::new("/proc")).unwrap().device;
+        let here = places_here(proc);
+        assert!(here.iter().any(|place| place.mount_point == Path::new("/proc")), "{here:?}");
+        assert!(here.iter().all(|place| place.seen_by.is_none()));
+        // Every process of this namespace has the same ones.
+        let all = places(proc);
+        assert_eq!(&all[..here.len()], &here[..]);
+        assert!(all[here.len()..].iter().all(|place| place.seen_by.is_some()), "{all:?}");
+        assert_eq!(places_left(&here, proc).len(), here.len());
+        let other = MountPlace { id: u64::MAX, ..here[0].clone() };
+        assert_eq!(places_left(&[other], proc), []);
+        let nowhere = Device { major: 0, minor: u32::MAX };
+        assert_eq!(places(nowhere), []);
+    }
+}

@@ -1,0 +1,123 @@
+//! Ways to a mount point: links, relative paths, odd names, and the tools that others unmount by.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tfs_testkit::content::Content;
+use tfs_testkit::isolate;
+use tfs_testkit::swarm::{Swarm, TorrentSpec};
+use tfs_testkit::until::until;
+
+use crate::support::{Mounted, Rqbits, describe, is_mounted, run, tfs};
+
+const LIMIT: Duration = Duration::from_secs(90);
+
+fn rqbits() -> Rqbits {
+    Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 50_000))))
+}
+
+/// Runs a command of tfs on a path, and returns its exit code and all that it printed.
+fn said(dir: &Path, args: &[&str], path: &Path) -> String {
+    let output = tfs(dir).current_dir(dir).args(args).arg(path).output().unwrap();
+    describe(&output).replace(dir.to_str().unwrap(), "DIR")
+}
+
+#[track_caller]
+fn check(dir: &Path, args: &[&str], path: &Path, want: &str) {
+    let text = said(dir, args, path);
+    assert!(text.starts_with(want), "{args:?} {path:?}: {text}");
+}
+
+// util-linux#832, borgbase/vorta#1461: /home or /mnt is a link on some systems.
+#[test]
+fn a_mount_point_that_is_a_link_works_from_mount_to_unmount() {
+    let test = "mount_points::a_mount_point_that_is_a_link_works_from_mount_to_unmount";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let url = rqbits.swarm.api_url();
+        let (real, link) = (dir.join("mnt"), dir.join("link"));
+        fs::create_dir(&real).unwrap();
+        symlink("mnt", &link).unwrap();
+        let mount = |path: &Path, want| check(dir, &["mount", "--server", &url], path, want);
+        for unmount in [&["unmount"][..], &["unmount", "--force"], &["unmount", "--lazy"]] {
+            for given in [link.clone(), PathBuf::from("link"), PathBuf::from("./link/")] {
+                mount(&given, "exit 0\n");
+                assert!(is_mounted(&real));
+                for other in [&link, &real] {
+                    mount(other, "exit 13\nerror: cannot mount on DIR/");
+                }
+                check(dir, &["status"], &given, "exit 0\nmount    DIR/mnt (all is well)\n");
+                check(dir, &["refresh"], &given, "exit 0\n");
+                let doctor = said(dir, &["doctor", "--server", &url], &given);
+                assert!(doctor.contains("mount-point    a tfs is mounted on"), "{doctor}");
+                check(dir, unmount, &given, "exit 0\n");
+                assert!(!is_mounted(&real));
+                check(dir, unmount, &given, "exit 40\n");
+            }
+        }
+
+        // What a crash leaves, for each who comes by the link.
+        let mounted = Mounted::at(link.clone(), dir);
+        for is_unmounted in [true, false] {
+            mount(&link, "exit 0\n");
+            mounted.crash();
+            check(dir, &["status"], &link, "exit 43\nerror: cannot reach the process behind DIR");
+            let doctor = said(dir, &["doctor", "--server", &url], &link);
+            let dead = doctor.matches("is dead, its process is gone").count();
+            assert!(dead >= 2 && !doctor.contains("ok       mount-point"), "{doctor}");
+            if is_unmounted {
+                check(dir, &["unmount"], &link, "exit 0\n");
+                assert!(!is_mounted(&real));
+            }
+        }
+        mount(&link, "exit 0\n");
+        assert_eq!(fs::read_dir(&real).unwrap().count(), 1);
+        check(dir, &["unmount"], &link, "exit 0\n");
+    });
+}
+
+#[test]
+fn names_and_tools_that_others_use() {
+    let test = "mount_points::names_and_tools_that_others_use";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let url = rqbits.swarm.api_url();
+        let tools = [
+            &["fusermount3", "-u"][..],
+            &["fusermount3", "-uz"],
+            &["umount"],
+            &["umount", "-l"],
+            &["umount", "-f"],
+        ];
+        for (name, tool) in
+            ["plain", "with space", "new\nline", "tab\tand\\back", "-dash"].iter().zip(tools)
+        {
+            let path = dir.join(name);
+            fs::create_dir(&path).unwrap();
+            // With the slash that completion of a shell leaves.
+            let given = PathBuf::from(format!("{}/", path.display()));
+            check(dir, &["mount", "--server", &url], &given, "exit 0\n");
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
+            let text = said(dir, &["status"], &given);
+            assert!(text.contains("(all is well)"), "{name:?}: {text}");
+            check(dir, &["refresh"], &given, "exit 0\n");
+            check(dir, &["unmount"], &given, "exit 0\n");
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+
+            check(dir, &["mount", "--server", &url], &path, "exit 0\n");
+            let [program, flag @ ..] = tool else { unreachable!("each has a program") };
+            run(Command::new(program).args(flag).arg("--").arg(&path));
+            assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+            let mounted = Mounted::at(path, dir);
+            until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
+        }
+        // Inside of a mount is no mount point.
+        let mounted = Mounted::new(dir, &url);
+        check(dir, &["unmount"], &mounted.path.join("a.bin"), "exit 40\n");
+        check(dir, &["unmount"], &dir.join("nowhere/at/all"), "exit 40\n");
+        mounted.unmount();
+    });
+}

@@ -1,0 +1,261 @@
+//! Mounts whose process is not reached by a socket in this user's runtime directory: those of
+//! other users, those whose socket was lost, and those that are dead.
+//!
+//! The kernel's table of mounts names all of them. The kernel also lists the sockets that are
+//! listened on, wherever they are, so that root finds the process of another user, and a user a
+//! process with another `XDG_RUNTIME_DIR`. What still does not answer is asked for
+//! `.tfs/status.json` like any file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use fuse_adapter::mountinfo::{MountEntry, MountTable};
+use fuse_adapter::{MountProcess, process_of, within};
+use futures_util::future::join_all;
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use super::client::ControlClient;
+use super::mount::shown;
+use super::runtime_dir::is_socket_name;
+use super::wire::MountStatus;
+use crate::blocking::blocking;
+use crate::status::Status;
+
+/// The sockets of this network namespace (`proc_net(5)`).
+const SOCKETS: &str = "/proc/net/unix";
+
+/// The flag of a socket that is listened on (`SO_ACCEPTCON`).
+const LISTENING: u32 = 1 << 16;
+
+/// How many sockets and mounts are asked: each costs a connection or a thread.
+const ASKED_MAX: usize = 64;
+
+/// How long a mount, or a process elsewhere, may take to give its status, which it makes from
+/// memory.
+pub(super) const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// The most that a status may have. Some servers and numbers are a few KiB.
+const STATUS_BYTES_MAX: u64 = 1 << 20;
+
+/// The mounts that are being asked, by a thread that may be stuck: at most one each, however often
+/// a status is wanted. Held to read or to change it.
+static ASKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A mount of tfs whose process does not answer this user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreachedMount {
+    /// Where it is.
+    pub mountpoint: PathBuf,
+    /// As in [`MountId`](super::wire::MountId).
+    pub device: String,
+    /// The user who mounted.
+    pub owner_uid: Option<u32>,
+    /// Its process, where the kernel tells it.
+    pub pid: Option<u32>,
+    /// What is the matter with it.
+    pub state: UnreachedState,
+    /// What it says of itself, if this user may read that.
+    pub status: Option<Box<Status>>,
+}
+
+impl UnreachedMount {
+    /// Returns what it says of itself, if this user may read that: its readers are not known.
+    #[must_use]
+    pub fn own_status(&self) -> Option<MountStatus> {
+        let status = self.status.as_deref()?;
+        Some(MountStatus {
+            device: self.device.clone(),
+            // It is a file like any other of the mount: where it is, the kernel knows better.
+            status: Status { mountpoint: shown(&self.mountpoint), ..status.clone() },
+            readers: Vec::new(),
+            also_mounted: Vec::new(),
+            preloading: Vec::new(),
+        })
+    }
+}
+
+/// Why the process behind a mount is not reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnreachedState {
+    /// It is gone.
+    Dead,
+    /// It does not answer the kernel: it is stopped or stuck.
+    Silent,
+    /// It is another user's.
+    Foreign,
+    /// It is well, but its control socket is lost. It makes a new one within seconds.
+    SocketLost,
+}
+
+/// What a look at a mount shows.
+#[derive(Debug)]
+enum Probe {
+    Status(Box<Status>),
+    /// It answers with something else.
+    Answers,
+    /// This user may not ask.
+    Denied,
+    Disconnected,
+    Silent,
+}
+
+/// Returns what can be learned of these mounts without their processes, in the order of their
+/// paths. Takes a few seconds at most.
+pub(super) async fn look_at(entries: Vec<MountEntry>) -> Vec<UnreachedMount> {
+    let looks = entries.into_iter().take(ASKED_MAX).map(|entry| blocking(move || look(entry)));
+    let mut mounts = join_all(looks).await;
+    mounts.sort_by(|a, b| a.mountpoint.cmp(&b.mountpoint));
+    mounts
+}
+
+fn look(entry: MountEntry) -> UnreachedMount {
+    let MountEntry { mount_point, device, user_id: owner_uid, .. } = entry;
+    let probe = probe(&mount_point);
+    let process = process_of(device);
+    let state = judge(&probe, process, owner_uid == Some(geteuid().as_raw()));
+    UnreachedMount {
+        mountpoint: mount_point,
+        device: device.to_string(),
+        owner_uid,
+        pid: if let MountProcess::Running(pid) = process { Some(pid) } else { None },
+        state,
+        status: if let Probe::Status(status) = probe { Some(status) } else { None },
+    }
+}
+
+fn judge(probe: &Probe, process: MountProcess, is_own: bool) -> UnreachedState {
+    match (probe, process) {
+        (Probe::Disconnected, _) | (Probe::Denied, MountProcess::Gone) => UnreachedState::Dead,
+        (Probe::Silent, _) => UnreachedState::Silent,
+        _ if is_own => UnreachedState::SocketLost,
+        _ => UnreachedState::Foreign,
+    }
+}
+
+fn asked() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
+    ASKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks a mount for its status. One that is still being asked is silent.
+fn probe(mount_point: &Path) -> Probe {
+    if !asked().insert(mount_point.to_owned()) {
+        return Probe::Silent;
+    }
+    let path = mount_point.to_owned();
+    let probe = within(PROBE_TIME_MAX, move || {
+        let probe = read_status(&path);
+        asked().remove(&path);
+        probe
+    });
+    probe.unwrap_or(Probe::Silent)
+}
+
+fn read_status(mount_point: &Path) -> Probe {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let file = File::open(mount_point.join(".tfs/status.json"))?;
+        file.take(STATUS_BYTES_MAX).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    match read() {
+        Ok(text) => serde_json::from_slice(&text).map_or(Probe::Answers, Probe::Status),
+        Err(error) => match Errno::from_io_error(&error) {
+            Some(Errno::NOTCONN | Errno::CONNABORTED) => Probe::Disconnected,
+            Some(Errno::ACCESS | Errno::PERM) => Probe::Denied,
+            _ => Probe::Answers,
+        },
+    }
+}
+
+/// Returns our mounts that one can go to, of those of one filesystem the first.
+pub(super) fn mounts_in(table: &MountTable) -> Vec<MountEntry> {
+    let mut mounts = BTreeMap::new();
+    for entry in table.tfs() {
+        // What is covered by another mount is not seen at its path.
+        if table.at(&entry.mount_point).is_some_and(|top| top.id == entry.id) {
+            mounts.entry(entry.device.to_string()).or_insert_with(|| entry.clone());
+        }
+    }
+    mounts.into_values().collect()
+}
+
+/// Returns clients for processes whose sockets are elsewhere than in the runtime directory of this
+/// user, but for `known` ones. For root, the users who mounted in `table` are trusted to answer.
+pub(super) fn clients(table: &MountTable, known: &[ControlClient]) -> Vec<ControlClient> {
+    let owners: BTreeSet<_> = if geteuid().is_root() {
+        table.tfs().filter_map(|entry| entry.user_id).collect()
+    } else {
+        BTreeSet::new()
+    };
+    let listed = fs::read(SOCKETS).unwrap_or_default();
+    let paths: BTreeSet<_> = String::from_utf8_lossy(&listed)
+        .lines()
+        .filter_map(listening_path)
+        .filter(|path| is_socket_name(path))
+        .filter(|path| known.iter().all(|client| client.socket() != path))
+        .take(ASKED_MAX)
+        .collect();
+    paths.into_iter().map(|path| ControlClient::new(path).trusting(owners.clone())).collect()
+}
+
+/// Returns the path of a socket that is listened on, from a line of the kernel's list.
+fn listening_path(line: &str) -> Option<PathBuf> {
+    // The path is the rest of the line; what comes before it has no slash.
+    let path = line.get(line.find('/')?..)?;
+    let flags = line.split_ascii_whitespace().nth(3)?;
+    let flags = u32::from_str_radix(flags, 16).ok()?;
+    (flags & LISTENING != 0).then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_that_are_listened_on_are_found() {
+        let line = |line: &str| listening_path(line).map(|path| path.display().to_string());
+        let listening = "00000000df: 00000002 00000000 00010000 0001 01 73005 /run/my dir/7.sock";
+        assert_eq!(line(listening), Some("/run/my dir/7.sock".to_owned()));
+        let connected = "00000000e6: 00000002 00000000 00000000 0001 03 73021 /run/tfs/7.sock";
+        assert_eq!(line(connected), None);
+        assert_eq!(line("Num       RefCount Protocol Flags    Type St Inode Path"), None);
+        assert_eq!(line("00000000e6: 00000002 00000000 00010000 0001 01 73021 @abstract"), None);
+    }
+
+    #[test]
+    fn force_is_for_what_does_not_answer() {
+        let running = MountProcess::Running(7);
+        for (probe, process, is_own, want) in [
+            (Probe::Disconnected, MountProcess::Unknown, true, UnreachedState::Dead),
+            (Probe::Disconnected, MountProcess::Unknown, false, UnreachedState::Dead),
+            (Probe::Denied, MountProcess::Gone, false, UnreachedState::Dead),
+            (Probe::Denied, MountProcess::Unknown, false, UnreachedState::Foreign),
+            (Probe::Denied, running, false, UnreachedState::Foreign),
+            (Probe::Denied, running, true, UnreachedState::SocketLost),
+            (Probe::Answers, running, false, UnreachedState::Foreign),
+            (Probe::Answers, running, true, UnreachedState::SocketLost),
+            (Probe::Silent, running, true, UnreachedState::Silent),
+            (Probe::Silent, MountProcess::Unknown, false, UnreachedState::Silent),
+        ] {
+            assert_eq!(judge(&probe, process, is_own), want, "{probe:?} {process:?} {is_own}");
+        }
+    }
+
+    #[test]
+    fn a_mount_that_is_bound_elsewhere_or_covered_is_one_or_none() {
+        let table = MountTable::parse(
+            b"20 20 0:20 / / rw - ext4 root rw\n\
+              30 20 0:40 / /m rw - fuse.tfs a rw,user_id=0\n\
+              31 20 0:40 / /bind rw - fuse.tfs a rw,user_id=0\n\
+              32 20 0:41 / /covered rw - fuse.tfs b rw,user_id=0\n\
+              33 32 0:42 / /covered rw - tmpfs c rw\n",
+        );
+        let mounts = mounts_in(&table).into_iter().map(|entry| entry.mount_point);
+        assert_eq!(mounts.collect::<Vec<_>>(), [PathBuf::from("/m")]);
+    }
+}

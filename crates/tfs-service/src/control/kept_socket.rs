@@ -1,0 +1,206 @@
+//! The socket of this process, made anew when it is lost.
+//!
+//! A runtime directory goes with the last session of its user unless that user lingers
+//! (`loginctl(1)`), and cleaners remove what is old below `/tmp` (podman#13240). The mount lives
+//! on, and is to be found by the next session.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::runtime_dir::{self, RuntimeDir, RuntimeDirError};
+use super::socket::{Socket, SocketError};
+use crate::blocking::blocking;
+
+/// How often the socket is looked for: three system calls.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Where a socket is to be.
+#[derive(Debug, Clone)]
+pub(super) enum SocketPlace {
+    /// In the runtime directory of this user, wherever that is at the moment.
+    OfUser,
+    /// In this directory.
+    At(PathBuf),
+}
+
+impl SocketPlace {
+    fn dir(&self) -> PathBuf {
+        match self {
+            Self::OfUser => runtime_dir::path(),
+            Self::At(dir) => dir.clone(),
+        }
+    }
+
+    fn make_dir(&self) -> Result<RuntimeDir, RuntimeDirError> {
+        match self {
+            Self::OfUser => RuntimeDir::make(),
+            Self::At(dir) => RuntimeDir::make_at(dir),
+        }
+    }
+}
+
+/// A socket that is listened on, if it could be made.
+#[derive(Debug)]
+struct Bound {
+    listener: UnixListener,
+    socket: Socket,
+}
+
+/// Connections to the socket of this process, which is looked for now and then.
+#[derive(Debug)]
+pub(super) struct KeptSocket {
+    place: SocketPlace,
+    /// Always there, but for a moment in [`renew_if_lost`](Self::renew_if_lost).
+    bound: Option<Bound>,
+    looks: Interval,
+}
+
+impl KeptSocket {
+    /// Makes the socket. Where that fails it is tried again, and why is returned too.
+    pub(super) async fn start(place: SocketPlace) -> (Self, Option<SocketError>) {
+        let made = bind(place.clone()).await;
+        let mut looks = interval(LOOK_INTERVAL);
+        // After a suspend one look is enough.
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        looks.reset();
+        let (bound, error) = match made {
+            Ok(bound) => (Some(bound), None),
+            Err(error) => (None, Some(error)),
+        };
+        (Self { place, bound, looks }, error)
+    }
+
+    /// Returns where it is at the moment.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.bound.as_ref().map(|bound| bound.socket.path())
+    }
+
+    /// Returns the next connection, and makes a socket that was lost anew meanwhile.
+    ///
+    /// # Cancel safety
+    /// No connection is lost. A socket that is just being made is removed again.
+    pub(super) async fn accept(&mut self) -> io::Result<UnixStream> {
+        loop {
+            let accept = async {
+                match &self.bound {
+                    Some(bound) => bound.listener.accept().await.map(|(connection, _)| connection),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                connection = accept => return connection,
+                _ = self.looks.tick() => self.renew_if_lost().await,
+            }
+        }
+    }
+
+    /// Removes the socket.
+    pub(super) async fn close(self) {
+        // It waits for the lock of the directory.
+        blocking(move || drop(self.bound)).await;
+    }
+
+    async fn renew_if_lost(&mut self) {
+        let (place, bound) = (self.place.clone(), self.bound.take());
+        let looked = blocking(move || {
+            let dir = place.dir();
+            let is_there = bound.as_ref().is_some_and(|bound| bound.socket.is_in(&dir));
+            (bound, is_there)
+        });
+        let (old, is_there) = looked.await;
+        self.bound = old;
+        if is_there {
+            return;
+        }
+        match bind(self.place.clone()).await {
+            Ok(new) => {
+                let path = new.socket.path().display();
+                tracing::info!(%path, "the control socket was lost and is made anew");
+                let old = self.bound.replace(new);
+                blocking(move || drop(old)).await;
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::debug!(error, "the control socket is lost");
+            }
+        }
+    }
+}
+
+async fn bind(place: SocketPlace) -> Result<Bound, SocketError> {
+    let (socket, listener) = blocking(move || Socket::listen(place.make_dir()?)).await?;
+    match UnixListener::from_std(listener) {
+        Ok(listener) => Ok(Bound { listener, socket }),
+        Err(source) => Err(SocketError::Listen { path: socket.path().to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Waits for connections while `during` goes on.
+    async fn while_accepting<T>(socket: &mut KeptSocket, during: impl Future<Output = T>) -> T {
+        let accept = async {
+            loop {
+                drop(socket.accept().await.unwrap());
+            }
+        };
+        tokio::select! {
+            () = accept => unreachable!("it never ends"),
+            done = during => done,
+        }
+    }
+
+    async fn until_reached(path: &Path) {
+        // The time is paused, and goes on where nothing else does.
+        let mut tries = interval(Duration::from_millis(100));
+        let connected = async {
+            while UnixStream::connect(path).await.is_err() {
+                tries.tick().await;
+            }
+        };
+        timeout(LOOK_INTERVAL * 3, connected).await.unwrap();
+    }
+
+    // podman#13240: the socket is gone with the runtime directory, and the process lives on.
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_is_lost_is_made_anew() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("tfs");
+        let (mut socket, error) = KeptSocket::start(SocketPlace::At(dir.clone())).await;
+        assert!(error.is_none());
+        let path = socket.path().unwrap().to_owned();
+        while_accepting(&mut socket, until_reached(&path)).await;
+        // The whole directory, then only what is in it, then another directory in its place.
+        fs::remove_dir_all(&dir).unwrap();
+        while_accepting(&mut socket, until_reached(&path)).await;
+        fs::remove_file(&path).unwrap();
+        while_accepting(&mut socket, until_reached(&path)).await;
+        fs::rename(&dir, parent.path().join("moved")).unwrap();
+        fs::create_dir(&dir).unwrap();
+        while_accepting(&mut socket, until_reached(&path)).await;
+        socket.close().await;
+        assert!(!path.exists());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_could_not_be_made_is_tried_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("not yet/tfs");
+        let (mut socket, error) = KeptSocket::start(SocketPlace::At(dir.clone())).await;
+        assert!(matches!(error, Some(SocketError::Dir(_))), "{error:?}");
+        fs::create_dir(dir.parent().unwrap()).unwrap();
+        let path = dir.join(format!("{}.sock", std::process::id()));
+        while_accepting(&mut socket, until_reached(&path)).await;
+        assert_eq!(socket.path(), Some(path.as_path()));
+    }
+}

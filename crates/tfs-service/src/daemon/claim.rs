@@ -1,0 +1,133 @@
+//! One daemon for a configuration: a second one would try for ever to mount what the first has.
+//!
+//! The claim is an abstract socket (`unix(7)`), which goes with its process however that ends, and
+//! by which the kernel tells who has it. Refused: a lock file, since root has another runtime
+//! directory in a session than in a service, and such a directory may be cleaned meanwhile.
+//!
+//! The downside: processes with network namespaces of their own do not see each other's claims.
+//! Then the mount points are what the second daemon does not get.
+
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::geteuid;
+use tokio::net::UnixListener;
+use tokio::task::JoinHandle;
+
+/// Held by the daemon of a configuration. Dropping it lets another one begin.
+#[derive(Debug)]
+pub struct DaemonClaim {
+    /// Takes the connections of those who ask who has it; `None` if nothing could be claimed.
+    taking: Option<JoinHandle<()>>,
+}
+
+/// A daemon of this user with the same configuration runs already.
+#[derive(Debug, thiserror::Error)]
+#[error("a daemon with this configuration runs already{}", process(*pid))]
+pub struct DaemonRuns {
+    /// Its process, where the kernel tells it.
+    pub pid: Option<u32>,
+}
+
+fn process(pid: Option<u32>) -> String {
+    pid.map_or_else(String::new, |pid| format!(": process {pid}"))
+}
+
+impl DaemonClaim {
+    /// Claims a configuration, which is made of these files, for this process. To be called in a
+    /// runtime. Where a claim is not possible, the daemon does without, and a warning is logged.
+    ///
+    /// # Errors
+    /// If another process of this user has it.
+    pub fn take(files: &[PathBuf]) -> Result<Self, DaemonRuns> {
+        let address = match SocketAddr::from_abstract_name(name(files)) {
+            Ok(address) => address,
+            Err(error) => return Ok(Self::without(&error)),
+        };
+        let listener = match StdListener::bind_addr(&address) {
+            Ok(listener) => listener,
+            Err(error) => match owner(&address) {
+                // Another user could have taken the name only to be in the way.
+                Some((uid, pid)) if uid == geteuid().as_raw() => return Err(DaemonRuns { pid }),
+                _ => return Ok(Self::without(&error)),
+            },
+        };
+        let listening =
+            listener.set_nonblocking(true).and_then(|()| UnixListener::from_std(listener));
+        match listening {
+            Ok(listener) => Ok(Self { taking: Some(tokio::spawn(take_all(listener))) }),
+            Err(error) => Ok(Self::without(&error)),
+        }
+    }
+
+    fn without(error: &std::io::Error) -> Self {
+        tracing::warn!(%error, "a second daemon with this configuration would not be refused");
+        Self { taking: None }
+    }
+}
+
+impl Drop for DaemonClaim {
+    fn drop(&mut self) {
+        if let Some(taking) = &self.taking {
+            taking.abort();
+        }
+    }
+}
+
+/// Takes connections and drops them: the kernel has answered by then.
+async fn take_all(listener: UnixListener) {
+    while let Ok((connection, _address)) = listener.accept().await {
+        drop(connection);
+    }
+}
+
+/// Returns the user and the process that have a name.
+fn owner(address: &SocketAddr) -> Option<(u32, Option<u32>)> {
+    let connection = UnixStream::connect_addr(address).ok()?;
+    let peer = socket_peercred(&connection).ok()?;
+    Some((peer.uid.as_raw(), u32::try_from(peer.pid.as_raw_nonzero().get()).ok()))
+}
+
+/// Returns the name for a configuration of this user: the same for the same files, whatever way
+/// leads to them.
+fn name(files: &[PathBuf]) -> String {
+    let real = |file: &PathBuf| file.canonicalize().unwrap_or_else(|_gone| file.clone());
+    let files: Vec<_> = files.iter().map(real).collect();
+    // As literals, so that no two lists are one text.
+    let text = format!("{:?}", files.iter().map(PathBuf::as_path).collect::<Vec<&Path>>());
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("tfs-daemon-{}-{hash:016x}", geteuid().as_raw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_configuration_has_one_daemon() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = dir.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            vec![path]
+        };
+        let (one, other) = (file("one"), file("other"));
+        let claim = DaemonClaim::take(&one).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&one[0], &link).unwrap();
+        for same in [one.clone(), vec![link]] {
+            let refused = DaemonClaim::take(&same).unwrap_err();
+            assert_eq!(refused.pid, Some(std::process::id()));
+        }
+        let _another = DaemonClaim::take(&other).unwrap();
+        let _both = DaemonClaim::take(&[one.clone(), other].concat()).unwrap();
+        drop(claim);
+        // The task goes at the next look of the runtime.
+        tokio::task::yield_now().await;
+        let _again = DaemonClaim::take(&one).unwrap();
+    }
+}
