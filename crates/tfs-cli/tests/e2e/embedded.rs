@@ -1,6 +1,7 @@
 //! `--embedded`: rqbit inside the process, on what is on disk already.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -41,6 +42,12 @@ fn torrents_are_added_and_there_again_the_next_time() {
 
         run(mount(dir, &store, &mountpoint).arg("--add").arg(&torrent_file));
         check_file(&mountpoint.join("a b.bin"), content, 4096);
+
+        // This mount is the first that makes the state directory.
+        let modes = ["tfs", "tfs/embedded", "tfs/servers"].map(|name| {
+            fs::metadata(dir.join("state").join(name)).unwrap().permissions().mode() & 0o777
+        });
+        assert_eq!(modes, [0o700; 3]);
 
         // The directory belongs to one process at a time.
         let other = dir.join("other");
