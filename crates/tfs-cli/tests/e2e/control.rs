@@ -287,7 +287,10 @@ fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
         "#]]
         .assert_eq(&said(dir, &["refresh", mounted.path.to_str().unwrap()]));
         mounted.unmount();
-        assert_eq!(fs::read_dir(&sockets).unwrap().count(), 0);
+        // The streams of servers have a directory of their own beside them.
+        let left = fs::read_dir(&sockets).unwrap().map(|entry| entry.unwrap().path());
+        let left: Vec<_> = left.filter(|path| !path.ends_with("streams")).collect();
+        assert!(left.is_empty(), "{left:?}");
     });
 }
 
