@@ -226,8 +226,8 @@ const OWN_SEQUENCES: [&str; 8] = [
     "\r",
 ];
 
-/// Runs a command in a terminal for six seconds at most: mounts of other tests may be stopped, which
-/// a status waits for. Returns what that would show.
+/// Runs a command in a terminal for six seconds at most, and returns what that would show. Mounts
+/// of other tests may be stopped, which a status waits for.
 fn on_terminal(dir: &Path, args: &[&str]) -> String {
     let line = [&["timeout", "6", env!("CARGO_BIN_EXE_tfs")], args].concat();
     let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();

@@ -70,8 +70,8 @@ impl Socket {
         &self.path
     }
 
-    /// Returns whether a look into `dir` finds this socket: neither it nor the directory was removed
-    /// or replaced.
+    /// Returns whether a look into `dir` finds this socket: neither it nor the directory was
+    /// removed or replaced.
     pub(super) fn is_in(&self, dir: &Path) -> bool {
         self.dir.path() == dir && identity(&self.path).is_ok_and(|found| found == self.identity)
     }
