@@ -71,10 +71,13 @@ enum Found {
 /// Returns the state of a default place where no file can be seen. A user of a
 /// service may have a home that it may not enter, or `/dev/null`.
 fn hidden(error: &io::Error) -> FileState {
-    match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FileState::Missing,
-        io::ErrorKind::PermissionDenied => FileState::Ignored("permission denied".to_owned()),
-        _ => FileState::Ignored(error.to_string()),
+    let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    if is_missing {
+        FileState::Missing
+    } else if error.kind() == io::ErrorKind::PermissionDenied {
+        FileState::Ignored("permission denied".to_owned())
+    } else {
+        FileState::Ignored(error.to_string())
     }
 }
 

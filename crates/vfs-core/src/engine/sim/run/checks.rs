@@ -8,7 +8,7 @@ use super::super::server::{PERMITS, byte_at};
 use super::super::world::Expected;
 use super::Run;
 use crate::engine::BreakerState;
-use crate::{ByteRange, TorrentState};
+use crate::{ByteRange, TorrentState, VfsError};
 
 /// How long a read may take that fails since a wait before it has failed: an answer about pieces
 /// may take two seconds, and a stream of which nobody can say what is there two more.
@@ -21,6 +21,30 @@ const HAVES_PATIENCE: Duration = Duration::from_secs(2);
 const HAVES_AGE_MAX: Duration = Duration::from_secs(1);
 
 impl Run {
+    /// A read fails only where the server, its torrent or the deadline gives a reason.
+    pub(super) fn check_error(&mut self, expected: &Expected, error: &VfsError) {
+        assert!(!expected.is_calm, "{error:?} for {expected:?} {:#?}", self.core);
+        let state = self.server.files[expected.file].state;
+        let is_listed = state.is_some_and(|state| state.is_listed);
+        assert!(!matches!(error, VfsError::Stale) || !is_listed, "{expected:?} is listed");
+        let is_source = matches!(error, VfsError::Source(_));
+        let is_late = matches!(error, VfsError::TimedOut);
+        if is_late && !expected.fails_fast {
+            let torrent = &self.server.torrents[self.server.files[expected.file].torrent];
+            let torrent = (torrent.hash, torrent.piece_len);
+            self.downloads.check_timeout(self.now, torrent, expected);
+        }
+        assert!(is_source || is_late || matches!(error, VfsError::Stale), "{error:?}");
+        let count = if is_source {
+            &mut self.summary.source_errors
+        } else if is_late {
+            &mut self.summary.timeouts
+        } else {
+            &mut self.summary.stale
+        };
+        *count += 1;
+    }
+
     /// A read that is split may be, and has a page that is there.
     pub(super) fn check_split(&mut self, expected: &Expected) {
         self.summary.splits += 1;

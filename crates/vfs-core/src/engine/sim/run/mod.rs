@@ -575,28 +575,7 @@ impl Run {
             Err(VfsError::TimedOut) if self.now < expected.arrived_at + expected.timeout => {
                 self.check_fast_failure(&expected);
             }
-            Err(error) => {
-                assert!(!expected.is_calm, "{error:?} for {read:?} {expected:?} {:#?}", self.core);
-                let state = self.server.files[expected.file].state;
-                let is_listed = state.is_some_and(|state| state.is_listed);
-                assert!(!matches!(error, VfsError::Stale) || !is_listed, "{expected:?} is listed");
-                let is_source = matches!(error, VfsError::Source(_));
-                let is_late = matches!(error, VfsError::TimedOut);
-                if is_late && !expected.fails_fast {
-                    let torrent = &self.server.torrents[self.server.files[expected.file].torrent];
-                    let torrent = (torrent.hash, torrent.piece_len);
-                    self.downloads.check_timeout(self.now, torrent, &expected);
-                }
-                assert!(is_source || is_late || matches!(error, VfsError::Stale), "{error:?}");
-                let count = if is_source {
-                    &mut self.summary.source_errors
-                } else if is_late {
-                    &mut self.summary.timeouts
-                } else {
-                    &mut self.summary.stale
-                };
-                *count += 1;
-            }
+            Err(error) => self.check_error(&expected, &error),
         }
     }
 }
