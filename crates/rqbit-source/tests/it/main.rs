@@ -4,4 +4,5 @@
 
 mod direct;
 mod fuzz;
+mod links;
 mod permits;
