@@ -197,7 +197,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             $AS_USER $TFS status --json mnt > status
             pid=$(sed -n 's/.*\"pid\": \\([0-9]*\\),/\\1/p' status | head -n1)
             kill -KILL $pid
-            while $TFS status mnt 2>/dev/null >&2; do sleep 0.1; done
+            until $TFS status | grep -q \"^dead *$PWD/mnt\"; do sleep 0.1; done
             $TFS status | grep -e \"$PWD/mnt\"
             $TFS status mnt || echo code $?
             $AS_USER $TFS status | grep -e \"$PWD/mnt\"

@@ -87,9 +87,15 @@ async fn all_statuses() -> Result<Statuses, FindError> {
     // At the same time, so that a process that is stopped holds this up for one time limit.
     let (further, unreached) =
         tokio::join!(further_statuses(known, answered.clone()), unreached(&answered));
+    // Such a process may have mounts in another mount namespace too, which do not show here.
+    let table = blocking(|| mounts_in(&MountTable::read().unwrap_or_default())).await;
+    let seen: BTreeSet<_> = table.iter().map(|entry| entry.device.to_string()).collect();
     for mut process in further {
         let answered = devices(&statuses);
-        process.mounts.retain(|mount| !answered.contains(&mount.device));
+        process
+            .mounts
+            .retain(|mount| seen.contains(&mount.device) && !answered.contains(&mount.device));
+        process.missing.clear();
         statuses.add(Ok(process));
     }
     let answered = devices(&statuses);
