@@ -1,5 +1,6 @@
 //! Proofs that outlive tfs: files that were proven are read after a restart without their server.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -37,13 +38,24 @@ impl Stage {
         mounted.unmount();
     }
 
-    /// Returns how many torrents have proofs in the state directory.
+    /// Returns how many torrents have verified files, as the logs in the state directory say.
     fn kept_count(&self) -> usize {
         let servers = fs::read_dir(self.dir.join("state/tfs/servers")).unwrap();
-        let dirs = servers.map(|server| server.unwrap().path().join("proofs"));
-        let is_kept = |path: &Path| path.extension().is_some_and(|extension| extension == "json");
-        let files = dirs.flat_map(|dir| fs::read_dir(dir).unwrap());
-        files.filter(|file| is_kept(&file.as_ref().unwrap().path())).count()
+        let files = servers.flat_map(|server| fs::read_dir(server.unwrap().path()).unwrap());
+        let logs = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        let mut torrents = BTreeSet::new();
+        for text in logs.map(|path| fs::read(path).unwrap()) {
+            for line in String::from_utf8_lossy(&text).lines() {
+                let mut words = line.split(' ').skip(1).map(str::to_owned);
+                let (Some(kind), Some(torrent)) = (words.next(), words.next()) else { continue };
+                match kind.as_str() {
+                    "verified" => drop(torrents.insert(torrent)),
+                    "discarded" => drop(torrents.remove(&torrent)),
+                    _ => {}
+                }
+            }
+        }
+        torrents.len()
     }
 
     fn check_whole(&self, mounted: &Mounted, index: usize) {
