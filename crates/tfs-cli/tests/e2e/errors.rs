@@ -13,7 +13,6 @@ use nix::libc::EIO;
 use rqbit_embedded::{Credentials, EmbeddedConfig, EmbeddedServer};
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::Swarm;
-use tfs_testkit::until::until;
 
 use crate::support::{Mounted, Rqbits, describe, is_mounted, tfs};
 
@@ -285,13 +284,17 @@ fn a_mount_whose_server_is_silent_comes_up_in_time() {
         // It accepts and never answers.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
-        let output = mount(dir, &url, "mnt").args(["--daemon-timeout", "4s"]).output().unwrap();
+        let output = mount(dir, &url, "mnt")
+            .args(["--daemon-timeout", "4s"])
+            .current_dir(dir)
+            .output()
+            .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(0), "{said}");
         assert!(said.contains("no answer within 2 s"), "{said}");
         let mounted = Mounted::at(dir.join("mnt"), dir);
         let error = fs::read_dir(&mounted.path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        assert_eq!(error.unwrap_err().raw_os_error(), Some(nix::libc::EIO));
+        assert_eq!(error.unwrap_err().raw_os_error(), Some(EIO));
         mounted.unmount();
     });
 }

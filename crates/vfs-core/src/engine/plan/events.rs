@@ -43,7 +43,7 @@ impl Plan {
             arrived_at: now,
             place,
             stream: None,
-            expiry: Expiry::new(now, request.deadline),
+            expiry: Expiry::new(now, &request),
             retry_at: now,
             last_error: None,
             is_whole: false,
@@ -199,7 +199,7 @@ impl Plan {
         }
         for read_id in reads {
             if let Some(read) = self.reads.get_mut(&read_id) {
-                read.expiry.progress_at = now;
+                read.expiry.on_chunk(now, pos);
                 // The next silence is borne for less time.
                 self.is_dirty |= std::mem::take(&mut read.silence_count) > 0;
             }

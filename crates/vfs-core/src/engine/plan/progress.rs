@@ -1,8 +1,8 @@
 //! Download progress of torrents: it extends the deadlines of reads that wait for missing data.
 //!
 //! A read expires when its torrent made no progress for [`ReadDeadline::timeout`], and at
-//! [`ReadDeadline::latest`] whatever happens. Progress is a byte on the stream of the read, or a
-//! growing counter of fetched bytes at the source. The source is sampled only for torrents of
+//! [`ReadDeadline::latest`] whatever happens. Progress is another page on the stream of the read, or
+//! a growing counter of fetched bytes at the source. The source is sampled only for torrents of
 //! which a read has waited for [`SAMPLES_PER_TIMEOUT`]th of its time-out, so that reads which are
 //! answered soon cost nothing.
 #![warn(clippy::arithmetic_side_effects)]
@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Action, Plan, Read, ReadId};
+use super::{Action, Plan, Read, ReadId, ReadRequest};
 use crate::{DownloadProgress, InfoHash};
 
 /// How many samples are taken in one time-out: progress is noticed that much too late at most.
@@ -37,6 +37,10 @@ const FETCHED_BYTES_MAX: u64 = 64 << 20;
 /// How many pieces besides: as many as rqbit fetches at a time from a few peers.
 const FETCHED_PIECES_MAX: u64 = 4;
 
+/// How many bytes have to come on the stream of a read to count as progress: a page. A connection
+/// that breaks or stalls after a few bytes, each time anew, is none.
+const PROGRESS_BYTES_MIN: u64 = 4096;
+
 /// When a read ends without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReadDeadline {
@@ -60,8 +64,10 @@ impl ReadDeadline {
 pub(super) struct Expiry {
     /// Never too late, but perhaps too early: it is computed anew when it has come.
     pub(super) at: Duration,
-    /// When a byte last came for the read, or the read itself.
-    pub(super) progress_at: Duration,
+    /// When enough bytes last came for the read, or the read itself.
+    progress_at: Duration,
+    /// Up to where bytes have to come to count as progress again.
+    progress_pos: u64,
     /// What the torrent had fetched at the first sample since the read arrived.
     fetched_at_first: Option<u64>,
     /// Whether the last sample before `at` was asked for.
@@ -69,9 +75,22 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    pub(super) fn new(now: Duration, deadline: ReadDeadline) -> Self {
-        let at = deadline.first.min(deadline.latest);
-        Self { at, progress_at: now, fetched_at_first: None, is_last_sampled: false }
+    pub(super) fn new(now: Duration, request: &ReadRequest) -> Self {
+        Self {
+            at: request.deadline.first.min(request.deadline.latest),
+            progress_at: now,
+            progress_pos: request.need.start().saturating_add(PROGRESS_BYTES_MIN),
+            fetched_at_first: None,
+            is_last_sampled: false,
+        }
+    }
+
+    /// Takes the news that the stream of the read has come to `pos`.
+    pub(super) fn on_chunk(&mut self, now: Duration, pos: u64) {
+        if pos >= self.progress_pos {
+            self.progress_at = now;
+            self.progress_pos = pos.saturating_add(PROGRESS_BYTES_MIN);
+        }
     }
 }
 

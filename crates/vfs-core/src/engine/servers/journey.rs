@@ -30,7 +30,7 @@ pub(super) struct Journey<'a, S> {
     states: &'a [(ServerId, FileState)],
     /// When it ends whatever happens.
     deadline: Instant,
-    /// When a byte last came for it, or its torrent was seen to make progress.
+    /// When a part of it last came as a whole, or its torrent was seen to make progress.
     progress_at: Instant,
     /// What servers have given so far, from the beginning of the range on without a gap.
     parts: Vec<Bytes>,
@@ -238,8 +238,8 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             Err(error) => error,
         };
         for bytes in engine.prefix(self.target.file.id, part) {
+            // A few bytes before each failure are no progress.
             self.at = self.at.saturating_add(bytes.len() as u64);
-            self.progress_at = Instant::now();
             self.parts.push(bytes);
         }
         match error {

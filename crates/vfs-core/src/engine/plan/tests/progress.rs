@@ -99,3 +99,43 @@ fn a_counter_that_begins_anew_is_progress() {
     let (_, ended_at, end) = wait(fetched);
     assert_eq!((ended_at, end.as_str()), (90, LATE));
 }
+
+/// Found by the table of server faults: a stream that broke after ten bytes, again and again, kept
+/// its read for ten minutes.
+#[test]
+fn a_few_bytes_on_a_stream_are_no_progress_but_a_page_is() {
+    let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
+    let state = Some(FileState { torrent: TorrentState::Live, have_bytes: LEN, is_listed: true });
+    let facts = FileFacts { len: LEN, geometry: None, state };
+    for (bytes, ends_at) in [(10, 60), (4096, 109)] {
+        let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
+        let range = ByteRange::clamped(0, 50_000, LEN);
+        let deadline =
+            ReadDeadline { timeout: SECOND * 60, first: SECOND * 60, latest: SECOND * 600 };
+        let request =
+            ReadRequest { deadline, ..request(HandleId(1), (file, facts), range, SECOND) };
+        plan.on_read(Duration::ZERO, ReadId(1), request);
+        let mut stream = 0;
+        for action in actions(&mut plan, Duration::ZERO) {
+            stream = action.split(' ').nth(1).unwrap().parse().unwrap();
+        }
+        plan.on_opened(Duration::ZERO, StreamId(stream), 0);
+        plan.on_chunk(SECOND * 49, StreamId(stream), 0, bytes);
+        let mut now = SECOND * 49;
+        let ended_at = loop {
+            let ended = actions(&mut plan, now).iter().any(|action| action.starts_with("fail 1"));
+            if ended {
+                break now.as_secs();
+            }
+            let closing: Vec<_> = plan.streams.keys().copied().collect();
+            for id in closing {
+                if !plan.streams[&id].is_live() {
+                    plan.on_stream_end(now, id, StreamEnd::Closed);
+                }
+            }
+            now = plan.next_time().unwrap_or(now).max(now + Duration::from_millis(100));
+            plan.on_time(now);
+        };
+        assert_eq!(ended_at, ends_at, "{bytes} bytes");
+    }
+}
