@@ -111,7 +111,8 @@ impl LocalFile for ProvenFile {
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        let may_pass = self.is_complete && !self.is_revoked.load(Ordering::Relaxed);
+        // Nobody compares what the kernel reads, so a file that changed since must not get there.
+        let may_pass = self.is_complete && self.check().is_ok();
         may_pass.then(|| self.fd.as_fd())
     }
 }

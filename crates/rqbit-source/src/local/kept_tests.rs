@@ -96,6 +96,18 @@ async fn a_file_is_read_on_the_word_of_an_earlier_run() {
     assert_eq!(f.told(), None);
 }
 
+/// The kernel reads what it is handed, and nobody compares it afterwards.
+#[tokio::test]
+async fn a_file_that_changed_while_it_was_open_is_not_handed_to_the_kernel() {
+    let f = Fixture::new();
+    let found = f.find().await.unwrap();
+    assert!(found.descriptor().is_some());
+    let path = f.dir.path().join("d/film");
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    assert!(found.descriptor().is_none());
+}
+
 #[tokio::test]
 async fn a_file_with_another_identity_is_not() {
     let others: [fn(&mut FileIdentity); 4] =
