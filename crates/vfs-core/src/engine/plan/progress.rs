@@ -1,10 +1,10 @@
 //! Download progress of torrents: it extends the deadlines of reads that wait for missing data.
 //!
 //! A read expires when its torrent made no progress for [`ReadDeadline::timeout`], and at
-//! [`ReadDeadline::latest`] whatever happens. Progress is another page on the stream of the read, or
-//! a growing counter of fetched bytes at the source. The source is sampled only for torrents of
-//! which a read has waited for [`SAMPLES_PER_TIMEOUT`]th of its time-out, so that reads which are
-//! answered soon cost nothing.
+//! [`ReadDeadline::latest`] whatever happens. Progress is another page on the stream of the read,
+//! or a growing counter of fetched bytes at the source. The source is sampled only for torrents of
+//! which a read has waited for one [`SAMPLES_PER_TIMEOUT`]th of its time-out, so that reads which
+//! are answered soon cost nothing.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
