@@ -248,7 +248,7 @@ impl Watched {
     pub(crate) async fn close_state(&mut self, vfs: &Vfs<RqbitSource>) {
         let Some(state) = self.state.take() else { return };
         if vfs.is_server_known(self.id) {
-            state.recorder().record_progress(vfs.summaries_not_in(self.id, &[]));
+            state.recorder().record_progress(vfs.last_summaries_of(self.id));
         }
         state.close().await;
     }
