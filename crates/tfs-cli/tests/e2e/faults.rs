@@ -173,23 +173,23 @@ fn each_fault_is_done_and_costs_an_error_at_most() {
             reset in the body: right | EIO: I/O error | an error
             truncated: right | EIO: I/O error | an error
             half-closed: right | EIO: I/O error | an error
-            400: right | EIO: I/O error at once | an error
-            403: right | EACCES: Permission denied at once | an error
+            400: EIO: I/O error at once | EIO: I/O error at once | an error
+            403: EACCES: Permission denied at once | EACCES: Permission denied at once | an error
             404 of what is listed: right | EIO: I/O error | an error
-            405: right | EIO: I/O error at once | an error
-            416: right | EIO: I/O error at once | an error
+            405: EIO: I/O error at once | EIO: I/O error at once | an error
+            416: EIO: I/O error at once | EIO: I/O error at once | an error
             429: right | EIO: I/O error | an error
             503: right | EIO: I/O error | an error
             200 for 206, whole: right | right | -
-            200 for 206, a part: right | EIO: I/O error | a list
-            status line: right | EIO: I/O error | an error
+            200 for 206, a part: right | EIO: I/O error at once | a list
+            status line: right | EIO: I/O error at once | an error
             other range: right | EIO: I/O error at once | a list
             other total: right | EIO: I/O error at once | a list
             no range: right | EIO: I/O error at once | a list
             bad range: right | EIO: I/O error at once | a list
-            long length: right | EIO: I/O error | an error
-            short length: right | EIO: I/O error | an error
-            bad length: right | EIO: I/O error | an error
+            long length: right | EIO: I/O error at once | an error
+            short length: right | EIO: I/O error at once | an error
+            bad length: right | EIO: I/O error at once | an error
             no length: right | right | a list
         "#]]
         .assert_eq(&table);

@@ -182,7 +182,8 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             $TFS mount --allow-other open
             $AS_USER $TFS status | grep -e \"$PWD/open \" -e ^control
             $AS_USER $TFS status open | grep -e ^no -e \"$PWD/open \" -e ^control
-            $AS_USER $TFS status --json 2>/dev/null | grep -o \"mountpoint.*$PWD/open\" | sort -u | wc -l
+            $AS_USER $TFS status --json 2>/dev/null |
+                grep -o \"mountpoint.*$PWD/open\" | sort -u | wc -l
             $AS_USER $TFS refresh open || echo code $?
             $AS_USER $TFS refresh || echo code $?
             $TFS unmount open
