@@ -98,7 +98,7 @@ impl MountTable {
 
     /// Returns what one sees at `mount_point`: of several mounts on top of each other the topmost.
     ///
-    /// The path has to be as in the table, see [`locate`].
+    /// The path has to be as in the table, see [`locate()`].
     #[must_use]
     pub fn at(&self, mount_point: &Path) -> Option<&MountEntry> {
         let here = || self.entries.iter().filter(|entry| entry.mount_point == mount_point);
@@ -109,7 +109,7 @@ impl MountTable {
     /// Returns the mount that a path is on: the topmost one at it or at the nearest directory
     /// above it.
     ///
-    /// The path has to be as in the table, see [`locate`].
+    /// The path has to be as in the table, see [`locate()`].
     #[must_use]
     pub fn of(&self, path: &Path) -> Option<&MountEntry> {
         path.ancestors().find_map(|ancestor| self.at(ancestor))

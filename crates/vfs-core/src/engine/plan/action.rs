@@ -36,7 +36,7 @@ pub(crate) enum Patience {
     LeavesAtOnce,
 }
 
-/// Whether a read may end with [`VfsError::Partial`](crate::VfsError::Partial), since whoever asks
+/// Whether a read may end with [`VfsError::Partial`], since whoever asks
 /// can ask for single pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Split {
