@@ -18,7 +18,7 @@ enum Spot {
     InfoEnd,
     /// At the beginning of the dictionary of the first file.
     File,
-    /// In place of this text.
+    /// Replaces this text.
     Instead(&'static str),
 }
 

@@ -31,9 +31,9 @@ const RANGES_MAX: usize = 1024;
 /// Why a range has no pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It cannot be read: whoever waits for it gets this errno.
+    /// It cannot be read: every read of it gets this errno.
     Errno(i32),
-    /// Its data is missing: whoever waits for a page that is missing gets this errno.
+    /// Its data is missing: a read of a missing page gets this errno.
     Missing(i32),
     /// Some of its pages are there and others are missing, so that each is asked for alone.
     Split,

@@ -48,7 +48,7 @@ fn python(args: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// Lets the kernel forget all names and inodes that nobody uses.
+/// Lets the kernel forget all unused names and inodes.
 fn drop_caches() {
     fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
 }

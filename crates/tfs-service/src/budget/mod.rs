@@ -50,7 +50,7 @@ const DIR_NAME: &str = "streams";
 pub(crate) struct Budgets {
     /// Protects the list; held to look up or add a pool, never across an await.
     pools: Arc<Mutex<HashMap<ServerKey, Weak<Pool>>>>,
-    /// In place of the runtime directory of the user.
+    /// Replaces the runtime directory of the user.
     dir: Option<PathBuf>,
 }
 

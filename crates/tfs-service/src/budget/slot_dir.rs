@@ -153,7 +153,7 @@ impl SlotDir {
 impl Drop for SlotDir {
     fn drop(&mut self) {
         if flock(self.dir.fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
-            // What is left is removed by whoever looks next.
+            // The next process that looks removes what is left.
             return;
         }
         _ = unlinkat(self.dir.fd(), &self.record_name, AtFlags::empty());

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How many bytes are sent at a time on a slow line.
 const SENT_BYTES: usize = 4096;
 
-/// What a request gets in place of its answer.
+/// What a request gets instead of its answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Spoiled {
     /// The connection is closed without an answer.

@@ -53,7 +53,7 @@ async fn a_damaged_line_is_set_aside_and_costs_that_line() {
         aside: state.log.damaged-1
     "#]];
     fixture.check(&want).await;
-    // It is told once.
+    // It is reported once.
     fixture.check(&want).await;
     let aside = fs::read_to_string(fixture.path("state.log.damaged-1")).unwrap();
     assert!(aside.contains(&format!("torrent {}", hash(2))), "{aside}");
