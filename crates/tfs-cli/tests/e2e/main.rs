@@ -21,6 +21,7 @@ mod embedded;
 mod errors;
 mod faults;
 mod halves;
+mod inode32;
 mod lifecycle;
 mod list;
 mod local;
