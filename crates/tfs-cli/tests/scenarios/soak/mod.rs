@@ -215,6 +215,7 @@ impl Stage<'_> {
 
     /// Reads every file of a torrent that stays: nothing is wrong any more, and no byte may be.
     fn check_all(&self) {
+        self.accept_removals();
         self.mounts.iter().for_each(|mount| drop(Census::settled(mount, None)));
         for file in self.library.files().iter().filter(|file| !file.is_guest) {
             // What failed is remembered for a second.
@@ -232,8 +233,21 @@ impl Stage<'_> {
         }
     }
 
+    /// Accepts that the torrents are gone which a restarted server no longer lists: the server was
+    /// killed before a mount saw their removal, so that the mount keeps them for days.
+    fn accept_removals(&self) {
+        for mount in self.mounts {
+            let mut refresh = mount.command();
+            refresh.args(["refresh", "--accept-removals"]).arg(&mount.path);
+            until("removals are accepted", || {
+                refresh.output().unwrap().status.success().then_some(())
+            });
+        }
+    }
+
     /// Drops all caches, and waits until nobody holds anything more than before.
     fn settle(&self, before: Option<&[Census]>) -> Vec<Census> {
+        self.accept_removals();
         let settled = self.mounts.iter().enumerate().map(|(idx, mount)| {
             // Memory of streams that are still open would be given back to the allocator only.
             drop(Census::settled(mount, None));
