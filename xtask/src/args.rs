@@ -86,7 +86,7 @@ that does not exist is answered with those that do. It takes some ten minutes.
 
 `--rounds N` measures each figure N times, 5 unless said otherwise; the median of the ratios counts.
 `--markdown FILE` puts the tables into a page, in place of those that are there:
-`cargo xtask bench --markdown docs/performance.md`.";
+`cargo xtask bench --markdown docs/dev/figures/bench.md`.";
 
 const HELP_DIST: &str = "\
 Usage: cargo xtask dist [--binary FILE]
