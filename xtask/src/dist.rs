@@ -123,10 +123,7 @@ fn fill(stage: &Path, root: &Path, binary: &Path) -> Result<()> {
         install(&root.join(from), &stage.join(to))?;
     }
     let (docs, to) = DOCS;
-    for entry in fs::read_dir(root.join(docs))? {
-        let entry = entry?;
-        install(&entry.path(), &stage.join(to).join(entry.file_name()))?;
-    }
+    install_all(&root.join(docs), &stage.join(to))?;
     for (shell, to) in COMPLETIONS {
         let text = output_of(Command::new(binary).args(["completions", shell]))?;
         fs::write(make_parent(stage.join(to))?, text)?;
@@ -138,6 +135,20 @@ fn fill(stage: &Path, root: &Path, binary: &Path) -> Result<()> {
 fn install(from: &Path, to: &Path) -> Result<()> {
     let to = make_parent(to.to_owned())?;
     fs::copy(from, to).map_err(|error| format!("cannot copy {}: {error}", from.display()))?;
+    Ok(())
+}
+
+/// Installs all files below a directory.
+fn install_all(from: &Path, to: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            install_all(&entry.path(), &to)?;
+        } else {
+            install(&entry.path(), &to)?;
+        }
+    }
     Ok(())
 }
 
@@ -182,8 +193,9 @@ mod tests {
 
     /// Makes a checkout and a binary that says what it was asked for.
     fn checkout(root: &Path) {
-        let doc = format!("{}/a.md", DOCS.0);
-        for file in FILES.iter().map(|(file, _)| *file).chain([doc.as_str()]) {
+        let docs = ["a.md", "dev/adr/b.md"].map(|doc| format!("{}/{doc}", DOCS.0));
+        let docs = docs.iter().map(String::as_str);
+        for file in FILES.iter().map(|(file, _)| *file).chain(docs) {
             fs::create_dir_all(root.join(file).parent().unwrap()).unwrap();
             fs::write(root.join(file), file).unwrap();
         }
@@ -241,6 +253,7 @@ mod tests {
             -rw-r--r-- share/doc/tfs/docker/Dockerfile
             -rw-r--r-- share/doc/tfs/docker/compose.yaml
             -rw-r--r-- share/doc/tfs/docs/a.md
+            -rw-r--r-- share/doc/tfs/docs/dev/adr/b.md
             -rw-r--r-- share/fish/vendor_completions.d/tfs.fish
             -rw-r--r-- share/man/man1/tfs.1
             -rw-r--r-- share/zsh/site-functions/_tfs
