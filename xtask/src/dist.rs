@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Where a file of the checkout goes in the tarball.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("contrib/systemd/system/tfs.service", "lib/systemd/system/tfs.service"),
     ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
     ("contrib/systemd/user/tfs.service", "lib/systemd/user/tfs.service"),
@@ -31,6 +31,7 @@ const FILES: [(&str, &str); 9] = [
     ("contrib/docker/compose.yaml", "share/doc/tfs/docker/compose.yaml"),
     ("README.md", "share/doc/tfs/README.md"),
     ("CHANGELOG.md", "share/doc/tfs/CHANGELOG.md"),
+    ("CONTRIBUTING.md", "share/doc/tfs/CONTRIBUTING.md"),
     ("LICENSE", "share/doc/tfs/LICENSE"),
 ];
 
@@ -246,6 +247,7 @@ mod tests {
             lrwxr-xr-x sbin/mount.tfs -> ../bin/tfs
             -rw-r--r-- share/bash-completion/completions/tfs
             -rw-r--r-- share/doc/tfs/CHANGELOG.md
+            -rw-r--r-- share/doc/tfs/CONTRIBUTING.md
             -rw-r--r-- share/doc/tfs/LICENSE
             -rw-r--r-- share/doc/tfs/README.md
             -rw-r--r-- share/doc/tfs/completions/tfs.elv
