@@ -216,6 +216,6 @@ pub struct DownloadProgress {
 pub struct SourceLimits {
     /// How many streams may be open at a time, at least 1.
     ///
-    /// rqbit's eighth open stream stops its downloads, see `docs/ARCHITECTURE.md`.
+    /// rqbit's eighth open stream stops its downloads, see `docs/dev/service.md`.
     pub streams_max: usize,
 }

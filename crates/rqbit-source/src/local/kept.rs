@@ -6,10 +6,7 @@
 //! say; so what they do not cover any more is not looked at, and the way to the file is guarded as
 //! that to any other.
 //!
-//! Refused: to keep hashes of pieces, so that also a file which nobody has read yet could be proven
-//! without its server. Those of a large library are some hundred megabytes, and the folders of all
-//! torrents would have to be asked for again and again, for the moment in which a server is down
-//! and tfs was restarted too.
+//! Why hashes of pieces are not kept: `docs/dev/adr/0011-keep-verifications-not-hashes.md`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! A log file that does not grow for ever.
 //!
-//! Refused: tracing-appender, which rotates by the hour or the day and never by size, and gives the
-//! file another name than the user did.
+//! Why it is not tracing-appender: `docs/dev/adr/0025-log-file-and-journal.md`.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

@@ -23,8 +23,8 @@ pub(super) struct Lines<F> {
 enum Style {
     Text,
     Json,
-    /// Each line begins with its priority (sd-daemon(3)). Refused: the journal's own socket, which
-    /// loses what comes while it is full and does not go where the unit sends standard error.
+    /// Each line begins with its priority (sd-daemon(3)). Why not the journal's socket:
+    /// `docs/dev/adr/0025-log-file-and-journal.md`.
     Journal,
 }
 

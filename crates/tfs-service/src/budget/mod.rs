@@ -15,8 +15,7 @@
 //! Mounts of other users, in other containers, or of a runtime directory that cannot be used share
 //! nothing. The table of mounts shows them where it can ([`unshared`]).
 //!
-//! Refused: one process that owns all streams. A mount would depend on another's process.
-//! Refused: fair shares of fixed size. A lone reader would have a part of the server's speed.
+//! Refused alternatives: `docs/dev/adr/0016-budget-by-locked-files.md`.
 
 mod key;
 mod pool;

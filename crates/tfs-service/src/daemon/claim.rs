@@ -1,8 +1,8 @@
 //! One daemon for a configuration: a second one would try for ever to mount what the first has.
 //!
 //! The claim is an abstract socket (`unix(7)`), which goes with its process however that ends, and
-//! by which the kernel tells who has it. Refused: a lock file, since root has another runtime
-//! directory in a session than in a service, and such a directory may be cleaned meanwhile.
+//! by which the kernel tells who has it. Why it is no lock file:
+//! `docs/dev/adr/0022-daemon-claim-is-an-abstract-socket.md`.
 //!
 //! The downside: processes with network namespaces of their own do not see each other's claims.
 //! Then the mount points are what the second daemon does not get.

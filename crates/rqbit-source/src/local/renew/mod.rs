@@ -7,8 +7,7 @@
 //! the same but for their times are verified again, in the background.
 //!
 //! It costs up to 32 MiB of reading for each such file, at a quarter of the speed of the disk.
-//! Refused: to believe the file by its inode and length alone, since a server may have written
-//! other pieces while tfs was not running.
+//! Inode and length alone are not trusted: `docs/dev/adr/0011-keep-verifications-not-hashes.md`.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
