@@ -40,7 +40,8 @@ Usage: cargo xtask tidy
 
 Checks what neither rustfmt nor clippy knows: module docs, sizes of files, long lines, banned
 words, dependencies that a crate must not see, files that no target compiles, manifests,
-whitespace, paths of one machine, links and headings in Markdown.
+whitespace, paths of one machine, links and headings in Markdown, and whether the types, tests and
+paths that developers' pages name exist.
 Each finding is `file:line: what is wrong, and what to do`.";
 
 const HELP_CI: &str = "\

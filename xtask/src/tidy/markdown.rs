@@ -1,4 +1,6 @@
-//! Markdown: one title a file, and links that lead somewhere.
+//! Markdown: one title a file, and links that lead to files and headings.
+
+use std::collections::BTreeMap;
 
 use super::{Finding, Source};
 
@@ -38,6 +40,59 @@ pub(super) fn links(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<F
         }
     }
     findings
+}
+
+/// Every link to a heading leads to one; `text_of` returns the text of a page by its path from the
+/// root.
+pub(super) fn anchors<'a>(
+    source: &Source<'_>,
+    text_of: &dyn Fn(&str) -> Option<&'a str>,
+) -> Vec<Finding> {
+    if !is_markdown(source) {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    for (line, text) in prose(source) {
+        for target in targets(&without_code(text)) {
+            let Some((path, anchor)) = target.split_once('#').filter(|_| !target.contains(':'))
+            else {
+                continue;
+            };
+            let headings = if path.is_empty() {
+                headings(source.text)
+            } else {
+                let page = resolve(source.path, path).filter(|page| page.ends_with(".md"));
+                // Whether the page is there is the business of `links`.
+                let Some(text) = page.and_then(|page| text_of(&page)) else { continue };
+                headings(text)
+            };
+            if !headings.iter().any(|heading| heading == anchor) {
+                let message = format!("no heading for `{target}`: put the part after `#` right");
+                findings.push(source.finding(line, message));
+            }
+        }
+    }
+    findings
+}
+
+/// Returns the anchors of all headings, as GitHub makes them.
+fn headings(text: &str) -> Vec<String> {
+    let page = Source { path: "", text };
+    let mut headings: Vec<String> = Vec::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, line) in prose(&page) {
+        let title = line.trim_start_matches('#');
+        if title.len() == line.len() || !title.starts_with(' ') {
+            continue;
+        }
+        let kept = |c: &char| c.is_alphanumeric() || [' ', '-', '_'].contains(c);
+        let anchor: String = title.trim().to_lowercase().chars().filter(kept).collect();
+        let anchor = anchor.replace(' ', "-");
+        let count = counts.entry(anchor.clone()).or_default();
+        headings.push(if *count == 0 { anchor } else { format!("{anchor}-{count}") });
+        *count += 1;
+    }
+    headings
 }
 
 /// Joins a path that is relative to a file to a path from the root.
@@ -92,7 +147,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{links, one_title};
+    use super::{anchors, links, one_title};
 
     #[test]
     fn titles() {
@@ -137,6 +192,29 @@ mod tests {
                 docs/A.md: fine
                 docs/A.md:1: the link `LOST.md` leads nowhere: put its path right
                 docs/A.md: fine"#]],
+        );
+    }
+
+    #[test]
+    fn links_to_headings_resolve() {
+        let page = "# Top\n## Reads: the way of `Vfs::read`\n### Cost\n\
+                    ```sh\n# no heading\n```\n## Cost\n";
+        check(
+            |source| anchors(source, &|path| (path == "docs/A.md").then_some(page)),
+            &[
+                ("README.md", "[a](docs/A.md#top) [b](docs/A.md#reads-the-way-of-vfsread)\n"),
+                ("docs/B.md", "[a](A.md#cost) [b](A.md#cost-1) [c](LOST.md#x) [d](A.md)\n"),
+                ("docs/B.md", "[a](A.md#no-heading)\n[b](A.md#cost-2)\n"),
+                ("docs/B.md", "# One\n[a](#one)\n[b](#two)\n"),
+                ("docs/B.md", "[a](https://example.org/x#y)\n"),
+            ],
+            &expect![[r#"
+                README.md: fine
+                docs/B.md: fine
+                docs/B.md:1: no heading for `A.md#no-heading`: put the part after `#` right
+                docs/B.md:2: no heading for `A.md#cost-2`: put the part after `#` right
+                docs/B.md:3: no heading for `#two`: put the part after `#` right
+                docs/B.md: fine"#]],
         );
     }
 }

@@ -8,6 +8,7 @@ mod edges;
 mod files;
 mod manifest;
 mod markdown;
+mod mentions;
 mod modules;
 mod rust;
 #[cfg(test)]
@@ -90,6 +91,8 @@ pub(crate) fn run() -> Result<bool> {
 
 fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Finding> {
     let exists = |path: &str| root.join(path).exists();
+    let text_of = |path: &str| files.get(path).map(String::as_str);
+    let known = mentions::Known::of(files);
     let root_clippy = files.get(manifest::ROOT_CLIPPY).map_or("", String::as_str);
     let mut findings = Vec::new();
     for (path, text) in files {
@@ -102,6 +105,10 @@ fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Finding> {
         findings.extend(text::machine_paths(&source));
         findings.extend(markdown::one_title(&source));
         findings.extend(markdown::links(&source, &exists));
+        findings.extend(markdown::anchors(&source, &text_of));
+        findings.extend(mentions::exist(&source, &known));
+        findings.extend(mentions::length(&source));
+        findings.extend(mentions::pages(&source, &exists));
         findings.extend(manifest::description(&source));
         findings.extend(manifest::lints(&source));
         findings.extend(manifest::clippy_keys(&source, root_clippy));
