@@ -93,6 +93,11 @@ impl BaseUrl {
         }
     }
 
+    /// Returns whether the host is a name, which may get another address, and not an address.
+    pub fn is_named(&self) -> bool {
+        matches!(self.host, Host::Domain(_))
+    }
+
     /// Returns the TCP port, the default one of the scheme where none was given.
     pub fn port(&self) -> u16 {
         self.port

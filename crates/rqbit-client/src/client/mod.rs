@@ -85,6 +85,14 @@ impl Client {
         self.transport.base_url()
     }
 
+    /// Returns whether the server is at an address of this machine, by all connections to it so
+    /// far: loopback, or an address of one of its interfaces. `None` before the first connection.
+    ///
+    /// A tunnel or a proxy on this machine counts as this machine, wherever it leads.
+    pub fn is_on_this_machine(&self) -> Option<bool> {
+        self.transport.is_on_this_machine()
+    }
+
     /// Closes all connections that are kept for later calls.
     ///
     /// Nothing closes them in the background: up to eight stay open until a

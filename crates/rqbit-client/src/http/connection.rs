@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,6 +12,7 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 /// The most headers of an answer; hyper's own default, written down so that it stays.
 const HEADERS_MAX: usize = 100;
@@ -37,6 +39,7 @@ pub(crate) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it is closed. It has to be dropped then: what still waits on it, fails.
     driver: Option<Box<Driver>>,
+    made_at: Instant,
 }
 
 impl Connection {
@@ -47,7 +50,12 @@ impl Connection {
             .max_buf_size(READ_BUFFER_BYTES_MAX)
             .handshake(TokioIo::new(io))
             .await?;
-        Ok(Self { sender, driver: Some(Box::new(driver)) })
+        Ok(Self { sender, driver: Some(Box::new(driver)), made_at: Instant::now() })
+    }
+
+    /// Returns how long ago it was made.
+    pub(crate) fn age(&self) -> Duration {
+        self.made_at.elapsed()
     }
 
     /// Sends a request and returns its answer without the body.

@@ -1,14 +1,18 @@
 //! Making a connection: resolve, connect, shake hands.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
 use super::connection::{Connection, Io};
+use super::pool::Pool;
 use super::tls::Tls;
 use crate::direct::DirectWay;
 use crate::error::Failure;
@@ -17,26 +21,104 @@ use crate::{BaseUrl, ErrorKind, TimeoutPhase};
 /// A host with more addresses than this is not one server.
 const ADDRESSES_MAX: usize = 8;
 
+/// A question to the resolver.
+type Resolving = Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, Failure>> + Send>>;
+
 /// Where connections go.
 pub(super) struct Target {
     host: String,
     port: u16,
     tls: Option<Tls>,
     direct: Arc<DirectWay>,
+    /// Whether all connections so far went to addresses of this machine. Held for one access.
+    is_own: Mutex<Option<bool>>,
+    /// The question to the resolver that no call has taken the answer to yet. Held for one access.
+    resolving: Mutex<Option<Resolving>>,
 }
 
 impl Target {
     /// Makes the target of a server. Where it is reached without TLS, `direct` is told.
     pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>, direct: Arc<DirectWay>) -> Self {
-        Self { host: base_url.host(), port: base_url.port(), tls, direct }
+        Self {
+            host: base_url.host(),
+            port: base_url.port(),
+            tls,
+            direct,
+            is_own: Mutex::default(),
+            resolving: Mutex::default(),
+        }
+    }
+
+    /// Returns whether all connections so far went to addresses of this machine; `None` before the
+    /// first.
+    pub(super) fn is_own(&self) -> Option<bool> {
+        *lock(&self.is_own)
+    }
+
+    /// Does the work of a call. Meanwhile the name is resolved again, if the direct way wants that;
+    /// an answer that takes longer than the call is taken by a later one, so that no call waits for
+    /// the resolver and no task is needed. Where the server has moved, the connections of `pool`
+    /// are closed too.
+    ///
+    /// # Cancel safety
+    /// As that of `work`; the name is resolved by a later call.
+    pub(super) async fn with_fresh_address<T>(
+        &self,
+        pool: &Pool,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> T {
+        let mut resolving = self.resolving(limit);
+        let mut work = pin!(work);
+        let done = poll_fn(|cx| {
+            if let Some(answer) = &mut resolving
+                && let Poll::Ready(answer) = answer.as_mut().poll(cx)
+            {
+                resolving = None;
+                self.on_resolved(answer, pool);
+            }
+            work.as_mut().poll(cx)
+        });
+        let done = done.await;
+        if resolving.is_some() {
+            *lock(&self.resolving) = resolving;
+        }
+        done
+    }
+
+    /// Returns the question to the resolver that is under way, or a new one if one is due.
+    fn resolving(&self, limit: Duration) -> Option<Resolving> {
+        let known = lock(&self.resolving).take();
+        known.or_else(|| {
+            let host = self.direct.wants_resolving().then(|| self.host.clone())?;
+            let port = self.port;
+            let answer =
+                async move { within(limit, TimeoutPhase::Resolve, resolve(&host, port)).await };
+            Some(Box::pin(answer) as Resolving)
+        })
+    }
+
+    fn on_resolved(&self, answer: Result<Vec<SocketAddr>, Failure>, pool: &Pool) {
+        match answer {
+            Ok(addresses) if self.direct.on_resolved(&addresses) => {
+                tracing::info!(host = self.host, "the name of the server has another address");
+                pool.clear();
+            }
+            Ok(_) => {}
+            Err(Failure { kind, .. }) => {
+                tracing::debug!(host = self.host, ?kind, "the name is not resolved");
+            }
+        }
     }
 
     /// Makes a connection, all phases together within `limit`.
     pub(super) async fn dial(&self, limit: Duration) -> Result<Connection, Failure> {
         let begin = Instant::now();
         let left = || limit.saturating_sub(begin.elapsed());
-        let addresses = within(left(), TimeoutPhase::Resolve, self.resolve()).await?;
+        let resolving = resolve(&self.host, self.port);
+        let addresses = within(left(), TimeoutPhase::Resolve, resolving).await?;
         let tcp = connect(&addresses, left).await?;
+        self.note_machine(&tcp);
         let io: Box<dyn Io> = match &self.tls {
             None => {
                 if let Ok(address) = tcp.peer_addr() {
@@ -49,11 +131,27 @@ impl Target {
         Connection::new(io).await.map_err(super::hyper_failure)
     }
 
-    async fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
-        let addresses = lookup_host((self.host.as_str(), self.port)).await;
-        let addresses = addresses.map_err(|error| Failure::new(ErrorKind::Resolve, error))?;
-        Ok(addresses.take(ADDRESSES_MAX).collect())
+    /// Takes note of whether a connection goes to this machine: then it has one address at both of
+    /// its ends, or that of the loopback interface. A server that was elsewhere once is elsewhere
+    /// from then on, as the next connection may go there again.
+    fn note_machine(&self, tcp: &TcpStream) {
+        let (Ok(peer), Ok(local)) = (tcp.peer_addr(), tcp.local_addr()) else { return };
+        let (peer, local) = (peer.ip().to_canonical(), local.ip().to_canonical());
+        let is_own = peer.is_loopback() || peer == local;
+        let mut known = lock(&self.is_own);
+        *known = Some(is_own && known.unwrap_or(true));
     }
+}
+
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+    let addresses = lookup_host((host, port)).await;
+    let addresses = addresses.map_err(|error| Failure::new(ErrorKind::Resolve, error))?;
+    Ok(addresses.take(ADDRESSES_MAX).collect())
+}
+
+/// Nothing panics under these locks, and what they protect is whole after each step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Connects to the first address that answers.

@@ -80,7 +80,8 @@ impl Transport {
             Failure::new(ErrorKind::Protocol { reason: "host name" }, error).at(&context)
         })?;
         let authorization = config.credentials.as_ref().map(crate::Credentials::header);
-        let direct = Arc::new(DirectWay::new(direct_headers(&host, authorization.as_ref())));
+        let headers = direct_headers(&host, authorization.as_ref());
+        let direct = Arc::new(DirectWay::new(headers, config.base_url.is_named()));
         Ok(Self {
             host,
             authorization,
@@ -114,6 +115,12 @@ impl Transport {
     pub(crate) fn has_direct_way(&self) -> bool {
         // It asks for bounded ranges, and keeps its connection for the next.
         self.direct.is_known() && !self.has_open_ranges_only()
+    }
+
+    /// Returns whether all connections so far went to addresses of this machine; `None` before the
+    /// first.
+    pub(crate) fn is_on_this_machine(&self) -> Option<bool> {
+        self.target.is_own()
     }
 
     /// Returns whether the server knows only ranges without an end, as rqbit before version 9.
@@ -205,6 +212,13 @@ impl Transport {
     /// connection. A `POST` always gets a new connection: whether the server has acted on a
     /// request cannot be told from a connection that broke, so nothing may be sent twice.
     pub(crate) async fn send(&self, call: &Call) -> Result<Response<Body>, Failure> {
+        // Else each future that makes a call would have twice its size.
+        let work = Box::pin(self.send_anywhere(call));
+        self.target.with_fresh_address(&self.pool, self.timeouts.connect, work).await
+    }
+
+    /// Sends a request on a kept-alive connection or a new one.
+    async fn send_anywhere(&self, call: &Call) -> Result<Response<Body>, Failure> {
         if call.method == Method::GET
             && let Some(connection) = self.pool.take()
         {

@@ -14,6 +14,11 @@ const IDLE_MAX: usize = 8;
 /// after 5; rqbit itself never does. The older a connection, the likelier it is dead.
 const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
 
+/// How old a connection may become. A mount asks for its list every few seconds, so that one is
+/// never idle for long: without this limit it would lead to where the name of the server was when
+/// it was mounted.
+const CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
+
 /// The connections that wait for another call: at most [`IDLE_MAX`], the oldest is closed for a
 /// new one.
 #[derive(Default)]
@@ -38,7 +43,7 @@ impl Pool {
                 self.clear();
                 return None;
             }
-            if connection.is_ready() {
+            if connection.age() <= CONNECTION_AGE_MAX && connection.is_ready() {
                 return Some(connection);
             }
         }
