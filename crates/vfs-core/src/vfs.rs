@@ -299,7 +299,11 @@ impl<S: TorrentSource> Vfs<S> {
             Some(view) => OpenFile::Text(self.views.render(view)?),
             None => OpenFile::Torrent(self.tree().file(ino)?),
         };
+        let is_torrent = matches!(file, OpenFile::Torrent(_));
         let handle = self.handles.open(file);
+        if is_torrent {
+            self.engine.open(handle);
+        }
         tracing::debug!(ino = ino.0, fh = handle.0, path = self.tree().path(ino), "open");
         Ok(handle)
     }

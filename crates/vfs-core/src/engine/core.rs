@@ -222,6 +222,10 @@ impl Core {
         self.plan.on_cancel(now, read);
     }
 
+    pub(super) fn on_open(&mut self, handle: HandleId) {
+        self.plan.on_open(handle);
+    }
+
     pub(super) fn on_release(&mut self, handle: HandleId) {
         self.plan.on_release(handle);
     }
@@ -365,6 +369,12 @@ impl Core {
                 Action::AskProgress { torrent } => output(Output::AskProgress { torrent }),
             }
         }
+    }
+
+    /// Returns all handles of which anything is known.
+    #[cfg(test)]
+    pub(super) fn known_handles(&self) -> std::collections::BTreeSet<HandleId> {
+        self.plan.known_handles()
     }
 
     /// Panics if the plan contradicts itself.

@@ -194,6 +194,10 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.tell(Core::shut_down);
     }
 
+    fn open(&self, handle: HandleId) {
+        self.shared.note(|core, _| core.on_open(handle));
+    }
+
     fn release(&self, handle: HandleId) {
         self.shared.tell(|core, _| core.on_release(handle));
     }

@@ -125,6 +125,7 @@ impl Outside {
         self.ends.insert(handle, range.end());
         let facts = FileFacts { len: FILE_LEN, geometry: None, state: None };
         let never = ReadDeadline::NEVER;
+        self.core.on_open(HandleId(handle));
         let who = (HandleId(handle), self.file, Priority::Foreground);
         match self.core.read(self.now, never, who, facts, range).unwrap() {
             Started::Done(parts) => check_bytes(range, &parts.concat()),

@@ -50,7 +50,8 @@ impl Plan {
             // Why the stream failed may be final for this read too.
             self.marks.reads.insert(id);
         }
-        if !read.is_preload() {
+        // Nothing would end the ownership of a handle that was released before.
+        if !read.is_preload() && self.handles.is_open(read.request.handle) {
             stream.owners.insert(read.request.handle);
         }
         stream.priority = stream.priority.min(read.request.priority);

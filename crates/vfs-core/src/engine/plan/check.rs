@@ -1,9 +1,11 @@
 //! What must hold between any two events; for tests.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::waiting::Waiting;
 use super::{Demand, Phase, Plan};
+use crate::HandleId;
 
 impl Plan {
     /// Panics if the plan contradicts itself.
@@ -71,6 +73,13 @@ impl Plan {
         assert_eq!(self.waiting, anew);
         assert_eq!((self.tally.total, self.next_time), before);
         self.look_count = look_count;
+    }
+
+    /// Returns all handles of which anything is known.
+    pub(in crate::engine) fn known_handles(&self) -> BTreeSet<HandleId> {
+        let owners = self.streams.values().flat_map(|stream| &stream.owners).copied();
+        let known = self.handles.known().into_iter();
+        known.chain(owners).chain(self.failed_waits.handles()).collect()
     }
 
     /// Counts that a read is looked at.

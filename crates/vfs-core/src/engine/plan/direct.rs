@@ -74,8 +74,8 @@ impl Plan {
         match end {
             DirectEnd::Done => {
                 self.direct.pause = Duration::ZERO;
-                self.accesses.entry(handle).or_default().on_read(range);
-                self.meters.entry(handle).or_default().on_given(now, range);
+                self.note_read(handle, range);
+                self.note_given(now, handle, range);
                 self.tally.count(file, |count| {
                     count.reads = count.reads.saturating_add(1);
                     count.misses = count.misses.saturating_add(1);
@@ -109,7 +109,7 @@ impl Plan {
     /// Returns whether a reader goes from one end of the file to the other: then a window has its
     /// next bytes before it asks for them.
     fn goes_on(&self, handle: HandleId, range: ByteRange) -> bool {
-        self.accesses.get(&handle).is_some_and(|access| {
+        self.handles.access(handle).is_some_and(|access| {
             access.read_count().saturating_add(1) >= SEQUENTIAL_READS_MIN && access.is_next(range)
         })
     }

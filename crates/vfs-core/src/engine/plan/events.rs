@@ -15,8 +15,8 @@ use crate::{
 impl Plan {
     /// Takes a read that memory could not answer. The plan answers it by its deadline.
     pub(in crate::engine) fn on_read(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
-        self.accesses.entry(request.handle).or_default().on_read(request.range);
-        self.meters.entry(request.handle).or_default();
+        self.note_read(request.handle, request.range);
+        self.handles.meter_mut(request.handle);
         self.tally.count(request.file, |count| {
             count.reads = count.reads.saturating_add(1);
             count.misses = count.misses.saturating_add(1);
@@ -67,8 +67,8 @@ impl Plan {
         file: FileId,
         range: ByteRange,
     ) {
-        self.accesses.entry(handle).or_default().on_read(range);
-        self.meters.entry(handle).or_default().on_given(now, range);
+        self.note_read(handle, range);
+        self.note_given(now, handle, range);
         self.tally.count(file, |count| {
             count.reads = count.reads.saturating_add(1);
             count.hits = count.hits.saturating_add(1);
@@ -91,7 +91,7 @@ impl Plan {
         file: FileId,
         range: ByteRange,
     ) {
-        self.meters.entry(handle).or_default().on_given(now, range);
+        self.note_given(now, handle, range);
         self.tally.count(file, |count| {
             count.reads = count.reads.saturating_add(1);
             count.local_reads = count.local_reads.saturating_add(1);
@@ -109,10 +109,15 @@ impl Plan {
         }
     }
 
+    /// Takes note that a handle was opened. Reads of a handle that is not open are answered, and
+    /// leave nothing behind.
+    pub(in crate::engine) fn on_open(&mut self, handle: HandleId) {
+        self.handles.open(handle);
+    }
+
     /// Forgets a handle. Its reads go on, but when they are over it has no stream.
     pub(in crate::engine) fn on_release(&mut self, handle: HandleId) {
-        self.accesses.remove(&handle);
-        self.meters.remove(&handle);
+        self.handles.release(handle);
         self.failed_waits.on_release(handle);
         for stream in self.streams.values_mut() {
             stream.owners.remove(&handle);
@@ -350,13 +355,24 @@ impl Plan {
     pub(in crate::engine) fn on_answered(&mut self, now: Duration, id: ReadId) {
         if let Some(read) = self.forget_read(id) {
             let len = read.request.range.len();
-            // Not for a handle that was released meanwhile.
-            if let Some(meter) = self.meters.get_mut(&read.request.handle) {
-                meter.on_given(now, read.request.range);
-            }
+            self.note_given(now, read.request.handle, read.request.range);
             self.tally.count(read.request.file, |count| {
                 count.bytes_given = count.bytes_given.saturating_add(len);
             });
+        }
+    }
+
+    /// Takes note of a read of a handle.
+    pub(super) fn note_read(&mut self, handle: HandleId, range: ByteRange) {
+        if let Some(access) = self.handles.access_mut(handle) {
+            access.on_read(range);
+        }
+    }
+
+    /// Takes note of bytes that a handle was given.
+    pub(super) fn note_given(&mut self, now: Duration, handle: HandleId, range: ByteRange) {
+        if let Some(meter) = self.handles.meter_mut(handle) {
+            meter.on_given(now, range);
         }
     }
 

@@ -98,6 +98,11 @@ impl FailedWaits {
         self.handles.remove(&handle);
     }
 
+    #[cfg(test)]
+    pub(super) fn handles(&self) -> impl Iterator<Item = HandleId> {
+        self.handles.keys().copied()
+    }
+
     /// Forgets the failed waits of a file. Returns whether there were any.
     fn forget(&mut self, file: FileId) -> bool {
         let count = self.handles.len();
@@ -163,7 +168,7 @@ impl Plan {
         // What is there, and does not come, says nothing about what is missing.
         let is_missing = self.presence(read, now) != Presence::Here;
         // A handle that was released has nothing to read any more.
-        if !is_waiting || !is_missing || !self.accesses.contains_key(&request.handle) {
+        if !is_waiting || !is_missing || !self.handles.is_open(request.handle) {
             return;
         }
         let (handle, file, arrived_at) = (request.handle, request.file, *arrived_at);
@@ -183,7 +188,8 @@ impl Plan {
         range: ByteRange,
     ) {
         let presence = self.haves.presence(file, facts, range, now, &self.tuning);
-        if presence != Presence::Here && self.accesses.contains_key(&handle) {
+        // At a server that the handle was never read from, nothing has waited.
+        if presence != Presence::Here && self.handles.access(handle).is_some() {
             let pause = FIRST_PAUSE_MAX;
             let failed = FailedWait { pause, ..self.failed_wait(now, file, facts) };
             self.failed_waits.add(handle, now, failed);

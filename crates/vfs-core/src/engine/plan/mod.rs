@@ -2,7 +2,8 @@
 //! go in, actions come out; it sees offsets, never bytes.
 //!
 //! ```text
-//! on_read, on_hit, on_cancel, on_release, on_facts     from readers
+//! on_open, on_release                                  from open files
+//! on_read, on_hit, on_cancel, on_facts                 from readers
 //! on_direct, on_direct_end                              from the threads of readers
 //! on_opened, on_chunk, on_stream_end, on_haves         from the source
 //! on_permits                                           from the budget of the server
@@ -25,6 +26,7 @@ mod direct;
 mod events;
 mod examine;
 mod fail_fast;
+mod handles;
 mod permits;
 mod preload;
 mod presence;
@@ -42,7 +44,6 @@ mod waiting;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use access::Access;
 pub(crate) use action::FileFacts;
 pub(super) use action::{
     Action, Patience, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId,
@@ -51,6 +52,7 @@ use budget::Permits;
 use direct::Direct;
 pub(super) use direct::DirectEnd;
 use fail_fast::{FailFast, FailedWaits};
+use handles::OpenHandles;
 use preload::Courtesy;
 use presence::Haves;
 pub(super) use presence::News;
@@ -60,7 +62,6 @@ use progress::{Expiry, Samples};
 #[cfg(test)]
 pub(super) use progress::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
 pub(crate) use readers::Activity;
-use readers::Meter;
 pub use readers::Wait;
 use retry::Breaker;
 #[cfg(test)]
@@ -72,7 +73,7 @@ use waiting::{Marks, Waiting};
 
 use super::counters::Tally;
 use super::{BreakerState, MissingPolicy};
-use crate::{ByteRange, FileId, HandleId, SourceError, SourceErrorKind, VfsError};
+use crate::{ByteRange, FileId, SourceError, SourceErrorKind, VfsError};
 
 /// A read that waits.
 #[derive(Debug)]
@@ -128,8 +129,8 @@ pub(super) struct Plan {
     marks: Marks,
     streams: BTreeMap<StreamId, Stream>,
     files: BTreeMap<FileId, FileFacts>,
-    accesses: BTreeMap<HandleId, Access>,
-    meters: BTreeMap<HandleId, Meter>,
+    /// The open handles, and of those that were read what is known of their reads.
+    handles: OpenHandles,
     haves: Haves,
     breaker: Breaker,
     courtesy: Courtesy,
@@ -162,8 +163,7 @@ impl Plan {
             marks: Marks::default(),
             streams: BTreeMap::new(),
             files: BTreeMap::new(),
-            accesses: BTreeMap::new(),
-            meters: BTreeMap::new(),
+            handles: OpenHandles::default(),
             haves: Haves::default(),
             breaker: Breaker::new(tuning.breaker),
             courtesy: Courtesy::default(),

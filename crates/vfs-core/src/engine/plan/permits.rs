@@ -253,7 +253,7 @@ impl Plan {
     }
 
     fn is_sequential(&self, read: &Read, is_missing: bool) -> bool {
-        let Some(access) = self.accesses.get(&read.request.handle) else { return false };
+        let Some(access) = self.handles.access(read.request.handle) else { return false };
         // The one before a window that is open already, by the same reader: only the gap is asked
         // for, or there would be two windows over the same bytes.
         let is_gap = self.streams.values().any(|stream| {
@@ -301,7 +301,7 @@ impl Plan {
         let rest_end = if self.haves.is_to_come(file, facts, last) {
             facts.geometry?.piece_end(last).min(rest.end())
         } else {
-            let access = self.accesses.get(&read.request.handle)?;
+            let access = self.handles.access(read.request.handle)?;
             let is_in_order = access.read_count() >= super::tuning::SEQUENTIAL_READS_MIN;
             // Where nothing is missing ahead there are windows.
             if !is_in_order || self.is_here_ahead(file, end) {

@@ -86,12 +86,12 @@ impl Plan {
     /// Returns what each handle does that was read from.
     pub(in crate::engine) fn activities(&self, now: Duration) -> BTreeMap<HandleId, Activity> {
         let mut activities: BTreeMap<_, _> = self
-            .meters
-            .iter()
+            .handles
+            .meters()
             .map(|(handle, meter)| {
                 let Meter { offset, bytes_given, .. } = *meter;
                 let bytes_per_second = meter.bytes_per_second(now);
-                (*handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
+                (handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
             })
             .collect();
         for (_, read) in self.waiting().filter(|(_, read)| !read.is_preload()) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::waiting::Wake;
 use super::{Action, Phase, Plan, Read, ReadId, Stream, StreamId, StreamKind};
+use crate::HandleId;
 
 impl Plan {
     /// Brings everything in line with the state at `now`. What that changes may have consequences
@@ -129,8 +130,8 @@ impl Plan {
         if stream.kind == StreamKind::Rest {
             return self.is_rest_left(stream);
         }
-        let is_near = |handle| {
-            self.accesses.get(handle).is_some_and(|access| {
+        let is_near = |handle: &HandleId| {
+            self.handles.access(*handle).is_some_and(|access| {
                 access.run_bytes() >= self.tuning.sequential_bytes_missing_min
                     && (stream.low..=stream.pos).contains(&access.frontier())
             })
@@ -148,8 +149,8 @@ impl Plan {
         let facts = self.files.get(&stream.file);
         let is_late = facts.is_some_and(|it| self.haves.is_to_come(stream.file, it, stream.pos));
         let range = stream.range.start()..=stream.range.end();
-        let is_near = |handle| {
-            self.accesses.get(handle).is_some_and(|access| range.contains(&access.last_end()))
+        let is_near = |handle: &HandleId| {
+            self.handles.access(*handle).is_some_and(|access| range.contains(&access.last_end()))
         };
         is_late || !stream.owners.iter().any(is_near)
     }

@@ -34,8 +34,9 @@ const COST_HALF_LIFE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Choice {
     servers: Vec<Record>,
-    /// The server that answered a reader last. One for each open file that was read.
-    homes: BTreeMap<HandleId, ServerId>,
+    /// The server that answered a reader last. One for each open file; `None` before its first
+    /// answer.
+    homes: BTreeMap<HandleId, Option<ServerId>>,
 }
 
 /// What is known of one server.
@@ -87,7 +88,7 @@ impl Choice {
         bytes: u64,
         (begun_at, now): (Duration, Duration),
     ) {
-        self.homes.insert(handle, server);
+        self.on_read_at(handle, server);
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
         let kibibytes = (bytes.saturating_add(REQUEST_BYTES) >> 10).max(1);
         let took = now.saturating_sub(begun_at);
@@ -109,13 +110,26 @@ impl Choice {
         record.doubted_until = now.saturating_add(time);
     }
 
+    /// Takes note of a new reader.
+    pub(super) fn on_open(&mut self, handle: HandleId) {
+        self.homes.insert(handle, None);
+    }
+
+    /// Takes note that a server answered a reader. Not if that was released meanwhile: nothing
+    /// would end it a second time.
+    pub(super) fn on_read_at(&mut self, handle: HandleId, server: ServerId) {
+        if let Some(home) = self.homes.get_mut(&handle) {
+            *home = Some(server);
+        }
+    }
+
     /// Forgets a reader.
     pub(super) fn on_release(&mut self, handle: HandleId) {
         self.homes.remove(&handle);
     }
 
     pub(super) fn home(&self, handle: HandleId) -> Option<ServerId> {
-        self.homes.get(&handle).copied()
+        self.homes.get(&handle).copied().flatten()
     }
 
     /// Orders servers for a read: those first whose files are on this machine, then those that have
@@ -185,6 +199,7 @@ mod tests {
     use super::*;
 
     const READER: HandleId = HandleId(1);
+    const OTHER: HandleId = HandleId(9);
 
     fn second(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -200,6 +215,13 @@ mod tests {
         }
     }
 
+    /// Returns what is known of servers before anything happened, with two open handles.
+    fn choice(server_count: usize) -> Choice {
+        let mut choice = Choice::new(server_count);
+        [READER, OTHER].into_iter().for_each(|handle| choice.on_open(handle));
+        choice
+    }
+
     #[track_caller]
     fn check(choice: &Choice, now: u64, presences: &[Presence], want: &[u16]) {
         let mut candidates: Vec<_> =
@@ -212,14 +234,14 @@ mod tests {
     #[test]
     fn who_has_the_bytes_is_asked_first() {
         use Presence::{Asking, Here, Missing, Unknown};
-        let choice = Choice::new(4);
+        let choice = choice(4);
         check(&choice, 0, &[Missing, Unknown, Asking, Here], &[3, 2, 1, 0]);
         check(&choice, 0, &[Here, Here], &[0, 1]);
     }
 
     #[test]
     fn what_is_on_this_machine_is_read_there_whatever_its_server_does() {
-        let mut choice = Choice::new(2);
+        let mut choice = choice(2);
         choice.on_answer((READER, ServerId(0)), 1 << 20, (second(0), Duration::from_millis(1)));
         choice.on_failure(ServerId(1), second(0));
         let mut candidates = [0, 1].map(|server| candidate(server, Presence::Here));
@@ -232,7 +254,7 @@ mod tests {
     #[test]
     fn who_failed_is_asked_last_for_a_while() {
         use Presence::{Here, Missing};
-        let mut choice = Choice::new(2);
+        let mut choice = choice(2);
         choice.on_failure(ServerId(0), second(10));
         check(&choice, 11, &[Here, Missing], &[1, 0]);
         check(&choice, 12, &[Here, Missing], &[0, 1]);
@@ -243,7 +265,7 @@ mod tests {
         check(&choice, 49, &[Here, Here], &[1, 0]);
         check(&choice, 50, &[Here, Here], &[0, 1]);
         choice.on_failure(ServerId(0), second(50));
-        choice.on_answer((HandleId(9), ServerId(0)), 1, (second(50), second(51)));
+        choice.on_answer((OTHER, ServerId(0)), 1, (second(50), second(51)));
         choice.on_failure(ServerId(0), second(60));
         check(&choice, 62, &[Here, Here], &[1, 0]);
     }
@@ -251,23 +273,34 @@ mod tests {
     #[test]
     fn a_reader_stays_unless_another_server_is_much_faster() {
         use Presence::Here;
-        let mut choice = Choice::new(2);
+        let mut choice = choice(2);
         let millis = |n| (second(0), Duration::from_millis(n));
-        choice.on_answer((HandleId(9), ServerId(0)), 1 << 20, millis(10));
+        choice.on_answer((OTHER, ServerId(0)), 1 << 20, millis(10));
         // Who is not known yet is tried.
         check(&choice, 0, &[Here, Here], &[1, 0]);
         choice.on_answer((READER, ServerId(1)), 1 << 20, millis(19));
         check(&choice, 0, &[Here, Here], &[1, 0]);
         (0..20).for_each(|_| choice.on_answer((READER, ServerId(1)), 1 << 20, millis(21)));
         check(&choice, 0, &[Here, Here], &[0, 1]);
+    }
+
+    /// Handles are never reused: what is noted of one that was released would stay.
+    #[test]
+    fn an_answer_after_the_release_of_its_handle_leaves_nothing_behind() {
+        let mut choice = choice(2);
+        let answer = (READER, ServerId(1));
+        choice.on_answer(answer, 1, (second(0), second(1)));
+        assert_eq!(choice.home(READER), Some(ServerId(1)));
         choice.on_release(READER);
-        assert_eq!(choice.home(READER), None);
+        choice.on_answer(answer, 1, (second(1), second(2)));
+        assert_eq!(choice.homes.keys().collect::<Vec<_>>(), [&OTHER]);
+        assert!(choice.record(ServerId(1)).cost > 0);
     }
 
     #[test]
     fn who_was_slow_is_tried_again_in_time_and_measured_anew() {
         use Presence::Here;
-        let mut choice = Choice::new(2);
+        let mut choice = choice(2);
         let answer = |choice: &mut Choice, server: u16, at: u64, millis: u64| {
             let now = second(at) + Duration::from_millis(millis);
             choice.on_answer((READER, ServerId(server)), 1 << 20, (second(at), now));
@@ -294,7 +327,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_everywhere_is_waited_for_where_it_downloads() {
-        let choice = Choice::new(3);
+        let choice = choice(3);
         let mut candidates = [0, 1, 2].map(|server| candidate(server, Presence::Missing));
         let place = |candidates: &[Candidate]| choice.waiting_place(candidates, second(0));
         assert_eq!(place(&candidates), Some(ServerId(2)));

@@ -97,6 +97,13 @@ impl<S: TorrentSource> Servers<S> {
         self.engines.iter().for_each(Engine::shut_down);
     }
 
+    /// Takes note that a file was opened. Reads of a handle that is not open are answered, and
+    /// leave nothing behind.
+    pub(crate) fn open(&self, handle: HandleId) {
+        self.engines.iter().for_each(|engine| engine.open(handle));
+        self.choice().on_open(handle);
+    }
+
     pub(crate) fn release(&self, handle: HandleId) {
         self.engines.iter().for_each(|engine| engine.release(handle));
         self.choice().on_release(handle);

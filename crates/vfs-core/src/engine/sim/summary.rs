@@ -1,5 +1,10 @@
 //! What happened in runs, so that tests see that everything did.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
+
+use crate::engine::core::Output;
+
 /// What happened in a run.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
@@ -32,6 +37,9 @@ pub(super) struct Summary {
     pub(super) recalls: u64,
     /// How often the budget became smaller.
     pub(super) lowered: u64,
+    /// A hash of everything that the core had the outside do, and when. A change of the code that
+    /// must not change what it does leaves it the same.
+    pub(super) digest: u64,
 }
 
 impl Summary {
@@ -62,6 +70,30 @@ impl Summary {
         self.bytes_max = self.bytes_max.max(more.bytes_max);
         self.recalls += more.recalls;
         self.lowered += more.lowered;
+        // The same in whatever order the seeds are run.
+        self.digest = self.digest.wrapping_add(more.digest);
+    }
+
+    /// Takes an output of the core into the digest.
+    pub(super) fn on_output(&mut self, now: Duration, output: &Output) {
+        let mut hasher = DefaultHasher::new();
+        (self.digest, now.as_nanos()).hash(&mut hasher);
+        match output {
+            Output::Answer { read, result } => {
+                let result = match result {
+                    Ok(parts) => Ok(parts.iter().map(bytes::Bytes::len).sum::<usize>()),
+                    Err(error) => Err(error.to_string()),
+                };
+                (0, read.0, result).hash(&mut hasher);
+            }
+            Output::Open { stream, file, file_len, range } => {
+                (1, stream.0, file, file_len, range.start(), range.end()).hash(&mut hasher);
+            }
+            Output::Close { stream } => (2, stream.0).hash(&mut hasher),
+            Output::AskHaves { torrent } => (3, torrent).hash(&mut hasher),
+            Output::AskProgress { torrent } => (4, torrent).hash(&mut hasher),
+        }
+        self.digest = hasher.finish();
     }
 
     pub(super) fn has_all(&self) -> bool {

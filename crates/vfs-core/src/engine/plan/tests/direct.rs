@@ -34,6 +34,38 @@ fn direct_reads_hold_permits() {
     );
 }
 
+/// Handles are never reused: what is noted of one that was released would stay.
+#[test]
+fn a_read_that_ends_after_the_release_of_its_handle_leaves_nothing_behind() {
+    let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
+    let handle = HandleId(1);
+    let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
+    let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
+    let state = FileState { torrent: TorrentState::Live, have_bytes: LEN, is_listed: true };
+    let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
+    let range = ByteRange::clamped(0, 100, LEN);
+    let now = Duration::ZERO;
+    plan.on_open(handle);
+    assert!(plan.on_direct(now, (handle, file), &facts, range));
+    plan.on_read(now, ReadId(1), request(handle, (file, facts), range, now));
+    assert_eq!(actions(&mut plan, now), ["open 1 0..100"]);
+    plan.on_release(handle);
+    // A direct read, one on a stream, one that memory answers, one from the disk, and a new one.
+    plan.on_direct_end(now, (handle, file), range, DONE);
+    plan.on_opened(now, StreamId(1), 0);
+    plan.on_chunk(now, StreamId(1), 0, 100);
+    plan.on_stream_end(now, StreamId(1), StreamEnd::Over);
+    assert_eq!(actions(&mut plan, now), ["reply 1"]);
+    plan.on_hit(now, handle, file, range);
+    plan.on_local(now, handle, file, range);
+    plan.on_interrupted_wait(now, (handle, file), &facts, range);
+    plan.on_read(now, ReadId(2), request(handle, (file, facts), range, now));
+    assert_eq!(actions(&mut plan, now), ["open 2 0..100"]);
+    assert_eq!(plan.known_handles(), std::collections::BTreeSet::new());
+    // They count all the same.
+    assert_eq!((plan.tally.total.reads, plan.tally.total.bytes_given), (5, 400));
+}
+
 #[test]
 fn what_a_stream_brings_is_not_read_directly() {
     check(

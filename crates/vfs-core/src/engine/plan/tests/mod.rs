@@ -18,9 +18,12 @@ use expect_test::{Expect, expect};
 
 use super::*;
 use crate::tree::FileState;
-use crate::{Bitfield, FileIndex, Geometry, InfoHash, TorrentState};
+use crate::{Bitfield, FileIndex, Geometry, HandleId, InfoHash, TorrentState};
 
 const LEN: u64 = 100_000;
+
+/// How many handles are open, from 1 on.
+const HANDLES: u64 = 99;
 
 /// What happens. Reads are of one handle unless it is named; streams are numbered from 1 on.
 enum Step {
@@ -64,6 +67,7 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
 #[track_caller]
 fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
+    (1..=HANDLES).for_each(|handle| plan.on_open(HandleId(handle)));
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
     let state = FileState { torrent: TorrentState::Live, have_bytes, is_listed: true };
@@ -463,6 +467,7 @@ fn bytes_on_the_way_to_a_read_make_room_for_it() {
     let mut tuning = Tuning::new(1, 1 << 20);
     (tuning.read_bytes_max, tuning.windows_bytes, tuning.skip_bytes_max) = (100, 0, 500);
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
+    plan.on_open(HandleId(1));
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let state = Some(FileState { torrent: TorrentState::Live, have_bytes: LEN, is_listed: true });
     let facts = FileFacts { len: LEN, geometry: None, state };

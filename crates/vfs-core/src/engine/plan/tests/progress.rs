@@ -19,6 +19,7 @@ fn wait(fetched: impl Fn(u64) -> Option<u64>) -> (Vec<u64>, u64, String) {
     let range = ByteRange::clamped(0, 100, LEN);
     let deadline = ReadDeadline { timeout: SECOND * 60, first: SECOND * 60, latest: SECOND * 600 };
     let request = ReadRequest { deadline, ..request(HandleId(1), (file, facts), range, SECOND) };
+    plan.on_open(HandleId(1));
     plan.on_read(Duration::ZERO, ReadId(1), request);
     let mut asked = Vec::new();
     let mut now = Duration::ZERO;

@@ -32,6 +32,7 @@ fn stuck_plan(stuck_count: u64) -> Plan {
         let (index, offset) = if n % 2 == 0 { (n + 1, 0) } else { (0, n * 97 % (LEN - 100)) };
         let range = ByteRange::clamped(offset, 100, LEN);
         let target = file(STUCK, u32::try_from(index).unwrap(), 0);
+        plan.on_open(HandleId(n + 1));
         plan.on_read(now, ReadId(n + 1), request(HandleId(n + 1), target, range, now));
         actions(&mut plan, now);
     }
@@ -52,6 +53,7 @@ fn stuck_plan(stuck_count: u64) -> Plan {
 fn read_complete(plan: &mut Plan, target: (FileId, FileFacts), handle: u64) -> u64 {
     let (now, before) = (Duration::ZERO, plan.look_count);
     let mut is_open = false;
+    plan.on_open(HandleId(handle));
     for n in 0..10 {
         let id = ReadId(1_000_000 + n);
         let range = ByteRange::clamped(n * 1000, 1000, LEN);

@@ -95,6 +95,11 @@ impl Run {
         let directs = self.directs.iter().flatten().count();
         let open = self.server.streams.len() + directs;
         assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
+        let released = self.readers.iter().filter(|reader| reader.is_released);
+        let known = self.core.known_handles();
+        // Its reads may go on, and are all that is known of it.
+        let kept = released.map(|reader| reader.handle).find(|handle| known.contains(handle));
+        assert!(kept.is_none(), "{kept:?} was released, and is known at {:?}", self.now);
         let counters = self.core.counters(self.now);
         if counters.breaker != BreakerState::Closed {
             self.downloads.blind_all(self.now);
