@@ -22,6 +22,9 @@ impl<S: TorrentSource> Vfs<S> {
         details: Vec<TorrentDetails>,
         seen_at: i64,
     ) -> Changes {
+        if !self.is_server(server) {
+            return Changes::default();
+        }
         let layouts = self.layouts(server, details, seen_at);
         let sink = self.sink();
         let mut difference = Difference::default();

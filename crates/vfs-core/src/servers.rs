@@ -17,12 +17,12 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the first source that was given.
     #[must_use]
     pub fn source(&self) -> &S {
-        self.engine.source(ServerId::FIRST)
+        self.engine.first_source()
     }
 
-    /// Returns the source of a server; of one that is none, the first.
+    /// Returns the source of a server; `None` of an id that no server has.
     #[must_use]
-    pub fn source_of(&self, server: ServerId) -> &S {
+    pub fn source_of(&self, server: ServerId) -> Option<&S> {
         self.engine.source(server)
     }
 
@@ -80,7 +80,9 @@ impl<S: TorrentSource> Vfs<S> {
         changed_at: Option<i64>,
         torrents: impl IntoIterator<Item = Remembered>,
     ) {
-        self.tree_mut().remember(server, changed_at, torrents);
+        if self.is_server(server) {
+            self.tree_mut().remember(server, changed_at, torrents);
+        }
     }
 
     /// Does what [`remember_of`](Self::remember_of) does for the first server.
@@ -100,7 +102,9 @@ impl<S: TorrentSource> Vfs<S> {
         server: ServerId,
         ranges: impl IntoIterator<Item = (InfoHash, NumberRange)>,
     ) {
-        self.tree_mut().remember_numbers(server, ranges);
+        if self.is_server(server) {
+            self.tree_mut().remember_numbers(server, ranges);
+        }
     }
 
     /// Returns the inode numbers of a torrent that the tree has from a server, to be kept for
@@ -147,6 +151,8 @@ impl<S: TorrentSource> Vfs<S> {
     /// What the other servers have stays as they last said. `seen_at` is now, in seconds since
     /// 1970: when torrents that were never there before are first seen. Then the sink is told of
     /// what a front end may not know.
+    ///
+    /// A listing of an id that no server has changes nothing, and is logged as a bug.
     pub fn apply_of(
         &self,
         server: ServerId,
@@ -154,6 +160,9 @@ impl<S: TorrentSource> Vfs<S> {
         details: Vec<TorrentDetails>,
         seen_at: i64,
     ) -> Changes {
+        if !self.is_server(server) {
+            return Changes::default();
+        }
         // Before the lock is taken: a torrent of a hundred thousand files takes a while.
         let layouts = self.layouts(server, details, seen_at);
         let sink = self.sink();
@@ -171,6 +180,16 @@ impl<S: TorrentSource> Vfs<S> {
         seen_at: i64,
     ) -> Changes {
         self.apply_of(ServerId::FIRST, listing, details, seen_at)
+    }
+
+    /// Returns whether a server has this id. What comes from one that has not is a bug of the
+    /// caller, and would be a torrent that nobody can be asked for.
+    pub(crate) fn is_server(&self, server: ServerId) -> bool {
+        let is_server = self.engine.is_server(server);
+        if !is_server {
+            tracing::error!(server = server.0, count = self.engine.count(), "no such server");
+        }
+        is_server
     }
 
     /// Returns the directory in which the torrents of a server are, and whose it is.

@@ -133,7 +133,7 @@ impl<S: TorrentSource> Discovery<S> {
     /// Logs what came of a look, and returns the number of failures in a row. A server that is down
     /// for a day is one line in the log.
     fn note(&self, result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
-        let server = self.vfs.source_of(self.server).name();
+        let server = self.vfs.source_of(self.server).and_then(TorrentSource::name);
         let server = server.as_deref().unwrap_or_default();
         match result {
             Ok(_changes) if failure_count > 0 => tracing::info!(server, "the server is back"),

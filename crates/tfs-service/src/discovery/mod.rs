@@ -260,9 +260,9 @@ impl<S: TorrentSource> Discovery<S> {
         let is_probe_due = self.probed_at.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
         let wants_probe = is_probe_due && self.details.wants_probe();
         let probe = async {
-            match wants_probe {
-                true => vfs.source_of(self.server).uptime().await,
-                false => std::future::pending().await,
+            match vfs.source_of(self.server) {
+                Some(source) if wants_probe => source.uptime().await,
+                Some(_) | None => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -297,7 +297,10 @@ impl<S: TorrentSource> Discovery<S> {
 
     /// Asks the server for its uptime, to tell whether it answers at all.
     async fn is_server_there(&mut self) -> bool {
-        let is_there = self.vfs.source_of(self.server).uptime().await.is_some();
+        let is_there = match self.vfs.source_of(self.server) {
+            Some(source) => source.uptime().await.is_some(),
+            None => false,
+        };
         if is_there {
             self.details.note_answer();
         }
@@ -312,20 +315,20 @@ impl<S: TorrentSource> Discovery<S> {
         let (vfs, server) = (&self.vfs, self.server);
         self.details.fill(|torrent| {
             let vfs = Arc::clone(vfs);
-            Box::pin(async move { vfs.source_of(server).details(torrent).await })
+            Box::pin(async move { source(&vfs, server)?.details(torrent).await })
         });
         if self.details.untried_count() == 0 && self.vfs.is_server_known(server) {
             self.metadata.fill(|details| {
                 let vfs = Arc::clone(vfs);
-                Box::pin(async move { vfs.source_of(server).metadata(details).await })
+                Box::pin(async move { source(&vfs, server)?.metadata(details).await })
             });
         }
     }
 
     /// Gets the list, and takes answers to other requests meanwhile.
     async fn list(&mut self) -> Result<Vec<TorrentSummary>, SourceError> {
-        let vfs = Arc::clone(&self.vfs);
-        let mut list = std::pin::pin!(vfs.source_of(self.server).list());
+        let (vfs, server) = (Arc::clone(&self.vfs), self.server);
+        let mut list = std::pin::pin!(async { source(&vfs, server)?.list().await });
         let listed = loop {
             tokio::select! {
                 biased;
@@ -411,7 +414,9 @@ impl<S: TorrentSource> Discovery<S> {
         let gone: Vec<_> =
             changes.removed.iter().chain(&changes.left).map(|(info_hash, _)| *info_hash).collect();
         if !gone.is_empty() {
-            self.vfs.source_of(self.server).forget_local(&gone);
+            if let Some(source) = self.vfs.source_of(self.server) {
+                source.forget_local(&gone);
+            }
             self.metadata.forget(&gone);
         }
         if !changes.added.is_empty() {
@@ -456,7 +461,7 @@ impl<S: TorrentSource> Discovery<S> {
         is_accepted: bool,
     ) -> Vec<TorrentSummary> {
         let vfs = Arc::clone(&self.vfs);
-        let source = vfs.source_of(self.server);
+        let Some(source) = vfs.source_of(self.server) else { return listing };
         let absent = vfs.summaries_not_in(self.server, &listing);
         // A question that is asked when it matters, and now and then to know the run.
         let is_due = self.run_asked_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
@@ -496,6 +501,13 @@ impl<S: TorrentSource> Discovery<S> {
 
 fn is_incomplete(details: &TorrentDetails) -> bool {
     details.metadata != MetadataStatus::Known
+}
+
+/// Returns the source of a server, or the error of a question to one that does not exist.
+fn source<S: TorrentSource>(vfs: &Vfs<S>, server: ServerId) -> Result<&S, SourceError> {
+    let unknown =
+        || SourceError::new(SourceErrorKind::NotFound, format!("find server {}", server.0));
+    vfs.source_of(server).ok_or_else(unknown)
 }
 
 fn log(changes: &Changes) {

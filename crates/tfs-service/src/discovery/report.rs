@@ -14,7 +14,7 @@ impl<S: TorrentSource> Discovery<S> {
         let source = self.vfs.source_of(self.server);
         let name = |torrent: InfoHash| {
             let shown = self.vfs.shown_name(self.server, torrent);
-            shown.or_else(|| source.listed_name(torrent))
+            shown.or_else(|| source?.listed_name(torrent))
         };
         let left_out = self.details.left_out();
         let named = left_out.iter().take(TORRENTS_NAMED_MAX);

@@ -52,7 +52,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Returns one whose cache may be that of other sources too.
+    /// Returns one whose cache may share its memory with those of other sources.
     pub(super) fn new(tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
         let store = Store::new(&tuning, cache);
         Self { plan: Plan::new(tuning, missing), store, last_read: 0, is_shut_down: false }

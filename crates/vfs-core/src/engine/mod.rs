@@ -238,9 +238,12 @@ impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are in memory, ours or the system's. Never waits for
     /// more than a short lock.
     fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
-        if let Some(bytes) = self.try_local(target) {
-            return Some(Ok(bytes));
-        }
+        self.try_local(target).map(Ok).or_else(|| self.try_memory(target))
+    }
+
+    /// Returns the bytes of a range that the server gave before, if all of them are in memory.
+    /// Never waits for more than a short lock.
+    fn try_memory(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
         let Target { handle, file, range, .. } = target;
         let parts = self.shared.tell_if(|core, now| core.try_read(now, handle, file.id, range))?;
         self.locals.on_source(self.shared.now(), file.id, range.len());

@@ -28,7 +28,7 @@ impl Stage {
     }
 
     fn hear(&self, server: ServerId) -> vfs_core::Changes {
-        let source = self.vfs.source_of(server);
+        let source = self.vfs.source_of(server).unwrap();
         self.vfs.apply_of(server, source.listing(), source.all_details(), SEEN_AT)
     }
 

@@ -138,7 +138,8 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     /// everywhere.
     fn is_split(&self) -> bool {
         let has_page = |(server, state): &(ServerId, FileState)| {
-            self.servers.engine(*server).has_page(self.target.file, *state, self.target.range)
+            let engine = self.servers.engine(*server);
+            engine.is_some_and(|it| it.has_page(self.target.file, *state, self.target.range))
         };
         match self.target.split {
             Split::Never => false,
@@ -149,7 +150,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
 
     /// Returns the error of the last wait at a server if this read is not to wait there again yet.
     fn fail_fast_error(&self, place: ServerId) -> Option<VfsError> {
-        self.servers.engine(place).fail_fast_error(self.target, self.state(place)?)
+        self.servers.engine(place)?.fail_fast_error(self.target, self.state(place)?)
     }
 
     /// Returns the server at which the read waits for what nobody gave. Where a server failed that
@@ -217,7 +218,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             // Another server may have the rest.
             target.split = Split::Never;
         }
-        let engine = self.servers.engine(server);
+        let Some(engine) = self.servers.engine(server) else { return Asked::Missing };
         let limits = ReadLimits {
             timeout: self.servers.timeout,
             first: self.time_left(),
@@ -284,20 +285,21 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     }
 
     fn candidates(&self, part: ByteRange) -> Vec<Candidate> {
-        let candidates = self.states.iter().map(|(server, state)| {
+        let candidates = self.states.iter().filter_map(|(server, state)| {
             let file = self.target.file;
-            let mut outlook = self.servers.engine(*server).outlook(file, Some(*state), part);
+            let engine = self.servers.engine(*server)?;
+            let mut outlook = engine.outlook(file, Some(*state), part);
             let is_running = match state.torrent {
                 TorrentState::Live | TorrentState::Initializing => true,
                 TorrentState::Paused | TorrentState::Failed => false,
             };
-            let is_local = self.servers.engine(*server).is_local((file, *state), part);
+            let is_local = engine.is_local((file, *state), part);
             if is_local {
                 // The plan does not know of this machine's disk.
                 outlook.here_until = part.end();
             }
             let have_bytes = state.have_bytes;
-            Candidate { server: *server, is_local, outlook, have_bytes, is_running }
+            Some(Candidate { server: *server, is_local, outlook, have_bytes, is_running })
         });
         candidates.collect()
     }
@@ -319,7 +321,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     /// Takes over what is known of the progress of the torrent at a server.
     fn on_progress(&mut self, server: ServerId) {
         let torrent = self.target.file.id.torrent;
-        let age = self.servers.engine(server).progress_age(torrent);
+        let age = self.servers.engine(server).and_then(|engine| engine.progress_age(torrent));
         let at = age.and_then(|age| Instant::now().checked_sub(age));
         self.progress_at = at.map_or(self.progress_at, |at| at.max(self.progress_at));
     }
@@ -336,7 +338,7 @@ async fn elsewhere<S: TorrentSource>(
     loop {
         let next_at = Instant::now() + LOOK_INTERVAL;
         for (server, state) in states.iter().filter(|(server, _)| *server != place) {
-            let engine = servers.engine(*server);
+            let Some(engine) = servers.engine(*server) else { continue };
             // Asks, if nobody did for a second.
             let pieces = timeout_at(next_at, engine.pieces(file.id.torrent)).await;
             let is_known = matches!(pieces, Ok(Some(_)));

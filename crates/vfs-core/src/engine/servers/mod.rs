@@ -9,12 +9,18 @@
 //!  `- Engine    for each server: its streams, turns, memory and breaker
 //! ```
 //!
-//! Servers have nothing in common but the cache of what readers have passed, which is at least half
-//! of the memory: whoever is busy fills it, and what one gave is not asked of another. Of the other
-//! half, which is for streams, each has its share: so what holds of an engine holds of each server,
-//! whatever the others do, and none waits for the memory or the lock of another. The downside: a
-//! server that nobody reads from keeps its share of that half. Refused: one plan for all, in which
-//! every event would concern all servers.
+//! Servers have nothing in common but the memory of the cache of what readers have passed, which is
+//! at least half of all: a busy server fills it. Of the other half, which is for streams, each has
+//! its share: so what holds of an engine holds of each server, whatever the others do, and none
+//! waits for the memory or the lock of another. The downside: a server that nobody reads from keeps
+//! its share of that half. Refused: one plan for all, in which every event would concern all
+//! servers.
+//!
+//! A reader gets only bytes of the server that it is at, and those that were verified on this
+//! machine's disk: what a server gives is not verified here, so one that lies would otherwise
+//! answer for the others too. The cost: a reader that moves fetches again what it goes back to.
+//! Moving itself costs as little as before, since each server's own memory is looked at when it is
+//! that server's turn.
 
 mod choice;
 mod journey;
@@ -45,7 +51,7 @@ pub(crate) struct Servers<S> {
     engines: Vec<Engine<S>>,
     streams_max: Vec<usize>,
     memory_bytes_max: u64,
-    /// Where all engines keep what readers have passed.
+    /// The memory in which all engines keep what readers have passed.
     cache: BlockCache,
     /// Protects what is known of the servers. Held for one look, never across an await.
     choice: Mutex<Choice>,
@@ -67,9 +73,10 @@ impl<S: TorrentSource> Servers<S> {
             tuning = tuning.with_cache_bytes_max(bytes_max);
         }
         let cache = BlockCache::new(tuning.cache_bytes);
-        let engines = sources.iter().zip(&streams_max).map(|(source, streams)| {
+        let engines = (0..).map(ServerId).zip(sources).zip(&streams_max);
+        let engines = engines.map(|((server, source), streams)| {
             let tuning = tuning.of_server(*streams);
-            Engine::new(Arc::clone(source), tuning, policy.missing, cache.clone())
+            Engine::new(Arc::clone(source), tuning, policy.missing, cache.of_server(server))
         });
         Self {
             engines: engines.collect(),
@@ -85,8 +92,14 @@ impl<S: TorrentSource> Servers<S> {
         }
     }
 
-    pub(crate) fn source(&self, server: ServerId) -> &S {
-        self.engine(server).source()
+    /// Returns the source of the first server.
+    pub(crate) fn first_source(&self) -> &S {
+        self.engines.first().expect("there is at least one server").source()
+    }
+
+    /// Returns the source of a server; `None` of an id that no server has.
+    pub(crate) fn source(&self, server: ServerId) -> Option<&S> {
+        self.engine(server).map(Engine::source)
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -119,17 +132,17 @@ impl<S: TorrentSource> Servers<S> {
         }
     }
 
-    /// Returns the bytes of a range if they are in memory. Never waits for more than a short lock
-    /// of each server.
+    /// Returns the bytes of a range if they are in the memory of the server that the reader is at,
+    /// or verified on this machine's disk. Never waits for more than a short lock of each server.
     pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
         if let [engine] = self.engines.as_slice() {
             return engine.try_read(target);
         }
-        let home = self.choice().home(target.handle);
-        let others = (0..).map(ServerId).zip(&self.engines);
-        let others = others.filter(|(server, _)| Some(*server) != home).map(|(_, engine)| engine);
-        let mut engines = home.map(|home| self.engine(home)).into_iter().chain(others);
-        engines.find_map(|engine| engine.try_read(target))
+        let local = self.engines.iter().find_map(|engine| engine.try_local(target));
+        local.map(Ok).or_else(|| {
+            let home = self.choice().home(target.handle)?;
+            self.engine(home)?.try_memory(target)
+        })
     }
 
     /// Returns the bytes of a range, all of them, or an error by the deadline. `states` are the
@@ -141,7 +154,13 @@ impl<S: TorrentSource> Servers<S> {
     ) -> Result<Bytes, VfsError> {
         match states {
             [] => self.read_at(ServerId::FIRST, target, None).await,
-            [(server, state)] => self.read_at(*server, target, Some(*state)).await,
+            [(server, state)] => {
+                let answer = self.read_at(*server, target, Some(*state)).await;
+                if answer.is_ok() && self.engines.len() > 1 {
+                    self.choice().on_read_at(target.handle, *server);
+                }
+                answer
+            }
             _ => {
                 let answer = Journey::new(self, target, states).run().await;
                 answer.inspect_err(|_| _ = self.failures.fetch_add(1, Ordering::Relaxed))
@@ -153,9 +172,10 @@ impl<S: TorrentSource> Servers<S> {
     pub(crate) fn is_missing(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
         let Target { file, range, .. } = target;
         let lacks = |(server, state): &(ServerId, FileState)| {
-            let engine = self.engine(*server);
-            let presence = engine.outlook(file, Some(*state), range).presence;
-            presence == Presence::Missing && !engine.is_local((file, *state), range)
+            self.engine(*server).is_none_or(|engine| {
+                let presence = engine.outlook(file, Some(*state), range).presence;
+                presence == Presence::Missing && !engine.is_local((file, *state), range)
+            })
         };
         !states.is_empty() && states.iter().all(lacks)
     }
@@ -163,7 +183,9 @@ impl<S: TorrentSource> Servers<S> {
     /// Takes note that the wait of a read has ended since its thread got a signal.
     pub(crate) fn on_interrupted_wait(&self, target: Target, states: &[(ServerId, FileState)]) {
         for (server, state) in states {
-            self.engine(*server).on_interrupted_wait(target, *state);
+            if let Some(engine) = self.engine(*server) {
+                engine.on_interrupted_wait(target, *state);
+            }
         }
     }
 
@@ -171,9 +193,10 @@ impl<S: TorrentSource> Servers<S> {
     pub(crate) fn is_here(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
         let Target { file, range, .. } = target;
         states.iter().any(|(server, state)| {
-            let engine = self.engine(*server);
-            let presence = engine.outlook(file, Some(*state), range).presence;
-            presence == Presence::Here || engine.is_local((file, *state), range)
+            self.engine(*server).is_some_and(|engine| {
+                let presence = engine.outlook(file, Some(*state), range).presence;
+                presence == Presence::Here || engine.is_local((file, *state), range)
+            })
         })
     }
 
@@ -197,7 +220,7 @@ impl<S: TorrentSource> Servers<S> {
                 *states.iter().find(|(server, _)| *server == home)?
             }
         };
-        self.engine(server).read_now(target, state)
+        self.engine(server)?.read_now(target, state)
     }
 
     /// Reads at the only server that can answer.
@@ -209,7 +232,8 @@ impl<S: TorrentSource> Servers<S> {
     ) -> Result<Bytes, VfsError> {
         let (timeout, latest) = (self.timeout, self.timeout_max);
         let limits = ReadLimits { timeout, first: timeout, latest, patience: Patience::Stays };
-        self.engine(server).read(target, state, limits).await
+        let engine = self.engine(server).ok_or(VfsError::Stale)?;
+        engine.read(target, state, limits).await
     }
 
     /// Returns which pieces of a torrent are on a server, any one of these, as of a second ago at
@@ -221,7 +245,8 @@ impl<S: TorrentSource> Servers<S> {
     ) -> Option<Bitfield> {
         let mut pieces: Option<Bitfield> = None;
         for server in servers {
-            let Some(more) = self.engine(server).pieces(torrent).await else { continue };
+            let Some(engine) = self.engine(server) else { continue };
+            let Some(more) = engine.pieces(torrent).await else { continue };
             pieces = Some(match pieces {
                 Some(pieces) => pieces.with(&more),
                 None => more,
@@ -237,7 +262,9 @@ impl<S: TorrentSource> Servers<S> {
 
     /// Has a file of a server looked for that was proven before, and waits for the end of the look.
     pub(crate) async fn find_local(&self, server: ServerId, file: FileRef, state: FileState) {
-        self.engine(server).find_local(file, Some(state)).await;
+        if let Some(engine) = self.engine(server) {
+            engine.find_local(file, Some(state)).await;
+        }
     }
 
     /// Returns how a file is read at the moment.
@@ -293,10 +320,19 @@ impl<S: TorrentSource> Servers<S> {
         all
     }
 
-    /// Returns the engine of a server; of one that is none, the first.
-    fn engine(&self, server: ServerId) -> &Engine<S> {
-        let engine = self.engines.get(usize::from(server.0)).or(self.engines.first());
-        engine.expect("there is at least one server")
+    /// Returns whether a server has this id.
+    pub(crate) fn is_server(&self, server: ServerId) -> bool {
+        usize::from(server.0) < self.engines.len()
+    }
+
+    /// Returns the engine of a server. `None` of an id that no server has: it has no torrents, and
+    /// answers nothing.
+    fn engine(&self, server: ServerId) -> Option<&Engine<S>> {
+        let engine = self.engines.get(usize::from(server.0));
+        if engine.is_none() {
+            tracing::error!(server = server.0, count = self.engines.len(), "no such server");
+        }
+        engine
     }
 
     fn fails_if_missing(&self) -> bool {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Servers;
+use crate::engine::Engine;
 use crate::engine::plan::FileFacts;
 use crate::{ByteRange, FileId, ServerId, TorrentSource, TorrentState, VfsError};
 
@@ -27,7 +28,8 @@ impl<S: TorrentSource> Servers<S> {
         range: ByteRange,
     ) -> u64 {
         let place = places.iter().find(|(id, _)| *id == server);
-        place.map_or(0, |(_, facts)| self.engine(server).bytes_here(file, facts, range))
+        let engine = place.and_then(|(_, facts)| Some((self.engine(server)?, facts)));
+        engine.map_or(0, |(engine, facts)| engine.bytes_here(file, facts, range))
     }
 
     /// Resolves when all of a range is on a server: on the one that has most and can get the rest.
@@ -48,9 +50,10 @@ impl<S: TorrentSource> Servers<S> {
         let mut result = Err(VfsError::Stale);
         while let Some(server) = self.preload_place(places, &given_up) {
             let Some((_, facts)) = places.iter().find(|(id, _)| *id == server) else { break };
+            let Some(engine) = self.engine(server) else { break };
             let report = |bytes| progress(server, bytes);
             let preloaded = tokio::select! {
-                preloaded = self.engine(server).preload((file, *facts), range, report) => preloaded,
+                preloaded = engine.preload((file, *facts), range, report) => preloaded,
                 () = self.is_passed_over(server, places, &given_up) => {
                     tracing::debug!(server = server.0, "a preload goes on at another server");
                     continue;
@@ -76,7 +79,7 @@ impl<S: TorrentSource> Servers<S> {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let is_down = self.engine(server).is_refusing();
+            let is_down = self.engine(server).is_none_or(Engine::is_refusing);
             if is_down && self.preload_place(places, given_up) != Some(server) {
                 return;
             }
@@ -87,7 +90,8 @@ impl<S: TorrentSource> Servers<S> {
     /// and of several the one that has most.
     fn preload_place(&self, places: &[Place], given_up: &BTreeSet<ServerId>) -> Option<ServerId> {
         let places = places.iter().filter(|(server, _)| !given_up.contains(server));
-        let best = places.min_by_key(|(server, facts)| {
+        let places = places.filter_map(|place| Some((self.engine(place.0)?, place)));
+        let best = places.min_by_key(|(engine, (server, facts))| {
             let have_bytes = facts.state.map_or(0, |state| state.have_bytes);
             let is_stopped = facts.state.is_some_and(|state| match state.torrent {
                 TorrentState::Paused | TorrentState::Failed => true,
@@ -95,9 +99,9 @@ impl<S: TorrentSource> Servers<S> {
             });
             let is_complete = facts.is_complete();
             let is_useless = is_stopped && !is_complete;
-            let is_refusing = self.engine(*server).is_refusing();
+            let is_refusing = engine.is_refusing();
             (is_useless, is_refusing, !is_complete, Reverse(have_bytes), *server)
         });
-        best.map(|(server, _)| *server)
+        best.map(|(_, (server, _))| *server)
     }
 }

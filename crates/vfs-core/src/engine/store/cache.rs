@@ -1,4 +1,4 @@
-//! The cache: whole blocks that readers have passed, shared by all of them.
+//! The cache: whole blocks that readers have passed, in one memory for all servers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use crate::FileId;
+use crate::{FileId, ServerId};
 
 /// A block of a file that is there from its first to its last byte.
 #[derive(Debug, Clone)]
@@ -63,14 +63,20 @@ impl Kept {
 /// Not by frequency, which moka does by default: it would refuse what was just read ahead as long
 /// as nobody has asked for it.
 ///
-/// Clones are of the same cache: what a server gave of a file, every other one would.
+/// Servers share the memory, so that a busy one has what the others do not need, but not the
+/// blocks: the bytes of a server are not verified here, and one that lies must not answer for the
+/// others (`docs/dev/adr/0035-cached-blocks-by-server.md`).
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct BlockCache {
-    blocks: Cache<(FileId, u64), Arc<Kept>>,
+    /// Whose blocks these are.
+    server: ServerId,
+    /// Those of all servers.
+    blocks: Cache<(ServerId, FileId, u64), Arc<Kept>>,
     bytes_unused: Arc<AtomicU64>,
 }
 
 impl BlockCache {
+    /// Returns an empty cache of the first server.
     pub(in crate::engine) fn new(bytes_max: u64) -> Self {
         let bytes_unused = Arc::<AtomicU64>::default();
         let unused = Arc::clone(&bytes_unused);
@@ -85,29 +91,35 @@ impl BlockCache {
                 block.free();
             })
             .build();
-        Self { blocks, bytes_unused }
+        Self { server: ServerId::FIRST, blocks, bytes_unused }
+    }
+
+    /// Returns the blocks of another server, which take the same memory.
+    pub(in crate::engine) fn of_server(&self, server: ServerId) -> Self {
+        Self { server, ..self.clone() }
     }
 
     /// Adds a block. What it displaces is gone when this returns: moka would do that later, and
     /// hold more than its limit until then.
     pub(super) fn insert(&self, file: FileId, index: u64, block: Block) {
-        if !self.blocks.contains_key(&(file, index)) {
-            self.blocks.insert((file, index), Kept::new(block));
+        let key = (self.server, file, index);
+        if !self.blocks.contains_key(&key) {
+            self.blocks.insert(key, Kept::new(block));
             self.blocks.run_pending_tasks();
         }
     }
 
     pub(super) fn get(&self, file: FileId, index: u64) -> Option<Block> {
-        self.blocks.get(&(file, index))?.block()
+        self.blocks.get(&(self.server, file, index))?.block()
     }
 
     /// Returns a block for a look, not for its bytes.
     pub(super) fn peek(&self, file: FileId, index: u64) -> Option<Block> {
-        self.blocks.get(&(file, index))?.block()
+        self.blocks.get(&(self.server, file, index))?.block()
     }
 
-    /// Gives all blocks up. One by one, so that none is left when this returns: moka drops all of
-    /// them at once only some time later.
+    /// Gives all blocks up, those of other servers too. One by one, so that none is left when this
+    /// returns: moka drops all of them at once only some time later.
     pub(super) fn clear(&self) {
         for (key, _) in &self.blocks {
             self.blocks.invalidate(&*key);
@@ -115,6 +127,7 @@ impl BlockCache {
         self.blocks.run_pending_tasks();
     }
 
+    /// Returns how many bytes the blocks of all servers have.
     pub(in crate::engine) fn bytes(&self) -> u64 {
         self.blocks.weighted_size()
     }

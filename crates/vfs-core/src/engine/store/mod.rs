@@ -27,7 +27,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Returns one without bytes but those of `cache`, which may be that of other stores too: all
+    /// Returns one without bytes but those of `cache`, whose memory other stores may share: all
     /// have blocks of one length.
     pub(super) fn new(tuning: &Tuning, cache: BlockCache) -> Self {
         Self { windows: BTreeMap::new(), cache, block_bytes: tuning.block_bytes, bytes_unused: 0 }
@@ -109,7 +109,7 @@ impl Store {
         self.windows.values().map(Window::bytes).sum()
     }
 
-    /// Returns how many bytes the cache holds.
+    /// Returns how many bytes the cache holds, for all stores that share it.
     pub(super) fn cached_bytes(&self) -> u64 {
         self.cache.bytes()
     }

@@ -50,6 +50,8 @@ struct Server {
     latency: Mutex<Duration>,
     open_count: Arc<AtomicUsize>,
     opened: Mutex<Vec<ByteRange>>,
+    /// What is added to each byte that it gives.
+    lie: Arc<Mutex<u8>>,
     /// Since when and for how long it fetches bytes of the torrent from peers, if it tells.
     fetches: Mutex<Option<(Instant, Duration)>>,
 }
@@ -67,6 +69,7 @@ impl Server {
             latency: Mutex::new(Duration::ZERO),
             open_count: Arc::default(),
             opened: Mutex::default(),
+            lie: Arc::default(),
             fetches: Mutex::default(),
         })
     }
@@ -150,6 +153,7 @@ impl TorrentSource for Server {
             file,
             at: range.start(),
             end: range.end(),
+            lie: Arc::clone(&self.lie),
             _permit: permit,
         })
     }
@@ -188,6 +192,7 @@ struct Stream {
     file: FileId,
     at: u64,
     end: u64,
+    lie: Arc<Mutex<u8>>,
     _permit: Permit,
 }
 
@@ -208,6 +213,8 @@ impl SourceStream for Stream {
         let len = (PIECE - self.at % PIECE).min(self.end - self.at).min(10_000);
         let mut chunk = vec![0; usize::try_from(len).unwrap()];
         FakeSource::content(self.file, LEN).fill(self.at, &mut chunk);
+        let lie = *self.lie.lock().unwrap();
+        chunk.iter_mut().for_each(|byte| *byte = byte.wrapping_add(lie));
         self.at += len;
         Ok(Some(chunk.into()))
     }
@@ -504,10 +511,70 @@ async fn one_server_that_is_read_from_has_most_of_the_memory() {
     // Half of all is for the cache, and a quarter for the streams of each.
     assert!(counters.cached_bytes > (2 << 20) - (128 << 10), "{counters:?}");
 
-    // What one gave is not asked of another.
+    // What a server gave is there also while it is down.
     stage.vfs.release(film);
     stage.servers[0].set(Mode::Fails(SourceErrorKind::Unreachable));
     let film = stage.open();
     assert!(stage.read(film, LEN - (1 << 20), 500_000).await.unwrap() < millis(10));
     assert_eq!(stage.opened()[1], 1);
+}
+
+/// The bytes of a server are not verified by tfs, so that a lie is that server's alone.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_lies_does_not_answer_for_another() {
+    let stage = twins();
+    let (liar, honest) = (&stage.servers[0], &stage.servers[1]);
+    *liar.lie.lock().unwrap() = 1;
+    let film = stage.open();
+    let lie = stage.vfs.read(film, 0, 300_000).await.unwrap();
+    assert!(FakeSource::content(file_id(1, 0), LEN).check(0, &lie).is_err());
+    // All of it is in memory, and its reader gets it from there.
+    assert_eq!(stage.vfs.try_read(film, 0, 200_000).unwrap().unwrap(), lie.slice(..200_000));
+    assert_eq!(stage.opened()[1], 0);
+
+    // A reader at the other server gets nothing of that, whoever read it first.
+    liar.set(Mode::Fails(SourceErrorKind::Unreachable));
+    let other = stage.open();
+    assert!(stage.vfs.try_read(other, 0, 200_000).is_none());
+    stage.read(other, 2_000_000, 9).await.unwrap();
+    assert!(honest.opened() > 0);
+    assert!(stage.vfs.try_read(other, 0, 200_000).is_none());
+    let took = stage.read(other, 0, 300_000).await.unwrap();
+    assert!(took < seconds(2), "{took:?}");
+
+    // What the honest one gave is read from memory.
+    let again = stage.vfs.try_read(other, 0, 200_000).unwrap().unwrap();
+    FakeSource::content(file_id(1, 0), LEN).check(0, &again).unwrap();
+}
+
+/// Of a torrent that one of several servers has, reads in memory are answered without a task.
+#[tokio::test(start_paused = true)]
+async fn a_reader_at_the_only_server_with_its_torrent_finds_what_it_read() {
+    let stage = twins();
+    stage.vfs.apply_of(ServerId(0), Vec::new(), Vec::new(), SEEN_AT);
+    let film = stage.open();
+    assert!(stage.vfs.try_read(film, 0, 200_000).is_none());
+    stage.read(film, 0, 300_000).await.unwrap();
+    let bytes = stage.vfs.try_read(film, 0, 200_000).unwrap().unwrap();
+    FakeSource::content(file_id(1, 0), LEN).check(0, &bytes).unwrap();
+    assert_eq!(stage.opened()[0], 0);
+}
+
+/// It was taken for the first server, whose torrents it then changed and whose bytes it gave.
+#[tokio::test(start_paused = true)]
+async fn an_id_that_no_server_has_is_no_server() {
+    let stage = twins();
+    let nobody = ServerId(2);
+    assert!(stage.vfs.source_of(nobody).is_none());
+    let mut other = single_file(2, "other", 9);
+    other.piece_len = None;
+    let summary = TorrentSummary { info_hash: other.info_hash, ..stage.servers[0].summary() };
+    let changes = stage.vfs.apply_of(nobody, vec![summary.clone()], vec![other.clone()], SEEN_AT);
+    assert!(changes.added.is_empty(), "{changes:?}");
+    let changes = stage.vfs.add_of(nobody, vec![summary], vec![other], SEEN_AT);
+    assert!(changes.added.is_empty(), "{changes:?}");
+    // Nor does an empty listing of it take anything away.
+    let changes = stage.vfs.apply_of(nobody, Vec::new(), Vec::new(), SEEN_AT);
+    assert!(changes.removed.is_empty(), "{changes:?}");
+    stage.read(stage.open(), 5, 9).await.unwrap();
 }
