@@ -12,6 +12,7 @@
 mod bencode;
 mod buffers;
 mod error;
+mod failure;
 mod listed;
 mod local;
 mod mapping;
@@ -19,6 +20,7 @@ mod metainfo;
 mod names;
 mod source;
 
+pub use failure::failure_reason;
 pub use local::{FileIdentity, KeptProof, LocalPaths, ProofKeeper};
 pub use mapping::{complete, to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};

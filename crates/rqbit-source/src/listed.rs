@@ -1,5 +1,5 @@
-//! What the last lists said of torrents beside their progress: names and folders, for messages and
-//! for the question whether a disk is missing.
+//! What the last lists said of torrents beside their progress: names, folders and failures, for
+//! messages and for the question whether a disk is missing.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rqbit_client::wire::TorrentProgress;
+use rqbit_client::wire::{ProgressStats, TorrentProgress, TorrentState};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use vfs_core::InfoHash;
 
+use crate::failure::failure_reason;
 use crate::local::LocalPaths;
 
 /// How many torrents are remembered that the last list did not have, beside as many as it has.
@@ -30,6 +31,8 @@ const DISK_TIME_MAX: Duration = Duration::from_secs(10);
 struct Listed {
     name: Option<String>,
     folder: String,
+    /// Why it failed, in one line.
+    failure: Option<String>,
 }
 
 /// See the module.
@@ -55,12 +58,15 @@ impl ListedTorrents {
         let count = list.len();
         let mut listed = Vec::with_capacity(count);
         let mut state = self.state();
-        for (info_hash, TorrentProgress { name, output_folder, .. }) in list {
+        for (info_hash, TorrentProgress { name, output_folder, stats, .. }) in list {
             listed.push(info_hash);
-            let is_same = |it: &Listed| it.name == *name && it.folder == *output_folder;
+            let failure = failure(stats);
+            let is_same = |it: &Listed| {
+                it.name == *name && it.folder == *output_folder && it.failure == failure
+            };
             if !state.torrents.get(&info_hash).is_some_and(is_same) {
                 let (name, folder) = (name.clone(), output_folder.clone());
-                state.torrents.insert(info_hash, Listed { name, folder });
+                state.torrents.insert(info_hash, Listed { name, folder, failure });
             }
         }
         if state.torrents.len() > count.saturating_mul(2).saturating_add(UNLISTED_MAX) {
@@ -73,6 +79,11 @@ impl ListedTorrents {
 
     pub(crate) fn name(&self, torrent: InfoHash) -> Option<String> {
         self.state().torrents.get(&torrent)?.name.clone()
+    }
+
+    /// Returns why a torrent failed, in one line; `None` if the last list that had it did not say.
+    pub(crate) fn failure(&self, torrent: InfoHash) -> Option<String> {
+        self.state().torrents.get(&torrent)?.failure.clone()
     }
 
     /// Returns false if a folder of one of these torrents is missing, or not known, and this
@@ -102,6 +113,11 @@ impl ListedTorrents {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn failure(stats: &ProgressStats) -> Option<String> {
+    let error = stats.error.as_ref().filter(|_| stats.state == TorrentState::Error)?;
+    Some(failure_reason(error)).filter(|reason| !reason.is_empty())
 }
 
 /// Returns whether a folder is there, or was removed from a disk that is there.
@@ -163,5 +179,21 @@ mod tests {
         fs::remove_dir_all(&here).unwrap();
         fs::remove_dir_all(&disk).unwrap();
         check(&[1, 9], true).await;
+    }
+
+    #[test]
+    fn a_failure_is_known_until_the_torrent_is_started() {
+        let torrents = ListedTorrents::default();
+        let mut failed = torrent(Path::new("/d"));
+        failed.stats.state = TorrentState::Error;
+        let check = |torrent: &TorrentProgress, want: Option<&str>| {
+            torrents.update([(hash(1), torrent)].into_iter());
+            assert_eq!(torrents.failure(hash(1)).as_deref(), want);
+        };
+        check(&failed, None);
+        failed.stats.error = Some("no disk\n\nStack backtrace:\n 0: x".to_owned());
+        check(&failed, Some("no disk"));
+        failed.stats.state = TorrentState::Live;
+        check(&failed, None);
     }
 }

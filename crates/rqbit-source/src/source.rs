@@ -248,6 +248,10 @@ impl TorrentSource for RqbitSource {
         self.listed.name(torrent)
     }
 
+    fn listed_failure(&self, torrent: InfoHash) -> Option<String> {
+        self.listed.failure(torrent)
+    }
+
     async fn are_folders_there(&self, torrents: Vec<InfoHash>) -> bool {
         let paths = self.local.paths();
         let has_disks = match paths {

@@ -59,6 +59,8 @@ struct State {
     opened: Vec<(FileId, ByteRange)>,
     haves: HashMap<InfoHash, Bitfield>,
     haves_asked: usize,
+    /// Why torrents failed.
+    failures: HashMap<InfoHash, String>,
     locals: HashMap<FileId, FakeLocal>,
     /// What local files were asked for with.
     proofs: Vec<LocalPieces>,
@@ -80,6 +82,7 @@ impl FakeSource {
                 opened: Vec::new(),
                 haves: HashMap::new(),
                 haves_asked: 0,
+                failures: HashMap::new(),
                 locals: HashMap::new(),
                 proofs: Vec::new(),
                 violations: Vec::new(),
@@ -120,6 +123,12 @@ impl FakeSource {
         if let Some((summary, _)) = known {
             change(summary);
         }
+    }
+
+    /// Lets a torrent fail for a reason.
+    pub fn fail(&self, torrent: InfoHash, reason: &str) {
+        self.update(torrent, |summary| summary.state = TorrentState::Failed);
+        self.state().failures.insert(torrent, reason.to_owned());
     }
 
     /// Removes a torrent.
@@ -347,6 +356,16 @@ impl TorrentSource for FakeSource {
 
     fn name(&self) -> Option<Arc<str>> {
         self.name.clone()
+    }
+
+    fn listed_name(&self, torrent: InfoHash) -> Option<String> {
+        let state = self.state();
+        let (_, details) = state.torrents.iter().find(|(it, _)| it.info_hash == torrent)?;
+        Some(details.name.clone())
+    }
+
+    fn listed_failure(&self, torrent: InfoHash) -> Option<String> {
+        self.state().failures.get(&torrent).cloned()
     }
 
     async fn local_file(

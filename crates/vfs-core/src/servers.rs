@@ -31,6 +31,16 @@ impl<S: TorrentSource> Vfs<S> {
         (0..self.engine.count()).filter_map(|position| u16::try_from(position).ok()).map(ServerId)
     }
 
+    /// Returns the name of a torrent that failed, as a server has it, and why it failed, of the
+    /// first server that says why.
+    #[must_use]
+    pub fn listed_failure(&self, torrent: InfoHash) -> Option<(Option<String>, String)> {
+        self.servers().find_map(|server| {
+            let source = self.source_of(server)?;
+            Some((source.listed_name(torrent), source.listed_failure(torrent)?))
+        })
+    }
+
     /// Returns whether a listing of a server was ever taken over.
     #[must_use]
     pub fn is_server_known(&self, server: ServerId) -> bool {

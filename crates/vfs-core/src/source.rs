@@ -153,6 +153,13 @@ pub trait TorrentSource: Send + Sync + 'static {
         None
     }
 
+    /// Returns in one line why the last listing had a torrent as failed, if it said so. For
+    /// messages.
+    fn listed_failure(&self, torrent: InfoHash) -> Option<String> {
+        _ = torrent;
+        None
+    }
+
     /// Returns false if a folder in which the files of one of these torrents were is missing from
     /// a disk that this machine shares with the other side, or may be. It is asked when a listing
     /// lacks them after a restart of the other side, and may wait for a disk for some seconds.

@@ -150,7 +150,9 @@ impl Client {
     pub async fn torrents_with_progress(&self) -> Result<Vec<TorrentProgress>> {
         let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
         let weight = |torrent: &TorrentProgress| {
-            size_of::<TorrentProgress>() + size_of_val(torrent.stats.file_progress.as_slice())
+            let error_bytes = torrent.stats.error.as_ref().map_or(0, String::len);
+            let files_bytes = size_of_val(torrent.stats.file_progress.as_slice());
+            size_of::<TorrentProgress>() + files_bytes + error_bytes
         };
         self.transport.collect_list(&call, LIST_BYTES_MAX, weight).await
     }

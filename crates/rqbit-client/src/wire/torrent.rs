@@ -73,6 +73,8 @@ pub struct ProgressStats {
     /// Bytes that are there, for each file by its index; empty while initializing.
     #[serde(deserialize_with = "null_default")]
     pub file_progress: Vec<u64>,
+    /// Why it is in state error: many lines, with a backtrace.
+    pub error: Option<String>,
 }
 
 /// One file of a torrent.
