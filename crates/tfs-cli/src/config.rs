@@ -18,7 +18,7 @@ use crate::report::UserError;
 const SERVER_VARIABLE: &str = "TFS_SERVER";
 
 /// What it does to the servers that are shown below it.
-const SERVER_EFFECT: &str = "  (meant where no --server is given)";
+const SERVER_EFFECT: &str = "  (the server of commands without --server)";
 
 /// Prints the settings and where each came from.
 pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {

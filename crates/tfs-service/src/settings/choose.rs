@@ -104,6 +104,22 @@ impl Loaded {
         }
     }
 
+    /// Returns what `--server` has to be for a command that is to reach a server, if it needs it:
+    /// the name that the configuration has for the server, or its address.
+    #[must_use]
+    pub fn server_flag(&self, url: &BaseUrl) -> Option<String> {
+        let unsaid = self.unsaid_servers().unwrap_or_default();
+        let is_it = |item: &Dict| {
+            let of_item = item.get("url").and_then(Value::as_str);
+            of_item.and_then(|text| text.parse().ok()) == Some(url.clone())
+        };
+        if matches!(unsaid.as_slice(), [only] if is_it(only)) {
+            return None;
+        }
+        let known = self.settings.servers.iter().find(|server| server.url == *url);
+        Some(known.map_or_else(|| url.to_string(), |server| server.name.clone()))
+    }
+
     fn all_of(&self, sections: &[Dict]) -> Result<Vec<ChosenServer>, Problem> {
         if sections.len() > 1 {
             self.check_credentials_are_their_own()?;
@@ -191,17 +207,21 @@ impl Loaded {
         if !self.servers.is_empty() {
             return self.servers.iter().map(|server| self.server_item(server, None)).collect();
         }
+        if self.environment.server.is_none() && !names.is_empty() {
+            return self.named(names);
+        }
+        self.unsaid_servers()
+    }
+
+    /// Returns the items of those that are meant where neither the command line nor a mount names
+    /// any.
+    fn unsaid_servers(&self) -> Result<Vec<Dict>, Problem> {
         if let Some(text) = &self.environment.server {
             let place = Place::of(Origin::Variable("TFS_SERVER".to_owned()));
             let server = text.parse().map_err(|reason: String| Problem::at(place.clone(), reason));
             return Ok(vec![self.server_item(&server?, Some(place))?]);
         }
-        if names.is_empty() {
-            return Ok((0..self.settings.servers.len())
-                .map(|idx| self.item("server", idx))
-                .collect());
-        }
-        self.named(names)
+        Ok((0..self.settings.servers.len()).map(|idx| self.item("server", idx)).collect())
     }
 
     fn named(&self, names: &[String]) -> Result<Vec<Dict>, Problem> {
@@ -301,7 +321,8 @@ impl Loaded {
     }
 }
 
-fn defaults_of(name: &str) -> Dict {
+/// Returns an item of a list of which nothing is set.
+pub(super) fn defaults_of(name: &str) -> Dict {
     SECTIONS.iter().find(|section| section.name == name).map(item_defaults).unwrap_or_default()
 }
 

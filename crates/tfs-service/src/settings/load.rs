@@ -6,14 +6,11 @@ use std::path::PathBuf;
 
 use directories::BaseDirs;
 use figment::Figment;
-use figment::value::Value;
-use serde::Serialize;
 
 use super::environment::{self, Environment};
 use super::files::{self, ConfigFile, FileState, Role};
 use super::keys::{Key, SECTIONS, find_key};
 use super::layer::Layer;
-use super::toml_value::text_of;
 use super::{Origin, Place, Problem, ServerArg, Settings, SettingsError, check};
 
 /// The file of the whole machine.
@@ -68,17 +65,6 @@ pub struct Loaded {
     pub(super) flags: Vec<Flag>,
     pub(super) figment: Figment,
     layers: Vec<Layer>,
-}
-
-/// A key with its value, for people and scripts.
-#[derive(Debug, Clone, Serialize)]
-pub struct ShownValue {
-    /// The name, such as `read.timeout` or `server[0].url`.
-    pub key: String,
-    /// The value; none if the key is not set.
-    pub value: Option<Value>,
-    /// Where it came from.
-    pub from: Place,
 }
 
 impl Sources {
@@ -213,38 +199,5 @@ impl Loaded {
             .and_then(|metadata| self.layers.iter().find(|layer| layer.name == metadata.name));
         let place = layer.and_then(|layer| layer.places.get(name).cloned());
         place.unwrap_or(Place::of(Origin::Default))
-    }
-
-    /// Returns every key with its value and where that came from.
-    #[must_use]
-    pub fn values(&self) -> Vec<ShownValue> {
-        let mut shown = Vec::new();
-        for section in &SECTIONS {
-            let items = match self.figment.find_value(section.name) {
-                Ok(Value::Array(_, items)) => items
-                    .into_iter()
-                    .enumerate()
-                    .map(|(idx, item)| (format!("{}[{idx}]", section.name), item))
-                    .collect(),
-                Ok(single) => vec![(section.name.to_owned(), single)],
-                Err(_unset) => Vec::new(),
-            };
-            for (item_name, item) in items {
-                shown.extend(section.keys.iter().map(|key| {
-                    let name = format!("{item_name}.{}", key.short_name());
-                    let value = item.find_ref(key.short_name()).cloned();
-                    ShownValue { from: self.place(&name), key: name, value }
-                }));
-            }
-        }
-        shown
-    }
-}
-
-impl ShownValue {
-    /// Returns the value as TOML, if there is one.
-    #[must_use]
-    pub fn toml(&self) -> Option<String> {
-        self.value.as_ref().map(text_of)
     }
 }

@@ -22,6 +22,7 @@ mod model;
 mod nearest;
 mod place;
 mod secret;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod toml_value;
@@ -31,7 +32,7 @@ pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, FileState};
 pub use kind::Kind;
-pub use load::{Flag, Loaded, ShownValue, Sources};
+pub use load::{Flag, Loaded, Sources};
 pub use model::{
     CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing, MissingError,
     MonitoringSection, MountLayout, MountSection, Passthrough, PreloadSection, ReadSection,
@@ -39,6 +40,7 @@ pub use model::{
 };
 pub use place::{Origin, Place, Problem, SettingsError};
 pub use secret::Secret;
+pub use shown::ShownValue;
 
 /// Says whether a value that was typed for a key can be used.
 ///
