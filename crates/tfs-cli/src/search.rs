@@ -1,7 +1,7 @@
 //! `tfs search`: over every file of every torrent, by a mount that runs or straight from servers.
 
 use comfy_table::Cell;
-use tfs_service::control::wire::{QueryText, SearchAnswer, SearchRequest};
+use tfs_service::control::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
 use tfs_service::control::{FindError, FoundMount, find_mount};
 use tfs_service::settings::Loaded;
 use tfs_service::{Server, search_servers};
@@ -24,12 +24,19 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
         output::line(&text(&answer))?;
     }
     if answer.is_cut {
-        output::note(&format!(
-            "there are more; see them with --limit {}",
-            args.limit.saturating_mul(10)
-        ));
+        output::note(&more(args.limit));
     }
     Ok(exit::SUCCESS)
+}
+
+/// Returns what to do about a search that found more than `limit` files.
+fn more(limit: u64) -> String {
+    let hits_max = SEARCH_HITS_MAX as u64;
+    if limit >= hits_max {
+        return format!("there are more than {hits_max}, which is the most; search for more words");
+    }
+    let next = limit.saturating_mul(10).min(hits_max);
+    format!("there are more; see them with --limit {next}")
 }
 
 async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer> {
@@ -77,4 +84,17 @@ fn text(answer: &SearchAnswer) -> String {
         ]);
     }
     output::table_text(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_that_is_named_shows_more() {
+        assert_eq!(more(1), "there are more; see them with --limit 10");
+        let most = SEARCH_HITS_MAX as u64;
+        assert_eq!(more(most - 1), format!("there are more; see them with --limit {most}"));
+        assert!(more(most).contains("the most"), "{}", more(most));
+    }
 }

@@ -96,6 +96,14 @@ fn size(text: &str) -> Result<ByteSize, &'static str> {
     }
 }
 
+fn limit(text: &str) -> Result<u64, &'static str> {
+    match text.parse() {
+        Ok(0) => Err("it must be more than nothing"),
+        Ok(limit) => Ok(limit),
+        Err(_no_number) => Err("it must be a number, such as 1000"),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Words, each of which occurs in the path, in whatever case.
@@ -108,7 +116,8 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "REGEX", conflicts_with_all = ["words", "glob"])]
     pub(crate) regex: Option<String>,
     /// How many files to find at most.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000,
+        value_parser = limit)]
     pub(crate) limit: u64,
     /// Ask this mount, where there are several.
     #[arg(long, value_name = "MOUNTPOINT", conflicts_with = "server")]
