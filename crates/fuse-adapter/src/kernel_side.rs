@@ -52,6 +52,12 @@ impl KernelSide {
         self.callers.all()
     }
 
+    /// Returns how many reads were over pages of which some were there and others missing.
+    #[must_use]
+    pub fn reads_split(&self) -> u64 {
+        self.reads.counters().reads_split
+    }
+
     /// Has the kernel drop what it caches of these nodes. Pages that reads are under way for stay.
     ///
     /// # Cancel safety

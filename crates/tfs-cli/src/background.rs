@@ -19,6 +19,7 @@ use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
 use tfs_service::check_mountpoint;
 use tokio::sync::oneshot;
 
+use crate::output;
 use crate::report::UserError;
 use crate::signals::Signals;
 use crate::{exit, runtime};
@@ -77,6 +78,7 @@ pub(crate) fn spawn(time_max: Duration, mountpoint: &Path) -> eyre::Result<u8> {
                 Err(too_late(time_max).into())
             }
             Waited::Interrupted => {
+                output::end_interrupted_line();
                 end(&mut child, mountpoint, &mut signals).await;
                 Ok(exit::INTERRUPTED)
             }

@@ -42,6 +42,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     let mountpoint = mountpoint.wrap_err("cannot use the mount point")?;
     let servers = chosen(loaded, mountpoint.as_deref())?.into_iter();
     let servers = servers.map(|ChosenServer { section, connection }| DoctorServer {
+        flag: loaded.server_flag(&section.url),
         name: section.name,
         connection,
         streams_max: section.max_streams,
@@ -74,8 +75,7 @@ fn chosen(loaded: &Loaded, mountpoint: Option<&Path>) -> eyre::Result<Vec<Chosen
 }
 
 fn is_coloured() -> bool {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    std::io::stdout().is_terminal() && !no_color
+    std::io::stdout().is_terminal() && output::wants_colours()
 }
 
 /// Prints a unit of systemd for this machine: of the system as root, else of the user.

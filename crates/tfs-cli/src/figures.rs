@@ -1,6 +1,7 @@
 //! Figures as people read them: sizes, speeds, shares and counts.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
@@ -18,6 +19,14 @@ pub(crate) fn speed(bytes_per_second: u64) -> String {
     match bytes_per_second {
         0 => "-".to_owned(),
         speed => format!("{}/s", size(speed)),
+    }
+}
+
+/// Returns how long ago something was, in whole seconds.
+pub(crate) fn age(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
     }
 }
 

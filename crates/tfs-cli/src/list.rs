@@ -4,55 +4,163 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 use tfs_service::settings::Loaded;
-use tfs_service::{Listed, Servers, TorrentRow};
+use tfs_service::{Listed, ServerError, Servers, TorrentRow, WatchedList, WatchedServer};
 
 use crate::args::ListArgs;
-use crate::figures::{percent, size, speed};
+use crate::failed::{FailedLines, FailedTorrent, failed_lines};
+use crate::figures::{age, percent, size, speed};
 use crate::output::{self, right, visible};
 use crate::report::{self, settings_error};
-use crate::watch::{Errors, watch};
+use crate::screen::Screen;
+use crate::watch::{Looked, WATCH_INTERVAL, watch};
 use crate::{exit, runtime};
 
 /// No stream is opened for a list; this is only what the client wants to know.
 pub(crate) const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Where the servers stand in the table: before the name, which may be long.
-const SERVER_COLUMN: usize = 7;
+const SERVER_COLUMN: usize = 8;
 
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
     let chosen = loaded.choose_servers(&[]).map_err(settings_error)?;
+    let flag = match chosen.as_slice() {
+        [only] => loaded.server_flag(&only.section.url),
+        _ => None,
+    };
     let settings = chosen.into_iter().map(|chosen| (chosen.section.name, chosen.connection));
     let servers = Servers::new(settings, CHUNK_TIME_MAX)?;
+    let view = View { args, has_servers: servers.count() > 1, flag };
     runtime()?.block_on(async {
+        if args.watch {
+            return watch_list(&view, &servers).await;
+        }
         let Listed { rows, errors } = servers.torrents().await;
-        if errors.len() < servers.count() && !args.watch {
-            let rows = matching(args, rows);
+        if errors.len() < servers.count() {
+            let rows = view.matching(rows);
             if rows.is_empty() && !args.json {
                 output::note(nothing(args));
             } else {
-                output::line(&text(args, &rows, servers.count())?)?;
+                output::line(&view.text(&rows)?)?;
             }
-        } else if errors.len() < servers.count() {
-            watch(args.json, async || look(args, &servers).await).await?;
-            return Ok(exit::SUCCESS);
         }
         // What the others have is no complete list.
-        let codes: Vec<_> =
-            errors.into_iter().map(|error| report::report(&eyre::Report::new(error))).collect();
-        Ok(codes.first().copied().unwrap_or(exit::SUCCESS))
+        Ok(report_all(errors))
     })
 }
 
-/// Looks once for `--watch`. Where some servers are there, their torrents are what people see; one
-/// that goes away is waited for.
-async fn look(args: &ListArgs, servers: &Servers) -> Result<String, Errors> {
-    let Listed { rows, errors } = servers.torrents().await;
-    if errors.len() < servers.count() {
-        let rows = matching(args, rows);
-        return text(args, &rows, servers.count()).map_err(|error| vec![error]);
+/// Shows the torrents until a signal comes. Servers that cannot be reached from the beginning are
+/// an error, as without `--watch`.
+async fn watch_list(view: &View<'_>, servers: &Servers) -> eyre::Result<u8> {
+    let watched = servers.watch(WATCH_INTERVAL);
+    watched.first_answers().await;
+    let first = watched.list();
+    if first.servers.iter().all(|server| server.error.is_some()) {
+        return Ok(report_all(first.errors));
     }
-    Err(errors.into_iter().map(eyre::Report::new).collect())
+    watch(view.args.json, async || view.looked(watched.list()).map_err(|error| vec![error]))
+        .await?;
+    Ok(exit::SUCCESS)
+}
+
+/// Prints errors, and returns the exit code of the first.
+fn report_all(errors: Vec<ServerError>) -> u8 {
+    let codes: Vec<_> =
+        errors.into_iter().map(|error| report::report(&eyre::Report::new(error))).collect();
+    codes.first().copied().unwrap_or(exit::SUCCESS)
+}
+
+/// How torrents are shown.
+struct View<'a> {
+    args: &'a ListArgs,
+    /// Whether there are several servers.
+    has_servers: bool,
+    /// What `--server` has to be to reach the server, if there is one and that is needed.
+    flag: Option<String>,
+}
+
+impl View<'_> {
+    fn matching(&self, mut rows: Vec<TorrentRow>) -> Vec<TorrentRow> {
+        rows.retain(|row| self.is_matching(row));
+        rows
+    }
+
+    fn is_matching(&self, row: &TorrentRow) -> bool {
+        let Some(pattern) = &self.args.pattern else { return true };
+        let pattern = pattern.to_lowercase();
+        row.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&pattern))
+    }
+
+    fn text(&self, rows: &[TorrentRow]) -> eyre::Result<String> {
+        Ok(match (self.args.json, self.args.watch) {
+            (true, false) => serde_json::to_string_pretty(rows)?,
+            // A line for each look.
+            (true, true) => serde_json::to_string(rows)?,
+            (false, _) => {
+                let mut text = table(rows.iter(), self.has_servers);
+                for line in self.failures(rows.iter()) {
+                    text.push('\n');
+                    text.push_str(&line);
+                }
+                text
+            }
+        })
+    }
+
+    /// Returns what is shown of a look: rows of servers that do not answer are old.
+    fn looked(&self, list: WatchedList) -> eyre::Result<Looked> {
+        let WatchedList { rows, current, servers, errors } = list;
+        let line = current.map(|rows| self.text(&self.matching(rows))).transpose()?;
+        let errors = errors.into_iter().map(eyre::Report::new).collect();
+        let rows: Vec<_> = rows.into_iter().filter(|(row, _)| self.is_matching(row)).collect();
+        let mut screen = Screen::default();
+        for server in servers.iter().filter(|server| !server.is_current()) {
+            screen.push(&silence(server));
+        }
+        let all = || rows.iter().map(|(row, _)| row);
+        let text = table(all(), self.has_servers);
+        // The first line is the header; each row is one line.
+        let is_old = std::iter::once(false).chain(rows.iter().map(|(_, is_old)| *is_old));
+        let mut lines = Screen::default();
+        text.lines().zip(is_old).for_each(|(line, is_old)| lines.add(line, is_old));
+        self.failures(all()).iter().for_each(|line| lines.push(line));
+        screen.append(lines);
+        Ok(Looked { screen, line, errors })
+    }
+
+    /// Returns why torrents failed and what to do, after an empty line, if any did.
+    fn failures<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow>) -> Vec<String> {
+        let failed: Vec<_> = rows
+            .filter(|row| row.state == "error")
+            .map(|row| FailedTorrent {
+                name: row.name.as_deref(),
+                info_hash: &row.info_hash,
+                why: row.error.as_deref(),
+            })
+            .collect();
+        if failed.is_empty() {
+            return Vec::new();
+        }
+        let FailedLines { reasons, remedies } =
+            failed_lines(&failed, failed.len(), self.flag.as_deref());
+        let reasons = reasons.into_iter().map(|reason| format!("failed: {reason}"));
+        let remedies = remedies.into_iter().map(|remedy| format!("to do: {remedy}"));
+        std::iter::once(String::new()).chain(reasons).chain(remedies).collect()
+    }
+}
+
+/// Returns why a server has nothing new to say, and how old its torrents are.
+fn silence(server: &WatchedServer) -> String {
+    let WatchedServer { url, age: old, silence, error, .. } = server;
+    let why = match (error, silence) {
+        (Some(error), _) => error.clone(),
+        (None, Some(silence)) => format!("no answer from rqbit at {url} for {}", age(*silence)),
+        (None, None) => format!("no answer from rqbit at {url} yet"),
+    };
+    visible(&match old {
+        Some(old) => format!("{why}; its torrents are as they were {} ago", age(*old)),
+        None => why,
+    })
 }
 
 /// Returns what is said where there is nothing to list.
@@ -63,29 +171,10 @@ fn nothing(args: &ListArgs) -> &'static str {
     }
 }
 
-fn matching(args: &ListArgs, mut rows: Vec<TorrentRow>) -> Vec<TorrentRow> {
-    if let Some(pattern) = &args.pattern {
-        let pattern = pattern.to_lowercase();
-        rows.retain(|row| {
-            row.name.as_ref().is_some_and(|name| name.to_lowercase().contains(&pattern))
-        });
-    }
-    rows
-}
-
-fn text(args: &ListArgs, rows: &[TorrentRow], server_count: usize) -> eyre::Result<String> {
-    Ok(match (args.json, args.watch) {
-        (true, false) => serde_json::to_string_pretty(rows)?,
-        // A line for each look.
-        (true, true) => serde_json::to_string(rows)?,
-        (false, _) => table(rows, server_count > 1),
-    })
-}
-
 /// Returns the table, with a column of servers if there are several.
-fn table(rows: &[TorrentRow], has_servers: bool) -> String {
+fn table<'r>(rows: impl Iterator<Item = &'r TorrentRow>, has_servers: bool) -> String {
     let mut table = output::table();
-    let mut header = vec!["ID", "STATE", "DONE", "SIZE", "DOWN", "UP", "PEERS", "NAME"];
+    let mut header = vec!["ID", "STATE", "DONE", "SIZE", "SELECTED", "DOWN", "UP", "PEERS", "NAME"];
     if has_servers {
         header.insert(SERVER_COLUMN, "SERVER");
     }
@@ -94,9 +183,9 @@ fn table(rows: &[TorrentRow], has_servers: bool) -> String {
         let mut cells = vec![
             right(row.id.map(|id| id.to_string()).unwrap_or_default()),
             Cell::new(row.state),
-            // Of a torrent with nothing selected rqbit says that all of it is there.
-            right(percent(row.have_bytes, row.total_bytes)),
-            right(size(row.total_bytes)),
+            right(done(row)),
+            right(size(row.size_bytes.unwrap_or(row.total_bytes))),
+            right(selected(row)),
             right(speed(row.download_bps)),
             right(speed(row.upload_bps)),
             right(row.peers.to_string()),
@@ -108,4 +197,72 @@ fn table(rows: &[TorrentRow], has_servers: bool) -> String {
         table.add_row(cells);
     }
     output::table_text(table)
+}
+
+/// Returns how much of all files is there. Of a torrent that failed rqbit does not say it.
+fn done(row: &TorrentRow) -> String {
+    match row.size_bytes {
+        Some(_) if row.state == "error" && row.there_bytes == 0 => "-".to_owned(),
+        Some(size) => percent(row.there_bytes, size),
+        None => percent(row.have_bytes, row.total_bytes),
+    }
+}
+
+/// Returns how much is selected, and if that is a part, how much of that is there.
+fn selected(row: &TorrentRow) -> String {
+    match (row.selected_bytes, row.size_bytes) {
+        (None, _) => "-".to_owned(),
+        (Some(selected), Some(all)) if selected >= all => "all".to_owned(),
+        (Some(0), _) => "none".to_owned(),
+        (Some(part), _) => format!("{}, {}", size(part), percent(row.have_bytes, part)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn row(name: &str, sizes: (Option<u64>, u64), selected: (Option<u64>, u64)) -> TorrentRow {
+        let ((size_bytes, there_bytes), (selected_bytes, have_bytes)) = (sizes, selected);
+        TorrentRow {
+            id: Some(1),
+            info_hash: "aa".to_owned(),
+            name: Some(name.to_owned()),
+            state: "live",
+            progress: 0.0,
+            have_bytes,
+            total_bytes: selected_bytes.unwrap_or(0),
+            size_bytes,
+            there_bytes,
+            selected_bytes,
+            finished: false,
+            download_bps: 0,
+            upload_bps: 0,
+            peers: 0,
+            error: None,
+            servers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_selection_has_a_column_beside_the_true_size() {
+        let mib = 1 << 20;
+        let rows = [
+            row("all", (Some(8 * mib), 2 * mib), (Some(8 * mib), 2 * mib)),
+            row("none", (Some(8 * mib), 2 * mib), (Some(0), 2 * mib)),
+            row("part", (Some(8 * mib), 3 * mib), (Some(2 * mib), 2 * mib)),
+            row("late", (None, 3 * mib), (Some(2 * mib), mib)),
+            TorrentRow { state: "error", ..row("failed", (Some(8 * mib), 0), (None, 0)) },
+        ];
+        expect![[r#"
+            ID  STATE  DONE  SIZE     SELECTED       DOWN  UP  PEERS  NAME
+             1  live    25%  8.0 MiB            all     -   -      0  all
+             1  live    25%  8.0 MiB           none     -   -      0  none
+             1  live    37%  8.0 MiB  2.0 MiB, 100%     -   -      0  part
+             1  live    50%  2.0 MiB   2.0 MiB, 50%     -   -      0  late
+             1  error     -  8.0 MiB              -     -   -      0  failed"#]]
+        .assert_eq(&table(rows.iter(), false));
+    }
 }

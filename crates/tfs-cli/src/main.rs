@@ -13,6 +13,7 @@ mod daemon;
 mod demo;
 mod doctor;
 mod exit;
+mod failed;
 mod figures;
 mod generate;
 mod list;
@@ -24,6 +25,7 @@ mod preload;
 mod refresh;
 mod reload;
 mod report;
+mod screen;
 mod search;
 mod signals;
 mod status;
@@ -44,6 +46,7 @@ use tfs_service::Action;
 use tfs_service::settings::{Loaded, Sources};
 
 use crate::args::{Cli, Command, ConfigCommand};
+use crate::logging::Audience;
 
 fn main() -> ExitCode {
     // An allocator that keeps more than it should is no reason not to do what was asked for.
@@ -84,7 +87,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     let verbose = cli.global.verbose;
     let is_daemon = matches!(cli.command, Command::Daemon);
     let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
-    let level = logging::start(more, &loaded.settings.logging)?;
+    let level = logging::start(more, &loaded.settings.logging, audience(&cli.command))?;
     // The process that was typed has told them already.
     if background::role() != background::Role::Child {
         for warning in &loaded.warnings {
@@ -96,7 +99,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Daemon => daemon::run(sources, loaded, verbose, level),
         Command::Unmount(args) => unmount::run(args),
         Command::List(args) => list::run(args, &loaded),
-        Command::Status(args) => status::run(args),
+        Command::Status(args) => status::run(args, &loaded),
         Command::Search(args) => search::run(args, &loaded),
         Command::Cache(args) => cache::run(args),
         Command::Refresh(args) => refresh::run(args),
@@ -117,6 +120,15 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Demo(args) => demo::run(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),
+    }
+}
+
+/// Returns who reads the log of a command, if that goes to a terminal.
+fn audience(command: &Command) -> Audience {
+    let is_in_foreground = matches!(command, Command::Mount(args) if args.foreground);
+    match is_in_foreground || matches!(command, Command::Daemon) {
+        true => Audience::Operator,
+        false => Audience::User,
     }
 }
 

@@ -2,11 +2,20 @@
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
 use std::borrow::Cow;
+use std::env;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use terminal_size::{Height, Width, terminal_size};
+
+use crate::screen::Screen;
+
+/// What a terminal shows faintly from here on (ECMA-48, SGR 2).
+const DIM: &str = "\x1b[2m";
+
+/// What ends that.
+const PLAIN: &str = "\x1b[0m";
 
 /// Prints a line of the result, or some. Whoever does not want to hear more (`tfs list | head`)
 /// closes the pipe, which is no error.
@@ -41,15 +50,17 @@ impl Frames {
         self.is_terminal
     }
 
-    /// Shows the next one, and returns whether anybody still reads.
-    pub(crate) fn show(&mut self, text: &str) -> io::Result<bool> {
+    /// Shows the next one, and returns whether anybody still reads. Old lines are dimmed on a
+    /// terminal, unless `NO_COLOR` says that it is to be plain.
+    pub(crate) fn show(&mut self, screen: &Screen) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
         let shown = if self.is_terminal {
             let clear = if self.is_first { "\x1b[2J" } else { "" };
             let size = terminal_size().map(|(Width(width), Height(height))| (width, height));
-            write!(stdout, "{clear}{}", in_place(text, size.unwrap_or((80, 24))))
+            let frame = in_place(screen, size.unwrap_or((80, 24)), wants_colours());
+            write!(stdout, "{clear}{frame}")
         } else {
-            writeln!(stdout, "{}", harmless(text))
+            writeln!(stdout, "{}", harmless(&screen.plain()))
         };
         self.is_first = false;
         match shown.and_then(|()| stdout.flush()) {
@@ -59,12 +70,20 @@ impl Frames {
     }
 }
 
-/// Returns what draws a text over the one before, cut to a terminal of so many columns and lines.
-fn in_place(text: &str, (width, height): (u16, u16)) -> String {
+/// Returns whether the environment allows colours and the like on a terminal.
+pub(crate) fn wants_colours() -> bool {
+    env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Returns what draws a screen over the one before, cut to a terminal of so many columns and lines.
+fn in_place(screen: &Screen, (width, height): (u16, u16), has_dim: bool) -> String {
     let mut frame = String::from("\x1b[H");
     // The last line stays free: the cursor is there.
-    for line in text.lines().take(usize::from(height).saturating_sub(1)) {
-        frame.extend(line.chars().take(usize::from(width)));
+    for line in screen.lines().iter().take(usize::from(height).saturating_sub(1)) {
+        let is_dim = has_dim && line.is_old;
+        frame.push_str(if is_dim { DIM } else { "" });
+        frame.extend(line.text.chars().take(usize::from(width)));
+        frame.push_str(if is_dim { PLAIN } else { "" });
         frame.push_str("\x1b[K\r\n");
     }
     frame.push_str("\x1b[J");
@@ -88,6 +107,14 @@ pub(crate) fn warning(message: &str, hint: &str) {
 /// Prints a line that belongs to an error or a question.
 pub(crate) fn note(text: &str) {
     eprintln!("{}", visible(text));
+}
+
+/// Ends the line in which a terminal has shown `^C`, so that the prompt is not put behind it: a
+/// shell does that only for commands that the signal itself ended.
+pub(crate) fn end_interrupted_line() {
+    if io::stderr().is_terminal() {
+        eprintln!();
+    }
 }
 
 /// Prints a question, and leaves the cursor behind it.
@@ -184,7 +211,11 @@ mod tests {
 
     #[test]
     fn a_frame_fits_the_terminal_and_leaves_nothing_of_the_one_before() {
-        let frame = in_place("abcdef\nb\nc\nd", (4, 4));
-        assert_eq!(frame, "\x1b[Habcd\x1b[K\r\nb\x1b[K\r\nc\x1b[K\r\n\x1b[J");
+        let mut screen = Screen::from("abcdef".to_owned());
+        screen.add("bcdefg\nc\nd", true);
+        let frame = in_place(&screen, (4, 4), false);
+        assert_eq!(frame, "\x1b[Habcd\x1b[K\r\nbcde\x1b[K\r\nc\x1b[K\r\n\x1b[J");
+        let dimmed = in_place(&screen, (4, 3), true);
+        assert_eq!(dimmed, "\x1b[Habcd\x1b[K\r\n\x1b[2mbcde\x1b[0m\x1b[K\r\n\x1b[J");
     }
 }

@@ -395,6 +395,11 @@ fn find(error: &FindError) -> Verdict {
             said(exit::CONTROL_FAILED, PREFIX, "see whose it is, or set XDG_RUNTIME_DIR")
         }
         FindError::Path { .. } => Verdict { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None },
+        FindError::NoFile { .. } => said(
+            exit::FILE_UNKNOWN,
+            PREFIX,
+            "see what is mounted with: tfs status; what a mount has, with: ls",
+        ),
         FindError::NotMounted { .. } => {
             said(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: tfs status")
         }
@@ -512,7 +517,11 @@ fn chain(error: &eyre::Report) -> String {
     let mut text = String::new();
     let cause_count = if tells_causes(error) { usize::MAX } else { 1 };
     for cause in error.chain().take(cause_count) {
-        let cause = cause.to_string();
+        // Texts that fit after "cannot" are none behind a colon.
+        let cause = match cause.downcast_ref::<ControlError>().filter(|_| !text.is_empty()) {
+            Some(cause) => cause.as_reason(),
+            None => cause.to_string(),
+        };
         let last_words = cause.rsplit(": ").next().unwrap_or(&cause);
         if text.is_empty() {
             text = cause;
@@ -537,5 +546,21 @@ mod tests {
         check("http://127.0.0.1:3030", START_IT);
         check("http://localhost:3030", START_IT);
         check("http://nas:3030", "see whether the address is right");
+    }
+
+    #[test]
+    fn a_process_that_is_silent_is_a_reason_in_words() {
+        let silent = ControlError::TimedOut {
+            socket: "/run/s".into(),
+            time_max: std::time::Duration::from_secs(5),
+        };
+        let error =
+            FindError::Unanswered { path: "/mnt/t".into(), pid: None, silent: Some(silent) };
+        let (code, message, _hint) = told(&error.into());
+        assert_eq!(code, exit::MOUNT_UNANSWERED);
+        assert_eq!(
+            message,
+            "cannot reach the process behind /mnt/t: no answer from /run/s within 5 s"
+        );
     }
 }

@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use eyre::WrapErr as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::output;
+
 /// Where the kernel says which signals this process ignores.
 const STATUS: &str = "/proc/self/status";
 
@@ -107,7 +109,10 @@ impl ServiceSignals {
     pub(crate) async fn next(&mut self) -> ServiceSignal {
         let [interrupt, terminate] = &mut self.ends;
         tokio::select! {
-            () = interrupt.next() => ServiceSignal::End,
+            () = interrupt.next() => {
+                output::end_interrupted_line();
+                ServiceSignal::End
+            }
             () = terminate.next() => ServiceSignal::End,
             () = self.hangup.next() => match self.on_hangup {
                 Hangup::Ends => ServiceSignal::End,

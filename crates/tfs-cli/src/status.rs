@@ -5,18 +5,21 @@ use std::time::Duration;
 use comfy_table::Cell;
 use nix::unistd::{Uid, User};
 use tfs_service::control::wire::{MissingMount, MountStatus, PlaceInfo, ReaderStatus, WayStatus};
-use tfs_service::control::{Statuses, UnreachedMount, UnreachedState, statuses};
+use tfs_service::control::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
+use tfs_service::settings::Loaded;
 use tfs_service::shell::quoted;
 use tfs_service::status::{
-    BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, Status,
+    BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, Status, TreeStatus,
 };
 use tfs_service::{BudgetHolder, PreloadStatus, PreloadTotals};
 
 use crate::args::StatusArgs;
-use crate::figures::{NO_READS, counted, percent, size, speed};
+use crate::failed::{FailedLines, FailedTorrent, failed_lines};
+use crate::figures::{NO_READS, age as age_text, counted, percent, size, speed};
 use crate::output::{self, right, visible};
 use crate::report::UserError;
-use crate::watch::watch;
+use crate::screen::Screen;
+use crate::watch::{Looked, watch};
 use crate::{exit, runtime};
 
 /// What is said where there is nothing to say.
@@ -25,24 +28,30 @@ const NOTHING: &str = "no tfs of this user has mounted anything";
 const MIB: u32 = 1 << 20;
 
 /// Runs the command.
-pub(crate) fn run(args: &StatusArgs) -> eyre::Result<u8> {
+pub(crate) fn run(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<u8> {
     runtime()?.block_on(async {
         if args.watch {
-            let look = async || look(args).await.map(|(text, _)| text);
+            let look = async || {
+                let (screen, _code) = look(args, loaded).await?;
+                let line = Some(screen.plain());
+                eyre::Ok(Looked { screen, line, errors: Vec::new() })
+            };
             watch(args.json, async || look().await.map_err(|error| vec![error])).await?;
             return Ok(exit::SUCCESS);
         }
-        let (text, code) = look(args).await?;
-        output::line(&text)?;
+        let (screen, code) = look(args, loaded).await?;
+        output::line(&screen.plain())?;
         Ok(code)
     })
 }
 
 /// Looks once, and returns what is to be shown and the exit code.
-async fn look(args: &StatusArgs) -> eyre::Result<(String, u8)> {
+async fn look(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<(Screen, u8)> {
     let mut found = statuses(args.mountpoint.as_deref()).await?;
-    for error in &found.silent {
-        tracing::warn!("a process of tfs does not answer: cannot {error}");
+    // A screen that is drawn anew says it itself.
+    let silent: Vec<_> = found.silent.iter().map(silent_text).collect();
+    if args.json || !args.watch {
+        silent.iter().for_each(|text| tracing::warn!("{text}"));
     }
     let is_silent = !found.has_own && !found.silent.is_empty();
     if found.mounts.is_empty() && found.missing.is_empty() && found.unreached.is_empty() {
@@ -53,8 +62,21 @@ async fn look(args: &StatusArgs) -> eyre::Result<(String, u8)> {
             return Err(UserError::new(exit::NOT_MOUNTED, "the mount has just ended").into());
         }
     }
-    let text = if args.json { json(found, args.watch)? } else { text(&found) };
-    Ok((text, if is_silent { exit::MOUNT_UNANSWERED } else { exit::SUCCESS }))
+    let screen = if args.json {
+        json(found, args.watch)?.into()
+    } else {
+        let mut screen = Screen::default();
+        if args.watch {
+            silent.iter().for_each(|text| screen.push(&format!("silent   {}", visible(text))));
+        }
+        screen.append(View { loaded }.screen(&found));
+        screen
+    };
+    Ok((screen, if is_silent { exit::MOUNT_UNANSWERED } else { exit::SUCCESS }))
+}
+
+fn silent_text(error: &ControlError) -> String {
+    format!("a process of tfs does not answer: {}", error.as_reason())
 }
 
 /// Returns the array of mounts. It holds mounts only, so that what is wrong with others is logged.
@@ -74,124 +96,132 @@ fn json(found: Statuses, is_line: bool) -> eyre::Result<String> {
     Ok(json(&mounts)?)
 }
 
-fn text(found: &Statuses) -> String {
-    let Statuses { mounts, missing, unreached, .. } = found;
-    let nothing = (mounts.is_empty() && missing.is_empty()).then(|| NOTHING.to_owned());
-    // Of one mount that was asked about this would be odd.
-    let is_about_one = unreached.len() == 1 && unreached.iter().all(|it| it.status.is_some());
-    let texts = nothing
-        .filter(|_| !is_about_one)
-        .into_iter()
-        .chain(mounts.iter().map(mount_text))
-        .chain(missing.iter().map(missing_text))
-        .chain(unreached.iter().map(unreached_text));
-    texts.collect::<Vec<_>>().join("\n\n")
+/// How mounts are shown.
+struct View<'a> {
+    /// What the configuration says of the servers.
+    loaded: &'a Loaded,
 }
 
-/// Returns what there is to say of a mount whose process was not reached, and what to do.
-fn unreached_text(mount: &UnreachedMount) -> String {
-    let UnreachedMount { mountpoint, owner_uid, pid, state, .. } = mount;
-    let path = visible(&mountpoint.display().to_string());
-    let command = quoted(mountpoint);
-    let process = pid.map_or_else(|| "its process".to_owned(), |pid| format!("process {pid}"));
-    let (word, why) = match state {
-        UnreachedState::Dead => {
-            ("dead", format!("its process is gone; clean it up with: tfs unmount {command}"))
+impl View<'_> {
+    fn screen(&self, found: &Statuses) -> Screen {
+        let Statuses { mounts, missing, unreached, .. } = found;
+        let is_nothing = mounts.is_empty() && missing.is_empty();
+        // Of one mount that was asked about this would be odd.
+        let is_about_one = unreached.len() == 1 && unreached.iter().all(|it| it.status.is_some());
+        let mut screen = Screen::default();
+        if is_nothing && !is_about_one {
+            screen.append(NOTHING.to_owned().into());
         }
-        UnreachedState::Silent => (
-            "silent",
-            format!("{process} does not answer; it is stopped (kill -CONT <PID>) or stuck"),
-        ),
-        UnreachedState::Foreign => ("foreign", foreign_text(*owner_uid, &command)),
-        UnreachedState::SocketLost => {
-            ("unheard", format!("{process} is well, its control socket is not there yet"))
+        mounts.iter().for_each(|mount| screen.append(self.mount(mount)));
+        missing.iter().for_each(|missing| screen.append(missing_text(missing).into()));
+        unreached.iter().for_each(|mount| screen.append(self.unreached(mount)));
+        screen
+    }
+
+    /// Returns what there is to say of a mount whose process was not reached, and what to do.
+    fn unreached(&self, mount: &UnreachedMount) -> Screen {
+        let UnreachedMount { owner_uid, state, .. } = mount;
+        let Some(status) = mount.own_status() else { return unreached_text(mount).into() };
+        let mut screen = self.mount(&status);
+        let control = if *state == UnreachedState::Foreign {
+            let user = user_text(*owner_uid);
+            format!("{user} has mounted it, and only {user} can command it")
+        } else {
+            unreached_why(mount).1
+        };
+        screen.push(&format!("{:<8} {control}", "control"));
+        screen
+    }
+
+    fn mount(&self, mount: &MountStatus) -> Screen {
+        let MountStatus { status, readers, also_mounted, preloading, .. } = mount;
+        let mut screen = self.summary(status);
+        for PlaceInfo { mountpoint, pid, command } in also_mounted {
+            let of = pid.map_or_else(String::new, |pid| {
+                format!(
+                    " in the namespace of {} (process {pid})",
+                    command.as_deref().unwrap_or("?")
+                )
+            });
+            screen.push(&format!("{:<8} {}", "also at", visible(&(mountpoint.clone() + &of))));
         }
-    };
-    match mount.own_status() {
-        Some(status) if *state == UnreachedState::Foreign => format!(
-            "{}\n{:<8} {user} has mounted it, and only {user} can command it",
-            mount_text(&status),
-            "control",
-            user = user_text(*owner_uid),
-        ),
-        Some(status) => format!("{}\n{:<8} {why}", mount_text(&status), "control"),
-        None => format!("{word:<8} {path}: {why}"),
+        if !readers.is_empty() {
+            screen.append(readers_table(readers).into());
+        }
+        if !preloading.is_empty() {
+            screen.append(preloads_table(preloading).into());
+        }
+        screen
     }
-}
 
-fn foreign_text(owner_uid: Option<u32>, command: &str) -> String {
-    let ask = match owner_uid {
-        Some(0) => format!("as root: sudo tfs status {command}"),
-        _ => "as that user".to_owned(),
-    };
-    format!("{} has mounted it; ask {ask}", user_text(owner_uid))
-}
-
-/// Returns a user by name, where the machine has one.
-fn user_text(uid: Option<u32>) -> String {
-    let Some(uid) = uid else { return "another user".to_owned() };
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => visible(&user.name),
-        Ok(None) | Err(_) => format!("user {uid}"),
-    }
-}
-
-fn mount_text(mount: &MountStatus) -> String {
-    let MountStatus { status, readers, also_mounted, preloading, .. } = mount;
-    let mut parts = vec![summary(status)];
-    for PlaceInfo { mountpoint, pid, command } in also_mounted {
-        let of = pid.map_or_else(String::new, |pid| {
-            format!(" in the namespace of {} (process {pid})", command.as_deref().unwrap_or("?"))
-        });
-        let line = format!("{:<8} {}", "also at", visible(&(mountpoint.clone() + &of)));
-        if let Some(summary) = parts.first_mut() {
-            summary.push('\n');
-            summary.push_str(&line);
+    /// Returns what `--server` has to be for a command that is to reach a server of a mount.
+    fn flag(&self, server: &ServerStatus) -> Option<String> {
+        let url = server.flag()?;
+        match url.parse() {
+            Ok(parsed) => self.loaded.server_flag(&parsed),
+            Err(_) => Some(url.to_owned()),
         }
     }
-    if !readers.is_empty() {
-        parts.push(readers_table(readers));
+
+    fn summary(&self, status: &Status) -> Screen {
+        let Status { servers, preloads, .. } = status;
+        let mut screen = Screen::default();
+        let mut add = |name: &str, value: &str, is_old| {
+            screen.add(&format!("{name:<8} {value}"), is_old);
+        };
+        head(status).iter().for_each(|(name, value)| add(name, value, false));
+        for server in servers {
+            add("server", &server_text(server, servers.len() == 1), false);
+        }
+        for server in servers {
+            for (name, value) in discovery_lines(server, self.flag(server).as_deref()) {
+                add(name, &value, server.is_silent());
+            }
+        }
+        add("tree", &tree_text(&status.tree), servers.iter().any(ServerStatus::is_silent));
+        tail(status).iter().for_each(|(name, value)| add(name, value, false));
+        if let Some((name, value)) = preloads_line(preloads) {
+            add(name, &value, false);
+        }
+        screen
     }
-    if !preloading.is_empty() {
-        parts.push(preloads_table(preloading));
-    }
-    parts.join("\n\n")
 }
 
-fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
-    format!("missing  {}: {}", visible(mountpoint), visible(why))
-}
-
-fn summary(status: &Status) -> String {
-    let Status { servers, tree, reads, memory, preloads, .. } = status;
+/// Returns what there is to say of a mount as a whole.
+fn head(status: &Status) -> [(&'static str, String); 2] {
     let notes = status.notes();
     let health = match (&status.trouble, notes.first()) {
         (Some(trouble), _) => trouble,
         (None, Some(note)) => note,
+        (None, None) if status.servers.iter().any(ServerStatus::is_silent) => {
+            "a server does not answer at the moment"
+        }
         (None, None) => "all is well",
     };
-    let age = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
+    let up = humantime::format_duration(Duration::from_secs(status.uptime_seconds));
+    [
+        ("mount", format!("{} ({})", visible(&status.mountpoint), visible(health))),
+        ("process", format!("{}, tfs {}, up {up}", status.pid, visible(&status.tfs_version))),
+    ]
+}
+
+fn tree_text(tree: &TreeStatus) -> String {
+    format!(
+        "{}, {}, {}, {} downloaded",
+        counted(tree.torrents, "torrent"),
+        counted(tree.files, "file"),
+        size(tree.total_bytes),
+        percent(tree.have_bytes, tree.total_bytes),
+    )
+}
+
+/// Returns what a mount gave to readers, and what that took.
+fn tail(status: &Status) -> [(&'static str, String); 4] {
+    let Status { reads, memory, .. } = status;
     let resident = memory
         .resident_bytes
         .map_or_else(String::new, |bytes| format!("; process {}", size(bytes)));
-    let is_one = servers.len() == 1;
-    let discovery = servers.iter().flat_map(discovery_lines);
-    let servers = servers.iter().map(|server| ("server", server_text(server, is_one)));
-    let head = [
-        ("mount", format!("{} ({})", visible(&status.mountpoint), visible(health))),
-        ("process", format!("{}, tfs {}, up {age}", status.pid, visible(&status.tfs_version))),
-    ];
-    let tail = [
-        (
-            "tree",
-            format!(
-                "{}, {}, {}, {} downloaded",
-                counted(tree.torrents, "torrent"),
-                counted(tree.files, "file"),
-                size(tree.total_bytes),
-                percent(tree.have_bytes, tree.total_bytes),
-            ),
-        ),
+    [
         ("streams", streams_text(status)),
         ("reads", reads_text(reads)),
         (
@@ -212,11 +242,55 @@ fn summary(status: &Status) -> String {
                 size(memory.limit_bytes),
             ),
         ),
-    ];
-    let lines =
-        head.into_iter().chain(servers).chain(discovery).chain(tail).chain(preloads_line(preloads));
-    let lines: Vec<_> = lines.map(|(name, value)| format!("{name:<8} {value}")).collect();
-    lines.join("\n")
+    ]
+}
+
+/// Returns what is wrong with a mount whose process was not reached and that says nothing itself.
+fn unreached_text(mount: &UnreachedMount) -> String {
+    let (word, why) = unreached_why(mount);
+    let path = visible(&mount.mountpoint.display().to_string());
+    format!("{word:<8} {path}: {why}")
+}
+
+/// Returns what is wrong with a mount whose process was not reached, in a word and in a sentence.
+fn unreached_why(mount: &UnreachedMount) -> (&'static str, String) {
+    let UnreachedMount { mountpoint, owner_uid, pid, state, .. } = mount;
+    let command = quoted(mountpoint);
+    let process = pid.map_or_else(|| "its process".to_owned(), |pid| format!("process {pid}"));
+    match state {
+        UnreachedState::Dead => {
+            ("dead", format!("its process is gone; clean it up with: tfs unmount {command}"))
+        }
+        UnreachedState::Silent => (
+            "silent",
+            format!("{process} does not answer; it is stopped (kill -CONT <PID>) or stuck"),
+        ),
+        UnreachedState::Foreign => ("foreign", foreign_text(*owner_uid, &command)),
+        UnreachedState::SocketLost => {
+            ("unheard", format!("{process} is well, its control socket is not there yet"))
+        }
+    }
+}
+
+fn foreign_text(owner_uid: Option<u32>, command: &str) -> String {
+    let ask = match owner_uid {
+        Some(0) => format!("as root: sudo tfs status {command}"),
+        _ => "as that user".to_owned(),
+    };
+    format!("{} has mounted it; ask {ask}", user_text(owner_uid))
+}
+
+/// Returns a user by name, where the machine has one.
+fn user_text(uid: Option<u32>) -> String {
+    let Some(uid) = uid else { return "another user".to_owned() };
+    match User::from_uid(Uid::from_raw(uid)) {
+        Ok(Some(user)) => visible(&user.name),
+        Ok(None) | Err(_) => format!("user {uid}"),
+    }
+}
+
+fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
+    format!("missing  {}: {}", visible(mountpoint), visible(why))
 }
 
 /// Returns how many streams are open, and of servers that others show too, whose the rest are.
@@ -262,24 +336,35 @@ fn reads_text(reads: &ReadStatus) -> String {
 fn server_text(server: &ServerStatus, is_one: bool) -> String {
     let ServerStatus { name, url, reachable, error, breaker, streams_open, streams_max, .. } =
         server;
+    let ServerStatus { list_age_seconds, silent_seconds, .. } = server;
     let breaker = match breaker {
         BreakerStatus::Closed => "",
         BreakerStatus::Open => ", reads fail at once (breaker open)",
         BreakerStatus::HalfOpen => ", the next read tries it again (breaker half open)",
     };
-    let answers = if *reachable { "answers" } else { "does not answer" };
+    let answers = match (*reachable, *silent_seconds) {
+        (_, Some(silent)) if server.is_silent() => &format!("no answer for {silent} s"),
+        (true, _) => "answers",
+        (false, _) => "does not answer",
+    };
+    let age = list_age_seconds.filter(|_| server.is_silent());
+    let age = age.map(|seconds| {
+        format!(", its torrents are as they were {} ago", age_text(Duration::from_secs(seconds)))
+    });
+    let age = age.unwrap_or_default();
     if is_one {
-        return format!("{}: {answers}{breaker}", visible(url));
+        return format!("{}: {answers}{age}{breaker}", visible(url));
     }
     let why = error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
-    let text = format!("{name} at {url}: {answers}{why}, {streams_open} of {streams_max} streams");
+    let text =
+        format!("{name} at {url}: {answers}{why}{age}, {streams_open} of {streams_max} streams");
     visible(&(text + breaker))
 }
 
 /// Returns what of the torrents of a server is not shown, or not listed any more.
-fn discovery_lines(server: &ServerStatus) -> Vec<(&'static str, String)> {
-    let DiscoveryStatus { details, left_out, missing, metadata_pending, metadata_unavailable } =
-        &server.discovery;
+fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static str, String)> {
+    let DiscoveryStatus { details, left_out, missing, .. } = &server.discovery;
+    let DiscoveryStatus { failed, metadata_pending, metadata_unavailable, .. } = &server.discovery;
     let mut lines = Vec::new();
     if let Some(DetailsStatus { known, all }) = details {
         let line =
@@ -293,6 +378,15 @@ fn discovery_lines(server: &ServerStatus) -> Vec<(&'static str, String)> {
     if let Some(more) = left_out.count.checked_sub(left_out.torrents.len()).filter(|it| *it > 0) {
         lines.push(("left out", format!("and {more} more")));
     }
+    let torrents = failed.torrents.iter().map(|torrent| FailedTorrent {
+        name: torrent.name.as_deref(),
+        info_hash: &torrent.info_hash,
+        why: torrent.why.as_deref(),
+    });
+    let torrents: Vec<_> = torrents.collect();
+    let FailedLines { reasons, remedies } = failed_lines(&torrents, failed.count, flag);
+    lines.extend(reasons.into_iter().map(|reason| ("failed", reason)));
+    lines.extend(remedies.into_iter().map(|remedy| ("to do", remedy)));
     if let Some(first) = missing.torrents.first() {
         let more = match missing.count - 1 {
             0 => String::new(),

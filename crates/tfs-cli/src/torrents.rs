@@ -123,7 +123,8 @@ fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
     }
     for torrent in torrents {
         let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);
-        let size = size(torrent.have_bytes);
+        // Also what is there of files that are not selected.
+        let size = size(torrent.there_bytes);
         output::note(&format!("  {name} ({size} on the disk of the server)"));
     }
     let question = match torrents.len() {

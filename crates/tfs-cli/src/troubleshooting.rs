@@ -112,6 +112,7 @@ fn control_errors() -> Vec<eyre::Report> {
         FindError::Foreign { path: path(), uid: Some(7) },
         FindError::SocketLost { path: path(), silent: None },
         FindError::NotInMount { path: path() },
+        FindError::NoFile { path: path(), source: cause() },
         FindError::Several { mountpoints: vec!["PATH".to_owned(), "OTHER".to_owned()] },
         FindError::Dir(RuntimeDirError::Foreign { path: path(), uid: 7 }),
     ];
@@ -180,6 +181,9 @@ fn torrent() -> TorrentRow {
         progress: 0.0,
         have_bytes: 0,
         total_bytes: 0,
+        size_bytes: None,
+        there_bytes: 0,
+        selected_bytes: None,
         finished: false,
         download_bps: 0,
         upload_bps: 0,

@@ -1,72 +1,176 @@
 //! `--watch`: what a command shows, again and again.
 
+use std::pin::pin;
 use std::time::Duration;
 use std::{io, thread};
 
 use tokio::sync::oneshot;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::output::{Frames, visible};
+use tfs_service::SILENCE_MIN;
+
+use crate::figures::age;
+use crate::output::{self, Frames, visible};
 use crate::report;
+use crate::screen::Screen;
 use crate::signals::Signals;
 
 /// How often it looks: as often as rqbit computes its speeds.
-const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a look failed, which may have several reasons. None of them ends it: what is away may come
 /// back.
 pub(crate) type Errors = Vec<eyre::Report>;
 
-/// Shows what each look returns until a signal, or until nobody reads it.
+/// What a look came to.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// What people see on a terminal.
+    pub(crate) screen: Screen,
+    /// What scripts get: one line of JSON, or a text. `None` if nothing of it is new.
+    pub(crate) line: Option<String>,
+    /// What went wrong, for scripts; the screen says it itself.
+    pub(crate) errors: Errors,
+}
+
+/// Shows what each look returns until a signal, or until nobody reads it. While a look takes long
+/// or fails, the screen of the one before is shown as old, with its age.
 pub(crate) async fn watch(
     is_json: bool,
-    mut look: impl AsyncFnMut() -> Result<String, Errors>,
+    mut look: impl AsyncFnMut() -> Result<Looked, Errors>,
 ) -> eyre::Result<()> {
     let mut signals = Signals::new()?;
+    let frames = Frames::new();
+    let is_for_people = frames.is_terminal() && !is_json;
+    let mut view = View { frames: Some(frames), is_for_people, last: None, is_late_said: false };
     let watching = async {
-        let mut frames = Frames::new();
         let mut ticks = interval(WATCH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let text = match look().await {
-                Ok(text) => text,
-                // Scripts get the errors on stderr, and the next line when there is one.
-                Err(errors) if is_json || !frames.is_terminal() => {
-                    for error in &errors {
-                        report::report(error);
-                    }
-                    continue;
+            let began = Instant::now();
+            let mut looking = pin!(look());
+            let looked = loop {
+                tokio::select! {
+                    biased;
+                    looked = &mut looking => break looked,
+                    () = sleep(WATCH_INTERVAL) => view.on_wait(began.elapsed()).await?,
                 }
-                Err(errors) => shown(&errors),
+                if view.frames.is_none() {
+                    return Ok(());
+                }
             };
-            match show(frames, text).await? {
-                Some(again) => frames = again,
-                None => return Ok(()),
+            view.on_look(looked).await?;
+            if view.frames.is_none() {
+                return Ok(());
             }
         }
     };
     tokio::select! {
         watched = watching => watched,
-        () = signals.next() => Ok(()),
+        () = signals.next() => {
+            output::end_interrupted_line();
+            Ok(())
+        }
     }
 }
 
-/// Shows a frame, and returns the frames if anybody still reads.
-///
-/// It is written by a thread of its own: who reads a pipe may have stopped, and then a signal finds
-/// nothing to wait for, as a thread does not keep the process from ending.
-async fn show(mut frames: Frames, text: String) -> io::Result<Option<Frames>> {
-    let (ended, end) = oneshot::channel();
-    thread::Builder::new().name("output".to_owned()).spawn(move || {
-        let shown = frames.show(&text).map(|is_read| is_read.then_some(frames));
-        // Nobody waits for it after a signal.
-        let _unheard = ended.send(shown);
-    })?;
-    end.await.map_err(io::Error::other)?
+/// What is shown, and to whom.
+struct View {
+    /// `None` if nobody reads any more.
+    frames: Option<Frames>,
+    is_for_people: bool,
+    /// The screen of the last look that worked, and when that was.
+    last: Option<(Screen, Instant)>,
+    /// Whether scripts were told that the look which is under way is late.
+    is_late_said: bool,
 }
 
-/// Returns errors as a frame.
+impl View {
+    /// A look has been under way for so long.
+    async fn on_wait(&mut self, silence: Duration) -> io::Result<()> {
+        if silence < SILENCE_MIN {
+            return Ok(());
+        }
+        let text = format!("no answer for {}", age(silence));
+        if self.is_for_people {
+            return self.show_old(&text).await;
+        }
+        self.say_late(&text);
+        Ok(())
+    }
+
+    /// Tells scripts, once for each line, why the next one does not come.
+    fn say_late(&mut self, why: &str) {
+        if !self.is_late_said {
+            output::note(&format!("{why}; the next line comes with the next answer"));
+            self.is_late_said = true;
+        }
+    }
+
+    async fn on_look(&mut self, looked: Result<Looked, Errors>) -> io::Result<()> {
+        match looked {
+            Ok(Looked { screen, line, errors }) => {
+                if self.is_for_people {
+                    self.last = Some((screen.clone(), Instant::now()));
+                    return self.show(screen).await;
+                }
+                errors.iter().for_each(|error| _ = report::report(error));
+                match line {
+                    Some(line) => {
+                        self.is_late_said = false;
+                        self.show(line.into()).await
+                    }
+                    None if errors.is_empty() => {
+                        self.say_late("no answer");
+                        Ok(())
+                    }
+                    None => Ok(()),
+                }
+            }
+            Err(errors) if self.is_for_people => self.show_old(&shown(&errors)).await,
+            // Scripts get the errors on stderr, and the next line when there is one.
+            Err(errors) => {
+                errors.iter().for_each(|error| _ = report::report(error));
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows why there is nothing new, and the last screen as old.
+    async fn show_old(&mut self, why: &str) -> io::Result<()> {
+        let last = self.last.as_ref().map(|(screen, at)| (screen.clone(), at.elapsed()));
+        self.show(old(why, last)).await
+    }
+
+    /// Shows a frame, and takes note if nobody reads any more.
+    ///
+    /// It is written by a thread of its own: who reads a pipe may have stopped, and then a signal
+    /// finds nothing to wait for, as a thread does not keep the process from ending.
+    async fn show(&mut self, screen: Screen) -> io::Result<()> {
+        let Some(mut frames) = self.frames.take() else { return Ok(()) };
+        let (ended, end) = oneshot::channel();
+        thread::Builder::new().name("output".to_owned()).spawn(move || {
+            let shown = frames.show(&screen).map(|is_read| is_read.then_some(frames));
+            // Nobody waits for it after a signal.
+            let _unheard = ended.send(shown);
+        })?;
+        self.frames = end.await.map_err(io::Error::other)??;
+        Ok(())
+    }
+}
+
+/// Returns a screen that says why there is nothing new, and shows the last one as old.
+fn old(why: &str, last: Option<(Screen, Duration)>) -> Screen {
+    let mut screen = Screen::from(why.to_owned());
+    if let Some((last, time)) = last {
+        screen.push(&format!("what follows is {} old", age(time)));
+        screen.append(last.into_old());
+    }
+    screen
+}
+
+/// Returns errors as lines of a screen.
 fn shown(errors: &[eyre::Report]) -> String {
     let lines = errors.iter().map(|error| {
         let (_code, message, _hint) = report::told(error);
@@ -83,5 +187,15 @@ mod tests {
     fn each_error_has_a_line_of_the_frame() {
         let errors = ["a\u{1b}[31m", "b\nc"].map(eyre::Report::msg);
         assert_eq!(shown(&errors), "error: a\\u{1b}[31m\nerror: b\\nc");
+    }
+
+    #[test]
+    fn what_is_old_says_so_and_is_dimmed() {
+        let last = (Screen::from("a\nb".to_owned()), Duration::from_secs(75));
+        let screen = old("no answer for 3 s", Some(last));
+        assert_eq!(screen.plain(), "no answer for 3 s\nwhat follows is 1m 15s old\n\na\nb");
+        let is_old: Vec<_> = screen.lines().iter().map(|line| line.is_old).collect();
+        assert_eq!(is_old, [false, false, false, true, true]);
+        assert_eq!(old("no answer for 3 s", None).plain(), "no answer for 3 s");
     }
 }

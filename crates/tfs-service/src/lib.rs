@@ -20,7 +20,9 @@ mod discovery;
 pub mod doctor;
 #[cfg(feature = "embedded")]
 mod embedded;
+pub mod failed;
 mod kernel_timeout;
+mod limit_text;
 mod memory;
 mod mount;
 mod mounted_server;
@@ -35,8 +37,10 @@ pub mod shell;
 mod start;
 mod state;
 pub mod status;
+mod torrent_sizes;
 mod torrents;
 mod union;
+mod watched_servers;
 
 pub use act::{ActedRow, Action, act};
 pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
@@ -67,3 +71,4 @@ pub use status::{
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{Listed, Servers};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};
+pub use watched_servers::{SILENCE_MIN, WatchedList, WatchedServer, WatchedServers};

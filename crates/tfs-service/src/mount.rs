@@ -188,6 +188,8 @@ impl RunningMount {
         let looks = servers.iter_mut().map(|server| server.first_look(settings.first_look_max));
         let looks = try_join_all(looks).await?;
         let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
+        // It is mounted once.
+        drop(about.kernel.set(mount.kernel_side()));
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
         let control =

@@ -19,12 +19,10 @@ use crate::doctor::permits_warning;
 use crate::embedded::{Embedded, EmbeddedSettings};
 use crate::start::{ServerDown, first_look};
 use crate::state::{Identity, KnownTree, ServerState};
+#[cfg(feature = "embedded")]
+use crate::status::EMBEDDED_NAME;
 use crate::status::{AboutServer, ServerWatch};
 use crate::{BaseUrl, Server, ServerSettings, StartError};
-
-/// What users see as the name of a server inside the process, whose URL is another each time.
-#[cfg(feature = "embedded")]
-const EMBEDDED_NAME: &str = "embedded";
 
 /// Where the torrents of a server are.
 #[derive(Debug, Clone, PartialEq, Eq)]

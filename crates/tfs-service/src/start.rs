@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use vfs_core::{SourceError, TorrentSource};
 
 use crate::discovery::{Discovery, LookOptions, chain};
+use crate::limit_text::limit_text;
 use crate::{BaseUrl, Server, ServerError, StartError, rqbit_version};
 
 /// How long a mount waits for its servers before it comes up, unless it has to answer sooner. A
@@ -66,7 +67,7 @@ impl fmt::Display for ServerDown {
                 write!(f, "cannot use rqbit at {url}: cannot {}", chain(error))
             }
             ServerDownCause::Slow(url, time) => {
-                write!(f, "cannot reach rqbit at {url}: no answer within {} s", time.as_secs())
+                write!(f, "cannot reach rqbit at {url}: no answer within {}", limit_text(*time))
             }
             ServerDownCause::Incomplete { url, known, all } => {
                 write!(f, "rqbit at {url} is slow: details of {known} of {all} torrents so far")

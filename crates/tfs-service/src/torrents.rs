@@ -1,11 +1,14 @@
 //! The torrents of a server, for people and scripts.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rqbit_client::{AddOptions, AddSource, wire};
+use rqbit_source::failure_reason;
 use serde::Serialize;
 
+use crate::torrent_sizes::TorrentSizes;
 use crate::{Server, ServerError};
 
 /// One torrent. Serialized, this is a line of `tfs list --json`: fields are added, never changed.
@@ -19,13 +22,20 @@ pub struct TorrentRow {
     pub name: Option<String>,
     /// `resolving`, `initializing`, `live`, `paused`, `error` or `unknown`.
     pub state: &'static str,
-    /// The share of the selected files that is there, from 0 to 1.
+    /// The share of the selected files that is there, from 0 to 1; of all files if none is
+    /// selected.
     pub progress: f64,
-    /// Bytes of the selected files that are there.
+    /// Bytes of the selected files that are there; of all files if none is selected.
     pub have_bytes: u64,
-    /// Bytes of the selected files.
+    /// Bytes of the selected files; of all files if none is selected, 0 if that is not known.
     pub total_bytes: u64,
-    /// Whether all selected files are there.
+    /// Bytes of all files; `null` where the server was not asked for it or did not say it.
+    pub size_bytes: Option<u64>,
+    /// Bytes of all files that are there.
+    pub there_bytes: u64,
+    /// Bytes of the selected files, in whole pieces; `null` where the server does not say it.
+    pub selected_bytes: Option<u64>,
+    /// Whether all selected files are there; so if none is selected.
     pub finished: bool,
     /// Bytes a second from peers.
     pub download_bps: u64,
@@ -33,7 +43,7 @@ pub struct TorrentRow {
     pub upload_bps: u64,
     /// Connected peers.
     pub peers: u32,
-    /// Why it is in state `error`.
+    /// Why it is in state `error`, in one line.
     pub error: Option<String>,
     /// What the servers are called that have it, where they were asked by name.
     pub servers: Vec<String>,
@@ -51,6 +61,9 @@ impl TorrentRow {
             progress: 0.0,
             have_bytes: 0,
             total_bytes: 0,
+            size_bytes: None,
+            there_bytes: 0,
+            selected_bytes: None,
             finished: false,
             download_bps: 0,
             upload_bps: 0,
@@ -61,16 +74,33 @@ impl TorrentRow {
     }
 }
 
-/// Returns the torrents of a server in the order in which they were added.
+/// Returns the torrents of a server in the order in which they were added. Of torrents that run
+/// the sizes are not known: see [`TorrentRow::size_bytes`].
 ///
 /// # Errors
 /// [`ServerError`].
 pub async fn torrents(server: &Server) -> Result<Vec<TorrentRow>, ServerError> {
+    list(server, &mut TorrentSizes::default(), Duration::ZERO).await
+}
+
+/// Returns the torrents of a server in the order in which they were added, with their sizes as far
+/// as these come in `sizes_time_max`.
+///
+/// # Errors
+/// [`ServerError`].
+pub(crate) async fn list(
+    server: &Server,
+    sizes: &mut TorrentSizes,
+    sizes_time_max: Duration,
+) -> Result<Vec<TorrentRow>, ServerError> {
     let client = server.client();
     let failed = |source| ServerError { url: client.base_url().clone(), source };
     let mut torrents = client.torrents_with_stats().await.map_err(failed)?;
     torrents.sort_by_key(|torrent| (torrent.id, torrent.info_hash));
-    Ok(torrents.into_iter().map(row).collect())
+    if !sizes_time_max.is_zero() {
+        sizes.ask(client, &torrents, sizes_time_max).await;
+    }
+    Ok(torrents.into_iter().map(|torrent| row(sizes.of(torrent.info_hash), torrent)).collect())
 }
 
 /// Adds a `.torrent` file to a server and names peers that have it.
@@ -89,7 +119,8 @@ pub async fn add_torrent(
     client.add_torrent(&source, &options).await.map(|_added| ()).map_err(failed)
 }
 
-fn row(torrent: wire::TorrentDetails) -> TorrentRow {
+/// Returns the row of a torrent of this size, if that is known.
+fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
     let stats = torrent.stats.unwrap_or_default();
     let live = stats.live.unwrap_or_default();
     let state = match stats.state {
@@ -100,19 +131,39 @@ fn row(torrent: wire::TorrentDetails) -> TorrentRow {
         wire::TorrentState::Error => "error",
         wire::TorrentState::Unknown => "unknown",
     };
+    // Of others rqbit does not say what is selected, but how large the torrent is.
+    let says_selection =
+        matches!(stats.state, wire::TorrentState::Live | wire::TorrentState::Paused);
+    let selected_bytes = says_selection.then_some(stats.total_bytes);
+    let size_bytes =
+        if says_selection { size } else { size.or(Some(stats.total_bytes).filter(|it| *it > 0)) };
+    let there_bytes = match stats.file_progress.as_slice() {
+        [] => stats.progress_bytes,
+        files => files.iter().copied().fold(0, u64::saturating_add),
+    };
+    // rqbit calls nothing at all finished.
+    let is_none_selected = selected_bytes == Some(0) && size != Some(0);
+    let (have_bytes, total_bytes, is_whole) = if is_none_selected {
+        (there_bytes, size.unwrap_or(0), false)
+    } else {
+        (stats.progress_bytes, stats.total_bytes, stats.finished)
+    };
     TorrentRow {
         id: torrent.id,
         info_hash: torrent.info_hash.to_string(),
         name: torrent.name,
         state,
-        progress: share(stats.progress_bytes, stats.total_bytes, stats.finished),
-        have_bytes: stats.progress_bytes,
-        total_bytes: stats.total_bytes,
+        progress: share(have_bytes, total_bytes, is_whole),
+        have_bytes,
+        total_bytes,
+        size_bytes,
+        there_bytes,
+        selected_bytes,
         finished: stats.finished,
         download_bps: live.download_speed.bytes_per_second(),
         upload_bps: live.upload_speed.bytes_per_second(),
         peers: live.snapshot.peer_stats.live,
-        error: stats.error,
+        error: stats.error.as_deref().map(failure_reason).filter(|reason| !reason.is_empty()),
         servers: Vec::new(),
     }
 }
@@ -125,4 +176,74 @@ fn share(have_bytes: u64, total_bytes: u64, finished: bool) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a share for people, not for sums")]
     let share = have_bytes as f64 / total_bytes as f64;
     share.clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(size: Option<u64>, stats: &str, want: &Expect) {
+        let hash = "0".repeat(40);
+        let text = format!(r#"{{"info_hash":"{hash}","total_pieces":9,"stats":{{{stats}}}}}"#);
+        let row = row(size, serde_json::from_str(&text).unwrap());
+        let TorrentRow { progress, have_bytes, total_bytes, size_bytes, there_bytes, .. } = row;
+        want.assert_eq(&format!(
+            "{progress} {have_bytes}/{total_bytes}, {there_bytes}/{size_bytes:?} of all, selected \
+             {:?}, finished {}, {:?}",
+            row.selected_bytes, row.finished, row.error
+        ));
+    }
+
+    // facts of rqbit 9.1.0: with nothing selected it says "finished" of no bytes.
+    #[test]
+    fn a_torrent_with_nothing_selected_has_its_true_size() {
+        let none = r#""state":"live","finished":true,"progress_bytes":0,"total_bytes":0,
+            "file_progress":[30,20]"#;
+        check(
+            Some(200),
+            none,
+            &expect!["0.25 50/200, 50/Some(200) of all, selected Some(0), finished true, None"],
+        );
+        check(
+            None,
+            none,
+            &expect!["0 50/0, 50/None of all, selected Some(0), finished true, None"],
+        );
+        check(
+            Some(0),
+            r#""state":"live","finished":true"#,
+            &expect!["1 0/0, 0/Some(0) of all, selected Some(0), finished true, None"],
+        );
+        let part = r#""state":"paused","finished":true,"progress_bytes":100,"total_bytes":100,
+            "file_progress":[30,90]"#;
+        check(
+            Some(200),
+            part,
+            &expect!["1 100/100, 120/Some(200) of all, selected Some(100), finished true, None"],
+        );
+        check(
+            None,
+            part,
+            &expect!["1 100/100, 120/None of all, selected Some(100), finished true, None"],
+        );
+    }
+
+    #[test]
+    fn a_torrent_that_does_not_run_says_its_size() {
+        check(
+            None,
+            r#""state":"initializing","progress_bytes":7,"total_bytes":100"#,
+            &expect!["0.07 7/100, 7/Some(100) of all, selected None, finished false, None"],
+        );
+        check(
+            None,
+            r#""state":"error","total_bytes":100,"error":"full\n\nStack backtrace:\n 0: x""#,
+            &expect![[
+                r#"0 0/100, 0/Some(100) of all, selected None, finished false, Some("full")"#
+            ]],
+        );
+    }
 }

@@ -1,11 +1,20 @@
 //! The torrents of several servers as one list.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::Mutex;
 
-use crate::{Server, ServerError, ServerSettings, TorrentRow, torrents};
+use crate::torrent_sizes::TorrentSizes;
+use crate::torrents::list;
+use crate::watched_servers::WatchedServers;
+use crate::{Server, ServerError, ServerSettings, TorrentRow};
+
+/// How long a list waits for the sizes of torrents, which are asked for one by one: a user looks
+/// at a prompt meanwhile. A server of this machine tells a thousand in that time.
+const SIZES_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The states of a torrent, those that promise most first.
 const STATES: [&str; 5] = ["live", "initializing", "resolving", "paused", "error"];
@@ -13,8 +22,28 @@ const STATES: [&str; 5] = ["live", "initializing", "resolving", "paused", "error
 /// Servers that are asked together.
 #[derive(Debug)]
 pub struct Servers {
-    /// With what they are called.
-    servers: Vec<(String, Server)>,
+    servers: Vec<ListedServer>,
+}
+
+/// A server whose torrents are listed. Clones share what is known of their sizes.
+#[derive(Debug, Clone)]
+pub(crate) struct ListedServer {
+    /// What it is called.
+    pub(crate) name: String,
+    pub(crate) server: Server,
+    /// Protects the sizes; held while a list is made.
+    sizes: Arc<Mutex<TorrentSizes>>,
+}
+
+impl ListedServer {
+    /// Lists the torrents.
+    ///
+    /// # Errors
+    /// [`ServerError`].
+    pub(crate) async fn torrents(&self) -> Result<Vec<TorrentRow>, ServerError> {
+        self.server.check().await?;
+        list(&self.server, &mut *self.sizes.lock().await, SIZES_TIME_MAX).await
+    }
 }
 
 /// What came of asking all servers for their torrents.
@@ -36,7 +65,8 @@ impl Servers {
         chunk_time_max: Duration,
     ) -> Result<Self, ServerError> {
         let servers = settings.into_iter().map(|(name, settings)| {
-            Server::new(&settings, chunk_time_max).map(|server| (name, server))
+            let server = Server::new(&settings, chunk_time_max)?;
+            Ok(ListedServer { name, server, sizes: Arc::default() })
         });
         Ok(Self { servers: servers.collect::<Result<_, _>>()? })
     }
@@ -52,22 +82,28 @@ impl Servers {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn torrents(&self) -> Listed {
-        let asked = self.servers.iter().map(async |(name, server)| {
-            server.check().await?;
-            Ok((name.clone(), torrents(server).await?))
-        });
+        let asked = self
+            .servers
+            .iter()
+            .map(async |server| Ok((server.name.clone(), server.torrents().await?)));
         let mut errors = Vec::new();
         let listed = join_all(asked).await.into_iter();
         let listed = listed.filter_map(|listed| listed.map_err(|error| errors.push(error)).ok());
         let rows = union(listed.collect());
         Listed { rows, errors }
     }
+
+    /// Asks each of them for its torrents from now on, `pause` after its last answer.
+    #[must_use]
+    pub fn watch(&self, pause: Duration) -> WatchedServers {
+        WatchedServers::start(&self.servers, pause)
+    }
 }
 
 /// Returns the torrents that servers listed, each once: with the names of the servers that have
 /// it, the most that one of them has, the state that promises most, and the speeds and peers of all
 /// together. Its number is that on the first of them.
-fn union(listed: Vec<(String, Vec<TorrentRow>)>) -> Vec<TorrentRow> {
+pub(crate) fn union(listed: Vec<(String, Vec<TorrentRow>)>) -> Vec<TorrentRow> {
     let mut rows: Vec<TorrentRow> = Vec::new();
     let mut places = HashMap::new();
     for (server, torrents) in listed {
@@ -92,6 +128,9 @@ fn merge(row: &mut TorrentRow, other: TorrentRow) {
     row.progress = row.progress.max(other.progress);
     row.have_bytes = row.have_bytes.max(other.have_bytes);
     row.total_bytes = row.total_bytes.max(other.total_bytes);
+    row.size_bytes = row.size_bytes.max(other.size_bytes);
+    row.there_bytes = row.there_bytes.max(other.there_bytes);
+    row.selected_bytes = row.selected_bytes.max(other.selected_bytes);
     row.finished |= other.finished;
     row.download_bps = row.download_bps.saturating_add(other.download_bps);
     row.upload_bps = row.upload_bps.saturating_add(other.upload_bps);

@@ -6,6 +6,7 @@ mod lines;
 #[cfg(test)]
 mod memory;
 mod panics;
+mod people;
 
 use std::io::IsTerminal as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -25,6 +26,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::file::LogFile;
 use self::lines::Lines;
+use self::people::PlainEvents;
+use crate::output;
 
 /// How much is logged.
 #[derive(Debug)]
@@ -58,8 +61,22 @@ impl Level {
     }
 }
 
+/// Who reads what is logged to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// The user of a command that comes to an end, or that goes to the background. On a terminal,
+    /// warnings look like those of the command itself.
+    User,
+    /// Whoever looks after a service: each line has its time and its place in the program.
+    Operator,
+}
+
 /// Starts logging, of panics too. `RUST_LOG` overrides the flags, and those the settings.
-pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Level> {
+pub(crate) fn start(
+    verbose: u8,
+    settings: &LoggingSection,
+    audience: Audience,
+) -> eyre::Result<Level> {
     let directives = directives(verbose, settings.level);
     let (filter, directives, misunderstood) = match from_environment() {
         Some(Ok(filter)) => (filter, None, None),
@@ -76,11 +93,20 @@ pub(crate) fn start(verbose: u8, settings: &LoggingSection) -> eyre::Result<Leve
         None => BoxMakeWriter::new(std::io::stderr),
         Some(file) => BoxMakeWriter::new(move || file.clone()),
     };
-    let colours = settings.file.is_none()
-        && !journal
-        && std::io::stderr().is_terminal()
-        && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let is_terminal = settings.file.is_none() && !journal && std::io::stderr().is_terminal();
+    let colours = is_terminal && output::wants_colours();
+    // Who asks for more than warnings wants to see where they come from.
+    let is_plain = is_terminal
+        && audience == Audience::User
+        && settings.format == LogFormat::Text
+        && directives.is_some_and(|it| it == self::directives(0, LogLevel::Warn));
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match (settings.format, journal) {
+        _ if is_plain => Box::new(
+            fmt::layer()
+                .event_format(Lines::text(PlainEvents))
+                .with_ansi(false)
+                .with_writer(writer),
+        ),
         (LogFormat::Json, _) => Box::new(
             fmt::layer()
                 .event_format(Lines::json(fmt::format().json()))

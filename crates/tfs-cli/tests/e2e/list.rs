@@ -18,8 +18,11 @@ fn torrents_are_listed_for_people_and_for_scripts() {
 
     let table = run(tfs(home.path()).args(["list", "--server", &url]));
     let words: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(words[0], ["ID", "STATE", "DONE", "SIZE", "DOWN", "UP", "PEERS", "NAME"]);
-    assert_eq!(words[1][1..5], ["live", "100%", "3.0", "MiB"], "{table}");
+    assert_eq!(
+        words[0],
+        ["ID", "STATE", "DONE", "SIZE", "SELECTED", "DOWN", "UP", "PEERS", "NAME"]
+    );
+    assert_eq!(words[1][1..6], ["live", "100%", "3.0", "MiB", "all"], "{table}");
     assert_eq!(words[1].last(), Some(&"film.mkv"));
     assert_eq!(words[2][1..5], ["paused", "0%", "68.4", "KiB"], "{table}");
     assert!(table.ends_with("Red \\u{1b}[31m.txt\n"), "{table}");
@@ -32,4 +35,37 @@ fn torrents_are_listed_for_people_and_for_scripts() {
     assert_eq!(json[0]["progress"], 1.0);
     assert_eq!(json[0]["total_bytes"], 3 << 20);
     assert_eq!(json[0]["error"], serde_json::Value::Null);
+}
+
+// Where nothing is selected rqbit says "finished" of no bytes; tfs says what is there.
+#[test]
+fn with_nothing_selected_the_true_size_and_what_is_there_show() {
+    let home = tempfile::tempdir().unwrap();
+    let (a, b) = (Content::new(1, 3 << 20), Content::new(2, 5 << 20));
+    let spec = TorrentSpec::directory("films", vec![("a.mkv", a), ("b.mkv", b)]);
+    let rqbits = Rqbits::start(Swarm::builder().torrent(spec));
+    let torrent = rqbits.swarm.torrents()[0].clone();
+    rqbits.wait_finished(&torrent);
+    let list = |selected: &[usize]| {
+        rqbits.runtime.block_on(rqbits.swarm.select_files(&torrent, selected)).unwrap();
+        let url = rqbits.swarm.api_url();
+        let list = |args: &[&str]| run(tfs(home.path()).args(args).args(["--server", &url]));
+        let json: serde_json::Value = serde_json::from_str(&list(&["list", "--json"])).unwrap();
+        (list(&["list"]), json[0].clone())
+    };
+    let (table, row) = list(&[]);
+    let line: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(line[1..6], ["live", "100%", "8.0", "MiB", "none"], "{table}");
+    for (key, want) in [
+        ("total_bytes", 8 << 20),
+        ("have_bytes", 8 << 20),
+        ("size_bytes", 8 << 20),
+        ("selected_bytes", 0),
+    ] {
+        assert_eq!(row[key], want, "{key} {row}");
+    }
+    let (table, row) = list(&[0]);
+    let line: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(line[2..8], ["100%", "8.0", "MiB", "3.0", "MiB,", "100%"], "{table}");
+    assert_eq!((&row["there_bytes"], &row["total_bytes"]), (&(8 << 20).into(), &(3 << 20).into()));
 }

@@ -25,6 +25,7 @@ use super::wire::{
     PreloadRequest, ProcessMounts, ProcessStatus, RefreshRequest, Refreshed, Reloaded,
     SearchAnswer, SearchRequest, Target, UnmountRequest, Unmounted,
 };
+use crate::limit_text::limit_text;
 
 /// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
 /// answers.
@@ -75,7 +76,7 @@ pub enum ControlError {
         uid: u32,
     },
     /// The process did not answer in time.
-    #[error("get an answer from {} within {} s", socket.display(), time_max.as_secs())]
+    #[error("get an answer from {} within {}", socket.display(), limit_text(*time_max))]
     TimedOut {
         /// Who was asked.
         socket: PathBuf,
@@ -93,6 +94,28 @@ pub enum ControlError {
     /// The process says that it could not do it.
     #[error(transparent)]
     Refused(#[from] Failure),
+}
+
+impl ControlError {
+    /// Returns the same as a sentence that fits behind a colon.
+    #[must_use]
+    pub fn as_reason(&self) -> String {
+        match self {
+            Self::Gone { socket, source } => {
+                format!("nothing listens at {}: {source}", socket.display())
+            }
+            Self::Foreign { socket, uid } => {
+                format!("user {uid} listens at {}", socket.display())
+            }
+            Self::TimedOut { socket, time_max } => {
+                format!("no answer from {} within {}", socket.display(), limit_text(*time_max))
+            }
+            Self::Protocol { socket, source } => {
+                format!("the answer of {} is not understood: {source}", socket.display())
+            }
+            Self::Refused(failure) => failure.to_string(),
+        }
+    }
 }
 
 impl ControlClient {

@@ -41,6 +41,14 @@ pub enum FindError {
         /// What is wrong with it, or with the table of mounts.
         source: io::Error,
     },
+    /// The path of a file does not lead anywhere.
+    #[error("find {}", path.display())]
+    NoFile {
+        /// What was asked for.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// No tfs is mounted at the path.
     #[error("find a mount of tfs at {}", path.display())]
     NotMounted {

@@ -24,7 +24,7 @@ pub struct InMount {
 /// mount are followed, those in it are not.
 ///
 /// # Errors
-/// [`FindError`]; `NotInMount` for a path that is in none.
+/// [`FindError`]; `NotInMount` for a path that is in none, `NoFile` for one that leads nowhere.
 pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<InMount>, FindError> {
     let mut mounts: Vec<(PathBuf, Vec<String>)> = Vec::new();
     for path in paths {
@@ -45,12 +45,13 @@ pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<InMount>, FindError
 fn enter(path: &Path) -> Result<(PathBuf, String), FindError> {
     let failed = |source| FindError::Path { path: path.to_owned(), source };
     let table = MountTable::read().map_err(failed)?;
-    let Location { path: mountpoint, inside } = table.locate(path).map_err(failed)?;
+    let lost = |source| FindError::NoFile { path: path.to_owned(), source };
+    let Location { path: mountpoint, inside } = table.locate(path).map_err(lost)?;
     let Some(names) = inside else {
         return Err(FindError::NotInMount { path: path.to_owned() });
     };
     let names: Option<Vec<_>> = names.iter().map(|name| name.to_str()).collect();
     // Names in a mount are UTF-8.
-    let names = names.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+    let names = names.ok_or_else(|| lost(io::ErrorKind::NotFound.into()))?;
     Ok((mountpoint, names.join("/")))
 }

@@ -22,6 +22,7 @@ use vfs_core::{InfoHash, SourceError, SourceErrorKind, TorrentDetails, TorrentSu
 
 use super::backoff::Backoff;
 use super::chain;
+use crate::limit_text::limit_text;
 
 /// How many torrents are asked for their details at a time: enough to hide the round trips of a
 /// thousand torrents, too few for a server to notice.
@@ -352,7 +353,7 @@ impl DetailsQueue {
         } else {
             tracing::debug!(%torrent, error = why, "a torrent is still left out");
         }
-        wanted.error = Some(why);
+        wanted.error = Some(format!("failed to {why}"));
         self.untried_count -= usize::from(!wanted.is_tried);
         wanted.is_tried = true;
         self.pause(torrent);
@@ -370,7 +371,7 @@ impl DetailsQueue {
                 tracing::warn!(%torrent, "its details do not come; it is left out for now");
                 wanted.is_tried = true;
                 self.untried_count -= 1;
-                let why = format!("no answer within {} s", SILENCE_MAX.as_secs());
+                let why = format!("no answer within {}", limit_text(SILENCE_MAX));
                 wanted.error.get_or_insert(why);
             }
         }

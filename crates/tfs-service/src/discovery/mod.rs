@@ -26,7 +26,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use vfs_core::{
     Changes, InfoHash, MetadataStatus, ServerId, SourceError, SourceErrorKind, TorrentDetails,
-    TorrentSource, TorrentSummary, Vfs,
+    TorrentSource, TorrentState, TorrentSummary, Vfs,
 };
 
 use self::absence::{AbsenceTracker, FolderCheck, ListingFacts};
@@ -79,6 +79,8 @@ pub(crate) struct Discovery<S> {
     absence: AbsenceTracker,
     /// What is kept of `absence`.
     absences_kept: Absences,
+    /// Torrents that the last list has in state `error`, those added first in front.
+    failed: Vec<InfoHash>,
     /// The last listing, until the details of all its torrents were tried: a tree does not begin
     /// with a part.
     first_listing: Option<Vec<TorrentSummary>>,
@@ -118,6 +120,7 @@ impl<S: TorrentSource> Discovery<S> {
             metadata: MetadataQueue::default(),
             absence: AbsenceTracker::default(),
             absences_kept: Absences::default(),
+            failed: Vec::new(),
             first_listing: None,
             early: Vec::new(),
             completed: Vec::new(),
@@ -205,6 +208,7 @@ impl<S: TorrentSource> Discovery<S> {
         self.absence.on_removed_by_tfs(&options.removed_by_tfs);
         let asked_at = Instant::now();
         let listing = self.list().await?;
+        self.failed = failed(&listing);
         let listing = self.keep_doubtful(asked_at, listing, options.accepts_removals).await;
         let unknown: HashSet<_> =
             self.vfs.unknown_torrents_of(self.server, &listing).into_iter().collect();
@@ -327,6 +331,7 @@ impl<S: TorrentSource> Discovery<S> {
 
     /// Gets the list, and takes answers to other requests meanwhile.
     async fn list(&mut self) -> Result<Vec<TorrentSummary>, SourceError> {
+        self.watch.on_ask();
         let (vfs, server) = (Arc::clone(&self.vfs), self.server);
         let mut list = std::pin::pin!(async { source(&vfs, server)?.list().await });
         let listed = loop {
@@ -341,7 +346,7 @@ impl<S: TorrentSource> Discovery<S> {
             Ok(_) => self.watch.on_answer(now()),
             Err(error) => {
                 self.absence.on_failure();
-                self.watch.on_failure(chain(error), now());
+                self.watch.on_failure(format!("failed to {}", chain(error)), now());
             }
         }
         listed
@@ -497,6 +502,14 @@ impl<S: TorrentSource> Discovery<S> {
         listing.extend(kept.map(|summary| TorrentSummary { is_listed: false, ..summary }));
         listing
     }
+}
+
+/// Returns the torrents of a listing that failed, in the order in which they were added.
+fn failed(listing: &[TorrentSummary]) -> Vec<InfoHash> {
+    let is_failed = |summary: &&TorrentSummary| summary.state == TorrentState::Failed;
+    let mut failed: Vec<_> = listing.iter().filter(is_failed).collect();
+    failed.sort_by_key(|summary| (summary.added_order, summary.info_hash));
+    failed.into_iter().map(|summary| summary.info_hash).collect()
 }
 
 fn is_incomplete(details: &TorrentDetails) -> bool {

@@ -5,7 +5,8 @@ use vfs_core::{InfoHash, TorrentSource};
 use super::Discovery;
 use super::details::LeftOutTorrent;
 use crate::status::{
-    AbsenceStatus, DetailsStatus, DiscoveryStatus, LeftOutStatus, NamedTorrent, TORRENTS_NAMED_MAX,
+    AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
+    TORRENTS_NAMED_MAX,
 };
 
 impl<S: TorrentSource> Discovery<S> {
@@ -29,6 +30,13 @@ impl<S: TorrentSource> Discovery<S> {
             name: name(*info_hash),
             why: None,
         });
+        let failed_named = self.failed.iter().take(TORRENTS_NAMED_MAX).map(|info_hash| {
+            // Commands to the server take its name.
+            let listed = source.and_then(|source| source.listed_name(*info_hash));
+            let why = source.and_then(|source| source.listed_failure(*info_hash));
+            let name = listed.or_else(|| name(*info_hash));
+            NamedTorrent { info_hash: info_hash.to_string(), name, why }
+        });
         let (metadata_pending, metadata_unavailable) = self.metadata.counts();
         let details = self.details_progress();
         self.watch.set_discovery(DiscoveryStatus {
@@ -39,9 +47,46 @@ impl<S: TorrentSource> Discovery<S> {
                 since: self.absence.summary().map(|(_, since)| since),
                 torrents: missing_named.collect(),
             },
+            failed: FailedStatus { count: self.failed.len(), torrents: failed_named.collect() },
             metadata_pending,
             metadata_unavailable,
         });
         self.reported_at = Some(tokio::time::Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tfs_testkit::fake::{FakeSource, directory};
+    use vfs_core::{TorrentState, Vfs, VfsConfig};
+
+    use super::super::{Discovery, LookOptions};
+    use crate::status::{FailedStatus, ServerWatch};
+
+    // https://github.com/qbittorrent/qBittorrent/issues/13434: the disk is full, and nothing says so.
+    #[tokio::test(start_paused = true)]
+    async fn qbittorrent_13434_failed_torrents_are_named_until_they_are_started() {
+        let source = FakeSource::new(4);
+        let first = source.add(directory(2, "film", &[("a", 100)]));
+        let second = source.add(directory(1, "other", &[("a", 100)]));
+        let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), VfsConfig::default()));
+        let watch = ServerWatch::default();
+        let mut discovery = Discovery::new(vfs, None).watched_by(watch.clone());
+        let mut failed = async || {
+            discovery.look(&LookOptions::default()).await.unwrap();
+            watch.discovery().failed
+        };
+        assert_eq!(failed().await, FailedStatus::default());
+        source.fail(first, "No space left on device (os error 28)");
+        source.update(second, |it| it.state = TorrentState::Failed);
+        let status = failed().await;
+        let named: Vec<_> =
+            status.torrents.iter().map(|it| (it.label(), it.why.as_deref())).collect();
+        let full = Some("No space left on device (os error 28)");
+        assert_eq!((status.count, named), (2, vec![("film", full), ("other", None)]));
+        source.update(first, |it| it.state = TorrentState::Live);
+        assert_eq!(failed().await.count, 1);
     }
 }

@@ -55,6 +55,8 @@ pub struct DoctorServer {
     pub streams_max: usize,
     /// Where the server's files are on this machine.
     pub local_paths: LocalPaths,
+    /// What `--server` has to be for a command that is to reach it, if it needs it.
+    pub flag: Option<String>,
 }
 
 /// A check that looks at this machine and may wait for its kernel.
@@ -80,8 +82,11 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
 /// # Cancel safety
 /// Nothing is changed, so nothing is left behind but threads that wait for the kernel.
 pub async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
-    let (local, torrents, servers) =
-        tokio::join!(local(settings), torrents::torrents(), of_servers(&settings.servers));
+    let (local, torrents, servers) = tokio::join!(
+        local(settings),
+        torrents::torrents(&settings.servers),
+        of_servers(&settings.servers)
+    );
     local.into_iter().chain(torrents).chain(servers).collect()
 }
 

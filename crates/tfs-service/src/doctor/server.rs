@@ -2,13 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use rqbit_client::wire::TorrentProgress;
 use rqbit_client::{BaseUrl, Client};
-use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT};
+use rqbit_source::{LocalPaths, RqbitSource, TORRENT_TTL_DEFAULT, to_summary};
 use tokio::time::timeout;
-use vfs_core::TorrentSource as _;
 
 use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_at, shares};
+use super::torrents::judge_listing;
 use super::{CHECK_TIME_MAX, DoctorServer, Finding};
 use crate::{Server, ServerError, ServerFault, ServerSettings, rqbit_version};
 
@@ -31,8 +32,10 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
     let mut findings = vec![judge_version(url, &version)];
     findings.push(judge_permits(&permits_at(url).await, server.streams_max));
     findings.extend(shares(url, server.streams_max).await);
+    let listing = list(&client).await;
+    findings.extend(judge_listing(listing.as_deref().unwrap_or_default(), server.flag.as_deref()));
     let is_expected = is_loopback || matches!(server.local_paths, LocalPaths::Mapped(_));
-    let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths)).await;
+    let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths, listing)).await;
     findings.push(judge_local(tried.ok(), is_expected));
     findings.push(clock(SystemTime::now(), time));
     findings
@@ -63,18 +66,33 @@ enum Tried {
     Torrents { count: usize, proven: usize, cause: Option<String> },
 }
 
-async fn try_local(client: Client, paths: &LocalPaths) -> Tried {
+/// Lists the torrents of a server, or returns why that cannot be done.
+async fn list(client: &Client) -> Result<Vec<TorrentProgress>, String> {
+    match timeout(CHECK_TIME_MAX, client.torrents_with_progress()).await {
+        Ok(listing) => listing.map_err(|error| format!("cannot {error}")),
+        Err(_elapsed) => {
+            let seconds = CHECK_TIME_MAX.as_secs();
+            Err(format!("the torrents were not listed within {seconds} s"))
+        }
+    }
+}
+
+async fn try_local(
+    client: Client,
+    paths: &LocalPaths,
+    listing: Result<Vec<TorrentProgress>, String>,
+) -> Tried {
     if *paths == LocalPaths::Off {
         return Tried::Off;
     }
     let source = RqbitSource::new(client, 1).with_local_paths(paths.clone(), TORRENT_TTL_DEFAULT);
     let (mut count, mut proven, mut cause) = (0, 0, None);
-    let torrents = source.list().await.unwrap_or_else(|error| {
-        cause = Some(format!("cannot {error}"));
+    let torrents = listing.unwrap_or_else(|error| {
+        cause = Some(error);
         Vec::new()
     });
-    for torrent in &torrents {
-        match source.try_local(torrent).await {
+    for torrent in torrents.into_iter().map(to_summary) {
+        match source.try_local(&torrent).await {
             None => continue,
             Some(Ok(())) => proven += 1,
             Some(Err(error)) => {
@@ -239,6 +257,7 @@ mod tests {
             },
             streams_max: 4,
             local_paths: LocalPaths::Auto,
+            flag: None,
         };
         let findings = examine(&server("home", 1)).await;
         expect![[r#"

@@ -1,24 +1,64 @@
-//! Torrents that running mounts leave out, or that their servers do not list any more.
+//! Torrents that failed, that running mounts leave out, or that their servers do not list any more.
 
+use rqbit_client::wire::{TorrentProgress, TorrentState};
+use rqbit_source::failure_reason;
 use tokio::time::timeout;
 
-use super::{CHECK_TIME_MAX, Finding};
+use super::{CHECK_TIME_MAX, DoctorServer, Finding};
 use crate::control::statuses;
+use crate::failed::{remedy, start_command};
 use crate::shell::quoted;
-use crate::status::{DetailsStatus, Status};
+use crate::status::{DetailsStatus, FailedStatus, NamedTorrent, Status, TORRENTS_NAMED_MAX};
 
 const CHECK: &str = "torrents";
 
-/// Checks what the mounts of this user show.
-pub(super) async fn torrents() -> Vec<Finding> {
+/// Checks what the mounts of this user show. Of `servers`, which are asked themselves, failed
+/// torrents are left to [`judge_failed`].
+pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<Finding> {
     // Mounts that do not answer are the finding of another check.
     let Ok(Ok(statuses)) = timeout(CHECK_TIME_MAX, statuses(None)).await else {
         return Vec::new();
     };
-    statuses.mounts.iter().flat_map(|mount| judge(&mount.status)).collect()
+    let asked: Vec<_> = servers.iter().map(|server| server.connection.url.to_string()).collect();
+    statuses.mounts.iter().flat_map(|mount| judge(&mount.status, &asked)).collect()
 }
 
-fn judge(status: &Status) -> Vec<Finding> {
+/// Returns a fault for each torrent of a list that is in state `error`. The torrents are named up
+/// to a limit, and the others counted. `flag` is what `--server` has to be to reach the server.
+pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> Vec<Finding> {
+    let failed = listing.iter().filter(|torrent| torrent.stats.state == TorrentState::Error);
+    let named: Vec<_> = failed
+        .clone()
+        .take(TORRENTS_NAMED_MAX)
+        .map(|TorrentProgress { info_hash, name, stats, .. }| NamedTorrent {
+            info_hash: info_hash.to_string(),
+            name: name.clone(),
+            why: stats.error.as_deref().map(failure_reason).filter(|why| !why.is_empty()),
+        })
+        .collect();
+    judge_failed(&FailedStatus { count: failed.count(), torrents: named }, flag)
+}
+
+fn judge_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<Finding> {
+    let FailedStatus { count, torrents } = failed;
+    let finding = |torrent: &NamedTorrent| {
+        let found = format!("{} has failed: {}", torrent.label(), torrent.reason());
+        let named = (torrent.name.as_deref(), torrent.info_hash.as_str());
+        let remedy = remedy(torrent.why.as_deref());
+        Finding::fault(CHECK, found)
+            .fix(format!("{}   # before that: {remedy}", start_command([named], flag)))
+    };
+    let mut findings: Vec<_> = torrents.iter().map(finding).collect();
+    if let Some(more) = count.checked_sub(torrents.len()).filter(|more| *more > 0) {
+        let found = format!("{more} more torrents have failed");
+        findings.push(Finding::fault(CHECK, found).fix("tfs list   # shows all of them"));
+    }
+    findings
+}
+
+/// Judges what a mount shows. Failed torrents of the servers at the addresses `asked` are left
+/// out.
+fn judge(status: &Status, asked: &[String]) -> Vec<Finding> {
     let mountpoint = &status.mountpoint;
     let shown = quoted(std::path::Path::new(mountpoint));
     let mut findings = Vec::new();
@@ -37,6 +77,9 @@ fn judge(status: &Status) -> Vec<Finding> {
                 "tfs refresh --accept-removals {shown}   # only if they were removed on purpose"
             )));
         }
+        if !asked.contains(&server.url) {
+            findings.extend(judge_failed(&discovery.failed, server.flag()));
+        }
         if let Some(text) = discovery.left_out_text() {
             let finding = Finding::warning(CHECK, format!("{mountpoint}: {text}"));
             findings.push(finding.fix(format!("tfs refresh {shown}   # asks for them now")));
@@ -46,4 +89,56 @@ fn judge(status: &Status) -> Vec<Finding> {
         findings.push(Finding::ok(CHECK, format!("{mountpoint} shows all torrents")));
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::finding::render;
+    use super::*;
+
+    fn listing(torrents: &str) -> Vec<TorrentProgress> {
+        rqbit_client::wire::parse_list(format!("{{\"torrents\":[{torrents}]}}").as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn qbittorrent_13434_each_failed_torrent_is_a_fault_with_its_reason() {
+        let torrent = |id: u8, stats: &str| {
+            format!(
+                r#"{{"info_hash":"{}","name":"film {id}.mkv","stats":{{{stats}}}}}"#,
+                format!("{id:02x}").repeat(20)
+            )
+        };
+        let full = concat!(
+            r#""state":"error","error":"write\n\nCaused by:\n    No space left on device (os "#,
+            r#"error 28)\n\nStack backtrace:\n 0: x""#
+        );
+        let torrents = [
+            torrent(1, r#""state":"live""#),
+            torrent(2, full),
+            torrent(3, r#""state":"error""#),
+            format!(
+                r#"{{"info_hash":"{}","stats":{{"state":"error","error":"x"}}}}"#,
+                "f".repeat(40)
+            ),
+        ];
+        let findings = judge_listing(&listing(&torrents.join(",")), Some("home"));
+        expect![[r#"
+            Fault torrents: film 2.mkv has failed: write: No space left on device (os error 28)
+                $ tfs start 'film 2.mkv' --server home   # before that: make room on the disk of the server
+            Fault torrents: film 3.mkv has failed: the server gives no reason
+                $ tfs start 'film 3.mkv' --server home   # before that: see the log of rqbit
+            Fault torrents: ffffffffffffffffffffffffffffffffffffffff has failed: x
+                $ tfs start ffffffffffffffffffffffffffffffffffffffff --server home   # before that: see the log of rqbit
+        "#]].assert_eq(&render(&findings));
+        let many: Vec<_> = (0..30).map(|id| torrent(id, full)).collect();
+        let findings = judge_listing(&listing(&many.join(",")), None);
+        assert_eq!(findings.len(), TORRENTS_NAMED_MAX + 1);
+        expect![[r#"
+            Fault torrents: 10 more torrents have failed
+                $ tfs list   # shows all of them
+        "#]]
+        .assert_eq(&render(&findings[TORRENTS_NAMED_MAX..]));
+    }
 }

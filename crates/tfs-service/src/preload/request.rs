@@ -6,11 +6,14 @@ use std::sync::Arc;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
-use vfs_core::{FileParts, PreloadError, TorrentFile, TorrentSource, Vfs, VfsError};
+use vfs_core::{
+    FileId, FileParts, PreloadError, TorrentFile, TorrentSource, TorrentState, Vfs, VfsError,
+};
 
 use super::batch::Batch;
 use super::running::Preloads;
 use crate::control::wire::{Failure, FailureKind, PreloadEvent, PreloadRequest};
+use crate::failed::{remedy, start_command};
 
 /// How many events wait for whoever listens. What is said of the progress is left out where there
 /// is no room, as the next word replaces it; ends of files wait for room.
@@ -89,7 +92,7 @@ async fn run<S: TorrentSource>(
             drop(events.try_send(event));
         }
     };
-    let mut batch = Batch::new(vfs, parts, &report, &preloads);
+    let mut batch = Batch::new(Arc::clone(&vfs), parts, &report, &preloads);
     files.into_iter().for_each(|file| batch.push(file));
     let mut is_heard = events.send(began).await.is_ok();
     while is_heard && let Some((file, ended)) = batch.next().await {
@@ -100,11 +103,11 @@ async fn run<S: TorrentSource>(
                 PreloadEvent::Done { path, total_bytes: parts.bytes_of(file.len) }
             }
             Err(error @ PreloadError::Stalled) => {
-                PreloadEvent::Stalled { path, message: told(&error) }
+                PreloadEvent::Stalled { path, message: message(&vfs, file.id, &error) }
             }
             Err(error) => {
                 failed += 1;
-                PreloadEvent::Failed { path, message: told(&error) }
+                PreloadEvent::Failed { path, message: message(&vfs, file.id, &error) }
             }
         };
         is_heard = events.send(event).await.is_ok();
@@ -113,6 +116,14 @@ async fn run<S: TorrentSource>(
     drop(events.send(PreloadEvent::Ended { done, failed }).await);
 }
 
-fn told(error: &PreloadError) -> String {
-    format!("failed to {error}")
+/// Returns why a file was not preloaded, of a torrent that failed also what to do about it.
+fn message<S: TorrentSource>(vfs: &Vfs<S>, file: FileId, error: &PreloadError) -> String {
+    let message = format!("failed to {error}");
+    if !matches!(error, PreloadError::Stopped(TorrentState::Failed)) {
+        return message;
+    }
+    let Some((name, why)) = vfs.listed_failure(file.torrent) else { return message };
+    let info_hash = file.torrent.to_string();
+    let start = start_command([(name.as_deref(), info_hash.as_str())], None);
+    format!("{message}: {why}; {}, then: {start}", remedy(Some(&why)))
 }

@@ -221,3 +221,15 @@ async fn what_is_under_way_and_what_waits_is_told_until_it_is_over() {
     assert_eq!(preloads.totals(), PreloadTotals::default());
     assert_eq!(preloads.running(), []);
 }
+
+// https://github.com/transmission/transmission/issues/1001: the reason of a failure is not shown.
+#[tokio::test(start_paused = true)]
+async fn transmission_1001_a_failed_torrent_says_why_and_what_to_do() {
+    let source = source();
+    source.fail(file_id(1, 0).torrent, "No space left on device (os error 28)");
+    let vfs = vfs_of(&source);
+    let told = told(&vfs, &request(&["t/a.mkv"])).await;
+    let want = "failed to get missing data: the torrent has failed: No space left on device \
+        (os error 28); make room on the disk of the server, then: tfs start t";
+    assert!(told[1].contains(&format!("\"message\":\"{want}\"")), "{told:?}");
+}

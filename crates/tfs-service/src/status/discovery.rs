@@ -16,6 +16,8 @@ pub struct DiscoveryStatus {
     pub left_out: LeftOutStatus,
     /// Torrents that the mount shows and the server does not list since it was started again.
     pub missing: AbsenceStatus,
+    /// Torrents that the server has in state `error`.
+    pub failed: FailedStatus,
     /// The number of torrents that are shown and whose metadata is still to come.
     pub metadata_pending: usize,
     /// The number of torrents that are shown and of which the server has no metadata.
@@ -41,6 +43,16 @@ pub struct LeftOutStatus {
     pub torrents: Vec<NamedTorrent>,
 }
 
+/// Torrents that the server has in state `error`: they download nothing until they are started.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedStatus {
+    /// How many there are.
+    pub count: usize,
+    /// Up to [`TORRENTS_NAMED_MAX`] of them.
+    pub torrents: Vec<NamedTorrent>,
+}
+
 /// Torrents that the server does not list.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -60,7 +72,7 @@ pub struct NamedTorrent {
     pub info_hash: String,
     /// Its name, if known; as the server has it, not escaped.
     pub name: Option<String>,
-    /// Why it is left out.
+    /// Why it is left out, or why it failed, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -70,6 +82,12 @@ impl NamedTorrent {
     #[must_use]
     pub fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.info_hash)
+    }
+
+    /// Returns why it failed.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        self.why.as_deref().unwrap_or("the server gives no reason")
     }
 }
 
@@ -82,6 +100,15 @@ impl DiscoveryStatus {
             let are = if count == 1 { "torrent is" } else { "torrents are" };
             format!("{count} {are} missing from the list of the server since it was started{since}")
         })
+    }
+
+    /// Returns what is wrong because torrents failed, if any did.
+    pub(crate) fn failed_text(&self) -> Option<String> {
+        let FailedStatus { count, torrents } = &self.failed;
+        let first = torrents.first()?;
+        let (have, more) =
+            if *count == 1 { ("torrent has", "") } else { ("torrents have", ", and others") };
+        Some(format!("{count} {have} failed: {} ({}){more}", first.label(), first.reason()))
     }
 
     /// Returns what is to be said of torrents that are left out, if any are.

@@ -1,10 +1,11 @@
 //! The control files of a mount.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
+use fuse_adapter::KernelSide;
 use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
@@ -29,6 +30,8 @@ pub(crate) struct About {
     /// Where its tasks are.
     pub(crate) runtime: Handle,
     pub(crate) preloads: Preloads,
+    /// The kernel's side, once it is mounted.
+    pub(crate) kernel: Arc<OnceLock<KernelSide>>,
 }
 
 /// What does not change about a server of a mount, and what was last seen of it.
@@ -45,8 +48,15 @@ pub(crate) struct AboutServer {
 impl About {
     /// Returns what there is to say of a mount that is started now, in its runtime.
     pub(crate) fn starting(servers: Vec<AboutServer>, mountpoint: PathBuf) -> Self {
-        let (started_at, started, preloads) = (now(), Instant::now(), Preloads::default());
-        Self { servers, mountpoint, started_at, started, runtime: Handle::current(), preloads }
+        Self {
+            servers,
+            mountpoint,
+            started_at: now(),
+            started: Instant::now(),
+            runtime: Handle::current(),
+            preloads: Preloads::default(),
+            kernel: Arc::default(),
+        }
     }
 }
 
@@ -91,6 +101,7 @@ mod tests {
     use tfs_testkit::fake::{FakeSource, directory};
     use vfs_core::{Ino, VfsConfig};
 
+    use super::super::{DiscoveryStatus, FailedStatus, NamedTorrent};
     use super::*;
 
     struct Fixture {
@@ -116,6 +127,7 @@ mod tests {
                 started: Instant::now(),
                 runtime: runtime.handle().clone(),
                 preloads: Preloads::default(),
+                kernel: Arc::default(),
             };
             let vfs = Arc::new_cyclic(|vfs| {
                 let files = control_files(vfs, &about);
@@ -161,6 +173,33 @@ mod tests {
     }
 
     #[test]
+    fn qbittorrent_13434_a_failed_torrent_is_not_healthy() {
+        let fixture = Fixture::new();
+        fixture.apply();
+        let torrent = |name: &str, why: Option<&str>| NamedTorrent {
+            info_hash: "aa".to_owned(),
+            name: Some(name.to_owned()),
+            why: why.map(str::to_owned),
+        };
+        let full = torrent("film\n.mkv", Some("No space left on device (os error 28)"));
+        let set = |count, torrents| {
+            let failed = FailedStatus { count, torrents };
+            fixture.watch.set_discovery(DiscoveryStatus { failed, ..DiscoveryStatus::default() });
+        };
+        set(1, vec![full.clone()]);
+        check(
+            &fixture,
+            &expect![["1 torrent has failed: film .mkv (No space left on device (os error 28))\n"]],
+        );
+        assert!(fixture.text("metrics").contains("\ntfs_healthy 0\n"));
+        set(30, vec![torrent("a", None), full]);
+        check(
+            &fixture,
+            &expect![["30 torrents have failed: a (the server gives no reason), and others\n"]],
+        );
+    }
+
+    #[test]
     fn status_is_what_it_was_written_from() {
         let fixture = Fixture::new();
         fixture.apply();
@@ -169,7 +208,7 @@ mod tests {
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();
-        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
+        expect![[r#"{"name":"home","url":"http://h:1/","reachable":true,"since":1700000001,"error":null,"list_age_seconds":0,"silent_seconds":null,"breaker":"closed","streams_open":0,"streams_max":4,"bytes_fetched":0,"discovery":{"details":null,"left_out":{"count":0,"torrents":[]},"missing":{"count":0,"since":null,"torrents":[]},"failed":{"count":0,"torrents":[]},"metadata_pending":0,"metadata_unavailable":0},"budget":null}"#]]
         .assert_eq(&server);
         let tree = serde_json::to_string(&status.tree).unwrap();
         expect![[r#"{"known":true,"torrents":1,"files":2,"total_bytes":123,"have_bytes":123}"#]]

@@ -122,6 +122,7 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
             reads.bytes_local,
         ),
         ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
+        ("reads_split_total", "Reads over pages that were there and missing.", reads.reads_split),
     ] {
         add(Kind::Counter, name, labels, help, value);
     }
@@ -161,6 +162,11 @@ fn add_server(
             "server_torrents_missing",
             "Torrents that are shown and not listed since a restart of the server.",
             server.discovery.missing.count as u64,
+        ),
+        (
+            "server_torrents_failed",
+            "Torrents that the server has in state error.",
+            server.discovery.failed.count as u64,
         ),
     ] {
         add(Kind::Gauge, name, &labels, help, value);

@@ -10,10 +10,13 @@ mod report;
 mod watch;
 
 pub use discovery::{
-    AbsenceStatus, DetailsStatus, DiscoveryStatus, LeftOutStatus, NamedTorrent, TORRENTS_NAMED_MAX,
+    AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
+    TORRENTS_NAMED_MAX,
 };
 pub(crate) use files::{About, AboutServer, control_files, healthy};
 pub(crate) use metrics::metrics_of_all;
 pub use process::ProcessStatus;
+#[cfg(feature = "embedded")]
+pub(crate) use report::EMBEDDED_NAME;
 pub use report::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
 pub(crate) use watch::ServerWatch;

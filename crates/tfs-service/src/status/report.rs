@@ -1,17 +1,22 @@
 //! The state of a mount as one value, for people, scripts and monitoring.
 
+use fuse_adapter::KernelSide;
 use serde::{Deserialize, Serialize};
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
 use super::discovery::{DetailsStatus, DiscoveryStatus};
 use super::files::{About, AboutServer};
 use super::process::{ProcessStatus, status_field};
-use super::watch::Reached;
+use super::watch::{Ages, Reached};
 use crate::budget::BudgetStatus;
 use crate::preload::PreloadTotals;
+use crate::watched_servers::SILENCE_MIN;
 
 /// The version of [`Status`]: another one where a field went or means something else.
 pub(crate) const VERSION: u32 = 1;
+
+/// What a server is called that runs in the process of its mount.
+pub(crate) const EMBEDDED_NAME: &str = "embedded";
 
 /// The state of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +66,14 @@ pub struct ServerStatus {
     pub since: Option<i64>,
     /// Why it did not answer.
     pub error: Option<String>,
+    /// How long ago it last listed its torrents, in seconds; `null` if it has not done so since
+    /// the mount was started. Older processes do not say.
+    #[serde(default)]
+    pub list_age_seconds: Option<u64>,
+    /// For how long it has not answered a request for its torrents, in seconds; `null` if no
+    /// request is open.
+    #[serde(default)]
+    pub silent_seconds: Option<u64>,
     /// What the circuit breaker of reads does.
     pub breaker: BreakerStatus,
     /// Streams that are open on it now, or about to open or close.
@@ -144,6 +157,10 @@ pub struct ReadStatus {
     pub bytes_local: u64,
     /// Bytes that came from the server and that nobody asked for in time.
     pub bytes_unused: u64,
+    /// Reads over pages of which some were there and others missing: the kernel asks for each page
+    /// again. Older processes do not say.
+    #[serde(default)]
+    pub reads_split: u64,
 }
 
 /// The memory of a mount.
@@ -218,6 +235,7 @@ impl Status {
                 local_reads,
                 bytes_local,
                 bytes_unused: counters.bytes_unused,
+                reads_split: about.kernel.get().map_or(0, KernelSide::reads_split),
             },
             memory: MemoryStatus {
                 resident_bytes: resident_bytes(),
@@ -259,7 +277,9 @@ impl Status {
         if let Some(server) = self.servers.iter().find(is_open) {
             return Some(format!("{} does not answer reads", called(server)));
         }
-        self.servers.iter().find_map(|server| server.discovery.missing_text())
+        let servers = || self.servers.iter().map(|server| &server.discovery);
+        let missing = servers().find_map(DiscoveryStatus::missing_text);
+        missing.or_else(|| servers().find_map(DiscoveryStatus::failed_text))
     }
 
     /// Returns what a user should know although nothing is wrong with the mount: torrents that are
@@ -271,14 +291,32 @@ impl Status {
 }
 
 impl ServerStatus {
+    /// Returns what `--server` has to be for a command that is to reach the server, if it needs
+    /// it: commands find one inside the process of the mount by themselves.
+    #[must_use]
+    pub fn flag(&self) -> Option<&str> {
+        (self.name != EMBEDDED_NAME).then_some(self.url.as_str())
+    }
+
+    /// Returns whether what is known of its torrents may be old: it does not answer, or has not
+    /// answered for [`SILENCE_MIN`].
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let is_late = self.silent_seconds.is_some_and(|seconds| seconds >= SILENCE_MIN.as_secs());
+        !self.reachable || is_late
+    }
+
     fn of(about: &AboutServer, counters: &ServerCounters) -> Self {
         let Reached { is_reachable, since, error } = about.watch.reached();
+        let Ages { list, request } = about.watch.ages();
         Self {
             name: about.name.clone(),
             url: about.url.clone(),
             reachable: is_reachable,
             since,
             error,
+            list_age_seconds: list.map(|age| age.as_secs()),
+            silent_seconds: request.map(|age| age.as_secs()),
             breaker: match counters.breaker {
                 BreakerState::Closed => BreakerStatus::Closed,
                 BreakerState::Open => BreakerStatus::Open,

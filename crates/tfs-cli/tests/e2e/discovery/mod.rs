@@ -1,7 +1,9 @@
 //! Libraries of which one torrent cannot be had, that come over a slow line, or whose server was
 //! started without its disk.
 
+mod failed;
 mod server;
+mod silent;
 
 use std::fs;
 use std::path::Path;

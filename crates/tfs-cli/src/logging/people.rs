@@ -1,0 +1,110 @@
+//! Log events as a user of a command sees warnings and errors: without time and place.
+
+use std::fmt::{self, Write as _};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::output::visible;
+
+/// The name that `tracing` has for the message itself.
+const MESSAGE: &str = "message";
+
+/// The field that says why something failed.
+const ERROR: &str = "error";
+
+/// A format of events in the form of `error: ...` and `warning: ...`, with the fields behind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PlainEvents;
+
+/// The parts of an event.
+#[derive(Debug, Default)]
+struct Parts {
+    message: String,
+    error: String,
+    /// Names and values.
+    others: Vec<String>,
+}
+
+impl Visit for Parts {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            MESSAGE => value.clone_into(&mut self.message),
+            ERROR => value.clone_into(&mut self.error),
+            name => self.others.push(format!("{name}: {value}")),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record_str(field, &format!("{value:?}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.record_str(field, &value.to_string());
+    }
+}
+
+impl<S, N> FormatEvent<S, N> for PlainEvents
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> tracing_subscriber::fmt::FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut parts = Parts::default();
+        event.record(&mut parts);
+        let Parts { message, error, others } = parts;
+        let mut text = message;
+        if !error.is_empty() {
+            write!(text, ": {error}")?;
+        }
+        if !others.is_empty() {
+            write!(text, " ({})", others.join(", "))?;
+        }
+        let word = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warning",
+            Level::INFO | Level::DEBUG | Level::TRACE => "note",
+        };
+        writeln!(writer, "{word}: {}", visible(&text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use tracing_subscriber::fmt;
+
+    use super::super::lines::Lines;
+    use super::super::memory::Memory;
+    use super::*;
+
+    #[test]
+    fn events_look_like_the_warnings_of_a_command() {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let subscriber = fmt()
+            .event_format(Lines::text(PlainEvents))
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let error = std::io::Error::other("no\u{1b}[31m\ndisk");
+            tracing::warn!("TFS_REED is not known");
+            tracing::error!(%error, path = "/a", count = 2, "cannot write");
+            tracing::info!(?error, "by the way");
+        });
+        expect![[r#"
+            warning: TFS_REED is not known
+            error: cannot write: no\u{1b}[31m\ndisk (path: /a, count: 2)
+            note: by the way: Custom { kind: Other, error: "no\u{1b}[31m\ndisk" }
+        "#]]
+        .assert_eq(&memory.text());
+    }
+}

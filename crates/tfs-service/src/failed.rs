@@ -1,0 +1,80 @@
+//! What to do about a torrent that the server has in state `error`.
+
+use std::path::Path;
+
+use crate::shell::quoted;
+
+/// What to do about reasons, and the parts in lower case by which they are known: names and numbers
+/// of errno(3), as rqbit's libraries write them.
+const REMEDIES: [(&str, &[&str]); 6] = [
+    ("make room on the disk of the server", &["enospc", "(os error 28)", "no space left"]),
+    ("raise the quota of rqbit's user on the disk of the server", &["edquot", "(os error 122)"]),
+    ("let rqbit's user write to the folder of the torrent", &["eacces", "(os error 13)"]),
+    ("make the disk of the server writable", &["erofs", "(os error 30)"]),
+    ("see whether the disk of the server is mounted", &["enoent", "(os error 2)"]),
+    ("check the disk of the server", &["eio:", "(os error 5)"]),
+];
+
+/// What to do about any other reason.
+const REMEDY_OTHER: &str = "see the log of rqbit";
+
+/// Returns what to do about a reason before the torrent is started again, as a command in words.
+#[must_use]
+pub fn remedy(reason: Option<&str>) -> &'static str {
+    let reason = reason.unwrap_or_default().to_lowercase();
+    let mut known = REMEDIES.iter();
+    let known = known.find(|(_, parts)| parts.iter().any(|part| reason.contains(part)));
+    known.map_or(REMEDY_OTHER, |(remedy, _)| remedy)
+}
+
+/// Returns the command that starts torrents again, ready for a shell; `server` is what `--server`
+/// takes, if the command needs it. A torrent is named by its info hash if its name could be taken
+/// for something else.
+#[must_use]
+pub fn start_command<'a>(
+    torrents: impl IntoIterator<Item = (Option<&'a str>, &'a str)>,
+    server: Option<&str>,
+) -> String {
+    let mut command = "tfs start".to_owned();
+    for (name, info_hash) in torrents {
+        let is_plain = |name: &&str| {
+            !name.trim().is_empty() && !name.starts_with('-') && !name.contains(char::is_control)
+        };
+        command.push(' ');
+        command.push_str(&quoted(Path::new(name.filter(is_plain).unwrap_or(info_hash))));
+    }
+    if let Some(server) = server {
+        command.push_str(" --server ");
+        command.push_str(server);
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_a_remedy() {
+        let check = |reason: &str, want: &str| assert_eq!(remedy(Some(reason)), want, "{reason}");
+        check("write: No space left on device (os error 28)", REMEDIES[0].0);
+        check("error calling pwritev: ENOSPC: No space left on device", REMEDIES[0].0);
+        check("open: Permission denied (os error 13)", REMEDIES[2].0);
+        // Not the number 2.
+        check("quota (os error 122)", REMEDIES[1].0);
+        check("the moon", REMEDY_OTHER);
+        assert_eq!(remedy(None), REMEDY_OTHER);
+    }
+
+    #[test]
+    fn the_command_can_be_pasted() {
+        let command = |name: Option<&str>| start_command([(name, "aa")], None);
+        assert_eq!(command(Some("film.mkv")), "tfs start film.mkv");
+        assert_eq!(command(Some("it's a film")), r"tfs start 'it'\''s a film'");
+        for odd in [None, Some(""), Some(" "), Some("--server"), Some("a\nb")] {
+            assert_eq!(command(odd), "tfs start aa");
+        }
+        let both = start_command([(Some("a"), "1"), (Some("b"), "2")], Some("http://h:1/"));
+        assert_eq!(both, "tfs start a b --server http://h:1/");
+    }
+}

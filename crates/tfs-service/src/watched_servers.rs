@@ -1,0 +1,183 @@
+//! Servers that are asked for their torrents again and again, each by itself: one that is silent
+//! holds up no other.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::union::{ListedServer, union};
+use crate::{BaseUrl, ServerError, TorrentRow};
+
+/// How long a request may be open before what is shown counts as old: rqbit lists a few thousand
+/// torrents in less.
+pub const SILENCE_MIN: Duration = Duration::from_secs(2);
+
+/// Servers that are being asked. Dropping it ends that.
+#[derive(Debug)]
+pub struct WatchedServers {
+    servers: Vec<Arc<Watched>>,
+    /// Told when a server has answered or failed.
+    tried: Arc<Notify>,
+    /// One for each server.
+    _tasks: JoinSet<()>,
+}
+
+/// A server and what its last answers were.
+#[derive(Debug)]
+struct Watched {
+    name: String,
+    url: BaseUrl,
+    /// Protects what is known; held for one access.
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    rows: Vec<TorrentRow>,
+    answered_at: Option<Instant>,
+    /// When the request was made that is open.
+    asked_at: Option<Instant>,
+    /// Why the last request failed.
+    error: Option<String>,
+    /// The same, until it is taken.
+    new_error: Option<ServerError>,
+}
+
+/// What is known of all servers at a time.
+#[derive(Debug)]
+pub struct WatchedList {
+    /// The torrents, and whether what a row says is old, as no server that has it is current.
+    pub rows: Vec<(TorrentRow, bool)>,
+    /// The torrents of the servers that are current; `None` if none is.
+    pub current: Option<Vec<TorrentRow>>,
+    /// The servers.
+    pub servers: Vec<WatchedServer>,
+    /// The errors since the last call.
+    pub errors: Vec<ServerError>,
+}
+
+/// How a server does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchedServer {
+    /// What it is called.
+    pub name: String,
+    /// Where it is.
+    pub url: BaseUrl,
+    /// How old its torrents are; `None` if it has never listed them.
+    pub age: Option<Duration>,
+    /// For how long it has not answered a request that is open.
+    pub silence: Option<Duration>,
+    /// Why the last request failed, if it did.
+    pub error: Option<String>,
+}
+
+impl WatchedServer {
+    /// Returns whether its torrents are as it has just listed them.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        let is_silent = self.silence.is_some_and(|silence| silence >= SILENCE_MIN);
+        self.age.is_some() && self.error.is_none() && !is_silent
+    }
+}
+
+impl WatchedServers {
+    /// Begins to ask servers, each `pause` after its last answer.
+    pub(crate) fn start(servers: &[ListedServer], pause: Duration) -> Self {
+        let tried = Arc::new(Notify::new());
+        let mut tasks = JoinSet::new();
+        let servers = servers.iter().map(|server| {
+            let watched = Arc::new(Watched {
+                name: server.name.clone(),
+                url: server.server.client().base_url().clone(),
+                known: Mutex::default(),
+            });
+            tasks.spawn(ask(server.clone(), Arc::clone(&watched), pause, Arc::clone(&tried)));
+            watched
+        });
+        Self { servers: servers.collect(), tried, _tasks: tasks }
+    }
+
+    /// Resolves when each server has answered or failed, or has been silent for [`SILENCE_MIN`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn first_answers(&self) {
+        let all_tried = async {
+            loop {
+                let tried = self.tried.notified();
+                let is_tried = |known: &Known| known.answered_at.is_some() || known.error.is_some();
+                if self.servers.iter().all(|server| is_tried(&server.known())) {
+                    return;
+                }
+                tried.await;
+            }
+        };
+        // Who is late is shown as silent.
+        _ = timeout(SILENCE_MIN, all_tried).await;
+    }
+
+    /// Returns what is known. Waits for nothing.
+    #[must_use]
+    pub fn list(&self) -> WatchedList {
+        let (mut servers, mut errors, mut listed) = (Vec::new(), Vec::new(), Vec::new());
+        for watched in &self.servers {
+            let mut known = watched.known();
+            errors.extend(known.new_error.take());
+            listed.push((watched.name.clone(), known.rows.clone()));
+            servers.push(WatchedServer {
+                name: watched.name.clone(),
+                url: watched.url.clone(),
+                age: known.answered_at.map(|at| at.elapsed()),
+                silence: known.asked_at.map(|at| at.elapsed()),
+                error: known.error.clone(),
+            });
+        }
+        let is_current = |name: &String| {
+            servers.iter().any(|server| server.name == *name && server.is_current())
+        };
+        let current: Vec<_> = listed.iter().filter(|(name, _)| is_current(name)).cloned().collect();
+        let rows = union(listed).into_iter().map(|row| {
+            let is_old = !row.servers.iter().any(is_current);
+            (row, is_old)
+        });
+        let rows = rows.collect();
+        let current = (!current.is_empty()).then(|| union(current));
+        WatchedList { rows, current, servers, errors }
+    }
+}
+
+impl Watched {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn on_answer(&self, answer: Result<Vec<TorrentRow>, ServerError>) {
+        let mut known = self.known();
+        known.asked_at = None;
+        match answer {
+            Ok(rows) => {
+                *known = Known { rows, answered_at: Some(Instant::now()), ..Known::default() };
+            }
+            Err(error) => {
+                known.error = Some(error.to_string());
+                known.new_error = Some(error);
+            }
+        }
+    }
+}
+
+/// Asks a server for ever.
+async fn ask(server: ListedServer, watched: Arc<Watched>, pause: Duration, tried: Arc<Notify>) {
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        watched.known().asked_at = Some(Instant::now());
+        let answer = server.torrents().await;
+        watched.on_answer(answer);
+        tried.notify_waiters();
+    }
+}
