@@ -14,6 +14,7 @@ mod bench;
 mod ci;
 mod demo;
 mod dist;
+mod program;
 mod scenario;
 mod soak;
 mod test;

@@ -1,9 +1,9 @@
-//! Minutes or hours of random reads and faults, by the program of the scenarios.
+//! Minutes or hours of random reads and faults, by `tfs-bench`.
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::{Result, scenario};
+use crate::{Result, program};
 
 /// How long it runs unless somebody says so: what the run of everything can spare.
 const MINUTES: u32 = 5;
@@ -41,7 +41,7 @@ impl Soak {
 /// Builds and runs it; returns whether nothing was wrong, hung or was left over.
 ///
 /// # Errors
-/// If cargo cannot be started.
+/// If it cannot be built or started.
 pub(crate) fn run(soak: &Soak) -> Result<bool> {
     let seed = match soak.seed {
         Some(seed) => seed,
@@ -49,7 +49,7 @@ pub(crate) fn run(soak: &Soak) -> Result<bool> {
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
     let arguments = ["--soak".into(), soak.minutes.to_string(), seed.to_string()];
-    scenario::run_program(soak.is_dev, &arguments.map(Into::into))
+    program::run(soak.is_dev, &arguments.map(Into::into))
 }
 
 fn number<T: std::str::FromStr>(

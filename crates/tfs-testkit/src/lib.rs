@@ -1,8 +1,9 @@
 //! What the tests of tfs share: generated content, fakes, isolation, real swarms.
 //!
-//! It is a dev-dependency only: no crate that ships depends on it, and it holds nothing that the
-//! product needs. Helpers answer with errors that say what they waited for; they never wait
-//! without a limit, never use a fixed port (but `released`), and leave nothing behind on disk.
+//! It is a dependency of tests and of `tfs-bench`: no crate that ships depends on it, and it holds
+//! nothing that the product needs. Helpers answer with errors that say what they waited for; they
+//! never wait without a limit, never use a fixed port (but `released`), and leave nothing behind on
+//! disk.
 
 #[cfg(feature = "ceiling")]
 pub mod ceiling;

@@ -7,7 +7,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use table::{ABSENCES, ALONE, ONLY_FOR_TESTS, OWNED, Reach};
+use table::{ABSENCES, ALONE, ONLY_FOR_TESTS, OWNED, Reach, TEST_PROGRAMS};
 
 use super::{
     Finding, Source,
@@ -64,7 +64,7 @@ fn reason_against(package: &str, dependency: &Dependency) -> Option<&'static str
     if dependency.dev || owned.is_some() {
         return owned;
     }
-    if ONLY_FOR_TESTS.contains(&name) {
+    if ONLY_FOR_TESTS.contains(&name) && !TEST_PROGRAMS.contains(&package) {
         return Some("it is for tests only, move it to [dev-dependencies]");
     }
     ABSENCES

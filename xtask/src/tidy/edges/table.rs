@@ -28,7 +28,7 @@ pub(super) struct Owned {
 }
 
 /// What each crate must not see.
-pub(super) const ABSENCES: [Absence; 11] = [
+pub(super) const ABSENCES: [Absence; 13] = [
     Absence {
         package: "vfs-core",
         reach: Reach::Anywhere,
@@ -113,6 +113,18 @@ pub(super) const ABSENCES: [Absence; 11] = [
         reason: "what is under test is not part of the tools",
     },
     Absence {
+        package: "tfs-bench",
+        reach: Reach::Anywhere,
+        banned: &["tfs-service", "tfs-cli", "fuse-adapter"],
+        reason: "it measures the binary that users run, from outside",
+    },
+    Absence {
+        package: "tfs-bench",
+        reach: Reach::Direct,
+        banned: &["vfs-core", "rqbit-source"],
+        reason: "it measures the binary that users run, from outside",
+    },
+    Absence {
         package: "xtask",
         reach: Reach::Anywhere,
         banned: &["clap", "syn", "tokio"],
@@ -140,6 +152,9 @@ pub(super) const OWNED: [Owned; 4] = [
 
 /// Crates that only tests may ask for.
 pub(super) const ONLY_FOR_TESTS: [&str; 1] = ["tfs-testkit"];
+
+/// Crates that are tests as a whole and no part of what users get.
+pub(super) const TEST_PROGRAMS: [&str; 1] = ["tfs-bench"];
 
 /// The crate that asks for no other of the workspace, not even in tests.
 pub(super) const ALONE: &str = "xtask";

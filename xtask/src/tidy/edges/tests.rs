@@ -62,6 +62,7 @@ fn the_arrows_of_the_architecture_are_fine() {
             ("tfs-service", &["fuse-adapter", "rqbit-source", "rqbit-embedded"]),
             ("tfs-cli", &["tfs-service", "clap", "eyre"]),
             ("tfs-testkit", &["vfs-core", "rqbit-embedded"]),
+            ("tfs-bench", &["tfs-testkit", "rqbit-client", "rqbit-embedded"]),
             ("xtask", &["serde_json", "dev:expect-test"]),
         ],
         &expect![[r#""#]],

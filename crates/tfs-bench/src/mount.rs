@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::until::until;
 
+use crate::binary;
+
 /// How long an unmount by force may take before the scenario goes on without it.
 const UNMOUNT_MAX: Duration = Duration::from_secs(30);
 
@@ -102,7 +104,7 @@ pub(crate) fn wait_for(process: &mut Child, limit: Duration) -> Option<Duration>
 /// Returns the command `tfs` with nothing of the caller's settings, and all of its own below
 /// `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
-    let mut command = hermetic(env!("CARGO_BIN_EXE_tfs"), home);
+    let mut command = hermetic(binary::path(), home);
     command.env("XDG_RUNTIME_DIR", home);
     command
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use tfs_testkit::isolate;
 
 use crate::figures::{FILE, Report, Row, table};
-use crate::{failover, hostile, memory, middle, restart, scale, scan, search, shared, stuck, trap};
+use crate::{
+    binary, failover, hostile, memory, middle, restart, scale, scan, search, shared, stuck, trap,
+};
 
-/// What comes before the names. Words that `cargo test` hands to every target are no names.
+/// What comes before the names.
 pub(crate) const MARK: &str = "--scenario";
 
 /// The name for all of them.
@@ -55,7 +57,7 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    println!("{} build of {}", build(), env!("CARGO_BIN_EXE_tfs"));
+    println!("{} build of {}", build(), binary::path().display());
     let rows: Vec<Row> = chosen.into_iter().flat_map(watch).collect();
     println!("\n{}", table(&rows));
     let missed = rows.iter().filter(|row| row.is_missed()).count();

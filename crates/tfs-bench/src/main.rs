@@ -1,0 +1,83 @@
+//! Measures the command `tfs` with real mounts, and prints figures.
+//!
+//! The servers are real rqbits, or one that has more torrents than any.
+//!
+//! `cargo xtask scenario` runs scenarios, `cargo xtask bench` comparisons with other ways to the
+//! same bytes, and `cargo xtask soak` random reads through faults. Each of them builds this program
+//! and `tfs`, and passes the path of `tfs`. A figure depends on the machine and is no test: `cargo
+//! test` does not build this program.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "this is how a scenario fails and speaks"
+)]
+
+mod binary;
+mod caches;
+mod compare;
+mod failover;
+mod figures;
+mod hostile;
+mod memory;
+mod meter;
+mod middle;
+mod mount;
+mod process;
+mod readers;
+mod restart;
+mod rqbits;
+mod runner;
+mod scale;
+mod scan;
+mod search;
+mod server;
+mod shared;
+mod soak;
+mod stuck;
+mod timing;
+mod trap;
+
+use std::env;
+use std::process::ExitCode;
+
+/// How this program is started.
+const USAGE: &str = "run this program with `cargo xtask scenario`, `cargo xtask bench` or \
+    `cargo xtask soak`";
+
+/// The exit code for a command line that cannot be run, as `tfs` and xtask have it.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    if tfs_testkit::swarm::serve_if_asked() {
+        return ExitCode::SUCCESS;
+    }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let Some((command, arguments)) = arguments.split_first() else { return refuse(USAGE) };
+    match command.as_str() {
+        soak::READER_MARK => {
+            soak::read();
+            return ExitCode::SUCCESS;
+        }
+        server::MARK => return server::run(arguments),
+        _ => {}
+    }
+    // All others mount.
+    if let Err(reason) = binary::find() {
+        return refuse(&reason);
+    }
+    match command.as_str() {
+        soak::MARK => soak::run(arguments),
+        runner::MARK => runner::run(arguments),
+        compare::MARK => compare::run(arguments),
+        _ => refuse(USAGE),
+    }
+}
+
+/// Prints why nothing runs.
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("error: {reason}");
+    ExitCode::from(EXIT_USAGE)
+}
