@@ -15,9 +15,9 @@ use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::until::until;
 
-use crate::figures::{Report, Want};
-use crate::mount::Mount;
-use crate::server::{FILM, Server, free_address};
+use crate::figures::{FigureReport, Want};
+use crate::mount::TfsMount;
+use crate::server::{FILM, FilmServer, free_address};
 use crate::timing::{median, pause};
 
 /// How often each fault happens.
@@ -43,7 +43,7 @@ const BLOCKS_MIN: u64 = 100;
 
 /// What a reader got so far.
 #[derive(Debug, Default)]
-struct Reading {
+struct ReaderProgress {
     blocks: u64,
     /// The longest time for one block since somebody asked.
     longest: Duration,
@@ -53,15 +53,16 @@ struct Reading {
 
 /// What happens to a server.
 #[derive(Debug, Clone, Copy)]
-enum Fault {
+enum ServerOutage {
     Killed,
     Stopped,
     Cut,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
-    let mut pair = [Server::start(free_address(), None), Server::start(free_address(), None)];
-    for (what, fault) in [("killed", Fault::Killed), ("stopped", Fault::Stopped)] {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
+    let mut pair =
+        [FilmServer::start(free_address(), None), FilmServer::start(free_address(), None)];
+    for (what, fault) in [("killed", ServerOutage::Killed), ("stopped", ServerOutage::Stopped)] {
         let dir = dir.join(what);
         std::fs::create_dir(&dir).unwrap();
         fail_over(report, &dir, &mut pair, (what, fault));
@@ -69,11 +70,11 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
     drop(pair);
     match Cables::lay() {
         Ok(cables) => {
-            let server = |n: usize| Server::start(cables.address(n), Some(&cables.names[n]));
+            let server = |n: usize| FilmServer::start(cables.address(n), Some(&cables.names[n]));
             let mut pair = [server(0), server(1)];
             let dir = dir.join("cut");
             std::fs::create_dir(&dir).unwrap();
-            fail_over(report, &dir, &mut pair, ("cut off", Fault::Cut));
+            fail_over(report, &dir, &mut pair, ("cut off", ServerOutage::Cut));
         }
         Err(why) => println!("failover: cables are not cut here: {why}"),
     }
@@ -81,15 +82,15 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
 
 /// Lets the server fail that is being read from, again and again.
 fn fail_over(
-    report: &mut Report,
+    report: &mut FigureReport,
     dir: &Path,
-    pair: &mut [Server; 2],
-    (what, fault): (&str, Fault),
+    pair: &mut [FilmServer; 2],
+    (what, fault): (&str, ServerOutage),
 ) {
     report.step(&format!("the server that is read from is {what}, {TIMES} times"));
     let [one, two] = [0, 1].map(|n| format!("s{n}=http://{}", pair[n].address));
-    let mount = Mount::new(dir, &one, &["--server", &two, "--memory", "16MiB"]);
-    let reading = Arc::<Mutex<Reading>>::default();
+    let mount = TfsMount::new(dir, &one, &["--server", &two, "--memory", "16MiB"]);
+    let reading = Arc::<Mutex<ReaderProgress>>::default();
     let reader = {
         let (path, reading) = (mount.path.join(FILM.0), Arc::clone(&reading));
         thread::spawn(move || read(&path, &reading))
@@ -127,7 +128,7 @@ fn fail_over(
 }
 
 /// Returns the server that gave the most bytes of late.
-fn serving(mount: &Mount) -> usize {
+fn serving(mount: &TfsMount) -> usize {
     let before = given(mount);
     until("a server gives bytes", || {
         let now = given(mount);
@@ -137,34 +138,34 @@ fn serving(mount: &Mount) -> usize {
 }
 
 /// Returns how many bytes each server gave so far.
-fn given(mount: &Mount) -> Vec<u64> {
+fn given(mount: &TfsMount) -> Vec<u64> {
     servers(mount).iter().map(|it| it["bytes_fetched"].as_u64().unwrap()).collect()
 }
 
-fn servers(mount: &Mount) -> Vec<Value> {
+fn servers(mount: &TfsMount) -> Vec<Value> {
     let output = mount.command().args(["status", "--json"]).output().unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
     status[0]["servers"].as_array().unwrap().clone()
 }
 
-fn inflict(server: &mut Server, which: usize, fault: Fault) {
+fn inflict(server: &mut FilmServer, which: usize, fault: ServerOutage) {
     match fault {
-        Fault::Killed => server.kill(),
-        Fault::Stopped => server.signal(Signal::SIGSTOP),
-        Fault::Cut => Cables::set(which, "down"),
+        ServerOutage::Killed => server.kill(),
+        ServerOutage::Stopped => server.signal(Signal::SIGSTOP),
+        ServerOutage::Cut => Cables::set(which, "down"),
     }
 }
 
-fn heal(server: &mut Server, which: usize, fault: Fault) {
+fn heal(server: &mut FilmServer, which: usize, fault: ServerOutage) {
     match fault {
-        Fault::Killed => server.restart(),
-        Fault::Stopped => server.signal(Signal::SIGCONT),
-        Fault::Cut => Cables::set(which, "up"),
+        ServerOutage::Killed => server.restart(),
+        ServerOutage::Stopped => server.signal(Signal::SIGCONT),
+        ServerOutage::Cut => Cables::set(which, "up"),
     }
 }
 
 /// Reads the film again and again, at its pace.
-fn read(path: &PathBuf, reading: &Mutex<Reading>) {
+fn read(path: &PathBuf, reading: &Mutex<ReaderProgress>) {
     let (_, seed, len) = FILM;
     let content = Content::new(seed, len);
     let file = File::open(path).unwrap();

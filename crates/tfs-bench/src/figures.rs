@@ -31,12 +31,12 @@ impl Want {
 /// Takes the figures of one scenario as it finds them: a scenario that is killed leaves those it
 /// had.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct FigureReport {
     scenario: &'static str,
     file: File,
 }
 
-impl Report {
+impl FigureReport {
     pub(crate) fn new(scenario: &'static str, dir: &Path) -> Self {
         Self { scenario, file: File::create(dir.join(FILE)).unwrap() }
     }
@@ -87,7 +87,7 @@ const FAILED: &str = "failed";
 
 /// One line of the table.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct FigureRow {
     scenario: &'static str,
     figure: String,
     value: String,
@@ -95,7 +95,7 @@ pub(crate) struct Row {
     verdict: String,
 }
 
-impl Row {
+impl FigureRow {
     /// Reads a line of [`FILE`].
     pub(crate) fn parse(scenario: &'static str, line: &str) -> Option<Self> {
         let mut fields = line.split('\t').map(str::to_owned);
@@ -115,13 +115,13 @@ impl Row {
 }
 
 /// Returns a table in Markdown.
-pub(crate) fn table(rows: &[Row]) -> String {
+pub(crate) fn table(rows: &[FigureRow]) -> String {
     let mut lines = vec![
         "| scenario | figure | value | want | verdict |".to_owned(),
         "|---|---|---|---|---|".to_owned(),
     ];
     lines.extend(rows.iter().map(|row| {
-        let Row { scenario, figure, value, want, verdict } = row;
+        let FigureRow { scenario, figure, value, want, verdict } = row;
         format!("| {scenario} | {figure} | {value} | {want} | {verdict} |")
     }));
     lines.join("\n")

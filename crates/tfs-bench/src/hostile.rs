@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use tfs_testkit::malice::{Effect, HARMS, Harm, Malice, Route};
 use tfs_testkit::until::until;
 
-use crate::figures::{Report, Want, megabytes};
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want, megabytes};
+use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::pause;
 
@@ -27,7 +27,7 @@ const LISTING_MAX: Duration = Duration::from_secs(2);
 const REFRESH_MAX: Duration = Duration::from_secs(150);
 
 /// What became of one of them.
-struct Outcome {
+struct AttackOutcome {
     effect: Effect,
     /// What was said about it, in brackets.
     said: String,
@@ -37,7 +37,7 @@ struct Outcome {
     led_astray: Vec<String>,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let mut slowest = Duration::ZERO;
     let (mut led_astray, mut surprises) = (Vec::new(), Vec::new());
     for harms in HARMS.chunks(AT_ONCE) {
@@ -47,7 +47,7 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
             started.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
         });
         for (harm, outcome) in harms.iter().zip(outcomes) {
-            let Outcome { effect, said, took, peak_bytes, listing_max, led_astray: mut led } =
+            let AttackOutcome { effect, said, took, peak_bytes, listing_max, led_astray: mut led } =
                 outcome;
             let took = took.as_secs_f64();
             if effect != harm.effect {
@@ -70,7 +70,7 @@ fn count(heads: &[String]) -> f64 {
 }
 
 /// Mounts a server, has it do harm, and looks at what tfs does meanwhile and afterwards.
-fn suffer(harm: &'static Harm, dir: &Path) -> Outcome {
+fn suffer(harm: &'static Harm, dir: &Path) -> AttackOutcome {
     let home = dir.join(harm.name.replace([' ', '/'], "-"));
     fs::create_dir(&home).unwrap();
     let password = home.join("password");
@@ -79,7 +79,7 @@ fn suffer(harm: &'static Harm, dir: &Path) -> Outcome {
     let options = ["--username", "me", "--password-file", password.to_str().unwrap()];
     let mut options = options.to_vec();
     options.extend(["--read-timeout", "5s"]);
-    let mount = Mount::unhurried(&home, &server.url(), &options);
+    let mount = TfsMount::unhurried(&home, &server.url(), &options);
     until("it shows what is there", || mount.path.join("good").exists().then_some(()));
     process::restart_peak(mount.pid());
 
@@ -108,11 +108,11 @@ fn suffer(harm: &'static Harm, dir: &Path) -> Outcome {
     assert!(server.harm_count() > 0, "{}: no harm was done", harm.name);
     assert!(mount.path.join("good/film.mkv").exists(), "{}", harm.name);
     let peak_bytes = process::peak(mount.pid());
-    Outcome { effect, said, took, peak_bytes, listing_max, led_astray: server.led_astray() }
+    AttackOutcome { effect, said, took, peak_bytes, listing_max, led_astray: server.led_astray() }
 }
 
 /// Has the mount look at the server, and returns what came of it and what was said.
-fn refresh(mount: &Mount) -> (Effect, String) {
+fn refresh(mount: &TfsMount) -> (Effect, String) {
     let start = Instant::now();
     let output = mount.command().arg("refresh").arg(&mount.path).output().unwrap();
     assert!(start.elapsed() < REFRESH_MAX, "{output:?}");
@@ -128,7 +128,7 @@ fn refresh(mount: &Mount) -> (Effect, String) {
 }
 
 /// Reads what is not here.
-fn read(mount: &Mount) -> (Effect, String) {
+fn read(mount: &TfsMount) -> (Effect, String) {
     let read = fs::read(mount.path.join("good/film.mkv"));
     let error = read.expect_err("nothing that was sent can be taken for the file").to_string();
     (Effect::ReadFails, format!(" ({})", error.split(" (").next().unwrap()))

@@ -7,8 +7,8 @@ use std::thread;
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
-use crate::figures::{Report, Want, megabytes};
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want, megabytes};
+use crate::mount::TfsMount;
 use crate::process;
 use crate::rqbits::{MIB, PIECE_BYTES, Rqbits};
 
@@ -20,7 +20,7 @@ const FILE_BYTES: u64 = 6 * MIB;
 /// The default limit of all buffers, and a fifth of it for everything else.
 const GROWTH_MAX: u64 = 128 * MIB * 120 / 100;
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step("100 readers of 100 complete files");
     let files = (0..FILES).map(|idx| (format!("{idx:02}.bin"), Content::new(idx, FILE_BYTES)));
     let mut spec = TorrentSpec::directory("many", files);
@@ -28,7 +28,7 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
     let rqbits = Rqbits::start(Swarm::builder().torrent(spec));
     let torrent = rqbits.swarm.torrents()[0].clone();
     rqbits.wait_finished(&torrent);
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
 
     let before = process::restart_peak(mount.pid());
     let start = Arc::new(Barrier::new(torrent.files.len()));

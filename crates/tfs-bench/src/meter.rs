@@ -14,7 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A meter that runs.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub(crate) struct FetchMeter {
     stop: Arc<AtomicBool>,
     readings: JoinHandle<Readings>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Growth {
     pub(crate) standstill_max: Duration,
 }
 
-impl Meter {
+impl FetchMeter {
     /// Starts to read what the downloader fetches, and what it fetches of one torrent.
     pub(crate) fn start(rqbits: &Rqbits, one: InfoHash) -> Self {
         let stop = Arc::new(AtomicBool::new(false));

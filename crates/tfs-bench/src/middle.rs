@@ -10,8 +10,8 @@ use rqbit_client::{ByteRange, Client};
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 
-use crate::figures::{Report, Want};
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want};
+use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing, request};
 use crate::timing::{median, pause, within};
 
@@ -47,25 +47,18 @@ const LIMITER_FULL: Duration = Duration::from_millis(1500);
 
 const BLOCK_BYTES: usize = 128 * 1024;
 
-/// The two ways to the same bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Mount,
-    Direct,
-}
-
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     first_byte(report, dir);
     in_order(report, dir);
 }
 
-fn first_byte(report: &mut Report, dir: &Path) {
+fn first_byte(report: &mut FigureReport, dir: &Path) {
     report.step("first bytes from the middle of what is missing");
     let swarm = Swarm::builder().torrent(film("film.mkv", 1, FILM_BYTES));
     let rqbits = Rqbits::start(swarm.download_bps(DOWNLOAD_BPS));
     let torrent = rqbits.swarm.torrents()[0].clone();
     rqbits.wait_begun(&torrent);
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
     let path = mount.path.join("film.mkv");
     let client = rqbits.swarm.client().clone();
     let (mut through_mount, mut direct) = (Vec::new(), Vec::new());
@@ -73,14 +66,19 @@ fn first_byte(report: &mut Report, dir: &Path) {
         // At the same place in the pieces for both ways, and another one in each trial.
         let phase = u64::try_from(trial).unwrap() * 23_456;
         let base = FIRST_OFFSET + u64::try_from(2 * trial).unwrap() * STEP + phase;
-        let order =
-            if trial % 2 == 0 { [Way::Mount, Way::Direct] } else { [Way::Direct, Way::Mount] };
+        let order = if trial % 2 == 0 {
+            [ReadPath::Mount, ReadPath::Direct]
+        } else {
+            [ReadPath::Direct, ReadPath::Mount]
+        };
         for (way, offset) in order.into_iter().zip([base, base + STEP]) {
             pause(SETTLE);
             assert_eq!(missing(&rqbits, &torrent, &[offset]), [offset], "it is there already");
             match way {
-                Way::Mount => through_mount.push(read_first_byte(&path, content(&torrent), offset)),
-                Way::Direct => {
+                ReadPath::Mount => {
+                    through_mount.push(read_first_byte(&path, content(&torrent), offset));
+                }
+                ReadPath::Direct => {
                     let asked = ask_first_byte(&client, &torrent, offset);
                     direct.push(rqbits.runtime.block_on(asked));
                 }
@@ -119,17 +117,17 @@ async fn ask_first_byte(client: &Client, torrent: &SwarmTorrent, offset: u64) ->
 }
 
 /// The file of each turn downloads while it is read from its beginning, and nothing else does.
-fn in_order(report: &mut Report, dir: &Path) {
+fn in_order(report: &mut FigureReport, dir: &Path) {
     report.step("reading in order at the pace of the download");
     // Each way once early and once late.
-    let order = [Way::Mount, Way::Direct, Way::Direct, Way::Mount];
+    let order = [ReadPath::Mount, ReadPath::Direct, ReadPath::Direct, ReadPath::Mount];
     let names: Vec<_> = (0..order.len()).map(|turn| format!("{turn}.mkv")).collect();
     let mut swarm = Swarm::builder().download_bps(DOWNLOAD_BPS);
     for (seed, name) in (0..).zip(&names) {
         swarm = swarm.torrent(film(name, seed, PACED_BYTES).paused());
     }
     let rqbits = Rqbits::start(swarm);
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
     let client = rqbits.swarm.client().clone();
     let (mut through_mount, mut direct) = (Duration::ZERO, Duration::ZERO);
     for (way, torrent) in order.into_iter().zip(rqbits.swarm.torrents()) {
@@ -137,12 +135,12 @@ fn in_order(report: &mut Report, dir: &Path) {
         rqbits.unpause(torrent);
         pause(START_SEEN);
         match way {
-            Way::Mount => {
+            ReadPath::Mount => {
                 let (path, content) = (mount.path.join(&torrent.name), content(torrent));
                 let read = within(PACED_MAX, move || read_in_order(&path, content));
                 through_mount += read.map_or(PACED_MAX, |(took, ())| took);
             }
-            Way::Direct => {
+            ReadPath::Direct => {
                 direct += rqbits.runtime.block_on(ask_in_order(&client, torrent));
             }
         }

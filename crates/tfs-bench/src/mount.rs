@@ -13,15 +13,24 @@ use crate::binary;
 /// How long an unmount by force may take before the scenario goes on without it.
 const UNMOUNT_MAX: Duration = Duration::from_secs(30);
 
+/// The two ways to the bytes of a torrent that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadPath {
+    /// Reads of a file in a mount.
+    Mount,
+    /// Requests to rqbit itself.
+    Direct,
+}
+
 /// A process `tfs mount --foreground`, and what it mounts.
 #[derive(Debug)]
-pub(crate) struct Mount {
+pub(crate) struct TfsMount {
     pub(crate) path: PathBuf,
     home: PathBuf,
     process: Child,
 }
 
-impl Mount {
+impl TfsMount {
     /// Mounts a server at a new directory below `dir`, with more options for `tfs mount`. The
     /// server is asked so often that nobody waits for changes.
     pub(crate) fn new(dir: &Path, server: &str, options: &[&str]) -> Self {
@@ -79,7 +88,7 @@ impl Mount {
     }
 }
 
-impl Drop for Mount {
+impl Drop for TfsMount {
     fn drop(&mut self) {
         self.end();
     }

@@ -14,7 +14,7 @@ use crate::process;
 
 /// A kind of program, by what it does with Ctrl-C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ReaderProgram {
     /// Dies of it.
     Cat,
     /// Has a handler that sets a flag, to be looked at when the read has returned.
@@ -25,8 +25,8 @@ pub(crate) enum Kind {
 
 /// A program that reads a whole file.
 #[derive(Debug)]
-pub(crate) struct Reader {
-    pub(crate) kind: Kind,
+pub(crate) struct WaitingReader {
+    pub(crate) kind: ReaderProgram,
     path: PathBuf,
     process: Child,
 }
@@ -34,22 +34,22 @@ pub(crate) struct Reader {
 /// What became of a reader that was told to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freed {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ReaderProgram,
     /// `None` if it did not end.
     pub(crate) after: Option<Duration>,
 }
 
-impl Reader {
-    fn start(kind: Kind, path: PathBuf) -> Self {
+impl WaitingReader {
+    fn start(kind: ReaderProgram, path: PathBuf) -> Self {
         let mut command = match kind {
-            Kind::Cat => Command::new("cat"),
-            Kind::Dd => Command::new("dd"),
-            Kind::Python => Command::new("python3"),
+            ReaderProgram::Cat => Command::new("cat"),
+            ReaderProgram::Dd => Command::new("dd"),
+            ReaderProgram::Python => Command::new("python3"),
         };
         match kind {
-            Kind::Cat => command.arg(&path),
-            Kind::Dd => command.arg(format!("if={}", path.display())),
-            Kind::Python => {
+            ReaderProgram::Cat => command.arg(&path),
+            ReaderProgram::Dd => command.arg(format!("if={}", path.display())),
+            ReaderProgram::Python => {
                 command.args(["-c", "import sys; open(sys.argv[1], 'rb').read()"]).arg(&path)
             }
         };
@@ -64,15 +64,20 @@ impl Reader {
 
 /// Starts a reader of each file, and returns when all of them wait. Of five readers three are
 /// `cat`, one is `dd` and one `python3`, where there is one.
-pub(crate) fn start(paths: Vec<PathBuf>) -> Vec<Reader> {
+pub(crate) fn start(paths: Vec<PathBuf>) -> Vec<WaitingReader> {
     let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
-    let python = if version.is_ok_and(|status| status.success()) { Kind::Python } else { Kind::Dd };
-    let kinds = [Kind::Cat, Kind::Dd, Kind::Cat, python, Kind::Cat];
+    let python = if version.is_ok_and(|status| status.success()) {
+        ReaderProgram::Python
+    } else {
+        ReaderProgram::Dd
+    };
+    let kinds =
+        [ReaderProgram::Cat, ReaderProgram::Dd, ReaderProgram::Cat, python, ReaderProgram::Cat];
     let readers: Vec<_> = kinds
         .into_iter()
         .cycle()
         .zip(paths)
-        .map(|(kind, path)| Reader::start(kind, path))
+        .map(|(kind, path)| WaitingReader::start(kind, path))
         .collect();
     for reader in &readers {
         until("a reader waits", || process::waits_for(reader.pid(), &reader.path).then_some(()));
@@ -82,19 +87,19 @@ pub(crate) fn start(paths: Vec<PathBuf>) -> Vec<Reader> {
 
 /// Presses Ctrl-C for all readers at once, waits for `limit` at most, and kills those that stay.
 /// Returns what became of each, and the processes that even that did not end.
-pub(crate) fn interrupt(readers: Vec<Reader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
-    let signal = |reader: &Reader| signal(reader.pid(), Signal::SIGINT);
+pub(crate) fn interrupt(readers: Vec<WaitingReader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
+    let signal = |reader: &WaitingReader| signal(reader.pid(), Signal::SIGINT);
     wait_all(readers, signal, limit)
 }
 
 /// Waits until all readers have ended, for `limit` at most, as [`interrupt`] does.
-pub(crate) fn wait(readers: Vec<Reader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
+pub(crate) fn wait(readers: Vec<WaitingReader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
     wait_all(readers, |_reader| {}, limit)
 }
 
 fn wait_all(
-    readers: Vec<Reader>,
-    act: impl Fn(&Reader),
+    readers: Vec<WaitingReader>,
+    act: impl Fn(&WaitingReader),
     limit: Duration,
 ) -> (Vec<Freed>, Vec<u32>) {
     let (sender, ended) = mpsc::channel();

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::Swarm;
 
-use crate::figures::{Report, Want, megabytes};
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want, megabytes};
+use crate::mount::TfsMount;
 use crate::rqbits::{Rqbits, film};
 use crate::timing::pause;
 
@@ -29,19 +29,19 @@ const AWAY: Duration = Duration::from_secs(3);
 const READ_MAX: Duration = Duration::from_secs(60);
 
 /// What a reader got.
-struct Outcome {
+struct RestartOutcome {
     right_bytes: u64,
     error: Option<String>,
     longest_wait: Duration,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step("a read of 500 MB, and rqbit dies at 200 MB");
     let swarm = Swarm::builder().torrent(film("film.mkv", 1, FILM_BYTES)).remembering();
     let mut rqbits = Rqbits::start(swarm);
     let torrent = rqbits.swarm.torrents()[0].clone();
     rqbits.wait_finished(&torrent);
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
     let path = mount.path.join("film.mkv");
     let content = torrent.files[0].content;
     let (reached, has_reached) = mpsc::sync_channel(0);
@@ -56,12 +56,12 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
     pause(AWAY);
     rqbits.start_downloader();
     report.time("rqbit was away for", killed.elapsed(), Want::Nothing);
-    let outcome = ended.recv_timeout(READ_MAX).unwrap_or(Outcome {
+    let outcome = ended.recv_timeout(READ_MAX).unwrap_or(RestartOutcome {
         right_bytes: 0,
         error: Some("the reader did not end".to_owned()),
         longest_wait: READ_MAX,
     });
-    let Outcome { right_bytes, error, longest_wait } = outcome;
+    let RestartOutcome { right_bytes, error, longest_wait } = outcome;
     if let Some(error) = &error {
         println!("restart: the reader failed: {error}");
     }
@@ -74,8 +74,8 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
 
 /// Reads the file to its end or to the first error. Stops at [`KILLED_AT`] until that was heard
 /// twice: the server dies in between.
-fn read(path: &Path, content: Content, reached: &mpsc::SyncSender<()>) -> Outcome {
-    let mut outcome = Outcome { right_bytes: 0, error: None, longest_wait: Duration::ZERO };
+fn read(path: &Path, content: Content, reached: &mpsc::SyncSender<()>) -> RestartOutcome {
+    let mut outcome = RestartOutcome { right_bytes: 0, error: None, longest_wait: Duration::ZERO };
     let mut file = File::open(path).unwrap();
     let mut block = vec![0; BLOCK_BYTES];
     let mut has_waited = false;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tfs_testkit::isolate;
 
-use crate::figures::{FILE, Report, Row, table};
+use crate::figures::{FILE, FigureReport, FigureRow, table};
 use crate::{
     binary, failover, hostile, memory, middle, restart, scale, scan, search, shared, stuck, trap,
 };
@@ -22,7 +22,7 @@ struct Scenario {
     name: &'static str,
     /// Far more than it takes, so that only what hangs is killed.
     limit: Duration,
-    run: fn(&mut Report, &Path),
+    run: fn(&mut FigureReport, &Path),
 }
 
 const SCENARIOS: [Scenario; 11] = [
@@ -53,12 +53,12 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
     }
     if let Some(dir) = isolate::child_dir() {
         for scenario in chosen {
-            (scenario.run)(&mut Report::new(scenario.name, &dir), &dir);
+            (scenario.run)(&mut FigureReport::new(scenario.name, &dir), &dir);
         }
         return ExitCode::SUCCESS;
     }
     println!("{} build of {}", build(), binary::path().display());
-    let rows: Vec<Row> = chosen.into_iter().flat_map(watch).collect();
+    let rows: Vec<FigureRow> = chosen.into_iter().flat_map(watch).collect();
     println!("\n{}", table(&rows));
     let missed = rows.iter().filter(|row| row.is_missed()).count();
     println!("{} figures, {missed} not as wanted", rows.len());
@@ -66,15 +66,15 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
 }
 
 /// Runs one scenario in a child, and returns what it found, also if it did not come to its end.
-fn watch(scenario: &Scenario) -> Vec<Row> {
+fn watch(scenario: &Scenario) -> Vec<FigureRow> {
     println!("\n==> {}", scenario.name);
     let ended = isolate::run_program(&[MARK, scenario.name], scenario.limit);
     let found = ended.read(FILE).unwrap_or_default();
-    let mut rows: Vec<Row> =
-        found.lines().filter_map(|line| Row::parse(scenario.name, line)).collect();
+    let mut rows: Vec<FigureRow> =
+        found.lines().filter_map(|line| FigureRow::parse(scenario.name, line)).collect();
     if let Err(reason) = ended.verdict {
         println!("{}: the child {reason}", scenario.name);
-        rows.push(Row::failed(scenario.name, &reason));
+        rows.push(FigureRow::failed(scenario.name, &reason));
     }
     rows
 }

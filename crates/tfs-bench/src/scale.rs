@@ -10,8 +10,8 @@ use tfs_testkit::library::{Library, Requests, Shape};
 use tfs_testkit::until::until;
 
 use crate::caches::forget_names;
-use crate::figures::{Report, Want, count, megabytes};
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want, count, megabytes};
+use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::{median, pause};
 
@@ -36,22 +36,24 @@ const CHANGE_INTERVAL: Duration = Duration::from_secs(4);
 const IDLE_PERCENT_MAX: f64 = 1.0;
 
 /// A walk over a tree by a program that users use.
-struct Walk {
+struct TreeWalk {
     name: &'static str,
     program: &'static [&'static str],
 }
 
-const WALKS: [Walk; 2] =
-    [Walk { name: "find", program: &["find"] }, Walk { name: "ls -lR", program: &["ls", "-lR"] }];
+const WALKS: [TreeWalk; 2] = [
+    TreeWalk { name: "find", program: &["find"] },
+    TreeWalk { name: "ls -lR", program: &["ls", "-lR"] },
+];
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step("an empty library");
     let before = resident_when_empty(dir);
 
     report.step("10,000 torrents, 100,000 files");
     let library = Library::start(SHAPE).unwrap();
     let start = Instant::now();
-    let mount = Mount::unhurried(&dir.join("full"), &library.url(), &[]);
+    let mount = TfsMount::unhurried(&dir.join("full"), &library.url(), &[]);
     report.time("until mounted", start.elapsed(), Want::Nothing);
     wait_until_complete(&mount.path);
     report.time("until complete", start.elapsed(), Want::Nothing);
@@ -76,13 +78,13 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
 /// Returns the memory of a mount without torrents, which has been used.
 fn resident_when_empty(dir: &Path) -> u64 {
     let library = Library::start(Shape { torrent_count: 0 }).unwrap();
-    let mount = Mount::unhurried(&dir.join("empty"), &library.url(), &[]);
+    let mount = TfsMount::unhurried(&dir.join("empty"), &library.url(), &[]);
     run_walk(&WALKS[1], &mount.path);
     process::resident(mount.pid())
 }
 
 /// Measures cold and warm walks over the mount, and over the ceiling of the same shape.
-fn walk(report: &mut Report, dir: &Path, mount: &Mount) {
+fn walk(report: &mut FigureReport, dir: &Path, mount: &TfsMount) {
     let path = dir.join("ceiling");
     fs::create_dir_all(&path).unwrap();
     let files = SHAPE.files().map(|file| (file.path, file.len));
@@ -114,7 +116,7 @@ fn walk(report: &mut Report, dir: &Path, mount: &Mount) {
 
 /// Measures a mount that nobody uses, first while nothing changes on the server, then while every
 /// torrent there does.
-fn watch_idle(report: &mut Report, library: &Library, mount: &Mount) {
+fn watch_idle(report: &mut FigureReport, library: &Library, mount: &TfsMount) {
     for (what, is_busy) in [("idle", false), ("idle, while all torrents upload", true)] {
         report.step(&format!("{what} for {} s", IDLE.as_secs()));
         let requests = library.requests();
@@ -140,12 +142,12 @@ fn watch_idle(report: &mut Report, library: &Library, mount: &Mount) {
 }
 
 /// Mounts again with the state of the last mount, and counts what is asked for again.
-fn restart(report: &mut Report, dir: &Path, library: &Library, mut mount: Mount) {
+fn restart(report: &mut FigureReport, dir: &Path, library: &Library, mut mount: TfsMount) {
     report.step("a restart");
     assert!(mount.end(), "tfs did not end");
     let before = library.requests();
     let start = Instant::now();
-    let mount = Mount::unhurried(&dir.join("full"), &library.url(), &[]);
+    let mount = TfsMount::unhurried(&dir.join("full"), &library.url(), &[]);
     report.time("until mounted again", start.elapsed(), Want::Nothing);
     wait_until_complete(&mount.path);
     report.time("until complete again", start.elapsed(), Want::Nothing);
@@ -160,7 +162,7 @@ fn wait_until_complete(path: &Path) {
     });
 }
 
-fn run_walk(walk: &Walk, path: &Path) -> Duration {
+fn run_walk(walk: &TreeWalk, path: &Path) -> Duration {
     let start = Instant::now();
     let mut command = Command::new(walk.program[0]);
     command.args(&walk.program[1..]).arg(path).stdin(Stdio::null()).stdout(Stdio::null());

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tfs_testkit::library::{Library, Shape};
 
-use crate::figures::{Report, Want};
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want};
+use crate::mount::TfsMount;
 use crate::timing::{pause, percentile, repeat};
 
 const SHAPE: Shape = Shape { torrent_count: 100_000 };
@@ -26,10 +26,10 @@ const WRITTEN_PAUSE: Duration = Duration::from_millis(500);
 /// What a user does not notice.
 const P99_MAX: Duration = Duration::from_millis(100);
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step(&format!("100,000 torrents, {} files", SHAPE.file_count()));
     let library = Library::start(SHAPE).unwrap();
-    let mount = Mount::unhurried(dir, &library.url(), &[]);
+    let mount = TfsMount::unhurried(dir, &library.url(), &[]);
 
     report.step("searches, while the first mount writes what it has learned");
     tell(
@@ -51,7 +51,7 @@ fn words(turn: usize) -> String {
 }
 
 /// Returns how long searches in `.tfs/search` take, from the given one on.
-fn views(mount: &Mount, first: usize) -> Vec<Duration> {
+fn views(mount: &TfsMount, first: usize) -> Vec<Duration> {
     repeat(QUERIES, |turn| {
         let found = fs::read_dir(mount.path.join(".tfs/search").join(words(first + turn))).unwrap();
         assert_eq!(found.count(), 1, "{}", words(first + turn));
@@ -59,7 +59,7 @@ fn views(mount: &Mount, first: usize) -> Vec<Duration> {
 }
 
 /// Returns how long searches by the command take, from the given one on.
-fn commands(mount: &Mount, first: usize) -> Vec<Duration> {
+fn commands(mount: &TfsMount, first: usize) -> Vec<Duration> {
     repeat(QUERIES, |turn| {
         let mut command = mount.command();
         let output =
@@ -85,7 +85,7 @@ fn written(dir: &Path) -> usize {
     torrents.filter_map(|torrents| fs::read_dir(torrents).ok()).map(Iterator::count).sum()
 }
 
-fn tell(report: &mut Report, what: &str, times: &[Duration], want: Want) {
+fn tell(report: &mut FigureReport, what: &str, times: &[Duration], want: Want) {
     report.millis(&format!("{what}, p50"), percentile(times, 50), Want::Nothing);
     report.millis(&format!("{what}, p99"), percentile(times, 99), want);
 }

@@ -23,13 +23,13 @@ pub(crate) const FILM: (&str, u64, u64) = ("film.mkv", 1, 64_000_000);
 
 /// A server that has the film. Killed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct FilmServer {
     pub(crate) address: SocketAddr,
     namespace: Option<String>,
     process: Child,
 }
 
-impl Server {
+impl FilmServer {
     /// Starts it at an address, in a network namespace if it is to be in one.
     pub(crate) fn start(address: SocketAddr, namespace: Option<&str>) -> Self {
         let namespace = namespace.map(str::to_owned);
@@ -55,7 +55,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for FilmServer {
     fn drop(&mut self) {
         // It may be dead by then.
         drop(self.process.kill());

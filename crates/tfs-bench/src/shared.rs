@@ -17,8 +17,8 @@ use tfs_testkit::faults::FaultProxy;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent};
 use tfs_testkit::until::until;
 
-use crate::figures::{Report, Want};
-use crate::meter::Meter;
+use crate::figures::{FigureReport, Want};
+use crate::meter::FetchMeter;
 use crate::mount::{is_mounted, tfs, wait_for};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing};
 use crate::timing::pause;
@@ -49,13 +49,13 @@ const STANDSTILL_MAX: f64 = 3.0;
 const PROCESS_MAX: Duration = Duration::from_secs(30);
 
 /// One mount and how far its readers are.
-struct Reading {
+struct MountReaders {
     path: PathBuf,
     done: Arc<AtomicUsize>,
     failed: Arc<AtomicUsize>,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step("four mounts of one rqbit in three processes, with 64 readers each");
     let swarm = Swarm::builder()
         .torrent(film("film.mkv", 1, FILM_BYTES))
@@ -71,10 +71,10 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
     let paths = ["a", "b", "c", "d"].map(|name| dir.join(name));
     paths.iter().for_each(|path| fs::create_dir(path).unwrap());
     let mut processes = start(dir, &paths, &port);
-    let meter = Meter::start(&rqbits, other.info_hash);
+    let meter = FetchMeter::start(&rqbits, other.info_hash);
     let begun = Instant::now();
     let offsets = offsets(&rqbits, film);
-    let readings: Vec<_> = paths.iter().map(|path| Reading::new(path)).collect();
+    let readings: Vec<_> = paths.iter().map(|path| MountReaders::new(path)).collect();
     let content = film.files[0].content;
     let readers: Vec<JoinHandle<()>> = readings
         .iter()
@@ -160,7 +160,7 @@ fn offsets(rqbits: &Rqbits, film: &SwarmTorrent) -> Vec<u64> {
     offsets
 }
 
-impl Reading {
+impl MountReaders {
     fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), done: Arc::default(), failed: Arc::default() }
     }

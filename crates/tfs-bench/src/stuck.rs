@@ -14,10 +14,10 @@ use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::caches::{have_free_memory, warm};
-use crate::figures::{Report, Want, count, megabytes};
-use crate::mount::{Mount, wait_for};
+use crate::figures::{FigureReport, Want, count, megabytes};
+use crate::mount::{TfsMount, wait_for};
 use crate::process;
-use crate::readers::{self, Freed, Kind};
+use crate::readers::{self, Freed, ReaderProgram};
 use crate::rqbits::{MIB, PIECE_BYTES, Rqbits, limit_downloads};
 use crate::timing::{median, pause, percentile, repeat, within};
 
@@ -60,7 +60,7 @@ const UNMOUNT_MAX: Want = Want::AtMost(2.0);
 const UNMOUNT_WATCH: Duration = Duration::from_secs(20);
 
 /// One call of a program, which is told how many it made before.
-type Call = Box<dyn FnMut(usize) + Send>;
+type TimedCall = Box<dyn FnMut(usize) + Send>;
 
 /// How fast the complete file was read, in MB/s.
 #[derive(Debug, Default)]
@@ -70,16 +70,16 @@ struct Speeds {
 }
 
 /// A mount with a complete file and files of which nothing comes.
-struct Setting {
+struct StuckSetup {
     rqbits: Rqbits,
-    mount: Mount,
+    mount: TfsMount,
     stuck: Vec<PathBuf>,
     fast: PathBuf,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.step("a complete file, while 100 readers wait for a torrent without peers or not");
-    let mut setting = Setting::new(dir);
+    let mut setting = StuckSetup::new(dir);
     let mut speeds = Speeds::default();
     let (mut freed, mut left) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
@@ -114,7 +114,7 @@ pub(crate) fn run(report: &mut Report, dir: &Path) {
 }
 
 impl Speeds {
-    fn report(&self, report: &mut Report) {
+    fn report(&self, report: &mut FigureReport) {
         for (name, speeds) in [("nothing waits", &self.without), ("100 reads wait", &self.with)] {
             let [from, middle, _] = spread(speeds);
             let name = format!("complete file, {name}");
@@ -138,7 +138,7 @@ fn spread(values: &[f64]) -> [f64; 3] {
     [0, 50, 100].map(|percent| percentile(&sorted, percent))
 }
 
-impl Setting {
+impl StuckSetup {
     fn new(dir: &Path) -> Self {
         let stuck = (0..STUCK_FILES).map(|idx| (format!("{idx:02}.bin"), Content::new(idx, MIB)));
         let mut stuck = TorrentSpec::directory("stuck", stuck).paused();
@@ -154,7 +154,7 @@ impl Setting {
         let forget = rqbits.swarm.seeder_client().forget(stuck.info_hash.into());
         rqbits.runtime.block_on(forget).unwrap();
         rqbits.unpause(&stuck);
-        let mount = Mount::new(dir, &rqbits.swarm.api_url(), &["--read-timeout", "10m"]);
+        let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &["--read-timeout", "10m"]);
         let folder = mount.path.join(&stuck.name);
         let stuck = stuck.files.iter().map(|file| folder.join(file.path())).collect();
         Self { stuck, fast: mount.path.join(&fast.name), rqbits, mount }
@@ -192,10 +192,10 @@ impl Setting {
 }
 
 /// Measures what `ls -l`, `stat` and `df` ask.
-fn metadata(report: &mut Report, setting: &Setting) {
+fn metadata(report: &mut FigureReport, setting: &StuckSetup) {
     let (root, files) = (setting.mount.path.clone(), setting.stuck.clone());
     let folder = root.join("stuck");
-    let calls: [(&str, usize, Call); 3] = [
+    let calls: [(&str, usize, TimedCall); 3] = [
         ("ls -l of 100 files", 100, Box::new(move |_| list(&folder))),
         ("stat", 2000, Box::new(move |turn| stat(&files[turn % files.len()]))),
         ("df", 2000, Box::new(move |_| assert_ne!(statvfs(&root).unwrap().name_max(), 0))),
@@ -219,8 +219,10 @@ fn stat(path: &Path) {
 }
 
 /// Reports how soon readers were free.
-fn ctrl_c(report: &mut Report, freed: &[Freed]) {
-    for (kind, name) in [(Kind::Cat, "cat"), (Kind::Dd, "dd"), (Kind::Python, "python3")] {
+fn ctrl_c(report: &mut FigureReport, freed: &[Freed]) {
+    for (kind, name) in
+        [(ReaderProgram::Cat, "cat"), (ReaderProgram::Dd, "dd"), (ReaderProgram::Python, "python3")]
+    {
         let of_kind = freed.iter().filter(|freed| freed.kind == kind);
         let times: Vec<_> = of_kind.map(|freed| freed.after.unwrap_or(FREED_WATCH)).collect();
         let Some(max) = times.iter().max() else { continue };
@@ -234,7 +236,7 @@ fn ctrl_c(report: &mut Report, freed: &[Freed]) {
 }
 
 /// Unmounts while a hundred reads wait, and returns the processes that did not end.
-fn unmount(report: &mut Report, setting: &mut Setting) -> Vec<u32> {
+fn unmount(report: &mut FigureReport, setting: &mut StuckSetup) -> Vec<u32> {
     report.step("100 more wait, and the mount is to end");
     let waiting = readers::start(setting.stuck.clone());
     let refused = wait_for(&mut setting.mount.start_unmount(&[]), UNMOUNT_WATCH);

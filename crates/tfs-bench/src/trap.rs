@@ -14,9 +14,9 @@ use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::figures::{Report, Want, count, megabytes};
-use crate::meter::Meter;
-use crate::mount::Mount;
+use crate::figures::{FigureReport, Want, count, megabytes};
+use crate::meter::FetchMeter;
+use crate::mount::TfsMount;
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing, patient_client, request};
 use crate::timing::pause;
 
@@ -47,19 +47,19 @@ const STANDSTILL_MAX: Want = Want::AtMost(3.0);
 const ADD_MAX: Want = Want::AtMost(5.0);
 
 /// A server that downloads a film and something else, and knows a third torrent that is not added.
-struct Setting {
+struct TrapSetup {
     rqbits: Rqbits,
     film: SwarmTorrent,
     other: SwarmTorrent,
     late: SwarmTorrent,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     through_the_mount(report, dir);
     without_a_mount(report);
 }
 
-impl Setting {
+impl TrapSetup {
     fn new() -> Self {
         let swarm = Swarm::builder()
             .torrent(TorrentSpec::file("late.bin", Content::new(3, MIB)))
@@ -110,16 +110,16 @@ impl Setting {
     }
 }
 
-fn through_the_mount(report: &mut Report, dir: &Path) {
+fn through_the_mount(report: &mut FigureReport, dir: &Path) {
     report.step("64 readers of missing data through the mount");
-    let setting = Setting::new();
+    let setting = TrapSetup::new();
     let rqbits = &setting.rqbits;
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
     let path = mount.path.join("film.mkv");
     let content = setting.film.files[0].content;
     let (sender, ended) = mpsc::channel();
     let offsets = setting.offsets();
-    let meter = Meter::start(rqbits, setting.other.info_hash);
+    let meter = FetchMeter::start(rqbits, setting.other.info_hash);
     let start = Instant::now();
     for offset in offsets {
         let (sender, path) = (sender.clone(), path.clone());
@@ -157,13 +157,13 @@ fn read(path: &Path, content: Content, offset: u64) -> Result<(), String> {
 }
 
 /// The control: the same readers without the care that a mount takes.
-fn without_a_mount(report: &mut Report) {
+fn without_a_mount(report: &mut FigureReport) {
     report.step("the same ranges asked of rqbit itself");
-    let setting = Setting::new();
+    let setting = TrapSetup::new();
     let rqbits = &setting.rqbits;
     let client = patient_client(rqbits);
     let range = |offset| ByteRange::with_length(offset, u64::try_from(READ_BYTES).unwrap());
-    let meter = Meter::start(rqbits, setting.other.info_hash);
+    let meter = FetchMeter::start(rqbits, setting.other.info_hash);
     let ranges = setting.offsets().into_iter().map(range);
     let requests: Vec<_> = ranges
         .map(|range| {

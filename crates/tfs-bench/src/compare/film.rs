@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use tfs_testkit::random::Random;
+
 use super::mpv;
 use super::programs::{NOT_INSTALLED, find, quiet};
-use super::ranges::Random;
-use super::samples::Recorder;
+use super::samples::SampleRecorder;
 use super::seeder::Seeder;
-use super::ways::{HTTPDIRFS, Ways};
+use super::ways::{FileViews, HTTPDIRFS};
 
 /// Who reads from rqbit without a filesystem.
 pub(crate) const DIRECT: &str = "rqbit's own URL";
@@ -28,13 +29,13 @@ const FILM_SECONDS: u32 = 90;
 /// How often a player jumps.
 const JUMPS: usize = 20;
 
-pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     if find(FFMPEG).is_none() {
         recorder.note(COPY, FFMPEG, NOT_INSTALLED);
         return;
     }
     let seeder = Seeder::start(dir, "film.mkv", make_film);
-    let mut ways = Ways::of_tfs(dir, &seeder);
+    let mut ways = FileViews::of_tfs(dir, &seeder);
     ways.add_others(dir, &seeder);
     // It takes minutes for what is seconds for others.
     ways.there.retain(|way| way.name != HTTPDIRFS);
@@ -74,8 +75,8 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
 
 /// Returns where the player jumps to, in seconds; the same for all ways of a round.
 fn places(round: usize) -> Vec<u64> {
-    let mut random = Random(round as u64 + 1);
-    (0..JUMPS).map(|_| random.next() % u64::from(FILM_SECONDS - 5)).collect()
+    let mut random = Random::new(round as u64 + 1);
+    (0..JUMPS).map(|_| random.number() % u64::from(FILM_SECONDS - 5)).collect()
 }
 
 fn time(command: &mut Command) -> f64 {

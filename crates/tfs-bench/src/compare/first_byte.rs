@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use tfs_testkit::content::Content;
+use tfs_testkit::random::Random;
 
 use super::programs;
-use super::ranges::{self, Connection, Random};
-use super::samples::{Recorder, median};
+use super::ranges::{self, RangeConnection};
+use super::samples::{SampleRecorder, median};
 use super::seeder::Seeder;
-use super::ways::{PLAIN, Way, Ways};
+use super::ways::{FileView, FileViews, PLAIN};
 
 const FILE_BYTES: u64 = 256 << 20;
 
@@ -26,15 +27,15 @@ const AGAIN: &str = "the byte beside it, again from the process";
 
 const UNIT: &str = "ms";
 
-pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let seeder = Seeder::start(dir, "film.mkv", |path| {
         Content::new(1, FILE_BYTES).write_to(path).unwrap();
     });
-    let ways = Ways::all(dir, &seeder);
+    let ways = FileViews::all(dir, &seeder);
     for name in &ways.not_installed {
         recorder.note(NEW, name, programs::NOT_INSTALLED);
     }
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     for round in 0..rounds {
         for idx in 0..=ways.there.len() {
             match ways.there.get((idx + round) % (ways.there.len() + 1)) {
@@ -45,12 +46,12 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
     }
 }
 
-fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way, random: &mut Random) {
+fn measure(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView, random: &mut Random) {
     let path = ways.path(way, 0);
     ways.forget(way, 0);
     let (mut new, mut again) = (Vec::new(), Vec::new());
     for _ in 0..PLACES {
-        let offset = random.next() % FILE_BYTES;
+        let offset = random.number() % FILE_BYTES;
         new.push(read_byte(&path, offset));
         if way.name != PLAIN {
             crate::caches::forget_pages(&path);
@@ -61,12 +62,12 @@ fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way, random: &mut Random)
     recorder.add(AGAIN, way.name, UNIT, median(again).unwrap());
 }
 
-fn measure_ranges(recorder: &mut Recorder, seeder: &Seeder, random: &mut Random) {
+fn measure_ranges(recorder: &mut SampleRecorder, seeder: &Seeder, random: &mut Random) {
     let address = seeder.api_url.trim_start_matches("http://");
-    let mut connection = Connection::open(address).unwrap();
+    let mut connection = RangeConnection::open(address).unwrap();
     let times = (0..PLACES).map(|_| {
         let start = Instant::now();
-        connection.get(&seeder.stream_path(0), random.next() % FILE_BYTES, 1).unwrap();
+        connection.get(&seeder.stream_path(0), random.number() % FILE_BYTES, 1).unwrap();
         start.elapsed().as_secs_f64() * 1e3
     });
     recorder.add(NEW, ranges::NAME, UNIT, median(times.collect()).unwrap());

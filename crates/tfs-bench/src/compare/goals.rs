@@ -1,6 +1,6 @@
 //! What is wanted: ratios between two ways.
 
-use super::samples::Samples;
+use super::samples::SampleSet;
 use super::ways::{BTFS, CEILING, HTTP, LOCAL, PASSTHROUGH, PLAIN, RCLONE};
 use super::{curl, film, missing, random, ranges, sequential, walk};
 
@@ -13,18 +13,18 @@ pub(crate) struct Goal {
     pub(crate) of: (String, &'static str),
     /// What it is compared with.
     pub(crate) to: (String, &'static str),
-    pub(crate) bound: Bound,
+    pub(crate) bound: GoalBound,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Bound {
+pub(crate) enum GoalBound {
     AtLeast(f64),
     AtMost(f64),
     /// Nothing is wanted; the ratio is worth knowing.
     Nothing,
 }
 
-impl Bound {
+impl GoalBound {
     pub(crate) fn is_met(self, ratio: f64) -> Option<bool> {
         match self {
             Self::AtLeast(least) => Some(ratio >= least),
@@ -36,7 +36,7 @@ impl Bound {
 
 impl Goal {
     /// Returns what was reached, if both ways were measured.
-    pub(crate) fn ratio(&self, samples: &Samples) -> Option<f64> {
+    pub(crate) fn ratio(&self, samples: &SampleSet) -> Option<f64> {
         let of = samples.find(&self.of.0, self.of.1)?;
         of.ratio_to(samples.find(&self.to.0, self.to.1)?)
     }
@@ -55,8 +55,9 @@ fn files() -> Vec<Goal> {
     const SPEED: &str = "Finished file, passthrough: speed in order";
     const RATE: &str = "Finished file, passthrough: random 4 KiB";
     const PARTS: &str = "Finished file, local reads";
-    let plain = |title, what| goal(title, (what, PASSTHROUGH), (what, PLAIN), Bound::AtLeast(0.95));
-    let ceiling = |what| goal(PARTS, (what, LOCAL), (what, CEILING), Bound::AtLeast(0.9));
+    let plain =
+        |title, what| goal(title, (what, PASSTHROUGH), (what, PLAIN), GoalBound::AtLeast(0.95));
+    let ceiling = |what| goal(PARTS, (what, LOCAL), (what, CEILING), GoalBound::AtLeast(0.9));
     vec![
         plain(SPEED, sequential::DISK),
         plain(SPEED, sequential::AGAIN),
@@ -73,13 +74,13 @@ fn http() -> Vec<Goal> {
     const ORDER: &str = "Over HTTP, in order";
     const RANDOM: &str = "Over HTTP, at random";
     let [small, small_8, large, large_8] = random::LOADS.map(|load| load.what);
-    let ranges = |what| goal(RANDOM, (what, HTTP), (what, ranges::NAME), Bound::AtLeast(0.7));
-    let more = |what, than| goal(RANDOM, (what, HTTP), (than, HTTP), Bound::AtLeast(1.0));
+    let ranges = |what| goal(RANDOM, (what, HTTP), (what, ranges::NAME), GoalBound::AtLeast(0.7));
+    let more = |what, than| goal(RANDOM, (what, HTTP), (than, HTTP), GoalBound::AtLeast(1.0));
     let one = sequential::ONE;
     vec![
-        goal(ORDER, (one, HTTP), (one, curl::NAME), Bound::AtLeast(0.75)),
-        goal(ORDER, (one, RCLONE), (one, curl::NAME), Bound::Nothing),
-        goal(ORDER, (sequential::FOUR, HTTP), (one, HTTP), Bound::AtLeast(1.0)),
+        goal(ORDER, (one, HTTP), (one, curl::NAME), GoalBound::AtLeast(0.75)),
+        goal(ORDER, (one, RCLONE), (one, curl::NAME), GoalBound::Nothing),
+        goal(ORDER, (sequential::FOUR, HTTP), (one, HTTP), GoalBound::AtLeast(1.0)),
         ranges(small),
         ranges(large),
         more(small_8, small),
@@ -88,13 +89,13 @@ fn http() -> Vec<Goal> {
             "Over HTTP, processor time",
             (sequential::PROCESSOR, HTTP),
             (sequential::PROCESSOR, RCLONE),
-            Bound::AtMost(0.5),
+            GoalBound::AtMost(0.5),
         ),
         goal(
             "First byte of a missing piece",
             (missing::WHAT, HTTP),
             (missing::WHAT, BTFS),
-            Bound::AtMost(1.0),
+            GoalBound::AtMost(1.0),
         ),
     ]
 }
@@ -103,10 +104,11 @@ fn http() -> Vec<Goal> {
 fn programs() -> Vec<Goal> {
     const WALK: &str = "100,000 files";
     let (cold, warm) = (walk::cold(walk::WALKS[0]), walk::warm(walk::WALKS[0]));
-    let film = |what| goal("A film over HTTP", (what, HTTP), (what, film::DIRECT), Bound::Nothing);
+    let film =
+        |what| goal("A film over HTTP", (what, HTTP), (what, film::DIRECT), GoalBound::Nothing);
     vec![
-        goal(WALK, (&cold, walk::TFS), (&cold, CEILING), Bound::AtMost(1.3)),
-        goal(WALK, (&warm, walk::TFS), (&warm, walk::TMPFS), Bound::AtMost(1.5)),
+        goal(WALK, (&cold, walk::TFS), (&cold, CEILING), GoalBound::AtMost(1.3)),
+        goal(WALK, (&warm, walk::TFS), (&warm, walk::TMPFS), GoalBound::AtMost(1.5)),
         film(film::FRAME),
         film(film::SEEKS),
         film(film::COPY),
@@ -117,7 +119,7 @@ fn goal(
     title: &'static str,
     of: (&str, &'static str),
     to: (&str, &'static str),
-    bound: Bound,
+    bound: GoalBound,
 ) -> Goal {
     Goal { title, of: (of.0.to_owned(), of.1), to: (to.0.to_owned(), to.1), bound }
 }

@@ -13,9 +13,9 @@ use tfs_testkit::until::until;
 use super::introduce::introduce;
 use super::others::Other;
 use super::programs::NOT_INSTALLED;
-use super::samples::Recorder;
+use super::samples::SampleRecorder;
 use super::ways::{BTFS, HTTP};
-use crate::mount::Mount;
+use crate::mount::TfsMount;
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, request};
 use crate::server::free_address;
 use crate::timing::{pause, within};
@@ -43,14 +43,14 @@ const CONNECT_MAX: Duration = Duration::from_secs(20);
 /// How long a byte may take: the limit is a piece in 65 ms.
 const BYTE_MAX: Duration = Duration::from_secs(30);
 
-pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let steps = 2 * u64::try_from(rounds).unwrap() + 1;
     let film = film("film.mkv", 1, FIRST_OFFSET + steps * STEP - SHORT_BYTES);
     let rqbits = Rqbits::start(Swarm::builder().torrent(film).download_bps(DOWNLOAD_BPS));
     let torrent = rqbits.swarm.torrents()[0].clone();
     rqbits.wait_begun(&torrent);
     let options = ["--local-paths", "off"];
-    let mount = Mount::new(&dir.join("tfs"), &rqbits.swarm.api_url(), &options);
+    let mount = TfsMount::new(&dir.join("tfs"), &rqbits.swarm.api_url(), &options);
     let mut paths = vec![(HTTP, mount.path.join("film.mkv"))];
     let other = start_btfs(&dir.join("btfs"), &rqbits, &torrent);
     match &other {

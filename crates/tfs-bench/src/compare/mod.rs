@@ -6,11 +6,11 @@
 
 mod arguments;
 mod curl;
+mod file_page;
 mod film;
 mod fio;
 mod first_byte;
 mod goals;
-mod index;
 mod introduce;
 mod machine;
 mod missing;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use tfs_testkit::isolate;
 
 use self::arguments::Arguments;
-use self::samples::{FILE, Recorder, Samples};
+use self::samples::{FILE, SampleRecorder, SampleSet};
 
 /// What comes before the arguments.
 pub(crate) const MARK: &str = "--compare";
@@ -44,7 +44,7 @@ struct Group {
     title: &'static str,
     /// Far more than it takes, so that only what hangs is killed.
     limit: Duration,
-    run: fn(&mut Recorder, &Path, usize),
+    run: fn(&mut SampleRecorder, &Path, usize),
 }
 
 const GROUPS: [Group; 6] = [
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let chosen = GROUPS.iter().filter(|group| arguments.names.contains(&group.name.to_owned()));
     if let Some(dir) = isolate::child_dir() {
         for group in chosen {
-            let mut recorder = Recorder::new(&dir);
+            let mut recorder = SampleRecorder::new(&dir);
             (group.run)(&mut recorder, &dir, arguments.rounds);
         }
         return ExitCode::SUCCESS;
@@ -107,14 +107,14 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let start = Instant::now();
-    let mut all = Samples::default();
+    let mut all = SampleSet::default();
     let mut sections = Vec::new();
     let mut is_complete = true;
     for group in chosen {
         println!("\n==> {} ({:.0} s so far)", group.name, start.elapsed().as_secs_f64());
         let rounds = arguments.rounds.to_string();
         let ended = isolate::run_program(&[MARK, group.name, "--rounds", &rounds], group.limit);
-        let samples = Samples::parse(&ended.read(FILE).unwrap_or_default());
+        let samples = SampleSet::parse(&ended.read(FILE).unwrap_or_default());
         sections.push((group.title, samples.clone()));
         all.extend(samples);
         if let Err(reason) = ended.verdict {

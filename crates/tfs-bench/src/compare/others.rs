@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tfs_testkit::until::until;
 
-use super::index::Index;
+use super::file_page::FilePage;
 use super::programs::{find, quiet};
 use crate::mount::{is_mounted, wait_for};
 
@@ -24,19 +24,19 @@ pub(crate) struct Other {
 impl Other {
     /// Starts `rclone mount` over a page, if it is installed. It asks for all that follows, since
     /// rqbit refuses what reaches beyond the end, and rclone's chunks do.
-    pub(crate) fn rclone(dir: &Path, index: &Index) -> Option<Self> {
+    pub(crate) fn rclone(dir: &Path, page: &FilePage) -> Option<Self> {
         Self::start("rclone", dir, |command, path| {
             command.args(["mount", ":http:"]).arg(path);
-            command.args(["--http-url", &index.url(), "--read-only", "--config", "/dev/null"]);
+            command.args(["--http-url", &page.url(), "--read-only", "--config", "/dev/null"]);
             command.args(["--vfs-read-chunk-size", "off"]);
             command.arg("--cache-dir").arg(dir.join("cache"));
         })
     }
 
     /// Starts `httpdirfs` over a page, if it is installed.
-    pub(crate) fn httpdirfs(dir: &Path, index: &Index) -> Option<Self> {
+    pub(crate) fn httpdirfs(dir: &Path, page: &FilePage) -> Option<Self> {
         Self::start("httpdirfs", dir, |command, path| {
-            command.args(["-f", &index.url()]).arg(path);
+            command.args(["-f", &page.url()]).arg(path);
         })
     }
 

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use super::goals::{Bound, goals};
+use super::goals::{GoalBound, goals};
 use super::machine;
-use super::samples::{Samples, Series};
+use super::samples::{SampleSet, Series};
 
 /// What is between these lines of a page belongs to the tables.
 const BEGIN: &str = "<!-- begin of what `cargo xtask bench` writes -->";
 const END: &str = "<!-- end of what `cargo xtask bench` writes -->";
 
 /// Returns all tables in Markdown.
-pub(crate) fn render(sections: &[(&str, Samples)], all: &Samples, rounds: usize) -> String {
+pub(crate) fn render(sections: &[(&str, SampleSet)], all: &SampleSet, rounds: usize) -> String {
     let mut parts = vec![machine::describe(), format!("Medians of {rounds} rounds.")];
     parts.push(format!("### Goals\n\n{}", goals_table(all)));
     parts.extend(sections.iter().map(|(title, samples)| {
@@ -39,15 +39,15 @@ pub(crate) fn around(path: &Path) -> Result<(String, String), String> {
     split.ok_or(format!("there is no `{BEGIN}` and `{END}` in it"))
 }
 
-fn goals_table(samples: &Samples) -> String {
+fn goals_table(samples: &SampleSet) -> String {
     let mut lines = vec!["| | ratio | goal | reached |".to_owned(), "|---|---|---|---|".to_owned()];
     for goal in goals() {
         let (of, to) = (&goal.of, &goal.to);
         let to = if of.0 == to.0 { to.1.to_owned() } else { format!("{}, {}", to.1, to.0) };
         let wanted = match goal.bound {
-            Bound::AtLeast(least) => format!("≥ {least}"),
-            Bound::AtMost(most) => format!("≤ {most}"),
-            Bound::Nothing => String::new(),
+            GoalBound::AtLeast(least) => format!("≥ {least}"),
+            GoalBound::AtMost(most) => format!("≤ {most}"),
+            GoalBound::Nothing => String::new(),
         };
         let reached = goal.ratio(samples).map_or("not measured".to_owned(), |ratio| {
             let verdict = match goal.bound.is_met(ratio) {
@@ -67,7 +67,7 @@ fn goals_table(samples: &Samples) -> String {
 
 /// Returns a table of what was measured, the first way of each thing being what the others are
 /// compared with.
-fn units(samples: &Samples) -> String {
+fn units(samples: &SampleSet) -> String {
     let mut lines = vec![
         "| what | way | median | from, to | to the first |".to_owned(),
         "|---|---|---|---|---|".to_owned(),

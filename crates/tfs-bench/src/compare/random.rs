@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tfs_testkit::content::Content;
 
-use super::samples::{Recorder, median};
+use super::samples::{SampleRecorder, median};
 use super::seeder::Seeder;
-use super::ways::{CEILING, HTTPDIRFS, LOCAL, PASSTHROUGH, PLAIN, RCLONE, Way, Ways};
+use super::ways::{CEILING, FileView, FileViews, HTTPDIRFS, LOCAL, PASSTHROUGH, PLAIN, RCLONE};
 use super::{fio, programs, ranges};
 use crate::caches::{have_free_memory, warm};
 
@@ -49,11 +49,11 @@ pub(crate) const AGAIN: &str = "4 KiB, 1 job, again";
 
 const UNIT: &str = "a second";
 
-pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let seeder = Seeder::start(dir, "film.mkv", |path| {
         Content::new(1, FILE_BYTES).write_to(path).unwrap();
     });
-    let ways = Ways::all(dir, &seeder);
+    let ways = FileViews::all(dir, &seeder);
     let names = ways.there.iter().map(|way| way.name).chain([fio::NAME]);
     if programs::find(fio::NAME).is_none() {
         names.for_each(|name| recorder.note(LOADS[0].what, name, "needs fio, not installed"));
@@ -77,7 +77,13 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
 /// Measures a load in all ways; those that take microseconds for a read in several turns, of which
 /// the middle one counts: which processors the two threads of such a read happen to be on makes
 /// more of a difference than who serves it.
-fn measure(recorder: &mut Recorder, ways: &Ways, seeder: &Seeder, load: &Load, round: usize) {
+fn measure(
+    recorder: &mut SampleRecorder,
+    ways: &FileViews,
+    seeder: &Seeder,
+    load: &Load,
+    round: usize,
+) {
     let mut rates: Vec<_> = ways.there.iter().map(|way| (way.name, Vec::new())).collect();
     rates.push((ranges::NAME, Vec::new()));
     let count = rates.len();
@@ -101,7 +107,7 @@ fn measure(recorder: &mut Recorder, ways: &Ways, seeder: &Seeder, load: &Load, r
 }
 
 /// Returns how many blocks come in a second in a way, or from rqbit itself.
-fn rate(ways: &Ways, way: Option<&Way>, seeder: &Seeder, load: &Load) -> f64 {
+fn rate(ways: &FileViews, way: Option<&FileView>, seeder: &Seeder, load: &Load) -> f64 {
     let Some(way) = way else {
         ways.warm();
         let path = seeder.stream_path(0);
@@ -120,7 +126,7 @@ fn random(path: &Path, load: &Load, time: Duration) -> f64 {
 
 /// Measures the first load in the file itself, and where the kernel reads it, when the file is in
 /// the kernel's memory, and when it is not.
-fn measure_again(recorder: &mut Recorder, ways: &Ways, way: &Way) {
+fn measure_again(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) {
     if !matches!(way.name, PLAIN | PASSTHROUGH) {
         return;
     }

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tfs_testkit::random::Random;
+
 pub(crate) const NAME: &str = "ranges, kept-alive connection";
 
 /// Asks for blocks at random, on a connection for each job, and returns how many came in a second.
@@ -21,13 +23,13 @@ pub(crate) fn random(
         let jobs: Vec<_> = (0..jobs)
             .map(|seed| {
                 scope.spawn(move || {
-                    let mut connection = Connection::open(address).unwrap();
+                    let mut connection = RangeConnection::open(address).unwrap();
                     let blocks = file_bytes / block_bytes as u64;
-                    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ ((seed as u64 + 1) << 32));
+                    let mut random = Random::new(seed as u64 + 1);
                     let start = Instant::now();
                     let mut count = 0;
                     while start.elapsed() < time {
-                        let offset = random.next() % blocks * block_bytes as u64;
+                        let offset = random.number() % blocks * block_bytes as u64;
                         connection.get(path, offset, block_bytes).unwrap();
                         count += 1;
                     }
@@ -40,25 +42,13 @@ pub(crate) fn random(
     f64::from(count) / time.as_secs_f64()
 }
 
-/// Numbers without an order (xorshift64).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
-
 /// A connection that stays open.
-pub(crate) struct Connection {
+pub(crate) struct RangeConnection {
     reader: BufReader<TcpStream>,
     block: Vec<u8>,
 }
 
-impl Connection {
+impl RangeConnection {
     pub(crate) fn open(address: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;

@@ -14,7 +14,7 @@ const NOTE: &str = "!";
 
 /// Takes samples as they are measured.
 #[derive(Debug)]
-pub(crate) struct Recorder {
+pub(crate) struct SampleRecorder {
     file: File,
 }
 
@@ -32,9 +32,9 @@ pub(crate) struct Series {
 
 /// All samples, in the order in which they were first seen.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Samples(pub(crate) Vec<Series>);
+pub(crate) struct SampleSet(pub(crate) Vec<Series>);
 
-impl Recorder {
+impl SampleRecorder {
     pub(crate) fn new(dir: &Path) -> Self {
         Self { file: File::create(dir.join(FILE)).unwrap() }
     }
@@ -52,7 +52,7 @@ impl Recorder {
     }
 }
 
-impl Samples {
+impl SampleSet {
     /// Reads [`FILE`]; a line that was cut short is left out.
     pub(crate) fn parse(text: &str) -> Self {
         let mut samples = Self::default();

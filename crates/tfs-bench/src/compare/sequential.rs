@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tfs_testkit::content::Content;
 
-use super::samples::{Recorder, median};
+use super::samples::{SampleRecorder, median};
 use super::seeder::Seeder;
-use super::ways::{HTTPDIRFS, RCLONE, Way, Ways};
+use super::ways::{FileView, FileViews, HTTPDIRFS, RCLONE};
 use super::{curl, programs};
 use crate::caches::{have_free_memory, warm};
 use crate::process;
@@ -46,7 +46,7 @@ pub(crate) const AGAIN: &str = "1 reader, again";
 pub(crate) const PROCESSOR: &str = "processor time of the process";
 pub(crate) const MEMORY: &str = "peak of its memory (RSS)";
 
-pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let seeder = Seeder::start(dir, "films", |folder| {
         fs::create_dir(folder).unwrap();
         for idx in 0..READERS {
@@ -54,7 +54,7 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
             content.write_to(&folder.join(format!("{idx}.mkv"))).unwrap();
         }
     });
-    let ways = Ways::all(dir, &seeder);
+    let ways = FileViews::all(dir, &seeder);
     for name in &ways.not_installed {
         recorder.note(ONE, name, programs::NOT_INSTALLED);
     }
@@ -81,7 +81,7 @@ pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
 }
 
 /// Measures what takes longer, and returns the speed of one reader.
-fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way) -> f64 {
+fn measure(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> f64 {
     let paths: Vec<_> = (0..READERS).map(|idx| ways.path(way, idx)).collect();
     let forget = || (0..READERS).for_each(|idx| ways.forget(way, idx));
     ways.warm();
@@ -103,7 +103,7 @@ fn measure(recorder: &mut Recorder, ways: &Ways, way: &Way) -> f64 {
 
 /// Measures a file that the kernel has in memory, and one that it has to get from the disk.
 /// Returns the speed of one reader once more, where that takes no time.
-fn measure_again(recorder: &mut Recorder, ways: &Ways, way: &Way) -> Option<f64> {
+fn measure_again(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> Option<f64> {
     if matches!(way.name, RCLONE | HTTPDIRFS) {
         // Nothing is compared with them, and a file takes them seconds.
         return None;
@@ -124,7 +124,7 @@ fn measure_again(recorder: &mut Recorder, ways: &Ways, way: &Way) -> Option<f64>
     Some(bytes / MIB / took.as_secs_f64())
 }
 
-fn measure_curl(recorder: &mut Recorder, seeder: &Seeder) {
+fn measure_curl(recorder: &mut SampleRecorder, seeder: &Seeder) {
     if programs::find(curl::NAME).is_none() {
         recorder.note(ONE, curl::NAME, programs::NOT_INSTALLED);
         return;

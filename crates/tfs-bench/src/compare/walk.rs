@@ -9,10 +9,10 @@ use tfs_testkit::library::{Library, Shape};
 use tfs_testkit::until::until;
 
 use super::programs::quiet;
-use super::samples::Recorder;
+use super::samples::SampleRecorder;
 use super::ways::CEILING;
 use crate::caches::forget_names;
-use crate::mount::Mount;
+use crate::mount::TfsMount;
 
 const SHAPE: Shape = Shape { torrent_count: 10_000 };
 
@@ -23,9 +23,9 @@ const UNIT: &str = "s";
 /// The walks, as the user types them.
 pub(crate) const WALKS: [&str; 2] = ["find", "ls -lR"];
 
-pub(crate) fn run(recorder: &mut Recorder, dir: &Path, rounds: usize) {
+pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let library = Library::start(SHAPE).unwrap();
-    let mount = Mount::unhurried(&dir.join("tfs"), &library.url(), &[]);
+    let mount = TfsMount::unhurried(&dir.join("tfs"), &library.url(), &[]);
     let ceiling_path = dir.join("ceiling");
     fs::create_dir_all(&ceiling_path).unwrap();
     let files = SHAPE.files().map(|file| (file.path, file.len));

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use tfs_testkit::ceiling::Ceiling;
 use tfs_testkit::until::until;
 
-use super::index::{Entry, Index};
+use super::file_page::{FilePage, ListedFile};
 use super::others::Other;
 use super::seeder::Seeder;
 use crate::caches::{forget_pages, share_read_ahead, warm};
-use crate::mount::Mount;
+use crate::mount::TfsMount;
 
 /// The file that rqbit has.
 pub(crate) const PLAIN: &str = "plain file";
@@ -37,27 +37,27 @@ const TFS: [(&str, &[&str]); 3] = [
 const PROOF_BYTES: usize = 12 << 20;
 
 /// A directory that shows the files of a torrent.
-pub(crate) struct Way {
+pub(crate) struct FileView {
     pub(crate) name: &'static str,
     root: PathBuf,
     /// The process behind it, if it has one of its own.
     pub(crate) pid: Option<u32>,
     /// Whether it reads the plain file.
     pub(crate) is_local: bool,
-    mount: Option<Mount>,
+    mount: Option<TfsMount>,
     /// Ends with this.
     _keeper: Box<dyn Any>,
 }
 
 /// All ways to the files of a server, and those that are not there.
-pub(crate) struct Ways {
-    pub(crate) there: Vec<Way>,
+pub(crate) struct FileViews {
+    pub(crate) there: Vec<FileView>,
     pub(crate) not_installed: Vec<&'static str>,
     plain: PathBuf,
     names: Vec<String>,
 }
 
-impl Ways {
+impl FileViews {
     pub(crate) fn all(dir: &Path, seeder: &Seeder) -> Self {
         let mut ways = Self::of_tfs(dir, seeder);
         let tfs = ways.there.iter().find(|way| way.name == HTTP).unwrap().root.clone();
@@ -68,7 +68,7 @@ impl Ways {
 
     /// Returns the file itself and the ways of tfs.
     pub(crate) fn of_tfs(dir: &Path, seeder: &Seeder) -> Self {
-        let plain = Way {
+        let plain = FileView {
             name: PLAIN,
             root: seeder.folder.clone(),
             pid: None,
@@ -76,7 +76,7 @@ impl Ways {
             mount: None,
             _keeper: Box::new(()),
         };
-        let help = Mount::help();
+        let help = TfsMount::help();
         let has_passthrough = help.contains("--passthrough");
         let tfs = TFS.iter().filter(|(name, _)| *name != PASSTHROUGH || has_passthrough);
         let tfs = tfs.map(|(name, options)| {
@@ -87,8 +87,8 @@ impl Ways {
                 .flatten()
                 .copied()
                 .collect();
-            let mount = Mount::unhurried(&dir.join(dir_name(name)), &seeder.api_url, &options);
-            Way {
+            let mount = TfsMount::unhurried(&dir.join(dir_name(name)), &seeder.api_url, &options);
+            FileView {
                 name,
                 root: mount.path.clone(),
                 pid: Some(mount.pid()),
@@ -133,34 +133,34 @@ impl Ways {
     /// Adds the other filesystems over HTTP, which have the files in their roots.
     pub(crate) fn add_others(&mut self, dir: &Path, seeder: &Seeder) {
         for (name, start) in [
-            (RCLONE, Other::rclone as fn(&Path, &Index) -> Option<Other>),
+            (RCLONE, Other::rclone as fn(&Path, &FilePage) -> Option<Other>),
             (HTTPDIRFS, Other::httpdirfs),
         ] {
-            let index = Index::start(entries(seeder));
-            let Some(other) = start(&dir.join(dir_name(name)), &index) else {
+            let page = FilePage::start(entries(seeder));
+            let Some(other) = start(&dir.join(dir_name(name)), &page) else {
                 self.not_installed.push(name);
                 continue;
             };
-            self.there.push(Way {
+            self.there.push(FileView {
                 name,
                 root: other.path.clone(),
                 pid: Some(other.pid()),
                 is_local: false,
                 mount: None,
-                _keeper: Box::new((other, index)),
+                _keeper: Box::new((other, page)),
             });
         }
     }
 
     /// Returns where a way has a file.
-    pub(crate) fn path(&self, way: &Way, file_idx: usize) -> PathBuf {
+    pub(crate) fn path(&self, way: &FileView, file_idx: usize) -> PathBuf {
         let name = &self.names[file_idx];
         let name = if matches!(way.name, RCLONE | HTTPDIRFS) { flat(name) } else { name };
         way.root.join(name)
     }
 
     /// Makes a way forget a file: the pages of the kernel, and what tfs keeps.
-    pub(crate) fn forget(&self, way: &Way, file_idx: usize) {
+    pub(crate) fn forget(&self, way: &FileView, file_idx: usize) {
         if way.name != PLAIN {
             forget_pages(&self.path(way, file_idx));
         }
@@ -172,14 +172,14 @@ impl Ways {
     }
 
     /// Makes a way forget a file, and the kernel what is behind it.
-    pub(crate) fn forget_disk(&self, way: &Way, file_idx: usize) {
+    pub(crate) fn forget_disk(&self, way: &FileView, file_idx: usize) {
         self.forget(way, file_idx);
         forget_pages(&self.plain.join(&self.names[file_idx]));
     }
 }
 
 /// Returns whether somebody who has a file open gets its bytes from the disk.
-fn has_local_reader(mount: &Mount) -> bool {
+fn has_local_reader(mount: &TfsMount) -> bool {
     let output = mount.command().args(["status", "--json"]).arg(&mount.path).output().unwrap();
     let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let readers = status[0]["readers"].as_array().unwrap();
@@ -196,8 +196,8 @@ fn flat(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-fn entries(seeder: &Seeder) -> Vec<Entry> {
-    let entry = |(idx, name): (usize, &String)| Entry {
+fn entries(seeder: &Seeder) -> Vec<ListedFile> {
+    let entry = |(idx, name): (usize, &String)| ListedFile {
         name: flat(name).to_owned(),
         len: fs::metadata(seeder.folder.join(name)).unwrap().len(),
         url: seeder.stream_url(idx),
@@ -206,7 +206,7 @@ fn entries(seeder: &Seeder) -> Vec<Entry> {
 }
 
 /// Mounts the plainest filesystem with the same names, and with the read-ahead that tfs has.
-fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> Way {
+fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> FileView {
     fs::create_dir_all(dir).unwrap();
     let files = seeder.names.iter().map(|name| {
         let len = fs::metadata(seeder.folder.join(name)).unwrap().len();
@@ -214,7 +214,7 @@ fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> Way {
     });
     let session = Ceiling::new(files).mount(dir).unwrap();
     share_read_ahead(tfs, dir);
-    Way {
+    FileView {
         name: CEILING,
         root: dir.to_owned(),
         // Its processor time is that of this process, which is rqbit's too.

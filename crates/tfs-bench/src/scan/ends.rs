@@ -11,9 +11,9 @@ use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 use tokio::time::timeout;
 
-use super::{Cost, Way, measure, report_costs};
-use crate::figures::{Report, Want, count, megabytes};
-use crate::mount::Mount;
+use super::{Cost, measure, report_costs};
+use crate::figures::{FigureReport, Want, count, megabytes};
+use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, request};
 
 /// How many files are looked at each way, of each size of pieces.
@@ -48,14 +48,14 @@ const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// What did not go as it should.
 #[derive(Debug, Default)]
-struct Trouble {
+struct ScanFailures {
     /// Ends that were not read.
     failures: usize,
     /// Requests that had to be made again.
     silences: usize,
 }
 
-pub(super) fn run(report: &mut Report, dir: &Path) {
+pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     report.step("head and tail of 50 files through the mount, and of 50 asked of rqbit itself");
     look(report, dir, "2 MiB pieces", PIECE_BYTES);
     report.step("the same with pieces of 1 MiB");
@@ -63,26 +63,26 @@ pub(super) fn run(report: &mut Report, dir: &Path) {
 }
 
 /// Looks at the ends of files each way, in turns.
-fn look(report: &mut Report, dir: &Path, what: &str, piece_bytes: u32) {
+fn look(report: &mut FigureReport, dir: &Path, what: &str, piece_bytes: u32) {
     let rqbits = nothing_selected(piece_bytes, 2 * FILES);
     let torrent = rqbits.swarm.torrents()[0].clone();
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
     let tracker = rqbits.runtime.block_on(async { rqbits.swarm.track(&torrent) }).unwrap();
-    let (mut trouble, mut costs, start) = (Trouble::default(), Vec::new(), Instant::now());
-    for (file, way) in (0..2 * FILES).zip([Way::Mount, Way::Direct].into_iter().cycle()) {
+    let (mut trouble, mut costs, start) = (ScanFailures::default(), Vec::new(), Instant::now());
+    for (file, way) in (0..2 * FILES).zip([ReadPath::Mount, ReadPath::Direct].into_iter().cycle()) {
         if start.elapsed() > SCAN_MAX {
             break;
         }
         let look = || match way {
-            Way::Mount => read_ends(&mount.path, &torrent, file, &mut trouble),
-            Way::Direct => {
+            ReadPath::Mount => read_ends(&mount.path, &torrent, file, &mut trouble),
+            ReadPath::Direct => {
                 let asked = ask_ends(&rqbits, &torrent, file, &mut trouble);
                 rqbits.runtime.block_on(asked);
             }
         };
         costs.push((way, file, measure(&rqbits, torrent.info_hash, &mount.path, look)));
     }
-    for (way, name) in [(Way::Direct, "no mount"), (Way::Mount, "mount")] {
+    for (way, name) in [(ReadPath::Direct, "no mount"), (ReadPath::Mount, "mount")] {
         let costs: Vec<_> = costs.iter().filter(|(of, ..)| *of == way).collect();
         let name = format!("{name}, {what}");
         report_extra(report, &name, way, piece_bytes.into(), &costs);
@@ -99,11 +99,11 @@ fn look(report: &mut Report, dir: &Path, what: &str, piece_bytes: u32) {
 /// Says what was fetched beyond the pieces touched, and how many files cost at most one piece more
 /// for each end. No file through the mount may cost more than that or what is under way anyhow.
 fn report_extra(
-    report: &mut Report,
+    report: &mut FigureReport,
     name: &str,
-    way: Way,
+    way: ReadPath,
     piece: u64,
-    costs: &[&(Way, usize, Cost)],
+    costs: &[&(ReadPath, usize, Cost)],
 ) {
     let (mut touched_bytes, mut extra_bytes, mut extra_bytes_max) = (0, 0, 0);
     let (mut within, mut within_under_way) = (0, 0);
@@ -131,12 +131,12 @@ fn report_extra(
     show("pieces beyond those for each file", megabytes(extra_bytes) / files / in_piece, "");
     show("pieces beyond those at most", megabytes(extra_bytes_max) / in_piece, "");
     let figure = format!("{name}: files within one piece more for each end");
-    if way == Way::Mount && piece >= UNDER_WAY_BYTES {
+    if way == ReadPath::Mount && piece >= UNDER_WAY_BYTES {
         report.all(&figure, within, FILES);
         return;
     }
     report.figure(&figure, count(within), &format!("of {files}"), Want::Nothing);
-    if way == Way::Mount {
+    if way == ReadPath::Mount {
         let figure = format!("{name}: files within 2 MiB more for each end");
         report.all(&figure, within_under_way, FILES);
     }
@@ -176,7 +176,7 @@ fn nothing_selected(piece_bytes: u32, files: usize) -> Rqbits {
     rqbits
 }
 
-fn read_ends(mount: &Path, torrent: &SwarmTorrent, file: usize, trouble: &mut Trouble) {
+fn read_ends(mount: &Path, torrent: &SwarmTorrent, file: usize, trouble: &mut ScanFailures) {
     let content = torrent.files[file].content;
     let opened = File::open(mount.join(&torrent.name).join(torrent.files[file].path())).unwrap();
     for (start, end) in ends() {
@@ -199,7 +199,12 @@ fn read_end(file: &File, content: Content, start: u64, end: u64) -> io::Result<(
     Ok(())
 }
 
-async fn ask_ends(rqbits: &Rqbits, torrent: &SwarmTorrent, file: usize, trouble: &mut Trouble) {
+async fn ask_ends(
+    rqbits: &Rqbits,
+    torrent: &SwarmTorrent,
+    file: usize,
+    trouble: &mut ScanFailures,
+) {
     for (mut start, end) in ends() {
         while start < end {
             let range = ByteRange::new(start, end);

@@ -14,20 +14,12 @@ use std::time::{Duration, Instant};
 use rqbit_client::{Haves, InfoHash};
 use serde_json::Value;
 
-use crate::figures::{Report, Want, count, megabytes};
+use crate::figures::{FigureReport, Want, count, megabytes};
 use crate::rqbits::Rqbits;
 use crate::timing::pause;
 
 /// How long nothing may come before what was asked for has come.
 const QUIET: Duration = Duration::from_millis(300);
-
-/// Who looks at a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Mount,
-    /// Requests to rqbit, by somebody who knows what a look needs.
-    Direct,
-}
 
 /// What one look cost.
 #[derive(Debug)]
@@ -40,7 +32,7 @@ struct Cost {
     streams: u64,
 }
 
-pub(crate) fn run(report: &mut Report, dir: &Path) {
+pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     ends::run(report, dir);
     probe::run(report, dir);
 }
@@ -63,7 +55,7 @@ fn measure(rqbits: &Rqbits, torrent: InfoHash, mount: &Path, look: impl FnOnce()
 }
 
 /// Says what looks cost, of one way.
-fn report_costs(report: &mut Report, name: &str, piece_bytes: u32, costs: &[&Cost]) {
+fn report_costs(report: &mut FigureReport, name: &str, piece_bytes: u32, costs: &[&Cost]) {
     let looks = count(costs.len());
     let mut show = |what: &str, value: f64, unit: &str| {
         report.figure(&format!("{name}: {what}"), value, unit, Want::Nothing);

@@ -14,9 +14,9 @@ use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions, SeededTorrent}
 use tfs_testkit::swarm::Swarm;
 use tfs_testkit::until::until;
 
-use super::{Cost, Way, measure, report_costs};
-use crate::figures::{Report, Want, count, megabytes};
-use crate::mount::Mount;
+use super::{Cost, measure, report_costs};
+use crate::figures::{FigureReport, Want, count, megabytes};
+use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits};
 use crate::timing::within;
 
@@ -45,14 +45,14 @@ struct Statistics {
 
 /// One probe: of a film that nobody has looked at before.
 #[derive(Debug)]
-struct Probe {
-    way: Way,
+struct FilmProbe {
+    way: ReadPath,
     cost: Cost,
     statistics: Option<Statistics>,
 }
 
 /// Measures what probes fetch, where there are ffmpeg and ffprobe.
-pub(super) fn run(report: &mut Report, dir: &Path) {
+pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     let seeds = dir.join(NAME);
     fs::create_dir(&seeds).unwrap();
     let Some(len) = make_films(&seeds) else {
@@ -63,17 +63,17 @@ pub(super) fn run(report: &mut Report, dir: &Path) {
     let rqbits = Rqbits::start(Swarm::builder().download_bps(1));
     let (seeder, seeded) = rqbits.runtime.block_on(seed(&seeds));
     rqbits.runtime.block_on(add(&rqbits, seeder.peer_addr().unwrap(), &seeded));
-    let mount = Mount::new(dir, &rqbits.swarm.api_url(), &[]);
+    let mount = TfsMount::new(dir, &rqbits.swarm.api_url(), &[]);
     let torrent = InfoHash::from_bytes(seeded.info_hash);
     let films = mount.path.join(NAME);
     until("the films are there", || films.exists().then_some(()));
 
     report.figure("ffprobe: length of a film", megabytes(len), "MB", Want::Nothing);
-    let ways = [Way::Mount, Way::Direct].into_iter().cycle();
+    let ways = [ReadPath::Mount, ReadPath::Direct].into_iter().cycle();
     let probes = (0..2 * FILMS).zip(ways).map(|(film, way)| {
         let target = match way {
-            Way::Mount => films.join(film_name(film)).into_os_string(),
-            Way::Direct => {
+            ReadPath::Mount => films.join(film_name(film)).into_os_string(),
+            ReadPath::Direct => {
                 let api = rqbits.swarm.api_url();
                 OsString::from(format!("{api}/torrents/{torrent}/stream/{film}"))
             }
@@ -81,12 +81,12 @@ pub(super) fn run(report: &mut Report, dir: &Path) {
         let mut probed = None;
         let look = || probed = within(PROBE_MAX, move || probe(&target));
         let cost = measure(&rqbits, torrent, &mount.path, look);
-        Probe { way, cost, statistics: probed.and_then(|(_, statistics)| statistics) }
+        FilmProbe { way, cost, statistics: probed.and_then(|(_, statistics)| statistics) }
     });
     let probes: Vec<_> = probes.collect();
     drop(mount);
     drop(seeder);
-    for (way, name) in [(Way::Mount, "ffprobe"), (Way::Direct, "ffprobe, no mount")] {
+    for (way, name) in [(ReadPath::Mount, "ffprobe"), (ReadPath::Direct, "ffprobe, no mount")] {
         let probes: Vec<_> = probes.iter().filter(|probe| probe.way == way).collect();
         let costs: Vec<_> = probes.iter().map(|probe| &probe.cost).collect();
         report_costs(report, name, PIECE_BYTES, &costs);
@@ -95,9 +95,9 @@ pub(super) fn run(report: &mut Report, dir: &Path) {
 }
 
 /// Says how many probes ended well, and how many of them within the pieces of what they read.
-fn report_probes(report: &mut Report, name: &str, way: Way, probes: &[&Probe]) {
+fn report_probes(report: &mut FigureReport, name: &str, way: ReadPath, probes: &[&FilmProbe]) {
     let (piece, mut ended, mut within_count, mut read_bytes) = (u64::from(PIECE_BYTES), 0, 0, 0);
-    for Probe { cost, statistics, .. } in probes {
+    for FilmProbe { cost, statistics, .. } in probes {
         let Some(Statistics { read_bytes: read, seeks }) = statistics else { continue };
         // Each run of reads begins and ends inside of a piece, and may cost one more.
         let pieces_max = read.div_ceil(piece) + 2 * (seeks + 1);
@@ -113,11 +113,11 @@ fn report_probes(report: &mut Report, name: &str, way: Way, probes: &[&Probe]) {
     report.figure(&format!("{name}: reads of each film"), reads, "MB", Want::Nothing);
     let figure = format!("{name}: films within one piece more for each end of a run");
     match way {
-        Way::Mount => {
+        ReadPath::Mount => {
             report.all(&format!("{name}: ends well"), ended, probes.len());
             report.all(&figure, within_count, probes.len());
         }
-        Way::Direct => {
+        ReadPath::Direct => {
             let unit = format!("of {}", probes.len());
             report.figure(&figure, count(within_count), &unit, Want::Nothing);
         }

@@ -7,8 +7,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tfs_testkit::random::Random;
 
-use super::tally::Tally;
-use crate::mount::{Mount, wait_for};
+use super::findings::SharedFindings;
+use crate::mount::{TfsMount, wait_for};
 use crate::timing::pause;
 
 /// How long a command may take that asks the server: a look at it ends after a minute, and one
@@ -35,7 +35,12 @@ const COMMANDS: [&[&str]; 6] = [
 ];
 
 /// Gives commands until `deadline`, and returns how many.
-pub(super) fn run(mounts: &[Mount], mut random: Random, tally: &Tally, deadline: Instant) -> u64 {
+pub(super) fn run(
+    mounts: &[TfsMount],
+    mut random: Random,
+    findings: &SharedFindings,
+    deadline: Instant,
+) -> u64 {
     let mut given = 0;
     while Instant::now() < deadline {
         let mount = random.pick(mounts).unwrap();
@@ -58,7 +63,7 @@ pub(super) fn run(mounts: &[Mount], mut random: Random, tally: &Tally, deadline:
             limit = INTERRUPTED_MAX;
         }
         if wait_for(&mut process, limit).is_none() {
-            tally.on_hung_command(&arguments.join(" "), limit);
+            findings.on_hung_command(&arguments.join(" "), limit);
         }
         given += 1;
         let (low, high) = REST_MILLIS;

@@ -20,7 +20,7 @@ pub(super) const GUESTS: u64 = 3;
 
 /// One file.
 #[derive(Debug, Clone)]
-pub(super) struct Known {
+pub(super) struct KnownFile {
     /// Where it is, in a mount or from the root of any.
     pub(super) path: PathBuf,
     pub(super) content: Content,
@@ -30,10 +30,10 @@ pub(super) struct Known {
 
 /// Where which content is in mounts that show the same.
 #[derive(Debug)]
-pub(super) struct Library {
+pub(super) struct SoakLibrary {
     roots: Vec<PathBuf>,
     /// From the root of a mount. Changed when torrents come and go, one statement at a time.
-    files: Mutex<Vec<Known>>,
+    files: Mutex<Vec<KnownFile>>,
 }
 
 /// Returns the torrents of the beginning.
@@ -63,7 +63,7 @@ pub(super) fn is_guest(torrent: &SwarmTorrent) -> bool {
     torrent.name.starts_with(GUEST)
 }
 
-impl Library {
+impl SoakLibrary {
     pub(super) fn new(roots: Vec<PathBuf>, torrents: &[SwarmTorrent]) -> Self {
         let library = Self { roots, files: Mutex::default() };
         torrents.iter().for_each(|torrent| library.add(torrent));
@@ -74,7 +74,7 @@ impl Library {
         // A torrent that is one file is that file.
         let is_file = matches!(torrent.files.as_slice(), [file] if file.path() == torrent.name);
         let folder = if is_file { Path::new("") } else { Path::new(&torrent.name) };
-        let files = torrent.files.iter().map(|file| Known {
+        let files = torrent.files.iter().map(|file| KnownFile {
             // A name in `odd` looks as if it were escaped, see docs/names.md.
             path: folder.join(file.path().replace("%41", "%2541")),
             content: file.content,
@@ -93,27 +93,27 @@ impl Library {
     }
 
     /// Returns a file in one of the mounts.
-    pub(super) fn pick(&self, random: &mut Random) -> Known {
+    pub(super) fn pick(&self, random: &mut Random) -> KnownFile {
         let files = self.lock().clone();
         // Small files are many: without this hardly anything else would be read.
         let large: Vec<_> = files.iter().filter(|file| file.content.len() > MIB).cloned().collect();
         let choices = if random.chance(75) { &large } else { &files };
         let known = random.pick(choices).unwrap().clone();
-        Known { path: self.root(random).join(&known.path), ..known }
+        KnownFile { path: self.root(random).join(&known.path), ..known }
     }
 
     /// Returns the files as they are now, in every mount.
-    pub(super) fn files(&self) -> Vec<Known> {
+    pub(super) fn files(&self) -> Vec<KnownFile> {
         let files = self.lock().clone();
         let in_mount = |root: &PathBuf| {
             let root = root.clone();
             let files = files.clone().into_iter();
-            files.map(move |known| Known { path: root.join(&known.path), ..known })
+            files.map(move |known| KnownFile { path: root.join(&known.path), ..known })
         };
         self.roots.iter().flat_map(in_mount).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<KnownFile>> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,12 +4,12 @@
 //! `cargo xtask soak --minutes N --seed S` runs it. The seed decides about faults, and about what
 //! each reader does next; the order in which they get to it is the machine's.
 
-mod census;
 mod commander;
+mod findings;
+mod held;
 mod library;
-mod order;
 mod reader;
-mod tally;
+mod task;
 mod trouble;
 mod worker;
 
@@ -25,14 +25,14 @@ use tfs_testkit::isolate;
 use tfs_testkit::random::Random;
 use tfs_testkit::until::until;
 
-use self::census::Census;
-use self::library::Library;
-use self::order::Way;
+use self::findings::{Findings, SharedFindings};
+use self::held::HeldResources;
+use self::library::SoakLibrary;
 pub(crate) use self::reader::{MARK as READER_MARK, run as read};
-use self::tally::{Findings, Tally};
-use self::trouble::{Counts, Server};
-use crate::figures::{FILE, Report, Row, Want, count, megabytes, table};
-use crate::mount::Mount;
+use self::task::ReadMethod;
+use self::trouble::{EventCounts, TroubledServer};
+use crate::figures::{FILE, FigureReport, FigureRow, Want, count, megabytes, table};
+use crate::mount::TfsMount;
 use crate::process;
 use crate::rqbits::{Rqbits, limit_downloads};
 
@@ -67,16 +67,16 @@ const GROWTH_MAX_BYTES: u64 = 12_000_000;
 const WHOLE_RUN: Duration = Duration::from_secs(300);
 
 /// What is mounted, read and spoiled.
-struct Stage<'a> {
-    library: &'a Library,
+struct SoakRun<'a> {
+    library: &'a SoakLibrary,
     proxy: &'a FaultProxy,
-    server: Server<'a>,
-    mounts: &'a [Mount],
-    tally: &'a Tally,
+    server: TroubledServer<'a>,
+    mounts: &'a [TfsMount],
+    findings: &'a SharedFindings,
     random: Random,
     spoiling: Schedule<Spell>,
     trouble: Schedule<Trouble>,
-    counts: Counts,
+    counts: EventCounts,
 }
 
 /// Runs it as often as is asked for, or is the child that does.
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let (minutes, seed) = (minutes.parse::<u32>().unwrap(), seed.parse::<u64>().unwrap());
     let time = Duration::from_secs(60) * minutes;
     if let Some(dir) = isolate::child_dir() {
-        soak(&mut Report::new("soak", &dir), &dir, time, seed);
+        soak(&mut FigureReport::new("soak", &dir), &dir, time, seed);
         return ExitCode::SUCCESS;
     }
     println!("soak: {minutes} min, seed {seed}, {}", crate::runner::build());
@@ -96,10 +96,11 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let limit = time + Duration::from_secs(600);
     let ended = isolate::run_program(&[MARK, &arguments[0], &arguments[1]], limit);
     let found = ended.read(FILE).unwrap_or_default();
-    let mut rows: Vec<Row> = found.lines().filter_map(|line| Row::parse("soak", line)).collect();
+    let mut rows: Vec<FigureRow> =
+        found.lines().filter_map(|line| FigureRow::parse("soak", line)).collect();
     if let Err(reason) = ended.verdict {
         println!("soak: the child {reason}");
-        rows.push(Row::failed("soak", &reason));
+        rows.push(FigureRow::failed("soak", &reason));
     }
     println!("\n{}", table(&rows));
     let missed = rows.iter().filter(|row| row.is_missed()).count();
@@ -107,7 +108,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn soak(report: &mut Report, dir: &Path, time: Duration, seed: u64) {
+fn soak(report: &mut FigureReport, dir: &Path, time: Duration, seed: u64) {
     report.step("torrents are made and downloaded");
     let mut rqbits = Rqbits::start(library::torrents().apart(&["rqbit"]));
     let stay: Vec<_> = rqbits.swarm.torrents().to_vec();
@@ -121,35 +122,35 @@ fn soak(report: &mut Report, dir: &Path, time: Duration, seed: u64) {
         let log = home.join(LOG);
         let timeout = format!("{}s", READ_TIMEOUT.as_secs());
         let options = ["--read-timeout", &timeout, "--local-paths", local_paths, "--log-file"];
-        Mount::new(&home, &proxy.url(), &[&options[..], &[log.to_str().unwrap()]].concat())
+        TfsMount::new(&home, &proxy.url(), &[&options[..], &[log.to_str().unwrap()]].concat())
     });
     let roots = mounts.iter().map(|mount| mount.path.clone()).collect();
-    let library = Library::new(roots, rqbits.swarm.torrents());
+    let library = SoakLibrary::new(roots, rqbits.swarm.torrents());
     until("all torrents are there", || {
         let files = library.files();
         files.iter().all(|file| file.path.exists()).then_some(())
     });
 
-    let tally = Tally::default();
+    let findings = SharedFindings::default();
     let mut random = Random::new(seed);
-    let mut stage = Stage {
+    let mut stage = SoakRun {
         library: &library,
         proxy: &proxy,
-        server: Server::new(rqbits, &library),
+        server: TroubledServer::new(rqbits, &library),
         mounts: &mounts,
-        tally: &tally,
+        findings: &findings,
         spoiling: Schedule::of_answers(random.number()),
         trouble: Schedule::of_server(random.number()),
         random,
-        counts: Counts::new(),
+        counts: EventCounts::new(),
     };
     stage.play(report, time);
     tell_logs(report, dir);
 }
 
-impl Stage<'_> {
-    fn play(&mut self, report: &mut Report, time: Duration) {
-        self.prove_census();
+impl SoakRun<'_> {
+    fn play(&mut self, report: &mut FigureReport, time: Duration) {
+        self.prove_that_held_is_found();
         let at_start = self.memory();
         report.step("warm-up");
         self.phase(time / WARM_UP);
@@ -165,23 +166,23 @@ impl Stage<'_> {
         self.check_all();
         let end = self.settle(Some(&warm));
 
-        tell_work(report, &self.tally.findings());
+        tell_work(report, &self.findings.snapshot());
         let troubles = if time < WHOLE_RUN { Want::Nothing } else { Want::AtLeast(1.0) };
         tell_faults(report, &self.counts, troubles, &self.proxy.done());
         for (idx, (name, _)) in MOUNTS.iter().enumerate() {
             let memory = [at_start[idx], in_the_middle[idx]];
-            tell_census(report, name, memory, &warm[idx], &end[idx]);
+            tell_held(report, name, memory, &warm[idx], &end[idx]);
         }
     }
 
-    /// Makes sure that what is held is found: a census that sees nothing is no proof of anything.
-    fn prove_census(&self) {
+    /// Makes sure that what is held is found: a look that sees nothing would prove nothing.
+    fn prove_that_held_is_found(&self) {
         let files = self.library.files();
         for mount in self.mounts {
-            let before = Census::settled(mount, None);
+            let before = HeldResources::settled(mount, None);
             let known = files.iter().find(|file| file.path.starts_with(&mount.path)).unwrap();
             let held = File::open(&known.path).unwrap();
-            let left = Census::of(mount).leftovers(&before);
+            let left = HeldResources::of(mount).leftovers(&before);
             assert_eq!(left, ["open files: 1, not 0 at most"]);
             drop(held);
         }
@@ -190,18 +191,19 @@ impl Stage<'_> {
     /// Reads, walks and spoils for a while.
     fn phase(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
-        let (library, tally, proxy, mounts) = (self.library, self.tally, self.proxy, self.mounts);
+        let (library, findings, proxy, mounts) =
+            (self.library, self.findings, self.proxy, self.mounts);
         // Two of those that most programs are.
-        let ways = [&Way::ALL[..], &[Way::Sequential, Way::Random]].concat();
+        let ways = [&ReadMethod::ALL[..], &[ReadMethod::Sequential, ReadMethod::Random]].concat();
         let randoms: Vec<_> = ways.iter().map(|_| self.random.fork()).collect();
         let command_random = self.random.fork();
         let spoiling = &mut self.spoiling;
         let spoiled = thread::scope(|scope| {
             for (way, random) in ways.into_iter().zip(randoms) {
-                scope.spawn(move || worker::run(way, random, library, tally, deadline));
+                scope.spawn(move || worker::run(way, random, library, findings, deadline));
             }
             let commander =
-                scope.spawn(move || commander::run(mounts, command_random, tally, deadline));
+                scope.spawn(move || commander::run(mounts, command_random, findings, deadline));
             let spoiler = scope.spawn(move || trouble::spoil(spoiling, proxy, deadline));
             let mut counts = self.server.trouble(&mut self.trouble, deadline);
             counts.extend(spoiler.join().unwrap());
@@ -216,7 +218,7 @@ impl Stage<'_> {
     /// Reads every file of a torrent that stays: nothing is wrong any more, and no byte may be.
     fn check_all(&self) {
         self.accept_removals();
-        self.mounts.iter().for_each(|mount| drop(Census::settled(mount, None)));
+        self.mounts.iter().for_each(|mount| drop(HeldResources::settled(mount, None)));
         for file in self.library.files().iter().filter(|file| !file.is_guest) {
             // What failed is remembered for a second.
             let mut first = None;
@@ -228,7 +230,7 @@ impl Stage<'_> {
             });
             if let Err(error) = read {
                 let path = file.path.display();
-                self.tally.on_unexpected(format!("when all is well again, {path}: {error}"));
+                self.findings.on_unexpected(format!("when all is well again, {path}: {error}"));
             }
         }
     }
@@ -246,15 +248,15 @@ impl Stage<'_> {
     }
 
     /// Drops all caches, and waits until nobody holds anything more than before.
-    fn settle(&self, before: Option<&[Census]>) -> Vec<Census> {
+    fn settle(&self, before: Option<&[HeldResources]>) -> Vec<HeldResources> {
         self.accept_removals();
         let settled = self.mounts.iter().enumerate().map(|(idx, mount)| {
             // Memory of streams that are still open would be given back to the allocator only.
-            drop(Census::settled(mount, None));
+            drop(HeldResources::settled(mount, None));
             let mut clear = mount.command();
             let clear = clear.args(["cache", "clear"]).arg(&mount.path).output().unwrap();
             assert!(clear.status.success(), "{clear:?}");
-            Census::settled(mount, before.map(|before| &before[idx]))
+            HeldResources::settled(mount, before.map(|before| &before[idx]))
         });
         settled.collect()
     }
@@ -265,13 +267,13 @@ impl Stage<'_> {
     }
 }
 
-fn tell_work(report: &mut Report, findings: &Findings) {
+fn tell_work(report: &mut FigureReport, findings: &Findings) {
     let none = Want::AtMost(0.0);
     let all = findings.all();
     let whole = |number: u64| count(usize::try_from(number).unwrap());
     report.figure("reads", whole(all.reads), "", Want::AtLeast(1.0));
     report.figure("bytes read and compared", megabytes(all.bytes), "MB", Want::AtLeast(1.0));
-    for way in Way::ALL {
+    for way in ReadMethod::ALL {
         let name = way.name();
         let outcome = findings.by_way.get(&way).cloned().unwrap_or_default();
         let errors = outcome.error_count();
@@ -291,7 +293,12 @@ fn tell_work(report: &mut Report, findings: &Findings) {
 }
 
 /// Reports what went wrong, and makes sure that everything did.
-fn tell_faults(report: &mut Report, counts: &Counts, troubles: Want, done: &BTreeMap<Kind, u64>) {
+fn tell_faults(
+    report: &mut FigureReport,
+    counts: &EventCounts,
+    troubles: Want,
+    done: &BTreeMap<Kind, u64>,
+) {
     let whole = |number: Option<&u64>| count(usize::try_from(*number.unwrap_or(&0)).unwrap());
     for name in [trouble::COMMANDS].into_iter().chain(Spell::NAMES).chain(Trouble::NAMES) {
         report.figure(name, whole(counts.get(name)), "", troubles);
@@ -303,7 +310,13 @@ fn tell_faults(report: &mut Report, counts: &Counts, troubles: Want, done: &BTre
 }
 
 /// Reports what a mount holds, and what its memory was at the start and in the middle.
-fn tell_census(report: &mut Report, name: &str, memory: [u64; 2], warm: &Census, end: &Census) {
+fn tell_held(
+    report: &mut FigureReport,
+    name: &str,
+    memory: [u64; 2],
+    warm: &HeldResources,
+    end: &HeldResources,
+) {
     let leftovers = end.leftovers(warm);
     leftovers.iter().for_each(|left| println!("soak: LEFT OVER {name}: {left}"));
     println!("soak: {name}, after the warm-up {warm:?}\nsoak: {name}, at the end {end:?}");
@@ -324,7 +337,7 @@ fn tell_census(report: &mut Report, name: &str, memory: [u64; 2], warm: &Census,
 }
 
 /// Reports what the mounts say of themselves: an error in a log is a bug.
-fn tell_logs(report: &mut Report, dir: &Path) {
+fn tell_logs(report: &mut FigureReport, dir: &Path) {
     for (name, _) in MOUNTS {
         let log = fs::read_to_string(dir.join(name).join(LOG)).unwrap_or_default();
         let bugs: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();

@@ -7,7 +7,7 @@ use tfs_testkit::faults::{Episode, Fault, FaultProxy, Schedule, Spell, Trouble};
 use tfs_testkit::random::Random;
 use tfs_testkit::swarm::{SwarmTorrent, Tracker};
 
-use super::library::{self, Library};
+use super::library::{self, SoakLibrary};
 use crate::rqbits::Rqbits;
 use crate::timing::pause;
 
@@ -15,15 +15,15 @@ use crate::timing::pause;
 pub(super) const COMMANDS: &str = "commands given";
 
 /// What was done, and how often.
-pub(super) type Counts = BTreeMap<&'static str, u64>;
+pub(super) type EventCounts = BTreeMap<&'static str, u64>;
 
 /// Spoils answers until `deadline`.
 pub(super) fn spoil(
     schedule: &mut Schedule<Spell>,
     proxy: &FaultProxy,
     deadline: Instant,
-) -> Counts {
-    let mut counts = Counts::new();
+) -> EventCounts {
+    let mut counts = EventCounts::new();
     for Episode { calm, trouble, lasts } in schedule {
         if !live_on(calm, deadline) {
             break;
@@ -40,16 +40,16 @@ pub(super) fn spoil(
 }
 
 /// A server, and what is done to it.
-pub(super) struct Server<'a> {
+pub(super) struct TroubledServer<'a> {
     rqbits: Rqbits,
-    library: &'a Library,
+    library: &'a SoakLibrary,
     guests_made: u64,
     /// One for each torrent, by name.
     trackers: BTreeMap<String, Tracker>,
 }
 
-impl<'a> Server<'a> {
-    pub(super) fn new(rqbits: Rqbits, library: &'a Library) -> Self {
+impl<'a> TroubledServer<'a> {
+    pub(super) fn new(rqbits: Rqbits, library: &'a SoakLibrary) -> Self {
         let mut server =
             Self { rqbits, library, guests_made: library::GUESTS, trackers: BTreeMap::new() };
         let torrents: Vec<SwarmTorrent> = server.rqbits.swarm.torrents().to_vec();
@@ -62,8 +62,8 @@ impl<'a> Server<'a> {
         &mut self,
         schedule: &mut Schedule<Trouble>,
         deadline: Instant,
-    ) -> Counts {
-        let mut counts = Counts::new();
+    ) -> EventCounts {
+        let mut counts = EventCounts::new();
         for Episode { calm, trouble, lasts } in schedule {
             if !live_on(calm, deadline) {
                 break;

@@ -1,4 +1,4 @@
-//! One reader process after the other, with orders, and what becomes of them.
+//! One reader process after the other, with tasks, and what becomes of them.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,15 +12,15 @@ use nix::libc::SIGBUS;
 use tfs_testkit::random::Random;
 
 use super::READ_MAX;
-use super::library::{Known, Library};
-use super::order::{Order, Outcome, Way};
-use super::reader::{MARK, ORDER_MAX};
-use super::tally::{BUS_ERROR, Tally};
+use super::findings::{BUS_ERROR, SharedFindings};
+use super::library::{KnownFile, SoakLibrary};
+use super::reader::{MARK, TASK_MAX};
+use super::task::{ReadMethod, ReaderTask, TaskOutcome};
 use crate::mount::wait_for;
 use crate::process;
 use crate::timing::pause;
 
-/// How many of a hundred orders end with a kill.
+/// How many of a hundred tasks end with a kill.
 const KILL_PERCENT: u64 = 4;
 
 /// How long a reader that is killed goes on at most before.
@@ -30,42 +30,42 @@ const KILL_AFTER_MILLIS_MAX: u64 = 1500;
 /// ten readers and a swarm to run.
 const FREED_MAX: Duration = Duration::from_secs(5);
 
-/// How long a reader may be silent: the last call of an order begins within its time.
-const SILENCE_MAX: Duration = Duration::from_secs(2 * READ_MAX.as_secs() + ORDER_MAX.as_secs());
+/// How long a reader may be silent: the last call of a task begins within its time.
+const SILENCE_MAX: Duration = Duration::from_secs(2 * READ_MAX.as_secs() + TASK_MAX.as_secs());
 
 /// How long a walker rests: most of what it asks the kernel knows, so that it would do nothing but
 /// take the time of the others.
 const WALK_PAUSE: Duration = Duration::from_millis(300);
 
 /// A process, and the lines that it prints.
-struct Reader {
+struct ReaderProcess {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
 }
 
-/// Gives orders of one way until `deadline`.
+/// Gives tasks of one method until `deadline`.
 pub(super) fn run(
-    way: Way,
+    way: ReadMethod,
     mut random: Random,
-    library: &Library,
-    tally: &Tally,
+    library: &SoakLibrary,
+    findings: &SharedFindings,
     deadline: Instant,
 ) {
-    let mut reader = Reader::start();
+    let mut reader = ReaderProcess::start();
     while Instant::now() < deadline {
         let known = library.pick(&mut random);
-        let path = if way == Way::Walk { library.root(&mut random) } else { &known.path };
+        let path = if way == ReadMethod::Walk { library.root(&mut random) } else { &known.path };
         let path = path.to_owned();
-        let order = Order { way, path, content: known.content, seed: random.number() };
+        let task = ReaderTask { way, path, content: known.content, seed: random.number() };
         let kill_after = random
             .chance(KILL_PERCENT)
             .then(|| Duration::from_millis(random.range(0, KILL_AFTER_MILLIS_MAX)));
-        if !reader.obey(&order, &known, kill_after, tally) {
-            reader.end(&order, tally);
-            reader = Reader::start();
+        if !reader.execute(&task, &known, kill_after, findings) {
+            reader.end(&task, findings);
+            reader = ReaderProcess::start();
         }
-        if way == Way::Walk {
+        if way == ReadMethod::Walk {
             pause(WALK_PAUSE);
         }
     }
@@ -73,7 +73,7 @@ pub(super) fn run(
     wait_for(&mut reader.child, FREED_MAX);
 }
 
-impl Reader {
+impl ReaderProcess {
     fn start() -> Self {
         let mut command = Command::new(env::current_exe().unwrap());
         command.arg(MARK).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -93,36 +93,36 @@ impl Reader {
         Self { child, stdin, lines }
     }
 
-    /// Gives an order and takes in what came of it. Returns whether the process goes on.
-    fn obey(
+    /// Gives a task and takes in what came of it. Returns whether the process goes on.
+    fn execute(
         &mut self,
-        order: &Order,
-        known: &Known,
+        task: &ReaderTask,
+        known: &KnownFile,
         kill_after: Option<Duration>,
-        tally: &Tally,
+        findings: &SharedFindings,
     ) -> bool {
-        if writeln!(self.stdin, "{}", order.to_line()).is_err() {
+        if writeln!(self.stdin, "{}", task.to_line()).is_err() {
             return false;
         }
         let received = self.lines.recv_timeout(kill_after.unwrap_or(SILENCE_MAX));
         match received {
             Ok(line) => {
-                let Some(outcome) = Outcome::parse(&line) else { return false };
-                tally.on_outcome(order, known.is_guest, outcome);
+                let Some(outcome) = TaskOutcome::parse(&line) else { return false };
+                findings.on_outcome(task, known.is_guest, outcome);
                 true
             }
             Err(RecvTimeoutError::Timeout) if kill_after.is_some() => {
                 drop(self.child.kill());
                 let Some(freed) = wait_for(&mut self.child, FREED_MAX) else {
-                    tally.on_hang(order, "it was killed and is not gone");
+                    findings.on_hang(task, "it was killed and is not gone");
                     return false;
                 };
-                tally.on_killed(freed);
+                findings.on_killed(freed);
                 false
             }
             Err(RecvTimeoutError::Timeout) => {
                 let state = process::state(self.child.id());
-                tally.on_hang(order, &format!("no answer in {SILENCE_MAX:?}, state {state:?}"));
+                findings.on_hang(task, &format!("no answer in {SILENCE_MAX:?}, state {state:?}"));
                 false
             }
             Err(RecvTimeoutError::Disconnected) => false,
@@ -130,21 +130,21 @@ impl Reader {
     }
 
     /// Finds out why a process ended, or ends it.
-    fn end(mut self, order: &Order, tally: &Tally) {
+    fn end(mut self, task: &ReaderTask, findings: &SharedFindings) {
         drop(self.child.kill());
         if wait_for(&mut self.child, FREED_MAX).is_none() {
-            return tally.on_hang(order, "it cannot be killed");
+            return findings.on_hang(task, "it cannot be killed");
         }
         let status = self.child.wait().unwrap();
         match status.signal() {
-            Some(SIGBUS) if order.way == Way::Mapped => {
+            Some(SIGBUS) if task.way == ReadMethod::Mapped => {
                 let errors = [(BUS_ERROR.to_owned(), 1)].into();
-                let outcome = Outcome { calls: 1, errors, ..Outcome::default() };
-                tally.on_outcome(order, false, outcome);
+                let outcome = TaskOutcome { calls: 1, errors, ..TaskOutcome::default() };
+                findings.on_outcome(task, false, outcome);
             }
             // It was us.
             Some(nix::libc::SIGKILL) => {}
-            _ => tally.on_unexpected(format!("a {} reader ended: {status}", order.way.name())),
+            _ => findings.on_unexpected(format!("a {} reader ended: {status}", task.way.name())),
         }
     }
 }

@@ -2,24 +2,24 @@
 
 use std::os::unix::fs::FileExt as _;
 
-use super::Job;
+use super::RunningTask;
 
 const OPENS: usize = 10;
 
 /// What is looked at.
 const LOOK_BYTES: usize = 4096;
 
-pub(super) fn run(job: &mut Job) {
-    let content = job.order.content;
+pub(super) fn run(running: &mut RunningTask) {
+    let content = running.task.content;
     for _ in 0..OPENS {
-        let Some(file) = job.open() else { break };
+        let Some(file) = running.open() else { break };
         let mut block = [0; LOOK_BYTES];
-        job.outcome.read(content, 0, &mut block, |buf| file.read_at(buf, 0));
-        let tail = content.len().saturating_sub(job.random.range(1, 100_000));
-        if job.random.chance(50) {
-            job.outcome.read(content, tail, &mut block, |buf| file.read_at(buf, tail));
+        running.outcome.read(content, 0, &mut block, |buf| file.read_at(buf, 0));
+        let tail = content.len().saturating_sub(running.random.range(1, 100_000));
+        if running.random.chance(50) {
+            running.outcome.read(content, tail, &mut block, |buf| file.read_at(buf, tail));
         }
-        if !job.goes_on() {
+        if !running.goes_on() {
             break;
         }
     }

@@ -2,7 +2,7 @@
 
 use memmap2::Mmap;
 
-use super::Job;
+use super::RunningTask;
 
 /// What is touched at a time.
 const TOUCH_BYTES: u64 = 16 * 1024;
@@ -10,26 +10,26 @@ const TOUCH_BYTES: u64 = 16 * 1024;
 const TOUCHES: usize = 16;
 
 #[expect(unsafe_code, reason = "a file is mapped in no other way")]
-pub(super) fn run(job: &mut Job) {
-    let Some(file) = job.open() else { return };
-    let content = job.order.content;
+pub(super) fn run(running: &mut RunningTask) {
+    let Some(file) = running.open() else { return };
+    let content = running.task.content;
     if content.is_empty() {
         return;
     }
     // SAFETY: the file is one of a mount that can be read only, and the bytes of a file of a
     // torrent never change; a page that cannot be had ends the process and is nobody's memory.
-    let map = job.outcome.timed("mmap", || unsafe { Mmap::map(&file) });
+    let map = running.outcome.timed("mmap", || unsafe { Mmap::map(&file) });
     let Some(map) = map else { return };
     for _ in 0..TOUCHES {
-        let start = usize::try_from(job.offset()).unwrap();
-        let end = (start + job.len(TOUCH_BYTES)).min(map.len());
+        let start = usize::try_from(running.offset()).unwrap();
+        let end = (start + running.len(TOUCH_BYTES)).min(map.len());
         let mut copy = vec![0; end - start];
         let copied = |buf: &mut [u8]| {
             buf.copy_from_slice(&map[start..end]);
             Ok(end - start)
         };
-        job.outcome.read(content, u64::try_from(start).unwrap(), &mut copy, copied);
-        if !job.goes_on() {
+        running.outcome.read(content, u64::try_from(start).unwrap(), &mut copy, copied);
+        if !running.goes_on() {
             break;
         }
     }

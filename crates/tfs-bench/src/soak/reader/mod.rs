@@ -14,60 +14,60 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Advice, fadvise};
 use tfs_testkit::random::Random;
 
-use super::order::{Order, Outcome, Way};
+use super::task::{ReadMethod, ReaderTask, TaskOutcome};
 
 /// What comes first among the arguments of such a process.
 pub(crate) const MARK: &str = "--soak-reader";
 
-/// How long an order goes on; a call that is under way then is waited for.
-pub(crate) const ORDER_MAX: Duration = Duration::from_secs(10);
+/// How long a task goes on; a call that is under way then is waited for.
+pub(crate) const TASK_MAX: Duration = Duration::from_secs(10);
 
 /// After so many errors the file is given up.
 const ERRORS_MAX: u64 = 3;
 
-/// How many of a hundred orders begin with pages that the kernel has to ask for anew.
+/// How many of a hundred tasks begin with pages that the kernel has to ask for anew.
 const COLD_PERCENT: u64 = 70;
 
 /// Does what it reads from standard input, until nobody writes there any more.
 pub(crate) fn run() {
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
-        println!("{}", obey(&Order::parse(&line)).to_line());
+        println!("{}", execute(&ReaderTask::parse(&line)).to_line());
     }
 }
 
-fn obey(order: &Order) -> Outcome {
-    let mut job = Job {
-        order: order.clone(),
-        random: Random::new(order.seed),
-        outcome: Outcome::default(),
+fn execute(task: &ReaderTask) -> TaskOutcome {
+    let mut running = RunningTask {
+        task: task.clone(),
+        random: Random::new(task.seed),
+        outcome: TaskOutcome::default(),
         start: Instant::now(),
     };
-    match order.way {
-        Way::Sequential => plain::sequential(&mut job),
-        Way::Random => plain::random(&mut job),
-        Way::Direct => plain::direct(&mut job),
-        Way::Shared => plain::shared(&mut job),
-        Way::Mapped => mapped::run(&mut job),
-        Way::Sent => sent::run(&mut job),
-        Way::Brief => brief::run(&mut job),
-        Way::Walk => walk::run(&mut job),
+    match task.way {
+        ReadMethod::Sequential => plain::sequential(&mut running),
+        ReadMethod::Random => plain::random(&mut running),
+        ReadMethod::Direct => plain::direct(&mut running),
+        ReadMethod::Shared => plain::shared(&mut running),
+        ReadMethod::Mapped => mapped::run(&mut running),
+        ReadMethod::Sent => sent::run(&mut running),
+        ReadMethod::Brief => brief::run(&mut running),
+        ReadMethod::Walk => walk::run(&mut running),
     }
-    job.outcome
+    running.outcome
 }
 
-/// An order that is being obeyed.
-struct Job {
-    order: Order,
+/// A task that is being executed.
+struct RunningTask {
+    task: ReaderTask,
     random: Random,
-    outcome: Outcome,
+    outcome: TaskOutcome,
     start: Instant,
 }
 
-impl Job {
+impl RunningTask {
     /// Opens the file.
     fn open(&mut self) -> Option<File> {
-        let path = self.order.path.clone();
+        let path = self.task.path.clone();
         let file = self.outcome.timed("open", || File::open(path))?;
         if self.random.chance(COLD_PERCENT) {
             // A hint: what cannot be dropped is read from the cache, and is to be right as well.
@@ -78,12 +78,12 @@ impl Job {
 
     /// Returns whether there is time for more.
     fn goes_on(&self) -> bool {
-        self.start.elapsed() < ORDER_MAX && self.outcome.error_count() < ERRORS_MAX
+        self.start.elapsed() < TASK_MAX && self.outcome.error_count() < ERRORS_MAX
     }
 
     /// Returns an offset in the file; sometimes its last bytes.
     fn offset(&mut self) -> u64 {
-        let len = self.order.content.len();
+        let len = self.task.content.len();
         if self.random.chance(10) {
             return len.saturating_sub(self.random.range(0, 5000));
         }

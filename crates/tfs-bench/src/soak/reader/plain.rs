@@ -7,8 +7,8 @@ use std::thread;
 use nix::libc::O_DIRECT;
 use tfs_testkit::random::Random;
 
-use super::super::order::Outcome;
-use super::Job;
+use super::super::task::TaskOutcome;
+use super::RunningTask;
 
 /// What programs that copy use.
 const BLOCK_BYTES: u64 = 64 * 1024;
@@ -29,14 +29,14 @@ const DIRECT_READS: usize = 8;
 
 const THREADS: usize = 4;
 
-pub(super) fn sequential(job: &mut Job) {
-    let Some(file) = job.open() else { return };
-    let content = job.order.content;
-    let mut offset = if job.random.chance(30) { 0 } else { job.offset() };
-    let end = offset + job.random.range(0, SEQUENTIAL_BYTES_MAX);
-    let mut block = vec![0; job.len(BLOCK_BYTES)];
-    while offset < end && job.goes_on() {
-        match job.outcome.read(content, offset, &mut block, |buf| file.read_at(buf, offset)) {
+pub(super) fn sequential(running: &mut RunningTask) {
+    let Some(file) = running.open() else { return };
+    let content = running.task.content;
+    let mut offset = if running.random.chance(30) { 0 } else { running.offset() };
+    let end = offset + running.random.range(0, SEQUENTIAL_BYTES_MAX);
+    let mut block = vec![0; running.len(BLOCK_BYTES)];
+    while offset < end && running.goes_on() {
+        match running.outcome.read(content, offset, &mut block, |buf| file.read_at(buf, offset)) {
             Some(0) => break,
             Some(len) => offset += len,
             None => {}
@@ -44,48 +44,48 @@ pub(super) fn sequential(job: &mut Job) {
     }
 }
 
-pub(super) fn random(job: &mut Job) {
-    let Some(file) = job.open() else { return };
-    let content = job.order.content;
+pub(super) fn random(running: &mut RunningTask) {
+    let Some(file) = running.open() else { return };
+    let content = running.task.content;
     for _ in 0..RANDOM_READS {
-        let (offset, len) = (job.offset(), job.len(BLOCK_BYTES));
+        let (offset, len) = (running.offset(), running.len(BLOCK_BYTES));
         let mut block = vec![0; len];
-        job.outcome.read(content, offset, &mut block, |buf| file.read_at(buf, offset));
-        if !job.goes_on() {
+        running.outcome.read(content, offset, &mut block, |buf| file.read_at(buf, offset));
+        if !running.goes_on() {
             break;
         }
     }
 }
 
-pub(super) fn direct(job: &mut Job) {
-    let path = job.order.path.clone();
+pub(super) fn direct(running: &mut RunningTask) {
+    let path = running.task.path.clone();
     let open = || OpenOptions::new().read(true).custom_flags(O_DIRECT).open(path);
-    let Some(file) = job.outcome.timed("open", open) else { return };
-    let content = job.order.content;
+    let Some(file) = running.outcome.timed("open", open) else { return };
+    let content = running.task.content;
     for _ in 0..DIRECT_READS {
         // What is on disk is read by the rules of that disk: in whole pages, into whole pages.
-        let offset = job.offset() / PAGE_BYTES * PAGE_BYTES;
-        let len = job.len(DIRECT_BYTES_MAX / PAGE_BYTES) * PAGE;
+        let offset = running.offset() / PAGE_BYTES * PAGE_BYTES;
+        let len = running.len(DIRECT_BYTES_MAX / PAGE_BYTES) * PAGE;
         let mut memory = vec![0; len + PAGE];
         let start = memory.as_ptr().align_offset(PAGE);
         let block = &mut memory[start..start + len];
-        job.outcome.read(content, offset, block, |buf| file.read_at(buf, offset));
-        if !job.goes_on() {
+        running.outcome.read(content, offset, block, |buf| file.read_at(buf, offset));
+        if !running.goes_on() {
             break;
         }
     }
 }
 
 /// Each thread reads on its own, by the same descriptor.
-pub(super) fn shared(job: &mut Job) {
-    let Some(file) = job.open() else { return };
-    let content = job.order.content;
-    let randoms: Vec<Random> = (0..THREADS).map(|_| job.random.fork()).collect();
-    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+pub(super) fn shared(running: &mut RunningTask) {
+    let Some(file) = running.open() else { return };
+    let content = running.task.content;
+    let randoms: Vec<Random> = (0..THREADS).map(|_| running.random.fork()).collect();
+    let outcomes: Vec<TaskOutcome> = thread::scope(|scope| {
         let start = |mut random: Random| {
             let file = &file;
             scope.spawn(move || {
-                let mut outcome = Outcome::default();
+                let mut outcome = TaskOutcome::default();
                 for _ in 0..RANDOM_READS / 2 {
                     let offset = random.range(0, content.len());
                     let len = usize::try_from(random.range(1, BLOCK_BYTES)).unwrap();
@@ -101,5 +101,5 @@ pub(super) fn shared(job: &mut Job) {
         let threads: Vec<_> = randoms.into_iter().map(start).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    outcomes.into_iter().for_each(|outcome| job.outcome.add(outcome));
+    outcomes.into_iter().for_each(|outcome| running.outcome.add(outcome));
 }

@@ -6,19 +6,19 @@ use std::os::unix::fs::FileExt as _;
 
 use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 
-use super::Job;
+use super::RunningTask;
 
 /// What is sent at a time.
 const SEND_BYTES: u64 = 64 * 1024;
 
 const SENDS: usize = 16;
 
-pub(super) fn run(job: &mut Job) {
-    let Some(file) = job.open() else { return };
-    let content = job.order.content;
-    let mut offset = job.offset();
+pub(super) fn run(running: &mut RunningTask) {
+    let Some(file) = running.open() else { return };
+    let content = running.task.content;
+    let mut offset = running.offset();
     for _ in 0..SENDS {
-        let len = job.len(SEND_BYTES);
+        let len = running.len(SEND_BYTES);
         let mut copy = vec![0; len];
         let sent = |buf: &mut [u8]| {
             let target = File::from(memfd_create("soak", MemfdFlags::CLOEXEC)?);
@@ -27,12 +27,12 @@ pub(super) fn run(job: &mut Job) {
             target.read_exact_at(&mut buf[..len], 0).map_err(io::Error::other)?;
             Ok(len)
         };
-        match job.outcome.read(content, offset, &mut copy, sent) {
+        match running.outcome.read(content, offset, &mut copy, sent) {
             Some(0) => break,
             Some(len) => offset += len,
             None => {}
         }
-        if !job.goes_on() {
+        if !running.goes_on() {
             break;
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{SeekFrom, getxattr, listxattr, seek};
 
-use super::Job;
+use super::RunningTask;
 
 /// A walk ends after so many files.
 const FILES_MAX: usize = 300;
@@ -14,28 +14,28 @@ const FILES_MAX: usize = 300;
 /// How many of them are looked at.
 const LOOKS: usize = 30;
 
-pub(super) fn run(job: &mut Job) {
-    let root = job.order.path.clone();
+pub(super) fn run(running: &mut RunningTask) {
+    let root = running.task.path.clone();
     let mut dirs = vec![root.clone()];
     let mut files = Vec::new();
     while let Some(dir) = dirs.pop() {
-        let Some(entries) = job.outcome.timed("readdir", || list(&dir)) else { continue };
+        let Some(entries) = running.outcome.timed("readdir", || list(&dir)) else { continue };
         for (path, is_dir) in entries {
             if is_dir { dirs.push(path) } else { files.push(path) }
         }
-        lookup_nothing(job, &dir);
-        if files.len() > FILES_MAX || !job.goes_on() {
+        lookup_nothing(running, &dir);
+        if files.len() > FILES_MAX || !running.goes_on() {
             break;
         }
     }
     for _ in 0..LOOKS {
-        let Some(file) = job.random.pick(&files).cloned() else { break };
-        look_at(job, &file);
-        if !job.goes_on() {
+        let Some(file) = running.random.pick(&files).cloned() else { break };
+        look_at(running, &file);
+        if !running.goes_on() {
             break;
         }
     }
-    views(job, &root);
+    views(running, &root);
 }
 
 fn list(dir: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
@@ -47,24 +47,24 @@ fn list(dir: &Path) -> io::Result<Vec<(PathBuf, bool)>> {
         .collect()
 }
 
-fn look_at(job: &mut Job, file: &Path) {
-    job.outcome.timed("stat", || fs::symlink_metadata(file));
-    job.outcome.timed("listxattr", || Ok(listxattr(file, &mut [0_u8; 4096])?));
-    job.outcome.timed("getxattr", || Ok(getxattr(file, "user.tfs.state", &mut [0_u8; 256])?));
-    if job.random.chance(10) {
-        let Some(file) = job.outcome.timed("open", || File::open(file)) else { return };
+fn look_at(running: &mut RunningTask, file: &Path) {
+    running.outcome.timed("stat", || fs::symlink_metadata(file));
+    running.outcome.timed("listxattr", || Ok(listxattr(file, &mut [0_u8; 4096])?));
+    running.outcome.timed("getxattr", || Ok(getxattr(file, "user.tfs.state", &mut [0_u8; 256])?));
+    if running.random.chance(10) {
+        let Some(file) = running.outcome.timed("open", || File::open(file)) else { return };
         // At the end of a file without bytes there is nothing.
-        job.outcome.timed("lseek", || match seek(&file, SeekFrom::Hole(0)) {
+        running.outcome.timed("lseek", || match seek(&file, SeekFrom::Hole(0)) {
             Err(rustix::io::Errno::NXIO) => Ok(0),
             result => Ok(result?),
         });
     }
 }
 
-fn lookup_nothing(job: &mut Job, dir: &Path) {
-    for number in 0..job.random.range(0, 5) {
-        let name = format!("nothing-{number}-{}", job.random.range(0, 20));
-        job.outcome.timed("lookup", || match fs::symlink_metadata(dir.join(name)) {
+fn lookup_nothing(running: &mut RunningTask, dir: &Path) {
+    for number in 0..running.random.range(0, 5) {
+        let name = format!("nothing-{number}-{}", running.random.range(0, 20));
+        running.outcome.timed("lookup", || match fs::symlink_metadata(dir.join(name)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
             Ok(_) => Err(io::Error::other("there is such a file")),
@@ -72,13 +72,13 @@ fn lookup_nothing(job: &mut Job, dir: &Path) {
     }
 }
 
-fn views(job: &mut Job, root: &Path) {
+fn views(running: &mut RunningTask, root: &Path) {
     let views = root.join(".tfs");
     for name in ["status.json", "metrics", "healthy"] {
-        job.outcome.timed("view", || fs::read(views.join(name)));
+        running.outcome.timed("view", || fs::read(views.join(name)));
     }
-    job.outcome.timed("readdir", || list(&views.join("by-hash")));
+    running.outcome.timed("readdir", || list(&views.join("by-hash")));
     let words = ["bin", "odd", "new", "film", "nothing like it"];
-    let word = job.random.pick(&words).copied().unwrap_or_default();
-    job.outcome.timed("readdir", || list(&views.join("search").join(word)));
+    let word = running.random.pick(&words).copied().unwrap_or_default();
+    running.outcome.timed("readdir", || list(&views.join("search").join(word)));
 }

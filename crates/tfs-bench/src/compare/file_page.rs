@@ -11,7 +11,7 @@ use std::thread;
 
 /// A file of the page.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct ListedFile {
     /// Its name, of letters that need no escape.
     pub(crate) name: String,
     pub(crate) len: u64,
@@ -21,13 +21,13 @@ pub(crate) struct Entry {
 
 /// The server of the page, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Index {
+pub(crate) struct FilePage {
     address: SocketAddr,
     is_over: Arc<AtomicBool>,
 }
 
-impl Index {
-    pub(crate) fn start(entries: Vec<Entry>) -> Self {
+impl FilePage {
+    pub(crate) fn start(entries: Vec<ListedFile>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -51,7 +51,7 @@ impl Index {
     }
 }
 
-impl Drop for Index {
+impl Drop for FilePage {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
         // It only looks at that when somebody comes.
@@ -60,7 +60,7 @@ impl Drop for Index {
 }
 
 /// Answers one client until it hangs up.
-fn serve(connection: TcpStream, entries: &[Entry]) -> io::Result<()> {
+fn serve(connection: TcpStream, entries: &[ListedFile]) -> io::Result<()> {
     connection.set_nodelay(true)?;
     let mut writer = connection.try_clone()?;
     let mut reader = BufReader::new(connection);
@@ -81,7 +81,7 @@ fn serve(connection: TcpStream, entries: &[Entry]) -> io::Result<()> {
     }
 }
 
-fn answer(request: &str, entries: &[Entry]) -> String {
+fn answer(request: &str, entries: &[ListedFile]) -> String {
     let mut words = request.split(' ');
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if path == "/" {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::mount::Mount;
+use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::pause;
 
@@ -30,7 +30,7 @@ const INODES_KEPT: u64 = 48;
 
 /// What there is at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Census {
+pub(super) struct HeldResources {
     pub(super) open_files: u64,
     pub(super) reads_waiting: u64,
     pub(super) streams_open: u64,
@@ -44,9 +44,9 @@ pub(super) struct Census {
     pub(super) is_well: bool,
 }
 
-impl Census {
+impl HeldResources {
     /// Looks at a mount.
-    pub(super) fn of(mount: &Mount) -> Self {
+    pub(super) fn of(mount: &TfsMount) -> Self {
         let status = ask(mount, &["status", "--json"]);
         let status = &status[0];
         let cache = ask(mount, &["cache", "stats", "--json"]);
@@ -67,15 +67,15 @@ impl Census {
 
     /// Waits until nobody holds anything, and returns what there is then, or at the end of the
     /// time.
-    pub(super) fn settled(mount: &Mount, before: Option<&Self>) -> Self {
+    pub(super) fn settled(mount: &TfsMount, before: Option<&Self>) -> Self {
         let start = Instant::now();
         loop {
-            let census = Self::of(mount);
-            let is_settled = census.is_well
-                && census.reads_waiting + census.streams_open + census.open_files == 0
-                && before.is_none_or(|before| census.leftovers(before).is_empty());
+            let held = Self::of(mount);
+            let is_settled = held.is_well
+                && held.reads_waiting + held.streams_open + held.open_files == 0
+                && before.is_none_or(|before| held.leftovers(before).is_empty());
             if is_settled || start.elapsed() > SETTLE_MAX {
-                return census;
+                return held;
             }
             pause(INTERVAL);
         }
@@ -105,7 +105,7 @@ impl Census {
 }
 
 /// Asks `tfs` about a mount.
-fn ask(mount: &Mount, arguments: &[&str]) -> Value {
+fn ask(mount: &TfsMount, arguments: &[&str]) -> Value {
     let output = mount.command().args(arguments).arg(&mount.path).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap()

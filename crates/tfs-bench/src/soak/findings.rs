@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::order::{Order, Outcome, Way};
+use super::task::{ReadMethod, ReaderTask, TaskOutcome};
 use super::{CALL_MAX, READ_MAX};
 
 /// What is kept of each kind of finding: whoever has to look into it needs the first ones.
@@ -21,13 +21,13 @@ pub(super) const BUS_ERROR: &str = "read SIGBUS";
 
 /// The findings so far.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct SharedFindings {
     inner: Mutex<Findings>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
-    pub(super) by_way: BTreeMap<Way, Outcome>,
+    pub(super) by_way: BTreeMap<ReadMethod, TaskOutcome>,
     /// Bytes that are not those of the file.
     pub(super) wrong: Vec<String>,
     /// Calls that took longer than they may.
@@ -41,19 +41,19 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Returns all ways together.
-    pub(super) fn all(&self) -> Outcome {
-        let mut all = Outcome::default();
+    pub(super) fn all(&self) -> TaskOutcome {
+        let mut all = TaskOutcome::default();
         self.by_way.values().cloned().for_each(|outcome| all.add(outcome));
         all
     }
 }
 
-impl Tally {
-    /// Takes in what came of an order on a file of a torrent that stays, or of a guest.
-    pub(super) fn on_outcome(&self, order: &Order, is_guest: bool, outcome: Outcome) {
-        let limit = if order.way == Way::Walk { CALL_MAX } else { READ_MAX };
+impl SharedFindings {
+    /// Takes in what came of a task on a file of a torrent that stays, or of a guest.
+    pub(super) fn on_outcome(&self, task: &ReaderTask, is_guest: bool, outcome: TaskOutcome) {
+        let limit = if task.way == ReadMethod::Walk { CALL_MAX } else { READ_MAX };
         let said = |what: &str| {
-            format!("{} {} (seed {}): {what}", order.way.name(), order.path.display(), order.seed)
+            format!("{} {} (seed {}): {what}", task.way.name(), task.path.display(), task.seed)
         };
         let mut findings = self.lock();
         if outcome.worst > limit {
@@ -63,16 +63,16 @@ impl Tally {
             keep(&mut findings.wrong, said(wrong));
         }
         for error in outcome.errors.keys() {
-            if !is_allowed(order.way, is_guest, error) {
+            if !is_allowed(task.way, is_guest, error) {
                 keep(&mut findings.unexpected, said(error));
             }
         }
-        findings.by_way.entry(order.way).or_default().add(outcome);
+        findings.by_way.entry(task.way).or_default().add(outcome);
     }
 
     /// Takes in that a reader did not end in time.
-    pub(super) fn on_hang(&self, order: &Order, what: &str) {
-        let said = format!("{} {}: {what}", order.way.name(), order.path.display());
+    pub(super) fn on_hang(&self, task: &ReaderTask, what: &str) {
+        let said = format!("{} {}: {what}", task.way.name(), task.path.display());
         keep(&mut self.lock().hangs, said);
     }
 
@@ -92,7 +92,7 @@ impl Tally {
         findings.freed_worst = findings.freed_worst.max(freed);
     }
 
-    pub(super) fn findings(&self) -> Findings {
+    pub(super) fn snapshot(&self) -> Findings {
         self.lock().clone()
     }
 
@@ -109,9 +109,9 @@ fn keep(findings: &mut Vec<String>, what: String) {
     }
 }
 
-fn is_allowed(way: Way, is_guest: bool, error: &str) -> bool {
+fn is_allowed(way: ReadMethod, is_guest: bool, error: &str) -> bool {
     let is_of_gone = GONE_ERRORS.iter().any(|errno| error.ends_with(errno));
-    if way == Way::Walk {
+    if way == ReadMethod::Walk {
         // What it comes by may be a guest's.
         return is_of_gone && !error.starts_with("view");
     }

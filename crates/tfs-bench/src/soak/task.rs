@@ -9,7 +9,7 @@ use tfs_testkit::content::Content;
 
 /// A way to read a file, or to look around.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Way {
+pub(crate) enum ReadMethod {
     /// From somewhere on, block by block.
     Sequential,
     /// Small blocks anywhere.
@@ -28,7 +28,7 @@ pub(crate) enum Way {
     Walk,
 }
 
-impl Way {
+impl ReadMethod {
     pub(crate) const ALL: [Self; 8] = [
         Self::Sequential,
         Self::Random,
@@ -56,8 +56,8 @@ impl Way {
 
 /// What is to be done: with which file, or below which directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Order {
-    pub(crate) way: Way,
+pub(crate) struct ReaderTask {
+    pub(crate) way: ReadMethod,
     pub(crate) path: PathBuf,
     /// Of a file; of a directory it means nothing.
     pub(crate) content: Content,
@@ -67,7 +67,7 @@ pub(crate) struct Order {
 
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct TaskOutcome {
     /// All of them, also those that are no reads and those that failed.
     pub(crate) calls: u64,
     pub(crate) reads: u64,
@@ -83,7 +83,7 @@ pub(crate) struct Outcome {
 /// What stands between fields of a line; no name in the tests has one.
 const SEPARATOR: &str = "\t";
 
-impl Order {
+impl ReaderTask {
     pub(crate) fn to_line(&self) -> String {
         let (len, seed) = (self.content.len().to_string(), self.content.seed().to_string());
         let path = self.path.to_str().unwrap();
@@ -92,14 +92,14 @@ impl Order {
 
     pub(crate) fn parse(line: &str) -> Self {
         let fields: Vec<_> = line.trim_end_matches('\n').split(SEPARATOR).collect();
-        let way = Way::ALL.into_iter().find(|way| way.name() == fields[0]).unwrap();
+        let way = ReadMethod::ALL.into_iter().find(|way| way.name() == fields[0]).unwrap();
         let number = |idx: usize| fields[idx].parse().unwrap();
         let content = Content::new(number(2), number(3));
         Self { way, path: fields[1].into(), content, seed: number(4) }
     }
 }
 
-impl Outcome {
+impl TaskOutcome {
     /// Makes a call that takes `self`'s time.
     pub(crate) fn timed<T>(
         &mut self,
