@@ -4,6 +4,7 @@
 //! do much, and one before all threads could not say what went wrong later. It tells of its
 //! success by a line on its standard output; errors it prints itself, on the same standard error.
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use std::{env, fs, thread};
 
 use eyre::WrapErr as _;
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getppid, setsid};
 use tfs_service::check_mountpoint;
@@ -27,6 +28,9 @@ use crate::{exit, runtime};
 /// Set for the second process, to the number of the first. Not one of the settings, so it has none
 /// of their names.
 const CHILD_VARIABLE: &str = "_TFS_BACKGROUND";
+
+/// What `ps` calls the second process; at most 15 bytes.
+const PROCESS_NAME: &CStr = c"tfs";
 
 /// What the second process says when the mount answers.
 const READY: &str = "ready";
@@ -48,6 +52,14 @@ pub(crate) enum Role {
 /// Returns which process this is if the mount goes to the background.
 pub(crate) fn role() -> Role {
     if env::var_os(CHILD_VARIABLE).is_some() { Role::Child } else { Role::Parent }
+}
+
+/// Names the process in the background as if it had been typed: it is started as
+/// `/proc/self/exe`, so that the kernel calls it `exe`, and so do `ps` and `top`. To be called by
+/// the main thread.
+pub(crate) fn set_process_name() {
+    // The name is for people only.
+    _ = set_name(PROCESS_NAME);
 }
 
 /// Starts the second process with the same arguments, waits until its mount answers, and returns

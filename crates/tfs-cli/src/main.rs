@@ -89,7 +89,9 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
     let level = logging::start(more, &loaded.settings.logging, audience(&cli.command))?;
     // The process that was typed has told them already.
-    if background::role() != background::Role::Child {
+    if background::role() == background::Role::Child {
+        background::set_process_name();
+    } else {
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }

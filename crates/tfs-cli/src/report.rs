@@ -345,6 +345,12 @@ fn unmount(error: &UnmountError) -> Verdict {
         UnmountError::Path { .. } => {
             Verdict { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
         }
+        // The shell that runs this command is where the command is.
+        UnmountError::Busy { holders, .. }
+            if holders.iter().any(|holder| holder.pid == std::process::id()) =>
+        {
+            said(exit::MOUNT_BUSY, PREFIX, "leave the mount first: cd /")
+        }
         UnmountError::Busy { .. } => said(
             exit::MOUNT_BUSY,
             PREFIX,

@@ -393,8 +393,8 @@ fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static s
             more => format!(" and {more} more"),
         };
         let line = format!(
-            "{}{more}: not listed since the server was started; if they were removed: \
-             tfs refresh --accept-removals",
+            "{}{more}: not listed since the server was started; mount its disk and restart it, \
+             or if they were removed: tfs refresh --accept-removals",
             visible(first.label())
         );
         lines.push(("missing", line));

@@ -121,3 +121,21 @@ fn names_and_tools_that_others_use() {
         mounted.unmount();
     });
 }
+
+#[test]
+fn a_shell_in_the_mount_is_told_to_leave_it_first() {
+    let test = "mount_points::a_shell_in_the_mount_is_told_to_leave_it_first";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = rqbits();
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let inside =
+            tfs(dir).current_dir(&mounted.path).arg("unmount").arg(&mounted.path).output().unwrap();
+        let text = describe(&inside);
+        assert_eq!(inside.status.code(), Some(41), "{text}");
+        assert!(text.contains("cd /"), "{text}");
+        // Not `exe`, as what it is started by.
+        let pid = mounted.pid().unwrap();
+        assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "tfs\n");
+        mounted.unmount();
+    });
+}

@@ -161,8 +161,11 @@ fn judge_version(url: &BaseUrl, version: &str) -> Finding {
 fn judge_local(tried: Option<Tried>, is_expected: bool) -> Finding {
     const CHECK: &str = "local-paths";
     let Some(tried) = tried else {
-        return Finding::warning(CHECK, "the disk of the server's files does not answer")
-            .fix("dmesg | tail -n 20   # a disk or a network share that is gone");
+        return Finding::warning(
+            CHECK,
+            "the server, or the disk of its files, was too slow to try it",
+        )
+        .fix("dmesg | tail -n 20   # a disk or a network share that is gone, or a slow line");
     };
     let (count, proven, cause) = match tried {
         Tried::Off => return Finding::ok(CHECK, "off: all files are read over HTTP"),
@@ -234,8 +237,8 @@ mod tests {
                 $ tfs mount --local-paths /downloads=/srv/torrents ...   # rqbit's path = ours
                 $ docker run -v /srv/torrents:/srv/torrents ...   # or the same path inside
             Ok local-paths: 0 of 3 torrents are read from this machine's disk, the rest over HTTP: "/downloads" cannot be opened: No such file or directory
-            Warning local-paths: the disk of the server's files does not answer
-                $ dmesg | tail -n 20   # a disk or a network share that is gone
+            Warning local-paths: the server, or the disk of its files, was too slow to try it
+                $ dmesg | tail -n 20   # a disk or a network share that is gone, or a slow line
         "#]].assert_eq(&render(&[
             judge_local(Some(Tried::Off), true),
             judge_local(tried(0, 0, ""), true),

@@ -72,7 +72,8 @@ fn judge(status: &Status, asked: &[String]) -> Vec<Finding> {
             findings.push(Finding::warning(CHECK, text).fix(format!("tfs status {shown}")));
         }
         if let Some(text) = discovery.missing_text() {
-            let finding = Finding::warning(CHECK, format!("{mountpoint}: {text}"));
+            let advice = "if the disk of the server was not mounted, mount it and restart rqbit";
+            let finding = Finding::warning(CHECK, format!("{mountpoint}: {text}; {advice}"));
             findings.push(finding.fix(format!(
                 "tfs refresh --accept-removals {shown}   # only if they were removed on purpose"
             )));
