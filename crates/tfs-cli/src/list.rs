@@ -220,9 +220,11 @@ fn selected(row: &TorrentRow) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
     use expect_test::expect;
 
     use super::*;
+    use crate::args::{Cli, Command};
 
     fn row(name: &str, sizes: (Option<u64>, u64), selected: (Option<u64>, u64)) -> TorrentRow {
         let ((size_bytes, there_bytes), (selected_bytes, have_bytes)) = (sizes, selected);
@@ -244,6 +246,36 @@ mod tests {
             error: None,
             servers: Vec::new(),
         }
+    }
+
+    #[test]
+    fn rows_of_a_silent_server_are_old_and_the_silence_is_said() {
+        let cli = Cli::try_parse_from(["tfs", "list", "--watch", "film"]).unwrap();
+        let Command::List(args) = cli.command else { panic!() };
+        let view = View { args: &args, has_servers: false, flag: None };
+        let film = || row("film", (Some(8), 2), (Some(8), 2));
+        let server = WatchedServer {
+            name: "home".to_owned(),
+            url: "http://h:1".parse().unwrap(),
+            age: Some(Duration::from_secs(75)),
+            silence: Some(Duration::from_secs(3)),
+            error: None,
+        };
+        let list = WatchedList {
+            rows: vec![(film(), true), (row("other", (None, 0), (None, 0)), true)],
+            current: None,
+            servers: vec![server],
+            errors: Vec::new(),
+        };
+        let Looked { screen, line, .. } = view.looked(list).unwrap();
+        assert_eq!(line, None);
+        let lines: Vec<_> = screen.lines().iter().map(|it| (it.text.as_str(), it.is_old)).collect();
+        let said = "no answer from rqbit at http://h:1/ for 3 s; its torrents are as they were \
+            1m 15s ago";
+        assert_eq!(lines[..2], [(said, false), ("", false)]);
+        assert!(lines[2].0.starts_with("ID") && !lines[2].1, "{lines:?}");
+        assert!(lines[3].0.ends_with("film") && lines[3].1, "{lines:?}");
+        assert_eq!(lines.len(), 4);
     }
 
     #[test]

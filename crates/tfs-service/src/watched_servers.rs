@@ -181,3 +181,63 @@ async fn ask(server: ListedServer, watched: Arc<Watched>, pause: Duration, tried
         tried.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Server, ServerSettings};
+
+    /// Returns servers that nobody asks.
+    fn watched(names: &[&str]) -> WatchedServers {
+        let servers = names.iter().map(|name| {
+            Arc::new(Watched {
+                name: (*name).to_owned(),
+                url: "http://127.0.0.1:1".parse().unwrap(),
+                known: Mutex::default(),
+            })
+        });
+        let servers = servers.collect();
+        WatchedServers { servers, tried: Arc::default(), _tasks: JoinSet::new() }
+    }
+
+    /// Returns the rows with a mark for old ones, and the current ones.
+    fn shown(watched: &WatchedServers) -> (Vec<String>, Option<Vec<String>>) {
+        let WatchedList { rows, current, .. } = watched.list();
+        let mark = |(row, is_old): (TorrentRow, bool)| {
+            if is_old { format!("({})", row.info_hash) } else { row.info_hash }
+        };
+        let current = current.map(|rows| rows.into_iter().map(|row| row.info_hash).collect());
+        (rows.into_iter().map(mark).collect(), current)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rows_that_only_a_silent_server_has_are_old() {
+        let watched = watched(&["home", "away"]);
+        let rows = |hashes: &[&str]| {
+            Ok(hashes.iter().map(|hash| TorrentRow::empty((*hash).to_owned())).collect())
+        };
+        let texts = |hashes: &[&str]| hashes.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        assert_eq!(shown(&watched), (vec![], None));
+        let [home, away] = watched.servers.as_slice() else { panic!() };
+        home.on_answer(rows(&["a", "b"]));
+        away.on_answer(rows(&["b", "c"]));
+        let all = texts(&["a", "b", "c"]);
+        assert_eq!(shown(&watched), (all.clone(), Some(all)));
+        home.known().asked_at = Some(Instant::now());
+        tokio::time::advance(SILENCE_MIN).await;
+        let left = Some(texts(&["b", "c"]));
+        assert_eq!(shown(&watched), (texts(&["(a)", "b", "c"]), left));
+        let silent = &watched.list().servers[0];
+        assert_eq!((silent.age, silent.silence), (Some(SILENCE_MIN), Some(SILENCE_MIN)));
+        // What failed stays as it was, and is said once.
+        let settings =
+            ServerSettings { url: "http://127.0.0.1:1".parse().unwrap(), credentials: None };
+        let error = Server::connect(&settings, SILENCE_MIN).await.unwrap_err();
+        away.on_answer(Err(error));
+        assert_eq!(watched.list().errors.len(), 1);
+        assert_eq!(watched.list().errors.len(), 0);
+        assert_eq!(shown(&watched), (texts(&["(a)", "(b)", "(c)"]), None));
+        home.on_answer(rows(&["d"]));
+        assert_eq!(shown(&watched).1, Some(texts(&["d"])));
+    }
+}

@@ -128,3 +128,20 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::args::Cli;
+
+    #[test]
+    fn a_search_finds_at_least_one_file() {
+        let parse = |limit: &str| Cli::try_parse_from(["tfs", "search", "film", "--limit", limit]);
+        assert!(parse("1").is_ok());
+        for (limit, why) in [("0", "it must be more than nothing"), ("x", "it must be a number")] {
+            let error = parse(limit).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

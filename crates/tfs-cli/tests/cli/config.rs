@@ -88,6 +88,65 @@ fn show_says_what_holds_and_where_it_came_from() {
     .assert_eq(&["read.timeout", "server[0].max_streams", "logging.file"].map(value).join("\n"));
 }
 
+// What TFS_SERVER names is the server of all commands, so it is what is shown.
+#[test]
+fn show_has_the_server_of_the_environment() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let show = |file: &str, variables: &[(&str, &str)]| {
+        fs::write(dir.join("tfs.toml"), file).unwrap();
+        let mut command = tfs(dir);
+        command.args(["config", "show"]).envs(variables.iter().copied());
+        let text = describe(&command.output().unwrap(), dir);
+        let is_shown = |line: &&str| {
+            ["name = ", "url = ", "username = ", "password_file = "]
+                .iter()
+                .any(|key| line.starts_with(key))
+        };
+        text.lines().filter(is_shown).map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    let url = ("TFS_SERVER", "http://h:1");
+    let me = [url, ("TFS_USERNAME", "me"), ("TFS_PASSWORD_FILE", "/run/pw")];
+    expect![[r#"
+        name = "default"
+        url = "http://h:1/"        # TFS_SERVER
+        username = "me"            # TFS_USERNAME
+        password_file = "/run/pw"  # TFS_PASSWORD_FILE
+    "#]]
+    .assert_eq(&show("", &me));
+    expect![[r#"
+        name = "nas"         # TFS_SERVER
+        url = "http://h:1/"  # TFS_SERVER
+    "#]]
+    .assert_eq(&show("", &[("TFS_SERVER", "nas=http://h:1")]));
+    // The default server itself.
+    expect![[r#"
+        name = "default"
+        url = "http://127.0.0.1:3030/"  # TFS_SERVER
+    "#]]
+    .assert_eq(&show("", &[("TFS_SERVER", "http://127.0.0.1:3030")]));
+    let home = "[[server]]\nname = \"home\"\nurl = \"http://home\"\n";
+    expect![[r#"
+        name = "default"
+        url = "http://h:1/"  # TFS_SERVER
+        name = "home"        # DIR/tfs.toml:2:1
+        url = "http://home"  # DIR/tfs.toml:3:1
+    "#]]
+    .assert_eq(&show(home, &[url]));
+    // One of the configuration.
+    expect![[r#"
+        name = "home"        # DIR/tfs.toml:2:1
+        url = "http://home"  # DIR/tfs.toml:3:1
+    "#]]
+    .assert_eq(&show(home, &[("TFS_SERVER", "home")]));
+    expect![[r#"
+        name = "home"        # DIR/tfs.toml:2:1
+        url = "http://home"  # DIR/tfs.toml:3:1
+        username = "me"      # TFS_USERNAME
+    "#]]
+    .assert_eq(&show(home, &[("TFS_USERNAME", "me")]));
+}
+
 #[test]
 fn what_is_wrong_does_not_keep_a_mount_up() {
     let dir = tempfile::tempdir().unwrap();

@@ -269,6 +269,9 @@ fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
             error: failed to find films/nothing in the mount: no such file or directory
         "#]]
         .assert_eq(&said(dir, &["preload", &at("films/nothing")]));
+        // A directory on the way is missing.
+        let lost = said(dir, &["preload", dir.join("nowhere/film.mkv").to_str().unwrap()]);
+        assert!(lost.starts_with("exit 47\nerror: cannot find DIR/nowhere/"), "{lost}");
         expect![[r#"
             exit 56
             error: films/other.mkv: failed to get missing data: the torrent is paused

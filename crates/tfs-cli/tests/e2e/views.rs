@@ -10,7 +10,7 @@ use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
-use crate::support::{Mounted, Rqbits, run};
+use crate::support::{Mounted, Rqbits, run, status_json_below};
 
 #[test]
 fn the_control_directory_tells_and_leads() {
@@ -91,4 +91,30 @@ fn the_control_directory_is_listed_on_demand() {
             mounted.unmount();
         },
     );
+}
+
+#[test]
+fn reads_over_pages_that_are_there_and_missing_are_counted() {
+    let test = "views::reads_over_pages_that_are_there_and_missing_are_counted";
+    isolate::run_with_fuse(test, Duration::from_secs(120), |dir| {
+        let film = Content::new(2, 3 << 20);
+        let mut spec =
+            TorrentSpec::directory("films", [("a.txt", Content::new(1, 9)), ("b", film)]);
+        // Only the first piece comes, which has the head of the other file too.
+        spec.download.only_files = Some(vec!["a.txt".to_owned()]);
+        spec.seed.piece_length = Some(1 << 18);
+        let rqbits = Rqbits::start(Swarm::builder().torrent(spec));
+        rqbits.wait_finished(&rqbits.swarm.torrents()[0].clone());
+        let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &["--missing", "fail"]);
+        let split = || status_json_below(dir)[0]["reads"]["reads_split"].as_u64().unwrap();
+        assert_eq!(split(), 0);
+        until("the head is there", || {
+            fs::read(mounted.path.join("films/b")).unwrap_err();
+            (split() > 0).then_some(())
+        });
+        let metrics = fs::read_to_string(mounted.path.join(".tfs/metrics")).unwrap();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("tfs_reads_split_total "));
+        assert!(line.unwrap().parse::<u64>().unwrap() > 0, "{metrics}");
+        mounted.unmount();
+    });
 }

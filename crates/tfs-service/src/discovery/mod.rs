@@ -538,5 +538,7 @@ pub(crate) fn chain(error: &SourceError) -> String {
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
-    if std::ptr::addr_eq(cause, error) { error.to_string() } else { format!("{error}: {cause}") }
+    let (error, cause) = (error.to_string(), cause.to_string());
+    // The client's own error begins with the same words, or is the same.
+    if cause.starts_with(&error) { cause } else { format!("{error}: {cause}") }
 }
