@@ -37,6 +37,12 @@ impl<'a> Value<'a> {
         split_value(text).map(|(value, _rest)| value)
     }
 
+    /// Does what [`parse`](Self::parse) does, and returns also how many bytes the value has.
+    pub(crate) fn parse_with_len(text: &'a [u8]) -> Option<(Self, usize)> {
+        let (value, rest) = split_value(text)?;
+        Some((value, text.len().checked_sub(rest.len())?))
+    }
+
     /// Returns the value of the first entry of a dictionary with this key. `None` for all else.
     /// Keys need no order, and those that are no strings are skipped.
     pub(crate) fn get(self, key: &[u8]) -> Option<Self> {

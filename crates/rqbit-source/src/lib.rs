@@ -19,8 +19,10 @@ mod mapping;
 mod metainfo;
 mod names;
 mod source;
+mod torrent_file;
 
 pub use failure::failure_reason;
 pub use local::{FileIdentity, KeptProof, LocalPaths, ProofKeeper};
 pub use mapping::{complete, to_details, to_summary};
 pub use source::{RqbitSource, RqbitStream, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};
+pub use torrent_file::{TorrentFault, check_torrent_file};

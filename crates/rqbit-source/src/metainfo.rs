@@ -60,7 +60,8 @@ pub(crate) fn piece_hashes(bytes: &[u8]) -> Option<(NonZeroU32, Vec<u8>)> {
     Some((piece_len(info)?, info.get(b"pieces")?.as_bytes()?.to_vec()))
 }
 
-fn piece_len(info: Value<'_>) -> Option<NonZeroU32> {
+/// Returns `piece length` as rqbit reads it. `None` if it is zero or no integer.
+pub(crate) fn piece_len(info: Value<'_>) -> Option<NonZeroU32> {
     NonZeroU32::new(info.get(b"piece length")?.as_wrapped_u32()?)
 }
 

@@ -1,0 +1,196 @@
+//! Checks a `.torrent` file before it goes to a server.
+//!
+//! Only what rqbit 9.1 refuses, or fails at in another way, is refused: a `piece length` of zero
+//! ends the task of the request with a panic, and then the answer is a closed connection. What this
+//! check is not sure of is left to the server.
+
+use crate::bencode::Value;
+use crate::metainfo::piece_len;
+
+/// The length of a SHA-1 hash. `pieces` is a string of them (BEP 3).
+const HASH_BYTES: u64 = 20;
+
+/// How many bytes of a file that is no `.torrent` file are looked at to say what it is.
+const GUESS_BYTES_MAX: usize = 1024;
+
+/// Why a file is no `.torrent` file that rqbit can use. The text fits after "cannot add x: ".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TorrentFault {
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It is HTML, as a page that asks for a login.
+    #[error("it is a web page, not a .torrent file")]
+    WebPage,
+    /// It is a text with a magnet link.
+    #[error("it is a text with a magnet link, not a .torrent file")]
+    MagnetText,
+    /// It does not begin with a bencoded dictionary.
+    #[error("it is not a .torrent file")]
+    NotTorrent,
+    /// It begins with a bencoded dictionary that has no end.
+    #[error("it begins like a .torrent file, but is cut off or damaged")]
+    Damaged,
+    /// It is a bencoded dictionary of another kind, such as the resume data of a client.
+    #[error("it is not a .torrent file: it has no \"info\"")]
+    NoInfo,
+    /// It has only the version 2 of the hashes (BEP 52).
+    #[error("it is a version 2 torrent (BEP 52), which rqbit cannot read")]
+    Version2,
+    /// It has no hashes of pieces.
+    #[error("it has no piece hashes")]
+    NoPieces,
+    /// `piece length` is not there, or zero.
+    #[error("it has no piece length")]
+    NoPieceLength,
+    /// It has neither one file nor a list of files.
+    #[error("it has no files")]
+    NoFiles,
+    /// All of its files are empty.
+    #[error("all of its files are empty, and rqbit takes no such torrent")]
+    NoBytes,
+    /// Not all pieces have a hash, so that the torrent can never be complete.
+    #[error("it has {hashes} piece hashes for {pieces} pieces")]
+    MissingHashes {
+        /// How many pieces its files need.
+        pieces: u64,
+        /// How many hashes it has.
+        hashes: u64,
+    },
+}
+
+/// Checks a `.torrent` file and returns the length of its dictionary in bytes. What follows, such
+/// as the line end that some programs append, is no part of it, and rqbit refuses it.
+///
+/// Reads each byte a few times; allocates nothing.
+///
+/// # Errors
+/// [`TorrentFault`].
+pub fn check_torrent_file(bytes: &[u8]) -> Result<usize, TorrentFault> {
+    let Some((torrent, len)) = Value::parse_with_len(bytes) else { return Err(guess(bytes)) };
+    if !matches!(torrent, Value::Dictionary(_)) {
+        return Err(TorrentFault::NotTorrent);
+    }
+    let is_dictionary = |value: &Value<'_>| matches!(value, Value::Dictionary(_));
+    let info = torrent.get(b"info").filter(is_dictionary).ok_or(TorrentFault::NoInfo)?;
+    let Some(pieces) = info.get(b"pieces") else {
+        let is_version2 = info.get(b"meta version").is_some() || info.get(b"file tree").is_some();
+        return Err(if is_version2 { TorrentFault::Version2 } else { TorrentFault::NoPieces });
+    };
+    let hashes = pieces.as_bytes().ok_or(TorrentFault::NoPieces)?.len() as u64 / HASH_BYTES;
+    let piece_len = piece_len(info).ok_or(TorrentFault::NoPieceLength)?;
+    match total_bytes(info)? {
+        None => {}
+        Some(0) => return Err(TorrentFault::NoBytes),
+        Some(total_bytes) => {
+            let pieces = total_bytes.div_ceil(u64::from(piece_len.get()));
+            if hashes < pieces {
+                return Err(TorrentFault::MissingHashes { pieces, hashes });
+            }
+        }
+    }
+    Ok(len)
+}
+
+/// Returns the length of all files together. `None` if a length is no integer of 64 bits, which
+/// rqbit reads in its own way.
+fn total_bytes(info: Value<'_>) -> Result<Option<u64>, TorrentFault> {
+    match (info.get(b"length"), info.get(b"files").and_then(Value::as_list)) {
+        (None, None) => Err(TorrentFault::NoFiles),
+        (Some(length), None) => Ok(length.as_u64()),
+        (_, Some(files)) => {
+            let lengths = files.map(|file| file.get(b"length").and_then(Value::as_u64));
+            Ok(lengths.into_iter().try_fold(0_u64, |total, length| total.checked_add(length?)))
+        }
+    }
+}
+
+/// Says what a file is that does not begin with a bencoded value.
+fn guess(bytes: &[u8]) -> TorrentFault {
+    let bytes = bytes.trim_ascii_start();
+    let start = bytes.get(..GUESS_BYTES_MAX.min(bytes.len())).unwrap_or_default();
+    let begins_with =
+        |text: &[u8]| start.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    match start {
+        [] => TorrentFault::Empty,
+        [b'<', ..] => TorrentFault::WebPage,
+        [b'd', b'0'..=b'9', ..] => TorrentFault::Damaged,
+        _ if begins_with(b"magnet:") => TorrentFault::MagnetText,
+        _ => TorrentFault::NotTorrent,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIECE: &str = "6:pieces20:aaaaabbbbbcccccddddd";
+
+    #[track_caller]
+    fn check(bytes: impl AsRef<[u8]>, want: &str) {
+        let bytes = bytes.as_ref();
+        let got = match check_torrent_file(bytes) {
+            Ok(len) => format!("{len} of {}", bytes.len()),
+            Err(fault) => fault.to_string(),
+        };
+        assert_eq!(got, want, "{}", String::from_utf8_lossy(bytes));
+    }
+
+    #[test]
+    fn what_rqbit_accepts_is_accepted() {
+        for variant in tfs_testkit::torrent_variants::all() {
+            let len = check_torrent_file(&variant.torrent);
+            assert_eq!(len, Ok(variant.torrent.len()), "{}", variant.what);
+        }
+    }
+
+    /// Real files end in a newline, and rqbit refuses them as a whole.
+    #[test]
+    fn what_follows_the_dictionary_is_no_part_of_it() {
+        let torrent = format!("d4:infod6:lengthi1e12:piece lengthi16384e{PIECE}ee");
+        check(&torrent, "74 of 74");
+        check(format!("{torrent}\r\n"), "74 of 76");
+        check(format!("{torrent}{torrent}"), "74 of 148");
+    }
+
+    #[test]
+    fn what_is_no_torrent_is_named() {
+        check("", "it is empty");
+        check(" \n", "it is empty");
+        check("-----BEGIN OPENSSH PRIVATE KEY-----\n", "it is not a .torrent file");
+        check("i5e", "it is not a .torrent file");
+        check("4:info", "it is not a .torrent file");
+        check("le", "it is not a .torrent file");
+        check("\n<!DOCTYPE html>", "it is a web page, not a .torrent file");
+        check("Magnet:?xt=", "it is a text with a magnet link, not a .torrent file");
+        check("d4:infod6:length", "it begins like a .torrent file, but is cut off or damaged");
+        check("de", "it is not a .torrent file: it has no \"info\"");
+        check("d4:info1:xe", "it is not a .torrent file: it has no \"info\"");
+        check("l".repeat(1_000_000), "it is not a .torrent file");
+    }
+
+    #[test]
+    fn what_rqbit_cannot_use_is_named() {
+        let info = |info: &str| format!("d4:infod{info}ee");
+        let version2 = "it is a version 2 torrent (BEP 52), which rqbit cannot read";
+        check(info("9:file treede12:meta versioni2e"), version2);
+        check(info("12:meta versioni2e"), version2);
+        check(info("6:lengthi1e"), "it has no piece hashes");
+        check(info("6:piecesi1e"), "it has no piece hashes");
+        // A request with this one ends with a panic of librqbit 9.1.0.
+        let zero = info(&format!("6:lengthi1e12:piece lengthi0e{PIECE}"));
+        check(zero, "it has no piece length");
+        check(info(&format!("6:lengthi1e{PIECE}")), "it has no piece length");
+        let with = |files: &str| info(&format!("{files}12:piece lengthi16384e{PIECE}"));
+        check(with(""), "it has no files");
+        let no_bytes = "all of its files are empty, and rqbit takes no such torrent";
+        check(with("6:lengthi0e"), no_bytes);
+        check(with("5:filesle"), no_bytes);
+        check(with("6:lengthi16385e"), "it has 1 piece hashes for 2 pieces");
+        // The number of pieces wraps in librqbit, which then panics or needs gigabytes.
+        let many = info(&format!("6:lengthi4294967296e12:piece lengthi1e{PIECE}"));
+        check(many, "it has 1 piece hashes for 4294967296 pieces");
+        // rqbit reads these lengths in its own way.
+        check(with("6:lengthi18446744073709551617e"), "93 of 93");
+    }
+}
