@@ -1,8 +1,17 @@
 //! Panics in the log: a mount in the background has no other place for them.
+//!
+//! A panic of rqbit inside the process ends the request or the torrent that it was about, and is
+//! no bug of tfs: it is one line, without a backtrace.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 use std::thread;
+
+/// What the threads of a server inside the process are called (`rqbit-embedded/src/runtime.rs`).
+const RQBIT_THREAD: &str = "rqbit";
+
+/// Part of the path of the sources of rqbit's libraries.
+const RQBIT_SOURCE: &str = "/librqbit";
 
 /// Has panics logged from now on, as errors, with their place. They are bugs, each of which costs
 /// one request (`fuse-adapter`) or one stream (`vfs-core`), and whoever reports one needs this.
@@ -17,6 +26,10 @@ fn log_one(info: &PanicHookInfo<'_>) {
     let thread = thread.name().unwrap_or_default();
     // It may quote a name of a torrent.
     let reason = info.payload_as_str().unwrap_or("no reason is given");
+    if thread == RQBIT_THREAD || place.contains(RQBIT_SOURCE) {
+        tracing::warn!(place, ?reason, "the rqbit inside this process failed at a request");
+        return;
+    }
     let backtrace = Backtrace::capture();
     let backtrace = (backtrace.status() == BacktraceStatus::Captured).then_some(backtrace);
     let backtrace = backtrace.as_ref().map(tracing::field::display);
@@ -30,21 +43,35 @@ mod tests {
     use super::super::memory::Memory;
     use super::*;
 
-    #[test]
-    fn a_panic_is_logged_with_its_place() {
+    /// Returns what is logged while something panics, in a thread of a name.
+    fn logged(name: &str, panicking: fn()) -> String {
         let memory = Memory::default();
         let writer = memory.clone();
         let subscriber =
             fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();
+        let thread = thread::Builder::new().name(name.to_owned());
+        let panicking = thread.spawn(move || {
+            tracing::subscriber::with_default(subscriber, || {
+                drop(panic::catch_unwind(panicking));
+            });
+        });
+        panicking.unwrap().join().unwrap();
+        memory.text()
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_place() {
         let before = panic::take_hook();
         log();
-        tracing::subscriber::with_default(subscriber, || {
-            drop(panic::catch_unwind(|| panic!("the \u{1b} of a test")));
-        });
+        let text = logged("a thread", || panic!("the \u{1b} of a test"));
+        // One of rqbit, as at a torrent with a piece length of zero, is announced as what it is.
+        let of_rqbit = logged("rqbit", || panic!("attempt to divide by zero"));
         panic::set_hook(before);
-        let text = memory.text();
         assert!(text.starts_with("ERROR"), "{text}");
         let wanted = ["this is a bug of tfs", "panics.rs:", r"the \u{1b} of a test"];
         assert!(wanted.iter().all(|part| text.contains(part)), "{text}");
+        assert_eq!(of_rqbit.lines().count(), 1, "{of_rqbit}");
+        assert!(of_rqbit.contains("WARN") && of_rqbit.contains("rqbit inside"), "{of_rqbit}");
+        assert!(!of_rqbit.contains("bug of tfs"), "{of_rqbit}");
     }
 }
