@@ -58,7 +58,7 @@ pub use clearing::{KernelCaches, KernelCleared};
 pub use fusermount::fusermount_path;
 pub use kernel_side::KernelSide;
 pub use liveness::{Liveness, liveness, wait_for_answer};
-pub use mount::{Mount, MountError, SessionError, mount};
+pub use mount::{Mount, MountError, SessionError, check_fuse, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
 pub use options::{FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT};
 pub use places::{MountPlace, MountProcess, Witness, places, places_here, places_left, process_of};

@@ -35,6 +35,9 @@ const PROCESS_NAME: &CStr = c"tfs";
 /// What the second process says when the mount answers.
 const READY: &str = "ready";
 
+/// What is said where the second process does not start.
+const NOT_STARTED: &str = "cannot start a process in the background";
+
 /// How long a mount that is late gets to clean up when it is told to end.
 const CLEAN_UP_TIME_MAX: Duration = Duration::from_secs(15);
 
@@ -65,11 +68,12 @@ pub(crate) fn set_process_name() {
 /// Starts the second process with the same arguments, waits until its mount answers, and returns
 /// its exit code if it failed. A signal that ends this process ends the other first: the terminal's
 /// Ctrl-C does not reach it.
-pub(crate) fn spawn(time_max: Duration, mountpoint: &Path) -> eyre::Result<u8> {
+/// `stdin` is what the second process reads until then.
+pub(crate) fn spawn(time_max: Duration, mountpoint: &Path, stdin: Stdio) -> eyre::Result<u8> {
     // The child asks for a signal when the thread that started it ends, so it is this one.
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let mut child = start()?;
+        let mut child = start(stdin)?;
         let waited = tokio::select! {
             ready = wait_for_ready(&mut child) => ready.map_or(Waited::Ended, |()| Waited::Ready),
             () = tokio::time::sleep(time_max) => Waited::TooLong,
@@ -106,18 +110,32 @@ enum Waited {
     Interrupted,
 }
 
-fn start() -> eyre::Result<Child> {
+/// Starts a process that does what is left of this command, with the same arguments, and leaves it
+/// to itself. It knows by its [`role`] that it is to do the rest.
+pub(crate) fn spawn_rest() -> eyre::Result<()> {
+    let mut command = this_command();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().map(drop).wrap_err(NOT_STARTED)
+}
+
+/// Leaves the session of the terminal, whose signals do not concern this process then.
+pub(crate) fn leave_session() -> eyre::Result<()> {
+    setsid().map(drop).wrap_err("cannot leave the terminal's session")
+}
+
+fn start(stdin: Stdio) -> eyre::Result<Child> {
+    this_command().stdin(stdin).stdout(Stdio::piped()).spawn().wrap_err(NOT_STARTED)
+}
+
+/// Returns this command once more, for a process in the background.
+fn this_command() -> Command {
     // Not the path: the file may have been replaced by an update.
     // Under the same name: a helper of mount(8) knows itself by it.
     let mut words = env::args_os();
-    Command::new("/proc/self/exe")
-        .arg0(words.next().unwrap_or_else(|| "tfs".into()))
-        .args(words)
-        .env(CHILD_VARIABLE, process::id().to_string())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .wrap_err("cannot start a process in the background")
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(words.next().unwrap_or_else(|| "tfs".into()));
+    command.args(words).env(CHILD_VARIABLE, process::id().to_string());
+    command
 }
 
 /// The error of a mount that does not answer.
@@ -173,7 +191,7 @@ async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
 /// Leaves the session of the terminal, so that its end does not concern this process. Until
 /// [`ready`], the end of the process that waits is the end of this one too.
 pub(crate) fn leave_terminal() -> eyre::Result<()> {
-    setsid().wrap_err("cannot leave the terminal's session")?;
+    leave_session()?;
     set_pdeathsig(Signal::SIGTERM).wrap_err("cannot ask for the end of the process that waits")?;
     let parent = env::var(CHILD_VARIABLE).ok();
     if parent.is_some_and(|pid| pid != getppid().to_string()) {

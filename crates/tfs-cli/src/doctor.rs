@@ -11,6 +11,7 @@ use tfs_service::doctor::{
 };
 use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
 use tfs_service::shell::quoted;
+use tfs_service::target_servers;
 
 use crate::args::DoctorArgs;
 use crate::figures::counted;
@@ -41,7 +42,8 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     let mountpoint = args.mountpoint.as_deref().map(absolute).transpose();
     let mountpoint = mountpoint.wrap_err("cannot use the mount point")?;
     let servers = chosen(loaded, mountpoint.as_deref())?.into_iter();
-    let servers = servers.map(|ChosenServer { section, connection }| DoctorServer {
+    let servers = servers.map(|ChosenServer { section, connection, is_embedded }| DoctorServer {
+        is_embedded,
         flag: loaded.server_flag(&section.url),
         name: section.name,
         connection,
@@ -70,8 +72,11 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
 fn chosen(loaded: &Loaded, mountpoint: Option<&Path>) -> eyre::Result<Vec<ChosenServer>> {
     let mounts = &loaded.settings.mounts;
     let mount = mounts.iter().find(|mount| Some(mount.path.as_path()) == mountpoint);
-    let names = mount.map_or(&[][..], |mount| &mount.servers);
-    loaded.choose_servers(names).map_err(settings_error)
+    let chosen = match mount {
+        Some(mount) if !mount.servers.is_empty() => loaded.choose_servers(&mount.servers),
+        _ => runtime()?.block_on(target_servers(loaded)),
+    };
+    chosen.map_err(settings_error)
 }
 
 fn is_coloured() -> bool {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use comfy_table::Cell;
 use tfs_service::settings::Loaded;
-use tfs_service::{Listed, ServerError, Servers, TorrentRow, WatchedList, WatchedServer};
+use tfs_service::{
+    Listed, ServerError, Servers, TorrentRow, WatchedList, WatchedServer, target_servers,
+};
 
 use crate::args::ListArgs;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};
@@ -23,7 +25,7 @@ const SERVER_COLUMN: usize = 8;
 
 /// Runs the command.
 pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    let chosen = loaded.choose_servers(&[]).map_err(settings_error)?;
+    let chosen = runtime()?.block_on(target_servers(loaded)).map_err(settings_error)?;
     let flag = match chosen.as_slice() {
         [only] => loaded.server_flag(&only.section.url),
         _ => None,

@@ -4,6 +4,7 @@
 //! It holds no logic of the filesystem and names no type of FUSE or HTTP. Nothing but
 //! [`output`] prints.
 
+mod add;
 mod args;
 mod background;
 mod cache;
@@ -106,7 +107,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Cache(args) => cache::run(args),
         Command::Refresh(args) => refresh::run(args),
         Command::Preload(args) => preload::run(args),
-        Command::Add(args) => torrents::run_add(args, &loaded),
+        Command::Add(args) => add::run(args, &loaded),
         Command::Pause(args) => torrents::run(Action::Pause, args, &loaded),
         Command::Start(args) => torrents::run(Action::Start, args, &loaded),
         Command::Forget(args) => torrents::run(Action::Forget, args, &loaded),

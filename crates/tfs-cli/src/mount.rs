@@ -2,15 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::absolute;
+use std::process::Stdio;
 
 use eyre::WrapErr as _;
-#[cfg(feature = "embedded")]
-use tfs_service::ServerChoice;
-#[cfg(feature = "embedded")]
-use tfs_service::TorrentInput;
 use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
 use tfs_service::service_manager::{Notice, Watchdog, notify};
 use tfs_service::settings::{Loaded, MountSection};
+#[cfg(feature = "embedded")]
+use tfs_service::{EMBEDDED_NAME, ServerChoice, TorrentInput};
 use tfs_service::{MountServer, MountSettings, RunningMount};
 use tokio::sync::Notify;
 
@@ -22,15 +21,11 @@ use crate::report::{self, settings_error};
 use crate::signals::{Hangup, ServiceSignal, ServiceSignals};
 use crate::{exit, run_service};
 
-/// What the server inside the process is called.
-#[cfg(feature = "embedded")]
-const EMBEDDED_NAME: &str = "embedded";
-
 /// Runs the command. `level` is the log's.
 pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Result<u8> {
     let role = if args.foreground { Role::Foreground } else { background::role() };
     match role {
-        Role::Parent => background::spawn(args.daemon_timeout, &args.mountpoint),
+        Role::Parent => background::spawn(args.daemon_timeout, &args.mountpoint, stdin(args)),
         Role::Foreground | Role::Child => {
             if role == Role::Child {
                 background::leave_terminal()?;
@@ -51,6 +46,17 @@ fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     // The process that waits for this one is to hear from it before its patience ends.
     settings.first_look_max = settings.first_look_max.min(args.daemon_timeout / 2);
     Ok(settings)
+}
+
+/// Returns what the process in the background reads: nothing, but where a torrent is to come from
+/// the standard input.
+fn stdin(args: &MountArgs) -> Stdio {
+    #[cfg(feature = "embedded")]
+    if args.embedded.add.iter().any(|text| TorrentInput::parse(text).is_stdin()) {
+        return Stdio::inherit();
+    }
+    let _: &MountArgs = args;
+    Stdio::null()
 }
 
 #[cfg(feature = "embedded")]
@@ -104,6 +110,9 @@ async fn serve(
     let doors = Doors::open(mounts, listen).await;
     for down in mount.servers_down() {
         report::warn_of_server(down);
+    }
+    for name in mount.magnets() {
+        output::note(&format!("looking for peers of {name}; it shows when some were found"));
     }
     for warning in mount.budget_warnings() {
         output::warning(&warning.message, &warning.hint);

@@ -117,6 +117,13 @@ pub(crate) fn end_interrupted_line() {
     }
 }
 
+/// Prints a line about what goes on, if standard error is a terminal.
+pub(crate) fn note_to_terminal(text: &str) {
+    if io::stderr().is_terminal() {
+        note(text);
+    }
+}
+
 /// Prints a question, and leaves the cursor behind it.
 pub(crate) fn ask(question: &str) {
     eprint!("{question}");

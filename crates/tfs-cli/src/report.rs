@@ -3,21 +3,19 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+#[cfg(feature = "embedded")]
+use tfs_service::EmbeddedDirError;
 use tfs_service::control::wire::{Failure, FailureKind};
 use tfs_service::control::{ControlError, FindError};
 use tfs_service::settings::{Problem, SettingsError};
 use tfs_service::shell::quoted;
 use tfs_service::{
-    AddError, BaseUrl, KernelTimeout, MountError, MountpointError, SearchError, SelectError,
-    ServerDown, ServerDownCause, ServerError, ServerFault, SourceErrorKind, StartError,
-    UnmountError,
+    AddError, AddFault, BaseUrl, KernelTimeout, MountError, MountpointError, SearchError,
+    SelectError, ServerDown, ServerDownCause, ServerError, ServerFault, SourceErrorKind,
+    StartError, UnmountError,
 };
 
 use crate::{exit, output};
-
-/// What can be added.
-const ADD_HINT: &str = "it is to be a .torrent file, a magnet link, or the http address of a \
-    .torrent file; files that are there already need --overwrite";
 
 /// How many torrents are shown of those that fit.
 const CANDIDATE_COUNT_MAX: usize = 10;
@@ -186,8 +184,8 @@ fn verdict(error: &eyre::Report) -> Verdict {
     if let Some(error) = error.downcast_ref() {
         return search(error);
     }
-    if let Some(AddError { .. }) = error.downcast_ref() {
-        return said(exit::ADD_FAILED, "", ADD_HINT);
+    if let Some(error) = error.downcast_ref() {
+        return add(error);
     }
     #[cfg(feature = "embedded")]
     if let Some(error) = error.downcast_ref() {
@@ -207,9 +205,17 @@ fn start(error: &StartError) -> Verdict {
         #[cfg(feature = "embedded")]
         StartError::Embedded(error) => embedded(error),
         #[cfg(feature = "embedded")]
-        StartError::Add(_) => said(exit::ADD_FAILED, "", ADD_HINT),
+        StartError::EmbeddedDir(error) => embedded_dir(error),
+        StartError::Add(error) => add(error),
         StartError::Mount(error) => mount(error),
     }
+}
+
+fn add(AddError { fault, .. }: &AddError) -> Verdict {
+    if let AddFault::Server(error) = fault {
+        return server(error);
+    }
+    Verdict { code: exit::ADD_FAILED, prefix: "", hint: crate::add::hint(fault).map(str::to_owned) }
 }
 
 fn mountpoint(error: &MountpointError) -> Verdict {
@@ -314,6 +320,20 @@ fn server(error: &ServerError) -> Verdict {
         ServerFault::Busy => said(exit::SERVER_FAILED, "", BUSY_HINT),
         ServerFault::Failed => said(exit::SERVER_FAILED, "", LOG_HINT),
     }
+}
+
+#[cfg(feature = "embedded")]
+fn embedded_dir(error: &EmbeddedDirError) -> Verdict {
+    let hint = match error {
+        EmbeddedDirError::IsMountpoint { .. } | EmbeddedDirError::InMountpoint { .. } => {
+            "name a directory elsewhere: the mount would hide what is stored".to_owned()
+        }
+        EmbeddedDirError::NoParent { parent, .. } => {
+            format!("see whether its disk is mounted, or make it with: mkdir -p {}", quoted(parent))
+        }
+        EmbeddedDirError::System { .. } => "name a directory that you can write to".to_owned(),
+    };
+    said(exit::EMBEDDED_FAILED, "cannot ", hint)
 }
 
 #[cfg(feature = "embedded")]

@@ -1,46 +1,20 @@
-//! `tfs add`, `pause`, `start`, `forget` and `delete`: straight to a server, without a mount.
+//! `tfs pause`, `start`, `forget` and `delete`: straight to a server, without a mount.
 
 use std::io::{self, IsTerminal as _};
 
-use tfs_service::control::notify_of_removal;
+use tfs_service::control::notify_of_change;
 use tfs_service::settings::Loaded;
 use tfs_service::{
-    ActedRow, Action, Existing, Server, TorrentInput, TorrentRow, act, add, select, torrents,
+    ActedRow, Action, Server, ServerError, ServerFault, TorrentRow, act, select, target_server,
+    torrents,
 };
 
-use crate::args::{AddArgs, DeleteArgs, TorrentArgs};
+use crate::args::{DeleteArgs, TorrentArgs};
 use crate::figures::size;
 use crate::list::CHUNK_TIME_MAX;
 use crate::output::{self, visible};
-use crate::report::{UserError, settings_error};
+use crate::report::{self, UserError, settings_error};
 use crate::{exit, runtime};
-
-/// Runs `tfs add`.
-pub(crate) fn run_add(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
-    let existing = if args.overwrite { Existing::Use } else { Existing::Refuse };
-    let mut rows = Vec::new();
-    let result = runtime()?.block_on(async {
-        let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
-        for text in &args.torrents {
-            let row = add(&server, &TorrentInput::parse(text), existing).await?;
-            if !args.json {
-                let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
-                output::line(&match row.added {
-                    true => format!("added {name}"),
-                    false => format!("{name} is there already"),
-                })?;
-            }
-            rows.push(row);
-        }
-        Ok(exit::SUCCESS)
-    });
-    // What was added before one that failed is said too.
-    if args.json {
-        output::line(&serde_json::to_string_pretty(&rows)?)?;
-    }
-    result
-}
 
 /// Runs `tfs pause`, `start` or `forget`.
 pub(crate) fn run(action: Action, args: &TorrentArgs, loaded: &Loaded) -> eyre::Result<u8> {
@@ -54,19 +28,20 @@ pub(crate) fn run_delete(args: &DeleteArgs, loaded: &Loaded) -> eyre::Result<u8>
     })
 }
 
-/// Finds all torrents before it does anything to the first, so that a slip does no half of it.
+/// Finds all torrents before it does anything to the first, so that a slip does no half of it. One
+/// that the server fails at keeps no other from it.
 fn act_on(
     action: Action,
     args: &TorrentArgs,
     loaded: &Loaded,
     confirm: impl FnOnce(&[&TorrentRow]) -> eyre::Result<bool>,
 ) -> eyre::Result<u8> {
-    let chosen = loaded.choose_server(&[]).map_err(settings_error)?;
     let runtime = runtime()?;
-    let (server, listed) = runtime.block_on(async {
+    let (chosen, server, listed) = runtime.block_on(async {
+        let chosen = target_server(loaded).await.map_err(settings_error)?;
         let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
         let listed = torrents(&server).await?;
-        eyre::Ok((server, listed))
+        eyre::Ok((chosen, server, listed))
     })?;
     let mut meant: Vec<&TorrentRow> = Vec::new();
     for text in &args.torrents {
@@ -78,25 +53,51 @@ fn act_on(
     if !confirm(&meant)? {
         return Err(UserError::new(exit::NOT_CONFIRMED, "nothing was deleted").into());
     }
-    let mut rows = Vec::new();
-    let result = runtime.block_on(async {
+    let (mut rows, mut code) = (Vec::new(), exit::SUCCESS);
+    runtime.block_on(async {
         for torrent in meant {
-            let row = act(&server, action, torrent).await?;
-            if !args.json {
-                output::line(&said(&row))?;
+            match act(&server, action, torrent).await {
+                Ok(row) if args.json => rows.push(row),
+                Ok(row) => {
+                    output::line(&said(&row))?;
+                    rows.push(row);
+                }
+                Err(error) => {
+                    let is_over = error.fault() != ServerFault::Failed;
+                    let failed = tell(action, torrent, error);
+                    code = if code == exit::SUCCESS { failed } else { code };
+                    if is_over {
+                        break;
+                    }
+                }
             }
-            rows.push(row);
         }
-        Ok(exit::SUCCESS)
-    });
-    if matches!(action, Action::Forget | Action::Delete) {
-        let removed: Vec<_> = rows.iter().filter_map(|row| row.info_hash.parse().ok()).collect();
-        runtime.block_on(notify_of_removal(&chosen.connection.url, &removed));
-    }
+        if rows.iter().any(|row| row.changed) {
+            let is_removal = matches!(action, Action::Forget | Action::Delete);
+            let removed = rows.iter().filter(|_| is_removal);
+            let removed: Vec<_> = removed.filter_map(|row| row.info_hash.parse().ok()).collect();
+            notify_of_change(&chosen.connection.url, &removed).await;
+        }
+        eyre::Ok(())
+    })?;
     if args.json {
         output::line(&serde_json::to_string_pretty(&rows)?)?;
     }
-    result
+    Ok(code)
+}
+
+/// Says what could not be done to a torrent, and returns the exit code.
+fn tell(action: Action, torrent: &TorrentRow, error: ServerError) -> u8 {
+    let verb = match action {
+        Action::Pause => "pause",
+        Action::Start => "start",
+        Action::Forget => "forget",
+        Action::Delete => "delete",
+    };
+    let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);
+    let (code, message, hint) = report::told(&error.into());
+    output::error(&format!("cannot {verb} {name}: {message}"), hint.as_deref());
+    code
 }
 
 fn said(row: &ActedRow) -> String {

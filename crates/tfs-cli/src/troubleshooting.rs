@@ -15,7 +15,7 @@ use tfs_service::control::{ControlError, FindError, RuntimeDirError};
 use tfs_service::daemon::DaemonRuns;
 use tfs_service::settings::Sources;
 use tfs_service::{
-    AddError, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
+    AddError, AddFault, Holder, MountError, MountpointError, QueryError, SearchError, SelectError,
     StartError, TorrentRow, UnmountError,
 };
 
@@ -138,7 +138,11 @@ fn typed_errors() -> Vec<eyre::Report> {
         config::exists(&path()).into(),
         torrents::nobody_there().into(),
         SearchError::Query(QueryError::Empty).into(),
-        AddError { input: "NAME".to_owned(), source: "CAUSE".into() }.into(),
+        AddError {
+            input: "NAME".to_owned(),
+            fault: AddFault::Refused { reason: "CAUSE".to_owned() },
+        }
+        .into(),
     ]
 }
 
@@ -160,6 +164,14 @@ fn said_by_others() -> BTreeMap<String, Option<u8>> {
             let own = problem.to_string();
             let own = own.split(": No such file").next().unwrap();
             said.insert(own.to_owned(), Some(exit::CONFIG_INVALID));
+        }
+    }
+    #[cfg(feature = "embedded")]
+    {
+        use tfs_service::EmbeddedDirError::{IsMountpoint, NoParent};
+        let (dir, parent) = (PathBuf::from("DIR"), PathBuf::from("PARENT"));
+        for error in [IsMountpoint { dir: dir.clone() }, NoParent { dir, parent }] {
+            said.insert(format!("cannot {error}"), Some(exit::EMBEDDED_FAILED));
         }
     }
     #[cfg(feature = "embedded")]

@@ -93,7 +93,7 @@ impl Loaded {
 }
 
 impl From<ChosenServer> for MountServer {
-    fn from(ChosenServer { section, connection }: ChosenServer) -> Self {
+    fn from(ChosenServer { section, connection, .. }: ChosenServer) -> Self {
         Self {
             name: section.name,
             choice: ServerChoice::Remote(connection),

@@ -1,13 +1,17 @@
 //! The server inside the process, and what is added to it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use fuse_adapter::mountinfo::locate;
 use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
 
-use crate::add::{AddError, Existing, TorrentInput, add};
+use crate::add::{PreparedTorrent, TorrentInput};
+use crate::blocking::blocking;
+use crate::control::wire::ServerAccess;
 use crate::state::make_private_below;
-use crate::{Server, ServerSettings};
+use crate::{ServerSettings, StartError};
 
 /// The user name of the server's API. The password is what keeps others out.
 const USER: &str = "tfs";
@@ -15,7 +19,8 @@ const USER: &str = "tfs";
 /// A server that runs in this process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedSettings {
-    /// Where it stores what it downloads.
+    /// Where it stores what it downloads: an absolute path. It is made if it is missing, the
+    /// directory above it is not.
     pub dir: PathBuf,
     /// What is added to it when it has started.
     pub add: Vec<TorrentInput>,
@@ -23,21 +28,100 @@ pub struct EmbeddedSettings {
     pub is_online: bool,
 }
 
+/// Why the directory of a server inside the process cannot be used. The message fits after "failed
+/// to".
+#[derive(Debug, thiserror::Error)]
+pub enum EmbeddedDirError {
+    /// The mount would hide what is stored.
+    #[error("store in {}: it is the mount point", dir.display())]
+    IsMountpoint {
+        /// What was asked for.
+        dir: PathBuf,
+    },
+    /// The mount would hide what is stored, and the server would write to its own mount.
+    #[error("store in {}: it is inside the mount point {}", dir.display(), mountpoint.display())]
+    InMountpoint {
+        /// What was asked for.
+        dir: PathBuf,
+        /// Where the mount is to be.
+        mountpoint: PathBuf,
+    },
+    /// The directory above it is missing: a slip, or a disk that is not mounted.
+    #[error("store in {}: there is no directory {}", dir.display(), parent.display())]
+    NoParent {
+        /// What was asked for.
+        dir: PathBuf,
+        /// What is missing.
+        parent: PathBuf,
+    },
+    /// It cannot be looked at, or made.
+    #[error("store in {}", dir.display())]
+    System {
+        /// What was asked for.
+        dir: PathBuf,
+        /// Why it cannot.
+        source: io::Error,
+    },
+}
+
 /// The running server.
 #[derive(Debug)]
 pub(crate) struct Embedded {
     server: EmbeddedServer,
-    settings: ServerSettings,
+    access: ServerAccess,
 }
 
 impl EmbeddedSettings {
-    /// Adds all torrents; those that are there already stay as they are.
-    pub(crate) async fn add_all(&self, server: &Server) -> Result<(), AddError> {
+    /// Checks the directory against a mount point, which exists, and reads what is to be added.
+    /// Nothing is made, and nothing is started.
+    ///
+    /// # Errors
+    /// [`StartError::EmbeddedDir`] and [`StartError::Add`].
+    pub(crate) async fn prepare(
+        &self,
+        mountpoint: &Path,
+    ) -> Result<Vec<PreparedTorrent>, StartError> {
+        let (dir, mountpoint) = (self.dir.clone(), mountpoint.to_owned());
+        blocking(move || check_dir(&dir, &mountpoint)).await?;
+        let mut prepared = Vec::new();
         for input in &self.add {
-            // What was downloaded before is checked and kept.
-            add(server, input, Existing::Use).await?;
+            prepared.push(input.prepare().await?);
         }
-        Ok(())
+        Ok(prepared)
+    }
+}
+
+/// Checks where a server is to store, by the real paths of both.
+fn check_dir(dir: &Path, mountpoint: &Path) -> Result<(), EmbeddedDirError> {
+    let (given, dir) = (dir.to_owned(), real_path(dir)?);
+    let failed = |source| EmbeddedDirError::System { dir: given.clone(), source };
+    // A mount that is dead cannot be looked through.
+    let mountpoint = locate(mountpoint).map_err(failed)?;
+    if dir == mountpoint {
+        return Err(EmbeddedDirError::IsMountpoint { dir: given });
+    }
+    if dir.starts_with(&mountpoint) {
+        return Err(EmbeddedDirError::InMountpoint { dir: given, mountpoint });
+    }
+    Ok(())
+}
+
+/// Returns the path of a directory without symbolic links, also of one that is still to be made.
+fn real_path(dir: &Path) -> Result<PathBuf, EmbeddedDirError> {
+    let failed = |source| EmbeddedDirError::System { dir: dir.to_owned(), source };
+    match dir.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        other => return other.map_err(failed),
+    }
+    let (Some(parent), Some(name)) = (dir.parent(), dir.file_name()) else {
+        return Err(failed(io::ErrorKind::NotFound.into()));
+    };
+    match parent.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = parent.to_owned();
+            Err(EmbeddedDirError::NoParent { dir: dir.to_owned(), parent })
+        }
+        other => other.map(|parent| parent.join(name)).map_err(failed),
     }
 }
 
@@ -63,15 +147,22 @@ impl Embedded {
             password: password.clone(),
         });
         let server = EmbeddedServer::start(config).await?;
-        let url: BaseUrl =
-            format!("http://{}/", server.api_addr()).parse().expect("a socket address makes a URL");
-        let credentials =
-            Credentials::new(USER, &password).expect("hexadecimal digits are allowed");
-        Ok(Self { server, settings: ServerSettings { url, credentials: Some(credentials) } })
+        let url = format!("http://{}/", server.api_addr());
+        let access = ServerAccess { url, username: USER.to_owned(), password };
+        Ok(Self { server, access })
     }
 
+    /// Returns how this process reaches it.
     pub(crate) fn settings(&self) -> ServerSettings {
-        self.settings.clone()
+        let url: BaseUrl = self.access.url.parse().expect("a socket address makes a URL");
+        let credentials = Credentials::new(&self.access.username, &self.access.password);
+        let credentials = credentials.expect("hexadecimal digits are allowed");
+        ServerSettings { url, credentials: Some(credentials) }
+    }
+
+    /// Returns how other processes of this user reach it.
+    pub(crate) fn access(&self) -> ServerAccess {
+        self.access.clone()
     }
 
     pub(crate) async fn stop(self) {
@@ -83,7 +174,10 @@ impl Embedded {
 /// directory that is downloaded to. It is not in that directory itself, where a torrent of
 /// the right name could replace it.
 fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
-    std::fs::create_dir_all(dir).ok()?;
+    match std::fs::create_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return None,
+        _ => {}
+    }
     let dir = dir.canonicalize().ok()?;
     // A path as a file name: separators become `%`, and what was a `%` is doubled.
     let name = dir.to_str()?.replace('%', "%%").replace('/', "%");
@@ -104,4 +198,41 @@ fn password() -> String {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).expect("Linux has random numbers");
     format!("{:032x}", u128::from_le_bytes(bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_that_the_mount_would_hide_is_refused() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = tmp.path().canonicalize().unwrap();
+        let path = |name: &str| root.join(name);
+        fs::create_dir_all(path("mnt/inside")).unwrap();
+        fs::create_dir(path("mnt-other")).unwrap();
+        symlink("mnt", path("link")).unwrap();
+        symlink("mnt/inside", path("way")).unwrap();
+        fs::write(path("file"), "").unwrap();
+        let check = |dir: &str, mountpoint: &str, want: &str| {
+            let checked = check_dir(&path(dir), &path(mountpoint));
+            let got = checked.map_or_else(|error| error.to_string(), |()| "fine".to_owned());
+            assert_eq!(got.replace(root.to_str().unwrap(), ""), want, "{dir} {mountpoint}");
+        };
+        check("mnt", "mnt", "store in /mnt: it is the mount point");
+        check("link", "mnt", "store in /link: it is the mount point");
+        check("mnt", "link", "store in /mnt: it is the mount point");
+        check("mnt/./", "mnt", "store in /mnt/./: it is the mount point");
+        let inside = "it is inside the mount point /mnt";
+        check("mnt/inside", "mnt", &format!("store in /mnt/inside: {inside}"));
+        check("mnt/new", "mnt", &format!("store in /mnt/new: {inside}"));
+        check("way", "mnt", &format!("store in /way: {inside}"));
+        check("new", "mnt", "fine");
+        check("mnt-other", "mnt", "fine");
+        check("a/b", "mnt", "store in /a/b: there is no directory /a");
+        check("file/b", "mnt", "store in /file/b");
+    }
 }

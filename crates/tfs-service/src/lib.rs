@@ -27,6 +27,7 @@ mod memory;
 mod mount;
 mod mounted_server;
 mod preload;
+mod resolving;
 mod rqbit_version;
 mod searching;
 mod select;
@@ -37,17 +38,21 @@ pub mod shell;
 mod start;
 mod state;
 pub mod status;
+mod targets;
 mod torrent_sizes;
 mod torrents;
 mod union;
 mod watched_servers;
 
 pub use act::{ActedRow, Action, act};
-pub use add::{AddError, AddedRow, Existing, TorrentInput, add};
+pub use add::{
+    AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
+    RESOLVE_TIME_MAX, TorrentInput, add,
+};
 pub use budget::{BudgetHolder, BudgetStatus, BudgetWarning};
 pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 #[cfg(feature = "embedded")]
-pub use embedded::EmbeddedSettings;
+pub use embedded::{EmbeddedDirError, EmbeddedSettings};
 pub use fuse_adapter::{
     Appearance, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
     SessionError, Unmount, UnmountError, check_mountpoint, unmount,
@@ -60,14 +65,16 @@ pub use preload::{PreloadSettings, PreloadStatus, PreloadTotals};
 pub use rqbit_client::{BaseUrl, BaseUrlError, Credentials, CredentialsError};
 #[cfg(feature = "embedded")]
 pub use rqbit_embedded as embed;
-pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT};
+pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
 pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
 pub use server::{Server, ServerError, ServerFault, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};
 pub use status::{
-    BreakerStatus, MemoryStatus, ProcessStatus, ReadStatus, ServerStatus, Status, TreeStatus,
+    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessStatus, ReadStatus, ServerStatus, Status,
+    TreeStatus,
 };
+pub use targets::{target_server, target_servers};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{Listed, Servers};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};

@@ -14,8 +14,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
 
-#[cfg(feature = "embedded")]
 use crate::AddError;
+#[cfg(feature = "embedded")]
+use crate::EmbeddedDirError;
 use crate::blocking::blocking;
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, Listed, MountControl, Mounts};
@@ -92,8 +93,11 @@ pub enum StartError {
     #[cfg(feature = "embedded")]
     #[error(transparent)]
     Embedded(#[from] rqbit_embedded::EmbeddedError),
-    /// A torrent was not added.
+    /// The server inside the process cannot store where it is to.
     #[cfg(feature = "embedded")]
+    #[error(transparent)]
+    EmbeddedDir(#[from] EmbeddedDirError),
+    /// A torrent was not added.
     #[error(transparent)]
     Add(#[from] AddError),
     /// The kernel or fusermount3 refused.
@@ -130,6 +134,7 @@ pub struct RunningMount {
     ending: Ending,
     over: EndingGuard,
     servers_down: Vec<ServerDown>,
+    magnets: Vec<String>,
     budget_warnings: Vec<BudgetWarning>,
     kernel_timeout: Option<KernelTimeout>,
 }
@@ -148,7 +153,9 @@ impl RunningMount {
     /// of those that cannot be reached, what they last had, see
     /// [`servers_down`](Self::servers_down).
     ///
-    /// What is cheap to check is checked first, so that a wrong mount point starts no server.
+    /// What can be checked is checked first, so that a wrong mount point starts no server, and a
+    /// torrent that cannot be read does not either. A server inside the process gets its torrents
+    /// when the mount is there.
     /// While it runs it is one of `mounts`, through which it can be commanded.
     ///
     /// # Errors
@@ -170,6 +177,10 @@ impl RunningMount {
             }
         })
         .await?;
+        #[cfg(feature = "embedded")]
+        if settings.servers.iter().any(MountServer::is_embedded) {
+            blocking(fuse_adapter::check_fuse).await?;
+        }
         let mut connections = connect(&settings, mounts).await?;
         let budget_warnings = connections.iter_mut().flat_map(Connection::take_warnings);
         let budget_warnings = budget_warnings.collect();
@@ -190,13 +201,17 @@ impl RunningMount {
         let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
         // It is mounted once.
         drop(about.kernel.set(mount.kernel_side()));
+        let time_max = settings.first_look_max;
+        let (mount, looks) = add_files(mount, &mut servers, looks, time_max).await?;
+        let magnets = servers.iter().flat_map(Starting::magnet_labels).map(str::to_owned);
+        let magnets = magnets.collect();
         let (refresher, requests) = Refresher::new(servers.len());
         let (ending, over) = Ending::new();
         let control =
             MountControl::new(&mount, &vfs, about.clone(), refresher.clone(), ending.clone());
         let servers = servers.into_iter().zip(requests).zip(&looks);
         let servers = servers.map(|((server, requests), down)| {
-            server.watch(settings.poll_interval, requests, down.is_some())
+            server.watch(settings.poll_interval, requests, down.is_some(), &refresher)
         });
         Ok(Self {
             mount,
@@ -210,6 +225,7 @@ impl RunningMount {
             ending,
             over,
             servers_down: looks.into_iter().flatten().collect(),
+            magnets,
             budget_warnings,
             kernel_timeout,
         })
@@ -225,6 +241,13 @@ impl RunningMount {
     #[must_use]
     pub fn servers_down(&self) -> &[ServerDown] {
         &self.servers_down
+    }
+
+    /// Returns the names of the magnet links that a server inside the process was given and looks
+    /// for peers of. Each shows when peers were found.
+    #[must_use]
+    pub fn magnets(&self) -> &[String] {
+        &self.magnets
     }
 
     /// Returns what is wrong with the streams of the servers: mounts that do not share them, or
@@ -336,6 +359,26 @@ impl RunningMount {
         join_all(self.servers.into_iter().map(Watched::stop)).await;
         drop(self.over);
         ended
+    }
+}
+
+/// Gives servers inside the process their torrents, or unmounts. Returns what came of the last look
+/// at each.
+async fn add_files(
+    mount: Mount,
+    servers: &mut [Starting],
+    looks: Vec<Option<ServerDown>>,
+    time_max: Duration,
+) -> Result<(Mount, Vec<Option<ServerDown>>), StartError> {
+    let added = servers.iter_mut().zip(looks);
+    let added = added.map(|(server, look)| server.add_files(look, time_max));
+    match try_join_all(added).await {
+        Ok(looks) => Ok((mount, looks)),
+        Err(error) => {
+            // What is wrong with the torrent says more than what is wrong with the end.
+            drop(mount.unmount().await);
+            Err(error)
+        }
     }
 }
 

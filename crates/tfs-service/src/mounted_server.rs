@@ -10,13 +10,15 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
 
+use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::blocking::blocking;
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::control::shown;
-use crate::discovery::{Discovery, Request};
+use crate::discovery::{Discovery, Refresher, Request};
 use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
+use crate::resolving::Resolving;
 use crate::start::{ServerDown, first_look};
 use crate::state::{Identity, KnownTree, ServerState};
 #[cfg(feature = "embedded")]
@@ -61,6 +63,8 @@ pub(crate) struct Connection {
     known: KnownTree,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
+    /// What is to be added to a server in this process.
+    additions: Vec<PreparedTorrent>,
 }
 
 /// A server of a filesystem that is being brought up.
@@ -74,6 +78,7 @@ pub(crate) struct Starting {
     state: Option<ServerState>,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
+    additions: Vec<PreparedTorrent>,
 }
 
 /// A server that is being looked at. Dropping it ends that.
@@ -84,6 +89,16 @@ pub(crate) struct Watched {
     state: Option<ServerState>,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
+    /// Ends with this.
+    resolving: Resolving,
+}
+
+#[cfg(feature = "embedded")]
+impl MountServer {
+    /// Returns whether it runs in this process.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.choice, ServerChoice::Embedded(_))
+    }
 }
 
 impl Connection {
@@ -100,6 +115,12 @@ impl Connection {
         let MountServer { name, choice, streams_max, local_paths } = settings;
         #[cfg(feature = "embedded")]
         let mut embedded = None;
+        // Before anything is started.
+        let additions = match choice {
+            ServerChoice::Remote(_) => Vec::new(),
+            #[cfg(feature = "embedded")]
+            ServerChoice::Embedded(inside) => inside.prepare(mountpoint).await?,
+        };
         let remote = match choice {
             ServerChoice::Remote(remote) => remote.clone(),
             #[cfg(feature = "embedded")]
@@ -107,6 +128,10 @@ impl Connection {
                 embedded.insert(Embedded::start(inside, state_dir).await?).settings()
             }
         };
+        #[cfg(feature = "embedded")]
+        let access = embedded.as_ref().map(Embedded::access);
+        #[cfg(not(feature = "embedded"))]
+        let access = None;
         let server = Server::new(&remote, chunk_time_max)?;
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
@@ -137,6 +162,7 @@ impl Connection {
                 url: remote.url.to_string(),
                 watch: ServerWatch::default(),
                 budget,
+                access,
             },
             source: Arc::new(source),
             warnings,
@@ -144,6 +170,7 @@ impl Connection {
             known,
             #[cfg(feature = "embedded")]
             embedded,
+            additions,
         })
     }
 
@@ -185,6 +212,7 @@ impl Connection {
             state: self.state,
             #[cfg(feature = "embedded")]
             embedded: self.embedded,
+            additions: self.additions,
         }
     }
 }
@@ -209,13 +237,40 @@ impl Starting {
             }
             // It has just been started: what does not work now will not work later.
             #[cfg(feature = "embedded")]
-            ServerChoice::Embedded(inside) => {
+            ServerChoice::Embedded(_) => {
                 self.server.check().await?;
-                inside.add_all(&self.server).await?;
                 // A list that does not come now will not come later.
                 first_look(&self.server, &mut self.discovery, time_max).await
             }
         }
+    }
+
+    /// Adds what is to be added to a server in this process, and looks at it once more if that was
+    /// something. `look` is what came of the first look, and is returned if nothing was added.
+    /// Magnet links may take minutes: those are left to [`watch`](Self::watch).
+    ///
+    /// # Errors
+    /// [`StartError::Add`] for the first that cannot be added; what follows it is not added.
+    pub(crate) async fn add_files(
+        &mut self,
+        look: Option<ServerDown>,
+        time_max: Duration,
+    ) -> Result<Option<ServerDown>, StartError> {
+        let files = self.additions.extract_if(.., |torrent| !torrent.is_magnet());
+        let files: Vec<_> = files.collect();
+        if files.is_empty() {
+            return Ok(look);
+        }
+        for torrent in &files {
+            // What was downloaded before is checked and kept.
+            add(&self.server, torrent, Existing::Use, RESOLVE_TIME_DEFAULT).await?;
+        }
+        first_look(&self.server, &mut self.discovery, time_max).await
+    }
+
+    /// Returns what the magnet links mean that the server looks for.
+    pub(crate) fn magnet_labels(&self) -> impl Iterator<Item = &str> {
+        self.additions.iter().map(PreparedTorrent::label)
     }
 
     /// Looks at the server from now on. `is_down` tells that the first look failed.
@@ -224,7 +279,9 @@ impl Starting {
         poll_interval: Duration,
         requests: mpsc::Receiver<Request>,
         is_down: bool,
+        refresher: &Refresher,
     ) -> Watched {
+        let resolving = Resolving::start(&self.server, self.additions, refresher);
         let looking = self.discovery.keep_looking(poll_interval, requests, is_down);
         Watched {
             id: self.id,
@@ -232,6 +289,7 @@ impl Starting {
             state: self.state,
             #[cfg(feature = "embedded")]
             embedded: self.embedded,
+            resolving,
         }
     }
 }
@@ -240,6 +298,7 @@ impl Watched {
     /// Ends the looks.
     pub(crate) fn stop_looking(&self) {
         self.discovery.abort();
+        self.resolving.abort();
     }
 
     /// Writes what is known of the server. To be called before [`stop`](Self::stop).

@@ -36,6 +36,22 @@ pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, Mou
         .map_err(|error| MountError::from_fusermount(path.to_owned(), error))
 }
 
+/// Looks whether this user can mount anything here, without mounting. What only a mount shows, such
+/// as a refusal of the kernel, it cannot know.
+///
+/// # Errors
+/// [`MountError`].
+pub fn check_fuse() -> Result<(), MountError> {
+    if geteuid().is_root() {
+        return File::options().read(true).write(true).open(DEVICE).map(drop).map_err(device_error);
+    }
+    match std::fs::metadata(DEVICE).map_err(device_error) {
+        Err(MountError::NoFuseDevice) => Err(MountError::NoFuseDevice),
+        _ if fusermount::fusermount_path().is_none() => Err(MountError::NoFusermount),
+        _ => Ok(()),
+    }
+}
+
 fn attach_as_root(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
     let failed = |source| MountError::Mount { path: path.to_owned(), source };
     let device = File::options().read(true).write(true).open(DEVICE).map_err(device_error)?;

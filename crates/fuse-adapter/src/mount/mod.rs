@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use vfs_core::{TorrentSource, Vfs};
 
+pub use self::attach::check_fuse;
 use self::background::Background;
 pub use self::error::{MountError, SessionError};
 use self::target::Target;

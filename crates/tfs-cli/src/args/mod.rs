@@ -9,6 +9,7 @@ mod setting;
 mod torrents;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -284,6 +285,15 @@ impl Cli {
 /// Adds a key that was typed.
 fn set(flags: &mut Vec<Flag>, key: &'static str, value: Option<&String>) {
     flags.extend(value.map(|value| Flag { key, value: value.clone() }));
+}
+
+/// Parses a time that is more than nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
+        Ok(duration) => Ok(duration),
+        Err(error) => Err(format!("{error}, such as 90s or 2m")),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The arguments of `tfs mount`.
 
+#[cfg(feature = "embedded")]
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use clap::Args;
 use tfs_service::settings::Flag;
 
 use super::setting::{help, setting};
-use super::{ServerArgs, set};
+use super::{ServerArgs, duration, set};
 
 #[derive(Debug, Args)]
 pub(crate) struct MountArgs {
@@ -90,9 +92,10 @@ pub(crate) struct EmbeddedArgs {
     /// Use no server: run rqbit inside tfs, and download to this directory.
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub(crate) embedded: Option<PathBuf>,
-    /// A .torrent file, a magnet link or an URL to add. May be given several times.
+    /// A .torrent file (- is the standard input), a magnet link or an URL to add. May be given
+    /// several times.
     #[arg(long, value_name = "FILE|MAGNET|URL", requires = "embedded")]
-    pub(crate) add: Vec<String>,
+    pub(crate) add: Vec<OsString>,
     /// Look for no peers: no DHT, no trackers, no port forwarding.
     #[arg(long, requires = "embedded")]
     pub(crate) offline: bool,
@@ -124,13 +127,5 @@ impl MountArgs {
         set(flags, "read.passthrough", self.passthrough.as_ref());
         set(flags, "read.memory", self.memory.as_ref());
         set(flags, "metadata.poll_interval", self.poll_interval.as_ref());
-    }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(format!("{error}, such as 90s or 2m")),
     }
 }

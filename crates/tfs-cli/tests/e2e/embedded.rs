@@ -1,11 +1,14 @@
 //! `--embedded`: rqbit inside the process, on what is on disk already.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use expect_test::expect;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
@@ -83,5 +86,183 @@ fn a_torrent_that_cannot_be_added_leaves_no_mount() {
             assert!(text.contains(file.to_str().unwrap()), "{text}");
             assert!(!is_mounted(&mountpoint));
         }
+    });
+}
+
+/// Asks the process of a mount for its server, as its user may, and returns the password.
+fn password(dir: &Path) -> String {
+    let sockets = fs::read_dir(dir.join("run/tfs")).unwrap();
+    let socket = sockets
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "sock"));
+    let mut connection = UnixStream::connect(socket.unwrap()).unwrap();
+    let request = "GET /v1/embedded HTTP/1.1\r\nhost: tfs\r\nconnection: close\r\n\r\n";
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    let body = answer.split("\r\n\r\n").nth(1).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(body).unwrap();
+    answer["servers"][0]["password"].as_str().unwrap().to_owned()
+}
+
+/// Returns what the mount says of the state of a torrent.
+fn state(path: &Path) -> String {
+    let mut value = [0; 64];
+    let len = rustix::fs::getxattr(path, "user.tfs.state", &mut value).unwrap();
+    String::from_utf8(value[..len].to_vec()).unwrap()
+}
+
+// `list`, `add` and `pause` said "cannot reach rqbit at 127.0.0.1:3030, or mount with --embedded".
+#[test]
+fn an_embedded_mount_is_commanded_like_any_server() {
+    let test = "embedded::an_embedded_mount_is_commanded_like_any_server";
+    isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
+        let content = Content::new(3, 100_000);
+        let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
+        let torrent = download_to(&store, content);
+        let other = TorrentFile::of("other.bin", 40_000);
+        fs::create_dir(&mountpoint).unwrap();
+        let (first, second) = (dir.join("a.torrent"), dir.join("b.torrent"));
+        fs::write(&first, &torrent.torrent_file).unwrap();
+        fs::write(&second, other.0).unwrap();
+        let log = dir.join("log");
+        let mut command = mount(dir, &store, &mountpoint);
+        // No poll comes to help: commands tell the mount. The torrent comes by standard input.
+        command.env("TFS_METADATA__POLL_INTERVAL", "1h").arg("--log-file").arg(&log).arg("-vvv");
+        run(command.args(["--add", "-"]).stdin(fs::File::open(&first).unwrap()));
+        let said = |args: &[&str]| describe(&tfs(dir).args(args).output().unwrap());
+        let names = || {
+            let list = run(tfs(dir).args(["list", "--json"]));
+            let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+            let names = list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap());
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(names(), ["a b.bin"]);
+        assert_eq!(said(&["add", second.to_str().unwrap()]), "exit 0\nadded other.bin\n");
+        assert!(mountpoint.join("other.bin").exists());
+        assert_eq!(said(&["pause", "a b"]), "exit 0\npaused a b.bin\n");
+        assert_eq!(state(&mountpoint.join("a b.bin")), "paused");
+        assert_eq!(said(&["start", "a b"]), "exit 0\nstarted a b.bin\n");
+        assert_ne!(state(&mountpoint.join("a b.bin")), "paused");
+
+        // By its name, and by the address that the status has.
+        let status: serde_json::Value =
+            serde_json::from_str(&run(tfs(dir).args(["status", "--json"]))).unwrap();
+        let url = status[0]["server"]["url"].as_str().unwrap().to_owned();
+        let deleted = "exit 0\ndeleted other.bin and its files\n";
+        assert_eq!(said(&["delete", "--yes", "--server", "embedded", "other"]), deleted);
+        assert!(!mountpoint.join("other.bin").exists() && !store.join("other.bin").exists());
+        assert!(said(&["list", "--server", &url]).contains("a b.bin"));
+        assert!(said(&["search", "--server", "embedded", "a"]).contains("a b.bin"));
+
+        let password = password(dir);
+        assert_eq!(password.len(), 32);
+        let pid = status[0]["pid"].as_u64().unwrap();
+        let read = |path: String| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        for (what, text) in [
+            ("the command line", read(format!("/proc/{pid}/cmdline"))),
+            ("the environment", read(format!("/proc/{pid}/environ"))),
+            ("the log", read(log.display().to_string())),
+            ("status.json", read(mountpoint.join(".tfs/status.json").display().to_string())),
+            ("tfs status", said(&["status", "--json"]) + &said(&["status", "-vvv"])),
+            ("tfs list", said(&["list", "-vvv"])),
+            ("tfs doctor", said(&["doctor", "--json", "-vvv"])),
+        ] {
+            assert!(!text.contains(&password), "{what}: {text}");
+        }
+        run(tfs(dir).arg("unmount").arg(&mountpoint));
+    });
+}
+
+/// A `.torrent` file of one file, for which there is no data.
+struct TorrentFile(Vec<u8>);
+
+impl TorrentFile {
+    fn of(name: &str, len: usize) -> Self {
+        let hashes = "h".repeat(20 * len.div_ceil(16384));
+        let name = format!("4:name{}:{name}", name.len());
+        let pieces = format!("12:piece lengthi16384e6:pieces{}:{hashes}", hashes.len());
+        Self(format!("d4:infod6:lengthi{len}e{name}{pieces}ee").into_bytes())
+    }
+}
+
+// `mount --embedded X X --add F` put 2 MB into X, and then refused X.
+#[test]
+fn all_is_checked_before_anything_is_done() {
+    let test = "embedded::all_is_checked_before_anything_is_done";
+    isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
+        let path = |name: &str| dir.join(name);
+        fs::create_dir(path("mnt")).unwrap();
+        fs::create_dir(path("full")).unwrap();
+        fs::write(path("full/a"), "").unwrap();
+        symlink("mnt", path("link")).unwrap();
+        fs::write(path("a.torrent"), TorrentFile::of("a.bin", 10).0).unwrap();
+        fs::write(path("bad.torrent"), "<html>").unwrap();
+        let mut said = String::new();
+        for (store, mountpoint, add) in [
+            ("mnt", "mnt", "a.torrent"),
+            ("link", "mnt", "a.torrent"),
+            ("mnt/store", "link", "a.torrent"),
+            ("missing/store", "mnt", "a.torrent"),
+            ("store", "full", "a.torrent"),
+            ("store", "missing", "a.torrent"),
+            ("store", "mnt", "bad.torrent"),
+            ("store", "mnt", "none.torrent"),
+        ] {
+            let mut command = mount(dir, store.as_ref(), mountpoint.as_ref());
+            let output = command.current_dir(dir).args(["--add", "a.torrent", "--add", add]);
+            said += &describe(&output.output().unwrap()).replace(dir.to_str().unwrap(), "DIR");
+        }
+        expect![[r#"
+            exit 50
+            error: cannot store in DIR/mnt: it is the mount point
+            hint: name a directory elsewhere: the mount would hide what is stored
+            exit 50
+            error: cannot store in DIR/link: it is the mount point
+            hint: name a directory elsewhere: the mount would hide what is stored
+            exit 50
+            error: cannot store in DIR/mnt/store: it is inside the mount point DIR/mnt
+            hint: name a directory elsewhere: the mount would hide what is stored
+            exit 50
+            error: cannot store in DIR/missing/store: there is no directory DIR/missing
+            hint: see whether its disk is mounted, or make it with: mkdir -p DIR/missing
+            exit 12
+            error: cannot mount on DIR/full: the directory is not empty
+            hint: name an empty directory, or hide what is in this one with --allow-non-empty
+            exit 10
+            error: cannot mount on DIR/missing: it does not exist
+            hint: make it with: mkdir -p DIR/missing
+            exit 51
+            error: cannot add bad.torrent: it is a web page, not a .torrent file
+            hint: the site may want a login: download the .torrent file with a browser
+            exit 51
+            error: cannot add none.torrent: No such file or directory (os error 2)
+            hint: name a .torrent file, a magnet link, or the http address of a .torrent file
+        "#]]
+        .assert_eq(&said);
+        assert!(!is_mounted(&path("mnt")));
+        assert_eq!(fs::read_dir(path("mnt")).unwrap().count(), 0);
+        for made in ["store", "missing", "state"] {
+            assert!(!path(made).exists(), "{made}");
+        }
+    });
+}
+
+#[test]
+fn a_magnet_link_does_not_hold_up_the_mount() {
+    let test = "embedded::a_magnet_link_does_not_hold_up_the_mount";
+    isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
+        let mountpoint = dir.join("mnt");
+        fs::create_dir(&mountpoint).unwrap();
+        // No peers are found: the tracker is a socket that does not answer.
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let tracker = format!("udp://{}", silent.local_addr().unwrap());
+        let magnet = format!("magnet:?xt=urn:btih:{}&dn=Some+Name&tr={tracker}", "ab".repeat(20));
+        let output = mount(dir, &dir.join("store"), &mountpoint).args(["--add", &magnet]).output();
+        let text = describe(&output.unwrap());
+        assert!(text.starts_with("exit 0\n"), "{text}");
+        assert!(text.contains("looking for peers of Some Name"), "{text}");
+        assert!(is_mounted(&mountpoint));
+        run(tfs(dir).arg("unmount").arg(&mountpoint));
     });
 }

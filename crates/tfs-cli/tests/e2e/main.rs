@@ -7,6 +7,7 @@
     reason = "helpers of tests"
 )]
 
+mod add;
 mod budget;
 mod content;
 mod control;

@@ -21,9 +21,9 @@ use tokio::time::timeout;
 
 use super::lines::{LINE_BYTES_MAX, Lines};
 use super::wire::{
-    API_VERSION, CacheStats, ClearRequest, Cleared, Done, Failure, FailureKind, PreloadEvent,
-    PreloadRequest, ProcessMounts, ProcessStatus, RefreshRequest, Refreshed, Reloaded,
-    SearchAnswer, SearchRequest, Target, UnmountRequest, Unmounted,
+    API_VERSION, CacheStats, ClearRequest, Cleared, Done, EmbeddedServers, Failure, FailureKind,
+    PreloadEvent, PreloadRequest, ProcessMounts, ProcessStatus, RefreshRequest, Refreshed,
+    Reloaded, SearchAnswer, SearchRequest, Target, UnmountRequest, Unmounted,
 };
 use crate::limit_text::limit_text;
 
@@ -151,6 +151,14 @@ impl ControlClient {
     /// [`ControlError`].
     pub async fn status(&self) -> Result<ProcessStatus, ControlError> {
         self.get("status", QUICK_TIME_MAX).await
+    }
+
+    /// Returns the servers that run inside the process, with the passwords for them.
+    ///
+    /// # Errors
+    /// [`ControlError`]; of kind `UnknownPath` if the process is of an older version.
+    pub async fn embedded(&self) -> Result<EmbeddedServers, ControlError> {
+        self.get("embedded", QUICK_TIME_MAX).await
     }
 
     /// Has the process look at the server now, and returns what changed.

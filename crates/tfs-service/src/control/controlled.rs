@@ -7,8 +7,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::wire::{
-    CacheParts, CacheStats, Cleared, Failure, FailureKind, MountId, MountStatus, PreloadEvent,
-    PreloadRequest, RefreshRequest, Refreshed, SearchAnswer, SearchRequest, UnmountMode, Unmounted,
+    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, Failure, FailureKind, MountId,
+    MountStatus, PreloadEvent, PreloadRequest, RefreshRequest, Refreshed, SearchAnswer,
+    SearchRequest, UnmountMode, Unmounted,
 };
 use crate::budget::Budgets;
 
@@ -21,6 +22,9 @@ pub(crate) trait Controlled: Send + Sync {
 
     /// Returns all that there is to know of it.
     fn status(&self) -> Result<MountStatus, Failure>;
+
+    /// Returns how its servers are reached that run inside this process.
+    fn embedded_servers(&self) -> Vec<EmbeddedServerInfo>;
 
     /// Looks at the server, with a look that begins after the call.
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>>;

@@ -18,10 +18,10 @@ use super::controlled::Controlled;
 use super::ending::Ending;
 use super::presence::{Presence, place_info};
 use super::wire::{
-    CacheParts, CacheStats, Cleared, FailedServer, Failure, FailureKind, HolderInfo, MountId,
-    MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus, RefreshRequest, Refreshed,
-    SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest, UnmountMode, Unmounted, WaitStatus,
-    WayStatus,
+    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, Failure, FailureKind,
+    HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
+    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest,
+    UnmountMode, Unmounted, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
 use crate::discovery::chain;
@@ -168,6 +168,14 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             also_mounted,
             preloading: self.about.preloads.running(),
         })
+    }
+
+    fn embedded_servers(&self) -> Vec<EmbeddedServerInfo> {
+        let accesses = self.about.servers.iter().filter_map(|server| server.access.clone());
+        let mountpoint = shown(&self.path);
+        accesses
+            .map(|access| EmbeddedServerInfo { mountpoint: mountpoint.clone(), access })
+            .collect()
     }
 
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>> {

@@ -9,8 +9,8 @@ use super::controlled::Mounts;
 use super::http::{self, Body, read_json};
 use super::process;
 use super::wire::{
-    API_VERSION, ClearRequest, Done, Failure, FailureKind, PreloadEvent, PreloadRequest,
-    ProcessMounts, RefreshRequest, SearchRequest, Target, UnmountRequest,
+    API_VERSION, ClearRequest, Done, EmbeddedServers, Failure, FailureKind, PreloadEvent,
+    PreloadRequest, ProcessMounts, RefreshRequest, SearchRequest, Target, UnmountRequest,
 };
 use crate::blocking::blocking;
 use crate::daemon::Reloader;
@@ -35,6 +35,7 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
     let wants = |method: &Method| *method == head.method;
     match path {
         "mounts" if wants(&Method::GET) => http::json(&Ok(process_mounts(&process))),
+        "embedded" if wants(&Method::GET) => http::json(&Ok(embedded_servers(mounts))),
         "status" if wants(&Method::GET) => {
             // Names of processes are read from `/proc`.
             let mounts = mounts.clone();
@@ -51,7 +52,7 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
             Err(failure) => http::json(&Err::<Done, _>(failure)),
         },
         "reload" if wants(&Method::POST) => http::json(&reload(&process, body).await),
-        "mounts" | "status" => http::json(&wrong_method("GET")),
+        "mounts" | "embedded" | "status" => http::json(&wrong_method("GET")),
         "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" | "preload" | "reload" => {
             http::json(&wrong_method("POST"))
         }
@@ -77,6 +78,13 @@ fn process_mounts(process: &Process) -> ProcessMounts {
         mounts: process.mounts.all().iter().map(|mount| mount.id()).collect(),
         is_daemon: process.reloader.is_some(),
     }
+}
+
+/// Returns how the servers inside this process are reached. The client is this user or root, who
+/// could read that from the memory of the process as well.
+fn embedded_servers(mounts: &Mounts) -> EmbeddedServers {
+    let servers = mounts.all().into_iter().flat_map(|mount| mount.embedded_servers());
+    EmbeddedServers { servers: servers.collect() }
 }
 
 async fn refresh(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {

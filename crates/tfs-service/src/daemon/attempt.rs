@@ -100,9 +100,9 @@ fn why(error: &StartError) -> String {
         StartError::Mountpoint(_) | StartError::Mount(_) => format!("cannot {}", chain(error)),
         // Its own text says all.
         StartError::Server(error) => error.to_string(),
-        StartError::List(_) => chain(error),
+        StartError::List(_) | StartError::Add(_) => chain(error),
         #[cfg(feature = "embedded")]
-        StartError::Embedded(_) | StartError::Add(_) => chain(error),
+        StartError::Embedded(_) | StartError::EmbeddedDir(_) => chain(error),
     }
 }
 

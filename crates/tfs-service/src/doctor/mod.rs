@@ -57,6 +57,8 @@ pub struct DoctorServer {
     pub local_paths: LocalPaths,
     /// What `--server` has to be for a command that is to reach it, if it needs it.
     pub flag: Option<String>,
+    /// Whether it runs inside a process of tfs.
+    pub is_embedded: bool,
 }
 
 /// A check that looks at this machine and may wait for its kernel.

@@ -31,7 +31,10 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
     let Answer { version, time, client } = answer;
     let mut findings = vec![judge_version(url, &version)];
     findings.push(judge_permits(&permits_at(url).await, server.streams_max));
-    findings.extend(shares(url, server.streams_max).await);
+    // One inside a process serves one mount, and shares its streams with no other.
+    if !server.is_embedded {
+        findings.extend(shares(url, server.streams_max).await);
+    }
     let listing = list(&client).await;
     findings.extend(judge_listing(listing.as_deref().unwrap_or_default(), server.flag.as_deref()));
     let is_expected = is_loopback || matches!(server.local_paths, LocalPaths::Mapped(_));
@@ -259,6 +262,7 @@ mod tests {
                 credentials: None,
             },
             streams_max: 4,
+            is_embedded: false,
             local_paths: LocalPaths::Auto,
             flag: None,
         };

@@ -15,6 +15,9 @@ use super::secret::Secret;
 use super::{Loaded, MountSection, Origin, Place, Problem, ServerSection};
 use crate::ServerSettings;
 
+/// The variable that names the server.
+const SERVER_VARIABLE: &str = "TFS_SERVER";
+
 /// A server as people name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerArg {
@@ -38,6 +41,8 @@ pub struct ChosenServer {
     pub section: ServerSection,
     /// Where it is, and who we are to it.
     pub connection: ServerSettings,
+    /// Whether it runs inside a process of tfs, which does not share its streams.
+    pub is_embedded: bool,
 }
 
 impl FromStr for ServerArg {
@@ -88,6 +93,38 @@ impl Loaded {
     /// If two have the same name or address, or credentials cannot be used.
     pub fn choose_servers(&self, names: &[String]) -> Result<Vec<ChosenServer>, Problem> {
         self.all_of(&self.candidates(names)?)
+    }
+
+    /// Returns the servers that the command line names, else the one of the environment.
+    ///
+    /// # Errors
+    /// If the environment names none that can be.
+    pub(crate) fn named_servers(&self) -> Result<Vec<ServerArg>, Problem> {
+        match (&self.environment.server, self.servers.as_slice()) {
+            (Some(text), []) => Ok(vec![parse_variable(text)?]),
+            (_, named) => Ok(named.to_vec()),
+        }
+    }
+
+    /// Returns the settings of these servers, as [`choose_servers`](Self::choose_servers) does of
+    /// those of the command line.
+    ///
+    /// # Errors
+    /// As for `choose_servers`.
+    pub(crate) fn choose_of(&self, servers: &[ServerArg]) -> Result<Vec<ChosenServer>, Problem> {
+        let sections = servers.iter().map(|server| self.server_item(server, None));
+        self.all_of(&sections.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Returns whether the command line or the environment has a user name or a password.
+    pub(crate) fn names_credentials(&self) -> bool {
+        self.check_credentials_are_their_own().is_err()
+    }
+
+    /// Returns whether a file or a variable has servers; else there is the default one.
+    pub(crate) fn has_configured_servers(&self) -> bool {
+        let keys = ["server[0].url", "server[0].name"];
+        keys.into_iter().any(|key| self.place(key).origin != Origin::Default)
     }
 
     /// Returns the servers of a mount that the command line does not name: those that the
@@ -167,7 +204,7 @@ impl Loaded {
         let section = self.with_credentials(section)?;
         let credentials = self.credentials(&section)?;
         let connection = ServerSettings { url: section.url.clone(), credentials };
-        Ok(ChosenServer { section, connection })
+        Ok(ChosenServer { section, connection, is_embedded: false })
     }
 
     /// Returns the settings of a server that is not in the configuration, as of one inside the
@@ -217,9 +254,8 @@ impl Loaded {
     /// any.
     fn unsaid_servers(&self) -> Result<Vec<Dict>, Problem> {
         if let Some(text) = &self.environment.server {
-            let place = Place::of(Origin::Variable("TFS_SERVER".to_owned()));
-            let server = text.parse().map_err(|reason: String| Problem::at(place.clone(), reason));
-            return Ok(vec![self.server_item(&server?, Some(place))?]);
+            let place = Place::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
+            return Ok(vec![self.server_item(&parse_variable(text)?, Some(place))?]);
         }
         Ok((0..self.settings.servers.len()).map(|idx| self.item("server", idx)).collect())
     }
@@ -319,6 +355,12 @@ impl Loaded {
         }
         Ok(())
     }
+}
+
+/// Parses the server of the environment.
+fn parse_variable(text: &str) -> Result<ServerArg, Problem> {
+    let place = || Place::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
+    text.parse().map_err(|reason: String| Problem::at(place(), reason))
 }
 
 /// Returns an item of a list of which nothing is set.

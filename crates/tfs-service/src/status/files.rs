@@ -14,6 +14,7 @@ use super::report::Status;
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
 use crate::clock::now;
+use crate::control::wire::ServerAccess;
 use crate::preload::Preloads;
 
 /// What does not change about a mount, and what it is busy with.
@@ -43,6 +44,8 @@ pub(crate) struct AboutServer {
     pub(crate) watch: ServerWatch,
     /// Its share of the server's streams; it keeps nothing of that alive.
     pub(crate) budget: Weak<StreamShare>,
+    /// How other processes of this user reach it, if it runs in this process. No status has it.
+    pub(crate) access: Option<ServerAccess>,
 }
 
 impl About {
@@ -121,6 +124,7 @@ mod tests {
                     url: "http://h:1/".to_owned(),
                     watch: watch.clone(),
                     budget: Weak::new(),
+                    access: None,
                 }],
                 mountpoint: "/mnt/a \"b\"".into(),
                 started_at: 1_700_000_000,

@@ -16,7 +16,7 @@ pub use discovery::{
 pub(crate) use files::{About, AboutServer, control_files, healthy};
 pub(crate) use metrics::metrics_of_all;
 pub use process::ProcessStatus;
-#[cfg(feature = "embedded")]
-pub(crate) use report::EMBEDDED_NAME;
-pub use report::{BreakerStatus, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus};
+pub use report::{
+    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus,
+};
 pub(crate) use watch::ServerWatch;

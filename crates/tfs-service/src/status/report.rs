@@ -16,7 +16,7 @@ use crate::watched_servers::SILENCE_MIN;
 pub(crate) const VERSION: u32 = 1;
 
 /// What a server is called that runs in the process of its mount.
-pub(crate) const EMBEDDED_NAME: &str = "embedded";
+pub const EMBEDDED_NAME: &str = "embedded";
 
 /// The state of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -187,6 +187,44 @@ fn what_tfs_forgets_leaves_the_mounts_at_once() {
     });
 }
 
+#[test]
+fn what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once() {
+    let test = "discovery::what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = Rqbits::start(
+            Swarm::builder()
+                .torrent(TorrentSpec::file("one.bin", Content::new(1, 40_000)))
+                .torrent(TorrentSpec::file("other.bin", Content::new(2, 40_000))),
+        );
+        for torrent in rqbits.swarm.torrents() {
+            rqbits.wait_finished(torrent);
+        }
+        let url = rqbits.swarm.api_url();
+        // No poll comes to help, and the mount spells the address in another way.
+        let spelled = url.replace("127.0.0.1", "localhost");
+        let mounted = Mounted::with(dir, &spelled, &["--poll-interval", "1h"]);
+        run(tfs(dir).args(["forget", "one.bin", "--server", &url]));
+        assert_eq!(names(&mounted.path), ["other.bin"]);
+        let torrent = dir.join("one.torrent");
+        fs::write(&torrent, &rqbits.swarm.torrents()[0].torrent_file).unwrap();
+        run(tfs(dir).args(["add", "--overwrite", "--server", &url]).arg(&torrent));
+        assert_eq!(names(&mounted.path), ["one.bin", "other.bin"]);
+        let state = || {
+            let mut value = [0; 64];
+            let path = mounted.path.join("other.bin");
+            let len = rustix::fs::getxattr(path, "user.tfs.state", &mut value).unwrap();
+            String::from_utf8(value[..len].to_vec()).unwrap()
+        };
+        run(tfs(dir).args(["pause", "other.bin", "--server", &url]));
+        assert_eq!(state(), "paused");
+        run(tfs(dir).args(["start", "other.bin", "--server", &url]));
+        assert_ne!(state(), "paused");
+        run(tfs(dir).args(["delete", "--yes", "other.bin", "--server", &url]));
+        assert_eq!(names(&mounted.path), ["one.bin"]);
+        mounted.unmount();
+    });
+}
+
 // rqbit 9.1.0 answers a request for the metadata of such a torrent with 500.
 #[test]
 fn a_name_with_control_characters_is_shown_escaped() {

@@ -81,6 +81,15 @@ impl Controlled for FakeMount {
         })
     }
 
+    fn embedded_servers(&self) -> Vec<EmbeddedServerInfo> {
+        let access = ServerAccess {
+            url: "http://127.0.0.1:1/".to_owned(),
+            username: "tfs".to_owned(),
+            password: "5ecr3t".to_owned(),
+        };
+        vec![EmbeddedServerInfo { mountpoint: self.path.clone(), access }]
+    }
+
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>> {
         let accepts = if request.accept_removals { " accepts removals" } else { "" };
         let removed = request.removed.iter().map(|it| format!(" without {it}"));

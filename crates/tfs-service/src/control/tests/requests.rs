@@ -20,6 +20,11 @@ async fn each_request_reaches_the_mount_and_its_answer_comes_back() {
     assert_eq!(status.pid, std::process::id());
     let [mount] = &status.mounts[..] else { panic!("{status:?}") };
     assert_eq!((mount.device.as_str(), mount.status.tree.files), ("0:45", 2));
+    let embedded = client.embedded().await.unwrap();
+    assert_eq!(embedded.servers[0].mountpoint, "/m");
+    assert_eq!(embedded.servers[0].access.password, "5ecr3t");
+    let shown = format!("{embedded:?}");
+    assert!(shown.contains("127.0.0.1") && !shown.contains("5ecr3t"), "{shown}");
     assert_eq!(client.refresh("/m").await.unwrap().added, ["a"]);
     assert_eq!(client.cache_stats("/m").await.unwrap().cached_bytes, 7);
     let clear = ClearRequest { mountpoint: None, parts: CacheParts::Data };

@@ -4,6 +4,7 @@
 //! Fields and kinds are added, never changed or removed: a client takes defaults for what an older
 //! process does not say, and passes over what it does not know.
 
+mod access;
 mod cache;
 mod failure;
 mod preload;
@@ -13,6 +14,7 @@ mod status;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::{EmbeddedServerInfo, EmbeddedServers, ServerAccess};
 pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
 pub use failure::{Failure, FailureKind, HolderInfo};
 pub use preload::{PreloadEvent, PreloadRequest};

@@ -1,0 +1,74 @@
+//! What to do about a torrent that was not added: something else for each cause.
+
+use tfs_service::{AddFault, MagnetFault, TorrentFault};
+
+/// What can be added.
+const WHAT: &str = "name a .torrent file, a magnet link, or the http address of a .torrent file";
+
+/// What to do about a file that came in part.
+const AGAIN: &str = "download the .torrent file again";
+
+/// What to do about a torrent that only clients of version 2 can read.
+const VERSION_1: &str = "look for the same in a version 1 or hybrid torrent";
+
+/// Returns what a user can do. For a fault of the server itself it says nothing: that is the same
+/// for all commands.
+pub(crate) fn hint(fault: &AddFault) -> Option<&'static str> {
+    Some(match fault {
+        AddFault::Read(_) | AddFault::TooLarge { .. } => WHAT,
+        AddFault::Directory => "name the .torrent files in it",
+        AddFault::ReadTimedOut { .. } => "see whether a program writes to it, and ends",
+        AddFault::Torrent(fault) => torrent(*fault),
+        AddFault::Magnet(fault) => magnet(*fault),
+        AddFault::Address(_) => WHAT,
+        AddFault::NoPeers { .. } => {
+            "try again, give it more time with --timeout, or add the .torrent file"
+        }
+        AddFault::NoWayToPeers => "add the .torrent file, or a magnet link with trackers (tr=...)",
+        AddFault::FetchTimedOut { .. } => "download the .torrent file yourself, and add that",
+        AddFault::NotFetched { .. } => "see in a browser whether the address has a .torrent file",
+        AddFault::FilesExist => {
+            "use them with --overwrite: parts that do not match are downloaded again"
+        }
+        AddFault::TooLargeForServer => "start rqbit with a larger --http-api-max-upload-size",
+        AddFault::TooLargeForProxy => {
+            "raise the limit of the proxy (nginx: client_max_body_size 16m), or go around it with \
+             --server"
+        }
+        AddFault::ProxyTimedOut { .. } => {
+            "raise the time-out of the proxy (nginx: proxy_read_timeout 1h), or go around it with \
+             --server"
+        }
+        AddFault::ReadOnly => "add it to an rqbit that runs as \"rqbit server start\"",
+        AddFault::Dropped => "look into the log of rqbit: it may have failed at this torrent",
+        AddFault::Refused { .. } => "look into the log of rqbit",
+        AddFault::Server(_) => return None,
+    })
+}
+
+fn torrent(fault: TorrentFault) -> &'static str {
+    match fault {
+        TorrentFault::Empty | TorrentFault::Damaged => AGAIN,
+        TorrentFault::WebPage => {
+            "the site may want a login: download the .torrent file with a browser"
+        }
+        TorrentFault::MagnetText => "add the link that is in it: tfs add \"$(cat FILE)\"",
+        TorrentFault::NotTorrent | TorrentFault::NoInfo => WHAT,
+        TorrentFault::Version2 => VERSION_1,
+        TorrentFault::NoPieces
+        | TorrentFault::NoPieceLength
+        | TorrentFault::NoFiles
+        | TorrentFault::NoBytes
+        | TorrentFault::MissingHashes { .. } => "nothing can be downloaded by it: get another one",
+    }
+}
+
+fn magnet(fault: MagnetFault) -> &'static str {
+    match fault {
+        MagnetFault::NoInfoHash | MagnetFault::InfoHash => {
+            "copy the whole link, and put it in quotes: a shell ends it at each &"
+        }
+        MagnetFault::Version2 => VERSION_1,
+        MagnetFault::TooManySelected => "take so= out of the link",
+    }
+}

@@ -1,0 +1,272 @@
+//! `tfs add`: looks at everything that was named, adds files in their order, then waits for the
+//! magnet links at the same time. One that cannot be added keeps no other from it.
+
+mod hint;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use tfs_service::control::notify_of_change;
+use tfs_service::settings::Loaded;
+use tfs_service::{
+    AddError, AddFault, AddedRow, Existing, PreparedTorrent, Server, ServerSettings, TorrentInput,
+    add, target_server,
+};
+
+pub(crate) use self::hint::hint;
+use crate::args::AddArgs;
+use crate::background::{self, Role};
+use crate::list::CHUNK_TIME_MAX;
+use crate::output::{self, visible};
+use crate::report::{self, settings_error};
+use crate::signals::Signals;
+use crate::{exit, runtime};
+
+/// How many magnet links rqbit looks for at a time. Each is a connection that waits.
+const MAGNETS_AT_ONCE: usize = 16;
+
+/// How many names are printed of what is waited for.
+const NAMES_MAX: usize = 5;
+
+/// Runs the command.
+pub(crate) fn run(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
+    // In the background it is the rest of a command that did not wait.
+    let is_rest = background::role() == Role::Child;
+    if is_rest {
+        background::leave_session()?;
+    }
+    let mut tally = Tally::new(args.json || is_rest);
+    let runtime = runtime()?;
+    let added = runtime.block_on(async {
+        let mut signals = Signals::new()?;
+        tokio::select! {
+            added = add_all(args, is_rest, loaded, &mut tally) => added.map(|()| false),
+            () = signals.next() => Ok(true),
+        }
+    });
+    // A thread may still wait for a pipe.
+    runtime.shutdown_background();
+    if args.json && !is_rest {
+        output::line(&serde_json::to_string_pretty(&tally.sorted_rows())?)?;
+    }
+    let is_interrupted = added.unwrap_or_else(|error| {
+        tally.lost(&error);
+        false
+    });
+    Ok(tally.sum_up(args.torrents.len(), is_interrupted))
+}
+
+/// Adds everything, and notes what came of each.
+///
+/// # Errors
+/// If the server cannot be used at all.
+async fn add_all(
+    args: &AddArgs,
+    is_rest: bool,
+    loaded: &Loaded,
+    tally: &mut Tally,
+) -> eyre::Result<()> {
+    let chosen = target_server(loaded).await.map_err(settings_error)?;
+    let inputs = args.torrents.iter().map(|text| TorrentInput::parse(text));
+    let inputs: Vec<_> = inputs.filter(|input| !is_rest || input.is_link()).collect();
+    // At the same time: one may be a pipe that is waited for.
+    let prepared = futures_util::future::join_all(inputs.iter().map(TorrentInput::prepare)).await;
+    let (mut files, mut magnets) = (Vec::new(), Vec::new());
+    for (position, prepared) in prepared.into_iter().enumerate() {
+        match prepared {
+            Ok(torrent) if torrent.is_magnet() => magnets.push((position, torrent)),
+            Ok(torrent) if !is_rest => files.push((position, torrent)),
+            Ok(_added_before) => {}
+            Err(error) => tally.failed(error),
+        }
+    }
+    if files.is_empty() && magnets.is_empty() {
+        return Ok(());
+    }
+    let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
+    let existing = if args.overwrite { Existing::Use } else { Existing::Refuse };
+    let adding = Adding { server, connection: chosen.connection, existing, time_max: args.timeout };
+    if !adding.add_files(&files, tally).await {
+        return Ok(());
+    }
+    if args.no_wait && !is_rest {
+        tally.left_count = magnets.len();
+        return leave_to_background(&magnets, args.timeout);
+    }
+    adding.add_magnets(&magnets, tally).await;
+    Ok(())
+}
+
+/// Where torrents are added, and how.
+struct Adding {
+    server: Server,
+    connection: ServerSettings,
+    existing: Existing,
+    time_max: Duration,
+}
+
+impl Adding {
+    /// Adds files and addresses in their order. Returns whether the server can still be used.
+    async fn add_files(&self, files: &[(usize, PreparedTorrent)], tally: &mut Tally) -> bool {
+        let mut is_usable = true;
+        for (position, torrent) in files {
+            is_usable = self.note(*position, self.add(torrent).await, tally);
+            if !is_usable {
+                break;
+            }
+        }
+        if tally.has_added() {
+            notify_of_change(&self.connection.url, &[]).await;
+        }
+        is_usable
+    }
+
+    /// Adds magnet links, in the order in which their peers are found.
+    async fn add_magnets(&self, magnets: &[(usize, PreparedTorrent)], tally: &mut Tally) {
+        if magnets.is_empty() {
+            return;
+        }
+        output::note_to_terminal(&looking(magnets, self.time_max));
+        let adding = magnets.iter().map(async |(position, magnet)| {
+            let added = self.add(magnet).await;
+            if added.as_ref().is_ok_and(|row| row.added) {
+                notify_of_change(&self.connection.url, &[]).await;
+            }
+            (*position, added)
+        });
+        let mut adding = stream::iter(adding).buffer_unordered(MAGNETS_AT_ONCE);
+        while let Some((position, added)) = adding.next().await {
+            if !self.note(position, added, tally) {
+                return;
+            }
+        }
+    }
+
+    async fn add(&self, torrent: &PreparedTorrent) -> Result<AddedRow, AddError> {
+        let added = add(&self.server, torrent, self.existing, self.time_max).await;
+        let Err(AddError { input, fault: AddFault::Dropped }) = added else { return added };
+        // Whether it is this torrent that rqbit cannot bear, or rqbit is gone.
+        let fault = match Server::connect(&self.connection, CHUNK_TIME_MAX).await {
+            Ok(_server) => AddFault::Dropped,
+            Err(error) => AddFault::Server(error),
+        };
+        Err(AddError { input, fault })
+    }
+
+    /// Notes what came of one. Returns whether the server can still be used.
+    fn note(&self, position: usize, added: Result<AddedRow, AddError>, tally: &mut Tally) -> bool {
+        match added {
+            Ok(row) => {
+                tally.added(position, row);
+                true
+            }
+            Err(error) => {
+                let concerns_all = error.fault.concerns_all();
+                tally.failed(error);
+                !concerns_all
+            }
+        }
+    }
+}
+
+/// Has a process in the background wait for the magnet links.
+fn leave_to_background(
+    magnets: &[(usize, PreparedTorrent)],
+    time_max: Duration,
+) -> eyre::Result<()> {
+    if magnets.is_empty() {
+        return Ok(());
+    }
+    background::spawn_rest()?;
+    output::note(&format!("{}, in the background; see with: tfs list", looking(magnets, time_max)));
+    Ok(())
+}
+
+/// Says what peers are looked for, and for how long.
+fn looking(magnets: &[(usize, PreparedTorrent)], time_max: Duration) -> String {
+    let names: Vec<_> = magnets.iter().take(NAMES_MAX).map(|(_, magnet)| magnet.label()).collect();
+    let more = match magnets.len().saturating_sub(names.len()) {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    };
+    let time_max = humantime::format_duration(time_max);
+    format!("looking for peers of {}{more}, for {time_max} at most", names.join(", "))
+}
+
+/// What came of the torrents so far.
+struct Tally {
+    /// Whether nothing is printed of what was added, until the end.
+    is_quiet: bool,
+    rows: Vec<(usize, AddedRow)>,
+    failed_count: usize,
+    /// Magnet links that another process adds.
+    left_count: usize,
+    /// The exit code of the first that failed.
+    code: Option<u8>,
+    /// What was printed: one cause needs one hint.
+    hints: HashSet<String>,
+}
+
+impl Tally {
+    fn new(is_quiet: bool) -> Self {
+        let (rows, hints) = (Vec::new(), HashSet::new());
+        Self { is_quiet, rows, failed_count: 0, left_count: 0, code: None, hints }
+    }
+
+    /// Notes that one was added, or was there already.
+    fn added(&mut self, position: usize, row: AddedRow) {
+        if !self.is_quiet {
+            let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
+            let text = match row.added {
+                true => format!("added {name}"),
+                false => format!("{name} is there already"),
+            };
+            // A pipe that is closed is no error, and a full disk is none of the torrent.
+            if let Err(error) = output::line(&text) {
+                tracing::debug!(%error, "cannot print what was added");
+            }
+        }
+        self.rows.push((position, row));
+    }
+
+    /// Notes that one was not added, and says why.
+    fn failed(&mut self, error: AddError) {
+        let (code, message, hint) = report::told(&error.into());
+        let hint = hint.filter(|hint| self.hints.insert(hint.clone()));
+        output::error(&message, hint.as_deref());
+        self.failed_count += 1;
+        self.code.get_or_insert(code);
+    }
+
+    /// Notes that the server cannot be used.
+    fn lost(&mut self, error: &eyre::Report) {
+        let code = report::report(error);
+        self.failed_count += 1;
+        self.code.get_or_insert(code);
+    }
+
+    fn has_added(&self) -> bool {
+        self.rows.iter().any(|(_, row)| row.added)
+    }
+
+    /// Returns the rows in the order in which their torrents were named.
+    fn sorted_rows(&mut self) -> Vec<&AddedRow> {
+        self.rows.sort_by_key(|(position, _)| *position);
+        self.rows.iter().map(|(_, row)| row).collect()
+    }
+
+    /// Says how many of several were not added, and returns the exit code.
+    fn sum_up(&self, count: usize, is_interrupted: bool) -> u8 {
+        let missing = count.saturating_sub(self.rows.len() + self.left_count);
+        if is_interrupted {
+            output::end_interrupted_line();
+            output::error(&format!("interrupted: {missing} of {count} not added"), None);
+            return exit::INTERRUPTED;
+        }
+        if self.failed_count > 0 && count > 1 {
+            output::note(&format!("{missing} of {count} torrents were not added"));
+        }
+        self.code.unwrap_or(exit::SUCCESS)
+    }
+}

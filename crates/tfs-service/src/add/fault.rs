@@ -1,0 +1,280 @@
+//! Why a torrent was not added: one kind for each cause that calls for different action.
+
+use std::io;
+use std::time::Duration;
+
+use rqbit_client::{Error, ErrorKind, ServerError as Refusal, TimeoutPhase};
+use rqbit_source::TorrentFault;
+
+use super::input::{PreparedTorrent, SourceKind};
+use super::magnet::MagnetFault;
+use crate::{Server, ServerError};
+
+/// What rqbit says when its time for a magnet link or an address is over, with status 500
+/// (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
+const TIME_IS_OVER: &str = "deadline has elapsed";
+
+/// What rqbit says when nothing can lead it to peers (`session.rs` of librqbit 9.1.0): the DHT is
+/// off, and the link has no trackers.
+const NO_WAY_TO_PEERS: [&str; 2] = ["no known way to resolve peers", "stream exhausted"];
+
+/// What rqbit says of a file that is there already (`storage/filesystem/fs.rs`).
+const FILE_EXISTS: &str = "allow_overwrite = false";
+
+/// What rqbit puts before each reason.
+const PREFIX: &str = "error adding torrent: ";
+
+/// Where the backtrace in an error of rqbit begins. It says nothing to users.
+const BACKTRACE: &str = "Stack backtrace";
+
+/// Statuses of a proxy whose server did not answer in time (RFC 9110, and 524 of Cloudflare).
+const PROXY_TIMEOUTS: [u16; 3] = [408, 504, 524];
+
+/// Why a torrent was not added.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot add {input}")]
+pub struct AddError {
+    /// What was to be added.
+    pub input: String,
+    /// Why it was not.
+    #[source]
+    pub fault: AddFault,
+}
+
+/// What is in the way of adding a torrent. The text fits after "cannot add x: ".
+#[derive(Debug, thiserror::Error)]
+pub enum AddFault {
+    /// The system does not let this process read the file.
+    #[error("{0}")]
+    Read(io::Error),
+    /// It is a directory.
+    #[error("it is a directory")]
+    Directory,
+    /// It is larger than rqbit takes.
+    #[error("it has more than {} MiB, and rqbit takes no such torrent", max_bytes >> 20)]
+    TooLarge {
+        /// What rqbit takes.
+        max_bytes: u64,
+    },
+    /// A pipe that is not closed.
+    #[error("it did not end within {}", humantime::format_duration(*time_max))]
+    ReadTimedOut {
+        /// How long it had.
+        time_max: Duration,
+    },
+    /// It is no `.torrent` file, or none that rqbit can use.
+    #[error("{0}")]
+    Torrent(TorrentFault),
+    /// It is no magnet link that rqbit can use.
+    #[error("{0}")]
+    Magnet(MagnetFault),
+    /// It is no address.
+    #[error("it is not an address: {0}")]
+    Address(String),
+    /// The server found no peer that sends what a magnet link means.
+    #[error("no peer was found that has it within {}", humantime::format_duration(*time_max))]
+    NoPeers {
+        /// How long the server looked.
+        time_max: Duration,
+    },
+    /// The server has no way to find peers.
+    #[error("rqbit has no way to find peers: the link names no trackers, and its DHT is off")]
+    NoWayToPeers,
+    /// The server could not fetch the `.torrent` file in time.
+    #[error("the server could not fetch it within {}", humantime::format_duration(*time_max))]
+    FetchTimedOut {
+        /// How long the server tried.
+        time_max: Duration,
+    },
+    /// The server did not get a torrent from the address.
+    #[error("{reason}")]
+    NotFetched {
+        /// In one line.
+        reason: String,
+    },
+    /// Its files are there, and are not to be written to.
+    #[error("files of it are on the server's disk already")]
+    FilesExist,
+    /// rqbit takes no request of this size.
+    #[error("it is larger than this rqbit takes (status 413)")]
+    TooLargeForServer,
+    /// A proxy in front of rqbit takes no request of this size.
+    #[error("a proxy in front of rqbit takes no request of this size (status 413)")]
+    TooLargeForProxy,
+    /// A proxy in front of rqbit has no more patience.
+    #[error("a proxy in front of rqbit did not wait for its answer (status {status})")]
+    ProxyTimedOut {
+        /// What the proxy answered.
+        status: u16,
+    },
+    /// The server takes no torrents.
+    #[error("the server is read-only (status 405)")]
+    ReadOnly,
+    /// The connection broke off while the server had the torrent, and the server is there.
+    #[error("rqbit closed the connection instead of answering")]
+    Dropped,
+    /// The server gives another reason.
+    #[error("{reason}")]
+    Refused {
+        /// In one line.
+        reason: String,
+    },
+    /// The server cannot be used, whatever is added.
+    #[error("{0}")]
+    Server(ServerError),
+}
+
+impl From<TorrentFault> for AddFault {
+    fn from(fault: TorrentFault) -> Self {
+        Self::Torrent(fault)
+    }
+}
+
+impl From<MagnetFault> for AddFault {
+    fn from(fault: MagnetFault) -> Self {
+        Self::Magnet(fault)
+    }
+}
+
+impl AddFault {
+    /// Finds out what the error of a call means for a torrent.
+    pub(super) fn of(
+        error: Error,
+        torrent: &PreparedTorrent,
+        time_max: Duration,
+        server: &Server,
+    ) -> Self {
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::Closed) {
+            return Self::Dropped;
+        }
+        let refusal = if let ErrorKind::Status(refusal) = kind { Some(refusal) } else { None };
+        if let Some(fault) = refusal.and_then(of_refusal) {
+            return fault;
+        }
+        let is_late = matches!(
+            kind,
+            ErrorKind::Timeout { phase: TimeoutPhase::Headers | TimeoutPhase::Total }
+        );
+        if is_late || refusal.is_some_and(|refusal| says(refusal, TIME_IS_OVER)) {
+            match torrent.kind() {
+                SourceKind::Magnet => return Self::NoPeers { time_max },
+                SourceKind::Address => return Self::FetchTimedOut { time_max },
+                SourceKind::File => {}
+            }
+        }
+        let Some(refusal) = refusal.filter(|refusal| refusal.error_kind.is_some()) else {
+            let url = server.client().base_url().clone();
+            return Self::Server(ServerError { url, source: error });
+        };
+        let reason = reason(refusal, torrent);
+        match torrent.kind() {
+            SourceKind::Address => Self::NotFetched { reason },
+            SourceKind::File | SourceKind::Magnet => Self::Refused { reason },
+        }
+    }
+
+    /// Returns whether the next torrent would fail in the same way.
+    #[must_use]
+    pub fn concerns_all(&self) -> bool {
+        match self {
+            Self::ReadOnly | Self::Server(_) => true,
+            Self::Read(_)
+            | Self::Directory
+            | Self::TooLarge { .. }
+            | Self::ReadTimedOut { .. }
+            | Self::Torrent(_)
+            | Self::Magnet(_)
+            | Self::Address(_)
+            | Self::NoPeers { .. }
+            | Self::NoWayToPeers
+            | Self::FetchTimedOut { .. }
+            | Self::NotFetched { .. }
+            | Self::FilesExist
+            | Self::TooLargeForServer
+            | Self::TooLargeForProxy
+            | Self::ProxyTimedOut { .. }
+            | Self::Dropped
+            | Self::Refused { .. } => false,
+        }
+    }
+}
+
+fn says(refusal: &Refusal, text: &str) -> bool {
+    refusal.human_readable.as_deref().is_some_and(|said| said.contains(text))
+}
+
+/// Returns what an answer means that says more than its text. rqbit answers in JSON with an
+/// `error_kind`; what has none comes from a proxy, or from the HTTP library of rqbit.
+fn of_refusal(refusal: &Refusal) -> Option<AddFault> {
+    let is_rqbit = refusal.error_kind.is_some();
+    match refusal.status {
+        405 => Some(AddFault::ReadOnly),
+        413 if is_rqbit => Some(AddFault::TooLargeForServer),
+        413 => Some(AddFault::TooLargeForProxy),
+        status if !is_rqbit && PROXY_TIMEOUTS.contains(&status) => {
+            Some(AddFault::ProxyTimedOut { status })
+        }
+        _ if says(refusal, FILE_EXISTS) => Some(AddFault::FilesExist),
+        _ if NO_WAY_TO_PEERS.into_iter().any(|text| says(refusal, text)) => {
+            Some(AddFault::NoWayToPeers)
+        }
+        _ => None,
+    }
+}
+
+/// Returns what rqbit says, in one line and without the link, which may hold a key.
+fn reason(refusal: &Refusal, torrent: &PreparedTorrent) -> String {
+    let text = refusal.human_readable.as_deref().unwrap_or("rqbit gives no reason");
+    let text = text.split(BACKTRACE).next().unwrap_or(text);
+    let text = text.strip_prefix(PREFIX).unwrap_or(text);
+    let words: Vec<_> = text.split_whitespace().collect();
+    torrent.without_link(&words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TorrentInput;
+
+    fn refusal(status: u16, error_kind: Option<&str>, text: &str) -> Refusal {
+        Refusal {
+            status,
+            error_kind: error_kind.map(str::to_owned),
+            human_readable: Some(text.to_owned()),
+        }
+    }
+
+    #[test]
+    fn each_answer_has_its_meaning() {
+        let rqbit = Some("internal_error");
+        let meaning = |status, kind, text: &str| {
+            of_refusal(&refusal(status, kind, text)).map(|fault| fault.to_string())
+        };
+        let check = |status, kind, text: &str, want: &str| {
+            assert_eq!(meaning(status, kind, text).as_deref(), Some(want));
+        };
+        check(413, rqbit, "body too large", "it is larger than this rqbit takes (status 413)");
+        let proxy = "a proxy in front of rqbit takes no request of this size (status 413)";
+        check(413, None, "Request Entity Too Large", proxy);
+        let proxy = "a proxy in front of rqbit did not wait for its answer (status 504)";
+        check(504, None, "", proxy);
+        check(405, None, "", "the server is read-only (status 405)");
+        let exists = "error adding torrent: error creating a new file (because allow_overwrite = \
+            false) \"/d/a\": File exists (os error 17)";
+        check(400, rqbit, exists, "files of it are on the server's disk already");
+        assert_eq!(meaning(500, rqbit, "timeout: deadline has elapsed"), None);
+        assert_eq!(meaning(502, None, "Bad Gateway"), None);
+    }
+
+    #[tokio::test]
+    async fn a_reason_is_one_line_without_backtrace_and_keys() {
+        let link = "http://tracker.example/5ecr3t/a.torrent";
+        let torrent = TorrentInput::parse(link.as_ref()).prepare().await.unwrap();
+        let text = format!(
+            "error adding torrent: GET {link} returned 404 Not Found  Stack backtrace:    0: std"
+        );
+        let refusal = refusal(400, Some("internal_error"), &text);
+        assert_eq!(reason(&refusal, &torrent), "GET the address returned 404 Not Found");
+    }
+}

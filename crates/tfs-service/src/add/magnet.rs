@@ -1,0 +1,132 @@
+//! What a magnet link says, as far as rqbit would refuse it or a user wants to know it.
+
+use url::Url;
+
+/// The longest name that is shown. Names of torrents are names of files.
+const NAME_CHARS_MAX: usize = 255;
+
+/// The most files that a link may select (`so`, BEP 53). rqbit makes a list of all numbers in a
+/// range before it looks how many files there are: a range up to 2^40 would take terabytes.
+const SELECTED_MAX: u64 = 1_000_000;
+
+/// How a SHA-1 hash is written: in 40 hexadecimal digits, or in 32 letters and digits of base 32.
+const HEX_DIGITS: usize = 40;
+const BASE32_DIGITS: usize = 32;
+
+/// Why rqbit cannot use a magnet link. The text fits after "cannot add the magnet link: ".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MagnetFault {
+    /// It has no info hash.
+    #[error("it has no info hash (xt=urn:btih:...)")]
+    NoInfoHash,
+    /// Its info hash has another length, or other digits.
+    #[error("its info hash is not 40 hexadecimal digits")]
+    InfoHash,
+    /// It has only an info hash of version 2.
+    #[error("it is of a version 2 torrent (BEP 52), which rqbit cannot read")]
+    Version2,
+    /// It selects more files than any torrent has.
+    #[error("it selects more than {SELECTED_MAX} files")]
+    TooManySelected,
+}
+
+/// A magnet link (BEP 9) that rqbit can use.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Magnet {
+    /// Its name, else its info hash. It is data from elsewhere.
+    pub(super) name: String,
+}
+
+impl Magnet {
+    /// Parses a link with the scheme `magnet`.
+    pub(super) fn parse(link: &str) -> Result<Self, MagnetFault> {
+        let url = Url::parse(link).map_err(|_error| MagnetFault::NoInfoHash)?;
+        let (mut info_hash, mut name, mut is_version2) = (None, None, false);
+        let mut selected = 0_u64;
+        for (key, value) in url.query_pairs() {
+            match key.as_ref() {
+                "xt" => match value.strip_prefix("urn:btih:") {
+                    Some(hash) => info_hash = Some(hash.to_owned()),
+                    None => is_version2 |= value.starts_with("urn:btmh:"),
+                },
+                "dn" if !value.is_empty() => {
+                    name = Some(value.chars().take(NAME_CHARS_MAX).collect());
+                }
+                "so" => selected = selected.saturating_add(count_selected(&value)),
+                _ => {}
+            }
+        }
+        let Some(info_hash) = info_hash else {
+            return Err(if is_version2 { MagnetFault::Version2 } else { MagnetFault::NoInfoHash });
+        };
+        if !is_sha1(&info_hash) {
+            return Err(MagnetFault::InfoHash);
+        }
+        if selected > SELECTED_MAX {
+            return Err(MagnetFault::TooManySelected);
+        }
+        Ok(Self { name: name.unwrap_or(info_hash) })
+    }
+}
+
+/// Returns how many files a value of `so` selects, such as 4 for `0,2-4`. rqbit passes over what
+/// is neither a number nor a range.
+fn count_selected(value: &str) -> u64 {
+    let counts = value.split(',').map(|part| match part.split_once('-') {
+        None => u64::from(part.parse::<u64>().is_ok()),
+        Some((start, end)) => match (start.parse::<u64>(), end.parse::<u64>()) {
+            (Ok(start), Ok(end)) => (end.saturating_add(1)).saturating_sub(start),
+            _ => 0,
+        },
+    });
+    counts.fold(0, u64::saturating_add)
+}
+
+fn is_sha1(text: &str) -> bool {
+    let is_base32 = |byte: u8| byte.is_ascii_alphabetic() || (b'2'..=b'7').contains(&byte);
+    match text.len() {
+        HEX_DIGITS => text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        BASE32_DIGITS => text.bytes().all(is_base32),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(link: &str, want: &str) {
+        let parsed = Magnet::parse(&link.replace("HASH", &"ab".repeat(20)));
+        let got = parsed.map_or_else(|fault| fault.to_string(), |magnet| magnet.name);
+        assert_eq!(got.replace(&"ab".repeat(20), "HASH"), want, "{link}");
+    }
+
+    #[test]
+    fn links_are_named_or_refused() {
+        check("magnet:?xt=urn:btih:HASH&dn=Some+Name%21&tr=udp://t", "Some Name!");
+        check("magnet:?xt=urn:btih:HASH&dn=", "HASH");
+        let base32 = "a".repeat(32);
+        check(&format!("magnet:?xt=urn:btih:{base32}"), &base32);
+        check("magnet:?dn=x", "it has no info hash (xt=urn:btih:...)");
+        check("magnet:?xt=urn:ed2k:31", "it has no info hash (xt=urn:btih:...)");
+        check("magnet:?xt=urn:btih:abc", "its info hash is not 40 hexadecimal digits");
+        check(
+            &format!("magnet:?xt=urn:btih:{}", "g".repeat(40)),
+            "its info hash is not 40 hexadecimal digits",
+        );
+        let version2 = "it is of a version 2 torrent (BEP 52), which rqbit cannot read";
+        check(&format!("magnet:?xt=urn:btmh:1220{}", "ab".repeat(32)), version2);
+        check("magnet:?xt=urn:btmh:1220HASH&xt=urn:btih:HASH", "HASH");
+    }
+
+    #[test]
+    fn a_name_and_a_selection_are_bounded() {
+        check(&format!("magnet:?xt=urn:btih:HASH&dn={}", "x".repeat(9999)), &"x".repeat(255));
+        check("magnet:?xt=urn:btih:HASH&so=0,2-4,x,9-1,-", "HASH");
+        let many = "it selects more than 1000000 files";
+        check("magnet:?xt=urn:btih:HASH&so=0-1099511627776", many);
+        check("magnet:?xt=urn:btih:HASH&so=0-600000&so=0-600000", many);
+        check("magnet:?xt=urn:btih:HASH&so=0-18446744073709551615", many);
+    }
+}

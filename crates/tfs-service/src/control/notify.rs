@@ -1,0 +1,77 @@
+//! Notifying mounts of what tfs changed on a server.
+
+use std::time::Duration;
+
+use fuse_adapter::mountinfo::MountTable;
+use futures_util::future::join_all;
+use tokio::time::timeout;
+use vfs_core::InfoHash;
+
+use super::client::ControlClient;
+use super::elsewhere;
+use super::find::clients;
+use super::wire::RefreshRequest;
+use crate::BaseUrl;
+use crate::blocking::blocking;
+use crate::budget::ServerKey;
+use crate::status::Status;
+
+/// How long a command waits for the mounts. They see the change with their next poll otherwise.
+const NOTIFY_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Has all mounts that show a server look at it now, and returns when they show what changed there,
+/// or after five seconds. The torrents of `removed` are believed to be removed, also if the server
+/// was started again meanwhile.
+///
+/// The mounts are those of this user, for root those of all users. A server is known by its
+/// machine, port and path, however its address is spelled. Mounts that do not answer are passed
+/// over.
+///
+/// # Cancel safety
+/// Mounts that were asked go on.
+pub async fn notify_of_change(server: &BaseUrl, removed: &[InfoHash]) {
+    let Ok(mut clients) = clients().await else { return };
+    let known = clients.clone();
+    let further = blocking(move || {
+        let table = MountTable::read().unwrap_or_default();
+        elsewhere::clients(&table, &known)
+    });
+    clients.extend(further.await);
+    if clients.is_empty() {
+        return;
+    }
+    let key = ServerKey::of(server).await;
+    let notified = clients.iter().map(|client| notify(client, server, &key, removed));
+    if timeout(NOTIFY_TIME_MAX, join_all(notified)).await.is_err() {
+        tracing::debug!("some mounts did not look at the server in time");
+    }
+}
+
+async fn notify(client: &ControlClient, server: &BaseUrl, key: &ServerKey, removed: &[InfoHash]) {
+    // A stopped process must not delay the command for long.
+    let Ok(Ok(process)) = timeout(elsewhere::PROBE_TIME_MAX, client.status()).await else { return };
+    for mount in process.mounts {
+        if !shows(&mount.status, server, key).await {
+            continue;
+        }
+        let request = RefreshRequest {
+            mountpoint: Some(mount.status.mountpoint.clone()),
+            removed: removed.iter().map(ToString::to_string).collect(),
+            ..RefreshRequest::default()
+        };
+        if let Err(error) = client.refresh_with(&request).await {
+            tracing::debug!(mount = mount.status.mountpoint, %error, "a mount did not look");
+        }
+    }
+}
+
+/// Returns whether a mount shows a server.
+async fn shows(mount: &Status, server: &BaseUrl, key: &ServerKey) -> bool {
+    for shown in &mount.servers {
+        let Ok(url) = shown.url.parse::<BaseUrl>() else { continue };
+        if url == *server || (url.port() == server.port() && ServerKey::of(&url).await == *key) {
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,227 @@
+//! Which servers a command goes to: those that are named, else those of the configuration and those
+//! inside the processes of this user.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::Server;
+use crate::control::{FoundServer, embedded_servers};
+use crate::settings::{ChosenServer, Loaded, Problem, ServerArg};
+use crate::status::EMBEDDED_NAME;
+
+/// How long the default server may take to show that it is there. Where it does not run, this
+/// machine refuses the connection at once.
+const DEFAULT_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Returns all servers that a command means, at least one.
+///
+/// Servers that the command line or the environment names are meant alone; `embedded` is the name
+/// of the only one inside a process of this user, and its address names it too. Else those of the
+/// configuration are meant and all inside processes. Where the configuration names none, the
+/// default server counts beside others only if it answers.
+///
+/// # Errors
+/// As for [`Loaded::choose_servers`], and if `embedded` names none or several.
+pub async fn target_servers(loaded: &Loaded) -> Result<Vec<ChosenServer>, Problem> {
+    let named = loaded.named_servers()?;
+    if named.is_empty() {
+        let configured = loaded.choose_servers(&[])?;
+        // Credentials are said of a server that is not inside a process.
+        if loaded.names_credentials() {
+            return Ok(configured);
+        }
+        let found = embedded_servers().await;
+        return all_of(loaded, configured, found).await;
+    }
+    if !named.iter().any(|server| may_be_embedded(loaded, server)) {
+        return loaded.choose_servers(&[]);
+    }
+    let found = embedded_servers().await;
+    let mut chosen = Vec::new();
+    let mut others = Vec::new();
+    for server in named {
+        match embedded_for(loaded, &server, &found)? {
+            Some(found) => chosen.push(section_of(loaded, found)?),
+            None => others.push(server),
+        }
+    }
+    if !others.is_empty() {
+        chosen.extend(loaded.choose_of(&others)?);
+    }
+    Ok(chosen)
+}
+
+/// Returns the one server that a command means.
+///
+/// # Errors
+/// As for [`target_servers`], and if several are meant.
+pub async fn target_server(loaded: &Loaded) -> Result<ChosenServer, Problem> {
+    let mut servers = target_servers(loaded).await?;
+    match servers.pop() {
+        Some(server) if servers.is_empty() => Ok(server),
+        last => {
+            servers.extend(last);
+            let named: Vec<_> = servers.iter().map(described).collect();
+            let message = format!("there are several servers: {}", named.join(", "));
+            Err(Problem { place: None, message, hint: Some(SEVERAL_HINT.to_owned()) })
+        }
+    }
+}
+
+/// What to do where several servers are meant.
+const SEVERAL_HINT: &str = "name one of them with --server";
+
+/// Returns a server for a list of several.
+fn described(server: &ChosenServer) -> String {
+    format!("{} ({})", server.section.name, server.connection.url)
+}
+
+/// Puts the servers inside processes behind those of the configuration.
+async fn all_of(
+    loaded: &Loaded,
+    configured: Vec<ChosenServer>,
+    found: Vec<FoundServer>,
+) -> Result<Vec<ChosenServer>, Problem> {
+    let mut all = Vec::new();
+    for server in configured {
+        // The default server was not asked for: it may not be there.
+        if found.is_empty() || loaded.has_configured_servers() || answers(&server).await {
+            all.push(server);
+        }
+    }
+    for found in &found {
+        all.push(section_of(loaded, found)?);
+    }
+    Ok(all)
+}
+
+async fn answers(server: &ChosenServer) -> bool {
+    let connected = Server::connect(&server.connection, DEFAULT_TIME_MAX);
+    matches!(timeout(DEFAULT_TIME_MAX, connected).await, Ok(Ok(_server)))
+}
+
+/// Returns whether a server that is named may be one inside a process.
+fn may_be_embedded(loaded: &Loaded, server: &ServerArg) -> bool {
+    let servers = &loaded.settings.servers;
+    match server {
+        ServerArg::Name(name) => {
+            name == EMBEDDED_NAME && servers.iter().all(|server| server.name != *name)
+        }
+        ServerArg::Url(url) | ServerArg::Named { url, .. } => {
+            url.is_loopback() && servers.iter().all(|server| server.url != *url)
+        }
+    }
+}
+
+/// Returns the server inside a process that is named, if it is one.
+fn embedded_for<'a>(
+    loaded: &Loaded,
+    server: &ServerArg,
+    found: &'a [FoundServer],
+) -> Result<Option<&'a FoundServer>, Problem> {
+    if !may_be_embedded(loaded, server) {
+        return Ok(None);
+    }
+    match (server, found) {
+        (ServerArg::Url(url) | ServerArg::Named { url, .. }, _) => {
+            Ok(found.iter().find(|found| found.connection.url == *url))
+        }
+        (ServerArg::Name(_), [only]) => Ok(Some(only)),
+        (ServerArg::Name(_), []) => Err(Problem {
+            place: None,
+            message: "no mount of this user has an embedded server".to_owned(),
+            hint: Some("start one with: tfs mount --embedded <DIR> <MOUNTPOINT>".to_owned()),
+        }),
+        (ServerArg::Name(_), several) => {
+            let several = several
+                .iter()
+                .map(|found| format!("{} ({})", found.connection.url, found.mountpoint));
+            let several: Vec<_> = several.collect();
+            let message = format!("there are several embedded servers: {}", several.join(", "));
+            let hint = "name one of them with --server and its address".to_owned();
+            Err(Problem { place: None, message, hint: Some(hint) })
+        }
+    }
+}
+
+/// Returns a server inside a process as one that was chosen.
+fn section_of(loaded: &Loaded, found: &FoundServer) -> Result<ChosenServer, Problem> {
+    let mut section = loaded.unlisted_server()?;
+    EMBEDDED_NAME.clone_into(&mut section.name);
+    section.url = found.connection.url.clone();
+    Ok(ChosenServer { section, connection: found.connection.clone(), is_embedded: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ServerSettings;
+    use crate::settings::Sources;
+
+    fn loaded(servers: &[&str], file: &str) -> Loaded {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, file).unwrap();
+        let servers = servers.iter().map(|text| text.parse().unwrap()).collect();
+        Sources { named_file: Some(path), servers, ..Sources::default() }.load().unwrap()
+    }
+
+    fn found(port: u16, mountpoint: &str) -> FoundServer {
+        let url = format!("http://127.0.0.1:{port}").parse().unwrap();
+        let connection = ServerSettings { url, credentials: None };
+        FoundServer { mountpoint: mountpoint.to_owned(), connection }
+    }
+
+    #[track_caller]
+    fn check_named(named: &str, file: &str, servers: &[FoundServer], want: &str) {
+        let loaded = loaded(&[], file);
+        let got = match embedded_for(&loaded, &named.parse().unwrap(), servers) {
+            Ok(Some(found)) => found.mountpoint.clone(),
+            Ok(None) => "another".to_owned(),
+            Err(problem) => problem.message,
+        };
+        assert_eq!(got, want, "{named}");
+    }
+
+    #[test]
+    fn an_embedded_server_is_named_by_its_name_or_its_address() {
+        let (a, b) = (found(1, "/a"), found(2, "/b"));
+        let one = std::slice::from_ref(&a);
+        check_named("embedded", "", one, "/a");
+        check_named("http://127.0.0.1:1/", "", one, "/a");
+        check_named("x=http://127.0.0.1:1", "", one, "/a");
+        check_named("http://127.0.0.1:3", "", one, "another");
+        check_named("http://nas:1", "", one, "another");
+        check_named("embedded", "", &[], "no mount of this user has an embedded server");
+        let several = "there are several embedded servers: http://127.0.0.1:1/ (/a), \
+            http://127.0.0.1:2/ (/b)";
+        check_named("embedded", "", &[a.clone(), b.clone()], several);
+        check_named("http://127.0.0.1:2", "", &[a.clone(), b], "/b");
+        // What the configuration says of a name or an address comes first.
+        let file = "[[server]]\nname = \"embedded\"\nurl = \"http://127.0.0.1:1\"\n";
+        check_named("embedded", file, one, "another");
+        check_named("http://127.0.0.1:1", file, one, "another");
+    }
+
+    #[tokio::test]
+    async fn the_default_server_counts_beside_others_only_if_it_is_there() {
+        let names = async |file: &str, servers: Vec<FoundServer>| {
+            let loaded = loaded(&[], file);
+            let configured = loaded.choose_servers(&[]).unwrap();
+            let all = all_of(&loaded, configured, servers).await.unwrap();
+            all.into_iter().map(|server| server.section.name).collect::<Vec<_>>()
+        };
+        // Nothing listens on port 1.
+        let file = "[[server]]\nname = \"home\"\nurl = \"http://127.0.0.1:1\"\n";
+        assert_eq!(names(file, vec![]).await, ["home"]);
+        assert_eq!(names(file, vec![found(2, "/a")]).await, ["home", "embedded"]);
+        let loaded = loaded(&[], "");
+        assert!(!loaded.has_configured_servers());
+        let mut configured = loaded.choose_servers(&[]).unwrap();
+        configured[0].connection.url = "http://127.0.0.1:1".parse().unwrap();
+        let all = all_of(&loaded, configured, vec![found(2, "/a")]).await.unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].section.name, EMBEDDED_NAME);
+    }
+}
