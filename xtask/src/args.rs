@@ -32,8 +32,10 @@ Runs `cargo test --workspace --locked --all-features --no-fail-fast`.
 ARGS go to cargo: `-p vfs-core` tests one crate, `-- NAME` tests whose name contains NAME.
 
 Says first whether /dev/fuse can be used: where it can, the tests that mount run.
+Says at the end which tests were skipped and why: they count as passed.
 The last line is the sum over all test programs, `N passed, N failed`.
-Fails if a test failed, if something did not compile, or if no test ran at all.";
+Fails if a test failed, if something did not compile, or if no test ran at all; in CI (`CI` or
+`TFS_CI` is set) also if a test was skipped for lack of /dev/fuse, root or fuse3.";
 
 const HELP_TIDY: &str = "\
 Usage: cargo xtask tidy

@@ -16,6 +16,7 @@ mod demo;
 mod dist;
 mod program;
 mod scenario;
+mod skips;
 mod soak;
 mod test;
 mod tidy;

@@ -1,4 +1,4 @@
-//! All tests of the workspace, and their sum as the last line.
+//! All tests of the workspace, those that were skipped, and the sum as the last line.
 
 use std::{
     env,
@@ -10,7 +10,11 @@ use std::{
     time::Instant,
 };
 
-use crate::{Result, workspace};
+use crate::{
+    Result,
+    skips::{self, SkipFile},
+    workspace,
+};
 
 /// What the kernel offers to file systems in user space.
 const FUSE_DEVICE: &str = "/dev/fuse";
@@ -48,15 +52,17 @@ impl Tally {
     }
 }
 
-/// Runs the tests; returns whether all passed and at least one ran.
+/// Runs the tests; returns whether all passed, at least one ran, and in CI none was skipped.
 ///
 /// # Errors
 /// If cargo cannot be started, or its output neither read nor passed on.
 pub(crate) fn run(extra: &[OsString]) -> Result<bool> {
     println!("{}", fuse_line(can_open(FUSE_DEVICE), find_in_path(FUSE_HELPER).as_deref()));
+    let skip_file = SkipFile::create()?;
     let started = Instant::now();
     let mut child = workspace::cargo()
         .args(cargo_args(extra))
+        .env(skips::VARIABLE, skip_file.path())
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
@@ -64,11 +70,13 @@ pub(crate) fn run(extra: &[OsString]) -> Result<bool> {
     let tally = tally_of(BufReader::new(output), io::stdout().lock())?;
     let status = child.wait()?;
 
-    let complaint = tally.complaint(status.success());
+    let skips = skip_file.read()?;
+    let complaint = tally.complaint(status.success()).or_else(|| skips.complaint(skips::is_ci()));
     if let Some(complaint) = complaint {
         eprintln!("error: {complaint}");
     }
     println!("tests: {:.1} s, compiling included", started.elapsed().as_secs_f64());
+    println!("{skips}");
     println!("{} passed, {} failed", tally.passed, tally.failed);
     Ok(complaint.is_none())
 }
@@ -115,7 +123,7 @@ fn fuse_line(can_open: bool, helper: Option<&Path>) -> String {
     let device = if can_open {
         format!("{FUSE_DEVICE} can be opened: the tests that mount run")
     } else {
-        format!("{FUSE_DEVICE} cannot be opened: the tests that mount say so and do nothing")
+        format!("{FUSE_DEVICE} cannot be opened: the tests that mount are skipped")
     };
     match helper {
         Some(helper) => format!("{device} ({FUSE_HELPER} is {})", helper.display()),
@@ -220,6 +228,6 @@ mod tests {
         let said = [fuse_line(true, None), fuse_line(false, Some(helper))].join("\n");
         expect![[r#"
             /dev/fuse can be opened: the tests that mount run (no fusermount3 in the PATH)
-            /dev/fuse cannot be opened: the tests that mount say so and do nothing (fusermount3 is /bin/fusermount3)"#]].assert_eq(&said);
+            /dev/fuse cannot be opened: the tests that mount are skipped (fusermount3 is /bin/fusermount3)"#]].assert_eq(&said);
     }
 }

@@ -29,6 +29,7 @@ pub mod permits;
 pub mod random;
 #[cfg(feature = "released")]
 pub mod released;
+pub mod skip;
 #[cfg(feature = "swarm")]
 pub mod swarm;
 pub mod torrent_variants;

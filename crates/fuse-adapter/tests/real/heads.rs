@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use rustix::param::page_size;
 use rustix::process::{Pid, Signal, kill_process};
 use tfs_testkit::fake::{FakeSource, directory, file_id};
+use tfs_testkit::skip;
 use vfs_core::{Bitfield, FileId, TorrentState};
 
 use crate::support::{Fixture, errno, eventually, run};
@@ -243,7 +244,8 @@ print(failures)
 // `kill` of an rsync that is a server sets a flag there, which is looked at after the file.
 #[test]
 fn a_program_that_goes_on_after_a_signal_ends_soon() {
-    run("heads::a_program_that_goes_on_after_a_signal_ends_soon", |dir| {
+    let test = "heads::a_program_that_goes_on_after_a_signal_ends_soon";
+    run(test, |dir| {
         // Whoever waits does so until the test is over.
         let fixture = fixture(0, 0, TorrentState::Live, NEVER);
         let mount = fixture.mount(dir);
@@ -251,7 +253,7 @@ fn a_program_that_goes_on_after_a_signal_ends_soon() {
         let started =
             Command::new("python3").args(["-c", GOES_ON]).arg(&path).stdout(Stdio::piped()).spawn();
         let Ok(child) = started else {
-            println!("passes unseen, there is no Python");
+            skip::for_lack_of("Python", test);
             return fixture.finish(mount);
         };
         eventually("it waits", || mount.counters().reads_waiting > 0);

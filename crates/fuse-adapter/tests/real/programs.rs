@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use fuse_adapter::MissingErrno;
 use tfs_testkit::fake::{FakeSource, directory, file_id};
+use tfs_testkit::skip;
 use vfs_core::{Bitfield, MissingPolicy, ReadPolicy, TorrentState, Vfs, VfsConfig};
 
 use crate::support::{Fixture, options, run_long};
@@ -71,7 +72,7 @@ fn fixture(state: TorrentState, missing: MissingPolicy) -> Fixture {
 
 /// Runs a program over the file, and wants it to fail.
 #[track_caller]
-fn check(dir: &Path, (name, program, arguments): Case) {
+fn check(test: &str, dir: &Path, (name, program, arguments): Case) {
     let (film, copy) = (dir.join("mnt/t/film.mkv"), dir.join("copy"));
     if copy.exists() {
         fs::remove_file(&copy).unwrap();
@@ -81,10 +82,7 @@ fn check(dir: &Path, (name, program, arguments): Case) {
     };
     let mut command = Command::new(program);
     command.args(arguments.iter().map(fill)).stdin(Stdio::null());
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) => return println!("{name}: passes unseen, {program}: {error}"),
-    };
+    let Ok(output) = command.output() else { return skip::for_lack_of(program, test) };
     let said = String::from_utf8_lossy(&output.stderr);
     println!("{name}: {}, {}", output.status, said.trim());
     assert!(!output.status.success(), "{name} takes a part for the whole: {output:?}");
@@ -101,13 +99,14 @@ fn fs_len(path: &Path) -> u64 {
 // end of the file; FFmpeg, rclone and `hashlib.file_digest` repeat the read without end.
 #[test]
 fn cpython_gh_80050_no_program_takes_a_head_for_the_whole_file() {
-    run_long("programs::cpython_gh_80050_no_program_takes_a_head_for_the_whole_file", |dir| {
+    let test = "programs::cpython_gh_80050_no_program_takes_a_head_for_the_whole_file";
+    run_long(test, |dir| {
         for (state, missing) in
             [(TorrentState::Paused, MissingPolicy::Wait), (TorrentState::Live, MissingPolicy::Fail)]
         {
             let fixture = fixture(state, missing);
             let mount = fixture.mount(dir);
-            PROGRAMS.into_iter().for_each(|case| check(dir, case));
+            PROGRAMS.into_iter().for_each(|case| check(test, dir, case));
             fixture.finish(mount);
         }
     });

@@ -12,6 +12,7 @@ use fuse_adapter::mountinfo::MountTable;
 use fuse_adapter::{FsName, Mount, MountOptions, mount};
 use tfs_testkit::fake::{FakeSource, FakeStream, file_id};
 use tfs_testkit::isolate;
+use tfs_testkit::skip;
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use vfs_core::{
@@ -35,10 +36,12 @@ pub(crate) fn run_long(test: &str, body: impl FnOnce(&Path)) {
     isolate::run_with_fuse(test, TEST_TIME_MAX * 3, body);
 }
 
-/// Runs a test of mounts that does what only root may do, and passes unseen for others.
+/// Runs a test of mounts that does what only root may do, and skips it for others.
 pub(crate) fn run_as_root(test: &str, body: impl FnOnce(&Path)) {
     if rustix::process::geteuid().is_root() {
         run(test, body);
+    } else {
+        skip::test(test, "only root may do this");
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::geteuid;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
+use tfs_testkit::skip;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
@@ -42,7 +43,7 @@ fn a_bind_mount_keeps_the_process_and_is_named() {
     let test = "elsewhere::a_bind_mount_keeps_the_process_and_is_named";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
-            println!("{test}: passes unseen, only root makes bind mounts");
+            skip::test(test, "only root makes bind mounts");
             return;
         }
         let rqbits = rqbits();
@@ -115,7 +116,7 @@ fn a_container_that_has_a_copy_is_named() {
     let test = "elsewhere::a_container_that_has_a_copy_is_named";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
-            println!("{test}: passes unseen, only root makes mount namespaces");
+            skip::test(test, "only root makes mount namespaces");
             return;
         }
         let rqbits = rqbits();

@@ -11,6 +11,7 @@ use nix::unistd::geteuid;
 use tfs_testkit::content::Content;
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
+use tfs_testkit::skip;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::support::{Rqbits, describe};
@@ -63,7 +64,7 @@ fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
 fn check(test: &str, script: &str, want: &Expect) {
     isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
         if !geteuid().is_root() {
-            println!("{test}: passes unseen, only root has mount(8) call helpers");
+            skip::test(test, "only root has mount(8) call helpers");
             return;
         }
         let torrent = TorrentSpec::file("a.bin", Content::new(1, 300_000));
@@ -106,7 +107,7 @@ fn mount_and_umount() {
 fn by_the_helper_of_libfuse() {
     let test = "mount_helper::by_the_helper_of_libfuse";
     if !Path::new("/sbin/mount.fuse3").exists() {
-        println!("{test}: passes unseen, the package fuse3 is not installed");
+        skip::test(test, "the package fuse3 is not installed");
         return;
     }
     check(
@@ -196,7 +197,7 @@ fn a_user_mounts_what_the_table_allows() {
     let test = "mount_helper::a_user_mounts_what_the_table_allows";
     let has_fusermount = Command::new("fusermount3").arg("--version").output().is_ok();
     if !has_fusermount || !Path::new("/etc/fstab").exists() {
-        println!("{test}: passes unseen, fusermount3 or /etc/fstab is missing");
+        skip::test(test, "fusermount3 or /etc/fstab is missing");
         return;
     }
     // `nobody`, who exists everywhere, and a device that is open, as on most machines.

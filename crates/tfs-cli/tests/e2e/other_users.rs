@@ -13,6 +13,7 @@ use nix::unistd::geteuid;
 use tfs_testkit::content::Content;
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
+use tfs_testkit::skip;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::support::{Rqbits, describe};
@@ -54,7 +55,7 @@ fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
 fn as_root(test: &str, body: impl FnOnce(&Path, &Rqbits)) {
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         if !geteuid().is_root() {
-            println!("{test}: passes unseen, only root can be somebody else");
+            skip::test(test, "only root can act as another user");
             return;
         }
         for dir in [dir.parent().unwrap(), dir] {
@@ -72,7 +73,7 @@ fn as_root(test: &str, body: impl FnOnce(&Path, &Rqbits)) {
 fn check_with_fusermount(test: &str, device_mode: &str, script: &str, want: &Expect) {
     as_root(test, |dir, rqbits| {
         if Command::new("fusermount3").arg("--version").output().is_err() {
-            println!("{test}: passes unseen, fusermount3 is not installed");
+            skip::test(test, "fusermount3 is not installed");
             return;
         }
         rqbits.wait_finished(&rqbits.swarm.torrents()[0]);

@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use tfs_testkit::content::Content;
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
+use tfs_testkit::skip;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
@@ -83,7 +84,7 @@ fn a_hangup_in_the_foreground_ends_a_mount_only_with_its_terminal() {
 
         // script(1) makes a terminal, which goes with it.
         if Command::new("script").arg("--version").output().is_err() {
-            println!("{test}: the rest passes unseen, script(1) is not installed");
+            skip::for_lack_of("script(1)", test);
             return;
         }
         let command = format!("exec '{}' mount -f --server {url} mnt", env!("CARGO_BIN_EXE_tfs"));

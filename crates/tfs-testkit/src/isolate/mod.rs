@@ -32,6 +32,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
+use crate::skip;
+
 use self::mounts::{mounts_below, unmount_below};
 pub use self::program::{Ended, run_program};
 
@@ -62,7 +64,7 @@ pub fn run(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
     }
 }
 
-/// Does what [`run`] does where there is a `/dev/fuse`, and else says so and passes.
+/// Does what [`run`] does where there is a `/dev/fuse`, and else [skips](crate::skip) the test.
 ///
 /// # Panics
 /// As [`run`].
@@ -70,7 +72,7 @@ pub fn run_with_fuse(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
     if Path::new("/dev/fuse").exists() {
         run(test, limit, body);
     } else {
-        println!("{test}: passes unseen, this machine has no /dev/fuse");
+        skip::test(test, "this machine has no /dev/fuse");
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use tfs_testkit::fake::file_id;
+use tfs_testkit::skip;
 
 use self::cases::CASES;
 use self::program::Program;
@@ -19,14 +20,15 @@ const ROUNDS: usize = 3;
 
 #[test]
 fn who_wants_to_end_is_free_at_once() {
-    run_long("interrupts::who_wants_to_end_is_free_at_once", |dir| {
+    let test = "interrupts::who_wants_to_end_is_free_at_once";
+    run_long(test, |dir| {
         let mut stage = Stage::new(dir, CASES.len() * ROUNDS);
         println!(
             "| reader | signal | ends with | free after, ms (median, max) |\n|---|---|---|---|"
         );
         for (name, program, wait, signal, want) in CASES {
             if !program.can_run() {
-                println!("{name}: passes unseen, there is no Python");
+                skip::for_lack_of("Python", test);
                 continue;
             }
             let mut times = Vec::new();
@@ -81,13 +83,14 @@ reader.join()",
 
 #[test]
 fn who_does_not_want_to_end_gets_its_bytes() {
-    run("interrupts::who_does_not_want_to_end_gets_its_bytes", |dir| {
+    let test = "interrupts::who_does_not_want_to_end_gets_its_bytes";
+    run(test, |dir| {
         // Three more each for those who show that the signals were looked at.
         let mut stage = Stage::new(dir, UNHARMED.len() * 4);
         for (name, text, signals) in UNHARMED {
             let program = Program::Python(text);
             if !program.can_run() {
-                println!("{name}: passes unseen, there is no Python");
+                skip::for_lack_of("Python", test);
                 continue;
             }
             let (index, path) = stage.held_file();
