@@ -9,9 +9,9 @@ use serde_json::json;
 use tfs_service::doctor::{
     DoctorServer, DoctorSettings, Finding, UnitCommand, UnitScope, Verdict, examine, unit_for,
 };
+use tfs_service::examined_servers;
 use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
 use tfs_service::shell::quoted;
-use tfs_service::target_servers;
 
 use crate::args::DoctorArgs;
 use crate::figures::counted;
@@ -68,13 +68,13 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })
 }
 
-/// Returns the servers that are meant: those of the mount, if the configuration has it.
+/// Returns the servers that are meant: those of the mount, if the configuration has it or it runs.
 fn chosen(loaded: &Loaded, mountpoint: Option<&Path>) -> eyre::Result<Vec<ChosenServer>> {
     let mounts = &loaded.settings.mounts;
     let mount = mounts.iter().find(|mount| Some(mount.path.as_path()) == mountpoint);
     let chosen = match mount {
         Some(mount) if !mount.servers.is_empty() => loaded.choose_servers(&mount.servers),
-        _ => runtime()?.block_on(target_servers(loaded)),
+        _ => runtime()?.block_on(examined_servers(loaded, mountpoint)),
     };
     chosen.map_err(settings_error)
 }

@@ -74,7 +74,7 @@ pub use status::{
     BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessStatus, ReadStatus, ServerStatus, Status,
     TreeStatus,
 };
-pub use targets::{target_server, target_servers};
+pub use targets::{examined_servers, target_server, target_servers};
 pub use torrents::{TorrentRow, add_torrent, torrents};
 pub use union::{Listed, Servers};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};

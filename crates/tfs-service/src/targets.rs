@@ -1,12 +1,14 @@
 //! Which servers a command goes to: those that are named, else those of the configuration and those
 //! inside the processes of this user.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use crate::Server;
-use crate::control::{FoundServer, embedded_servers};
+use crate::control::{FoundServer, Statuses, embedded_servers, statuses};
 use crate::settings::{ChosenServer, Loaded, Problem, ServerArg};
 use crate::status::EMBEDDED_NAME;
 
@@ -50,6 +52,33 @@ pub async fn target_servers(loaded: &Loaded) -> Result<Vec<ChosenServer>, Proble
         chosen.extend(loaded.choose_of(&others)?);
     }
     Ok(chosen)
+}
+
+/// Returns the servers that are to be examined: those of [`target_servers`], or, if nothing names a
+/// server, those of the mount at `mountpoint`, or of all running mounts.
+///
+/// # Errors
+/// As for [`target_servers`].
+pub async fn examined_servers(
+    loaded: &Loaded,
+    mountpoint: Option<&Path>,
+) -> Result<Vec<ChosenServer>, Problem> {
+    let chosen = target_servers(loaded).await?;
+    let is_default = loaded.named_servers()?.is_empty()
+        && !loaded.has_configured_servers()
+        && !loaded.names_credentials()
+        && chosen.iter().all(|server| !server.is_embedded);
+    let mounted = if is_default { mounted_servers(mountpoint).await } else { Vec::new() };
+    if mounted.is_empty() { Ok(chosen) } else { loaded.choose_of(&mounted) }
+}
+
+/// Returns the addresses that running mounts have, each once. Those inside processes are found
+/// otherwise.
+async fn mounted_servers(mountpoint: Option<&Path>) -> Vec<ServerArg> {
+    let Ok(Statuses { mounts, .. }) = statuses(mountpoint).await else { return Vec::new() };
+    let servers = mounts.into_iter().flat_map(|mount| mount.status.servers);
+    let urls: BTreeSet<String> = servers.filter_map(|it| it.flag().map(str::to_owned)).collect();
+    urls.iter().filter_map(|url| url.parse().ok()).map(ServerArg::Url).collect()
 }
 
 /// Returns the one server that a command means.

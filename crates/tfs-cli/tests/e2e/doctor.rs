@@ -81,6 +81,12 @@ fn a_machine_that_is_well() {
         assert!(!found.iter().any(is_fault), "{found:?}");
         let has_fault = found.values().flatten().any(|(verdict, _)| verdict == "fault");
         assert_eq!(code, if has_fault { 61 } else { 0 }, "{found:?}");
+        // Nothing but the mount says where the server is.
+        for path in [Some(&mounted.path), None] {
+            let (_, found) = findings(tfs(dir).arg("doctor").args(path));
+            let (verdict, text) = &found["server"][0];
+            assert!(verdict == "ok" && text.contains(url.as_str()), "{verdict} {text}");
+        }
         mounted.unmount();
     });
 }
