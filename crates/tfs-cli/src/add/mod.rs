@@ -36,7 +36,7 @@ pub(crate) fn run(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
     if is_rest {
         background::leave_session()?;
     }
-    let mut tally = Tally::new(args.json || is_rest);
+    let mut tally = Tally { is_quiet: args.json || is_rest, is_rest, ..Tally::default() };
     let runtime = runtime()?;
     let added = runtime.block_on(async {
         let mut signals = Signals::new()?;
@@ -195,9 +195,12 @@ fn looking(magnets: &[(usize, PreparedTorrent)], time_max: Duration) -> String {
 }
 
 /// What came of the torrents so far.
+#[derive(Debug, Default)]
 struct Tally {
     /// Whether nothing is printed of what was added, until the end.
     is_quiet: bool,
+    /// Whether this process is in the background, where only a log file tells what came of it.
+    is_rest: bool,
     rows: Vec<(usize, AddedRow)>,
     failed_count: usize,
     /// Magnet links that another process adds.
@@ -209,11 +212,6 @@ struct Tally {
 }
 
 impl Tally {
-    fn new(is_quiet: bool) -> Self {
-        let (rows, hints) = (Vec::new(), HashSet::new());
-        Self { is_quiet, rows, failed_count: 0, left_count: 0, code: None, hints }
-    }
-
     /// Notes that one was added, or was there already.
     fn added(&mut self, position: usize, row: AddedRow) {
         if !self.is_quiet {
@@ -227,12 +225,18 @@ impl Tally {
                 tracing::debug!(%error, "cannot print what was added");
             }
         }
+        if self.is_rest {
+            tracing::info!(name = row.name, info_hash = row.info_hash, "added");
+        }
         self.rows.push((position, row));
     }
 
     /// Notes that one was not added, and says why.
     fn failed(&mut self, error: AddError) {
         let (code, message, hint) = report::told(&error.into());
+        if self.is_rest {
+            tracing::warn!("{message}");
+        }
         let hint = hint.filter(|hint| self.hints.insert(hint.clone()));
         output::error(&message, hint.as_deref());
         self.failed_count += 1;

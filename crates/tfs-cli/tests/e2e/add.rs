@@ -335,6 +335,7 @@ fn a_magnet_holds_up_no_file_and_is_left_to_the_background() {
     });
     let magnet = format!("magnet:?xt=urn:btih:{HASH}&dn=Some+Name");
     let mut command = add(dir.path(), &server.url, &[&magnet, "good.torrent", "--no-wait"]);
+    command.args(["-v", "--log-file", "log"]);
     check(
         &mut command,
         &expect![[r#"
@@ -345,6 +346,10 @@ fn a_magnet_holds_up_no_file_and_is_left_to_the_background() {
     );
     until("the process in the background asks", || (server.posted().len() == 2).then_some(()));
     release.send(()).unwrap();
+    until("the log says that it was added", || {
+        let log = fs::read_to_string(dir.path().join("log")).unwrap();
+        log.contains(&format!("added name=\"a film\" info_hash=\"{HASH}\"")).then_some(())
+    });
 }
 
 #[test]
