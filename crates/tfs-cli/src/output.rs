@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use std::env;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use terminal_size::{Height, Width, terminal_size};
 
 use crate::screen::Screen;
@@ -24,6 +27,31 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other,
     }
+}
+
+/// How often it is looked whether the reader of the results is gone.
+const CLOSED_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Resolves when the reader of the results is gone, as `head` after its last line. A command that
+/// works for long ends then: [`line`] does not say so, and there may be nothing to print for a
+/// while.
+///
+/// # Cancel safety
+/// Nothing is lost.
+pub(crate) async fn closed() {
+    while !is_closed(io::stdout().as_fd()) {
+        tokio::time::sleep(CLOSED_INTERVAL).await;
+    }
+}
+
+/// Returns whether nobody will ever read what is written to a pipe or socket.
+fn is_closed(output: BorrowedFd<'_>) -> bool {
+    // `poll(2)`: of the end of a pipe that is written to, POLLERR says that the other is closed.
+    let mut fds = [PollFd::new(output, PollFlags::empty())];
+    let polled = poll(&mut fds, PollTimeout::ZERO);
+    let [fd] = fds;
+    let ends = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    polled.is_ok() && fd.revents().is_some_and(|events| events.intersects(ends))
 }
 
 /// Prints bytes of the result as they are.
@@ -214,6 +242,16 @@ mod tests {
         let shown = harmless(&json);
         assert_eq!(shown, r#""a\u202e\u009b31m\u007fb""#);
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "a\u{202e}\u{9b}31m\u{7f}b");
+    }
+
+    #[test]
+    fn a_pipe_is_closed_when_its_reader_is_gone() {
+        let (reader, writer) = io::pipe().unwrap();
+        assert!(!is_closed(writer.as_fd()));
+        drop(reader);
+        assert!(is_closed(writer.as_fd()));
+        let file = tempfile::tempfile().unwrap();
+        assert!(!is_closed(file.as_fd()));
     }
 
     #[test]

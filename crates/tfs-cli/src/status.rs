@@ -17,6 +17,7 @@ use crate::args::StatusArgs;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};
 use crate::figures::{NO_READS, age as age_text, counted, percent, size, speed};
 use crate::output::{self, right, visible};
+use crate::preload::reason;
 use crate::report::UserError;
 use crate::screen::Screen;
 use crate::watch::{Looked, watch};
@@ -409,11 +410,16 @@ fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static s
 fn preloads_table(preloading: &[PreloadStatus]) -> String {
     let mut table = output::table();
     table.set_header(["THERE", "OF", "PRELOADED FILE"]);
-    for PreloadStatus { path, total_bytes, there_bytes } in preloading {
+    for PreloadStatus { path, total_bytes, there_bytes, waits_for } in preloading {
+        let file = visible(path);
+        let file = match waits_for {
+            Some(waits_for) => format!("{file} ({})", reason(*waits_for)),
+            None => file,
+        };
         table.add_row([
             right(percent(*there_bytes, *total_bytes)),
             right(size(*total_bytes)),
-            Cell::new(visible(path)),
+            Cell::new(file),
         ]);
     }
     output::table_text(table)
@@ -471,7 +477,7 @@ fn waits(reader: &ReaderStatus) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use tfs_service::control::wire::WaitStatus;
+    use tfs_service::control::wire::{PreloadReason, WaitStatus};
 
     use super::*;
 
@@ -481,10 +487,11 @@ mod tests {
             path: path.to_owned(),
             total_bytes: 9 << 20,
             there_bytes,
+            waits_for: (there_bytes == 0).then_some(PreloadReason::Peers),
         };
         expect![[r#"
             THERE  OF       PRELOADED FILE
-               0%  9.0 MiB  t/\u{202e}gpj.mkv
+               0%  9.0 MiB  t/\u{202e}gpj.mkv (no peer sends data)
               55%  9.0 MiB  t/b"#]]
         .assert_eq(&preloads_table(&[file("t/\u{202e}gpj.mkv", 0), file("t/b", 5 << 20)]));
     }

@@ -49,7 +49,7 @@ pub use budget::{
 };
 pub use engine::{
     BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
-    ReadCounters, ReadPolicy, ReadWay, ServerCounters, Wait,
+    PreloadWait, ReadCounters, ReadPolicy, ReadWay, ServerCounters, Wait,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;

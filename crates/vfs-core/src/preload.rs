@@ -1,6 +1,6 @@
 //! What can be preloaded, and the way from a path to it.
 
-use crate::engine::{FileFacts, FileParts, PreloadError, PreloadProgress};
+use crate::engine::{FileFacts, FileParts, PreloadError, PreloadProgress, PreloadStep};
 use crate::{FileId, ServerId, TorrentSource, TorrentState, Vfs, VfsError};
 
 /// A file of a torrent and where it is.
@@ -56,11 +56,11 @@ impl<S: TorrentSource> Vfs<S> {
         let mut ranges = ranges.into_iter();
         while let Some(range) = ranges.next() {
             let places = self.places_of(file).ok_or(PreloadError::Gone)?;
-            let report = |server, bytes_there| {
+            let report = |server, PreloadStep { bytes_there, wait }| {
                 let here = |range| self.engine.bytes_here(file.id, &places, server, range);
                 let later = ranges.as_slice().iter().copied().map(here).sum::<u64>();
                 let bytes_there = bytes_done + bytes_there + later;
-                progress(PreloadProgress { bytes_there, bytes_total });
+                progress(PreloadProgress { bytes_there, bytes_total, wait });
             };
             if !range.is_empty() {
                 let preloaded = self.engine.preload(file.id, &places, range, report).await;
@@ -68,7 +68,7 @@ impl<S: TorrentSource> Vfs<S> {
             }
             bytes_done += range.len();
         }
-        progress(PreloadProgress { bytes_there: bytes_total, bytes_total });
+        progress(PreloadProgress { bytes_there: bytes_total, bytes_total, wait: None });
         Ok(())
     }
 

@@ -2,20 +2,27 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tfs_service::control::wire::PreloadEvent;
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use tfs_service::control::wire::{PreloadEvent, PreloadReason};
 
-use crate::figures::counted;
+use super::reason;
+use super::speed::SpeedMeter;
+use crate::figures::{counted, size};
 use crate::output::visible;
+
+/// How long nothing comes before the reason takes the place of the speed: at a usual speed there
+/// are several bursts in that time.
+const IDLE_SHOWN_MIN: Duration = Duration::from_secs(3);
 
 /// A bar of a file; what does not fit of its name is cut off.
 const FILE_TEMPLATE: &str = "{bar:10} {percent:>3}%  {wide_msg}";
 
-/// The bar of all files, with its speed and the time left. It fits into 80 columns, since a line
-/// that is broken is drawn wrong.
-const ALL_TEMPLATE: &str = "{bar:10} {percent:>3}%  {binary_bytes} of {binary_total_bytes}, \
-    {binary_bytes_per_sec}, {eta} left, {wide_msg}";
+/// The bar of all files; its message says how fast bytes come and how long the rest takes, or why
+/// none come. What does not fit is cut off, since a line that is broken is drawn wrong.
+const ALL_TEMPLATE: &str =
+    "{bar:10} {percent:>3}%  {binary_bytes} of {binary_total_bytes}, {wide_msg}";
 
 /// The bars on a terminal.
 pub(super) struct Bars {
@@ -32,22 +39,23 @@ pub(super) struct Bars {
     /// Bytes that have come of files that have ended.
     come_bytes: u64,
     files_left: u64,
-    /// Whether a position was shown: the first looks take a while, in which nothing comes.
-    is_started: bool,
+    speed: SpeedMeter,
+    began_at: Instant,
 }
 
 struct File {
     /// While it is under way.
     bar: Option<ProgressBar>,
     total_bytes: u64,
-    /// What was there when it was looked at first.
-    before_bytes: u64,
+    /// What was there before; `None` until the server has said so.
+    before_bytes: Option<u64>,
     there_bytes: u64,
+    waits_for: Option<PreloadReason>,
 }
 
 impl File {
     fn come_bytes(&self) -> u64 {
-        self.there_bytes.saturating_sub(self.before_bytes)
+        self.before_bytes.map_or(0, |before| self.there_bytes.saturating_sub(before))
     }
 }
 
@@ -63,29 +71,37 @@ impl Bars {
             before_bytes: 0,
             come_bytes: 0,
             files_left: 0,
-            is_started: false,
+            speed: SpeedMeter::default(),
+            began_at: Instant::now(),
         }
     }
 
+    /// Takes an event of now.
     pub(super) fn on_event(&mut self, event: &PreloadEvent) {
+        self.on_event_at(self.began_at.elapsed(), event);
+    }
+
+    /// Takes an event of a time since the bars were made.
+    fn on_event_at(&mut self, now: Duration, event: &PreloadEvent) {
         match event {
             PreloadEvent::Began { files, total_bytes } => {
                 self.files_left += files;
                 self.wanted_bytes += total_bytes;
             }
-            PreloadEvent::Progress { path, there_bytes, total_bytes } => {
-                self.on_progress(path, *there_bytes, *total_bytes);
+            PreloadEvent::Progress { path, there_bytes, total_bytes, waits_for } => {
+                self.on_progress(path, (*there_bytes, *total_bytes), *waits_for);
             }
             PreloadEvent::Done { path, total_bytes } => {
-                match self.remove(path) {
-                    Some(file) => self.come_bytes += total_bytes.saturating_sub(file.before_bytes),
+                match self.remove(path).and_then(|file| file.before_bytes) {
+                    Some(before) => self.come_bytes += total_bytes.saturating_sub(before),
                     None => self.before_bytes += total_bytes,
                 }
                 self.files_left = self.files_left.saturating_sub(1);
             }
             PreloadEvent::Failed { path, .. } => {
                 if let Some(file) = self.remove(path) {
-                    let lost = file.total_bytes.saturating_sub(file.before_bytes);
+                    let before = file.before_bytes.unwrap_or(0);
+                    let lost = file.total_bytes.saturating_sub(before);
                     self.wanted_bytes = self.wanted_bytes.saturating_sub(lost);
                 }
                 self.files_left = self.files_left.saturating_sub(1);
@@ -97,20 +113,35 @@ impl Bars {
             }
             PreloadEvent::Ended { .. } | PreloadEvent::Unknown => {}
         }
-        self.show_total();
+        self.show_total(now);
     }
 
-    fn on_progress(&mut self, path: &str, there_bytes: u64, total_bytes: u64) {
-        let file = self.files.entry(path.to_owned()).or_insert_with(|| {
+    fn on_progress(
+        &mut self,
+        path: &str,
+        (there_bytes, total_bytes): (u64, u64),
+        waits_for: Option<PreloadReason>,
+    ) {
+        let new = File { bar: None, total_bytes, before_bytes: None, there_bytes, waits_for };
+        let file = self.files.entry(path.to_owned()).or_insert(new);
+        (file.there_bytes, file.waits_for) = (there_bytes, waits_for);
+        // As long as the server has not said what it has, nothing is known to be there.
+        let is_known = !matches!(
+            waits_for,
+            Some(PreloadReason::Bitfield | PreloadReason::Server | PreloadReason::Check)
+        );
+        if is_known && file.before_bytes.is_none() {
+            file.before_bytes = Some(there_bytes);
             self.before_bytes += there_bytes;
-            File { bar: None, total_bytes, before_bytes: there_bytes, there_bytes }
-        });
-        file.there_bytes = there_bytes;
+        }
         let bar = file.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(total_bytes).with_style(style(FILE_TEMPLATE));
-            let bar = self.all.insert_before(&self.total, bar);
-            bar.set_message(visible(path));
-            bar
+            self.all.insert_before(&self.total, bar)
+        });
+        let name = visible(path);
+        bar.set_message(match waits_for {
+            Some(waits_for) => format!("{name}: {}", reason(waits_for)),
+            None => name,
         });
         bar.set_position(there_bytes);
     }
@@ -139,15 +170,45 @@ impl Bars {
         self.all.remove(bar);
     }
 
-    fn show_total(&mut self) {
+    fn show_total(&mut self, now: Duration) {
         let under_way = self.files.values().map(File::come_bytes);
         // The length first: of nothing all is there.
-        self.total.set_length(self.wanted_bytes.saturating_sub(self.before_bytes));
-        self.total.set_position(under_way.fold(self.come_bytes, u64::saturating_add));
-        self.total.set_message(format!("{} left", counted(self.files_left, "file")));
-        if !self.is_started && !self.files.is_empty() {
-            self.is_started = true;
-            self.total.reset_eta();
+        let wanted_bytes = self.wanted_bytes.saturating_sub(self.before_bytes);
+        let come_bytes = under_way.fold(self.come_bytes, u64::saturating_add);
+        if self.files.values().any(|file| file.before_bytes.is_some()) {
+            self.speed.on_count(now, come_bytes);
+        }
+        self.total.set_length(wanted_bytes);
+        self.total.set_position(come_bytes);
+        let left_bytes = wanted_bytes.saturating_sub(come_bytes);
+        let files_left = format!("{} left", counted(self.files_left, "file"));
+        let message = match self.pace(now, left_bytes) {
+            Some(pace) => format!("{pace}, {files_left}"),
+            None => files_left,
+        };
+        self.total.set_message(message);
+    }
+
+    /// Returns how fast bytes come and how long the rest takes, or why none come.
+    fn pace(&self, now: Duration, left_bytes: u64) -> Option<String> {
+        if let Some(waits_for) = self.common_reason()
+            && self.speed.idle_time(now) >= IDLE_SHOWN_MIN
+        {
+            return Some(reason(waits_for).to_owned());
+        }
+        let speed = self.speed.bytes_per_second(now)?;
+        let left = Duration::from_secs(left_bytes.checked_div(speed)?);
+        Some(format!("{}/s, {:#} left", size(speed), HumanDuration(left)))
+    }
+
+    /// Returns what keeps all files waiting: of several reasons that of the file whose turn it is.
+    fn common_reason(&self) -> Option<PreloadReason> {
+        let under_way = self.files.values().filter(|file| file.bar.is_some());
+        let mut reasons: Vec<_> = under_way.map(|file| file.waits_for).collect();
+        reasons.retain(|waits_for| *waits_for != Some(PreloadReason::Turn));
+        match reasons.as_slice() {
+            [] => self.files.values().find_map(|file| file.waits_for),
+            [first, ..] => first.filter(|_| reasons.iter().all(Option::is_some)),
         }
     }
 }
@@ -177,6 +238,7 @@ mod tests {
             path: path(name),
             there_bytes,
             total_bytes: 50,
+            waits_for: None,
         };
         // What has come, of how much, the files that are left, and the bars of files.
         for (event, want) in [
@@ -198,5 +260,40 @@ mod tests {
             let got = (bars.total.position(), length, bars.files_left, shown);
             assert_eq!(got, want, "{event:?}");
         }
+    }
+
+    /// Progress of one file, in bytes of 1 MiB, and what is said of all in the end.
+    #[track_caller]
+    fn check_pace(steps: &[(u64, u64, Option<PreloadReason>)], want: &str) {
+        const MIB: u64 = 1 << 20;
+        let mut bars = Bars::new();
+        let total_bytes = 100 * MIB;
+        bars.on_event_at(Duration::ZERO, &PreloadEvent::Began { files: 1, total_bytes });
+        for (second, there, waits_for) in steps {
+            let (path, there_bytes) = ("a".to_owned(), there * MIB);
+            let (waits_for, total_bytes) = (*waits_for, 100 * MIB);
+            let event = PreloadEvent::Progress { path, there_bytes, total_bytes, waits_for };
+            bars.on_event_at(Duration::from_secs(*second), &event);
+        }
+        assert_eq!(bars.total.message(), want, "{steps:?}");
+    }
+
+    // It said "30.1 MiB/s, 2s left" at first, and "0s left" while nothing came.
+    #[test]
+    fn what_was_there_is_no_speed_and_what_does_not_come_has_a_reason() {
+        use PreloadReason::{Bitfield, Peers, Piece, Readers, Server};
+        check_pace(&[(0, 0, Some(Bitfield))], "1 file left");
+        let down = [(0, 0, Some(Bitfield)), (2, 0, Some(Server)), (9, 0, Some(Server))];
+        check_pace(&down, "the server does not answer, 1 file left");
+        check_pace(&[(0, 0, Some(Bitfield)), (9, 0, Some(Server)), (10, 60, None)], "1 file left");
+        check_pace(&[(0, 0, Some(Bitfield)), (5, 60, None)], "1 file left");
+        let slow = [(0, 0, Some(Bitfield)), (1, 60, None), (3, 61, None), (5, 62, None)];
+        check_pace(&slow, "512.0 KiB/s, 76s left, 1 file left");
+        check_pace(&[(1, 60, None), (3, 60, Some(Peers))], "1 file left");
+        check_pace(&[(1, 60, None), (60, 60, Some(Peers))], "no peer sends data, 1 file left");
+        check_pace(&[(1, 60, None), (9, 60, Some(Readers))], "readers come first, 1 file left");
+        // A large piece is on its way, and others came before it.
+        let pieces = [(0, 16, None), (60, 32, Some(Piece)), (120, 48, Some(Piece))];
+        check_pace(&pieces, "273.1 KiB/s, 3m left, 1 file left");
     }
 }

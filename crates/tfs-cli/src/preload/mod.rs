@@ -1,13 +1,16 @@
 //! `tfs preload`: has the server fetch files before anybody reads them.
 
 mod bars;
+mod notices;
+mod speed;
 
 use std::io::{self, IsTerminal as _};
 
-use tfs_service::control::wire::{PreloadEvent, PreloadRequest};
+use tfs_service::control::wire::{PreloadEvent, PreloadReason, PreloadRequest};
 use tfs_service::control::{InMount, find_mounts_of};
 
 use self::bars::Bars;
+use self::notices::ReasonNotices;
 use crate::args::PreloadArgs;
 use crate::figures::size;
 use crate::output::{self, visible};
@@ -22,17 +25,20 @@ const REQUEST_PATH_BYTES_MAX: usize = 32 << 10;
 pub(crate) fn run(args: &PreloadArgs) -> eyre::Result<u8> {
     let mut show = Show::new(args.json);
     let mut total = Total::default();
-    let is_over = runtime()?.block_on(async {
+    let stop = runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         tokio::select! {
-            preloaded = preload(args, &mut show, &mut total) => preloaded.map(|()| true),
+            preloaded = preload(args, &mut show, &mut total) => preloaded.map(|()| None),
             // The request goes with its future, and the preload with the request.
-            () = signals.next() => Ok(false),
+            () = signals.next() => Ok(Some("stopped")),
+            () = output::closed() => Ok(Some("stopped, as the reader of its output is gone")),
         }
     });
     show.close();
-    if !is_over? {
-        output::note("stopped; what has come stays, and the same command goes on from there");
+    if let Some(why) = stop? {
+        output::note(&format!(
+            "{why}; what has come stays, and the same command goes on from there"
+        ));
         return Ok(exit::INTERRUPTED);
     }
     if total.failed > 0 {
@@ -102,10 +108,25 @@ fn requests(paths: Vec<String>) -> Vec<Vec<String>> {
     requests
 }
 
+/// Returns what a preload waits for, in words.
+pub(crate) fn reason(waits_for: PreloadReason) -> &'static str {
+    match waits_for {
+        PreloadReason::Server => "the server does not answer",
+        PreloadReason::Check => "the server is checking the torrent",
+        PreloadReason::Bitfield => "asking the server which pieces it has",
+        PreloadReason::Readers => "readers come first",
+        PreloadReason::Stream => "no stream is free",
+        PreloadReason::Turn => "waiting for its turn",
+        PreloadReason::Piece => "a piece is on its way",
+        PreloadReason::Peers => "no peer sends data",
+        PreloadReason::Unknown => "waiting",
+    }
+}
+
 /// How events are shown.
 enum Show {
     Json,
-    Lines,
+    Lines(ReasonNotices),
     Bars(Bars),
 }
 
@@ -115,7 +136,7 @@ impl Show {
             true => Self::Json,
             // The bars are drawn there, so that results can go elsewhere.
             false if io::stderr().is_terminal() => Self::Bars(Bars::new()),
-            false => Self::Lines,
+            false => Self::Lines(ReasonNotices::default()),
         }
     }
 
@@ -123,8 +144,14 @@ impl Show {
         if matches!(self, Self::Json) {
             return Ok(output::line(&serde_json::to_string(event)?)?);
         }
-        if let Self::Bars(bars) = self {
-            bars.on_event(event);
+        match self {
+            Self::Bars(bars) => bars.on_event(event),
+            Self::Lines(notices) => {
+                if let Some(notice) = notices.on_event(event) {
+                    output::note(&notice);
+                }
+            }
+            Self::Json => {}
         }
         let print = || -> io::Result<()> {
             match event {
@@ -147,7 +174,7 @@ impl Show {
         };
         Ok(match self {
             Self::Bars(bars) => bars.suspended(print),
-            Self::Json | Self::Lines => print(),
+            Self::Json | Self::Lines(_) => print(),
         }?)
     }
 

@@ -197,6 +197,65 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
     });
 }
 
+// `tfs preload --json P | head -1` went on until all was there.
+#[test]
+fn a_preload_ends_with_the_reader_of_its_output() {
+    let test = "preload::a_preload_ends_with_the_reader_of_its_output";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        // It would take ten minutes.
+        let rqbits = nothing_selected(128 << 10);
+        let _tracker = track(&rqbits);
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let film = mounted.path.join("films/film.mkv");
+        let film = film.to_str().unwrap();
+        for args in [&["--json", film][..], &[film]] {
+            let mut preload = start(dir, args);
+            until("it has begun", || (status(dir)["preloads"]["running"] == 1).then_some(()));
+            let mut output = preload.stdout.take().unwrap();
+            if args.len() > 1 {
+                let mut first = [0; 16];
+                std::io::Read::read_exact(&mut output, &mut first).unwrap();
+                assert_eq!(&first, br#"{"event":"began""#);
+            }
+            drop(output);
+            let stopped = describe(&preload.wait_with_output().unwrap());
+            let want = "exit 130\nstopped, as the reader of its output is gone; what has come \
+                        stays, and the same command goes on from there\n";
+            assert_eq!(stopped, want, "{args:?}");
+            until("its stream is closed", || {
+                (status(dir)["reads"]["streams_open"] == 0).then_some(())
+            });
+        }
+        mounted.unmount();
+    });
+}
+
+// It said "0s left" for a minute.
+#[test]
+fn a_preload_without_peers_says_so() {
+    let test = "preload::a_preload_without_peers_says_so";
+    isolate::run_with_fuse(test, LIMIT, |dir| {
+        let rqbits = nothing_selected(DOWNLOAD_BPS);
+        let torrent = rqbits.swarm.torrents()[0].info_hash.into();
+        rqbits.runtime.block_on(rqbits.swarm.seeder_client().pause(torrent)).unwrap();
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let film = mounted.path.join("films/film.mkv");
+        let mut preload = start(dir, &["--head", "4MiB", film.to_str().unwrap()]);
+        until("status says why", || {
+            (status(dir)["preloading"][0]["waits_for"] == "peers").then_some(())
+        });
+        let text = said(dir, &["status"]);
+        assert!(text.contains("films/film.mkv (no peer sends data)"), "{text}");
+        let mut stderr = preload.stderr.take().unwrap();
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(&mut stderr), &mut line).unwrap();
+        assert_eq!(line, "films/film.mkv: no peer sends data\n");
+        kill(Pid::from_raw(preload.id().cast_signed()), Signal::SIGINT).unwrap();
+        preload.wait().unwrap();
+        mounted.unmount();
+    });
+}
+
 /// Returns a torrent of which a small file is selected, which an added one keeps over a restart.
 fn little_selected() -> TorrentSpec {
     let files = [("film.mkv", FILM), ("other.mkv", OTHER), ("small.txt", Content::new(3, 9))];
@@ -300,7 +359,7 @@ fn a_terminal_shows_bars() {
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let film = mounted.path.join("films/film.mkv");
         let preload = format!(
-            "stty cols 80; {} preload --head 12MiB {}",
+            "stty cols 80; {} preload --head 24MiB {}",
             env!("CARGO_BIN_EXE_tfs"),
             film.display()
         );
@@ -313,8 +372,8 @@ fn a_terminal_shows_bars() {
             .unwrap();
         assert!(output.status.success(), "{}", describe(&output));
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(text.contains("of 12.00 MiB") && text.contains("left, 1 file left"), "{text}");
-        assert!(text.contains("films/film.mkv (12.0 MiB)"), "{text}");
+        assert!(text.contains("of 24.00 MiB") && text.contains("left, 1 file left"), "{text}");
+        assert!(text.contains("films/film.mkv (24.0 MiB)"), "{text}");
         mounted.unmount();
     });
 }

@@ -12,7 +12,7 @@ use vfs_core::{
 
 use super::batch::Batch;
 use super::running::Preloads;
-use crate::control::wire::{Failure, FailureKind, PreloadEvent, PreloadRequest};
+use crate::control::wire::{Failure, FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
 use crate::failed::{remedy, start_command};
 
 /// How many events wait for whoever listens. What is said of the progress is left out where there
@@ -87,6 +87,7 @@ async fn run<S: TorrentSource>(
                 path: file.path.clone(),
                 there_bytes: progress.bytes_there,
                 total_bytes: progress.bytes_total,
+                waits_for: progress.wait.map(PreloadReason::from),
             };
             // See EVENTS_MAX; that nobody listens shows when the next event waits for room.
             drop(events.try_send(event));

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use vfs_core::{FileId, PreloadProgress, TorrentFile};
 
+use crate::control::wire::PreloadReason;
+
 /// All preloads of a mount. Clones are of the same mount.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Preloads {
@@ -50,6 +52,9 @@ pub struct PreloadStatus {
     pub total_bytes: u64,
     /// How many of these are known to be on the server.
     pub there_bytes: u64,
+    /// What it waits for; absent while data comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<PreloadReason>,
 }
 
 /// Takes note of how one batch of files is getting on. Dropping it ends that.
@@ -111,7 +116,7 @@ impl Noted {
     /// It is the turn of a file that waited.
     pub(super) fn on_start(&self, file: &TorrentFile, bytes: u64) {
         let path = file.path.clone();
-        let status = PreloadStatus { path, total_bytes: bytes, there_bytes: 0 };
+        let status = PreloadStatus { path, total_bytes: bytes, there_bytes: 0, waits_for: None };
         self.note(|files| {
             files.waiting = files.waiting.saturating_sub(1);
             files.waiting_bytes = files.waiting_bytes.saturating_sub(bytes);
@@ -124,6 +129,7 @@ impl Noted {
         self.note(|files| {
             if let Some(status) = files.running.get_mut(&file) {
                 status.there_bytes = progress.bytes_there;
+                status.waits_for = progress.wait.map(PreloadReason::from);
             }
         });
     }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use vfs_core::{Bitfield, TorrentState, Vfs, VfsConfig};
 
 use super::*;
-use crate::control::wire::{FailureKind, PreloadEvent, PreloadRequest};
+use crate::control::wire::{FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
 
 const MIB: u64 = 1 << 20;
 
@@ -213,7 +213,8 @@ async fn what_is_under_way_and_what_waits_is_told_until_it_is_over() {
     let left = PreloadTotals { running: 1, waiting: 0, total_bytes: 3 * MIB, there_bytes: 0 };
     assert_eq!(preloads.totals(), left);
     let path = "t/a.mkv".to_owned();
-    let film = PreloadStatus { path, total_bytes: 3 * MIB, there_bytes: 0 };
+    let waits_for = Some(PreloadReason::Peers);
+    let film = PreloadStatus { path, total_bytes: 3 * MIB, there_bytes: 0, waits_for };
     assert_eq!(preloads.running(), [film]);
     // Nobody wants it any more.
     drop(events);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::plan::{
-    Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, Priority,
-    ReadDeadline, ReadId, ReadRequest, Split, StreamEnd, StreamId, Tuning,
+    Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, PreloadWait,
+    Priority, ReadDeadline, ReadId, ReadRequest, Split, StreamEnd, StreamId, Tuning,
 };
 use super::store::{BlockCache, Store};
 use super::{Counters, MissingPolicy};
@@ -147,6 +147,11 @@ impl Core {
     /// Returns how much of what a preload wants is there.
     pub(super) fn preloaded_bytes(&self, preload: ReadId) -> u64 {
         self.plan.preloaded_bytes(preload)
+    }
+
+    /// Returns what a preload waits for, or `None` while its data comes.
+    pub(super) fn preload_wait(&self, preload: ReadId, now: Duration) -> Option<PreloadWait> {
+        self.plan.preload_wait(preload, now)
     }
 
     /// Returns how many bytes of a range are known to be there.
@@ -375,6 +380,12 @@ impl Core {
     #[cfg(test)]
     pub(super) fn known_handles(&self) -> std::collections::BTreeSet<HandleId> {
         self.plan.known_handles()
+    }
+
+    /// Panics if what a preload says that it waits for is not so.
+    #[cfg(test)]
+    pub(super) fn check_preload_wait(&self, preload: ReadId, now: Duration) {
+        self.plan.check_preload_wait(preload, now);
     }
 
     /// Panics if the plan contradicts itself.

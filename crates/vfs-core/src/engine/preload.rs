@@ -1,16 +1,28 @@
 //! Preloading as others see it: parts of a file that are to be on the server, and how far that is.
 
+use std::future::pending;
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::core::Core;
-use super::plan::{FileFacts, ReadId};
+use super::plan::{FileFacts, PreloadWait, ReadId};
 use super::{CancelGuard, Engine};
-use crate::{ByteRange, FileId, SourceError, TorrentSource, TorrentState, VfsError};
+use crate::{
+    ByteRange, DownloadProgress, FileId, InfoHash, SourceError, TorrentSource, TorrentState,
+    VfsError,
+};
 
 /// How often whoever preloads is told how far it is: as often as a bar looks alive.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How often the server is asked whether it fetches anything of a torrent whose stream is silent.
+/// The answer of a torrent of many files has some hundred kilobytes.
+const FETCH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long that answer may take: rqbit answers within milliseconds.
+const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Which parts of a file are meant: all of it, if neither is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,6 +40,17 @@ pub struct PreloadProgress {
     pub bytes_there: u64,
     /// How many are wanted.
     pub bytes_total: u64,
+    /// What it waits for; `None` while data comes. Until the bitfield has come
+    /// ([`PreloadWait::Bitfield`]), `bytes_there` may be far too low.
+    pub wait: Option<PreloadWait>,
+}
+
+/// How far the preload of a range is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PreloadStep {
+    /// How many of its bytes are known to be there.
+    pub(crate) bytes_there: u64,
+    pub(crate) wait: Option<PreloadWait>,
 }
 
 /// Why a preload ended before all was there. What came stays. The message fits after "failed to".
@@ -40,7 +63,7 @@ pub enum PreloadError {
     })]
     Stopped(TorrentState),
     /// No byte came for a minute, in which nobody else was in the way.
-    #[error("get missing data: no peer sends any")]
+    #[error("get missing data: none came for a minute")]
     Stalled,
     /// The torrent is gone.
     #[error("find the torrent: it is gone")]
@@ -104,8 +127,8 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.look(|core| core.bytes_here(file, facts, range))
     }
 
-    /// Resolves when all of a range is on the server. `progress` is told how many bytes are, now
-    /// and then.
+    /// Resolves when all of a range is on the server. `progress` is told now and then how far that
+    /// is.
     ///
     /// # Cancel safety
     /// Dropping the future gives back the stream that it may have. What came stays.
@@ -113,7 +136,7 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         (file, facts): (FileId, FileFacts),
         range: ByteRange,
-        mut progress: impl FnMut(u64),
+        mut progress: impl FnMut(PreloadStep),
     ) -> Result<(), VfsError> {
         let start = |core: &mut Core, now| core.preload(now, (file, facts), range);
         let (read, answer) = self.shared.start_read(start, |read: &ReadId| Some(*read))?;
@@ -121,18 +144,84 @@ impl<S: TorrentSource> Engine<S> {
         let _guard = CancelGuard { shared: &*self.shared, read };
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut fetch, mut most_bytes) = (TorrentFetch::default(), 0);
+        // Kept over ticks: a server that is slow to answer is asked once.
+        let mut asking: Option<FetchQuestion<'_>> = None;
         loop {
+            if asking.is_none() && fetch.is_due() {
+                asking = Some(Box::pin(self.fetched(file.torrent)));
+            }
+            let sampled = async {
+                match &mut asking {
+                    Some(asking) => asking.await,
+                    None => pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 // The sender goes without an answer only if the engine itself is gone.
                 answer = &mut answer => {
                     return answer.unwrap_or(Err(VfsError::ShuttingDown)).map(drop);
                 }
-                _ = ticks.tick() => {
-                    progress(self.shared.look(|core| core.preloaded_bytes(read)));
+                sample = sampled => {
+                    asking = None;
+                    fetch.on_sample(sample);
+                    continue;
                 }
+                _ = ticks.tick() => {}
             }
+            let now = self.shared.now();
+            let (bytes_there, wait) =
+                self.shared.look(|core| (core.preloaded_bytes(read), core.preload_wait(read, now)));
+            // A server that is away takes the bitfield with it, and not the pieces.
+            most_bytes = bytes_there.max(most_bytes);
+            progress(PreloadStep { bytes_there: most_bytes, wait: fetch.refine(wait) });
         }
+    }
+
+    async fn fetched(&self, torrent: InfoHash) -> Option<DownloadProgress> {
+        let asked = self.source().download_progress(torrent);
+        timeout(FETCH_TIME_MAX, asked).await.ok().flatten()
+    }
+}
+
+/// A question to the source that is under way.
+type FetchQuestion<'a> = Pin<Box<dyn Future<Output = Option<DownloadProgress>> + Send + 'a>>;
+
+/// Whether a server fetches anything of a torrent while its stream is silent: a large piece takes
+/// a minute on a slow line, and looks like a torrent without peers until then.
+#[derive(Debug, Default)]
+struct TorrentFetch {
+    /// Whether the stream is silent, so that it matters.
+    is_wanted: bool,
+    asked_at: Option<Instant>,
+    fetched_bytes: Option<u64>,
+    is_fetching: bool,
+}
+
+impl TorrentFetch {
+    fn is_due(&self) -> bool {
+        self.is_wanted && self.asked_at.is_none_or(|at| at.elapsed() >= FETCH_INTERVAL)
+    }
+
+    fn on_sample(&mut self, sample: Option<DownloadProgress>) {
+        self.asked_at = Some(Instant::now());
+        let fetched = sample.map(|sample| sample.fetched_bytes);
+        let has_grown = self.fetched_bytes.zip(fetched).is_some_and(|(before, now)| now > before);
+        self.is_fetching = has_grown || sample.is_some_and(|it| it.bytes_per_second > 0);
+        self.fetched_bytes = fetched;
+    }
+
+    /// Tells a piece that is on its way from peers that send nothing. Until the server has said
+    /// which it is, neither is claimed.
+    fn refine(&mut self, wait: Option<PreloadWait>) -> Option<PreloadWait> {
+        self.is_wanted = wait == Some(PreloadWait::Peers);
+        if !self.is_wanted {
+            (self.asked_at, self.fetched_bytes) = (None, None);
+            return wait;
+        }
+        self.asked_at?;
+        Some(if self.is_fetching { PreloadWait::Piece } else { PreloadWait::Peers })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Preloads over the fake: what they cost, how they give way, and how they end.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::{child, vfs_with};
@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use vfs_core::{
-    Bitfield, FileParts, Ino, PreloadError, PreloadProgress, ReadPolicy, SourceErrorKind,
-    TorrentFile, TorrentState, Vfs,
+    Bitfield, FileParts, Ino, PreloadError, PreloadProgress, PreloadWait, ReadPolicy,
+    SourceErrorKind, TorrentFile, TorrentState, Vfs,
 };
 
 const MIB: u64 = 1 << 20;
@@ -96,7 +96,7 @@ async fn only_what_is_missing_is_streamed_and_nothing_is_kept() {
     let running = f.preload("t/every-other", parts);
     running.task.await.unwrap().unwrap();
     assert_eq!(f.opened(), [(0, 1, 2), (0, 3, 4), (0, 23, 24)]);
-    let all = PreloadProgress { bytes_there: 6 * MIB, bytes_total: 6 * MIB };
+    let all = PreloadProgress { bytes_there: 6 * MIB, bytes_total: 6 * MIB, wait: None };
     assert_eq!(*running.progress.borrow(), all);
     let counters = f.vfs.counters();
     assert_eq!((counters.bytes_preloaded, counters.preloads), (3 * MIB, 0));
@@ -110,6 +110,52 @@ async fn only_what_is_missing_is_streamed_and_nothing_is_kept() {
     f.vfs.clear_pieces();
     f.preload("t/every-other", parts).task.await.unwrap().unwrap();
     assert_eq!(f.opened().len(), 3);
+}
+
+/// Bytes that were there counted as speed, and nothing said why no more came.
+#[tokio::test(start_paused = true)]
+async fn a_preload_says_what_it_waits_for_and_counts_nothing_before_it_is_known() {
+    let f = Fixture::new(4);
+    f.source.hold(file_id(1, 0));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (vfs, file) = (Arc::clone(&f.vfs), f.file("t/every-other"));
+    let steps = Arc::clone(&seen);
+    let preload = tokio::spawn(async move {
+        vfs.preload(&file, WHOLE, |progress| steps.lock().unwrap().push(progress)).await
+    });
+    pass(Duration::from_millis(600)).await;
+    let second = f.preload("t/nothing", WHOLE);
+    pass(Duration::from_secs(4)).await;
+    // Without an answer about pieces the count says nothing; with one, all that is there counts.
+    let known = |it: &PreloadProgress| it.wait != Some(PreloadWait::Bitfield);
+    let steps = seen.lock().unwrap().clone();
+    let first = steps.iter().find(|it| known(it)).unwrap();
+    assert_eq!((first.bytes_there, first.wait), (FILE_LEN / 2, None));
+    assert!(steps.iter().all(|it| !known(it) || it.bytes_there >= FILE_LEN / 2), "{steps:?}");
+    // Nobody sends, and the other waits for its turn.
+    assert_eq!(steps.last().unwrap().wait, Some(PreloadWait::Peers));
+    assert_eq!(second.progress.borrow().wait, Some(PreloadWait::Turn));
+
+    // A reader of what is missing comes first.
+    f.source.hold(file_id(1, 1));
+    let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
+    let handle = f.vfs.open(child(&f.vfs, top, "nothing").unwrap().ino).unwrap();
+    let vfs = Arc::clone(&f.vfs);
+    let read = tokio::spawn(async move { vfs.read(handle, 5 * MIB, 100).await });
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(seen.lock().unwrap().last().unwrap().wait, Some(PreloadWait::Readers));
+    read.abort();
+
+    // The server checks the torrent, and then goes on.
+    f.set_state(TorrentState::Initializing);
+    pass(Duration::from_secs(3)).await;
+    assert_eq!(seen.lock().unwrap().last().unwrap().wait, Some(PreloadWait::Check));
+    f.set_state(TorrentState::Live);
+    f.source.let_go(file_id(1, 0));
+    f.source.let_go(file_id(1, 1));
+    preload.await.unwrap().unwrap();
+    let last = PreloadProgress { bytes_there: FILE_LEN, bytes_total: FILE_LEN, wait: None };
+    assert_eq!(seen.lock().unwrap().last(), Some(&last));
 }
 
 #[tokio::test(start_paused = true)]

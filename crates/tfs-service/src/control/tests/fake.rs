@@ -144,6 +144,7 @@ impl Controlled for FakeMount {
             path: path.clone(),
             there_bytes: n,
             total_bytes: 9,
+            waits_for: None,
         }));
         let given_up = Tell(Arc::clone(&self.refresh_given_up));
         let end = if self.is_stuck {

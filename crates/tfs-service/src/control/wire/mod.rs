@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use access::{EmbeddedServerInfo, EmbeddedServers, ServerAccess};
 pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
 pub use failure::{Failure, FailureKind, HolderInfo};
-pub use preload::{PreloadEvent, PreloadRequest};
+pub use preload::{PreloadEvent, PreloadReason, PreloadRequest};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
 pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest};
 pub use status::{MissingMount, MountStatus, ProcessStatus, ReaderStatus, WaitStatus, WayStatus};

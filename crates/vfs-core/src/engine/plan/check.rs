@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::waiting::Waiting;
-use super::{Demand, Phase, Plan};
+use super::{Demand, Phase, Plan, PreloadWait, ReadId};
 use crate::HandleId;
 
 impl Plan {
@@ -73,6 +73,21 @@ impl Plan {
         assert_eq!(self.waiting, anew);
         assert_eq!((self.tally.total, self.next_time), before);
         self.look_count = look_count;
+    }
+
+    /// Panics if what a preload says that it waits for is not so.
+    pub(in crate::engine) fn check_preload_wait(&self, id: ReadId, now: Duration) {
+        let wait = self.preload_wait(id, now);
+        let is_so = match wait {
+            None => self.reads.get(&id).is_none_or(|read| read.stream.is_some()),
+            Some(PreloadWait::Turn) => self.preload_count() > 1,
+            Some(PreloadWait::Peers) => !self.is_anybody_reading(),
+            Some(PreloadWait::Server | PreloadWait::Check | PreloadWait::Bitfield) => true,
+            Some(PreloadWait::Readers | PreloadWait::Stream) => true,
+            // The plan does not know of pieces that are on their way.
+            Some(PreloadWait::Piece) => false,
+        };
+        assert!(is_so, "{wait:?} of {:?} at {now:?}", self.reads.get(&id));
     }
 
     /// Returns all handles of which anything is known.

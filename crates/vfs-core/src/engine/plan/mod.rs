@@ -54,6 +54,7 @@ pub(super) use direct::DirectEnd;
 use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
 use preload::Courtesy;
+pub use preload::PreloadWait;
 use presence::Haves;
 pub(super) use presence::News;
 pub(super) use presence::Presence;

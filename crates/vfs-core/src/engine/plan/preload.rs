@@ -22,6 +22,31 @@ use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 /// Preloads have no handle; those that are given out count from 1.
 const NO_HANDLE: HandleId = HandleId(0);
 
+/// How long the stream of a preload is silent before that is worth a word: peers answer within a
+/// second or two.
+const SILENCE_SHOWN_MIN: Duration = Duration::from_secs(3);
+
+/// What a preload waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreloadWait {
+    /// The server, which is down or does not begin to answer.
+    Server,
+    /// The server's check of the torrent.
+    Check,
+    /// The server's bitfield: until it comes, nobody knows how much is there.
+    Bitfield,
+    /// Readers, whose data comes first.
+    Readers,
+    /// A stream: all that may be open on the server are taken.
+    Stream,
+    /// Another preload, which has the stream of all preloads.
+    Turn,
+    /// The rest of a piece that the server is downloading.
+    Piece,
+    /// Peers: none sends any data.
+    Peers,
+}
+
 /// How readers and preloads get along.
 #[derive(Debug, Default)]
 pub(super) struct Courtesy {
@@ -60,6 +85,46 @@ impl Plan {
         let rest = self.rest(read);
         let passed = rest.start().saturating_sub(read.request.range.start());
         passed.saturating_add(self.bytes_here(read.request.file, &read.request.facts, rest))
+    }
+
+    /// Returns what a preload waits for, or `None` while its data comes.
+    pub(in crate::engine) fn preload_wait(&self, id: ReadId, now: Duration) -> Option<PreloadWait> {
+        let read = self.reads.get(&id)?;
+        let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
+        if self.is_refusing(now) {
+            return Some(PreloadWait::Server);
+        }
+        if self.is_in_the_dark(read, now) {
+            return Some(PreloadWait::Bitfield);
+        }
+        if facts.state.is_some_and(|state| state.torrent == TorrentState::Initializing) {
+            return Some(PreloadWait::Check);
+        }
+        let Some((stream, since)) = read.stream else { return Some(self.queued_preload_wait(now)) };
+        let stream = self.streams.get(&stream)?;
+        let silent_since = stream.moved_at.max(stream.asked_at).max(since);
+        let is_silent = now.saturating_sub(silent_since) >= SILENCE_SHOWN_MIN;
+        match stream.phase {
+            Phase::Broken { .. } => Some(PreloadWait::Server),
+            Phase::Opening => is_silent.then_some(PreloadWait::Server),
+            Phase::Open if self.is_anybody_reading() => Some(PreloadWait::Readers),
+            Phase::Open => is_silent.then_some(PreloadWait::Peers),
+            Phase::Closing => None,
+        }
+    }
+
+    /// Returns why a preload has no stream.
+    fn queued_preload_wait(&self, now: Duration) -> PreloadWait {
+        let is_quiet = self.courtesy.is_pressed || now < self.courtesy.quiet_until;
+        if is_quiet || self.is_anybody_reading() {
+            return PreloadWait::Readers;
+        }
+        let live = self.streams.values().filter(|stream| stream.is_preload() && stream.is_live());
+        if live.count() >= self.tuning.preload_streams_max {
+            PreloadWait::Turn
+        } else {
+            PreloadWait::Stream
+        }
     }
 
     /// Returns how many bytes of a range are known to be there.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Servers;
-use crate::engine::Engine;
 use crate::engine::plan::FileFacts;
+use crate::engine::{Engine, PreloadStep};
 use crate::{ByteRange, FileId, ServerId, TorrentSource, TorrentState, VfsError};
 
 /// How often a preload looks whether its server is still there: a server is taken for down after
@@ -34,8 +34,8 @@ impl<S: TorrentSource> Servers<S> {
 
     /// Resolves when all of a range is on a server: on the one that has most and can get the rest.
     /// When that one is down, refuses, or gets nothing, the next goes on; where none can, the
-    /// error is the last one's. `progress` is told now and then which server it is, and how many
-    /// bytes it has.
+    /// error is the last one's. `progress` is told now and then which server it is, and how far it
+    /// is.
     ///
     /// # Cancel safety
     /// Dropping the future gives back the stream that it may have. What came stays.
@@ -44,14 +44,14 @@ impl<S: TorrentSource> Servers<S> {
         file: FileId,
         places: &[Place],
         range: ByteRange,
-        mut progress: impl FnMut(ServerId, u64),
+        mut progress: impl FnMut(ServerId, PreloadStep),
     ) -> Result<(), VfsError> {
         let mut given_up = BTreeSet::new();
         let mut result = Err(VfsError::Stale);
         while let Some(server) = self.preload_place(places, &given_up) {
             let Some((_, facts)) = places.iter().find(|(id, _)| *id == server) else { break };
             let Some(engine) = self.engine(server) else { break };
-            let report = |bytes| progress(server, bytes);
+            let report = |step| progress(server, step);
             let preloaded = tokio::select! {
                 preloaded = engine.preload((file, *facts), range, report) => preloaded,
                 () = self.is_passed_over(server, places, &given_up) => {

@@ -323,6 +323,7 @@ impl Run {
             Some(preload) => {
                 let counted = self.core.preloaded_bytes(preload.id);
                 assert!(counted <= preload.range.len(), "{counted} bytes of {preload:?}");
+                self.core.check_preload_wait(preload.id, self.now);
                 if !self.is_calm && self.random.chance(5) {
                     self.core.on_cancel(self.now, preload.id);
                     preloader.current = None;
