@@ -60,9 +60,25 @@ impl RqbitSource {
     /// Returns the same source with files that are looked for on this machine's disk. What the
     /// server says of where those of a torrent are is believed for `torrent_ttl`, and not kept at
     /// all if that is zero.
+    ///
+    /// [`LocalPaths::Auto`] has an effect only while all connections to the server have gone to
+    /// addresses of this machine. Before the first, its host must be a loopback address or
+    /// `localhost`, or [`on_this_machine`](Self::on_this_machine) has to say so.
     #[must_use]
     pub fn with_local_paths(self, paths: LocalPaths, torrent_ttl: Duration) -> Self {
-        Self { local: Arc::new(LocalFiles::new(paths, torrent_ttl)), ..self }
+        let is_own = self.client.base_url().is_loopback();
+        let local = LocalFiles::new(paths, torrent_ttl).presuming(is_own);
+        Self { local: Arc::new(local), ..self }
+    }
+
+    /// Returns the same source of a server whose host has an address of this machine. So files that
+    /// were verified in an earlier run can be read before the server was reached. To be called
+    /// between [`with_local_paths`](Self::with_local_paths) and
+    /// [`with_kept_proofs`](Self::with_kept_proofs).
+    #[must_use]
+    pub fn on_this_machine(self) -> Self {
+        let local = self.local.keeping_nothing().presuming(true);
+        Self { local: Arc::new(local), ..self }
     }
 
     /// Returns the same source with what was proven of its files in an earlier run, and somebody
@@ -233,7 +249,7 @@ impl TorrentSource for RqbitSource {
     }
 
     fn is_local_known(&self, file: FileId) -> bool {
-        self.local.is_known(file)
+        self.local.may_look(&self.client) && self.local.is_known(file)
     }
 
     fn forget_local(&self, torrents: &[InfoHash]) {
@@ -253,13 +269,8 @@ impl TorrentSource for RqbitSource {
     }
 
     async fn are_folders_there(&self, torrents: Vec<InfoHash>) -> bool {
-        let paths = self.local.paths();
-        let has_disks = match paths {
-            LocalPaths::Off => false,
-            LocalPaths::Auto => self.client.base_url().is_loopback(),
-            LocalPaths::Mapped(_) => true,
-        };
-        !has_disks || self.listed.are_folders_there(paths, &torrents).await
+        let has_disks = self.local.may_look(&self.client);
+        !has_disks || self.listed.are_folders_there(self.local.paths(), &torrents).await
     }
 
     async fn uptime(&self) -> Option<Duration> {

@@ -136,6 +136,11 @@ impl Connection {
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
+        // Before the server was reached, so that its files can be read while it is away.
+        let is_own = *local_paths == LocalPaths::Auto
+            && !remote.url.is_loopback()
+            && ServerKey::of(&remote.url).await.is_this_machine();
+        let source = if is_own { source.on_this_machine() } else { source };
         let (share, warnings) = share(settings, &remote.url, budgets, mountpoint).await;
         let budget = share.as_ref().map(Arc::downgrade).unwrap_or_default();
         let source = match share {

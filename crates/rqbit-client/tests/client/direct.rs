@@ -159,3 +159,18 @@ fn there_is_no_way_before_the_server_was_reached() {
     let client = Arc::new(Client::new(config).unwrap());
     assert_eq!(run(read(&client, LONG)), "no direct way to the server");
 }
+
+#[test]
+fn a_server_at_a_loopback_address_is_on_this_machine() {
+    let (before, after) = run(async {
+        let server = Server::start(vec![list()]).await;
+        let client = server.client(PATIENT);
+        let before = client.is_on_this_machine();
+        client.torrents().await.expect("a list");
+        let after = client.is_on_this_machine();
+        drop(client);
+        server.finish().await;
+        (before, after)
+    });
+    assert_eq!((before, after), (None, Some(true)));
+}

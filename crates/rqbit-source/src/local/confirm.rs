@@ -27,6 +27,10 @@ impl LocalFiles {
     /// # Cancel safety
     /// Nothing is lost.
     pub(crate) async fn confirm(self: &Arc<Self>, client: &Client, listing: &[TorrentSummary]) {
+        self.note_skipping(client);
+        if !self.may_look(client) {
+            return;
+        }
         self.drop_incomplete(listing);
         self.renew(client, listing);
         let mut torrents: HashMap<InfoHash, Vec<(FileId, Arc<KeptProof>)>> = HashMap::new();

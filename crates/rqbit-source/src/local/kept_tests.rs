@@ -53,7 +53,7 @@ impl Fixture {
         let (paths, folder, below) = kept(dir.path());
         let proof = KeptProof { folder, below: below.to_owned(), identity };
         let (sender, told) = mpsc::unbounded_channel();
-        let files = LocalFiles::new(paths, TORRENT_TTL_DEFAULT);
+        let files = LocalFiles::new(paths, TORRENT_TTL_DEFAULT).presuming(true);
         let files = files.keeping([(FILE, proof.clone())], Arc::new(Told(sender)));
         Self { dir, proof, files, told }
     }
@@ -251,4 +251,26 @@ async fn the_server_has_the_last_word() {
     let found = f.find().await.unwrap();
     f.files.forget(&[FILE.torrent]);
     assert!(found.read(whole()).is_ok() && !f.files.is_known(FILE));
+}
+
+/// Such a server could have any local file compared with hashes of its choice, and see by its reads
+/// which match.
+#[tokio::test]
+async fn the_paths_of_a_server_elsewhere_are_not_looked_at() {
+    let mapped = |dir: &Path| LocalPaths::Mapped(vec![("/downloads".into(), dir.to_owned())]);
+    let folder = |dir: &Path| dir.to_str().unwrap().to_owned();
+    let mut f = Fixture::with(|dir| (LocalPaths::Auto, folder(dir), "d/film"));
+    assert!(f.find().await.is_ok());
+    f.files = f.files.presuming(false);
+    let refused = f.find().await.map(drop).unwrap_err();
+    let want = "the server is not at an address of this machine, and `local_paths` maps no folders";
+    assert!(refused.to_string().ends_with(want), "{refused}");
+    // What was verified before stays, for a server that turns out to be here.
+    assert_eq!(f.told(), None);
+    f.files = f.files.presuming(true);
+    assert!(f.find().await.is_ok());
+    // An explicit pair says where its folders are here, wherever it is.
+    let f = Fixture::with(|dir| (mapped(dir), "/downloads".to_owned(), "d/film"));
+    let files = Fixture { files: f.files.presuming(false), ..f };
+    assert!(files.find().await.is_ok());
 }

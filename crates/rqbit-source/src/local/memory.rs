@@ -93,6 +93,10 @@ impl Memory {
         known.map(|known| Arc::clone(&known.proof))
     }
 
+    pub(super) fn has_proofs(&self) -> bool {
+        !self.proofs.is_empty()
+    }
+
     pub(super) fn is_known(&self, file: FileId) -> bool {
         self.known(file).is_some_and(|known| !known.is_absent())
     }

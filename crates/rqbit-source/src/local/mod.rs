@@ -26,6 +26,7 @@ mod renew;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -59,6 +60,9 @@ pub(crate) enum Refusal {
     /// The folder is nowhere that could be looked for.
     #[error("the server says that it is in {0:?}, which is no absolute path")]
     Folder(String),
+    /// The paths of a server elsewhere say nothing about this machine.
+    #[error("the server is not at an address of this machine, and `local_paths` maps no folders")]
+    Elsewhere,
     /// The settings say nothing of the folder.
     #[error("no pair of `local_paths` covers {0:?}")]
     NotMapped(PathBuf),
@@ -105,6 +109,11 @@ pub(crate) enum Refusal {
 #[derive(Debug)]
 pub(crate) struct LocalFiles {
     paths: LocalPaths,
+    /// Whether the server is at an address of this machine, as far as known before the first
+    /// connection.
+    is_presumed_own: bool,
+    /// Whether a line was logged that its paths are skipped.
+    is_skipping_told: AtomicBool,
     torrent_ttl: Duration,
     permits: Semaphore,
     /// Protects what is remembered; held for one access.
@@ -123,6 +132,8 @@ impl LocalFiles {
     pub(crate) fn new(paths: LocalPaths, torrent_ttl: Duration) -> Self {
         Self {
             paths,
+            is_presumed_own: false,
+            is_skipping_told: AtomicBool::new(false),
             torrent_ttl,
             permits: Semaphore::new(PROOFS_AT_A_TIME),
             memory: Mutex::default(),
@@ -133,6 +144,17 @@ impl LocalFiles {
         }
     }
 
+    /// Returns the same files of a server that is presumed to be at an address of this machine, or
+    /// not. The first connection tells.
+    pub(crate) fn presuming(self, is_presumed_own: bool) -> Self {
+        Self { is_presumed_own, ..self }
+    }
+
+    /// Returns the same files, of which nothing is known.
+    pub(crate) fn keeping_nothing(&self) -> Self {
+        Self::new(self.paths.clone(), self.torrent_ttl).presuming(self.is_presumed_own)
+    }
+
     /// Returns the same files, which begin with what was proven in an earlier run, and keep what is
     /// proven in this one. If nobody looks for files, they do neither.
     pub(crate) fn keeping(
@@ -140,7 +162,7 @@ impl LocalFiles {
         kept: impl IntoIterator<Item = (FileId, KeptProof)>,
         keeper: Arc<dyn ProofKeeper>,
     ) -> Self {
-        let files = Self::new(self.paths.clone(), self.torrent_ttl);
+        let files = self.keeping_nothing();
         if files.paths == LocalPaths::Off {
             return files;
         }
@@ -149,6 +171,40 @@ impl LocalFiles {
 
     pub(crate) fn paths(&self) -> &LocalPaths {
         &self.paths
+    }
+
+    /// Returns whether files of the server may be looked for here. `LocalPaths::Auto` is for a
+    /// server at an address of this machine: any other could have local files compared with hashes
+    /// of its choice, and see by its reads which of them match.
+    pub(crate) fn may_look(&self, client: &Client) -> bool {
+        match self.paths {
+            LocalPaths::Off => false,
+            LocalPaths::Auto => client.is_on_this_machine().unwrap_or(self.is_presumed_own),
+            LocalPaths::Mapped(_) => true,
+        }
+    }
+
+    /// Logs once that the paths of a server elsewhere are skipped.
+    fn note_skipping(&self, client: &Client) {
+        let is_skipping = self.paths == LocalPaths::Auto && !self.may_look(client);
+        if !is_skipping || self.is_skipping_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let server = client.base_url();
+        if self.memory().has_proofs() {
+            tracing::warn!(
+                %server,
+                "its files were read from this machine's disk before, and are read over HTTP now, \
+                 since the server is not at an address of this machine: name its folders with \
+                 local_paths"
+            );
+        } else {
+            tracing::info!(
+                %server,
+                "its files are read over HTTP, since the server is not at an address of this \
+                 machine; if its folders are mounted here, name them with local_paths"
+            );
+        }
     }
 
     /// Finds, opens and proves a file.
@@ -161,6 +217,7 @@ impl LocalFiles {
         if self.paths == LocalPaths::Off {
             return Err(NoLocalFile::Off);
         }
+        self.check_place(client)?;
         if wanted.pieces == LocalPieces::All {
             let known = self.memory().proof(file);
             if let Some(known) = known {
@@ -173,6 +230,8 @@ impl LocalFiles {
         let Ok(_permit) = self.permits.acquire().await else { return Err(NoLocalFile::Off) };
         let layout = self.layout(client, file.torrent).await?;
         let (paths, buffers) = (self.paths.clone(), Arc::clone(&self.buffers));
+        // What was just asked may have gone elsewhere.
+        self.check_place(client)?;
         let found = spawn_blocking(move || open(&paths, &layout, file, &wanted, &buffers));
         let found = found.await.map_err(|error| NoLocalFile::Refused(error.into()))?;
         let (found, proof) = found.map_err(|refusal| NoLocalFile::Refused(refusal.into()))?;
@@ -182,6 +241,13 @@ impl LocalFiles {
             self.memory().remember(file, proof);
         }
         Ok(found)
+    }
+
+    fn check_place(&self, client: &Client) -> Result<(), NoLocalFile> {
+        if self.may_look(client) {
+            return Ok(());
+        }
+        Err(NoLocalFile::Refused(Refusal::Elsewhere.into()))
     }
 
     /// Returns whether a complete file was proven before, in this run or in an earlier one.

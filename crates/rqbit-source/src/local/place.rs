@@ -22,7 +22,8 @@ pub enum LocalPaths {
     /// Nobody looks.
     #[default]
     Off,
-    /// Where the server says that they are.
+    /// Where the server says that they are, if it is at an address of this machine. Another server
+    /// would learn by its own reads which of the local files have which content.
     Auto,
     /// Where the first path of a pair on the server is the second one here. Other folders are not
     /// looked for.

@@ -26,7 +26,11 @@ const NET_NAMESPACE: &str = "/proc/self/ns/net";
 /// All addresses of this machine are one: loopback, `localhost`, and those of its interfaces. The
 /// scheme makes no difference. A server that is reached both directly and through a proxy is two.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct ServerKey(String);
+pub(crate) struct ServerKey {
+    name: String,
+    /// Whether it is at an address of this machine.
+    is_own: bool,
+}
 
 impl ServerKey {
     /// Returns the key of a server. May ask the resolver, for two seconds at most.
@@ -48,7 +52,8 @@ impl ServerKey {
         is_own: impl Fn(IpAddr) -> bool,
     ) -> Self {
         let addresses: Vec<_> = addresses.iter().map(IpAddr::to_canonical).collect();
-        let machine = if addresses.iter().any(|address| is_own(*address)) {
+        let is_own = addresses.iter().any(|address| is_own(*address));
+        let machine = if is_own {
             // Loopback addresses of containers with networks of their own are other machines.
             format!("this-machine-{namespace}")
         } else {
@@ -69,11 +74,16 @@ impl ServerKey {
             }
             name.push_str(&piece);
         }
-        Self(name)
+        Self { name, is_own }
+    }
+
+    /// Returns whether the server is at an address of this machine.
+    pub(crate) fn is_this_machine(&self) -> bool {
+        self.is_own
     }
 
     pub(super) fn as_file_name(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 

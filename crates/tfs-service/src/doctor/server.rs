@@ -27,7 +27,6 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
         Ok(Err(error)) => return vec![judge_error(&error), clock(SystemTime::now(), None)],
         Err(_elapsed) => return vec![judge_silence(url), clock(SystemTime::now(), None)],
     };
-    let is_loopback = url.is_loopback();
     let Answer { version, time, client } = answer;
     let mut findings = vec![judge_version(url, &version)];
     findings.push(judge_permits(&permits_at(url).await, server.streams_max));
@@ -37,7 +36,8 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
     }
     let listing = list(&client).await;
     findings.extend(judge_listing(listing.as_deref().unwrap_or_default(), server.flag.as_deref()));
-    let is_expected = is_loopback || matches!(server.local_paths, LocalPaths::Mapped(_));
+    let is_own = client.is_on_this_machine().unwrap_or(false);
+    let is_expected = is_own || matches!(server.local_paths, LocalPaths::Mapped(_));
     let tried = timeout(CHECK_TIME_MAX, try_local(client, &server.local_paths, listing)).await;
     findings.push(judge_local(tried.ok(), is_expected));
     findings.push(clock(SystemTime::now(), time));
@@ -65,6 +65,8 @@ async fn ask(settings: &ServerSettings) -> Result<Answer, ServerError> {
 enum Tried {
     /// Nobody wants that.
     Off,
+    /// The paths of a server elsewhere are skipped.
+    Elsewhere,
     /// How many torrents were looked for, how many were there, and why the first was not.
     Torrents { count: usize, proven: usize, cause: Option<String> },
 }
@@ -87,6 +89,9 @@ async fn try_local(
 ) -> Tried {
     if *paths == LocalPaths::Off {
         return Tried::Off;
+    }
+    if *paths == LocalPaths::Auto && client.is_on_this_machine() == Some(false) {
+        return Tried::Elsewhere;
     }
     let source = RqbitSource::new(client, 1).with_local_paths(paths.clone(), TORRENT_TTL_DEFAULT);
     let (mut count, mut proven, mut cause) = (0, 0, None);
@@ -172,6 +177,12 @@ fn judge_local(tried: Option<Tried>, is_expected: bool) -> Finding {
     };
     let (count, proven, cause) = match tried {
         Tried::Off => return Finding::ok(CHECK, "off: all files are read over HTTP"),
+        Tried::Elsewhere => {
+            let found = "the server is not at an address of this machine: all files are read over \
+                         HTTP";
+            return Finding::ok(CHECK, found)
+                .fix("tfs mount --local-paths /downloads=/mnt/nas ...   # if its folder is here");
+        }
         Tried::Torrents { count, proven, cause } => (count, proven, cause),
     };
     let cause: String = cause.unwrap_or_default().chars().filter(|it| !it.is_control()).collect();
@@ -233,6 +244,8 @@ mod tests {
         let absent = "\"/downloads\" cannot be opened: No such file or directory";
         expect![[r#"
             Ok local-paths: off: all files are read over HTTP
+            Ok local-paths: the server is not at an address of this machine: all files are read over HTTP
+                $ tfs mount --local-paths /downloads=/mnt/nas ...   # if its folder is here
             Ok local-paths: nothing finished to try it with
             Ok local-paths: nothing finished to try it with: cannot list the torrents
             Ok local-paths: the server's files are on this machine, and are read there
@@ -244,6 +257,7 @@ mod tests {
                 $ dmesg | tail -n 20   # a disk or a network share that is gone, or a slow line
         "#]].assert_eq(&render(&[
             judge_local(Some(Tried::Off), true),
+            judge_local(Some(Tried::Elsewhere), false),
             judge_local(tried(0, 0, ""), true),
             judge_local(tried(0, 0, "cannot list the torrents"), true),
             judge_local(tried(3, 3, ""), true),

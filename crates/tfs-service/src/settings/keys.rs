@@ -139,8 +139,9 @@ const SERVER: [Key; 6] = [
         Kind::LocalPaths,
         Is("\"auto\""),
         Some("--local-paths"),
-        "Where the server's files are on this machine: where it says (`auto`), nowhere (`off`), or \
-         as pairs of its path and ours; at a prompt `FROM=TO`.",
+        "How to find the server's files on this machine. `auto`: by the paths that the server \
+         reports, if it is at an address of this machine. `off`: always read over HTTP. Or pairs \
+         of the server's path and ours; at a prompt `FROM=TO`.",
     ),
 ];
 

@@ -62,6 +62,7 @@ impl LocalFiles {
         (file, known): (FileId, &Arc<KeptProof>),
     ) -> Result<(), NoLocalFile> {
         let layout = self.layout(client, file.torrent).await?;
+        self.check_place(client)?;
         let Ok(_permit) = self.permits.acquire().await else { return Err(NoLocalFile::Off) };
         let (paths, buffers) = (self.paths.clone(), Arc::clone(&self.buffers));
         let verified = spawn_blocking(move || {

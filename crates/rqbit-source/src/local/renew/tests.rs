@@ -58,7 +58,7 @@ impl Fixture {
         let below = "d/film".to_owned();
         let proof = KeptProof { folder: folder.clone(), below, identity };
         let (sender, told) = mpsc::unbounded_channel();
-        let files = LocalFiles::new(LocalPaths::Auto, TORRENT_TTL_DEFAULT);
+        let files = LocalFiles::new(LocalPaths::Auto, TORRENT_TTL_DEFAULT).presuming(true);
         let files = files.keeping([(FILE, proof)], Arc::new(Told(sender)));
         let layout = layout(&folder, 4, &[("a", b"1"), ("d/film", BYTES)]);
         files.memory().keep(FILE.torrent, Arc::new(layout));
