@@ -98,8 +98,8 @@ mod tests {
     fn all_causes_are_in_one_line_and_each_once() {
         check(
             "fatal error\n\nCaused by:\n    0: error writing\n    1: error writing\n    \
-             2: disk 3: gone\n       for good",
-            &expect!["fatal error: error writing: disk 3: gone: for good"],
+             2: disk 3: gone\n       at noon",
+            &expect!["fatal error: error writing: disk 3: gone: at noon"],
         );
         check("12: not a number of a cause", &expect!["12: not a number of a cause"]);
         check("a: b\n\nCaused by:\n    b", &expect!["a: b"]);

@@ -33,8 +33,8 @@ pub(crate) struct Looked {
     pub(crate) errors: Errors,
 }
 
-/// Shows what each look returns until a signal, or until nobody reads it. While a look takes long
-/// or fails, the screen of the one before is shown as old, with its age.
+/// Shows what each look returns until a signal comes or the reader closes the pipe. While a look
+/// takes long or fails, the screen of the one before is shown as old, with its age.
 pub(crate) async fn watch(
     is_json: bool,
     mut look: impl AsyncFnMut() -> Result<Looked, Errors>,
@@ -77,7 +77,7 @@ pub(crate) async fn watch(
 
 /// What is shown, and to whom.
 struct View {
-    /// `None` if nobody reads any more.
+    /// `None` once the reader has closed the pipe.
     frames: Option<Frames>,
     is_for_people: bool,
     /// The screen of the last look that worked, and when that was.
@@ -143,16 +143,16 @@ impl View {
         self.show(old(why, last)).await
     }
 
-    /// Shows a frame, and takes note if nobody reads any more.
+    /// Shows a frame, and drops the frames if the reader has closed the pipe.
     ///
-    /// It is written by a thread of its own: who reads a pipe may have stopped, and then a signal
-    /// finds nothing to wait for, as a thread does not keep the process from ending.
+    /// A thread of its own writes it: the reader of a pipe may have stopped, and a thread does not
+    /// keep the process from ending at a signal.
     async fn show(&mut self, screen: Screen) -> io::Result<()> {
         let Some(mut frames) = self.frames.take() else { return Ok(()) };
         let (ended, end) = oneshot::channel();
         thread::Builder::new().name("output".to_owned()).spawn(move || {
             let shown = frames.show(&screen).map(|is_read| is_read.then_some(frames));
-            // Nobody waits for it after a signal.
+            // After a signal the receiver is gone.
             let _unheard = ended.send(shown);
         })?;
         self.frames = end.await.map_err(io::Error::other)??;

@@ -115,7 +115,7 @@ impl WatchedServers {
                 tried.await;
             }
         };
-        // Who is late is shown as silent.
+        // A late server is shown as silent.
         _ = timeout(SILENCE_MIN, all_tried).await;
     }
 
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
     use crate::{Server, ServerSettings};
 
-    /// Returns servers that nobody asks.
+    /// Returns servers without the tasks that ask them.
     fn watched(names: &[&str]) -> WatchedServers {
         let servers = names.iter().map(|name| {
             Arc::new(Watched {

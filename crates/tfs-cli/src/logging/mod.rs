@@ -67,7 +67,7 @@ pub(crate) enum Audience {
     /// The user of a command that comes to an end, or that goes to the background. On a terminal,
     /// warnings look like those of the command itself.
     User,
-    /// Whoever looks after a service: each line has its time and its place in the program.
+    /// The operator of a service: each line has its time and its place in the program.
     Operator,
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn start(
     };
     let is_terminal = settings.file.is_none() && !journal && std::io::stderr().is_terminal();
     let colours = is_terminal && output::wants_colours();
-    // Who asks for more than warnings wants to see where they come from.
+    // With more than warnings, the place in the program matters.
     let is_plain = is_terminal
         && audience == Audience::User
         && settings.format == LogFormat::Text
