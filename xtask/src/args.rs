@@ -1,4 +1,4 @@
-//! What was typed, as an [`Action`].
+//! What was typed, as an [`Task`].
 //!
 //! Eight commands with hardly any options of their own do not pay for a parser crate: the first
 //! build of `cargo xtask` is what a newcomer waits for.
@@ -103,7 +103,7 @@ The same commit makes the same bytes. To install it:
 
 /// One command with everything it needs.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum Task {
     /// Print this text.
     Help(&'static str),
     /// Run the tests, with these arguments for cargo.
@@ -124,7 +124,7 @@ pub(crate) enum Action {
     Dist(Dist),
 }
 
-impl Action {
+impl Task {
     /// Returns the action for the arguments after the program's name.
     ///
     /// # Errors
@@ -164,12 +164,12 @@ fn wants_help(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h")
 }
 
-fn no_more(rest: &[OsString], action: Action) -> Result<Action, String> {
+fn no_more(rest: &[OsString], action: Task) -> Result<Task, String> {
     rest.first()
         .map_or(Ok(action), |extra| Err(format!("unexpected argument `{}`", extra.display())))
 }
 
-fn scenarios(rest: Vec<OsString>) -> Result<Action, String> {
+fn scenarios(rest: Vec<OsString>) -> Result<Task, String> {
     let (options, mut names): (Vec<_>, Vec<_>) =
         rest.into_iter().partition(|arg| arg.as_encoded_bytes().starts_with(b"-"));
     if let Some(unknown) = options.iter().find(|option| *option != "--dev") {
@@ -178,17 +178,17 @@ fn scenarios(rest: Vec<OsString>) -> Result<Action, String> {
     if names.is_empty() {
         names.push("all".into());
     }
-    Ok(Action::Scenario(Scenarios { names, is_dev: !options.is_empty() }))
+    Ok(Task::Scenario(Scenarios { names, is_dev: !options.is_empty() }))
 }
 
-fn dist(rest: Vec<OsString>) -> Result<Action, String> {
+fn dist(rest: Vec<OsString>) -> Result<Task, String> {
     let mut rest = rest.into_iter();
     let binary = match rest.next() {
         None => None,
         Some(option) if option == "--binary" => Some(rest.next().ok_or("--binary names no file")?),
         Some(other) => return Err(format!("unexpected argument `{}`", other.display())),
     };
-    no_more(&rest.collect::<Vec<_>>(), Action::Dist(Dist { binary }))
+    no_more(&rest.collect::<Vec<_>>(), Task::Dist(Dist { binary }))
 }
 
 fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
@@ -202,7 +202,7 @@ fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::Action;
+    use super::Task;
 
     #[track_caller]
     fn check(lines: &[&str], expect: &Expect) {
@@ -210,8 +210,8 @@ mod tests {
             .iter()
             .map(|line| {
                 let args = line.split_whitespace().map(Into::into).collect();
-                match Action::parse(args) {
-                    Ok(Action::Help(text)) => {
+                match Task::parse(args) {
+                    Ok(Task::Help(text)) => {
                         format!("{line} => help: {}", text.lines().next().unwrap())
                     }
                     Ok(action) => format!("{line} => {action:?}"),

@@ -12,7 +12,7 @@ use crate::{Result, tidy, workspace};
 
 /// One check.
 #[derive(Debug, Clone, Copy)]
-struct Step {
+struct CiStep {
     name: &'static str,
     what: What,
 }
@@ -30,21 +30,21 @@ enum What {
 
 /// How a step ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum StepOutcome {
     Passed,
     Failed,
     NotInstalled,
 }
 
 /// The steps, the cheapest first, so that a forgotten space is not reported after minutes.
-const STEPS: [Step; 5] = [
-    Step { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
-    Step { name: "tidy", what: What::Tidy },
-    Step {
+const STEPS: [CiStep; 5] = [
+    CiStep { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
+    CiStep { name: "tidy", what: What::Tidy },
+    CiStep {
         name: "deny",
         what: What::Optional(&["deny", "--offline", "check", "licenses", "bans", "sources"]),
     },
-    Step {
+    CiStep {
         name: "clippy",
         what: What::Cargo(&[
             "clippy",
@@ -57,7 +57,7 @@ const STEPS: [Step; 5] = [
             "warnings",
         ]),
     },
-    Step {
+    CiStep {
         name: "doc",
         // The three filters document what no filter would; with examples among them cargo counts
         // in the dependencies of tests, as clippy does, and checks none of them a second time.
@@ -86,29 +86,29 @@ pub(crate) fn run() -> Result<bool> {
         let started = Instant::now();
         let verdict = step.run()?;
         done.push((step.name, verdict, started.elapsed()));
-        if verdict == Verdict::Failed {
+        if verdict == StepOutcome::Failed {
             break;
         }
     }
     println!("\n{}", summary(&done));
-    Ok(done.iter().all(|(_, verdict, _)| *verdict != Verdict::Failed))
+    Ok(done.iter().all(|(_, verdict, _)| *verdict != StepOutcome::Failed))
 }
 
-impl Step {
-    fn run(self) -> Result<Verdict> {
+impl CiStep {
+    fn run(self) -> Result<StepOutcome> {
         let passed = match self.what {
             What::Tidy => tidy::run()?,
             What::Cargo(args) => cargo(args)?,
             What::Optional(args) => {
                 if !is_installed(args)? {
                     println!("cargo-{} is not installed: left out", self.name);
-                    return Ok(Verdict::NotInstalled);
+                    return Ok(StepOutcome::NotInstalled);
                 }
                 // It reads the manifests for all platforms; a build fetches those of one.
                 cargo(&["fetch", "--locked", "--quiet"])? && cargo(args)?
             }
         };
-        Ok(if passed { Verdict::Passed } else { Verdict::Failed })
+        Ok(if passed { StepOutcome::Passed } else { StepOutcome::Failed })
     }
 }
 
@@ -133,18 +133,18 @@ fn is_installed(args: &[&str]) -> Result<bool> {
     Ok(status.success())
 }
 
-fn summary(done: &[(&str, Verdict, Duration)]) -> String {
+fn summary(done: &[(&str, StepOutcome, Duration)]) -> String {
     let mut lines = Vec::new();
     for (name, verdict, took) in done {
         let verdict = match verdict {
-            Verdict::Passed => "passed",
-            Verdict::Failed => "FAILED",
-            Verdict::NotInstalled => "left out, not installed",
+            StepOutcome::Passed => "passed",
+            StepOutcome::Failed => "FAILED",
+            StepOutcome::NotInstalled => "left out, not installed",
         };
         lines.push(format!("{name:<8}{:>7.1} s  {verdict}", took.as_secs_f64()));
     }
     match done.last() {
-        Some((name, Verdict::Failed, _)) => lines.push(format!("ci: stopped, {name} failed")),
+        Some((name, StepOutcome::Failed, _)) => lines.push(format!("ci: stopped, {name} failed")),
         _ => lines.push("ci: all checks passed".to_owned()),
     }
     lines.join("\n")
@@ -156,10 +156,10 @@ mod tests {
 
     use expect_test::{Expect, expect};
 
-    use super::{Verdict, summary};
+    use super::{StepOutcome, summary};
 
     #[track_caller]
-    fn check(done: &[(&str, Verdict)], expect: &Expect) {
+    fn check(done: &[(&str, StepOutcome)], expect: &Expect) {
         let took = Duration::from_millis(61_250);
         let done: Vec<_> = done.iter().map(|(name, verdict)| (*name, *verdict, took)).collect();
         expect.assert_eq(&summary(&done));
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn the_summary_names_the_step_that_failed() {
         check(
-            &[("fmt", Verdict::Passed), ("tidy", Verdict::Failed)],
+            &[("fmt", StepOutcome::Passed), ("tidy", StepOutcome::Failed)],
             &expect![[r#"
             fmt        61.2 s  passed
             tidy       61.2 s  FAILED
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn a_missing_tool_is_said_and_no_failure() {
         check(
-            &[("deny", Verdict::NotInstalled), ("doc", Verdict::Passed)],
+            &[("deny", StepOutcome::NotInstalled), ("doc", StepOutcome::Passed)],
             &expect![[r#"
             deny       61.2 s  left out, not installed
             doc        61.2 s  passed

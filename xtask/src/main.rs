@@ -24,7 +24,7 @@ mod workspace;
 
 use std::{env, process::ExitCode};
 
-use args::Action;
+use args::Task;
 
 /// An error that ends the command; its text is for a person and nobody matches on it.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -33,7 +33,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let action = match Action::parse(env::args_os().skip(1).collect()) {
+    let action = match Task::parse(env::args_os().skip(1).collect()) {
         Ok(action) => action,
         Err(usage) => {
             eprintln!("error: {usage}\n\n{}", args::HELP);
@@ -41,18 +41,18 @@ fn main() -> ExitCode {
         }
     };
     let done = match action {
-        Action::Help(text) => {
+        Task::Help(text) => {
             println!("{text}");
             Ok(true)
         }
-        Action::Test(extra) => test::run(&extra),
-        Action::Tidy => tidy::run(),
-        Action::Ci => ci::run(),
-        Action::Demo(extra) => demo::run(&extra),
-        Action::Dist(dist) => dist::run(&dist),
-        Action::Bench(arguments) => bench::run(&arguments),
-        Action::Scenario(scenarios) => scenario::run(&scenarios),
-        Action::Soak(soak) => soak::run(&soak),
+        Task::Test(extra) => test::run(&extra),
+        Task::Tidy => tidy::run(),
+        Task::Ci => ci::run(),
+        Task::Demo(extra) => demo::run(&extra),
+        Task::Dist(dist) => dist::run(&dist),
+        Task::Bench(arguments) => bench::run(&arguments),
+        Task::Scenario(scenarios) => scenario::run(&scenarios),
+        Task::Soak(soak) => soak::run(&soak),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

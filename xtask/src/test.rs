@@ -24,12 +24,12 @@ const FUSE_HELPER: &str = "fusermount3";
 
 /// The tests of one run, added up over all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
+struct TestTotals {
     passed: u64,
     failed: u64,
 }
 
-impl Tally {
+impl TestTotals {
     /// Adds the sum that a test program prints when it ends; any other line changes nothing.
     fn on_line(&mut self, line: &str) {
         if let Some((passed, failed)) = parse_result(line) {
@@ -97,8 +97,8 @@ fn cargo_args(extra: &[OsString]) -> Vec<OsString> {
 }
 
 /// Copies every line on at once and adds up the results. Tests may print what is no UTF-8.
-fn tally_of(mut from: impl BufRead, mut to: impl Write) -> io::Result<Tally> {
-    let mut tally = Tally::default();
+fn tally_of(mut from: impl BufRead, mut to: impl Write) -> io::Result<TestTotals> {
+    let mut tally = TestTotals::default();
     let mut line = Vec::new();
     while from.read_until(b'\n', &mut line)? > 0 {
         to.write_all(&line)?;

@@ -10,7 +10,7 @@ const TTL: Duration = Duration::from_secs(3600);
 
 /// What files look like. Any values are valid; the default is what suits most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Appearance {
+pub struct AttrOptions {
     /// The owner of all files; by default the user of this process.
     pub uid: u32,
     /// The group of all files; by default that of this process.
@@ -35,7 +35,7 @@ pub struct Appearance {
     pub shows_holes: bool,
 }
 
-impl Default for Appearance {
+impl Default for AttrOptions {
     fn default() -> Self {
         Self {
             uid: geteuid().as_raw(),

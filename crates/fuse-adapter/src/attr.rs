@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use fuser::{FileAttr, FileType, INodeNo};
 use vfs_core::{Attr, FsStats, NodeKind};
 
-use crate::Appearance;
+use crate::AttrOptions;
 
 /// What `st_blksize` says. Larger values make programs read that much for a few bytes: with 1 MiB
 /// a read of 10 bytes in Python asks us for 2 MiB.
@@ -27,8 +27,8 @@ pub(crate) struct Ownership {
 }
 
 impl Ownership {
-    pub(crate) fn new(appearance: &Appearance) -> Self {
-        let Appearance { uid, gid, umask, file_mode, dir_mode, .. } = *appearance;
+    pub(crate) fn new(appearance: &AttrOptions) -> Self {
+        let AttrOptions { uid, gid, umask, file_mode, dir_mode, .. } = *appearance;
         Self {
             uid,
             gid,
@@ -146,8 +146,8 @@ mod tests {
         }
     }
 
-    fn appearance(umask: u16) -> Appearance {
-        Appearance { uid: 1000, gid: 100, umask, ..Appearance::default() }
+    fn appearance(umask: u16) -> AttrOptions {
+        AttrOptions { uid: 1000, gid: 100, umask, ..AttrOptions::default() }
     }
 
     #[track_caller]

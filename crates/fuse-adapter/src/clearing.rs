@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use fuser::{INodeNo, Notifier};
 use vfs_core::{Ino, KnownNode};
 
-use crate::reads::Span;
+use crate::reads::InodeRange;
 
 /// The length that stands for all pages, in a notice.
 const TO_THE_END: i64 = 0;
@@ -45,14 +45,14 @@ pub struct KernelCleared {
 
 /// What a thread has done so far, for the one who may stop waiting for it.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct ClearProgress {
     files: AtomicU64,
     names: AtomicU64,
     files_in_use: AtomicU64,
     is_given_up: AtomicBool,
 }
 
-impl Progress {
+impl ClearProgress {
     /// Returns what was done. Files that were not reached count as in use.
     pub(crate) fn so_far(&self, files_wanted: u64) -> KernelCleared {
         let files = self.files.load(Ordering::Relaxed);
@@ -73,10 +73,10 @@ impl Progress {
     /// Drops what is asked for. `reads` returns the ranges that reads are under way for.
     pub(crate) fn clear(
         &self,
-        kernel: &impl Drops,
+        kernel: &impl CacheInvalidation,
         nodes: &[KnownNode],
         caches: KernelCaches,
-        reads: impl Fn() -> Vec<Span>,
+        reads: impl Fn() -> Vec<InodeRange>,
     ) {
         for node in nodes {
             if self.is_given_up.load(Ordering::Relaxed) {
@@ -94,8 +94,8 @@ impl Progress {
         }
     }
 
-    fn drop_pages(&self, kernel: &impl Drops, node: &KnownNode, reads: &[Span]) {
-        let whole = Span { ino: node.ino.0, start: 0, end: node.size };
+    fn drop_pages(&self, kernel: &impl CacheInvalidation, node: &KnownNode, reads: &[InodeRange]) {
+        let whole = InodeRange { ino: node.ino.0, start: 0, end: node.size };
         let (free, held) = whole.split(reads);
         for span in free {
             // The kernel has no offsets beyond.
@@ -111,7 +111,7 @@ impl Progress {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn drop_names(&self, kernel: &impl Drops, node: &KnownNode) {
+    fn drop_names(&self, kernel: &impl CacheInvalidation, node: &KnownNode) {
         if node.is_directory {
             // The pages of a directory are its listing.
             note(kernel.drop_pages(node.ino, 0, TO_THE_END));
@@ -124,7 +124,7 @@ impl Progress {
 }
 
 /// What drops things. A seam for tests.
-pub(crate) trait Drops {
+pub(crate) trait CacheInvalidation {
     /// Drops pages and attributes of an inode.
     fn drop_pages(&self, ino: Ino, offset: i64, len: i64) -> io::Result<()>;
 
@@ -132,7 +132,7 @@ pub(crate) trait Drops {
     fn drop_name(&self, parent: Ino, name: &str) -> io::Result<()>;
 }
 
-impl Drops for Notifier {
+impl CacheInvalidation for Notifier {
     fn drop_pages(&self, ino: Ino, offset: i64, len: i64) -> io::Result<()> {
         self.inval_inode(INodeNo(ino.0), offset, len)
     }
@@ -161,7 +161,7 @@ mod tests {
     #[derive(Default)]
     struct FakeKernel(Mutex<Vec<String>>);
 
-    impl Drops for FakeKernel {
+    impl CacheInvalidation for FakeKernel {
         fn drop_pages(&self, ino: Ino, offset: i64, len: i64) -> io::Result<()> {
             self.0.lock().unwrap().push(format!("pages {} {offset} {len}\n", ino.0));
             Ok(())
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(caches: KernelCaches, reads: &[Span], want: &Expect) {
+    fn check(caches: KernelCaches, reads: &[InodeRange], want: &Expect) {
         let node = |ino, parent, name: &str, size| KnownNode {
             ino: Ino(ino),
             parent: Ino(parent),
@@ -183,7 +183,7 @@ mod tests {
             size,
         };
         let nodes = [node(70, 1, "t", 0), node(71, 70, "a", 100), node(72, 70, "b", 50)];
-        let (kernel, progress) = (FakeKernel::default(), Progress::default());
+        let (kernel, progress) = (FakeKernel::default(), ClearProgress::default());
         progress.clear(&kernel, &nodes, caches, || reads.to_vec());
         let text = kernel.0.lock().unwrap().concat();
         let files_wanted = if caches.has_data { 2 } else { 0 };
@@ -201,7 +201,7 @@ mod tests {
             pages 72 0 0
             KernelCleared { files: 2, names: 0, files_in_use: 0 }"#]],
         );
-        let read = Span { ino: 71, start: 20, end: 30 };
+        let read = InodeRange { ino: 71, start: 20, end: 30 };
         check(
             data,
             &[read],
@@ -211,7 +211,7 @@ mod tests {
             pages 72 0 0
             KernelCleared { files: 1, names: 0, files_in_use: 1 }"#]],
         );
-        let whole = Span { ino: 71, start: 0, end: 100 };
+        let whole = InodeRange { ino: 71, start: 0, end: 100 };
         check(
             data,
             &[whole],

@@ -12,8 +12,8 @@ use vfs_core::{HandleId, KnownNode};
 
 use crate::Caller;
 use crate::callers::Callers;
-use crate::clearing::{KernelCaches, KernelCleared, Progress};
-use crate::passthrough::Passthrough;
+use crate::clearing::{ClearProgress, KernelCaches, KernelCleared};
+use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
 
 /// How long whoever has the kernel's caches cleared waits for it. A million files take seconds;
@@ -22,18 +22,18 @@ const CLEAR_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// The kernel's side of a mount. Clones are the same; they do not keep the mount alive.
 #[derive(Clone)]
-pub struct KernelSide {
+pub struct KernelHandle {
     reads: Reads,
     callers: Arc<Callers>,
-    passthrough: Arc<Passthrough>,
+    passthrough: Arc<PassthroughFiles>,
     notifier: Notifier,
 }
 
-impl KernelSide {
+impl KernelHandle {
     pub(crate) fn new(
         reads: Reads,
         callers: Arc<Callers>,
-        passthrough: Arc<Passthrough>,
+        passthrough: Arc<PassthroughFiles>,
         notifier: Notifier,
     ) -> Self {
         Self { reads, callers, passthrough, notifier }
@@ -65,7 +65,7 @@ impl KernelSide {
     pub async fn clear(&self, nodes: Vec<KnownNode>, caches: KernelCaches) -> KernelCleared {
         let has_pages = |node: &&KnownNode| caches.has_data && !node.is_directory && node.size > 0;
         let files_wanted = nodes.iter().filter(has_pages).count() as u64;
-        let progress = Arc::<Progress>::default();
+        let progress = Arc::<ClearProgress>::default();
         let _given_up = GiveUp(Arc::clone(&progress));
         let (sender, done) = oneshot::channel();
         let (clearing, reads, kernel) =
@@ -84,14 +84,14 @@ impl KernelSide {
     }
 }
 
-impl fmt::Debug for KernelSide {
+impl fmt::Debug for KernelHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KernelSide").finish_non_exhaustive()
     }
 }
 
 /// Lets the thread that clears caches end when nobody waits for it any more.
-struct GiveUp(Arc<Progress>);
+struct GiveUp(Arc<ClearProgress>);
 
 impl Drop for GiveUp {
     fn drop(&mut self) {

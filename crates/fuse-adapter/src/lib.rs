@@ -1,7 +1,7 @@
 //! A [`Vfs`](vfs_core::Vfs) as a FUSE mount.
 //!
 //! [`mount()`] puts the filesystem into the tree and answers the kernel: each request is decoded,
-//! passed to the core, and answered. [`Mount`] ends it. [`unmount()`] and
+//! passed to the core, and answered. [`FuseMount`] ends it. [`unmount()`] and
 //! [`check_mountpoint`] are for mounts of any process, dead ones too.
 //!
 //! ```text
@@ -17,11 +17,11 @@
 //! # Invariants
 //! - A fuser thread never waits for more than a short lock.
 //! - Each request is answered exactly once; an answer that is lost to a bug is one `EIO`, logged
-//!   and counted ([`Mount::counters`]), and the mount lives.
+//!   and counted ([`FuseMount::counters`]), and the mount lives.
 //! - The kernel keeps nothing for long that may change, unless it takes notices of changes.
 //! - There is one errno table. Only a thread that has a signal to act on gets `EINTR`.
 //! - A range whose read failed is a range never read, a second later: for us and for the kernel.
-//! - Only a mount of type `fuse.tfs` is ever unmounted, and by a [`Mount`] only its own.
+//! - Only a mount of type `fuse.tfs` is ever unmounted, and by a [`FuseMount`] only its own.
 //! - Nothing that looks for mounts looks into one without a time limit.
 //!
 //! # What it never does
@@ -52,13 +52,13 @@ mod time_limit;
 mod ttl;
 mod unmount;
 
-pub use appearance::Appearance;
+pub use appearance::AttrOptions;
 pub use callers::Caller;
 pub use clearing::{KernelCaches, KernelCleared};
 pub use fusermount::fusermount_path;
-pub use kernel_side::KernelSide;
+pub use kernel_side::KernelHandle;
 pub use liveness::{Liveness, liveness, wait_for_answer};
-pub use mount::{Mount, MountError, SessionError, check_fuse, mount};
+pub use mount::{FuseMount, MountError, SessionError, check_fuse, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};
 pub use options::{FsName, MissingErrno, MountOptions, READ_AHEAD_KB_DEFAULT};
 pub use places::{MountPlace, MountProcess, Witness, places, places_here, places_left, process_of};

@@ -39,9 +39,9 @@ pub fn liveness(mount_point: &Path) -> Liveness {
     let answer = within(ANSWER_TIME_MAX, move || ask(&asked));
     match answer {
         None => Liveness::Silent,
-        Some(Answer::Disconnected) => Liveness::Dead,
-        Some(Answer::Denied) if is_abandoned(mount_point) => Liveness::Dead,
-        Some(Answer::Denied | Answer::Given) => Liveness::Alive,
+        Some(LivenessReply::Disconnected) => Liveness::Dead,
+        Some(LivenessReply::Denied) if is_abandoned(mount_point) => Liveness::Dead,
+        Some(LivenessReply::Denied | LivenessReply::Given) => Liveness::Alive,
     }
 }
 
@@ -49,25 +49,25 @@ pub fn liveness(mount_point: &Path) -> Liveness {
 /// takes, which for a mount that is stuck is for ever.
 #[must_use]
 pub fn wait_for_answer(mount_point: &Path) -> bool {
-    ask(mount_point) != Answer::Disconnected
+    ask(mount_point) != LivenessReply::Disconnected
 }
 
 /// What the kernel says of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+enum LivenessReply {
     Given,
     /// This user may not ask; the mount was not asked.
     Denied,
     Disconnected,
 }
 
-fn ask(mount_point: &Path) -> Answer {
+fn ask(mount_point: &Path) -> LivenessReply {
     // The kernel remembers attributes for a while, and would speak for the dead without the force.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
     match statx(CWD, mount_point, flags, StatxFlags::BASIC_STATS) {
-        Err(Errno::NOTCONN | Errno::CONNABORTED) => Answer::Disconnected,
-        Err(Errno::ACCESS | Errno::PERM) => Answer::Denied,
-        _ => Answer::Given,
+        Err(Errno::NOTCONN | Errno::CONNABORTED) => LivenessReply::Disconnected,
+        Err(Errno::ACCESS | Errno::PERM) => LivenessReply::Denied,
+        _ => LivenessReply::Given,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use rustix::process::{getegid, geteuid};
 
-use crate::Appearance;
+use crate::AttrOptions;
 
 /// The subtype: `/proc/mounts` shows the type `fuse.tfs`.
 const SUBTYPE: &str = "tfs";
@@ -44,7 +44,7 @@ pub struct MountOptions {
     /// Whether a directory with something in it may be mounted over.
     pub allow_non_empty: bool,
     /// What files look like, and how long the kernel may remember it.
-    pub appearance: Appearance,
+    pub appearance: AttrOptions,
     /// Whether the kernel may read files itself that are complete and on this machine's disk. It
     /// needs CAP_SYS_ADMIN; without it nothing changes.
     pub may_pass_through: bool,
@@ -63,7 +63,7 @@ impl MountOptions {
             fs_name,
             allow_other: false,
             allow_non_empty: false,
-            appearance: Appearance::default(),
+            appearance: AttrOptions::default(),
             may_pass_through: true,
             missing_errno: MissingErrno::default(),
             read_ahead_kb: READ_AHEAD_KB_DEFAULT,

@@ -14,7 +14,7 @@ use vfs_core::HandleId;
 
 /// All files of torrents that are open.
 #[derive(Debug)]
-pub(crate) struct Passthrough<B = BackingId> {
+pub(crate) struct PassthroughFiles<B = BackingId> {
     is_allowed: AtomicBool,
     /// Protects the table; held for one open, a system call included that registers a file.
     inodes: Mutex<HashMap<u64, Opens<B>>>,
@@ -29,7 +29,7 @@ enum Opens<B> {
     Passed { backing: Arc<B>, handles: HashSet<HandleId> },
 }
 
-impl<B> Passthrough<B> {
+impl<B> PassthroughFiles<B> {
     /// Returns a table without files. What is not `is_allowed` never is.
     pub(crate) fn new(is_allowed: bool) -> Self {
         Self { is_allowed: AtomicBool::new(is_allowed), inodes: Mutex::default() }
@@ -124,7 +124,7 @@ mod tests {
     /// 1 where a file can be registered, `o1-` where none can, `c1` closes it.
     #[track_caller]
     fn check(steps: &str, want: &str) {
-        let table = Passthrough::new(true);
+        let table = PassthroughFiles::new(true);
         let mut registered = 0;
         let mut got = Vec::new();
         for step in steps.split(' ') {
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_not_allowed_is_news_once() {
-        let table = Passthrough::<()>::new(true);
+        let table = PassthroughFiles::<()>::new(true);
         assert!(table.is_allowed() && table.disallow() && !table.disallow() && !table.is_allowed());
     }
 }

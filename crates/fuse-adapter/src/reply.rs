@@ -45,11 +45,11 @@ impl AnswerBytes for fuser::ReplyData {
 
 /// Counts what should never happen, for tests and monitoring.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct ReplyStats {
     unanswered: AtomicU64,
 }
 
-impl Faults {
+impl ReplyStats {
     /// Returns how many requests were dropped without an answer and got `EIO`.
     pub(crate) fn unanswered_count(&self) -> u64 {
         self.unanswered.load(Ordering::Relaxed)
@@ -58,7 +58,7 @@ impl Faults {
 
 /// Which request an answer is for, as logs name it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Request {
+pub(crate) struct RequestId {
     pub(crate) op: &'static str,
     pub(crate) ino: u64,
 }
@@ -71,17 +71,17 @@ pub(crate) struct Request {
 pub(crate) struct ReplyGuard<R: Refuse> {
     /// Empty only once answered.
     reply: Option<R>,
-    request: Request,
-    faults: Arc<Faults>,
+    request: RequestId,
+    faults: Arc<ReplyStats>,
 }
 
 impl<R: Refuse> ReplyGuard<R> {
-    pub(crate) fn new(reply: R, request: Request, faults: &Arc<Faults>) -> Self {
+    pub(crate) fn new(reply: R, request: RequestId, faults: &Arc<ReplyStats>) -> Self {
         Self { reply: Some(reply), request, faults: Arc::clone(faults) }
     }
 
     /// Returns which request this answers.
-    pub(crate) fn request(&self) -> Request {
+    pub(crate) fn request(&self) -> RequestId {
         self.request
     }
 
@@ -100,7 +100,7 @@ impl<R: Refuse> ReplyGuard<R> {
 
     /// Answers a read with the errno of an error; `missing` is that of missing data.
     pub(crate) fn refuse_read(self, error: &VfsError, missing: MissingErrno) {
-        let Request { op, ino } = self.request;
+        let RequestId { op, ino } = self.request;
         tracing::debug!(op, ino, error = error as &dyn std::error::Error, "request refused");
         self.send(|reply| reply.refuse(errno(error, missing)));
     }
@@ -115,7 +115,7 @@ impl<R: Refuse> Drop for ReplyGuard<R> {
     fn drop(&mut self) {
         if let Some(reply) = self.reply.take() {
             self.faults.unanswered.fetch_add(1, Ordering::Relaxed);
-            let Request { op, ino } = self.request;
+            let RequestId { op, ino } = self.request;
             tracing::error!(op, ino, "request dropped without an answer");
             reply.refuse(Errno::EIO);
         }
@@ -142,10 +142,10 @@ pub(crate) fn respond<R: Refuse, T>(
 }
 
 /// Runs `body` and ends a panic in it here.
-pub(crate) fn contain(request: Request, body: impl FnOnce()) {
+pub(crate) fn contain(request: RequestId, body: impl FnOnce()) {
     // What is seen after a panic is the core, whose locks tolerate it.
     if catch_unwind(AssertUnwindSafe(body)).is_err() {
-        let Request { op, ino } = request;
+        let RequestId { op, ino } = request;
         tracing::error!(op, ino, "panic in a request");
     }
 }
@@ -184,8 +184,8 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn guard(reply: &FakeReply, faults: &Arc<Faults>) -> ReplyGuard<FakeReply> {
-        ReplyGuard::new(reply.clone(), Request { op: "test", ino: 1 }, faults)
+    pub(crate) fn guard(reply: &FakeReply, faults: &Arc<ReplyStats>) -> ReplyGuard<FakeReply> {
+        ReplyGuard::new(reply.clone(), RequestId { op: "test", ino: 1 }, faults)
     }
 
     #[track_caller]

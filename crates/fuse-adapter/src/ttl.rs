@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vfs_core::{Attr, Validity};
 
-use crate::Appearance;
+use crate::AttrOptions;
 
 /// What may change while nobody tells the kernel: new by the next look of a user, yet one question
 /// a second at most however often a program asks.
@@ -29,7 +29,7 @@ pub(crate) struct Ttls {
 
 impl Ttls {
     /// Returns the times that a mount was asked to have, before the kernel has taken a notice.
-    pub(crate) fn new(appearance: &Appearance) -> Self {
+    pub(crate) fn new(appearance: &AttrOptions) -> Self {
         Self {
             attr: appearance.attr_ttl.min(TTL_MAX),
             entry: appearance.entry_ttl.min(TTL_MAX),
@@ -77,7 +77,7 @@ mod tests {
 
     fn ttls(entry_secs: u64, is_heard: bool) -> Ttls {
         let entry_ttl = Duration::from_secs(entry_secs);
-        let ttls = Ttls::new(&Appearance { entry_ttl, ..Appearance::default() });
+        let ttls = Ttls::new(&AttrOptions { entry_ttl, ..AttrOptions::default() });
         ttls.set_heard(is_heard);
         ttls
     }
@@ -98,7 +98,7 @@ mod tests {
         check(0, true, Validity::Announced, (0, false));
         check(0, false, Validity::Unannounced, (0, false));
         check(u64::MAX, true, Validity::Fixed, (TTL_MAX.as_secs(), true));
-        let untold = Ttls::new(&Appearance::default());
+        let untold = Ttls::new(&AttrOptions::default());
         assert_eq!(untold.entry(Validity::Announced), UNANNOUNCED_TTL);
     }
 }

@@ -8,13 +8,13 @@ use bytes::Bytes;
 ///
 /// It is a snapshot: a piece that is there stays there, one that is not may have come since.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Haves {
+pub struct HaveBitfield {
     /// One bit a piece, the most significant bit of a byte first.
     bits: Bytes,
     piece_count: u32,
 }
 
-impl Haves {
+impl HaveBitfield {
     /// Makes a bitfield, or returns `None` if there are not exactly as many bytes as
     /// `piece_count` bits need.
     pub fn new(bits: Bytes, piece_count: u32) -> Option<Self> {
@@ -48,7 +48,7 @@ impl Haves {
     }
 }
 
-impl fmt::Debug for Haves {
+impl fmt::Debug for HaveBitfield {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Haves({} of {})", self.have_count(), self.piece_count)
     }
@@ -60,7 +60,7 @@ mod tests {
 
     #[track_caller]
     fn check(bits: &'static [u8], piece_count: u32, want: Option<&str>) {
-        let haves = Haves::new(Bytes::from_static(bits), piece_count);
+        let haves = HaveBitfield::new(Bytes::from_static(bits), piece_count);
         let got = haves.map(|haves| {
             let marks = (0..piece_count + 9).map(|idx| if haves.has(idx) { '#' } else { '.' });
             format!("{haves:?} {}", marks.collect::<String>())

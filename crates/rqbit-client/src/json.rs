@@ -3,25 +3,25 @@
 use serde::de::DeserializeOwned;
 
 use crate::ErrorKind;
-use crate::error::Failure;
+use crate::error::CallFailure;
 
 /// Parses the JSON of an answer.
 ///
 /// The path of an error costs a second parse, so it is paid only when there is one.
-pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallFailure> {
     let error = match serde_json::from_slice(body) {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
     match body.trim_ascii_start().first() {
         Some(b'{' | b'[') => {}
-        Some(b'<') => return Err(Failure::new(ErrorKind::NotRqbit { reason: "html" }, error)),
-        _ => return Err(Failure::new(ErrorKind::NotRqbit { reason: "not json" }, error)),
+        Some(b'<') => return Err(CallFailure::new(ErrorKind::NotRqbit { reason: "html" }, error)),
+        _ => return Err(CallFailure::new(ErrorKind::NotRqbit { reason: "not json" }, error)),
     }
     let deserializer = &mut serde_json::Deserializer::from_slice(body);
     let path = match serde_path_to_error::deserialize::<_, T>(deserializer) {
         Err(error) => error.path().to_string(),
         Ok(_) => ".".into(),
     };
-    Err(Failure::new(ErrorKind::MalformedJson { path }, error))
+    Err(CallFailure::new(ErrorKind::MalformedJson { path }, error))
 }

@@ -71,9 +71,9 @@ pub use crate::credentials::{Credentials, CredentialsError};
 pub use crate::direct::DirectError;
 pub use crate::error::{
     Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, ServerError, TimeoutPhase,
-    TlsProblem,
+    TlsError,
 };
-pub use crate::haves::Haves;
+pub use crate::haves::HaveBitfield;
 pub use crate::range::{ByteRange, ContentRange};
 pub use crate::stream::RangeStream;
 pub use crate::torrent_ref::{InfoHash, InfoHashError, TorrentRef};

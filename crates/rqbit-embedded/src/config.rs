@@ -40,7 +40,7 @@ pub struct EmbeddedConfig {
     pub session_dir: Option<PathBuf>,
     /// What HTTP callers must present (basic auth). `None` lets every local user and every web
     /// page that guesses the port add torrents, in any folder that this process can write.
-    pub credentials: Option<Credentials>,
+    pub credentials: Option<ApiCredentials>,
 }
 
 impl EmbeddedConfig {
@@ -86,14 +86,14 @@ pub enum Network {
 
 /// User name and password of the HTTP API.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
+pub struct ApiCredentials {
     /// The user name. A colon in it can never match.
     pub username: String,
     /// The password.
     pub password: String,
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for ApiCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
     }

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 /// Anything that was the cause of an [`EmbeddedError`].
-pub(crate) type Source = Box<dyn StdError + Send + Sync + 'static>;
+pub(crate) type BoxedError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// What went wrong, with what, and why.
 ///
@@ -16,7 +16,7 @@ pub struct EmbeddedError {
     kind: EmbeddedErrorKind,
     context: String,
     #[source]
-    source: Option<Source>,
+    source: Option<BoxedError>,
 }
 
 /// What a server was about to do when it failed.
@@ -43,7 +43,7 @@ impl EmbeddedError {
     pub(crate) fn new(
         kind: EmbeddedErrorKind,
         context: impl fmt::Display,
-        source: impl Into<Source>,
+        source: impl Into<BoxedError>,
     ) -> Self {
         Self { kind, context: context.to_string(), source: Some(source.into()) }
     }

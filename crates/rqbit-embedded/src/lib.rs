@@ -44,7 +44,7 @@ mod server;
 mod session;
 mod source_files;
 
-pub use crate::config::{Credentials, EmbeddedConfig, MIN_LIMIT_BPS, Network};
+pub use crate::config::{ApiCredentials, EmbeddedConfig, MIN_LIMIT_BPS, Network};
 pub use crate::error::{EmbeddedError, EmbeddedErrorKind};
 pub use crate::seed::{SeedOptions, SeededTorrent};
 pub use crate::server::EmbeddedServer;

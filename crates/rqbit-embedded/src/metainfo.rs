@@ -24,7 +24,7 @@ const READ_BYTES: usize = 256 * 1024;
 
 /// A torrent and where its files are.
 #[derive(Debug)]
-pub(crate) struct Metainfo {
+pub(crate) struct TorrentFiles {
     pub(crate) info_hash: [u8; 20],
     /// The .torrent file.
     pub(crate) bytes: Vec<u8>,
@@ -33,7 +33,7 @@ pub(crate) struct Metainfo {
 }
 
 /// Reads everything at `path` and returns its torrent. Blocks for as long as that takes.
-pub(crate) fn make(path: &Path, options: &SeedOptions) -> io::Result<Metainfo> {
+pub(crate) fn make(path: &Path, options: &SeedOptions) -> io::Result<TorrentFiles> {
     let path = path.canonicalize()?;
     let name = source_files::usable_name(
         path.file_name().ok_or_else(|| invalid("the root directory has no name"))?,
@@ -54,7 +54,7 @@ pub(crate) fn make(path: &Path, options: &SeedOptions) -> io::Result<Metainfo> {
     let info = info_dict(&name, is_dir.then_some(&file_list), total, piece_length, &pieces);
     let folder = if is_dir { path.clone() } else { parent(&path) };
     let bytes = torrent_dict(&info, options.creation_date);
-    Ok(Metainfo { info_hash: sha1(&info), bytes, folder })
+    Ok(TorrentFiles { info_hash: sha1(&info), bytes, folder })
 }
 
 fn single(path: &Path, name: &str) -> io::Result<SourceFile> {

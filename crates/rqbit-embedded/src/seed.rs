@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use librqbit::{AddTorrent, AddTorrentOptions, Session};
 
-use crate::error::{EmbeddedError, EmbeddedErrorKind, Source};
-use crate::metainfo::{self, Metainfo};
+use crate::error::{BoxedError, EmbeddedError, EmbeddedErrorKind};
+use crate::metainfo::{self, TorrentFiles};
 
 /// What a new torrent is like. The default is good for everything but tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,12 +39,12 @@ pub(crate) async fn seed(
     path: PathBuf,
     options: SeedOptions,
 ) -> Result<SeededTorrent, EmbeddedError> {
-    let fail = |kind, source: Source| EmbeddedError::new(kind, path.display(), source);
+    let fail = |kind, source: BoxedError| EmbeddedError::new(kind, path.display(), source);
     let to_hash = path.clone();
     let made = tokio::task::spawn_blocking(move || metainfo::make(&to_hash, &options)).await;
-    let Metainfo { info_hash, bytes, folder } =
-        made.unwrap_or_else(|e| Err(io::Error::other(e)))
-            .map_err(|e| fail(EmbeddedErrorKind::CreateTorrent, e.into()))?;
+    let TorrentFiles { info_hash, bytes, folder } = made
+        .unwrap_or_else(|e| Err(io::Error::other(e)))
+        .map_err(|e| fail(EmbeddedErrorKind::CreateTorrent, e.into()))?;
     let torrent_bytes = Bytes::from(bytes);
     add(&session, torrent_bytes.clone(), &folder)
         .await
@@ -52,7 +52,7 @@ pub(crate) async fn seed(
     Ok(SeededTorrent { info_hash, torrent_bytes })
 }
 
-async fn add(session: &Arc<Session>, torrent: Bytes, folder: &Path) -> Result<(), Source> {
+async fn add(session: &Arc<Session>, torrent: Bytes, folder: &Path) -> Result<(), BoxedError> {
     let options = AddTorrentOptions {
         // Without it rqbit insists on creating the files.
         overwrite: true,

@@ -11,9 +11,9 @@ use librqbit::{Api, Session};
 use librqbit_dualstack_sockets::{BindOpts, TcpListener};
 use tokio::task::{AbortHandle, JoinError};
 
-use crate::config::{Credentials, EmbeddedConfig};
+use crate::config::{ApiCredentials, EmbeddedConfig};
 use crate::dir::{self, SessionLock};
-use crate::error::{EmbeddedError, EmbeddedErrorKind, Source};
+use crate::error::{BoxedError, EmbeddedError, EmbeddedErrorKind};
 use crate::runtime::ServerRuntime;
 use crate::seed::{self, SeedOptions, SeededTorrent};
 use crate::session;
@@ -51,8 +51,9 @@ impl EmbeddedServer {
     /// Dropping the future ends what was started so far.
     pub async fn start(config: EmbeddedConfig) -> Result<Self, EmbeddedError> {
         let context = config.dir.clone();
-        let fail_session =
-            |e: Source| EmbeddedError::new(EmbeddedErrorKind::StartSession, context.display(), e);
+        let fail_session = |e: BoxedError| {
+            EmbeddedError::new(EmbeddedErrorKind::StartSession, context.display(), e)
+        };
         let runtime = ServerRuntime::new().map_err(|e| fail_session(e.into()))?;
         let launched = runtime.spawn(launch(config)).await;
         let Launched { api_addr, dir, session, http, lock } =
@@ -173,7 +174,7 @@ fn bind_api(port: u16) -> Result<TcpListener, EmbeddedError> {
 fn serve(
     session: &Arc<Session>,
     listener: TcpListener,
-    credentials: Option<Credentials>,
+    credentials: Option<ApiCredentials>,
 ) -> AbortHandle {
     let options = HttpApiOptions {
         read_only: false,

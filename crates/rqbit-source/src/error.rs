@@ -58,7 +58,7 @@ fn kind_of(kind: &ErrorKind) -> SourceErrorKind {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use rqbit_client::{ServerError, TlsProblem};
+    use rqbit_client::{ServerError, TlsError};
 
     use super::*;
 
@@ -84,8 +84,8 @@ mod tests {
             invalid_file,
             ErrorKind::Unauthorized,
             ErrorKind::Initializing,
-            ErrorKind::Tls(TlsProblem::Certificate),
-            ErrorKind::Tls(TlsProblem::Handshake),
+            ErrorKind::Tls(TlsError::Certificate),
+            ErrorKind::Tls(TlsError::Handshake),
             ErrorKind::Refused,
             ErrorKind::Closed,
             ErrorKind::Timeout { phase: TimeoutPhase::Connect },

@@ -28,7 +28,7 @@ const DISK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// One torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Listed {
+struct ListedTorrent {
     name: Option<String>,
     folder: String,
     /// Why it failed, in one line.
@@ -39,12 +39,12 @@ struct Listed {
 #[derive(Debug, Default)]
 pub(crate) struct ListedTorrents {
     /// Protects what the lists said; held for one access.
-    state: Mutex<State>,
+    state: Mutex<ListState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    torrents: HashMap<InfoHash, Listed>,
+struct ListState {
+    torrents: HashMap<InfoHash, ListedTorrent>,
     /// Some of those that the last list had.
     sample: Vec<InfoHash>,
 }
@@ -61,12 +61,12 @@ impl ListedTorrents {
         for (info_hash, TorrentProgress { name, output_folder, stats, .. }) in list {
             listed.push(info_hash);
             let failure = failure(stats);
-            let is_same = |it: &Listed| {
+            let is_same = |it: &ListedTorrent| {
                 it.name == *name && it.folder == *output_folder && it.failure == failure
             };
             if !state.torrents.get(&info_hash).is_some_and(is_same) {
                 let (name, folder) = (name.clone(), output_folder.clone());
-                state.torrents.insert(info_hash, Listed { name, folder, failure });
+                state.torrents.insert(info_hash, ListedTorrent { name, folder, failure });
             }
         }
         if state.torrents.len() > count.saturating_mul(2).saturating_add(UNLISTED_MAX) {
@@ -110,7 +110,7 @@ impl ListedTorrents {
         matches!(timeout(DISK_TIME_MAX, looked).await, Ok(Ok(true)))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ListState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

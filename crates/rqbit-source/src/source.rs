@@ -9,15 +9,15 @@ use rqbit_client::{
 };
 use vfs_core::{
     Bitfield, ByteRange, DownloadProgress, FileId, FileIndex, FileKind, Geometry, InfoHash,
-    LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile, NotNow, SourceError,
-    SourceErrorKind, SourceLimits, SourceStream, StreamBudget, TorrentDetails, TorrentSource,
-    TorrentSummary,
+    InlineUnavailable, LocalFile, LocalPieces, LocalWanted, MetadataStatus, NoLocalFile,
+    SourceError, SourceErrorKind, SourceLimits, SourceStream, StreamBudget, TorrentDetails,
+    TorrentSource, TorrentSummary,
 };
 
 use crate::buffers::{Buffers, len_of};
 use crate::error::to_source_error;
 use crate::listed::ListedTorrents;
-use crate::local::{KeptProof, LocalFiles, LocalPaths, ProofKeeper};
+use crate::local::{LocalFiles, LocalPaths, VerificationStore, VerifiedFileRecord};
 use crate::mapping;
 
 /// How many streams may be open at a time unless the user says otherwise.
@@ -87,8 +87,8 @@ impl RqbitSource {
     #[must_use]
     pub fn with_kept_proofs(
         self,
-        kept: impl IntoIterator<Item = (FileId, KeptProof)>,
-        keeper: Arc<dyn ProofKeeper>,
+        kept: impl IntoIterator<Item = (FileId, VerifiedFileRecord)>,
+        keeper: Arc<dyn VerificationStore>,
     ) -> Self {
         let local = self.local.keeping(kept, keeper);
         Self { local: Arc::new(local), ..self }
@@ -225,17 +225,17 @@ impl TorrentSource for RqbitSource {
         file_len: u64,
         range: ByteRange,
         time_max: Duration,
-    ) -> Result<Bytes, NotNow> {
-        let index = usize::try_from(file.index.0).map_err(|_beyond| NotNow::NoWay)?;
+    ) -> Result<Bytes, InlineUnavailable> {
+        let index = usize::try_from(file.index.0).map_err(|_beyond| InlineUnavailable::NoWay)?;
         let at = (range.start(), file_len);
         let mut buffer = self.buffers.take(len_of(range));
         let of = to_ref(file.torrent);
         match self.client.read_direct(of, index, at, buffer.bytes_mut(), time_max) {
             Ok(()) => Ok(buffer.into_bytes()),
-            Err(DirectError::NoWay) => Err(NotNow::NoWay),
+            Err(DirectError::NoWay) => Err(InlineUnavailable::NoWay),
             Err(error @ (DirectError::Late | DirectError::Broken(_) | DirectError::Unexpected)) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "not read at once");
-                Err(NotNow::Missed)
+                Err(InlineUnavailable::Missed)
             }
         }
     }

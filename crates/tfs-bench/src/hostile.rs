@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tfs_testkit::malice::{Effect, HARMS, Harm, Malice, Route};
+use tfs_testkit::malice::{Attack, Effect, HARMS, HostileServer, Route};
 use tfs_testkit::until::until;
 
 use crate::figures::{FigureReport, Want, megabytes};
@@ -70,12 +70,12 @@ fn count(heads: &[String]) -> f64 {
 }
 
 /// Mounts a server, has it do harm, and looks at what tfs does meanwhile and afterwards.
-fn suffer(harm: &'static Harm, dir: &Path) -> AttackOutcome {
+fn suffer(harm: &'static Attack, dir: &Path) -> AttackOutcome {
     let home = dir.join(harm.name.replace([' ', '/'], "-"));
     fs::create_dir(&home).unwrap();
     let password = home.join("password");
     fs::write(&password, "secret").unwrap();
-    let server = Malice::start(harm).unwrap();
+    let server = HostileServer::start(harm).unwrap();
     let options = ["--username", "me", "--password-file", password.to_str().unwrap()];
     let mut options = options.to_vec();
     options.extend(["--read-timeout", "5s"]);

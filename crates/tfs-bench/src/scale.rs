@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tfs_testkit::ceiling::Ceiling;
-use tfs_testkit::library::{Library, Requests, Shape};
+use tfs_testkit::library::{LargeServer, LibraryShape, Requests};
 use tfs_testkit::until::until;
 
 use crate::caches::forget_names;
@@ -15,7 +15,7 @@ use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::{median, pause};
 
-const SHAPE: Shape = Shape { torrent_count: 10_000 };
+const SHAPE: LibraryShape = LibraryShape { torrent_count: 10_000 };
 
 /// How often a walk is repeated, in turns with the ceiling: the machine has fast and slow times.
 const ROUNDS: usize = 5;
@@ -51,7 +51,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let before = resident_when_empty(dir);
 
     report.step("10,000 torrents, 100,000 files");
-    let library = Library::start(SHAPE).unwrap();
+    let library = LargeServer::start(SHAPE).unwrap();
     let start = Instant::now();
     let mount = TfsMount::unhurried(&dir.join("full"), &library.url(), &[]);
     report.time("until mounted", start.elapsed(), Want::Nothing);
@@ -77,7 +77,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
 
 /// Returns the memory of a mount without torrents, which has been used.
 fn resident_when_empty(dir: &Path) -> u64 {
-    let library = Library::start(Shape { torrent_count: 0 }).unwrap();
+    let library = LargeServer::start(LibraryShape { torrent_count: 0 }).unwrap();
     let mount = TfsMount::unhurried(&dir.join("empty"), &library.url(), &[]);
     run_walk(&WALKS[1], &mount.path);
     process::resident(mount.pid())
@@ -116,7 +116,7 @@ fn walk(report: &mut FigureReport, dir: &Path, mount: &TfsMount) {
 
 /// Measures a mount that nobody uses, first while nothing changes on the server, then while every
 /// torrent there does.
-fn watch_idle(report: &mut FigureReport, library: &Library, mount: &TfsMount) {
+fn watch_idle(report: &mut FigureReport, library: &LargeServer, mount: &TfsMount) {
     for (what, is_busy) in [("idle", false), ("idle, while all torrents upload", true)] {
         report.step(&format!("{what} for {} s", IDLE.as_secs()));
         let requests = library.requests();
@@ -142,7 +142,7 @@ fn watch_idle(report: &mut FigureReport, library: &Library, mount: &TfsMount) {
 }
 
 /// Mounts again with the state of the last mount, and counts what is asked for again.
-fn restart(report: &mut FigureReport, dir: &Path, library: &Library, mut mount: TfsMount) {
+fn restart(report: &mut FigureReport, dir: &Path, library: &LargeServer, mut mount: TfsMount) {
     report.step("a restart");
     assert!(mount.end(), "tfs did not end");
     let before = library.requests();

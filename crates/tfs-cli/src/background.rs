@@ -43,7 +43,7 @@ const CLEAN_UP_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Which process this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
+pub(crate) enum ProcessRole {
     /// The only one: it mounts and stays.
     Foreground,
     /// The one that was typed, and waits for the other.
@@ -53,8 +53,8 @@ pub(crate) enum Role {
 }
 
 /// Returns which process this is if the mount goes to the background.
-pub(crate) fn role() -> Role {
-    if env::var_os(CHILD_VARIABLE).is_some() { Role::Child } else { Role::Parent }
+pub(crate) fn role() -> ProcessRole {
+    if env::var_os(CHILD_VARIABLE).is_some() { ProcessRole::Child } else { ProcessRole::Parent }
 }
 
 /// Names the process in the background as if it had been typed: it is started as

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use eyre::WrapErr as _;
 use serde_json::json;
 use tfs_service::settings::{
-    ConfigFile, FileState, Loaded, Origin, ShownValue, Sources, keys, sample_file,
+    ConfigFile, ConfigFileState, Loaded, Origin, ShownValue, Sources, keys, sample_file,
 };
 
 use crate::exit;
@@ -109,10 +109,10 @@ pub(crate) fn path(sources: &Sources, is_json: bool) -> eyre::Result<u8> {
     }
     for ConfigFile { path, state } in files {
         let state = match state {
-            FileState::Read => "read   ".to_owned(),
-            FileState::Missing => "missing".to_owned(),
-            FileState::Ignored(reason) => format!("ignored, {reason}:"),
-            FileState::Unreadable(reason) => format!("unreadable, {reason}:"),
+            ConfigFileState::Read => "read   ".to_owned(),
+            ConfigFileState::Missing => "missing".to_owned(),
+            ConfigFileState::Ignored(reason) => format!("ignored, {reason}:"),
+            ConfigFileState::Unreadable(reason) => format!("unreadable, {reason}:"),
         };
         output::line(&format!("{state}  {}", visible(&path.display().to_string())))?;
     }

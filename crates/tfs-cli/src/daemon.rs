@@ -1,6 +1,6 @@
 //! `tfs daemon`: all mounts of the configuration, until a signal.
 
-use tfs_service::daemon::{Daemon, DaemonClaim, DaemonRuns, Log};
+use tfs_service::daemon::{Daemon, DaemonClaim, DaemonRuns, LogLevelControl};
 use tfs_service::settings::{Loaded, Origin, Sources};
 
 use crate::logging::Level;
@@ -16,7 +16,7 @@ struct DaemonLog {
     verbose: u8,
 }
 
-impl Log for DaemonLog {
+impl LogLevelControl for DaemonLog {
     fn set_level(&mut self, loaded: &Loaded) -> bool {
         // A program that moves the file away, such as logrotate, has the daemon reload.
         self.level.reopen();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf, absolute};
 use eyre::WrapErr as _;
 use serde_json::json;
 use tfs_service::doctor::{
-    DoctorServer, DoctorSettings, Finding, UnitCommand, UnitScope, Verdict, examine, unit_for,
+    CheckResult, DoctorServer, DoctorSettings, Severity, UnitCommand, UnitScope, examine, unit_for,
 };
 use tfs_service::examined_servers;
 use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
         // Its colours are its own; what it tells is made visible piece by piece.
         output::bytes(format!("{}\n", text(&findings, is_coloured())).as_bytes())?;
     }
-    let has_fault = findings.iter().any(|finding| finding.verdict == Verdict::Fault);
+    let has_fault = findings.iter().any(|finding| finding.verdict == Severity::Fault);
     Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })
 }
 
@@ -137,9 +137,9 @@ fn variables(mut chosen: Vec<ChosenServer>) -> eyre::Result<Vec<(&'static str, S
 }
 
 /// Returns the findings for people, and how many are not well.
-fn text(findings: &[Finding], is_coloured: bool) -> String {
+fn text(findings: &[CheckResult], is_coloured: bool) -> String {
     let mut lines = Vec::new();
-    for Finding { check, server, verdict, found, fixes } in findings {
+    for CheckResult { check, server, verdict, found, fixes } in findings {
         let server = server.as_ref().map_or_else(String::new, |server| format!("{server}: "));
         let found = output::visible(&format!("{server}{found}"));
         let mut found = wrapped(&found, WIDTH - INDENT).into_iter();
@@ -150,7 +150,7 @@ fn text(findings: &[Finding], is_coloured: bool) -> String {
     }
     let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
     lines.push(String::new());
-    lines.push(match (count(Verdict::Fault), count(Verdict::Warning)) {
+    lines.push(match (count(Severity::Fault), count(Severity::Warning)) {
         (0, 0) => "All is well.".to_owned(),
         (faults, warnings) => {
             format!("{}, {}.", counted(faults, "fault"), counted(warnings, "warning"))
@@ -160,11 +160,11 @@ fn text(findings: &[Finding], is_coloured: bool) -> String {
 }
 
 /// Returns the verdict, as wide as the widest.
-fn label(verdict: Verdict, is_coloured: bool) -> String {
+fn label(verdict: Severity, is_coloured: bool) -> String {
     let (word, colour) = match verdict {
-        Verdict::Ok => ("ok", 32),
-        Verdict::Warning => ("warning", 33),
-        Verdict::Fault => ("fault", 31),
+        Severity::Ok => ("ok", 32),
+        Severity::Warning => ("warning", 33),
+        Severity::Fault => ("fault", 31),
     };
     let padded = format!("{word:<8}");
     if is_coloured { format!("\x1b[{colour}m{padded}\x1b[0m") } else { padded }
@@ -191,25 +191,25 @@ mod tests {
 
     use super::*;
 
-    fn finding(check: &'static str, verdict: Verdict, found: &str, fixes: &[&str]) -> Finding {
+    fn finding(check: &'static str, verdict: Severity, found: &str, fixes: &[&str]) -> CheckResult {
         let fixes = fixes.iter().map(|fix| (*fix).to_owned()).collect();
-        Finding { check, server: None, verdict, found: found.to_owned(), fixes }
+        CheckResult { check, server: None, verdict, found: found.to_owned(), fixes }
     }
 
     #[test]
     fn findings_read_well_at_80_columns() {
         let findings = [
-            finding("fuse-device", Verdict::Ok, "/dev/fuse can be opened", &[]),
+            finding("fuse-device", Severity::Ok, "/dev/fuse can be opened", &[]),
             finding(
                 "allow-other",
-                Verdict::Warning,
+                Severity::Warning,
                 "/etc/fuse.conf does not have user_allow_other: --allow-other, which a media \
                  server of another user needs, will be refused",
                 &["echo user_allow_other | sudo tee -a /etc/fuse.conf"],
             ),
-            Finding {
+            CheckResult {
                 server: Some("home".to_owned()),
-                ..finding("server", Verdict::Fault, "no\u{1b}[31m", &["a   # one", "b   # two"])
+                ..finding("server", Severity::Fault, "no\u{1b}[31m", &["a   # one", "b   # two"])
             },
         ];
         let shown = text(&findings, false);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use comfy_table::Cell;
 use tfs_service::settings::Loaded;
 use tfs_service::{
-    Listed, ServerError, Servers, TorrentRow, WatchedList, WatchedServer, target_servers,
+    ConnectError, ServerSet, TorrentListing, TorrentRow, WatchedList, WatchedServer, target_servers,
 };
 
 use crate::args::ListArgs;
@@ -31,13 +31,13 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
         _ => None,
     };
     let settings = chosen.into_iter().map(|chosen| (chosen.section.name, chosen.connection));
-    let servers = Servers::new(settings, CHUNK_TIME_MAX)?;
-    let view = View { args, has_servers: servers.count() > 1, flag };
+    let servers = ServerSet::new(settings, CHUNK_TIME_MAX)?;
+    let view = ListView { args, has_servers: servers.count() > 1, flag };
     runtime()?.block_on(async {
         if args.watch {
             return watch_list(&view, &servers).await;
         }
-        let Listed { rows, errors } = servers.torrents().await;
+        let TorrentListing { rows, errors } = servers.torrents().await;
         if errors.len() < servers.count() {
             let rows = view.matching(rows);
             if rows.is_empty() && !args.json {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
 
 /// Shows the torrents until a signal comes. Servers that cannot be reached from the beginning are
 /// an error, as without `--watch`.
-async fn watch_list(view: &View<'_>, servers: &Servers) -> eyre::Result<u8> {
+async fn watch_list(view: &ListView<'_>, servers: &ServerSet) -> eyre::Result<u8> {
     let watched = servers.watch(WATCH_INTERVAL);
     watched.first_answers().await;
     let first = watched.list();
@@ -66,14 +66,14 @@ async fn watch_list(view: &View<'_>, servers: &Servers) -> eyre::Result<u8> {
 }
 
 /// Prints errors, and returns the exit code of the first.
-fn report_all(errors: Vec<ServerError>) -> u8 {
+fn report_all(errors: Vec<ConnectError>) -> u8 {
     let codes: Vec<_> =
         errors.into_iter().map(|error| report::report(&eyre::Report::new(error))).collect();
     codes.first().copied().unwrap_or(exit::SUCCESS)
 }
 
 /// How torrents are shown.
-struct View<'a> {
+struct ListView<'a> {
     args: &'a ListArgs,
     /// Whether there are several servers.
     has_servers: bool,
@@ -81,7 +81,7 @@ struct View<'a> {
     flag: Option<String>,
 }
 
-impl View<'_> {
+impl ListView<'_> {
     fn matching(&self, mut rows: Vec<TorrentRow>) -> Vec<TorrentRow> {
         rows.retain(|row| self.is_matching(row));
         rows
@@ -254,7 +254,7 @@ mod tests {
     fn rows_of_a_silent_server_are_old_and_the_silence_is_said() {
         let cli = Cli::try_parse_from(["tfs", "list", "--watch", "film"]).unwrap();
         let Command::List(args) = cli.command else { panic!() };
-        let view = View { args: &args, has_servers: false, flag: None };
+        let view = ListView { args: &args, has_servers: false, flag: None };
         let film = || row("film", (Some(8), 2), (Some(8), 2));
         let server = WatchedServer {
             name: "home".to_owned(),

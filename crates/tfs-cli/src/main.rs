@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use tfs_service::Action;
+use tfs_service::TorrentAction;
 use tfs_service::settings::{Loaded, Sources};
 
 use crate::args::{Cli, Command, ConfigCommand};
@@ -90,7 +90,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
     let level = logging::start(more, &loaded.settings.logging, audience(&cli.command))?;
     // The process that was typed has told them already.
-    if background::role() == background::Role::Child {
+    if background::role() == background::ProcessRole::Child {
         background::set_process_name();
     } else {
         for warning in &loaded.warnings {
@@ -108,9 +108,9 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
         Command::Refresh(args) => refresh::run(args),
         Command::Preload(args) => preload::run(args),
         Command::Add(args) => add::run(args, &loaded),
-        Command::Pause(args) => torrents::run(Action::Pause, args, &loaded),
-        Command::Start(args) => torrents::run(Action::Start, args, &loaded),
-        Command::Forget(args) => torrents::run(Action::Forget, args, &loaded),
+        Command::Pause(args) => torrents::run(TorrentAction::Pause, args, &loaded),
+        Command::Start(args) => torrents::run(TorrentAction::Start, args, &loaded),
+        Command::Forget(args) => torrents::run(TorrentAction::Forget, args, &loaded),
         Command::Delete(args) => torrents::run_delete(args, &loaded),
         Command::Config(args) => match &args.command {
             ConfigCommand::Show { json } => config::show(&loaded, *json),

@@ -5,8 +5,8 @@ use std::path::absolute;
 use std::process::Stdio;
 
 use eyre::WrapErr as _;
-use tfs_service::control::{ControlServer, MonitoringServer, Mounts};
-use tfs_service::service_manager::{Notice, Watchdog, notify};
+use tfs_service::control::{ControlServer, MonitoringServer, MountRegistry};
+use tfs_service::service_manager::{ManagerNotice, Watchdog, notify};
 use tfs_service::settings::{Loaded, MountSection};
 #[cfg(feature = "embedded")]
 use tfs_service::{EMBEDDED_NAME, ServerChoice, TorrentInput};
@@ -14,7 +14,7 @@ use tfs_service::{MountServer, MountSettings, RunningMount};
 use tokio::sync::Notify;
 
 use crate::args::MountArgs;
-use crate::background::{self, Role};
+use crate::background::{self, ProcessRole};
 use crate::logging::Level;
 use crate::output;
 use crate::report::{self, settings_error};
@@ -23,11 +23,13 @@ use crate::{exit, run_service};
 
 /// Runs the command. `level` is the log's.
 pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Result<u8> {
-    let role = if args.foreground { Role::Foreground } else { background::role() };
+    let role = if args.foreground { ProcessRole::Foreground } else { background::role() };
     match role {
-        Role::Parent => background::spawn(args.daemon_timeout, &args.mountpoint, stdin(args)),
-        Role::Foreground | Role::Child => {
-            if role == Role::Child {
+        ProcessRole::Parent => {
+            background::spawn(args.daemon_timeout, &args.mountpoint, stdin(args))
+        }
+        ProcessRole::Foreground | ProcessRole::Child => {
+            if role == ProcessRole::Child {
                 background::leave_terminal()?;
             }
             let settings = settings(args, loaded)?;
@@ -96,18 +98,18 @@ fn remote(loaded: &Loaded, mount: &MountSection) -> eyre::Result<Vec<MountServer
 async fn serve(
     settings: MountSettings,
     listen: Option<SocketAddr>,
-    role: Role,
+    role: ProcessRole,
     level: &Level,
 ) -> eyre::Result<u8> {
     let mut signals = ServiceSignals::new(Hangup::of_this_process())?;
-    let mounts = Mounts::default();
+    let mounts = MountRegistry::default();
     let status = format!("mounted on {}", settings.mountpoint.display());
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount?,
         () = signals.end() => return Ok(exit::FAILURE),
     };
     // Before anybody is told that the mount is there.
-    let doors = Doors::open(mounts, listen).await;
+    let doors = Listeners::open(mounts, listen).await;
     for down in mount.servers_down() {
         report::warn_of_server(down);
     }
@@ -120,21 +122,21 @@ async fn serve(
     if let Some(timeout) = mount.kernel_timeout() {
         report::warn_of_kernel_timeout(&timeout);
     }
-    if role == Role::Child && background::ready().is_err() {
+    if role == ProcessRole::Child && background::ready().is_err() {
         tracing::info!("nobody waits for the mount any more");
         mount.stop().await?;
         return Ok(exit::FAILURE);
     }
     notify(match role {
-        Role::Child => Notice::ReadyAsMain { status: &status },
-        Role::Foreground | Role::Parent => Notice::Ready { status: &status },
+        ProcessRole::Child => ManagerNotice::ReadyAsMain { status: &status },
+        ProcessRole::Foreground | ProcessRole::Parent => ManagerNotice::Ready { status: &status },
     });
     tokio::select! {
         ended = mount.ended() => ended?,
         () = heed(&mut signals, &mount, level) => {}
         () = prove_life(&mount) => {}
     }
-    notify(Notice::Stopping);
+    notify(ManagerNotice::Stopping);
     let stopped = mount.stop().await;
     // Whoever asked for the end is told that it has come.
     doors.close().await;
@@ -178,14 +180,14 @@ async fn prove_life(mount: &RunningMount) {
 }
 
 /// Where others than readers come in. A mount can do without each of them.
-pub(crate) struct Doors {
+pub(crate) struct Listeners {
     control: ControlServer,
     monitoring: Option<MonitoringServer>,
 }
 
-impl Doors {
+impl Listeners {
     /// Opens them to those who may come in; what cannot be opened is logged.
-    pub(crate) async fn open(mounts: Mounts, listen: Option<SocketAddr>) -> Self {
+    pub(crate) async fn open(mounts: MountRegistry, listen: Option<SocketAddr>) -> Self {
         let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
             Some(address) => MonitoringServer::start(address, mounts).await.map(Some),

@@ -79,7 +79,7 @@ const NOT_HERE: [&str; 3] = ["foreground", "help", "version"];
 
 /// A call by `mount(8)`, understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Call {
+pub(crate) struct HelperCall {
     /// The command line of tfs that does it, with the program's name.
     pub(crate) arguments: Vec<OsString>,
     /// Whether everything is to be done but the mount itself.
@@ -118,7 +118,7 @@ pub(crate) fn is_called(command_line: &[OsString]) -> bool {
 ///
 /// # Errors
 /// Which word is not understood.
-pub(crate) fn understand(command_line: &[OsString]) -> Result<Call, UserError> {
+pub(crate) fn understand(command_line: &[OsString]) -> Result<HelperCall, UserError> {
     let words = words(command_line.get(1..).unwrap_or_default())?;
     let (Some(source), Some(dir)) = (words.source, words.dir) else {
         return Err(usage("name what to mount and where".to_owned()));
@@ -140,7 +140,7 @@ pub(crate) fn understand(command_line: &[OsString]) -> Result<Call, UserError> {
     }
     // What follows cannot be an option, whatever it begins with.
     arguments.extend(["--".into(), dir]);
-    Ok(Call { arguments, is_fake: words.is_fake })
+    Ok(HelperCall { arguments, is_fake: words.is_fake })
 }
 
 /// Returns what `clap` has against the value of an option, in one line.

@@ -5,13 +5,13 @@ use std::fmt;
 
 #[cfg(feature = "embedded")]
 use tfs_service::EmbeddedDirError;
-use tfs_service::control::wire::{Failure, FailureKind};
+use tfs_service::control::wire::{FailureBody, FailureKind};
 use tfs_service::control::{ControlError, FindError};
 use tfs_service::settings::{Problem, SettingsError};
 use tfs_service::shell::quoted;
 use tfs_service::{
-    AddError, AddFault, BaseUrl, KernelTimeout, MountError, MountpointError, SearchError,
-    SelectError, ServerDown, ServerDownCause, ServerError, ServerFault, SourceErrorKind,
+    AddError, AddFault, BaseUrl, ConnectError, KernelTimeout, MountError, MountpointError,
+    SearchError, SelectError, ServerDown, ServerDownCause, ServerFailure, SourceErrorKind,
     StartError, UnmountError,
 };
 
@@ -48,7 +48,7 @@ impl fmt::Display for UserError {
 impl StdError for UserError {}
 
 /// An exit code, how the message begins, and a hint.
-struct Verdict {
+struct ErrorReport {
     code: u8,
     /// Put before errors whose texts fit after "failed to".
     prefix: &'static str,
@@ -61,7 +61,7 @@ fn tells_causes(error: &eyre::Report) -> bool {
         Some(StartError::Server(server)) => Some(server),
         _ => error.downcast_ref(),
     };
-    server.is_none_or(|server: &ServerError| server.fault() == ServerFault::Tls)
+    server.is_none_or(|server: &ConnectError| server.fault() == ServerFailure::Tls)
 }
 
 /// What to do about a server that answers with an error.
@@ -93,16 +93,16 @@ const BUSY_HINT: &str = "try again later, or raise the limit for requests of the
 fn down_hint(down: &ServerDown) -> String {
     match &down.cause {
         ServerDownCause::Server(error) => match error.fault() {
-            ServerFault::Busy => "tfs tries again by itself; if that does not help, raise the \
+            ServerFailure::Busy => "tfs tries again by itself; if that does not help, raise the \
                 limit for requests of the server or of the proxy in front of it"
                 .to_owned(),
-            ServerFault::Failed => LOG_HINT.to_owned(),
-            ServerFault::Unreachable
-            | ServerFault::TimedOut
-            | ServerFault::Tls
-            | ServerFault::Unauthorized
-            | ServerFault::Forbidden
-            | ServerFault::NotRqbit => what_to_do(&error.url),
+            ServerFailure::Failed => LOG_HINT.to_owned(),
+            ServerFailure::Unreachable
+            | ServerFailure::TimedOut
+            | ServerFailure::Tls
+            | ServerFailure::Unauthorized
+            | ServerFailure::Forbidden
+            | ServerFailure::NotRqbit => what_to_do(&error.url),
         },
         ServerDownCause::List(url, error) => match error.kind {
             SourceErrorKind::Failed => LOG_HINT.to_owned(),
@@ -158,13 +158,13 @@ pub(crate) fn report(error: &eyre::Report) -> u8 {
 
 /// Returns what is told of an error: its exit code, the message and the hint.
 pub(crate) fn told(error: &eyre::Report) -> (u8, String, Option<String>) {
-    let Verdict { code, prefix, hint } = verdict(error);
+    let ErrorReport { code, prefix, hint } = verdict(error);
     (code, format!("{prefix}{}", chain(error)), hint)
 }
 
-fn verdict(error: &eyre::Report) -> Verdict {
+fn verdict(error: &eyre::Report) -> ErrorReport {
     if let Some(UserError { code, hint, .. }) = error.downcast_ref() {
-        return Verdict { code: *code, prefix: "", hint: hint.clone() };
+        return ErrorReport { code: *code, prefix: "", hint: hint.clone() };
     }
     if let Some(error) = error.downcast_ref() {
         return start(error);
@@ -191,10 +191,10 @@ fn verdict(error: &eyre::Report) -> Verdict {
     if let Some(error) = error.downcast_ref() {
         return embedded(error);
     }
-    Verdict { code: exit::FAILURE, prefix: "", hint: None }
+    ErrorReport { code: exit::FAILURE, prefix: "", hint: None }
 }
 
-fn start(error: &StartError) -> Verdict {
+fn start(error: &StartError) -> ErrorReport {
     match error {
         StartError::Mountpoint(error) => mountpoint(error),
         StartError::Server(error) => server(error),
@@ -211,14 +211,18 @@ fn start(error: &StartError) -> Verdict {
     }
 }
 
-fn add(AddError { fault, .. }: &AddError) -> Verdict {
+fn add(AddError { fault, .. }: &AddError) -> ErrorReport {
     if let AddFault::Server(error) = fault {
         return server(error);
     }
-    Verdict { code: exit::ADD_FAILED, prefix: "", hint: crate::add::hint(fault).map(str::to_owned) }
+    ErrorReport {
+        code: exit::ADD_FAILED,
+        prefix: "",
+        hint: crate::add::hint(fault).map(str::to_owned),
+    }
 }
 
-fn mountpoint(error: &MountpointError) -> Verdict {
+fn mountpoint(error: &MountpointError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         MountpointError::Missing { path } => said(
@@ -250,12 +254,12 @@ fn mountpoint(error: &MountpointError) -> Verdict {
             format!("clean it up as root: tfs unmount --force {}", quoted(path)),
         ),
         MountpointError::System { .. } => {
-            Verdict { code: exit::MOUNT_FAILED, prefix: PREFIX, hint: None }
+            ErrorReport { code: exit::MOUNT_FAILED, prefix: PREFIX, hint: None }
         }
     }
 }
 
-fn mount(error: &MountError) -> Verdict {
+fn mount(error: &MountError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         MountError::Mountpoint(error) => mountpoint(error),
@@ -286,9 +290,9 @@ fn mount(error: &MountError) -> Verdict {
     }
 }
 
-fn server(error: &ServerError) -> Verdict {
+fn server(error: &ConnectError) -> ErrorReport {
     match error.fault() {
-        ServerFault::Unreachable => {
+        ServerFailure::Unreachable => {
             let instead = if cfg!(feature = "embedded") && error.url.is_loopback() {
                 ", or mount with --embedded <DIR>"
             } else {
@@ -296,34 +300,34 @@ fn server(error: &ServerError) -> Verdict {
             };
             said(exit::SERVER_UNREACHABLE, "", what_to_do(&error.url) + instead)
         }
-        ServerFault::TimedOut => {
+        ServerFailure::TimedOut => {
             said(exit::SERVER_FAILED, "", "see whether the server is overloaded, and try again")
         }
-        ServerFault::Tls => said(
+        ServerFailure::Tls => said(
             exit::SERVER_TLS,
             "",
             "see whether the address needs http instead of https, and whether the system trusts \
              the certificate",
         ),
-        ServerFault::Unauthorized => said(
+        ServerFailure::Unauthorized => said(
             exit::SERVER_UNAUTHORIZED,
             "",
             "name the user with --username and a file with the password with --password-file",
         ),
-        ServerFault::NotRqbit => said(
+        ServerFailure::NotRqbit => said(
             exit::SERVER_NOT_RQBIT,
             "",
             "--server wants the address of rqbit's API, such as http://127.0.0.1:3030; \
              behind a proxy with its path, such as https://host/rqbit",
         ),
-        ServerFault::Forbidden => said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT),
-        ServerFault::Busy => said(exit::SERVER_FAILED, "", BUSY_HINT),
-        ServerFault::Failed => said(exit::SERVER_FAILED, "", LOG_HINT),
+        ServerFailure::Forbidden => said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT),
+        ServerFailure::Busy => said(exit::SERVER_FAILED, "", BUSY_HINT),
+        ServerFailure::Failed => said(exit::SERVER_FAILED, "", LOG_HINT),
     }
 }
 
 #[cfg(feature = "embedded")]
-fn embedded_dir(error: &EmbeddedDirError) -> Verdict {
+fn embedded_dir(error: &EmbeddedDirError) -> ErrorReport {
     let hint = match error {
         EmbeddedDirError::IsMountpoint { .. } | EmbeddedDirError::InMountpoint { .. } => {
             "name a directory elsewhere: the mount would hide what is stored".to_owned()
@@ -337,7 +341,7 @@ fn embedded_dir(error: &EmbeddedDirError) -> Verdict {
 }
 
 #[cfg(feature = "embedded")]
-fn embedded(error: &tfs_service::embed::EmbeddedError) -> Verdict {
+fn embedded(error: &tfs_service::embed::EmbeddedError) -> ErrorReport {
     use tfs_service::embed::EmbeddedErrorKind;
 
     let hint = match error.kind() {
@@ -353,7 +357,7 @@ fn embedded(error: &tfs_service::embed::EmbeddedError) -> Verdict {
     said(exit::EMBEDDED_FAILED, "cannot ", hint)
 }
 
-fn unmount(error: &UnmountError) -> Verdict {
+fn unmount(error: &UnmountError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         UnmountError::NotMounted { .. } => {
@@ -363,7 +367,7 @@ fn unmount(error: &UnmountError) -> Verdict {
             said(exit::NOT_MOUNTED, PREFIX, format!("use: umount {}", quoted(path)))
         }
         UnmountError::Path { .. } => {
-            Verdict { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
+            ErrorReport { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
         }
         // The shell that runs this command is where the command is.
         UnmountError::Busy { holders, .. }
@@ -387,7 +391,7 @@ fn unmount(error: &UnmountError) -> Verdict {
         UnmountError::Table { .. }
         | UnmountError::Fusermount { .. }
         | UnmountError::System { .. } => {
-            Verdict { code: exit::UNMOUNT_FAILED, prefix: PREFIX, hint: None }
+            ErrorReport { code: exit::UNMOUNT_FAILED, prefix: PREFIX, hint: None }
         }
     }
 }
@@ -414,13 +418,15 @@ fn select(error: &SelectError) -> u8 {
     }
 }
 
-fn find(error: &FindError) -> Verdict {
+fn find(error: &FindError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         FindError::Dir(_) => {
             said(exit::CONTROL_FAILED, PREFIX, "see whose it is, or set XDG_RUNTIME_DIR")
         }
-        FindError::Path { .. } => Verdict { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None },
+        FindError::Path { .. } => {
+            ErrorReport { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
+        }
         FindError::NoFile { .. } => said(
             exit::FILE_UNKNOWN,
             PREFIX,
@@ -476,7 +482,7 @@ fn find(error: &FindError) -> Verdict {
     }
 }
 
-fn control(error: &ControlError) -> Verdict {
+fn control(error: &ControlError) -> ErrorReport {
     match error {
         ControlError::Gone { .. } => {
             said(exit::NOT_MOUNTED, "cannot ", "it has just ended; see the others with: tfs status")
@@ -493,7 +499,7 @@ fn control(error: &ControlError) -> Verdict {
     }
 }
 
-fn refused(failure: &Failure) -> Verdict {
+fn refused(failure: &FailureBody) -> ErrorReport {
     let code = match failure.kind {
         FailureKind::UnknownMount => exit::NOT_MOUNTED,
         FailureKind::Ambiguous => exit::MOUNT_AMBIGUOUS,
@@ -520,13 +526,13 @@ fn refused(failure: &Failure) -> Verdict {
         | FailureKind::Failed
         | FailureKind::Unknown => exit::CONTROL_FAILED,
     };
-    Verdict { code, prefix: "", hint: None }
+    ErrorReport { code, prefix: "", hint: None }
 }
 
-fn search(error: &SearchError) -> Verdict {
+fn search(error: &SearchError) -> ErrorReport {
     match error {
         SearchError::Query(_) => {
-            Verdict { code: exit::QUERY_INVALID, prefix: "cannot ", hint: None }
+            ErrorReport { code: exit::QUERY_INVALID, prefix: "cannot ", hint: None }
         }
         SearchError::Source(_) => {
             said(exit::SERVER_FAILED, "cannot ", "look into the log of rqbit")
@@ -534,8 +540,8 @@ fn search(error: &SearchError) -> Verdict {
     }
 }
 
-fn said(code: u8, prefix: &'static str, hint: impl Into<String>) -> Verdict {
-    Verdict { code, prefix, hint: Some(hint.into()) }
+fn said(code: u8, prefix: &'static str, hint: impl Into<String>) -> ErrorReport {
+    ErrorReport { code, prefix, hint: Some(hint.into()) }
 }
 
 /// Returns an error and its causes in one line, without those that the text before says already.

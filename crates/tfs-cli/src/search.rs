@@ -4,7 +4,7 @@ use comfy_table::Cell;
 use tfs_service::control::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
 use tfs_service::control::{FindError, FoundMount, find_mount};
 use tfs_service::settings::Loaded;
-use tfs_service::{Server, search_servers, target_servers};
+use tfs_service::{RqbitServer, search_servers, target_servers};
 
 use crate::args::SearchArgs;
 use crate::figures::{percent, size};
@@ -55,7 +55,7 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
     }
     let mut servers = Vec::new();
     for chosen in target_servers(loaded).await.map_err(settings_error)? {
-        servers.push(Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?);
+        servers.push(RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?);
     }
     Ok(search_servers(&servers, &request).await?)
 }

@@ -9,7 +9,8 @@ use tfs_service::control::{ControlError, Statuses, UnreachedMount, UnreachedStat
 use tfs_service::settings::Loaded;
 use tfs_service::shell::quoted;
 use tfs_service::status::{
-    BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, Status, TreeStatus,
+    BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, StatusReport,
+    TreeStatus,
 };
 use tfs_service::{BudgetHolder, PreloadStatus, PreloadTotals};
 
@@ -70,7 +71,7 @@ async fn look(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<(Screen, u8)> 
         if args.watch {
             silent.iter().for_each(|text| screen.push(&format!("silent   {}", visible(text))));
         }
-        screen.append(View { loaded }.screen(&found));
+        screen.append(StatusView { loaded }.screen(&found));
         screen
     };
     Ok((screen, if is_silent { exit::MOUNT_UNANSWERED } else { exit::SUCCESS }))
@@ -98,12 +99,12 @@ fn json(found: Statuses, is_line: bool) -> eyre::Result<String> {
 }
 
 /// How mounts are shown.
-struct View<'a> {
+struct StatusView<'a> {
     /// What the configuration says of the servers.
     loaded: &'a Loaded,
 }
 
-impl View<'_> {
+impl StatusView<'_> {
     fn screen(&self, found: &Statuses) -> Screen {
         let Statuses { mounts, missing, unreached, .. } = found;
         let is_nothing = mounts.is_empty() && missing.is_empty();
@@ -164,8 +165,8 @@ impl View<'_> {
         }
     }
 
-    fn summary(&self, status: &Status) -> Screen {
-        let Status { servers, preloads, .. } = status;
+    fn summary(&self, status: &StatusReport) -> Screen {
+        let StatusReport { servers, preloads, .. } = status;
         let mut screen = Screen::default();
         let mut add = |name: &str, value: &str, is_old| {
             screen.add(&format!("{name:<8} {value}"), is_old);
@@ -189,7 +190,7 @@ impl View<'_> {
 }
 
 /// Returns what there is to say of a mount as a whole.
-fn head(status: &Status) -> [(&'static str, String); 2] {
+fn head(status: &StatusReport) -> [(&'static str, String); 2] {
     let notes = status.notes();
     let health = match (&status.trouble, notes.first()) {
         (Some(trouble), _) => trouble,
@@ -217,8 +218,8 @@ fn tree_text(tree: &TreeStatus) -> String {
 }
 
 /// Returns what a mount gave to readers, and what that took.
-fn tail(status: &Status) -> [(&'static str, String); 4] {
-    let Status { reads, memory, .. } = status;
+fn tail(status: &StatusReport) -> [(&'static str, String); 4] {
+    let StatusReport { reads, memory, .. } = status;
     let resident = memory
         .resident_bytes
         .map_or_else(String::new, |bytes| format!("; process {}", size(bytes)));
@@ -295,8 +296,8 @@ fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
 }
 
 /// Returns how many streams are open, and of servers that others show too, whose the rest are.
-fn streams_text(status: &Status) -> String {
-    let Status { servers, reads, pid, mountpoint, .. } = status;
+fn streams_text(status: &StatusReport) -> String {
+    let StatusReport { servers, reads, pid, mountpoint, .. } = status;
     let mut parts = vec![format!("{} of {} in use", reads.streams_open, reads.streams_max)];
     for server in servers {
         let Some(budget) = &server.budget else { continue };

@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal as _};
 use tfs_service::control::notify_of_change;
 use tfs_service::settings::Loaded;
 use tfs_service::{
-    ActedRow, Action, Server, ServerError, ServerFault, TorrentRow, act, select, target_server,
-    torrents,
+    ActedRow, ConnectError, RqbitServer, ServerFailure, TorrentAction, TorrentRow, act, select,
+    target_server, torrents,
 };
 
 use crate::args::{DeleteArgs, TorrentArgs};
@@ -17,13 +17,13 @@ use crate::report::{self, UserError, settings_error};
 use crate::{exit, runtime};
 
 /// Runs `tfs pause`, `start` or `forget`.
-pub(crate) fn run(action: Action, args: &TorrentArgs, loaded: &Loaded) -> eyre::Result<u8> {
+pub(crate) fn run(action: TorrentAction, args: &TorrentArgs, loaded: &Loaded) -> eyre::Result<u8> {
     act_on(action, args, loaded, |_torrents| Ok(true))
 }
 
 /// Runs `tfs delete`.
 pub(crate) fn run_delete(args: &DeleteArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    act_on(Action::Delete, &args.torrents, loaded, |torrents| {
+    act_on(TorrentAction::Delete, &args.torrents, loaded, |torrents| {
         Ok(args.yes || is_confirmed(torrents)?)
     })
 }
@@ -31,7 +31,7 @@ pub(crate) fn run_delete(args: &DeleteArgs, loaded: &Loaded) -> eyre::Result<u8>
 /// Finds all torrents before it does anything to the first, so that a slip does no half of it. One
 /// that the server fails at keeps no other from it.
 fn act_on(
-    action: Action,
+    action: TorrentAction,
     args: &TorrentArgs,
     loaded: &Loaded,
     confirm: impl FnOnce(&[&TorrentRow]) -> eyre::Result<bool>,
@@ -39,7 +39,7 @@ fn act_on(
     let runtime = runtime()?;
     let (chosen, server, listed) = runtime.block_on(async {
         let chosen = target_server(loaded).await.map_err(settings_error)?;
-        let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
+        let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
         let listed = torrents(&server).await?;
         eyre::Ok((chosen, server, listed))
     })?;
@@ -63,7 +63,7 @@ fn act_on(
                     rows.push(row);
                 }
                 Err(error) => {
-                    let is_over = error.fault() != ServerFault::Failed;
+                    let is_over = error.fault() != ServerFailure::Failed;
                     let failed = tell(action, torrent, error);
                     code = if code == exit::SUCCESS { failed } else { code };
                     if is_over {
@@ -73,7 +73,7 @@ fn act_on(
             }
         }
         if rows.iter().any(|row| row.changed) {
-            let is_removal = matches!(action, Action::Forget | Action::Delete);
+            let is_removal = matches!(action, TorrentAction::Forget | TorrentAction::Delete);
             let removed = rows.iter().filter(|_| is_removal);
             let removed: Vec<_> = removed.filter_map(|row| row.info_hash.parse().ok()).collect();
             notify_of_change(&chosen.connection.url, &removed).await;
@@ -87,12 +87,12 @@ fn act_on(
 }
 
 /// Says what could not be done to a torrent, and returns the exit code.
-fn tell(action: Action, torrent: &TorrentRow, error: ServerError) -> u8 {
+fn tell(action: TorrentAction, torrent: &TorrentRow, error: ConnectError) -> u8 {
     let verb = match action {
-        Action::Pause => "pause",
-        Action::Start => "start",
-        Action::Forget => "forget",
-        Action::Delete => "delete",
+        TorrentAction::Pause => "pause",
+        TorrentAction::Start => "start",
+        TorrentAction::Forget => "forget",
+        TorrentAction::Delete => "delete",
     };
     let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);
     let (code, message, hint) = report::told(&error.into());
@@ -103,12 +103,12 @@ fn tell(action: Action, torrent: &TorrentRow, error: ServerError) -> u8 {
 fn said(row: &ActedRow) -> String {
     let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
     match (row.action, row.changed) {
-        (Action::Pause, true) => format!("paused {name}"),
-        (Action::Pause, false) => format!("{name} is paused already"),
-        (Action::Start, true) => format!("started {name}"),
-        (Action::Start, false) => format!("{name} is started already"),
-        (Action::Forget, _) => format!("forgot {name}; its files are still there"),
-        (Action::Delete, _) => format!("deleted {name} and its files"),
+        (TorrentAction::Pause, true) => format!("paused {name}"),
+        (TorrentAction::Pause, false) => format!("{name} is paused already"),
+        (TorrentAction::Start, true) => format!("started {name}"),
+        (TorrentAction::Start, false) => format!("{name} is started already"),
+        (TorrentAction::Forget, _) => format!("forgot {name}; its files are still there"),
+        (TorrentAction::Delete, _) => format!("deleted {name} and its files"),
     }
 }
 

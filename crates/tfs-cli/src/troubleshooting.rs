@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::libc;
-use rqbit_client::{ErrorKind, ServerError, TlsProblem};
-use tfs_service::control::wire::{Failure, FailureKind};
+use rqbit_client::{ErrorKind, ServerError, TlsError};
+use tfs_service::control::wire::{FailureBody, FailureKind};
 use tfs_service::control::{ControlError, FindError, RuntimeDirError};
 use tfs_service::daemon::DaemonRuns;
 use tfs_service::settings::Sources;
@@ -120,7 +120,7 @@ fn control_errors() -> Vec<eyre::Report> {
         ControlError::TimedOut { socket: socket(), time_max: Duration::from_secs(5) },
         ControlError::Protocol { socket: socket(), source: "CAUSE".into() },
         ControlError::Foreign { socket: socket(), uid: 7 },
-        ControlError::Refused(Failure {
+        ControlError::Refused(FailureBody {
             kind: FailureKind::UnknownFile,
             message: "failed to find NAME in the mount: no such file or directory".to_owned(),
             holders: Vec::new(),
@@ -227,7 +227,7 @@ fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
         ("reach", ErrorKind::Resolve, exit::SERVER_UNREACHABLE),
         ("use", not_rqbit, exit::SERVER_NOT_RQBIT),
         ("use", ErrorKind::Unauthorized, exit::SERVER_UNAUTHORIZED),
-        ("reach", ErrorKind::Tls(TlsProblem::Certificate), exit::SERVER_TLS),
+        ("reach", ErrorKind::Tls(TlsError::Certificate), exit::SERVER_TLS),
     ] {
         all.insert(format!("cannot {verb} rqbit at URL: {kind}"), Some(code));
     }

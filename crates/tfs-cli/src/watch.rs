@@ -42,7 +42,8 @@ pub(crate) async fn watch(
     let mut signals = Signals::new()?;
     let frames = Frames::new();
     let is_for_people = frames.is_terminal() && !is_json;
-    let mut view = View { frames: Some(frames), is_for_people, last: None, is_late_said: false };
+    let mut view =
+        WatchView { frames: Some(frames), is_for_people, last: None, is_late_said: false };
     let watching = async {
         let mut ticks = interval(WATCH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -76,7 +77,7 @@ pub(crate) async fn watch(
 }
 
 /// What is shown, and to whom.
-struct View {
+struct WatchView {
     /// `None` once the reader has closed the pipe.
     frames: Option<Frames>,
     is_for_people: bool,
@@ -86,7 +87,7 @@ struct View {
     is_late_said: bool,
 }
 
-impl View {
+impl WatchView {
     /// A look has been under way for so long.
     async fn on_wait(&mut self, silence: Duration) -> io::Result<()> {
         if silence < SILENCE_MIN {

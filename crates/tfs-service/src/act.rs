@@ -3,12 +3,12 @@
 use rqbit_client::TorrentRef;
 use serde::Serialize;
 
-use crate::{Server, ServerError, TorrentRow};
+use crate::{ConnectError, RqbitServer, TorrentRow};
 
 /// What is done to a torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
+pub enum TorrentAction {
     /// Stops it.
     Pause,
     /// Starts one that is paused or failed.
@@ -24,7 +24,7 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActedRow {
     /// What was asked for.
-    pub action: Action,
+    pub action: TorrentAction,
     /// The server's number for it.
     pub id: Option<u64>,
     /// 40 lower-case hexadecimal digits.
@@ -38,31 +38,31 @@ pub struct ActedRow {
 /// Does something to a torrent as the list has it.
 ///
 /// # Errors
-/// [`ServerError`].
+/// [`ConnectError`].
 ///
 /// # Cancel safety
 /// Dropping the future may or may not stop the server from doing it.
 pub async fn act(
-    server: &Server,
-    action: Action,
+    server: &RqbitServer,
+    action: TorrentAction,
     torrent: &TorrentRow,
-) -> Result<ActedRow, ServerError> {
+) -> Result<ActedRow, ConnectError> {
     let client = server.client();
     let info_hash = torrent.info_hash.parse().expect("a row has the text of an info hash");
     let which = TorrentRef::InfoHash(info_hash);
     let changed = match action {
-        Action::Pause => torrent.state != "paused",
-        Action::Start => torrent.state != "live",
-        Action::Forget | Action::Delete => true,
+        TorrentAction::Pause => torrent.state != "paused",
+        TorrentAction::Start => torrent.state != "live",
+        TorrentAction::Forget | TorrentAction::Delete => true,
     };
     if changed {
         let acted = match action {
-            Action::Pause => client.pause(which).await,
-            Action::Start => client.start(which).await,
-            Action::Forget => client.forget(which).await,
-            Action::Delete => client.delete(which).await,
+            TorrentAction::Pause => client.pause(which).await,
+            TorrentAction::Start => client.start(which).await,
+            TorrentAction::Forget => client.forget(which).await,
+            TorrentAction::Delete => client.delete(which).await,
         };
-        acted.map_err(|source| ServerError { url: client.base_url().clone(), source })?;
+        acted.map_err(|source| ConnectError { url: client.base_url().clone(), source })?;
     }
     Ok(ActedRow {
         action,

@@ -3,12 +3,12 @@
 use vfs_core::RootLayout;
 
 use crate::settings::{
-    ChosenServer, Loaded, Missing, MissingError, MountLayout, MountSection, Passthrough, Problem,
-    Settings,
+    ChosenServer, Loaded, MissingData, MissingError, MountLayout, MountSection, PassthroughMode,
+    Problem, Settings,
 };
 use crate::start::FIRST_LOOK_TIME_MAX;
 use crate::{
-    Appearance, MissingErrno, MissingPolicy, MountServer, MountSettings, PreloadSettings,
+    AttrOptions, MissingErrno, MissingPolicy, MountServer, MountSettings, PreloadSettings,
     ReadPolicy, ServerChoice,
 };
 
@@ -48,8 +48,8 @@ impl Loaded {
                 timeout: read.timeout,
                 timeout_max: read.timeout_max,
                 missing: match read.missing {
-                    Missing::Wait => MissingPolicy::Wait,
-                    Missing::Fail => MissingPolicy::Fail,
+                    MissingData::Wait => MissingPolicy::Wait,
+                    MissingData::Fail => MissingPolicy::Fail,
                 },
                 memory_bytes_max: bytes(read.memory_bytes),
                 cache_bytes_max: cache.memory_bytes.map(bytes),
@@ -60,7 +60,7 @@ impl Loaded {
                 MissingError::Enodata => MissingErrno::Enodata,
             },
             read_ahead_kb: u32::try_from(read.readahead_bytes.div_ceil(KIB)).unwrap_or(u32::MAX),
-            may_pass_through: read.passthrough == Passthrough::Auto,
+            may_pass_through: read.passthrough == PassthroughMode::Auto,
             show_control: metadata.show_control,
             inode32: metadata.inode32,
             poll_interval: metadata.poll_interval,
@@ -77,10 +77,10 @@ impl Loaded {
         }
     }
 
-    fn appearance(&self, mount: &MountSection) -> Appearance {
+    fn appearance(&self, mount: &MountSection) -> AttrOptions {
         let metadata = &self.settings.metadata;
-        let default = Appearance::default();
-        Appearance {
+        let default = AttrOptions::default();
+        AttrOptions {
             uid: mount.uid.unwrap_or(default.uid),
             gid: mount.gid.unwrap_or(default.gid),
             umask: mount.umask,
@@ -130,7 +130,7 @@ mod tests {
         assert!(settings.may_pass_through);
         assert_eq!(settings.missing_errno, MissingErrno::Eio);
         assert_eq!(settings.read_ahead_kb, READ_AHEAD_KB_DEFAULT);
-        assert_eq!(settings.appearance, Appearance::default());
+        assert_eq!(settings.appearance, AttrOptions::default());
         let [server] = settings.servers.as_slice() else { panic!("one server") };
         assert_eq!(server.streams_max, crate::STREAMS_MAX_DEFAULT);
         assert_eq!(settings.torrent_ttl, crate::TORRENT_TTL_DEFAULT);

@@ -142,7 +142,7 @@ impl Embedded {
         let session_dir = state_dir.and_then(|state_dir| session_dir(state_dir, &settings.dir));
         config.session_dir = session_dir.or(config.session_dir);
         let password = password();
-        config.credentials = Some(rqbit_embedded::Credentials {
+        config.credentials = Some(rqbit_embedded::ApiCredentials {
             username: USER.to_owned(),
             password: password.clone(),
         });

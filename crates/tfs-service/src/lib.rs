@@ -44,7 +44,7 @@ mod torrents;
 mod union;
 mod watched_servers;
 
-pub use act::{ActedRow, Action, act};
+pub use act::{ActedRow, TorrentAction, act};
 pub use add::{
     AddError, AddFault, AddedRow, Existing, MagnetFault, PreparedTorrent, RESOLVE_TIME_DEFAULT,
     RESOLVE_TIME_MAX, TorrentInput, add,
@@ -54,7 +54,7 @@ pub use discovery::{REMOVAL_DELAY_DEFAULT, RefreshError, Refresher};
 #[cfg(feature = "embedded")]
 pub use embedded::{EmbeddedDirError, EmbeddedSettings};
 pub use fuse_adapter::{
-    Appearance, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
+    AttrOptions, Holder, MissingErrno, MountError, MountpointError, READ_AHEAD_KB_DEFAULT,
     SessionError, Unmount, UnmountError, check_mountpoint, unmount,
 };
 pub use kernel_timeout::KernelTimeout;
@@ -68,14 +68,14 @@ pub use rqbit_embedded as embed;
 pub use rqbit_source::{LocalPaths, STREAMS_MAX_DEFAULT, TORRENT_TTL_DEFAULT, TorrentFault};
 pub use searching::{SearchError, search_servers};
 pub use select::{SelectError, select};
-pub use server::{Server, ServerError, ServerFault, ServerSettings};
+pub use server::{ConnectError, RqbitServer, ServerFailure, ServerSettings};
 pub use start::{ServerDown, ServerDownCause};
 pub use status::{
-    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessStatus, ReadStatus, ServerStatus, Status,
-    TreeStatus,
+    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ProcessUsage, ReadStatus, ServerStatus,
+    StatusReport, TreeStatus,
 };
 pub use targets::{examined_servers, target_server, target_servers};
 pub use torrents::{TorrentRow, add_torrent, torrents};
-pub use union::{Listed, Servers};
+pub use union::{ServerSet, TorrentListing};
 pub use vfs_core::{MissingPolicy, QueryError, ReadPolicy, RootLayout, SourceErrorKind};
 pub use watched_servers::{SILENCE_MIN, WatchedList, WatchedServer, WatchedServers};

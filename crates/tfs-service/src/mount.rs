@@ -7,7 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use fuse_adapter::mountinfo::locate;
-use fuse_adapter::{FsName, MissingErrno, Mount, MountOptions, check_mountpoint, wait_for_answer};
+use fuse_adapter::{
+    FsName, FuseMount, MissingErrno, MountOptions, check_mountpoint, wait_for_answer,
+};
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
 use tokio::sync::{Notify, oneshot};
@@ -19,15 +21,15 @@ use crate::AddError;
 use crate::EmbeddedDirError;
 use crate::blocking::blocking;
 use crate::budget::BudgetWarning;
-use crate::control::{Ending, EndingGuard, Listed, MountControl, Mounts};
-use crate::mounted_server::{Connection, MountServer, Starting, Watched};
+use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
+use crate::mounted_server::{ConnectedServer, MountServer, PolledServer, Starting};
 use crate::preload::PatternPreloads;
 use crate::start::ServerDown;
 use crate::state::user_state_dir;
-use crate::status::{About, Status, control_files};
+use crate::status::{MountInfo, StatusReport, control_files};
 use crate::{
-    Appearance, KernelTimeout, MountError, MountpointError, PreloadSettings, Refresher,
-    ServerError, SessionError,
+    AttrOptions, ConnectError, KernelTimeout, MountError, MountpointError, PreloadSettings,
+    Refresher, SessionError,
 };
 
 /// How much longer a stream may stay silent than a read may take: the read's own deadline is to
@@ -69,7 +71,7 @@ pub struct MountSettings {
     /// The errno of a read whose data cannot come or must not be waited for.
     pub missing_errno: MissingErrno,
     /// What files look like.
-    pub appearance: Appearance,
+    pub appearance: AttrOptions,
     /// The directory where the last known tree is kept, an absolute path; `None` for the user's
     /// own, `$XDG_STATE_HOME/tfs`.
     pub state_dir: Option<PathBuf>,
@@ -85,7 +87,7 @@ pub enum StartError {
     Mountpoint(#[from] MountpointError),
     /// A server cannot be used.
     #[error(transparent)]
-    Server(#[from] ServerError),
+    Server(#[from] ConnectError),
     /// A server answers, but does not list its torrents.
     #[error("cannot list the torrents")]
     List(#[source] SourceError),
@@ -120,17 +122,17 @@ impl From<MountError> for StartError {
 /// cleanly.
 #[derive(Debug)]
 pub struct RunningMount {
-    mount: Mount,
+    mount: FuseMount,
     vfs: Arc<Vfs<RqbitSource>>,
-    about: About,
-    servers: Vec<Watched>,
+    about: MountInfo,
+    servers: Vec<PolledServer>,
     /// Ended with the mount; `None` if nothing is to be preloaded unasked.
     preloads: Option<OwnedTask>,
     /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
     is_asked: Arc<AtomicBool>,
     refresher: Refresher,
     /// On the list of those that can be commanded.
-    listed: Listed,
+    listed: Registration,
     ending: Ending,
     over: EndingGuard,
     servers_down: Vec<ServerDown>,
@@ -164,7 +166,10 @@ impl RunningMount {
     /// # Cancel safety
     /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
     /// ends as a dropped one does.
-    pub async fn start(mut settings: MountSettings, mounts: &Mounts) -> Result<Self, StartError> {
+    pub async fn start(
+        mut settings: MountSettings,
+        mounts: &MountRegistry,
+    ) -> Result<Self, StartError> {
         let kernel_timeout = KernelTimeout::of_this_machine();
         let kernel_timeout = kernel_timeout.filter(|timeout| timeout.cut(&mut settings.read));
         let MountSettings { mountpoint, allow_non_empty, .. } = &settings;
@@ -182,10 +187,10 @@ impl RunningMount {
             blocking(fuse_adapter::check_fuse).await?;
         }
         let mut connections = connect(&settings, mounts).await?;
-        let budget_warnings = connections.iter_mut().flat_map(Connection::take_warnings);
+        let budget_warnings = connections.iter_mut().flat_map(ConnectedServer::take_warnings);
         let budget_warnings = budget_warnings.collect();
         let abouts = connections.iter().map(|connection| connection.about().clone());
-        let about = About::starting(abouts.collect(), path);
+        let about = MountInfo::starting(abouts.collect(), path);
         let vfs = make_vfs(&connections, &settings, &about);
         let added = Arc::new(Notify::new());
         let preloads =
@@ -265,8 +270,8 @@ impl RunningMount {
 
     /// Returns what the mount says of itself in `.tfs/status.json`. Waits for nobody.
     #[must_use]
-    pub fn status(&self) -> Status {
-        Status::of(&self.vfs, &self.about)
+    pub fn status(&self) -> StatusReport {
+        StatusReport::of(&self.vfs, &self.about)
     }
 
     /// Resolves when the mount has ended, whoever unmounted it, or when somebody who may command it
@@ -335,7 +340,7 @@ impl RunningMount {
     /// # Errors
     /// If the session did not end well.
     pub async fn stop(mut self) -> Result<(), SessionError> {
-        self.servers.iter().for_each(Watched::stop_looking);
+        self.servers.iter().for_each(PolledServer::stop_looking);
         drop((self.preloads, self.listed));
         let ended = self.mount.unmount().await;
         let Counters { total: reads, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
@@ -356,7 +361,7 @@ impl RunningMount {
         join_all(self.servers.iter_mut().map(|server| server.close_state(&self.vfs))).await;
         drop(self.vfs);
         #[cfg(feature = "embedded")]
-        join_all(self.servers.into_iter().map(Watched::stop)).await;
+        join_all(self.servers.into_iter().map(PolledServer::stop)).await;
         drop(self.over);
         ended
     }
@@ -365,11 +370,11 @@ impl RunningMount {
 /// Gives servers inside the process their torrents, or unmounts. Returns what came of the last look
 /// at each.
 async fn add_files(
-    mount: Mount,
+    mount: FuseMount,
     servers: &mut [Starting],
     looks: Vec<Option<ServerDown>>,
     time_max: Duration,
-) -> Result<(Mount, Vec<Option<ServerDown>>), StartError> {
+) -> Result<(FuseMount, Vec<Option<ServerDown>>), StartError> {
     let added = servers.iter_mut().zip(looks);
     let added = added.map(|(server, look)| server.add_files(look, time_max));
     match try_join_all(added).await {
@@ -383,7 +388,10 @@ async fn add_files(
 }
 
 /// Prepares all servers of a mount.
-async fn connect(settings: &MountSettings, mounts: &Mounts) -> Result<Vec<Connection>, StartError> {
+async fn connect(
+    settings: &MountSettings,
+    mounts: &MountRegistry,
+) -> Result<Vec<ConnectedServer>, StartError> {
     let state_dir = settings.state_dir.clone().or_else(user_state_dir);
     let is_alone = settings.servers.len() == 1;
     let chunk_time_max = settings.read.timeout + CHUNK_MARGIN;
@@ -391,21 +399,21 @@ async fn connect(settings: &MountSettings, mounts: &Mounts) -> Result<Vec<Connec
         let state_dir = state_dir.as_deref();
         let sharing = (mounts.budgets(), settings.mountpoint.as_path());
         let torrent_ttl = settings.torrent_ttl;
-        Connection::open(server, is_alone, chunk_time_max, torrent_ttl, state_dir, sharing)
+        ConnectedServer::open(server, is_alone, chunk_time_max, torrent_ttl, state_dir, sharing)
     });
     try_join_all(connections).await
 }
 
 fn make_vfs(
-    connections: &[Connection],
+    connections: &[ConnectedServer],
     settings: &MountSettings,
-    about: &About,
+    about: &MountInfo,
 ) -> Arc<Vfs<RqbitSource>> {
     let MountSettings { read, show_control, layout, inode32, .. } = settings;
     let inode_numbers = if *inode32 { InodeNumbers::Bits32 } else { InodeNumbers::Bits64 };
     let (read, show_control, layout) = (*read, *show_control, *layout);
     let config = VfsConfig { read, show_control, layout, inode_numbers };
-    let sources: Vec<_> = connections.iter().map(Connection::source).collect();
+    let sources: Vec<_> = connections.iter().map(ConnectedServer::source).collect();
     Arc::new_cyclic(|vfs| {
         let files = control_files(vfs, about);
         Vfs::of_servers(&sources, config).with_control_files(files)
@@ -415,8 +423,8 @@ fn make_vfs(
 async fn mount(
     vfs: Arc<Vfs<RqbitSource>>,
     settings: &MountSettings,
-    about: &About,
-) -> Result<Mount, MountError> {
+    about: &MountInfo,
+) -> Result<FuseMount, MountError> {
     let urls: Vec<_> = about.servers.iter().map(|server| server.url.as_str()).collect();
     let mut options = MountOptions::new(FsName::new(&urls.join(",")));
     options.allow_other = settings.allow_other;

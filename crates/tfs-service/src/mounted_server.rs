@@ -14,17 +14,17 @@ use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
 use crate::blocking::blocking;
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::control::shown;
-use crate::discovery::{Discovery, Refresher, Request};
+use crate::discovery::{Discovery, PollRequest, Refresher};
 use crate::doctor::permits_warning;
 #[cfg(feature = "embedded")]
 use crate::embedded::{Embedded, EmbeddedSettings};
-use crate::resolving::Resolving;
+use crate::resolving::MagnetResolution;
 use crate::start::{ServerDown, first_look};
-use crate::state::{Identity, KnownTree, ServerState};
+use crate::state::{KnownTree, ServerIdentity, ServerState};
 #[cfg(feature = "embedded")]
 use crate::status::EMBEDDED_NAME;
-use crate::status::{AboutServer, ServerWatch};
-use crate::{BaseUrl, Server, ServerSettings, StartError};
+use crate::status::{ServerDescription, ServerWatch};
+use crate::{BaseUrl, RqbitServer, ServerSettings, StartError};
 
 /// Where the torrents of a server are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +51,10 @@ pub struct MountServer {
 
 /// A server before the filesystem is made that shows it.
 #[derive(Debug)]
-pub(crate) struct Connection {
-    server: Server,
+pub(crate) struct ConnectedServer {
+    server: RqbitServer,
     choice: ServerChoice,
-    about: AboutServer,
+    about: ServerDescription,
     source: Arc<RqbitSource>,
     /// What is wrong with the streams of the server and other mounts.
     warnings: Vec<BudgetWarning>,
@@ -71,7 +71,7 @@ pub(crate) struct Connection {
 #[derive(Debug)]
 pub(crate) struct Starting {
     id: ServerId,
-    server: Server,
+    server: RqbitServer,
     choice: ServerChoice,
     discovery: Discovery<RqbitSource>,
     known: KnownTree,
@@ -83,14 +83,14 @@ pub(crate) struct Starting {
 
 /// A server that is being looked at. Dropping it ends that.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct PolledServer {
     id: ServerId,
     discovery: JoinHandle<()>,
     state: Option<ServerState>,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
     /// Ends with this.
-    resolving: Resolving,
+    resolving: MagnetResolution,
 }
 
 #[cfg(feature = "embedded")]
@@ -101,7 +101,7 @@ impl MountServer {
     }
 }
 
-impl Connection {
+impl ConnectedServer {
     /// Starts a server that is to run in this process, and opens what is kept of it; of others
     /// nothing is asked. `is_alone` says that users need no name to tell it apart.
     pub(crate) async fn open(
@@ -132,7 +132,7 @@ impl Connection {
         let access = embedded.as_ref().map(Embedded::access);
         #[cfg(not(feature = "embedded"))]
         let access = None;
-        let server = Server::new(&remote, chunk_time_max)?;
+        let server = RqbitServer::new(&remote, chunk_time_max)?;
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
@@ -162,7 +162,7 @@ impl Connection {
         Ok(Self {
             server,
             choice: choice.clone(),
-            about: AboutServer {
+            about: ServerDescription {
                 name: name.clone(),
                 url: remote.url.to_string(),
                 watch: ServerWatch::default(),
@@ -179,7 +179,7 @@ impl Connection {
         })
     }
 
-    pub(crate) fn about(&self) -> &AboutServer {
+    pub(crate) fn about(&self) -> &ServerDescription {
         &self.about
     }
 
@@ -282,13 +282,13 @@ impl Starting {
     pub(crate) fn watch(
         self,
         poll_interval: Duration,
-        requests: mpsc::Receiver<Request>,
+        requests: mpsc::Receiver<PollRequest>,
         is_down: bool,
         refresher: &Refresher,
-    ) -> Watched {
-        let resolving = Resolving::start(&self.server, self.additions, refresher);
+    ) -> PolledServer {
+        let resolving = MagnetResolution::start(&self.server, self.additions, refresher);
         let looking = self.discovery.keep_looking(poll_interval, requests, is_down);
-        Watched {
+        PolledServer {
             id: self.id,
             discovery: tokio::spawn(looking),
             state: self.state,
@@ -299,7 +299,7 @@ impl Starting {
     }
 }
 
-impl Watched {
+impl PolledServer {
     /// Ends the looks.
     pub(crate) fn stop_looking(&self) {
         self.discovery.abort();
@@ -325,7 +325,7 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for PolledServer {
     fn drop(&mut self) {
         self.stop_looking();
     }
@@ -369,9 +369,9 @@ async fn open_state(
         return None;
     };
     let identity = match server {
-        ServerChoice::Remote(_) => Identity::of_url(url),
+        ServerChoice::Remote(_) => ServerIdentity::of_url(url),
         #[cfg(feature = "embedded")]
-        ServerChoice::Embedded(inside) => Identity::of_dir(&inside.dir),
+        ServerChoice::Embedded(inside) => ServerIdentity::of_dir(&inside.dir),
     };
     match ServerState::open(&dir, identity).await {
         Ok(opened) => Some(opened),

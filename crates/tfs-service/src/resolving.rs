@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::add::{AddError, AddFault, Existing, PreparedTorrent, RESOLVE_TIME_MAX, add};
-use crate::{Refresher, Server};
+use crate::{Refresher, RqbitServer};
 
 /// How long the server rests before it looks for peers again: it had an hour, so that little is
 /// lost, and a server without a network answers at once.
@@ -16,12 +16,12 @@ const REST: Duration = Duration::from_secs(60);
 
 /// Looks for the peers of magnet links until each is added or refused. Ended by dropping it.
 #[derive(Debug)]
-pub(crate) struct Resolving(JoinHandle<()>);
+pub(crate) struct MagnetResolution(JoinHandle<()>);
 
-impl Resolving {
+impl MagnetResolution {
     /// Starts to look for all of them at once. The mount looks at its server when one was added.
     pub(crate) fn start(
-        server: &Server,
+        server: &RqbitServer,
         magnets: Vec<PreparedTorrent>,
         refresher: &Refresher,
     ) -> Self {
@@ -46,14 +46,14 @@ impl Resolving {
     }
 }
 
-impl Drop for Resolving {
+impl Drop for MagnetResolution {
     fn drop(&mut self) {
         self.abort();
     }
 }
 
 /// Adds a magnet link, however long its peers take to come.
-async fn resolve(server: &Server, magnet: &PreparedTorrent) -> Result<(), AddError> {
+async fn resolve(server: &RqbitServer, magnet: &PreparedTorrent) -> Result<(), AddError> {
     loop {
         match add(server, magnet, Existing::Use, RESOLVE_TIME_MAX).await {
             Ok(_row) => return Ok(()),

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use rqbit_source::RqbitSource;
 use vfs_core::{QueryError, SourceError, Vfs, VfsConfig};
 
-use crate::Server;
+use crate::RqbitServer;
 use crate::control::search;
 use crate::control::wire::{SearchAnswer, SearchRequest};
 use crate::discovery::{Discovery, LookOptions};
@@ -28,11 +28,11 @@ pub enum SearchError {
 /// # Errors
 /// [`SearchError`].
 pub async fn search_servers(
-    servers: &[Server],
+    servers: &[RqbitServer],
     request: &SearchRequest,
 ) -> Result<SearchAnswer, SearchError> {
     // Nothing is read.
-    let source = |server: &Server| Arc::new(RqbitSource::new(server.client().clone(), 1));
+    let source = |server: &RqbitServer| Arc::new(RqbitSource::new(server.client().clone(), 1));
     let sources: Vec<_> = servers.iter().map(source).collect();
     let vfs = Arc::new(Vfs::of_servers(&sources, VfsConfig::default()));
     let looks = vfs.servers().map(|server| {

@@ -29,7 +29,7 @@ pub struct ServerSettings {
 /// A server that can be asked. One that [`connect`](Server::connect) returned has answered, and is
 /// rqbit.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct RqbitServer {
     client: Client,
 }
 
@@ -37,7 +37,7 @@ pub struct Server {
 #[derive(Debug, thiserror::Error)]
 #[error("{} rqbit at {url}: {}{}", if self.is_answer() { "cannot use" } else { "cannot reach" },
     self.reason(), .source.kind())]
-pub struct ServerError {
+pub struct ConnectError {
     /// Which server.
     pub url: BaseUrl,
     /// What went wrong.
@@ -45,9 +45,9 @@ pub struct ServerError {
     pub source: Error,
 }
 
-/// The classes of [`ServerError`] that call for different action.
+/// The classes of [`ConnectError`] that call for different action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerFault {
+pub enum ServerFailure {
     /// Nobody answers.
     Unreachable,
     /// Somebody answers too late.
@@ -66,17 +66,17 @@ pub enum ServerFault {
     Failed,
 }
 
-impl Server {
+impl RqbitServer {
     /// Connects to a server and asks for its version.
     ///
     /// `chunk_time_max` is how long a byte stream may stay silent.
     ///
     /// # Errors
-    /// [`ServerError`] within half a minute.
+    /// [`ConnectError`] within half a minute.
     pub async fn connect(
         settings: &ServerSettings,
         chunk_time_max: Duration,
-    ) -> Result<Self, ServerError> {
+    ) -> Result<Self, ConnectError> {
         let server = Self::new(settings, chunk_time_max)?;
         server.check().await?;
         Ok(server)
@@ -86,7 +86,7 @@ impl Server {
     pub(crate) fn new(
         settings: &ServerSettings,
         chunk_time_max: Duration,
-    ) -> Result<Self, ServerError> {
+    ) -> Result<Self, ConnectError> {
         let mut config = ClientConfig::new(settings.url.clone());
         config.credentials.clone_from(&settings.credentials);
         config.timeouts = Timeouts {
@@ -96,14 +96,14 @@ impl Server {
             ..Timeouts::default()
         };
         let client = Client::new(config)
-            .map_err(|source| ServerError { url: settings.url.clone(), source })?;
+            .map_err(|source| ConnectError { url: settings.url.clone(), source })?;
         Ok(Self { client })
     }
 
     /// Asks for the version, which shows that the server is there and is rqbit, and returns it.
-    pub(crate) async fn check(&self) -> Result<String, ServerError> {
+    pub(crate) async fn check(&self) -> Result<String, ConnectError> {
         let url = self.client.base_url();
-        let failed = |source| ServerError { url: url.clone(), source };
+        let failed = |source| ConnectError { url: url.clone(), source };
         let version = self.client.server_info().await.map_err(failed)?.version;
         tracing::debug!(%url, version, "connected");
         Ok(version)
@@ -116,33 +116,33 @@ impl Server {
     }
 }
 
-impl ServerError {
+impl ConnectError {
     /// Returns what class of fault it is.
     #[must_use]
-    pub fn fault(&self) -> ServerFault {
+    pub fn fault(&self) -> ServerFailure {
         match self.source.kind() {
             ErrorKind::Resolve
             | ErrorKind::Refused
             | ErrorKind::Connect
             | ErrorKind::Closed
-            | ErrorKind::ShortBody { .. } => ServerFault::Unreachable,
+            | ErrorKind::ShortBody { .. } => ServerFailure::Unreachable,
             ErrorKind::Timeout { phase } => match phase {
-                TimeoutPhase::Resolve | TimeoutPhase::Connect => ServerFault::Unreachable,
+                TimeoutPhase::Resolve | TimeoutPhase::Connect => ServerFailure::Unreachable,
                 TimeoutPhase::Tls
                 | TimeoutPhase::Headers
                 | TimeoutPhase::Chunk
-                | TimeoutPhase::Total => ServerFault::TimedOut,
+                | TimeoutPhase::Total => ServerFailure::TimedOut,
             },
-            ErrorKind::Tls(_) => ServerFault::Tls,
-            ErrorKind::Unauthorized => ServerFault::Unauthorized,
-            ErrorKind::Status(answer) if answer.status == 403 => ServerFault::Forbidden,
+            ErrorKind::Tls(_) => ServerFailure::Tls,
+            ErrorKind::Unauthorized => ServerFailure::Unauthorized,
+            ErrorKind::Status(answer) if answer.status == 403 => ServerFailure::Forbidden,
             ErrorKind::Status(answer) if BUSY_STATUSES.contains(&answer.status) => {
-                ServerFault::Busy
+                ServerFailure::Busy
             }
             // A server that is not rqbit answers `GET /` or `GET /torrents` in its own way, with
             // an error or with something that is no JSON of rqbit's.
             ErrorKind::Status(answer) if answer.error_kind.is_none() && answer.status < 500 => {
-                ServerFault::NotRqbit
+                ServerFailure::NotRqbit
             }
             ErrorKind::NotRqbit { .. }
             | ErrorKind::MalformedJson { .. }
@@ -150,35 +150,35 @@ impl ServerError {
             | ErrorKind::BodyTooLarge { .. }
             | ErrorKind::LongBody
             | ErrorKind::WrongRange { .. }
-            | ErrorKind::Redirect { .. } => ServerFault::NotRqbit,
+            | ErrorKind::Redirect { .. } => ServerFailure::NotRqbit,
             ErrorKind::Status(_) | ErrorKind::NotFound(_) | ErrorKind::Initializing => {
-                ServerFault::Failed
+                ServerFailure::Failed
             }
         }
     }
 
     fn is_answer(&self) -> bool {
         match self.fault() {
-            ServerFault::Unreachable | ServerFault::TimedOut | ServerFault::Tls => false,
-            ServerFault::Unauthorized
-            | ServerFault::Forbidden
-            | ServerFault::Busy
-            | ServerFault::NotRqbit
-            | ServerFault::Failed => true,
+            ServerFailure::Unreachable | ServerFailure::TimedOut | ServerFailure::Tls => false,
+            ServerFailure::Unauthorized
+            | ServerFailure::Forbidden
+            | ServerFailure::Busy
+            | ServerFailure::NotRqbit
+            | ServerFailure::Failed => true,
         }
     }
 
     /// Returns what the number of a status means, where the answer itself need not say so.
     fn reason(&self) -> &'static str {
         match self.fault() {
-            ServerFault::Forbidden => "access is forbidden: ",
-            ServerFault::Busy => "the server is busy: ",
-            ServerFault::Unreachable
-            | ServerFault::TimedOut
-            | ServerFault::Tls
-            | ServerFault::Unauthorized
-            | ServerFault::NotRqbit
-            | ServerFault::Failed => "",
+            ServerFailure::Forbidden => "access is forbidden: ",
+            ServerFailure::Busy => "the server is busy: ",
+            ServerFailure::Unreachable
+            | ServerFailure::TimedOut
+            | ServerFailure::Tls
+            | ServerFailure::Unauthorized
+            | ServerFailure::NotRqbit
+            | ServerFailure::Failed => "",
         }
     }
 
@@ -186,6 +186,6 @@ impl ServerError {
     /// itself. A server that is not rqbit never becomes one.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.source.is_retryable() && self.fault() != ServerFault::NotRqbit
+        self.source.is_retryable() && self.fault() != ServerFailure::NotRqbit
     }
 }

@@ -19,7 +19,7 @@ const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
 /// What the manager is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice<'a> {
+pub enum ManagerNotice<'a> {
     /// The mount answers. `status` is what `systemctl status` shows.
     Ready {
         /// A line for people.
@@ -39,20 +39,20 @@ pub enum Notice<'a> {
 }
 
 /// Tells the manager. That it cannot be told is logged, and otherwise no reason to stop.
-pub fn notify(notice: Notice<'_>) {
+pub fn notify(notice: ManagerNotice<'_>) {
     let sent = match notice {
-        Notice::Ready { status } => send(&[NotifyState::Ready, line(&one_line(status))]),
-        Notice::ReadyAsMain { status } => send(&[
+        ManagerNotice::Ready { status } => send(&[NotifyState::Ready, line(&one_line(status))]),
+        ManagerNotice::ReadyAsMain { status } => send(&[
             NotifyState::MainPid(std::process::id()),
             NotifyState::Ready,
             line(&one_line(status)),
         ]),
-        Notice::Status(status) => send(&[line(&one_line(status))]),
+        ManagerNotice::Status(status) => send(&[line(&one_line(status))]),
         // `Type=notify-reload` compares the time with the one of its request.
-        Notice::Reloading => {
+        ManagerNotice::Reloading => {
             NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now]))
         }
-        Notice::Stopping => send(&[NotifyState::Stopping]),
+        ManagerNotice::Stopping => send(&[NotifyState::Stopping]),
     };
     if let Err(error) = sent {
         tracing::warn!(error = &error as &dyn std::error::Error, "the service manager is not told");

@@ -8,7 +8,7 @@ use vfs_core::{SourceError, TorrentSource};
 
 use crate::discovery::{Discovery, LookOptions, chain};
 use crate::limit_text::limit_text;
-use crate::{BaseUrl, Server, ServerError, StartError, rqbit_version};
+use crate::{BaseUrl, ConnectError, RqbitServer, StartError, rqbit_version};
 
 /// How long a mount waits for its servers before it comes up, unless it has to answer sooner. A
 /// server that answers at all needs milliseconds, a large one that just woke its disks some
@@ -29,7 +29,7 @@ pub struct ServerDown {
 #[derive(Debug)]
 pub enum ServerDownCause {
     /// It does not answer as it should.
-    Server(ServerError),
+    Server(ConnectError),
     /// It answers, but does not list its torrents.
     List(BaseUrl, SourceError),
     /// It did not list its torrents in time.
@@ -81,7 +81,7 @@ impl fmt::Display for ServerDown {
 /// # Errors
 /// What does not pass by itself: wrong credentials, somebody who is not rqbit.
 pub(crate) async fn first_look<S: TorrentSource>(
-    server: &Server,
+    server: &RqbitServer,
     discovery: &mut Discovery<S>,
     time_max: Duration,
 ) -> Result<Option<ServerDown>, StartError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::Server;
+use crate::RqbitServer;
 use crate::control::{FoundServer, Statuses, embedded_servers, statuses};
 use crate::settings::{ChosenServer, Loaded, Problem, ServerArg};
 use crate::status::EMBEDDED_NAME;
@@ -126,7 +126,7 @@ async fn all_of(
 }
 
 async fn answers(server: &ChosenServer) -> bool {
-    let connected = Server::connect(&server.connection, DEFAULT_TIME_MAX);
+    let connected = RqbitServer::connect(&server.connection, DEFAULT_TIME_MAX);
     matches!(timeout(DEFAULT_TIME_MAX, connected).await, Ok(Ok(_server)))
 }
 

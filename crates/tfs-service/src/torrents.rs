@@ -9,7 +9,7 @@ use rqbit_source::failure_reason;
 use serde::Serialize;
 
 use crate::torrent_sizes::TorrentSizes;
-use crate::{Server, ServerError};
+use crate::{ConnectError, RqbitServer};
 
 /// One torrent. Serialized, this is a line of `tfs list --json`: fields are added, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -78,8 +78,8 @@ impl TorrentRow {
 /// the sizes are not known: see [`TorrentRow::size_bytes`].
 ///
 /// # Errors
-/// [`ServerError`].
-pub async fn torrents(server: &Server) -> Result<Vec<TorrentRow>, ServerError> {
+/// [`ConnectError`].
+pub async fn torrents(server: &RqbitServer) -> Result<Vec<TorrentRow>, ConnectError> {
     list(server, &mut TorrentSizes::default(), Duration::ZERO).await
 }
 
@@ -87,14 +87,14 @@ pub async fn torrents(server: &Server) -> Result<Vec<TorrentRow>, ServerError> {
 /// as these come in `sizes_time_max`.
 ///
 /// # Errors
-/// [`ServerError`].
+/// [`ConnectError`].
 pub(crate) async fn list(
-    server: &Server,
+    server: &RqbitServer,
     sizes: &mut TorrentSizes,
     sizes_time_max: Duration,
-) -> Result<Vec<TorrentRow>, ServerError> {
+) -> Result<Vec<TorrentRow>, ConnectError> {
     let client = server.client();
-    let failed = |source| ServerError { url: client.base_url().clone(), source };
+    let failed = |source| ConnectError { url: client.base_url().clone(), source };
     let mut torrents = client.torrents_with_stats().await.map_err(failed)?;
     torrents.sort_by_key(|torrent| (torrent.id, torrent.info_hash));
     if !sizes_time_max.is_zero() {
@@ -106,14 +106,14 @@ pub(crate) async fn list(
 /// Adds a `.torrent` file to a server and names peers that have it.
 ///
 /// # Errors
-/// [`ServerError`].
+/// [`ConnectError`].
 pub async fn add_torrent(
-    server: &Server,
+    server: &RqbitServer,
     torrent_file: Bytes,
     peers: Vec<SocketAddr>,
-) -> Result<(), ServerError> {
+) -> Result<(), ConnectError> {
     let client = server.client();
-    let failed = |source| ServerError { url: client.base_url().clone(), source };
+    let failed = |source| ConnectError { url: client.base_url().clone(), source };
     let options = AddOptions { initial_peers: peers, ..AddOptions::default() };
     let source = AddSource::TorrentFile(torrent_file);
     client.add_torrent(&source, &options).await.map(|_added| ()).map_err(failed)

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::torrent_sizes::TorrentSizes;
 use crate::torrents::list;
 use crate::watched_servers::WatchedServers;
-use crate::{Server, ServerError, ServerSettings, TorrentRow};
+use crate::{ConnectError, RqbitServer, ServerSettings, TorrentRow};
 
 /// How long a list waits for the sizes of torrents, which are asked for one by one: a user looks
 /// at a prompt meanwhile. A server of this machine tells a thousand in that time.
@@ -21,7 +21,7 @@ const STATES: [&str; 5] = ["live", "initializing", "resolving", "paused", "error
 
 /// Servers that are asked together.
 #[derive(Debug)]
-pub struct Servers {
+pub struct ServerSet {
     servers: Vec<ListedServer>,
 }
 
@@ -30,7 +30,7 @@ pub struct Servers {
 pub(crate) struct ListedServer {
     /// What it is called.
     pub(crate) name: String,
-    pub(crate) server: Server,
+    pub(crate) server: RqbitServer,
     /// Protects the sizes; held while a list is made.
     sizes: Arc<Mutex<TorrentSizes>>,
 }
@@ -39,8 +39,8 @@ impl ListedServer {
     /// Lists the torrents.
     ///
     /// # Errors
-    /// [`ServerError`].
-    pub(crate) async fn torrents(&self) -> Result<Vec<TorrentRow>, ServerError> {
+    /// [`ConnectError`].
+    pub(crate) async fn torrents(&self) -> Result<Vec<TorrentRow>, ConnectError> {
         self.server.check().await?;
         list(&self.server, &mut *self.sizes.lock().await, SIZES_TIME_MAX).await
     }
@@ -48,14 +48,14 @@ impl ListedServer {
 
 /// What came of asking all servers for their torrents.
 #[derive(Debug)]
-pub struct Listed {
+pub struct TorrentListing {
     /// The torrents of those that answered.
     pub rows: Vec<TorrentRow>,
     /// Why the others did not.
-    pub errors: Vec<ServerError>,
+    pub errors: Vec<ConnectError>,
 }
 
-impl Servers {
+impl ServerSet {
     /// Returns servers that may or may not be there, with what they are called; nothing is sent.
     ///
     /// # Errors
@@ -63,9 +63,9 @@ impl Servers {
     pub fn new(
         settings: impl IntoIterator<Item = (String, ServerSettings)>,
         chunk_time_max: Duration,
-    ) -> Result<Self, ServerError> {
+    ) -> Result<Self, ConnectError> {
         let servers = settings.into_iter().map(|(name, settings)| {
-            let server = Server::new(&settings, chunk_time_max)?;
+            let server = RqbitServer::new(&settings, chunk_time_max)?;
             Ok(ListedServer { name, server, sizes: Arc::default() })
         });
         Ok(Self { servers: servers.collect::<Result<_, _>>()? })
@@ -81,7 +81,7 @@ impl Servers {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub async fn torrents(&self) -> Listed {
+    pub async fn torrents(&self) -> TorrentListing {
         let asked = self
             .servers
             .iter()
@@ -90,7 +90,7 @@ impl Servers {
         let listed = join_all(asked).await.into_iter();
         let listed = listed.filter_map(|listed| listed.map_err(|error| errors.push(error)).ok());
         let rows = union(listed.collect());
-        Listed { rows, errors }
+        TorrentListing { rows, errors }
     }
 
     /// Asks each of them for its torrents from now on, `pause` after its last answer.

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::union::{ListedServer, union};
-use crate::{BaseUrl, ServerError, TorrentRow};
+use crate::{BaseUrl, ConnectError, TorrentRow};
 
 /// How long a request may be open before what is shown counts as old: rqbit lists a few thousand
 /// torrents in less.
@@ -18,7 +18,7 @@ pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 /// Servers that are being asked. Dropping it ends that.
 #[derive(Debug)]
 pub struct WatchedServers {
-    servers: Vec<Arc<Watched>>,
+    servers: Vec<Arc<WatchState>>,
     /// Told when a server has answered or failed.
     tried: Arc<Notify>,
     /// One for each server.
@@ -27,15 +27,15 @@ pub struct WatchedServers {
 
 /// A server and what its last answers were.
 #[derive(Debug)]
-struct Watched {
+struct WatchState {
     name: String,
     url: BaseUrl,
     /// Protects what is known; held for one access.
-    known: Mutex<Known>,
+    known: Mutex<LastAnswers>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct LastAnswers {
     rows: Vec<TorrentRow>,
     answered_at: Option<Instant>,
     /// When the request was made that is open.
@@ -43,7 +43,7 @@ struct Known {
     /// Why the last request failed.
     error: Option<String>,
     /// The same, until it is taken.
-    new_error: Option<ServerError>,
+    new_error: Option<ConnectError>,
 }
 
 /// What is known of all servers at a time.
@@ -56,7 +56,7 @@ pub struct WatchedList {
     /// The servers.
     pub servers: Vec<WatchedServer>,
     /// The errors since the last call.
-    pub errors: Vec<ServerError>,
+    pub errors: Vec<ConnectError>,
 }
 
 /// How a server does.
@@ -89,7 +89,7 @@ impl WatchedServers {
         let tried = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
         let servers = servers.iter().map(|server| {
-            let watched = Arc::new(Watched {
+            let watched = Arc::new(WatchState {
                 name: server.name.clone(),
                 url: server.server.client().base_url().clone(),
                 known: Mutex::default(),
@@ -108,7 +108,8 @@ impl WatchedServers {
         let all_tried = async {
             loop {
                 let tried = self.tried.notified();
-                let is_tried = |known: &Known| known.answered_at.is_some() || known.error.is_some();
+                let is_tried =
+                    |known: &LastAnswers| known.answered_at.is_some() || known.error.is_some();
                 if self.servers.iter().all(|server| is_tried(&server.known())) {
                     return;
                 }
@@ -149,17 +150,21 @@ impl WatchedServers {
     }
 }
 
-impl Watched {
-    fn known(&self) -> MutexGuard<'_, Known> {
+impl WatchState {
+    fn known(&self) -> MutexGuard<'_, LastAnswers> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn on_answer(&self, answer: Result<Vec<TorrentRow>, ServerError>) {
+    fn on_answer(&self, answer: Result<Vec<TorrentRow>, ConnectError>) {
         let mut known = self.known();
         known.asked_at = None;
         match answer {
             Ok(rows) => {
-                *known = Known { rows, answered_at: Some(Instant::now()), ..Known::default() };
+                *known = LastAnswers {
+                    rows,
+                    answered_at: Some(Instant::now()),
+                    ..LastAnswers::default()
+                };
             }
             Err(error) => {
                 known.error = Some(error.to_string());
@@ -170,7 +175,7 @@ impl Watched {
 }
 
 /// Asks a server for ever.
-async fn ask(server: ListedServer, watched: Arc<Watched>, pause: Duration, tried: Arc<Notify>) {
+async fn ask(server: ListedServer, watched: Arc<WatchState>, pause: Duration, tried: Arc<Notify>) {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -185,12 +190,12 @@ async fn ask(server: ListedServer, watched: Arc<Watched>, pause: Duration, tried
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Server, ServerSettings};
+    use crate::{RqbitServer, ServerSettings};
 
     /// Returns servers without the tasks that ask them.
     fn watched(names: &[&str]) -> WatchedServers {
         let servers = names.iter().map(|name| {
-            Arc::new(Watched {
+            Arc::new(WatchState {
                 name: (*name).to_owned(),
                 url: "http://127.0.0.1:1".parse().unwrap(),
                 known: Mutex::default(),
@@ -232,7 +237,7 @@ mod tests {
         // What failed stays as it was, and is said once.
         let settings =
             ServerSettings { url: "http://127.0.0.1:1".parse().unwrap(), credentials: None };
-        let error = Server::connect(&settings, SILENCE_MIN).await.unwrap_err();
+        let error = RqbitServer::connect(&settings, SILENCE_MIN).await.unwrap_err();
         away.on_answer(Err(error));
         assert_eq!(watched.list().errors.len(), 1);
         assert_eq!(watched.list().errors.len(), 0);

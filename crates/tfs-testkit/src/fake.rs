@@ -35,21 +35,21 @@ pub enum Misbehaviour {
 /// same source.
 #[derive(Debug, Clone)]
 pub struct FakeSource {
-    shared: Arc<Shared>,
+    shared: Arc<FakeShared>,
     name: Option<Arc<str>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct FakeShared {
     /// Everything a test can set or ask; never held across an await.
-    state: Mutex<State>,
+    state: Mutex<FakeState>,
     /// Files whose streams stay silent, and from which offset on.
     held: watch::Sender<HashMap<FileId, u64>>,
     streams_max: usize,
 }
 
 #[derive(Debug)]
-struct State {
+struct FakeState {
     torrents: Vec<(TorrentSummary, TorrentDetails)>,
     added_count: u64,
     misbehaviour: Option<Misbehaviour>,
@@ -71,8 +71,8 @@ impl FakeSource {
     /// Returns a source without torrents that bears `streams_max` streams.
     #[must_use]
     pub fn new(streams_max: usize) -> Self {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
+        let shared = Arc::new(FakeShared {
+            state: Mutex::new(FakeState {
                 torrents: Vec::new(),
                 added_count: 0,
                 misbehaviour: None,
@@ -239,7 +239,7 @@ impl FakeSource {
         Content::new(seed, len)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeState> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use vfs_core::{ByteRange, LocalFault, LocalFile, NoLocalFile};
+use vfs_core::{ByteRange, LocalError, LocalFile, NoLocalFile};
 
 use crate::content::Content;
 
@@ -28,11 +28,11 @@ pub enum LocalDisk {
 pub struct FakeLocal {
     content: Content,
     /// What tests set and ask; held for one access.
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeLocalState>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FakeLocalState {
     disk: LocalDisk,
     is_known: bool,
     /// What is not there, and reads as zeros.
@@ -80,12 +80,12 @@ impl FakeLocal {
         self.state().reads.clone()
     }
 
-    fn bytes(&self, range: ByteRange) -> Result<Bytes, LocalFault> {
+    fn bytes(&self, range: ByteRange) -> Result<Bytes, LocalError> {
         let mut state = self.state();
         match state.disk {
-            LocalDisk::Changed => return Err(LocalFault::Changed),
+            LocalDisk::Changed => return Err(LocalError::Changed),
             LocalDisk::Broken => {
-                return Err(LocalFault::Disk(std::io::Error::other("the disk of a test")));
+                return Err(LocalError::Disk(std::io::Error::other("the disk of a test")));
             }
             LocalDisk::Cached | LocalDisk::Cold => {}
         }
@@ -100,20 +100,20 @@ impl FakeLocal {
         Ok(bytes.into())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeLocalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LocalFile for FakeLocal {
-    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalFault> {
+    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalError> {
         if self.state().disk == LocalDisk::Cold {
             return Ok(None);
         }
         self.bytes(range).map(Some)
     }
 
-    fn read(&self, range: ByteRange) -> Result<Bytes, LocalFault> {
+    fn read(&self, range: ByteRange) -> Result<Bytes, LocalError> {
         self.bytes(range)
     }
 

@@ -83,9 +83,9 @@ pub fn hostile_cases() -> Vec<HostileCase> {
     cases
 }
 
-type Row = (&'static str, Place, Vec<String>);
+type HostileName = (&'static str, Place, Vec<String>);
 
-fn single_names() -> Vec<Row> {
+fn single_names() -> Vec<HostileName> {
     let of = |what, name: &str| (what, Files, vec![name.to_owned()]);
     vec![
         of("empty", ""),
@@ -145,7 +145,7 @@ fn single_names() -> Vec<Row> {
     ]
 }
 
-fn pairs() -> Vec<Row> {
+fn pairs() -> Vec<HostileName> {
     let of = |what, place, names: &[&str]| {
         (what, place, names.iter().map(|name| (*name).to_owned()).collect())
     };

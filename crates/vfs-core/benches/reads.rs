@@ -33,13 +33,13 @@ const MEMORY_BYTES_SMALL: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A film that is there, and one that is not and has readers.
-struct Stage {
+struct ReadBench {
     runtime: Runtime,
     vfs: Arc<Vfs<FakeSource>>,
     film: HandleId,
 }
 
-impl Stage {
+impl ReadBench {
     fn new(stuck_count: u64, memory_bytes_max: usize) -> Self {
         let source = FakeSource::new(STREAMS_MAX);
         source.set_chunk_bytes(CHUNK_BYTES);
@@ -82,7 +82,7 @@ fn reads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read 128 KiB");
     group.throughput(Throughput::Bytes(READ_BYTES.into()));
     for stuck in [0, 100] {
-        let stage = Stage::new(stuck, ReadPolicy::default().memory_bytes_max);
+        let stage = ReadBench::new(stuck, ReadPolicy::default().memory_bytes_max);
         stage.read(0);
         group.bench_function(format!("in memory, {stuck} stuck readers"), |bencher| {
             bencher.iter(|| {
@@ -98,7 +98,7 @@ fn reads(criterion: &mut Criterion) {
             });
         });
         stage.vfs.shut_down();
-        let stage = Stage::new(stuck, MEMORY_BYTES_SMALL);
+        let stage = ReadBench::new(stuck, MEMORY_BYTES_SMALL);
         let mut step = 0;
         group.bench_function(format!("by a stream of its own, {stuck} stuck readers"), |bencher| {
             bencher.iter(|| {

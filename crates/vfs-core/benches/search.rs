@@ -106,9 +106,9 @@ impl TorrentSource for Nobody {
 }
 
 /// The generator of xorshift64*, which is random enough for names.
-struct Random(u64);
+struct BenchRandom(u64);
 
-impl Random {
+impl BenchRandom {
     fn below(&mut self, count: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -129,7 +129,7 @@ fn info_hash(number: u32) -> InfoHash {
 }
 
 /// Returns a torrent like a series or an album: folders with numbered files.
-fn torrent(number: u32, random: &mut Random) -> TorrentDetails {
+fn torrent(number: u32, random: &mut BenchRandom) -> TorrentDetails {
     let title = format!("The {} {} {number:05}", random.of(&ADJECTIVES), random.of(&NOUNS));
     let year = 1970 + random.below(56);
     let (quality, group) = (random.of(&QUALITIES), random.of(&GROUPS));
@@ -189,7 +189,7 @@ fn queries() -> Vec<(&'static str, Query)> {
 }
 
 fn main() {
-    let mut random = Random(42);
+    let mut random = BenchRandom(42);
     let details: Vec<_> = (0..TORRENTS).map(|number| torrent(number, &mut random)).collect();
     let bytes: usize = details
         .iter()
@@ -212,7 +212,7 @@ fn main() {
 }
 
 /// Looks for files as people do, each time for another one.
-fn mixed(vfs: &Vfs<Nobody>, random: &mut Random) {
+fn mixed(vfs: &Vfs<Nobody>, random: &mut BenchRandom) {
     let mut times: Vec<_> = (0..1000)
         .map(|_| {
             let (adjective, noun) = (random.of(&ADJECTIVES), random.of(&NOUNS));

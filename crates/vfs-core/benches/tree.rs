@@ -26,9 +26,9 @@ const PATHS: [(&str, u64); 10] = [
     ("about.nfo", 10),
 ];
 
-type Library = (Vec<TorrentSummary>, Vec<TorrentDetails>);
+type BenchLibrary = (Vec<TorrentSummary>, Vec<TorrentDetails>);
 
-fn library() -> (Arc<FakeSource>, Library) {
+fn library() -> (Arc<FakeSource>, BenchLibrary) {
     let source = FakeSource::new(1);
     for number in 0..TORRENTS {
         let mut details = directory(0, &format!("A series {number:06}"), &PATHS);

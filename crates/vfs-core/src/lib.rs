@@ -49,7 +49,7 @@ pub use budget::{
 };
 pub use engine::{
     BreakerState, Counters, FileCounters, FileParts, MissingPolicy, PreloadError, PreloadProgress,
-    PreloadWait, ReadCounters, ReadPolicy, ReadWay, ServerCounters, Wait,
+    PreloadWait, ReadCounters, ReadPolicy, ReadWay, ReaderWait, ServerCounters,
 };
 pub use error::{SourceError, SourceErrorKind, VfsError};
 pub use extents::SeekTo;
@@ -57,17 +57,17 @@ pub use id::{
     FileId, FileIndex, HandleId, InfoHash, Ino, InodeNumbers, ParseInfoHashError, ServerId,
 };
 pub use invalidation::{Child, InvalidationSink};
-pub use local::{LocalFault, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
+pub use local::{LocalError, LocalFile, LocalPieces, LocalWanted, NoLocalFile};
 pub use name::{NAME_BYTES_MAX, escape, unescape};
 pub use preload::TorrentFile;
 pub use range::ByteRange;
 pub use search::{
-    GlobFault, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
+    GlobError, PATTERN_BYTES_MAX, PatternKind, Query, QueryError, SearchHit, WORDS_MAX,
 };
-pub use source::{DownloadProgress, NotNow, SourceLimits, SourceStream, TorrentSource};
+pub use source::{DownloadProgress, InlineUnavailable, SourceLimits, SourceStream, TorrentSource};
 pub use torrent::{
     FileEntry, FileKind, Layout, MetadataStatus, TorrentDetails, TorrentState, TorrentSummary,
 };
-pub use tree::{Changes, KnownNode, NumberRange, Remembered, RootLayout};
-pub use vfs::{Reader, Vfs, VfsConfig};
+pub use tree::{Changes, KnownNode, NumberRange, RestoredTorrent, RootLayout};
+pub use vfs::{OpenReader, Vfs, VfsConfig};
 pub use view::ControlFile;

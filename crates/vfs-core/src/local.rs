@@ -21,14 +21,14 @@ pub trait LocalFile: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`read`](Self::read).
-    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalFault>;
+    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalError>;
 
     /// Returns all bytes of a range, which is not empty and lies inside the file. May wait for the
     /// disk, and so is called on threads for that.
     ///
     /// # Errors
     /// If the file is not what it was, or the disk fails. It is of no use afterwards.
-    fn read(&self, range: ByteRange) -> Result<Bytes, LocalFault>;
+    fn read(&self, range: ByteRange) -> Result<Bytes, LocalError>;
 
     /// Returns the open file for a front end that can have the kernel read it, but only if nothing
     /// is missing in it. It is valid as long as `self`.
@@ -37,7 +37,7 @@ pub trait LocalFile: fmt::Debug + Send + Sync + 'static {
 
 /// Why a file on this machine cannot be read any more.
 #[derive(Debug, thiserror::Error)]
-pub enum LocalFault {
+pub enum LocalError {
     /// It was changed, cut or replaced since it was proven.
     #[error("the file on this machine is not what it was")]
     Changed,

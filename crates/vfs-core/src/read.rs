@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 
-use crate::engine::Target;
+use crate::engine::ReadTarget;
 use crate::handle::OpenFile;
 use crate::tree::FileRef;
 use crate::{ByteRange, HandleId, TorrentSource, Vfs, VfsError};
 
 /// What a read is about, cut to the end of the file.
-enum Wanted {
+enum ReadPlan {
     /// Bytes that are at hand.
     Bytes(Bytes),
     /// Bytes of a torrent, at least one.
-    Target(Target),
+    Target(ReadTarget),
 }
 
 impl<S: TorrentSource> Vfs<S> {
@@ -30,8 +30,8 @@ impl<S: TorrentSource> Vfs<S> {
     /// Dropping the future ends the read and frees all that it held.
     pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
         let target = match self.wanted(handle, offset, len)? {
-            Wanted::Bytes(bytes) => return Ok(bytes),
-            Wanted::Target(target) => target,
+            ReadPlan::Bytes(bytes) => return Ok(bytes),
+            ReadPlan::Target(target) => target,
         };
         let states = self.tree().file_states(target.file.id);
         self.engine.read(target, &states).await
@@ -53,8 +53,8 @@ impl<S: TorrentSource> Vfs<S> {
         len: u32,
     ) -> Result<Bytes, VfsError> {
         let target = match self.wanted(handle, offset, len)? {
-            Wanted::Bytes(bytes) => return Ok(bytes),
-            Wanted::Target(target) => target.in_pages(),
+            ReadPlan::Bytes(bytes) => return Ok(bytes),
+            ReadPlan::Target(target) => target.in_pages(),
         };
         let states = self.tree().file_states(target.file.id);
         self.engine.read(target, &states).await
@@ -72,8 +72,8 @@ impl<S: TorrentSource> Vfs<S> {
         len: u32,
     ) -> Option<Result<Bytes, VfsError>> {
         match self.wanted(handle, offset, len) {
-            Ok(Wanted::Bytes(bytes)) => Some(Ok(bytes)),
-            Ok(Wanted::Target(target)) => self.engine.try_read(target),
+            Ok(ReadPlan::Bytes(bytes)) => Some(Ok(bytes)),
+            Ok(ReadPlan::Target(target)) => self.engine.try_read(target),
             Err(error) => Some(Err(error)),
         }
     }
@@ -84,7 +84,7 @@ impl<S: TorrentSource> Vfs<S> {
     ///
     /// Waits for the source, for two milliseconds at most. Needs the context of a runtime.
     pub fn read_now(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
-        let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return None };
+        let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return None };
         let states = self.tree().file_states(target.file.id);
         self.engine.read_now(target, &states)
     }
@@ -94,7 +94,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// each.
     #[must_use]
     pub fn is_missing(&self, handle: HandleId, offset: u64, len: u32) -> bool {
-        let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) else { return false };
+        let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return false };
         let states = self.tree().file_states(target.file.id);
         self.engine.is_missing(target, &states)
     }
@@ -103,7 +103,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// further reads of missing bytes by the handle fail at once for a while, as after a wait that
     /// has failed: who goes on all the same ends soon.
     pub fn on_interrupted(&self, handle: HandleId, offset: u64, len: u32) {
-        if let Ok(Wanted::Target(target)) = self.wanted(handle, offset, len) {
+        if let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) {
             let states = self.tree().file_states(target.file.id);
             self.engine.on_interrupted_wait(target, &states);
         }
@@ -115,8 +115,8 @@ impl<S: TorrentSource> Vfs<S> {
     /// `BadHandle`.
     pub fn read_len(&self, handle: HandleId, offset: u64, len: u32) -> Result<u64, VfsError> {
         self.wanted(handle, offset, len).map(|wanted| match wanted {
-            Wanted::Bytes(bytes) => bytes.len() as u64,
-            Wanted::Target(target) => target.range.len(),
+            ReadPlan::Bytes(bytes) => bytes.len() as u64,
+            ReadPlan::Target(target) => target.range.len(),
         })
     }
 
@@ -125,8 +125,8 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn is_here(&self, handle: HandleId, offset: u64, len: u32) -> bool {
         match self.wanted(handle, offset, len) {
-            Ok(Wanted::Bytes(_)) => true,
-            Ok(Wanted::Target(target)) => {
+            Ok(ReadPlan::Bytes(_)) => true,
+            Ok(ReadPlan::Target(target)) => {
                 let states = self.tree().file_states(target.file.id);
                 self.engine.is_here(target, &states)
             }
@@ -140,20 +140,20 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.may_read_now(u64::from(len))
     }
 
-    fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<Wanted, VfsError> {
+    fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<ReadPlan, VfsError> {
         let cut = |file_len| ByteRange::clamped(offset, u64::from(len), file_len);
         match self.handles.get(handle)? {
             OpenFile::Torrent(FileRef { len, .. }) if cut(len).is_empty() => {
-                Ok(Wanted::Bytes(Bytes::new()))
+                Ok(ReadPlan::Bytes(Bytes::new()))
             }
             OpenFile::Torrent(file) => {
                 let range = cut(file.len);
-                Ok(Wanted::Target(Target::new(handle, file, range)))
+                Ok(ReadPlan::Target(ReadTarget::new(handle, file, range)))
             }
             OpenFile::Text(text) => {
                 let range = cut(text.len() as u64);
                 let part = |at| usize::try_from(at).unwrap_or(text.len());
-                Ok(Wanted::Bytes(text.slice(part(range.start())..part(range.end()))))
+                Ok(ReadPlan::Bytes(text.slice(part(range.start())..part(range.end()))))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::tree::{Changes, Difference, FolderId, Notice, Remembered, TorrentTree};
+use crate::tree::{Changes, Difference, FolderId, Invalidation, RestoredTorrent, TorrentTree};
 use crate::{
     InfoHash, InvalidationSink, NumberRange, ServerId, TorrentDetails, TorrentSource,
     TorrentSummary, Vfs,
@@ -88,7 +88,7 @@ impl<S: TorrentSource> Vfs<S> {
         &self,
         server: ServerId,
         changed_at: Option<i64>,
-        torrents: impl IntoIterator<Item = Remembered>,
+        torrents: impl IntoIterator<Item = RestoredTorrent>,
     ) {
         if self.is_server(server) {
             self.tree_mut().remember(server, changed_at, torrents);
@@ -99,7 +99,7 @@ impl<S: TorrentSource> Vfs<S> {
     pub fn remember(
         &self,
         changed_at: Option<i64>,
-        torrents: impl IntoIterator<Item = Remembered>,
+        torrents: impl IntoIterator<Item = RestoredTorrent>,
     ) {
         self.remember_of(ServerId::FIRST, changed_at, torrents);
     }
@@ -231,7 +231,7 @@ impl<S: TorrentSource> Vfs<S> {
         &self,
         server: ServerId,
         changes: &Changes,
-        notices: &[Notice],
+        notices: &[Invalidation],
         sink: Option<&dyn InvalidationSink>,
     ) {
         // First, so that reads of what is gone do not hold up those who are told.
@@ -256,7 +256,7 @@ impl<S: TorrentSource> Vfs<S> {
         mut difference: Difference,
         layouts: HashMap<InfoHash, TorrentTree>,
         seen_at: i64,
-    ) -> (Changes, Vec<Notice>) {
+    ) -> (Changes, Vec<Invalidation>) {
         let changed = std::mem::take(&mut difference.changed);
         let is_known = self.is_server_known(server);
         let has_names = !difference.gone.is_empty() || !layouts.is_empty();

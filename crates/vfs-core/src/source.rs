@@ -100,15 +100,15 @@ pub trait TorrentSource: Send + Sync + 'static {
     /// It is called if [`can_read_now`](Self::can_read_now) says that it may be of use.
     ///
     /// # Errors
-    /// [`NotNow`]: the range is read by a stream then, which says what is wrong.
+    /// [`InlineUnavailable`]: the range is read by a stream then, which says what is wrong.
     fn read_now(
         &self,
         _file: FileId,
         _file_len: u64,
         _range: ByteRange,
         _time_max: Duration,
-    ) -> Result<Bytes, NotNow> {
-        Err(NotNow::NoWay)
+    ) -> Result<Bytes, InlineUnavailable> {
+        Err(InlineUnavailable::NoWay)
     }
 
     /// Finds a file on the disk of this machine and proves that it is the one that the source has,
@@ -201,7 +201,7 @@ pub trait SourceStream: Send + 'static {
 
 /// Why a source did not read a range at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotNow {
+pub enum InlineUnavailable {
     /// It has no way for that, or none yet. Nothing was asked of the other side.
     NoWay,
     /// The bytes did not come, or not in time: it is not worth while for now.

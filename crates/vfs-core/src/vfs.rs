@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::engine::Servers;
+use crate::engine::MultiEngine;
 use crate::extents::Extents;
 use crate::handle::{Handles, OpenFile};
-use crate::search::Found;
+use crate::search::Match;
 use crate::tree::{CONTROL_COOKIE, FileRef, NodeFacts, Tree};
 use crate::view::{self, CONTROL_NAME, ViewIno, ViewNumbers, Views};
 use crate::{
     Attr, ControlFile, Counters, DirEntry, Entry, FileId, FsCounts, FsStats, HandleId, Ino,
-    InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, RootLayout, SearchHit,
-    SeekTo, TorrentSource, Validity, VfsError, Wait, xattr,
+    InodeNumbers, InvalidationSink, KnownNode, Query, ReadPolicy, ReadWay, ReaderWait, RootLayout,
+    SearchHit, SeekTo, TorrentSource, Validity, VfsError, xattr,
 };
 
 /// A node and what its servers are called.
@@ -35,7 +35,7 @@ pub struct VfsConfig {
 
 /// An open file and what its reader does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reader {
+pub struct OpenReader {
     /// Which handle it is.
     pub handle: HandleId,
     /// Which file.
@@ -53,7 +53,7 @@ pub struct Reader {
     /// How the file is read at the moment.
     pub way: ReadWay,
     /// What it waits for. Of several reads, that of the one that has waited for the longest.
-    pub wait: Option<Wait>,
+    pub wait: Option<ReaderWait>,
 }
 
 /// A read-only filesystem over the torrents of one [`TorrentSource`] or several.
@@ -79,7 +79,7 @@ pub struct Vfs<S> {
     pub(crate) views: Views,
     is_control_shown: bool,
     pub(crate) handles: Handles,
-    pub(crate) engine: Servers<S>,
+    pub(crate) engine: MultiEngine<S>,
 }
 
 impl<S: TorrentSource> Vfs<S> {
@@ -106,7 +106,7 @@ impl<S: TorrentSource> Vfs<S> {
             views: Views::new(Vec::new(), ViewNumbers::new(config.inode_numbers)),
             is_control_shown: config.show_control,
             handles: Handles::default(),
-            engine: Servers::new(sources, config.read),
+            engine: MultiEngine::new(sources, config.read),
         }
     }
 
@@ -129,7 +129,7 @@ impl<S: TorrentSource> Vfs<S> {
         let found = self.views.index.search(query, limit);
         let tree = self.tree();
         let hits =
-            found.into_iter().filter_map(|Found { tree: torrent, index, path, len, .. }| {
+            found.into_iter().filter_map(|Match { tree: torrent, index, path, len, .. }| {
                 let file = FileId { torrent: torrent.info_hash(), index };
                 // A torrent that went in between is left out.
                 let have_bytes = tree.have_bytes(torrent.key(), index, len)?;
@@ -378,13 +378,13 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns who has a file open, what it was given and what it waits for, in the order in which
     /// they opened it. Costs a look at each of them and at each read that waits.
     #[must_use]
-    pub fn readers(&self) -> Vec<Reader> {
+    pub fn readers(&self) -> Vec<OpenReader> {
         let mut activities = self.engine.activities();
         let open = self.handles.all();
         let tree = self.tree();
         let readers = open.into_iter().map(|(handle, file)| {
             let activity = activities.remove(&handle).unwrap_or_default();
-            Reader {
+            OpenReader {
                 handle,
                 file: file.id,
                 path: tree.path(file.ino),

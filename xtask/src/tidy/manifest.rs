@@ -1,12 +1,12 @@
 //! What every crate's manifest and clippy.toml must contain.
 
-use super::{Finding, Source};
+use super::{TidyFile, Violation};
 
 /// The clippy.toml whose keys the others repeat.
 pub(super) const ROOT_CLIPPY: &str = "clippy.toml";
 
 /// Every crate says in one line what it is.
-pub(super) fn description(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn description(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_of_a_crate(source) {
         return Vec::new();
     }
@@ -22,7 +22,7 @@ pub(super) fn description(source: &Source<'_>) -> Vec<Finding> {
 }
 
 /// Every crate is under the lints of the workspace, but for one that is a workspace of its own.
-pub(super) fn lints(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn lints(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_of_a_crate(source) {
         return Vec::new();
     }
@@ -43,7 +43,7 @@ pub(super) fn lints(source: &Source<'_>) -> Vec<Finding> {
 }
 
 /// A crate's clippy.toml repeats the keys of the root, as the nearest file is the only one read.
-pub(super) fn clippy_keys(source: &Source<'_>, root_clippy: &str) -> Vec<Finding> {
+pub(super) fn clippy_keys(source: &TidyFile<'_>, root_clippy: &str) -> Vec<Violation> {
     if source.path == ROOT_CLIPPY || !source.path.ends_with("/clippy.toml") {
         return Vec::new();
     }
@@ -54,7 +54,7 @@ pub(super) fn clippy_keys(source: &Source<'_>, root_clippy: &str) -> Vec<Finding
         .collect()
 }
 
-fn is_of_a_crate(source: &Source<'_>) -> bool {
+fn is_of_a_crate(source: &TidyFile<'_>) -> bool {
     source.path.ends_with("/Cargo.toml")
 }
 

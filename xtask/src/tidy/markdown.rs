@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Source};
+use super::{TidyFile, Violation};
 
 /// Every file has one heading of the first level.
-pub(super) fn one_title(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn one_title(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_markdown(source) {
         return Vec::new();
     }
@@ -22,7 +22,7 @@ pub(super) fn one_title(source: &Source<'_>) -> Vec<Finding> {
 }
 
 /// Every relative link leads to a file or directory; `exists` is asked with paths from the root.
-pub(super) fn links(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+pub(super) fn links(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Violation> {
     if !is_markdown(source) {
         return Vec::new();
     }
@@ -45,9 +45,9 @@ pub(super) fn links(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<F
 /// Every link to a heading leads to one; `text_of` returns the text of a page by its path from the
 /// root.
 pub(super) fn anchors<'a>(
-    source: &Source<'_>,
+    source: &TidyFile<'_>,
     text_of: &dyn Fn(&str) -> Option<&'a str>,
-) -> Vec<Finding> {
+) -> Vec<Violation> {
     if !is_markdown(source) {
         return Vec::new();
     }
@@ -77,7 +77,7 @@ pub(super) fn anchors<'a>(
 
 /// Returns the anchors of all headings, as GitHub makes them.
 fn headings(text: &str) -> Vec<String> {
-    let page = Source { path: "", text };
+    let page = TidyFile { path: "", text };
     let mut headings: Vec<String> = Vec::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for (_, line) in prose(&page) {
@@ -113,12 +113,12 @@ pub(super) fn resolve(file: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-fn is_markdown(source: &Source<'_>) -> bool {
+fn is_markdown(source: &TidyFile<'_>) -> bool {
     source.path.ends_with(".md")
 }
 
 /// Returns the lines outside of code blocks.
-fn prose<'a>(source: &Source<'a>) -> impl Iterator<Item = (usize, &'a str)> {
+fn prose<'a>(source: &TidyFile<'a>) -> impl Iterator<Item = (usize, &'a str)> {
     let mut in_code = false;
     source.lines().filter(move |(_, text)| {
         let is_fence = text.trim_start().starts_with("```");

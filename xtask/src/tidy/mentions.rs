@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Source};
+use super::{TidyFile, Violation};
 
 /// The longest page; one that needs more has two subjects. Figures are printed by programs.
 const PAGE_LINES_MAX: usize = 150;
@@ -32,7 +32,7 @@ const SYSTEM_PREFIXES: [&str; 4] = ["FUSE_", "PR_", "RESOLVE_", "RWF_"];
 
 /// What the sources have.
 #[derive(Debug, Default)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownNames<'a> {
     /// Names of types that are declared or imported.
     types: BTreeSet<&'a str>,
     /// Names of functions, tests among them.
@@ -42,7 +42,7 @@ pub(super) struct Known<'a> {
     paths: Vec<&'a str>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownNames<'a> {
     /// Reads the sources once.
     pub(super) fn of(files: &'a BTreeMap<String, String>) -> Self {
         let mut known =
@@ -110,7 +110,7 @@ impl<'a> Known<'a> {
 
 /// Every type, test, function and path that a developers' page has in backticks exists, and every
 /// type of a diagram.
-pub(super) fn exist(source: &Source<'_>, known: &Known<'_>) -> Vec<Finding> {
+pub(super) fn exist(source: &TidyFile<'_>, known: &KnownNames<'_>) -> Vec<Violation> {
     if !is_for_developers(source.path) {
         return Vec::new();
     }
@@ -136,7 +136,7 @@ pub(super) fn exist(source: &Source<'_>, known: &Known<'_>) -> Vec<Finding> {
 }
 
 /// Every page that a comment names is there. The samples of xtask name pages that are not.
-pub(super) fn pages(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Finding> {
+pub(super) fn pages(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Violation> {
     let is_meant = [".rs", ".toml", ".yaml"].iter().any(|end| source.path.ends_with(end));
     if !is_meant || source.path.starts_with("xtask/") {
         return Vec::new();
@@ -156,7 +156,7 @@ pub(super) fn pages(source: &Source<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<F
 }
 
 /// No page for developers is longer than [`PAGE_LINES_MAX`].
-pub(super) fn length(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn length(source: &TidyFile<'_>) -> Vec<Violation> {
     let is_page = is_for_developers(source.path) && !source.path.starts_with("docs/dev/figures/");
     let line_count = source.lines().count();
     if !is_page || line_count <= PAGE_LINES_MAX {
@@ -175,7 +175,7 @@ fn is_for_developers(path: &str) -> bool {
 }
 
 /// Returns what is wrong with a code span.
-fn missing_of(span: &str, known: &Known<'_>) -> Vec<String> {
+fn missing_of(span: &str, known: &KnownNames<'_>) -> Vec<String> {
     let is_path_char = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     if span.chars().all(is_path_char) && is_path(span) {
         let is_missing = !known.has_path(span);
@@ -250,7 +250,7 @@ mod tests {
     use expect_test::expect;
 
     use super::super::testing::check;
-    use super::{Known, PAGE_LINES_MAX, exist, length, pages};
+    use super::{KnownNames, PAGE_LINES_MAX, exist, length, pages};
 
     const LIB: &str = "//! A crate.\n\
         use std::sync::Arc;\n\
@@ -268,7 +268,7 @@ mod tests {
         let files: BTreeMap<String, String> = [("crates/a/src/b/lib.rs", LIB), ("docs/A.md", "")]
             .map(|(path, text)| (path.to_owned(), text.to_owned()))
             .into();
-        let known = Known::of(&files);
+        let known = KnownNames::of(&files);
         check(
             |source| exist(source, &known),
             &[

@@ -23,7 +23,7 @@ use crate::{Result, workspace};
 
 /// One file as the rules see it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Source<'a> {
+pub(crate) struct TidyFile<'a> {
     /// Where it is, relative to the root, with `/`.
     path: &'a str,
     /// All of it.
@@ -32,32 +32,32 @@ pub(crate) struct Source<'a> {
 
 /// One thing to be put right.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Finding {
+pub(crate) struct Violation {
     path: String,
     line: usize,
     message: String,
 }
 
-impl Finding {
+impl Violation {
     fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
         Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}: {}", self.path, self.line, self.message)
     }
 }
 
-impl<'a> Source<'a> {
+impl<'a> TidyFile<'a> {
     /// Returns the lines with their numbers, which start at 1 as in editors.
     fn lines(&self) -> impl Iterator<Item = (usize, &'a str)> {
         (1..).zip(self.text.lines())
     }
 
-    fn finding(&self, line: usize, message: impl Into<String>) -> Finding {
-        Finding::new(self.path, line, message)
+    fn finding(&self, line: usize, message: impl Into<String>) -> Violation {
+        Violation::new(self.path, line, message)
     }
 
     fn is_rust(&self) -> bool {
@@ -89,14 +89,14 @@ pub(crate) fn run() -> Result<bool> {
     Ok(findings.is_empty())
 }
 
-fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Finding> {
+fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Violation> {
     let exists = |path: &str| root.join(path).exists();
     let text_of = |path: &str| files.get(path).map(String::as_str);
-    let known = mentions::Known::of(files);
+    let known = mentions::KnownNames::of(files);
     let root_clippy = files.get(manifest::ROOT_CLIPPY).map_or("", String::as_str);
     let mut findings = Vec::new();
     for (path, text) in files {
-        let source = Source { path, text };
+        let source = TidyFile { path, text };
         findings.extend(rust::module_doc(&source));
         findings.extend(rust::size(&source));
         findings.extend(rust::line_width(&source));
@@ -119,11 +119,11 @@ fn check_files(root: &Path, files: &BTreeMap<String, String>) -> Vec<Finding> {
 fn check_dependencies(
     packages: &[workspace::Package],
     files: &BTreeMap<String, String>,
-) -> Result<Vec<Finding>> {
+) -> Result<Vec<Violation>> {
     let mut findings = edges::every_crate_is_in_the_table(packages);
     for package in packages {
         let manifest = files.get(&package.manifest).map_or("", String::as_str);
-        let manifest = Source { path: &package.manifest, text: manifest };
+        let manifest = TidyFile { path: &package.manifest, text: manifest };
         findings.extend(edges::direct(package, packages, &manifest));
         if edges::has_indirect_rule(&package.name) {
             let tree =

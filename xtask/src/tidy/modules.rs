@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, markdown::resolve};
+use super::{Violation, markdown::resolve};
 use crate::workspace::Package;
 
 /// Where the targets of cargo-fuzz are, which are no part of the workspace.
@@ -16,7 +16,7 @@ const FUZZ_TARGETS: &str = "fuzz/fuzz_targets/";
 pub(super) fn all_are_compiled(
     packages: &[Package],
     files: &BTreeMap<String, String>,
-) -> Vec<Finding> {
+) -> Vec<Violation> {
     let roots: BTreeSet<&str> =
         packages.iter().flat_map(|package| &package.target_roots).map(String::as_str).collect();
     let mut reached = BTreeSet::new();
@@ -36,7 +36,7 @@ pub(super) fn all_are_compiled(
         .filter(|path| path.ends_with(".rs") && !path.starts_with(FUZZ_TARGETS))
         .filter(|path| !reached.contains(*path))
         .map(|path| {
-            Finding::new(
+            Violation::new(
                 path,
                 1,
                 "no target compiles this file: declare it with `mod`, or delete it",

@@ -1,6 +1,6 @@
 //! The form of a Rust file: its first line, its length, the length of its lines.
 
-use super::{Finding, Source};
+use super::{TidyFile, Violation};
 
 /// A file that needs more has two purposes. Its trailing tests do not count: they are data.
 const LINE_COUNT_MAX: usize = 600;
@@ -9,7 +9,7 @@ const LINE_COUNT_MAX: usize = 600;
 const LINE_WIDTH_MAX: usize = 100;
 
 /// Every file says in its first line what it is for.
-pub(super) fn module_doc(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn module_doc(source: &TidyFile<'_>) -> Vec<Violation> {
     let first = source.text.lines().next().unwrap_or_default();
     let has_doc = first.strip_prefix("//! ").is_some_and(|doc| !doc.trim().is_empty());
     if !source.is_rust() || has_doc {
@@ -19,7 +19,7 @@ pub(super) fn module_doc(source: &Source<'_>) -> Vec<Finding> {
 }
 
 /// No file is longer than [`LINE_COUNT_MAX`].
-pub(super) fn size(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn size(source: &TidyFile<'_>) -> Vec<Violation> {
     if !source.is_rust() {
         return Vec::new();
     }
@@ -36,7 +36,7 @@ pub(super) fn size(source: &Source<'_>) -> Vec<Finding> {
 }
 
 /// No line is wider than [`LINE_WIDTH_MAX`], unless it cannot be broken.
-pub(super) fn line_width(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn line_width(source: &TidyFile<'_>) -> Vec<Violation> {
     if !source.is_rust() {
         return Vec::new();
     }

@@ -2,24 +2,24 @@
 
 use expect_test::Expect;
 
-use super::{Finding, Source};
+use super::{TidyFile, Violation};
 
 /// Applies a rule to samples of (path, text) and compares what tidy would print.
 ///
 /// A sample without a finding is rendered as `PATH: fine`.
 #[track_caller]
 pub(super) fn check(
-    rule: impl Fn(&Source<'_>) -> Vec<Finding>,
+    rule: impl Fn(&TidyFile<'_>) -> Vec<Violation>,
     samples: &[(&str, &str)],
     expect: &Expect,
 ) {
     let mut lines = Vec::new();
     for (path, text) in samples {
-        let findings = rule(&Source { path, text });
+        let findings = rule(&TidyFile { path, text });
         if findings.is_empty() {
             lines.push(format!("{path}: fine"));
         }
-        lines.extend(findings.iter().map(Finding::to_string));
+        lines.extend(findings.iter().map(Violation::to_string));
     }
     expect.assert_eq(&lines.join("\n"));
 }

@@ -1,6 +1,6 @@
 //! Whitespace, and paths that exist on one machine only.
 
-use super::{Finding, Source};
+use super::{TidyFile, Violation};
 
 /// Endings of the files that people write. Recordings of a server are kept as they came.
 const WRITTEN: [&str; 8] =
@@ -14,7 +14,7 @@ const MACHINE_PATHS: [&str; 4] =
     [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
 
 /// No line ends with a space, and every file ends with one newline.
-pub(super) fn whitespace(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn whitespace(source: &TidyFile<'_>) -> Vec<Violation> {
     let is_written = WRITTEN.iter().any(|ending| source.path.ends_with(ending))
         || WRITTEN_WITHOUT_ENDING.contains(&source.path);
     if !is_written {
@@ -40,7 +40,7 @@ pub(super) fn whitespace(source: &Source<'_>) -> Vec<Finding> {
 }
 
 /// No file names a place on the machine of the one who wrote it.
-pub(super) fn machine_paths(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn machine_paths(source: &TidyFile<'_>) -> Vec<Violation> {
     let mut findings = Vec::new();
     for (line, text) in source.lines() {
         for path in MACHINE_PATHS {
@@ -101,7 +101,7 @@ mod tests {
     fn places_on_one_machine() {
         for dir in MACHINE_PATHS {
             let found = |text: String| {
-                !machine_paths(&super::Source { path: "a.json", text: &text }).is_empty()
+                !machine_paths(&super::TidyFile { path: "a.json", text: &text }).is_empty()
             };
             assert!(found(format!("open(\"{dir}alice/a\")")), "{dir}");
             assert!(found(format!("file://{dir}alice")), "{dir}");

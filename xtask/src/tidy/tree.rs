@@ -19,7 +19,7 @@ pub(super) const ARGS: [&str; 10] = [
 
 /// One line of the tree.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Node {
+pub(super) struct TreeLine {
     /// How far below the crate itself, which is at 0.
     depth: usize,
     /// The name of the crate on this line.
@@ -27,19 +27,19 @@ pub(super) struct Node {
 }
 
 /// Reads lines like `2bytes v1.12.0` and `1vfs-core v0.1.0 (/path) (*)`.
-pub(super) fn parse(tree: &str) -> Vec<Node> {
+pub(super) fn parse(tree: &str) -> Vec<TreeLine> {
     tree.lines()
         .filter_map(|line| {
             let name_start = line.find(|c: char| !c.is_ascii_digit())?;
             let (depth, rest) = line.split_at(name_start);
             let name = rest.split_whitespace().next()?.to_owned();
-            Some(Node { depth: depth.parse().ok()?, name })
+            Some(TreeLine { depth: depth.parse().ok()?, name })
         })
         .collect()
 }
 
 /// Returns the names from the crate itself down to the first line with this name.
-pub(super) fn path_to<'a>(tree: &'a [Node], name: &str) -> Option<Vec<&'a str>> {
+pub(super) fn path_to<'a>(tree: &'a [TreeLine], name: &str) -> Option<Vec<&'a str>> {
     let end = tree.iter().position(|node| node.depth > 0 && node.name == name)?;
     let (before, rest) = tree.split_at(end);
     let target = rest.first()?;

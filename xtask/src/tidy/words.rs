@@ -1,6 +1,6 @@
 //! Words that do not get into the sources.
 
-use super::{Finding, Source, rust};
+use super::{TidyFile, Violation, rust};
 
 /// A banned word, and what to do in place of it.
 struct Banned {
@@ -45,7 +45,7 @@ const EXPECT: &str = "use `#[expect(..., reason = \"...\")]`, which ends with it
 const WAITING: &str = "let the test hold the trigger, or pause the time";
 
 /// No source contains a banned word.
-pub(super) fn banned(source: &Source<'_>) -> Vec<Finding> {
+pub(super) fn banned(source: &TidyFile<'_>) -> Vec<Violation> {
     let Some(scope) = scope_of(source.path) else {
         return Vec::new();
     };
@@ -92,11 +92,11 @@ fn contains_word(text: &str, word: &str) -> bool {
 mod tests {
     use expect_test::expect;
 
-    use super::super::{Finding, Source, testing::check};
+    use super::super::{TidyFile, Violation, testing::check};
     use super::{BANNED, Scope, banned};
 
     /// The rule, with the words made unrecognizable: the expected text is a source too.
-    fn masked(source: &Source<'_>) -> Vec<Finding> {
+    fn masked(source: &TidyFile<'_>) -> Vec<Violation> {
         let mut findings = banned(source);
         for finding in &mut findings {
             for entry in &BANNED {
@@ -116,7 +116,7 @@ mod tests {
             ];
             for (path, scope) in places {
                 let text = format!("fine\nbefore {} after\n", entry.word);
-                let count = banned(&Source { path, text: &text }).len();
+                let count = banned(&TidyFile { path, text: &text }).len();
                 let expected = usize::from(entry.scope >= scope);
                 assert_eq!(count, expected, "`{}` in {path}", entry.word);
             }

@@ -13,23 +13,23 @@ const QUEUE_MAX: usize = 64;
 
 /// The reads that threads do themselves.
 #[derive(Debug)]
-pub(crate) struct DirectReads<T> {
+pub(crate) struct InlineReads<T> {
     /// Protects the queue; held for one access.
-    state: Mutex<State<T>>,
+    state: Mutex<InlineState<T>>,
     threads_max: usize,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct InlineState<T> {
     /// How many threads are at it. Nothing is queued while there could be one more.
     threads: usize,
     queue: VecDeque<T>,
 }
 
-impl<T> DirectReads<T> {
+impl<T> InlineReads<T> {
     /// Lets `threads_max` threads read directly at a time.
     pub(crate) fn new(threads_max: usize) -> Self {
-        let state = State { threads: 0, queue: VecDeque::new() };
+        let state = InlineState { threads: 0, queue: VecDeque::new() };
         Self { state: Mutex::new(state), threads_max }
     }
 
@@ -65,7 +65,7 @@ impl<T> DirectReads<T> {
         next
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, InlineState<T>> {
         // Nothing panics under the lock, and the queue is whole after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_comes_while_all_threads_are_busy_is_done_by_them_in_order() {
-        let reads = DirectReads::new(1);
+        let reads = InlineReads::new(1);
         let done = RefCell::new(Vec::new());
         let result = reads.run(0, |read| {
             done.borrow_mut().push(read);
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn as_many_threads_as_may_read_at_a_time() {
-        let reads = DirectReads::new(2);
+        let reads = InlineReads::new(2);
         let mut depth = 0;
         let result = reads.run(0, |_| {
             depth += 1;

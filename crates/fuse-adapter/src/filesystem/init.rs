@@ -2,7 +2,7 @@
 
 use fuser::{InitFlags, KernelConfig};
 
-use crate::passthrough::Passthrough;
+use crate::passthrough::PassthroughFiles;
 
 /// What we want and what for. Each is asked for alone, since fuser refuses all if one is missing.
 ///
@@ -36,7 +36,7 @@ const CONGESTION_THRESHOLD: u16 = 192;
 const STACK_DEPTH: u32 = 1;
 
 /// Asks the kernel for what suits us. What it cannot do is left out.
-pub(super) fn negotiate(config: &mut KernelConfig, passthrough: &Passthrough) {
+pub(super) fn negotiate(config: &mut KernelConfig, passthrough: &PassthroughFiles) {
     if passthrough.is_allowed() {
         let granted = config
             .add_capabilities(InitFlags::FUSE_PASSTHROUGH)

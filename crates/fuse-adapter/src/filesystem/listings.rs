@@ -74,11 +74,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::Appearance;
+    use crate::AttrOptions;
 
     #[track_caller]
     fn check((is_heard, can_skip): (bool, bool), entry_ttl: Duration, want: [DirOpen; 3]) {
-        let ttls = Arc::new(Ttls::new(&Appearance { entry_ttl, ..Appearance::default() }));
+        let ttls = Arc::new(Ttls::new(&AttrOptions { entry_ttl, ..AttrOptions::default() }));
         ttls.set_heard(is_heard);
         let listings = Listings::new(Arc::clone(&ttls), Arc::new(Notices::new(ttls)));
         listings.can_skip_opens.store(can_skip, Ordering::Relaxed);

@@ -27,18 +27,18 @@ use fuser::{
 use rustix::fs::OFlags;
 use vfs_core::{Attr, HandleId, Ino, NAME_BYTES_MAX, TorrentSource, Vfs, VfsError};
 
-pub(crate) use self::direct::DirectReads;
+pub(crate) use self::direct::InlineReads;
 pub(crate) use self::entries::Entries;
 use self::listings::DirOpen;
 pub(crate) use self::listings::Listings;
-use self::read::Read;
+use self::read::PendingRead;
 use self::refused::refuse;
-pub(crate) use self::searches::Searches;
+pub(crate) use self::searches::SearchQueue;
 use crate::attr::{Ownership, StatFs};
 use crate::callers::Callers;
-use crate::passthrough::Passthrough;
-use crate::reads::{ReadRequest, Reads, Tid};
-use crate::reply::{self, Faults, Refuse, ReplyGuard, contain, respond};
+use crate::passthrough::PassthroughFiles;
+use crate::reads::{KernelRead, Reads, Tid};
+use crate::reply::{self, Refuse, ReplyGuard, ReplyStats, contain, respond};
 use crate::ttl::Ttls;
 
 /// How files are opened: what was read stays in the page cache for the next reader, since bytes
@@ -62,19 +62,19 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) ownership: Ownership,
     pub(crate) ttls: Arc<Ttls>,
     pub(crate) entries: Entries<S>,
-    pub(crate) searches: Searches,
+    pub(crate) searches: SearchQueue,
     /// Whether programs are told of holes.
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
-    pub(crate) passthrough: Arc<Passthrough>,
-    pub(crate) direct: DirectReads<Read>,
-    pub(crate) faults: Arc<Faults>,
+    pub(crate) passthrough: Arc<PassthroughFiles>,
+    pub(crate) direct: InlineReads<PendingRead>,
+    pub(crate) faults: Arc<ReplyStats>,
 }
 
 impl<S: TorrentSource> TorrentFs<S> {
     fn guard<R: Refuse>(&self, op: &'static str, ino: INodeNo, reply: R) -> ReplyGuard<R> {
-        ReplyGuard::new(reply, reply::Request { op, ino: ino.0 }, &self.faults)
+        ReplyGuard::new(reply, reply::RequestId { op, ino: ino.0 }, &self.faults)
     }
 
     /// Returns the attributes of what is still there.
@@ -108,7 +108,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     // Not `batch_forget`: fuser 0.18 keeps the type of its argument to itself, and calls this for
     // each of them.
     fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
-        let request = reply::Request { op: "forget", ino: ino.0 };
+        let request = reply::RequestId { op: "forget", ino: ino.0 };
         contain(request, || self.vfs.forget(Ino(ino.0), count));
     }
 
@@ -149,7 +149,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     ) {
         let is_direct = flags.0 & O_DIRECT != 0;
         let (tid, handle) = (Tid(request.pid()), HandleId(handle.0));
-        let request = ReadRequest { tid, ino: ino.0, handle, offset, len, is_direct };
+        let request = KernelRead { tid, ino: ino.0, handle, offset, len, is_direct };
         self.answer_read(request, self.guard("read", ino, reply));
     }
 

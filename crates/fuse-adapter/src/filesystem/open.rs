@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use vfs_core::{HandleId, Ino, TorrentSource, Vfs};
 
 use super::{CONTROL_OPEN_FLAGS, OPEN_FLAGS, TorrentFs};
-use crate::passthrough::Passthrough;
+use crate::passthrough::PassthroughFiles;
 use crate::reads::Tid;
 use crate::reply::{ReplyGuard, contain};
 
@@ -57,7 +57,7 @@ impl<S: TorrentSource> TorrentFs<S> {
 /// Opens a file the way that the kernel lets it be read by now.
 fn open<S: TorrentSource>(
     vfs: &Vfs<S>,
-    passthrough: &Passthrough,
+    passthrough: &PassthroughFiles,
     ino: u64,
     handle: HandleId,
     guard: ReplyGuard<ReplyOpen>,
@@ -80,7 +80,7 @@ fn open<S: TorrentSource>(
 }
 
 /// Takes note that the kernel did not take a file.
-fn note(passthrough: &Passthrough, ino: u64, error: &io::Error) {
+fn note(passthrough: &PassthroughFiles, ino: u64, error: &io::Error) {
     match Errno::from_io_error(error) {
         // It never will: that takes CAP_SYS_ADMIN, and a kernel that can.
         Some(Errno::PERM | Errno::NOSYS | Errno::NOTTY | Errno::OPNOTSUPP) => {

@@ -6,21 +6,21 @@ use fuser::ReplyData;
 use vfs_core::{TorrentSource, Vfs};
 
 use super::TorrentFs;
-use crate::reads::{Extent, ReadRequest};
+use crate::reads::{Extent, KernelRead};
 use crate::reply::{ReplyGuard, contain};
 
 /// A read that memory could not answer.
 #[derive(Debug)]
-pub(crate) struct Read {
-    request: ReadRequest,
+pub(crate) struct PendingRead {
+    request: KernelRead,
     guard: ReplyGuard<ReplyData>,
 }
 
 impl<S: TorrentSource> TorrentFs<S> {
     /// Answers a read, now or later. Waits for no more than a direct read does, and then only as
     /// long as enough other threads do not.
-    pub(super) fn answer_read(&self, request: ReadRequest, guard: ReplyGuard<ReplyData>) {
-        let ReadRequest { tid, ino, handle, offset, len, .. } = request;
+    pub(super) fn answer_read(&self, request: KernelRead, guard: ReplyGuard<ReplyData>) {
+        let KernelRead { tid, ino, handle, offset, len, .. } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
         self.callers.on_read(handle, tid);
         self.reads
@@ -30,7 +30,7 @@ impl<S: TorrentSource> TorrentFs<S> {
             if let Some(result) = self.vfs.try_read(handle, offset, len) {
                 return self.reads.answer(guard, &request, result, &*self.vfs);
             }
-            let read = Read { request, guard };
+            let read = PendingRead { request, guard };
             if !self.vfs.may_read_now(len) {
                 return self.spawn_read(read);
             }
@@ -44,8 +44,8 @@ impl<S: TorrentSource> TorrentFs<S> {
     }
 
     /// Answers a read on this thread if that takes next to no time, or lets a task do it.
-    fn read_now(&self, read: Read) {
-        let ReadRequest { handle, offset, len, .. } = read.request;
+    fn read_now(&self, read: PendingRead) {
+        let KernelRead { handle, offset, len, .. } = read.request;
         let bytes = {
             let _context = self.reads.runtime().enter();
             self.vfs.read_now(handle, offset, len)
@@ -57,8 +57,8 @@ impl<S: TorrentSource> TorrentFs<S> {
     }
 
     /// Lets a task answer a read.
-    fn spawn_read(&self, Read { request, guard }: Read) {
-        let ReadRequest { handle, offset, len, .. } = request;
+    fn spawn_read(&self, PendingRead { request, guard }: PendingRead) {
+        let KernelRead { handle, offset, len, .. } = request;
         let vfs = Arc::clone(&self.vfs);
         let may_split = self.reads.may_split(&request);
         let read = async move {
@@ -73,19 +73,19 @@ impl<S: TorrentSource> TorrentFs<S> {
 }
 
 impl<S: TorrentSource> Extent for Vfs<S> {
-    fn is_missing(&self, request: &ReadRequest) -> bool {
+    fn is_missing(&self, request: &KernelRead) -> bool {
         Self::is_missing(self, request.handle, request.offset, request.len)
     }
 
-    fn is_here(&self, request: &ReadRequest) -> bool {
+    fn is_here(&self, request: &KernelRead) -> bool {
         Self::is_here(self, request.handle, request.offset, request.len)
     }
 
-    fn on_interrupted(&self, request: &ReadRequest) {
+    fn on_interrupted(&self, request: &KernelRead) {
         Self::on_interrupted(self, request.handle, request.offset, request.len);
     }
 
-    fn len(&self, request: &ReadRequest) -> Option<u64> {
+    fn len(&self, request: &KernelRead) -> Option<u64> {
         self.read_len(request.handle, request.offset, request.len).ok()
     }
 }

@@ -13,12 +13,12 @@ use crate::reads::Reads;
 /// The queue of searches. It has no bound of its own: each entry is a request of a process that
 /// waits for it.
 #[derive(Debug)]
-pub(crate) struct Searches {
+pub(crate) struct SearchQueue {
     /// Has one permit, for the search that is under way.
     turn: Arc<Semaphore>,
 }
 
-impl Searches {
+impl SearchQueue {
     pub(crate) fn new() -> Self {
         Self { turn: Arc::new(Semaphore::new(1)) }
     }
@@ -58,7 +58,7 @@ mod tests {
     fn searches_come_one_after_the_other_and_hold_up_nobody_who_asks() {
         let runtime = Runtime::new().unwrap();
         let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
-        let searches = Searches::new();
+        let searches = SearchQueue::new();
         let (started, starts) = mpsc::channel();
         let mut ends = Vec::new();
         for n in 0..5 {

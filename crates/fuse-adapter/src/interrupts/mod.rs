@@ -42,8 +42,8 @@ mod thread;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use self::thread::{Urge, look};
-use crate::reads::{Tid, Waiting};
+pub(crate) use self::thread::{PendingSignal, look};
+use crate::reads::{InflightReads, Tid};
 
 /// How often threads are looked at while few reads wait: an interrupted reader is free after this
 /// and half as much again, which a user at a keyboard takes for at once.
@@ -57,7 +57,7 @@ const INTERVAL_MAX: Duration = Duration::from_millis(100);
 const INTERVAL_PER_THREAD: Duration = Duration::from_millis(1);
 
 /// Looks at the threads whose reads wait, until it all ends. Costs nothing while none do.
-pub(crate) fn watch(waiting: &Waiting) {
+pub(crate) fn watch(waiting: &InflightReads) {
     if !thread::can_look() {
         tracing::warn!("/proc is not there or of other processes: readers cannot be interrupted");
         return;

@@ -10,7 +10,7 @@ use crate::reads::Tid;
 
 /// What a thread has to do that it cannot while it waits for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Urge {
+pub(crate) enum PendingSignal {
     /// A signal ends it, or it is gone already.
     Die,
     /// It handles a signal by which somebody wants it to end.
@@ -46,15 +46,15 @@ pub(super) fn can_look() -> bool {
 }
 
 /// Returns what a thread has to do. A thread that cannot be seen has nothing to do.
-pub(crate) fn look(tid: Tid) -> Option<Urge> {
+pub(crate) fn look(tid: Tid) -> Option<PendingSignal> {
     match read(tid) {
         Ok(text) => {
-            let status = Status::parse(&text)?;
-            let leader = || Status::parse(&read(status.leader).ok()?);
+            let status = SignalSets::parse(&text)?;
+            let leader = || SignalSets::parse(&read(status.leader).ok()?);
             status.urge(leader)
         }
         // With the option `hidepid` only those of our own user are there.
-        Err(_) => is_gone(tid).then_some(Urge::Die),
+        Err(_) => is_gone(tid).then_some(PendingSignal::Die),
     }
 }
 
@@ -74,7 +74,7 @@ fn is_gone(tid: Tid) -> bool {
 
 /// What is of use of a `/proc/<tid>/status`. The numbers are sets of signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Status {
+struct SignalSets {
     tid: Tid,
     /// The first thread of the process.
     leader: Tid,
@@ -86,7 +86,7 @@ struct Status {
     handled: u64,
 }
 
-impl Status {
+impl SignalSets {
     fn parse(text: &str) -> Option<Self> {
         // In the order of the kernel (`proc_pid_status`), so that one pass finds all.
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));
@@ -107,9 +107,9 @@ impl Status {
         })
     }
 
-    fn urge(&self, leader: impl FnOnce() -> Option<Self>) -> Option<Urge> {
+    fn urge(&self, leader: impl FnOnce() -> Option<Self>) -> Option<PendingSignal> {
         if self.is_dead {
-            return Some(Urge::Die);
+            return Some(PendingSignal::Die);
         }
         self.urge_of(self.own_pending).or_else(|| {
             let urge = self.urge_of(self.shared_pending)?;
@@ -122,12 +122,12 @@ impl Status {
         })
     }
 
-    fn urge_of(&self, pending: u64) -> Option<Urge> {
+    fn urge_of(&self, pending: u64) -> Option<PendingSignal> {
         let pending = pending & !self.blocked & !self.ignored;
         if pending & !self.handled & !set(&HARMLESS) != 0 {
-            Some(Urge::Die)
+            Some(PendingSignal::Die)
         } else if pending & self.handled & set(&ENDING) != 0 {
-            Some(Urge::Handle)
+            Some(PendingSignal::Handle)
         } else {
             None
         }
@@ -143,7 +143,7 @@ fn set(signals: &[Signal]) -> u64 {
 mod tests {
     use super::*;
 
-    const IDLE: Status = Status {
+    const IDLE: SignalSets = SignalSets {
         tid: Tid(7),
         leader: Tid(7),
         is_dead: false,
@@ -155,59 +155,59 @@ mod tests {
     };
 
     #[track_caller]
-    fn check(status: Status, want: Option<Urge>) {
+    fn check(status: SignalSets, want: Option<PendingSignal>) {
         assert_eq!(status.urge(|| None), want, "{status:?}");
-        let own = Status { own_pending: status.shared_pending, shared_pending: 0, ..status };
+        let own = SignalSets { own_pending: status.shared_pending, shared_pending: 0, ..status };
         assert_eq!(own.urge(|| None), want, "{own:?}");
     }
 
     #[test]
     fn what_ends_a_program_or_is_meant_to() {
-        let pending = |signal| Status { shared_pending: set(&[signal]), ..IDLE };
+        let pending = |signal| SignalSets { shared_pending: set(&[signal]), ..IDLE };
         check(IDLE, None);
         for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
             let of = pending(signal);
             let signals = of.shared_pending;
-            check(of, Some(Urge::Die));
-            check(Status { handled: signals, ..of }, Some(Urge::Handle));
-            check(Status { blocked: signals, ..of }, None);
-            check(Status { ignored: signals, ..of }, None);
+            check(of, Some(PendingSignal::Die));
+            check(SignalSets { handled: signals, ..of }, Some(PendingSignal::Handle));
+            check(SignalSets { blocked: signals, ..of }, None);
+            check(SignalSets { ignored: signals, ..of }, None);
         }
         for signal in [Signal::KILL, Signal::SEGV, Signal::PIPE, Signal::ALARM, Signal::PROF] {
-            check(pending(signal), Some(Urge::Die));
+            check(pending(signal), Some(PendingSignal::Die));
         }
         for signal in [Signal::ALARM, Signal::PROF, Signal::USR1, Signal::CHILD, Signal::TSTP] {
-            check(Status { handled: set(&[signal]), ..pending(signal) }, None);
+            check(SignalSets { handled: set(&[signal]), ..pending(signal) }, None);
         }
         for signal in HARMLESS {
             check(pending(signal), None);
         }
-        check(Status { is_dead: true, ..IDLE }, Some(Urge::Die));
+        check(SignalSets { is_dead: true, ..IDLE }, Some(PendingSignal::Die));
     }
 
     #[test]
     fn a_signal_for_all_is_for_the_first_thread_if_it_takes_it() {
         let int = set(&[Signal::INT]);
-        let leader = Status { shared_pending: int, handled: int, ..IDLE };
-        let thread = Status { tid: Tid(8), ..leader };
+        let leader = SignalSets { shared_pending: int, handled: int, ..IDLE };
+        let thread = SignalSets { tid: Tid(8), ..leader };
         assert_eq!(thread.urge(|| Some(leader)), None);
-        let blocks = Status { blocked: int, ..leader };
-        assert_eq!(thread.urge(|| Some(blocks)), Some(Urge::Handle));
-        let dead = Status { is_dead: true, ..leader };
-        assert_eq!(thread.urge(|| Some(dead)), Some(Urge::Handle));
-        let killed = Status { own_pending: set(&[Signal::KILL]), ..thread };
-        assert_eq!(killed.urge(|| Some(leader)), Some(Urge::Die));
+        let blocks = SignalSets { blocked: int, ..leader };
+        assert_eq!(thread.urge(|| Some(blocks)), Some(PendingSignal::Handle));
+        let dead = SignalSets { is_dead: true, ..leader };
+        assert_eq!(thread.urge(|| Some(dead)), Some(PendingSignal::Handle));
+        let killed = SignalSets { own_pending: set(&[Signal::KILL]), ..thread };
+        assert_eq!(killed.urge(|| Some(leader)), Some(PendingSignal::Die));
     }
 
     #[test]
     fn this_process_is_seen_as_it_is() {
         assert!(can_look());
         let me = Tid(std::process::id());
-        let status = Status::parse(&read(me).unwrap()).unwrap();
+        let status = SignalSets::parse(&read(me).unwrap()).unwrap();
         assert_eq!((status.tid, status.leader, status.is_dead), (me, me, false));
         assert_eq!(look(me), None);
         // The largest number that a process can have is 4,194,304.
-        assert_eq!(look(Tid(i32::MAX as u32)), Some(Urge::Die));
+        assert_eq!(look(Tid(i32::MAX as u32)), Some(PendingSignal::Die));
         assert_eq!(look(Tid::UNKNOWN), None);
         assert_eq!(look(Tid(u32::MAX)), None);
 
@@ -216,12 +216,12 @@ mod tests {
         // Not waited for, so that it is a zombie.
         tfs_testkit::until::until("the child is seen dead", || look(tid));
         child.wait().unwrap();
-        assert_eq!(look(tid), Some(Urge::Die));
+        assert_eq!(look(tid), Some(PendingSignal::Die));
     }
 
     #[test]
     fn what_is_no_status_is_nothing() {
-        assert_eq!(Status::parse(""), None);
-        assert_eq!(Status::parse("Name:\tPid: 7\nPid:\tx"), None);
+        assert_eq!(SignalSets::parse(""), None);
+        assert_eq!(SignalSets::parse("Name:\tPid: 7\nPid:\tx"), None);
     }
 }

@@ -22,16 +22,16 @@ use vfs_core::{TorrentSource, Vfs};
 pub use self::attach::check_fuse;
 use self::background::Background;
 pub use self::error::{MountError, SessionError};
-use self::target::Target;
+use self::target::MountTarget;
 use crate::attr::Ownership;
 use crate::callers::Callers;
-use crate::filesystem::{DirectReads, Entries, Listings, Searches, TorrentFs};
-use crate::kernel_side::KernelSide;
+use crate::filesystem::{Entries, InlineReads, Listings, SearchQueue, TorrentFs};
+use crate::kernel_side::KernelHandle;
 use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
-use crate::passthrough::Passthrough;
+use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
-use crate::reply::Faults;
+use crate::reply::ReplyStats;
 use crate::ttl::Ttls;
 use crate::{MountCounters, MountOptions, check_mountpoint, connection, unmount};
 
@@ -51,7 +51,7 @@ const ABORT_TIME_MAX: Duration = Duration::from_secs(1);
 /// As root it uses `mount(2)`, as any other user fusermount3. When it returns, the mount answers.
 /// It makes system calls and may start a program, so an async caller uses a blocking thread.
 ///
-/// A `vfs` serves one mount: its reads end for good when [`Mount::unmount`] or the drop of the
+/// A `vfs` serves one mount: its reads end for good when [`FuseMount::unmount`] or the drop of the
 /// mount shuts it down.
 ///
 /// # Errors
@@ -61,15 +61,15 @@ pub fn mount<S: TorrentSource>(
     runtime: Handle,
     mountpoint: &Path,
     options: &MountOptions,
-) -> Result<Mount, MountError> {
+) -> Result<FuseMount, MountError> {
     check_mountpoint(mountpoint, options.allow_non_empty)?;
     let path = mountpoint
         .canonicalize()
         .map_err(|source| MountError::Mount { path: mountpoint.to_owned(), source })?;
     let reads = Reads::new(runtime, options.missing_errno);
-    let faults = Arc::<Faults>::default();
+    let faults = Arc::<ReplyStats>::default();
     let callers = Arc::<Callers>::default();
-    let passthrough = Arc::new(Passthrough::new(options.may_pass_through));
+    let passthrough = Arc::new(PassthroughFiles::new(options.may_pass_through));
     let ttls = Arc::new(Ttls::new(&options.appearance));
     let notices = Arc::new(Notices::new(Arc::clone(&ttls)));
     let ownership = Ownership::new(&options.appearance);
@@ -84,16 +84,16 @@ pub fn mount<S: TorrentSource>(
             generations: notices.generations(),
             listings: Arc::new(Listings::new(Arc::clone(&ttls), Arc::clone(&notices))),
         },
-        searches: Searches::new(),
+        searches: SearchQueue::new(),
         shows_holes: options.appearance.shows_holes,
         reads: reads.clone(),
         callers: Arc::clone(&callers),
         passthrough: Arc::clone(&passthrough),
-        direct: DirectReads::new(THREADS / 2),
+        direct: InlineReads::new(THREADS / 2),
         faults: Arc::clone(&faults),
     };
     let device = attach::attach(&path, options)?;
-    let started = Target::find(&path).and_then(|target| {
+    let started = MountTarget::find(&path).and_then(|target| {
         // Who gets in was said to the kernel, which asks nobody else.
         let session = Session::from_fd(filesystem, device, SessionACL::All, config())?;
         // It applies to files that are opened afterwards, so to all only if it comes first.
@@ -104,8 +104,9 @@ pub fn mount<S: TorrentSource>(
         let background = Background { reads, notices };
         let ended = serve(session, background.clone())?;
         background.start(&vfs, &notifier);
-        let kernel_side = KernelSide::new(background.reads.clone(), callers, passthrough, notifier);
-        Ok(Mount { target, ended, background, kernel_side, faults, vfs })
+        let kernel_side =
+            KernelHandle::new(background.reads.clone(), callers, passthrough, notifier);
+        Ok(FuseMount { target, ended, background, kernel_side, faults, vfs })
     });
     match started {
         Ok(mount) => {
@@ -122,23 +123,23 @@ pub fn mount<S: TorrentSource>(
 }
 
 /// How a session ended, once it has.
-type Ended = Option<Result<(), SessionError>>;
+type SessionEnd = Option<Result<(), SessionError>>;
 
 /// A mounted filesystem.
 ///
 /// It ends by [`unmount`](Self::unmount), by somebody else's `umount`, or by being dropped, which
 /// takes it out of the tree, fails its reads, and leaves the rest to the kernel.
-pub struct Mount {
-    target: Target,
+pub struct FuseMount {
+    target: MountTarget,
     /// Becomes `Some` once, when the session has ended.
-    ended: watch::Receiver<Ended>,
+    ended: watch::Receiver<SessionEnd>,
     background: Background,
-    kernel_side: KernelSide,
-    faults: Arc<Faults>,
+    kernel_side: KernelHandle,
+    faults: Arc<ReplyStats>,
     vfs: Arc<dyn ShutDown>,
 }
 
-impl Mount {
+impl FuseMount {
     /// Returns where it is mounted: the absolute path without symbolic links.
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
@@ -153,7 +154,7 @@ impl Mount {
 
     /// Returns what can be learned and done beside the session.
     #[must_use]
-    pub fn kernel_side(&self) -> KernelSide {
+    pub fn kernel_side(&self) -> KernelHandle {
         self.kernel_side.clone()
     }
 
@@ -246,13 +247,13 @@ impl Mount {
     }
 }
 
-impl fmt::Debug for Mount {
+impl fmt::Debug for FuseMount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mount").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
-impl Drop for Mount {
+impl Drop for FuseMount {
     fn drop(&mut self) {
         self.vfs.shut_down();
         self.background.end();
@@ -286,7 +287,7 @@ fn config() -> Config {
 fn serve<S: TorrentSource>(
     session: Session<TorrentFs<S>>,
     background: Background,
-) -> io::Result<watch::Receiver<Ended>> {
+) -> io::Result<watch::Receiver<SessionEnd>> {
     let (sender, ended) = watch::channel(None);
     // The thread ends with the session, which ends with the mount.
     thread::Builder::new().name("tfs-session".to_owned()).spawn(move || {

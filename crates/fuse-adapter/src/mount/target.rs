@@ -11,13 +11,13 @@ use crate::unmount::{UnmountError, detach};
 /// fuser 0.18 unmounts by path alone, and so takes the filesystem underneath if somebody else has
 /// unmounted ours before.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(super) struct MountTarget {
     pub(super) path: PathBuf,
     id: u64,
     pub(super) device: Device,
 }
 
-impl Target {
+impl MountTarget {
     /// Returns the mount of ours that stands at `path`.
     pub(super) fn find(path: &Path) -> io::Result<Self> {
         let table = MountTable::read()?;

@@ -31,7 +31,7 @@ use vfs_core::{Child, Ino, InvalidationSink, NodeKind};
 
 pub(crate) use self::generations::Generations;
 pub(crate) use self::kernel::Kernel;
-use self::pending::{Batch, NameChange, Pending};
+use self::pending::{NameChange, NotificationBatch, PendingNotifications};
 use crate::ttl::Ttls;
 
 /// A name that no torrent is likely to have, for a notice that only waits for the requests that
@@ -42,7 +42,7 @@ const NOBODY: &str = "%nobody";
 #[derive(Debug)]
 pub(crate) struct Notices {
     /// Protects what is pending; held for one access, never while the kernel is told.
-    state: Mutex<State>,
+    state: Mutex<NotifierState>,
     /// Tells the thread that there is something, or that it ends.
     changed: Condvar,
     ttls: Arc<Ttls>,
@@ -50,8 +50,8 @@ pub(crate) struct Notices {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    pending: Pending,
+struct NotifierState {
+    pending: PendingNotifications,
     is_ended: bool,
 }
 
@@ -93,7 +93,7 @@ impl Notices {
         self.changed.notify_all();
     }
 
-    fn tell_names(&self, kernel: &impl Kernel, batch: &Batch) {
+    fn tell_names(&self, kernel: &impl Kernel, batch: &NotificationBatch) {
         for (parent, names) in &batch.names {
             for (name, change) in names {
                 if self.state().is_ended {
@@ -112,7 +112,7 @@ impl Notices {
         }
     }
 
-    fn tell_attrs(&self, kernel: &impl Kernel, batch: &Batch) {
+    fn tell_attrs(&self, kernel: &impl Kernel, batch: &NotificationBatch) {
         for (parent, inos) in &batch.attrs {
             self.judge(kernel.forget_name(*parent, NOBODY));
             for ino in inos {
@@ -124,7 +124,7 @@ impl Notices {
         }
     }
 
-    fn tell_listings(&self, kernel: &impl Kernel, batch: &Batch) {
+    fn tell_listings(&self, kernel: &impl Kernel, batch: &NotificationBatch) {
         for dir in &batch.listings {
             if self.state().is_ended {
                 return;
@@ -148,7 +148,7 @@ impl Notices {
     }
 
     /// Waits until there is something to tell. Returns `None` when it is all over.
-    fn next_batch(&self) -> Option<Batch> {
+    fn next_batch(&self) -> Option<NotificationBatch> {
         let mut state = self.state();
         while !state.is_ended {
             if let Some(batch) = state.pending.take() {
@@ -159,7 +159,7 @@ impl Notices {
         None
     }
 
-    fn note(&self, note: impl FnOnce(&mut Pending)) {
+    fn note(&self, note: impl FnOnce(&mut PendingNotifications)) {
         let mut state = self.state();
         // The core outlives the mount, and may go on to tell.
         if !state.is_ended {
@@ -169,7 +169,7 @@ impl Notices {
         self.changed.notify_one();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, NotifierState> {
         // Nothing panics under the lock, and what is pending is whole after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,8 +14,8 @@ pub(super) const NAMES_MAX: usize = 1 << 16;
 /// are never more than the tree has. Names have one, since they may come and go without end: what
 /// is beyond is not noted, and the kernel learns of it when it has kept the old for its time.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
-    batch: Batch,
+pub(super) struct PendingNotifications {
+    batch: NotificationBatch,
     name_count: usize,
 }
 
@@ -28,14 +28,14 @@ pub(super) enum NameChange {
 
 /// Names and inodes by the directory that they are in.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Batch {
+pub(super) struct NotificationBatch {
     pub(super) names: BTreeMap<Ino, BTreeMap<String, NameChange>>,
     pub(super) attrs: BTreeMap<Ino, BTreeSet<Ino>>,
     /// Directories whose listing is not to stay.
     pub(super) listings: BTreeSet<Ino>,
 }
 
-impl Pending {
+impl PendingNotifications {
     pub(super) fn add_name(&mut self, parent: Ino, name: &str, change: NameChange) {
         if self.name_count >= NAMES_MAX {
             // Not each of them: there may be as many again.
@@ -60,8 +60,8 @@ impl Pending {
     }
 
     /// Returns all that is pending, if anything is.
-    pub(super) fn take(&mut self) -> Option<Batch> {
+    pub(super) fn take(&mut self) -> Option<NotificationBatch> {
         let Self { batch, .. } = std::mem::take(self);
-        (batch != Batch::default()).then_some(batch)
+        (batch != NotificationBatch::default()).then_some(batch)
     }
 }

@@ -7,24 +7,24 @@ use vfs_core::{Attr, Validity};
 
 use super::pending::NAMES_MAX;
 use super::*;
-use crate::Appearance;
+use crate::AttrOptions;
 
 const DIRECTORY: Child = Child { ino: Ino(70), kind: NodeKind::Directory };
 
 /// A kernel that writes down what it is told, and refuses it if so asked.
-struct FakeKernel {
+struct NotifiedKernel {
     told: mpsc::Sender<String>,
     refusal: Option<Errno>,
 }
 
-impl FakeKernel {
+impl NotifiedKernel {
     fn answer(&self, text: String) -> io::Result<()> {
         self.told.send(text).unwrap();
         self.refusal.map_or(Ok(()), |errno| Err(errno.into()))
     }
 }
 
-impl Kernel for FakeKernel {
+impl Kernel for NotifiedKernel {
     fn forget_name(&self, parent: Ino, name: &str) -> io::Result<()> {
         self.answer(format!("name {} {name}", parent.0))
     }
@@ -43,7 +43,7 @@ impl Kernel for FakeKernel {
 }
 
 fn notices() -> (Arc<Ttls>, Notices) {
-    let ttls = Arc::new(Ttls::new(&Appearance::default()));
+    let ttls = Arc::new(Ttls::new(&AttrOptions::default()));
     (Arc::clone(&ttls), Notices::new(ttls))
 }
 
@@ -52,7 +52,7 @@ fn check(change: impl FnOnce(&Notices), want: &[&str]) {
     let (_ttls, notices) = notices();
     change(&notices);
     let (told, receiver) = mpsc::channel();
-    let kernel = FakeKernel { told, refusal: None };
+    let kernel = NotifiedKernel { told, refusal: None };
     thread::scope(|scope| {
         scope.spawn(|| notices.run(&kernel));
         let got: Vec<_> = want.iter().map(|_| receiver.recv().unwrap()).collect();
@@ -132,7 +132,7 @@ fn attributes_wait_for_what_is_under_way_in_their_directory() {
 
 #[test]
 fn names_are_bounded_and_the_bound_is_lifted_when_they_are_told() {
-    let mut pending = Pending::default();
+    let mut pending = PendingNotifications::default();
     for n in 0..NAMES_MAX + 10 {
         pending.add_name(Ino::ROOT, &n.to_string(), NameChange::Added);
     }
@@ -148,7 +148,7 @@ fn check_refusal(refusal: Option<Errno>, is_heard: bool) {
     let announced = Validity::Announced;
     assert!(!ttls.may_keep_names(announced));
     let (told, receiver) = mpsc::channel();
-    notices.try_out(&FakeKernel { told, refusal });
+    notices.try_out(&NotifiedKernel { told, refusal });
     assert_eq!(receiver.recv().unwrap(), "attr 1");
     assert_eq!(ttls.may_keep_names(announced), is_heard, "{refusal:?}");
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use fuser::Errno;
 
-use super::request::{Span, page_bytes};
+use super::request::{InodeRange, page_bytes};
 
 /// How long a failure holds. The kernel asks again within milliseconds, but a program that got the
 /// bytes before the failed page sees the error only with its next call.
@@ -30,7 +30,7 @@ const RANGES_MAX: usize = 1024;
 
 /// Why a range has no pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(super) enum RangeFailure {
     /// It cannot be read: every read of it gets this errno.
     Errno(i32),
     /// Its data is missing: a read of a missing page gets this errno.
@@ -44,14 +44,14 @@ pub(super) enum Failure {
 
 /// What speaks against a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum ReadRefusal {
     /// It fails with this errno.
     Always(Errno),
     /// The same, unless its bytes are there.
     UnlessHere(Errno),
 }
 
-impl Failure {
+impl RangeFailure {
     fn holds_for(self) -> Duration {
         match self {
             Self::Errno(_) | Self::Missing(_) => FAILURE_TIME,
@@ -68,8 +68,8 @@ pub(super) struct FailedRanges {
 
 #[derive(Debug, Clone, Copy)]
 struct FailedRange {
-    span: Span,
-    failure: Failure,
+    span: InodeRange,
+    failure: RangeFailure,
     /// When it is over, and the kernel has to forget the range.
     until: Instant,
 }
@@ -80,7 +80,7 @@ impl FailedRanges {
     }
 
     /// Takes note of a failure. Returns whether there was room for it.
-    pub(super) fn add(&mut self, span: Span, failure: Failure, now: Instant) -> bool {
+    pub(super) fn add(&mut self, span: InodeRange, failure: RangeFailure, now: Instant) -> bool {
         let until = now + failure.holds_for();
         let same = |known: &&mut FailedRange| known.failure == failure && known.span.contains(span);
         if let Some(known) = self.ranges.iter_mut().find(same) {
@@ -95,25 +95,25 @@ impl FailedRanges {
     }
 
     /// Returns what speaks against a read that is the kernel's second try in a range that failed.
-    pub(super) fn refusal(&self, span: Span, now: Instant) -> Option<Refusal> {
+    pub(super) fn refusal(&self, span: InodeRange, now: Instant) -> Option<ReadRefusal> {
         if span.len() > page_bytes() {
             return None;
         }
         self.known(span, now).find_map(|failure| match failure {
-            Failure::Errno(errno) => Some(Refusal::Always(Errno::from_i32(errno))),
-            Failure::Missing(errno) => Some(Refusal::UnlessHere(Errno::from_i32(errno))),
-            Failure::Split | Failure::Interrupted => None,
+            RangeFailure::Errno(errno) => Some(ReadRefusal::Always(Errno::from_i32(errno))),
+            RangeFailure::Missing(errno) => Some(ReadRefusal::UnlessHere(Errno::from_i32(errno))),
+            RangeFailure::Split | RangeFailure::Interrupted => None,
         })
     }
 
     /// Returns whether a range was split a moment ago.
-    pub(super) fn is_split(&self, span: Span, now: Instant) -> bool {
-        self.known(span, now).any(|failure| failure == Failure::Split)
+    pub(super) fn is_split(&self, span: InodeRange, now: Instant) -> bool {
+        self.known(span, now).any(|failure| failure == RangeFailure::Split)
     }
 
     /// Takes out what the kernel has to forget now: of the ranges whose time is over the parts that
     /// no read is under way for. The other parts stay until their reads are answered.
-    pub(super) fn take_due(&mut self, now: Instant, pending: &[Span]) -> Vec<Span> {
+    pub(super) fn take_due(&mut self, now: Instant, pending: &[InodeRange]) -> Vec<InodeRange> {
         let mut due = Vec::new();
         let mut kept = VecDeque::with_capacity(self.ranges.len());
         for range in self.ranges.drain(..) {
@@ -131,7 +131,7 @@ impl FailedRanges {
     }
 
     /// Returns the failures of the ranges that a span is in.
-    fn known(&self, span: Span, now: Instant) -> impl Iterator<Item = Failure> {
+    fn known(&self, span: InodeRange, now: Instant) -> impl Iterator<Item = RangeFailure> {
         let failures = self.ranges.iter().filter(move |known| known.until > now);
         failures.filter(move |known| known.span.contains(span)).map(|known| known.failure)
     }
@@ -146,13 +146,13 @@ impl FailedRanges {
 mod tests {
     use super::*;
 
-    const TIMED_OUT: Failure = Failure::Errno(110);
+    const TIMED_OUT: RangeFailure = RangeFailure::Errno(110);
 
-    fn span(start: u64, end: u64) -> Span {
-        Span { ino: 1, start, end }
+    fn span(start: u64, end: u64) -> InodeRange {
+        InodeRange { ino: 1, start, end }
     }
 
-    fn with(failures: &[(Span, Failure)], now: Instant) -> FailedRanges {
+    fn with(failures: &[(InodeRange, RangeFailure)], now: Instant) -> FailedRanges {
         let mut failed = FailedRanges::default();
         for (span, failure) in failures {
             assert!(failed.add(*span, *failure, now));
@@ -165,26 +165,31 @@ mod tests {
         let now = Instant::now();
         let failed = with(&[(span(0, 1 << 20), TIMED_OUT)], now);
         let errno = |span, after| failed.refusal(span, now + after);
-        let always = Some(Refusal::Always(Errno::ETIMEDOUT));
+        let always = Some(ReadRefusal::Always(Errno::ETIMEDOUT));
         assert_eq!(errno(span(4096, 8192), Duration::ZERO), always);
         assert_eq!(errno(span(4096, 8192), FAILURE_TIME), None);
         assert_eq!(errno(span(0, 8192), Duration::ZERO), None);
         assert_eq!(errno(span(1 << 20, (1 << 20) + 4096), Duration::ZERO), None);
-        assert_eq!(errno(Span { ino: 2, start: 0, end: 4096 }, Duration::ZERO), None);
+        assert_eq!(errno(InodeRange { ino: 2, start: 0, end: 4096 }, Duration::ZERO), None);
 
-        for failure in [Failure::Interrupted, Failure::Split] {
+        for failure in [RangeFailure::Interrupted, RangeFailure::Split] {
             let failed = with(&[(span(0, 1 << 20), failure)], now);
             assert_eq!(failed.refusal(span(0, 4096), now), None);
-            assert_eq!(failed.is_split(span(0, 9000), now), failure == Failure::Split);
+            assert_eq!(failed.is_split(span(0, 9000), now), failure == RangeFailure::Split);
             assert!(!failed.is_split(span(0, 9000), now + INTERRUPT_TIME));
         }
-        let failed = with(&[(span(0, 1 << 20), Failure::Missing(5))], now);
-        let unless_here = Some(Refusal::UnlessHere(Errno::EIO));
+        let failed = with(&[(span(0, 1 << 20), RangeFailure::Missing(5))], now);
+        let unless_here = Some(ReadRefusal::UnlessHere(Errno::EIO));
         assert_eq!(failed.refusal(span(0, 4096), now), unless_here);
     }
 
     #[track_caller]
-    fn check_due(failed: &mut FailedRanges, now: Instant, pending: &[Span], want: &[Span]) {
+    fn check_due(
+        failed: &mut FailedRanges,
+        now: Instant,
+        pending: &[InodeRange],
+        want: &[InodeRange],
+    ) {
         assert_eq!(failed.take_due(now, pending), want);
     }
 
@@ -192,7 +197,7 @@ mod tests {
     fn the_kernel_forgets_what_nobody_reads() {
         let now = Instant::now();
         let mut failed =
-            with(&[(span(0, 100), TIMED_OUT), (span(0, 9), Failure::Interrupted)], now);
+            with(&[(span(0, 100), TIMED_OUT), (span(0, 9), RangeFailure::Interrupted)], now);
         check_due(&mut failed, now, &[], &[]);
         assert_eq!(failed.next_due(), Some(now + INTERRUPT_TIME));
         check_due(&mut failed, now + INTERRUPT_TIME, &[], &[span(0, 9)]);

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::request::{Span, Tid};
+use super::request::{InodeRange, Tid};
 use crate::errno::Interrupt;
-use crate::interrupts::Urge;
+use crate::interrupts::PendingSignal;
 
 /// How long a thread counts as interrupted. The kernel asks again within milliseconds; a program
 /// that ignores its interruption does after its handler ran.
@@ -22,25 +22,25 @@ const THREADS_MAX: usize = 1024;
 /// Threads that were interrupted.
 #[derive(Debug, Default)]
 pub(super) struct Interrupted {
-    threads: HashMap<Tid, Thread>,
+    threads: HashMap<Tid, InterruptedThread>,
 }
 
 #[derive(Debug)]
-struct Thread {
+struct InterruptedThread {
     until: Instant,
     /// What it did not get. As many as the kernel had asked for.
-    spans: Vec<Span>,
+    spans: Vec<InodeRange>,
     pending_left: u8,
 }
 
 impl Interrupted {
-    pub(super) fn add(&mut self, tid: Tid, spans: Vec<Span>, now: Instant) {
+    pub(super) fn add(&mut self, tid: Tid, spans: Vec<InodeRange>, now: Instant) {
         if self.threads.len() >= THREADS_MAX {
             self.threads.retain(|_, thread| thread.until > now);
         }
         if self.threads.len() < THREADS_MAX || self.threads.contains_key(&tid) {
             let until = now + INTERRUPTED_TIME;
-            self.threads.insert(tid, Thread { until, spans, pending_left: PENDING_MAX });
+            self.threads.insert(tid, InterruptedThread { until, spans, pending_left: PENDING_MAX });
         }
     }
 
@@ -55,15 +55,20 @@ impl Interrupted {
 
     /// Returns what a read gets that comes from a thread that was interrupted; `None` if it may
     /// wait. `urge` is what the thread's signals say now.
-    pub(super) fn judge(&mut self, tid: Tid, span: Span, urge: Option<Urge>) -> Option<Interrupt> {
+    pub(super) fn judge(
+        &mut self,
+        tid: Tid,
+        span: InodeRange,
+        urge: Option<PendingSignal>,
+    ) -> Option<Interrupt> {
         let thread = self.threads.get_mut(&tid)?;
         match urge {
-            Some(Urge::Die) => Some(Interrupt::Pending),
-            Some(Urge::Handle) if thread.pending_left > 0 => {
+            Some(PendingSignal::Die) => Some(Interrupt::Pending),
+            Some(PendingSignal::Handle) if thread.pending_left > 0 => {
                 thread.pending_left -= 1;
                 Some(Interrupt::Pending)
             }
-            Some(Urge::Handle) => Some(Interrupt::Retried),
+            Some(PendingSignal::Handle) => Some(Interrupt::Retried),
             None => thread
                 .spans
                 .iter()
@@ -77,12 +82,12 @@ impl Interrupted {
 mod tests {
     use super::*;
 
-    const SPAN: Span = Span { ino: 1, start: 0, end: 100 };
-    const PAGE: Span = Span { ino: 1, start: 10, end: 20 };
-    const ELSEWHERE: Span = Span { ino: 1, start: 100, end: 200 };
+    const SPAN: InodeRange = InodeRange { ino: 1, start: 0, end: 100 };
+    const PAGE: InodeRange = InodeRange { ino: 1, start: 10, end: 20 };
+    const ELSEWHERE: InodeRange = InodeRange { ino: 1, start: 100, end: 200 };
 
     #[track_caller]
-    fn check(asks: &[(Span, Option<Urge>, Option<Interrupt>)]) {
+    fn check(asks: &[(InodeRange, Option<PendingSignal>, Option<Interrupt>)]) {
         let mut interrupted = Interrupted::default();
         interrupted.add(Tid(7), vec![SPAN], Instant::now());
         for (span, urge, want) in asks {
@@ -93,13 +98,13 @@ mod tests {
     #[test]
     fn a_thread_that_asks_again_is_refused() {
         let (pending, retried) = (Some(Interrupt::Pending), Some(Interrupt::Retried));
-        let handle = Some(Urge::Handle);
+        let handle = Some(PendingSignal::Handle);
         // The kernel asks for the page, then the program for the same again, then for another file.
         check(&[(PAGE, handle, pending), (SPAN, None, retried), (PAGE, None, retried)]);
         check(&[(PAGE, handle, pending), (ELSEWHERE, None, None)]);
         // A signal that stays pending does not let anybody spin.
         check(&[(PAGE, handle, pending), (PAGE, handle, pending), (PAGE, handle, retried)]);
-        check(&[(ELSEWHERE, Some(Urge::Die), pending); 9]);
+        check(&[(ELSEWHERE, Some(PendingSignal::Die), pending); 9]);
     }
 
     #[test]

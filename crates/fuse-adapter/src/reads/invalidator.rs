@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use fuser::{INodeNo, Notifier};
 
-use super::failed::{FailedRanges, Failure, Refusal};
-use super::request::Span;
-use super::tally::Tally;
-use super::waiting::Waiting;
+use super::failed::{FailedRanges, RangeFailure, ReadRefusal};
+use super::request::InodeRange;
+use super::tally::ReplyCounters;
+use super::waiting::InflightReads;
 
 /// How often it is looked whether the reads of a range are answered by now.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -22,45 +22,45 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Invalidator {
     /// Protects the ranges; held for one access, with that of `waiting` inside.
-    state: Mutex<State>,
+    state: Mutex<InvalidatorQueue>,
     /// Tells the thread that there is a range, or that it ends.
     changed: Condvar,
-    waiting: Arc<Waiting>,
-    tally: Arc<Tally>,
+    waiting: Arc<InflightReads>,
+    tally: Arc<ReplyCounters>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InvalidatorQueue {
     failed: FailedRanges,
     is_ended: bool,
 }
 
 impl Invalidator {
-    pub(super) fn new(waiting: Arc<Waiting>, tally: Arc<Tally>) -> Self {
+    pub(super) fn new(waiting: Arc<InflightReads>, tally: Arc<ReplyCounters>) -> Self {
         Self { state: Mutex::default(), changed: Condvar::new(), waiting, tally }
     }
 
     /// Takes note of a failure. To be called before the kernel gets the error.
-    pub(super) fn add(&self, span: Span, failure: Failure) {
+    pub(super) fn add(&self, span: InodeRange, failure: RangeFailure) {
         let mut state = self.state();
         let was_idle = state.failed.is_empty();
         if !state.failed.add(span, failure, Instant::now()) {
             tracing::debug!(ino = span.ino, off = span.start, "too many ranges have failed");
         }
         drop(state);
-        if was_idle || matches!(failure, Failure::Interrupted | Failure::Split) {
+        if was_idle || matches!(failure, RangeFailure::Interrupted | RangeFailure::Split) {
             self.changed.notify_all();
         }
     }
 
     /// Returns what speaks against a read that is the kernel's second try in a range that failed.
-    pub(super) fn refusal(&self, span: Span) -> Option<Refusal> {
+    pub(super) fn refusal(&self, span: InodeRange) -> Option<ReadRefusal> {
         let state = self.state();
         if state.failed.is_empty() { None } else { state.failed.refusal(span, Instant::now()) }
     }
 
     /// Returns whether a range was split a moment ago.
-    pub(super) fn is_split(&self, span: Span) -> bool {
+    pub(super) fn is_split(&self, span: InodeRange) -> bool {
         let state = self.state();
         !state.failed.is_empty() && state.failed.is_split(span, Instant::now())
     }
@@ -90,7 +90,7 @@ impl Invalidator {
     }
 
     /// Waits until there is something to forget. Returns `None` when it is all over.
-    fn next_due(&self) -> Option<Vec<Span>> {
+    fn next_due(&self) -> Option<Vec<InodeRange>> {
         let mut state = self.state();
         while !state.is_ended {
             let now = Instant::now();
@@ -112,13 +112,13 @@ impl Invalidator {
         None
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InvalidatorQueue> {
         // Nothing panics under the lock, and the ranges are whole after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn forget(notifier: &Notifier, span: Span) -> io::Result<()> {
+fn forget(notifier: &Notifier, span: InodeRange) -> io::Result<()> {
     // The kernel has no offsets beyond.
     let (Ok(start), Ok(len)) = (i64::try_from(span.start), i64::try_from(span.len())) else {
         return Ok(());

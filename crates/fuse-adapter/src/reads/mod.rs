@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use vfs_core::VfsError;
 
-use self::failed::{Failure, Refusal};
+use self::failed::{RangeFailure, ReadRefusal};
 use self::invalidator::Invalidator;
-pub(crate) use self::request::{ReadRequest, Span, Tid};
+pub(crate) use self::request::{InodeRange, KernelRead, Tid};
 pub use self::tally::MountCounters;
-use self::tally::Tally;
-pub(crate) use self::waiting::Waiting;
-use self::waiting::{Arrival, Place};
+use self::tally::ReplyCounters;
+pub(crate) use self::waiting::InflightReads;
+use self::waiting::{Admission, InflightGuard};
 use crate::MissingErrno;
 use crate::errno::{Interrupt, errno};
 use crate::interrupts;
@@ -34,16 +34,16 @@ use crate::reply::{AnswerBytes, ReplyGuard};
 /// What the core knows of the bytes that a request is for.
 pub(crate) trait Extent: Send + Sync + 'static {
     /// Returns whether bytes of it are missing, as all servers say.
-    fn is_missing(&self, request: &ReadRequest) -> bool;
+    fn is_missing(&self, request: &KernelRead) -> bool;
 
     /// Returns whether all of it is there.
-    fn is_here(&self, request: &ReadRequest) -> bool;
+    fn is_here(&self, request: &KernelRead) -> bool;
 
     /// Takes note that a read of it ends since its thread got a signal.
-    fn on_interrupted(&self, request: &ReadRequest);
+    fn on_interrupted(&self, request: &KernelRead);
 
     /// Returns how many bytes its answer has; `None` if its file is not open any more.
-    fn len(&self, request: &ReadRequest) -> Option<u64>;
+    fn len(&self, request: &KernelRead) -> Option<u64>;
 }
 
 /// All reads of a mount that are not answered yet.
@@ -57,17 +57,17 @@ pub(crate) struct Reads {
     tasks: TaskTracker,
     /// Ends all tasks, those to come too.
     end: CancellationToken,
-    waiting: Arc<Waiting>,
+    waiting: Arc<InflightReads>,
     invalidator: Arc<Invalidator>,
-    tally: Arc<Tally>,
+    tally: Arc<ReplyCounters>,
     /// The errno of missing data.
     missing: MissingErrno,
 }
 
 impl Reads {
     pub(crate) fn new(runtime: Handle, missing: MissingErrno) -> Self {
-        let waiting = Arc::<Waiting>::default();
-        let tally = Arc::<Tally>::default();
+        let waiting = Arc::<InflightReads>::default();
+        let tally = Arc::<ReplyCounters>::default();
         let invalidator = Invalidator::new(Arc::clone(&waiting), Arc::clone(&tally));
         let invalidator = Arc::new(invalidator);
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
@@ -96,14 +96,14 @@ impl Reads {
     pub(crate) fn spawn<R: AnswerBytes>(
         &self,
         guard: ReplyGuard<R>,
-        request: ReadRequest,
+        request: KernelRead,
         extent: Arc<impl Extent>,
         read: impl Future<Output = Result<Bytes, VfsError>> + Send + 'static,
     ) {
         let refusal = self.invalidator.refusal(request.span());
         let errno = refusal.and_then(|refusal| match refusal {
-            Refusal::Always(errno) => Some(errno),
-            Refusal::UnlessHere(errno) => (!extent.is_here(&request)).then_some(errno),
+            ReadRefusal::Always(errno) => Some(errno),
+            ReadRefusal::UnlessHere(errno) => (!extent.is_here(&request)).then_some(errno),
         });
         if let Some(errno) = errno {
             self.tally.refused.add_one();
@@ -111,15 +111,15 @@ impl Reads {
         }
         let arrival = self.waiting.arrive(&request, Instant::now(), interrupts::look);
         let (place, interrupted) = match arrival {
-            Arrival::Waits(place, interrupted) => (place, interrupted),
-            Arrival::Refused(interrupt) => {
+            Admission::Waits(place, interrupted) => (place, interrupted),
+            Admission::Refused(interrupt) => {
                 self.tally.interrupted.add_one();
                 return guard.interrupt(interrupt);
             }
         };
         let (invalidator, tally) = (Arc::clone(&self.invalidator), Arc::clone(&self.tally));
         let missing = self.missing;
-        let pending = Pending { guard, request, extent, place, invalidator, tally, missing };
+        let pending = UnansweredRead { guard, request, extent, place, invalidator, tally, missing };
         let end = self.end.clone();
         let answer = async move {
             // The read is dropped, and what it held is free, before its answer.
@@ -143,7 +143,7 @@ impl Reads {
     /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then asks again for
     /// each page that is wanted. A range that was split a moment ago is not split again, should a
     /// kernel ask for more than a page even then.
-    pub(crate) fn may_split(&self, request: &ReadRequest) -> bool {
+    pub(crate) fn may_split(&self, request: &KernelRead) -> bool {
         request.is_repeated_by_page() && !self.invalidator.is_split(request.span())
     }
 
@@ -159,8 +159,8 @@ impl Reads {
     /// says that they would wait: what is there comes in a moment, and may be wanted after all.
     pub(crate) fn leave_behind(
         &self,
-        request: &ReadRequest,
-        is_missing: impl Fn(&ReadRequest) -> bool,
+        request: &KernelRead,
+        is_missing: impl Fn(&KernelRead) -> bool,
     ) {
         self.waiting.leave_behind(request, Instant::now(), is_missing);
     }
@@ -169,7 +169,7 @@ impl Reads {
     pub(crate) fn answer<R: AnswerBytes>(
         &self,
         guard: ReplyGuard<R>,
-        request: &ReadRequest,
+        request: &KernelRead,
         result: Result<Bytes, VfsError>,
         extent: &impl Extent,
     ) {
@@ -177,7 +177,7 @@ impl Reads {
     }
 
     /// Returns the ranges that reads are under way for.
-    pub(crate) fn spans(&self) -> Vec<Span> {
+    pub(crate) fn spans(&self) -> Vec<InodeRange> {
         self.waiting.spans()
     }
 
@@ -224,7 +224,7 @@ impl Reads {
 /// Answers `guard` with a result; `missing` is the errno of missing data.
 fn answer<R: AnswerBytes>(
     guard: ReplyGuard<R>,
-    request: &ReadRequest,
+    request: &KernelRead,
     result: Result<Bytes, VfsError>,
     extent: &impl Extent,
     missing: MissingErrno,
@@ -238,7 +238,7 @@ fn answer<R: AnswerBytes>(
     let (got, asked) = (bytes.len() as u64, u64::from(request.len));
     let want = if got == asked { asked } else { extent.len(request).unwrap_or(got.min(asked)) };
     if got != want {
-        let ReadRequest { ino, offset, .. } = *request;
+        let KernelRead { ino, offset, .. } = *request;
         tracing::error!(ino, off = offset, got, want, "read returned another number of bytes");
         return drop(guard);
     }
@@ -248,17 +248,17 @@ fn answer<R: AnswerBytes>(
 /// A read that is not answered. The order of the fields is that in which they are dropped: the
 /// place is kept until there is an answer.
 #[derive(Debug)]
-struct Pending<R: AnswerBytes, E> {
+struct UnansweredRead<R: AnswerBytes, E> {
     guard: ReplyGuard<R>,
-    request: ReadRequest,
+    request: KernelRead,
     extent: Arc<E>,
-    place: Place,
+    place: InflightGuard,
     invalidator: Arc<Invalidator>,
-    tally: Arc<Tally>,
+    tally: Arc<ReplyCounters>,
     missing: MissingErrno,
 }
 
-impl<R: AnswerBytes, E: Extent> Pending<R, E> {
+impl<R: AnswerBytes, E: Extent> UnansweredRead<R, E> {
     fn answer(self, result: Result<Bytes, VfsError>) {
         let Self { guard, request, extent, place, invalidator, tally, missing } = self;
         match &result {
@@ -266,14 +266,17 @@ impl<R: AnswerBytes, E: Extent> Pending<R, E> {
             Ok(_) | Err(VfsError::ShuttingDown) => {}
             Err(VfsError::Partial) => {
                 tally.split.add_one();
-                invalidator.add(request.span(), Failure::Split);
+                invalidator.add(request.span(), RangeFailure::Split);
             }
             Err(error) => {
                 tally.failed.add_one();
                 let errno = errno(error, missing).into();
                 let is_missing = extent.is_missing(&request);
-                let failure =
-                    if is_missing { Failure::Missing(errno) } else { Failure::Errno(errno) };
+                let failure = if is_missing {
+                    RangeFailure::Missing(errno)
+                } else {
+                    RangeFailure::Errno(errno)
+                };
                 invalidator.add(request.span(), failure);
             }
         }
@@ -289,7 +292,7 @@ impl<R: AnswerBytes, E: Extent> Pending<R, E> {
                 self.extent.on_interrupted(&self.request);
             }
         }
-        self.invalidator.add(self.request.span(), Failure::Interrupted);
+        self.invalidator.add(self.request.span(), RangeFailure::Interrupted);
         self.guard.interrupt(interrupt);
         drop(self.place);
     }
@@ -302,10 +305,10 @@ mod tests {
     use vfs_core::HandleId;
 
     use super::*;
-    use crate::reply::Faults;
+    use crate::reply::ReplyStats;
     use crate::reply::tests::{FakeReply, guard};
 
-    const REQUEST: ReadRequest = ReadRequest {
+    const REQUEST: KernelRead = KernelRead {
         tid: Tid::UNKNOWN,
         ino: 1,
         handle: HandleId(1),
@@ -318,17 +321,17 @@ mod tests {
     struct FileEnd(u64);
 
     impl Extent for FileEnd {
-        fn is_missing(&self, _: &ReadRequest) -> bool {
+        fn is_missing(&self, _: &KernelRead) -> bool {
             false
         }
 
-        fn is_here(&self, _: &ReadRequest) -> bool {
+        fn is_here(&self, _: &KernelRead) -> bool {
             true
         }
 
-        fn on_interrupted(&self, _: &ReadRequest) {}
+        fn on_interrupted(&self, _: &KernelRead) {}
 
-        fn len(&self, request: &ReadRequest) -> Option<u64> {
+        fn len(&self, request: &KernelRead) -> Option<u64> {
             Some(self.0.saturating_sub(request.offset).min(request.len.into()))
         }
     }
@@ -346,7 +349,7 @@ mod tests {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
-        let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
+        let (reply, faults) = (FakeReply::default(), Arc::<ReplyStats>::default());
         reads.spawn(guard(&reply, &faults), REQUEST, Arc::new(FileEnd(file_len)), read);
         // A task that can end does so before the others are told to.
         runtime.block_on(async { tokio::task::yield_now().await });
@@ -379,7 +382,7 @@ mod tests {
     fn what_did_not_end_with_bytes_is_counted() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
-        let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
+        let (reply, faults) = (FakeReply::default(), Arc::<ReplyStats>::default());
         let spawn = |request, read| reads.spawn(guard(&reply, &faults), request, endless(), read);
         let turn = || runtime.block_on(async { tokio::task::yield_now().await });
         let failing = || async { Err::<Bytes, _>(VfsError::TimedOut) };
@@ -388,7 +391,7 @@ mod tests {
         // The kernel's second try is refused without being one.
         spawn(REQUEST, failing());
         let tid = Tid(i32::MAX as u32);
-        let elsewhere = ReadRequest { tid, ino: 2, ..REQUEST };
+        let elsewhere = KernelRead { tid, ino: 2, ..REQUEST };
         reads.spawn(guard(&reply, &faults), elsewhere, endless(), pending());
         assert_eq!(reads.counters().reads_waiting, 1);
         reads.waiting.interrupt(tid, Instant::now());
@@ -408,7 +411,7 @@ mod tests {
     fn reads_after_the_end_are_errors() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
-        let (reply, faults) = (FakeReply::default(), Arc::<Faults>::default());
+        let (reply, faults) = (FakeReply::default(), Arc::<ReplyStats>::default());
         reads.end();
         reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending());
         runtime.block_on(reads.ended());

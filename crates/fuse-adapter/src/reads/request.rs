@@ -26,14 +26,14 @@ const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// A range of bytes of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct InodeRange {
     pub(crate) ino: u64,
     pub(crate) start: u64,
     /// Where the first byte after it is.
     pub(crate) end: u64,
 }
 
-impl Span {
+impl InodeRange {
     pub(crate) fn new(ino: u64, start: u64, len: u32) -> Self {
         Self { ino, start, end: start.saturating_add(u64::from(len)) }
     }
@@ -84,7 +84,7 @@ impl Span {
 
 /// A read as the kernel asked for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReadRequest {
+pub(crate) struct KernelRead {
     pub(crate) tid: Tid,
     pub(crate) ino: u64,
     pub(crate) handle: HandleId,
@@ -95,7 +95,7 @@ pub(crate) struct ReadRequest {
     pub(crate) is_direct: bool,
 }
 
-impl ReadRequest {
+impl KernelRead {
     /// Returns whether the kernel asks again for each page that is wanted, if this fails. No
     /// program sees the error of such a request.
     pub(crate) fn is_repeated_by_page(&self) -> bool {
@@ -103,7 +103,7 @@ impl ReadRequest {
         !self.is_direct && self.span().len() > page_bytes()
     }
 
-    pub(crate) fn span(&self) -> Span {
-        Span::new(self.ino, self.offset, self.len)
+    pub(crate) fn span(&self) -> InodeRange {
+        InodeRange::new(self.ino, self.offset, self.len)
     }
 }

@@ -28,7 +28,7 @@ pub struct MountCounters {
 
 /// What is counted as it happens.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct ReplyCounters {
     pub(super) interrupted: Count,
     pub(super) left: Count,
     pub(super) failed: Count,

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::interrupted::Interrupted;
-use super::request::{ReadRequest, Span, Tid};
+use super::request::{InodeRange, KernelRead, Tid};
 use crate::errno::Interrupt;
-use crate::interrupts::Urge;
+use crate::interrupts::PendingSignal;
 
 /// How long a read is left alone: most are answered by then, and cost no look at their thread.
 const AGE_MIN: Duration = Duration::from_millis(50);
@@ -21,17 +21,17 @@ const LOOKS_MAX: usize = 512;
 
 /// All reads that are not answered yet.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting {
+pub(crate) struct InflightReads {
     /// Protects the table; held for one access. Nothing else is locked under it.
-    state: Mutex<State>,
+    state: Mutex<InflightTable>,
     /// Tells the one who looks that there is something again, or that it ends.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct InflightTable {
     /// By thread, and then by arrival.
-    reads: BTreeMap<(Tid, u64), Read>,
+    reads: BTreeMap<(Tid, u64), InflightRead>,
     arrived_count: u64,
     interrupted: Interrupted,
     /// Whether somebody has to be woken when there is something again.
@@ -40,14 +40,14 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Read {
-    request: ReadRequest,
+struct InflightRead {
+    request: KernelRead,
     since: Instant,
     /// Empty once used.
     interrupt: Option<oneshot::Sender<Interrupt>>,
 }
 
-impl Read {
+impl InflightRead {
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= AGE_MIN
     }
@@ -55,28 +55,28 @@ impl Read {
 
 /// What becomes of a read that arrives.
 #[derive(Debug)]
-pub(super) enum Arrival {
+pub(super) enum Admission {
     /// It waits, and may be interrupted while it does.
-    Waits(Place, oneshot::Receiver<Interrupt>),
+    Waits(InflightGuard, oneshot::Receiver<Interrupt>),
     /// Its thread was interrupted a moment ago.
     Refused(Interrupt),
 }
 
 /// A read's place in the table. To be dropped when the read is answered, not before.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct InflightGuard {
     key: (Tid, u64),
-    waiting: Arc<Waiting>,
+    waiting: Arc<InflightReads>,
 }
 
-impl Waiting {
+impl InflightReads {
     /// Takes in a read. `look` looks at a thread's signals.
     pub(super) fn arrive(
         self: &Arc<Self>,
-        request: &ReadRequest,
+        request: &KernelRead,
         now: Instant,
-        look: impl FnOnce(Tid) -> Option<Urge>,
-    ) -> Arrival {
+        look: impl FnOnce(Tid) -> Option<PendingSignal>,
+    ) -> Admission {
         let tid = request.tid;
         let mut state = self.state();
         if state.interrupted.contains(tid, now) {
@@ -84,19 +84,19 @@ impl Waiting {
             let urge = look(tid);
             state = self.state();
             if let Some(interrupt) = state.interrupted.judge(tid, request.span(), urge) {
-                return Arrival::Refused(interrupt);
+                return Admission::Refused(interrupt);
             }
         }
         state.arrived_count += 1;
         let key = (tid, state.arrived_count);
         let (sender, interrupted) = oneshot::channel();
-        let read = Read { request: *request, since: now, interrupt: Some(sender) };
+        let read = InflightRead { request: *request, since: now, interrupt: Some(sender) };
         state.reads.insert(key, read);
         if state.is_parked {
             state.is_parked = false;
             self.changed.notify_all();
         }
-        Arrival::Waits(Place { key, waiting: Arc::clone(self) }, interrupted)
+        Admission::Waits(InflightGuard { key, waiting: Arc::clone(self) }, interrupted)
     }
 
     /// Ends the reads that the thread of `request` does not wait for, or it would not be there to
@@ -107,9 +107,9 @@ impl Waiting {
     /// kernel ask again. So nobody sees the error.
     pub(super) fn leave_behind(
         &self,
-        request: &ReadRequest,
+        request: &KernelRead,
         now: Instant,
-        is_missing: impl Fn(&ReadRequest) -> bool,
+        is_missing: impl Fn(&KernelRead) -> bool,
     ) {
         let mut left = self.state().left_behind(request, now);
         left.retain(|(_, read)| is_missing(read));
@@ -163,7 +163,7 @@ impl Waiting {
     }
 
     /// Returns the ranges that reads are under way for.
-    pub(super) fn spans(&self) -> Vec<Span> {
+    pub(super) fn spans(&self) -> Vec<InodeRange> {
         self.state().reads.values().map(|read| read.request.span()).collect()
     }
 
@@ -178,17 +178,17 @@ impl Waiting {
         self.changed.notify_all();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, InflightTable> {
         // Nothing panics under the lock, and the table is whole after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl InflightTable {
     /// Returns the reads of a thread that are no part of the window that `request` goes on with.
     /// Only those that have waited for a while: requests that the kernel sends one right after the
     /// other may come in any order.
-    fn left_behind(&self, request: &ReadRequest, now: Instant) -> Vec<((Tid, u64), ReadRequest)> {
+    fn left_behind(&self, request: &KernelRead, now: Instant) -> Vec<((Tid, u64), KernelRead)> {
         let tid = request.tid;
         if tid == Tid::UNKNOWN {
             return Vec::new();
@@ -219,7 +219,7 @@ impl State {
     }
 }
 
-impl Drop for Place {
+impl Drop for InflightGuard {
     fn drop(&mut self) {
         self.waiting.state().reads.remove(&self.key);
     }
@@ -231,26 +231,26 @@ mod tests {
 
     use super::*;
 
-    fn request(tid: u32, offset: u64) -> ReadRequest {
+    fn request(tid: u32, offset: u64) -> KernelRead {
         let handle = HandleId(1);
-        ReadRequest { tid: Tid(tid), ino: 1, handle, offset, len: 8192, is_direct: false }
+        KernelRead { tid: Tid(tid), ino: 1, handle, offset, len: 8192, is_direct: false }
     }
 
     #[track_caller]
     fn wait(
-        waiting: &Arc<Waiting>,
-        request: ReadRequest,
+        waiting: &Arc<InflightReads>,
+        request: KernelRead,
         now: Instant,
-    ) -> (Place, oneshot::Receiver<Interrupt>) {
+    ) -> (InflightGuard, oneshot::Receiver<Interrupt>) {
         match waiting.arrive(&request, now, |tid| panic!("{tid:?} was looked at")) {
-            Arrival::Waits(place, interrupted) => (place, interrupted),
-            Arrival::Refused(interrupt) => panic!("{interrupt:?}"),
+            Admission::Waits(place, interrupted) => (place, interrupted),
+            Admission::Refused(interrupt) => panic!("{interrupt:?}"),
         }
     }
 
     #[test]
     fn threads_come_in_turns_and_only_those_that_wait_for_long() {
-        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let (waiting, now) = (Arc::<InflightReads>::default(), Instant::now());
         let reads: Vec<_> = [5, 3, 3, 9, 0]
             .into_iter()
             .zip(0..)
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn one_go_is_bounded_and_the_next_goes_on() {
-        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let (waiting, now) = (Arc::<InflightReads>::default(), Instant::now());
         let reads: Vec<_> = (1..=600).map(|tid| wait(&waiting, request(tid, 0), now)).collect();
         let threads = waiting.state().threads(Tid(0), now + AGE_MIN);
         assert_eq!((threads.len(), threads.last()), (512, Some(&Tid(512))));
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn an_interrupt_ends_the_reads_of_a_thread_and_its_next_try() {
-        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let (waiting, now) = (Arc::<InflightReads>::default(), Instant::now());
         let (_a, mut first) = wait(&waiting, request(5, 0), now);
         let (_b, mut second) = wait(&waiting, request(5, 100), now);
         let (_c, mut other) = wait(&waiting, request(6, 0), now);
@@ -290,23 +290,25 @@ mod tests {
         assert_eq!(waiting.spans().len(), 3);
 
         let again = |urge| waiting.arrive(&request(5, 50), now, |_| urge);
-        let Arrival::Refused(Interrupt::Pending) = again(Some(Urge::Handle)) else { panic!() };
-        let Arrival::Refused(Interrupt::Retried) = again(None) else { panic!() };
+        let Admission::Refused(Interrupt::Pending) = again(Some(PendingSignal::Handle)) else {
+            panic!()
+        };
+        let Admission::Refused(Interrupt::Retried) = again(None) else { panic!() };
         let elsewhere = waiting.arrive(&request(5, 1 << 20), now, |_| None);
-        assert!(matches!(elsewhere, Arrival::Waits(..)));
+        assert!(matches!(elsewhere, Admission::Waits(..)));
     }
 
     #[test]
     fn a_thread_that_goes_elsewhere_leaves_its_read_aheads() {
         const FAR: u64 = 1 << 30;
-        let (waiting, now) = (Arc::<Waiting>::default(), Instant::now());
+        let (waiting, now) = (Arc::<InflightReads>::default(), Instant::now());
         let later = now + AGE_MIN;
-        let direct = ReadRequest { is_direct: true, ..request(5, FAR) };
+        let direct = KernelRead { is_direct: true, ..request(5, FAR) };
         let (_a, mut direct) = wait(&waiting, direct, now);
         let (_b, mut ahead) = wait(&waiting, request(5, FAR), now);
         let (_c, mut unknown) = wait(&waiting, request(0, FAR), now);
         let (_d, mut other) = wait(&waiting, request(6, FAR), now);
-        let page = ReadRequest { len: 4096, ..request(5, FAR) };
+        let page = KernelRead { len: 4096, ..request(5, FAR) };
         let (_e, mut page) = wait(&waiting, page, now);
         let (_f, mut young) = wait(&waiting, request(5, FAR), later);
         // What belongs to the same window, and what others ask for.
@@ -325,7 +327,7 @@ mod tests {
         for stays in [&mut direct, &mut page, &mut unknown, &mut other, &mut young] {
             assert!(stays.try_recv().is_err());
         }
-        let in_another_file = ReadRequest { ino: 2, ..request(5, FAR) };
+        let in_another_file = KernelRead { ino: 2, ..request(5, FAR) };
         waiting.leave_behind(&in_another_file, later + AGE_MIN, |read| read.offset == FAR);
         assert_eq!(young.try_recv(), Ok(Interrupt::Left));
         waiting.leave_behind(&request(6, 2 * FAR), later, |_| true);
@@ -334,7 +336,7 @@ mod tests {
 
     #[test]
     fn who_looks_is_woken_and_ends() {
-        let waiting = Arc::<Waiting>::default();
+        let waiting = Arc::<InflightReads>::default();
         let looks = std::thread::spawn({
             let waiting = Arc::clone(&waiting);
             move || {

@@ -117,14 +117,14 @@ pub fn unmount(path: &Path, how: Unmount) -> Result<(), UnmountError> {
     let device = device_of_tfs(&path)?;
     match how {
         Unmount::Clean => clean(&path),
-        Unmount::Lazy => step(&path, Step::Detach),
+        Unmount::Lazy => step(&path, UnmountAttempt::Detach),
         Unmount::Force => force(&path, device),
     }
 }
 
 /// Takes the mount at `path` out of the tree. The caller knows that it is ours.
 pub(crate) fn detach(path: &Path) -> Result<(), UnmountError> {
-    step(path, Step::Detach)
+    step(path, UnmountAttempt::Detach)
 }
 
 fn device_of_tfs(path: &Path) -> Result<Device, UnmountError> {
@@ -139,17 +139,17 @@ fn device_of_tfs(path: &Path) -> Result<Device, UnmountError> {
 }
 
 fn clean(path: &Path) -> Result<(), UnmountError> {
-    let mut unmounted = step(path, Step::Plain);
+    let mut unmounted = step(path, UnmountAttempt::Plain);
     for _ in 0..BUSY_RETRIES_MAX {
         if !matches!(unmounted, Err(UnmountError::Busy { .. })) {
             break;
         }
         thread::sleep(BUSY_PAUSE);
-        unmounted = step(path, Step::Plain);
+        unmounted = step(path, UnmountAttempt::Plain);
     }
     match unmounted {
         Err(UnmountError::Busy { .. }) if liveness(path) == Liveness::Dead => {
-            step(path, Step::Detach)
+            step(path, UnmountAttempt::Detach)
         }
         Err(UnmountError::Busy { path, .. }) => {
             let holders = holders::of(&path);
@@ -161,34 +161,34 @@ fn clean(path: &Path) -> Result<(), UnmountError> {
 
 fn force(path: &Path, device: Device) -> Result<(), UnmountError> {
     if geteuid().is_root() {
-        return step(path, Step::AbortAndDetach);
+        return step(path, UnmountAttempt::AbortAndDetach);
     }
     if let Err(error) = connection::abort(device) {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(%device, error, "requests that wait cannot be ended by this user");
     }
-    step(path, Step::Detach)
+    step(path, UnmountAttempt::Detach)
 }
 
 /// One attempt.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum UnmountAttempt {
     Plain,
     Detach,
     /// As root only.
     AbortAndDetach,
 }
 
-fn step(path: &Path, step: Step) -> Result<(), UnmountError> {
+fn step(path: &Path, step: UnmountAttempt) -> Result<(), UnmountError> {
     if !geteuid().is_root() {
-        let is_lazy = !matches!(step, Step::Plain);
+        let is_lazy = !matches!(step, UnmountAttempt::Plain);
         return fusermount::unmount(path, is_lazy).map_err(|error| of_fusermount(path, error));
     }
     let flags = match step {
-        Step::Plain => UnmountFlags::empty(),
-        Step::Detach => UnmountFlags::DETACH,
+        UnmountAttempt::Plain => UnmountFlags::empty(),
+        UnmountAttempt::Detach => UnmountFlags::DETACH,
         // Together, since the force alone says EBUSY although it has ended the connection.
-        Step::AbortAndDetach => UnmountFlags::FORCE | UnmountFlags::DETACH,
+        UnmountAttempt::AbortAndDetach => UnmountFlags::FORCE | UnmountFlags::DETACH,
     };
     let path = path.to_owned();
     rustix::mount::unmount(&path, flags | UnmountFlags::NOFOLLOW).map_err(|errno| match errno {

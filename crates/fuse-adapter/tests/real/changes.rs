@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use fuse_adapter::Mount;
+use fuse_adapter::FuseMount;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags as WatchEvents, WatchFlags};
 use rustix::fs::{Advice, fadvise};
 use rustix::io::Errno;
@@ -37,7 +37,7 @@ fn blocks(path: &Path) -> u64 {
 }
 
 /// Lists the root and looks names up until the kernel does not ask us any more.
-fn warm(mount: &Mount, there: &[&str], missing: &[&str]) {
+fn warm(mount: &FuseMount, there: &[&str], missing: &[&str]) {
     for _ in 0..2 {
         assert_eq!(names(mount.mountpoint()), set(there));
         for name in there {

@@ -4,15 +4,15 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::thread;
 
-use fuse_adapter::{KernelCaches, KernelCleared, Mount};
+use fuse_adapter::{FuseMount, KernelCaches, KernelCleared};
 use tfs_testkit::fake::directory;
 
-use crate::support::{Fixture, Reader, check_file, first_file, quickly, run};
+use crate::support::{Fixture, TestReader, check_file, first_file, quickly, run};
 
 const ALL: KernelCaches = KernelCaches { has_data: true, has_metadata: true };
 const DATA: KernelCaches = KernelCaches { has_data: true, has_metadata: false };
 
-fn clear(fixture: &Fixture, mount: &Mount, caches: KernelCaches) -> KernelCleared {
+fn clear(fixture: &Fixture, mount: &FuseMount, caches: KernelCaches) -> KernelCleared {
     let nodes = fixture.vfs.known_nodes();
     quickly(|| {
         fixture.vfs.clear_data();
@@ -74,7 +74,7 @@ fn reads_that_wait_do_not_hold_it_up() {
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
         fs::read(mount.mountpoint().join("u/file")).unwrap();
-        let reader = Reader::start(&fixture, &path, first_file());
+        let reader = TestReader::start(&fixture, &path, first_file());
         let cleared = clear(&fixture, &mount, ALL);
         assert_eq!((cleared.files, cleared.files_in_use), (1, 1), "{cleared:?}");
         thread::scope(|scope| {

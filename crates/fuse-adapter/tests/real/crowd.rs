@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use fuse_adapter::{Mount, Unmount, unmount};
+use fuse_adapter::{FuseMount, Unmount, unmount};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statvfs, statx};
 use tfs_testkit::fake::{directory, file_id};
 
@@ -24,7 +24,7 @@ type Thread = JoinHandle<std::io::Result<usize>>;
 /// A mount with a good file, and files that do not answer with a reader each.
 struct Crowd {
     fixture: Fixture,
-    mount: Mount,
+    mount: FuseMount,
     threads: Vec<Thread>,
     processes: Vec<Child>,
 }
@@ -59,7 +59,7 @@ impl Crowd {
     }
 }
 
-fn path_of(mount: &Mount, index: u32) -> PathBuf {
+fn path_of(mount: &FuseMount, index: u32) -> PathBuf {
     mount.mountpoint().join("t").join(index.to_string())
 }
 

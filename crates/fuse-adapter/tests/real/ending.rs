@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, UnmountFlags};
 use tfs_testkit::fake::{directory, file_id, single_file};
 
 use crate::support::{
-    Fixture, Reader, check_file, first_file, mounts_at, options, quickly, run, run_as_root,
+    Fixture, TestReader, check_file, first_file, mounts_at, options, quickly, run, run_as_root,
 };
 
 #[test]
@@ -33,7 +33,7 @@ fn a_read_that_waits_does_not_hold_up_the_end() {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
-        let reader = Reader::start(&fixture, &path.join("t/file"), first_file());
+        let reader = TestReader::start(&fixture, &path.join("t/file"), first_file());
         quickly(|| fixture.runtime.block_on(mount.unmount())).unwrap();
         assert!(reader.complaint().contains("Input/output error"));
         assert_eq!(mounts_at(&path), [""; 0]);
@@ -59,7 +59,7 @@ fn a_mount_that_is_dropped_leaves_nothing() {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
-        let reader = Reader::start(&fixture, &path.join("t/file"), first_file());
+        let reader = TestReader::start(&fixture, &path.join("t/file"), first_file());
         quickly(|| drop(mount));
         assert_eq!(mounts_at(&path), [""; 0]);
         assert!(reader.complaint().contains("Input/output error"));

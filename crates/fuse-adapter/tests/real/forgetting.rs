@@ -111,7 +111,7 @@ fn an_interrupted_range_is_not_failed_for_others() {
         let fixture = fixture(TIMEOUT * 100);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
-        let killed = crate::support::Reader::start(&fixture, &path, first_file());
+        let killed = crate::support::TestReader::start(&fixture, &path, first_file());
         thread::scope(|scope| {
             let other = scope.spawn(|| check_file(&path, first_file()));
             let before = lengths(&fixture).len();

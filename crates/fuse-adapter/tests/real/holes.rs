@@ -12,7 +12,7 @@ use tfs_testkit::fake::{FakeSource, directory, file_id};
 use vfs_core::{Bitfield, TorrentDetails};
 
 use crate::support::{Fixture, check_file, options, run};
-use fuse_adapter::Mount;
+use fuse_adapter::FuseMount;
 
 const PIECE_BYTES: u64 = 64 << 10;
 const PIECES: u32 = 16;
@@ -42,7 +42,7 @@ fn fixture(is_known: bool) -> Fixture {
     fixture
 }
 
-fn mount_with_holes(fixture: &Fixture, dir: &Path) -> Mount {
+fn mount_with_holes(fixture: &Fixture, dir: &Path) -> FuseMount {
     let path = dir.join("mnt");
     fs::create_dir_all(&path).unwrap();
     let mut options = options();

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use fuse_adapter::Mount;
+use fuse_adapter::FuseMount;
 use rustix::fs::{Advice, fadvise};
 use tfs_testkit::fake::{directory, file_id};
 use vfs_core::Bitfield;
@@ -42,7 +42,7 @@ fn fixture(has_first: bool) -> Fixture {
 
 /// Has the kernel read ahead in the first file, for this thread, which then asks for one page of
 /// the second after the other until `is_enough`.
-fn read_ahead_and_elsewhere(fixture: &Fixture, mount: &Mount, is_enough: impl Fn() -> bool) {
+fn read_ahead_and_elsewhere(fixture: &Fixture, mount: &FuseMount, is_enough: impl Fn() -> bool) {
     let path = |name: &str| mount.mountpoint().join("t").join(name);
     let first = File::open(path("first")).unwrap();
     fadvise(&first, 0, None, Advice::WillNeed).unwrap();

@@ -32,12 +32,12 @@ const LINK: (&str, &str) = ("Season 2/link.mkv", "../large.bin");
 const CREATED: i64 = 1_234_567_890;
 
 /// The tree on disk and in the mount.
-struct Pair {
+struct OraclePair {
     disk: PathBuf,
     mount: PathBuf,
 }
 
-impl Pair {
+impl OraclePair {
     /// Runs a shell command in both trees, and compares what it prints.
     #[track_caller]
     fn check(&self, command: &str) {
@@ -98,13 +98,13 @@ fn set_modes(dir: &Path, file_mode: u32, dir_mode: u32) {
     fs::set_permissions(dir, Permissions::from_mode(dir_mode)).unwrap();
 }
 
-fn with_pair(test: &str, body: impl FnOnce(&Pair, &Path)) {
+fn with_pair(test: &str, body: impl FnOnce(&OraclePair, &Path)) {
     run_long(test, |dir| {
         let disk = dir.join("tree");
         write_tree(&disk);
         let fixture = Fixture::new([torrent()]);
         let mount = fixture.mount(dir);
-        let pair = Pair { disk, mount: mount.mountpoint().join("tree") };
+        let pair = OraclePair { disk, mount: mount.mountpoint().join("tree") };
         body(&pair, dir);
         fixture.finish(mount);
         // What is read-only cannot be removed by who is not root.

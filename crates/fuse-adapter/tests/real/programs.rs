@@ -19,9 +19,9 @@ const PIECE_BYTES: u32 = 64 << 10;
 const PIECES: u32 = 16;
 
 /// A name, a program that exists, and its arguments: `IN` is the file, `OUT` a file to write.
-type Case = (&'static str, &'static str, &'static [&'static str]);
+type ProgramCase = (&'static str, &'static str, &'static [&'static str]);
 
-const PROGRAMS: [Case; 12] = [
+const PROGRAMS: [ProgramCase; 12] = [
     ("Python, read", "python3", &["-c", "print(len(open('IN', 'rb').read()))"]),
     (
         "Python, copyfileobj",
@@ -72,7 +72,7 @@ fn fixture(state: TorrentState, missing: MissingPolicy) -> Fixture {
 
 /// Runs a program over the file, and wants it to fail.
 #[track_caller]
-fn check(test: &str, dir: &Path, (name, program, arguments): Case) {
+fn check(test: &str, dir: &Path, (name, program, arguments): ProgramCase) {
     let (film, copy) = (dir.join("mnt/t/film.mkv"), dir.join("copy"));
     if copy.exists() {
         fs::remove_file(&copy).unwrap();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fuse_adapter::mountinfo::MountTable;
-use fuse_adapter::{FsName, Mount, MountOptions, mount};
+use fuse_adapter::{FsName, FuseMount, MountOptions, mount};
 use tfs_testkit::fake::{FakeSource, FakeStream, file_id};
 use tfs_testkit::isolate;
 use tfs_testkit::skip;
@@ -150,20 +150,20 @@ impl Fixture {
     }
 
     /// Mounts at a new directory `mnt` in `dir`.
-    pub(crate) fn mount(&self, dir: &Path) -> Mount {
+    pub(crate) fn mount(&self, dir: &Path) -> FuseMount {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         self.mount_at(&path, &options())
     }
 
     #[track_caller]
-    pub(crate) fn mount_at(&self, path: &Path, options: &MountOptions) -> Mount {
+    pub(crate) fn mount_at(&self, path: &Path, options: &MountOptions) -> FuseMount {
         mount(Arc::clone(&self.vfs), self.runtime.handle().clone(), path, options).unwrap()
     }
 
     /// Ends the mount and checks that nothing went wrong behind the scenes.
     #[track_caller]
-    pub(crate) fn finish(&self, mount: Mount) {
+    pub(crate) fn finish(&self, mount: FuseMount) {
         assert_eq!(mount.counters().faults, 0);
         let path = mount.mountpoint().to_owned();
         self.runtime.block_on(mount.unmount()).unwrap();
@@ -224,11 +224,11 @@ pub(crate) fn quickly<T>(call: impl FnOnce() -> T) -> T {
 
 /// A process that reads a file until it ends or fails, and is not this one.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct TestReader {
     child: Child,
 }
 
-impl Reader {
+impl TestReader {
     /// Starts to read a file that is held, and returns once the read has reached the source.
     pub(crate) fn start(fixture: &Fixture, path: &PathBuf, file: FileId) -> Self {
         fixture.source.fake.hold(file);

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tfs_testkit::fake::{directory, file_id, single_file};
 
 use crate::support::{
-    Fixture, Reader, check_file, eventually, first_file, mounts_at, quickly, run, run_as_root,
+    Fixture, TestReader, check_file, eventually, first_file, mounts_at, quickly, run, run_as_root,
 };
 
 #[test]
@@ -21,7 +21,7 @@ fn a_busy_mount_names_who_holds_it() {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
-        let reader = Reader::start(&fixture, &path.join("t/file"), first_file());
+        let reader = TestReader::start(&fixture, &path.join("t/file"), first_file());
         let busy = quickly(|| unmount(&path, Unmount::Clean)).unwrap_err();
         let UnmountError::Busy { holders, .. } = &busy else { panic!("{busy:?}") };
         let holder = holders.iter().find(|holder| holder.pid == reader.pid()).unwrap();
@@ -66,7 +66,7 @@ fn a_dead_mount_is_cleaned_up() {
         }
 
         // Also if somebody still stands in it.
-        let daemon = Daemon::start(&path);
+        let daemon = TestDaemon::start(&path);
         let mut holder = Command::new("sleep");
         let mut holder = holder.arg("1000").current_dir(path.join("t")).spawn().unwrap();
         daemon.kill();
@@ -99,7 +99,7 @@ fn a_stopped_daemon_does_not_hang_those_who_ask() {
     run("unmounting::a_stopped_daemon_does_not_hang_those_who_ask", |dir| {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
-        let daemon = Daemon::start(&path);
+        let daemon = TestDaemon::start(&path);
         daemon.stop();
         assert_eq!(quickly(|| liveness(&path)), Liveness::Silent);
         assert!(quickly(|| check_mountpoint(&path, true)).is_err());
@@ -111,7 +111,7 @@ fn a_stopped_daemon_does_not_hang_those_who_ask() {
 
 /// Leaves a dead mount at `path`.
 fn kill_a_daemon_at(path: &Path) {
-    Daemon::start(path).kill();
+    TestDaemon::start(path).kill();
     assert_eq!(mounts_at(path), ["fuse.tfs"]);
     assert_eq!(quickly(|| liveness(path)), Liveness::Dead);
 }
@@ -130,11 +130,11 @@ fn daemon() {
 
 /// Another process with a mount.
 #[derive(Debug)]
-struct Daemon {
+struct TestDaemon {
     child: Child,
 }
 
-impl Daemon {
+impl TestDaemon {
     fn start(path: &Path) -> Self {
         let child = Command::new(env::current_exe().unwrap())
             .args(["unmounting::daemon", "--exact"])

@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use url::form_urlencoded::Serializer;
 
 use super::Client;
-use crate::http::Call;
+use crate::http::HttpRequest;
 use crate::wire::AddedTorrent;
 use crate::{Endpoint, Result};
 
@@ -123,7 +123,7 @@ impl Client {
             AddSource::Url(url) => (Bytes::copy_from_slice(url.as_bytes()), "text/plain", true),
         };
         let path = format!("torrents?{}", options.query(is_url));
-        let mut call = Call::post(Endpoint::Add, path);
+        let mut call = HttpRequest::post(Endpoint::Add, path);
         call.header(CONTENT_TYPE, HeaderValue::from_static(content_type));
         call.body = body;
         call.server_timeout = options.timeout;

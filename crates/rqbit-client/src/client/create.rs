@@ -6,7 +6,7 @@ use bytes::Bytes;
 use url::form_urlencoded::Serializer;
 
 use super::{Client, METADATA_BYTES_MAX};
-use crate::http::Call;
+use crate::http::HttpRequest;
 use crate::{Endpoint, InfoHash, Result};
 
 /// How a torrent is created.
@@ -55,7 +55,7 @@ impl Client {
             query.append_pair("trackers", tracker);
         }
         let path = format!("torrents/create?{}", query.finish());
-        let mut call = Call::post(Endpoint::Create, path);
+        let mut call = HttpRequest::post(Endpoint::Create, path);
         call.body = Bytes::copy_from_slice(server_path.as_bytes());
         call.server_timeout = options.timeout;
         let answer = self.transport.collect(&call, METADATA_BYTES_MAX).await?;

@@ -13,14 +13,14 @@ use serde::de::DeserializeOwned;
 
 pub use self::add::{AddOptions, AddSource};
 pub use self::create::{CreateOptions, CreatedTorrent};
-use crate::http::{Call, Transport};
+use crate::http::{HttpRequest, Transport};
 use crate::wire::{
     Limits, OnlyFiles, ServerInfo, SessionStats, TorrentDetails, TorrentList, TorrentProgress,
     TorrentStats,
 };
 use crate::{
-    BaseUrl, ByteRange, ClientConfig, DirectError, Endpoint, ErrorKind, Haves, RangeStream, Result,
-    TorrentRef, json,
+    BaseUrl, ByteRange, ClientConfig, DirectError, Endpoint, ErrorKind, HaveBitfield, RangeStream,
+    Result, TorrentRef, json,
 };
 
 /// Large enough for a list of some 200,000 files with stats, small enough to hold in memory.
@@ -117,7 +117,7 @@ impl Client {
     ///
     /// As [`server_info`](Self::server_info).
     pub async fn server_info_with_time(&self) -> Result<(ServerInfo, Option<SystemTime>)> {
-        let call = Call::get(Endpoint::ServerInfo, String::new());
+        let call = HttpRequest::get(Endpoint::ServerInfo, String::new());
         let answer = self.transport.collect(&call, JSON_BYTES_MAX).await?;
         let info: ServerInfo =
             json::parse(answer.body()).map_err(|failure| self.transport.error(&call, failure))?;
@@ -131,7 +131,7 @@ impl Client {
 
     /// Lists the torrents without files and stats, in no order.
     pub async fn torrents(&self) -> Result<Vec<TorrentDetails>> {
-        let call = Call::get(Endpoint::List, "torrents".into());
+        let call = HttpRequest::get(Endpoint::List, "torrents".into());
         Ok(self.json::<TorrentList>(&call).await?.torrents)
     }
 
@@ -139,7 +139,7 @@ impl Client {
     ///
     /// One call polls everything, but its size grows with the number of files of all torrents.
     pub async fn torrents_with_stats(&self) -> Result<Vec<TorrentDetails>> {
-        let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
+        let call = HttpRequest::get(Endpoint::List, "torrents?with_stats=true".into());
         Ok(self.json::<TorrentList>(&call).await?.torrents)
     }
 
@@ -148,7 +148,7 @@ impl Client {
     /// It is the call of [`torrents_with_stats`](Self::torrents_with_stats), but what it costs in
     /// memory and time is less by far: the answer is parsed as it arrives, one torrent at a time.
     pub async fn torrents_with_progress(&self) -> Result<Vec<TorrentProgress>> {
-        let call = Call::get(Endpoint::List, "torrents?with_stats=true".into());
+        let call = HttpRequest::get(Endpoint::List, "torrents?with_stats=true".into());
         let weight = |torrent: &TorrentProgress| {
             let error_bytes = torrent.stats.error.as_ref().map_or(0, String::len);
             let files_bytes = size_of_val(torrent.stats.file_progress.as_slice());
@@ -163,7 +163,7 @@ impl Client {
     ///
     /// [`ErrorKind::NotFound`] if the server has no such torrent.
     pub async fn torrent_details(&self, torrent: TorrentRef) -> Result<TorrentDetails> {
-        let call = Call::get(Endpoint::Details, format!("torrents/{torrent}"));
+        let call = HttpRequest::get(Endpoint::Details, format!("torrents/{torrent}"));
         self.json_within(&call, DETAILS_BYTES_MAX).await
     }
 
@@ -174,7 +174,7 @@ impl Client {
     /// [`ErrorKind::NotFound`] if the server has no such torrent, [`ErrorKind::Status`] of 500
     /// while a magnet is being resolved.
     pub async fn torrent_metadata(&self, torrent: TorrentRef) -> Result<Bytes> {
-        let call = Call::get(Endpoint::Metadata, format!("torrents/{torrent}/metadata"));
+        let call = HttpRequest::get(Endpoint::Metadata, format!("torrents/{torrent}/metadata"));
         Ok(self.transport.collect(&call, METADATA_BYTES_MAX).await?.into_body())
     }
 
@@ -185,8 +185,8 @@ impl Client {
     /// [`ErrorKind::Initializing`] while the torrent is being checked or in state error,
     /// [`ErrorKind::NotFound`] if the server has no such torrent, [`ErrorKind::Protocol`] if the
     /// bitfield and its length do not agree.
-    pub async fn torrent_haves(&self, torrent: TorrentRef) -> Result<Haves> {
-        let mut call = Call::get(Endpoint::Haves, format!("torrents/{torrent}/haves"));
+    pub async fn torrent_haves(&self, torrent: TorrentRef) -> Result<HaveBitfield> {
+        let mut call = HttpRequest::get(Endpoint::Haves, format!("torrents/{torrent}/haves"));
         // Without it the answer is a picture.
         call.header(ACCEPT, HeaderValue::from_static("application/octet-stream"));
         let answer = self.transport.collect(&call, HAVES_BYTES_MAX).await?;
@@ -195,7 +195,7 @@ impl Client {
         let piece_count = piece_count
             .and_then(|it| it.parse().ok())
             .ok_or_else(|| protocol("bitfield without its number of pieces"))?;
-        Haves::new(answer.into_body(), piece_count)
+        HaveBitfield::new(answer.into_body(), piece_count)
             .ok_or_else(|| protocol("bitfield of another length than its number of pieces"))
     }
 
@@ -205,7 +205,7 @@ impl Client {
     ///
     /// [`ErrorKind::NotFound`] if the server has no such torrent.
     pub async fn torrent_stats(&self, torrent: TorrentRef) -> Result<TorrentStats> {
-        self.json(&Call::get(Endpoint::Stats, format!("torrents/{torrent}/stats/v1"))).await
+        self.json(&HttpRequest::get(Endpoint::Stats, format!("torrents/{torrent}/stats/v1"))).await
     }
 
     /// Opens a stream of bytes of one file, and returns when the server has confirmed the range.
@@ -270,12 +270,12 @@ impl Client {
 
     /// Reads the totals of the server.
     pub async fn session_stats(&self) -> Result<SessionStats> {
-        self.json(&Call::get(Endpoint::SessionStats, "stats".into())).await
+        self.json(&HttpRequest::get(Endpoint::SessionStats, "stats".into())).await
     }
 
     /// Reads the speed limits of the server.
     pub async fn limits(&self) -> Result<Limits> {
-        self.json(&Call::get(Endpoint::Limits, "torrents/limits".into())).await
+        self.json(&HttpRequest::get(Endpoint::Limits, "torrents/limits".into())).await
     }
 
     /// Sets both speed limits of the server; `None` lifts a limit.
@@ -284,7 +284,7 @@ impl Client {
     ///
     /// [`ErrorKind::Status`] of 405 if the server is read-only.
     pub async fn set_limits(&self, limits: Limits) -> Result<()> {
-        let mut call = Call::post(Endpoint::SetLimits, "torrents/limits".into());
+        let mut call = HttpRequest::post(Endpoint::SetLimits, "torrents/limits".into());
         set_json(&mut call, &limits);
         self.done(&call).await
     }
@@ -337,34 +337,38 @@ impl Client {
     /// file, or of 405 if the server is read-only.
     pub async fn update_only_files(&self, torrent: TorrentRef, only_files: &[usize]) -> Result<()> {
         let path = format!("torrents/{torrent}/update_only_files");
-        let mut call = Call::post(Endpoint::UpdateOnlyFiles, path);
+        let mut call = HttpRequest::post(Endpoint::UpdateOnlyFiles, path);
         set_json(&mut call, &OnlyFiles { only_files });
         self.done(&call).await
     }
 
     /// Posts to a path below a torrent, without a body.
     async fn act(&self, endpoint: Endpoint, torrent: TorrentRef, action: &str) -> Result<()> {
-        self.done(&Call::post(endpoint, format!("torrents/{torrent}/{action}"))).await
+        self.done(&HttpRequest::post(endpoint, format!("torrents/{torrent}/{action}"))).await
     }
 
     /// Makes a call whose answer says nothing but that it worked.
-    async fn done(&self, call: &Call) -> Result<()> {
+    async fn done(&self, call: &HttpRequest) -> Result<()> {
         self.transport.collect(call, JSON_BYTES_MAX).await.map(|_answer| ())
     }
 
     /// Makes a call whose answer is JSON.
-    async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T> {
+    async fn json<T: DeserializeOwned>(&self, call: &HttpRequest) -> Result<T> {
         self.json_within(call, JSON_BYTES_MAX).await
     }
 
-    async fn json_within<T: DeserializeOwned>(&self, call: &Call, limit_bytes: usize) -> Result<T> {
+    async fn json_within<T: DeserializeOwned>(
+        &self,
+        call: &HttpRequest,
+        limit_bytes: usize,
+    ) -> Result<T> {
         let answer = self.transport.collect(call, limit_bytes).await?;
         json::parse(answer.body()).map_err(|failure| self.transport.error(call, failure))
     }
 }
 
 /// Makes a value of this library the JSON body of a call.
-fn set_json<T: serde::Serialize>(call: &mut Call, value: &T) {
+fn set_json<T: serde::Serialize>(call: &mut HttpRequest, value: &T) {
     let body = serde_json::to_vec(value).expect("numbers and strings can be written as json");
     call.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     call.body = body.into();

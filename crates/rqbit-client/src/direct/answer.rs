@@ -15,13 +15,13 @@ const HEADERS_MAX: usize = 64;
 
 /// The head of an answer whose body is exactly the range that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct RangeHead {
     pub(super) head_bytes: usize,
     /// Whether the connection stays open after it.
     pub(super) may_keep: bool,
 }
 
-impl Answer {
+impl RangeHead {
     /// Reads a head, or returns `None` if that is not all of it.
     pub(super) fn parse(
         received: &[u8],
@@ -80,7 +80,7 @@ mod tests {
     fn check(heads: &[&str], want: &Expect) {
         let rows = heads.iter().map(|head| {
             let head = head.replace('\n', "\r\n");
-            let verdict = match Answer::parse(head.as_bytes(), ByteRange::new(10, 20), 100) {
+            let verdict = match RangeHead::parse(head.as_bytes(), ByteRange::new(10, 20), 100) {
                 Ok(None) => "goes on".to_owned(),
                 Ok(Some(it)) => {
                     format!("{} of {}, keep {}", it.head_bytes, head.len(), it.may_keep)
@@ -155,7 +155,7 @@ mod tests {
     fn a_head_that_does_not_end_is_refused() {
         let mut head = b"HTTP/1.1 206 Partial Content\r\nx: ".to_vec();
         head.resize(HEAD_BYTES_MAX - 1, b'x');
-        let parse = |head: &[u8]| Answer::parse(head, ByteRange::new(10, 20), 100).ok();
+        let parse = |head: &[u8]| RangeHead::parse(head, ByteRange::new(10, 20), 100).ok();
         assert_eq!(parse(&head), Some(None));
         head.push(b'x');
         assert_eq!(parse(&head), None);

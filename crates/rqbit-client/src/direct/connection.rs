@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::answer::{Answer, HEAD_BYTES_MAX};
+use super::answer::{HEAD_BYTES_MAX, RangeHead};
 use super::{DirectError, closed};
 use crate::ByteRange;
 
 /// A connection on which nothing is under way.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct InlineConnection {
     tcp: TcpStream,
     /// Where the head of an answer goes, and what of the body comes with it.
     head: Box<[u8; HEAD_BYTES_MAX]>,
@@ -21,19 +21,19 @@ pub(super) struct Connection {
 
 /// How a request fails.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum InlineError {
     /// The connection was closed before a byte of the answer came: it may have been dead for long.
     Stale,
     Other(DirectError),
 }
 
-impl<T: Into<DirectError>> From<T> for Fault {
+impl<T: Into<DirectError>> From<T> for InlineError {
     fn from(error: T) -> Self {
         Self::Other(error.into())
     }
 }
 
-impl Connection {
+impl InlineConnection {
     /// Connects within `time_max`.
     pub(super) fn open(address: SocketAddr, time_max: Duration) -> Result<Self, DirectError> {
         if time_max.is_zero() {
@@ -54,7 +54,7 @@ impl Connection {
         (asked, file_len): (ByteRange, u64),
         body: &mut [u8],
         deadline: Instant,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, InlineError> {
         // All of it fits into the empty buffer of the socket, or something is wrong.
         match self.tcp.write(request) {
             Ok(written) if written == request.len() => {}
@@ -67,7 +67,7 @@ impl Connection {
             let room = self.head.get_mut(received..).unwrap_or_default();
             match self.tcp.read(room) {
                 // There is room as long as the head is not too large.
-                Ok(0) if received == 0 => return Err(Fault::Stale),
+                Ok(0) if received == 0 => return Err(InlineError::Stale),
                 Ok(0) => return Err(closed().into()),
                 Ok(len) => received += len,
                 Err(error) if is_early(&error) => continue,
@@ -75,7 +75,7 @@ impl Connection {
                 Err(error) => return Err(error.into()),
             }
             let head = self.head.get(..received).unwrap_or_default();
-            if let Some(answer) = Answer::parse(head, asked, file_len)? {
+            if let Some(answer) = RangeHead::parse(head, asked, file_len)? {
                 break answer;
             }
         };
@@ -127,12 +127,12 @@ fn is_early(error: &io::Error) -> bool {
 }
 
 /// Returns how a request failed to which no byte of an answer came.
-fn broken(error: io::Error) -> Fault {
+fn broken(error: io::Error) -> InlineError {
     let is_stale = matches!(
         error.kind(),
         io::ErrorKind::ConnectionReset
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::BrokenPipe
     );
-    if is_stale { Fault::Stale } else { error.into() }
+    if is_stale { InlineError::Stale } else { error.into() }
 }

@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use self::address::ServerAddress;
-use self::connection::{Connection, Fault};
+use self::connection::{InlineConnection, InlineError};
 use crate::ByteRange;
 
 /// As many as there are threads that may be reading so.
@@ -51,25 +51,25 @@ pub enum DirectError {
 
 /// The way to a server for short ranges.
 #[derive(Debug)]
-pub(crate) struct DirectWay {
+pub(crate) struct InlineClient {
     /// Where the server is. Held for one access.
     address: Mutex<ServerAddress>,
     /// The connections that wait for another request, the youngest last; at most [`IDLE_MAX`].
     /// Held for one access.
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<Vec<IdleInline>>,
     /// What follows the path in every request, up to the range.
     headers: String,
 }
 
 #[derive(Debug)]
-struct Idle {
-    connection: Connection,
+struct IdleInline {
+    connection: InlineConnection,
     /// Where it leads.
     address: SocketAddr,
     since: Instant,
 }
 
-impl DirectWay {
+impl InlineClient {
     /// Returns a way whose requests have these headers, each line with its end. `is_named` says
     /// whether the server has a name, which may get another address, and not an address.
     pub(crate) fn new(headers: String, is_named: bool) -> Self {
@@ -127,12 +127,12 @@ impl DirectWay {
         if let Some(mut connection) = self.take_idle(address) {
             match connection.get(request, (asked, file_len), buffer, deadline) {
                 // The server has closed it since; the others of its age are as dead.
-                Err(Fault::Stale) => self.close_idle(),
+                Err(InlineError::Stale) => self.close_idle(),
                 result => return self.end((connection, address), result),
             }
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut connection = Connection::open(address, left)?;
+        let mut connection = InlineConnection::open(address, left)?;
         let result = connection.get(request, (asked, file_len), buffer, deadline);
         self.end((connection, address), result)
     }
@@ -140,25 +140,25 @@ impl DirectWay {
     /// Keeps a connection that can be used again, and closes any other.
     fn end(
         &self,
-        (connection, address): (Connection, SocketAddr),
-        result: Result<bool, Fault>,
+        (connection, address): (InlineConnection, SocketAddr),
+        result: Result<bool, InlineError>,
     ) -> Result<(), DirectError> {
         let may_keep = match result {
             Ok(may_keep) => may_keep,
-            Err(Fault::Stale) => return Err(closed().into()),
-            Err(Fault::Other(error)) => return Err(error),
+            Err(InlineError::Stale) => return Err(closed().into()),
+            Err(InlineError::Other(error)) => return Err(error),
         };
         if may_keep {
             let mut idle = lock(&self.idle);
             if idle.len() < IDLE_MAX {
-                idle.push(Idle { connection, address, since: Instant::now() });
+                idle.push(IdleInline { connection, address, since: Instant::now() });
             }
         }
         Ok(())
     }
 
     /// Takes the connection to an address that was used last, if it is young.
-    fn take_idle(&self, address: SocketAddr) -> Option<Connection> {
+    fn take_idle(&self, address: SocketAddr) -> Option<InlineConnection> {
         let mut idle = lock(&self.idle);
         // A read that was under way when the server moved may have kept its connection since.
         idle.retain(|it| it.address == address && it.since.elapsed() <= IDLE_AGE_MAX);
@@ -222,7 +222,7 @@ mod tests {
         (listener, address)
     }
 
-    fn read(way: &DirectWay) -> Result<u8, DirectError> {
+    fn read(way: &InlineClient) -> Result<u8, DirectError> {
         let mut buffer = [0];
         way.read("/file", (3, 10), &mut buffer, LONG).map(|()| buffer[0])
     }
@@ -232,7 +232,7 @@ mod tests {
     fn nothing_is_sent_to_an_address_that_the_name_has_no_more() {
         let ((old_listener, old), (new_listener, new)) = (listen(), listen());
         let old_server = serve(old_listener, b'o');
-        let way = DirectWay::new("authorization: secret\r\n".to_owned(), true);
+        let way = InlineClient::new("authorization: secret\r\n".to_owned(), true);
         assert!(!way.is_known());
         way.on_reached(old);
         assert_eq!((read(&way).unwrap(), read(&way).unwrap()), (b'o', b'o'));
@@ -256,9 +256,9 @@ mod tests {
     #[test]
     fn a_connection_of_a_read_that_the_move_has_overtaken_is_not_kept() {
         let ((old_listener, old), (_new_listener, new)) = (listen(), listen());
-        let way = DirectWay::new(String::new(), true);
+        let way = InlineClient::new(String::new(), true);
         way.on_reached(old);
-        let connection = Connection::open(old, LONG).unwrap();
+        let connection = InlineConnection::open(old, LONG).unwrap();
         let (mut accepted, _) = old_listener.accept().unwrap();
         assert!(way.on_resolved(&[new]));
         way.end((connection, old), Ok(true)).unwrap();

@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Connect,
     /// TLS cannot be agreed on. Not retryable: certificates do not mend themselves.
     #[error("{0}")]
-    Tls(TlsProblem),
+    Tls(TlsError),
     /// The server took longer than [`Timeouts`](crate::Timeouts) allow. Retryable.
     #[error("timed out {phase}")]
     Timeout {
@@ -178,7 +178,7 @@ impl fmt::Display for TimeoutPhase {
 
 /// Why TLS cannot be agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TlsProblem {
+pub enum TlsError {
     /// The address says `https` and this library was built without the feature `tls`.
     NotBuilt,
     /// The system has no trusted roots and none were given.
@@ -189,7 +189,7 @@ pub enum TlsProblem {
     Handshake,
 }
 
-impl fmt::Display for TlsProblem {
+impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotBuilt => "https is not built in",

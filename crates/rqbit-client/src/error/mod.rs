@@ -6,7 +6,7 @@ mod kind;
 use std::fmt;
 
 pub use self::context::{Endpoint, ErrorContext};
-pub use self::kind::{ErrorKind, RangeAnswer, ServerError, TimeoutPhase, TlsProblem};
+pub use self::kind::{ErrorKind, RangeAnswer, ServerError, TimeoutPhase, TlsError};
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -48,12 +48,12 @@ impl Error {
 
 /// A kind and a source, before it is known which call they belong to.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CallFailure {
     pub(crate) kind: ErrorKind,
     pub(crate) source: Option<BoxError>,
 }
 
-impl Failure {
+impl CallFailure {
     /// Makes a failure with a source.
     pub(crate) fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         Self { kind, source: Some(source.into()) }
@@ -73,7 +73,7 @@ impl Failure {
     }
 }
 
-impl From<ErrorKind> for Failure {
+impl From<ErrorKind> for CallFailure {
     fn from(kind: ErrorKind) -> Self {
         Self { kind, source: None }
     }

@@ -7,8 +7,8 @@ use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use url::Url;
 
-use super::Body;
-use crate::error::Failure;
+use super::AnswerBody;
+use crate::error::CallFailure;
 use crate::wire::ErrorBody;
 use crate::{Endpoint, ErrorKind, ServerError};
 
@@ -30,9 +30,9 @@ const UNKNOWN_TORRENT_TEXTS: [&str; 2] = ["no such torrent in db", "did not exis
 /// The body is read for its details; if it cannot be, the status has to do.
 pub(super) async fn refusal(
     endpoint: Endpoint,
-    response: Response<Body>,
+    response: Response<AnswerBody>,
     chunk_timeout: Duration,
-) -> Failure {
+) -> CallFailure {
     let (parts, body) = response.into_parts();
     if parts.status.is_redirection() {
         let location = parts.headers.get(LOCATION).map(location_text).unwrap_or_default();

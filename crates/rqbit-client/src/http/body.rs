@@ -13,9 +13,9 @@ use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::connection::Connection;
-use super::pool::Pool;
-use crate::error::Failure;
+use super::connection::HttpConnection;
+use super::pool::ConnectionPool;
+use crate::error::CallFailure;
 use crate::{ErrorKind, TimeoutPhase};
 
 /// What is set aside for a body before its first byte: a server may lie about the length.
@@ -31,11 +31,11 @@ const END_LOOKS: usize = 3;
 /// The body of an answer.
 ///
 /// Read to its end, it gives its connection back for the next call; dropped before, it closes it.
-pub(crate) struct Body {
+pub(crate) struct AnswerBody {
     incoming: Incoming,
     /// `None` after the end and after an error.
-    connection: Option<Connection>,
-    pool: Arc<Pool>,
+    connection: Option<HttpConnection>,
+    pool: Arc<ConnectionPool>,
 }
 
 /// Whether a body is over, as far as can be told without waiting.
@@ -48,9 +48,13 @@ pub(crate) enum BodyEnd {
     Unknown,
 }
 
-impl Body {
+impl AnswerBody {
     /// Ties a body to its connection.
-    pub(super) fn new(incoming: Incoming, connection: Connection, pool: Arc<Pool>) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        connection: HttpConnection,
+        pool: Arc<ConnectionPool>,
+    ) -> Self {
         Self { incoming, connection: Some(connection), pool }
     }
 
@@ -88,7 +92,7 @@ impl Body {
         limit_bytes: usize,
         chunk_timeout: Duration,
         turns: &Arc<Semaphore>,
-    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Failure> {
+    ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), CallFailure> {
         self.check_length(limit_bytes)?;
         let length = self.length().unwrap_or_default();
         let reserved = usize::try_from(length.min(RESERVED_BYTES_MAX)).unwrap_or_default();
@@ -110,8 +114,8 @@ impl Body {
         mut self,
         limit_bytes: usize,
         chunk_timeout: Duration,
-        mut each: impl FnMut(&[u8]) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+        mut each: impl FnMut(&[u8]) -> Result<(), CallFailure>,
+    ) -> Result<(), CallFailure> {
         self.check_length(limit_bytes)?;
         let mut received = 0;
         while let Some(chunk) = self.chunk(&mut received, limit_bytes, chunk_timeout).await? {
@@ -121,7 +125,7 @@ impl Body {
     }
 
     /// Refuses a body that says that it is too large, before it comes.
-    fn check_length(&self, limit_bytes: usize) -> Result<(), Failure> {
+    fn check_length(&self, limit_bytes: usize) -> Result<(), CallFailure> {
         let length = self.length().unwrap_or_default();
         match usize::try_from(length) {
             Ok(length) if length <= limit_bytes => Ok(()),
@@ -135,7 +139,7 @@ impl Body {
         received: &mut usize,
         limit_bytes: usize,
         chunk_timeout: Duration,
-    ) -> Result<Option<Bytes>, Failure> {
+    ) -> Result<Option<Bytes>, CallFailure> {
         let Ok(chunk) = timeout(chunk_timeout, self.next()).await else {
             return Err(ErrorKind::Timeout { phase: TimeoutPhase::Chunk }.into());
         };
@@ -149,7 +153,7 @@ impl Body {
             }
             Err(error) if is_early_end(&error) => {
                 let received_bytes = u64::try_from(*received).unwrap_or(u64::MAX);
-                Err(Failure::new(ErrorKind::ShortBody { received_bytes }, error))
+                Err(CallFailure::new(ErrorKind::ShortBody { received_bytes }, error))
             }
             Err(error) => Err(hyper_failure(error)),
         }
@@ -187,7 +191,7 @@ pub(crate) fn is_early_end(error: &hyper::Error) -> bool {
 }
 
 /// Turns an error of hyper into its kind.
-pub(crate) fn hyper_failure(error: hyper::Error) -> Failure {
+pub(crate) fn hyper_failure(error: hyper::Error) -> CallFailure {
     let malformed =
         matches!(io_kind(&error), Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
     let kind = if error.is_parse() || malformed {
@@ -195,7 +199,7 @@ pub(crate) fn hyper_failure(error: hyper::Error) -> Failure {
     } else {
         ErrorKind::Closed
     };
-    Failure::new(kind, error)
+    CallFailure::new(kind, error)
 }
 
 /// Returns the kind of the I/O error behind an error of hyper.

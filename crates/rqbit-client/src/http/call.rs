@@ -14,7 +14,7 @@ const SERVER_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 
 /// One request.
 #[derive(Debug, Clone)]
-pub(crate) struct Call {
+pub(crate) struct HttpRequest {
     pub(crate) endpoint: Endpoint,
     pub(crate) method: Method,
     /// Path and query below the prefix of the server, without a leading slash, encoded.
@@ -25,7 +25,7 @@ pub(crate) struct Call {
     pub(crate) server_timeout: Option<Duration>,
 }
 
-impl Call {
+impl HttpRequest {
     /// Makes a `GET`.
     pub(crate) fn get(endpoint: Endpoint, path: String) -> Self {
         Self::new(endpoint, Method::GET, path)

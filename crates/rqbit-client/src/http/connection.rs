@@ -35,14 +35,14 @@ type Driver = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
 /// So dropping it closes the socket at once, whatever it was doing, and a stream that nobody reads
 /// holds the server back. The cost is that nobody notices the close of an idle connection before
 /// it is to be used.
-pub(crate) struct Connection {
+pub(crate) struct HttpConnection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once it is closed. It has to be dropped then: what still waits on it, fails.
     driver: Option<Box<Driver>>,
     made_at: Instant,
 }
 
-impl Connection {
+impl HttpConnection {
     /// Prepares HTTP on a socket; nothing is sent.
     pub(crate) async fn new(io: Box<dyn Io>) -> hyper::Result<Self> {
         let (sender, driver) = http1::Builder::new()

@@ -11,34 +11,34 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
-use super::connection::{Connection, Io};
-use super::pool::Pool;
+use super::connection::{HttpConnection, Io};
+use super::pool::ConnectionPool;
 use super::tls::Tls;
-use crate::direct::DirectWay;
-use crate::error::Failure;
+use crate::direct::InlineClient;
+use crate::error::CallFailure;
 use crate::{BaseUrl, ErrorKind, TimeoutPhase};
 
 /// A host with more addresses than this is not one server.
 const ADDRESSES_MAX: usize = 8;
 
 /// A question to the resolver.
-type Resolving = Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, Failure>> + Send>>;
+type Resolving = Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, CallFailure>> + Send>>;
 
 /// Where connections go.
-pub(super) struct Target {
+pub(super) struct DialTarget {
     host: String,
     port: u16,
     tls: Option<Tls>,
-    direct: Arc<DirectWay>,
+    direct: Arc<InlineClient>,
     /// Whether all connections so far went to addresses of this machine. Held for one access.
     is_own: Mutex<Option<bool>>,
     /// The question to the resolver that no call has taken the answer to yet. Held for one access.
     resolving: Mutex<Option<Resolving>>,
 }
 
-impl Target {
+impl DialTarget {
     /// Makes the target of a server. Where it is reached without TLS, `direct` is told.
-    pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>, direct: Arc<DirectWay>) -> Self {
+    pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>, direct: Arc<InlineClient>) -> Self {
         Self {
             host: base_url.host(),
             port: base_url.port(),
@@ -64,7 +64,7 @@ impl Target {
     /// As that of `work`; the name is resolved by a later call.
     pub(super) async fn with_fresh_address<T>(
         &self,
-        pool: &Pool,
+        pool: &ConnectionPool,
         limit: Duration,
         work: impl Future<Output = T>,
     ) -> T {
@@ -98,21 +98,21 @@ impl Target {
         })
     }
 
-    fn on_resolved(&self, answer: Result<Vec<SocketAddr>, Failure>, pool: &Pool) {
+    fn on_resolved(&self, answer: Result<Vec<SocketAddr>, CallFailure>, pool: &ConnectionPool) {
         match answer {
             Ok(addresses) if self.direct.on_resolved(&addresses) => {
                 tracing::info!(host = self.host, "the name of the server has another address");
                 pool.clear();
             }
             Ok(_) => {}
-            Err(Failure { kind, .. }) => {
+            Err(CallFailure { kind, .. }) => {
                 tracing::debug!(host = self.host, ?kind, "the name is not resolved");
             }
         }
     }
 
     /// Makes a connection, all phases together within `limit`.
-    pub(super) async fn dial(&self, limit: Duration) -> Result<Connection, Failure> {
+    pub(super) async fn dial(&self, limit: Duration) -> Result<HttpConnection, CallFailure> {
         let begin = Instant::now();
         let left = || limit.saturating_sub(begin.elapsed());
         let resolving = resolve(&self.host, self.port);
@@ -128,7 +128,7 @@ impl Target {
             }
             Some(tls) => within(left(), TimeoutPhase::Tls, tls.handshake(tcp)).await?,
         };
-        Connection::new(io).await.map_err(super::hyper_failure)
+        HttpConnection::new(io).await.map_err(super::hyper_failure)
     }
 
     /// Takes note of whether a connection goes to this machine: then it has one address at both of
@@ -143,9 +143,9 @@ impl Target {
     }
 }
 
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, CallFailure> {
     let addresses = lookup_host((host, port)).await;
-    let addresses = addresses.map_err(|error| Failure::new(ErrorKind::Resolve, error))?;
+    let addresses = addresses.map_err(|error| CallFailure::new(ErrorKind::Resolve, error))?;
     Ok(addresses.take(ADDRESSES_MAX).collect())
 }
 
@@ -162,8 +162,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn connect(
     addresses: &[SocketAddr],
     left: impl Fn() -> Duration,
-) -> Result<TcpStream, Failure> {
-    let mut last = Failure::from(ErrorKind::Resolve);
+) -> Result<TcpStream, CallFailure> {
+    let mut last = CallFailure::from(ErrorKind::Resolve);
     for (tried, address) in addresses.iter().enumerate() {
         let share = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX).max(1);
         let attempt = async { TcpStream::connect(address).await.map_err(connect_failure) };
@@ -185,13 +185,13 @@ async fn connect(
 async fn within<T>(
     limit: Duration,
     phase: TimeoutPhase,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
+    work: impl Future<Output = Result<T, CallFailure>>,
+) -> Result<T, CallFailure> {
     timeout(limit, work).await.unwrap_or_else(|_elapsed| Err(ErrorKind::Timeout { phase }.into()))
 }
 
 /// Turns the error of a connect into its kind.
-fn connect_failure(error: io::Error) -> Failure {
+fn connect_failure(error: io::Error) -> CallFailure {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is std's and open")]
     let kind = match error.kind() {
         io::ErrorKind::ConnectionRefused => ErrorKind::Refused,
@@ -199,5 +199,5 @@ fn connect_failure(error: io::Error) -> Failure {
         io::ErrorKind::ConnectionReset => ErrorKind::Closed,
         _ => ErrorKind::Connect,
     };
-    Failure::new(kind, error)
+    CallFailure::new(kind, error)
 }

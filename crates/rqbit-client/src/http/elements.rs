@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error as _};
 
-use crate::error::Failure;
+use crate::error::CallFailure;
 use crate::{ErrorKind, json};
 
 /// How deep the elements of the list lie in the text: in an object, in a list.
@@ -65,7 +65,11 @@ impl<T: DeserializeOwned> Elements<T> {
     /// # Errors
     /// [`ErrorKind::MalformedJson`] at an element that cannot be parsed, and
     /// [`ErrorKind::BodyTooLarge`] at one without an end.
-    pub(crate) fn feed(&mut self, part: &[u8], each: &mut impl FnMut(T)) -> Result<(), Failure> {
+    pub(crate) fn feed(
+        &mut self,
+        part: &[u8],
+        each: &mut impl FnMut(T),
+    ) -> Result<(), CallFailure> {
         // Where what was not put anywhere yet begins, and where to look next.
         let (mut start, mut next) = (0, 0);
         while let Some((at, byte)) = self.mark(part, next) {
@@ -108,7 +112,7 @@ impl<T: DeserializeOwned> Elements<T> {
     ///
     /// # Errors
     /// As for any answer that is no JSON, or not the JSON that it has to be.
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) fn finish(mut self) -> Result<(), CallFailure> {
         // What has begun and has no end is a part of the text that breaks it.
         self.frame.append(&mut self.element);
         let Frame { torrents } = json::parse(&self.frame)?;
@@ -119,7 +123,7 @@ impl<T: DeserializeOwned> Elements<T> {
         }
         let what = if is_object { "an element of the list" } else { "what has the list" };
         let error = serde_json::Error::custom(format_args!("{what} is no object"));
-        Err(Failure::new(ErrorKind::MalformedJson { path: "torrents".into() }, error))
+        Err(CallFailure::new(ErrorKind::MalformedJson { path: "torrents".into() }, error))
     }
 
     /// Returns the next byte that matters, from `from` on, and where it is.
@@ -142,7 +146,7 @@ impl<T: DeserializeOwned> Elements<T> {
     }
 
     /// Takes the end of an element.
-    fn on_element(&mut self, text: &[u8], each: &mut impl FnMut(T)) -> Result<(), Failure> {
+    fn on_element(&mut self, text: &[u8], each: &mut impl FnMut(T)) -> Result<(), CallFailure> {
         let parsed = if self.element.is_empty() {
             json::parse(text)
         } else {

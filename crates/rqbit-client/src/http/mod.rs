@@ -25,15 +25,15 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-pub(crate) use self::body::{Body, BodyEnd, hyper_failure, is_early_end};
-pub(crate) use self::call::Call;
-use self::connection::Connection;
-use self::dial::Target;
+pub(crate) use self::body::{AnswerBody, BodyEnd, hyper_failure, is_early_end};
+pub(crate) use self::call::HttpRequest;
+use self::connection::HttpConnection;
+use self::dial::DialTarget;
 pub(crate) use self::elements::Elements;
-use self::pool::Pool;
+use self::pool::ConnectionPool;
 use self::tls::Tls;
-use crate::direct::{DirectError, DirectWay};
-use crate::error::Failure;
+use crate::direct::{DirectError, InlineClient};
+use crate::error::CallFailure;
 use crate::{
     BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
 };
@@ -52,10 +52,10 @@ pub(crate) struct Transport {
     host: HeaderValue,
     authorization: Option<HeaderValue>,
     timeouts: Timeouts,
-    target: Target,
+    target: DialTarget,
     /// The way for short ranges, beside all others.
-    direct: Arc<DirectWay>,
-    pool: Arc<Pool>,
+    direct: Arc<InlineClient>,
+    pool: Arc<ConnectionPool>,
     /// Large answers are held in memory one at a time, however many calls are made at once. The
     /// others wait, within their time, with what they have.
     large: Arc<Semaphore>,
@@ -77,16 +77,16 @@ impl Transport {
             None
         };
         let host = HeaderValue::try_from(config.base_url.authority()).map_err(|error| {
-            Failure::new(ErrorKind::Protocol { reason: "host name" }, error).at(&context)
+            CallFailure::new(ErrorKind::Protocol { reason: "host name" }, error).at(&context)
         })?;
         let authorization = config.credentials.as_ref().map(crate::Credentials::header);
         let headers = direct_headers(&host, authorization.as_ref());
-        let direct = Arc::new(DirectWay::new(headers, config.base_url.is_named()));
+        let direct = Arc::new(InlineClient::new(headers, config.base_url.is_named()));
         Ok(Self {
             host,
             authorization,
             timeouts: config.timeouts,
-            target: Target::new(&config.base_url, tls, Arc::clone(&direct)),
+            target: DialTarget::new(&config.base_url, tls, Arc::clone(&direct)),
             direct,
             pool: Arc::default(),
             large: Arc::new(Semaphore::new(1)),
@@ -134,7 +134,7 @@ impl Transport {
     }
 
     /// Fills `buffer` with the bytes of a file from `start` on, on this thread: see
-    /// [`DirectWay::read`].
+    /// [`InlineClient::read`].
     pub(crate) fn read_direct(
         &self,
         path: &str,
@@ -147,12 +147,16 @@ impl Transport {
     }
 
     /// Makes the error of a call.
-    pub(crate) fn error(&self, call: &Call, failure: Failure) -> Error {
+    pub(crate) fn error(&self, call: &HttpRequest, failure: CallFailure) -> Error {
         failure.at(&call.context(&self.base_url))
     }
 
     /// Makes a call whose answer is small enough to be kept in memory.
-    pub(crate) async fn collect(&self, call: &Call, limit_bytes: usize) -> Result<Response<Bytes>> {
+    pub(crate) async fn collect(
+        &self,
+        call: &HttpRequest,
+        limit_bytes: usize,
+    ) -> Result<Response<Bytes>> {
         let work = async {
             let (mut parts, body) = self.send(call).await?.into_parts();
             let (body, turn) = body.collect(limit_bytes, self.timeouts.chunk, &self.large).await?;
@@ -167,7 +171,7 @@ impl Transport {
     /// element takes in memory: a short text may take much.
     pub(crate) async fn collect_list<T: DeserializeOwned>(
         &self,
-        call: &Call,
+        call: &HttpRequest,
         limit_bytes: usize,
         weight: impl Fn(&T) -> usize,
     ) -> Result<Vec<T>> {
@@ -195,8 +199,8 @@ impl Transport {
     /// Does the work of a call within its time.
     async fn in_time<T>(
         &self,
-        call: &Call,
-        work: impl Future<Output = Result<T, Failure>>,
+        call: &HttpRequest,
+        work: impl Future<Output = Result<T, CallFailure>>,
     ) -> Result<T> {
         match timeout(call.within(self.timeouts.total), work).await {
             Ok(answer) => answer.map_err(|failure| self.error(call, failure)),
@@ -211,19 +215,22 @@ impl Transport {
     /// A `GET` on a kept-alive connection that turns out to be closed is sent once more on a new
     /// connection. A `POST` always gets a new connection: whether the server has acted on a
     /// request cannot be told from a connection that broke, so nothing may be sent twice.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Response<Body>, Failure> {
+    pub(crate) async fn send(
+        &self,
+        call: &HttpRequest,
+    ) -> Result<Response<AnswerBody>, CallFailure> {
         // Else each future that makes a call would have twice its size.
         let work = Box::pin(self.send_anywhere(call));
         self.target.with_fresh_address(&self.pool, self.timeouts.connect, work).await
     }
 
     /// Sends a request on a kept-alive connection or a new one.
-    async fn send_anywhere(&self, call: &Call) -> Result<Response<Body>, Failure> {
+    async fn send_anywhere(&self, call: &HttpRequest) -> Result<Response<AnswerBody>, CallFailure> {
         if call.method == Method::GET
             && let Some(connection) = self.pool.take()
         {
             match self.send_on(connection, call).await {
-                Err(Failure { kind: ErrorKind::Closed, source }) => {
+                Err(CallFailure { kind: ErrorKind::Closed, source }) => {
                     // The others of the same age are likely to be dead as well.
                     tracing::debug!(endpoint = ?call.endpoint, ?source, "kept connection was dead");
                     self.pool.clear();
@@ -239,9 +246,9 @@ impl Transport {
     /// Sends a request on a connection and waits for the headers of its answer.
     async fn send_on(
         &self,
-        mut connection: Connection,
-        call: &Call,
-    ) -> Result<Response<Body>, Failure> {
+        mut connection: HttpConnection,
+        call: &HttpRequest,
+    ) -> Result<Response<AnswerBody>, CallFailure> {
         let request = self.request(call)?;
         let answer = timeout(call.within(self.timeouts.headers), connection.send(request)).await;
         let Ok(answer) = answer else {
@@ -249,16 +256,16 @@ impl Transport {
         };
         let (parts, incoming) = answer.map_err(hyper_failure)?.into_parts();
         tracing::trace!(endpoint = ?call.endpoint, status = parts.status.as_u16(), "answer");
-        let body = Body::new(incoming, connection, Arc::clone(&self.pool));
+        let body = AnswerBody::new(incoming, connection, Arc::clone(&self.pool));
         Ok(Response::from_parts(parts, body))
     }
 
     /// Turns an answer that says anything but success into its error.
     async fn check_answer(
         &self,
-        call: &Call,
-        response: Response<Body>,
-    ) -> Result<Response<Body>, Failure> {
+        call: &HttpRequest,
+        response: Response<AnswerBody>,
+    ) -> Result<Response<AnswerBody>, CallFailure> {
         if !response.status().is_success() {
             return Err(answer::refusal(call.endpoint, response, self.timeouts.chunk).await);
         }
@@ -271,7 +278,7 @@ impl Transport {
     }
 
     /// Writes the request of a call.
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, Failure> {
+    fn request(&self, call: &HttpRequest) -> Result<Request<Full<Bytes>>, CallFailure> {
         let uri = format!("{}{}", self.base_url.prefix(), call.path);
         let mut request = Request::builder().method(&call.method).uri(uri).header(HOST, &self.host);
         if let Some(headers) = request.headers_mut() {
@@ -287,7 +294,7 @@ impl Transport {
             }
         }
         request.body(Full::new(call.body.clone())).map_err(|error| {
-            Failure::new(ErrorKind::Protocol { reason: "request cannot be written" }, error)
+            CallFailure::new(ErrorKind::Protocol { reason: "request cannot be written" }, error)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::connection::HttpConnection;
 
 /// Twice the four streams that rqbit can serve beside its own work.
 const IDLE_MAX: usize = 8;
@@ -22,22 +22,22 @@ const CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
 /// The connections that wait for another call: at most [`IDLE_MAX`], the oldest is closed for a
 /// new one.
 #[derive(Default)]
-pub(super) struct Pool {
+pub(super) struct ConnectionPool {
     /// Protects the list only; the oldest comes first. Never held across an await.
-    idle: Mutex<Vec<Idle>>,
+    idle: Mutex<Vec<IdleConnection>>,
 }
 
-struct Idle {
-    connection: Connection,
+struct IdleConnection {
+    connection: HttpConnection,
     since: Instant,
 }
 
-impl Pool {
+impl ConnectionPool {
     /// Takes the connection that was used last, if it is young and, as far as can be told without
     /// sending anything, open.
-    pub(super) fn take(&self) -> Option<Connection> {
+    pub(super) fn take(&self) -> Option<HttpConnection> {
         loop {
-            let Idle { mut connection, since } = self.lock().pop()?;
+            let IdleConnection { mut connection, since } = self.lock().pop()?;
             if since.elapsed() > IDLE_AGE_MAX {
                 // All that are left are older.
                 self.clear();
@@ -50,13 +50,13 @@ impl Pool {
     }
 
     /// Keeps a connection for another call if it is ready for one, else closes it.
-    pub(super) fn put(&self, mut connection: Connection) {
+    pub(super) fn put(&self, mut connection: HttpConnection) {
         if !connection.is_ready() {
             return;
         }
         let mut idle = self.lock();
         let oldest = (idle.len() >= IDLE_MAX).then(|| idle.remove(0));
-        idle.push(Idle { connection, since: Instant::now() });
+        idle.push(IdleConnection { connection, since: Instant::now() });
         drop(idle);
         drop(oldest);
     }
@@ -67,7 +67,7 @@ impl Pool {
         drop(closed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<IdleConnection>> {
         // The list is whole between any two of its statements.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,8 +10,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, RootCertStore};
 
 use super::connection::Io;
-use crate::error::Failure;
-use crate::{ClientConfig, ErrorKind, TlsProblem};
+use crate::error::CallFailure;
+use crate::{ClientConfig, ErrorKind, TlsError};
 
 /// How to talk TLS to one server.
 pub(super) struct Tls {
@@ -23,10 +23,10 @@ impl Tls {
     /// Reads the roots of the system and adds those of the caller.
     ///
     /// Roots that cannot be read are skipped, as long as one is left: distributions ship odd ones.
-    pub(super) fn new(config: &ClientConfig) -> Result<Self, Failure> {
-        let handshake = ErrorKind::Tls(TlsProblem::Handshake);
+    pub(super) fn new(config: &ClientConfig) -> Result<Self, CallFailure> {
+        let handshake = ErrorKind::Tls(TlsError::Handshake);
         let server_name = ServerName::try_from(config.base_url.host())
-            .map_err(|error| Failure::new(handshake.clone(), error))?;
+            .map_err(|error| CallFailure::new(handshake.clone(), error))?;
         let mut roots = RootCertStore::empty();
         let system = rustls_native_certs::load_native_certs();
         for error in &system.errors {
@@ -35,12 +35,12 @@ impl Tls {
         roots.add_parsable_certificates(system.certs);
         roots.add_parsable_certificates(config.extra_roots.iter().cloned());
         if roots.is_empty() {
-            return Err(ErrorKind::Tls(TlsProblem::NoRoots).into());
+            return Err(ErrorKind::Tls(TlsError::NoRoots).into());
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| Failure::new(handshake, error))?
+            .map_err(|error| CallFailure::new(handshake, error))?
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -48,7 +48,7 @@ impl Tls {
     }
 
     /// Shakes hands on a connection.
-    pub(super) async fn handshake(&self, tcp: TcpStream) -> Result<Box<dyn Io>, Failure> {
+    pub(super) async fn handshake(&self, tcp: TcpStream) -> Result<Box<dyn Io>, CallFailure> {
         match self.connector.connect(self.server_name.clone(), tcp).await {
             Ok(tls) => Ok(Box::new(tls)),
             Err(error) => Err(handshake_failure(error)),
@@ -57,14 +57,14 @@ impl Tls {
 }
 
 /// Turns the error of a handshake into its kind.
-fn handshake_failure(error: io::Error) -> Failure {
+fn handshake_failure(error: io::Error) -> CallFailure {
     let kind = match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
-            ErrorKind::Tls(TlsProblem::Certificate)
+            ErrorKind::Tls(TlsError::Certificate)
         }
-        Some(_) => ErrorKind::Tls(TlsProblem::Handshake),
+        Some(_) => ErrorKind::Tls(TlsError::Handshake),
         // The network broke, not TLS.
         None => ErrorKind::Closed,
     };
-    Failure::new(kind, error)
+    CallFailure::new(kind, error)
 }

@@ -4,7 +4,7 @@
 use hyper::header::CONTENT_RANGE;
 use hyper::{Response, StatusCode};
 
-use crate::http::Body;
+use crate::http::AnswerBody;
 use crate::range::ContentRange;
 use crate::{ByteRange, RangeAnswer};
 
@@ -37,7 +37,7 @@ pub(super) struct Claim<'a> {
 
 impl<'a> Claim<'a> {
     /// Reads what an answer says.
-    pub(super) fn of(response: &'a Response<Body>) -> Self {
+    pub(super) fn of(response: &'a Response<AnswerBody>) -> Self {
         let content_range = response.headers().get(CONTENT_RANGE);
         Self {
             status: response.status(),

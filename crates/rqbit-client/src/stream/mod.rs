@@ -11,8 +11,8 @@ use hyper::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
 
 use self::confirm::Claim;
-use crate::error::Failure;
-use crate::http::{Body, BodyEnd, Call, Transport, hyper_failure, is_early_end};
+use crate::error::CallFailure;
+use crate::http::{AnswerBody, BodyEnd, HttpRequest, Transport, hyper_failure, is_early_end};
 use crate::{
     ByteRange, Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, TimeoutPhase,
 };
@@ -28,7 +28,7 @@ const END_TIMEOUT: Duration = Duration::from_millis(500);
 /// While nobody asks for chunks nothing is read, and the server waits.
 pub struct RangeStream {
     /// `None` when nothing more is to be read.
-    body: Option<Body>,
+    body: Option<AnswerBody>,
     context: ErrorContext,
     chunk_timeout: Duration,
     /// Since when the caller waits for a chunk, kept over cancelled waits.
@@ -62,7 +62,7 @@ impl RangeStream {
         asked: ByteRange,
         file_len: Option<u64>,
     ) -> Result<Self> {
-        let mut call = Call::get(Endpoint::Stream, path);
+        let mut call = HttpRequest::get(Endpoint::Stream, path);
         let mut stream = Self {
             body: None,
             context: call.context(transport.base_url()),
@@ -89,7 +89,7 @@ impl RangeStream {
             } else {
                 ErrorKind::WrongRange { asked, got }
             };
-            Failure::from(kind).at(&stream.context)
+            CallFailure::from(kind).at(&stream.context)
         })?;
         stream.body = Some(response.into_body());
         stream.end = asked.end.map_or(confirmed.end, |end| end.min(confirmed.end));
@@ -159,7 +159,7 @@ impl RangeStream {
         match chunk {
             Ok(Ok(chunk)) => Ok(chunk),
             Ok(Err(error)) if is_early_end(&error) => {
-                Err(self.fail(Failure::new(self.short(), error)))
+                Err(self.fail(CallFailure::new(self.short(), error)))
             }
             Ok(Err(error)) => Err(self.fail(hyper_failure(error))),
             Err(_elapsed) => {
@@ -217,7 +217,7 @@ impl RangeStream {
     }
 
     /// Closes the connection and makes the error; later calls fail as well.
-    fn fail(&mut self, failure: Failure) -> Error {
+    fn fail(&mut self, failure: CallFailure) -> Error {
         self.body = None;
         self.failure = Some(ErrorKind::Closed);
         failure.at(&self.context)
@@ -231,9 +231,9 @@ impl RangeStream {
 /// from now on. It costs the connection of each such stream, which goes on after the range.
 async fn ask(
     transport: &Transport,
-    call: &Call,
+    call: &HttpRequest,
     asked: ByteRange,
-) -> Result<(Response<Body>, ByteRange), Failure> {
+) -> Result<(Response<AnswerBody>, ByteRange), CallFailure> {
     let open = ByteRange::open_ended(asked.start);
     let first = if transport.has_open_ranges_only() { open } else { asked };
     let response = send(transport, call, first).await?;
@@ -252,9 +252,9 @@ async fn ask(
 
 async fn send(
     transport: &Transport,
-    call: &Call,
+    call: &HttpRequest,
     range: ByteRange,
-) -> Result<Response<Body>, Failure> {
+) -> Result<Response<AnswerBody>, CallFailure> {
     let mut call = call.clone();
     if let Some(range) = range.header() {
         let range = HeaderValue::try_from(range).expect("digits and a hyphen make a header");

@@ -7,12 +7,14 @@ use expect_test::expect_file;
 use rqbit_client::wire::Limits;
 use rqbit_client::{AddOptions, AddSource, Client, CreateOptions, InfoHash, Result, TorrentRef};
 
-use crate::support::{PATIENT, Server, Step, run};
+use crate::support::{PATIENT, ScriptStep, ScriptedServer, run};
 
 /// Renders the request of one call, and what the client made of the recorded answer.
 fn exchange<T: Debug>(recording: &str, call: impl AsyncFnOnce(Client) -> Result<T>) -> String {
     run(async {
-        let server = Server::start(vec![vec![Step::Request, Step::recorded(recording)]]).await;
+        let server =
+            ScriptedServer::start(vec![vec![ScriptStep::Request, ScriptStep::recorded(recording)]])
+                .await;
         let url = server.url("http");
         let result = match call(server.client(PATIENT)).await {
             Ok(answer) => format!("{answer:#?}"),

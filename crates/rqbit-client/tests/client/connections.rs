@@ -3,18 +3,18 @@
 use expect_test::{Expect, expect};
 use rqbit_client::{ByteRange, Client, ClientConfig, Result, TorrentRef};
 
-use crate::support::{PATIENT, Script, Server, Step, run};
+use crate::support::{PATIENT, Script, ScriptStep, ScriptedServer, run};
 
 /// Answers one request by an empty list.
 fn list() -> Script {
-    vec![Step::Request, Step::answer("200 OK", r#"{"torrents":[]}"#)]
+    vec![ScriptStep::Request, ScriptStep::answer("200 OK", r#"{"torrents":[]}"#)]
 }
 
 /// Runs calls one after the other, and renders what the server saw and how they ended.
 #[track_caller]
 fn check(scripts: Vec<Script>, calls: &[Call], want: &Expect) {
     want.assert_eq(&run(async {
-        let server = Server::start(scripts).await;
+        let server = ScriptedServer::start(scripts).await;
         let client = server.client(PATIENT);
         let mut text = String::new();
         for call in calls {
@@ -75,9 +75,9 @@ fn all_may_cross_threads() {
 #[test]
 fn small_ranges_one_after_the_other_use_one_connection() {
     let answer = "206 Partial Content\r\nContent-Range: bytes 0-3/10";
-    let script = vec![vec![Step::Request, Step::answer(answer, "0123")]; 20].concat();
+    let script = vec![vec![ScriptStep::Request, ScriptStep::answer(answer, "0123")]; 20].concat();
     let text = run(async {
-        let server = Server::start(vec![script]).await;
+        let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
         for _ in 0..20 {
             Call::Stream.make(&client).await.unwrap();
@@ -91,11 +91,11 @@ fn small_ranges_one_after_the_other_use_one_connection() {
 
 #[test]
 fn all_kinds_of_answers_keep_the_connection() {
-    let error = [Step::Request, Step::recorded("error_404")];
-    let chunked = Step::send(
+    let error = [ScriptStep::Request, ScriptStep::recorded("error_404")];
+    let chunked = ScriptStep::send(
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n{\"torrents\":[]}\r\n0\r\n\r\n",
     );
-    let script = [&list()[..], &error, &[Step::Request, chunked], &list()].concat();
+    let script = [&list()[..], &error, &[ScriptStep::Request, chunked], &list()].concat();
     check(
         vec![script],
         &[Call::List, Call::List, Call::List, Call::List],
@@ -115,7 +115,7 @@ fn all_kinds_of_answers_keep_the_connection() {
 #[test]
 fn connection_that_the_server_closes_is_not_kept() {
     let closing = "200 OK\r\nConnection: close";
-    let script = vec![Step::Request, Step::answer(closing, r#"{"torrents":[]}"#)];
+    let script = vec![ScriptStep::Request, ScriptStep::answer(closing, r#"{"torrents":[]}"#)];
     check(
         vec![script.clone(), script],
         &[Call::List, Call::List],
@@ -131,7 +131,7 @@ fn connection_that_the_server_closes_is_not_kept() {
 #[test]
 fn get_on_a_dead_connection_is_sent_once_more() {
     // The server reads the second request and closes without an answer.
-    let dies = [list(), vec![Step::Request]].concat();
+    let dies = [list(), vec![ScriptStep::Request]].concat();
     check(
         vec![dies, list()],
         &[Call::List, Call::List],
@@ -144,9 +144,9 @@ fn get_on_a_dead_connection_is_sent_once_more() {
     "#]],
     );
     // It dies on the new connection as well: once more is enough.
-    let dies = [list(), vec![Step::Request]].concat();
+    let dies = [list(), vec![ScriptStep::Request]].concat();
     check(
-        vec![dies, vec![Step::Request]],
+        vec![dies, vec![ScriptStep::Request]],
         &[Call::List, Call::List],
         &expect![[r#"
         connection 1: GET /rqbit/torrents
@@ -156,7 +156,7 @@ fn get_on_a_dead_connection_is_sent_once_more() {
         connection closed by the server
     "#]],
     );
-    let resets = [list(), vec![Step::Request, Step::Reset]].concat();
+    let resets = [list(), vec![ScriptStep::Request, ScriptStep::Reset]].concat();
     check(
         vec![resets, list()],
         &[Call::List, Call::List],
@@ -173,7 +173,7 @@ fn get_on_a_dead_connection_is_sent_once_more() {
 #[test]
 fn get_on_a_new_connection_is_not_sent_again() {
     check(
-        vec![vec![Step::Request], list()],
+        vec![vec![ScriptStep::Request], list()],
         &[Call::List, Call::List],
         &expect![[r#"
         connection 1: GET /rqbit/torrents
@@ -186,8 +186,8 @@ fn get_on_a_new_connection_is_not_sent_again() {
 
 #[test]
 fn post_never_uses_a_kept_connection() {
-    let done = vec![Step::Request, Step::answer("200 OK", "{}")];
-    let listed = [list(), vec![Step::ClientCloses]].concat();
+    let done = vec![ScriptStep::Request, ScriptStep::answer("200 OK", "{}")];
+    let listed = [list(), vec![ScriptStep::ClientCloses]].concat();
     check(
         vec![listed, [done, list()].concat()],
         &[Call::List, Call::Pause, Call::List],
@@ -206,8 +206,8 @@ fn post_never_uses_a_kept_connection() {
 #[test]
 fn stream_that_is_dropped_early_does_not_come_back() {
     let answer = "206 Partial Content\r\nContent-Range: bytes 0-3/10\r\nContent-Length: 4";
-    let open = Step::send(format!("HTTP/1.1 {answer}\r\n\r\n"));
-    let dropped = vec![Step::Request, open, Step::ClientCloses];
+    let open = ScriptStep::send(format!("HTTP/1.1 {answer}\r\n\r\n"));
+    let dropped = vec![ScriptStep::Request, open, ScriptStep::ClientCloses];
     check(
         vec![dropped, list()],
         &[Call::DropStream, Call::List],
@@ -225,8 +225,9 @@ fn stream_that_is_dropped_early_does_not_come_back() {
 fn surplus_after_a_body_is_never_taken_for_an_answer() {
     // A whole answer that nobody asked for, in the same packet and in one of its own.
     let surplus = list().remove(1);
-    let Step::Send(twice) = surplus.clone() else { return };
-    let script = vec![Step::Request, Step::Send(twice.repeat(2)), Step::ClientCloses];
+    let ScriptStep::Send(twice) = surplus.clone() else { return };
+    let script =
+        vec![ScriptStep::Request, ScriptStep::Send(twice.repeat(2)), ScriptStep::ClientCloses];
     check(
         vec![script, list()],
         &[Call::List, Call::List],
@@ -238,7 +239,7 @@ fn surplus_after_a_body_is_never_taken_for_an_answer() {
         done
     "#]],
     );
-    let script = vec![Step::Request, surplus.clone(), surplus, Step::ClientCloses];
+    let script = vec![ScriptStep::Request, surplus.clone(), surplus, ScriptStep::ClientCloses];
     check(
         vec![script, list()],
         &[Call::List, Call::List],
@@ -255,8 +256,8 @@ fn surplus_after_a_body_is_never_taken_for_an_answer() {
 #[test]
 fn idle_connections_are_bounded_and_can_be_closed() {
     let text = run(async {
-        let kept = [list(), vec![Step::ClientCloses]].concat();
-        let server = Server::start(vec![kept; 10]).await;
+        let kept = [list(), vec![ScriptStep::ClientCloses]].concat();
+        let server = ScriptedServer::start(vec![kept; 10]).await;
         let client = server.client(PATIENT);
         let calls = (0..10).map(|_| {
             let client = client.clone();

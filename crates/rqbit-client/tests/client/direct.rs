@@ -6,18 +6,18 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use rqbit_client::{Client, ClientConfig, DirectError, TorrentRef};
 
-use crate::support::{PATIENT, SOON, Script, Server, Step, run};
+use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
 /// The usual call, by which a client learns where its server is.
 fn list() -> Script {
-    vec![Step::Request, Step::answer("200 OK", r#"{"torrents":[]}"#)]
+    vec![ScriptStep::Request, ScriptStep::answer("200 OK", r#"{"torrents":[]}"#)]
 }
 
-fn part(body: &str) -> Step {
-    Step::answer("206 Partial Content\r\nContent-Range: bytes 3-6/10", body)
+fn part(body: &str) -> ScriptStep {
+    ScriptStep::answer("206 Partial Content\r\nContent-Range: bytes 3-6/10", body)
 }
 
 /// Reads four bytes from 3 on, of a file of ten.
@@ -39,7 +39,7 @@ async fn read(client: &Arc<Client>, time_max: Duration) -> String {
 #[track_caller]
 fn check(scripts: Vec<Script>, reads: usize, want: &Expect) {
     want.assert_eq(&run(async {
-        let server = Server::start([vec![list()], scripts].concat()).await;
+        let server = ScriptedServer::start([vec![list()], scripts].concat()).await;
         let client = Arc::new(server.client(PATIENT));
         client.torrents().await.expect("a list");
         let mut text = String::new();
@@ -53,7 +53,7 @@ fn check(scripts: Vec<Script>, reads: usize, want: &Expect) {
 
 #[test]
 fn reads_use_one_connection_of_their_own() {
-    let script = vec![Step::Request, part("abcd"), Step::Request, part("efgh")];
+    let script = vec![ScriptStep::Request, part("abcd"), ScriptStep::Request, part("efgh")];
     check(
         vec![script],
         2,
@@ -71,11 +71,11 @@ fn reads_use_one_connection_of_their_own() {
 fn an_answer_may_come_in_parts() {
     let (head, rest) = ("HTTP/1.1 206 Partial Content\r\nContent-Ra", "nge: bytes 3-6/10\r\n");
     let script = vec![
-        Step::Request,
-        Step::send(head),
-        Step::send(format!("{rest}Content-Length: 4\r\n\r\n")),
-        Step::send("a"),
-        Step::send("bcd"),
+        ScriptStep::Request,
+        ScriptStep::send(head),
+        ScriptStep::send(format!("{rest}Content-Length: 4\r\n\r\n")),
+        ScriptStep::send("a"),
+        ScriptStep::send("bcd"),
     ];
     check(
         vec![script],
@@ -90,8 +90,8 @@ fn an_answer_may_come_in_parts() {
 
 #[test]
 fn a_connection_that_died_is_replaced_once() {
-    let dead = vec![Step::Request, part("abcd")];
-    let closed = vec![Step::Request];
+    let dead = vec![ScriptStep::Request, part("abcd")];
+    let closed = vec![ScriptStep::Request];
     check(
         vec![dead, closed],
         2,
@@ -107,11 +107,11 @@ fn a_connection_that_died_is_replaced_once() {
 
 #[test]
 fn another_answer_is_none() {
-    let not_found = Step::recorded("error_404");
+    let not_found = ScriptStep::recorded("error_404");
     let long = part("abcdefg");
-    let short = vec![Step::Request, Step::send("HTTP/1.1 206 Partial Content\r\n")];
+    let short = vec![ScriptStep::Request, ScriptStep::send("HTTP/1.1 206 Partial Content\r\n")];
     check(
-        vec![vec![Step::Request, not_found], vec![Step::Request, long], short],
+        vec![vec![ScriptStep::Request, not_found], vec![ScriptStep::Request, long], short],
         3,
         &expect![[r#"
             connection 1: GET /rqbit/torrents
@@ -128,14 +128,14 @@ fn another_answer_is_none() {
 #[test]
 fn nobody_waits_longer_than_asked() {
     let text = run(async {
-        let silent = vec![Step::Request, Step::ClientCloses];
+        let silent = vec![ScriptStep::Request, ScriptStep::ClientCloses];
         let halfway = vec![
-            Step::Request,
-            Step::send("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-6/10\r\n"),
-            Step::send("Content-Length: 4\r\n\r\nab"),
-            Step::ClientCloses,
+            ScriptStep::Request,
+            ScriptStep::send("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 3-6/10\r\n"),
+            ScriptStep::send("Content-Length: 4\r\n\r\nab"),
+            ScriptStep::ClientCloses,
         ];
-        let server = Server::start(vec![list(), silent, halfway]).await;
+        let server = ScriptedServer::start(vec![list(), silent, halfway]).await;
         let client = Arc::new(server.client(PATIENT));
         client.torrents().await.expect("a list");
         let text = [read(&client, SOON).await, read(&client, SOON).await].join("\n");
@@ -163,7 +163,7 @@ fn there_is_no_way_before_the_server_was_reached() {
 #[test]
 fn a_server_at_a_loopback_address_is_on_this_machine() {
     let (before, after) = run(async {
-        let server = Server::start(vec![list()]).await;
+        let server = ScriptedServer::start(vec![list()]).await;
         let client = server.client(PATIENT);
         let before = client.is_on_this_machine();
         client.torrents().await.expect("a list");

@@ -3,7 +3,7 @@
 use expect_test::{Expect, expect};
 use rqbit_client::{Client, ClientConfig, Credentials, Timeouts, TorrentRef};
 
-use crate::support::{PATIENT, SOON, Script, Server, Step, run};
+use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
 /// Lists the torrents of a scripted server; renders a line for each case: how it ended, and what
 /// the server saw after the request.
@@ -11,7 +11,7 @@ use crate::support::{PATIENT, SOON, Script, Server, Step, run};
 fn check(timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
     let rows = cases.iter().map(|(name, script)| {
         run(async {
-            let server = Server::start(vec![script.clone()]).await;
+            let server = ScriptedServer::start(vec![script.clone()]).await;
             let result = match server.client(timeouts).torrents().await {
                 Ok(torrents) => format!("{} torrents", torrents.len()),
                 Err(error) if error.is_retryable() => format!("{} (retryable)", error.kind()),
@@ -28,13 +28,13 @@ fn check(timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
 
 /// Answers with a body.
 fn answer(head: &str, body: &str) -> Script {
-    vec![Step::Request, Step::answer(head, body)]
+    vec![ScriptStep::Request, ScriptStep::answer(head, body)]
 }
 
 /// Answers with success and a body in chunks, as given.
-fn chunked(body: Step) -> Script {
-    let head = Step::send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-    vec![Step::Request, head, body]
+fn chunked(body: ScriptStep) -> Script {
+    let head = ScriptStep::send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    vec![ScriptStep::Request, head, body]
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn other_servers_are_recognized() {
         ("404", answer("404 Not Found", "<html>nginx</html>")),
         ("502", answer("502 Bad Gateway", "<html>nginx</html>")),
         ("302", answer(elsewhere, "")),
-        ("ssh", vec![Step::Request, Step::send("SSH-2.0-OpenSSH_9.6\r\n")]),
+        ("ssh", vec![ScriptStep::Request, ScriptStep::send("SSH-2.0-OpenSSH_9.6\r\n")]),
         ("gzip", answer("200 OK\r\nContent-Encoding: gzip", "{}")),
-        ("chunked", chunked(Step::send("6\r\n{\"torr\r\n9\r\nents\":[]}\r\n0\r\n\r\n"))),
-        ("bad chunks", chunked(Step::send("nonsense\r\n"))),
+        ("chunked", chunked(ScriptStep::send("6\r\n{\"torr\r\n9\r\nents\":[]}\r\n0\r\n\r\n"))),
+        ("bad chunks", chunked(ScriptStep::send("nonsense\r\n"))),
     ];
     check(
         PATIENT,
@@ -125,9 +125,9 @@ fn other_servers_are_recognized() {
 
 #[test]
 fn silence_ends_by_a_deadline_that_names_its_phase() {
-    let head = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
-    let before = ("before headers", vec![Step::Request, Step::ClientCloses]);
-    let after = ("after headers", vec![Step::Request, head, Step::ClientCloses]);
+    let head = ScriptStep::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
+    let before = ("before headers", vec![ScriptStep::Request, ScriptStep::ClientCloses]);
+    let after = ("after headers", vec![ScriptStep::Request, head, ScriptStep::ClientCloses]);
     let timeouts = Timeouts { headers: SOON, ..PATIENT };
     check(
         timeouts,
@@ -160,12 +160,12 @@ fn silence_ends_by_a_deadline_that_names_its_phase() {
 
 #[test]
 fn broken_connections_are_told_apart_from_short_bodies() {
-    let body = Step::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
+    let body = ScriptStep::send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{");
     let cases = [
-        ("closed", vec![Step::Request]),
-        ("reset", vec![Step::Request, Step::Reset]),
-        ("half a head", vec![Step::Request, Step::send("HTTP/1.1 200 O")]),
-        ("short body", vec![Step::Request, body]),
+        ("closed", vec![ScriptStep::Request]),
+        ("reset", vec![ScriptStep::Request, ScriptStep::Reset]),
+        ("half a head", vec![ScriptStep::Request, ScriptStep::send("HTTP/1.1 200 O")]),
+        ("short body", vec![ScriptStep::Request, body]),
     ];
     check(
         PATIENT,
@@ -181,19 +181,20 @@ fn broken_connections_are_told_apart_from_short_bodies() {
 
 #[test]
 fn floods_are_cut() {
-    let ok = Step::send("HTTP/1.1 200 OK\r\n");
-    let huge = Step::send("Content-Length: 99999999999999\r\n\r\n");
-    let forbidden = Step::send("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let ok = ScriptStep::send("HTTP/1.1 200 OK\r\n");
+    let huge = ScriptStep::send("Content-Length: 99999999999999\r\n\r\n");
+    let forbidden =
+        ScriptStep::send("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n");
     let chunk = format!("1000\r\n{}\r\n", " ".repeat(0x1000));
-    let flood = Step::SendForever(chunk);
-    let headers = Step::SendForever("X-A: b\r\n".into());
-    let header = Step::SendForever("X-A: b".into());
+    let flood = ScriptStep::SendForever(chunk);
+    let headers = ScriptStep::SendForever("X-A: b\r\n".into());
+    let header = ScriptStep::SendForever("X-A: b".into());
     let cases = [
-        ("length", vec![Step::Request, ok.clone(), huge, Step::ClientCloses]),
+        ("length", vec![ScriptStep::Request, ok.clone(), huge, ScriptStep::ClientCloses]),
         ("body", chunked(flood.clone())),
-        ("headers", vec![Step::Request, ok.clone(), headers]),
-        ("one header", vec![Step::Request, ok, header]),
-        ("error", vec![Step::Request, forbidden, flood]),
+        ("headers", vec![ScriptStep::Request, ok.clone(), headers]),
+        ("one header", vec![ScriptStep::Request, ok, header]),
+        ("error", vec![ScriptStep::Request, forbidden, flood]),
     ];
     check(
         PATIENT,
@@ -219,8 +220,8 @@ fn haves_must_have_a_bit_a_piece() {
     ];
     let rows = cases.map(|(head, body)| {
         run(async {
-            let script = vec![Step::Request, Step::answer(head, body)];
-            let server = Server::start(vec![script]).await;
+            let script = vec![ScriptStep::Request, ScriptStep::answer(head, body)];
+            let server = ScriptedServer::start(vec![script]).await;
             match server.client(PATIENT).torrent_haves(TorrentRef::Id(7)).await {
                 Ok(haves) => format!("{haves:?}\n"),
                 Err(error) => format!("{}\n", error.kind()),
@@ -239,8 +240,8 @@ fn haves_must_have_a_bit_a_piece() {
 #[test]
 fn server_that_does_not_say_rqbit_is_not_rqbit() {
     let kind = run(async {
-        let answer = Step::answer("200 OK", r#"{"server":"deluge","version":"2"}"#);
-        let server = Server::start(vec![vec![Step::Request, answer]]).await;
+        let answer = ScriptStep::answer("200 OK", r#"{"server":"deluge","version":"2"}"#);
+        let server = ScriptedServer::start(vec![vec![ScriptStep::Request, answer]]).await;
         let error = server.client(PATIENT).server_info().await.unwrap_err();
         server.finish().await;
         error.kind().to_string()
@@ -251,8 +252,8 @@ fn server_that_does_not_say_rqbit_is_not_rqbit() {
 #[test]
 fn credentials_are_sent_and_never_shown() {
     run(async {
-        let forever = vec![Step::Request, Step::answer("401 Unauthorized", "")];
-        let server = Server::start(vec![forever]).await;
+        let forever = vec![ScriptStep::Request, ScriptStep::answer("401 Unauthorized", "")];
+        let server = ScriptedServer::start(vec![forever]).await;
         let mut config = ClientConfig::new(server.url("http").parse().unwrap());
         config.credentials = Some(Credentials::new("user", "secret").unwrap());
         assert!(!format!("{config:?}").contains("secret"));

@@ -3,13 +3,13 @@
 use expect_test::{Expect, expect};
 use rqbit_client::{ByteRange, ErrorKind, RangeStream, Timeouts, TorrentRef};
 
-use crate::support::{PATIENT, SOON, Script, Server, Step, run};
+use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
 /// The file of these tests is `0123456789` again and again; this is how long it is.
 const FILE_LEN: u64 = 100;
 
 /// Reads a stream to its end, opening a gate of the server after each chunk.
-async fn read(server: &Server, stream: &mut RangeStream) -> String {
+async fn read(server: &ScriptedServer, stream: &mut RangeStream) -> String {
     let mut text = format!("{}..{}: ", stream.position(), stream.end());
     loop {
         match stream.next_chunk().await {
@@ -35,8 +35,8 @@ async fn read(server: &Server, stream: &mut RangeStream) -> String {
 fn check_range(range: ByteRange, timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
     let rows = cases.iter().map(|(name, answer)| {
         run(async {
-            let script = [&[Step::Request], answer.as_slice()].concat();
-            let server = Server::start(vec![script]).await;
+            let script = [&[ScriptStep::Request], answer.as_slice()].concat();
+            let server = ScriptedServer::start(vec![script]).await;
             let client = server.client(timeouts);
             let result = match client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await {
                 Ok(mut stream) => read(&server, &mut stream).await,
@@ -60,11 +60,11 @@ fn check(cases: &[(&str, Script)], want: &Expect) {
 }
 
 fn part(range: &str, body: &str) -> Script {
-    vec![Step::answer(&format!("206 Partial Content\r\nContent-Range: {range}"), body)]
+    vec![ScriptStep::answer(&format!("206 Partial Content\r\nContent-Range: {range}"), body)]
 }
 
-fn head(head: &str) -> Step {
-    Step::send(format!("HTTP/1.1 {head}\r\n\r\n"))
+fn head(head: &str) -> ScriptStep {
+    ScriptStep::send(format!("HTTP/1.1 {head}\r\n\r\n"))
 }
 
 const PART: &str = "206 Partial Content\r\nContent-Range: bytes 10-19/100";
@@ -72,11 +72,11 @@ const PART: &str = "206 Partial Content\r\nContent-Range: bytes 10-19/100";
 #[test]
 fn right_range() {
     let length = head(&format!("{PART}\r\nContent-Length: 10"));
-    let (first, rest) = (Step::send("012"), Step::send("3456789"));
+    let (first, rest) = (ScriptStep::send("012"), ScriptStep::send("3456789"));
     let cases = [
         ("at once", part("bytes 10-19/100", "0123456789")),
         ("length unknown", part("bytes 10-19/*", "0123456789")),
-        ("in two parts", vec![length, first, Step::Gate, rest]),
+        ("in two parts", vec![length, first, ScriptStep::Gate, rest]),
     ];
     check(
         &cases,
@@ -94,20 +94,20 @@ fn right_range() {
 #[test]
 fn chunked_body() {
     let head = head(&format!("{PART}\r\nTransfer-Encoding: chunked"));
-    let bytes = Step::send("a\r\n0123456789\r\n");
-    let end = Step::send("0\r\n\r\n");
-    let short = Step::send("3\r\n012\r\n0\r\n\r\n");
-    let long = Step::send("c\r\n0123456789XX\r\n0\r\n\r\n");
-    let more = Step::send("2\r\nXX\r\n0\r\n\r\n");
-    let body = |steps: &[Step]| [std::slice::from_ref(&head), steps].concat();
+    let bytes = ScriptStep::send("a\r\n0123456789\r\n");
+    let end = ScriptStep::send("0\r\n\r\n");
+    let short = ScriptStep::send("3\r\n012\r\n0\r\n\r\n");
+    let long = ScriptStep::send("c\r\n0123456789XX\r\n0\r\n\r\n");
+    let more = ScriptStep::send("2\r\nXX\r\n0\r\n\r\n");
+    let body = |steps: &[ScriptStep]| [std::slice::from_ref(&head), steps].concat();
     let cases = [
         ("whole", body(&[bytes.clone(), end.clone()])),
-        ("late end", body(&[bytes.clone(), Step::Gate, end])),
+        ("late end", body(&[bytes.clone(), ScriptStep::Gate, end])),
         // All bytes came, so they are good.
-        ("no end", body(&[bytes.clone(), Step::ClientCloses])),
+        ("no end", body(&[bytes.clone(), ScriptStep::ClientCloses])),
         ("closed", body(std::slice::from_ref(&bytes))),
         ("long chunk", body(&[long])),
-        ("one more chunk", body(&[bytes, Step::Gate, more])),
+        ("one more chunk", body(&[bytes, ScriptStep::Gate, more])),
         ("short", body(&[short])),
     ];
     check(
@@ -140,8 +140,8 @@ fn wrong_range() {
         ("total", part("bytes 10-19/101", "0123456789")),
         ("length", part("bytes 10-19/100", "012345678")),
         ("nonsense", part("nonsense", "0123456789")),
-        ("missing", vec![Step::answer("206 Partial Content", "0123456789")]),
-        ("204", vec![Step::answer("204 No Content", "")]),
+        ("missing", vec![ScriptStep::answer("206 Partial Content", "0123456789")]),
+        ("204", vec![ScriptStep::answer("204 No Content", "")]),
     ];
     check(
         &cases,
@@ -167,9 +167,11 @@ fn wrong_range() {
 #[test]
 fn whole_file_in_place_of_a_range() {
     let file = "0123456789".repeat(10);
-    let whole = vec![Step::answer("200 OK", &file)];
-    let cases =
-        [("whole", whole.clone()), ("other length", vec![Step::answer("200 OK", "0123456789")])];
+    let whole = vec![ScriptStep::answer("200 OK", &file)];
+    let cases = [
+        ("whole", whole.clone()),
+        ("other length", vec![ScriptStep::answer("200 OK", "0123456789")]),
+    ];
     check(
         &cases,
         &expect![[r#"
@@ -196,23 +198,23 @@ fn whole_file_in_place_of_a_range() {
 fn a_server_that_knows_only_ranges_without_an_end() {
     let file = "0123456789".repeat(10);
     let head_chunked = || head("200 OK\r\nTransfer-Encoding: chunked");
-    let whole = Step::send(format!("64\r\n{file}\r\n0\r\n\r\n"));
-    let short = Step::send("b\r\n01234567890\r\n0\r\n\r\n");
-    let refused = vec![Step::Request, head_chunked(), Step::ClientCloses];
+    let whole = ScriptStep::send(format!("64\r\n{file}\r\n0\r\n\r\n"));
+    let short = ScriptStep::send("b\r\n01234567890\r\n0\r\n\r\n");
+    let refused = vec![ScriptStep::Request, head_chunked(), ScriptStep::ClientCloses];
     let rest = |start: usize| {
         let range = format!("206 Partial Content\r\nContent-Range: bytes {start}-99/100");
-        vec![Step::Request, Step::answer(&range, &file.as_bytes()[start..])]
+        vec![ScriptStep::Request, ScriptStep::answer(&range, &file.as_bytes()[start..])]
     };
     let cases = [
         ("it knows them", vec![refused.clone(), rest(10), rest(40)]),
         ("another range", vec![refused.clone(), rest(9)]),
-        ("none at all", vec![refused.clone(), vec![Step::Request, head_chunked(), whole]]),
-        ("none, and short", vec![refused, vec![Step::Request, head_chunked(), short]]),
+        ("none at all", vec![refused.clone(), vec![ScriptStep::Request, head_chunked(), whole]]),
+        ("none, and short", vec![refused, vec![ScriptStep::Request, head_chunked(), short]]),
     ];
     let rows = cases.into_iter().map(|(name, scripts)| {
         run(async {
             let streams = scripts.len() - 1;
-            let server = Server::start(scripts).await;
+            let server = ScriptedServer::start(scripts).await;
             let client = server.client(PATIENT);
             let mut text = format!("{name}\n");
             for range in [ByteRange::new(10, 20), ByteRange::new(40, 50)].into_iter().take(streams)
@@ -259,7 +261,12 @@ fn a_server_that_knows_only_ranges_without_an_end() {
 fn whole_file_too_far_to_skip() {
     let text = run(async {
         let length = head("200 OK\r\nContent-Length: 9999999");
-        let server = Server::start(vec![vec![Step::Request, length, Step::ClientCloses]]).await;
+        let server = ScriptedServer::start(vec![vec![
+            ScriptStep::Request,
+            length,
+            ScriptStep::ClientCloses,
+        ]])
+        .await;
         let client = server.client(PATIENT);
         let range = ByteRange::with_length(5_000_000, 10);
         let error = client.stream(TorrentRef::Id(7), 3, range, Some(9_999_999)).await.unwrap_err();
@@ -272,11 +279,11 @@ fn whole_file_too_far_to_skip() {
 #[test]
 fn broken_body() {
     let length = head(&format!("{PART}\r\nContent-Length: 10"));
-    let bytes = Step::send("0123");
+    let bytes = ScriptStep::send("0123");
     let cases = [
         ("short", vec![length.clone(), bytes.clone()]),
         ("none", vec![length.clone()]),
-        ("reset", vec![length, bytes, Step::Gate, Step::Reset]),
+        ("reset", vec![length, bytes, ScriptStep::Gate, ScriptStep::Reset]),
     ];
     check(
         &cases,
@@ -296,8 +303,8 @@ fn stalled_body_ends_by_its_deadline() {
     let range = ByteRange::new(10, 20);
     let length = head(&format!("{PART}\r\nContent-Length: 10"));
     let cases = [
-        ("after headers", vec![length.clone(), Step::ClientCloses]),
-        ("in the body", vec![length, Step::send("0123"), Step::ClientCloses]),
+        ("after headers", vec![length.clone(), ScriptStep::ClientCloses]),
+        ("in the body", vec![length, ScriptStep::send("0123"), ScriptStep::ClientCloses]),
     ];
     check_range(
         range,
@@ -312,7 +319,7 @@ fn stalled_body_ends_by_its_deadline() {
         connection 1: client closed it
     "#]],
     );
-    let cases = [("before headers", vec![Step::ClientCloses])];
+    let cases = [("before headers", vec![ScriptStep::ClientCloses])];
     check_range(
         range,
         Timeouts { headers: SOON, ..PATIENT },
@@ -328,9 +335,9 @@ fn stalled_body_ends_by_its_deadline() {
 #[test]
 fn refused_stream() {
     let cases = [
-        ("torrent", vec![Step::recorded("error_404")]),
-        ("range", vec![Step::recorded("error_416")]),
-        ("file", vec![Step::recorded("error_500_file")]),
+        ("torrent", vec![ScriptStep::recorded("error_404")]),
+        ("range", vec![ScriptStep::recorded("error_416")]),
+        ("file", vec![ScriptStep::recorded("error_500_file")]),
     ];
     check(
         &cases,
@@ -373,7 +380,7 @@ fn empty_range_is_not_asked_for() {
     let ranges = [ByteRange::new(100, 200), ByteRange::open_ended(500), ByteRange::new(9, 9)];
     let rows = ranges.map(|range| {
         run(async {
-            let server = Server::start(vec![]).await;
+            let server = ScriptedServer::start(vec![]).await;
             let client = server.client(PATIENT);
             let stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await;
             let text = read(&server, &mut stream.unwrap()).await;
@@ -393,8 +400,8 @@ fn empty_range_is_not_asked_for() {
 fn length_of_the_file_may_be_unknown() {
     run(async {
         let answer = part("bytes 10-19/20", "0123456789");
-        let script = [vec![Step::Request], answer].concat();
-        let server = Server::start(vec![script]).await;
+        let script = [vec![ScriptStep::Request], answer].concat();
+        let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
         let range = ByteRange::open_ended(10);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, None).await.unwrap();
@@ -411,8 +418,9 @@ fn length_of_the_file_may_be_unknown() {
 fn next_chunk_may_be_cancelled() {
     run(async {
         let head = head(&format!("{PART}\r\nContent-Length: 10"));
-        let script = vec![Step::Request, head, Step::Gate, Step::send("0123456789")];
-        let server = Server::start(vec![script]).await;
+        let script =
+            vec![ScriptStep::Request, head, ScriptStep::Gate, ScriptStep::send("0123456789")];
+        let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
         let range = ByteRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();
@@ -431,8 +439,9 @@ fn next_chunk_may_be_cancelled() {
 fn dropped_stream_closes_its_connection() {
     run(async {
         let head = head(&format!("{PART}\r\nContent-Length: 10"));
-        let script = vec![Step::Request, head, Step::send("012"), Step::ClientCloses];
-        let server = Server::start(vec![script]).await;
+        let script =
+            vec![ScriptStep::Request, head, ScriptStep::send("012"), ScriptStep::ClientCloses];
+        let server = ScriptedServer::start(vec![script]).await;
         let client = server.client(PATIENT);
         let range = ByteRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();

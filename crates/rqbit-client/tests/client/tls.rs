@@ -9,7 +9,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::support::{PATIENT, SOON, Server, Step, run};
+use crate::support::{PATIENT, SOON, ScriptStep, ScriptedServer, run};
 
 /// A certificate for names that trusts itself, and the server that shows it.
 fn certificate(name: &str) -> (Arc<ServerConfig>, String) {
@@ -39,7 +39,7 @@ fn serving(made: CertifiedKey<KeyPair>) -> (Arc<ServerConfig>, String) {
     (Arc::new(tls), cert.pem())
 }
 
-fn client(server: &Server, roots: RootCertificates, timeouts: Timeouts) -> Client {
+fn client(server: &ScriptedServer, roots: RootCertificates, timeouts: Timeouts) -> Client {
     let base_url = server.url("https").parse().expect("a valid address");
     let config = ClientConfig { extra_roots: roots, timeouts, ..ClientConfig::new(base_url) };
     Client::new(config).expect("set up a client")
@@ -53,15 +53,16 @@ async fn list(client: &Client) -> String {
     }
 }
 
-fn answers(count: usize) -> Vec<Step> {
-    vec![vec![Step::Request, Step::answer("200 OK", r#"{"torrents":[]}"#)]; count].concat()
+fn answers(count: usize) -> Vec<ScriptStep> {
+    vec![vec![ScriptStep::Request, ScriptStep::answer("200 OK", r#"{"torrents":[]}"#)]; count]
+        .concat()
 }
 
 #[test]
 fn trusted_certificate() {
     run(async {
         let (tls, pem) = certificate("127.0.0.1");
-        let server = Server::start_tls(vec![answers(2)], tls).await;
+        let server = ScriptedServer::start_tls(vec![answers(2)], tls).await;
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
         let client = client(&server, roots, PATIENT);
@@ -83,7 +84,7 @@ fn certificates_that_are_not_trusted() {
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
         // Trusted, but for another host.
-        let server = Server::start_tls(vec![answers(1)], other).await;
+        let server = ScriptedServer::start_tls(vec![answers(1)], other).await;
         let result = list(&client(&server, roots.clone(), PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         expect![[r#"
@@ -92,7 +93,7 @@ fn certificates_that_are_not_trusted() {
         .assert_eq(&server.finish().await);
         // For this host, but unknown.
         let (unknown, _pem) = certificate("127.0.0.1");
-        let server = Server::start_tls(vec![answers(1)], unknown).await;
+        let server = ScriptedServer::start_tls(vec![answers(1)], unknown).await;
         let result = list(&client(&server, roots, PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         server.finish().await;
@@ -105,7 +106,7 @@ fn an_expired_certificate_is_final() {
         let (tls, pem) = expired_certificate("127.0.0.1");
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
-        let server = Server::start_tls(vec![answers(1)], tls).await;
+        let server = ScriptedServer::start_tls(vec![answers(1)], tls).await;
         let result = list(&client(&server, roots, PATIENT)).await;
         expect!["certificate of the server is not trusted, retryable false"].assert_eq(&result);
         server.finish().await;
@@ -118,10 +119,10 @@ fn servers_that_do_not_speak_tls() {
         let (_tls, pem) = certificate("127.0.0.1");
         let mut roots = RootCertificates::default();
         roots.add_pem(pem.as_bytes()).unwrap();
-        let plain = vec![Step::send("HTTP/1.1 400 Bad Request\r\n\r\n")];
-        let silent = vec![Step::Gate];
+        let plain = vec![ScriptStep::send("HTTP/1.1 400 Bad Request\r\n\r\n")];
+        let silent = vec![ScriptStep::Gate];
         let gone = vec![];
-        let server = Server::start(vec![plain, gone, silent]).await;
+        let server = ScriptedServer::start(vec![plain, gone, silent]).await;
         let patient = client(&server, roots.clone(), PATIENT);
         expect!["tls handshake failed, retryable false"].assert_eq(&list(&patient).await);
         expect!["connection closed by the server, retryable true"].assert_eq(&list(&patient).await);

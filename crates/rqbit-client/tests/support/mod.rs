@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use self::script::play;
-pub(crate) use self::script::{Script, Step};
+pub(crate) use self::script::{Script, ScriptStep};
 
 /// Longer than any test takes: it must never be what ends a wait.
 const NEVER: Duration = Duration::from_secs(600);
@@ -29,27 +29,27 @@ pub(crate) const PATIENT: Timeouts =
 ///
 /// The n-th connection plays the n-th script; one more connection than scripts is closed and
 /// logged.
-pub(crate) struct Server {
+pub(crate) struct ScriptedServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ScriptShared>,
     task: JoinHandle<()>,
 }
 
 /// What the connections share.
-struct Shared {
+struct ScriptShared {
     log: Mutex<Vec<(usize, String)>>,
     /// A script waits here until the test lets it go on.
     gate: Semaphore,
 }
 
-impl Shared {
+impl ScriptShared {
     fn log(&self, connection: usize, line: impl Into<String>) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.push((connection, line.into()));
     }
 }
 
-impl Server {
+impl ScriptedServer {
     /// Starts the server.
     pub(crate) async fn start(scripts: Vec<Script>) -> Self {
         Self::start_with(scripts, None).await
@@ -67,7 +67,7 @@ impl Server {
     async fn start_with(scripts: Vec<Script>, tls: Option<Acceptor>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("bind to loopback");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared { log: Mutex::default(), gate: Semaphore::new(0) });
+        let shared = Arc::new(ScriptShared { log: Mutex::default(), gate: Semaphore::new(0) });
         let task = tokio::spawn(accept(listener, scripts, tls, Arc::clone(&shared)));
         Self { address, shared, task }
     }
@@ -129,7 +129,7 @@ async fn accept(
     listener: TcpListener,
     scripts: Vec<Script>,
     tls: Option<Acceptor>,
-    shared: Arc<Shared>,
+    shared: Arc<ScriptShared>,
 ) {
     let mut playing = Vec::new();
     for (idx, script) in scripts.into_iter().enumerate() {
@@ -164,7 +164,7 @@ async fn serve(
     socket: TcpStream,
     tls: Option<Acceptor>,
     script: Script,
-    shared: &Shared,
+    shared: &ScriptShared,
 ) {
     match tls {
         None => play(idx, socket, script, shared).await,

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::Shared;
+use super::ScriptShared;
 
 /// What one connection does.
-pub(crate) type Script = Vec<Step>;
+pub(crate) type Script = Vec<ScriptStep>;
 
 /// One step. After the last one the server closes the connection.
 #[derive(Clone)]
-pub(crate) enum Step {
+pub(crate) enum ScriptStep {
     /// Reads a request and logs it.
     Request,
     /// Writes bytes.
@@ -27,7 +27,7 @@ pub(crate) enum Step {
     Reset,
 }
 
-impl Step {
+impl ScriptStep {
     /// Writes a text.
     pub(crate) fn send(text: impl AsRef<str>) -> Self {
         Self::Send(text.as_ref().as_bytes().to_vec())
@@ -69,28 +69,35 @@ impl Socket for tokio_rustls::server::TlsStream<TcpStream> {
 }
 
 /// Plays a script; a client that goes away early ends it.
-pub(super) async fn play(idx: usize, mut socket: impl Socket, script: Script, shared: &Shared) {
+pub(super) async fn play(
+    idx: usize,
+    mut socket: impl Socket,
+    script: Script,
+    shared: &ScriptShared,
+) {
     for step in script {
         match step {
-            Step::Request => match read_request(&mut socket).await {
+            ScriptStep::Request => match read_request(&mut socket).await {
                 Some(request) => shared.log(idx, request),
                 None => return shared.log(idx, "no request"),
             },
-            Step::Send(bytes) => {
+            ScriptStep::Send(bytes) => {
                 if socket.write_all(&bytes).await.is_err() {
                     return shared.log(idx, "client gone");
                 }
             }
-            Step::SendForever(text) => while socket.write_all(text.as_bytes()).await.is_ok() {},
-            Step::Gate => shared.gate.acquire().await.expect("the gate stays").forget(),
-            Step::ClientCloses => {
+            ScriptStep::SendForever(text) => {
+                while socket.write_all(text.as_bytes()).await.is_ok() {}
+            }
+            ScriptStep::Gate => shared.gate.acquire().await.expect("the gate stays").forget(),
+            ScriptStep::ClientCloses => {
                 let mut rest = Vec::new();
                 // A reset is a close as well: it means that bytes were left unread.
                 let closed = socket.read_to_end(&mut rest).await;
                 assert!(closed.is_err() || rest.is_empty(), "client sent {rest:?}");
                 shared.log(idx, "client closed it");
             }
-            Step::Reset => return socket.reset(),
+            ScriptStep::Reset => return socket.reset(),
         }
     }
     // So that the last bytes arrive even if the client has sent more than was read.

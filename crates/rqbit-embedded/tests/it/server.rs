@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use rqbit_embedded::{Credentials, EmbeddedConfig, EmbeddedError, EmbeddedServer};
+use rqbit_embedded::{ApiCredentials, EmbeddedConfig, EmbeddedError, EmbeddedServer};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 
@@ -28,7 +28,7 @@ async fn answers_on_loopback() {
 #[tokio::test]
 async fn credentials_are_asked_for_and_not_shown() {
     let dir = TempDir::new().unwrap();
-    let credentials = Credentials { username: "user".to_owned(), password: "geheim".to_owned() };
+    let credentials = ApiCredentials { username: "user".to_owned(), password: "geheim".to_owned() };
     let config =
         EmbeddedConfig { credentials: Some(credentials), ..EmbeddedConfig::loopback(dir.path()) };
     assert!(!format!("{config:?}").contains("geheim"));

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use vfs_core::{FileId, InfoHash, TorrentSummary};
 
 use super::LocalFiles;
-use super::kept::KeptProof;
+use super::kept::VerifiedFileRecord;
 use super::place::relative_path;
 use crate::source::to_ref;
 
@@ -33,7 +33,8 @@ impl LocalFiles {
         }
         self.drop_incomplete(listing);
         self.renew(client, listing);
-        let mut torrents: HashMap<InfoHash, Vec<(FileId, Arc<KeptProof>)>> = HashMap::new();
+        let mut torrents: HashMap<InfoHash, Vec<(FileId, Arc<VerifiedFileRecord>)>> =
+            HashMap::new();
         for (file, proof) in self.memory().to_confirm() {
             torrents.entry(file.torrent).or_default().push((file, proof));
         }
@@ -72,7 +73,7 @@ impl LocalFiles {
     pub(super) fn compare(
         &self,
         details: &wire::TorrentDetails,
-        files: &[(FileId, Arc<KeptProof>)],
+        files: &[(FileId, Arc<VerifiedFileRecord>)],
     ) {
         for (file, proof) in files {
             if is_there(details, *file, proof) {
@@ -89,7 +90,7 @@ impl LocalFiles {
 }
 
 /// Returns whether a torrent has a file where its proof says.
-fn is_there(details: &wire::TorrentDetails, file: FileId, proof: &KeptProof) -> bool {
+fn is_there(details: &wire::TorrentDetails, file: FileId, proof: &VerifiedFileRecord) -> bool {
     let index = usize::try_from(file.index.0).ok();
     let files = details.files.as_deref().unwrap_or_default();
     let Some(named) = index.and_then(|index| files.get(index)) else { return false };

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use rustix::fs::fstat;
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
-use vfs_core::{ByteRange, LocalFault, LocalFile};
+use vfs_core::{ByteRange, LocalError, LocalFile};
 
 use super::kept::FileIdentity;
 use crate::buffers::{Buffers, len_of};
@@ -65,23 +65,23 @@ impl ProvenFile {
     }
 
     /// Makes sure, after a read, that the file is what was proven.
-    pub(super) fn check(&self) -> Result<(), LocalFault> {
+    pub(super) fn check(&self) -> Result<(), LocalError> {
         if self.is_revoked.load(Ordering::Relaxed) {
-            return Err(LocalFault::Changed);
+            return Err(LocalError::Changed);
         }
-        let now = FileIdentity::of(&self.fd).map_err(LocalFault::Disk)?;
+        let now = FileIdentity::of(&self.fd).map_err(LocalError::Disk)?;
         let is_same = if self.is_complete {
             now == self.identity
         } else {
             // What is missing of it is being written.
             now.len == self.identity.len
         };
-        if is_same { Ok(()) } else { Err(LocalFault::Changed) }
+        if is_same { Ok(()) } else { Err(LocalError::Changed) }
     }
 }
 
 impl LocalFile for ProvenFile {
-    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalFault> {
+    fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalError> {
         if !self.may_try.load(Ordering::Relaxed) {
             return Ok(None);
         }
@@ -103,7 +103,7 @@ impl LocalFile for ProvenFile {
         Ok(Some(buffer.into_bytes()))
     }
 
-    fn read(&self, range: ByteRange) -> Result<Bytes, LocalFault> {
+    fn read(&self, range: ByteRange) -> Result<Bytes, LocalError> {
         let mut buffer = self.buffers.take(len_of(range));
         read_exact(&self.fd, buffer.bytes_mut(), range.start())?;
         self.check()?;
@@ -122,17 +122,17 @@ pub(super) fn read_exact(
     fd: &OwnedFd,
     mut buffer: &mut [u8],
     mut offset: u64,
-) -> Result<(), LocalFault> {
+) -> Result<(), LocalError> {
     while !buffer.is_empty() {
         match pread(fd, &mut *buffer, offset) {
             // It was cut.
-            Ok(0) => return Err(LocalFault::Changed),
+            Ok(0) => return Err(LocalError::Changed),
             Ok(len) => {
                 buffer = buffer.get_mut(len..).unwrap_or_default();
                 offset = offset.saturating_add(len as u64);
             }
             Err(Errno::INTR) => {}
-            Err(error) => return Err(LocalFault::Disk(error.into())),
+            Err(error) => return Err(LocalError::Disk(error.into())),
         }
     }
     Ok(())

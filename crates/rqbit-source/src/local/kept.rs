@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use vfs_core::FileId;
 
 use super::file::ProvenFile;
-use super::place::{Folder, LocalPaths, relative_path};
+use super::place::{LocalPaths, OutputFolder, relative_path};
 use crate::buffers::Buffers;
 
 /// How old the last change of a file has to be before its proof is kept. Filesystems tell times
@@ -40,7 +40,7 @@ pub struct FileIdentity {
 
 /// A complete file that was proven, in words that mean the same in the next run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptProof {
+pub struct VerifiedFileRecord {
     /// The folder of its torrent, as the server calls it.
     pub folder: String,
     /// The path below that.
@@ -50,12 +50,12 @@ pub struct KeptProof {
 }
 
 /// Keeps proofs for the next run. What it is told comes from whatever thread; it must not wait.
-pub trait ProofKeeper: fmt::Debug + Send + Sync + 'static {
+pub trait VerificationStore: fmt::Debug + Send + Sync + 'static {
     /// Keeps the proof of a file, in place of an older one.
-    fn keep(&self, file: FileId, proof: &KeptProof);
+    fn keep(&self, file: FileId, proof: &VerifiedFileRecord);
 
     /// Lets go of this proof of a file, which does not hold any more.
-    fn discard(&self, file: FileId, proof: &KeptProof);
+    fn discard(&self, file: FileId, proof: &VerifiedFileRecord);
 }
 
 impl FileIdentity {
@@ -71,7 +71,7 @@ impl FileIdentity {
     }
 }
 
-impl KeptProof {
+impl VerifiedFileRecord {
     /// Returns the proof of a file below a folder. `None` if its path is no text, which that of a
     /// torrent always is.
     pub(super) fn new(folder: &str, below: &Path, identity: FileIdentity) -> Option<Self> {
@@ -85,7 +85,7 @@ impl KeptProof {
         len: u64,
         buffers: &Arc<Buffers>,
     ) -> Option<ProvenFile> {
-        let folder = Folder::open(paths.folder(&self.folder).ok()?).ok()?;
+        let folder = OutputFolder::open(paths.folder(&self.folder).ok()?).ok()?;
         let fd = folder.open_file(&self.path()?, len).ok()?;
         Some(ProvenFile::new(fd, self.identity, true, buffers))
     }

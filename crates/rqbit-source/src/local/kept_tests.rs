@@ -17,15 +17,15 @@ const FILE: FileId = FileId { torrent: InfoHash::from_bytes([7; 20]), index: Fil
 
 /// Tells a test what it is told.
 #[derive(Debug)]
-struct Told(mpsc::UnboundedSender<(&'static str, KeptProof)>);
+struct StoreReports(mpsc::UnboundedSender<(&'static str, VerifiedFileRecord)>);
 
-impl ProofKeeper for Told {
-    fn keep(&self, file: FileId, proof: &KeptProof) {
+impl VerificationStore for StoreReports {
+    fn keep(&self, file: FileId, proof: &VerifiedFileRecord) {
         assert_eq!(file, FILE);
         self.0.send(("keep", proof.clone())).unwrap();
     }
 
-    fn discard(&self, file: FileId, proof: &KeptProof) {
+    fn discard(&self, file: FileId, proof: &VerifiedFileRecord) {
         assert_eq!(file, FILE);
         self.0.send(("discard", proof.clone())).unwrap();
     }
@@ -34,9 +34,9 @@ impl ProofKeeper for Told {
 /// A file that was proven in an earlier run, and a server that is away.
 struct Fixture {
     dir: tempfile::TempDir,
-    proof: KeptProof,
+    proof: VerifiedFileRecord,
     files: LocalFiles,
-    told: mpsc::UnboundedReceiver<(&'static str, KeptProof)>,
+    told: mpsc::UnboundedReceiver<(&'static str, VerifiedFileRecord)>,
 }
 
 impl Fixture {
@@ -51,10 +51,10 @@ impl Fixture {
         fs::write(dir.path().join("d/film"), BYTES).unwrap();
         let identity = identity(&dir.path().join("d/film"));
         let (paths, folder, below) = kept(dir.path());
-        let proof = KeptProof { folder, below: below.to_owned(), identity };
+        let proof = VerifiedFileRecord { folder, below: below.to_owned(), identity };
         let (sender, told) = mpsc::unbounded_channel();
         let files = LocalFiles::new(paths, TORRENT_TTL_DEFAULT).presuming(true);
-        let files = files.keeping([(FILE, proof.clone())], Arc::new(Told(sender)));
+        let files = files.keeping([(FILE, proof.clone())], Arc::new(StoreReports(sender)));
         Self { dir, proof, files, told }
     }
 
@@ -117,7 +117,7 @@ async fn a_file_with_another_identity_is_not() {
         change(&mut f.proof.identity);
         let (sender, told) = mpsc::unbounded_channel();
         let kept = [(FILE, f.proof.clone())];
-        f.files = f.files.keeping(kept, Arc::new(Told(sender)));
+        f.files = f.files.keeping(kept, Arc::new(StoreReports(sender)));
         f.told = told;
         assert!(matches!(f.find().await, Err(NoLocalFile::Changed)), "{n}");
         assert_eq!(f.told(), Some("discard"), "{n}");
@@ -185,13 +185,17 @@ async fn a_proof_is_kept_when_another_change_is_sure_to_show() {
     assert_eq!(f.told.recv().await.unwrap().0, "keep");
     // One that changes meanwhile is not kept.
     let identity = FileIdentity { modified: (0, 0), ..f.proof.identity };
-    f.files.keep(FILE, &open(identity), KeptProof { identity, ..f.proof.clone() });
+    f.files.keep(FILE, &open(identity), VerifiedFileRecord { identity, ..f.proof.clone() });
     let settling = std::mem::take(&mut *f.files.settling.lock().unwrap());
     settling.join_all().await;
     assert_eq!(f.told(), None);
     // One that has not changed for long is kept at once, whatever becomes of it.
     let long_ago = FileIdentity { changed: (1, 0), ..f.proof.identity };
-    f.files.keep(FILE, &open(long_ago), KeptProof { identity: long_ago, ..f.proof.clone() });
+    f.files.keep(
+        FILE,
+        &open(long_ago),
+        VerifiedFileRecord { identity: long_ago, ..f.proof.clone() },
+    );
     assert_eq!(f.told.recv().await.unwrap().0, "keep");
 }
 

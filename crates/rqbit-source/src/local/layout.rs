@@ -14,10 +14,10 @@ const HASH_BYTES: usize = 20;
 
 /// What is needed to find and to prove the files of a torrent.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(super) struct PieceLayout {
     /// The folder on the server.
     pub(super) folder: String,
-    pub(super) spans: Vec<Span>,
+    pub(super) spans: Vec<FileSpan>,
     piece_len: NonZeroU32,
     /// The hashes of all pieces, one after the other.
     hashes: Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) struct Layout {
 
 /// A file of a torrent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct FileSpan {
     /// Its first byte, counted from that of the torrent's first file.
     pub(super) start: u64,
     pub(super) len: u64,
@@ -44,7 +44,7 @@ pub(super) enum SpanKind {
     Unnameable,
 }
 
-impl Layout {
+impl PieceLayout {
     /// Returns the layout of a torrent, if the server says enough, and all that it says agrees.
     pub(super) fn new(details: &wire::TorrentDetails, torrent_file: &[u8]) -> Option<Self> {
         let (piece_len, mut hashes) = metainfo::piece_hashes(torrent_file)?;
@@ -56,7 +56,7 @@ impl Layout {
                 Some(path) => SpanKind::File(path),
                 None => SpanKind::Unnameable,
             };
-            spans.push(Span { start, len: file.length, kind });
+            spans.push(FileSpan { start, len: file.length, kind });
             start = start.checked_add(file.length)?;
         }
         let piece_count = usize::try_from(start.div_ceil(u64::from(piece_len.get()))).ok()?;
@@ -75,7 +75,7 @@ impl Layout {
     }
 
     /// Returns the file with this index.
-    pub(super) fn span(&self, file_idx: u32) -> Option<&Span> {
+    pub(super) fn span(&self, file_idx: u32) -> Option<&FileSpan> {
         self.spans.get(usize::try_from(file_idx).ok()?)
     }
 
@@ -88,14 +88,14 @@ impl Layout {
     }
 
     /// Returns the pieces that bytes of a file are in; the file is not empty.
-    pub(super) fn pieces_of(&self, span: &Span) -> Option<RangeInclusive<u32>> {
+    pub(super) fn pieces_of(&self, span: &FileSpan) -> Option<RangeInclusive<u32>> {
         let last = span.start.checked_add(span.len)?.checked_sub(1)?;
         let piece = |offset| u32::try_from(offset / self.piece_len()).ok();
         Some(piece(span.start)?..=piece(last)?)
     }
 
     /// Returns the first byte of a piece and the one after its last, counted as those of
-    /// [`Span::start`].
+    /// [`FileSpan::start`].
     pub(super) fn bounds(&self, piece_idx: u32) -> (u64, u64) {
         let start = u64::from(piece_idx).saturating_mul(self.piece_len());
         (start, start.saturating_add(self.piece_len()).min(self.total_bytes))
@@ -107,7 +107,7 @@ impl Layout {
     }
 
     /// Returns the files that have bytes of a piece, in order.
-    pub(super) fn spans_in(&self, piece_idx: u32) -> impl Iterator<Item = &Span> {
+    pub(super) fn spans_in(&self, piece_idx: u32) -> impl Iterator<Item = &FileSpan> {
         let (start, end) = self.bounds(piece_idx);
         // The last that begins at or before the piece; empty files beside it have no bytes.
         let first = self.spans.partition_point(|span| span.start.saturating_add(span.len) <= start);
@@ -129,7 +129,7 @@ pub(super) mod tests {
         folder: &str,
         piece_len: u32,
         files: &[(&str, &[u8])],
-    ) -> Layout {
+    ) -> PieceLayout {
         layout_with(folder, piece_len, files, &[]).unwrap()
     }
 
@@ -139,7 +139,7 @@ pub(super) mod tests {
         piece_len: u32,
         files: &[(&str, &[u8])],
         more: &[u8],
-    ) -> Option<Layout> {
+    ) -> Option<PieceLayout> {
         let all: Vec<u8> = files.iter().flat_map(|(_, bytes)| bytes.iter().copied()).collect();
         let mut torrent = format!("d4:infod12:piece lengthi{piece_len}e6:pieces").into_bytes();
         let pieces = all.chunks(usize::try_from(piece_len).unwrap());
@@ -164,7 +164,7 @@ pub(super) mod tests {
         let hash = "00".repeat(20);
         let details =
             format!("{{\"info_hash\":\"{hash}\",\"output_folder\":{folder:?},\"files\":[{json}]}}");
-        Layout::new(&serde_json::from_str(&details).unwrap(), &torrent)
+        PieceLayout::new(&serde_json::from_str(&details).unwrap(), &torrent)
     }
 
     #[test]

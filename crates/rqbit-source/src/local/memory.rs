@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use vfs_core::{FileId, FileIndex, InfoHash, TorrentState, TorrentSummary};
 
 use super::file::ProvenFile;
-use super::kept::KeptProof;
-use super::layout::Layout;
+use super::kept::VerifiedFileRecord;
+use super::layout::PieceLayout;
 
 /// How many torrents' hashes are kept: those of a library that is being scanned. Each is 20 bytes a
 /// piece and the names of its files.
@@ -23,10 +23,10 @@ const PROOFS_MAX: usize = 65_536;
 const ABSENT_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub(super) struct VerifiedFiles {
     /// The oldest first.
-    layouts: VecDeque<(InfoHash, Instant, Arc<Layout>)>,
-    proofs: HashMap<InfoHash, Proofs>,
+    layouts: VecDeque<(InfoHash, Instant, Arc<PieceLayout>)>,
+    proofs: HashMap<InfoHash, TorrentVerifications>,
     proof_count: usize,
     /// What was opened on the word of an earlier run, and the server has not been asked about yet.
     unconfirmed: HashMap<FileId, Vec<Weak<ProvenFile>>>,
@@ -34,8 +34,8 @@ pub(super) struct Memory {
 
 /// What was proven of the files of a torrent.
 #[derive(Debug, Default)]
-struct Proofs {
-    files: BTreeMap<FileIndex, Known>,
+struct TorrentVerifications {
+    files: BTreeMap<FileIndex, VerifiedFile>,
     /// Whether the server has listed the torrent as checked since these files were last compared
     /// with their proofs.
     is_renewed: bool,
@@ -43,16 +43,16 @@ struct Proofs {
 
 /// A complete file that was proven.
 #[derive(Debug)]
-struct Known {
-    proof: Arc<KeptProof>,
+struct VerifiedFile {
+    proof: Arc<VerifiedFileRecord>,
     /// Whether the server has said in this run that the file is there.
     is_confirmed: bool,
     /// When it was last looked for and not there.
     absent_at: Option<Instant>,
 }
 
-impl Known {
-    fn new(proof: KeptProof, is_confirmed: bool) -> Self {
+impl VerifiedFile {
+    fn new(proof: VerifiedFileRecord, is_confirmed: bool) -> Self {
         Self { proof: Arc::new(proof), is_confirmed, absent_at: None }
     }
 
@@ -61,25 +61,25 @@ impl Known {
     }
 }
 
-impl Memory {
+impl VerifiedFiles {
     /// Returns what is remembered at the start: the proofs of an earlier run.
-    pub(super) fn new(kept: impl IntoIterator<Item = (FileId, KeptProof)>) -> Self {
+    pub(super) fn new(kept: impl IntoIterator<Item = (FileId, VerifiedFileRecord)>) -> Self {
         let mut memory = Self::default();
         for (file, proof) in kept.into_iter().take(PROOFS_MAX) {
-            memory.insert(file, Known::new(proof, false));
+            memory.insert(file, VerifiedFile::new(proof, false));
         }
         memory
     }
 
     /// Returns the layout of a torrent if it came less than `ttl` ago; those that are older are
     /// forgotten.
-    pub(super) fn layout(&mut self, torrent: InfoHash, ttl: Duration) -> Option<Arc<Layout>> {
+    pub(super) fn layout(&mut self, torrent: InfoHash, ttl: Duration) -> Option<Arc<PieceLayout>> {
         self.layouts.retain(|(_, kept_at, _)| kept_at.elapsed() < ttl);
         let found = self.layouts.iter().find(|(known, ..)| *known == torrent);
         found.map(|(.., layout)| Arc::clone(layout))
     }
 
-    pub(super) fn keep(&mut self, torrent: InfoHash, layout: Arc<Layout>) {
+    pub(super) fn keep(&mut self, torrent: InfoHash, layout: Arc<PieceLayout>) {
         self.layouts.retain(|(known, ..)| *known != torrent);
         while self.layouts.len() >= LAYOUTS_MAX {
             self.layouts.pop_front();
@@ -88,7 +88,7 @@ impl Memory {
     }
 
     /// Returns the proof of a file, unless the file was not there a moment ago.
-    pub(super) fn proof(&self, file: FileId) -> Option<Arc<KeptProof>> {
+    pub(super) fn proof(&self, file: FileId) -> Option<Arc<VerifiedFileRecord>> {
         let known = self.known(file).filter(|known| !known.is_absent());
         known.map(|known| Arc::clone(&known.proof))
     }
@@ -102,7 +102,7 @@ impl Memory {
     }
 
     /// Returns the files of a torrent with their proofs.
-    pub(super) fn proofs_of(&self, torrent: InfoHash) -> Vec<(FileId, Arc<KeptProof>)> {
+    pub(super) fn proofs_of(&self, torrent: InfoHash) -> Vec<(FileId, Arc<VerifiedFileRecord>)> {
         let files = self.proofs.get(&torrent).into_iter().flat_map(|proofs| &proofs.files);
         files
             .map(|(index, known)| (FileId { torrent, index: *index }, Arc::clone(&known.proof)))
@@ -110,7 +110,7 @@ impl Memory {
     }
 
     /// Remembers a proof that was just made.
-    pub(super) fn remember(&mut self, file: FileId, proof: KeptProof) {
+    pub(super) fn remember(&mut self, file: FileId, proof: VerifiedFileRecord) {
         if self.proof_count >= PROOFS_MAX && self.known(file).is_none() {
             // Whichever it is, it can be proven again.
             let other = self.proofs.iter().find_map(|(torrent, proofs)| {
@@ -121,7 +121,7 @@ impl Memory {
                 self.remove(other);
             }
         }
-        self.insert(file, Known::new(proof, true));
+        self.insert(file, VerifiedFile::new(proof, true));
         self.unconfirmed.remove(&file);
     }
 
@@ -136,7 +136,12 @@ impl Memory {
 
     /// Takes note that the file of a proof is not there. Nobody goes on reading on the word of an
     /// earlier run; the proof counts again after [`ABSENT_TIME`].
-    pub(super) fn on_absent(&mut self, file: FileId, proof: &Arc<KeptProof>, now: Instant) {
+    pub(super) fn on_absent(
+        &mut self,
+        file: FileId,
+        proof: &Arc<VerifiedFileRecord>,
+        now: Instant,
+    ) {
         let known = self.proofs.get_mut(&file.torrent);
         let known = known.and_then(|proofs| proofs.files.get_mut(&file.index));
         if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.proof, proof)) {
@@ -146,14 +151,17 @@ impl Memory {
     }
 
     /// Returns the files, with their proofs, about which the server is to be asked.
-    pub(super) fn to_confirm(&self) -> Vec<(FileId, Arc<KeptProof>)> {
+    pub(super) fn to_confirm(&self) -> Vec<(FileId, Arc<VerifiedFileRecord>)> {
         let proof = |file: &FileId| Some((*file, Arc::clone(&self.known(*file)?.proof)));
         self.unconfirmed.keys().filter_map(proof).collect()
     }
 
     /// Returns the files whose proofs a listing contradicts: the torrent is checked, and they are
     /// not complete.
-    pub(super) fn incomplete(&self, listing: &[TorrentSummary]) -> Vec<(FileId, Arc<KeptProof>)> {
+    pub(super) fn incomplete(
+        &self,
+        listing: &[TorrentSummary],
+    ) -> Vec<(FileId, Arc<VerifiedFileRecord>)> {
         if self.proofs.is_empty() {
             return Vec::new();
         }
@@ -209,7 +217,7 @@ impl Memory {
 
     /// Forgets a proof, unless there is another one by now, and lets nobody go on reading on the
     /// word of an earlier run.
-    pub(super) fn forget(&mut self, file: FileId, proof: &Arc<KeptProof>) {
+    pub(super) fn forget(&mut self, file: FileId, proof: &Arc<VerifiedFileRecord>) {
         if self.known(file).is_some_and(|known| Arc::ptr_eq(&known.proof, proof)) {
             self.revoke(file);
             self.remove(file);
@@ -225,11 +233,11 @@ impl Memory {
         self.unconfirmed.retain(|file, _| !torrents.contains(&file.torrent));
     }
 
-    fn known(&self, file: FileId) -> Option<&Known> {
+    fn known(&self, file: FileId) -> Option<&VerifiedFile> {
         self.proofs.get(&file.torrent)?.files.get(&file.index)
     }
 
-    fn insert(&mut self, file: FileId, known: Known) {
+    fn insert(&mut self, file: FileId, known: VerifiedFile) {
         let proofs = self.proofs.entry(file.torrent).or_default();
         if proofs.files.insert(file.index, known).is_none() {
             self.proof_count = self.proof_count.saturating_add(1);
@@ -270,7 +278,7 @@ mod tests {
     #[test]
     fn a_layout_is_believed_for_its_time() {
         let torrent = InfoHash::from_bytes([1; 20]);
-        let mut memory = Memory::default();
+        let mut memory = VerifiedFiles::default();
         memory.keep(torrent, Arc::new(layout("/d", 4, &[("a", b"12345678")])));
         assert!(memory.layout(torrent, Duration::MAX).is_some());
         assert!(memory.layout(torrent, Duration::ZERO).is_none());

@@ -35,17 +35,17 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::sleep;
 use vfs_core::{
-    FileId, InfoHash, LocalFault, LocalFile, LocalPieces, LocalWanted, NoLocalFile, SourceError,
+    FileId, InfoHash, LocalError, LocalFile, LocalPieces, LocalWanted, NoLocalFile, SourceError,
     SourceErrorKind,
 };
 
 use self::file::ProvenFile;
-pub use self::kept::{FileIdentity, KeptProof, ProofKeeper};
-use self::layout::{Layout, SpanKind};
-use self::memory::Memory;
-use self::place::Folder;
+pub use self::kept::{FileIdentity, VerificationStore, VerifiedFileRecord};
+use self::layout::{PieceLayout, SpanKind};
+use self::memory::VerifiedFiles;
 pub use self::place::LocalPaths;
-use self::proof::Suspect;
+use self::place::OutputFolder;
+use self::proof::Verifier;
 use crate::buffers::Buffers;
 use crate::error::to_source_error;
 use crate::source::to_ref;
@@ -56,7 +56,7 @@ const PROOFS_AT_A_TIME: usize = 2;
 /// Why a file is not read from this machine's disk. The messages fit after "not read from this
 /// machine's disk: ".
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum LocalRefusal {
     /// The folder is nowhere that could be looked for.
     #[error("the server says that it is in {0:?}, which is no absolute path")]
     Folder(String),
@@ -99,7 +99,7 @@ pub(crate) enum Refusal {
     Unprovable,
     /// The disk failed.
     #[error("it cannot be read: {0}")]
-    Read(#[source] LocalFault),
+    Read(#[source] LocalError),
     /// The server does not give the hashes of pieces, or not as many as there are.
     #[error("the server does not give the hashes of its pieces")]
     NoHashes,
@@ -117,9 +117,9 @@ pub(crate) struct LocalFiles {
     torrent_ttl: Duration,
     permits: Semaphore,
     /// Protects what is remembered; held for one access.
-    memory: Mutex<Memory>,
+    memory: Mutex<VerifiedFiles>,
     /// Keeps proofs for the next run, if anybody does.
-    keeper: Option<Arc<dyn ProofKeeper>>,
+    keeper: Option<Arc<dyn VerificationStore>>,
     /// Waits for files that changed a moment ago, whose proofs are kept after that. At most one for
     /// each proof that is made within [`SETTLED_AGE_MIN`](kept::SETTLED_AGE_MIN).
     settling: Mutex<JoinSet<()>>,
@@ -159,14 +159,14 @@ impl LocalFiles {
     /// proven in this one. If nobody looks for files, they do neither.
     pub(crate) fn keeping(
         &self,
-        kept: impl IntoIterator<Item = (FileId, KeptProof)>,
-        keeper: Arc<dyn ProofKeeper>,
+        kept: impl IntoIterator<Item = (FileId, VerifiedFileRecord)>,
+        keeper: Arc<dyn VerificationStore>,
     ) -> Self {
         let files = self.keeping_nothing();
         if files.paths == LocalPaths::Off {
             return files;
         }
-        Self { memory: Mutex::new(Memory::new(kept)), keeper: Some(keeper), ..files }
+        Self { memory: Mutex::new(VerifiedFiles::new(kept)), keeper: Some(keeper), ..files }
     }
 
     pub(crate) fn paths(&self) -> &LocalPaths {
@@ -247,7 +247,7 @@ impl LocalFiles {
         if self.may_look(client) {
             return Ok(());
         }
-        Err(NoLocalFile::Refused(Refusal::Elsewhere.into()))
+        Err(NoLocalFile::Refused(LocalRefusal::Elsewhere.into()))
     }
 
     /// Returns whether a complete file was proven before, in this run or in an earlier one.
@@ -265,7 +265,7 @@ impl LocalFiles {
     async fn reopen(
         &self,
         file: FileId,
-        known: Arc<KeptProof>,
+        known: Arc<VerifiedFileRecord>,
         len: u64,
     ) -> Result<Arc<dyn LocalFile>, NoLocalFile> {
         let (paths, buffers) = (self.paths.clone(), Arc::clone(&self.buffers));
@@ -296,7 +296,7 @@ impl LocalFiles {
     }
 
     /// Keeps a proof for the next run, as soon as a change of the file is sure to show.
-    fn keep(&self, file: FileId, found: &Arc<ProvenFile>, proof: KeptProof) {
+    fn keep(&self, file: FileId, found: &Arc<ProvenFile>, proof: VerifiedFileRecord) {
         let Some(keeper) = self.keeper.as_ref().map(Arc::clone) else { return };
         let Some(wait) = proof.identity.settles_in(SystemTime::now()) else { return };
         if wait.is_zero() {
@@ -315,7 +315,7 @@ impl LocalFiles {
     }
 
     /// Lets go of a proof that does not hold any more, here and for the next run.
-    fn discard(&self, file: FileId, proof: &Arc<KeptProof>) {
+    fn discard(&self, file: FileId, proof: &Arc<VerifiedFileRecord>) {
         self.memory().forget(file, proof);
         if let Some(keeper) = &self.keeper {
             keeper.discard(file, proof);
@@ -323,30 +323,34 @@ impl LocalFiles {
     }
 
     /// Returns the layout of a torrent, from memory or from the server.
-    async fn layout(&self, client: &Client, torrent: InfoHash) -> Result<Arc<Layout>, NoLocalFile> {
+    async fn layout(
+        &self,
+        client: &Client,
+        torrent: InfoHash,
+    ) -> Result<Arc<PieceLayout>, NoLocalFile> {
         if let Some(layout) = self.memory().layout(torrent, self.torrent_ttl) {
             return Ok(layout);
         }
         let unknown = |error| NoLocalFile::Unknown(to_source_error(error).into());
         let details = client.torrent_details(to_ref(torrent)).await.map_err(unknown)?;
         // Most servers that are elsewhere are found out here, before megabytes of hashes are sent.
-        let folder = self.paths.folder(&details.output_folder).and_then(Folder::open);
+        let folder = self.paths.folder(&details.output_folder).and_then(OutputFolder::open);
         let folder = folder.map_err(|refusal| NoLocalFile::Refused(refusal.into()))?;
         drop(folder);
         let torrent_file = client.torrent_metadata(to_ref(torrent)).await.map_err(unknown)?;
-        let layout = spawn_blocking(move || Layout::new(&details, &torrent_file));
+        let layout = spawn_blocking(move || PieceLayout::new(&details, &torrent_file));
         let layout = layout.await.map_err(|error| {
             let context = format!("read the metadata of {torrent}");
             let error = SourceError::new(SourceErrorKind::Failed, context).with_source(error);
             NoLocalFile::Unknown(error.into())
         })?;
-        let layout = layout.ok_or_else(|| NoLocalFile::Refused(Refusal::NoHashes.into()))?;
+        let layout = layout.ok_or_else(|| NoLocalFile::Refused(LocalRefusal::NoHashes.into()))?;
         let layout = Arc::new(layout);
         self.memory().keep(torrent, Arc::clone(&layout));
         Ok(layout)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, VerifiedFiles> {
         // A panic under the lock is a bug that one look reports; the others go on.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -355,28 +359,29 @@ impl LocalFiles {
 /// Opens and proves a file. Reads up to some tens of megabytes.
 fn open(
     paths: &LocalPaths,
-    layout: &Layout,
+    layout: &PieceLayout,
     file: FileId,
     wanted: &LocalWanted,
     buffers: &Arc<Buffers>,
-) -> Result<(ProvenFile, Option<KeptProof>), Refusal> {
-    let span = layout.span(file.index.0).ok_or(Refusal::Unprovable)?;
-    let SpanKind::File(below) = &span.kind else { return Err(Refusal::Names) };
+) -> Result<(ProvenFile, Option<VerifiedFileRecord>), LocalRefusal> {
+    let span = layout.span(file.index.0).ok_or(LocalRefusal::Unprovable)?;
+    let SpanKind::File(below) = &span.kind else { return Err(LocalRefusal::Names) };
     // What the core was told of the file and what is proven here must be about the same bytes.
     if (span.start, span.len) != (wanted.geometry.file_offset, wanted.len)
         || layout.piece_len() != u64::from(wanted.geometry.piece_len.get())
     {
-        return Err(Refusal::Unprovable);
+        return Err(LocalRefusal::Unprovable);
     }
     let path = paths.folder(&layout.folder)?;
-    let folder = Folder::open(path.clone())?;
+    let folder = OutputFolder::open(path.clone())?;
     let fd = folder.open_file(below, span.len)?;
-    let failed = |error| Refusal::Open(path.join(below), error);
+    let failed = |error| LocalRefusal::Open(path.join(below), error);
     // Before it is read, so that what changes meanwhile shows.
     let identity = FileIdentity::of(&fd).map_err(failed)?;
     let (have, proven) = (&wanted.pieces, wanted.proven.as_ref());
-    Suspect { layout, folder: &folder, span, fd: &fd, have, proven }.prove()?;
+    Verifier { layout, folder: &folder, span, fd: &fd, have, proven }.prove()?;
     let is_complete = *have == LocalPieces::All;
-    let proof = if is_complete { KeptProof::new(&layout.folder, below, identity) } else { None };
+    let proof =
+        if is_complete { VerifiedFileRecord::new(&layout.folder, below, identity) } else { None };
     Ok((ProvenFile::new(fd, identity, is_complete, buffers), proof))
 }

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat, openat2};
 use rustix::io::Errno;
 
-use super::Refusal;
+use super::LocalRefusal;
 
 /// How often a path is tried that is being renamed on the way: the kernel then says `EAGAIN`.
 const RENAME_TRIES: usize = 8;
@@ -32,21 +32,21 @@ pub enum LocalPaths {
 
 impl LocalPaths {
     /// Returns where a folder of the server is here.
-    pub(crate) fn folder(&self, of_server: &str) -> Result<PathBuf, Refusal> {
+    pub(crate) fn folder(&self, of_server: &str) -> Result<PathBuf, LocalRefusal> {
         let folder = Path::new(of_server);
         let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
         if !folder.is_absolute() || !folder.components().all(is_plain) {
-            return Err(Refusal::Folder(of_server.to_owned()));
+            return Err(LocalRefusal::Folder(of_server.to_owned()));
         }
         let pairs = match self {
-            Self::Off => return Err(Refusal::NotMapped(folder.to_owned())),
+            Self::Off => return Err(LocalRefusal::NotMapped(folder.to_owned())),
             Self::Auto => return Ok(folder.to_owned()),
             Self::Mapped(pairs) => pairs,
         };
         let inside =
             pairs.iter().filter_map(|(from, to)| Some((from, to, folder.strip_prefix(from).ok()?)));
         let nearest = inside.max_by_key(|(from, ..)| from.components().count());
-        let (_, to, rest) = nearest.ok_or_else(|| Refusal::NotMapped(folder.to_owned()))?;
+        let (_, to, rest) = nearest.ok_or_else(|| LocalRefusal::NotMapped(folder.to_owned()))?;
         Ok(if rest == Path::new("") { to.clone() } else { to.join(rest) })
     }
 }
@@ -64,24 +64,24 @@ pub(super) fn relative_path(names: &[String]) -> Option<PathBuf> {
 
 /// An output folder that is open.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct OutputFolder {
     fd: OwnedFd,
     path: PathBuf,
 }
 
-impl Folder {
-    pub(super) fn open(path: PathBuf) -> Result<Self, Refusal> {
+impl OutputFolder {
+    pub(super) fn open(path: PathBuf) -> Result<Self, LocalRefusal> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match openat(CWD, &path, flags, Mode::empty()) {
             Ok(fd) => Ok(Self { fd, path }),
-            Err(error) => Err(Refusal::Open(path, error.into())),
+            Err(error) => Err(LocalRefusal::Open(path, error.into())),
         }
     }
 
     /// Opens a regular file of `len` bytes below the folder. No link on the way is followed, not
     /// even one that stays inside: what the server writes to has none unless somebody put it there.
-    pub(super) fn open_file(&self, below: &Path, len: u64) -> Result<OwnedFd, Refusal> {
-        let failed = |error: Errno| Refusal::Open(self.path.join(below), error.into());
+    pub(super) fn open_file(&self, below: &Path, len: u64) -> Result<OwnedFd, LocalRefusal> {
+        let failed = |error: Errno| LocalRefusal::Open(self.path.join(below), error.into());
         // A FIFO does not make anybody wait, nor does a terminal become ours.
         let flags =
             OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -96,14 +96,14 @@ impl Folder {
         };
         let stat = fstat(&fd).map_err(failed)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(Refusal::NotRegular(self.path.join(below)));
+            return Err(LocalRefusal::NotRegular(self.path.join(below)));
         }
         let found = u64::try_from(stat.st_size).unwrap_or(0);
         if found != len {
-            return Err(Refusal::Length { path: self.path.join(below), found, want: len });
+            return Err(LocalRefusal::Length { path: self.path.join(below), found, want: len });
         }
-        if is_of_tfs(&fd).map_err(|error| Refusal::Open(self.path.join(below), error))? {
-            return Err(Refusal::OfTfs(self.path.join(below)));
+        if is_of_tfs(&fd).map_err(|error| LocalRefusal::Open(self.path.join(below), error))? {
+            return Err(LocalRefusal::OfTfs(self.path.join(below)));
         }
         Ok(fd)
     }
@@ -196,7 +196,7 @@ mod tests {
         fs::create_dir(inside.join("folder")).unwrap();
         let fifo = inside.join("fifo");
         rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
-        let folder = Folder::open(inside.clone()).unwrap();
+        let folder = OutputFolder::open(inside.clone()).unwrap();
         let open = |path: &str| folder.open_file(Path::new(path), 6).map(drop);
         assert!(open("sub/right").is_ok());
         for path in [
@@ -213,7 +213,7 @@ mod tests {
         }
         assert!(matches!(
             folder.open_file(Path::new("sub/right"), 7),
-            Err(Refusal::Length { found: 6, want: 7, .. })
+            Err(LocalRefusal::Length { found: 6, want: 7, .. })
         ));
 
         // A directory that is exchanged for a link while somebody looks.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rqbit_client::{Client, ClientConfig};
 use rqbit_source::{RqbitSource, STREAMS_MAX_DEFAULT};
 use tfs_testkit::content::Content;
-use tfs_testkit::permits::{PermitServer, PermitTorrent, Step};
+use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use vfs_core::{HandleId, InfoHash, Ino, TorrentSource as _, Vfs, VfsConfig};
@@ -61,7 +61,7 @@ async fn check() {
     assert!(!read_now(&vfs, handle, 0).await);
     assert_eq!((vfs.counters().total.direct_misses, server.census().open_max), (0, 0));
 
-    while server.step() != Step::Complete {}
+    while server.step() != PermitStep::Complete {}
     let listing = vfs.source().list().await.unwrap();
     vfs.apply(listing, Vec::new(), 0);
     assert!(!vfs.may_read_now(1 << 20), "that is long");

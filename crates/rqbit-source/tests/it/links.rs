@@ -12,12 +12,12 @@ use rqbit_source::{RqbitSource, to_details};
 use vfs_core::{Ino, NodeKind, TorrentState, TorrentSummary, Vfs, VfsConfig};
 
 /// What a link is in libtorrent and why it is otherwise in the mount, if it is.
-type Row = (&'static str, &'static str, Option<&'static str>);
+type LinkRow = (&'static str, &'static str, Option<&'static str>);
 
 const HIDDEN: Option<&str> = None;
 
 /// What both torrents have: the link, and where it leads.
-const COMMON: [Row; 9] = [
+const COMMON: [LinkRow; 9] = [
     ("X.framework/X", "X.framework/Versions/Current/X", Some("Versions/Current/X")),
     ("X.framework/Versions/Current", "X.framework/Versions/A", Some("A")),
     ("bin/all", "lib", Some("../lib")),
@@ -31,7 +31,7 @@ const COMMON: [Row; 9] = [
     ("loop1", "loop2", HIDDEN),
 ];
 
-const LIBTORRENT: [Row; 5] = [
+const LIBTORRENT: [LinkRow; 5] = [
     (
         "X.framework/Headers",
         "X.framework/Versions/Current/Headers",
@@ -45,7 +45,7 @@ const LIBTORRENT: [Row; 5] = [
     ("gone", "gone", HIDDEN),
 ];
 
-const TORF: [Row; 6] = [
+const TORF: [LinkRow; 6] = [
     // Relative to its own folder and through a link: libtorrent looks for that from the top only.
     ("X.framework/Headers", "X.framework/Headers", Some("Versions/Current/Headers")),
     ("loop2", "loop1", HIDDEN),
@@ -110,7 +110,7 @@ fn from_top(link: &str, target: &str) -> String {
 }
 
 #[track_caller]
-fn check(torrent_file: &[u8], json: &str, rows: &[Row]) {
+fn check(torrent_file: &[u8], json: &str, rows: &[LinkRow]) {
     let links = links(torrent_file, json);
     let rows = COMMON.iter().chain(rows);
     let want: BTreeMap<_, _> = rows

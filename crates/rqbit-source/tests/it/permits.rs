@@ -7,7 +7,7 @@ use std::time::Duration;
 use rqbit_client::{ByteRange, Client, ClientConfig, RangeStream, Timeouts, TorrentRef};
 use rqbit_source::{RqbitSource, STREAMS_MAX_DEFAULT};
 use tfs_testkit::content::Content;
-use tfs_testkit::permits::{PermitServer, PermitTorrent, Step};
+use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use vfs_core::{HandleId, InfoHash, Ino, TorrentSource as _, Vfs, VfsConfig};
@@ -92,11 +92,11 @@ async fn check_readers(streams_max: usize) {
             biased;
             Some(read) = reads.join_next() => read.unwrap(),
             () = server.wait_until(|census| census.waiting > 0) => match server.step() {
-                Step::Wrote { info_hash, .. } => {
+                PermitStep::Wrote { info_hash, .. } => {
                     assert_eq!(info_hash, film().info_hash);
                     steps += 1;
                 }
-                Step::Frozen | Step::Complete => panic!("after {steps}: {:?}", server.census()),
+                PermitStep::Frozen | PermitStep::Complete => panic!("after {steps}: {:?}", server.census()),
             },
         }
     }
@@ -108,9 +108,9 @@ async fn check_readers(streams_max: usize) {
     // What nobody reads is downloaded too.
     let pieces = (FILM.len() + DISTANCE_BYTES) / u64::from(PIECE_BYTES);
     for _ in steps..pieces {
-        assert!(matches!(server.step(), Step::Wrote { .. }));
+        assert!(matches!(server.step(), PermitStep::Wrote { .. }));
     }
-    assert_eq!(server.step(), Step::Complete);
+    assert_eq!(server.step(), PermitStep::Complete);
 }
 
 /// The server writes a piece only while a permit is free, and only for a stream that waits: if
@@ -132,7 +132,7 @@ async fn check_trap() {
     let server = PermitServer::start(PERMITS, vec![film(), other()]).await.unwrap();
     let client = patient_client(&server);
     let mut streams = Vec::new();
-    assert!(matches!(server.step(), Step::Wrote { piece: 0, .. }));
+    assert!(matches!(server.step(), PermitStep::Wrote { piece: 0, .. }));
     for nth in 1..=8 {
         streams.push(stream_at(&client, nth * DISTANCE_BYTES).await);
     }
@@ -144,19 +144,19 @@ async fn check_trap() {
         () = server.wait_until(|census| census.queued == 1) => {}
     }
     for _ in 0..1000 {
-        assert_eq!(server.step(), Step::Frozen);
+        assert_eq!(server.step(), PermitStep::Frozen);
     }
     assert_eq!(server.census().open, PERMITS);
 
     // One that goes away makes room for the one that has no headers, which is no better.
     drop(streams.pop());
     let mut ninth = ninth.await;
-    assert_eq!(server.step(), Step::Frozen);
+    assert_eq!(server.step(), PermitStep::Frozen);
     // One more, and all is well again.
     drop(streams.pop());
     server.wait_until(|census| census.open < PERMITS).await;
     while server.census().waiting > 0 {
-        assert!(matches!(server.step(), Step::Wrote { .. }));
+        assert!(matches!(server.step(), PermitStep::Wrote { .. }));
     }
     let chunk = ninth.next_chunk().await.unwrap().unwrap();
     FILM.check(9 * DISTANCE_BYTES, &chunk).unwrap();

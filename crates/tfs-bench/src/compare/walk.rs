@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use tfs_testkit::ceiling::Ceiling;
-use tfs_testkit::library::{Library, Shape};
+use tfs_testkit::library::{LargeServer, LibraryShape};
 use tfs_testkit::until::until;
 
 use super::programs::quiet;
@@ -14,7 +14,7 @@ use super::ways::CEILING;
 use crate::caches::forget_names;
 use crate::mount::TfsMount;
 
-const SHAPE: Shape = Shape { torrent_count: 10_000 };
+const SHAPE: LibraryShape = LibraryShape { torrent_count: 10_000 };
 
 pub(crate) const TFS: &str = "tfs";
 pub(crate) const TMPFS: &str = "tmpfs";
@@ -24,7 +24,7 @@ const UNIT: &str = "s";
 pub(crate) const WALKS: [&str; 2] = ["find", "ls -lR"];
 
 pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
-    let library = Library::start(SHAPE).unwrap();
+    let library = LargeServer::start(SHAPE).unwrap();
     let mount = TfsMount::unhurried(&dir.join("tfs"), &library.url(), &[]);
     let ceiling_path = dir.join("ceiling");
     fs::create_dir_all(&ceiling_path).unwrap();

@@ -10,13 +10,13 @@ use futures_util::stream::{self, StreamExt as _};
 use tfs_service::control::notify_of_change;
 use tfs_service::settings::Loaded;
 use tfs_service::{
-    AddError, AddFault, AddedRow, Existing, PreparedTorrent, Server, ServerSettings, TorrentInput,
-    add, target_server,
+    AddError, AddFault, AddedRow, Existing, PreparedTorrent, RqbitServer, ServerSettings,
+    TorrentInput, add, target_server,
 };
 
 pub(crate) use self::hint::hint;
 use crate::args::AddArgs;
-use crate::background::{self, Role};
+use crate::background::{self, ProcessRole};
 use crate::list::CHUNK_TIME_MAX;
 use crate::output::{self, visible};
 use crate::report::{self, settings_error};
@@ -32,7 +32,7 @@ const NAMES_MAX: usize = 5;
 /// Runs the command.
 pub(crate) fn run(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
     // In the background it is the rest of a command that did not wait.
-    let is_rest = background::role() == Role::Child;
+    let is_rest = background::role() == ProcessRole::Child;
     if is_rest {
         background::leave_session()?;
     }
@@ -84,7 +84,7 @@ async fn add_all(
     if files.is_empty() && magnets.is_empty() {
         return Ok(());
     }
-    let server = Server::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
+    let server = RqbitServer::connect(&chosen.connection, CHUNK_TIME_MAX).await?;
     let existing = if args.overwrite { Existing::Use } else { Existing::Refuse };
     let adding = Adding { server, connection: chosen.connection, existing, time_max: args.timeout };
     if !adding.add_files(&files, tally).await {
@@ -100,7 +100,7 @@ async fn add_all(
 
 /// Where torrents are added, and how.
 struct Adding {
-    server: Server,
+    server: RqbitServer,
     connection: ServerSettings,
     existing: Existing,
     time_max: Duration,
@@ -147,7 +147,7 @@ impl Adding {
         let added = add(&self.server, torrent, self.existing, self.time_max).await;
         let Err(AddError { input, fault: AddFault::Dropped }) = added else { return added };
         // Whether it is this torrent that rqbit cannot bear, or rqbit is gone.
-        let fault = match Server::connect(&self.connection, CHUNK_TIME_MAX).await {
+        let fault = match RqbitServer::connect(&self.connection, CHUNK_TIME_MAX).await {
             Ok(_server) => AddFault::Dropped,
             Err(error) => AddFault::Server(error),
         };

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
-use tfs_service::settings::{Kind, ServerArg, check_typed, keys};
+use tfs_service::settings::{ServerArg, ValueKind, check_typed, keys};
 
 /// Returns the parser of a flag: it checks the text, and leaves it a text.
 pub(super) fn setting(name: &'static str) -> ValueParser {
     let key = key(name);
-    if let Kind::Choice(words) = key.kind {
+    if let ValueKind::Choice(words) = key.kind {
         // The words are completed and listed.
         return PossibleValuesParser::new(words).into();
     }

@@ -13,20 +13,20 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use eyre::WrapErr as _;
-use tfs_service::control::Mounts;
+use tfs_service::control::MountRegistry;
 use tfs_service::{
-    Appearance, MissingErrno, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout,
+    AttrOptions, MissingErrno, MountServer, MountSettings, PreloadSettings, ReadPolicy, RootLayout,
     RunningMount, ServerChoice, ServerSettings,
 };
 
 use crate::args::DemoArgs;
 use crate::figures::{size, speed};
-use crate::mount::Doors;
+use crate::mount::Listeners;
 use crate::signals::Signals;
 use crate::{exit, runtime};
 use checks::Digest;
-use sample::Sample;
-use servers::Servers;
+use sample::DemoTorrent;
+use servers::DemoServers;
 use story::Story;
 
 /// How much of the film is read from its middle: a player's first request after a seek.
@@ -48,17 +48,17 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
     std::fs::create_dir(&mountpoint)?;
 
     story.tell("Making sample content")?;
-    let sample = Sample::create(&dir.path().join("original"))?;
+    let sample = DemoTorrent::create(&dir.path().join("original"))?;
     let total = size(sample.total_bytes());
     story.detail(&format!("{} files, {total}, in {}", sample.files.len(), sample.top.display()))?;
 
     story.tell("Seeding it from one rqbit, downloading it with another, both on 127.0.0.1")?;
-    let servers = Servers::start(&sample, &dir.path().join("download")).await?;
+    let servers = DemoServers::start(&sample, &dir.path().join("download")).await?;
     let limit = speed(u64::from(servers::DOWNLOAD_BPS.get()));
     story.detail(&format!("the download is limited to {limit}, so that there is time to look"))?;
 
     story.tell("Mounting the one that downloads")?;
-    let mounts = Mounts::default();
+    let mounts = MountRegistry::default();
     let settings = settings(dir.path(), servers.downloader());
     let mount = match RunningMount::start(settings, &mounts).await {
         Ok(mount) => mount,
@@ -68,7 +68,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
         }
     };
     // So that `tfs status` and the like can be tried on it.
-    let doors = Doors::open(mounts, None).await;
+    let doors = Listeners::open(mounts, None).await;
     let url = servers.downloader().url;
     story.detail(&format!("tfs mount --server {url} {}", mountpoint.display()))?;
 
@@ -117,7 +117,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         torrent_ttl: tfs_service::TORRENT_TTL_DEFAULT,
         removal_delay: tfs_service::REMOVAL_DELAY_DEFAULT,
         first_look_max: Duration::from_secs(60),
-        appearance: Appearance::default(),
+        appearance: AttrOptions::default(),
         // A demo leaves nothing behind.
         state_dir: Some(dir.join("state")),
         preload: PreloadSettings::default(),
@@ -127,8 +127,8 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
 /// Shows what a user of the mount sees, and checks all of it.
 async fn show(
     story: &mut Story,
-    sample: &Sample,
-    servers: &Servers,
+    sample: &DemoTorrent,
+    servers: &DemoServers,
     mountpoint: &Path,
 ) -> eyre::Result<()> {
     story.tell("Looking into it")?;

@@ -22,7 +22,7 @@ const OTHERS: [(&str, u64); 6] = [
 
 /// What was made.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct DemoTorrent {
     /// Where the torrent's folder is.
     pub(super) dir: PathBuf,
     /// The torrent's folder.
@@ -34,7 +34,7 @@ pub(super) struct Sample {
 /// A file whose bytes are known without reading it.
 #[derive(Debug)]
 pub(super) struct SampleFile {
-    /// The path from [`Sample::dir`] on.
+    /// The path from [`DemoTorrent::dir`] on.
     pub(super) path: PathBuf,
     /// The path from the mount on.
     pub(super) mounted: PathBuf,
@@ -47,7 +47,7 @@ pub(super) fn film_path() -> PathBuf {
     Path::new(TOP).join("Demo Film.mkv")
 }
 
-impl Sample {
+impl DemoTorrent {
     /// Writes all files below `dir`.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
         let film = std::iter::once((film_path(), FILM_BYTES));

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use eyre::WrapErr as _;
 use tfs_service::embed::{EmbeddedConfig, EmbeddedServer, SeedOptions};
-use tfs_service::{Server, ServerSettings, add_torrent, torrents};
+use tfs_service::{RqbitServer, ServerSettings, add_torrent, torrents};
 
-use super::sample::Sample;
+use super::sample::DemoTorrent;
 
 /// The speed of the download: slow enough to see it, fast enough not to bore.
 pub(super) const DOWNLOAD_BPS: NonZeroU32 = NonZeroU32::new(8 << 20).expect("it is not zero");
@@ -18,15 +18,15 @@ const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// A seeder and a downloader, both in this process and only on this machine.
 #[derive(Debug)]
-pub(super) struct Servers {
+pub(super) struct DemoServers {
     seeder: EmbeddedServer,
     downloader: EmbeddedServer,
     settings: ServerSettings,
-    server: Server,
+    server: RqbitServer,
 }
 
-impl Servers {
-    pub(super) async fn start(sample: &Sample, download_dir: &Path) -> eyre::Result<Self> {
+impl DemoServers {
+    pub(super) async fn start(sample: &DemoTorrent, download_dir: &Path) -> eyre::Result<Self> {
         let seeder = EmbeddedServer::start(EmbeddedConfig::loopback(&sample.dir)).await?;
         let torrent = seeder.seed(&sample.top, SeedOptions::default()).await?;
         let mut config = EmbeddedConfig::loopback(download_dir);
@@ -34,7 +34,7 @@ impl Servers {
         let downloader = EmbeddedServer::start(config).await?;
         let url = format!("http://{}", downloader.api_addr()).parse()?;
         let settings = ServerSettings { url, credentials: None };
-        let server = Server::connect(&settings, CHUNK_TIME_MAX).await?;
+        let server = RqbitServer::connect(&settings, CHUNK_TIME_MAX).await?;
         let peer = seeder.peer_addr().into_iter().collect();
         add_torrent(&server, torrent.torrent_bytes, peer)
             .await

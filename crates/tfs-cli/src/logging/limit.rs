@@ -19,19 +19,19 @@ const WINDOW: Duration = Duration::from_secs(60);
 ///
 /// The downside: what is left out at the very end is never counted in the log.
 #[derive(Debug, Default)]
-pub(super) struct Limit {
+pub(super) struct RateLimit {
     /// Bounded by the number of places in the code.
-    windows: Mutex<HashMap<Identifier, Window>>,
+    windows: Mutex<HashMap<Identifier, LimitWindow>>,
 }
 
 #[derive(Debug)]
-struct Window {
+struct LimitWindow {
     start: Instant,
     passed_count: u32,
     left_out_count: u64,
 }
 
-impl Limit {
+impl RateLimit {
     /// Returns how many events like this one were left out before it, or `None` if it is to be
     /// left out too.
     pub(super) fn admit(&self, metadata: &Metadata<'_>, now: Instant) -> Option<u64> {
@@ -40,12 +40,12 @@ impl Limit {
         }
         // A panic while it was held left nothing half done.
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = Window { start: now, passed_count: 0, left_out_count: 0 };
+        let fresh = LimitWindow { start: now, passed_count: 0, left_out_count: 0 };
         let window = windows.entry(metadata.callsite()).or_insert(fresh);
         let mut left_out_count = 0;
         if now.duration_since(window.start) >= WINDOW {
             left_out_count = window.left_out_count;
-            *window = Window { start: now, passed_count: 0, left_out_count: 0 };
+            *window = LimitWindow { start: now, passed_count: 0, left_out_count: 0 };
         }
         if window.passed_count == PASS_COUNT_MAX {
             window.left_out_count += 1;

@@ -8,15 +8,15 @@ use tracing_subscriber::fmt::format::{FormatFields, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::limit::Limit;
+use super::limit::RateLimit;
 use crate::output::harmless_log;
 
 /// A format of events with a limit on warnings.
 #[derive(Debug)]
-pub(super) struct Lines<F> {
+pub(super) struct LineFormat<F> {
     inner: F,
     style: Style,
-    limit: Limit,
+    limit: RateLimit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +28,17 @@ enum Style {
     Journal,
 }
 
-impl<F> Lines<F> {
+impl<F> LineFormat<F> {
     pub(super) fn text(inner: F) -> Self {
-        Self { inner, style: Style::Text, limit: Limit::default() }
+        Self { inner, style: Style::Text, limit: RateLimit::default() }
     }
 
     pub(super) fn json(inner: F) -> Self {
-        Self { inner, style: Style::Json, limit: Limit::default() }
+        Self { inner, style: Style::Json, limit: RateLimit::default() }
     }
 
     pub(super) fn journal(inner: F) -> Self {
-        Self { inner, style: Style::Journal, limit: Limit::default() }
+        Self { inner, style: Style::Journal, limit: RateLimit::default() }
     }
 
     fn left_out(&self, writer: &mut Writer<'_>, count: u64) -> fmt::Result {
@@ -58,7 +58,7 @@ impl<F> Lines<F> {
     }
 }
 
-impl<S, N, F> FormatEvent<S, N> for Lines<F>
+impl<S, N, F> FormatEvent<S, N> for LineFormat<F>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -104,14 +104,14 @@ mod tests {
     use tracing_subscriber::fmt;
     use tracing_subscriber::layer::SubscriberExt as _;
 
-    use super::super::memory::Memory;
+    use super::super::memory::MemoryWriter;
     use super::*;
 
     #[test]
     fn a_warning_is_not_repeated_a_thousand_times() {
-        let memory = Memory::default();
+        let memory = MemoryWriter::default();
         let writer = memory.clone();
-        let format = Lines::journal(fmt::format().without_time().with_ansi(false));
+        let format = LineFormat::journal(fmt::format().without_time().with_ansi(false));
         let layer = fmt::layer().event_format(format).with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             for off in 0..1000 {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_was_left_out_is_counted_when_the_next_one_passes() {
-        let limit = Limit::default();
+        let limit = RateLimit::default();
         let seen = Arc::new(Mutex::new(None));
         // Only the macros make metadata.
         struct Catch(Arc<Mutex<Option<&'static tracing::Metadata<'static>>>>);

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 
 /// What was written, by whichever clone.
 #[derive(Clone, Default)]
-pub(super) struct Memory(Arc<Mutex<Vec<u8>>>);
+pub(super) struct MemoryWriter(Arc<Mutex<Vec<u8>>>);
 
-impl Memory {
+impl MemoryWriter {
     pub(super) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
 
-impl Write for Memory {
+impl Write for MemoryWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().write(bytes)
     }

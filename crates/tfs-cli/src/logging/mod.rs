@@ -25,7 +25,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::file::LogFile;
-use self::lines::Lines;
+use self::lines::LineFormat;
 use self::people::PlainEvents;
 use crate::output;
 
@@ -103,25 +103,25 @@ pub(crate) fn start(
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match (settings.format, journal) {
         _ if is_plain => Box::new(
             fmt::layer()
-                .event_format(Lines::text(PlainEvents))
+                .event_format(LineFormat::text(PlainEvents))
                 .with_ansi(false)
                 .with_writer(writer),
         ),
         (LogFormat::Json, _) => Box::new(
             fmt::layer()
-                .event_format(Lines::json(fmt::format().json()))
+                .event_format(LineFormat::json(fmt::format().json()))
                 .fmt_fields(JsonFields::new())
                 .with_writer(writer),
         ),
         (LogFormat::Text, true) => Box::new(
             fmt::layer()
-                .event_format(Lines::journal(fmt::format().without_time().with_ansi(false)))
+                .event_format(LineFormat::journal(fmt::format().without_time().with_ansi(false)))
                 .with_ansi(false)
                 .with_writer(writer),
         ),
         (LogFormat::Text, false) => Box::new(
             fmt::layer()
-                .event_format(Lines::text(fmt::format().with_ansi(colours)))
+                .event_format(LineFormat::text(fmt::format().with_ansi(colours)))
                 .with_ansi(colours)
                 .with_writer(writer),
         ),

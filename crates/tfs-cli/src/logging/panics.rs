@@ -40,12 +40,12 @@ fn log_one(info: &PanicHookInfo<'_>) {
 mod tests {
     use tracing_subscriber::fmt;
 
-    use super::super::memory::Memory;
+    use super::super::memory::MemoryWriter;
     use super::*;
 
     /// Returns what is logged while something panics, in a thread of a name.
     fn logged(name: &str, panicking: fn()) -> String {
-        let memory = Memory::default();
+        let memory = MemoryWriter::default();
         let writer = memory.clone();
         let subscriber =
             fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();

@@ -82,16 +82,16 @@ mod tests {
     use expect_test::expect;
     use tracing_subscriber::fmt;
 
-    use super::super::lines::Lines;
-    use super::super::memory::Memory;
+    use super::super::lines::LineFormat;
+    use super::super::memory::MemoryWriter;
     use super::*;
 
     #[test]
     fn events_look_like_the_warnings_of_a_command() {
-        let memory = Memory::default();
+        let memory = MemoryWriter::default();
         let writer = memory.clone();
         let subscriber = fmt()
-            .event_format(Lines::text(PlainEvents))
+            .event_format(LineFormat::text(PlainEvents))
             .with_writer(move || writer.clone())
             .finish();
         tracing::subscriber::with_default(subscriber, || {

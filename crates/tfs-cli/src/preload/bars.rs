@@ -31,7 +31,7 @@ pub(super) struct Bars {
     /// of the time left.
     total: ProgressBar,
     /// Those that were looked at and have not ended.
-    files: HashMap<String, File>,
+    files: HashMap<String, FileBar>,
     /// Bytes that are wanted, without those of files that were given up.
     wanted_bytes: u64,
     /// Bytes of them that were there before.
@@ -43,7 +43,7 @@ pub(super) struct Bars {
     began_at: Instant,
 }
 
-struct File {
+struct FileBar {
     /// While it is under way.
     bar: Option<ProgressBar>,
     total_bytes: u64,
@@ -53,7 +53,7 @@ struct File {
     waits_for: Option<PreloadReason>,
 }
 
-impl File {
+impl FileBar {
     fn come_bytes(&self) -> u64 {
         self.before_bytes.map_or(0, |before| self.there_bytes.saturating_sub(before))
     }
@@ -122,7 +122,7 @@ impl Bars {
         (there_bytes, total_bytes): (u64, u64),
         waits_for: Option<PreloadReason>,
     ) {
-        let new = File { bar: None, total_bytes, before_bytes: None, there_bytes, waits_for };
+        let new = FileBar { bar: None, total_bytes, before_bytes: None, there_bytes, waits_for };
         let file = self.files.entry(path.to_owned()).or_insert(new);
         (file.there_bytes, file.waits_for) = (there_bytes, waits_for);
         // As long as the server has not said what it has, nothing is known to be there.
@@ -157,7 +157,7 @@ impl Bars {
         drop(self.all.clear());
     }
 
-    fn remove(&mut self, path: &str) -> Option<File> {
+    fn remove(&mut self, path: &str) -> Option<FileBar> {
         let mut file = self.files.remove(path)?;
         if let Some(bar) = file.bar.take() {
             self.take_off(&bar);
@@ -171,7 +171,7 @@ impl Bars {
     }
 
     fn show_total(&mut self, now: Duration) {
-        let under_way = self.files.values().map(File::come_bytes);
+        let under_way = self.files.values().map(FileBar::come_bytes);
         // The length first: of nothing all is there.
         let wanted_bytes = self.wanted_bytes.saturating_sub(self.before_bytes);
         let come_bytes = under_way.fold(self.come_bytes, u64::saturating_add);

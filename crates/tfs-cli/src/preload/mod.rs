@@ -7,7 +7,7 @@ mod speed;
 use std::io::{self, IsTerminal as _};
 
 use tfs_service::control::wire::{PreloadEvent, PreloadReason, PreloadRequest};
-use tfs_service::control::{InMount, find_mounts_of};
+use tfs_service::control::{PathInMount, find_mounts_of};
 
 use self::bars::Bars;
 use self::notices::ReasonNotices;
@@ -64,7 +64,7 @@ struct Total {
 
 /// Preloads one mount after the other.
 async fn preload(args: &PreloadArgs, show: &mut Show, total: &mut Total) -> eyre::Result<()> {
-    for InMount { found, paths } in find_mounts_of(&args.paths).await? {
+    for PathInMount { found, paths } in find_mounts_of(&args.paths).await? {
         for paths in requests(paths) {
             let request = PreloadRequest {
                 mountpoint: Some(found.mount.mountpoint.clone()),

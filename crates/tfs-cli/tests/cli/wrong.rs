@@ -8,25 +8,25 @@ use expect_test::expect_file;
 use crate::support::{describe, tfs};
 
 /// A command line, a configuration file and variables, of which something is wrong.
-struct Case {
+struct WrongUse {
     args: &'static str,
     file: &'static str,
     variables: &'static [(&'static str, &'static str)],
 }
 
-const fn args(args: &'static str) -> Case {
-    Case { args, file: "", variables: &[] }
+const fn args(args: &'static str) -> WrongUse {
+    WrongUse { args, file: "", variables: &[] }
 }
 
-const fn file(file: &'static str) -> Case {
-    Case { args: "list", file, variables: &[] }
+const fn file(file: &'static str) -> WrongUse {
+    WrongUse { args: "list", file, variables: &[] }
 }
 
-const fn variable(name_and_value: &'static [(&'static str, &'static str)]) -> Case {
-    Case { args: "list", file: "", variables: name_and_value }
+const fn variable(name_and_value: &'static [(&'static str, &'static str)]) -> WrongUse {
+    WrongUse { args: "list", file: "", variables: name_and_value }
 }
 
-const CASES: [Case; 55] = [
+const CASES: [WrongUse; 55] = [
     args("mont /mnt"),
     args("mount"),
     args("mount --read-timeout 5 /mnt"),
@@ -73,7 +73,7 @@ const CASES: [Case; 55] = [
     file("[[server]]\nurl = \"http://h\"\npassword = \"x\""),
     file("[[server]]\nurl = \"http://h\"\nusername = \"me\""),
     file("[[server]]\nurl = \"http://h\"\npassword_file = \"f\"\nlocal_paths = [[\"a\"]]"),
-    Case {
+    WrongUse {
         args: "add film.torrent",
         file: "[[server]]\nname = \"a\"\nurl = \"http://a\"\n[[server]]\nname = \"b\"\nurl = \"http://b\"",
         variables: &[],

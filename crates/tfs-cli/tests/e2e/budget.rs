@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
-use tfs_testkit::permits::{PermitServer, PermitTorrent, Step};
+use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
@@ -41,13 +41,13 @@ const FILM: Content = Content::new(1, 2 * READERS * DISTANCE_BYTES);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A server whose downloads the test triggers, and two mounts of it that spell it differently.
-struct Stage {
+struct BudgetStage {
     runtime: Runtime,
     server: PermitServer,
     mounts: Vec<Mounted>,
 }
 
-impl Stage {
+impl BudgetStage {
     fn new(dir: &Path, flags: &[&[&str]]) -> Self {
         let runtime = Runtime::new().unwrap();
         let film = PermitTorrent::of_file(1, "film", "film.mkv", PIECE_BYTES, FILM);
@@ -91,7 +91,7 @@ impl Stage {
         until("all readers have their bytes", || {
             let waits = self.server.wait_until(|census| census.waiting > 0);
             if self.runtime.block_on(async { timeout(PAUSE, waits).await }).is_ok() {
-                assert_ne!(self.server.step(), Step::Frozen, "{:?}", self.server.census());
+                assert_ne!(self.server.step(), PermitStep::Frozen, "{:?}", self.server.census());
             }
             readers.iter().all(JoinHandle::is_finished).then_some(())
         });
@@ -108,7 +108,7 @@ impl Stage {
 #[test]
 fn two_processes_hold_no_more_streams_than_one() {
     isolate::run_with_fuse("budget::two_processes_hold_no_more_streams_than_one", LIMIT, |dir| {
-        let stage = Stage::new(dir, &[&[], &[]]);
+        let stage = BudgetStage::new(dir, &[&[], &[]]);
         let mut readers = stage.read(0);
         stage.wait_for_streams(STREAMS_MAX - 1);
         readers.extend(stage.read(1));
@@ -137,7 +137,7 @@ fn a_killed_mount_leaves_its_streams_to_the_others() {
         "budget::a_killed_mount_leaves_its_streams_to_the_others",
         LIMIT,
         |dir| {
-            let stage = Stage::new(dir, &[&["--max-streams", "1"], &[]]);
+            let stage = BudgetStage::new(dir, &[&["--max-streams", "1"], &[]]);
             let lost = stage.read(0);
             stage.wait_for_streams(1);
             let stopped = stage.mounts[0].pid().unwrap();

@@ -126,7 +126,7 @@ fn read_at_random(mount: &Path, torrent: &SwarmTorrent) {
     thread::scope(|scope| {
         for reader in 0..READERS {
             scope.spawn(move || {
-                let mut random = Random(reader + 1);
+                let mut random = ReadOffsets(reader + 1);
                 for _ in 0..RANGES_PER_READER {
                     let index = random.below(torrent.files.len() as u64 + 8);
                     // The film is read more often than the others.
@@ -158,9 +158,9 @@ fn film(torrent: &SwarmTorrent) -> usize {
 }
 
 /// splitmix64: repeatable, and good enough to choose offsets.
-struct Random(u64);
+struct ReadOffsets(u64);
 
-impl Random {
+impl ReadOffsets {
     fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

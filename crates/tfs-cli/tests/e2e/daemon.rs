@@ -31,12 +31,12 @@ fn rqbits() -> Rqbits {
 }
 
 /// A daemon whose configuration is a file of the test. Killed when it is dropped.
-struct Daemon {
+struct DaemonProcess {
     dir: PathBuf,
     process: Child,
 }
 
-impl Daemon {
+impl DaemonProcess {
     /// Starts it, with the service manager of the test.
     fn start(dir: &Path) -> Self {
         Self::start_with(dir, &[])
@@ -74,7 +74,7 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
+impl Drop for DaemonProcess {
     fn drop(&mut self) {
         // It has ended, unless the test failed.
         if matches!(self.process.try_wait(), Ok(None)) {
@@ -136,7 +136,7 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "b"]);
         configure(dir, &rqbits, &[("a", "one"), ("b", "two"), ("c", "one")], "");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         let missing = dir.join("c").display().to_string();
         let why = format!("{missing}: cannot mount on {missing}: it does not exist");
         manager.hear_until(&format!("READY=1\nSTATUS=2 of 3 mounts answer; {why}\n"));
@@ -167,7 +167,7 @@ fn a_reload_brings_and_takes_mounts() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "b", "c"]);
         configure(dir, &rqbits, &[("a", "one"), ("b", "one")], "");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
 
         // Somebody uses one of those that are to go.
@@ -238,7 +238,7 @@ fn a_reload_changes_what_is_logged_of_a_mount_in_use() {
             text.lines().filter(|line| line.contains("path=\"a.bin\"")).count()
         };
         configure("level = \"error\"\n");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         let _in_use = File::open(dir.join("a/a.bin")).unwrap();
         assert_eq!(opens_logged(), 0);
@@ -270,7 +270,7 @@ fn a_mistake_in_the_file_leaves_all_as_it_was() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a"]);
         configure(dir, &rqbits, &[("a", "one")], "");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         let file = dir.join("t.toml");
         let before = fs::read(&file).unwrap();
@@ -301,7 +301,7 @@ fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "b", "control"]);
         configure(dir, &rqbits, &[("a", "one"), ("b", "one")], "");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
 
         // By each way there is.
@@ -349,7 +349,7 @@ fn after_a_kill_the_mounts_are_back_and_readers_got_errors() {
         make_dirs(dir, &["a", "b"]);
         // The first downloads hardly anything, the second has all of it.
         configure(dir, &rqbits, &[("a", "one"), ("b", "two")], "");
-        let mut daemon = Daemon::start(dir);
+        let mut daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
 
         let waiting = waiting_reader(dir);
@@ -380,7 +380,7 @@ fn after_a_kill_the_mounts_are_back_and_readers_got_errors() {
 
         manager.forget();
         let started_at = Instant::now();
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
         println!("back {:?} after the start", started_at.elapsed());
         let file = File::open(dir.join("b/stuck.bin")).unwrap();
@@ -439,7 +439,7 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "run2"]);
         configure(dir, &rqbits, &[("a", "one")], "");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         let id = daemon.process.id();
         std::os::unix::fs::symlink("t.toml", dir.join("link.toml")).unwrap();
@@ -459,7 +459,7 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
         daemon.end(&manager);
         // The next one begins.
         manager.forget();
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         daemon.end(&manager);
     });
@@ -475,14 +475,14 @@ fn a_mount_point_that_is_a_link_comes_back_after_a_kill() {
         make_dirs(dir, &["a"]);
         std::os::unix::fs::symlink("a", dir.join("link")).unwrap();
         configure(dir, &rqbits, &[("link", "one")], "");
-        let mut daemon = Daemon::start(dir);
+        let mut daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         daemon.signal(Signal::SIGKILL);
         daemon.process.wait().unwrap();
         assert!(is_mounted(&dir.join("a")));
 
         manager.forget();
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         content_is_there(&dir.join("a"));
         assert_eq!(daemon.reload(), "exit 0\nunchanged               DIR/link\n");
@@ -504,7 +504,7 @@ fn a_mount_that_is_bound_elsewhere_too_is_in_use() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "bound"]);
         configure(dir, &rqbits, &[("a", "one")], "");
-        let daemon = Daemon::start(dir);
+        let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         run(Command::new("mount").arg("--bind").args([dir.join("a"), dir.join("bound")]));
         configure(dir, &rqbits, &[("a", "two")], "");
@@ -525,7 +525,7 @@ fn the_watchdog_is_fed_only_while_all_mounts_answer() {
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "b"]);
         configure(dir, &rqbits, &[("a", "one"), ("b", "two")], "");
-        let daemon = Daemon::start_with(dir, &[("WATCHDOG_USEC", "200000")]);
+        let daemon = DaemonProcess::start_with(dir, &[("WATCHDOG_USEC", "200000")]);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
         for _ in 0..3 {
             assert_eq!(manager.hear(), "WATCHDOG=1\n");

@@ -120,7 +120,7 @@ fn an_embedded_mount_is_commanded_like_any_server() {
         let content = Content::new(3, 100_000);
         let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
         let torrent = download_to(&store, content);
-        let other = TorrentFile::of("other.bin", 40_000);
+        let other = EmbeddedTorrent::of("other.bin", 40_000);
         fs::create_dir(&mountpoint).unwrap();
         let (first, second) = (dir.join("a.torrent"), dir.join("b.torrent"));
         fs::write(&first, &torrent.torrent_file).unwrap();
@@ -175,9 +175,9 @@ fn an_embedded_mount_is_commanded_like_any_server() {
 }
 
 /// A `.torrent` file of one file, for which there is no data.
-struct TorrentFile(Vec<u8>);
+struct EmbeddedTorrent(Vec<u8>);
 
-impl TorrentFile {
+impl EmbeddedTorrent {
     fn of(name: &str, len: usize) -> Self {
         let hashes = "h".repeat(20 * len.div_ceil(16384));
         let name = format!("4:name{}:{name}", name.len());
@@ -196,7 +196,7 @@ fn all_is_checked_before_anything_is_done() {
         fs::create_dir(path("full")).unwrap();
         fs::write(path("full/a"), "").unwrap();
         symlink("mnt", path("link")).unwrap();
-        fs::write(path("a.torrent"), TorrentFile::of("a.bin", 10).0).unwrap();
+        fs::write(path("a.torrent"), EmbeddedTorrent::of("a.bin", 10).0).unwrap();
         fs::write(path("bad.torrent"), "<html>").unwrap();
         let mut said = String::new();
         for (store, mountpoint, add) in [

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 use nix::libc::EIO;
-use rqbit_embedded::{Credentials, EmbeddedConfig, EmbeddedServer};
+use rqbit_embedded::{ApiCredentials, EmbeddedConfig, EmbeddedServer};
 use tfs_testkit::isolate;
 use tfs_testkit::swarm::Swarm;
 
@@ -218,7 +218,7 @@ fn credentials() {
     fs::create_dir(dir.join("mnt")).unwrap();
     let mut config = EmbeddedConfig::loopback(dir.join("store"));
     let (username, password) = ("u".to_owned(), "p".to_owned());
-    config.credentials = Some(Credentials { username, password });
+    config.credentials = Some(ApiCredentials { username, password });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let server = runtime.block_on(EmbeddedServer::start(config)).unwrap();
     let url = format!("http://{}", server.api_addr());

@@ -50,9 +50,9 @@ fn rqbit() {
 }
 
 /// Two rqbits, each a process of its own.
-struct Pair([Rqbits; 2]);
+struct HalvesPair([Rqbits; 2]);
 
-impl Pair {
+impl HalvesPair {
     fn start() -> Self {
         Self([(); 2].map(|()| {
             let mut film = TorrentSpec::file("film.mkv", FILM);
@@ -130,7 +130,7 @@ fn check_runs(path: &Path, run_pieces: u64, first: usize) {
 fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
     let test = "halves::pieces_of_two_servers_are_one_file_while_one_comes_and_goes";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut pair = Pair::start();
+        let mut pair = HalvesPair::start();
         // Who needs the server that is away waits until it is back.
         let mounted = pair.mount(dir, &["--read-timeout", "60s"]);
         let path = mounted.path.join("film.mkv");
@@ -164,7 +164,7 @@ fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
 fn what_only_a_dead_server_has_fails_by_the_deadline() {
     let test = "halves::what_only_a_dead_server_has_fails_by_the_deadline";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut pair = Pair::start();
+        let mut pair = HalvesPair::start();
         for missing in ["wait", "fail"] {
             let timeout = Duration::from_secs(2);
             let mounted = pair.mount(dir, &["--read-timeout", "2s", "--missing", missing]);

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tfs_testkit::isolate;
-use tfs_testkit::library::{Library, Shape};
+use tfs_testkit::library::{LargeServer, LibraryShape};
 use tfs_testkit::until::until;
 
 use crate::support::Mounted;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-const SHAPE: Shape = Shape { torrent_count: 4 };
+const SHAPE: LibraryShape = LibraryShape { torrent_count: 4 };
 
 /// Mounts with a configuration that has figures served at an address, and returns the log too.
-fn mount(dir: &Path, listen: &str, library: &Library) -> (Mounted, PathBuf) {
+fn mount(dir: &Path, listen: &str, library: &LargeServer) -> (Mounted, PathBuf) {
     let config = dir.join("config/tfs");
     fs::create_dir_all(&config).unwrap();
     let text = format!("[monitoring]\nlisten = \"{listen}\"\n");
@@ -58,7 +58,7 @@ fn get(address: SocketAddr, path: &str) -> (String, String) {
 fn figures_are_served_where_the_configuration_says() {
     let test = "monitoring::figures_are_served_where_the_configuration_says";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = Library::start(SHAPE).unwrap();
+        let library = LargeServer::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "127.0.0.1:0", &library);
         let address = address(&log);
         assert!(address.ip().is_loopback(), "{address}");
@@ -93,7 +93,7 @@ fn figures_are_served_where_the_configuration_says() {
 fn an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too() {
     let test = "monitoring::an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = Library::start(SHAPE).unwrap();
+        let library = LargeServer::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "0.0.0.0:0", &library);
         let port = address(&log).port();
         let warning = line(&log, "other machines may read the figures");

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tfs_testkit::hermetic::hermetic;
 use tfs_testkit::isolate;
-use tfs_testkit::library::{Library, Shape};
-use tfs_testkit::malice::{HARMS, Malice};
+use tfs_testkit::library::{LargeServer, LibraryShape};
+use tfs_testkit::malice::{HARMS, HostileServer};
 use tfs_testkit::until::until;
 
 use crate::support::{Mounted, describe, run, tfs};
@@ -41,7 +41,7 @@ fn check_silent(what: &str, text: &str) {
 fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
     let test = "security::the_password_is_in_no_log_and_in_nothing_that_is_printed";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let library = Library::start(Shape { torrent_count: 3 }).unwrap();
+        let library = LargeServer::start(LibraryShape { torrent_count: 3 }).unwrap();
         let file = dir.join("password");
         fs::write(&file, format!("{PASSWORD}\n")).unwrap();
         let log = dir.join("log");
@@ -148,7 +148,7 @@ fn the_password_does_not_follow_a_redirect() {
         for harm in redirects {
             let home = dir.join(harm.name.replace(' ', "-"));
             fs::create_dir(&home).unwrap();
-            let server = Malice::start(harm).unwrap();
+            let server = HostileServer::start(harm).unwrap();
             let log = home.join("log");
             let flags = ["-vvv", "--read-timeout", "2s", "--log-file", log.to_str().unwrap()];
             let login = ["--username", "me", "--password-file", password.to_str().unwrap()];
@@ -253,7 +253,7 @@ fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
     let test = "security::what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let harm = HARMS.iter().find(|harm| harm.name.starts_with("names with NUL")).unwrap();
-        let server = Malice::start(harm).unwrap();
+        let server = HostileServer::start(harm).unwrap();
         server.begin();
         let log = dir.join("log");
         let flags = ["-vv", "--read-timeout", "60s", "--log-file", log.to_str().unwrap()];

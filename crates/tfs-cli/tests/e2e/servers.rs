@@ -25,12 +25,12 @@ const HALF_BYTES: u64 = 3 << 20;
 const FLAGS: [&str; 2] = ["--read-timeout", "3s"];
 
 /// Two servers. Both have the torrent `shared`, each one of its files, and one torrent of its own.
-struct Pair {
+struct ServerPair {
     home: Rqbits,
     away: Rqbits,
 }
 
-impl Pair {
+impl ServerPair {
     fn start() -> Self {
         let server = |name: &str, half: &str, seed| {
             let mut shared = TorrentSpec::directory("shared", [("a.bin", a()), ("b.bin", b())]);
@@ -109,7 +109,7 @@ fn forget(dir: &Path, mounted: &Mounted) {
 fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
     let test = "servers::halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut pair = Pair::start();
+        let mut pair = ServerPair::start();
         let mounted = pair.mount(dir, &[]);
         let path = |name: &str| mounted.path.join(name);
         assert_eq!(names(&mounted.path), ["away.bin", "home.bin", "shared"]);
@@ -161,7 +161,7 @@ fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
 fn a_directory_for_each_server_and_a_list_of_all() {
     let test = "servers::a_directory_for_each_server_and_a_list_of_all";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let pair = Pair::start();
+        let pair = ServerPair::start();
         let mounted = pair.mount(dir, &["--layout", "by-server"]);
         let path = |name: &str| mounted.path.join(name);
         assert_eq!(names(&mounted.path), ["away", "home"]);
@@ -196,7 +196,7 @@ fn a_directory_for_each_server_and_a_list_of_all() {
 fn a_server_that_is_down_takes_only_its_own() {
     let test = "servers::a_server_that_is_down_takes_only_its_own";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let pair = Pair::start();
+        let pair = ServerPair::start();
         // A port that nobody listens on.
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let down = format!("down=http://{nobody}");

@@ -20,13 +20,13 @@ use crate::support::{Rqbits, describe, run, tfs};
 /// How long a list that is watched may take to end.
 const LIMIT: Duration = Duration::from_secs(60);
 
-struct Stage {
+struct TorrentsStage {
     home: tempfile::TempDir,
     rqbits: Rqbits,
     url: String,
 }
 
-impl Stage {
+impl TorrentsStage {
     fn new() -> Self {
         let swarm = Swarm::builder()
             .torrent(TorrentSpec::file("film one.mkv", Content::new(1, 200_000)))
@@ -60,7 +60,7 @@ impl Stage {
 
 #[test]
 fn torrents_are_paused_and_started_by_any_name() {
-    let stage = Stage::new();
+    let stage = TorrentsStage::new();
     let hash: String = stage.torrent(0).info_hash.to_string().chars().take(8).collect();
     assert_eq!(stage.said(&["pause", "film one.mkv"]), "exit 0\npaused film one.mkv\n");
     assert_eq!(stage.listed()[0]["state"], "paused");
@@ -98,7 +98,7 @@ fn torrents_are_paused_and_started_by_any_name() {
 
 #[test]
 fn torrents_are_forgotten_added_and_deleted() {
-    let stage = Stage::new();
+    let stage = TorrentsStage::new();
     let torrent = stage.torrent(0);
     let on_disk = torrent.disk_path(&torrent.files[0]);
     let file = stage.home.path().join("one.torrent");
@@ -139,7 +139,7 @@ fn torrents_are_forgotten_added_and_deleted() {
 fn a_watched_list_goes_on_until_a_signal() {
     // Who started the tests may have signals ignored, and a list that nobody ends is none.
     isolate::run("torrents::a_watched_list_goes_on_until_a_signal", LIMIT, |_dir| {
-        let stage = Stage::new();
+        let stage = TorrentsStage::new();
         let mut watch = stage.tfs(&["list", "--watch", "--json"]);
         let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

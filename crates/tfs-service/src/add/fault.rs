@@ -8,7 +8,7 @@ use rqbit_source::TorrentFault;
 
 use super::input::{PreparedTorrent, SourceKind};
 use super::magnet::MagnetFault;
-use crate::{Server, ServerError};
+use crate::{ConnectError, RqbitServer};
 
 /// What rqbit says when its time for a magnet link or an address is over, with status 500
 /// (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
@@ -121,7 +121,7 @@ pub enum AddFault {
     },
     /// The server cannot be used, whatever is added.
     #[error("{0}")]
-    Server(ServerError),
+    Server(ConnectError),
 }
 
 impl From<TorrentFault> for AddFault {
@@ -142,7 +142,7 @@ impl AddFault {
         error: Error,
         torrent: &PreparedTorrent,
         time_max: Duration,
-        server: &Server,
+        server: &RqbitServer,
     ) -> Self {
         let kind = error.kind();
         if matches!(kind, ErrorKind::Closed) {
@@ -165,7 +165,7 @@ impl AddFault {
         }
         let Some(refusal) = refusal.filter(|refusal| refusal.error_kind.is_some()) else {
             let url = server.client().base_url().clone();
-            return Self::Server(ServerError { url, source: error });
+            return Self::Server(ConnectError { url, source: error });
         };
         let reason = reason(refusal, torrent);
         match torrent.kind() {

@@ -13,7 +13,7 @@ use serde::Serialize;
 pub use self::fault::{AddError, AddFault};
 pub use self::input::{PreparedTorrent, TorrentInput};
 pub use self::magnet::MagnetFault;
-use crate::Server;
+use crate::RqbitServer;
 
 /// How long a magnet link may take to resolve: as long as rqbit gives it unless it is asked for
 /// less (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
@@ -56,7 +56,7 @@ pub enum Existing {
 /// Dropping the future may or may not stop the server from adding the torrent. rqbit stops to look
 /// for the peers of a magnet link.
 pub async fn add(
-    server: &Server,
+    server: &RqbitServer,
     torrent: &PreparedTorrent,
     existing: Existing,
     time_max: Duration,

@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use vfs_core::{BudgetListener, StreamBudget, StreamDemand, StreamPermits};
 
 pub(crate) use self::key::ServerKey;
-use self::pool::Pool;
+use self::pool::PermitPool;
 pub(crate) use self::status::holders_of;
 pub use self::status::{BudgetHolder, BudgetStatus};
 pub use self::unshared::BudgetWarning;
@@ -48,14 +48,14 @@ const DIR_NAME: &str = "streams";
 #[derive(Clone, Default)]
 pub(crate) struct Budgets {
     /// Protects the list; held to look up or add a pool, never across an await.
-    pools: Arc<Mutex<HashMap<ServerKey, Weak<Pool>>>>,
+    pools: Arc<Mutex<HashMap<ServerKey, Weak<PermitPool>>>>,
     /// Replaces the runtime directory of the user.
     dir: Option<PathBuf>,
 }
 
 /// The share of one mount in the streams of a server. Dropping it gives its slots back.
 pub(crate) struct StreamShare {
-    pool: Arc<Pool>,
+    pool: Arc<PermitPool>,
     id: u64,
 }
 
@@ -82,20 +82,20 @@ impl Budgets {
         Arc::new(StreamShare { pool, id })
     }
 
-    fn pool(&self, key: ServerKey, dir: PathBuf) -> (Arc<Pool>, bool) {
+    fn pool(&self, key: ServerKey, dir: PathBuf) -> (Arc<PermitPool>, bool) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|_, pool| pool.strong_count() > 0);
         if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
             return (pool, false);
         }
-        let pool = Arc::new(Pool::open(key.clone(), dir));
+        let pool = Arc::new(PermitPool::open(key.clone(), dir));
         pools.insert(key, Arc::downgrade(&pool));
         (pool, true)
     }
 }
 
 /// Tells members of what other processes do, for as long as the pool lives.
-async fn watch(pool: Weak<Pool>) {
+async fn watch(pool: Weak<PermitPool>) {
     loop {
         let Some((pause, wake)) = pool.upgrade().map(|pool| (pool.pause(), pool.wake())) else {
             return;

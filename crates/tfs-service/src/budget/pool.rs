@@ -48,20 +48,20 @@ const LOST_SLOT_MIN: usize = 1 << 32;
 
 /// The mounts of one server in this process.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(super) struct PermitPool {
     key: ServerKey,
     /// The directory of all servers.
     parent: PathBuf,
     /// Protects who holds what; held for a few system calls that do not block, never across an
     /// await or the call of a listener. Engines call [`update`](Self::update) under their own lock.
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// Wakes the task of the pool: something changed that other members may wait for.
     wake: Arc<Notify>,
 }
 
 #[derive(Debug)]
-struct State {
-    members: Vec<Member>,
+struct PoolState {
+    members: Vec<PoolMember>,
     slots: SlotTable,
     others: Others,
     seen_at: Duration,
@@ -75,7 +75,7 @@ struct State {
 }
 
 /// One mount.
-struct Member {
+struct PoolMember {
     id: u64,
     policy: BudgetMember,
     mountpoint: String,
@@ -126,12 +126,12 @@ impl StreamSlots for SlotsOf<'_> {
     }
 }
 
-impl Pool {
+impl PermitPool {
     /// Returns a pool without members. Makes its directory; if that cannot be used, a warning says
     /// so, and mounts of other processes are not seen.
     pub(super) fn open(key: ServerKey, parent: PathBuf) -> Self {
         let slots = SlotTable { owners: BTreeMap::new(), dir: None, next_lost: LOST_SLOT_MIN };
-        let mut state = State {
+        let mut state = PoolState {
             members: Vec::new(),
             slots,
             others: Others::default(),
@@ -151,7 +151,7 @@ impl Pool {
         let id = member_id(std::process::id(), state.next_member);
         state.next_member += 1;
         let policy = BudgetMember::new(id, streams_max);
-        let member = Member { id, policy, mountpoint, listener: None, starved_since: None };
+        let member = PoolMember { id, policy, mountpoint, listener: None, starved_since: None };
         state.members.push(member);
         state.write(now());
         drop(state);
@@ -161,7 +161,7 @@ impl Pool {
 
     pub(super) fn leave(&self, id: u64) {
         let mut state = self.lock();
-        let State { members, slots, .. } = &mut *state;
+        let PoolState { members, slots, .. } = &mut *state;
         if let Some(position) = members.iter().position(|member| member.id == id) {
             let mut member = members.remove(position);
             member.policy.leave(&mut SlotsOf { table: slots, member: id });
@@ -186,7 +186,7 @@ impl Pool {
             state.look(now);
         }
         let peers = state.peers(id, now);
-        let State { members, slots, .. } = &mut *state;
+        let PoolState { members, slots, .. } = &mut *state;
         let Some(member) = members.iter_mut().find(|member| member.id == id) else {
             return StreamPermits::default();
         };
@@ -248,13 +248,13 @@ impl Pool {
         BudgetStatus::new(holders, state.trouble.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         // A panic under the lock is a bug that one request reports; the others go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl PoolState {
     /// Returns all members of the budget but one.
     fn peers(&self, id: u64, now: Duration) -> Vec<BudgetPeer> {
         let own = self.members.iter().filter(|member| member.id != id);
@@ -356,7 +356,7 @@ impl State {
 
     /// Says once who has the slots that a mount has waited for too long.
     fn warn_of_starved(&mut self, now: Duration) {
-        let is_starved = |member: &&mut Member| {
+        let is_starved = |member: &&mut PoolMember| {
             member.starved_since.is_some_and(|since| now.saturating_sub(since) > STARVED_TIME_MAX)
         };
         let Some(member) = self.members.iter_mut().find(is_starved) else { return };
@@ -378,7 +378,7 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for Member {
+impl std::fmt::Debug for PoolMember {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Member").field("policy", &self.policy).finish_non_exhaustive()
     }

@@ -17,15 +17,15 @@ fn needs(used: usize) -> StreamDemand {
 }
 
 /// A pool on a directory: as of a process of its own.
-fn pool(dir: &Path, name: &str) -> (Pool, ServerKey) {
+fn pool(dir: &Path, name: &str) -> (PermitPool, ServerKey) {
     let url = format!("http://{name}.localhost:3030").parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let key = runtime.block_on(ServerKey::of(&url));
-    (Pool::open(key.clone(), dir.join("tfs").join(DIR_NAME)), key)
+    (PermitPool::open(key.clone(), dir.join("tfs").join(DIR_NAME)), key)
 }
 
 /// Has a mount take all that it gets for readers of missing data.
-fn fill(pool: &Pool, id: u64) -> usize {
+fn fill(pool: &PermitPool, id: u64) -> usize {
     let mut used = 0;
     loop {
         let held = pool.update(id, waits_missing(used)).held;

@@ -19,11 +19,11 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::lines::{LINE_BYTES_MAX, Lines};
+use super::lines::{LINE_BYTES_MAX, ResponseLines};
 use super::wire::{
-    API_VERSION, CacheStats, ClearRequest, Cleared, Done, EmbeddedServers, Failure, FailureKind,
-    PreloadEvent, PreloadRequest, ProcessMounts, ProcessStatus, RefreshRequest, Refreshed,
-    Reloaded, SearchAnswer, SearchRequest, Target, UnmountRequest, Unmounted,
+    API_VERSION, Acknowledged, CacheStats, ClearRequest, Cleared, EmbeddedServers, FailureBody,
+    FailureKind, MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest,
+    Refreshed, Reloaded, SearchAnswer, SearchRequest, StatusReply, UnmountRequest, Unmounted,
 };
 use crate::limit_text::limit_text;
 
@@ -46,7 +46,7 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(30);
 
 type Sender = http1::SendRequest<Full<Bytes>>;
-type Connection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
+type ControlConnection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
 
 /// Talks to one process. Each request is a connection of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,7 @@ pub enum ControlError {
     },
     /// The process says that it could not do it.
     #[error(transparent)]
-    Refused(#[from] Failure),
+    Refused(#[from] FailureBody),
 }
 
 impl ControlError {
@@ -149,7 +149,7 @@ impl ControlClient {
     ///
     /// # Errors
     /// [`ControlError`].
-    pub async fn status(&self) -> Result<ProcessStatus, ControlError> {
+    pub async fn status(&self) -> Result<StatusReply, ControlError> {
         self.get("status", QUICK_TIME_MAX).await
     }
 
@@ -207,7 +207,7 @@ impl ControlClient {
     /// # Errors
     /// [`ControlError`]; of kind `ConfigInvalid` if all stays as it was.
     pub async fn reload(&self) -> Result<Reloaded, ControlError> {
-        self.post("reload", &Done {}, SERVER_TIME_MAX).await
+        self.post("reload", &Acknowledged {}, SERVER_TIME_MAX).await
     }
 
     /// Searches the files of a mount.
@@ -244,7 +244,7 @@ impl ControlClient {
                 let body = body.map_err(|source| self.foreign(source))?.to_bytes();
                 return Err(refusal(status, &body));
             }
-            let mut lines = Lines::default();
+            let mut lines = ResponseLines::default();
             loop {
                 let frame = timeout(SILENCE_TIME_MAX, body.frame()).await;
                 let Some(frame) = frame.map_err(|_elapsed| silence())? else {
@@ -320,7 +320,7 @@ impl ControlClient {
             .map_err(|error| self.protocol(error))
     }
 
-    async fn handshake(&self) -> Result<(Sender, Connection), ControlError> {
+    async fn handshake(&self) -> Result<(Sender, ControlConnection), ControlError> {
         let connection = self.connect().await?;
         let handshake = http1::handshake(TokioIo::new(connection)).await;
         handshake.map_err(|error| self.protocol(error))
@@ -373,11 +373,11 @@ impl ControlClient {
 
 fn refusal(status: StatusCode, body: &[u8]) -> ControlError {
     let failure = serde_json::from_slice(body).unwrap_or_else(|_not_ours| {
-        Failure::new(FailureKind::Unknown, format!("the process answers with {status}"))
+        FailureBody::new(FailureKind::Unknown, format!("the process answers with {status}"))
     });
     ControlError::Refused(failure)
 }
 
-fn target(mountpoint: &str) -> Target {
-    Target { mountpoint: Some(mountpoint.to_owned()) }
+fn target(mountpoint: &str) -> MountSelector {
+    MountSelector { mountpoint: Some(mountpoint.to_owned()) }
 }

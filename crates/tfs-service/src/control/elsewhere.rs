@@ -24,7 +24,7 @@ use super::mount::shown;
 use super::runtime_dir::is_socket_name;
 use super::wire::MountStatus;
 use crate::blocking::blocking;
-use crate::status::Status;
+use crate::status::StatusReport;
 
 /// The sockets of this network namespace (`proc_net(5)`).
 const SOCKETS: &str = "/proc/net/unix";
@@ -60,7 +60,7 @@ pub struct UnreachedMount {
     /// What is the matter with it.
     pub state: UnreachedState,
     /// What it says of itself, if this user may read that.
-    pub status: Option<Box<Status>>,
+    pub status: Option<Box<StatusReport>>,
 }
 
 impl UnreachedMount {
@@ -71,7 +71,7 @@ impl UnreachedMount {
         Some(MountStatus {
             device: self.device.clone(),
             // It is a file like any other of the mount: where it is, the kernel knows better.
-            status: Status { mountpoint: shown(&self.mountpoint), ..status.clone() },
+            status: StatusReport { mountpoint: shown(&self.mountpoint), ..status.clone() },
             readers: Vec::new(),
             also_mounted: Vec::new(),
             preloading: Vec::new(),
@@ -94,8 +94,8 @@ pub enum UnreachedState {
 
 /// What a look at a mount shows.
 #[derive(Debug)]
-enum Probe {
-    Status(Box<Status>),
+enum MountProbe {
+    Status(Box<StatusReport>),
     /// It answers with something else.
     Answers,
     /// This user may not ask.
@@ -124,14 +124,16 @@ fn look(entry: MountEntry) -> UnreachedMount {
         owner_uid,
         pid: if let MountProcess::Running(pid) = process { Some(pid) } else { None },
         state,
-        status: if let Probe::Status(status) = probe { Some(status) } else { None },
+        status: if let MountProbe::Status(status) = probe { Some(status) } else { None },
     }
 }
 
-fn judge(probe: &Probe, process: MountProcess, is_own: bool) -> UnreachedState {
+fn judge(probe: &MountProbe, process: MountProcess, is_own: bool) -> UnreachedState {
     match (probe, process) {
-        (Probe::Disconnected, _) | (Probe::Denied, MountProcess::Gone) => UnreachedState::Dead,
-        (Probe::Silent, _) => UnreachedState::Silent,
+        (MountProbe::Disconnected, _) | (MountProbe::Denied, MountProcess::Gone) => {
+            UnreachedState::Dead
+        }
+        (MountProbe::Silent, _) => UnreachedState::Silent,
         _ if is_own => UnreachedState::SocketLost,
         _ => UnreachedState::Foreign,
     }
@@ -142,9 +144,9 @@ fn asked() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
 }
 
 /// Asks a mount for its status. One that is still being asked is silent.
-fn probe(mount_point: &Path) -> Probe {
+fn probe(mount_point: &Path) -> MountProbe {
     if !asked().insert(mount_point.to_owned()) {
-        return Probe::Silent;
+        return MountProbe::Silent;
     }
     let path = mount_point.to_owned();
     let probe = within(PROBE_TIME_MAX, move || {
@@ -152,10 +154,10 @@ fn probe(mount_point: &Path) -> Probe {
         asked().remove(&path);
         probe
     });
-    probe.unwrap_or(Probe::Silent)
+    probe.unwrap_or(MountProbe::Silent)
 }
 
-fn read_status(mount_point: &Path) -> Probe {
+fn read_status(mount_point: &Path) -> MountProbe {
     let read = || -> io::Result<Vec<u8>> {
         let mut text = Vec::new();
         let file = File::open(mount_point.join(".tfs/status.json"))?;
@@ -163,11 +165,11 @@ fn read_status(mount_point: &Path) -> Probe {
         Ok(text)
     };
     match read() {
-        Ok(text) => serde_json::from_slice(&text).map_or(Probe::Answers, Probe::Status),
+        Ok(text) => serde_json::from_slice(&text).map_or(MountProbe::Answers, MountProbe::Status),
         Err(error) => match Errno::from_io_error(&error) {
-            Some(Errno::NOTCONN | Errno::CONNABORTED) => Probe::Disconnected,
-            Some(Errno::ACCESS | Errno::PERM) => Probe::Denied,
-            _ => Probe::Answers,
+            Some(Errno::NOTCONN | Errno::CONNABORTED) => MountProbe::Disconnected,
+            Some(Errno::ACCESS | Errno::PERM) => MountProbe::Denied,
+            _ => MountProbe::Answers,
         },
     }
 }
@@ -231,16 +233,16 @@ mod tests {
     fn force_is_for_what_does_not_answer() {
         let running = MountProcess::Running(7);
         for (probe, process, is_own, want) in [
-            (Probe::Disconnected, MountProcess::Unknown, true, UnreachedState::Dead),
-            (Probe::Disconnected, MountProcess::Unknown, false, UnreachedState::Dead),
-            (Probe::Denied, MountProcess::Gone, false, UnreachedState::Dead),
-            (Probe::Denied, MountProcess::Unknown, false, UnreachedState::Foreign),
-            (Probe::Denied, running, false, UnreachedState::Foreign),
-            (Probe::Denied, running, true, UnreachedState::SocketLost),
-            (Probe::Answers, running, false, UnreachedState::Foreign),
-            (Probe::Answers, running, true, UnreachedState::SocketLost),
-            (Probe::Silent, running, true, UnreachedState::Silent),
-            (Probe::Silent, MountProcess::Unknown, false, UnreachedState::Silent),
+            (MountProbe::Disconnected, MountProcess::Unknown, true, UnreachedState::Dead),
+            (MountProbe::Disconnected, MountProcess::Unknown, false, UnreachedState::Dead),
+            (MountProbe::Denied, MountProcess::Gone, false, UnreachedState::Dead),
+            (MountProbe::Denied, MountProcess::Unknown, false, UnreachedState::Foreign),
+            (MountProbe::Denied, running, false, UnreachedState::Foreign),
+            (MountProbe::Denied, running, true, UnreachedState::SocketLost),
+            (MountProbe::Answers, running, false, UnreachedState::Foreign),
+            (MountProbe::Answers, running, true, UnreachedState::SocketLost),
+            (MountProbe::Silent, running, true, UnreachedState::Silent),
+            (MountProbe::Silent, MountProcess::Unknown, false, UnreachedState::Silent),
         ] {
             assert_eq!(judge(&probe, process, is_own), want, "{probe:?} {process:?} {is_own}");
         }

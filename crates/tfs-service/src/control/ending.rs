@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+enum EndingStage {
     Running,
     Asked,
     Over,
@@ -13,7 +13,7 @@ enum Stage {
 /// Whether a mount is to end or has ended. Clones are of the same mount.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
-    stage: watch::Sender<Stage>,
+    stage: watch::Sender<EndingStage>,
 }
 
 /// Says that the mount has ended, when it is dropped.
@@ -23,18 +23,18 @@ pub(crate) struct EndingGuard(Ending);
 impl Ending {
     /// Returns it, and the guard that the mount is to hold until its end.
     pub(crate) fn new() -> (Self, EndingGuard) {
-        let ending = Self { stage: watch::Sender::new(Stage::Running) };
+        let ending = Self { stage: watch::Sender::new(EndingStage::Running) };
         (ending.clone(), EndingGuard(ending))
     }
 
     /// Asks for the end.
     pub(crate) fn ask(&self) {
-        self.stage.send_modify(|stage| *stage = (*stage).max(Stage::Asked));
+        self.stage.send_modify(|stage| *stage = (*stage).max(EndingStage::Asked));
     }
 
     /// Returns whether somebody has asked for the end.
     pub(crate) fn is_asked(&self) -> bool {
-        *self.stage.borrow() >= Stage::Asked
+        *self.stage.borrow() >= EndingStage::Asked
     }
 
     /// Resolves when somebody has asked for the end.
@@ -42,7 +42,7 @@ impl Ending {
     /// # Cancel safety
     /// Nothing is lost.
     pub(crate) async fn asked(&self) {
-        self.reached(Stage::Asked).await;
+        self.reached(EndingStage::Asked).await;
     }
 
     /// Resolves when the mount has ended.
@@ -50,10 +50,10 @@ impl Ending {
     /// # Cancel safety
     /// Nothing is lost.
     pub(crate) async fn over(&self) {
-        self.reached(Stage::Over).await;
+        self.reached(EndingStage::Over).await;
     }
 
-    async fn reached(&self, wanted: Stage) {
+    async fn reached(&self, wanted: EndingStage) {
         // The sender is our own, so that the channel cannot be closed.
         drop(self.stage.subscribe().wait_for(|stage| *stage >= wanted).await);
     }
@@ -61,7 +61,7 @@ impl Ending {
 
 impl Drop for EndingGuard {
     fn drop(&mut self) {
-        self.0.stage.send_replace(Stage::Over);
+        self.0.stage.send_replace(EndingStage::Over);
     }
 }
 

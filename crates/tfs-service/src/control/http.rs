@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{Failure, FailureKind};
+use super::wire::{FailureBody, FailureKind};
 
 /// How long the head of a request may take to come, also of the next one on a connection that is
 /// kept. Those who ask are on this machine.
@@ -36,7 +36,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// What goes out: most often a text that is there, but it may as well be lines that come one by
 /// one. Whoever closes the connection drops it, and with it whatever makes the lines.
-pub(super) type Body = UnsyncBoxBody<Bytes, Infallible>;
+pub(super) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
 /// Answers the requests of a connection until the peer goes, the connection fails, or `end` comes:
 /// then the request that is being answered is the last.
@@ -46,7 +46,7 @@ pub(super) async fn serve<I, F>(
     end: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Unpin,
-    F: Future<Output = Response<Body>>,
+    F: Future<Output = Response<ResponseBody>>,
 {
     let service = service_fn(|request| {
         let answer = answer(request);
@@ -68,25 +68,25 @@ pub(super) async fn serve<I, F>(
 }
 
 /// Reads the body of a request as JSON. An empty one counts as `{}`.
-pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, Failure> {
+pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, FailureBody> {
     let collected = Limited::new(body, BODY_BYTES_MAX).collect();
     let body = match timeout(BODY_TIME_MAX, collected).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let message = format!("a request has {BODY_BYTES_MAX} bytes at most");
-            return Err(Failure::new(FailureKind::TooLarge, message));
+            return Err(FailureBody::new(FailureKind::TooLarge, message));
         }
         Ok(Err(error)) => {
-            return Err(Failure::new(FailureKind::BadRequest, error.to_string()));
+            return Err(FailureBody::new(FailureKind::BadRequest, error.to_string()));
         }
         Err(_elapsed) => {
             let message = "the body of the request did not come in time";
-            return Err(Failure::new(FailureKind::TooSlow, message));
+            return Err(FailureBody::new(FailureKind::TooSlow, message));
         }
     };
     let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
     serde_json::from_slice(text)
-        .map_err(|error| Failure::new(FailureKind::BadRequest, error.to_string()))
+        .map_err(|error| FailureBody::new(FailureKind::BadRequest, error.to_string()))
 }
 
 /// Returns a text as an answer.
@@ -94,7 +94,7 @@ pub(super) fn text(
     status: StatusCode,
     content_type: &'static str,
     text: impl Into<Bytes>,
-) -> Response<Body> {
+) -> Response<ResponseBody> {
     let mut response = Response::new(Full::new(text.into()).boxed_unsync());
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -104,7 +104,7 @@ pub(super) fn text(
 }
 
 /// Returns a value or a failure as JSON, the latter with the status of its kind.
-pub(super) fn json<T: Serialize>(result: &Result<T, Failure>) -> Response<Body> {
+pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<ResponseBody> {
     let (status, written) = match result {
         Ok(value) => (StatusCode::OK, serde_json::to_vec(value)),
         Err(failure) => (status(failure.kind), serde_json::to_vec(failure)),
@@ -122,7 +122,7 @@ pub(super) fn json<T: Serialize>(result: &Result<T, Failure>) -> Response<Body> 
 /// Returns values as lines of JSON, one by one as they come.
 pub(super) fn lines<T: Serialize>(
     values: impl Stream<Item = T> + Send + 'static,
-) -> Response<Body> {
+) -> Response<ResponseBody> {
     let lines = values.map(|value| {
         // Numbers and texts can always be written.
         let mut line = serde_json::to_vec(&value).unwrap_or_default();

@@ -13,7 +13,7 @@ use crate::blocking::blocking;
 
 /// Paths that are in one mount.
 #[derive(Debug, Clone)]
-pub struct InMount {
+pub struct PathInMount {
     /// The mount.
     pub found: FoundMount,
     /// The paths from its root, without a slash before them; the root is empty.
@@ -25,7 +25,7 @@ pub struct InMount {
 ///
 /// # Errors
 /// [`FindError`]; `NotInMount` for a path that is in none, `NoFile` for one that leads nowhere.
-pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<InMount>, FindError> {
+pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<PathInMount>, FindError> {
     let mut mounts: Vec<(PathBuf, Vec<String>)> = Vec::new();
     for path in paths {
         let path = path.clone();
@@ -37,7 +37,7 @@ pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<InMount>, FindError
     }
     let mut found = Vec::new();
     for (mountpoint, paths) in mounts {
-        found.push(InMount { found: find_mount(Some(&mountpoint)).await?, paths });
+        found.push(PathInMount { found: find_mount(Some(&mountpoint)).await?, paths });
     }
     Ok(found)
 }

@@ -12,7 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::runtime_dir::{self, RuntimeDir, RuntimeDirError};
-use super::socket::{Socket, SocketError};
+use super::socket::{ControlSocket, SocketError};
 use crate::blocking::blocking;
 
 /// How often the socket is looked for: three system calls.
@@ -45,9 +45,9 @@ impl SocketPlace {
 
 /// A socket that is listened on, if it could be made.
 #[derive(Debug)]
-struct Bound {
+struct BoundSocket {
     listener: UnixListener,
-    socket: Socket,
+    socket: ControlSocket,
 }
 
 /// Connections to the socket of this process, which is looked for now and then.
@@ -55,7 +55,7 @@ struct Bound {
 pub(super) struct KeptSocket {
     place: SocketPlace,
     /// Always there, but for a moment in [`renew_if_lost`](Self::renew_if_lost).
-    bound: Option<Bound>,
+    bound: Option<BoundSocket>,
     looks: Interval,
 }
 
@@ -131,10 +131,10 @@ impl KeptSocket {
     }
 }
 
-async fn bind(place: SocketPlace) -> Result<Bound, SocketError> {
-    let (socket, listener) = blocking(move || Socket::listen(place.make_dir()?)).await?;
+async fn bind(place: SocketPlace) -> Result<BoundSocket, SocketError> {
+    let (socket, listener) = blocking(move || ControlSocket::listen(place.make_dir()?)).await?;
     match UnixListener::from_std(listener) {
-        Ok(listener) => Ok(Bound { listener, socket }),
+        Ok(listener) => Ok(BoundSocket { listener, socket }),
         Err(source) => Err(SocketError::Listen { path: socket.path().to_owned(), source }),
     }
 }

@@ -7,13 +7,13 @@ pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
 
 /// What came and was not handed out yet.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct ResponseLines {
     bytes: BytesMut,
     /// Up to where there is no end of a line.
     searched: usize,
 }
 
-impl Lines {
+impl ResponseLines {
     pub(super) fn push(&mut self, piece: &[u8]) {
         self.bytes.extend_from_slice(piece);
     }
@@ -45,7 +45,7 @@ mod tests {
     fn lines_come_whole_however_they_are_cut() {
         let text = "one\n\ntwo\nthree";
         for len in 1..text.len() {
-            let mut lines = Lines::default();
+            let mut lines = ResponseLines::default();
             let mut found = Vec::new();
             for piece in text.as_bytes().chunks(len) {
                 lines.push(piece);
@@ -55,7 +55,7 @@ mod tests {
             }
             assert_eq!(found, ["one", "", "two"], "{len}");
         }
-        let mut lines = Lines::default();
+        let mut lines = ResponseLines::default();
         lines.push(&vec![b'x'; LINE_BYTES_MAX]);
         assert!(lines.next().is_none() && !lines.is_too_long());
         lines.push(b"x");

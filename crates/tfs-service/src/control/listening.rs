@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-use super::http::{self, Body};
+use super::http::{self, ResponseBody};
 use super::kept_socket::KeptSocket;
 use super::runtime_dir::is_welcome;
 
@@ -79,7 +79,7 @@ impl Listening {
         answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
-        F: Future<Output = Response<Body>> + Send + 'static,
+        F: Future<Output = Response<ResponseBody>> + Send + 'static,
     {
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         // It ends by the token.
@@ -104,7 +104,7 @@ async fn take<F>(
     tasks: TaskTracker,
     end: CancellationToken,
 ) where
-    F: Future<Output = Response<Body>> + Send + 'static,
+    F: Future<Output = Response<ResponseBody>> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {

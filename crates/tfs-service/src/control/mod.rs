@@ -39,14 +39,14 @@ mod unmounting;
 pub mod wire;
 
 pub use client::{ControlClient, ControlError};
-pub use controlled::Mounts;
-pub(crate) use controlled::{Controlled, Listed};
+pub use controlled::MountRegistry;
+pub(crate) use controlled::{ControlTarget, Registration};
 pub use elsewhere::{UnreachedMount, UnreachedState};
 pub use embedded::{FoundServer, embedded_servers};
 pub(crate) use ending::{Ending, EndingGuard};
 pub(crate) use find::daemons;
 pub use find::{FindError, FoundMount, clients, find_mount};
-pub use inside::{InMount, find_mounts_of};
+pub use inside::{PathInMount, find_mounts_of};
 pub use monitoring::{MonitoringError, MonitoringServer};
 pub(crate) use mount::{MountControl, search, shown};
 pub use notify::notify_of_change;

@@ -10,11 +10,11 @@ use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::net::TcpListener;
 
-use super::controlled::Mounts;
-use super::http::{self, Body, text};
+use super::controlled::MountRegistry;
+use super::http::{self, ResponseBody, text};
 use super::listening::{Listener, Listening};
 use crate::blocking::blocking;
-use crate::status::{Status, healthy, metrics_of_all};
+use crate::status::{StatusReport, healthy, metrics_of_all};
 
 /// The type of the text format of Prometheus.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -43,7 +43,10 @@ impl MonitoringServer {
     ///
     /// # Errors
     /// [`MonitoringError`]; a mount can do without.
-    pub async fn start(address: SocketAddr, mounts: Mounts) -> Result<Self, MonitoringError> {
+    pub async fn start(
+        address: SocketAddr,
+        mounts: MountRegistry,
+    ) -> Result<Self, MonitoringError> {
         let failed = |source| MonitoringError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -69,7 +72,11 @@ impl MonitoringServer {
     }
 }
 
-async fn answer(mounts: Mounts, local: IpAddr, request: Request<Incoming>) -> Response<Body> {
+async fn answer(
+    mounts: MountRegistry,
+    local: IpAddr,
+    request: Request<Incoming>,
+) -> Response<ResponseBody> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, TEXT_TYPE, "only GET\n");
     }
@@ -78,7 +85,7 @@ async fn answer(mounts: Mounts, local: IpAddr, request: Request<Incoming>) -> Re
         // A page in a browser of this machine whose name was made to lead here.
         return text(StatusCode::FORBIDDEN, TEXT_TYPE, "ask by the address or by localhost\n");
     }
-    let all = blocking(move || -> Vec<Status> {
+    let all = blocking(move || -> Vec<StatusReport> {
         let statuses = mounts.all().into_iter().filter_map(|mount| mount.status().ok());
         statuses.map(|mount| mount.status).collect()
     });

@@ -6,28 +6,30 @@ use std::time::Duration;
 
 use fuse_adapter::mountinfo::{Device, MountTable};
 use fuse_adapter::{
-    Caller, Holder, KernelCaches, KernelSide, Mount, MountPlace, Unmount, UnmountError, places,
-    places_left, unmount,
+    Caller, FuseMount, Holder, KernelCaches, KernelHandle, MountPlace, Unmount, UnmountError,
+    places, places_left, unmount,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::time::timeout;
-use vfs_core::{InfoHash, Query, QueryError, ReadCounters, ReadWay, Reader, TorrentSource, Vfs};
+use vfs_core::{
+    InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, TorrentSource, Vfs,
+};
 
-use super::controlled::Controlled;
+use super::controlled::ControlTarget;
 use super::ending::Ending;
-use super::presence::{Presence, place_info};
+use super::presence::{MountPresence, place_info};
 use super::wire::{
-    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, Failure, FailureKind,
+    CacheParts, CacheStats, Cleared, EmbeddedServerInfo, FailedServer, FailureBody, FailureKind,
     HolderInfo, MountId, MountStatus, PreloadEvent, PreloadRequest, QueryText, ReaderStatus,
-    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest,
+    RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
     UnmountMode, Unmounted, WaitStatus, WayStatus,
 };
 use crate::blocking::blocking;
 use crate::discovery::chain;
 use crate::memory;
 use crate::preload::preload;
-use crate::status::{About, Status};
+use crate::status::{MountInfo, StatusReport};
 use crate::{RefreshError, Refresher};
 
 /// How long a mount namespace may have a copy that is not meant to stay: a container's is made and
@@ -39,17 +41,17 @@ pub(crate) struct MountControl<S> {
     path: PathBuf,
     device: Device,
     vfs: Weak<Vfs<S>>,
-    kernel: KernelSide,
-    about: About,
+    kernel: KernelHandle,
+    about: MountInfo,
     refresher: Refresher,
     ending: Ending,
 }
 
 impl<S: TorrentSource> MountControl<S> {
     pub(crate) fn new(
-        mount: &Mount,
+        mount: &FuseMount,
         vfs: &Arc<Vfs<S>>,
-        about: About,
+        about: MountInfo,
         refresher: Refresher,
         ending: Ending,
     ) -> Self {
@@ -64,7 +66,7 @@ impl<S: TorrentSource> MountControl<S> {
         }
     }
 
-    fn vfs(&self) -> Result<Arc<Vfs<S>>, Failure> {
+    fn vfs(&self) -> Result<Arc<Vfs<S>>, FailureBody> {
         self.vfs.upgrade().ok_or_else(ended)
     }
 
@@ -88,7 +90,7 @@ impl<S: TorrentSource> MountControl<S> {
         readers
     }
 
-    async fn clear_parts(&self, parts: CacheParts) -> Result<Cleared, Failure> {
+    async fn clear_parts(&self, parts: CacheParts) -> Result<Cleared, FailureBody> {
         let mut cleared = Cleared::default();
         let nodes = {
             let vfs = self.vfs()?;
@@ -117,9 +119,9 @@ impl<S: TorrentSource> MountControl<S> {
     }
 
     /// Makes sure that what is seen at the path is this mount, and not one on top of it.
-    fn check_is_on_top(&self) -> Result<(), Failure> {
+    fn check_is_on_top(&self) -> Result<(), FailureBody> {
         let table = MountTable::read()
-            .map_err(|error| Failure::new(FailureKind::Failed, error.to_string()))?;
+            .map_err(|error| FailureBody::new(FailureKind::Failed, error.to_string()))?;
         let top = table.at(&self.path).map(|entry| entry.device);
         if top == Some(self.device) { Ok(()) } else { Err(ended()) }
     }
@@ -139,22 +141,22 @@ impl<S: TorrentSource> MountControl<S> {
         }
     }
 
-    async fn unmount_by_path(&self, how: Unmount) -> Result<(), Failure> {
+    async fn unmount_by_path(&self, how: Unmount) -> Result<(), FailureBody> {
         self.check_is_on_top()?;
         let path = self.path.clone();
         blocking(move || unmount(&path, how)).await.map_err(unmount_failure)
     }
 }
 
-impl<S: TorrentSource> Controlled for MountControl<S> {
+impl<S: TorrentSource> ControlTarget for MountControl<S> {
     fn id(&self) -> MountId {
         MountId { mountpoint: shown(&self.path), device: self.device.to_string() }
     }
 
-    fn status(&self) -> Result<MountStatus, Failure> {
+    fn status(&self) -> Result<MountStatus, FailureBody> {
         let vfs = self.vfs()?;
-        let Presence { trouble, also_mounted } = Presence::of(&self.path, self.device);
-        let mut status = Status::of(&vfs, &self.about);
+        let MountPresence { trouble, also_mounted } = MountPresence::of(&self.path, self.device);
+        let mut status = StatusReport::of(&vfs, &self.about);
         if let Some(trouble) = trouble {
             status.trouble = Some(match status.trouble {
                 Some(more) => format!("{trouble}; {more}"),
@@ -178,7 +180,7 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             .collect()
     }
 
-    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>> {
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {
         Box::pin(async move {
             let removed = removed(&request)?;
             let looks = self.refresher.look_with(request.accept_removals, &removed).await;
@@ -205,13 +207,13 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
             if refreshed.servers.is_empty() {
                 let errors: Vec<_> =
                     refreshed.failed.into_iter().map(|failed| failed.error).collect();
-                return Err(Failure::new(FailureKind::ServerFailed, errors.join("; ")));
+                return Err(FailureBody::new(FailureKind::ServerFailed, errors.join("; ")));
             }
             Ok(refreshed)
         })
     }
 
-    fn cache_stats(&self) -> Result<CacheStats, Failure> {
+    fn cache_stats(&self) -> Result<CacheStats, FailureBody> {
         let vfs = self.vfs()?;
         let counters = vfs.counters();
         let ReadCounters { reads, hits, misses, bytes_fetched, bytes_given, .. } = counters.total;
@@ -229,11 +231,11 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         })
     }
 
-    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, Failure>> {
+    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, FailureBody>> {
         Box::pin(self.clear_parts(parts))
     }
 
-    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, Failure>> {
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, FailureBody>> {
         Box::pin(async move {
             let device = self.device;
             let before = blocking(move || places(device)).await;
@@ -262,15 +264,15 @@ impl<S: TorrentSource> Controlled for MountControl<S> {
         })
     }
 
-    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
+    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, FailureBody> {
         search(&*self.vfs()?, request)
-            .map_err(|error| Failure::new(FailureKind::BadQuery, error.to_string()))
+            .map_err(|error| FailureBody::new(FailureKind::BadQuery, error.to_string()))
     }
 
     fn preload(
         &self,
         request: &PreloadRequest,
-    ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+    ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
         preload(self.vfs()?, request, &self.about.preloads)
     }
 }
@@ -293,7 +295,7 @@ pub(crate) fn search<S: TorrentSource>(
     let mut found = vfs.search(&query, limit + 1);
     let is_cut = found.len() > limit;
     found.truncate(limit);
-    let hits = found.into_iter().map(|hit| SearchHit {
+    let hits = found.into_iter().map(|hit| SearchResult {
         path: hit.path,
         info_hash: hit.file.torrent.to_string(),
         file_index: hit.file.index.0,
@@ -303,7 +305,7 @@ pub(crate) fn search<S: TorrentSource>(
     Ok(SearchAnswer { hits: hits.collect(), is_cut })
 }
 
-fn reader_status(reader: Reader, caller: Option<Caller>) -> ReaderStatus {
+fn reader_status(reader: OpenReader, caller: Option<Caller>) -> ReaderStatus {
     let (pid, command) = caller.map(|Caller { pid, command }| (pid, command)).unzip();
     ReaderStatus {
         path: reader.path,
@@ -338,8 +340,8 @@ fn way_status(way: ReadWay) -> WayStatus {
 }
 
 /// Returns the torrents that a request names as removed.
-fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, Failure> {
-    let bad = |what: String| Failure::new(FailureKind::BadRequest, what);
+fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, FailureBody> {
+    let bad = |what: String| FailureBody::new(FailureKind::BadRequest, what);
     if request.removed.len() > RefreshRequest::REMOVED_MAX {
         let max = RefreshRequest::REMOVED_MAX;
         return Err(bad(format!("a request may name {max} torrents as removed")));
@@ -354,24 +356,24 @@ fn unmounted(places: Vec<MountPlace>) -> Unmounted {
     Unmounted { still_mounted: places.into_iter().map(place_info).collect() }
 }
 
-fn ended() -> Failure {
-    Failure::new(FailureKind::UnknownMount, "the mount has ended")
+fn ended() -> FailureBody {
+    FailureBody::new(FailureKind::UnknownMount, "the mount has ended")
 }
 
-fn unmount_failure(error: UnmountError) -> Failure {
+fn unmount_failure(error: UnmountError) -> FailureBody {
     let message = format!("failed to {error}");
     match error {
-        UnmountError::Busy { holders, .. } => Failure {
+        UnmountError::Busy { holders, .. } => FailureBody {
             holders: holders.into_iter().map(holder_info).collect(),
-            ..Failure::new(FailureKind::Busy, message)
+            ..FailureBody::new(FailureKind::Busy, message)
         },
         UnmountError::NotMounted { .. } | UnmountError::NotTfs { .. } => ended(),
-        UnmountError::NotPermitted { .. } => Failure::new(FailureKind::NotPermitted, message),
+        UnmountError::NotPermitted { .. } => FailureBody::new(FailureKind::NotPermitted, message),
         UnmountError::Path { .. }
         | UnmountError::Table { .. }
         | UnmountError::NoFusermount { .. }
         | UnmountError::Fusermount { .. }
-        | UnmountError::System { .. } => Failure::new(FailureKind::Failed, message),
+        | UnmountError::System { .. } => FailureBody::new(FailureKind::Failed, message),
     }
 }
 

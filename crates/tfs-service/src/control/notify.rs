@@ -14,7 +14,7 @@ use super::wire::RefreshRequest;
 use crate::BaseUrl;
 use crate::blocking::blocking;
 use crate::budget::ServerKey;
-use crate::status::Status;
+use crate::status::StatusReport;
 
 /// How long a command waits for the mounts. They see the change with their next poll otherwise.
 const NOTIFY_TIME_MAX: Duration = Duration::from_secs(5);
@@ -66,7 +66,7 @@ async fn notify(client: &ControlClient, server: &BaseUrl, key: &ServerKey, remov
 }
 
 /// Returns whether a mount shows a server.
-async fn shows(mount: &Status, server: &BaseUrl, key: &ServerKey) -> bool {
+async fn shows(mount: &StatusReport, server: &BaseUrl, key: &ServerKey) -> bool {
     for shown in &mount.servers {
         let Ok(url) = shown.url.parse::<BaseUrl>() else { continue };
         if url == *server || (url.port() == server.port() && ServerKey::of(&url).await == *key) {

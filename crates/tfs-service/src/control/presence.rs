@@ -10,14 +10,14 @@ use super::wire::PlaceInfo;
 
 /// Where a mount is seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Presence {
+pub(super) struct MountPresence {
     /// What is wrong, if it is not seen at its mount point.
     pub(super) trouble: Option<&'static str>,
     /// Where else it is mounted.
     pub(super) also_mounted: Vec<PlaceInfo>,
 }
 
-impl Presence {
+impl MountPresence {
     /// Looks for a mount of this process. Other mount namespaces are looked into only if it is not
     /// seen at its own mount point, since that costs a look at every process.
     pub(super) fn of(path: &Path, device: Device) -> Self {
@@ -61,7 +61,7 @@ mod tests {
 
     #[track_caller]
     fn check(is_seen: bool, places: Vec<MountPlace>, trouble: Option<&str>, also: &[&str]) {
-        let found = Presence::judge(Path::new("/m"), is_seen, places);
+        let found = MountPresence::judge(Path::new("/m"), is_seen, places);
         assert_eq!(found.trouble, trouble);
         let paths: Vec<_> = found.also_mounted.iter().map(|place| &place.mountpoint).collect();
         assert_eq!(paths, also);

@@ -8,15 +8,15 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::client::{ControlClient, ControlError};
-use super::controlled::Mounts;
+use super::controlled::MountRegistry;
 use super::elsewhere::{self, UnreachedMount, mounts_in};
 use super::find::{FindError, FoundMount, clients, find_mount};
-use super::wire::{MissingMount, MountStatus, ProcessStatus};
+use super::wire::{MissingMount, MountStatus, StatusReply};
 use crate::blocking::blocking;
 
 /// Returns all that there is to know of the mounts of this process. Reads `/proc`.
-pub(super) fn status(mounts: &Mounts, missing: Vec<MissingMount>) -> ProcessStatus {
-    ProcessStatus {
+pub(super) fn status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {
+    StatusReply {
         pid: std::process::id(),
         // One that ends in between is left out.
         mounts: mounts.all().iter().filter_map(|mount| mount.status().ok()).collect(),
@@ -109,7 +109,7 @@ async fn all_statuses() -> Result<Statuses, FindError> {
 async fn further_statuses(
     known: Vec<ControlClient>,
     answered: BTreeSet<String>,
-) -> Vec<ProcessStatus> {
+) -> Vec<StatusReply> {
     let further = blocking(move || {
         let table = MountTable::read().unwrap_or_default();
         let is_answered = |entry: &MountEntry| answered.contains(&entry.device.to_string());
@@ -129,7 +129,7 @@ async fn unreached(answered: &BTreeSet<String>) -> Vec<UnreachedMount> {
 }
 
 impl Statuses {
-    fn add(&mut self, answer: Result<ProcessStatus, ControlError>) {
+    fn add(&mut self, answer: Result<StatusReply, ControlError>) {
         match answer {
             Ok(mut process) => {
                 process.mounts.sort_by(|a, b| a.status.mountpoint.cmp(&b.status.mountpoint));

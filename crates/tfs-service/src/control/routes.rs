@@ -5,12 +5,13 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
 
-use super::controlled::Mounts;
-use super::http::{self, Body, read_json};
+use super::controlled::MountRegistry;
+use super::http::{self, ResponseBody, read_json};
 use super::process;
 use super::wire::{
-    API_VERSION, ClearRequest, Done, EmbeddedServers, Failure, FailureKind, PreloadEvent,
-    PreloadRequest, ProcessMounts, RefreshRequest, SearchRequest, Target, UnmountRequest,
+    API_VERSION, Acknowledged, ClearRequest, EmbeddedServers, FailureBody, FailureKind,
+    MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest, SearchRequest,
+    UnmountRequest,
 };
 use crate::blocking::blocking;
 use crate::daemon::Reloader;
@@ -18,19 +19,19 @@ use crate::daemon::Reloader;
 /// What can be commanded in this process.
 #[derive(Debug, Clone)]
 pub(super) struct Process {
-    pub(super) mounts: Mounts,
+    pub(super) mounts: MountRegistry,
     /// Of a daemon.
     pub(super) reloader: Option<Reloader>,
 }
 
 /// Answers one request.
-pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Response<ResponseBody> {
     let mounts = &process.mounts;
     let (head, body) = request.into_parts();
     tracing::debug!(method = %head.method, path = head.uri.path(), "control");
     let prefix = format!("/v{API_VERSION}/");
     let Some(path) = head.uri.path().strip_prefix(&prefix) else {
-        return http::json(&Err::<Done, _>(unknown_path(head.uri.path())));
+        return http::json(&Err::<Acknowledged, _>(unknown_path(head.uri.path())));
     };
     let wants = |method: &Method| *method == head.method;
     match path {
@@ -49,24 +50,24 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         "search" if wants(&Method::POST) => http::json(&search(mounts, body).await),
         "preload" if wants(&Method::POST) => match preload(mounts, body).await {
             Ok(events) => http::lines(events),
-            Err(failure) => http::json(&Err::<Done, _>(failure)),
+            Err(failure) => http::json(&Err::<Acknowledged, _>(failure)),
         },
         "reload" if wants(&Method::POST) => http::json(&reload(&process, body).await),
         "mounts" | "embedded" | "status" => http::json(&wrong_method("GET")),
         "refresh" | "cache/stats" | "cache/clear" | "unmount" | "search" | "preload" | "reload" => {
             http::json(&wrong_method("POST"))
         }
-        _ => http::json(&Err::<Done, _>(unknown_path(head.uri.path()))),
+        _ => http::json(&Err::<Acknowledged, _>(unknown_path(head.uri.path()))),
     }
 }
 
-async fn reload(process: &Process, body: Incoming) -> Result<impl Serialize, Failure> {
-    let Done {} = read_json(body).await?;
+async fn reload(process: &Process, body: Incoming) -> Result<impl Serialize, FailureBody> {
+    let Acknowledged {} = read_json(body).await?;
     match &process.reloader {
         Some(reloader) => reloader.reload().await,
         None => {
             let message = "the process is no daemon: it has no configuration to reload";
-            Err(Failure::new(FailureKind::NotDaemon, message))
+            Err(FailureBody::new(FailureKind::NotDaemon, message))
         }
     }
 }
@@ -82,53 +83,56 @@ fn process_mounts(process: &Process) -> ProcessMounts {
 
 /// Returns how the servers inside this process are reached. The client is this user or root, who
 /// could read that from the memory of the process as well.
-fn embedded_servers(mounts: &Mounts) -> EmbeddedServers {
+fn embedded_servers(mounts: &MountRegistry) -> EmbeddedServers {
     let servers = mounts.all().into_iter().flat_map(|mount| mount.embedded_servers());
     EmbeddedServers { servers: servers.collect() }
 }
 
-async fn refresh(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+async fn refresh(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {
     let request: RefreshRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
     mount.refresh(request).await
 }
 
-async fn cache_stats(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
-    let Target { mountpoint } = read_json(body).await?;
+async fn cache_stats(
+    mounts: &MountRegistry,
+    body: Incoming,
+) -> Result<impl Serialize, FailureBody> {
+    let MountSelector { mountpoint } = read_json(body).await?;
     mounts.find(mountpoint.as_deref())?.cache_stats()
 }
 
-async fn clear(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+async fn clear(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {
     let ClearRequest { mountpoint, parts } = read_json(body).await?;
     mounts.find(mountpoint.as_deref())?.clear(parts).await
 }
 
-async fn unmount(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+async fn unmount(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {
     let UnmountRequest { mountpoint, mode } = read_json(body).await?;
     mounts.find(mountpoint.as_deref())?.unmount(mode).await
 }
 
-async fn search(mounts: &Mounts, body: Incoming) -> Result<impl Serialize, Failure> {
+async fn search(mounts: &MountRegistry, body: Incoming) -> Result<impl Serialize, FailureBody> {
     let request: SearchRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
     blocking(move || mount.search(&request)).await
 }
 
 async fn preload(
-    mounts: &Mounts,
+    mounts: &MountRegistry,
     body: Incoming,
-) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
     let request: PreloadRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
     // There may be a million files below a path.
     blocking(move || mount.preload(&request)).await
 }
 
-fn unknown_path(path: &str) -> Failure {
+fn unknown_path(path: &str) -> FailureBody {
     let message = format!("version {API_VERSION} of the API has no {path}");
-    Failure::new(FailureKind::UnknownPath, message)
+    FailureBody::new(FailureKind::UnknownPath, message)
 }
 
-fn wrong_method(method: &str) -> Result<Done, Failure> {
-    Err(Failure::new(FailureKind::WrongMethod, format!("the path wants {method}")))
+fn wrong_method(method: &str) -> Result<Acknowledged, FailureBody> {
+    Err(FailureBody::new(FailureKind::WrongMethod, format!("the path wants {method}")))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::controlled::Mounts;
+use super::controlled::MountRegistry;
 use super::kept_socket::{KeptSocket, SocketPlace};
 use super::listening::{Listener, Listening};
 use super::routes::{self, Process};
@@ -19,12 +19,12 @@ pub struct ControlServer {
 impl ControlServer {
     /// Serves `mounts` on a socket in the runtime directory of this user. A socket that cannot be
     /// made is a warning, and is tried again; so is one that is lost.
-    pub async fn start(mounts: Mounts) -> Self {
+    pub async fn start(mounts: MountRegistry) -> Self {
         Self::start_with(Process { mounts, reloader: None }).await
     }
 
     /// Serves the mounts of a daemon, which can also be told to reload.
-    pub(crate) async fn start_of_daemon(mounts: Mounts, reloader: Reloader) -> Self {
+    pub(crate) async fn start_of_daemon(mounts: MountRegistry, reloader: Reloader) -> Self {
         Self::start_with(Process { mounts, reloader: Some(reloader) }).await
     }
 
@@ -42,7 +42,7 @@ impl ControlServer {
     ///
     /// # Errors
     /// [`SocketError`].
-    pub async fn start_at(dir: &Path, mounts: Mounts) -> Result<Self, SocketError> {
+    pub async fn start_at(dir: &Path, mounts: MountRegistry) -> Result<Self, SocketError> {
         match KeptSocket::start(SocketPlace::At(dir.to_owned())).await {
             (_, Some(error)) => Err(error),
             (socket, None) => Ok(Self::serve(socket, Process { mounts, reloader: None })),

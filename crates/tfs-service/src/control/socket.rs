@@ -22,7 +22,7 @@ const NAMES_MAX: u32 = 16;
 
 /// The socket of this process. Removed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct ControlSocket {
     dir: RuntimeDir,
     path: PathBuf,
     /// The device and inode number by which it is known again.
@@ -45,7 +45,7 @@ pub enum SocketError {
     },
 }
 
-impl Socket {
+impl ControlSocket {
     /// Listens on a socket named after this process, after what dead processes left was removed.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         let removed = self.dir.locked(|| match identity(&self.path) {
             Ok(identity) if identity == self.identity => fs::remove_file(&self.path),
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_socket_is_for_its_owner_and_goes_with_it() {
         let parent = tempfile::tempdir().unwrap();
-        let (socket, _listener) = Socket::listen(dir(parent.path())).unwrap();
+        let (socket, _listener) = ControlSocket::listen(dir(parent.path())).unwrap();
         let path = socket.path().to_owned();
         let metadata = fs::symlink_metadata(&path).unwrap();
         assert_eq!(metadata.mode() & 0o7777, 0o600);
@@ -167,11 +167,11 @@ mod tests {
         let foreign = dir_path.join("note.txt");
         fs::write(&foreign, "not a socket").unwrap();
 
-        let (first, _first_listener) = Socket::listen(dir(parent.path())).unwrap();
+        let (first, _first_listener) = ControlSocket::listen(dir(parent.path())).unwrap();
         assert_eq!(first.path(), ours);
         assert!(!dead.exists() && foreign.exists());
         // A process of another container with our number.
-        let (second, _second_listener) = Socket::listen(dir(parent.path())).unwrap();
+        let (second, _second_listener) = ControlSocket::listen(dir(parent.path())).unwrap();
         assert_ne!(second.path(), ours);
         assert!(ours.exists());
         assert_eq!(dir(parent.path()).sockets().unwrap().len(), 2);
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_socket_that_took_the_name_is_left_alone() {
         let parent = tempfile::tempdir().unwrap();
-        let (socket, _listener) = Socket::listen(dir(parent.path())).unwrap();
+        let (socket, _listener) = ControlSocket::listen(dir(parent.path())).unwrap();
         let path = socket.path().to_owned();
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();

@@ -7,10 +7,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::End;
+use super::plan::TaskExit;
 use super::spec::Spec;
 use crate::blocking::blocking;
-use crate::control::{Mounts, shown};
+use crate::control::{MountRegistry, shown};
 use crate::{RunningMount, StartError};
 
 /// How long a mount whose session is over may stay in the tree before it counts as broken:
@@ -21,28 +21,28 @@ const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
 const QUESTIONS_MAX: usize = 1;
 
 /// Asks a mount whether it answers. It says so through what it is sent.
-pub(super) type Pulse = mpsc::Sender<oneshot::Sender<bool>>;
+pub(super) type LivenessQuery = mpsc::Sender<oneshot::Sender<bool>>;
 
 /// Mounts and serves until the mount ends or `stop` says so. `on_up` is told when it
 /// answers, and where it is: without symbolic links.
 pub(super) async fn run(
     spec: Spec,
-    mounts: Mounts,
+    mounts: MountRegistry,
     stop: CancellationToken,
-    on_up: impl AsyncFnOnce(Pulse, String),
-) -> End {
+    on_up: impl AsyncFnOnce(LivenessQuery, String),
+) -> TaskExit {
     let settings = match blocking(move || spec.settings()).await {
         Ok(settings) => settings,
-        Err(problem) => return End::NotStarted(problem.to_string()),
+        Err(problem) => return TaskExit::NotStarted(problem.to_string()),
     };
     let path = settings.mountpoint.clone();
     let mount = tokio::select! {
         mount = RunningMount::start(settings, &mounts) => mount,
-        () = stop.cancelled() => return End::Stopped,
+        () = stop.cancelled() => return TaskExit::Stopped,
     };
     let mount = match mount {
         Ok(mount) => mount,
-        Err(error) => return End::NotStarted(why(&error)),
+        Err(error) => return TaskExit::NotStarted(why(&error)),
     };
     for down in mount.servers_down() {
         let (mount, is_tree_known) = (path.display(), down.is_tree_known);
@@ -65,11 +65,11 @@ pub(super) async fn run(
     };
     let end = tokio::select! {
         end = ended(&mount) => end,
-        () = stop.cancelled() => End::Stopped,
-        () = answering => End::Stopped,
+        () = stop.cancelled() => TaskExit::Stopped,
+        () = answering => TaskExit::Stopped,
     };
     match mount.stop().await {
-        Err(error) if end == End::Stopped => {
+        Err(error) if end == TaskExit::Stopped => {
             tracing::warn!(mount = %path.display(), error = chain(&error), "it ended badly");
         }
         // Told already.
@@ -79,18 +79,18 @@ pub(super) async fn run(
 }
 
 /// Resolves when a mount has ended by itself, with how.
-async fn ended(mount: &RunningMount) -> End {
+async fn ended(mount: &RunningMount) -> TaskExit {
     let ended = mount.ended().await;
     if !mount.is_dead() {
-        return End::Unmounted;
+        return TaskExit::Unmounted;
     }
     sleep(LEAVE_TIME_MAX).await;
     if !mount.is_dead() {
-        return End::Unmounted;
+        return TaskExit::Unmounted;
     }
     match ended {
-        Ok(()) => End::Broken("its connection to the kernel was aborted".to_owned()),
-        Err(error) => End::Broken(chain(&error)),
+        Ok(()) => TaskExit::Broken("its connection to the kernel was aborted".to_owned()),
+        Err(error) => TaskExit::Broken(chain(&error)),
     }
 }
 

@@ -35,7 +35,7 @@ mod taking_over;
 mod tests;
 
 pub use claim::{DaemonClaim, DaemonRuns};
-pub use log::Log;
+pub use log::LogLevelControl;
 pub(crate) use reload::Reloader;
 pub use reload::{DaemonHandle, reload_daemons};
 pub use supervisor::Daemon;

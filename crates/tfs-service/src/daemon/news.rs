@@ -7,11 +7,11 @@ use crate::control::wire::{MountOutcome, ReloadedMount};
 
 /// The last that is known of each mount.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct ReloadReport {
     of_mounts: BTreeMap<PathBuf, (MountOutcome, Option<String>)>,
 }
 
-impl News {
+impl ReloadReport {
     pub(super) fn clear(&mut self) {
         self.of_mounts.clear();
     }

@@ -1,6 +1,6 @@
 //! What the daemon does about its mounts: a pure function of what has happened.
 //!
-//! The caller does every [`Action`] and reports what came of it. For each [`Action::Start`] there
+//! The caller does every [`MountAction`] and reports what came of it. For each [`MountAction::Start`] there
 //! is one `on_ended`, whatever happens in between.
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::news::News;
+use super::news::ReloadReport;
 use crate::control::wire::{MissingMount, MountOutcome, ReloadedMount};
 
 /// How soon a mount is tried again that failed for the first time: what is wrong for a moment is
@@ -26,7 +26,7 @@ const TRUSTED_AFTER: Duration = Duration::from_secs(60);
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Action<S> {
+pub(super) enum MountAction<S> {
     /// Bring a mount up.
     Start(PathBuf, S),
     /// Unmount it if nobody uses it. If somebody does, `on_kept` is what follows.
@@ -37,7 +37,7 @@ pub(super) enum Action<S> {
 
 /// How the task of a mount ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum TaskExit {
     /// It did not come up, and why.
     NotStarted(String),
     /// Somebody unmounted it.
@@ -49,7 +49,7 @@ pub(super) enum End {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
+enum TaskState {
     /// Its task runs.
     Starting,
     /// Its task runs, and it answers.
@@ -65,32 +65,32 @@ enum State {
 }
 
 #[derive(Debug)]
-struct Entry<S> {
+struct PlannedMount<S> {
     /// What the configuration says; `None` if it is not there any more.
     wanted: Option<S>,
     /// What its last task was started with.
     started: S,
-    state: State,
+    state: TaskState,
     /// Since it was last trusted.
     failure_count: u32,
 }
 
 /// All mounts, and what is to become of them. `S` is what a mount is made of.
 #[derive(Debug)]
-pub(super) struct Plan<S> {
-    entries: BTreeMap<PathBuf, Entry<S>>,
-    news: News,
+pub(super) struct MountPlan<S> {
+    entries: BTreeMap<PathBuf, PlannedMount<S>>,
+    news: ReloadReport,
     is_ending: bool,
 }
 
-impl<S: Clone + PartialEq> Plan<S> {
+impl<S: Clone + PartialEq> MountPlan<S> {
     pub(super) fn new() -> Self {
-        Self { entries: BTreeMap::new(), news: News::default(), is_ending: false }
+        Self { entries: BTreeMap::new(), news: ReloadReport::default(), is_ending: false }
     }
 
     /// Takes over a configuration. What came of it is told by [`report`](Self::report), once
     /// it [is settled](Self::is_settled).
-    pub(super) fn set(&mut self, mut wanted: BTreeMap<PathBuf, S>) -> Vec<Action<S>> {
+    pub(super) fn set(&mut self, mut wanted: BTreeMap<PathBuf, S>) -> Vec<MountAction<S>> {
         if self.is_ending {
             return Vec::new();
         }
@@ -102,40 +102,40 @@ impl<S: Clone + PartialEq> Plan<S> {
             actions.extend(self.change(&path, spec));
         }
         for (path, spec) in wanted {
-            let entry = Entry {
+            let entry = PlannedMount {
                 wanted: Some(spec.clone()),
                 started: spec.clone(),
-                state: State::Starting,
+                state: TaskState::Starting,
                 failure_count: 0,
             };
             self.entries.insert(path.clone(), entry);
-            actions.push(Action::Start(path, spec));
+            actions.push(MountAction::Start(path, spec));
         }
         actions
     }
 
     /// Changes what is wanted of a mount that is there.
-    fn change(&mut self, path: &Path, wanted: Option<S>) -> Option<Action<S>> {
+    fn change(&mut self, path: &Path, wanted: Option<S>) -> Option<MountAction<S>> {
         let entry = self.entries.get_mut(path)?;
         entry.wanted = wanted;
         let is_same = entry.wanted.as_ref() == Some(&entry.started);
         match entry.state {
-            State::Starting if is_same => None,
-            State::Starting => {
-                entry.state = State::Stopping;
-                Some(Action::Stop(path.to_owned()))
+            TaskState::Starting if is_same => None,
+            TaskState::Starting => {
+                entry.state = TaskState::Stopping;
+                Some(MountAction::Stop(path.to_owned()))
             }
-            State::Up { .. } if is_same => {
+            TaskState::Up { .. } if is_same => {
                 self.news.tell(path, MountOutcome::Unchanged, None);
                 None
             }
-            State::Up { since } => {
-                entry.state = State::Leaving { since };
-                Some(Action::Unmount(path.to_owned()))
+            TaskState::Up { since } => {
+                entry.state = TaskState::Leaving { since };
+                Some(MountAction::Unmount(path.to_owned()))
             }
             // It goes on where that ends.
-            State::Leaving { .. } | State::Stopping => None,
-            State::Waiting { .. } | State::Unmounted => self.start_again(path),
+            TaskState::Leaving { .. } | TaskState::Stopping => None,
+            TaskState::Waiting { .. } | TaskState::Unmounted => self.start_again(path),
         }
     }
 
@@ -143,8 +143,8 @@ impl<S: Clone + PartialEq> Plan<S> {
     pub(super) fn on_up(&mut self, path: &Path, now: Instant) {
         let Some(entry) = self.entries.get_mut(path) else { return };
         // One that is told to end has come up a moment too late.
-        if entry.state == State::Starting {
-            entry.state = State::Up { since: now };
+        if entry.state == TaskState::Starting {
+            entry.state = TaskState::Up { since: now };
             let is_new = self.news.of(path) != Some(MountOutcome::Remounted);
             let outcome = if is_new { MountOutcome::Mounted } else { MountOutcome::Remounted };
             self.news.tell(path, outcome, None);
@@ -154,8 +154,8 @@ impl<S: Clone + PartialEq> Plan<S> {
     /// A mount that was to be unmounted if nobody uses it stays.
     pub(super) fn on_kept(&mut self, path: &Path, why: String) {
         let Some(entry) = self.entries.get_mut(path) else { return };
-        if let State::Leaving { since } = entry.state {
-            entry.state = State::Up { since };
+        if let TaskState::Leaving { since } = entry.state {
+            entry.state = TaskState::Up { since };
             let is_same = entry.wanted.as_ref() == Some(&entry.started);
             let outcome = if is_same { MountOutcome::Unchanged } else { MountOutcome::Kept };
             self.news.tell(path, outcome, (!is_same).then_some(why));
@@ -163,31 +163,36 @@ impl<S: Clone + PartialEq> Plan<S> {
     }
 
     /// The task of a mount has ended.
-    pub(super) fn on_ended(&mut self, path: &Path, end: End, now: Instant) -> Option<Action<S>> {
+    pub(super) fn on_ended(
+        &mut self,
+        path: &Path,
+        end: TaskExit,
+        now: Instant,
+    ) -> Option<MountAction<S>> {
         let entry = self.entries.get_mut(path)?;
         if self.is_ending || entry.wanted.is_none() {
             self.entries.remove(path);
             self.news.tell(path, MountOutcome::Removed, None);
             return None;
         }
-        if matches!(entry.state, State::Leaving { .. } | State::Stopping) {
+        if matches!(entry.state, TaskState::Leaving { .. } | TaskState::Stopping) {
             self.news.expect(path, MountOutcome::Remounted);
             return self.start_again(path);
         }
-        if let State::Up { since } = entry.state
+        if let TaskState::Up { since } = entry.state
             && now.saturating_duration_since(since) >= TRUSTED_AFTER
         {
             entry.failure_count = 0;
         }
         match end {
-            End::NotStarted(why) | End::Broken(why) => {
+            TaskExit::NotStarted(why) | TaskExit::Broken(why) => {
                 let wait = retry_time(entry.failure_count);
                 entry.failure_count = entry.failure_count.saturating_add(1);
-                entry.state = State::Waiting { until: now + wait };
+                entry.state = TaskState::Waiting { until: now + wait };
                 self.news.tell(path, MountOutcome::Failed, Some(why));
             }
-            End::Unmounted | End::Stopped => {
-                entry.state = State::Unmounted;
+            TaskExit::Unmounted | TaskExit::Stopped => {
+                entry.state = TaskState::Unmounted;
                 self.news.tell(path, MountOutcome::Unmounted, None);
             }
         }
@@ -195,14 +200,14 @@ impl<S: Clone + PartialEq> Plan<S> {
     }
 
     /// Starts what has waited long enough.
-    pub(super) fn on_time(&mut self, now: Instant) -> Vec<Action<S>> {
-        let is_due = |entry: &Entry<S>| match entry.state {
-            State::Waiting { until } => until <= now,
-            State::Starting
-            | State::Up { .. }
-            | State::Leaving { .. }
-            | State::Stopping
-            | State::Unmounted => false,
+    pub(super) fn on_time(&mut self, now: Instant) -> Vec<MountAction<S>> {
+        let is_due = |entry: &PlannedMount<S>| match entry.state {
+            TaskState::Waiting { until } => until <= now,
+            TaskState::Starting
+            | TaskState::Up { .. }
+            | TaskState::Leaving { .. }
+            | TaskState::Stopping
+            | TaskState::Unmounted => false,
         };
         let due: Vec<_> = self.entries.iter().filter(|(_, entry)| is_due(entry)).collect();
         let due: Vec<_> = due.into_iter().map(|(path, _)| path.clone()).collect();
@@ -210,15 +215,15 @@ impl<S: Clone + PartialEq> Plan<S> {
     }
 
     /// Ends all mounts. Nothing is started any more.
-    pub(super) fn end(&mut self) -> Vec<Action<S>> {
+    pub(super) fn end(&mut self) -> Vec<MountAction<S>> {
         self.is_ending = true;
         self.entries.retain(|_, entry| entry.has_task());
-        self.entries.values_mut().for_each(|entry| entry.state = State::Stopping);
-        self.entries.keys().cloned().map(Action::Stop).collect()
+        self.entries.values_mut().for_each(|entry| entry.state = TaskState::Stopping);
+        self.entries.keys().cloned().map(MountAction::Stop).collect()
     }
 
     /// Starts a mount that has no task, or forgets it if nobody wants it.
-    fn start_again(&mut self, path: &Path) -> Option<Action<S>> {
+    fn start_again(&mut self, path: &Path) -> Option<MountAction<S>> {
         let entry = self.entries.get_mut(path)?;
         let Some(wanted) = entry.wanted.clone() else {
             self.entries.remove(path);
@@ -229,19 +234,19 @@ impl<S: Clone + PartialEq> Plan<S> {
             entry.failure_count = 0;
         }
         entry.started = wanted.clone();
-        entry.state = State::Starting;
-        Some(Action::Start(path.to_owned(), wanted))
+        entry.state = TaskState::Starting;
+        Some(MountAction::Start(path.to_owned(), wanted))
     }
 
     /// Returns when [`on_time`](Self::on_time) has something to do.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let deadlines = self.entries.values().filter_map(|entry| match entry.state {
-            State::Waiting { until } => Some(until),
-            State::Starting
-            | State::Up { .. }
-            | State::Leaving { .. }
-            | State::Stopping
-            | State::Unmounted => None,
+            TaskState::Waiting { until } => Some(until),
+            TaskState::Starting
+            | TaskState::Up { .. }
+            | TaskState::Leaving { .. }
+            | TaskState::Stopping
+            | TaskState::Unmounted => None,
         });
         deadlines.min()
     }
@@ -249,7 +254,7 @@ impl<S: Clone + PartialEq> Plan<S> {
     /// Returns whether each mount has come up, failed, stayed or gone since the last
     /// configuration: whoever waits has nothing to wait for any more.
     pub(super) fn is_settled(&self) -> bool {
-        self.entries.values().all(Entry::is_settled)
+        self.entries.values().all(PlannedMount::is_settled)
     }
 
     /// Returns whether nothing is left.
@@ -259,8 +264,9 @@ impl<S: Clone + PartialEq> Plan<S> {
 
     /// Returns how many mounts are up, and how many there are.
     fn counts(&self) -> (usize, usize) {
-        let is_up =
-            |entry: &&Entry<S>| matches!(entry.state, State::Up { .. } | State::Leaving { .. });
+        let is_up = |entry: &&PlannedMount<S>| {
+            matches!(entry.state, TaskState::Up { .. } | TaskState::Leaving { .. })
+        };
         (self.entries.values().filter(is_up).count(), self.entries.len())
     }
 
@@ -280,9 +286,13 @@ impl<S: Clone + PartialEq> Plan<S> {
     pub(super) fn missing(&self) -> Vec<MissingMount> {
         let missing = self.entries.iter().filter_map(|(path, entry)| {
             let why = match entry.state {
-                State::Up { .. } | State::Leaving { .. } | State::Stopping => return None,
-                State::Unmounted => "somebody unmounted it; a reload mounts it again".to_owned(),
-                State::Starting | State::Waiting { .. } => match self.news.failure(path) {
+                TaskState::Up { .. } | TaskState::Leaving { .. } | TaskState::Stopping => {
+                    return None;
+                }
+                TaskState::Unmounted => {
+                    "somebody unmounted it; a reload mounts it again".to_owned()
+                }
+                TaskState::Starting | TaskState::Waiting { .. } => match self.news.failure(path) {
                     Some(why) => format!("{why}; it is tried again"),
                     None => "it is coming up".to_owned(),
                 },
@@ -298,18 +308,21 @@ impl<S: Clone + PartialEq> Plan<S> {
     }
 }
 
-impl<S> Entry<S> {
+impl<S> PlannedMount<S> {
     fn is_settled(&self) -> bool {
         match self.state {
-            State::Up { .. } | State::Waiting { .. } | State::Unmounted => true,
-            State::Starting | State::Leaving { .. } | State::Stopping => false,
+            TaskState::Up { .. } | TaskState::Waiting { .. } | TaskState::Unmounted => true,
+            TaskState::Starting | TaskState::Leaving { .. } | TaskState::Stopping => false,
         }
     }
 
     fn has_task(&self) -> bool {
         match self.state {
-            State::Starting | State::Up { .. } | State::Leaving { .. } | State::Stopping => true,
-            State::Waiting { .. } | State::Unmounted => false,
+            TaskState::Starting
+            | TaskState::Up { .. }
+            | TaskState::Leaving { .. }
+            | TaskState::Stopping => true,
+            TaskState::Waiting { .. } | TaskState::Unmounted => false,
         }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::attempt::Pulse;
-use crate::control::wire::{Failure, FailureKind, MissingMount, Reloaded};
+use super::attempt::LivenessQuery;
+use crate::control::wire::{FailureBody, FailureKind, MissingMount, Reloaded};
 use crate::control::{ControlError, FindError, daemons};
 
 /// How many requests may wait for the daemon, which takes each at once. Signals beyond that are
@@ -15,11 +15,11 @@ const REQUESTS_MAX: usize = 16;
 
 /// What the daemon is asked for.
 #[derive(Debug)]
-pub(super) enum Request {
+pub(super) enum DaemonRequest {
     /// To take over the configuration as it is now.
-    Reload(Option<oneshot::Sender<Result<Reloaded, Failure>>>),
+    Reload(Option<oneshot::Sender<Result<Reloaded, FailureBody>>>),
     /// For all mounts that are up.
-    Pulses(oneshot::Sender<Vec<Pulse>>),
+    Pulses(oneshot::Sender<Vec<LivenessQuery>>),
     /// To end.
     End,
 }
@@ -27,18 +27,18 @@ pub(super) enum Request {
 /// Tells a running [`Daemon`](super::Daemon) what to do. Clones are of the same daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonHandle {
-    requests: mpsc::Sender<Request>,
+    requests: mpsc::Sender<DaemonRequest>,
 }
 
 impl DaemonHandle {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Request>) {
+    pub(super) fn new() -> (Self, mpsc::Receiver<DaemonRequest>) {
         let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
         (Self { requests }, receiver)
     }
 
     /// Has the daemon take over the configuration as it is now. What comes of it is in the log.
     pub fn reload(&self) {
-        if self.requests.try_send(Request::Reload(None)).is_err() {
+        if self.requests.try_send(DaemonRequest::Reload(None)).is_err() {
             tracing::debug!("a reload is under way, or the daemon has ended");
         }
     }
@@ -49,13 +49,13 @@ impl DaemonHandle {
     /// Either it was told or not.
     pub async fn end(&self) {
         // One that has ended needs not be told.
-        drop(self.requests.send(Request::End).await);
+        drop(self.requests.send(DaemonRequest::End).await);
     }
 
     /// Returns whether the daemon and all of its mounts answer. Waits as long as that takes.
     pub(super) async fn answers(&self) -> bool {
         let (sender, receiver) = oneshot::channel();
-        if self.requests.send(Request::Pulses(sender)).await.is_err() {
+        if self.requests.send(DaemonRequest::Pulses(sender)).await.is_err() {
             return false;
         }
         let Ok(pulses) = receiver.await else { return false };
@@ -90,10 +90,10 @@ impl Reloader {
     }
 
     /// Reloads, and returns what came of it.
-    pub(crate) async fn reload(&self) -> Result<Reloaded, Failure> {
-        let ended = || Failure::new(FailureKind::Failed, "the daemon is about to end");
+    pub(crate) async fn reload(&self) -> Result<Reloaded, FailureBody> {
+        let ended = || FailureBody::new(FailureKind::Failed, "the daemon is about to end");
         let (sender, receiver) = oneshot::channel();
-        let request = Request::Reload(Some(sender));
+        let request = DaemonRequest::Reload(Some(sender));
         self.daemon.requests.send(request).await.map_err(|_ended| ended())?;
         receiver.await.map_err(|_ended| ended())?
     }

@@ -10,15 +10,17 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::attempt::{self, Pulse};
-use super::log::Log;
-use super::plan::{Action, End, Plan};
-use super::reload::{DaemonHandle, Reloader, Request};
+use super::attempt::{self, LivenessQuery};
+use super::log::LogLevelControl;
+use super::plan::{MountAction, MountPlan, TaskExit};
+use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
 use super::taking_over::{check, clean_up};
-use crate::control::wire::{Failure, FailureKind, MissingMount, PlaceInfo, Reloaded, UnmountMode};
-use crate::control::{ControlServer, Controlled, MonitoringServer, Mounts};
-use crate::service_manager::{Notice, Watchdog, notify};
+use crate::control::wire::{
+    FailureBody, FailureKind, MissingMount, PlaceInfo, Reloaded, UnmountMode,
+};
+use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegistry};
+use crate::service_manager::{ManagerNotice, Watchdog, notify};
 use crate::settings::{Loaded, LoggingSection, SettingsError, Sources};
 
 /// How long all mounts together may take to end: each needs 3 s at most, and some more where a
@@ -36,18 +38,18 @@ const EVENTS_MAX: usize = 64;
 
 /// What happened to a mount.
 #[derive(Debug)]
-enum Event {
-    Up { pulse: Pulse, mountpoint: String },
+enum MountEvent {
+    Up { pulse: LivenessQuery, mountpoint: String },
     Kept(String),
-    Ended(End),
+    Ended(TaskExit),
 }
 
 /// What is known of a mount that has a task.
 #[derive(Debug)]
-struct Running {
+struct MountTask {
     stop: CancellationToken,
     /// Once it is up.
-    up: Option<(Pulse, String)>,
+    up: Option<(LivenessQuery, String)>,
 }
 
 /// All mounts of the configuration.
@@ -55,26 +57,26 @@ struct Running {
 pub struct Daemon {
     pub(super) sources: Sources,
     pub(super) loaded: Arc<Loaded>,
-    pub(super) log: Box<dyn Log>,
+    pub(super) log: Box<dyn LogLevelControl>,
     /// What the log was begun with.
     pub(super) logging: LoggingSection,
-    pub(super) plan: Plan<Spec>,
-    running: HashMap<PathBuf, Running>,
+    pub(super) plan: MountPlan<Spec>,
+    running: HashMap<PathBuf, MountTask>,
     /// Where a mount was lost. What it left in the tree stays there until the next try: to a media
     /// server an error is better than an empty directory.
     pub(super) lost: BTreeSet<PathBuf>,
-    pub(super) mounts: Mounts,
+    pub(super) mounts: MountRegistry,
     /// Which of them are not there, for those who ask for the status.
     missing: watch::Sender<Vec<MissingMount>>,
     tasks: TaskTracker,
-    events: mpsc::Receiver<(PathBuf, Event)>,
+    events: mpsc::Receiver<(PathBuf, MountEvent)>,
     /// For the tasks of the mounts.
-    events_in: mpsc::Sender<(PathBuf, Event)>,
-    requests: mpsc::Receiver<Request>,
+    events_in: mpsc::Sender<(PathBuf, MountEvent)>,
+    requests: mpsc::Receiver<DaemonRequest>,
     handle: DaemonHandle,
     pub(super) monitoring: Option<MonitoringServer>,
     /// Who waits for what comes of a reload, and what is known of it already.
-    pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, Failure>>>,
+    pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, FailureBody>>>,
     pub(super) reloaded: Reloaded,
     /// When those who wait are told what there is; `None` if all are told.
     pub(super) tell_at: Option<Instant>,
@@ -89,7 +91,7 @@ impl Daemon {
     pub fn new(
         sources: Sources,
         loaded: Loaded,
-        log: impl Log + 'static,
+        log: impl LogLevelControl + 'static,
     ) -> Result<(Self, DaemonHandle), SettingsError> {
         check(&loaded)?;
         let (handle, requests) = DaemonHandle::new();
@@ -99,10 +101,10 @@ impl Daemon {
             log: Box::new(log),
             logging: loaded.settings.logging.clone(),
             loaded: Arc::new(loaded),
-            plan: Plan::new(),
+            plan: MountPlan::new(),
             running: HashMap::new(),
             lost: BTreeSet::new(),
-            mounts: Mounts::default(),
+            mounts: MountRegistry::default(),
             missing: watch::Sender::default(),
             tasks: TaskTracker::new(),
             events,
@@ -129,7 +131,7 @@ impl Daemon {
             () = self.serve() => {}
             () = prove_life(&handle) => {}
         }
-        notify(Notice::Stopping);
+        notify(ManagerNotice::Stopping);
         self.end().await;
         clean_up(self.lost).await;
         if let Some(monitoring) = self.monitoring {
@@ -150,13 +152,13 @@ impl Daemon {
                 Some((path, event)) = self.events.recv() => {
                     self.on_event(&path, event);
                     if self.tell_at.is_none() {
-                        notify(Notice::Status(&self.plan.status()));
+                        notify(ManagerNotice::Status(&self.plan.status()));
                     }
                 }
                 Some(request) = self.requests.recv() => match request {
-                    Request::Reload(asker) => self.reload(asker).await,
-                    Request::Pulses(asker) => drop(asker.send(self.pulses())),
-                    Request::End => return,
+                    DaemonRequest::Reload(asker) => self.reload(asker).await,
+                    DaemonRequest::Pulses(asker) => drop(asker.send(self.pulses())),
+                    DaemonRequest::End => return,
                 },
                 () = sleep_until(deadline), if is_timed => {
                     let actions = self.plan.on_time(Instant::now());
@@ -182,20 +184,20 @@ impl Daemon {
         }
     }
 
-    fn on_event(&mut self, path: &PathBuf, event: Event) {
+    fn on_event(&mut self, path: &PathBuf, event: MountEvent) {
         let now = Instant::now();
         match event {
-            Event::Up { pulse, mountpoint } => {
+            MountEvent::Up { pulse, mountpoint } => {
                 if let Some(running) = self.running.get_mut(path) {
                     running.up = Some((pulse, mountpoint));
                 }
                 self.lost.remove(path);
                 self.plan.on_up(path, now);
             }
-            Event::Kept(why) => self.plan.on_kept(path, why),
-            Event::Ended(end) => {
+            MountEvent::Kept(why) => self.plan.on_kept(path, why),
+            MountEvent::Ended(end) => {
                 self.running.remove(path);
-                if matches!(end, End::Broken(_)) {
+                if matches!(end, TaskExit::Broken(_)) {
                     self.lost.insert(path.clone());
                 }
                 let actions = self.plan.on_ended(path, end, now);
@@ -204,12 +206,12 @@ impl Daemon {
         }
     }
 
-    pub(super) fn act(&mut self, actions: impl IntoIterator<Item = Action<Spec>>) {
+    pub(super) fn act(&mut self, actions: impl IntoIterator<Item = MountAction<Spec>>) {
         for action in actions {
             match action {
-                Action::Start(path, spec) => self.start(path, spec),
-                Action::Unmount(path) => self.unmount(path),
-                Action::Stop(path) => {
+                MountAction::Start(path, spec) => self.start(path, spec),
+                MountAction::Unmount(path) => self.unmount(path),
+                MountAction::Stop(path) => {
                     if let Some(running) = self.running.get(&path) {
                         running.stop.cancel();
                     }
@@ -220,18 +222,18 @@ impl Daemon {
 
     fn start(&mut self, path: PathBuf, spec: Spec) {
         let stop = CancellationToken::new();
-        self.running.insert(path.clone(), Running { stop: stop.clone(), up: None });
+        self.running.insert(path.clone(), MountTask { stop: stop.clone(), up: None });
         let (events, mounts) = (self.events_in.clone(), self.mounts.clone());
         // It ends by the token. A task within the task, so that also a panic is an end.
         drop(self.tasks.spawn(async move {
             let attempt = tokio::spawn({
                 let (path, events) = (path.clone(), events.clone());
                 attempt::run(spec, mounts, stop, async move |pulse, mountpoint| {
-                    tell(&events, path, Event::Up { pulse, mountpoint }).await;
+                    tell(&events, path, MountEvent::Up { pulse, mountpoint }).await;
                 })
             });
-            let end = attempt.await.unwrap_or_else(|error| End::Broken(error.to_string()));
-            tell(&events, path, Event::Ended(end)).await;
+            let end = attempt.await.unwrap_or_else(|error| TaskExit::Broken(error.to_string()));
+            tell(&events, path, MountEvent::Ended(end)).await;
         }));
     }
 
@@ -252,12 +254,12 @@ impl Daemon {
                 Err(failure) => Err(failure),
             };
             if let Err(failure) = unmounted {
-                tell(&events, path, Event::Kept(failure.message)).await;
+                tell(&events, path, MountEvent::Kept(failure.message)).await;
             }
         }));
     }
 
-    fn pulses(&self) -> Vec<Pulse> {
+    fn pulses(&self) -> Vec<LivenessQuery> {
         let up = self.running.values().filter_map(|running| running.up.as_ref());
         up.map(|(pulse, _)| pulse.clone()).collect()
     }
@@ -265,12 +267,12 @@ impl Daemon {
 
 /// Unmounts if nobody uses it. Whoever only looks at the mount just then, such as the watchdog, is
 /// in the way for a moment and is not found.
-async fn unmount_if_idle(mount: &dyn Controlled) -> Result<(), Failure> {
+async fn unmount_if_idle(mount: &dyn ControlTarget) -> Result<(), FailureBody> {
     // A bind mount is a use too, and would be left without its first place.
     let also_mounted = mount.status()?.also_mounted;
     if let Some(place) = also_mounted.first() {
         let message = format!("it is mounted at {} too", place.mountpoint);
-        return Err(Failure::new(FailureKind::Busy, message));
+        return Err(FailureBody::new(FailureKind::Busy, message));
     }
     let mut retry_count = 0;
     let unmounted = loop {
@@ -295,7 +297,7 @@ async fn unmount_if_idle(mount: &dyn Controlled) -> Result<(), Failure> {
 }
 
 /// Tells the owner what happened. Where the daemon has ended nobody needs to know.
-async fn tell(events: &mpsc::Sender<(PathBuf, Event)>, path: PathBuf, event: Event) {
+async fn tell(events: &mpsc::Sender<(PathBuf, MountEvent)>, path: PathBuf, event: MountEvent) {
     drop(events.send((path, event)).await);
 }
 

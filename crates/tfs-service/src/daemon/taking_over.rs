@@ -14,8 +14,8 @@ use super::spec::specs;
 use super::supervisor::Daemon;
 use crate::blocking::blocking;
 use crate::control::MonitoringServer;
-use crate::control::wire::{Failure, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
-use crate::service_manager::{Notice, notify};
+use crate::control::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
+use crate::service_manager::{ManagerNotice, notify};
 use crate::settings::{Loaded, Problem, SettingsError};
 
 /// How long the service manager, and those who asked for a reload, wait for mounts that are slow:
@@ -26,9 +26,9 @@ impl Daemon {
     /// Reads the configuration anew and takes it over, or says why not.
     pub(super) async fn reload(
         &mut self,
-        asker: Option<oneshot::Sender<Result<Reloaded, Failure>>>,
+        asker: Option<oneshot::Sender<Result<Reloaded, FailureBody>>>,
     ) {
-        notify(Notice::Reloading);
+        notify(ManagerNotice::Reloading);
         let sources = self.sources.clone();
         let loaded = blocking(move || {
             let loaded = sources.load()?;
@@ -41,9 +41,9 @@ impl Daemon {
                 let message = error.problems.iter().map(said).collect::<Vec<_>>().join("; ");
                 tracing::error!("the configuration is wrong, and all stays as it was: {message}");
                 if let Some(asker) = asker {
-                    drop(asker.send(Err(Failure::new(FailureKind::ConfigInvalid, message))));
+                    drop(asker.send(Err(FailureBody::new(FailureKind::ConfigInvalid, message))));
                 }
-                notify(Notice::Ready { status: &self.plan.status() });
+                notify(ManagerNotice::Ready { status: &self.plan.status() });
                 return;
             }
         };
@@ -125,7 +125,7 @@ impl Daemon {
             return;
         }
         self.tell_at = None;
-        notify(Notice::Ready { status: &self.plan.status() });
+        notify(ManagerNotice::Ready { status: &self.plan.status() });
         self.reloaded.pid = std::process::id();
         self.reloaded.mounts = self.plan.report();
         for asker in self.waiting.drain(..) {

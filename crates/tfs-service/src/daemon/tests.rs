@@ -8,11 +8,11 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 use tokio::time::Instant;
 
-use super::plan::{Action, End, Plan};
+use super::plan::{MountAction, MountPlan, TaskExit};
 
 /// What happens next. A configuration is mounts and what each is made of.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum DaemonStep {
     Set(&'static [(&'static str, u32)]),
     Up(&'static str),
     Kept(&'static str),
@@ -25,12 +25,12 @@ enum Step {
     End,
 }
 
-use Step::{Broken, Failed, Kept, Pass, Set, Stopped, Unmounted, Up};
+use DaemonStep::{Broken, Failed, Kept, Pass, Set, Stopped, Unmounted, Up};
 
 /// Runs steps, and compares what was done in each and what is known at the end.
 #[track_caller]
-fn check(steps: &[Step], want: &Expect) {
-    let mut plan = Plan::new();
+fn check(steps: &[DaemonStep], want: &Expect) {
+    let mut plan = MountPlan::new();
     let mut now = Instant::now();
     let mut text = String::new();
     for step in steps {
@@ -51,7 +51,7 @@ fn check(steps: &[Step], want: &Expect) {
     want.assert_eq(&text);
 }
 
-fn apply(plan: &mut Plan<u32>, step: Step, now: &mut Instant) -> Vec<Action<u32>> {
+fn apply(plan: &mut MountPlan<u32>, step: DaemonStep, now: &mut Instant) -> Vec<MountAction<u32>> {
     let mut ended = |path: &str, end| plan.on_ended(Path::new(path), end, *now);
     match step {
         Set(mounts) => {
@@ -66,23 +66,23 @@ fn apply(plan: &mut Plan<u32>, step: Step, now: &mut Instant) -> Vec<Action<u32>
             plan.on_kept(Path::new(path), "in use".to_owned());
             Vec::new()
         }
-        Failed(path) => Vec::from_iter(ended(path, End::NotStarted("no".to_owned()))),
-        Broken(path) => Vec::from_iter(ended(path, End::Broken("lost".to_owned()))),
-        Unmounted(path) => Vec::from_iter(ended(path, End::Unmounted)),
-        Stopped(path) => Vec::from_iter(ended(path, End::Stopped)),
+        Failed(path) => Vec::from_iter(ended(path, TaskExit::NotStarted("no".to_owned()))),
+        Broken(path) => Vec::from_iter(ended(path, TaskExit::Broken("lost".to_owned()))),
+        Unmounted(path) => Vec::from_iter(ended(path, TaskExit::Unmounted)),
+        Stopped(path) => Vec::from_iter(ended(path, TaskExit::Stopped)),
         Pass(seconds) => {
             *now += Duration::from_secs(seconds);
             plan.on_time(*now)
         }
-        Step::End => plan.end(),
+        DaemonStep::End => plan.end(),
     }
 }
 
-fn shown(action: &Action<u32>) -> String {
+fn shown(action: &MountAction<u32>) -> String {
     match action {
-        Action::Start(path, spec) => format!("start {} as {spec}", path.display()),
-        Action::Unmount(path) => format!("unmount {}", path.display()),
-        Action::Stop(path) => format!("stop {}", path.display()),
+        MountAction::Start(path, spec) => format!("start {} as {spec}", path.display()),
+        MountAction::Unmount(path) => format!("unmount {}", path.display()),
+        MountAction::Stop(path) => format!("stop {}", path.display()),
     }
 }
 
@@ -109,7 +109,7 @@ fn each_mount_comes_up_and_fails_by_itself() {
 
 #[test]
 fn one_that_fails_is_tried_less_and_less_often() {
-    let mut plan = Plan::new();
+    let mut plan = MountPlan::new();
     let mut now = Instant::now();
     apply(&mut plan, Set(&[("/a", 1)]), &mut now);
     let mut waits = Vec::new();
@@ -397,7 +397,7 @@ fn the_end_waits_for_every_task_and_starts_none() {
             Failed("/c"),
             Up("/d"),
             Unmounted("/d"),
-            Step::End,
+            DaemonStep::End,
             Set(&[("/e", 1)]),
             Up("/a"),
             Stopped("/a"),
@@ -428,7 +428,7 @@ fn the_end_waits_for_every_task_and_starts_none() {
         "#]],
     );
     check(
-        &[Set(&[("/a", 1)]), Up("/a"), Step::End, Broken("/a")],
+        &[Set(&[("/a", 1)]), Up("/a"), DaemonStep::End, Broken("/a")],
         &expect![[r#"
             Set([("/a", 1)])
                 start /a as 1

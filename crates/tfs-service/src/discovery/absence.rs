@@ -85,12 +85,12 @@ pub(super) struct AbsenceTracker {
     run_began: Option<i64>,
     /// Whether `run_began` is from before this process, with no listing since.
     is_restored: bool,
-    missing: HashMap<InfoHash, Missing>,
+    missing: HashMap<InfoHash, MissingTorrent>,
 }
 
 /// One torrent that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Missing {
+struct MissingTorrent {
     /// Since when, in seconds since 1970.
     since: i64,
     /// When the first listing of this process that lacked it was asked for.
@@ -111,7 +111,7 @@ impl AbsenceTracker {
         let missing = absences.missing.iter().map(|(torrent, since)| {
             let (looks, listed_at, is_same_run) = (0, None, false);
             let since = *since;
-            (*torrent, Missing { since, first_look_at: now, looks, listed_at, is_same_run })
+            (*torrent, MissingTorrent { since, first_look_at: now, looks, listed_at, is_same_run })
         });
         self.missing = missing.collect();
     }
@@ -131,7 +131,7 @@ impl AbsenceTracker {
         let is_same_run = self.is_same_run(facts);
         let mut missing = HashMap::with_capacity(absent.len());
         for torrent in absent {
-            let fresh = Missing {
+            let fresh = MissingTorrent {
                 since: facts.at,
                 first_look_at: facts.asked_at,
                 looks: 0,
@@ -175,7 +175,7 @@ impl AbsenceTracker {
         removal_delay: Duration,
     ) -> Vec<InfoHash> {
         let missing_count = self.missing.values().filter(|one| !one.is_same_run).count();
-        let gone = |one: &Missing| {
+        let gone = |one: &MissingTorrent| {
             is_removed(&Question {
                 is_accepted: facts.is_accepted,
                 is_same_run: one.is_same_run,
@@ -196,7 +196,8 @@ impl AbsenceTracker {
         for torrent in torrents {
             let (since, first_look_at) = (0, Instant::now());
             let (looks, listed_at) = (0, None);
-            let fresh = Missing { since, first_look_at, looks, listed_at, is_same_run: true };
+            let fresh =
+                MissingTorrent { since, first_look_at, looks, listed_at, is_same_run: true };
             self.missing.entry(*torrent).or_insert(fresh).is_same_run = true;
         }
     }
@@ -244,7 +245,7 @@ impl AbsenceTracker {
     }
 }
 
-impl Missing {
+impl MissingTorrent {
     /// Returns whether the server has had the time to list all of its torrents.
     fn is_settled(&self, facts: &ListingFacts) -> bool {
         let age = facts.run_began_at.map(|at| facts.asked_at.saturating_duration_since(at));
@@ -371,13 +372,13 @@ mod tests {
     const A: InfoHash = InfoHash::from_bytes([1; 20]);
 
     /// One look: at which second, what the server says of its uptime, and whether it lacks A.
-    enum Look {
+    enum TestPoll {
         Fails,
         Has,
         /// With the uptime in seconds, and whether A is to be kept.
         Lacks(Option<u64>, bool),
     }
-    use Look::{Fails, Has, Lacks};
+    use TestPoll::{Fails, Has, Lacks};
 
     fn facts(start: Instant, at: u64, uptime: Option<u64>) -> ListingFacts {
         let asked_at = start + Duration::from_secs(at);
@@ -393,7 +394,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(looks: &[(u64, Look)]) {
+    fn check(looks: &[(u64, TestPoll)]) {
         let start = Instant::now() + Duration::from_secs(10_000);
         let mut tracker = AbsenceTracker::default();
         for (at, look) in looks {

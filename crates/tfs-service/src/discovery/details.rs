@@ -48,11 +48,11 @@ const FILES_MAX: usize = 4_000_000;
 /// A request for the details of a torrent.
 pub(super) type DetailsRequest = BoxFuture<'static, Result<TorrentDetails, SourceError>>;
 
-type Answer = (InfoHash, u64, Option<Result<TorrentDetails, SourceError>>);
+type DetailsOutcome = (InfoHash, u64, Option<Result<TorrentDetails, SourceError>>);
 
 /// A torrent that is listed and not in the tree.
 #[derive(Debug)]
-struct Wanted {
+struct QueuedDetails {
     summary: TorrentSummary,
     state: WantedState,
     /// Whether it counts as tried.
@@ -67,7 +67,7 @@ struct Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WantedState {
     Queued,
-    Asked,
+    OpenRequest,
     /// It is asked again when its backoff says so.
     Failed,
     Ready,
@@ -75,7 +75,7 @@ enum WantedState {
 
 /// A request that is open.
 #[derive(Debug)]
-struct Asked {
+struct OpenRequest {
     at: Instant,
     /// How many answers had come before.
     answers_before: u64,
@@ -89,17 +89,17 @@ struct Asked {
 /// See the module. Handling an event costs O(open requests), not O(torrents).
 #[derive(Debug, Default)]
 pub(super) struct DetailsQueue {
-    wanted: HashMap<InfoHash, Wanted>,
+    wanted: HashMap<InfoHash, QueuedDetails>,
     /// Those to be asked next, in the order of the list. May hold some that are not wanted any
     /// more.
     queue: VecDeque<InfoHash>,
     /// The same of those that were tried before; they come after all others.
     retries: VecDeque<InfoHash>,
     /// At most [`DETAILS_AT_A_TIME`] and [`SILENT_MAX`] together.
-    asked: HashMap<InfoHash, Asked>,
+    asked: HashMap<InfoHash, OpenRequest>,
     /// Those that failed, by the end of their pauses. May hold some that are not wanted any more.
     failed: BTreeSet<(Instant, InfoHash)>,
-    in_flight: FuturesUnordered<BoxFuture<'static, Answer>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, DetailsOutcome>>,
     /// Details that the tree has not taken yet.
     ready: Vec<TorrentDetails>,
     ready_files: usize,
@@ -152,7 +152,7 @@ impl DetailsQueue {
             let state = WantedState::Queued;
             let (is_tried, doubted_at, error) = (false, None, None);
             let backoff = Backoff::new(PAUSES);
-            let wanted = Wanted { summary, state, is_tried, doubted_at, backoff, error };
+            let wanted = QueuedDetails { summary, state, is_tried, doubted_at, backoff, error };
             self.wanted.insert(torrent, wanted);
             self.queue.push_back(torrent);
             new.push(torrent);
@@ -230,7 +230,7 @@ impl DetailsQueue {
         let now = Instant::now();
         let mut open = self.asked.values().filter(|asked| !asked.is_silent).peekable();
         open.peek().is_some()
-            && open.all(|Asked { at, answers_before, .. }| {
+            && open.all(|OpenRequest { at, answers_before, .. }| {
                 now.saturating_duration_since(*at) >= SILENCE_MAX
                     && self.answer_count == *answers_before
             })
@@ -262,12 +262,13 @@ impl DetailsQueue {
             if wanted.state != WantedState::Queued {
                 continue;
             }
-            wanted.state = WantedState::Asked;
+            wanted.state = WantedState::OpenRequest;
             self.request_count += 1;
             let number = self.request_count;
             let (answer, abort) = abortable(request(torrent));
             let (at, answers_before) = (Instant::now(), self.answer_count);
-            let asked = Asked { at, answers_before, number, is_silent: wanted.is_tried, abort };
+            let asked =
+                OpenRequest { at, answers_before, number, is_silent: wanted.is_tried, abort };
             self.asked.insert(torrent, asked);
             self.in_flight.push(Box::pin(async move { (torrent, number, answer.await.ok()) }));
         }

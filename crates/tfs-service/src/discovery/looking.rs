@@ -20,7 +20,7 @@ const RETRY_MIN: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone)]
 pub struct Refresher {
     /// One for each server.
-    requests: Vec<mpsc::Sender<Request>>,
+    requests: Vec<mpsc::Sender<PollRequest>>,
 }
 
 /// Why a look that was asked for did not help.
@@ -36,7 +36,7 @@ pub enum RefreshError {
 
 /// A request for a look, and where its result goes.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct PollRequest {
     result: oneshot::Sender<Result<Changes, SourceError>>,
     accepts_removals: bool,
     removed: Vec<InfoHash>,
@@ -44,7 +44,7 @@ pub(crate) struct Request {
 
 impl Refresher {
     /// Returns it for so many servers, and what [`Discovery::keep_looking`] wants of each.
-    pub(crate) fn new(server_count: usize) -> (Self, Vec<mpsc::Receiver<Request>>) {
+    pub(crate) fn new(server_count: usize) -> (Self, Vec<mpsc::Receiver<PollRequest>>) {
         let channels = (0..server_count).map(|_| mpsc::channel(REQUESTS_MAX));
         let (requests, receivers) = channels.unzip();
         (Self { requests }, receivers)
@@ -77,12 +77,12 @@ impl Refresher {
 }
 
 async fn look(
-    requests: &mpsc::Sender<Request>,
+    requests: &mpsc::Sender<PollRequest>,
     accepts_removals: bool,
     removed: Vec<InfoHash>,
 ) -> Result<Changes, RefreshError> {
     let (result, done) = oneshot::channel();
-    let request = Request { result, accepts_removals, removed };
+    let request = PollRequest { result, accepts_removals, removed };
     requests.send(request).await.map_err(|_ended| RefreshError::Ended)?;
     Ok(done.await.map_err(|_ended| RefreshError::Ended)??)
 }
@@ -96,7 +96,7 @@ impl<S: TorrentSource> Discovery<S> {
     pub(crate) async fn keep_looking(
         mut self,
         poll_interval: Duration,
-        mut requests: mpsc::Receiver<Request>,
+        mut requests: mpsc::Receiver<PollRequest>,
         is_down: bool,
     ) {
         let mut failure_count = u32::from(is_down);
@@ -120,7 +120,7 @@ impl<S: TorrentSource> Discovery<S> {
             };
             let result = self.look(&options).await;
             failure_count = self.note(&result, failure_count);
-            for Request { result: sender, .. } in waiting {
+            for PollRequest { result: sender, .. } in waiting {
                 // The receiver is gone if its caller has stopped waiting.
                 drop(sender.send(result.clone()));
             }

@@ -31,12 +31,12 @@ use vfs_core::{
 
 use self::absence::{AbsenceTracker, FolderCheck, ListingFacts};
 use self::details::DetailsQueue;
-pub(crate) use self::looking::Request;
+pub(crate) use self::looking::PollRequest;
 pub use self::looking::{RefreshError, Refresher};
 use self::metadata::MetadataQueue;
 use crate::clock::now;
 use crate::memory;
-use crate::state::{Absences, KnownTree, Recorder, Times};
+use crate::state::{Absences, KnownTree, StateRecorder, WriteTimes};
 use crate::status::ServerWatch;
 
 /// How often what has been downloaded is written down. It is only for `du` while the server is
@@ -72,7 +72,7 @@ pub(crate) struct Discovery<S> {
     vfs: Arc<Vfs<S>>,
     server: ServerId,
     /// Where it is kept, if it can be.
-    recorder: Option<Recorder>,
+    recorder: Option<StateRecorder>,
     removal_delay: Duration,
     details: DetailsQueue,
     metadata: MetadataQueue,
@@ -110,7 +110,7 @@ pub(crate) struct Discovery<S> {
 
 impl<S: TorrentSource> Discovery<S> {
     /// Returns the discovery of the first server.
-    pub(crate) fn new(vfs: Arc<Vfs<S>>, recorder: Option<Recorder>) -> Self {
+    pub(crate) fn new(vfs: Arc<Vfs<S>>, recorder: Option<StateRecorder>) -> Self {
         Self {
             vfs,
             server: ServerId::FIRST,
@@ -387,7 +387,7 @@ impl<S: TorrentSource> Discovery<S> {
             let corrected = self.vfs.correct_of(self.server, &completed);
             tracing::debug!(corrected, count = completed.len(), "metadata came");
             if let Some(recorder) = self.recorder.as_ref().filter(|_| corrected > 0) {
-                let times = Times { at: now(), changed_at: self.vfs.changed_at(self.server) };
+                let times = WriteTimes { at: now(), changed_at: self.vfs.changed_at(self.server) };
                 recorder.record(&Changes::default(), Vec::new(), times);
             }
         }
@@ -431,7 +431,7 @@ impl<S: TorrentSource> Discovery<S> {
             && (!self.is_recorded || changes != Changes::default())
         {
             let changed_at = self.vfs.changed_at(self.server);
-            recorder.record(&changes, Vec::new(), Times { at, changed_at });
+            recorder.record(&changes, Vec::new(), WriteTimes { at, changed_at });
             self.is_recorded = true;
         }
         if changes.added.len() + changes.removed.len() >= memory::TORRENTS_MIN {

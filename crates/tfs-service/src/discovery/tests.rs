@@ -11,7 +11,7 @@ use vfs_core::{Bitfield, ByteRange, FileId, Ino, SourceLimits, VfsConfig, VfsErr
 
 use super::details::DETAILS_AT_A_TIME;
 use super::*;
-use crate::state::{Identity, ServerState};
+use crate::state::{ServerIdentity, ServerState};
 
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -191,7 +191,7 @@ struct Session {
 
 impl Session {
     async fn start(dir: &Path, flaky: Flaky) -> Self {
-        let identity = Identity::of_url(&"http://h".parse().unwrap());
+        let identity = ServerIdentity::of_url(&"http://h".parse().unwrap());
         let (state, known) = ServerState::open(dir, identity).await.unwrap();
         let vfs = vfs_of(flaky);
         let mut discovery = Discovery::new(Arc::clone(&vfs), Some(state.recorder()));

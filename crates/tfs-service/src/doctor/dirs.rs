@@ -10,7 +10,7 @@ use directories::BaseDirs;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
 
-use super::{Finding, Verdict};
+use super::{CheckResult, Severity};
 use crate::control::runtime_dir_path;
 use crate::shell::quoted;
 
@@ -25,7 +25,7 @@ const FOR_OTHERS: u32 = 0o077;
 
 /// What a directory of ours is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum DirState {
     /// It is there, or can be made: `exists` tells which.
     Usable {
         exists: bool,
@@ -40,13 +40,13 @@ enum State {
 }
 
 /// Checks the directory of what tfs remembers.
-pub(super) fn state() -> Finding {
+pub(super) fn state() -> CheckResult {
     let dir = BaseDirs::new().and_then(|dirs| dirs.state_dir().map(Path::to_owned));
     examine("state-dir", dir, "export XDG_STATE_HOME=\"$HOME/.local/state\"")
 }
 
 /// Checks the directory of control sockets: the one that mounts of this user would use now.
-pub(super) fn runtime() -> Finding {
+pub(super) fn runtime() -> CheckResult {
     let dir = runtime_dir_path();
     let state = look(&dir);
     let variable = env::var_os(RUNTIME_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from);
@@ -54,13 +54,13 @@ pub(super) fn runtime() -> Finding {
 }
 
 /// A variable that leads nowhere is said, since programs that believe it do not find each other.
-fn judge_runtime(dir: &Path, state: State, variable: Option<&Path>) -> Finding {
+fn judge_runtime(dir: &Path, state: DirState, variable: Option<&Path>) -> CheckResult {
     const CHECK: &str = "runtime-dir";
     let finding = judge(CHECK, dir, state);
     match variable {
-        Some(given) if finding.verdict == Verdict::Ok && !dir.starts_with(given) => {
+        Some(given) if finding.verdict == Severity::Ok && !dir.starts_with(given) => {
             let (given, dir) = (given.display(), dir.display());
-            Finding::warning(
+            CheckResult::warning(
                 CHECK,
                 format!(
                     "{RUNTIME_VARIABLE} is {given}, which is missing or another user's: the \
@@ -73,9 +73,9 @@ fn judge_runtime(dir: &Path, state: State, variable: Option<&Path>) -> Finding {
     }
 }
 
-fn examine(check: &'static str, base: Option<PathBuf>, set_variable: &str) -> Finding {
+fn examine(check: &'static str, base: Option<PathBuf>, set_variable: &str) -> CheckResult {
     match base {
-        None => Finding::warning(check, "this user has no such directory").fix(set_variable),
+        None => CheckResult::warning(check, "this user has no such directory").fix(set_variable),
         Some(base) => {
             let dir = base.join(OWN_NAME);
             let state = look(&dir);
@@ -84,46 +84,52 @@ fn examine(check: &'static str, base: Option<PathBuf>, set_variable: &str) -> Fi
     }
 }
 
-fn look(dir: &Path) -> State {
+fn look(dir: &Path) -> DirState {
     let metadata = match fs::metadata(dir) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let existing = dir.ancestors().find(|ancestor| ancestor.exists());
             let can_be_made = existing.is_some_and(|dir| access(dir, Access::WRITE_OK).is_ok());
-            return if can_be_made { State::Usable { exists: false } } else { State::NotWritable };
+            return if can_be_made {
+                DirState::Usable { exists: false }
+            } else {
+                DirState::NotWritable
+            };
         }
-        Err(_) => return State::NotWritable,
+        Err(_) => return DirState::NotWritable,
     };
     if !metadata.is_dir() {
-        return State::NotDirectory;
+        return DirState::NotDirectory;
     }
     if metadata.uid() != geteuid().as_raw() {
-        return State::Foreign;
+        return DirState::Foreign;
     }
     if access(dir, Access::WRITE_OK | Access::EXEC_OK).is_err() {
-        return State::NotWritable;
+        return DirState::NotWritable;
     }
     match metadata.permissions().mode() & 0o777 {
-        mode if mode & FOR_OTHERS != 0 => State::Open(mode),
-        _ => State::Usable { exists: true },
+        mode if mode & FOR_OTHERS != 0 => DirState::Open(mode),
+        _ => DirState::Usable { exists: true },
     }
 }
 
-fn judge(check: &'static str, dir: &Path, state: State) -> Finding {
+fn judge(check: &'static str, dir: &Path, state: DirState) -> CheckResult {
     let (shown, path) = (dir.display(), quoted(dir));
     match state {
-        State::Usable { exists: true } => Finding::ok(check, format!("{shown} is yours alone")),
-        State::Usable { exists: false } => {
-            Finding::ok(check, format!("{shown} will be made when it is needed"))
+        DirState::Usable { exists: true } => {
+            CheckResult::ok(check, format!("{shown} is yours alone"))
         }
-        State::NotWritable => Finding::warning(check, format!("{shown} cannot be written"))
+        DirState::Usable { exists: false } => {
+            CheckResult::ok(check, format!("{shown} will be made when it is needed"))
+        }
+        DirState::NotWritable => CheckResult::warning(check, format!("{shown} cannot be written"))
             .fix(format!("sudo install -d -m 700 -o \"$USER\" {path}")),
-        State::NotDirectory => Finding::fault(check, format!("{shown} is not a directory"))
+        DirState::NotDirectory => CheckResult::fault(check, format!("{shown} is not a directory"))
             .fix(format!("mv {path} {path}.old")),
-        State::Foreign => Finding::fault(check, format!("{shown} belongs to another user"))
+        DirState::Foreign => CheckResult::fault(check, format!("{shown} belongs to another user"))
             .fix(format!("sudo chown -R \"$USER\" {path}")),
-        State::Open(mode) => {
-            Finding::warning(check, format!("{shown} is open to others (mode {mode:o})"))
+        DirState::Open(mode) => {
+            CheckResult::warning(check, format!("{shown} is open to others (mode {mode:o})"))
                 .fix(format!("chmod 700 {path}"))
         }
     }
@@ -148,13 +154,13 @@ mod tests {
         fs::create_dir(path("open")).unwrap();
         set_mode("open", 0o755);
         fs::write(path("file"), "").unwrap();
-        assert_eq!(look(&path("private")), State::Usable { exists: true });
-        assert_eq!(look(&path("open")), State::Open(0o755));
-        assert_eq!(look(&path("file")), State::NotDirectory);
-        assert_eq!(look(&path("a/b/c")), State::Usable { exists: false });
-        assert_eq!(look(Path::new("/proc/1/nowhere/tfs")), State::NotWritable);
+        assert_eq!(look(&path("private")), DirState::Usable { exists: true });
+        assert_eq!(look(&path("open")), DirState::Open(0o755));
+        assert_eq!(look(&path("file")), DirState::NotDirectory);
+        assert_eq!(look(&path("a/b/c")), DirState::Usable { exists: false });
+        assert_eq!(look(Path::new("/proc/1/nowhere/tfs")), DirState::NotWritable);
         // Whoever runs this, one of them belongs to somebody else.
-        let foreign = if geteuid().is_root() { State::Open(0o755) } else { State::Foreign };
+        let foreign = if geteuid().is_root() { DirState::Open(0o755) } else { DirState::Foreign };
         assert_eq!(look(Path::new("/usr")), foreign);
     }
 
@@ -162,12 +168,12 @@ mod tests {
     fn each_state_has_its_fix() {
         let dir = Path::new("/var/lib/my tfs");
         let states = [
-            State::Usable { exists: true },
-            State::Usable { exists: false },
-            State::NotWritable,
-            State::NotDirectory,
-            State::Foreign,
-            State::Open(0o755),
+            DirState::Usable { exists: true },
+            DirState::Usable { exists: false },
+            DirState::NotWritable,
+            DirState::NotDirectory,
+            DirState::Foreign,
+            DirState::Open(0o755),
         ];
         expect![[r#"
             Ok state-dir: /var/lib/my tfs is yours alone
@@ -192,7 +198,7 @@ mod tests {
     #[test]
     fn advice_about_the_runtime_directory_leads_to_no_other_warning() {
         let dir = Path::new("/tmp/tfs-7");
-        let usable = State::Usable { exists: false };
+        let usable = DirState::Usable { exists: false };
         let gone = Path::new("/run/user/7");
         expect![[r#"
             Ok runtime-dir: /tmp/tfs-7 will be made when it is needed

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use fuse_adapter::fusermount_path;
 use rustix::io::Errno;
 
-use super::Finding;
-use super::surroundings::Surroundings;
+use super::CheckResult;
+use super::surroundings::MachineFacts;
 use crate::KernelTimeout;
 use crate::shell::quoted;
 
@@ -24,20 +24,20 @@ const FUSE_CONF: &str = "/etc/fuse.conf";
 const SETUID: u32 = 0o4000;
 
 /// Checks `/dev/fuse` by opening it, as a mount does.
-pub(super) fn device() -> Finding {
+pub(super) fn device() -> CheckResult {
     let opened = File::options().read(true).write(true).open(DEVICE).map(drop);
-    judge_device(opened, Surroundings::look())
+    judge_device(opened, MachineFacts::look())
 }
 
-fn judge_device(opened: io::Result<()>, surroundings: Surroundings) -> Finding {
+fn judge_device(opened: io::Result<()>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "fuse-device";
     let Err(error) = opened else {
-        return Finding::ok(CHECK, format!("{DEVICE} can be opened"));
+        return CheckResult::ok(CHECK, format!("{DEVICE} can be opened"));
     };
     let in_container = "docker run --device /dev/fuse --cap-add SYS_ADMIN ...";
     match Errno::from_io_error(&error) {
         Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => {
-            let finding = Finding::fault(CHECK, "this system has no FUSE");
+            let finding = CheckResult::fault(CHECK, "this system has no FUSE");
             if surroundings.in_container {
                 return finding.fix(in_container);
             }
@@ -45,26 +45,27 @@ fn judge_device(opened: io::Result<()>, surroundings: Surroundings) -> Finding {
         }
         // A file that may be opened by its mode, but not by the rules for devices.
         Some(Errno::PERM) => {
-            Finding::fault(CHECK, format!("this container may not open {DEVICE}")).fix(in_container)
+            CheckResult::fault(CHECK, format!("this container may not open {DEVICE}"))
+                .fix(in_container)
         }
         Some(Errno::ACCESS) => {
-            Finding::fault(CHECK, format!("{DEVICE} may not be opened by this user"))
+            CheckResult::fault(CHECK, format!("{DEVICE} may not be opened by this user"))
                 .fix("sudo chmod 666 /dev/fuse   # as most distributions have it")
         }
-        _ => Finding::fault(CHECK, format!("{DEVICE} cannot be opened: {error}")),
+        _ => CheckResult::fault(CHECK, format!("{DEVICE} cannot be opened: {error}")),
     }
 }
 
 /// Checks whether the kernel aborts mounts that take their time.
-pub(super) fn request_timeout() -> Finding {
+pub(super) fn request_timeout() -> CheckResult {
     judge_request_timeout(KernelTimeout::of_this_machine())
 }
 
-fn judge_request_timeout(timeout: Option<KernelTimeout>) -> Finding {
+fn judge_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
     const CHECK: &str = "fuse-timeout";
     match timeout {
-        None => Finding::ok(CHECK, "the kernel waits for answers of a mount for any time"),
-        Some(timeout) => Finding::warning(CHECK, timeout.to_string()).fix(timeout.fix()),
+        None => CheckResult::ok(CHECK, "the kernel waits for answers of a mount for any time"),
+        Some(timeout) => CheckResult::warning(CHECK, timeout.to_string()).fix(timeout.fix()),
     }
 }
 
@@ -78,7 +79,7 @@ struct Fusermount {
 }
 
 /// Checks that this user may mount: root by a capability, others by fusermount3.
-pub(super) fn may_mount() -> Finding {
+pub(super) fn may_mount() -> CheckResult {
     let fusermount = fusermount_path().map(|path| Fusermount {
         is_setuid: path
             .metadata()
@@ -86,7 +87,7 @@ pub(super) fn may_mount() -> Finding {
         version: version(&path),
         path: quoted(&path),
     });
-    judge_may_mount(fusermount.as_ref(), Surroundings::look())
+    judge_may_mount(fusermount.as_ref(), MachineFacts::look())
 }
 
 fn version(program: &Path) -> Option<String> {
@@ -96,26 +97,26 @@ fn version(program: &Path) -> Option<String> {
     Some(text.trim().rsplit(' ').next()?.to_owned())
 }
 
-fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: Surroundings) -> Finding {
+fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "may-mount";
     if surroundings.is_root {
         if surroundings.has_sys_admin {
-            return Finding::ok(CHECK, "as root, without fusermount3");
+            return CheckResult::ok(CHECK, "as root, without fusermount3");
         }
-        return Finding::fault(CHECK, "this root may not mount: it lacks CAP_SYS_ADMIN")
+        return CheckResult::fault(CHECK, "this root may not mount: it lacks CAP_SYS_ADMIN")
             .fix("docker run --cap-add SYS_ADMIN --device /dev/fuse ...");
     }
     let Some(Fusermount { path, version, is_setuid }) = fusermount else {
-        return Finding::fault(CHECK, "fusermount3 is not installed")
+        return CheckResult::fault(CHECK, "fusermount3 is not installed")
             .fix("sudo apt install fuse3   # Debian, Ubuntu")
             .fix("sudo dnf install fuse3   # Fedora");
     };
     if !is_setuid {
-        return Finding::fault(CHECK, format!("{path} does not run as root"))
+        return CheckResult::fault(CHECK, format!("{path} does not run as root"))
             .fix(format!("sudo chown root {path} && sudo chmod u+s {path}"));
     }
     if surroundings.no_new_privs {
-        return Finding::fault(
+        return CheckResult::fault(
             CHECK,
             format!("{path} cannot become root here: no_new_privs is set"),
         )
@@ -123,22 +124,22 @@ fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: Surroundings) 
         .fix("docker run ...            # without --security-opt no-new-privileges");
     }
     let version = version.as_ref().map_or_else(String::new, |version| format!(", {version}"));
-    Finding::ok(CHECK, format!("by {path}{version}"))
+    CheckResult::ok(CHECK, format!("by {path}{version}"))
 }
 
 /// Checks whether other users can be let in.
-pub(super) fn allow_other() -> Finding {
-    judge_allow_other(fs::read_to_string(FUSE_CONF).ok().as_deref(), Surroundings::look())
+pub(super) fn allow_other() -> CheckResult {
+    judge_allow_other(fs::read_to_string(FUSE_CONF).ok().as_deref(), MachineFacts::look())
 }
 
-fn judge_allow_other(fuse_conf: Option<&str>, surroundings: Surroundings) -> Finding {
+fn judge_allow_other(fuse_conf: Option<&str>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "allow-other";
     let is_set =
         fuse_conf.is_some_and(|text| text.lines().any(|it| it.trim() == "user_allow_other"));
     match (is_set, surroundings.is_root) {
-        (_, true) => Finding::ok(CHECK, "root may let other users in"),
-        (true, false) => Finding::ok(CHECK, format!("{FUSE_CONF} has user_allow_other")),
-        (false, false) => Finding::warning(
+        (_, true) => CheckResult::ok(CHECK, "root may let other users in"),
+        (true, false) => CheckResult::ok(CHECK, format!("{FUSE_CONF} has user_allow_other")),
+        (false, false) => CheckResult::warning(
             CHECK,
             format!(
                 "{FUSE_CONF} does not have user_allow_other: --allow-other, which a media server \
@@ -156,23 +157,23 @@ mod tests {
     use super::super::finding::render;
     use super::*;
 
-    const ROOT: Surroundings = Surroundings {
+    const ROOT: MachineFacts = MachineFacts {
         is_root: true,
         has_sys_admin: true,
         no_new_privs: false,
         in_container: false,
     };
-    const USER: Surroundings = Surroundings { is_root: false, has_sys_admin: false, ..ROOT };
+    const USER: MachineFacts = MachineFacts { is_root: false, has_sys_admin: false, ..ROOT };
 
     #[track_caller]
-    fn check(findings: &[Finding], want: &Expect) {
+    fn check(findings: &[CheckResult], want: &Expect) {
         want.assert_eq(&render(findings));
     }
 
     #[test]
     fn the_device() {
         let failed = |errno: Errno| Err(errno.into());
-        let boxed = Surroundings { in_container: true, ..ROOT };
+        let boxed = MachineFacts { in_container: true, ..ROOT };
         check(
             &[
                 judge_device(Ok(()), USER),
@@ -207,13 +208,13 @@ mod tests {
         check(
             &[
                 judge_may_mount(None, ROOT),
-                judge_may_mount(None, Surroundings { has_sys_admin: false, ..ROOT }),
+                judge_may_mount(None, MachineFacts { has_sys_admin: false, ..ROOT }),
                 judge_may_mount(None, USER),
                 judge_may_mount(Some(&fusermount(false)), USER),
                 judge_may_mount(Some(&fusermount(true)), USER),
                 judge_may_mount(
                     Some(&fusermount(true)),
-                    Surroundings { no_new_privs: true, ..USER },
+                    MachineFacts { no_new_privs: true, ..USER },
                 ),
             ],
             &expect![[r#"

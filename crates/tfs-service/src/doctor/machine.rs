@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::Finding;
+use super::CheckResult;
 
 /// Open files that no mount needs more of: eight streams, the control socket with its clients,
 /// and the files on disk that readers have open.
@@ -20,38 +20,38 @@ const CLOCK_LEAST: Duration = Duration::from_secs(1_767_225_600);
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(120);
 
 /// Checks how many files this process may open.
-pub(super) fn open_files() -> Finding {
+pub(super) fn open_files() -> CheckResult {
     judge_open_files(getrlimit(Resource::Nofile).current)
 }
 
-fn judge_open_files(limit: Option<u64>) -> Finding {
+fn judge_open_files(limit: Option<u64>) -> CheckResult {
     const CHECK: &str = "open-files";
-    let fixes = |finding: Finding| {
+    let fixes = |finding: CheckResult| {
         finding
             .fix(format!("ulimit -n {OPEN_FILES_ENOUGH}"))
             .fix(format!("sudo systemctl edit tfs@   # [Service] LimitNOFILE={OPEN_FILES_ENOUGH}"))
     };
     match limit {
-        None => Finding::ok(CHECK, "no limit"),
-        Some(limit @ OPEN_FILES_ENOUGH..) => Finding::ok(CHECK, format!("{limit} at a time")),
+        None => CheckResult::ok(CHECK, "no limit"),
+        Some(limit @ OPEN_FILES_ENOUGH..) => CheckResult::ok(CHECK, format!("{limit} at a time")),
         Some(limit @ OPEN_FILES_LEAST..) => {
-            fixes(Finding::warning(CHECK, format!("only {limit} at a time")))
+            fixes(CheckResult::warning(CHECK, format!("only {limit} at a time")))
         }
-        Some(limit) => fixes(Finding::fault(CHECK, format!("only {limit} at a time"))),
+        Some(limit) => fixes(CheckResult::fault(CHECK, format!("only {limit} at a time"))),
     }
 }
 
 /// Checks the clock, against the server's if it tells the time.
-pub(super) fn clock(here: SystemTime, at_server: Option<SystemTime>) -> Finding {
+pub(super) fn clock(here: SystemTime, at_server: Option<SystemTime>) -> CheckResult {
     const CHECK: &str = "clock";
     const SET_CLOCK: &str = "sudo timedatectl set-ntp true";
     let since_epoch = here.duration_since(UNIX_EPOCH).unwrap_or_default();
     if since_epoch < CLOCK_LEAST {
         let found = "it is before 2026: TLS and modification times go wrong";
-        return Finding::fault(CHECK, found).fix(SET_CLOCK);
+        return CheckResult::fault(CHECK, found).fix(SET_CLOCK);
     }
     let Some(at_server) = at_server else {
-        return Finding::ok(CHECK, "plausible; no server to compare it with");
+        return CheckResult::ok(CHECK, "plausible; no server to compare it with");
     };
     let (apart, which) = match at_server.duration_since(here) {
         Ok(apart) => (apart, "behind"),
@@ -59,10 +59,10 @@ pub(super) fn clock(here: SystemTime, at_server: Option<SystemTime>) -> Finding 
     };
     if apart > CLOCK_SKEW_MAX {
         let seconds = apart.as_secs();
-        return Finding::warning(CHECK, format!("{seconds} s {which} the server's"))
+        return CheckResult::warning(CHECK, format!("{seconds} s {which} the server's"))
             .fix(format!("{SET_CLOCK}   # on the machine that is wrong"));
     }
-    Finding::ok(CHECK, "agrees with the server's")
+    CheckResult::ok(CHECK, "agrees with the server's")
 }
 
 #[cfg(test)]

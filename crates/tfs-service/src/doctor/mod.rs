@@ -26,7 +26,7 @@ use futures_util::future::join_all;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-pub use self::finding::{Finding, Verdict};
+pub use self::finding::{CheckResult, Severity};
 pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitScope, unit_for};
 use crate::{LocalPaths, ServerSettings};
@@ -62,7 +62,7 @@ pub struct DoctorServer {
 }
 
 /// A check that looks at this machine and may wait for its kernel.
-type LocalCheck = fn(&DoctorSettings) -> Vec<Finding>;
+type LocalCheck = fn(&DoctorSettings) -> Vec<CheckResult>;
 
 /// The checks of this machine, in the order in which a mount needs what they check. The name is
 /// for a check that does not come to an end.
@@ -83,7 +83,7 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
 ///
 /// # Cancel safety
 /// Nothing is changed, so nothing is left behind but threads that wait for the kernel.
-pub async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
+pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
     let (local, torrents, servers) = tokio::join!(
         local(settings),
         torrents::torrents(&settings.servers),
@@ -93,16 +93,16 @@ pub async fn examine(settings: &DoctorSettings) -> Vec<Finding> {
 }
 
 /// Looks at all servers at once. Where there are several, each finding says which it is about.
-async fn of_servers(servers: &[DoctorServer]) -> Vec<Finding> {
+async fn of_servers(servers: &[DoctorServer]) -> Vec<CheckResult> {
     let findings = join_all(servers.iter().map(server::examine)).await;
     let named = servers.iter().zip(findings).flat_map(|(server, findings)| {
         let name = (servers.len() > 1).then(|| server.name.clone());
-        findings.into_iter().map(move |finding| Finding { server: name.clone(), ..finding })
+        findings.into_iter().map(move |finding| CheckResult { server: name.clone(), ..finding })
     });
     named.collect()
 }
 
-async fn local(settings: &DoctorSettings) -> Vec<Finding> {
+async fn local(settings: &DoctorSettings) -> Vec<CheckResult> {
     let mut running = Vec::with_capacity(LOCAL_CHECKS.len());
     for (name, check) in LOCAL_CHECKS {
         let settings = settings.clone();
@@ -117,9 +117,9 @@ async fn local(settings: &DoctorSettings) -> Vec<Finding> {
     findings
 }
 
-fn silence(check: &'static str) -> Finding {
+fn silence(check: &'static str) -> CheckResult {
     let seconds = CHECK_TIME_MAX.as_secs();
-    Finding::fault(check, format!("the check did not come to an end in {seconds} s"))
+    CheckResult::fault(check, format!("the check did not come to an end in {seconds} s"))
         .fix("dmesg | tail -n 20   # the kernel may say what it waits for")
 }
 
@@ -143,7 +143,7 @@ mod tests {
         let stuck = in_thread(move || wait.recv().is_err());
         assert_eq!(timeout(CHECK_TIME_MAX, stuck).await.ok(), None);
         drop(trigger);
-        assert_eq!(silence("mounts").verdict, Verdict::Fault);
+        assert_eq!(silence("mounts").verdict, Severity::Fault);
         assert_eq!(in_thread(|| 7).await, Some(7));
     }
 

@@ -7,8 +7,8 @@ use std::thread;
 use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
 
-use super::Finding;
-use super::surroundings::Surroundings;
+use super::CheckResult;
+use super::surroundings::MachineFacts;
 use crate::shell::quoted;
 
 /// How many mounts of tfs are asked whether they answer, at the same time and with a thread each.
@@ -23,7 +23,7 @@ enum Site {
 }
 
 /// Checks that a directory can be mounted on.
-pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<Finding> {
+pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     let Some(path) = mountpoint else { return Vec::new() };
     let table = MountTable::read().unwrap_or_default();
     let location = locate(path).ok();
@@ -36,20 +36,23 @@ pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<Finding> {
     vec![judge_mount_point(path, site)]
 }
 
-fn judge_mount_point(path: &Path, site: Site) -> Finding {
+fn judge_mount_point(path: &Path, site: Site) -> CheckResult {
     const CHECK: &str = "mount-point";
     let shown = quoted(path);
     let error = match site {
         Site::Tfs(Liveness::Alive) => {
-            return Finding::ok(CHECK, format!("a tfs is mounted on {} already", path.display()));
+            return CheckResult::ok(
+                CHECK,
+                format!("a tfs is mounted on {} already", path.display()),
+            );
         }
         Site::Tfs(liveness) => return judge_liveness_of(CHECK, path, liveness),
         Site::Other(Ok(())) => {
-            return Finding::ok(CHECK, format!("{} can be mounted on", path.display()));
+            return CheckResult::ok(CHECK, format!("{} can be mounted on", path.display()));
         }
         Site::Other(Err(error)) => error,
     };
-    let finding = Finding::fault(CHECK, format!("cannot {error}"));
+    let finding = CheckResult::fault(CHECK, format!("cannot {error}"));
     match error {
         MountpointError::Missing { .. } => finding.fix(format!("mkdir -p {shown}")),
         MountpointError::NotEmpty { .. } => finding
@@ -65,13 +68,13 @@ fn judge_mount_point(path: &Path, site: Site) -> Finding {
 
 /// Checks whether a mount shows elsewhere, such as in containers: one that is made at `mountpoint`,
 /// or else those that are there already, or else one made anywhere.
-pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<Finding> {
+pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     let table = MountTable::read().unwrap_or_default();
     let paths = match mountpoint {
         Some(path) => vec![locate(path).unwrap_or_else(|_missing| PathBuf::from("/"))],
         None => table.tfs().map(|entry| entry.mount_point.clone()).collect(),
     };
-    let surroundings = Surroundings::look();
+    let surroundings = MachineFacts::look();
     let stands_on: BTreeMap<_, _> = paths
         .iter()
         .filter_map(|path| stands_on(&table, path))
@@ -92,26 +95,26 @@ fn stands_on<'a>(table: &'a MountTable, path: &Path) -> Option<&'a MountEntry> {
     here.or_else(|| table.of(path.parent()?))
 }
 
-fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: Surroundings) -> Finding {
+fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: MachineFacts) -> CheckResult {
     const CHECK: &str = "propagation";
     let Some((mount_point, is_shared)) = stands_on else {
-        return Finding::fault(CHECK, "the table of mounts cannot be read")
+        return CheckResult::fault(CHECK, "the table of mounts cannot be read")
             .fix("sudo mount -t proc proc /proc");
     };
     let shown = quoted(mount_point);
     match (is_shared, surroundings.in_container) {
         (true, false) => {
-            Finding::ok(CHECK, format!("{shown} is shared: containers see new mounts"))
+            CheckResult::ok(CHECK, format!("{shown} is shared: containers see new mounts"))
         }
-        (true, true) => Finding::ok(CHECK, format!("{shown} is shared with the host")),
-        (false, false) => Finding::warning(
+        (true, true) => CheckResult::ok(CHECK, format!("{shown} is shared with the host")),
+        (false, false) => CheckResult::warning(
             CHECK,
             format!(
                 "{shown} is private: containers that run already do not see a mount made below it"
             ),
         )
         .fix(format!("sudo mount --make-rshared {shown}   # before the containers start")),
-        (false, true) => Finding::warning(
+        (false, true) => CheckResult::warning(
             CHECK,
             format!(
                 "{shown} is private to this container: nobody outside of it sees a mount made \
@@ -123,7 +126,7 @@ fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: Surrounding
 }
 
 /// Asks each mount of tfs whether it answers.
-pub(super) fn liveness_of_all() -> Vec<Finding> {
+pub(super) fn liveness_of_all() -> Vec<CheckResult> {
     let table = MountTable::read().unwrap_or_default();
     let paths: Vec<_> = table.tfs().map(|entry| entry.mount_point.clone()).collect();
     let asked = paths.into_iter().take(MOUNTS_ASKED_MAX).map(|path| {
@@ -139,27 +142,27 @@ pub(super) fn liveness_of_all() -> Vec<Finding> {
     judge_liveness(&answers)
 }
 
-fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<Finding> {
+fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<CheckResult> {
     const CHECK: &str = "mounts";
     if answers.is_empty() {
-        return vec![Finding::ok(CHECK, "no tfs is mounted")];
+        return vec![CheckResult::ok(CHECK, "no tfs is mounted")];
     }
     answers.iter().map(|(path, liveness)| judge_liveness_of(CHECK, path, *liveness)).collect()
 }
 
 /// Judges one mount of tfs, the same for each check that looks at it.
-fn judge_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> Finding {
+fn judge_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> CheckResult {
     let shown = path.display();
     match liveness {
-        Liveness::Alive => Finding::ok(check, format!("{shown} answers")),
-        Liveness::Dead => Finding::fault(
+        Liveness::Alive => CheckResult::ok(check, format!("{shown} answers")),
+        Liveness::Dead => CheckResult::fault(
             check,
             format!(
                 "{shown} is dead, its process is gone: \"Transport endpoint is not connected\""
             ),
         )
         .fix(format!("tfs unmount {}", quoted(path))),
-        Liveness::Silent => Finding::fault(
+        Liveness::Silent => CheckResult::fault(
             check,
             format!("{shown} does not answer: its process is stopped or stuck"),
         )
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(findings: &[Finding], want: &Expect) {
+    fn check(findings: &[CheckResult], want: &Expect) {
         want.assert_eq(&render(findings));
     }
 
@@ -213,13 +216,13 @@ mod tests {
 
     #[test]
     fn who_sees_a_mount() {
-        let host = Surroundings {
+        let host = MachineFacts {
             is_root: true,
             has_sys_admin: true,
             no_new_privs: false,
             in_container: false,
         };
-        let container = Surroundings { in_container: true, ..host };
+        let container = MachineFacts { in_container: true, ..host };
         let root = Path::new("/");
         check(
             &[

@@ -11,7 +11,7 @@ use std::path::Path;
 use rqbit_client::BaseUrl;
 use tokio::time::timeout;
 
-use super::{CHECK_TIME_MAX, Finding, Verdict, in_thread};
+use super::{CHECK_TIME_MAX, CheckResult, Severity, in_thread};
 use crate::budget::{
     BudgetHolder, BudgetStatus, BudgetWarning, ServerKey, holders_of, unshared_mounts,
 };
@@ -86,7 +86,7 @@ pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option
         return None;
     }
     let finding = judge(&permits_at(url).await, streams_max);
-    if finding.verdict == Verdict::Ok {
+    if finding.verdict == Severity::Ok {
         return None;
     }
     let hint = format!("start rqbit with more permits, or lower it: {}", finding.fixes.join("; "));
@@ -94,29 +94,29 @@ pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option
 }
 
 /// Looks whose the streams of a server are, and which mounts do not share them.
-pub(super) async fn shares(url: &BaseUrl, streams_max: usize) -> Vec<Finding> {
+pub(super) async fn shares(url: &BaseUrl, streams_max: usize) -> Vec<CheckResult> {
     let key = ServerKey::of(url).await;
     let of_key = key.clone();
     let looked = timeout(CHECK_TIME_MAX, in_thread(move || holders_of(&of_key))).await;
     let Some(status) = looked.ok().flatten() else {
-        return vec![Finding::warning("streams", "the runtime directory does not answer")];
+        return vec![CheckResult::warning("streams", "the runtime directory does not answer")];
     };
     let unshared = timeout(CHECK_TIME_MAX, unshared_mounts(&key, &status.holders)).await;
     let warning = BudgetWarning::of_unshared(&unshared.unwrap_or_default(), streams_max);
     judge_shares(&status, warning)
 }
 
-fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<Finding> {
+fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<CheckResult> {
     const CHECK: &str = "streams";
     let mut findings = Vec::new();
     for warning in BudgetWarning::of_status(status).into_iter().chain(unshared) {
         let found = format!("{}; {}", warning.message, warning.hint);
-        findings.push(Finding::warning(CHECK, found));
+        findings.push(CheckResult::warning(CHECK, found));
     }
     let stopped = status.holders.iter().filter(|holder| holder.stopped && holder.held > 0);
     for BudgetHolder { pid, mountpoint, held, .. } in stopped {
         let found = format!("{mountpoint} holds {held} streams, and its process {pid} is stopped");
-        findings.push(Finding::warning(CHECK, found).fix(format!("kill -CONT {pid}")));
+        findings.push(CheckResult::warning(CHECK, found).fix(format!("kill -CONT {pid}")));
     }
     let holders = status
         .holders
@@ -128,17 +128,17 @@ fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<F
     } else {
         format!("{} of {} held: {}", status.held, status.streams_max, holders.join(", "))
     };
-    findings.push(Finding::ok(CHECK, found));
+    findings.push(CheckResult::ok(CHECK, found));
     findings
 }
 
 /// Compares what tfs may open with what rqbit has; the scarcest counts of several.
-pub(super) fn judge(permits: &[usize], streams_max: usize) -> Finding {
+pub(super) fn judge(permits: &[usize], streams_max: usize) -> CheckResult {
     const CHECK: &str = "permits";
     let wanted = streams_max + PERMITS_FOR_RQBIT;
     let start = format!("rqbit {FLAG} {} server start ...", wanted.max(2 * PERMITS_DEFAULT));
     match permits.iter().min() {
-        Some(&permits) if permits <= streams_max => Finding::fault(
+        Some(&permits) if permits <= streams_max => CheckResult::fault(
             CHECK,
             format!(
                 "rqbit has {permits} permits, tfs may hold {streams_max}: readers of missing data \
@@ -147,16 +147,16 @@ pub(super) fn judge(permits: &[usize], streams_max: usize) -> Finding {
         )
         .fix(start)
         .fix(format!("tfs mount --max-streams {} ...", (permits / 2).max(1))),
-        Some(&permits) if permits < wanted => Finding::warning(
+        Some(&permits) if permits < wanted => CheckResult::warning(
             CHECK,
             format!("rqbit has {permits} permits, tfs may hold {streams_max}: little is left"),
         )
         .fix(start),
-        Some(permits) => Finding::ok(
+        Some(permits) => CheckResult::ok(
             CHECK,
             format!("tfs opens {streams_max} streams at most, rqbit has {permits} permits"),
         ),
-        None if wanted > PERMITS_DEFAULT => Finding::warning(
+        None if wanted > PERMITS_DEFAULT => CheckResult::warning(
             CHECK,
             format!(
                 "tfs may hold {streams_max} of rqbit's permits, of which it has \
@@ -164,7 +164,7 @@ pub(super) fn judge(permits: &[usize], streams_max: usize) -> Finding {
             ),
         )
         .fix(start),
-        None => Finding::ok(
+        None => CheckResult::ok(
             CHECK,
             format!(
                 "tfs opens {streams_max} streams at most, rqbit has {PERMITS_DEFAULT} permits \

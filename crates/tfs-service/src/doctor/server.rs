@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use super::machine::clock;
 use super::permits::{judge as judge_permits, permits_at, shares};
 use super::torrents::judge_listing;
-use super::{CHECK_TIME_MAX, DoctorServer, Finding};
-use crate::{Server, ServerError, ServerFault, ServerSettings, rqbit_version};
+use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
+use crate::{ConnectError, RqbitServer, ServerFailure, ServerSettings, rqbit_version};
 
 /// How many torrents are looked for on this machine: enough to tell, too few to notice.
 const TORRENTS_LOOKED_FOR: usize = 8;
@@ -20,14 +20,14 @@ const TORRENTS_LOOKED_FOR: usize = 8;
 const NO_STREAM: Duration = Duration::from_secs(1);
 
 /// Runs the checks that ask the server.
-pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
+pub(super) async fn examine(server: &DoctorServer) -> Vec<CheckResult> {
     let url = &server.connection.url;
     let answer = match timeout(CHECK_TIME_MAX, ask(&server.connection)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => return vec![judge_error(&error), clock(SystemTime::now(), None)],
         Err(_elapsed) => return vec![judge_silence(url), clock(SystemTime::now(), None)],
     };
-    let Answer { version, time, client } = answer;
+    let ServerReply { version, time, client } = answer;
     let mut findings = vec![judge_version(url, &version)];
     findings.push(judge_permits(&permits_at(url).await, server.streams_max));
     // One inside a process serves one mount, and shares its streams with no other.
@@ -46,18 +46,18 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<Finding> {
 
 /// What a server that is there says.
 #[derive(Debug)]
-struct Answer {
+struct ServerReply {
     version: String,
     time: Option<SystemTime>,
     client: Client,
 }
 
-async fn ask(settings: &ServerSettings) -> Result<Answer, ServerError> {
-    let failed = |source| ServerError { url: settings.url.clone(), source };
-    let server = Server::connect(settings, NO_STREAM).await?;
+async fn ask(settings: &ServerSettings) -> Result<ServerReply, ConnectError> {
+    let failed = |source| ConnectError { url: settings.url.clone(), source };
+    let server = RqbitServer::connect(settings, NO_STREAM).await?;
     let client = server.client();
     let (info, time) = client.server_info_with_time().await.map_err(failed)?;
-    Ok(Answer { version: info.version, time, client: client.clone() })
+    Ok(ServerReply { version: info.version, time, client: client.clone() })
 }
 
 /// What came of looking for the server's files on this machine.
@@ -115,72 +115,73 @@ async fn try_local(
     Tried::Torrents { count, proven, cause }
 }
 
-fn judge_silence(url: &BaseUrl) -> Finding {
+fn judge_silence(url: &BaseUrl) -> CheckResult {
     let seconds = CHECK_TIME_MAX.as_secs();
-    Finding::fault("server", format!("rqbit at {url} does not answer in {seconds} s"))
+    CheckResult::fault("server", format!("rqbit at {url} does not answer in {seconds} s"))
         .fix(format!("curl -m 20 -sS {url}   # see who is slow: the server or the way to it"))
 }
 
-fn judge_error(error: &ServerError) -> Finding {
-    let finding = Finding::fault("server", error.to_string());
+fn judge_error(error: &ConnectError) -> CheckResult {
+    let finding = CheckResult::fault("server", error.to_string());
     let url = &error.url;
     match error.fault() {
-        ServerFault::Unreachable if url.is_loopback() => finding
+        ServerFailure::Unreachable if url.is_loopback() => finding
             .fix("rqbit server start ~/Downloads")
             .fix("tfs doctor --server http://HOST:3030   # if it is elsewhere"),
-        ServerFault::Unreachable => {
+        ServerFailure::Unreachable => {
             finding.fix(format!("curl -sS {url}   # is it up, and may this machine reach it?"))
         }
-        ServerFault::TimedOut | ServerFault::Failed => finding.fix(format!("curl -sS {url}")),
-        ServerFault::Tls => {
+        ServerFailure::TimedOut | ServerFailure::Failed => finding.fix(format!("curl -sS {url}")),
+        ServerFailure::Tls => {
             finding.fix(format!("curl -v {url}   # says what the certificate lacks"))
         }
-        ServerFault::Unauthorized => {
+        ServerFailure::Unauthorized => {
             finding.fix(format!("tfs doctor --server {url} --username NAME --password-file FILE"))
         }
-        ServerFault::Forbidden => {
+        ServerFailure::Forbidden => {
             finding.fix(format!("curl -v {url}   # which server or proxy forbids it?"))
         }
-        ServerFault::Busy => {
+        ServerFailure::Busy => {
             finding.fix(format!("curl -v {url}   # which server or proxy limits the requests?"))
         }
-        ServerFault::NotRqbit => {
+        ServerFailure::NotRqbit => {
             finding.fix("tfs doctor --server http://HOST:3030   # behind a proxy, with its path")
         }
     }
 }
 
-fn judge_version(url: &BaseUrl, version: &str) -> Finding {
+fn judge_version(url: &BaseUrl, version: &str) -> CheckResult {
     const CHECK: &str = "server";
     let found = format!("rqbit {} answers at {url}", rqbit_version::shown(version));
     if let Some(untested) = rqbit_version::untested(version) {
-        return Finding::warning(CHECK, format!("{found}; {untested}")).fix("cargo install rqbit");
+        return CheckResult::warning(CHECK, format!("{found}; {untested}"))
+            .fix("cargo install rqbit");
     }
     if rqbit_version::lacks_metadata(version) {
         let lacks = "before version 9 it gives no .torrent files: no dates, no links, and no reads \
                      from this machine's disk";
-        return Finding::warning(CHECK, format!("{found}; {lacks}")).fix("cargo install rqbit");
+        return CheckResult::warning(CHECK, format!("{found}; {lacks}")).fix("cargo install rqbit");
     }
-    Finding::ok(CHECK, found)
+    CheckResult::ok(CHECK, found)
 }
 
 /// Judges what came of looking for the server's files here, if that ended in time. `is_expected`
 /// says whether they should be found.
-fn judge_local(tried: Option<Tried>, is_expected: bool) -> Finding {
+fn judge_local(tried: Option<Tried>, is_expected: bool) -> CheckResult {
     const CHECK: &str = "local-paths";
     let Some(tried) = tried else {
-        return Finding::warning(
+        return CheckResult::warning(
             CHECK,
             "the server, or the disk of its files, was too slow to try it",
         )
         .fix("dmesg | tail -n 20   # a disk or a network share that is gone, or a slow line");
     };
     let (count, proven, cause) = match tried {
-        Tried::Off => return Finding::ok(CHECK, "off: all files are read over HTTP"),
+        Tried::Off => return CheckResult::ok(CHECK, "off: all files are read over HTTP"),
         Tried::Elsewhere => {
             let found = "the server is not at an address of this machine: all files are read over \
                          HTTP";
-            return Finding::ok(CHECK, found)
+            return CheckResult::ok(CHECK, found)
                 .fix("tfs mount --local-paths /downloads=/mnt/nas ...   # if its folder is here");
         }
         Tried::Torrents { count, proven, cause } => (count, proven, cause),
@@ -188,21 +189,24 @@ fn judge_local(tried: Option<Tried>, is_expected: bool) -> Finding {
     let cause: String = cause.unwrap_or_default().chars().filter(|it| !it.is_control()).collect();
     if count == 0 {
         let because = if cause.is_empty() { cause } else { format!(": {cause}") };
-        return Finding::ok(CHECK, format!("nothing finished to try it with{because}"));
+        return CheckResult::ok(CHECK, format!("nothing finished to try it with{because}"));
     }
     if proven == count {
-        return Finding::ok(CHECK, "the server's files are on this machine, and are read there");
+        return CheckResult::ok(
+            CHECK,
+            "the server's files are on this machine, and are read there",
+        );
     }
     let found = format!(
         "{proven} of {count} torrents are read from this machine's disk, the rest over HTTP: \
          {cause}"
     );
     if is_expected {
-        Finding::warning(CHECK, found)
+        CheckResult::warning(CHECK, found)
             .fix("tfs mount --local-paths /downloads=/srv/torrents ...   # rqbit's path = ours")
             .fix("docker run -v /srv/torrents:/srv/torrents ...   # or the same path inside")
     } else {
-        Finding::ok(CHECK, found)
+        CheckResult::ok(CHECK, found)
     }
 }
 

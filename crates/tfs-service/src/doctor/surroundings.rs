@@ -16,7 +16,7 @@ const CONTAINER_GROUPS: [&str; 4] = ["/docker", "/kubepods", "/lxc", "/libpod"];
 
 /// Who this process is and what it may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Surroundings {
+pub(super) struct MachineFacts {
     pub(super) is_root: bool,
     /// Whether it may mount by itself, without fusermount3.
     pub(super) has_sys_admin: bool,
@@ -25,7 +25,7 @@ pub(super) struct Surroundings {
     pub(super) in_container: bool,
 }
 
-impl Surroundings {
+impl MachineFacts {
     /// Looks. What cannot be read counts as it is on an ordinary machine.
     pub(super) fn look() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -4,17 +4,17 @@ use rqbit_client::wire::{TorrentProgress, TorrentState};
 use rqbit_source::failure_reason;
 use tokio::time::timeout;
 
-use super::{CHECK_TIME_MAX, DoctorServer, Finding};
+use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
 use crate::control::statuses;
 use crate::failed::{remedy, start_command};
 use crate::shell::quoted;
-use crate::status::{DetailsStatus, FailedStatus, NamedTorrent, Status, TORRENTS_NAMED_MAX};
+use crate::status::{DetailsStatus, FailedStatus, NamedTorrent, StatusReport, TORRENTS_NAMED_MAX};
 
 const CHECK: &str = "torrents";
 
 /// Checks what the mounts of this user show. Of `servers`, which are asked themselves, failed
 /// torrents are left to [`judge_failed`].
-pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<Finding> {
+pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<CheckResult> {
     // Mounts that do not answer are the finding of another check.
     let Ok(Ok(statuses)) = timeout(CHECK_TIME_MAX, statuses(None)).await else {
         return Vec::new();
@@ -25,7 +25,7 @@ pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<Finding> {
 
 /// Returns a fault for each torrent of a list that is in state `error`. The torrents are named up
 /// to a limit, and the others counted. `flag` is what `--server` has to be to reach the server.
-pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> Vec<Finding> {
+pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> Vec<CheckResult> {
     let failed = listing.iter().filter(|torrent| torrent.stats.state == TorrentState::Error);
     let named: Vec<_> = failed
         .clone()
@@ -39,26 +39,26 @@ pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> 
     judge_failed(&FailedStatus { count: failed.count(), torrents: named }, flag)
 }
 
-fn judge_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<Finding> {
+fn judge_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<CheckResult> {
     let FailedStatus { count, torrents } = failed;
     let finding = |torrent: &NamedTorrent| {
         let found = format!("{} has failed: {}", torrent.label(), torrent.reason());
         let named = (torrent.name.as_deref(), torrent.info_hash.as_str());
         let remedy = remedy(torrent.why.as_deref());
-        Finding::fault(CHECK, found)
+        CheckResult::fault(CHECK, found)
             .fix(format!("{}   # before that: {remedy}", start_command([named], flag)))
     };
     let mut findings: Vec<_> = torrents.iter().map(finding).collect();
     if let Some(more) = count.checked_sub(torrents.len()).filter(|more| *more > 0) {
         let found = format!("{more} more torrents have failed");
-        findings.push(Finding::fault(CHECK, found).fix("tfs list   # shows all of them"));
+        findings.push(CheckResult::fault(CHECK, found).fix("tfs list   # shows all of them"));
     }
     findings
 }
 
 /// Judges what a mount shows. Failed torrents of the servers at the addresses `asked` are left
 /// out.
-fn judge(status: &Status, asked: &[String]) -> Vec<Finding> {
+fn judge(status: &StatusReport, asked: &[String]) -> Vec<CheckResult> {
     let mountpoint = &status.mountpoint;
     let shown = quoted(std::path::Path::new(mountpoint));
     let mut findings = Vec::new();
@@ -69,11 +69,11 @@ fn judge(status: &Status, asked: &[String]) -> Vec<Finding> {
                 "{mountpoint} shows no torrents of {} yet: details of {known} of {all}",
                 server.url
             );
-            findings.push(Finding::warning(CHECK, text).fix(format!("tfs status {shown}")));
+            findings.push(CheckResult::warning(CHECK, text).fix(format!("tfs status {shown}")));
         }
         if let Some(text) = discovery.missing_text() {
             let advice = "if the disk of the server was not mounted, mount it and restart rqbit";
-            let finding = Finding::warning(CHECK, format!("{mountpoint}: {text}; {advice}"));
+            let finding = CheckResult::warning(CHECK, format!("{mountpoint}: {text}; {advice}"));
             findings.push(finding.fix(format!(
                 "tfs refresh --accept-removals {shown}   # only if they were removed on purpose"
             )));
@@ -82,12 +82,12 @@ fn judge(status: &Status, asked: &[String]) -> Vec<Finding> {
             findings.extend(judge_failed(&discovery.failed, server.flag()));
         }
         if let Some(text) = discovery.left_out_text() {
-            let finding = Finding::warning(CHECK, format!("{mountpoint}: {text}"));
+            let finding = CheckResult::warning(CHECK, format!("{mountpoint}: {text}"));
             findings.push(finding.fix(format!("tfs refresh {shown}   # asks for them now")));
         }
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, format!("{mountpoint} shows all torrents")));
+        findings.push(CheckResult::ok(CHECK, format!("{mountpoint} shows all torrents")));
     }
     findings
 }

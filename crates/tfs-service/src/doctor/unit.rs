@@ -30,12 +30,12 @@ pub enum UnitCommand<'a> {
 }
 
 /// The lines of a unit that depend on what it runs; words are escaped.
-struct Lines {
+struct UnitLines {
     description: String,
     exec: String,
 }
 
-impl Lines {
+impl UnitLines {
     /// Returns the lines of one mount. Its unit also cleans up after it.
     fn mount(binary: &str, flags: &str, mountpoint: &str) -> Self {
         Self {
@@ -64,7 +64,11 @@ ExecReload={binary} config reload"
 }
 
 /// Returns the text of a unit. `environment` is lines of `Environment=`.
-fn unit(scope: UnitScope, environment: &str, Lines { description, exec }: &Lines) -> String {
+fn unit(
+    scope: UnitScope,
+    environment: &str,
+    UnitLines { description, exec }: &UnitLines,
+) -> String {
     let (settings, after, wanted_by) = match scope {
         UnitScope::System => (
             "-/etc/default/tfs",
@@ -132,9 +136,9 @@ pub fn unit_for(
     let config = config.map(|file| format!(" --config {}", word(file))).unwrap_or_default();
     let lines = match command {
         UnitCommand::Mount(mountpoint) => {
-            Lines::mount(&binary, &(config + mount_flags(scope)), &word(mountpoint))
+            UnitLines::mount(&binary, &(config + mount_flags(scope)), &word(mountpoint))
         }
-        UnitCommand::Daemon => Lines::daemon(&binary, &config),
+        UnitCommand::Daemon => UnitLines::daemon(&binary, &config),
     };
     let environment: String =
         variables.iter().map(|(name, value)| environment_line(name, value)).collect();
@@ -158,8 +162,8 @@ mod tests {
     #[test]
     fn the_units_of_the_package_are_those_that_are_printed() {
         let binary = "/usr/bin/tfs";
-        let of_path = |scope| Lines::mount(binary, mount_flags(scope), "%f");
-        let daemon = Lines::daemon(binary, "");
+        let of_path = |scope| UnitLines::mount(binary, mount_flags(scope), "%f");
+        let daemon = UnitLines::daemon(binary, "");
         let [system, user] = [UnitScope::System, UnitScope::User];
         expect_file!["../../../../contrib/systemd/system/tfs.service"]
             .assert_eq(&unit(system, "", &daemon));

@@ -19,28 +19,28 @@ const FILES_AT_ONCE: usize = 4;
 /// How often a file is tried again whose torrent the server does not know but the tree shows.
 const GONE_INTERVAL: Duration = Duration::from_secs(1);
 
-type Running<'a> = BoxFuture<'a, (TorrentFile, Result<(), PreloadError>)>;
+type RunningPreload<'a> = BoxFuture<'a, (TorrentFile, Result<(), PreloadError>)>;
 
 /// Told how far each file is, a few times a second.
-pub(super) type Report = dyn Fn(&TorrentFile, PreloadProgress) + Send + Sync;
+pub(super) type ProgressReport = dyn Fn(&TorrentFile, PreloadProgress) + Send + Sync;
 
 /// Files that are to be on the server.
-pub(super) struct Batch<'a, S> {
+pub(super) struct PreloadBatch<'a, S> {
     vfs: Arc<Vfs<S>>,
     parts: FileParts,
-    report: &'a Report,
+    report: &'a ProgressReport,
     /// At most as many as the mount has files.
     waiting: VecDeque<TorrentFile>,
-    running: FuturesUnordered<Running<'a>>,
+    running: FuturesUnordered<RunningPreload<'a>>,
     /// Told of all of them.
     noted: Arc<Noted>,
 }
 
-impl<'a, S: TorrentSource> Batch<'a, S> {
+impl<'a, S: TorrentSource> PreloadBatch<'a, S> {
     pub(super) fn new(
         vfs: Arc<Vfs<S>>,
         parts: FileParts,
-        report: &'a Report,
+        report: &'a ProgressReport,
         preloads: &Preloads,
     ) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl<'a, S: TorrentSource> Batch<'a, S> {
         Some((file, ended))
     }
 
-    fn start(&self, file: TorrentFile) -> Running<'a> {
+    fn start(&self, file: TorrentFile) -> RunningPreload<'a> {
         let (vfs, parts, report) = (Arc::clone(&self.vfs), self.parts, self.report);
         let noted = Arc::clone(&self.noted);
         noted.on_start(&file, parts.bytes_of(file.len));
@@ -107,7 +107,7 @@ fn is_shown<S: TorrentSource>(vfs: &Vfs<S>, file: &TorrentFile) -> bool {
     vfs.files_below(&file.path).is_ok_and(|files| files.iter().any(|shown| shown.id == file.id))
 }
 
-impl<S> fmt::Debug for Batch<'_, S> {
+impl<S> fmt::Debug for PreloadBatch<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { waiting, running, .. } = self;
         f.debug_struct("Batch").field("waiting", waiting).field("running", running).finish()

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{FileId, FileParts, PreloadError, Query, TorrentFile, TorrentSource, Vfs};
 
-use super::batch::Batch;
+use super::batch::PreloadBatch;
 use super::running::Preloads;
 use crate::blocking::blocking;
 
@@ -72,7 +72,8 @@ impl<S: TorrentSource> PatternPreloads<S> {
     /// It is ended by dropping it. What was not all there is looked at again by the next one.
     pub(crate) async fn run(mut self) {
         let report = |_: &TorrentFile, _| {};
-        let mut batch = Batch::new(Arc::clone(&self.vfs), self.parts, &report, &self.preloads);
+        let mut batch =
+            PreloadBatch::new(Arc::clone(&self.vfs), self.parts, &report, &self.preloads);
         let mut retry_at = None;
         self.look().await.into_iter().for_each(|file| batch.push(file));
         loop {

@@ -10,9 +10,9 @@ use vfs_core::{
     FileId, FileParts, PreloadError, TorrentFile, TorrentSource, TorrentState, Vfs, VfsError,
 };
 
-use super::batch::Batch;
+use super::batch::PreloadBatch;
 use super::running::Preloads;
-use crate::control::wire::{Failure, FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
+use crate::control::wire::{FailureBody, FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
 use crate::failed::{remedy, start_command};
 
 /// How many events wait for whoever listens. What is said of the progress is left out where there
@@ -27,7 +27,7 @@ pub(crate) fn preload<S: TorrentSource>(
     vfs: Arc<Vfs<S>>,
     request: &PreloadRequest,
     preloads: &Preloads,
-) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
     let files = files(&vfs, &request.paths)?;
     let parts = FileParts { head: request.head_bytes, tail: request.tail_bytes };
     let (events, mut receiver) = mpsc::channel(EVENTS_MAX);
@@ -42,7 +42,10 @@ pub(crate) fn preload<S: TorrentSource>(
 }
 
 /// Returns all files at and below some paths, each once.
-fn files<S: TorrentSource>(vfs: &Vfs<S>, paths: &[String]) -> Result<Vec<TorrentFile>, Failure> {
+fn files<S: TorrentSource>(
+    vfs: &Vfs<S>,
+    paths: &[String],
+) -> Result<Vec<TorrentFile>, FailureBody> {
     let mut files = Vec::new();
     let mut known = HashSet::new();
     for path in paths {
@@ -63,7 +66,7 @@ fn files<S: TorrentSource>(vfs: &Vfs<S>, paths: &[String]) -> Result<Vec<Torrent
                 | VfsError::ShuttingDown
                 | VfsError::Source(_) => FailureKind::Failed,
             };
-            Failure::new(kind, message)
+            FailureBody::new(kind, message)
         })?;
         files.extend(below.into_iter().filter(|file| known.insert(file.id)));
     }
@@ -93,7 +96,7 @@ async fn run<S: TorrentSource>(
             drop(events.try_send(event));
         }
     };
-    let mut batch = Batch::new(Arc::clone(&vfs), parts, &report, &preloads);
+    let mut batch = PreloadBatch::new(Arc::clone(&vfs), parts, &report, &preloads);
     files.into_iter().for_each(|file| batch.push(file));
     let mut is_heard = events.send(began).await.is_ok();
     while is_heard && let Some((file, ended)) = batch.next().await {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use vfs_core::Query;
 
-use super::{Loaded, Origin, Place, Problem};
+use super::{Loaded, Origin, Problem, Provenance};
 
 /// Returns all combinations that cannot be.
 pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
@@ -110,14 +110,14 @@ fn preload(loaded: &Loaded, problems: &mut Vec<Problem>) {
 fn passwords(loaded: &Loaded, problems: &mut Vec<Problem>) {
     let environment = &loaded.environment;
     if environment.password.is_some() && environment.password_file.is_some() {
-        let place = Place::of(Origin::Variable("TFS_PASSWORD".to_owned()));
+        let place = Provenance::of(Origin::Variable("TFS_PASSWORD".to_owned()));
         let message = "TFS_PASSWORD_FILE is set too";
         problems.push(Problem::at(place, message).hint("unset one of the two"));
     }
 }
 
 /// Returns the place of a key of a list's item, or of the item where the key is not written.
-fn best_place(loaded: &Loaded, item: &str, key: &str) -> Place {
+fn best_place(loaded: &Loaded, item: &str, key: &str) -> Provenance {
     let place = loaded.place(&format!("{item}.{key}"));
     if place.origin == Origin::Default { loaded.place(item) } else { place }
 }

@@ -8,11 +8,11 @@ use rqbit_client::{BaseUrl, Credentials};
 use serde::de::DeserializeOwned;
 
 use super::keys::{SECTIONS, find_key};
-use super::kind::{self, Written};
+use super::kind::{self, ValueOrigin};
 use super::layer::item_defaults;
 use super::load::flag_name;
 use super::secret::Secret;
-use super::{Loaded, MountSection, Origin, Place, Problem, ServerSection};
+use super::{Loaded, MountSection, Origin, Problem, Provenance, ServerSection};
 use crate::ServerSettings;
 
 /// The variable that names the server.
@@ -254,7 +254,7 @@ impl Loaded {
     /// any.
     fn unsaid_servers(&self) -> Result<Vec<Dict>, Problem> {
         if let Some(text) = &self.environment.server {
-            let place = Place::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
+            let place = Provenance::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
             return Ok(vec![self.server_item(&parse_variable(text)?, Some(place))?]);
         }
         Ok((0..self.settings.servers.len()).map(|idx| self.item("server", idx)).collect())
@@ -265,7 +265,7 @@ impl Loaded {
         servers.map(|server| self.server_item(&server, None)).collect()
     }
 
-    fn server_item(&self, server: &ServerArg, place: Option<Place>) -> Result<Dict, Problem> {
+    fn server_item(&self, server: &ServerArg, place: Option<Provenance>) -> Result<Dict, Problem> {
         let servers = &self.settings.servers;
         let (name, url) = match server {
             ServerArg::Name(name) => {
@@ -348,8 +348,8 @@ impl Loaded {
                 continue;
             }
             let value = key.kind.parse(&flag.value);
-            let value = value.and_then(|value| key.kind.check(value, Written::AtPrompt));
-            let place = Place::of(Origin::Flag(flag_name(key)));
+            let value = value.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
+            let place = Provenance::of(Origin::Flag(flag_name(key)));
             let value = value.map_err(|reason| Problem::at(place, reason))?;
             item.insert(key.short_name().to_owned(), value);
         }
@@ -359,7 +359,7 @@ impl Loaded {
 
 /// Parses the server of the environment.
 fn parse_variable(text: &str) -> Result<ServerArg, Problem> {
-    let place = || Place::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
+    let place = || Provenance::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
     text.parse().map_err(|reason: String| Problem::at(place(), reason))
 }
 

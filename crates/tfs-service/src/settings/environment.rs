@@ -7,7 +7,7 @@ use super::keys::{SECTIONS, find_key, keys};
 use super::layer::{Layer, did_you_mean};
 use super::nearest::{nearest, nearest_key};
 use super::secret::Secret;
-use super::{Origin, Place, Problem};
+use super::{Origin, Problem, Provenance};
 
 /// What all variables begin with.
 const PREFIX: &str = "TFS_";
@@ -40,7 +40,7 @@ pub struct Environment {
 }
 
 /// What the environment says.
-pub(super) struct Read {
+pub(super) struct EnvironmentValues {
     pub(super) layer: Layer,
     pub(super) short: Environment,
     pub(super) problems: Vec<Problem>,
@@ -49,8 +49,8 @@ pub(super) struct Read {
 }
 
 /// Reads variables. An empty one counts as unset.
-pub(super) fn read(variables: &[(OsString, OsString)]) -> Read {
-    let mut read = Read {
+pub(super) fn read(variables: &[(OsString, OsString)]) -> EnvironmentValues {
+    let mut read = EnvironmentValues {
         layer: Layer::new("environment"),
         short: Environment::default(),
         problems: Vec::new(),
@@ -68,9 +68,9 @@ pub(super) fn read(variables: &[(OsString, OsString)]) -> Read {
     read
 }
 
-impl Read {
+impl EnvironmentValues {
     fn variable(&mut self, name: &str, value: &OsString) {
-        let place = || Place::of(Origin::Variable(name.to_owned()));
+        let place = || Provenance::of(Origin::Variable(name.to_owned()));
         if self.short_path(name, value) {
             return;
         }

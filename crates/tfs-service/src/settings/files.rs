@@ -22,13 +22,13 @@ pub struct ConfigFile {
     pub path: PathBuf,
     /// What was found there.
     #[serde(flatten)]
-    pub state: FileState,
+    pub state: ConfigFileState,
 }
 
 /// What was found where a configuration file is looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "lowercase")]
-pub enum FileState {
+pub enum ConfigFileState {
     /// It is read.
     Read,
     /// There is none.
@@ -41,7 +41,7 @@ pub enum FileState {
 
 /// Which file it is, which decides what is expected of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ConfigFileRole {
     /// In a directory of the system or of the user: there or not.
     Usual,
     /// In the current directory, which may be anybody's.
@@ -51,17 +51,17 @@ pub(super) enum Role {
 }
 
 /// Looks at a place, and returns the text of the file that is read.
-pub(super) fn look(path: &Path, role: Role) -> (ConfigFile, Option<String>) {
+pub(super) fn look(path: &Path, role: ConfigFileRole) -> (ConfigFile, Option<String>) {
     let (state, text) = match read(path, role) {
-        Ok(Found::Text(text)) => (FileState::Read, Some(text)),
-        Ok(Found::Distrusted(reason)) => (FileState::Ignored(reason.to_owned()), None),
-        Ok(Found::Hidden(error)) => (hidden(&error), None),
-        Err(error) => (FileState::Unreadable(error.to_string()), None),
+        Ok(FileContent::Text(text)) => (ConfigFileState::Read, Some(text)),
+        Ok(FileContent::Distrusted(reason)) => (ConfigFileState::Ignored(reason.to_owned()), None),
+        Ok(FileContent::Hidden(error)) => (hidden(&error), None),
+        Err(error) => (ConfigFileState::Unreadable(error.to_string()), None),
     };
     (ConfigFile { path: path.to_owned(), state }, text)
 }
 
-enum Found {
+enum FileContent {
     Text(String),
     Distrusted(&'static str),
     /// It is not there, or cannot be looked at.
@@ -70,27 +70,27 @@ enum Found {
 
 /// Returns the state of a default place where no file can be seen. A user of a
 /// service may have a home that it may not enter, or `/dev/null`.
-fn hidden(error: &io::Error) -> FileState {
+fn hidden(error: &io::Error) -> ConfigFileState {
     let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     if is_missing {
-        FileState::Missing
+        ConfigFileState::Missing
     } else if error.kind() == io::ErrorKind::PermissionDenied {
-        FileState::Ignored("permission denied".to_owned())
+        ConfigFileState::Ignored("permission denied".to_owned())
     } else {
-        FileState::Ignored(error.to_string())
+        ConfigFileState::Ignored(error.to_string())
     }
 }
 
-fn read(path: &Path, role: Role) -> io::Result<Found> {
+fn read(path: &Path, role: ConfigFileRole) -> io::Result<FileContent> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if role != Role::Named => return Ok(Found::Hidden(error)),
+        Err(error) if role != ConfigFileRole::Named => return Ok(FileContent::Hidden(error)),
         Err(error) => return Err(error),
     };
-    if role == Role::Here
+    if role == ConfigFileRole::Here
         && let Some(reason) = distrust(path, &metadata)
     {
-        return Ok(Found::Distrusted(reason));
+        return Ok(FileContent::Distrusted(reason));
     }
     // A pipe would be empty for the process in the background, which reads it again.
     if !metadata.is_file() {
@@ -102,14 +102,16 @@ fn read(path: &Path, role: Role) -> io::Result<Found> {
     let file = match File::open(path) {
         Ok(file) => file,
         // One of the system that is for others.
-        Err(error) if role != Role::Named && error.kind() == io::ErrorKind::PermissionDenied => {
-            return Ok(Found::Hidden(error));
+        Err(error)
+            if role != ConfigFileRole::Named && error.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            return Ok(FileContent::Hidden(error));
         }
         Err(error) => return Err(error),
     };
     let mut text = String::new();
     file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(Found::Text(text))
+    Ok(FileContent::Text(text))
 }
 
 /// Returns why a file in the current directory is left alone, if it may be somebody else's: it
@@ -145,18 +147,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tfs.toml");
         let state = |role| look(&path, role).0.state;
-        assert_eq!(state(Role::Here), FileState::Missing);
-        assert!(matches!(state(Role::Named), FileState::Unreadable(_)));
+        assert_eq!(state(ConfigFileRole::Here), ConfigFileState::Missing);
+        assert!(matches!(state(ConfigFileRole::Named), ConfigFileState::Unreadable(_)));
         fs::write(&path, "").unwrap();
-        assert_eq!(state(Role::Here), FileState::Read);
+        assert_eq!(state(ConfigFileRole::Here), ConfigFileState::Read);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        assert_eq!(state(Role::Here), FileState::Ignored("everybody may write it".to_owned()));
-        assert_eq!(state(Role::Named), FileState::Read);
+        assert_eq!(
+            state(ConfigFileRole::Here),
+            ConfigFileState::Ignored("everybody may write it".to_owned())
+        );
+        assert_eq!(state(ConfigFileRole::Named), ConfigFileState::Read);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         if geteuid().is_root() {
             chown(&path, Some(12345), None).unwrap();
-            let foreign = FileState::Ignored("it belongs to another user".to_owned());
-            assert_eq!(state(Role::Here), foreign);
+            let foreign = ConfigFileState::Ignored("it belongs to another user".to_owned());
+            assert_eq!(state(ConfigFileRole::Here), foreign);
         }
     }
 
@@ -168,30 +173,30 @@ mod tests {
         let state = |path: &Path, role| look(path, role).0.state;
         // As with HOME=/dev/null.
         let below = file.join(".config/tfs/config.toml");
-        assert_eq!(state(&below, Role::Usual), FileState::Missing);
-        assert!(matches!(state(&below, Role::Named), FileState::Unreadable(_)));
+        assert_eq!(state(&below, ConfigFileRole::Usual), ConfigFileState::Missing);
+        assert!(matches!(state(&below, ConfigFileRole::Named), ConfigFileState::Unreadable(_)));
         // A link to itself lets no user through, not even root.
         let looped = dir.path().join("loop");
         std::os::unix::fs::symlink("loop", &looped).unwrap();
         let closed = looped.join("config.toml");
-        assert!(matches!(state(&closed, Role::Usual), FileState::Ignored(_)));
-        assert!(matches!(state(&closed, Role::Here), FileState::Ignored(_)));
-        assert!(matches!(state(&closed, Role::Named), FileState::Unreadable(_)));
+        assert!(matches!(state(&closed, ConfigFileRole::Usual), ConfigFileState::Ignored(_)));
+        assert!(matches!(state(&closed, ConfigFileRole::Here), ConfigFileState::Ignored(_)));
+        assert!(matches!(state(&closed, ConfigFileRole::Named), ConfigFileState::Unreadable(_)));
         let denied = io::ErrorKind::PermissionDenied.into();
-        assert_eq!(hidden(&denied), FileState::Ignored("permission denied".to_owned()));
+        assert_eq!(hidden(&denied), ConfigFileState::Ignored("permission denied".to_owned()));
     }
 
     #[test]
     fn only_a_file_of_a_sane_size_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let state = |path: &Path| look(path, Role::Usual).0.state;
-        let unreadable = |reason: &str| FileState::Unreadable(reason.to_owned());
+        let state = |path: &Path| look(path, ConfigFileRole::Usual).0.state;
+        let unreadable = |reason: &str| ConfigFileState::Unreadable(reason.to_owned());
         assert_eq!(state(dir.path()), unreadable("it is not a regular file"));
         let large = dir.path().join("large");
         File::create(&large).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
         assert_eq!(state(&large), unreadable("it is larger than any configuration"));
         let binary = dir.path().join("binary");
         fs::write(&binary, [0xff, 0xfe]).unwrap();
-        assert!(matches!(state(&binary), FileState::Unreadable(_)));
+        assert!(matches!(state(&binary), ConfigFileState::Unreadable(_)));
     }
 }

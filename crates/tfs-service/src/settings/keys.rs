@@ -1,7 +1,7 @@
 //! Every key of the configuration: the one table that the checks, the defaults, the flags and the
 //! documentation come from.
 
-use super::Kind;
+use super::ValueKind;
 
 /// A section of the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub struct Key {
     /// The full name, such as `read.timeout`.
     pub name: &'static str,
     /// What it takes.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// What holds if it is not set.
     pub default: DefaultValue,
     /// The flag of the command line that sets it.
@@ -55,11 +55,11 @@ const STREAMS_MAX: u64 = 256;
 /// Below this not even one stream has room.
 const MEMORY_BYTES_MIN: u64 = 1 << 20;
 
-const IDS: Kind = Kind::Number { min: 0, max: u32::MAX as u64 };
+const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
 
 const fn key(
     name: &'static str,
-    kind: Kind,
+    kind: ValueKind,
     default: DefaultValue,
     flag: Option<&'static str>,
     about: &'static str,
@@ -105,38 +105,38 @@ pub const SECTIONS: [Section; 8] = [
 ];
 
 const SERVER: [Key; 6] = [
-    key("server.name", Kind::Name, Is("\"default\""), None, "What it is called."),
+    key("server.name", ValueKind::Name, Is("\"default\""), None, "What it is called."),
     key(
         "server.url",
-        Kind::Url,
+        ValueKind::Url,
         Required("\"http://127.0.0.1:3030\""),
         Some("--server"),
         "Where the API of rqbit is; behind a proxy with its path.",
     ),
     key(
         "server.username",
-        Kind::User,
+        ValueKind::User,
         Unset { means: "no user name", example: "\"me\"" },
         Some("--username"),
         "The user name, if the server asks for one.",
     ),
     key(
         "server.password_file",
-        Kind::Path,
+        ValueKind::Path,
         Unset { means: "`TFS_PASSWORD`", example: "\"/run/secrets/rqbit\"" },
         Some("--password-file"),
         "A file with the password in its first line.",
     ),
     key(
         "server.max_streams",
-        Kind::Number { min: 1, max: STREAMS_MAX },
+        ValueKind::Number { min: 1, max: STREAMS_MAX },
         Is("4"),
         Some("--max-streams"),
         "How many streams may be open on the server at a time. rqbit stops at eight.",
     ),
     key(
         "server.local_paths",
-        Kind::LocalPaths,
+        ValueKind::LocalPaths,
         Is("\"auto\""),
         Some("--local-paths"),
         "How to find the server's files on this machine. `auto`: by the paths that the server \
@@ -146,17 +146,17 @@ const SERVER: [Key; 6] = [
 ];
 
 const MOUNT: [Key; 8] = [
-    key("mount.path", Kind::Path, Required("\"/mnt/t\""), None, "An empty directory."),
+    key("mount.path", ValueKind::Path, Required("\"/mnt/t\""), None, "An empty directory."),
     key(
         "mount.servers",
-        Kind::Names,
+        ValueKind::Names,
         Is("[]"),
         Some("--server"),
         "The servers whose torrents it shows, by their names; none for all there are.",
     ),
     key(
         "mount.layout",
-        Kind::Choice(&["union", "by-server"]),
+        ValueKind::Choice(&["union", "by-server"]),
         Is("\"union\""),
         Some("--layout"),
         "How the torrents of several servers are shown: each once in the root, or in a directory \
@@ -164,14 +164,14 @@ const MOUNT: [Key; 8] = [
     ),
     key(
         "mount.allow_other",
-        Kind::Switch,
+        ValueKind::Switch,
         Is("false"),
         Some("--allow-other"),
         "Let other users in, such as the one that a media server runs as.",
     ),
     key(
         "mount.allow_non_empty",
-        Kind::Switch,
+        ValueKind::Switch,
         Is("false"),
         Some("--allow-non-empty"),
         "Mount over a directory with something in it, which is hidden meanwhile.",
@@ -192,7 +192,7 @@ const MOUNT: [Key; 8] = [
     ),
     key(
         "mount.umask",
-        Kind::Mask,
+        ValueKind::Mask,
         Is("\"000\""),
         Some("--umask"),
         "The permissions that are taken away from files (0444) and directories (0555).",
@@ -202,14 +202,14 @@ const MOUNT: [Key; 8] = [
 const READ: [Key; 7] = [
     key(
         "read.missing",
-        Kind::Choice(&["wait", "fail"]),
+        ValueKind::Choice(&["wait", "fail"]),
         Is("\"wait\""),
         Some("--missing"),
         "What a read does whose data is not downloaded yet: wait for it, or fail at once.",
     ),
     key(
         "read.missing_errno",
-        Kind::Choice(&["EIO", "EAGAIN", "ENODATA"]),
+        ValueKind::Choice(&["EIO", "EAGAIN", "ENODATA"]),
         Is("\"EIO\""),
         Some("--missing-errno"),
         "The error of a read whose data cannot come, or must not be waited for. Most programs \
@@ -217,14 +217,14 @@ const READ: [Key; 7] = [
     ),
     key(
         "read.timeout",
-        Kind::Time,
+        ValueKind::Time,
         Is("\"60s\""),
         Some("--read-timeout"),
         "How long a read waits without progress: nothing of its torrent is downloaded.",
     ),
     key(
         "read.timeout_max",
-        Kind::Time,
+        ValueKind::Time,
         Is("\"10m\""),
         Some("--read-timeout-max"),
         "How long a read waits at most while its torrent downloads; less than `timeout` counts as \
@@ -232,7 +232,7 @@ const READ: [Key; 7] = [
     ),
     key(
         "read.readahead",
-        Kind::Size { min: 0 },
+        ValueKind::Size { min: 0 },
         Is("\"256KiB\""),
         None,
         "How far the kernel reads ahead of a program; only a mount by root can change it. tfs \
@@ -240,14 +240,14 @@ const READ: [Key; 7] = [
     ),
     key(
         "read.memory",
-        Kind::Size { min: MEMORY_BYTES_MIN },
+        ValueKind::Size { min: MEMORY_BYTES_MIN },
         Is("\"128MiB\""),
         Some("--memory"),
         "How much memory the buffers and the cache of a mount may take together.",
     ),
     key(
         "read.passthrough",
-        Kind::Choice(&["auto", "off"]),
+        ValueKind::Choice(&["auto", "off"]),
         Is("\"auto\""),
         Some("--passthrough"),
         "Whether the kernel reads complete files on this machine's disk itself: where it can and \
@@ -258,14 +258,14 @@ const READ: [Key; 7] = [
 const METADATA: [Key; 8] = [
     key(
         "metadata.poll_interval",
-        Kind::Time,
+        ValueKind::Time,
         Is("\"5s\""),
         Some("--poll-interval"),
         "How often the server is asked for new torrents.",
     ),
     key(
         "metadata.torrent_ttl",
-        Kind::TimeOrNone,
+        ValueKind::TimeOrNone,
         Is("\"60s\""),
         None,
         "How long the server's word on where a torrent's files are is believed. Their names and \
@@ -273,7 +273,7 @@ const METADATA: [Key; 8] = [
     ),
     key(
         "metadata.removal_delay",
-        Kind::Days,
+        ValueKind::Days,
         Is("\"7d\""),
         None,
         "How long torrents stay listed that a restarted server does not list any more. One \
@@ -282,28 +282,28 @@ const METADATA: [Key; 8] = [
     ),
     key(
         "metadata.attr_timeout",
-        Kind::TimeOrNone,
+        ValueKind::TimeOrNone,
         Is("\"1h\""),
         Some("--attr-timeout"),
         "How long the kernel keeps attributes. It is told of changes, so that long is not late.",
     ),
     key(
         "metadata.dir_cache_time",
-        Kind::TimeOrNone,
+        ValueKind::TimeOrNone,
         Is("\"1h\""),
         Some("--dir-cache-time"),
         "How long the kernel keeps names and listings. It is told of changes here too.",
     ),
     key(
         "metadata.show_control",
-        Kind::Switch,
+        ValueKind::Switch,
         Is("false"),
         Some("--show-control"),
         "Show the directory `.tfs` in listings of the root. It is there in any case.",
     ),
     key(
         "metadata.holes",
-        Kind::Switch,
+        ValueKind::Switch,
         Is("false"),
         Some("--holes"),
         "Tell programs that look for holes (`cp`, `tar -S`) what is not downloaded yet: they copy \
@@ -311,7 +311,7 @@ const METADATA: [Key; 8] = [
     ),
     key(
         "metadata.inode32",
-        Kind::Switch,
+        ValueKind::Switch,
         Is("false"),
         Some("--inode32"),
         "Use inode numbers below 2^32, for 32-bit programs that fail with `EOVERFLOW` on larger \
@@ -321,7 +321,7 @@ const METADATA: [Key; 8] = [
 
 const CACHE: [Key; 1] = [key(
     "cache.memory_bytes",
-    Kind::Size { min: 0 },
+    ValueKind::Size { min: 0 },
     Unset { means: "all of `read.memory` that buffers do not need", example: "\"64MiB\"" },
     None,
     "How much of `read.memory` may hold data that was read already.",
@@ -329,7 +329,7 @@ const CACHE: [Key; 1] = [key(
 
 const MONITORING: [Key; 1] = [key(
     "monitoring.listen",
-    Kind::Listen,
+    ValueKind::Listen,
     Unset { means: "nobody is told", example: "\"127.0.0.1:3031\"" },
     None,
     "Where metrics and health are served over HTTP.",
@@ -338,21 +338,21 @@ const MONITORING: [Key; 1] = [key(
 const LOGGING: [Key; 3] = [
     key(
         "logging.level",
-        Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
+        ValueKind::Choice(&["error", "warn", "info", "debug", "trace"]),
         Is("\"warn\""),
         None,
         "What is logged. `-v` says more; `RUST_LOG` overrides both.",
     ),
     key(
         "logging.format",
-        Kind::Choice(&["text", "json"]),
+        ValueKind::Choice(&["text", "json"]),
         Is("\"text\""),
         Some("--log-format"),
         "Whether the log is for people or for machines.",
     ),
     key(
         "logging.file",
-        Kind::Path,
+        ValueKind::Path,
         Unset { means: "standard error", example: "\"/var/log/tfs.log\"" },
         Some("--log-file"),
         "Write the log to a file. A mount in the background has no other.",
@@ -362,21 +362,21 @@ const LOGGING: [Key; 3] = [
 const PRELOAD: [Key; 3] = [
     key(
         "preload.patterns",
-        Kind::Patterns,
+        ValueKind::Patterns,
         Unset { means: "nothing", example: "[\"**/*.mkv\"]" },
         None,
         "Which files, as globs of their names, or with a slash in them of their paths in the mount.",
     ),
     key(
         "preload.head",
-        Kind::Size { min: 1 },
+        ValueKind::Size { min: 1 },
         Unset { means: "whole files, or only the tail", example: "\"8MiB\"" },
         None,
         "How much from the beginning of each file.",
     ),
     key(
         "preload.tail",
-        Kind::Size { min: 1 },
+        ValueKind::Size { min: 1 },
         Unset { means: "whole files, or only the head", example: "\"1MiB\"" },
         None,
         "How much from the end of each file.",

@@ -13,7 +13,7 @@ const NAME_BYTES_MAX: usize = 64;
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// `true` or `false`.
     Switch,
     /// A whole number in a range.
@@ -58,14 +58,14 @@ pub enum Kind {
 
 /// Where a value was written, which decides what a relative path means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum ValueOrigin {
     /// In a file, which is read from anywhere: paths must be absolute.
     InFile,
     /// At a prompt: paths are relative to the current directory.
     AtPrompt,
 }
 
-impl Kind {
+impl ValueKind {
     /// Returns the kind in words, for the documentation.
     #[must_use]
     pub fn describe(self) -> String {
@@ -142,7 +142,7 @@ impl Kind {
     /// # Errors
     /// A text for people that says what is wanted. It never repeats the value, which may hold a
     /// secret in the wrong place.
-    pub(super) fn check(self, value: Value, written: Written) -> Result<Value, String> {
+    pub(super) fn check(self, value: Value, written: ValueOrigin) -> Result<Value, String> {
         match (self, &value) {
             (Self::Switch, Value::Bool(..)) => Ok(value),
             (Self::Number { min, max }, Value::Num(_, number)) => match whole(number) {
@@ -173,7 +173,7 @@ impl Kind {
         }
     }
 
-    fn check_text(self, text: &str, written: Written) -> Result<Value, String> {
+    fn check_text(self, text: &str, written: ValueOrigin) -> Result<Value, String> {
         match self {
             Self::Mask => human::mask(text).map(drop)?,
             Self::Time if human::time(text)?.is_zero() => {
@@ -193,11 +193,11 @@ impl Kind {
             Self::User => {}
             Self::Path if text.is_empty() || text.contains('\0') => return Err(self.wanted()),
             Self::Path => match written {
-                Written::InFile if !Path::new(text).is_absolute() => {
+                ValueOrigin::InFile if !Path::new(text).is_absolute() => {
                     return Err("the path must begin with /".to_owned());
                 }
-                Written::InFile => {}
-                Written::AtPrompt => {
+                ValueOrigin::InFile => {}
+                ValueOrigin::AtPrompt => {
                     let path = absolute(text).map_err(|error| error.to_string())?;
                     let path = path.to_str().ok_or("the current directory is no UTF-8")?;
                     return Ok(Value::from(path));

@@ -10,10 +10,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{DefaultValue, Key, SECTIONS, Section, find_key, keys};
-use super::kind::Written;
+use super::kind::ValueOrigin;
 use super::nearest::{nearest, nearest_key};
 use super::toml_value::value_of;
-use super::{Origin, Place, Problem};
+use super::{Origin, Problem, Provenance};
 
 /// The values of one source of settings.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub(super) struct Layer {
     /// By section, then by key. A section of which there may be several is a list.
     values: Dict,
     /// Where each value stands, by names such as `read.timeout` and `server[0].url`.
-    pub(super) places: BTreeMap<String, Place>,
+    pub(super) places: BTreeMap<String, Provenance>,
 }
 
 impl Layer {
@@ -76,15 +76,15 @@ impl Layer {
 
     /// Sets a key of a section that there is once, from a text that was typed.
     pub(super) fn set(&mut self, key: &Key, text: &str, origin: Origin) -> Result<(), Problem> {
-        let place = Place::of(origin);
+        let place = Provenance::of(origin);
         let value = key.kind.parse(text);
-        let value = value.and_then(|value| key.kind.check(value, Written::AtPrompt));
+        let value = value.and_then(|value| key.kind.check(value, ValueOrigin::AtPrompt));
         let value = value.map_err(|reason| Problem::at(place.clone(), reason))?;
         self.insert(key, value, place);
         Ok(())
     }
 
-    fn insert(&mut self, key: &Key, value: Value, place: Place) {
+    fn insert(&mut self, key: &Key, value: Value, place: Provenance) {
         let section = self.values.entry(key.section().to_owned());
         if let Value::Dict(_, section) = section.or_insert_with(|| Value::from(Dict::new())) {
             section.insert(key.short_name().to_owned(), value);
@@ -121,11 +121,11 @@ struct FileReader<'a> {
     problems: Vec<Problem>,
 }
 
-type Item<'a, 'i> = (&'a Spanned<std::borrow::Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
+type LayerItem<'a, 'i> = (&'a Spanned<std::borrow::Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
 
 impl FileReader<'_> {
-    fn place(&self, byte_idx: usize) -> Place {
-        Place::in_file(self.path.to_owned(), self.text, byte_idx)
+    fn place(&self, byte_idx: usize) -> Provenance {
+        Provenance::in_file(self.path.to_owned(), self.text, byte_idx)
     }
 
     fn read(&mut self, table: &DeTable<'_>) {
@@ -157,7 +157,7 @@ impl FileReader<'_> {
         }
     }
 
-    fn read_list(&mut self, section: &Section, tables: &toml::de::DeArray<'_>, place: Place) {
+    fn read_list(&mut self, section: &Section, tables: &toml::de::DeArray<'_>, place: Provenance) {
         let mut items = Vec::new();
         for table in tables {
             let DeValue::Table(keys) = table.get_ref() else {
@@ -196,7 +196,7 @@ impl FileReader<'_> {
         self.layer.values.insert(section.name.to_owned(), Value::from(items));
     }
 
-    fn read_item(&mut self, section: &Section, item: Item<'_, '_>) {
+    fn read_item(&mut self, section: &Section, item: LayerItem<'_, '_>) {
         if let Some((key, value, place)) = self.check_item(section, item) {
             self.layer.insert(key, value, place);
         }
@@ -206,8 +206,8 @@ impl FileReader<'_> {
     fn check_item(
         &mut self,
         section: &Section,
-        (name, value): Item<'_, '_>,
-    ) -> Option<(&'static Key, Value, Place)> {
+        (name, value): LayerItem<'_, '_>,
+    ) -> Option<(&'static Key, Value, Provenance)> {
         let full_name = format!("{}.{}", section.name, name.get_ref());
         let place = self.place(name.span().start);
         let Some(key) = find_key(&full_name) else {
@@ -215,7 +215,7 @@ impl FileReader<'_> {
             return None;
         };
         let checked = value_of(value.get_ref());
-        match checked.and_then(|value| key.kind.check(value, Written::InFile)) {
+        match checked.and_then(|value| key.kind.check(value, ValueOrigin::InFile)) {
             Ok(value) => Some((key, value, place)),
             Err(reason) => {
                 let place = self.place(value.span().start);
@@ -225,7 +225,7 @@ impl FileReader<'_> {
         }
     }
 
-    fn unknown_key(&mut self, name: &str, place: Place) {
+    fn unknown_key(&mut self, name: &str, place: Provenance) {
         let problem = Problem::at(place, format!("unknown key `{name}`"));
         // It has its own hint, lest somebody tries names for a password in plain text.
         let problem = if name.ends_with("password") {

@@ -8,10 +8,10 @@ use directories::BaseDirs;
 use figment::Figment;
 
 use super::environment::{self, Environment};
-use super::files::{self, ConfigFile, FileState, Role};
+use super::files::{self, ConfigFile, ConfigFileRole, ConfigFileState};
 use super::keys::{Key, SECTIONS, find_key};
 use super::layer::Layer;
-use super::{Origin, Place, Problem, ServerArg, Settings, SettingsError, check};
+use super::{Origin, Problem, Provenance, ServerArg, Settings, SettingsError, check};
 
 /// The file of the whole machine.
 const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
@@ -95,7 +95,7 @@ impl Sources {
     /// # Errors
     /// Everything that is wrong with them, but for what only shows when all else is right.
     pub fn load(self) -> Result<Loaded, SettingsError> {
-        let environment::Read { layer, short, mut problems, mut warnings } =
+        let environment::EnvironmentValues { layer, short, mut problems, mut warnings } =
             environment::read(&self.variables);
         let mut layers = vec![Layer::defaults()];
         let mut files = Vec::new();
@@ -107,12 +107,12 @@ impl Sources {
                 layers.push(layer);
             }
             match &file.state {
-                FileState::Read | FileState::Missing => {}
-                FileState::Ignored(reason) => {
+                ConfigFileState::Read | ConfigFileState::Missing => {}
+                ConfigFileState::Ignored(reason) => {
                     warnings.push(format!("{} is not read: {reason}", file.path.display()));
                 }
-                FileState::Unreadable(reason) => {
-                    let place = Place::of(Origin::File(file.path.clone()));
+                ConfigFileState::Unreadable(reason) => {
+                    let place = Provenance::of(Origin::File(file.path.clone()));
                     let problem = Problem::at(place, format!("cannot read it: {reason}"));
                     let hint = "see which files are looked for with: tfs config path";
                     file_problems.push(problem.hint(hint));
@@ -149,10 +149,10 @@ impl Sources {
     }
 
     fn read_files(&self, environment: &Environment) -> Vec<(ConfigFile, Option<String>)> {
-        let usual = self.usual_files.iter().map(|path| (path, Role::Usual));
-        let here = self.file_here.iter().map(|path| (path, Role::Here));
+        let usual = self.usual_files.iter().map(|path| (path, ConfigFileRole::Usual));
+        let here = self.file_here.iter().map(|path| (path, ConfigFileRole::Here));
         let named = self.named_file.as_ref().or(environment.config.as_ref());
-        let named = named.into_iter().map(|path| (path, Role::Named));
+        let named = named.into_iter().map(|path| (path, ConfigFileRole::Named));
         usual.chain(here).chain(named).map(|(path, role)| files::look(path, role)).collect()
     }
 }
@@ -184,13 +184,13 @@ impl Loaded {
     /// Returns the files that the settings came from, the lower layer first.
     #[must_use]
     pub fn read_files(&self) -> Vec<PathBuf> {
-        let read = self.files.iter().filter(|file| file.state == FileState::Read);
+        let read = self.files.iter().filter(|file| file.state == ConfigFileState::Read);
         read.map(|file| file.path.clone()).collect()
     }
 
     /// Returns where a value came from, by a name such as `read.timeout` or `server[0].url`.
     #[must_use]
-    pub fn place(&self, name: &str) -> Place {
+    pub fn place(&self, name: &str) -> Provenance {
         // A list comes from one layer as a whole.
         let path = name.split('[').next().unwrap_or(name);
         let layer = self
@@ -198,6 +198,6 @@ impl Loaded {
             .find_metadata(path)
             .and_then(|metadata| self.layers.iter().find(|layer| layer.name == metadata.name));
         let place = layer.and_then(|layer| layer.places.get(name).cloned());
-        place.unwrap_or(Place::of(Origin::Default))
+        place.unwrap_or(Provenance::of(Origin::Default))
     }
 }

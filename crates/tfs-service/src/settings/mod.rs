@@ -30,15 +30,15 @@ mod toml_value;
 pub use choose::{ChosenServer, ServerArg};
 pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
-pub use files::{ConfigFile, FileState};
-pub use kind::Kind;
+pub use files::{ConfigFile, ConfigFileState};
+pub use kind::ValueKind;
 pub use load::{Flag, Loaded, Sources};
 pub use model::{
-    CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, Missing, MissingError,
-    MonitoringSection, MountLayout, MountSection, Passthrough, PreloadSection, ReadSection,
+    CacheSection, LogFormat, LogLevel, LoggingSection, MetadataSection, MissingData, MissingError,
+    MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection, ReadSection,
     ServerSection, Settings,
 };
-pub use place::{Origin, Place, Problem, SettingsError};
+pub use place::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
 pub use shown::ShownValue;
 
@@ -48,5 +48,5 @@ pub use shown::ShownValue;
 /// A text for people.
 pub fn check_typed(key: &keys::Key, text: &str) -> Result<(), String> {
     let value = key.kind.parse(text)?;
-    key.kind.check(value, kind::Written::AtPrompt).map(drop)
+    key.kind.check(value, kind::ValueOrigin::AtPrompt).map(drop)
 }

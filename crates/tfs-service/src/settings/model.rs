@@ -73,7 +73,7 @@ pub enum MountLayout {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
 pub struct ReadSection {
-    pub missing: Missing,
+    pub missing: MissingData,
     pub missing_errno: MissingError,
     #[serde(deserialize_with = "de_time")]
     pub timeout: Duration,
@@ -83,13 +83,13 @@ pub struct ReadSection {
     pub readahead_bytes: u64,
     #[serde(rename = "memory", deserialize_with = "de_size")]
     pub memory_bytes: u64,
-    pub passthrough: Passthrough,
+    pub passthrough: PassthroughMode,
 }
 
 /// Whether the kernel reads complete files on this machine's disk itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Passthrough {
+pub enum PassthroughMode {
     /// Where it can and may.
     Auto,
     /// Never.
@@ -99,7 +99,7 @@ pub enum Passthrough {
 /// What a read does whose data is not downloaded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Missing {
+pub enum MissingData {
     /// Waits until it comes, or until its time is over.
     Wait,
     /// Fails at once.
@@ -205,18 +205,18 @@ fn de_local_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalPat
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Form {
-        Word(Word),
+        ModeName(ModeName),
         Pairs(Vec<(PathBuf, PathBuf)>),
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "lowercase")]
-    enum Word {
+    enum ModeName {
         Auto,
         Off,
     }
     Ok(match Form::deserialize(deserializer)? {
-        Form::Word(Word::Auto) => LocalPaths::Auto,
-        Form::Word(Word::Off) => LocalPaths::Off,
+        Form::ModeName(ModeName::Auto) => LocalPaths::Auto,
+        Form::ModeName(ModeName::Off) => LocalPaths::Off,
         Form::Pairs(pairs) => LocalPaths::Mapped(pairs),
     })
 }

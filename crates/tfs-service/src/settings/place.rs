@@ -21,7 +21,7 @@ pub enum Origin {
 
 /// Where a value stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Provenance {
     /// What it stands in.
     #[serde(flatten)]
     pub origin: Origin,
@@ -37,7 +37,7 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where it stands, if it stands anywhere.
-    pub place: Option<Place>,
+    pub place: Option<Provenance>,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -51,7 +51,7 @@ pub struct SettingsError {
     pub problems: Vec<Problem>,
 }
 
-impl Place {
+impl Provenance {
     /// Returns the place of a value of which only the origin is known.
     #[must_use]
     pub const fn of(origin: Origin) -> Self {
@@ -68,7 +68,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.origin {
             Origin::Default => f.write_str("default")?,
@@ -83,7 +83,7 @@ impl fmt::Display for Place {
 }
 
 impl Problem {
-    pub(super) fn at(place: Place, message: impl Into<String>) -> Self {
+    pub(super) fn at(place: Provenance, message: impl Into<String>) -> Self {
         Self { place: Some(place), message: message.into(), hint: None }
     }
 

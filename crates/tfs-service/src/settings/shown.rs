@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::choose::defaults_of;
 use super::keys::{SECTIONS, Section};
 use super::toml_value::text_of;
-use super::{Loaded, Origin, Place, ServerArg};
+use super::{Loaded, Origin, Provenance, ServerArg};
 
 /// The section of which environment variables have a short form.
 const SERVERS: &str = "server";
@@ -19,7 +19,7 @@ pub struct ShownValue {
     /// The value; none if the key is not set.
     pub value: Option<Value>,
     /// Where it came from.
-    pub from: Place,
+    pub from: Provenance,
 }
 
 impl ShownValue {
@@ -31,7 +31,7 @@ impl ShownValue {
 }
 
 /// An item of a section, and where its values came from.
-struct Item {
+struct ShownItem {
     values: Dict,
     /// The name that the layers have for it; `None` if it is in none of them.
     name: Option<String>,
@@ -39,7 +39,7 @@ struct Item {
     variables: Vec<(&'static str, &'static str)>,
 }
 
-impl Item {
+impl ShownItem {
     fn set(&mut self, key: &'static str, value: impl Into<Value>, variable: &'static str) {
         self.values.insert(key.to_owned(), value.into());
         self.variables.push((key, variable));
@@ -64,7 +64,7 @@ impl Loaded {
             true => format!("{}[{idx}]", section.name),
             false => section.name.to_owned(),
         };
-        let items = items.into_iter().enumerate().map(|(idx, item)| Item {
+        let items = items.into_iter().enumerate().map(|(idx, item)| ShownItem {
             values: item.into_dict().unwrap_or_default(),
             name: Some(name(idx)),
             variables: Vec::new(),
@@ -79,9 +79,11 @@ impl Loaded {
                 let short = key.short_name();
                 let variable = item.variables.iter().find(|(key, _)| *key == short);
                 let from = match (variable, &item.name) {
-                    (Some((_, variable)), _) => Place::of(Origin::Variable((*variable).to_owned())),
+                    (Some((_, variable)), _) => {
+                        Provenance::of(Origin::Variable((*variable).to_owned()))
+                    }
                     (None, Some(name)) => self.place(&format!("{name}.{short}")),
-                    (None, None) => Place::of(Origin::Default),
+                    (None, None) => Provenance::of(Origin::Default),
                 };
                 let value = item.values.get(short).cloned();
                 shown.push(ShownValue { key: format!("{}.{short}", name(idx)), value, from });
@@ -92,7 +94,7 @@ impl Loaded {
 
     /// Puts what `TFS_SERVER` and the variables beside it say into the servers. A server that only
     /// the variable names comes first, or takes the place of the one that is there by default.
-    fn apply_variables(&self, servers: &mut Vec<Item>) {
+    fn apply_variables(&self, servers: &mut Vec<ShownItem>) {
         let environment = &self.environment;
         let server = environment.server.as_ref().and_then(|text| text.parse::<ServerArg>().ok());
         let known = &self.settings.servers;
@@ -109,7 +111,7 @@ impl Loaded {
                     Some(idx) => Some(idx),
                     None => {
                         let values = defaults_of(SERVERS);
-                        servers.insert(0, Item { values, name: None, variables: Vec::new() });
+                        servers.insert(0, ShownItem { values, name: None, variables: Vec::new() });
                         Some(0)
                     }
                 }

@@ -32,7 +32,7 @@ fn text_of(error: &SettingsError) -> String {
     let mut text = String::new();
     for problem in &error.problems {
         let mut problem = problem.clone();
-        if let Some(Place { origin: Origin::File(path), .. }) = &mut problem.place {
+        if let Some(Provenance { origin: Origin::File(path), .. }) = &mut problem.place {
             *path = path.file_name().unwrap().into();
         }
         text.extend([problem.to_string(), "\n".to_owned()]);
@@ -87,11 +87,11 @@ fn files_are_layered_and_a_list_replaces_a_list() {
     let names: Vec<_> = loaded.settings.servers.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["c"]);
     assert_eq!(loaded.settings.read.timeout, Duration::from_secs(2));
-    assert_eq!(loaded.settings.read.missing, Missing::Fail);
+    assert_eq!(loaded.settings.read.missing, MissingData::Fail);
     assert!(loaded.place("server[0].url").to_string().ends_with("here:3:1"));
-    assert_eq!(loaded.place("server[0].max_streams"), Place::of(Origin::Default));
+    assert_eq!(loaded.place("server[0].max_streams"), Provenance::of(Origin::Default));
     let states: Vec<_> = loaded.files.iter().map(|file| file.state.clone()).collect();
-    use FileState::{Missing as NotThere, Read};
+    use ConfigFileState::{Missing as NotThere, Read};
     assert_eq!(states, [Read, Read, NotThere, Read]);
 }
 
@@ -329,7 +329,7 @@ fn every_key_has_a_default_or_an_example_that_can_be_used() {
         | DefaultValue::Unset { example: text, .. }) = key.default;
         let value = toml::de::DeValue::parse(text).unwrap();
         let value = toml_value::value_of(value.get_ref()).unwrap();
-        let checked = key.kind.check(value, kind::Written::InFile);
+        let checked = key.kind.check(value, kind::ValueOrigin::InFile);
         assert!(checked.is_ok(), "{}: {checked:?}", key.name);
         assert!(key.about.ends_with('.'), "{}", key.name);
         assert_eq!(find_key(key.name).map(|found| found.name), Some(key.name));

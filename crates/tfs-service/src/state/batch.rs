@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use vfs_core::{FileId, InfoHash, NumberRange, TorrentDetails, TorrentSummary};
 
 use super::absences::Absences;
-use super::index::Event;
+use super::index::TorrentEvent;
 use super::proofs::{ProofEvent, WireVerified};
-use super::record::{Kind, put};
+use super::record::{RecordKind, put};
 use super::wire::{WireAt, WireCame, WireNumbers};
 
 /// What is to be written.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
-    pub(super) events: Vec<Event>,
+pub(super) struct WriteBatch {
+    pub(super) events: Vec<TorrentEvent>,
     /// When the set of torrents last changed, in seconds since 1970.
     pub(super) changed_at: Option<i64>,
     pub(super) details: Vec<TorrentDetails>,
@@ -25,7 +25,7 @@ pub(super) struct Batch {
     pub(super) proofs: BTreeMap<FileId, ProofEvent>,
 }
 
-impl Batch {
+impl WriteBatch {
     /// Appends the records of all but details and progress to `lines`.
     pub(super) fn put_small(&self, lines: &mut Vec<u8>) {
         for event in &self.events {
@@ -33,30 +33,30 @@ impl Batch {
             match &event.name {
                 Some(name) => {
                     let came = WireCame { name: name.clone(), at: event.at };
-                    put(lines, Kind::Came, info_hash, &came);
+                    put(lines, RecordKind::Came, info_hash, &came);
                 }
                 None => {
-                    put(lines, Kind::Went, info_hash, &WireAt { at: event.at });
+                    put(lines, RecordKind::Went, info_hash, &WireAt { at: event.at });
                 }
             }
         }
         if let Some(at) = self.changed_at {
-            put(lines, Kind::Changed, None, &WireAt { at });
+            put(lines, RecordKind::Changed, None, &WireAt { at });
         }
         // After the events: a torrent that goes takes with it what was verified of its files.
         for (file, event) in &self.proofs {
             let (kind, proof) = match event {
-                ProofEvent::Kept(proof) => (Kind::Verified, proof),
-                ProofEvent::Discarded(proof) => (Kind::Discarded, proof),
+                ProofEvent::Kept(proof) => (RecordKind::Verified, proof),
+                ProofEvent::Discarded(proof) => (RecordKind::Discarded, proof),
             };
             put(lines, kind, Some(file.torrent), &WireVerified::new(file.index, proof));
         }
         for (info_hash, NumberRange { first, count }) in &self.numbers {
             let numbers = WireNumbers { first: *first, count: *count };
-            put(lines, Kind::Numbers, Some(*info_hash), &numbers);
+            put(lines, RecordKind::Numbers, Some(*info_hash), &numbers);
         }
         if let Some(absences) = &self.absences {
-            put(lines, Kind::Absences, None, absences);
+            put(lines, RecordKind::Absences, None, absences);
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use vfs_core::{InfoHash, NumberRange, Remembered, TorrentDetails};
+use vfs_core::{InfoHash, NumberRange, RestoredTorrent, TorrentDetails};
 
 use super::absences::Absences;
-use super::index::{Event, Index};
+use super::index::{StateIndex, TorrentEvent};
 use super::known::KnownTree;
-use super::proofs::{ProofEvent, Proofs, WireVerified};
-use super::record::{BadRecord, Kind, Record};
+use super::proofs::{KeptVerifications, ProofEvent, WireVerified};
+use super::record::{BadRecord, LogRecord, RecordKind};
 use super::wire::{
     WireAt, WireCame, WireDetails, WireNumbers, WireSummary, is_improvement, to_summary, to_time,
 };
@@ -23,10 +23,10 @@ pub(super) struct Contents {
     /// Which server the log is about.
     pub(super) server: Option<String>,
     details: HashMap<InfoHash, TorrentDetails>,
-    events: Vec<Event>,
+    events: Vec<TorrentEvent>,
     changed_at: Option<i64>,
     progress: HashMap<InfoHash, WireSummary>,
-    proofs: BTreeMap<InfoHash, Proofs>,
+    proofs: BTreeMap<InfoHash, KeptVerifications>,
     absences: Absences,
     numbers: BTreeMap<InfoHash, NumberRange>,
 }
@@ -36,9 +36,9 @@ impl Contents {
     ///
     /// # Errors
     /// [`BadRecord::Newer`], if the record has another form.
-    pub(super) fn apply(&mut self, record: &Record<'_>) -> Result<(), BadRecord> {
+    pub(super) fn apply(&mut self, record: &LogRecord<'_>) -> Result<(), BadRecord> {
         match record.kind {
-            Kind::Torrent => {
+            RecordKind::Torrent => {
                 let torrent = record.torrent()?;
                 let details = TorrentDetails::from(record.value::<WireDetails>()?);
                 if details.info_hash != torrent {
@@ -49,17 +49,17 @@ impl Contents {
                     self.details.insert(torrent, details);
                 }
             }
-            Kind::Progress => {
+            RecordKind::Progress => {
                 self.progress.insert(record.torrent()?, record.value()?);
             }
-            Kind::Server
-            | Kind::Came
-            | Kind::Went
-            | Kind::Changed
-            | Kind::Verified
-            | Kind::Discarded
-            | Kind::Absences
-            | Kind::Numbers => self.apply_small(record)?,
+            RecordKind::Server
+            | RecordKind::Came
+            | RecordKind::Went
+            | RecordKind::Changed
+            | RecordKind::Verified
+            | RecordKind::Discarded
+            | RecordKind::Absences
+            | RecordKind::Numbers => self.apply_small(record)?,
         }
         Ok(())
     }
@@ -68,35 +68,36 @@ impl Contents {
     ///
     /// # Errors
     /// [`BadRecord::Newer`], if the record has another form.
-    pub(super) fn apply_small(&mut self, record: &Record<'_>) -> Result<(), BadRecord> {
+    pub(super) fn apply_small(&mut self, record: &LogRecord<'_>) -> Result<(), BadRecord> {
         match record.kind {
-            Kind::Torrent | Kind::Progress => {}
-            Kind::Server => self.server = Some(record.value()?),
-            Kind::Came => {
+            RecordKind::Torrent | RecordKind::Progress => {}
+            RecordKind::Server => self.server = Some(record.value()?),
+            RecordKind::Came => {
                 let WireCame { name, at } = record.value()?;
                 let info_hash = record.torrent()?;
-                self.events.push(Event { info_hash, at, name: Some(name) });
+                self.events.push(TorrentEvent { info_hash, at, name: Some(name) });
             }
-            Kind::Went => {
+            RecordKind::Went => {
                 let WireAt { at } = record.value()?;
                 let info_hash = record.torrent()?;
-                self.events.push(Event { info_hash, at, name: None });
+                self.events.push(TorrentEvent { info_hash, at, name: None });
                 self.proofs.remove(&info_hash);
             }
-            Kind::Changed => self.changed_at = Some(record.value::<WireAt>()?.at),
-            Kind::Verified | Kind::Discarded => {
+            RecordKind::Changed => self.changed_at = Some(record.value::<WireAt>()?.at),
+            RecordKind::Verified | RecordKind::Discarded => {
                 let torrent = record.torrent()?;
                 let (index, proof) = record.value::<WireVerified>()?.into_proof();
-                let event = if record.kind == Kind::Verified {
+                let event = if record.kind == RecordKind::Verified {
                     ProofEvent::Kept(proof)
                 } else {
                     ProofEvent::Discarded(proof)
                 };
-                let proofs = self.proofs.entry(torrent).or_insert_with(|| Proofs::new(torrent));
+                let proofs =
+                    self.proofs.entry(torrent).or_insert_with(|| KeptVerifications::new(torrent));
                 proofs.merge(index, &event);
             }
-            Kind::Absences => self.absences = record.value()?,
-            Kind::Numbers => {
+            RecordKind::Absences => self.absences = record.value()?,
+            RecordKind::Numbers => {
                 let WireNumbers { first, count } = record.value()?;
                 self.numbers.insert(record.torrent()?, NumberRange { first, count });
             }
@@ -106,8 +107,8 @@ impl Contents {
 
     /// Returns which torrents there are and were, without those that are gone for too long at
     /// `now`, in seconds since 1970.
-    pub(super) fn index(&self, now: i64) -> Index {
-        let mut index = Index::default();
+    pub(super) fn index(&self, now: i64) -> StateIndex {
+        let mut index = StateIndex::default();
         index.merge(&self.events);
         index.expire(now);
         index
@@ -142,14 +143,14 @@ impl Contents {
             known.details.push(details);
             // Those of torrents that are not there are of no use.
             let proofs = self.proofs.remove(&entry.info_hash);
-            known.proofs.extend(proofs.into_iter().flat_map(Proofs::into_kept));
+            known.proofs.extend(proofs.into_iter().flat_map(KeptVerifications::into_kept));
         }
         for entry in &index.torrents {
             self.details.remove(&entry.info_hash);
         }
         known.early = self.details.into_values().collect();
         known.early.sort_unstable_by_key(|details| details.info_hash);
-        let remembered = index.torrents.into_iter().map(|entry| Remembered {
+        let remembered = index.torrents.into_iter().map(|entry| RestoredTorrent {
             info_hash: entry.info_hash,
             name: entry.name,
             first_seen: to_time(entry.first_seen),
@@ -177,9 +178,9 @@ impl Contents {
 /// The parts of a log that are small beside details and progress.
 #[derive(Debug)]
 pub(super) struct Small {
-    pub(super) index: Index,
+    pub(super) index: StateIndex,
     pub(super) changed_at: Option<i64>,
-    pub(super) proofs: Vec<Proofs>,
+    pub(super) proofs: Vec<KeptVerifications>,
     pub(super) absences: Absences,
     pub(super) numbers: Vec<(InfoHash, NumberRange)>,
 }
@@ -208,18 +209,18 @@ impl Small {
 
 impl Keeps {
     /// Returns whether a record is one of the larger ones, and kept.
-    pub(super) fn has(&self, record: &Record<'_>) -> bool {
+    pub(super) fn has(&self, record: &LogRecord<'_>) -> bool {
         record.info_hash.is_some_and(|torrent| match record.kind {
-            Kind::Torrent => self.details.contains(&torrent),
-            Kind::Progress => self.progress.contains(&torrent),
-            Kind::Server
-            | Kind::Came
-            | Kind::Went
-            | Kind::Changed
-            | Kind::Verified
-            | Kind::Discarded
-            | Kind::Absences
-            | Kind::Numbers => false,
+            RecordKind::Torrent => self.details.contains(&torrent),
+            RecordKind::Progress => self.progress.contains(&torrent),
+            RecordKind::Server
+            | RecordKind::Came
+            | RecordKind::Went
+            | RecordKind::Changed
+            | RecordKind::Verified
+            | RecordKind::Discarded
+            | RecordKind::Absences
+            | RecordKind::Numbers => false,
         })
     }
 }

@@ -25,7 +25,7 @@ const HEAD_BYTES_MAX: usize = 128;
 
 /// Why the content of a file cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum EnvelopeError {
     /// It is not what was written.
     #[error("it is damaged")]
     Damaged,
@@ -47,25 +47,27 @@ pub(super) fn encode(kind: &str, value: &impl Serialize) -> Vec<u8> {
 /// Returns the value in the content of a file of a kind.
 ///
 /// # Errors
-/// [`Fault`].
-pub(super) fn decode<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<T, Fault> {
+/// [`EnvelopeError`].
+pub(super) fn decode<T: DeserializeOwned>(kind: &str, bytes: &[u8]) -> Result<T, EnvelopeError> {
     let head_len = bytes.iter().take(HEAD_BYTES_MAX).position(|byte| *byte == b'\n');
-    let (head, body) =
-        bytes.split_at_checked(head_len.ok_or(Fault::Damaged)?).ok_or(Fault::Damaged)?;
-    let body = body.get(1..).ok_or(Fault::Damaged)?;
-    let mut words = str::from_utf8(head).map_err(|_not_utf8| Fault::Damaged)?.split(' ');
+    let (head, body) = bytes
+        .split_at_checked(head_len.ok_or(EnvelopeError::Damaged)?)
+        .ok_or(EnvelopeError::Damaged)?;
+    let body = body.get(1..).ok_or(EnvelopeError::Damaged)?;
+    let mut words = str::from_utf8(head).map_err(|_not_utf8| EnvelopeError::Damaged)?.split(' ');
     if words.next() != Some(FORMAT) {
-        return Err(Fault::Damaged);
+        return Err(EnvelopeError::Damaged);
     }
-    let version: u32 = words.next().and_then(|word| word.parse().ok()).ok_or(Fault::Damaged)?;
+    let version: u32 =
+        words.next().and_then(|word| word.parse().ok()).ok_or(EnvelopeError::Damaged)?;
     if version > VERSION {
-        return Err(Fault::Newer);
+        return Err(EnvelopeError::Newer);
     }
     let rest = [kind.to_owned(), format!("{:08x}", crc32fast::hash(body)), body.len().to_string()];
     if version != VERSION || !words.eq(rest.iter().map(String::as_str)) {
-        return Err(Fault::Damaged);
+        return Err(EnvelopeError::Damaged);
     }
-    serde_json::from_slice(body).map_err(|_other_fields| Fault::Damaged)
+    serde_json::from_slice(body).map_err(|_other_fields| EnvelopeError::Damaged)
 }
 
 #[cfg(test)]
@@ -78,11 +80,17 @@ mod tests {
         let bytes = encode("words", &value);
         assert!(bytes.starts_with(b"tfs-state 1 words "));
         assert_eq!(decode("words", &bytes), Ok(value));
-        assert_eq!(decode::<Vec<String>>("other", &bytes), Err(Fault::Damaged));
-        assert_eq!(decode::<Vec<u8>>("words", &bytes), Err(Fault::Damaged));
-        assert_eq!(decode::<Vec<String>>("words", b"tfs-state 2 words"), Err(Fault::Damaged));
-        assert_eq!(decode::<Vec<String>>("words", b"tfs-state 2 x y\nz"), Err(Fault::Newer));
-        assert_eq!(decode::<Vec<String>>("words", b""), Err(Fault::Damaged));
+        assert_eq!(decode::<Vec<String>>("other", &bytes), Err(EnvelopeError::Damaged));
+        assert_eq!(decode::<Vec<u8>>("words", &bytes), Err(EnvelopeError::Damaged));
+        assert_eq!(
+            decode::<Vec<String>>("words", b"tfs-state 2 words"),
+            Err(EnvelopeError::Damaged)
+        );
+        assert_eq!(
+            decode::<Vec<String>>("words", b"tfs-state 2 x y\nz"),
+            Err(EnvelopeError::Newer)
+        );
+        assert_eq!(decode::<Vec<String>>("words", b""), Err(EnvelopeError::Damaged));
     }
 
     #[test]

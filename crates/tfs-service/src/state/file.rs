@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use rustix::process::geteuid;
 use serde::de::DeserializeOwned;
 
-use super::envelope::{Fault, decode};
+use super::envelope::{EnvelopeError, decode};
 
 /// The largest file that is read. A torrent of 100,000 files has some 10 MiB; what the server may
 /// answer has the same limit.
@@ -85,13 +85,13 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> io::Result<O
     let mut bytes = Vec::new();
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     let is_too_large = bytes.len() as u64 > FILE_BYTES_MAX;
-    match if is_too_large { Err(Fault::Damaged) } else { decode(kind, &bytes) } {
+    match if is_too_large { Err(EnvelopeError::Damaged) } else { decode(kind, &bytes) } {
         Ok(value) => Ok(Some(value)),
-        Err(Fault::Damaged) => {
+        Err(EnvelopeError::Damaged) => {
             set_aside(path);
             Ok(None)
         }
-        Err(newer @ Fault::Newer) => Err(io::Error::new(ErrorKind::Unsupported, newer)),
+        Err(newer @ EnvelopeError::Newer) => Err(io::Error::new(ErrorKind::Unsupported, newer)),
     }
 }
 

@@ -16,19 +16,19 @@ const REMOVED_COUNT_MAX: usize = 1000;
 /// What is kept of all torrents of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Index {
+pub(super) struct StateIndex {
     /// Which server, since the name of the directory has only a hash of it. In files of 0.1.0 only.
     pub(super) identity: String,
     /// When the set of torrents last changed, in seconds since 1970.
     pub(super) changed_at: Option<i64>,
     /// Those that are there in the order of the root directory; those that are gone anywhere.
-    pub(super) torrents: Vec<Entry>,
+    pub(super) torrents: Vec<TorrentRecord>,
 }
 
 /// What is kept of one torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Entry {
+pub(super) struct TorrentRecord {
     #[serde(with = "super::wire::info_hash")]
     pub(super) info_hash: InfoHash,
     /// Its name in the root.
@@ -42,22 +42,22 @@ pub(super) struct Entry {
 
 /// What became of one torrent, and when, in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Event {
+pub(super) struct TorrentEvent {
     pub(super) info_hash: InfoHash,
     pub(super) at: i64,
     /// The name under which it is there; `None` if it is gone.
     pub(super) name: Option<String>,
 }
 
-impl Index {
+impl StateIndex {
     /// Takes over what happened. What is there already stays: the first who saw a torrent says when
     /// that was, and the first who named it how it is called.
-    pub(super) fn merge(&mut self, events: &[Event]) {
+    pub(super) fn merge(&mut self, events: &[TorrentEvent]) {
         let mut positions: HashMap<_, _> =
             self.torrents.iter().enumerate().map(|(n, entry)| (entry.info_hash, n)).collect();
         // Entries that come back go to the end, where the root directory has them.
         let mut moved = HashSet::new();
-        for Event { info_hash, at, name } in events {
+        for TorrentEvent { info_hash, at, name } in events {
             let known = positions.get(info_hash).copied();
             let entry = known.and_then(|position| self.torrents.get_mut(position));
             let Some(name) = name else {
@@ -74,7 +74,12 @@ impl Index {
             moved.extend(known);
             positions.insert(*info_hash, self.torrents.len());
             let name = name.clone();
-            self.torrents.push(Entry { info_hash: *info_hash, name, first_seen, removed_at: None });
+            self.torrents.push(TorrentRecord {
+                info_hash: *info_hash,
+                name,
+                first_seen,
+                removed_at: None,
+            });
         }
         let mut position = 0;
         self.torrents.retain(|_| {
@@ -104,7 +109,7 @@ impl Index {
     }
 
     /// Returns those that are there, in the order of the root directory.
-    pub(super) fn present(&self) -> impl Iterator<Item = &Entry> {
+    pub(super) fn present(&self) -> impl Iterator<Item = &TorrentRecord> {
         self.torrents.iter().filter(|entry| entry.removed_at.is_none())
     }
 }
@@ -123,18 +128,18 @@ mod tests {
         InfoHash::from_bytes(bytes)
     }
 
-    fn added(id: usize, at: i64, name: &str) -> Event {
-        Event { info_hash: hash(id), at, name: Some(name.to_owned()) }
+    fn added(id: usize, at: i64, name: &str) -> TorrentEvent {
+        TorrentEvent { info_hash: hash(id), at, name: Some(name.to_owned()) }
     }
 
-    fn removed(id: usize, at: i64) -> Event {
-        Event { info_hash: hash(id), at, name: None }
+    fn removed(id: usize, at: i64) -> TorrentEvent {
+        TorrentEvent { info_hash: hash(id), at, name: None }
     }
 
     #[test]
     fn a_clock_that_jumps_costs_no_torrent_that_is_there() {
         let year = 365 * 24 * 60 * 60;
-        let mut index = Index::default();
+        let mut index = StateIndex::default();
         index.merge(&[added(1, 10 * year, "a"), added(2, 10 * year, "b"), removed(2, 10 * year)]);
         // Back before all that is known, and before 1970.
         for now in [9 * year, 0, -year, i64::MIN] {
@@ -150,14 +155,14 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(events: &[Event], want: &Expect) {
-        let mut index = Index::default();
-        let mut one_by_one = Index::default();
+    fn check(events: &[TorrentEvent], want: &Expect) {
+        let mut index = StateIndex::default();
+        let mut one_by_one = StateIndex::default();
         index.merge(events);
         events.iter().for_each(|event| one_by_one.merge(std::slice::from_ref(event)));
         assert_eq!(index, one_by_one);
         let mut text = String::new();
-        for Entry { name, first_seen, removed_at, .. } in &index.torrents {
+        for TorrentRecord { name, first_seen, removed_at, .. } in &index.torrents {
             writeln!(text, "{name} seen {first_seen} removed {removed_at:?}").unwrap();
         }
         want.assert_eq(&text);
@@ -198,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_is_gone_is_forgotten_in_time_and_in_number() {
-        let mut index = Index::default();
+        let mut index = StateIndex::default();
         let count = REMOVED_COUNT_MAX + 10;
         index.merge(&(0..count).map(|id| added(id, 1, "x")).collect::<Vec<_>>());
         let at = |id: usize| i64::try_from(id).unwrap();

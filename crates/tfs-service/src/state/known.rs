@@ -1,7 +1,7 @@
 //! What a mount begins with.
 
-use rqbit_source::KeptProof;
-use vfs_core::{FileId, InfoHash, NumberRange, Remembered, TorrentDetails, TorrentSummary};
+use rqbit_source::VerifiedFileRecord;
+use vfs_core::{FileId, InfoHash, NumberRange, RestoredTorrent, TorrentDetails, TorrentSummary};
 
 use super::absences::Absences;
 
@@ -11,7 +11,7 @@ pub(crate) struct KnownTree {
     /// When the set of torrents last changed, in seconds since 1970; `None` if there was no tree.
     pub(crate) changed_at: Option<i64>,
     /// All torrents that are or were there.
-    pub(crate) remembered: Vec<Remembered>,
+    pub(crate) remembered: Vec<RestoredTorrent>,
     /// What was last listed of those that are there, in the order of the root directory.
     pub(crate) listing: Vec<TorrentSummary>,
     /// Their details.
@@ -24,5 +24,5 @@ pub(crate) struct KnownTree {
     /// The inode numbers that torrents have, with `--inode32`.
     pub(crate) numbers: Vec<(InfoHash, NumberRange)>,
     /// Their files on this machine that were verified.
-    pub(crate) proofs: Vec<(FileId, KeptProof)>,
+    pub(crate) proofs: Vec<(FileId, VerifiedFileRecord)>,
 }

@@ -6,7 +6,7 @@ use super::record::LINE_BYTES_MAX;
 
 /// The lines of a log from a place on.
 #[derive(Debug)]
-pub(super) struct Lines<R> {
+pub(super) struct LogLines<R> {
     reader: R,
     /// Where the next line begins, in bytes from the start of the file.
     offset: u64,
@@ -24,7 +24,7 @@ pub(super) struct Line<'a> {
     pub(super) is_ended: bool,
 }
 
-impl<R: BufRead> Lines<R> {
+impl<R: BufRead> LogLines<R> {
     /// Returns the lines of a reader, which stands at `offset`.
     pub(super) fn new(reader: R, offset: u64) -> Self {
         Self { reader, offset, line: Vec::new() }
@@ -67,7 +67,7 @@ mod tests {
     fn lines_are_found_whatever_the_buffer_has_of_them() {
         let text = b"one\n\ntwo three\nfour";
         for capacity in 1..=text.len() {
-            let mut lines = Lines::new(BufReader::with_capacity(capacity, text.as_slice()), 100);
+            let mut lines = LogLines::new(BufReader::with_capacity(capacity, text.as_slice()), 100);
             for (offset, bytes, is_ended) in [
                 (100, "one", true),
                 (104, "", true),
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_line_without_end_costs_no_more_than_the_longest() {
         let text = [vec![b'x'; LINE_BYTES_MAX * 2], b"\nnext\n".to_vec()].concat();
-        let mut lines = Lines::new(text.as_slice(), 0);
+        let mut lines = LogLines::new(text.as_slice(), 0);
         assert_eq!(lines.next_line().unwrap().unwrap().bytes.len(), LINE_BYTES_MAX + 1);
         assert_eq!(lines.next_line().unwrap().unwrap().bytes, b"next");
     }

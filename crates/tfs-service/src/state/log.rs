@@ -4,7 +4,7 @@
 //! The first line is `tfs-state 2`, the format and its version; each other line is a
 //! [record](super::record). Several processes may append. Each does so only while it holds the
 //! lock file of the directory, and reads first what the others appended since it last looked. All
-//! functions here but [`Log::read_details`] want that lock.
+//! functions here but [`StateLog::read_details`] want that lock.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -15,9 +15,9 @@ use vfs_core::{InfoHash, NumberRange, TorrentDetails};
 
 use super::contents::{Contents, Small};
 use super::file::temporary_of;
-use super::index::Entry;
-use super::log_file::{APPEND_BYTES, LogFile, head};
-use super::record::{Kind, put};
+use super::index::TorrentRecord;
+use super::log_file::{APPEND_BYTES, StateLogFile, head};
+use super::record::{RecordKind, put};
 use super::wire::{WireAt, WireCame, WireNumbers};
 
 /// The name of the log in the directory of a server.
@@ -40,13 +40,13 @@ pub(super) struct Damage {
 
 /// A log, and what this process knows of it.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(super) struct StateLog {
     dir: PathBuf,
     server: String,
-    file: Option<LogFile>,
+    file: Option<StateLogFile>,
 }
 
-impl Log {
+impl StateLog {
     /// Returns the log of a server in a directory, without looking at it.
     pub(super) fn new(dir: &Path, server: &str) -> Self {
         Self { dir: dir.to_owned(), server: server.to_owned(), file: None }
@@ -64,7 +64,9 @@ impl Log {
         let mut contents = Contents::default();
         let mut damage = Damage::default();
         self.file = None;
-        let Some(mut file) = LogFile::open(&self.path())? else { return Ok((contents, damage)) };
+        let Some(mut file) = StateLogFile::open(&self.path())? else {
+            return Ok((contents, damage));
+        };
         file.read_on(|found| {
             if let Some(record) = &found.record {
                 return contents.apply(record);
@@ -94,7 +96,7 @@ impl Log {
             Err(error) if error.kind() == ErrorKind::NotFound && self.file.is_none() => None,
             Err(error) => return Err(error),
         };
-        let is_it = |file: &LogFile| {
+        let is_it = |file: &StateLogFile| {
             let known = file.file().metadata().map(|known| (known.dev(), known.ino()));
             current.as_ref().is_some_and(|current| {
                 let is_same = known.is_ok_and(|known| known == (current.dev(), current.ino()));
@@ -104,7 +106,7 @@ impl Log {
         let known = self.file.take().filter(|file| file.is_writable() && is_it(file));
         let mut file = match known {
             Some(file) => file,
-            None => LogFile::open_or_create(&path)?,
+            None => StateLogFile::open_or_create(&path)?,
         };
         file.read_on(|_found| Ok(()))?;
         file.cut_rest()?;
@@ -166,19 +168,26 @@ impl Log {
         File::open(&self.dir)?.sync_all()
     }
 
-    fn write_checkpoint(&self, old: &LogFile, now: i64, temporary: &Path) -> io::Result<LogFile> {
+    fn write_checkpoint(
+        &self,
+        old: &StateLogFile,
+        now: i64,
+        temporary: &Path,
+    ) -> io::Result<StateLogFile> {
         let mut contents = Contents::default();
         let mut with_details = Vec::new();
         old.each(0, |found| {
             let Some(record) = &found.record else { return Ok(()) };
-            if record.kind == Kind::Torrent && old.places().is_last(record, found.place.offset) {
+            if record.kind == RecordKind::Torrent
+                && old.places().is_last(record, found.place.offset)
+            {
                 with_details.push(record.torrent()?);
             }
             contents.apply_small(record)
         })?;
         let small = contents.into_small(now);
         let keeps = small.keeps(&with_details);
-        let mut new = LogFile::create(temporary)?;
+        let mut new = StateLogFile::create(temporary)?;
         let mut lines = self.head();
         put_small(&mut lines, &small);
         let mut appended = Ok(());
@@ -213,7 +222,7 @@ impl Log {
 
     fn head(&self) -> Vec<u8> {
         let mut lines = head();
-        put(&mut lines, Kind::Server, None, &self.server);
+        put(&mut lines, RecordKind::Server, None, &self.server);
         lines
     }
 }
@@ -224,26 +233,26 @@ fn put_small(lines: &mut Vec<u8>, small: &Small) {
         put_entry(lines, entry);
     }
     if let Some(at) = small.changed_at {
-        put(lines, Kind::Changed, None, &WireAt { at });
+        put(lines, RecordKind::Changed, None, &WireAt { at });
     }
     for proofs in &small.proofs {
         for verified in proofs.to_wire() {
-            put(lines, Kind::Verified, Some(proofs.info_hash), &verified);
+            put(lines, RecordKind::Verified, Some(proofs.info_hash), &verified);
         }
     }
     for (info_hash, NumberRange { first, count }) in &small.numbers {
         let numbers = WireNumbers { first: *first, count: *count };
-        put(lines, Kind::Numbers, Some(*info_hash), &numbers);
+        put(lines, RecordKind::Numbers, Some(*info_hash), &numbers);
     }
-    put(lines, Kind::Absences, None, &small.absences);
+    put(lines, RecordKind::Absences, None, &small.absences);
 }
 
 /// Appends the records of an entry of the index to `lines`.
-pub(super) fn put_entry(lines: &mut Vec<u8>, entry: &Entry) {
+pub(super) fn put_entry(lines: &mut Vec<u8>, entry: &TorrentRecord) {
     let came = WireCame { name: entry.name.clone(), at: entry.first_seen };
-    put(lines, Kind::Came, Some(entry.info_hash), &came);
+    put(lines, RecordKind::Came, Some(entry.info_hash), &came);
     if let Some(at) = entry.removed_at {
-        put(lines, Kind::Went, Some(entry.info_hash), &WireAt { at });
+        put(lines, RecordKind::Went, Some(entry.info_hash), &WireAt { at });
     }
 }
 

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use vfs_core::{InfoHash, TorrentDetails};
 
-use super::lines::Lines;
-use super::places::{Place, Places};
-use super::record::{BadRecord, Record};
+use super::lines::LogLines;
+use super::places::{Places, RecordLocation};
+use super::record::{BadRecord, LogRecord};
 use super::wire::WireDetails;
 
 /// What every log begins with, before the number of its version.
@@ -25,7 +25,7 @@ pub(super) const APPEND_BYTES: usize = 1 << 20;
 
 /// A file with a log.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(super) struct StateLogFile {
     file: File,
     /// Where the next record goes, in bytes: behind the last line that is whole.
     end: u64,
@@ -35,15 +35,15 @@ pub(super) struct LogFile {
 
 /// A line of a log.
 #[derive(Debug)]
-pub(super) struct Found<'a> {
+pub(super) struct LogLine<'a> {
     /// Its bytes, without the line feed.
     pub(super) bytes: &'a [u8],
     /// `None` if the line is damaged.
-    pub(super) record: Option<Record<'a>>,
-    pub(super) place: Place,
+    pub(super) record: Option<LogRecord<'a>>,
+    pub(super) place: RecordLocation,
 }
 
-impl LogFile {
+impl StateLogFile {
     /// Opens a file for appending; for reading only, if the system does not let us write. `None` if
     /// there is none.
     ///
@@ -106,11 +106,11 @@ impl LogFile {
     pub(super) fn each(
         &self,
         from: u64,
-        mut each: impl FnMut(&Found<'_>) -> Result<(), BadRecord>,
+        mut each: impl FnMut(&LogLine<'_>) -> Result<(), BadRecord>,
     ) -> io::Result<u64> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(from))?;
-        let mut lines = Lines::new(BufReader::with_capacity(APPEND_BYTES, file), from);
+        let mut lines = LogLines::new(BufReader::with_capacity(APPEND_BYTES, file), from);
         let mut end = from;
         while let Some(line) = lines.next_line()? {
             if !line.is_ended {
@@ -121,17 +121,17 @@ impl LogFile {
             if line.offset == 0 && is_head(line.bytes).map_err(refused)? || line.bytes.is_empty() {
                 continue;
             }
-            let record = match Record::parse(line.bytes) {
+            let record = match LogRecord::parse(line.bytes) {
                 Ok(record) => Some(record),
                 Err(BadRecord::Damaged) => None,
                 Err(newer) => return Err(refused(newer)),
             };
-            let place = Place {
+            let place = RecordLocation {
                 offset: line.offset,
                 len: u32::try_from(len).unwrap_or(u32::MAX),
                 crc: record.map_or(0, |record| record.crc),
             };
-            each(&Found { bytes: line.bytes, record, place }).map_err(refused)?;
+            each(&LogLine { bytes: line.bytes, record, place }).map_err(refused)?;
         }
         Ok(end)
     }
@@ -142,7 +142,7 @@ impl LogFile {
     /// As [`each`](Self::each).
     pub(super) fn read_on(
         &mut self,
-        mut each: impl FnMut(&Found<'_>) -> Result<(), BadRecord>,
+        mut each: impl FnMut(&LogLine<'_>) -> Result<(), BadRecord>,
     ) -> io::Result<()> {
         let mut places = std::mem::take(&mut self.places);
         let end = self.each(self.end, |found| {
@@ -172,14 +172,14 @@ impl LogFile {
         let mut new = Vec::with_capacity(lines.len());
         let mut notes = Vec::new();
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            let record = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok();
+            let record = LogRecord::parse(line.strip_suffix(b"\n").unwrap_or(line)).ok();
             if record.is_some_and(|record| self.places.has(&record, line.len())) {
                 continue;
             }
             let offset = self.end + new.len() as u64;
             new.extend_from_slice(line);
             if let (Some(record), Ok(len)) = (record, u32::try_from(line.len())) {
-                notes.push((record, Place { offset, len, crc: record.crc }));
+                notes.push((record, RecordLocation { offset, len, crc: record.crc }));
             }
         }
         if let Err(error) = (&self.file).write_all(&new) {
@@ -196,10 +196,10 @@ impl LogFile {
 
     /// Reads the details of a torrent.
     pub(super) fn read_details(&self, torrent: InfoHash) -> Option<TorrentDetails> {
-        let Place { offset, len, .. } = self.places.torrent(torrent)?;
+        let RecordLocation { offset, len, .. } = self.places.torrent(torrent)?;
         let mut line = vec![0; usize::try_from(len).ok()?];
         self.file.read_exact_at(&mut line, offset).ok()?;
-        let record = Record::parse(line.strip_suffix(b"\n")?).ok()?;
+        let record = LogRecord::parse(line.strip_suffix(b"\n")?).ok()?;
         let details = TorrentDetails::from(record.value::<WireDetails>().ok()?);
         (details.info_hash == torrent).then_some(details)
     }

@@ -36,16 +36,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rqbit_source::{KeptProof, ProofKeeper};
+use rqbit_source::{VerificationStore, VerifiedFileRecord};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use vfs_core::{Changes, FileId, InfoHash, TorrentDetails, TorrentSummary};
 
-use self::batch::Batch;
-use self::index::Event;
+use self::batch::WriteBatch;
+use self::index::TorrentEvent;
 use self::proofs::ProofEvent;
-use self::store::Store;
+use self::store::StateStore;
 use crate::clock::now;
 use crate::memory;
 
@@ -53,7 +53,7 @@ pub(crate) use self::absences::Absences;
 #[cfg(feature = "embedded")]
 pub(crate) use self::file::make_private_below;
 pub(crate) use self::known::KnownTree;
-pub(crate) use self::place::{Identity, user_state_dir};
+pub(crate) use self::place::{ServerIdentity, user_state_dir};
 
 /// How long a change waits for others before it is written: a feed adds torrents by the dozen, and
 /// a crash within this time costs no more than asking for their details again.
@@ -68,13 +68,13 @@ const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
 /// The state of one server, and the task that writes it. Dropping it loses what is not written.
 #[derive(Debug)]
 pub(crate) struct ServerState {
-    shared: Arc<Shared>,
+    shared: Arc<StateShared>,
     writer: JoinHandle<()>,
 }
 
 /// When a change was seen, in seconds since 1970.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Times {
+pub(crate) struct WriteTimes {
     /// The time of those that come or go.
     pub(crate) at: i64,
     /// The time that the root directory has since.
@@ -83,23 +83,23 @@ pub(crate) struct Times {
 
 /// Notes what happens, for the task to write. Never waits for the disk.
 #[derive(Debug, Clone)]
-pub(crate) struct Recorder {
-    shared: Arc<Shared>,
+pub(crate) struct StateRecorder {
+    shared: Arc<StateShared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    store: Store,
+struct StateShared {
+    store: StateStore,
     /// What is not written yet; held for moments.
-    pending: Mutex<Pending>,
+    pending: Mutex<PendingWrites>,
     /// Wakes the task.
     wake: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Pending {
+struct PendingWrites {
     /// At most one event for each torrent once a write has failed, and one for each file.
-    batch: Batch,
+    batch: WriteBatch,
     is_closing: bool,
 }
 
@@ -111,24 +111,24 @@ impl ServerState {
     /// version wrote the state.
     pub(crate) async fn open(
         state_dir: &Path,
-        identity: Identity,
+        identity: ServerIdentity,
     ) -> io::Result<(Self, KnownTree)> {
         let state_dir = state_dir.to_owned();
         let opened = spawn_blocking(move || {
-            let store = Store::open(&state_dir, identity)?;
+            let store = StateStore::open(&state_dir, identity)?;
             let known = store.load(now())?;
             io::Result::Ok((store, known))
         });
         let (store, known) = opened.await.map_err(io::Error::other)??;
         let shared =
-            Arc::new(Shared { store, pending: Mutex::default(), wake: Notify::const_new() });
+            Arc::new(StateShared { store, pending: Mutex::default(), wake: Notify::const_new() });
         let writer = tokio::spawn(write_on(Arc::clone(&shared)));
         Ok((Self { shared, writer }, known))
     }
 
     /// Returns what notes things for it.
-    pub(crate) fn recorder(&self) -> Recorder {
-        Recorder { shared: Arc::clone(&self.shared) }
+    pub(crate) fn recorder(&self) -> StateRecorder {
+        StateRecorder { shared: Arc::clone(&self.shared) }
     }
 
     /// Writes what is not written yet. Takes ten seconds at most.
@@ -150,12 +150,17 @@ impl Drop for ServerState {
     }
 }
 
-impl Recorder {
+impl StateRecorder {
     /// Notes that the set of torrents of the server changed, with the details of those that are
     /// new.
-    pub(crate) fn record(&self, changes: &Changes, details: Vec<TorrentDetails>, times: Times) {
-        let Times { at, changed_at } = times;
-        let event = |info_hash: InfoHash, at, name: Option<&String>| Event {
+    pub(crate) fn record(
+        &self,
+        changes: &Changes,
+        details: Vec<TorrentDetails>,
+        times: WriteTimes,
+    ) {
+        let WriteTimes { at, changed_at } = times;
+        let event = |info_hash: InfoHash, at, name: Option<&String>| TorrentEvent {
             info_hash,
             at,
             name: name.cloned(),
@@ -215,31 +220,31 @@ impl Recorder {
     }
 }
 
-impl ProofKeeper for Recorder {
-    fn keep(&self, file: FileId, proof: &KeptProof) {
+impl VerificationStore for StateRecorder {
+    fn keep(&self, file: FileId, proof: &VerifiedFileRecord) {
         self.record_proof(file, ProofEvent::Kept(proof.clone()));
     }
 
-    fn discard(&self, file: FileId, proof: &KeptProof) {
+    fn discard(&self, file: FileId, proof: &VerifiedFileRecord) {
         self.record_proof(file, ProofEvent::Discarded(proof.clone()));
     }
 }
 
-impl Recorder {
+impl StateRecorder {
     fn record_proof(&self, file: FileId, event: ProofEvent) {
         self.shared.pending().batch.proofs.insert(file, event);
         self.shared.wake.notify_one();
     }
 }
 
-impl Shared {
-    fn pending(&self) -> MutexGuard<'_, Pending> {
+impl StateShared {
+    fn pending(&self) -> MutexGuard<'_, PendingWrites> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Writes what is pending, until the state is closed.
-async fn write_on(shared: Arc<Shared>) {
+async fn write_on(shared: Arc<StateShared>) {
     // Not waited for: what is pending can be written meanwhile, and the end of the state ends it.
     drop(spawn_blocking({
         let shared = Arc::clone(&shared);
@@ -268,7 +273,7 @@ async fn write_on(shared: Arc<Shared>) {
         });
         let (written, batch) = match write.await {
             Ok((written, batch)) => (written, batch),
-            Err(error) => (Err(io::Error::other(error)), Batch::default()),
+            Err(error) => (Err(io::Error::other(error)), WriteBatch::default()),
         };
         match written {
             Ok(()) => {
@@ -296,10 +301,10 @@ async fn write_on(shared: Arc<Shared>) {
     }
 }
 
-impl Pending {
+impl PendingWrites {
     /// Keeps names and times for the next try, the last of each torrent, and proofs, the last of
     /// each file. Details are let go, since they can be large and the server has them too.
-    fn take_back(&mut self, failed: Batch) {
+    fn take_back(&mut self, failed: WriteBatch) {
         let newer = std::mem::take(&mut self.batch.events);
         let mut events = failed.events;
         events.extend(newer);

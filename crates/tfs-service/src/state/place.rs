@@ -10,9 +10,9 @@ const LABEL_CHARS_MAX: usize = 64;
 
 /// Whose state it is. The same server under two addresses is two.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Identity(String);
+pub(crate) struct ServerIdentity(String);
 
-impl Identity {
+impl ServerIdentity {
     /// The server at an address, whoever we are to it.
     pub(crate) fn of_url(url: &BaseUrl) -> Self {
         Self(url.to_string())
@@ -53,7 +53,7 @@ pub(crate) fn user_state_dir() -> Option<PathBuf> {
 }
 
 /// Returns where the state of a server is below the state directory.
-pub(super) fn server_dir(state_dir: &Path, identity: &Identity) -> PathBuf {
+pub(super) fn server_dir(state_dir: &Path, identity: &ServerIdentity) -> PathBuf {
     state_dir.join("servers").join(identity.dir_name())
 }
 
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn every_server_has_a_directory_of_its_own() {
-        let name = |url: &str| Identity::of_url(&url.parse().unwrap()).dir_name();
+        let name = |url: &str| ServerIdentity::of_url(&url.parse().unwrap()).dir_name();
         assert_eq!(name("http://127.0.0.1:3030"), "http___127.0.0.1_3030_-3810c0a5b8e178bf");
         assert_eq!(name("HTTP://H:80"), name("http://h/"));
         let others = ["https://h/", "http://h/a", "http://h:81", "http://h/%2F", "http://h/_2F"];
@@ -73,6 +73,9 @@ mod tests {
         assert_ne!(name("http://h/a/b"), name("http://h/a_b"));
         let long = name(&format!("http://h/{}", "x".repeat(5000)));
         assert!(long.len() < 255, "{long}");
-        assert_ne!(Identity::of_dir(Path::new("/no/a")), Identity::of_dir(Path::new("/no/b")));
+        assert_ne!(
+            ServerIdentity::of_dir(Path::new("/no/a")),
+            ServerIdentity::of_dir(Path::new("/no/b"))
+        );
     }
 }

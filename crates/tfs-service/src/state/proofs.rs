@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rqbit_source::{FileIdentity, KeptProof};
+use rqbit_source::{FileIdentity, VerifiedFileRecord};
 use serde::{Deserialize, Serialize};
 use vfs_core::{FileId, FileIndex, InfoHash};
 
@@ -11,15 +11,15 @@ use vfs_core::{FileId, FileIndex, InfoHash};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProofEvent {
     /// It was proven.
-    Kept(KeptProof),
+    Kept(VerifiedFileRecord),
     /// This proof does not hold any more.
-    Discarded(KeptProof),
+    Discarded(VerifiedFileRecord),
 }
 
 /// What is kept of the proven files of one torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Proofs {
+pub(super) struct KeptVerifications {
     #[serde(with = "super::wire::info_hash")]
     pub(super) info_hash: InfoHash,
     /// The folder of the torrent, as the server calls it.
@@ -55,20 +55,20 @@ pub(super) struct WireVerified {
 }
 
 impl WireVerified {
-    pub(super) fn new(index: FileIndex, proof: &KeptProof) -> Self {
+    pub(super) fn new(index: FileIndex, proof: &VerifiedFileRecord) -> Self {
         let FileIdentity { dev, ino, len, modified, changed } = proof.identity;
         let (folder, path) = (proof.folder.clone(), proof.below.clone());
         Self { index: index.0, folder, path, dev, ino, len, modified, changed }
     }
 
-    pub(super) fn into_proof(self) -> (FileIndex, KeptProof) {
+    pub(super) fn into_proof(self) -> (FileIndex, VerifiedFileRecord) {
         let Self { index, folder, path, dev, ino, len, modified, changed } = self;
         let identity = FileIdentity { dev, ino, len, modified, changed };
-        (FileIndex(index), KeptProof { folder, below: path, identity })
+        (FileIndex(index), VerifiedFileRecord { folder, below: path, identity })
     }
 }
 
-impl Proofs {
+impl KeptVerifications {
     /// Returns those of a torrent of which nothing is known.
     pub(super) fn new(info_hash: InfoHash) -> Self {
         Self { info_hash, folder: String::new(), files: BTreeMap::new() }
@@ -106,19 +106,19 @@ impl Proofs {
     }
 
     /// Returns the proofs as the source wants them.
-    pub(super) fn into_kept(self) -> impl Iterator<Item = (FileId, KeptProof)> {
+    pub(super) fn into_kept(self) -> impl Iterator<Item = (FileId, VerifiedFileRecord)> {
         let Self { info_hash: torrent, folder, files } = self;
         files.into_iter().map(move |(index, wire)| {
             let WireProof { path, dev, ino, len, modified, changed } = wire;
             let identity = FileIdentity { dev, ino, len, modified, changed };
-            let proof = KeptProof { folder: folder.clone(), below: path, identity };
+            let proof = VerifiedFileRecord { folder: folder.clone(), below: path, identity };
             (FileId { torrent, index: FileIndex(index) }, proof)
         })
     }
 }
 
-impl From<&KeptProof> for WireProof {
-    fn from(proof: &KeptProof) -> Self {
+impl From<&VerifiedFileRecord> for WireProof {
+    fn from(proof: &VerifiedFileRecord) -> Self {
         let FileIdentity { dev, ino, len, modified, changed } = proof.identity;
         Self { path: proof.below.clone(), dev, ino, len, modified, changed }
     }
@@ -128,20 +128,20 @@ impl From<&KeptProof> for WireProof {
 mod tests {
     use super::*;
 
-    fn proof(folder: &str, ino: u64) -> KeptProof {
+    fn proof(folder: &str, ino: u64) -> VerifiedFileRecord {
         let identity =
             FileIdentity { dev: 1, ino, len: u64::MAX, modified: (-5, 9), changed: (7, 8) };
-        KeptProof { folder: folder.to_owned(), below: format!("d/{ino}"), identity }
+        VerifiedFileRecord { folder: folder.to_owned(), below: format!("d/{ino}"), identity }
     }
 
     #[track_caller]
-    fn check(events: &[(u32, ProofEvent)], want: &[(u32, KeptProof)]) {
-        let mut proofs = Proofs::new(InfoHash::from_bytes([1; 20]));
+    fn check(events: &[(u32, ProofEvent)], want: &[(u32, VerifiedFileRecord)]) {
+        let mut proofs = KeptVerifications::new(InfoHash::from_bytes([1; 20]));
         for (index, event) in events {
             proofs.merge(FileIndex(*index), event);
         }
         let json = serde_json::to_string(&proofs).unwrap();
-        assert_eq!(serde_json::from_str::<Proofs>(&json).unwrap(), proofs, "{json}");
+        assert_eq!(serde_json::from_str::<KeptVerifications>(&json).unwrap(), proofs, "{json}");
         assert_eq!(proofs.is_empty(), want.is_empty());
         let kept: Vec<_> = proofs.into_kept().map(|(file, proof)| (file.index.0, proof)).collect();
         assert_eq!(kept, want);
@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn proofs_come_back_as_they_were() {
         let [a, b, b2, moved] = [proof("/x", 1), proof("/x", 2), proof("/x", 3), proof("/y", 4)];
-        let kept = |proof: &KeptProof| ProofEvent::Kept(proof.clone());
-        let discarded = |proof: &KeptProof| ProofEvent::Discarded(proof.clone());
+        let kept = |proof: &VerifiedFileRecord| ProofEvent::Kept(proof.clone());
+        let discarded = |proof: &VerifiedFileRecord| ProofEvent::Discarded(proof.clone());
         check(&[], &[]);
         check(&[(7, kept(&b)), (0, kept(&a))], &[(0, a.clone()), (7, b.clone())]);
         check(&[(0, kept(&b)), (0, kept(&b2))], &[(0, b2.clone())]);

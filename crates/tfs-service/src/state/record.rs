@@ -27,7 +27,7 @@ const NO_HASH: &str = "-";
 
 /// What a record says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum RecordKind {
     /// Which server the log is about. The first record.
     Server,
     /// The details of a torrent. The last of a torrent counts.
@@ -50,7 +50,7 @@ pub(super) enum Kind {
     Numbers,
 }
 
-impl Kind {
+impl RecordKind {
     const ALL: [Self; 10] = [
         Self::Server,
         Self::Torrent,
@@ -86,8 +86,8 @@ impl Kind {
 
 /// A record whose checksum is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record<'a> {
-    pub(super) kind: Kind,
+pub(super) struct LogRecord<'a> {
+    pub(super) kind: RecordKind,
     pub(super) info_hash: Option<InfoHash>,
     /// The checksum: two records with different ones differ.
     pub(super) crc: u32,
@@ -105,7 +105,7 @@ pub(super) enum BadRecord {
     Newer,
 }
 
-impl<'a> Record<'a> {
+impl<'a> LogRecord<'a> {
     /// Reads a line, without its line feed.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl<'a> Record<'a> {
         else {
             return Err(BadRecord::Newer);
         };
-        let kind = Kind::of(kind).ok_or(BadRecord::Newer)?;
+        let kind = RecordKind::of(kind).ok_or(BadRecord::Newer)?;
         let info_hash = match str::from_utf8(hash) {
             Ok(NO_HASH) => None,
             Ok(hash) => Some(hash.parse().map_err(|_other_form| BadRecord::Newer)?),
@@ -153,7 +153,7 @@ impl<'a> Record<'a> {
 /// would be longer than [`LINE_BYTES_MAX`]; then `lines` stays as it was.
 pub(super) fn put(
     lines: &mut Vec<u8>,
-    kind: Kind,
+    kind: RecordKind,
     info_hash: Option<InfoHash>,
     value: &impl Serialize,
 ) -> Option<u32> {
@@ -177,7 +177,7 @@ pub(super) fn put(
 mod tests {
     use super::*;
 
-    fn line(kind: Kind, info_hash: Option<InfoHash>, value: &impl Serialize) -> Vec<u8> {
+    fn line(kind: RecordKind, info_hash: Option<InfoHash>, value: &impl Serialize) -> Vec<u8> {
         let mut lines = Vec::new();
         put(&mut lines, kind, info_hash, value).unwrap();
         assert_eq!(lines.pop(), Some(b'\n'));
@@ -187,12 +187,12 @@ mod tests {
     #[test]
     fn what_was_written_is_read() {
         let hash = InfoHash::from_bytes([7; 20]);
-        for kind in Kind::ALL {
+        for kind in RecordKind::ALL {
             for info_hash in [None, Some(hash)] {
                 let value = vec!["one".to_owned(), "zwei \u{e4}\n \u{0} {".to_owned()];
                 let line = line(kind, info_hash, &value);
                 assert!(!line.contains(&b'\n'));
-                let record = Record::parse(&line).unwrap();
+                let record = LogRecord::parse(&line).unwrap();
                 assert_eq!((record.kind, record.info_hash), (kind, info_hash));
                 assert_eq!(record.value::<Vec<String>>(), Ok(value));
                 assert_eq!(record.value::<Vec<u8>>(), Err(BadRecord::Newer));
@@ -202,13 +202,13 @@ mod tests {
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_damage() {
-        let line = line(Kind::Changed, None, &["one", "two"]);
+        let line = line(RecordKind::Changed, None, &["one", "two"]);
         for position in 0..line.len() {
-            assert_eq!(Record::parse(&line[..position]), Err(BadRecord::Damaged), "{position}");
+            assert_eq!(LogRecord::parse(&line[..position]), Err(BadRecord::Damaged), "{position}");
             for bit in 0..8 {
                 let mut flipped = line.clone();
                 flipped[position] ^= 1 << bit;
-                let read = Record::parse(&flipped);
+                let read = LogRecord::parse(&flipped);
                 assert_eq!(read, Err(BadRecord::Damaged), "bit {bit} of byte {position}");
             }
         }
@@ -218,7 +218,7 @@ mod tests {
     fn what_is_right_and_unknown_is_of_a_later_version() {
         for rest in [" number - 1", " torrent other 1", " torrent", "", " came \u{e4} 1"] {
             let line = format!("{:08x}{rest}", crc32fast::hash(rest.as_bytes()));
-            assert_eq!(Record::parse(line.as_bytes()), Err(BadRecord::Newer), "{rest}");
+            assert_eq!(LogRecord::parse(line.as_bytes()), Err(BadRecord::Newer), "{rest}");
         }
     }
 
@@ -226,7 +226,7 @@ mod tests {
     fn a_record_that_is_too_long_is_not_written() {
         let mut lines = b"before".to_vec();
         let value = "x".repeat(LINE_BYTES_MAX);
-        assert_eq!(put(&mut lines, Kind::Torrent, None, &value), None);
+        assert_eq!(put(&mut lines, RecordKind::Torrent, None, &value), None);
         assert_eq!(lines, b"before");
     }
 }

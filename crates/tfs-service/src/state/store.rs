@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 
 use vfs_core::{InfoHash, TorrentDetails};
 
-use super::batch::Batch;
+use super::batch::WriteBatch;
 use super::file::{keep_damaged, make_private_below, remove_temporary, set_aside};
 use super::known::KnownTree;
-use super::log::{Damage, Log};
+use super::log::{Damage, StateLog};
 use super::log_file::{APPEND_BYTES, is_forbidden};
-use super::place::{Identity, server_dir};
-use super::record::{Kind, put};
+use super::place::{ServerIdentity, server_dir};
+use super::record::{RecordKind, put};
 use super::version1::Version1;
 use super::wire::{WireDetails, WireSummary};
 
@@ -35,27 +35,27 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The state of one server.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct StateStore {
     dir: PathBuf,
-    identity: Identity,
+    identity: ServerIdentity,
     /// Held while the log is read or written.
-    log: Mutex<Log>,
+    log: Mutex<StateLog>,
     /// Whether no write is waited for any more.
     is_given_up: AtomicBool,
     /// Whether there are files of version 0.1.0 that the log has now.
     has_old_files: AtomicBool,
 }
 
-impl Store {
+impl StateStore {
     /// Makes the directories, if they are not there; those that are have to be this user's alone.
     ///
     /// # Errors
     /// Those of the system.
-    pub(super) fn open(state_dir: &Path, identity: Identity) -> io::Result<Self> {
+    pub(super) fn open(state_dir: &Path, identity: ServerIdentity) -> io::Result<Self> {
         let dir = server_dir(state_dir, &identity);
         make_private_below(state_dir, &dir)?;
         remove_temporary(&dir);
-        let log = Mutex::new(Log::new(&dir, identity.as_str()));
+        let log = Mutex::new(StateLog::new(&dir, identity.as_str()));
         let [is_given_up, has_old_files] = [false, false].map(AtomicBool::new);
         Ok(Self { dir, identity, log, is_given_up, has_old_files })
     }
@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// Sets damaged lines aside, and makes the log one without them.
-    fn repair(&self, log: &mut Log, damage: &Damage, now: i64) {
+    fn repair(&self, log: &mut StateLog, damage: &Damage, now: i64) {
         let (path, count) = (log.path(), damage.line_count);
         let kept = keep_damaged(&path, &damage.bytes).and_then(|aside| {
             log.catch_up()?;
@@ -150,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log since.
-    pub(super) fn write(&self, batch: &Batch, now: i64) -> io::Result<()> {
+    pub(super) fn write(&self, batch: &WriteBatch, now: i64) -> io::Result<()> {
         // In this order, so that who reads details never waits for another process.
         let lock = self.lock()?;
         let mut log = self.log();
@@ -159,14 +159,19 @@ impl Store {
         // Before the events: what they name is there.
         for details in &batch.details {
             let wire = WireDetails::from(details);
-            if put(&mut lines, Kind::Torrent, Some(details.info_hash), &wire).is_none() {
+            if put(&mut lines, RecordKind::Torrent, Some(details.info_hash), &wire).is_none() {
                 tracing::debug!(torrent = %details.info_hash, "too many files to be kept");
             }
             self.append_if_many(&mut log, &mut lines)?;
         }
         batch.put_small(&mut lines);
         for summary in batch.progress.iter().flatten() {
-            put(&mut lines, Kind::Progress, Some(summary.info_hash), &WireSummary::from(summary));
+            put(
+                &mut lines,
+                RecordKind::Progress,
+                Some(summary.info_hash),
+                &WireSummary::from(summary),
+            );
             self.append_if_many(&mut log, &mut lines)?;
         }
         log.append(&lines)?;
@@ -184,7 +189,7 @@ impl Store {
         if batch.changed_at.is_some() { file.sync_data() } else { Ok(()) }
     }
 
-    fn append_if_many(&self, log: &mut Log, lines: &mut Vec<u8>) -> io::Result<()> {
+    fn append_if_many(&self, log: &mut StateLog, lines: &mut Vec<u8>) -> io::Result<()> {
         if lines.len() < APPEND_BYTES {
             return Ok(());
         }
@@ -201,7 +206,7 @@ impl Store {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    fn log(&self) -> MutexGuard<'_, StateLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -17,11 +17,11 @@ use vfs_core::InfoHash;
 
 use super::contents::Contents;
 use super::file::{read, set_aside};
-use super::index::Index;
-use super::log::{Log, put_entry};
+use super::index::StateIndex;
+use super::log::{StateLog, put_entry};
 use super::log_file::APPEND_BYTES;
-use super::proofs::Proofs;
-use super::record::{Kind, Record, put};
+use super::proofs::KeptVerifications;
+use super::record::{LogRecord, RecordKind, put};
 use super::wire::{WireAt, WireDetails, WireProgress};
 
 /// The kinds of files.
@@ -43,7 +43,7 @@ pub(super) struct Version1<'a> {
 /// Where the records of an import go.
 struct Import<'a> {
     contents: &'a mut Contents,
-    log: &'a mut Log,
+    log: &'a mut StateLog,
     lines: Vec<u8>,
     /// What kept the log from taking them.
     failed: io::Result<()>,
@@ -63,7 +63,7 @@ impl<'a> Version1<'a> {
     ///
     /// # Errors
     /// If the files cannot be read, a later version wrote them, or the log cannot be written.
-    pub(super) fn import(&self, contents: &mut Contents, log: &mut Log) -> io::Result<()> {
+    pub(super) fn import(&self, contents: &mut Contents, log: &mut StateLog) -> io::Result<()> {
         let index = self.read_index()?.unwrap_or_default();
         let named = contents.named();
         let had_tree = contents.has_tree();
@@ -75,7 +75,7 @@ impl<'a> Version1<'a> {
                 continue;
             }
             if let Some(details) = self.read_details(torrent)? {
-                put(&mut import.lines, Kind::Torrent, Some(torrent), &details);
+                put(&mut import.lines, RecordKind::Torrent, Some(torrent), &details);
                 import.take(APPEND_BYTES)?;
             }
         }
@@ -84,20 +84,20 @@ impl<'a> Version1<'a> {
                 put_entry(&mut import.lines, entry);
             } else if let Some(at) = entry.removed_at.filter(|_| !had_tree) {
                 // A crash may have come between the two records of an entry.
-                put(&mut import.lines, Kind::Went, Some(entry.info_hash), &WireAt { at });
+                put(&mut import.lines, RecordKind::Went, Some(entry.info_hash), &WireAt { at });
             }
         }
         self.import_proofs(&index, had_tree, &mut import)?;
         if !had_tree {
             let progress: Option<WireProgress> = read(&self.progress(), PROGRESS)?;
             for summary in progress.into_iter().flat_map(|progress| progress.torrents) {
-                put(&mut import.lines, Kind::Progress, Some(summary.info_hash), &summary);
+                put(&mut import.lines, RecordKind::Progress, Some(summary.info_hash), &summary);
                 import.take(APPEND_BYTES)?;
             }
         }
         // The last record: without it, all is looked at again.
         if let Some(at) = index.changed_at.filter(|_| !had_tree) {
-            put(&mut import.lines, Kind::Changed, None, &WireAt { at });
+            put(&mut import.lines, RecordKind::Changed, None, &WireAt { at });
         }
         import.take(0)?;
         import.failed?;
@@ -107,7 +107,7 @@ impl<'a> Version1<'a> {
 
     fn import_proofs(
         &self,
-        index: &Index,
+        index: &StateIndex,
         had_tree: bool,
         import: &mut Import<'_>,
     ) -> io::Result<()> {
@@ -118,13 +118,13 @@ impl<'a> Version1<'a> {
                 continue;
             }
             let path = self.proofs().join(format!("{torrent}.json"));
-            let proofs: Option<Proofs> = read(&path, PROOFS)?;
+            let proofs: Option<KeptVerifications> = read(&path, PROOFS)?;
             let Some(proofs) = proofs.filter(|proofs| is_of(&path, proofs.info_hash, torrent))
             else {
                 continue;
             };
             for verified in proofs.to_wire() {
-                put(&mut import.lines, Kind::Verified, Some(torrent), &verified);
+                put(&mut import.lines, RecordKind::Verified, Some(torrent), &verified);
             }
         }
         Ok(())
@@ -132,9 +132,9 @@ impl<'a> Version1<'a> {
 
     /// Reads the index. One of another server, which only a hash in common can bring here, counts
     /// as damaged.
-    fn read_index(&self) -> io::Result<Option<Index>> {
+    fn read_index(&self) -> io::Result<Option<StateIndex>> {
         let path = self.index();
-        let index: Option<Index> = read(&path, INDEX)?;
+        let index: Option<StateIndex> = read(&path, INDEX)?;
         if index.as_ref().is_some_and(|index| index.identity != self.server) {
             set_aside(&path);
             return Ok(None);
@@ -199,7 +199,7 @@ impl Import<'_> {
             return Ok(());
         }
         for line in self.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let applied = Record::parse(line).and_then(|record| self.contents.apply(&record));
+            let applied = LogRecord::parse(line).and_then(|record| self.contents.apply(&record));
             applied.map_err(io::Error::other)?;
         }
         if self.failed.is_ok() {

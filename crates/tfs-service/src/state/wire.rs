@@ -8,7 +8,7 @@ use vfs_core::{
     TorrentSummary,
 };
 
-use super::record::{BadRecord, Record};
+use super::record::{BadRecord, LogRecord};
 
 /// Times from here on are mistakes: the year 2100.
 const TIME_MAX: i64 = 4_102_444_800;
@@ -93,7 +93,7 @@ struct WireGlance {
 ///
 /// # Errors
 /// [`BadRecord::Newer`], if it has another form.
-pub(super) fn metadata_status(record: &Record<'_>) -> Result<MetadataStatus, BadRecord> {
+pub(super) fn metadata_status(record: &LogRecord<'_>) -> Result<MetadataStatus, BadRecord> {
     Ok(record.value::<WireGlance>()?.metadata.into())
 }
 

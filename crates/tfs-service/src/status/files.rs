@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
-use fuse_adapter::KernelSide;
+use fuse_adapter::KernelHandle;
 use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
 use super::metrics::metrics;
-use super::report::Status;
+use super::report::StatusReport;
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
 use crate::clock::now;
@@ -19,9 +19,9 @@ use crate::preload::Preloads;
 
 /// What does not change about a mount, and what it is busy with.
 #[derive(Debug, Clone)]
-pub(crate) struct About {
+pub(crate) struct MountInfo {
     /// The servers, in the order of their ids.
-    pub(crate) servers: Vec<AboutServer>,
+    pub(crate) servers: Vec<ServerDescription>,
     /// Where it is: absolute, without symbolic links.
     pub(crate) mountpoint: PathBuf,
     /// When it was started, in seconds since 1970.
@@ -32,12 +32,12 @@ pub(crate) struct About {
     pub(crate) runtime: Handle,
     pub(crate) preloads: Preloads,
     /// The kernel's side, once it is mounted.
-    pub(crate) kernel: Arc<OnceLock<KernelSide>>,
+    pub(crate) kernel: Arc<OnceLock<KernelHandle>>,
 }
 
 /// What does not change about a server of a mount, and what was last seen of it.
 #[derive(Debug, Clone)]
-pub(crate) struct AboutServer {
+pub(crate) struct ServerDescription {
     pub(crate) name: String,
     /// Its address, without credentials.
     pub(crate) url: String,
@@ -48,9 +48,9 @@ pub(crate) struct AboutServer {
     pub(crate) access: Option<ServerAccess>,
 }
 
-impl About {
+impl MountInfo {
     /// Returns what there is to say of a mount that is started now, in its runtime.
-    pub(crate) fn starting(servers: Vec<AboutServer>, mountpoint: PathBuf) -> Self {
+    pub(crate) fn starting(servers: Vec<ServerDescription>, mountpoint: PathBuf) -> Self {
         Self {
             servers,
             mountpoint,
@@ -66,13 +66,13 @@ impl About {
 /// Returns the control files of a filesystem that is about to be made.
 pub(crate) fn control_files<S: TorrentSource>(
     vfs: &Weak<Vfs<S>>,
-    about: &About,
+    about: &MountInfo,
 ) -> Vec<ControlFile> {
-    let file = |name, text: fn(&Status) -> String| {
+    let file = |name, text: fn(&StatusReport) -> String| {
         // The filesystem owns its files, so that they must not own it.
         let (vfs, about) = (Weak::clone(vfs), about.clone());
         let render = move || match vfs.upgrade() {
-            Some(vfs) => text(&Status::of(&vfs, &about)).into(),
+            Some(vfs) => text(&StatusReport::of(&vfs, &about)).into(),
             None => Bytes::new(),
         };
         ControlFile { name, render: Arc::new(render) }
@@ -80,7 +80,7 @@ pub(crate) fn control_files<S: TorrentSource>(
     vec![file("status.json", json), file("metrics", metrics), file("healthy", healthy)]
 }
 
-fn json(status: &Status) -> String {
+fn json(status: &StatusReport) -> String {
     // Numbers, texts and lists of them always have a form in JSON.
     let mut text = serde_json::to_string_pretty(status).unwrap_or_default();
     text.push('\n');
@@ -89,7 +89,7 @@ fn json(status: &Status) -> String {
 
 /// Returns `ok`, or what is wrong, in one line. Below `ok` may stand a line for what is left out:
 /// the first line is for health checks.
-pub(crate) fn healthy(status: &Status) -> String {
+pub(crate) fn healthy(status: &StatusReport) -> String {
     let lines = match &status.trouble {
         Some(trouble) => vec![trouble.clone()],
         None => std::iter::once("ok".to_owned()).chain(status.notes()).collect(),
@@ -118,8 +118,8 @@ mod tests {
             source.add(directory(1, "torrent", &[("a", 100), ("b", 23)]));
             let watch = ServerWatch::default();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-            let about = About {
-                servers: vec![AboutServer {
+            let about = MountInfo {
+                servers: vec![ServerDescription {
                     name: "home".to_owned(),
                     url: "http://h:1/".to_owned(),
                     watch: watch.clone(),
@@ -208,7 +208,7 @@ mod tests {
         let fixture = Fixture::new();
         fixture.apply();
         let text = fixture.text("status.json");
-        let status: Status = serde_json::from_str(&text).unwrap();
+        let status: StatusReport = serde_json::from_str(&text).unwrap();
         assert_eq!(json(&status), text);
         assert_eq!((status.version, status.pid), (1, std::process::id()));
         let server = serde_json::to_string(&status.server).unwrap();

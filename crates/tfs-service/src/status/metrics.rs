@@ -1,4 +1,4 @@
-//! A [`Status`] in the text format of Prometheus.
+//! A [`StatusReport`] in the text format of Prometheus.
 //!
 //! The crates for it keep counters of their own in registries; here are forty numbers that are
 //! kept elsewhere, and the format is two lines of comment before each.
@@ -6,11 +6,11 @@
 
 use std::fmt::Write as _;
 
-use super::report::{BreakerStatus, ServerStatus, Status};
+use super::report::{BreakerStatus, ServerStatus, StatusReport};
 
 /// What may happen to a number from one look to the next.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum MetricKind {
     /// It only grows, until the next start.
     Counter,
     /// It is what it is now.
@@ -18,12 +18,12 @@ enum Kind {
 }
 
 /// Returns the metrics of a mount.
-pub(super) fn metrics(status: &Status) -> String {
+pub(super) fn metrics(status: &StatusReport) -> String {
     text(&samples(status, &[]))
 }
 
 /// Returns the metrics of all mounts of a process, each with the mount as a label.
-pub(crate) fn metrics_of_all(statuses: &[Status]) -> String {
+pub(crate) fn metrics_of_all(statuses: &[StatusReport]) -> String {
     let all =
         statuses.iter().flat_map(|status| samples(status, &[("mountpoint", &status.mountpoint)]));
     text(&all.collect::<Vec<_>>())
@@ -31,8 +31,8 @@ pub(crate) fn metrics_of_all(statuses: &[Status]) -> String {
 
 /// One number.
 #[derive(Debug)]
-struct Sample {
-    kind: Kind,
+struct MetricSample {
+    kind: MetricKind,
     name: &'static str,
     labels: String,
     help: &'static str,
@@ -40,29 +40,31 @@ struct Sample {
 }
 
 /// Writes samples, those of one name together: what they are may be said only once.
-fn text(samples: &[Sample]) -> String {
+fn text(samples: &[MetricSample]) -> String {
     let mut text = String::new();
     let mut names = Vec::new();
-    for Sample { kind, name, help, .. } in samples {
+    for MetricSample { kind, name, help, .. } in samples {
         if names.contains(name) {
             continue;
         }
         names.push(*name);
         let kind = match kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
         };
         // Writing to a string does not fail.
         _ = write!(text, "# HELP tfs_{name} {help}\n# TYPE tfs_{name} {kind}\n");
-        for Sample { labels, value, .. } in samples.iter().filter(|sample| sample.name == *name) {
+        for MetricSample { labels, value, .. } in
+            samples.iter().filter(|sample| sample.name == *name)
+        {
             _ = writeln!(text, "tfs_{name}{labels} {value}");
         }
     }
     text
 }
 
-fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
-    let Status { servers, tree, reads, memory, preloads, .. } = status;
+fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample> {
+    let StatusReport { servers, tree, reads, memory, preloads, .. } = status;
     let labels = &labels(of_mount);
     let mut samples = Vec::new();
     let urls: Vec<_> = servers.iter().map(|server| server.url.as_str()).collect();
@@ -72,9 +74,9 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
         ("server", &urls.join(",")),
     ]);
     let mut add = |kind, name, labels: &str, help, value| {
-        samples.push(Sample { kind, name, labels: labels.to_owned(), help, value });
+        samples.push(MetricSample { kind, name, labels: labels.to_owned(), help, value });
     };
-    add(Kind::Gauge, "info", &info, "What this mount is; always 1.", 1);
+    add(MetricKind::Gauge, "info", &info, "What this mount is; always 1.", 1);
     let started = u64::try_from(status.started_at).unwrap_or(0);
     for (name, help, value) in [
         ("healthy", "Whether nothing is wrong.", u64::from(status.trouble.is_none())),
@@ -97,12 +99,12 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
         ("preload_bytes", "Bytes that are wanted of both.", preloads.total_bytes),
         ("preload_there_bytes", "What is on the server of that.", preloads.there_bytes),
     ] {
-        add(Kind::Gauge, name, labels, help, value);
+        add(MetricKind::Gauge, name, labels, help, value);
     }
     servers.iter().for_each(|server| add_server(server, of_mount, &mut add));
     for (name, help, value) in of_process(status) {
         if let Some(value) = value {
-            add(Kind::Gauge, name, labels, help, value);
+            add(MetricKind::Gauge, name, labels, help, value);
         }
     }
     for (name, help, value) in [
@@ -124,14 +126,14 @@ fn samples(status: &Status, of_mount: &[(&str, &str)]) -> Vec<Sample> {
         ("unused_bytes_total", "Bytes that came and nobody asked for.", reads.bytes_unused),
         ("reads_split_total", "Reads over pages that were there and missing.", reads.reads_split),
     ] {
-        add(Kind::Counter, name, labels, help, value);
+        add(MetricKind::Counter, name, labels, help, value);
     }
     samples
 }
 
 /// Returns what the process holds, where the system says it.
-fn of_process(status: &Status) -> [(&'static str, &'static str, Option<u64>); 4] {
-    let Status { memory, process, .. } = status;
+fn of_process(status: &StatusReport) -> [(&'static str, &'static str, Option<u64>); 4] {
+    let StatusReport { memory, process, .. } = status;
     [
         ("resident_memory_bytes", "What the process has in memory.", memory.resident_bytes),
         ("tasks", "Tasks of the process.", Some(process.tasks as u64)),
@@ -144,7 +146,7 @@ fn of_process(status: &Status) -> [(&'static str, &'static str, Option<u64>); 4]
 fn add_server(
     server: &ServerStatus,
     of_mount: &[(&str, &str)],
-    add: &mut impl FnMut(Kind, &'static str, &str, &'static str, u64),
+    add: &mut impl FnMut(MetricKind, &'static str, &str, &'static str, u64),
 ) {
     let labels = labels(&[of_mount, &[("server", &server.name)]].concat());
     let is_open = server.breaker == BreakerStatus::Open;
@@ -169,7 +171,7 @@ fn add_server(
             server.discovery.failed.count as u64,
         ),
     ] {
-        add(Kind::Gauge, name, &labels, help, value);
+        add(MetricKind::Gauge, name, &labels, help, value);
     }
 }
 

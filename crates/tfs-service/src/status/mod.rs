@@ -1,6 +1,6 @@
 //! What a mount says about itself: `status.json`, `metrics` and `healthy` in `.tfs/`.
 //!
-//! [`Status`] is the one answer; the others are made of it.
+//! [`StatusReport`] is the one answer; the others are made of it.
 
 mod discovery;
 mod files;
@@ -13,10 +13,10 @@ pub use discovery::{
     AbsenceStatus, DetailsStatus, DiscoveryStatus, FailedStatus, LeftOutStatus, NamedTorrent,
     TORRENTS_NAMED_MAX,
 };
-pub(crate) use files::{About, AboutServer, control_files, healthy};
+pub(crate) use files::{MountInfo, ServerDescription, control_files, healthy};
 pub(crate) use metrics::metrics_of_all;
-pub use process::ProcessStatus;
+pub use process::ProcessUsage;
 pub use report::{
-    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ReadStatus, ServerStatus, Status, TreeStatus,
+    BreakerStatus, EMBEDDED_NAME, MemoryStatus, ReadStatus, ServerStatus, StatusReport, TreeStatus,
 };
 pub(crate) use watch::ServerWatch;

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 /// What the process holds, all of its mounts together. A number that only grows is a leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ProcessStatus {
+pub struct ProcessUsage {
     /// Tasks of the runtime that are not over.
     pub tasks: usize,
     /// Threads; `null` where the system does not say.
@@ -16,7 +16,7 @@ pub struct ProcessStatus {
     pub descriptors: Option<u64>,
 }
 
-impl ProcessStatus {
+impl ProcessUsage {
     /// Looks at this process and the runtime of its mounts.
     pub(super) fn of(runtime: &Handle) -> Self {
         let descriptors = fs::read_dir("/proc/self/fd").ok().map(Iterator::count);
@@ -44,11 +44,11 @@ mod tests {
     fn what_is_held_is_counted() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
         let runtime = runtime.unwrap();
-        let before = ProcessStatus::of(runtime.handle());
+        let before = ProcessUsage::of(runtime.handle());
         assert_eq!(before.tasks, 0);
         assert!(before.threads.unwrap() >= 2 && before.descriptors.unwrap() >= 3, "{before:?}");
         let task = runtime.spawn(std::future::pending::<()>());
-        assert_eq!(ProcessStatus::of(runtime.handle()).tasks, 1);
+        assert_eq!(ProcessUsage::of(runtime.handle()).tasks, 1);
         task.abort();
     }
 }

@@ -1,18 +1,18 @@
 //! The state of a mount as one value, for people, scripts and monitoring.
 
-use fuse_adapter::KernelSide;
+use fuse_adapter::KernelHandle;
 use serde::{Deserialize, Serialize};
 use vfs_core::{BreakerState, ReadCounters, ServerCounters, TorrentSource, Vfs};
 
 use super::discovery::{DetailsStatus, DiscoveryStatus};
-use super::files::{About, AboutServer};
-use super::process::{ProcessStatus, status_field};
+use super::files::{MountInfo, ServerDescription};
+use super::process::{ProcessUsage, status_field};
 use super::watch::{Ages, Reached};
 use crate::budget::BudgetStatus;
 use crate::preload::PreloadTotals;
 use crate::watched_servers::SILENCE_MIN;
 
-/// The version of [`Status`]: another one where a field went or means something else.
+/// The version of [`StatusReport`]: another one where a field went or means something else.
 pub(crate) const VERSION: u32 = 1;
 
 /// What a server is called that runs in the process of its mount.
@@ -20,7 +20,7 @@ pub const EMBEDDED_NAME: &str = "embedded";
 
 /// The state of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` describes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub struct StatusReport {
     /// The version of this description.
     pub version: u32,
     /// The version of tfs.
@@ -47,7 +47,7 @@ pub struct Status {
     pub memory: MemoryStatus,
     /// What the process holds.
     #[serde(default)]
-    pub process: ProcessStatus,
+    pub process: ProcessUsage,
     /// What is being preloaded; older processes do not say.
     #[serde(default)]
     pub preloads: PreloadTotals,
@@ -178,9 +178,9 @@ pub struct MemoryStatus {
     pub search_bytes: usize,
 }
 
-impl Status {
+impl StatusReport {
     /// Looks at a mount. Waits for nobody.
-    pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, about: &About) -> Self {
+    pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> Self {
         let counters = vfs.counters();
         let ReadCounters {
             reads,
@@ -235,7 +235,7 @@ impl Status {
                 local_reads,
                 bytes_local,
                 bytes_unused: counters.bytes_unused,
-                reads_split: about.kernel.get().map_or(0, KernelSide::reads_split),
+                reads_split: about.kernel.get().map_or(0, KernelHandle::reads_split),
             },
             memory: MemoryStatus {
                 resident_bytes: resident_bytes(),
@@ -244,7 +244,7 @@ impl Status {
                 limit_bytes: counters.memory_bytes_max,
                 search_bytes: vfs.search_memory_bytes(),
             },
-            process: ProcessStatus::of(&about.runtime),
+            process: ProcessUsage::of(&about.runtime),
             preloads: about.preloads.totals(),
         };
         status.trouble = status.find_trouble();
@@ -306,7 +306,7 @@ impl ServerStatus {
         !self.reachable || is_late
     }
 
-    fn of(about: &AboutServer, counters: &ServerCounters) -> Self {
+    fn of(about: &ServerDescription, counters: &ServerCounters) -> Self {
         let Reached { is_reachable, since, error } = about.watch.reached();
         let Ages { list, request } = about.watch.ages();
         Self {

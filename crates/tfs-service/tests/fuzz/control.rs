@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tfs_service::control::{ControlServer, Mounts};
+use tfs_service::control::{ControlServer, MountRegistry};
 
 /// How long an answer may take: far more than it takes.
 const TIME_MAX: Duration = Duration::from_secs(20);
@@ -21,7 +21,8 @@ static SOCKET: LazyLock<PathBuf> = LazyLock::new(|| {
         let dir = TempDir::new().expect("there is a directory");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("there are threads").block_on(async {
-            let server = ControlServer::start_at(&dir.path().join("tfs"), Mounts::default()).await;
+            let server =
+                ControlServer::start_at(&dir.path().join("tfs"), MountRegistry::default()).await;
             let server = server.expect("a socket can be made");
             let path = server.path().expect("it was made").to_owned();
             sender.send(path).expect("somebody waits for it");

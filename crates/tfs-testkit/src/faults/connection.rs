@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::Shared;
+use super::ProxyShared;
 use super::fault::{Cut, Fault};
 use super::head::Head;
 
@@ -39,7 +39,7 @@ enum Next {
 ///
 /// # Errors
 /// Those of the connections; they end it.
-pub(super) async fn serve(client: TcpStream, shared: &Shared) -> io::Result<()> {
+pub(super) async fn serve(client: TcpStream, shared: &ProxyShared) -> io::Result<()> {
     let mut client = BufReader::new(client);
     loop {
         let Some(mut request) = Head::read(&mut client).await? else { return Ok(()) };
@@ -102,7 +102,7 @@ fn body_len(request: &Head) -> io::Result<usize> {
 /// Answers a request with a fault.
 async fn spoil(
     client: &mut BufReader<TcpStream>,
-    shared: &Shared,
+    shared: &ProxyShared,
     mut request: Head,
     body: &[u8],
     fault: Fault,
@@ -133,7 +133,7 @@ async fn spoil(
 /// Passes a request on and its answer back, and returns what is to come next.
 async fn pass_on(
     client: &mut BufReader<TcpStream>,
-    shared: &Shared,
+    shared: &ProxyShared,
     request: &Head,
     body: &[u8],
     fault: Option<Fault>,

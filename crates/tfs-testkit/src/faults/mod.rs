@@ -37,7 +37,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use self::fault::{Cut, Fault, Kind, Lie, Target};
-use self::plan::Plan;
+use self::plan::FaultPlan;
 pub use self::plan::Weather;
 pub use self::schedule::{Episode, Schedule, Spell, Trouble};
 use crate::connections::serve_all;
@@ -47,16 +47,16 @@ use crate::connections::serve_all;
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyShared>,
     task: JoinHandle<()>,
 }
 
 /// What the connections share.
 #[derive(Debug)]
-struct Shared {
+struct ProxyShared {
     server: SocketAddr,
     /// What is done to which answer, and what was done. Held for a few statements only.
-    plan: Mutex<Plan>,
+    plan: Mutex<FaultPlan>,
     /// How many streams are under way, and the most of them. Held for a statement only.
     streams: Mutex<StreamCount>,
 }
@@ -69,7 +69,7 @@ struct StreamCount {
 }
 
 /// One stream that is under way, from its request to the end of its answer.
-struct OpenStream<'a>(&'a Shared);
+struct OpenStream<'a>(&'a ProxyShared);
 
 impl Drop for OpenStream<'_> {
     fn drop(&mut self) {
@@ -77,14 +77,14 @@ impl Drop for OpenStream<'_> {
     }
 }
 
-impl Shared {
-    fn plan(&self) -> MutexGuard<'_, Plan> {
+impl ProxyShared {
+    fn plan(&self) -> MutexGuard<'_, FaultPlan> {
         // It is whole between any two of its statements.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shared {
+impl ProxyShared {
     fn streams(&self) -> MutexGuard<'_, StreamCount> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -111,7 +111,7 @@ impl FaultProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let (plan, streams) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { server, plan, streams });
+        let shared = Arc::new(ProxyShared { server, plan, streams });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, task })
     }
@@ -162,7 +162,7 @@ impl Drop for FaultProxy {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<ProxyShared>) {
     serve_all(listener, |client| {
         let shared = Arc::clone(&shared);
         // A side that goes away in the middle is no fault of this one.

@@ -32,14 +32,14 @@ impl Weather {
 
 /// What is to be done, and what was.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
+pub(super) struct FaultPlan {
     once: VecDeque<(Target, Fault)>,
     always: Option<(Target, Fault)>,
     weather: Option<Weather>,
     done: BTreeMap<Kind, u64>,
 }
 
-impl Plan {
+impl FaultPlan {
     pub(super) fn once(&mut self, target: Target, fault: Fault) {
         self.once.push_back((target, fault));
     }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_command_comes_before_the_weather() {
-        let mut plan = Plan::default();
+        let mut plan = FaultPlan::default();
         assert_eq!(plan.fault(STREAM), None);
         plan.set_weather(Weather::new(1, Target::Streams, 100, &[Kind::Reset]));
         plan.always(Target::Calls, Fault::Status(503));

@@ -70,7 +70,7 @@ pub fn run_corpus(dir: &Path, mutations: Mutations, target: fn(&[u8])) -> io::Re
         run(&path.display().to_string(), input, target);
     }
     for seed in (mutations.seed..).take(usize::try_from(mutations.count).unwrap_or(usize::MAX)) {
-        run(&format!("seed {seed}"), &Random(seed).input(&corpus), target);
+        run(&format!("seed {seed}"), &MutationRandom(seed).input(&corpus), target);
     }
     Ok(corpus.len() as u64 + mutations.count)
 }
@@ -96,9 +96,9 @@ impl Drop for Said<'_> {
 }
 
 /// splitmix64, started at a seed.
-struct Random(u64);
+struct MutationRandom(u64);
 
-impl Random {
+impl MutationRandom {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;

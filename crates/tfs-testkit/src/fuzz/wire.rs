@@ -1,7 +1,7 @@
 //! What a server sends beside its list: bitfields, JSON of every kind, ranges, `.torrent` files.
 
 use bytes::Bytes;
-use rqbit_client::{ContentRange, Haves, wire};
+use rqbit_client::{ContentRange, HaveBitfield, wire};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::from_slice;
@@ -16,7 +16,7 @@ pub fn bitfield(data: &[u8]) {
     let piece_count = u32::from_le_bytes(*count);
     let bits = Bytes::copy_from_slice(bits);
     let (theirs, ours) =
-        (Haves::new(bits.clone(), piece_count), Bitfield::new(bits.clone(), piece_count));
+        (HaveBitfield::new(bits.clone(), piece_count), Bitfield::new(bits.clone(), piece_count));
     assert!(theirs.is_some() || ours.is_none(), "the core takes what the client refuses");
     let Some((theirs, ours)) = theirs.zip(ours) else { return };
     assert_eq!(bits.len(), usize::try_from(piece_count.div_ceil(8)).unwrap_or(usize::MAX));

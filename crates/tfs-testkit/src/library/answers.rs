@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::shape::{LibraryTorrent, PIECE_BYTES, Shape};
+use super::shape::{LibraryShape, LibraryTorrent, PIECE_BYTES};
 
 /// What rqbit says of a torrent that seeds and has no peers.
 const LIVE_IDLE: &str = concat!(
@@ -16,7 +16,7 @@ const LIVE_IDLE: &str = concat!(
 
 /// Returns the list, with stats or without. `uploaded_bytes` is what each torrent has sent to its
 /// peers, so that two lists need not be the same.
-pub(super) fn list(shape: Shape, is_with_stats: bool, uploaded_bytes: u64) -> String {
+pub(super) fn list(shape: LibraryShape, is_with_stats: bool, uploaded_bytes: u64) -> String {
     let mut text = r#"{"torrents":["#.to_owned();
     for torrent in shape.torrents() {
         if torrent.number > 0 {

@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-pub use self::shape::{LibraryFile, LibraryTorrent, Shape};
+pub use self::shape::{LibraryFile, LibraryShape, LibraryTorrent};
 
 /// How many requests of each kind a server has answered.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,17 +40,17 @@ pub struct Requests {
 
 /// A library behind an HTTP server on a loopback port, until it is dropped.
 #[derive(Debug)]
-pub struct Library {
+pub struct LargeServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<LibraryShared>,
     /// Its drop ends the server.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    shape: Shape,
+struct LibraryShared {
+    shape: LibraryShape,
     counts: Counts,
     /// The list with stats, made once for all who ask. Held to copy a reference only.
     list: Mutex<Bytes>,
@@ -67,17 +67,17 @@ struct Counts {
     other: AtomicUsize,
 }
 
-impl Library {
+impl LargeServer {
     /// Starts a server for a library, with a thread of its own.
     ///
     /// # Errors
     /// Any of opening a port and of starting a thread.
-    pub fn start(shape: Shape) -> io::Result<Self> {
+    pub fn start(shape: LibraryShape) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let list = Mutex::new(answers::list(shape, true, 0).into());
-        let shared = Arc::new(Shared { shape, counts: Counts::default(), list });
+        let shared = Arc::new(LibraryShared { shape, counts: Counts::default(), list });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = thread::Builder::new().name("library".to_owned()).spawn({
@@ -95,7 +95,7 @@ impl Library {
 
     /// Returns what there is.
     #[must_use]
-    pub fn shape(&self) -> Shape {
+    pub fn shape(&self) -> LibraryShape {
         self.shared.shape
     }
 
@@ -116,7 +116,7 @@ impl Library {
     }
 }
 
-impl Drop for Library {
+impl Drop for LargeServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

@@ -17,12 +17,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::shape::LibraryTorrent;
-use super::{Shared, answers};
+use super::{LibraryShared, answers};
 
 /// Serves until `stopped` resolves; then all connections are closed.
 pub(super) async fn serve(
     listener: TcpListener,
-    shared: Arc<Shared>,
+    shared: Arc<LibraryShared>,
     stopped: oneshot::Receiver<()>,
 ) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
@@ -51,7 +51,7 @@ pub(super) async fn serve(
     }
 }
 
-fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+fn answer(shared: &LibraryShared, request: &Request<Incoming>) -> Response<Full<Bytes>> {
     let counts = &shared.counts;
     let path: Vec<_> = request.uri().path().split('/').filter(|part| !part.is_empty()).collect();
     let is_with_stats = request.uri().query() == Some("with_stats=true");

@@ -23,7 +23,7 @@ const CREATED_FIRST: u64 = 1_600_000_000;
 /// A library of a number of torrents. Half of them are films of one file, half are series with a
 /// cover and eighteen episodes in two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct LibraryShape {
     /// How many torrents there are.
     pub torrent_count: u32,
 }
@@ -44,7 +44,7 @@ pub struct LibraryFile {
     pub len: u64,
 }
 
-impl Shape {
+impl LibraryShape {
     /// Returns all torrents.
     pub fn torrents(self) -> impl Iterator<Item = LibraryTorrent> {
         (0..self.torrent_count).map(|number| LibraryTorrent { number })
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn torrents_are_found_by_their_hashes_only() {
-        let shape = Shape { torrent_count: 1000 };
+        let shape = LibraryShape { torrent_count: 1000 };
         let hashes: HashSet<_> = shape.torrents().map(LibraryTorrent::info_hash).collect();
         assert_eq!(hashes.len(), 1000);
         for torrent in shape.torrents() {
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn ten_files_a_torrent_and_each_path_once() {
-        let shape = Shape { torrent_count: 100 };
+        let shape = LibraryShape { torrent_count: 100 };
         let paths: HashSet<_> = shape.files().map(|file| file.path).collect();
         assert_eq!((shape.file_count(), paths.len()), (1000, 1000));
     }

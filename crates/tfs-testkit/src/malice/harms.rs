@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::answers::{GOOD, NEW, NEW_NAME, json, list, summary};
-use super::{Effect, Harm, Route};
+use super::{Attack, Effect, Route};
 
 /// Far more than anybody should take.
 const ENDLESS_BYTES: usize = 10 << 30;
@@ -22,32 +22,32 @@ const DRIP_INTERVAL: Duration = Duration::from_millis(500);
 const DRIPS: usize = 400;
 
 /// All harms that are known.
-pub const HARMS: &[Harm] = &[
-    Harm {
+pub const HARMS: &[Attack] = &[
+    Attack {
         name: "a list of 10 GB",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: |to, _| endless_list(to),
     },
-    Harm {
+    Attack {
         name: "a list with a torrent of 10 GB of progress",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: |to, _| endless(to, "{\"torrents\":[{\"stats\":{\"file_progress\":[", "1,"),
     },
-    Harm {
+    Attack {
         name: "a list of small torrents with long progress, 10 GB in all",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: |to, _| endless_progress(to),
     },
-    Harm {
+    Attack {
         name: "a list that nests without end",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: |to, _| endless(to, "{\"torrents\":[", "["),
     },
-    Harm {
+    Attack {
         name: "a list that says it has 10 GB",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -56,7 +56,7 @@ pub const HARMS: &[Harm] = &[
             fill(to, " ")
         },
     },
-    Harm {
+    Attack {
         name: "a list in HTML",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -69,7 +69,7 @@ pub const HARMS: &[Harm] = &[
             )
         },
     },
-    Harm {
+    Attack {
         name: "a list with one info hash a thousand times",
         route: Route::List,
         effect: Effect::RestShown,
@@ -78,43 +78,43 @@ pub const HARMS: &[Harm] = &[
             json(to, &format!("{{\"torrents\":[{}]}}", all.join(",")))
         },
     },
-    Harm {
+    Attack {
         name: "negative and overflowing numbers in a list",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: |to, _| json(to, &list(false).replace("[0]", "[-1,1e400,99999999999999999999999]")),
     },
-    Harm {
+    Attack {
         name: "a redirect of the list",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: redirect,
     },
-    Harm {
+    Attack {
         name: "a redirect of the details",
         route: Route::Details,
         effect: Effect::RestShown,
         answer: redirect,
     },
-    Harm {
+    Attack {
         name: "a redirect of the .torrent file",
         route: Route::Metadata,
         effect: Effect::TorrentShown,
         answer: redirect,
     },
-    Harm {
+    Attack {
         name: "a redirect of the bitfield",
         route: Route::Haves,
         effect: Effect::ReadFails,
         answer: redirect,
     },
-    Harm {
+    Attack {
         name: "a redirect of the bytes",
         route: Route::Stream,
         effect: Effect::ReadFails,
         answer: redirect,
     },
-    Harm {
+    Attack {
         name: "headers without end",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -123,7 +123,7 @@ pub const HARMS: &[Harm] = &[
             fill(to, "x-a: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n")
         },
     },
-    Harm {
+    Attack {
         name: "one header without end",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -132,13 +132,13 @@ pub const HARMS: &[Harm] = &[
             fill(to, "a")
         },
     },
-    Harm {
+    Attack {
         name: "informational answers without end",
         route: Route::List,
         effect: Effect::TreeStays,
         answer: |to, _| fill(to, "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"),
     },
-    Harm {
+    Attack {
         name: "headers drop by drop",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -147,7 +147,7 @@ pub const HARMS: &[Harm] = &[
             drip(to)
         },
     },
-    Harm {
+    Attack {
         name: "a body drop by drop",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -156,7 +156,7 @@ pub const HARMS: &[Harm] = &[
             drip(to)
         },
     },
-    Harm {
+    Attack {
         name: "a gzip bomb",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -165,7 +165,7 @@ pub const HARMS: &[Harm] = &[
             fill(to, "\0")
         },
     },
-    Harm {
+    Attack {
         name: "chunks that are none",
         route: Route::List,
         effect: Effect::TreeStays,
@@ -176,19 +176,19 @@ pub const HARMS: &[Harm] = &[
             fill(to, "zz\r\n")
         },
     },
-    Harm {
+    Attack {
         name: "a torrent of a million files",
         route: Route::Details,
         effect: Effect::RestShown,
         answer: |to, _| million_files(to),
     },
-    Harm {
+    Attack {
         name: "details of 10 GB",
         route: Route::Details,
         effect: Effect::RestShown,
         answer: |to, _| endless(to, "{\"files\":[", "{\"length\":0},"),
     },
-    Harm {
+    Attack {
         name: "a path of 20 million folders",
         route: Route::Details,
         effect: Effect::RestShown,
@@ -197,13 +197,13 @@ pub const HARMS: &[Harm] = &[
             json(to, &new_torrent(&format!("{{\"components\":[{path}\"\"],\"length\":0}}")))
         },
     },
-    Harm {
+    Attack {
         name: "negative and overflowing lengths",
         route: Route::Details,
         effect: Effect::RestShown,
         answer: |to, _| json(to, &new_torrent("{\"components\":[\"a\"],\"length\":-1}")),
     },
-    Harm {
+    Attack {
         name: "lengths whose sum overflows",
         route: Route::Details,
         effect: Effect::TorrentShown,
@@ -213,7 +213,7 @@ pub const HARMS: &[Harm] = &[
             json(to, &new_torrent(&[file("a"), file("b"), file("c")].join(",")))
         },
     },
-    Harm {
+    Attack {
         name: "names with NUL, escape sequences and slashes",
         route: Route::Details,
         effect: Effect::TorrentShown,
@@ -222,13 +222,13 @@ pub const HARMS: &[Harm] = &[
             json(to, &new_torrent(&format!("{{\"components\":[{name}],\"length\":5}}")))
         },
     },
-    Harm {
+    Attack {
         name: "a .torrent file of 10 GB",
         route: Route::Metadata,
         effect: Effect::TorrentShown,
         answer: |to, _| endless(to, "", "l"),
     },
-    Harm {
+    Attack {
         name: "a .torrent file that nests 60 million deep",
         route: Route::Metadata,
         effect: Effect::TorrentShown,
@@ -238,7 +238,7 @@ pub const HARMS: &[Harm] = &[
             json(to, &text)
         },
     },
-    Harm {
+    Attack {
         name: "a bitfield of 4 GB",
         route: Route::Haves,
         effect: Effect::ReadFails,
@@ -250,7 +250,7 @@ pub const HARMS: &[Harm] = &[
             fill(to, "\u{7f}")
         },
     },
-    Harm {
+    Attack {
         name: "a stream of more than was asked for",
         route: Route::Stream,
         effect: Effect::ReadFails,

@@ -61,7 +61,7 @@ impl fmt::Display for Effect {
 
 /// An answer that does harm.
 #[derive(Debug, Clone, Copy)]
-pub struct Harm {
+pub struct Attack {
     /// What it is, for people.
     pub name: &'static str,
     /// In place of which answer.
@@ -75,8 +75,8 @@ pub struct Harm {
 
 /// What the threads of a server share.
 #[derive(Debug)]
-struct Shared {
-    harm: &'static Harm,
+struct HostileShared {
+    harm: &'static Attack,
     elsewhere: SocketAddr,
     has_begun: AtomicBool,
     is_over: AtomicBool,
@@ -87,21 +87,21 @@ struct Shared {
 
 /// A server that means harm. Dropping it ends it.
 #[derive(Debug)]
-pub struct Malice {
+pub struct HostileServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<HostileShared>,
 }
 
-impl Malice {
+impl HostileServer {
     /// Starts a server on loopback which behaves for now: it has one torrent `good`, a directory
     /// with a file `film.mkv` of which nothing is there.
     ///
     /// # Errors
     /// If there is no port.
-    pub fn start(harm: &'static Harm) -> io::Result<Self> {
+    pub fn start(harm: &'static Attack) -> io::Result<Self> {
         let [here, there] = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)));
         let (here, there) = (here?, there?);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(HostileShared {
             harm,
             elsewhere: there.local_addr()?,
             has_begun: AtomicBool::new(false),
@@ -139,7 +139,7 @@ impl Malice {
     }
 }
 
-impl Drop for Malice {
+impl Drop for HostileServer {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Release);
         // Wakes those who accept; that nobody does any more is as well.
@@ -151,8 +151,8 @@ impl Drop for Malice {
 
 fn accept(
     listener: TcpListener,
-    shared: Arc<Shared>,
-    serve: fn(TcpStream, &Shared) -> io::Result<()>,
+    shared: Arc<HostileShared>,
+    serve: fn(TcpStream, &HostileShared) -> io::Result<()>,
 ) {
     thread::spawn(move || {
         for connection in listener.incoming() {
@@ -168,7 +168,7 @@ fn accept(
 }
 
 /// Answers requests until the client hangs up, or harm was done.
-fn serve(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
+fn serve(mut connection: TcpStream, shared: &HostileShared) -> io::Result<()> {
     connection.set_read_timeout(Some(SILENCE_MAX))?;
     connection.set_write_timeout(Some(SILENCE_MAX))?;
     let mut reader = BufReader::new(connection.try_clone()?);
@@ -187,7 +187,7 @@ fn serve(mut connection: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 /// Hears what somebody says who was led here, and says nothing.
-fn listen_to(connection: TcpStream, shared: &Shared) -> io::Result<()> {
+fn listen_to(connection: TcpStream, shared: &HostileShared) -> io::Result<()> {
     connection.set_read_timeout(Some(SILENCE_MAX))?;
     let head = read_head(&mut BufReader::new(connection))?;
     shared.led_astray.lock().unwrap_or_else(PoisonError::into_inner).push(head);

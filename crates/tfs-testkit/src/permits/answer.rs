@@ -11,9 +11,9 @@ use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderName, RANGE};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::state::{State, Torrent};
-use super::stream::{self, Target};
+use super::PermitShared;
+use super::state::{PermitServerTorrent, PermitState};
+use super::stream::{self, StreamTarget};
 
 pub(super) type Body = BoxBody<Bytes, Infallible>;
 
@@ -24,7 +24,10 @@ const BITFIELD_LEN: HeaderName = HeaderName::from_static("x-bitfield-len");
 const SEGMENTS_MAX: usize = 5;
 
 /// Answers one request.
-pub(super) async fn answer(shared: &Arc<Shared>, request: &Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(
+    shared: &Arc<PermitShared>,
+    request: &Request<Incoming>,
+) -> Response<Body> {
     let path = request.uri().path().trim_matches('/').to_owned();
     let segments: Vec<&str> = path.splitn(SEGMENTS_MAX, '/').collect();
     if request.method() != Method::GET {
@@ -47,7 +50,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: &Request<Incoming>) ->
         state.torrents.iter().position(|it| it.spec.info_hash.to_string() == *info_hash)
     };
     let Some(idx) = found else { return refuse(shared, request, StatusCode::NOT_FOUND) };
-    let known = |make: &dyn Fn(&Torrent) -> Response<Body>| {
+    let known = |make: &dyn Fn(&PermitServerTorrent) -> Response<Body>| {
         let state = shared.state.borrow();
         state.torrents.get(idx).map(make)
     };
@@ -62,7 +65,11 @@ pub(super) async fn answer(shared: &Arc<Shared>, request: &Request<Incoming>) ->
 }
 
 /// Refuses what no client should ask for, and writes it down.
-fn refuse(shared: &Shared, request: &Request<Incoming>, status: StatusCode) -> Response<Body> {
+fn refuse(
+    shared: &PermitShared,
+    request: &Request<Incoming>,
+    status: StatusCode,
+) -> Response<Body> {
     let range = request.headers().get(RANGE);
     let said = format!("{} {} {range:?}: {status}", request.method(), request.uri());
     shared.state.send_modify(|state| state.violations.push(said));
@@ -79,7 +86,7 @@ fn json(value: &Value) -> Response<Body> {
     whole(StatusCode::OK, value.to_string())
 }
 
-fn list(state: &State) -> Vec<Value> {
+fn list(state: &PermitState) -> Vec<Value> {
     let torrents = state.torrents.iter().enumerate();
     torrents
         .map(|(id, torrent)| {
@@ -96,7 +103,7 @@ fn list(state: &State) -> Vec<Value> {
         .collect()
 }
 
-fn details(id: usize, torrent: &Torrent) -> Value {
+fn details(id: usize, torrent: &PermitServerTorrent) -> Value {
     let files = torrent.spec.files.iter().map(|(name, content)| {
         json!({ "name": name, "components": [name], "length": content.len(), "included": true })
     });
@@ -112,7 +119,7 @@ fn details(id: usize, torrent: &Torrent) -> Value {
 
 /// Returns a `.torrent` file with what is asked of it: the length of a piece and that it is a
 /// folder.
-fn metadata(torrent: &Torrent) -> String {
+fn metadata(torrent: &PermitServerTorrent) -> String {
     let files = torrent.spec.files.iter().map(|(name, content)| {
         format!("d6:lengthi{}e4:pathl{}:{name}ee", content.len(), name.len())
     });
@@ -128,7 +135,7 @@ fn accepts_bytes(request: &Request<Incoming>) -> bool {
     request.headers().get(ACCEPT).is_some_and(|accept| accept == "application/octet-stream")
 }
 
-fn haves(torrent: &Torrent) -> Response<Body> {
+fn haves(torrent: &PermitServerTorrent) -> Response<Body> {
     let bytes = torrent.have.chunks(8).map(|bits| {
         let bits = bits.iter().enumerate();
         bits.fold(0_u8, |byte, (bit, is_here)| byte | u8::from(*is_here) << (7 - bit))
@@ -140,7 +147,7 @@ fn haves(torrent: &Torrent) -> Response<Body> {
 
 /// Answers when there is a permit, with headers at once and bytes when they are there.
 async fn stream_file(
-    shared: &Arc<Shared>,
+    shared: &Arc<PermitShared>,
     request: &Request<Incoming>,
     (torrent, file): (usize, &str),
 ) -> Option<Response<Body>> {
@@ -152,7 +159,7 @@ async fn stream_file(
         (torrent.file_start(file), torrent.spec.files.get(file)?.1)
     };
     let (pos, end) = parse_range(range, content.len())?;
-    let target = Target { torrent, file_start, content, pos, end };
+    let target = StreamTarget { torrent, file_start, content, pos, end };
     let mut response = Response::new(stream::open(shared, target).await?);
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     let said = format!("bytes {pos}-{}/{}", end - 1, content.len());

@@ -29,8 +29,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use vfs_core::InfoHash;
 
-use self::state::State;
-pub use self::state::{Census, Step};
+use self::state::PermitState;
+pub use self::state::{Census, PermitStep};
 use crate::connections::serve_all;
 use crate::content::Content;
 
@@ -67,15 +67,15 @@ impl PermitTorrent {
 #[derive(Debug)]
 pub struct PermitServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<PermitShared>,
     task: JoinHandle<()>,
 }
 
 /// What the connections share.
 #[derive(Debug)]
-struct Shared {
+struct PermitShared {
     /// Everything but the permits; whoever waits for a change of it is woken.
-    state: watch::Sender<State>,
+    state: watch::Sender<PermitState>,
     /// First come, first served, as rqbit's are.
     permits: Arc<Semaphore>,
     started: Instant,
@@ -89,8 +89,8 @@ impl PermitServer {
     pub async fn start(permits: usize, torrents: Vec<PermitTorrent>) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let state = watch::Sender::new(State::new(torrents));
-        let shared = Arc::new(Shared {
+        let state = watch::Sender::new(PermitState::new(torrents));
+        let shared = Arc::new(PermitShared {
             state,
             permits: Arc::new(Semaphore::new(permits)),
             started: Instant::now(),
@@ -107,9 +107,9 @@ impl PermitServer {
 
     /// Fetches and writes one piece, if a permit is free for that: the one at the position of the
     /// stream that has waited longest, or the first that is missing where none waits.
-    pub fn step(&self) -> Step {
-        let Ok(_permit) = self.shared.permits.try_acquire() else { return Step::Frozen };
-        let mut step = Step::Complete;
+    pub fn step(&self) -> PermitStep {
+        let Ok(_permit) = self.shared.permits.try_acquire() else { return PermitStep::Frozen };
+        let mut step = PermitStep::Complete;
         self.shared.state.send_modify(|state| step = state.write_next());
         step
     }
@@ -143,7 +143,7 @@ impl Drop for PermitServer {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<PermitShared>) {
     serve_all(listener, |socket| {
         let shared = Arc::clone(&shared);
         async move {

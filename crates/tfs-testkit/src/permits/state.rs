@@ -8,7 +8,7 @@ use super::PermitTorrent;
 
 /// What came of a [step](super::PermitServer::step).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum PermitStep {
     /// A piece is there now.
     Wrote {
         /// The torrent.
@@ -39,12 +39,12 @@ pub struct Census {
 
 /// A torrent and which pieces of it are there.
 #[derive(Debug)]
-pub(super) struct Torrent {
+pub(super) struct PermitServerTorrent {
     pub(super) spec: PermitTorrent,
     pub(super) have: Vec<bool>,
 }
 
-impl Torrent {
+impl PermitServerTorrent {
     fn new(spec: PermitTorrent) -> Self {
         let len: u64 = spec.files.iter().map(|(_, content)| content.len()).sum();
         let pieces = len.div_ceil(u64::from(spec.piece_len.get()));
@@ -97,8 +97,8 @@ struct Wish {
 
 /// Everything that a test can ask or change.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) torrents: Vec<Torrent>,
+pub(super) struct PermitState {
+    pub(super) torrents: Vec<PermitServerTorrent>,
     pub(super) violations: Vec<String>,
     pub(super) queued: usize,
     streams: BTreeMap<u64, Option<Wish>>,
@@ -107,10 +107,10 @@ pub(super) struct State {
     opened_count: usize,
 }
 
-impl State {
+impl PermitState {
     pub(super) fn new(torrents: Vec<PermitTorrent>) -> Self {
         Self {
-            torrents: torrents.into_iter().map(Torrent::new).collect(),
+            torrents: torrents.into_iter().map(PermitServerTorrent::new).collect(),
             violations: Vec::new(),
             queued: 0,
             streams: BTreeMap::new(),
@@ -152,7 +152,7 @@ impl State {
     }
 
     /// Lets the next piece be there. Who waited for it does so no more.
-    pub(super) fn write_next(&mut self) -> Step {
+    pub(super) fn write_next(&mut self) -> PermitStep {
         let wishes = self.streams.values().flatten();
         let wished = wishes.min_by_key(|wish| wish.since).map(|wish| (wish.torrent, wish.piece));
         let mut torrents = self.torrents.iter().enumerate();
@@ -161,8 +161,8 @@ impl State {
                 Some((idx, torrent.have.iter().position(|is_here| !is_here)?))
             })
         });
-        let Some((idx, piece)) = next else { return Step::Complete };
-        let Some(torrent) = self.torrents.get_mut(idx) else { return Step::Complete };
+        let Some((idx, piece)) = next else { return PermitStep::Complete };
+        let Some(torrent) = self.torrents.get_mut(idx) else { return PermitStep::Complete };
         if let Some(is_here) = torrent.have.get_mut(piece) {
             *is_here = true;
         }
@@ -171,7 +171,7 @@ impl State {
                 *wish = None;
             }
         }
-        Step::Wrote { info_hash: torrent.spec.info_hash, piece }
+        PermitStep::Wrote { info_hash: torrent.spec.info_hash, piece }
     }
 
     fn next_number(&mut self) -> u64 {

@@ -9,9 +9,9 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::Shared;
+use super::PermitShared;
 use super::answer::Body;
-use super::state::State;
+use super::state::PermitState;
 use crate::content::Content;
 
 /// The longest chunk, as of rqbit.
@@ -19,7 +19,7 @@ const CHUNK_BYTES: u64 = 64 * 1024;
 
 /// What a stream is to bring.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Target {
+pub(super) struct StreamTarget {
     pub(super) torrent: usize,
     /// Where the file begins in the torrent.
     pub(super) file_start: u64,
@@ -31,7 +31,7 @@ pub(super) struct Target {
 }
 
 /// Waits for a permit, and returns the body of a stream that holds it.
-pub(super) async fn open(shared: &Arc<Shared>, target: Target) -> Option<Body> {
+pub(super) async fn open(shared: &Arc<PermitShared>, target: StreamTarget) -> Option<Body> {
     let queued = Queued::new(shared);
     let permit = Arc::clone(&shared.permits).acquire_owned().await.ok()?;
     let mut number = 0;
@@ -44,11 +44,11 @@ pub(super) async fn open(shared: &Arc<Shared>, target: Target) -> Option<Body> {
 
 /// A request without a permit, for as long as its client waits.
 struct Queued<'a> {
-    shared: &'a Shared,
+    shared: &'a PermitShared,
 }
 
 impl<'a> Queued<'a> {
-    fn new(shared: &'a Shared) -> Self {
+    fn new(shared: &'a PermitShared) -> Self {
         shared.state.send_modify(|state| state.queued += 1);
         Self { shared }
     }
@@ -62,7 +62,7 @@ impl Drop for Queued<'_> {
 
 /// A permit that a stream holds, until the client is gone or has all bytes.
 struct Seat {
-    shared: Arc<Shared>,
+    shared: Arc<PermitShared>,
     number: u64,
     _permit: OwnedSemaphorePermit,
 }
@@ -75,8 +75,8 @@ impl Drop for Seat {
 
 struct Reading {
     seat: Seat,
-    states: watch::Receiver<State>,
-    target: Target,
+    states: watch::Receiver<PermitState>,
+    target: StreamTarget,
 }
 
 /// Returns the next chunk when its piece is there. The permit is back before the last chunk is
@@ -85,14 +85,14 @@ async fn next(
     reading: Option<Reading>,
 ) -> Option<(Result<Frame<Bytes>, Infallible>, Option<Reading>)> {
     let mut reading = reading?;
-    let Target { torrent, file_start, content, pos, end } = reading.target;
+    let StreamTarget { torrent, file_start, content, pos, end } = reading.target;
     let offset = file_start + pos;
     let (piece, piece_end) = {
         let state = reading.states.borrow();
         let torrent = state.torrents.get(torrent)?;
         (torrent.piece_of(offset), torrent.piece_end(offset))
     };
-    let is_here = |state: &State| state.torrents.get(torrent).is_some_and(|it| it.has(piece));
+    let is_here = |state: &PermitState| state.torrents.get(torrent).is_some_and(|it| it.has(piece));
     reading.seat.shared.state.send_if_modified(|state| {
         let is_missing = !is_here(state);
         if is_missing {

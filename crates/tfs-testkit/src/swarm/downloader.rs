@@ -20,19 +20,19 @@ pub(super) struct Downloader {
     /// How this program runs again as the server; in this process if there is nothing.
     apart: Option<Apart>,
     /// `None` while it is dead.
-    pub(super) server: Option<Server>,
+    pub(super) server: Option<DownloaderServer>,
     pub(super) api_addr: SocketAddr,
     pub(super) client: Client,
 }
 
 /// A server that runs, here or as a process of its own.
 #[derive(Debug)]
-pub(super) enum Server {
+pub(super) enum DownloaderServer {
     Here(EmbeddedServer),
     Apart(ServerProcess),
 }
 
-impl Server {
+impl DownloaderServer {
     async fn start(config: &EmbeddedConfig, apart: Option<&Apart>) -> Result<Self> {
         Ok(match apart {
             None => Self::Here(EmbeddedServer::start(config.clone()).await?),
@@ -58,7 +58,7 @@ impl Server {
 
 impl Downloader {
     pub(super) async fn launch(mut config: EmbeddedConfig, apart: Option<Apart>) -> Result<Self> {
-        let server = Server::start(&config, apart.as_ref()).await?;
+        let server = DownloaderServer::start(&config, apart.as_ref()).await?;
         let api_addr = server.api_addr();
         config.api_port = api_addr.port();
         Ok(Self { config, apart, server: Some(server), api_addr, client: client_of(api_addr)? })
@@ -67,8 +67,8 @@ impl Downloader {
     /// Returns the process of the server, if it has one and lives.
     pub(super) fn process(&self) -> Result<&ServerProcess> {
         match &self.server {
-            Some(Server::Apart(process)) => Ok(process),
-            Some(Server::Here(_)) | None => Err(SwarmError::NoProcess),
+            Some(DownloaderServer::Apart(process)) => Ok(process),
+            Some(DownloaderServer::Here(_)) | None => Err(SwarmError::NoProcess),
         }
     }
 
@@ -81,7 +81,7 @@ impl Downloader {
 
     pub(super) async fn start(&mut self) -> Result<()> {
         self.kill().await;
-        self.server = Some(Server::start(&self.config, self.apart.as_ref()).await?);
+        self.server = Some(DownloaderServer::start(&self.config, self.apart.as_ref()).await?);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ pub(super) fn client_of(api_addr: SocketAddr) -> Result<Client> {
 /// Kills servers from where nothing can be awaited, and waits, 2 seconds each at most.
 ///
 /// A thread of its own, because a runtime cannot be waited for on a thread of another one.
-pub(super) fn kill_and_wait(servers: impl IntoIterator<Item = Server>) {
+pub(super) fn kill_and_wait(servers: impl IntoIterator<Item = DownloaderServer>) {
     let servers: Vec<_> = servers.into_iter().collect();
     let killer = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();

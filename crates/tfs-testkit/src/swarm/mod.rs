@@ -52,7 +52,7 @@ pub use self::spec::{Download, TorrentSpec};
 pub use self::torrent::{SwarmFile, SwarmTorrent};
 pub use self::tracker::Tracker;
 
-use self::downloader::{Downloader, Server};
+use self::downloader::{Downloader, DownloaderServer};
 
 /// Two rqbits and what they exchange.
 #[derive(Debug)]
@@ -283,7 +283,8 @@ impl Swarm {
 
 impl Drop for Swarm {
     fn drop(&mut self) {
-        let servers = [self.seeder.take().map(Server::Here), self.downloader.server.take()];
+        let servers =
+            [self.seeder.take().map(DownloaderServer::Here), self.downloader.server.take()];
         downloader::kill_and_wait(servers.into_iter().flatten());
     }
 }

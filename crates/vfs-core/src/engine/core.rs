@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::plan::{
-    Action, Activity, Demand, DirectEnd, FileFacts, News, Outlook, Patience, Plan, PreloadWait,
-    Priority, ReadDeadline, ReadId, ReadRequest, Split, StreamEnd, StreamId, Tuning,
+    Action, Activity, BitfieldStatus, Demand, DirectEnd, FileFacts, Plan, PreloadWait, Priority,
+    ReadDeadline, ReadId, ReadRequest, ServerAvailability, Split, StreamEnd, StreamId, Tuning,
+    WaitPolicy,
 };
-use super::store::{BlockCache, Store};
+use super::store::{BlockCache, ByteStore};
 use super::{Counters, MissingPolicy};
 use crate::tree::FileState;
 use crate::{
@@ -46,7 +47,7 @@ pub(super) enum Started {
 #[derive(Debug)]
 pub(super) struct Core {
     plan: Plan,
-    store: Store,
+    store: ByteStore,
     last_read: u64,
     is_shut_down: bool,
 }
@@ -54,7 +55,7 @@ pub(super) struct Core {
 impl Core {
     /// Returns one whose cache may share its memory with those of other sources.
     pub(super) fn new(tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
-        let store = Store::new(&tuning, cache);
+        let store = ByteStore::new(&tuning, cache);
         Self { plan: Plan::new(tuning, missing), store, last_read: 0, is_shut_down: false }
     }
 
@@ -159,7 +160,7 @@ impl Core {
         self.plan.bytes_here(file, facts, range)
     }
 
-    pub(super) fn set_patience(&mut self, read: ReadId, patience: Patience) {
+    pub(super) fn set_patience(&mut self, read: ReadId, patience: WaitPolicy) {
         self.plan.set_patience(read, patience);
     }
 
@@ -203,7 +204,7 @@ impl Core {
         now: Duration,
         (file, facts): (FileId, &FileFacts),
         range: ByteRange,
-    ) -> Outlook {
+    ) -> ServerAvailability {
         self.plan.outlook(file, facts, range, now)
     }
 
@@ -278,8 +279,12 @@ impl Core {
     }
 
     /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
-    pub(super) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> News {
-        if self.is_shut_down { News::Unknown } else { self.plan.on_question(now, torrent) }
+    pub(super) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> BitfieldStatus {
+        if self.is_shut_down {
+            BitfieldStatus::Unknown
+        } else {
+            self.plan.on_question(now, torrent)
+        }
     }
 
     /// Has the streams taken from a budget that others share: there are no permits before

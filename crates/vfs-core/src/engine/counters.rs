@@ -165,12 +165,12 @@ impl ReadCounters {
 
 /// Counts as a whole and by file.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct EngineCounters {
     pub(super) total: ReadCounters,
     files: BTreeMap<FileId, ReadCounters>,
 }
 
-impl Tally {
+impl EngineCounters {
     /// Counts for a file and for all of them.
     pub(super) fn count(&mut self, file: FileId, count: impl Fn(&mut ReadCounters)) {
         count(&mut self.total);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::driver::Shared;
+use super::driver::EngineDriver;
 use super::plan::{DirectEnd, FileFacts};
-use super::{Engine, Target};
+use super::{Engine, ReadTarget};
 use crate::tree::FileState;
-use crate::{NotNow, TorrentSource};
+use crate::{InlineUnavailable, TorrentSource};
 
 /// How long a thread waits for the bytes of a short read: what a server on this machine needs some
 /// tens of times over, and short enough that nobody notices who waits for the thread meanwhile.
@@ -24,8 +24,8 @@ impl<S: TorrentSource> Engine<S> {
     /// [`READ_NOW_TIME_MAX`] at most, and holds no lock meanwhile.
     ///
     /// `None` where it is not tried or brings nothing.
-    pub(super) fn read_now(&self, target: Target, state: FileState) -> Option<Bytes> {
-        let Target { file, range, .. } = target;
+    pub(super) fn read_now(&self, target: ReadTarget, state: FileState) -> Option<Bytes> {
+        let ReadTarget { file, range, .. } = target;
         let here = self.locals.here(self.shared.now(), file.id);
         let is_here = here.is_some_and(|here| here.covers(file.geometry, range));
         let is_asleep = || self.is_reopenable(file, state);
@@ -39,7 +39,7 @@ impl<S: TorrentSource> Engine<S> {
         if !is_granted {
             return None;
         }
-        let mut permit = Permit { shared: &*self.shared, target, end: DirectEnd::Missed };
+        let mut permit = InlinePermit { shared: &*self.shared, target, end: DirectEnd::Missed };
         let answer = self.source().read_now(file.id, file.len, range, READ_NOW_TIME_MAX);
         let bytes = match answer {
             Ok(bytes) if bytes.len() as u64 == range.len() => bytes,
@@ -54,7 +54,7 @@ impl<S: TorrentSource> Engine<S> {
             }
             Err(why) => {
                 tracing::trace!(off = range.start(), len = range.len(), ?why, "not read at once");
-                if why == NotNow::NoWay {
+                if why == InlineUnavailable::NoWay {
                     permit.end = DirectEnd::NoWay;
                 }
                 return None;
@@ -68,15 +68,15 @@ impl<S: TorrentSource> Engine<S> {
 }
 
 /// The permit of a direct read, which goes back however it ends.
-struct Permit<'a, S> {
-    shared: &'a Shared<S>,
-    target: Target,
+struct InlinePermit<'a, S> {
+    shared: &'a EngineDriver<S>,
+    target: ReadTarget,
     end: DirectEnd,
 }
 
-impl<S> Drop for Permit<'_, S> {
+impl<S> Drop for InlinePermit<'_, S> {
     fn drop(&mut self) {
-        let Target { handle, file, range, .. } = self.target;
+        let ReadTarget { handle, file, range, .. } = self.target;
         self.shared.tell_if(|core, now| {
             core.on_direct_end(now, (handle, file.id), range, self.end).then_some(())
         });

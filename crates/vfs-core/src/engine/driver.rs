@@ -17,7 +17,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::core::{Core, Output};
-use super::plan::{Demand, News, ReadId, StreamEnd, StreamId};
+use super::plan::{BitfieldStatus, Demand, ReadId, StreamEnd, StreamId};
 use crate::{
     Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, SourceError,
     SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
@@ -33,16 +33,16 @@ const NOTHING_DUE: Duration = Duration::from_secs(3600);
 const BUDGET_ROUNDS_MAX: usize = 256;
 
 /// An answer on its way to its reader.
-pub(super) type Answer = Result<Vec<Bytes>, VfsError>;
+pub(super) type ReadResult = Result<Vec<Bytes>, VfsError>;
 
 /// What the tasks of an engine share.
 #[derive(Debug)]
-pub(super) struct Shared<S> {
+pub(super) struct EngineDriver<S> {
     pub(super) source: Arc<S>,
     /// What the streams are taken from; `None` if all of the source's limit are its own.
     budget: Option<Arc<dyn StreamBudget>>,
     /// Protects plan and memory; held for one event, never across an await.
-    state: Mutex<State>,
+    state: Mutex<DriverState>,
     /// Wakes the owner: there are orders, or the next point in time is nearer.
     owner_wake: Notify,
     /// Wakes streams for which there was no demand, and those who wait for news of pieces.
@@ -52,12 +52,12 @@ pub(super) struct Shared<S> {
 }
 
 #[derive(Debug)]
-struct State {
+struct DriverState {
     core: Core,
     /// What the budget was last told.
     demand: Option<StreamDemand>,
     /// Where the answers go that are still to come: one for each read that waits.
-    waiting: HashMap<ReadId, oneshot::Sender<Answer>>,
+    waiting: HashMap<ReadId, oneshot::Sender<ReadResult>>,
     /// What the owner has to do: at most an order or two for each stream and torrent.
     orders: Vec<Output>,
     /// When the owner wakes up by itself; `None` while it does not sleep.
@@ -66,13 +66,13 @@ struct State {
     is_ended: bool,
 }
 
-impl<S: TorrentSource> Shared<S> {
+impl<S: TorrentSource> EngineDriver<S> {
     pub(super) fn new(source: Arc<S>, mut core: Core) -> Arc<Self> {
         let budget = source.budget();
         if budget.is_some() {
             core.share_permits();
         }
-        let state = State {
+        let state = DriverState {
             core,
             demand: None,
             waiting: HashMap::new(),
@@ -97,7 +97,7 @@ impl<S: TorrentSource> Shared<S> {
     }
 }
 
-impl<S> Shared<S> {
+impl<S> EngineDriver<S> {
     /// Returns the time since the first question for it.
     pub(super) fn now(&self) -> Duration {
         Instant::now().saturating_duration_since(*self.start.get_or_init(Instant::now))
@@ -155,13 +155,13 @@ impl<S> Shared<S> {
 
     /// Does what [`give_orders`](Self::give_orders) does and lets streams look whether there is
     /// demand.
-    fn carry_out(&self, state: MutexGuard<'_, State>, now: Duration) {
+    fn carry_out(&self, state: MutexGuard<'_, DriverState>, now: Duration) {
         self.give_orders(state, now);
         self.stream_wake.notify_waiters();
     }
 
     /// Hands out the answers that follow from the last event, and wakes the owner for the rest.
-    fn give_orders(&self, mut state: MutexGuard<'_, State>, now: Duration) {
+    fn give_orders(&self, mut state: MutexGuard<'_, DriverState>, now: Duration) {
         state.pump(now);
         if let Some(budget) = &self.budget {
             state.negotiate(now, &**budget);
@@ -175,13 +175,13 @@ impl<S> Shared<S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, DriverState> {
         // A panic under the lock is a bug that one request reports; the others go on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl DriverState {
     /// Does what follows from the last event: answers reads, and leaves orders for the owner.
     fn pump(&mut self, now: Duration) {
         let Self { core, waiting, orders, .. } = self;
@@ -216,21 +216,21 @@ impl State {
     }
 }
 
-impl<S: TorrentSource> BudgetListener for Shared<S> {
+impl<S: TorrentSource> BudgetListener for EngineDriver<S> {
     fn on_budget_changed(&self) {
         self.lock().demand = None;
         self.tell(|_, _| ());
     }
 }
 
-impl<S: TorrentSource> Shared<S> {
+impl<S: TorrentSource> EngineDriver<S> {
     /// Does what [`tell`](Self::tell) does for a read that may have to wait; then there is a
     /// receiver for its answer, and a task that will see to it.
     pub(super) fn start_read<T>(
         self: &Arc<Self>,
         start: impl FnOnce(&mut Core, Duration) -> Result<T, VfsError>,
         id: impl FnOnce(&T) -> Option<ReadId>,
-    ) -> Result<(T, Option<oneshot::Receiver<Answer>>), VfsError> {
+    ) -> Result<(T, Option<oneshot::Receiver<ReadResult>>), VfsError> {
         let now = self.now();
         let mut state = self.lock();
         let started = start(&mut state.core, now)?;
@@ -254,18 +254,18 @@ impl<S: TorrentSource> Shared<S> {
             let mut woken = pin!(self.stream_wake.notified());
             woken.as_mut().enable();
             match self.ask(torrent) {
-                News::Known(have) => return Some(have),
-                News::Unknown => return None,
-                News::Asking => woken.await,
+                BitfieldStatus::Known(have) => return Some(have),
+                BitfieldStatus::Unknown => return None,
+                BitfieldStatus::Asking => woken.await,
             }
         }
     }
 
-    fn ask(self: &Arc<Self>, torrent: InfoHash) -> News {
+    fn ask(self: &Arc<Self>, torrent: InfoHash) -> BitfieldStatus {
         let now = self.now();
         let mut state = self.lock();
         let news = state.core.on_question(now, torrent);
-        if news == News::Asking {
+        if news == BitfieldStatus::Asking {
             self.ensure_owner(&mut state);
             // Whoever waits for news must not wake itself.
             self.give_orders(state, now);
@@ -273,7 +273,7 @@ impl<S: TorrentSource> Shared<S> {
         news
     }
 
-    fn ensure_owner(self: &Arc<Self>, state: &mut State) {
+    fn ensure_owner(self: &Arc<Self>, state: &mut DriverState) {
         if !state.has_owner {
             state.has_owner = true;
             drop(tokio::spawn(own(OwnerGuard { shared: Arc::clone(self) })));
@@ -284,7 +284,7 @@ impl<S: TorrentSource> Shared<S> {
 /// Ends what the owner's tasks were doing, however the owner ends: tokio drops it with its runtime.
 #[derive(Debug)]
 struct OwnerGuard<S> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<EngineDriver<S>>,
 }
 
 impl<S> Drop for OwnerGuard<S> {
@@ -301,7 +301,7 @@ impl<S> Drop for OwnerGuard<S> {
 
 /// What a task of the owner is for.
 #[derive(Debug, Clone, Copy)]
-enum Job {
+enum TaskKind {
     Stream(StreamId),
     Haves(InfoHash),
     Progress(InfoHash),
@@ -309,7 +309,7 @@ enum Job {
 
 /// How a task of the owner ends.
 #[derive(Debug)]
-enum Done {
+enum TaskEnd {
     /// The core knows already: its readers are not to wait for the owner.
     Stream,
     Haves(Result<Bitfield, SourceError>),
@@ -318,15 +318,15 @@ enum Done {
 
 /// The tasks that an engine has running.
 #[derive(Debug, Default)]
-struct Jobs {
-    tasks: JoinSet<Done>,
-    by_task: HashMap<Id, Job>,
+struct TaskSet {
+    tasks: JoinSet<TaskEnd>,
+    by_task: HashMap<Id, TaskKind>,
     streams: HashMap<StreamId, AbortHandle>,
 }
 
 async fn own<S: TorrentSource>(guard: OwnerGuard<S>) {
     let shared = &guard.shared;
-    let mut jobs = Jobs::default();
+    let mut jobs = TaskSet::default();
     loop {
         let (orders, alarm, is_ended) = {
             let now = shared.now();
@@ -351,8 +351,8 @@ async fn own<S: TorrentSource>(guard: OwnerGuard<S>) {
     }
 }
 
-impl Jobs {
-    fn carry_out<S: TorrentSource>(&mut self, shared: &Arc<Shared<S>>, order: &Output) {
+impl TaskSet {
+    fn carry_out<S: TorrentSource>(&mut self, shared: &Arc<EngineDriver<S>>, order: &Output) {
         match *order {
             Output::Open { stream, file, file_len, range } => {
                 let shared = Arc::clone(shared);
@@ -360,9 +360,9 @@ impl Jobs {
                     // The stream itself is dropped by then, so its permit is free.
                     let end = run_stream(&shared, stream, (file, file_len, range)).await;
                     shared.tell(|core, now| core.on_stream_end(now, stream, end));
-                    Done::Stream
+                    TaskEnd::Stream
                 });
-                self.by_task.insert(task.id(), Job::Stream(stream));
+                self.by_task.insert(task.id(), TaskKind::Stream(stream));
                 self.streams.insert(stream, task);
             }
             Output::Close { stream } => {
@@ -374,30 +374,34 @@ impl Jobs {
                 let source = Arc::clone(&shared.source);
                 let task = self.tasks.spawn(async move {
                     let answer = timeout(HAVES_TIMEOUT, source.haves(torrent)).await;
-                    Done::Haves(answer.unwrap_or_else(|_elapsed| Err(silence(torrent))))
+                    TaskEnd::Haves(answer.unwrap_or_else(|_elapsed| Err(silence(torrent))))
                 });
-                self.by_task.insert(task.id(), Job::Haves(torrent));
+                self.by_task.insert(task.id(), TaskKind::Haves(torrent));
             }
             Output::AskProgress { torrent } => {
                 let source = Arc::clone(&shared.source);
                 let task = self.tasks.spawn(async move {
                     let answer = timeout(HAVES_TIMEOUT, source.download_progress(torrent)).await;
-                    Done::Progress(answer.ok().flatten())
+                    TaskEnd::Progress(answer.ok().flatten())
                 });
-                self.by_task.insert(task.id(), Job::Progress(torrent));
+                self.by_task.insert(task.id(), TaskKind::Progress(torrent));
             }
             Output::Answer { .. } => {}
         }
     }
 
     /// Tells the core how a task ended.
-    fn take<S: TorrentSource>(&mut self, shared: &Shared<S>, done: Result<(Id, Done), JoinError>) {
+    fn take<S: TorrentSource>(
+        &mut self,
+        shared: &EngineDriver<S>,
+        done: Result<(Id, TaskEnd), JoinError>,
+    ) {
         let (task, done) = match done {
             Ok((task, done)) => (task, Ok(done)),
             Err(error) => (error.id(), Err(error)),
         };
         match (self.by_task.remove(&task), done) {
-            (Some(Job::Stream(stream)), done) => {
+            (Some(TaskKind::Stream(stream)), done) => {
                 self.streams.remove(&stream);
                 let end = match done {
                     Ok(_) => return,
@@ -406,17 +410,17 @@ impl Jobs {
                 };
                 shared.tell(|core, now| core.on_stream_end(now, stream, end));
             }
-            (Some(Job::Haves(torrent)), done) => {
+            (Some(TaskKind::Haves(torrent)), done) => {
                 let answer = match done {
-                    Ok(Done::Haves(answer)) => answer,
-                    Ok(Done::Stream | Done::Progress(_)) | Err(_) => Err(panicked()),
+                    Ok(TaskEnd::Haves(answer)) => answer,
+                    Ok(TaskEnd::Stream | TaskEnd::Progress(_)) | Err(_) => Err(panicked()),
                 };
                 shared.tell(|core, now| core.on_haves(now, torrent, answer));
             }
-            (Some(Job::Progress(torrent)), done) => {
+            (Some(TaskKind::Progress(torrent)), done) => {
                 let answer = match done {
-                    Ok(Done::Progress(answer)) => answer,
-                    Ok(Done::Stream | Done::Haves(_)) | Err(_) => None,
+                    Ok(TaskEnd::Progress(answer)) => answer,
+                    Ok(TaskEnd::Stream | TaskEnd::Haves(_)) | Err(_) => None,
                 };
                 shared.tell(|core, now| core.on_download(now, torrent, answer));
             }
@@ -428,7 +432,7 @@ impl Jobs {
 /// Opens a stream and takes its bytes as far as the plan wants them. It is closed on the other side
 /// when this returns.
 async fn run_stream<S: TorrentSource>(
-    shared: &Shared<S>,
+    shared: &EngineDriver<S>,
     id: StreamId,
     (file, file_len, range): (FileId, u64, ByteRange),
 ) -> StreamEnd {

@@ -51,16 +51,16 @@ use tokio::time::{sleep, timeout};
 
 use self::core::{Core, Started};
 pub use self::counters::{BreakerState, Counters, FileCounters, ReadCounters, ServerCounters};
-use self::driver::Shared;
-use self::local::Locals;
+use self::driver::EngineDriver;
+use self::local::LocalFileCache;
 pub use self::local::ReadWay;
 pub(crate) use self::plan::Activity;
 pub(crate) use self::plan::FileFacts;
-use self::plan::{Outlook, Patience, Priority, ReadDeadline, ReadId, Split, Tuning};
-pub use self::plan::{PreloadWait, Wait};
+pub use self::plan::{PreloadWait, ReaderWait};
+use self::plan::{Priority, ReadDeadline, ReadId, ServerAvailability, Split, Tuning, WaitPolicy};
 pub(crate) use self::preload::PreloadStep;
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
-pub(crate) use self::servers::Servers;
+pub(crate) use self::servers::MultiEngine;
 use self::store::BlockCache;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
@@ -126,18 +126,18 @@ struct ReadLimits {
     first: Duration,
     /// How long it takes at the most.
     latest: Duration,
-    patience: Patience,
+    patience: WaitPolicy,
 }
 
 /// When a read ends, and what it puts up with until then.
-type Until = (ReadDeadline, Patience);
+type Until = (ReadDeadline, WaitPolicy);
 
 /// Reads of all open files at one server.
 #[derive(Debug)]
 struct Engine<S> {
-    shared: Arc<Shared<S>>,
+    shared: Arc<EngineDriver<S>>,
     /// Files on this machine's disk, which are read before the server is.
-    locals: Arc<Locals>,
+    locals: Arc<LocalFileCache>,
     read_bytes_max: u64,
     /// The longest read that the thread which asks may do itself.
     direct_bytes_max: u64,
@@ -145,7 +145,7 @@ struct Engine<S> {
 
 /// What is read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target {
+pub(crate) struct ReadTarget {
     pub(crate) handle: HandleId,
     pub(crate) file: FileRef,
     pub(crate) range: ByteRange,
@@ -153,7 +153,7 @@ pub(crate) struct Target {
     split: Split,
 }
 
-impl Target {
+impl ReadTarget {
     /// Returns a read that is answered as a whole.
     pub(crate) fn new(handle: HandleId, file: FileRef, range: ByteRange) -> Self {
         Self { handle, file, range, split: Split::Never }
@@ -179,7 +179,7 @@ impl<S: TorrentSource> Engine<S> {
     fn new(source: Arc<S>, tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
         let core = Core::new(tuning, missing, cache);
         Self {
-            shared: Shared::new(source, core),
+            shared: EngineDriver::new(source, core),
             locals: Arc::default(),
             read_bytes_max: tuning.read_bytes_max,
             direct_bytes_max: tuning.direct_bytes_max,
@@ -238,14 +238,14 @@ impl<S: TorrentSource> Engine<S> {
 
     /// Returns the bytes of a range if they are in memory, ours or the system's. Never waits for
     /// more than a short lock.
-    fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
+    fn try_read(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
         self.try_local(target).map(Ok).or_else(|| self.try_memory(target))
     }
 
     /// Returns the bytes of a range that the server gave before, if all of them are in memory.
     /// Never waits for more than a short lock.
-    fn try_memory(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
-        let Target { handle, file, range, .. } = target;
+    fn try_memory(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
+        let ReadTarget { handle, file, range, .. } = target;
         let parts = self.shared.tell_if(|core, now| core.try_read(now, handle, file.id, range))?;
         self.locals.on_source(self.shared.now(), file.id, range.len());
         Some(parts.map(join))
@@ -254,7 +254,7 @@ impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range, all of them, or an error within its limits.
     async fn read(
         &self,
-        target: Target,
+        target: ReadTarget,
         state: Option<FileState>,
         limits: ReadLimits,
     ) -> Result<Bytes, VfsError> {
@@ -277,7 +277,7 @@ impl<S: TorrentSource> Engine<S> {
 
     async fn read_source(
         &self,
-        target: Target,
+        target: ReadTarget,
         state: Option<FileState>,
         until: Until,
     ) -> Result<Bytes, VfsError> {
@@ -303,7 +303,7 @@ impl<S: TorrentSource> Engine<S> {
 
     async fn read_part(
         &self,
-        Target { handle, file, range, split }: Target,
+        ReadTarget { handle, file, range, split }: ReadTarget,
         state: Option<FileState>,
         (deadline, patience): Until,
     ) -> Result<Vec<Bytes>, VfsError> {
@@ -327,8 +327,8 @@ impl<S: TorrentSource> Engine<S> {
             (Started::Waits(read), Some(answer)) => {
                 let _guard = CancelGuard { shared: &*self.shared, read };
                 match patience {
-                    Patience::LeavesAtOnce => self.answer_until_stalled(read, answer).await,
-                    Patience::Stays | Patience::LeavesOnFailure => answered(answer.await),
+                    WaitPolicy::LeavesAtOnce => self.answer_until_stalled(read, answer).await,
+                    WaitPolicy::Stays | WaitPolicy::LeavesOnFailure => answered(answer.await),
                 }
             }
         }
@@ -338,8 +338,8 @@ impl<S: TorrentSource> Engine<S> {
     async fn answer_until_stalled(
         &self,
         read: ReadId,
-        mut answer: oneshot::Receiver<driver::Answer>,
-    ) -> driver::Answer {
+        mut answer: oneshot::Receiver<driver::ReadResult>,
+    ) -> driver::ReadResult {
         loop {
             let progress_at = self.shared.look(|core| core.progress_at(read));
             let Some(progress_at) = progress_at else { return answered(answer.await) };
@@ -364,7 +364,12 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Returns what the server promises to a read of a range.
-    fn outlook(&self, file: FileRef, state: Option<FileState>, range: ByteRange) -> Outlook {
+    fn outlook(
+        &self,
+        file: FileRef,
+        state: Option<FileState>,
+        range: ByteRange,
+    ) -> ServerAvailability {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let now = self.shared.now();
         self.shared.look(|core| core.outlook(now, (file.id, &facts), range))
@@ -377,8 +382,8 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Takes note that the wait of a read has ended since its thread got a signal.
-    fn on_interrupted_wait(&self, target: Target, state: FileState) {
-        let Target { handle, file, range, .. } = target;
+    fn on_interrupted_wait(&self, target: ReadTarget, state: FileState) {
+        let ReadTarget { handle, file, range, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (handle, file.id);
         self.shared.note(|core, now| core.on_interrupted_wait(now, who, &facts, range));
@@ -386,8 +391,8 @@ impl<S: TorrentSource> Engine<S> {
 
     /// Returns the error of a read that would have to wait for missing data now, if a wait of its
     /// handle failed a moment ago.
-    fn fail_fast_error(&self, target: Target, state: FileState) -> Option<VfsError> {
-        let Target { handle, file, .. } = target;
+    fn fail_fast_error(&self, target: ReadTarget, state: FileState) -> Option<VfsError> {
+        let ReadTarget { handle, file, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (handle, file.id);
         self.shared.note(|core, now| core.fail_fast_error(now, who, &facts))
@@ -422,7 +427,7 @@ impl<S> Drop for Engine<S> {
 
 /// Tells the plan when a reader goes away before its answer comes.
 struct CancelGuard<'a, S> {
-    shared: &'a Shared<S>,
+    shared: &'a EngineDriver<S>,
     read: ReadId,
 }
 
@@ -433,7 +438,7 @@ impl<S> Drop for CancelGuard<'_, S> {
 }
 
 /// The sender goes without an answer only if the engine itself is gone.
-fn answered(answer: Result<driver::Answer, oneshot::error::RecvError>) -> driver::Answer {
+fn answered(answer: Result<driver::ReadResult, oneshot::error::RecvError>) -> driver::ReadResult {
     answer.unwrap_or(Err(VfsError::ShuttingDown))
 }
 

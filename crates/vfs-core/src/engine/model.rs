@@ -17,7 +17,7 @@ const READ_LEN_MAX: u64 = 100;
 
 /// What happens next.
 #[derive(Debug, Clone)]
-enum Step {
+enum ModelStep {
     Read {
         handle: u64,
         offset: u64,
@@ -45,17 +45,17 @@ enum Step {
     },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ModelStep> {
     let len = 1..=READ_LEN_MAX;
     prop_oneof![
         2 => (1..4_u64, 0..FILE_LEN, len.clone())
-            .prop_map(|(handle, offset, len)| Step::Read { handle, offset, len }),
-        4 => (1..4_u64, len).prop_map(|(handle, len)| Step::GoOn { handle, len }),
-        1 => Just(Step::Cancel),
-        1 => (1..4_u64).prop_map(|handle| Step::Release { handle }),
-        8 => (0..4_usize, 1..90_u64).prop_map(|(which, len)| Step::Feed { which, len }),
-        1 => (0..4_usize).prop_map(|which| Step::Break { which }),
-        1 => (1..3000_u64).prop_map(|millis| Step::Pass { millis }),
+            .prop_map(|(handle, offset, len)| ModelStep::Read { handle, offset, len }),
+        4 => (1..4_u64, len).prop_map(|(handle, len)| ModelStep::GoOn { handle, len }),
+        1 => Just(ModelStep::Cancel),
+        1 => (1..4_u64).prop_map(|handle| ModelStep::Release { handle }),
+        8 => (0..4_usize, 1..90_u64).prop_map(|(which, len)| ModelStep::Feed { which, len }),
+        1 => (0..4_usize).prop_map(|which| ModelStep::Break { which }),
+        1 => (1..3000_u64).prop_map(|millis| ModelStep::Pass { millis }),
     ]
 }
 
@@ -90,28 +90,28 @@ impl Outside {
         }
     }
 
-    fn take(&mut self, step: &Step) {
+    fn take(&mut self, step: &ModelStep) {
         match *step {
-            Step::Read { handle, offset, len } => self.read(handle, offset, len),
-            Step::GoOn { handle, len } => {
+            ModelStep::Read { handle, offset, len } => self.read(handle, offset, len),
+            ModelStep::GoOn { handle, len } => {
                 let offset = self.ends.get(&handle).copied().unwrap_or(0) % FILE_LEN;
                 self.read(handle, offset, len);
             }
-            Step::Cancel => {
+            ModelStep::Cancel => {
                 if let Some((read, _)) = self.waiting.pop_first() {
                     self.core.on_cancel(self.now, read);
                 }
             }
-            Step::Release { handle } => self.core.on_release(HandleId(handle)),
-            Step::Feed { which, len } => self.feed(which, len),
-            Step::Break { which } => {
+            ModelStep::Release { handle } => self.core.on_release(HandleId(handle)),
+            ModelStep::Feed { which, len } => self.feed(which, len),
+            ModelStep::Break { which } => {
                 if let Some(id) = self.streams.keys().nth(which).copied() {
                     self.streams.remove(&id);
                     let error = SourceError::new(SourceErrorKind::TimedOut, "read");
                     self.core.on_stream_end(self.now, id, StreamEnd::Failed(error));
                 }
             }
-            Step::Pass { millis } => {
+            ModelStep::Pass { millis } => {
                 self.now += Duration::from_millis(millis);
                 self.core.on_time(self.now);
             }
@@ -181,9 +181,9 @@ impl Outside {
     fn finish(&mut self) {
         for _ in 0..2000 {
             for which in 0..self.streams.len() {
-                self.take(&Step::Feed { which, len: 64 });
+                self.take(&ModelStep::Feed { which, len: 64 });
             }
-            self.take(&Step::Pass { millis: 50 });
+            self.take(&ModelStep::Pass { millis: 50 });
         }
         assert_eq!(self.waiting, BTreeMap::new());
     }

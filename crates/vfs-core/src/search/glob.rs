@@ -7,7 +7,7 @@ use std::str::CharIndices;
 
 /// What can be wrong with a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum GlobFault {
+pub enum GlobError {
     /// A `[` has no `]`.
     #[error("a [ without its ]")]
     OpenClass,
@@ -36,7 +36,7 @@ struct Translation<'a> {
 }
 
 /// Returns the regular expression for a glob, or which of its characters is wrong, counted from 0.
-pub(super) fn to_regex(glob: &str) -> Result<String, (usize, GlobFault)> {
+pub(super) fn to_regex(glob: &str) -> Result<String, (usize, GlobError)> {
     let mut translation = Translation {
         rest: glob.char_indices().peekable(),
         position: 0,
@@ -47,13 +47,13 @@ pub(super) fn to_regex(glob: &str) -> Result<String, (usize, GlobFault)> {
         translation.translate(character)?;
     }
     if let Some(position) = translation.choices.pop() {
-        return Err((position, GlobFault::OpenChoice));
+        return Err((position, GlobError::OpenChoice));
     }
     Ok(translation.regex + "$")
 }
 
 impl Translation<'_> {
-    fn translate(&mut self, character: char) -> Result<(), (usize, GlobFault)> {
+    fn translate(&mut self, character: char) -> Result<(), (usize, GlobError)> {
         let position = self.position - 1;
         match character {
             '*' if self.takes('*') => self.any_path(),
@@ -65,12 +65,12 @@ impl Translation<'_> {
                 self.regex.push_str("(?:");
             }
             '}' => {
-                self.choices.pop().ok_or((position, GlobFault::UnopenedChoice))?;
+                self.choices.pop().ok_or((position, GlobError::UnopenedChoice))?;
                 self.regex.push(')');
             }
             ',' if !self.choices.is_empty() => self.regex.push('|'),
             '\\' => {
-                let escaped = self.next().ok_or((position, GlobFault::LoneEscape))?;
+                let escaped = self.next().ok_or((position, GlobError::LoneEscape))?;
                 self.literal(escaped);
             }
             other => self.literal(other),
@@ -86,8 +86,8 @@ impl Translation<'_> {
         self.regex.push_str(any);
     }
 
-    fn class(&mut self, position: usize) -> Result<(), (usize, GlobFault)> {
-        let open = (position, GlobFault::OpenClass);
+    fn class(&mut self, position: usize) -> Result<(), (usize, GlobError)> {
+        let open = (position, GlobError::OpenClass);
         let is_negated = self.takes('!') || self.takes('^');
         // What no class may match, whatever is in it, is the slash.
         self.regex.push_str(if is_negated { "[^/" } else { "[" });
@@ -110,7 +110,7 @@ impl Translation<'_> {
     }
 
     /// Takes one character of a class, or a range of them.
-    fn range(&mut self, first: char) -> Result<(), (usize, GlobFault)> {
+    fn range(&mut self, first: char) -> Result<(), (usize, GlobError)> {
         let position = self.position - 1;
         self.literal(first);
         let mut ahead = self.rest.clone();
@@ -119,7 +119,7 @@ impl Translation<'_> {
             return Ok(());
         };
         if last < first {
-            return Err((position, GlobFault::EmptyRange));
+            return Err((position, GlobError::EmptyRange));
         }
         (self.rest, self.position) = (ahead, self.position + 2);
         self.regex.push('-');
@@ -148,7 +148,7 @@ impl Translation<'_> {
 mod tests {
     use regex::Regex;
 
-    use super::{GlobFault, to_regex};
+    use super::{GlobError, to_regex};
 
     #[track_caller]
     fn check(glob: &str, matching: &[&str], others: &[&str]) {
@@ -184,13 +184,13 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         for (glob, want) in [
-            ("a[b", (1, GlobFault::OpenClass)),
-            ("[]", (0, GlobFault::OpenClass)),
-            (r"ä[\", (1, GlobFault::OpenClass)),
-            ("ä[z-a]", (2, GlobFault::EmptyRange)),
-            ("{a,{b}", (0, GlobFault::OpenChoice)),
-            ("a}", (1, GlobFault::UnopenedChoice)),
-            (r"ab\", (2, GlobFault::LoneEscape)),
+            ("a[b", (1, GlobError::OpenClass)),
+            ("[]", (0, GlobError::OpenClass)),
+            (r"ä[\", (1, GlobError::OpenClass)),
+            ("ä[z-a]", (2, GlobError::EmptyRange)),
+            ("{a,{b}", (0, GlobError::OpenChoice)),
+            ("a}", (1, GlobError::UnopenedChoice)),
+            (r"ab\", (2, GlobError::LoneEscape)),
         ] {
             assert_eq!(to_regex(glob), Err(want), "{glob}");
         }

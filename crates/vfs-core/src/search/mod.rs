@@ -24,7 +24,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
-pub use glob::GlobFault;
+pub use glob::GlobError;
 use names::TorrentNames;
 pub use query::{PATTERN_BYTES_MAX, PatternKind, Query, QueryError, WORDS_MAX};
 
@@ -46,7 +46,7 @@ pub struct SearchHit {
 
 /// A file that a query found, before its place in the tree is known.
 #[derive(Debug)]
-pub(crate) struct Found {
+pub(crate) struct Match {
     pub(crate) tree: Arc<TorrentTree>,
     pub(crate) idx: NodeIdx,
     pub(crate) index: FileIndex,
@@ -113,7 +113,7 @@ impl SearchIndex {
 
     /// Returns up to `limit` files that match, torrent by torrent in the order in which these
     /// came. The order is the same for as long as the generation is.
-    pub(crate) fn search(&self, query: &Query, limit: usize) -> Vec<Found> {
+    pub(crate) fn search(&self, query: &Query, limit: usize) -> Vec<Match> {
         let mut found = Vec::new();
         if limit == 0 {
             return found;
@@ -155,10 +155,10 @@ impl TorrentNames {
         self.tree.key()
     }
 
-    fn found(&self, idx: NodeIdx) -> Option<Found> {
+    fn found(&self, idx: NodeIdx) -> Option<Match> {
         let NodeBody::File { index, len } = self.tree.node(idx).body else { return None };
         let path = self.paths().path(idx).to_owned();
-        Some(Found { tree: Arc::clone(&self.tree), idx, index, len, path })
+        Some(Match { tree: Arc::clone(&self.tree), idx, index, len, path })
     }
 }
 

@@ -33,11 +33,11 @@ pub(super) struct TorrentNames {
 
 /// A folded word, ready to be looked for.
 #[derive(Debug)]
-pub(super) struct Word {
+pub(super) struct FoldedWord {
     finder: Finder<'static>,
 }
 
-impl Word {
+impl FoldedWord {
     /// Takes a folded text without a slash and without control characters.
     pub(super) fn new(folded: &str) -> Self {
         Self { finder: Finder::new(folded).into_owned() }
@@ -78,14 +78,15 @@ impl TorrentNames {
     /// The first word is the one that is looked for in the whole text; it should be the rarest.
     pub(super) fn scan(
         &self,
-        words: &[Word],
+        words: &[FoldedWord],
         each: &mut dyn FnMut(NodeIdx) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         if !words.iter().all(|word| self.trigrams.may_have(word.finder.needle())) {
             return ControlFlow::Continue(());
         }
         let root_name = self.folded_root_name.as_bytes();
-        let missing: Vec<&Word> = words.iter().filter(|word| !word.is_in(root_name)).collect();
+        let missing: Vec<&FoldedWord> =
+            words.iter().filter(|word| !word.is_in(root_name)).collect();
         let Some((first, rest)) = missing.split_first() else {
             return self.scan_files(each);
         };
@@ -110,14 +111,14 @@ impl TorrentNames {
     fn scan_below(
         &self,
         idx: NodeIdx,
-        words: &[&Word],
+        words: &[&FoldedWord],
         each: &mut dyn FnMut(NodeIdx) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         // A list and no recursion: the depth is up to whoever made the torrent.
         let mut to_do = vec![idx];
         while let Some(idx) = to_do.pop() {
             to_do.extend(self.tree.children(idx).iter().rev());
-            let has = |word: &&Word| word.is_in(self.name(idx)) || self.is_below(idx, word);
+            let has = |word: &&FoldedWord| word.is_in(self.name(idx)) || self.is_below(idx, word);
             if self.tree.is_file(idx) && words.iter().all(has) {
                 each(idx)?;
             }
@@ -126,7 +127,7 @@ impl TorrentNames {
     }
 
     /// Returns whether a folder that the node is in has the word in its name.
-    fn is_below(&self, idx: NodeIdx, word: &Word) -> bool {
+    fn is_below(&self, idx: NodeIdx, word: &FoldedWord) -> bool {
         let parent = |idx: &NodeIdx| self.tree.node(*idx).parent;
         std::iter::successors(parent(&idx), parent).any(|folder| word.is_in(self.name(folder)))
     }

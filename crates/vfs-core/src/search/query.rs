@@ -6,9 +6,9 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use regex::{Regex, RegexBuilder};
 
 use super::fold::fold;
-use super::glob::{self, GlobFault};
+use super::glob::{self, GlobError};
 use super::literals::required_literals;
-use super::names::{Paths, Word};
+use super::names::{FoldedWord, Paths};
 use crate::tree::NodeIdx;
 
 /// The longest query in bytes: four times the longest name.
@@ -68,7 +68,7 @@ pub enum QueryError {
         /// Which of its characters is wrong, counted from 1.
         position: usize,
         /// What is wrong with it.
-        fault: GlobFault,
+        fault: GlobError,
     },
     /// A regular expression is not written as one.
     #[error("the regular expression {regex:?} cannot be understood: {reason}")]
@@ -91,13 +91,13 @@ pub enum QueryError {
 pub struct Query {
     kind: PatternKind,
     /// What every path that matches has in it, the longest first, each within one name.
-    required: Vec<Word>,
+    required: Vec<FoldedWord>,
     /// Decides where that is not enough.
-    pattern: Option<Pattern>,
+    pattern: Option<QueryPattern>,
 }
 
 #[derive(Debug)]
-struct Pattern {
+struct QueryPattern {
     regex: Regex,
     /// Whether it is the name that must match, and not the path.
     is_for_name: bool,
@@ -186,16 +186,16 @@ impl Query {
             refused(error.to_string())
         })?;
         let required = ordered(required_literals(&hir));
-        Ok(Self { kind, required, pattern: Some(Pattern { regex, is_for_name }) })
+        Ok(Self { kind, required, pattern: Some(QueryPattern { regex, is_for_name }) })
     }
 
-    pub(super) fn required(&self) -> &[Word] {
+    pub(super) fn required(&self) -> &[FoldedWord] {
         &self.required
     }
 
     /// Returns whether a file with all required words matches.
     pub(super) fn matches(&self, idx: NodeIdx, paths: &mut Paths<'_>) -> bool {
-        let Some(Pattern { regex, is_for_name }) = &self.pattern else { return true };
+        let Some(QueryPattern { regex, is_for_name }) = &self.pattern else { return true };
         let text = if *is_for_name { paths.name(idx) } else { paths.path(idx) };
         regex.is_match(text)
             || match compose(text) {
@@ -223,11 +223,11 @@ fn check_len(text: &str) -> Result<(), QueryError> {
 }
 
 /// Returns the words with the longest first, which is most often the rarest.
-fn ordered(mut words: Vec<String>) -> Vec<Word> {
+fn ordered(mut words: Vec<String>) -> Vec<FoldedWord> {
     words.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     words.dedup();
     words.truncate(WORDS_MAX);
-    words.iter().map(|word| Word::new(word)).collect()
+    words.iter().map(|word| FoldedWord::new(word)).collect()
 }
 
 /// Returns what is wrong with a pattern in one line. The parser's own words repeat the pattern.

@@ -125,7 +125,7 @@ proptest! {
     }
 }
 
-fn paths(found: &[Found]) -> Vec<&str> {
+fn paths(found: &[Match]) -> Vec<&str> {
     found.iter().map(|found| found.path.as_str()).collect()
 }
 

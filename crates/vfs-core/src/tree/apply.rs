@@ -12,12 +12,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::names::{HeldNames, Named};
-use super::notices::Notice;
-use super::past::{Memory, Remembered};
-use super::standing::Standing;
+use super::names::{NameOwner, ReservedNames};
+use super::notices::Invalidation;
+use super::past::{PastTorrent, RestoredTorrent};
+use super::standing::PerServerState;
 use super::{
-    Changes, FolderId, NodeIdx, RootLayout, Torrent, TorrentKey, TorrentTree, Totals, Tree,
+    Changes, FolderId, NodeIdx, RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreeTorrent,
 };
 use crate::{Child, InfoHash, Ino, ServerId, TorrentSummary};
 
@@ -88,7 +88,8 @@ impl Tree {
             unlisted.extend(torrents.filter_map(|torrent| torrent.standing.of(server).cloned()));
         }
         let mut last = None;
-        for (_, Named { info_hash, cookie }) in self.folder(id)?.names.after(cookie).take(count) {
+        for (_, NameOwner { info_hash, cookie }) in self.folder(id)?.names.after(cookie).take(count)
+        {
             last = Some(cookie);
             if listed.contains(&info_hash) {
                 continue;
@@ -108,7 +109,7 @@ impl Tree {
         Difference { unknown, gone, .. }: Difference,
         mut layouts: HashMap<InfoHash, TorrentTree>,
         seen_at: i64,
-    ) -> (Changes, Vec<Notice>) {
+    ) -> (Changes, Vec<Invalidation>) {
         let id = self.layout.folder_of(server);
         let mut changes = Changes::default();
         let mut notices = Vec::new();
@@ -117,7 +118,7 @@ impl Tree {
             self.drop_unlisted(server, key, (&mut changes, &mut notices));
         }
         let held =
-            if layouts.is_empty() { HeldNames::new() } else { self.held_names(id, &unknown) };
+            if layouts.is_empty() { ReservedNames::new() } else { self.held_names(id, &unknown) };
         let is_known = self.folder(id).is_some_and(|folder| folder.is_known);
         for summary in unknown {
             let info_hash = summary.info_hash;
@@ -126,7 +127,7 @@ impl Tree {
                 continue;
             };
             // Before the first listing nobody was told that there is no such name.
-            let notice = || Notice::Added { parent, name: name.clone() };
+            let notice = || Invalidation::Added { parent, name: name.clone() };
             notices.extend(is_known.then(notice));
             changes.added.push((info_hash, name));
             let numbers = self.inodes.range(TorrentKey { folder: id, info_hash });
@@ -141,7 +142,7 @@ impl Tree {
         &mut self,
         server: ServerId,
         part: Vec<TorrentSummary>,
-        (changes, notices): (&mut Changes, &mut Vec<Notice>),
+        (changes, notices): (&mut Changes, &mut Vec<Invalidation>),
     ) {
         let folder = self.layout.folder_of(server);
         for summary in part {
@@ -168,7 +169,7 @@ impl Tree {
         &mut self,
         server: ServerId,
         key: TorrentKey,
-        (changes, notices): (&mut Changes, &mut Vec<Notice>),
+        (changes, notices): (&mut Changes, &mut Vec<Invalidation>),
     ) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         if let Some(before) = torrent.standing.remove(server) {
@@ -220,8 +221,8 @@ impl Tree {
 
     /// Returns the names that torrents had which are listed and not in the tree: nobody else gets
     /// them, also while their details are not there yet.
-    fn held_names(&self, id: FolderId, listing: &[TorrentSummary]) -> HeldNames {
-        let mut held = HeldNames::new();
+    fn held_names(&self, id: FolderId, listing: &[TorrentSummary]) -> ReservedNames {
+        let mut held = ReservedNames::new();
         let Some(folder) = self.folder(id) else { return held };
         for summary in listing {
             if let Some(memory) = folder.past.get(summary.info_hash) {
@@ -237,7 +238,7 @@ impl Tree {
         &mut self,
         (server, summary): (ServerId, TorrentSummary),
         layout: TorrentTree,
-        held: &HeldNames,
+        held: &ReservedNames,
         seen_at: i64,
     ) -> Option<(Ino, String)> {
         let key = layout.key();
@@ -246,9 +247,9 @@ impl Tree {
         if !tree.is_shown() {
             tracing::debug!(torrent = %key.info_hash, "a torrent whose only file is hidden");
             let (parent, inos) = (folder.ino, Arc::default());
-            let standing = Standing::new(server, summary);
+            let standing = PerServerState::new(server, summary);
             let totals = Totals::default();
-            let torrent = Torrent { tree, inos, parent, standing, first_seen: seen_at, totals };
+            let torrent = TreeTorrent { tree, inos, parent, standing, first_seen: seen_at, totals };
             self.torrents.insert(key, torrent);
             self.unnamed.insert(key);
             self.count(server, |count| count.saturating_add(1));
@@ -258,21 +259,21 @@ impl Tree {
         let memory = folder.past.on_added(key.info_hash);
         let first_seen = memory.as_ref().map_or(seen_at, |memory| memory.first_seen);
         let had = memory.map(|memory| memory.name);
-        let named = Named { info_hash: key.info_hash, cookie: self.next_cookie };
+        let named = NameOwner { info_hash: key.info_hash, cookie: self.next_cookie };
         self.next_cookie += 1;
         let is_directory = tree.top().is_directory();
         let name = folder.names.add(tree.raw_name(), named, is_directory, had.as_deref(), held);
-        let (parent, standing) = (folder.ino, Standing::new(server, summary));
+        let (parent, standing) = (folder.ino, PerServerState::new(server, summary));
         folder.directory_count = folder.directory_count.saturating_add(usize::from(is_directory));
         let totals = Totals::default();
-        let torrent = Torrent { tree, inos, parent, standing, first_seen, totals };
+        let torrent = TreeTorrent { tree, inos, parent, standing, first_seen, totals };
         self.torrents.insert(key, torrent);
         self.sum_up(key);
         self.count(server, |count| count.saturating_add(1));
         Some((parent, name))
     }
 
-    fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Notice>) -> Option<String> {
+    fn remove(&mut self, key: TorrentKey, notices: &mut Vec<Invalidation>) -> Option<String> {
         let torrent = self.torrents.remove(&key)?;
         self.totals.subtract(torrent.totals);
         notices.extend(torrent.removal_notices(&self.inodes));
@@ -285,16 +286,16 @@ impl Tree {
         folder.directory_count = folder.directory_count.saturating_sub(usize::from(is_directory));
         let name = folder.names.remove(key.info_hash)?;
         let child = Child { ino: torrent.ino(NodeIdx::TOP), kind: torrent.tree.top().kind() };
-        notices.push(Notice::Removed { parent: folder.ino, name: name.clone(), child });
-        let memory = Memory { name: name.clone(), first_seen: torrent.first_seen };
+        notices.push(Invalidation::Removed { parent: folder.ino, name: name.clone(), child });
+        let memory = PastTorrent { name: name.clone(), first_seen: torrent.first_seen };
         folder.past.on_removed(key.info_hash, memory);
         Some(name)
     }
 
-    fn remembered(&self, id: FolderId, info_hash: InfoHash) -> Option<Remembered> {
+    fn remembered(&self, id: FolderId, info_hash: InfoHash) -> Option<RestoredTorrent> {
         let folder = self.folder(id)?;
         let name = folder.names.name(info_hash)?.to_owned();
         let first_seen = self.torrents.get(&TorrentKey { folder: id, info_hash })?.first_seen;
-        Some(Remembered { info_hash, name, first_seen })
+        Some(RestoredTorrent { info_hash, name, first_seen })
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::layout::{FILE_BYTES_MAX, Node, NodeBody, NodeIdentity, NodeIdx};
-use super::links::{LinkDraft, Resolution, Surroundings};
+use super::layout::{FILE_BYTES_MAX, LayoutNode, NodeBody, NodeIdentity, NodeIdx};
+use super::links::{LinkContext, LinkDraft, Resolution};
 use crate::name::{escape, escape_marked};
 use crate::{FileEntry, FileIndex, FileKind};
 
@@ -31,7 +31,7 @@ impl DirectoryDraft {
 /// Collects the files of a torrent. The order of the calls decides who keeps a plain name.
 #[derive(Debug)]
 pub(super) struct Builder {
-    nodes: Vec<Node>,
+    nodes: Vec<LayoutNode>,
     /// One for each node; `None` for what is no directory.
     drafts: Vec<Option<DirectoryDraft>>,
     /// Entered when all files are there: a file keeps a plain name before a link does.
@@ -42,7 +42,7 @@ pub(super) struct Builder {
 #[derive(Debug)]
 pub(super) struct Built {
     /// The top comes first.
-    pub(super) nodes: Box<[Node]>,
+    pub(super) nodes: Box<[LayoutNode]>,
     /// What the directories are, in the order of the nodes.
     pub(super) directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
 }
@@ -50,7 +50,7 @@ pub(super) struct Built {
 impl Builder {
     /// Starts with the top as an empty directory.
     pub(super) fn new(identity: NodeIdentity) -> Self {
-        let top = Node {
+        let top = LayoutNode {
             name: Box::default(),
             parent: None,
             body: NodeBody::Directory { children: Box::default(), subdirectory_count: 0 },
@@ -96,8 +96,9 @@ impl Builder {
             identities.extend(NodeIdx::try_new(position).map(|idx| (idx, identity)));
             let name = |idx: &NodeIdx| self.nodes.get(idx.position()).map(|node| &node.name);
             children.sort_unstable_by(|a, b| name(a).cmp(&name(b)));
-            let is_directory =
-                |idx: &&NodeIdx| self.nodes.get(idx.position()).is_some_and(Node::is_directory);
+            let is_directory = |idx: &&NodeIdx| {
+                self.nodes.get(idx.position()).is_some_and(LayoutNode::is_directory)
+            };
             let subdirectory_count = children.iter().filter(is_directory).count();
             let subdirectory_count = u32::try_from(subdirectory_count).unwrap_or(u32::MAX);
             if let Some(node) = self.nodes.get_mut(position) {
@@ -112,7 +113,9 @@ impl Builder {
     fn add_leaf(&mut self, index: FileIndex, path: &[String], body: NodeBody) {
         let Some((parent, raw)) = self.enter_all(index, path) else { return };
         let Some(name) = self.take_name(parent, raw, index, false) else { return };
-        let Some(idx) = self.push(Node { name, parent: Some(parent), body }, None) else { return };
+        let Some(idx) = self.push(LayoutNode { name, parent: Some(parent), body }, None) else {
+            return;
+        };
         if let Some(draft) = self.draft(parent) {
             draft.children.push(idx);
             draft.leaves.entry(raw.to_owned()).or_insert(idx);
@@ -144,7 +147,7 @@ impl Builder {
         let name = self.take_name(parent, raw, index, true)?;
         let identity = self.draft(parent)?.identity.of_directory(raw);
         let body = NodeBody::Directory { children: Box::default(), subdirectory_count: 0 };
-        let node = Node { name, parent: Some(parent), body };
+        let node = LayoutNode { name, parent: Some(parent), body };
         let idx = self.push(node, Some(DirectoryDraft::new(identity)))?;
         let draft = self.draft(parent)?;
         draft.children.push(idx);
@@ -183,7 +186,7 @@ impl Builder {
         {
             let (Some(name), Some(target)) = (name, target) else { continue };
             let body = NodeBody::Symlink { index: *index, target: target.into_boxed_str() };
-            let node = Node { name, parent: Some(*folder), body };
+            let node = LayoutNode { name, parent: Some(*folder), body };
             let idx = self.push(node, None);
             if let (Some(idx), Some(draft)) = (idx, self.draft(*folder)) {
                 draft.children.push(idx);
@@ -191,11 +194,11 @@ impl Builder {
         }
     }
 
-    fn surroundings<'a>(&'a self, links: &'a [LinkDraft]) -> Surroundings<'a> {
-        Surroundings { nodes: &self.nodes, drafts: &self.drafts, links }
+    fn surroundings<'a>(&'a self, links: &'a [LinkDraft]) -> LinkContext<'a> {
+        LinkContext { nodes: &self.nodes, drafts: &self.drafts, links }
     }
 
-    fn push(&mut self, node: Node, draft: Option<DirectoryDraft>) -> Option<NodeIdx> {
+    fn push(&mut self, node: LayoutNode, draft: Option<DirectoryDraft>) -> Option<NodeIdx> {
         let idx = NodeIdx::try_new(self.nodes.len())?;
         self.nodes.push(node);
         self.drafts.push(draft);

@@ -2,7 +2,7 @@
 
 use super::layout::{NodeBody, NodeIdx};
 use super::look::have_bytes;
-use super::{Torrent, Tree};
+use super::{Tree, TreeTorrent};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 
 /// A node of a torrent that is there.
@@ -49,7 +49,7 @@ impl Tree {
     }
 }
 
-impl Torrent {
+impl TreeTorrent {
     /// Sums up the files below a node. Walks without recursion: folders nest as deep as a torrent
     /// says.
     fn amount(&self, idx: NodeIdx) -> Amount {

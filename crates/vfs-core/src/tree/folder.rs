@@ -1,7 +1,7 @@
 //! Directories of torrents: the root, or one for each server below it.
 
 use super::names::{Names, RESERVED};
-use super::past::Past;
+use super::past::NameHistory;
 use crate::name::{escape, escape_marked};
 use crate::{InfoHash, Ino, ServerId};
 
@@ -34,14 +34,14 @@ pub(crate) struct TorrentKey {
 
 /// A directory of torrents.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub(super) struct TorrentFolder {
     pub(super) ino: Ino,
     /// The name of the server, if the directory is that of one.
     pub(super) server: Option<Box<str>>,
     /// Its name in the root; that of the root is empty.
     pub(super) name: Box<str>,
     pub(super) names: Names,
-    pub(super) past: Past,
+    pub(super) past: NameHistory,
     /// Whether its names can be told: before that, not even emptiness is known.
     pub(super) is_known: bool,
     /// When a torrent last came or went while the names were known, in seconds since 1970; 0 if
@@ -73,11 +73,11 @@ impl RootLayout {
 
     /// Returns the directories for servers with these names. Numbers are hashes of the names, so
     /// that they are the same after a remount; of two that collide the later takes the next.
-    pub(super) fn folders(self, server_names: &[String]) -> Vec<Folder> {
+    pub(super) fn folders(self, server_names: &[String]) -> Vec<TorrentFolder> {
         match self {
-            Self::Union => vec![Folder::new(Ino::ROOT, None, "")],
+            Self::Union => vec![TorrentFolder::new(Ino::ROOT, None, "")],
             Self::ByServer => {
-                let mut folders: Vec<Folder> = Vec::new();
+                let mut folders: Vec<TorrentFolder> = Vec::new();
                 for (position, server) in server_names.iter().enumerate() {
                     let mark = format!("#{position}");
                     let taken = |name: &str| {
@@ -91,7 +91,7 @@ impl RootLayout {
                     let ino = inos.find(|ino| folders.iter().all(|folder| folder.ino != *ino));
                     // There are fewer servers than numbers.
                     let ino = ino.unwrap_or(Ino(FOLDER_NUMBER_MIN));
-                    folders.push(Folder::new(ino, Some(server), &name));
+                    folders.push(TorrentFolder::new(ino, Some(server), &name));
                 }
                 folders
             }
@@ -99,14 +99,14 @@ impl RootLayout {
     }
 }
 
-impl Folder {
+impl TorrentFolder {
     fn new(ino: Ino, server: Option<&str>, name: &str) -> Self {
         Self {
             ino,
             server: server.map(Into::into),
             name: name.into(),
             names: Names::default(),
-            past: Past::default(),
+            past: NameHistory::default(),
             is_known: false,
             changed_at: 0,
             mtime: 0,

@@ -52,7 +52,7 @@ struct Numbers {
 /// Where a number that is in use stands. There are as many as nodes, in a table that is half empty
 /// at times, so that each byte counts: the number itself is not among them.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct InodeSlot {
     /// The key of its [`Numbers`].
     torrent: u32,
     idx: NodeIdx,
@@ -71,7 +71,7 @@ struct Place {
 /// never means two nodes, whatever was forgotten.
 #[derive(Debug)]
 pub(super) struct InodeTable {
-    places: HashTable<Place>,
+    places: HashTable<InodeSlot>,
     /// Whoever makes torrents chooses the identities, and so the numbers, but not their hashes.
     hasher: RandomState,
     torrents: Slab<Numbers>,
@@ -128,7 +128,7 @@ impl InodeTable {
             let ino = in_range.filter(|ino| self.is_free_for(*ino, identity));
             let ino = ino.unwrap_or_else(|| self.free_number(identity));
             self.retired.remove(&ino);
-            self.put(ino, Place { torrent, idx });
+            self.put(ino, InodeSlot { torrent, idx });
         }
         self.torrents.get(key).map(|numbers| Arc::clone(&numbers.inos)).unwrap_or_default()
     }
@@ -173,7 +173,7 @@ impl InodeTable {
     }
 
     /// Puts a number that is free for it in its place.
-    fn put(&mut self, ino: Ino, place: Place) {
+    fn put(&mut self, ino: Ino, place: InodeSlot) {
         let Self { places, hasher, torrents, .. } = self;
         if let Some(numbers) = torrents.get_mut(place.torrent as usize) {
             // Nobody else has the list while the torrent is being attached.
@@ -183,8 +183,8 @@ impl InodeTable {
             }
             numbers.place_count += 1;
         }
-        let is_it = |place: &Place| number_at(torrents, *place) == Some(ino);
-        let hash = |place: &Place| hasher.hash_one(number_at(torrents, *place));
+        let is_it = |place: &InodeSlot| number_at(torrents, *place) == Some(ino);
+        let hash = |place: &InodeSlot| hasher.hash_one(number_at(torrents, *place));
         match places.entry(hasher.hash_one(Some(ino)), is_it, hash) {
             // The torrent was removed and is back while the front end still knew the number.
             Entry::Occupied(mut known) => {
@@ -257,7 +257,7 @@ impl InodeTable {
         }
         self.retired.insert(ino, numbers.tree.identity(idx).fingerprint);
         let Self { places, hasher, torrents, .. } = self;
-        let is_it = |place: &Place| number_at(torrents, *place) == Some(ino);
+        let is_it = |place: &InodeSlot| number_at(torrents, *place) == Some(ino);
         if let Ok(entry) = places.find_entry(hasher.hash_one(Some(ino)), is_it) {
             let (place, _) = entry.remove();
             self.leave(place);
@@ -266,7 +266,7 @@ impl InodeTable {
 
     /// Notes that a number is no longer in a place, and returns how many times the front end knew
     /// of it there. The last of a torrent that is gone takes its numbers along.
-    fn leave(&mut self, Place { torrent, idx }: Place) -> u64 {
+    fn leave(&mut self, InodeSlot { torrent, idx }: InodeSlot) -> u64 {
         let key = torrent as usize;
         let Some(numbers) = self.torrents.get_mut(key) else { return 0 };
         let count = numbers.lookup_count(idx).map_or(0, |count| count.load(Ordering::Relaxed));
@@ -282,18 +282,18 @@ impl InodeTable {
     }
 
     fn find(&self, ino: Ino) -> Option<(&Numbers, NodeIdx)> {
-        let Place { torrent, idx } = self.place(ino)?;
+        let InodeSlot { torrent, idx } = self.place(ino)?;
         Some((self.torrents.get(torrent as usize)?, idx))
     }
 
-    fn place(&self, ino: Ino) -> Option<Place> {
-        let is_it = |place: &Place| number_at(&self.torrents, *place) == Some(ino);
+    fn place(&self, ino: Ino) -> Option<InodeSlot> {
+        let is_it = |place: &InodeSlot| number_at(&self.torrents, *place) == Some(ino);
         self.places.find(self.hasher.hash_one(Some(ino)), is_it).copied()
     }
 }
 
 /// Returns the number whose place it is.
-fn number_at(torrents: &Slab<Numbers>, Place { torrent, idx }: Place) -> Option<Ino> {
+fn number_at(torrents: &Slab<Numbers>, InodeSlot { torrent, idx }: InodeSlot) -> Option<Ino> {
     torrents.get(torrent as usize)?.ino(idx)
 }
 

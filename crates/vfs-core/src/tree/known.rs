@@ -1,6 +1,6 @@
 //! What a front end knows of the tree, and where it is.
 
-use super::{NodeBody, NodeIdx, Torrent, Tree};
+use super::{NodeBody, NodeIdx, Tree, TreeTorrent};
 use crate::Ino;
 
 /// A node that a front end was told of and has not forgotten.
@@ -38,7 +38,7 @@ impl Tree {
         known
     }
 
-    fn known_node(&self, torrent: &Torrent, idx: NodeIdx) -> Option<KnownNode> {
+    fn known_node(&self, torrent: &TreeTorrent, idx: NodeIdx) -> Option<KnownNode> {
         let node = torrent.tree.node(idx);
         let name = match node.parent {
             Some(_) => &*node.name,

@@ -33,7 +33,7 @@ pub(super) struct NodeIdentity {
 
 /// A node. There are as many as files and directories, so that each byte counts.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Node {
+pub(crate) struct LayoutNode {
     /// The escaped name. The torrent's top has none here: its name is the root's business.
     pub(crate) name: Box<str>,
     pub(crate) parent: Option<NodeIdx>,
@@ -69,7 +69,7 @@ pub(crate) struct TorrentTree {
     /// The torrent's name, not escaped.
     raw_name: Box<str>,
     mtime: i64,
-    nodes: Box<[Node]>,
+    nodes: Box<[LayoutNode]>,
     /// Of the directories, in the order of the nodes. That of a file follows from its index.
     directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
     /// How many files the torrent has, shown or not.
@@ -139,7 +139,7 @@ fn can_be_top(file: &FileEntry) -> bool {
     file.kind == FileKind::Regular && file.len <= FILE_BYTES_MAX
 }
 
-impl Node {
+impl LayoutNode {
     pub(crate) fn is_directory(&self) -> bool {
         self.kind() == NodeKind::Directory
     }
@@ -241,11 +241,11 @@ impl TorrentTree {
     }
 
     #[expect(clippy::indexing_slicing, reason = "an index is made only for a node of this tree")]
-    pub(crate) fn node(&self, idx: NodeIdx) -> &Node {
+    pub(crate) fn node(&self, idx: NodeIdx) -> &LayoutNode {
         &self.nodes[idx.position()]
     }
 
-    pub(crate) fn top(&self) -> &Node {
+    pub(crate) fn top(&self) -> &LayoutNode {
         self.node(NodeIdx::TOP)
     }
 

@@ -5,7 +5,7 @@
 //! lead to a folder from which links lead back. Scanners do not look for such loops.
 
 use super::build::DirectoryDraft;
-use super::layout::{Node, NodeIdx};
+use super::layout::{LayoutNode, NodeIdx};
 use crate::FileIndex;
 
 /// The longest target of a symbolic link in bytes (`PATH_MAX` less its NUL).
@@ -41,7 +41,7 @@ struct Resolved {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
+enum LinkState {
     NotStarted,
     /// Another link on the way is resolved first. Whoever meets it in this state found a loop.
     Started,
@@ -51,7 +51,7 @@ enum Progress {
 
 /// A link that is being followed, name by name.
 #[derive(Debug)]
-struct Walk {
+struct LinkWalk {
     link: usize,
     start: NodeIdx,
     at: NodeIdx,
@@ -71,15 +71,15 @@ enum Stop {
 
 /// What a name in a folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Named {
+enum LinkEntry {
     Node(NodeIdx),
     Link(usize),
 }
 
 /// What links are among: folders and files, which are complete.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings<'a> {
-    pub(super) nodes: &'a [Node],
+pub(super) struct LinkContext<'a> {
+    pub(super) nodes: &'a [LayoutNode],
     pub(super) drafts: &'a [Option<DirectoryDraft>],
     /// All links of the torrent.
     pub(super) links: &'a [LinkDraft],
@@ -89,27 +89,27 @@ pub(super) struct Surroundings<'a> {
 #[derive(Debug)]
 pub(super) struct Resolution {
     /// By their positions.
-    progress: Vec<Progress>,
+    progress: Vec<LinkState>,
     /// The links that were resolved. Each comes after those on its way.
     order: Vec<usize>,
 }
 
 #[derive(Debug)]
 struct Links<'a> {
-    nodes: &'a [Node],
+    nodes: &'a [LayoutNode],
     drafts: &'a [Option<DirectoryDraft>],
     links: &'a [LinkDraft],
-    progress: Vec<Progress>,
+    progress: Vec<LinkState>,
     order: Vec<usize>,
 }
 
 impl Resolution {
     /// Finds out where each link leads. Costs a step for each name of each target.
-    pub(super) fn new(surroundings: Surroundings<'_>) -> Self {
-        let progress = vec![Progress::NotStarted; surroundings.links.len()];
+    pub(super) fn new(surroundings: LinkContext<'_>) -> Self {
+        let progress = vec![LinkState::NotStarted; surroundings.links.len()];
         let mut links = Links::new(surroundings, Self { progress, order: Vec::new() });
         for link in 0..links.links.len() {
-            if links.progress_of(link) == Progress::NotStarted {
+            if links.progress_of(link) == LinkState::NotStarted {
                 links.resolve_from(link);
             }
         }
@@ -120,14 +120,14 @@ impl Resolution {
 
     /// Returns whether the link at a position is shown, unless its target is too long.
     pub(super) fn is_shown(&self, link: usize) -> bool {
-        matches!(self.progress.get(link), Some(Progress::Resolved(_)))
+        matches!(self.progress.get(link), Some(LinkState::Resolved(_)))
     }
 
     /// Returns the target of each link that is shown, relative to its folder. `names` are the names
     /// of the links in the mount. A link whose target is too long has none.
     pub(super) fn targets(
         self,
-        surroundings: Surroundings<'_>,
+        surroundings: LinkContext<'_>,
         names: &[Option<Box<str>>],
     ) -> Vec<Option<String>> {
         Links::new(surroundings, self).texts(names)
@@ -135,8 +135,8 @@ impl Resolution {
 }
 
 impl<'a> Links<'a> {
-    fn new(surroundings: Surroundings<'a>, resolution: Resolution) -> Self {
-        let Surroundings { nodes, drafts, links } = surroundings;
+    fn new(surroundings: LinkContext<'a>, resolution: Resolution) -> Self {
+        let LinkContext { nodes, drafts, links } = surroundings;
         let Resolution { progress, order } = resolution;
         Self { nodes, drafts, links, progress, order }
     }
@@ -145,11 +145,11 @@ impl<'a> Links<'a> {
         let mut texts: Vec<Option<String>> = vec![None; self.links.len()];
         let mut hops = vec![0_u32; self.links.len()];
         for link in std::mem::take(&mut self.order) {
-            let Progress::Resolved(resolved) = self.progress_of(link) else { continue };
+            let LinkState::Resolved(resolved) = self.progress_of(link) else { continue };
             let written = self.written_way(link, resolved).map(|way| {
                 let on_way = way.iter().filter_map(|step| match step {
-                    Named::Link(link) => hops.get(*link),
-                    Named::Node(_) => None,
+                    LinkEntry::Link(link) => hops.get(*link),
+                    LinkEntry::Node(_) => None,
                 });
                 (on_way.fold(1_u32, |sum, hops| sum.saturating_add(*hops)), way)
             });
@@ -164,7 +164,7 @@ impl<'a> Links<'a> {
             {
                 (*hops, *place) = (count, Some(text));
             } else {
-                self.set(link, Progress::Failed);
+                self.set(link, LinkState::Failed);
             }
         }
         texts
@@ -173,23 +173,23 @@ impl<'a> Links<'a> {
     /// Resolves a link and those on its way. A list and no recursion: how many there are is up to
     /// whoever made the torrent.
     fn resolve_from(&mut self, first: usize) {
-        let mut walks = vec![Walk::new(first, NodeIdx::TOP)];
-        self.set(first, Progress::Started);
+        let mut walks = vec![LinkWalk::new(first, NodeIdx::TOP)];
+        self.set(first, LinkState::Started);
         while let Some(walk) = walks.last_mut() {
             let folder = self.links.get(walk.link).map_or(NodeIdx::TOP, |link| link.folder);
             match self.follow(walk) {
                 Stop::AtLink(link) => {
-                    self.set(link, Progress::Started);
-                    walks.push(Walk::new(link, NodeIdx::TOP));
+                    self.set(link, LinkState::Started);
+                    walks.push(LinkWalk::new(link, NodeIdx::TOP));
                 }
-                Stop::NoWay if walk.start != folder => *walk = Walk::new(walk.link, folder),
+                Stop::NoWay if walk.start != folder => *walk = LinkWalk::new(walk.link, folder),
                 Stop::NoWay => {
-                    self.set(walk.link, Progress::Failed);
+                    self.set(walk.link, LinkState::Failed);
                     walks.pop();
                 }
                 Stop::AtEnd => {
                     let resolved = Resolved { start: walk.start, end: walk.at };
-                    self.set(walk.link, Progress::Resolved(resolved));
+                    self.set(walk.link, LinkState::Resolved(resolved));
                     self.order.push(walk.link);
                     walks.pop();
                 }
@@ -197,7 +197,7 @@ impl<'a> Links<'a> {
         }
     }
 
-    fn follow(&self, walk: &mut Walk) -> Stop {
+    fn follow(&self, walk: &mut LinkWalk) -> Stop {
         let target = self.links.get(walk.link).map_or(&[][..], |link| &link.target);
         if matches!(target, [first, _, ..] if first.is_empty()) {
             // An absolute path.
@@ -212,11 +212,11 @@ impl<'a> Links<'a> {
                     None => return Stop::NoWay,
                 },
                 name => match find(draft, name) {
-                    Some(Named::Node(node)) => node,
-                    Some(Named::Link(link)) => match self.progress_of(link) {
-                        Progress::Resolved(resolved) => resolved.end,
-                        Progress::NotStarted => return Stop::AtLink(link),
-                        Progress::Started | Progress::Failed => return Stop::NoWay,
+                    Some(LinkEntry::Node(node)) => node,
+                    Some(LinkEntry::Link(link)) => match self.progress_of(link) {
+                        LinkState::Resolved(resolved) => resolved.end,
+                        LinkState::NotStarted => return Stop::AtLink(link),
+                        LinkState::Started | LinkState::Failed => return Stop::NoWay,
                     },
                     None => return Stop::NoWay,
                 },
@@ -230,11 +230,13 @@ impl<'a> Links<'a> {
     fn hide_loops(&mut self) {
         let mut has_folders = false;
         for (link, draft) in self.links.iter().enumerate() {
-            let Progress::Resolved(Resolved { end, .. }) = self.progress_of(link) else { continue };
+            let LinkState::Resolved(Resolved { end, .. }) = self.progress_of(link) else {
+                continue;
+            };
             let folder = Some(draft.folder);
             let mut folders = std::iter::successors(folder, |folder| self.parent(*folder));
             if folders.any(|folder| folder == end) {
-                self.set(link, Progress::Failed);
+                self.set(link, LinkState::Failed);
             } else {
                 has_folders |= self.draft(end).is_some();
             }
@@ -246,11 +248,11 @@ impl<'a> Links<'a> {
         let tree = self.nodes.iter().enumerate().filter(|(_, node)| node.is_directory());
         let tree = tree.filter_map(|(position, node)| Some((node.parent?.position(), position)));
         let links = self.links.iter().zip(&self.progress).filter_map(|(link, it)| match it {
-            Progress::Resolved(Resolved { end, .. }) => {
+            LinkState::Resolved(Resolved { end, .. }) => {
                 self.draft(*end)?;
                 Some((link.folder.position(), end.position()))
             }
-            Progress::NotStarted | Progress::Started | Progress::Failed => None,
+            LinkState::NotStarted | LinkState::Started | LinkState::Failed => None,
         });
         for (from, to) in tree.chain(links) {
             edges.get_mut(from).into_iter().for_each(|edges| edges.push(to));
@@ -258,16 +260,18 @@ impl<'a> Links<'a> {
         let components = strong_components(&edges);
         let component = |node: NodeIdx| components.get(node.position()).copied();
         for (link, draft) in self.links.iter().enumerate() {
-            let Progress::Resolved(Resolved { end, .. }) = self.progress_of(link) else { continue };
+            let LinkState::Resolved(Resolved { end, .. }) = self.progress_of(link) else {
+                continue;
+            };
             if self.draft(end).is_some() && component(draft.folder) == component(end) {
-                self.set(link, Progress::Failed);
+                self.set(link, LinkState::Failed);
             }
         }
     }
 
     /// Returns the way from the top to the target as the torrent has it: through links that are
     /// shown where it leads through any.
-    fn written_way(&self, link: usize, resolved: Resolved) -> Option<Vec<Named>> {
+    fn written_way(&self, link: usize, resolved: Resolved) -> Option<Vec<LinkEntry>> {
         let target = &self.links.get(link)?.target;
         let (mut at, mut way) = (resolved.start, self.way_to(resolved.start)?);
         for name in target {
@@ -276,21 +280,21 @@ impl<'a> Links<'a> {
                 ".." => {
                     at = self.parent(at)?;
                     match way.pop() {
-                        Some(Named::Node(_)) => {}
-                        Some(Named::Link(_)) | None => way = self.way_to(at)?,
+                        Some(LinkEntry::Node(_)) => {}
+                        Some(LinkEntry::Link(_)) | None => way = self.way_to(at)?,
                     }
                 }
                 name => match find(self.draft(at)?, name)? {
-                    Named::Node(node) => {
+                    LinkEntry::Node(node) => {
                         at = node;
-                        way.push(Named::Node(node));
+                        way.push(LinkEntry::Node(node));
                     }
-                    Named::Link(link) => {
-                        let Progress::Resolved(resolved) = self.progress_of(link) else {
+                    LinkEntry::Link(link) => {
+                        let LinkState::Resolved(resolved) = self.progress_of(link) else {
                             return None;
                         };
                         at = resolved.end;
-                        way.push(Named::Link(link));
+                        way.push(LinkEntry::Link(link));
                     }
                 },
             }
@@ -302,33 +306,38 @@ impl<'a> Links<'a> {
     }
 
     /// Returns the folders from the top to a node, without the top, and the node.
-    fn way_to(&self, node: NodeIdx) -> Option<Vec<Named>> {
+    fn way_to(&self, node: NodeIdx) -> Option<Vec<LinkEntry>> {
         let nodes = std::iter::successors(Some(node), |node| self.parent(*node));
         let below_top = nodes.take_while(|node| *node != NodeIdx::TOP);
-        let mut way: Vec<_> = below_top.take(WAY_NAMES_MAX + 1).map(Named::Node).collect();
+        let mut way: Vec<_> = below_top.take(WAY_NAMES_MAX + 1).map(LinkEntry::Node).collect();
         way.reverse();
         (way.len() <= WAY_NAMES_MAX).then_some(way)
     }
 
     /// Returns a way from the top as a path from the link's folder.
-    fn relative(&self, link: usize, way: &[Named], names: &[Option<Box<str>>]) -> Option<String> {
+    fn relative(
+        &self,
+        link: usize,
+        way: &[LinkEntry],
+        names: &[Option<Box<str>>],
+    ) -> Option<String> {
         let folder = self.way_to(self.links.get(link)?.folder)?;
         let common = folder.iter().zip(way).take_while(|(one, other)| one == other).count();
         let mut parts = vec![".."; folder.len() - common];
         for step in way.iter().skip(common) {
             parts.push(match step {
-                Named::Node(node) => &self.nodes.get(node.position())?.name,
-                Named::Link(link) => names.get(*link)?.as_deref()?,
+                LinkEntry::Node(node) => &self.nodes.get(node.position())?.name,
+                LinkEntry::Link(link) => names.get(*link)?.as_deref()?,
             });
         }
         Some(parts.join("/"))
     }
 
-    fn progress_of(&self, link: usize) -> Progress {
-        self.progress.get(link).copied().unwrap_or(Progress::Failed)
+    fn progress_of(&self, link: usize) -> LinkState {
+        self.progress.get(link).copied().unwrap_or(LinkState::Failed)
     }
 
-    fn set(&mut self, link: usize, progress: Progress) {
+    fn set(&mut self, link: usize, progress: LinkState) {
         if let Some(place) = self.progress.get_mut(link) {
             *place = progress;
         }
@@ -343,16 +352,16 @@ impl<'a> Links<'a> {
     }
 }
 
-impl Walk {
+impl LinkWalk {
     fn new(link: usize, start: NodeIdx) -> Self {
         Self { link, start, at: start, position: 0 }
     }
 }
 
-fn find(folder: &DirectoryDraft, raw: &str) -> Option<Named> {
+fn find(folder: &DirectoryDraft, raw: &str) -> Option<LinkEntry> {
     let node = folder.directories.get(raw).or_else(|| folder.leaves.get(raw));
-    let link = || folder.links.get(raw).copied().map(Named::Link);
-    node.copied().map(Named::Node).or_else(link)
+    let link = || folder.links.get(raw).copied().map(LinkEntry::Link);
+    node.copied().map(LinkEntry::Node).or_else(link)
 }
 
 /// Returns the number of the strongly connected component of each node: two nodes have one number

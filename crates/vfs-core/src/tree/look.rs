@@ -1,10 +1,10 @@
 //! Looking into the tree: lookups, attributes, listings, and what a file is to its readers.
 
-use super::folder::Folder;
-use super::names::Named;
+use super::folder::TorrentFolder;
+use super::names::NameOwner;
 use super::{
     DOT_COOKIE, DOT_DOT_COOKIE, FIRST_COOKIE, FileRef, FolderId, NodeBody, NodeIdx, NodeRef,
-    RootLayout, Torrent, TorrentKey, TorrentTree, Totals, Tree,
+    RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreeTorrent,
 };
 use crate::{
     Attr, DirEntry, FileId, FileIndex, FsStats, Ino, NodeKind, TorrentSummary, Validity, VfsError,
@@ -15,7 +15,7 @@ enum Dir<'a> {
     /// The root, where that has the directories of servers.
     OfServers,
     /// A directory of torrents.
-    OfTorrents(FolderId, &'a Folder),
+    OfTorrents(FolderId, &'a TorrentFolder),
     /// One in a torrent, or no directory at all.
     Node,
 }
@@ -202,7 +202,7 @@ impl Tree {
     }
 
     /// Returns the torrent and node behind `ino`, if the torrent is still there.
-    pub(super) fn linked(&self, ino: Ino) -> Result<(&Torrent, NodeIdx), VfsError> {
+    pub(super) fn linked(&self, ino: Ino) -> Result<(&TreeTorrent, NodeIdx), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
         let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree));
         Ok((torrent.ok_or(VfsError::Stale)?, idx))
@@ -246,7 +246,7 @@ impl Tree {
         &self,
         folder: FolderId,
         name: &'a str,
-        Named { info_hash, cookie }: Named,
+        NameOwner { info_hash, cookie }: NameOwner,
     ) -> Result<DirEntry<'a>, VfsError> {
         let torrent =
             self.torrents.get(&TorrentKey { folder, info_hash }).ok_or(VfsError::NotFound)?;
@@ -256,7 +256,7 @@ impl Tree {
     }
 }
 
-impl Folder {
+impl TorrentFolder {
     fn check_known(&self) -> Result<(), VfsError> {
         if self.is_known { Ok(()) } else { Err(VfsError::NoTree) }
     }
@@ -273,7 +273,7 @@ impl Folder {
     }
 }
 
-fn child_entry(torrent: &Torrent, child: NodeIdx, position: usize) -> DirEntry<'_> {
+fn child_entry(torrent: &TreeTorrent, child: NodeIdx, position: usize) -> DirEntry<'_> {
     let shown = torrent.standing.shown();
     DirEntry {
         name: &torrent.tree.node(child).name,

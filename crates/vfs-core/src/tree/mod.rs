@@ -34,17 +34,17 @@ pub(crate) use apply::Difference;
 #[cfg(test)]
 pub(crate) use facts::Amount;
 pub(crate) use facts::NodeFacts;
-use folder::Folder;
 pub use folder::RootLayout;
+use folder::TorrentFolder;
 pub(crate) use folder::{FOLDER_NUMBER_MIN, FolderId, TorrentKey};
 use inode::{InodeTable, NUMBER_MIN, NodeRef};
 pub use known::KnownNode;
 pub(crate) use layout::{NodeBody, NodeIdx, TorrentTree};
-pub(crate) use notices::Notice;
-pub use past::Remembered;
+pub(crate) use notices::Invalidation;
+pub use past::RestoredTorrent;
 pub(crate) use paths::{Added, Top};
 pub use ranges::NumberRange;
-use standing::Standing;
+use standing::PerServerState;
 use totals::Totals;
 
 use crate::{
@@ -65,7 +65,7 @@ pub struct Changes {
     /// Torrents that are gone, with their names.
     pub removed: Vec<(InfoHash, String)>,
     /// Torrents that other servers had, and this one has now too.
-    pub joined: Vec<Remembered>,
+    pub joined: Vec<RestoredTorrent>,
     /// Torrents that this server does not have any more, but others do, with their names.
     pub left: Vec<(InfoHash, String)>,
     /// The inode numbers of torrents that came, to be kept, where they are ranges.
@@ -117,13 +117,13 @@ impl FileState {
 
 /// A torrent in the tree.
 #[derive(Debug)]
-struct Torrent {
+struct TreeTorrent {
     tree: Arc<TorrentTree>,
     /// The number of each node of `tree`, by node index.
     inos: Arc<[Ino]>,
     /// What the number of the directory is that it is in.
     parent: Ino,
-    standing: Standing,
+    standing: PerServerState,
     /// When it was first seen, in seconds since 1970.
     first_seen: i64,
     /// Its part of the sums over all torrents.
@@ -135,8 +135,8 @@ struct Torrent {
 pub(crate) struct Tree {
     layout: RootLayout,
     /// In a union the root, else a directory for each server in their order.
-    folders: Vec<Folder>,
-    torrents: HashMap<TorrentKey, Torrent>,
+    folders: Vec<TorrentFolder>,
+    torrents: HashMap<TorrentKey, TreeTorrent>,
     /// Those of them that have no name, since nothing of them can be shown.
     unnamed: HashSet<TorrentKey>,
     inodes: InodeTable,
@@ -172,7 +172,7 @@ impl Tree {
         &mut self,
         server: ServerId,
         changed_at: Option<i64>,
-        torrents: impl IntoIterator<Item = Remembered>,
+        torrents: impl IntoIterator<Item = RestoredTorrent>,
     ) {
         let id = self.layout.folder_of(server);
         let Some(folder) = self.folders.get_mut(id.position()) else { return };
@@ -274,7 +274,7 @@ impl Tree {
     }
 
     /// Returns a torrent as each directory has it, in the order of the directories.
-    fn copies(&self, info_hash: InfoHash) -> impl Iterator<Item = (TorrentKey, &Torrent)> {
+    fn copies(&self, info_hash: InfoHash) -> impl Iterator<Item = (TorrentKey, &TreeTorrent)> {
         let folders = (0..).map(FolderId).take(self.folders.len());
         folders.filter_map(move |folder| {
             let key = TorrentKey { folder, info_hash };
@@ -291,7 +291,7 @@ impl Tree {
         torrent.totals = totals;
     }
 
-    fn folder(&self, id: FolderId) -> Option<&Folder> {
+    fn folder(&self, id: FolderId) -> Option<&TorrentFolder> {
         self.folders.get(id.position())
     }
 
@@ -300,7 +300,7 @@ impl Tree {
     }
 }
 
-impl Torrent {
+impl TreeTorrent {
     /// Returns whether a layout is the current one of the torrent, and not one that was replaced.
     fn has(&self, tree: &Arc<TorrentTree>) -> bool {
         Arc::ptr_eq(&self.tree, tree)

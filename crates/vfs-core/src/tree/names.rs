@@ -14,11 +14,11 @@ pub(super) const RESERVED: [&str; 1] = [".tfs"];
 const KNOWN_NAMES_MAX: usize = 16;
 
 /// Names that torrents had and are to get again, and whose they are.
-pub(super) type HeldNames = HashMap<String, InfoHash>;
+pub(super) type ReservedNames = HashMap<String, InfoHash>;
 
 /// Who has a name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Named {
+pub(super) struct NameOwner {
     pub(super) info_hash: InfoHash,
     /// Grows from entry to entry and is never used twice, so that a listing which is under way
     /// neither repeats nor loses an entry when others come and go.
@@ -28,7 +28,7 @@ pub(super) struct Named {
 /// Names and their owners. A name stays with its torrent for as long as the torrent is there.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    by_name: HashMap<Arc<str>, Named>,
+    by_name: HashMap<Arc<str>, NameOwner>,
     by_cookie: BTreeMap<u64, Arc<str>>,
     names: HashMap<InfoHash, Arc<str>>,
 }
@@ -39,12 +39,12 @@ impl Names {
     pub(super) fn add(
         &mut self,
         raw: &str,
-        entry: Named,
+        entry: NameOwner,
         is_directory: bool,
         had: Option<&str>,
-        held: &HeldNames,
+        held: &ReservedNames,
     ) -> String {
-        let Named { info_hash, cookie } = entry;
+        let NameOwner { info_hash, cookie } = entry;
         let is_free = |name: &str| {
             !self.by_name.contains_key(name)
                 && !RESERVED.contains(&name)
@@ -83,12 +83,12 @@ impl Names {
         self.names.get(&info_hash).map(AsRef::as_ref)
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<(&str, Named)> {
+    pub(super) fn find(&self, name: &str) -> Option<(&str, NameOwner)> {
         self.by_name.get_key_value(name).map(|(name, entry)| (name.as_ref(), *entry))
     }
 
     /// Returns the entries after `cookie` in the order of their cookies.
-    pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (&str, Named)> {
+    pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (&str, NameOwner)> {
         self.by_cookie.range(cookie.saturating_add(1)..).filter_map(|(_, name)| self.find(name))
     }
 }

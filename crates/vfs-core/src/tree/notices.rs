@@ -1,6 +1,6 @@
 //! What a change of the tree means for a front end that keeps what it was told.
 
-use super::Torrent;
+use super::TreeTorrent;
 use super::inode::InodeTable;
 use super::layout::{NodeBody, NodeIdx};
 use super::look::have_bytes;
@@ -8,7 +8,7 @@ use crate::{Child, Ino, InvalidationSink, TorrentSummary};
 
 /// Something that a front end may have been told otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Notice {
+pub(crate) enum Invalidation {
     /// The directory `parent` has a new name.
     Added { parent: Ino, name: String },
     /// The directory `parent` has lost the name of `child`.
@@ -17,7 +17,7 @@ pub(crate) enum Notice {
     AttrChanged { parent: Ino, ino: Ino },
 }
 
-impl Notice {
+impl Invalidation {
     /// Passes it on.
     pub(crate) fn tell(&self, sink: &dyn InvalidationSink) {
         match self {
@@ -28,14 +28,14 @@ impl Notice {
     }
 }
 
-impl Torrent {
+impl TreeTorrent {
     /// Returns the files that the front end knows and of which another progress was shown before.
     /// Costs a comparison of both progresses, and a look at each node if they differ.
     pub(super) fn progress_notices(
         &self,
         before: &TorrentSummary,
         inodes: &InodeTable,
-    ) -> Vec<Notice> {
+    ) -> Vec<Invalidation> {
         let now = self.standing.shown();
         if now.file_progress == before.file_progress {
             return Vec::new();
@@ -51,13 +51,18 @@ impl Torrent {
     }
 
     /// Returns all nodes that the front end knows: they lose their last link.
-    pub(super) fn removal_notices(&self, inodes: &InodeTable) -> Vec<Notice> {
+    pub(super) fn removal_notices(&self, inodes: &InodeTable) -> Vec<Invalidation> {
         self.notices(self.tree.indices(), inodes)
     }
 
-    fn notices(&self, nodes: impl Iterator<Item = NodeIdx>, inodes: &InodeTable) -> Vec<Notice> {
+    fn notices(
+        &self,
+        nodes: impl Iterator<Item = NodeIdx>,
+        inodes: &InodeTable,
+    ) -> Vec<Invalidation> {
         let known = nodes.filter(|idx| inodes.is_known(self.ino(*idx)));
-        let notice = |idx| Notice::AttrChanged { parent: self.parent_of(idx), ino: self.ino(idx) };
+        let notice =
+            |idx| Invalidation::AttrChanged { parent: self.parent_of(idx), ino: self.ino(idx) };
         known.map(notice).collect()
     }
 }

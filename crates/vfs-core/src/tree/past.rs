@@ -7,7 +7,7 @@ use crate::InfoHash;
 
 /// What somebody kept of a torrent over the end of a process, whether it is still there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
+pub struct RestoredTorrent {
     /// Which torrent.
     pub info_hash: InfoHash,
     /// Its name in the root, as it was shown.
@@ -18,7 +18,7 @@ pub struct Remembered {
 
 /// What was known of a torrent when it was last in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Memory {
+pub(super) struct PastTorrent {
     pub(super) name: String,
     pub(super) first_seen: i64,
 }
@@ -30,37 +30,37 @@ const GONE_MIN: usize = 1000;
 /// Torrents that are not in the tree, so that one that is removed and added again has its name and
 /// its times again.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(super) struct NameHistory {
     /// What was kept from before and did not come yet. Its bound is that of the state on disk.
-    kept: HashMap<InfoHash, Memory>,
-    gone: RecentMap<InfoHash, Memory>,
+    kept: HashMap<InfoHash, PastTorrent>,
+    gone: RecentMap<InfoHash, PastTorrent>,
 }
 
-impl Default for Past {
+impl Default for NameHistory {
     fn default() -> Self {
         Self { kept: HashMap::new(), gone: RecentMap::new(GONE_MIN) }
     }
 }
 
-impl Past {
+impl NameHistory {
     /// Takes in what was kept from before; what is known already is newer.
-    pub(super) fn remember(&mut self, remembered: Remembered) {
-        let Remembered { info_hash, name, first_seen } = remembered;
+    pub(super) fn remember(&mut self, remembered: RestoredTorrent) {
+        let RestoredTorrent { info_hash, name, first_seen } = remembered;
         if self.gone.get(&info_hash).is_none() {
-            self.kept.entry(info_hash).or_insert(Memory { name, first_seen });
+            self.kept.entry(info_hash).or_insert(PastTorrent { name, first_seen });
         }
     }
 
-    pub(super) fn get(&self, info_hash: InfoHash) -> Option<&Memory> {
+    pub(super) fn get(&self, info_hash: InfoHash) -> Option<&PastTorrent> {
         self.kept.get(&info_hash).or_else(|| self.gone.get(&info_hash))
     }
 
     /// Notes that a torrent is in the tree from now on, and returns what was known of it.
-    pub(super) fn on_added(&mut self, info_hash: InfoHash) -> Option<Memory> {
+    pub(super) fn on_added(&mut self, info_hash: InfoHash) -> Option<PastTorrent> {
         self.kept.remove(&info_hash).or_else(|| self.gone.remove(&info_hash))
     }
 
-    pub(super) fn on_removed(&mut self, info_hash: InfoHash, memory: Memory) {
+    pub(super) fn on_removed(&mut self, info_hash: InfoHash, memory: PastTorrent) {
         self.gone.insert(info_hash, memory);
     }
 
@@ -76,13 +76,13 @@ mod tests {
 
     #[test]
     fn a_feed_that_adds_and_removes_for_ever_costs_a_bounded_memory() {
-        let mut past = Past::default();
+        let mut past = NameHistory::default();
         let hash = |n: usize| {
             let mut bytes = [0; InfoHash::BYTES];
             bytes[..8].copy_from_slice(&n.to_le_bytes());
             InfoHash::from_bytes(bytes)
         };
-        let memory = |n: usize| Memory { name: format!("t{n}"), first_seen: 1 };
+        let memory = |n: usize| PastTorrent { name: format!("t{n}"), first_seen: 1 };
         for n in 0..20 * GONE_MIN {
             past.on_removed(hash(n), memory(n));
             assert!(past.gone.len() <= 2 * GONE_MIN);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::look::have_bytes;
-use super::names::Named;
+use super::names::NameOwner;
 use super::{FolderId, NodeBody, NodeIdx, NodeRef, TorrentKey, TorrentTree, Tree};
 use crate::{FileId, FileIndex, Geometry, InfoHash, Ino, ServerId, TorrentFile, VfsError};
 
@@ -20,7 +20,7 @@ pub(crate) struct Top {
 }
 
 /// A node of a torrent, and the path of the torrent from the root.
-pub(crate) type Place = (Arc<TorrentTree>, NodeIdx, String);
+pub(crate) type NodePath = (Arc<TorrentTree>, NodeIdx, String);
 
 impl Tree {
     /// Returns the torrent with this info hash; of several servers in a layout by server, that of
@@ -70,7 +70,7 @@ impl Tree {
 
     /// Returns the node at a path from the root and the path of its torrent; for a directory of
     /// torrents, the top of each, and for the root, of all.
-    pub(crate) fn places(&self, path: &str) -> Result<Vec<Place>, VfsError> {
+    pub(crate) fn places(&self, path: &str) -> Result<Vec<NodePath>, VfsError> {
         let mut ino = Ino::ROOT;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             ino = self.lookup(ino, name)?.attr.ino;
@@ -112,8 +112,8 @@ impl Tree {
         })
     }
 
-    fn top_of(&self, folder: FolderId, named: Named) -> Option<Top> {
-        let Named { info_hash, cookie } = named;
+    fn top_of(&self, folder: FolderId, named: NameOwner) -> Option<Top> {
+        let NameOwner { info_hash, cookie } = named;
         let torrent = self.torrents.get(&TorrentKey { folder, info_hash })?;
         Some(Top { info_hash, cookie, ino: torrent.ino(NodeIdx::TOP) })
     }

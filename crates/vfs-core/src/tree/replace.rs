@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::layout::{NodeBody, NodeIdx, TorrentTree};
-use super::notices::Notice;
-use super::{Torrent, TorrentKey, Tree};
+use super::notices::Invalidation;
+use super::{TorrentKey, Tree, TreeTorrent};
 use crate::{Child, InfoHash, Ino, ServerId};
 
 /// What a node was before its torrent was replaced.
@@ -29,7 +29,7 @@ impl Tree {
         &mut self,
         server: ServerId,
         layouts: Vec<TorrentTree>,
-    ) -> (Vec<Arc<TorrentTree>>, Vec<Notice>) {
+    ) -> (Vec<Arc<TorrentTree>>, Vec<Invalidation>) {
         let mut notices = Vec::new();
         let replaced = layouts.into_iter().filter_map(|layout| self.replace(layout, &mut notices));
         let replaced: Vec<_> = replaced.collect();
@@ -41,7 +41,7 @@ impl Tree {
             let torrents = self.torrents.iter().filter(|(key, _)| key.folder == id);
             let newest = torrents.map(|(_, torrent)| torrent.tree.mtime()).max().unwrap_or(0);
             if std::mem::replace(&mut folder.mtime, newest) != newest {
-                notices.push(Notice::AttrChanged { parent: Ino::ROOT, ino: folder.ino });
+                notices.push(Invalidation::AttrChanged { parent: Ino::ROOT, ino: folder.ino });
             }
         }
         (replaced, notices)
@@ -67,7 +67,7 @@ impl Tree {
     fn replace(
         &mut self,
         layout: TorrentTree,
-        notices: &mut Vec<Notice>,
+        notices: &mut Vec<Invalidation>,
     ) -> Option<Arc<TorrentTree>> {
         if !layout.is_shown() || !self.is_other_layout(&layout) {
             return None;
@@ -104,19 +104,19 @@ impl Tree {
                 Some(it) if it.parent == parent && it.name == *shown_name => {
                     // The links of a directory may be new, and count in its attributes.
                     if it.is_known && (is_dir || old_mtime != tree.mtime()) {
-                        notices.push(Notice::AttrChanged { parent, ino });
+                        notices.push(Invalidation::AttrChanged { parent, ino });
                     }
                 }
                 Some(it) => {
                     let Before { parent: old_parent, name: old_name, child, .. } = it;
                     let name = old_name.into_string();
-                    notices.push(Notice::Removed { parent: old_parent, name, child });
-                    notices.push(Notice::Added { parent, name: shown_name.to_string() });
+                    notices.push(Invalidation::Removed { parent: old_parent, name, child });
+                    notices.push(Invalidation::Added { parent, name: shown_name.to_string() });
                 }
-                None => notices.push(Notice::Added { parent, name: shown_name.to_string() }),
+                None => notices.push(Invalidation::Added { parent, name: shown_name.to_string() }),
             }
         }
-        notices.extend(before.into_values().map(|it| Notice::Removed {
+        notices.extend(before.into_values().map(|it| Invalidation::Removed {
             parent: it.parent,
             name: it.name.into_string(),
             child: it.child,
@@ -125,7 +125,7 @@ impl Tree {
     }
 
     /// Returns all nodes of a torrent, which has this name, by their numbers.
-    fn nodes_of(&self, torrent: &Torrent, name: &str) -> HashMap<Ino, Before> {
+    fn nodes_of(&self, torrent: &TreeTorrent, name: &str) -> HashMap<Ino, Before> {
         let nodes = torrent.tree.indices().map(|idx| {
             let (ino, node) = (torrent.ino(idx), torrent.tree.node(idx));
             let before = Before {

@@ -6,16 +6,16 @@ use crate::{ServerId, TorrentState, TorrentSummary};
 
 /// What the servers last said of a torrent: at least one did.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct PerServerState {
     /// In the order of the servers.
-    on: Vec<Said>,
+    on: Vec<ServerReport>,
     /// The best of it.
     shown: TorrentSummary,
 }
 
 /// What one server said.
 #[derive(Debug)]
-struct Said {
+struct ServerReport {
     server: ServerId,
     summary: TorrentSummary,
     /// The progress that it said before, if it says none now: it does not while it checks a
@@ -24,10 +24,10 @@ struct Said {
     last_progress: Option<Arc<[u64]>>,
 }
 
-impl Standing {
+impl PerServerState {
     pub(super) fn new(server: ServerId, summary: TorrentSummary) -> Self {
         let shown = summary.clone();
-        Self { on: vec![Said { server, summary, last_progress: None }], shown }
+        Self { on: vec![ServerReport { server, summary, last_progress: None }], shown }
     }
 
     /// Takes over what a server says, and returns what was shown before.
@@ -41,7 +41,9 @@ impl Standing {
                 Some(said) => said.replace(summary),
                 None => {}
             },
-            Err(free) => self.on.insert(free, Said { server, summary, last_progress: None }),
+            Err(free) => {
+                self.on.insert(free, ServerReport { server, summary, last_progress: None })
+            }
         }
         self.show_best()
     }
@@ -76,7 +78,7 @@ impl Standing {
 
     fn show_best(&mut self) -> TorrentSummary {
         let mut all = self.on.iter();
-        let mut best = all.next().map_or_else(|| self.shown.clone(), Said::to_shown);
+        let mut best = all.next().map_or_else(|| self.shown.clone(), ServerReport::to_shown);
         for said in all {
             let summary = said.to_shown();
             best.is_resolved |= summary.is_resolved;
@@ -94,7 +96,7 @@ impl Standing {
     }
 }
 
-impl Said {
+impl ServerReport {
     /// Takes over what the server says now.
     fn replace(&mut self, summary: TorrentSummary) {
         let old = std::mem::replace(&mut self.summary, summary);
@@ -145,7 +147,7 @@ mod tests {
     fn the_best_that_is_said_is_shown() {
         use TorrentState::{Failed, Initializing, Live, Paused};
         let (one, two, three) = (ServerId(0), ServerId(1), ServerId(2));
-        let mut standing = Standing::new(two, says(Paused, Some(&[5, 0])));
+        let mut standing = PerServerState::new(two, says(Paused, Some(&[5, 0])));
         standing.set(one, says(Live, Some(&[1, 7])));
         assert_eq!(*standing.shown(), says(Live, Some(&[5, 7])));
         standing.set(three, says(Initializing, None));
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     fn files_that_differ_in_number_are_not_compared() {
-        let mut standing = Standing::new(ServerId(0), says(TorrentState::Live, Some(&[1])));
+        let mut standing = PerServerState::new(ServerId(0), says(TorrentState::Live, Some(&[1])));
         standing.set(ServerId(1), says(TorrentState::Live, Some(&[9, 9])));
         assert_eq!(standing.shown().file_progress.as_deref(), Some(&[1][..]));
     }

@@ -1,6 +1,6 @@
 //! The size of all torrents, kept up to date so that `statfs` need not look at any file.
 
-use super::Torrent;
+use super::TreeTorrent;
 use super::layout::NodeBody;
 use super::look::have_bytes;
 
@@ -27,7 +27,7 @@ impl Totals {
     }
 }
 
-impl Torrent {
+impl TreeTorrent {
     /// Sums up its files. Padding counts as progress on the server, but is not shown. Costs a look
     /// at each node.
     pub(super) fn sum_up(&self) -> Totals {

@@ -23,7 +23,7 @@ use bytes::Bytes;
 pub use control::ControlFile;
 pub(crate) use number::{ViewIno, ViewNumbers};
 use results::Hit;
-use searches::Searches;
+use searches::SearchTable;
 
 use crate::search::SearchIndex;
 use crate::tree::{
@@ -53,7 +53,7 @@ pub(crate) struct Views {
     pub(crate) index: SearchIndex,
     /// Protects the searches that the front end knows of. Held for one call, never while a search
     /// runs, and taken after the lock of the tree where both are.
-    searches: Mutex<Searches>,
+    searches: Mutex<SearchTable>,
     pub(crate) numbers: ViewNumbers,
     /// A number of this run: numbers of searches count from 1 in each, and a file handle from
     /// another run must not lead to another search.
@@ -68,7 +68,7 @@ impl Views {
         Self {
             files: control::distinct(files),
             index: SearchIndex::default(),
-            searches: Mutex::new(Searches::new(numbers.value_max())),
+            searches: Mutex::new(SearchTable::new(numbers.value_max())),
             numbers,
             run,
         }
@@ -317,7 +317,7 @@ impl Views {
         Ok(())
     }
 
-    fn searches(&self) -> MutexGuard<'_, Searches> {
+    fn searches(&self) -> MutexGuard<'_, SearchTable> {
         // A panic in one call is a bug that one request reports; the others go on.
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }

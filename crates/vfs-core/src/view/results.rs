@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::name::{escape_marked, unescape};
-use crate::search::Found;
+use crate::search::Match;
 use crate::tree::FIRST_COOKIE;
 use crate::{Ino, VfsError};
 
@@ -12,7 +12,7 @@ use crate::{Ino, VfsError};
 #[derive(Debug)]
 pub(super) struct Hit {
     pub(super) ino: Ino,
-    pub(super) found: Found,
+    pub(super) found: Match,
 }
 
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Results {
     }
 
     /// Returns the file's own name, or one with a mark that tells the torrent, then the file.
-    fn free_name(&self, found: &Found) -> Arc<str> {
+    fn free_name(&self, found: &Match) -> Arc<str> {
         let name = found.path.rsplit('/').next().unwrap_or(&found.path);
         if !self.by_name.contains_key(name) {
             return name.into();

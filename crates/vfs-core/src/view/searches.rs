@@ -30,7 +30,7 @@ struct Search {
 /// Searches by their numbers. A search lives from its lookup until the front end forgets it, or
 /// until there are too many.
 #[derive(Debug)]
-pub(super) struct Searches {
+pub(super) struct SearchTable {
     by_id: HashMap<u64, Search>,
     by_words: HashMap<Arc<str>, u64>,
     last_id: u64,
@@ -38,7 +38,7 @@ pub(super) struct Searches {
     calls: u64,
 }
 
-impl Searches {
+impl SearchTable {
     /// Returns no searches, whose numbers will be from 1 to `id_max`.
     pub(super) fn new(id_max: u64) -> Self {
         let (by_id, by_words) = Default::default();

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::results::Hit;
-use super::searches::{RESULTS_MAX, SEARCHES_MAX, Searches};
-use crate::search::Found;
+use super::searches::{RESULTS_MAX, SEARCHES_MAX, SearchTable};
+use crate::search::Match;
 use crate::tree::{NodeIdx, TorrentTree};
 use crate::{FileIndex, InfoHash, Ino, Layout, MetadataStatus, TorrentDetails, VfsError};
 
@@ -20,7 +20,7 @@ fn hits(count: usize) -> Vec<Hit> {
         files: Vec::new(),
     };
     let tree = Arc::new(TorrentTree::new(&details, 0));
-    let found = |n| Found {
+    let found = |n| Match {
         tree: Arc::clone(&tree),
         idx: NodeIdx::TOP,
         index: FileIndex(0),
@@ -32,7 +32,7 @@ fn hits(count: usize) -> Vec<Hit> {
 
 #[test]
 fn searches_that_nobody_uses_make_room() {
-    let mut searches = Searches::new(1 << 30);
+    let mut searches = SearchTable::new(1 << 30);
     let ids: Vec<_> =
         (0..SEARCHES_MAX).map(|n| searches.look_up(&format!("words {n}")).unwrap()).collect();
     assert_eq!(searches.count(), SEARCHES_MAX);
@@ -51,7 +51,7 @@ fn searches_that_nobody_uses_make_room() {
 
 #[test]
 fn results_that_nobody_uses_make_room() {
-    let mut searches = Searches::new(1 << 30);
+    let mut searches = SearchTable::new(1 << 30);
     let each = RESULTS_MAX / 4;
     let ids: Vec<_> = (0..5).map(|n| searches.look_up(&format!("words {n}")).unwrap()).collect();
     for id in &ids {
@@ -69,7 +69,7 @@ fn results_that_nobody_uses_make_room() {
 
 #[test]
 fn numbers_of_searches_begin_again_after_the_last() {
-    let mut searches = Searches::new(3);
+    let mut searches = SearchTable::new(3);
     let kept = searches.look_up("kept").unwrap();
     let mut seen = Vec::new();
     for n in 0..4 {
@@ -82,7 +82,7 @@ fn numbers_of_searches_begin_again_after_the_last() {
 
 #[test]
 fn a_search_lasts_until_it_is_forgotten() {
-    let mut searches = Searches::new(1 << 30);
+    let mut searches = SearchTable::new(1 << 30);
     let id = searches.look_up("words").unwrap();
     assert_eq!(searches.look_up("words").unwrap(), id);
     searches.forget(id, 1);

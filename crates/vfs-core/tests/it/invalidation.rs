@@ -9,9 +9,9 @@ use vfs_core::{Child, InfoHash, Ino, InvalidationSink, NodeKind, Validity, Vfs, 
 
 /// Writes down what it is told.
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<String>>);
+struct NotifiedNames(Mutex<Vec<String>>);
 
-impl Told {
+impl NotifiedNames {
     fn note(&self, text: String) {
         self.0.lock().unwrap().push(text);
     }
@@ -21,7 +21,7 @@ impl Told {
     }
 }
 
-impl InvalidationSink for Told {
+impl InvalidationSink for NotifiedNames {
     fn entry_added(&self, parent: Ino, name: &str) {
         self.note(format!("{} has {name}", parent.0));
     }
@@ -35,17 +35,17 @@ impl InvalidationSink for Told {
     }
 }
 
-struct Stage {
+struct InvalidationStage {
     source: FakeSource,
     vfs: Vfs<FakeSource>,
-    told: Arc<Told>,
+    told: Arc<NotifiedNames>,
 }
 
-impl Stage {
+impl InvalidationStage {
     fn new(source: FakeSource) -> Self {
         let vfs = vfs_of(&source);
-        let told = Arc::<Told>::default();
-        let sink: Arc<dyn InvalidationSink> = Arc::<Told>::clone(&told);
+        let told = Arc::<NotifiedNames>::default();
+        let sink: Arc<dyn InvalidationSink> = Arc::<NotifiedNames>::clone(&told);
         vfs.set_sink(Some(sink));
         Self { source, vfs, told }
     }
@@ -71,7 +71,7 @@ impl Stage {
 fn names_of_the_root_are_told() {
     let source = FakeSource::new(4);
     let old = source.add(directory(1, "old", &[("file", 1)]));
-    let stage = Stage::new(source);
+    let stage = InvalidationStage::new(source);
     let ino = child(&stage.vfs, Ino::ROOT, "old").unwrap().ino;
     stage.check(&[]);
     stage.source.add(single_file(2, "new", 1));
@@ -88,7 +88,7 @@ fn names_of_the_root_are_told() {
 fn what_is_known_of_a_torrent_that_is_gone_is_told() {
     let source = FakeSource::new(4);
     let torrent = source.add(directory(1, "t", &[("a", 1), ("sub/b", 1)]));
-    let stage = Stage::new(source);
+    let stage = InvalidationStage::new(source);
     let top = stage.known(Ino::ROOT, "t");
     let sub = stage.known(top, "sub");
     let file = stage.known(sub, "b");
@@ -108,7 +108,7 @@ fn what_is_known_of_a_torrent_that_is_gone_is_told() {
 fn progress_is_told_of_what_is_known_and_shows_it() {
     let source = FakeSource::new(4);
     let torrent = source.add(directory(1, "t", &[("a", 100), ("b", 100), ("c", 100)]));
-    let stage = Stage::new(source);
+    let stage = InvalidationStage::new(source);
     stage.set_progress(torrent, &[0, 0, 0]);
     stage.check(&[]);
     let top = stage.known(Ino::ROOT, "t");
@@ -132,8 +132,8 @@ fn nobody_was_told_anything_before_the_first_listing() {
     let source = FakeSource::new(4);
     source.add(single_file(1, "a", 1));
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
-    let told = Arc::<Told>::default();
-    let sink: Arc<dyn InvalidationSink> = Arc::<Told>::clone(&told);
+    let told = Arc::<NotifiedNames>::default();
+    let sink: Arc<dyn InvalidationSink> = Arc::<NotifiedNames>::clone(&told);
     vfs.set_sink(Some(sink));
     vfs.apply(source.listing(), source.all_details(), 1);
     assert_eq!(told.take(), [""; 0]);

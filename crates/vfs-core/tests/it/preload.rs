@@ -25,7 +25,7 @@ struct Fixture {
 }
 
 /// A preload that runs.
-struct Running {
+struct PreloadRun {
     task: JoinHandle<Result<(), PreloadError>>,
     progress: watch::Receiver<PreloadProgress>,
 }
@@ -54,7 +54,7 @@ impl Fixture {
         self.vfs.files_below(path).unwrap().remove(0)
     }
 
-    fn preload(&self, path: &str, parts: FileParts) -> Running {
+    fn preload(&self, path: &str, parts: FileParts) -> PreloadRun {
         let (sender, progress) = watch::channel(PreloadProgress::default());
         let (vfs, file) = (Arc::clone(&self.vfs), self.file(path));
         let task = tokio::spawn(async move {
@@ -63,7 +63,7 @@ impl Fixture {
             })
             .await
         });
-        Running { task, progress }
+        PreloadRun { task, progress }
     }
 
     fn opened(&self) -> Vec<(u32, u64, u64)> {

@@ -12,19 +12,19 @@ use vfs_core::{HandleId, Ino, ReadPolicy, SourceErrorKind, Vfs, VfsError};
 const FILE_LEN: u64 = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-struct Mounted {
+struct ReadFixture {
     source: FakeSource,
     vfs: Arc<Vfs<FakeSource>>,
     handle: HandleId,
 }
 
-fn mounted(streams_max: usize) -> Mounted {
+fn mounted(streams_max: usize) -> ReadFixture {
     let source = FakeSource::new(streams_max);
     source.add(single_file(1, "file", FILE_LEN));
     source.add(single_file(2, "other", FILE_LEN));
     let vfs = Arc::new(vfs_with(&source, ReadPolicy { timeout: TIMEOUT, ..ReadPolicy::default() }));
     let handle = open(&vfs, "file");
-    Mounted { source, vfs, handle }
+    ReadFixture { source, vfs, handle }
 }
 
 fn open(vfs: &Vfs<FakeSource>, name: &str) -> HandleId {
@@ -40,7 +40,7 @@ async fn all_closed(source: &FakeSource) {
 
 #[tokio::test]
 async fn every_range_gives_its_bytes() {
-    let Mounted { source, vfs, handle } = mounted(4);
+    let ReadFixture { source, vfs, handle } = mounted(4);
     let content = FakeSource::content(file_id(1, 0), FILE_LEN);
     for chunk_bytes in [1, 7, 1000, 100_000] {
         source.set_chunk_bytes(chunk_bytes);
@@ -55,7 +55,7 @@ async fn every_range_gives_its_bytes() {
 
 #[tokio::test]
 async fn reads_end_with_the_file() {
-    let Mounted { source, vfs, handle } = mounted(4);
+    let ReadFixture { source, vfs, handle } = mounted(4);
     assert_eq!(vfs.read(handle, 9_990, 100).await.unwrap().len(), 10);
     assert_eq!(vfs.read(handle, 10_000, 100).await.unwrap().len(), 0);
     assert_eq!(vfs.read(handle, u64::MAX, u32::MAX).await.unwrap().len(), 0);
@@ -75,7 +75,7 @@ async fn empty_files_cost_no_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_lies_never_becomes_an_answer() {
-    let Mounted { source, vfs, handle } = mounted(4);
+    let ReadFixture { source, vfs, handle } = mounted(4);
     for (misbehaviour, kind) in [
         (Misbehaviour::WrongOffset, Some(SourceErrorKind::Protocol)),
         (Misbehaviour::EndsEarly, Some(SourceErrorKind::Protocol)),
@@ -106,7 +106,7 @@ async fn a_stream_that_lies_never_becomes_an_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn errors_of_the_source_are_told_apart() {
-    let Mounted { source, vfs, handle } = mounted(4);
+    let ReadFixture { source, vfs, handle } = mounted(4);
     source.fail_opens(file_id(1, 0), Some(SourceErrorKind::NotFound));
     assert!(matches!(vfs.read(handle, 0, 1).await, Err(VfsError::Stale)));
     source.fail_opens(file_id(1, 0), Some(SourceErrorKind::TimedOut));
@@ -117,7 +117,7 @@ async fn errors_of_the_source_are_told_apart() {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_ends_by_its_deadline() {
-    let Mounted { source, vfs, handle } = mounted(1);
+    let ReadFixture { source, vfs, handle } = mounted(1);
     source.hold(file_id(1, 0));
     let start = Instant::now();
     let (one, two) = tokio::join!(vfs.read(handle, 0, 1), vfs.read(handle, 5, 1));
@@ -128,7 +128,7 @@ async fn a_read_ends_by_its_deadline() {
 
 #[tokio::test]
 async fn open_streams_never_exceed_the_budget() {
-    let Mounted { source, vfs, handle } = mounted(3);
+    let ReadFixture { source, vfs, handle } = mounted(3);
     source.hold(file_id(1, 0));
     let mut reads = JoinSet::new();
     for n in 0..100 {
@@ -151,7 +151,7 @@ async fn open_streams_never_exceed_the_budget() {
 
 #[tokio::test]
 async fn dropping_a_read_frees_its_stream_and_its_turn() {
-    let Mounted { source, vfs, handle } = mounted(1);
+    let ReadFixture { source, vfs, handle } = mounted(1);
     source.hold(file_id(1, 0));
     let stuck = {
         let vfs = Arc::clone(&vfs);
@@ -168,7 +168,7 @@ async fn dropping_a_read_frees_its_stream_and_its_turn() {
 
 #[tokio::test]
 async fn a_shutdown_ends_reads_under_way_and_those_to_come() {
-    let Mounted { source, vfs, handle } = mounted(1);
+    let ReadFixture { source, vfs, handle } = mounted(1);
     source.hold(file_id(1, 0));
     let reads: Vec<_> = (0..3)
         .map(|n| {
@@ -189,7 +189,7 @@ async fn a_shutdown_ends_reads_under_way_and_those_to_come() {
 
 #[tokio::test]
 async fn handles_follow_the_torrent_not_the_tree() {
-    let Mounted { source, vfs, handle } = mounted(1);
+    let ReadFixture { source, vfs, handle } = mounted(1);
     source.remove(file_id(1, 0).torrent);
     vfs.apply(source.listing(), Vec::new(), 1);
     assert!(matches!(vfs.read(handle, 0, 1).await, Err(VfsError::Stale)));

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tfs_testkit::fake::{FakeSource, directory, single_file};
 use vfs_core::{
-    Child, FileKind, InfoHash, Ino, InvalidationSink, Query, Remembered, RootLayout, ServerId,
+    Child, FileKind, InfoHash, Ino, InvalidationSink, Query, RestoredTorrent, RootLayout, ServerId,
     TorrentState, Vfs, VfsConfig, VfsError,
 };
 
@@ -13,13 +13,13 @@ use crate::support::{SEEN_AT, child, render};
 const HOME: ServerId = ServerId(0);
 const AWAY: ServerId = ServerId(1);
 
-struct Stage {
+struct ServersStage {
     home: FakeSource,
     away: FakeSource,
     vfs: Vfs<FakeSource>,
 }
 
-impl Stage {
+impl ServersStage {
     fn new(layout: RootLayout) -> Self {
         let (home, away) = (FakeSource::new(4).named("home"), FakeSource::new(2).named("away"));
         let sources = [&home, &away].map(|source| Arc::new(source.clone()));
@@ -60,7 +60,7 @@ fn set_have(source: &FakeSource, torrent: InfoHash, have: &[u64], state: Torrent
 
 #[test]
 fn one_info_hash_is_one_torrent_with_the_best_that_is_said_of_it() {
-    let stage = Stage::new(RootLayout::Union);
+    let stage = ServersStage::new(RootLayout::Union);
     let film = directory(1, "film", &[("a", 10), ("b", 20)]);
     let hash = stage.home.add(film.clone());
     stage.away.add(film);
@@ -70,7 +70,7 @@ fn one_info_hash_is_one_torrent_with_the_best_that_is_said_of_it() {
 
     assert_eq!(stage.hear(HOME).added, [(hash, "film".to_owned())]);
     let changes = stage.hear(AWAY);
-    let film = Remembered { info_hash: hash, name: "film".to_owned(), first_seen: SEEN_AT };
+    let film = RestoredTorrent { info_hash: hash, name: "film".to_owned(), first_seen: SEEN_AT };
     assert_eq!(changes.joined, [film]);
     assert_eq!(changes.added.len(), 1);
     assert_eq!(stage.names(Ino::ROOT), ["film", "other"]);
@@ -95,7 +95,7 @@ fn one_info_hash_is_one_torrent_with_the_best_that_is_said_of_it() {
 
 #[test]
 fn an_empty_union_is_not_shown_before_all_servers_said_that_they_have_nothing() {
-    let stage = Stage::new(RootLayout::Union);
+    let stage = ServersStage::new(RootLayout::Union);
     stage.hear(HOME);
     assert!(matches!(stage.vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
     assert!(stage.vfs.is_server_known(HOME) && !stage.vfs.is_server_known(AWAY));
@@ -103,7 +103,7 @@ fn an_empty_union_is_not_shown_before_all_servers_said_that_they_have_nothing() 
     assert_eq!(stage.names(Ino::ROOT), Vec::<String>::new());
 
     // What one has is shown whatever is known of the other.
-    let stage = Stage::new(RootLayout::Union);
+    let stage = ServersStage::new(RootLayout::Union);
     stage.home.add(single_file(1, "one", 5));
     stage.hear(HOME);
     assert_eq!(stage.names(Ino::ROOT), ["one"]);
@@ -111,7 +111,7 @@ fn an_empty_union_is_not_shown_before_all_servers_said_that_they_have_nothing() 
 
 #[test]
 fn a_directory_for_each_server_has_what_that_server_has() {
-    let stage = Stage::new(RootLayout::ByServer);
+    let stage = ServersStage::new(RootLayout::ByServer);
     let film = directory(1, "film", &[("a", 10)]);
     stage.home.add(film.clone());
     assert_eq!(stage.names(Ino::ROOT), ["home", "away"]);
@@ -130,11 +130,11 @@ fn a_directory_for_each_server_has_what_that_server_has() {
     assert!(stage.vfs.xattr_names(away).unwrap().is_empty());
 
     // Both copies have numbers of their own, the same in every mount.
-    let numbers = |stage: &Stage| {
+    let numbers = |stage: &ServersStage| {
         let paths = [&["home"][..], &["away"], &["home", "film"], &["away", "film", "a"]];
         paths.map(|path| stage.ino(path))
     };
-    let again = Stage::new(RootLayout::ByServer);
+    let again = ServersStage::new(RootLayout::ByServer);
     for (from, to) in [(&stage.home, &again.home), (&stage.away, &again.away)] {
         from.all_details().into_iter().for_each(|details| _ = to.add(details));
     }
@@ -147,7 +147,7 @@ fn a_directory_for_each_server_has_what_that_server_has() {
 
 #[test]
 fn views_find_what_is_in_the_directories_of_servers() {
-    let stage = Stage::new(RootLayout::ByServer);
+    let stage = ServersStage::new(RootLayout::ByServer);
     let film = directory(1, "film", &[("a", 10)]);
     let hash = stage.home.add(film.clone());
     stage.away.add(film);
@@ -179,9 +179,9 @@ fn views_find_what_is_in_the_directories_of_servers() {
 
 /// Writes down whose names changed.
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<(Ino, String)>>);
+struct ServerNotified(Mutex<Vec<(Ino, String)>>);
 
-impl InvalidationSink for Told {
+impl InvalidationSink for ServerNotified {
     fn entry_added(&self, parent: Ino, name: &str) {
         self.0.lock().unwrap().push((parent, format!("+{name}")));
     }
@@ -197,9 +197,9 @@ impl InvalidationSink for Told {
 
 #[test]
 fn changes_are_told_of_the_directory_in_which_they_are() {
-    let stage = Stage::new(RootLayout::ByServer);
-    let told = Arc::<Told>::default();
-    let sink: Arc<dyn InvalidationSink> = Arc::<Told>::clone(&told);
+    let stage = ServersStage::new(RootLayout::ByServer);
+    let told = Arc::<ServerNotified>::default();
+    let sink: Arc<dyn InvalidationSink> = Arc::<ServerNotified>::clone(&told);
     stage.vfs.set_sink(Some(sink));
     stage.hear(AWAY);
     let hash = stage.away.add(single_file(1, "one", 5));
@@ -217,13 +217,13 @@ fn changes_are_told_of_the_directory_in_which_they_are() {
 
 #[test]
 fn names_and_times_come_back_whichever_server_has_the_torrent_first() {
-    let stage = Stage::new(RootLayout::Union);
+    let stage = ServersStage::new(RootLayout::Union);
     let mut film = single_file(1, "film", 5);
     film.created = None;
     film.files[0].kind = FileKind::Regular;
     let hash = film.info_hash;
     let name = format!("film [{}]", hash.short());
-    let remembered = Remembered { info_hash: hash, name: name.clone(), first_seen: 77 };
+    let remembered = RestoredTorrent { info_hash: hash, name: name.clone(), first_seen: 77 };
     stage.vfs.remember_of(AWAY, Some(90), [remembered]);
     stage.home.add(film);
     stage.hear(HOME);

@@ -9,7 +9,7 @@ use crate::support::{SEEN_AT, child, render, vfs_of};
 use expect_test::{Expect, expect};
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use vfs_core::{
-    FileKind, InfoHash, Ino, InodeNumbers, NodeKind, NumberRange, Remembered, ServerId,
+    FileKind, InfoHash, Ino, InodeNumbers, NodeKind, NumberRange, RestoredTorrent, ServerId,
     TorrentDetails, Validity, Vfs, VfsConfig, VfsError,
 };
 
@@ -457,7 +457,7 @@ fn names_that_were_shown_are_kept() {
     }
     source.add(single_file(7, "torrent-content", 7));
     source.add(single_file(8, "torrent-content", 8));
-    let had = |id: u8, name: &str| Remembered {
+    let had = |id: u8, name: &str| RestoredTorrent {
         info_hash: InfoHash::from_bytes([id; 20]),
         name: name.to_owned(),
         first_seen: SEEN_AT,
@@ -512,7 +512,7 @@ fn times_are_those_of_the_first_sight_and_of_the_last_change() {
         source.add(TorrentDetails { created, ..single_file(id, &format!("t{id}"), 1) });
     }
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
-    let remembered = (1..=4).map(|id| Remembered {
+    let remembered = (1..=4).map(|id| RestoredTorrent {
         info_hash: InfoHash::from_bytes([id; 20]),
         name: format!("t{id}"),
         first_seen: now - 5,

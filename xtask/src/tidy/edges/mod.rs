@@ -10,25 +10,25 @@ mod tests;
 use table::{ABSENCES, ALONE, ONLY_FOR_TESTS, OWNED, Reach, TEST_PROGRAMS};
 
 use super::{
-    Finding, Source,
-    tree::{self, Node},
+    TidyFile, Violation,
+    tree::{self, TreeLine},
 };
 use crate::workspace::{Dependency, Package};
 
 /// Every crate has an absence, and every absence a crate.
-pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Finding> {
+pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Violation> {
     let mut findings = Vec::new();
     for package in packages {
         if !ABSENCES.iter().any(|absence| absence.package == package.name) {
             let message =
                 "what this crate never sees is not said: add it to xtask/src/tidy/edges/table.rs";
-            findings.push(Finding::new(&package.manifest, 1, message));
+            findings.push(Violation::new(&package.manifest, 1, message));
         }
     }
     for absence in &ABSENCES {
         if !packages.iter().any(|package| package.name == absence.package) {
             let message = format!("ABSENCES names `{}`, which is no crate", absence.package);
-            findings.push(Finding::new("xtask/src/tidy/edges/table.rs", 1, message));
+            findings.push(Violation::new("xtask/src/tidy/edges/table.rs", 1, message));
         }
     }
     findings
@@ -38,8 +38,8 @@ pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Finding> 
 pub(super) fn direct(
     package: &Package,
     workspace: &[Package],
-    manifest: &Source<'_>,
-) -> Vec<Finding> {
+    manifest: &TidyFile<'_>,
+) -> Vec<Violation> {
     let mut findings = Vec::new();
     for dependency in &package.dependencies {
         let name = &dependency.name;
@@ -79,7 +79,11 @@ pub(super) fn has_indirect_rule(package: &str) -> bool {
 }
 
 /// Nothing that is built into the crate is what it must not see.
-pub(super) fn indirect(package: &Package, tree: &[Node], manifest: &Source<'_>) -> Vec<Finding> {
+pub(super) fn indirect(
+    package: &Package,
+    tree: &[TreeLine],
+    manifest: &TidyFile<'_>,
+) -> Vec<Violation> {
     let mut findings = Vec::new();
     for absence in &ABSENCES {
         if absence.package != package.name || absence.reach != Reach::Anywhere {
@@ -102,7 +106,7 @@ pub(super) fn indirect(package: &Package, tree: &[Node], manifest: &Source<'_>) 
 }
 
 /// Returns the line of the manifest that asks for a dependency, or the first.
-fn line_of(manifest: &Source<'_>, dependency: &str) -> usize {
+fn line_of(manifest: &TidyFile<'_>, dependency: &str) -> usize {
     let asks = |text: &str| {
         text.strip_prefix(dependency).is_some_and(|rest| rest.starts_with([' ', '.', '=']))
     };

@@ -3,8 +3,8 @@
 use expect_test::{Expect, expect};
 
 use super::{
-    super::tree::parse, ABSENCES, Finding, Package, Source, direct, every_crate_is_in_the_table,
-    indirect,
+    super::tree::parse, ABSENCES, Package, TidyFile, Violation, direct,
+    every_crate_is_in_the_table, indirect,
 };
 use crate::workspace::Dependency;
 
@@ -26,7 +26,7 @@ fn package(name: &str, dependencies: &[&str]) -> Package {
     Package { name: name.to_owned(), manifest, dependencies, target_roots: Vec::new() }
 }
 
-fn render(findings: &[Finding]) -> String {
+fn render(findings: &[Violation]) -> String {
     findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -37,7 +37,7 @@ fn check(crates: &[(&str, &[&str])], expect: &Expect) {
     let findings: Vec<_> = packages
         .iter()
         .flat_map(|package| {
-            direct(package, &packages, &Source { path: &package.manifest, text: MANIFEST })
+            direct(package, &packages, &TidyFile { path: &package.manifest, text: MANIFEST })
         })
         .collect();
     expect.assert_eq(&render(&findings));
@@ -46,7 +46,7 @@ fn check(crates: &[(&str, &[&str])], expect: &Expect) {
 #[track_caller]
 fn check_tree(name: &str, tree: &str, expect: &Expect) {
     let package = package(name, &[]);
-    let manifest = Source { path: &package.manifest, text: MANIFEST };
+    let manifest = TidyFile { path: &package.manifest, text: MANIFEST };
     expect.assert_eq(&render(&indirect(&package, &parse(tree), &manifest)));
 }
 

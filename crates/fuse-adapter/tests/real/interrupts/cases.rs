@@ -14,10 +14,10 @@ pub(super) enum Wait {
 }
 
 /// What is sent to whom, and how it ends.
-pub(super) type Case = (&'static str, Program, Wait, Signal, &'static str);
+pub(super) type InterruptCase = (&'static str, Program, Wait, Signal, &'static str);
 
 #[rustfmt::skip]
-pub(super) const CASES: &[Case] = &[
+pub(super) const CASES: &[InterruptCase] = &[
     ("cat", Program::Cat, Wait::First, Signal::INT, "signal 2"),
     ("cat", Program::Cat, Wait::First, Signal::TERM, "signal 15"),
     ("cat", Program::Cat, Wait::First, Signal::KILL, "signal 9"),

@@ -12,7 +12,7 @@ use tfs_testkit::skip;
 
 use self::cases::CASES;
 use self::program::Program;
-use self::stage::Stage;
+use self::stage::InterruptStage;
 use crate::support::{CALL_TIME_MAX, eventually, run, run_long};
 
 /// How often each case is measured.
@@ -22,7 +22,7 @@ const ROUNDS: usize = 3;
 fn who_wants_to_end_is_free_at_once() {
     let test = "interrupts::who_wants_to_end_is_free_at_once";
     run_long(test, |dir| {
-        let mut stage = Stage::new(dir, CASES.len() * ROUNDS);
+        let mut stage = InterruptStage::new(dir, CASES.len() * ROUNDS);
         println!(
             "| reader | signal | ends with | free after, ms (median, max) |\n|---|---|---|---|"
         );
@@ -86,7 +86,7 @@ fn who_does_not_want_to_end_gets_its_bytes() {
     let test = "interrupts::who_does_not_want_to_end_gets_its_bytes";
     run(test, |dir| {
         // Three more each for those who show that the signals were looked at.
-        let mut stage = Stage::new(dir, UNHARMED.len() * 4);
+        let mut stage = InterruptStage::new(dir, UNHARMED.len() * 4);
         for (name, text, signals) in UNHARMED {
             let program = Program::Python(text);
             if !program.can_run() {

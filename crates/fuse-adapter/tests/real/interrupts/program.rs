@@ -63,7 +63,7 @@ static PYTHON: LazyLock<Option<OsString>> = LazyLock::new(|| {
 
 /// A program that runs.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningProgram {
     child: Child,
 }
 
@@ -83,7 +83,7 @@ impl Program {
         !matches!(self, Self::Python(_)) || PYTHON.is_some()
     }
 
-    pub(super) fn start(self, path: &Path) -> Running {
+    pub(super) fn start(self, path: &Path) -> RunningProgram {
         let mut command = match self {
             Self::Cat => {
                 let mut cat = Command::new("cat");
@@ -104,11 +104,11 @@ impl Program {
             }
         };
         let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running { child: command.spawn().unwrap() }
+        RunningProgram { child: command.spawn().unwrap() }
     }
 }
 
-impl Running {
+impl RunningProgram {
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -2,25 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use fuse_adapter::Mount;
+use fuse_adapter::FuseMount;
 use rustix::process::Signal;
 use tfs_testkit::fake::{directory, file_id};
 
 use super::cases::Wait;
-use super::program::{Program, Running};
+use super::program::{Program, RunningProgram};
 use crate::support::{Fixture, eventually};
 
 /// How long the files are. More than a read-ahead window.
 const FILE_BYTES: u64 = 3_000_000;
 
 /// A mount with a file for each round.
-pub(super) struct Stage {
+pub(super) struct InterruptStage {
     pub(super) fixture: Fixture,
-    pub(super) mount: Mount,
+    pub(super) mount: FuseMount,
     used_count: u32,
 }
 
-impl Stage {
+impl InterruptStage {
     pub(super) fn new(dir: &Path, files_max: usize) -> Self {
         let names: Vec<_> = (0..files_max).map(|index| index.to_string()).collect();
         let files: Vec<_> = names.iter().map(|name| (name.as_str(), FILE_BYTES)).collect();
@@ -46,7 +46,7 @@ impl Stage {
     }
 
     /// Returns a program that waits.
-    pub(super) fn waiting(&mut self, program: Program, wait: Wait) -> Running {
+    pub(super) fn waiting(&mut self, program: Program, wait: Wait) -> RunningProgram {
         let (index, path) = self.held_file();
         if wait == Wait::First {
             let running = program.start(&path);

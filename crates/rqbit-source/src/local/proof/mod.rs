@@ -9,10 +9,10 @@ use rustix::fs::{SeekFrom, seek};
 use sha1::{Digest as _, Sha1};
 use vfs_core::LocalPieces;
 
-use super::Refusal;
+use super::LocalRefusal;
 use super::file::read_exact;
-use super::layout::{Layout, Span, SpanKind};
-use super::place::Folder;
+use super::layout::{FileSpan, PieceLayout, SpanKind};
+use super::place::OutputFolder;
 
 /// How many bytes are hashed for a proof: some tens of milliseconds. Large pieces are few then.
 const PROOF_BYTES_MAX: u64 = 32 << 20;
@@ -37,10 +37,10 @@ const BLOCK_BYTES: usize = 256 << 10;
 
 /// A file that is to be proven.
 #[derive(Debug)]
-pub(super) struct Suspect<'a> {
-    pub(super) layout: &'a Layout,
-    pub(super) folder: &'a Folder,
-    pub(super) span: &'a Span,
+pub(super) struct Verifier<'a> {
+    pub(super) layout: &'a PieceLayout,
+    pub(super) folder: &'a OutputFolder,
+    pub(super) span: &'a FileSpan,
     pub(super) fd: &'a OwnedFd,
     /// What the server has of it, and what was proven of that before.
     pub(super) have: &'a LocalPieces,
@@ -49,34 +49,34 @@ pub(super) struct Suspect<'a> {
 
 /// What a hash says of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum PieceCheck {
     Right,
     Wrong,
     /// Files that it has bytes of cannot be read.
     Open,
 }
 
-impl Suspect<'_> {
+impl Verifier<'_> {
     /// Proves the file.
-    pub(super) fn prove(&self) -> Result<(), Refusal> {
-        let pieces = self.layout.pieces_of(self.span).ok_or(Refusal::Unprovable)?;
+    pub(super) fn prove(&self) -> Result<(), LocalRefusal> {
+        let pieces = self.layout.pieces_of(self.span).ok_or(LocalRefusal::Unprovable)?;
         let had: Vec<u32> = pieces.filter(|piece_idx| self.have.has(*piece_idx)).collect();
         let mut proven_count = 0_usize;
         for piece_idx in self.choose(&had) {
             match self.judge(piece_idx)? {
-                Verdict::Right => proven_count = proven_count.saturating_add(1),
-                Verdict::Wrong => return Err(Refusal::OtherContent { piece_idx }),
-                Verdict::Open => {}
+                PieceCheck::Right => proven_count = proven_count.saturating_add(1),
+                PieceCheck::Wrong => return Err(LocalRefusal::OtherContent { piece_idx }),
+                PieceCheck::Open => {}
             }
         }
-        if proven_count == 0 { Err(Refusal::Unprovable) } else { Ok(()) }
+        if proven_count == 0 { Err(LocalRefusal::Unprovable) } else { Ok(()) }
     }
 
     /// Chooses pieces to hash: those that would betray a copy first.
     fn choose(&self, had: &[u32]) -> Vec<u32> {
         let fit = usize::try_from(PROOF_BYTES_MAX / self.layout.piece_len()).unwrap_or(usize::MAX);
         let count = fit.clamp(PIECES_MIN, PIECES_MAX);
-        let mut chance = Chance::new();
+        let mut chance = SampleRng::new();
         let known = |piece_idx: &u32| self.proven.is_some_and(|known| known.has(*piece_idx));
         let fresh: Vec<u32> = had.iter().copied().filter(|piece_idx| !known(piece_idx)).collect();
         let of = |pieces: &[u32], idx: usize| pieces.get(idx).copied();
@@ -113,14 +113,14 @@ impl Suspect<'_> {
     }
 
     /// Hashes a piece, whatever files it has bytes of.
-    fn judge(&self, piece_idx: u32) -> Result<Verdict, Refusal> {
-        let Some(want) = self.layout.hash(piece_idx) else { return Ok(Verdict::Open) };
+    fn judge(&self, piece_idx: u32) -> Result<PieceCheck, LocalRefusal> {
+        let Some(want) = self.layout.hash(piece_idx) else { return Ok(PieceCheck::Open) };
         let (start, end) = self.layout.bounds(piece_idx);
         let mut sha1 = Sha1::new();
         let mut block = vec![0; BLOCK_BYTES];
         for (count, span) in self.layout.spans_in(piece_idx).enumerate() {
             if count >= FILES_MAX {
-                return Ok(Verdict::Open);
+                return Ok(PieceCheck::Open);
             }
             let (from, to) = (start.max(span.start), end.min(span.start.saturating_add(span.len)));
             let bytes = Bytes { from: from - span.start, to: to - span.start };
@@ -130,7 +130,7 @@ impl Suspect<'_> {
                     true
                 }
                 _ if std::ptr::eq(span, self.span) => {
-                    bytes.read(self.fd, &mut block, &mut sha1).map_err(Refusal::Read)?;
+                    bytes.read(self.fd, &mut block, &mut sha1).map_err(LocalRefusal::Read)?;
                     true
                 }
                 SpanKind::File(path) => match self.folder.open_file(path, span.len) {
@@ -140,11 +140,11 @@ impl Suspect<'_> {
                 SpanKind::Unnameable => false,
             };
             if !is_read {
-                return Ok(Verdict::Open);
+                return Ok(PieceCheck::Open);
             }
         }
         let is_right = sha1.finalize().as_slice() == want;
-        Ok(if is_right { Verdict::Right } else { Verdict::Wrong })
+        Ok(if is_right { PieceCheck::Right } else { PieceCheck::Wrong })
     }
 }
 
@@ -161,7 +161,7 @@ impl Bytes {
         fd: &OwnedFd,
         block: &mut [u8],
         sha1: &mut Sha1,
-    ) -> Result<(), vfs_core::LocalFault> {
+    ) -> Result<(), vfs_core::LocalError> {
         let mut at = self.from;
         while at < self.to {
             let len = usize::try_from(self.to - at).unwrap_or(usize::MAX).min(block.len());
@@ -186,9 +186,9 @@ impl Bytes {
 
 /// Numbers that nobody can foresee who made a file to fit: splitmix64 from a seed of the process.
 #[derive(Debug)]
-struct Chance(u64);
+struct SampleRng(u64);
 
-impl Chance {
+impl SampleRng {
     fn new() -> Self {
         Self(RandomState::new().build_hasher().finish())
     }

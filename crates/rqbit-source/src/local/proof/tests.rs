@@ -16,7 +16,7 @@ const PIECE: u32 = 16 << 10;
 /// A torrent of three files whose borders are inside of pieces.
 struct Fixture {
     dir: tempfile::TempDir,
-    layout: Layout,
+    layout: PieceLayout,
     contents: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -45,7 +45,11 @@ impl Fixture {
         self.dir.path().join(Path::new(self.contents[index].0))
     }
 
-    fn open(&self, index: usize, have: LocalPieces) -> Result<super::super::ProvenFile, Refusal> {
+    fn open(
+        &self,
+        index: usize,
+        have: LocalPieces,
+    ) -> Result<super::super::ProvenFile, LocalRefusal> {
         let file = vfs_core::FileId {
             torrent: vfs_core::InfoHash::from_bytes([0; 20]),
             index: FileIndex(u32::try_from(index).unwrap()),

@@ -18,8 +18,8 @@ use tokio::time::sleep;
 use vfs_core::{FileId, Geometry, InfoHash, LocalPieces, LocalWanted, TorrentSummary};
 
 use super::file::ProvenFile;
-use super::kept::{FileIdentity, KeptProof};
-use super::place::{Folder, LocalPaths};
+use super::kept::{FileIdentity, VerifiedFileRecord};
+use super::place::{LocalPaths, OutputFolder};
 use super::{LocalFiles, NoLocalFile, open};
 
 /// For so many times as long as a verification took, nothing is verified after it: readers have the
@@ -59,7 +59,7 @@ impl LocalFiles {
     async fn renew_file(
         &self,
         client: &Client,
-        (file, known): (FileId, &Arc<KeptProof>),
+        (file, known): (FileId, &Arc<VerifiedFileRecord>),
     ) -> Result<(), NoLocalFile> {
         let layout = self.layout(client, file.torrent).await?;
         self.check_place(client)?;
@@ -94,8 +94,8 @@ impl LocalFiles {
     fn on_renewed(
         &self,
         file: FileId,
-        known: &Arc<KeptProof>,
-        (found, proof): (ProvenFile, KeptProof),
+        known: &Arc<VerifiedFileRecord>,
+        (found, proof): (ProvenFile, VerifiedFileRecord),
     ) {
         let mut memory = self.memory();
         let is_current = memory.proof(file).is_some_and(|now| Arc::ptr_eq(&now, known));
@@ -145,9 +145,9 @@ fn rest_after(took: Duration) -> Duration {
 }
 
 /// Compares the file of a verification with what it was. Takes a few system calls.
-fn compare(paths: &LocalPaths, known: &KeptProof) -> Comparison {
+fn compare(paths: &LocalPaths, known: &VerifiedFileRecord) -> Comparison {
     let identity = || {
-        let folder = Folder::open(paths.folder(&known.folder).ok()?).ok()?;
+        let folder = OutputFolder::open(paths.folder(&known.folder).ok()?).ok()?;
         let fd = folder.open_file(&known.path()?, known.identity.len).ok()?;
         FileIdentity::of(&fd).ok()
     };

@@ -8,7 +8,7 @@ use rqbit_client::ClientConfig;
 use tokio::sync::mpsc;
 use vfs_core::{FileIndex, TorrentState};
 
-use super::super::ProofKeeper;
+use super::super::VerificationStore;
 use super::super::layout::tests::layout;
 use super::*;
 use crate::TORRENT_TTL_DEFAULT;
@@ -19,14 +19,14 @@ const FILE: FileId = FileId { torrent: InfoHash::from_bytes([7; 20]), index: Fil
 
 /// Tells a test what it is told.
 #[derive(Debug)]
-struct Told(mpsc::UnboundedSender<(&'static str, KeptProof)>);
+struct RenewReports(mpsc::UnboundedSender<(&'static str, VerifiedFileRecord)>);
 
-impl ProofKeeper for Told {
-    fn keep(&self, _file: FileId, proof: &KeptProof) {
+impl VerificationStore for RenewReports {
+    fn keep(&self, _file: FileId, proof: &VerifiedFileRecord) {
         self.0.send(("keep", proof.clone())).unwrap();
     }
 
-    fn discard(&self, _file: FileId, proof: &KeptProof) {
+    fn discard(&self, _file: FileId, proof: &VerifiedFileRecord) {
         self.0.send(("discard", proof.clone())).unwrap();
     }
 }
@@ -35,7 +35,7 @@ impl ProofKeeper for Told {
 struct Fixture {
     path: PathBuf,
     files: Arc<LocalFiles>,
-    told: mpsc::UnboundedReceiver<(&'static str, KeptProof)>,
+    told: mpsc::UnboundedReceiver<(&'static str, VerifiedFileRecord)>,
     _dir: tempfile::TempDir,
 }
 
@@ -56,10 +56,10 @@ impl Fixture {
         identity.modified.0 -= 100;
         identity.changed.0 -= 100;
         let below = "d/film".to_owned();
-        let proof = KeptProof { folder: folder.clone(), below, identity };
+        let proof = VerifiedFileRecord { folder: folder.clone(), below, identity };
         let (sender, told) = mpsc::unbounded_channel();
         let files = LocalFiles::new(LocalPaths::Auto, TORRENT_TTL_DEFAULT).presuming(true);
-        let files = files.keeping([(FILE, proof)], Arc::new(Told(sender)));
+        let files = files.keeping([(FILE, proof)], Arc::new(RenewReports(sender)));
         let layout = layout(&folder, 4, &[("a", b"1"), ("d/film", BYTES)]);
         files.memory().keep(FILE.torrent, Arc::new(layout));
         Self { path, files: Arc::new(files), told, _dir: dir }

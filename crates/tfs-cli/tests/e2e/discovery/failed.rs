@@ -6,7 +6,7 @@ use serde_json::Value;
 use tfs_testkit::isolate;
 use tfs_testkit::until::until;
 
-use super::server::{Server, Spoiled};
+use super::server::{FakeRqbit, Spoiled};
 use super::{LIMIT, discovery, healthy};
 use crate::support::{Mounted, describe, run, tfs};
 
@@ -31,7 +31,7 @@ fn qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do() {
     let test =
         "discovery::failed::qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let server = Server::start(2);
+        let server = FakeRqbit::start(2);
         let mounted = Mounted::new(dir, &server.url);
         assert_eq!(healthy(&mounted), "ok\n");
         server.spoil("/torrents".to_owned(), Some(Spoiled::Status(200, LIST)));

@@ -15,7 +15,7 @@ use tfs_testkit::isolate;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
 use tfs_testkit::until::until;
 
-use self::server::{Server, Spoiled, torrent};
+use self::server::{FakeRqbit, Spoiled, torrent};
 use crate::support::{Mounted, Rqbits, describe, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(120);
@@ -51,7 +51,7 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
     let test = "discovery::a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came";
     isolate::run_with_fuse(test, LIMIT, |dir| {
         // Six megabytes of metadata take thirty seconds over this line.
-        let server = Server::behind_a_line(60, 100_000, Some(200_000));
+        let server = FakeRqbit::behind_a_line(60, 100_000, Some(200_000));
         let never = 59;
         server.spoil(torrent(never), Some(Spoiled::Silent));
         let mounted = Mounted::with(dir, &server.url, &["--daemon-timeout", "20s"]);
@@ -93,7 +93,7 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
 #[test]
 fn one_torrent_hides_no_other() {
     isolate::run_with_fuse("discovery::one_torrent_hides_no_other", LIMIT, |dir| {
-        let server = Server::start(5);
+        let server = FakeRqbit::start(5);
         for (what, spoiled) in [
             ("closed", Spoiled::Closed),
             ("500", Spoiled::Status(500, "boom")),
@@ -133,7 +133,7 @@ fn one_torrent_hides_no_other() {
 fn a_server_without_its_disk_empties_no_library() {
     let test = "discovery::a_server_without_its_disk_empties_no_library";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let server = Server::start(5);
+        let server = FakeRqbit::start(5);
         let mounted = Mounted::new(dir, &server.url);
         assert_eq!(names(&mounted.path), films(0..5));
         server.restart(true, 0);

@@ -25,13 +25,13 @@ pub(super) enum Spoiled {
 
 /// The server. Its threads end with their connections, the process of the test ends the rest.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct FakeRqbit {
     pub(super) url: String,
-    state: Arc<State>,
+    state: Arc<FakeRqbitState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct FakeRqbitState {
     torrent_count: usize,
     /// The length of each `.torrent` file, about.
     metadata_bytes: usize,
@@ -46,7 +46,7 @@ struct State {
     asked: Mutex<Vec<String>>,
 }
 
-impl Server {
+impl FakeRqbit {
     pub(super) fn start(torrent_count: usize) -> Self {
         Self::behind_a_line(torrent_count, 0, None)
     }
@@ -58,7 +58,7 @@ impl Server {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(State {
+        let state = Arc::new(FakeRqbitState {
             torrent_count,
             metadata_bytes,
             bytes_per_second,
@@ -105,7 +105,7 @@ pub(super) fn torrent(number: usize) -> String {
     format!("/torrents/{:040x}", number + 1)
 }
 
-impl State {
+impl FakeRqbitState {
     fn serve(&self, mut connection: TcpStream) -> io::Result<()> {
         loop {
             let mut head = Vec::new();

@@ -10,14 +10,14 @@ use tfs_testkit::isolate;
 use tfs_testkit::until::until;
 
 use super::LIMIT;
-use super::server::{Server, Spoiled};
+use super::server::{FakeRqbit, Spoiled};
 use crate::support::{Mounted, run, status_json_below, tfs};
 
 #[test]
 fn a_watched_list_says_that_the_server_is_silent() {
     let test = "discovery::silent::a_watched_list_says_that_the_server_is_silent";
     isolate::run(test, LIMIT, |dir| {
-        let server = Server::start(1);
+        let server = FakeRqbit::start(1);
         let mut child = tfs(dir)
             .args(["list", "--watch", "--json", "--server", &server.url])
             .stdout(Stdio::piped())
@@ -43,7 +43,7 @@ fn a_watched_list_says_that_the_server_is_silent() {
 fn status_says_how_old_the_torrents_of_a_silent_server_are() {
     let test = "discovery::silent::status_says_how_old_the_torrents_of_a_silent_server_are";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let server = Server::start(1);
+        let server = FakeRqbit::start(1);
         let mounted = Mounted::new(dir, &server.url);
         let status = run(tfs(dir).arg("status").arg(&mounted.path));
         assert!(status.contains(&format!("server   {}/: answers\n", server.url)), "{status}");

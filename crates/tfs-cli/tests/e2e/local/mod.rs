@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
-use rqbit_client::Haves;
+use rqbit_client::HaveBitfield;
 use serde_json::Value;
 use tfs_testkit::content::Content;
 use tfs_testkit::isolate;
@@ -37,14 +37,14 @@ fn film() -> TorrentSpec {
 /// ahead.
 const RUN_PIECES: u32 = 16;
 
-struct Stage {
+struct LocalStage {
     rqbits: Rqbits,
     torrent: SwarmTorrent,
     url: String,
     dir: PathBuf,
 }
 
-impl Stage {
+impl LocalStage {
     /// Starts servers and waits for a whole torrent.
     fn finished(dir: &Path) -> Self {
         let rqbits = Rqbits::start(Swarm::builder().torrent(film()));
@@ -115,7 +115,7 @@ impl Stage {
 #[test]
 fn a_finished_file_costs_no_stream() {
     isolate::run_with_fuse("local::a_finished_file_costs_no_stream", LIMIT, |dir| {
-        let stage = Stage::finished(dir);
+        let stage = LocalStage::finished(dir);
         let mounted = stage.mount("auto");
         drop(stage.read_until(&mounted, 0, "local"));
         let (fetched, local) = stage.bytes(&mounted);
@@ -143,7 +143,7 @@ fn a_finished_file_is_read_by_the_kernel_itself() {
             skip::test(test, "only root may let the kernel read files");
             return;
         }
-        let mut stage = Stage::finished(dir);
+        let mut stage = LocalStage::finished(dir);
         let mounted = stage.mount_as_users_do();
         let path = mounted.path.join("Film/film.mkv");
         let first = stage.read_until(&mounted, 0, "local");
@@ -182,7 +182,7 @@ fn a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again() {
             skip::test(test, "only root may let the kernel read files");
             return;
         }
-        let stage = Stage::finished(dir);
+        let stage = LocalStage::finished(dir);
         let mounted = stage.mount_as_users_do();
         let path = mounted.path.join("Film/film.mkv");
         drop(stage.read_until(&mounted, 0, "local"));
@@ -219,7 +219,7 @@ fn a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again() {
 #[test]
 fn nothing_is_read_here_if_nobody_wants_it() {
     isolate::run_with_fuse("local::nothing_is_read_here_if_nobody_wants_it", LIMIT, |dir| {
-        let stage = Stage::finished(dir);
+        let stage = LocalStage::finished(dir);
         let mounted = stage.mount("off");
         for _ in 0..3 {
             stage.read(&mounted, 0);
@@ -234,7 +234,7 @@ fn nothing_is_read_here_if_nobody_wants_it() {
 #[test]
 fn folders_of_a_container_are_mapped() {
     isolate::run_with_fuse("local::folders_of_a_container_are_mapped", LIMIT, |dir| {
-        let stage = Stage::finished(dir);
+        let stage = LocalStage::finished(dir);
         // As the host sees what the container sees elsewhere.
         let (downloads, elsewhere) = (stage.rqbits.swarm.download_dir(), dir.join("elsewhere"));
         run(std::process::Command::new("cp").arg("-a").arg(downloads).arg(&elsewhere));
@@ -258,14 +258,14 @@ fn half_a_download_is_read_from_both() {
         let rqbits = Rqbits::start(Swarm::builder().torrent(film()).download_bps(500_000));
         let torrent = rqbits.swarm.torrents()[0].clone();
         let url = rqbits.swarm.api_url();
-        let mut stage = Stage { rqbits, torrent, url, dir: dir.to_owned() };
+        let mut stage = LocalStage { rqbits, torrent, url, dir: dir.to_owned() };
         let torrent = stage.torrent.info_hash.into();
         let client = stage.rqbits.swarm.client().clone();
         // There are none while rqbit checks what it has on its disk.
         let haves = || stage.rqbits.runtime.block_on(client.torrent_haves(torrent)).ok();
         // A run that is longer than what the kernel reads ahead of its first half. rqbit takes most
         // pieces in order, but not all.
-        let run_of = |haves: &Haves| {
+        let run_of = |haves: &HaveBitfield| {
             let is_there = |start| (start..start + RUN_PIECES).all(|it| haves.has(it));
             let mut starts = 0..u32::try_from(FILM_BYTES / PIECE_BYTES).unwrap() - RUN_PIECES;
             starts.find(|start| is_there(*start))
@@ -307,7 +307,7 @@ fn half_a_download_is_read_from_both() {
 #[test]
 fn a_file_that_was_replaced_is_not_believed() {
     isolate::run_with_fuse("local::a_file_that_was_replaced_is_not_believed", LIMIT, |dir| {
-        let stage = Stage::finished(dir);
+        let stage = LocalStage::finished(dir);
         // rqbit has the right file open, and goes on giving its bytes.
         let (path, aside) = (stage.on_disk(0), dir.join("aside"));
         fs::rename(&path, &aside).unwrap();
@@ -345,7 +345,7 @@ fn a_file_that_was_replaced_is_not_believed() {
 #[test]
 fn no_link_leads_out_of_the_folder() {
     isolate::run_with_fuse("local::no_link_leads_out_of_the_folder", LIMIT, |dir| {
-        let stage = Stage::finished(dir);
+        let stage = LocalStage::finished(dir);
         // The right bytes, but behind links: one for the file, one for nothing but the way.
         let (path, outside) = (stage.on_disk(0), dir.join("outside"));
         fs::rename(&path, &outside).unwrap();
@@ -362,7 +362,7 @@ fn no_link_leads_out_of_the_folder() {
 #[test]
 fn what_is_here_is_read_while_the_server_is_away() {
     isolate::run_with_fuse("local::what_is_here_is_read_while_the_server_is_away", LIMIT, |dir| {
-        let mut stage = Stage::finished(dir);
+        let mut stage = LocalStage::finished(dir);
         let mounted = stage.mount("auto");
         drop(stage.read_until(&mounted, 0, "local"));
         stage.rqbits.kill_downloader();

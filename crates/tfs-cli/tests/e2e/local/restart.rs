@@ -10,13 +10,13 @@ use tfs_testkit::isolate;
 use tfs_testkit::skip;
 use tfs_testkit::until::until;
 
-use super::{FILM_BYTES, LIMIT, Stage};
+use super::{FILM_BYTES, LIMIT, LocalStage};
 use crate::support::{Mounted, check_file, check_range};
 
 /// How long reads wait for a server that is away.
 const SHORT: [&str; 2] = ["--read-timeout", "2s"];
 
-impl Stage {
+impl LocalStage {
     /// Has a proof of the first file, with the server and the mount gone.
     #[track_caller]
     fn proven_and_lost(dir: &Path) -> Self {
@@ -77,7 +77,7 @@ impl Stage {
 fn a_proven_file_is_read_after_a_restart_without_its_server() {
     let test = "local::restart::a_proven_file_is_read_after_a_restart_without_its_server";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut stage = Stage::proven_and_lost(dir);
+        let mut stage = LocalStage::proven_and_lost(dir);
         let mounted = stage.mount_again("auto", "off");
         stage.check_whole(&mounted, 0);
         assert_eq!(stage.bytes(&mounted).0, 0);
@@ -102,7 +102,7 @@ fn a_proven_file_is_read_after_a_restart_without_its_server() {
 fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
     let test = "local::restart::a_file_that_changed_while_tfs_was_away_is_not_believed";
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let mut stage = Stage::proven_and_lost(dir);
+        let mut stage = LocalStage::proven_and_lost(dir);
         // The same name, the same length, the same time.
         let (on_disk, aside) = (stage.on_disk(0), dir.join("aside"));
         let modified = fs::metadata(&on_disk).unwrap().modified().unwrap();
@@ -132,7 +132,7 @@ fn the_kernel_reads_a_proven_file_after_a_restart_without_its_server() {
             skip::test(test, "only root may let the kernel read files");
             return;
         }
-        let stage = Stage::proven_and_lost(dir);
+        let stage = LocalStage::proven_and_lost(dir);
         let mounted = stage.mount_again("auto", "auto");
         let path = mounted.path.join("Film/film.mkv");
         let open = File::open(&path).unwrap();

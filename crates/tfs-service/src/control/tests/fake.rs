@@ -8,7 +8,7 @@ use futures_util::stream::{self, BoxStream, StreamExt as _};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 
-use super::super::controlled::{Controlled, Listed, Mounts};
+use super::super::controlled::{ControlTarget, MountRegistry, Registration};
 use super::super::wire::*;
 use super::super::{ControlClient, ControlServer};
 
@@ -65,12 +65,12 @@ impl FakeMount {
     }
 }
 
-impl Controlled for FakeMount {
+impl ControlTarget for FakeMount {
     fn id(&self) -> MountId {
         MountId { mountpoint: self.path.clone(), device: "0:45".to_owned() }
     }
 
-    fn status(&self) -> Result<MountStatus, Failure> {
+    fn status(&self) -> Result<MountStatus, FailureBody> {
         let status = serde_json::from_str(STATUS).unwrap();
         Ok(MountStatus {
             device: self.id().device,
@@ -90,7 +90,7 @@ impl Controlled for FakeMount {
         vec![EmbeddedServerInfo { mountpoint: self.path.clone(), access }]
     }
 
-    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, Failure>> {
+    fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>> {
         let accepts = if request.accept_removals { " accepts removals" } else { "" };
         let removed = request.removed.iter().map(|it| format!(" without {it}"));
         self.note(format!("refresh{accepts}{}", removed.collect::<String>()));
@@ -104,28 +104,28 @@ impl Controlled for FakeMount {
         })
     }
 
-    fn cache_stats(&self) -> Result<CacheStats, Failure> {
+    fn cache_stats(&self) -> Result<CacheStats, FailureBody> {
         Ok(CacheStats { cached_bytes: 7, ..CacheStats::default() })
     }
 
-    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, Failure>> {
+    fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, FailureBody>> {
         self.note(format!("clear {parts:?}"));
         Box::pin(async { Ok(Cleared { memory_bytes: 7, ..Cleared::default() }) })
     }
 
-    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, Failure>> {
+    fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, FailureBody>> {
         self.note(format!("unmount {mode:?}"));
         Box::pin(async move {
             if mode != UnmountMode::Clean {
                 return Ok(Unmounted::default());
             }
             let holder = HolderInfo { pid: 7, command: "mpv".to_owned(), path: "/m/x".to_owned() };
-            let failure = Failure::new(FailureKind::Busy, "it is in use by mpv");
-            Err(Failure { holders: vec![holder], ..failure })
+            let failure = FailureBody::new(FailureKind::Busy, "it is in use by mpv");
+            Err(FailureBody { holders: vec![holder], ..failure })
         })
     }
 
-    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Failure> {
+    fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, FailureBody> {
         self.note(format!("search {:?} {}", request.query, request.limit));
         Ok(SearchAnswer::default())
     }
@@ -133,10 +133,10 @@ impl Controlled for FakeMount {
     fn preload(
         &self,
         request: &PreloadRequest,
-    ) -> Result<BoxStream<'static, PreloadEvent>, Failure> {
+    ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
         self.note(format!("preload {:?} {:?}", request.paths, request.head_bytes));
         if request.paths == ["nothing"] {
-            return Err(Failure::new(FailureKind::UnknownFile, "failed to find nothing"));
+            return Err(FailureBody::new(FailureKind::UnknownFile, "failed to find nothing"));
         }
         let path = "t/a".to_owned();
         let mut events = vec![PreloadEvent::Began { files: 1, total_bytes: 9 }];
@@ -165,13 +165,13 @@ pub(super) struct Served {
     pub(super) dir: TempDir,
     pub(super) server: ControlServer,
     pub(super) mounts: Vec<Arc<FakeMount>>,
-    _listed: Vec<Listed>,
+    _listed: Vec<Registration>,
 }
 
 impl Served {
     pub(super) async fn start(fakes: Vec<FakeMount>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mounts = Mounts::default();
+        let mounts = MountRegistry::default();
         let fakes: Vec<_> = fakes.into_iter().map(Arc::new).collect();
         let listed = fakes.iter().map(|fake| mounts.add(Arc::clone(fake) as _)).collect();
         let server = ControlServer::start_at(&dir.path().join("tfs"), mounts).await.unwrap();

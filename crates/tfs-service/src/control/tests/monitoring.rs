@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::super::{MonitoringServer, Mounts};
+use super::super::{MonitoringServer, MountRegistry};
 use super::fake::FakeMount;
 
 async fn ask(server: &MonitoringServer, request: &str) -> String {
@@ -19,7 +19,7 @@ async fn ask(server: &MonitoringServer, request: &str) -> String {
 
 #[tokio::test]
 async fn figures_are_read_and_nothing_is_commanded() {
-    let mounts = Mounts::default();
+    let mounts = MountRegistry::default();
     let server = MonitoringServer::start(([127, 0, 0, 1], 0).into(), mounts.clone()).await.unwrap();
     let get =
         async |path: &str| ask(&server, &format!("GET {path} HTTP/1.1\r\nhost: localhost")).await;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The body of every answer whose status is not 200.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
-pub struct Failure {
+pub struct FailureBody {
     /// For programs.
     pub kind: FailureKind,
     /// For people: what failed and why.
@@ -15,7 +15,7 @@ pub struct Failure {
     pub holders: Vec<HolderInfo>,
 }
 
-impl Failure {
+impl FailureBody {
     pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), holders: Vec::new() }
     }

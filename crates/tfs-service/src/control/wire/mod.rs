@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{EmbeddedServerInfo, EmbeddedServers, ServerAccess};
 pub use cache::{CacheParts, CacheStats, ClearRequest, Cleared};
-pub use failure::{Failure, FailureKind, HolderInfo};
+pub use failure::{FailureBody, FailureKind, HolderInfo};
 pub use preload::{PreloadEvent, PreloadReason, PreloadRequest};
 pub use reload::{MountOutcome, Reloaded, ReloadedMount, ReloadedSection, SectionOutcome};
-pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchHit, SearchRequest};
-pub use status::{MissingMount, MountStatus, ProcessStatus, ReaderStatus, WaitStatus, WayStatus};
+pub use search::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult};
+pub use status::{MissingMount, MountStatus, ReaderStatus, StatusReply, WaitStatus, WayStatus};
 
 /// The version of the API, which is the first part of each path.
 pub const API_VERSION: u32 = 1;
@@ -52,7 +52,7 @@ pub struct MountId {
 /// What most requests say: which mount is meant. It may be left out where the process has one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Target {
+pub struct MountSelector {
     /// As in [`MountId`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
@@ -62,7 +62,7 @@ pub struct Target {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
-    /// As in [`Target`].
+    /// As in [`MountSelector`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// Whether all torrents that the servers do not list are believed to be removed, also those
@@ -126,7 +126,7 @@ pub enum UnmountMode {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnmountRequest {
-    /// As in [`Target`].
+    /// As in [`MountSelector`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// How.
@@ -156,4 +156,4 @@ pub struct PlaceInfo {
 
 /// An answer that says only that all went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Done {}
+pub struct Acknowledged {}

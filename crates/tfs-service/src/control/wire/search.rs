@@ -34,14 +34,14 @@ pub enum QueryText {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SearchAnswer {
     /// The files, torrent by torrent.
-    pub hits: Vec<SearchHit>,
+    pub hits: Vec<SearchResult>,
     /// Whether there are more than were wanted.
     pub is_cut: bool,
 }
 
 /// A file that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SearchHit {
+pub struct SearchResult {
     /// The path in the mount, from its root, without a slash before it.
     pub path: String,
     /// The info hash of the torrent.

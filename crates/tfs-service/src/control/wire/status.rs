@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::PlaceInfo;
 use crate::PreloadStatus;
-use crate::status::Status;
+use crate::status::StatusReport;
 
 /// `GET /v1/status`: all that a process knows of its mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessStatus {
+pub struct StatusReply {
     /// The process.
     pub pid: u32,
     /// Its mounts, the oldest first.
@@ -34,7 +34,7 @@ pub struct MountStatus {
     pub device: String,
     /// What `.tfs/status.json` says.
     #[serde(flatten)]
-    pub status: Status,
+    pub status: StatusReport,
     /// Who has files open, those who have waited for the longest first.
     pub readers: Vec<ReaderStatus>,
     /// Where else it is mounted, such as by a bind mount; older processes do not say. If it is

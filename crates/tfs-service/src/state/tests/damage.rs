@@ -113,13 +113,13 @@ async fn a_log_that_is_mostly_outdated_is_written_anew() {
     state.recorder().record_details(vec![single_file(7, "early", 1)]);
     state.close().await;
     let (_state, before) = fixture.open().await;
-    let store = Store::open(fixture.dir.path(), identity()).unwrap();
+    let store = StateStore::open(fixture.dir.path(), identity()).unwrap();
     let mut longest = 0;
     // Many torrents, so that it takes few rounds.
     let missing = |at| (0..50).map(|id| (hash(id), at)).collect::<Vec<_>>();
     for round in 0..1000 {
         let absences = Some(Absences { run_began_at: None, missing: missing(AT + round) });
-        store.write(&Batch { absences, ..Batch::default() }, AT + 2).unwrap();
+        store.write(&WriteBatch { absences, ..WriteBatch::default() }, AT + 2).unwrap();
         longest = longest.max(fs::metadata(fixture.log()).unwrap().len());
     }
     assert!((1 << 20..2 << 20).contains(&longest), "{longest}");

@@ -19,8 +19,8 @@ use super::*;
 
 const AT: i64 = 1_800_000_000;
 
-fn identity() -> Identity {
-    Identity::of_url(&"http://h:3030".parse().unwrap())
+fn identity() -> ServerIdentity {
+    ServerIdentity::of_url(&"http://h:3030".parse().unwrap())
 }
 
 fn hash(id: u8) -> InfoHash {
@@ -42,8 +42,8 @@ fn added(ids: &[u8], mark: &str) -> Changes {
     Changes { added: added.collect(), ..Changes::default() }
 }
 
-fn times(at: i64) -> Times {
-    Times { at, changed_at: at }
+fn times(at: i64) -> WriteTimes {
+    WriteTimes { at, changed_at: at }
 }
 
 fn summary(id: u8, have: &[u64]) -> TorrentSummary {
@@ -139,7 +139,7 @@ async fn inode_numbers_are_kept_as_long_as_the_names_of_their_torrents() {
     assert_eq!(known.numbers, numbers(&[1, 2, 9]));
     state.close().await;
     // A log that is written anew has those of torrents with names, also of those that are gone.
-    let mut log = log::Log::new(fixture.log().parent().unwrap(), identity().as_str());
+    let mut log = log::StateLog::new(fixture.log().parent().unwrap(), identity().as_str());
     let (contents, _) = log.load().unwrap();
     assert_eq!(contents.into_small(AT + 3).numbers, numbers(&[1, 2]));
 }
@@ -205,7 +205,7 @@ async fn a_later_version_that_takes_over_meanwhile_is_not_disturbed() {
 #[tokio::test]
 async fn the_log_of_another_server_is_not_taken() {
     let fixture = Fixture::new().await;
-    let other = Identity::of_url(&"http://other".parse().unwrap());
+    let other = ServerIdentity::of_url(&"http://other".parse().unwrap());
     let (state, _known) = ServerState::open(fixture.dir.path(), other.clone()).await.unwrap();
     state.close().await;
     let place = place::server_dir(fixture.dir.path(), &other).join(log::LOG_NAME);
@@ -240,9 +240,9 @@ async fn two_who_write_lose_nothing_of_each_other() {
     assert!(known.remembered.iter().all(|one| one.first_seen <= AT + 1));
 }
 
-fn proof(ino: u64) -> KeptProof {
+fn proof(ino: u64) -> VerifiedFileRecord {
     let identity = FileIdentity { dev: 1, ino, len: 10, modified: (1, 2), changed: (3, 4) };
-    KeptProof { folder: "/downloads".to_owned(), below: "a/b".to_owned(), identity }
+    VerifiedFileRecord { folder: "/downloads".to_owned(), below: "a/b".to_owned(), identity }
 }
 
 #[tokio::test]

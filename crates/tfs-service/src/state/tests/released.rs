@@ -5,12 +5,12 @@ use tfs_testkit::released::{ReleasedServer, copy_state};
 
 use super::*;
 
-fn server_a() -> Identity {
-    Identity::of_url(&ReleasedServer::A.url().parse().unwrap())
+fn server_a() -> ServerIdentity {
+    ServerIdentity::of_url(&ReleasedServer::A.url().parse().unwrap())
 }
 
 /// Opens the state, waits until the files of 0.1.0 are gone, and returns what was known.
-async fn known(dir: &Path, identity: Identity) -> KnownTree {
+async fn known(dir: &Path, identity: ServerIdentity) -> KnownTree {
     let index = place::server_dir(dir, &identity).join("index.json");
     let (state, known) = ServerState::open(dir, identity).await.unwrap();
     let removed = async {
@@ -33,7 +33,7 @@ fn render(known: &KnownTree) -> String {
         writeln!(text, "{:?} {state:?} {file_progress:?}", details.name).unwrap();
     }
     for (file, proof) in &known.proofs {
-        let KeptProof { folder, below, .. } = proof;
+        let VerifiedFileRecord { folder, below, .. } = proof;
         writeln!(text, "{} of {} in {folder}: {below}", file.index.0, file.torrent).unwrap();
     }
     text
@@ -45,7 +45,7 @@ async fn all_of_a_state_of_0_1_0_is_taken_over() {
     let state_dir = dir.path().join("tfs");
     copy_state(&state_dir).unwrap();
     // One that has no directory to be told by on this machine.
-    let embedded = Identity::of_dir(Path::new("/srv/tfs-embedded"));
+    let embedded = ServerIdentity::of_dir(Path::new("/srv/tfs-embedded"));
     expect![[r#"
         changed at Some(1795980103)
         "embedded dir" seen 1795980103

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::table::LookKind;
-use super::{DISK_TIME_MAX, Here, Locals, is_settled};
-use crate::engine::driver::Shared;
+use super::{DISK_TIME_MAX, LocalFileCache, OpenLocal, is_settled};
+use crate::engine::driver::EngineDriver;
 use crate::engine::{Engine, PIECES_TIME_MAX};
 use crate::tree::{FileRef, FileState};
 use crate::{
@@ -49,14 +49,14 @@ impl<S: TorrentSource> Engine<S> {
             table.order(now, file.id, piece_len, kind)
         };
         let Some(order) = order else { return };
-        let look = Look {
+        let look = LocalProbe {
             shared: Arc::clone(&self.shared),
             locals: Arc::clone(&self.locals),
             file: file.id,
             generation: order.generation,
             found: Err(NoLocalFile::Refused("the look for it ended early".into())),
         };
-        let wanted = Wanted {
+        let wanted = ProbeTarget {
             len: file.len,
             geometry,
             is_complete: state.may_be_whole(file.len),
@@ -94,7 +94,7 @@ impl<S: TorrentSource> Engine<S> {
         file: FileRef,
         state: Option<FileState>,
         deadline: Duration,
-    ) -> Option<Arc<Here>> {
+    ) -> Option<Arc<OpenLocal>> {
         if !state.is_some_and(|state| self.is_reopenable(file, state)) {
             return None;
         }
@@ -121,7 +121,7 @@ impl<S: TorrentSource> Engine<S> {
 }
 
 /// What a look is for.
-struct Wanted {
+struct ProbeTarget {
     len: u64,
     geometry: Geometry,
     is_complete: bool,
@@ -129,16 +129,16 @@ struct Wanted {
 }
 
 /// A look that is under way. However it ends, the table hears of it.
-struct Look<S> {
-    shared: Arc<Shared<S>>,
-    locals: Arc<Locals>,
+struct LocalProbe<S> {
+    shared: Arc<EngineDriver<S>>,
+    locals: Arc<LocalFileCache>,
     file: FileId,
     generation: u64,
-    found: Result<Here, NoLocalFile>,
+    found: Result<OpenLocal, NoLocalFile>,
 }
 
-impl<S: TorrentSource> Look<S> {
-    async fn run(mut self, wanted: Wanted, proven: Option<LocalPieces>) {
+impl<S: TorrentSource> LocalProbe<S> {
+    async fn run(mut self, wanted: ProbeTarget, proven: Option<LocalPieces>) {
         let look = self.find(wanted, proven);
         let found = timeout(LOOK_TIME_MAX, look).await.unwrap_or_else(|_elapsed| {
             Err(NoLocalFile::Refused("the disk or the server does not answer".into()))
@@ -148,9 +148,9 @@ impl<S: TorrentSource> Look<S> {
 
     async fn find(
         &self,
-        Wanted { len, geometry, is_complete, may_verify }: Wanted,
+        ProbeTarget { len, geometry, is_complete, may_verify }: ProbeTarget,
         proven: Option<LocalPieces>,
-    ) -> Result<Here, NoLocalFile> {
+    ) -> Result<OpenLocal, NoLocalFile> {
         let whole = ByteRange::clamped(0, len, len);
         // What is there is asked for before the file is opened, let alone read.
         let (pieces, have_bytes) = if is_complete {
@@ -172,11 +172,11 @@ impl<S: TorrentSource> Look<S> {
         if proven.as_ref() == Some(&pieces)
             && let Some(known) = self.known()
         {
-            return Ok(Here { file: known, pieces, have_bytes });
+            return Ok(OpenLocal { file: known, pieces, have_bytes });
         }
         let wanted = LocalWanted { len, geometry, pieces: pieces.clone(), proven, may_verify };
         let file = self.shared.source.local_file(self.file, wanted).await?;
-        Ok(Here { file, pieces, have_bytes })
+        Ok(OpenLocal { file, pieces, have_bytes })
     }
 
     fn known(&self) -> Option<Arc<dyn LocalFile>> {
@@ -185,7 +185,7 @@ impl<S: TorrentSource> Look<S> {
     }
 }
 
-impl<S> Drop for Look<S> {
+impl<S> Drop for LocalProbe<S> {
     fn drop(&mut self) {
         let early = Err(NoLocalFile::NotYet);
         let found = std::mem::replace(&mut self.found, early);

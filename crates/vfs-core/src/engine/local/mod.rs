@@ -25,9 +25,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use self::table::Table;
+use self::table::LocalFileTable;
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, Geometry, LocalFault, LocalFile, LocalPieces, TorrentState};
+use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, LocalPieces, TorrentState};
 
 /// How many reads may wait for disks at a time, each on a thread of its own. A disk that hangs has
 /// that many threads, and all else goes to the source.
@@ -48,7 +48,7 @@ pub enum ReadWay {
 
 /// A file that can be read here.
 #[derive(Debug)]
-pub(super) struct Here {
+pub(super) struct OpenLocal {
     pub(super) file: Arc<dyn LocalFile>,
     /// What the source had of it before it was proven.
     pub(super) pieces: LocalPieces,
@@ -56,7 +56,7 @@ pub(super) struct Here {
     pub(super) have_bytes: u64,
 }
 
-impl Here {
+impl OpenLocal {
     /// Returns whether all of `range` is there.
     pub(super) fn covers(&self, geometry: Option<Geometry>, range: ByteRange) -> bool {
         match (&self.pieces, geometry) {
@@ -69,9 +69,9 @@ impl Here {
 
 /// The files of a source that are on this machine's disk.
 #[derive(Debug)]
-pub(super) struct Locals {
+pub(super) struct LocalFileCache {
     /// Protects what is known of files; held for one access.
-    table: Mutex<Table>,
+    table: Mutex<LocalFileTable>,
     /// The looks that are under way. They end with the engine.
     looks: Mutex<JoinSet<()>>,
     /// Wakes those who wait for the end of a look.
@@ -82,7 +82,7 @@ pub(super) struct Locals {
     is_shut_down: AtomicBool,
 }
 
-impl Default for Locals {
+impl Default for LocalFileCache {
     fn default() -> Self {
         Self {
             table: Mutex::default(),
@@ -95,9 +95,9 @@ impl Default for Locals {
     }
 }
 
-impl Locals {
+impl LocalFileCache {
     /// Returns a file that can be read here.
-    pub(super) fn here(&self, now: Duration, file: FileId) -> Option<Arc<Here>> {
+    pub(super) fn here(&self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
         if self.is_off() { None } else { self.table().here(now, file) }
     }
 
@@ -109,7 +109,13 @@ impl Locals {
     }
 
     /// Gives up a file that turned out to be another, or not readable.
-    pub(super) fn lose(&self, now: Duration, file: FileId, here: &Arc<Here>, fault: &LocalFault) {
+    pub(super) fn lose(
+        &self,
+        now: Duration,
+        file: FileId,
+        here: &Arc<OpenLocal>,
+        fault: &LocalError,
+    ) {
         tracing::info!(
             torrent = %file.torrent, file = file.index.0, error = %fault,
             "not read from this machine's disk any more"
@@ -155,7 +161,7 @@ impl Locals {
         self.is_off.load(Ordering::Relaxed)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, LocalFileTable> {
         // A panic under the lock is a bug that one request reports; the others go on.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,16 +7,16 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::{DISK_TIME_MAX, Here, ReadWay};
-use crate::engine::{Engine, Target, Until, join};
+use super::{DISK_TIME_MAX, OpenLocal, ReadWay};
+use crate::engine::{Engine, ReadTarget, Until, join};
 use crate::tree::FileState;
-use crate::{ByteRange, FileId, Geometry, LocalFault, LocalFile, TorrentSource, VfsError};
+use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, TorrentSource, VfsError};
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns the bytes of a range if they are on this machine's disk, and the system has them in
     /// memory. Never waits.
-    pub(in crate::engine) fn try_local(&self, target: Target) -> Option<Bytes> {
-        let Target { file, range, .. } = target;
+    pub(in crate::engine) fn try_local(&self, target: ReadTarget) -> Option<Bytes> {
+        let ReadTarget { file, range, .. } = target;
         let here = self.locals.here(self.shared.now(), file.id)?;
         if !here.covers(file.geometry, range) {
             return None;
@@ -27,7 +27,7 @@ impl<S: TorrentSource> Engine<S> {
                 self.shared.note(|core, now| core.on_local(now, target.handle, file.id, range));
                 Some(bytes)
             }
-            Ok(Some(_)) => self.lose(file.id, &here, &LocalFault::Changed),
+            Ok(Some(_)) => self.lose(file.id, &here, &LocalError::Changed),
             Err(fault) => self.lose(file.id, &here, &fault),
         }
     }
@@ -36,9 +36,9 @@ impl<S: TorrentSource> Engine<S> {
     /// and reads the rest from there.
     pub(in crate::engine) async fn read_local(
         &self,
-        target: Target,
+        target: ReadTarget,
         state: Option<FileState>,
-        here: Arc<Here>,
+        here: Arc<OpenLocal>,
         until: Until,
     ) -> Result<Bytes, VfsError> {
         let Some(geometry) = target.file.geometry else {
@@ -83,11 +83,11 @@ impl<S: TorrentSource> Engine<S> {
     /// Returns a range from the disk, all of it, or `None` if it gives none.
     async fn read_disk(
         &self,
-        target: Target,
-        here: Option<&Arc<Here>>,
+        target: ReadTarget,
+        here: Option<&Arc<OpenLocal>>,
         deadline: Duration,
     ) -> Option<Bytes> {
-        let (here, Target { handle, file, range, .. }) = (here?, target);
+        let (here, ReadTarget { handle, file, range, .. }) = (here?, target);
         let permit = Arc::clone(&self.locals.disk_reads).try_acquire_owned().ok()?;
         let disk: Arc<dyn LocalFile> = Arc::clone(&here.file);
         let read = spawn_blocking(move || {
@@ -99,15 +99,15 @@ impl<S: TorrentSource> Engine<S> {
         let patience = deadline.saturating_sub(self.shared.now()) / 2;
         let bytes = match timeout(patience.min(DISK_TIME_MAX), read).await {
             Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
-            Ok(Ok(Ok(_))) => return self.lose(file.id, here, &LocalFault::Changed),
+            Ok(Ok(Ok(_))) => return self.lose(file.id, here, &LocalError::Changed),
             Ok(Ok(Err(fault))) => return self.lose(file.id, here, &fault),
             // It panicked, or the runtime ends.
             Ok(Err(error)) => {
                 let error = std::io::Error::other(error);
-                return self.lose(file.id, here, &LocalFault::Disk(error));
+                return self.lose(file.id, here, &LocalError::Disk(error));
             }
             Err(elapsed) => {
-                return self.lose(file.id, here, &LocalFault::Disk(elapsed.into()));
+                return self.lose(file.id, here, &LocalError::Disk(elapsed.into()));
             }
         };
         self.shared.note(|core, now| core.on_local(now, handle, file.id, range));
@@ -115,7 +115,7 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     /// Gives up a file here, for which there is no answer then.
-    fn lose(&self, file: FileId, here: &Arc<Here>, fault: &LocalFault) -> Option<Bytes> {
+    fn lose(&self, file: FileId, here: &Arc<OpenLocal>, fault: &LocalError) -> Option<Bytes> {
         self.locals.lose(self.shared.now(), file, here, fault);
         None
     }
@@ -123,6 +123,6 @@ impl<S: TorrentSource> Engine<S> {
 
 /// Returns whether any bytes of a range are on the disk. They are whole pages, but for those at the
 /// borders of pieces.
-fn has_bytes(here: &Here, geometry: Geometry, range: ByteRange) -> bool {
+fn has_bytes(here: &OpenLocal, geometry: Geometry, range: ByteRange) -> bool {
     here.pieces.missing_until(geometry, range) < range.end()
 }

@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Here, is_settled};
+use super::{OpenLocal, is_settled};
 use crate::tree::FileState;
-use crate::{FileId, LocalFault, LocalPieces, NoLocalFile};
+use crate::{FileId, LocalError, LocalPieces, NoLocalFile};
 
 /// How many files are counted whose readers have not read enough yet.
 const SLOTS_MAX: usize = 8192;
@@ -58,7 +58,7 @@ pub(super) enum LookKind {
 /// What is known of one file.
 #[derive(Debug, Default)]
 struct Slot {
-    here: Option<Arc<Here>>,
+    here: Option<Arc<OpenLocal>>,
     /// The look that is under way.
     look: Option<LookKind>,
     /// Whether the last listing said nothing of the pieces of its torrent.
@@ -75,7 +75,7 @@ struct Slot {
 
 /// A look that is to be made.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct ProbeOrder {
     pub(super) generation: u64,
     /// What was proven the last time.
     pub(super) proven: Option<LocalPieces>,
@@ -83,12 +83,12 @@ pub(super) struct Order {
 
 /// All files that were read of late.
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct LocalFileTable {
     slots: HashMap<FileId, Slot>,
 }
 
-impl Table {
-    pub(super) fn here(&mut self, now: Duration, file: FileId) -> Option<Arc<Here>> {
+impl LocalFileTable {
+    pub(super) fn here(&mut self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
         let slot = self.slots.get_mut(&file)?;
         slot.used_at = now;
         slot.here.clone()
@@ -100,7 +100,7 @@ impl Table {
     }
 
     /// Returns a file that is here as a whole.
-    pub(super) fn whole(&mut self, now: Duration, file: FileId) -> Option<Arc<Here>> {
+    pub(super) fn whole(&mut self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
         self.here(now, file).filter(|here| here.pieces == LocalPieces::All)
     }
 
@@ -134,7 +134,7 @@ impl Table {
         file: FileId,
         piece_len: NonZeroU32,
         kind: LookKind,
-    ) -> Option<Order> {
+    ) -> Option<ProbeOrder> {
         let slot = self.slots.get(&file)?;
         let cost = u64::from(piece_len.get()).saturating_mul(PROOF_PIECES).min(PROOF_BYTES_MAX);
         let is_worth_it = kind != LookKind::Verify || slot.source_bytes >= cost;
@@ -149,7 +149,7 @@ impl Table {
         slot.look = Some(kind);
         slot.source_bytes = 0;
         let proven = slot.here.as_ref().map(|here| here.pieces.clone());
-        Some(Order { generation: slot.generation, proven })
+        Some(ProbeOrder { generation: slot.generation, proven })
     }
 
     /// Takes the end of a look.
@@ -158,7 +158,7 @@ impl Table {
         now: Duration,
         file: FileId,
         generation: u64,
-        found: Result<Here, NoLocalFile>,
+        found: Result<OpenLocal, NoLocalFile>,
     ) {
         let Some(slot) = self.slots.get_mut(&file) else { return };
         slot.look = None;
@@ -190,14 +190,14 @@ impl Table {
         &mut self,
         now: Duration,
         file: FileId,
-        here: &Arc<Here>,
-        fault: &LocalFault,
+        here: &Arc<OpenLocal>,
+        fault: &LocalError,
     ) {
         let Some(slot) = self.slots.get_mut(&file) else { return };
         if slot.here.as_ref().is_some_and(|known| Arc::ptr_eq(known, here)) {
             let wait = match fault {
-                LocalFault::Changed => CHANGED_TIME,
-                LocalFault::Disk(_) => REFUSED_TIME,
+                LocalError::Changed => CHANGED_TIME,
+                LocalError::Disk(_) => REFUSED_TIME,
             };
             slot.give_up(now.saturating_add(wait));
         }

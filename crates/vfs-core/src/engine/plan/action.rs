@@ -26,7 +26,7 @@ pub(crate) enum Priority {
 
 /// What a read puts up with before its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Patience {
+pub(crate) enum WaitPolicy {
     /// Everything that may pass: no other server could answer it.
     #[default]
     Stays,

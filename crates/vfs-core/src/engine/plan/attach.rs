@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Plan, Presence, Read, ReadId, Split, Stream, StreamId, StreamKind};
+use super::{Availability, Plan, PlannedRead, PlannedStream, ReadId, Split, StreamId, StreamKind};
 use crate::{ByteRange, FileId};
 
 impl Plan {
@@ -89,7 +89,7 @@ impl Plan {
         let Some(facts) = self.files.get(&stream.file) else { return };
         let next = ByteRange::clamped(stream.pos, 1, facts.len);
         let presence = self.haves.presence(stream.file, facts, next, now, &self.tuning);
-        let is_missing = presence != Presence::Here;
+        let is_missing = presence != Availability::Here;
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(stream.pos));
         let is_next_piece = stream.pos >= stream.class_until;
         let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
@@ -109,7 +109,7 @@ impl Plan {
         stream.class_until = piece_end.unwrap_or(u64::MAX);
     }
 
-    fn can_join(&self, read: &Read, presence: Presence, stream: &Stream) -> bool {
+    fn can_join(&self, read: &PlannedRead, presence: Availability, stream: &PlannedStream) -> bool {
         let need = read.need;
         if stream.file != read.request.file
             || read.is_preload()
@@ -128,14 +128,14 @@ impl Plan {
             return false;
         }
         // Never wait for what is missing on the way to what is there, nor skip over it at all.
-        let from = if presence == Presence::Here { stream.pos } else { wanted };
+        let from = if presence == Availability::Here { stream.pos } else { wanted };
         let gap = need.start().saturating_sub(from);
         let gap = ByteRange::clamped(from, gap, facts.len);
         gap.is_empty() || self.haves.here_until(stream.file, facts, gap) == gap.end()
     }
 
     /// Returns where a stream will be when its reads are answered.
-    pub(super) fn wanted_until(&self, stream: &Stream) -> u64 {
+    pub(super) fn wanted_until(&self, stream: &PlannedStream) -> u64 {
         if stream.kind == StreamKind::Rest {
             return stream.range.end();
         }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::waiting::Queue;
-use super::{Phase, Plan, Stream, StreamId};
+use super::{Phase, Plan, PlannedStream, StreamId};
 use crate::{StreamDemand, StreamPermits};
 
 /// How long the plan does not ask again after the budget had no permit: a pool takes one by itself
@@ -168,9 +168,9 @@ impl Plan {
         let is_in_the_way = is_wanted_here && missing_count > missing;
         // That of others is not helped by a permit which may not wait for missing pieces.
         let helps =
-            |stream: &Stream| is_wanted_here || stream.is_missing || missing_count < missing;
+            |stream: &PlannedStream| is_wanted_here || stream.is_missing || missing_count < missing;
         let is_recalled = self.permits.recalled_at.is_some();
-        let can_go = |stream: &Stream| {
+        let can_go = |stream: &PlannedStream| {
             stream.is_live()
                 && ((is_in_the_way && stream.is_missing)
                     || (helps(stream) && self.gives_way_at(stream) <= now)
@@ -189,7 +189,7 @@ impl Plan {
 
     /// Returns from when on a stream for which nobody waits goes for any reader of another
     /// filesystem: a preload at once, others when their readers have had the time to come back.
-    fn gives_way_at(&self, stream: &Stream) -> Duration {
+    fn gives_way_at(&self, stream: &PlannedStream) -> Duration {
         if stream.is_preload() {
             return Duration::ZERO;
         }
@@ -200,7 +200,7 @@ impl Plan {
     }
 
     /// Returns from when on a stream goes for another filesystem that has fewer permits.
-    fn recalled_turn_end(&self, stream: &Stream) -> Duration {
+    fn recalled_turn_end(&self, stream: &PlannedStream) -> Duration {
         if stream.reads.is_empty() || stream.is_preload() {
             return Duration::ZERO;
         }
@@ -217,7 +217,7 @@ impl Plan {
     }
 
     /// Returns when a stream may have to give way by time alone.
-    pub(super) fn next_give_way(&self, stream: &Stream, now: Duration) -> Option<Duration> {
+    pub(super) fn next_give_way(&self, stream: &PlannedStream, now: Duration) -> Option<Duration> {
         let StreamPermits { is_wanted_here, is_wanted_missing, .. } = self.permits.current;
         let is_wanted = is_wanted_here || is_wanted_missing;
         let is_recalled = self.permits.recalled_at.is_some();

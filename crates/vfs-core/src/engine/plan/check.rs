@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::waiting::Waiting;
+use super::waiting::ReadIndex;
 use super::{Demand, Phase, Plan, PreloadWait, ReadId};
 use crate::HandleId;
 
@@ -46,7 +46,7 @@ impl Plan {
         if self.is_dirty || !self.actions.is_empty() {
             return;
         }
-        let mut anew = Waiting::default();
+        let mut anew = ReadIndex::default();
         for (id, read) in &self.reads {
             let entry = self.entry_of(*id, read, now);
             assert_eq!(self.waiting.entry(*id), Some(&entry), "{read:?}");

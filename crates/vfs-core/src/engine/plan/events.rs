@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, Expiry, News, Patience, Phase, Plan, Read, ReadId, ReadRequest, Split, StreamEnd,
-    StreamId, retry, violation, waiting::Entry,
+    Action, BitfieldStatus, Expiry, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
+    StreamEnd, StreamId, WaitPolicy, retry, violation, waiting::ReadIndexEntry,
 };
 use crate::tree::FileState;
 use crate::{
@@ -37,7 +37,7 @@ impl Plan {
             self.mark_file(request.file);
         }
         let place = self.next_place();
-        let read = Read {
+        let read = PlannedRead {
             request,
             need: request.need,
             arrived_at: now,
@@ -48,13 +48,13 @@ impl Plan {
             last_error: None,
             is_whole: false,
             is_answered: false,
-            patience: Patience::default(),
+            patience: WaitPolicy::default(),
             split: Split::default(),
             fail_fast: None,
             has_waited: false,
             silence_count: 0,
         };
-        self.waiting.file(id, Entry::new(request.file, read.is_preload()));
+        self.waiting.file(id, ReadIndexEntry::new(request.file, read.is_preload()));
         self.reads.insert(id, read);
         self.mark(id);
     }
@@ -267,7 +267,11 @@ impl Plan {
 
     /// Takes the question of somebody who does not read which pieces of a torrent are there, and
     /// lets the source be asked if nobody did for a while.
-    pub(in crate::engine) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> News {
+    pub(in crate::engine) fn on_question(
+        &mut self,
+        now: Duration,
+        torrent: InfoHash,
+    ) -> BitfieldStatus {
         if self.haves.ask(torrent, now, &self.tuning) {
             self.haves_asked = self.haves_asked.saturating_add(1);
             self.actions.push_back(Action::AskHaves { torrent });
@@ -310,7 +314,7 @@ impl Plan {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let file = read.request.file;
         read.last_error = Some(error.clone());
-        let is_leaving = read.patience != Patience::Stays;
+        let is_leaving = read.patience != WaitPolicy::Stays;
         if is_leaving || retry::is_final(error, self.files.get(&file)) {
             let error = self.error_of(file, error.clone());
             self.fail(id, now, error);

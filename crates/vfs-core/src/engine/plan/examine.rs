@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::waiting::{Entry, Queue, Turn};
-use super::{MissingPolicy, Patience, Plan, Presence, Read, ReadId, Split, retry};
+use super::waiting::{Queue, QueuePosition, ReadIndexEntry};
+use super::{Availability, MissingPolicy, Plan, PlannedRead, ReadId, Split, WaitPolicy, retry};
 use crate::{FileId, InfoHash, SourceError, VfsError};
 
 impl Plan {
@@ -54,10 +54,10 @@ impl Plan {
     }
 
     /// Returns what a read waits for.
-    pub(super) fn entry_of(&self, id: ReadId, read: &Read, now: Duration) -> Entry {
-        let entry = Entry::new(read.request.file, read.is_preload());
+    pub(super) fn entry_of(&self, id: ReadId, read: &PlannedRead, now: Duration) -> ReadIndexEntry {
+        let entry = ReadIndexEntry::new(read.request.file, read.is_preload());
         if read.is_answered {
-            return Entry { is_answered: true, ..entry };
+            return ReadIndexEntry { is_answered: true, ..entry };
         }
         let is_queued = read.stream.is_none();
         let must_not_wait = self.must_not_wait(read);
@@ -65,17 +65,17 @@ impl Plan {
         let presence = (is_queued || must_not_wait).then(|| self.presence(read, now));
         let queue = presence.filter(|_| is_queued && read.retry_at <= now);
         let queue = queue.and_then(|presence| match presence {
-            Presence::Asking => None,
+            Availability::Asking => None,
             // It fails as soon as that is known for sure, and a stream would make the server fetch
             // what nobody waits for.
-            Presence::Missing if must_not_wait && self.has_pieces(read) => None,
+            Availability::Missing if must_not_wait && self.has_pieces(read) => None,
             _ if read.is_preload() => Some(Queue::Preload),
-            Presence::Here => Some(Queue::Here),
-            Presence::Missing | Presence::Unknown => Some(Queue::Missing),
+            Availability::Here => Some(Queue::Here),
+            Availability::Missing | Availability::Unknown => Some(Queue::Missing),
         });
-        let turn = Turn { priority: read.request.priority, place: read.place, read: id };
-        let is_missing = presence.is_some_and(|presence| presence != Presence::Here);
-        Entry {
+        let turn = QueuePosition { priority: read.request.priority, place: read.place, read: id };
+        let is_missing = presence.is_some_and(|presence| presence != Availability::Here);
+        ReadIndexEntry {
             start: (is_queued && !read.is_preload()).then(|| read.need.start()),
             turn: queue.map(|queue| (queue, turn)),
             wake_at: self.wake_at(read, must_not_wait, now),
@@ -85,7 +85,7 @@ impl Plan {
     }
 
     /// Returns whether the bytes that a read lacks are there.
-    pub(super) fn presence(&self, read: &Read, now: Duration) -> Presence {
+    pub(super) fn presence(&self, read: &PlannedRead, now: Duration) -> Availability {
         let rest = self.rest_of(read);
         let (file, facts) = (read.request.file, &read.request.facts);
         let facts = self.files.get(&file).unwrap_or(facts);
@@ -93,20 +93,20 @@ impl Plan {
     }
 
     /// Returns whether a read fails rather than wait for what is missing.
-    pub(super) fn must_not_wait(&self, read: &Read) -> bool {
+    pub(super) fn must_not_wait(&self, read: &PlannedRead) -> bool {
         self.waits_for_nothing(read) || read.fail_fast.is_some()
     }
 
     /// Returns whether what a read lacks is missing for good as far as it is concerned, whatever
     /// became of reads before it.
-    fn waits_for_nothing(&self, read: &Read) -> bool {
+    fn waits_for_nothing(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
-        is_refused || facts.is_stopped() || read.patience == Patience::LeavesAtOnce
+        is_refused || facts.is_stopped() || read.patience == WaitPolicy::LeavesAtOnce
     }
 
     /// Returns the error of a read that fails rather than wait.
-    fn refusal(&self, read: &Read) -> VfsError {
+    fn refusal(&self, read: &PlannedRead) -> VfsError {
         match &read.fail_fast {
             Some(fail_fast) if !self.waits_for_nothing(read) => {
                 self.error_of_wait(read.request.file, fail_fast.error.clone())
@@ -117,7 +117,7 @@ impl Plan {
 
     /// Returns whether what is known of the pieces is not older than the read, so that it is no
     /// lie to say that they are missing.
-    pub(super) fn is_fresh(&self, read: &Read, now: Duration) -> bool {
+    pub(super) fn is_fresh(&self, read: &PlannedRead, now: Duration) -> bool {
         let file = read.request.file;
         let facts = self.files.get(&file).unwrap_or(&read.request.facts);
         if facts.geometry.is_none() {
@@ -129,7 +129,7 @@ impl Plan {
     }
 
     /// Returns how long a read waits for an answer about pieces before it goes on without.
-    pub(super) fn patient_until(&self, read: &Read) -> Duration {
+    pub(super) fn patient_until(&self, read: &PlannedRead) -> Duration {
         read.arrived_at.saturating_add(self.tuning.haves_patience)
     }
 
@@ -181,38 +181,38 @@ impl Plan {
     }
 
     /// Returns why a read is not answered yet, if the source failed.
-    fn last_error<'a>(&'a self, read: &'a Read) -> Option<&'a SourceError> {
+    fn last_error<'a>(&'a self, read: &'a PlannedRead) -> Option<&'a SourceError> {
         let stream = read.stream.and_then(|(stream, _)| self.streams.get(&stream));
         stream.map_or(&read.last_error, |stream| &stream.last_error).as_ref()
     }
 
     /// Returns whether the server said that it does not have the torrent of a read, and its newest
     /// list lacks it too.
-    fn is_gone(&self, read: &Read) -> bool {
+    fn is_gone(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file);
         let errors = [read.last_error.as_ref(), self.last_error(read)];
         errors.into_iter().flatten().any(|error| retry::is_gone(error, facts))
     }
 
     /// Returns whether a read lacks what it may not wait for.
-    fn is_refused(&self, read: &Read, now: Duration) -> bool {
+    fn is_refused(&self, read: &PlannedRead, now: Duration) -> bool {
         self.must_not_wait(read)
             && match self.presence(read, now) {
-                Presence::Here | Presence::Asking => false,
-                Presence::Missing => self.is_fresh(read, now),
-                Presence::Unknown => self.unknown_until(read) <= now,
+                Availability::Here | Availability::Asking => false,
+                Availability::Missing => self.is_fresh(read, now),
+                Availability::Unknown => self.unknown_until(read) <= now,
             }
     }
 
     /// Returns how long a read that must not wait does so because nobody can say whether its bytes
     /// are there.
-    fn unknown_until(&self, read: &Read) -> Duration {
+    fn unknown_until(&self, read: &PlannedRead) -> Duration {
         let since = read.stream.map_or(self.patient_until(read), |(_, since)| since);
         since.saturating_add(self.tuning.unknown_patience)
     }
 
     /// Returns when time alone may change something for a read.
-    fn wake_at(&self, read: &Read, must_not_wait: bool, now: Duration) -> Option<Duration> {
+    fn wake_at(&self, read: &PlannedRead, must_not_wait: bool, now: Duration) -> Option<Duration> {
         let is_preload = read.is_preload();
         let [first_sample, last_sample] = Self::sample_times(read);
         let times = [
@@ -230,12 +230,12 @@ impl Plan {
     }
 
     /// Returns whether the pieces of a read's torrent are known by number at all.
-    pub(super) fn has_pieces(&self, read: &Read) -> bool {
+    pub(super) fn has_pieces(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         facts.geometry.is_some()
     }
 
-    fn doubt_at(&self, read: &Read) -> Duration {
+    fn doubt_at(&self, read: &PlannedRead) -> Duration {
         read.arrived_at.saturating_add(self.tuning.doubt_time)
     }
 }

@@ -15,7 +15,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{FileFacts, Haves, Patience, Plan, Presence, Read, ReadId};
+use super::{Availability, FileFacts, PieceAvailability, Plan, PlannedRead, ReadId, WaitPolicy};
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
 
@@ -163,10 +163,10 @@ impl Plan {
         now: Duration,
     ) {
         let Some(read) = self.reads.get(&id) else { return };
-        let Read { request, arrived_at, patience, .. } = read;
-        let is_waiting = !read.is_preload() && *patience != Patience::LeavesAtOnce;
+        let PlannedRead { request, arrived_at, patience, .. } = read;
+        let is_waiting = !read.is_preload() && *patience != WaitPolicy::LeavesAtOnce;
         // What is there, and does not come, says nothing about what is missing.
-        let is_missing = self.presence(read, now) != Presence::Here;
+        let is_missing = self.presence(read, now) != Availability::Here;
         // A handle that was released has nothing to read any more.
         if !is_waiting || !is_missing || !self.handles.is_open(request.handle) {
             return;
@@ -189,7 +189,7 @@ impl Plan {
     ) {
         let presence = self.haves.presence(file, facts, range, now, &self.tuning);
         // At a server that the handle was never read from, nothing has waited.
-        if presence != Presence::Here && self.handles.access(handle).is_some() {
+        if presence != Availability::Here && self.handles.access(handle).is_some() {
             let pause = FIRST_PAUSE_MAX;
             let failed = FailedWait { pause, ..self.failed_wait(now, file, facts) };
             self.failed_waits.add(handle, now, failed);
@@ -225,7 +225,7 @@ impl Plan {
 }
 
 /// Returns how many bytes of a file are there, if the bitfield is known.
-fn have_bytes(haves: &Haves, file: FileId, facts: &FileFacts) -> Option<u64> {
+fn have_bytes(haves: &PieceAvailability, file: FileId, facts: &FileFacts) -> Option<u64> {
     let whole = ByteRange::clamped(0, facts.len, facts.len);
     haves.is_known(file.torrent).then(|| haves.bytes_here(file, facts, whole))
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Access;
-use super::readers::Meter;
+use super::readers::ReaderMeter;
 use crate::HandleId;
 
 /// The open handles of all files.
@@ -16,7 +16,7 @@ pub(super) struct OpenHandles {
     open: BTreeSet<HandleId>,
     /// At most one for each open handle, as in `meters`.
     accesses: BTreeMap<HandleId, Access>,
-    meters: BTreeMap<HandleId, Meter>,
+    meters: BTreeMap<HandleId, ReaderMeter>,
 }
 
 impl OpenHandles {
@@ -45,12 +45,12 @@ impl OpenHandles {
     }
 
     /// Returns the meter of a handle, to take note of an answer; `None` if it is not open.
-    pub(super) fn meter_mut(&mut self, handle: HandleId) -> Option<&mut Meter> {
+    pub(super) fn meter_mut(&mut self, handle: HandleId) -> Option<&mut ReaderMeter> {
         self.is_open(handle).then(|| self.meters.entry(handle).or_default())
     }
 
     /// Returns the meters of the handles that were read.
-    pub(super) fn meters(&self) -> impl Iterator<Item = (HandleId, &Meter)> {
+    pub(super) fn meters(&self) -> impl Iterator<Item = (HandleId, &ReaderMeter)> {
         self.meters.iter().map(|(handle, meter)| (*handle, meter))
     }
 

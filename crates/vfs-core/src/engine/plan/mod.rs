@@ -46,39 +46,39 @@ use std::time::Duration;
 
 pub(crate) use action::FileFacts;
 pub(super) use action::{
-    Action, Patience, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId,
+    Action, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId, WaitPolicy,
 };
 use budget::Permits;
 use direct::Direct;
 pub(super) use direct::DirectEnd;
 use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
-use preload::Courtesy;
+use preload::PreloadGate;
 pub use preload::PreloadWait;
-use presence::Haves;
-pub(super) use presence::News;
-pub(super) use presence::Presence;
+pub(super) use presence::Availability;
+pub(super) use presence::BitfieldStatus;
+use presence::PieceAvailability;
 pub(super) use progress::ReadDeadline;
-use progress::{Expiry, Samples};
+use progress::{Expiry, FetchHistory};
 #[cfg(test)]
 pub(super) use progress::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
 pub(crate) use readers::Activity;
-pub use readers::Wait;
+pub use readers::ReaderWait;
 use retry::Breaker;
 #[cfg(test)]
 pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
-use stream::{Phase, Stream, StreamKind};
+use stream::{Phase, PlannedStream, StreamKind};
 pub(super) use tuning::Tuning;
-use waiting::{Marks, Waiting};
+use waiting::{DirtySet, ReadIndex};
 
-use super::counters::Tally;
+use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy};
 use crate::{ByteRange, FileId, SourceError, SourceErrorKind, VfsError};
 
 /// A read that waits.
 #[derive(Debug)]
-struct Read {
+struct PlannedRead {
     request: ReadRequest,
     /// What is still to come: `need` of the request, or more if memory lost what it had.
     need: ByteRange,
@@ -97,7 +97,7 @@ struct Read {
     is_whole: bool,
     /// Whether its answer is being put together.
     is_answered: bool,
-    patience: Patience,
+    patience: WaitPolicy,
     /// Whether it may end with [`VfsError::Partial`].
     split: Split,
     /// Why it is not to wait for missing data, if a wait of its handle failed a moment ago.
@@ -110,9 +110,9 @@ struct Read {
 
 /// What a server promises to a read that has not asked it yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Outlook {
+pub(super) struct ServerAvailability {
     /// Whether it has the bytes.
-    pub(super) presence: Presence,
+    pub(super) presence: Availability,
     /// Where those end that it is known to have from the first one on.
     pub(super) here_until: u64,
     /// Whether its breaker is open.
@@ -124,28 +124,28 @@ pub(super) struct Outlook {
 pub(super) struct Plan {
     tuning: Tuning,
     missing: MissingPolicy,
-    reads: BTreeMap<ReadId, Read>,
+    reads: BTreeMap<ReadId, PlannedRead>,
     /// An index of `reads`.
-    waiting: Waiting,
-    marks: Marks,
-    streams: BTreeMap<StreamId, Stream>,
+    waiting: ReadIndex,
+    marks: DirtySet,
+    streams: BTreeMap<StreamId, PlannedStream>,
     files: BTreeMap<FileId, FileFacts>,
     /// The open handles, and of those that were read what is known of their reads.
     handles: OpenHandles,
-    haves: Haves,
+    haves: PieceAvailability,
     breaker: Breaker,
-    courtesy: Courtesy,
+    courtesy: PreloadGate,
     permits: Permits,
     direct: Direct,
     failed_waits: FailedWaits,
-    samples: Samples,
+    samples: FetchHistory,
     actions: VecDeque<Action>,
     /// Whether something happened after which things are to be settled.
     is_dirty: bool,
     next_time: Option<Duration>,
     last_place: u64,
     last_stream: u64,
-    pub(super) tally: Tally,
+    pub(super) tally: EngineCounters,
     pub(super) haves_asked: u64,
     /// Bytes that came only so that the server has them.
     pub(super) preloaded_bytes: u64,
@@ -160,24 +160,24 @@ impl Plan {
             tuning,
             missing,
             reads: BTreeMap::new(),
-            waiting: Waiting::default(),
-            marks: Marks::default(),
+            waiting: ReadIndex::default(),
+            marks: DirtySet::default(),
             streams: BTreeMap::new(),
             files: BTreeMap::new(),
             handles: OpenHandles::default(),
-            haves: Haves::default(),
+            haves: PieceAvailability::default(),
             breaker: Breaker::new(tuning.breaker),
-            courtesy: Courtesy::default(),
+            courtesy: PreloadGate::default(),
             permits: Permits::unshared(tuning.streams_max),
             direct: Direct::default(),
             failed_waits: FailedWaits::default(),
-            samples: Samples::default(),
+            samples: FetchHistory::default(),
             actions: VecDeque::new(),
             is_dirty: false,
             next_time: None,
             last_place: 0,
             last_stream: 0,
-            tally: Tally::default(),
+            tally: EngineCounters::default(),
             haves_asked: 0,
             preloaded_bytes: 0,
             #[cfg(test)]
@@ -251,7 +251,7 @@ impl Plan {
     }
 
     /// Lets a read leave for another server rather than wait.
-    pub(super) fn set_patience(&mut self, id: ReadId, patience: Patience) {
+    pub(super) fn set_patience(&mut self, id: ReadId, patience: WaitPolicy) {
         if let Some(read) = self.reads.get_mut(&id) {
             read.patience = patience;
             self.mark(id);
@@ -281,8 +281,8 @@ impl Plan {
         facts: &FileFacts,
         range: ByteRange,
         now: Duration,
-    ) -> Outlook {
-        Outlook {
+    ) -> ServerAvailability {
+        ServerAvailability {
             presence: self.haves.presence(file, facts, range, now, &self.tuning),
             here_until: self.haves.here_until(file, facts, range),
             is_refusing: self.is_refusing(now),
@@ -308,7 +308,7 @@ impl Plan {
 
     /// Returns where a window may read ahead to: never into what is missing, as that would make
     /// the server fetch what nobody asked for.
-    fn ahead_until(&self, stream: &Stream) -> u64 {
+    fn ahead_until(&self, stream: &PlannedStream) -> u64 {
         let StreamKind::Window { ahead_bytes, .. } = stream.kind else { return 0 };
         let until = stream.consumed.saturating_add(ahead_bytes).min(stream.range.end());
         if until <= stream.pos {
@@ -328,7 +328,7 @@ impl Plan {
         self.haves.here_until(file, facts, range) == range.end()
     }
 
-    fn live_stream(&mut self, id: StreamId) -> Option<&mut Stream> {
+    fn live_stream(&mut self, id: StreamId) -> Option<&mut PlannedStream> {
         self.streams.get_mut(&id).filter(|stream| stream.is_live())
     }
 
@@ -361,7 +361,7 @@ impl Plan {
         let Some(read) = self.forget_read(id) else { return };
         // The kernel asks again for the pages of a split read.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
-            let is_last = read.patience == Patience::Stays;
+            let is_last = read.patience == WaitPolicy::Stays;
             self.tally.count(read.request.file, |count| {
                 let counter = if is_last { &mut count.failures } else { &mut count.moves };
                 *counter = counter.saturating_add(1);
@@ -372,7 +372,7 @@ impl Plan {
     }
 
     /// Forgets a read that has left its stream.
-    fn forget_read(&mut self, id: ReadId) -> Option<Read> {
+    fn forget_read(&mut self, id: ReadId) -> Option<PlannedRead> {
         let read = self.reads.remove(&id)?;
         self.waiting.take(id);
         self.marks.reads.remove(&id);
@@ -460,7 +460,7 @@ impl Plan {
             return;
         }
         for read in reads {
-            let leaves = |read: &Read| read.patience != Patience::Stays;
+            let leaves = |read: &PlannedRead| read.patience != WaitPolicy::Stays;
             if self.reads.get(&read).is_some_and(leaves) {
                 // Not as a deadline that has passed, which ends the read at all servers.
                 self.fail(read, now, VfsError::Source(error.clone()));

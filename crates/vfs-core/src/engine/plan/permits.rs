@@ -7,14 +7,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::waiting::{Queue, Turn, Waiting};
-use super::{Action, Phase, Plan, Priority, Read, ReadId, Stream, StreamId, StreamKind};
+use super::waiting::{Queue, QueuePosition, ReadIndex};
+use super::{
+    Action, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
+};
 use crate::ByteRange;
 use crate::engine::BreakerState;
 
 /// What is left to give out in one look at the queue.
 #[derive(Debug)]
-pub(super) struct Free {
+pub(super) struct FreePermits {
     /// Permits that nobody holds.
     pub(super) permits: usize,
     /// Permits that come back as soon as streams are closed, and are not promised yet.
@@ -23,19 +25,19 @@ pub(super) struct Free {
 
 /// How far a queue was looked at.
 #[derive(Debug)]
-struct Lane {
+struct QueueCursor {
     queue: Queue,
-    after: Option<Turn>,
+    after: Option<QueuePosition>,
     /// Whether there is nothing for those who are left.
     is_over: bool,
 }
 
-impl Lane {
+impl QueueCursor {
     fn new(queue: Queue) -> Self {
         Self { queue, after: None, is_over: false }
     }
 
-    fn peek(&self, waiting: &Waiting) -> Option<Turn> {
+    fn peek(&self, waiting: &ReadIndex) -> Option<QueuePosition> {
         if self.is_over { None } else { waiting.next_turn(self.queue, self.after) }
     }
 }
@@ -76,9 +78,9 @@ impl Plan {
         let (taken, usable) = (self.permits_taken(), self.permits.usable());
         // What others are to have comes first of what comes back.
         let coming = closing.saturating_sub(taken.saturating_sub(usable));
-        let mut free = Free { permits: usable.saturating_sub(taken), coming };
-        let mut here = Lane::new(Queue::Here);
-        let mut missing = Lane::new(Queue::Missing);
+        let mut free = FreePermits { permits: usable.saturating_sub(taken), coming };
+        let mut here = QueueCursor::new(Queue::Here);
+        let mut missing = QueueCursor::new(Queue::Missing);
         loop {
             if self.breaker_forbids(now) {
                 return;
@@ -108,10 +110,16 @@ impl Plan {
 
     /// Gives the first of a queue a permit, or sees to it that one comes back for it. Returns false
     /// if there is none for it: then there is none for those behind it either.
-    fn grant_one(&mut self, turn: Turn, queue: Queue, free: &mut Free, now: Duration) -> bool {
+    fn grant_one(
+        &mut self,
+        turn: QueuePosition,
+        queue: Queue,
+        free: &mut FreePermits,
+        now: Duration,
+    ) -> bool {
         #[cfg(test)]
         self.count_look();
-        let Turn { read: id, priority, .. } = turn;
+        let QueuePosition { read: id, priority, .. } = turn;
         let is_missing = queue == Queue::Missing;
         // As many wait for what is missing as may.
         let is_crowded = is_missing && self.missing_count() >= self.permits.usable_missing();
@@ -163,8 +171,8 @@ impl Plan {
         let missing_count = self.missing_count();
         let is_over = missing_count > self.permits.missing();
         let is_crowded = is_missing && missing_count >= self.permits.usable_missing();
-        let turn_end = |stream: &Stream| stream.turn_end(self.tuning.turn_time_missing);
-        let can_go = |stream: &Stream| {
+        let turn_end = |stream: &PlannedStream| stream.turn_end(self.tuning.turn_time_missing);
+        let can_go = |stream: &PlannedStream| {
             stream.is_live()
                 // Where too many wait for what is missing, another's end would not help.
                 && (!is_crowded || stream.is_missing)
@@ -222,7 +230,7 @@ impl Plan {
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(range.start()));
         self.last_stream = self.last_stream.saturating_add(1);
         let stream_id = StreamId(self.last_stream);
-        let stream = Stream {
+        let stream = PlannedStream {
             file,
             range,
             kind,
@@ -252,7 +260,7 @@ impl Plan {
         self.attach_grown(now);
     }
 
-    fn is_sequential(&self, read: &Read, is_missing: bool) -> bool {
+    fn is_sequential(&self, read: &PlannedRead, is_missing: bool) -> bool {
         let Some(access) = self.handles.access(read.request.handle) else { return false };
         // The one before a window that is open already, by the same reader: only the gap is asked
         // for, or there would be two windows over the same bytes.
@@ -272,7 +280,7 @@ impl Plan {
     }
 
     /// Returns the end of the reads that wait and adjoin.
-    fn joined_end(&self, read: &Read) -> u64 {
+    fn joined_end(&self, read: &PlannedRead) -> u64 {
         let mut end = read.need.end();
         let most = read.need.start().saturating_add(self.tuning.join_bytes_max);
         let near = ByteRange::clamped(read.need.start(), self.tuning.join_bytes_max, u64::MAX);
@@ -291,7 +299,7 @@ impl Plan {
     ///
     /// Over bytes that are there only for a reader who reads in order: all others are to cost no
     /// byte that nobody asked for.
-    fn rest_end(&self, read: &Read, end: u64) -> Option<u64> {
+    fn rest_end(&self, read: &PlannedRead, end: u64) -> Option<u64> {
         let file = read.request.file;
         let facts = self.files.get(&file)?;
         // Without a cache there is nobody to keep it.

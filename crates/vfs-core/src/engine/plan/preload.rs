@@ -14,8 +14,8 @@
 use std::time::Duration;
 
 use super::{
-    Action, FileFacts, Phase, Plan, Presence, Priority, Read, ReadDeadline, ReadId, ReadRequest,
-    Stream, StreamId, StreamKind, permits::Free, waiting::Queue,
+    Action, Availability, FileFacts, Phase, Plan, PlannedRead, PlannedStream, Priority,
+    ReadDeadline, ReadId, ReadRequest, StreamId, StreamKind, permits::FreePermits, waiting::Queue,
 };
 use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 
@@ -49,7 +49,7 @@ pub enum PreloadWait {
 
 /// How readers and preloads get along.
 #[derive(Debug, Default)]
-pub(super) struct Courtesy {
+pub(super) struct PreloadGate {
     /// Whether the stream of a reader waited for missing bytes, when this was last looked at.
     pub(super) is_pressed: bool,
     /// Until when no preload gets a stream, as a reader waited a moment ago.
@@ -162,7 +162,7 @@ impl Plan {
     }
 
     /// Gives the next runs that preloads lack a stream, if that takes nothing from anybody.
-    pub(super) fn grant_preloads(&mut self, free: &mut Free, now: Duration) {
+    pub(super) fn grant_preloads(&mut self, free: &mut FreePermits, now: Duration) {
         let mut after = None;
         while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
             let is_held = self.courtesy.is_pressed
@@ -185,7 +185,7 @@ impl Plan {
         }
     }
 
-    fn grant_preload(&mut self, id: ReadId, free: &mut Free, now: Duration) {
+    fn grant_preload(&mut self, id: ReadId, free: &mut FreePermits, now: Duration) {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
         let Some(facts) = self.files.get(&file) else { return };
@@ -290,12 +290,12 @@ impl Plan {
         let streams = self.streams.values();
         let streams = streams.filter(|it| it.phase == Phase::Open && !it.is_preload());
         let mut readers = streams.flat_map(|it| &it.reads).filter_map(|id| self.reads.get(id));
-        readers.any(|read| self.presence(read, now) != Presence::Here)
+        readers.any(|read| self.presence(read, now) != Availability::Here)
     }
 
     /// Returns whether an answer about pieces that is on its way may save a preload from going over
     /// what is there.
-    fn is_in_the_dark(&self, read: &Read, now: Duration) -> bool {
+    fn is_in_the_dark(&self, read: &PlannedRead, now: Duration) -> bool {
         let is_patient = now < self.patient_until(read);
         let is_known = self.haves.is_known(read.request.file.torrent);
         read.request.facts.geometry.is_some()
@@ -312,19 +312,19 @@ impl Plan {
     }
 
     /// Returns what a read still lacks that its stream has not brought.
-    fn rest(&self, read: &Read) -> ByteRange {
+    fn rest(&self, read: &PlannedRead) -> ByteRange {
         let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
         read.need.from(pos)
     }
 }
 
-impl Read {
+impl PlannedRead {
     pub(super) fn is_preload(&self) -> bool {
         self.request.priority == Priority::Preload
     }
 }
 
-impl Stream {
+impl PlannedStream {
     pub(super) fn is_preload(&self) -> bool {
         self.kind == StreamKind::Preload
     }

@@ -16,7 +16,7 @@ const CAME_MAX: usize = 1024;
 
 /// Whether the bytes of a range are on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub(crate) enum Availability {
     /// All of them.
     Here,
     /// Not all of them.
@@ -29,7 +29,7 @@ pub(crate) enum Presence {
 
 /// What there is to say about all pieces of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum BitfieldStatus {
     /// What the source said a moment ago: not longer than [`Tuning::haves_interval`].
     Known(Bitfield),
     /// The source cannot say.
@@ -52,11 +52,11 @@ struct Pieces {
 
 /// What is known of the pieces of the torrents that are read.
 #[derive(Debug, Default)]
-pub(crate) struct Haves {
+pub(crate) struct PieceAvailability {
     torrents: BTreeMap<InfoHash, Pieces>,
 }
 
-impl Haves {
+impl PieceAvailability {
     /// Returns whether `range` of a file is there.
     pub(crate) fn presence(
         &self,
@@ -65,19 +65,21 @@ impl Haves {
         range: ByteRange,
         now: Duration,
         tuning: &Tuning,
-    ) -> Presence {
+    ) -> Availability {
         if facts.is_complete() {
-            return Presence::Here;
+            return Availability::Here;
         }
         let Some(geometry) = facts.geometry else { return facts.guess() };
-        let Some(pieces) = self.torrents.get(&file.torrent) else { return Presence::Asking };
+        let Some(pieces) = self.torrents.get(&file.torrent) else { return Availability::Asking };
         match (&pieces.have, pieces.asked_at) {
-            (Some(have), _) if geometry.have_until(have, range) == range.end() => Presence::Here,
-            (Some(_), _) => Presence::Missing,
+            (Some(have), _) if geometry.have_until(have, range) == range.end() => {
+                Availability::Here
+            }
+            (Some(_), _) => Availability::Missing,
             // The first answer takes too long, or was an error.
             (None, Some(at)) if now >= at.saturating_add(tuning.haves_patience) => facts.guess(),
-            (None, Some(_)) if pieces.answered_at.is_none() => Presence::Asking,
-            (None, None) if pieces.answered_at.is_none() => Presence::Asking,
+            (None, Some(_)) if pieces.answered_at.is_none() => Availability::Asking,
+            (None, None) if pieces.answered_at.is_none() => Availability::Asking,
             (None, _) => facts.guess(),
         }
     }
@@ -197,11 +199,13 @@ impl Haves {
 
     /// Returns what there is to say about the pieces of a torrent, once [`ask`](Self::ask) was
     /// called.
-    pub(crate) fn news(&self, torrent: InfoHash) -> News {
+    pub(crate) fn news(&self, torrent: InfoHash) -> BitfieldStatus {
         match self.torrents.get(&torrent) {
-            Some(Pieces { asked_at: None, have: Some(have), .. }) => News::Known(have.clone()),
-            Some(Pieces { asked_at: None, have: None, .. }) | None => News::Unknown,
-            Some(Pieces { asked_at: Some(_), .. }) => News::Asking,
+            Some(Pieces { asked_at: None, have: Some(have), .. }) => {
+                BitfieldStatus::Known(have.clone())
+            }
+            Some(Pieces { asked_at: None, have: None, .. }) | None => BitfieldStatus::Unknown,
+            Some(Pieces { asked_at: Some(_), .. }) => BitfieldStatus::Asking,
         }
     }
 
@@ -291,10 +295,10 @@ impl FileFacts {
 
     /// Returns what to think of a file about whose pieces nobody says anything: while a torrent is
     /// checked its streams stay silent, and one that failed has none.
-    fn guess(&self) -> Presence {
+    fn guess(&self) -> Availability {
         match self.state.map(|state| state.torrent) {
-            Some(TorrentState::Initializing | TorrentState::Failed) => Presence::Missing,
-            Some(TorrentState::Live | TorrentState::Paused) | None => Presence::Unknown,
+            Some(TorrentState::Initializing | TorrentState::Failed) => Availability::Missing,
+            Some(TorrentState::Live | TorrentState::Paused) | None => Availability::Unknown,
         }
     }
 }

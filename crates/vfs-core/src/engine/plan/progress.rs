@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Action, Plan, Read, ReadId, ReadRequest};
+use super::{Action, Plan, PlannedRead, ReadId, ReadRequest};
 use crate::{DownloadProgress, InfoHash};
 
 /// How many samples are taken in one time-out: progress is noticed that much too late at most.
@@ -110,7 +110,7 @@ struct Sampled {
 
 /// The download progress of the torrents that reads have waited for.
 #[derive(Debug, Default)]
-pub(super) struct Samples {
+pub(super) struct FetchHistory {
     torrents: BTreeMap<InfoHash, Sampled>,
 }
 
@@ -154,7 +154,7 @@ impl Sampled {
     }
 }
 
-impl Samples {
+impl FetchHistory {
     /// Takes the news that no answer will come any more.
     pub(super) fn cancel(&mut self) {
         self.torrents.clear();
@@ -240,7 +240,7 @@ impl Plan {
     }
 
     /// Returns when time alone makes a read want a sample of its torrent.
-    pub(super) fn sample_times(read: &Read) -> [Option<Duration>; 2] {
+    pub(super) fn sample_times(read: &PlannedRead) -> [Option<Duration>; 2] {
         let is_sampled = !read.is_preload() && read.may_be_extended();
         [read.first_sample_at(), read.last_sample_at()].map(|at| is_sampled.then_some(at))
     }
@@ -269,7 +269,7 @@ impl Plan {
 
     /// Returns how long the piece that a read waits for will still take, if its torrent downloads
     /// and fetched less than a piece since the read began: else the piece is not the next one.
-    pub(super) fn time_left(&self, read: &Read, now: Duration) -> Option<Duration> {
+    pub(super) fn time_left(&self, read: &PlannedRead, now: Duration) -> Option<Duration> {
         let piece_len = u64::from(read.request.facts.geometry?.piece_len.get());
         let sampled = self.samples.torrents.get(&read.request.file.torrent)?;
         let (at, progress) = sampled.last?;
@@ -302,7 +302,7 @@ impl Plan {
     }
 
     /// Returns when a read expires, as far as is known now.
-    fn expires_at(&self, read: &Read) -> Duration {
+    fn expires_at(&self, read: &PlannedRead) -> Duration {
         let ReadDeadline { timeout, first, latest } = read.request.deadline;
         let mut progress_at = read.expiry.progress_at;
         let piece_len = read.request.facts.geometry.map(|it| u64::from(it.piece_len.get()));
@@ -316,14 +316,14 @@ impl Plan {
     }
 
     /// Returns how much the torrent of a read fetched since its first sample.
-    fn fetched_bytes(&self, read: &Read) -> u64 {
+    fn fetched_bytes(&self, read: &PlannedRead) -> u64 {
         let sampled = self.samples.torrents.get(&read.request.file.torrent);
         let fetched = sampled.map_or(0, |sampled| sampled.fetched_bytes);
         read.expiry.fetched_at_first.map_or(0, |first| fetched.saturating_sub(first))
     }
 }
 
-impl Read {
+impl PlannedRead {
     /// Returns whether progress can make any difference.
     fn may_be_extended(&self) -> bool {
         self.expiry.at < self.request.deadline.latest

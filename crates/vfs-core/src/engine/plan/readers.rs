@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Action, Plan, Read};
+use super::{Action, Plan, PlannedRead};
 use crate::{ByteRange, HandleId};
 
 /// Over which time a speed is measured: long enough that a reader that takes turns with others
@@ -12,7 +12,7 @@ const METER_TIME: Duration = Duration::from_secs(2);
 
 /// How much a handle was given, and how fast of late. Costs a few additions a read.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Meter {
+pub(crate) struct ReaderMeter {
     bytes_given: u64,
     /// The end of the last read that was answered.
     offset: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Meter {
     last_period_bytes: u64,
 }
 
-impl Meter {
+impl ReaderMeter {
     /// Takes note of an answer.
     pub(crate) fn on_given(&mut self, now: Duration, range: ByteRange) {
         let period = period(now);
@@ -64,12 +64,12 @@ pub(crate) struct Activity {
     pub(crate) offset: u64,
     pub(crate) bytes_given: u64,
     pub(crate) bytes_per_second: u64,
-    pub(crate) wait: Option<Wait>,
+    pub(crate) wait: Option<ReaderWait>,
 }
 
 /// What a reader waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wait {
+pub struct ReaderWait {
     /// The first byte of the file that is still to come.
     pub offset: u64,
     /// The piece that it is in, if the torrent's pieces are known.
@@ -89,7 +89,7 @@ impl Plan {
             .handles
             .meters()
             .map(|(handle, meter)| {
-                let Meter { offset, bytes_given, .. } = *meter;
+                let ReaderMeter { offset, bytes_given, .. } = *meter;
                 let bytes_per_second = meter.bytes_per_second(now);
                 (handle, Activity { offset, bytes_given, bytes_per_second, wait: None })
             })
@@ -105,11 +105,11 @@ impl Plan {
         activities
     }
 
-    fn wait(&self, read: &Read, now: Duration) -> Wait {
+    fn wait(&self, read: &PlannedRead, now: Duration) -> ReaderWait {
         let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
         let offset = pos.clamp(read.need.start(), read.need.end());
         let geometry = read.request.facts.geometry;
-        Wait {
+        ReaderWait {
             offset,
             piece_idx: geometry.and_then(|geometry| geometry.piece_at(offset)),
             piece_len: geometry.map(|geometry| geometry.piece_len.get()),
@@ -141,7 +141,7 @@ mod tests {
     /// Gives bytes at points in time in milliseconds, and wants to see a speed at the last.
     #[track_caller]
     fn check(given: &[(u64, u64)], at: u64, want: u64) {
-        let mut meter = Meter::default();
+        let mut meter = ReaderMeter::default();
         let mut offset = 0;
         for (millis, bytes) in given {
             let range = ByteRange::clamped(offset, *bytes, u64::MAX);

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::waiting::Wake;
-use super::{Action, Phase, Plan, Read, ReadId, Stream, StreamId, StreamKind};
+use super::{Action, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
 use crate::HandleId;
 
 impl Plan {
@@ -83,7 +83,7 @@ impl Plan {
     }
 
     /// Returns until when a stream may be silent, if somebody waits for it.
-    fn silent_until(&self, stream: &Stream) -> Option<Duration> {
+    fn silent_until(&self, stream: &PlannedStream) -> Option<Duration> {
         let is_silent = match stream.phase {
             Phase::Open if stream.is_preload() => !self.is_anybody_reading(),
             // Of preloads, another one may have the permit instead.
@@ -101,7 +101,7 @@ impl Plan {
     /// their first byte. What needs no peer, the head of an answer and bytes that are there, is due
     /// at once, and asking anew helps only where a connection was lost or a server forgot it; but
     /// a disk that has to spin up takes seconds too, so that such a stream has twice the time.
-    fn silence_time(&self, stream: &Stream) -> Duration {
+    fn silence_time(&self, stream: &PlannedStream) -> Duration {
         let longest = self.tuning.silence_time_max;
         if stream.is_preload() {
             return longest;
@@ -126,7 +126,7 @@ impl Plan {
 
     /// Returns whether the readers of a window have gone elsewhere, and the server would go on to
     /// fetch what is ahead of it for nobody.
-    fn is_left(&self, stream: &Stream) -> bool {
+    fn is_left(&self, stream: &PlannedStream) -> bool {
         if stream.kind == StreamKind::Rest {
             return self.is_rest_left(stream);
         }
@@ -141,7 +141,7 @@ impl Plan {
 
     /// Returns whether the readers of a stream over a rest have gone elsewhere, or it would have to
     /// wait for bytes that nobody waits for.
-    fn is_rest_left(&self, stream: &Stream) -> bool {
+    fn is_rest_left(&self, stream: &PlannedStream) -> bool {
         if stream.pos == stream.range.end() {
             // It ends by itself, and then its connection can be used again.
             return false;
@@ -155,7 +155,7 @@ impl Plan {
         is_late || !stream.owners.iter().any(is_near)
     }
 
-    fn idle_until(&self, stream: &Stream) -> Duration {
+    fn idle_until(&self, stream: &PlannedStream) -> Duration {
         stream.idle_since.saturating_add(self.tuning.idle_time_max)
     }
 
@@ -226,7 +226,7 @@ impl Plan {
     }
 
     /// Returns the reads that are not answered yet.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (ReadId, &Read)> {
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (ReadId, &PlannedRead)> {
         self.reads.iter().filter(|(_, read)| !read.is_answered).map(|(id, read)| (*id, read))
     }
 

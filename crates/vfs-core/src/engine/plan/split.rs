@@ -11,12 +11,12 @@
 
 use std::time::Duration;
 
-use super::{FileFacts, Plan, Presence, Read, Split};
+use super::{Availability, FileFacts, Plan, PlannedRead, Split};
 use crate::{ByteRange, FileId};
 
 impl Plan {
     /// Returns from when on a read is better asked for page by page; `None` while it is not.
-    pub(super) fn split_at(&self, read: &Read, now: Duration) -> Option<Duration> {
+    pub(super) fn split_at(&self, read: &PlannedRead, now: Duration) -> Option<Duration> {
         if read.split == Split::Never || read.is_preload() {
             return None;
         }
@@ -26,10 +26,10 @@ impl Plan {
             return None;
         }
         let patience = match self.presence(read, now) {
-            Presence::Missing => self.tuning.split_patience,
+            Availability::Missing => self.tuning.split_patience,
             // Perhaps all of it is there, and the line is slow.
-            Presence::Unknown => self.tuning.split_patience_unknown,
-            Presence::Here | Presence::Asking => return None,
+            Availability::Unknown => self.tuning.split_patience_unknown,
+            Availability::Here | Availability::Asking => return None,
         };
         if !self.has_page_of(read) {
             return None;
@@ -45,7 +45,7 @@ impl Plan {
     }
 
     /// Returns whether a whole page of a read is there, in memory or on the server.
-    fn has_page_of(&self, read: &Read) -> bool {
+    fn has_page_of(&self, read: &PlannedRead) -> bool {
         let page_bytes = self.tuning.page_bytes;
         let whole = read.request.range;
         let rest = self.rest_of(read);
@@ -71,7 +71,7 @@ impl Plan {
     }
 
     /// Returns what a read still lacks.
-    pub(super) fn rest_of(&self, read: &Read) -> ByteRange {
+    pub(super) fn rest_of(&self, read: &PlannedRead) -> ByteRange {
         let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
         let start = read.need.start().max(pos.min(read.need.end()));
         ByteRange::clamped(start, read.need.end().saturating_sub(start), u64::MAX)

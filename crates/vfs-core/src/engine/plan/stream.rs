@@ -56,7 +56,7 @@ pub(crate) enum Demand {
 
 /// A stream that holds a permit.
 #[derive(Debug)]
-pub(crate) struct Stream {
+pub(crate) struct PlannedStream {
     pub(crate) file: FileId,
     /// What was asked of the source.
     pub(crate) range: ByteRange,
@@ -98,7 +98,7 @@ pub(crate) struct Stream {
     pub(crate) last_error: Option<SourceError>,
 }
 
-impl Stream {
+impl PlannedStream {
     /// Returns whether it holds a permit that it will not give back by itself.
     pub(crate) fn is_live(&self) -> bool {
         self.phase != Phase::Closing

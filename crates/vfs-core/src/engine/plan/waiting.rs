@@ -28,7 +28,7 @@ pub(super) enum Queue {
 
 /// A place in a queue: the smallest is first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
+pub(super) struct QueuePosition {
     pub(super) priority: Priority,
     pub(super) place: u64,
     pub(super) read: ReadId,
@@ -36,7 +36,7 @@ pub(super) struct Turn {
 
 /// Under what a read is filed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ReadIndexEntry {
     pub(super) file: FileId,
     pub(super) is_preload: bool,
     /// Whether its answer is being put together, so that it waits for nothing.
@@ -44,7 +44,7 @@ pub(super) struct Entry {
     /// Where it begins, if it is a reader's and has no stream.
     pub(super) start: Option<u64>,
     /// What it queues for, if it may have a stream.
-    pub(super) turn: Option<(Queue, Turn)>,
+    pub(super) turn: Option<(Queue, QueuePosition)>,
     /// When it is looked at again if nothing happens.
     pub(super) wake_at: Option<Duration>,
     /// Whether it matters to it which pieces are there.
@@ -60,12 +60,12 @@ pub(super) enum Wake {
 
 /// All reads, by what they wait for.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct Waiting {
-    entries: BTreeMap<ReadId, Entry>,
+pub(super) struct ReadIndex {
+    entries: BTreeMap<ReadId, ReadIndexEntry>,
     by_file: BTreeSet<(FileId, ReadId)>,
     /// Readers without a stream, by where they begin.
     starts: BTreeSet<(FileId, u64, ReadId)>,
-    turns: BTreeSet<(Queue, Turn)>,
+    turns: BTreeSet<(Queue, QueuePosition)>,
     wakes: BTreeSet<(Duration, Wake)>,
     doubtful: BTreeSet<(InfoHash, ReadId)>,
     torrent_wakes: BTreeMap<InfoHash, Duration>,
@@ -76,7 +76,7 @@ pub(super) struct Waiting {
 
 /// What is to be looked at because something changed.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
+pub(super) struct DirtySet {
     pub(super) reads: BTreeSet<ReadId>,
     /// Torrents whose pieces may have to be asked for.
     pub(super) torrents: BTreeSet<InfoHash>,
@@ -86,7 +86,7 @@ pub(super) struct Marks {
     pub(super) newcomers: BTreeSet<ReadId>,
 }
 
-impl Entry {
+impl ReadIndexEntry {
     /// Returns the entry of a read that was not looked at yet.
     pub(super) fn new(file: FileId, is_preload: bool) -> Self {
         Self {
@@ -105,9 +105,9 @@ impl Entry {
     }
 }
 
-impl Waiting {
+impl ReadIndex {
     /// Files a read under what it waits for now. Returns what it was filed under before.
-    pub(super) fn file(&mut self, id: ReadId, entry: Entry) -> Option<Entry> {
+    pub(super) fn file(&mut self, id: ReadId, entry: ReadIndexEntry) -> Option<ReadIndexEntry> {
         if self.entries.get(&id) == Some(&entry) {
             return Some(entry);
         }
@@ -137,7 +137,7 @@ impl Waiting {
     }
 
     /// Forgets a read.
-    pub(super) fn take(&mut self, id: ReadId) -> Option<Entry> {
+    pub(super) fn take(&mut self, id: ReadId) -> Option<ReadIndexEntry> {
         let entry = self.remove(id)?;
         if entry.is_doubtful {
             self.forget_wake(entry.file.torrent);
@@ -182,8 +182,12 @@ impl Waiting {
     }
 
     /// Returns who is next in a queue after a place, or at all.
-    pub(super) fn next_turn(&self, queue: Queue, after: Option<Turn>) -> Option<Turn> {
-        let first = Turn { priority: Priority::Foreground, place: 0, read: ReadId(0) };
+    pub(super) fn next_turn(
+        &self,
+        queue: Queue,
+        after: Option<QueuePosition>,
+    ) -> Option<QueuePosition> {
+        let first = QueuePosition { priority: Priority::Foreground, place: 0, read: ReadId(0) };
         let from = match after {
             Some(turn) => Bound::Excluded((queue, turn)),
             None => Bound::Included((queue, first)),
@@ -239,7 +243,7 @@ impl Waiting {
     }
 
     #[cfg(test)]
-    pub(super) fn entry(&self, id: ReadId) -> Option<&Entry> {
+    pub(super) fn entry(&self, id: ReadId) -> Option<&ReadIndexEntry> {
         self.entries.get(&id)
     }
 
@@ -253,7 +257,7 @@ impl Waiting {
         self.torrent_wakes.get(&torrent).copied()
     }
 
-    fn remove(&mut self, id: ReadId) -> Option<Entry> {
+    fn remove(&mut self, id: ReadId) -> Option<ReadIndexEntry> {
         let entry = self.entries.remove(&id)?;
         self.by_file.remove(&(entry.file, id));
         if let Some(start) = entry.start {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::engine::plan::{Outlook, Presence};
+use crate::engine::plan::{Availability, ServerAvailability};
 use crate::{HandleId, ServerId};
 
 /// For how long a server is asked last that failed or was silent; it doubles with each time in a
@@ -32,8 +32,8 @@ const COST_HALF_LIFE: Duration = Duration::from_secs(60);
 
 /// What is known of the servers from their answers to reads.
 #[derive(Debug)]
-pub(super) struct Choice {
-    servers: Vec<Record>,
+pub(super) struct ServerSelector {
+    servers: Vec<ServerHistory>,
     /// The server that answered a reader last. One for each open file; `None` before its first
     /// answer.
     homes: BTreeMap<HandleId, Option<ServerId>>,
@@ -41,7 +41,7 @@ pub(super) struct Choice {
 
 /// What is known of one server.
 #[derive(Debug, Default, Clone, Copy)]
-struct Record {
+struct ServerHistory {
     /// How often in a row it failed or was silent.
     failure_count: u32,
     doubted_until: Duration,
@@ -50,7 +50,7 @@ struct Record {
     measured_at: Duration,
 }
 
-impl Record {
+impl ServerHistory {
     /// Returns how long a KiB may take now: the longer ago that was measured, the less.
     fn cost_at(&self, now: Duration) -> u64 {
         let age = now.saturating_sub(self.measured_at).as_millis();
@@ -69,16 +69,16 @@ pub(super) struct Candidate {
     pub(super) server: ServerId,
     /// Whether this machine has the bytes on its own disk, and the server is not asked.
     pub(super) is_local: bool,
-    pub(super) outlook: Outlook,
+    pub(super) outlook: ServerAvailability,
     /// What the last listing had of the file, in bytes.
     pub(super) have_bytes: u64,
     /// Whether what is missing there can come.
     pub(super) is_running: bool,
 }
 
-impl Choice {
+impl ServerSelector {
     pub(super) fn new(server_count: usize) -> Self {
-        Self { servers: vec![Record::default(); server_count], homes: BTreeMap::new() }
+        Self { servers: vec![ServerHistory::default(); server_count], homes: BTreeMap::new() }
     }
 
     /// Takes note that a server answered a read of so many bytes that began then.
@@ -98,7 +98,7 @@ impl Choice {
         let is_old = now.saturating_sub(record.measured_at) >= COST_HALF_LIFE;
         let known = if record.cost == 0 || is_old { measured } else { record.cost };
         let cost = known - known / MEASURED_SHARE + measured / MEASURED_SHARE;
-        *record = Record { cost: cost.max(1), measured_at: now, ..Record::default() };
+        *record = ServerHistory { cost: cost.max(1), measured_at: now, ..ServerHistory::default() };
     }
 
     /// Takes note that a server failed, or was silent although it has the bytes.
@@ -139,7 +139,7 @@ impl Choice {
     pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Duration) {
         let home = self.home(handle);
         let cost = |server: ServerId| self.record(server).cost_at(now);
-        let costs = candidates.iter().filter(|it| it.outlook.presence == Presence::Here);
+        let costs = candidates.iter().filter(|it| it.outlook.presence == Availability::Here);
         let least = costs.map(|it| cost(it.server)).min().unwrap_or(0);
         candidates.sort_by_key(|candidate| {
             let Candidate { server, is_local, outlook, .. } = candidate;
@@ -179,18 +179,18 @@ impl Choice {
         now < self.record(server).doubted_until
     }
 
-    fn record(&self, server: ServerId) -> Record {
+    fn record(&self, server: ServerId) -> ServerHistory {
         self.servers.get(usize::from(server.0)).copied().unwrap_or_default()
     }
 }
 
-fn rank(presence: Presence) -> u8 {
+fn rank(presence: Availability) -> u8 {
     match presence {
-        Presence::Here => 0,
+        Availability::Here => 0,
         // Asking takes milliseconds.
-        Presence::Asking => 1,
-        Presence::Unknown => 2,
-        Presence::Missing => 3,
+        Availability::Asking => 1,
+        Availability::Unknown => 2,
+        Availability::Missing => 3,
     }
 }
 
@@ -205,25 +205,25 @@ mod tests {
         Duration::from_secs(n)
     }
 
-    fn candidate(server: u16, presence: Presence) -> Candidate {
+    fn candidate(server: u16, presence: Availability) -> Candidate {
         Candidate {
             server: ServerId(server),
             is_local: false,
-            outlook: Outlook { presence, here_until: 0, is_refusing: false },
+            outlook: ServerAvailability { presence, here_until: 0, is_refusing: false },
             have_bytes: u64::from(server),
             is_running: true,
         }
     }
 
     /// Returns what is known of servers before anything happened, with two open handles.
-    fn choice(server_count: usize) -> Choice {
-        let mut choice = Choice::new(server_count);
+    fn choice(server_count: usize) -> ServerSelector {
+        let mut choice = ServerSelector::new(server_count);
         [READER, OTHER].into_iter().for_each(|handle| choice.on_open(handle));
         choice
     }
 
     #[track_caller]
-    fn check(choice: &Choice, now: u64, presences: &[Presence], want: &[u16]) {
+    fn check(choice: &ServerSelector, now: u64, presences: &[Availability], want: &[u16]) {
         let mut candidates: Vec<_> =
             (0..).zip(presences).map(|(server, presence)| candidate(server, *presence)).collect();
         choice.order(&mut candidates, READER, second(now));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn who_has_the_bytes_is_asked_first() {
-        use Presence::{Asking, Here, Missing, Unknown};
+        use Availability::{Asking, Here, Missing, Unknown};
         let choice = choice(4);
         check(&choice, 0, &[Missing, Unknown, Asking, Here], &[3, 2, 1, 0]);
         check(&choice, 0, &[Here, Here], &[0, 1]);
@@ -244,7 +244,7 @@ mod tests {
         let mut choice = choice(2);
         choice.on_answer((READER, ServerId(0)), 1 << 20, (second(0), Duration::from_millis(1)));
         choice.on_failure(ServerId(1), second(0));
-        let mut candidates = [0, 1].map(|server| candidate(server, Presence::Here));
+        let mut candidates = [0, 1].map(|server| candidate(server, Availability::Here));
         candidates[1].is_local = true;
         candidates[1].outlook.is_refusing = true;
         choice.order(&mut candidates, READER, second(0));
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn who_failed_is_asked_last_for_a_while() {
-        use Presence::{Here, Missing};
+        use Availability::{Here, Missing};
         let mut choice = choice(2);
         choice.on_failure(ServerId(0), second(10));
         check(&choice, 11, &[Here, Missing], &[1, 0]);
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn a_reader_stays_unless_another_server_is_much_faster() {
-        use Presence::Here;
+        use Availability::Here;
         let mut choice = choice(2);
         let millis = |n| (second(0), Duration::from_millis(n));
         choice.on_answer((OTHER, ServerId(0)), 1 << 20, millis(10));
@@ -299,9 +299,9 @@ mod tests {
 
     #[test]
     fn who_was_slow_is_tried_again_in_time_and_measured_anew() {
-        use Presence::Here;
+        use Availability::Here;
         let mut choice = choice(2);
-        let answer = |choice: &mut Choice, server: u16, at: u64, millis: u64| {
+        let answer = |choice: &mut ServerSelector, server: u16, at: u64, millis: u64| {
             let now = second(at) + Duration::from_millis(millis);
             choice.on_answer((READER, ServerId(server)), 1 << 20, (second(at), now));
         };
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn what_is_missing_everywhere_is_waited_for_where_it_downloads() {
         let choice = choice(3);
-        let mut candidates = [0, 1, 2].map(|server| candidate(server, Presence::Missing));
+        let mut candidates = [0, 1, 2].map(|server| candidate(server, Availability::Missing));
         let place = |candidates: &[Candidate]| choice.waiting_place(candidates, second(0));
         assert_eq!(place(&candidates), Some(ServerId(2)));
         candidates[2].is_running = false;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::Servers;
+use super::MultiEngine;
 use super::choice::Candidate;
-use crate::engine::plan::{Patience, Presence, Split};
-use crate::engine::{ReadLimits, Target, join};
+use crate::engine::plan::{Availability, Split, WaitPolicy};
+use crate::engine::{ReadLimits, ReadTarget, join};
 use crate::tree::FileState;
 use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
 
@@ -24,9 +24,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// A read.
 #[derive(Debug)]
-pub(super) struct Journey<'a, S> {
-    servers: &'a Servers<S>,
-    target: Target,
+pub(super) struct FailoverRead<'a, S> {
+    servers: &'a MultiEngine<S>,
+    target: ReadTarget,
     states: &'a [(ServerId, FileState)],
     /// When it ends whatever happens.
     deadline: Instant,
@@ -40,7 +40,7 @@ pub(super) struct Journey<'a, S> {
 
 /// What came of asking a server.
 #[derive(Debug)]
-enum Asked {
+enum ServerOutcome {
     /// All bytes of the part are there.
     Done,
     /// The server does not have them.
@@ -53,17 +53,17 @@ enum Asked {
 
 /// What came of asking all servers, one after the other.
 #[derive(Debug)]
-enum Round {
+enum AttemptOutcome {
     Done,
     Over(VfsError),
     /// Nobody gave the rest. The last error, if a server failed that may have it.
     Nobody(Option<VfsError>),
 }
 
-impl<'a, S: TorrentSource> Journey<'a, S> {
+impl<'a, S: TorrentSource> FailoverRead<'a, S> {
     pub(super) fn new(
-        servers: &'a Servers<S>,
-        target: Target,
+        servers: &'a MultiEngine<S>,
+        target: ReadTarget,
         states: &'a [(ServerId, FileState)],
     ) -> Self {
         let progress_at = Instant::now();
@@ -86,9 +86,9 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             }
             let part = self.next_part();
             let error = match self.ask_all(part).await {
-                Round::Done => continue,
-                Round::Over(error) => return Err(error),
-                Round::Nobody(error) => error,
+                AttemptOutcome::Done => continue,
+                AttemptOutcome::Over(error) => return Err(error),
+                AttemptOutcome::Nobody(error) => error,
             };
             let known = self.next_part();
             if error.is_none() && known != part {
@@ -108,13 +108,13 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
                     // Who failed is not asked again at once.
                     let first_look = if error.is_some() { pause } else { Duration::ZERO };
                     match self.wait_at(place, known, first_look).await {
-                        Asked::Over(error) => return Err(error),
-                        Asked::Done | Asked::Missing if error.is_none() => continue,
-                        Asked::Done | Asked::Missing => {
+                        ServerOutcome::Over(error) => return Err(error),
+                        ServerOutcome::Done | ServerOutcome::Missing if error.is_none() => continue,
+                        ServerOutcome::Done | ServerOutcome::Missing => {
                             pause = (pause * 2).min(PAUSE_MAX);
                             continue;
                         }
-                        Asked::Failed(_) => {}
+                        ServerOutcome::Failed(_) => {}
                     }
                 }
                 (None, None) => return Err(VfsError::WouldBlock),
@@ -173,7 +173,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
         let candidates = self.candidates(rest);
         let until = candidates.iter().map(|candidate| candidate.outlook.here_until).max();
         let until = until.filter(|until| *until > rest.start());
-        let is_asking = |it: &Candidate| it.outlook.presence == Presence::Asking;
+        let is_asking = |it: &Candidate| it.outlook.presence == Availability::Asking;
         let end = match (until, self.target.file.geometry) {
             (Some(until), _) => until,
             (None, Some(geometry)) if !candidates.iter().any(is_asking) => {
@@ -186,39 +186,44 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
     }
 
     /// Asks all servers for a part, the best first.
-    async fn ask_all(&mut self, part: ByteRange) -> Round {
+    async fn ask_all(&mut self, part: ByteRange) -> AttemptOutcome {
         let mut last_error = None;
         let mut candidates = self.candidates(part);
         self.servers.choice().order(&mut candidates, self.target.handle, self.servers.now());
         for Candidate { server, .. } in candidates {
             // What came is not asked for again.
             let part = part.from(self.at);
-            match self.ask(server, part, Patience::LeavesAtOnce).await {
-                Asked::Done => return Round::Done,
-                Asked::Over(error) => return Round::Over(error),
-                Asked::Missing => {}
+            match self.ask(server, part, WaitPolicy::LeavesAtOnce).await {
+                ServerOutcome::Done => return AttemptOutcome::Done,
+                ServerOutcome::Over(error) => return AttemptOutcome::Over(error),
+                ServerOutcome::Missing => {}
                 // One that may pass says more than that a torrent is not there.
-                Asked::Failed(error) => match &last_error {
+                ServerOutcome::Failed(error) => match &last_error {
                     Some(last) if may_pass(last) => {}
                     _ => last_error = Some(error),
                 },
             }
         }
-        Round::Nobody(last_error)
+        AttemptOutcome::Nobody(last_error)
     }
 
     /// Asks a server for a part, and takes what it gave also if that is not all.
-    async fn ask(&mut self, server: ServerId, part: ByteRange, patience: Patience) -> Asked {
+    async fn ask(
+        &mut self,
+        server: ServerId,
+        part: ByteRange,
+        patience: WaitPolicy,
+    ) -> ServerOutcome {
         if part.is_empty() {
-            return Asked::Done;
+            return ServerOutcome::Done;
         }
         let begun_at = self.servers.now();
         let mut target = self.target.part(part, false);
-        if patience == Patience::LeavesAtOnce {
+        if patience == WaitPolicy::LeavesAtOnce {
             // Another server may have the rest.
             target.split = Split::Never;
         }
-        let Some(engine) = self.servers.engine(server) else { return Asked::Missing };
+        let Some(engine) = self.servers.engine(server) else { return ServerOutcome::Missing };
         let limits = ReadLimits {
             timeout: self.servers.timeout,
             first: self.time_left(),
@@ -234,7 +239,7 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
                 self.at = part.end();
                 self.progress_at = Instant::now();
                 self.parts.push(bytes);
-                return Asked::Done;
+                return ServerOutcome::Done;
             }
             Err(error) => error,
         };
@@ -244,16 +249,18 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             self.parts.push(bytes);
         }
         match error {
-            VfsError::WouldBlock => Asked::Missing,
+            VfsError::WouldBlock => ServerOutcome::Missing,
             // Who leaves at once does so after a moment of silence.
-            VfsError::TimedOut if patience != Patience::LeavesAtOnce => {
-                Asked::Over(VfsError::TimedOut)
+            VfsError::TimedOut if patience != WaitPolicy::LeavesAtOnce => {
+                ServerOutcome::Over(VfsError::TimedOut)
             }
-            VfsError::TimedOut if self.time_left().is_zero() => Asked::Over(VfsError::TimedOut),
+            VfsError::TimedOut if self.time_left().is_zero() => {
+                ServerOutcome::Over(VfsError::TimedOut)
+            }
             error @ (VfsError::TimedOut | VfsError::Source(_) | VfsError::Stale) => {
                 self.servers.choice().on_failure(server, self.servers.now());
                 tracing::debug!(server = server.0, off = self.at, %error, "a server is left");
-                Asked::Failed(error)
+                ServerOutcome::Failed(error)
             }
             error @ (VfsError::ShuttingDown
             | VfsError::BadHandle
@@ -264,21 +271,26 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
             | VfsError::NoAttribute
             | VfsError::NothingThere
             | VfsError::Partial
-            | VfsError::NoTree) => Asked::Over(error),
+            | VfsError::NoTree) => ServerOutcome::Over(error),
         }
     }
 
     /// Waits at a server that downloads what is missing, until it comes or another server has it:
-    /// then that is [`Asked::Missing`] here. Others are looked at from `first_look` on.
-    async fn wait_at(&mut self, place: ServerId, part: ByteRange, first_look: Duration) -> Asked {
+    /// then that is [`ServerOutcome::Missing`] here. Others are looked at from `first_look` on.
+    async fn wait_at(
+        &mut self,
+        place: ServerId,
+        part: ByteRange,
+        first_look: Duration,
+    ) -> ServerOutcome {
         let (servers, states) = (self.servers, self.states);
         let target = self.target.part(part, false);
         let asked = tokio::select! {
-            asked = self.ask(place, part, Patience::LeavesOnFailure) => asked,
+            asked = self.ask(place, part, WaitPolicy::LeavesOnFailure) => asked,
             () = async {
                 sleep(first_look).await;
                 elsewhere(servers, target, states, place).await;
-            } => Asked::Missing,
+            } => ServerOutcome::Missing,
         };
         self.on_progress(place);
         asked
@@ -329,12 +341,12 @@ impl<'a, S: TorrentSource> Journey<'a, S> {
 
 /// Resolves when another server than this one has a range.
 async fn elsewhere<S: TorrentSource>(
-    servers: &Servers<S>,
-    target: Target,
+    servers: &MultiEngine<S>,
+    target: ReadTarget,
     states: &[(ServerId, FileState)],
     place: ServerId,
 ) {
-    let Target { file, range, .. } = target;
+    let ReadTarget { file, range, .. } = target;
     loop {
         let next_at = Instant::now() + LOOK_INTERVAL;
         for (server, state) in states.iter().filter(|(server, _)| *server != place) {
@@ -343,7 +355,7 @@ async fn elsewhere<S: TorrentSource>(
             let pieces = timeout_at(next_at, engine.pieces(file.id.torrent)).await;
             let is_known = matches!(pieces, Ok(Some(_)));
             let outlook = engine.outlook(file, Some(*state), range);
-            if is_known && outlook.presence == Presence::Here && !outlook.is_refusing {
+            if is_known && outlook.presence == Availability::Here && !outlook.is_refusing {
                 return;
             }
         }

@@ -34,19 +34,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use self::choice::Choice;
-use self::journey::Journey;
-use super::plan::{Activity, Patience, Presence, Tuning};
+use self::choice::ServerSelector;
+use self::journey::FailoverRead;
+use super::plan::{Activity, Availability, Tuning, WaitPolicy};
 use super::store::BlockCache;
 use super::{
-    Counters, Engine, MissingPolicy, ReadLimits, ReadPolicy, ReadWay, ServerCounters, Target,
+    Counters, Engine, MissingPolicy, ReadLimits, ReadPolicy, ReadTarget, ReadWay, ServerCounters,
 };
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
 
 /// Reads of all open files, at whatever server.
 #[derive(Debug)]
-pub(crate) struct Servers<S> {
+pub(crate) struct MultiEngine<S> {
     /// In the order of their ids; at least one.
     engines: Vec<Engine<S>>,
     streams_max: Vec<usize>,
@@ -54,7 +54,7 @@ pub(crate) struct Servers<S> {
     /// The memory in which all engines keep what readers have passed.
     cache: BlockCache,
     /// Protects what is known of the servers. Held for one look, never across an await.
-    choice: Mutex<Choice>,
+    choice: Mutex<ServerSelector>,
     timeout: Duration,
     /// At least `timeout`.
     timeout_max: Duration,
@@ -64,7 +64,7 @@ pub(crate) struct Servers<S> {
     failures: AtomicU64,
 }
 
-impl<S: TorrentSource> Servers<S> {
+impl<S: TorrentSource> MultiEngine<S> {
     pub(crate) fn new(sources: &[Arc<S>], policy: ReadPolicy) -> Self {
         let streams_max: Vec<_> =
             sources.iter().map(|source| source.limits().streams_max.max(1)).collect();
@@ -83,7 +83,7 @@ impl<S: TorrentSource> Servers<S> {
             streams_max,
             memory_bytes_max: tuning.memory_bytes_max(),
             cache,
-            choice: Mutex::new(Choice::new(sources.len())),
+            choice: Mutex::new(ServerSelector::new(sources.len())),
             timeout: policy.timeout,
             timeout_max: policy.timeout_max.max(policy.timeout),
             missing: policy.missing,
@@ -134,7 +134,7 @@ impl<S: TorrentSource> Servers<S> {
 
     /// Returns the bytes of a range if they are in the memory of the server that the reader is at,
     /// or verified on this machine's disk. Never waits for more than a short lock of each server.
-    pub(crate) fn try_read(&self, target: Target) -> Option<Result<Bytes, VfsError>> {
+    pub(crate) fn try_read(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
         if let [engine] = self.engines.as_slice() {
             return engine.try_read(target);
         }
@@ -149,7 +149,7 @@ impl<S: TorrentSource> Servers<S> {
     /// servers that have its torrent, with what they said of the file.
     pub(crate) async fn read(
         &self,
-        target: Target,
+        target: ReadTarget,
         states: &[(ServerId, FileState)],
     ) -> Result<Bytes, VfsError> {
         match states {
@@ -162,26 +162,26 @@ impl<S: TorrentSource> Servers<S> {
                 answer
             }
             _ => {
-                let answer = Journey::new(self, target, states).run().await;
+                let answer = FailoverRead::new(self, target, states).run().await;
                 answer.inspect_err(|_| _ = self.failures.fetch_add(1, Ordering::Relaxed))
             }
         }
     }
 
     /// Returns whether none of the servers has all of a range, as they say themselves.
-    pub(crate) fn is_missing(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
-        let Target { file, range, .. } = target;
+    pub(crate) fn is_missing(&self, target: ReadTarget, states: &[(ServerId, FileState)]) -> bool {
+        let ReadTarget { file, range, .. } = target;
         let lacks = |(server, state): &(ServerId, FileState)| {
             self.engine(*server).is_none_or(|engine| {
                 let presence = engine.outlook(file, Some(*state), range).presence;
-                presence == Presence::Missing && !engine.is_local((file, *state), range)
+                presence == Availability::Missing && !engine.is_local((file, *state), range)
             })
         };
         !states.is_empty() && states.iter().all(lacks)
     }
 
     /// Takes note that the wait of a read has ended since its thread got a signal.
-    pub(crate) fn on_interrupted_wait(&self, target: Target, states: &[(ServerId, FileState)]) {
+    pub(crate) fn on_interrupted_wait(&self, target: ReadTarget, states: &[(ServerId, FileState)]) {
         for (server, state) in states {
             if let Some(engine) = self.engine(*server) {
                 engine.on_interrupted_wait(target, *state);
@@ -190,12 +190,12 @@ impl<S: TorrentSource> Servers<S> {
     }
 
     /// Returns whether one of the servers, or this machine's disk, is known to have all of a range.
-    pub(crate) fn is_here(&self, target: Target, states: &[(ServerId, FileState)]) -> bool {
-        let Target { file, range, .. } = target;
+    pub(crate) fn is_here(&self, target: ReadTarget, states: &[(ServerId, FileState)]) -> bool {
+        let ReadTarget { file, range, .. } = target;
         states.iter().any(|(server, state)| {
             self.engine(*server).is_some_and(|engine| {
                 let presence = engine.outlook(file, Some(*state), range).presence;
-                presence == Presence::Here || engine.is_local((file, *state), range)
+                presence == Availability::Here || engine.is_local((file, *state), range)
             })
         })
     }
@@ -210,7 +210,7 @@ impl<S: TorrentSource> Servers<S> {
     /// has that the reader is at: see [`Engine::read_now`].
     pub(crate) fn read_now(
         &self,
-        target: Target,
+        target: ReadTarget,
         states: &[(ServerId, FileState)],
     ) -> Option<Bytes> {
         let (server, state) = match states {
@@ -227,11 +227,11 @@ impl<S: TorrentSource> Servers<S> {
     async fn read_at(
         &self,
         server: ServerId,
-        target: Target,
+        target: ReadTarget,
         state: Option<FileState>,
     ) -> Result<Bytes, VfsError> {
         let (timeout, latest) = (self.timeout, self.timeout_max);
-        let limits = ReadLimits { timeout, first: timeout, latest, patience: Patience::Stays };
+        let limits = ReadLimits { timeout, first: timeout, latest, patience: WaitPolicy::Stays };
         let engine = self.engine(server).ok_or(VfsError::Stale)?;
         engine.read(target, state, limits).await
     }
@@ -344,7 +344,7 @@ impl<S: TorrentSource> Servers<S> {
         Instant::now().saturating_duration_since(*self.begun_at.get_or_init(Instant::now))
     }
 
-    fn choice(&self) -> MutexGuard<'_, Choice> {
+    fn choice(&self) -> MutexGuard<'_, ServerSelector> {
         // A panic in one look is a bug that one request reports; the others go on.
         self.choice.lock().unwrap_or_else(PoisonError::into_inner)
     }

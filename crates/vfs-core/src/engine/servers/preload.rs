@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Servers;
+use super::MultiEngine;
 use crate::engine::plan::FileFacts;
 use crate::engine::{Engine, PreloadStep};
 use crate::{ByteRange, FileId, ServerId, TorrentSource, TorrentState, VfsError};
@@ -16,14 +16,14 @@ use crate::{ByteRange, FileId, ServerId, TorrentSource, TorrentState, VfsError};
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A server that has the torrent, and what it says of the file.
-pub(crate) type Place = (ServerId, FileFacts);
+pub(crate) type PreloadServer = (ServerId, FileFacts);
 
-impl<S: TorrentSource> Servers<S> {
+impl<S: TorrentSource> MultiEngine<S> {
     /// Returns how many bytes of a range of a file are known to be on a server.
     pub(crate) fn bytes_here(
         &self,
         file: FileId,
-        places: &[Place],
+        places: &[PreloadServer],
         server: ServerId,
         range: ByteRange,
     ) -> u64 {
@@ -42,7 +42,7 @@ impl<S: TorrentSource> Servers<S> {
     pub(crate) async fn preload(
         &self,
         file: FileId,
-        places: &[Place],
+        places: &[PreloadServer],
         range: ByteRange,
         mut progress: impl FnMut(ServerId, PreloadStep),
     ) -> Result<(), VfsError> {
@@ -72,7 +72,7 @@ impl<S: TorrentSource> Servers<S> {
     async fn is_passed_over(
         &self,
         server: ServerId,
-        places: &[Place],
+        places: &[PreloadServer],
         given_up: &BTreeSet<ServerId>,
     ) {
         let mut ticks = interval(LOOK_INTERVAL);
@@ -88,7 +88,11 @@ impl<S: TorrentSource> Servers<S> {
 
     /// Returns the server that is to fetch what is missing of a file: one that answers and can,
     /// and of several the one that has most.
-    fn preload_place(&self, places: &[Place], given_up: &BTreeSet<ServerId>) -> Option<ServerId> {
+    fn preload_place(
+        &self,
+        places: &[PreloadServer],
+        given_up: &BTreeSet<ServerId>,
+    ) -> Option<ServerId> {
         let places = places.iter().filter(|(server, _)| !given_up.contains(server));
         let places = places.filter_map(|place| Some((self.engine(place.0)?, place)));
         let best = places.min_by_key(|(engine, (server, facts))| {

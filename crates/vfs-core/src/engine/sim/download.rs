@@ -15,7 +15,7 @@ const UNSEEN_TIME: Duration = Duration::from_millis(1200);
 
 /// What a torrent fetched, and what the core was told of it.
 #[derive(Debug, Default)]
-pub(super) struct Download {
+pub(super) struct SimDownload {
     /// Each fetch since the run began: when, and the sum of all until then.
     fetches: Vec<(Duration, u64)>,
     /// What the server does not remember after a crash.
@@ -30,10 +30,10 @@ pub(super) struct Download {
 /// The downloads of all torrents.
 #[derive(Debug, Default)]
 pub(super) struct Downloads {
-    torrents: BTreeMap<InfoHash, Download>,
+    torrents: BTreeMap<InfoHash, SimDownload>,
 }
 
-impl Download {
+impl SimDownload {
     fn total_at(&self, at: Duration) -> u64 {
         self.fetches.iter().rev().find(|(fetched_at, _)| *fetched_at <= at).map_or(0, |it| it.1)
     }
@@ -62,7 +62,7 @@ impl Download {
 }
 
 impl Downloads {
-    pub(super) fn of(&mut self, torrent: InfoHash) -> &mut Download {
+    pub(super) fn of(&mut self, torrent: InfoHash) -> &mut SimDownload {
         self.torrents.entry(torrent).or_default()
     }
 

@@ -2,9 +2,9 @@
 
 /// A generator of numbers (splitmix64): the same for the same seed, everywhere.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(super) struct SimRandom(u64);
 
-impl Random {
+impl SimRandom {
     pub(super) fn new(seed: u64) -> Self {
         Self(mix(seed ^ 0x5851_f42d_4c95_7f2d))
     }

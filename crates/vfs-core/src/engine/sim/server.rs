@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::random::{Random, mix};
+use super::random::{SimRandom, mix};
 use crate::engine::plan::{FileFacts, StreamId};
 use crate::tree::FileState;
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 pub(super) const PERMITS: usize = 8;
 
 #[derive(Debug)]
-pub(super) struct Torrent {
+pub(super) struct SimTorrent {
     pub(super) hash: InfoHash,
     pub(super) state: TorrentState,
     pub(super) piece_len: u32,
@@ -51,8 +51,8 @@ pub(super) struct ServerStream {
 }
 
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) torrents: Vec<Torrent>,
+pub(super) struct SimServer {
+    pub(super) torrents: Vec<SimTorrent>,
     pub(super) files: Vec<File>,
     pub(super) streams: BTreeMap<StreamId, ServerStream>,
     pub(super) is_down: bool,
@@ -66,8 +66,8 @@ pub(super) fn byte_at(file: FileId, offset: u64) -> u8 {
     mix(mix(seed + 1).wrapping_add(offset)).to_le_bytes()[0]
 }
 
-impl Server {
-    pub(super) fn new(random: &mut Random) -> Self {
+impl SimServer {
+    pub(super) fn new(random: &mut SimRandom) -> Self {
         let mut server = Self {
             torrents: Vec::new(),
             files: Vec::new(),
@@ -87,7 +87,7 @@ impl Server {
             let piece_len = 16 << random.range(0, 5);
             let have_percent = [0, 10, 50, 90, 100][usize::try_from(random.range(0, 4)).unwrap()];
             let count = offset.div_ceil(u64::from(piece_len));
-            server.torrents.push(Torrent {
+            server.torrents.push(SimTorrent {
                 hash,
                 state: TorrentState::Live,
                 piece_len,
@@ -143,7 +143,7 @@ impl Server {
     /// Returns which torrent fetched something.
     pub(super) fn download(
         &mut self,
-        random: &mut Random,
+        random: &mut SimRandom,
         now: Duration,
         is_calm: bool,
     ) -> Option<InfoHash> {
@@ -181,7 +181,7 @@ impl Server {
     }
 
     /// Goes down. Some pieces are lost, as nobody had written down that they were there.
-    pub(super) fn crash(&mut self, random: &mut Random) {
+    pub(super) fn crash(&mut self, random: &mut SimRandom) {
         self.is_down = true;
         for torrent in &mut self.torrents {
             torrent.has.iter_mut().filter(|_| random.chance(3)).for_each(|has| *has = false);
@@ -190,7 +190,7 @@ impl Server {
 
     /// Returns whether the server tells how much it fetched of a torrent.
     pub(super) fn tells_progress(&self, hash: InfoHash) -> bool {
-        let is_there = |it: &Torrent| it.hash == hash && it.is_there;
+        let is_there = |it: &SimTorrent| it.hash == hash && it.is_there;
         !self.is_down && self.torrents.iter().any(is_there)
     }
 
@@ -229,7 +229,7 @@ impl Server {
     pub(super) fn opened(
         &self,
         id: StreamId,
-        random: &mut Random,
+        random: &mut SimRandom,
     ) -> Option<Result<u64, SourceError>> {
         let stream = &self.streams[&id];
         let torrent = &self.torrents[self.files[stream.file].torrent];

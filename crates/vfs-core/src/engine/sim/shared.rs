@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::random::Random;
+use super::random::SimRandom;
 use super::run::{Event, Run};
 use super::summary::Summary;
 use crate::{BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots};
@@ -190,7 +190,7 @@ impl Run {
 
 /// Runs one seed.
 pub(super) fn run(seed: u64) -> Summary {
-    let mut random = Random::new(seed);
+    let mut random = SimRandom::new(seed);
     let count = random.range(2, 4);
     let wish = random.range(1, 5);
     // In half of the runs all want the same, so that the budget never changes.
@@ -255,7 +255,7 @@ pub(super) fn run(seed: u64) -> Summary {
 }
 
 fn join(
-    random: &mut Random,
+    random: &mut SimRandom,
     pool: &Rc<RefCell<Pool>>,
     (streams_max, process): (u64, usize),
     now: Duration,
@@ -263,7 +263,7 @@ fn join(
     let member = pool.borrow().members.len();
     let streams_max = usize::try_from(streams_max).unwrap();
     let readers = random.range(1, 12);
-    let mut run = Run::new(Random::new(random.next()), streams_max, readers);
+    let mut run = Run::new(SimRandom::new(random.next()), streams_max, readers);
     pool.borrow_mut().members.push(Member {
         policy: BudgetMember::new(member as u64, streams_max),
         process,

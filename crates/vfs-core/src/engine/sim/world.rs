@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::random::Random;
+use super::random::SimRandom;
 use crate::engine::plan::{BreakerTuning, Priority, ReadId, Tuning};
 use crate::{ByteRange, HandleId};
 
@@ -21,7 +21,7 @@ enum Pattern {
 
 /// Somebody who reads a file through one handle.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct SimReader {
     pub(super) handle: HandleId,
     pub(super) file: usize,
     pub(super) priority: Priority,
@@ -70,8 +70,8 @@ pub(super) struct Expected {
     pub(super) fails_fast: bool,
 }
 
-impl Reader {
-    pub(super) fn new(random: &mut Random, handle: u64, file: usize, file_len: u64) -> Self {
+impl SimReader {
+    pub(super) fn new(random: &mut SimRandom, handle: u64, file: usize, file_len: u64) -> Self {
         let pattern = match random.range(0, 5) {
             0..=2 => Pattern::Sequential,
             3 => Pattern::Random,
@@ -98,7 +98,7 @@ impl Reader {
     }
 
     /// Returns what is read next.
-    pub(super) fn next(&mut self, random: &mut Random, file_len: u64) -> ByteRange {
+    pub(super) fn next(&mut self, random: &mut SimRandom, file_len: u64) -> ByteRange {
         if let Some(range) = self.held_back.take() {
             return range;
         }
@@ -110,7 +110,7 @@ impl Reader {
         range
     }
 
-    fn advance(&mut self, random: &mut Random, file_len: u64) -> ByteRange {
+    fn advance(&mut self, random: &mut SimRandom, file_len: u64) -> ByteRange {
         let at = match self.pattern {
             Pattern::Sequential if self.at >= file_len => 0,
             Pattern::Sequential if random.chance(3) => self.at.saturating_sub(random.range(0, 300)),
@@ -128,7 +128,7 @@ impl Reader {
 }
 
 /// Returns numbers so small that everything happens.
-pub(super) fn tuning(random: &mut Random, streams_max: usize) -> Tuning {
+pub(super) fn tuning(random: &mut SimRandom, streams_max: usize) -> Tuning {
     let millis = Duration::from_millis;
     let mut tuning = Tuning::new(streams_max, 0);
     tuning.read_bytes_max = random.range(200, 400);

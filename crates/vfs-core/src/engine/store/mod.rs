@@ -19,14 +19,14 @@ use crate::{ByteRange, FileId};
 
 /// All bytes that are in memory.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(super) struct ByteStore {
     windows: BTreeMap<StreamId, Window>,
     cache: BlockCache,
     block_bytes: u64,
     bytes_unused: u64,
 }
 
-impl Store {
+impl ByteStore {
     /// Returns one without bytes but those of `cache`, whose memory other stores may share: all
     /// have blocks of one length.
     pub(super) fn new(tuning: &Tuning, cache: BlockCache) -> Self {

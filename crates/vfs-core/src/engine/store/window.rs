@@ -28,11 +28,11 @@ pub(super) struct Segment {
     len: usize,
     is_block: bool,
     is_used: bool,
-    body: Body,
+    body: BlockBytes,
 }
 
 #[derive(Debug)]
-enum Body {
+enum BlockBytes {
     Filling(BytesMut),
     Full(Bytes),
 }
@@ -102,7 +102,7 @@ impl Window {
             is_block: self.pos.is_multiple_of(self.block_bytes)
                 && (end == block_end || end == self.file_len),
             is_used: false,
-            body: Body::Filling(BytesMut::with_capacity(len)),
+            body: BlockBytes::Filling(BytesMut::with_capacity(len)),
         }
     }
 }
@@ -123,8 +123,8 @@ impl Segment {
 
     pub(super) fn into_bytes(self) -> Bytes {
         match self.body {
-            Body::Filling(filled) => filled.freeze(),
-            Body::Full(bytes) => bytes,
+            BlockBytes::Filling(filled) => filled.freeze(),
+            BlockBytes::Full(bytes) => bytes,
         }
     }
 
@@ -133,24 +133,24 @@ impl Segment {
     }
 
     fn is_full(&self) -> bool {
-        matches!(self.body, Body::Full(_))
+        matches!(self.body, BlockBytes::Full(_))
     }
 
     fn filled(&self) -> &[u8] {
         match &self.body {
-            Body::Filling(filled) => filled,
-            Body::Full(bytes) => bytes,
+            BlockBytes::Filling(filled) => filled,
+            BlockBytes::Full(bytes) => bytes,
         }
     }
 
     /// Takes as many bytes as it has room for, and returns how many.
     fn fill(&mut self, chunk: &[u8]) -> usize {
-        let Body::Filling(filled) = &mut self.body else { return 0 };
+        let BlockBytes::Filling(filled) = &mut self.body else { return 0 };
         let room = self.len.saturating_sub(filled.len());
         let taken = chunk.get(..room.min(chunk.len())).unwrap_or_default();
         filled.extend_from_slice(taken);
         if filled.len() == self.len {
-            self.body = Body::Full(std::mem::take(filled).freeze());
+            self.body = BlockBytes::Full(std::mem::take(filled).freeze());
         }
         taken.len()
     }
@@ -164,8 +164,8 @@ impl Segment {
         }
         self.is_used = true;
         match &self.body {
-            Body::Filling(filled) => filled.get(from..to).map(Bytes::copy_from_slice),
-            Body::Full(bytes) => Some(bytes.slice(from..to)),
+            BlockBytes::Filling(filled) => filled.get(from..to).map(Bytes::copy_from_slice),
+            BlockBytes::Full(bytes) => Some(bytes.slice(from..to)),
         }
     }
 }

@@ -4,11 +4,12 @@ use super::*;
 
 /// A torrent that one server downloads for `time`, and that a second one has paused, if there is a
 /// second.
-fn downloading(server_count: usize, time: Option<Duration>) -> Stage {
-    let servers = [Server::new("home", |_| false), Server::new("away", |_| false)];
+fn downloading(server_count: usize, time: Option<Duration>) -> FailoverStage {
+    let servers =
+        [SimulatedServer::new("home", |_| false), SimulatedServer::new("away", |_| false)];
     *servers[1].state.lock().unwrap() = TorrentState::Paused;
     *servers[0].fetches.lock().unwrap() = time.map(|time| (Instant::now(), time));
-    Stage::new(servers.into_iter().take(server_count).collect())
+    FailoverStage::new(servers.into_iter().take(server_count).collect())
 }
 
 #[tokio::test(start_paused = true)]

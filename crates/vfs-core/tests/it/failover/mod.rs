@@ -41,7 +41,7 @@ enum Mode {
 
 /// A server whose streams are silent at what it does not have, as those of rqbit are.
 #[derive(Debug)]
-struct Server {
+struct SimulatedServer {
     name: &'static str,
     details: TorrentDetails,
     state: Mutex<TorrentState>,
@@ -56,7 +56,7 @@ struct Server {
     fetches: Mutex<Option<(Instant, Duration)>>,
 }
 
-impl Server {
+impl SimulatedServer {
     fn new(name: &'static str, has: impl Fn(u32) -> bool) -> Arc<Self> {
         let mut details = single_file(1, "film", LEN);
         details.piece_len = NonZeroU32::new(u32::try_from(PIECE).unwrap());
@@ -117,7 +117,7 @@ async fn gate(mode: &mut watch::Receiver<Mode>) -> Result<(), SourceError> {
     }
 }
 
-impl TorrentSource for Server {
+impl TorrentSource for SimulatedServer {
     type Stream = Stream;
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
@@ -143,7 +143,7 @@ impl TorrentSource for Server {
     }
 
     async fn open_at(&self, file: FileId, _: u64, range: ByteRange) -> Result<Stream, SourceError> {
-        let permit = Permit::new(&self.open_count);
+        let permit = SimulatedPermit::new(&self.open_count);
         self.opened.lock().unwrap().push(range);
         gate(&mut self.mode.subscribe()).await?;
         Ok(Stream {
@@ -169,16 +169,16 @@ impl TorrentSource for Server {
 
 /// Counts what is open.
 #[derive(Debug)]
-struct Permit(Arc<AtomicUsize>);
+struct SimulatedPermit(Arc<AtomicUsize>);
 
-impl Permit {
+impl SimulatedPermit {
     fn new(count: &Arc<AtomicUsize>) -> Self {
         assert!(count.fetch_add(1, Ordering::Relaxed) < STREAMS_MAX, "too many streams");
         Self(Arc::clone(count))
     }
 }
 
-impl Drop for Permit {
+impl Drop for SimulatedPermit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -193,7 +193,7 @@ struct Stream {
     at: u64,
     end: u64,
     lie: Arc<Mutex<u8>>,
-    _permit: Permit,
+    _permit: SimulatedPermit,
 }
 
 impl SourceStream for Stream {
@@ -224,17 +224,17 @@ impl SourceStream for Stream {
     }
 }
 
-struct Stage {
-    servers: Vec<Arc<Server>>,
-    vfs: Arc<Vfs<Server>>,
+struct FailoverStage {
+    servers: Vec<Arc<SimulatedServer>>,
+    vfs: Arc<Vfs<SimulatedServer>>,
 }
 
-impl Stage {
-    fn new(servers: Vec<Arc<Server>>) -> Self {
+impl FailoverStage {
+    fn new(servers: Vec<Arc<SimulatedServer>>) -> Self {
         Self::with(servers, ReadPolicy::default())
     }
 
-    fn with(servers: Vec<Arc<Server>>, read: ReadPolicy) -> Self {
+    fn with(servers: Vec<Arc<SimulatedServer>>, read: ReadPolicy) -> Self {
         let config = VfsConfig { read, ..VfsConfig::default() };
         let vfs = Vfs::of_servers(&servers, config);
         let stage = Self { servers, vfs: Arc::new(vfs) };
@@ -274,7 +274,7 @@ impl Stage {
 }
 
 async fn read(
-    vfs: &Vfs<Server>,
+    vfs: &Vfs<SimulatedServer>,
     handle: HandleId,
     offset: u64,
     len: u32,
@@ -300,13 +300,19 @@ fn millis(n: u64) -> Duration {
 }
 
 /// The first has the first half, the second the second, and both the middle.
-fn halves() -> Stage {
+fn halves() -> FailoverStage {
     let (first, second) = (|piece| piece <= PIECES / 2, |piece| piece >= PIECES / 2);
-    Stage::new(vec![Server::new("home", first), Server::new("away", second)])
+    FailoverStage::new(vec![
+        SimulatedServer::new("home", first),
+        SimulatedServer::new("away", second),
+    ])
 }
 
-fn twins() -> Stage {
-    Stage::new(vec![Server::new("home", |_| true), Server::new("away", |_| true)])
+fn twins() -> FailoverStage {
+    FailoverStage::new(vec![
+        SimulatedServer::new("home", |_| true),
+        SimulatedServer::new("away", |_| true),
+    ])
 }
 
 #[tokio::test(start_paused = true)]
@@ -371,7 +377,10 @@ async fn a_server_that_is_silent_costs_a_second_and_then_nothing() {
     // One whose bytes come slowly is not silent.
     stage.servers[0].set(Mode::Up);
     pass(seconds(40)).await;
-    let slow = Stage::new(vec![Server::new("home", |_| true), Server::new("away", |_| false)]);
+    let slow = FailoverStage::new(vec![
+        SimulatedServer::new("home", |_| true),
+        SimulatedServer::new("away", |_| false),
+    ]);
     *slow.servers[0].latency.lock().unwrap() = millis(700);
     let film = slow.open();
     assert!(slow.read(film, 0, 100_000).await.unwrap() > seconds(5));
@@ -380,7 +389,10 @@ async fn a_server_that_is_silent_costs_a_second_and_then_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn what_no_server_has_is_waited_for_until_any_of_them_has_it() {
-    let stage = Stage::new(vec![Server::new("home", |_| false), Server::new("away", |p| p > 60)]);
+    let stage = FailoverStage::new(vec![
+        SimulatedServer::new("home", |_| false),
+        SimulatedServer::new("away", |p| p > 60),
+    ]);
     let film = stage.open();
     for getter in [0, 1] {
         let offset = 10 * PIECE + getter as u64 * 20 * PIECE;
@@ -403,7 +415,10 @@ async fn what_a_server_that_fails_may_have_is_waited_for_where_it_downloads() {
     use SourceErrorKind::{Failed, NotFound, Unreachable};
     let modes = [Mode::Fails(Unreachable), Mode::Fails(NotFound), Mode::FailsStreams(Failed)];
     for (mode, back) in modes.into_iter().flat_map(|mode| [(mode, 0), (mode, 1)]) {
-        let stage = Stage::new(vec![Server::new("home", |_| true), Server::new("away", |_| false)]);
+        let stage = FailoverStage::new(vec![
+            SimulatedServer::new("home", |_| true),
+            SimulatedServer::new("away", |_| false),
+        ]);
         let film = stage.open();
         stage.servers[0].set(mode);
         let vfs = Arc::clone(&stage.vfs);
@@ -423,8 +438,9 @@ async fn what_a_server_that_fails_may_have_is_waited_for_where_it_downloads() {
 
 #[tokio::test(start_paused = true)]
 async fn what_cannot_come_is_not_waited_for() {
-    let missing = || vec![Server::new("home", |_| false), Server::new("away", |_| false)];
-    let stage = Stage::new(missing());
+    let missing =
+        || vec![SimulatedServer::new("home", |_| false), SimulatedServer::new("away", |_| false)];
+    let stage = FailoverStage::new(missing());
     for server in &stage.servers {
         *server.state.lock().unwrap() = TorrentState::Paused;
     }
@@ -438,7 +454,7 @@ async fn what_cannot_come_is_not_waited_for() {
     stage.servers[1].get(0..1);
     assert!(stage.read(film, 5, 9).await.is_ok());
     let fails = ReadPolicy { missing: MissingPolicy::Fail, ..ReadPolicy::default() };
-    let stage = Stage::with(missing(), fails);
+    let stage = FailoverStage::with(missing(), fails);
     let refused = stage.read(stage.open(), 5, 9).await;
     assert!(matches!(refused, Err(VfsError::WouldBlock)), "{refused:?}");
     assert_eq!(stage.vfs.counters().total.failures, 1);
@@ -497,9 +513,10 @@ async fn the_faster_server_is_asked_and_a_reader_stays_with_it() {
 #[tokio::test(start_paused = true)]
 async fn one_server_that_is_read_from_has_most_of_the_memory() {
     let policy = ReadPolicy { memory_bytes_max: 4 << 20, ..ReadPolicy::default() };
-    let servers = vec![Server::new("home", |_| true), Server::new("away", |_| true)];
+    let servers =
+        vec![SimulatedServer::new("home", |_| true), SimulatedServer::new("away", |_| true)];
     *servers[1].latency.lock().unwrap() = millis(900);
-    let stage = Stage::with(servers, policy);
+    let stage = FailoverStage::with(servers, policy);
     let film = stage.open();
     for offset in (0..LEN).step_by(100_000) {
         stage.read(film, offset, 100_000).await.unwrap();

@@ -5,15 +5,18 @@ use std::sync::atomic::Ordering;
 
 use vfs_core::{FileParts, SourceErrorKind, TorrentState};
 
-use super::{Mode, PIECES, Server, Stage, pass, seconds};
+use super::{FailoverStage, Mode, PIECES, SimulatedServer, pass, seconds};
 
 #[tokio::test(start_paused = true)]
 async fn a_preload_goes_on_at_another_server_when_its_own_is_down() {
     use SourceErrorKind::{Denied, Unreachable};
     let modes = [(Mode::Fails(Unreachable), 15), (Mode::Fails(Denied), 2), (Mode::Silent, 70)];
     for (mode, late_max) in modes {
-        let servers = vec![Server::new("home", |piece| piece < 9), Server::new("away", |p| p < 3)];
-        let stage = Stage::new(servers);
+        let servers = vec![
+            SimulatedServer::new("home", |piece| piece < 9),
+            SimulatedServer::new("away", |p| p < 3),
+        ];
+        let stage = FailoverStage::new(servers);
         let file = stage.vfs.files_below("film").unwrap().remove(0);
         let vfs = Arc::clone(&stage.vfs);
         let parts = FileParts { head: None, tail: None };
@@ -31,7 +34,10 @@ async fn a_preload_goes_on_at_another_server_when_its_own_is_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_preload_waits_while_no_server_can_go_on_with_it() {
-    let stage = Stage::new(vec![Server::new("home", |_| false), Server::new("away", |_| false)]);
+    let stage = FailoverStage::new(vec![
+        SimulatedServer::new("home", |_| false),
+        SimulatedServer::new("away", |_| false),
+    ]);
     *stage.servers[1].state.lock().unwrap() = TorrentState::Paused;
     stage.hear();
     let file = stage.vfs.files_below("film").unwrap().remove(0);

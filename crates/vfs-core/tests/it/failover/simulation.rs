@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use vfs_core::{ReadPolicy, SourceErrorKind};
 
-use super::{LEN, Mode, PIECES, Server, Stage, millis, pass, read, seconds};
+use super::{FailoverStage, LEN, Mode, PIECES, SimulatedServer, millis, pass, read, seconds};
 
 /// The least that three servers with so many streams can have, so that it is always full.
 const MEMORY_BYTES_MAX: usize = 6 << 20;
@@ -37,10 +37,10 @@ async fn simulate(seed: u64) {
     let servers: Vec<_> = names
         .iter()
         .zip(&have)
-        .map(|(name, have)| Server::new(name, |piece| have[piece as usize]))
+        .map(|(name, have)| SimulatedServer::new(name, |piece| have[piece as usize]))
         .collect();
     let policy = ReadPolicy { memory_bytes_max: MEMORY_BYTES_MAX, ..ReadPolicy::default() };
-    let stage = Stage::with(servers, policy);
+    let stage = FailoverStage::with(servers, policy);
     let mut readers = JoinSet::new();
     for reader in 0..6 {
         let (vfs, film) = (Arc::clone(&stage.vfs), stage.open());

@@ -63,21 +63,26 @@ impl Reference {
             let unnamed = vec![String::new()];
             let path = if file.path.is_empty() { unnamed } else { file.path.clone() };
             self.enter(index, &path);
-            links.push(Link { index, path, target: target.clone(), state: State::NotStarted });
+            links.push(Link {
+                index,
+                path,
+                target: target.clone(),
+                state: ReferenceState::NotStarted,
+            });
         }
         for link in 0..links.len() {
             self.resolve(&mut links, link);
         }
         for link in &mut links {
-            let State::Resolved { end, .. } = &link.state else { continue };
+            let ReferenceState::Resolved { end, .. } = &link.state else { continue };
             if self.directories.contains_key(end) && link.folder().starts_with(end) {
-                link.state = State::Hidden;
+                link.state = ReferenceState::Hidden;
             }
         }
         let returns: Vec<_> = links.iter().map(|link| self.returns(&links, link)).collect();
         for (link, returns) in links.iter_mut().zip(returns) {
             if returns {
-                link.state = State::Hidden;
+                link.state = ReferenceState::Hidden;
             }
         }
         let names: Vec<_> = links.iter().map(|link| self.name_of_link(link)).collect();
@@ -96,19 +101,19 @@ impl Reference {
     /// Finds out where a link leads: from the top on, else from its own folder on.
     fn resolve(&self, links: &mut [Link], link: usize) -> Option<Vec<String>> {
         match &links[link].state {
-            State::NotStarted => {}
-            State::Resolved { end, .. } => return Some(end.clone()),
-            State::Started | State::Hidden => return None,
+            ReferenceState::NotStarted => {}
+            ReferenceState::Resolved { end, .. } => return Some(end.clone()),
+            ReferenceState::Started | ReferenceState::Hidden => return None,
         }
-        links[link].state = State::Started;
+        links[link].state = ReferenceState::Started;
         let folder = links[link].folder().to_vec();
         for start in [Vec::new(), folder] {
             if let Some(end) = self.follow(links, link, start.clone()) {
-                links[link].state = State::Resolved { start, end: end.clone() };
+                links[link].state = ReferenceState::Resolved { start, end: end.clone() };
                 return Some(end);
             }
         }
-        links[link].state = State::Hidden;
+        links[link].state = ReferenceState::Hidden;
         None
     }
 
@@ -139,7 +144,7 @@ impl Reference {
 
     /// Returns whether a walk through a link comes back to it.
     fn returns(&self, links: &[Link], link: &Link) -> bool {
-        let State::Resolved { end, .. } = &link.state else { return false };
+        let ReferenceState::Resolved { end, .. } = &link.state else { return false };
         let mut to_do = vec![end.clone()];
         let mut seen = HashSet::new();
         while let Some(folder) = to_do.pop() {
@@ -150,8 +155,12 @@ impl Reference {
                 |it: &&Vec<String>| it.len() == folder.len() + 1 && it.starts_with(&folder);
             to_do.extend(self.directories.keys().filter(is_child).cloned());
             to_do.extend(links.iter().filter_map(|link| match &link.state {
-                State::Resolved { end, .. } => (link.folder() == folder).then(|| end.clone()),
-                State::NotStarted | State::Started | State::Hidden => None,
+                ReferenceState::Resolved { end, .. } => {
+                    (link.folder() == folder).then(|| end.clone())
+                }
+                ReferenceState::NotStarted | ReferenceState::Started | ReferenceState::Hidden => {
+                    None
+                }
             }));
         }
         seen.contains(link.folder())
@@ -159,7 +168,7 @@ impl Reference {
 
     /// Takes a name for a link that is shown.
     fn name_of_link(&mut self, link: &Link) -> Option<Path> {
-        let State::Resolved { .. } = link.state else { return None };
+        let ReferenceState::Resolved { .. } = link.state else { return None };
         let at = self.free_path(&link.path, link.index, false);
         // Its target follows.
         let shown = Shown::Link { target: String::new() };
@@ -170,7 +179,7 @@ impl Reference {
     /// Returns the way from the top to a target: through other links as it is written, except
     /// through those that are hidden.
     fn way(&self, links: &[Link], names: &[Option<Path>], link: &Link) -> Option<Path> {
-        let State::Resolved { start, end } = &link.state else { return None };
+        let ReferenceState::Resolved { start, end } = &link.state else { return None };
         let shown = |at: &Vec<String>| self.directories.get(at).or_else(|| self.leaves.get(at));
         let (mut at, mut way) = (start.clone(), shown(start)?.clone());
         let mut is_link = vec![false; way.len()];
@@ -193,7 +202,7 @@ impl Reference {
                         continue;
                     }
                     let link = links.iter().position(|link| link.path == at)?;
-                    let State::Resolved { end: next, .. } = &links[link].state else {
+                    let ReferenceState::Resolved { end: next, .. } = &links[link].state else {
                         return shown(end).cloned();
                     };
                     at = next.clone();
@@ -249,11 +258,11 @@ struct Link {
     index: u32,
     path: Vec<String>,
     target: Vec<String>,
-    state: State,
+    state: ReferenceState,
 }
 
 #[derive(Debug)]
-enum State {
+enum ReferenceState {
     NotStarted,
     Started,
     Hidden,

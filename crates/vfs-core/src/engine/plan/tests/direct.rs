@@ -15,7 +15,7 @@ fn direct_reads_hold_permits() {
             Direct(1, 20_000, 100),
             Direct(1, 30_000, 100),
             // It waits for the first that comes back.
-            Step::Read(30_000, 100),
+            PlanStep::Read(30_000, 100),
             DirectEnds(1, 10_000, 100, DONE),
             Direct(1, 40_000, 100),
             DirectEnds(1, 20_000, 100, DONE),
@@ -72,7 +72,7 @@ fn what_a_stream_brings_is_not_read_directly() {
         4,
         LEN,
         &[
-            Step::Read(10_000, 100),
+            PlanStep::Read(10_000, 100),
             // The same bytes, some a little further on than the stream, and others.
             Direct(2, 10_000, 50),
             Direct(2, 10_050, 50),
@@ -114,7 +114,7 @@ fn what_may_be_missing_or_is_long_is_not_read_directly() {
     "#]],
     );
     let steps = [
-        Step::Read(0, 100),
+        PlanStep::Read(0, 100),
         HavesAre(|piece| piece < 2),
         Direct(1, 10_000, 100),
         DirectEnds(1, 10_000, 100, DONE),

@@ -7,7 +7,7 @@ fn a_stream_that_stays_silent_is_asked_for_anew() {
     check(
         4,
         0,
-        &[Step::Read(0, 100), HavesAre(|_| false), Opened(1), Wait(9_999), Wait(1), Closed(1)],
+        &[PlanStep::Read(0, 100), HavesAre(|_| false), Opened(1), Wait(9_999), Wait(1), Closed(1)],
         &expect![[r#"
             read 0+100: ask
             haves: open 1 0..100
@@ -26,7 +26,7 @@ fn what_is_there_may_be_silent_for_twice_as_long() {
         Tuning { silence_time_min: usual.silence_time_min, ..tuning(4) },
         0,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesAre(|_| true),
             // No head comes, then no byte.
             Wait(3_999),
@@ -66,7 +66,7 @@ fn silence_is_borne_for_longer_each_time() {
         Tuning { silence_time_min: usual.silence_time_min, ..tuning(4) },
         0,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesAre(|_| false),
             Opened(1),
             Wait(1_999),
@@ -109,7 +109,7 @@ fn failures_are_tried_again_where_they_happened() {
         1,
         LEN,
         &[
-            Step::Read(0, 1000),
+            PlanStep::Read(0, 1000),
             Opened(1),
             Chunk(1, 0, 300),
             Fails(1, SourceErrorKind::Unreachable),
@@ -120,12 +120,12 @@ fn failures_are_tried_again_where_they_happened() {
             Opened(1),
             Chunk(1, 300, 700),
             Over(1),
-            Step::Read(5000, 10),
+            PlanStep::Read(5000, 10),
             Fails(2, SourceErrorKind::NotFound),
-            Step::Read(5000, 10),
+            PlanStep::Read(5000, 10),
             Cancel(3),
             Closed(3),
-            Step::Read(7000, 10),
+            PlanStep::Read(7000, 10),
             Wait(60_000),
         ],
         &expect![[r#"
@@ -159,7 +159,7 @@ fn an_answer_that_cannot_be_right_is_asked_for_once_more() {
         4,
         LEN,
         &[
-            Step::Read(0, 1000),
+            PlanStep::Read(0, 1000),
             Fails(1, Protocol),
             Wait(100),
             Opened(1),
@@ -169,7 +169,7 @@ fn an_answer_that_cannot_be_right_is_asked_for_once_more() {
             Fails(1, Protocol),
             Wait(200),
             Fails(1, Protocol),
-            Step::Read(0, 1000),
+            PlanStep::Read(0, 1000),
             Opened(2),
             Fails(2, Protocol),
         ],
@@ -197,15 +197,15 @@ fn a_stream_that_breaks_the_rules_answers_nobody() {
         4,
         LEN,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             Opened(1),
             Chunk(1, 50, 10),
             Closed(1),
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             Opened(2),
             Chunk(2, 0, 101),
             Closed(2),
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             Opened(3),
             Chunk(3, 0, 99),
             Over(3),
@@ -235,11 +235,11 @@ fn an_error_that_is_not_retryable_ends_the_read_at_once() {
         1,
         LEN,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             FailsAs(1, Failed, true),
             Wait(100),
             FailsAs(1, Failed, false),
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             FailsAs(2, Denied, false),
         ],
         &expect![[r#"
@@ -261,7 +261,7 @@ fn a_404_is_final_only_if_the_list_lacks_the_torrent() {
         1,
         0,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesAre(|_| true),
             FailsAs(1, NotFound, true),
             // The server has it again.
@@ -270,7 +270,7 @@ fn a_404_is_final_only_if_the_list_lacks_the_torrent() {
             Chunk(1, 0, 100),
             Over(1),
             // The list says at last that it is gone.
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             FailsAs(2, NotFound, true),
             Listed(false),
         ],
@@ -295,7 +295,7 @@ fn a_404_about_pieces_ends_reads_that_the_list_lacks() {
         1,
         0,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesNotFound,
             Opened(1),
             Wait(1_000),

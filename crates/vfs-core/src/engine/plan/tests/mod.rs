@@ -26,7 +26,7 @@ const LEN: u64 = 100_000;
 const HANDLES: u64 = 99;
 
 /// What happens. Reads are of one handle unless it is named; streams are numbered from 1 on.
-enum Step {
+enum PlanStep {
     Read(u64, u64),
     /// A read that may be split into pages of 1000 bytes.
     ReadPages(u64, u64),
@@ -52,20 +52,20 @@ enum Step {
     Wait(u64),
 }
 
-use Step::{
+use PlanStep::{
     Cancel, Chunk, Closed, Direct, DirectEnds, Fails, FailsAs, Haves as HavesAre, HavesNotFound,
     Listed, Opened, Over, Preload, ReadBy, Release, Wait,
 };
 
 /// Runs the steps over a file of 100,000 bytes with pieces of 10,000, and compares the actions.
 #[track_caller]
-fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
+fn check(streams_max: usize, have_bytes: u64, steps: &[PlanStep], want: &Expect) {
     check_with(tuning(streams_max), have_bytes, steps, want);
 }
 
 /// Does what [`check`] does with other numbers.
 #[track_caller]
-fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
+fn check_with(tuning: Tuning, have_bytes: u64, steps: &[PlanStep], want: &Expect) {
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
     (1..=HANDLES).for_each(|handle| plan.on_open(HandleId(handle)));
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
@@ -88,7 +88,7 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[Step], want: &Expect) {
 fn happen(
     plan: &mut Plan,
     (file, facts): (FileId, FileFacts),
-    step: &Step,
+    step: &PlanStep,
     (now, read_count): (&mut Duration, &mut u64),
 ) -> String {
     let mut read = |handle, offset, len, split| {
@@ -100,8 +100,8 @@ fn happen(
         format!("read {offset}+{len}")
     };
     match step {
-        Step::Read(offset, len) => read(1, *offset, *len, Split::Never),
-        Step::ReadPages(offset, len) => read(1, *offset, *len, Split::Pages),
+        PlanStep::Read(offset, len) => read(1, *offset, *len, Split::Never),
+        PlanStep::ReadPages(offset, len) => read(1, *offset, *len, Split::Pages),
         ReadBy(handle, offset, len) => read(*handle, *offset, *len, Split::Never),
         Preload(offset, len) => {
             *read_count += 1;
@@ -141,7 +141,7 @@ fn happen(
 fn of_source(
     plan: &mut Plan,
     (file, facts): (FileId, FileFacts),
-    step: &Step,
+    step: &PlanStep,
     now: Duration,
 ) -> String {
     match step {
@@ -258,21 +258,21 @@ fn bounded_until_sequential() {
         4,
         LEN,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             Opened(1),
             Chunk(1, 0, 100),
             Over(1),
-            Step::Read(100, 100),
+            PlanStep::Read(100, 100),
             Opened(2),
             Chunk(2, 100, 100),
             Over(2),
-            Step::Read(200, 100),
+            PlanStep::Read(200, 100),
             Opened(3),
             Chunk(3, 200, 150),
             // A little forward on the same stream, then far away.
-            Step::Read(500, 100),
+            PlanStep::Read(500, 100),
             Chunk(3, 350, 250),
-            Step::Read(90_000, 100),
+            PlanStep::Read(90_000, 100),
             Release(1),
         ],
         &expect![[r#"
@@ -301,9 +301,9 @@ fn requests_of_the_kernel_out_of_order() {
         4,
         LEN,
         &[
-            Step::Read(0, 100),
-            Step::Read(200, 100),
-            Step::Read(100, 100),
+            PlanStep::Read(0, 100),
+            PlanStep::Read(200, 100),
+            PlanStep::Read(100, 100),
             Opened(1),
             Chunk(1, 0, 100),
             Over(1),
@@ -313,8 +313,8 @@ fn requests_of_the_kernel_out_of_order() {
             Opened(3),
             Chunk(3, 100, 100),
             Over(3),
-            Step::Read(400, 100),
-            Step::Read(300, 100),
+            PlanStep::Read(400, 100),
+            PlanStep::Read(300, 100),
             Opened(4),
             Opened(5),
             Chunk(4, 400, 100),
@@ -350,16 +350,16 @@ fn no_window_where_the_server_would_fetch_what_is_ahead() {
         4,
         40_000,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesAre(head),
             Opened(1),
             Chunk(1, 0, 100),
             Over(1),
-            Step::Read(100, 100),
+            PlanStep::Read(100, 100),
             Opened(2),
             Chunk(2, 100, 100),
             Over(2),
-            Step::Read(200, 100),
+            PlanStep::Read(200, 100),
         ],
         &expect![[r#"
             read 0+100: ask
@@ -383,20 +383,20 @@ fn a_window_that_its_reader_left_is_closed_before_more_is_fetched() {
         4,
         40_000,
         &[
-            Step::Read(1000, 15_000),
+            PlanStep::Read(1000, 15_000),
             HavesAre(head),
             Opened(1),
             Chunk(1, 1000, 15_000),
             Over(1),
-            Step::Read(16_000, 15_000),
+            PlanStep::Read(16_000, 15_000),
             Opened(2),
             Chunk(2, 16_000, 15_000),
             Over(2),
-            Step::Read(31_000, 5_000),
+            PlanStep::Read(31_000, 5_000),
             Opened(3),
             Chunk(3, 31_000, 5_000),
             Wait(100),
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
         ],
         &expect![[r#"
             read 1000+15000: ask
@@ -423,7 +423,7 @@ fn what_is_missing_takes_turns() {
         2,
         0,
         &[
-            Step::Read(5_000, 100),
+            PlanStep::Read(5_000, 100),
             HavesAre(|piece| piece == 9),
             Opened(1),
             ReadBy(2, 25_000, 100),

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::Step::{
+use super::PlanStep::{
     self, Cancel, Chunk, Closed, Fails, Haves as HavesAre, Opened, Over, Preload, ReadBy, Wait,
 };
 use super::check;
@@ -53,7 +53,7 @@ fn a_preload_gives_way_to_readers() {
             HavesAre(|piece_idx| piece_idx >= 5),
             Opened(1),
             // What is there needs a stream and not the preload's, which only stands still.
-            Step::Read(60_000, 100),
+            PlanStep::Read(60_000, 100),
             Chunk(1, 0, 100),
             Opened(2),
             Chunk(2, 60_000, 100),

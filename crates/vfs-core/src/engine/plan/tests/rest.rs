@@ -4,7 +4,7 @@ use super::*;
 
 /// Runs the steps with blocks so small that the ends of pieces are theirs too.
 #[track_caller]
-fn check(streams_max: usize, have_bytes: u64, steps: &[Step], want: &Expect) {
+fn check(streams_max: usize, have_bytes: u64, steps: &[PlanStep], want: &Expect) {
     let tuning = Tuning { block_bytes: 1000, rest_bytes_max: 25_000, ..tuning(streams_max) };
     check_with(tuning, have_bytes, steps, want);
 }
@@ -15,21 +15,21 @@ fn a_piece_that_was_waited_for_comes_as_a_whole() {
         4,
         0,
         &[
-            Step::Read(100, 300),
+            PlanStep::Read(100, 300),
             HavesAre(|_| false),
             Opened(1),
             Chunk(1, 100, 500),
             // Further on in the piece: on the same stream.
-            Step::Read(2000, 300),
+            PlanStep::Read(2000, 300),
             Chunk(1, 600, 2000),
             // Beyond the piece, on a stream of its own over the next.
-            Step::Read(9500, 1000),
+            PlanStep::Read(9500, 1000),
             Closed(1),
             Opened(2),
             Chunk(2, 9500, 10_500),
             Over(2),
             // The piece has come, so that nobody has to wait for it.
-            Step::Read(300, 100),
+            PlanStep::Read(300, 100),
         ],
         &expect![[r#"
             read 100+300: ask
@@ -54,22 +54,22 @@ fn what_is_there_goes_on_for_who_reads_in_order_only() {
         4,
         50_000,
         &[
-            Step::Read(20_000, 100),
+            PlanStep::Read(20_000, 100),
             HavesAre(|piece| piece < 5),
             Opened(1),
             Chunk(1, 20_000, 100),
             Over(1),
-            Step::Read(20_100, 100),
+            PlanStep::Read(20_100, 100),
             Opened(2),
             Chunk(2, 20_100, 100),
             Over(2),
             // As far as a rest may go.
-            Step::Read(20_200, 100),
+            PlanStep::Read(20_200, 100),
             Opened(3),
             Chunk(3, 20_200, 24_800),
             Over(3),
             // As far as it is there.
-            Step::Read(45_300, 100),
+            PlanStep::Read(45_300, 100),
             Opened(4),
             // Somebody else, who jumps.
             ReadBy(2, 10_000, 100),
@@ -103,18 +103,18 @@ fn a_rest_ends_when_nobody_goes_on_to_read_it() {
         4,
         0,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesAre(|_| false),
             Opened(1),
             Chunk(1, 0, 200),
             // Elsewhere.
-            Step::Read(50_000, 100),
+            PlanStep::Read(50_000, 100),
             Closed(1),
             // Before anything came.
             Opened(2),
             Cancel(2),
             Closed(2),
-            Step::Read(60_000, 100),
+            PlanStep::Read(60_000, 100),
             Opened(3),
             Chunk(3, 60_000, 200),
             Wait(100),
@@ -158,7 +158,7 @@ fn a_rest_gives_its_permit_to_who_waits() {
         1,
         0,
         &[
-            Step::Read(0, 100),
+            PlanStep::Read(0, 100),
             HavesAre(|_| false),
             Opened(1),
             ReadBy(2, 50_000, 100),

@@ -9,14 +9,14 @@ fn a_read_over_a_border_is_split_at_once() {
         4,
         20_000,
         &[
-            Step::ReadPages(15_000, 10_000),
+            PlanStep::ReadPages(15_000, 10_000),
             HavesAre(head),
             // All of it is there, or nothing of it, or no whole page.
-            Step::ReadPages(10_000, 10_000),
-            Step::ReadPages(20_000, 10_000),
-            Step::ReadPages(19_500, 10_000),
+            PlanStep::ReadPages(10_000, 10_000),
+            PlanStep::ReadPages(20_000, 10_000),
+            PlanStep::ReadPages(19_500, 10_000),
             // Who asks for it as a whole waits.
-            Step::Read(15_000, 10_000),
+            PlanStep::Read(15_000, 10_000),
         ],
         &expect![[r#"
             read 15000+10000: ask
@@ -35,7 +35,7 @@ fn a_read_whose_first_pages_came_is_split_when_the_rest_does_not_come() {
         4,
         0,
         &[
-            Step::ReadPages(8_000, 4000),
+            PlanStep::ReadPages(8_000, 4000),
             HavesAre(|_| false),
             Opened(1),
             Chunk(1, 8_000, 900),
@@ -63,7 +63,7 @@ fn a_read_is_split_when_a_later_page_comes_first() {
         4,
         0,
         &[
-            Step::ReadPages(8_000, 4000),
+            PlanStep::ReadPages(8_000, 4000),
             HavesAre(|_| false),
             Opened(1),
             Wait(3_000),

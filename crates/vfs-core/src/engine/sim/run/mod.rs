@@ -9,11 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::download::Downloads;
-use super::random::Random;
-use super::server::{Server, error};
+use super::random::SimRandom;
+use super::server::{SimServer, error};
 use super::shared::Share;
 use super::summary::Summary;
-use super::world::{Expected, Preload, Preloader, Reader, tuning};
+use super::world::{Expected, Preload, Preloader, SimReader, tuning};
 use crate::engine::core::{Core, Output, Started};
 use crate::engine::plan::{
     Demand, DirectEnd, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
@@ -55,11 +55,11 @@ pub(super) enum Event {
 }
 
 pub(super) struct Run {
-    random: Random,
+    random: SimRandom,
     pub(super) now: Duration,
     pub(super) core: Core,
-    pub(super) server: Server,
-    readers: Vec<Reader>,
+    pub(super) server: SimServer,
+    readers: Vec<SimReader>,
     preloaders: Vec<Preloader>,
     /// The direct reads that are under way: who reads what. They keep their places.
     pub(super) directs: Vec<Option<(usize, ByteRange)>>,
@@ -85,7 +85,7 @@ pub(super) struct Run {
 
 /// Runs one seed.
 pub(super) fn run(seed: u64) -> Summary {
-    let mut random = Random::new(seed);
+    let mut random = SimRandom::new(seed);
     let streams_max = usize::try_from(random.range(1, 5)).unwrap();
     // Most runs are small, so that there can be many of them.
     let is_large = random.range(0, 199) == 0;
@@ -99,14 +99,14 @@ pub(super) fn run(seed: u64) -> Summary {
 
 impl Run {
     /// Returns a run in which nothing has happened yet.
-    pub(super) fn new(mut random: Random, streams_max: usize, reader_count: u64) -> Self {
+    pub(super) fn new(mut random: SimRandom, streams_max: usize, reader_count: u64) -> Self {
         let random = &mut random;
         let tuning = tuning(random, streams_max);
         let missing = if random.chance(15) { MissingPolicy::Fail } else { MissingPolicy::Wait };
-        let server = Server::new(random);
+        let server = SimServer::new(random);
         let readers = (1..=reader_count).map(|handle| {
             let file = usize::try_from(random.range(0, server.files.len() as u64 - 1)).unwrap();
-            Reader::new(random, handle, file, server.files[file].len)
+            SimReader::new(random, handle, file, server.files[file].len)
         });
         let readers: Vec<_> = readers.collect();
         let preloaders = (0..random.range(0, 3))
