@@ -13,14 +13,14 @@ pub(crate) enum Interrupt {
     /// The thread was interrupted a moment ago and asks again.
     Retried,
     /// It is a read-ahead, and its thread has gone elsewhere.
-    Left,
+    Abandoned,
 }
 
 /// Returns the errno for a read that is interrupted, see [`interrupts`](crate::interrupts).
 pub(crate) fn errno_of_interrupt(interrupt: Interrupt) -> Errno {
     match interrupt {
         Interrupt::Pending => Errno::EINTR,
-        Interrupt::Retried | Interrupt::Left => Errno::ECANCELED,
+        Interrupt::Retried | Interrupt::Abandoned => Errno::ECANCELED,
     }
 }
 
@@ -98,6 +98,6 @@ mod tests {
         }
         assert_eq!(errno_of_interrupt(Interrupt::Pending), Errno::EINTR);
         assert_eq!(errno_of_interrupt(Interrupt::Retried), Errno::ECANCELED);
-        assert_eq!(errno_of_interrupt(Interrupt::Left), Errno::ECANCELED);
+        assert_eq!(errno_of_interrupt(Interrupt::Abandoned), Errno::ECANCELED);
     }
 }

@@ -28,16 +28,16 @@
 //! It sees no HTTP and no torrent, and holds no policy: what is read when is the core's business.
 //! It installs no signal handler and makes no daemon.
 
-mod appearance;
 mod attr;
+mod attr_options;
+mod cache_clear;
 mod callers;
-mod clearing;
 mod connection;
 mod errno;
 mod filesystem;
 mod fusermount;
 mod interrupts;
-mod kernel_side;
+mod kernel_handle;
 mod liveness;
 mod mount;
 pub mod mountinfo;
@@ -52,11 +52,11 @@ mod time_limit;
 mod ttl;
 mod unmount;
 
-pub use appearance::AttrOptions;
+pub use attr_options::AttrOptions;
+pub use cache_clear::{KernelCaches, KernelCleared};
 pub use callers::Caller;
-pub use clearing::{KernelCaches, KernelCleared};
 pub use fusermount::fusermount_path;
-pub use kernel_side::KernelHandle;
+pub use kernel_handle::KernelHandle;
 pub use liveness::{Liveness, liveness, wait_for_answer};
 pub use mount::{FuseMount, MountError, SessionError, check_fuse, mount};
 pub use mountpoint::{MountpointError, check_mountpoint};

@@ -24,7 +24,7 @@ pub(crate) const TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 pub(crate) struct Ttls {
     attr: Duration,
     entry: Duration,
-    is_heard: AtomicBool,
+    is_notify_supported: AtomicBool,
 }
 
 impl Ttls {
@@ -33,13 +33,13 @@ impl Ttls {
         Self {
             attr: appearance.attr_ttl.min(TTL_MAX),
             entry: appearance.entry_ttl.min(TTL_MAX),
-            is_heard: AtomicBool::new(false),
+            is_notify_supported: AtomicBool::new(false),
         }
     }
 
     /// Takes note of whether the kernel takes notices.
-    pub(crate) fn set_heard(&self, is_heard: bool) {
-        self.is_heard.store(is_heard, Ordering::Relaxed);
+    pub(crate) fn set_notify_supported(&self, is_notify_supported: bool) {
+        self.is_notify_supported.store(is_notify_supported, Ordering::Relaxed);
     }
 
     /// Returns how long the kernel may keep these attributes.
@@ -65,7 +65,7 @@ impl Ttls {
     fn is_told(&self, validity: Validity) -> bool {
         match validity {
             Validity::Fixed => true,
-            Validity::Announced => self.is_heard.load(Ordering::Relaxed),
+            Validity::Announced => self.is_notify_supported.load(Ordering::Relaxed),
             Validity::Unannounced => false,
         }
     }
@@ -75,16 +75,16 @@ impl Ttls {
 mod tests {
     use super::*;
 
-    fn ttls(entry_secs: u64, is_heard: bool) -> Ttls {
+    fn ttls(entry_secs: u64, is_notify_supported: bool) -> Ttls {
         let entry_ttl = Duration::from_secs(entry_secs);
         let ttls = Ttls::new(&AttrOptions { entry_ttl, ..AttrOptions::default() });
-        ttls.set_heard(is_heard);
+        ttls.set_notify_supported(is_notify_supported);
         ttls
     }
 
     #[track_caller]
-    fn check(entry_secs: u64, is_heard: bool, validity: Validity, want: (u64, bool)) {
-        let ttls = ttls(entry_secs, is_heard);
+    fn check(entry_secs: u64, is_notify_supported: bool, validity: Validity, want: (u64, bool)) {
+        let ttls = ttls(entry_secs, is_notify_supported);
         assert_eq!((ttls.entry(validity).as_secs(), ttls.may_keep_names(validity)), want);
     }
 

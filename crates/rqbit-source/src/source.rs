@@ -219,7 +219,7 @@ impl TorrentSource for RqbitSource {
         self.client.has_direct_way()
     }
 
-    fn read_now(
+    fn read_inline(
         &self,
         file: FileId,
         file_len: u64,

@@ -134,7 +134,7 @@ async fn serve(
     tokio::select! {
         ended = mount.ended() => ended?,
         () = heed(&mut signals, &mount, level) => {}
-        () = prove_life(&mount) => {}
+        () = feed_watchdog(&mount) => {}
     }
     notify(ManagerNotice::Stopping);
     let stopped = mount.stop().await;
@@ -172,7 +172,7 @@ async fn heed(signals: &mut ServiceSignals, mount: &RunningMount, level: &Level)
 
 /// Tells the service manager that the mount answers, for as long as it wants to hear it and it is
 /// true. Never ends.
-async fn prove_life(mount: &RunningMount) {
+async fn feed_watchdog(mount: &RunningMount) {
     match Watchdog::from_environment() {
         Some(watchdog) => watchdog.watch(async || mount.answers().await).await,
         None => std::future::pending().await,

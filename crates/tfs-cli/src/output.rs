@@ -33,7 +33,7 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
 const CLOSED_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Resolves when the reader of the results is gone, as `head` after its last line. A command that
-/// works for long ends then: [`line`] does not say so, and there may be nothing to print for a
+/// works for long ends then: [`line`](fn) does not say so, and there may be nothing to print for a
 /// while.
 ///
 /// # Cancel safety

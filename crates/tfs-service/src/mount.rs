@@ -343,7 +343,8 @@ impl RunningMount {
         self.servers.iter().for_each(PolledServer::stop_looking);
         drop((self.preloads, self.listed));
         let ended = self.mount.unmount().await;
-        let Counters { total: reads, haves_asked, bytes_unused, breaker, .. } = self.vfs.counters();
+        let Counters { total: reads, bitfield_requests, bytes_unused, breaker, .. } =
+            self.vfs.counters();
         tracing::info!(
             reads = reads.reads,
             hits = reads.hits,
@@ -354,7 +355,7 @@ impl RunningMount {
             bytes_unused,
             streams = reads.opens,
             retries = reads.retries,
-            haves_asked,
+            bitfield_requests,
             ?breaker,
             "what the mount did"
         );

@@ -287,7 +287,7 @@ impl Starting {
         refresher: &Refresher,
     ) -> PolledServer {
         let resolving = MagnetResolution::start(&self.server, self.additions, refresher);
-        let looking = self.discovery.keep_looking(poll_interval, requests, is_down);
+        let looking = self.discovery.poll_loop(poll_interval, requests, is_down);
         PolledServer {
             id: self.id,
             discovery: tokio::spawn(looking),

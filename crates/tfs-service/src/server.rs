@@ -26,7 +26,7 @@ pub struct ServerSettings {
     pub credentials: Option<Credentials>,
 }
 
-/// A server that can be asked. One that [`connect`](Server::connect) returned has answered, and is
+/// A server that can be asked. One that [`connect`](RqbitServer::connect) returned has answered, and is
 /// rqbit.
 #[derive(Debug, Clone)]
 pub struct RqbitServer {

@@ -58,7 +58,7 @@ struct FakeState {
     open_now: usize,
     opened: Vec<(FileId, ByteRange)>,
     haves: HashMap<InfoHash, Bitfield>,
-    haves_asked: usize,
+    bitfield_requests: usize,
     /// Why torrents failed.
     failures: HashMap<InfoHash, String>,
     locals: HashMap<FileId, FakeLocal>,
@@ -81,7 +81,7 @@ impl FakeSource {
                 open_now: 0,
                 opened: Vec::new(),
                 haves: HashMap::new(),
-                haves_asked: 0,
+                bitfield_requests: 0,
                 failures: HashMap::new(),
                 locals: HashMap::new(),
                 proofs: Vec::new(),
@@ -143,8 +143,8 @@ impl FakeSource {
 
     /// Returns how often somebody asked which pieces are there.
     #[must_use]
-    pub fn haves_asked(&self) -> usize {
-        self.state().haves_asked
+    pub fn bitfield_requests(&self) -> usize {
+        self.state().bitfield_requests
     }
 
     /// Puts a file on the disk of this machine, or takes it away for those who ask from now on.
@@ -314,7 +314,7 @@ impl TorrentSource for FakeSource {
 
     async fn haves(&self, torrent: InfoHash) -> Result<Bitfield, SourceError> {
         let mut state = self.state();
-        state.haves_asked += 1;
+        state.bitfield_requests += 1;
         let known = state.torrents.iter().find(|(summary, _)| summary.info_hash == torrent);
         let Some((summary, _)) = known else {
             return Err(SourceError::new(SourceErrorKind::NotFound, "find a torrent"));

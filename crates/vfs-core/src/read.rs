@@ -78,15 +78,15 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Does what [`read`](Self::read) does on the thread that calls, if its bytes are few, are
-    /// there and a source has [a way](TorrentSource::read_now) to them that takes next to no time.
+    /// Does what [`read`](Self::read) does on the calling thread, if its bytes are few, are there,
+    /// and a source can [read them inline](TorrentSource::read_inline).
     /// `None` if not, or if they did not come: then the read is to take the usual way.
     ///
     /// Waits for the source, for two milliseconds at most. Needs the context of a runtime.
-    pub fn read_now(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
+    pub fn read_inline(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
         let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return None };
         let states = self.tree().file_states(target.file.id);
-        self.engine.read_now(target, &states)
+        self.engine.read_inline(target, &states)
     }
 
     /// Returns whether all servers say that they do not have all of a range of an open file, so
@@ -134,10 +134,11 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now).
+    /// Returns whether a read of `len` bytes is short enough for
+    /// [`read_inline`](Self::read_inline).
     #[must_use]
-    pub fn may_read_now(&self, len: u32) -> bool {
-        self.engine.may_read_now(u64::from(len))
+    pub fn may_read_inline(&self, len: u32) -> bool {
+        self.engine.may_read_inline(u64::from(len))
     }
 
     fn wanted(&self, handle: HandleId, offset: u64, len: u32) -> Result<ReadPlan, VfsError> {

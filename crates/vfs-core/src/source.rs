@@ -88,7 +88,7 @@ pub trait TorrentSource: Send + Sync + 'static {
         range: ByteRange,
     ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
 
-    /// Returns whether [`read_now`](Self::read_now) may bring bytes at the moment.
+    /// Returns whether [`read_inline`](Self::read_inline) may bring bytes at the moment.
     fn can_read_now(&self) -> bool {
         false
     }
@@ -101,7 +101,7 @@ pub trait TorrentSource: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`InlineUnavailable`]: the range is read by a stream then, which says what is wrong.
-    fn read_now(
+    fn read_inline(
         &self,
         _file: FileId,
         _file_len: u64,

@@ -77,14 +77,18 @@ mod tests {
     use crate::AttrOptions;
 
     #[track_caller]
-    fn check((is_heard, can_skip): (bool, bool), entry_ttl: Duration, want: [DirOpen; 3]) {
+    fn check(
+        (is_notify_supported, can_skip): (bool, bool),
+        entry_ttl: Duration,
+        want: [DirOpen; 3],
+    ) {
         let ttls = Arc::new(Ttls::new(&AttrOptions { entry_ttl, ..AttrOptions::default() }));
-        ttls.set_heard(is_heard);
+        ttls.set_notify_supported(is_notify_supported);
         let listings = Listings::new(Arc::clone(&ttls), Arc::new(Notices::new(ttls)));
         listings.can_skip_opens.store(can_skip, Ordering::Relaxed);
         let validities = [Validity::Fixed, Validity::Announced, Validity::Unannounced];
         let got = validities.map(|validity| listings.open(validity));
-        assert_eq!(got, want, "{is_heard} {can_skip} {entry_ttl:?}");
+        assert_eq!(got, want, "{is_notify_supported} {can_skip} {entry_ttl:?}");
     }
 
     #[test]

@@ -23,19 +23,20 @@ impl<S: TorrentSource> TorrentFs<S> {
         let KernelRead { tid, ino, handle, offset, len, .. } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
         self.callers.on_read(handle, tid);
-        self.reads
-            .leave_behind(&request, |read| self.vfs.is_missing(read.handle, read.offset, read.len));
+        self.reads.abandon_readahead(&request, |read| {
+            self.vfs.is_missing(read.handle, read.offset, read.len)
+        });
         contain(guard.request(), || {
             // What is in memory costs no task and no change of threads.
             if let Some(result) = self.vfs.try_read(handle, offset, len) {
                 return self.reads.answer(guard, &request, result, &*self.vfs);
             }
             let read = PendingRead { request, guard };
-            if !self.vfs.may_read_now(len) {
+            if !self.vfs.may_read_inline(len) {
                 return self.spawn_read(read);
             }
             let left = self.direct.run(read, |read| {
-                contain(read.guard.request(), || self.read_now(read));
+                contain(read.guard.request(), || self.read_inline(read));
             });
             if let Err(read) = left {
                 self.spawn_read(read);
@@ -44,11 +45,11 @@ impl<S: TorrentSource> TorrentFs<S> {
     }
 
     /// Answers a read on this thread if that takes next to no time, or lets a task do it.
-    fn read_now(&self, read: PendingRead) {
+    fn read_inline(&self, read: PendingRead) {
         let KernelRead { handle, offset, len, .. } = read.request;
         let bytes = {
             let _context = self.reads.runtime().enter();
-            self.vfs.read_now(handle, offset, len)
+            self.vfs.read_inline(handle, offset, len)
         };
         match bytes {
             Some(bytes) => self.reads.answer(read.guard, &read.request, Ok(bytes), &*self.vfs),

@@ -12,9 +12,9 @@ use crate::reads::Tid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PendingSignal {
     /// A signal ends it, or it is gone already.
-    Die,
+    Fatal,
     /// It handles a signal by which somebody wants it to end.
-    Handle,
+    Handled,
 }
 
 /// Signals by which somebody wants a program to end. A program that handles one of these wants to
@@ -54,7 +54,7 @@ pub(crate) fn look(tid: Tid) -> Option<PendingSignal> {
             status.urge(leader)
         }
         // With the option `hidepid` only those of our own user are there.
-        Err(_) => is_gone(tid).then_some(PendingSignal::Die),
+        Err(_) => is_gone(tid).then_some(PendingSignal::Fatal),
     }
 }
 
@@ -109,7 +109,7 @@ impl SignalSets {
 
     fn urge(&self, leader: impl FnOnce() -> Option<Self>) -> Option<PendingSignal> {
         if self.is_dead {
-            return Some(PendingSignal::Die);
+            return Some(PendingSignal::Fatal);
         }
         self.urge_of(self.own_pending).or_else(|| {
             let urge = self.urge_of(self.shared_pending)?;
@@ -125,9 +125,9 @@ impl SignalSets {
     fn urge_of(&self, pending: u64) -> Option<PendingSignal> {
         let pending = pending & !self.blocked & !self.ignored;
         if pending & !self.handled & !set(&HARMLESS) != 0 {
-            Some(PendingSignal::Die)
+            Some(PendingSignal::Fatal)
         } else if pending & self.handled & set(&ENDING) != 0 {
-            Some(PendingSignal::Handle)
+            Some(PendingSignal::Handled)
         } else {
             None
         }
@@ -168,13 +168,13 @@ mod tests {
         for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
             let of = pending(signal);
             let signals = of.shared_pending;
-            check(of, Some(PendingSignal::Die));
-            check(SignalSets { handled: signals, ..of }, Some(PendingSignal::Handle));
+            check(of, Some(PendingSignal::Fatal));
+            check(SignalSets { handled: signals, ..of }, Some(PendingSignal::Handled));
             check(SignalSets { blocked: signals, ..of }, None);
             check(SignalSets { ignored: signals, ..of }, None);
         }
         for signal in [Signal::KILL, Signal::SEGV, Signal::PIPE, Signal::ALARM, Signal::PROF] {
-            check(pending(signal), Some(PendingSignal::Die));
+            check(pending(signal), Some(PendingSignal::Fatal));
         }
         for signal in [Signal::ALARM, Signal::PROF, Signal::USR1, Signal::CHILD, Signal::TSTP] {
             check(SignalSets { handled: set(&[signal]), ..pending(signal) }, None);
@@ -182,7 +182,7 @@ mod tests {
         for signal in HARMLESS {
             check(pending(signal), None);
         }
-        check(SignalSets { is_dead: true, ..IDLE }, Some(PendingSignal::Die));
+        check(SignalSets { is_dead: true, ..IDLE }, Some(PendingSignal::Fatal));
     }
 
     #[test]
@@ -192,11 +192,11 @@ mod tests {
         let thread = SignalSets { tid: Tid(8), ..leader };
         assert_eq!(thread.urge(|| Some(leader)), None);
         let blocks = SignalSets { blocked: int, ..leader };
-        assert_eq!(thread.urge(|| Some(blocks)), Some(PendingSignal::Handle));
+        assert_eq!(thread.urge(|| Some(blocks)), Some(PendingSignal::Handled));
         let dead = SignalSets { is_dead: true, ..leader };
-        assert_eq!(thread.urge(|| Some(dead)), Some(PendingSignal::Handle));
+        assert_eq!(thread.urge(|| Some(dead)), Some(PendingSignal::Handled));
         let killed = SignalSets { own_pending: set(&[Signal::KILL]), ..thread };
-        assert_eq!(killed.urge(|| Some(leader)), Some(PendingSignal::Die));
+        assert_eq!(killed.urge(|| Some(leader)), Some(PendingSignal::Fatal));
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!((status.tid, status.leader, status.is_dead), (me, me, false));
         assert_eq!(look(me), None);
         // The largest number that a process can have is 4,194,304.
-        assert_eq!(look(Tid(i32::MAX as u32)), Some(PendingSignal::Die));
+        assert_eq!(look(Tid(i32::MAX as u32)), Some(PendingSignal::Fatal));
         assert_eq!(look(Tid::UNKNOWN), None);
         assert_eq!(look(Tid(u32::MAX)), None);
 
@@ -216,7 +216,7 @@ mod tests {
         // Not waited for, so that it is a zombie.
         tfs_testkit::until::until("the child is seen dead", || look(tid));
         child.wait().unwrap();
-        assert_eq!(look(tid), Some(PendingSignal::Die));
+        assert_eq!(look(tid), Some(PendingSignal::Fatal));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use self::target::MountTarget;
 use crate::attr::Ownership;
 use crate::callers::Callers;
 use crate::filesystem::{Entries, InlineReads, Listings, SearchQueue, TorrentFs};
-use crate::kernel_side::KernelHandle;
+use crate::kernel_handle::KernelHandle;
 use crate::mountinfo::{Device, MountTable};
 use crate::notices::Notices;
 use crate::passthrough::PassthroughFiles;

@@ -36,7 +36,7 @@ use crate::ttl::Ttls;
 
 /// A name that no torrent is likely to have, for a notice that only waits for the requests that
 /// are under way in a directory. If one has it, that name is looked up once more.
-const NOBODY: &str = "%nobody";
+const BARRIER_NAME: &str = "%nobody";
 
 /// What the kernel is still to be told.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Notices {
 
     /// Finds out whether the kernel takes notices. Does not wait.
     pub(crate) fn try_out(&self, kernel: &impl Kernel) {
-        self.ttls.set_heard(true);
+        self.ttls.set_notify_supported(true);
         self.judge(kernel.forget_attr(Ino::ROOT));
     }
 
@@ -114,7 +114,7 @@ impl Notices {
 
     fn tell_attrs(&self, kernel: &impl Kernel, batch: &NotificationBatch) {
         for (parent, inos) in &batch.attrs {
-            self.judge(kernel.forget_name(*parent, NOBODY));
+            self.judge(kernel.forget_name(*parent, BARRIER_NAME));
             for ino in inos {
                 if self.state().is_ended {
                     return;
@@ -129,7 +129,7 @@ impl Notices {
             if self.state().is_ended {
                 return;
             }
-            self.judge(kernel.forget_name(*dir, NOBODY));
+            self.judge(kernel.forget_name(*dir, BARRIER_NAME));
             self.judge(kernel.forget_listing(*dir));
         }
     }
@@ -140,7 +140,7 @@ impl Notices {
         match Errno::from_io_error(&error) {
             Some(Errno::NOSYS | Errno::INVAL | Errno::PERM | Errno::OPNOTSUPP) => {
                 tracing::warn!(%error, "the kernel takes no notices, changes show within a second");
-                self.ttls.set_heard(false);
+                self.ttls.set_notify_supported(false);
             }
             // It is about something that the kernel does not know, or the mount is at its end.
             _ => tracing::debug!(%error, "a notice was of no use"),

@@ -143,14 +143,14 @@ fn names_are_bounded_and_the_bound_is_lifted_when_they_are_told() {
 }
 
 #[track_caller]
-fn check_refusal(refusal: Option<Errno>, is_heard: bool) {
+fn check_refusal(refusal: Option<Errno>, is_notify_supported: bool) {
     let (ttls, notices) = notices();
     let announced = Validity::Announced;
     assert!(!ttls.may_keep_names(announced));
     let (told, receiver) = mpsc::channel();
     notices.try_out(&NotifiedKernel { told, refusal });
     assert_eq!(receiver.recv().unwrap(), "attr 1");
-    assert_eq!(ttls.may_keep_names(announced), is_heard, "{refusal:?}");
+    assert_eq!(ttls.may_keep_names(announced), is_notify_supported, "{refusal:?}");
 }
 
 #[test]

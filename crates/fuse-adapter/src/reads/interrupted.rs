@@ -63,12 +63,12 @@ impl Interrupted {
     ) -> Option<Interrupt> {
         let thread = self.threads.get_mut(&tid)?;
         match urge {
-            Some(PendingSignal::Die) => Some(Interrupt::Pending),
-            Some(PendingSignal::Handle) if thread.pending_left > 0 => {
+            Some(PendingSignal::Fatal) => Some(Interrupt::Pending),
+            Some(PendingSignal::Handled) if thread.pending_left > 0 => {
                 thread.pending_left -= 1;
                 Some(Interrupt::Pending)
             }
-            Some(PendingSignal::Handle) => Some(Interrupt::Retried),
+            Some(PendingSignal::Handled) => Some(Interrupt::Retried),
             None => thread
                 .spans
                 .iter()
@@ -98,13 +98,13 @@ mod tests {
     #[test]
     fn a_thread_that_asks_again_is_refused() {
         let (pending, retried) = (Some(Interrupt::Pending), Some(Interrupt::Retried));
-        let handle = Some(PendingSignal::Handle);
+        let handle = Some(PendingSignal::Handled);
         // The kernel asks for the page, then the program for the same again, then for another file.
         check(&[(PAGE, handle, pending), (SPAN, None, retried), (PAGE, None, retried)]);
         check(&[(PAGE, handle, pending), (ELSEWHERE, None, None)]);
         // A signal that stays pending does not let anybody spin.
         check(&[(PAGE, handle, pending), (PAGE, handle, pending), (PAGE, handle, retried)]);
-        check(&[(ELSEWHERE, Some(PendingSignal::Die), pending); 9]);
+        check(&[(ELSEWHERE, Some(PendingSignal::Fatal), pending); 9]);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use fuser::{INodeNo, Notifier};
 
 use super::failed::{FailedRanges, RangeFailure, ReadRefusal};
+use super::inflight::InflightReads;
 use super::request::InodeRange;
 use super::tally::ReplyCounters;
-use super::waiting::InflightReads;
 
 /// How often it is looked whether the reads of a range are answered by now.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,11 +1,11 @@
 //! Reads under way: each is a task that owns its reply, and all of them have one owner.
 
 mod failed;
+mod inflight;
 mod interrupted;
 mod invalidator;
 mod request;
 mod tally;
-mod waiting;
 
 use std::io;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use tokio_util::task::TaskTracker;
 use vfs_core::VfsError;
 
 use self::failed::{RangeFailure, ReadRefusal};
+pub(crate) use self::inflight::InflightReads;
+use self::inflight::{Admission, InflightGuard};
 use self::invalidator::Invalidator;
 pub(crate) use self::request::{InodeRange, KernelRead, Tid};
 pub use self::tally::MountCounters;
 use self::tally::ReplyCounters;
-pub(crate) use self::waiting::InflightReads;
-use self::waiting::{Admission, InflightGuard};
 use crate::MissingErrno;
 use crate::errno::{Interrupt, errno};
 use crate::interrupts;
@@ -157,12 +157,12 @@ impl Reads {
 
     /// Ends the read-aheads that the thread of a request has gone away from, where `is_missing`
     /// says that they would wait: what is there comes in a moment, and may be wanted after all.
-    pub(crate) fn leave_behind(
+    pub(crate) fn abandon_readahead(
         &self,
         request: &KernelRead,
         is_missing: impl Fn(&KernelRead) -> bool,
     ) {
-        self.waiting.leave_behind(request, Instant::now(), is_missing);
+        self.waiting.abandon_readahead(request, Instant::now(), is_missing);
     }
 
     /// Answers `guard` with a result that is there.
@@ -286,7 +286,7 @@ impl<R: AnswerBytes, E: Extent> UnansweredRead<R, E> {
 
     fn interrupt(self, interrupt: Interrupt) {
         match interrupt {
-            Interrupt::Left => self.tally.left.add_one(),
+            Interrupt::Abandoned => self.tally.left.add_one(),
             Interrupt::Pending | Interrupt::Retried => {
                 self.tally.interrupted.add_one();
                 self.extent.on_interrupted(&self.request);

@@ -76,7 +76,7 @@ fn holes_are_what_is_not_downloaded() {
         let path = mount.mountpoint().join("t/file");
         assert_eq!(extents(&path), [(0, 2), (4, 6), (9, 10)]);
         // One question is enough for a second.
-        assert_eq!(fixture.source.fake.haves_asked(), 1);
+        assert_eq!(fixture.source.fake.bitfield_requests(), 1);
         let file = File::open(&path).unwrap();
         assert_eq!(seek(&file, SeekFrom::Hole(5)), Ok(2 * PIECE_BYTES));
         assert_eq!(seek(&file, SeekFrom::Data(5)), Ok(5));
@@ -96,13 +96,13 @@ fn what_is_complete_or_not_known_has_no_holes() {
         let mount = mount_with_holes(&complete, &dir.join("complete"));
         let path = mount.mountpoint().join("t/file");
         assert_eq!(extents(&path), [(0, PIECES.into())]);
-        assert_eq!(complete.source.fake.haves_asked(), 0);
+        assert_eq!(complete.source.fake.bitfield_requests(), 0);
         complete.finish(mount);
 
         let unknown = fixture(false);
         let mount = mount_with_holes(&unknown, &dir.join("unknown"));
         assert_eq!(extents(&mount.mountpoint().join("t/file")), [(0, PIECES.into())]);
-        assert_eq!(unknown.source.fake.haves_asked(), 1);
+        assert_eq!(unknown.source.fake.bitfield_requests(), 1);
         unknown.finish(mount);
 
         // As it is by default: a copy is to have all bytes or to fail.
@@ -110,7 +110,7 @@ fn what_is_complete_or_not_known_has_no_holes() {
         let mount = hidden.mount(dir);
         let path = mount.mountpoint().join("t/file");
         assert_eq!(extents(&path), [(0, PIECES.into())]);
-        assert_eq!(hidden.source.fake.haves_asked(), 0);
+        assert_eq!(hidden.source.fake.bitfield_requests(), 0);
         let auto = dir.join("auto");
         copy("cp", &["--sparse=auto"], &path, &auto);
         check_file(&auto, file_id(1, 0));

@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use vfs_core::{FileId, InfoHash, TorrentSummary};
 
 use super::LocalFiles;
-use super::kept::VerifiedFileRecord;
 use super::place::relative_path;
+use super::verification_store::VerifiedFileRecord;
 use crate::source::to_ref;
 
 /// How many torrents the server is asked about at a time; the others wait for the next list.

@@ -10,7 +10,7 @@ use rustix::fs::fstat;
 use rustix::io::{Errno, ReadWriteFlags, pread, preadv2};
 use vfs_core::{ByteRange, LocalError, LocalFile};
 
-use super::kept::FileIdentity;
+use super::verification_store::FileIdentity;
 use crate::buffers::{Buffers, len_of};
 
 impl FileIdentity {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use vfs_core::{FileId, FileIndex, InfoHash, TorrentState, TorrentSummary};
 
 use super::file::ProvenFile;
-use super::kept::VerifiedFileRecord;
 use super::layout::PieceLayout;
+use super::verification_store::VerifiedFileRecord;
 
 /// How many torrents' hashes are kept: those of a library that is being scanned. Each is 20 bytes a
 /// piece and the names of its files.

@@ -15,14 +15,14 @@
 
 mod confirm;
 mod file;
-mod kept;
-#[cfg(test)]
-mod kept_tests;
 mod layout;
 mod memory;
 mod place;
-mod proof;
 mod renew;
+mod verification_store;
+#[cfg(test)]
+mod verification_store_tests;
+mod verify;
 
 use std::io;
 use std::path::PathBuf;
@@ -40,12 +40,12 @@ use vfs_core::{
 };
 
 use self::file::ProvenFile;
-pub use self::kept::{FileIdentity, VerificationStore, VerifiedFileRecord};
 use self::layout::{PieceLayout, SpanKind};
 use self::memory::VerifiedFiles;
 pub use self::place::LocalPaths;
 use self::place::OutputFolder;
-use self::proof::Verifier;
+pub use self::verification_store::{FileIdentity, VerificationStore, VerifiedFileRecord};
+use self::verify::Verifier;
 use crate::buffers::Buffers;
 use crate::error::to_source_error;
 use crate::source::to_ref;
@@ -121,7 +121,7 @@ pub(crate) struct LocalFiles {
     /// Keeps proofs for the next run, if anybody does.
     keeper: Option<Arc<dyn VerificationStore>>,
     /// Waits for files that changed a moment ago, whose proofs are kept after that. At most one for
-    /// each proof that is made within [`SETTLED_AGE_MIN`](kept::SETTLED_AGE_MIN).
+    /// each proof that is made within [`SETTLED_AGE_MIN`](verification_store::SETTLED_AGE_MIN).
     settling: Mutex<JoinSet<()>>,
     /// Renewals of verifications, one after the other: see [`renew`].
     renewing: Mutex<JoinSet<()>>,

@@ -38,9 +38,9 @@ async fn open(server: &PermitServer) -> (Arc<Vfs<RqbitSource>>, HandleId) {
     (Arc::new(vfs), handle)
 }
 
-async fn read_now(vfs: &Arc<Vfs<RqbitSource>>, handle: HandleId, offset: u64) -> bool {
+async fn read_inline(vfs: &Arc<Vfs<RqbitSource>>, handle: HandleId, offset: u64) -> bool {
     let vfs = Arc::clone(vfs);
-    let read = spawn_blocking(move || vfs.read_now(handle, offset, READ_BYTES));
+    let read = spawn_blocking(move || vfs.read_inline(handle, offset, READ_BYTES));
     let Some(bytes) = read.await.unwrap() else { return false };
     assert_eq!(bytes.len() as u64, u64::from(READ_BYTES));
     FILE.check(offset, &bytes).unwrap();
@@ -58,18 +58,18 @@ async fn check() {
     let (vfs, handle) = open(&server).await;
     assert!(vfs.source().can_read_now());
     // Nothing is there.
-    assert!(!read_now(&vfs, handle, 0).await);
+    assert!(!read_inline(&vfs, handle, 0).await);
     assert_eq!((vfs.counters().total.direct_misses, server.census().open_max), (0, 0));
 
     while server.step() != PermitStep::Complete {}
     let listing = vfs.source().list().await.unwrap();
     vfs.apply(listing, Vec::new(), 0);
-    assert!(!vfs.may_read_now(1 << 20), "that is long");
-    assert!(vfs.may_read_now(READ_BYTES));
+    assert!(!vfs.may_read_inline(1 << 20), "that is long");
+    assert!(vfs.may_read_inline(READ_BYTES));
     // On a machine that is busy it may be late, and takes the usual way then.
     let offsets = (0..).map(|nth| nth * 7 * u64::from(READ_BYTES) % (FILE.len() / 2));
     for offset in offsets {
-        if read_now(&vfs, handle, offset).await {
+        if read_inline(&vfs, handle, offset).await {
             break;
         }
         let bytes = vfs.read(handle, offset, READ_BYTES).await.unwrap();
@@ -82,7 +82,7 @@ async fn check() {
     assert_eq!(server.violations(), Vec::<String>::new());
 
     vfs.shut_down();
-    assert!(!read_now(&vfs, handle, 0).await);
+    assert!(!read_inline(&vfs, handle, 0).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

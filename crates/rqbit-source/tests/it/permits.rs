@@ -96,7 +96,9 @@ async fn check_readers(streams_max: usize) {
                     assert_eq!(info_hash, film().info_hash);
                     steps += 1;
                 }
-                PermitStep::Frozen | PermitStep::Complete => panic!("after {steps}: {:?}", server.census()),
+                PermitStep::Frozen | PermitStep::Complete => {
+                    panic!("after {steps}: {:?}", server.census());
+                }
             },
         }
     }

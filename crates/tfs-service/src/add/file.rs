@@ -36,7 +36,7 @@ pub(super) async fn read(path: &Path, time_max: Duration) -> Result<Vec<u8>, Add
     // Not a thread of the runtime, whose end would wait for it: to open a pipe without a writer
     // never ends.
     let reading = thread::Builder::new().name("tfs-read".to_owned());
-    reading.spawn(move || sender.send(read_now(&path))).map_err(AddFault::Read)?;
+    reading.spawn(move || sender.send(read_inline(&path))).map_err(AddFault::Read)?;
     match timeout(time_max, bytes).await {
         Ok(Ok(read)) => read,
         Ok(Err(_panicked)) => Err(AddFault::Read(std::io::Error::other("the thread is gone"))),
@@ -44,7 +44,7 @@ pub(super) async fn read(path: &Path, time_max: Duration) -> Result<Vec<u8>, Add
     }
 }
 
-fn read_now(path: &PathBuf) -> Result<Vec<u8>, AddFault> {
+fn read_inline(path: &PathBuf) -> Result<Vec<u8>, AddFault> {
     let file = File::open(path).map_err(AddFault::Read)?;
     let metadata = file.metadata().map_err(AddFault::Read)?;
     if metadata.is_dir() {

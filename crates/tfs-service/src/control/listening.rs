@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::http::{self, ResponseBody};
 use super::kept_socket::KeptSocket;
-use super::runtime_dir::is_welcome;
+use super::runtime_dir::is_authorized_uid;
 
 /// How many connections are served at a time; any more wait in the kernel. Each request of `tfs`
 /// is one, so this is as many people, and no more memory than a read of one of them.
@@ -48,7 +48,7 @@ impl Listener {
         match self {
             Self::Unix(socket) => {
                 let connection = socket.accept().await?;
-                Ok(is_from_a_friend(&connection).then(|| Box::new(connection) as _))
+                Ok(is_authorized_peer(&connection).then(|| Box::new(connection) as _))
             }
             Self::Tcp(listener) => {
                 let (connection, _address) = listener.accept().await?;
@@ -134,9 +134,9 @@ async fn take<F>(
 
 /// Returns whether a peer may command us. Others cannot reach the socket at all, unless somebody
 /// opens the directory to them or passes a connection on.
-fn is_from_a_friend(connection: &UnixStream) -> bool {
+fn is_authorized_peer(connection: &UnixStream) -> bool {
     match connection.peer_cred() {
-        Ok(peer) if is_welcome(peer.uid()) => true,
+        Ok(peer) if is_authorized_uid(peer.uid()) => true,
         Ok(peer) => {
             tracing::warn!(uid = peer.uid(), pid = peer.pid(), "a stranger is not answered");
             false

@@ -216,7 +216,7 @@ fn choose(
 }
 
 /// Returns whether a peer may command us: the user that we are, and root.
-pub(super) fn is_welcome(peer_uid: u32) -> bool {
+pub(super) fn is_authorized_uid(peer_uid: u32) -> bool {
     peer_uid == 0 || peer_uid == geteuid().as_raw() || peer_uid == getuid().as_raw()
 }
 

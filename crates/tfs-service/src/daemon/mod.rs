@@ -22,6 +22,7 @@
 //! The downside of one process: the watchdog of the service manager can only end all of it. So a
 //! mount that does not answer costs the others a restart, where a process for each would not.
 
+mod apply_config;
 mod attempt;
 mod claim;
 mod log;
@@ -30,7 +31,6 @@ mod plan;
 mod reload;
 mod spec;
 mod supervisor;
-mod taking_over;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 //! What the daemon does about its mounts: a pure function of what has happened.
 //!
-//! The caller does every [`MountAction`] and reports what came of it. For each [`MountAction::Start`] there
-//! is one `on_ended`, whatever happens in between.
+//! The caller carries out every [`MountAction`] and reports the result. For each
+//! [`MountAction::Start`] there is one `on_ended`, whatever happens in between.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

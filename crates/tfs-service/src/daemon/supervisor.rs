@@ -10,12 +10,12 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::apply_config::{check, clean_up};
 use super::attempt::{self, LivenessQuery};
 use super::log::LogLevelControl;
 use super::plan::{MountAction, MountPlan, TaskExit};
 use super::reload::{DaemonHandle, DaemonRequest, Reloader};
 use super::spec::Spec;
-use super::taking_over::{check, clean_up};
 use crate::control::wire::{
     FailureBody, FailureKind, MissingMount, PlaceInfo, Reloaded, UnmountMode,
 };
@@ -129,7 +129,7 @@ impl Daemon {
         let handle = self.handle.clone();
         tokio::select! {
             () = self.serve() => {}
-            () = prove_life(&handle) => {}
+            () = feed_watchdog(&handle) => {}
         }
         notify(ManagerNotice::Stopping);
         self.end().await;
@@ -303,7 +303,7 @@ async fn tell(events: &mpsc::Sender<(PathBuf, MountEvent)>, path: PathBuf, event
 
 /// Tells the service manager that all mounts answer, as long as it wants to hear it and it is
 /// true. Never ends.
-async fn prove_life(daemon: &DaemonHandle) {
+async fn feed_watchdog(daemon: &DaemonHandle) {
     match Watchdog::from_environment() {
         Some(watchdog) => watchdog.watch(async || daemon.answers().await).await,
         None => std::future::pending().await,

@@ -12,8 +12,8 @@
 mod absence;
 mod backoff;
 mod details;
-mod looking;
 mod metadata;
+mod poll;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -31,9 +31,9 @@ use vfs_core::{
 
 use self::absence::{AbsenceTracker, FolderCheck, ListingFacts};
 use self::details::DetailsQueue;
-pub(crate) use self::looking::PollRequest;
-pub use self::looking::{RefreshError, Refresher};
 use self::metadata::MetadataQueue;
+pub(crate) use self::poll::PollRequest;
+pub use self::poll::{RefreshError, Refresher};
 use crate::clock::now;
 use crate::memory;
 use crate::state::{Absences, KnownTree, StateRecorder, WriteTimes};

@@ -26,7 +26,7 @@ struct Batches {
 struct Files {
     waiting: u64,
     waiting_bytes: u64,
-    /// A few, see [`Batch`](super::batch::Batch).
+    /// A few, see [`PreloadBatch`](super::batch::PreloadBatch).
     running: HashMap<FileId, PreloadStatus>,
 }
 

@@ -176,10 +176,10 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
     source.set_haves(paused, Bitfield::from_fn(8, |_| true).unwrap());
     source.update(paused, |it| it.file_progress = Some([4 * MIB, 4 * MIB].into()));
     look(&source, &vfs);
-    let asked = source.haves_asked();
+    let asked = source.bitfield_requests();
     added.notify_one();
     pass(Duration::from_secs(5)).await;
-    assert_eq!((opened(&source).len(), source.haves_asked()), (2, asked));
+    assert_eq!((opened(&source).len(), source.bitfield_requests()), (2, asked));
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     assert_eq!(source.violations(), [] as [String; 0]);

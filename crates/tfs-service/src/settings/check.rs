@@ -71,7 +71,7 @@ fn mounts(loaded: &Loaded, problems: &mut Vec<Problem>) {
             let place = loaded.place(&format!("mount[{idx}].servers"));
             let message = format!("no server is called `{name}`");
             let problem = Problem::at(place, message);
-            problems.push(match super::nearest::nearest(name, names.iter().copied()) {
+            problems.push(match super::suggest::nearest(name, names.iter().copied()) {
                 Some(near) => problem.hint(format!("did you mean `{near}`?")),
                 None => problem.hint(format!("there is: {}", names.join(", "))),
             });

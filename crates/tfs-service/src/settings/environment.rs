@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::keys::{SECTIONS, find_key, keys};
 use super::layer::{Layer, did_you_mean};
-use super::nearest::{nearest, nearest_key};
 use super::secret::Secret;
+use super::suggest::{nearest, nearest_key};
 use super::{Origin, Problem, Provenance};
 
 /// What all variables begin with.

@@ -6,7 +6,7 @@ use std::path::{Path, absolute};
 use figment::value::{Num, Value};
 use rqbit_client::{BaseUrl, BaseUrlError};
 
-use super::human;
+use super::units;
 
 /// The longest name of a server: it is a file name in the state directory.
 const NAME_BYTES_MAX: usize = 64;
@@ -175,14 +175,14 @@ impl ValueKind {
 
     fn check_text(self, text: &str, written: ValueOrigin) -> Result<Value, String> {
         match self {
-            Self::Mask => human::mask(text).map(drop)?,
-            Self::Time if human::time(text)?.is_zero() => {
+            Self::Mask => units::mask(text).map(drop)?,
+            Self::Time if units::time(text)?.is_zero() => {
                 return Err("it must be more than nothing".to_owned());
             }
-            Self::Time | Self::TimeOrNone => human::time(text).map(drop)?,
-            Self::Days => human::long_time(text).map(drop)?,
+            Self::Time | Self::TimeOrNone => units::time(text).map(drop)?,
+            Self::Days => units::long_time(text).map(drop)?,
             Self::Size { min } => {
-                if human::size(text)? < min {
+                if units::size(text)? < min {
                     return Err(format!("it must be at least {}", bytesize::ByteSize::b(min)));
                 }
             }
@@ -210,7 +210,7 @@ impl ValueKind {
             Self::Choice(words) if words.contains(&text) => {}
             Self::LocalPaths if ["auto", "off"].contains(&text) => {}
             Self::Choice(words) => {
-                let near = super::nearest::nearest(text, words.iter().copied());
+                let near = super::suggest::nearest(text, words.iter().copied());
                 let near = near.map(|word| format!("; did you mean `{word}`?"));
                 return Err(format!("{}{}", self.wanted(), near.unwrap_or_default()));
             }

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::keys::{DefaultValue, Key, SECTIONS, Section, find_key, keys};
 use super::kind::ValueOrigin;
-use super::nearest::{nearest, nearest_key};
+use super::suggest::{nearest, nearest_key};
 use super::toml_value::value_of;
 use super::{Origin, Problem, Provenance};
 

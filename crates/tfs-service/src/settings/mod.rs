@@ -9,25 +9,24 @@
 //! as a whole: merged by position or by name, nobody could say what holds without a tool.
 
 mod check;
-mod choose;
 mod document;
 mod environment;
 mod files;
-mod human;
 pub mod keys;
 mod kind;
 mod layer;
 mod load;
 mod model;
-mod nearest;
-mod place;
+mod provenance;
 mod secret;
+mod server_selection;
 mod shown;
+mod suggest;
 #[cfg(test)]
 mod tests;
 mod toml_value;
+mod units;
 
-pub use choose::{ChosenServer, ServerArg};
 pub use document::{sample_file, tables};
 pub use environment::{Environment, SHORT_FORMS};
 pub use files::{ConfigFile, ConfigFileState};
@@ -38,8 +37,9 @@ pub use model::{
     MonitoringSection, MountLayout, MountSection, PassthroughMode, PreloadSection, ReadSection,
     ServerSection, Settings,
 };
-pub use place::{Origin, Problem, Provenance, SettingsError};
+pub use provenance::{Origin, Problem, Provenance, SettingsError};
 pub use secret::Secret;
+pub use server_selection::{ChosenServer, ServerArg};
 pub use shown::ShownValue;
 
 /// Says whether a value that was typed for a key can be used.

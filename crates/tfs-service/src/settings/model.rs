@@ -8,7 +8,7 @@ use rqbit_client::BaseUrl;
 use rqbit_source::LocalPaths;
 use serde::{Deserialize, Deserializer};
 
-use super::human::{de_long_time, de_mask, de_size, de_size_if_set, de_text, de_time};
+use super::units::{de_long_time, de_mask, de_size, de_size_if_set, de_text, de_time};
 
 /// All settings. What a key means is said in one place, the table of [`keys`](super::keys).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

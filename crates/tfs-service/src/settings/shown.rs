@@ -3,8 +3,8 @@
 use figment::value::{Dict, Value};
 use serde::Serialize;
 
-use super::choose::defaults_of;
 use super::keys::{SECTIONS, Section};
+use super::server_selection::defaults_of;
 use super::toml_value::text_of;
 use super::{Loaded, Origin, Provenance, ServerArg};
 

@@ -279,11 +279,11 @@ impl Core {
     }
 
     /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
-    pub(super) fn on_question(&mut self, now: Duration, torrent: InfoHash) -> BitfieldStatus {
+    pub(super) fn on_bitfield_query(&mut self, now: Duration, torrent: InfoHash) -> BitfieldStatus {
         if self.is_shut_down {
             BitfieldStatus::Unknown
         } else {
-            self.plan.on_question(now, torrent)
+            self.plan.on_bitfield_query(now, torrent)
         }
     }
 
@@ -415,7 +415,7 @@ impl Core {
         Counters {
             total: self.plan.tally.total,
             files: self.plan.tally.files(),
-            haves_asked: self.plan.haves_asked,
+            bitfield_requests: self.plan.bitfield_requests,
             bytes_unused: self.store.bytes_unused(),
             bytes_preloaded: self.plan.preloaded_bytes,
             preloads: self.plan.preload_count(),

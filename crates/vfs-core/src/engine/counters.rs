@@ -33,7 +33,7 @@ pub struct ReadCounters {
     /// Reads that had to wait for their turn.
     pub waits: u64,
     /// Streams that were silent for too long while somebody waited, and asked for anew.
-    pub renewals: u64,
+    pub stall_reopens: u64,
     /// Streams that failed and were tried again.
     pub retries: u64,
     /// Reads that left for another server, as one failed, was silent, or lacked the bytes.
@@ -78,7 +78,7 @@ pub struct Counters {
     /// The files that were read, at most 1024, those with the most bytes first.
     pub files: Vec<FileCounters>,
     /// Times the source was asked which pieces are there.
-    pub haves_asked: u64,
+    pub bitfield_requests: u64,
     /// Bytes that came from the source and were given up before anybody asked for them. A block
     /// counts as a whole.
     pub bytes_unused: u64,
@@ -128,7 +128,7 @@ impl Counters {
             }
         }
         self.files.sort_by_key(|file| std::cmp::Reverse(file.counters.bytes_given));
-        self.haves_asked += other.haves_asked;
+        self.bitfield_requests += other.bitfield_requests;
         self.bytes_unused += other.bytes_unused;
         self.bytes_preloaded += other.bytes_preloaded;
         self.preloads += other.preloads;
@@ -153,7 +153,7 @@ impl ReadCounters {
         self.skips += other.skips;
         self.turns += other.turns;
         self.waits += other.waits;
-        self.renewals += other.renewals;
+        self.stall_reopens += other.stall_reopens;
         self.retries += other.retries;
         self.moves += other.moves;
         self.bytes_fetched += other.bytes_fetched;

@@ -16,7 +16,7 @@ const READ_NOW_TIME_MAX: Duration = Duration::from_millis(2);
 
 impl<S: TorrentSource> Engine<S> {
     /// Returns whether a range of `len` bytes is short enough to be read so, by a source that can.
-    pub(super) fn may_read_now(&self, len: u64) -> bool {
+    pub(super) fn may_read_inline(&self, len: u64) -> bool {
         len <= self.direct_bytes_max && self.source().can_read_now()
     }
 
@@ -24,7 +24,7 @@ impl<S: TorrentSource> Engine<S> {
     /// [`READ_NOW_TIME_MAX`] at most, and holds no lock meanwhile.
     ///
     /// `None` where it is not tried or brings nothing.
-    pub(super) fn read_now(&self, target: ReadTarget, state: FileState) -> Option<Bytes> {
+    pub(super) fn read_inline(&self, target: ReadTarget, state: FileState) -> Option<Bytes> {
         let ReadTarget { file, range, .. } = target;
         let here = self.locals.here(self.shared.now(), file.id);
         let is_here = here.is_some_and(|here| here.covers(file.geometry, range));
@@ -35,12 +35,13 @@ impl<S: TorrentSource> Engine<S> {
         }
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (target.handle, file.id);
-        let is_granted = self.shared.note(|core, now| core.on_direct(now, who, &facts, range));
+        let is_granted =
+            self.shared.apply_quietly(|core, now| core.on_direct(now, who, &facts, range));
         if !is_granted {
             return None;
         }
         let mut permit = InlinePermit { shared: &*self.shared, target, end: DirectEnd::Missed };
-        let answer = self.source().read_now(file.id, file.len, range, READ_NOW_TIME_MAX);
+        let answer = self.source().read_inline(file.id, file.len, range, READ_NOW_TIME_MAX);
         let bytes = match answer {
             Ok(bytes) if bytes.len() as u64 == range.len() => bytes,
             Ok(bytes) => {
@@ -77,7 +78,7 @@ struct InlinePermit<'a, S> {
 impl<S> Drop for InlinePermit<'_, S> {
     fn drop(&mut self) {
         let ReadTarget { handle, file, range, .. } = self.target;
-        self.shared.tell_if(|core, now| {
+        self.shared.apply_if(|core, now| {
             core.on_direct_end(now, (handle, file.id), range, self.end).then_some(())
         });
     }

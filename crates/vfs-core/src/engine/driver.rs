@@ -104,12 +104,12 @@ impl<S> EngineDriver<S> {
     }
 
     /// Lets the core look at something. Never waits for more than the memory accesses of others.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
         look(&self.lock().core)
     }
 
     /// Tells the core what happened, and hands out the answers that follow.
-    pub(super) fn tell<T>(&self, tell: impl FnOnce(&mut Core, Duration) -> T) -> T {
+    pub(super) fn apply<T>(&self, tell: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let now = self.now();
         let mut state = self.lock();
         let result = tell(&mut state.core, now);
@@ -118,14 +118,14 @@ impl<S> EngineDriver<S> {
     }
 
     /// Tells the core what asks for nothing and changes nothing for anybody who waits.
-    pub(super) fn note<T>(&self, note: impl FnOnce(&mut Core, Duration) -> T) -> T {
+    pub(super) fn apply_quietly<T>(&self, note: impl FnOnce(&mut Core, Duration) -> T) -> T {
         let now = self.now();
         note(&mut self.lock().core, now)
     }
 
-    /// Does what [`tell`](Self::tell) does if there was anything to tell. A miss of the cache is
+    /// Does what [`apply`](Self::apply) does if anything changed. A miss of the cache is
     /// nothing: it wakes nobody.
-    pub(super) fn tell_if<T>(
+    pub(super) fn apply_if<T>(
         &self,
         tell: impl FnOnce(&mut Core, Duration) -> Option<T>,
     ) -> Option<T> {
@@ -149,7 +149,7 @@ impl<S> EngineDriver<S> {
     /// Lets the owner end when all streams are closed.
     pub(super) fn end(&self) {
         self.lock().is_ended = true;
-        self.tell(Core::shut_down);
+        self.apply(Core::shut_down);
         self.owner_wake.notify_one();
     }
 
@@ -219,12 +219,12 @@ impl DriverState {
 impl<S: TorrentSource> BudgetListener for EngineDriver<S> {
     fn on_budget_changed(&self) {
         self.lock().demand = None;
-        self.tell(|_, _| ());
+        self.apply(|_, _| ());
     }
 }
 
 impl<S: TorrentSource> EngineDriver<S> {
-    /// Does what [`tell`](Self::tell) does for a read that may have to wait; then there is a
+    /// Does what [`apply`](Self::apply) does for a read that may have to wait; then there is a
     /// receiver for its answer, and a task that will see to it.
     pub(super) fn start_read<T>(
         self: &Arc<Self>,
@@ -264,7 +264,7 @@ impl<S: TorrentSource> EngineDriver<S> {
     fn ask(self: &Arc<Self>, torrent: InfoHash) -> BitfieldStatus {
         let now = self.now();
         let mut state = self.lock();
-        let news = state.core.on_question(now, torrent);
+        let news = state.core.on_bitfield_query(now, torrent);
         if news == BitfieldStatus::Asking {
             self.ensure_owner(&mut state);
             // Whoever waits for news must not wake itself.
@@ -276,7 +276,7 @@ impl<S: TorrentSource> EngineDriver<S> {
     fn ensure_owner(self: &Arc<Self>, state: &mut DriverState) {
         if !state.has_owner {
             state.has_owner = true;
-            drop(tokio::spawn(own(OwnerGuard { shared: Arc::clone(self) })));
+            drop(tokio::spawn(run_driver(OwnerGuard { shared: Arc::clone(self) })));
         }
     }
 }
@@ -324,7 +324,7 @@ struct TaskSet {
     streams: HashMap<StreamId, AbortHandle>,
 }
 
-async fn own<S: TorrentSource>(guard: OwnerGuard<S>) {
+async fn run_driver<S: TorrentSource>(guard: OwnerGuard<S>) {
     let shared = &guard.shared;
     let mut jobs = TaskSet::default();
     loop {
@@ -359,7 +359,7 @@ impl TaskSet {
                 let task = self.tasks.spawn(async move {
                     // The stream itself is dropped by then, so its permit is free.
                     let end = run_stream(&shared, stream, (file, file_len, range)).await;
-                    shared.tell(|core, now| core.on_stream_end(now, stream, end));
+                    shared.apply(|core, now| core.on_stream_end(now, stream, end));
                     TaskEnd::Stream
                 });
                 self.by_task.insert(task.id(), TaskKind::Stream(stream));
@@ -408,21 +408,21 @@ impl TaskSet {
                     Err(error) if error.is_panic() => StreamEnd::Failed(panicked()),
                     Err(_) => StreamEnd::Closed,
                 };
-                shared.tell(|core, now| core.on_stream_end(now, stream, end));
+                shared.apply(|core, now| core.on_stream_end(now, stream, end));
             }
             (Some(TaskKind::Haves(torrent)), done) => {
                 let answer = match done {
                     Ok(TaskEnd::Haves(answer)) => answer,
                     Ok(TaskEnd::Stream | TaskEnd::Progress(_)) | Err(_) => Err(panicked()),
                 };
-                shared.tell(|core, now| core.on_haves(now, torrent, answer));
+                shared.apply(|core, now| core.on_haves(now, torrent, answer));
             }
             (Some(TaskKind::Progress(torrent)), done) => {
                 let answer = match done {
                     Ok(TaskEnd::Progress(answer)) => answer,
                     Ok(TaskEnd::Stream | TaskEnd::Haves(_)) | Err(_) => None,
                 };
-                shared.tell(|core, now| core.on_download(now, torrent, answer));
+                shared.apply(|core, now| core.on_download(now, torrent, answer));
             }
             (None, _) => {}
         }
@@ -441,11 +441,11 @@ async fn run_stream<S: TorrentSource>(
         Ok(stream) => stream,
         Err(error) => return StreamEnd::Failed(error),
     };
-    shared.tell(|core, now| core.on_opened(now, id, stream.position()));
+    shared.apply(|core, now| core.on_opened(now, id, stream.position()));
     let (mut chunk, mut offset) = (Bytes::new(), range.start());
     loop {
         let woken = shared.stream_wake.notified();
-        let demand = shared.look(|core| core.demand(id));
+        let demand = shared.read(|core| core.demand(id));
         let wanted = match demand {
             Demand::Closed => return StreamEnd::Closed,
             Demand::Nothing => {
@@ -469,7 +469,7 @@ async fn run_stream<S: TorrentSource>(
             }
         }
         let part = chunk.split_to(wanted.min(chunk.len()));
-        shared.tell(|core, now| core.on_chunk(now, id, offset, &part));
+        shared.apply(|core, now| core.on_chunk(now, id, offset, &part));
         offset = offset.saturating_add(part.len() as u64);
     }
 }

@@ -192,48 +192,48 @@ impl<S: TorrentSource> Engine<S> {
 
     fn shut_down(&self) {
         self.locals.shut_down();
-        self.shared.tell(Core::shut_down);
+        self.shared.apply(Core::shut_down);
     }
 
     fn open(&self, handle: HandleId) {
-        self.shared.note(|core, _| core.on_open(handle));
+        self.shared.apply_quietly(|core, _| core.on_open(handle));
     }
 
     fn release(&self, handle: HandleId) {
-        self.shared.tell(|core, _| core.on_release(handle));
+        self.shared.apply(|core, _| core.on_release(handle));
     }
 
     /// Takes over what a listing says of the files that are being read.
     fn update(&self, state: impl Fn(FileId) -> Option<FileState>) {
-        for file in self.shared.look(Core::files) {
+        for file in self.shared.read(Core::files) {
             let state = state(file);
-            self.shared.tell(|core, _| core.on_facts(file, state));
+            self.shared.apply(|core, _| core.on_facts(file, state));
         }
         if self.locals.update(self.shared.now(), state) {
-            self.shared.tell(|core, _| core.clear_haves());
+            self.shared.apply(|core, _| core.clear_haves());
         }
     }
 
     /// Returns what each handle does that was read from.
     fn activities(&self) -> BTreeMap<HandleId, Activity> {
         let now = self.shared.now();
-        self.shared.look(|core| core.activities(now))
+        self.shared.read(|core| core.activities(now))
     }
 
     /// Forgets all bytes, those of open streams too, and returns how many there were.
     fn clear(&self) -> u64 {
-        self.shared.tell(Core::clear)
+        self.shared.apply(Core::clear)
     }
 
     /// Forgets which pieces are there.
     fn clear_haves(&self) {
         self.locals.clear();
-        self.shared.tell(|core, _| core.clear_haves());
+        self.shared.apply(|core, _| core.clear_haves());
     }
 
     fn counters(&self) -> Counters {
         let now = self.shared.now();
-        self.shared.look(|core| core.counters(now))
+        self.shared.read(|core| core.counters(now))
     }
 
     /// Returns the bytes of a range if they are in memory, ours or the system's. Never waits for
@@ -246,7 +246,7 @@ impl<S: TorrentSource> Engine<S> {
     /// Never waits for more than a short lock.
     fn try_memory(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
         let ReadTarget { handle, file, range, .. } = target;
-        let parts = self.shared.tell_if(|core, now| core.try_read(now, handle, file.id, range))?;
+        let parts = self.shared.apply_if(|core, now| core.try_read(now, handle, file.id, range))?;
         self.locals.on_source(self.shared.now(), file.id, range.len());
         Some(parts.map(join))
     }
@@ -327,8 +327,8 @@ impl<S: TorrentSource> Engine<S> {
             (Started::Waits(read), Some(answer)) => {
                 let _guard = CancelGuard { shared: &*self.shared, read };
                 match patience {
-                    WaitPolicy::LeavesAtOnce => self.answer_until_stalled(read, answer).await,
-                    WaitPolicy::Stays | WaitPolicy::LeavesOnFailure => answered(answer.await),
+                    WaitPolicy::FailFast => self.answer_until_stalled(read, answer).await,
+                    WaitPolicy::UntilDeadline | WaitPolicy::FailOnError => answered(answer.await),
                 }
             }
         }
@@ -341,7 +341,7 @@ impl<S: TorrentSource> Engine<S> {
         mut answer: oneshot::Receiver<driver::ReadResult>,
     ) -> driver::ReadResult {
         loop {
-            let progress_at = self.shared.look(|core| core.progress_at(read));
+            let progress_at = self.shared.read(|core| core.progress_at(read));
             let Some(progress_at) = progress_at else { return answered(answer.await) };
             let stalls_at = progress_at.saturating_add(STALL_TIME_MAX);
             let rest = stalls_at.saturating_sub(self.shared.now());
@@ -359,7 +359,7 @@ impl<S: TorrentSource> Engine<S> {
     /// Returns how long ago a torrent was last seen to make progress.
     fn progress_age(&self, torrent: InfoHash) -> Option<Duration> {
         let now = self.shared.now();
-        let at = self.shared.look(|core| core.torrent_progress_at(torrent))?;
+        let at = self.shared.read(|core| core.torrent_progress_at(torrent))?;
         Some(now.saturating_sub(at))
     }
 
@@ -372,13 +372,13 @@ impl<S: TorrentSource> Engine<S> {
     ) -> ServerAvailability {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let now = self.shared.now();
-        self.shared.look(|core| core.outlook(now, (file.id, &facts), range))
+        self.shared.read(|core| core.outlook(now, (file.id, &facts), range))
     }
 
     /// Returns whether a whole page of a range is on the server.
     fn has_page(&self, file: FileRef, state: FileState, range: ByteRange) -> bool {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
-        self.shared.look(|core| core.has_page(file.id, &facts, range))
+        self.shared.read(|core| core.has_page(file.id, &facts, range))
     }
 
     /// Takes note that the wait of a read has ended since its thread got a signal.
@@ -386,7 +386,7 @@ impl<S: TorrentSource> Engine<S> {
         let ReadTarget { handle, file, range, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (handle, file.id);
-        self.shared.note(|core, now| core.on_interrupted_wait(now, who, &facts, range));
+        self.shared.apply_quietly(|core, now| core.on_interrupted_wait(now, who, &facts, range));
     }
 
     /// Returns the error of a read that would have to wait for missing data now, if a wait of its
@@ -395,13 +395,13 @@ impl<S: TorrentSource> Engine<S> {
         let ReadTarget { handle, file, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (handle, file.id);
-        self.shared.note(|core, now| core.fail_fast_error(now, who, &facts))
+        self.shared.apply_quietly(|core, now| core.fail_fast_error(now, who, &facts))
     }
 
     /// Returns whether the server is down and nobody asks it at the moment.
     fn is_refusing(&self) -> bool {
         let now = self.shared.now();
-        self.shared.look(|core| core.is_refusing(now))
+        self.shared.read(|core| core.is_refusing(now))
     }
 
     /// Returns whether a range is on this machine's disk, where it takes no server: the file is
@@ -414,7 +414,7 @@ impl<S: TorrentSource> Engine<S> {
 
     /// Returns the bytes at the beginning of a range that are in memory.
     fn prefix(&self, file: FileId, range: ByteRange) -> Vec<Bytes> {
-        self.shared.tell_if(|core, _| Some(core.prefix(file, range))).unwrap_or_default()
+        self.shared.apply_if(|core, _| Some(core.prefix(file, range))).unwrap_or_default()
     }
 }
 

@@ -124,7 +124,7 @@ impl PreloadError {
 impl<S: TorrentSource> Engine<S> {
     /// Returns how many bytes of a range of a file are known to be there.
     pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
-        self.shared.look(|core| core.bytes_here(file, facts, range))
+        self.shared.read(|core| core.bytes_here(file, facts, range))
     }
 
     /// Resolves when all of a range is on the server. `progress` is told now and then how far that
@@ -172,7 +172,7 @@ impl<S: TorrentSource> Engine<S> {
             }
             let now = self.shared.now();
             let (bytes_there, wait) =
-                self.shared.look(|core| (core.preloaded_bytes(read), core.preload_wait(read, now)));
+                self.shared.read(|core| (core.preloaded_bytes(read), core.preload_wait(read, now)));
             // A server that is away takes the bitfield with it, and not the pieces.
             most_bytes = bytes_there.max(most_bytes);
             progress(PreloadStep { bytes_there: most_bytes, wait: fetch.refine(wait) });

@@ -12,10 +12,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::history::{PastTorrent, RestoredTorrent};
 use super::names::{NameOwner, ReservedNames};
 use super::notices::Invalidation;
-use super::past::{PastTorrent, RestoredTorrent};
-use super::standing::PerServerState;
+use super::per_server::PerServerState;
 use super::{
     Changes, FolderId, NodeIdx, RootLayout, TorrentKey, TorrentTree, Totals, Tree, TreeTorrent,
 };

@@ -1,7 +1,7 @@
 //! What is known of a node beyond its attributes.
 
 use super::layout::{NodeBody, NodeIdx};
-use super::look::have_bytes;
+use super::lookup::have_bytes;
 use super::{Tree, TreeTorrent};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 

@@ -1,7 +1,7 @@
 //! Directories of torrents: the root, or one for each server below it.
 
+use super::history::NameHistory;
 use super::names::{Names, RESERVED};
-use super::past::NameHistory;
 use crate::name::{escape, escape_marked};
 use crate::{InfoHash, Ino, ServerId};
 

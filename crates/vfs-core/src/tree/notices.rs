@@ -3,7 +3,7 @@
 use super::TreeTorrent;
 use super::inode::InodeTable;
 use super::layout::{NodeBody, NodeIdx};
-use super::look::have_bytes;
+use super::lookup::have_bytes;
 use crate::{Child, Ino, InvalidationSink, TorrentSummary};
 
 /// Something that a front end may have been told otherwise.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::look::have_bytes;
+use super::lookup::have_bytes;
 use super::names::NameOwner;
 use super::{FolderId, NodeBody, NodeIdx, NodeRef, TorrentKey, TorrentTree, Tree};
 use crate::{FileId, FileIndex, Geometry, InfoHash, Ino, ServerId, TorrentFile, VfsError};

@@ -2,7 +2,7 @@
 
 use super::TreeTorrent;
 use super::layout::NodeBody;
-use super::look::have_bytes;
+use super::lookup::have_bytes;
 
 /// Sums over all torrents that are shown. In 128 bits, so that nothing is lost by a torrent that
 /// says it is larger than all disks.

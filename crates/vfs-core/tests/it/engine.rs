@@ -80,7 +80,7 @@ async fn missing_bytes_fail_at_once_where_they_must_not_be_waited_for() {
     // A read over the edge has nothing to give either.
     let read = timeout(at_once(), f.vfs.read(half, FILE_LEN / 2 - 5, 9)).await.unwrap();
     assert!(matches!(read, Err(VfsError::WouldBlock)));
-    assert_eq!((f.source.opened().len(), f.source.haves_asked()), (0, 1));
+    assert_eq!((f.source.opened().len(), f.source.bitfield_requests()), (0, 1));
     f.check(half, 0, FILE_LEN / 2 - 9, 9).await;
     f.check(f.open("full"), 1, 5, 9).await;
 }
@@ -131,7 +131,7 @@ async fn complete_files_need_no_question_and_random_reads_cost_what_they_ask_for
     let want = [0, FILE_LEN - 1000, 5 * MIB, MIB];
     let opened: Vec<_> = f.source.opened().iter().map(|(_, it)| (it.start(), it.len())).collect();
     assert_eq!(opened, want.map(|offset| (offset, 1000)));
-    assert_eq!((f.source.haves_asked(), f.vfs.counters().total.bytes_fetched), (0, 4000));
+    assert_eq!((f.source.bitfield_requests(), f.vfs.counters().total.bytes_fetched), (0, 4000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,7 +231,7 @@ async fn what_is_there_never_queues_behind_what_is_missing() {
     let missing = opened.iter().filter(|(file, _)| *file == file_id(1, 0));
     let pieces: HashSet<_> = missing.map(|(_, range)| range.start() / MIB).collect();
     assert_eq!(pieces, (12..24).collect());
-    assert!(f.source.haves_asked() <= 27, "{}", f.source.haves_asked());
+    assert!(f.source.bitfield_requests() <= 27, "{}", f.source.bitfield_requests());
     f.source.let_go(file_id(1, 0));
     while let Some(read) = reads.join_next().await {
         assert_eq!(read.unwrap().unwrap().len(), 9);

@@ -78,15 +78,15 @@ async fn the_source_is_asked_once_a_second_at_most() {
         assert_eq!(vfs.seek(handle, 7, SeekTo::Data).await.unwrap(), 7);
         assert!(matches!(vfs.seek(handle, 50, SeekTo::Data).await, Err(VfsError::NothingThere)));
     }
-    assert_eq!(source.haves_asked(), 1);
+    assert_eq!(source.bitfield_requests(), 1);
     let more = Bitfield::from_fn(10, |piece_idx| piece_idx != 2).unwrap();
     source.set_haves(file_id(1, 0).torrent, more);
     advance(Duration::from_secs(1)).await;
     assert_eq!(vfs.seek(handle, 0, SeekTo::Hole).await.unwrap(), 20);
-    assert_eq!(source.haves_asked(), 2);
+    assert_eq!(source.bitfield_requests(), 2);
     // Reads and searches ask together.
     assert_eq!(vfs.read(handle, 0, 10).await.unwrap().len(), 10);
-    assert_eq!(source.haves_asked(), 2);
+    assert_eq!(source.bitfield_requests(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,7 +119,7 @@ async fn what_the_listing_says_needs_no_question() {
     source.update(torrent, |summary| summary.state = TorrentState::Initializing);
     vfs.apply(source.listing(), Vec::new(), 0);
     assert_eq!(vfs.seek(handle, 0, SeekTo::Hole).await.unwrap(), 100);
-    assert_eq!(source.haves_asked(), 1);
+    assert_eq!(source.bitfield_requests(), 1);
     source.remove(torrent);
     vfs.apply(source.listing(), Vec::new(), 0);
     assert!(matches!(seek(0, SeekTo::Hole), Some(Err(VfsError::Stale))));
@@ -135,5 +135,5 @@ async fn a_filesystem_that_ends_asks_nobody() {
     let handle = open(&vfs, &source);
     vfs.shut_down();
     assert_eq!(vfs.seek(handle, 0, SeekTo::Hole).await.unwrap(), 100);
-    assert_eq!(source.haves_asked(), 0);
+    assert_eq!(source.bitfield_requests(), 0);
 }

@@ -18,8 +18,8 @@ use tokio::time::sleep;
 use vfs_core::{FileId, Geometry, InfoHash, LocalPieces, LocalWanted, TorrentSummary};
 
 use super::file::ProvenFile;
-use super::kept::{FileIdentity, VerifiedFileRecord};
 use super::place::{LocalPaths, OutputFolder};
+use super::verification_store::{FileIdentity, VerifiedFileRecord};
 use super::{LocalFiles, NoLocalFile, open};
 
 /// For so many times as long as a verification took, nothing is verified after it: readers have the

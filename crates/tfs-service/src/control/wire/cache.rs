@@ -32,7 +32,7 @@ impl CacheParts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClearRequest {
-    /// As in [`Target`](super::Target).
+    /// As in [`MountSelector`](super::MountSelector).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// What is to be dropped.
@@ -55,7 +55,7 @@ pub struct Cleared {
     pub files_in_use: u64,
 }
 
-/// `POST /v1/cache/stats` with a [`Target`](super::Target): what is kept, and how much it helped.
+/// `POST /v1/cache/stats` with a [`MountSelector`](super::MountSelector): what is kept, and how much it helped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheStats {
     /// The most that buffers and cache may take together.

@@ -8,7 +8,7 @@ use vfs_core::PreloadWait;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreloadRequest {
-    /// As in [`Target`](super::Target).
+    /// As in [`MountSelector`](super::MountSelector).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// Files, or directories with all files below them, as paths from the root of the mount. An

@@ -9,7 +9,7 @@ pub const SEARCH_HITS_MAX: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SearchRequest {
-    /// As in [`Target`](super::Target).
+    /// As in [`MountSelector`](super::MountSelector).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// What to look for.

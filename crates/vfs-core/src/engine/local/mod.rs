@@ -14,7 +14,7 @@
 //! 4. No read waits for a proof; until it is over, the source is read. A file that was proven
 //!    before is only opened, and that a read waits for.
 
-mod look;
+mod probe;
 mod read;
 mod table;
 
@@ -78,7 +78,7 @@ pub(super) struct LocalFileCache {
     looked: Notify,
     disk_reads: Arc<Semaphore>,
     /// Whether there are no files of this source on any disk, or nobody wants them.
-    is_off: AtomicBool,
+    is_disabled: AtomicBool,
     is_shut_down: AtomicBool,
 }
 
@@ -89,7 +89,7 @@ impl Default for LocalFileCache {
             looks: Mutex::default(),
             looked: Notify::new(),
             disk_reads: Arc::new(Semaphore::new(DISK_READS_MAX)),
-            is_off: AtomicBool::new(false),
+            is_disabled: AtomicBool::new(false),
             is_shut_down: AtomicBool::new(false),
         }
     }
@@ -98,18 +98,18 @@ impl Default for LocalFileCache {
 impl LocalFileCache {
     /// Returns a file that can be read here.
     pub(super) fn here(&self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
-        if self.is_off() { None } else { self.table().here(now, file) }
+        if self.is_disabled() { None } else { self.table().here(now, file) }
     }
 
     /// Takes note that bytes of a file came from the source.
     pub(super) fn on_source(&self, now: Duration, file: FileId, bytes: u64) {
-        if !self.is_off() {
+        if !self.is_disabled() {
             self.table().on_source(now, file, bytes);
         }
     }
 
     /// Gives up a file that turned out to be another, or not readable.
-    pub(super) fn lose(
+    pub(super) fn invalidate(
         &self,
         now: Duration,
         file: FileId,
@@ -120,7 +120,7 @@ impl LocalFileCache {
             torrent = %file.torrent, file = file.index.0, error = %fault,
             "not read from this machine's disk any more"
         );
-        self.table().lose(now, file, here, fault);
+        self.table().invalidate(now, file, here, fault);
     }
 
     /// Takes over what a listing says of the files that are known. Returns whether pieces of some
@@ -157,8 +157,8 @@ impl LocalFileCache {
         self.is_shut_down.load(Ordering::Acquire)
     }
 
-    fn is_off(&self) -> bool {
-        self.is_off.load(Ordering::Relaxed)
+    fn is_disabled(&self) -> bool {
+        self.is_disabled.load(Ordering::Relaxed)
     }
 
     fn table(&self) -> MutexGuard<'_, LocalFileTable> {

@@ -24,11 +24,12 @@ impl<S: TorrentSource> Engine<S> {
         match here.file.try_read(range) {
             Ok(None) => None,
             Ok(Some(bytes)) if bytes.len() as u64 == range.len() => {
-                self.shared.note(|core, now| core.on_local(now, target.handle, file.id, range));
+                self.shared
+                    .apply_quietly(|core, now| core.on_local(now, target.handle, file.id, range));
                 Some(bytes)
             }
-            Ok(Some(_)) => self.lose(file.id, &here, &LocalError::Changed),
-            Err(fault) => self.lose(file.id, &here, &fault),
+            Ok(Some(_)) => self.invalidate(file.id, &here, &LocalError::Changed),
+            Err(fault) => self.invalidate(file.id, &here, &fault),
         }
     }
 
@@ -99,24 +100,24 @@ impl<S: TorrentSource> Engine<S> {
         let patience = deadline.saturating_sub(self.shared.now()) / 2;
         let bytes = match timeout(patience.min(DISK_TIME_MAX), read).await {
             Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
-            Ok(Ok(Ok(_))) => return self.lose(file.id, here, &LocalError::Changed),
-            Ok(Ok(Err(fault))) => return self.lose(file.id, here, &fault),
+            Ok(Ok(Ok(_))) => return self.invalidate(file.id, here, &LocalError::Changed),
+            Ok(Ok(Err(fault))) => return self.invalidate(file.id, here, &fault),
             // It panicked, or the runtime ends.
             Ok(Err(error)) => {
                 let error = std::io::Error::other(error);
-                return self.lose(file.id, here, &LocalError::Disk(error));
+                return self.invalidate(file.id, here, &LocalError::Disk(error));
             }
             Err(elapsed) => {
-                return self.lose(file.id, here, &LocalError::Disk(elapsed.into()));
+                return self.invalidate(file.id, here, &LocalError::Disk(elapsed.into()));
             }
         };
-        self.shared.note(|core, now| core.on_local(now, handle, file.id, range));
+        self.shared.apply_quietly(|core, now| core.on_local(now, handle, file.id, range));
         Some(bytes)
     }
 
     /// Gives up a file here, for which there is no answer then.
-    fn lose(&self, file: FileId, here: &Arc<OpenLocal>, fault: &LocalError) -> Option<Bytes> {
-        self.locals.lose(self.shared.now(), file, here, fault);
+    fn invalidate(&self, file: FileId, here: &Arc<OpenLocal>, fault: &LocalError) -> Option<Bytes> {
+        self.locals.invalidate(self.shared.now(), file, here, fault);
         None
     }
 }

@@ -186,7 +186,7 @@ impl LocalFileTable {
     }
 
     /// Gives up `here`, unless it was replaced already.
-    pub(super) fn lose(
+    pub(super) fn invalidate(
         &mut self,
         now: Duration,
         file: FileId,

@@ -29,11 +29,11 @@ pub(crate) enum Priority {
 pub(crate) enum WaitPolicy {
     /// Everything that may pass: no other server could answer it.
     #[default]
-    Stays,
+    UntilDeadline,
     /// That bytes are missing, but no failure: another server may be there.
-    LeavesOnFailure,
+    FailOnError,
     /// Neither: another server may have the bytes.
-    LeavesAtOnce,
+    FailFast,
 }
 
 /// Whether a read may end with [`VfsError::Partial`], since whoever asks

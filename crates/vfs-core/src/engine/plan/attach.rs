@@ -89,22 +89,22 @@ impl Plan {
         let Some(facts) = self.files.get(&stream.file) else { return };
         let next = ByteRange::clamped(stream.pos, 1, facts.len);
         let presence = self.haves.presence(stream.file, facts, next, now, &self.tuning);
-        let is_missing = presence != Availability::Here;
+        let is_missing = presence != Availability::Present;
         let piece_end = facts.geometry.map(|geometry| geometry.piece_end(stream.pos));
         let is_next_piece = stream.pos >= stream.class_until;
         let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        let turn_until = match (stream.is_missing, is_missing) {
+        let timeslice_until = match (stream.is_missing, is_missing) {
             (false, true) => now.saturating_add(missing),
             (true, false) => now.saturating_add(here),
             (true, true) if is_next_piece => now,
-            (true, true) | (false, false) => stream.turn_until,
+            (true, true) | (false, false) => stream.timeslice_until,
         };
-        if turn_until != stream.turn_until {
+        if timeslice_until != stream.timeslice_until {
             stream.is_useful = false;
             self.is_dirty = true;
         }
-        stream.turn_until = turn_until;
+        stream.timeslice_until = timeslice_until;
         stream.is_missing = is_missing;
         stream.class_until = piece_end.unwrap_or(u64::MAX);
     }
@@ -128,7 +128,7 @@ impl Plan {
             return false;
         }
         // Never wait for what is missing on the way to what is there, nor skip over it at all.
-        let from = if presence == Availability::Here { stream.pos } else { wanted };
+        let from = if presence == Availability::Present { stream.pos } else { wanted };
         let gap = need.start().saturating_sub(from);
         let gap = ByteRange::clamped(from, gap, facts.len);
         gap.is_empty() || self.haves.here_until(stream.file, facts, gap) == gap.end()
@@ -136,7 +136,7 @@ impl Plan {
 
     /// Returns where a stream will be when its reads are answered.
     pub(super) fn wanted_until(&self, stream: &PlannedStream) -> u64 {
-        if stream.kind == StreamKind::Rest {
+        if stream.kind == StreamKind::ToPieceEnd {
             return stream.range.end();
         }
         let ends = stream.reads.iter().filter_map(|id| self.reads.get(id));

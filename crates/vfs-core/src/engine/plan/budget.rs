@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::waiting::Queue;
+use super::read_index::Queue;
 use super::{Phase, Plan, PlannedStream, StreamId};
 use crate::{StreamDemand, StreamPermits};
 
@@ -212,7 +212,7 @@ impl Plan {
             return turn_end;
         }
         // Its turn began when it was confirmed.
-        let began_at = stream.turn_until.saturating_sub(self.tuning.turn_time_missing);
+        let began_at = stream.timeslice_until.saturating_sub(self.tuning.turn_time_missing);
         turn_end.min(began_at.max(recalled_at).saturating_add(self.tuning.turn_time_recalled))
     }
 

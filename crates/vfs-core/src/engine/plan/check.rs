@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::waiting::ReadIndex;
+use super::read_index::ReadIndex;
 use super::{Demand, Phase, Plan, PreloadWait, ReadId};
 use crate::HandleId;
 
@@ -42,7 +42,7 @@ impl Plan {
 
     /// Panics if things are not settled: the index says of a read what is no longer so, or a look
     /// at everything finds something to do, which a mark should have told of.
-    pub(super) fn check_settled(&mut self, now: Duration) {
+    pub(super) fn assert_reconciled(&mut self, now: Duration) {
         if self.is_dirty || !self.actions.is_empty() {
             return;
         }
@@ -68,7 +68,7 @@ impl Plan {
         }
         self.streams.values_mut().for_each(|stream| stream.has_grown = true);
         self.is_dirty = false;
-        self.settle(now);
+        self.reconcile(now);
         assert!(self.actions.is_empty() && !self.is_dirty, "a mark is missing: {:?}", self.actions);
         assert_eq!(self.waiting, anew);
         assert_eq!((self.tally.total, self.next_time), before);
@@ -109,7 +109,7 @@ impl Plan {
         let readers = || self.waiting().filter(|(_, read)| !read.is_preload());
         for (id, stream) in preloads().filter(|(_, stream)| stream.is_live()) {
             assert_eq!(stream.low, stream.pos, "a preload keeps bytes: {stream:?}");
-            assert!(!self.courtesy.is_pressed, "{stream:?} is open beside a reader");
+            assert!(!self.courtesy.has_blocked_reader, "{stream:?} is open beside a reader");
             if readers().next().is_some() {
                 let demand = self.demand(*id);
                 assert!(!matches!(demand, Demand::Bytes(_)), "{stream:?} moves: {demand:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Action, BitfieldStatus, Expiry, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
-    StreamEnd, StreamId, WaitPolicy, retry, violation, waiting::ReadIndexEntry,
+    StreamEnd, StreamId, WaitPolicy, read_index::ReadIndexEntry, retry, violation,
 };
 use crate::tree::FileState;
 use crate::{
@@ -144,7 +144,7 @@ impl Plan {
         let turn_time = if stream.is_missing { missing } else { here };
         stream.phase = Phase::Open;
         stream.moved_at = now;
-        stream.turn_until = now.saturating_add(turn_time);
+        stream.timeslice_until = now.saturating_add(turn_time);
         let want = stream.pos;
         // They are split later than before.
         let reads = stream.reads.clone();
@@ -267,13 +267,13 @@ impl Plan {
 
     /// Takes the question of somebody who does not read which pieces of a torrent are there, and
     /// lets the source be asked if nobody did for a while.
-    pub(in crate::engine) fn on_question(
+    pub(in crate::engine) fn on_bitfield_query(
         &mut self,
         now: Duration,
         torrent: InfoHash,
     ) -> BitfieldStatus {
         if self.haves.ask(torrent, now, &self.tuning) {
-            self.haves_asked = self.haves_asked.saturating_add(1);
+            self.bitfield_requests = self.bitfield_requests.saturating_add(1);
             self.actions.push_back(Action::AskHaves { torrent });
             self.marks.torrents.insert(torrent);
         }
@@ -314,7 +314,7 @@ impl Plan {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let file = read.request.file;
         read.last_error = Some(error.clone());
-        let is_leaving = read.patience != WaitPolicy::Stays;
+        let is_leaving = read.patience != WaitPolicy::UntilDeadline;
         if is_leaving || retry::is_final(error, self.files.get(&file)) {
             let error = self.error_of(file, error.clone());
             self.fail(id, now, error);

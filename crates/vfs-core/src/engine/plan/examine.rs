@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::waiting::{Queue, QueuePosition, ReadIndexEntry};
+use super::read_index::{Queue, QueuePosition, ReadIndexEntry};
 use super::{Availability, MissingPolicy, Plan, PlannedRead, ReadId, Split, WaitPolicy, retry};
 use crate::{FileId, InfoHash, SourceError, VfsError};
 
 impl Plan {
-    /// Has a read looked at when things settle.
+    /// Has a read looked at in the next reconciliation.
     pub(super) fn mark(&mut self, id: ReadId) {
         self.marks.reads.insert(id);
         self.is_dirty = true;
@@ -65,16 +65,16 @@ impl Plan {
         let presence = (is_queued || must_not_wait).then(|| self.presence(read, now));
         let queue = presence.filter(|_| is_queued && read.retry_at <= now);
         let queue = queue.and_then(|presence| match presence {
-            Availability::Asking => None,
+            Availability::Pending => None,
             // It fails as soon as that is known for sure, and a stream would make the server fetch
             // what nobody waits for.
             Availability::Missing if must_not_wait && self.has_pieces(read) => None,
             _ if read.is_preload() => Some(Queue::Preload),
-            Availability::Here => Some(Queue::Here),
+            Availability::Present => Some(Queue::Here),
             Availability::Missing | Availability::Unknown => Some(Queue::Missing),
         });
         let turn = QueuePosition { priority: read.request.priority, place: read.place, read: id };
-        let is_missing = presence.is_some_and(|presence| presence != Availability::Here);
+        let is_missing = presence.is_some_and(|presence| presence != Availability::Present);
         ReadIndexEntry {
             start: (is_queued && !read.is_preload()).then(|| read.need.start()),
             turn: queue.map(|queue| (queue, turn)),
@@ -102,7 +102,7 @@ impl Plan {
     fn waits_for_nothing(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
-        is_refused || facts.is_stopped() || read.patience == WaitPolicy::LeavesAtOnce
+        is_refused || facts.is_stopped() || read.patience == WaitPolicy::FailFast
     }
 
     /// Returns the error of a read that fails rather than wait.
@@ -198,7 +198,7 @@ impl Plan {
     fn is_refused(&self, read: &PlannedRead, now: Duration) -> bool {
         self.must_not_wait(read)
             && match self.presence(read, now) {
-                Availability::Here | Availability::Asking => false,
+                Availability::Present | Availability::Pending => false,
                 Availability::Missing => self.is_fresh(read, now),
                 Availability::Unknown => self.unknown_until(read) <= now,
             }

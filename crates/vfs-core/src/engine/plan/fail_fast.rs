@@ -164,9 +164,9 @@ impl Plan {
     ) {
         let Some(read) = self.reads.get(&id) else { return };
         let PlannedRead { request, arrived_at, patience, .. } = read;
-        let is_waiting = !read.is_preload() && *patience != WaitPolicy::LeavesAtOnce;
+        let is_waiting = !read.is_preload() && *patience != WaitPolicy::FailFast;
         // What is there, and does not come, says nothing about what is missing.
-        let is_missing = self.presence(read, now) != Availability::Here;
+        let is_missing = self.presence(read, now) != Availability::Present;
         // A handle that was released has nothing to read any more.
         if !is_waiting || !is_missing || !self.handles.is_open(request.handle) {
             return;
@@ -189,7 +189,7 @@ impl Plan {
     ) {
         let presence = self.haves.presence(file, facts, range, now, &self.tuning);
         // At a server that the handle was never read from, nothing has waited.
-        if presence != Availability::Here && self.handles.access(handle).is_some() {
+        if presence != Availability::Present && self.handles.access(handle).is_some() {
             let pause = FIRST_PAUSE_MAX;
             let failed = FailedWait { pause, ..self.failed_wait(now, file, facts) };
             self.failed_waits.add(handle, now, failed);

@@ -19,6 +19,7 @@
 mod access;
 mod action;
 mod attach;
+mod availability;
 mod budget;
 #[cfg(test)]
 mod check;
@@ -29,17 +30,16 @@ mod fail_fast;
 mod handles;
 mod permits;
 mod preload;
-mod presence;
 mod progress;
+mod read_index;
 mod readers;
+mod reconcile;
 mod retry;
-mod settle;
 mod split;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tuning;
-mod waiting;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -48,6 +48,9 @@ pub(crate) use action::FileFacts;
 pub(super) use action::{
     Action, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId, WaitPolicy,
 };
+pub(super) use availability::Availability;
+pub(super) use availability::BitfieldStatus;
+use availability::PieceAvailability;
 use budget::Permits;
 use direct::Direct;
 pub(super) use direct::DirectEnd;
@@ -55,13 +58,11 @@ use fail_fast::{FailFast, FailedWaits};
 use handles::OpenHandles;
 use preload::PreloadGate;
 pub use preload::PreloadWait;
-pub(super) use presence::Availability;
-pub(super) use presence::BitfieldStatus;
-use presence::PieceAvailability;
 pub(super) use progress::ReadDeadline;
 use progress::{Expiry, FetchHistory};
 #[cfg(test)]
 pub(super) use progress::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
+use read_index::{DirtySet, ReadIndex};
 pub(crate) use readers::Activity;
 pub use readers::ReaderWait;
 use retry::Breaker;
@@ -70,7 +71,6 @@ pub(super) use retry::BreakerTuning;
 pub(super) use stream::Demand;
 use stream::{Phase, PlannedStream, StreamKind};
 pub(super) use tuning::Tuning;
-use waiting::{DirtySet, ReadIndex};
 
 use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy};
@@ -146,7 +146,7 @@ pub(super) struct Plan {
     last_place: u64,
     last_stream: u64,
     pub(super) tally: EngineCounters,
-    pub(super) haves_asked: u64,
+    pub(super) bitfield_requests: u64,
     /// Bytes that came only so that the server has them.
     pub(super) preloaded_bytes: u64,
     /// How often a read was looked at.
@@ -178,7 +178,7 @@ impl Plan {
             last_place: 0,
             last_stream: 0,
             tally: EngineCounters::default(),
-            haves_asked: 0,
+            bitfield_requests: 0,
             preloaded_bytes: 0,
             #[cfg(test)]
             look_count: 0,
@@ -193,10 +193,10 @@ impl Plan {
         if self.actions.is_empty() && self.is_dirty {
             while self.actions.is_empty() && self.is_dirty {
                 self.is_dirty = false;
-                self.settle(now);
+                self.reconcile(now);
             }
             #[cfg(test)]
-            self.check_settled(now);
+            self.assert_reconciled(now);
         }
         self.actions.pop_front()
     }
@@ -225,7 +225,7 @@ impl Plan {
         }
         let needs = stream.reads.iter().filter_map(|read| self.reads.get(read));
         let wanted = needs.map(|read| read.need.end()).max().unwrap_or(0);
-        let is_rest = stream.kind == StreamKind::Rest;
+        let is_rest = stream.kind == StreamKind::ToPieceEnd;
         let wanted = if is_rest { stream.range.end() } else { wanted };
         let ahead = self.ahead_until(stream);
         let room = self.tuning.read_bytes_max.saturating_add(stream.ahead_bytes());
@@ -361,7 +361,7 @@ impl Plan {
         let Some(read) = self.forget_read(id) else { return };
         // The kernel asks again for the pages of a split read.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
-            let is_last = read.patience == WaitPolicy::Stays;
+            let is_last = read.patience == WaitPolicy::UntilDeadline;
             self.tally.count(read.request.file, |count| {
                 let counter = if is_last { &mut count.failures } else { &mut count.moves };
                 *counter = counter.saturating_add(1);
@@ -460,7 +460,7 @@ impl Plan {
             return;
         }
         for read in reads {
-            let leaves = |read: &PlannedRead| read.patience != WaitPolicy::Stays;
+            let leaves = |read: &PlannedRead| read.patience != WaitPolicy::UntilDeadline;
             if self.reads.get(&read).is_some_and(leaves) {
                 // Not as a deadline that has passed, which ends the read at all servers.
                 self.fail(read, now, VfsError::Source(error.clone()));
@@ -504,7 +504,7 @@ impl Plan {
             let reads = stream.reads.iter().filter_map(|read| self.reads.get(read));
             let first = reads.map(|read| read.need.start()).min();
             // Who goes on to read a rest finds it in the cache.
-            let is_rest = stream.kind == StreamKind::Rest;
+            let is_rest = stream.kind == StreamKind::ToPieceEnd;
             let passed = if is_rest { stream.pos } else { stream.consumed };
             let low = first.unwrap_or(passed).min(stream.pos);
             if low > stream.low {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::waiting::{Queue, QueuePosition, ReadIndex};
+use super::read_index::{Queue, QueuePosition, ReadIndex};
 use super::{
     Action, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
 };
@@ -44,7 +44,7 @@ impl QueueCursor {
 
 impl Plan {
     /// Opens streams again that failed, where they were.
-    fn mend(&mut self, now: Duration) {
+    fn reopen_failed(&mut self, now: Duration) {
         let broken = self.streams.iter().filter(|(_, stream)| match stream.phase {
             Phase::Broken { retry_at } => retry_at <= now,
             Phase::Opening | Phase::Open | Phase::Closing => false,
@@ -72,7 +72,7 @@ impl Plan {
     /// Gives permits to the reads that wait, and ends turns where they are needed.
     pub(super) fn grant(&mut self, now: Duration) {
         self.permits.begin();
-        self.mend(now);
+        self.reopen_failed(now);
         self.give_way(now);
         let closing = self.streams.values().filter(|stream| !stream.is_live()).count();
         let (taken, usable) = (self.permits_taken(), self.permits.usable());
@@ -135,7 +135,7 @@ impl Plan {
             free.coming = free.coming.saturating_sub(1);
             return true;
         }
-        let Some(victim) = self.find_victim(priority, is_missing, now) else {
+        let Some(victim) = self.preemption_candidate(priority, is_missing, now) else {
             self.permits.wait(queue);
             return false;
         };
@@ -167,7 +167,12 @@ impl Plan {
     }
 
     /// Returns the stream that has to go for a read that waits, if one has.
-    fn find_victim(&self, priority: Priority, is_missing: bool, now: Duration) -> Option<StreamId> {
+    fn preemption_candidate(
+        &self,
+        priority: Priority,
+        is_missing: bool,
+        now: Duration,
+    ) -> Option<StreamId> {
         let missing_count = self.missing_count();
         let is_over = missing_count > self.permits.missing();
         let is_crowded = is_missing && missing_count >= self.permits.usable_missing();
@@ -204,7 +209,7 @@ impl Plan {
         let rest_end = self.rest_end(read, end).filter(|_| !is_sequential);
         let kind = match rest_end {
             _ if is_sequential => self.new_window(need.start()),
-            Some(_) => StreamKind::Rest,
+            Some(_) => StreamKind::ToPieceEnd,
             None => StreamKind::Bounded,
         };
         let end = rest_end.unwrap_or(end);
@@ -243,7 +248,7 @@ impl Plan {
             owners: BTreeSet::new(),
             is_missing,
             class_until: piece_end.unwrap_or(u64::MAX),
-            turn_until: now.saturating_add(turn_time),
+            timeslice_until: now.saturating_add(turn_time),
             is_useful: false,
             moved_at: now,
             asked_at: now,
@@ -306,7 +311,7 @@ impl Plan {
         let most = self.tuning.rest_bytes_max.min(self.tuning.cache_bytes);
         let rest = ByteRange::clamped(end, most, facts.len);
         let last = end.checked_sub(1)?;
-        let rest_end = if self.haves.is_to_come(file, facts, last) {
+        let rest_end = if self.haves.is_pending_piece(file, facts, last) {
             facts.geometry?.piece_end(last).min(rest.end())
         } else {
             let access = self.handles.access(read.request.handle)?;

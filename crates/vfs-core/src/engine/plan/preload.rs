@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use super::{
     Action, Availability, FileFacts, Phase, Plan, PlannedRead, PlannedStream, Priority,
-    ReadDeadline, ReadId, ReadRequest, StreamId, StreamKind, permits::FreePermits, waiting::Queue,
+    ReadDeadline, ReadId, ReadRequest, StreamId, StreamKind, permits::FreePermits,
+    read_index::Queue,
 };
 use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 
@@ -51,9 +52,9 @@ pub enum PreloadWait {
 #[derive(Debug, Default)]
 pub(super) struct PreloadGate {
     /// Whether the stream of a reader waited for missing bytes, when this was last looked at.
-    pub(super) is_pressed: bool,
+    pub(super) has_blocked_reader: bool,
     /// Until when no preload gets a stream, as a reader waited a moment ago.
-    quiet_until: Duration,
+    paused_until: Duration,
 }
 
 impl Plan {
@@ -94,7 +95,7 @@ impl Plan {
         if self.is_refusing(now) {
             return Some(PreloadWait::Server);
         }
-        if self.is_in_the_dark(read, now) {
+        if self.awaits_bitfield(read, now) {
             return Some(PreloadWait::Bitfield);
         }
         if facts.state.is_some_and(|state| state.torrent == TorrentState::Initializing) {
@@ -115,7 +116,7 @@ impl Plan {
 
     /// Returns why a preload has no stream.
     fn queued_preload_wait(&self, now: Duration) -> PreloadWait {
-        let is_quiet = self.courtesy.is_pressed || now < self.courtesy.quiet_until;
+        let is_quiet = self.courtesy.has_blocked_reader || now < self.courtesy.paused_until;
         if is_quiet || self.is_anybody_reading() {
             return PreloadWait::Readers;
         }
@@ -165,8 +166,8 @@ impl Plan {
     pub(super) fn grant_preloads(&mut self, free: &mut FreePermits, now: Duration) {
         let mut after = None;
         while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
-            let is_held = self.courtesy.is_pressed
-                || now < self.courtesy.quiet_until
+            let is_held = self.courtesy.has_blocked_reader
+                || now < self.courtesy.paused_until
                 || self.is_anybody_reading();
             let stream_count = self.streams.values().filter(|stream| stream.is_preload()).count();
             let is_full = stream_count >= self.tuning.preload_streams_max;
@@ -189,7 +190,7 @@ impl Plan {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
         let Some(facts) = self.files.get(&file) else { return };
-        if self.is_in_the_dark(read, now) {
+        if self.awaits_bitfield(read, now) {
             return;
         }
         // A torrent that is being checked gives no headers, and would hold the permit all the time.
@@ -205,12 +206,12 @@ impl Plan {
 
     /// Takes streams from preloads while a reader waits for what they may delay.
     pub(super) fn yield_to_readers(&mut self, now: Duration) {
-        let was_pressed = std::mem::take(&mut self.courtesy.is_pressed);
+        let was_pressed = std::mem::take(&mut self.courtesy.has_blocked_reader);
         if self.waiting.preload_count() == 0 {
             return;
         }
-        self.courtesy.is_pressed = self.is_pressed(now);
-        if self.courtesy.is_pressed {
+        self.courtesy.has_blocked_reader = self.has_blocked_reader(now);
+        if self.courtesy.has_blocked_reader {
             let streams = self.streams.iter();
             let live = streams.filter(|(_, stream)| stream.is_preload() && stream.is_live());
             let live: Vec<_> = live.map(|(id, _)| *id).collect();
@@ -222,7 +223,7 @@ impl Plan {
                 self.close(id, now);
             }
         } else if was_pressed {
-            self.courtesy.quiet_until = now.saturating_add(self.tuning.preload_quiet);
+            self.courtesy.paused_until = now.saturating_add(self.tuning.preload_quiet);
             // Preloads were not granted anything before this was known.
             self.is_dirty = true;
         }
@@ -268,8 +269,8 @@ impl Plan {
     }
 
     /// Returns when a preload may have a stream again that was kept from it by readers.
-    pub(super) fn quiet_until(&self) -> Duration {
-        self.courtesy.quiet_until
+    pub(super) fn paused_until(&self) -> Duration {
+        self.courtesy.paused_until
     }
 
     /// Returns whether somebody who reads waits, be it for milliseconds.
@@ -286,16 +287,16 @@ impl Plan {
     /// One whose stream is only about to open does not count yet, and whoever needs a permit takes
     /// it: a server whose last stream of a torrent is closed may part with its peers, and the
     /// reader would pay for that.
-    fn is_pressed(&self, now: Duration) -> bool {
+    fn has_blocked_reader(&self, now: Duration) -> bool {
         let streams = self.streams.values();
         let streams = streams.filter(|it| it.phase == Phase::Open && !it.is_preload());
         let mut readers = streams.flat_map(|it| &it.reads).filter_map(|id| self.reads.get(id));
-        readers.any(|read| self.presence(read, now) != Availability::Here)
+        readers.any(|read| self.presence(read, now) != Availability::Present)
     }
 
     /// Returns whether an answer about pieces that is on its way may save a preload from going over
     /// what is there.
-    fn is_in_the_dark(&self, read: &PlannedRead, now: Duration) -> bool {
+    fn awaits_bitfield(&self, read: &PlannedRead, now: Duration) -> bool {
         let is_patient = now < self.patient_until(read);
         let is_known = self.haves.is_known(read.request.file.torrent);
         read.request.facts.geometry.is_some()

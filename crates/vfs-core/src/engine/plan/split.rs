@@ -29,7 +29,7 @@ impl Plan {
             Availability::Missing => self.tuning.split_patience,
             // Perhaps all of it is there, and the line is slow.
             Availability::Unknown => self.tuning.split_patience_unknown,
-            Availability::Here | Availability::Asking => return None,
+            Availability::Present | Availability::Pending => return None,
         };
         if !self.has_page_of(read) {
             return None;

@@ -29,7 +29,7 @@ pub(crate) enum StreamKind {
     Bounded,
     /// The bytes that were asked for, and what follows and costs no wait: the rest of the piece
     /// that they waited for, or of what is there. It is kept for who goes on to read.
-    Rest,
+    ToPieceEnd,
     /// A sequential reader: up to the end of the file, `ahead_bytes` ahead of the reader.
     Window {
         /// How far it reads ahead.
@@ -79,7 +79,7 @@ pub(crate) struct PlannedStream {
     pub(crate) class_until: u64,
     /// From when on others may have its permit, if it was of use: see
     /// [`turn_end`](Self::turn_end).
-    pub(crate) turn_until: Duration,
+    pub(crate) timeslice_until: Duration,
     /// Whether it answered a read since its turn began.
     pub(crate) is_useful: bool,
     /// When it was first asked for, confirmed, or brought bytes last.
@@ -111,9 +111,9 @@ impl PlannedStream {
     pub(crate) fn turn_end(&self, silence_max: Duration) -> Duration {
         let is_moving = !self.is_missing && !self.is_useful;
         match self.phase {
-            Phase::Open if !is_moving => self.turn_until,
+            Phase::Open if !is_moving => self.timeslice_until,
             Phase::Open | Phase::Opening | Phase::Closing | Phase::Broken { .. } => {
-                self.turn_until.max(self.moved_at.saturating_add(silence_max))
+                self.timeslice_until.max(self.moved_at.saturating_add(silence_max))
             }
         }
     }
@@ -121,7 +121,7 @@ impl PlannedStream {
     /// Returns how far it reads ahead.
     pub(crate) fn ahead_bytes(&self) -> u64 {
         match self.kind {
-            StreamKind::Bounded | StreamKind::Rest | StreamKind::Preload => 0,
+            StreamKind::Bounded | StreamKind::ToPieceEnd | StreamKind::Preload => 0,
             StreamKind::Window { ahead_bytes, .. } => ahead_bytes,
         }
     }

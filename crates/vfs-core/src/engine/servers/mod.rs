@@ -22,9 +22,9 @@
 //! Moving itself costs as little as before, since each server's own memory is looked at when it is
 //! that server's turn.
 
-mod choice;
-mod journey;
+mod failover;
 mod preload;
+mod selector;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,8 +34,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use self::choice::ServerSelector;
-use self::journey::FailoverRead;
+use self::failover::FailoverRead;
+use self::selector::ServerSelector;
 use super::plan::{Activity, Availability, Tuning, WaitPolicy};
 use super::store::BlockCache;
 use super::{
@@ -195,20 +195,20 @@ impl<S: TorrentSource> MultiEngine<S> {
         states.iter().any(|(server, state)| {
             self.engine(*server).is_some_and(|engine| {
                 let presence = engine.outlook(file, Some(*state), range).presence;
-                presence == Availability::Here || engine.is_local((file, *state), range)
+                presence == Availability::Present || engine.is_local((file, *state), range)
             })
         })
     }
 
-    /// Returns whether a read of `len` bytes is short enough for [`read_now`](Self::read_now) at
-    /// any server.
-    pub(crate) fn may_read_now(&self, len: u64) -> bool {
-        self.engines.iter().any(|engine| engine.may_read_now(len))
+    /// Returns whether a read of `len` bytes is short enough for
+    /// [`read_inline`](Self::read_inline) at any server.
+    pub(crate) fn may_read_inline(&self, len: u64) -> bool {
+        self.engines.iter().any(|engine| engine.may_read_inline(len))
     }
 
     /// Does what [`read`](Self::read) does on this thread, if it is a short read of what the server
-    /// has that the reader is at: see [`Engine::read_now`].
-    pub(crate) fn read_now(
+    /// has that the reader is at: see [`Engine::read_inline`].
+    pub(crate) fn read_inline(
         &self,
         target: ReadTarget,
         states: &[(ServerId, FileState)],
@@ -220,7 +220,7 @@ impl<S: TorrentSource> MultiEngine<S> {
                 *states.iter().find(|(server, _)| *server == home)?
             }
         };
-        self.engine(server)?.read_now(target, state)
+        self.engine(server)?.read_inline(target, state)
     }
 
     /// Reads at the only server that can answer.
@@ -231,7 +231,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         state: Option<FileState>,
     ) -> Result<Bytes, VfsError> {
         let (timeout, latest) = (self.timeout, self.timeout_max);
-        let limits = ReadLimits { timeout, first: timeout, latest, patience: WaitPolicy::Stays };
+        let limits =
+            ReadLimits { timeout, first: timeout, latest, patience: WaitPolicy::UntilDeadline };
         let engine = self.engine(server).ok_or(VfsError::Stale)?;
         engine.read(target, state, limits).await
     }

@@ -24,7 +24,7 @@ pub(super) struct Summary {
     pub(super) reuses: u64,
     pub(super) skips: u64,
     pub(super) retries: u64,
-    pub(super) renewals: u64,
+    pub(super) stall_reopens: u64,
     pub(super) haves: u64,
     pub(super) samples: u64,
     /// Reads that were answered after their time-out, as there was progress.
@@ -60,7 +60,7 @@ impl Summary {
         self.reuses += more.reuses;
         self.skips += more.skips;
         self.retries += more.retries;
-        self.renewals += more.renewals;
+        self.stall_reopens += more.stall_reopens;
         self.haves += more.haves;
         self.samples += more.samples;
         self.extensions += more.extensions;
@@ -101,10 +101,20 @@ impl Summary {
         let Self { preloads, preloaded_bytes, preload_ends, .. } = self;
         let Self { direct_reads, direct_misses, fast_failures, splits, .. } = self;
         let Self { samples, extensions, .. } = self;
-        let Self { cancelled, turns, reuses, skips, retries, renewals, haves, timeouts, .. } = self;
+        let Self {
+            cancelled, turns, reuses, skips, retries, stall_reopens, haves, timeouts, ..
+        } = self;
         [answers, hits, refusals, stale, source_errors, cancelled, turns, reuses, skips]
             .into_iter()
-            .chain([retries, renewals, haves, timeouts, preloads, preloaded_bytes, preload_ends])
+            .chain([
+                retries,
+                stall_reopens,
+                haves,
+                timeouts,
+                preloads,
+                preloaded_bytes,
+                preload_ends,
+            ])
             .chain([direct_reads, direct_misses, fast_failures, splits, samples, extensions])
             .all(|count| *count > 0)
     }

@@ -129,7 +129,7 @@ impl Run {
         self.summary.reuses = counters.total.reuses;
         self.summary.skips = counters.total.skips;
         self.summary.retries = counters.total.retries;
-        self.summary.renewals = counters.total.renewals;
-        self.summary.haves = counters.haves_asked;
+        self.summary.stall_reopens = counters.total.stall_reopens;
+        self.summary.haves = counters.bitfield_requests;
     }
 }

@@ -72,7 +72,7 @@ pub(super) struct Run {
     calm_at: Duration,
     /// Whether pieces may have got lost.
     has_crashed: bool,
-    haves_asked: BTreeMap<InfoHash, Duration>,
+    bitfield_requests: BTreeMap<InfoHash, Duration>,
     /// When a torrent or the server last changed.
     trouble_at: Duration,
     downloads: Downloads,
@@ -127,7 +127,7 @@ impl Run {
             is_calm: false,
             calm_at,
             has_crashed: false,
-            haves_asked: BTreeMap::new(),
+            bitfield_requests: BTreeMap::new(),
             trouble_at: Duration::ZERO,
             downloads: Downloads::default(),
             fetch_bytes: 1 << (10 * random.range(0, 2)),
@@ -555,7 +555,7 @@ impl Run {
                     self.later(millis, Event::Progress(torrent));
                 }
                 Output::AskHaves { torrent } => {
-                    let last = self.haves_asked.insert(torrent, self.now);
+                    let last = self.bitfield_requests.insert(torrent, self.now);
                     let gap = last.map(|last| self.now - last);
                     assert!(gap.is_none_or(|gap| gap >= Duration::from_secs(1)), "asked too often");
                     let millis = if self.random.chance(5) { 4000 } else { 20 };

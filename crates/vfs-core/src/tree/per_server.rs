@@ -42,7 +42,7 @@ impl PerServerState {
                 None => {}
             },
             Err(free) => {
-                self.on.insert(free, ServerReport { server, summary, last_progress: None })
+                self.on.insert(free, ServerReport { server, summary, last_progress: None });
             }
         }
         self.show_best()

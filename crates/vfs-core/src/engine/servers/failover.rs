@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::MultiEngine;
-use super::choice::Candidate;
+use super::selector::Candidate;
 use crate::engine::plan::{Availability, Split, WaitPolicy};
 use crate::engine::{ReadLimits, ReadTarget, join};
 use crate::tree::FileState;
@@ -173,7 +173,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         let candidates = self.candidates(rest);
         let until = candidates.iter().map(|candidate| candidate.outlook.here_until).max();
         let until = until.filter(|until| *until > rest.start());
-        let is_asking = |it: &Candidate| it.outlook.presence == Availability::Asking;
+        let is_asking = |it: &Candidate| it.outlook.presence == Availability::Pending;
         let end = match (until, self.target.file.geometry) {
             (Some(until), _) => until,
             (None, Some(geometry)) if !candidates.iter().any(is_asking) => {
@@ -193,7 +193,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         for Candidate { server, .. } in candidates {
             // What came is not asked for again.
             let part = part.from(self.at);
-            match self.ask(server, part, WaitPolicy::LeavesAtOnce).await {
+            match self.ask(server, part, WaitPolicy::FailFast).await {
                 ServerOutcome::Done => return AttemptOutcome::Done,
                 ServerOutcome::Over(error) => return AttemptOutcome::Over(error),
                 ServerOutcome::Missing => {}
@@ -219,7 +219,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         }
         let begun_at = self.servers.now();
         let mut target = self.target.part(part, false);
-        if patience == WaitPolicy::LeavesAtOnce {
+        if patience == WaitPolicy::FailFast {
             // Another server may have the rest.
             target.split = Split::Never;
         }
@@ -251,7 +251,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         match error {
             VfsError::WouldBlock => ServerOutcome::Missing,
             // Who leaves at once does so after a moment of silence.
-            VfsError::TimedOut if patience != WaitPolicy::LeavesAtOnce => {
+            VfsError::TimedOut if patience != WaitPolicy::FailFast => {
                 ServerOutcome::Over(VfsError::TimedOut)
             }
             VfsError::TimedOut if self.time_left().is_zero() => {
@@ -286,7 +286,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         let (servers, states) = (self.servers, self.states);
         let target = self.target.part(part, false);
         let asked = tokio::select! {
-            asked = self.ask(place, part, WaitPolicy::LeavesOnFailure) => asked,
+            asked = self.ask(place, part, WaitPolicy::FailOnError) => asked,
             () = async {
                 sleep(first_look).await;
                 elsewhere(servers, target, states, place).await;
@@ -355,7 +355,7 @@ async fn elsewhere<S: TorrentSource>(
             let pieces = timeout_at(next_at, engine.pieces(file.id.torrent)).await;
             let is_known = matches!(pieces, Ok(Some(_)));
             let outlook = engine.outlook(file, Some(*state), range);
-            if is_known && outlook.presence == Availability::Here && !outlook.is_refusing {
+            if is_known && outlook.presence == Availability::Present && !outlook.is_refusing {
                 return;
             }
         }

@@ -2,27 +2,27 @@
 //! to look again.
 //!
 //! Levels, not edges: what follows for a read or a stream depends on how things are, and not on
-//! what happened. What happened only says which reads are to be looked at again ([`Waiting`]):
+//! what happened. What happened only says which reads are to be looked at again ([`ReadIndex`]):
 //! there may be a thousand that wait, and an event concerns a few. Streams are looked at one and
 //! all, as their number is the budget.
 //!
-//! [`Waiting`]: super::waiting::Waiting
+//! [`ReadIndex`]: super::read_index::ReadIndex
 
 use std::time::Duration;
 
-use super::waiting::Wake;
+use super::read_index::Wake;
 use super::{Action, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
 use crate::HandleId;
 
 impl Plan {
     /// Brings everything in line with the state at `now`. What that changes may have consequences
     /// in turn; then it is dirty again.
-    pub(super) fn settle(&mut self, now: Duration) {
+    pub(super) fn reconcile(&mut self, now: Duration) {
         self.wake_due(now);
         self.examine_marked(now);
         self.attach_grown(now);
         self.close_useless(now);
-        self.renew_silent(now);
+        self.reopen_stalled(now);
         self.grant(now);
         self.yield_to_readers(now);
         self.ask_haves(now);
@@ -57,7 +57,7 @@ impl Plan {
                 && match stream.kind {
                     _ if matches!(stream.phase, Phase::Broken { .. }) => true,
                     StreamKind::Bounded | StreamKind::Preload => true,
-                    StreamKind::Rest | StreamKind::Window { .. } => {
+                    StreamKind::ToPieceEnd | StreamKind::Window { .. } => {
                         stream.owners.is_empty()
                             || self.idle_until(stream) <= now
                             || self.is_left(stream)
@@ -69,14 +69,15 @@ impl Plan {
     }
 
     /// Closes streams that were silent for too long; their reads ask anew.
-    fn renew_silent(&mut self, now: Duration) {
+    fn reopen_stalled(&mut self, now: Duration) {
         let silent = self
             .streams
             .iter()
             .filter(|(_, stream)| self.silent_until(stream).is_some_and(|until| until <= now));
         let silent: Vec<_> = silent.map(|(id, stream)| (*id, stream.file)).collect();
         for (id, file) in silent {
-            self.tally.count(file, |count| count.renewals = count.renewals.saturating_add(1));
+            self.tally
+                .count(file, |count| count.stall_reopens = count.stall_reopens.saturating_add(1));
             self.on_silence(id, now);
             self.close(id, now);
         }
@@ -127,7 +128,7 @@ impl Plan {
     /// Returns whether the readers of a window have gone elsewhere, and the server would go on to
     /// fetch what is ahead of it for nobody.
     fn is_left(&self, stream: &PlannedStream) -> bool {
-        if stream.kind == StreamKind::Rest {
+        if stream.kind == StreamKind::ToPieceEnd {
             return self.is_rest_left(stream);
         }
         let is_near = |handle: &HandleId| {
@@ -147,7 +148,8 @@ impl Plan {
             return false;
         }
         let facts = self.files.get(&stream.file);
-        let is_late = facts.is_some_and(|it| self.haves.is_to_come(stream.file, it, stream.pos));
+        let is_late =
+            facts.is_some_and(|it| self.haves.is_pending_piece(stream.file, it, stream.pos));
         let range = stream.range.start()..=stream.range.end();
         let is_near = |handle: &HandleId| {
             self.handles.access(*handle).is_some_and(|access| range.contains(&access.last_end()))
@@ -169,7 +171,7 @@ impl Plan {
                 continue;
             }
             if self.haves.ask(torrent, now, &self.tuning) {
-                self.haves_asked = self.haves_asked.saturating_add(1);
+                self.bitfield_requests = self.bitfield_requests.saturating_add(1);
                 self.actions.push_back(Action::AskHaves { torrent });
             }
             let next_time = self.haves.next_time(torrent, &self.tuning);
@@ -192,8 +194,8 @@ impl Plan {
         if let Some(time) = self.next_sample_at() {
             at(time);
         }
-        if self.waiting.preload_count() > 0 && self.quiet_until() > now {
-            at(self.quiet_until());
+        if self.waiting.preload_count() > 0 && self.paused_until() > now {
+            at(self.paused_until());
         }
         let is_queue = self.waiting.is_anybody_queued();
         let is_asking = is_queue || !self.marks.torrents.is_empty();

@@ -30,7 +30,7 @@ impl<S: TorrentSource> Engine<S> {
         bytes: u64,
     ) {
         let (Some(state), Some(geometry)) = (state, file.geometry) else { return };
-        if self.locals.is_off() {
+        if self.locals.is_disabled() {
             return;
         }
         if file.len == 0 || self.locals.is_shut_down() {
@@ -195,7 +195,7 @@ impl<S> Drop for LocalProbe<S> {
                 let is_complete = here.pieces == LocalPieces::All;
                 tracing::debug!(%torrent, file, is_complete, "read from this machine's disk");
             }
-            Err(NoLocalFile::Off) => self.locals.is_off.store(true, Ordering::Relaxed),
+            Err(NoLocalFile::Off) => self.locals.is_disabled.store(true, Ordering::Relaxed),
             Err(error) => {
                 let cause = std::error::Error::source(error).map(ToString::to_string);
                 tracing::debug!(%torrent, file, %error, cause, "not read from this machine's disk");

@@ -139,7 +139,7 @@ impl ServerSelector {
     pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Duration) {
         let home = self.home(handle);
         let cost = |server: ServerId| self.record(server).cost_at(now);
-        let costs = candidates.iter().filter(|it| it.outlook.presence == Availability::Here);
+        let costs = candidates.iter().filter(|it| it.outlook.presence == Availability::Present);
         let least = costs.map(|it| cost(it.server)).min().unwrap_or(0);
         candidates.sort_by_key(|candidate| {
             let Candidate { server, is_local, outlook, .. } = candidate;
@@ -186,9 +186,9 @@ impl ServerSelector {
 
 fn rank(presence: Availability) -> u8 {
     match presence {
-        Availability::Here => 0,
-        // Asking takes milliseconds.
-        Availability::Asking => 1,
+        Availability::Present => 0,
+        // Pending takes milliseconds.
+        Availability::Pending => 1,
         Availability::Unknown => 2,
         Availability::Missing => 3,
     }
@@ -233,10 +233,10 @@ mod tests {
 
     #[test]
     fn who_has_the_bytes_is_asked_first() {
-        use Availability::{Asking, Here, Missing, Unknown};
+        use Availability::{Missing, Pending, Present, Unknown};
         let choice = choice(4);
-        check(&choice, 0, &[Missing, Unknown, Asking, Here], &[3, 2, 1, 0]);
-        check(&choice, 0, &[Here, Here], &[0, 1]);
+        check(&choice, 0, &[Missing, Unknown, Pending, Present], &[3, 2, 1, 0]);
+        check(&choice, 0, &[Present, Present], &[0, 1]);
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
         let mut choice = choice(2);
         choice.on_answer((READER, ServerId(0)), 1 << 20, (second(0), Duration::from_millis(1)));
         choice.on_failure(ServerId(1), second(0));
-        let mut candidates = [0, 1].map(|server| candidate(server, Availability::Here));
+        let mut candidates = [0, 1].map(|server| candidate(server, Availability::Present));
         candidates[1].is_local = true;
         candidates[1].outlook.is_refusing = true;
         choice.order(&mut candidates, READER, second(0));
@@ -253,35 +253,35 @@ mod tests {
 
     #[test]
     fn who_failed_is_asked_last_for_a_while() {
-        use Availability::{Here, Missing};
+        use Availability::{Missing, Present};
         let mut choice = choice(2);
         choice.on_failure(ServerId(0), second(10));
-        check(&choice, 11, &[Here, Missing], &[1, 0]);
-        check(&choice, 12, &[Here, Missing], &[0, 1]);
+        check(&choice, 11, &[Present, Missing], &[1, 0]);
+        check(&choice, 12, &[Present, Missing], &[0, 1]);
         choice.on_failure(ServerId(0), second(12));
-        check(&choice, 15, &[Here, Here], &[1, 0]);
-        check(&choice, 16, &[Here, Here], &[0, 1]);
+        check(&choice, 15, &[Present, Present], &[1, 0]);
+        check(&choice, 16, &[Present, Present], &[0, 1]);
         (0..100).for_each(|_| choice.on_failure(ServerId(0), second(20)));
-        check(&choice, 49, &[Here, Here], &[1, 0]);
-        check(&choice, 50, &[Here, Here], &[0, 1]);
+        check(&choice, 49, &[Present, Present], &[1, 0]);
+        check(&choice, 50, &[Present, Present], &[0, 1]);
         choice.on_failure(ServerId(0), second(50));
         choice.on_answer((OTHER, ServerId(0)), 1, (second(50), second(51)));
         choice.on_failure(ServerId(0), second(60));
-        check(&choice, 62, &[Here, Here], &[1, 0]);
+        check(&choice, 62, &[Present, Present], &[1, 0]);
     }
 
     #[test]
     fn a_reader_stays_unless_another_server_is_much_faster() {
-        use Availability::Here;
+        use Availability::Present;
         let mut choice = choice(2);
         let millis = |n| (second(0), Duration::from_millis(n));
         choice.on_answer((OTHER, ServerId(0)), 1 << 20, millis(10));
         // Who is not known yet is tried.
-        check(&choice, 0, &[Here, Here], &[1, 0]);
+        check(&choice, 0, &[Present, Present], &[1, 0]);
         choice.on_answer((READER, ServerId(1)), 1 << 20, millis(19));
-        check(&choice, 0, &[Here, Here], &[1, 0]);
+        check(&choice, 0, &[Present, Present], &[1, 0]);
         (0..20).for_each(|_| choice.on_answer((READER, ServerId(1)), 1 << 20, millis(21)));
-        check(&choice, 0, &[Here, Here], &[0, 1]);
+        check(&choice, 0, &[Present, Present], &[0, 1]);
     }
 
     /// Handles are never reused: what is noted of one that was released would stay.
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn who_was_slow_is_tried_again_in_time_and_measured_anew() {
-        use Availability::Here;
+        use Availability::Present;
         let mut choice = choice(2);
         let answer = |choice: &mut ServerSelector, server: u16, at: u64, millis: u64| {
             let now = second(at) + Duration::from_millis(millis);
@@ -309,7 +309,7 @@ mod tests {
         answer(&mut choice, 0, 0, 10);
         let turn = (0..600).find(|now| {
             answer(&mut choice, 0, *now, 10);
-            let mut candidates = [0, 1].map(|server| candidate(server, Here));
+            let mut candidates = [0, 1].map(|server| candidate(server, Present));
             choice.order(&mut candidates, READER, second(*now));
             candidates[0].server == ServerId(1)
         });
@@ -317,11 +317,11 @@ mod tests {
         assert_eq!(turn, Some(265));
         // It is as slow as it was: the next read is the other's again, and for as long.
         answer(&mut choice, 1, 265, 100);
-        check(&choice, 266, &[Here, Here], &[0, 1]);
+        check(&choice, 266, &[Present, Present], &[0, 1]);
         // It is faster now, and keeps the reader.
         answer(&mut choice, 0, 600, 10);
         answer(&mut choice, 1, 600, 5);
-        check(&choice, 601, &[Here, Here], &[1, 0]);
+        check(&choice, 601, &[Present, Present], &[1, 0]);
         assert!(choice.record(ServerId(1)).cost_at(Duration::MAX) > 0);
     }
 

@@ -11,8 +11,8 @@ use tokio::time::timeout;
 use vfs_core::{HandleId, KnownNode};
 
 use crate::Caller;
+use crate::cache_clear::{ClearProgress, KernelCaches, KernelCleared};
 use crate::callers::Callers;
-use crate::clearing::{ClearProgress, KernelCaches, KernelCleared};
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
 

@@ -12,19 +12,19 @@ const UNUSED_TORRENTS_MAX: usize = 64;
 
 /// How many pieces of a torrent are known to have come since the source last said which are there.
 /// Far more than come in the second in which it is not asked; they are forgotten together.
-const CAME_MAX: usize = 1024;
+const RECEIVED_MAX: usize = 1024;
 
 /// Whether the bytes of a range are on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Availability {
     /// All of them.
-    Here,
+    Present,
     /// Not all of them.
     Missing,
     /// Nobody can say; only a stream will tell.
     Unknown,
     /// An answer is on its way.
-    Asking,
+    Pending,
 }
 
 /// What there is to say about all pieces of a torrent.
@@ -43,7 +43,7 @@ pub(crate) enum BitfieldStatus {
 struct Pieces {
     have: Option<Bitfield>,
     /// Pieces that are not in `have` and of which a stream brought bytes since.
-    came: BTreeSet<u32>,
+    received: BTreeSet<u32>,
     /// Since when an answer is waited for.
     asked_at: Option<Duration>,
     answered_at: Option<Duration>,
@@ -67,19 +67,19 @@ impl PieceAvailability {
         tuning: &Tuning,
     ) -> Availability {
         if facts.is_complete() {
-            return Availability::Here;
+            return Availability::Present;
         }
         let Some(geometry) = facts.geometry else { return facts.guess() };
-        let Some(pieces) = self.torrents.get(&file.torrent) else { return Availability::Asking };
+        let Some(pieces) = self.torrents.get(&file.torrent) else { return Availability::Pending };
         match (&pieces.have, pieces.asked_at) {
             (Some(have), _) if geometry.have_until(have, range) == range.end() => {
-                Availability::Here
+                Availability::Present
             }
             (Some(_), _) => Availability::Missing,
             // The first answer takes too long, or was an error.
             (None, Some(at)) if now >= at.saturating_add(tuning.haves_patience) => facts.guess(),
-            (None, Some(_)) if pieces.answered_at.is_none() => Availability::Asking,
-            (None, None) if pieces.answered_at.is_none() => Availability::Asking,
+            (None, Some(_)) if pieces.answered_at.is_none() => Availability::Pending,
+            (None, None) if pieces.answered_at.is_none() => Availability::Pending,
             (None, _) => facts.guess(),
         }
     }
@@ -98,12 +98,12 @@ impl PieceAvailability {
 
     /// Returns whether a byte of a file was not there when the source was last asked, and none of
     /// its piece has come since. Then all of the piece will be there when the byte is.
-    pub(crate) fn is_to_come(&self, file: FileId, facts: &FileFacts, offset: u64) -> bool {
+    pub(crate) fn is_pending_piece(&self, file: FileId, facts: &FileFacts, offset: u64) -> bool {
         let piece = facts.geometry.and_then(|geometry| geometry.piece_at(offset));
         let pieces = self.torrents.get(&file.torrent);
         let (Some(piece), Some(pieces)) = (piece, pieces) else { return false };
         let is_known = pieces.have.as_ref().is_none_or(|have| have.has(piece));
-        !facts.is_complete() && !is_known && !pieces.came.contains(&piece)
+        !facts.is_complete() && !is_known && !pieces.received.contains(&piece)
     }
 
     /// Takes note that bytes of a file came, so that their pieces are there. Returns whether any of
@@ -121,8 +121,8 @@ impl PieceAvailability {
             let missing = geometry.piece_at(at).filter(|piece| !have.has(*piece));
             if let Some(piece) = missing {
                 is_news = true;
-                if pieces.came.insert(piece) && pieces.came.len() > CAME_MAX {
-                    pieces.came.clear();
+                if pieces.received.insert(piece) && pieces.received.len() > RECEIVED_MAX {
+                    pieces.received.clear();
                 }
             }
             at = geometry.piece_end(at);
@@ -240,7 +240,7 @@ impl PieceAvailability {
         // An error says nothing about pieces.
         if have.is_some() {
             pieces.have = have;
-            pieces.came.clear();
+            pieces.received.clear();
         }
         self.drop_unused(is_used);
     }
@@ -257,7 +257,7 @@ impl PieceAvailability {
     pub(crate) fn forget(&mut self) {
         for pieces in self.torrents.values_mut() {
             pieces.have = None;
-            pieces.came.clear();
+            pieces.received.clear();
         }
     }
 

@@ -105,7 +105,7 @@ impl InflightReads {
     ///
     /// Whoever waits for one of their pages all the same, and only another thread can, has the
     /// kernel ask again. So nobody sees the error.
-    pub(super) fn leave_behind(
+    pub(super) fn abandon_readahead(
         &self,
         request: &KernelRead,
         now: Instant,
@@ -122,7 +122,7 @@ impl InflightReads {
         drop(state);
         for interrupt in interrupts {
             // A read that is just being answered does not listen any more.
-            _ = interrupt.send(Interrupt::Left);
+            _ = interrupt.send(Interrupt::Abandoned);
         }
     }
 
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(waiting.spans().len(), 3);
 
         let again = |urge| waiting.arrive(&request(5, 50), now, |_| urge);
-        let Admission::Refused(Interrupt::Pending) = again(Some(PendingSignal::Handle)) else {
+        let Admission::Refused(Interrupt::Pending) = again(Some(PendingSignal::Handled)) else {
             panic!()
         };
         let Admission::Refused(Interrupt::Retried) = again(None) else { panic!() };
@@ -313,25 +313,25 @@ mod tests {
         let (_f, mut young) = wait(&waiting, request(5, FAR), later);
         // What belongs to the same window, and what others ask for.
         for offset in [FAR - 100_000, FAR, FAR + 8192, FAR + 200_000] {
-            waiting.leave_behind(&request(5, offset), later, |_| true);
+            waiting.abandon_readahead(&request(5, offset), later, |_| true);
         }
         for tid in [0, 7] {
-            waiting.leave_behind(&request(tid, 0), later, |_| true);
+            waiting.abandon_readahead(&request(tid, 0), later, |_| true);
         }
         // What is there comes anyway.
-        waiting.leave_behind(&request(5, 0), later, |_| false);
+        waiting.abandon_readahead(&request(5, 0), later, |_| false);
         assert!(ahead.try_recv().is_err());
 
-        waiting.leave_behind(&request(5, 0), later, |_| true);
-        assert_eq!(ahead.try_recv(), Ok(Interrupt::Left));
+        waiting.abandon_readahead(&request(5, 0), later, |_| true);
+        assert_eq!(ahead.try_recv(), Ok(Interrupt::Abandoned));
         for stays in [&mut direct, &mut page, &mut unknown, &mut other, &mut young] {
             assert!(stays.try_recv().is_err());
         }
         let in_another_file = KernelRead { ino: 2, ..request(5, FAR) };
-        waiting.leave_behind(&in_another_file, later + AGE_MIN, |read| read.offset == FAR);
-        assert_eq!(young.try_recv(), Ok(Interrupt::Left));
-        waiting.leave_behind(&request(6, 2 * FAR), later, |_| true);
-        assert_eq!(other.try_recv(), Ok(Interrupt::Left));
+        waiting.abandon_readahead(&in_another_file, later + AGE_MIN, |read| read.offset == FAR);
+        assert_eq!(young.try_recv(), Ok(Interrupt::Abandoned));
+        waiting.abandon_readahead(&request(6, 2 * FAR), later, |_| true);
+        assert_eq!(other.try_recv(), Ok(Interrupt::Abandoned));
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) struct PollRequest {
 }
 
 impl Refresher {
-    /// Returns it for so many servers, and what [`Discovery::keep_looking`] wants of each.
+    /// Returns it for so many servers, and what [`Discovery::poll_loop`] wants of each.
     pub(crate) fn new(server_count: usize) -> (Self, Vec<mpsc::Receiver<PollRequest>>) {
         let channels = (0..server_count).map(|_| mpsc::channel(REQUESTS_MAX));
         let (requests, receivers) = channels.unzip();
@@ -93,7 +93,7 @@ impl<S: TorrentSource> Discovery<S> {
     ///
     /// # Cancel safety
     /// It is ended by dropping it.
-    pub(crate) async fn keep_looking(
+    pub(crate) async fn poll_loop(
         mut self,
         poll_interval: Duration,
         mut requests: mpsc::Receiver<PollRequest>,
