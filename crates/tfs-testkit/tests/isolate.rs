@@ -36,13 +36,13 @@ fn check(name: &str, limit: Duration, body: impl FnOnce(&Path), want: Option<&st
 
 #[test]
 fn a_test_that_passes_passes() {
-    check("a_test_that_passes_passes", LIMIT, |dir| fs::write(dir.join("x"), "").unwrap(), None);
+    check(tfs_testkit::test_name!(), LIMIT, |dir| fs::write(dir.join("x"), "").unwrap(), None);
 }
 
 #[test]
 fn a_test_that_fails_shows_its_output() {
     let body = |_: &Path| panic!("the reason of the child");
-    check("a_test_that_fails_shows_its_output", LIMIT, body, Some("the reason of the child"));
+    check(tfs_testkit::test_name!(), LIMIT, body, Some("the reason of the child"));
 }
 
 #[test]
@@ -51,12 +51,12 @@ fn a_test_that_hangs_is_killed() {
     let body = |_: &Path| loop {
         thread::park();
     };
-    check("a_test_that_hangs_is_killed", limit, body, Some("was killed after 300ms; gone: true"));
+    check(tfs_testkit::test_name!(), limit, body, Some("was killed after 300ms; gone: true"));
 }
 
 #[test]
 fn a_program_leaves_files_for_its_parent() {
-    let name = "a_program_leaves_files_for_its_parent";
+    let name = tfs_testkit::test_name!();
     if let Some(dir) = child_dir() {
         fs::write(dir.join("report"), "said by the child").unwrap();
         return;
@@ -75,7 +75,7 @@ fn a_wrong_name_is_no_success() {
 #[test]
 fn a_mount_that_is_left_is_a_failure_and_goes() {
     if !rustix::process::geteuid().is_root() {
-        skip::test("a_mount_that_is_left_is_a_failure_and_goes", "only root can mount");
+        skip::test(tfs_testkit::test_name!(), "only root can mount");
         return;
     }
     let body = |dir: &Path| {
@@ -84,7 +84,7 @@ fn a_mount_that_is_left_is_a_failure_and_goes() {
         mount("none", &at, "tmpfs", MountFlags::empty(), None).unwrap();
         println!("mounted at {}", at.display());
     };
-    let name = "a_mount_that_is_left_is_a_failure_and_goes";
+    let name = tfs_testkit::test_name!();
     check(name, LIMIT, body, Some("left mounts behind"));
     if std::env::var_os(CHILD_DIR).is_some() {
         return;

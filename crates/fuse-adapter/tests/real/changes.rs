@@ -51,7 +51,7 @@ fn warm(mount: &FuseMount, there: &[&str], missing: &[&str]) {
 
 #[test]
 fn what_comes_and_goes_shows_although_it_was_just_listed() {
-    run("changes::what_comes_and_goes_shows_although_it_was_just_listed", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let old = directory(1, "old", &[("sub/file", 100_000)]);
         let fixture = Fixture::new([old, single_file(3, "single", 100)]);
         let mount = fixture.mount(dir);
@@ -84,7 +84,7 @@ fn what_comes_and_goes_shows_although_it_was_just_listed() {
 
 #[test]
 fn progress_shows_in_attributes_that_were_just_looked_at() {
-    run("changes::progress_shows_in_attributes_that_were_just_looked_at", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let files = [("a", 1 << 20), ("sub/b", 1 << 20)];
         let fixture = Fixture::new([directory(1, "t", &files), single_file(2, "s", 1 << 20)]);
         set_progress(&fixture, 1, &[0, 512]);
@@ -110,42 +110,39 @@ fn progress_shows_in_attributes_that_were_just_looked_at() {
 /// in it.
 #[test]
 fn a_torrent_that_comes_back_is_whole_although_somebody_is_in_its_directory() {
-    run(
-        "changes::a_torrent_that_comes_back_is_whole_although_somebody_is_in_its_directory",
-        |dir| {
-            let details = directory(1, "t", &[("file", 5000)]);
-            let fixture = Fixture::new([details.clone()]);
-            let mount = fixture.mount(dir);
-            let path = mount.mountpoint().join("t");
-            let ino = fs::metadata(&path).unwrap().ino();
-            let mut inside = Command::new("cat")
-                .current_dir(&path)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap();
-            for _ in 0..3 {
-                fixture.source.fake.remove(file_id(1, 0).torrent);
-                fixture.apply();
-                eventually("it is gone", || !path.exists());
-                fixture.source.fake.add(details.clone());
-                fixture.apply();
-                eventually("it is back", || path.exists());
-                assert_eq!(names(&path), set(&["file"]));
-                check_file(&path.join("file"), file_id(1, 0));
-                assert_eq!(fs::metadata(&path).unwrap().ino(), ino);
-            }
-            drop(inside.stdin.take());
-            assert!(inside.wait().unwrap().success());
-            fixture.finish(mount);
-        },
-    );
+    run(tfs_testkit::test_name!(), |dir| {
+        let details = directory(1, "t", &[("file", 5000)]);
+        let fixture = Fixture::new([details.clone()]);
+        let mount = fixture.mount(dir);
+        let path = mount.mountpoint().join("t");
+        let ino = fs::metadata(&path).unwrap().ino();
+        let mut inside = Command::new("cat")
+            .current_dir(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        for _ in 0..3 {
+            fixture.source.fake.remove(file_id(1, 0).torrent);
+            fixture.apply();
+            eventually("it is gone", || !path.exists());
+            fixture.source.fake.add(details.clone());
+            fixture.apply();
+            eventually("it is back", || path.exists());
+            assert_eq!(names(&path), set(&["file"]));
+            check_file(&path.join("file"), file_id(1, 0));
+            assert_eq!(fs::metadata(&path).unwrap().ino(), ino);
+        }
+        drop(inside.stdin.take());
+        assert!(inside.wait().unwrap().success());
+        fixture.finish(mount);
+    });
 }
 
 /// A read that waits keeps pages locked, and the kernel waits for them when it drops a file.
 #[test]
 fn a_read_that_waits_does_not_hold_up_the_root_when_its_torrent_goes() {
-    run("changes::a_read_that_waits_does_not_hold_up_the_root_when_its_torrent_goes", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "t", 4 << 20), single_file(2, "u", 1)]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t");
@@ -185,7 +182,7 @@ fn watched(paths: &[&Path], change: impl FnOnce()) -> Vec<(usize, WatchEvents)> 
 
 #[test]
 fn watchers_hear_of_a_directory_that_is_gone_and_of_nothing_else() {
-    run("changes::watchers_hear_of_a_directory_that_is_gone_and_of_nothing_else", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let torrents = [directory(1, "dir", &[("file", 5000)]), single_file(2, "single", 5000)];
         let fixture = Fixture::new(torrents);
         set_progress(&fixture, 1, &[0]);

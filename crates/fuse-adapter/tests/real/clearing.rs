@@ -22,7 +22,7 @@ fn clear(fixture: &Fixture, mount: &FuseMount, caches: KernelCaches) -> KernelCl
 
 #[test]
 fn what_was_cleared_is_read_again() {
-    run("clearing::what_was_cleared_is_read_again", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("file", 3_000_000), ("other", 5)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
@@ -46,7 +46,7 @@ fn what_was_cleared_is_read_again() {
 
 #[test]
 fn who_stands_in_the_tree_or_has_a_file_open_notices_nothing() {
-    run("clearing::who_stands_in_the_tree_or_has_a_file_open_notices_nothing", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("file", 3_000_000)])]);
         let mount = fixture.mount(dir);
         std::env::set_current_dir(mount.mountpoint().join("t")).unwrap();
@@ -66,7 +66,7 @@ fn who_stands_in_the_tree_or_has_a_file_open_notices_nothing() {
 
 #[test]
 fn reads_that_wait_do_not_hold_it_up() {
-    run("clearing::reads_that_wait_do_not_hold_it_up", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([
             directory(1, "t", &[("file", 30_000_000)]),
             directory(2, "u", &[("file", 1_000_000)]),

@@ -110,7 +110,7 @@ fn check_gone(threads: Vec<Thread>, processes: Vec<Child>) {
 
 #[test]
 fn a_hundred_readers_do_not_hold_up_the_end() {
-    run_as_root("crowd::a_hundred_readers_do_not_hold_up_the_end", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         for how in [None, Some(Unmount::Force)] {
             let crowd = Crowd::new(dir, 50, 50);
             crowd.check_others();
@@ -135,7 +135,7 @@ fn a_hundred_readers_do_not_hold_up_the_end() {
 
 #[test]
 fn a_hundred_readers_are_killed_at_once() {
-    run_long("crowd::a_hundred_readers_are_killed_at_once", |dir| {
+    run_long(tfs_testkit::test_name!(), |dir| {
         let Crowd { fixture, mount, threads, mut processes } = Crowd::new(dir, 0, 100);
         let start = Instant::now();
         processes.iter_mut().for_each(|process| process.kill().unwrap());
@@ -149,7 +149,7 @@ fn a_hundred_readers_are_killed_at_once() {
 
 #[test]
 fn two_hundred_and_forty_readers_do_not_hold_up_others() {
-    run_long("crowd::two_hundred_and_forty_readers_do_not_hold_up_others", |dir| {
+    run_long(tfs_testkit::test_name!(), |dir| {
         let crowd = Crowd::new(dir, 240, 0);
         crowd.check_others();
         (1..=240).for_each(|index| crowd.fixture.source.fake.let_go(file_id(1, index)));

@@ -15,7 +15,7 @@ use crate::support::{
 
 #[test]
 fn a_mount_ends_when_asked_and_can_come_again() {
-    run("ending::a_mount_ends_when_asked_and_can_come_again", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         for _ in 0..3 {
             let fixture = Fixture::new([single_file(1, "file", 100)]);
             let mount = fixture.mount(dir);
@@ -29,7 +29,7 @@ fn a_mount_ends_when_asked_and_can_come_again() {
 
 #[test]
 fn a_read_that_waits_does_not_hold_up_the_end() {
-    run("ending::a_read_that_waits_does_not_hold_up_the_end", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
@@ -42,7 +42,7 @@ fn a_read_that_waits_does_not_hold_up_the_end() {
 
 #[test]
 fn an_open_file_does_not_hold_up_the_end() {
-    run_as_root("ending::an_open_file_does_not_hold_up_the_end", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", 50_000)]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
@@ -55,7 +55,7 @@ fn an_open_file_does_not_hold_up_the_end() {
 
 #[test]
 fn a_mount_that_is_dropped_leaves_nothing() {
-    run("ending::a_mount_that_is_dropped_leaves_nothing", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
@@ -68,7 +68,7 @@ fn a_mount_that_is_dropped_leaves_nothing() {
 
 #[test]
 fn a_mount_notices_that_others_unmount_it() {
-    run("ending::a_mount_notices_that_others_unmount_it", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", 100)]);
         for how in [Unmount::Clean, Unmount::Lazy, Unmount::Force] {
             let mount = fixture.mount(dir);
@@ -83,7 +83,7 @@ fn a_mount_notices_that_others_unmount_it() {
 /// fuser 0.18 on its own unmounts the path a second time, see `facts/fuse-kernel.md` 1.5.
 #[test]
 fn what_is_underneath_stays() {
-    run_as_root("ending::what_is_underneath_stays", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         rustix::mount::mount("none", &path, "tmpfs", MountFlags::empty(), None).unwrap();
@@ -114,7 +114,7 @@ fn what_is_underneath_stays() {
 /// A mount that somebody else has covered is not reached by its path.
 #[test]
 fn what_is_above_stays() {
-    run_as_root("ending::what_is_above_stays", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", 100)]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
@@ -130,7 +130,7 @@ fn what_is_above_stays() {
 
 #[test]
 fn a_second_mount_is_refused() {
-    run("ending::a_second_mount_is_refused", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", 100)]);
         let first = fixture.mount(dir);
         let mut options = options();

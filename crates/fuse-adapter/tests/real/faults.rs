@@ -14,7 +14,7 @@ use crate::support::{Fixture, check_file, errno, eventually, quickly, run};
 
 #[test]
 fn errors_of_the_source_arrive_as_they_are() {
-    run("faults::errors_of_the_source_arrive_as_they_are", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let kinds = [
             (SourceErrorKind::NotFound, Errno::STALE),
             (SourceErrorKind::Unreachable, Errno::IO),
@@ -42,7 +42,7 @@ fn errors_of_the_source_arrive_as_they_are() {
 
 #[test]
 fn a_source_that_lies_never_gives_wrong_bytes() {
-    run("faults::a_source_that_lies_never_gives_wrong_bytes", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let names = ["0", "1", "2", "3"];
         let fixture = Fixture::new([directory(1, "t", &names.map(|name| (name, 50_000)))]);
         fixture.source.fake.set_chunk_bytes(1000);
@@ -74,7 +74,7 @@ fn a_source_that_lies_never_gives_wrong_bytes() {
 
 #[test]
 fn a_panic_is_one_error_and_the_mount_lives() {
-    run("faults::a_panic_is_one_error_and_the_mount_lives", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("bad", 50_000), ("good", 50_000)])]);
         fixture.source.panic_at(file_id(1, 0));
         let mount = fixture.mount(dir);
@@ -90,7 +90,7 @@ fn a_panic_is_one_error_and_the_mount_lives() {
 
 #[test]
 fn a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged() {
-    run("faults::a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let log = dir.join("log");
         let file = File::create(&log).unwrap();
         tracing_subscriber::fmt().with_writer(file).with_ansi(false).init();
@@ -121,7 +121,7 @@ fn a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged() {
 
 #[test]
 fn a_file_that_never_answers_does_not_hold_up_others() {
-    run("faults::a_file_that_never_answers_does_not_hold_up_others", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("stuck", 50_000), ("good", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = |name: &str| mount.mountpoint().join("t").join(name);

@@ -43,7 +43,7 @@ fn read_page(path: &Path) -> std::io::Result<()> {
 
 #[test]
 fn a_range_that_timed_out_is_read_as_if_never_before() {
-    run("forgetting::a_range_that_timed_out_is_read_as_if_never_before", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(TIMEOUT);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
@@ -65,7 +65,7 @@ fn a_range_that_timed_out_is_read_as_if_never_before() {
 
 #[test]
 fn who_waits_for_the_same_gets_the_error_at_the_same_time() {
-    run("forgetting::who_waits_for_the_same_gets_the_error_at_the_same_time", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(TIMEOUT * 3);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
@@ -87,7 +87,7 @@ fn who_waits_for_the_same_gets_the_error_at_the_same_time() {
 /// The kernel gives out what came before a failed page, and keeps the error to itself.
 #[test]
 fn an_error_behind_good_bytes_does_not_take_a_second_deadline() {
-    run("forgetting::an_error_behind_good_bytes_does_not_take_a_second_deadline", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(TIMEOUT);
         let mount = fixture.mount(dir);
         let file = File::open(mount.mountpoint().join("t/file")).unwrap();
@@ -107,7 +107,7 @@ fn an_error_behind_good_bytes_does_not_take_a_second_deadline() {
 /// One who is killed takes nothing from another who waits for the same.
 #[test]
 fn an_interrupted_range_is_not_failed_for_others() {
-    run("forgetting::an_interrupted_range_is_not_failed_for_others", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(TIMEOUT * 100);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("t/file");
@@ -140,7 +140,7 @@ fn fail_and_wait(fixture: &Fixture, path: &Path) -> thread::JoinHandle<std::io::
 
 #[test]
 fn failed_ranges_do_not_hold_up_the_end() {
-    run_as_root("forgetting::failed_ranges_do_not_hold_up_the_end", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         for how in [None, Some(Unmount::Force), Some(Unmount::Lazy)] {
             let fixture = fixture(TIMEOUT * 3);
             let mount = fixture.mount(dir);
@@ -161,7 +161,7 @@ fn failed_ranges_do_not_hold_up_the_end() {
 
 #[test]
 fn a_server_that_fails_everything_leaves_no_trace() {
-    run("forgetting::a_server_that_fails_everything_leaves_no_trace", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let names: Vec<_> = (0..50).map(|index| index.to_string()).collect();
         let files: Vec<_> = names.iter().map(|name| (name.as_str(), FILE_BYTES)).collect();
         let fixture = Fixture::with([directory(1, "t", &files)], 300, TIMEOUT);

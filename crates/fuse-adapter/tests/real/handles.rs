@@ -57,8 +57,8 @@ fn drop_caches() {
 // https://github.com/hanwen/go-fuse/issues/620
 #[test]
 fn file_handles_are_good_when_the_kernel_forgot_and_after_a_remount() {
-    const TEST: &str = "handles::file_handles_are_good_when_the_kernel_forgot_and_after_a_remount";
-    run_as_root(TEST, |dir| {
+    let test = tfs_testkit::test_name!();
+    run_as_root(test, |dir| {
         let torrents = || {
             [
                 directory(1, "torrent", &[("folder/deep/file", 10_000), ("b", 3)]),

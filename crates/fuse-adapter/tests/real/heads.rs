@@ -117,7 +117,7 @@ fn path_in(dir: &Path) -> PathBuf {
 
 #[test]
 fn a_head_is_read_to_its_last_page_and_then_there_is_an_error() {
-    run("heads::a_head_is_read_to_its_last_page_and_then_there_is_an_error", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         for (pad, pieces) in PADS.iter().flat_map(|pad| HEADS.map(|pieces| (*pad, pieces))) {
             let fixture = fixture(pad, pieces, TorrentState::Paused, NEVER);
             let mount = fixture.mount(dir);
@@ -142,7 +142,7 @@ fn a_head_is_read_to_its_last_page_and_then_there_is_an_error() {
 
 #[test]
 fn a_failed_wait_returns_the_bytes_before_it() {
-    run("heads::a_failed_wait_returns_the_bytes_before_it", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let timeout = Duration::from_millis(300);
         let fixture = fixture(0, 3, TorrentState::Live, timeout);
         let mount = fixture.mount(dir);
@@ -164,7 +164,7 @@ fn a_failed_wait_returns_the_bytes_before_it() {
 
 #[test]
 fn what_is_there_never_waits_for_a_neighbour_that_is_missing() {
-    run("heads::what_is_there_never_waits_for_a_neighbour_that_is_missing", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         for pad in PADS {
             // Whoever waits does so until the test is over.
             let fixture = fixture(pad, 17, TorrentState::Live, NEVER);
@@ -206,7 +206,7 @@ fn read_head(path: &Path, border: u64) {
 
 #[test]
 fn what_comes_is_read_while_its_window_waits_for_more() {
-    run("heads::what_comes_is_read_while_its_window_waits_for_more", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(0, 0, TorrentState::Live, NEVER);
         let mount = fixture.mount(dir);
         let path = path_in(dir);
@@ -244,7 +244,7 @@ print(failures)
 // `kill` of an rsync that is a server sets a flag there, which is looked at after the file.
 #[test]
 fn a_program_that_goes_on_after_a_signal_ends_soon() {
-    let test = "heads::a_program_that_goes_on_after_a_signal_ends_soon";
+    let test = tfs_testkit::test_name!();
     run(test, |dir| {
         // Whoever waits does so until the test is over.
         let fixture = fixture(0, 0, TorrentState::Live, NEVER);
@@ -268,7 +268,7 @@ fn a_program_that_goes_on_after_a_signal_ends_soon() {
 // rsync goes on after errors, and waited a whole time-out for each window of missing data.
 #[test]
 fn a_program_that_goes_on_after_errors_ends_soon() {
-    run("heads::a_program_that_goes_on_after_errors_ends_soon", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         // Two minutes, were each window to wait.
         const WINDOWS: u64 = 400;
         let mut details = directory(1, "t", &[("film", WINDOWS * PIECE_BYTES)]);

@@ -70,7 +70,7 @@ fn extents(path: &Path) -> Vec<(u64, u64)> {
 
 #[test]
 fn holes_are_what_is_not_downloaded() {
-    run("holes::holes_are_what_is_not_downloaded", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(true);
         let mount = mount_with_holes(&fixture, dir);
         let path = mount.mountpoint().join("t/file");
@@ -91,7 +91,7 @@ fn holes_are_what_is_not_downloaded() {
 
 #[test]
 fn what_is_complete_or_not_known_has_no_holes() {
-    run("holes::what_is_complete_or_not_known_has_no_holes", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let complete = Fixture::new([details()]);
         let mount = mount_with_holes(&complete, &dir.join("complete"));
         let path = mount.mountpoint().join("t/file");
@@ -130,7 +130,7 @@ fn copy(program: &str, args: &[&str], from: &Path, to: &Path) {
 /// told that they are holes. One that only reads gets all of it.
 #[test]
 fn copies_have_what_is_there_and_holes_where_nothing_is() {
-    run("holes::copies_have_what_is_there_and_holes_where_nothing_is", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(true);
         let mount = mount_with_holes(&fixture, dir);
         let path = mount.mountpoint().join("t/file");

@@ -63,7 +63,7 @@ fn check_first(fixture: &Fixture, path: &Path) {
 
 #[test]
 fn what_is_missing_is_left_when_its_thread_goes_elsewhere() {
-    run("left::what_is_missing_is_left_when_its_thread_goes_elsewhere", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(false);
         let mount = fixture.mount(dir);
         read_ahead_and_elsewhere(&fixture, &mount, || fixture.source.fake.open_now() == 0);
@@ -78,7 +78,7 @@ fn what_is_missing_is_left_when_its_thread_goes_elsewhere() {
 
 #[test]
 fn what_is_there_comes_although_its_thread_goes_elsewhere() {
-    run("left::what_is_there_comes_although_its_thread_goes_elsewhere", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture(true);
         let mount = fixture.mount(dir);
         let start = Instant::now();

@@ -15,7 +15,7 @@ use crate::support::{Fixture, check_file, errno, eventually, options, run, run_a
 
 #[test]
 fn attributes_are_those_of_the_torrent() {
-    run_as_root("listing::attributes_are_those_of_the_torrent", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(7, "torrent", &[("a/file", 1_000_000)])]);
         fixture.source.fake.update(file_id(7, 0).torrent, |summary| {
             summary.file_progress = Some(vec![5000].into());
@@ -48,7 +48,7 @@ fn attributes_are_those_of_the_torrent() {
 
 #[test]
 fn the_mount_is_what_was_asked_for() {
-    run_as_root("listing::the_mount_is_what_was_asked_for", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let path = dir.join("a mount\tpoint");
         fs::create_dir(&path).unwrap();
         let fixture = Fixture::new([]);
@@ -73,7 +73,7 @@ fn the_mount_is_what_was_asked_for() {
 #[test]
 fn a_large_directory_lists_and_seeks() {
     const COUNT: usize = 5000;
-    run("listing::a_large_directory_lists_and_seeks", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let names: Vec<_> = (0..COUNT).map(|n| format!("a file with a long name {n}")).collect();
         let files: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
         let singles = (2..200).map(|id| single_file(id, &format!("single {id}"), 1));
@@ -121,7 +121,7 @@ fn rest(dir: &mut Dir) -> Vec<(String, i64)> {
 
 #[test]
 fn links_lead_where_the_torrent_says() {
-    run("listing::links_lead_where_the_torrent_says", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let mut details = directory(1, "torrent", &[("folder/file", 10_000)]);
         let target = vec!["folder".to_owned(), "file".to_owned()];
         details.files.push(FileEntry {
@@ -145,7 +145,7 @@ fn links_lead_where_the_torrent_says() {
 
 #[test]
 fn statfs_tells_sizes() {
-    run("listing::statfs_tells_sizes", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", 40_961)]);
         let mount = fixture.mount(dir);
         let stats = statvfs(mount.mountpoint()).unwrap();
@@ -158,7 +158,7 @@ fn statfs_tells_sizes() {
 
 #[test]
 fn nothing_can_be_written() {
-    run("listing::nothing_can_be_written", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "torrent", &[("file", 100)])]);
         let mount = fixture.mount(dir);
         let path = |name: &str| mount.mountpoint().join(name);
@@ -187,7 +187,7 @@ fn nothing_can_be_written() {
 
 #[test]
 fn torrents_come_and_go_while_mounted() {
-    run("listing::torrents_come_and_go_while_mounted", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "first", &[("file", 100_000)])]);
         let mount = fixture.mount(dir);
         let path = |name: &str| mount.mountpoint().join(name);

@@ -11,7 +11,7 @@ use crate::support::{Fixture, check_file, run};
 
 #[test]
 fn files_of_hostile_names_open_and_read() {
-    run("names::files_of_hostile_names_open_and_read", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let cases = hostile_cases();
         let fixture = Fixture::new(cases.iter().flat_map(|case| case.torrents.clone()));
         let mount = fixture.mount(dir);

@@ -17,7 +17,7 @@ const TAIL_BYTES: u64 = 9;
 
 #[test]
 fn odd_torrents_are_walked_and_read() {
-    run_long("odd::odd_torrents_are_walked_and_read", |dir| {
+    run_long(tfs_testkit::test_name!(), |dir| {
         let torrents = odd_torrents();
         let fixture = Fixture::new(torrents.clone());
         let mount = fixture.mount(dir);

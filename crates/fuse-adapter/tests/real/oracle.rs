@@ -114,7 +114,7 @@ fn with_pair(test: &str, body: impl FnOnce(&OraclePair, &Path)) {
 
 #[test]
 fn find_ls_and_du_see_the_same() {
-    with_pair("oracle::find_ls_and_du_see_the_same", |pair, _| {
+    with_pair(tfs_testkit::test_name!(), |pair, _| {
         // The sizes of directories, and their links on some filesystems, are nobody's business.
         pair.check(r"find . -printf '%y %m %T@ %U %G %p -> %l\n' | sort");
         pair.check(r"find . -not -type d -printf '%s %n %p\n' | sort");
@@ -138,7 +138,7 @@ fn find_ls_and_du_see_the_same() {
 
 #[test]
 fn checksums_and_archives_are_the_same() {
-    with_pair("oracle::checksums_and_archives_are_the_same", |pair, _| {
+    with_pair(tfs_testkit::test_name!(), |pair, _| {
         pair.check("find . -type f -print0 | sort -z | xargs -0 sha256sum");
         pair.check("tar --create --sort=name --format=gnu . | sha256sum");
         pair.check("tail --quiet --bytes=1000 large.bin 'Season 2/odd.mkv' | sha256sum");
@@ -150,7 +150,7 @@ fn checksums_and_archives_are_the_same() {
 
 #[test]
 fn copies_are_the_same() {
-    let test = "oracle::copies_are_the_same";
+    let test = tfs_testkit::test_name!();
     with_pair(test, |pair, dir| {
         let (disk, mount) = (pair.disk.to_str().unwrap(), pair.mount.to_str().unwrap());
         let copy = dir.join("copy");

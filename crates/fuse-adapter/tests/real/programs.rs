@@ -99,7 +99,7 @@ fn fs_len(path: &Path) -> u64 {
 // end of the file; FFmpeg, rclone and `hashlib.file_digest` repeat the read without end.
 #[test]
 fn cpython_gh_80050_no_program_takes_a_head_for_the_whole_file() {
-    let test = "programs::cpython_gh_80050_no_program_takes_a_head_for_the_whole_file";
+    let test = tfs_testkit::test_name!();
     run_long(test, |dir| {
         for (state, missing) in
             [(TorrentState::Paused, MissingPolicy::Wait), (TorrentState::Live, MissingPolicy::Fail)]
@@ -114,7 +114,7 @@ fn cpython_gh_80050_no_program_takes_a_head_for_the_whole_file() {
 
 #[test]
 fn who_asks_for_another_errno_gets_it() {
-    run_long("programs::who_asks_for_another_errno_gets_it", |dir| {
+    run_long(tfs_testkit::test_name!(), |dir| {
         for (missing_errno, want) in [
             (MissingErrno::Eio, rustix::io::Errno::IO),
             (MissingErrno::Eagain, rustix::io::Errno::AGAIN),

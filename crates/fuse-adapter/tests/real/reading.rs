@@ -13,7 +13,7 @@ const LENGTHS: [u64; 9] = [0, 1, 4095, 4096, 4097, 131_072, 1_048_575, 3_000_000
 
 #[test]
 fn whole_files_are_their_content() {
-    run("reading::whole_files_are_their_content", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let names: Vec<_> = LENGTHS.iter().map(|len| format!("folder/{len} bytes")).collect();
         let files: Vec<_> = names.iter().map(String::as_str).zip(LENGTHS).collect();
         let fixture = Fixture::new([directory(1, "torrent", &files)]);
@@ -32,7 +32,7 @@ fn whole_files_are_their_content() {
 
 #[test]
 fn what_was_read_is_not_asked_for_again() {
-    run_as_root("reading::what_was_read_is_not_asked_for_again", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", 5_000_000)]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("file");
@@ -49,7 +49,7 @@ fn what_was_read_is_not_asked_for_again() {
 #[test]
 fn random_reads_of_four_threads_are_right() {
     const LEN: u64 = 20_000_003;
-    run("reading::random_reads_of_four_threads_are_right", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([single_file(1, "file", LEN)]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().join("file");

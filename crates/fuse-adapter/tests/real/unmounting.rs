@@ -17,7 +17,7 @@ use crate::support::{
 
 #[test]
 fn a_busy_mount_names_who_holds_it() {
-    run_as_root("unmounting::a_busy_mount_names_who_holds_it", |dir| {
+    run_as_root(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
@@ -39,7 +39,7 @@ fn a_busy_mount_names_who_holds_it() {
 
 #[test]
 fn a_lazy_unmount_lets_readers_end() {
-    run("unmounting::a_lazy_unmount_lets_readers_end", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::new([directory(1, "t", &[("file", 50_000)])]);
         let mount = fixture.mount(dir);
         let path = mount.mountpoint().to_owned();
@@ -56,7 +56,7 @@ fn a_lazy_unmount_lets_readers_end() {
 
 #[test]
 fn a_dead_mount_is_cleaned_up() {
-    run("unmounting::a_dead_mount_is_cleaned_up", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         for how in [Unmount::Clean, Unmount::Lazy, Unmount::Force] {
@@ -79,7 +79,7 @@ fn a_dead_mount_is_cleaned_up() {
 
 #[test]
 fn a_dead_mount_does_not_prevent_the_next() {
-    run("unmounting::a_dead_mount_does_not_prevent_the_next", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         kill_a_daemon_at(&path);
@@ -96,7 +96,7 @@ fn a_dead_mount_does_not_prevent_the_next() {
 
 #[test]
 fn a_stopped_daemon_does_not_hang_those_who_ask() {
-    run("unmounting::a_stopped_daemon_does_not_hang_those_who_ask", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         let daemon = TestDaemon::start(&path);

@@ -51,7 +51,7 @@ fn sh(dir: &Path, command: &str) -> String {
 
 #[test]
 fn programs_read_control_files_to_their_end() {
-    run("views::programs_read_control_files_to_their_end", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture();
         let mount = fixture.mount(dir);
         let control = mount.mountpoint().join(".tfs");
@@ -94,7 +94,7 @@ fn programs_read_control_files_to_their_end() {
 
 #[test]
 fn views_are_directories_of_links_that_lead_to_the_files() {
-    run("views::views_are_directories_of_links_that_lead_to_the_files", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture();
         let mount = fixture.mount(dir);
         let root = mount.mountpoint();
@@ -143,7 +143,7 @@ fn views_are_directories_of_links_that_lead_to_the_files() {
 
 #[test]
 fn without_a_tree_the_root_fails_and_control_does_not() {
-    run("views::without_a_tree_the_root_fails_and_control_does_not", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = Fixture::unknown(vec![ControlFile {
             name: "healthy",
             render: Arc::new(|| "no list is known\n".into()),
@@ -163,7 +163,7 @@ fn without_a_tree_the_root_fails_and_control_does_not() {
 
 #[test]
 fn views_follow_the_torrents() {
-    run("views::views_follow_the_torrents", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let fixture = fixture();
         let mount = fixture.mount(dir);
         let results = mount.mountpoint().join(".tfs/search/srt");

@@ -36,7 +36,7 @@ fn value(path: &Path, name: &str) -> String {
 
 #[test]
 fn attributes_tell_what_stat_does_not() {
-    run("xattrs::attributes_tell_what_stat_does_not", |dir| {
+    run(tfs_testkit::test_name!(), |dir| {
         let mut details = directory(1, "t", &[("a", 1000), ("sub/b", 3000)]);
         details.files.push(FileEntry {
             path: vec!["link".to_owned()],

@@ -107,7 +107,7 @@ impl BudgetStage {
 /// Two mounts of one rqbit with default settings held eight streams, and rqbit stopped.
 #[test]
 fn two_processes_hold_no_more_streams_than_one() {
-    isolate::run_with_fuse("budget::two_processes_hold_no_more_streams_than_one", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = BudgetStage::new(dir, &[&[], &[]]);
         let mut readers = stage.read(0);
         stage.wait_for_streams(STREAMS_MAX - 1);
@@ -133,35 +133,31 @@ fn two_processes_hold_no_more_streams_than_one() {
 
 #[test]
 fn a_killed_mount_leaves_its_streams_to_the_others() {
-    isolate::run_with_fuse(
-        "budget::a_killed_mount_leaves_its_streams_to_the_others",
-        LIMIT,
-        |dir| {
-            let stage = BudgetStage::new(dir, &[&["--max-streams", "1"], &[]]);
-            let lost = stage.read(0);
-            stage.wait_for_streams(1);
-            let stopped = stage.mounts[0].pid().unwrap();
-            kill(stopped, Signal::SIGSTOP).unwrap();
-            // A stopped process has its stream open, which counts.
-            let fix = format!("kill -CONT {stopped}");
-            until("it shows as stopped", || {
-                let output = tfs(dir)
-                    .env("XDG_RUNTIME_DIR", dir)
-                    .args(["doctor", "--server", &stage.server.url()])
-                    .output()
-                    .unwrap();
-                describe(&output).contains(&fix).then_some(())
-            });
-            let readers = stage.read(1);
-            stage.mounts[0].crash();
-            for reader in lost {
-                // Whatever it got is not of interest.
-                drop(reader.join());
-            }
-            stage.download_until(&readers);
-            readers.into_iter().for_each(|reader| reader.join().unwrap());
-            let census = stage.server.census();
-            assert!(census.open_max <= STREAMS_MAX, "{census:?}");
-        },
-    );
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
+        let stage = BudgetStage::new(dir, &[&["--max-streams", "1"], &[]]);
+        let lost = stage.read(0);
+        stage.wait_for_streams(1);
+        let stopped = stage.mounts[0].pid().unwrap();
+        kill(stopped, Signal::SIGSTOP).unwrap();
+        // A stopped process has its stream open, which counts.
+        let fix = format!("kill -CONT {stopped}");
+        until("it shows as stopped", || {
+            let output = tfs(dir)
+                .env("XDG_RUNTIME_DIR", dir)
+                .args(["doctor", "--server", &stage.server.url()])
+                .output()
+                .unwrap();
+            describe(&output).contains(&fix).then_some(())
+        });
+        let readers = stage.read(1);
+        stage.mounts[0].crash();
+        for reader in lost {
+            // Whatever it got is not of interest.
+            drop(reader.join());
+        }
+        stage.download_until(&readers);
+        readers.into_iter().for_each(|reader| reader.join().unwrap());
+        let census = stage.server.census();
+        assert!(census.open_max <= STREAMS_MAX, "{census:?}");
+    });
 }

@@ -49,12 +49,12 @@ fn path_of(mount: &Path, torrent: &SwarmTorrent, index: usize) -> PathBuf {
 
 #[test]
 fn every_byte_is_right_while_it_downloads_and_after() {
-    check_all("content::every_byte_is_right_while_it_downloads_and_after", "off");
+    check_all(tfs_testkit::test_name!(), "off");
 }
 
 #[test]
 fn every_byte_is_right_from_this_machines_disk_too() {
-    check_all("content::every_byte_is_right_from_this_machines_disk_too", "auto");
+    check_all(tfs_testkit::test_name!(), "auto");
 }
 
 fn check_all(test: &str, local_paths: &'static str) {
@@ -86,7 +86,7 @@ fn check_all(test: &str, local_paths: &'static str) {
 
 #[test]
 fn small_blocks_read_right() {
-    isolate::run_with_fuse("content::small_blocks_read_right", Duration::from_secs(60), |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), Duration::from_secs(60), |dir| {
         let content = Content::new(7, 150_001);
         let rqbits = Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", content)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());

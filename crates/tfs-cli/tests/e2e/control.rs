@@ -53,7 +53,7 @@ fn reader(path: &Path) -> Child {
 
 #[test]
 fn a_refresh_shows_at_once_what_came_and_went() {
-    isolate::run_with_fuse("control::a_refresh_shows_at_once_what_came_and_went", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
         let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &NEVER);
         assert_eq!(names(&mounted.path), ["first.bin"]);
@@ -97,7 +97,7 @@ fn a_refresh_shows_at_once_what_came_and_went() {
 
 #[test]
 fn what_was_cleared_comes_from_the_server_again() {
-    isolate::run_with_fuse("control::what_was_cleared_comes_from_the_server_again", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let content = Content::new(1, 3_000_000);
         let rqbits = Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", content)));
         rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
@@ -134,7 +134,7 @@ fn what_was_cleared_comes_from_the_server_again() {
 
 #[test]
 fn the_status_tells_who_waits_for_which_piece() {
-    isolate::run_with_fuse("control::the_status_tells_who_waits_for_which_piece", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let slow = TorrentSpec::file("slow.bin", Content::new(1, 50_000_000));
         let rqbits = Rqbits::start(Swarm::builder().torrent(slow).download_bps(16 << 10));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -171,31 +171,27 @@ fn the_status_tells_who_waits_for_which_piece() {
 
 #[test]
 fn a_watched_status_goes_on_until_nobody_reads_it() {
-    isolate::run_with_fuse(
-        "control::a_watched_status_goes_on_until_nobody_reads_it",
-        LIMIT,
-        |dir| {
-            let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
-            let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-            let script = format!("{} status --watch --json | head -n 2", env!("CARGO_BIN_EXE_tfs"));
-            let output = Command::new("sh")
-                .args(["-c", &script])
-                .env("XDG_RUNTIME_DIR", dir.join("run"))
-                .output()
-                .unwrap();
-            let text = String::from_utf8(output.stdout).unwrap();
-            let looks: Vec<Value> =
-                text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            assert_eq!(looks.len(), 2);
-            assert!(looks.iter().all(|look| look[0]["tree"]["torrents"] == 1));
-            mounted.unmount();
-        },
-    );
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
+        let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
+        let script = format!("{} status --watch --json | head -n 2", env!("CARGO_BIN_EXE_tfs"));
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .env("XDG_RUNTIME_DIR", dir.join("run"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let looks: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(looks.len(), 2);
+        assert!(looks.iter().all(|look| look[0]["tree"]["torrents"] == 1));
+        mounted.unmount();
+    });
 }
 
 #[test]
 fn files_are_found_by_a_mount_and_without_one() {
-    isolate::run_with_fuse("control::files_are_found_by_a_mount_and_without_one", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let rqbits = Rqbits::start(
             Swarm::builder().torrent(small("Big Film.mkv", 1)).torrent(small("notes.txt", 2)),
         );
@@ -229,43 +225,39 @@ fn files_are_found_by_a_mount_and_without_one() {
 
 #[test]
 fn where_there_is_no_mount_or_several_it_is_said() {
-    isolate::run_with_fuse(
-        "control::where_there_is_no_mount_or_several_it_is_said",
-        LIMIT,
-        |dir| {
-            assert_eq!(status_below(dir), "exit 0\n");
-            assert_eq!(status_json_below(dir), [] as [Value; 0]);
-            let text = said(dir, &["refresh"]);
-            let nothing = "exit 40\nerror: cannot find a mount: no tfs of this user has mounted \
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
+        assert_eq!(status_below(dir), "exit 0\n");
+        assert_eq!(status_json_below(dir), [] as [Value; 0]);
+        let text = said(dir, &["refresh"]);
+        let nothing = "exit 40\nerror: cannot find a mount: no tfs of this user has mounted \
                 anything\nhint: mount with: tfs mount <MOUNTPOINT>";
-            assert!(text.starts_with(nothing), "{text}");
-            expect![[r#"
+        assert!(text.starts_with(nothing), "{text}");
+        expect![[r#"
             exit 40
             error: cannot find a mount of tfs at /proc
             hint: see what is mounted with: tfs status
         "#]]
-            .assert_eq(&said(dir, &["cache", "stats", "/proc"]));
+        .assert_eq(&said(dir, &["cache", "stats", "/proc"]));
 
-            let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
-            let url = rqbits.swarm.api_url();
-            let first = Mounted::new(dir, &url);
-            let other = dir.join("other");
-            fs::create_dir(&other).unwrap();
-            run(tfs(dir).args(["mount", "--server", &url]).arg(&other));
-            let second = Mounted::at(other, dir);
-            let several = said(dir, &["refresh"]);
-            assert!(several.starts_with("exit 44\nerror: cannot choose between the mounts DIR/"));
-            assert_eq!(status_json_below(dir).len(), 2);
-            assert!(said(dir, &["refresh", first.path.to_str().unwrap()]).starts_with("exit 0\n"));
-            second.unmount();
-            first.unmount();
-        },
-    );
+        let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
+        let url = rqbits.swarm.api_url();
+        let first = Mounted::new(dir, &url);
+        let other = dir.join("other");
+        fs::create_dir(&other).unwrap();
+        run(tfs(dir).args(["mount", "--server", &url]).arg(&other));
+        let second = Mounted::at(other, dir);
+        let several = said(dir, &["refresh"]);
+        assert!(several.starts_with("exit 44\nerror: cannot choose between the mounts DIR/"));
+        assert_eq!(status_json_below(dir).len(), 2);
+        assert!(said(dir, &["refresh", first.path.to_str().unwrap()]).starts_with("exit 0\n"));
+        second.unmount();
+        first.unmount();
+    });
 }
 
 #[test]
 fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
-    let test = "control::sockets_are_private_and_what_a_crash_leaves_is_cleaned_up";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -296,7 +288,7 @@ fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
 
 #[test]
 fn a_process_that_is_stopped_holds_up_no_command() {
-    let test = "control::a_process_that_is_stopped_holds_up_no_command";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -318,7 +310,7 @@ fn a_process_that_is_stopped_holds_up_no_command() {
 /// mount of the same directory finds it.
 #[test]
 fn an_unmount_returns_when_all_of_the_mount_has_ended() {
-    let test = "control::an_unmount_returns_when_all_of_the_mount_has_ended";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mnt = dir.join("mnt");
         fs::create_dir(&mnt).unwrap();

@@ -130,7 +130,7 @@ fn device(path: &Path) -> (String, String) {
 
 #[test]
 fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
-    let test = "daemon::one_that_fails_takes_no_other_with_it_and_comes_up_later";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);
@@ -160,7 +160,7 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
 
 #[test]
 fn a_reload_brings_and_takes_mounts() {
-    let test = "daemon::a_reload_brings_and_takes_mounts";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         assert!(said(dir, &["config", "reload"]).starts_with("exit 48\n"));
         let rqbits = rqbits();
@@ -224,7 +224,7 @@ fn a_reload_brings_and_takes_mounts() {
 
 #[test]
 fn a_reload_changes_what_is_logged_of_a_mount_in_use() {
-    let test = "daemon::a_reload_changes_what_is_logged_of_a_mount_in_use";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);
@@ -264,7 +264,7 @@ fn a_reload_changes_what_is_logged_of_a_mount_in_use() {
 
 #[test]
 fn a_mistake_in_the_file_leaves_all_as_it_was() {
-    let test = "daemon::a_mistake_in_the_file_leaves_all_as_it_was";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);
@@ -295,7 +295,7 @@ fn a_mistake_in_the_file_leaves_all_as_it_was() {
 
 #[test]
 fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
-    let test = "daemon::what_is_unmounted_stays_away_and_what_is_lost_comes_back";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);
@@ -340,7 +340,7 @@ fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
 
 #[test]
 fn after_a_kill_the_mounts_are_back_and_readers_got_errors() {
-    let test = "daemon::after_a_kill_the_mounts_are_back_and_readers_got_errors";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let stuck = TorrentSpec::file("stuck.bin", Content::new(2, 50_000_000));
         let builder = Swarm::builder().torrent(stuck).download_bps(16 << 10);
@@ -433,7 +433,7 @@ fn read_until_error(dir: &Path, reads: &AtomicBool, seed: u64) -> i32 {
 
 #[test]
 fn a_second_daemon_with_the_same_configuration_is_refused() {
-    let test = "daemon::a_second_daemon_with_the_same_configuration_is_refused";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);
@@ -468,7 +468,7 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
 // util-linux#832, borgbase/vorta#1461: the last name of the mount point is a link.
 #[test]
 fn a_mount_point_that_is_a_link_comes_back_after_a_kill() {
-    let test = "daemon::a_mount_point_that_is_a_link_comes_back_after_a_kill";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);
@@ -494,7 +494,7 @@ fn a_mount_point_that_is_a_link_comes_back_after_a_kill() {
 
 #[test]
 fn a_mount_that_is_bound_elsewhere_too_is_in_use() {
-    let test = "daemon::a_mount_that_is_bound_elsewhere_too_is_in_use";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !nix::unistd::geteuid().is_root() {
             skip::test(test, "only root makes bind mounts");
@@ -519,7 +519,7 @@ fn a_mount_that_is_bound_elsewhere_too_is_in_use() {
 
 #[test]
 fn the_watchdog_is_fed_only_while_all_mounts_answer() {
-    let test = "daemon::the_watchdog_is_fed_only_while_all_mounts_answer";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let manager = Manager::new(dir);

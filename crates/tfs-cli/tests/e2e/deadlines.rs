@@ -26,7 +26,7 @@ const DOWNLOAD_BPS: u32 = PIECE_BYTES / 20;
 /// Issue 16 D2: pieces of 16 MiB from peers of 100 kB/s failed after 60 s, again and again.
 #[test]
 fn a_large_piece_from_a_slow_peer_is_waited_for() {
-    let test = "deadlines::a_large_piece_from_a_slow_peer_is_waited_for";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let content = Content::new(1, u64::from(PIECE_BYTES) * 2);
         let mut slow = TorrentSpec::file("slow.bin", content);

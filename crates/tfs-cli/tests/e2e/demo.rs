@@ -9,7 +9,7 @@ use crate::support::{run, tfs};
 
 #[test]
 fn the_demo_passes_and_leaves_nothing() {
-    let test = "demo::the_demo_passes_and_leaves_nothing";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(120), |dir| {
         let temporary = dir.join("tmp");
         fs::create_dir(&temporary).unwrap();

@@ -50,7 +50,7 @@ fn findings(command: &mut Command) -> (i32, BTreeMap<String, Vec<(String, String
 
 #[test]
 fn a_machine_that_is_well() {
-    isolate::run_with_fuse("doctor::a_machine_that_is_well", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let torrent = TorrentSpec::file("a.bin", Content::new(1, 50_000));
         let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
         // What is finished can be proven on the disk.
@@ -93,7 +93,7 @@ fn a_machine_that_is_well() {
 
 #[test]
 fn dead_and_stopped_mounts_are_found_without_a_hang() {
-    let test = "doctor::dead_and_stopped_mounts_are_found_without_a_hang";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder());
         let url = rqbits.swarm.api_url();

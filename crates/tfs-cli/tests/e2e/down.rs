@@ -47,7 +47,7 @@ fn mount(dir: &Path, server: &str) -> (Mounted, Output) {
 
 #[test]
 fn the_same_tree_after_every_restart() {
-    let test = "down::the_same_tree_after_every_restart";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();
@@ -79,7 +79,7 @@ fn the_same_tree_after_every_restart() {
 
 #[test]
 fn a_mount_comes_up_without_its_server_and_finds_it() {
-    let test = "down::a_mount_comes_up_without_its_server_and_finds_it";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(torrents().remembering());
         let url = rqbits.swarm.api_url();
@@ -115,7 +115,7 @@ fn a_mount_comes_up_without_its_server_and_finds_it() {
 
 #[test]
 fn nothing_is_not_shown_as_empty() {
-    let test = "down::nothing_is_not_shown_as_empty";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();
@@ -144,7 +144,7 @@ fn nothing_is_not_shown_as_empty() {
 
 #[test]
 fn a_proxy_without_its_server_is_a_server_that_is_away() {
-    let test = "down::a_proxy_without_its_server_is_a_server_that_is_away";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -169,7 +169,7 @@ fn a_proxy_without_its_server_is_a_server_that_is_away() {
 
 #[test]
 fn a_damaged_state_costs_a_warning() {
-    let test = "down::a_damaged_state_costs_a_warning";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();
@@ -201,7 +201,7 @@ fn a_damaged_state_costs_a_warning() {
 
 #[test]
 fn a_server_that_does_not_speak_does_not_hold_up_what_is_known() {
-    let test = "down::a_server_that_does_not_speak_does_not_hold_up_what_is_known";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();
@@ -222,7 +222,7 @@ fn a_server_that_does_not_speak_does_not_hold_up_what_is_known() {
 
 #[test]
 fn two_mounts_of_one_server_show_the_same() {
-    let test = "down::two_mounts_of_one_server_show_the_same";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();

@@ -40,7 +40,7 @@ fn unmount(dir: &Path, mounted: &Mounted) -> String {
 // As with `docker run -v /mnt/t:/x`.
 #[test]
 fn a_bind_mount_keeps_the_process_and_is_named() {
-    let test = "elsewhere::a_bind_mount_keeps_the_process_and_is_named";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
             skip::test(test, "only root makes bind mounts");
@@ -113,7 +113,7 @@ impl Drop for Container {
 
 #[test]
 fn a_container_that_has_a_copy_is_named() {
-    let test = "elsewhere::a_container_that_has_a_copy_is_named";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
             skip::test(test, "only root makes mount namespaces");
@@ -137,7 +137,7 @@ fn a_container_that_has_a_copy_is_named() {
 // podman#13240: the runtime directory goes with the last session, or a cleaner empties /tmp.
 #[test]
 fn a_mount_is_commanded_again_after_its_runtime_directory_was_replaced() {
-    let test = "elsewhere::a_mount_is_commanded_again_after_its_runtime_directory_was_replaced";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());

@@ -34,7 +34,7 @@ fn download_to(store: &Path, content: Content) -> SwarmTorrent {
 
 #[test]
 fn torrents_are_added_and_there_again_the_next_time() {
-    let test = "embedded::torrents_are_added_and_there_again_the_next_time";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
         let content = Content::new(3, 1_000_000);
         let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
@@ -72,7 +72,7 @@ fn torrents_are_added_and_there_again_the_next_time() {
 
 #[test]
 fn a_torrent_that_cannot_be_added_leaves_no_mount() {
-    let test = "embedded::a_torrent_that_cannot_be_added_leaves_no_mount";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
         fs::create_dir(&mountpoint).unwrap();
@@ -115,7 +115,7 @@ fn state(path: &Path) -> String {
 // `list`, `add` and `pause` said "cannot reach rqbit at 127.0.0.1:3030, or mount with --embedded".
 #[test]
 fn an_embedded_mount_is_commanded_like_any_server() {
-    let test = "embedded::an_embedded_mount_is_commanded_like_any_server";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(90), |dir| {
         let content = Content::new(3, 100_000);
         let (store, mountpoint) = (dir.join("store"), dir.join("mnt"));
@@ -189,7 +189,7 @@ impl EmbeddedTorrent {
 // `mount --embedded X X --add F` put 2 MB into X, and then refused X.
 #[test]
 fn all_is_checked_before_anything_is_done() {
-    let test = "embedded::all_is_checked_before_anything_is_done";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let path = |name: &str| dir.join(name);
         fs::create_dir(path("mnt")).unwrap();
@@ -250,7 +250,7 @@ fn all_is_checked_before_anything_is_done() {
 
 #[test]
 fn a_magnet_link_does_not_hold_up_the_mount() {
-    let test = "embedded::a_magnet_link_does_not_hold_up_the_mount";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let mountpoint = dir.join("mnt");
         fs::create_dir(&mountpoint).unwrap();

@@ -89,7 +89,7 @@ fn mount_points() {
 
 #[test]
 fn mount_points_in_use() {
-    let test = "errors::mount_points_in_use";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let rqbits = Rqbits::start(Swarm::builder());
         let url = rqbits.swarm.api_url();
@@ -192,7 +192,7 @@ fn a_forbidden_and_a_busy_server() {
 /// A server that is busy comes back by itself, like one that is down.
 #[test]
 fn a_mount_of_a_busy_server_comes_up() {
-    let test = "errors::a_mount_of_a_busy_server_comes_up";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let busy = answering(
             "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
@@ -278,7 +278,7 @@ fn unmounting_what_is_not_mounted() {
 
 #[test]
 fn a_mount_whose_server_is_silent_comes_up_in_time() {
-    let test = "errors::a_mount_whose_server_is_silent_comes_up_in_time";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         fs::create_dir(dir.join("mnt")).unwrap();
         // It accepts and never answers.

@@ -139,7 +139,7 @@ fn suffer(dir: &Path, rqbits: &Rqbits, fault: Fault) -> String {
 
 #[test]
 fn each_fault_is_done_and_costs_an_error_at_most() {
-    let test = "faults::each_fault_is_done_and_costs_an_error_at_most";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let files = [ONCE, ALWAYS].map(|(name, seed)| (name, Content::new(seed, FILE_BYTES)));
         let torrent = TorrentSpec::directory("faults", files);

@@ -128,7 +128,7 @@ fn check_runs(path: &Path, run_pieces: u64, first: usize) {
 
 #[test]
 fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
-    let test = "halves::pieces_of_two_servers_are_one_file_while_one_comes_and_goes";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut pair = HalvesPair::start();
         // Who needs the server that is away waits until it is back.
@@ -162,7 +162,7 @@ fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
 
 #[test]
 fn what_only_a_dead_server_has_fails_by_the_deadline() {
-    let test = "halves::what_only_a_dead_server_has_fails_by_the_deadline";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut pair = HalvesPair::start();
         for missing in ["wait", "fail"] {

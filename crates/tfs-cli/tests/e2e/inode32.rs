@@ -62,7 +62,7 @@ fn numbers(root: &Path) -> HashMap<String, u64> {
 // https://github.com/epoupon/lms/issues/9
 #[test]
 fn programs_of_32_bits_see_all_and_numbers_stay() {
-    let test = "inode32::programs_of_32_bits_see_all_and_numbers_stay";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(180), |dir| {
         let series = [("Season 1/Pilot.mkv", Content::new(7, 1000)), ("a", Content::new(8, 10))];
         let swarm = Swarm::builder()

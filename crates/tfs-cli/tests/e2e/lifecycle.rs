@@ -56,7 +56,7 @@ fn stuck_reader(path: &Path) -> Child {
 /// was told otherwise.
 #[test]
 fn torrents_come_and_go_while_mounted() {
-    let test = "lifecycle::torrents_come_and_go_while_mounted";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -85,7 +85,7 @@ fn torrents_come_and_go_while_mounted() {
 
 #[test]
 fn a_server_that_goes_away_leaves_the_tree_and_comes_back() {
-    let test = "lifecycle::a_server_that_goes_away_leaves_the_tree_and_comes_back";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
         let torrent = rqbits.swarm.torrents()[0].clone();
@@ -108,7 +108,7 @@ fn a_server_that_goes_away_leaves_the_tree_and_comes_back() {
 
 #[test]
 fn a_mount_in_use_is_not_unmounted_but_by_force() {
-    let test = "lifecycle::a_mount_in_use_is_not_unmounted_but_by_force";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = slow_download();
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -132,7 +132,7 @@ fn a_mount_in_use_is_not_unmounted_but_by_force() {
 
 #[test]
 fn a_lazy_unmount_lets_readers_finish() {
-    let test = "lifecycle::a_lazy_unmount_lets_readers_finish";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = slow_download();
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -153,7 +153,7 @@ fn a_lazy_unmount_lets_readers_finish() {
 
 #[test]
 fn signals_end_a_mount_cleanly_whatever_waits() {
-    let test = "lifecycle::signals_end_a_mount_cleanly_whatever_waits";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = slow_download();
         let path = dir.join("mnt");
@@ -175,7 +175,7 @@ fn signals_end_a_mount_cleanly_whatever_waits() {
 
 #[test]
 fn what_a_crash_leaves_is_cleaned_up() {
-    let test = "lifecycle::what_a_crash_leaves_is_cleaned_up";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -198,7 +198,7 @@ fn what_a_crash_leaves_is_cleaned_up() {
 
 #[test]
 fn writing_is_refused() {
-    let test = "lifecycle::writing_is_refused";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(small("a.bin", 1)));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -219,7 +219,7 @@ fn writing_is_refused() {
 
 #[test]
 fn a_paused_torrent_does_not_let_readers_wait() {
-    let test = "lifecycle::a_paused_torrent_does_not_let_readers_wait";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(small("paused.bin", 1).paused()));
         let torrent = rqbits.swarm.torrents()[0].clone();

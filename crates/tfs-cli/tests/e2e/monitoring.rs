@@ -56,7 +56,7 @@ fn get(address: SocketAddr, path: &str) -> (String, String) {
 
 #[test]
 fn figures_are_served_where_the_configuration_says() {
-    let test = "monitoring::figures_are_served_where_the_configuration_says";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let library = LargeServer::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "127.0.0.1:0", &library);
@@ -91,7 +91,7 @@ fn figures_are_served_where_the_configuration_says() {
 
 #[test]
 fn an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too() {
-    let test = "monitoring::an_address_that_others_reach_is_warned_of_and_one_that_is_taken_too";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let library = LargeServer::start(SHAPE).unwrap();
         let (mounted, log) = mount(dir, "0.0.0.0:0", &library);

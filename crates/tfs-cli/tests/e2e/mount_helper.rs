@@ -80,7 +80,7 @@ fn check(test: &str, script: &str, want: &Expect) {
 #[test]
 fn mount_and_umount() {
     check(
-        "mount_helper::mount_and_umount",
+        tfs_testkit::test_name!(),
         "
         ln -s $TFS sbin/mount.fuse.tfs
         ln -s $TFS sbin/mount.tfs
@@ -105,7 +105,7 @@ fn mount_and_umount() {
 
 #[test]
 fn by_the_helper_of_libfuse() {
-    let test = "mount_helper::by_the_helper_of_libfuse";
+    let test = tfs_testkit::test_name!();
     if !Path::new("/sbin/mount.fuse3").exists() {
         skip::test(test, "the package fuse3 is not installed");
         return;
@@ -127,7 +127,7 @@ fn by_the_helper_of_libfuse() {
 #[test]
 fn a_table_of_file_systems() {
     check(
-        "mount_helper::a_table_of_file_systems",
+        tfs_testkit::test_name!(),
         "
         ln -s $TFS sbin/mount.fuse.tfs
         echo \"$URL $PWD/mnt fuse.tfs ro,noauto,nofail,_netdev,x-systemd.automount,user 0 0\" >fstab
@@ -159,7 +159,7 @@ fn a_table_of_file_systems() {
 #[test]
 fn several_servers() {
     check(
-        "mount_helper::several_servers",
+        tfs_testkit::test_name!(),
         "
         ln -s $TFS sbin/mount.fuse.tfs
         # Nobody listens there: what the other has is shown.
@@ -194,7 +194,7 @@ fn several_servers() {
 
 #[test]
 fn a_user_mounts_what_the_table_allows() {
-    let test = "mount_helper::a_user_mounts_what_the_table_allows";
+    let test = tfs_testkit::test_name!();
     let has_fusermount = Command::new("fusermount3").arg("--version").output().is_ok();
     if !has_fusermount || !Path::new("/etc/fstab").exists() {
         skip::test(test, "fusermount3 or /etc/fstab is missing");
@@ -232,7 +232,7 @@ fn a_user_mounts_what_the_table_allows() {
 #[test]
 fn what_mount_is_told_when_it_fails() {
     check(
-        "mount_helper::what_mount_is_told_when_it_fails",
+        tfs_testkit::test_name!(),
         "
         ln -s $TFS sbin/mount.fuse.tfs
         mount -t fuse.tfs $URL $PWD/mnt -o alow_other

@@ -34,7 +34,7 @@ fn check(dir: &Path, args: &[&str], path: &Path, want: &str) {
 // util-linux#832, borgbase/vorta#1461: /home or /mnt is a link on some systems.
 #[test]
 fn a_mount_point_that_is_a_link_works_from_mount_to_unmount() {
-    let test = "mount_points::a_mount_point_that_is_a_link_works_from_mount_to_unmount";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let url = rqbits.swarm.api_url();
@@ -81,7 +81,7 @@ fn a_mount_point_that_is_a_link_works_from_mount_to_unmount() {
 
 #[test]
 fn names_and_tools_that_others_use() {
-    let test = "mount_points::names_and_tools_that_others_use";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let url = rqbits.swarm.api_url();
@@ -124,7 +124,7 @@ fn names_and_tools_that_others_use() {
 
 #[test]
 fn a_shell_in_the_mount_is_told_to_leave_it_first() {
-    let test = "mount_points::a_shell_in_the_mount_is_told_to_leave_it_first";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = rqbits();
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());

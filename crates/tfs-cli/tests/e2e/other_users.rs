@@ -95,7 +95,7 @@ fn check(output: &Output, dir: &Path, want: &Expect) {
 
 #[test]
 fn a_machine_without_fuse_says_so() {
-    as_root("other_users::a_machine_without_fuse_says_so", |dir, rqbits| {
+    as_root(tfs_testkit::test_name!(), |dir, rqbits| {
         let script = "
             mkdir mnt
             mount -t tmpfs none /dev
@@ -116,7 +116,7 @@ fn a_machine_without_fuse_says_so() {
 
 #[test]
 fn a_user_without_fusermount_is_told_what_to_install() {
-    let test = "other_users::a_user_without_fusermount_is_told_what_to_install";
+    let test = tfs_testkit::test_name!();
     as_root(test, |dir, rqbits| {
         let script = "
             mkdir -m 777 mnt
@@ -140,7 +140,7 @@ fn a_user_without_fusermount_is_told_what_to_install() {
 fn a_user_with_fusermount_mounts_reads_and_unmounts() {
     // Where the device is closed for users, this namespace has one that is open.
     check_with_fusermount(
-        "other_users::a_user_with_fusermount_mounts_reads_and_unmounts",
+        tfs_testkit::test_name!(),
         "666",
         "
             $AS_USER $TFS mount mnt
@@ -175,7 +175,7 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
 #[test]
 fn mounts_of_others_are_named_and_never_to_be_forced() {
     check_with_fusermount(
-        "other_users::mounts_of_others_are_named_and_never_to_be_forced",
+        tfs_testkit::test_name!(),
         "666",
         "
             echo 'root, for others'
@@ -242,7 +242,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
 fn a_user_reads_the_servers_files_without_the_kernels_help() {
     // A user can read the server's files, but has no right to have the kernel do it.
     check_with_fusermount(
-        "other_users::a_user_reads_the_servers_files_without_the_kernels_help",
+        tfs_testkit::test_name!(),
         "666",
         "
             chmod o+rx \"$(dirname \"$(dirname \"$ON_DISK\")\")\" \"$(dirname \"$ON_DISK\")\"
@@ -273,7 +273,7 @@ fn a_user_reads_the_servers_files_without_the_kernels_help() {
 #[test]
 fn a_user_who_may_not_open_the_device_is_told_so() {
     check_with_fusermount(
-        "other_users::a_user_who_may_not_open_the_device_is_told_so",
+        tfs_testkit::test_name!(),
         "600",
         "exec $AS_USER $TFS mount mnt",
         &expect![[r#"
@@ -286,7 +286,7 @@ fn a_user_who_may_not_open_the_device_is_told_so() {
 
 #[test]
 fn others_get_what_the_options_say_and_no_more() {
-    as_root("other_users::others_get_what_the_options_say_and_no_more", |dir, rqbits| {
+    as_root(tfs_testkit::test_name!(), |dir, rqbits| {
         rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
         let script = "
             mkdir -m 777 mnt

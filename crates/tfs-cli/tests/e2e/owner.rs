@@ -12,7 +12,7 @@ use crate::support::{Mounted, Rqbits};
 
 #[test]
 fn files_belong_to_whom_flags_and_configuration_say() {
-    let test = "owner::files_belong_to_whom_flags_and_configuration_say";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let swarm = Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 70_000)));
         let rqbits = Rqbits::start(swarm);

@@ -95,7 +95,7 @@ fn status(dir: &Path) -> Value {
 
 #[test]
 fn the_ends_of_a_file_come_and_not_much_more() {
-    let test = "preload::the_ends_of_a_file_come_and_not_much_more";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
         let _tracker = track(&rqbits);
@@ -133,7 +133,7 @@ fn the_ends_of_a_file_come_and_not_much_more() {
 
 #[test]
 fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
-    let test = "preload::a_reader_comes_first_and_a_stopped_preload_goes_on";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
         let _tracker = track(&rqbits);
@@ -200,7 +200,7 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
 // `tfs preload --json P | head -1` went on until all was there.
 #[test]
 fn a_preload_ends_with_the_reader_of_its_output() {
-    let test = "preload::a_preload_ends_with_the_reader_of_its_output";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         // It would take ten minutes.
         let rqbits = nothing_selected(128 << 10);
@@ -233,7 +233,7 @@ fn a_preload_ends_with_the_reader_of_its_output() {
 // It said "0s left" for a minute.
 #[test]
 fn a_preload_without_peers_says_so() {
-    let test = "preload::a_preload_without_peers_says_so";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
         let torrent = rqbits.swarm.torrents()[0].info_hash.into();
@@ -267,7 +267,7 @@ fn little_selected() -> TorrentSpec {
 
 #[test]
 fn a_server_that_restarts_costs_a_preload_time_and_nothing_else() {
-    let test = "preload::a_server_that_restarts_costs_a_preload_time_and_nothing_else";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let builder = Swarm::builder().torrent(little_selected()).download_bps(DOWNLOAD_BPS);
         let mut rqbits = Rqbits::start(builder);
@@ -286,7 +286,7 @@ fn a_server_that_restarts_costs_a_preload_time_and_nothing_else() {
 
 #[test]
 fn what_a_pattern_wants_comes_when_the_torrent_appears() {
-    let test = "preload::what_a_pattern_wants_comes_when_the_torrent_appears";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(Swarm::builder());
         fs::create_dir_all(dir.join("config/tfs")).unwrap();
@@ -312,7 +312,7 @@ fn what_a_pattern_wants_comes_when_the_torrent_appears() {
 
 #[test]
 fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
-    let test = "preload::paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(films("films")));
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -352,7 +352,7 @@ fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
 
 #[test]
 fn a_terminal_shows_bars() {
-    let test = "preload::a_terminal_shows_bars";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = nothing_selected(DOWNLOAD_BPS);
         let _tracker = track(&rqbits);

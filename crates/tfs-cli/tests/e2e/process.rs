@@ -92,7 +92,7 @@ fn processor_time(pid: Pid) -> Duration {
 
 #[test]
 fn out_of_descriptors_costs_reads_and_no_mount() {
-    let test = "process::out_of_descriptors_costs_reads_and_no_mount";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = start();
         let mounted = mount_with(dir, &rqbits.swarm.api_url());
@@ -127,7 +127,7 @@ fn out_of_descriptors_costs_reads_and_no_mount() {
 
 #[test]
 fn a_full_disk_costs_a_warning() {
-    let test = "process::a_full_disk_costs_a_warning";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !nix::unistd::geteuid().is_root() {
             skip::test(test, "only root can mount a small disk");
@@ -192,7 +192,7 @@ fn a_full_disk_costs_a_warning() {
 
 #[test]
 fn a_read_that_was_suspended_ends_as_it_should() {
-    let test = "process::a_read_that_was_suspended_ends_as_it_should";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = start();
         let mounted = mount_with(dir, &rqbits.swarm.api_url());
@@ -254,7 +254,7 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 
 #[test]
 fn a_clock_that_is_set_changes_nothing_but_dates() {
-    let test = "process::a_clock_that_is_set_changes_nothing_but_dates";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         // Who can link this test has it.
         let (library, ahead) = (dir.join("clock.so"), dir.join("ahead"));
@@ -317,7 +317,7 @@ fn a_clock_that_is_set_changes_nothing_but_dates() {
 
 #[test]
 fn callers_that_fork_share_a_file() {
-    let test = "process::callers_that_fork_share_a_file";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = start();
         let mounted = mount_with(dir, &rqbits.swarm.api_url());

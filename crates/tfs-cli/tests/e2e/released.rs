@@ -92,7 +92,7 @@ fn check_up(dir: &Path, name: &str, servers: &[ReleasedServer]) {
 
 #[test]
 fn names_inode_numbers_and_times_of_0_1_0_stay() {
-    let test = "released::names_inode_numbers_and_times_of_0_1_0_stay";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let home = |name: &str| {
             let home = dir.join(name);

@@ -28,7 +28,7 @@ fn start(film: TorrentSpec) -> Rqbits {
 
 #[test]
 fn its_torrents_are_read_from_anywhere() {
-    isolate::run_with_fuse("rqbit8::its_torrents_are_read_from_anywhere", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let files = [("film.mkv", FILM), ("note.txt", Content::new(81, 77))];
         let mut rqbits = start(TorrentSpec::directory("Film", files));
         let version = rqbits.runtime.block_on(rqbits.swarm.client().server_info()).unwrap().version;
@@ -58,7 +58,7 @@ fn its_torrents_are_read_from_anywhere() {
 
 #[test]
 fn reads_of_what_it_downloads_wait_for_it() {
-    isolate::run_with_fuse("rqbit8::reads_of_what_it_downloads_wait_for_it", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let film = TorrentSpec::file("film.mkv", FILM);
         let swarm = Swarm::builder().torrent(film).download_bps(2_000_000);
         let rqbits = Rqbits::start(swarm.rqbit8(&["rqbit8::rqbit", "--exact", "--nocapture"]));

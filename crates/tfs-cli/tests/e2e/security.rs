@@ -39,7 +39,7 @@ fn check_silent(what: &str, text: &str) {
 
 #[test]
 fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
-    let test = "security::the_password_is_in_no_log_and_in_nothing_that_is_printed";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let library = LargeServer::start(LibraryShape { torrent_count: 3 }).unwrap();
         let file = dir.join("password");
@@ -138,7 +138,7 @@ impl Recorder {
 
 #[test]
 fn the_password_does_not_follow_a_redirect() {
-    let test = "security::the_password_does_not_follow_a_redirect";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let password = dir.join("password");
         fs::write(&password, PASSWORD).unwrap();
@@ -173,7 +173,7 @@ fn the_password_does_not_follow_a_redirect() {
 
 #[test]
 fn each_of_several_servers_gets_its_own_password_and_no_other() {
-    let test = "security::each_of_several_servers_gets_its_own_password_and_no_other";
+    let test = tfs_testkit::test_name!();
     isolate::run(test, LIMIT, |dir| {
         // `you:other-pw` in base64.
         let logins = [("me", PASSWORD, ENCODED), ("you", "other-pw", "eW91Om90aGVyLXB3")];
@@ -250,7 +250,7 @@ fn first_file(dir: &Path, name: &str) -> PathBuf {
 
 #[test]
 fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
-    let test = "security::what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let harm = HARMS.iter().find(|harm| harm.name.starts_with("names with NUL")).unwrap();
         let server = HostileServer::start(harm).unwrap();

@@ -107,7 +107,7 @@ fn forget(dir: &Path, mounted: &Mounted) {
 
 #[test]
 fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
-    let test = "servers::halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut pair = ServerPair::start();
         let mounted = pair.mount(dir, &[]);
@@ -159,7 +159,7 @@ fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
 
 #[test]
 fn a_directory_for_each_server_and_a_list_of_all() {
-    let test = "servers::a_directory_for_each_server_and_a_list_of_all";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let pair = ServerPair::start();
         let mounted = pair.mount(dir, &["--layout", "by-server"]);
@@ -194,7 +194,7 @@ fn a_directory_for_each_server_and_a_list_of_all() {
 
 #[test]
 fn a_server_that_is_down_takes_only_its_own() {
-    let test = "servers::a_server_that_is_down_takes_only_its_own";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let pair = ServerPair::start();
         // A port that nobody listens on.

@@ -133,7 +133,7 @@ pub(crate) fn check_silence_without_answers(manager: &Manager, process: &Child) 
 
 #[test]
 fn readiness_and_the_end_are_told() {
-    let test = "service_manager::readiness_and_the_end_are_told";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = one_torrent();
         let manager = Manager::new(dir);
@@ -152,7 +152,7 @@ fn readiness_and_the_end_are_told() {
 
 #[test]
 fn a_mount_in_the_background_names_its_process() {
-    let test = "service_manager::a_mount_in_the_background_names_its_process";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = one_torrent();
         let manager = Manager::new(dir);
@@ -169,7 +169,7 @@ fn a_mount_in_the_background_names_its_process() {
 
 #[test]
 fn the_watchdog_is_fed_only_while_the_mount_answers() {
-    let test = "service_manager::the_watchdog_is_fed_only_while_the_mount_answers";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = one_torrent();
         let manager = Manager::new(dir);
@@ -199,7 +199,7 @@ fn the_watchdog_is_fed_only_while_the_mount_answers() {
 
 #[test]
 fn a_signal_that_was_ignored_at_the_start_ends_nothing() {
-    let test = "service_manager::a_signal_that_was_ignored_at_the_start_ends_nothing";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = one_torrent();
         let manager = Manager::new(dir);

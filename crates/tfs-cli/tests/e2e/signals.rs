@@ -35,7 +35,7 @@ fn pid(id: u32) -> Pid {
 // rclone/rclone#8607, #4992, #1376, plexdrive#176: people send HUP to have it look again.
 #[test]
 fn a_hangup_in_the_background_looks_at_the_server_and_opens_the_log_anew() {
-    let test = "signals::a_hangup_in_the_background_looks_at_the_server_and_opens_the_log_anew";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
         let (log, moved) = (dir.join("log"), dir.join("log.1.moved"));
@@ -63,7 +63,7 @@ fn a_hangup_in_the_background_looks_at_the_server_and_opens_the_log_anew() {
 
 #[test]
 fn a_hangup_in_the_foreground_ends_a_mount_only_with_its_terminal() {
-    let test = "signals::a_hangup_in_the_foreground_ends_a_mount_only_with_its_terminal";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
         let (url, path) = (rqbits.swarm.api_url(), dir.join("mnt"));
@@ -114,7 +114,7 @@ fn start(dir: &Path, path: &Path) -> std::process::Child {
 
 #[test]
 fn ctrl_c_while_a_mount_starts_in_the_background_leaves_nothing() {
-    let test = "signals::ctrl_c_while_a_mount_starts_in_the_background_leaves_nothing";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();

@@ -138,7 +138,7 @@ fn torrents_are_forgotten_added_and_deleted() {
 #[test]
 fn a_watched_list_goes_on_until_a_signal() {
     // Who started the tests may have signals ignored, and a list that nobody ends is none.
-    isolate::run("torrents::a_watched_list_goes_on_until_a_signal", LIMIT, |_dir| {
+    isolate::run(tfs_testkit::test_name!(), LIMIT, |_dir| {
         let stage = TorrentsStage::new();
         let mut watch = stage.tfs(&["list", "--watch", "--json"]);
         let mut child = watch.stdout(Stdio::piped()).spawn().unwrap();

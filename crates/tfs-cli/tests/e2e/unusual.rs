@@ -27,7 +27,7 @@ const ADDED: [&str; 6] = [
 
 #[test]
 fn unusual_torrents_lose_neither_date_nor_links() {
-    let test = "unusual::unusual_torrents_lose_neither_date_nor_links";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder());
         let variants = torrent_variants::all().into_iter();

@@ -8,7 +8,7 @@
 //! # use std::time::Duration;
 //! #[test]
 //! fn a_file_reads() {
-//!     tfs_testkit::isolate::run("a_file_reads", Duration::from_secs(30), |dir| {
+//!     tfs_testkit::isolate::run(tfs_testkit::test_name!(), Duration::from_secs(30), |dir| {
 //!         // Runs in the child; mounts only below `dir`.
 //!     });
 //! }
@@ -52,8 +52,8 @@ const OWN_DIR: &str = "own";
 /// Runs `body` in a child process, which is this test run again, for `limit` at most. `body` gets a
 /// directory of its own, below which it may mount.
 ///
-/// `test` is the full name as the test harness prints it, such as `reading::in_order`. What stands
-/// around the call in the test runs in both processes.
+/// `test` is the name of the test as the test harness prints it ([`test_name!`](crate::test_name)).
+/// What stands around the call in the test runs in both processes.
 ///
 /// # Panics
 /// If the child fails, runs out of time, or leaves a mount behind.
@@ -86,6 +86,25 @@ pub fn child_dir() -> Option<PathBuf> {
     let own = dir.join(OWN_DIR);
     expect("make the directory of the test", fs::create_dir(&own));
     Some(own)
+}
+
+/// Returns the name of the test that the macro stands in, as the test harness prints it, such as
+/// `reading::in_order`.
+#[macro_export]
+macro_rules! test_name {
+    () => {{
+        fn here() {}
+        $crate::isolate::enclosing_test(&here)
+    }};
+}
+
+/// Returns the path of the function around `here`, without its crate, for [`test_name!`].
+#[doc(hidden)]
+pub fn enclosing_test<F>(_here: &F) -> &'static str {
+    let name = std::any::type_name::<F>();
+    let name = name.strip_suffix("::here").unwrap_or(name);
+    let name = name.split_once("::{{closure}}").map_or(name, |(test, _)| test);
+    name.split_once("::").map_or(name, |(_crate, test)| test)
 }
 
 /// The parent's part.
@@ -155,7 +174,7 @@ fn judge(status: ExitStatus, dir: &Path, mounts_left: &[PathBuf]) -> Result<(), 
         return Err(format!("failed, {status}"));
     }
     if !dir.join(STARTED).exists() {
-        return Err("did not find the test: the name has to be the full one".to_owned());
+        return Err("did not find the test: the name has to be that of `test_name!`".to_owned());
     }
     if !mounts_left.is_empty() {
         return Err(format!("left mounts behind: {mounts_left:?}"));

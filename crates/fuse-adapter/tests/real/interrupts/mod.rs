@@ -20,7 +20,7 @@ const ROUNDS: usize = 3;
 
 #[test]
 fn who_wants_to_end_is_free_at_once() {
-    let test = "interrupts::who_wants_to_end_is_free_at_once";
+    let test = tfs_testkit::test_name!();
     run_long(test, |dir| {
         let mut stage = InterruptStage::new(dir, CASES.len() * ROUNDS);
         println!(
@@ -83,7 +83,7 @@ reader.join()",
 
 #[test]
 fn who_does_not_want_to_end_gets_its_bytes() {
-    let test = "interrupts::who_does_not_want_to_end_gets_its_bytes";
+    let test = tfs_testkit::test_name!();
     run(test, |dir| {
         // Three more each for those who show that the signals were looked at.
         let mut stage = InterruptStage::new(dir, UNHARMED.len() * 4);

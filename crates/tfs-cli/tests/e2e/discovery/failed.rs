@@ -28,8 +28,7 @@ const REASON: &str =
 // https://github.com/transmission/transmission/issues/1001: nothing says that the disk is full.
 #[test]
 fn qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do() {
-    let test =
-        "discovery::failed::qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let server = FakeRqbit::start(2);
         let mounted = Mounted::new(dir, &server.url);

@@ -48,7 +48,7 @@ fn discovery(mounted: &Mounted) -> Value {
 // https://github.com/rclone/rclone/issues/3023, https://github.com/rclone/rclone/issues/897
 #[test]
 fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
-    let test = "discovery::a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         // Six megabytes of metadata take thirty seconds over this line.
         let server = FakeRqbit::behind_a_line(60, 100_000, Some(200_000));
@@ -92,7 +92,7 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
 
 #[test]
 fn one_torrent_hides_no_other() {
-    isolate::run_with_fuse("discovery::one_torrent_hides_no_other", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let server = FakeRqbit::start(5);
         for (what, spoiled) in [
             ("closed", Spoiled::Closed),
@@ -131,7 +131,7 @@ fn one_torrent_hides_no_other() {
 // https://github.com/jellyfin/jellyfin/issues/1714, https://github.com/jellyfin/jellyfin/issues/13204
 #[test]
 fn a_server_without_its_disk_empties_no_library() {
-    let test = "discovery::a_server_without_its_disk_empties_no_library";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let server = FakeRqbit::start(5);
         let mounted = Mounted::new(dir, &server.url);
@@ -170,7 +170,7 @@ fn a_server_without_its_disk_empties_no_library() {
 
 #[test]
 fn what_tfs_forgets_leaves_the_mounts_at_once() {
-    let test = "discovery::what_tfs_forgets_leaves_the_mounts_at_once";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(
             Swarm::builder()
@@ -189,7 +189,7 @@ fn what_tfs_forgets_leaves_the_mounts_at_once() {
 
 #[test]
 fn what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once() {
-    let test = "discovery::what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(
             Swarm::builder()
@@ -228,7 +228,7 @@ fn what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once() {
 // rqbit 9.1.0 answers a request for the metadata of such a torrent with 500.
 #[test]
 fn a_name_with_control_characters_is_shown_escaped() {
-    let test = "discovery::a_name_with_control_characters_is_shown_escaped";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let content = Content::new(7, 50_000);
         let spec = TorrentSpec::file("evil\u{1b}[31m\nname.mkv", content);

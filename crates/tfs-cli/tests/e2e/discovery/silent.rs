@@ -15,7 +15,7 @@ use crate::support::{Mounted, run, status_json_below, tfs};
 
 #[test]
 fn a_watched_list_says_that_the_server_is_silent() {
-    let test = "discovery::silent::a_watched_list_says_that_the_server_is_silent";
+    let test = tfs_testkit::test_name!();
     isolate::run(test, LIMIT, |dir| {
         let server = FakeRqbit::start(1);
         let mut child = tfs(dir)
@@ -41,7 +41,7 @@ fn a_watched_list_says_that_the_server_is_silent() {
 
 #[test]
 fn status_says_how_old_the_torrents_of_a_silent_server_are() {
-    let test = "discovery::silent::status_says_how_old_the_torrents_of_a_silent_server_are";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let server = FakeRqbit::start(1);
         let mounted = Mounted::new(dir, &server.url);

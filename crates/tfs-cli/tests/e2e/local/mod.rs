@@ -114,7 +114,7 @@ impl LocalStage {
 
 #[test]
 fn a_finished_file_costs_no_stream() {
-    isolate::run_with_fuse("local::a_finished_file_costs_no_stream", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
         let mounted = stage.mount("auto");
         drop(stage.read_until(&mounted, 0, "local"));
@@ -137,7 +137,7 @@ fn a_finished_file_costs_no_stream() {
 
 #[test]
 fn a_finished_file_is_read_by_the_kernel_itself() {
-    let test = "local::a_finished_file_is_read_by_the_kernel_itself";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
             skip::test(test, "only root may let the kernel read files");
@@ -176,7 +176,7 @@ fn a_finished_file_is_read_by_the_kernel_itself() {
 
 #[test]
 fn a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again() {
-    let test = "local::a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
             skip::test(test, "only root may let the kernel read files");
@@ -218,7 +218,7 @@ fn a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again() {
 
 #[test]
 fn nothing_is_read_here_if_nobody_wants_it() {
-    isolate::run_with_fuse("local::nothing_is_read_here_if_nobody_wants_it", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
         let mounted = stage.mount("off");
         for _ in 0..3 {
@@ -233,7 +233,7 @@ fn nothing_is_read_here_if_nobody_wants_it() {
 
 #[test]
 fn folders_of_a_container_are_mapped() {
-    isolate::run_with_fuse("local::folders_of_a_container_are_mapped", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
         // As the host sees what the container sees elsewhere.
         let (downloads, elsewhere) = (stage.rqbits.swarm.download_dir(), dir.join("elsewhere"));
@@ -254,7 +254,7 @@ fn folders_of_a_container_are_mapped() {
 
 #[test]
 fn half_a_download_is_read_from_both() {
-    isolate::run_with_fuse("local::half_a_download_is_read_from_both", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let rqbits = Rqbits::start(Swarm::builder().torrent(film()).download_bps(500_000));
         let torrent = rqbits.swarm.torrents()[0].clone();
         let url = rqbits.swarm.api_url();
@@ -306,7 +306,7 @@ fn half_a_download_is_read_from_both() {
 
 #[test]
 fn a_file_that_was_replaced_is_not_believed() {
-    isolate::run_with_fuse("local::a_file_that_was_replaced_is_not_believed", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
         // rqbit has the right file open, and goes on giving its bytes.
         let (path, aside) = (stage.on_disk(0), dir.join("aside"));
@@ -344,7 +344,7 @@ fn a_file_that_was_replaced_is_not_believed() {
 
 #[test]
 fn no_link_leads_out_of_the_folder() {
-    isolate::run_with_fuse("local::no_link_leads_out_of_the_folder", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
         // The right bytes, but behind links: one for the file, one for nothing but the way.
         let (path, outside) = (stage.on_disk(0), dir.join("outside"));
@@ -361,7 +361,7 @@ fn no_link_leads_out_of_the_folder() {
 
 #[test]
 fn what_is_here_is_read_while_the_server_is_away() {
-    isolate::run_with_fuse("local::what_is_here_is_read_while_the_server_is_away", LIMIT, |dir| {
+    isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let mut stage = LocalStage::finished(dir);
         let mounted = stage.mount("auto");
         drop(stage.read_until(&mounted, 0, "local"));

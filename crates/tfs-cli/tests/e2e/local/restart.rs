@@ -75,7 +75,7 @@ impl LocalStage {
 
 #[test]
 fn a_proven_file_is_read_after_a_restart_without_its_server() {
-    let test = "local::restart::a_proven_file_is_read_after_a_restart_without_its_server";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut stage = LocalStage::proven_and_lost(dir);
         let mounted = stage.mount_again("auto", "off");
@@ -100,7 +100,7 @@ fn a_proven_file_is_read_after_a_restart_without_its_server() {
 
 #[test]
 fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
-    let test = "local::restart::a_file_that_changed_while_tfs_was_away_is_not_believed";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut stage = LocalStage::proven_and_lost(dir);
         // The same name, the same length, the same time.
@@ -126,7 +126,7 @@ fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
 
 #[test]
 fn the_kernel_reads_a_proven_file_after_a_restart_without_its_server() {
-    let test = "local::restart::the_kernel_reads_a_proven_file_after_a_restart_without_its_server";
+    let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         if !geteuid().is_root() {
             skip::test(test, "only root may let the kernel read files");

@@ -120,8 +120,7 @@ fn ask_as(uid: u32, served: &Served) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn another_user_gets_no_answer_even_if_the_socket_is_open_to_all() {
     if !geteuid().is_root() {
-        let test =
-            "control::tests::peers::another_user_gets_no_answer_even_if_the_socket_is_open_to_all";
+        let test = tfs_testkit::test_name!();
         tfs_testkit::skip::test(test, "only root can act as another user");
         return;
     }
