@@ -15,6 +15,7 @@ mod rust;
 mod testing;
 mod text;
 mod tree;
+mod types;
 mod words;
 
 use std::{collections::BTreeMap, fmt, path::Path};
@@ -76,6 +77,7 @@ pub(crate) fn run() -> Result<bool> {
 
     let mut findings = check_files(&root, &files);
     findings.extend(modules::all_are_compiled(&packages, &files));
+    findings.extend(types::are_unique(&files));
     findings.extend(check_dependencies(&packages, &files)?);
     findings.sort();
     findings.dedup();

@@ -1,0 +1,104 @@
+//! One name for one type: no type name is declared twice in the workspace.
+//!
+//! A name that means two things has to be looked up each time that it is read. The names that
+//! occur more than once for a reason are in [`SHARED`].
+
+use std::collections::BTreeMap;
+
+use super::Violation;
+
+/// Names that more than one module declares, each with the reason.
+const SHARED: [(&str, &str); 9] = [
+    ("ByteRange", "rqbit-client's has an open end (RFC 9110), vfs-core's has not"),
+    ("Error", "the one error type of a library, as in std"),
+    ("Fixture", "what the tests of a module share; never imported by another"),
+    ("InfoHash", "rqbit-client and vfs-core do not see each other"),
+    ("Result", "with the one error type of a library, as in std"),
+    ("Tls", "with and without the feature `tls`"),
+    ("TorrentDetails", "on the wire, and in the core, which do not see each other"),
+    ("TorrentFile", "on the wire, and in the core, which do not see each other"),
+    ("TorrentState", "on the wire, and in the core, which do not see each other"),
+];
+
+/// Keywords before the name of a type.
+const DECLARES: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
+
+/// Returns a finding for each declaration of a name that another file declares too.
+pub(super) fn are_unique(files: &BTreeMap<String, String>) -> Vec<Violation> {
+    let mut declared: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
+    for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
+        for (line, text) in (1..).zip(text.lines()) {
+            // A line of a string is a sample.
+            if let Some(name) = declaration(text).filter(|_| !text.ends_with("\\n\\")) {
+                let places = declared.entry(name).or_default();
+                // Variants of one file are for different features.
+                if places.last().is_none_or(|(other, _)| other != path) {
+                    places.push((path, line));
+                }
+            }
+        }
+    }
+    let is_shared = |name: &str| SHARED.iter().any(|(shared, _)| *shared == name);
+    let twice = declared.into_iter().filter(|(name, places)| places.len() > 1 && !is_shared(name));
+    let mut findings = Vec::new();
+    for (name, places) in twice {
+        for (path, line) in &places {
+            let Some((other, _)) = places.iter().find(|(other, _)| other != path) else { continue };
+            let message = format!("the type `{name}` is also in {other}: rename one of them");
+            findings.push(Violation::new(path, *line, message));
+        }
+    }
+    findings
+}
+
+/// Returns the name of the type that a line declares. An indented `type` belongs to a trait.
+fn declaration(line: &str) -> Option<&str> {
+    let text = line.trim_start();
+    let text = match text.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
+        Some(rest) => rest.trim_start(),
+        None => text,
+    };
+    let (keyword, rest) = text.split_once(' ')?;
+    let is_associated = keyword == "type" && line.starts_with(' ');
+    if !DECLARES.contains(&keyword) || is_associated {
+        return None;
+    }
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let name = rest.get(..end)?;
+    name.starts_with(|c: char| c.is_ascii_uppercase()).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Write as _;
+
+    use expect_test::expect;
+
+    use super::are_unique;
+
+    #[test]
+    fn a_name_is_declared_once() {
+        let files: BTreeMap<String, String> = [
+            ("a/src/lib.rs", "pub struct Plan<T>(T);\npub(crate) enum Way {}\nstruct Own;\n"),
+            ("b/src/lib.rs", "struct Plan;\nimpl Trait for Plan {\n    type Item = u8;\n}\n"),
+            ("b/src/c.rs", "pub(super) type Way = u8;\n    struct Inner;\nstruct Fixture;\n"),
+            ("b/src/d.rs", "impl Trait for u8 {\n    type Item = u8;\n}\nstruct Fixture;\n"),
+            ("docs/a.md", "struct Plan;\n"),
+        ]
+        .map(|(path, text)| (path.to_owned(), text.to_owned()))
+        .into();
+        let mut found = String::new();
+        for finding in are_unique(&files) {
+            writeln!(found, "{finding}").unwrap();
+        }
+        expect![[r#"
+            a/src/lib.rs:1: the type `Plan` is also in b/src/lib.rs: rename one of them
+            b/src/lib.rs:1: the type `Plan` is also in a/src/lib.rs: rename one of them
+            a/src/lib.rs:2: the type `Way` is also in b/src/c.rs: rename one of them
+            b/src/c.rs:1: the type `Way` is also in a/src/lib.rs: rename one of them
+        "#]]
+        .assert_eq(&found);
+    }
+}
