@@ -26,8 +26,7 @@ pub struct ServerSettings {
     pub credentials: Option<Credentials>,
 }
 
-/// A server that can be asked. One that [`connect`](RqbitServer::connect) returned has answered, and is
-/// rqbit.
+/// A client of one server. After [`connect`](RqbitServer::connect) it has answered, and is rqbit.
 #[derive(Debug, Clone)]
 pub struct RqbitServer {
     client: Client,

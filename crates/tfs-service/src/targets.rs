@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
-use crate::RqbitServer;
-use crate::control::{FoundServer, Statuses, embedded_servers, statuses};
+use crate::control::{ControlClient, FoundServer, clients, embedded_servers, statuses};
 use crate::settings::{ChosenServer, Loaded, Problem, ServerArg};
 use crate::status::EMBEDDED_NAME;
+use crate::{BaseUrl, RqbitServer};
 
 /// How long the default server may take to show that it is there. Where it does not run, this
 /// machine refuses the connection at once.
@@ -55,7 +56,7 @@ pub async fn target_servers(loaded: &Loaded) -> Result<Vec<ChosenServer>, Proble
 }
 
 /// Returns the servers that are to be examined: those of [`target_servers`], or, if nothing names a
-/// server, those of the mount at `mountpoint`, or of all running mounts.
+/// server, those of the mount at `mountpoint`, or of all running mounts of this user.
 ///
 /// # Errors
 /// As for [`target_servers`].
@@ -72,13 +73,27 @@ pub async fn examined_servers(
     if mounted.is_empty() { Ok(chosen) } else { loaded.choose_of(&mounted) }
 }
 
-/// Returns the addresses that running mounts have, each once. Those inside processes are found
-/// otherwise.
+/// Returns the servers of running mounts, each address once. Embedded servers are found otherwise.
 async fn mounted_servers(mountpoint: Option<&Path>) -> Vec<ServerArg> {
-    let Ok(Statuses { mounts, .. }) = statuses(mountpoint).await else { return Vec::new() };
+    let mounts = match mountpoint {
+        Some(path) => statuses(Some(path)).await.map(|found| found.mounts).unwrap_or_default(),
+        None => {
+            let clients = clients().await.unwrap_or_default();
+            let replies = join_all(clients.iter().map(ControlClient::status)).await;
+            replies.into_iter().flatten().flat_map(|reply| reply.mounts).collect()
+        }
+    };
     let servers = mounts.into_iter().flat_map(|mount| mount.status.servers);
     let urls: BTreeSet<String> = servers.filter_map(|it| it.flag().map(str::to_owned)).collect();
-    urls.iter().filter_map(|url| url.parse().ok()).map(ServerArg::Url).collect()
+    let urls: Vec<BaseUrl> = urls.iter().filter_map(|url| url.parse().ok()).collect();
+    match <[BaseUrl; 1]>::try_from(urls) {
+        Ok([url]) => vec![ServerArg::Url(url)],
+        // Several need different names.
+        Err(urls) => (1..)
+            .zip(urls)
+            .map(|(number, url)| ServerArg::Named { name: format!("mounted-{number}"), url })
+            .collect(),
+    }
 }
 
 /// Returns the one server that a command means.

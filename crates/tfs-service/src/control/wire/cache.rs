@@ -55,7 +55,8 @@ pub struct Cleared {
     pub files_in_use: u64,
 }
 
-/// `POST /v1/cache/stats` with a [`MountSelector`](super::MountSelector): what is kept, and how much it helped.
+/// `POST /v1/cache/stats` with a [`MountSelector`](super::MountSelector): what is kept, and how
+/// much it helped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheStats {
     /// The most that buffers and cache may take together.
