@@ -106,8 +106,13 @@ struct StatusView<'a> {
 
 impl StatusView<'_> {
     fn screen(&self, found: &Statuses) -> Screen {
-        let Statuses { mounts, missing, unreached, .. } = found;
-        let is_nothing = mounts.is_empty() && missing.is_empty();
+        let Statuses { mounts, missing, unreached, silent, .. } = found;
+        // A mount of another user says nothing of this one.
+        let is_foreign = |mount: &UnreachedMount| matches!(mount.state, UnreachedState::Foreign);
+        let is_nothing = mounts.is_empty()
+            && missing.is_empty()
+            && silent.is_empty()
+            && unreached.iter().all(is_foreign);
         // Of one mount that was asked about this would be odd.
         let is_about_one = unreached.len() == 1 && unreached.iter().all(|it| it.status.is_some());
         let mut screen = Screen::default();

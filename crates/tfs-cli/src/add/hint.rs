@@ -28,7 +28,8 @@ pub(crate) fn hint(fault: &AddFault) -> Option<&'static str> {
         AddFault::FetchTimedOut { .. } => "download the .torrent file yourself, and add that",
         AddFault::NotFetched { .. } => "see in a browser whether the address has a .torrent file",
         AddFault::FilesExist => {
-            "use them with --overwrite: parts that do not match are downloaded again"
+            "see with tfs list whether they are another torrent's; files of this torrent are used \
+             with --overwrite, which replaces all that does not match"
         }
         AddFault::TooLargeForServer => "start rqbit with a larger --http-api-max-upload-size",
         AddFault::TooLargeForProxy => {

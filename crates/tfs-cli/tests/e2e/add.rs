@@ -275,7 +275,7 @@ fn each_refusal_says_what_to_do() {
         hint: add it to an rqbit that runs as "rqbit server start"
         exit 51
         error: cannot add good.torrent: files of it are on the server's disk already
-        hint: use them with --overwrite: parts that do not match are downloaded again
+        hint: see with tfs list whether they are another torrent's; files of this torrent are used with --overwrite, which replaces all that does not match
         exit 51
         error: cannot add good.torrent: suspicious separator in filename
         hint: look into the log of rqbit

@@ -94,7 +94,9 @@ fn owner(address: &SocketAddr) -> Option<(u32, Option<u32>)> {
 /// leads to them.
 fn name(files: &[PathBuf]) -> String {
     let real = |file: &PathBuf| file.canonicalize().unwrap_or_else(|_gone| file.clone());
-    let files: Vec<_> = files.iter().map(real).collect();
+    let mut files: Vec<_> = files.iter().map(real).collect();
+    // A default file that is also named by `--config` is read twice.
+    files.dedup();
     // As literals, so that no two lists are one text.
     let text = format!("{:?}", files.iter().map(PathBuf::as_path).collect::<Vec<&Path>>());
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
@@ -119,7 +121,8 @@ mod tests {
         let claim = DaemonClaim::take(&one).unwrap();
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&one[0], &link).unwrap();
-        for same in [one.clone(), vec![link]] {
+        let twice = [one.clone(), one.clone()].concat();
+        for same in [one.clone(), vec![link], twice] {
             let refused = DaemonClaim::take(&same).unwrap_err();
             assert_eq!(refused.pid, Some(std::process::id()));
         }

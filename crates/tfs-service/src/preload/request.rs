@@ -13,7 +13,7 @@ use vfs_core::{
 use super::batch::PreloadBatch;
 use super::running::Preloads;
 use crate::control::wire::{FailureBody, FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
-use crate::failed::{remedy, start_command};
+use crate::failed::remedy;
 
 /// How many events wait for whoever listens. What is said of the progress is left out where there
 /// is no room, as the next word replaces it; ends of files wait for room.
@@ -126,8 +126,8 @@ fn message<S: TorrentSource>(vfs: &Vfs<S>, file: FileId, error: &PreloadError) -
     if !matches!(error, PreloadError::Stopped(TorrentState::Failed)) {
         return message;
     }
-    let Some((name, why)) = vfs.listed_failure(file.torrent) else { return message };
-    let info_hash = file.torrent.to_string();
-    let start = start_command([(name.as_deref(), info_hash.as_str())], None);
-    format!("{message}: {why}; {}, then: {start}", remedy(Some(&why)))
+    let Some((_name, why)) = vfs.listed_failure(file.torrent) else { return message };
+    // The command needs `--server` unless the configuration of the caller has the server, which
+    // only the caller knows.
+    format!("{message}: {why}; {}, then start it as tfs status shows", remedy(Some(&why)))
 }

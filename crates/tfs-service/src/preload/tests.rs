@@ -231,6 +231,6 @@ async fn transmission_1001_a_failed_torrent_says_why_and_what_to_do() {
     let vfs = vfs_of(&source);
     let told = told(&vfs, &request(&["t/a.mkv"])).await;
     let want = "failed to get missing data: the torrent has failed: No space left on device \
-        (os error 28); make room on the disk of the server, then: tfs start t";
+        (os error 28); make room on the disk of the server, then start it as tfs status shows";
     assert!(told[1].contains(&format!("\"message\":\"{want}\"")), "{told:?}");
 }

@@ -57,7 +57,7 @@ fn qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do() {
         let json = run(tfs(dir).args(["list", "--json"]).env("TFS_SERVER", &server.url));
         let json: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&json[0]["error"], &json[1]["error"]), (&REASON.into(), &Value::Null));
-        let todo = "make room on the disk of the server, then: tfs start 'film 0'";
+        let todo = "make room on the disk of the server, then start it as tfs status shows";
         let preload = tfs(dir).arg("preload").arg(mounted.path.join("film 0/f")).output().unwrap();
         let preload = describe(&preload);
         assert!(preload.starts_with("exit 56\n") && preload.contains(REASON), "{preload}");
