@@ -26,7 +26,7 @@ pub(crate) const MOUNTPOINT_DEAD: u8 = 14;
 pub(crate) const MOUNTPOINT_DENIED: u8 = 15;
 /// The server cannot be reached.
 pub(crate) const SERVER_UNREACHABLE: u8 = 20;
-/// Whoever answers is not rqbit.
+/// The server is not rqbit.
 pub(crate) const SERVER_NOT_RQBIT: u8 = 21;
 /// The server wants other credentials.
 pub(crate) const SERVER_UNAUTHORIZED: u8 = 22;
@@ -79,7 +79,7 @@ pub(crate) const ADD_FAILED: u8 = 51;
 pub(crate) const TORRENT_UNKNOWN: u8 = 52;
 /// Several torrents fit what was typed.
 pub(crate) const TORRENT_AMBIGUOUS: u8 = 53;
-/// Nobody said yes.
+/// Not confirmed.
 pub(crate) const NOT_CONFIRMED: u8 = 54;
 /// What to search for cannot be understood.
 pub(crate) const QUERY_INVALID: u8 = 55;
@@ -90,7 +90,7 @@ pub(crate) const PRELOAD_FAILED: u8 = 56;
 pub(crate) const DEMO_FAILED: u8 = 60;
 /// The doctor found a fault.
 pub(crate) const DOCTOR_FAULT: u8 = 61;
-/// It was stopped by a signal before it was done.
+/// It was stopped by a signal, or a preload by the end of its reader, before it was done.
 pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ fn stats_path(torrent: &SeededTorrent) -> String {
 
 async fn progress_bytes(server: &EmbeddedServer, torrent: &SeededTorrent) -> u64 {
     let stats = get(server.api_addr(), &stats_path(torrent)).await;
-    let (_, tail) = stats.split_once(r#"tfs_testkit::test_name!():"#).unwrap();
+    let (_, tail) = stats.split_once(r#""progress_bytes":"#).unwrap();
     tail.split_once(',').unwrap().0.parse().unwrap()
 }
 
