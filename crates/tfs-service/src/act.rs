@@ -1,47 +1,47 @@
-//! What is done to a torrent of a server.
+//! Actions on a torrent of a server.
 
 use rqbit_client::TorrentRef;
 use serde::Serialize;
 
 use crate::{ConnectError, RqbitServer, TorrentRow};
 
-/// What is done to a torrent.
+/// An action on a torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TorrentAction {
-    /// Stops it.
+    /// Pauses it.
     Pause,
-    /// Starts one that is paused or failed.
+    /// Starts it, if it is paused or failed.
     Start,
-    /// Removes it from the server, and keeps its files.
+    /// Removes it from the server and keeps its files.
     Forget,
-    /// Removes it from the server, and its files from the server's disk.
+    /// Removes it from the server and deletes its files from the server's disk.
     Delete,
 }
 
-/// What was done to a torrent. Serialized, this is a line of `--json`: fields are added, never
-/// changed.
+/// Result of an action on a torrent. Serialized, this is a line of `--json`: fields are added,
+/// never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActedRow {
-    /// What was asked for.
+    /// The requested action.
     pub action: TorrentAction,
-    /// The server's number for it.
+    /// The torrent's id on the server.
     pub id: Option<u64>,
     /// 40 lower-case hexadecimal digits.
     pub info_hash: String,
-    /// The name, as it stands in the torrent.
+    /// The torrent's name.
     pub name: Option<String>,
-    /// Whether anything had to be done: a paused torrent is not paused again.
+    /// Whether the server had to change anything: a paused torrent is not paused again.
     pub changed: bool,
 }
 
-/// Does something to a torrent as the list has it.
+/// Applies an action to a torrent of the list.
 ///
 /// # Errors
 /// [`ConnectError`].
 ///
 /// # Cancel safety
-/// Dropping the future may or may not stop the server from doing it.
+/// If the future is dropped, the server may or may not apply the action.
 pub async fn act(
     server: &RqbitServer,
     action: TorrentAction,

@@ -1,6 +1,6 @@
-//! Functions that wait for the system, away from the threads that must not.
+//! Runs blocking system calls off the async worker threads.
 
-/// Runs a function that waits for the system. A panic in it goes on here.
+/// Runs a blocking function on the blocking pool. A panic in it is resumed in the caller.
 pub(crate) async fn blocking<T: Send + 'static>(
     function: impl FnOnce() -> T + Send + 'static,
 ) -> T {

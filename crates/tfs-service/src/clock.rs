@@ -1,8 +1,8 @@
-//! The time of the wall clock.
+//! The wall clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Returns the time in seconds since 1970; a clock before that counts as that.
+/// Returns the time in seconds since 1970, or 0 if the clock is before 1970.
 pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

@@ -1,4 +1,4 @@
-//! From the settings of a configuration to those of a mount.
+//! Converts the settings of a configuration into those of a mount.
 
 use vfs_core::RootLayout;
 
@@ -12,20 +12,20 @@ use crate::{
     ReadPolicy, ServerChoice,
 };
 
-/// A KiB.
+/// Bytes in a KiB.
 const KIB: u64 = 1024;
 
 impl Loaded {
-    /// Returns what a mount of the configuration is made of. It reads the passwords.
+    /// Returns the settings of a mount of the configuration. Reads the password files.
     ///
     /// # Errors
-    /// If it is not clear which servers are meant, or their credentials cannot be used.
+    /// If the choice of servers is ambiguous, or their credentials cannot be used.
     pub fn mount_settings(&self, mount: &MountSection) -> Result<MountSettings, Problem> {
         let servers = self.servers_of(mount)?.into_iter().map(MountServer::from).collect();
         Ok(self.mount_settings_with(mount, servers))
     }
 
-    /// Returns what a mount is made of whose servers were chosen otherwise.
+    /// Returns the settings of a mount, for servers that the caller has chosen.
     #[must_use]
     pub fn mount_settings_with(
         &self,
@@ -33,7 +33,7 @@ impl Loaded {
         servers: Vec<MountServer>,
     ) -> MountSettings {
         let Settings { read, metadata, cache, preload, .. } = &self.settings;
-        // More than an address space is as much as there is.
+        // A size above the address space is clamped to it.
         let bytes = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         MountSettings {
             mountpoint: mount.path.clone(),
@@ -111,7 +111,7 @@ mod tests {
     use crate::READ_AHEAD_KB_DEFAULT;
     use crate::settings::Sources;
 
-    /// Loads a file with a server and a mount, and these sections.
+    /// Loads a file with one server, one mount and these sections.
     fn settings_of(more: &str) -> MountSettings {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.toml");
@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(settings.read.timeout.as_secs(), 7);
         assert_eq!(settings.read.memory_bytes_max, 64 << 20);
         assert_eq!(settings.read.cache_bytes_max, Some(0));
-        // A part of a KiB is one.
+        // A fraction of a KiB is rounded up.
         assert_eq!(settings.read_ahead_kb, 98);
         assert!(settings.appearance.shows_holes && settings.inode32);
         assert!(settings.torrent_ttl.is_zero());

@@ -1,4 +1,4 @@
-//! The server inside the process, and what is added to it.
+//! The embedded server and the torrents that are added to it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,58 +13,57 @@ use crate::control::wire::ServerAccess;
 use crate::state::make_private_below;
 use crate::{ServerSettings, StartError};
 
-/// The user name of the server's API. The password is what keeps others out.
+/// The user name of the server's API. The password is what protects it.
 const USER: &str = "tfs";
 
-/// A server that runs in this process.
+/// Settings of an embedded server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedSettings {
-    /// Where it stores what it downloads: an absolute path. It is made if it is missing, the
-    /// directory above it is not.
+    /// The download directory, an absolute path. It is created if it is missing; its parent is not.
     pub dir: PathBuf,
-    /// What is added to it when it has started.
+    /// Torrents to add after the start.
     pub add: Vec<TorrentInput>,
-    /// Whether it finds peers on the internet, or keeps to this machine (peers only by address).
+    /// Whether it finds peers on the internet. Otherwise it connects only to peers given by
+    /// address.
     pub is_online: bool,
 }
 
-/// Why the directory of a server inside the process cannot be used. The message fits after "failed
-/// to".
+/// Why the directory of an embedded server cannot be used. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedDirError {
-    /// The mount would hide what is stored.
+    /// The mount would hide the downloaded files.
     #[error("store in {}: it is the mount point", dir.display())]
     IsMountpoint {
-        /// What was asked for.
+        /// The configured directory.
         dir: PathBuf,
     },
-    /// The mount would hide what is stored, and the server would write to its own mount.
+    /// The mount would hide the downloaded files, and the server would write to its own mount.
     #[error("store in {}: it is inside the mount point {}", dir.display(), mountpoint.display())]
     InMountpoint {
-        /// What was asked for.
+        /// The configured directory.
         dir: PathBuf,
-        /// Where the mount is to be.
+        /// The mount point.
         mountpoint: PathBuf,
     },
-    /// The directory above it is missing: a slip, or a disk that is not mounted.
+    /// The parent directory is missing: a typing error, or a disk that is not mounted.
     #[error("store in {}: there is no directory {}", dir.display(), parent.display())]
     NoParent {
-        /// What was asked for.
+        /// The configured directory.
         dir: PathBuf,
-        /// What is missing.
+        /// The missing parent.
         parent: PathBuf,
     },
-    /// It cannot be looked at, or made.
+    /// The directory cannot be examined or created.
     #[error("store in {}", dir.display())]
     System {
-        /// What was asked for.
+        /// The configured directory.
         dir: PathBuf,
-        /// Why it cannot.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// The running server.
+/// A running embedded server.
 #[derive(Debug)]
 pub(crate) struct Embedded {
     server: EmbeddedServer,
@@ -72,8 +71,8 @@ pub(crate) struct Embedded {
 }
 
 impl EmbeddedSettings {
-    /// Checks the directory against a mount point, which exists, and reads what is to be added.
-    /// Nothing is made, and nothing is started.
+    /// Checks the directory against a mount point that exists, and reads the torrents to add.
+    /// Creates and starts nothing.
     ///
     /// # Errors
     /// [`StartError::EmbeddedDir`] and [`StartError::Add`].
@@ -91,11 +90,11 @@ impl EmbeddedSettings {
     }
 }
 
-/// Checks where a server is to store, by the real paths of both.
+/// Checks the download directory. Compares the real paths of directory and mount point.
 fn check_dir(dir: &Path, mountpoint: &Path) -> Result<(), EmbeddedDirError> {
     let (given, dir) = (dir.to_owned(), real_path(dir)?);
     let failed = |source| EmbeddedDirError::System { dir: given.clone(), source };
-    // A mount that is dead cannot be looked through.
+    // The path of a dead mount cannot be resolved through the mount itself.
     let mountpoint = locate(mountpoint).map_err(failed)?;
     if dir == mountpoint {
         return Err(EmbeddedDirError::IsMountpoint { dir: given });
@@ -106,7 +105,7 @@ fn check_dir(dir: &Path, mountpoint: &Path) -> Result<(), EmbeddedDirError> {
     Ok(())
 }
 
-/// Returns the path of a directory without symbolic links, also of one that is still to be made.
+/// Returns the path of a directory without symbolic links. The directory need not exist yet.
 fn real_path(dir: &Path) -> Result<PathBuf, EmbeddedDirError> {
     let failed = |source| EmbeddedDirError::System { dir: dir.to_owned(), source };
     match dir.canonicalize() {
@@ -126,10 +125,10 @@ fn real_path(dir: &Path) -> Result<PathBuf, EmbeddedDirError> {
 }
 
 impl Embedded {
-    /// Starts the server. Its API wants a password that nobody else knows, so that other users of
-    /// this machine, and pages in a browser, cannot make it write files as this user.
+    /// Starts the server. A random password that only this process has protects its API: other
+    /// users of this machine, and pages in a browser, cannot make it write files as this user.
     ///
-    /// Its session is kept in `state_dir`, if there is one.
+    /// The session is stored in `state_dir`, if there is one.
     pub(crate) async fn start(
         settings: &EmbeddedSettings,
         state_dir: Option<&Path>,
@@ -152,7 +151,7 @@ impl Embedded {
         Ok(Self { server, access })
     }
 
-    /// Returns how this process reaches it.
+    /// Returns the settings by which this process connects to it.
     pub(crate) fn settings(&self) -> ServerSettings {
         let url: BaseUrl = self.access.url.parse().expect("a socket address makes a URL");
         let credentials = Credentials::new(&self.access.username, &self.access.password);
@@ -160,7 +159,7 @@ impl Embedded {
         ServerSettings { url, credentials: Some(credentials) }
     }
 
-    /// Returns how other processes of this user reach it.
+    /// Returns the address and credentials by which other processes of this user connect to it.
     pub(crate) fn access(&self) -> ServerAccess {
         self.access.clone()
     }
@@ -170,19 +169,19 @@ impl Embedded {
     }
 }
 
-/// Returns where the server remembers its torrents: in the state directory, one folder for each
-/// directory that is downloaded to. It is not in that directory itself, where a torrent of
-/// the right name could replace it.
+/// Returns the session directory: below the state directory, one folder for each download
+/// directory. It is not in the download directory itself, where a torrent of the right name could
+/// replace it.
 fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
     match std::fs::create_dir(dir) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return None,
         _ => {}
     }
     let dir = dir.canonicalize().ok()?;
-    // A path as a file name: separators become `%`, and what was a `%` is doubled.
+    // A path as a file name: separators become `%`, and each `%` is doubled.
     let name = dir.to_str()?.replace('%', "%%").replace('/', "%");
     let session_dir = state_dir.join("embedded").join(name.trim_start_matches('%'));
-    // Before rqbit makes it, and all above it, for everybody to read.
+    // Created here with mode 0700; rqbit would create it and its parents readable by all users.
     match make_private_below(state_dir, &session_dir) {
         Ok(()) => Some(session_dir),
         Err(error) => {
@@ -193,7 +192,7 @@ fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Returns 128 random bits in hexadecimal digits.
+/// Returns 128 random bits as hexadecimal digits.
 fn password() -> String {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).expect("Linux has random numbers");

@@ -1,11 +1,11 @@
-//! What to do about a torrent that the server has in state `error`.
+//! Remedies for a torrent in state `error`.
 
 use std::path::Path;
 
 use crate::shell::quoted;
 
-/// What to do about reasons, and the parts in lower case by which they are known: names and numbers
-/// of errno(3), as rqbit's libraries write them.
+/// Remedies, each with the lower-case substrings that identify its reasons: names and numbers of
+/// errno(3), as rqbit's libraries write them.
 const REMEDIES: [(&str, &[&str]); 6] = [
     ("make room on the disk of the server", &["enospc", "(os error 28)", "no space left"]),
     ("raise the quota of rqbit's user on the disk of the server", &["edquot", "(os error 122)"]),
@@ -15,10 +15,11 @@ const REMEDIES: [(&str, &[&str]); 6] = [
     ("check the disk of the server", &["eio:", "(os error 5)"]),
 ];
 
-/// What to do about any other reason.
+/// The remedy for any other reason.
 const REMEDY_OTHER: &str = "see the log of rqbit";
 
-/// Returns what to do about a reason before the torrent is started again, as a command in words.
+/// Returns what the user should do about a reason before starting the torrent again, as a clause in
+/// the imperative.
 #[must_use]
 pub fn remedy(reason: Option<&str>) -> &'static str {
     let reason = reason.unwrap_or_default().to_lowercase();
@@ -27,9 +28,9 @@ pub fn remedy(reason: Option<&str>) -> &'static str {
     known.map_or(REMEDY_OTHER, |(remedy, _)| remedy)
 }
 
-/// Returns the command that starts torrents again, ready for a shell; `server` is what `--server`
-/// takes, if the command needs it. A torrent is named by its info hash if its name could be taken
-/// for something else.
+/// Returns the command that starts torrents again, ready for a shell. `server` is the value of
+/// `--server`, if the command needs one. A torrent is named by its info hash if its name is
+/// ambiguous.
 #[must_use]
 pub fn start_command<'a>(
     torrents: impl IntoIterator<Item = (Option<&'a str>, &'a str)>,
@@ -60,7 +61,7 @@ mod tests {
         check("write: No space left on device (os error 28)", REMEDIES[0].0);
         check("error calling pwritev: ENOSPC: No space left on device", REMEDIES[0].0);
         check("open: Permission denied (os error 13)", REMEDIES[2].0);
-        // Not the number 2.
+        // The number 2 does not match here.
         check("quota (os error 122)", REMEDIES[1].0);
         check("the moon", REMEDY_OTHER);
         assert_eq!(remedy(None), REMEDY_OTHER);

@@ -1,5 +1,5 @@
-//! The kernel's time-out for FUSE requests: a mount that answers one request too late is aborted as
-//! a whole, with all of its open files (Linux 6.15, `fs.fuse.default_request_timeout` and
+//! The kernel's timeout for FUSE requests. If one request takes longer, the kernel aborts the whole
+//! mount with all of its open files (Linux 6.15, `fs.fuse.default_request_timeout` and
 //! `fs.fuse.max_request_timeout`; <https://github.com/borgbackup/borg/issues/10044>).
 
 use std::fmt;
@@ -9,58 +9,58 @@ use std::time::Duration;
 
 use vfs_core::ReadPolicy;
 
-/// Where the kernel shows its settings.
+/// Directory of the kernel's settings.
 const PROC_SYS: &str = "/proc/sys";
 
-/// The time-out of connections that ask for none, as tfs: fuser sends 0.
+/// Timeout of connections that request none, such as those of tfs: fuser sends 0.
 const DEFAULT_KEY: &str = "fs.fuse.default_request_timeout";
 
-/// The longest time-out of any connection.
+/// Upper bound for the timeout of any connection.
 const MAX_KEY: &str = "fs.fuse.max_request_timeout";
 
-/// The part of the time-out that is left to the kernel: a request waits in its queue before tfs
-/// sees it. The kernel looks every 15 s only, so it never aborts early.
+/// The share of the timeout that is reserved for the kernel: a request waits in its queue before
+/// tfs reads it. The kernel checks for expired requests only every 15 s, so it never aborts early.
 const MARGIN_SHARE: u32 = 5;
 
-/// The most that is left: threads of tfs are never busy with other requests for as long.
+/// Upper bound for the reserved time: no thread of tfs is busy with other requests for longer.
 const MARGIN_MAX: Duration = Duration::from_secs(10);
 
-/// The time after which the kernel aborts a mount of which a request has no answer.
+/// The time after which the kernel aborts a mount with an unanswered request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KernelTimeout {
-    /// After that time.
+    /// The timeout.
     pub limit: Duration,
-    /// The setting of the kernel that says so.
+    /// The kernel setting that it comes from.
     pub key: &'static str,
 }
 
 impl KernelTimeout {
-    /// Returns the time-out of a mount that is made now; `None` if there is none, as by default and
-    /// before Linux 6.15.
+    /// Returns the timeout of a mount that is created now. `None` if there is none, as by default
+    /// and before Linux 6.15.
     pub(crate) fn of_this_machine() -> Option<Self> {
         Self::read(Path::new(PROC_SYS))
     }
 
-    /// Does the same with another directory for `/proc/sys`.
+    /// Like [`Self::of_this_machine`], with another directory for `/proc/sys`.
     fn read(proc_sys: &Path) -> Option<Self> {
         let read = |key: &'static str| {
             let text = fs::read_to_string(proc_sys.join(key.replace('.', "/"))).ok()?;
             let seconds: u64 = text.trim().parse().ok()?;
             (seconds > 0).then_some(Self { limit: Duration::from_secs(seconds), key })
         };
-        // The default counts for tfs, but never for more than the maximum.
+        // The default applies to tfs, but the maximum bounds it.
         let timeouts = [read(DEFAULT_KEY), read(MAX_KEY)];
         timeouts.into_iter().flatten().min_by_key(|timeout| timeout.limit)
     }
 
-    /// Returns how long a read may take, so that its answer is in time.
+    /// Returns the maximum duration of a read whose answer must be in time.
     #[must_use]
     pub fn read_time_max(&self) -> Duration {
         let margin = (self.limit / MARGIN_SHARE).min(MARGIN_MAX);
         self.limit.saturating_sub(margin)
     }
 
-    /// Cuts the deadlines of reads to what the kernel allows. Returns whether that changed any.
+    /// Shortens the deadlines of reads to what the kernel allows. Returns whether any changed.
     pub(crate) fn cut(&self, read: &mut ReadPolicy) -> bool {
         let time_max = self.read_time_max();
         let before = *read;
@@ -69,7 +69,7 @@ impl KernelTimeout {
         read.timeout != before.timeout || read.timeout_max < before.timeout_max
     }
 
-    /// Returns the command that turns it off for mounts that are made later.
+    /// Returns the command that disables the timeout for later mounts.
     #[must_use]
     pub fn fix(&self) -> String {
         format!("sudo sysctl {}=0   # then mount anew", self.key)
@@ -115,7 +115,7 @@ mod tests {
     /// <https://github.com/borgbackup/borg/issues/10044>: a mount was aborted by one slow request.
     #[test]
     fn borg_10044_no_read_takes_longer_than_the_kernel_waits() {
-        // Before Linux 6.15, by default, and with garbage.
+        // Before Linux 6.15, by default, and with invalid values.
         check(&[], (60, 600), "None (60, 600) false");
         check(&[("default_request_timeout", "0\n")], (60, 600), "None (60, 600) false");
         check(&[("max_request_timeout", "x")], (60, 600), "None (60, 600) false");
@@ -126,7 +126,7 @@ mod tests {
         check(&default("3600\n"), (60, 600), &format!("Some((3600, {key})) (60, 600) false"));
         check(&default("1\n"), (60, 600), &format!("Some((1, {key})) (0, 0) true"));
         check(&default("20\n"), (5, 5), &format!("Some((20, {key})) (5, 5) false"));
-        // The maximum counts for all, also with a longer default.
+        // The maximum applies to all connections, also if the default is longer.
         let both = [("default_request_timeout", "100\n"), ("max_request_timeout", "30\n")];
         let key = r#""fs.fuse.max_request_timeout""#;
         check(&both, (60, 600), &format!("Some((30, {key})) (24, 24) true"));

@@ -1,12 +1,12 @@
-//! What runs in a tfs process: servers, the discovery of torrents, mounts.
+//! The services of a tfs process: servers, discovery of torrents, mounts.
 //!
-//! [`RunningMount`] is the main job: it finds the server (or starts one inside the process),
-//! learns its torrents, mounts them, keeps the tree up to date, and ends cleanly.
-//! [`torrents()`] answers `tfs list` straight from a server.
+//! [`RunningMount`] is the main part: it connects to the server (or starts an embedded one), lists
+//! its torrents, mounts them, keeps the tree up to date, and shuts down cleanly. [`torrents()`]
+//! answers `tfs list` from a server, without a mount.
 //!
-//! # What it never does
-//! It parses no arguments and prints nothing: that is `tfs-cli`. It knows no FUSE protocol
-//! and no API of rqbit, only the crates that do.
+//! # Invariants
+//! This crate parses no arguments and prints nothing: `tfs-cli` does. It contains no FUSE protocol
+//! and no API of rqbit; it uses the crates that implement them.
 
 mod act;
 mod add;

@@ -1,8 +1,8 @@
-//! Times that had an end, in messages.
+//! Formats time limits for messages.
 
 use std::time::Duration;
 
-/// Returns a time limit in seconds, or below one second in milliseconds.
+/// Returns a time limit in seconds, or in milliseconds if it is below one second.
 pub(crate) fn limit_text(time: Duration) -> String {
     match time.as_secs() {
         0 => format!("{} ms", time.as_millis()),

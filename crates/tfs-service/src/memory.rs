@@ -1,30 +1,32 @@
-//! Giving memory back to the system: by rule while a process runs, and at once after large changes.
+//! Returns free memory to the system: by allocator settings while a process runs, and at once after
+//! large changes.
 
-/// How many pools glibc makes at most, where it makes eight for each processor: each keeps free
-/// memory of its own. Threads that want more than a kilobyte take turns at them, for some hundred
-/// nanoseconds each.
+/// Maximum number of glibc arenas; the default is eight for each processor. Each arena keeps free
+/// memory of its own. Threads that allocate more than a kilobyte share the arenas, and wait some
+/// hundred nanoseconds for each other.
 #[cfg(target_env = "gnu")]
 const POOLS_MAX: libc::c_int = 8;
 
-/// What a pool may keep at its end. glibc has twice the largest block that was ever freed there, so
-/// one buffer of fuser (16 MiB) makes it 32 MiB for each pool, and `malloc_trim(3)` leaves the ends
-/// of all but the first as they are. A few reads of the largest size (1 MiB) fit, so that readers
-/// who take turns do not cost a system call each.
+/// Free bytes that an arena may keep at its top. The default of glibc is twice the largest block
+/// ever freed, so one buffer of fuser (16 MiB) raises it to 32 MiB for each arena. `malloc_trim(3)`
+/// trims the top of the main arena only. 4 MiB fits a few reads of the largest size (1 MiB), so
+/// that concurrent readers do not cost a system call each.
 #[cfg(target_env = "gnu")]
 const POOL_END_BYTES_MAX: libc::c_int = 4 << 20;
 
-/// From which size on a block is mapped alone, and so is gone when it is freed: more than any read.
+/// Size from which a block is mapped separately and unmapped when it is freed: larger than any
+/// read.
 #[cfg(target_env = "gnu")]
 const MAPPED_BYTES_MIN: libc::c_int = 4 << 20;
 
-/// How many torrents have to come or go at once for it to be worth a look at all free memory: a
-/// hundred are about a megabyte of text on the way.
+/// Number of torrents that have to appear or disappear at once before all free memory is trimmed. A
+/// hundred torrents are about a megabyte of text in transit.
 pub(crate) const TORRENTS_MIN: usize = 100;
 
-/// Bounds what the allocator keeps of memory that is free, for the rest of the process. To be
-/// called before there are threads; on systems that are not of glibc it does nothing.
+/// Limits the free memory that the allocator keeps, for the rest of the process. Must be called
+/// before any thread starts. Does nothing on systems without glibc.
 ///
-/// Returns whether the allocator obeyed.
+/// Returns whether the allocator accepted the settings.
 pub fn bound_free_memory() -> bool {
     #[cfg(target_env = "gnu")]
     {
@@ -35,7 +37,7 @@ pub fn bound_free_memory() -> bool {
             let is_set = unsafe { libc::mallopt(name, value) };
             is_set == 1
         };
-        // Any of the last two ends that glibc moves them by itself.
+        // Setting either of the last two disables glibc's dynamic thresholds.
         set(libc::M_ARENA_MAX, POOLS_MAX)
             && set(libc::M_TRIM_THRESHOLD, POOL_END_BYTES_MAX)
             && set(libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN)
@@ -44,10 +46,9 @@ pub fn bound_free_memory() -> bool {
     true
 }
 
-/// Gives back what is free. Taking in ten thousand torrents leaves tens of megabytes of holes
-/// behind, which glibc keeps for a process that will never need them again; other allocators give
-/// memory back by themselves. It takes milliseconds, and other threads wait for it if they
-/// allocate.
+/// Returns free memory to the system. Loading ten thousand torrents leaves tens of megabytes of
+/// free blocks, which glibc keeps although the process never needs them again. Other allocators
+/// return memory by themselves. It takes milliseconds, during which threads that allocate wait.
 pub(crate) fn give_back() {
     #[cfg(target_env = "gnu")]
     {
@@ -77,7 +78,8 @@ mod tests {
     fn threads_keep_little_of_what_they_freed() {
         const THREADS: usize = 8;
         assert!(bound_free_memory());
-        // Without a bound this raises what a pool keeps to 32 MiB, and each thread keeps 30.
+        // Without the limit this raises the kept top of an arena to 32 MiB, and each thread keeps
+        // 30.
         drop(vec![1_u8; 16 << 20]);
         let before = resident_bytes();
         let (is_freed, is_measured) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
@@ -95,7 +97,7 @@ mod tests {
             is_measured.wait();
             after
         });
-        // What other tests take meanwhile is far less than the 240 MiB that went through.
+        // Concurrent tests allocate far less than the 240 MiB that went through.
         let grown = after.saturating_sub(before);
         assert!(grown < 80 << 20, "{grown} bytes more than {before}");
     }
@@ -103,7 +105,7 @@ mod tests {
     #[test]
     #[cfg(target_env = "gnu")]
     fn holes_between_what_is_used_are_given_back() {
-        // Every fourth stays, so that the end of the heap is not free.
+        // Every fourth block stays allocated, so that the top of the heap is not free.
         let blocks: Vec<_> = (0..20_000).map(|_| vec![1_u8; 4000]).collect();
         let kept: Vec<_> = blocks.into_iter().step_by(4).collect();
         let before = resident_bytes();

@@ -32,57 +32,58 @@ use crate::{
     Refresher, SessionError,
 };
 
-/// How much longer a stream may stay silent than a read may take: the read's own deadline is to
-/// be the one that counts.
+/// Added to the deadline of a read to get the stall timeout of a stream, so that the read's own
+/// deadline expires first.
 const CHUNK_MARGIN: Duration = Duration::from_secs(5);
 
-/// What a mount is made of.
+/// Settings of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountSettings {
-    /// The directory to mount on.
+    /// The mount point.
     pub mountpoint: PathBuf,
-    /// Where the torrents are: at least one server.
+    /// The servers, at least one.
     pub servers: Vec<MountServer>,
     /// How the torrents of several servers are arranged.
     pub layout: RootLayout,
-    /// Whether other users get in.
+    /// Whether other users may access the mount.
     pub allow_other: bool,
-    /// Whether a directory with something in it may be mounted over.
+    /// Whether the mount point may be a directory that is not empty.
     pub allow_non_empty: bool,
-    /// How reads behave.
+    /// Deadlines and limits of reads.
     pub read: ReadPolicy,
     /// Whether `.tfs` is listed in the root.
     pub show_control: bool,
     /// Whether inode numbers are below 2^32.
     pub inode32: bool,
-    /// How often each server is asked for its torrents.
+    /// Interval at which each server is polled for its torrents.
     pub poll_interval: Duration,
-    /// How long what a server says of where the files of a torrent are is believed.
+    /// How long the server's report of a torrent's folder is cached.
     pub torrent_ttl: Duration,
-    /// How long torrents stay listed that a restarted server does not list any more.
+    /// How long torrents stay listed that a restarted server no longer lists.
     pub removal_delay: Duration,
-    /// How long the start waits for the first look at the servers. A server whose torrents are not
+    /// How long the start waits for the first poll of the servers. A server whose torrents are not
     /// known by then is one of [`servers_down`](RunningMount::servers_down).
     pub first_look_max: Duration,
-    /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
+    /// The kernel's read-ahead window in KiB. Only root can set it; otherwise the kernel's default
+    /// applies.
     pub read_ahead_kb: u32,
-    /// Whether the kernel may read files itself that are complete and on this machine's disk.
+    /// Whether the kernel may read complete local files itself (passthrough).
     pub may_pass_through: bool,
-    /// The errno of a read whose data cannot come or must not be waited for.
+    /// The errno of a read whose data is unavailable or must not be waited for.
     pub missing_errno: MissingErrno,
-    /// What files look like.
+    /// Attributes of files.
     pub appearance: AttrOptions,
-    /// The directory where the last known tree is kept, an absolute path; `None` for the user's
-    /// own, `$XDG_STATE_HOME/tfs`.
+    /// Directory for the last known tree, an absolute path. `None` for the user's default,
+    /// `$XDG_STATE_HOME/tfs`.
     pub state_dir: Option<PathBuf>,
-    /// What is preloaded when its torrent appears.
+    /// Files to preload when their torrent appears.
     pub preload: PreloadSettings,
 }
 
-/// Why a mount did not come up. Nothing is left behind.
+/// Why a mount did not start. Everything that was started has been undone.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The mount point does not do.
+    /// The mount point cannot be used.
     #[error(transparent)]
     Mountpoint(#[from] MountpointError),
     /// A server cannot be used.
@@ -91,18 +92,18 @@ pub enum StartError {
     /// A server answers, but does not list its torrents.
     #[error("cannot list the torrents")]
     List(#[source] SourceError),
-    /// The server inside the process did not start.
+    /// The embedded server did not start.
     #[cfg(feature = "embedded")]
     #[error(transparent)]
     Embedded(#[from] rqbit_embedded::EmbeddedError),
-    /// The server inside the process cannot store where it is to.
+    /// The directory of the embedded server cannot be used.
     #[cfg(feature = "embedded")]
     #[error(transparent)]
     EmbeddedDir(#[from] EmbeddedDirError),
     /// A torrent was not added.
     #[error(transparent)]
     Add(#[from] AddError),
-    /// The kernel or fusermount3 refused.
+    /// The kernel or fusermount3 refused the mount.
     #[error(transparent)]
     Mount(MountError),
 }
@@ -116,9 +117,9 @@ impl From<MountError> for StartError {
     }
 }
 
-/// A mount that answers.
+/// A mount that answers requests.
 ///
-/// Dropping it takes the mount out of the tree without waiting; [`stop`](Self::stop) ends it
+/// Dropping it detaches the mount from the tree without waiting; [`stop`](Self::stop) ends it
 /// cleanly.
 #[derive(Debug)]
 pub struct RunningMount {
@@ -126,12 +127,13 @@ pub struct RunningMount {
     vfs: Arc<Vfs<RqbitSource>>,
     about: MountInfo,
     servers: Vec<PolledServer>,
-    /// Ended with the mount; `None` if nothing is to be preloaded unasked.
+    /// Ends with the mount; `None` if nothing is preloaded automatically.
     preloads: Option<OwnedTask>,
-    /// Whether a thread waits for an answer of the mount: one at most, however stuck it is.
+    /// Whether a liveness query is pending. At most one thread waits for it, however long the mount
+    /// blocks.
     is_asked: Arc<AtomicBool>,
     refresher: Refresher,
-    /// On the list of those that can be commanded.
+    /// Entry in the registry of mounts that accept commands.
     listed: Registration,
     ending: Ending,
     over: EndingGuard,
@@ -151,21 +153,20 @@ impl Drop for OwnedTask {
 }
 
 impl RunningMount {
-    /// Brings a mount up: when it returns, the mount answers and shows what the servers have, or,
-    /// of those that cannot be reached, what they last had, see
+    /// Starts a mount. When it returns, the mount answers and shows the torrents of its servers.
+    /// For servers that cannot be reached it shows the last known torrents, see
     /// [`servers_down`](Self::servers_down).
     ///
-    /// What can be checked is checked first, so that a wrong mount point starts no server, and a
-    /// torrent that cannot be read does not either. A server inside the process gets its torrents
-    /// when the mount is there.
-    /// While it runs it is one of `mounts`, through which it can be commanded.
+    /// Validation comes first, so that a wrong mount point or an unreadable torrent file starts no
+    /// server. An embedded server gets its torrents after the mount is established. While the mount
+    /// runs it is registered in `mounts` and accepts commands.
     ///
     /// # Errors
     /// [`StartError`].
     ///
     /// # Cancel safety
-    /// Dropping the future leaves nothing behind, but for a mount that is just being made: it
-    /// ends as a dropped one does.
+    /// If the future is dropped, everything is undone. A mount that is just being established ends
+    /// like a dropped [`RunningMount`].
     pub async fn start(
         mut settings: MountSettings,
         mounts: &MountRegistry,
@@ -200,11 +201,11 @@ impl RunningMount {
             .map(|(connection, id)| connection.of(&vfs, id, &added, settings.removal_delay))
             .collect();
         servers.iter_mut().for_each(Starting::restore);
-        // All at once: none waits for another.
+        // Concurrently: no server waits for another.
         let looks = servers.iter_mut().map(|server| server.first_look(settings.first_look_max));
         let looks = try_join_all(looks).await?;
         let mount = mount(Arc::clone(&vfs), &settings, &about).await?;
-        // It is mounted once.
+        // The cell is empty: this is the only mount.
         drop(about.kernel.set(mount.kernel_side()));
         let time_max = settings.first_look_max;
         let (mount, looks) = add_files(mount, &mut servers, looks, time_max).await?;
@@ -236,46 +237,46 @@ impl RunningMount {
         })
     }
 
-    /// Returns the time-out of the kernel if it made the deadlines of reads shorter.
+    /// Returns the kernel's timeout if it shortened the deadlines of reads.
     #[must_use]
     pub fn kernel_timeout(&self) -> Option<KernelTimeout> {
         self.kernel_timeout
     }
 
-    /// Returns the servers without which the mount came up, with why.
+    /// Returns the servers that were down at the start, with the cause.
     #[must_use]
     pub fn servers_down(&self) -> &[ServerDown] {
         &self.servers_down
     }
 
-    /// Returns the names of the magnet links that a server inside the process was given and looks
-    /// for peers of. Each shows when peers were found.
+    /// Returns the names of the magnet links for which an embedded server is still looking for
+    /// peers. Each torrent appears once peers are found.
     #[must_use]
     pub fn magnets(&self) -> &[String] {
         &self.magnets
     }
 
-    /// Returns what is wrong with the streams of the servers: mounts that do not share them, or
-    /// more of them than rqbit bears.
+    /// Returns warnings about the stream budgets of the servers: mounts that do not share one, or
+    /// budgets that exceed what rqbit supports.
     #[must_use]
     pub fn budget_warnings(&self) -> &[BudgetWarning] {
         &self.budget_warnings
     }
 
-    /// Returns what asks for a look at the servers now.
+    /// Returns the handle that triggers a poll of the servers.
     #[must_use]
     pub fn refresher(&self) -> Refresher {
         self.refresher.clone()
     }
 
-    /// Returns what the mount says of itself in `.tfs/status.json`. Waits for nobody.
+    /// Returns the status that `.tfs/status.json` contains. Does not block.
     #[must_use]
     pub fn status(&self) -> StatusReport {
         StatusReport::of(&self.vfs, &self.about)
     }
 
-    /// Resolves when the mount has ended, whoever unmounted it, or when somebody who may command it
-    /// wants it ended by force: then [`stop`](Self::stop) does that.
+    /// Resolves when the mount has ended, by any unmount, or when an authorized client requests a
+    /// forced end. In the second case [`stop`](Self::stop) must be called.
     ///
     /// # Errors
     /// If it ended for another reason.
@@ -289,28 +290,28 @@ impl RunningMount {
         }
     }
 
-    /// Returns where it is mounted: the absolute path without symbolic links.
+    /// Returns the mount point: an absolute path without symbolic links.
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
         self.mount.mountpoint()
     }
 
-    /// Returns whether a mount that [has ended](Self::ended) is still in the tree, where nobody
-    /// answers for it any more: it was not unmounted, but lost.
+    /// Returns whether a mount that [has ended](Self::ended) is still in the tree without a process
+    /// that answers it: the connection was lost without an unmount.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         !self.ending.is_asked() && matches!(self.mount.is_seen(), Ok(true))
     }
 
-    /// Returns whether the mount answers a program that looks at it: the whole way through the
-    /// kernel, our threads and the tree. It waits for the answer as long as it takes; while one
-    /// question waits, another one is a no.
+    /// Returns whether the mount answers a system call: the whole path through the kernel, the
+    /// threads of tfs and the tree. It waits for the answer without a limit. While one query is
+    /// pending, further ones return false.
     ///
-    /// A mount that nobody can go to any more, as after a lazy unmount, is taken at its word:
-    /// programs that have files open are still served.
+    /// A mount that no path reaches any more, as after a lazy unmount, counts as alive: programs
+    /// that have files open are still served.
     ///
     /// # Cancel safety
-    /// Nothing is lost; one thread that waits for the kernel may stay behind.
+    /// Nothing is lost. One thread that waits for the kernel may remain.
     pub async fn answers(&self) -> bool {
         if matches!(self.mount.is_seen(), Ok(false)) {
             return true;
@@ -321,11 +322,11 @@ impl RunningMount {
         let path = self.mount.mountpoint().to_owned();
         let is_asked = Arc::clone(&self.is_asked);
         let (sender, answer) = oneshot::channel();
-        // Not a thread of the runtime, whose end would wait for it: this one may never return.
+        // Not a thread of the runtime, whose shutdown would wait for it: this one may never return.
         let asking = thread::Builder::new().name("tfs-alive".to_owned()).spawn(move || {
             let is_alive = wait_for_answer(&path);
             is_asked.store(false, Ordering::Release);
-            // Nobody listens to an answer that comes too late.
+            // If the answer comes too late, the receiver is gone.
             sender.send(is_alive).is_ok()
         });
         if asking.is_err() {
@@ -334,11 +335,10 @@ impl RunningMount {
         answer.await.unwrap_or(false)
     }
 
-    /// Ends the mount within seconds, whatever its users do, and then the server inside the
-    /// process.
+    /// Ends the mount within seconds, also while programs use it, and then the embedded server.
     ///
     /// # Errors
-    /// If the session did not end well.
+    /// If the session ended with an error.
     pub async fn stop(mut self) -> Result<(), SessionError> {
         self.servers.iter().for_each(PolledServer::stop_looking);
         drop((self.preloads, self.listed));
@@ -368,8 +368,8 @@ impl RunningMount {
     }
 }
 
-/// Gives servers inside the process their torrents, or unmounts. Returns what came of the last look
-/// at each.
+/// Adds the torrents of embedded servers. Unmounts if that fails. Returns the result of the last
+/// poll of each server.
 async fn add_files(
     mount: FuseMount,
     servers: &mut [Starting],
@@ -381,14 +381,14 @@ async fn add_files(
     match try_join_all(added).await {
         Ok(looks) => Ok((mount, looks)),
         Err(error) => {
-            // What is wrong with the torrent says more than what is wrong with the end.
+            // The error of the torrent is more useful than an error of the unmount.
             drop(mount.unmount().await);
             Err(error)
         }
     }
 }
 
-/// Prepares all servers of a mount.
+/// Opens all servers of a mount.
 async fn connect(
     settings: &MountSettings,
     mounts: &MountRegistry,

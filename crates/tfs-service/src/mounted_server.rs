@@ -1,4 +1,4 @@
-//! One server of a mount: how it is reached, what is kept of it, and who looks at it.
+//! One server of a mount: connection, persisted state and poll task.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,12 +26,12 @@ use crate::status::EMBEDDED_NAME;
 use crate::status::{ServerDescription, ServerWatch};
 use crate::{BaseUrl, RqbitServer, ServerSettings, StartError};
 
-/// Where the torrents of a server are.
+/// Kind of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerChoice {
-    /// On a server.
+    /// A server that is reached over HTTP.
     Remote(ServerSettings),
-    /// On a server that runs in this process.
+    /// An embedded server.
     #[cfg(feature = "embedded")]
     Embedded(EmbeddedSettings),
 }
@@ -39,35 +39,35 @@ pub enum ServerChoice {
 /// A server of a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountServer {
-    /// What it is called, where there are several: no two have one name.
+    /// The name of the server, unique within the mount.
     pub name: String,
-    /// Where it is.
+    /// Kind and address.
     pub choice: ServerChoice,
-    /// How many streams may be open on it at a time.
+    /// Maximum number of concurrent streams.
     pub streams_max: usize,
-    /// Where its files are on this machine.
+    /// Mapping of its paths to local ones.
     pub local_paths: LocalPaths,
 }
 
-/// A server before the filesystem is made that shows it.
+/// A server before its filesystem exists.
 #[derive(Debug)]
 pub(crate) struct ConnectedServer {
     server: RqbitServer,
     choice: ServerChoice,
     about: ServerDescription,
     source: Arc<RqbitSource>,
-    /// What is wrong with the streams of the server and other mounts.
+    /// Problems with the stream budget that it shares with other mounts.
     warnings: Vec<BudgetWarning>,
-    /// `None` if it cannot be kept.
+    /// `None` if no state can be persisted.
     state: Option<ServerState>,
     known: KnownTree,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
-    /// What is to be added to a server in this process.
+    /// Torrents to add to an embedded server.
     additions: Vec<PreparedTorrent>,
 }
 
-/// A server of a filesystem that is being brought up.
+/// A server of a filesystem that is being started.
 #[derive(Debug)]
 pub(crate) struct Starting {
     id: ServerId,
@@ -81,7 +81,7 @@ pub(crate) struct Starting {
     additions: Vec<PreparedTorrent>,
 }
 
-/// A server that is being looked at. Dropping it ends that.
+/// A server with a running poll task. Dropping it ends the task.
 #[derive(Debug)]
 pub(crate) struct PolledServer {
     id: ServerId,
@@ -89,21 +89,21 @@ pub(crate) struct PolledServer {
     state: Option<ServerState>,
     #[cfg(feature = "embedded")]
     embedded: Option<Embedded>,
-    /// Ends with this.
+    /// Ends with this struct.
     resolving: MagnetResolution,
 }
 
 #[cfg(feature = "embedded")]
 impl MountServer {
-    /// Returns whether it runs in this process.
+    /// Returns whether it is an embedded server.
     pub(crate) fn is_embedded(&self) -> bool {
         matches!(self.choice, ServerChoice::Embedded(_))
     }
 }
 
 impl ConnectedServer {
-    /// Starts a server that is to run in this process, and opens what is kept of it; of others
-    /// nothing is asked. `is_alone` says that users need no name to tell it apart.
+    /// Starts an embedded server, and opens the persisted state. Sends nothing to a remote server.
+    /// `is_alone` means that messages need no server name.
     pub(crate) async fn open(
         settings: &MountServer,
         is_alone: bool,
@@ -136,7 +136,7 @@ impl ConnectedServer {
         let (state, known) = open_state(state_dir, choice, &remote.url).await.unzip();
         let source = RqbitSource::new(server.client().clone(), *streams_max)
             .with_local_paths(local_paths.clone(), torrent_ttl);
-        // Before the server was reached, so that its files can be read while it is away.
+        // Before the first poll, so that local files can be read while the server is down.
         let is_own = *local_paths == LocalPaths::Auto
             && !remote.url.is_loopback()
             && ServerKey::of(&remote.url).await.is_this_machine();
@@ -183,7 +183,7 @@ impl ConnectedServer {
         &self.about
     }
 
-    /// Takes out what is wrong with the streams of the server and other mounts.
+    /// Takes the warnings about the stream budget.
     pub(crate) fn take_warnings(&mut self) -> Vec<BudgetWarning> {
         std::mem::take(&mut self.warnings)
     }
@@ -192,8 +192,8 @@ impl ConnectedServer {
         Arc::clone(&self.source)
     }
 
-    /// Goes on with the filesystem in which it is this server. `added` is told when torrents were
-    /// added.
+    /// Joins the server with its filesystem, in which it has this id. `added` is notified when
+    /// torrents were added.
     pub(crate) fn of(
         self,
         vfs: &Arc<Vfs<RqbitSource>>,
@@ -223,15 +223,16 @@ impl ConnectedServer {
 }
 
 impl Starting {
-    /// Shows what was last known. To be called when all servers of the filesystem are made.
+    /// Restores the last known tree. Must be called after all servers of the filesystem are
+    /// created.
     pub(crate) fn restore(&mut self) {
         self.discovery.restore(std::mem::take(&mut self.known));
     }
 
-    /// Looks at the server for the first time, for `time_max` at most.
+    /// Polls the server for the first time, for `time_max` at most.
     ///
     /// # Errors
-    /// What does not pass by itself.
+    /// Permanent errors.
     pub(crate) async fn first_look(
         &mut self,
         time_max: Duration,
@@ -240,22 +241,23 @@ impl Starting {
             ServerChoice::Remote(_) => {
                 first_look(&self.server, &mut self.discovery, time_max).await
             }
-            // It has just been started: what does not work now will not work later.
+            // It has just started: an error now is permanent.
             #[cfg(feature = "embedded")]
             ServerChoice::Embedded(_) => {
                 self.server.check().await?;
-                // A list that does not come now will not come later.
+                // For an embedded server, a list that does not come now will not come later.
                 first_look(&self.server, &mut self.discovery, time_max).await
             }
         }
     }
 
-    /// Adds what is to be added to a server in this process, and looks at it once more if that was
-    /// something. `look` is what came of the first look, and is returned if nothing was added.
-    /// Magnet links may take minutes: those are left to [`watch`](Self::watch).
+    /// Adds the configured torrents to an embedded server, and polls it again if there were any.
+    /// `look` is the result of the first poll, which is returned if nothing was added. Magnet links
+    /// may take minutes and are left to [`watch`](Self::watch).
     ///
     /// # Errors
-    /// [`StartError::Add`] for the first that cannot be added; what follows it is not added.
+    /// [`StartError::Add`] for the first torrent that cannot be added; those after it are not
+    /// added.
     pub(crate) async fn add_files(
         &mut self,
         look: Option<ServerDown>,
@@ -267,18 +269,18 @@ impl Starting {
             return Ok(look);
         }
         for torrent in &files {
-            // What was downloaded before is checked and kept.
+            // Existing files are verified and kept.
             add(&self.server, torrent, Existing::Use, RESOLVE_TIME_DEFAULT).await?;
         }
         first_look(&self.server, &mut self.discovery, time_max).await
     }
 
-    /// Returns what the magnet links mean that the server looks for.
+    /// Returns the names of the magnet links that are being resolved.
     pub(crate) fn magnet_labels(&self) -> impl Iterator<Item = &str> {
         self.additions.iter().map(PreparedTorrent::label)
     }
 
-    /// Looks at the server from now on. `is_down` tells that the first look failed.
+    /// Starts to poll the server. `is_down` means that the first poll failed.
     pub(crate) fn watch(
         self,
         poll_interval: Duration,
@@ -300,13 +302,13 @@ impl Starting {
 }
 
 impl PolledServer {
-    /// Ends the looks.
+    /// Stops polling.
     pub(crate) fn stop_looking(&self) {
         self.discovery.abort();
         self.resolving.abort();
     }
 
-    /// Writes what is known of the server. To be called before [`stop`](Self::stop).
+    /// Writes the state of the server to disk. Must be called before [`stop`](Self::stop).
     pub(crate) async fn close_state(&mut self, vfs: &Vfs<RqbitSource>) {
         let Some(state) = self.state.take() else { return };
         if vfs.is_server_known(self.id) {
@@ -315,8 +317,8 @@ impl PolledServer {
         state.close().await;
     }
 
-    /// Ends the server, if it runs in this process. It waits for its clients to hang up before it
-    /// saves what it has, so that there should be none any more.
+    /// Stops the server if it is embedded. Before saving its session it waits for its clients to
+    /// disconnect, so no client should be left.
     #[cfg(feature = "embedded")]
     pub(crate) async fn stop(mut self) {
         if let Some(embedded) = self.embedded.take() {
@@ -331,8 +333,8 @@ impl Drop for PolledServer {
     }
 }
 
-/// Returns the share of a mount in the streams of a server, and what is wrong with it. A server
-/// inside the process has no other mounts, and streams of its own.
+/// Returns the mount's share of the stream budget of a server, and warnings about it. An embedded
+/// server has no other mounts, so it gets a budget of its own.
 async fn share(
     settings: &MountServer,
     url: &BaseUrl,
@@ -358,7 +360,7 @@ async fn share(
     (Some(share), warnings.collect())
 }
 
-/// Opens the state of the server, or says why a mount goes on without it.
+/// Opens the persisted state of the server. Logs why, if the mount has to run without it.
 async fn open_state(
     dir: Option<&Path>,
     server: &ServerChoice,

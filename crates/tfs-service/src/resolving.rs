@@ -1,5 +1,4 @@
-//! Magnet links of `tfs mount --embedded --add`: the mount is there while the server looks for
-//! their peers.
+//! Resolves magnet links of `tfs mount --embedded --add` while the mount is already in use.
 
 use std::time::Duration;
 
@@ -10,16 +9,17 @@ use tokio::time::sleep;
 use crate::add::{AddError, AddFault, Existing, PreparedTorrent, RESOLVE_TIME_MAX, add};
 use crate::{Refresher, RqbitServer};
 
-/// How long the server rests before it looks for peers again: it had an hour, so that little is
-/// lost, and a server without a network answers at once.
+/// Pause before the server looks for peers again. The attempt before it took up to an hour, so
+/// little time is lost; a server without a network fails at once.
 const REST: Duration = Duration::from_secs(60);
 
-/// Looks for the peers of magnet links until each is added or refused. Ended by dropping it.
+/// Looks for the peers of magnet links until each is added or refused. Dropping it ends that.
 #[derive(Debug)]
 pub(crate) struct MagnetResolution(JoinHandle<()>);
 
 impl MagnetResolution {
-    /// Starts to look for all of them at once. The mount looks at its server when one was added.
+    /// Resolves all magnet links concurrently. The mount polls its server after each one that was
+    /// added.
     pub(crate) fn start(
         server: &RqbitServer,
         magnets: Vec<PreparedTorrent>,
@@ -40,7 +40,7 @@ impl MagnetResolution {
         }))
     }
 
-    /// Ends it. A server that has just got its answer may have added a torrent.
+    /// Stops resolving. A server that has just received the metadata may have added the torrent.
     pub(crate) fn abort(&self) {
         self.0.abort();
     }
@@ -52,7 +52,7 @@ impl Drop for MagnetResolution {
     }
 }
 
-/// Adds a magnet link, however long its peers take to come.
+/// Adds a magnet link. Waits for its peers without a limit.
 async fn resolve(server: &RqbitServer, magnet: &PreparedTorrent) -> Result<(), AddError> {
     loop {
         match add(server, magnet, Existing::Use, RESOLVE_TIME_MAX).await {

@@ -1,19 +1,18 @@
 //! The versions of rqbit that tfs is tested with.
 
-/// The versions, major and minor, that the tests of tfs run: `tfs_testkit::swarm`. What differs
-/// between them is in `docs/reliability.md`.
+/// The versions, major and minor, that the tests of tfs run: `tfs_testkit::swarm`.
+/// `docs/reliability.md` lists their differences.
 const TESTED: [&str; 2] = ["8.1", "9.1"];
 
-/// The longest version that is repeated to users: what a server says of itself ends up on a
-/// terminal.
+/// Maximum length of a version that is printed: the server's text ends up on a terminal.
 const CHARS_MAX: usize = 32;
 
-/// Returns a version as it is shown: without control characters, and not too long.
+/// Returns a version for display: without control characters, and at most [`CHARS_MAX`] long.
 pub(crate) fn shown(version: &str) -> String {
     version.chars().filter(|it| !it.is_control()).take(CHARS_MAX).collect()
 }
 
-/// Returns what is to be said of a version that tfs is not tested with; `None` of the others.
+/// Returns a warning for a version that tfs is not tested with; `None` for tested ones.
 pub(crate) fn untested(version: &str) -> Option<String> {
     let is_tested = TESTED.iter().any(|tested| {
         let rest = version.strip_prefix(tested);
@@ -23,7 +22,7 @@ pub(crate) fn untested(version: &str) -> Option<String> {
     (!is_tested).then(|| format!("rqbit {version} is not tested; tested: {}", TESTED.join(", ")))
 }
 
-/// Returns whether a version is one before 9: it gives no `.torrent` files and no bitfields.
+/// Returns whether a version is older than 9: it provides no `.torrent` files and no bitfields.
 pub(crate) fn lacks_metadata(version: &str) -> bool {
     let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
     major.is_some_and(|major| major < 9)

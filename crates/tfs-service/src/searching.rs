@@ -1,4 +1,4 @@
-//! Searching the files of a server without a mount.
+//! Search in the files of a server without a mount.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::control::search;
 use crate::control::wire::{SearchAnswer, SearchRequest};
 use crate::discovery::{Discovery, LookOptions};
 
-/// Why a search came to nothing. The message fits after "failed to".
+/// Why a search failed. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum SearchError {
-    /// What was asked for is no query.
+    /// The query is malformed.
     #[error("search: {0}")]
     Query(#[from] QueryError),
-    /// The server does not say what it has.
+    /// The server does not list its torrents or files.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
 
-/// Searches the files of all torrents of servers, at least one. Asks for each torrent once, so that
-/// a mount is much faster.
+/// Searches the files of all torrents of one or more servers. Requests the details of each torrent
+/// once, so a search in a mount is much faster.
 ///
 /// # Errors
 /// [`SearchError`].
@@ -31,7 +31,7 @@ pub async fn search_servers(
     servers: &[RqbitServer],
     request: &SearchRequest,
 ) -> Result<SearchAnswer, SearchError> {
-    // Nothing is read.
+    // No bytes are read, so one stream is enough.
     let source = |server: &RqbitServer| Arc::new(RqbitSource::new(server.client().clone(), 1));
     let sources: Vec<_> = servers.iter().map(source).collect();
     let vfs = Arc::new(Vfs::of_servers(&sources, VfsConfig::default()));
@@ -41,7 +41,7 @@ pub async fn search_servers(
             let mut known_count = 0;
             loop {
                 let looked = discovery.look(&LookOptions::default()).await;
-                // As long as more details come, the rest is waited for.
+                // Waits as long as more details arrive.
                 match discovery.details_progress() {
                     Some((known, _)) if known > known_count => known_count = known,
                     _ => return looked,

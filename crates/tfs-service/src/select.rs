@@ -1,34 +1,35 @@
-//! Which torrent is meant by what somebody typed.
+//! Selects a torrent by the text that a user typed.
 
 use crate::TorrentRow;
 
-/// The fewest digits that count as the start of an info hash. Fewer are rather a part of a name.
+/// Minimum number of digits that count as a prefix of an info hash. Fewer are more likely part of a
+/// name.
 const HASH_DIGITS_MIN: usize = 4;
 
 /// Why no torrent was chosen.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SelectError {
-    /// None fits.
+    /// No torrent matches.
     #[error("no torrent fits {text:?}")]
     Unknown {
-        /// What was typed.
+        /// The text that was typed.
         text: String,
     },
-    /// Several fit.
+    /// Several torrents match.
     #[error("{} torrents fit {text:?}", .candidates.len())]
     Ambiguous {
-        /// What was typed.
+        /// The text that was typed.
         text: String,
-        /// Those that fit.
+        /// The matches.
         candidates: Vec<TorrentRow>,
     },
 }
 
-/// Returns the torrent that is meant by its name, a part of its name in any case, its id, or its
-/// info hash or the start of that.
+/// Returns the torrent with this name, part of a name in any case, id, or info hash or prefix of
+/// it.
 ///
-/// What fits as a whole goes before what fits in part. Else all ways count alike, so that a torrent
-/// that is named like the id or the info hash of another is never taken for it: that is ambiguous.
+/// Full matches take precedence over partial ones. Otherwise all kinds of match are equal: a
+/// torrent whose name is the id or info hash of another is ambiguous.
 ///
 /// # Errors
 /// [`SelectError`].
@@ -68,7 +69,7 @@ mod tests {
         TorrentRow { id: Some(id), name, ..TorrentRow::empty(format!("{info_hash:0<40}")) }
     }
 
-    /// Compares the ids of what fits.
+    /// Compares the ids of the matches.
     #[track_caller]
     fn check(torrents: &[TorrentRow], text: &str, want: &[u64]) {
         let ids: Vec<_> = match select(torrents, text) {

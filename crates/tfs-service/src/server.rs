@@ -1,4 +1,4 @@
-//! A connection to a server, checked before anything is built on it.
+//! A connection to a server, checked before anything else uses it.
 
 use std::time::Duration;
 
@@ -6,23 +6,23 @@ use rqbit_client::{
     BaseUrl, Client, ClientConfig, Credentials, Error, ErrorKind, TimeoutPhase, Timeouts,
 };
 
-/// How long a server may take to accept a connection. Most are on this machine or this network;
-/// a user at a prompt waits for it.
+/// Connect timeout. Most servers are on this machine or in this network, and a user at a prompt
+/// waits.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long a server may take to begin an answer. rqbit answers in milliseconds, but a machine
-/// that just woke its disks does not.
+/// Timeout for the head of an answer. rqbit answers in milliseconds, but a machine that has to spin
+/// up its disks takes longer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// The statuses below 500 that ask to try again later (RFC 9110, RFC 8470, RFC 6585).
 const BUSY_STATUSES: [u16; 3] = [408, 425, 429];
 
-/// Where a server is and who we are to it.
+/// Address and credentials of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerSettings {
-    /// The address of its API.
+    /// The base URL of its API.
     pub url: BaseUrl,
-    /// Who we are, if it asks.
+    /// User name and password, if it requires them.
     pub credentials: Option<Credentials>,
 }
 
@@ -37,21 +37,21 @@ pub struct RqbitServer {
 #[error("{} rqbit at {url}: {}{}", if self.is_answer() { "cannot use" } else { "cannot reach" },
     self.reason(), .source.kind())]
 pub struct ConnectError {
-    /// Which server.
+    /// The server's URL.
     pub url: BaseUrl,
-    /// What went wrong.
+    /// The cause.
     #[source]
     pub source: Error,
 }
 
-/// The classes of [`ConnectError`] that call for different action.
+/// Classes of [`ConnectError`] that call for different action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ServerFailure {
-    /// Nobody answers.
+    /// No server accepts the connection.
     Unreachable,
-    /// Somebody answers too late.
+    /// The server answers too late.
     TimedOut,
-    /// TLS cannot be agreed on.
+    /// The TLS handshake fails.
     Tls,
     /// The credentials are missing or wrong.
     Unauthorized,
@@ -59,16 +59,16 @@ pub enum ServerFailure {
     Forbidden,
     /// The server, or a proxy in front of it, asks to try again later (status 408, 425 or 429).
     Busy,
-    /// Whoever answers is not rqbit, or sends us elsewhere.
+    /// The server is not rqbit, or redirects to another address.
     NotRqbit,
-    /// rqbit answers with an error.
+    /// rqbit returns an error.
     Failed,
 }
 
 impl RqbitServer {
-    /// Connects to a server and asks for its version.
+    /// Connects to a server and requests its version.
     ///
-    /// `chunk_time_max` is how long a byte stream may stay silent.
+    /// `chunk_time_max` is the stall timeout of a byte stream.
     ///
     /// # Errors
     /// [`ConnectError`] within half a minute.
@@ -81,7 +81,7 @@ impl RqbitServer {
         Ok(server)
     }
 
-    /// Returns a server that may or may not be there; nothing is sent.
+    /// Returns a client without sending anything; the server may be down.
     pub(crate) fn new(
         settings: &ServerSettings,
         chunk_time_max: Duration,
@@ -99,7 +99,7 @@ impl RqbitServer {
         Ok(Self { client })
     }
 
-    /// Asks for the version, which shows that the server is there and is rqbit, and returns it.
+    /// Requests and returns the version, which shows that the server is up and is rqbit.
     pub(crate) async fn check(&self) -> Result<String, ConnectError> {
         let url = self.client.base_url();
         let failed = |source| ConnectError { url: url.clone(), source };
@@ -116,7 +116,7 @@ impl RqbitServer {
 }
 
 impl ConnectError {
-    /// Returns what class of fault it is.
+    /// Returns the class of the error.
     #[must_use]
     pub fn fault(&self) -> ServerFailure {
         match self.source.kind() {
@@ -138,8 +138,8 @@ impl ConnectError {
             ErrorKind::Status(answer) if BUSY_STATUSES.contains(&answer.status) => {
                 ServerFailure::Busy
             }
-            // A server that is not rqbit answers `GET /` or `GET /torrents` in its own way, with
-            // an error or with something that is no JSON of rqbit's.
+            // A server that is not rqbit answers `GET /` or `GET /torrents` with an error or with
+            // something that is not rqbit's JSON.
             ErrorKind::Status(answer) if answer.error_kind.is_none() && answer.status < 500 => {
                 ServerFailure::NotRqbit
             }
@@ -167,7 +167,7 @@ impl ConnectError {
         }
     }
 
-    /// Returns what the number of a status means, where the answer itself need not say so.
+    /// Returns the meaning of a status code, for answers without a message.
     fn reason(&self) -> &'static str {
         match self.fault() {
             ServerFailure::Forbidden => "access is forbidden: ",
@@ -181,8 +181,8 @@ impl ConnectError {
         }
     }
 
-    /// Returns whether a mount comes up all the same and tries again: the server may recover by
-    /// itself. A server that is not rqbit never becomes one.
+    /// Returns whether a mount starts nevertheless and retries: the server may recover by itself. A
+    /// server that is not rqbit never becomes one.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.source.is_retryable() && self.fault() != ServerFailure::NotRqbit

@@ -1,44 +1,45 @@
-//! What the service manager (systemd) is told, if it started this process and wants to hear.
+//! Notifications to the service manager (systemd), if it started this process and requests them.
 //!
-//! Without `NOTIFY_SOCKET` in the environment everything here does nothing. Nothing here waits: a
-//! manager that does not read loses a message, and the mount goes on.
+//! Without `NOTIFY_SOCKET` in the environment nothing here has an effect. No call blocks: if the
+//! manager does not read, a message is lost and the mount continues.
 //!
 //! # The watchdog
-//! A timer that ticks proves that a timer ticks. [`Watchdog`] asks the mount as a program would,
-//! and stays silent for as long as there is no answer; the manager then ends the process, whose
-//! unit starts it anew. The price is one request to the mount for each half of `WatchdogSec=`.
+//! A timer only shows that the timer runs. [`Watchdog`] queries the mount as a program would, and
+//! sends no keep-alive while the answer is missing. The manager then ends the process, and its unit
+//! restarts it. The cost is one request to the mount for each half of `WatchdogSec=`.
 
 use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-/// The shortest time between two looks: a manager that wants to hear of us more often would have
-/// us do little else.
+/// Minimum interval between two queries. It bounds the load if the manager sets a shorter
+/// `WatchdogSec=`.
 const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(50);
 
-/// What the manager is told.
+/// A notification to the manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagerNotice<'a> {
     /// The mount answers. `status` is what `systemctl status` shows.
     Ready {
-        /// A line for people.
+        /// A status line for users.
         status: &'a str,
     },
-    /// The same, from a process that is not the one which was started: it went to the background.
+    /// The mount answers, and the main process is not the one that was started: it went to the
+    /// background.
     ReadyAsMain {
-        /// A line for people.
+        /// A status line for users.
         status: &'a str,
     },
-    /// Something changed that people may want to know.
+    /// The status changed.
     Status(&'a str),
-    /// New settings are being applied; [`Ready`](Self::Ready) follows.
+    /// A new configuration is being applied; [`Ready`](Self::Ready) follows.
     Reloading,
-    /// The end has begun.
+    /// Shutdown has begun.
     Stopping,
 }
 
-/// Tells the manager. That it cannot be told is logged, and otherwise no reason to stop.
+/// Notifies the manager. A failure is logged and otherwise ignored.
 pub fn notify(notice: ManagerNotice<'_>) {
     let sent = match notice {
         ManagerNotice::Ready { status } => send(&[NotifyState::Ready, line(&one_line(status))]),
@@ -48,7 +49,7 @@ pub fn notify(notice: ManagerNotice<'_>) {
             line(&one_line(status)),
         ]),
         ManagerNotice::Status(status) => send(&[line(&one_line(status))]),
-        // `Type=notify-reload` compares the time with the one of its request.
+        // `Type=notify-reload` compares this time with the one of its request.
         ManagerNotice::Reloading => {
             NotifyState::monotonic_usec_now().and_then(|now| send(&[NotifyState::Reloading, now]))
         }
@@ -67,35 +68,35 @@ fn line(status: &str) -> NotifyState<'_> {
     NotifyState::Status(status)
 }
 
-/// A message is lines, so a status with more of them would say other things than its own.
+/// The message is line-based: a line break in a status would add further assignments.
 fn one_line(status: &str) -> String {
     status.replace(char::is_control, " ")
 }
 
-/// The proof of life that the manager wants.
+/// The keep-alive that the manager requests.
 #[derive(Debug)]
 pub struct Watchdog {
     look_interval: Duration,
 }
 
 impl Watchdog {
-    /// Returns the watchdog if the manager wants one of this process (`WATCHDOG_USEC`,
+    /// Returns the watchdog if the manager requests one from this process (`WATCHDOG_USEC`,
     /// `WATCHDOG_PID`).
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         sd_notify::watchdog_enabled().map(Self::new)
     }
 
-    /// Looks twice as often as it has to tell, as `sd_watchdog_enabled(3)` recommends.
+    /// Queries twice per keep-alive period, as `sd_watchdog_enabled(3)` recommends.
     fn new(time_max: Duration) -> Self {
         Self { look_interval: (time_max / 2).max(LOOK_INTERVAL_MIN) }
     }
 
-    /// Tells the manager that this process lives, as often as it wants to hear it, as long as
-    /// `is_alive` says so. An answer that takes longer than the interval is none.
+    /// Sends keep-alives at the requested interval while `is_alive` returns true. An answer that
+    /// takes longer than the interval counts as false.
     ///
     /// # Cancel safety
-    /// It never ends by itself; dropping it is how it ends.
+    /// It never returns; drop the future to stop it.
     pub async fn watch(self, is_alive: impl AsyncFn() -> bool) {
         self.watch_and(is_alive, || send(&[NotifyState::Watchdog])).await;
     }
@@ -137,7 +138,7 @@ mod tests {
         assert_eq!(one_line("3 torrents\nWATCHDOG=1"), "3 torrents WATCHDOG=1");
     }
 
-    /// Runs a watchdog of 10 s for a minute; returns at which seconds it told that it lives.
+    /// Runs a watchdog of 10 s for a minute; returns the seconds at which it sent a keep-alive.
     async fn seconds_told(is_alive: impl AsyncFn() -> bool) -> Vec<u64> {
         let start = Instant::now();
         let told = RefCell::new(Vec::new());
@@ -155,7 +156,7 @@ mod tests {
         let start = Instant::now();
         assert_eq!(seconds_told(async || true).await, [0, 5, 10, 15, 20, 25, 30]);
         assert_eq!(seconds_told(async || false).await, [0_u64; 0]);
-        // One that hangs is not waited for, and is asked again.
+        // A query that hangs is dropped, and the next one is made.
         let hangs = Cell::new(3);
         let told = seconds_told(async || {
             if hangs.get() > 0 {

@@ -1,8 +1,8 @@
-//! Commands that people are told to type.
+//! Quoting for shell commands in messages.
 
 use std::path::Path;
 
-/// Returns a path as one word of a shell.
+/// Returns a path quoted as one shell word.
 #[must_use]
 pub fn quoted(path: &Path) -> String {
     let text = path.display().to_string();

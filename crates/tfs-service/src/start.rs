@@ -1,4 +1,4 @@
-//! The first look of a mount at its server, and what becomes of a mount whose server is down.
+//! The first poll of a server by a mount, and the result if the server is down.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,44 +10,42 @@ use crate::discovery::{Discovery, LookOptions, chain};
 use crate::limit_text::limit_text;
 use crate::{BaseUrl, ConnectError, RqbitServer, StartError, rqbit_version};
 
-/// How long a mount waits for its servers before it comes up, unless it has to answer sooner. A
-/// server that answers at all needs milliseconds, a large one that just woke its disks some
-/// seconds.
+/// How long a mount waits for its servers at the start, unless a shorter limit applies. A working
+/// server needs milliseconds; a large one that has to spin up its disks some seconds.
 pub(crate) const FIRST_LOOK_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Why a mount came up without its server. It finds the server when that comes.
+/// Why a mount started without its server. It connects when the server comes up.
 #[derive(Debug)]
 pub struct ServerDown {
-    /// What went wrong.
+    /// The cause.
     pub cause: ServerDownCause,
-    /// Whether the torrents are known from before, and shown. Otherwise the root directory cannot
-    /// be read until the server is there.
+    /// Whether the last known torrents are shown. Otherwise the root directory cannot be read until
+    /// the server is up.
     pub is_tree_known: bool,
 }
 
-/// What went wrong with a server that may come back by itself.
+/// Why a server is down. It may recover by itself.
 #[derive(Debug)]
 pub enum ServerDownCause {
-    /// It does not answer as it should.
+    /// It cannot be reached, or returns an error.
     Server(ConnectError),
     /// It answers, but does not list its torrents.
     List(BaseUrl, SourceError),
     /// It did not list its torrents in time.
     Slow(BaseUrl, Duration),
-    /// It lists its torrents, and not all of their details came in time. Those that came are
-    /// kept.
+    /// It lists its torrents, but some details did not arrive in time. Those that arrived are kept.
     Incomplete {
-        /// Where it is.
+        /// The server's URL.
         url: BaseUrl,
-        /// The number of torrents whose details came.
+        /// Number of torrents whose details arrived.
         known: usize,
-        /// The number of all torrents.
+        /// Number of all torrents.
         all: usize,
     },
 }
 
 impl ServerDown {
-    /// Returns where the server is to be.
+    /// Returns the server's URL.
     #[must_use]
     pub fn url(&self) -> &BaseUrl {
         match &self.cause {
@@ -76,10 +74,10 @@ impl fmt::Display for ServerDown {
     }
 }
 
-/// Looks at a server for the first time, for `time_max` at most. What comes until then is kept.
+/// Polls a server for the first time, for `time_max` at most. Results that arrive in time are kept.
 ///
 /// # Errors
-/// What does not pass by itself: wrong credentials, somebody who is not rqbit.
+/// Permanent errors: wrong credentials, a server that is not rqbit.
 pub(crate) async fn first_look<S: TorrentSource>(
     server: &RqbitServer,
     discovery: &mut Discovery<S>,

@@ -1,5 +1,5 @@
-//! Which servers a command goes to: those that are named, else those of the configuration and those
-//! inside the processes of this user.
+//! The servers that a command addresses: those that are named, else those of the configuration and
+//! the embedded ones of this user's processes.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,16 +13,16 @@ use crate::settings::{ChosenServer, Loaded, Problem, ServerArg};
 use crate::status::EMBEDDED_NAME;
 use crate::{BaseUrl, RqbitServer};
 
-/// How long the default server may take to show that it is there. Where it does not run, this
-/// machine refuses the connection at once.
+/// How long to wait for an answer of the default server. If it is not running, this machine refuses
+/// the connection at once.
 const DEFAULT_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Returns all servers that a command means, at least one.
+/// Returns all servers that a command addresses, at least one.
 ///
-/// Servers that the command line or the environment names are meant alone; `embedded` is the name
-/// of the only one inside a process of this user, and its address names it too. Else those of the
-/// configuration are meant and all inside processes. Where the configuration names none, the
-/// default server counts beside others only if it answers.
+/// Servers that the command line or the environment names are used alone. `embedded` names the only
+/// embedded server of this user; its URL names it too. Otherwise the servers of the configuration
+/// and all embedded ones are used. If the configuration names none, the default server is added to
+/// embedded ones only if it answers.
 ///
 /// # Errors
 /// As for [`Loaded::choose_servers`], and if `embedded` names none or several.
@@ -30,7 +30,7 @@ pub async fn target_servers(loaded: &Loaded) -> Result<Vec<ChosenServer>, Proble
     let named = loaded.named_servers()?;
     if named.is_empty() {
         let configured = loaded.choose_servers(&[])?;
-        // Credentials are said of a server that is not inside a process.
+        // Credentials on the command line belong to a server that is not embedded.
         if loaded.names_credentials() {
             return Ok(configured);
         }
@@ -55,7 +55,7 @@ pub async fn target_servers(loaded: &Loaded) -> Result<Vec<ChosenServer>, Proble
     Ok(chosen)
 }
 
-/// Returns the servers that are to be examined: those of [`target_servers`], or, if nothing names a
+/// Returns the servers to examine: those of [`target_servers`], or, if nothing names a
 /// server, those of the mount at `mountpoint`, or of all running mounts of this user.
 ///
 /// # Errors
@@ -73,7 +73,7 @@ pub async fn examined_servers(
     if mounted.is_empty() { Ok(chosen) } else { loaded.choose_of(&mounted) }
 }
 
-/// Returns the servers of running mounts, each address once. Embedded servers are found otherwise.
+/// Returns the servers of running mounts, each address once, without embedded ones.
 async fn mounted_servers(mountpoint: Option<&Path>) -> Vec<ServerArg> {
     let mounts = match mountpoint {
         Some(path) => statuses(Some(path)).await.map(|found| found.mounts).unwrap_or_default(),
@@ -96,10 +96,10 @@ async fn mounted_servers(mountpoint: Option<&Path>) -> Vec<ServerArg> {
     }
 }
 
-/// Returns the one server that a command means.
+/// Returns the only server that a command addresses.
 ///
 /// # Errors
-/// As for [`target_servers`], and if several are meant.
+/// As for [`target_servers`], and if there are several.
 pub async fn target_server(loaded: &Loaded) -> Result<ChosenServer, Problem> {
     let mut servers = target_servers(loaded).await?;
     match servers.pop() {
@@ -113,15 +113,15 @@ pub async fn target_server(loaded: &Loaded) -> Result<ChosenServer, Problem> {
     }
 }
 
-/// What to do where several servers are meant.
+/// Hint for a command that accepts one server only.
 const SEVERAL_HINT: &str = "name one of them with --server";
 
-/// Returns a server for a list of several.
+/// Formats a server for a list of several.
 fn described(server: &ChosenServer) -> String {
     format!("{} ({})", server.section.name, server.connection.url)
 }
 
-/// Puts the servers inside processes behind those of the configuration.
+/// Appends the embedded servers to those of the configuration.
 async fn all_of(
     loaded: &Loaded,
     configured: Vec<ChosenServer>,
@@ -129,7 +129,7 @@ async fn all_of(
 ) -> Result<Vec<ChosenServer>, Problem> {
     let mut all = Vec::new();
     for server in configured {
-        // The default server was not asked for: it may not be there.
+        // The default server was not named: it may be down.
         if found.is_empty() || loaded.has_configured_servers() || answers(&server).await {
             all.push(server);
         }
@@ -145,7 +145,7 @@ async fn answers(server: &ChosenServer) -> bool {
     matches!(timeout(DEFAULT_TIME_MAX, connected).await, Ok(Ok(_server)))
 }
 
-/// Returns whether a server that is named may be one inside a process.
+/// Returns whether this argument may name an embedded server.
 fn may_be_embedded(loaded: &Loaded, server: &ServerArg) -> bool {
     let servers = &loaded.settings.servers;
     match server {
@@ -158,7 +158,7 @@ fn may_be_embedded(loaded: &Loaded, server: &ServerArg) -> bool {
     }
 }
 
-/// Returns the server inside a process that is named, if it is one.
+/// Returns the embedded server that the argument names, if any.
 fn embedded_for<'a>(
     loaded: &Loaded,
     server: &ServerArg,
@@ -189,7 +189,7 @@ fn embedded_for<'a>(
     }
 }
 
-/// Returns a server inside a process as one that was chosen.
+/// Converts an embedded server to a chosen server.
 fn section_of(loaded: &Loaded, found: &FoundServer) -> Result<ChosenServer, Problem> {
     let mut section = loaded.unlisted_server()?;
     EMBEDDED_NAME.clone_into(&mut section.name);
@@ -242,7 +242,7 @@ mod tests {
             http://127.0.0.1:2/ (/b)";
         check_named("embedded", "", &[a.clone(), b.clone()], several);
         check_named("http://127.0.0.1:2", "", &[a.clone(), b], "/b");
-        // What the configuration says of a name or an address comes first.
+        // A name or URL in the configuration takes precedence.
         let file = "[[server]]\nname = \"embedded\"\nurl = \"http://127.0.0.1:1\"\n";
         check_named("embedded", file, one, "another");
         check_named("http://127.0.0.1:1", file, one, "another");
@@ -256,7 +256,7 @@ mod tests {
             let all = all_of(&loaded, configured, servers).await.unwrap();
             all.into_iter().map(|server| server.section.name).collect::<Vec<_>>()
         };
-        // Nothing listens on port 1.
+        // Port 1 has no listener.
         let file = "[[server]]\nname = \"home\"\nurl = \"http://127.0.0.1:1\"\n";
         assert_eq!(names(file, vec![]).await, ["home"]);
         assert_eq!(names(file, vec![found(2, "/a")]).await, ["home", "embedded"]);

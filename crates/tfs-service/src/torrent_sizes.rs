@@ -1,4 +1,4 @@
-//! How large torrents are: the list of a server does not say it.
+//! Total sizes of torrents, which the server's list does not contain.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,18 +8,17 @@ use rqbit_client::wire::{TorrentDetails, TorrentState};
 use rqbit_client::{Client, InfoHash, TorrentRef};
 use tokio::time::timeout;
 
-/// How many torrents are asked for at the same time: each is a small request, and the server has
-/// others to answer.
+/// Maximum number of concurrent requests. Each is small, and the server has other clients.
 const REQUESTS_MAX: usize = 8;
 
-/// The sizes of the torrents of a server. They never change, so each is asked for once.
+/// Cache of the sizes of a server's torrents. A size never changes, so it is requested once.
 ///
-/// The downside: the first list of ten thousand torrents does not have all of them, and asks for
-/// more each time. Sizes are asked for one by one, since rqbit has no other way: its list has the
-/// sum of the *selected* files.
+/// The downside: the first list of ten thousand torrents lacks some sizes, and each later list
+/// requests more. Sizes need one request each, since rqbit has no other way: its list has the sum
+/// of the *selected* files.
 #[derive(Debug, Default)]
 pub(crate) struct TorrentSizes {
-    /// In bytes. Bounded by the torrents of the last list.
+    /// In bytes. Bounded by the number of torrents in the last list.
     by_torrent: HashMap<InfoHash, u64>,
 }
 
@@ -29,8 +28,8 @@ impl TorrentSizes {
         self.by_torrent.get(&torrent).copied()
     }
 
-    /// Asks for the sizes that are not known, for `time_max` at most. Torrents of which nothing is
-    /// selected come first: nothing else tells how large they are. What fails is left out.
+    /// Requests the sizes that are not known, for `time_max` at most. Torrents without any selected
+    /// file come first: the list has no size for them. Torrents whose request fails are skipped.
     pub(crate) async fn ask(
         &mut self,
         client: &Client,
@@ -67,7 +66,7 @@ impl TorrentSizes {
         }
     }
 
-    /// Returns whether the size is not known, and the list does not say it.
+    /// Returns whether the size is unknown and not in the list.
     fn is_wanted(&self, torrent: &TorrentDetails) -> bool {
         let state = torrent.stats.as_ref().map(|stats| stats.state);
         let runs = matches!(state, Some(TorrentState::Live | TorrentState::Paused));
@@ -79,7 +78,7 @@ fn has_selection(torrent: &TorrentDetails) -> bool {
     torrent.stats.as_ref().is_some_and(|stats| stats.total_bytes > 0)
 }
 
-/// Returns the lengths of all files together; `None` while they are not known.
+/// Returns the sum of all file lengths; `None` while they are not known.
 fn size_of_files(details: &TorrentDetails) -> Option<u64> {
     let files = details.files.as_ref().filter(|files| !files.is_empty())?;
     Some(files.iter().fold(0, |sum, file| file.length.saturating_add(sum)))

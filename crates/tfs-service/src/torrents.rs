@@ -1,4 +1,4 @@
-//! The torrents of a server, for people and scripts.
+//! The torrents of a server, for users and scripts.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,44 +14,44 @@ use crate::{ConnectError, RqbitServer};
 /// One torrent. Serialized, this is a line of `tfs list --json`: fields are added, never changed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TorrentRow {
-    /// The server's number for it, which a restart may change.
+    /// The torrent's id on the server, which a restart may change.
     pub id: Option<u64>,
     /// 40 lower-case hexadecimal digits.
     pub info_hash: String,
-    /// The name, as it stands in the torrent; `null` while it is not resolved.
+    /// The torrent's name; `null` while its metadata is not resolved.
     pub name: Option<String>,
     /// `resolving`, `initializing`, `live`, `paused`, `error` or `unknown`.
     pub state: &'static str,
-    /// The share of the selected files that is there, from 0 to 1; of all files if none is
+    /// The share of the selected files that is downloaded, from 0 to 1; of all files if none is
     /// selected.
     pub progress: f64,
-    /// Bytes of the selected files that are there; of all files if none is selected.
+    /// Downloaded bytes of the selected files; of all files if none is selected.
     pub have_bytes: u64,
     /// Bytes of the selected files; of all files if none is selected, 0 if that is not known.
     pub total_bytes: u64,
-    /// Bytes of all files; `null` where the server was not asked for it or did not say it.
+    /// Bytes of all files; `null` if the server was not asked for it or does not report it.
     pub size_bytes: Option<u64>,
-    /// Bytes of all files that are there.
+    /// Downloaded bytes of all files.
     pub there_bytes: u64,
-    /// Bytes of the selected files, in whole pieces; `null` where the server does not say it.
+    /// Bytes of the selected files, in whole pieces; `null` if the server does not report it.
     pub selected_bytes: Option<u64>,
-    /// Whether all selected files are there; so if none is selected.
+    /// Whether all selected files are downloaded. True if none is selected.
     pub finished: bool,
-    /// Bytes a second from peers.
+    /// Download rate in bytes per second.
     pub download_bps: u64,
-    /// Bytes a second to peers.
+    /// Upload rate in bytes per second.
     pub upload_bps: u64,
-    /// Connected peers.
+    /// Number of connected peers.
     pub peers: u32,
-    /// Why it is in state `error`, in one line.
+    /// Reason for state `error`, in one line.
     pub error: Option<String>,
-    /// What the servers are called that have it, where they were asked by name.
+    /// Names of the servers that have it, if several servers were queried by name.
     pub servers: Vec<String>,
 }
 
 #[cfg(test)]
 impl TorrentRow {
-    /// Returns a torrent that is live, without a name and without anything of its data.
+    /// Returns a live torrent without a name and without any data.
     pub(crate) fn empty(info_hash: String) -> Self {
         Self {
             id: None,
@@ -74,8 +74,8 @@ impl TorrentRow {
     }
 }
 
-/// Returns the torrents of a server in the order in which they were added. Of torrents that run
-/// the sizes are not known: see [`TorrentRow::size_bytes`].
+/// Returns the torrents of a server in the order in which they were added. The sizes of running
+/// torrents are unknown: see [`TorrentRow::size_bytes`].
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -83,8 +83,8 @@ pub async fn torrents(server: &RqbitServer) -> Result<Vec<TorrentRow>, ConnectEr
     list(server, &mut TorrentSizes::default(), Duration::ZERO).await
 }
 
-/// Returns the torrents of a server in the order in which they were added, with their sizes as far
-/// as these come in `sizes_time_max`.
+/// Returns the torrents of a server in the order in which they were added, with the sizes that
+/// arrive within `sizes_time_max`.
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -103,7 +103,7 @@ pub(crate) async fn list(
     Ok(torrents.into_iter().map(|torrent| row(sizes.of(torrent.info_hash), torrent)).collect())
 }
 
-/// Adds a `.torrent` file to a server and names peers that have it.
+/// Adds a `.torrent` file to a server, with the addresses of peers.
 ///
 /// # Errors
 /// [`ConnectError`].
@@ -119,7 +119,7 @@ pub async fn add_torrent(
     client.add_torrent(&source, &options).await.map(|_added| ()).map_err(failed)
 }
 
-/// Returns the row of a torrent of this size, if that is known.
+/// Returns the row of a torrent. `size` is in bytes, if it is known.
 fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
     let stats = torrent.stats.unwrap_or_default();
     let live = stats.live.unwrap_or_default();
@@ -131,7 +131,7 @@ fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
         wire::TorrentState::Error => "error",
         wire::TorrentState::Unknown => "unknown",
     };
-    // Of others rqbit does not say what is selected, but how large the torrent is.
+    // In other states rqbit reports the size of the torrent, not that of the selection.
     let says_selection =
         matches!(stats.state, wire::TorrentState::Live | wire::TorrentState::Paused);
     let selected_bytes = says_selection.then_some(stats.total_bytes);
@@ -141,7 +141,7 @@ fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
         [] => stats.progress_bytes,
         files => files.iter().copied().fold(0, u64::saturating_add),
     };
-    // rqbit calls nothing at all finished.
+    // rqbit reports a torrent without selected files as finished.
     let is_none_selected = selected_bytes == Some(0) && size != Some(0);
     let (have_bytes, total_bytes, is_whole) = if is_none_selected {
         (there_bytes, size.unwrap_or(0), false)
@@ -168,7 +168,7 @@ fn row(size: Option<u64>, torrent: wire::TorrentDetails) -> TorrentRow {
     }
 }
 
-/// Returns the share of the whole; of nothing it is all when it is finished.
+/// Returns the downloaded share; of zero bytes it is 1 if finished.
 fn share(have_bytes: u64, total_bytes: u64, finished: bool) -> f64 {
     if total_bytes == 0 {
         return if finished { 1.0 } else { 0.0 };
@@ -197,7 +197,7 @@ mod tests {
         ));
     }
 
-    // facts of rqbit 9.1.0: with nothing selected it says "finished" of no bytes.
+    // Measured with rqbit 9.1.0: with nothing selected it reports `finished` and 0 bytes.
     #[test]
     fn a_torrent_with_nothing_selected_has_its_true_size() {
         let none = r#""state":"live","finished":true,"progress_bytes":0,"total_bytes":0,

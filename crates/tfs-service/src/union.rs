@@ -1,4 +1,4 @@
-//! The torrents of several servers as one list.
+//! The torrents of several servers, merged into one list.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,23 +12,23 @@ use crate::torrents::list;
 use crate::watched_servers::WatchedServers;
 use crate::{ConnectError, RqbitServer, ServerSettings, TorrentRow};
 
-/// How long a list waits for the sizes of torrents, which are asked for one by one: a user looks
-/// at a prompt meanwhile. A server of this machine tells a thousand in that time.
+/// How long a list waits for the sizes of torrents, which need one request each, while a user waits
+/// at a prompt. A server on this machine answers a thousand in that time.
 const SIZES_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// The states of a torrent, those that promise most first.
+/// States of a torrent, best first.
 const STATES: [&str; 5] = ["live", "initializing", "resolving", "paused", "error"];
 
-/// Servers that are asked together.
+/// Servers that are queried together.
 #[derive(Debug)]
 pub struct ServerSet {
     servers: Vec<ListedServer>,
 }
 
-/// A server whose torrents are listed. Clones share what is known of their sizes.
+/// A server whose torrents are listed. Clones share the cached sizes.
 #[derive(Debug, Clone)]
 pub(crate) struct ListedServer {
-    /// What it is called.
+    /// The name of the server.
     pub(crate) name: String,
     pub(crate) server: RqbitServer,
     /// Protects the sizes; held while a list is made.
@@ -46,20 +46,20 @@ impl ListedServer {
     }
 }
 
-/// What came of asking all servers for their torrents.
+/// Result of querying all servers.
 #[derive(Debug)]
 pub struct TorrentListing {
-    /// The torrents of those that answered.
+    /// The torrents of the servers that answered.
     pub rows: Vec<TorrentRow>,
-    /// Why the others did not.
+    /// Errors of the other servers.
     pub errors: Vec<ConnectError>,
 }
 
 impl ServerSet {
-    /// Returns servers that may or may not be there, with what they are called; nothing is sent.
+    /// Creates clients for named servers without sending anything; the servers may be down.
     ///
     /// # Errors
-    /// If the settings of one cannot be used.
+    /// If the settings of a server cannot be used.
     pub fn new(
         settings: impl IntoIterator<Item = (String, ServerSettings)>,
         chunk_time_max: Duration,
@@ -71,13 +71,13 @@ impl ServerSet {
         Ok(Self { servers: servers.collect::<Result<_, _>>()? })
     }
 
-    /// Returns how many there are.
+    /// Returns the number of servers.
     #[must_use]
     pub fn count(&self) -> usize {
         self.servers.len()
     }
 
-    /// Asks all of them at once for their torrents.
+    /// Queries all servers concurrently.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -93,16 +93,16 @@ impl ServerSet {
         TorrentListing { rows, errors }
     }
 
-    /// Asks each of them for its torrents from now on, `pause` after its last answer.
+    /// Polls each server from now on, `pause` after its last answer.
     #[must_use]
     pub fn watch(&self, pause: Duration) -> WatchedServers {
         WatchedServers::start(&self.servers, pause)
     }
 }
 
-/// Returns the torrents that servers listed, each once: with the names of the servers that have
-/// it, the most that one of them has, the state that promises most, and the speeds and peers of all
-/// together. Its number is that on the first of them.
+/// Merges the torrents that servers listed. Each torrent occurs once: with the names of all servers
+/// that have it, the largest progress, the best state, and the sums of rates and peers. Its id is
+/// that on the first server.
 pub(crate) fn union(listed: Vec<(String, Vec<TorrentRow>)>) -> Vec<TorrentRow> {
     let mut rows: Vec<TorrentRow> = Vec::new();
     let mut places = HashMap::new();

@@ -1,5 +1,4 @@
-//! Servers that are asked for their torrents again and again, each by itself: one that is silent
-//! holds up no other.
+//! Servers that are polled repeatedly and independently: a slow server delays no other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,26 +10,26 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::union::{ListedServer, union};
 use crate::{BaseUrl, ConnectError, TorrentRow};
 
-/// How long a request may be open before what is shown counts as old: rqbit lists a few thousand
+/// Duration of a request after which the shown data counts as old: rqbit lists a few thousand
 /// torrents in less.
 pub const SILENCE_MIN: Duration = Duration::from_secs(2);
 
-/// Servers that are being asked. Dropping it ends that.
+/// Servers that are being polled. Dropping it ends that.
 #[derive(Debug)]
 pub struct WatchedServers {
     servers: Vec<Arc<WatchState>>,
-    /// Told when a server has answered or failed.
+    /// Notified when a server has answered or failed.
     tried: Arc<Notify>,
-    /// One for each server.
+    /// One poll task for each server.
     _tasks: JoinSet<()>,
 }
 
-/// A server and what its last answers were.
+/// A server and its last answers.
 #[derive(Debug)]
 struct WatchState {
     name: String,
     url: BaseUrl,
-    /// Protects what is known; held for one access.
+    /// Protects the last answers; held for one access.
     known: Mutex<LastAnswers>,
 }
 
@@ -38,20 +37,20 @@ struct WatchState {
 struct LastAnswers {
     rows: Vec<TorrentRow>,
     answered_at: Option<Instant>,
-    /// When the request was made that is open.
+    /// When the pending request was sent.
     asked_at: Option<Instant>,
     /// Why the last request failed.
     error: Option<String>,
-    /// The same, until it is taken.
+    /// The same error, until it is taken.
     new_error: Option<ConnectError>,
 }
 
-/// What is known of all servers at a time.
+/// Snapshot of the answers of all servers.
 #[derive(Debug)]
 pub struct WatchedList {
-    /// The torrents, and whether what a row says is old, as no server that has it is current.
+    /// The torrents. The flag is true if the row is old: no server that has it is current.
     pub rows: Vec<(TorrentRow, bool)>,
-    /// The torrents of the servers that are current; `None` if none is.
+    /// The torrents of the current servers; `None` if no server is current.
     pub current: Option<Vec<TorrentRow>>,
     /// The servers.
     pub servers: Vec<WatchedServer>,
@@ -59,23 +58,23 @@ pub struct WatchedList {
     pub errors: Vec<ConnectError>,
 }
 
-/// How a server does.
+/// State of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchedServer {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where it is.
+    /// Its URL.
     pub url: BaseUrl,
-    /// How old its torrents are; `None` if it has never listed them.
+    /// Age of its list; `None` if it has never returned one.
     pub age: Option<Duration>,
-    /// For how long it has not answered a request that is open.
+    /// How long the pending request has been unanswered.
     pub silence: Option<Duration>,
-    /// Why the last request failed, if it did.
+    /// The error of the last request, if it failed.
     pub error: Option<String>,
 }
 
 impl WatchedServer {
-    /// Returns whether its torrents are as it has just listed them.
+    /// Returns whether its list is up to date.
     #[must_use]
     pub fn is_current(&self) -> bool {
         let is_silent = self.silence.is_some_and(|silence| silence >= SILENCE_MIN);
@@ -84,7 +83,7 @@ impl WatchedServer {
 }
 
 impl WatchedServers {
-    /// Begins to ask servers, each `pause` after its last answer.
+    /// Starts to poll servers, each `pause` after its last answer.
     pub(crate) fn start(servers: &[ListedServer], pause: Duration) -> Self {
         let tried = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
@@ -120,7 +119,7 @@ impl WatchedServers {
         _ = timeout(SILENCE_MIN, all_tried).await;
     }
 
-    /// Returns what is known. Waits for nothing.
+    /// Returns a snapshot. Does not block.
     #[must_use]
     pub fn list(&self) -> WatchedList {
         let (mut servers, mut errors, mut listed) = (Vec::new(), Vec::new(), Vec::new());
@@ -174,7 +173,7 @@ impl WatchState {
     }
 }
 
-/// Asks a server for ever.
+/// Polls a server until the task is dropped.
 async fn ask(server: ListedServer, watched: Arc<WatchState>, pause: Duration, tried: Arc<Notify>) {
     let mut ticks = interval(pause);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -205,7 +204,7 @@ mod tests {
         WatchedServers { servers, tried: Arc::default(), _tasks: JoinSet::new() }
     }
 
-    /// Returns the rows with a mark for old ones, and the current ones.
+    /// Returns the rows, with a mark on old ones, and the current ones.
     fn shown(watched: &WatchedServers) -> (Vec<String>, Option<Vec<String>>) {
         let WatchedList { rows, current, .. } = watched.list();
         let mark = |(row, is_old): (TorrentRow, bool)| {
@@ -234,7 +233,7 @@ mod tests {
         assert_eq!(shown(&watched), (texts(&["(a)", "b", "c"]), left));
         let silent = &watched.list().servers[0];
         assert_eq!((silent.age, silent.silence), (Some(SILENCE_MIN), Some(SILENCE_MIN)));
-        // What failed stays as it was, and is said once.
+        // After a failure the rows stay as they were, and the error is reported once.
         let settings =
             ServerSettings { url: "http://127.0.0.1:1".parse().unwrap(), credentials: None };
         let error = RqbitServer::connect(&settings, SILENCE_MIN).await.unwrap_err();
