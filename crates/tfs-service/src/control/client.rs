@@ -1,5 +1,4 @@
-//! The client: one request to one process, with a limit on everything that the process can make
-//! last.
+//! The control client: sends one request to one process. Every wait and every size is limited.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -27,77 +26,76 @@ use super::wire::{
 };
 use crate::limit_text::limit_text;
 
-/// How long an answer from memory may take. It takes milliseconds; a process that is stopped never
-/// answers.
+/// Timeout for an answer from memory. It takes milliseconds; a stopped process never answers.
 const QUICK_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long an answer may take for which the process asks a server: the client of that gives up
-/// after half a minute, and a first look at ten thousand torrents takes as long.
+/// Timeout for an answer that needs requests to a server: the server's client times out after half
+/// a minute, and the first poll of ten thousand torrents takes as long.
 const SERVER_TIME_MAX: Duration = Duration::from_secs(120);
 
-/// How long a clean end may take: two seconds for those who use the mount, some for what a server
-/// inside the process has to save, three for the search for who is in the way.
+/// Timeout for a clean unmount: two seconds for programs that use the mount, some for the session
+/// of an embedded server, three for the search for the processes that use the mount.
 const UNMOUNT_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The most that an answer may hold: a search for a hundred thousand files has some 30 MB.
+/// Maximum size of an answer: a search result with a hundred thousand files has some 30 MB.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
-/// How long an answer of many lines may be silent. There are some a second.
+/// Stall timeout of an answer with many lines. A process sends some lines per second.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(30);
 
 type Sender = http1::SendRequest<Full<Bytes>>;
 type ControlConnection = http1::Connection<TokioIo<UnixStream>, Full<Bytes>>;
 
-/// Talks to one process. Each request is a connection of its own.
+/// Client of one process. Each request uses a connection of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ControlClient {
     socket: PathBuf,
-    /// The users whose processes are believed, beside this one and root.
+    /// Users whose processes are trusted, besides this user and root.
     trusted_uids: BTreeSet<u32>,
 }
 
-/// Why a process was not asked or did not do it. The message fits after "failed to".
+/// Why a request failed. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
-    /// Nobody listens: the process is gone.
+    /// The socket has no listener: the process is gone.
     #[error("reach the process behind {}", socket.display())]
     Gone {
-        /// Where it listened.
+        /// The socket.
         socket: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Whoever listens is another user.
+    /// The listener belongs to another user.
     #[error("trust {}: user {uid} listens there", socket.display())]
     Foreign {
-        /// Where.
+        /// The socket.
         socket: PathBuf,
-        /// Who.
+        /// The user.
         uid: u32,
     },
     /// The process did not answer in time.
     #[error("get an answer from {} within {}", socket.display(), limit_text(*time_max))]
     TimedOut {
-        /// Who was asked.
+        /// The socket.
         socket: PathBuf,
-        /// How long it had.
+        /// The timeout.
         time_max: Duration,
     },
-    /// The connection broke, or what came is no answer of tfs.
+    /// The connection broke, or the answer is not one of tfs.
     #[error("understand the answer of {}", socket.display())]
     Protocol {
-        /// Who was asked.
+        /// The socket.
         socket: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The process says that it could not do it.
+    /// The process reports that the request failed.
     #[error(transparent)]
     Refused(#[from] FailureBody),
 }
 
 impl ControlError {
-    /// Returns the same as a sentence that fits behind a colon.
+    /// Returns the same as a sentence that fits after a colon.
     #[must_use]
     pub fn as_reason(&self) -> String {
         match self {
@@ -119,25 +117,25 @@ impl ControlError {
 }
 
 impl ControlClient {
-    /// Returns the client of whoever listens on a socket.
+    /// Returns a client for the process that listens on a socket.
     #[must_use]
     pub fn new(socket: PathBuf) -> Self {
         Self { socket, trusted_uids: BTreeSet::new() }
     }
 
-    /// Believes the processes of these users too. For root, who asks about their mounts.
+    /// Also trusts the processes of these users. For root, who queries the mounts of other users.
     #[must_use]
     pub(super) fn trusting(self, uids: BTreeSet<u32>) -> Self {
         Self { trusted_uids: uids, ..self }
     }
 
-    /// Returns where the process listens.
+    /// Returns the path of the socket.
     #[must_use]
     pub fn socket(&self) -> &Path {
         &self.socket
     }
 
-    /// Returns what the process has mounted.
+    /// Returns the mounts of the process.
     ///
     /// # Errors
     /// [`ControlError`], as for all requests.
@@ -145,7 +143,7 @@ impl ControlClient {
         self.get("mounts", QUICK_TIME_MAX).await
     }
 
-    /// Returns all that the process knows of itself.
+    /// Returns the status of the process and its mounts.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -153,7 +151,7 @@ impl ControlClient {
         self.get("status", QUICK_TIME_MAX).await
     }
 
-    /// Returns the servers that run inside the process, with the passwords for them.
+    /// Returns the embedded servers of the process, with their passwords.
     ///
     /// # Errors
     /// [`ControlError`]; of kind `UnknownPath` if the process is of an older version.
@@ -161,7 +159,7 @@ impl ControlClient {
         self.get("embedded", QUICK_TIME_MAX).await
     }
 
-    /// Has the process look at the server now, and returns what changed.
+    /// Makes the process poll its servers now. Returns what changed.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -170,7 +168,7 @@ impl ControlClient {
         self.refresh_with(&RefreshRequest { mountpoint, ..RefreshRequest::default() }).await
     }
 
-    /// Does what [`refresh`](Self::refresh) does, with options.
+    /// Like [`refresh`](Self::refresh), with options.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -178,7 +176,7 @@ impl ControlClient {
         self.post("refresh", request, SERVER_TIME_MAX).await
     }
 
-    /// Returns what a mount keeps.
+    /// Returns the statistics of a mount's caches.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -186,7 +184,7 @@ impl ControlClient {
         self.post("cache/stats", &target(mountpoint), QUICK_TIME_MAX).await
     }
 
-    /// Has a mount drop what it keeps.
+    /// Clears the caches of a mount.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -194,18 +192,18 @@ impl ControlClient {
         self.post("cache/clear", request, SERVER_TIME_MAX).await
     }
 
-    /// Ends a mount, and returns where it is still mounted.
+    /// Unmounts a mount. Returns where it is still mounted.
     ///
     /// # Errors
-    /// [`ControlError`]; of kind `Busy` with those who use it.
+    /// [`ControlError`]; of kind `Busy` with the processes that use the mount.
     pub async fn unmount(&self, request: &UnmountRequest) -> Result<Unmounted, ControlError> {
         self.post("unmount", request, UNMOUNT_TIME_MAX).await
     }
 
-    /// Has a daemon reload its configuration, and returns what came of it.
+    /// Makes a daemon reload its configuration. Returns the result.
     ///
     /// # Errors
-    /// [`ControlError`]; of kind `ConfigInvalid` if all stays as it was.
+    /// [`ControlError`]; of kind `ConfigInvalid` if nothing was applied.
     pub async fn reload(&self) -> Result<Reloaded, ControlError> {
         self.post("reload", &Acknowledged {}, SERVER_TIME_MAX).await
     }
@@ -218,11 +216,11 @@ impl ControlClient {
         self.post("search", request, SERVER_TIME_MAX).await
     }
 
-    /// Has files preloaded, and calls `each` with what happens until that is over. Dropping the
-    /// future gives the preload up.
+    /// Preloads files, and calls `each` with every event until the preload ends. Dropping the
+    /// future cancels the preload.
     ///
     /// # Errors
-    /// [`ControlError`]; of kind `UnknownFile` if a path leads nowhere.
+    /// [`ControlError`]; of kind `UnknownFile` if a path does not exist.
     pub async fn preload(
         &self,
         request: &PreloadRequest,
@@ -337,7 +335,7 @@ impl ControlClient {
             let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?;
             Ok::<_, Box<dyn std::error::Error + Send + Sync>>((status, body.to_bytes()))
         };
-        // The connection moves only while it is polled, and ends with this future.
+        // The connection makes progress only while it is polled, and ends with this future.
         let exchanged = tokio::select! {
             biased;
             exchanged = exchange => exchanged,
@@ -351,7 +349,7 @@ impl ControlClient {
         Err(refusal(status, &body))
     }
 
-    /// Connects to the process, and makes sure that it is one of this user or of root.
+    /// Connects to the process. Checks that it belongs to a trusted user.
     async fn connect(&self) -> Result<UnixStream, ControlError> {
         let gone = |source| ControlError::Gone { socket: self.socket.clone(), source };
         let connection = UnixStream::connect(&self.socket).await.map_err(gone)?;

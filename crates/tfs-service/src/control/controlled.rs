@@ -1,4 +1,4 @@
-//! The seam between the API and what runs: whatever can be commanded over the socket.
+//! The trait between the control API and the objects that it controls.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,60 +13,61 @@ use super::wire::{
 };
 use crate::budget::Budgets;
 
-/// One mount, as the API sees it. What does not return a future answers from memory.
+/// A mount, as the API uses it. Methods that return no future answer from memory.
 ///
-/// Whoever asked may go away at any time; then the future is dropped.
+/// A client may disconnect at any time; then the future is dropped.
 pub(crate) trait ControlTarget: Send + Sync {
-    /// Returns which mount it is.
+    /// Returns the mount's identity.
     fn id(&self) -> MountId;
 
-    /// Returns all that there is to know of it.
+    /// Returns the mount's status.
     fn status(&self) -> Result<MountStatus, FailureBody>;
 
-    /// Returns how its servers are reached that run inside this process.
+    /// Returns the addresses and credentials of its embedded servers.
     fn embedded_servers(&self) -> Vec<EmbeddedServerInfo>;
 
-    /// Looks at the server, with a look that begins after the call.
+    /// Polls the servers. The poll begins after the call.
     fn refresh(&self, request: RefreshRequest) -> BoxFuture<'_, Result<Refreshed, FailureBody>>;
 
-    /// Returns what it keeps, and how much that helped.
+    /// Returns cache statistics.
     fn cache_stats(&self) -> Result<CacheStats, FailureBody>;
 
-    /// Drops what it keeps. The tree stays as it is meanwhile.
+    /// Clears caches. The tree stays visible meanwhile.
     fn clear(&self, parts: CacheParts) -> BoxFuture<'_, Result<Cleared, FailureBody>>;
 
-    /// Ends it, and resolves when it has ended; if lazily, or if it is mounted elsewhere too, when
-    /// it has left the tree. Returns where it still is.
+    /// Unmounts, and resolves when the mount has ended. A lazy unmount, or one of a mount that is
+    /// mounted elsewhere too, resolves when it has left the tree. Returns where it is still
+    /// mounted.
     fn unmount(&self, mode: UnmountMode) -> BoxFuture<'_, Result<Unmounted, FailureBody>>;
 
-    /// Searches the names of its files. May take as long as a pass over a million names.
+    /// Searches file names. May take as long as a pass over a million names.
     fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, FailureBody>;
 
-    /// Starts a preload, and returns what happens to it until it is over. It is given up when that
-    /// is dropped. May take as long as a pass over a million names; called in a runtime.
+    /// Starts a preload, and returns a stream of its events. Dropping the stream cancels the
+    /// preload. May take as long as a pass over a million names. Must be called in a runtime.
     fn preload(
         &self,
         request: &PreloadRequest,
     ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody>;
 }
 
-/// The mounts of this process that can be commanded. Clones are the same mounts.
+/// Registry of the mounts of this process that accept commands. Clones share the registry.
 #[derive(Clone, Default)]
 pub struct MountRegistry {
-    /// Protects the list; held to read or to change it.
+    /// Protects the list; held for one read or change.
     list: Arc<RwLock<Vec<Arc<dyn ControlTarget>>>>,
-    /// What they share of their servers.
+    /// Stream budgets that the mounts share, by server.
     budgets: Budgets,
 }
 
-/// Keeps a mount on the list for as long as it lives.
+/// Keeps a mount registered until it is dropped.
 pub(crate) struct Registration {
     mounts: MountRegistry,
     mount: Arc<dyn ControlTarget>,
 }
 
 impl MountRegistry {
-    /// Puts a mount on the list until the answer is dropped.
+    /// Registers a mount until the return value is dropped.
     pub(crate) fn add(&self, mount: Arc<dyn ControlTarget>) -> Registration {
         let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
         list.push(Arc::clone(&mount));
@@ -74,17 +75,17 @@ impl MountRegistry {
         Registration { mounts: self.clone(), mount }
     }
 
-    /// Returns the streams that they share with each other, and with other processes.
+    /// Returns the stream budgets that the mounts share with each other and with other processes.
     pub(crate) fn budgets(&self) -> &Budgets {
         &self.budgets
     }
 
-    /// Returns all of them, the oldest first.
+    /// Returns all mounts, the oldest first.
     pub(super) fn all(&self) -> Vec<Arc<dyn ControlTarget>> {
         self.list.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns the mount that a request means: the newest at its path, or the only one.
+    /// Returns the mount that a request names: the newest at its path, or the only one.
     pub(crate) fn find(
         &self,
         mountpoint: Option<&str>,

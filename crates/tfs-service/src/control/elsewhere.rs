@@ -1,10 +1,10 @@
-//! Mounts whose process is not reached by a socket in this user's runtime directory: those of
-//! other users, those whose socket was lost, and those that are dead.
+//! Mounts without a reachable socket in this user's runtime directory: those of other users, those
+//! whose socket was lost, and dead ones.
 //!
-//! The kernel's table of mounts names all of them. The kernel also lists the sockets that are
-//! listened on, wherever they are, so that root finds the process of another user, and a user a
-//! process with another `XDG_RUNTIME_DIR`. What still does not answer is asked for
-//! `.tfs/status.json` like any file.
+//! The kernel's mount table lists all of them. The kernel also lists listening sockets, wherever
+//! they are. So root finds the processes of other users, and a user finds a process with another
+//! `XDG_RUNTIME_DIR`. If the process still does not answer, `.tfs/status.json` is read from the
+//! mount.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -26,51 +26,51 @@ use super::wire::MountStatus;
 use crate::blocking::blocking;
 use crate::status::StatusReport;
 
-/// The sockets of this network namespace (`proc_net(5)`).
+/// Sockets of this network namespace (`proc_net(5)`).
 const SOCKETS: &str = "/proc/net/unix";
 
-/// The flag of a socket that is listened on (`SO_ACCEPTCON`).
+/// Flag of a listening socket (`SO_ACCEPTCON`).
 const LISTENING: u32 = 1 << 16;
 
-/// How many sockets and mounts are asked: each costs a connection or a thread.
+/// Maximum number of sockets and of mounts to query: each costs a connection or a thread.
 const ASKED_MAX: usize = 64;
 
-/// How long a mount, or a process elsewhere, may take to give its status, which it makes from
-/// memory.
+/// Timeout for the status of a mount, or of a process elsewhere. Both create it from memory.
 pub(super) const PROBE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// The most that a status may have. Some servers and numbers are a few KiB.
+/// Maximum size of a status. A few servers and counters take a few KiB.
 const STATUS_BYTES_MAX: u64 = 1 << 20;
 
-/// The mounts that are being asked, by a thread that may be stuck: at most one each, however often
-/// a status is wanted. Held to read or to change it.
+/// Mounts with a pending query, whose thread may be blocked. At most one query per mount is
+/// pending, however often a status is requested. Held for one read or change.
 static ASKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// A mount of tfs whose process does not answer this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreachedMount {
-    /// Where it is.
+    /// The mount point.
     pub mountpoint: PathBuf,
     /// As in [`MountId`](super::wire::MountId).
     pub device: String,
     /// The user who mounted.
     pub owner_uid: Option<u32>,
-    /// Its process, where the kernel tells it.
+    /// Its process, if the kernel reports it.
     pub pid: Option<u32>,
-    /// What is the matter with it.
+    /// Why its process was not reached.
     pub state: UnreachedState,
-    /// What it says of itself, if this user may read that.
+    /// The content of `.tfs/status.json`, if this user may read it.
     pub status: Option<Box<StatusReport>>,
 }
 
 impl UnreachedMount {
-    /// Returns what it says of itself, if this user may read that: its readers are not known.
+    /// Returns the status from `.tfs/status.json`, if this user may read it. Readers are unknown.
     #[must_use]
     pub fn own_status(&self) -> Option<MountStatus> {
         let status = self.status.as_deref()?;
         Some(MountStatus {
             device: self.device.clone(),
-            // It is a file like any other of the mount: where it is, the kernel knows better.
+            // The content comes from the mount's process; the kernel's path of the mount is
+            // reliable.
             status: StatusReport { mountpoint: shown(&self.mountpoint), ..status.clone() },
             readers: Vec::new(),
             also_mounted: Vec::new(),
@@ -82,30 +82,30 @@ impl UnreachedMount {
 /// Why the process behind a mount is not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnreachedState {
-    /// It is gone.
+    /// The process is gone.
     Dead,
-    /// It does not answer the kernel: it is stopped or stuck.
+    /// The process does not answer the kernel: it is stopped or blocked.
     Silent,
-    /// It is another user's.
+    /// The process belongs to another user.
     Foreign,
-    /// It is well, but its control socket is lost. It makes a new one within seconds.
+    /// The process runs, but its control socket is lost. It creates a new one within seconds.
     SocketLost,
 }
 
-/// What a look at a mount shows.
+/// Result of probing a mount.
 #[derive(Debug)]
 enum MountProbe {
     Status(Box<StatusReport>),
-    /// It answers with something else.
+    /// It answers, but without a valid status.
     Answers,
-    /// This user may not ask.
+    /// This user has no access.
     Denied,
     Disconnected,
     Silent,
 }
 
-/// Returns what can be learned of these mounts without their processes, in the order of their
-/// paths. Takes a few seconds at most.
+/// Probes these mounts without their processes. Returns the results in the order of their paths.
+/// Takes a few seconds at most.
 pub(super) async fn look_at(entries: Vec<MountEntry>) -> Vec<UnreachedMount> {
     let looks = entries.into_iter().take(ASKED_MAX).map(|entry| blocking(move || look(entry)));
     let mut mounts = join_all(looks).await;
@@ -143,7 +143,7 @@ fn asked() -> std::sync::MutexGuard<'static, BTreeSet<PathBuf>> {
     ASKED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Asks a mount for its status. One that is still being asked is silent.
+/// Reads the status of a mount. A mount with a pending query counts as silent.
 fn probe(mount_point: &Path) -> MountProbe {
     if !asked().insert(mount_point.to_owned()) {
         return MountProbe::Silent;
@@ -174,11 +174,11 @@ fn read_status(mount_point: &Path) -> MountProbe {
     }
 }
 
-/// Returns our mounts that one can go to, of those of one filesystem the first.
+/// Returns the reachable mounts of tfs: for each filesystem the first.
 pub(super) fn mounts_in(table: &MountTable) -> Vec<MountEntry> {
     let mut mounts = BTreeMap::new();
     for entry in table.tfs() {
-        // What is covered by another mount is not seen at its path.
+        // A mount that is covered by another one is not reachable by its path.
         if table.at(&entry.mount_point).is_some_and(|top| top.id == entry.id) {
             mounts.entry(entry.device.to_string()).or_insert_with(|| entry.clone());
         }
@@ -186,8 +186,8 @@ pub(super) fn mounts_in(table: &MountTable) -> Vec<MountEntry> {
     mounts.into_values().collect()
 }
 
-/// Returns clients for processes whose sockets are elsewhere than in the runtime directory of this
-/// user, but for `known` ones. For root, the users who mounted in `table` are trusted to answer.
+/// Returns clients for processes whose sockets are outside the runtime directory of this user,
+/// except the `known` ones. Root trusts the users who mounted in `table`.
 pub(super) fn clients(table: &MountTable, known: &[ControlClient]) -> Vec<ControlClient> {
     let owners: BTreeSet<_> = if geteuid().is_root() {
         table.tfs().filter_map(|entry| entry.user_id).collect()
@@ -205,9 +205,9 @@ pub(super) fn clients(table: &MountTable, known: &[ControlClient]) -> Vec<Contro
     paths.into_iter().map(|path| ControlClient::new(path).trusting(owners.clone())).collect()
 }
 
-/// Returns the path of a socket that is listened on, from a line of the kernel's list.
+/// Returns the path of a listening socket, from a line of the kernel's list.
 fn listening_path(line: &str) -> Option<PathBuf> {
-    // The path is the rest of the line; what comes before it has no slash.
+    // The path is the rest of the line; the fields before it contain no slash.
     let path = line.get(line.find('/')?..)?;
     let flags = line.split_ascii_whitespace().nth(3)?;
     let flags = u32::from_str_radix(flags, 16).ok()?;

@@ -1,4 +1,4 @@
-//! The servers inside the processes of this user, for commands that go to a server.
+//! The embedded servers of this user's processes, for commands that use a server.
 
 use futures_util::future::join_all;
 use rqbit_client::Credentials;
@@ -10,17 +10,17 @@ use super::find::clients;
 use super::wire::EmbeddedServerInfo;
 use crate::ServerSettings;
 
-/// A server inside a process that runs.
+/// A running embedded server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundServer {
-    /// Where its torrents are mounted.
+    /// The mount point of its torrents.
     pub mountpoint: String,
-    /// How it is reached.
+    /// Its address and credentials.
     pub connection: ServerSettings,
 }
 
-/// Returns the servers inside the processes of this user, by their mount points. A process that
-/// does not answer within two seconds is left out, as is one of an older version.
+/// Returns the embedded servers of this user's processes, ordered by mount point. Skips processes
+/// that do not answer within two seconds or are of an older version.
 ///
 /// # Cancel safety
 /// Nothing is lost.
@@ -49,7 +49,7 @@ async fn servers_of(client: &ControlClient) -> Vec<EmbeddedServerInfo> {
     }
 }
 
-/// Returns a server as other servers are, if what the process says of it makes sense.
+/// Converts the description of an embedded server to settings; `None` if it is invalid.
 fn usable(EmbeddedServerInfo { mountpoint, access }: EmbeddedServerInfo) -> Option<FoundServer> {
     let url = access.url.parse().ok()?;
     let credentials = Credentials::new(&access.username, &access.password).ok()?;

@@ -1,8 +1,8 @@
-//! The way of a mount to its end, for those who ask for it and for the one who brings it about.
+//! State of a mount's shutdown, shared by the requesters and the task that executes it.
 
 use tokio::sync::watch;
 
-/// How far it is.
+/// Stage of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum EndingStage {
     Running,
@@ -10,34 +10,34 @@ enum EndingStage {
     Over,
 }
 
-/// Whether a mount is to end or has ended. Clones are of the same mount.
+/// Whether the end of a mount was requested or reached. Clones share the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
     stage: watch::Sender<EndingStage>,
 }
 
-/// Says that the mount has ended, when it is dropped.
+/// Marks the mount as ended when it is dropped.
 #[derive(Debug)]
 pub(crate) struct EndingGuard(Ending);
 
 impl Ending {
-    /// Returns it, and the guard that the mount is to hold until its end.
+    /// Returns the state, and the guard that the mount must hold until its end.
     pub(crate) fn new() -> (Self, EndingGuard) {
         let ending = Self { stage: watch::Sender::new(EndingStage::Running) };
         (ending.clone(), EndingGuard(ending))
     }
 
-    /// Asks for the end.
+    /// Requests the end.
     pub(crate) fn ask(&self) {
         self.stage.send_modify(|stage| *stage = (*stage).max(EndingStage::Asked));
     }
 
-    /// Returns whether somebody has asked for the end.
+    /// Returns whether the end was requested.
     pub(crate) fn is_asked(&self) -> bool {
         *self.stage.borrow() >= EndingStage::Asked
     }
 
-    /// Resolves when somebody has asked for the end.
+    /// Resolves when the end was requested.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -54,7 +54,7 @@ impl Ending {
     }
 
     async fn reached(&self, wanted: EndingStage) {
-        // The sender is our own, so that the channel cannot be closed.
+        // `self` holds the sender, so the channel cannot be closed.
         drop(self.stage.subscribe().wait_for(|stage| *stage >= wanted).await);
     }
 }

@@ -1,7 +1,7 @@
-//! Which process is behind a mount.
+//! Finds the process behind a mount.
 //!
-//! Nothing here looks into a mount: a path is only compared with the kernel's table, and the
-//! number of the filesystem there with what each process says of its mounts.
+//! No path inside a mount is accessed. A path is compared with the kernel's mount table, and the
+//! device number found there with those that each process reports.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,101 +19,100 @@ use crate::blocking::blocking;
 /// A mount whose process answers.
 #[derive(Debug, Clone)]
 pub struct FoundMount {
-    /// Whom to ask.
+    /// Client of the process.
     pub client: ControlClient,
-    /// What to ask about.
+    /// The mount.
     pub mount: MountId,
-    /// The process, as it says.
+    /// The process id, as reported by the process.
     pub pid: u32,
 }
 
-/// Why no mount was found, or not one. The message fits after "failed to".
+/// Why no mount, or no single mount, was found. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
     /// The directory of the sockets cannot be used.
     #[error(transparent)]
     Dir(#[from] RuntimeDirError),
-    /// The path does not lead anywhere.
+    /// The path does not exist or cannot be resolved.
     #[error("find {}", path.display())]
     Path {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
-        /// What is wrong with it, or with the table of mounts.
+        /// The error of the path, or of the mount table.
         source: io::Error,
     },
-    /// The path of a file does not lead anywhere.
+    /// The path of a file does not exist.
     #[error("find {}", path.display())]
     NoFile {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of the system.
         source: io::Error,
     },
     /// No tfs is mounted at the path.
     #[error("find a mount of tfs at {}", path.display())]
     NotMounted {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// The path is in no mount of tfs.
     #[error("find {} in a mount of tfs", path.display())]
     NotInMount {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
     },
     /// A tfs is mounted at the path, and its process is gone.
     #[error("reach the process behind {}: it is gone, and the mount is dead", path.display())]
     Dead {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
-    /// A tfs is mounted at the path by another user.
+    /// Another user has mounted a tfs at the path.
     #[error("ask the mount at {}: {} has mounted it", path.display(), user(*uid))]
     Foreign {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Who, where the kernel tells.
+        /// The user, if the kernel reports it.
         uid: Option<u32>,
     },
-    /// A tfs is mounted at the path, but its process is stopped or stuck.
+    /// A tfs is mounted at the path, but its process is stopped or blocked.
     #[error("reach the process behind {}", path.display())]
     Unanswered {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// The process, where the kernel tells it.
+        /// The process, if the kernel reports it.
         pid: Option<u32>,
-        /// Why the process that may be it did not answer.
+        /// Error of the process that may own the mount.
         #[source]
         silent: Option<ControlError>,
     },
-    /// A tfs is mounted at the path and is well, but its control socket is lost.
+    /// A tfs is mounted at the path and answers, but its control socket is lost.
     #[error("reach the process behind {}: its control socket is gone", path.display())]
     SocketLost {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Why the process that may be it did not answer.
+        /// Error of the process that may own the mount.
         #[source]
         silent: Option<ControlError>,
     },
-    /// No path was given, and nothing of this user is mounted.
+    /// No path was given, and this user has no mount.
     #[error("find a mount: no tfs of this user has mounted anything")]
     None {
-        /// Where others of this machine are mounted.
+        /// Mount points of other users on this machine.
         others: Vec<PathBuf>,
-        /// Why a process that is there did not answer.
+        /// Error of a running process that did not answer.
         #[source]
         silent: Option<ControlError>,
     },
-    /// No path was given, and several mounts are there.
+    /// No path was given, and there are several mounts.
     #[error("choose between the mounts {}", mountpoints.join(", "))]
     Several {
-        /// Where they are.
+        /// The mount points.
         mountpoints: Vec<String>,
     },
 }
 
-/// The processes of this user: those that answered, and what went wrong with the first that did
-/// not.
+/// The processes of this user that answered, and the error of the first that did not.
 #[derive(Debug, Default)]
 pub(super) struct Processes {
     pub(super) answered: Vec<(ControlClient, ProcessMounts)>,
@@ -121,7 +120,7 @@ pub(super) struct Processes {
 }
 
 impl Processes {
-    /// Returns the mount of a filesystem.
+    /// Returns the mount with this device number.
     fn find(&self, device: &str) -> Option<FoundMount> {
         self.answered.iter().find_map(|(client, process)| {
             let mount = process.mounts.iter().find(|mount| mount.device == device)?.clone();
@@ -130,8 +129,8 @@ impl Processes {
     }
 }
 
-/// Returns a client for each process of this user that may answer, in a fixed order. What dead
-/// processes left is removed.
+/// Returns a client for each process of this user that may answer, in a fixed order. Removes the
+/// sockets of dead processes.
 ///
 /// # Errors
 /// If the directory of the sockets cannot be used.
@@ -153,10 +152,10 @@ pub(crate) async fn daemons() -> Result<Vec<ControlClient>, FindError> {
     Ok(daemons.map(|(client, _)| client).collect())
 }
 
-/// Returns the mount at `path`, or without a path the only one that there is.
+/// Returns the mount at `path`, or without a path the only mount.
 ///
-/// A process that has no socket in the runtime directory of this user is looked for by the kernel's
-/// list of sockets: it may have had another `XDG_RUNTIME_DIR`, or, for root, be another user's.
+/// A process without a socket in the runtime directory of this user is looked up in the kernel's
+/// list of sockets: it may have another `XDG_RUNTIME_DIR`, or, for root, belong to another user.
 ///
 /// # Errors
 /// [`FindError`].
@@ -166,7 +165,7 @@ pub async fn find_mount(path: Option<&Path>) -> Result<FoundMount, FindError> {
     };
     let given = path.to_owned();
     let (table, entry) = blocking(move || entry_at(&given)).await?;
-    // Not the path: the mount may be seen at several.
+    // By device, not by path: the mount may be visible at several paths.
     let device = entry.device.to_string();
     let known = clients().await?;
     let own = ask(known.clone()).await;
@@ -180,7 +179,7 @@ pub async fn find_mount(path: Option<&Path>) -> Result<FoundMount, FindError> {
     Err(unreached(path, entry, own.silent).await)
 }
 
-/// Returns what is wrong with a mount whose process was not found.
+/// Returns the error for a mount whose process was not found.
 async fn unreached(path: &Path, entry: MountEntry, silent: Option<ControlError>) -> FindError {
     let path = path.to_owned();
     let Some(mount) = elsewhere::look_at(vec![entry]).await.pop() else {
@@ -194,7 +193,7 @@ async fn unreached(path: &Path, entry: MountEntry, silent: Option<ControlError>)
     }
 }
 
-/// Returns a user in the words of a message.
+/// Formats a user for a message.
 fn user(uid: Option<u32>) -> String {
     match uid {
         None => "another user".to_owned(),
@@ -209,7 +208,7 @@ fn clients_in(dir: &RuntimeDir) -> Result<Vec<ControlClient>, FindError> {
     Ok(dir.sockets().map_err(failed)?.into_iter().map(ControlClient::new).collect())
 }
 
-/// Asks all processes at once what they have mounted.
+/// Queries the mounts of all processes concurrently.
 pub(super) async fn ask(clients: Vec<ControlClient>) -> Processes {
     let answers = clients.into_iter().map(async |client| {
         let answer = client.mounts().await;
@@ -219,7 +218,7 @@ pub(super) async fn ask(clients: Vec<ControlClient>) -> Processes {
     for (client, answer) in join_all(answers).await {
         match answer {
             Ok(mounts) => processes.answered.push((client, mounts)),
-            // It ended between the look at the directory and the question.
+            // It ended after the directory was read.
             Err(ControlError::Gone { .. }) => {}
             Err(error) => {
                 tracing::debug!(socket = %client.socket().display(), %error, "no answer");
@@ -230,7 +229,7 @@ pub(super) async fn ask(clients: Vec<ControlClient>) -> Processes {
     processes
 }
 
-/// Decides which mount is meant where none was named.
+/// Selects the mount if the command names none.
 fn choose(Processes { answered, silent }: Processes) -> Result<FoundMount, FindError> {
     let mounts = answered.into_iter().flat_map(|(client, process)| {
         let (pid, mounts) = (process.pid, process.mounts.into_iter());
@@ -254,12 +253,12 @@ fn choose(Processes { answered, silent }: Processes) -> Result<FoundMount, FindE
     }
 }
 
-/// Returns the mount of ours that one sees at a path, and the table that has it.
+/// Returns the mount of tfs that is visible at a path, and the mount table.
 fn entry_at(path: &Path) -> Result<(MountTable, MountEntry), FindError> {
     let failed = |source| FindError::Path { path: path.to_owned(), source };
     let table = MountTable::read().map_err(failed)?;
     let location = table.locate(path).map_err(failed)?;
-    // A path inside a mount is none.
+    // A path inside a mount is not a mount point.
     let is_root = location.inside.as_ref().is_none_or(Vec::is_empty);
     let entry = table.at(&location.path).filter(|entry| is_root && entry.is_tfs()).cloned();
     match entry {

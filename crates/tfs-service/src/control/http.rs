@@ -1,4 +1,4 @@
-//! HTTP/1 over any connection, with a limit on everything that a peer can make last.
+//! HTTP/1 over any connection. Every wait and every size is limited.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,25 +21,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::wire::{FailureBody, FailureKind};
 
-/// How long the head of a request may take to come, also of the next one on a connection that is
-/// kept. Those who ask are on this machine.
+/// Timeout for the head of a request, also of the next one on a kept connection. Clients are on
+/// this machine.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long the body of a request may take after its head.
+/// Timeout for the body of a request after its head.
 const BODY_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// The most that the body of a request may hold: the largest names a path and a query.
+/// Maximum size of a request body: the largest contains a path and a query.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
-/// The most that the head of a request may hold, and what a connection may buffer.
+/// Maximum size of a request head, and of a connection's buffer.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// What goes out: most often a text that is there, but it may as well be lines that come one by
-/// one. Whoever closes the connection drops it, and with it whatever makes the lines.
+/// Body of a response: a complete text, or lines that are produced one by one. When the client
+/// closes the connection, the body is dropped, and with it the producer of the lines.
 pub(super) type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 
-/// Answers the requests of a connection until the peer goes, the connection fails, or `end` comes:
-/// then the request that is being answered is the last.
+/// Answers the requests of a connection until the peer closes it, it fails, or `end` is cancelled.
+/// On `end`, the request in progress is the last.
 pub(super) async fn serve<I, F>(
     connection: I,
     answer: impl Fn(Request<Incoming>) -> F,
@@ -89,7 +89,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, 
         .map_err(|error| FailureBody::new(FailureKind::BadRequest, error.to_string()))
 }
 
-/// Returns a text as an answer.
+/// Returns a text response.
 pub(super) fn text(
     status: StatusCode,
     content_type: &'static str,
@@ -103,7 +103,7 @@ pub(super) fn text(
     response
 }
 
-/// Returns a value or a failure as JSON, the latter with the status of its kind.
+/// Returns a JSON response. A failure determines the status by its kind.
 pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<ResponseBody> {
     let (status, written) = match result {
         Ok(value) => (StatusCode::OK, serde_json::to_vec(value)),
@@ -111,7 +111,7 @@ pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<Re
     };
     match written {
         Ok(written) => text(status, "application/json", written),
-        // Numbers, texts and lists of them can always be written.
+        // Numbers, strings and lists of them always serialize.
         Err(error) => {
             tracing::error!(%error, "an answer cannot be written");
             text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "")
@@ -119,12 +119,12 @@ pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<Re
     }
 }
 
-/// Returns values as lines of JSON, one by one as they come.
+/// Returns a response of JSON lines, which are sent as they are produced.
 pub(super) fn lines<T: Serialize>(
     values: impl Stream<Item = T> + Send + 'static,
 ) -> Response<ResponseBody> {
     let lines = values.map(|value| {
-        // Numbers and texts can always be written.
+        // Numbers and strings always serialize.
         let mut line = serde_json::to_vec(&value).unwrap_or_default();
         line.push(b'\n');
         Ok(Frame::data(Bytes::from(line)))

@@ -1,8 +1,8 @@
-//! The socket of this process, made anew when it is lost.
+//! The control socket of this process, recreated when it is lost.
 //!
-//! A runtime directory goes with the last session of its user unless that user lingers
-//! (`loginctl(1)`), and cleaners remove what is old below `/tmp` (podman#13240). The mount lives
-//! on, and is to be found by the next session.
+//! A runtime directory is removed with the last session of its user, unless lingering is enabled
+//! (`loginctl(1)`). Cleaners remove old files below `/tmp` (podman#13240). The mount outlives both,
+//! and the next session must find it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use super::runtime_dir::{self, RuntimeDir, RuntimeDirError};
 use super::socket::{ControlSocket, SocketError};
 use crate::blocking::blocking;
 
-/// How often the socket is looked for: three system calls.
+/// Interval of the check for the socket, which costs three system calls.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Where a socket is to be.
+/// Location of a socket.
 #[derive(Debug, Clone)]
 pub(super) enum SocketPlace {
-    /// In the runtime directory of this user, wherever that is at the moment.
+    /// The current runtime directory of this user.
     OfUser,
-    /// In this directory.
+    /// This directory.
     At(PathBuf),
 }
 
@@ -43,28 +43,28 @@ impl SocketPlace {
     }
 }
 
-/// A socket that is listened on, if it could be made.
+/// A listening socket.
 #[derive(Debug)]
 struct BoundSocket {
     listener: UnixListener,
     socket: ControlSocket,
 }
 
-/// Connections to the socket of this process, which is looked for now and then.
+/// Listener on the socket of this process, with a periodic check that the socket exists.
 #[derive(Debug)]
 pub(super) struct KeptSocket {
     place: SocketPlace,
-    /// Always there, but for a moment in [`renew_if_lost`](Self::renew_if_lost).
+    /// Always set, except during [`renew_if_lost`](Self::renew_if_lost).
     bound: Option<BoundSocket>,
     looks: Interval,
 }
 
 impl KeptSocket {
-    /// Makes the socket. Where that fails it is tried again, and why is returned too.
+    /// Creates the socket. If that fails, the error is returned too, and later checks retry.
     pub(super) async fn start(place: SocketPlace) -> (Self, Option<SocketError>) {
         let made = bind(place.clone()).await;
         let mut looks = interval(LOOK_INTERVAL);
-        // After a suspend one look is enough.
+        // After a suspend one check is enough.
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.reset();
         let (bound, error) = match made {
@@ -74,15 +74,15 @@ impl KeptSocket {
         (Self { place, bound, looks }, error)
     }
 
-    /// Returns where it is at the moment.
+    /// Returns the current path of the socket.
     pub(super) fn path(&self) -> Option<&Path> {
         self.bound.as_ref().map(|bound| bound.socket.path())
     }
 
-    /// Returns the next connection, and makes a socket that was lost anew meanwhile.
+    /// Returns the next connection. Meanwhile recreates the socket if it was lost.
     ///
     /// # Cancel safety
-    /// No connection is lost. A socket that is just being made is removed again.
+    /// No connection is lost. A socket that is being created is removed again.
     pub(super) async fn accept(&mut self) -> io::Result<UnixStream> {
         loop {
             let accept = async {
@@ -100,7 +100,7 @@ impl KeptSocket {
 
     /// Removes the socket.
     pub(super) async fn close(self) {
-        // It waits for the lock of the directory.
+        // The drop waits for the lock of the directory.
         blocking(move || drop(self.bound)).await;
     }
 
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits for connections while `during` goes on.
+    /// Accepts connections while `during` runs.
     async fn while_accepting<T>(socket: &mut KeptSocket, during: impl Future<Output = T>) -> T {
         let accept = async {
             loop {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     async fn until_reached(path: &Path) {
-        // The time is paused, and goes on where nothing else does.
+        // The time is paused, and advances only when all tasks are idle.
         let mut tries = interval(Duration::from_millis(100));
         let connected = async {
             while UnixStream::connect(path).await.is_err() {
@@ -171,7 +171,7 @@ mod tests {
         timeout(LOOK_INTERVAL * 3, connected).await.unwrap();
     }
 
-    // podman#13240: the socket is gone with the runtime directory, and the process lives on.
+    // podman#13240: the socket is removed with the runtime directory while the process runs.
     #[tokio::test(start_paused = true)]
     async fn a_socket_that_is_lost_is_made_anew() {
         let parent = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ mod tests {
         assert!(error.is_none());
         let path = socket.path().unwrap().to_owned();
         while_accepting(&mut socket, until_reached(&path)).await;
-        // The whole directory, then only what is in it, then another directory in its place.
+        // Removes the whole directory, then only its content, then replaces the directory.
         fs::remove_dir_all(&dir).unwrap();
         while_accepting(&mut socket, until_reached(&path)).await;
         fs::remove_file(&path).unwrap();

@@ -1,15 +1,15 @@
-//! Lines of an answer that comes piece by piece.
+//! Splits a response body that arrives in chunks into lines.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 
-/// The longest line that is taken: the longest path takes 4 KiB, and six times that in JSON.
+/// Maximum length of a line: the longest path takes 4 KiB, and six times that in JSON.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// What came and was not handed out yet.
+/// Received bytes that were not returned yet.
 #[derive(Debug, Default)]
 pub(super) struct ResponseLines {
     bytes: BytesMut,
-    /// Up to where there is no end of a line.
+    /// Length of the prefix that is known to contain no line break.
     searched: usize,
 }
 
@@ -18,7 +18,7 @@ impl ResponseLines {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// Returns the next whole line without its end.
+    /// Returns the next complete line without its line break.
     pub(super) fn next(&mut self) -> Option<Bytes> {
         let unknown = self.bytes.get(self.searched..).unwrap_or_default();
         let Some(position) = unknown.iter().position(|byte| *byte == b'\n') else {
@@ -31,7 +31,7 @@ impl ResponseLines {
         Some(line)
     }
 
-    /// Returns whether what there is of a line is more than any line has.
+    /// Returns whether the incomplete line exceeds [`LINE_BYTES_MAX`].
     pub(super) fn is_too_long(&self) -> bool {
         self.bytes.len() > LINE_BYTES_MAX
     }

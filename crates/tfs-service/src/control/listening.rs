@@ -1,4 +1,4 @@
-//! Taking connections and serving each of them, until the end.
+//! Accepts connections and serves each in a task of its own, until the end.
 
 use std::io;
 use std::sync::Arc;
@@ -17,33 +17,32 @@ use super::http::{self, ResponseBody};
 use super::kept_socket::KeptSocket;
 use super::runtime_dir::is_authorized_uid;
 
-/// How many connections are served at a time; any more wait in the kernel. Each request of `tfs`
-/// is one, so this is as many people, and no more memory than a read of one of them.
+/// Maximum number of concurrent connections; further ones wait in the kernel's queue. Each `tfs`
+/// command uses one, so this serves 64 users, with no more memory than one read of a file.
 pub(super) const CONNECTIONS_MAX: usize = 64;
 
-/// How long answers that are being written may take when it all ends.
+/// How long pending responses may take at the end.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How long taking connections pauses after it failed, as it does when there are too many open
-/// files.
+/// Pause after a failed accept, which happens when too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where connections come from.
+/// Source of connections.
 #[derive(Debug)]
 pub(super) enum Listener {
-    /// From this machine. Strangers are not answered.
+    /// A Unix socket. Unauthorized peers are rejected.
     Unix(Box<KeptSocket>),
-    /// From anybody who can reach the address.
+    /// A TCP socket, for all peers that can reach the address.
     Tcp(TcpListener),
 }
 
-/// Somebody who asks.
+/// A connected client.
 trait Peer: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Peer for T {}
 
 impl Listener {
-    /// Returns the next connection, or `None` for one that is not answered.
+    /// Returns the next connection, or `None` for a rejected one.
     async fn accept(&mut self) -> io::Result<Option<Box<dyn Peer>>> {
         match self {
             Self::Unix(socket) => {
@@ -57,7 +56,7 @@ impl Listener {
         }
     }
 
-    /// Stops listening, and removes what others would find.
+    /// Stops listening, and removes the socket file.
     async fn close(self) {
         if let Self::Unix(socket) = self {
             socket.close().await;
@@ -65,7 +64,7 @@ impl Listener {
     }
 }
 
-/// The tasks that take and serve connections. They end when it is dropped.
+/// The tasks that accept and serve connections. They are cancelled when it is dropped.
 #[derive(Debug)]
 pub(super) struct Listening {
     tasks: TaskTracker,
@@ -73,7 +72,7 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Answers requests by `answer` from now on.
+    /// Starts to answer requests with `answer`.
     pub(super) fn start<F>(
         listener: Listener,
         answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -82,12 +81,12 @@ impl Listening {
         F: Future<Output = Response<ResponseBody>> + Send + 'static,
     {
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
-        // It ends by the token.
+        // Detached: the task ends with the token.
         drop(tasks.spawn(take(listener, answer, tasks.clone(), end.clone())));
         Self { tasks, end: end.drop_guard() }
     }
 
-    /// Ends it: answers that are being written are finished if that does not take long.
+    /// Ends it. Pending responses are completed if that takes at most [`GRACE`].
     pub(super) async fn end(self) {
         drop(self.end);
         self.tasks.close();
@@ -97,7 +96,7 @@ impl Listening {
     }
 }
 
-/// Takes connections and serves each by a task of its own, until `end`.
+/// Accepts connections and serves each in a task of its own, until `end` is cancelled.
 async fn take<F>(
     mut listener: Listener,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
@@ -123,7 +122,8 @@ async fn take<F>(
             }
         };
         let (answer, end) = (answer.clone(), end.clone());
-        // It ends with the connection, whose every step has a time limit, or by the token.
+        // Detached: the task ends with the connection, every step of which has a timeout, or with
+        // the token.
         drop(tasks.spawn(async move {
             http::serve(connection, answer, end).await;
             drop(place);
@@ -132,8 +132,8 @@ async fn take<F>(
     listener.close().await;
 }
 
-/// Returns whether a peer may command us. Others cannot reach the socket at all, unless somebody
-/// opens the directory to them or passes a connection on.
+/// Returns whether a peer may send commands. Other users can reach the socket only if the directory
+/// was opened to them or a connection was passed on.
 fn is_authorized_peer(connection: &UnixStream) -> bool {
     match connection.peer_cred() {
         Ok(peer) if is_authorized_uid(peer.uid()) => true,

@@ -1,4 +1,4 @@
-//! The control API: what a running mount does for whoever asks, JSON over HTTP on a Unix socket.
+//! The control API of a running mount: JSON over HTTP on a Unix socket.
 //!
 //! ```text
 //! tfs status ... --> find_mount --> ControlClient
@@ -9,9 +9,9 @@
 //!
 //! # Invariants
 //! - Only the user who mounted, and root, get an answer.
-//! - A peer can make nothing last or grow without a limit, and no peer slows a mount down.
-//! - What a client asks for and no longer waits for is dropped; an unmount goes on.
-//! - The types of [`wire`] are all that goes over the socket.
+//! - Every wait and every buffer that a peer can cause is limited, and no peer slows down a mount.
+//! - A request is cancelled when its client disconnects, except an unmount.
+//! - The types of [`wire`] define everything that is sent over the socket.
 
 mod client;
 mod controlled;

@@ -1,6 +1,6 @@
-//! Figures for monitoring over HTTP: `GET /metrics`, `/healthy` and `/status`, and nothing else.
+//! Metrics over HTTP: `GET /metrics`, `/healthy` and `/status`, and nothing else.
 //!
-//! Whoever can reach the address can read them: names of files are not among them.
+//! Every client that can reach the address can read them. File names are not included.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -16,22 +16,22 @@ use super::listening::{Listener, Listening};
 use crate::blocking::blocking;
 use crate::status::{StatusReport, healthy, metrics_of_all};
 
-/// The type of the text format of Prometheus.
+/// The content type of the Prometheus text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const TEXT_TYPE: &str = "text/plain; charset=utf-8";
 
-/// Why figures are not served. The message fits after "failed to".
+/// Why metrics are not served. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 #[error("serve metrics at {address}")]
 pub struct MonitoringError {
-    /// Where.
+    /// The address.
     pub address: SocketAddr,
-    /// Why not.
+    /// The error of the system.
     pub source: io::Error,
 }
 
-/// Serves the figures of this process for as long as it lives.
+/// Serves the metrics of this process until it is dropped.
 #[derive(Debug)]
 pub struct MonitoringServer {
     address: SocketAddr,
@@ -39,10 +39,10 @@ pub struct MonitoringServer {
 }
 
 impl MonitoringServer {
-    /// Serves the figures of `mounts` at an address.
+    /// Serves the metrics of `mounts` at an address.
     ///
     /// # Errors
-    /// [`MonitoringError`]; a mount can do without.
+    /// [`MonitoringError`]; a mount works without metrics.
     pub async fn start(
         address: SocketAddr,
         mounts: MountRegistry,
@@ -60,7 +60,7 @@ impl MonitoringServer {
         Ok(Self { address, listening })
     }
 
-    /// Returns where it listens, with the port that it got.
+    /// Returns the listening address with the actual port.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -82,7 +82,7 @@ async fn answer(
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if local.is_loopback() && !host.is_none_or(is_this_machine) {
-        // A page in a browser of this machine whose name was made to lead here.
+        // DNS rebinding: a page in a local browser, whose host name resolves to this address.
         return text(StatusCode::FORBIDDEN, TEXT_TYPE, "ask by the address or by localhost\n");
     }
     let all = blocking(move || -> Vec<StatusReport> {
@@ -109,7 +109,7 @@ async fn answer(
     }
 }
 
-/// Returns whether a host, with or without a port, is an address or the name of this machine.
+/// Returns whether a host, with or without a port, is an IP address or the name of this machine.
 fn is_this_machine(host: &str) -> bool {
     let without_port = host.rsplit_once(':').map_or(host, |(name, _port)| name);
     [host, without_port].iter().any(|name| {

@@ -1,4 +1,4 @@
-//! A running mount behind the API.
+//! A running mount as a target of the control API.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -32,11 +32,11 @@ use crate::preload::preload;
 use crate::status::{MountInfo, StatusReport};
 use crate::{RefreshError, Refresher};
 
-/// How long a mount namespace may have a copy that is not meant to stay: a container's is made and
-/// put in order within milliseconds.
+/// How long a mount namespace may have a transient copy of a mount. A container's namespace is
+/// created and cleaned up within milliseconds.
 const COPY_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// What the API needs of a mount. It keeps nothing of it alive.
+/// The parts of a mount that the API uses. It keeps none of them alive.
 pub(crate) struct MountControl<S> {
     path: PathBuf,
     device: Device,
@@ -83,7 +83,7 @@ impl<S: TorrentSource> MountControl<S> {
             }
         });
         let mut readers: Vec<_> = readers.collect();
-        // Those who wait for the longest first; the others as they came.
+        // Longest wait first; readers that do not wait in the order of their opens.
         readers.sort_by_key(|reader| {
             std::cmp::Reverse(reader.waits.map_or(0, |wait| wait.for_millis + 1))
         });
@@ -109,16 +109,16 @@ impl<S: TorrentSource> MountControl<S> {
         cleared.kernel_names = kernel.names;
         cleared.files_in_use = kernel.files_in_use;
         if parts.has_metadata() {
-            // That the server does not answer is no reason to say that nothing was cleared.
+            // A server that does not answer does not make the clearing fail.
             let looks = self.refresher.look_now().await;
             cleared.server_asked = looks.iter().all(Result::is_ok);
         }
-        // Who clears caches wants the memory, which the allocator would keep.
+        // The user wants the memory back, which the allocator would keep.
         blocking(memory::give_back).await;
         Ok(cleared)
     }
 
-    /// Makes sure that what is seen at the path is this mount, and not one on top of it.
+    /// Checks that the mount visible at the path is this one, and not one on top of it.
     fn check_is_on_top(&self) -> Result<(), FailureBody> {
         let table = MountTable::read()
             .map_err(|error| FailureBody::new(FailureKind::Failed, error.to_string()))?;
@@ -126,8 +126,8 @@ impl<S: TorrentSource> MountControl<S> {
         if top == Some(self.device) { Ok(()) } else { Err(ended()) }
     }
 
-    /// Returns which places are left after an unmount. A mount namespace that was made just before
-    /// has a copy for a moment, which its maker mostly unmounts: such a place is looked at twice.
+    /// Returns the places where it is still mounted after an unmount. A new mount namespace has a
+    /// transient copy, which its creator usually unmounts. So such a place is checked twice.
     async fn places_that_stay(&self, before: &[MountPlace]) -> Vec<MountPlace> {
         let device = self.device;
         let left = |before: Vec<MountPlace>| blocking(move || places_left(&before, device));
@@ -243,7 +243,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
                 UnmountMode::Clean => {
                     self.unmount_by_path(Unmount::Clean).await?;
                     let places = self.places_that_stay(&before).await;
-                    // What is mounted elsewhere does not end.
+                    // A filesystem that is mounted elsewhere does not end.
                     if !places.is_empty() {
                         return Ok(unmounted(places));
                     }
@@ -255,7 +255,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
                     Ok(unmounted(self.places_that_stay(&before).await))
                 }
                 UnmountMode::Force => {
-                    // Its owner ends it by force.
+                    // The owner of the mount then forces the end.
                     self.ending.ask();
                     self.ending.over().await;
                     Ok(unmounted(blocking(move || places_left(&before, device)).await))
@@ -280,7 +280,7 @@ impl<S: TorrentSource> ControlTarget for MountControl<S> {
 /// Searches a tree.
 ///
 /// # Errors
-/// If the query is none.
+/// If the query is malformed.
 pub(crate) fn search<S: TorrentSource>(
     vfs: &Vfs<S>,
     request: &SearchRequest,
@@ -291,7 +291,7 @@ pub(crate) fn search<S: TorrentSource>(
         QueryText::Regex(regex) => Query::regex(regex),
     }?;
     let limit = usize::try_from(request.limit).unwrap_or(usize::MAX).min(SEARCH_HITS_MAX);
-    // One more tells whether there are more.
+    // One extra result shows whether there are more.
     let mut found = vfs.search(&query, limit + 1);
     let is_cut = found.len() > limit;
     found.truncate(limit);
@@ -339,7 +339,7 @@ fn way_status(way: ReadWay) -> WayStatus {
     }
 }
 
-/// Returns the torrents that a request names as removed.
+/// Returns the torrents that a request lists as removed.
 fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, FailureBody> {
     let bad = |what: String| FailureBody::new(FailureKind::BadRequest, what);
     if request.removed.len() > RefreshRequest::REMOVED_MAX {
@@ -381,7 +381,7 @@ fn holder_info(Holder { pid, command, path }: Holder) -> HolderInfo {
     HolderInfo { pid, command, path: shown(&path) }
 }
 
-/// Returns a path as JSON can have it: what is no UTF-8 is replaced.
+/// Returns a path for JSON; invalid UTF-8 is replaced.
 pub(crate) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }

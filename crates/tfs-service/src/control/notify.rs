@@ -1,4 +1,4 @@
-//! Notifying mounts of what tfs changed on a server.
+//! Notifies mounts of changes that tfs made on a server.
 
 use std::time::Duration;
 
@@ -16,19 +16,18 @@ use crate::blocking::blocking;
 use crate::budget::ServerKey;
 use crate::status::StatusReport;
 
-/// How long a command waits for the mounts. They see the change with their next poll otherwise.
+/// How long a command waits for the mounts. Otherwise they see the change with their next poll.
 const NOTIFY_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Has all mounts that show a server look at it now, and returns when they show what changed there,
-/// or after five seconds. The torrents of `removed` are believed to be removed, also if the server
-/// was started again meanwhile.
+/// Makes all mounts that show a server poll it now. Returns when they show the change, or after
+/// five seconds. The torrents of `removed` count as removed even if the server was restarted
+/// meanwhile.
 ///
-/// The mounts are those of this user, for root those of all users. A server is known by its
-/// machine, port and path, however its address is spelled. Mounts that do not answer are passed
-/// over.
+/// The mounts are those of this user, for root those of all users. A server is identified by its
+/// machine, port and path, however its address is spelled. Mounts that do not answer are skipped.
 ///
 /// # Cancel safety
-/// Mounts that were asked go on.
+/// Mounts that were notified continue.
 pub async fn notify_of_change(server: &BaseUrl, removed: &[InfoHash]) {
     let Ok(mut clients) = clients().await else { return };
     let known = clients.clone();

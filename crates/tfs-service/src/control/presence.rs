@@ -1,4 +1,4 @@
-//! Where a running mount is seen, and what is wrong with that.
+//! Where a running mount is visible, and problems with that.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use fuse_adapter::{MountPlace, Witness, places, places_here};
 use super::mount::shown;
 use super::wire::PlaceInfo;
 
-/// Where a mount is seen.
+/// Places where a mount is visible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MountPresence {
-    /// What is wrong, if it is not seen at its mount point.
+    /// The problem, if it is not visible at its mount point.
     pub(super) trouble: Option<&'static str>,
-    /// Where else it is mounted.
+    /// Other places where it is mounted.
     pub(super) also_mounted: Vec<PlaceInfo>,
 }
 
 impl MountPresence {
-    /// Looks for a mount of this process. Other mount namespaces are looked into only if it is not
-    /// seen at its own mount point, since that costs a look at every process.
+    /// Looks up a mount of this process. Other mount namespaces are searched only if it is not
+    /// visible at its own mount point, since that reads the files of every process.
     pub(super) fn of(path: &Path, device: Device) -> Self {
         let table = MountTable::read().unwrap_or_default();
         let is_seen = table.at(path).is_some_and(|entry| entry.device == device);
@@ -44,7 +44,7 @@ impl MountPresence {
     }
 }
 
-/// Returns a place as it goes over the socket.
+/// Converts a place to its wire type.
 pub(super) fn place_info(MountPlace { mount_point, seen_by, .. }: MountPlace) -> PlaceInfo {
     let (pid, command) = seen_by.map(|Witness { pid, command }| (pid, command)).unzip();
     PlaceInfo { mountpoint: shown(&mount_point), pid, command }

@@ -1,4 +1,4 @@
-//! What a process says of its mounts, and what all processes of a user say.
+//! The status of one process's mounts, and of all mounts of this machine.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,33 +14,33 @@ use super::find::{FindError, FoundMount, clients, find_mount};
 use super::wire::{MissingMount, MountStatus, StatusReply};
 use crate::blocking::blocking;
 
-/// Returns all that there is to know of the mounts of this process. Reads `/proc`.
+/// Returns the status of the mounts of this process. Reads `/proc`.
 pub(super) fn status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {
     StatusReply {
         pid: std::process::id(),
-        // One that ends in between is left out.
+        // A mount that ends meanwhile is skipped.
         mounts: mounts.all().iter().filter_map(|mount| mount.status().ok()).collect(),
         missing,
     }
 }
 
-/// What the processes of a user say of their mounts, and what is seen of others.
+/// The status of the processes of a user, and of mounts without a reachable process.
 #[derive(Debug, Default)]
 pub struct Statuses {
-    /// The mounts, process by process, those of one process by their paths.
+    /// The mounts, grouped by process and ordered by path within one process.
     pub mounts: Vec<MountStatus>,
-    /// What daemons are to have mounted and have not. Of no matter where one mount is asked for.
+    /// Mounts that daemons could not establish. Irrelevant if one mount is requested.
     pub missing: Vec<MissingMount>,
     /// Mounts in the kernel's table whose process was not reached.
     pub unreached: Vec<UnreachedMount>,
-    /// Why processes that are there did not answer.
+    /// Errors of running processes that did not answer.
     pub silent: Vec<ControlError>,
     /// Whether a process in the runtime directory of this user has answered.
     pub has_own: bool,
 }
 
-/// Returns the status of the mount at `path`, or of all mounts of this machine as far as this user
-/// may know of them. Mounts that do not answer are waited for a few seconds.
+/// Returns the status of the mount at `path`, or of all mounts of this machine that this user may
+/// see. Waits a few seconds for mounts that do not answer.
 ///
 /// # Errors
 /// [`FindError`], for a path.
@@ -55,7 +55,7 @@ async fn status_at(path: &Path) -> Result<Statuses, FindError> {
     let (client, device) = match find_mount(Some(path)).await {
         Ok(FoundMount { client, mount, .. }) => (client, mount.device),
         Err(error @ (FindError::Foreign { .. } | FindError::SocketLost { .. })) => {
-            // It may say of itself what its process does not.
+            // Its `.tfs/status.json` may be readable although its process does not answer.
             let is_at = |mount: &UnreachedMount| {
                 locate(path).is_ok_and(|located| located == mount.mountpoint)
             };
@@ -84,10 +84,11 @@ async fn all_statuses() -> Result<Statuses, FindError> {
         statuses.mounts.iter().map(|mount| mount.device.clone()).collect()
     };
     let answered = devices(&statuses);
-    // At the same time, so that a process that is stopped holds this up for one time limit.
+    // Concurrently, so that a stopped process delays this by one timeout only.
     let (further, unreached) =
         tokio::join!(further_statuses(known, answered.clone()), unreached(&answered));
-    // Such a process may have mounts in another mount namespace too, which do not show here.
+    // Such a process may have mounts in another mount namespace too; this table does not contain
+    // them.
     let table = blocking(|| mounts_in(&MountTable::read().unwrap_or_default())).await;
     let seen: BTreeSet<_> = table.iter().map(|entry| entry.device.to_string()).collect();
     for mut process in further {
@@ -104,8 +105,8 @@ async fn all_statuses() -> Result<Statuses, FindError> {
     Ok(statuses)
 }
 
-/// Asks processes that are not among the `known` ones, if the kernel's table has mounts that are
-/// not among the `answered` ones. What does not answer in time is left out.
+/// Queries processes other than the `known` ones, if the kernel's table has mounts other than the
+/// `answered` ones. Skips those that do not answer in time.
 async fn further_statuses(
     known: Vec<ControlClient>,
     answered: BTreeSet<String>,
@@ -121,7 +122,7 @@ async fn further_statuses(
     join_all(asked).await.into_iter().filter_map(|answer| answer.ok()?.ok()).collect()
 }
 
-/// Looks at the mounts in the kernel's table that are not among the `answered` ones.
+/// Probes the mounts in the kernel's table that are not among the `answered` ones.
 async fn unreached(answered: &BTreeSet<String>) -> Vec<UnreachedMount> {
     let entries = blocking(|| mounts_in(&MountTable::read().unwrap_or_default())).await;
     let is_unknown = |entry: &MountEntry| !answered.contains(&entry.device.to_string());
@@ -136,7 +137,7 @@ impl Statuses {
                 self.mounts.append(&mut process.mounts);
                 self.missing.append(&mut process.missing);
             }
-            // It ended between the look at the directory and the question.
+            // It ended after the directory was read.
             Err(ControlError::Gone { .. }) => {}
             Err(error) => self.silent.push(error),
         }

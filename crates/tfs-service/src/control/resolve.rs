@@ -1,7 +1,8 @@
-//! From a path inside a mount to the mount and the path from its root.
+//! Splits a path inside a mount into the mount and the path from its root.
 //!
-//! A mount whose process hangs makes every program hang that looks at a path in it. So nothing in
-//! it is looked at: the way ends at the mount by the kernel's table ([`MountTable::locate`]).
+//! A program that accesses a path in a mount blocks while the mount's process is blocked. So
+//! nothing inside a mount is accessed: the resolution stops at the mount, by the kernel's table
+//! ([`MountTable::locate`]).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,15 +17,16 @@ use crate::blocking::blocking;
 pub struct PathInMount {
     /// The mount.
     pub found: FoundMount,
-    /// The paths from its root, without a slash before them; the root is empty.
+    /// The paths from its root, without a leading slash; the root is empty.
     pub paths: Vec<String>,
 }
 
-/// Returns the mounts that some paths are in, and where in them. Symbolic links on the way to a
-/// mount are followed, those in it are not.
+/// Returns the mounts that contain some paths, with the paths inside them. Follows symbolic links
+/// that lead to a mount, but none inside it.
 ///
 /// # Errors
-/// [`FindError`]; `NotInMount` for a path that is in none, `NoFile` for one that leads nowhere.
+/// [`FindError`]; `NotInMount` for a path outside of all mounts, `NoFile` for one that does not
+/// exist.
 pub async fn find_mounts_of(paths: &[PathBuf]) -> Result<Vec<PathInMount>, FindError> {
     let mut mounts: Vec<(PathBuf, Vec<String>)> = Vec::new();
     for path in paths {

@@ -1,4 +1,4 @@
-//! From a request to the mount that it is about, and back to an answer.
+//! Routes a request to its mount, and converts the result to a response.
 
 use futures_util::stream::BoxStream;
 use hyper::body::Incoming;
@@ -16,11 +16,11 @@ use super::wire::{
 use crate::blocking::blocking;
 use crate::daemon::Reloader;
 
-/// What can be commanded in this process.
+/// The parts of this process that accept commands.
 #[derive(Debug, Clone)]
 pub(super) struct Process {
     pub(super) mounts: MountRegistry,
-    /// Of a daemon.
+    /// Set in a daemon.
     pub(super) reloader: Option<Reloader>,
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn answer(process: Process, request: Request<Incoming>) -> Resp
         "mounts" if wants(&Method::GET) => http::json(&Ok(process_mounts(&process))),
         "embedded" if wants(&Method::GET) => http::json(&Ok(embedded_servers(mounts))),
         "status" if wants(&Method::GET) => {
-            // Names of processes are read from `/proc`.
+            // Blocking: names of processes are read from `/proc`.
             let mounts = mounts.clone();
             let missing = process.reloader.as_ref().map(Reloader::missing).unwrap_or_default();
             http::json(&Ok(blocking(move || process::status(&mounts, missing)).await))
@@ -81,8 +81,8 @@ fn process_mounts(process: &Process) -> ProcessMounts {
     }
 }
 
-/// Returns how the servers inside this process are reached. The client is this user or root, who
-/// could read that from the memory of the process as well.
+/// Returns the addresses and credentials of the embedded servers. The client is this user or root,
+/// who could read them from the memory of the process as well.
 fn embedded_servers(mounts: &MountRegistry) -> EmbeddedServers {
     let servers = mounts.all().into_iter().flat_map(|mount| mount.embedded_servers());
     EmbeddedServers { servers: servers.collect() }
@@ -124,7 +124,7 @@ async fn preload(
 ) -> Result<BoxStream<'static, PreloadEvent>, FailureBody> {
     let request: PreloadRequest = read_json(body).await?;
     let mount = mounts.find(request.mountpoint.as_deref())?;
-    // There may be a million files below a path.
+    // Blocking: there may be a million files below a path.
     blocking(move || mount.preload(&request)).await
 }
 

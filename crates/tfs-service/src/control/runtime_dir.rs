@@ -1,4 +1,4 @@
-//! The directory of the control sockets: where it is, and that nobody else gets in.
+//! The directory of the control sockets: its location and its access control.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -13,50 +13,50 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, Mode, OFlags, fchmod, flock, fstat, open};
 use rustix::process::{geteuid, getuid};
 
-/// The name below the system's directory for such things.
+/// The name below the system's runtime directory.
 const NAME: &str = "tfs";
 
-/// Only the owner looks into the directory, so that nobody else can even find a socket.
+/// Mode of the directory: other users cannot even list the sockets.
 const DIR_MODE: u32 = 0o700;
 
-/// How long others may hold the lock of the directory: they make two or three system calls
-/// meanwhile, unless somebody has stopped them.
+/// Timeout for the lock of the directory. Its holder makes two or three system calls, unless it was
+/// stopped.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How often the lock is tried.
+/// Interval between attempts to take the lock.
 const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The directory of the control sockets, open, and known to be this user's alone.
+/// The directory of the control sockets: open, and accessible to this user only.
 #[derive(Debug)]
 pub(crate) struct RuntimeDir {
     path: PathBuf,
-    /// Carries the lock of the directory.
+    /// Carries the `flock` of the directory.
     fd: OwnedFd,
 }
 
 /// Why there is no directory. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeDirError {
-    /// It cannot be made or looked at.
+    /// It cannot be created or examined.
     #[error("use the runtime directory {}", path.display())]
     Io {
-        /// Which.
+        /// The directory.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
-    /// It belongs to somebody else, who could listen in our place.
+    /// It belongs to another user, who could listen in the place of this process.
     #[error("use the runtime directory {}: it belongs to user {uid}", path.display())]
     Foreign {
-        /// Which.
+        /// The directory.
         path: PathBuf,
-        /// Whose it is.
+        /// Its owner.
         uid: u32,
     },
 }
 
 impl RuntimeDir {
-    /// Returns the directory of this user, and makes it if it is not there.
+    /// Opens the directory of this user, and creates it if it does not exist.
     ///
     /// # Errors
     /// [`RuntimeDirError`].
@@ -64,7 +64,7 @@ impl RuntimeDir {
         Self::make_at(&path())
     }
 
-    /// Returns the directory of this user if it is there.
+    /// Opens the directory of this user if it exists.
     ///
     /// # Errors
     /// [`RuntimeDirError`].
@@ -91,7 +91,7 @@ impl RuntimeDir {
         }
     }
 
-    /// Opens a directory that is there, if it is ours, and closes it to others.
+    /// Opens an existing directory. Checks that it belongs to this user, and sets its mode.
     fn check(path: &Path) -> Result<Self, RuntimeDirError> {
         let failed = |source| RuntimeDirError::Io { path: path.to_owned(), source };
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -101,14 +101,14 @@ impl RuntimeDir {
         if uid != geteuid().as_raw() {
             return Err(RuntimeDirError::Foreign { path: path.to_owned(), uid });
         }
-        // As systemd's `RuntimeDirectory=` makes it, for one.
+        // systemd's `RuntimeDirectory=`, for example, creates it with mode 0755.
         if Mode::from_raw_mode(stat.st_mode) != Mode::RWXU {
             fchmod(&fd, Mode::RWXU).map_err(|errno| failed(errno.into()))?;
         }
         Ok(Self { path: path.to_owned(), fd })
     }
 
-    /// Returns the open directory.
+    /// Returns the descriptor of the directory.
     pub(crate) fn fd(&self) -> &OwnedFd {
         &self.fd
     }
@@ -117,10 +117,10 @@ impl RuntimeDir {
         &self.path
     }
 
-    /// Runs `body` while no other process of this user makes or removes a socket here.
+    /// Runs `body` while no other process of this user creates or removes a socket here.
     ///
     /// # Errors
-    /// `TimedOut` if another holds the lock for too long, or what `body` says.
+    /// `TimedOut` if another process holds the lock for too long, or the error of `body`.
     pub(crate) fn locked<T>(&self, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let deadline = Instant::now() + LOCK_TIME_MAX;
         while let Err(errno) = flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
@@ -133,12 +133,12 @@ impl RuntimeDir {
             thread::sleep(LOCK_INTERVAL);
         }
         let result = body();
-        // It would go with the descriptor too.
+        // Closing the descriptor would release it too.
         flock(&self.fd, FlockOperation::Unlock)?;
         result
     }
 
-    /// Returns the sockets in the directory, in the order of their names.
+    /// Returns the sockets in the directory, ordered by name.
     pub(super) fn sockets(&self) -> io::Result<Vec<PathBuf>> {
         let mut sockets = Vec::new();
         for entry in fs::read_dir(&self.path)? {
@@ -153,7 +153,7 @@ impl RuntimeDir {
 
     /// Returns the path of the socket of process `pid`; `attempt` counts from 0.
     ///
-    /// Processes of two containers that share the directory can have the same number.
+    /// Processes of two containers that share the directory can have the same id.
     pub(super) fn socket(&self, pid: u32, attempt: u32) -> PathBuf {
         self.path.join(match attempt {
             0 => format!("{pid}.{SOCKET_EXTENSION}"),
@@ -162,11 +162,11 @@ impl RuntimeDir {
     }
 }
 
-/// What the names of sockets end with.
+/// File name extension of sockets.
 const SOCKET_EXTENSION: &str = "sock";
 
-/// Returns whether a path may be a socket of tfs, of whichever user: such a name in a directory
-/// that is named as theirs are.
+/// Returns whether a path may be a socket of tfs, of any user: it has such a name, in a directory
+/// with the right name.
 pub(super) fn is_socket_name(path: &Path) -> bool {
     let dir = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     let is_ours = |dir: &str| dir == NAME || dir.strip_prefix("tfs-").is_some_and(is_number);
@@ -178,22 +178,22 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Closes a socket to others. Nobody but the owner reaches it before that either.
+/// Makes a socket inaccessible to other users. The directory protects it before that.
 pub(super) fn close_to_others(socket: &Path) -> io::Result<()> {
     fs::set_permissions(socket, Permissions::from_mode(0o600))
 }
 
-/// Returns where the sockets of this user are: one place for all its processes, wherever they were
-/// started from.
+/// Returns the directory for the sockets of this user: the same for all of the user's processes,
+/// however they were started.
 pub(crate) fn path() -> PathBuf {
     let uid = geteuid().as_raw();
     let is_ours = |dir: &Path| fs::metadata(dir).is_ok_and(|dir| dir.is_dir() && dir.uid() == uid);
     choose(env::var_os("XDG_RUNTIME_DIR"), uid, &env::temp_dir(), is_ours)
 }
 
-/// Decides by what the environment says, which user this is, and which directories are its own.
+/// Selects the directory by the environment, the user id and the directories that the user owns.
 ///
-/// `XDG_RUNTIME_DIR` of another user, as `sudo -E` leaves it, is not ours to write to.
+/// An `XDG_RUNTIME_DIR` of another user, as `sudo -E` leaves it, must not be written to.
 fn choose(
     runtime_dir: Option<OsString>,
     uid: u32,
@@ -207,7 +207,7 @@ fn choose(
     if uid == 0 {
         return Path::new("/run").join(NAME);
     }
-    // Where cron and `su` leave the variable out.
+    // cron and `su` do not set the variable.
     let usual = PathBuf::from(format!("/run/user/{uid}"));
     if is_ours(&usual) {
         return usual.join(NAME);
@@ -215,7 +215,7 @@ fn choose(
     temp_dir.join(format!("{NAME}-{uid}"))
 }
 
-/// Returns whether a peer may command us: the user that we are, and root.
+/// Returns whether a peer may send commands: this user and root.
 pub(super) fn is_authorized_uid(peer_uid: u32) -> bool {
     peer_uid == 0 || peer_uid == geteuid().as_raw() || peer_uid == getuid().as_raw()
 }
@@ -274,7 +274,7 @@ mod tests {
         assert!(RuntimeDir::find_at(&path).unwrap().is_none());
         assert_eq!(RuntimeDir::make_at(&path).unwrap().path(), path);
         assert_eq!(mode(&path), 0o700);
-        // Made by somebody who knew no better.
+        // Created with too wide a mode.
         fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         assert!(RuntimeDir::find_at(&path).unwrap().is_some());
         assert_eq!(mode(&path), 0o700);

@@ -1,4 +1,4 @@
-//! The control server: the API on the socket of this process, for as long as that lives.
+//! The control server: serves the API on the socket of this process.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::routes::{self, Process};
 use super::socket::SocketError;
 use crate::daemon::Reloader;
 
-/// Serves the control API of this process for as long as it lives.
+/// Serves the control API of this process until it is dropped.
 #[derive(Debug)]
 pub struct ControlServer {
     path: Option<PathBuf>,
@@ -18,12 +18,12 @@ pub struct ControlServer {
 
 impl ControlServer {
     /// Serves `mounts` on a socket in the runtime directory of this user. A socket that cannot be
-    /// made is a warning, and is tried again; so is one that is lost.
+    /// created or is lost causes a warning, and later attempts.
     pub async fn start(mounts: MountRegistry) -> Self {
         Self::start_with(Process { mounts, reloader: None }).await
     }
 
-    /// Serves the mounts of a daemon, which can also be told to reload.
+    /// Serves the mounts of a daemon, which also accepts reload requests.
     pub(crate) async fn start_of_daemon(mounts: MountRegistry, reloader: Reloader) -> Self {
         Self::start_with(Process { mounts, reloader: Some(reloader) }).await
     }
@@ -37,8 +37,7 @@ impl ControlServer {
         Self::serve(socket, process)
     }
 
-    /// Does what [`start`](Self::start) does, in another directory, which is made if it is not
-    /// there.
+    /// Like [`start`](Self::start), in another directory, which is created if it does not exist.
     ///
     /// # Errors
     /// [`SocketError`].
@@ -58,13 +57,13 @@ impl ControlServer {
         Self { path, listening }
     }
 
-    /// Returns where it began to listen.
+    /// Returns the path of the socket at the start.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
     }
 
-    /// Ends it: answers that are being written are finished if that does not take long.
+    /// Ends it. Pending responses are completed if that is quick.
     pub async fn end(self) {
         self.listening.end().await;
     }

@@ -1,9 +1,9 @@
-//! A socket of this process in the runtime directory, from its making to its removal.
+//! A socket of this process in the runtime directory, from creation to removal.
 //!
 //! # Invariants
-//! - A socket never has a name before it can be connected to, as far as those see who hold the
-//!   lock of the directory; only they remove sockets of others, and only such as nobody answers.
-//! - A process removes its own socket and no other's that has taken its name.
+//! - For the holders of the directory's lock, a named socket is always connectable. Only they
+//!   remove sockets of other processes, and only those without a listener.
+//! - A process removes its own socket, but not another one that has taken its name.
 
 use std::fs;
 use std::io;
@@ -16,37 +16,37 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use super::runtime_dir::{RuntimeDir, RuntimeDirError, close_to_others};
 
-/// How many names are tried: so many containers may share a directory and have processes of the
-/// same number.
+/// Maximum number of names to try. Containers that share a directory may have processes with the
+/// same id.
 const NAMES_MAX: u32 = 16;
 
-/// The socket of this process. Removed when it is dropped.
+/// The socket of this process. Removed on drop.
 #[derive(Debug)]
 pub(super) struct ControlSocket {
     dir: RuntimeDir,
     path: PathBuf,
-    /// The device and inode number by which it is known again.
+    /// Device and inode number, to recognize the socket.
     identity: (u64, u64),
 }
 
-/// Why a process cannot be commanded. The message fits after "failed to".
+/// Why a process accepts no commands. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     /// There is no directory for the socket.
     #[error(transparent)]
     Dir(#[from] RuntimeDirError),
-    /// The socket cannot be made.
+    /// The socket cannot be created.
     #[error("listen on {}", path.display())]
     Listen {
-        /// Where.
+        /// The socket.
         path: PathBuf,
-        /// Why not.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl ControlSocket {
-    /// Listens on a socket named after this process, after what dead processes left was removed.
+    /// Removes the sockets of dead processes, and listens on a socket named after this process.
     ///
     /// # Errors
     /// [`SocketError`].
@@ -57,7 +57,8 @@ impl ControlSocket {
             let path = dir.socket(pid, attempt);
             match dir.locked(|| bind(&path)) {
                 Ok((listener, identity)) => return Ok((Self { dir, path, identity }, listener)),
-                // Of another container: what is of this one and has our number is gone by now.
+                // A process of another container has it: a stale socket with this process id is
+                // removed by now.
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(source) => return Err(SocketError::Listen { path, source }),
             }
@@ -70,8 +71,8 @@ impl ControlSocket {
         &self.path
     }
 
-    /// Returns whether a look into `dir` finds this socket: neither it nor the directory was
-    /// removed or replaced.
+    /// Returns whether `dir` contains this socket: neither the socket nor the directory was removed
+    /// or replaced.
     pub(super) fn is_in(&self, dir: &Path) -> bool {
         self.dir.path() == dir && identity(&self.path).is_ok_and(|found| found == self.identity)
     }
@@ -91,7 +92,7 @@ impl Drop for ControlSocket {
     }
 }
 
-/// Makes a socket that can be connected to. To be called under the lock.
+/// Creates a connectable socket. Must be called under the lock.
 fn bind(path: &Path) -> io::Result<(UnixListener, (u64, u64))> {
     let listener = UnixListener::bind(path)?;
     close_to_others(path)?;
@@ -104,7 +105,7 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Removes the sockets of processes that are gone. What cannot be removed stays; it harms nobody.
+/// Removes the sockets of dead processes. A socket that cannot be removed stays, without harm.
 pub(super) fn remove_stale(dir: &RuntimeDir) {
     let removed = dir.locked(|| {
         for path in dir.sockets()? {
@@ -121,8 +122,8 @@ pub(super) fn remove_stale(dir: &RuntimeDir) {
     }
 }
 
-/// Returns whether nobody listens on a socket. Waits for nobody: the kernel makes the connection,
-/// and where too many wait for that already, somebody listens.
+/// Returns whether a socket has no listener. Does not block: the kernel completes the connection,
+/// and a full queue means that there is a listener.
 fn is_dead(path: &Path) -> bool {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let connected = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
@@ -138,7 +139,7 @@ mod tests {
         RuntimeDir::make_at(&parent.join("tfs")).unwrap()
     }
 
-    /// Leaves a socket as a process that was killed does.
+    /// Leaves a socket behind, as a killed process does.
     fn leave_dead_socket(path: &Path) {
         drop(UnixListener::bind(path).unwrap());
         assert!(path.exists());
@@ -170,7 +171,7 @@ mod tests {
         let (first, _first_listener) = ControlSocket::listen(dir(parent.path())).unwrap();
         assert_eq!(first.path(), ours);
         assert!(!dead.exists() && foreign.exists());
-        // A process of another container with our number.
+        // A process of another container with the same id.
         let (second, _second_listener) = ControlSocket::listen(dir(parent.path())).unwrap();
         assert_ne!(second.path(), ours);
         assert!(ours.exists());
@@ -200,7 +201,7 @@ mod tests {
             .map(|_| {
                 let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None);
                 let socket = socket.unwrap();
-                // The first is taken in, the others are told to come again.
+                // The first connection is queued; further ones fail with `EAGAIN`.
                 _ = connect(&socket, &SocketAddrUnix::new(&path).unwrap());
                 socket
             })

@@ -1,4 +1,4 @@
-//! Ending a mount: by its own process where that answers, and without it where it does not.
+//! Unmounts a mount: through its process if that answers, otherwise without it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,21 +12,22 @@ use super::presence::place_info;
 use super::wire::{FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted};
 use crate::blocking::blocking;
 
-/// A mount that was taken out of the tree.
+/// Result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EndedMount {
-    /// Where its filesystem is still mounted; then it has not ended. By force, it is dead there.
+    /// Where the filesystem is still mounted; then the mount has not ended. After a forced unmount,
+    /// these places are dead.
     pub still_mounted: Vec<PlaceInfo>,
-    /// The process that lives on for that, where it is known.
+    /// The process that continues for these places, if it is known.
     pub pid: Option<u32>,
 }
 
-/// Unmounts what is mounted at `path`, if it is ours. The process behind it is asked first, and
-/// has ended the mount wholly when this returns; where it does not answer, or is gone, the mount is
-/// taken away from it.
+/// Unmounts the mount of tfs at `path`. Its process is asked first; then the mount has ended
+/// completely on return. If the process does not answer or is gone, the mount is detached without
+/// it.
 ///
 /// # Errors
-/// [`UnmountError`]; the mount is then still there.
+/// [`UnmountError`]; the mount still exists.
 pub async fn end_mount(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
     let was_asked = match ask(path, how).await {
         EndAnswer::Ended(ended) => return Ok(ended),
@@ -37,14 +38,14 @@ pub async fn end_mount(path: &Path, how: Unmount) -> Result<EndedMount, UnmountE
     };
     let path = path.to_owned();
     match blocking(move || unmount_one(&path, how)).await {
-        // The process did it after all, and was only slow to say so.
+        // The process did unmount, but answered too late.
         Err(UnmountError::NotMounted { .. }) if was_asked => Ok(EndedMount::default()),
         done => done,
     }
 }
 
-/// Unmounts without the process. Where the same filesystem is mounted at several places, this is
-/// only said for the first of them: a bind mount goes alone, as with `umount(8)`.
+/// Unmounts without the process. If the filesystem is mounted at several places, `still_mounted` is
+/// set only for the first of them: a bind mount is unmounted alone, as with `umount(8)`.
 fn unmount_one(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
     let table = MountTable::read().map_err(|source| UnmountError::Table { source })?;
     let located = locate(path);
@@ -58,11 +59,11 @@ fn unmount_one(path: &Path, how: Unmount) -> Result<EndedMount, UnmountError> {
     Ok(EndedMount { still_mounted: places.into_iter().map(place_info).collect(), pid: None })
 }
 
-/// What came of asking the process behind a mount for its end.
+/// Result of asking the process to unmount.
 enum EndAnswer {
     Ended(EndedMount),
     Busy(Vec<Holder>),
-    /// There was none; it may have begun to end it.
+    /// No answer; the process may have started to unmount.
     None {
         was_asked: bool,
     },
@@ -76,7 +77,7 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
             return EndAnswer::None { was_asked: false };
         }
     };
-    // Elsewhere the same filesystem is seen too, which is not what is to end.
+    // The filesystem may also be visible elsewhere; only this path is to be unmounted.
     let given = path.to_owned();
     let located = blocking(move || locate(&given)).await;
     if located.is_ok_and(|located| shown(&located) != mount.mountpoint) {
@@ -90,7 +91,7 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
     let request = UnmountRequest { mountpoint: Some(mount.mountpoint), mode };
     match client.unmount(&request).await {
         Ok(Unmounted { still_mounted }) => {
-            // One that was ended by force has no process any more.
+            // After a forced unmount there is no process.
             let pid = (how != Unmount::Force && !still_mounted.is_empty()).then_some(pid);
             EndAnswer::Ended(EndedMount { still_mounted, pid })
         }

@@ -1,4 +1,4 @@
-//! A mount that is not there, and the server in front of it.
+//! A fake mount, and a control server for it.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use super::super::controlled::{ControlTarget, MountRegistry, Registration};
 use super::super::wire::*;
 use super::super::{ControlClient, ControlServer};
 
-/// What `.tfs/status.json` of a mount says.
+/// Content of the mount's `.tfs/status.json`.
 const STATUS: &str = r#"{
     "version": 1, "tfs_version": "0.1.0", "pid": 7, "mountpoint": "/m", "started_at": 1,
     "uptime_seconds": 2, "trouble": null,
@@ -30,15 +30,15 @@ const STATUS: &str = r#"{
         "search_bytes": 0}
 }"#;
 
-/// A mount that does as the test says.
+/// A mount whose behaviour the test sets.
 #[derive(Default)]
 pub(super) struct FakeMount {
     pub(super) path: String,
-    /// What it was asked to do.
+    /// Requests that it received.
     pub(super) asked: Mutex<Vec<String>>,
-    /// Whether a refresh never ends.
+    /// Whether a refresh never completes.
     pub(super) is_stuck: bool,
-    /// Told when a refresh begins, and when it was given up.
+    /// Notified when a refresh begins, and when it was cancelled.
     pub(super) refresh_begins: Notify,
     pub(super) refresh_given_up: Arc<Notify>,
 }
@@ -160,7 +160,7 @@ impl ControlTarget for FakeMount {
     }
 }
 
-/// A server in a directory of its own.
+/// A control server in a directory of its own.
 pub(super) struct Served {
     pub(super) dir: TempDir,
     pub(super) server: ControlServer,

@@ -1,4 +1,4 @@
-//! The API over real sockets, in front of a mount that the test plays.
+//! Tests of the API over real sockets, with a fake mount.
 
 mod fake;
 mod monitoring;

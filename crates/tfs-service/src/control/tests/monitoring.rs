@@ -1,4 +1,4 @@
-//! Figures over TCP.
+//! Metrics over TCP.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ async fn figures_are_read_and_nothing_is_commanded() {
     let healthy = get("/healthy").await;
     assert!(healthy.starts_with("HTTP/1.1 200 ") && healthy.ends_with("\r\n\r\nok\n"), "{healthy}");
     let metrics = get("/metrics").await;
-    // Both play the same status.
+    // Both mounts have the same status.
     let samples = metrics.lines().filter(|line| *line == "tfs_files{mountpoint=\"/m\"} 2");
     assert_eq!(samples.count(), 2, "{metrics}");
     assert_eq!(metrics.matches("# TYPE tfs_files ").count(), 1);

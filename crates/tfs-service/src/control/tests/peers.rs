@@ -1,4 +1,4 @@
-//! Peers that are slow, many, rude, or somebody else.
+//! Peers that are slow, numerous, malformed, or of another user.
 
 use std::fs::{self, Permissions};
 use std::io::{Read as _, Write as _};
@@ -50,7 +50,7 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     let request = b"GET /v1/mounts HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     connection.write_all(request).await.unwrap();
     let mut byte = [0; 1];
-    // All others have to be served first, which these make last.
+    // All other connections have to be served first, which these delay.
     let early = timeout(Duration::from_secs(4), connection.read(&mut byte)).await;
     assert!(early.is_err(), "{early:?}");
     assert_eq!(connection.read(&mut byte).await.unwrap(), 1);
@@ -66,7 +66,7 @@ async fn a_client_that_hangs_up_ends_what_it_asked_for() {
     timeout(LIMIT, served.mounts[0].refresh_begins.notified()).await.unwrap();
     asking.abort();
     timeout(LIMIT, served.mounts[0].refresh_given_up.notified()).await.unwrap();
-    // Others are served as ever.
+    // Other connections are still served.
     served.client().mounts().await.unwrap();
 }
 
@@ -91,7 +91,7 @@ async fn a_server_that_is_dropped_takes_its_socket_along() {
     let served = Served::start(vec![]).await;
     let socket = served.socket();
     drop(served.server);
-    // The task that listens ends at its next look.
+    // The listening task ends when it is polled next.
     let gone = async {
         while socket.exists() {
             tokio::task::yield_now().await;
@@ -100,7 +100,7 @@ async fn a_server_that_is_dropped_takes_its_socket_along() {
     timeout(LIMIT, gone).await.unwrap();
 }
 
-/// Sends a request as a user, from a thread that is that user, and returns what comes back.
+/// Sends a request from a thread with this user id, and returns the response.
 fn ask_as(uid: u32, served: &Served) -> String {
     let socket = served.socket();
     let asking = std::thread::spawn(move || {
@@ -108,7 +108,7 @@ fn ask_as(uid: u32, served: &Served) -> String {
         set_thread_res_uid(uid, uid, uid).unwrap();
         let mut connection = StdUnixStream::connect(socket).unwrap();
         let request = b"GET /v1/mounts HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        // Whoever is not welcome may find the door closed already.
+        // The server may have closed the connection to an unauthorized peer already.
         drop(connection.write_all(request));
         let mut answer = String::new();
         drop(connection.read_to_string(&mut answer));

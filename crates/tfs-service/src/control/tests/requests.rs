@@ -1,4 +1,4 @@
-//! What can be asked, and what is refused.
+//! Requests of the API, and refused ones.
 
 use expect_test::{Expect, expect};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -64,10 +64,10 @@ async fn of_several_mounts_one_has_to_be_named() {
     assert_eq!(kind(ambiguous), FailureKind::Ambiguous);
 }
 
-/// Sends bytes as they are, and returns the first line of the answer and its body.
+/// Sends bytes unchanged; returns the first line of the response and its body.
 async fn exchange(served: &Served, request: &str) -> String {
     let mut connection = UnixStream::connect(served.socket()).await.unwrap();
-    // The server may have hung up before all of it was written.
+    // The server may have closed the connection before everything was written.
     drop(connection.write_all(request.as_bytes()).await);
     let mut answer = Vec::new();
     drop(connection.read_to_end(&mut answer).await);
@@ -190,7 +190,7 @@ fn what_is_no_http_gets_no_answer_of_ours() {
     );
 }
 
-/// Plays a process that answers with bytes as they are.
+/// Runs a fake process that answers with bytes unchanged.
 async fn check_client(answer: &str, want: &Expect) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("s");
@@ -237,7 +237,7 @@ async fn an_answer_that_is_none_is_an_error() {
         &expect!["the process answers with 500 Internal Server Error: None"],
     )
     .await;
-    // A kind of failure that only a later version knows.
+    // A failure kind that only a later version defines.
     check_client(
         "HTTP/1.1 418 x\r\ncontent-length: 31\r\n\r\n{\"kind\":\"teapot\",\"message\":\"x\"}",
         &expect!["x: None"],

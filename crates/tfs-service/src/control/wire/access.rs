@@ -1,35 +1,35 @@
-//! How the servers inside a process are reached.
+//! Access to the embedded servers of a process.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The answer to `GET /v1/embedded`: the servers that run inside the process, the oldest mount
-/// first. Others are not among them, since only their users know the passwords.
+/// The answer to `GET /v1/embedded`: the embedded servers of the process, the oldest mount first.
+/// Other servers are not included, since only their users know the passwords.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct EmbeddedServers {
     /// The servers.
     pub servers: Vec<EmbeddedServerInfo>,
 }
 
-/// A server inside a process.
+/// An embedded server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmbeddedServerInfo {
-    /// Where its torrents are mounted, as in [`MountId`](super::MountId).
+    /// The mount point of its torrents, as in [`MountId`](super::MountId).
     pub mountpoint: String,
-    /// How it is reached.
+    /// Address and credentials.
     #[serde(flatten)]
     pub access: ServerAccess,
 }
 
-/// How a server is reached. `Debug` does not show the password.
+/// Address and credentials of a server. `Debug` does not show the password.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerAccess {
-    /// The address of rqbit's API, on a loopback port.
+    /// The URL of rqbit's API, on a loopback port.
     pub url: String,
-    /// The user name for it.
+    /// The user name.
     pub username: String,
-    /// The password for it, made anew at each start.
+    /// The password, created at each start.
     pub password: String,
 }
 

@@ -1,27 +1,27 @@
-//! What is kept of a mount, and dropping it.
+//! Cache statistics of a mount, and clearing its caches.
 
 use serde::{Deserialize, Serialize};
 
-/// Which caches are meant.
+/// The caches to clear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CacheParts {
-    /// Names, attributes and what is known of torrents.
+    /// Names, attributes and details of torrents.
     Metadata,
-    /// Bytes of files.
+    /// Content of files.
     Data,
     /// Both.
     All,
 }
 
 impl CacheParts {
-    /// Returns whether names and attributes are meant.
+    /// Returns whether names and attributes are included.
     #[must_use]
     pub fn has_metadata(self) -> bool {
         matches!(self, Self::Metadata | Self::All)
     }
 
-    /// Returns whether bytes of files are meant.
+    /// Returns whether file content is included.
     #[must_use]
     pub fn has_data(self) -> bool {
         matches!(self, Self::Data | Self::All)
@@ -35,48 +35,47 @@ pub struct ClearRequest {
     /// As in [`MountSelector`](super::MountSelector).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
-    /// What is to be dropped.
+    /// The caches to clear.
     pub parts: CacheParts,
 }
 
 /// The answer to [`ClearRequest`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cleared {
-    /// Bytes of files that tfs kept in memory.
+    /// Bytes of file content that tfs dropped from memory.
     pub memory_bytes: u64,
-    /// Files whose pages the kernel was told to drop.
+    /// Files whose pages the kernel was asked to drop.
     pub kernel_files: u64,
-    /// Names that the kernel was told to look up again.
+    /// Names that the kernel was asked to look up again.
     pub kernel_names: u64,
-    /// Whether the server was asked for its torrents again, and answered.
+    /// Whether a server was polled and answered.
     pub server_asked: bool,
-    /// Files whose pages the kernel keeps for now, since reads of them were under way for too
-    /// long.
+    /// Files whose pages the kernel still keeps, since reads of them stayed in flight for too long.
     pub files_in_use: u64,
 }
 
-/// `POST /v1/cache/stats` with a [`MountSelector`](super::MountSelector): what is kept, and how
-/// much it helped.
+/// `POST /v1/cache/stats` with a [`MountSelector`](super::MountSelector): sizes and effect of the
+/// caches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheStats {
-    /// The most that buffers and cache may take together.
+    /// Upper bound for buffers and cache together.
     pub memory_bytes_max: u64,
     /// Bytes in the buffers of open streams.
     pub buffered_bytes: u64,
-    /// Bytes in the cache of blocks.
+    /// Bytes in the block cache.
     pub cached_bytes: u64,
-    /// Bytes that came from the server and were given up before anybody asked for them.
+    /// Bytes that came from the server and were dropped unread.
     pub unused_bytes: u64,
-    /// Reads that the kernel asked for. What its own page cache answered is not among them.
+    /// Read requests of the kernel. Reads that its page cache answered are not included.
     pub reads: u64,
     /// Reads that were answered from memory at once.
     pub hits: u64,
-    /// Reads that were not.
+    /// All other reads.
     pub misses: u64,
-    /// Bytes that came from the server.
+    /// Bytes received from the server.
     pub fetched_bytes: u64,
-    /// Bytes that were given to readers.
+    /// Bytes returned to readers.
     pub given_bytes: u64,
-    /// Inodes that the kernel knows.
+    /// Inodes that the kernel references.
     pub kernel_inodes: u64,
 }

@@ -1,16 +1,16 @@
-//! Why a request was not done.
+//! Failures of requests.
 
 use serde::{Deserialize, Serialize};
 
-/// The body of every answer whose status is not 200.
+/// The body of every response whose status is not 200.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct FailureBody {
     /// For programs.
     pub kind: FailureKind,
-    /// For people: what failed and why.
+    /// For users: what failed, and why.
     pub message: String,
-    /// Who uses the mount, where that is why.
+    /// The processes that use the mount, for kind `Busy`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holders: Vec<HolderInfo>,
 }
@@ -21,37 +21,37 @@ impl FailureBody {
     }
 }
 
-/// What kind of failure it is.
+/// Kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
-    /// 400: the request cannot be understood.
+    /// 400: the request is malformed.
     BadRequest,
-    /// 400: what is to be searched for cannot be understood.
+    /// 400: the search query is malformed.
     BadQuery,
-    /// 404: there is no such path in this version of the API.
+    /// 404: this version of the API has no such path.
     UnknownPath,
-    /// 405: the path wants another method.
+    /// 405: the path requires another method.
     WrongMethod,
-    /// 413: the body is larger than any request.
+    /// 413: the body is larger than the limit.
     TooLarge,
-    /// 408: the body did not come in time.
+    /// 408: the body did not arrive in time.
     TooSlow,
     /// 404: the mount has no such file or directory.
     UnknownFile,
-    /// 404: the process has no such mount, or it has ended meanwhile.
+    /// 404: the process has no such mount, or the mount has ended.
     UnknownMount,
     /// 409: the process has several mounts, and the request names none.
     Ambiguous,
     /// 409: the mount is in use.
     Busy,
-    /// 403: the system does not let this process do it.
+    /// 403: the system denies it to this process.
     NotPermitted,
-    /// 502: the torrent server did not answer, or with an error.
+    /// 502: the torrent server did not answer, or answered with an error.
     ServerFailed,
-    /// 409: the process is no daemon, so it has nothing to reload.
+    /// 409: the process is not a daemon, so it has no configuration to reload.
     NotDaemon,
-    /// 422: the configuration is wrong, and everything stays as it was.
+    /// 422: the configuration is invalid, and nothing was changed.
     ConfigInvalid,
     /// 500: it failed for another reason.
     Failed,
@@ -63,10 +63,10 @@ pub enum FailureKind {
 /// A process that uses a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HolderInfo {
-    /// Its number.
+    /// Its process id.
     pub pid: u32,
     /// Its name.
     pub command: String,
-    /// One of the files or directories that it holds.
+    /// One of its open files or directories in the mount.
     pub path: String,
 }

@@ -1,8 +1,8 @@
-//! Everything that goes over a control socket: version 1 of the API. `docs/control-api.md`
-//! describes it for those who write other clients.
+//! Wire types of the control API, version 1. `docs/control-api.md` documents it for authors of
+//! other clients.
 //!
-//! Fields and kinds are added, never changed or removed: a client takes defaults for what an older
-//! process does not say, and passes over what it does not know.
+//! Fields and kinds are added, never changed or removed. A client uses defaults for fields that an
+//! older process does not send, and ignores unknown ones.
 
 mod access;
 mod cache;
@@ -25,31 +25,31 @@ pub use status::{MissingMount, MountStatus, ReaderStatus, StatusReply, WaitStatu
 /// The version of the API, which is the first part of each path.
 pub const API_VERSION: u32 = 1;
 
-/// `GET /v1/mounts`: who answers, and what it has mounted.
+/// `GET /v1/mounts`: the process and its mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessMounts {
-    /// The process.
+    /// The process id.
     pub pid: u32,
     /// The version of tfs.
     pub version: String,
     /// Its mounts, the oldest first.
     pub mounts: Vec<MountId>,
-    /// Whether it is a daemon, which can be told to reload its configuration.
+    /// Whether it is a daemon, which accepts reload requests.
     #[serde(default)]
     pub is_daemon: bool,
 }
 
-/// Which mount it is.
+/// Identity of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountId {
-    /// Where it is: absolute, without symbolic links.
+    /// The mount point: absolute, without symbolic links.
     pub mountpoint: String,
-    /// The number of its filesystem as in `/proc/self/mountinfo`, such as `0:45`. It tells apart
-    /// mounts on top of each other.
+    /// The device number of its filesystem as in `/proc/self/mountinfo`, such as `0:45`. It
+    /// distinguishes mounts on top of each other.
     pub device: String,
 }
 
-/// What most requests say: which mount is meant. It may be left out where the process has one.
+/// Selects the mount of a request. May be empty if the process has one mount only.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MountSelector {
@@ -65,32 +65,32 @@ pub struct RefreshRequest {
     /// As in [`MountSelector`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
-    /// Whether all torrents that the servers do not list are believed to be removed, also those
-    /// that are missing since a restart of a server.
+    /// Whether all torrents that the servers do not list count as removed, also those that are
+    /// missing since a restart of a server.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accept_removals: bool,
-    /// Info hashes of torrents that tfs removed from a server, which is believed at once. At most
-    /// [`REMOVED_MAX`](Self::REMOVED_MAX).
+    /// Info hashes of torrents that tfs removed from a server; they count as removed at once. At
+    /// most [`REMOVED_MAX`](Self::REMOVED_MAX).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
 }
 
 impl RefreshRequest {
-    /// The most torrents that one request names.
+    /// Maximum number of torrents in one request.
     pub const REMOVED_MAX: usize = 1000;
 }
 
-/// The answer to a [`RefreshRequest`]: what a look at each server that began after the request
-/// has changed. It is a failure only if no server could be looked at.
+/// The answer to a [`RefreshRequest`]: the changes found by a poll of each server that began after
+/// the request. The request fails only if no server could be polled.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Refreshed {
-    /// The names of torrents that came.
+    /// The names of new torrents.
     pub added: Vec<String>,
-    /// The names of torrents that went.
+    /// The names of removed torrents.
     pub removed: Vec<String>,
-    /// How many torrents there are now.
+    /// The current number of torrents.
     pub torrents: u64,
-    /// The names of the servers that were looked at.
+    /// The names of the servers that were polled.
     #[serde(default)]
     pub servers: Vec<String>,
     /// The servers that failed, whose torrents are shown as last known.
@@ -98,38 +98,38 @@ pub struct Refreshed {
     pub failed: Vec<FailedServer>,
 }
 
-/// A server that could not be looked at.
+/// A server that could not be polled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedServer {
     /// Its name.
     pub server: String,
-    /// What failed and why, for people.
+    /// What failed, and why, for users.
     pub error: String,
 }
 
-/// How a mount is to end.
+/// Kinds of unmount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnmountMode {
-    /// Only if nobody uses it.
+    /// Only if no program uses the mount.
     #[default]
     Clean,
-    /// Out of the tree at once; it ends when the last who uses it is done.
+    /// Detaches it from the tree at once; it ends when its last user closes it.
     Lazy,
-    /// Now: its users get errors.
+    /// At once; programs that use it get errors.
     Force,
 }
 
-/// `POST /v1/unmount`. The answer is [`Unmounted`]. It comes when the mount has ended, for a lazy
-/// one when it has left the tree, and for one that is mounted elsewhere too when it has left its
-/// first place.
+/// `POST /v1/unmount`. The answer is [`Unmounted`]. It is sent when the mount has ended. For a lazy
+/// unmount it is sent when the mount has left the tree, and for a mount that is mounted elsewhere
+/// too when it has left its first place.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnmountRequest {
     /// As in [`MountSelector`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
-    /// How.
+    /// The kind of unmount.
     #[serde(default)]
     pub mode: UnmountMode,
 }
@@ -137,16 +137,16 @@ pub struct UnmountRequest {
 /// The answer to [`UnmountRequest`].
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Unmounted {
-    /// Where the filesystem is still mounted, so that its process lives on, or, after an end by
-    /// force, where a dead mount stays. Older processes do not say.
+    /// Where the filesystem is still mounted, so that its process continues. After a forced
+    /// unmount, where a dead mount remains. Older processes do not send it.
     #[serde(default)]
     pub still_mounted: Vec<PlaceInfo>,
 }
 
-/// A place where a mount is seen.
+/// A place where a mount is visible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaceInfo {
-    /// Where.
+    /// The mount point.
     pub mountpoint: String,
     /// A process that sees it there, if that is in another mount namespace, such as a container's.
     pub pid: Option<u32>,
@@ -154,6 +154,6 @@ pub struct PlaceInfo {
     pub command: Option<String>,
 }
 
-/// An answer that says only that all went well.
+/// An answer without content: the request succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Acknowledged {}

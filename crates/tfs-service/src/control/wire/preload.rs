@@ -1,10 +1,10 @@
-//! Preloads, and what happens to them.
+//! Preloads and their events.
 
 use serde::{Deserialize, Serialize};
 use vfs_core::PreloadWait;
 
-/// `POST /v1/preload`. The answer is lines of [`PreloadEvent`], a few a second for each file that
-/// is under way. Whoever closes the connection gives the preload up.
+/// `POST /v1/preload`. The answer is lines of [`PreloadEvent`], a few per second for each active
+/// file. Closing the connection cancels the preload.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PreloadRequest {
@@ -12,35 +12,35 @@ pub struct PreloadRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
     /// Files, or directories with all files below them, as paths from the root of the mount. An
-    /// empty one is the root.
+    /// empty path is the root.
     pub paths: Vec<String>,
-    /// Only so many bytes from the beginning of each file.
+    /// Only this number of bytes at the beginning of each file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_bytes: Option<u64>,
-    /// Only so many bytes from the end of each file; with `head_bytes`, both.
+    /// Only this number of bytes at the end of each file; with `head_bytes`, both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail_bytes: Option<u64>,
 }
 
-/// What a preload waits for.
+/// The reason why a preload waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PreloadReason {
-    /// The server, which does not answer.
+    /// The server does not answer.
     Server,
-    /// The server's check of the torrent.
+    /// The server is checking the torrent.
     Check,
-    /// The server's answer which pieces it has. Until it comes, `there_bytes` may be far too low.
+    /// The bitfield is pending. Until it arrives, `there_bytes` may be far too low.
     Bitfield,
-    /// Readers, whose data comes first.
+    /// Foreground reads, which have priority.
     Readers,
-    /// A stream: all that may be open on the server are taken.
+    /// A stream: the stream budget of the server is used up.
     Stream,
-    /// Another preload of the mount.
+    /// Another preload of the mount is active.
     Turn,
     /// The rest of a piece that the server is downloading.
     Piece,
-    /// Peers: none sends any data.
+    /// No peer sends data.
     Peers,
     /// A reason that this client does not know.
     #[serde(other)]
@@ -62,55 +62,55 @@ impl From<PreloadWait> for PreloadReason {
     }
 }
 
-/// What happens to a preload.
+/// An event of a preload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum PreloadEvent {
-    /// The first: what is wanted in all.
+    /// The first event: totals.
     Began {
-        /// How many files.
+        /// Number of files.
         files: u64,
-        /// How many bytes of them.
+        /// Number of bytes.
         total_bytes: u64,
     },
-    /// How far a file is.
+    /// Progress of a file.
     Progress {
-        /// From the root of the mount.
+        /// The path from the root of the mount.
         path: String,
-        /// How many of the wanted bytes are known to be on the server.
+        /// Requested bytes that are known to be on the server.
         there_bytes: u64,
-        /// How many are wanted.
+        /// Requested bytes.
         total_bytes: u64,
-        /// What it waits for; absent while data comes.
+        /// The reason for waiting; absent while data arrives.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         waits_for: Option<PreloadReason>,
     },
-    /// All that is wanted of a file is on the server.
+    /// The requested bytes of a file are on the server.
     Done {
-        /// From the root of the mount.
+        /// The path from the root of the mount.
         path: String,
-        /// How much that is.
+        /// Requested bytes.
         total_bytes: u64,
     },
-    /// Nobody sends a file. It is tried again after the others.
+    /// No peer sends the file. It is retried after the other files.
     Stalled {
-        /// From the root of the mount.
+        /// The path from the root of the mount.
         path: String,
-        /// Why, for people.
+        /// The reason, for users.
         message: String,
     },
-    /// A file is given up.
+    /// The preload of a file failed.
     Failed {
-        /// From the root of the mount.
+        /// The path from the root of the mount.
         path: String,
-        /// Why, for people.
+        /// The reason, for users.
         message: String,
     },
-    /// The last: how many files were preloaded and given up.
+    /// The last event: how many files were preloaded, and how many failed.
     Ended {
-        /// How many are there.
+        /// Number of preloaded files.
         done: u64,
-        /// How many were given up.
+        /// Number of failed files.
         failed: u64,
     },
     /// An event that this client does not know.

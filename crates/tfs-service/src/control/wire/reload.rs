@@ -1,79 +1,79 @@
-//! What a daemon made of a changed configuration.
+//! The result of reloading a daemon's configuration.
 
 use serde::{Deserialize, Serialize};
 
-/// The answer to `POST /v1/reload` with `{}`: what a daemon made of its configuration. It comes
-/// when each mount has come up, failed, stayed or gone, or after a minute.
+/// The answer to `POST /v1/reload` with `{}`: the result of a reload. It is sent when every mount
+/// has started, failed, stayed or ended, or after a minute.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// The process.
+    /// The process id.
     pub pid: u32,
-    /// What became of each mount, by path.
+    /// The result for each mount, ordered by path.
     pub mounts: Vec<ReloadedMount>,
-    /// What became of the sections that have changed and are no part of a mount.
+    /// The result for changed sections that are not part of a mount.
     pub sections: Vec<ReloadedSection>,
 }
 
-/// What became of a section of the configuration.
+/// The result for a section of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadedSection {
     /// Its name.
     pub section: String,
-    /// What became of it.
+    /// The result.
     pub outcome: SectionOutcome,
-    /// Why, if it does not hold.
+    /// The reason, if it was not applied.
     #[serde(default)]
     pub why: Option<String>,
 }
 
-/// What became of a section.
+/// Results for a section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SectionOutcome {
-    /// It holds from now on.
+    /// Applied.
     Applied,
-    /// It holds after a restart of the daemon.
+    /// Takes effect after a restart of the daemon.
     NeedsRestart,
-    /// It cannot be done. The next reload tries again.
+    /// Could not be applied. The next reload tries again.
     Failed,
-    /// Something that this client does not know.
+    /// A result that this client does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// What became of a mount.
+/// The result for a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadedMount {
-    /// Where it is or was, as the configuration has it.
+    /// The mount point, as configured.
     pub mountpoint: String,
-    /// What became of it.
+    /// The result.
     pub outcome: MountOutcome,
-    /// Why, if it is not as the configuration has it.
+    /// The reason, if it differs from the configuration.
     #[serde(default)]
     pub why: Option<String>,
 }
 
-/// What became of a mount.
+/// Results for a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MountOutcome {
-    /// It has come up.
+    /// It has started.
     Mounted,
-    /// It was there, and is as it was.
+    /// It existed, and is unchanged.
     Unchanged,
-    /// It was mounted anew, with changed settings.
+    /// It was remounted with changed settings.
     Remounted,
-    /// It has gone, since the configuration does not have it any more.
+    /// It was unmounted: the configuration no longer contains it.
     Removed,
-    /// It is in use, and stays as it was although the configuration says otherwise.
+    /// It is in use, and keeps its old settings although the configuration has changed.
     Kept,
-    /// It did not come up or was lost, and is tried again.
+    /// It did not start or was lost, and is retried.
     Failed,
-    /// Somebody unmounted it. The next reload mounts it again.
+    /// It was unmounted manually. The next reload mounts it again.
     Unmounted,
-    /// It is still coming up or going.
+    /// It is still starting or ending.
     Pending,
-    /// Something that this client does not know.
+    /// A result that this client does not know.
     #[serde(other)]
     Unknown,
 }

@@ -1,8 +1,8 @@
-//! Searches, and what they found.
+//! Search requests and results.
 
 use serde::{Deserialize, Serialize};
 
-/// The most files that a search answers with: more than anybody reads, and some 30 MB.
+/// Maximum number of results: more than a user reads, and some 30 MB.
 pub const SEARCH_HITS_MAX: usize = 100_000;
 
 /// `POST /v1/search`.
@@ -12,19 +12,19 @@ pub struct SearchRequest {
     /// As in [`MountSelector`](super::MountSelector).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mountpoint: Option<String>,
-    /// What to look for.
+    /// The query.
     pub query: QueryText,
-    /// How many files are wanted at most; any more than 100000 count as that.
+    /// Maximum number of results; clamped to 100000.
     pub limit: u64,
 }
 
-/// What to look for, and how it is written.
+/// A query, by its syntax.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryText {
-    /// Words, each of which must occur in the path, in any case.
+    /// Words, each of which must occur in the path; case is ignored.
     Words(String),
-    /// A glob for the name, or with a slash in it for the path.
+    /// A glob for the name, or for the path if it contains a slash.
     Glob(String),
     /// A regular expression for the path.
     Regex(String),
@@ -35,21 +35,21 @@ pub enum QueryText {
 pub struct SearchAnswer {
     /// The files, torrent by torrent.
     pub hits: Vec<SearchResult>,
-    /// Whether there are more than were wanted.
+    /// Whether there are more results than the limit.
     pub is_cut: bool,
 }
 
-/// A file that was found.
+/// A file that matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchResult {
-    /// The path in the mount, from its root, without a slash before it.
+    /// The path from the root of the mount, without a leading slash.
     pub path: String,
     /// The info hash of the torrent.
     pub info_hash: String,
-    /// The position of the file in the torrent, counted from 0.
+    /// The index of the file in the torrent, from 0.
     pub file_index: u32,
-    /// The length.
+    /// Its length.
     pub size_bytes: u64,
-    /// How much of it is downloaded.
+    /// Downloaded bytes.
     pub have_bytes: u64,
 }

@@ -1,4 +1,4 @@
-//! What a process knows of its mounts: their state, and who reads what.
+//! Status of a process: its mounts and their readers.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,24 +6,25 @@ use super::PlaceInfo;
 use crate::PreloadStatus;
 use crate::status::StatusReport;
 
-/// `GET /v1/status`: all that a process knows of its mounts.
+/// `GET /v1/status`: the status of a process and its mounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReply {
-    /// The process.
+    /// The process id.
     pub pid: u32,
     /// Its mounts, the oldest first.
     pub mounts: Vec<MountStatus>,
-    /// The mounts of a daemon's configuration that are not there; older processes do not say.
+    /// Configured mounts of a daemon that do not exist at the moment; older processes do not send
+    /// it.
     #[serde(default)]
     pub missing: Vec<MissingMount>,
 }
 
-/// A mount that a daemon is to have and has not.
+/// A mount that a daemon is configured to have, but has not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingMount {
-    /// Where it is to be.
+    /// The configured mount point.
     pub mountpoint: String,
-    /// Why it is not there, and what becomes of it.
+    /// Why it does not exist, and what happens next.
     pub why: String,
 }
 
@@ -32,16 +33,16 @@ pub struct MissingMount {
 pub struct MountStatus {
     /// As in [`MountId`](super::MountId).
     pub device: String,
-    /// What `.tfs/status.json` says.
+    /// The content of `.tfs/status.json`.
     #[serde(flatten)]
     pub status: StatusReport,
-    /// Who has files open, those who have waited for the longest first.
+    /// Open files, those with the longest wait first.
     pub readers: Vec<ReaderStatus>,
-    /// Where else it is mounted, such as by a bind mount; older processes do not say. If it is
-    /// not at its own mount point any more, containers are among them.
+    /// Other places where it is mounted, such as by a bind mount; older processes do not send it.
+    /// If it is no longer at its own mount point, places in containers are included.
     #[serde(default)]
     pub also_mounted: Vec<PlaceInfo>,
-    /// The files that are being preloaded now, by path; older processes do not say.
+    /// The files that are being preloaded, ordered by path; older processes do not send it.
     #[serde(default)]
     pub preloading: Vec<PreloadStatus>,
 }
@@ -53,58 +54,58 @@ pub struct ReaderStatus {
     pub path: Option<String>,
     /// The info hash of its torrent.
     pub info_hash: String,
-    /// The position of the file in the torrent, counted from 0.
+    /// The index of the file in the torrent, from 0.
     pub file_index: u32,
-    /// The process that read from it last, or else opened it. Null if it is gone, or in another
-    /// container.
+    /// The process that last read from it, or else the one that opened it. Null if the process is
+    /// gone, or in another container.
     pub pid: Option<u32>,
     /// Its name.
     pub command: Option<String>,
-    /// Where its last read ended.
+    /// The offset at which its last read ended.
     pub offset: u64,
     /// The length of the file.
     pub file_bytes: u64,
-    /// Bytes that it was given. What the kernel's page cache answered is not among them.
+    /// Bytes returned to the reader. Reads that the kernel's page cache answered are not included.
     pub given_bytes: u64,
-    /// Bytes a second that it was given of late.
+    /// Recent rate in bytes per second.
     pub bytes_per_second: u64,
-    /// How the file is read at the moment.
+    /// The current access method.
     #[serde(default)]
     pub way: WayStatus,
-    /// What it waits for.
+    /// The reason for waiting, if it waits.
     pub waits: Option<WaitStatus>,
 }
 
-/// How a file is read.
+/// Access methods of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WayStatus {
-    /// From the server.
+    /// From the server over HTTP.
     #[default]
     Http,
-    /// From this machine's disk, what is there of it.
+    /// From the local disk, as far as the data is there.
     Local,
-    /// By the kernel itself, from this machine's disk. What it reads is not counted.
+    /// By the kernel itself from the local disk (passthrough). These reads are not counted.
     Passthrough,
-    /// Something that this client does not know.
+    /// A method that this client does not know.
     #[serde(other)]
     Unknown,
 }
 
-/// What a reader waits for.
+/// A pending read of a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitStatus {
-    /// The first byte of the file that it lacks.
+    /// Offset in the file of the first missing byte.
     pub offset: u64,
-    /// The piece of the torrent that it is in, where that is known.
+    /// The piece of the torrent that contains it, if that is known.
     pub piece: Option<u32>,
-    /// How long that piece is, in bytes.
+    /// The length of that piece in bytes.
     #[serde(default)]
     pub piece_bytes: Option<u32>,
-    /// For how long it has waited, in milliseconds.
+    /// How long it has waited, in milliseconds.
     pub for_millis: u64,
-    /// How long the piece will still take at the present speed of the download, in milliseconds,
-    /// if that can be told: after some seconds, and if the torrent downloads little else.
+    /// Estimated time until the piece is complete, in milliseconds, at the current download rate.
+    /// Absent for the first seconds, and if the torrent downloads much else.
     #[serde(default)]
     pub left_millis: Option<u64>,
 }
