@@ -1,4 +1,4 @@
-//! The directories of tfs itself: whether they can be written, and whether they are private.
+//! Checks the directories of tfs: whether they are writable and private.
 
 use std::env;
 use std::fs;
@@ -14,32 +14,32 @@ use super::{CheckResult, Severity};
 use crate::control::runtime_dir_path;
 use crate::shell::quoted;
 
-/// The directory of tfs in those of the user.
+/// The name of tfs's directory below the user's directories.
 const OWN_NAME: &str = "tfs";
 
-/// The variable that names the directory of control sockets.
+/// The variable that sets the directory of control sockets.
 const RUNTIME_VARIABLE: &str = "XDG_RUNTIME_DIR";
 
-/// The bits of permission that a private directory does not have.
+/// Permission bits that a private directory must not have.
 const FOR_OTHERS: u32 = 0o077;
 
-/// What a directory of ours is like.
+/// State of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DirState {
-    /// It is there, or can be made: `exists` tells which.
+    /// It exists, or can be created: `exists` distinguishes them.
     Usable {
         exists: bool,
     },
-    /// It may not be written, or its parent may not where it is missing.
+    /// It is not writable, or it is missing and its parent is not writable.
     NotWritable,
     NotDirectory,
-    /// It belongs to somebody else, who could replace what is in it.
+    /// It belongs to another user, who could replace its content.
     Foreign,
-    /// Others get in: its permission bits.
+    /// Other users have access: its permission bits.
     Open(u32),
 }
 
-/// Checks the directory of what tfs remembers.
+/// Checks the state directory.
 pub(super) fn state() -> CheckResult {
     let dir = BaseDirs::new().and_then(|dirs| dirs.state_dir().map(Path::to_owned));
     examine("state-dir", dir, "export XDG_STATE_HOME=\"$HOME/.local/state\"")
@@ -53,7 +53,8 @@ pub(super) fn runtime() -> CheckResult {
     judge_runtime(&dir, state, variable.as_deref())
 }
 
-/// A variable that leads nowhere is said, since programs that believe it do not find each other.
+/// An unusable value of the variable is reported, since programs with and without the variable do
+/// not find each other.
 fn judge_runtime(dir: &Path, state: DirState, variable: Option<&Path>) -> CheckResult {
     const CHECK: &str = "runtime-dir";
     let finding = judge(CHECK, dir, state);
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(look(&path("file")), DirState::NotDirectory);
         assert_eq!(look(&path("a/b/c")), DirState::Usable { exists: false });
         assert_eq!(look(Path::new("/proc/1/nowhere/tfs")), DirState::NotWritable);
-        // Whoever runs this, one of them belongs to somebody else.
+        // For every user, root included, one of these directories belongs to another user.
         let foreign = if geteuid().is_root() { DirState::Open(0o755) } else { DirState::Foreign };
         assert_eq!(look(Path::new("/usr")), foreign);
     }

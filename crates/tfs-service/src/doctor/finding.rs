@@ -1,33 +1,33 @@
-//! What a check found: data, for whoever prints it.
+//! Results of checks, as data for printing.
 
 use serde::Serialize;
 
-/// How bad it is.
+/// Severity of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// As it is to be.
+    /// No problem.
     Ok,
-    /// tfs works, but not everything that it can do.
+    /// tfs works, with limitations.
     Warning,
-    /// tfs does not work like this.
+    /// tfs does not work.
     Fault,
 }
 
-/// What one check found. Serialized, this is an entry of `tfs doctor --json`: fields are added,
+/// Result of one check. Serialized, this is an entry of `tfs doctor --json`: fields are added,
 /// never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckResult {
-    /// The name of the check, such as `fuse-device`. One check may find several things.
+    /// The name of the check, such as `fuse-device`. One check may have several results.
     pub check: &'static str,
-    /// Which server it is about, where there are several.
+    /// The server that it concerns, if there are several.
     pub server: Option<String>,
-    /// How bad it is.
+    /// Its severity.
     pub verdict: Severity,
-    /// What was found, as a fragment of a sentence.
+    /// The finding, as a fragment of a sentence.
     pub found: String,
-    /// What helps: commands to type, of which one is enough. What is said about one of them
-    /// follows it as a comment of the shell.
+    /// Remedies: alternative shell commands, one of which is enough. An explanation follows a
+    /// command as a shell comment.
     pub fixes: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether this user can mount: the device, fusermount3 or the right of root, other users.
+//! Checks whether this user can mount: the device, fusermount3 or capabilities, `allow_other`.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,13 +14,13 @@ use super::surroundings::MachineFacts;
 use crate::KernelTimeout;
 use crate::shell::quoted;
 
-/// The device that speaks for a FUSE mount.
+/// The FUSE device.
 const DEVICE: &str = "/dev/fuse";
 
-/// What fusermount3 allows to users.
+/// Configuration of fusermount3.
 const FUSE_CONF: &str = "/etc/fuse.conf";
 
-/// The bit of a program that runs as its owner.
+/// The set-user-ID bit.
 const SETUID: u32 = 0o4000;
 
 /// Checks `/dev/fuse` by opening it, as a mount does.
@@ -43,7 +43,7 @@ fn judge_device(opened: io::Result<()>, surroundings: MachineFacts) -> CheckResu
             }
             finding.fix("sudo modprobe fuse")
         }
-        // A file that may be opened by its mode, but not by the rules for devices.
+        // The mode allows access, but the device cgroup denies it.
         Some(Errno::PERM) => {
             CheckResult::fault(CHECK, format!("this container may not open {DEVICE}"))
                 .fix(in_container)
@@ -56,7 +56,7 @@ fn judge_device(opened: io::Result<()>, surroundings: MachineFacts) -> CheckResu
     }
 }
 
-/// Checks whether the kernel aborts mounts that take their time.
+/// Checks whether the kernel aborts mounts with slow requests.
 pub(super) fn request_timeout() -> CheckResult {
     judge_request_timeout(KernelTimeout::of_this_machine())
 }
@@ -69,16 +69,16 @@ fn judge_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
     }
 }
 
-/// What is known of fusermount3.
+/// Properties of fusermount3.
 #[derive(Debug)]
 struct Fusermount {
     path: String,
     version: Option<String>,
-    /// Whether it belongs to root and runs as root.
+    /// Whether it belongs to root and has the set-user-ID bit.
     is_setuid: bool,
 }
 
-/// Checks that this user may mount: root by a capability, others by fusermount3.
+/// Checks that this user may mount: root by a capability, other users by fusermount3.
 pub(super) fn may_mount() -> CheckResult {
     let fusermount = fusermount_path().map(|path| Fusermount {
         is_setuid: path
@@ -127,7 +127,7 @@ fn judge_may_mount(fusermount: Option<&Fusermount>, surroundings: MachineFacts) 
     CheckResult::ok(CHECK, format!("by {path}{version}"))
 }
 
-/// Checks whether other users can be let in.
+/// Checks whether mounts can be opened to other users.
 pub(super) fn allow_other() -> CheckResult {
     judge_allow_other(fs::read_to_string(FUSE_CONF).ok().as_deref(), MachineFacts::look())
 }

@@ -1,4 +1,4 @@
-//! What the machine gives a process: open files, and the time.
+//! Checks the limit of open files, and the clock.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,20 +6,20 @@ use rustix::process::{Resource, getrlimit};
 
 use super::CheckResult;
 
-/// Open files that no mount needs more of: eight streams, the control socket with its clients,
-/// and the files on disk that readers have open.
+/// Open files that are enough for every mount: eight streams, the control socket with its clients,
+/// and local files that readers have open.
 const OPEN_FILES_ENOUGH: u64 = 1024;
 
-/// Open files without which not even a small mount works: threads, sockets and the device.
+/// Open files that the smallest mount needs: threads, sockets and the device.
 const OPEN_FILES_LEAST: u64 = 128;
 
-/// The beginning of 2026: no tfs is older, so a clock before it is wrong.
+/// The beginning of 2026: no tfs is older, so an earlier clock is wrong.
 const CLOCK_LEAST: Duration = Duration::from_secs(1_767_225_600);
 
-/// How far two clocks may be apart: modification times then still make sense.
+/// Accepted difference between two clocks: modification times are still plausible.
 const CLOCK_SKEW_MAX: Duration = Duration::from_secs(120);
 
-/// Checks how many files this process may open.
+/// Checks the limit of open files of this process.
 pub(super) fn open_files() -> CheckResult {
     judge_open_files(getrlimit(Resource::Nofile).current)
 }
@@ -41,7 +41,7 @@ fn judge_open_files(limit: Option<u64>) -> CheckResult {
     }
 }
 
-/// Checks the clock, against the server's if it tells the time.
+/// Checks the clock. Compares it with the server's, if the server reports one.
 pub(super) fn clock(here: SystemTime, at_server: Option<SystemTime>) -> CheckResult {
     const CHECK: &str = "clock";
     const SET_CLOCK: &str = "sudo timedatectl set-ntp true";

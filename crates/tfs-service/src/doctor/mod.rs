@@ -1,11 +1,11 @@
-//! `tfs doctor`: what on this machine keeps tfs from working, and the command that helps.
+//! `tfs doctor`: finds what keeps tfs from working on this machine, and suggests a remedy.
 //!
-//! Each check looks first and judges then; the judging is a pure function of what was seen, so
-//! that machines that are not at hand can be tested. A check changes nothing on the machine.
+//! Each check first collects facts, then evaluates them. The evaluation is a pure function, so that
+//! tests cover other machines. A check changes nothing on the machine.
 //!
-//! # What must stay true
-//! Every check ends within [`CHECK_TIME_MAX`], whatever the kernel or the server does: what waits
-//! for the kernel runs in a thread that can be left behind.
+//! # Invariants
+//! Every check ends within [`CHECK_TIME_MAX`], also if the kernel or a server does not answer:
+//! calls that may block run in a thread that can be abandoned.
 
 mod dirs;
 mod finding;
@@ -31,41 +31,41 @@ pub(crate) use self::permits::permits_warning;
 pub use self::unit::{UnitCommand, UnitScope, unit_for};
 use crate::{LocalPaths, ServerSettings};
 
-/// How long one check may take. Looking for dead mounts waits two seconds for a mount that is
-/// silent, and a user looks at a prompt meanwhile.
+/// Time limit of one check. The search for dead mounts waits two seconds for a silent mount, while
+/// a user waits at a prompt.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(6);
 
-/// What the doctor is asked about.
+/// The subject of the checks.
 #[derive(Debug, Clone)]
 pub struct DoctorSettings {
-    /// The servers that are to be mounted.
+    /// The servers to mount.
     pub servers: Vec<DoctorServer>,
-    /// Where they are to be mounted; without it, the machine is looked at as a whole.
+    /// The mount point; without it, the machine as a whole is checked.
     pub mountpoint: Option<PathBuf>,
 }
 
-/// A server that is to be mounted.
+/// A server to mount.
 #[derive(Debug, Clone)]
 pub struct DoctorServer {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Where it is, and who we are to it.
+    /// Its address and credentials.
     pub connection: ServerSettings,
-    /// How many streams tfs may open on it.
+    /// Maximum number of streams that tfs may open on it.
     pub streams_max: usize,
-    /// Where the server's files are on this machine.
+    /// Mapping of the server's paths to local ones.
     pub local_paths: LocalPaths,
-    /// What `--server` has to be for a command that is to reach it, if it needs it.
+    /// The value of `--server` for suggested commands, if they need one.
     pub flag: Option<String>,
-    /// Whether it runs inside a process of tfs.
+    /// Whether it is an embedded server.
     pub is_embedded: bool,
 }
 
-/// A check that looks at this machine and may wait for its kernel.
+/// A check of this machine that may block in the kernel.
 type LocalCheck = fn(&DoctorSettings) -> Vec<CheckResult>;
 
-/// The checks of this machine, in the order in which a mount needs what they check. The name is
-/// for a check that does not come to an end.
+/// The checks of this machine, in the order in which a mount needs their subjects. The name is used
+/// for a check that times out.
 const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
     ("fuse-device", |_| vec![fuse::device()]),
     ("may-mount", |_| vec![fuse::may_mount()]),
@@ -79,10 +79,10 @@ const LOCAL_CHECKS: [(&str, LocalCheck); 10] = [
     ("open-files", |_| vec![machine::open_files()]),
 ];
 
-/// Runs all checks, at the same time, and returns what they found in a fixed order.
+/// Runs all checks concurrently. Returns the results in a fixed order.
 ///
 /// # Cancel safety
-/// Nothing is changed, so nothing is left behind but threads that wait for the kernel.
+/// Nothing is changed. Threads that wait for the kernel may remain.
 pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
     let (local, torrents, servers) = tokio::join!(
         local(settings),
@@ -92,7 +92,7 @@ pub async fn examine(settings: &DoctorSettings) -> Vec<CheckResult> {
     local.into_iter().chain(torrents).chain(servers).collect()
 }
 
-/// Looks at all servers at once. Where there are several, each finding says which it is about.
+/// Checks all servers concurrently. If there are several, each result names its server.
 async fn of_servers(servers: &[DoctorServer]) -> Vec<CheckResult> {
     let findings = join_all(servers.iter().map(server::examine)).await;
     let named = servers.iter().zip(findings).flat_map(|(server, findings)| {
@@ -123,12 +123,12 @@ fn silence(check: &'static str) -> CheckResult {
         .fix("dmesg | tail -n 20   # the kernel may say what it waits for")
 }
 
-/// Runs a function in a thread that is left behind if it never returns: a runtime would wait for
-/// it at its end. `None` if there is no thread, or the function panics.
+/// Runs a function in a thread that is abandoned if it never returns: a runtime would wait for it
+/// at its shutdown. `None` if no thread can be started, or the function panics.
 async fn in_thread<T: Send + 'static>(function: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().name("tfs-doctor".to_owned());
-    // Nobody listens once the time has passed.
+    // After the timeout the receiver is gone.
     thread.spawn(move || drop(sender.send(function()))).ok()?;
     receiver.await.ok()
 }

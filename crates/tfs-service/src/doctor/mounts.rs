@@ -1,4 +1,4 @@
-//! Mounts: whether one that is made here is seen, and whether those that are there answer.
+//! Checks mounts: whether a new one is visible elsewhere, and whether existing ones answer.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use super::CheckResult;
 use super::surroundings::MachineFacts;
 use crate::shell::quoted;
 
-/// How many mounts of tfs are asked whether they answer, at the same time and with a thread each.
+/// Maximum number of mounts that are probed, concurrently and with a thread each.
 const MOUNTS_ASKED_MAX: usize = 64;
 
-/// What is at a mount point.
+/// The object at a mount point.
 enum Site {
     /// A mount of tfs.
     Tfs(Liveness),
@@ -22,13 +22,13 @@ enum Site {
     Other(Result<(), MountpointError>),
 }
 
-/// Checks that a directory can be mounted on.
+/// Checks that a directory can be used as a mount point.
 pub(super) fn mount_point(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     let Some(path) = mountpoint else { return Vec::new() };
     let table = MountTable::read().unwrap_or_default();
     let location = locate(path).ok();
     let location = location.filter(|path| table.at(path).is_some_and(MountEntry::is_tfs));
-    // Mounting cleans a dead one up; a doctor only looks.
+    // A mount would clean up a dead one; the doctor changes nothing.
     let site = match location {
         Some(location) => Site::Tfs(liveness(&location)),
         None => Site::Other(check_mountpoint(path, false)),
@@ -66,8 +66,8 @@ fn judge_mount_point(path: &Path, site: Site) -> CheckResult {
     }
 }
 
-/// Checks whether a mount shows elsewhere, such as in containers: one that is made at `mountpoint`,
-/// or else those that are there already, or else one made anywhere.
+/// Checks whether a mount is visible in other mount namespaces, such as containers: a new one at
+/// `mountpoint`; without that, the existing ones; without those, a new one anywhere.
 pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     let table = MountTable::read().unwrap_or_default();
     let paths = match mountpoint {
@@ -88,8 +88,8 @@ pub(super) fn propagation(mountpoint: Option<&Path>) -> Vec<CheckResult> {
     stands_on.into_iter().map(|found| judge_propagation(Some(found), surroundings)).collect()
 }
 
-/// Returns the mount on which one at `path` stands. One of ours that is there already stands on the
-/// directory above.
+/// Returns the mount that contains the path of a new one. For an existing mount of tfs this is the
+/// mount of its parent directory.
 fn stands_on<'a>(table: &'a MountTable, path: &Path) -> Option<&'a MountEntry> {
     let here = table.of(path).filter(|entry| !entry.is_tfs());
     here.or_else(|| table.of(path.parent()?))
@@ -125,7 +125,7 @@ fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: MachineFact
     }
 }
 
-/// Asks each mount of tfs whether it answers.
+/// Checks whether each mount of tfs answers.
 pub(super) fn liveness_of_all() -> Vec<CheckResult> {
     let table = MountTable::read().unwrap_or_default();
     let paths: Vec<_> = table.tfs().map(|entry| entry.mount_point.clone()).collect();
@@ -133,7 +133,7 @@ pub(super) fn liveness_of_all() -> Vec<CheckResult> {
         let asking = path.clone();
         (path, thread::Builder::new().spawn(move || liveness(&asking)))
     });
-    // All are asked before the first is waited for.
+    // All probes start before the first is awaited.
     let asked: Vec<_> = asked.collect();
     let answers: Vec<_> = asked
         .into_iter()
@@ -150,7 +150,7 @@ fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<CheckResult> {
     answers.iter().map(|(path, liveness)| judge_liveness_of(CHECK, path, *liveness)).collect()
 }
 
-/// Judges one mount of tfs, the same for each check that looks at it.
+/// Evaluates one mount of tfs, for every check that probes mounts.
 fn judge_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> CheckResult {
     let shown = path.display();
     match liveness {

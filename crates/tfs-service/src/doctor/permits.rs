@@ -1,7 +1,9 @@
-//! How many streams rqbit can bear: its `--max-blocking-threads`, where its process can be seen.
+//! Determines how many streams rqbit supports: its `--max-blocking-threads`, if its process is
+//! visible.
 //!
-//! Every open stream holds one of that many permits, and so does writing, hashing and adding; when
-//! streams hold them all, rqbit stops downloading. Its API does not say how many there are.
+//! rqbit has this many permits. Every open stream holds one, and writing, hashing and adding need
+//! one each. When streams hold all permits, rqbit stops downloading. Its API does not report the
+//! number.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -16,16 +18,16 @@ use crate::budget::{
     BudgetHolder, BudgetStatus, BudgetWarning, ServerKey, holders_of, unshared_mounts,
 };
 
-/// What rqbit 9 has if it is not told otherwise.
+/// The default of rqbit 9.
 const PERMITS_DEFAULT: usize = 8;
 
-/// Permits that have to be left for rqbit's own work: writing pieces, hashing and adding.
+/// Permits that must remain for rqbit's own work: writing pieces, hashing and adding.
 const PERMITS_FOR_RQBIT: usize = 2;
 
 const FLAG: &str = "--max-blocking-threads";
 const VARIABLE: &str = "RQBIT_RUNTIME_MAX_BLOCKING_THREADS";
 
-/// The permits of the rqbits of this machine whose process this user may look into.
+/// Returns the permits of local rqbit processes that this user may inspect.
 pub(super) fn permits_of_local_rqbits() -> Vec<usize> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let is_process = |name: &OsStr| name.as_bytes().iter().all(u8::is_ascii_digit);
@@ -35,13 +37,13 @@ pub(super) fn permits_of_local_rqbits() -> Vec<usize> {
 
 fn permits_of(process: &Path) -> Option<usize> {
     let command = fs::read(process.join("cmdline")).ok()?;
-    // Only its own user may read it; the command line is for all.
+    // Only the process's user may read its environment; all users may read the command line.
     let environment = fs::read(process.join("environ")).unwrap_or_default();
     permits(&command, &environment)
 }
 
-/// Returns the permits of a process from its arguments and its environment, each ended by a NUL,
-/// if it is an rqbit.
+/// Returns the permits of a process if it is an rqbit. Arguments and environment are NUL-terminated
+/// strings.
 fn permits(command: &[u8], environment: &[u8]) -> Option<usize> {
     let mut arguments = words(command);
     let program = Path::new(arguments.next()?).file_name()?;
@@ -70,7 +72,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = &str> {
     bytes.split(|byte| *byte == 0).filter_map(|word| str::from_utf8(word).ok())
 }
 
-/// Returns the permits of the rqbits that may be the one at an address: none of another machine.
+/// Returns the permits of the rqbit processes that may serve this address: none if it is remote.
 pub(super) async fn permits_at(url: &BaseUrl) -> Vec<usize> {
     if !url.is_loopback() {
         return Vec::new();
@@ -79,8 +81,9 @@ pub(super) async fn permits_at(url: &BaseUrl) -> Vec<usize> {
     permits.await.ok().flatten().unwrap_or_default()
 }
 
-/// Warns if a mount may open more streams than rqbit's default leaves room for, unless the rqbits
-/// of this machine have more. It is not refused: any other rqbit may have more, and does not say.
+/// Warns if a mount may open more streams than rqbit's default supports, unless the local rqbit
+/// processes have more permits. This is no error: another rqbit may have more permits, and does not
+/// report them.
 pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option<BudgetWarning> {
     if streams_max + PERMITS_FOR_RQBIT <= PERMITS_DEFAULT {
         return None;
@@ -93,7 +96,7 @@ pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option
     Some(BudgetWarning { message: finding.found, hint })
 }
 
-/// Looks whose the streams of a server are, and which mounts do not share them.
+/// Checks who uses the streams of a server, and which mounts do not share its budget.
 pub(super) async fn shares(url: &BaseUrl, streams_max: usize) -> Vec<CheckResult> {
     let key = ServerKey::of(url).await;
     let of_key = key.clone();
@@ -132,7 +135,7 @@ fn judge_shares(status: &BudgetStatus, unshared: Option<BudgetWarning>) -> Vec<C
     findings
 }
 
-/// Compares what tfs may open with what rqbit has; the scarcest counts of several.
+/// Compares the streams that tfs may open with the permits; the smallest number counts.
 pub(super) fn judge(permits: &[usize], streams_max: usize) -> CheckResult {
     const CHECK: &str = "permits";
     let wanted = streams_max + PERMITS_FOR_RQBIT;
@@ -194,7 +197,7 @@ mod tests {
         check("rqbit --max-blocking-threads=16 server start /d", "", Some(16));
         let variable = "A=b RQBIT_RUNTIME_MAX_BLOCKING_THREADS=24";
         check("rqbit server start /d", variable, Some(24));
-        // The command line counts more, as in rqbit.
+        // The command line takes precedence over the variable, as in rqbit.
         check("rqbit --max-blocking-threads 4 server start", variable, Some(4));
         check("rqbit --max-blocking-threads many server start", "", Some(8));
         check("rqbit --max-blocking-threads", "", Some(8));

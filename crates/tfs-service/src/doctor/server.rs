@@ -1,4 +1,4 @@
-//! The server: whether it answers, what it is, and whether its files are on this machine.
+//! Checks a server: whether it answers, its version, and whether its files are local.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,13 +13,13 @@ use super::torrents::judge_listing;
 use super::{CHECK_TIME_MAX, CheckResult, DoctorServer};
 use crate::{ConnectError, RqbitServer, ServerFailure, ServerSettings, rqbit_version};
 
-/// How many torrents are looked for on this machine: enough to tell, too few to notice.
+/// Number of torrents whose local files are probed: enough for a result, few enough to be cheap.
 const TORRENTS_LOOKED_FOR: usize = 8;
 
-/// How long a byte stream may be silent; the doctor opens none.
+/// Stall timeout of a byte stream; the doctor opens none.
 const NO_STREAM: Duration = Duration::from_secs(1);
 
-/// Runs the checks that ask the server.
+/// Runs the checks that query the server.
 pub(super) async fn examine(server: &DoctorServer) -> Vec<CheckResult> {
     let url = &server.connection.url;
     let answer = match timeout(CHECK_TIME_MAX, ask(&server.connection)).await {
@@ -30,7 +30,7 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<CheckResult> {
     let ServerReply { version, time, client } = answer;
     let mut findings = vec![judge_version(url, &version)];
     findings.push(judge_permits(&permits_at(url).await, server.streams_max));
-    // One inside a process serves one mount, and shares its streams with no other.
+    // An embedded server has one mount, so its streams are not shared.
     if !server.is_embedded {
         findings.extend(shares(url, server.streams_max).await);
     }
@@ -44,7 +44,7 @@ pub(super) async fn examine(server: &DoctorServer) -> Vec<CheckResult> {
     findings
 }
 
-/// What a server that is there says.
+/// Answers of a server.
 #[derive(Debug)]
 struct ServerReply {
     version: String,
@@ -60,18 +60,18 @@ async fn ask(settings: &ServerSettings) -> Result<ServerReply, ConnectError> {
     Ok(ServerReply { version: info.version, time, client: client.clone() })
 }
 
-/// What came of looking for the server's files on this machine.
+/// Result of the search for the server's files on this machine.
 #[derive(Debug)]
 enum Tried {
-    /// Nobody wants that.
+    /// Local files are disabled.
     Off,
-    /// The paths of a server elsewhere are skipped.
+    /// The paths of a remote server are skipped.
     Elsewhere,
-    /// How many torrents were looked for, how many were there, and why the first was not.
+    /// Number of torrents probed, number verified, and why the first one failed.
     Torrents { count: usize, proven: usize, cause: Option<String> },
 }
 
-/// Lists the torrents of a server, or returns why that cannot be done.
+/// Returns the torrents of a server, or why they cannot be listed.
 async fn list(client: &Client) -> Result<Vec<TorrentProgress>, String> {
     match timeout(CHECK_TIME_MAX, client.torrents_with_progress()).await {
         Ok(listing) => listing.map_err(|error| format!("cannot {error}")),
@@ -165,8 +165,8 @@ fn judge_version(url: &BaseUrl, version: &str) -> CheckResult {
     CheckResult::ok(CHECK, found)
 }
 
-/// Judges what came of looking for the server's files here, if that ended in time. `is_expected`
-/// says whether they should be found.
+/// Evaluates the search for local files; `None` means that it timed out. `is_expected` means that
+/// the files should be found.
 fn judge_local(tried: Option<Tried>, is_expected: bool) -> CheckResult {
     const CHECK: &str = "local-paths";
     let Some(tried) = tried else {

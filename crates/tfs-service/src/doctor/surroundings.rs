@@ -1,32 +1,32 @@
-//! Who and where this process is: root, in a container, with which rights.
+//! Facts about this process: root, container, capabilities.
 
 use std::fs;
 use std::path::Path;
 
 use rustix::process::geteuid;
 
-/// The number of `CAP_SYS_ADMIN` (`capabilities(7)`), without which nobody mounts.
+/// The number of `CAP_SYS_ADMIN` (`capabilities(7)`), which `mount(2)` requires.
 const CAP_SYS_ADMIN: u32 = 21;
 
-/// Files that container engines leave in their containers: Docker, Podman, and what systemd knows.
+/// Marker files that container engines create: Docker, Podman, and those known to systemd.
 const CONTAINER_FILES: [&str; 3] = ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"];
 
-/// Words in the control groups of the first process of a container.
+/// Substrings of the control groups of a container's first process.
 const CONTAINER_GROUPS: [&str; 4] = ["/docker", "/kubepods", "/lxc", "/libpod"];
 
-/// Who this process is and what it may do.
+/// Identity and rights of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MachineFacts {
     pub(super) is_root: bool,
-    /// Whether it may mount by itself, without fusermount3.
+    /// Whether it may mount without fusermount3.
     pub(super) has_sys_admin: bool,
-    /// Whether programs that run as their owner, such as fusermount3, run as their caller.
+    /// Whether set-user-ID programs, such as fusermount3, run with the rights of their caller.
     pub(super) no_new_privs: bool,
     pub(super) in_container: bool,
 }
 
 impl MachineFacts {
-    /// Looks. What cannot be read counts as it is on an ordinary machine.
+    /// Collects the facts. What cannot be read gets the value of an ordinary machine.
     pub(super) fn look() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let groups = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Torrents that failed, that running mounts leave out, or that their servers do not list any more.
+//! Checks torrents: failed ones, ones that running mounts skip, and ones that their servers no
+//! longer list.
 
 use rqbit_client::wire::{TorrentProgress, TorrentState};
 use rqbit_source::failure_reason;
@@ -12,10 +13,10 @@ use crate::status::{DetailsStatus, FailedStatus, NamedTorrent, StatusReport, TOR
 
 const CHECK: &str = "torrents";
 
-/// Checks what the mounts of this user show. Of `servers`, which are asked themselves, failed
-/// torrents are left to [`judge_failed`].
+/// Checks the torrents of this user's mounts. `servers` are queried separately, so their failed
+/// torrents are skipped here.
 pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<CheckResult> {
-    // Mounts that do not answer are the finding of another check.
+    // Another check reports mounts that do not answer.
     let Ok(Ok(statuses)) = timeout(CHECK_TIME_MAX, statuses(None)).await else {
         return Vec::new();
     };
@@ -23,8 +24,8 @@ pub(super) async fn torrents(servers: &[DoctorServer]) -> Vec<CheckResult> {
     statuses.mounts.iter().flat_map(|mount| judge(&mount.status, &asked)).collect()
 }
 
-/// Returns a fault for each torrent of a list that is in state `error`. The torrents are named up
-/// to a limit, and the others counted. `flag` is what `--server` has to be to reach the server.
+/// Returns a fault for each torrent in state `error`. Up to a limit they are named, the others are
+/// counted. `flag` is the value of `--server` for suggested commands.
 pub(super) fn judge_listing(listing: &[TorrentProgress], flag: Option<&str>) -> Vec<CheckResult> {
     let failed = listing.iter().filter(|torrent| torrent.stats.state == TorrentState::Error);
     let named: Vec<_> = failed
@@ -56,8 +57,7 @@ fn judge_failed(failed: &FailedStatus, flag: Option<&str>) -> Vec<CheckResult> {
     findings
 }
 
-/// Judges what a mount shows. Failed torrents of the servers at the addresses `asked` are left
-/// out.
+/// Evaluates the status of a mount. Skips failed torrents of the servers with these URLs.
 fn judge(status: &StatusReport, asked: &[String]) -> Vec<CheckResult> {
     let mountpoint = &status.mountpoint;
     let shown = quoted(std::path::Path::new(mountpoint));

@@ -1,26 +1,27 @@
-//! Units of systemd: those in `contrib/systemd`, and one for this machine.
+//! systemd units: those in `contrib/systemd`, and one for this machine.
 
 use std::path::Path;
 
-/// Whose service manager runs the unit.
+/// The service manager that runs the unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnitScope {
-    /// The one of the system: as root, other users get in.
+    /// The system manager: runs as root, and other users have access.
     System,
-    /// The one of a user, by fusermount3.
+    /// A user's manager: mounts with fusermount3.
     User,
 }
 
-/// How long a start may take, over the three minutes that `tfs mount` gives itself.
+/// `TimeoutStartSec=`: longer than the three minutes that `tfs mount` may take.
 const START_SECONDS_MAX: u32 = 200;
 
-/// How long the mount may be silent before it counts as stuck. It is asked every half of it.
+/// `WatchdogSec=`: a mount that is silent for longer counts as hung. It is queried twice in that
+/// time.
 const WATCHDOG_SECONDS: u32 = 60;
 
-/// How long a stop may take: readers get errors at once, and the rest is over in seconds.
+/// `TimeoutStopSec=`: readers get errors at once, and the rest takes seconds.
 const STOP_SECONDS_MAX: u32 = 30;
 
-/// What a unit runs.
+/// The command of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnitCommand<'a> {
     /// One mount, at this absolute path.
@@ -29,14 +30,14 @@ pub enum UnitCommand<'a> {
     Daemon,
 }
 
-/// The lines of a unit that depend on what it runs; words are escaped.
+/// The lines of a unit that depend on its command; words are escaped.
 struct UnitLines {
     description: String,
     exec: String,
 }
 
 impl UnitLines {
-    /// Returns the lines of one mount. Its unit also cleans up after it.
+    /// Returns the lines for one mount. Its unit also cleans up after it.
     fn mount(binary: &str, flags: &str, mountpoint: &str) -> Self {
         Self {
             description: format!("Torrents of rqbit as files at {mountpoint}"),
@@ -49,7 +50,7 @@ ExecStopPost=-{binary} unmount --lazy {mountpoint}"
         }
     }
 
-    /// Returns the lines of a daemon. Dead mounts it cleans up itself when it comes back.
+    /// Returns the lines for a daemon, which cleans up dead mounts itself when it restarts.
     fn daemon(binary: &str, flags: &str) -> Self {
         Self {
             description: "Torrents of rqbit as files".to_owned(),
@@ -63,7 +64,7 @@ ExecReload={binary} config reload"
     }
 }
 
-/// Returns the text of a unit. `environment` is lines of `Environment=`.
+/// Returns the text of a unit. `environment` consists of `Environment=` lines.
 fn unit(
     scope: UnitScope,
     environment: &str,
@@ -75,7 +76,7 @@ fn unit(
             "Wants=network-online.target\nAfter=network-online.target rqbit.service\n",
             "multi-user.target",
         ),
-        // A user's manager does not see the units of the system.
+        // A user's manager has no access to the units of the system.
         UnitScope::User => ("-%E/tfs/environment", "After=rqbit.service\n", "default.target"),
     };
     format!(
@@ -104,15 +105,15 @@ WantedBy={wanted_by}
     )
 }
 
-/// Returns a path as a word of a command line: `%` and `$` are doubled, and what would end the
-/// word is put into quotes (`systemd.service(5)`, "Command lines").
+/// Returns a path as a word of a command line: `%` and `$` are doubled, and separators are quoted
+/// (`systemd.service(5)`, "Command lines").
 fn escaped(word: &str) -> String {
     let doubled = word.replace('%', "%%").replace('$', "$$");
     let ends_word = |it: char| it.is_whitespace() || matches!(it, '"' | '\'' | '\\' | ';');
     if doubled.is_empty() || doubled.contains(ends_word) { quoted(&doubled) } else { doubled }
 }
 
-/// Returns a line that sets a variable, in which `$` is nothing special (`systemd.exec(5)`).
+/// Returns a line that sets a variable; `$` is not special there (`systemd.exec(5)`).
 fn environment_line(name: &str, value: &str) -> String {
     format!("Environment={}\n", quoted(&format!("{name}={}", value.replace('%', "%%"))))
 }
@@ -121,8 +122,8 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// Returns the unit for a machine: `binary` is an absolute path, `variables` are settings of tfs,
-/// which `EnvironmentFile=` may override, and `config` is a configuration besides the usual ones.
+/// Returns the unit for a machine. `binary` is an absolute path. `variables` are settings of tfs,
+/// which `EnvironmentFile=` may override. `config` is an additional configuration file.
 #[must_use]
 pub fn unit_for(
     scope: UnitScope,
@@ -145,7 +146,7 @@ pub fn unit_for(
     unit(scope, &environment, &lines)
 }
 
-/// Returns the flags of a mount. One by root is for others, such as a media server.
+/// Returns the flags of a mount. A mount by root is for other users, such as a media server.
 fn mount_flags(scope: UnitScope) -> &'static str {
     match scope {
         UnitScope::System => " --allow-other",
