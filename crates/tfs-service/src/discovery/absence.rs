@@ -1,23 +1,23 @@
-//! Which torrents that a listing lacks are believed to be removed.
+//! Decides which torrents that are missing from a listing count as removed.
 //!
-//! A server that was started again may lack torrents that nobody removed: its disk was not mounted
-//! when the session was restored, a script adds them again, a folder is watched. A media server
-//! that looks at that moment takes its library for deleted. So a restart of the server removes no
-//! torrent by itself:
+//! A restarted server may lack torrents that no user removed: its disk was not mounted when the
+//! session was restored, a script adds them again, or a folder is watched. A media server that
+//! scans at that moment deletes its library. So a restart of the server removes no torrent by
+//! itself:
 //!
-//! | what the listing lacks | believed |
+//! | missing from the listing | counts as removed |
 //! |---|---|
 //! | a torrent that the same run of the server listed | at once |
-//! | a torrent that tfs itself removed, or `tfs refresh --accept-removals` | at once |
+//! | a torrent that tfs itself removed, or with `tfs refresh --accept-removals` | at once |
 //! | the only torrent that is missing, while others are listed | after [`SETTLE_TIME`] |
-//! | a few, while others are listed, if no folder of theirs is missing | after [`SETTLE_TIME`] |
+//! | a few, while others are listed, if none of their folders is missing | after [`SETTLE_TIME`] |
 //! | more, while others are listed | after `metadata.removal_delay` |
 //! | all of them | never |
 //!
-//! A few are fewer than a tenth of all ([`FEW_OF`]) and fewer than [`FEW_MAX`].
+//! A few means fewer than a tenth of all ([`FEW_OF`]) and fewer than [`FEW_MAX`].
 //!
-//! The price: what was removed while the server was down, or by another session of it, stays
-//! listed for that long, and reads of it fail.
+//! The downside: a torrent that was removed while the server was down, or by another session of it,
+//! stays listed for that long, and reads of it fail.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,83 +27,83 @@ use vfs_core::InfoHash;
 
 use crate::state::Absences;
 
-/// How long a server may take after its start until it lists all of its torrents. Scripts that add
-/// them again take seconds; a user who sees an old torrent for a minute is not harmed.
+/// How long after its start a server may take to list all of its torrents. Scripts that add them
+/// again take seconds. The price is that a removed torrent is shown for another minute.
 const SETTLE_TIME: Duration = Duration::from_secs(60);
 
-/// In how many listings in a row a torrent must be missing where the start of the server is not
-/// known.
+/// Minimum number of consecutive listings without a torrent, if the start time of the server is
+/// unknown.
 const LOOKS_MIN: u32 = 3;
 
-/// Up to how many torrents may go after [`SETTLE_TIME`], exclusive.
+/// Fewer torrents than this count as a few, see the module.
 const FEW_MAX: usize = 20;
 
-/// The part of all torrents that may go then, exclusive: one of so many.
+/// Fewer than this fraction (1/10) of all torrents count as a few.
 const FEW_OF: usize = 10;
 
-/// How far two answers about the start of one run may be apart, in seconds: uptimes are whole
-/// seconds, and clocks are corrected.
+/// Tolerance for two start times of the same run, in seconds: uptimes are whole seconds, and clocks
+/// are adjusted.
 const RUN_TOLERANCE: u64 = 3;
 
 /// Times before 2026 come from a clock that is not set.
 const CLOCK_MIN: i64 = 1_767_225_600;
 
-/// What is known of a listing.
+/// Properties of a listing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ListingFacts {
-    /// When it was asked for.
+    /// Time of the request.
     pub(super) asked_at: Instant,
     /// The same in seconds since 1970.
     pub(super) at: i64,
-    /// When the run of the server that answered began, if it says so.
+    /// When the server's current run began, if the server reports its uptime.
     pub(super) run_began_at: Option<Instant>,
     /// The same in seconds since 1970.
     pub(super) run_began: Option<i64>,
-    /// How many torrents it has that can be shown.
+    /// Number of listed torrents that can be shown.
     pub(super) listed_count: usize,
-    /// Whether all that it lacks is removed, since the user says so.
+    /// Whether all missing torrents count as removed, by the user's decision.
     pub(super) is_accepted: bool,
 }
 
-/// Whether the folders of missing torrents are on the disks of this machine.
+/// Whether the folders of missing torrents exist on the disks of this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FolderCheck {
-    /// They are, or this machine does not have the server's disks.
+    /// They exist, or the server's disks are not on this machine.
     NoneMissing,
-    /// One of them is missing, or it is not known where it is.
+    /// A folder is missing, or its location is unknown.
     Doubtful,
 }
 
-/// The torrents that are in the tree and not in the listings.
+/// The torrents that are in the tree and missing from the listings.
 #[derive(Debug, Default)]
 pub(super) struct AbsenceTracker {
-    /// When the last listing that came was asked for.
+    /// Time of the request for the last successful listing.
     listed_at: Option<Instant>,
-    /// Whether a listing failed since.
+    /// Whether a listing has failed since.
     has_failed: bool,
-    /// The run of the server that gave the last listing, if known: seconds since 1970.
+    /// Start of the server run that returned the last listing, if known: seconds since 1970.
     run_began: Option<i64>,
-    /// Whether `run_began` is from before this process, with no listing since.
+    /// Whether `run_began` was restored from disk, with no listing since.
     is_restored: bool,
     missing: HashMap<InfoHash, MissingTorrent>,
 }
 
-/// One torrent that is missing.
+/// A missing torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MissingTorrent {
-    /// Since when, in seconds since 1970.
+    /// Start of its absence, in seconds since 1970.
     since: i64,
-    /// When the first listing of this process that lacked it was asked for.
+    /// Time of the request for the first listing of this process without it.
     first_look_at: Instant,
     looks: u32,
-    /// When the last listing of this process that had it was asked for.
+    /// Time of the request for the last listing of this process with it.
     listed_at: Option<Instant>,
-    /// Whether the run that lacks it is the one that had it.
+    /// Whether the run that lacks it is the one that listed it.
     is_same_run: bool,
 }
 
 impl AbsenceTracker {
-    /// Takes over what was known before this process.
+    /// Restores the persisted state.
     pub(super) fn restore(&mut self, absences: &Absences) {
         self.run_began = absences.run_began_at;
         self.is_restored = true;
@@ -116,13 +116,13 @@ impl AbsenceTracker {
         self.missing = missing.collect();
     }
 
-    /// Takes note that a listing could not be had.
+    /// Records that a listing failed.
     pub(super) fn on_failure(&mut self) {
         self.has_failed = true;
     }
 
-    /// Takes in which torrents a listing lacks, and returns those of which it depends on their
-    /// folders whether they are believed to be removed; usually none.
+    /// Records the missing torrents of a listing. Returns those whose folders decide whether they
+    /// count as removed; usually none.
     pub(super) fn on_listing(
         &mut self,
         facts: &ListingFacts,
@@ -143,10 +143,10 @@ impl AbsenceTracker {
                 one.first_look_at = facts.asked_at;
             }
             one.looks = one.looks.saturating_add(1);
-            // An uptime is in whole seconds, so that the next may tell more.
+            // An uptime has a resolution of one second, so a later one may give more information.
             let listed_by = one.listed_at.zip(facts.run_began_at);
             one.is_same_run |= listed_by.is_some_and(|(listed, began)| listed >= began);
-            // A clock that was not set says nothing about how long that is ago.
+            // A timestamp of a clock that was not set cannot be used for the age.
             if one.since < CLOCK_MIN || one.since > facts.at {
                 one.since = facts.at;
             }
@@ -156,7 +156,7 @@ impl AbsenceTracker {
         self.listed_at = Some(facts.asked_at);
         self.has_failed = false;
         self.run_began = match (self.run_began, facts.run_began) {
-            // The same run is told by one number, however the answers differ.
+            // One number represents a run, also if the reported uptimes differ slightly.
             (Some(before), Some(now)) if is_one_run(before, now) => Some(before),
             (_, Some(now)) => Some(now),
             (before, None) => before.filter(|_| is_same_run),
@@ -167,7 +167,7 @@ impl AbsenceTracker {
         if is_few && !facts.is_accepted { doubtful } else { Vec::new() }
     }
 
-    /// Returns which of the missing torrents are to be kept, and forgets the others.
+    /// Returns the missing torrents to keep, and drops the others.
     pub(super) fn decide(
         &mut self,
         facts: &ListingFacts,
@@ -191,7 +191,7 @@ impl AbsenceTracker {
         self.missing.keys().copied().collect()
     }
 
-    /// Lets these be removed with the next listing that lacks them: tfs removed them.
+    /// Marks torrents that tfs removed: the next listing without them removes them from the tree.
     pub(super) fn on_removed_by_tfs(&mut self, torrents: &[InfoHash]) {
         for torrent in torrents {
             let (since, first_look_at) = (0, Instant::now());
@@ -202,27 +202,28 @@ impl AbsenceTracker {
         }
     }
 
-    /// Returns how many torrents are missing, and since when the first, in seconds since 1970.
+    /// Returns the number of missing torrents, and the start of the first absence in seconds since
+    /// 1970.
     pub(super) fn summary(&self) -> Option<(usize, i64)> {
         let since = self.missing.values().map(|one| one.since).min()?;
         Some((self.missing.len(), since))
     }
 
-    /// Returns the torrents that are missing, in the order of their info hashes.
+    /// Returns the missing torrents, ordered by info hash.
     pub(super) fn torrents(&self) -> Vec<InfoHash> {
         let mut torrents: Vec<_> = self.missing.keys().copied().collect();
         torrents.sort_unstable();
         torrents
     }
 
-    /// Returns what is to be known after a restart of tfs.
+    /// Returns the state to persist.
     pub(super) fn to_keep(&self) -> Absences {
         let torrents = self.torrents().into_iter();
         let since = |torrent: InfoHash| Some((torrent, self.missing.get(&torrent)?.since));
         Absences { run_began_at: self.run_began, missing: torrents.filter_map(since).collect() }
     }
 
-    /// Returns whether the run that gave this listing gave the last one too.
+    /// Returns whether the same run of the server returned this listing and the last one.
     fn is_same_run(&self, facts: &ListingFacts) -> bool {
         if self.is_restored {
             let runs = self.run_began.zip(facts.run_began);
@@ -231,13 +232,13 @@ impl AbsenceTracker {
         }
         match (self.listed_at, facts.run_began_at) {
             (Some(listed_at), Some(began_at)) => listed_at >= began_at,
-            // Without a gap there was hardly a restart.
+            // Without a failed listing in between, a restart is unlikely.
             (Some(_), None) => !self.has_failed && facts.listed_count > 0,
             (None, _) => false,
         }
     }
 
-    /// Returns the missing torrents that a new run of the server lacks for long enough.
+    /// Returns the missing torrents that a new run of the server has lacked for long enough.
     fn doubtful(&self, facts: &ListingFacts) -> Vec<InfoHash> {
         let doubtful = self.missing.iter().filter(|(_, one)| !one.is_same_run);
         let is_settled = doubtful.clone().any(|(_, one)| one.is_settled(facts));
@@ -246,7 +247,7 @@ impl AbsenceTracker {
 }
 
 impl MissingTorrent {
-    /// Returns whether the server has had the time to list all of its torrents.
+    /// Returns whether the server has had enough time to list all of its torrents.
     fn is_settled(&self, facts: &ListingFacts) -> bool {
         let age = facts.run_began_at.map(|at| facts.asked_at.saturating_duration_since(at));
         let missing_for = facts.asked_at.saturating_duration_since(self.first_look_at);
@@ -255,22 +256,21 @@ impl MissingTorrent {
     }
 }
 
-/// All that the decision about one missing torrent depends on.
+/// The input of the decision about one missing torrent.
 #[derive(Debug, Clone, Copy)]
 struct Question {
     is_accepted: bool,
     is_same_run: bool,
     is_settled: bool,
     missing_for: Duration,
-    /// How many torrents are missing from a new run, this one included.
+    /// Number of torrents that a new run lacks, including this one.
     missing_count: usize,
     listed_count: usize,
     folders: FolderCheck,
     removal_delay: Duration,
 }
 
-/// Decides whether a torrent that a listing lacks is believed to be removed. The table is at the
-/// top of the module.
+/// Returns whether a missing torrent counts as removed. The table is in the module documentation.
 fn is_removed(question: &Question) -> bool {
     let Question { missing_count, listed_count, folders, .. } = *question;
     if question.is_accepted || question.is_same_run {
@@ -284,7 +284,7 @@ fn is_removed(question: &Question) -> bool {
         || question.missing_for >= question.removal_delay
 }
 
-/// Returns whether two answers are about the start of the same run.
+/// Returns whether two start times belong to the same run.
 fn is_one_run(one: i64, other: i64) -> bool {
     one.abs_diff(other) <= RUN_TOLERANCE
 }
@@ -300,7 +300,7 @@ mod tests {
 
     const DAY: u64 = 24 * 60 * 60;
 
-    /// A torrent that a new run of a server lacks, which has settled.
+    /// A torrent that a new run of a server lacks for longer than [`SETTLE_TIME`].
     const ONE: Question = Question {
         is_accepted: false,
         is_same_run: false,
@@ -371,11 +371,11 @@ mod tests {
 
     const A: InfoHash = InfoHash::from_bytes([1; 20]);
 
-    /// One look: at which second, what the server says of its uptime, and whether it lacks A.
+    /// A poll: its second, the uptime that the server reports, and whether it lacks A.
     enum TestPoll {
         Fails,
         Has,
-        /// With the uptime in seconds, and whether A is to be kept.
+        /// The uptime in seconds, and whether A is to be kept.
         Lacks(Option<u64>, bool),
     }
     use TestPoll::{Fails, Has, Lacks};
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_new_run_is_believed_about_one_torrent_when_it_has_settled() {
-        // A restart that no look has seen.
+        // A restart between two polls.
         check(&[
             (0, Has),
             (5, Lacks(Some(3), true)),
@@ -431,7 +431,7 @@ mod tests {
             (61, Lacks(Some(59), true)),
             (62, Lacks(Some(60), false)),
         ]);
-        // It has it after all.
+        // The torrent is listed again.
         check(&[(0, Has), (5, Lacks(Some(3), true)), (10, Has), (15, Lacks(Some(13), false))]);
         check(&[(0, Lacks(Some(60), false))]);
         check(&[(0, Lacks(Some(59), true)), (1, Lacks(Some(60), false))]);
@@ -452,7 +452,7 @@ mod tests {
             (15, Has),
             (20, Lacks(None, false)),
         ]);
-        // A server that always says that it was just started.
+        // A server that always reports an uptime of a few seconds.
         check(&[
             (0, Has),
             (5, Lacks(Some(0), true)),
@@ -469,7 +469,7 @@ mod tests {
         before.on_listing(&facts(start, 1000, Some(500)), &[]);
         let kept = before.to_keep();
         assert_eq!(kept.run_began_at, Some(CLOCK_MIN + 500));
-        // The uptime is rounded, and the same run is told by one number.
+        // The uptime is rounded, and one number represents the same run.
         for (uptime, is_same) in [(1000, true), (998, true), (1003, true), (990, false), (5, false)]
         {
             let mut after = AbsenceTracker::default();
@@ -480,7 +480,7 @@ mod tests {
             assert_eq!(missing.is_empty(), is_same, "{uptime}");
             assert_eq!(after.to_keep().run_began_at == kept.run_began_at, is_same, "{uptime}");
         }
-        // What was missing from the run before tfs ended is missing still.
+        // A torrent that was missing before a restart of tfs is still missing.
         let absences =
             Absences { run_began_at: Some(CLOCK_MIN + 500), missing: vec![(A, CLOCK_MIN + 600)] };
         let mut after = AbsenceTracker::default();

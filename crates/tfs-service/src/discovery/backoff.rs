@@ -1,10 +1,10 @@
-//! Pauses that grow with each failure.
+//! Exponential backoff.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A pause that doubles with each failure, from a first to a longest one.
+/// A pause that doubles with each failure, from an initial value to a maximum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Backoff {
     first: Duration,
@@ -14,12 +14,12 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// Returns one without a failure so far.
+    /// Returns a backoff without a failure.
     pub(super) fn new((first, longest): (Duration, Duration)) -> Self {
         Self { first, longest, failure_count: 0, over_at: Instant::now() }
     }
 
-    /// Begins the next pause at `now`.
+    /// Starts the next pause at `now`.
     pub(super) fn on_failure(&mut self, now: Instant) {
         let factor = 2_u32.saturating_pow(self.failure_count);
         self.over_at = now + self.first.saturating_mul(factor).min(self.longest);

@@ -1,5 +1,5 @@
-//! The queue of torrents that a server lists and the tree does not have: asks for the details of
-//! each, a few at a time, and knows when every one was tried.
+//! Queue of torrents that a server lists and the tree lacks. Requests the details of each, with
+//! bounded concurrency, and tracks which torrents were tried.
 //!
 //! ```text
 //! Queued --> Asked --answered--> Ready (taken by the tree)
@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A torrent counts as tried when its request was answered, failed, or was silent for
-//! [`SILENCE_MAX`] while others were answered. A failure that may be the server's (a closed
-//! connection, a time-out, a 5xx) counts only if it happens twice with an answer in between: a
-//! server that goes down in the middle of a pass makes no torrent "tried".
+//! [`SILENCE_MAX`] while others were answered. A failure that the server may cause (a closed
+//! connection, a timeout, a 5xx) counts only if it happens twice with an answer in between. So a
+//! server that goes down during a pass makes no torrent "tried".
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -24,25 +24,25 @@ use super::backoff::Backoff;
 use super::chain;
 use crate::limit_text::limit_text;
 
-/// How many torrents are asked for their details at a time: enough to hide the round trips of a
-/// thousand torrents, too few for a server to notice.
+/// Maximum number of concurrent requests for details: enough to hide the latency for a thousand
+/// torrents, and a low load for a server.
 pub(super) const DETAILS_AT_A_TIME: usize = 8;
 
-/// How many more requests may be open that are silent. The oldest is dropped for the next torrent.
+/// Maximum number of further, silent requests. For the next torrent the oldest is dropped.
 const SILENT_MAX: usize = 8;
 
-/// How long a request may be silent, while others are answered, before its torrent counts as
-/// tried. rqbit answers in milliseconds.
+/// How long a request may be silent, while others are answered, before its torrent counts as tried.
+/// rqbit answers in milliseconds.
 const SILENCE_MAX: Duration = Duration::from_secs(2);
 
-/// How many requests in a row may fail for a reason that may be the server's before no more are
-/// made: the next list tells whether the server is there.
+/// Number of consecutive failures that the server may cause, after which no more requests are sent:
+/// the next list shows whether the server is up.
 const FAILURES_MAX: u32 = 8;
 
-/// The pause after the first failure of a torrent, doubled each time, and its maximum.
+/// Initial and maximum pause after failures of a torrent; the pause doubles each time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
-/// The most files that a mount has, of all torrents together: two gigabytes of memory.
+/// Maximum number of files in a mount, over all torrents: two gigabytes of memory.
 const FILES_MAX: usize = 4_000_000;
 
 /// A request for the details of a torrent.
@@ -57,10 +57,10 @@ struct QueuedDetails {
     state: WantedState,
     /// Whether it counts as tried.
     is_tried: bool,
-    /// If the last request failed for a reason that may be the server's: how many answers had come.
+    /// The answer count at the last failure that the server may have caused.
     doubted_at: Option<u64>,
     backoff: Backoff,
-    /// Why it is left out.
+    /// Why it is skipped.
     error: Option<String>,
 }
 
@@ -68,49 +68,50 @@ struct QueuedDetails {
 enum WantedState {
     Queued,
     OpenRequest,
-    /// It is asked again when its backoff says so.
+    /// It is requested again after its backoff.
     Failed,
     Ready,
 }
 
-/// A request that is open.
+/// A pending request.
 #[derive(Debug)]
 struct OpenRequest {
     at: Instant,
-    /// How many answers had come before.
+    /// The answer count at its start.
     answers_before: u64,
-    /// Tells requests of one torrent apart.
+    /// Distinguishes requests for the same torrent.
     number: u64,
-    /// Whether its torrent counts as tried meanwhile.
+    /// Whether its torrent counts as tried because of its silence.
     is_silent: bool,
     abort: AbortHandle,
 }
 
-/// See the module. Handling an event costs O(open requests), not O(torrents).
+/// The queue, see the module. Handling an event costs O(pending requests), not O(torrents).
 #[derive(Debug, Default)]
 pub(super) struct DetailsQueue {
     wanted: HashMap<InfoHash, QueuedDetails>,
-    /// Those to be asked next, in the order of the list. May hold some that are not wanted any
-    /// more.
+    /// Torrents to request next, in the order of the list. May contain some that are no longer
+    /// wanted.
     queue: VecDeque<InfoHash>,
-    /// The same of those that were tried before; they come after all others.
+    /// Torrents that were tried before, which come after all others. May contain some that are no
+    /// longer wanted.
     retries: VecDeque<InfoHash>,
-    /// At most [`DETAILS_AT_A_TIME`] and [`SILENT_MAX`] together.
+    /// Pending requests, at most [`DETAILS_AT_A_TIME`] plus [`SILENT_MAX`].
     asked: HashMap<InfoHash, OpenRequest>,
-    /// Those that failed, by the end of their pauses. May hold some that are not wanted any more.
+    /// Failed torrents, by the end of their pauses. May contain some that are no longer wanted.
     failed: BTreeSet<(Instant, InfoHash)>,
     in_flight: FuturesUnordered<BoxFuture<'static, DetailsOutcome>>,
     /// Details that the tree has not taken yet.
     ready: Vec<TorrentDetails>,
     ready_files: usize,
     untried_count: usize,
-    /// How many answers of the server came, to whatever question.
+    /// Number of answers of the server, to requests of any kind.
     answer_count: u64,
     failures_in_a_row: u32,
     request_count: u64,
 }
 
-/// A torrent that is left out of the tree.
+/// A torrent that is missing from the tree because its details are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeftOutTorrent {
     pub(super) info_hash: InfoHash,
@@ -118,8 +119,7 @@ pub(super) struct LeftOutTorrent {
 }
 
 impl DetailsQueue {
-    /// Takes over which torrents are wanted, and returns those that are new. `is_urgent` asks
-    /// again also for those that wait out a pause.
+    /// Sets the wanted torrents, and returns new ones. `is_urgent` also retries those in a pause.
     pub(super) fn set_wanted(
         &mut self,
         summaries: Vec<TorrentSummary>,
@@ -161,7 +161,7 @@ impl DetailsQueue {
         new
     }
 
-    /// Takes in details that were kept from before.
+    /// Adds details from the state directory.
     pub(super) fn take_known(&mut self, known: Vec<TorrentDetails>) {
         for details in known {
             let wanted = self.wanted.get(&details.info_hash);
@@ -175,24 +175,24 @@ impl DetailsQueue {
         self.wanted.get(&torrent).is_some_and(|wanted| wanted.state == WantedState::Queued)
     }
 
-    /// Takes note that the server answered something else.
+    /// Records that the server answered another request.
     pub(super) fn note_answer(&mut self) {
         self.answer_count += 1;
         self.failures_in_a_row = 0;
     }
 
-    /// Returns whether so many requests failed that no more are made before the server answers
-    /// something else.
+    /// Returns whether requests are suspended after too many failures, until the server answers
+    /// another request.
     pub(super) fn is_broken_off(&self) -> bool {
         self.failures_in_a_row >= FAILURES_MAX
     }
 
-    /// Returns how many torrents were not tried yet.
+    /// Returns the number of torrents that were not tried yet.
     pub(super) fn untried_count(&self) -> usize {
         self.untried_count
     }
 
-    /// Returns the number of torrents whose details came, and of all.
+    /// Returns the number of torrents whose details arrived, and of all.
     pub(super) fn progress(&self) -> (usize, usize) {
         (self.ready.len(), self.wanted.len())
     }
@@ -201,8 +201,8 @@ impl DetailsQueue {
         !self.ready.is_empty()
     }
 
-    /// Takes the details that came, with what the last list said of all torrents that the tree
-    /// does not have. The tree has them from now on.
+    /// Takes the details that arrived, with the listing entries of all torrents that the tree
+    /// lacks. The tree contains them from now on.
     pub(super) fn take_ready(&mut self) -> (Vec<TorrentSummary>, Vec<TorrentDetails>) {
         let summaries = self.wanted.values().map(|wanted| wanted.summary.clone()).collect();
         self.wanted.retain(|_, wanted| wanted.state != WantedState::Ready);
@@ -210,7 +210,7 @@ impl DetailsQueue {
         (summaries, std::mem::take(&mut self.ready))
     }
 
-    /// Returns the torrents that were tried and did not come, in the order of their info hashes.
+    /// Returns the torrents that were tried without success, ordered by info hash.
     pub(super) fn left_out(&self) -> Vec<LeftOutTorrent> {
         let tried = self.wanted.iter().filter(|(_, wanted)| wanted.is_tried);
         let left_out = tried.filter(|(_, wanted)| wanted.state != WantedState::Ready);
@@ -224,8 +224,8 @@ impl DetailsQueue {
         left_out
     }
 
-    /// Returns whether every request that is open has been silent for so long that only an answer
-    /// to something else can tell whether the server is there.
+    /// Returns whether all pending requests have been silent for so long that a probe must show
+    /// whether the server is up.
     pub(super) fn wants_probe(&self) -> bool {
         let now = Instant::now();
         let mut open = self.asked.values().filter(|asked| !asked.is_silent).peekable();
@@ -236,7 +236,7 @@ impl DetailsQueue {
             })
     }
 
-    /// Makes requests as far as there is room for them.
+    /// Sends requests up to the limits.
     pub(super) fn fill(&mut self, request: impl Fn(InfoHash) -> DetailsRequest) {
         self.mark_silent();
         self.requeue_failed();
@@ -274,9 +274,9 @@ impl DetailsQueue {
         }
     }
 
-    /// Resolves when a request ends, or something is due that [`fill`](Self::fill) does. Returns
-    /// details that came. Pending while nothing is open or due. `file_count` is how many files the
-    /// tree has.
+    /// Resolves when a request ends, or when [`fill`](Self::fill) has something to do. Returns
+    /// details that arrived. Pending while no request is pending or due. `file_count` returns the
+    /// number of files in the tree.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -332,7 +332,7 @@ impl DetailsQueue {
     }
 
     fn on_failure(&mut self, torrent: InfoHash, error: &SourceError) {
-        // A final error is about this torrent; one that may pass may be that of the whole server.
+        // A permanent error concerns this torrent; a transient one may concern the whole server.
         let may_be_server = error.is_retryable;
         if may_be_server {
             self.failures_in_a_row += 1;
@@ -360,7 +360,7 @@ impl DetailsQueue {
         self.pause(torrent);
     }
 
-    /// Lets those count as tried that are silent while others are answered.
+    /// Marks torrents as tried whose requests are silent while others are answered.
     fn mark_silent(&mut self) {
         let now = Instant::now();
         for (torrent, asked) in &mut self.asked {
@@ -404,7 +404,7 @@ impl DetailsQueue {
         }
     }
 
-    /// Lets a torrent wait until it is asked for again.
+    /// Starts the pause of a torrent.
     fn pause(&mut self, torrent: InfoHash) {
         if let Some(wanted) = self.wanted.get_mut(&torrent) {
             wanted.state = WantedState::Failed;
@@ -413,12 +413,12 @@ impl DetailsQueue {
         }
     }
 
-    /// Returns when to look again: at the end of a pause or of a silence.
+    /// Returns the next deadline: the end of a pause or of a silence.
     fn due_at(&self) -> Option<Instant> {
         let silences = self.asked.values().filter(|asked| !asked.is_silent);
         let silence_over_at = silences.map(|asked| asked.at + SILENCE_MAX).min();
         let pause_over_at = self.failed.first().map(|(over_at, _)| *over_at);
-        // What is due and cannot be done, as no answer came, is not due again at once.
+        // What is due but impossible without an answer must not cause a busy loop.
         let now = Instant::now();
         let due_at = silence_over_at.into_iter().chain(pause_over_at).min()?;
         Some(if due_at <= now { now + SILENCE_MAX / 8 } else { due_at })

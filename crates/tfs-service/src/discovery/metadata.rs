@@ -1,5 +1,5 @@
-//! The queue of torrents that are in the tree without their metadata: reads the `.torrent` file of
-//! each, a few at a time, when all details are there.
+//! Queue of torrents in the tree that lack metadata. Reads the `.torrent` file of each, with
+//! bounded concurrency, after all details have arrived.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -12,15 +12,15 @@ use vfs_core::{InfoHash, MetadataStatus, SourceError, TorrentDetails};
 use super::backoff::Backoff;
 use super::chain;
 
-/// How many `.torrent` files are read at a time. Each may be megabytes, and on a slow line the
-/// list of torrents and reads of users share it.
+/// Maximum number of `.torrent` files that are read concurrently. Each may be megabytes. On a slow
+/// connection they compete with the list of torrents and with reads.
 const METADATA_AT_A_TIME: usize = 3;
 
-/// The pause after a request that failed, doubled each time, and its maximum.
+/// Initial and maximum pause after failed requests; the pause doubles each time.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(600));
 
-/// The pause after the server answered that it has no metadata of a torrent, and its maximum: that
-/// changes with another version of rqbit only.
+/// Initial and maximum pause after the server answered that it has no metadata of a torrent: only
+/// another version of rqbit changes that.
 const UNAVAILABLE_PAUSES: (Duration, Duration) =
     (Duration::from_secs(600), Duration::from_secs(3600));
 
@@ -33,21 +33,21 @@ struct Paused {
     backoff: Backoff,
 }
 
-/// See the module.
+/// The queue, see the module.
 #[derive(Debug, Default)]
 pub(super) struct MetadataQueue {
     queue: VecDeque<TorrentDetails>,
-    /// Those that failed, until they are asked for again.
+    /// Torrents whose request failed, until they are retried.
     paused: HashMap<InfoHash, Paused>,
     in_flight: FuturesUnordered<BoxFuture<'static, (TorrentDetails, Option<SourceError>)>>,
-    /// Backoffs of those that are asked for again at the moment.
+    /// Backoffs of the torrents that are being retried.
     retried: HashMap<InfoHash, Backoff>,
-    /// Torrents that left the tree while they were being asked for.
+    /// Torrents that left the tree while their request was pending.
     gone: HashSet<InfoHash>,
 }
 
 impl MetadataQueue {
-    /// Takes in those torrents of the tree whose metadata is not known.
+    /// Adds those torrents of the tree whose metadata is unknown.
     pub(super) fn add(&mut self, details: impl IntoIterator<Item = TorrentDetails>) {
         for details in details {
             let (torrent, now) = (details.info_hash, Instant::now());
@@ -56,7 +56,8 @@ impl MetadataQueue {
                 MetadataStatus::Known => {}
                 MetadataStatus::Pending => self.queue.push_back(details),
                 MetadataStatus::Unavailable => {
-                    // Known from before to be unavailable: rqbit may be of another version now.
+                    // Unavailable according to the state directory: rqbit may have another version
+                    // now.
                     let mut backoff = Backoff::new(UNAVAILABLE_PAUSES);
                     backoff.on_failure(now);
                     self.paused.insert(torrent, Paused { details, backoff });
@@ -65,7 +66,7 @@ impl MetadataQueue {
         }
     }
 
-    /// Forgets torrents that left the tree.
+    /// Removes torrents that left the tree.
     pub(super) fn forget(&mut self, torrents: &[InfoHash]) {
         let set: HashSet<_> = torrents.iter().collect();
         self.queue.retain(|details| !set.contains(&details.info_hash));
@@ -75,7 +76,8 @@ impl MetadataQueue {
         }
     }
 
-    /// Returns how many torrents wait for their metadata, and of how many the server has none.
+    /// Returns the number of torrents that wait for metadata, and of those without any on the
+    /// server.
     pub(super) fn counts(&self) -> (usize, usize) {
         let is_unavailable =
             |paused: &&Paused| paused.details.metadata == MetadataStatus::Unavailable;
@@ -84,7 +86,7 @@ impl MetadataQueue {
         (waiting, unavailable)
     }
 
-    /// Makes requests as far as there is room for them.
+    /// Sends requests up to the limit.
     pub(super) fn fill(&mut self, request: impl Fn(TorrentDetails) -> MetadataRequest) {
         let now = Instant::now();
         while self.in_flight.len() < METADATA_AT_A_TIME {
@@ -113,8 +115,8 @@ impl MetadataQueue {
         }
     }
 
-    /// Resolves when a request ends or the next is due. Returns details that are to be kept and
-    /// shown. Pending while nothing is open or due.
+    /// Resolves when a request ends or the next is due. Returns details to persist and to show.
+    /// Pending while no request is pending or due.
     ///
     /// # Cancel safety
     /// Nothing is lost.

@@ -1,13 +1,13 @@
-//! Discovery: keeps the tree of a filesystem equal to what its servers list. Each server has its
-//! own, so that none waits for another.
+//! Discovery: keeps the tree of a filesystem equal to the lists of its servers. Each server has a
+//! discovery of its own, so that none waits for another.
 //!
 //! ```text
-//! list --absence: what is believed to be removed--> wanted: listed and not in the tree
-//!   wanted --details queue: one small call each--> tree, when each torrent was tried once
+//! list --absence: which torrents count as removed--> wanted: listed and not in the tree
+//!   wanted --details queue: one small request each--> tree, when each torrent was tried once
 //!     tree without metadata --metadata queue: .torrent files--> tree corrected
 //! ```
 //!
-//! What comes is kept in the state directory at once. One task owns all of it ([`Discovery`]).
+//! Results are persisted in the state directory at once. One task owns all state ([`Discovery`]).
 
 mod absence;
 mod backoff;
@@ -39,72 +39,72 @@ use crate::memory;
 use crate::state::{Absences, KnownTree, StateRecorder, WriteTimes};
 use crate::status::ServerWatch;
 
-/// How often what has been downloaded is written down. It is only for `du` while the server is
-/// down, and written at the end of a mount anyway, so a crash may cost five minutes of it.
+/// Interval at which download progress is persisted. It is only used by `du` while the server is
+/// down, and written at the end of a mount anyway. So a crash loses at most five minutes of it.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How long a look waits for the details of new torrents. What comes later is shown then.
+/// How long a poll waits for the details of new torrents. Later ones are shown when they arrive.
 const DETAILS_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How long details that came, or metadata, wait for others before the tree takes them.
+/// How long details or metadata wait for others before the tree takes them together.
 const COALESCE_TIME: Duration = Duration::from_millis(300);
 
-/// How often a server is asked at most whether it is there while no request is answered.
+/// Minimum interval of probes of a server while no request is answered.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a torrent that a restarted server lacks stays listed unless the user says otherwise.
+/// Default time for which a torrent stays listed that a restarted server lacks.
 pub const REMOVAL_DELAY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How a look is made.
+/// Options of a poll.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct LookOptions {
-    /// Torrents that failed a moment ago are asked for again: the user waits for the answer.
+    /// Retry torrents that failed a moment ago: the user waits for the result.
     pub(crate) is_urgent: bool,
-    /// Everything that the listing lacks is believed to be removed.
+    /// All torrents missing from the listing count as removed.
     pub(crate) accepts_removals: bool,
     /// Torrents that tfs itself removed from the server.
     pub(crate) removed_by_tfs: Vec<InfoHash>,
 }
 
-/// What is known of a server from one look to the next.
+/// State of the discovery of a server.
 #[derive(Debug)]
 pub(crate) struct Discovery<S> {
     vfs: Arc<Vfs<S>>,
     server: ServerId,
-    /// Where it is kept, if it can be.
+    /// Writes to the state directory; `None` if there is no state.
     recorder: Option<StateRecorder>,
     removal_delay: Duration,
     details: DetailsQueue,
     metadata: MetadataQueue,
     absence: AbsenceTracker,
-    /// What is kept of `absence`.
+    /// The persisted part of `absence`.
     absences_kept: Absences,
-    /// Torrents that the last list has in state `error`, those added first in front.
+    /// Torrents in state `error` in the last list, in the order in which they were added.
     failed: Vec<InfoHash>,
-    /// The last listing, until the details of all its torrents were tried: a tree does not begin
-    /// with a part.
+    /// The last listing, until the details of all its torrents were tried: the first tree must be
+    /// complete.
     first_listing: Option<Vec<TorrentSummary>>,
-    /// Details that were kept before their torrents were shown; used by the first look.
+    /// Details from the state directory whose torrents are not shown yet; used by the first poll.
     early: Vec<TorrentDetails>,
-    /// Metadata that came and the tree has not taken yet.
+    /// Metadata that the tree has not taken yet.
     completed: Vec<TorrentDetails>,
-    /// When the tree takes what came, if something did.
+    /// When the tree takes pending results, if there are any.
     take_at: Option<Instant>,
-    /// What changed since the last look began.
+    /// Changes since the start of the last poll.
     changes: Changes,
-    /// Whether the last list came.
+    /// Whether the last request for the list succeeded.
     is_listed: bool,
-    /// When the server was last asked how long it runs.
+    /// When the uptime of the server was last requested.
     run_asked_at: Option<Instant>,
-    /// When the server was last asked whether it is there, as no request was answered.
+    /// When the server was last probed because no request was answered.
     probed_at: Option<Instant>,
-    /// Whether it is kept that there was a listing, be it an empty one.
+    /// Whether the state directory records that there was a listing, even an empty one.
     is_recorded: bool,
     progress_recorded_at: Option<Instant>,
     reported_at: Option<Instant>,
-    /// Told what is known of the server.
+    /// Receives the state of the server.
     watch: ServerWatch,
-    /// Told when torrents were added.
+    /// Notified when torrents were added.
     added: Arc<Notify>,
 }
 
@@ -137,29 +137,29 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Lets it be that of another server.
+    /// Sets the server.
     pub(crate) fn of_server(self, server: ServerId) -> Self {
         Self { server, ..self }
     }
 
-    /// Lets a watch know whether the source answers.
+    /// Sets the watch that receives whether the source answers.
     pub(crate) fn watched_by(mut self, watch: ServerWatch) -> Self {
         self.watch = watch;
         self
     }
 
-    /// Lets this be told when torrents were added.
+    /// Sets the notification for added torrents.
     pub(crate) fn telling(self, added: Arc<Notify>) -> Self {
         Self { added, ..self }
     }
 
-    /// Keeps torrents that a restarted server lacks for this long.
+    /// Sets how long torrents are kept that a restarted server lacks.
     pub(crate) fn with_removal_delay(self, removal_delay: Duration) -> Self {
         Self { removal_delay, ..self }
     }
 
-    /// Takes over the names of what was last known. They have to be there of all servers before
-    /// the torrents of the first are shown.
+    /// Reserves the names of the last known tree. Must be called for all servers before the
+    /// torrents of the first are shown.
     pub(crate) fn remember(&mut self, known: &KnownTree) {
         let KnownTree { changed_at, remembered, absences, numbers, .. } = known;
         self.vfs.remember_of(self.server, *changed_at, remembered.iter().cloned());
@@ -169,8 +169,8 @@ impl<S: TorrentSource> Discovery<S> {
         self.absences_kept.clone_from(absences);
     }
 
-    /// Shows the torrents as they were last known, if there are any. An empty tree is not shown:
-    /// what looks empty may only be lost.
+    /// Shows the last known torrents, if there are any. An empty tree is not shown: its torrents
+    /// may be missing by mistake.
     pub(crate) fn restore(&mut self, known: KnownTree) {
         let KnownTree { changed_at, listing, details, early, .. } = known;
         self.early = early;
@@ -181,27 +181,29 @@ impl<S: TorrentSource> Discovery<S> {
         self.report();
     }
 
-    /// Returns whether there is anything to show of the server.
+    /// Returns whether the tree contains this server.
     pub(crate) fn is_tree_known(&self) -> bool {
         self.vfs.is_server_known(self.server)
     }
 
-    /// Returns the number of torrents whose details came, and of all, while there is no tree yet.
+    /// Returns the number of torrents whose details arrived, and of all, while there is no tree
+    /// yet.
     pub(crate) fn details_progress(&self) -> Option<(usize, usize)> {
         self.first_listing.is_some().then(|| self.details.progress())
     }
 
-    /// Looks at the server once and takes over what is there.
+    /// Polls the server once and updates the tree.
     ///
-    /// A torrent whose details cannot be had is left out, and asked for again later. One that the
-    /// listing lacks is kept as long as that may be a mistake, see [`absence`].
+    /// A torrent without details is skipped and retried later. A torrent that is missing from the
+    /// listing is kept while that may be a mistake, see [`absence`].
     ///
     /// # Errors
-    /// If the list cannot be had: the tree stays as it was. If there was no tree, and the details
-    /// of some torrents were not tried within ten seconds or of none came: what came is kept.
+    /// If the list cannot be fetched; the tree stays unchanged. If there was no tree, and the
+    /// details of some torrents were not tried within ten seconds or none arrived; those that
+    /// arrived are kept.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the tree as it was, or as the list says. Requests go on with the
+    /// Dropping the future leaves the tree unchanged or fully updated. Requests continue with the
     /// next call.
     pub(crate) async fn look(&mut self, options: &LookOptions) -> Result<Changes, SourceError> {
         self.changes = Changes::default();
@@ -224,7 +226,7 @@ impl<S: TorrentSource> Discovery<S> {
         }
         let deadline = Instant::now() + DETAILS_TIME_MAX;
         while self.details.untried_count() > 0 {
-            // A server that answers something else is there: it is about these torrents.
+            // If the server answers the probe, the failures concern these torrents.
             if self.details.is_broken_off() && !self.is_server_there().await {
                 break;
             }
@@ -242,8 +244,8 @@ impl<S: TorrentSource> Discovery<S> {
         Ok(std::mem::take(&mut self.changes))
     }
 
-    /// Waits for the next answer about details or metadata, or until something is due, and takes
-    /// it over. Pending while nothing is open or due.
+    /// Waits for the next answer with details or metadata, or until something is due, and processes
+    /// it. Pending while no request is pending or due.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -299,7 +301,7 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Asks the server for its uptime, to tell whether it answers at all.
+    /// Probes the server: requests its uptime.
     async fn is_server_there(&mut self) -> bool {
         let is_there = match self.vfs.source_of(self.server) {
             Some(source) => source.uptime().await.is_some(),
@@ -311,7 +313,8 @@ impl<S: TorrentSource> Discovery<S> {
         is_there
     }
 
-    /// Makes the requests that there is room for. Metadata waits for the details of all torrents.
+    /// Sends requests up to the limits. Metadata waits until the details of all torrents have
+    /// arrived.
     fn ask(&mut self) {
         if !self.is_listed {
             return;
@@ -329,7 +332,7 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Gets the list, and takes answers to other requests meanwhile.
+    /// Fetches the list. Processes answers to other requests meanwhile.
     async fn list(&mut self) -> Result<Vec<TorrentSummary>, SourceError> {
         self.watch.on_ask();
         let (vfs, server) = (Arc::clone(&self.vfs), self.server);
@@ -352,7 +355,7 @@ impl<S: TorrentSource> Discovery<S> {
         listed
     }
 
-    /// Finds details that were kept from before.
+    /// Loads persisted details.
     async fn find_kept(&mut self, mut torrents: Vec<InfoHash>) {
         self.details.take_known(std::mem::take(&mut self.early));
         if let Some(recorder) = self.recorder.as_ref().filter(|_| !torrents.is_empty()) {
@@ -363,14 +366,14 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Keeps details or metadata in the state directory.
+    /// Persists details or metadata.
     fn keep(&self, details: TorrentDetails) {
         if let Some(recorder) = &self.recorder {
             recorder.record_details(vec![details]);
         }
     }
 
-    /// Has the tree take what came.
+    /// Moves pending results into the tree.
     fn take(&mut self) {
         self.take_at = None;
         if self.first_listing.is_some() {
@@ -394,7 +397,7 @@ impl<S: TorrentSource> Discovery<S> {
         self.report();
     }
 
-    /// Shows the tree for the first time, if each torrent was tried and any came.
+    /// Shows the tree for the first time, if each torrent was tried and any details arrived.
     fn apply_first(&mut self) {
         let (ready, all) = self.details.progress();
         if self.details.untried_count() > 0 || (ready == 0 && all > 0) {
@@ -405,7 +408,7 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Takes over a listing and the details that came.
+    /// Applies a listing and the details that arrived.
     fn apply(&mut self, listing: Vec<TorrentSummary>) {
         let (_, details) = self.details.take_ready();
         self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
@@ -443,7 +446,7 @@ impl<S: TorrentSource> Discovery<S> {
         self.changes.left.extend(changes.left);
     }
 
-    /// Keeps what changes with time: progress, and which torrents are missing.
+    /// Persists what changes over time: progress, and the missing torrents.
     fn record_regularly(&mut self) {
         let Some(recorder) = &self.recorder else { return };
         let is_due = self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
@@ -458,7 +461,7 @@ impl<S: TorrentSource> Discovery<S> {
         }
     }
 
-    /// Returns a listing with those of the torrents that it lacks and that may come back.
+    /// Adds missing torrents that may come back to a listing.
     async fn keep_doubtful(
         &mut self,
         asked_at: Instant,
@@ -468,7 +471,7 @@ impl<S: TorrentSource> Discovery<S> {
         let vfs = Arc::clone(&self.vfs);
         let Some(source) = vfs.source_of(self.server) else { return listing };
         let absent = vfs.summaries_not_in(self.server, &listing);
-        // A question that is asked when it matters, and now and then to know the run.
+        // Requested when it affects a decision, and periodically to identify the run.
         let is_due = self.run_asked_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
         let uptime = if is_due || !absent.is_empty() {
             self.run_asked_at = Some(Instant::now());
@@ -504,7 +507,7 @@ impl<S: TorrentSource> Discovery<S> {
     }
 }
 
-/// Returns the torrents of a listing that failed, in the order in which they were added.
+/// Returns the failed torrents of a listing, in the order in which they were added.
 fn failed(listing: &[TorrentSummary]) -> Vec<InfoHash> {
     let is_failed = |summary: &&TorrentSummary| summary.state == TorrentState::Failed;
     let mut failed: Vec<_> = listing.iter().filter(is_failed).collect();
@@ -516,7 +519,7 @@ fn is_incomplete(details: &TorrentDetails) -> bool {
     details.metadata != MetadataStatus::Known
 }
 
-/// Returns the source of a server, or the error of a question to one that does not exist.
+/// Returns the source of a server, or an error if the server does not exist.
 fn source<S: TorrentSource>(vfs: &Vfs<S>, server: ServerId) -> Result<&S, SourceError> {
     let unknown =
         || SourceError::new(SourceErrorKind::NotFound, format!("find server {}", server.0));
@@ -532,13 +535,13 @@ fn log(changes: &Changes) {
     }
 }
 
-/// Returns an error with its innermost cause. What is between repeats the words of both.
+/// Returns an error with its innermost cause. The causes between repeat the words of both.
 pub(crate) fn chain(error: &SourceError) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
     let (error, cause) = (error.to_string(), cause.to_string());
-    // The client's own error begins with the same words, or is the same.
+    // The client's own error may begin with the same words, or be the same.
     if cause.starts_with(&error) { cause } else { format!("{error}: {cause}") }
 }

@@ -1,4 +1,4 @@
-//! Looking at a source again and again, and at once when somebody asks.
+//! Polls a source periodically, and at once on request.
 
 use std::time::Duration;
 
@@ -9,32 +9,32 @@ use vfs_core::{Changes, InfoHash, SourceError, TorrentSource};
 
 use super::{Discovery, LookOptions, chain};
 
-/// How many may ask for a look at the same time; any more wait for a place.
+/// Capacity of the request queue; further callers wait for a place.
 const REQUESTS_MAX: usize = 16;
 
-/// How soon a source that failed is looked at again. It doubles with each failure up to the poll
-/// interval, so that a server which restarts is seen at once and one that is away is left alone.
+/// Initial retry interval of a failed source. It doubles with each failure up to the poll interval:
+/// a server that restarts is found soon, and one that is down gets few requests.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 
-/// Asks for a look at all servers of a mount now. Clones ask the same mount.
+/// Triggers a poll of all servers of a mount. Clones refer to the same mount.
 #[derive(Debug, Clone)]
 pub struct Refresher {
-    /// One for each server.
+    /// One queue for each server.
     requests: Vec<mpsc::Sender<PollRequest>>,
 }
 
-/// Why a look that was asked for did not help.
+/// Why a requested poll failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RefreshError {
     /// The mount has ended.
     #[error("the mount has ended")]
     Ended,
-    /// A server did not answer as it should; what it has stays as last known.
+    /// A server did not answer, or answered with an error; its torrents stay as last known.
     #[error(transparent)]
     Failed(#[from] SourceError),
 }
 
-/// A request for a look, and where its result goes.
+/// A request for a poll, with the channel for its result.
 #[derive(Debug)]
 pub(crate) struct PollRequest {
     result: oneshot::Sender<Result<Changes, SourceError>>,
@@ -43,29 +43,30 @@ pub(crate) struct PollRequest {
 }
 
 impl Refresher {
-    /// Returns it for so many servers, and what [`Discovery::poll_loop`] wants of each.
+    /// Returns the refresher for this number of servers, and the receivers for
+    /// [`Discovery::poll_loop`].
     pub(crate) fn new(server_count: usize) -> (Self, Vec<mpsc::Receiver<PollRequest>>) {
         let channels = (0..server_count).map(|_| mpsc::channel(REQUESTS_MAX));
         let (requests, receivers) = channels.unzip();
         (Self { requests }, receivers)
     }
 
-    /// Resolves when looks at all servers that began after this call are over, and the tree shows
-    /// what they found. Returns what that was, server by server in the order of their ids.
-    /// Torrents whose details failed are asked for again too.
+    /// Resolves when polls of all servers that began after this call have ended, and the tree shows
+    /// their results. Returns the results, ordered by server id. Also retries torrents whose
+    /// details failed.
     ///
     /// # Cancel safety
-    /// The looks go on.
+    /// The polls continue.
     pub async fn look_now(&self) -> Vec<Result<Changes, RefreshError>> {
         self.look_with(false, &[]).await
     }
 
-    /// Does what [`look_now`](Self::look_now) does, and believes that torrents were removed which
-    /// the lists lack: all of them if `accepts_removals`, or else those of `removed`, which tfs
-    /// itself removed from a server.
+    /// Like [`look_now`](Self::look_now). Torrents that the lists lack count as removed: all of
+    /// them if `accepts_removals`, otherwise those of `removed`, which tfs itself removed from a
+    /// server.
     ///
     /// # Cancel safety
-    /// The looks go on.
+    /// The polls continue.
     pub async fn look_with(
         &self,
         accepts_removals: bool,
@@ -88,11 +89,11 @@ async fn look(
 }
 
 impl<S: TorrentSource> Discovery<S> {
-    /// Looks at the source again and again, for ever, the first time after an interval. `is_down`
-    /// tells that the last look failed.
+    /// Polls the source until dropped, the first time after an interval. `is_down` means that the
+    /// last poll failed.
     ///
     /// # Cancel safety
-    /// It is ended by dropping it.
+    /// Drop the future to end it.
     pub(crate) async fn poll_loop(
         mut self,
         poll_interval: Duration,
@@ -108,7 +109,7 @@ impl<S: TorrentSource> Discovery<S> {
                 Some(request) = requests.recv() => waiting.push(request),
                 () = self.progress() => continue,
             }
-            // All who asked until now: the look begins after this.
+            // Collects all requests so far: the poll begins after them.
             while let Ok(request) = requests.try_recv() {
                 waiting.push(request);
             }
@@ -124,14 +125,14 @@ impl<S: TorrentSource> Discovery<S> {
                 // The receiver is gone if its caller has stopped waiting.
                 drop(sender.send(result.clone()));
             }
-            // A server that is slow to answer has as much rest as its answer took.
+            // A slow server gets a pause as long as its answer took.
             let took = begun_at.elapsed();
             next_at = begun_at + pause(poll_interval, failure_count).max(took.saturating_mul(2));
         }
     }
 
-    /// Logs what came of a look, and returns the number of failures in a row. A server that is down
-    /// for a day is one line in the log.
+    /// Logs the result of a poll, and returns the number of consecutive failures. A server that is
+    /// down for a day causes one line in the log.
     fn note(&self, result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
         let server = self.vfs.source_of(self.server).and_then(TorrentSource::name);
         let server = server.as_deref().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What discovery tells `status`, `status.json`, `healthy` and `doctor`.
+//! Reports of discovery for `status`, `status.json`, `healthy` and `doctor`.
 
 use vfs_core::{InfoHash, TorrentSource};
 
@@ -10,7 +10,7 @@ use crate::status::{
 };
 
 impl<S: TorrentSource> Discovery<S> {
-    /// Lets the watch know how complete the tree is.
+    /// Updates the watch with the completeness of the tree.
     pub(super) fn report(&mut self) {
         let source = self.vfs.source_of(self.server);
         let name = |torrent: InfoHash| {
@@ -31,7 +31,7 @@ impl<S: TorrentSource> Discovery<S> {
             why: None,
         });
         let failed_named = self.failed.iter().take(TORRENTS_NAMED_MAX).map(|info_hash| {
-            // Commands to the server take its name.
+            // Suggested commands use the name that the server lists.
             let listed = source.and_then(|source| source.listed_name(*info_hash));
             let why = source.and_then(|source| source.listed_failure(*info_hash));
             let name = listed.or_else(|| name(*info_hash));
@@ -65,7 +65,8 @@ mod tests {
     use super::super::{Discovery, LookOptions};
     use crate::status::{FailedStatus, ServerWatch};
 
-    // https://github.com/qbittorrent/qBittorrent/issues/13434: the disk is full, and nothing says so.
+    // https://github.com/qbittorrent/qBittorrent/issues/13434: the disk is full, and no message
+    // reports it.
     #[tokio::test(start_paused = true)]
     async fn qbittorrent_13434_failed_torrents_are_named_until_they_are_started() {
         let source = FakeSource::new(4);

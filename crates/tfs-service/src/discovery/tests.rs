@@ -1,4 +1,4 @@
-//! Discovery over a source that fails where it is told to, with and without a state directory.
+//! Discovery over a source with scripted failures, with and without a state directory.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,17 +15,17 @@ use crate::state::{ServerIdentity, ServerState};
 
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A source that fails where it is told to, and counts.
+/// A source with scripted failures that counts requests.
 struct Flaky {
     source: FakeSource,
     list_fails: AtomicBool,
-    /// In seconds; `u64::MAX` if it cannot say.
+    /// In seconds; `u64::MAX` if unknown.
     uptime: AtomicU64,
     /// Torrents whose details fail.
     hidden: Mutex<HashMap<InfoHash, SourceErrorKind>>,
-    /// Torrents whose details never come.
+    /// Torrents whose requests for details stay unanswered.
     silent: Mutex<HashSet<InfoHash>>,
-    /// Whether details come without metadata, which is asked for on its own.
+    /// Whether details come without metadata, which is requested separately.
     has_separate_metadata: AtomicBool,
     /// Torrents whose metadata fails.
     without_metadata: Mutex<HashSet<InfoHash>>,
@@ -75,7 +75,7 @@ impl Flaky {
     }
 }
 
-/// Gives a torrent what rqbit's metadata has, without which it is not kept.
+/// Adds the fields of rqbit's metadata, without which a torrent is not persisted.
 fn kept(mut details: TorrentDetails) -> TorrentDetails {
     details.piece_len = std::num::NonZero::new(16384);
     details
@@ -152,7 +152,7 @@ impl TorrentSource for Flaky {
     }
 }
 
-/// Lets paused time pass, and with it whoever waits for less.
+/// Advances the paused time, and runs all tasks that wait for less.
 async fn pass(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
@@ -171,7 +171,7 @@ fn names(vfs: &Vfs<Flaky>) -> Vec<String> {
     names
 }
 
-/// Returns all that a user sees of the root directory.
+/// Returns the visible content of the root directory.
 fn view(vfs: &Vfs<Flaky>) -> Vec<(String, Ino, i64)> {
     let mut view = Vec::new();
     vfs.read_dir(Ino::ROOT, 0, |entry| {
@@ -182,7 +182,7 @@ fn view(vfs: &Vfs<Flaky>) -> Vec<(String, Ino, i64)> {
     view
 }
 
-/// One mount, without the kernel: from the state directory to a tree.
+/// One mount without the kernel: from the state directory to a tree.
 struct Session {
     vfs: Arc<Vfs<Flaky>>,
     discovery: Discovery<Flaky>,
@@ -228,7 +228,7 @@ async fn details_are_asked_for_once_and_a_few_at_a_time() {
     assert_eq!(discovery.look(&patient()).await.unwrap(), Changes::default());
     assert_eq!(vfs.source().details_count(), 100);
     assert_eq!(vfs.source().details_now_max.load(Ordering::Relaxed), DETAILS_AT_A_TIME);
-    // The order of the list counts, in whatever order the details arrived.
+    // The tree follows the order of the list, not that of the answers.
     assert_eq!(names(&vfs)[..3], ["t1", "t2", "t3"]);
 }
 
@@ -269,7 +269,7 @@ async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
     }
 }
 
-// With three of ten torrents that do not answer the root was EIO for ever.
+// With three of ten torrents silent, the root directory failed with EIO forever.
 #[tokio::test(start_paused = true)]
 async fn silent_torrents_count_as_tried_after_two_seconds() {
     for silent in [vec![7], (1..40).collect::<Vec<_>>(), vec![58, 59, 60]] {
@@ -283,7 +283,7 @@ async fn silent_torrents_count_as_tried_after_two_seconds() {
             looked = discovery.look(&patient()).await;
         }
         assert_eq!(names(&vfs).len(), 60 - silent.len());
-        // Eight at a time.
+        // Eight requests are concurrent.
         let rounds = u64::try_from(silent.len()).unwrap().div_ceil(8);
         let took = start.elapsed().as_secs();
         assert!((2..=2 * rounds + 2).contains(&took), "{} {took} s", silent.len());
@@ -311,10 +311,10 @@ async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
     vfs.source().set_down(false);
     discovery.look(&patient()).await.unwrap();
     assert_eq!(names(&vfs).len(), 30);
-    // What came before was kept.
+    // Details that arrived before were kept.
     assert_eq!(vfs.source().details_count() - asked, 20);
 
-    // Nor an empty directory, where all of them fail.
+    // If all of them fail, the directory is not shown as empty either.
     let vfs = vfs_of(Flaky::new(2));
     for id in 1..=2 {
         vfs.source().hide(id, Some(SourceErrorKind::Failed));
@@ -383,7 +383,7 @@ async fn metadata_follows_and_is_kept() {
     assert_eq!(session.vfs.source().details_count(), 0);
 }
 
-/// Looks at the only server.
+/// Polls the only server.
 async fn look_now(refresher: &Refresher) -> Result<Changes, RefreshError> {
     refresher.look_now().await.remove(0)
 }
@@ -401,7 +401,7 @@ async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
     look_now(&refresher).await.unwrap_err();
     assert_eq!(names(&vfs), ["t1", "t2"]);
 
-    // It is back, but may not be all there yet.
+    // The server is up again, but its list may be incomplete.
     vfs.source().set_down(false);
     look_now(&refresher).await.unwrap();
     assert_eq!(names(&vfs), ["t1", "t2"]);
@@ -449,7 +449,7 @@ async fn a_look_that_is_asked_for_begins_after_the_question() {
         assert_eq!(names(&vfs).len(), usize::from(id));
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    // Those who ask together have one look.
+    // Concurrent requests share one poll.
     assert_eq!(vfs.source().list_count.load(Ordering::Relaxed), 5);
     discovery.abort();
     assert!(matches!(look_now(&refresher).await, Err(RefreshError::Ended)));
@@ -459,7 +459,7 @@ async fn a_look_that_is_asked_for_begins_after_the_question() {
 async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let flaky = Flaky::new(5);
-    // Same names, a name that must be escaped, no date, a date from the future.
+    // Same names, a name that must be escaped, no date, a date in the future.
     flaky.source.add(kept(single_file(20, "t1", 9)));
     flaky.source.add(kept(directory(21, "a/b", &[("x", 1), ("x/y", 2)])));
     for (id, created) in [(22, None), (23, Some(4_000_000_000))] {
@@ -471,7 +471,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     assert_eq!(before.len(), 2 + 9);
 
     let flaky = session.end().await;
-    // The server has them in another order, under other ids.
+    // The server lists them in another order, with other ids.
     for (order, info_hash) in [21, 20, 23, 22, 5, 4, 3, 2, 1].into_iter().map(hash).enumerate() {
         flaky.source.update(info_hash, |summary| summary.added_order = order as u64);
     }
@@ -521,7 +521,7 @@ async fn who_comes_back_has_its_name_and_its_time() {
     before.sort();
     assert_eq!(before[2..], after[2..]);
 
-    // Somebody else takes the name meanwhile.
+    // Another torrent takes the name meanwhile.
     session.vfs.source().source.remove(hash(1));
     session.look().await.unwrap();
     session.vfs.source().source.add(dated(3));
@@ -532,7 +532,8 @@ async fn who_comes_back_has_its_name_and_its_time() {
     assert_eq!(session.vfs.source().details_count(), 1);
 }
 
-// https://github.com/jellyfin/jellyfin/issues/1714: a library that was deleted as its disk was away.
+// https://github.com/jellyfin/jellyfin/issues/1714: a library was deleted because its disk was
+// missing.
 #[tokio::test]
 async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let dir = tempfile::tempdir().unwrap();
@@ -541,7 +542,7 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     session.look().await.unwrap();
 
     let flaky = session.end().await;
-    // Old enough to have settled, and yet not the run that had them.
+    // The uptime exceeds the settle time, but it is a new run.
     flaky.uptime.store(500, Ordering::Relaxed);
     for id in 1..=3 {
         flaky.source.remove(hash(id));
@@ -554,14 +555,14 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     assert_eq!(missing.count, 3);
     assert_eq!(missing.torrents[0].name.as_deref(), Some("t1"));
     let since = missing.since;
-    // One is there again, and then it is removed by the run that had it.
+    // One is listed again, and then removed by the run that listed it.
     session.vfs.source().source.add(kept(single_file(1, "t1", 1)));
     session.look().await.unwrap();
     session.vfs.source().source.remove(hash(1));
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["t2", "t3"]);
 
-    // A restart of tfs forgets nothing of it.
+    // A restart of tfs keeps this state.
     let flaky = session.end().await;
     flaky.uptime.store(500, Ordering::Relaxed);
     let mut session = Session::start(dir.path(), flaky).await;
@@ -569,7 +570,7 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     assert_eq!(names(&session.vfs), ["t2", "t3"]);
     assert_eq!(session.discovery.watch.discovery().missing.since, since);
 
-    // tfs itself removed one, and the user says so of the rest.
+    // tfs itself removed one, and the user accepts the other removals.
     let removed_by_tfs = vec![hash(2)];
     let options = LookOptions { removed_by_tfs, ..patient() };
     assert_eq!(session.discovery.look(&options).await.unwrap().removed.len(), 1);
@@ -579,7 +580,7 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     assert_eq!(names(&session.vfs), [] as [&str; 0]);
     assert_eq!(session.discovery.watch.discovery().missing.count, 0);
 
-    // An empty tree is known to be empty, and yet not shown while the server is away.
+    // The last known tree is empty, and it is not shown while the server is down.
     let flaky = session.end().await;
     flaky.set_down(true);
     let mut session = Session::start(dir.path(), flaky).await;
