@@ -4,7 +4,7 @@
 //! tfs status ... --> find_mount --> ControlClient
 //!                                        | a socket of each process, in the runtime directory
 //!                                        | or those that the kernel's table of mounts leads to
-//!                                   ControlServer --> routes --> dyn Controlled (a mount)
+//!                                   ControlServer --> routes --> dyn ControlTarget (a mount)
 //! ```
 //!
 //! # Invariants

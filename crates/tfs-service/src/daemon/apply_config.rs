@@ -1,4 +1,4 @@
-//! Taking over a configuration: at the start, and anew at each reload.
+//! Applies a configuration: at the start, and at each reload.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,12 +18,12 @@ use crate::control::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, 
 use crate::service_manager::{ManagerNotice, notify};
 use crate::settings::{Loaded, Problem, SettingsError};
 
-/// How long the service manager, and those who asked for a reload, wait for mounts that are slow:
-/// systemd gives a start 90 s by default, and a first look at a large library takes a few.
+/// How long the service manager, and clients that requested a reload, wait for slow mounts. systemd
+/// gives a start 90 s by default; the first poll of a large library takes a few seconds.
 const SETTLE_TIME_MAX: Duration = Duration::from_secs(60);
 
 impl Daemon {
-    /// Reads the configuration anew and takes it over, or says why not.
+    /// Reads the configuration again and applies it. Returns why, if that fails.
     pub(super) async fn reload(
         &mut self,
         asker: Option<oneshot::Sender<Result<Reloaded, FailureBody>>>,
@@ -65,8 +65,8 @@ impl Daemon {
         self.take_over().await;
     }
 
-    /// Logs as much as the configuration says. Where the log goes and how it is written was chosen
-    /// before anything else, and holds until a restart.
+    /// Sets the configured log level. The destination and format of the log were chosen at the
+    /// start, and stay until a restart.
     fn take_over_logging(&mut self) {
         let is_another_level = self.log.set_level(&self.loaded);
         let logging = &self.loaded.settings.logging;
@@ -86,8 +86,8 @@ impl Daemon {
         self.reloaded.sections.push(ReloadedSection { section: section.to_owned(), outcome, why });
     }
 
-    /// Serves figures where the configuration says so, and nowhere else. That it cannot be done is
-    /// logged, and returned as a text for people.
+    /// Serves metrics at the configured address only. A failure is logged, and returned as a text
+    /// for users.
     pub(super) async fn listen(&mut self) -> Result<(), String> {
         if let Some(before) = self.monitoring.take() {
             before.end().await;
@@ -104,7 +104,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Does what it takes to have the mounts of the configuration, and no others.
+    /// Starts and ends mounts to match the configuration.
     pub(super) async fn take_over(&mut self) {
         let loaded = Arc::clone(&self.loaded);
         let wanted = blocking(move || specs(&loaded)).await;
@@ -118,7 +118,8 @@ impl Daemon {
         self.tell_if_settled();
     }
 
-    /// Tells those who wait for it what became of the configuration, once that is known.
+    /// Reports the result of the last configuration to the service manager and the waiting clients,
+    /// once it is known or the time limit has passed.
     pub(super) fn tell_if_settled(&mut self) {
         let Some(tell_at) = self.tell_at else { return };
         if !self.plan.is_settled() && Instant::now() < tell_at {
@@ -129,13 +130,13 @@ impl Daemon {
         self.reloaded.pid = std::process::id();
         self.reloaded.mounts = self.plan.report();
         for asker in self.waiting.drain(..) {
-            // Whoever asked may be gone.
+            // The client may have disconnected.
             drop(asker.send(Ok(self.reloaded.clone())));
         }
     }
 }
 
-/// Returns a problem and its hint in a line.
+/// Returns a problem and its hint in one line.
 fn said(problem: &Problem) -> String {
     match &problem.hint {
         Some(hint) => format!("{problem} ({hint})"),
@@ -143,7 +144,7 @@ fn said(problem: &Problem) -> String {
     }
 }
 
-/// Takes what lost mounts have left out of the tree, if it is still there.
+/// Unmounts dead mounts that were lost, if they are still in the tree.
 pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
     for path in paths {
         let checked = blocking(move || check_mountpoint(&path, true)).await;
@@ -153,8 +154,8 @@ pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
     }
 }
 
-/// Refuses a configuration that would make a daemon without work. One whose mounts were all taken
-/// away by mistake is not to take the mounts away.
+/// Refuses a configuration without mounts. Otherwise removing all mounts from the file by mistake
+/// would unmount them all.
 pub(super) fn check(loaded: &Loaded) -> Result<(), SettingsError> {
     if !loaded.settings.mounts.is_empty() {
         return Ok(());

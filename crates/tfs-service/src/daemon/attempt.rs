@@ -13,18 +13,18 @@ use crate::blocking::blocking;
 use crate::control::{MountRegistry, shown};
 use crate::{RunningMount, StartError};
 
-/// How long a mount whose session is over may stay in the tree before it counts as broken:
-/// `umount -f` ends the session first and takes it out of the tree a moment later.
+/// How long a mount may stay in the tree after its session ended before it counts as lost: `umount
+/// -f` ends the session first and detaches the mount a moment later.
 const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// How many questions whether it answers may wait for a mount. One does, from the watchdog.
+/// Capacity of the queue of liveness queries. The watchdog sends one at a time.
 const QUESTIONS_MAX: usize = 1;
 
-/// Asks a mount whether it answers. It says so through what it is sent.
+/// Sends a liveness query to a mount. The mount answers through the enclosed channel.
 pub(super) type LivenessQuery = mpsc::Sender<oneshot::Sender<bool>>;
 
-/// Mounts and serves until the mount ends or `stop` says so. `on_up` is told when it
-/// answers, and where it is: without symbolic links.
+/// Mounts and serves until the mount ends or `stop` is cancelled. `on_up` receives the mount point,
+/// without symbolic links, when the mount answers.
 pub(super) async fn run(
     spec: Spec,
     mounts: MountRegistry,
@@ -58,7 +58,7 @@ pub(super) async fn run(
     on_up(pulse, shown(mount.mountpoint())).await;
     let answering = async {
         while let Some(question) = questions.recv().await {
-            // Whoever asked may have given up.
+            // The querier may have timed out.
             _ = question.send(mount.answers().await);
         }
         std::future::pending::<()>().await;
@@ -72,13 +72,13 @@ pub(super) async fn run(
         Err(error) if end == TaskExit::Stopped => {
             tracing::warn!(mount = %path.display(), error = chain(&error), "it ended badly");
         }
-        // Told already.
+        // Reported already.
         Ok(()) | Err(_) => {}
     }
     end
 }
 
-/// Resolves when a mount has ended by itself, with how.
+/// Resolves when a mount has ended by itself. Returns how.
 async fn ended(mount: &RunningMount) -> TaskExit {
     let ended = mount.ended().await;
     if !mount.is_dead() {
@@ -94,11 +94,11 @@ async fn ended(mount: &RunningMount) -> TaskExit {
     }
 }
 
-/// Returns why a mount did not come up, as a text for people.
+/// Returns why a mount did not start, as a text for users.
 fn why(error: &StartError) -> String {
     match error {
         StartError::Mountpoint(_) | StartError::Mount(_) => format!("cannot {}", chain(error)),
-        // Its own text says all.
+        // Its message includes the cause.
         StartError::Server(error) => error.to_string(),
         StartError::List(_) | StartError::Add(_) => chain(error),
         #[cfg(feature = "embedded")]

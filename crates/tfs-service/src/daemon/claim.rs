@@ -1,11 +1,11 @@
-//! One daemon for a configuration: a second one would try for ever to mount what the first has.
+//! Limits a configuration to one daemon: a second one would retry the first one's mounts forever.
 //!
-//! The claim is an abstract socket (`unix(7)`), which goes with its process however that ends, and
-//! by which the kernel tells who has it. Why it is no lock file:
+//! The claim is an abstract socket (`unix(7)`). The kernel releases it when the process ends, and
+//! reports its owner. Why it is no lock file:
 //! `docs/dev/adr/0022-daemon-claim-is-an-abstract-socket.md`.
 //!
-//! The downside: processes with network namespaces of their own do not see each other's claims.
-//! Then the mount points are what the second daemon does not get.
+//! The downside: processes in different network namespaces do not see each other's claims. Then the
+//! second daemon fails to mount, since the mount points are in use.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener as StdListener, UnixStream};
@@ -16,18 +16,18 @@ use rustix::process::geteuid;
 use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
-/// Held by the daemon of a configuration. Dropping it lets another one begin.
+/// Held by the daemon of a configuration. Dropping it releases the claim.
 #[derive(Debug)]
 pub struct DaemonClaim {
-    /// Takes the connections of those who ask who has it; `None` if nothing could be claimed.
+    /// Accepts connections of processes that query the owner; `None` without a claim.
     taking: Option<JoinHandle<()>>,
 }
 
-/// A daemon of this user with the same configuration runs already.
+/// A daemon of this user with the same configuration is already running.
 #[derive(Debug, thiserror::Error)]
 #[error("a daemon with this configuration runs already{}", process(*pid))]
 pub struct DaemonRuns {
-    /// Its process, where the kernel tells it.
+    /// Its process, if the kernel reports it.
     pub pid: Option<u32>,
 }
 
@@ -36,11 +36,11 @@ fn process(pid: Option<u32>) -> String {
 }
 
 impl DaemonClaim {
-    /// Claims a configuration, which is made of these files, for this process. To be called in a
-    /// runtime. Where a claim is not possible, the daemon does without, and a warning is logged.
+    /// Claims a configuration, which consists of these files, for this process. Must be called in a
+    /// runtime. If no claim is possible, the daemon runs without one and logs a warning.
     ///
     /// # Errors
-    /// If another process of this user has it.
+    /// If another process of this user holds the claim.
     pub fn take(files: &[PathBuf]) -> Result<Self, DaemonRuns> {
         let address = match SocketAddr::from_abstract_name(name(files)) {
             Ok(address) => address,
@@ -49,7 +49,7 @@ impl DaemonClaim {
         let listener = match StdListener::bind_addr(&address) {
             Ok(listener) => listener,
             Err(error) => match owner(&address) {
-                // Another user could have taken the name only to be in the way.
+                // Another user could take the name to block the daemon.
                 Some((uid, pid)) if uid == geteuid().as_raw() => return Err(DaemonRuns { pid }),
                 _ => return Ok(Self::without(&error)),
             },
@@ -76,28 +76,28 @@ impl Drop for DaemonClaim {
     }
 }
 
-/// Takes connections and drops them: the kernel has answered by then.
+/// Accepts connections and drops them: by then the kernel has reported the owner.
 async fn take_all(listener: UnixListener) {
     while let Ok((connection, _address)) = listener.accept().await {
         drop(connection);
     }
 }
 
-/// Returns the user and the process that have a name.
+/// Returns the user and the process that own a name.
 fn owner(address: &SocketAddr) -> Option<(u32, Option<u32>)> {
     let connection = UnixStream::connect_addr(address).ok()?;
     let peer = socket_peercred(&connection).ok()?;
     Some((peer.uid.as_raw(), u32::try_from(peer.pid.as_raw_nonzero().get()).ok()))
 }
 
-/// Returns the name for a configuration of this user: the same for the same files, whatever way
-/// leads to them.
+/// Returns the name for a configuration of this user: the same for the same files, by whatever path
+/// they are given.
 fn name(files: &[PathBuf]) -> String {
     let real = |file: &PathBuf| file.canonicalize().unwrap_or_else(|_gone| file.clone());
     let mut files: Vec<_> = files.iter().map(real).collect();
     // A default file that is also named by `--config` is read twice.
     files.dedup();
-    // As literals, so that no two lists are one text.
+    // Formatted as literals, so that different lists give different texts.
     let text = format!("{:?}", files.iter().map(PathBuf::as_path).collect::<Vec<&Path>>());
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -129,7 +129,7 @@ mod tests {
         let _another = DaemonClaim::take(&other).unwrap();
         let _both = DaemonClaim::take(&[one.clone(), other].concat()).unwrap();
         drop(claim);
-        // The task goes at the next look of the runtime.
+        // The runtime drops the task when it is scheduled next.
         tokio::task::yield_now().await;
         let _again = DaemonClaim::take(&one).unwrap();
     }

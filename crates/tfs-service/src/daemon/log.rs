@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::settings::Loaded;
 
-/// How much is logged, which a reload changes.
+/// Control of the log level, which a reload changes.
 pub trait LogLevelControl: fmt::Debug + Send {
-    /// Logs from now on as much as a configuration says. Returns whether that is more or less than
-    /// before: whoever started the program may have a say that no configuration overrides.
+    /// Sets the configured log level. Returns whether it has changed: flags of the program may
+    /// override the configuration.
     fn set_level(&mut self, loaded: &Loaded) -> bool;
 }

@@ -1,26 +1,26 @@
-//! The daemon: all mounts of the configuration in one process, each on its own.
+//! The daemon: runs all mounts of the configuration in one process, independently of each other.
 //!
 //! ```text
-//! SIGHUP, tfs config reload --> DaemonHandle --> Daemon --> Plan: what is to be done?
+//! SIGHUP, tfs config reload --> DaemonHandle --> Daemon --> MountPlan: next actions
 //!                                                  |  ^
-//!                              a task for each mount  what came of it
+//!                              a task for each mount  results
 //! ```
 //!
-//! [`Daemon`] is the one owner of the mounts. It turns whatever happens into a call of the plan,
-//! which is pure, and does what that answers: start a mount, end it, end it if nobody uses it.
+//! [`Daemon`] is the only owner of the mounts. It turns every event into a call of the plan, which
+//! is pure, and executes the returned actions: start a mount, end it, or end it if it is unused.
 //!
 //! # Invariants
-//! - A mount that fails, breaks or hangs takes no other with it; it is tried again, less and less
-//!   often. Nothing is given up for good: what is wrong with a mount point, a server or a password
-//!   is often put right from outside.
-//! - There is one task for a path at most, so that a mount never meets its own predecessor.
-//! - What a user has unmounted stays unmounted until the next reload.
-//! - A reload ends no mount that is in use, and one with a mistake in it changes nothing.
-//! - A configuration has one daemon of a user.
-//! - The end takes all mounts down at the same time, within seconds.
+//! - A mount that fails, breaks or hangs does not affect the others. It is retried with exponential
+//!   backoff, without a limit on the number of attempts: mount points, servers and passwords are
+//!   often repaired from outside.
+//! - There is at most one task for a path, so that a mount never conflicts with its predecessor.
+//! - A mount that a user has unmounted stays unmounted until the next reload.
+//! - A reload ends no mount that is in use, and an invalid configuration changes nothing.
+//! - A configuration has one daemon per user.
+//! - At the end, all mounts are unmounted concurrently, within seconds.
 //!
-//! The downside of one process: the watchdog of the service manager can only end all of it. So a
-//! mount that does not answer costs the others a restart, where a process for each would not.
+//! The downside of one process: the watchdog of the service manager can only end the whole process.
+//! So a hung mount makes the others restart, which separate processes would avoid.
 
 mod apply_config;
 mod attempt;

@@ -1,11 +1,11 @@
-//! What became of each mount since the last configuration, for people and for the log.
+//! Result of the last configuration for each mount, for users and for the log.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::control::wire::{MountOutcome, ReloadedMount};
 
-/// The last that is known of each mount.
+/// The last result of each mount.
 #[derive(Debug, Default)]
 pub(super) struct ReloadReport {
     of_mounts: BTreeMap<PathBuf, (MountOutcome, Option<String>)>,
@@ -16,7 +16,7 @@ impl ReloadReport {
         self.of_mounts.clear();
     }
 
-    /// Replaces what is known of a mount, and logs it.
+    /// Sets the result of a mount, and logs it.
     pub(super) fn tell(&mut self, path: &Path, outcome: MountOutcome, why: Option<String>) {
         let mount = path.display();
         match outcome {
@@ -39,12 +39,12 @@ impl ReloadReport {
         self.of_mounts.insert(path.to_owned(), (outcome, why));
     }
 
-    /// Notes what a mount is about to become. What came of it is told later.
+    /// Sets the expected result of a mount, without logging it. The actual one follows.
     pub(super) fn expect(&mut self, path: &Path, outcome: MountOutcome) {
         self.of_mounts.insert(path.to_owned(), (outcome, None));
     }
 
-    /// Returns why a mount failed, if that is the last that is known of it.
+    /// Returns why a mount failed, if its last result is a failure.
     pub(super) fn failure(&self, path: &Path) -> Option<&str> {
         match self.of_mounts.get(path)? {
             (MountOutcome::Failed, why) => Some(why.as_deref().unwrap_or("it failed")),
@@ -56,7 +56,7 @@ impl ReloadReport {
         self.of_mounts.get(path).map(|(outcome, _)| *outcome)
     }
 
-    /// Returns all that is known.
+    /// Returns all results.
     pub(super) fn mounts(&self) -> Vec<ReloadedMount> {
         let mounts = self.of_mounts.iter().map(|(path, (outcome, why))| ReloadedMount {
             mountpoint: path.to_string_lossy().into_owned(),
@@ -66,7 +66,8 @@ impl ReloadReport {
         mounts.collect()
     }
 
-    /// Returns a line for `systemctl status`: how many mounts answer, and why the first does not.
+    /// Returns a line for `systemctl status`: the number of mounts that answer, and the first
+    /// failure.
     pub(super) fn status(&self, (up, all): (usize, usize)) -> String {
         let trouble = self.of_mounts.iter().find_map(|(path, (outcome, why))| match outcome {
             MountOutcome::Failed => Some((path, why.as_deref().unwrap_or("it failed"))),

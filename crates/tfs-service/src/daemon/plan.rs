@@ -1,7 +1,7 @@
-//! What the daemon does about its mounts: a pure function of what has happened.
+//! Decides how the daemon handles its mounts: a pure state machine.
 //!
-//! The caller carries out every [`MountAction`] and reports the result. For each
-//! [`MountAction::Start`] there is one `on_ended`, whatever happens in between.
+//! The caller executes every [`MountAction`] and reports the result. Each [`MountAction::Start`] is
+//! followed by exactly one `on_ended`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,39 +12,39 @@ use tokio::time::Instant;
 use super::news::ReloadReport;
 use crate::control::wire::{MissingMount, MountOutcome, ReloadedMount};
 
-/// How soon a mount is tried again that failed for the first time: what is wrong for a moment is
-/// right by then, and a dead mount hurts those who read.
+/// Pause before the first retry of a mount. A transient problem has passed by then, and readers
+/// need the mount soon.
 const RETRY_TIME_MIN: Duration = Duration::from_secs(2);
 
-/// How long it waits at most between two tries, which double: somebody who puts right what was
-/// wrong is not to wait for long, and a try every five minutes costs nothing.
+/// Maximum pause between retries, which doubles each time. A user who has repaired the cause does
+/// not wait for long, and an attempt every five minutes costs little.
 const RETRY_TIME_MAX: Duration = Duration::from_secs(300);
 
-/// How long a mount must have lived for its failures to be forgotten. One that breaks again and
-/// again right after it came up is as bad as one that does not come up.
+/// How long a mount must run until its failures are forgotten. A mount that breaks right after its
+/// start counts like one that does not start.
 const TRUSTED_AFTER: Duration = Duration::from_secs(60);
 
-/// What is to be done.
+/// An action for the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MountAction<S> {
-    /// Bring a mount up.
+    /// Start a mount.
     Start(PathBuf, S),
-    /// Unmount it if nobody uses it. If somebody does, `on_kept` is what follows.
+    /// Unmount it if it is unused. Otherwise `on_kept` follows.
     Unmount(PathBuf),
-    /// End it in any case, also while it comes up.
+    /// End it in any case, also while it starts.
     Stop(PathBuf),
 }
 
 /// How the task of a mount ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TaskExit {
-    /// It did not come up, and why.
+    /// It did not start, with the reason.
     NotStarted(String),
-    /// Somebody unmounted it.
+    /// It was unmounted from outside.
     Unmounted,
-    /// It was up and is lost, and why.
+    /// It was lost while it ran, with the reason.
     Broken(String),
-    /// It was told to end.
+    /// It was stopped by the daemon.
     Stopped,
 }
 
@@ -52,13 +52,13 @@ pub(super) enum TaskExit {
 enum TaskState {
     /// Its task runs.
     Starting,
-    /// Its task runs, and it answers.
+    /// Its task runs, and the mount answers.
     Up { since: Instant },
-    /// Its task runs, and it ends if nobody uses it.
+    /// Its task runs, and ends if the mount is unused.
     Leaving { since: Instant },
-    /// Its task runs, and is told to end.
+    /// Its task runs, and was asked to end.
     Stopping,
-    /// It failed, and is tried again.
+    /// It failed, and is retried.
     Waiting { until: Instant },
     /// A user has unmounted it.
     Unmounted,
@@ -66,16 +66,16 @@ enum TaskState {
 
 #[derive(Debug)]
 struct PlannedMount<S> {
-    /// What the configuration says; `None` if it is not there any more.
+    /// The configured settings; `None` if it is no longer configured.
     wanted: Option<S>,
-    /// What its last task was started with.
+    /// The settings of its last task.
     started: S,
     state: TaskState,
-    /// Since it was last trusted.
+    /// Number of failures since it last ran for [`TRUSTED_AFTER`].
     failure_count: u32,
 }
 
-/// All mounts, and what is to become of them. `S` is what a mount is made of.
+/// State of all mounts. `S` is the type of a mount's settings.
 #[derive(Debug)]
 pub(super) struct MountPlan<S> {
     entries: BTreeMap<PathBuf, PlannedMount<S>>,
@@ -88,8 +88,8 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         Self { entries: BTreeMap::new(), news: ReloadReport::default(), is_ending: false }
     }
 
-    /// Takes over a configuration. What came of it is told by [`report`](Self::report), once
-    /// it [is settled](Self::is_settled).
+    /// Applies a configuration. [`report`](Self::report) returns the results, once the plan [is
+    /// settled](Self::is_settled).
     pub(super) fn set(&mut self, mut wanted: BTreeMap<PathBuf, S>) -> Vec<MountAction<S>> {
         if self.is_ending {
             return Vec::new();
@@ -114,7 +114,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         actions
     }
 
-    /// Changes what is wanted of a mount that is there.
+    /// Changes the configured settings of a known mount.
     fn change(&mut self, path: &Path, wanted: Option<S>) -> Option<MountAction<S>> {
         let entry = self.entries.get_mut(path)?;
         entry.wanted = wanted;
@@ -133,16 +133,16 @@ impl<S: Clone + PartialEq> MountPlan<S> {
                 entry.state = TaskState::Leaving { since };
                 Some(MountAction::Unmount(path.to_owned()))
             }
-            // It goes on where that ends.
+            // The next action follows in `on_ended`.
             TaskState::Leaving { .. } | TaskState::Stopping => None,
             TaskState::Waiting { .. } | TaskState::Unmounted => self.start_again(path),
         }
     }
 
-    /// A mount answers.
+    /// Handles a mount that answers.
     pub(super) fn on_up(&mut self, path: &Path, now: Instant) {
         let Some(entry) = self.entries.get_mut(path) else { return };
-        // One that is told to end has come up a moment too late.
+        // A mount that is being stopped may still report that it has started.
         if entry.state == TaskState::Starting {
             entry.state = TaskState::Up { since: now };
             let is_new = self.news.of(path) != Some(MountOutcome::Remounted);
@@ -151,7 +151,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         }
     }
 
-    /// A mount that was to be unmounted if nobody uses it stays.
+    /// Handles a mount that stays because it is in use.
     pub(super) fn on_kept(&mut self, path: &Path, why: String) {
         let Some(entry) = self.entries.get_mut(path) else { return };
         if let TaskState::Leaving { since } = entry.state {
@@ -162,7 +162,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         }
     }
 
-    /// The task of a mount has ended.
+    /// Handles the end of a mount's task.
     pub(super) fn on_ended(
         &mut self,
         path: &Path,
@@ -199,7 +199,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         None
     }
 
-    /// Starts what has waited long enough.
+    /// Starts mounts whose pause has ended.
     pub(super) fn on_time(&mut self, now: Instant) -> Vec<MountAction<S>> {
         let is_due = |entry: &PlannedMount<S>| match entry.state {
             TaskState::Waiting { until } => until <= now,
@@ -214,7 +214,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         due.iter().filter_map(|path| self.start_again(path)).collect()
     }
 
-    /// Ends all mounts. Nothing is started any more.
+    /// Ends all mounts. No mount is started any more.
     pub(super) fn end(&mut self) -> Vec<MountAction<S>> {
         self.is_ending = true;
         self.entries.retain(|_, entry| entry.has_task());
@@ -222,7 +222,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         self.entries.keys().cloned().map(MountAction::Stop).collect()
     }
 
-    /// Starts a mount that has no task, or forgets it if nobody wants it.
+    /// Starts a mount that has no task, or removes it if it is not configured.
     fn start_again(&mut self, path: &Path) -> Option<MountAction<S>> {
         let entry = self.entries.get_mut(path)?;
         let Some(wanted) = entry.wanted.clone() else {
@@ -238,7 +238,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         Some(MountAction::Start(path.to_owned(), wanted))
     }
 
-    /// Returns when [`on_time`](Self::on_time) has something to do.
+    /// Returns when [`on_time`](Self::on_time) must be called next.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let deadlines = self.entries.values().filter_map(|entry| match entry.state {
             TaskState::Waiting { until } => Some(until),
@@ -251,18 +251,18 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         deadlines.min()
     }
 
-    /// Returns whether each mount has come up, failed, stayed or gone since the last
-    /// configuration: whoever waits has nothing to wait for any more.
+    /// Returns whether each mount has started, failed, stayed or ended since the last
+    /// configuration, so that the results are known.
     pub(super) fn is_settled(&self) -> bool {
         self.entries.values().all(PlannedMount::is_settled)
     }
 
-    /// Returns whether nothing is left.
+    /// Returns whether no mount is left.
     pub(super) fn is_over(&self) -> bool {
         self.is_ending && self.entries.is_empty()
     }
 
-    /// Returns how many mounts are up, and how many there are.
+    /// Returns the number of mounts that are up, and of all.
     fn counts(&self) -> (usize, usize) {
         let is_up = |entry: &&PlannedMount<S>| {
             matches!(entry.state, TaskState::Up { .. } | TaskState::Leaving { .. })
@@ -270,7 +270,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         (self.entries.values().filter(is_up).count(), self.entries.len())
     }
 
-    /// Returns what became of each mount since the last configuration.
+    /// Returns the result for each mount since the last configuration.
     pub(super) fn report(&self) -> Vec<ReloadedMount> {
         let mut mounts = self.news.mounts();
         for (path, _) in self.entries.iter().filter(|(_, entry)| !entry.is_settled()) {
@@ -282,7 +282,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         mounts
     }
 
-    /// Returns the mounts that are not there, and why.
+    /// Returns the configured mounts that do not exist at the moment, with the reason.
     pub(super) fn missing(&self) -> Vec<MissingMount> {
         let missing = self.entries.iter().filter_map(|(path, entry)| {
             let why = match entry.state {
@@ -302,7 +302,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
         missing.collect()
     }
 
-    /// Returns a line for people about all of it.
+    /// Returns a status line for users.
     pub(super) fn status(&self) -> String {
         self.news.status(self.counts())
     }
@@ -327,7 +327,7 @@ impl<S> PlannedMount<S> {
     }
 }
 
-/// Returns how long a mount waits that has failed so many times before.
+/// Returns the pause after this number of earlier failures.
 fn retry_time(failure_count: u32) -> Duration {
     let factor = 1_u32.checked_shl(failure_count).unwrap_or(u32::MAX);
     RETRY_TIME_MIN.saturating_mul(factor).min(RETRY_TIME_MAX)

@@ -1,4 +1,4 @@
-//! How a daemon is told to reload: from inside, and by those who ask over its socket.
+//! Requests to a daemon: from its own process, and from clients of its control socket.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use super::attempt::LivenessQuery;
 use crate::control::wire::{FailureBody, FailureKind, MissingMount, Reloaded};
 use crate::control::{ControlError, FindError, daemons};
 
-/// How many requests may wait for the daemon, which takes each at once. Signals beyond that are
-/// told by those that wait.
+/// Capacity of the request queue. The daemon takes each request at once. A signal that finds it
+/// full is dropped, since the queued requests have the same effect.
 const REQUESTS_MAX: usize = 16;
 
-/// What the daemon is asked for.
+/// A request to the daemon.
 #[derive(Debug)]
 pub(super) enum DaemonRequest {
-    /// To take over the configuration as it is now.
+    /// Apply the current configuration files.
     Reload(Option<oneshot::Sender<Result<Reloaded, FailureBody>>>),
-    /// For all mounts that are up.
+    /// Return the liveness queries of all mounts that are up.
     Pulses(oneshot::Sender<Vec<LivenessQuery>>),
-    /// To end.
+    /// End.
     End,
 }
 
-/// Tells a running [`Daemon`](super::Daemon) what to do. Clones are of the same daemon.
+/// Controls a running [`Daemon`](super::Daemon). Clones refer to the same daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonHandle {
     requests: mpsc::Sender<DaemonRequest>,
@@ -36,7 +36,7 @@ impl DaemonHandle {
         (Self { requests }, receiver)
     }
 
-    /// Has the daemon take over the configuration as it is now. What comes of it is in the log.
+    /// Makes the daemon apply its current configuration files. The result is logged.
     pub fn reload(&self) {
         if self.requests.try_send(DaemonRequest::Reload(None)).is_err() {
             tracing::debug!("a reload is under way, or the daemon has ended");
@@ -46,13 +46,13 @@ impl DaemonHandle {
     /// Ends all mounts. The daemon returns when that is done.
     ///
     /// # Cancel safety
-    /// Either it was told or not.
+    /// The request is either sent or not.
     pub async fn end(&self) {
-        // One that has ended needs not be told.
+        // A daemon that has ended needs no request.
         drop(self.requests.send(DaemonRequest::End).await);
     }
 
-    /// Returns whether the daemon and all of its mounts answer. Waits as long as that takes.
+    /// Returns whether the daemon and all of its mounts answer. Waits without a limit.
     pub(super) async fn answers(&self) -> bool {
         let (sender, receiver) = oneshot::channel();
         if self.requests.send(DaemonRequest::Pulses(sender)).await.is_err() {
@@ -61,7 +61,7 @@ impl DaemonHandle {
         let Ok(pulses) = receiver.await else { return false };
         let answers = pulses.into_iter().map(async |pulse| {
             let (sender, answer) = oneshot::channel();
-            // One that has ended meanwhile is not expected to answer.
+            // A mount that has ended meanwhile need not answer.
             if pulse.send(sender).await.is_err() {
                 return true;
             }
@@ -71,11 +71,11 @@ impl DaemonHandle {
     }
 }
 
-/// What the control API needs of a daemon.
+/// The parts of a daemon that the control API uses.
 #[derive(Clone)]
 pub(crate) struct Reloader {
     daemon: DaemonHandle,
-    /// Which mounts are not there. The daemon replaces it; whoever asks takes what is there.
+    /// The missing mounts. The daemon replaces the list; readers take the latest one.
     missing: watch::Receiver<Vec<MissingMount>>,
 }
 
@@ -84,12 +84,13 @@ impl Reloader {
         Self { daemon, missing }
     }
 
-    /// Returns the mounts that the daemon is to have and has not, without waiting for it.
+    /// Returns the configured mounts that do not exist at the moment, without waiting for the
+    /// daemon.
     pub(crate) fn missing(&self) -> Vec<MissingMount> {
         self.missing.borrow().clone()
     }
 
-    /// Reloads, and returns what came of it.
+    /// Reloads, and returns the result.
     pub(crate) async fn reload(&self) -> Result<Reloaded, FailureBody> {
         let ended = || FailureBody::new(FailureKind::Failed, "the daemon is about to end");
         let (sender, receiver) = oneshot::channel();
@@ -105,10 +106,10 @@ impl fmt::Debug for Reloader {
     }
 }
 
-/// Has all daemons of this user reload, and returns what each made of it.
+/// Makes all daemons of this user reload. Returns the result of each.
 ///
 /// # Errors
-/// If they cannot be looked for. There may be none.
+/// If the daemons cannot be listed. There may be none.
 pub async fn reload_daemons() -> Result<Vec<Result<Reloaded, ControlError>>, FindError> {
     let clients = daemons().await?;
     Ok(join_all(clients.iter().map(|client| client.reload())).await)

@@ -1,4 +1,4 @@
-//! What each mount of the configuration is made of.
+//! The settings of each mount of the configuration.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use std::sync::Arc;
 use crate::MountSettings;
 use crate::settings::{Loaded, MountSection, Problem};
 
-/// One mount of a configuration. Two are equal if a mount of one is as good as one of the other.
+/// One mount of a configuration. Two are equal if their mounts behave the same.
 #[derive(Debug, Clone)]
 pub(super) struct Spec {
     loaded: Arc<Loaded>,
     section: MountSection,
-    /// As it was when the configuration was read.
+    /// Resolved when the configuration was read.
     settings: Result<MountSettings, Problem>,
 }
 
 impl Spec {
-    /// Returns the settings. Where they could not be had, as when the file with the password was
-    /// not there, they are looked for anew. Reads files.
+    /// Returns the settings. If they could not be resolved, for example because the password file
+    /// was missing, they are resolved again. Reads files.
     pub(super) fn settings(&self) -> Result<MountSettings, Problem> {
         match &self.settings {
             Ok(settings) => Ok(settings.clone()),
@@ -36,7 +36,7 @@ impl PartialEq for Spec {
     }
 }
 
-/// Returns all mounts of a configuration by their paths. Reads files.
+/// Returns all mounts of a configuration, by path. Reads files.
 pub(super) fn specs(loaded: &Arc<Loaded>) -> BTreeMap<PathBuf, Spec> {
     let specs = loaded.settings.mounts.iter().map(|section| {
         let settings = loaded.mount_settings(section);

@@ -1,4 +1,4 @@
-//! The one owner of the mounts: does what the plan says, and tells the plan what came of it.
+//! The owner of the mounts: executes the actions of the plan, and reports the results to it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -23,20 +23,20 @@ use crate::control::{ControlServer, ControlTarget, MonitoringServer, MountRegist
 use crate::service_manager::{ManagerNotice, Watchdog, notify};
 use crate::settings::{Loaded, LoggingSection, SettingsError, Sources};
 
-/// How long all mounts together may take to end: each needs 3 s at most, and some more where a
-/// server is slow to hang up or the state is on a slow disk.
+/// Time limit for the end of all mounts together. Each needs 3 s at most, and more if a server is
+/// slow to disconnect or the state is on a slow disk.
 const END_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// How often an unmount is tried again that somebody was in the way of who cannot be found, and how
-/// long after: a look at a mount takes milliseconds.
+/// Number of retries, and their interval, for an unmount that failed as busy without a known user
+/// of the mount: a liveness query takes milliseconds.
 const UNMOUNT_RETRIES_MAX: u32 = 3;
 const UNMOUNT_PAUSE: Duration = Duration::from_millis(50);
 
-/// How many messages of mounts may wait. The owner takes them at once; a mount that finds no room
-/// waits for a moment.
+/// Capacity of the event queue of the mounts. The owner takes events at once; a mount that finds
+/// the queue full waits.
 const EVENTS_MAX: usize = 64;
 
-/// What happened to a mount.
+/// An event of a mount.
 #[derive(Debug)]
 enum MountEvent {
     Up { pulse: LivenessQuery, mountpoint: String },
@@ -44,11 +44,11 @@ enum MountEvent {
     Ended(TaskExit),
 }
 
-/// What is known of a mount that has a task.
+/// State of a mount that has a task.
 #[derive(Debug)]
 struct MountTask {
     stop: CancellationToken,
-    /// Once it is up.
+    /// Set once it is up.
     up: Option<(LivenessQuery, String)>,
 }
 
@@ -58,15 +58,15 @@ pub struct Daemon {
     pub(super) sources: Sources,
     pub(super) loaded: Arc<Loaded>,
     pub(super) log: Box<dyn LogLevelControl>,
-    /// What the log was begun with.
+    /// The logging settings at the start.
     pub(super) logging: LoggingSection,
     pub(super) plan: MountPlan<Spec>,
     running: HashMap<PathBuf, MountTask>,
-    /// Where a mount was lost. What it left in the tree stays there until the next try: to a media
+    /// Paths of lost mounts. A dead mount stays in the tree until the next attempt: for a media
     /// server an error is better than an empty directory.
     pub(super) lost: BTreeSet<PathBuf>,
     pub(super) mounts: MountRegistry,
-    /// Which of them are not there, for those who ask for the status.
+    /// The missing mounts, for status requests.
     missing: watch::Sender<Vec<MissingMount>>,
     tasks: TaskTracker,
     events: mpsc::Receiver<(PathBuf, MountEvent)>,
@@ -75,16 +75,16 @@ pub struct Daemon {
     requests: mpsc::Receiver<DaemonRequest>,
     handle: DaemonHandle,
     pub(super) monitoring: Option<MonitoringServer>,
-    /// Who waits for what comes of a reload, and what is known of it already.
+    /// Clients that wait for the result of a reload.
     pub(super) waiting: Vec<oneshot::Sender<Result<Reloaded, FailureBody>>>,
     pub(super) reloaded: Reloaded,
-    /// When those who wait are told what there is; `None` if all are told.
+    /// Latest time to report the result of the last configuration; `None` once it is reported.
     pub(super) tell_at: Option<Instant>,
 }
 
 impl Daemon {
-    /// Returns the daemon of a configuration, and what tells it what to do. `sources` is where
-    /// `loaded` came from and where a reload looks; `log` was begun as `loaded` says.
+    /// Returns the daemon of a configuration, and its handle. `sources` is the origin of `loaded`,
+    /// which a reload reads again. `log` was started with the settings of `loaded`.
     ///
     /// # Errors
     /// If the configuration has no mounts.
@@ -119,11 +119,11 @@ impl Daemon {
         Ok((daemon, handle))
     }
 
-    /// Serves until the handle says that it is to end. The service manager is told of all of it.
+    /// Runs until the handle requests the end. Notifies the service manager of each state.
     pub async fn run(mut self) {
         let reloader = Reloader::new(self.handle.clone(), self.missing.subscribe());
         let control = ControlServer::start_of_daemon(self.mounts.clone(), reloader).await;
-        // It is logged, and a daemon can do without.
+        // A failure is logged, and the daemon works without metrics.
         drop(self.listen().await);
         self.take_over().await;
         let handle = self.handle.clone();
@@ -137,11 +137,11 @@ impl Daemon {
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;
         }
-        // Whoever asked for the end of a mount is told that it has come.
+        // Clients that requested the end of a mount get their answer first.
         control.end().await;
     }
 
-    /// Takes what happens until the end is asked for.
+    /// Handles events until the end is requested.
     async fn serve(&mut self) {
         loop {
             self.missing.send_replace(self.plan.missing());
@@ -169,7 +169,7 @@ impl Daemon {
         }
     }
 
-    /// Ends all mounts at the same time.
+    /// Ends all mounts concurrently.
     async fn end(&mut self) {
         let actions = self.plan.end();
         self.act(actions);
@@ -224,7 +224,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         self.running.insert(path.clone(), MountTask { stop: stop.clone(), up: None });
         let (events, mounts) = (self.events_in.clone(), self.mounts.clone());
-        // It ends by the token. A task within the task, so that also a panic is an end.
+        // Detached: the task ends with the token. A nested task makes a panic count as an end, too.
         drop(self.tasks.spawn(async move {
             let attempt = tokio::spawn({
                 let (path, events) = (path.clone(), events.clone());
@@ -237,7 +237,7 @@ impl Daemon {
         }));
     }
 
-    /// Unmounts if nobody uses it, beside what else is to be done.
+    /// Unmounts a mount if it is unused, concurrently with other work.
     fn unmount(&mut self, path: PathBuf) {
         let up = self.running.get(&path).and_then(|running| running.up.as_ref());
         let Some((_, mountpoint)) = up else {
@@ -247,7 +247,7 @@ impl Daemon {
         };
         let found = self.mounts.find(Some(mountpoint));
         let events = self.events_in.clone();
-        // It ends with the mount, or at once.
+        // Detached: the task ends with the mount, or at once.
         drop(self.tasks.spawn(async move {
             let unmounted = match found {
                 Ok(mount) => unmount_if_idle(&*mount).await,
@@ -265,10 +265,10 @@ impl Daemon {
     }
 }
 
-/// Unmounts if nobody uses it. Whoever only looks at the mount just then, such as the watchdog, is
-/// in the way for a moment and is not found.
+/// Unmounts a mount if it is unused. A short access, such as a query of the watchdog, makes the
+/// mount busy for a moment without a visible user.
 async fn unmount_if_idle(mount: &dyn ControlTarget) -> Result<(), FailureBody> {
-    // A bind mount is a use too, and would be left without its first place.
+    // A bind mount also counts as use, and would lose its first place.
     let also_mounted = mount.status()?.also_mounted;
     if let Some(place) = also_mounted.first() {
         let message = format!("it is mounted at {} too", place.mountpoint);
@@ -289,20 +289,19 @@ async fn unmount_if_idle(mount: &dyn ControlTarget) -> Result<(), FailureBody> {
         }
     };
     if let Some(PlaceInfo { mountpoint, pid, .. }) = unmounted.still_mounted.first() {
-        // It is out of the tree here, and the next mount of this path waits for its end.
+        // It has left the tree here, and the next mount of this path waits for its end.
         tracing::warn!(mountpoint, pid, "still mounted in another namespace, ending it by force");
         mount.unmount(UnmountMode::Force).await?;
     }
     Ok(())
 }
 
-/// Tells the owner what happened. Where the daemon has ended nobody needs to know.
+/// Sends an event to the owner. After the end of the daemon it is dropped.
 async fn tell(events: &mpsc::Sender<(PathBuf, MountEvent)>, path: PathBuf, event: MountEvent) {
     drop(events.send((path, event)).await);
 }
 
-/// Tells the service manager that all mounts answer, as long as it wants to hear it and it is
-/// true. Never ends.
+/// Sends keep-alives to the service manager, if requested, while all mounts answer. Never returns.
 async fn feed_watchdog(daemon: &DaemonHandle) {
     match Watchdog::from_environment() {
         Some(watchdog) => watchdog.watch(async || daemon.answers().await).await,

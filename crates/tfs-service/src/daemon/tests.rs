@@ -1,4 +1,4 @@
-//! The plan as tables: what happens, what is done about it, and what is told.
+//! The plan as tables: events, actions and results.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::plan::{MountAction, MountPlan, TaskExit};
 
-/// What happens next. A configuration is mounts and what each is made of.
+/// The next event. A configuration is a list of mounts with their settings.
 #[derive(Debug, Clone, Copy)]
 enum DaemonStep {
     Set(&'static [(&'static str, u32)]),
@@ -20,14 +20,14 @@ enum DaemonStep {
     Broken(&'static str),
     Unmounted(&'static str),
     Stopped(&'static str),
-    /// So many seconds pass, and what is due is done.
+    /// This number of seconds passes, and due actions are executed.
     Pass(u64),
     End,
 }
 
 use DaemonStep::{Broken, Failed, Kept, Pass, Set, Stopped, Unmounted, Up};
 
-/// Runs steps, and compares what was done in each and what is known at the end.
+/// Runs steps, and compares the actions of each and the results at the end.
 #[track_caller]
 fn check(steps: &[DaemonStep], want: &Expect) {
     let mut plan = MountPlan::new();
@@ -121,7 +121,7 @@ fn one_that_fails_is_tried_less_and_less_often() {
         assert_eq!(plan.on_time(now).len(), 1);
     }
     assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
-    // It is not trusted as soon as it comes up, only when it has lived for a while.
+    // A mount is not trusted at its start, only after it has run for a while.
     for (lived, want) in [(1, 300), (60, 2), (59, 4)] {
         apply(&mut plan, Up("/a"), &mut now);
         apply(&mut plan, Pass(lived), &mut now);
@@ -249,7 +249,7 @@ fn what_is_in_use_stays_as_it_was() {
             2 of 2 mounts answer; settled
         "#]],
     );
-    // A later reload tries again, and one that takes the change back has nothing to do.
+    // A later reload tries again, and one that reverts the change has nothing to do.
     check(
         &[
             Set(&[("/a", 1), ("/b", 1)]),
@@ -323,7 +323,7 @@ fn what_is_lost_while_a_change_waits_comes_back_as_the_configuration_says() {
 
 #[test]
 fn a_reload_meets_a_mount_at_any_time() {
-    // While it comes up.
+    // While it starts.
     check(
         &[
             Set(&[("/a", 1), ("/b", 1), ("/c", 1)]),
@@ -354,7 +354,7 @@ fn a_reload_meets_a_mount_at_any_time() {
             2 of 2 mounts answer; settled
         "#]],
     );
-    // While it waits, and while it leaves for the reload before.
+    // While it waits, and while it is unmounted for the previous reload.
     check(
         &[
             Set(&[("/a", 1), ("/b", 1), ("/c", 1)]),
