@@ -1,21 +1,21 @@
-//! Torrents that the server's listing lacks, as they are kept.
+//! Persisted form of the torrents that are missing from a server's listing.
 
 use serde::{Deserialize, Serialize};
 use vfs_core::InfoHash;
 
-/// Which torrents the listing of a server lacks, and since when. Times are seconds since 1970.
+/// The torrents missing from a server's listing. Times are seconds since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Absences {
-    /// When the run of the server began that lacks them, if the server said so.
+    /// Start of the server run that lacks them, if the server reported its uptime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) run_began_at: Option<i64>,
-    /// The torrents, and since when each is missing.
+    /// The torrents, each with the start of its absence.
     #[serde(default, with = "hashes")]
     pub(crate) missing: Vec<(InfoHash, i64)>,
 }
 
-/// Pairs of an info hash and a time, the hash as 40 hexadecimal digits.
+/// Serialization as pairs of an info hash (40 hexadecimal digits) and a time.
 mod hashes {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};

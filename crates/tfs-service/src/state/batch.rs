@@ -1,4 +1,4 @@
-//! What is to be written at a time.
+//! A batch of changes that are written together.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::proofs::{ProofEvent, WireVerified};
 use super::record::{RecordKind, put};
 use super::wire::{WireAt, WireCame, WireNumbers};
 
-/// What is to be written.
+/// Pending changes.
 #[derive(Debug, Default)]
 pub(super) struct WriteBatch {
     pub(super) events: Vec<TorrentEvent>,
@@ -19,14 +19,14 @@ pub(super) struct WriteBatch {
     pub(super) details: Vec<TorrentDetails>,
     pub(super) progress: Option<Vec<TorrentSummary>>,
     pub(super) absences: Option<Absences>,
-    /// Inode numbers that torrents were given.
+    /// Inode numbers allocated to torrents.
     pub(super) numbers: Vec<(InfoHash, NumberRange)>,
-    /// What last became of the proofs of files.
+    /// The last verification event of each file.
     pub(super) proofs: BTreeMap<FileId, ProofEvent>,
 }
 
 impl WriteBatch {
-    /// Appends the records of all but details and progress to `lines`.
+    /// Appends all records except details and progress to `lines`.
     pub(super) fn put_small(&self, lines: &mut Vec<u8>) {
         for event in &self.events {
             let info_hash = Some(event.info_hash);
@@ -43,7 +43,7 @@ impl WriteBatch {
         if let Some(at) = self.changed_at {
             put(lines, RecordKind::Changed, None, &WireAt { at });
         }
-        // After the events: a torrent that goes takes with it what was verified of its files.
+        // After the torrent events: the removal of a torrent also removes its verification records.
         for (file, event) in &self.proofs {
             let (kind, proof) = match event {
                 ProofEvent::Kept(proof) => (RecordKind::Verified, proof),

@@ -1,4 +1,4 @@
-//! What the records of a log say together.
+//! The combined content of a log's records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,14 +13,14 @@ use super::wire::{
     WireAt, WireCame, WireDetails, WireNumbers, WireSummary, is_improvement, to_summary, to_time,
 };
 
-/// How many torrents that were never shown keep their details once there was a tree: a torrent
-/// that goes before it was shown once leaves them behind.
+/// Maximum number of never shown torrents whose details are kept once there was a tree: a torrent
+/// that is removed before it was shown leaves its details behind.
 const EARLY_COUNT_MAX: usize = 1000;
 
-/// The records of a log, taken together in their order.
+/// The records of a log, applied in order.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
-    /// Which server the log is about.
+    /// The server of the log.
     pub(super) server: Option<String>,
     details: HashMap<InfoHash, TorrentDetails>,
     events: Vec<TorrentEvent>,
@@ -32,10 +32,10 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    /// Takes over a record.
+    /// Applies a record.
     ///
     /// # Errors
-    /// [`BadRecord::Newer`], if the record has another form.
+    /// [`BadRecord::Newer`], if the record has another format.
     pub(super) fn apply(&mut self, record: &LogRecord<'_>) -> Result<(), BadRecord> {
         match record.kind {
             RecordKind::Torrent => {
@@ -64,10 +64,10 @@ impl Contents {
         Ok(())
     }
 
-    /// Takes over a record that is neither details nor progress, which are most of a log.
+    /// Applies a record of any kind except details and progress, which are most of a log.
     ///
     /// # Errors
-    /// [`BadRecord::Newer`], if the record has another form.
+    /// [`BadRecord::Newer`], if the record has another format.
     pub(super) fn apply_small(&mut self, record: &LogRecord<'_>) -> Result<(), BadRecord> {
         match record.kind {
             RecordKind::Torrent | RecordKind::Progress => {}
@@ -105,8 +105,8 @@ impl Contents {
         Ok(())
     }
 
-    /// Returns which torrents there are and were, without those that are gone for too long at
-    /// `now`, in seconds since 1970.
+    /// Returns the present and removed torrents, without those whose removal has expired at `now`,
+    /// in seconds since 1970.
     pub(super) fn index(&self, now: i64) -> StateIndex {
         let mut index = StateIndex::default();
         index.merge(&self.events);
@@ -114,20 +114,20 @@ impl Contents {
         index
     }
 
-    /// Returns the smaller parts in a form that can be written anew.
+    /// Returns the smaller parts in a form that can be written to a new log.
     pub(super) fn into_small(self, now: i64) -> Small {
         let index = self.index(now);
         let Self { changed_at, mut proofs, absences, mut numbers, .. } = self;
         let present: HashSet<_> = index.present().map(|entry| entry.info_hash).collect();
         proofs.retain(|torrent, _| present.contains(torrent));
-        // Those of torrents that are gone are kept for as long as their names.
+        // The numbers of removed torrents are kept as long as their names.
         let known: HashSet<_> = index.torrents.iter().map(|entry| entry.info_hash).collect();
         numbers.retain(|torrent, _| known.contains(torrent));
         let numbers = numbers.into_iter().collect();
         Small { index, changed_at, proofs: proofs.into_values().collect(), absences, numbers }
     }
 
-    /// Returns what was known at `now`, in seconds since 1970.
+    /// Returns the last known tree. `now` is in seconds since 1970.
     pub(super) fn into_known(mut self, now: i64) -> KnownTree {
         let index = self.index(now);
         let mut known = KnownTree {
@@ -141,7 +141,7 @@ impl Contents {
             let summary = self.progress.remove(&entry.info_hash);
             known.listing.push(to_summary(&details, position, summary));
             known.details.push(details);
-            // Those of torrents that are not there are of no use.
+            // Verification records of torrents that are not present are not used.
             let proofs = self.proofs.remove(&entry.info_hash);
             known.proofs.extend(proofs.into_iter().flat_map(KeptVerifications::into_kept));
         }
@@ -159,12 +159,12 @@ impl Contents {
         known
     }
 
-    /// Returns whether the log has an entry, also one that is gone, for each torrent.
+    /// Returns the torrents with an entry in the log, including removed ones.
     pub(super) fn named(&self) -> HashSet<InfoHash> {
         self.events.iter().map(|event| event.info_hash).collect()
     }
 
-    /// Returns whether something was verified of a torrent's files.
+    /// Returns whether the log has verification records for a torrent's files.
     pub(super) fn has_proofs(&self, torrent: InfoHash) -> bool {
         self.proofs.get(&torrent).is_some_and(|proofs| !proofs.is_empty())
     }
@@ -175,7 +175,7 @@ impl Contents {
     }
 }
 
-/// The parts of a log that are small beside details and progress.
+/// The parts of a log other than details and progress.
 #[derive(Debug)]
 pub(super) struct Small {
     pub(super) index: StateIndex,
@@ -185,7 +185,7 @@ pub(super) struct Small {
     pub(super) numbers: Vec<(InfoHash, NumberRange)>,
 }
 
-/// Which torrents keep what a log has of them.
+/// The torrents whose records are kept.
 #[derive(Debug)]
 pub(super) struct Keeps {
     details: HashSet<InfoHash>,
@@ -193,8 +193,8 @@ pub(super) struct Keeps {
 }
 
 impl Small {
-    /// Returns which torrents keep their records. `with_details` are all torrents that have some,
-    /// those whose details came last at the end.
+    /// Returns the torrents whose records are kept. `with_details` are all torrents with details,
+    /// in the order in which these were recorded.
     pub(super) fn keeps(&self, with_details: &[InfoHash]) -> Keeps {
         let mut details: HashSet<_> =
             self.index.torrents.iter().map(|entry| entry.info_hash).collect();
@@ -208,7 +208,7 @@ impl Small {
 }
 
 impl Keeps {
-    /// Returns whether a record is one of the larger ones, and kept.
+    /// Returns whether a record is one of details or progress that is kept.
     pub(super) fn has(&self, record: &LogRecord<'_>) -> bool {
         record.info_hash.is_some_and(|torrent| match record.kind {
             RecordKind::Torrent => self.details.contains(&torrent),

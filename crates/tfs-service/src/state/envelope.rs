@@ -1,40 +1,39 @@
-//! The form of a state file of version 0.1.0: one line that says what it is and proves the rest,
-//! then JSON.
+//! The file format of version 0.1.0: a header line with a checksum, then JSON.
 //!
 //! ```text
 //! tfs-state 1 torrent 1a2b3c4d 1234
 //! {"info_hash":"...
 //! ```
 //!
-//! The words are the format, its version, the kind of file, the CRC-32 of what follows the line,
-//! and its length in bytes. The line comes first so that a later version can change all the rest
-//! and is still told from damage.
+//! The header consists of the format, its version, the kind of file, the CRC-32 of the content
+//! after the line, and the length of the content in bytes. The header comes first, so that a later
+//! version can change everything else and a reader can still distinguish it from damage.
 
 #[cfg(test)]
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What every state file begins with.
+/// The first word of every state file.
 const FORMAT: &str = "tfs-state";
 
 /// The version that 0.1.0 wrote.
 const VERSION: u32 = 1;
 
-/// The longest first line: the words above, with room for numbers of later versions.
+/// Maximum length of the header: the words above, with room for numbers of later versions.
 const HEAD_BYTES_MAX: usize = 128;
 
 /// Why the content of a file cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EnvelopeError {
-    /// It is not what was written.
+    /// It is damaged.
     #[error("it is damaged")]
     Damaged,
-    /// A later tfs wrote it.
+    /// A later version of tfs wrote it.
     #[error("a later version of tfs wrote it")]
     Newer,
 }
 
-/// Returns a value as the content of a file of a kind.
+/// Encodes a value as the content of a file of this kind.
 #[cfg(test)]
 pub(super) fn encode(kind: &str, value: &impl Serialize) -> Vec<u8> {
     let body = serde_json::to_vec(value).expect("structs of texts and numbers can be written");
@@ -44,7 +43,7 @@ pub(super) fn encode(kind: &str, value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
-/// Returns the value in the content of a file of a kind.
+/// Decodes the content of a file of this kind.
 ///
 /// # Errors
 /// [`EnvelopeError`].

@@ -1,4 +1,4 @@
-//! State files and directories: private to the user, read within a limit, set aside when damaged.
+//! State files and directories: private modes, size limits, and backups of damaged files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -13,33 +13,33 @@ use serde::de::DeserializeOwned;
 
 use super::envelope::{EnvelopeError, decode};
 
-/// The largest file that is read. A torrent of 100,000 files has some 10 MiB; what the server may
-/// answer has the same limit.
+/// Maximum size of a file that is read. A torrent of 100,000 files has some 10 MiB. Answers of a
+/// server have the same limit.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
-/// How many files of one name are set aside; any more replace the last one. Whoever looks into it
-/// looks at the first, and a disk that damages every file is not to be filled.
+/// Maximum number of backups of one damaged file; further ones replace the last. The first one
+/// shows the cause, and a disk that damages every file must not be filled.
 const SET_ASIDE_MAX: u32 = 9;
 
-/// The bits of a mode that let the group and everybody write.
+/// Write permission for group and others.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
-/// The bits of a mode that let the group and everybody do anything.
+/// All permissions for group and others.
 const OPEN_TO_OTHERS: u32 = 0o077;
 
-/// How temporary files begin.
+/// Prefix of temporary files.
 const TEMPORARY: &str = ".new-";
 
-/// How old a temporary file is when nobody can be writing it any more.
+/// Age at which no process can still be writing a temporary file.
 const TEMPORARY_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Makes a directory and those above it, for this user alone. One that is there stays as it is.
+/// Creates a directory and its parents, with mode 0700. An existing one is not changed.
 fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Makes sure that nobody but this user can put anything into a directory, since what is in it is
-/// shown as if a server had said it. Takes away the right of others to read it.
+/// Checks that only this user can write to a directory, since its content is shown as if it came
+/// from a server. Removes the read permission of other users.
 ///
 /// # Errors
 /// If the directory belongs to another user, or others may write to it.
@@ -54,29 +54,29 @@ fn make_private(path: &Path) -> io::Result<()> {
         return refused(format!("others may write to {dir}: chmod go-w it"));
     }
     if metadata.mode() & OPEN_TO_OTHERS != 0 {
-        // A file system without modes, or one that is read-only, changes nothing about its content.
+        // A failure is harmless: without modes, or read-only, the file system protects the content.
         drop(fs::set_permissions(path, Permissions::from_mode(0o700)));
     }
     Ok(())
 }
 
-/// Makes a directory below the state directory, and makes sure that all from there to it are this
-/// user's alone.
+/// Creates a directory below the state directory. Checks that it and all directories between belong
+/// to this user only.
 ///
 /// # Errors
-/// As [`make_private`], and if the directory cannot be made.
+/// As [`make_private`], and if the directory cannot be created.
 pub(crate) fn make_private_below(state_dir: &Path, dir: &Path) -> io::Result<()> {
     make_dir(dir)?;
     let mut ours = dir.ancestors().take_while(|path| path.starts_with(state_dir));
     ours.try_for_each(make_private)
 }
 
-/// Reads the value in a file of version 0.1.0; `None` if there is no such file, or it was damaged
-/// and has been set aside.
+/// Reads a file of version 0.1.0. Returns `None` if it does not exist, or if it was damaged and has
+/// been renamed.
 ///
 /// # Errors
-/// If the system does not let us read, and [`ErrorKind::Unsupported`] if a later version wrote the
-/// file, which stays as it is.
+/// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the file, which
+/// stays unchanged.
 pub(super) fn read<T: DeserializeOwned>(path: &Path, kind: &str) -> io::Result<Option<T>> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -108,7 +108,7 @@ pub(super) fn set_aside(path: &Path) {
     }
 }
 
-/// Keeps damaged parts of a file beside it, and returns where.
+/// Writes the damaged parts of a file to a backup beside it, and returns its path.
 ///
 /// # Errors
 /// Those of the system.
@@ -120,7 +120,7 @@ pub(super) fn keep_damaged(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(aside)
 }
 
-/// Returns where something damaged goes.
+/// Returns the path for a backup of a damaged file.
 fn aside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let numbered = |n| path.with_file_name(format!("{name}.damaged-{n}"));
@@ -128,14 +128,14 @@ fn aside(path: &Path) -> PathBuf {
     free.unwrap_or_else(|| numbered(SET_ASIDE_MAX))
 }
 
-/// Returns the path under which a file is written that is to replace another. The lock has to be
-/// held, as the path is always the same.
+/// Returns the path of the temporary file that will replace a file. The lock must be held, as the
+/// path is always the same.
 pub(super) fn temporary_of(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{TEMPORARY}{name}"))
 }
 
-/// Removes what a crash left of files that were being written.
+/// Removes temporary files that a crash left behind.
 pub(super) fn remove_temporary(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
     let is_old = |path: &PathBuf| {
@@ -149,7 +149,7 @@ pub(super) fn remove_temporary(dir: &Path) {
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(TEMPORARY))
         .map(|entry| entry.path())
         .filter(is_old)
-        // Another tfs may have been faster.
+        // Another process may have removed it already.
         .for_each(|path| drop(fs::remove_file(path)));
 }
 

@@ -1,61 +1,62 @@
-//! The index of a server's state: which torrents there are and were, their names and times.
+//! Index of a server's state: present and removed torrents, with names and times.
 
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use vfs_core::InfoHash;
 
-/// How long a torrent that is gone is remembered, in seconds: who forgets a torrent and adds it
+/// How long a removed torrent is remembered, in seconds. A user who removes a torrent and adds it
 /// again, perhaps after moving its files, does so within weeks.
 const REMOVED_AGE_MAX: i64 = 90 * 24 * 60 * 60;
 
-/// How many torrents that are gone are remembered. A server that adds and removes by a feed is not
-/// to fill the disk: with their details they are some 20 MiB.
+/// Maximum number of removed torrents to remember. With their details they are some 20 MiB. The
+/// limit matters for a server that adds and removes torrents by a feed.
 const REMOVED_COUNT_MAX: usize = 1000;
 
-/// What is kept of all torrents of a server.
+/// The persisted index of all torrents of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StateIndex {
-    /// Which server, since the name of the directory has only a hash of it. In files of 0.1.0 only.
+    /// The server, since the name of the directory contains only a hash of it. Used by files of
+    /// 0.1.0 only.
     pub(super) identity: String,
     /// When the set of torrents last changed, in seconds since 1970.
     pub(super) changed_at: Option<i64>,
-    /// Those that are there in the order of the root directory; those that are gone anywhere.
+    /// Present torrents in the order of the root directory; removed ones at any position.
     pub(super) torrents: Vec<TorrentRecord>,
 }
 
-/// What is kept of one torrent.
+/// The index entry of one torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TorrentRecord {
     #[serde(with = "super::wire::info_hash")]
     pub(super) info_hash: InfoHash,
-    /// Its name in the root.
+    /// Its name in the root directory.
     pub(super) name: String,
     /// When it was first seen, in seconds since 1970.
     pub(super) first_seen: i64,
-    /// Since when it is gone, in seconds since 1970.
+    /// When it was removed, in seconds since 1970; `None` if it is present.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) removed_at: Option<i64>,
 }
 
-/// What became of one torrent, and when, in seconds since 1970.
+/// The addition or removal of a torrent, with its time in seconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TorrentEvent {
     pub(super) info_hash: InfoHash,
     pub(super) at: i64,
-    /// The name under which it is there; `None` if it is gone.
+    /// The name of an added torrent; `None` for a removed one.
     pub(super) name: Option<String>,
 }
 
 impl StateIndex {
-    /// Takes over what happened. What is there already stays: the first who saw a torrent says when
-    /// that was, and the first who named it how it is called.
+    /// Applies events. For a torrent that is already present, the existing name and first time are
+    /// kept.
     pub(super) fn merge(&mut self, events: &[TorrentEvent]) {
         let mut positions: HashMap<_, _> =
             self.torrents.iter().enumerate().map(|(n, entry)| (entry.info_hash, n)).collect();
-        // Entries that come back go to the end, where the root directory has them.
+        // Entries of torrents that come back move to the end, as in the root directory.
         let mut moved = HashSet::new();
         for TorrentEvent { info_hash, at, name } in events {
             let known = positions.get(info_hash).copied();
@@ -88,7 +89,7 @@ impl StateIndex {
         });
     }
 
-    /// Drops those that are gone for too long, or are too many, and returns them.
+    /// Removes entries of torrents that were removed too long ago, or are too many. Returns them.
     pub(super) fn expire(&mut self, now: i64) -> Vec<InfoHash> {
         let mut gone: Vec<_> = self
             .torrents
@@ -108,7 +109,7 @@ impl StateIndex {
         expired
     }
 
-    /// Returns those that are there, in the order of the root directory.
+    /// Returns the present torrents, in the order of the root directory.
     pub(super) fn present(&self) -> impl Iterator<Item = &TorrentRecord> {
         self.torrents.iter().filter(|entry| entry.removed_at.is_none())
     }
@@ -141,15 +142,15 @@ mod tests {
         let year = 365 * 24 * 60 * 60;
         let mut index = StateIndex::default();
         index.merge(&[added(1, 10 * year, "a"), added(2, 10 * year, "b"), removed(2, 10 * year)]);
-        // Back before all that is known, and before 1970.
+        // The clock is set back before all times in the index, and before 1970.
         for now in [9 * year, 0, -year, i64::MIN] {
             assert_eq!(index.expire(now), []);
         }
-        // What was removed "later" than now comes back with its first time.
+        // A torrent that was removed "later" than now comes back with its first time.
         index.merge(&[removed(1, 0), added(1, year, "other")]);
         let entry = index.present().next().unwrap();
         assert_eq!((entry.first_seen, entry.name.as_str()), (10 * year, "other"));
-        // Far ahead only what is gone is forgotten.
+        // With the clock far ahead, only removed torrents expire.
         assert_eq!(index.expire(i64::MAX), [hash(2)]);
         assert_eq!(index.present().count(), 1);
     }

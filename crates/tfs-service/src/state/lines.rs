@@ -4,11 +4,11 @@ use std::io::{self, BufRead};
 
 use super::record::LINE_BYTES_MAX;
 
-/// The lines of a log from a place on.
+/// Iterator over the lines of a log.
 #[derive(Debug)]
 pub(super) struct LogLines<R> {
     reader: R,
-    /// Where the next line begins, in bytes from the start of the file.
+    /// Offset of the next line, in bytes from the start of the file.
     offset: u64,
     line: Vec<u8>,
 }
@@ -16,16 +16,16 @@ pub(super) struct LogLines<R> {
 /// One line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// Where it begins, in bytes from the start of the file.
+    /// Its offset, in bytes from the start of the file.
     pub(super) offset: u64,
-    /// Its bytes without the line feed; of a longer one the first [`LINE_BYTES_MAX`] and one more.
+    /// Its bytes without the line feed. Of a longer line, the first [`LINE_BYTES_MAX`] + 1 bytes.
     pub(super) bytes: &'a [u8],
-    /// Whether a line feed ends it. Without one it is the last, and may have been cut.
+    /// Whether it ends with a line feed. Otherwise it is the last line, and may be truncated.
     pub(super) is_ended: bool,
 }
 
 impl<R: BufRead> LogLines<R> {
-    /// Returns the lines of a reader, which stands at `offset`.
+    /// Returns the lines of a reader that is at `offset`.
     pub(super) fn new(reader: R, offset: u64) -> Self {
         Self { reader, offset, line: Vec::new() }
     }

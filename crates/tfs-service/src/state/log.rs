@@ -1,10 +1,10 @@
-//! The log of one server: an append-only file, which is replaced by a shorter one when most of it
-//! is outdated.
+//! The log of one server: an append-only file. When more than half of it is outdated, a shorter
+//! file replaces it.
 //!
-//! The first line is `tfs-state 2`, the format and its version; each other line is a
-//! [record](super::record). Several processes may append. Each does so only while it holds the
-//! lock file of the directory, and reads first what the others appended since it last looked. All
-//! functions here but [`StateLog::read_details`] want that lock.
+//! The first line is `tfs-state 2`, the format and its version. Each other line is a
+//! [record](super::record). Several processes may append. Each does so only while it holds the lock
+//! file of the directory, after it has read what the others appended. All functions here except
+//! [`StateLog::read_details`] require that lock.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -20,25 +20,25 @@ use super::log_file::{APPEND_BYTES, StateLogFile, head};
 use super::record::{RecordKind, put};
 use super::wire::{WireAt, WireCame, WireNumbers};
 
-/// The name of the log in the directory of a server.
+/// The file name of the log in the directory of a server.
 pub(super) const LOG_NAME: &str = "state.log";
 
-/// How many bytes of damaged lines are set aside.
+/// Maximum size of the backup of damaged lines, in bytes.
 const DAMAGED_BYTES_MAX: usize = 16 << 20;
 
-/// How much outdated data a log may have beside as much as counts, in bytes. Less is not worth the
-/// time to write all of it anew.
+/// Minimum size of outdated data before the log is rewritten, in bytes, besides being more than
+/// half of the log. Less is not worth rewriting the whole file.
 const OUTDATED_BYTES_MIN: u64 = 1 << 20;
 
-/// What could not be read of a log.
+/// The damaged lines of a log.
 #[derive(Debug, Default)]
 pub(super) struct Damage {
     pub(super) line_count: usize,
-    /// The lines, as far as they are not too many.
+    /// The lines, up to [`DAMAGED_BYTES_MAX`].
     pub(super) bytes: Vec<u8>,
 }
 
-/// A log, and what this process knows of it.
+/// A log, and this process's index of it.
 #[derive(Debug)]
 pub(super) struct StateLog {
     dir: PathBuf,
@@ -47,7 +47,7 @@ pub(super) struct StateLog {
 }
 
 impl StateLog {
-    /// Returns the log of a server in a directory, without looking at it.
+    /// Returns the log of a server in a directory, without opening it.
     pub(super) fn new(dir: &Path, server: &str) -> Self {
         Self { dir: dir.to_owned(), server: server.to_owned(), file: None }
     }
@@ -56,7 +56,7 @@ impl StateLog {
         self.dir.join(LOG_NAME)
     }
 
-    /// Reads the log from its start; nothing if there is none. Damaged lines are left out.
+    /// Reads the log from its start; empty if there is none. Skips damaged lines.
     ///
     /// # Errors
     /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log.
@@ -82,13 +82,13 @@ impl StateLog {
         Ok((contents, damage))
     }
 
-    /// Makes the log ready for [`append`](Self::append): makes the file if there was none, reads
-    /// what others appended, or all if another file is in its place, and cuts off what a kill left
-    /// of a record.
+    /// Prepares the log for [`append`](Self::append). Creates the file if there was none. Reads
+    /// what other processes appended, or the whole file if it was replaced. Cuts off a partial
+    /// record that a killed process left.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and [`ErrorKind::NotFound`] if a log that this process knew was
-    /// removed: one that had only what comes now would show a part of the tree as all of it.
+    /// As [`load`](Self::load), and [`ErrorKind::NotFound`] if a log that this process has read was
+    /// removed. A new log with only the pending changes would be taken for the whole tree.
     pub(super) fn catch_up(&mut self) -> io::Result<()> {
         let path = self.path();
         let current = match fs::metadata(&path) {
@@ -117,11 +117,11 @@ impl StateLog {
         Ok(())
     }
 
-    /// Appends lines of records, after [`catch_up`](Self::catch_up). What the log says already is
-    /// left out.
+    /// Appends lines of records, after [`catch_up`](Self::catch_up). Skips records that the log
+    /// already contains.
     ///
     /// # Errors
-    /// Those of the system. Then the log is as it was.
+    /// Those of the system. Then the log is unchanged.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.file.as_mut().ok_or_else(not_open)?.append(lines)
     }
@@ -142,16 +142,16 @@ impl StateLog {
         })
     }
 
-    /// Replaces the log, after [`catch_up`](Self::catch_up), by one that has only what counts at
-    /// `now`, in seconds since 1970. The new one is synced before it takes the place of the other:
-    /// a crash leaves one of them.
+    /// Replaces the log, after [`catch_up`](Self::catch_up), with one that contains only the
+    /// current records at `now`, in seconds since 1970. The new file is synced before it is
+    /// renamed, so a crash leaves one of them.
     ///
     /// # Errors
-    /// Those of the system. Then the log is as it was.
+    /// Those of the system. Then the log is unchanged.
     pub(super) fn checkpoint(&mut self, now: i64) -> io::Result<()> {
         let old = self.file.as_ref().ok_or_else(not_open)?;
         let temporary = &temporary_of(&self.path());
-        // What a kill left of another. It is not there as a rule.
+        // Left by a process that was killed; usually there is none.
         drop(fs::remove_file(temporary));
         let written = self.write_checkpoint(old, now, temporary).and_then(|new| {
             fs::rename(temporary, self.path())?;
@@ -160,7 +160,7 @@ impl StateLog {
         match written {
             Ok(new) => self.file = Some(new),
             Err(error) => {
-                // It may not even be there; what counts is the first error.
+                // The file may not exist; the first error is returned.
                 drop(fs::remove_file(temporary));
                 return Err(error);
             }
@@ -209,8 +209,8 @@ impl StateLog {
         Ok(new)
     }
 
-    /// Reads the details of a torrent, as far as this process knows the log. Wants no lock: the
-    /// file that is open only grows.
+    /// Reads the details of a torrent that this process has indexed. Requires no lock: the open
+    /// file only grows.
     pub(super) fn read_details(&self, torrent: InfoHash) -> Option<TorrentDetails> {
         self.file.as_ref()?.read_details(torrent)
     }
@@ -247,7 +247,7 @@ fn put_small(lines: &mut Vec<u8>, small: &Small) {
     put(lines, RecordKind::Absences, None, &small.absences);
 }
 
-/// Appends the records of an entry of the index to `lines`.
+/// Appends the records of an index entry to `lines`.
 pub(super) fn put_entry(lines: &mut Vec<u8>, entry: &TorrentRecord) {
     let came = WireCame { name: entry.name.clone(), at: entry.first_seen };
     put(lines, RecordKind::Came, Some(entry.info_hash), &came);

@@ -12,22 +12,21 @@ use super::places::{Places, RecordLocation};
 use super::record::{BadRecord, LogRecord};
 use super::wire::WireDetails;
 
-/// What every log begins with, before the number of its version.
+/// The start of every log, before the number of its version.
 const FORMAT: &str = "tfs-state ";
 
-/// The version that this program writes, and the only one that it reads from a log. Version 1 is
-/// the files of 0.1.0, see [`super::version1`]. A release that adds a kind of record, or a field,
-/// raises it.
+/// The only version that this program reads and writes. Version 1 is the file format of 0.1.0, see
+/// [`super::version1`]. A release that adds a kind of record, or a field, increments it.
 const VERSION: u32 = 2;
 
-/// How many bytes are encoded before they are appended.
+/// Number of bytes to encode before they are appended.
 pub(super) const APPEND_BYTES: usize = 1 << 20;
 
-/// A file with a log.
+/// An open log file.
 #[derive(Debug)]
 pub(super) struct StateLogFile {
     file: File,
-    /// Where the next record goes, in bytes: behind the last line that is whole.
+    /// Offset of the next record in bytes: the end of the last complete line.
     end: u64,
     places: Places,
     is_writable: bool,
@@ -44,8 +43,8 @@ pub(super) struct LogLine<'a> {
 }
 
 impl StateLogFile {
-    /// Opens a file for appending; for reading only, if the system does not let us write. `None` if
-    /// there is none.
+    /// Opens a file for appending, or for reading only if this user may not write to it. `None` if
+    /// it does not exist.
     ///
     /// # Errors
     /// Those of the system.
@@ -60,7 +59,7 @@ impl StateLogFile {
         }
     }
 
-    /// Opens a file for appending, and makes it if there is none.
+    /// Opens a file for appending, and creates it if it does not exist.
     ///
     /// # Errors
     /// Those of the system.
@@ -68,7 +67,7 @@ impl StateLogFile {
         options().create(true).open(path).map(Self::of)
     }
 
-    /// Makes a file that is not there yet.
+    /// Creates a file, which must not exist.
     ///
     /// # Errors
     /// Those of the system.
@@ -88,7 +87,7 @@ impl StateLogFile {
         &self.file
     }
 
-    /// Returns where the last whole line ends, in bytes, as far as the file was read.
+    /// Returns the end of the last complete line that was read, as an offset in bytes.
     pub(super) fn end(&self) -> u64 {
         self.end
     }
@@ -97,8 +96,8 @@ impl StateLogFile {
         &self.places
     }
 
-    /// Gives `each` all lines from a place on, and returns where the last whole one ends. A line
-    /// that is not ended is what a kill left of a record.
+    /// Calls `each` for all lines from an offset on, and returns the end of the last complete one.
+    /// A line without a line feed is a partial record that a killed process left.
     ///
     /// # Errors
     /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log or one
@@ -136,7 +135,7 @@ impl StateLogFile {
         Ok(end)
     }
 
-    /// Reads what comes behind the lines that were read, and notes where its records are.
+    /// Reads the lines after those already read, and indexes their records.
     ///
     /// # Errors
     /// As [`each`](Self::each).
@@ -156,7 +155,7 @@ impl StateLogFile {
         Ok(())
     }
 
-    /// Cuts off what a kill left behind the last whole line.
+    /// Truncates the file after the last complete line.
     ///
     /// # Errors
     /// Those of the system.
@@ -164,10 +163,10 @@ impl StateLogFile {
         if self.file.metadata()?.len() > self.end { self.file.set_len(self.end) } else { Ok(()) }
     }
 
-    /// Appends lines, and notes where their records are. What the log says already is left out.
+    /// Appends lines, and indexes their records. Skips records that the log already contains.
     ///
     /// # Errors
-    /// Those of the system. Then the file is as it was.
+    /// Those of the system. Then the file is unchanged.
     pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         let mut new = Vec::with_capacity(lines.len());
         let mut notes = Vec::new();
@@ -183,7 +182,7 @@ impl StateLogFile {
             }
         }
         if let Err(error) = (&self.file).write_all(&new) {
-            // A full disk took a part. If the rest cannot be cut now, the next append does.
+            // A full disk accepted a part. If truncating fails here, the next append truncates.
             drop(self.file.set_len(self.end));
             return Err(error);
         }
@@ -210,7 +209,7 @@ pub(super) fn head() -> Vec<u8> {
     format!("{FORMAT}{VERSION}\n").into_bytes()
 }
 
-/// Returns whether a line is the first of a log that this program can read.
+/// Returns whether this is the first line of a log that this program can read.
 fn is_head(line: &[u8]) -> Result<bool, BadRecord> {
     let Some(version) = line.strip_prefix(FORMAT.as_bytes()) else { return Ok(false) };
     // A later version may have more words.
@@ -226,7 +225,8 @@ fn refused(why: BadRecord) -> io::Error {
     io::Error::new(ErrorKind::Unsupported, why)
 }
 
-/// Returns whether an error says that this user, or nobody, may write.
+/// Returns whether an error means that this user may not write, or that the file system is
+/// read-only.
 pub(super) fn is_forbidden(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }

@@ -1,14 +1,14 @@
-//! The state directory: what a mount knows of a server when it starts, also while that is down.
+//! The state directory: what a mount knows about a server when it starts, also while that is down.
 //!
 //! ```text
-//! Discovery --> Recorder --> Pending (what is not on disk yet)
-//!                              |
-//!                 ServerState: one task, which gives it to a thread that may wait
-//!                              `--> Store: the log of one server
+//! Discovery --> StateRecorder --> PendingWrites (changes that are not on disk yet)
+//!                                   |
+//!                      ServerState: one task, which writes them on a blocking thread
+//!                                   `--> StateStore: the log of one server
 //! ```
 //!
-//! Writing is never waited for but at the end, and what cannot be written costs a warning.
-//! `docs/state.md` says what is kept where.
+//! Only the end of a mount waits for writes. A failed write causes a warning. `docs/state.md`
+//! documents the files.
 
 mod absences;
 mod batch;
@@ -55,33 +55,33 @@ pub(crate) use self::file::make_private_below;
 pub(crate) use self::known::KnownTree;
 pub(crate) use self::place::{ServerIdentity, user_state_dir};
 
-/// How long a change waits for others before it is written: a feed adds torrents by the dozen, and
-/// a crash within this time costs no more than asking for their details again.
+/// How long a change waits for further ones before it is written: a feed adds torrents by the
+/// dozen. After a crash within this time, their details are requested again.
 const COALESCE_TIME: Duration = Duration::from_millis(200);
 
-/// How long it takes until a write that failed is tried again, if nothing else happens.
+/// Interval of retries after a failed write, if there are no other changes.
 const RETRY_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How long the end of a mount waits for the last write.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The state of one server, and the task that writes it. Dropping it loses what is not written.
+/// The state of one server, and the task that writes it. Dropping it discards pending changes.
 #[derive(Debug)]
 pub(crate) struct ServerState {
     shared: Arc<StateShared>,
     writer: JoinHandle<()>,
 }
 
-/// When a change was seen, in seconds since 1970.
+/// Times of a change, in seconds since 1970.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WriteTimes {
-    /// The time of those that come or go.
+    /// The time of the additions and removals.
     pub(crate) at: i64,
-    /// The time that the root directory has since.
+    /// The new modification time of the root directory.
     pub(crate) changed_at: i64,
 }
 
-/// Notes what happens, for the task to write. Never waits for the disk.
+/// Records changes for the task to write. Never waits for the disk.
 #[derive(Debug, Clone)]
 pub(crate) struct StateRecorder {
     shared: Arc<StateShared>,
@@ -90,7 +90,7 @@ pub(crate) struct StateRecorder {
 #[derive(Debug)]
 struct StateShared {
     store: StateStore,
-    /// What is not written yet; held for moments.
+    /// Changes that are not written yet; held for moments.
     pending: Mutex<PendingWrites>,
     /// Wakes the task.
     wake: Notify,
@@ -98,16 +98,16 @@ struct StateShared {
 
 #[derive(Debug, Default)]
 struct PendingWrites {
-    /// At most one event for each torrent once a write has failed, and one for each file.
+    /// After a failed write, at most one event for each torrent and one for each file.
     batch: WriteBatch,
     is_closing: bool,
 }
 
 impl ServerState {
-    /// Opens the state of a server, and returns what is known of it.
+    /// Opens the state of a server, and returns its content.
     ///
     /// # Errors
-    /// If the directory cannot be made or read, and [`io::ErrorKind::Unsupported`] if a later
+    /// If the directory cannot be created or read, and [`io::ErrorKind::Unsupported`] if a later
     /// version wrote the state.
     pub(crate) async fn open(
         state_dir: &Path,
@@ -126,17 +126,17 @@ impl ServerState {
         Ok((Self { shared, writer }, known))
     }
 
-    /// Returns what notes things for it.
+    /// Returns a recorder for it.
     pub(crate) fn recorder(&self) -> StateRecorder {
         StateRecorder { shared: Arc::clone(&self.shared) }
     }
 
-    /// Writes what is not written yet. Takes ten seconds at most.
+    /// Writes all pending changes. Takes ten seconds at most.
     pub(crate) async fn close(mut self) {
         self.shared.pending().is_closing = true;
         self.shared.wake.notify_one();
         if timeout(CLOSE_TIME_MAX, &mut self.writer).await.is_err() {
-            // The process cannot end before its threads.
+            // The process cannot exit before its blocking threads have ended.
             self.shared.store.give_up();
             tracing::warn!(dir = %self.shared.store.dir().display(), "the state is not written");
         }
@@ -151,8 +151,7 @@ impl Drop for ServerState {
 }
 
 impl StateRecorder {
-    /// Notes that the set of torrents of the server changed, with the details of those that are
-    /// new.
+    /// Records a change of the set of torrents, with the details of new ones.
     pub(crate) fn record(
         &self,
         changes: &Changes,
@@ -167,10 +166,10 @@ impl StateRecorder {
         };
         let Changes { added, removed, joined, left, numbers } = changes;
         let came = added.iter().map(|(info_hash, name)| event(*info_hash, at, Some(name)));
-        // Whoever saw it first says when that was, on whatever server.
+        // Joined from another server: the time when it was first seen there applies.
         let joined = joined.iter().map(|it| event(it.info_hash, it.first_seen, Some(&it.name)));
         let gone = removed.iter().chain(left).map(|(info_hash, _)| event(*info_hash, at, None));
-        // What is gone first, so that a torrent which is in both is there.
+        // Removals first, so that a torrent that is in both lists is present.
         let events = gone.chain(came).chain(joined);
         let mut pending = self.shared.pending();
         let batch = &mut pending.batch;
@@ -182,24 +181,23 @@ impl StateRecorder {
         self.shared.wake.notify_one();
     }
 
-    /// Keeps the details of torrents, also before the tree shows them. Details of a torrent that
-    /// is known replace what is kept of it, unless they lack the piece length that is known.
+    /// Persists the details of torrents, also before the tree shows them. They replace older
+    /// details of the same torrent, unless they lack the piece length that is already known.
     ///
-    /// Never waits for the disk. Details that cannot be written are dropped with the warning that
-    /// says so: the server has them too.
+    /// Never waits for the disk. If a write fails, the details are dropped and the failure is
+    /// logged: the server has them too.
     pub(crate) fn record_details(&self, details: Vec<TorrentDetails>) {
         self.shared.pending().batch.details.extend(details);
         self.shared.wake.notify_one();
     }
 
-    /// Replaces what is kept about torrents that the server's listing lacks. Never waits for the
-    /// disk.
+    /// Replaces the persisted set of missing torrents. Never waits for the disk.
     pub(crate) fn record_absences(&self, absences: Absences) {
         self.shared.pending().batch.absences = Some(absences);
         self.shared.wake.notify_one();
     }
 
-    /// Notes what was last listed of all torrents.
+    /// Records the last listing of all torrents.
     pub(crate) fn record_progress(&self, progress: Vec<TorrentSummary>) {
         self.shared.pending().batch.progress = Some(progress);
         self.shared.wake.notify_one();
@@ -214,8 +212,8 @@ impl StateRecorder {
         let read = spawn_blocking(move || {
             torrents.into_iter().filter_map(|torrent| shared.store.details(torrent)).collect()
         });
-        // It does not panic, and the runtime is not ended while somebody asks; the server knows
-        // the details too.
+        // The closure does not panic, and the runtime outlives its callers. Without a result the
+        // server is asked for the details.
         read.await.unwrap_or_default()
     }
 }
@@ -243,9 +241,9 @@ impl StateShared {
     }
 }
 
-/// Writes what is pending, until the state is closed.
+/// Writes pending changes until the state is closed.
 async fn write_on(shared: Arc<StateShared>) {
-    // Not waited for: what is pending can be written meanwhile, and the end of the state ends it.
+    // Detached: pending changes can be written meanwhile, and closing the state ends it.
     drop(spawn_blocking({
         let shared = Arc::clone(&shared);
         move || shared.store.remove_old_files()
@@ -286,7 +284,7 @@ async fn write_on(shared: Arc<StateShared>) {
                 }
             }
             Err(error) => {
-                // A full disk is one line in the log, however long it is full.
+                // A full disk causes one line in the log, however long it lasts.
                 if !has_failed {
                     let dir = shared.store.dir().display();
                     tracing::warn!(%dir, %error, "the state cannot be written; going on without");
@@ -302,8 +300,8 @@ async fn write_on(shared: Arc<StateShared>) {
 }
 
 impl PendingWrites {
-    /// Keeps names and times for the next try, the last of each torrent, and proofs, the last of
-    /// each file. Details are let go, since they can be large and the server has them too.
+    /// Keeps the last event of each torrent and of each file for the next attempt. Drops details,
+    /// since they can be large and the server has them too.
     fn take_back(&mut self, failed: WriteBatch) {
         let newer = std::mem::take(&mut self.batch.events);
         let mut events = failed.events;

@@ -1,28 +1,29 @@
-//! Where the state of a server is.
+//! The location of a server's state.
 
 use std::path::{Path, PathBuf};
 
 use directories::BaseDirs;
 use rqbit_client::BaseUrl;
 
-/// How much of an address or a path is repeated in the name of a directory, for who looks into it.
+/// Maximum number of characters of an address or path in a directory name, which make it
+/// recognizable.
 const LABEL_CHARS_MAX: usize = 64;
 
-/// Whose state it is. The same server under two addresses is two.
+/// Identity of a server. The same server at two addresses has two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServerIdentity(String);
 
 impl ServerIdentity {
-    /// The server at an address, whoever we are to it.
+    /// The identity of a server at an address, independent of credentials.
     pub(crate) fn of_url(url: &BaseUrl) -> Self {
         Self(url.to_string())
     }
 
-    /// The server inside the process that stores in `dir`, whatever its address is today.
+    /// The identity of an embedded server with this download directory, independent of its port.
     #[cfg(any(feature = "embedded", test))]
     pub(crate) fn of_dir(dir: &Path) -> Self {
         let dir = dir.canonicalize().unwrap_or_else(|_missing| dir.to_owned());
-        // As a literal, so that no two paths are one text.
+        // Formatted as a literal, so that different paths give different texts.
         Self(format!("embedded {dir:?}"))
     }
 
@@ -30,7 +31,7 @@ impl ServerIdentity {
         &self.0
     }
 
-    /// Returns the name of a directory: something to recognize, and a hash that tells it apart.
+    /// Returns the directory name: a readable label, and a hash that makes it unique.
     fn dir_name(&self) -> String {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let label: String = self
@@ -46,13 +47,13 @@ impl ServerIdentity {
     }
 }
 
-/// Returns the state directory of tfs for this user: `$XDG_STATE_HOME/tfs`, else
-/// `~/.local/state/tfs`; `None` if the user has no home.
+/// Returns the user's state directory of tfs: `$XDG_STATE_HOME/tfs`, else `~/.local/state/tfs`.
+/// `None` if the user has no home directory.
 pub(crate) fn user_state_dir() -> Option<PathBuf> {
     Some(BaseDirs::new()?.state_dir()?.join("tfs"))
 }
 
-/// Returns where the state of a server is below the state directory.
+/// Returns the directory of a server's state below the state directory.
 pub(super) fn server_dir(state_dir: &Path, identity: &ServerIdentity) -> PathBuf {
     state_dir.join("servers").join(identity.dir_name())
 }

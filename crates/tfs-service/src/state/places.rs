@@ -1,5 +1,5 @@
-//! Where the records of a log are that count, so that what is the same is not written twice, and
-//! that a log that is mostly outdated is seen.
+//! Index of the current records of a log. It avoids writing the same record twice, and shows when
+//! most of a log is outdated.
 
 use std::collections::HashMap;
 
@@ -8,32 +8,32 @@ use vfs_core::{InfoHash, MetadataStatus};
 use super::record::{BadRecord, LogRecord, RecordKind};
 use super::wire::{is_improvement, metadata_status};
 
-/// Where a record is.
+/// The location of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RecordLocation {
-    /// Where its line begins, in bytes from the start of the file.
+    /// The offset of its line, in bytes from the start of the file.
     pub(super) offset: u64,
-    /// The length of its line in bytes, with the line feed.
+    /// The length of its line in bytes, including the line feed.
     pub(super) len: u32,
     pub(super) crc: u32,
 }
 
-/// The records of a log that count. Some 100 bytes for each torrent.
+/// The current records of a log. Some 100 bytes for each torrent.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    /// The details of torrents, and what is known of their metadata.
+    /// The details of torrents, and the state of their metadata.
     torrents: HashMap<InfoHash, (RecordLocation, MetadataStatus)>,
     progress: HashMap<InfoHash, RecordLocation>,
-    /// Of the kinds of which only the last record counts.
+    /// The kinds for which only the last record is current.
     single: HashMap<RecordKind, RecordLocation>,
     live_bytes: u64,
 }
 
 impl Places {
-    /// Takes over a record.
+    /// Indexes a record.
     ///
     /// # Errors
-    /// [`BadRecord::Newer`], if the record has another form.
+    /// [`BadRecord::Newer`], if the record has another format.
     pub(super) fn note(
         &mut self,
         record: &LogRecord<'_>,
@@ -64,7 +64,7 @@ impl Places {
         Ok(())
     }
 
-    /// Returns where the record is that would be replaced.
+    /// Returns the location of the record that this one would replace.
     fn known(&self, kind: RecordKind, info_hash: Option<InfoHash>) -> Option<RecordLocation> {
         match kind {
             RecordKind::Torrent => self.torrent(info_hash?),
@@ -80,24 +80,24 @@ impl Places {
         }
     }
 
-    /// Returns whether a record says what the log says already.
+    /// Returns whether the log already contains the same record.
     pub(super) fn has(&self, record: &LogRecord<'_>, len: usize) -> bool {
         self.known(record.kind, record.info_hash).is_some_and(|place| {
             place.crc == record.crc && usize::try_from(place.len).is_ok_and(|known| known == len)
         })
     }
 
-    /// Returns whether the record at a place is the one that counts.
+    /// Returns whether the record at an offset is current.
     pub(super) fn is_last(&self, record: &LogRecord<'_>, offset: u64) -> bool {
         self.known(record.kind, record.info_hash).is_some_and(|place| place.offset == offset)
     }
 
-    /// Returns where the details of a torrent are.
+    /// Returns the location of a torrent's details.
     pub(super) fn torrent(&self, torrent: InfoHash) -> Option<RecordLocation> {
         self.torrents.get(&torrent).map(|(place, _)| *place)
     }
 
-    /// Returns how long a log would be about that has only the records that count.
+    /// Returns the approximate size of a log that contains only current records.
     pub(super) fn live_bytes(&self) -> u64 {
         self.live_bytes
     }

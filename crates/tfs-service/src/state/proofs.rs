@@ -1,5 +1,5 @@
-//! The files of a torrent on this machine that were proven, so that they are read after a restart
-//! also while their server is down.
+//! Verified local files of a torrent: they can be read after a restart, also while their server is
+//! down.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +7,28 @@ use rqbit_source::{FileIdentity, VerifiedFileRecord};
 use serde::{Deserialize, Serialize};
 use vfs_core::{FileId, FileIndex, InfoHash};
 
-/// What became of the proof of a file.
+/// A change of a file's verification record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProofEvent {
-    /// It was proven.
+    /// The file was verified.
     Kept(VerifiedFileRecord),
-    /// This proof does not hold any more.
+    /// This record is no longer valid.
     Discarded(VerifiedFileRecord),
 }
 
-/// What is kept of the proven files of one torrent.
+/// The verification records of one torrent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeptVerifications {
     #[serde(with = "super::wire::info_hash")]
     pub(super) info_hash: InfoHash,
-    /// The folder of the torrent, as the server calls it.
+    /// The folder of the torrent, as the server reports it.
     folder: String,
     /// The files by their index.
     files: BTreeMap<u32, WireProof>,
 }
 
-/// A file and what it was when it was proven.
+/// The properties of a file when it was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireProof {
@@ -40,7 +40,7 @@ struct WireProof {
     changed: (i64, u64),
 }
 
-/// A file and what it was when it was verified, as a record of its own.
+/// The properties of a file when it was verified, as a record of its own.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireVerified {
@@ -69,13 +69,13 @@ impl WireVerified {
 }
 
 impl KeptVerifications {
-    /// Returns those of a torrent of which nothing is known.
+    /// Returns an empty set of records for a torrent.
     pub(super) fn new(info_hash: InfoHash) -> Self {
         Self { info_hash, folder: String::new(), files: BTreeMap::new() }
     }
 
-    /// Takes over what happened to a file. A torrent is in one folder: what was proven in another
-    /// is let go. What was proven anew meanwhile, by whomever, is not discarded.
+    /// Applies an event. A torrent has one folder: records for another one are dropped. A discard
+    /// does not remove a newer record, of this or another process.
     pub(super) fn merge(&mut self, index: FileIndex, event: &ProofEvent) {
         let (ProofEvent::Kept(proof) | ProofEvent::Discarded(proof)) = event;
         match event {
@@ -105,7 +105,7 @@ impl KeptVerifications {
         proofs.map(|(file, proof)| WireVerified::new(file.index, &proof))
     }
 
-    /// Returns the proofs as the source wants them.
+    /// Returns the records in the form that the source uses.
     pub(super) fn into_kept(self) -> impl Iterator<Item = (FileId, VerifiedFileRecord)> {
         let Self { info_hash: torrent, folder, files } = self;
         files.into_iter().map(move |(index, wire)| {
@@ -156,7 +156,7 @@ mod tests {
         check(&[(7, kept(&b)), (0, kept(&a))], &[(0, a.clone()), (7, b.clone())]);
         check(&[(0, kept(&b)), (0, kept(&b2))], &[(0, b2.clone())]);
         check(&[(0, kept(&a)), (0, discarded(&a))], &[]);
-        // One that another mount has proven meanwhile stays.
+        // A newer record of another mount is kept.
         check(&[(0, kept(&b2)), (0, discarded(&b)), (1, discarded(&b2))], &[(0, b2.clone())]);
         check(&[(0, kept(&a)), (1, kept(&moved))], &[(1, moved.clone())]);
         check(&[(0, kept(&moved)), (0, discarded(&proof("/x", 4)))], &[(0, moved)]);

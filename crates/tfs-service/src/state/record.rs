@@ -1,13 +1,13 @@
-//! The records of a state log, one a line.
+//! The records of a state log, one per line.
 //!
 //! ```text
 //! 9f1c44aa torrent 11b1b5ec9167678979a0e6e703210380431292a8 {"name":"...
 //! ```
 //!
-//! The words are the CRC-32 of all that follows it, the kind, the info hash (or `-`), and a value
-//! as JSON, which has no line feed in it. So a damaged line costs that line: the next line feed is
-//! where the next record begins. A record whose checksum is right and which this program does not
-//! know was written by a later version.
+//! The fields are the CRC-32 of the rest of the line, the kind, the info hash (or `-`), and a value
+//! as JSON without line feeds. So damage is limited to one line: the next record begins after the
+//! next line feed. A record with a valid checksum and unknown content was written by a later
+//! version.
 
 use std::io::Write as _;
 
@@ -15,38 +15,38 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vfs_core::InfoHash;
 
-/// The longest line in bytes. A torrent of 100,000 files has some 10 MiB; what the server may
-/// answer has the same limit.
+/// Maximum length of a line in bytes. A torrent of 100,000 files has some 10 MiB. Answers of a
+/// server have the same limit.
 pub(super) const LINE_BYTES_MAX: usize = 64 << 20;
 
 /// The length of the checksum, in hexadecimal digits.
 const CRC_DIGITS: usize = 8;
 
-/// Stands for the info hash where a record is not about a torrent.
+/// Replaces the info hash in records that concern no torrent.
 const NO_HASH: &str = "-";
 
-/// What a record says.
+/// The kind of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum RecordKind {
-    /// Which server the log is about. The first record.
+    /// The server of the log. The first record.
     Server,
-    /// The details of a torrent. The last of a torrent counts.
+    /// The details of a torrent. The last record of a torrent is current.
     Torrent,
-    /// A torrent came: its name in the root and when.
+    /// A torrent was added: its name in the root directory, and the time.
     Came,
-    /// A torrent went, and when.
+    /// A torrent was removed, and the time.
     Went,
-    /// When the set of torrents last changed. The last counts.
+    /// When the set of torrents last changed. The last record is current.
     Changed,
-    /// What was last listed of a torrent. The last of a torrent counts.
+    /// The last listing of a torrent. The last record of a torrent is current.
     Progress,
-    /// A file of a torrent was verified on this machine's disk.
+    /// A local file of a torrent was verified.
     Verified,
-    /// That verification does not hold any more.
+    /// That verification is no longer valid.
     Discarded,
-    /// Which torrents the listing lacks. The last counts.
+    /// The missing torrents. The last record is current.
     Absences,
-    /// The inode numbers of a torrent, with `--inode32`. The last of a torrent counts.
+    /// The inode numbers of a torrent, with `--inode32`. The last record of a torrent is current.
     Numbers,
 }
 
@@ -84,7 +84,7 @@ impl RecordKind {
     }
 }
 
-/// A record whose checksum is right.
+/// A record with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LogRecord<'a> {
     pub(super) kind: RecordKind,
@@ -97,16 +97,16 @@ pub(super) struct LogRecord<'a> {
 /// Why a line is not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum BadRecord {
-    /// The line is not what was written.
+    /// The line is damaged.
     #[error("it is damaged")]
     Damaged,
-    /// The line is what was written, by a later version.
+    /// The line is valid, but written by a later version.
     #[error("a later version of tfs wrote it")]
     Newer,
 }
 
 impl<'a> LogRecord<'a> {
-    /// Reads a line, without its line feed.
+    /// Parses a line without its line feed.
     ///
     /// # Errors
     /// [`BadRecord`].
@@ -114,7 +114,7 @@ impl<'a> LogRecord<'a> {
         let (digits, rest) = line.split_at_checked(CRC_DIGITS).ok_or(BadRecord::Damaged)?;
         let digits = str::from_utf8(digits).map_err(|_not_ascii| BadRecord::Damaged)?;
         let crc = u32::from_str_radix(digits, 16).map_err(|_no_number| BadRecord::Damaged)?;
-        // One form for each number, so that no damage stays unseen.
+        // Only one notation of the number is valid, so that damage of the digits is detected.
         if crc32fast::hash(rest) != crc || format!("{crc:08x}") != digits {
             return Err(BadRecord::Damaged);
         }
@@ -135,22 +135,22 @@ impl<'a> LogRecord<'a> {
     /// Returns the value.
     ///
     /// # Errors
-    /// [`BadRecord::Newer`], if it has another form: the checksum is right.
+    /// [`BadRecord::Newer`], if it has another format: the checksum is valid.
     pub(super) fn value<T: DeserializeOwned>(&self) -> Result<T, BadRecord> {
         serde_json::from_slice(self.json).map_err(|_other_form| BadRecord::Newer)
     }
 
-    /// Returns the torrent that it is about.
+    /// Returns the torrent of the record.
     ///
     /// # Errors
-    /// [`BadRecord::Newer`], if it is about none.
+    /// [`BadRecord::Newer`], if it has none.
     pub(super) fn torrent(&self) -> Result<InfoHash, BadRecord> {
         self.info_hash.ok_or(BadRecord::Newer)
     }
 }
 
 /// Appends a record to `lines`, with its line feed, and returns its checksum. `None` if the record
-/// would be longer than [`LINE_BYTES_MAX`]; then `lines` stays as it was.
+/// would exceed [`LINE_BYTES_MAX`]; then `lines` is unchanged.
 pub(super) fn put(
     lines: &mut Vec<u8>,
     kind: RecordKind,

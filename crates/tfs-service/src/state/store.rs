@@ -1,8 +1,8 @@
-//! The state of one server on disk. Every call waits for the disk.
+//! The state of one server on disk. All functions block on the disk.
 //!
 //! ```text
-//! lock        held while the log is read or written, never for long
-//! state.log   all that is known of the server, see log.rs
+//! lock        held while the log is read or written, for seconds at most
+//! state.log   the state of the server, see log.rs
 //! ```
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,11 +26,11 @@ use super::record::{RecordKind, put};
 use super::version1::Version1;
 use super::wire::{WireDetails, WireSummary};
 
-/// How long another tfs may hold the lock. It holds it for milliseconds, and for seconds while it
-/// reads or replaces the log of a large library on a slow disk; longer only if it was stopped.
+/// Timeout for the lock. Another process holds it for milliseconds, and for seconds while it reads
+/// or replaces the log of a large library on a slow disk; longer only if it was stopped.
 const LOCK_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How often the lock is tried meanwhile.
+/// Interval between attempts to take the lock.
 const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The state of one server.
@@ -40,14 +40,14 @@ pub(super) struct StateStore {
     identity: ServerIdentity,
     /// Held while the log is read or written.
     log: Mutex<StateLog>,
-    /// Whether no write is waited for any more.
+    /// Whether pending writes are abandoned.
     is_given_up: AtomicBool,
-    /// Whether there are files of version 0.1.0 that the log has now.
+    /// Whether there are files of version 0.1.0 whose content the log has.
     has_old_files: AtomicBool,
 }
 
 impl StateStore {
-    /// Makes the directories, if they are not there; those that are have to be this user's alone.
+    /// Creates the directories if they do not exist. Existing ones must belong to this user only.
     ///
     /// # Errors
     /// Those of the system.
@@ -64,21 +64,21 @@ impl StateStore {
         &self.dir
     }
 
-    /// Returns what was known at `now`, in seconds since 1970. What is damaged is left out and set
-    /// aside. Files of version 0.1.0 are taken over.
+    /// Returns the last known tree. `now` is in seconds since 1970. Damaged parts are skipped and
+    /// saved to a backup. Files of version 0.1.0 are imported.
     ///
     /// # Errors
-    /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the state:
-    /// then nothing is touched.
+    /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the state; then
+    /// no file is changed.
     pub(super) fn load(&self, now: i64) -> io::Result<KnownTree> {
-        // A directory that cannot be written can still be read.
+        // A directory without write access can still be read.
         let lock = match self.lock() {
             Ok(lock) => Some(lock),
             Err(error) if is_forbidden(&error) => None,
             Err(error) => return Err(error),
         };
         let mut log = self.log();
-        // For the user, who does not know which directory.
+        // The message names the directory, which the user does not know.
         let named = |error: io::Error| {
             if error.kind() == ErrorKind::Unsupported {
                 return io::Error::new(error.kind(), format!("{}: {error}", self.dir.display()));
@@ -88,7 +88,7 @@ impl StateStore {
         let (mut contents, mut damage) = log.load().map_err(named)?;
         let server = self.identity.as_str();
         if contents.server.as_ref().is_some_and(|known| known != server) {
-            // Only a hash in common can bring it here.
+            // Another server's log can only be here after a hash collision.
             set_aside(&log.path());
             (contents, damage) = log.load()?;
         }
@@ -109,7 +109,7 @@ impl StateStore {
         Ok(contents.into_known(now))
     }
 
-    /// Removes the files of version 0.1.0 that [`load`](Self::load) took over, if there were any.
+    /// Removes the files of version 0.1.0 that [`load`](Self::load) imported, if there were any.
     pub(super) fn remove_old_files(&self) {
         if !self.has_old_files.swap(false, Ordering::Relaxed) {
             return;
@@ -121,7 +121,7 @@ impl StateStore {
         }
     }
 
-    /// Sets damaged lines aside, and makes the log one without them.
+    /// Saves damaged lines to a backup, and rewrites the log without them.
     fn repair(&self, log: &mut StateLog, damage: &Damage, now: i64) {
         let (path, count) = (log.path(), damage.line_count);
         let kept = keep_damaged(&path, &damage.bytes).and_then(|aside| {
@@ -149,14 +149,16 @@ impl StateStore {
     /// Appends a batch. `now` is in seconds since 1970.
     ///
     /// # Errors
-    /// Those of the system, and [`ErrorKind::Unsupported`] if a later version wrote the log since.
+    /// Those of the system, and [`ErrorKind::Unsupported`] if a later version has written the log
+    /// since.
     pub(super) fn write(&self, batch: &WriteBatch, now: i64) -> io::Result<()> {
-        // In this order, so that who reads details never waits for another process.
+        // The file lock first: a thread that reads details takes only the mutex, and never waits
+        // for another process.
         let lock = self.lock()?;
         let mut log = self.log();
         log.catch_up()?;
         let mut lines = Vec::new();
-        // Before the events: what they name is there.
+        // Before the events, which refer to them.
         for details in &batch.details {
             let wire = WireDetails::from(details);
             if put(&mut lines, RecordKind::Torrent, Some(details.info_hash), &wire).is_none() {
@@ -178,14 +180,14 @@ impl StateStore {
         if log.is_outdated()
             && let Err(error) = log.checkpoint(now)
         {
-            // All is in the log, which is tried again after the next write.
+            // The log is complete, only too long; the next write tries again.
             tracing::debug!(dir = %self.dir.display(), %error, "the log stays long");
         }
         let file = log.file()?;
         drop(log);
         drop(lock);
-        // Only a crash of the machine loses what is not synced. Names and times cannot be asked for
-        // again, so they are to be safe soon.
+        // Without a sync, only a crash of the machine loses data. Names and times cannot be
+        // requested again, so they are synced at once.
         if batch.changed_at.is_some() { file.sync_data() } else { Ok(()) }
     }
 
@@ -201,7 +203,7 @@ impl StateStore {
         Ok(())
     }
 
-    /// Ends a write that is under way, and those to come, before the next part.
+    /// Ends the current write before its next part, and all later ones.
     pub(super) fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
@@ -210,7 +212,7 @@ impl StateStore {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the lock, which ends when the file is closed.
+    /// Waits for the lock. Closing the file releases it.
     fn lock(&self) -> io::Result<File> {
         let path = self.dir.join("lock");
         let mut options = OpenOptions::new();

@@ -1,10 +1,10 @@
-//! The state of a server as version 0.1.0 wrote it, which is read once and taken into the log.
+//! Imports the state files of version 0.1.0 into the log, once.
 //!
 //! ```text
-//! index.json                 which torrents there are and were, their names and times
-//! progress.json              what was last listed of them
-//! torrents/<info hash>.json  what never changes
-//! proofs/<info hash>.json    its files on this machine that were verified
+//! index.json                 present and removed torrents, their names and times
+//! progress.json              the last listing
+//! torrents/<info hash>.json  the immutable properties of a torrent
+//! proofs/<info hash>.json    its verified local files
 //! ```
 
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ const PROGRESS: &str = "progress";
 const TORRENT: &str = "torrent";
 const PROOFS: &str = "proofs";
 
-/// What the index is called once it is in the log. 0.1.0 goes on with it if it gets its name back.
+/// The name of the index after its import. If it is renamed back, 0.1.0 can use it again.
 const INDEX_TAKEN: &str = "index-0.1.0.json";
 
 /// The files of version 0.1.0 in the directory of a server.
@@ -40,12 +40,12 @@ pub(super) struct Version1<'a> {
     server: &'a str,
 }
 
-/// Where the records of an import go.
+/// Destination of the imported records.
 struct Import<'a> {
     contents: &'a mut Contents,
     log: &'a mut StateLog,
     lines: Vec<u8>,
-    /// What kept the log from taking them.
+    /// The first error of the log.
     failed: io::Result<()>,
 }
 
@@ -57,8 +57,8 @@ impl<'a> Version1<'a> {
         is_there.then_some(it)
     }
 
-    /// Takes what the log lacks of the files into `contents` and the log, and syncs that. A crash
-    /// in between costs nothing: the files are looked at again. After it they can be
+    /// Imports what the log lacks into `contents` and the log, and syncs the log. After a crash
+    /// during the import, the next load imports again. Afterwards the files can be
     /// [removed](Self::remove).
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl<'a> Version1<'a> {
         let index = self.read_index()?.unwrap_or_default();
         let named = contents.named();
         let had_tree = contents.has_tree();
-        // A log that exists is caught up with; where it cannot be made, what is known still counts.
+        // If the log cannot be created, the import into `contents` continues.
         let failed = log.catch_up();
         let mut import = Import { contents, log, lines: Vec::new(), failed };
         for torrent in hashes_in(&self.torrents()) {
@@ -83,7 +83,7 @@ impl<'a> Version1<'a> {
             if !named.contains(&entry.info_hash) {
                 put_entry(&mut import.lines, entry);
             } else if let Some(at) = entry.removed_at.filter(|_| !had_tree) {
-                // A crash may have come between the two records of an entry.
+                // A crash may have left the first of the two records only.
                 put(&mut import.lines, RecordKind::Went, Some(entry.info_hash), &WireAt { at });
             }
         }
@@ -95,7 +95,7 @@ impl<'a> Version1<'a> {
                 import.take(APPEND_BYTES)?;
             }
         }
-        // The last record: without it, all is looked at again.
+        // The last record: without it, the next load imports everything again.
         if let Some(at) = index.changed_at.filter(|_| !had_tree) {
             put(&mut import.lines, RecordKind::Changed, None, &WireAt { at });
         }
@@ -113,7 +113,7 @@ impl<'a> Version1<'a> {
     ) -> io::Result<()> {
         let present: HashSet<_> = index.present().map(|entry| entry.info_hash).collect();
         for torrent in hashes_in(&self.proofs()).filter(|torrent| present.contains(torrent)) {
-            // Those of the log are newer, unless a crash ended an import.
+            // The log has newer ones, unless a crash interrupted an import.
             if had_tree && import.contents.has_proofs(torrent) {
                 continue;
             }
@@ -130,7 +130,7 @@ impl<'a> Version1<'a> {
         Ok(())
     }
 
-    /// Reads the index. One of another server, which only a hash in common can bring here, counts
+    /// Reads the index. The index of another server, possible only after a hash collision, counts
     /// as damaged.
     fn read_index(&self) -> io::Result<Option<StateIndex>> {
         let path = self.index();
@@ -148,9 +148,9 @@ impl<'a> Version1<'a> {
         Ok(details.filter(|details| is_of(&path, details.info_hash, torrent)))
     }
 
-    /// Removes what the log has, which takes seconds for a large library, and no lock. The index
-    /// goes last, and stays under another name. Ends early once `is_given_up`; then the next mount
-    /// goes on.
+    /// Removes the imported files. It needs no lock, and takes seconds for a large library. The
+    /// index is removed last, by renaming it. Ends early once `is_given_up`; then the next mount
+    /// continues.
     ///
     /// # Errors
     /// Those of the system.
@@ -162,13 +162,14 @@ impl<'a> Version1<'a> {
                 }
                 is_gone(fs::remove_file(dir.join(format!("{torrent}.json"))))?;
             }
-            // What was set aside stays, and the directory with it.
+            // Backups of damaged files stay, and their directory with them.
             drop(fs::remove_dir(&dir));
         }
         is_gone(fs::remove_file(self.progress()))?;
         let taken = self.dir.join(INDEX_TAKEN);
         is_gone(if taken.exists() {
-            // One that a 0.1.0 began which was still running then. The other has more in it.
+            // A renamed index already exists, as a 0.1.0 that was still running has created a new
+            // one. The renamed one has more content.
             fs::remove_file(self.index())
         } else {
             fs::rename(self.index(), taken)
@@ -193,7 +194,7 @@ impl<'a> Version1<'a> {
 }
 
 impl Import<'_> {
-    /// Takes over the records that were put, if they have more than `bytes_max` bytes.
+    /// Applies the collected records, if they have more than `bytes_max` bytes.
     fn take(&mut self, bytes_max: usize) -> io::Result<()> {
         if self.lines.len() <= bytes_max {
             return Ok(());
@@ -210,7 +211,7 @@ impl Import<'_> {
     }
 }
 
-/// Takes it for success that another process has removed a file already.
+/// Ignores the error if another process has already removed the file.
 fn is_gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -218,7 +219,7 @@ fn is_gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Returns whether a file is about the torrent that it is named after; else sets it aside.
+/// Returns whether a file's content matches the info hash in its name; otherwise renames it.
 fn is_of(path: &Path, info_hash: InfoHash, torrent: InfoHash) -> bool {
     if info_hash != torrent {
         set_aside(path);
@@ -226,8 +227,7 @@ fn is_of(path: &Path, info_hash: InfoHash, torrent: InfoHash) -> bool {
     info_hash == torrent
 }
 
-/// Returns the info hashes that the files of a directory are named after. Files that were set aside
-/// have other names.
+/// Returns the info hashes in the file names of a directory. Backups have other names.
 fn hashes_in(dir: &Path) -> impl Iterator<Item = InfoHash> {
     let entries = fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok);
     entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())

@@ -1,4 +1,4 @@
-//! Torrents as they stand in state files. What is read is checked like an answer of a server.
+//! Serialized form of torrents in state files. Input is validated like an answer of a server.
 
 use std::num::NonZeroU32;
 
@@ -10,15 +10,15 @@ use vfs_core::{
 
 use super::record::{BadRecord, LogRecord};
 
-/// Times from here on are mistakes: the year 2100.
+/// Times from here on are invalid: the year 2100.
 const TIME_MAX: i64 = 4_102_444_800;
 
-/// Returns a time that programs can show, whatever stands in the file.
+/// Clamps a time from a file to the range that programs can show.
 pub(super) fn to_time(seconds: i64) -> i64 {
     seconds.clamp(0, TIME_MAX)
 }
 
-/// Info hashes as 40 hexadecimal digits.
+/// Serialization of info hashes as 40 hexadecimal digits.
 pub(super) mod info_hash {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
@@ -39,17 +39,17 @@ pub(super) mod info_hash {
     }
 }
 
-/// That a torrent came.
+/// The addition of a torrent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireCame {
-    /// Its name in the root.
+    /// Its name in the root directory.
     pub(super) name: String,
     /// When it was first seen, in seconds since 1970.
     pub(super) at: i64,
 }
 
-/// When something happened, in seconds since 1970.
+/// The time of an event, in seconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireAt {
@@ -64,7 +64,7 @@ pub(super) struct WireNumbers {
     pub(super) count: u32,
 }
 
-/// What never changes about a torrent.
+/// The immutable properties of a torrent.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireDetails {
@@ -76,30 +76,29 @@ pub(super) struct WireDetails {
     created: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     piece_len: Option<NonZeroU32>,
-    /// Files of version 0.1.0 have only torrents whose metadata was read, and do not say so.
+    /// Files of version 0.1.0 contain only torrents with metadata, and lack the field.
     #[serde(default, skip_serializing_if = "WireMetadata::is_known")]
     metadata: WireMetadata,
     files: Vec<WireFile>,
 }
 
-/// The one field of details that says whether they replace others.
+/// The field of details that decides whether they replace others.
 #[derive(Debug, Deserialize)]
 struct WireGlance {
     #[serde(default)]
     metadata: WireMetadata,
 }
 
-/// Returns what a record with the details of a torrent says of their metadata.
+/// Returns the state of the metadata in a record of details.
 ///
 /// # Errors
-/// [`BadRecord::Newer`], if it has another form.
+/// [`BadRecord::Newer`], if it has another format.
 pub(super) fn metadata_status(record: &LogRecord<'_>) -> Result<MetadataStatus, BadRecord> {
     Ok(record.value::<WireGlance>()?.metadata.into())
 }
 
-/// Returns whether details replace those that are known, by what is known of the metadata of both.
-/// Details without metadata do not replace those with it: another mount of the server may have
-/// it already.
+/// Returns whether new details replace known ones, by the state of their metadata. Details without
+/// metadata do not replace those with it: another mount of the server may have recorded it already.
 pub(super) fn is_improvement(known: MetadataStatus, new: MetadataStatus) -> bool {
     new == MetadataStatus::Known || known != MetadataStatus::Known
 }
@@ -156,7 +155,7 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// What was last listed of all torrents.
+/// The last listing of all torrents.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WireProgress {
@@ -243,8 +242,8 @@ impl From<&TorrentSummary> for WireSummary {
     }
 }
 
-/// Returns what was last known of a torrent at a position of the root directory. Progress that does
-/// not belong to its files counts as not known.
+/// Returns the last known state of a torrent at a position of the root directory. Progress that
+/// does not match its files counts as unknown.
 pub(super) fn to_summary(
     details: &TorrentDetails,
     position: usize,

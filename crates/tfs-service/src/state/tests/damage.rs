@@ -1,10 +1,10 @@
-//! A log that a kill or a disk spoiled.
+//! Tests of a log that is truncated or damaged.
 
 use tfs_testkit::random::Random;
 
 use super::*;
 
-/// What is known of the torrents of the fixture.
+/// Returns the names of the fixture's torrents that can be read.
 async fn names(fixture: &Fixture) -> Vec<String> {
     let (_state, known) = fixture.open().await;
     known.details.into_iter().map(|details| details.name).collect()
@@ -17,15 +17,15 @@ async fn a_log_that_is_cut_anywhere_has_what_stood_before() {
     for end in 0..whole.len() {
         fs::write(fixture.log(), &whole[..end]).unwrap();
         let (state, known) = fixture.open().await;
-        // Every record whose line is whole counts, and no other.
+        // Every record on a complete line is read, and no other.
         let lines = whole[..end].iter().filter(|byte| **byte == b'\n').count();
         let details_count = known.details.len() + known.early.len();
         assert_eq!(details_count, lines.saturating_sub(2).min(3), "cut at {end}");
-        // Every write is synced, so that not all of them are tried.
+        // Every write is synced, so only some lengths are tried.
         if end % 31 > 0 {
             continue;
         }
-        // What is written now stands on a line of its own.
+        // A new record starts on a line of its own.
         state.recorder().record(&added(&[9], ""), vec![details(9)], times(AT + 1));
         state.close().await;
         let (_state, known) = fixture.open().await;
@@ -53,7 +53,7 @@ async fn a_damaged_line_is_set_aside_and_costs_that_line() {
         aside: state.log.damaged-1
     "#]];
     fixture.check(&want).await;
-    // It is reported once.
+    // The damage is reported once.
     fixture.check(&want).await;
     let aside = fs::read_to_string(fixture.path("state.log.damaged-1")).unwrap();
     assert!(aside.contains(&format!("torrent {}", hash(2))), "{aside}");
@@ -115,7 +115,7 @@ async fn a_log_that_is_mostly_outdated_is_written_anew() {
     let (_state, before) = fixture.open().await;
     let store = StateStore::open(fixture.dir.path(), identity()).unwrap();
     let mut longest = 0;
-    // Many torrents, so that it takes few rounds.
+    // Many torrents per record, so that few rounds are enough.
     let missing = |at| (0..50).map(|id| (hash(id), at)).collect::<Vec<_>>();
     for round in 0..1000 {
         let absences = Some(Absences { run_began_at: None, missing: missing(AT + round) });
@@ -123,7 +123,7 @@ async fn a_log_that_is_mostly_outdated_is_written_anew() {
         longest = longest.max(fs::metadata(fixture.log()).unwrap().len());
     }
     assert!((1 << 20..2 << 20).contains(&longest), "{longest}");
-    // Another process goes on with the file that took its place.
+    // Another process continues with the replaced file.
     other.recorder().record(&added(&[9], ""), vec![details(9)], times(AT + 3));
     other.close().await;
     let (_state, after) = fixture.open().await;
@@ -166,7 +166,7 @@ async fn what_the_log_says_already_is_not_written_again() {
 #[tokio::test]
 async fn a_directory_that_cannot_be_written_is_read() {
     let fixture = Fixture::new().await;
-    // For root, who may write everywhere: no lock can be made, and the log is the same.
+    // For root, who may write everywhere: no lock can be created, and the log is unchanged.
     let is_root = rustix::process::geteuid().is_root();
     let set = |mode| {
         fs::set_permissions(fixture.path(""), fs::Permissions::from_mode(mode)).unwrap();

@@ -1,4 +1,4 @@
-//! The state of a server on a disk that fails, and under two who write it.
+//! Tests of a server's state on a failing disk, and with two concurrent writers.
 
 mod damage;
 mod released;
@@ -57,12 +57,12 @@ fn summary(id: u8, have: &[u64]) -> TorrentSummary {
     }
 }
 
-/// Lets paused time pass, and with it whoever waits for less.
+/// Advances the paused time, and runs all tasks that wait for less.
 async fn pass(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
 
-/// A state directory with three torrents in it.
+/// A state directory with three torrents.
 struct Fixture {
     dir: TempDir,
 }
@@ -97,7 +97,7 @@ impl Fixture {
         fs::write(self.log(), bytes).unwrap();
     }
 
-    /// Compares what is read now, and what is set aside.
+    /// Compares the content that is read, and the backups of damaged files.
     async fn check(&self, want: &Expect) {
         let (_state, known) = self.open().await;
         let mut text = format!("changed at {:?}\n", known.changed_at);
@@ -138,7 +138,7 @@ async fn inode_numbers_are_kept_as_long_as_the_names_of_their_torrents() {
     let (state, known) = fixture.open().await;
     assert_eq!(known.numbers, numbers(&[1, 2, 9]));
     state.close().await;
-    // A log that is written anew has those of torrents with names, also of those that are gone.
+    // A rewritten log contains the details of named torrents, including removed ones.
     let mut log = log::StateLog::new(fixture.log().parent().unwrap(), identity().as_str());
     let (contents, _) = log.load().unwrap();
     assert_eq!(contents.into_small(AT + 3).numbers, numbers(&[1, 2]));
@@ -223,7 +223,7 @@ async fn two_who_write_lose_nothing_of_each_other() {
     for id in 10..60 {
         let recorder = if id % 2 == 0 { one.recorder() } else { other.recorder() };
         recorder.record(&added(&[id], ""), vec![details(id)], times(AT + 1));
-        // Both see this one.
+        // Both processes see this torrent.
         recorder.record(
             &added(&[100], if id % 2 == 0 { " a" } else { " b" }),
             Vec::new(),
@@ -255,7 +255,7 @@ async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone(
         state.recorder().keep(file_id(id, index), &proof(ino));
     }
     tokio::join!(one.close(), other.close());
-    // That of a torrent that is not there is not known.
+    // The record of a torrent that is not present is skipped.
     let want = expect![[r#"
         changed at Some(1800000000)
         t1 seen 1800000000
@@ -272,7 +272,7 @@ async fn proofs_are_known_again_until_they_do_not_hold_or_their_torrent_is_gone(
     fixture.check(&want).await;
 
     let (state, _known) = fixture.open().await;
-    // Another mount has proven it anew.
+    // Another mount has verified it again.
     state.recorder().discard(file_id(1, 0), &proof(12));
     state.recorder().discard(file_id(1, 1), &proof(11));
     let removed = vec![(hash(3), "t3".to_owned())];
@@ -296,7 +296,7 @@ async fn details_are_kept_as_they_come() {
         KnownTree { early: vec![without_metadata(7, "t7", 1), details(8)], ..KnownTree::default() };
     assert_eq!(known, want);
     assert_eq!(state.recorder().details(vec![hash(8)]).await, [details(8)]);
-    // The metadata of one came; of the other they were lost on the way.
+    // The metadata of one torrent arrived; the request for the other failed.
     let complete = TorrentDetails { created: Some(5), ..details(7) };
     state.recorder().record_details(vec![complete.clone(), without_metadata(8, "t8", 1)]);
     state.recorder().record(&added(&[7], ""), Vec::new(), times(AT));
@@ -335,7 +335,7 @@ async fn absences_are_known_again() {
 async fn what_cannot_be_written_is_written_later() {
     let fixture = Fixture::new().await;
     let (state, _known) = fixture.open().await;
-    // A directory where the lock is to be: this fails for root too.
+    // A directory at the path of the lock: this fails for root too.
     fs::remove_file(fixture.path("lock")).unwrap();
     fs::create_dir(fixture.path("lock")).unwrap();
     for (id, at) in [(7, AT + 1), (8, AT + 2), (7, AT + 3)] {

@@ -1,4 +1,4 @@
-//! The state that version 0.1.0 wrote is taken over, whatever ends that in between.
+//! Tests of the import of version 0.1.0's state, with interruptions.
 
 use expect_test::expect_file;
 use tfs_testkit::released::{ReleasedServer, copy_state};
@@ -9,7 +9,7 @@ fn server_a() -> ServerIdentity {
     ServerIdentity::of_url(&ReleasedServer::A.url().parse().unwrap())
 }
 
-/// Opens the state, waits until the files of 0.1.0 are gone, and returns what was known.
+/// Opens the state, waits until the files of 0.1.0 are removed, and returns the known tree.
 async fn known(dir: &Path, identity: ServerIdentity) -> KnownTree {
     let index = place::server_dir(dir, &identity).join("index.json");
     let (state, known) = ServerState::open(dir, identity).await.unwrap();
@@ -44,7 +44,7 @@ async fn all_of_a_state_of_0_1_0_is_taken_over() {
     let dir = tempfile::tempdir().unwrap();
     let state_dir = dir.path().join("tfs");
     copy_state(&state_dir).unwrap();
-    // One that has no directory to be told by on this machine.
+    // Its download directory does not exist on this machine.
     let embedded = ServerIdentity::of_dir(Path::new("/srv/tfs-embedded"));
     expect![[r#"
         changed at Some(1795980103)
@@ -93,7 +93,7 @@ async fn a_state_of_0_1_0_that_was_used_again_is_taken_over_again() {
     copy_state(&state_dir).unwrap();
     let first = known(&state_dir, server_a()).await;
     let server_dir = place::server_dir(&state_dir, &server_a());
-    // As docs/state.md tells who goes back.
+    // The downgrade that docs/state.md describes.
     fs::rename(server_dir.join("index-0.1.0.json"), server_dir.join("index.json")).unwrap();
     assert_eq!(known(&state_dir, server_a()).await, first);
     assert!(!server_dir.join("index.json").exists());
@@ -115,7 +115,7 @@ async fn damaged_files_of_0_1_0_cost_no_more_than_they_had() {
     assert_eq!(got.details.len() + 1, want.details.len());
     let aside = format!("{}.damaged-1", victim.file_name().to_str().unwrap());
     assert!(server_dir.join("torrents").join(aside).exists());
-    // It is not looked at again.
+    // It is not imported again.
     assert_eq!(known(&state_dir, server_a()).await, got);
 }
 
