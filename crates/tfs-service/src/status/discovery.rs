@@ -1,53 +1,53 @@
-//! How complete the tree is: what is left out of it, and what of it the server does not list.
+//! Completeness of the tree: skipped torrents, and shown ones that the server does not list.
 
 use serde::{Deserialize, Serialize};
 
-/// How many torrents of each kind are named at most; all are counted.
+/// Maximum number of torrents of each kind that are named; all are counted.
 pub const TORRENTS_NAMED_MAX: usize = 20;
 
-/// What is known of the torrents of a server beyond those that are shown and well.
+/// State of a server's torrents that are skipped, missing, failed or incomplete.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DiscoveryStatus {
-    /// How far the first look at the torrents is; `null` when the tree is there.
+    /// Progress of the first poll; `null` once the tree is known.
     pub details: Option<DetailsStatus>,
-    /// Torrents that the server lists and the mount does not show, since their details could not
-    /// be had. They are asked for again.
+    /// Torrents that the server lists and the mount does not show, since their details are
+    /// unavailable. They are retried.
     pub left_out: LeftOutStatus,
-    /// Torrents that the mount shows and the server does not list since it was started again.
+    /// Torrents that the mount shows and a restarted server does not list.
     pub missing: AbsenceStatus,
     /// Torrents that the server has in state `error`.
     pub failed: FailedStatus,
-    /// The number of torrents that are shown and whose metadata is still to come.
+    /// The number of shown torrents whose metadata is pending.
     pub metadata_pending: usize,
-    /// The number of torrents that are shown and of which the server has no metadata.
+    /// The number of shown torrents for which the server has no metadata.
     pub metadata_unavailable: usize,
 }
 
-/// How many details of torrents are there.
+/// Progress of fetching the details of torrents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetailsStatus {
-    /// The number of torrents whose details are there.
+    /// The number of torrents with details.
     pub known: usize,
     /// The number of all torrents.
     pub all: usize,
 }
 
-/// Torrents that are left out.
+/// Torrents that are skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LeftOutStatus {
-    /// How many there are.
+    /// Their number.
     pub count: usize,
     /// Up to [`TORRENTS_NAMED_MAX`] of them.
     pub torrents: Vec<NamedTorrent>,
 }
 
-/// Torrents that the server has in state `error`: they download nothing until they are started.
+/// Torrents in state `error` on the server: they download nothing until they are started.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FailedStatus {
-    /// How many there are.
+    /// Their number.
     pub count: usize,
     /// Up to [`TORRENTS_NAMED_MAX`] of them.
     pub torrents: Vec<NamedTorrent>,
@@ -57,9 +57,9 @@ pub struct FailedStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AbsenceStatus {
-    /// How many there are.
+    /// Their number.
     pub count: usize,
-    /// Since when the first is missing, in seconds since 1970.
+    /// Start of the first absence, in seconds since 1970.
     pub since: Option<i64>,
     /// Up to [`TORRENTS_NAMED_MAX`] of them.
     pub torrents: Vec<NamedTorrent>,
@@ -70,9 +70,9 @@ pub struct AbsenceStatus {
 pub struct NamedTorrent {
     /// 40 hexadecimal digits.
     pub info_hash: String,
-    /// Its name, if known; as the server has it, not escaped.
+    /// Its name, if known; as the server reports it, not escaped.
     pub name: Option<String>,
-    /// Why it is left out, or why it failed, in one line.
+    /// Why it is skipped, or why it failed, in one line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
@@ -92,7 +92,7 @@ impl NamedTorrent {
 }
 
 impl DiscoveryStatus {
-    /// Returns what is wrong because torrents are missing, if any are.
+    /// Returns a warning about missing torrents, if there are any.
     pub(crate) fn missing_text(&self) -> Option<String> {
         let count = self.missing.count;
         (count > 0).then(|| {
@@ -102,7 +102,7 @@ impl DiscoveryStatus {
         })
     }
 
-    /// Returns what is wrong because torrents failed, if any did.
+    /// Returns a warning about failed torrents, if there are any.
     pub(crate) fn failed_text(&self) -> Option<String> {
         let FailedStatus { count, torrents } = &self.failed;
         let first = torrents.first()?;
@@ -111,7 +111,7 @@ impl DiscoveryStatus {
         Some(format!("{count} {have} failed: {} ({}){more}", first.label(), first.reason()))
     }
 
-    /// Returns what is to be said of torrents that are left out, if any are.
+    /// Returns a note about skipped torrents, if there are any.
     pub(crate) fn left_out_text(&self) -> Option<String> {
         let LeftOutStatus { count, torrents } = &self.left_out;
         let first = torrents.first()?;
@@ -122,7 +122,7 @@ impl DiscoveryStatus {
     }
 }
 
-/// Returns a time as it stands behind a sentence, in UTC.
+/// Formats a time in UTC, as the end of a sentence.
 fn since_text(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or(0);
     let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);

@@ -17,39 +17,40 @@ use crate::clock::now;
 use crate::control::wire::ServerAccess;
 use crate::preload::Preloads;
 
-/// What does not change about a mount, and what it is busy with.
+/// Constant properties of a mount, and handles to its running parts.
 #[derive(Debug, Clone)]
 pub(crate) struct MountInfo {
     /// The servers, in the order of their ids.
     pub(crate) servers: Vec<ServerDescription>,
-    /// Where it is: absolute, without symbolic links.
+    /// The mount point: absolute, without symbolic links.
     pub(crate) mountpoint: PathBuf,
     /// When it was started, in seconds since 1970.
     pub(crate) started_at: i64,
-    /// The same on a clock that nobody sets.
+    /// The same on the monotonic clock.
     pub(crate) started: Instant,
-    /// Where its tasks are.
+    /// The runtime of its tasks.
     pub(crate) runtime: Handle,
     pub(crate) preloads: Preloads,
-    /// The kernel's side, once it is mounted.
+    /// Handle to the kernel's side, set once it is mounted.
     pub(crate) kernel: Arc<OnceLock<KernelHandle>>,
 }
 
-/// What does not change about a server of a mount, and what was last seen of it.
+/// Constant properties of a server of a mount, and its last known state.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerDescription {
     pub(crate) name: String,
-    /// Its address, without credentials.
+    /// Its URL, without credentials.
     pub(crate) url: String,
     pub(crate) watch: ServerWatch,
-    /// Its share of the server's streams; it keeps nothing of that alive.
+    /// Its share of the stream budget; `Weak`, so that it keeps no share alive.
     pub(crate) budget: Weak<StreamShare>,
-    /// How other processes of this user reach it, if it runs in this process. No status has it.
+    /// Address and credentials for other processes of this user, if it is embedded. Not part of any
+    /// status.
     pub(crate) access: Option<ServerAccess>,
 }
 
 impl MountInfo {
-    /// Returns what there is to say of a mount that is started now, in its runtime.
+    /// Returns the description of a mount that starts now. Must be called in its runtime.
     pub(crate) fn starting(servers: Vec<ServerDescription>, mountpoint: PathBuf) -> Self {
         Self {
             servers,
@@ -63,13 +64,13 @@ impl MountInfo {
     }
 }
 
-/// Returns the control files of a filesystem that is about to be made.
+/// Returns the control files for a filesystem that is being created.
 pub(crate) fn control_files<S: TorrentSource>(
     vfs: &Weak<Vfs<S>>,
     about: &MountInfo,
 ) -> Vec<ControlFile> {
     let file = |name, text: fn(&StatusReport) -> String| {
-        // The filesystem owns its files, so that they must not own it.
+        // Weak, since the filesystem owns its control files.
         let (vfs, about) = (Weak::clone(vfs), about.clone());
         let render = move || match vfs.upgrade() {
             Some(vfs) => text(&StatusReport::of(&vfs, &about)).into(),
@@ -81,14 +82,14 @@ pub(crate) fn control_files<S: TorrentSource>(
 }
 
 fn json(status: &StatusReport) -> String {
-    // Numbers, texts and lists of them always have a form in JSON.
+    // Numbers, strings and lists of them always serialize.
     let mut text = serde_json::to_string_pretty(status).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// Returns `ok`, or what is wrong, in one line. Below `ok` may stand a line for what is left out:
-/// the first line is for health checks.
+/// Returns `ok` or the problem, in one line. After `ok`, a second line may list skipped torrents:
+/// health checks read the first line only.
 pub(crate) fn healthy(status: &StatusReport) -> String {
     let lines = match &status.trouble {
         Some(trouble) => vec![trouble.clone()],

@@ -1,19 +1,19 @@
-//! A [`StatusReport`] in the text format of Prometheus.
+//! Formats a [`StatusReport`] in the Prometheus text format.
 //!
-//! The crates for it keep counters of their own in registries; here are forty numbers that are
-//! kept elsewhere, and the format is two lines of comment before each.
+//! No crate is used: the Prometheus crates keep counters of their own in registries. Here some
+//! forty numbers exist elsewhere, and the format only needs two comment lines before each.
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>
 
 use std::fmt::Write as _;
 
 use super::report::{BreakerStatus, ServerStatus, StatusReport};
 
-/// What may happen to a number from one look to the next.
+/// Type of a metric.
 #[derive(Debug, Clone, Copy)]
 enum MetricKind {
-    /// It only grows, until the next start.
+    /// It only increases, until the next start.
     Counter,
-    /// It is what it is now.
+    /// It is the current value.
     Gauge,
 }
 
@@ -22,14 +22,14 @@ pub(super) fn metrics(status: &StatusReport) -> String {
     text(&samples(status, &[]))
 }
 
-/// Returns the metrics of all mounts of a process, each with the mount as a label.
+/// Returns the metrics of all mounts of a process, with the mount as a label.
 pub(crate) fn metrics_of_all(statuses: &[StatusReport]) -> String {
     let all =
         statuses.iter().flat_map(|status| samples(status, &[("mountpoint", &status.mountpoint)]));
     text(&all.collect::<Vec<_>>())
 }
 
-/// One number.
+/// One sample.
 #[derive(Debug)]
 struct MetricSample {
     kind: MetricKind,
@@ -39,7 +39,7 @@ struct MetricSample {
     value: u64,
 }
 
-/// Writes samples, those of one name together: what they are may be said only once.
+/// Writes samples grouped by name: a metric may be described only once.
 fn text(samples: &[MetricSample]) -> String {
     let mut text = String::new();
     let mut names = Vec::new();
@@ -131,7 +131,7 @@ fn samples(status: &StatusReport, of_mount: &[(&str, &str)]) -> Vec<MetricSample
     samples
 }
 
-/// Returns what the process holds, where the system says it.
+/// Returns the resources of the process that the system reports.
 fn of_process(status: &StatusReport) -> [(&'static str, &'static str, Option<u64>); 4] {
     let StatusReport { memory, process, .. } = status;
     [
@@ -142,7 +142,7 @@ fn of_process(status: &StatusReport) -> [(&'static str, &'static str, Option<u64
     ]
 }
 
-/// Adds what there is to say of a server, with its name as a label.
+/// Adds the samples of a server, with its name as a label.
 fn add_server(
     server: &ServerStatus,
     of_mount: &[(&str, &str)],
@@ -175,7 +175,7 @@ fn add_server(
     }
 }
 
-/// Returns labels as they stand after a name.
+/// Formats labels as a suffix of a name.
 fn labels(labels: &[(&str, &str)]) -> String {
     if labels.is_empty() {
         return String::new();

@@ -1,6 +1,6 @@
-//! What a mount says about itself: `status.json`, `metrics` and `healthy` in `.tfs/`.
+//! The status of a mount: `status.json`, `metrics` and `healthy` in `.tfs/`.
 //!
-//! [`StatusReport`] is the one answer; the others are made of it.
+//! [`StatusReport`] is the only source; the other formats are derived from it.
 
 mod discovery;
 mod files;

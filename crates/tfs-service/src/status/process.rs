@@ -1,29 +1,29 @@
-//! What the process behind a mount holds, which is to be the same tomorrow.
+//! Resource usage of the process behind a mount, to detect leaks.
 
 use std::fs;
 
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
-/// What the process holds, all of its mounts together. A number that only grows is a leak.
+/// Resources of the process, for all of its mounts together. A number that only grows is a leak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProcessUsage {
-    /// Tasks of the runtime that are not over.
+    /// Live tasks of the runtime.
     pub tasks: usize,
-    /// Threads; `null` where the system does not say.
+    /// Threads; `null` if the system does not report them.
     pub threads: Option<u64>,
-    /// Open file descriptors; `null` where the system does not say.
+    /// Open file descriptors; `null` if the system does not report them.
     pub descriptors: Option<u64>,
 }
 
 impl ProcessUsage {
-    /// Looks at this process and the runtime of its mounts.
+    /// Measures this process and the runtime of its mounts.
     pub(super) fn of(runtime: &Handle) -> Self {
         let descriptors = fs::read_dir("/proc/self/fd").ok().map(Iterator::count);
         Self {
             tasks: runtime.metrics().num_alive_tasks(),
             threads: status_field("Threads:").and_then(|value| value.parse().ok()),
-            // The one that is being read is the look itself.
+            // One descriptor is that of the directory being read.
             descriptors: descriptors.map(|count| count.saturating_sub(1) as u64),
         }
     }

@@ -1,4 +1,4 @@
-//! The state of a mount as one value, for people, scripts and monitoring.
+//! The status of a mount as one value, for users, scripts and monitoring.
 
 use fuse_adapter::KernelHandle;
 use serde::{Deserialize, Serialize};
@@ -12,30 +12,30 @@ use crate::budget::BudgetStatus;
 use crate::preload::PreloadTotals;
 use crate::watched_servers::SILENCE_MIN;
 
-/// The version of [`StatusReport`]: another one where a field went or means something else.
+/// The version of [`StatusReport`]: it changes when a field is removed or its meaning changes.
 pub(crate) const VERSION: u32 = 1;
 
-/// What a server is called that runs in the process of its mount.
+/// The name of an embedded server.
 pub const EMBEDDED_NAME: &str = "embedded";
 
-/// The state of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` describes.
+/// The status of a mount. Serialized, it is `.tfs/status.json`, which `docs/json.md` documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
-    /// The version of this description.
+    /// The version of this format.
     pub version: u32,
     /// The version of tfs.
     pub tfs_version: String,
-    /// The process behind the mount.
+    /// The process id of the mount.
     pub pid: u32,
-    /// Where it is mounted; what is no UTF-8 is replaced.
+    /// The mount point; invalid UTF-8 is replaced.
     pub mountpoint: String,
     /// When the mount was started, in seconds since 1970.
     pub started_at: i64,
-    /// How long ago that is, in seconds, whatever the clock was set to.
+    /// Time since then in seconds, on the monotonic clock.
     pub uptime_seconds: u64,
-    /// What is wrong, or `null`.
+    /// The problem, or `null`.
     pub trouble: Option<String>,
-    /// The first of the servers, for those who know of one.
+    /// The first server, for clients that support one only.
     pub server: ServerStatus,
     /// The servers.
     pub servers: Vec<ServerStatus>,
@@ -45,10 +45,10 @@ pub struct StatusReport {
     pub reads: ReadStatus,
     /// The memory.
     pub memory: MemoryStatus,
-    /// What the process holds.
+    /// Resource usage of the process.
     #[serde(default)]
     pub process: ProcessUsage,
-    /// What is being preloaded; older processes do not say.
+    /// Active preloads; older processes do not send it.
     #[serde(default)]
     pub preloads: PreloadTotals,
 }
@@ -56,109 +56,109 @@ pub struct StatusReport {
 /// A server of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStatus {
-    /// What it is called.
+    /// Its name.
     pub name: String,
-    /// Its address, without credentials.
+    /// Its URL, without credentials.
     pub url: String,
-    /// Whether it answered when it was last asked for its torrents.
+    /// Whether the last request for its torrents succeeded.
     pub reachable: bool,
-    /// Since when that is so, in seconds since 1970; `null` before it was asked.
+    /// Since when, in seconds since 1970; `null` before the first request.
     pub since: Option<i64>,
-    /// Why it did not answer.
+    /// The error of the last request.
     pub error: Option<String>,
-    /// How long ago it last listed its torrents, in seconds; `null` if it has not done so since
-    /// the mount was started. Older processes do not say.
+    /// Age of the last listing in seconds; `null` if there was none since the mount was started.
+    /// Older processes do not send it.
     #[serde(default)]
     pub list_age_seconds: Option<u64>,
-    /// For how long it has not answered a request for its torrents, in seconds; `null` if no
-    /// request is open.
+    /// How long a request for its torrents has been unanswered, in seconds; `null` if no request is
+    /// pending.
     #[serde(default)]
     pub silent_seconds: Option<u64>,
-    /// What the circuit breaker of reads does.
+    /// State of the circuit breaker for reads.
     pub breaker: BreakerStatus,
-    /// Streams that are open on it now, or about to open or close.
+    /// Streams that are open, opening or closing.
     pub streams_open: usize,
-    /// The most of them.
+    /// Maximum number of streams.
     pub streams_max: usize,
-    /// Bytes that came from it.
+    /// Bytes received from it.
     pub bytes_fetched: u64,
-    /// What of its torrents is not shown, or not listed any more. Older processes do not say.
+    /// Torrents that are not shown or no longer listed. Older processes do not send it.
     #[serde(default)]
     pub discovery: DiscoveryStatus,
-    /// The streams that all mounts of the server share; `null` if it has no other mounts, as a
-    /// server inside the process. Older processes do not say.
+    /// The stream budget that all mounts of the server share. `null` if no other mount can share
+    /// it, as for an embedded server. Older processes do not send it.
     #[serde(default)]
     pub budget: Option<BudgetStatus>,
 }
 
-/// What a circuit breaker does.
+/// State of a circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BreakerStatus {
-    /// Reads ask the server.
+    /// Reads are sent to the server.
     Closed,
     /// Reads that need the server fail at once.
     Open,
-    /// The next read tries whether the server is back.
+    /// The next read tests whether the server is up again.
     HalfOpen,
 }
 
 /// The torrents of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TreeStatus {
-    /// Whether a list of torrents is known. Without one the root cannot be listed.
+    /// Whether a list of torrents is known. Otherwise the root directory cannot be listed.
     pub known: bool,
     /// The number of torrents that are shown.
     pub torrents: usize,
     /// The number of their files.
     pub files: usize,
-    /// The lengths of all files together.
+    /// The sum of all file lengths.
     pub total_bytes: u64,
-    /// The downloaded part of that.
+    /// The downloaded part of it.
     pub have_bytes: u64,
 }
 
-/// The reads of a mount. What is counted is counted since the start.
+/// The reads of a mount. Counters start at the mount's start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadStatus {
-    /// Files that are open now, those in `.tfs/` left out.
+    /// Open files, except those in `.tfs/`.
     pub open_files: usize,
-    /// Reads that wait now.
+    /// Reads in flight that wait for data.
     pub waiting: usize,
-    /// Streams that are open now, or about to open or close.
+    /// Streams that are open, opening or closing.
     pub streams_open: usize,
-    /// The most of them, on all servers.
+    /// Maximum number of streams, over all servers.
     pub streams_max: usize,
-    /// Reads that reached tfs; what the kernel has in its cache does not.
+    /// Reads that reached tfs; reads from the kernel's page cache do not.
     pub reads: u64,
-    /// Those that were answered from memory at once.
+    /// Reads that were answered from memory at once.
     pub hits: u64,
-    /// Those that ended with an error.
+    /// Reads that failed.
     pub failures: u64,
     /// Streams that were opened.
     pub streams_opened: u64,
-    /// Streams that failed and were tried again.
+    /// Streams that failed and were reopened.
     pub retries: u64,
-    /// Bytes that came from the server.
+    /// Bytes received from the servers.
     pub bytes_fetched: u64,
-    /// Bytes that were given to readers.
+    /// Bytes returned to readers.
     pub bytes_given: u64,
-    /// Reads that the thread which took them from the kernel read from the server itself.
+    /// Inline reads: the FUSE thread fetched the data from the server itself.
     #[serde(default)]
     pub direct_reads: u64,
-    /// How often that was tried in vain; those reads took the usual way.
+    /// Attempts at an inline read that failed; those reads took the usual path.
     #[serde(default)]
     pub direct_misses: u64,
-    /// Reads, or parts of one, that were answered from this machine's disk.
+    /// Reads, or parts of one, that were answered from the local disk.
     #[serde(default)]
     pub local_reads: u64,
-    /// Bytes that were given to readers from there, counted in `bytes_given` too.
+    /// Bytes returned to readers from the local disk, included in `bytes_given`.
     #[serde(default)]
     pub bytes_local: u64,
-    /// Bytes that came from the server and that nobody asked for in time.
+    /// Bytes received from the server that were dropped unread.
     pub bytes_unused: u64,
-    /// Reads over pages of which some were there and others missing: the kernel asks for each page
-    /// again. Older processes do not say.
+    /// Reads of a range with both present and missing pages: the kernel requests each page again.
+    /// Older processes do not send it.
     #[serde(default)]
     pub reads_split: u64,
 }
@@ -166,20 +166,20 @@ pub struct ReadStatus {
 /// The memory of a mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryStatus {
-    /// What the process has in memory; `null` where the system does not say.
+    /// Resident memory of the process; `null` if the system does not report it.
     pub resident_bytes: Option<u64>,
-    /// What is in the buffers of streams.
+    /// Bytes in the buffers of streams.
     pub buffered_bytes: u64,
-    /// What is in the cache.
+    /// Bytes in the block cache.
     pub cached_bytes: u64,
-    /// The most that both together may be.
+    /// Upper bound for both together.
     pub limit_bytes: u64,
-    /// What searches need.
+    /// Bytes of the search index.
     pub search_bytes: usize,
 }
 
 impl StatusReport {
-    /// Looks at a mount. Waits for nobody.
+    /// Collects the status of a mount. Does not block.
     pub(crate) fn of<S: TorrentSource>(vfs: &Vfs<S>, about: &MountInfo) -> Self {
         let counters = vfs.counters();
         let ReadCounters {
@@ -251,7 +251,7 @@ impl StatusReport {
         status
     }
 
-    /// Returns what keeps the mount from showing what the server has, if anything does.
+    /// Returns the problem that keeps the mount from showing its servers' data, if there is one.
     fn find_trouble(&self) -> Option<String> {
         let why = |server: &ServerStatus| {
             server.error.as_ref().map_or_else(String::new, |error| format!(": {error}"))
@@ -282,8 +282,7 @@ impl StatusReport {
         missing.or_else(|| servers().find_map(DiscoveryStatus::failed_text))
     }
 
-    /// Returns what a user should know although nothing is wrong with the mount: torrents that are
-    /// left out.
+    /// Returns notes for users that are not problems of the mount: torrents that are skipped.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         self.servers.iter().filter_map(|server| server.discovery.left_out_text()).collect()
@@ -291,15 +290,15 @@ impl StatusReport {
 }
 
 impl ServerStatus {
-    /// Returns what `--server` has to be for a command that is to reach the server, if it needs
-    /// it: commands find one inside the process of the mount by themselves.
+    /// Returns the value of `--server` for suggested commands, if they need one: commands find an
+    /// embedded server without it.
     #[must_use]
     pub fn flag(&self) -> Option<&str> {
         (self.name != EMBEDDED_NAME).then_some(self.url.as_str())
     }
 
-    /// Returns whether what is known of its torrents may be old: it does not answer, or has not
-    /// answered for [`SILENCE_MIN`].
+    /// Returns whether its listing may be outdated: the last request failed, or one has been
+    /// unanswered for [`SILENCE_MIN`].
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let is_late = self.silent_seconds.is_some_and(|seconds| seconds >= SILENCE_MIN.as_secs());
@@ -331,7 +330,7 @@ impl ServerStatus {
     }
 }
 
-/// Returns what `/proc` says of the memory of this process.
+/// Returns the resident memory of this process from `/proc`.
 fn resident_bytes() -> Option<u64> {
     let value = status_field("VmRSS:")?;
     let kibibytes: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;

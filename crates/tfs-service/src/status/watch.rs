@@ -1,4 +1,4 @@
-//! Whether the server answers, and since when.
+//! Tracks whether a server answers, and since when.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,81 +7,80 @@ use tokio::time::Instant;
 
 use super::discovery::DiscoveryStatus;
 
-/// What the last question to the server came to. Clones are the same watch.
+/// Results of the last requests to a server. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerWatch {
-    /// Protects the last answer; held to look at it or to replace it.
+    /// Protects the last result; held for one read or replacement.
     last: Arc<Mutex<Reached>>,
-    /// Protects the times; held to look at them or to note one.
+    /// Protects the times; held for one read or update.
     times: Arc<Mutex<Times>>,
-    /// Protects what discovery last said; held to look at it or to replace it.
+    /// Protects the last status of discovery; held for one read or replacement.
     discovery: Arc<Mutex<DiscoveryStatus>>,
 }
 
-/// Whether the server answered the last time that it was asked for its torrents.
+/// Whether the last request for the server's torrents succeeded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Reached {
     pub(crate) is_reachable: bool,
-    /// When that became so, in seconds since 1970; `None` before the server was asked.
+    /// Time of the last change, in seconds since 1970; `None` before the first request.
     pub(crate) since: Option<i64>,
-    /// Why it did not answer.
+    /// The error of the request.
     pub(crate) error: Option<String>,
 }
 
-/// When the server was asked for its torrents, and when it listed them.
+/// Times of the pending request and of the last listing.
 #[derive(Debug, Clone, Copy, Default)]
 struct Times {
-    /// When the request was made that has no answer yet.
+    /// Start of the pending request.
     asked_at: Option<Instant>,
     listed_at: Option<Instant>,
 }
 
-/// How old what is known of a server is.
+/// Ages of a server's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Ages {
-    /// How long ago the server last listed its torrents; `None` if it never did.
+    /// Age of the last listing; `None` if there was none.
     pub(crate) list: Option<Duration>,
-    /// For how long a request for them has had no answer; `None` if none is open.
+    /// How long a request has been pending; `None` if there is none.
     pub(crate) request: Option<Duration>,
 }
 
 impl ServerWatch {
-    /// Takes down that the server is being asked. If an earlier request was given up without an
-    /// answer, its time counts.
+    /// Records the start of a request. If an earlier one was dropped unanswered, its start is kept.
     pub(crate) fn on_ask(&self) {
         self.times().asked_at.get_or_insert_with(Instant::now);
     }
 
-    /// Takes down that the server answered.
+    /// Records an answer.
     pub(crate) fn on_answer(&self, now: i64) {
         *self.times() = Times { asked_at: None, listed_at: Some(Instant::now()) };
         self.take_down(true, None, now);
     }
 
-    /// Takes down that the server did not answer, and why.
+    /// Records a failure with its reason.
     pub(crate) fn on_failure(&self, error: String, now: i64) {
         self.times().asked_at = None;
         self.take_down(false, Some(error), now);
     }
 
-    /// Returns how old what is known is.
+    /// Returns the ages.
     pub(crate) fn ages(&self) -> Ages {
         let Times { asked_at, listed_at } = *self.times();
         let elapsed = |at: Instant| at.elapsed();
         Ages { list: listed_at.map(elapsed), request: asked_at.map(elapsed) }
     }
 
-    /// Replaces what is known of the server's torrents.
+    /// Replaces the status of discovery.
     pub(crate) fn set_discovery(&self, status: DiscoveryStatus) {
         *self.discovery.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
 
-    /// Returns what is known of the server's torrents.
+    /// Returns the status of discovery.
     pub(crate) fn discovery(&self) -> DiscoveryStatus {
         self.discovery.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns what was taken down.
+    /// Returns the last result.
     pub(crate) fn reached(&self) -> Reached {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -132,7 +131,7 @@ mod tests {
         pass(5).await;
         watch.on_ask();
         pass(1).await;
-        // The request before was given up.
+        // The earlier request was dropped.
         watch.on_ask();
         pass(1).await;
         assert_eq!(watch.ages(), ages(Some(7), Some(2)));
