@@ -1,4 +1,4 @@
-//! Files that are preloaded, some at a time; what is stuck goes to the end of the queue.
+//! A batch of preloaded files with bounded concurrency; stalled files move to the end of the queue.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,27 +12,27 @@ use vfs_core::{FileParts, PreloadError, PreloadProgress, TorrentFile, TorrentSou
 
 use super::running::{Noted, Preloads};
 
-/// How many files have a place in the queue for the stream at a time. More than one, so that a
-/// file without peers holds up the next for seconds and not for a minute.
+/// Maximum number of files that wait for the preload stream concurrently. With more than one, a
+/// file without peers delays the next for seconds, not for a minute.
 const FILES_AT_ONCE: usize = 4;
 
-/// How often a file is tried again whose torrent the server does not know but the tree shows.
+/// Retry interval for a file whose torrent the tree shows and the server does not know.
 const GONE_INTERVAL: Duration = Duration::from_secs(1);
 
 type RunningPreload<'a> = BoxFuture<'a, (TorrentFile, Result<(), PreloadError>)>;
 
-/// Told how far each file is, a few times a second.
+/// Called with the progress of each file, a few times per second.
 pub(super) type ProgressReport = dyn Fn(&TorrentFile, PreloadProgress) + Send + Sync;
 
-/// Files that are to be on the server.
+/// Files to preload.
 pub(super) struct PreloadBatch<'a, S> {
     vfs: Arc<Vfs<S>>,
     parts: FileParts,
     report: &'a ProgressReport,
-    /// At most as many as the mount has files.
+    /// Bounded by the number of files in the mount.
     waiting: VecDeque<TorrentFile>,
     running: FuturesUnordered<RunningPreload<'a>>,
-    /// Told of all of them.
+    /// Progress of the batch, for the status.
     noted: Arc<Noted>,
 }
 
@@ -62,8 +62,8 @@ impl<'a, S: TorrentSource> PreloadBatch<'a, S> {
         self.waiting.is_empty() && self.running.is_empty()
     }
 
-    /// Resolves when a file has ended, or is stuck and tried again after the others; to `None`
-    /// when there is none left.
+    /// Resolves when a file has ended, or has stalled and will be retried after the others. Returns
+    /// `None` when no file is left.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -92,8 +92,8 @@ impl<'a, S: TorrentSource> PreloadBatch<'a, S> {
                     report(&file, progress);
                 };
                 let ended = vfs.preload(&file, parts, told).await;
-                // A server that has just started does not know all of its torrents; the tree keeps
-                // them until it is sure.
+                // A server that has just started does not know all of its torrents yet; the tree
+                // keeps them until their removal is certain.
                 if !matches!(ended, Err(PreloadError::Gone)) || !is_shown(&*vfs, &file) {
                     return (file, ended);
                 }

@@ -1,8 +1,8 @@
-//! Preloading: files that are to be on the server before anybody reads them, because somebody asks
-//! for it or because the configuration says so.
+//! Preloads: files that are downloaded to the server before a program reads them, on request or by
+//! configuration.
 //!
-//! The core sees to it that no reader suffers, however many files and requests there are: all of
-//! them share one stream of a server. Here is only which files, and who is told what.
+//! The core gives reads priority and lets all preloads share one stream of a server. This module
+//! selects the files and reports the progress.
 
 mod batch;
 mod patterns;

@@ -1,4 +1,4 @@
-//! Files that the configuration wants preloaded: those of a pattern, when their torrent appears.
+//! Preloads by configuration: files that match a pattern, when their torrent appears.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,44 +12,44 @@ use super::batch::PreloadBatch;
 use super::running::Preloads;
 use crate::blocking::blocking;
 
-/// When files are tried again whose preload failed: a torrent that was paused may run by then.
+/// Retry interval of failed files: a paused torrent may be running by then.
 const RETRY_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Which files are preloaded without being asked for.
+/// The files to preload automatically.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PreloadSettings {
-    /// Globs, as a search takes them: of names, or with a slash in them of paths. One that cannot
-    /// be understood is passed over with a warning.
+    /// Globs with the syntax of a search: for names, or for paths if they contain a slash. An
+    /// invalid one is skipped with a warning.
     pub patterns: Vec<String>,
-    /// How much of each file: all of it, if neither is given.
+    /// Number of bytes at the beginning of each file; the whole file if neither limit is set.
     pub head_bytes: Option<u64>,
-    /// The same for its end.
+    /// Number of bytes at the end of each file.
     pub tail_bytes: Option<u64>,
 }
 
-/// How a file is getting on.
+/// State of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
-    /// It is there, or under way.
+    /// Preloaded, or queued.
     Seen,
-    /// It failed, and is tried again later.
+    /// Failed, to be retried later.
     Failed,
 }
 
-/// Preloads the files of patterns for as long as it runs.
+/// Preloads the files that match the patterns.
 #[derive(Debug)]
 pub(crate) struct PatternPreloads<S> {
     vfs: Arc<Vfs<S>>,
     queries: Arc<[Query]>,
     parts: FileParts,
-    /// Told when torrents were added.
+    /// Notified when torrents were added.
     added: Arc<Notify>,
     fates: HashMap<FileId, Fate>,
     preloads: Preloads,
 }
 
 impl<S: TorrentSource> PatternPreloads<S> {
-    /// Returns `None` if nothing is to be preloaded.
+    /// Returns `None` if there are no patterns.
     pub(crate) fn new(
         vfs: &Arc<Vfs<S>>,
         settings: &PreloadSettings,
@@ -66,10 +66,10 @@ impl<S: TorrentSource> PatternPreloads<S> {
         (!queries.is_empty()).then_some(Self { vfs, queries, parts, added, fates, preloads })
     }
 
-    /// Preloads what is there now and what comes, for ever.
+    /// Preloads existing files and new ones, until dropped.
     ///
     /// # Cancel safety
-    /// It is ended by dropping it. What was not all there is looked at again by the next one.
+    /// Drop the future to end it. The next run checks incomplete files again.
     pub(crate) async fn run(mut self) {
         let report = |_: &TorrentFile, _| {};
         let mut batch =
@@ -95,8 +95,8 @@ impl<S: TorrentSource> PatternPreloads<S> {
         }
     }
 
-    /// Returns the files that are to be preloaded and were not seen before. Those of torrents that
-    /// are gone are forgotten, so that they are preloaded when they come back.
+    /// Returns the files to preload that were not seen before. Removes the files of removed
+    /// torrents, so that they are preloaded when they come back.
     async fn look(&mut self) -> Vec<TorrentFile> {
         let (vfs, queries) = (Arc::clone(&self.vfs), Arc::clone(&self.queries));
         let hits = blocking(move || {
@@ -118,7 +118,7 @@ impl<S: TorrentSource> PatternPreloads<S> {
         files
     }
 
-    /// Takes note of how a file ended. Returns false if it is to be tried again later.
+    /// Records the result of a file. Returns false if it is to be retried later.
     fn note(&mut self, file: &TorrentFile, ended: &Result<(), PreloadError>) -> bool {
         let path = &file.path;
         match ended {

@@ -1,4 +1,4 @@
-//! A preload that somebody asks for, and hears about until it is over.
+//! A preload on request, with events until it ends.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use super::running::Preloads;
 use crate::control::wire::{FailureBody, FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
 use crate::failed::remedy;
 
-/// How many events wait for whoever listens. What is said of the progress is left out where there
-/// is no room, as the next word replaces it; ends of files wait for room.
+/// Capacity of the event queue. Progress events that find it full are dropped, as the next one
+/// replaces them; events about the end of files wait.
 const EVENTS_MAX: usize = 64;
 
-/// Starts a preload. It is given up when the answer is dropped.
+/// Starts a preload. Dropping the returned stream cancels it.
 ///
 /// # Errors
-/// If a path leads to no file.
+/// If a path does not exist.
 pub(crate) fn preload<S: TorrentSource>(
     vfs: Arc<Vfs<S>>,
     request: &PreloadRequest,
@@ -34,14 +34,14 @@ pub(crate) fn preload<S: TorrentSource>(
     let running = run(vfs, (files, parts), events, preloads.clone());
     let task = AbortOnDropHandle::new(tokio::spawn(running));
     Ok(stream::poll_fn(move |context| {
-        // Whoever drops the stream drops the task.
+        // Dropping the stream drops the task.
         let _task = &task;
         receiver.poll_recv(context)
     })
     .boxed())
 }
 
-/// Returns all files at and below some paths, each once.
+/// Returns all files at and below some paths, without duplicates.
 fn files<S: TorrentSource>(
     vfs: &Vfs<S>,
     paths: &[String],
@@ -73,7 +73,7 @@ fn files<S: TorrentSource>(
     Ok(files)
 }
 
-/// Preloads files, and says what happens for as long as somebody listens.
+/// Preloads files and sends events until the receiver is gone.
 async fn run<S: TorrentSource>(
     vfs: Arc<Vfs<S>>,
     (files, parts): (Vec<TorrentFile>, FileParts),
@@ -92,7 +92,7 @@ async fn run<S: TorrentSource>(
                 total_bytes: progress.bytes_total,
                 waits_for: progress.wait.map(PreloadReason::from),
             };
-            // See EVENTS_MAX; that nobody listens shows when the next event waits for room.
+            // See EVENTS_MAX. A missing receiver is detected by the next event that waits.
             drop(events.try_send(event));
         }
     };
@@ -116,11 +116,11 @@ async fn run<S: TorrentSource>(
         };
         is_heard = events.send(event).await.is_ok();
     }
-    // Nobody is left to hear that nobody listens.
+    // An error means that the receiver is gone.
     drop(events.send(PreloadEvent::Ended { done, failed }).await);
 }
 
-/// Returns why a file was not preloaded, of a torrent that failed also what to do about it.
+/// Returns why a file was not preloaded. For a failed torrent, adds the remedy.
 fn message<S: TorrentSource>(vfs: &Vfs<S>, file: FileId, error: &PreloadError) -> String {
     let message = format!("failed to {error}");
     if !matches!(error, PreloadError::Stopped(TorrentState::Failed)) {

@@ -1,4 +1,4 @@
-//! What is being preloaded in a mount and how far it is, whoever wants it.
+//! The active preloads of a mount and their progress.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use vfs_core::{FileId, PreloadProgress, TorrentFile};
 
 use crate::control::wire::PreloadReason;
 
-/// All preloads of a mount. Clones are of the same mount.
+/// All preloads of a mount. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Preloads {
-    /// Protects what is known of the preloads; held for one look or one note.
+    /// Protects the batches; held for one read or update.
     batches: Arc<Mutex<Batches>>,
 }
 
@@ -21,7 +21,7 @@ struct Batches {
     by_id: BTreeMap<u64, Files>,
 }
 
-/// The files of one batch that are not there yet.
+/// The unfinished files of one batch.
 #[derive(Debug, Default)]
 struct Files {
     waiting: u64,
@@ -30,34 +30,34 @@ struct Files {
     running: HashMap<FileId, PreloadStatus>,
 }
 
-/// How much is still being preloaded in a mount.
+/// Totals of the active preloads of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PreloadTotals {
-    /// Files that are under way.
+    /// Files that are being preloaded.
     pub running: u64,
-    /// Files whose turn comes later.
+    /// Files that are queued.
     pub waiting: u64,
-    /// Bytes that are wanted of all of them.
+    /// Requested bytes of all of them.
     pub total_bytes: u64,
-    /// Bytes of these that are known to be on the server.
+    /// The part of these bytes that is known to be on the server.
     pub there_bytes: u64,
 }
 
 /// A file that is being preloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreloadStatus {
-    /// From the root of the mount, without a slash before it.
+    /// The path from the root of the mount, without a leading slash.
     pub path: String,
-    /// How many bytes of it are wanted.
+    /// Requested bytes.
     pub total_bytes: u64,
-    /// How many of these are known to be on the server.
+    /// The part of these bytes that is known to be on the server.
     pub there_bytes: u64,
-    /// What it waits for; absent while data comes.
+    /// The reason for waiting; absent while data arrives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<PreloadReason>,
 }
 
-/// Takes note of how one batch of files is getting on. Dropping it ends that.
+/// Records the progress of one batch. Dropping it removes the batch.
 #[derive(Debug)]
 pub(super) struct Noted {
     preloads: Preloads,
@@ -65,7 +65,7 @@ pub(super) struct Noted {
 }
 
 impl Preloads {
-    /// Begins to take note of a batch, which has no files yet.
+    /// Adds an empty batch.
     pub(super) fn begin(&self) -> Noted {
         let mut batches = self.batches();
         batches.last_id += 1;
@@ -74,7 +74,7 @@ impl Preloads {
         Noted { preloads: self.clone(), id }
     }
 
-    /// Returns how much there still is to do.
+    /// Returns the totals.
     pub(crate) fn totals(&self) -> PreloadTotals {
         let mut totals = PreloadTotals::default();
         for Files { waiting, waiting_bytes, running } in self.batches().by_id.values() {
@@ -89,7 +89,7 @@ impl Preloads {
         totals
     }
 
-    /// Returns the files that are under way, by path.
+    /// Returns the files that are being preloaded, ordered by path.
     pub(crate) fn running(&self) -> Vec<PreloadStatus> {
         let batches = self.batches();
         let running = batches.by_id.values().flat_map(|files| files.running.values());
@@ -99,13 +99,13 @@ impl Preloads {
     }
 
     fn batches(&self) -> MutexGuard<'_, Batches> {
-        // A panic in one request is a bug that it reports itself; figures are not worth another.
+        // A panic while the lock was held is reported elsewhere; the status stays available.
         self.batches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Noted {
-    /// A file waits for its turn; `bytes` of it are wanted.
+    /// Records a queued file with this number of requested bytes.
     pub(super) fn on_wait(&self, bytes: u64) {
         self.note(|files| {
             files.waiting += 1;
@@ -113,7 +113,7 @@ impl Noted {
         });
     }
 
-    /// It is the turn of a file that waited.
+    /// Records the start of a queued file.
     pub(super) fn on_start(&self, file: &TorrentFile, bytes: u64) {
         let path = file.path.clone();
         let status = PreloadStatus { path, total_bytes: bytes, there_bytes: 0, waits_for: None };
@@ -124,7 +124,7 @@ impl Noted {
         });
     }
 
-    /// A file that is under way is so far.
+    /// Records the progress of a file.
     pub(super) fn on_progress(&self, file: FileId, progress: PreloadProgress) {
         self.note(|files| {
             if let Some(status) = files.running.get_mut(&file) {
@@ -134,7 +134,7 @@ impl Noted {
         });
     }
 
-    /// A file is not under way any more, however it ended.
+    /// Records the end of a file, with any result.
     pub(super) fn on_end(&self, file: FileId) {
         self.note(|files| drop(files.running.remove(&file)));
     }

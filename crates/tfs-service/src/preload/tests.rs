@@ -1,4 +1,4 @@
-//! Preloads over the fake: what is told of them, and what the configuration wants.
+//! Preloads over the fake source: events of requests, and configured patterns.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::control::wire::{FailureKind, PreloadEvent, PreloadReason, PreloadRequ
 
 const MIB: u64 = 1 << 20;
 
-/// A source with a torrent `t` of which nothing is there.
+/// A source with a torrent `t` without any data.
 fn source() -> FakeSource {
     let source = FakeSource::new(4);
     source.set_chunk_bytes(1 << 20);
@@ -23,7 +23,7 @@ fn source() -> FakeSource {
     source
 }
 
-/// Adds a torrent of two files of four pieces each, of which nothing is there.
+/// Adds a torrent of two files of four pieces each, without any data.
 fn add(source: &FakeSource, id: u8, name: &str) {
     let mut details = directory(id, name, &[("a.mkv", 4 * MIB), ("b.txt", 4 * MIB)]);
     details.piece_len = NonZeroU32::new(1 << 20);
@@ -47,7 +47,7 @@ fn request(paths: &[&str]) -> PreloadRequest {
     PreloadRequest { paths, ..PreloadRequest::default() }
 }
 
-/// Returns all that is told of a preload but how far it is.
+/// Returns all events of a preload except progress.
 async fn told(vfs: &Arc<Vfs<FakeSource>>, request: &PreloadRequest) -> Vec<String> {
     let events = preload(Arc::clone(vfs), request, &Preloads::default()).unwrap();
     let events =
@@ -65,7 +65,7 @@ fn opened(source: &FakeSource) -> Vec<(u8, u32, u64, u64)> {
         .collect()
 }
 
-/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+/// Advances the paused time, which jumps when all tasks are idle.
 async fn pass(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
@@ -157,7 +157,7 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
     pass(Duration::from_secs(5)).await;
     assert_eq!(opened(&source), [(1, 0, 0, 2)]);
 
-    // One that is paused is tried again when it may run.
+    // A paused torrent is retried when it may run.
     add(&source, 2, "u");
     let paused = file_id(2, 0).torrent;
     source.update(paused, |it| it.state = TorrentState::Paused);
@@ -172,7 +172,7 @@ async fn files_of_patterns_are_preloaded_when_their_torrent_appears() {
     pass(Duration::from_secs(300)).await;
     assert_eq!(opened(&source), [(1, 0, 0, 2), (2, 0, 0, 2)]);
 
-    // What is all there is not even asked about.
+    // The bitfield of a complete torrent is not even requested.
     source.set_haves(paused, Bitfield::from_fn(8, |_| true).unwrap());
     source.update(paused, |it| it.file_progress = Some([4 * MIB, 4 * MIB].into()));
     look(&source, &vfs);
@@ -202,7 +202,7 @@ async fn what_is_under_way_and_what_waits_is_told_until_it_is_over() {
     let mut events = preload(Arc::clone(&vfs), &wanted, &preloads).unwrap();
     assert_eq!(preloads.totals(), PreloadTotals::default());
     assert!(matches!(events.next().await, Some(PreloadEvent::Began { files: 6, .. })));
-    // The first stands still, and the others are over.
+    // The first file stalls, and the others have ended.
     let mut done = 0;
     while done < 5 {
         let event = events.next().await.unwrap();
@@ -216,7 +216,7 @@ async fn what_is_under_way_and_what_waits_is_told_until_it_is_over() {
     let waits_for = Some(PreloadReason::Peers);
     let film = PreloadStatus { path, total_bytes: 3 * MIB, there_bytes: 0, waits_for };
     assert_eq!(preloads.running(), [film]);
-    // Nobody wants it any more.
+    // The client disconnects.
     drop(events);
     pass(Duration::from_millis(1)).await;
     assert_eq!(preloads.totals(), PreloadTotals::default());
