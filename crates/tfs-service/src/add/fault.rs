@@ -1,4 +1,4 @@
-//! Why a torrent was not added: one kind for each cause that calls for different action.
+//! Errors of adding a torrent: one kind for each cause that calls for different action.
 
 use std::io;
 use std::time::Duration;
@@ -10,74 +10,74 @@ use super::input::{PreparedTorrent, SourceKind};
 use super::magnet::MagnetFault;
 use crate::{ConnectError, RqbitServer};
 
-/// What rqbit says when its time for a magnet link or an address is over, with status 500
+/// rqbit's message when its timeout for a magnet link or an address expires, with status 500
 /// (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
 const TIME_IS_OVER: &str = "deadline has elapsed";
 
-/// What rqbit says when nothing can lead it to peers (`session.rs` of librqbit 9.1.0): the DHT is
+/// rqbit's messages when it has no source of peers (`session.rs` of librqbit 9.1.0): the DHT is
 /// off, and the link has no trackers.
 const NO_WAY_TO_PEERS: [&str; 2] = ["no known way to resolve peers", "stream exhausted"];
 
-/// What rqbit says of a file that is there already (`storage/filesystem/fs.rs`).
+/// rqbit's message for a file that already exists (`storage/filesystem/fs.rs`).
 const FILE_EXISTS: &str = "allow_overwrite = false";
 
-/// What rqbit puts before each reason.
+/// The prefix of rqbit's reasons.
 const PREFIX: &str = "error adding torrent: ";
 
-/// Where the backtrace in an error of rqbit begins. It says nothing to users.
+/// The start of the backtrace in an error of rqbit, which is of no use to users.
 const BACKTRACE: &str = "Stack backtrace";
 
-/// Statuses of a proxy whose server did not answer in time (RFC 9110, and 524 of Cloudflare).
+/// Statuses of a proxy whose server timed out (RFC 9110, and 524 of Cloudflare).
 const PROXY_TIMEOUTS: [u16; 3] = [408, 504, 524];
 
 /// Why a torrent was not added.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot add {input}")]
 pub struct AddError {
-    /// What was to be added.
+    /// The torrent, as the user named it.
     pub input: String,
-    /// Why it was not.
+    /// The cause.
     #[source]
     pub fault: AddFault,
 }
 
-/// What is in the way of adding a torrent. The text fits after "cannot add x: ".
+/// Why a torrent cannot be added. The text fits after "cannot add x: ".
 #[derive(Debug, thiserror::Error)]
 pub enum AddFault {
-    /// The system does not let this process read the file.
+    /// The file cannot be read.
     #[error("{0}")]
     Read(io::Error),
-    /// It is a directory.
+    /// The path is a directory.
     #[error("it is a directory")]
     Directory,
-    /// It is larger than rqbit takes.
+    /// The file exceeds rqbit's limit.
     #[error("it has more than {} MiB, and rqbit takes no such torrent", max_bytes >> 20)]
     TooLarge {
-        /// What rqbit takes.
+        /// rqbit's limit in bytes.
         max_bytes: u64,
     },
-    /// A pipe that is not closed.
+    /// The file was not read in time: a pipe that is not closed.
     #[error("it did not end within {}", humantime::format_duration(*time_max))]
     ReadTimedOut {
-        /// How long it had.
+        /// The timeout.
         time_max: Duration,
     },
-    /// It is no `.torrent` file, or none that rqbit can use.
+    /// It is not a `.torrent` file, or not one that rqbit can use.
     #[error("{0}")]
     Torrent(TorrentFault),
-    /// It is no magnet link that rqbit can use.
+    /// It is not a magnet link that rqbit can use.
     #[error("{0}")]
     Magnet(MagnetFault),
-    /// It is no address.
+    /// It is not a URL.
     #[error("it is not an address: {0}")]
     Address(String),
-    /// The server found no peer that sends what a magnet link means.
+    /// The server found no peer that sends the metadata of a magnet link.
     #[error("no peer was found that has it within {}", humantime::format_duration(*time_max))]
     NoPeers {
-        /// How long the server looked.
+        /// How long the server tried.
         time_max: Duration,
     },
-    /// The server has no way to find peers.
+    /// The server has no source of peers.
     #[error("rqbit has no way to find peers: the link names no trackers, and its DHT is off")]
     NoWayToPeers,
     /// The server could not fetch the `.torrent` file in time.
@@ -86,40 +86,40 @@ pub enum AddFault {
         /// How long the server tried.
         time_max: Duration,
     },
-    /// The server did not get a torrent from the address.
+    /// The server did not get a torrent from the URL.
     #[error("{reason}")]
     NotFetched {
-        /// In one line.
+        /// The reason, in one line.
         reason: String,
     },
-    /// Its files are there, and are not to be written to.
+    /// Its files already exist and must not be overwritten.
     #[error("files of it are on the server's disk already")]
     FilesExist,
-    /// rqbit takes no request of this size.
+    /// The request exceeds rqbit's limit.
     #[error("it is larger than this rqbit takes (status 413)")]
     TooLargeForServer,
-    /// A proxy in front of rqbit takes no request of this size.
+    /// The request exceeds the limit of a proxy in front of rqbit.
     #[error("a proxy in front of rqbit takes no request of this size (status 413)")]
     TooLargeForProxy,
-    /// A proxy in front of rqbit has no more patience.
+    /// A proxy in front of rqbit timed out.
     #[error("a proxy in front of rqbit did not wait for its answer (status {status})")]
     ProxyTimedOut {
-        /// What the proxy answered.
+        /// The status of the proxy's answer.
         status: u16,
     },
-    /// The server takes no torrents.
+    /// The server does not accept torrents.
     #[error("the server is read-only (status 405)")]
     ReadOnly,
-    /// The connection broke off while the server had the torrent, and the server is there.
+    /// The connection broke while the server processed the torrent, and the server is up.
     #[error("rqbit closed the connection instead of answering")]
     Dropped,
-    /// The server gives another reason.
+    /// The server reports another reason.
     #[error("{reason}")]
     Refused {
-        /// In one line.
+        /// The reason, in one line.
         reason: String,
     },
-    /// The server cannot be used, whatever is added.
+    /// The server cannot be used for any torrent.
     #[error("{0}")]
     Server(ConnectError),
 }
@@ -137,7 +137,7 @@ impl From<MagnetFault> for AddFault {
 }
 
 impl AddFault {
-    /// Finds out what the error of a call means for a torrent.
+    /// Converts the error of a call to an [`AddError`] of a torrent.
     pub(super) fn of(
         error: Error,
         torrent: &PreparedTorrent,
@@ -174,7 +174,7 @@ impl AddFault {
         }
     }
 
-    /// Returns whether the next torrent would fail in the same way.
+    /// Returns whether the next torrent would fail with the same error.
     #[must_use]
     pub fn concerns_all(&self) -> bool {
         match self {
@@ -204,8 +204,8 @@ fn says(refusal: &Refusal, text: &str) -> bool {
     refusal.human_readable.as_deref().is_some_and(|said| said.contains(text))
 }
 
-/// Returns what an answer means that says more than its text. rqbit answers in JSON with an
-/// `error_kind`; what has none comes from a proxy, or from the HTTP library of rqbit.
+/// Returns the cause of an error response with a known meaning. rqbit answers in JSON with an
+/// `error_kind`. An answer without one comes from a proxy, or from rqbit's HTTP library.
 fn of_refusal(refusal: &Refusal) -> Option<AddFault> {
     let is_rqbit = refusal.error_kind.is_some();
     match refusal.status {
@@ -223,7 +223,7 @@ fn of_refusal(refusal: &Refusal) -> Option<AddFault> {
     }
 }
 
-/// Returns what rqbit says, in one line and without the link, which may hold a key.
+/// Returns rqbit's message in one line, without the link, which may contain a key.
 fn reason(refusal: &Refusal, torrent: &PreparedTorrent) -> String {
     let text = refusal.human_readable.as_deref().unwrap_or("rqbit gives no reason");
     let text = text.split(BACKTRACE).next().unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Reading a `.torrent` file that may be anything: a pipe, a device, a file of any size.
+//! Reads a `.torrent` file from a path of any kind: a pipe, a device, or a file of any size.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -11,17 +11,17 @@ use tokio::time::timeout;
 
 use super::fault::AddFault;
 
-/// The largest `.torrent` file that is read: what rqbit takes.
+/// Maximum size of a `.torrent` file: rqbit's limit.
 pub(super) const FILE_BYTES_MAX: u64 = 10 << 20;
 
-/// How long a file may take to be read. A pipe comes from a program that may fetch it, as in
-/// `<(curl ...)`; one that nothing is written to never ends.
+/// Timeout for reading a file. A pipe may come from a program that downloads it, as in `<(curl
+/// ...)`; a pipe without a writer never ends.
 pub(super) const READ_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The standard input, as a path.
+/// The path of the standard input.
 pub(super) const STDIN: &str = "/dev/stdin";
 
-/// The paths of the standard input.
+/// All paths of the standard input.
 const STDIN_PATHS: [&str; 3] = [STDIN, "/dev/fd/0", "/proc/self/fd/0"];
 
 /// Returns whether a path is the standard input.
@@ -33,8 +33,8 @@ pub(super) fn is_stdin(path: &Path) -> bool {
 pub(super) async fn read(path: &Path, time_max: Duration) -> Result<Vec<u8>, AddFault> {
     let (sender, bytes) = oneshot::channel();
     let path = path.to_owned();
-    // Not a thread of the runtime, whose end would wait for it: to open a pipe without a writer
-    // never ends.
+    // Not a thread of the runtime, whose shutdown would wait for it: opening a pipe without a
+    // writer never returns.
     let reading = thread::Builder::new().name("tfs-read".to_owned());
     reading.spawn(move || sender.send(read_inline(&path))).map_err(AddFault::Read)?;
     match timeout(time_max, bytes).await {
@@ -55,7 +55,7 @@ fn read_inline(path: &PathBuf) -> Result<Vec<u8>, AddFault> {
         return Err(too_large);
     }
     let mut bytes = Vec::new();
-    // Devices and pipes have no length. One byte more tells that there are more.
+    // Devices and pipes have no length. One extra byte shows that the limit is exceeded.
     file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(AddFault::Read)?;
     if bytes.len() as u64 > FILE_BYTES_MAX { Err(too_large) } else { Ok(bytes) }
 }

@@ -1,4 +1,4 @@
-//! A torrent as people name it, and what is made of it before it goes to a server.
+//! A torrent as the user names it, and its form for a request to a server.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -12,21 +12,21 @@ use super::fault::{AddError, AddFault};
 use super::file;
 use super::magnet::Magnet;
 
-/// The digits of an info hash.
+/// Number of digits of an info hash.
 const INFO_HASH_DIGITS: usize = 40;
 
-/// A torrent as people name it.
+/// A torrent as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TorrentInput {
-    /// A `.torrent` file, or what else can be read by that path: a pipe, `/dev/stdin`.
+    /// A path: a `.torrent` file, or a pipe or device such as `/dev/stdin`.
     File(PathBuf),
     /// The standard input.
     Stdin,
-    /// A magnet link, or the address of a `.torrent` file.
+    /// A magnet link, or the URL of a `.torrent` file.
     Link(String),
 }
 
-/// A torrent that can be sent to a server, as far as that shows without one.
+/// A torrent that can be sent to a server, as far as it can be checked without one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedTorrent {
     label: String,
@@ -34,7 +34,7 @@ pub struct PreparedTorrent {
     kind: SourceKind,
 }
 
-/// What a server makes of what it gets.
+/// How a server gets the torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceKind {
     File,
@@ -43,8 +43,8 @@ pub(super) enum SourceKind {
 }
 
 impl TorrentInput {
-    /// Tells a link from a path. `-` is the standard input, and an info hash a magnet link without
-    /// trackers; a file of such a name needs a `./` before it.
+    /// Distinguishes links from paths. `-` is the standard input. An info hash is a magnet link
+    /// without trackers. A file with such a name needs the prefix `./`.
     #[must_use]
     pub fn parse(text: &OsStr) -> Self {
         let Some(text) = text.to_str() else { return Self::File(PathBuf::from(text)) };
@@ -63,7 +63,7 @@ impl TorrentInput {
         Self::File(PathBuf::from(text))
     }
 
-    /// Returns whether it is read from the standard input of this process.
+    /// Returns whether it is the standard input of this process.
     #[must_use]
     pub fn is_stdin(&self) -> bool {
         match self {
@@ -73,13 +73,13 @@ impl TorrentInput {
         }
     }
 
-    /// Returns whether it is a magnet link or an address, and not a file.
+    /// Returns whether it is a magnet link or a URL, and not a file.
     #[must_use]
     pub fn is_link(&self) -> bool {
         matches!(self, Self::Link(_))
     }
 
-    /// Returns it in words. Links may hold keys of a private tracker and are not repeated.
+    /// Returns a description. Links may contain keys of a private tracker and are not included.
     fn label(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -95,14 +95,14 @@ impl TorrentInput {
         }
     }
 
-    /// Reads a file, and looks whether a server could use it. A pipe is waited for, a minute at
-    /// most. No server is asked.
+    /// Reads the file, and checks whether a server could use it. Waits for a pipe for at most a
+    /// minute. Sends nothing to a server.
     ///
     /// # Errors
     /// [`AddError`].
     ///
     /// # Cancel safety
-    /// A thread that waits for a pipe may stay until the process ends.
+    /// A thread that waits for a pipe may remain until the process ends.
     pub async fn prepare(&self) -> Result<PreparedTorrent, AddError> {
         let label = self.label();
         match self.load().await {
@@ -130,20 +130,20 @@ fn load_link(link: &str) -> Result<(AddSource, SourceKind), AddFault> {
         return Ok((AddSource::Url(link.to_owned()), SourceKind::Address));
     }
     Magnet::parse(link)?;
-    // rqbit knows the scheme in lower case only.
+    // rqbit accepts the scheme in lower case only.
     let rest = link.split_once(':').map_or(link, |(_scheme, rest)| rest);
     Ok((AddSource::Url(format!("magnet:{rest}")), SourceKind::Magnet))
 }
 
 impl PreparedTorrent {
-    /// Returns what it is called until the server has said its name: the path, or the name or the
-    /// info hash of a magnet link.
+    /// Returns a label until the server reports the name: the path, or the name or info hash of a
+    /// magnet link.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// Returns whether the server has to find peers before it can add it, which takes minutes.
+    /// Returns whether the server has to find peers before it can add it, which may take minutes.
     #[must_use]
     pub fn is_magnet(&self) -> bool {
         self.kind == SourceKind::Magnet
@@ -157,7 +157,7 @@ impl PreparedTorrent {
         &self.source
     }
 
-    /// Takes the link out of a text of the server.
+    /// Removes the link from a message of the server.
     pub(super) fn without_link(&self, text: &str) -> String {
         match &self.source {
             AddSource::TorrentFile(_) => text.to_owned(),

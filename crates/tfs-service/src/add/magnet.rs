@@ -1,15 +1,15 @@
-//! What a magnet link says, as far as rqbit would refuse it or a user wants to know it.
+//! Parses magnet links, as far as needed to find errors early and to show a name.
 
 use url::Url;
 
-/// The longest name that is shown. Names of torrents are names of files.
+/// Maximum length of a name that is shown. Names of torrents are file names.
 const NAME_CHARS_MAX: usize = 255;
 
-/// The most files that a link may select (`so`, BEP 53). rqbit makes a list of all numbers in a
-/// range before it looks how many files there are: a range up to 2^40 would take terabytes.
+/// Maximum number of files that a link may select (`so`, BEP 53). rqbit lists all numbers of a
+/// range before it compares them with the number of files: a range up to 2^40 would take terabytes.
 const SELECTED_MAX: u64 = 1_000_000;
 
-/// How a SHA-1 hash is written: in 40 hexadecimal digits, or in 32 letters and digits of base 32.
+/// Lengths of an encoded SHA-1 hash: 40 hexadecimal digits, or 32 characters of base 32.
 const HEX_DIGITS: usize = 40;
 const BASE32_DIGITS: usize = 32;
 
@@ -19,7 +19,7 @@ pub enum MagnetFault {
     /// It has no info hash.
     #[error("it has no info hash (xt=urn:btih:...)")]
     NoInfoHash,
-    /// Its info hash has another length, or other digits.
+    /// Its info hash has a wrong length or invalid digits.
     #[error("its info hash is not 40 hexadecimal digits")]
     InfoHash,
     /// It has only an info hash of version 2.
@@ -33,7 +33,7 @@ pub enum MagnetFault {
 /// A magnet link (BEP 9) that rqbit can use.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Magnet {
-    /// Its name, else its info hash. It is data from elsewhere.
+    /// Its name, or else its info hash. Untrusted data.
     pub(super) name: String,
 }
 
@@ -69,8 +69,8 @@ impl Magnet {
     }
 }
 
-/// Returns how many files a value of `so` selects, such as 4 for `0,2-4`. rqbit passes over what
-/// is neither a number nor a range.
+/// Returns the number of files that a value of `so` selects, such as 4 for `0,2-4`. rqbit ignores
+/// items that are neither a number nor a range.
 fn count_selected(value: &str) -> u64 {
     let counts = value.split(',').map(|part| match part.split_once('-') {
         None => u64::from(part.parse::<u64>().is_ok()),

@@ -1,4 +1,4 @@
-//! Adding torrents to a server: what is added is looked at here first, then sent.
+//! Adds torrents to a server: each is validated here first, then sent.
 
 mod fault;
 mod file;
@@ -15,45 +15,45 @@ pub use self::input::{PreparedTorrent, TorrentInput};
 pub use self::magnet::MagnetFault;
 use crate::RqbitServer;
 
-/// How long a magnet link may take to resolve: as long as rqbit gives it unless it is asked for
-/// less (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
+/// Default timeout for resolving a magnet link: rqbit's own limit without a shorter one in the
+/// request (`http_api/handlers/torrents.rs` of librqbit 9.1.0).
 pub const RESOLVE_TIME_DEFAULT: Duration = Duration::from_secs(600);
 
-/// The most that rqbit can be asked for.
+/// Maximum timeout that rqbit accepts.
 pub const RESOLVE_TIME_MAX: Duration = Duration::from_secs(3600);
 
-/// A torrent that was added, or was there already.
+/// A torrent that was added, or that the server already had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AddedRow {
-    /// The server's number for it.
+    /// The torrent's id on the server.
     pub id: Option<u64>,
     /// 40 lower-case hexadecimal digits.
     pub info_hash: String,
-    /// The name, as it stands in the torrent.
+    /// The torrent's name.
     pub name: Option<String>,
-    /// Whether it is new: one that is there already is not added again.
+    /// Whether it is new. A torrent that the server already has is not added again.
     pub added: bool,
 }
 
-/// What becomes of files that are where the torrent's files go.
+/// Handling of files that already exist at the torrent's paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
     /// The torrent is not added.
     Refuse,
-    /// What is right in them is kept, the rest is written over.
+    /// Matching parts are kept, the rest is overwritten.
     Use,
 }
 
-/// Adds a torrent. One that is there already stays as it is.
+/// Adds a torrent. One that the server already has is not changed.
 ///
-/// `time_max` is how long the server may look for peers of a magnet link, or fetch a `.torrent`
-/// file from an address; at most [`RESOLVE_TIME_MAX`].
+/// `time_max` limits how long the server may look for peers of a magnet link, or fetch a `.torrent`
+/// file from a URL; at most [`RESOLVE_TIME_MAX`].
 ///
 /// # Errors
 /// [`AddError`], some seconds after `time_max` at the latest.
 ///
 /// # Cancel safety
-/// Dropping the future may or may not stop the server from adding the torrent. rqbit stops to look
+/// If the future is dropped, the server may or may not add the torrent. rqbit then stops looking
 /// for the peers of a magnet link.
 pub async fn add(
     server: &RqbitServer,
@@ -67,8 +67,8 @@ pub async fn add(
         timeout: Some(time_max),
         ..AddOptions::default()
     };
-    // The server's answer is the same for one that it has. If another client adds it in between,
-    // it counts as added by both.
+    // The server's answer is the same for a torrent that it already has. If another client adds it
+    // in between, both report it as added.
     let client = server.client();
     let before = client.torrents().await.map_err(failed)?;
     let added = client.add_torrent(torrent.source(), &options).await.map_err(failed)?;
