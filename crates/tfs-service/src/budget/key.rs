@@ -1,4 +1,4 @@
-//! Which server an address means, however it is spelled.
+//! Identifies a server, however its address is spelled.
 
 use std::fs;
 use std::net::{IpAddr, UdpSocket};
@@ -9,31 +9,31 @@ use rqbit_client::BaseUrl;
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
-/// How long a name may take to be resolved. Without an address, only mounts that spell the server
-/// alike share its streams.
+/// Timeout for resolving a host name. Without an address, only mounts with the same spelling share
+/// the server's streams.
 const RESOLVE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// The longest file name that a key may become. Two longer ones may be the same: then two servers
-/// share one budget, which does no harm.
+/// Maximum length of the file name of a key. Two longer keys may have the same name: then two
+/// servers share one budget, which does no harm.
 const NAME_BYTES_MAX: usize = 200;
 
 /// The network namespace of this process.
 const NET_NAMESPACE: &str = "/proc/self/ns/net";
 
-/// What identifies a server: the machine, the port, and the path where a proxy has several. It is
-/// a file name.
+/// Identity of a server: the machine, the port, and the path, which distinguishes servers behind
+/// one proxy. It is a file name.
 ///
-/// All addresses of this machine are one: loopback, `localhost`, and those of its interfaces. The
-/// scheme makes no difference. A server that is reached both directly and through a proxy is two.
+/// All addresses of this machine are equal: loopback, `localhost`, and those of its interfaces. The
+/// scheme is ignored. A server that is reached both directly and through a proxy has two keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ServerKey {
     name: String,
-    /// Whether it is at an address of this machine.
+    /// Whether the address belongs to this machine.
     is_own: bool,
 }
 
 impl ServerKey {
-    /// Returns the key of a server. May ask the resolver, for two seconds at most.
+    /// Returns the key of a server. May query the resolver, for two seconds at most.
     pub(crate) async fn of(url: &BaseUrl) -> Self {
         let host = url.host();
         let addresses = match host.parse::<IpAddr>() {
@@ -54,10 +54,10 @@ impl ServerKey {
         let addresses: Vec<_> = addresses.iter().map(IpAddr::to_canonical).collect();
         let is_own = addresses.iter().any(|address| is_own(*address));
         let machine = if is_own {
-            // Loopback addresses of containers with networks of their own are other machines.
+            // The loopback address of a container with its own network is another machine.
             format!("this-machine-{namespace}")
         } else {
-            // Names with several addresses give them in any order.
+            // The order of a name's addresses varies.
             addresses.iter().min().map_or_else(|| url.host(), IpAddr::to_string)
         };
         let text = format!("{machine}_{}{}", url.port(), url.prefix().trim_end_matches('/'));
@@ -77,7 +77,7 @@ impl ServerKey {
         Self { name, is_own }
     }
 
-    /// Returns whether the server is at an address of this machine.
+    /// Returns whether the server's address belongs to this machine.
     pub(crate) fn is_this_machine(&self) -> bool {
         self.is_own
     }
@@ -98,7 +98,7 @@ async fn resolve(host: &str, port: u16) -> Vec<IpAddr> {
     }
 }
 
-/// Returns whether an address is this machine's: only those can be bound to.
+/// Returns whether an address belongs to this machine: only those can be bound.
 fn is_own(address: IpAddr) -> bool {
     address.is_loopback() || address.is_unspecified() || UdpSocket::bind((address, 0)).is_ok()
 }

@@ -1,19 +1,19 @@
-//! The streams of one server, shared by all mounts of this user.
+//! The stream budget of one server, shared by all mounts of this user.
 //!
 //! ```text
-//! RqbitSource --> StreamShare (one for each mount) --> Pool (one for each server and process)
+//! RqbitSource --> StreamShare (one for each mount) --> PermitPool (one for each server, process)
 //!                                                       |- BudgetMember   the policy, in vfs-core
 //!                                                       `- SlotDir        locks in the runtime
 //!                                                                         directory, for processes
 //! ```
 //!
-//! A slot is a file that its holder has locked by `flock`, so that the kernel frees it when the
-//! process dies. Each process has a file with what its mounts hold and wait for; as long as that is
-//! locked, the process lives. A process that was stopped (SIGSTOP) keeps its locks, as its streams
-//! stay open on the server; it is not waited for where slots are handed on.
+//! A slot is a file that its holder has locked with `flock`, so the kernel releases it when the
+//! process dies. Each process has a record: a file with the slots and demands of its mounts. The
+//! record is locked while the process lives. A stopped process (SIGSTOP) keeps its locks, as its
+//! streams stay open on the server; slots are not reserved for it.
 //!
-//! Mounts of other users, in other containers, or of a runtime directory that cannot be used share
-//! nothing. The table of mounts shows them where it can ([`unshared`]).
+//! Mounts of other users, in other containers, or without a usable runtime directory do not share
+//! the budget. The mount table shows some of them ([`unshared`]).
 //!
 //! Refused alternatives: `docs/dev/adr/0016-budget-by-locked-files.md`.
 
@@ -41,30 +41,30 @@ pub(crate) use self::unshared::unshared_mounts;
 use crate::blocking::blocking;
 use crate::control::{RuntimeDirError, runtime_dir};
 
-/// Where the directories of slots are, in the runtime directory.
+/// The directory with the slot directories of all servers, below the runtime directory.
 const DIR_NAME: &str = "streams";
 
-/// The budgets of the servers that this process has mounts of. Clones are the same budgets.
+/// The stream budgets of this process, by server. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Budgets {
-    /// Protects the list; held to look up or add a pool, never across an await.
+    /// Protects the map; held to look up or add a pool, never across an await.
     pools: Arc<Mutex<HashMap<ServerKey, Weak<PermitPool>>>>,
-    /// Replaces the runtime directory of the user.
+    /// Overrides the runtime directory of the user.
     dir: Option<PathBuf>,
 }
 
-/// The share of one mount in the streams of a server. Dropping it gives its slots back.
+/// The share of one mount in the stream budget of a server. Dropping it releases its slots.
 pub(crate) struct StreamShare {
     pool: Arc<PermitPool>,
     id: u64,
 }
 
 impl Budgets {
-    /// Returns the share of a mount that wants at most `streams_max` streams to be open on the
-    /// server, by whatever mount. To be called in a runtime.
+    /// Joins the budget of a server. At most `streams_max` streams of all mounts together may be
+    /// open on the server. Must be called in a runtime.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves nothing behind.
+    /// If the future is dropped, everything is undone.
     pub(crate) async fn join(
         &self,
         key: ServerKey,
@@ -73,7 +73,7 @@ impl Budgets {
     ) -> Arc<StreamShare> {
         let dir = self.dir.clone().unwrap_or_else(runtime_dir::path).join(DIR_NAME);
         let budgets = self.clone();
-        // It makes files.
+        // Blocking: it creates files.
         let (pool, is_new) = blocking(move || budgets.pool(key, dir)).await;
         if is_new {
             drop(tokio::spawn(watch(Arc::downgrade(&pool))));
@@ -94,13 +94,13 @@ impl Budgets {
     }
 }
 
-/// Tells members of what other processes do, for as long as the pool lives.
+/// Notifies members of changes by other processes, until the pool is dropped.
 async fn watch(pool: Weak<PermitPool>) {
     loop {
         let Some((pause, wake)) = pool.upgrade().map(|pool| (pool.pause(), pool.wake())) else {
             return;
         };
-        // Time passing is as good a reason to look as news.
+        // A timeout leads to a check just as a notification does.
         drop(timeout(pause, wake.notified()).await);
         let Some(listeners) = pool.upgrade().map(|pool| pool.tick()) else { return };
         for listener in listeners.iter().filter_map(Weak::upgrade) {
@@ -110,7 +110,7 @@ async fn watch(pool: Weak<PermitPool>) {
 }
 
 impl StreamShare {
-    /// Returns whose the streams of the server are.
+    /// Returns the holders of the server's streams.
     pub(crate) fn status(&self) -> BudgetStatus {
         self.pool.status()
     }

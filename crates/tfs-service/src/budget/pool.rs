@@ -1,4 +1,4 @@
-//! All mounts of one server in this process, and what they share with other processes.
+//! The pool of one server: its mounts in this process, and the slots shared with other processes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,46 +16,47 @@ use super::record::{MemberRecord, ProcessRecord, member_id};
 use super::slot_dir::{Others, SlotDir};
 use super::status::{BudgetHolder, BudgetStatus};
 
-/// How often a pool looks whether a slot has become free in another process, while a reader waits.
+/// Interval of the check for a slot that another process has released, while a reader waits.
 const WAIT_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often it looks whether others want the slots that it has. Such a wait and a turn have two
-/// seconds together.
+/// Interval of the check whether others want the slots of this process. The check and a time slice
+/// together may take two seconds.
 const HOLD_INTERVAL: Duration = Duration::from_millis(150);
 
-/// How often it looks whether its directory is still there, while nothing is going on.
+/// Interval of the check whether the directory still exists, while the pool is idle.
 const IDLE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What each other process adds to these, so that a hundred of them do not keep the machine busy
-/// with looking at each other.
+/// Added to these intervals for each other process, so that a hundred processes do not load the
+/// machine by polling each other.
 const INTERVAL_PER_PROCESS: Duration = Duration::from_millis(5);
 
-/// For how long what was seen of others is believed by a mount that wants a slot.
+/// How long the records of other processes are cached when a mount requests a slot.
 const SEEN_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// How often a record is written anew that says the same, so that others see that the process runs.
+/// Interval at which an unchanged record is rewritten, to show that the process is running.
 const RECORD_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often a directory that cannot be used is tried again.
+/// Interval of attempts to reopen an unusable directory.
 const REOPEN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// For how long readers wait for a slot before the log says who has them.
+/// How long readers wait for a slot before the log names its holders.
 const STARVED_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The first number that stands for a slot whose lock was lost: others may have the lock, so it is
-/// beyond every budget, and is given back at the end of a turn.
+/// First number of slots whose lock was lost. Another process may have the lock, so the number is
+/// beyond every budget, and the slot is released at the end of its time slice.
 const LOST_SLOT_MIN: usize = 1 << 32;
 
 /// The mounts of one server in this process.
 #[derive(Debug)]
 pub(super) struct PermitPool {
     key: ServerKey,
-    /// The directory of all servers.
+    /// The directory with the slot directories of all servers.
     parent: PathBuf,
-    /// Protects who holds what; held for a few system calls that do not block, never across an
-    /// await or the call of a listener. Engines call [`update`](Self::update) under their own lock.
+    /// Protects the slots and members. Held for a few system calls that do not block, never across
+    /// an await or the call of a listener. Engines call [`update`](Self::update) under their own
+    /// lock.
     state: Mutex<PoolState>,
-    /// Wakes the task of the pool: something changed that other members may wait for.
+    /// Wakes the task of the pool after a change that other members may wait for.
     wake: Arc<Notify>,
 }
 
@@ -65,22 +66,22 @@ struct PoolState {
     slots: SlotTable,
     others: Others,
     seen_at: Duration,
-    /// What the record said when it was last written, and when that was.
+    /// The content of the last record, and when it was written.
     written: (Vec<MemberRecord>, Duration),
-    /// When the directory is tried again.
+    /// When the directory is opened again.
     reopen_at: Duration,
-    /// Why streams are not shared with other processes.
+    /// Why streams are not shared with other processes; `None` if they are.
     trouble: Option<String>,
     next_member: u32,
 }
 
-/// One mount.
+/// A mount.
 struct PoolMember {
     id: u64,
     policy: BudgetMember,
     mountpoint: String,
     listener: Option<Weak<dyn BudgetListener>>,
-    /// Since when it waits without any slot.
+    /// When it started to wait without any slot.
     starved_since: Option<Duration>,
 }
 
@@ -88,12 +89,12 @@ struct PoolMember {
 #[derive(Debug)]
 struct SlotTable {
     owners: BTreeMap<usize, u64>,
-    /// `None` if the directory cannot be used: then the table alone counts.
+    /// `None` if the directory cannot be used: then slots are managed in this process only.
     dir: Option<SlotDir>,
     next_lost: usize,
 }
 
-/// The slots as one member sees them.
+/// View of the slots for one member.
 struct SlotsOf<'a> {
     table: &'a mut SlotTable,
     member: u64,
@@ -107,7 +108,7 @@ impl StreamSlots for SlotsOf<'_> {
         let is_locked = match &mut self.table.dir {
             None => true,
             Some(dir) => dir.try_lock(slot).unwrap_or_else(|error| {
-                // The next look finds out what is wrong with the directory.
+                // The next check finds the problem of the directory.
                 tracing::debug!(%error, slot, "cannot lock a stream slot");
                 false
             }),
@@ -127,8 +128,8 @@ impl StreamSlots for SlotsOf<'_> {
 }
 
 impl PermitPool {
-    /// Returns a pool without members. Makes its directory; if that cannot be used, a warning says
-    /// so, and mounts of other processes are not seen.
+    /// Returns a pool without members. Creates its directory. If that fails, a warning is logged,
+    /// and mounts of other processes are ignored.
     pub(super) fn open(key: ServerKey, parent: PathBuf) -> Self {
         let slots = SlotTable { owners: BTreeMap::new(), dir: None, next_lost: LOST_SLOT_MIN };
         let mut state = PoolState {
@@ -145,7 +146,7 @@ impl PermitPool {
         Self { key, parent, state: Mutex::new(state), wake: Arc::default() }
     }
 
-    /// Adds a mount, and returns its number.
+    /// Adds a mount, and returns its member id.
     pub(super) fn join(&self, streams_max: usize, mountpoint: String) -> u64 {
         let mut state = self.lock();
         let id = member_id(std::process::id(), state.next_member);
@@ -178,7 +179,7 @@ impl PermitPool {
         }
     }
 
-    /// Does what [`StreamBudget::update`](vfs_core::StreamBudget::update) says.
+    /// Implements [`StreamBudget::update`](vfs_core::StreamBudget::update).
     pub(super) fn update(&self, id: u64, demand: StreamDemand) -> StreamPermits {
         let now = now();
         let mut state = self.lock();
@@ -203,12 +204,12 @@ impl PermitPool {
         permits
     }
 
-    /// Returns what wakes the task of the pool.
+    /// Returns the notification that wakes the task of the pool.
     pub(super) fn wake(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
     }
 
-    /// Returns how long the task of the pool may sleep.
+    /// Returns the maximum time until the next [`tick`](Self::tick).
     pub(super) fn pause(&self) -> Duration {
         let state = self.lock();
         let count = state.others.records.len().saturating_add(state.others.unknown);
@@ -223,7 +224,7 @@ impl PermitPool {
         pause.saturating_add(others)
     }
 
-    /// Looks what other processes do. Returns the members that may get or have to give something.
+    /// Checks the other processes. Returns the members that may get a slot or have to release one.
     pub(super) fn tick(&self) -> Vec<Weak<dyn BudgetListener>> {
         let now = now();
         let mut state = self.lock();
@@ -237,7 +238,7 @@ impl PermitPool {
         concerned.filter_map(|member| member.listener.clone()).collect()
     }
 
-    /// Returns whose the streams are.
+    /// Returns the holders of the streams.
     pub(super) fn status(&self) -> BudgetStatus {
         let now = now();
         let mut state = self.lock();
@@ -249,13 +250,14 @@ impl PermitPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, PoolState> {
-        // A panic under the lock is a bug that one request reports; the others go on.
+        // A panic under the lock is a bug that the panicking request reports; other requests
+        // continue.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PoolState {
-    /// Returns all members of the budget but one.
+    /// Returns all members of the budget except one.
     fn peers(&self, id: u64, now: Duration) -> Vec<BudgetPeer> {
         let own = self.members.iter().filter(|member| member.id != id);
         let own = own.map(|member| member.policy.as_peer());
@@ -268,7 +270,7 @@ impl PoolState {
         records.map(|it| MemberRecord::new(&it.policy.as_peer(), &it.mountpoint)).collect()
     }
 
-    /// Reads what other processes say of themselves.
+    /// Reads the records of other processes.
     fn look(&mut self, now: Duration) {
         let Some(dir) = &self.slots.dir else { return };
         self.seen_at = now;
@@ -278,8 +280,8 @@ impl PoolState {
         }
     }
 
-    /// Writes what this process has to say, if that is new or others might think that it was
-    /// stopped.
+    /// Writes the record of this process if it has changed, or is so old that others might take the
+    /// process for stopped.
     fn write(&mut self, now: Duration) {
         let Some(dir) = &self.slots.dir else { return };
         let records = self.records();
@@ -296,7 +298,7 @@ impl PoolState {
         self.written = (records, now);
     }
 
-    /// Opens the directory again if it was removed or could not be used.
+    /// Reopens the directory if it was removed or could not be used.
     fn keep_dir(&mut self, key: &ServerKey, parent: &std::path::Path, now: Duration) {
         let is_current = match &self.slots.dir {
             Some(dir) => dir.is_current(self.slots.owners.keys().copied()),
@@ -320,7 +322,7 @@ impl PoolState {
             }
             Err(error) => {
                 let error = super::with_cause(&error);
-                // Each mount says so itself when it comes up.
+                // Each mount reports it at its start.
                 if !self.members.is_empty() && self.trouble.as_ref() != Some(&error) {
                     tracing::warn!(
                         "streams are not shared with other processes of tfs: failed to {error}; \
@@ -334,8 +336,8 @@ impl PoolState {
         }
     }
 
-    /// Locks all slots that are held in a new directory. Those that others have there are given
-    /// back at the end of turns.
+    /// Locks all held slots in a new directory. Slots that others hold there are released at the
+    /// end of their time slices.
     fn lock_again(&mut self) {
         let held: Vec<_> =
             self.slots.owners.keys().copied().filter(|slot| *slot < LOST_SLOT_MIN).collect();
@@ -354,13 +356,13 @@ impl PoolState {
         }
     }
 
-    /// Says once who has the slots that a mount has waited for too long.
+    /// Logs once the holders of slots that a mount has waited for too long.
     fn warn_of_starved(&mut self, now: Duration) {
         let is_starved = |member: &&mut PoolMember| {
             member.starved_since.is_some_and(|since| now.saturating_sub(since) > STARVED_TIME_MAX)
         };
         let Some(member) = self.members.iter_mut().find(is_starved) else { return };
-        // The next warning comes after as long a time.
+        // The next warning follows after the same time.
         member.starved_since = Some(now);
         let mount = member.mountpoint.clone();
         let holders = self.others.records.iter().filter(|record| !record.is_fresh(now));
@@ -384,7 +386,7 @@ impl std::fmt::Debug for PoolMember {
     }
 }
 
-/// Returns the time since the machine was started, which all processes agree on and nobody sets.
+/// Returns the time since boot: the same for all processes, and independent of the wall clock.
 pub(super) fn now() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);

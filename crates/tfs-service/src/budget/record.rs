@@ -1,22 +1,22 @@
-//! What a process tells others of its mounts and the streams that they hold.
+//! The record in which a process publishes its mounts and their streams.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use vfs_core::BudgetPeer;
 
-/// The version of the record. A process with another one keeps its slots, but nothing else is
-/// known of it.
+/// The version of the record. The slots of a process with another version are respected, the rest
+/// of its record is ignored.
 const VERSION: u32 = 1;
 
-/// How old a record may be whose process can be expected to take a slot that is left to it. One
-/// that holds or wants slots writes four times in that time.
+/// Maximum age of a record whose process is expected to take a slot that is reserved for it. A
+/// process that holds or wants slots writes four times in that time.
 pub(super) const FRESH_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// The most mounts that are read of one process.
+/// Maximum number of mounts that are read from one record.
 const MEMBERS_MAX: usize = 1024;
 
-/// One process. Times are of the clock that counts from the start of the machine, in milliseconds.
+/// One process. Times are milliseconds since boot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ProcessRecord {
     pub(super) version: u32,
@@ -55,7 +55,7 @@ impl ProcessRecord {
         Self { version: VERSION, pid: std::process::id(), at_millis: millis(now), members }
     }
 
-    /// Returns the record in a text, if it is one of this version.
+    /// Parses a record; `None` if it is invalid or of another version.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut record: Self = serde_json::from_slice(text).ok()?;
         record.members.truncate(MEMBERS_MAX);
@@ -63,7 +63,7 @@ impl ProcessRecord {
     }
 
     pub(super) fn is_fresh(&self, now: Duration) -> bool {
-        // A time to come is of another clock, as in a container that was moved.
+        // A time in the future is from another clock, as in a container that was migrated.
         let age = now.checked_sub(Duration::from_millis(self.at_millis));
         age.is_some_and(|age| age <= FRESH_TIME_MAX)
     }
@@ -83,7 +83,7 @@ impl ProcessRecord {
     }
 }
 
-/// Returns the number of a mount of a process, which counts them from 0.
+/// Returns the member id of a process's mount, which is numbered from 0.
 pub(super) fn member_id(pid: u32, nth: u32) -> u64 {
     u64::from(pid) << 32 | u64::from(nth)
 }

@@ -1,5 +1,4 @@
-//! The slots of a server as files that are locked, and the records of the processes that share
-//! them.
+//! The slots of a server as locked files, and the records of the processes that share them.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,44 +17,44 @@ use rustix::io::{Errno, pread, pwrite};
 use super::record::ProcessRecord;
 use crate::control::runtime_dir::{RuntimeDir, RuntimeDirError};
 
-/// What the names of records end with.
+/// File name extension of records.
 const RECORD_EXTENSION: &str = "json";
 
-/// The longest record that is read: a thousand mounts.
+/// Maximum size of a record: a thousand mounts.
 const RECORD_BYTES_MAX: usize = 512 * 1024;
 
-/// How many records this process has made.
+/// Number of records that this process has created.
 static RECORD_COUNT: AtomicU64 = AtomicU64::new(0);
 
-/// How often a directory is opened that others remove at the same time.
+/// Maximum number of attempts to open a directory that others remove concurrently.
 const TRIES_MAX: usize = 5;
 
-/// The directory of one server, open, with the record of this process.
+/// The open directory of one server, with the record of this process.
 ///
 /// # Invariants
-/// 1. A record is locked for as long as its process lives. It is made, and that of a dead process
-///    removed, under the lock of the directory.
-/// 2. Only a process with a record opens slots, so that whoever finds no other record may remove
-///    the directory.
+/// 1. A record is locked while its process lives. Records are created, and those of dead processes
+/// removed, under the lock of the directory.
+/// 2. Only a process with a record opens slots. So a process that finds no other record may remove
+/// the directory.
 #[derive(Debug)]
 pub(super) struct SlotDir {
     dir: RuntimeDir,
     record_name: String,
     record: OwnedFd,
-    /// Those that were ever tried. Their locks come and go.
+    /// Slots that were ever tried. Their locks are taken and released.
     slots: BTreeMap<usize, OwnedFd>,
 }
 
-/// The records of all other processes that live.
+/// The records of all other live processes.
 #[derive(Debug, Default)]
 pub(super) struct Others {
     pub(super) records: Vec<ProcessRecord>,
-    /// How many could not be understood.
+    /// Number of records that could not be parsed.
     pub(super) unknown: usize,
 }
 
 impl SlotDir {
-    /// Opens the directory `name` in `parent`, and makes both where they are missing.
+    /// Opens the directory `name` in `parent`. Creates both if they do not exist.
     ///
     /// # Errors
     /// [`RuntimeDirError`].
@@ -82,8 +81,8 @@ impl SlotDir {
         }
     }
 
-    /// Returns the records of the processes that share the streams of a server, for one that does
-    /// not.
+    /// Returns the records of the processes that share a server's streams, for a process that does
+    /// not take part.
     ///
     /// # Errors
     /// [`RuntimeDirError`].
@@ -93,10 +92,10 @@ impl SlotDir {
         read_records(&dir, None, false).map_err(|source| RuntimeDirError::Io { path, source })
     }
 
-    /// Locks a slot, if no other process has. This process must not have it.
+    /// Locks a slot if no other process has. This process must not hold it.
     ///
     /// # Errors
-    /// If the directory cannot be used any more.
+    /// If the directory can no longer be used.
     pub(super) fn try_lock(&mut self, slot: usize) -> io::Result<bool> {
         let fd = match self.slots.remove(&slot) {
             Some(fd) => fd,
@@ -120,7 +119,7 @@ impl SlotDir {
         }
     }
 
-    /// Returns whether new processes would find the same files: the directory may have been removed
+    /// Returns whether new processes would open the same files: the directory may have been removed
     /// with the user's session, and files by a cleaner.
     pub(super) fn is_current(&self, held: impl IntoIterator<Item = usize>) -> bool {
         let is_linked = |fd: &OwnedFd| fstat(fd).is_ok_and(|stat| stat.st_nlink > 0);
@@ -132,16 +131,16 @@ impl SlotDir {
     /// Writes the record of this process.
     ///
     /// # Errors
-    /// If the directory is full, for one.
+    /// Those of the system, for example if the file system is full.
     pub(super) fn write(&self, record: &ProcessRecord) -> io::Result<()> {
         let text = serde_json::to_vec(record)?;
-        // One call, so that who reads meanwhile sees all of it or finds that it is no JSON.
+        // One call, so that a concurrent reader gets the whole record, or invalid JSON.
         let count = pwrite(&self.record, &text, 0)?;
         ftruncate(&self.record, count as u64)?;
         Ok(())
     }
 
-    /// Returns the records of all other processes, and removes those of dead ones.
+    /// Returns the records of all other processes. Removes those of dead processes.
     ///
     /// # Errors
     /// If the directory cannot be read.
@@ -153,7 +152,7 @@ impl SlotDir {
 impl Drop for SlotDir {
     fn drop(&mut self) {
         if flock(self.dir.fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
-            // The next process that looks removes what is left.
+            // The next process that checks removes the rest.
             return;
         }
         _ = unlinkat(self.dir.fd(), &self.record_name, AtFlags::empty());
@@ -168,7 +167,7 @@ impl Drop for SlotDir {
 }
 
 impl SlotDir {
-    /// Returns whether the path is still that of the open directory.
+    /// Returns whether the path still refers to the open directory.
     fn is_here(&self) -> bool {
         let there = statat(rustix::fs::CWD, self.dir.path(), AtFlags::SYMLINK_NOFOLLOW);
         matches!((fstat(self.dir.fd()), there), (Ok(here), Ok(there))
@@ -182,7 +181,7 @@ fn make_record(dir: &RuntimeDir, name: &str) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// Opens a file of the directory. It is closed in programs that this process starts.
+/// Opens a file of the directory, with close-on-exec.
 fn open_in(dir: &RuntimeDir, name: &str, flags: OFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     Ok(openat(dir.fd(), name, flags, Mode::RUSR | Mode::WUSR)?)
@@ -210,8 +209,8 @@ fn read_records(dir: &RuntimeDir, own: Option<&str>, removes: bool) -> io::Resul
     Ok(others)
 }
 
-/// Removes a record whose process is gone. One that is just being made is not locked yet, but then
-/// the directory is.
+/// Removes the record of a dead process. The lock of the directory excludes a record that is being
+/// created and is not locked yet.
 fn remove_dead(dir: &RuntimeDir, name: &str) {
     if flock(dir.fd(), FlockOperation::NonBlockingLockExclusive).is_err() {
         return;
@@ -240,8 +239,8 @@ fn is_record(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.as_bytes() == RECORD_EXTENSION.as_bytes())
 }
 
-/// Returns a text that tells the records of this process apart, and those of processes of two
-/// containers that have one number.
+/// Returns a unique name: several records of one process differ, and so do those of processes with
+/// the same id in two containers.
 fn unique_name() -> String {
     let nth = RECORD_COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{}-{nth}", super::pool::now().as_nanos())

@@ -1,4 +1,4 @@
-//! Whose the streams of a server are, for people.
+//! The holders of a server's streams, for users.
 
 use std::fs;
 use std::path::Path;
@@ -10,33 +10,33 @@ use super::slot_dir::SlotDir;
 use super::{DIR_NAME, ServerKey};
 use crate::control::runtime_dir;
 
-/// The streams of a server that all mounts of this user share.
+/// The stream budget of a server that all mounts of this user share.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BudgetStatus {
-    /// How many may be open at a time: the smallest `max_streams` of the mounts.
+    /// Maximum number of open streams: the smallest `max_streams` of the mounts.
     pub streams_max: usize,
-    /// How many permits for streams the mounts hold.
+    /// Number of permits that the mounts hold.
     pub held: usize,
     /// The mounts, those of this process first.
     pub holders: Vec<BudgetHolder>,
-    /// Why mounts of other processes are not among them; `null` if they are.
+    /// Why mounts of other processes are not included; `null` if they are.
     pub error: Option<String>,
 }
 
 /// One mount of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetHolder {
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
-    /// Where it is mounted.
+    /// Its mount point.
     pub mountpoint: String,
     /// Its `max_streams`.
     pub streams_max: usize,
-    /// How many permits it holds.
+    /// Number of permits that it holds.
     pub held: usize,
-    /// Whether its readers wait for one more.
+    /// Whether its readers wait for another permit.
     pub waiting: bool,
-    /// Whether its process is stopped and keeps its permits until it goes on.
+    /// Whether its process is stopped, and keeps its permits until it is resumed.
     pub stopped: bool,
 }
 
@@ -63,8 +63,8 @@ impl BudgetHolder {
     }
 }
 
-/// Returns the mounts of this user that share the streams of a server, for a process that has none.
-/// Reads a few files.
+/// Returns the mounts of this user that share the streams of a server, for a process that does not
+/// take part. Reads a few files.
 pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
     match SlotDir::look(&runtime_dir::path().join(DIR_NAME), key.as_file_name()) {
         Ok(others) => {
@@ -80,7 +80,7 @@ pub(crate) fn holders_of(key: &ServerKey) -> BudgetStatus {
 fn is_stopped(pid: u32) -> bool {
     let path = Path::new("/proc").join(pid.to_string()).join("stat");
     let Ok(text) = fs::read_to_string(path) else { return false };
-    // The name of the program is in parentheses, and may have any characters.
+    // The program name is in parentheses, and may contain any characters.
     let state = text.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
     matches!(state, Some('T' | 't'))
 }

@@ -1,4 +1,4 @@
-//! Several pools on one directory, as of several processes.
+//! Several pools on one directory, as in several processes.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn needs(used: usize) -> StreamDemand {
     StreamDemand { used, used_missing: used, ..StreamDemand::default() }
 }
 
-/// A pool on a directory: as of a process of its own.
+/// Returns a pool on a directory, as in a process of its own.
 fn pool(dir: &Path, name: &str) -> (PermitPool, ServerKey) {
     let url = format!("http://{name}.localhost:3030").parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -24,7 +24,7 @@ fn pool(dir: &Path, name: &str) -> (PermitPool, ServerKey) {
     (PermitPool::open(key.clone(), dir.join("tfs").join(DIR_NAME)), key)
 }
 
-/// Has a mount take all that it gets for readers of missing data.
+/// Makes a mount take all available permits for readers of missing data.
 fn fill(pool: &PermitPool, id: u64) -> usize {
     let mut used = 0;
     loop {
@@ -36,7 +36,7 @@ fn fill(pool: &PermitPool, id: u64) -> usize {
     }
 }
 
-/// Where the files of the only server are.
+/// The slot directory of the only server.
 fn slots_of(dir: &TempDir) -> PathBuf {
     let mut dirs = fs::read_dir(dir.path().join("tfs").join(DIR_NAME)).unwrap();
     dirs.next().unwrap().unwrap().path()
@@ -52,7 +52,7 @@ fn two_processes_never_hold_more_than_the_budget() {
     assert_eq!(fill(&first, one), 3);
     second.tick();
     assert_eq!((fill(&second, two), fill(&second, three)), (0, 0));
-    // What is there has a stream left, and only one.
+    // One slot is reserved for reads of data that is present.
     let here = StreamDemand { waits_here: true, ..StreamDemand::default() };
     assert_eq!(second.update(two, here).held, 1);
     assert_eq!(second.update(three, here).held, 0);
@@ -62,7 +62,7 @@ fn two_processes_never_hold_more_than_the_budget() {
         status.holders.iter().map(|it| (it.mountpoint.as_str(), it.held, it.waiting)).collect();
     assert_eq!(held, [("/mnt/b", 1, true), ("/mnt/c", 0, true), ("/mnt/a", 3, true)]);
 
-    // The first gives back what others have less of, and then what is left when it ends.
+    // The first mount releases its excess, and the rest when it ends.
     until("slots are recalled", || {
         first.tick();
         (first.update(one, waits_missing(3)).usable() < 3).then_some(())
@@ -104,7 +104,7 @@ fn a_dead_process_holds_nothing() {
     pool.tick();
     assert!(!path.exists());
     assert_eq!(fill(&pool, id), 3);
-    // The last one takes everything along.
+    // The last process removes all files.
     let slots = slots_of(&dir);
     drop(pool);
     assert!(!slots.exists());
@@ -135,13 +135,13 @@ fn a_directory_that_was_removed_is_made_again_and_what_is_held_stays_held() {
     let one = first.join(4, "/mnt/a".to_owned());
     assert_eq!(fill(&first, one), 3);
     fs::remove_dir_all(dir.path().join("tfs")).unwrap();
-    // Somebody comes in between.
+    // Another process takes a slot in between.
     let parent = dir.path().join("tfs").join(DIR_NAME);
     let mut other = slot_dir::SlotDir::open(&parent, key.as_file_name()).unwrap();
     assert!(other.try_lock(2).unwrap());
     first.tick();
     assert!(!other.try_lock(1).unwrap() && !other.try_lock(3).unwrap());
-    // The one that was lost goes at the end of a turn.
+    // The slot whose lock was lost is released at the end of the time slice.
     let permits = first.update(one, waits_missing(3));
     assert_eq!((permits.held, permits.usable_missing()), (3, 2));
     assert_eq!(first.update(one, needs(2)).held, 2);
@@ -156,7 +156,7 @@ fn without_a_directory_the_mounts_of_this_process_share() {
     assert_eq!((fill(&pool, one), fill(&pool, two)), (2, 0));
     let warning = BudgetWarning::of_status(&pool.status()).unwrap();
     assert!(warning.message.contains("streams are not shared"), "{warning:?}");
-    // It is used as soon as it is there.
+    // It is used as soon as it exists.
     fs::remove_file(dir.path().join("tfs")).unwrap();
     assert!(pool.status().error.is_some());
 }

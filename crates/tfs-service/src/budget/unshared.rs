@@ -1,4 +1,5 @@
-//! Mounts of a server that cannot share its streams: those of other users, in the table of mounts.
+//! Finds mounts of a server that cannot share its streams: those of other users, in the mount
+//! table.
 
 use std::path::PathBuf;
 
@@ -11,19 +12,20 @@ use rustix::process::geteuid;
 use super::{BudgetHolder, BudgetStatus, ServerKey};
 use crate::blocking::blocking;
 
-/// The most servers that are looked at: each name asks the resolver.
+/// Maximum number of servers to compare: each name is a query to the resolver.
 const SERVERS_MAX: usize = 64;
 
-/// Returns where the table has mounts of a server that are none of `holders`.
+/// Returns the mount points of a server's mounts that are not among `holders`.
 ///
-/// Mounts of other mount namespaces are not seen, nor servers whose address the table has cut off.
+/// Mounts in other mount namespaces are not visible. Servers whose URL the mount table has
+/// truncated are not recognized.
 pub(crate) async fn unshared_mounts(key: &ServerKey, holders: &[BudgetHolder]) -> Vec<PathBuf> {
     let table = blocking(|| MountTable::read().unwrap_or_default()).await;
     let is_holder = |mount: &MountEntry| {
         let path = mount.mount_point.to_string_lossy();
         holders.iter().any(|holder| holder.mountpoint == path)
     };
-    // A mount may show in several places.
+    // A mount may be visible in several places.
     let sharing: Vec<_> = table.tfs().filter(|it| is_holder(it)).map(|it| it.device).collect();
     let mut seen = sharing;
     let mut servers = Vec::new();
@@ -49,8 +51,8 @@ pub(crate) async fn unshared_mounts(key: &ServerKey, holders: &[BudgetHolder]) -
     paths
 }
 
-/// Returns whether a mount has a process, as far as this user can tell: those of others need not
-/// let it look.
+/// Returns whether a mount has a process, as far as this user can find out: mounts of other users
+/// may deny access.
 async fn is_in_use(mount: &MountEntry) -> bool {
     if mount.user_id != Some(geteuid().as_raw()) {
         return true;
@@ -59,17 +61,18 @@ async fn is_in_use(mount: &MountEntry) -> bool {
     blocking(move || liveness(&path)).await != Liveness::Dead
 }
 
-/// What is wrong with the streams of a server that a mount shows, and what helps.
+/// A problem with the streams of a server, and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetWarning {
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What helps.
+    /// The remedy.
     pub hint: String,
 }
 
 impl BudgetWarning {
-    /// Returns the warning that mounts elsewhere show the same server, if there are any.
+    /// Returns the warning that other mounts of the server do not share the budget, if there are
+    /// any.
     pub(crate) fn of_unshared(paths: &[PathBuf], streams_max: usize) -> Option<Self> {
         if paths.is_empty() {
             return None;
@@ -86,7 +89,7 @@ impl BudgetWarning {
         })
     }
 
-    /// Returns the warning that processes share nothing, if that is so.
+    /// Returns the warning that processes do not share the budget, if that is the case.
     pub(crate) fn of_status(status: &BudgetStatus) -> Option<Self> {
         let error = status.error.as_ref()?;
         Some(Self {
