@@ -1,4 +1,4 @@
-//! What is wrong although each value alone is right.
+//! Checks combinations of values that are valid on their own.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,7 +7,7 @@ use vfs_core::Query;
 
 use super::{Loaded, Origin, Problem, Provenance};
 
-/// Returns all combinations that cannot be.
+/// Returns all invalid combinations.
 pub(super) fn check(loaded: &Loaded) -> Vec<Problem> {
     let mut problems = Vec::new();
     servers(loaded, &mut problems);
@@ -116,13 +116,13 @@ fn passwords(loaded: &Loaded, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Returns the place of a key of a list's item, or of the item where the key is not written.
+/// Returns the place of a key of a list's item, or of the item if the key is not set.
 fn best_place(loaded: &Loaded, item: &str, key: &str) -> Provenance {
     let place = loaded.place(&format!("{item}.{key}"));
     if place.origin == Origin::Default { loaded.place(item) } else { place }
 }
 
-/// Returns each value that was there before, with its index and that of the first.
+/// Returns each repeated value, with its index and the index of its first occurrence.
 fn repeats<T: Eq + Hash + Copy>(values: impl Iterator<Item = T>) -> Vec<(usize, usize, T)> {
     let mut firsts = HashMap::new();
     let mut repeats = Vec::new();

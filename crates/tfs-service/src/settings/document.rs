@@ -1,14 +1,14 @@
-//! The configuration in words, from the table of keys: a commented file, and the tables of
-//! `docs/configuration.md`. Writing to a string cannot fail.
+//! Documentation generated from the table of keys: a commented configuration file, and the tables
+//! of `docs/configuration.md`. Writing to a string cannot fail.
 
 use std::fmt::Write as _;
 
 use super::keys::{DefaultValue, SECTIONS};
 
-/// How wide a comment in the file may be.
+/// Maximum width of a comment in the file.
 const COMMENT_CHARS_MAX: usize = 78;
 
-/// Returns a configuration file with every key in a comment, which is its documentation.
+/// Returns a configuration file that documents every key in a comment.
 #[must_use]
 pub fn sample_file() -> String {
     let mut text = String::from(
@@ -18,7 +18,7 @@ pub fn sample_file() -> String {
     for section in &SECTIONS {
         text.push('\n');
         comment(&mut text, section.about);
-        // A list that is named is a list with an item.
+        // An uncommented heading of a list would create an item.
         let mark = if section.is_list { "# " } else { "" };
         _ = writeln!(text, "{mark}{}", section.heading());
         for (idx, key) in section.keys.iter().enumerate() {

@@ -9,13 +9,13 @@ use super::secret::Secret;
 use super::suggest::{nearest, nearest_key};
 use super::{Origin, Problem, Provenance};
 
-/// What all variables begin with.
+/// The prefix of all variables.
 const PREFIX: &str = "TFS_";
 
-/// What parts a section from its key.
+/// The separator between a section and its key.
 const SEPARATOR: &str = "__";
 
-/// The variables that are no key of the configuration.
+/// The variables that do not correspond to a key.
 pub const SHORT_FORMS: [(&str, &str); 5] = [
     ("TFS_SERVER", "The server, as `--server` takes it."),
     ("TFS_USERNAME", "The user name, as `--username`."),
@@ -24,7 +24,7 @@ pub const SHORT_FORMS: [(&str, &str); 5] = [
     ("TFS_CONFIG", "A configuration file, as `--config`."),
 ];
 
-/// The short forms that were set.
+/// The values of the short forms.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// `TFS_SERVER`.
@@ -39,12 +39,12 @@ pub struct Environment {
     pub config: Option<PathBuf>,
 }
 
-/// What the environment says.
+/// Settings from the environment.
 pub(super) struct EnvironmentValues {
     pub(super) layer: Layer,
     pub(super) short: Environment,
     pub(super) problems: Vec<Problem>,
-    /// Variables that look like a slip but may be somebody else's.
+    /// Variables that look like a typing error, but may belong to another program.
     pub(super) warnings: Vec<String>,
 }
 
@@ -56,7 +56,7 @@ pub(super) fn read(variables: &[(OsString, OsString)]) -> EnvironmentValues {
         problems: Vec::new(),
         warnings: Vec::new(),
     };
-    // The system has them in no order; messages have one.
+    // Sorted, so that the order of messages is fixed.
     let mut variables: Vec<_> = variables.iter().collect();
     variables.sort();
     for (name, value) in variables {
@@ -113,7 +113,7 @@ impl EnvironmentValues {
         }
     }
 
-    /// Takes a short form that is a path, which may be any bytes.
+    /// Reads a short form that is a path, which may be invalid UTF-8.
     fn short_path(&mut self, name: &str, value: &OsString) -> bool {
         let path = match name {
             "TFS_PASSWORD_FILE" => &mut self.short.password_file,
@@ -133,8 +133,8 @@ impl EnvironmentValues {
         }
     }
 
-    /// Warns of a variable that is nearly one of ours. Others are left alone: Kubernetes, for one,
-    /// sets `TFS_PORT` and more where a service is called `tfs`.
+    /// Warns about an unknown variable with a name similar to a known one. Others are ignored:
+    /// Kubernetes, for example, sets `TFS_PORT` and more for a service called `tfs`.
     fn stranger(&mut self, name: &str) {
         let singles = keys().map(|key| variable_of(key.name)).collect::<Vec<_>>();
         let known = SHORT_FORMS.iter().map(|(name, _)| *name);

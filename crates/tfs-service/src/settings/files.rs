@@ -1,4 +1,4 @@
-//! The configuration files: where they are looked for, and which are read.
+//! Finds and reads the configuration files.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -9,48 +9,48 @@ use rustix::fs::statfs;
 use rustix::process::geteuid;
 use serde::Serialize;
 
-/// No configuration is larger; what is, is another file by mistake.
+/// Maximum size of a configuration file. A larger file is not a configuration.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// What `statfs` says of any FUSE filesystem (`linux/magic.h`).
+/// The magic number of FUSE filesystems in `statfs` (`linux/magic.h`).
 const FUSE_MAGIC: i64 = 0x6573_5546;
 
-/// A place where a configuration file is looked for.
+/// A possible location of a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConfigFile {
-    /// Where.
+    /// The path.
     pub path: PathBuf,
-    /// What was found there.
+    /// The result of the search.
     #[serde(flatten)]
     pub state: ConfigFileState,
 }
 
-/// What was found where a configuration file is looked for.
+/// Result of looking for a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "reason", rename_all = "lowercase")]
 pub enum ConfigFileState {
     /// It is read.
     Read,
-    /// There is none.
+    /// It does not exist.
     Missing,
-    /// There is one that is left alone, or may be one that cannot be looked at, for this reason.
+    /// It is ignored for this reason; it may not exist, if the directory is not accessible.
     Ignored(String),
-    /// There is one that cannot be read, for this reason.
+    /// It exists and cannot be read, for this reason.
     Unreadable(String),
 }
 
-/// Which file it is, which decides what is expected of it.
+/// The role of a file, which decides how it is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConfigFileRole {
-    /// In a directory of the system or of the user: there or not.
+    /// In a directory of the system or of the user: optional.
     Usual,
-    /// In the current directory, which may be anybody's.
+    /// In the current directory, which may belong to any user.
     Here,
-    /// Named by the user: it must be there.
+    /// Named by the user: it must exist.
     Named,
 }
 
-/// Looks at a place, and returns the text of the file that is read.
+/// Looks for a file. Returns its text if it is read.
 pub(super) fn look(path: &Path, role: ConfigFileRole) -> (ConfigFile, Option<String>) {
     let (state, text) = match read(path, role) {
         Ok(FileContent::Text(text)) => (ConfigFileState::Read, Some(text)),
@@ -64,12 +64,12 @@ pub(super) fn look(path: &Path, role: ConfigFileRole) -> (ConfigFile, Option<Str
 enum FileContent {
     Text(String),
     Distrusted(&'static str),
-    /// It is not there, or cannot be looked at.
+    /// It does not exist, or is not accessible.
     Hidden(io::Error),
 }
 
-/// Returns the state of a default place where no file can be seen. A user of a
-/// service may have a home that it may not enter, or `/dev/null`.
+/// Returns the state of a default location without an accessible file. The home of a service's user
+/// may be inaccessible, or `/dev/null`.
 fn hidden(error: &io::Error) -> ConfigFileState {
     let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     if is_missing {
@@ -92,7 +92,7 @@ fn read(path: &Path, role: ConfigFileRole) -> io::Result<FileContent> {
     {
         return Ok(FileContent::Distrusted(reason));
     }
-    // A pipe would be empty for the process in the background, which reads it again.
+    // A pipe would be empty for the background process, which reads it again.
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -101,7 +101,7 @@ fn read(path: &Path, role: ConfigFileRole) -> io::Result<FileContent> {
     }
     let file = match File::open(path) {
         Ok(file) => file,
-        // One of the system that is for others.
+        // A file of the system that only other users may read.
         Err(error)
             if role != ConfigFileRole::Named && error.kind() == io::ErrorKind::PermissionDenied =>
         {
@@ -114,7 +114,7 @@ fn read(path: &Path, role: ConfigFileRole) -> io::Result<FileContent> {
     Ok(FileContent::Text(text))
 }
 
-/// Returns why a file in the current directory is left alone, if it may be somebody else's: it
+/// Returns why a file in the current directory is ignored, if another user may have written it: it
 /// decides which server gets a password.
 fn distrust(path: &Path, metadata: &Metadata) -> Option<&'static str> {
     let is_fuse = |path| {
@@ -175,7 +175,7 @@ mod tests {
         let below = file.join(".config/tfs/config.toml");
         assert_eq!(state(&below, ConfigFileRole::Usual), ConfigFileState::Missing);
         assert!(matches!(state(&below, ConfigFileRole::Named), ConfigFileState::Unreadable(_)));
-        // A link to itself lets no user through, not even root.
+        // A symbolic link to itself is inaccessible for all users, root included.
         let looped = dir.path().join("loop");
         std::os::unix::fs::symlink("loop", &looped).unwrap();
         let closed = looped.join("config.toml");

@@ -1,5 +1,5 @@
-//! Every key of the configuration: the one table that the checks, the defaults, the flags and the
-//! documentation come from.
+//! The table of all configuration keys: the source of the checks, the defaults, the flags and the
+//! documentation.
 
 use super::ValueKind;
 
@@ -8,9 +8,9 @@ use super::ValueKind;
 pub struct Section {
     /// The name in brackets.
     pub name: &'static str,
-    /// Whether there may be several, each in double brackets.
+    /// Whether it is a list, with double brackets.
     pub is_list: bool,
-    /// What it is about.
+    /// Its description.
     pub about: &'static str,
     /// Its keys.
     pub keys: &'static [Key],
@@ -21,38 +21,38 @@ pub struct Section {
 pub struct Key {
     /// The full name, such as `read.timeout`.
     pub name: &'static str,
-    /// What it takes.
+    /// The kind of its values.
     pub kind: ValueKind,
-    /// What holds if it is not set.
+    /// Its default.
     pub default: DefaultValue,
-    /// The flag of the command line that sets it.
+    /// The command-line flag that sets it.
     pub flag: Option<&'static str>,
-    /// What it does, in a sentence.
+    /// Its description, in one sentence.
     pub about: &'static str,
 }
 
-/// What holds if a key is not set.
+/// The default of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultValue {
     /// This value, as TOML.
     Is(&'static str),
-    /// Nothing, which means this; with an example of a value as TOML.
+    /// No value, with the meaning of that; and an example, as TOML.
     Unset {
-        /// What it means that there is no value.
+        /// The effect of having no value.
         means: &'static str,
-        /// A value.
+        /// An example.
         example: &'static str,
     },
-    /// It must be set. This is an example, as TOML.
+    /// The key is required. This is an example, as TOML.
     Required(&'static str),
 }
 
 use DefaultValue::{Is, Required, Unset};
 
-/// More streams than this are no help on any line, and rqbit stops at eight.
+/// More streams do not help on any connection, and rqbit stops at eight.
 const STREAMS_MAX: u64 = 256;
 
-/// Below this not even one stream has room.
+/// Less memory is not enough for one stream.
 const MEMORY_BYTES_MIN: u64 = 1 << 20;
 
 const IDS: ValueKind = ValueKind::Number { min: 0, max: u32::MAX as u64 };
@@ -67,7 +67,7 @@ const fn key(
     Key { name, kind, default, flag, about }
 }
 
-/// All sections, in the order in which people meet them.
+/// All sections, in the order of the documentation.
 pub const SECTIONS: [Section; 8] = [
     Section {
         name: "server",
@@ -415,7 +415,7 @@ impl Key {
         self.name.split('.').next().unwrap_or(self.name)
     }
 
-    /// Returns the text for the help of its flag: what it does, and the default.
+    /// Returns the help text of its flag: the description and the default.
     #[must_use]
     pub fn help(&self) -> String {
         let about = self.about.replace('`', "");

@@ -1,4 +1,4 @@
-//! The kinds of values, and what each takes.
+//! The kinds of values and their validation.
 
 use std::net::SocketAddr;
 use std::path::{Path, absolute};
@@ -8,26 +8,26 @@ use rqbit_client::{BaseUrl, BaseUrlError};
 
 use super::units;
 
-/// The longest name of a server: it is a file name in the state directory.
+/// Maximum length of a server name: it is a file name in the state directory.
 const NAME_BYTES_MAX: usize = 64;
 
-/// What a key takes.
+/// The kind of a key's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
     /// `true` or `false`.
     Switch,
     /// A whole number in a range.
     Number {
-        /// The smallest.
+        /// The minimum.
         min: u64,
-        /// The largest.
+        /// The maximum.
         max: u64,
     },
     /// Octal digits in quotes, such as `"022"`.
     Mask,
     /// Bytes with a unit, such as `"64MiB"`.
     Size {
-        /// The smallest, in bytes.
+        /// The minimum in bytes.
         min: u64,
     },
     /// A duration with a unit, such as `"90s"`.
@@ -42,7 +42,7 @@ pub enum ValueKind {
     User,
     /// An absolute path.
     Path,
-    /// The address of a server.
+    /// The URL of a server.
     Url,
     /// An address and a port to listen on.
     Listen,
@@ -56,17 +56,17 @@ pub enum ValueKind {
     LocalPaths,
 }
 
-/// Where a value was written, which decides what a relative path means.
+/// Where a value comes from, which decides the meaning of a relative path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueOrigin {
-    /// In a file, which is read from anywhere: paths must be absolute.
+    /// A file, which may be read from any directory: paths must be absolute.
     InFile,
-    /// At a prompt: paths are relative to the current directory.
+    /// The command line: paths are relative to the current directory.
     AtPrompt,
 }
 
 impl ValueKind {
-    /// Returns the kind in words, for the documentation.
+    /// Returns a description of the kind, for the documentation.
     #[must_use]
     pub fn describe(self) -> String {
         match self {
@@ -101,7 +101,7 @@ impl ValueKind {
         }
     }
 
-    /// Returns the value that a text at a prompt means, unchecked.
+    /// Parses a value from the command line, without validation.
     pub(super) fn parse(self, text: &str) -> Result<Value, String> {
         match self {
             Self::Switch => match text {
@@ -112,7 +112,7 @@ impl ValueKind {
             Self::Number { .. } => {
                 text.parse::<u64>().map(Value::from).map_err(|_number| self.wanted())
             }
-            // A list is written as in a file, or is one item.
+            // A list has the syntax of a file, or is a single item.
             Self::Names | Self::Patterns | Self::LocalPaths if text.trim().starts_with('[') => {
                 let value = toml::de::DeValue::parse(text).map_err(|error| error.to_string())?;
                 super::toml_value::value_of(value.get_ref())
@@ -137,11 +137,11 @@ impl ValueKind {
         }
     }
 
-    /// Returns the value in the form that the settings are read from.
+    /// Validates a value, and returns it in the form from which the settings are read.
     ///
     /// # Errors
-    /// A text for people that says what is wanted. It never repeats the value, which may hold a
-    /// secret in the wrong place.
+    /// A message for users that describes valid values. It never includes the value, which may be a
+    /// misplaced secret.
     pub(super) fn check(self, value: Value, written: ValueOrigin) -> Result<Value, String> {
         match (self, &value) {
             (Self::Switch, Value::Bool(..)) => Ok(value),
@@ -149,7 +149,7 @@ impl ValueKind {
                 Some(number) if (min..=max).contains(&number) => Ok(value),
                 _ => Err(self.wanted()),
             },
-            // Bytes without a unit are a number of bytes; a time without a unit is a riddle.
+            // A size without a unit is in bytes; a time without a unit is ambiguous.
             (Self::Size { .. }, Value::Num(_, number)) => {
                 let bytes = whole(number).ok_or_else(|| self.wanted())?;
                 self.check_text(&bytes.to_string(), written)
@@ -237,7 +237,7 @@ impl ValueKind {
     }
 }
 
-/// Returns a number that is whole and not negative, whatever its type.
+/// Returns a number of any type, if it is an integer and not negative.
 fn whole(number: &Num) -> Option<u64> {
     let signed = number.to_i128().and_then(|number| u64::try_from(number).ok());
     signed.or_else(|| number.to_u128().and_then(|number| u64::try_from(number).ok()))
@@ -257,10 +257,10 @@ fn check_pair(pair: &Value) -> Result<(), String> {
     }
 }
 
-/// Says whether a text can be the name of a server.
+/// Checks whether a text is a valid name of a server.
 ///
 /// # Errors
-/// A text for people.
+/// A message for users.
 pub(super) fn check_name(text: &str) -> Result<(), String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if text.is_empty() || text.len() > NAME_BYTES_MAX || !text.bytes().all(is_allowed) {
@@ -271,18 +271,18 @@ pub(super) fn check_name(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Says whether a text can be the address of a server, and how one looks.
+/// Checks whether a text is a valid URL of a server. The message includes an example.
 ///
 /// # Errors
-/// A text for people.
+/// A message for users.
 fn check_url(text: &str) -> Result<(), String> {
     parse_url(text).map(drop)
 }
 
-/// Returns the address of a server.
+/// Parses the URL of a server.
 ///
 /// # Errors
-/// A text for people, without the text itself.
+/// A message for users, without the text itself.
 pub(super) fn parse_url(text: &str) -> Result<BaseUrl, String> {
     text.parse().map_err(|error| match error {
         BaseUrlError::UserInfo => {

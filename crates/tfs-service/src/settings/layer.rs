@@ -1,5 +1,5 @@
-//! One layer of settings: the values of one file, of the environment, or of the command line, each
-//! checked and with its place.
+//! A layer of settings: the validated values of one file, of the environment, or of the command
+//! line, with their places.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,11 +18,11 @@ use super::{Origin, Problem, Provenance};
 /// The values of one source of settings.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
-    /// Tells it from the other layers.
+    /// A unique name among the layers.
     pub(super) name: String,
-    /// By section, then by key. A section of which there may be several is a list.
+    /// By section, then by key. A list section is a list.
     values: Dict,
-    /// Where each value stands, by names such as `read.timeout` and `server[0].url`.
+    /// The place of each value, by names such as `read.timeout` and `server[0].url`.
     pub(super) places: BTreeMap<String, Provenance>,
 }
 
@@ -31,7 +31,7 @@ impl Layer {
         Self { name: name.into(), values: Dict::new(), places: BTreeMap::new() }
     }
 
-    /// Returns the lowest layer: the default of each key that has one, and one server.
+    /// Returns the lowest layer: the defaults of all keys, and one server.
     pub(super) fn defaults() -> Self {
         let mut layer = Self::new("default");
         for section in &SECTIONS {
@@ -49,7 +49,7 @@ impl Layer {
         layer
     }
 
-    /// Returns the layer of a file, and what is wrong with it.
+    /// Returns the layer of a file, and its errors.
     pub(super) fn of_file(path: &Path, text: &str) -> (Self, Vec<Problem>) {
         let mut reader = FileReader {
             path,
@@ -60,11 +60,11 @@ impl Layer {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in &errors {
             let start = error.span().map_or(0, |span| span.start);
-            // The message alone: the line itself may hold a secret.
+            // Only the message: the line itself may contain a secret.
             let problem = Problem::at(reader.place(start), error.message());
             reader.problems.push(problem);
         }
-        // What is left of a file that cannot be parsed only misleads.
+        // Further errors in an unparsable file would mislead.
         if errors.is_empty() {
             reader.read(table.get_ref());
         }
@@ -74,7 +74,7 @@ impl Layer {
         (layer, problems)
     }
 
-    /// Sets a key of a section that there is once, from a text that was typed.
+    /// Sets a key of a section that is not a list, from the text of a variable or flag.
     pub(super) fn set(&mut self, key: &Key, text: &str, origin: Origin) -> Result<(), Problem> {
         let place = Provenance::of(origin);
         let value = key.kind.parse(text);
@@ -103,7 +103,7 @@ impl Provider for Layer {
     }
 }
 
-/// Returns the defaults of the keys of a section.
+/// Returns the defaults of a section's keys.
 pub(super) fn item_defaults(section: &Section) -> Dict {
     let defaults = section.keys.iter().filter_map(|key| {
         let DefaultValue::Is(text) = key.default else { return None };
@@ -176,7 +176,7 @@ impl FileReader<'_> {
             }
             let place = self.place(table.span().start);
             for key in section.keys {
-                // A slip in the name of the key is told already, with the name that it should have.
+                // A misspelled key is reported already, with the correct name.
                 let is_there = keys.iter().any(|(name, _)| {
                     name.get_ref() == key.short_name()
                         || meant_key(section, name.get_ref()) == Some(key.name)
@@ -202,7 +202,7 @@ impl FileReader<'_> {
         }
     }
 
-    /// Returns the key and the checked value of an item of a section, or notes what is wrong.
+    /// Returns the key and the validated value of an item, or records an error.
     fn check_item(
         &mut self,
         section: &Section,
@@ -227,7 +227,7 @@ impl FileReader<'_> {
 
     fn unknown_key(&mut self, name: &str, place: Provenance) {
         let problem = Problem::at(place, format!("unknown key `{name}`"));
-        // It has its own hint, lest somebody tries names for a password in plain text.
+        // A hint of its own, so that users do not try other names for a password in plain text.
         let problem = if name.ends_with("password") {
             problem.hint("put the password into a file, and name it with `password_file`")
         } else {
@@ -237,14 +237,14 @@ impl FileReader<'_> {
     }
 }
 
-/// Returns the key that a name which is none is taken for.
+/// Returns the key that an unknown name probably means.
 fn meant_key(section: &Section, name: &str) -> Option<&'static str> {
     let full_name = format!("{}.{name}", section.name);
     let is_key = find_key(&full_name).is_some();
     if is_key { None } else { nearest_key(&full_name, keys().map(|key| key.name)) }
 }
 
-/// Adds the nearest known name to a problem, if there is one.
+/// Adds the most similar known name to a problem, if there is one.
 pub(super) fn did_you_mean(problem: Problem, near: Option<&str>) -> Problem {
     match near {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),

@@ -1,4 +1,5 @@
-//! Loading: layers in their order, merged, checked, and still with the place of each value.
+//! Loads the settings: merges the layers in order, validates the result, and keeps the place of
+//! each value.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,30 +14,30 @@ use super::keys::{Key, SECTIONS, find_key};
 use super::layer::Layer;
 use super::{Origin, Problem, Provenance, ServerArg, Settings, SettingsError, check};
 
-/// The file of the whole machine.
+/// The configuration file of the system.
 const SYSTEM_FILE: &str = "/etc/tfs/config.toml";
 
-/// Names another file of the whole machine. Not a setting: tests set it, to take nothing from the
-/// machine that they run on.
+/// Overrides the path of the system's file. Not a setting: tests use it to be independent of the
+/// machine.
 const SYSTEM_FILE_VARIABLE: &str = "_TFS_SYSTEM_CONFIG";
 
-/// The file in the current directory.
+/// The name of the file in the current directory.
 const FILE_HERE: &str = "tfs.toml";
 
-/// Where settings come from.
+/// The sources of settings.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// The files of the machine and of the user, the lower layer first.
+    /// The files of the system and of the user, the lower layer first.
     pub usual_files: Vec<PathBuf>,
     /// The file in the current directory.
     pub file_here: Option<PathBuf>,
-    /// The file that the command line names.
+    /// The file named on the command line.
     pub named_file: Option<PathBuf>,
     /// The variables of the environment.
     pub variables: Vec<(OsString, OsString)>,
-    /// The servers that the command line names.
+    /// The servers named on the command line.
     pub servers: Vec<ServerArg>,
-    /// What else the command line sets.
+    /// Other keys set on the command line.
     pub flags: Vec<Flag>,
 }
 
@@ -45,23 +46,23 @@ pub struct Sources {
 pub struct Flag {
     /// The full name of the key, such as `read.timeout`.
     pub key: &'static str,
-    /// The value as it was typed.
+    /// The value as text, without validation.
     pub value: String,
 }
 
-/// Settings that were loaded, and where each came from.
+/// Loaded settings with the source of each value.
 #[derive(Debug)]
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
-    /// The files that were looked for, the lower layer first.
+    /// The locations of configuration files, the lower layer first.
     pub files: Vec<ConfigFile>,
-    /// The short forms of the environment.
+    /// The short forms from the environment.
     pub environment: Environment,
-    /// What is odd, but not wrong.
+    /// Warnings.
     pub warnings: Vec<String>,
     pub(super) servers: Vec<ServerArg>,
-    /// Those of sections of which there may be several.
+    /// Flags for keys of list sections.
     pub(super) flags: Vec<Flag>,
     pub(super) figment: Figment,
     layers: Vec<Layer>,
@@ -76,14 +77,14 @@ impl Sources {
         let usual_files = [Some(PathBuf::from(system_file)), user_file];
         Self {
             usual_files: usual_files.into_iter().flatten().collect(),
-            // A current directory that is gone has no file.
+            // A current directory that was removed contains no file.
             file_here: env::current_dir().ok().map(|dir| dir.join(FILE_HERE)),
             variables: env::vars_os().collect(),
             ..Self::default()
         }
     }
 
-    /// Looks for the configuration files, without understanding them.
+    /// Looks for the configuration files, without parsing them.
     #[must_use]
     pub fn files(&self) -> Vec<ConfigFile> {
         let environment = environment::read(&self.variables).short;
@@ -93,7 +94,7 @@ impl Sources {
     /// Loads the settings.
     ///
     /// # Errors
-    /// Everything that is wrong with them, but for what only shows when all else is right.
+    /// All errors of the settings, except those that are only detected once there are no others.
     pub fn load(self) -> Result<Loaded, SettingsError> {
         let environment::EnvironmentValues { layer, short, mut problems, mut warnings } =
             environment::read(&self.variables);
@@ -157,7 +158,7 @@ impl Sources {
     }
 }
 
-/// Makes a layer of the flags of sections that there are once, and returns the others.
+/// Puts the flags of sections that are not lists into a layer, and returns the others.
 fn flag_layer(flags: Vec<Flag>, problems: &mut Vec<Problem>) -> (Layer, Vec<Flag>) {
     let mut layer = Layer::new("command line");
     let mut of_lists = Vec::new();
@@ -181,17 +182,17 @@ pub(super) fn flag_name(key: &Key) -> String {
 }
 
 impl Loaded {
-    /// Returns the files that the settings came from, the lower layer first.
+    /// Returns the files that were read, the lower layer first.
     #[must_use]
     pub fn read_files(&self) -> Vec<PathBuf> {
         let read = self.files.iter().filter(|file| file.state == ConfigFileState::Read);
         read.map(|file| file.path.clone()).collect()
     }
 
-    /// Returns where a value came from, by a name such as `read.timeout` or `server[0].url`.
+    /// Returns the source of a value, by a name such as `read.timeout` or `server[0].url`.
     #[must_use]
     pub fn place(&self, name: &str) -> Provenance {
-        // A list comes from one layer as a whole.
+        // All items of a list come from one layer.
         let path = name.split('[').next().unwrap_or(name);
         let layer = self
             .figment

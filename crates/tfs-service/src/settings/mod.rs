@@ -1,12 +1,12 @@
-//! Settings: from files, the environment and the command line to values that are checked.
+//! Settings: converts files, the environment and the command line to validated values.
 //!
-//! [`keys`] is the one table of what can be set. Each source becomes a layer whose values are
-//! checked against it, with the place of each; figment merges the layers, and [`Settings`] is read
-//! from the result. A layer is checked before it is merged, so that a mistake in a file is found
-//! also where a flag covers it, and all mistakes are told at once.
+//! [`keys`] is the only table of settings. Each source becomes a layer, whose values are validated
+//! against the table and keep their places. figment merges the layers, and [`Settings`] is
+//! deserialized from the result. Layers are validated before the merge: so an error in a file is
+//! found even if a flag overrides the value, and all errors are reported at once.
 //!
-//! A list of sections (`[[server]]`, `[[mount]]`) of a higher layer replaces that of a lower one
-//! as a whole: merged by position or by name, nobody could say what holds without a tool.
+//! A list section (`[[server]]`, `[[mount]]`) of a higher layer replaces that of a lower one as a
+//! whole. With a merge by position or name, users could not tell the result without a tool.
 
 mod check;
 mod document;
@@ -42,10 +42,10 @@ pub use secret::Secret;
 pub use server_selection::{ChosenServer, ServerArg};
 pub use shown::ShownValue;
 
-/// Says whether a value that was typed for a key can be used.
+/// Checks whether a value from the command line is valid for a key.
 ///
 /// # Errors
-/// A text for people.
+/// A message for users.
 pub fn check_typed(key: &keys::Key, text: &str) -> Result<(), String> {
     let value = key.kind.parse(text)?;
     key.kind.check(value, kind::ValueOrigin::AtPrompt).map(drop)

@@ -1,4 +1,4 @@
-//! The settings, checked: what the program works with.
+//! The validated settings that the program uses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::units::{de_long_time, de_mask, de_size, de_size_if_set, de_text, de_time};
 
-/// All settings. What a key means is said in one place, the table of [`keys`](super::keys).
+/// All settings. The table of [`keys`](super::keys) documents each key.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -58,17 +58,17 @@ pub struct MountSection {
     pub umask: u16,
 }
 
-/// How the torrents of several servers are shown.
+/// How the torrents of several servers are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MountLayout {
-    /// Each once in the root, whatever servers have it.
+    /// All in the root directory; a torrent on several servers appears once.
     Union,
-    /// In a directory for each server.
+    /// In one directory for each server.
     ByServer,
 }
 
-/// What reads do.
+/// Settings of reads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -86,39 +86,39 @@ pub struct ReadSection {
     pub passthrough: PassthroughMode,
 }
 
-/// Whether the kernel reads complete files on this machine's disk itself.
+/// Whether the kernel may read complete local files itself (passthrough).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PassthroughMode {
-    /// Where it can and may.
+    /// If possible and permitted.
     Auto,
     /// Never.
     Off,
 }
 
-/// What a read does whose data is not downloaded yet.
+/// How a read of data that is not downloaded behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MissingData {
-    /// Waits until it comes, or until its time is over.
+    /// It waits until the data arrives or the deadline expires.
     Wait,
-    /// Fails at once.
+    /// It fails at once.
     Fail,
 }
 
-/// The error of a read whose data is missing and must not be waited for.
+/// The error of a read of missing data that must not be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum MissingError {
-    /// An input/output error, which every program knows.
+    /// An input/output error, which every program handles.
     Eio,
-    /// For programs that ask again later.
+    /// For programs that retry later.
     Eagain,
-    /// For programs that tell this error from one of the server.
+    /// For programs that distinguish this error from one of the server.
     Enodata,
 }
 
-/// How soon changes are seen.
+/// Settings of discovery and of metadata caches.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -138,7 +138,7 @@ pub struct MetadataSection {
     pub inode32: bool,
 }
 
-/// What is kept.
+/// Settings of the memory and of caches.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -147,7 +147,7 @@ pub struct CacheSection {
     pub memory_bytes: Option<u64>,
 }
 
-/// Figures.
+/// Settings of the metrics endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -155,7 +155,7 @@ pub struct MonitoringSection {
     pub listen: Option<SocketAddr>,
 }
 
-/// The log.
+/// Settings of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -165,7 +165,7 @@ pub struct LoggingSection {
     pub file: Option<PathBuf>,
 }
 
-/// What is logged: this and all that is graver.
+/// The minimum level of log messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "everybody knows them")]
@@ -177,17 +177,17 @@ pub enum LogLevel {
     Trace,
 }
 
-/// Whom the log is for.
+/// The format of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// People: a line for each event.
+    /// For users: a line for each event.
     Text,
-    /// Machines: a JSON object for each event.
+    /// For programs: a JSON object for each event.
     Json,
 }
 
-/// What is fetched before anybody reads it.
+/// Settings of automatic preloads.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table of keys describes each")]
@@ -200,7 +200,7 @@ pub struct PreloadSection {
     pub tail_bytes: Option<u64>,
 }
 
-/// Reads where the server's files are on this machine: a word or a list of pairs.
+/// Deserializes the mapping of local paths: a word or a list of pairs.
 fn de_local_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LocalPaths, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

@@ -1,28 +1,28 @@
-//! Where a value stands, and what is wrong there.
+//! Places of values, and problems with them.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", content = "name", rename_all = "lowercase")]
 pub enum Origin {
-    /// From nowhere: it is what tfs does unless told otherwise.
+    /// The default of tfs.
     Default,
-    /// From a configuration file.
+    /// A configuration file.
     File(PathBuf),
-    /// From a variable of the environment.
+    /// An environment variable.
     Variable(String),
-    /// From the command line.
+    /// The command line.
     Flag(String),
 }
 
-/// Where a value stands.
+/// The place of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Provenance {
-    /// What it stands in.
+    /// Its source.
     #[serde(flatten)]
     pub origin: Origin,
     /// The line in a file, from 1.
@@ -33,32 +33,32 @@ pub struct Provenance {
     pub column: Option<usize>,
 }
 
-/// One thing that is wrong with the settings.
+/// An error in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it stands, if it stands anywhere.
+    /// Its place, if it has one.
     pub place: Option<Provenance>,
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
 }
 
-/// Everything that is wrong with the settings, in the order in which it is read; never empty.
+/// All errors in the settings, in the order in which they are read; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct SettingsError {
-    /// What is wrong.
+    /// The errors.
     pub problems: Vec<Problem>,
 }
 
 impl Provenance {
-    /// Returns the place of a value of which only the origin is known.
+    /// Returns a place with only a source.
     #[must_use]
     pub const fn of(origin: Origin) -> Self {
         Self { origin, line: None, column: None }
     }
 
-    /// Returns the place of a byte in a file that holds `text`.
+    /// Returns the place of a byte offset in a file with the content `text`.
     pub(super) fn in_file(path: PathBuf, text: &str, byte_idx: usize) -> Self {
         let before = text.get(..byte_idx).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);

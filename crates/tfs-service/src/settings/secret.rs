@@ -1,14 +1,14 @@
-//! A password on its way from a file or the environment to a server.
+//! A password from a file or the environment.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// The longest file that is read for a password. A key of any kind is shorter.
+/// Maximum size of a password file. A key of any kind is shorter.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
-/// A password. It is never shown.
+/// A password. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

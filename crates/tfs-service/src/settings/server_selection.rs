@@ -1,4 +1,4 @@
-//! Which of the servers and mounts is meant, and what the command line says of it.
+//! Selects the servers and mounts of a command, and applies the flags to them.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -18,30 +18,30 @@ use crate::ServerSettings;
 /// The variable that names the server.
 const SERVER_VARIABLE: &str = "TFS_SERVER";
 
-/// A server as people name it.
+/// A server as the user names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerArg {
-    /// A server of the configuration.
+    /// The name of a configured server.
     Name(String),
-    /// An address.
+    /// A URL.
     Url(BaseUrl),
-    /// An address, and what to call it.
+    /// A URL with a name.
     Named {
-        /// What it is called.
+        /// The name.
         name: String,
-        /// Where it is.
+        /// The URL.
         url: BaseUrl,
     },
 }
 
-/// A server that was chosen.
+/// A selected server.
 #[derive(Debug, Clone)]
 pub struct ChosenServer {
     /// All of its settings.
     pub section: ServerSection,
-    /// Where it is, and who we are to it.
+    /// Its address and credentials.
     pub connection: ServerSettings,
-    /// Whether it runs inside a process of tfs, which does not share its streams.
+    /// Whether it is an embedded server, which does not share its streams.
     pub is_embedded: bool,
 }
 
@@ -66,11 +66,11 @@ impl FromStr for ServerArg {
 }
 
 impl Loaded {
-    /// Returns the server that is meant: by the command line, else by the environment, else by
-    /// `names` of a mount, else the only one of the configuration. It reads the password.
+    /// Returns the selected server: the one of the command line, else of the environment, else of a
+    /// mount's `names`, else the only configured one. Reads the password file.
     ///
     /// # Errors
-    /// If none or several are meant, or the credentials cannot be used.
+    /// If there is no such server or several, or the credentials cannot be used.
     pub fn choose_server(&self, names: &[String]) -> Result<ChosenServer, Problem> {
         let mut sections = self.candidates(names)?;
         match sections.pop().filter(|_| sections.is_empty()) {
@@ -85,9 +85,9 @@ impl Loaded {
         }
     }
 
-    /// Returns all servers that are meant, at least one and no two of a name: those of the command
-    /// line, else that of the environment, else `names` of a mount, else all of the configuration.
-    /// It reads the passwords.
+    /// Returns all selected servers, at least one, with unique names: those of the command line,
+    /// else that of the environment, else a mount's `names`, else all configured ones. Reads the
+    /// password files.
     ///
     /// # Errors
     /// If two have the same name or address, or credentials cannot be used.
@@ -95,10 +95,10 @@ impl Loaded {
         self.all_of(&self.candidates(names)?)
     }
 
-    /// Returns the servers that the command line names, else the one of the environment.
+    /// Returns the servers named on the command line, else the one named in the environment.
     ///
     /// # Errors
-    /// If the environment names none that can be.
+    /// If the value in the environment is invalid.
     pub(crate) fn named_servers(&self) -> Result<Vec<ServerArg>, Problem> {
         match (&self.environment.server, self.servers.as_slice()) {
             (Some(text), []) => Ok(vec![parse_variable(text)?]),
@@ -106,7 +106,7 @@ impl Loaded {
         }
     }
 
-    /// Returns the settings of these servers, as [`choose_servers`](Self::choose_servers) does of
+    /// Returns the settings of these servers, as [`choose_servers`](Self::choose_servers) does for
     /// those of the command line.
     ///
     /// # Errors
@@ -116,21 +116,20 @@ impl Loaded {
         self.all_of(&sections.collect::<Result<Vec<_>, _>>()?)
     }
 
-    /// Returns whether the command line or the environment has a user name or a password.
+    /// Returns whether the command line or the environment sets a user name or a password.
     pub(crate) fn names_credentials(&self) -> bool {
         self.check_credentials_are_their_own().is_err()
     }
 
-    /// Returns whether a file or a variable has servers; else there is the default one.
+    /// Returns whether a file or a variable configures servers; otherwise there is the default one.
     pub(crate) fn has_configured_servers(&self) -> bool {
         let keys = ["server[0].url", "server[0].name"];
         keys.into_iter().any(|key| self.place(key).origin != Origin::Default)
     }
 
-    /// Returns the servers of a mount that the command line does not name: those that the
-    /// configuration says, or if that leaves it open, what
-    /// [`choose_servers`](Self::choose_servers) says. Of several mounts each has its own, whatever
-    /// the environment names.
+    /// Returns the servers of a mount if the command line names none: those of its `servers`
+    /// setting, else those of [`choose_servers`](Self::choose_servers). The environment does not
+    /// override `servers`, so that each of several mounts keeps its own.
     ///
     /// # Errors
     /// As for `choose_servers`.
@@ -141,8 +140,8 @@ impl Loaded {
         }
     }
 
-    /// Returns what `--server` has to be for a command that is to reach a server, if it needs it:
-    /// the name that the configuration has for the server, or its address.
+    /// Returns the value of `--server` for suggested commands, if they need one: the configured
+    /// name of the server, or its URL.
     #[must_use]
     pub fn server_flag(&self, url: &BaseUrl) -> Option<String> {
         let unsaid = self.unsaid_servers().unwrap_or_default();
@@ -180,7 +179,7 @@ impl Loaded {
         Ok(chosen)
     }
 
-    /// Makes sure that what was said of one server is not sent to several.
+    /// Checks that credentials for one server are not sent to several.
     fn check_credentials_are_their_own(&self) -> Result<(), Problem> {
         let environment = &self.environment;
         let flag = |key: &str| self.flags.iter().any(|flag| flag.key == key);
@@ -207,11 +206,11 @@ impl Loaded {
         Ok(ChosenServer { section, connection, is_embedded: false })
     }
 
-    /// Returns the settings of a server that is not in the configuration, as of one inside the
-    /// process. Its address means nothing.
+    /// Returns the settings of a server that is not configured, for an embedded one. Its URL is not
+    /// used.
     ///
     /// # Errors
-    /// If a flag cannot be used.
+    /// If a flag is invalid.
     pub fn unlisted_server(&self) -> Result<ServerSection, Problem> {
         let mut item = defaults_of("server");
         item.insert("url".to_owned(), Value::from("http://127.0.0.1"));
@@ -219,11 +218,11 @@ impl Loaded {
         extract(item)
     }
 
-    /// Returns the mount at a path as the configuration has it, or as mounts are by default, and
-    /// the flags of the command line over it.
+    /// Returns the mount at a path with its configured or default settings, overridden by the flags
+    /// of the command line.
     ///
     /// # Errors
-    /// If a flag cannot be used.
+    /// If a flag is invalid.
     pub fn mount_at(&self, path: &Path) -> Result<MountSection, Problem> {
         let configured = self.settings.mounts.iter().position(|mount| mount.path == path);
         let mut item = match configured {
@@ -239,7 +238,7 @@ impl Loaded {
         extract(item)
     }
 
-    /// Returns the items of those that are meant, before the flags.
+    /// Returns the items of the selected servers, before the flags are applied.
     fn candidates(&self, names: &[String]) -> Result<Vec<Dict>, Problem> {
         if !self.servers.is_empty() {
             return self.servers.iter().map(|server| self.server_item(server, None)).collect();
@@ -250,8 +249,8 @@ impl Loaded {
         self.unsaid_servers()
     }
 
-    /// Returns the items of those that are meant where neither the command line nor a mount names
-    /// any.
+    /// Returns the items of the servers that are selected if neither the command line nor a mount
+    /// names any.
     fn unsaid_servers(&self) -> Result<Vec<Dict>, Problem> {
         if let Some(text) = &self.environment.server {
             let place = Provenance::of(Origin::Variable(SERVER_VARIABLE.to_owned()));
@@ -283,7 +282,7 @@ impl Loaded {
             ServerArg::Url(url) => (None, url),
             ServerArg::Named { name, url } => (Some(name), url),
         };
-        // What is known of an address holds however it is named.
+        // The configured settings of a URL apply whatever name is given.
         let mut item = match servers.iter().position(|it| it.url == *url) {
             Some(idx) => self.item("server", idx),
             None => defaults_of("server"),
@@ -333,14 +332,14 @@ impl Loaded {
         }
     }
 
-    /// Returns an item of a list, all its keys set that have a default.
+    /// Returns an item of a list, with the defaults of its keys filled in.
     fn item(&self, section: &str, idx: usize) -> Dict {
         let items = self.figment.find_value(section).ok().and_then(Value::into_array);
         let item = items.and_then(|items| items.into_iter().nth(idx));
         item.and_then(Value::into_dict).unwrap_or_default()
     }
 
-    /// Puts the flags of a section over an item.
+    /// Applies the flags of a section to an item.
     fn overlay(&self, section: &str, item: &mut Dict) -> Result<(), Problem> {
         for flag in &self.flags {
             let key = find_key(flag.key).expect("flags name keys of the table");
@@ -363,7 +362,7 @@ fn parse_variable(text: &str) -> Result<ServerArg, Problem> {
     text.parse().map_err(|reason: String| Problem::at(place(), reason))
 }
 
-/// Returns an item of a list of which nothing is set.
+/// Returns an item of a list with only the defaults.
 pub(super) fn defaults_of(name: &str) -> Dict {
     SECTIONS.iter().find(|section| section.name == name).map(item_defaults).unwrap_or_default()
 }

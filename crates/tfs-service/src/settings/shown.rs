@@ -1,4 +1,4 @@
-//! The settings in effect, for people and scripts.
+//! The settings in effect, for users and scripts.
 
 use figment::value::{Dict, Value};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use super::server_selection::defaults_of;
 use super::toml_value::text_of;
 use super::{Loaded, Origin, Provenance, ServerArg};
 
-/// The section of which environment variables have a short form.
+/// The section whose keys have short forms in the environment.
 const SERVERS: &str = "server";
 
 /// A key with its value.
@@ -16,9 +16,9 @@ const SERVERS: &str = "server";
 pub struct ShownValue {
     /// The name, such as `read.timeout` or `server[0].url`.
     pub key: String,
-    /// The value; none if the key is not set.
+    /// The value; `None` if the key is not set.
     pub value: Option<Value>,
-    /// Where it came from.
+    /// Its source.
     pub from: Provenance,
 }
 
@@ -30,12 +30,12 @@ impl ShownValue {
     }
 }
 
-/// An item of a section, and where its values came from.
+/// An item of a section, with the sources of its values.
 struct ShownItem {
     values: Dict,
-    /// The name that the layers have for it; `None` if it is in none of them.
+    /// Its name in the layers; `None` if it is in no layer.
     name: Option<String>,
-    /// Keys whose values came from variables that are no keys themselves.
+    /// Keys whose values come from short forms.
     variables: Vec<(&'static str, &'static str)>,
 }
 
@@ -47,8 +47,8 @@ impl ShownItem {
 }
 
 impl Loaded {
-    /// Returns every key with its value and where that came from. The short forms of the
-    /// environment are taken into account, as commands do that name no server.
+    /// Returns every key with its value and source. Applies the short forms of the environment, as
+    /// commands without `--server` do.
     #[must_use]
     pub fn values(&self) -> Vec<ShownValue> {
         SECTIONS.iter().flat_map(|section| self.values_of(section)).collect()
@@ -92,8 +92,8 @@ impl Loaded {
         shown
     }
 
-    /// Puts what `TFS_SERVER` and the variables beside it say into the servers. A server that only
-    /// the variable names comes first, or takes the place of the one that is there by default.
+    /// Applies `TFS_SERVER` and the related variables to the servers. A server that only the
+    /// variable names becomes the first, or replaces the default one.
     fn apply_variables(&self, servers: &mut Vec<ShownItem>) {
         let environment = &self.environment;
         let server = environment.server.as_ref().and_then(|text| text.parse::<ServerArg>().ok());

@@ -1,11 +1,11 @@
-//! "Did you mean": the known word that is nearest to an unknown one.
+//! "Did you mean": finds the known word that is most similar to an unknown one.
 
-/// How alike two words must be, from 0 to 1, for one to be taken for a slip of the other.
-/// `timout` and `timeout` are 0.86, `read` and `mount` 0.
+/// Minimum similarity of two words, from 0 to 1, for a suggestion. `timout` and `timeout` have
+/// 0.86, `read` and `mount` 0.
 const LIKENESS_MIN: f64 = 0.6;
 
-/// Returns the candidate that is nearest to a word, if one is near enough. Of several that are
-/// equally near it is the first.
+/// Returns the candidate that is most similar to a word, if it is similar enough. Of several with
+/// the same similarity, returns the first.
 pub(super) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -13,8 +13,8 @@ pub(super) fn nearest<'a>(
     nearest_by(candidates, |candidate| strsim::normalized_damerau_levenshtein(word, candidate))
 }
 
-/// Returns the full name of the key that is nearest to an unknown one: by its whole name, or by
-/// its last part, for who put a key into the wrong section.
+/// Returns the full name of the key that is most similar to an unknown one: by its full name, or by
+/// its last part, for a key in the wrong section.
 pub(super) fn nearest_key<'a>(
     key: &str,
     candidates: impl IntoIterator<Item = &'a str>,
@@ -23,7 +23,7 @@ pub(super) fn nearest_key<'a>(
     nearest_by(candidates, |candidate| {
         let whole = strsim::normalized_damerau_levenshtein(key, candidate);
         let part = strsim::normalized_damerau_levenshtein(&last(key), &last(candidate));
-        // A key of the same section is the likelier of two that are alike.
+        // Of two equal matches, a key of the same section is preferred.
         whole.max(part - 0.01)
     })
 }

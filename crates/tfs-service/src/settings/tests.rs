@@ -1,4 +1,4 @@
-//! Settings as a whole: layers, defaults, mistakes, and the documentation.
+//! Tests of the settings as a whole: layers, defaults, errors, and the documentation.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use expect_test::{Expect, expect, expect_file};
 use super::keys::{DefaultValue, find_key, keys};
 use super::*;
 
-/// Loads a file, variables and flags, as they are given.
+/// Loads a file, variables and flags.
 fn load(
     file: &str,
     variables: &[(&str, &str)],
@@ -27,7 +27,7 @@ fn load(
     sources.load()
 }
 
-/// Returns problems as people see them, files by their last name.
+/// Formats problems as users see them, with file names only.
 fn text_of(error: &SettingsError) -> String {
     let mut text = String::new();
     for problem in &error.problems {
@@ -208,7 +208,7 @@ fn variables_are_checked_like_files() {
             use TFS_SERVER, flags, or a file: tfs config init
     "#]]
     .assert_eq(&text_of(&error));
-    // What Kubernetes sets for a service of this name is nobody's mistake.
+    // Variables that Kubernetes sets for a service of this name cause no warning.
     let strangers = [("TFS_PORT", "x"), ("TFS_SERVICE_HOST", "x"), ("TFS_SEVER", "http://h")];
     let warnings = load("", &strangers, &[]).unwrap().warnings;
     assert_eq!(warnings, ["TFS_SEVER is no setting of tfs; did you mean TFS_SERVER?"]);
@@ -278,7 +278,7 @@ fn several_servers_are_chosen_with_names_and_credentials_of_their_own() {
         "the server at http://a/ is named twice"
     );
     assert_eq!(choose(two, &[("TFS_SERVER", "b")], &[], &[]), "b=http://b/");
-    // What is said once may be meant for one of them only.
+    // Credentials that are given once may belong to one of the servers only.
     assert_eq!(
         choose(two, &[("TFS_USERNAME", "me"), ("TFS_PASSWORD", "s3cret")], &[], &[]),
         "TFS_USERNAME is for one server, and several are meant"
@@ -334,7 +334,8 @@ fn every_key_has_a_default_or_an_example_that_can_be_used() {
         assert!(key.about.ends_with('.'), "{}", key.name);
         assert_eq!(find_key(key.name).map(|found| found.name), Some(key.name));
     }
-    // The defaults make settings, and settings know every key: unknown fields are refused.
+    // The defaults deserialize to settings, and the settings have every key: unknown fields are
+    // refused.
     let defaults = Sources::default().load().unwrap();
     assert_eq!(defaults.settings.servers.len(), 1);
     let shown = defaults.values().len();
@@ -371,7 +372,7 @@ fn every_key_is_in_the_documentation() {
     let (start, end) = ("<!-- keys: written by a test -->\n", "<!-- end of keys -->");
     let (before, rest) = text.split_once(start).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
-    // UPDATE_EXPECT=1 writes it.
+    // UPDATE_EXPECT=1 rewrites the file.
     expect_file![path].assert_eq(&format!("{before}{start}\n{}{end}{after}", tables()));
     for (variable, about) in SHORT_FORMS {
         assert!(text.contains(&format!("| `{variable}` | {about} |")), "{variable}");

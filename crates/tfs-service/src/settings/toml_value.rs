@@ -1,4 +1,4 @@
-//! TOML as values of figment.
+//! Converts between TOML and figment values.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use toml::de::DeValue;
 /// Returns a value without its place.
 ///
 /// # Errors
-/// A text for people, for what no setting can be.
+/// A message for users, for types that no setting has.
 pub(super) fn value_of(value: &DeValue<'_>) -> Result<Value, String> {
     match value {
         DeValue::String(text) => Ok(Value::from(text.as_ref())),
@@ -30,7 +30,7 @@ pub(super) fn value_of(value: &DeValue<'_>) -> Result<Value, String> {
     }
 }
 
-/// Returns a value as TOML.
+/// Formats a value as TOML.
 pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::String(_, text) => quoted(text),
@@ -42,7 +42,7 @@ pub(super) fn text_of(value: &Value) -> String {
             let items: Vec<_> = items.iter().map(text_of).collect();
             format!("[{}]", items.join(", "))
         }
-        // Nothing of the kind passes the checks.
+        // Such values do not pass validation.
         Value::Char(..) | Value::Empty(..) | Value::Dict(..) => String::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them.
+//! Parses durations and sizes with units.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use bytesize::ByteSize;
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer};
 
-/// No setting is longer: sums of times never leave what a clock can hold.
+/// Maximum of a time setting: sums of times stay within the range of a clock.
 const TIME_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// No setting of days is longer: times stay in what a file system can show.
+/// Maximum of a setting in days: times stay within the range of file systems.
 const LONG_TIME_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
-/// Returns a duration such as `90s`, `1m 30s` or `200ms`.
+/// Parses a duration such as `90s`, `1m 30s` or `200ms`.
 ///
 /// # Errors
-/// A text for people, if it is none, has no unit or is more than a day.
+/// A message for users, if it is invalid, has no unit or is more than a day.
 pub(super) fn time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time > TIME_MAX => Err("it is more than a day".to_owned()),
@@ -25,10 +25,10 @@ pub(super) fn time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Returns a duration such as `7d` or `12h`, which is only added to times of day.
+/// Parses a duration such as `7d` or `12h`. Such a value is only added to wall-clock times.
 ///
 /// # Errors
-/// A text for people, if it is none, has no unit or is more than ten years.
+/// A message for users, if it is invalid, has no unit or is more than ten years.
 pub(super) fn long_time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if time > LONG_TIME_MAX => Err("it is more than ten years".to_owned()),
@@ -38,19 +38,19 @@ pub(super) fn long_time(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Returns bytes from a size such as `64MiB` or `1GB`; a bare number is bytes.
+/// Parses a size such as `64MiB` or `1GB`; a number without a unit is in bytes.
 ///
 /// # Errors
-/// A text for people, if it is none.
+/// A message for users, if it is invalid.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let size = text.parse().map(|size: ByteSize| size.as_u64());
     size.map_err(|_size| "it must be a size, such as 64MiB or 1GB".to_owned())
 }
 
-/// Returns the bits of an octal mask such as `022`.
+/// Parses an octal mask such as `022`.
 ///
 /// # Errors
-/// A text for people, if it is none or takes away more than there is.
+/// A message for users, if it is invalid or has more than the permission bits.
 pub(super) fn mask(text: &str) -> Result<u16, String> {
     match u16::from_str_radix(text, 8) {
         Ok(mask) if mask <= 0o777 => Ok(mask),
@@ -82,7 +82,7 @@ pub(super) fn de_mask<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Erro
     mask(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
-/// Parses what has a text form, such as an address.
+/// Deserializes a value from its text form, such as an address.
 pub(super) fn de_text<'de, T, D>(from: D) -> Result<T, D::Error>
 where
     T: std::str::FromStr<Err: std::fmt::Display>,
