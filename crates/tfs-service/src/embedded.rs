@@ -125,8 +125,8 @@ fn real_path(dir: &Path) -> Result<PathBuf, EmbeddedDirError> {
 }
 
 impl Embedded {
-    /// Starts the server. A random password that only this process has protects its API: other
-    /// users of this machine, and pages in a browser, cannot make it write files as this user.
+    /// Starts the server. A new random password protects its API: other users of this machine,
+    /// and pages in a browser, cannot make it write files as this user.
     ///
     /// The session is stored in `state_dir`, if there is one.
     pub(crate) async fn start(

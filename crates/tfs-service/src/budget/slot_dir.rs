@@ -33,9 +33,9 @@ const TRIES_MAX: usize = 5;
 ///
 /// # Invariants
 /// 1. A record is locked while its process lives. Records are created, and those of dead processes
-/// removed, under the lock of the directory.
+///    removed, under the lock of the directory.
 /// 2. Only a process with a record opens slots. So a process that finds no other record may remove
-/// the directory.
+///    the directory.
 #[derive(Debug)]
 pub(super) struct SlotDir {
     dir: RuntimeDir,

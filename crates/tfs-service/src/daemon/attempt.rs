@@ -13,8 +13,8 @@ use crate::blocking::blocking;
 use crate::control::{MountRegistry, shown};
 use crate::{RunningMount, StartError};
 
-/// How long a mount may stay in the tree after its session ended before it counts as lost: `umount
-/// -f` ends the session first and detaches the mount a moment later.
+/// How long a mount may stay in the tree after its session ended before it counts as lost:
+/// `umount -f` ends the session first and detaches the mount a moment later.
 const LEAVE_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Capacity of the queue of liveness queries. The watchdog sends one at a time.

@@ -202,8 +202,8 @@ impl AbsenceTracker {
         }
     }
 
-    /// Returns the number of missing torrents, and the start of the first absence in seconds since
-    /// 1970.
+    /// Returns the number of missing torrents, and the start of the first absence, as the time in
+    /// seconds since 1970.
     pub(super) fn summary(&self) -> Option<(usize, i64)> {
         let since = self.missing.values().map(|one| one.since).min()?;
         Some((self.missing.len(), since))

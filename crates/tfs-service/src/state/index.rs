@@ -17,8 +17,8 @@ const REMOVED_COUNT_MAX: usize = 1000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StateIndex {
-    /// The server, since the name of the directory contains only a hash of it. Used by files of
-    /// 0.1.0 only.
+    /// The server, since the name of the directory contains only a hash of it. Only files of 0.1.0
+    /// have it.
     pub(super) identity: String,
     /// When the set of torrents last changed, in seconds since 1970.
     pub(super) changed_at: Option<i64>,
