@@ -29,8 +29,8 @@ pub fn remedy(reason: Option<&str>) -> &'static str {
 }
 
 /// Returns the command that starts torrents again, ready for a shell. `server` is the value of
-/// `--server`, if the command needs one. A torrent is named by its info hash if its name is
-/// ambiguous.
+/// `--server`, if the command needs one. A torrent is named by its info hash if its name is blank,
+/// begins with `-` or contains control characters.
 #[must_use]
 pub fn start_command<'a>(
     torrents: impl IntoIterator<Item = (Option<&'a str>, &'a str)>,

@@ -83,7 +83,7 @@ impl<S: TorrentSource> MountControl<S> {
             }
         });
         let mut readers: Vec<_> = readers.collect();
-        // Longest wait first; readers that do not wait in the order of their opens.
+        // Longest wait first; readers that do not wait keep their order.
         readers.sort_by_key(|reader| {
             std::cmp::Reverse(reader.waits.map_or(0, |wait| wait.for_millis + 1))
         });
