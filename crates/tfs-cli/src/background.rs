@@ -1,8 +1,9 @@
-//! Going to the background: a second process mounts, and this one waits until it answers.
+//! Going to the background: a second process mounts, and this one waits until the mount answers.
 //!
-//! The second process is this program again, not a fork: a fork of a process with threads cannot
-//! do much, and one before all threads could not say what went wrong later. It tells of its
-//! success by a line on its standard output; errors it prints itself, on the same standard error.
+//! The second process is a new run of this program, not a fork. After a fork, a process with
+//! several threads can do little; a fork before all threads could not report later errors. The
+//! second process reports success by a line on its standard output. It prints errors itself, on the
+//! same standard error.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -25,52 +26,50 @@ use crate::report::UserError;
 use crate::signals::Signals;
 use crate::{exit, runtime};
 
-/// Set for the second process, to the number of the first. Not one of the settings, so it has none
-/// of their names.
+/// Set for the second process, to the process id of the first. It is not a setting, so its name
+/// does not begin like one.
 const CHILD_VARIABLE: &str = "_TFS_BACKGROUND";
 
 /// What `ps` calls the second process; at most 15 bytes.
 const PROCESS_NAME: &CStr = c"tfs";
 
-/// What the second process says when the mount answers.
+/// The line that the second process writes when the mount answers.
 const READY: &str = "ready";
 
-/// What is said where the second process does not start.
+/// The message if the second process does not start.
 const NOT_STARTED: &str = "cannot start a process in the background";
 
-/// How long a mount that is late gets to clean up when it is told to end.
+/// How long a late mount has to clean up after the signal to end.
 const CLEAN_UP_TIME_MAX: Duration = Duration::from_secs(15);
 
-/// Which process this is.
+/// Role of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProcessRole {
     /// The only one: it mounts and stays.
     Foreground,
-    /// The one that was typed, and waits for the other.
+    /// The process that the user started; it waits for the other.
     Parent,
-    /// The one that mounts, in the background.
+    /// The process that mounts, in the background.
     Child,
 }
 
-/// Returns which process this is if the mount goes to the background.
+/// Returns the role of this process if the mount goes to the background.
 pub(crate) fn role() -> ProcessRole {
     if env::var_os(CHILD_VARIABLE).is_some() { ProcessRole::Child } else { ProcessRole::Parent }
 }
 
-/// Names the process in the background as if it had been typed: it is started as
-/// `/proc/self/exe`, so that the kernel calls it `exe`, and so do `ps` and `top`. To be called by
-/// the main thread.
+/// Sets the name of the background process. It is started as `/proc/self/exe`, so the kernel, `ps`
+/// and `top` would name it `exe`. Must be called by the main thread.
 pub(crate) fn set_process_name() {
-    // The name is for people only.
+    // The name is only for display.
     _ = set_name(PROCESS_NAME);
 }
 
 /// Starts the second process with the same arguments, waits until its mount answers, and returns
-/// its exit code if it failed. A signal that ends this process ends the other first: the terminal's
-/// Ctrl-C does not reach it.
-/// `stdin` is what the second process reads until then.
+/// its exit code if it failed. A signal that ends this process ends the other first: Ctrl-C of the
+/// terminal does not reach it. `stdin` is the standard input of the second process until then.
 pub(crate) fn spawn(time_max: Duration, mountpoint: &Path, stdin: Stdio) -> eyre::Result<u8> {
-    // The child asks for a signal when the thread that started it ends, so it is this one.
+    // The child gets a signal when the thread that started it ends, so this thread starts it.
     runtime()?.block_on(async {
         let mut signals = Signals::new()?;
         let mut child = start(stdin)?;
@@ -102,7 +101,7 @@ pub(crate) fn spawn(time_max: Duration, mountpoint: &Path, stdin: Stdio) -> eyre
     })
 }
 
-/// What came first.
+/// The first event.
 enum Waited {
     Ready,
     Ended,
@@ -110,15 +109,15 @@ enum Waited {
     Interrupted,
 }
 
-/// Starts a process that does what is left of this command, with the same arguments, and leaves it
-/// to itself. It knows by its [`role`] that it is to do the rest.
+/// Starts a detached process that does the rest of this command, with the same arguments. Its
+/// [`role`] shows it that it has only the rest to do.
 pub(crate) fn spawn_rest() -> eyre::Result<()> {
     let mut command = this_command();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().map(drop).wrap_err(NOT_STARTED)
 }
 
-/// Leaves the session of the terminal, whose signals do not concern this process then.
+/// Leaves the session of the terminal, so that the terminal's signals do not reach this process.
 pub(crate) fn leave_session() -> eyre::Result<()> {
     setsid().map(drop).wrap_err("cannot leave the terminal's session")
 }
@@ -127,10 +126,10 @@ fn start(stdin: Stdio) -> eyre::Result<Child> {
     this_command().stdin(stdin).stdout(Stdio::piped()).spawn().wrap_err(NOT_STARTED)
 }
 
-/// Returns this command once more, for a process in the background.
+/// Returns this command again, for a process in the background.
 fn this_command() -> Command {
-    // Not the path: the file may have been replaced by an update.
-    // Under the same name: a helper of mount(8) knows itself by it.
+    // Not by path: an update may have replaced the file. The name stays the same: a helper of
+    // mount(8) recognizes its role by it.
     let mut words = env::args_os();
     let mut command = Command::new("/proc/self/exe");
     command.arg0(words.next().unwrap_or_else(|| "tfs".into()));
@@ -146,14 +145,14 @@ pub(crate) fn too_late(time_max: Duration) -> UserError {
         .with_hint("give it more time with --daemon-timeout, or look with -f -v")
 }
 
-/// Resolves when the child has said that it is ready, or, with `None`, has ended before.
+/// Resolves when the child reports that it is ready, or, with `None`, has ended before.
 ///
 /// # Cancel safety
-/// The line is lost, and a thread stays until it comes or the child ends.
+/// The line is lost, and a thread stays until the line comes or the child ends.
 async fn wait_for_ready(child: &mut Child) -> Option<()> {
     let stdout = child.stdout.take()?;
     let (sender, line) = oneshot::channel();
-    // It ends with the child's line or with the child.
+    // The thread ends with the child's line or with the child.
     let _reader = thread::spawn(move || {
         let mut line = String::new();
         let read = BufReader::new(stdout).read_line(&mut line);
@@ -162,8 +161,8 @@ async fn wait_for_ready(child: &mut Child) -> Option<()> {
     line.await.is_ok_and(|is_ready| is_ready).then_some(())
 }
 
-/// Ends the child: first with time to clean up, then, or at the next signal, without. What it then
-/// leaves mounted is taken out of the tree.
+/// Ends the child: first with time to clean up, then, or at the next signal, by force. Unmounts
+/// what the child leaves behind.
 async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
     let pid = i32::try_from(child.id()).map(Pid::from_raw);
     if let Ok(pid) = pid
@@ -182,20 +181,20 @@ async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
     }
     if child.kill().is_ok() {
         drop(child.wait());
-        // This unmounts only what is dead. Usually there is nothing.
+        // This unmounts only a dead mount. Usually there is none.
         let path = mountpoint.to_owned();
         drop(tokio::task::spawn_blocking(move || check_mountpoint(&path, true)).await);
     }
 }
 
 /// Leaves the session of the terminal, so that its end does not concern this process. Until
-/// [`ready`], the end of the process that waits is the end of this one too.
+/// [`ready`], this process ends with the waiting process.
 pub(crate) fn leave_terminal() -> eyre::Result<()> {
     leave_session()?;
     set_pdeathsig(Signal::SIGTERM).wrap_err("cannot ask for the end of the process that waits")?;
     let parent = env::var(CHILD_VARIABLE).ok();
     if parent.is_some_and(|pid| pid != getppid().to_string()) {
-        // It ended before it was asked about.
+        // The parent ended before the signal was requested.
         return Err(UserError::new(
             exit::INTERRUPTED,
             "the process that started this one has ended",
@@ -205,13 +204,13 @@ pub(crate) fn leave_terminal() -> eyre::Result<()> {
     Ok(())
 }
 
-/// Tells the waiting process that the mount answers, and lets go of the terminal and of the
+/// Notifies the waiting process that the mount answers, and detaches from the terminal and the
 /// current directory.
 ///
 /// # Errors
-/// If nobody waits any more.
+/// If the waiting process is gone.
 pub(crate) fn ready() -> io::Result<()> {
-    // From now on the other may end.
+    // From now on the parent may end.
     set_pdeathsig(None)?;
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{READY}")?;

@@ -1,4 +1,4 @@
-//! `tfs config`: what holds and why, where files are looked for, and a file to begin with.
+//! `tfs config`: effective settings and their origins, configuration paths, and a template file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,13 +14,13 @@ use crate::exit;
 use crate::output::{self, visible};
 use crate::report::UserError;
 
-/// The variable that chooses among the servers, or names one that is not there.
+/// The variable that selects a server, or names an additional one.
 const SERVER_VARIABLE: &str = "TFS_SERVER";
 
-/// What it does to the servers that are shown below it.
+/// How it affects the servers that are shown below it.
 const SERVER_EFFECT: &str = "  (the server of commands without --server)";
 
-/// Prints the settings and where each came from.
+/// Prints the settings, each with its origin.
 pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {
     let values = loaded.values();
     let variables = variables(loaded);
@@ -39,7 +39,7 @@ pub(crate) fn show(loaded: &Loaded, is_json: bool) -> eyre::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
-/// Returns the short forms that were set, the password without what it is.
+/// Returns the short variables that were set, with the password masked.
 fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
     let environment = &loaded.environment;
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -53,7 +53,7 @@ fn variables(loaded: &Loaded) -> Vec<(&'static str, String)> {
     variables.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Returns the settings as TOML, each with a comment that says where it came from.
+/// Returns the settings as TOML, each with a comment that names its origin.
 fn text(values: &[ShownValue]) -> String {
     let lines: Vec<_> = values.iter().map(|value| (value, assignment(value))).collect();
     let told = lines.iter().filter(|(value, _)| value.from.origin != Origin::Default);
@@ -92,7 +92,7 @@ fn assignment(value: &ShownValue) -> String {
     }
 }
 
-/// Returns the name of a key without the place of its section in a list.
+/// Returns the name of a key without the index of its section in a list.
 fn without_index(name: &str) -> String {
     match (name.split_once('['), name.rsplit_once(']')) {
         (Some((section, _)), Some((_, key))) => format!("{section}{key}"),
@@ -100,7 +100,8 @@ fn without_index(name: &str) -> String {
     }
 }
 
-/// Prints which files are looked for, and which are there. It works also where one is wrong.
+/// Prints the paths of configuration files, and which of them exist. It also works if a file is
+/// invalid.
 pub(crate) fn path(sources: &Sources, is_json: bool) -> eyre::Result<u8> {
     let files = sources.files();
     if is_json {
@@ -119,7 +120,7 @@ pub(crate) fn path(sources: &Sources, is_json: bool) -> eyre::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
-/// Writes a file with every key, but never over another file.
+/// Writes a file with every key. Never overwrites a file.
 pub(crate) fn init(sources: &Sources, file: Option<&Path>, is_print: bool) -> eyre::Result<u8> {
     if is_print {
         output::line(sample_file().trim_end())?;
@@ -140,7 +141,7 @@ pub(crate) fn init(sources: &Sources, file: Option<&Path>, is_print: bool) -> ey
     }
 }
 
-/// Returns the error for a file that is not to be overwritten.
+/// Returns the error for a file that exists.
 pub(crate) fn exists(path: &Path) -> UserError {
     UserError::new(exit::CONFIG_EXISTS, format!("{} is there already", path.display()))
         .with_hint("name another file, or look at a new one with: tfs config init --print")

@@ -1,4 +1,4 @@
-//! `tfs daemon`: all mounts of the configuration, until a signal.
+//! `tfs daemon`: serves all mounts of the configuration until a signal.
 
 use tfs_service::daemon::{Daemon, DaemonClaim, DaemonRuns, LogLevelControl};
 use tfs_service::settings::{Loaded, Origin, Sources};
@@ -18,13 +18,13 @@ struct DaemonLog {
 
 impl LogLevelControl for DaemonLog {
     fn set_level(&mut self, loaded: &Loaded) -> bool {
-        // A program that moves the file away, such as logrotate, has the daemon reload.
+        // A program that moves the file away, such as logrotate, makes the daemon reload.
         self.level.reopen();
         self.level.set(verbosity(self.verbose, loaded), loaded.settings.logging.level)
     }
 }
 
-/// Runs the command. `verbose` is how often `-v` was given, and `level` began with it.
+/// Runs the command. `verbose` is the number of `-v` flags, with which `level` was set up.
 pub(crate) fn run(sources: Sources, loaded: Loaded, verbose: u8, level: Level) -> eyre::Result<u8> {
     let files = loaded.read_files();
     let (daemon, handle) = Daemon::new(sources, loaded, DaemonLog { level, verbose })?;
@@ -57,8 +57,8 @@ pub(crate) fn runs_already(error: &DaemonRuns) -> UserError {
     UserError::new(exit::DAEMON_RUNS, error.to_string()).with_hint(hint)
 }
 
-/// Returns how much more is logged than the settings say. What a daemon does is seen in its log
-/// only, so that it says by default what `-v` has others say.
+/// Returns the verbosity beyond the settings. A daemon is observed only by its log, so with the
+/// default level it logs what `-v` adds elsewhere.
 pub(crate) fn verbosity(verbose: u8, loaded: &Loaded) -> u8 {
     let is_default = loaded.place("logging.level").origin == Origin::Default;
     verbose.max(u8::from(is_default))

@@ -18,20 +18,19 @@ use crate::figures::counted;
 use crate::report::settings_error;
 use crate::{exit, output, runtime};
 
-/// The version of the JSON: fields are added without a new one.
+/// The version of the JSON. New fields do not change it.
 const JSON_VERSION: u32 = 1;
 
-/// How wide text is; commands to type are never broken.
+/// The width of text. Commands for the user to type are never broken.
 const WIDTH: usize = 80;
 
-/// Where the text begins, after the verdict and the name of the check.
+/// The column at which text begins, after the verdict and the name of the check.
 const INDENT: usize = 24;
 
-/// Where a unit of the system mounts if nothing was said.
+/// The default mount point of a system unit.
 const MOUNTPOINT_OF_SYSTEM: &str = "/mnt/tfs";
 
-/// Where a unit of a user mounts if nothing was said, below the user's home: nowhere else may users
-/// mount.
+/// The default mount point of a user unit, below the user's home: users may mount nowhere else.
 const MOUNTPOINT_IN_HOME: &str = "tfs";
 
 /// Runs the command.
@@ -53,7 +52,7 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
     let settings = DoctorSettings { servers: servers.collect(), mountpoint };
     let runtime = runtime()?;
     let findings = runtime.block_on(examine(&settings));
-    // Nothing is waited for: a check that was given up may still wait for the kernel.
+    // Do not wait: an abandoned check may still block in the kernel.
     runtime.shutdown_background();
     if args.json {
         output::line(&serde_json::to_string_pretty(&json!({
@@ -61,14 +60,14 @@ pub(crate) fn run(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> 
             "findings": findings,
         }))?)?;
     } else {
-        // Its colours are its own; what it tells is made visible piece by piece.
+        // The text contains tfs's own colours; untrusted parts of it were escaped one by one.
         output::bytes(format!("{}\n", text(&findings, is_coloured())).as_bytes())?;
     }
     let has_fault = findings.iter().any(|finding| finding.verdict == Severity::Fault);
     Ok(if has_fault { exit::DOCTOR_FAULT } else { exit::SUCCESS })
 }
 
-/// Returns the servers that are meant: those of the mount, if the configuration has it or it runs.
+/// Returns the selected servers: those of the mount, if it is configured or runs.
 fn chosen(loaded: &Loaded, mountpoint: Option<&Path>) -> eyre::Result<Vec<ChosenServer>> {
     let mounts = &loaded.settings.mounts;
     let mount = mounts.iter().find(|mount| Some(mount.path.as_path()) == mountpoint);
@@ -83,8 +82,8 @@ fn is_coloured() -> bool {
     std::io::stdout().is_terminal() && output::wants_colours()
 }
 
-/// Prints a unit of systemd for this machine: of the system as root, else of the user.
-/// It runs the daemon if the configuration has mounts and none was named.
+/// Prints a systemd unit for this machine: a system unit for root, else a user unit. The unit runs
+/// the daemon if the configuration has mounts and no mount was named.
 fn print_unit(args: &DoctorArgs, config: Option<&Path>, loaded: &Loaded) -> eyre::Result<u8> {
     let scope = if nix::unistd::geteuid().is_root() { UnitScope::System } else { UnitScope::User };
     let binary = env::current_exe().wrap_err("cannot find this program")?;
@@ -122,8 +121,8 @@ fn mountpoint_of_unit(scope: UnitScope) -> PathBuf {
     }
 }
 
-/// Returns the variables that say which server it is, and who we are to it. For several there are
-/// none: the configuration says it, to the unit too.
+/// Returns the variables that name the server and the credentials. For several servers there are
+/// none: the unit reads the configuration.
 fn variables(mut chosen: Vec<ChosenServer>) -> eyre::Result<Vec<(&'static str, String)>> {
     let Some(only) = chosen.pop().filter(|_| chosen.is_empty()) else { return Ok(Vec::new()) };
     let ServerSection { url, username, password_file, .. } = only.section;
@@ -136,7 +135,7 @@ fn variables(mut chosen: Vec<ChosenServer>) -> eyre::Result<Vec<(&'static str, S
     Ok(variables)
 }
 
-/// Returns the findings for people, and how many are not well.
+/// Returns the findings as text, and the number of problems.
 fn text(findings: &[CheckResult], is_coloured: bool) -> String {
     let mut lines = Vec::new();
     for CheckResult { check, server, verdict, found, fixes } in findings {
@@ -159,7 +158,7 @@ fn text(findings: &[CheckResult], is_coloured: bool) -> String {
     lines.join("\n")
 }
 
-/// Returns the verdict, as wide as the widest.
+/// Returns the verdict, padded to the widest one.
 fn label(verdict: Severity, is_coloured: bool) -> String {
     let (word, colour) = match verdict {
         Severity::Ok => ("ok", 32),
@@ -170,7 +169,7 @@ fn label(verdict: Severity, is_coloured: bool) -> String {
     if is_coloured { format!("\x1b[{colour}m{padded}\x1b[0m") } else { padded }
 }
 
-/// Breaks a text into lines of `width` characters at most, but for words that are longer.
+/// Breaks a text into lines of at most `width` characters. Longer words stay whole.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

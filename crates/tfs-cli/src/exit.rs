@@ -95,7 +95,7 @@ pub(crate) const INTERRUPTED: u8 = 130; // what shells say of Ctrl-C
 
 #[cfg(test)]
 mod tests {
-    /// Returns each code with its meaning, as this file has them.
+    /// Returns each code with its meaning, from the comments in this file.
     fn in_code() -> Vec<(u8, String)> {
         let mut meaning = String::new();
         let mut codes = Vec::new();

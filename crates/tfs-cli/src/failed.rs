@@ -1,11 +1,11 @@
-//! Failed torrents, as `tfs list` and `tfs status` name them: the reasons, and what to do.
+//! Failed torrents in `tfs list` and `tfs status`: the reasons, and what to do.
 
 use tfs_service::failed::{remedy, start_command};
 use tfs_service::status::TORRENTS_NAMED_MAX;
 
 use crate::output::visible;
 
-/// How many torrents a command to type names: one that fits a line or two.
+/// How many torrents a suggested command names, so that it fits a line or two.
 const COMMAND_NAMES_MAX: usize = 5;
 
 /// A failed torrent.
@@ -13,7 +13,7 @@ const COMMAND_NAMES_MAX: usize = 5;
 pub(crate) struct FailedTorrent<'a> {
     pub(crate) name: Option<&'a str>,
     pub(crate) info_hash: &'a str,
-    /// Why it failed, in one line.
+    /// The reason of the failure, in one line.
     pub(crate) why: Option<&'a str>,
 }
 
@@ -22,12 +22,12 @@ pub(crate) struct FailedTorrent<'a> {
 pub(crate) struct FailedLines {
     /// A line for each torrent, up to a limit, and how many more there are.
     pub(crate) reasons: Vec<String>,
-    /// What to do, a line for each kind of reason.
+    /// Suggested actions, a line for each kind of reason.
     pub(crate) remedies: Vec<String>,
 }
 
 /// Returns the lines about `count` failed torrents, of which `torrents` are the first. `flag` is
-/// what `--server` has to be to reach their server.
+/// the value of `--server` that selects their server.
 pub(crate) fn failed_lines<'a>(
     torrents: &[FailedTorrent<'a>],
     count: usize,

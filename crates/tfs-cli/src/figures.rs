@@ -1,12 +1,12 @@
-//! Figures as people read them: sizes, speeds, shares and counts.
+//! Formatting of figures for people: sizes, speeds, shares and counts.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
-/// What is said of reads where there are none: what the kernel has in its cache, or reads itself,
-/// does not come to tfs.
+/// The text if no read has reached tfs. Reads from the kernel's cache or by passthrough do not
+/// reach it.
 pub(crate) const NO_READS: &str = "none has reached tfs yet";
 
 /// Returns a number of bytes with a unit.
@@ -14,7 +14,7 @@ pub(crate) fn size(bytes: u64) -> String {
     ByteSize::b(bytes).to_string()
 }
 
-/// Returns a speed; none at all is a dash, which is seen at a glance.
+/// Returns a speed. Zero is a dash, which is easy to see.
 pub(crate) fn speed(bytes_per_second: u64) -> String {
     match bytes_per_second {
         0 => "-".to_owned(),
@@ -22,7 +22,7 @@ pub(crate) fn speed(bytes_per_second: u64) -> String {
     }
 }
 
-/// Returns how long ago something was, in whole seconds.
+/// Returns an age in whole seconds.
 pub(crate) fn age(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -30,13 +30,14 @@ pub(crate) fn age(time: Duration) -> String {
     }
 }
 
-/// Returns a share, rounded down: what is not all is never 100 %. Of nothing there is none.
+/// Returns a share, rounded down, so that an incomplete file never shows 100 %. `0` of `0` has no
+/// share.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let hundredths = u128::from(part).saturating_mul(100).checked_div(u128::from(whole));
     hundredths.map_or_else(|| "-".to_owned(), |hundredths| format!("{}%", hundredths.min(100)))
 }
 
-/// Returns a number with what it counts.
+/// Returns a number with its noun.
 pub(crate) fn counted<T: Copy + fmt::Display + PartialEq + From<u8>>(
     count: T,
     one: &str,
@@ -56,7 +57,7 @@ mod tests {
             (999, 1000, "99%"),
             (1000, 1000, "100%"),
             (u64::MAX - 1, u64::MAX, "99%"),
-            // A file that grew while it was looked at.
+            // A file that grew during the check.
             (8, 7, "100%"),
         ];
         for (part, whole, want) in cases {

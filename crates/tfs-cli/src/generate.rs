@@ -1,4 +1,4 @@
-//! What is made of the arguments themselves: completions and manual pages.
+//! Output generated from the arguments: completions and manual pages.
 
 use std::path::Path;
 use std::{fs, io};
@@ -10,8 +10,8 @@ use eyre::WrapErr as _;
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::{exit, output};
 
-/// Comes before each page: no spaces are put between words to fill a line, nor hyphens into them,
-/// so that an example can be typed as it stands.
+/// The start of each page. It turns off justification and hyphenation, so that an example can be
+/// typed as printed.
 const AS_TYPED: &[u8] = b".ad l\n.nh\n";
 
 /// Prints completions for a shell.
@@ -43,7 +43,7 @@ fn write_pages(dir: &Path, command: &clap::Command) -> io::Result<()> {
     command.get_subcommands().try_for_each(|command| write_pages(dir, command))
 }
 
-/// Returns the page of a command.
+/// Returns the manual page of a command.
 fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::from(AS_TYPED);
     Man::new(command).render(&mut page)?;

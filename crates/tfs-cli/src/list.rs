@@ -1,4 +1,4 @@
-//! `tfs list`: a table for people, JSON for scripts, once or again and again.
+//! `tfs list`: a table for people, JSON for scripts, once or repeatedly.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::screen::Screen;
 use crate::watch::{Looked, WATCH_INTERVAL, watch};
 use crate::{exit, runtime};
 
-/// No stream is opened for a list; this is only what the client wants to know.
+/// A list opens no stream; the client only needs some value.
 pub(crate) const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// Where the servers stand in the table: before the name, which may be long.
+/// The position of the server column: before the name, which may be long.
 const SERVER_COLUMN: usize = 8;
 
 /// Runs the command.
@@ -46,13 +46,13 @@ pub(crate) fn run(args: &ListArgs, loaded: &Loaded) -> eyre::Result<u8> {
                 output::line(&view.text(&rows)?)?;
             }
         }
-        // What the others have is no complete list.
+        // With failed servers the list is incomplete.
         Ok(report_all(errors))
     })
 }
 
-/// Shows the torrents until a signal comes. Servers that cannot be reached from the beginning are
-/// an error, as without `--watch`.
+/// Shows the torrents until a signal comes. Servers that cannot be reached at the start are an
+/// error, as without `--watch`.
 async fn watch_list(view: &ListView<'_>, servers: &ServerSet) -> eyre::Result<u8> {
     let watched = servers.watch(WATCH_INTERVAL);
     watched.first_answers().await;
@@ -72,12 +72,12 @@ fn report_all(errors: Vec<ConnectError>) -> u8 {
     codes.first().copied().unwrap_or(exit::SUCCESS)
 }
 
-/// How torrents are shown.
+/// Formatting of torrents.
 struct ListView<'a> {
     args: &'a ListArgs,
     /// Whether there are several servers.
     has_servers: bool,
-    /// What `--server` has to be to reach the server, if there is one and that is needed.
+    /// The value of `--server` that selects the server, if there is one and the flag is needed.
     flag: Option<String>,
 }
 
@@ -96,7 +96,7 @@ impl ListView<'_> {
     fn text(&self, rows: &[TorrentRow]) -> eyre::Result<String> {
         Ok(match (self.args.json, self.args.watch) {
             (true, false) => serde_json::to_string_pretty(rows)?,
-            // A line for each look.
+            // One line for each refresh.
             (true, true) => serde_json::to_string(rows)?,
             (false, _) => {
                 let mut text = table(rows.iter(), self.has_servers);
@@ -109,7 +109,7 @@ impl ListView<'_> {
         })
     }
 
-    /// Returns what is shown of a look: rows of servers that do not answer are old.
+    /// Returns the output of one refresh. Rows of servers that do not answer are marked old.
     fn looked(&self, list: WatchedList) -> eyre::Result<Looked> {
         let WatchedList { rows, current, servers, errors } = list;
         let line = current.map(|rows| self.text(&self.matching(rows))).transpose()?;
@@ -130,7 +130,7 @@ impl ListView<'_> {
         Ok(Looked { screen, line, errors })
     }
 
-    /// Returns why torrents failed and what to do, after an empty line, if any did.
+    /// Returns the reasons and remedies of failed torrents, after an empty line, if there are any.
     fn failures<'r>(&self, rows: impl Iterator<Item = &'r TorrentRow>) -> Vec<String> {
         let failed: Vec<_> = rows
             .filter(|row| row.state == "error")
@@ -151,7 +151,7 @@ impl ListView<'_> {
     }
 }
 
-/// Returns why a server has nothing new to say, and how old its torrents are.
+/// Returns why a server has no new list, and the age of its torrents.
 fn silence(server: &WatchedServer) -> String {
     let WatchedServer { url, age: old, silence, error, .. } = server;
     let why = match (error, silence) {
@@ -165,7 +165,7 @@ fn silence(server: &WatchedServer) -> String {
     })
 }
 
-/// Returns what is said where there is nothing to list.
+/// Returns the text for an empty list.
 fn nothing(args: &ListArgs) -> &'static str {
     match args.pattern {
         Some(_) => "no torrent has that in its name; see all of them with: tfs list",
@@ -201,7 +201,7 @@ fn table<'r>(rows: impl Iterator<Item = &'r TorrentRow>, has_servers: bool) -> S
     output::table_text(table)
 }
 
-/// Returns how much of all files is there. Of a torrent that failed rqbit does not say it.
+/// Returns how much of all files is downloaded. rqbit does not report it for a failed torrent.
 fn done(row: &TorrentRow) -> String {
     match row.size_bytes {
         Some(_) if row.state == "error" && row.there_bytes == 0 => "-".to_owned(),
@@ -210,7 +210,7 @@ fn done(row: &TorrentRow) -> String {
     }
 }
 
-/// Returns how much is selected, and if that is a part, how much of that is there.
+/// Returns how much is selected. If that is a part, also how much of it is downloaded.
 fn selected(row: &TorrentRow) -> String {
     match (row.selected_bytes, row.size_bytes) {
         (None, _) => "-".to_owned(),

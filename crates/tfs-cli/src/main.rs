@@ -1,8 +1,7 @@
-//! The command `tfs`: reads what was typed, calls `tfs-service`, and says what came of it.
+//! The command `tfs`: parses the arguments, calls `tfs-service`, and reports the result.
 //!
 //! # What it never does
-//! It holds no logic of the filesystem and names no type of FUSE or HTTP. Nothing but
-//! [`output`] prints.
+//! This crate has no filesystem logic, and names no type of FUSE or HTTP. Only [`output`] prints.
 
 mod add;
 mod args;
@@ -50,7 +49,7 @@ use crate::args::{Cli, Command, ConfigCommand};
 use crate::logging::Audience;
 
 fn main() -> ExitCode {
-    // An allocator that keeps more than it should is no reason not to do what was asked for.
+    // The command can run with an allocator that keeps too much memory.
     _ = tfs_service::bound_free_memory();
     let command_line: Vec<_> = env::args_os().collect();
     if mount_helper::is_called(&command_line) {
@@ -89,7 +88,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     let is_daemon = matches!(cli.command, Command::Daemon);
     let more = if is_daemon { daemon::verbosity(verbose, &loaded) } else { verbose };
     let level = logging::start(more, &loaded.settings.logging, audience(&cli.command))?;
-    // The process that was typed has told them already.
+    // The parent process has reported them already.
     if background::role() == background::ProcessRole::Child {
         background::set_process_name();
     } else {
@@ -126,7 +125,7 @@ fn run(cli: &Cli) -> eyre::Result<u8> {
     }
 }
 
-/// Returns who reads the log of a command, if that goes to a terminal.
+/// Returns the reader of a command's log on a terminal.
 fn audience(command: &Command) -> Audience {
     let is_in_foreground = matches!(command, Command::Mount(args) if args.foreground);
     match is_in_foreground || matches!(command, Command::Daemon) {
@@ -141,8 +140,8 @@ fn sources(cli: &Cli) -> Sources {
     Sources { named_file, servers, flags, ..Sources::of_this_process() }
 }
 
-/// Loads the settings. Where they are wrong, commands that can do without them do: a mount must
-/// come down, and a mistake be looked for, whatever a file says.
+/// Loads the settings. If they are invalid, commands that do not need them still run: unmounting
+/// and diagnosis must work with any configuration file.
 fn load(cli: &Cli, sources: &Sources) -> eyre::Result<Loaded> {
     let error = match sources.clone().load() {
         Ok(loaded) => return Ok(loaded),
@@ -155,10 +154,10 @@ fn flags_only(sources: &Sources) -> eyre::Result<Loaded> {
     Ok(Sources { flags: sources.flags.clone(), ..Sources::default() }.load()?)
 }
 
-/// Returns the runtime of one command. One worker would be faster: two wake each other for every
-/// message of a random read, which then takes a third more context switches and a fifth more of the
-/// processor. But whatever keeps a worker busy, such as the list of ten thousand torrents, would
-/// hold up all reads that wait for the network, and signals too.
+/// Returns the runtime of one command. It has two workers. One would be faster: two wake each other
+/// for every message of a random read, which costs a third more context switches and a fifth more
+/// CPU time. But then any task that keeps the worker busy, such as parsing a list of ten thousand
+/// torrents, would delay all reads over the network, and signals.
 fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -168,11 +167,11 @@ fn runtime() -> eyre::Result<tokio::runtime::Runtime> {
     Ok(runtime)
 }
 
-/// How long a process that served mounts waits at its end for calls that wait for a disk. One that
-/// hangs may never answer.
+/// How long a process that served mounts waits at exit for blocking disk calls. A hanging one may
+/// never return.
 const END_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// Runs what serves mounts to its end.
+/// Runs a service of mounts to its end.
 fn run_service<T>(service: impl Future<Output = eyre::Result<T>>) -> eyre::Result<T> {
     let runtime = runtime()?;
     let result = runtime.block_on(service);

@@ -1,4 +1,4 @@
-//! `tfs mount`: in the foreground until it ends, or in the background once it answers.
+//! `tfs mount`: in the foreground until the mount ends, or in the background once it answers.
 
 use std::net::SocketAddr;
 use std::path::absolute;
@@ -21,7 +21,7 @@ use crate::report::{self, settings_error};
 use crate::signals::{Hangup, ServiceSignal, ServiceSignals};
 use crate::{exit, run_service};
 
-/// Runs the command. `level` is the log's.
+/// Runs the command. `level` controls the log.
 pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Result<u8> {
     let role = if args.foreground { ProcessRole::Foreground } else { background::role() };
     match role {
@@ -39,19 +39,18 @@ pub(crate) fn run(args: &MountArgs, loaded: &Loaded, level: &Level) -> eyre::Res
     }
 }
 
-/// Understands the arguments. Paths become absolute: the process changes its directory later.
+/// Parses the arguments. Paths become absolute, since the process changes its directory later.
 fn settings(args: &MountArgs, loaded: &Loaded) -> eyre::Result<MountSettings> {
     let path = absolute(&args.mountpoint).wrap_err("cannot use the mount point")?;
     let mount = loaded.mount_at(&path).map_err(settings_error)?;
     let servers = servers(args, loaded, &mount)?;
     let mut settings = loaded.mount_settings_with(&mount, servers);
-    // The process that waits for this one is to hear from it before its patience ends.
+    // The waiting process must get an answer before its time limit.
     settings.first_look_max = settings.first_look_max.min(args.daemon_timeout / 2);
     Ok(settings)
 }
 
-/// Returns what the process in the background reads: nothing, but where a torrent is to come from
-/// the standard input.
+/// Returns the standard input of the background process: empty, unless a torrent is read from it.
 fn stdin(args: &MountArgs) -> Stdio {
     #[cfg(feature = "embedded")]
     if args.embedded.add.iter().any(|text| TorrentInput::parse(text).is_stdin()) {
@@ -108,7 +107,7 @@ async fn serve(
         mount = RunningMount::start(settings, &mounts) => mount?,
         () = signals.end() => return Ok(exit::FAILURE),
     };
-    // Before anybody is told that the mount is there.
+    // The listeners open before the mount is reported as ready.
     let doors = Listeners::open(mounts, listen).await;
     for down in mount.servers_down() {
         report::warn_of_server(down);
@@ -138,15 +137,14 @@ async fn serve(
     }
     notify(ManagerNotice::Stopping);
     let stopped = mount.stop().await;
-    // Whoever asked for the end is told that it has come.
+    // This answers the processes that requested the end.
     doors.close().await;
     stopped?;
     Ok(exit::SUCCESS)
 }
 
-/// Takes signals until one asks for the end. One that asks for a reload has the log file opened
-/// anew and the servers looked at: a mount has no other state that changes outside of it. The
-/// configuration is the daemon's to reload.
+/// Handles signals until one requests the end. A reload signal reopens the log file and polls the
+/// servers: a mount has no other external state. Only the daemon reloads the configuration.
 async fn heed(signals: &mut ServiceSignals, mount: &RunningMount, level: &Level) {
     let (wanted, refresher) = (Notify::new(), mount.refresher());
     let refreshing = async {
@@ -160,7 +158,7 @@ async fn heed(signals: &mut ServiceSignals, mount: &RunningMount, level: &Level)
     let taking = async {
         while signals.next().await == ServiceSignal::Reload {
             level.reopen();
-            // Several at once are one look.
+            // Several signals in a row cause one poll.
             wanted.notify_one();
         }
     };
@@ -170,8 +168,8 @@ async fn heed(signals: &mut ServiceSignals, mount: &RunningMount, level: &Level)
     }
 }
 
-/// Tells the service manager that the mount answers, for as long as it wants to hear it and it is
-/// true. Never ends.
+/// Notifies the watchdog of the service manager, if there is one, while the mount answers. Never
+/// returns.
 async fn feed_watchdog(mount: &RunningMount) {
     match Watchdog::from_environment() {
         Some(watchdog) => watchdog.watch(async || mount.answers().await).await,
@@ -179,14 +177,14 @@ async fn feed_watchdog(mount: &RunningMount) {
     }
 }
 
-/// Where others than readers come in. A mount can do without each of them.
+/// The optional listeners: control socket and monitoring endpoint. A mount can run without them.
 pub(crate) struct Listeners {
     control: ControlServer,
     monitoring: Option<MonitoringServer>,
 }
 
 impl Listeners {
-    /// Opens them to those who may come in; what cannot be opened is logged.
+    /// Opens the listeners. Failures are logged.
     pub(crate) async fn open(mounts: MountRegistry, listen: Option<SocketAddr>) -> Self {
         let control = ControlServer::start(mounts.clone()).await;
         let monitoring = match listen {
@@ -199,7 +197,7 @@ impl Listeners {
         Self { control, monitoring: monitoring.ok().flatten() }
     }
 
-    /// Closes them, after what is being answered.
+    /// Closes them, after pending requests are answered.
     pub(crate) async fn close(self) {
         if let Some(monitoring) = self.monitoring {
             monitoring.end().await;

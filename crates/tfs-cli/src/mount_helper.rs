@@ -1,17 +1,17 @@
-//! As a helper of `mount(8)`: its words become those of `tfs mount`.
+//! Helper of `mount(8)`: translates its arguments to those of `tfs mount`.
 //!
-//! Tried with util-linux 2.38 and libfuse 3.14, this is how `mount -t fuse.tfs URL DIR -o OPTIONS`
-//! calls a helper:
+//! `mount -t fuse.tfs URL DIR -o OPTIONS` calls a helper in one of these forms (tested with
+//! util-linux 2.38 and libfuse 3.14):
 //! - `/sbin/mount.fuse.tfs URL DIR [-sfnv] [-o OPTIONS]` if there is one (`mount.tfs` for
-//!   `-t tfs`): a link to this program, which knows itself by its name;
-//! - else `/sbin/mount.fuse3`, which runs `tfs URL DIR -o OPTIONS,dev,suid` by a shell.
+//!   `-t tfs`): a link to this program, which detects the role by its name;
+//! - else `/sbin/mount.fuse3`, which runs `tfs URL DIR -o OPTIONS,dev,suid` in a shell.
 //!
-//! `mount(8)` keeps `x-*`, `X-*`, `comment=` and, without `-T`, `noauto` for itself; it passes
-//! `rw` on unasked. Each option of `tfs mount` is one here, with `_` for `-`: the list is taken
-//! from the command line itself, so that the two cannot differ.
+//! `mount(8)` keeps `x-*`, `X-*`, `comment=` and, without `-T`, `noauto` for itself, and adds `rw`.
+//! Each flag of `tfs mount` is an option here, with `_` for `-`. The list is generated from the
+//! command line definition, so that the two cannot differ.
 //!
-//! `mount(8)` returns what its helper does, so the exit codes are those of `mount(8)` here, not
-//! those of tfs.
+//! `mount(8)` returns the exit code of its helper, so the helper uses the exit codes of `mount(8)`,
+//! not those of tfs.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -26,19 +26,20 @@ use crate::report::UserError;
 /// The names of this program as a helper.
 const NAMES: [&str; 2] = ["mount.tfs", "mount.fuse.tfs"];
 
-/// Sources that stand for "the server of the settings", as a table of file systems needs a word.
+/// Sources that stand for "the server of the settings", as the source field of fstab must not be
+/// empty.
 const NO_SOURCE: [&str; 2] = ["none", "tfs"];
 
-/// What `mount(8)` says if it was called in a wrong way.
+/// Exit code of `mount(8)` for incorrect usage.
 const MOUNT_USAGE: u8 = 1;
 
-/// What `mount(8)` says if the mount failed.
+/// Exit code of `mount(8)` for a failed mount.
 const MOUNT_FAILURE: u8 = 32;
 
-/// Options that mean something to `mount(8)`, to systemd or to nobody here, and options that say
-/// what every mount of tfs is.
+/// Options that tfs ignores: those for `mount(8)` or systemd, those without effect here, and those
+/// that hold for every mount of tfs.
 const IGNORED: [&str; 30] = [
-    // Who may mount, and when.
+    // Permissions and time of mounting.
     "auto",
     "noauto",
     "defaults",
@@ -52,19 +53,20 @@ const IGNORED: [&str; 30] = [
     "noowner",
     "group",
     "nogroup",
-    // Always so.
+    // Always in effect.
     "ro",
     "nosuid",
     "nodev",
     "noexec",
     "default_permissions",
-    // Never so, but `mount(8)` and mount.fuse3 pass them unasked, and `defaults` stands for them.
+    // Never in effect, but `mount(8)` and mount.fuse3 pass them by default, and `defaults` stands
+    // for them.
     "rw",
     "suid",
     "dev",
     "exec",
     "async",
-    // Nothing is written, so no time of access either.
+    // Nothing is written, so there are no access times either.
     "atime",
     "noatime",
     "diratime",
@@ -77,16 +79,16 @@ const IGNORED: [&str; 30] = [
 /// Options of `tfs mount` that a helper does not take: it always goes to the background.
 const NOT_HERE: [&str; 3] = ["foreground", "help", "version"];
 
-/// A call by `mount(8)`, understood.
+/// A parsed call by `mount(8)`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HelperCall {
-    /// The command line of tfs that does it, with the program's name.
+    /// The equivalent command line of tfs, with the program's name.
     pub(crate) arguments: Vec<OsString>,
-    /// Whether everything is to be done but the mount itself.
+    /// Whether to do everything except the mount itself.
     pub(crate) is_fake: bool,
 }
 
-/// What follows the program's name, taken apart.
+/// The parsed arguments after the program's name.
 #[derive(Debug, Default)]
 struct Words {
     source: Option<OsString>,
@@ -104,8 +106,8 @@ pub(crate) fn is_called(command_line: &[OsString]) -> bool {
     if name.is_some_and(|name| NAMES.contains(&name)) {
         return true;
     }
-    // As mount.fuse3 calls its programs. Nothing that is typed for tfs has this form: a command
-    // comes first there.
+    // The form of a call by mount.fuse3. No command line of tfs has it: a command comes first
+    // there.
     let [source, dir, option, _options] = arguments else { return false };
     let is_command = || {
         let commands = Cli::command();
@@ -117,7 +119,7 @@ pub(crate) fn is_called(command_line: &[OsString]) -> bool {
 /// Turns a call of `mount(8)` into a command line of tfs.
 ///
 /// # Errors
-/// Which word is not understood.
+/// If a word is not understood; the error names it.
 pub(crate) fn understand(command_line: &[OsString]) -> Result<HelperCall, UserError> {
     let words = words(command_line.get(1..).unwrap_or_default())?;
     let (Some(source), Some(dir)) = (words.source, words.dir) else {
@@ -138,19 +140,19 @@ pub(crate) fn understand(command_line: &[OsString]) -> Result<HelperCall, UserEr
             Err(error) => return Err(error),
         }
     }
-    // What follows cannot be an option, whatever it begins with.
+    // Arguments after this are not parsed as options.
     arguments.extend(["--".into(), dir]);
     Ok(HelperCall { arguments, is_fake: words.is_fake })
 }
 
-/// Returns what `clap` has against the value of an option, in one line.
+/// Returns why `clap` rejects the value of an option, in one line.
 pub(crate) fn refusal(error: &clap::Error) -> UserError {
     let text = error.render().to_string();
     let first = text.lines().next().unwrap_or_default();
     usage(first.strip_prefix("error: ").unwrap_or(first).to_owned())
 }
 
-/// Returns the exit code of `mount(8)` for one of ours.
+/// Returns the exit code of `mount(8)` for an exit code of tfs.
 pub(crate) fn exit_code(code: u8) -> u8 {
     match code {
         exit::SUCCESS => exit::SUCCESS,
@@ -159,7 +161,7 @@ pub(crate) fn exit_code(code: u8) -> u8 {
     }
 }
 
-/// Takes apart `SOURCE DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, in any order.
+/// Parses `SOURCE DIR [-sfnv] [-o OPTIONS] [-t TYPE]`, in any order.
 fn words(arguments: &[OsString]) -> Result<Words, UserError> {
     let mut words = Words::default();
     let mut rest = arguments.iter();
@@ -176,7 +178,7 @@ fn words(arguments: &[OsString]) -> Result<Words, UserError> {
                 b'f' => words.is_fake = true,
                 b's' => words.is_sloppy = true,
                 b'v' => words.is_verbose = true,
-                // There is no /etc/mtab to leave alone any more.
+                // Current systems have no /etc/mtab, so there is nothing to skip.
                 b'n' => {}
                 b'o' | b't' => {
                     let Some(value) = rest.next() else {
@@ -193,7 +195,7 @@ fn words(arguments: &[OsString]) -> Result<Words, UserError> {
     Ok(words)
 }
 
-/// Splits a list of options at its commas, but for those between quotes or after a backslash.
+/// Splits a list of options at its commas, except between quotes or after a backslash.
 fn split(list: &[u8]) -> Vec<OsString> {
     let mut options = vec![Vec::new()];
     let mut bytes = list.iter();
@@ -213,7 +215,7 @@ fn split(list: &[u8]) -> Vec<OsString> {
     options.into_iter().filter(|option| !option.is_empty()).map(OsString::from_vec).collect()
 }
 
-/// Returns what an option is on the command line of tfs: nothing, or one argument.
+/// Returns the form of an option on the command line of tfs: nothing, or one argument.
 fn argument(cli: &Command, option: &OsStr) -> Result<Option<OsString>, UserError> {
     let bytes = option.as_bytes();
     let (name, value) = match bytes.iter().position(|byte| *byte == b'=') {
@@ -228,7 +230,7 @@ fn argument(cli: &Command, option: &OsStr) -> Result<Option<OsString>, UserError
     if name == "remount" {
         return Err(usage("a mount of tfs cannot be changed: unmount it and mount it anew".into()));
     }
-    // The word of libfuse 2, which some tables still have.
+    // The name in libfuse 2, which some tables still use.
     let flag =
         if name == "nonempty" { "allow-non-empty".to_owned() } else { name.replace('_', "-") };
     let takes_value = takes_value(cli, &flag)
@@ -245,7 +247,7 @@ fn argument(cli: &Command, option: &OsStr) -> Result<Option<OsString>, UserError
     }
 }
 
-/// Returns whether a flag of `tfs mount` takes a value, if there is such a flag.
+/// Returns whether a flag of `tfs mount` takes a value, or `None` if there is no such flag.
 fn takes_value(cli: &Command, flag: &str) -> Option<bool> {
     if NOT_HERE.contains(&flag) {
         return None;
@@ -274,14 +276,14 @@ mod tests {
         line.iter().map(OsString::from).collect()
     }
 
-    /// Returns what mount(8) passes, and below it what tfs is told.
+    /// Returns the arguments of mount(8), and below them those of tfs.
     #[track_caller]
     fn one(call: &[&str]) -> String {
         let line = command_line(call);
         assert!(is_called(&line), "{call:?}");
         let understood = match understand(&line) {
             Ok(call) => {
-                // Values are clap's to refuse, but the form has to be right.
+                // clap checks values, but the form has to be right.
                 Cli::try_parse_from(&call.arguments).unwrap();
                 let words = call.arguments.iter().map(|word| word.to_str().unwrap());
                 let fake = if call.is_fake { " (fake)" } else { "" };

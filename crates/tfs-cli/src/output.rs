@@ -1,4 +1,4 @@
-//! All that is printed: results to stdout, everything else to stderr.
+//! All output: results to stdout, everything else to stderr.
 #![expect(clippy::print_stderr, reason = "diagnostics go to stderr, and only from here")]
 
 use std::borrow::Cow;
@@ -14,14 +14,13 @@ use terminal_size::{Height, Width, terminal_size};
 
 use crate::screen::Screen;
 
-/// What a terminal shows faintly from here on (ECMA-48, SGR 2).
+/// The escape sequence for faint text (ECMA-48, SGR 2).
 const DIM: &str = "\x1b[2m";
 
-/// What ends that.
+/// The escape sequence that ends it.
 const PLAIN: &str = "\x1b[0m";
 
-/// Prints a line of the result, or some. Whoever does not want to hear more (`tfs list | head`)
-/// closes the pipe, which is no error.
+/// Prints one or more lines of the result. A closed pipe (`tfs list | head`) is not an error.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     match writeln!(io::stdout().lock(), "{}", harmless(text)) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -29,12 +28,11 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
     }
 }
 
-/// How often it is looked whether the reader of the results is gone.
+/// How often to poll whether the reader of the results is gone.
 const CLOSED_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Resolves when the reader of the results is gone, as `head` after its last line. A command that
-/// works for long ends then: [`line`](fn) does not say so, and there may be nothing to print for a
-/// while.
+/// Resolves when the reader of the results is gone, as `head` after its last line. A long command
+/// ends then: [`line`](fn) does not report it, and may not be called for a while.
 ///
 /// # Cancel safety
 /// Nothing is lost.
@@ -44,9 +42,9 @@ pub(crate) async fn closed() {
     }
 }
 
-/// Returns whether nobody will ever read what is written to a pipe or socket.
+/// Returns whether the other end of a pipe or socket is closed.
 fn is_closed(output: BorrowedFd<'_>) -> bool {
-    // `poll(2)`: of the end of a pipe that is written to, POLLERR says that the other is closed.
+    // `poll(2)`: at the write end of a pipe, POLLERR means that the read end is closed.
     let mut fds = [PollFd::new(output, PollFlags::empty())];
     let polled = poll(&mut fds, PollTimeout::ZERO);
     let [fd] = fds;
@@ -54,7 +52,7 @@ fn is_closed(output: BorrowedFd<'_>) -> bool {
     polled.is_ok() && fd.revents().is_some_and(|events| events.intersects(ends))
 }
 
-/// Prints bytes of the result as they are.
+/// Prints bytes of the result without changes.
 pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     match io::stdout().lock().write_all(bytes) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -62,7 +60,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// A result that is shown again and again: in place on a terminal, line after line elsewhere.
+/// A result that is shown repeatedly: redrawn on a terminal, line after line elsewhere.
 #[derive(Debug)]
 pub(crate) struct Frames {
     is_terminal: bool,
@@ -78,8 +76,8 @@ impl Frames {
         self.is_terminal
     }
 
-    /// Shows the next one, and returns whether anybody still reads. Old lines are dimmed on a
-    /// terminal, unless `NO_COLOR` says that it is to be plain.
+    /// Shows the next frame, and returns whether the output is still read. Old lines are dimmed on
+    /// a terminal, unless `NO_COLOR` is set.
     pub(crate) fn show(&mut self, screen: &Screen) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
         let shown = if self.is_terminal {
@@ -98,12 +96,13 @@ impl Frames {
     }
 }
 
-/// Returns whether the environment allows colours and the like on a terminal.
+/// Returns whether the environment allows colours and styles on a terminal.
 pub(crate) fn wants_colours() -> bool {
     env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Returns what draws a screen over the one before, cut to a terminal of so many columns and lines.
+/// Returns the output that draws a screen over the previous one, cut to this number of columns and
+/// lines.
 fn in_place(screen: &Screen, (width, height): (u16, u16), has_dim: bool) -> String {
     let mut frame = String::from("\x1b[H");
     // The last line stays free: the cursor is there.
@@ -118,7 +117,7 @@ fn in_place(screen: &Screen, (width, height): (u16, u16), has_dim: bool) -> Stri
     frame
 }
 
-/// Prints an error and what to do about it.
+/// Prints an error with its hint.
 pub(crate) fn error(message: &str, hint: Option<&str>) {
     eprintln!("error: {}", visible(message));
     if let Some(hint) = hint {
@@ -126,7 +125,7 @@ pub(crate) fn error(message: &str, hint: Option<&str>) {
     }
 }
 
-/// Prints a warning and what it means.
+/// Prints a warning with its consequence.
 pub(crate) fn warning(message: &str, hint: &str) {
     eprintln!("warning: {}", visible(message));
     eprintln!("hint: {}", visible(hint));
@@ -137,22 +136,22 @@ pub(crate) fn note(text: &str) {
     eprintln!("{}", visible(text));
 }
 
-/// Ends the line in which a terminal has shown `^C`, so that the prompt is not put behind it: a
-/// shell does that only for commands that the signal itself ended.
+/// Ends the line in which a terminal has shown `^C`, so that the prompt begins a new line. A shell
+/// does that only for commands that the signal itself ended.
 pub(crate) fn end_interrupted_line() {
     if io::stderr().is_terminal() {
         eprintln!();
     }
 }
 
-/// Prints a line about what goes on, if standard error is a terminal.
+/// Prints a progress line, if standard error is a terminal.
 pub(crate) fn note_to_terminal(text: &str) {
     if io::stderr().is_terminal() {
         note(text);
     }
 }
 
-/// Prints a question, and leaves the cursor behind it.
+/// Prints a question, without a newline.
 pub(crate) fn ask(question: &str) {
     eprint!("{question}");
 }
@@ -164,7 +163,7 @@ pub(crate) fn table() -> Table {
     table
 }
 
-/// Returns a table as text that begins at the left edge.
+/// Returns a table as text, aligned to the left edge.
 pub(crate) fn table_text(mut table: Table) -> String {
     if let Some(first) = table.column_mut(0) {
         first.set_padding((0, 1));
@@ -172,13 +171,13 @@ pub(crate) fn table_text(mut table: Table) -> String {
     table.trim_fmt()
 }
 
-/// Returns a cell at the right edge of its column, where figures are.
+/// Returns a right-aligned cell, for figures.
 pub(crate) fn right(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-/// Returns a text from elsewhere in a form that cannot act on a terminal: control characters and
-/// those that change the direction or the lines of text are shown as escapes.
+/// Returns an untrusted text in a form that cannot control a terminal. Control characters, and
+/// those that change the direction or the lines of text, are shown as escapes.
 pub(crate) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for character in text.chars() {
@@ -191,19 +190,19 @@ pub(crate) fn visible(text: &str) -> String {
     visible
 }
 
-/// Returns what goes to stdout, whatever it is: a text that is visible stays as it is, and JSON,
-/// which may hold such characters as they are, has them as escapes of JSON.
+/// Makes any output safe for stdout. Text that [`visible`] has made safe does not change. JSON may
+/// contain such characters raw; they become JSON escapes.
 fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, |character| !matches!(character, '\n' | '\t') && acts(character))
 }
 
-/// Returns a line of the log without what may act on a terminal. What `tracing-subscriber` leaves
-/// of ASCII's control characters is its own: colours.
+/// Returns a line of the log without characters that control a terminal. The ASCII control
+/// characters that `tracing-subscriber` leaves are its own: colours.
 pub(crate) fn harmless_log(line: &str) -> Cow<'_, str> {
     escaped(line, |character| !character.is_ascii() && acts(character))
 }
 
-/// Returns a text with some characters as escapes of JSON.
+/// Returns a text with some characters replaced by JSON escapes.
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.contains(&is_escaped) {
         return Cow::Borrowed(text);
@@ -211,7 +210,7 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     let mut harmless = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            // All of them are in the first plane.
+            // All of them are in the Basic Multilingual Plane.
             other if is_escaped(other) => _ = write!(harmless, "\\u{:04x}", u32::from(other)),
             other => harmless.push(other),
         }
@@ -219,8 +218,8 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(harmless)
 }
 
-/// Returns whether a character may act on a terminal or on the text around it: control characters,
-/// marks of direction (UAX #9), and separators of lines.
+/// Returns whether a character may control a terminal or change the text around it: control
+/// characters, bidirectional marks (UAX #9), and line separators.
 fn acts(character: char) -> bool {
     character.is_control()
         || matches!(character,

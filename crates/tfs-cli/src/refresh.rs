@@ -1,4 +1,4 @@
-//! `tfs refresh`: has a mount look at its server now.
+//! `tfs refresh`: makes a mount poll its servers now.
 
 use tfs_service::control::find_mount;
 use tfs_service::control::wire::{FailedServer, RefreshRequest, Refreshed};
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &RefreshArgs) -> eyre::Result<u8> {
     } else {
         said(&refreshed)
     })?;
-    // What the others have is shown all the same.
+    // Results of the other servers are still shown.
     for FailedServer { server, error } in &refreshed.failed {
         output::note(&format!(
             "error: cannot look at the server {}: {}",

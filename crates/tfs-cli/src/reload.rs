@@ -1,4 +1,4 @@
-//! `tfs config reload`: has the daemon take over the configuration, and says what came of it.
+//! `tfs config reload`: makes the daemon apply the changed configuration, and prints the result.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ use crate::output::{self, visible};
 use crate::report::{self, UserError};
 use crate::{exit, runtime};
 
-/// What is said of a mount that is in use.
+/// The outcome of a mount that is in use.
 pub(crate) const KEPT: &str = "stays as it was";
 
-/// Runs the command. Where there are several daemons, each that answers is told; the exit code is
+/// Runs the command. If there are several daemons, all of them get the request. The exit code is
 /// that of the last error.
 pub(crate) fn run(is_json: bool) -> eyre::Result<u8> {
     let answers = runtime()?.block_on(reload_daemons())?;
@@ -52,7 +52,7 @@ fn is_not_as_wanted(reloaded: &Reloaded) -> bool {
     reloaded.mounts.iter().any(is_wrong) || !reloaded.sections.iter().all(holds)
 }
 
-/// Returns what is said of a daemon, a line for each thing.
+/// Returns the report of a daemon, a line for each item.
 fn said(reloaded: &Reloaded) -> String {
     let mut text = String::new();
     for ReloadedMount { mountpoint, outcome, why } in &reloaded.mounts {

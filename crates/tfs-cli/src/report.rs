@@ -1,4 +1,4 @@
-//! Errors for people: what failed, why, what to do, and the exit code.
+//! Errors for people: the failure, its cause, a hint, and the exit code.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -17,7 +17,7 @@ use tfs_service::{
 
 use crate::{exit, output};
 
-/// How many torrents are shown of those that fit.
+/// How many matching torrents are shown.
 const CANDIDATE_COUNT_MAX: usize = 10;
 
 /// An error of the command itself, with its code and hint.
@@ -47,15 +47,15 @@ impl fmt::Display for UserError {
 
 impl StdError for UserError {}
 
-/// An exit code, how the message begins, and a hint.
+/// An exit code, the start of the message, and a hint.
 struct ErrorReport {
     code: u8,
-    /// Put before errors whose texts fit after "failed to".
+    /// Put before error texts that fit after "failed to".
     prefix: &'static str,
     hint: Option<String>,
 }
 
-/// Whether the causes of an error say more than its own text.
+/// Returns whether the causes of an error add to its own text.
 fn tells_causes(error: &eyre::Report) -> bool {
     let server = match error.downcast_ref() {
         Some(StartError::Server(server)) => Some(server),
@@ -64,13 +64,13 @@ fn tells_causes(error: &eyre::Report) -> bool {
     server.is_none_or(|server: &ConnectError| server.fault() == ServerFailure::Tls)
 }
 
-/// What to do about a server that answers with an error.
+/// Hint for a server that answers with an error.
 const LOG_HINT: &str = "look into the log of rqbit";
 
-/// What to do about a server of this machine that is not there.
+/// Hint for a server on this machine that does not run.
 const START_IT: &str = "start it with \"rqbit server start <DIR>\"";
 
-/// Returns what to do about a server that is not there: one elsewhere is not started from here.
+/// Returns the hint for a server that cannot be reached. A remote one cannot be started from here.
 fn what_to_do(url: &BaseUrl) -> String {
     if url.is_loopback() {
         return START_IT.to_owned();
@@ -81,15 +81,15 @@ fn what_to_do(url: &BaseUrl) -> String {
     )
 }
 
-/// What to do about a server or proxy that forbids a call.
+/// Hint for a server or proxy that forbids a call.
 const FORBIDDEN_HINT: &str = "see what the server and any proxy in front of it allow this user \
     and this address to do";
 
-/// What to do about a server or proxy that asks to try later.
+/// Hint for a server or proxy that asks to retry later.
 const BUSY_HINT: &str = "try again later, or raise the limit for requests of the server or of the \
     proxy in front of it";
 
-/// Returns what to do about a server that a mount came up without.
+/// Returns the hint for a server that was unavailable when the mount started.
 fn down_hint(down: &ServerDown) -> String {
     match &down.cause {
         ServerDownCause::Server(error) => match error.fault() {
@@ -117,7 +117,7 @@ fn down_hint(down: &ServerDown) -> String {
     }
 }
 
-/// Warns of a server that was not there when the mount came up.
+/// Warns of a server that was unavailable when the mount started.
 pub(crate) fn warn_of_server(down: &ServerDown) {
     let meanwhile = if matches!(down.cause, ServerDownCause::Incomplete { .. }) {
         "the mount shows the torrents when the details of all are there"
@@ -130,12 +130,12 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     output::warning(&down.to_string(), &hint);
 }
 
-/// Warns of a kernel that made the deadlines of reads shorter.
+/// Warns of a kernel time-out that shortens the deadlines of reads.
 pub(crate) fn warn_of_kernel_timeout(timeout: &KernelTimeout) {
     output::warning(&timeout.to_string(), &timeout.fix());
 }
 
-/// Returns a problem of the settings as an error.
+/// Converts a problem of the settings to an error.
 pub(crate) fn settings_error(problem: Problem) -> eyre::Report {
     SettingsError::from(problem).into()
 }
@@ -156,7 +156,7 @@ pub(crate) fn report(error: &eyre::Report) -> u8 {
     code
 }
 
-/// Returns what is told of an error: its exit code, the message and the hint.
+/// Returns the report of an error: exit code, message and hint.
 pub(crate) fn told(error: &eyre::Report) -> (u8, String, Option<String>) {
     let ErrorReport { code, prefix, hint } = verdict(error);
     (code, format!("{prefix}{}", chain(error)), hint)
@@ -369,7 +369,7 @@ fn unmount(error: &UnmountError) -> ErrorReport {
         UnmountError::Path { .. } => {
             ErrorReport { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
         }
-        // The shell that runs this command is where the command is.
+        // The shell that runs this command has its directory in the mount.
         UnmountError::Busy { holders, .. }
             if holders.iter().any(|holder| holder.pid == std::process::id()) =>
         {
@@ -396,7 +396,7 @@ fn unmount(error: &UnmountError) -> ErrorReport {
     }
 }
 
-/// Prints which torrents fit, and returns the exit code.
+/// Prints the matching torrents, and returns the exit code.
 fn select(error: &SelectError) -> u8 {
     match error {
         SelectError::Unknown { .. } => {
@@ -544,12 +544,13 @@ fn said(code: u8, prefix: &'static str, hint: impl Into<String>) -> ErrorReport 
     ErrorReport { code, prefix, hint: Some(hint.into()) }
 }
 
-/// Returns an error and its causes in one line, without those that the text before says already.
+/// Returns an error and its causes in one line, without causes that the text before already
+/// contains.
 fn chain(error: &eyre::Report) -> String {
     let mut text = String::new();
     let cause_count = if tells_causes(error) { usize::MAX } else { 1 };
     for cause in error.chain().take(cause_count) {
-        // Texts that fit after "cannot" are none behind a colon.
+        // Texts that fit after "cannot" do not fit after a colon.
         let cause = match cause.downcast_ref::<ControlError>().filter(|_| !text.is_empty()) {
             Some(cause) => cause.as_reason(),
             None => cause.to_string(),

@@ -1,6 +1,6 @@
-//! A text in lines, some of which are old.
+//! Text as lines, each current or old.
 
-/// What a command shows. On a terminal that is drawn anew, old lines are dimmed.
+/// Output of a command. A terminal that is redrawn dims old lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Screen {
     lines: Vec<ScreenLine>,
@@ -10,7 +10,7 @@ pub(crate) struct Screen {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScreenLine {
     pub(crate) text: String,
-    /// Whether what it says is old.
+    /// Whether its content is old.
     pub(crate) is_old: bool,
 }
 
@@ -20,13 +20,13 @@ impl Screen {
         self.add(text, false);
     }
 
-    /// Adds a text of one line or more, which is old or not.
+    /// Adds a text of one line or more, marked old or not.
     pub(crate) fn add(&mut self, text: &str, is_old: bool) {
         self.lines
             .extend(text.split('\n').map(|text| ScreenLine { text: text.to_owned(), is_old }));
     }
 
-    /// Adds a screen after an empty line, if there is something before it.
+    /// Appends a screen, after an empty line if this one is not empty.
     pub(crate) fn append(&mut self, other: Self) {
         if !self.lines.is_empty() {
             self.push("");
@@ -34,7 +34,7 @@ impl Screen {
         self.lines.extend(other.lines);
     }
 
-    /// Returns the same lines, all of them old.
+    /// Returns the same lines, all marked old.
     pub(crate) fn into_old(mut self) -> Self {
         for line in &mut self.lines {
             line.is_old = true;
@@ -47,7 +47,7 @@ impl Screen {
         &self.lines
     }
 
-    /// Returns the lines as a text that does not say what is old.
+    /// Returns the lines as text, without marks.
     pub(crate) fn plain(&self) -> String {
         let lines: Vec<_> = self.lines.iter().map(|line| line.text.as_str()).collect();
         lines.join("\n")

@@ -1,4 +1,5 @@
-//! `tfs search`: over every file of every torrent, by a mount that runs or straight from servers.
+//! `tfs search`: searches every file of every torrent, by a running mount or directly at the
+//! servers.
 
 use comfy_table::Cell;
 use tfs_service::control::wire::{QueryText, SEARCH_HITS_MAX, SearchAnswer, SearchRequest};
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
-/// Returns what to do about a search that found more than `limit` files.
+/// Returns the hint for a search that found more than `limit` files.
 fn more(limit: u64) -> String {
     let hits_max = SEARCH_HITS_MAX as u64;
     if limit >= hits_max {
@@ -47,7 +48,7 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
                 request.mountpoint = Some(mount.mountpoint);
                 return Ok(client.search(&request).await?);
             }
-            // Nothing is mounted, or nothing that answers: the server has the same files.
+            // No mount is found, or none answers: the server has the same files.
             Err(FindError::None { .. }) if args.mount.is_none() => {}
             Err(error @ FindError::Several { .. }) => return Err(choice(&error).into()),
             Err(error) => return Err(error.into()),
@@ -60,7 +61,8 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
     Ok(search_servers(&servers, &request).await?)
 }
 
-/// Returns the error for several mounts, which are named in another way than by other commands.
+/// Returns the error for several mounts. This command selects a mount in another way than others
+/// do.
 fn choice(error: &FindError) -> UserError {
     let message = format!("cannot {error}");
     UserError::new(exit::MOUNT_AMBIGUOUS, message).with_hint("name one of them with --mount")

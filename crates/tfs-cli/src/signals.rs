@@ -1,6 +1,6 @@
-//! The signals that a running command takes, but for those that it was started to ignore.
+//! Signals that a command handles, except those that were ignored at its start.
 //!
-//! A handler for a signal that is ignored would undo what `nohup` and the like ask for.
+//! A handler for an ignored signal would undo the effect of `nohup` and similar programs.
 
 use std::fs::{self, File};
 
@@ -9,13 +9,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::output;
 
-/// Where the kernel says which signals this process ignores.
+/// The file in which the kernel reports the ignored signals of this process.
 const STATUS: &str = "/proc/self/status";
 
-/// The terminal of this process, which cannot be opened by one without (`tty(4)`).
+/// The controlling terminal. A process without one cannot open it (`tty(4)`).
 const TERMINAL: &str = "/dev/tty";
 
-/// A signal that may be one of those which are ignored, and then never comes.
+/// A signal. `None` if it is ignored; then it never comes.
 #[derive(Debug)]
 struct Heard(Option<Signal>);
 
@@ -33,8 +33,8 @@ impl Heard {
     }
 }
 
-/// The signals that end a command cleanly. A lost terminal is one of them: a command that outlived
-/// it unseen would surprise.
+/// The signals that end a command cleanly. SIGHUP is one of them: users do not expect a command to
+/// outlive its terminal.
 #[derive(Debug)]
 pub(crate) struct Signals([Heard; 3]);
 
@@ -46,7 +46,7 @@ impl Signals {
         Ok(Self([interrupt?, terminate?, hangup?]))
     }
 
-    /// Resolves when one of the signals has come.
+    /// Resolves when one of the signals comes.
     pub(crate) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
@@ -57,18 +57,18 @@ impl Signals {
     }
 }
 
-/// What a hangup means to a process that serves mounts.
+/// The meaning of SIGHUP to a process that serves mounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hangup {
-    /// Its terminal is gone: it ends.
+    /// Its terminal is gone: the process ends.
     Ends,
-    /// It has no terminal: the signal was sent on purpose, and it reloads.
+    /// It has no terminal: the signal was sent on purpose, and the process reloads.
     Reloads,
 }
 
 impl Hangup {
-    /// Returns what it means to this process, by whether it has a terminal. Its standard input and
-    /// output may be others, so the terminal itself is asked for.
+    /// Returns the meaning for this process, by whether it has a controlling terminal. Standard
+    /// input and output may be redirected, so the terminal itself is opened.
     pub(crate) fn of_this_process() -> Self {
         if File::open(TERMINAL).is_ok() { Self::Ends } else { Self::Reloads }
     }
@@ -82,12 +82,12 @@ pub(crate) struct ServiceSignals {
     on_hangup: Hangup,
 }
 
-/// What a signal asks a process that serves mounts for.
+/// The request that a signal makes to a process that serves mounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServiceSignal {
     /// To end.
     End,
-    /// To take over what has changed outside.
+    /// To apply external changes.
     Reload,
 }
 
@@ -102,7 +102,7 @@ impl ServiceSignals {
         })
     }
 
-    /// Returns what the next signal asks for.
+    /// Returns the request of the next signal.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -121,19 +121,19 @@ impl ServiceSignals {
         }
     }
 
-    /// Resolves when a signal asks for the end.
+    /// Resolves when a signal requests the end.
     pub(crate) async fn end(&mut self) {
         while self.next().await != ServiceSignal::End {}
     }
 }
 
-/// A set of signals, a bit for each, the lowest for the signal 1.
+/// A set of signals, one bit each; the lowest bit is signal 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ignored(u64);
 
 impl Ignored {
-    /// Returns the signals that this process ignores. None of those for which it has a handler is
-    /// among them, so that it can be asked again.
+    /// Returns the signals that this process ignores. Signals with a handler are not among them, so
+    /// later calls return the same.
     fn at_start() -> eyre::Result<Self> {
         let status =
             fs::read_to_string(STATUS).wrap_err_with(|| format!("cannot read {STATUS}"))?;
@@ -162,7 +162,7 @@ mod tests {
         assert!(ignored.has(SignalKind::hangup()) && ignored.has(SignalKind::terminate()));
         assert!(!ignored.has(SignalKind::interrupt()));
         assert_eq!(Ignored::parse("Name:\ttfs\n"), None);
-        // Rust ignores this one in every program.
+        // Rust ignores SIGPIPE in every program.
         assert!(Ignored::at_start().unwrap().has(SignalKind::pipe()));
     }
 }

@@ -1,4 +1,4 @@
-//! `tfs status`: mounts, their servers, memory and reads, and who reads what.
+//! `tfs status`: mounts, their servers, memory and reads, and the processes that read.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::screen::Screen;
 use crate::watch::{Looked, watch};
 use crate::{exit, runtime};
 
-/// What is said where there is nothing to say.
+/// The text if there are no mounts.
 const NOTHING: &str = "no tfs of this user has mounted anything";
 
 const MIB: u32 = 1 << 20;
@@ -47,10 +47,10 @@ pub(crate) fn run(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<u8> {
     })
 }
 
-/// Looks once, and returns what is to be shown and the exit code.
+/// Queries the mounts once. Returns the output and the exit code.
 async fn look(args: &StatusArgs, loaded: &Loaded) -> eyre::Result<(Screen, u8)> {
     let mut found = statuses(args.mountpoint.as_deref()).await?;
-    // A screen that is drawn anew says it itself.
+    // A screen that is redrawn includes it.
     let silent: Vec<_> = found.silent.iter().map(silent_text).collect();
     if args.json || !args.watch {
         silent.iter().for_each(|text| tracing::warn!("{text}"));
@@ -81,7 +81,7 @@ fn silent_text(error: &ControlError) -> String {
     format!("a process of tfs does not answer: {}", error.as_reason())
 }
 
-/// Returns the array of mounts. It holds mounts only, so that what is wrong with others is logged.
+/// Returns the array of mounts. It contains only mounts, so problems of others are logged.
 fn json(found: Statuses, is_line: bool) -> eyre::Result<String> {
     let Statuses { mut mounts, missing, unreached, .. } = found;
     for MissingMount { mountpoint, why } in &missing {
@@ -93,27 +93,27 @@ fn json(found: Statuses, is_line: bool) -> eyre::Result<String> {
             None => tracing::warn!("{}", unreached_text(mount)),
         }
     }
-    // A line for each look.
+    // One line for each refresh.
     let json = if is_line { serde_json::to_string } else { serde_json::to_string_pretty };
     Ok(json(&mounts)?)
 }
 
-/// How mounts are shown.
+/// Formatting of mounts.
 struct StatusView<'a> {
-    /// What the configuration says of the servers.
+    /// The configuration, for the servers.
     loaded: &'a Loaded,
 }
 
 impl StatusView<'_> {
     fn screen(&self, found: &Statuses) -> Screen {
         let Statuses { mounts, missing, unreached, silent, .. } = found;
-        // A mount of another user says nothing of this one.
+        // A mount of another user does not concern this one.
         let is_foreign = |mount: &UnreachedMount| matches!(mount.state, UnreachedState::Foreign);
         let is_nothing = mounts.is_empty()
             && missing.is_empty()
             && silent.is_empty()
             && unreached.iter().all(is_foreign);
-        // Of one mount that was asked about this would be odd.
+        // Redundant for a single mount that was asked about.
         let is_about_one = unreached.len() == 1 && unreached.iter().all(|it| it.status.is_some());
         let mut screen = Screen::default();
         if is_nothing && !is_about_one {
@@ -125,7 +125,7 @@ impl StatusView<'_> {
         screen
     }
 
-    /// Returns what there is to say of a mount whose process was not reached, and what to do.
+    /// Returns the lines about a mount whose process was not reached, with the hint.
     fn unreached(&self, mount: &UnreachedMount) -> Screen {
         let UnreachedMount { owner_uid, state, .. } = mount;
         let Some(status) = mount.own_status() else { return unreached_text(mount).into() };
@@ -161,7 +161,7 @@ impl StatusView<'_> {
         screen
     }
 
-    /// Returns what `--server` has to be for a command that is to reach a server of a mount.
+    /// Returns the value of `--server` that selects a server of a mount in a command.
     fn flag(&self, server: &ServerStatus) -> Option<String> {
         let url = server.flag()?;
         match url.parse() {
@@ -194,7 +194,7 @@ impl StatusView<'_> {
     }
 }
 
-/// Returns what there is to say of a mount as a whole.
+/// Returns the lines about a mount as a whole.
 fn head(status: &StatusReport) -> [(&'static str, String); 2] {
     let notes = status.notes();
     let health = match (&status.trouble, notes.first()) {
@@ -222,7 +222,7 @@ fn tree_text(tree: &TreeStatus) -> String {
     )
 }
 
-/// Returns what a mount gave to readers, and what that took.
+/// Returns the lines about the reads of a mount, and their cost.
 fn tail(status: &StatusReport) -> [(&'static str, String); 4] {
     let StatusReport { reads, memory, .. } = status;
     let resident = memory
@@ -252,14 +252,14 @@ fn tail(status: &StatusReport) -> [(&'static str, String); 4] {
     ]
 }
 
-/// Returns what is wrong with a mount whose process was not reached and that says nothing itself.
+/// Returns the problem of a mount whose process was not reached and that has no status of its own.
 fn unreached_text(mount: &UnreachedMount) -> String {
     let (word, why) = unreached_why(mount);
     let path = visible(&mount.mountpoint.display().to_string());
     format!("{word:<8} {path}: {why}")
 }
 
-/// Returns what is wrong with a mount whose process was not reached, in a word and in a sentence.
+/// Returns the problem of a mount whose process was not reached, as a word and as a sentence.
 fn unreached_why(mount: &UnreachedMount) -> (&'static str, String) {
     let UnreachedMount { mountpoint, owner_uid, pid, state, .. } = mount;
     let command = quoted(mountpoint);
@@ -287,7 +287,7 @@ fn foreign_text(owner_uid: Option<u32>, command: &str) -> String {
     format!("{} has mounted it; ask {ask}", user_text(owner_uid))
 }
 
-/// Returns a user by name, where the machine has one.
+/// Returns a user by name, if the machine knows the name.
 fn user_text(uid: Option<u32>) -> String {
     let Some(uid) = uid else { return "another user".to_owned() };
     match User::from_uid(Uid::from_raw(uid)) {
@@ -300,7 +300,8 @@ fn missing_text(MissingMount { mountpoint, why }: &MissingMount) -> String {
     format!("missing  {}: {}", visible(mountpoint), visible(why))
 }
 
-/// Returns how many streams are open, and of servers that others show too, whose the rest are.
+/// Returns the number of open streams. For servers that other mounts share, also the owners of the
+/// rest.
 fn streams_text(status: &StatusReport) -> String {
     let StatusReport { servers, reads, pid, mountpoint, .. } = status;
     let mut parts = vec![format!("{} of {} in use", reads.streams_open, reads.streams_max)];
@@ -339,7 +340,7 @@ fn reads_text(reads: &ReadStatus) -> String {
     )
 }
 
-/// Returns what there is to say of a server; where there is only one, it needs no name.
+/// Returns the line about a server. A single server needs no name.
 fn server_text(server: &ServerStatus, is_one: bool) -> String {
     let ServerStatus { name, url, reachable, error, breaker, streams_open, streams_max, .. } =
         server;
@@ -368,7 +369,7 @@ fn server_text(server: &ServerStatus, is_one: bool) -> String {
     visible(&(text + breaker))
 }
 
-/// Returns what of the torrents of a server is not shown, or not listed any more.
+/// Returns the lines about torrents of a server that are not shown, or no longer listed.
 fn discovery_lines(server: &ServerStatus, flag: Option<&str>) -> Vec<(&'static str, String)> {
     let DiscoveryStatus { details, left_out, missing, .. } = &server.discovery;
     let DiscoveryStatus { failed, metadata_pending, metadata_unavailable, .. } = &server.discovery;
@@ -431,7 +432,7 @@ fn preloads_table(preloading: &[PreloadStatus]) -> String {
     output::table_text(table)
 }
 
-/// Returns what is said of preloads, if there are any.
+/// Returns the line about preloads, if there are any.
 fn preloads_line(preloads: &PreloadTotals) -> Option<(&'static str, String)> {
     let PreloadTotals { running, waiting, total_bytes, there_bytes } = preloads;
     let (there, total) = (size(*there_bytes), size(*total_bytes));
@@ -465,12 +466,12 @@ fn readers_table(readers: &[ReaderStatus]) -> String {
     output::table_text(table)
 }
 
-/// Returns for how long and for which piece a reader waits, and how long it will still wait.
+/// Returns how long and for which piece a reader waits, and the time that is left.
 fn waits(reader: &ReaderStatus) -> String {
     let Some(wait) = reader.waits else { return "-".to_owned() };
     let seconds = Duration::from_millis(wait.for_millis).as_secs_f64();
     let piece = wait.piece.map(|piece| format!(" for piece {piece}")).unwrap_or_default();
-    // A piece has a power of two bytes.
+    // The length of a piece is a power of two.
     let len = wait.piece_bytes.map(|bytes| match bytes {
         0..MIB => format!(" ({} KiB piece", bytes / 1024),
         MIB.. => format!(" ({} MiB piece", bytes / MIB),

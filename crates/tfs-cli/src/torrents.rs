@@ -1,4 +1,4 @@
-//! `tfs pause`, `start`, `forget` and `delete`: straight to a server, without a mount.
+//! `tfs pause`, `start`, `forget` and `delete`: directly at a server, without a mount.
 
 use std::io::{self, IsTerminal as _};
 
@@ -28,8 +28,8 @@ pub(crate) fn run_delete(args: &DeleteArgs, loaded: &Loaded) -> eyre::Result<u8>
     })
 }
 
-/// Finds all torrents before it does anything to the first, so that a slip does no half of it. One
-/// that the server fails at keeps no other from it.
+/// Finds all torrents before it changes the first one, so that a typing error changes none. A
+/// failure for one torrent does not stop the others.
 fn act_on(
     action: TorrentAction,
     args: &TorrentArgs,
@@ -86,7 +86,7 @@ fn act_on(
     Ok(code)
 }
 
-/// Says what could not be done to a torrent, and returns the exit code.
+/// Reports the failure for a torrent, and returns the exit code.
 fn tell(action: TorrentAction, torrent: &TorrentRow, error: ConnectError) -> u8 {
     let verb = match action {
         TorrentAction::Pause => "pause",
@@ -117,14 +117,14 @@ pub(crate) fn nobody_there() -> UserError {
         .with_hint("delete without being asked with --yes")
 }
 
-/// Asks on a terminal. Elsewhere nobody can answer.
+/// Asks for confirmation on a terminal. Without a terminal there is no answer.
 fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
         return Err(nobody_there().into());
     }
     for torrent in torrents {
         let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);
-        // Also what is there of files that are not selected.
+        // Includes downloaded parts of files that are not selected.
         let size = size(torrent.there_bytes);
         output::note(&format!("  {name} ({size} on the disk of the server)"));
     }

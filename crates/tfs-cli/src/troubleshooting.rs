@@ -1,7 +1,7 @@
-//! The messages that `docs/troubleshooting.md` quotes are those that tfs and the system say.
+//! Checks that the messages quoted in `docs/troubleshooting.md` are those of tfs and the system.
 //!
-//! Each heading of the page that is a message is compared with what the code makes of the error,
-//! and each error that a user may meet has to be on the page with its exit code.
+//! Each heading that is a message is compared with the text of the error in code. Each error that a
+//! user may meet must be on the page with its exit code.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,11 +26,11 @@ use crate::{config, exit, mount_helper, preload, reload, torrents};
 
 const PAGE: &str = include_str!("../../../docs/troubleshooting.md");
 
-/// The errno table of the mount, which the page has to know as a whole.
+/// The errno table of the mount. The page must contain all of it.
 const ERRNO_TABLE: &str = include_str!("../../fuse-adapter/src/errno.rs");
 
-/// Returns the message of each heading of the page, with the exit code that the text below it
-/// begins with, if it does.
+/// Returns the message of each heading of the page, with the exit code at the start of the text
+/// below it, if there is one.
 fn on_page() -> BTreeMap<String, Option<u8>> {
     let mut messages = BTreeMap::new();
     let mut lines = PAGE.lines();
@@ -56,7 +56,7 @@ fn path() -> PathBuf {
     PathBuf::from("PATH")
 }
 
-/// A cause, whose text the page leaves out.
+/// A cause. The page omits its text.
 fn cause() -> io::Error {
     io::Error::other("CAUSE")
 }
@@ -132,7 +132,7 @@ fn control_errors() -> Vec<eyre::Report> {
         .collect()
 }
 
-/// Errors of the configuration and of what is typed.
+/// Errors of the configuration and of the command line.
 fn typed_errors() -> Vec<eyre::Report> {
     vec![
         config::exists(&path()).into(),
@@ -146,7 +146,7 @@ fn typed_errors() -> Vec<eyre::Report> {
     ]
 }
 
-/// What is said without an error that carries its code.
+/// Messages without an error that carries the exit code.
 fn said_by_others() -> BTreeMap<String, Option<u8>> {
     let text = || "NAME".to_owned();
     let several = SelectError::Ambiguous { text: text(), candidates: vec![torrent(); 2] };
@@ -205,7 +205,7 @@ fn torrent() -> TorrentRow {
     }
 }
 
-/// What tfs says, without its causes, and with which exit code.
+/// The messages of tfs without their causes, with the exit codes.
 fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
     let late = Duration::from_secs(180);
     let option = ["mount.tfs", "URL", "PATH", "-o", "NAME"].map(Into::into);
@@ -214,13 +214,13 @@ fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
         [mountpoint_errors(), mount_errors(), unmount_errors(), control_errors(), typed_errors()];
     let all = typed.into_iter().flatten().chain(others.map(eyre::Report::from)).map(|error| {
         let (code, message, _hint) = told(&error);
-        // The chain of causes goes on after the message, fusermount3's words after the path.
+        // The chain of causes follows the message, and fusermount3's output follows the path.
         let own = message.split(": unmount").next().unwrap().replace(": CAUSE", "");
         (own, Some(code))
     });
     let mut all: BTreeMap<_, _> = all.collect();
-    // Only a client makes these, so their two halves are put together here; tests of the command
-    // see them as a whole.
+    // Only a client creates these errors, so this code joins their two halves. Tests of the command
+    // check the whole text.
     let not_rqbit = ErrorKind::NotRqbit { reason: "it does not name itself rqbit" };
     for (verb, kind, code) in [
         ("reach", ErrorKind::Refused, exit::SERVER_UNREACHABLE),
@@ -239,12 +239,12 @@ fn said_by_tfs() -> BTreeMap<String, Option<u8>> {
         let kind = ErrorKind::Status(answer);
         all.insert(format!("cannot use rqbit at URL: {reason}: {kind}"), Some(code));
     }
-    // `StartError::List`, whose cause cannot be made here either.
+    // `StartError::List`: its cause cannot be created here either.
     all.insert("cannot list the torrents".to_owned(), Some(exit::SERVER_FAILED));
     all
 }
 
-/// What programs say of the errors of a mount: the words of the system.
+/// The system's texts for the errors of a mount, as programs print them.
 fn said_by_the_system() -> BTreeMap<String, Option<u8>> {
     let numbers = [
         libc::ENOTCONN,
@@ -281,7 +281,7 @@ fn every_message_of_the_page_is_said_and_every_error_is_on_it() {
 
 #[test]
 fn every_exit_code_of_a_fault_is_explained() {
-    /// Those that are no fault of anything, or of tfs itself; the table says all there is to say.
+    /// Codes that are not a fault, or a bug of tfs; the table says everything about them.
     const NO_ENTRY: [u8; 5] = [0, 2, 60, 61, 130];
     let table = include_str!("../../../docs/exit-codes.md").lines();
     let codes = table.filter_map(|line| line.strip_prefix("| ")?.split(' ').next()?.parse().ok());

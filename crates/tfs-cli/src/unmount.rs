@@ -25,7 +25,7 @@ pub(crate) fn run(args: &UnmountArgs) -> eyre::Result<u8> {
     Ok(exit::SUCCESS)
 }
 
-/// Says where a mount still is that was unmounted, and what to do about that.
+/// Prints where an unmounted filesystem is still mounted, and the remedy.
 fn still_mounted(
     path: &Path,
     how: Unmount,

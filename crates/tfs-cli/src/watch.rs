@@ -1,4 +1,4 @@
-//! `--watch`: what a command shows, again and again.
+//! `--watch`: repeats the output of a command.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -15,26 +15,26 @@ use crate::report;
 use crate::screen::Screen;
 use crate::signals::Signals;
 
-/// How often it looks: as often as rqbit computes its speeds.
+/// How often it refreshes: as often as rqbit computes its speeds.
 pub(crate) const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why a look failed, which may have several reasons. None of them ends it: what is away may come
-/// back.
+/// Why a refresh failed; there may be several reasons. None of them ends the command, since a
+/// server may come back.
 pub(crate) type Errors = Vec<eyre::Report>;
 
-/// What a look came to.
+/// The result of one refresh.
 #[derive(Debug, Default)]
 pub(crate) struct Looked {
-    /// What people see on a terminal.
+    /// The output on a terminal.
     pub(crate) screen: Screen,
-    /// What scripts get: one line of JSON, or a text. `None` if nothing of it is new.
+    /// The output for scripts: one line of JSON, or a text. `None` if nothing is new.
     pub(crate) line: Option<String>,
-    /// What went wrong, for scripts; the screen says it itself.
+    /// The errors, for scripts; the screen already contains them.
     pub(crate) errors: Errors,
 }
 
-/// Shows what each look returns until a signal comes or the reader closes the pipe. While a look
-/// takes long or fails, the screen of the one before is shown as old, with its age.
+/// Shows the result of each refresh until a signal comes or the reader closes the pipe. While a
+/// refresh is slow or fails, the previous screen is shown as old, with its age.
 pub(crate) async fn watch(
     is_json: bool,
     mut look: impl AsyncFnMut() -> Result<Looked, Errors>,
@@ -76,19 +76,19 @@ pub(crate) async fn watch(
     }
 }
 
-/// What is shown, and to whom.
+/// The output, its format and its state.
 struct WatchView {
     /// `None` once the reader has closed the pipe.
     frames: Option<Frames>,
     is_for_people: bool,
-    /// The screen of the last look that worked, and when that was.
+    /// The screen of the last successful refresh, and its time.
     last: Option<(Screen, Instant)>,
-    /// Whether scripts were told that the look which is under way is late.
+    /// Whether scripts were notified that the current refresh is late.
     is_late_said: bool,
 }
 
 impl WatchView {
-    /// A look has been under way for so long.
+    /// Called when a refresh has taken this long.
     async fn on_wait(&mut self, silence: Duration) -> io::Result<()> {
         if silence < SILENCE_MIN {
             return Ok(());
@@ -101,7 +101,7 @@ impl WatchView {
         Ok(())
     }
 
-    /// Tells scripts, once for each line, why the next one does not come.
+    /// Reports to scripts, once for each line, why the next one is late.
     fn say_late(&mut self, why: &str) {
         if !self.is_late_said {
             output::note(&format!("{why}; the next line comes with the next answer"));
@@ -138,7 +138,7 @@ impl WatchView {
         }
     }
 
-    /// Shows why there is nothing new, and the last screen as old.
+    /// Shows the reason for the delay, and the last screen as old.
     async fn show_old(&mut self, why: &str) -> io::Result<()> {
         let last = self.last.as_ref().map(|(screen, at)| (screen.clone(), at.elapsed()));
         self.show(old(why, last)).await
@@ -161,7 +161,7 @@ impl WatchView {
     }
 }
 
-/// Returns a screen that says why there is nothing new, and shows the last one as old.
+/// Returns a screen with the reason for the delay, and the last one as old.
 fn old(why: &str, last: Option<(Screen, Duration)>) -> Screen {
     let mut screen = Screen::from(why.to_owned());
     if let Some((last, time)) = last {

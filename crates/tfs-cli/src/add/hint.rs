@@ -1,18 +1,18 @@
-//! What to do about a torrent that was not added: something else for each cause.
+//! Hints for a torrent that was not added, one for each cause.
 
 use tfs_service::{AddFault, MagnetFault, TorrentFault};
 
-/// What can be added.
+/// Hint for input that is not a torrent.
 const WHAT: &str = "name a .torrent file, a magnet link, or the http address of a .torrent file";
 
-/// What to do about a file that came in part.
+/// Hint for a truncated file.
 const AGAIN: &str = "download the .torrent file again";
 
-/// What to do about a torrent that only clients of version 2 can read.
+/// Hint for a torrent that needs a BitTorrent v2 client.
 const VERSION_1: &str = "look for the same in a version 1 or hybrid torrent";
 
-/// Returns what a user can do. For a fault of the server itself it says nothing: that is the same
-/// for all commands.
+/// Returns the hint for a fault. `None` for a fault of the server itself: all commands share that
+/// hint.
 pub(crate) fn hint(fault: &AddFault) -> Option<&'static str> {
     Some(match fault {
         AddFault::Read(_) | AddFault::TooLarge { .. } => WHAT,

@@ -1,5 +1,5 @@
-//! `tfs add`: looks at everything that was named, adds files in their order, then waits for the
-//! magnet links at the same time. One that cannot be added keeps no other from it.
+//! `tfs add`: checks all inputs, adds files in their order, then waits for the magnet links
+//! concurrently. A torrent that cannot be added does not stop the others.
 
 mod hint;
 
@@ -23,15 +23,15 @@ use crate::report::{self, settings_error};
 use crate::signals::Signals;
 use crate::{exit, runtime};
 
-/// How many magnet links rqbit looks for at a time. Each is a connection that waits.
+/// How many magnet links rqbit resolves at a time. Each holds one connection.
 const MAGNETS_AT_ONCE: usize = 16;
 
-/// How many names are printed of what is waited for.
+/// How many names of pending magnet links are printed.
 const NAMES_MAX: usize = 5;
 
 /// Runs the command.
 pub(crate) fn run(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
-    // In the background it is the rest of a command that did not wait.
+    // A background process does the rest of a command that did not wait.
     let is_rest = background::role() == ProcessRole::Child;
     if is_rest {
         background::leave_session()?;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
             () = signals.next() => Ok(true),
         }
     });
-    // A thread may still wait for a pipe.
+    // A thread may still block on a pipe.
     runtime.shutdown_background();
     if args.json && !is_rest {
         output::line(&serde_json::to_string_pretty(&tally.sorted_rows())?)?;
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &AddArgs, loaded: &Loaded) -> eyre::Result<u8> {
     Ok(tally.sum_up(args.torrents.len(), is_interrupted))
 }
 
-/// Adds everything, and notes what came of each.
+/// Adds everything, and records the result of each.
 ///
 /// # Errors
 /// If the server cannot be used at all.
@@ -70,7 +70,7 @@ async fn add_all(
     let chosen = target_server(loaded).await.map_err(settings_error)?;
     let inputs = args.torrents.iter().map(|text| TorrentInput::parse(text));
     let inputs: Vec<_> = inputs.filter(|input| !is_rest || input.is_link()).collect();
-    // At the same time: one may be a pipe that is waited for.
+    // Concurrently: one input may be a pipe that blocks.
     let prepared = futures_util::future::join_all(inputs.iter().map(TorrentInput::prepare)).await;
     let (mut files, mut magnets) = (Vec::new(), Vec::new());
     for (position, prepared) in prepared.into_iter().enumerate() {
@@ -98,7 +98,7 @@ async fn add_all(
     Ok(())
 }
 
-/// Where torrents are added, and how.
+/// The server to add to, and the options.
 struct Adding {
     server: RqbitServer,
     connection: ServerSettings,
@@ -146,7 +146,7 @@ impl Adding {
     async fn add(&self, torrent: &PreparedTorrent) -> Result<AddedRow, AddError> {
         let added = add(&self.server, torrent, self.existing, self.time_max).await;
         let Err(AddError { input, fault: AddFault::Dropped }) = added else { return added };
-        // Whether it is this torrent that rqbit cannot bear, or rqbit is gone.
+        // Tells a torrent that crashes rqbit's handler from an rqbit that is gone.
         let fault = match RqbitServer::connect(&self.connection, CHUNK_TIME_MAX).await {
             Ok(_server) => AddFault::Dropped,
             Err(error) => AddFault::Server(error),
@@ -154,7 +154,7 @@ impl Adding {
         Err(AddError { input, fault })
     }
 
-    /// Notes what came of one. Returns whether the server can still be used.
+    /// Records the result of one torrent. Returns whether the server can still be used.
     fn note(&self, position: usize, added: Result<AddedRow, AddError>, tally: &mut Tally) -> bool {
         match added {
             Ok(row) => {
@@ -170,7 +170,7 @@ impl Adding {
     }
 }
 
-/// Has a process in the background wait for the magnet links.
+/// Starts a background process that waits for the magnet links.
 fn leave_to_background(
     magnets: &[(usize, PreparedTorrent)],
     time_max: Duration,
@@ -183,7 +183,7 @@ fn leave_to_background(
     Ok(())
 }
 
-/// Says what peers are looked for, and for how long.
+/// Returns the message that names the pending magnet links and the time limit.
 fn looking(magnets: &[(usize, PreparedTorrent)], time_max: Duration) -> String {
     let names: Vec<_> = magnets.iter().take(NAMES_MAX).map(|(_, magnet)| magnet.label()).collect();
     let more = match magnets.len().saturating_sub(names.len()) {
@@ -194,12 +194,12 @@ fn looking(magnets: &[(usize, PreparedTorrent)], time_max: Duration) -> String {
     format!("looking for peers of {}{more}, for {time_max} at most", names.join(", "))
 }
 
-/// What came of the torrents so far.
+/// The results so far.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Whether nothing is printed of what was added, until the end.
+    /// Whether nothing is printed about added torrents until the end.
     is_quiet: bool,
-    /// Whether this process is in the background, where only a log file tells what came of it.
+    /// Whether this process is in the background, where only the log file shows the results.
     is_rest: bool,
     rows: Vec<(usize, AddedRow)>,
     failed_count: usize,
@@ -212,7 +212,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// Notes that one was added, or was there already.
+    /// Records a torrent that was added, or was there already.
     fn added(&mut self, position: usize, row: AddedRow) {
         if !self.is_quiet {
             let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
@@ -220,7 +220,7 @@ impl Tally {
                 true => format!("added {name}"),
                 false => format!("{name} is there already"),
             };
-            // A pipe that is closed is no error, and a full disk is none of the torrent.
+            // A closed pipe is not an error, and a full disk does not concern the torrent.
             if let Err(error) = output::line(&text) {
                 tracing::debug!(%error, "cannot print what was added");
             }
@@ -231,7 +231,7 @@ impl Tally {
         self.rows.push((position, row));
     }
 
-    /// Notes that one was not added, and says why.
+    /// Records a torrent that was not added, and prints the reason.
     fn failed(&mut self, error: AddError) {
         let (code, message, hint) = report::told(&error.into());
         if self.is_rest {
@@ -243,7 +243,7 @@ impl Tally {
         self.code.get_or_insert(code);
     }
 
-    /// Notes that the server cannot be used.
+    /// Records that the server cannot be used.
     fn lost(&mut self, error: &eyre::Report) {
         let code = report::report(error);
         self.failed_count += 1;
@@ -254,13 +254,13 @@ impl Tally {
         self.rows.iter().any(|(_, row)| row.added)
     }
 
-    /// Returns the rows in the order in which their torrents were named.
+    /// Returns the rows in the order of the arguments.
     fn sorted_rows(&mut self) -> Vec<&AddedRow> {
         self.rows.sort_by_key(|(position, _)| *position);
         self.rows.iter().map(|(_, row)| row).collect()
     }
 
-    /// Says how many of several were not added, and returns the exit code.
+    /// Prints how many of several torrents were not added, and returns the exit code.
     fn sum_up(&self, count: usize, is_interrupted: bool) -> u8 {
         let missing = count.saturating_sub(self.rows.len() + self.left_count);
         if is_interrupted {

@@ -1,4 +1,4 @@
-//! What is read from the mount, like any program reads a file.
+//! Reads of the mount, as an ordinary program does them.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 /// The SHA-256 of a file in hexadecimal digits.
 pub(super) type Digest = String;
 
-/// How much is read at a time.
+/// The number of bytes in one read.
 const BLOCK_BYTES: usize = 1 << 20;
 
 /// Returns `len` bytes at `offset` of a file.

@@ -1,7 +1,7 @@
 //! `tfs demo`: two real rqbits and a real mount on this machine, without a network.
 //!
-//! One rqbit seeds sample content, another downloads it at a limited rate, tfs mounts the second,
-//! and everything that comes out of the mount is compared with what went in.
+//! One rqbit seeds sample content, another downloads it at a limited rate, and tfs mounts the
+//! second. All data read from the mount is compared with the source.
 
 mod checks;
 mod sample;
@@ -29,10 +29,10 @@ use sample::DemoTorrent;
 use servers::DemoServers;
 use story::Story;
 
-/// How much of the film is read from its middle: a player's first request after a seek.
+/// The bytes read from the middle of the film: the first request of a player after a seek.
 const SEEK_BYTES: usize = 1 << 20;
 
-/// Where it mounts, below its directory.
+/// The mount point, below the directory of the demo.
 const MOUNTPOINT: &str = "mnt";
 
 /// Runs the command.
@@ -67,7 +67,7 @@ async fn demo(args: &DemoArgs) -> eyre::Result<u8> {
             return Err(error.into());
         }
     };
-    // So that `tfs status` and the like can be tried on it.
+    // Lets users try `tfs status` and other commands on the demo.
     let doors = Listeners::open(mounts, None).await;
     let url = servers.downloader().url;
     story.detail(&format!("tfs mount --server {url} {}", mountpoint.display()))?;
@@ -101,7 +101,7 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
             name: "downloader".to_owned(),
             choice: ServerChoice::Remote(server),
             streams_max: tfs_service::STREAMS_MAX_DEFAULT,
-            // What it shows is how data comes over the wire.
+            // The demo shows data that comes over the network.
             local_paths: tfs_service::LocalPaths::Off,
         }],
         layout: RootLayout::default(),
@@ -118,13 +118,13 @@ fn settings(dir: &Path, server: ServerSettings) -> MountSettings {
         removal_delay: tfs_service::REMOVAL_DELAY_DEFAULT,
         first_look_max: Duration::from_secs(60),
         appearance: AttrOptions::default(),
-        // A demo leaves nothing behind.
+        // A demo leaves no files behind.
         state_dir: Some(dir.join("state")),
         preload: PreloadSettings::default(),
     }
 }
 
-/// Shows what a user of the mount sees, and checks all of it.
+/// Shows the mount as a user sees it, and checks the contents.
 async fn show(
     story: &mut Story,
     sample: &DemoTorrent,
@@ -197,8 +197,8 @@ fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
-/// Runs what reads the mount on a thread of its own: it is our own mount, and the runtime that
-/// answers its reads must not wait for them.
+/// Runs a reader of the mount on a thread of its own. This process serves the mount, so its runtime
+/// must not block on these reads.
 async fn blocking<T: Send + 'static>(
     function: impl FnOnce() -> T + Send + 'static,
 ) -> eyre::Result<T> {

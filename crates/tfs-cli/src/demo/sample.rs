@@ -1,10 +1,10 @@
-//! Sample content: a large file like a film, a folder with folders in it, and odd names.
+//! Sample content: a large file like a film, a folder with subfolders, and unusual names.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-/// The length of the film: long enough that the download is still running when it is read.
+/// The length of the film: long enough that the download still runs during the reads.
 const FILM_BYTES: u64 = 48 << 20;
 
 /// The torrent's name.
@@ -20,10 +20,10 @@ const OTHERS: [(&str, u64); 6] = [
     ("one byte", 1),
 ];
 
-/// What was made.
+/// The generated torrent content.
 #[derive(Debug)]
 pub(super) struct DemoTorrent {
-    /// Where the torrent's folder is.
+    /// The parent directory of the torrent's folder.
     pub(super) dir: PathBuf,
     /// The torrent's folder.
     pub(super) top: PathBuf,
@@ -31,18 +31,18 @@ pub(super) struct DemoTorrent {
     pub(super) files: Vec<SampleFile>,
 }
 
-/// A file whose bytes are known without reading it.
+/// A file whose bytes can be computed without reading it.
 #[derive(Debug)]
 pub(super) struct SampleFile {
-    /// The path from [`DemoTorrent::dir`] on.
+    /// The path relative to [`DemoTorrent::dir`].
     pub(super) path: PathBuf,
-    /// The path from the mount on.
+    /// The path relative to the mount point.
     pub(super) mounted: PathBuf,
     pub(super) len: u64,
     seed: u64,
 }
 
-/// Returns the path of the film from the mount on.
+/// Returns the path of the film relative to the mount point.
 pub(super) fn film_path() -> PathBuf {
     Path::new(TOP).join("Demo Film.mkv")
 }
@@ -75,7 +75,7 @@ impl DemoTorrent {
 }
 
 impl SampleFile {
-    /// Returns bytes of the file, made anew.
+    /// Computes bytes of the file.
     pub(super) fn bytes(&self, offset: u64, len: usize) -> Vec<u8> {
         let end = offset.saturating_add(len as u64).min(self.len);
         (offset..end).map(|at| self.byte(at)).collect()

@@ -10,10 +10,10 @@ use tfs_service::{RqbitServer, ServerSettings, add_torrent, torrents};
 
 use super::sample::DemoTorrent;
 
-/// The speed of the download: slow enough to see it, fast enough not to bore.
+/// The speed of the download: slow enough to be seen, fast enough for a short demo.
 pub(super) const DOWNLOAD_BPS: NonZeroU32 = NonZeroU32::new(8 << 20).expect("it is not zero");
 
-/// How long the servers may stay silent.
+/// How long the servers may send nothing.
 const CHUNK_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// A seeder and a downloader, both in this process and only on this machine.
@@ -42,12 +42,12 @@ impl DemoServers {
         Ok(Self { seeder, downloader, settings, server })
     }
 
-    /// Returns where the one that downloads is.
+    /// Returns the settings of the downloading server.
     pub(super) fn downloader(&self) -> ServerSettings {
         self.settings.clone()
     }
 
-    /// Returns the share of the torrent that is there.
+    /// Returns the share of the torrent that is downloaded.
     pub(super) async fn progress(&self) -> eyre::Result<f64> {
         let rows = torrents(&self.server).await?;
         Ok(rows.first().map_or(0.0, |row| row.progress))

@@ -1,4 +1,4 @@
-//! What the demo says while it goes on.
+//! The output of the demo.
 
 use std::io;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::exit;
 use crate::output::{self, visible};
 
-/// Tells each step with the time since the start, and counts what was checked.
+/// Prints each step with the time since the start, and counts the checks.
 #[derive(Debug)]
 pub(super) struct Story {
     start: Instant,
@@ -29,12 +29,12 @@ impl Story {
         output::line(&format!("            {}", visible(text)))
     }
 
-    /// Shows what a program printed.
+    /// Prints the output of a program, indented.
     pub(super) fn quote(&self, text: &str) -> io::Result<()> {
         text.lines().try_for_each(|line| output::line(&format!("          | {}", visible(line))))
     }
 
-    /// Says whether a check passed, and counts it.
+    /// Prints whether a check passed, and counts it.
     pub(super) fn check(&mut self, passed: bool, text: &str) -> io::Result<()> {
         let verdict = if passed {
             self.passed_count += 1;
@@ -46,7 +46,7 @@ impl Story {
         output::line(&format!("      {verdict}  {}", visible(text)))
     }
 
-    /// Sums up, and returns the exit code.
+    /// Prints the summary, and returns the exit code.
     pub(super) fn end(&self) -> eyre::Result<u8> {
         let Self { passed_count, failed_count, .. } = self;
         self.tell(&format!("Done: {passed_count} checks passed, {failed_count} failed"))?;

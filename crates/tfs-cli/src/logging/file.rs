@@ -1,4 +1,4 @@
-//! A log file that does not grow for ever.
+//! A log file of bounded size.
 //!
 //! Why it is not tracing-appender: `docs/dev/adr/0025-log-file-and-journal.md`.
 
@@ -9,16 +9,16 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How large the file gets. Three old ones and this are what a server's disk does not notice.
+/// The maximum size of the file. With the three old files, the log takes 40 MiB at most.
 const FILE_BYTES_MAX: u64 = 10 << 20;
 
-/// How many old files are kept, `FILE.1` the newest.
+/// The number of old files that are kept; `FILE.1` is the newest.
 const OLD_FILE_COUNT: u32 = 3;
 
-/// A log file that all threads write to. Clones are the same file.
+/// A log file that all threads write to. Clones share the file.
 #[derive(Debug, Clone)]
 pub(super) struct LogFile {
-    /// Protects the position and the name; held to write a line or to open the file anew.
+    /// Protects the position and the name. Held while a line is written or the file is reopened.
     file: Arc<Mutex<RotatingFile>>,
 }
 
@@ -27,11 +27,11 @@ impl LogFile {
         Ok(Self { file: Arc::new(Mutex::new(RotatingFile::open(path)?)) })
     }
 
-    /// Goes on in the file that has the name now, which is made if another program, such as
-    /// logrotate, has moved the old one away.
+    /// Reopens the file by name. Creates it if another program, such as logrotate, has moved the
+    /// old one away.
     ///
     /// # Errors
-    /// If it cannot be opened; then the old one is written on.
+    /// If it cannot be opened; then logging continues in the old file.
     pub(super) fn reopen(&self) -> io::Result<()> {
         self.lock().reopen()
     }
@@ -51,9 +51,9 @@ impl Write for LogFile {
     }
 }
 
-/// A log file. Every line is written at once, so that none is lost when the process ends, however
-/// it ends. Processes may share it: each appends whole lines, and the one that finds it full moves
-/// it away.
+/// A rotating log file. Every line is written immediately, so that none is lost however the process
+/// ends. Processes may share it: each appends whole lines, and the one that finds it full rotates
+/// it.
 #[derive(Debug)]
 pub(super) struct RotatingFile {
     path: PathBuf,
@@ -71,13 +71,13 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// Moves the file away if it is still there under its name, and begins a new one.
+    /// Rotates the file if the name still refers to it, and creates a new one.
     fn rotate(&mut self) -> io::Result<()> {
         let ours = self.file.metadata()?;
         let is_ours = |there: &fs::Metadata| (there.dev(), there.ino()) == (ours.dev(), ours.ino());
         if fs::metadata(&self.path).is_ok_and(|there| is_ours(&there)) {
             for number in (1..OLD_FILE_COUNT).rev() {
-                // There are fewer in the beginning.
+                // Early on there are fewer old files.
                 drop(fs::rename(self.old(number), self.old(number + 1)));
             }
             fs::rename(&self.path, self.old(1))?;
@@ -94,9 +94,9 @@ impl RotatingFile {
 
 impl Write for RotatingFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        // Another process may have written to it, so its length is asked for.
+        // Another process may have appended to it, so the length is read from the file.
         if !line.is_empty() && self.file.metadata()?.len() >= self.bytes_max {
-            // A directory that cannot be written is no reason to lose lines.
+            // A failed rotation, as in a directory without write permission, must not lose lines.
             drop(self.rotate());
         }
         self.file.write(line)
@@ -144,7 +144,7 @@ mod tests {
             ["9\n", "7\n8\n", "5\n6\n", "3\n4\n"]
         );
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
-        // Another process whose file was moved away goes on in the new one.
+        // A process whose file another one has rotated continues in the new file.
         other.write_all(b"a\n").unwrap();
         assert_eq!(read("log"), "9\na\n");
     }

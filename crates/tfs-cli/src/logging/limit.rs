@@ -1,4 +1,4 @@
-//! A limit on warnings: the same one is not repeated a thousand times.
+//! Rate limit for warnings: the same warning is not repeated a thousand times.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,20 +7,19 @@ use std::time::{Duration, Instant};
 use tracing::callsite::Identifier;
 use tracing::{Level, Metadata};
 
-/// How many warnings of one kind pass in a window: enough to see which files and servers are
-/// concerned.
+/// How many warnings of one kind pass in a window: enough to show the affected files and servers.
 const PASS_COUNT_MAX: u32 = 10;
 
-/// How long a window is: a fault that lasts is seen in each look at the log.
+/// The length of a window: a lasting fault appears in the log every minute.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Counts warnings and errors by the place in the code that they come from. Other fields may
-/// differ: a thousand offsets that cannot be read are one fault.
+/// Counts warnings and errors by their call site. Other fields may differ: a thousand offsets that
+/// cannot be read are one fault.
 ///
-/// The downside: what is left out at the very end is never counted in the log.
+/// The downside: the log never shows the count of events suppressed at the very end.
 #[derive(Debug, Default)]
 pub(super) struct RateLimit {
-    /// Bounded by the number of places in the code.
+    /// Bounded by the number of call sites.
     windows: Mutex<HashMap<Identifier, LimitWindow>>,
 }
 
@@ -32,13 +31,13 @@ struct LimitWindow {
 }
 
 impl RateLimit {
-    /// Returns how many events like this one were left out before it, or `None` if it is to be
-    /// left out too.
+    /// Returns how many events like this one were suppressed before it, or `None` if this one is
+    /// suppressed too.
     pub(super) fn admit(&self, metadata: &Metadata<'_>, now: Instant) -> Option<u64> {
         if *metadata.level() > Level::WARN {
             return Some(0);
         }
-        // A panic while it was held left nothing half done.
+        // The data is consistent even after a panic with the lock held.
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = LimitWindow { start: now, passed_count: 0, left_out_count: 0 };
         let window = windows.entry(metadata.callsite()).or_insert(fresh);

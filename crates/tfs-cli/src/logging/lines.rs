@@ -1,4 +1,4 @@
-//! How an event becomes a line: limited in number, and with a priority where the journal reads it.
+//! Formatting of an event as a line: rate-limited, and with a priority for the journal.
 
 use std::fmt;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::limit::RateLimit;
 use crate::output::harmless_log;
 
-/// A format of events with a limit on warnings.
+/// An event format with a rate limit on warnings.
 #[derive(Debug)]
 pub(super) struct LineFormat<F> {
     inner: F,
@@ -70,7 +70,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        // An event that writes nothing is no line.
+        // An event that writes nothing produces no line.
         let Some(left_out_count) = self.limit.admit(event.metadata(), Instant::now()) else {
             return Ok(());
         };
@@ -86,7 +86,7 @@ where
     }
 }
 
-/// Returns the priority of syslog(3): error, warning, notice for what we call info, info, debug.
+/// Returns the priority of syslog(3): error, warning, notice for tfs's info level, info, debug.
 fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
@@ -131,7 +131,7 @@ mod tests {
     fn what_was_left_out_is_counted_when_the_next_one_passes() {
         let limit = RateLimit::default();
         let seen = Arc::new(Mutex::new(None));
-        // Only the macros make metadata.
+        // Only macros can create metadata.
         struct Catch(Arc<Mutex<Option<&'static tracing::Metadata<'static>>>>);
         impl<S: Subscriber> tracing_subscriber::Layer<S> for Catch {
             fn on_event(

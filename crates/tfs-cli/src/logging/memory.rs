@@ -1,9 +1,9 @@
-//! A writer that keeps what is logged, for tests.
+//! A writer that keeps log output in memory, for tests.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-/// What was written, by whichever clone.
+/// The output of all clones.
 #[derive(Clone, Default)]
 pub(super) struct MemoryWriter(Arc<Mutex<Vec<u8>>>);
 

@@ -33,15 +33,15 @@ use crate::output;
 #[derive(Debug)]
 pub(crate) struct Level {
     filter: reload::Handle<EnvFilter, Registry>,
-    /// What is let through; `None` if `RUST_LOG` says what.
+    /// The active filter; `None` if `RUST_LOG` sets it.
     directives: Option<&'static str>,
-    /// Where it goes, if that is a file.
+    /// The log file, if there is one.
     file: Option<LogFile>,
 }
 
 impl Level {
-    /// Logs from now on what these flags and settings say. Returns whether that is more or less
-    /// than before: `RUST_LOG` overrides them.
+    /// Applies these flags and settings. Returns whether the level has changed: `RUST_LOG`
+    /// overrides them.
     pub(crate) fn set(&mut self, verbose: u8, level: LogLevel) -> bool {
         let wanted = directives(verbose, level);
         let is_another = self.directives.is_some_and(|now| now != wanted);
@@ -52,8 +52,7 @@ impl Level {
         false
     }
 
-    /// Goes on in the file that has the name of the log now. One that cannot be opened is a
-    /// warning, in the old one.
+    /// Reopens the log file by name. A failure is a warning, written to the old file.
     pub(crate) fn reopen(&self) {
         if let Some(Err(error)) = self.file.as_ref().map(LogFile::reopen) {
             tracing::warn!(%error, "the log file cannot be opened anew");
@@ -61,17 +60,18 @@ impl Level {
     }
 }
 
-/// Who reads what is logged to standard error.
+/// The reader of log output on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// The user of a command that comes to an end, or that goes to the background. On a terminal,
-    /// warnings look like those of the command itself.
+    /// The user of a command that ends, or that goes to the background. On a terminal, warnings
+    /// look like those of the command itself.
     User,
-    /// The operator of a service: each line has its time and its place in the program.
+    /// The operator of a service: each line has its time and its call site.
     Operator,
 }
 
-/// Starts logging, of panics too. `RUST_LOG` overrides the flags, and those the settings.
+/// Starts logging, including panics. `RUST_LOG` overrides the flags, and the flags override the
+/// settings.
 pub(crate) fn start(
     verbose: u8,
     settings: &LoggingSection,
@@ -95,7 +95,7 @@ pub(crate) fn start(
     };
     let is_terminal = settings.file.is_none() && !journal && std::io::stderr().is_terminal();
     let colours = is_terminal && output::wants_colours();
-    // With more than warnings, the place in the program matters.
+    // With more than warnings, the call site matters.
     let is_plain = is_terminal
         && audience == Audience::User
         && settings.format == LogFormat::Text
@@ -134,14 +134,14 @@ pub(crate) fn start(
     Ok(Level { filter: handle, directives, file })
 }
 
-/// Returns what `RUST_LOG` wants, if it is set.
+/// Returns the filter of `RUST_LOG`, if it is set.
 fn from_environment() -> Option<Result<EnvFilter, ParseError>> {
     let wanted = env::var(EnvFilter::DEFAULT_ENV).ok().filter(|wanted| !wanted.is_empty())?;
     Some(EnvFilter::try_new(wanted))
 }
 
-/// Returns what is let through. rqbit inside the process logs each lost peer as a warning, and
-/// fuser each answer that comes after its reader was killed as an error.
+/// Returns the filter. rqbit inside the process logs each lost peer as a warning. fuser logs each
+/// reply whose reader was killed as an error.
 fn directives(verbose: u8, level: LogLevel) -> &'static str {
     let asked = match verbose {
         0 => level,
@@ -158,7 +158,7 @@ fn directives(verbose: u8, level: LogLevel) -> &'static str {
     }
 }
 
-/// Returns whether stderr goes to the journal of systemd, which says so by the device and the
+/// Returns whether stderr goes to the systemd journal. systemd announces this by the device and the
 /// inode of the socket (systemd.exec(5), `$JOURNAL_STREAM`).
 fn is_journal() -> bool {
     let Some(stream) = env::var_os("JOURNAL_STREAM") else { return false };

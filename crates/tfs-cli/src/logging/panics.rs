@@ -1,20 +1,20 @@
-//! Panics in the log: a mount in the background has no other place for them.
+//! Logging of panics: a mount in the background reports them nowhere else.
 //!
-//! A panic of rqbit inside the process ends the request or the torrent that it was about, and is
-//! no bug of tfs: it is one line, without a backtrace.
+//! A panic of rqbit inside the process ends the request or torrent that caused it. It is not a bug
+//! of tfs, so it is one line without a backtrace.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, PanicHookInfo};
 use std::thread;
 
-/// What the threads of a server inside the process are called (`rqbit-embedded/src/runtime.rs`).
+/// The name of the threads of the embedded server (`rqbit-embedded/src/runtime.rs`).
 const RQBIT_THREAD: &str = "rqbit";
 
-/// Part of the path of the sources of rqbit's libraries.
+/// Part of the source paths of rqbit's libraries.
 const RQBIT_SOURCE: &str = "/librqbit";
 
-/// Has panics logged from now on, as errors, with their place. They are bugs, each of which costs
-/// one request (`fuse-adapter`) or one stream (`vfs-core`), and whoever reports one needs this.
+/// Logs panics as errors from now on, with their location. They are bugs. Each costs one request
+/// (`fuse-adapter`) or one stream (`vfs-core`), and a bug report needs the location.
 pub(super) fn log() {
     panic::set_hook(Box::new(log_one));
 }
@@ -24,7 +24,7 @@ fn log_one(info: &PanicHookInfo<'_>) {
     let place = place.as_deref().unwrap_or("an unknown place");
     let thread = thread::current();
     let thread = thread.name().unwrap_or_default();
-    // It may quote a name of a torrent.
+    // The message may contain the name of a torrent.
     let reason = info.payload_as_str().unwrap_or("no reason is given");
     if thread == RQBIT_THREAD || place.contains(RQBIT_SOURCE) {
         tracing::warn!(place, ?reason, "the rqbit inside this process failed at a request");
@@ -43,7 +43,7 @@ mod tests {
     use super::super::memory::MemoryWriter;
     use super::*;
 
-    /// Returns what is logged while something panics, in a thread of a name.
+    /// Returns the log of a panic in a thread with this name.
     fn logged(name: &str, panicking: fn()) -> String {
         let memory = MemoryWriter::default();
         let writer = memory.clone();
@@ -64,7 +64,8 @@ mod tests {
         let before = panic::take_hook();
         log();
         let text = logged("a thread", || panic!("the \u{1b} of a test"));
-        // One of rqbit, as at a torrent with a piece length of zero, is announced as what it is.
+        // A panic of rqbit, as for a torrent with a piece length of zero, is logged as one of
+        // rqbit.
         let of_rqbit = logged("rqbit", || panic!("attempt to divide by zero"));
         panic::set_hook(before);
         assert!(text.starts_with("ERROR"), "{text}");

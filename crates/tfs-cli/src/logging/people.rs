@@ -1,4 +1,4 @@
-//! Log events as a user of a command sees warnings and errors: without time and place.
+//! Log events in the form of a command's own warnings and errors: without time and call site.
 
 use std::fmt::{self, Write as _};
 
@@ -10,13 +10,13 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::output::visible;
 
-/// The name that `tracing` has for the message itself.
+/// The name of the message field in `tracing`.
 const MESSAGE: &str = "message";
 
-/// The field that says why something failed.
+/// The field with the cause of a failure.
 const ERROR: &str = "error";
 
-/// A format of events in the form of `error: ...` and `warning: ...`, with the fields behind.
+/// An event format in the form `error: ...` and `warning: ...`, followed by the fields.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PlainEvents;
 

@@ -1,4 +1,4 @@
-//! Progress bars: one for each file that is under way, and one for all.
+//! Progress bars: one for each active file, and one for all.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,31 +12,31 @@ use super::speed::SpeedMeter;
 use crate::figures::{counted, size};
 use crate::output::visible;
 
-/// How long nothing comes before the reason takes the place of the speed: at a usual speed there
+/// How long no data comes before the reason is shown instead of the speed. At a usual speed there
 /// are several bursts in that time.
 const IDLE_SHOWN_MIN: Duration = Duration::from_secs(3);
 
-/// A bar of a file; what does not fit of its name is cut off.
+/// The bar of a file; a long name is cut off.
 const FILE_TEMPLATE: &str = "{bar:10} {percent:>3}%  {wide_msg}";
 
-/// The bar of all files; its message says how fast bytes come and how long the rest takes, or why
-/// none come. What does not fit is cut off, since a line that is broken is drawn wrong.
+/// The bar of all files. Its message shows the speed and the time left, or the reason why no data
+/// comes. A long line is cut off, since the library draws a wrapped line incorrectly.
 const ALL_TEMPLATE: &str =
     "{bar:10} {percent:>3}%  {binary_bytes} of {binary_total_bytes}, {wide_msg}";
 
 /// The bars on a terminal.
 pub(super) struct Bars {
     all: MultiProgress,
-    /// What has come, of what was not there before: what was there says nothing of the speed, nor
-    /// of the time left.
+    /// Bytes received, out of those missing at the start. Bytes present at the start would distort
+    /// the speed and the time left.
     total: ProgressBar,
-    /// Those that were looked at and have not ended.
+    /// Files that were checked and have not ended.
     files: HashMap<String, FileBar>,
-    /// Bytes that are wanted, without those of files that were given up.
+    /// Bytes wanted, without those of abandoned files.
     wanted_bytes: u64,
-    /// Bytes of them that were there before.
+    /// Bytes of them that were present at the start.
     before_bytes: u64,
-    /// Bytes that have come of files that have ended.
+    /// Bytes received for files that have ended.
     come_bytes: u64,
     files_left: u64,
     speed: SpeedMeter,
@@ -44,10 +44,10 @@ pub(super) struct Bars {
 }
 
 struct FileBar {
-    /// While it is under way.
+    /// Present while the file is active.
     bar: Option<ProgressBar>,
     total_bytes: u64,
-    /// What was there before; `None` until the server has said so.
+    /// Bytes present at the start; `None` until the server has reported them.
     before_bytes: Option<u64>,
     there_bytes: u64,
     waits_for: Option<PreloadReason>,
@@ -76,12 +76,12 @@ impl Bars {
         }
     }
 
-    /// Takes an event of now.
+    /// Handles an event now.
     pub(super) fn on_event(&mut self, event: &PreloadEvent) {
         self.on_event_at(self.began_at.elapsed(), event);
     }
 
-    /// Takes an event of a time since the bars were made.
+    /// Handles an event at a time since the bars were created.
     fn on_event_at(&mut self, now: Duration, event: &PreloadEvent) {
         match event {
             PreloadEvent::Began { files, total_bytes } => {
@@ -125,7 +125,7 @@ impl Bars {
         let new = FileBar { bar: None, total_bytes, before_bytes: None, there_bytes, waits_for };
         let file = self.files.entry(path.to_owned()).or_insert(new);
         (file.there_bytes, file.waits_for) = (there_bytes, waits_for);
-        // As long as the server has not said what it has, nothing is known to be there.
+        // Until the server has reported its bitfield, the bytes present are unknown.
         let is_known = !matches!(
             waits_for,
             Some(PreloadReason::Bitfield | PreloadReason::Server | PreloadReason::Check)
@@ -146,14 +146,14 @@ impl Bars {
         bar.set_position(there_bytes);
     }
 
-    /// Prints something while the bars are out of the way.
+    /// Prints something while the bars are hidden.
     pub(super) fn suspended(&self, print: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         self.all.suspend(print)
     }
 
-    /// Takes all bars off the terminal.
+    /// Removes all bars from the terminal.
     pub(super) fn clear(&self) {
-        // A terminal that is gone shows nothing anyway.
+        // A terminal that is gone shows nothing.
         drop(self.all.clear());
     }
 
@@ -172,7 +172,7 @@ impl Bars {
 
     fn show_total(&mut self, now: Duration) {
         let under_way = self.files.values().map(FileBar::come_bytes);
-        // The length first: of nothing all is there.
+        // The length first: a bar of length 0 is complete.
         let wanted_bytes = self.wanted_bytes.saturating_sub(self.before_bytes);
         let come_bytes = under_way.fold(self.come_bytes, u64::saturating_add);
         if self.files.values().any(|file| file.before_bytes.is_some()) {
@@ -189,7 +189,7 @@ impl Bars {
         self.total.set_message(message);
     }
 
-    /// Returns how fast bytes come and how long the rest takes, or why none come.
+    /// Returns the speed and the time left, or the reason why no data comes.
     fn pace(&self, now: Duration, left_bytes: u64) -> Option<String> {
         if let Some(waits_for) = self.common_reason()
             && self.speed.idle_time(now) >= IDLE_SHOWN_MIN
@@ -201,7 +201,8 @@ impl Bars {
         Some(format!("{}/s, {:#} left", size(speed), HumanDuration(left)))
     }
 
-    /// Returns what keeps all files waiting: of several reasons that of the file whose turn it is.
+    /// Returns the reason why all files wait. Among several reasons, that of the file whose turn it
+    /// is.
     fn common_reason(&self) -> Option<PreloadReason> {
         let under_way = self.files.values().filter(|file| file.bar.is_some());
         let mut reasons: Vec<_> = under_way.map(|file| file.waits_for).collect();
@@ -213,7 +214,7 @@ impl Bars {
     }
 }
 
-/// Returns how a bar looks: in plain characters, which every terminal has.
+/// Returns the style of a bar: ASCII only, which every terminal can show.
 fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template);
     style.unwrap_or_else(|_wrong| ProgressStyle::default_bar()).progress_chars("=> ")
@@ -240,10 +241,10 @@ mod tests {
             total_bytes: 50,
             waits_for: None,
         };
-        // What has come, of how much, the files that are left, and the bars of files.
+        // Bytes received, their total, the files left, and the number of file bars.
         for (event, want) in [
             (PreloadEvent::Began { files: 4, total_bytes: 200 }, (0, 200, 4, 0)),
-            // All of it was there.
+            // The whole file was present at the start.
             (PreloadEvent::Done { path: path("z"), total_bytes: 50 }, (0, 150, 3, 0)),
             (progress("a", 10), (0, 140, 3, 1)),
             (progress("b", 5), (0, 135, 3, 2)),
@@ -262,7 +263,7 @@ mod tests {
         }
     }
 
-    /// Progress of one file, in bytes of 1 MiB, and what is said of all in the end.
+    /// Progress of one file, in units of 1 MiB, and the message of all files at the end.
     #[track_caller]
     fn check_pace(steps: &[(u64, u64, Option<PreloadReason>)], want: &str) {
         const MIB: u64 = 1 << 20;
@@ -278,7 +279,7 @@ mod tests {
         assert_eq!(bars.total.message(), want, "{steps:?}");
     }
 
-    // It said "30.1 MiB/s, 2s left" at first, and "0s left" while nothing came.
+    // Regression: it showed "30.1 MiB/s, 2s left" at first, and "0s left" while no data came.
     #[test]
     fn what_was_there_is_no_speed_and_what_does_not_come_has_a_reason() {
         use PreloadReason::{Bitfield, Peers, Piece, Readers, Server};
@@ -292,7 +293,7 @@ mod tests {
         check_pace(&[(1, 60, None), (3, 60, Some(Peers))], "1 file left");
         check_pace(&[(1, 60, None), (60, 60, Some(Peers))], "no peer sends data, 1 file left");
         check_pace(&[(1, 60, None), (9, 60, Some(Readers))], "readers come first, 1 file left");
-        // A large piece is on its way, and others came before it.
+        // A large piece is being downloaded, and others came before it.
         let pieces = [(0, 16, None), (60, 32, Some(Piece)), (120, 48, Some(Piece))];
         check_pace(&pieces, "273.1 KiB/s, 3m left, 1 file left");
     }

@@ -1,4 +1,4 @@
-//! `tfs preload`: has the server fetch files before anybody reads them.
+//! `tfs preload`: makes the server download files before they are read.
 
 mod bars;
 mod notices;
@@ -17,8 +17,8 @@ use crate::output::{self, visible};
 use crate::signals::Signals;
 use crate::{exit, runtime};
 
-/// How many bytes of paths go into one request: half of what the process takes, as JSON may need
-/// twice as many. A shell hands over any number of names.
+/// How many bytes of paths go into one request: half of the request limit, as JSON escapes may
+/// double them. A shell passes any number of names.
 const REQUEST_PATH_BYTES_MAX: usize = 32 << 10;
 
 /// Runs the command.
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &PreloadArgs) -> eyre::Result<u8> {
         let mut signals = Signals::new()?;
         tokio::select! {
             preloaded = preload(args, &mut show, &mut total) => preloaded.map(|()| None),
-            // The request goes with its future, and the preload with the request.
+            // Dropping the future cancels the request, which ends the preload.
             () = signals.next() => Ok(Some("stopped")),
             () = output::closed() => Ok(Some("stopped, as the reader of its output is gone")),
         }
@@ -55,7 +55,7 @@ pub(crate) fn not_preloaded(files: u64) -> String {
     format!("files that were not preloaded: {files}")
 }
 
-/// How many files came to an end, and how.
+/// The number of finished files, by result.
 #[derive(Debug, Default)]
 struct Total {
     done: u64,
@@ -89,12 +89,12 @@ async fn preload(args: &PreloadArgs, show: &mut Show, total: &mut Total) -> eyre
     Ok(())
 }
 
-/// Returns the paths in groups that fit into a request.
+/// Groups the paths so that each group fits into a request.
 fn requests(paths: Vec<String>) -> Vec<Vec<String>> {
     let mut requests: Vec<Vec<String>> = Vec::new();
     let mut len = usize::MAX;
     for path in paths {
-        // With its quotation marks and comma.
+        // Includes the quotation marks and the comma.
         let path_len = path.len() + 3;
         len = len.saturating_add(path_len);
         match requests.last_mut().filter(|_| len <= REQUEST_PATH_BYTES_MAX) {
@@ -108,7 +108,7 @@ fn requests(paths: Vec<String>) -> Vec<Vec<String>> {
     requests
 }
 
-/// Returns what a preload waits for, in words.
+/// Returns the text of the reason why a preload waits.
 pub(crate) fn reason(waits_for: PreloadReason) -> &'static str {
     match waits_for {
         PreloadReason::Server => "the server does not answer",
@@ -123,7 +123,7 @@ pub(crate) fn reason(waits_for: PreloadReason) -> &'static str {
     }
 }
 
-/// How events are shown.
+/// Output format of events.
 enum Show {
     Json,
     Lines(ReasonNotices),
@@ -134,7 +134,7 @@ impl Show {
     fn new(is_json: bool) -> Self {
         match is_json {
             true => Self::Json,
-            // The bars are drawn there, so that results can go elsewhere.
+            // Bars are drawn on stderr, so that stdout can be redirected.
             false if io::stderr().is_terminal() => Self::Bars(Bars::new()),
             false => Self::Lines(ReasonNotices::default()),
         }

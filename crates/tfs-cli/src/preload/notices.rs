@@ -1,4 +1,4 @@
-//! Lines that say why a preload does not go on, where no bars show it.
+//! Lines that report why a preload does not proceed, where no bars show it.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use tfs_service::control::wire::{PreloadEvent, PreloadReason};
 
 use super::reason;
 
-/// How long a file waits before a line says why: pauses of seconds are usual.
+/// How long a file waits before a line reports the reason: pauses of some seconds are usual.
 const WAIT_SHOWN_MIN: Duration = Duration::from_secs(5);
 
-/// What the files that are under way wait for.
+/// The reasons why active files wait.
 #[derive(Debug)]
 pub(super) struct ReasonNotices {
     began_at: Instant,
@@ -32,7 +32,7 @@ impl Default for ReasonNotices {
 }
 
 impl ReasonNotices {
-    /// Takes an event, and returns the line that is due.
+    /// Handles an event, and returns the line that is due.
     pub(super) fn on_event(&mut self, event: &PreloadEvent) -> Option<String> {
         self.on_event_at(self.began_at.elapsed(), event)
     }
@@ -47,8 +47,8 @@ impl ReasonNotices {
                 return None;
             }
         };
-        // Of the others in its batch, the one whose turn it is says what is wrong; and a piece that
-        // is on its way is nothing wrong.
+        // Among the files of a batch, only the one whose turn it is reports the problem. A piece in
+        // download is not a problem.
         let Some(waits_for) = waits_for
             .filter(|reason| !matches!(reason, PreloadReason::Turn | PreloadReason::Piece))
         else {
@@ -82,7 +82,7 @@ mod tests {
         assert_eq!([0, 4].map(|second| at(second, "a", Some(Peers))), [None, None]);
         assert_eq!(at(5, "a", Some(Peers)).as_deref(), Some("a: no peer sends data"));
         assert_eq!([6, 60].map(|second| at(second, "a", Some(Peers))), [None, None]);
-        // Another reason, and the same again after data came.
+        // A different reason, and the same one again after data came.
         assert_eq!([61, 65].map(|second| at(second, "a", Some(Readers))), [None, None]);
         assert_eq!(at(66, "a", Some(Readers)).as_deref(), Some("a: readers come first"));
         assert_eq!([at(67, "a", None), at(68, "a", Some(Peers))], [None, None]);

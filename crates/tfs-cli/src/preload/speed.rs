@@ -1,33 +1,33 @@
-//! How fast bytes come that come in bursts.
+//! The speed of data that comes in bursts.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How far back the speed is measured: long enough that it can be read, short enough to follow a
-/// change.
+/// The window of the measurement: long enough for a stable figure, short enough to follow a change.
 const WINDOW_TIME: Duration = Duration::from_secs(20);
 
-/// How many bursts are measured at least. A server has a piece all at once, and one of 16 MiB takes
-/// a minute on a slow line.
+/// The minimum number of bursts in the window. A server gets a piece as a whole, and a piece of 16
+/// MiB takes a minute on a slow connection.
 const BURSTS_MIN: usize = 4;
 
-/// Below this a speed says nothing.
+/// A shorter span gives no useful speed.
 const SPAN_MIN: Duration = Duration::from_secs(1);
 
-/// Measures how fast a count of bytes grows.
+/// Measures the growth of a byte count.
 #[derive(Debug, Default)]
 pub(super) struct SpeedMeter {
-    /// When the count grew, and what it was then. The first is where measuring begins. At most
-    /// [`BURSTS_MIN`] and those of [`WINDOW_TIME`], which are a few a second.
+    /// The times at which the count grew, with the count. The first entry is the start of the
+    /// window. At most [`BURSTS_MIN`] entries and those of [`WINDOW_TIME`], which are a few a
+    /// second.
     counts: VecDeque<(Duration, u64)>,
 }
 
 impl SpeedMeter {
-    /// Takes the count at a time. The first one is what was there before: it is no speed.
+    /// Records the count at a time. The first count is the initial state and adds no speed.
     pub(super) fn on_count(&mut self, now: Duration, bytes: u64) {
         match self.counts.back() {
             Some((_, before)) if bytes == *before => return,
-            // Something was lost, and nothing that was counted before says anything any more.
+            // Data was lost, so earlier counts are not comparable.
             Some((_, before)) if bytes < *before => self.counts.clear(),
             Some(_) | None => {}
         }
@@ -40,13 +40,13 @@ impl SpeedMeter {
         }
     }
 
-    /// Returns how many bytes a second come, or `None` while that is not known.
+    /// Returns the speed in bytes a second, or `None` while it is unknown.
     pub(super) fn bytes_per_second(&self, now: Duration) -> Option<u64> {
         let ((since, before), (last_at, bytes)) = (self.counts.front()?, self.counts.back()?);
         let bursts = u32::try_from(self.counts.len().checked_sub(1)?).ok()?;
         let span = last_at.saturating_sub(*since);
-        // The next burst is due about as long after the last as the others came after each other;
-        // what takes twice as long has become slower.
+        // The next burst is due after about the mean interval. If it takes twice as long, the
+        // download has become slower.
         let gap = span.checked_div(bursts)?;
         let is_late = now.saturating_sub(*last_at) > gap.saturating_mul(2);
         let span = if is_late { now.saturating_sub(*since) } else { span };
@@ -56,7 +56,7 @@ impl SpeedMeter {
         (span >= SPAN_MIN && speed > 0).then(|| u64::try_from(speed).unwrap_or(u64::MAX))
     }
 
-    /// Returns how long ago the count last grew, or the time itself before the first count.
+    /// Returns the time since the count last grew, or `now` before the first count.
     pub(super) fn idle_time(&self, now: Duration) -> Duration {
         self.counts.back().map_or(now, |(at, _)| now.saturating_sub(*at))
     }
@@ -79,17 +79,17 @@ mod tests {
     #[test]
     fn the_speed_is_that_of_what_came() {
         check(&[], 5000, None);
-        // What was there before is no speed, however long nothing came after it.
+        // The initial state adds no speed, however long nothing came after it.
         check(&[(0, 1_000_000)], 60_000, None);
         check(&[(0, 1_000_000), (500, 1_000_300)], 500, None);
         check(&[(0, 1_000_000), (2000, 1_000_600)], 2000, Some(300));
         // Evenly 1000 bytes a second.
         let even: Vec<_> = (0..400).map(|n| (n * 250, n * 250)).collect();
         check(&even, 99_750, Some(1000));
-        // Then nothing: it goes down, but not before the next bytes are late.
+        // Then no data: the speed falls, but not before the next bytes are late.
         check(&even, 100_250, Some(1000));
         check(&even, 119_750, Some(503));
-        // Faster from some point on: after the window the old speed is forgotten.
+        // Faster from some time on: after the window the old speed has no effect.
         let faster = (1..100).map(|n| (99_750 + n * 250, 99_750 + n * 750));
         let faster: Vec<_> = even.iter().copied().chain(faster).collect();
         check(&faster, 124_500, Some(3000));
@@ -97,7 +97,7 @@ mod tests {
         let pieces: Vec<_> = (0..10).map(|n| (n * 60_000, n << 24)).collect();
         check(&pieces, 540_000, Some(279_620));
         check(&pieces, 600_000, Some(279_620));
-        // Some of it was lost: it begins anew.
+        // Data was lost: the measurement restarts.
         check(&[(0, 0), (5000, 9_000_000), (6000, 100), (8000, 300)], 8000, Some(100));
     }
 }
