@@ -88,7 +88,7 @@ fn show_says_what_holds_and_where_it_came_from() {
     .assert_eq(&["read.timeout", "server[0].max_streams", "logging.file"].map(value).join("\n"));
 }
 
-// What TFS_SERVER names is the server of all commands, so it is what is shown.
+// TFS_SERVER names the server of all commands, so the output has it.
 #[test]
 fn show_has_the_server_of_the_environment() {
     let dir = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ fn show_has_the_server_of_the_environment() {
         url = "http://home"  # DIR/tfs.toml:3:1
     "#]]
     .assert_eq(&show(home, &[url]));
-    // One of the configuration.
+    // A server of the configuration.
     expect![[r#"
         name = "home"        # DIR/tfs.toml:2:1
         url = "http://home"  # DIR/tfs.toml:3:1
@@ -159,18 +159,18 @@ fn what_is_wrong_does_not_keep_a_mount_up() {
     assert_eq!(run(&["mount", "mnt"]), Some(3));
 }
 
-// A service user whose home may not be entered, or is no directory.
+// A service user whose home is not accessible, or is not a directory.
 #[test]
 fn a_home_that_cannot_be_entered_is_no_reason_to_fail() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    // A link to itself lets no user through, not even root.
+    // No user can follow a link to itself, not even root.
     std::os::unix::fs::symlink("closed", dir.join("closed")).unwrap();
     let show = |home: &str, args: &[&str]| {
         let mut command = tfs(dir);
         command.env("HOME", home).env_remove("XDG_CONFIG_HOME").args(args);
         let text = describe(&command.args(["config", "path"]).output().unwrap(), dir);
-        // What is logged about it follows.
+        // Log lines follow.
         text.lines().take(4).map(|line| line.to_owned() + "\n").collect::<String>()
     };
     let closed = dir.join("closed").display().to_string();
@@ -188,7 +188,8 @@ fn a_home_that_cannot_be_entered_is_no_reason_to_fail() {
         missing  DIR/tfs.toml
     "#]]
     .assert_eq(&show("/dev/null", &[]));
-    // Commands that need the settings go on with a warning; a file that was named is needed.
+    // Commands that need the settings continue with a warning, but a file that was named must be
+    // readable.
     let mut command = tfs(dir);
     command.env("HOME", &closed).env_remove("XDG_CONFIG_HOME").args(["config", "show"]);
     let text = describe(&command.output().unwrap(), dir);

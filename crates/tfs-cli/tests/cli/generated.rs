@@ -1,4 +1,4 @@
-//! What is made of the arguments: completions and manual pages.
+//! Output generated from the arguments: completions and manual pages.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ fn every_shell_has_completions_and_takes_them() {
         assert!(text.contains("read-timeout") && text.contains("unmount"), "{shell}");
         let path = dir.path().join(shell);
         fs::write(&path, text).unwrap();
-        // Those of the shells that are here read it without a word.
+        // The installed shells parse it without messages.
         let check = Command::new(shell).arg("-n").arg(&path).stdin(Stdio::null()).output();
         if let (Ok(output), "bash" | "zsh" | "fish") = (check, shell) {
             assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");

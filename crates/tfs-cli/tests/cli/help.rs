@@ -1,4 +1,4 @@
-//! Every help text, as it is printed on a terminal of 80 columns.
+//! All help texts, as printed on a terminal of 80 columns.
 
 use expect_test::expect_file;
 

@@ -1,4 +1,4 @@
-//! Where the log goes, and in which form.
+//! The destination and the format of the log.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::tfs;
 
-/// A command that warns: of a variable that is nearly one of ours.
+/// A command that warns, about a variable whose name is close to one of tfs's.
 fn warning(dir: &Path) -> Command {
     let mut command = tfs(dir);
     command.args(["config", "path"]).env("TFS_SEVER", "x");

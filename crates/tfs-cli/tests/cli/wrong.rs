@@ -1,4 +1,4 @@
-//! Wrong configurations and command lines, each with its message, hint and exit code.
+//! Invalid configurations and command lines, each with its message, hint and exit code.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,7 +7,7 @@ use expect_test::expect_file;
 
 use crate::support::{describe, tfs};
 
-/// A command line, a configuration file and variables, of which something is wrong.
+/// A command line, a configuration file and variables; one of them is invalid.
 struct WrongUse {
     args: &'static str,
     file: &'static str,

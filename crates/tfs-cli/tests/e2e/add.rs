@@ -1,5 +1,4 @@
-//! `tfs add`: what is refused before a server is asked, what servers and proxies refuse, magnet
-//! links.
+//! `tfs add`: input that is refused locally, refusals by servers and proxies, magnet links.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -16,23 +15,23 @@ use tfs_testkit::until::until;
 
 use crate::support::{Rqbits, describe, run, tfs};
 
-/// A `.torrent` file of one byte, which the servers of these tests know.
+/// A `.torrent` file for a file of one byte, known to the servers of these tests.
 const TORRENT: &[u8] =
     b"d4:infod6:lengthi1e4:name1:x12:piece lengthi16384e6:pieces20:aaaaabbbbbcccccdddddee";
 
 const HASH: &str = "abababababababababababababababababababab";
 
-/// A server of rqbit's API that answers `POST /torrents` as a test says. Its threads end with the
-/// process of the tests.
+/// A server of rqbit's API with scripted answers to `POST /torrents`. Its threads end with the test
+/// process.
 struct AddServer {
     url: String,
-    /// The queries of the torrents that were posted, each with the length of its body.
+    /// The queries of the posted torrents, each with the length of its body.
     posted: Arc<Mutex<Vec<String>>>,
 }
 
 impl AddServer {
-    /// `answer` takes a link, or nothing for a file, and returns status and body; no status closes
-    /// the connection.
+    /// `answer` gets a link, or an empty string for a file, and returns status and body. Status 0
+    /// closes the connection.
     fn start(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -42,7 +41,7 @@ impl AddServer {
             for connection in listener.incoming() {
                 let (connection, queries) = (connection.unwrap(), Arc::clone(&queries));
                 let answer = Arc::clone(&answer);
-                // A client may hang up at any time.
+                // A client may close the connection at any time.
                 thread::spawn(move || drop(serve(connection, &queries, &*answer)));
             }
         });
@@ -96,13 +95,13 @@ fn serve(
     }
 }
 
-/// The answer of rqbit to a torrent that was added.
+/// rqbit's response for an added torrent.
 fn added(name: &str) -> (u16, String) {
     let details = format!(r#"{{"id":1,"info_hash":"{HASH}","name":"{name}","files":[]}}"#);
     (200, format!(r#"{{"id":1,"details":{details},"output_folder":"/x"}}"#))
 }
 
-/// The answer of rqbit to a torrent that was not added.
+/// rqbit's response for a torrent that was not added.
 fn refused(status: u16, why: &str) -> (u16, String) {
     let text = format!(r#""human_readable":"{why}","status":{status},"status_text":"x""#);
     (status, format!(r#"{{"error_kind":"internal_error",{text}}}"#))
@@ -119,7 +118,7 @@ fn check(command: &mut Command, want: &Expect) {
     want.assert_eq(&describe(&command.output().unwrap()));
 }
 
-/// Writes files that are no torrents, and one that is, with the newline that editors append.
+/// Writes files that are not torrents, and one torrent with the newline that editors append.
 fn write_files(dir: &Path) {
     let info = |rest: &str| format!("d4:infod4:name1:x{rest}ee");
     let hash = "6:pieces20:aaaaabbbbbcccccddddd";
@@ -139,7 +138,8 @@ fn write_files(dir: &Path) {
     fs::create_dir(dir.join("folder")).unwrap();
 }
 
-// `tfs add ~/.ssh/id_rsa` sent the key to the server, `tfs add /dev/zero` grew for ever.
+// Regression: `tfs add ~/.ssh/id_rsa` sent the key to the server, and `tfs add /dev/zero` grew
+// without limit.
 #[test]
 fn what_is_no_torrent_never_leaves_this_machine() {
     let dir = tempfile::tempdir().unwrap();
@@ -202,7 +202,7 @@ fn one_that_cannot_be_added_keeps_no_other_out() {
             3 of 4 torrents were not added
         "#]],
     );
-    // rqbit refuses what follows the dictionary.
+    // rqbit refuses data after the dictionary.
     let want = [
         format!("is_url=false&timeout_ms=600000 {}", TORRENT.len()),
         format!("is_url=true&timeout_ms=600000 {}", link.len()),
@@ -236,7 +236,7 @@ fn pipes_and_the_standard_input_are_read() {
     );
 }
 
-/// Every cause has a hint of its own.
+/// Each cause has its own hint.
 #[test]
 fn each_refusal_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
@@ -251,7 +251,7 @@ fn each_refusal_says_what_to_do() {
         proxy(405),
         refused(400, exists),
         refused(400, "error adding torrent: suspicious separator in filename"),
-        // As a panic of librqbit ends: the server itself lives on.
+        // The effect of a panic in librqbit: the server itself continues.
         (0, String::new()),
     ];
     let mut said = String::new();
@@ -328,7 +328,7 @@ fn a_magnet_holds_up_no_file_and_is_left_to_the_background() {
     let wait = Mutex::new(wait);
     let server = AddServer::start(move |link| {
         if !link.is_empty() {
-            // Until the test says so, or is over.
+            // Blocks until the test releases it or has ended.
             let _released = wait.lock().unwrap().recv();
         }
         added("a film")

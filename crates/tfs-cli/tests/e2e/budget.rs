@@ -1,4 +1,4 @@
-//! Mounts of one server share its streams, in whatever process they are.
+//! Mounts of one server share its streams, across processes.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -19,16 +19,16 @@ use crate::support::{Mounted, describe, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// What rqbit has.
+/// The blocking permits of rqbit.
 const PERMITS: usize = 8;
 
-/// The budget by default.
+/// The default stream budget.
 const STREAMS_MAX: usize = 4;
 
-/// Readers of each mount: a few turns each.
+/// Readers of each mount: enough for several time slices.
 const READERS: u64 = 12;
 
-/// How far the readers are apart: more than the engine skips, joins or reads on.
+/// The distance between readers: beyond the engine's limits for skipping, joining and read-ahead.
 const DISTANCE_BYTES: u64 = 4 * 1024 * 1024;
 
 const READ_BYTES: usize = 4096;
@@ -37,10 +37,11 @@ const PIECE_BYTES: u32 = 64 * 1024;
 
 const FILM: Content = Content::new(1, 2 * READERS * DISTANCE_BYTES);
 
-/// How long the server waits for a stream before it is asked again whether readers are done.
+/// How long a stream is awaited before the readers are polled again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A server whose downloads the test triggers, and two mounts of it that spell it differently.
+/// A server whose downloads the test triggers, and two mounts of it with different spellings of its
+/// address.
 struct BudgetStage {
     runtime: Runtime,
     server: PermitServer,
@@ -65,7 +66,7 @@ impl BudgetStage {
         Self { runtime, server, mounts }
     }
 
-    /// Starts readers of missing data through a mount. No two read the same.
+    /// Starts readers of missing data through a mount. No two read the same data.
     fn read(&self, mount: usize) -> Vec<JoinHandle<()>> {
         let path = self.mounts[mount].path.join("film/film.mkv");
         let first = READERS * u64::try_from(mount).unwrap();
@@ -80,13 +81,13 @@ impl BudgetStage {
         readers.collect()
     }
 
-    /// Waits until so many streams wait for missing pieces.
+    /// Waits until this many streams wait for missing pieces.
     fn wait_for_streams(&self, count: usize) {
         let waits = self.server.wait_until(|census| census.waiting == count);
         self.runtime.block_on(async { timeout(LIMIT, waits).await }).unwrap();
     }
 
-    /// Downloads what streams wait for, until these readers are done.
+    /// Downloads the data that streams wait for, until these readers are done.
     fn download_until(&self, readers: &[JoinHandle<()>]) {
         until("all readers have their bytes", || {
             let waits = self.server.wait_until(|census| census.waiting > 0);
@@ -104,7 +105,7 @@ impl BudgetStage {
     }
 }
 
-/// Two mounts of one rqbit with default settings held eight streams, and rqbit stopped.
+/// Regression: two mounts of one rqbit with default settings held eight streams, and rqbit stalled.
 #[test]
 fn two_processes_hold_no_more_streams_than_one() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
@@ -112,7 +113,8 @@ fn two_processes_hold_no_more_streams_than_one() {
         let mut readers = stage.read(0);
         stage.wait_for_streams(STREAMS_MAX - 1);
         readers.extend(stage.read(1));
-        // Before a byte has come, the second mount has a stream: the first gave it one of its own.
+        // Before any byte has arrived, the second mount has a stream: the first one released one of
+        // its own.
         let streams = until("both have a stream", || {
             let status = stage.status(dir);
             let held = |nth: usize| status[nth]["server"]["streams_open"].as_u64().unwrap();
@@ -139,7 +141,7 @@ fn a_killed_mount_leaves_its_streams_to_the_others() {
         stage.wait_for_streams(1);
         let stopped = stage.mounts[0].pid().unwrap();
         kill(stopped, Signal::SIGSTOP).unwrap();
-        // A stopped process has its stream open, which counts.
+        // A stopped process keeps its stream open, and the stream counts.
         let fix = format!("kill -CONT {stopped}");
         until("it shows as stopped", || {
             let output = tfs(dir)
@@ -152,7 +154,7 @@ fn a_killed_mount_leaves_its_streams_to_the_others() {
         let readers = stage.read(1);
         stage.mounts[0].crash();
         for reader in lost {
-            // Whatever it got is not of interest.
+            // The result does not matter.
             drop(reader.join());
         }
         stage.download_until(&readers);

@@ -1,4 +1,4 @@
-//! Every byte of every file, while it downloads and after, against what was seeded.
+//! Every byte of every file, during and after the download, compared with the seeded content.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use tfs_testkit::swarm::{Swarm, SwarmTorrent, TorrentSpec};
 
 use crate::support::{Mounted, Rqbits, check_file, check_range};
 
-/// Slow enough that the download is still running when the readers are done with their first
-/// rounds: the film alone takes half a minute. Then the limit is lifted.
+/// Slow enough that the download still runs when the readers finish their first rounds: the film
+/// alone takes half a minute. Then the limit is removed.
 const DOWNLOAD_BPS: u32 = 6 << 20;
 
 /// The large file: 200 MB and one odd byte.
@@ -23,7 +23,7 @@ const READERS: u64 = 8;
 /// How many random ranges each reader reads.
 const RANGES_PER_READER: u64 = 40;
 
-/// The longest of them: across several pieces and requests.
+/// The longest range: it spans several pieces and requests.
 const RANGE_BYTES_MAX: u64 = 300_000;
 
 fn everything() -> TorrentSpec {
@@ -76,7 +76,7 @@ fn check_all(test: &str, local_paths: &'static str) {
         rqbits.wait_finished(&torrent);
         mounted.unmount();
 
-        // Once more without anything in the kernel's page cache.
+        // Again, with an empty page cache.
         let mounted = Mounted::with_local(dir, &url, local_paths, &[]);
         read_at_random(&mounted.path, &torrent);
         read_in_order(&mounted.path, &torrent);
@@ -97,7 +97,7 @@ fn small_blocks_read_right() {
     });
 }
 
-/// Compares all names and lengths with the torrent, both ways.
+/// Compares all names and lengths with the torrent, in both directions.
 fn check_names(mount: &Path, torrent: &SwarmTorrent) {
     let mut want: Vec<_> =
         torrent.files.iter().map(|file| (file.path(), file.content.len())).collect();
@@ -121,7 +121,7 @@ fn check_names(mount: &Path, torrent: &SwarmTorrent) {
     assert_eq!(got, want);
 }
 
-/// Lets readers read ranges of their own at once, many of them across pieces and the file's end.
+/// Runs readers of random ranges concurrently. Many ranges cross pieces or the end of the file.
 fn read_at_random(mount: &Path, torrent: &SwarmTorrent) {
     thread::scope(|scope| {
         for reader in 0..READERS {
@@ -157,7 +157,7 @@ fn film(torrent: &SwarmTorrent) -> usize {
     torrent.files.iter().position(|file| file.path() == "film.mkv").unwrap()
 }
 
-/// splitmix64: repeatable, and good enough to choose offsets.
+/// splitmix64: repeatable, and good enough for offsets.
 struct ReadOffsets(u64);
 
 impl ReadOffsets {

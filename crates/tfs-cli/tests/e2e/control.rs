@@ -20,14 +20,14 @@ use crate::support::{
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// So long that nothing is seen by polling while a test runs.
+/// So long that polling has no effect during a test.
 const NEVER: [&str; 2] = ["--poll-interval", "1h"];
 
 fn small(name: &str, seed: u64) -> TorrentSpec {
     TorrentSpec::file(name, Content::new(seed, 50_000))
 }
 
-/// Runs a command of tfs, and returns its exit code and all that it printed.
+/// Runs a command of tfs, and returns its exit code and output.
 fn said(dir: &Path, args: &[&str]) -> String {
     let output = tfs(dir).args(args).output().unwrap();
     describe(&output).replace(dir.to_str().unwrap(), "DIR")
@@ -57,7 +57,7 @@ fn a_refresh_shows_at_once_what_came_and_went() {
         let mut rqbits = Rqbits::start(Swarm::builder().torrent(small("first.bin", 1)));
         let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &NEVER);
         assert_eq!(names(&mounted.path), ["first.bin"]);
-        // A name that the kernel remembers not to be there.
+        // The kernel caches this name as a negative dentry.
         assert!(!mounted.path.join("second.bin").exists());
 
         let Rqbits { runtime, swarm } = &mut rqbits;
@@ -71,7 +71,7 @@ fn a_refresh_shows_at_once_what_came_and_went() {
 
         let first = swarm.torrents()[0].clone();
         runtime.block_on(swarm.forget(&first)).unwrap();
-        // A server that has been running for less than a second is not believed at once.
+        // A list from a server that has run for less than a second is not accepted immediately.
         let refreshed = until("the server is believed", || {
             let refreshed = json(dir, &["refresh", mounted.path.to_str().unwrap()]);
             (refreshed["torrents"] == 1).then_some(refreshed)
@@ -157,7 +157,7 @@ fn the_status_tells_who_waits_for_which_piece() {
         assert!(text.contains("mount    DIR/mnt (all is well)"), "{text}");
         assert!(text.contains("for piece ") && text.contains("slow.bin"), "{text}");
 
-        // Nothing of this hangs on it.
+        // These files are still open.
         let cleared = json(dir, &["cache", "clear"]);
         assert_eq!(cleared["files_in_use"], 1, "{cleared}");
         cat.kill().unwrap();
@@ -279,7 +279,7 @@ fn sockets_are_private_and_what_a_crash_leaves_is_cleaned_up() {
         "#]]
         .assert_eq(&said(dir, &["refresh", mounted.path.to_str().unwrap()]));
         mounted.unmount();
-        // The streams of servers have a directory of their own beside them.
+        // The stream budgets of servers have a directory of their own beside the sockets.
         let left = fs::read_dir(&sockets).unwrap().map(|entry| entry.unwrap().path());
         let left: Vec<_> = left.filter(|path| !path.ends_with("streams")).collect();
         assert!(left.is_empty(), "{left:?}");
@@ -306,8 +306,8 @@ fn a_process_that_is_stopped_holds_up_no_command() {
     });
 }
 
-/// A server inside the process has saved what it has when the unmount returns, so that the next
-/// mount of the same directory finds it.
+/// An embedded server has saved its state when the unmount returns, so that the next mount of the
+/// same directory finds it.
 #[test]
 fn an_unmount_returns_when_all_of_the_mount_has_ended() {
     let test = tfs_testkit::test_name!();

@@ -1,4 +1,4 @@
-//! `tfs daemon`: several mounts, each on its own, a configuration that changes, and a crash.
+//! `tfs daemon`: several independent mounts, configuration changes, and a crash.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -23,26 +23,26 @@ use crate::support::{Rqbits, check_file, describe, is_mounted, run, status_below
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// How long an end may take, whatever its readers do, also on a loaded machine.
+/// How long shutdown may take with any readers, even on a loaded machine.
 const END_TIME_MAX: Duration = Duration::from_secs(15);
 
 fn rqbits() -> Rqbits {
     Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 50_000))))
 }
 
-/// A daemon whose configuration is a file of the test. Killed when it is dropped.
+/// A daemon with a configuration file of the test. Killed on drop.
 struct DaemonProcess {
     dir: PathBuf,
     process: Child,
 }
 
 impl DaemonProcess {
-    /// Starts it, with the service manager of the test.
+    /// Starts it, with the test as the service manager.
     fn start(dir: &Path) -> Self {
         Self::start_with(dir, &[])
     }
 
-    /// Does what [`start`](Self::start) does, with more in the environment.
+    /// Like [`start`](Self::start), with additional environment variables.
     fn start_with(dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut daemon = tfs(dir);
         daemon.envs(variables.iter().copied());
@@ -55,12 +55,12 @@ impl DaemonProcess {
         kill(Pid::from_raw(i32::try_from(self.process.id()).unwrap()), signal).unwrap();
     }
 
-    /// Runs `tfs config reload`, and returns its exit code and all that it printed.
+    /// Runs `tfs config reload`, and returns its exit code and output.
     fn reload(&self) -> String {
         said(&self.dir, &["config", "reload"])
     }
 
-    /// Ends it as a service manager does, and checks that nothing stays.
+    /// Ends it as a service manager does, and checks that nothing is left behind.
     #[track_caller]
     fn end(mut self, manager: &Manager) {
         let start = Instant::now();
@@ -94,7 +94,7 @@ fn said(dir: &Path, args: &[&str]) -> String {
     describe(&output).replace(dir.to_str().unwrap(), "DIR")
 }
 
-/// Writes a configuration with two servers and these mounts, each of a server.
+/// Writes a configuration with two servers and these mounts, each of one server.
 fn configure(dir: &Path, rqbits: &Rqbits, mounts: &[(&str, &str)], more: &str) {
     let mut text = format!(
         "{more}\n[[server]]\nname = \"one\"\nurl = \"{}\"\n[[server]]\nname = \"two\"\nurl = \"{}\"\n",
@@ -119,7 +119,7 @@ fn content_is_there(path: &Path) {
     check_file(&path.join("a.bin"), Content::new(1, 50_000), 4096);
 }
 
-/// Returns the number of the filesystem that is mounted at a path.
+/// Returns the device number of the filesystem that is mounted at a path.
 fn device(path: &Path) -> (String, String) {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let path = format!(" {} ", path.display());
@@ -151,7 +151,7 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
         make_dirs(dir, &["c"]);
         manager.hear_until("STATUS=3 of 3 mounts answer\n");
         content_is_there(&dir.join("c"));
-        // One socket has all of them.
+        // One socket serves all of them.
         let status = status_below(dir);
         assert_eq!(status.matches("all is well").count(), 3, "{status}");
         daemon.end(&manager);
@@ -170,7 +170,7 @@ fn a_reload_brings_and_takes_mounts() {
         let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
 
-        // Somebody uses one of those that are to go.
+        // One of the mounts to be removed is in use.
         let file = File::open(dir.join("b/a.bin")).unwrap();
         let more = "[monitoring]\nlisten = \"127.0.0.1:0\"\n[logging]\nlevel = \"error\"\n";
         configure(dir, &rqbits, &[("c", "two")], more);
@@ -192,7 +192,7 @@ fn a_reload_brings_and_takes_mounts() {
         content_is_there(&dir.join("b"));
         content_is_there(&dir.join("c"));
 
-        // Once it is free, the same configuration takes it away; a signal does as well.
+        // Once it is not in use, the same configuration removes it. A signal has the same effect.
         drop(file);
         manager.forget();
         daemon.signal(Signal::SIGHUP);
@@ -201,7 +201,7 @@ fn a_reload_brings_and_takes_mounts() {
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
         assert!(!is_mounted(&dir.join("b")));
 
-        // Other settings of a mount are another mount.
+        // A mount with changed settings is replaced.
         let more = "[read]\nreadahead = \"64KiB\"\n[cache]\nmemory_bytes = \"1MiB\"\n";
         configure(dir, &rqbits, &[("c", "two")], more);
         let text = daemon.reload();
@@ -250,7 +250,7 @@ fn a_reload_changes_what_is_logged_of_a_mount_in_use() {
         assert!(opens > 0, "{}", fs::read_to_string(&log).unwrap());
         assert_eq!(daemon.reload(), "exit 0\nunchanged               DIR/a\n");
 
-        // How it is written stays.
+        // The log format does not change.
         configure("level = \"error\"\nformat = \"json\"\n");
         let want = "exit 49\nunchanged               DIR/a\n\
                     needs a restart         [logging]: but for its level, which holds\n";
@@ -304,7 +304,7 @@ fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
         let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
 
-        // By each way there is.
+        // By each method.
         let path = dir.join("a").display().to_string();
         let away = format!("STATUS=1 of 2 mounts answer; {path}: unmounted by somebody\n");
         for unmount in [
@@ -322,7 +322,7 @@ fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
             );
         }
 
-        // As an administrator ends a connection that is stuck.
+        // As an administrator aborts a connection that is stuck.
         let control = dir.join("control");
         run(Command::new("mount").args(["-t", "fusectl", "none"]).arg(&control));
         let (_, minor) = device(&dir.join("a"));
@@ -347,7 +347,7 @@ fn after_a_kill_the_mounts_are_back_and_readers_got_errors() {
         let rqbits = Rqbits::start(builder);
         let manager = Manager::new(dir);
         make_dirs(dir, &["a", "b"]);
-        // The first downloads hardly anything, the second has all of it.
+        // The first has almost no data, the second has all of it.
         configure(dir, &rqbits, &[("a", "one"), ("b", "two")], "");
         let mut daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=2 of 2 mounts answer\n");
@@ -393,14 +393,14 @@ fn after_a_kill_the_mounts_are_back_and_readers_got_errors() {
         );
         assert_eq!(fs::read_dir(dir.join("a")).unwrap().count(), 1);
         drop(file);
-        // Nobody who reads holds up the end.
+        // Readers do not delay the shutdown.
         let waiting = waiting_reader(dir);
         daemon.end(&manager);
         assert!(!waiting.wait_with_output().unwrap().status.success());
     });
 }
 
-/// Starts a program that waits for a byte that does not come.
+/// Starts a program that waits for a byte that never comes.
 fn waiting_reader(dir: &Path) -> Child {
     let mut cat = Command::new("cat");
     let cat = cat.arg(dir.join("a/stuck.bin")).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -409,9 +409,9 @@ fn waiting_reader(dir: &Path) -> Child {
     cat
 }
 
-/// Reads here and there until it fails, and returns the number of the error.
+/// Reads at random offsets until a read fails, and returns the errno.
 fn read_until_error(dir: &Path, reads: &AtomicBool, seed: u64) -> i32 {
-    // The kill may come before all of them have opened the file.
+    // The kill may come before all readers have opened the file.
     let file = match File::open(dir.join("b/stuck.bin")) {
         Ok(file) => file,
         Err(error) => return error.raw_os_error().unwrap(),
@@ -457,7 +457,7 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
         }
         content_is_there(&dir.join("a"));
         daemon.end(&manager);
-        // The next one begins.
+        // The next daemon starts.
         manager.forget();
         let daemon = DaemonProcess::start(dir);
         manager.hear_until("READY=1\nSTATUS=1 of 1 mounts answer\n");
@@ -465,7 +465,7 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
     });
 }
 
-// util-linux#832, borgbase/vorta#1461: the last name of the mount point is a link.
+// util-linux#832, borgbase/vorta#1461: the last component of the mount point is a link.
 #[test]
 fn a_mount_point_that_is_a_link_comes_back_after_a_kill() {
     let test = tfs_testkit::test_name!();
@@ -531,8 +531,8 @@ fn the_watchdog_is_fed_only_while_all_mounts_answer() {
             assert_eq!(manager.hear(), "WATCHDOG=1\n");
         }
         check_silence_without_answers(&manager, &daemon.process);
-        // One that somebody has unmounted is not asked. Lazily, since the watchdog that looks at it
-        // just then uses it.
+        // An unmounted mount is not polled. The unmount is lazy, since the watchdog may be using
+        // the mount.
         run(Command::new("umount").arg("-l").arg(dir.join("a")));
         manager.hear_until_begins("STATUS=1 of 2 mounts answer");
         assert_eq!(manager.hear(), "WATCHDOG=1\n");

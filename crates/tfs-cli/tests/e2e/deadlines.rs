@@ -1,4 +1,4 @@
-//! Reads that wait for data that comes slowly.
+//! Reads of slowly arriving data.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -23,7 +23,7 @@ const PIECE_BYTES: u32 = 8 << 20;
 /// A piece takes five times the time-out.
 const DOWNLOAD_BPS: u32 = PIECE_BYTES / 20;
 
-/// Issue 16 D2: pieces of 16 MiB from peers of 100 kB/s failed after 60 s, again and again.
+/// Issue 16 D2: reads of 16 MiB pieces from peers of 100 kB/s failed after 60 s, repeatedly.
 #[test]
 fn a_large_piece_from_a_slow_peer_is_waited_for() {
     let test = tfs_testkit::test_name!();

@@ -1,4 +1,4 @@
-//! `tfs demo`: the main job in one command, without a network.
+//! `tfs demo`: the main function in one command, without a network.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `tfs doctor` on this machine: what it finds, and that it never hangs.
+//! `tfs doctor` on this machine: its findings, and that it never hangs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::support::{Mounted, Rqbits, describe, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Longer than all checks together may take: they run at the same time.
+/// Longer than all checks together may take: they run concurrently.
 const DOCTOR_TIME_MAX: Duration = Duration::from_secs(15);
 
 fn doctor(dir: &Path, server: &str) -> Command {
@@ -30,7 +30,7 @@ fn doctor(dir: &Path, server: &str) -> Command {
     command
 }
 
-/// Returns the exit code, and what each check found with its verdict.
+/// Returns the exit code, and the findings of each check with their verdicts.
 #[track_caller]
 fn findings(command: &mut Command) -> (i32, BTreeMap<String, Vec<(String, String)>>) {
     let start = Instant::now();
@@ -53,7 +53,7 @@ fn a_machine_that_is_well() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let torrent = TorrentSpec::file("a.bin", Content::new(1, 50_000));
         let rqbits = Rqbits::start(Swarm::builder().torrent(torrent));
-        // What is finished can be proven on the disk.
+        // A finished file can be verified on the disk.
         rqbits.wait_finished(&rqbits.swarm.torrents()[0]);
         let url = rqbits.swarm.api_url();
         let mounted = Mounted::new(dir, &url);
@@ -72,8 +72,8 @@ fn a_machine_that_is_well() {
         ok("server", "rqbit 9.");
         ok("local-paths", "are on this machine");
         ok("clock", "agrees with the server's");
-        // Warnings, such as of a private mount tree, are no reason to fail. Other tests have dead
-        // mounts at the same time, in the same table.
+        // Warnings, such as of a private mount tree, do not make the command fail. Other tests have
+        // dead mounts at the same time, in the same table.
         let is_fault = |(check, found): (&String, &Vec<(String, String)>)| {
             let is_ours = |text: &str| check != "mounts" || text.starts_with(dir.to_str().unwrap());
             found.iter().any(|(verdict, text)| verdict == "fault" && is_ours(text))
@@ -81,7 +81,7 @@ fn a_machine_that_is_well() {
         assert!(!found.iter().any(is_fault), "{found:?}");
         let has_fault = found.values().flatten().any(|(verdict, _)| verdict == "fault");
         assert_eq!(code, if has_fault { 61 } else { 0 }, "{found:?}");
-        // Nothing but the mount says where the server is.
+        // Only the mount has the address of the server.
         for path in [Some(&mounted.path), None] {
             let (_, found) = findings(tfs(dir).arg("doctor").args(path));
             let (verdict, text) = &found["server"][0];
@@ -111,7 +111,7 @@ fn dead_and_stopped_mounts_are_found_without_a_hang() {
         let text = describe(&doctor(dir, &url).output().unwrap());
         assert!(text.starts_with("exit 61\n"), "{text}");
         assert!(text.contains(&format!("$ tfs unmount {path}\n")), "{text}");
-        // It looked, and nothing else.
+        // The check changes nothing.
         assert!(crate::support::is_mounted(&mounted.path));
         run(tfs(dir).arg("unmount").arg(&mounted.path));
     });
@@ -125,7 +125,7 @@ fn servers_that_are_no_good() {
     let refused = "cannot reach rqbit at http://127.0.0.1:1/: connection refused";
     assert_eq!((code, &found["server"][0]), (61, &("fault".to_owned(), refused.to_owned())));
 
-    // It accepts and never answers.
+    // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
     let (code, found) = findings(&mut doctor(dir, &url));

@@ -1,4 +1,4 @@
-//! Mounts whose server is away, and mounts that are made again: the tree stays as it was.
+//! Mounts whose server is down, and remounts: the tree does not change.
 
 use std::fs;
 use std::io::Read as _;
@@ -18,7 +18,7 @@ use crate::support::{Mounted, Rqbits, check_file, describe, is_mounted, run, tfs
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Two torrents of one name, a file, and a folder with everything.
+/// Two torrents with the same name, a file, and a folder with all kinds of content.
 fn torrents() -> SwarmBuilder {
     let mut second = TorrentSpec::file("same.bin", Content::new(2, 40_000));
     second.download.sub_folder = Some("second".to_owned());
@@ -29,14 +29,14 @@ fn torrents() -> SwarmBuilder {
         .torrent(TorrentSpec::file("z.bin", Content::new(4, 1)))
 }
 
-/// Returns what `find` sees of a mount: numbers, times and names, in its order.
+/// Returns the output of `find` for a mount: numbers, times and names, in its order.
 #[track_caller]
 fn find(path: &Path) -> String {
     let mut find = Command::new("find");
     run(find.current_dir(path).args([".", "-printf", "%i %T@ %s %p\\n"]))
 }
 
-/// Mounts below `dir`, as a user does, and returns what was printed.
+/// Mounts below `dir`, as a user does, and returns the output.
 fn mount(dir: &Path, server: &str) -> (Mounted, Output) {
     let path = dir.join("mnt");
     fs::create_dir_all(&path).unwrap();
@@ -61,7 +61,7 @@ fn the_same_tree_after_every_restart() {
 
         let mounted = Mounted::new(dir, &url);
         assert_eq!(find(&mounted.path), before);
-        // The same torrents in another order, under other ids.
+        // The same torrents in another order, with other ids.
         rqbits.kill_downloader();
         rqbits.start_downloader();
         until("the server is found again", || {
@@ -209,7 +209,7 @@ fn a_server_that_does_not_speak_does_not_hold_up_what_is_known() {
         let before = find(&mounted.path);
         mounted.unmount();
         rqbits.kill_downloader();
-        // It accepts and never answers.
+        // It accepts connections and never answers.
         let _silent = TcpListener::bind(url.trim_start_matches("http://")).unwrap();
         let (mounted, output) = mount(dir, &url);
         let text = describe(&output);
@@ -226,8 +226,8 @@ fn two_mounts_of_one_server_show_the_same() {
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let rqbits = Rqbits::start(torrents());
         let url = rqbits.swarm.api_url();
-        // When the torrents were first seen is written a moment after they are shown, for certain
-        // by the end of the mount.
+        // The time at which torrents were first seen is written shortly after they are shown, and
+        // always by the end of the mount.
         let first = Mounted::new(dir, &url);
         let before = find(&first.path);
         first.unmount();

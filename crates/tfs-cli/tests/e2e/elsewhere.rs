@@ -1,5 +1,5 @@
-//! Mounts that are not, or not only, where they were made: bound, copied, unmounted, without a
-//! socket.
+//! Mounts that are also visible elsewhere or moved: bind mounts, copies, unmounted ones, and mounts
+//! without a socket.
 
 use std::fs;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn rqbits() -> Rqbits {
     Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 50_000))))
 }
 
-/// Unmounts, and returns what was said.
+/// Unmounts, and returns the output.
 #[track_caller]
 fn unmount(dir: &Path, mounted: &Mounted) -> String {
     let start = Instant::now();
@@ -69,13 +69,13 @@ fn a_bind_mount_keeps_the_process_and_is_named() {
         let json = status_json_below(dir);
         assert_eq!(json[0]["also_mounted"][0]["mountpoint"], bound.to_str().unwrap());
         assert_eq!(fs::read_dir(&bound).unwrap().count(), 1);
-        // By its other place it is found all the same.
+        // The process is also found by its other path.
         run(tfs(dir).arg("refresh").arg(&bound));
 
         run(tfs(dir).arg("unmount").arg(&bound));
         until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
 
-        // By force it ends, and what stays is dead.
+        // A forced unmount ends the process; the remaining mount is dead.
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         run(Command::new("mount").arg("--bind").args([&mounted.path, &bound]));
         let output = tfs(dir).args(["unmount", "--force"]).arg(&mounted.path).output().unwrap();
@@ -89,7 +89,7 @@ fn a_bind_mount_keeps_the_process_and_is_named() {
     });
 }
 
-/// A process in a mount namespace of its own, with a copy of each mount. Ended when it is dropped.
+/// A process in its own mount namespace, with a copy of each mount. Ended on drop.
 struct Container(Child);
 
 impl Container {
@@ -97,7 +97,7 @@ impl Container {
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--propagation", "private", "sh", "-c", "echo; exec sleep 1000"]);
         let mut child = unshare.stdout(Stdio::piped()).spawn().unwrap();
-        // It writes when it has its namespace.
+        // It writes once it has its namespace.
         let mut line = [0];
         std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
         Self(child)
@@ -134,7 +134,7 @@ fn a_container_that_has_a_copy_is_named() {
     });
 }
 
-// podman#13240: the runtime directory goes with the last session, or a cleaner empties /tmp.
+// podman#13240: the runtime directory is removed with the last session, or a cleaner empties /tmp.
 #[test]
 fn a_mount_is_commanded_again_after_its_runtime_directory_was_replaced() {
     let test = tfs_testkit::test_name!();
@@ -143,14 +143,14 @@ fn a_mount_is_commanded_again_after_its_runtime_directory_was_replaced() {
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
         let refresh = || tfs(dir).arg("refresh").arg(&mounted.path).output().unwrap();
         assert!(refresh().status.success());
-        // Another directory than that of the mount: it is found by its socket.
+        // A runtime directory other than that of the mount: the mount is found by its socket.
         let mut other = tfs(dir);
         other.env("XDG_RUNTIME_DIR", dir.join("other"));
         fs::create_dir(dir.join("other")).unwrap();
         run(other.arg("refresh").arg(&mounted.path));
 
         fs::remove_dir_all(dir.join("run")).unwrap();
-        // Its own status is still there, and no message advises force.
+        // Its own status is still available, and no message advises force.
         let status = status_below(dir);
         assert!(status.contains("DIR/mnt (all is well)"), "{status}");
         let text = describe(&refresh());

@@ -1,4 +1,4 @@
-//! `--embedded`: rqbit inside the process, on what is on disk already.
+//! `--embedded`: rqbit inside the process, with data that is already on disk.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -22,7 +22,7 @@ fn mount(dir: &Path, store: &Path, mountpoint: &Path) -> Command {
     command
 }
 
-/// Downloads a torrent to `store` with rqbits of the test, which end here.
+/// Downloads a torrent to `store` with rqbits of the test, which end afterwards.
 fn download_to(store: &Path, content: Content) -> SwarmTorrent {
     let rqbits = Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a b.bin", content)));
     let torrent = rqbits.swarm.torrents()[0].clone();
@@ -46,13 +46,13 @@ fn torrents_are_added_and_there_again_the_next_time() {
         run(mount(dir, &store, &mountpoint).arg("--add").arg(&torrent_file));
         check_file(&mountpoint.join("a b.bin"), content, 4096);
 
-        // This mount is the first that makes the state directory.
+        // This mount creates the state directory.
         let modes = ["tfs", "tfs/embedded", "tfs/servers"].map(|name| {
             fs::metadata(dir.join("state").join(name)).unwrap().permissions().mode() & 0o777
         });
         assert_eq!(modes, [0o700; 3]);
 
-        // The directory belongs to one process at a time.
+        // Only one process at a time can use the directory.
         let other = dir.join("other");
         fs::create_dir(&other).unwrap();
         let refused = mount(dir, &store, &other).output().unwrap();
@@ -89,7 +89,8 @@ fn a_torrent_that_cannot_be_added_leaves_no_mount() {
     });
 }
 
-/// Asks the process of a mount for its server, as its user may, and returns the password.
+/// Requests the embedded server's address from the process of a mount, as its user may, and returns
+/// the password.
 fn password(dir: &Path) -> String {
     let sockets = fs::read_dir(dir.join("run/tfs")).unwrap();
     let socket = sockets
@@ -105,14 +106,15 @@ fn password(dir: &Path) -> String {
     answer["servers"][0]["password"].as_str().unwrap().to_owned()
 }
 
-/// Returns what the mount says of the state of a torrent.
+/// Returns the state of a torrent, as reported by the mount.
 fn state(path: &Path) -> String {
     let mut value = [0; 64];
     let len = rustix::fs::getxattr(path, "user.tfs.state", &mut value).unwrap();
     String::from_utf8(value[..len].to_vec()).unwrap()
 }
 
-// `list`, `add` and `pause` said "cannot reach rqbit at 127.0.0.1:3030, or mount with --embedded".
+// Regression: `list`, `add` and `pause` printed "cannot reach rqbit at 127.0.0.1:3030, or mount
+// with --embedded".
 #[test]
 fn an_embedded_mount_is_commanded_like_any_server() {
     let test = tfs_testkit::test_name!();
@@ -127,7 +129,7 @@ fn an_embedded_mount_is_commanded_like_any_server() {
         fs::write(&second, other.0).unwrap();
         let log = dir.join("log");
         let mut command = mount(dir, &store, &mountpoint);
-        // No poll comes to help: commands tell the mount. The torrent comes by standard input.
+        // Without help by polling: commands notify the mount. The torrent comes by standard input.
         command.env("TFS_METADATA__POLL_INTERVAL", "1h").arg("--log-file").arg(&log).arg("-vvv");
         run(command.args(["--add", "-"]).stdin(fs::File::open(&first).unwrap()));
         let said = |args: &[&str]| describe(&tfs(dir).args(args).output().unwrap());
@@ -145,7 +147,7 @@ fn an_embedded_mount_is_commanded_like_any_server() {
         assert_eq!(said(&["start", "a b"]), "exit 0\nstarted a b.bin\n");
         assert_ne!(state(&mountpoint.join("a b.bin")), "paused");
 
-        // By its name, and by the address that the status has.
+        // By its name, and by the address in the status.
         let status: serde_json::Value =
             serde_json::from_str(&run(tfs(dir).args(["status", "--json"]))).unwrap();
         let url = status[0]["server"]["url"].as_str().unwrap().to_owned();
@@ -174,7 +176,7 @@ fn an_embedded_mount_is_commanded_like_any_server() {
     });
 }
 
-/// A `.torrent` file of one file, for which there is no data.
+/// A `.torrent` file of one file, without data.
 struct EmbeddedTorrent(Vec<u8>);
 
 impl EmbeddedTorrent {
@@ -186,7 +188,7 @@ impl EmbeddedTorrent {
     }
 }
 
-// `mount --embedded X X --add F` put 2 MB into X, and then refused X.
+// Regression: `mount --embedded X X --add F` put 2 MB into X, and then refused X.
 #[test]
 fn all_is_checked_before_anything_is_done() {
     let test = tfs_testkit::test_name!();
@@ -254,7 +256,7 @@ fn a_magnet_link_does_not_hold_up_the_mount() {
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         let mountpoint = dir.join("mnt");
         fs::create_dir(&mountpoint).unwrap();
-        // No peers are found: the tracker is a socket that does not answer.
+        // There are no peers: the tracker is a socket that does not answer.
         let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let tracker = format!("udp://{}", silent.local_addr().unwrap());
         let magnet = format!("magnet:?xt=urn:btih:{}&dn=Some+Name&tr={tracker}", "ab".repeat(20));

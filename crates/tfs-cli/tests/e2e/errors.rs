@@ -1,4 +1,4 @@
-//! Bad input: each with its message, its hint and its exit code, and nothing left behind.
+//! Invalid input: each with its message, hint and exit code, and nothing left behind.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ use tfs_testkit::swarm::Swarm;
 
 use crate::support::{Mounted, Rqbits, describe, is_mounted, tfs};
 
-/// Runs `tfs` in `dir` and compares what it says, with the directory's name left out.
+/// Runs `tfs` in `dir` and compares the output, with the directory's name replaced.
 #[track_caller]
 fn check(dir: &Path, command: &mut Command, want: &Expect) {
     let output = command.current_dir(dir).output().unwrap();
@@ -27,7 +27,7 @@ fn check(dir: &Path, command: &mut Command, want: &Expect) {
     }
 }
 
-/// Answers every connection with the same bytes. Ends with the test's process.
+/// Answers every connection with the same bytes. Ends with the test process.
 fn answering(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +35,7 @@ fn answering(answer: &'static str) -> String {
         for connection in listener.incoming() {
             let mut connection = connection.unwrap();
             let mut request = [0; 4096];
-            // Whoever hangs up early is not answered.
+            // A client that has closed the connection gets no answer.
             if connection.read(&mut request).is_ok() {
                 drop(connection.write_all(answer.as_bytes()));
             }
@@ -121,7 +121,7 @@ fn servers() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     fs::create_dir(dir.join("mnt")).unwrap();
-    // A mount waits for a server that is not there (module `down`), a listing does not.
+    // A mount waits for an unavailable server (module `down`), a listing does not.
     check(
         dir,
         tfs(dir).args(["list", "--server", "http://127.0.0.1:1"]),
@@ -162,7 +162,7 @@ fn servers() {
     .assert_eq(&mounted);
 }
 
-/// What a proxy in front of rqbit says is no sign of a wrong address.
+/// The response of a proxy in front of rqbit is not a sign of a wrong address.
 #[test]
 fn a_forbidden_and_a_busy_server() {
     let dir = tempfile::tempdir().unwrap();
@@ -189,7 +189,7 @@ fn a_forbidden_and_a_busy_server() {
     "#]].assert_eq(&describe(&output).replace(&busy, "URL"));
 }
 
-/// A server that is busy comes back by itself, like one that is down.
+/// A busy server recovers by itself, like one that is down.
 #[test]
 fn a_mount_of_a_busy_server_comes_up() {
     let test = tfs_testkit::test_name!();
@@ -281,7 +281,7 @@ fn a_mount_whose_server_is_silent_comes_up_in_time() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         fs::create_dir(dir.join("mnt")).unwrap();
-        // It accepts and never answers.
+        // It accepts connections and never answers.
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
         let output = mount(dir, &url, "mnt")

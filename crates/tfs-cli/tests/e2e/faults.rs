@@ -1,4 +1,5 @@
-//! Each fault of the proxy between tfs and a real rqbit: that it is done, and what a reader gets.
+//! Each fault of the proxy between tfs and a real rqbit: that it takes effect, and what a reader
+//! gets.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -19,24 +20,24 @@ use crate::support::{Mounted, Rqbits, check_file, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// Long enough for one answer in drops, and for one that is asked for again after four seconds of
-/// silence, on a busy machine.
+/// Long enough for one response in small parts, and for one that is requested again after four
+/// seconds of silence, on a busy machine.
 const READ_TIMEOUT: Duration = Duration::from_secs(12);
 
-/// When a read that fails has to have done so: the deadline, and what a busy machine takes.
+/// The latest time for a failing read: the deadline, and the delays of a busy machine.
 const READ_MAX: Duration = Duration::from_secs(READ_TIMEOUT.as_secs() + 6);
 
 const FILE_BYTES: u64 = 1 << 20;
 
-/// A file for each part of a case, as the kernel and tfs keep what they have read; the seeds of
+/// A file for each part of a case, since the kernel and tfs cache data that was read; the seeds of
 /// their contents.
 const ONCE: (&str, u64) = ("once.bin", 1);
 const ALWAYS: (&str, u64) = ("always.bin", 2);
 
-/// How many cases go on at a time: they wait more than they work.
+/// How many cases run at a time: they mostly wait.
 const AT_ONCE: usize = 6;
 
-/// Where a body is cut: no list of torrents is shorter.
+/// Where a body is cut: every list of torrents is longer.
 const CUT: u64 = 10;
 
 fn cases() -> Vec<(&'static str, Fault)> {
@@ -71,8 +72,8 @@ fn cases() -> Vec<(&'static str, Fault)> {
     ]
 }
 
-/// Reads the last bytes of a file, so that the range is one, and all of it after that. Returns
-/// what the reader got: never anything but the file's bytes.
+/// Reads the last bytes of a file, to cause a range request, and then all of it. Returns the
+/// reader's result. Fails the test for any byte that is not the file's.
 fn read(folder: &Path, (name, seed): (&str, u64)) -> String {
     let file = File::open(folder.join(name)).unwrap();
     let content = Content::new(seed, FILE_BYTES);
@@ -93,7 +94,7 @@ fn read(folder: &Path, (name, seed): (&str, u64)) -> String {
     "right".to_owned()
 }
 
-/// Mounts through a proxy that does this, and tells what becomes of reads and of a refresh.
+/// Mounts through a proxy with this fault, and returns the results of reads and of a refresh.
 fn suffer(dir: &Path, rqbits: &Rqbits, fault: Fault) -> String {
     let address = rqbits.swarm.api_url().trim_start_matches("http://").parse().unwrap();
     let proxy = rqbits.runtime.block_on(FaultProxy::start(address)).unwrap();
@@ -110,14 +111,14 @@ fn suffer(dir: &Path, rqbits: &Rqbits, fault: Fault) -> String {
     let of_all = read(&folder, ALWAYS);
     until("it is done again", || (done() > 1).then_some(()));
     proxy.clear();
-    // What failed is remembered for a second, and a server that failed is not asked at once.
+    // A failure is cached for a second, and the failed server is not asked again immediately.
     for (name, seed) in [ALWAYS, ONCE] {
         let path = folder.join(name);
         until("everything reads again", || fs::read(&path).ok());
         check_file(&path, Content::new(seed, FILE_BYTES), 100_000);
     }
 
-    // A list that does not come is waited for in another test, for a minute; none has a range.
+    // Another test waits a minute for a missing list; lists have no ranges.
     let mut of_list = "-";
     if !matches!(fault, Fault::Stall(_) | Fault::IgnoreRange) {
         let before = done();

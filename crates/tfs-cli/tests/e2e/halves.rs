@@ -1,5 +1,5 @@
-//! One file whose pieces are divided between two servers: a half each, or every second run. One of
-//! them is killed in the middle of a read, and comes back.
+//! One file whose pieces are divided between two servers: a half each, or alternating runs. One
+//! server is killed during a read, and restarted.
 
 use std::fs::File;
 use std::ops::Range;
@@ -21,35 +21,35 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 const PIECE_BYTES: u64 = 256 << 10;
 
-/// Many pieces, and a part of one.
+/// Many pieces, and a partial one.
 const FILM: Content = Content::new(7, 160 * PIECE_BYTES + 12_345);
 
-/// What divides the film into two halves: so many pieces at one server, the rest at the other.
+/// The number of pieces at the first server if the film is divided into two halves.
 const HALF_PIECES: u64 = 81;
 
-/// What is at one server and the next at the other: less than what is read ahead.
+/// The length of alternating runs: less than the read-ahead.
 const RUN_PIECES: u64 = 7;
 
-/// No divisor of a piece: some reads have bytes of both servers.
+/// Not a divisor of a piece: some reads have bytes of both servers.
 const BLOCK_BYTES: u64 = 100_000;
 
-/// With this and [`READ_BYTES_MAX`], a dead server is missed: what is read ahead, and what the two
-/// ends of a connection keep of what it has sent (6 and 4 MiB at most), is less than a half.
+/// With this and [`READ_BYTES_MAX`], a dead server has an effect: the read-ahead and the buffers at
+/// both ends of a connection (6 and 4 MiB at most) hold less than a half.
 const MEMORY: [&str; 2] = ["--memory", "4MiB"];
 
-/// How much is read at most before a server dies.
+/// How much is read at most before a server is killed.
 const READ_BYTES_MAX: u64 = 2 << 20;
 
-/// How late a read may answer after its deadline on a machine that has much else to do.
+/// How long after its deadline a read may end on a busy machine.
 const LATE_MAX: Duration = Duration::from_secs(4);
 
-/// Not a test of its own: a server of the others.
+/// Not a test: a server process of the other tests.
 #[test]
 fn rqbit() {
     tfs_testkit::swarm::serve_if_asked();
 }
 
-/// Two rqbits, each a process of its own.
+/// Two rqbits, each in a process of its own.
 struct HalvesPair([Rqbits; 2]);
 
 impl HalvesPair {
@@ -65,8 +65,8 @@ impl HalvesPair {
         }))
     }
 
-    /// Divides the film into runs of so many pieces, the first of which is at the server `first`,
-    /// the next at the other, and has the mount see that.
+    /// Divides the film into runs of this many pieces. The first run is at the server `first`, the
+    /// next at the other one. Makes the mount poll.
     fn divide(&mut self, run_pieces: u64, first: usize, dir: &Path, mounted: &Mounted) {
         for (server, Rqbits { runtime, swarm }) in self.0.iter_mut().enumerate() {
             let film = swarm.torrents()[0].clone();
@@ -100,14 +100,14 @@ impl HalvesPair {
     }
 }
 
-/// Returns every second run of the film, from the run `first` on.
+/// Returns every second run of the film, starting with the run `first`.
 fn runs(run_pieces: u64, first: usize) -> impl Iterator<Item = Range<u64>> {
     let bytes = run_pieces * PIECE_BYTES;
     let starts = (0..FILM.len()).step_by(usize::try_from(bytes).unwrap());
     starts.map(move |start| start..(start + bytes).min(FILM.len())).skip(first).step_by(2)
 }
 
-/// Reads a part of the film in order, in blocks, and compares every byte.
+/// Reads a part of the film sequentially, in blocks, and compares every byte.
 #[track_caller]
 fn check_part(path: &Path, file: &File, part: Range<u64>) {
     for offset in part.clone().step_by(usize::try_from(BLOCK_BYTES).unwrap()) {
@@ -116,8 +116,8 @@ fn check_part(path: &Path, file: &File, part: Range<u64>) {
     }
 }
 
-/// Reads every second run of the film, backwards. The kernel does not read ahead: it would wait for
-/// what is behind a run together with its end.
+/// Reads every second run of the film, backwards. Kernel read-ahead is off: it would wait for data
+/// behind a run together with its end.
 #[track_caller]
 fn check_runs(path: &Path, run_pieces: u64, first: usize) {
     let file = File::open(path).unwrap();
@@ -131,7 +131,7 @@ fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut pair = HalvesPair::start();
-        // Who needs the server that is away waits until it is back.
+        // Reads that need the unavailable server wait until it is back.
         let mounted = pair.mount(dir, &["--read-timeout", "60s"]);
         let path = mounted.path.join("film.mkv");
         for (run_pieces, first) in
@@ -142,7 +142,7 @@ fn pieces_of_two_servers_are_one_file_while_one_comes_and_goes() {
             check_file(&path, FILM, usize::try_from(BLOCK_BYTES).unwrap());
             run(tfs(dir).args(["cache", "clear"]).arg(&mounted.path));
 
-            // One dies in the middle of the first run, which is its own.
+            // One server is killed in the middle of the first run, which it has.
             let file = File::open(&path).unwrap();
             let middle = (run_pieces * PIECE_BYTES / 2).min(READ_BYTES_MAX);
             check_part(&path, &file, 0..middle);
@@ -184,7 +184,7 @@ fn what_only_a_dead_server_has_fails_by_the_deadline() {
             }
             pair.restart(0);
             until("the server is found again", || {
-                // What failed stays failed for a second.
+                // A failure is cached for a second.
                 std::fs::read(&path).ok().map(drop)
             });
             check_file(&path, FILM, usize::try_from(BLOCK_BYTES).unwrap());

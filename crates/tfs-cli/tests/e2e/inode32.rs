@@ -1,4 +1,4 @@
-//! `--inode32`: programs of 32 bits see all of a mount, and numbers stay after a remount.
+//! `--inode32`: 32-bit programs see all of a mount, and numbers are stable across remounts.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,8 +14,8 @@ use tfs_testkit::until::until;
 
 use crate::support::{Mounted, Rqbits, run};
 
-/// A program without large files: it calls `stat` (106) and `getdents` (141) as they were before
-/// Linux 2.4, so that it needs no C library for 32 bits. It exits with 1 if it cannot look at its
+/// A program without large file support. It calls `stat` (106) and `getdents` (141) as they were
+/// before Linux 2.4, so that it needs no 32-bit C library. It exits with 1 if it cannot stat its
 /// first argument, with 2 if it cannot list the second, and with 3 if that has too few names.
 const PROGRAM: &str = r#"
 static int call(int number, const void *first, void *second, int third) {
@@ -36,7 +36,7 @@ __attribute__((used)) static void look(char **arguments) {
 __asm__(".globl _start\n_start: leal 4(%esp), %eax\npushl %eax\ncall look\n");
 "#;
 
-/// Compiles the program, or returns `None` where no compiler can.
+/// Compiles the program, or returns `None` without a compiler for it.
 fn compile(dir: &Path) -> Option<std::path::PathBuf> {
     let (source, program) = (dir.join("look.c"), dir.join("look"));
     fs::write(&source, PROGRAM).unwrap();
@@ -44,12 +44,12 @@ fn compile(dir: &Path) -> Option<std::path::PathBuf> {
     let mut compiler = Command::new("gcc");
     compiler.args(flags).args(["-fno-stack-protector", "-o"]).arg(&program).arg(&source);
     let compiled = compiler.output().is_ok_and(|output| output.status.success());
-    // A kernel may be built without programs of 32 bits.
+    // The kernel may lack support for 32-bit programs.
     let runs = compiled && Command::new(&program).args(["/", "/"]).status().is_ok();
     runs.then_some(program)
 }
 
-/// Returns the number of each path, those in `.tfs` too.
+/// Returns the inode number of each path, including `.tfs`.
 fn numbers(root: &Path) -> HashMap<String, u64> {
     let mut find = Command::new("find");
     find.current_dir(root).args([".", ".tfs", ".tfs/search/mkv", "-printf", "%i %p\\n"]);
@@ -95,7 +95,7 @@ fn programs_of_32_bits_see_all_and_numbers_stay() {
         assert_eq!(look(&mounted), program.as_ref().map(|_| 0));
         mounted.unmount();
 
-        // The state has them, and the server is not asked for the order in which it lists.
+        // The state has them, so they do not depend on the order of the server's list.
         let mounted = mount(&["--inode32"]);
         assert_eq!(numbers(&mounted.path), first);
         mounted.unmount();

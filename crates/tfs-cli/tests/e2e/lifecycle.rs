@@ -1,4 +1,5 @@
-//! Mounts that come and go: in use, in the way, killed, and torrents that do.
+//! Lifecycle of mounts and torrents: mounts that are in use, in the way or killed, and torrents
+//! that come and go.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -21,10 +22,10 @@ fn small(name: &str, seed: u64) -> TorrentSpec {
     TorrentSpec::file(name, Content::new(seed, 50_000))
 }
 
-/// The slowest download there is: what is read from it does not come while a test runs.
+/// The slowest possible download: data read from it does not arrive during a test.
 const HARDLY_ANYTHING_BPS: u32 = 16 << 10;
 
-/// Returns rqbits of which one downloads `slow.bin`, but hardly anything of it.
+/// Returns rqbits of which one downloads `slow.bin`, at almost no speed.
 fn slow_download() -> Rqbits {
     let slow = TorrentSpec::file("slow.bin", Content::new(1, 50_000_000));
     Rqbits::start(Swarm::builder().torrent(slow).download_bps(HARDLY_ANYTHING_BPS))
@@ -39,7 +40,7 @@ fn names(path: &Path) -> Vec<String> {
     names
 }
 
-/// Starts a program that waits for a byte that does not come.
+/// Starts a program that waits for a byte that never comes.
 fn stuck_reader(path: &Path) -> Child {
     let mut reader = Command::new("cat");
     let reader = reader.arg(path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -52,8 +53,7 @@ fn stuck_reader(path: &Path) -> Child {
     reader
 }
 
-/// The kernel may keep for an hour what it was told, so that all that shows here does because it
-/// was told otherwise.
+/// The kernel may cache for an hour, so all changes seen here are due to notifications.
 #[test]
 fn torrents_come_and_go_while_mounted() {
     let test = tfs_testkit::test_name!();
@@ -98,7 +98,7 @@ fn a_server_that_goes_away_leaves_the_tree_and_comes_back() {
         assert_eq!(error.raw_os_error(), Some(nix::libc::EIO), "{error}");
         assert_eq!(names(&mounted.path), ["a.bin"]);
 
-        // The same torrent under another id.
+        // The same torrent with another id.
         rqbits.start_downloader();
         until("the file reads again", || fs::read(&file).ok());
         check_file(&file, torrent.files[0].content, 4096);

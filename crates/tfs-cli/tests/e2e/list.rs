@@ -1,4 +1,4 @@
-//! `tfs list`, straight from a server.
+//! `tfs list`, directly from a server.
 
 use tfs_testkit::content::Content;
 use tfs_testkit::swarm::{Swarm, TorrentSpec};
@@ -37,7 +37,7 @@ fn torrents_are_listed_for_people_and_for_scripts() {
     assert_eq!(json[0]["error"], serde_json::Value::Null);
 }
 
-// Where nothing is selected rqbit says "finished" of no bytes; tfs says what is there.
+// With nothing selected, rqbit reports "finished" with 0 bytes. tfs reports what is downloaded.
 #[test]
 fn with_nothing_selected_the_true_size_and_what_is_there_show() {
     let home = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The command as a user has it: the real binary, real rqbits on loopback, a real kernel mount.
+//! The command as a user has it: the real binary, real rqbits on loopback, and a real kernel mount.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,

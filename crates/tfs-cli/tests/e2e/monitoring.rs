@@ -1,4 +1,4 @@
-//! Figures over HTTP, as a monitoring system asks for them.
+//! Metrics over HTTP, as a monitoring system requests them.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 const SHAPE: LibraryShape = LibraryShape { torrent_count: 4 };
 
-/// Mounts with a configuration that has figures served at an address, and returns the log too.
+/// Mounts with a configuration that serves metrics at an address. Returns the mount and the log.
 fn mount(dir: &Path, listen: &str, library: &LargeServer) -> (Mounted, PathBuf) {
     let config = dir.join("config/tfs");
     fs::create_dir_all(&config).unwrap();
@@ -27,7 +27,7 @@ fn mount(dir: &Path, listen: &str, library: &LargeServer) -> (Mounted, PathBuf) 
     (Mounted::with(dir, &library.url(), &flags), log)
 }
 
-/// Waits for a line of the log with a text in it.
+/// Waits for a line of the log that contains a text.
 fn line(log: &Path, text: &str) -> String {
     until("the log says it", || {
         let log = fs::read_to_string(log).ok()?;
@@ -41,7 +41,7 @@ fn address(log: &Path) -> SocketAddr {
     rest.split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Asks as curl does, and returns the status and the body.
+/// Sends a request as curl does, and returns the status and the body.
 fn get(address: SocketAddr, path: &str) -> (String, String) {
     let mut connection = TcpStream::connect(address).unwrap();
     connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -76,7 +76,7 @@ fn figures_are_served_where_the_configuration_says() {
         assert_eq!(status, "200");
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
         assert_eq!(said[0]["tree"]["torrents"], SHAPE.torrent_count);
-        // Nothing is commanded there, and no file has a name.
+        // The endpoint accepts no commands, and shows no file names.
         for path in ["/", "/v1/mounts", "/v1/status", "/metrics/", "/metrics%00"] {
             assert_eq!(get(address, path).0, "404", "{path}");
         }

@@ -1,5 +1,5 @@
-//! `mount -t fuse.tfs` by the real mount(8), in a mount namespace of its own, so that the links
-//! that it looks for stay there.
+//! `mount -t fuse.tfs` by the real mount(8), in its own mount namespace, so that links in `/sbin`
+//! do not affect the machine.
 
 use std::fs;
 use std::path::Path;
@@ -16,9 +16,9 @@ use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::support::{Rqbits, describe};
 
-/// Makes a `/sbin` of links to what is in the real one, to which helpers can be added, and hides
-/// what a package installed, and what `/etc` says of users and of FUSE. Copies of the mounts of
-/// other tests would keep those alive.
+/// Replaces `/sbin` by links to the real contents, to which helpers can be added. Hides installed
+/// helpers, and the users and FUSE settings in `/etc`. Unmounts copies of other tests' mounts,
+/// since these would keep the mounts alive.
 const PRELUDE: &str = "
 umount -i -l -a -t fuse.tfs
 mkdir real sbin local mnt
@@ -47,7 +47,7 @@ gone() {
 }
 ";
 
-/// Runs a shell script as root in a mount namespace of its own, `$URL` being a server.
+/// Runs a shell script as root in its own mount namespace. `$URL` is the address of a server.
 fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
     let torrent = &rqbits.swarm.torrents()[0];
     hermetic("unshare", dir)
@@ -200,7 +200,8 @@ fn a_user_mounts_what_the_table_allows() {
         skip::test(test, "fusermount3 or /etc/fstab is missing");
         return;
     }
-    // `nobody`, who exists everywhere, and a device that is open, as on most machines.
+    // `nobody`, a user that exists everywhere, and a device with open permissions, as on most
+    // machines.
     check(
         test,
         "

@@ -1,4 +1,4 @@
-//! Ways to a mount point: links, relative paths, odd names, and the tools that others unmount by.
+//! Kinds of mount points: links, relative paths, unusual names, and unmounts by other tools.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ fn rqbits() -> Rqbits {
     Rqbits::start(Swarm::builder().torrent(TorrentSpec::file("a.bin", Content::new(1, 50_000))))
 }
 
-/// Runs a command of tfs on a path, and returns its exit code and all that it printed.
+/// Runs a command of tfs on a path, and returns its exit code and output.
 fn said(dir: &Path, args: &[&str], path: &Path) -> String {
     let output = tfs(dir).current_dir(dir).args(args).arg(path).output().unwrap();
     describe(&output).replace(dir.to_str().unwrap(), "DIR")
@@ -59,7 +59,7 @@ fn a_mount_point_that_is_a_link_works_from_mount_to_unmount() {
             }
         }
 
-        // What a crash leaves, for each who comes by the link.
+        // A dead mount after a crash, reached by the link.
         let mounted = Mounted::at(link.clone(), dir);
         for is_unmounted in [true, false] {
             mount(&link, "exit 0\n");
@@ -97,7 +97,7 @@ fn names_and_tools_that_others_use() {
         {
             let path = dir.join(name);
             fs::create_dir(&path).unwrap();
-            // With the slash that completion of a shell leaves.
+            // With the trailing slash of shell completion.
             let given = PathBuf::from(format!("{}/", path.display()));
             check(dir, &["mount", "--server", &url], &given, "exit 0\n");
             assert_eq!(fs::read_dir(&path).unwrap().count(), 1);
@@ -114,7 +114,7 @@ fn names_and_tools_that_others_use() {
             let mounted = Mounted::at(path, dir);
             until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
         }
-        // Inside of a mount is no mount point.
+        // A path inside a mount is not a mount point.
         let mounted = Mounted::new(dir, &url);
         check(dir, &["unmount"], &mounted.path.join("a.bin"), "exit 40\n");
         check(dir, &["unmount"], &dir.join("nowhere/at/all"), "exit 40\n");
@@ -133,7 +133,7 @@ fn a_shell_in_the_mount_is_told_to_leave_it_first() {
         let text = describe(&inside);
         assert_eq!(inside.status.code(), Some(41), "{text}");
         assert!(text.contains("cd /"), "{text}");
-        // Not `exe`, as what it is started by.
+        // Not `exe`, from the path that starts it.
         let pid = mounted.pid().unwrap();
         assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "tfs\n");
         mounted.unmount();

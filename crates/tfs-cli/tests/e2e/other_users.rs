@@ -1,6 +1,7 @@
 //! Machines without FUSE, users without fusermount3, users with it.
 //!
-//! Each runs in a mount namespace of its own, so that what it does to `/dev` stays there.
+//! Each test runs in its own mount namespace, so that its changes to `/dev` do not affect the
+//! machine.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -18,14 +19,14 @@ use tfs_testkit::swarm::{Swarm, TorrentSpec};
 
 use crate::support::{Rqbits, describe};
 
-/// `nobody`, who exists everywhere.
+/// `nobody`, a user that exists everywhere.
 const OTHER_USER: &str = "65534";
 
-/// Runs a shell script as root in a mount namespace of its own; `$TFS` is the binary.
+/// Runs a shell script as root in its own mount namespace; `$TFS` is the binary.
 fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
     let torrent = &rqbits.swarm.torrents()[0];
-    // Copies of the mounts of other tests would keep those alive. What the machine says of users
-    // and of FUSE is left out.
+    // Copies of other tests' mounts would keep the mounts alive. The machine's settings of users
+    // and of FUSE are hidden.
     let script = format!(
         "umount -i -l -a -t fuse.tfs
         echo root:x:0:0:root:/root:/bin/sh >passwd
@@ -41,7 +42,7 @@ fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
         .env("TFS", dir.join("tfs"))
         .env("TFS_SERVER", rqbits.swarm.api_url())
         .env("ON_DISK", torrent.disk_path(&torrent.files[0]))
-        // Where the sockets of a user without a session are.
+        // The place of the sockets of a user without a session.
         .env("TMPDIR", dir)
         .env_remove("XDG_RUNTIME_DIR")
         .env("AS_USER", format!("setpriv --reuid={OTHER_USER} --regid={OTHER_USER} --clear-groups"))
@@ -50,8 +51,8 @@ fn in_namespace(dir: &Path, rqbits: &Rqbits, script: &str) -> Output {
         .unwrap()
 }
 
-/// Calls `body` with a directory for everybody, the binary in it, and the address of a server, if
-/// this is root, who alone can become somebody else.
+/// Calls `body` with a world-accessible directory that has the binary in it, and the address of a
+/// server. Only root can change to another user, so the test is skipped for others.
 fn as_root(test: &str, body: impl FnOnce(&Path, &Rqbits)) {
     isolate::run_with_fuse(test, Duration::from_secs(60), |dir| {
         if !geteuid().is_root() {
@@ -68,8 +69,8 @@ fn as_root(test: &str, body: impl FnOnce(&Path, &Rqbits)) {
     });
 }
 
-/// Runs a script as [`in_namespace`] does, where there is a fusermount3: with a device of its own,
-/// which has this mode, and a directory `mnt` of the other user. The server has all of its file.
+/// Runs a script like [`in_namespace`], if there is a fusermount3: with its own device of this
+/// mode, and a directory `mnt` of the other user. The server has all of its file.
 fn check_with_fusermount(test: &str, device_mode: &str, script: &str, want: &Expect) {
     as_root(test, |dir, rqbits| {
         if Command::new("fusermount3").arg("--version").output().is_err() {
@@ -138,7 +139,7 @@ fn a_user_without_fusermount_is_told_what_to_install() {
 
 #[test]
 fn a_user_with_fusermount_mounts_reads_and_unmounts() {
-    // Where the device is closed for users, this namespace has one that is open.
+    // If users cannot open the machine's device, this namespace has one that they can open.
     check_with_fusermount(
         tfs_testkit::test_name!(),
         "666",
@@ -240,7 +241,7 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
 
 #[test]
 fn a_user_reads_the_servers_files_without_the_kernels_help() {
-    // A user can read the server's files, but has no right to have the kernel do it.
+    // A user can read the server's files, but may not use passthrough.
     check_with_fusermount(
         tfs_testkit::test_name!(),
         "666",

@@ -1,4 +1,4 @@
-//! Flags of `tfs mount` that say who owns the files, and the same from a configuration.
+//! Flags of `tfs mount` for the owner of the files, and the same settings in a configuration.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

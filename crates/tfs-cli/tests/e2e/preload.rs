@@ -1,4 +1,4 @@
-//! `tfs preload` and the patterns of the configuration, with a server that fetches nothing by
+//! `tfs preload` and the patterns of the configuration, with a server that downloads nothing by
 //! itself.
 
 use std::fs::{self, File};
@@ -22,14 +22,14 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 const MIB: u64 = 1 << 20;
 
-/// Smaller pieces cost requests, larger ones precision.
+/// Smaller pieces cost more requests, larger ones give less precision.
 const PIECE_BYTES: u32 = 256 << 10;
 
 const FILM: Content = Content::new(1, 96 * MIB);
 
 const OTHER: Content = Content::new(2, 8 * MIB);
 
-/// Slow enough that what a server fetches ahead shows, and a test can act meanwhile.
+/// Slow enough that the server's read-ahead is visible, and a test can act during the download.
 const DOWNLOAD_BPS: u32 = 8 << 20;
 
 fn films(name: &str) -> TorrentSpec {
@@ -39,16 +39,16 @@ fn films(name: &str) -> TorrentSpec {
     spec
 }
 
-/// Returns rqbits with a torrent of which no file is selected.
+/// Returns rqbits with a torrent without selected files.
 fn nothing_selected(bps: u32) -> Rqbits {
     let builder = Swarm::builder().torrent(films("films")).download_bps(bps);
-    // As a machine with one core has it.
+    // The number of permits on a machine with one core.
     let rqbits = Rqbits::start(builder.blocking_permits(8));
     unselect(&rqbits, &rqbits.swarm.torrents()[0]);
     rqbits
 }
 
-/// Lets rqbit know of the seeder that it parted with.
+/// Announces the seeder to rqbit again after a disconnect.
 fn track(rqbits: &Rqbits) -> Tracker {
     rqbits.runtime.block_on(async { rqbits.swarm.track(&rqbits.swarm.torrents()[0]) }).unwrap()
 }
@@ -60,7 +60,7 @@ fn unselect(rqbits: &Rqbits, torrent: &SwarmTorrent) {
     rqbits.runtime.block_on(client.start(torrent)).unwrap();
 }
 
-/// Returns how many of the pieces of a range of the film are there, and how many it has.
+/// Returns how many pieces of a range of the film are present, and how many it has.
 fn pieces(rqbits: &Rqbits, start: u64, end: u64) -> (usize, usize) {
     let torrent = &rqbits.swarm.torrents()[0];
     let haves = rqbits.swarm.client().torrent_haves(torrent.info_hash.into());
@@ -76,7 +76,7 @@ fn pieces(rqbits: &Rqbits, start: u64, end: u64) -> (usize, usize) {
     (all.clone().filter(has).count(), all.count())
 }
 
-/// Runs a command of tfs, and returns its exit code and all that it printed.
+/// Runs a command of tfs, and returns its exit code and output.
 fn said(dir: &Path, args: &[&str]) -> String {
     let output = tfs(dir).args(args).output().unwrap();
     describe(&output).replace(dir.to_str().unwrap(), "DIR")
@@ -110,10 +110,10 @@ fn the_ends_of_a_file_come_and_not_much_more() {
         assert_eq!(pieces(&rqbits, 95 * MIB, 96 * MIB), (4, 4));
         let more = pieces(&rqbits, 8 * MIB, 95 * MIB).0 as u64 * u64::from(PIECE_BYTES);
         println!("9 MiB in {took:?}, and {} KiB more", more >> 10);
-        // What it fetches ahead of a stream is the server's; a stream is not held for longer.
+        // The server decides how far it reads ahead of a stream; the stream is not held for longer.
         assert!(more <= 8 * MIB, "{more}");
 
-        // Again costs no stream, whatever was known of the pieces when it began.
+        // A second run opens no stream, even if the cached bitfield was older.
         run(tfs(dir).args(["cache", "clear", "--metadata"]));
         let opened = status(dir)["reads"]["streams_opened"].as_u64().unwrap();
         assert!(said(dir, &ends).starts_with("exit 0\n"));
@@ -155,7 +155,8 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
         let text = said(dir, &["status"]);
         assert!(text.contains("\npreload  2 files under way, 0 waiting; "), "{text}");
 
-        // Somewhere else, where nothing is: it takes what a piece takes and not what is ahead.
+        // At another place without data: a read takes as long as one piece, and does not wait for
+        // the read-ahead.
         let film = File::open(path.join("film.mkv")).unwrap();
         let mut times = [60 * MIB, 70 * MIB, 80 * MIB].map(|offset| {
             let began_at = Instant::now();
@@ -165,13 +166,13 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
             began_at.elapsed()
         });
         println!("reads of what is missing took {times:?} beside a preload");
-        // Not the longest: rqbit itself may part with its peers between two reads, and finds them
+        // Not the maximum: rqbit itself may disconnect its peers between two reads, and finds them
         // again after ten seconds.
         times.sort();
         assert!(times[1] < Duration::from_secs(5), "{times:?}");
         drop(film);
 
-        // Ctrl-C: exit code, a word, and the server is left alone.
+        // Ctrl-C: exit code, a message, and no effect on the server.
         until("it goes on", || (pieces(&rqbits, 0, 20 * MIB).0 > 40).then_some(()));
         kill(Pid::from_raw(preload.id().cast_signed()), Signal::SIGINT).unwrap();
         let stopped = describe(&preload.wait_with_output().unwrap());
@@ -183,7 +184,7 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
         );
         until("its stream is closed", || (status(dir)["reads"]["streams_open"] == 0).then_some(()));
         let there = pieces(&rqbits, 0, 40 * MIB).0;
-        // What was known of the pieces may be a second old.
+        // The cached bitfield may be a second old.
         run(tfs(dir).args(["cache", "clear", "--metadata"]));
         let events = run(tfs(dir).args(["preload", "--json", "--head", "40MiB"]).arg(&path));
         let first = events.lines().find(|line| {
@@ -197,12 +198,12 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
     });
 }
 
-// `tfs preload --json P | head -1` went on until all was there.
+// Regression: `tfs preload --json P | head -1` continued until everything was present.
 #[test]
 fn a_preload_ends_with_the_reader_of_its_output() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        // It would take ten minutes.
+        // The whole preload would take ten minutes.
         let rqbits = nothing_selected(128 << 10);
         let _tracker = track(&rqbits);
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
@@ -230,7 +231,7 @@ fn a_preload_ends_with_the_reader_of_its_output() {
     });
 }
 
-// It said "0s left" for a minute.
+// Regression: it showed "0s left" for a minute.
 #[test]
 fn a_preload_without_peers_says_so() {
     let test = tfs_testkit::test_name!();
@@ -256,7 +257,8 @@ fn a_preload_without_peers_says_so() {
     });
 }
 
-/// Returns a torrent of which a small file is selected, which an added one keeps over a restart.
+/// Returns a torrent with a small selected file. An added torrent keeps the selection across a
+/// restart.
 fn little_selected() -> TorrentSpec {
     let files = [("film.mkv", FILM), ("other.mkv", OTHER), ("small.txt", Content::new(3, 9))];
     let mut spec = TorrentSpec::directory("films", files);
@@ -303,7 +305,7 @@ fn what_a_pattern_wants_comes_when_the_torrent_appears() {
         until("nothing is preloaded any more", || {
             (status(dir)["reads"]["streams_open"] == 0).then_some(())
         });
-        // The other file fits no pattern; what is beside the tail may have been under way.
+        // The other file matches no pattern. Pieces beside the tail may have been in flight.
         let other = FILM.len() + 5 * MIB;
         assert_eq!(pieces(&rqbits, other, other + 2 * MIB).0, 0);
         mounted.unmount();
@@ -328,7 +330,7 @@ fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
             error: failed to find films/nothing in the mount: no such file or directory
         "#]]
         .assert_eq(&said(dir, &["preload", &at("films/nothing")]));
-        // A directory on the way is missing.
+        // A directory of the path is missing.
         let lost = said(dir, &["preload", dir.join("nowhere/film.mkv").to_str().unwrap()]);
         assert!(lost.starts_with("exit 47\nerror: cannot find DIR/nowhere/"), "{lost}");
         expect![[r#"
@@ -340,7 +342,7 @@ fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
         let wrong = said(dir, &["preload", "--head", "much", &at("films")]);
         assert!(wrong.starts_with("exit 2\n") && wrong.contains("such as 8MiB"), "{wrong}");
 
-        // A process that hangs holds up nobody.
+        // A hanging process does not delay other mounts.
         let pid = mounted.pid().unwrap();
         kill(pid, Signal::SIGSTOP).unwrap();
         let stopped = said(dir, &["preload", &at("films/film.mkv")]);

@@ -1,4 +1,4 @@
-//! What happens to the process behind a mount: no descriptors, no space, stopped and continued;
+//! Disturbances of the process behind a mount: no descriptors, no disk space, stop and continue;
 //! and callers that fork.
 
 use std::fs::{self, File};
@@ -25,16 +25,16 @@ use crate::support::{Mounted, Rqbits, check_file, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(180);
 
-/// As a laptop that is closed for a moment.
+/// Like a laptop that is closed for a moment.
 const SUSPENDED: Duration = Duration::from_secs(60);
 
-/// Short, so that a test can wait for its end, and longer than a busy machine takes for a byte
-/// that is there.
+/// Short, so that a test can wait for its end. Longer than a busy machine takes for a byte that is
+/// present.
 const READ_TIMEOUT: Duration = Duration::from_secs(3);
 
 const MIB: u64 = 1 << 20;
 
-/// Two files that are there, and a torrent that is downloaded from nobody.
+/// Two files that are present, and a torrent without peers.
 fn start() -> Rqbits {
     let files = ["a.bin", "b.bin"].into_iter().zip(1..);
     let files = files.map(|(name, seed)| (name, Content::new(seed, MIB)));
@@ -44,7 +44,7 @@ fn start() -> Rqbits {
     let rqbits = Rqbits::start(builder);
     let [there, missing] = rqbits.swarm.torrents() else { unreachable!("two were added") };
     rqbits.wait_finished(there);
-    // Live, so that a read waits; its only peer has it no more.
+    // Live, so that a read waits; its only peer no longer has it.
     let hash = missing.info_hash.into();
     rqbits.runtime.block_on(rqbits.swarm.seeder_client().forget(hash)).unwrap();
     rqbits.runtime.block_on(rqbits.swarm.client().start(hash)).unwrap();
@@ -57,8 +57,7 @@ fn mount_with(dir: &Path, server: &str) -> Mounted {
     Mounted::with(dir, server, &["--read-timeout", &timeout, "--log-file", log.to_str().unwrap()])
 }
 
-/// Reads a byte of a file on a thread of its own, which sends what came of it and how long it
-/// took.
+/// Reads a byte of a file on a separate thread, which sends the result and the duration.
 fn start_read(path: PathBuf) -> mpsc::Receiver<(io::Result<usize>, Duration)> {
     let (sender, receiver) = mpsc::sync_channel(1);
     thread::spawn(move || {
@@ -74,7 +73,7 @@ fn errno(read: io::Result<usize>) -> Errno {
     Errno::from_raw(read.unwrap_err().raw_os_error().unwrap())
 }
 
-/// Sets how many descriptors a process may have, without a limit for its children.
+/// Sets the limit of descriptors of a process. The test's children are not limited.
 fn limit_descriptors(pid: Pid, count: Option<u64>) {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let current = count.or(maximum);
@@ -102,14 +101,14 @@ fn out_of_descriptors_costs_reads_and_no_mount() {
 
         let pid = mounted.pid().unwrap();
         limit_descriptors(pid, Some(0));
-        // Connections that are there need no descriptor, so they go.
+        // Existing connections need no new descriptor, so the server is restarted.
         rqbits.kill_downloader();
         rqbits.start_downloader();
         let before = processor_time(pid);
         let (read, took) = start_read(there.join("b.bin")).recv().unwrap();
         assert_eq!(errno(read), Errno::EIO);
         assert!(took < READ_TIMEOUT * 3, "{took:?}");
-        // A reader that nobody could look at was not taken for one that is gone.
+        // A reader whose state could not be read was not treated as dead.
         let error = errno(waits.recv().unwrap().0);
         assert!([Errno::EIO, Errno::ETIMEDOUT].contains(&error), "{error}");
         assert_eq!(fs::read_dir(&there).unwrap().count(), 2);
@@ -154,7 +153,7 @@ fn a_full_disk_costs_a_warning() {
             let log = log()?;
             (log.contains("missing.bin") && log.contains(" progress ")).then_some(())
         });
-        // Up to the end of a page, since what fits into the last one is no matter of a full disk.
+        // Fills the last page of the log, whose rest would fit even on a full disk.
         let room = 4096 - log().unwrap().len() % 4096;
         let mut file = File::options().append(true).open(path().unwrap()).unwrap();
         file.write_all(&vec![b'\n'; room]).unwrap();
@@ -178,7 +177,7 @@ fn a_full_disk_costs_a_warning() {
         assert_eq!(log().unwrap(), before);
         mounted.unmount();
 
-        // The state is the old one, and of use.
+        // The state is the previous one, and usable.
         rqbits.kill_downloader();
         let mounted = mount_with(dir, &url);
         assert_eq!(names(&mounted), old_names);
@@ -205,7 +204,7 @@ fn a_read_that_was_suspended_ends_as_it_should() {
             });
         };
 
-        // Its time is up when it goes on.
+        // Its deadline has passed when the process continues.
         let waits = start_read(mounted.path.join("missing.bin"));
         assert!(matches!(waits.recv_timeout(READ_TIMEOUT / 6), Err(RecvTimeoutError::Timeout)));
         stop();
@@ -215,8 +214,8 @@ fn a_read_that_was_suspended_ends_as_it_should() {
         assert_eq!(errno(waits.recv().unwrap().0), Errno::ETIMEDOUT);
         assert!(continued.elapsed() < READ_TIMEOUT, "{:?}", continued.elapsed());
 
-        // What is asked for meanwhile is answered then, and so is everything after it: connections
-        // and looks at the server are older than they may be by then.
+        // Requests sent meanwhile are answered then, and so is everything after it: connections and
+        // polls have exceeded their maximum age by then.
         stop();
         let path = mounted.path.join("there/a.bin");
         let waits = start_read(path.clone());
@@ -231,7 +230,7 @@ fn a_read_that_was_suspended_ends_as_it_should() {
     });
 }
 
-/// What the clock of a process says, by a library that is loaded before all others.
+/// Sets the clock of a process, by a preloaded library.
 const CLOCK: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,14 +255,14 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 fn a_clock_that_is_set_changes_nothing_but_dates() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        // Who can link this test has it.
+        // A machine that can link this test has a C compiler.
         let (library, ahead) = (dir.join("clock.so"), dir.join("ahead"));
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-xc", "-", "-o"]).arg(&library).stdin(Stdio::piped());
         let mut compiler = compiler.spawn().unwrap();
         compiler.stdin.take().unwrap().write_all(CLOCK.as_bytes()).unwrap();
         assert!(compiler.wait().unwrap().success());
-        // In place at once: a file that is being written is empty for a moment.
+        // Replaced atomically: a file being written is empty for a moment.
         let set_clock = |seconds: i64| {
             let new = dir.join("ahead.new");
             fs::write(&new, seconds.to_string()).unwrap();
@@ -286,14 +285,14 @@ fn a_clock_that_is_set_changes_nothing_but_dates() {
         let year = 365 * 24 * 60 * 60;
         let since_1970 = UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed();
         for (number, seconds) in (1..).zip([20 * year, -since_1970 - year, 3600, -3600]) {
-            // While somebody waits.
+            // While a read waits.
             let waits = start_read(mounted.path.join("missing.bin"));
             assert!(matches!(waits.recv_timeout(READ_TIMEOUT / 6), Err(RecvTimeoutError::Timeout)));
             set_clock(seconds);
             let (read, took) = waits.recv().unwrap();
             assert_eq!(errno(read), Errno::ETIMEDOUT);
             assert!(took > READ_TIMEOUT * 2 / 3 && took < READ_TIMEOUT * 3, "{took:?}");
-            // Looks at the server go on, by themselves and when they are asked for.
+            // Polls continue, both periodic and requested ones.
             let name = format!("late-{number}.bin");
             let spec = TorrentSpec::file(&name, Content::new(3, MIB));
             let late = rqbits.runtime.block_on(rqbits.swarm.add(spec)).unwrap();
@@ -323,7 +322,7 @@ fn callers_that_fork_share_a_file() {
         let mounted = mount_with(dir, &rqbits.swarm.api_url());
         let content = Content::new(1, MIB);
         let mut file = File::open(mounted.path.join("there/a.bin")).unwrap();
-        // Each child reads the next block: they share where the file is.
+        // Each child reads the next block: they share the file offset.
         let block = 16 * 1024;
         let count = usize::try_from(MIB).unwrap() / block;
         let children: Vec<_> = (0..count)
@@ -342,7 +341,7 @@ fn callers_that_fork_share_a_file() {
             let bytes = blocks.remove(found.unwrap_or_else(|| panic!("nobody read {offset}")));
             assert_eq!(bytes.len(), block);
         }
-        // Children that outlive the one who opened it.
+        // Children that outlive the process that opened the file.
         file.seek(SeekFrom::Start(0)).unwrap();
         let cat = Command::new("cat").stdin(Stdio::from(file)).output().unwrap();
         assert_eq!(cat.stdout.len() as u64, MIB);

@@ -1,4 +1,4 @@
-//! The state directory of version 0.1.0: names, inode numbers and times stay as they were.
+//! The state directory of version 0.1.0: names, inode numbers and times do not change.
 
 use std::collections::HashSet;
 use std::fs;
@@ -28,20 +28,20 @@ fn mount(dir: &Path, servers: &[ReleasedServer]) -> Mounted {
     Mounted::at(path, dir)
 }
 
-/// Returns what `find` sees, in the order of the directories.
+/// Returns the output of `find`, in directory order.
 fn find(path: &Path) -> String {
     let mut find = Command::new("find");
     find.current_dir(path).env("LC_ALL", "C");
     run(find.args([".", "-printf", "%i %T@ %y %s %p -> %l\\n"]))
 }
 
-/// Returns a listing but for the time of the root, which changes when torrents are added.
+/// Returns a listing without the time of the root, which changes when torrents are added.
 fn without_root_time(listing: &str) -> String {
     let (root, rest) = listing.split_once('\n').unwrap();
     format!("{} {}\n{rest}", root.split(' ').next().unwrap(), root.split(" d ").nth(1).unwrap())
 }
 
-/// Compares listings, and names the lines that differ.
+/// Compares listings, and prints the lines that differ.
 #[track_caller]
 fn check(when: &str, got: &str, want: &str) {
     let not_in = |lines: &str, others: &str| -> Vec<String> {
@@ -55,7 +55,7 @@ fn check(when: &str, got: &str, want: &str) {
 
 #[track_caller]
 fn check_down(dir: &Path, name: &str, servers: &[ReleasedServer]) {
-    // Twice: with the state as it was found, and as it was left.
+    // Twice: with the original state, and with the state left by the first mount.
     for _ in 0..2 {
         let mounted = mount(dir, servers);
         check(name, &find(&mounted.path), &listing(name).unwrap());
@@ -68,7 +68,8 @@ fn check_up(dir: &Path, name: &str, servers: &[ReleasedServer]) {
     let want = without_root_time(&listing(name).unwrap());
     let running: Vec<_> = servers.iter().map(|server| server.start().unwrap()).collect();
     let mounted = mount(dir, servers);
-    // Torrents that 0.1.0 did not keep come with the first answer, and their dates with the next.
+    // Torrents missing in the state of 0.1.0 come with the first response, and their dates with the
+    // next.
     let mut got = String::new();
     let deadline = Instant::now() + Duration::from_secs(20);
     while got != want && Instant::now() < deadline {
@@ -77,9 +78,9 @@ fn check_up(dir: &Path, name: &str, servers: &[ReleasedServer]) {
     check(name, &got, &want);
     mounted.unmount();
     drop(running);
-    // Now they are kept too.
+    // Now the state has them too.
     let mounted = mount(dir, servers);
-    // Those stood among the others in the index before they could be shown.
+    // The index has them among the others, from before they could be shown.
     let sorted = |listing: &str| {
         let mut lines: Vec<_> = listing.lines().collect();
         lines.sort_unstable();

@@ -1,4 +1,4 @@
-//! rqbit 8.1.1: what a mount of it can do. What it cannot is in `docs/reliability.md`.
+//! rqbit 8.1.1: what works with it. `docs/reliability.md` lists the limits.
 
 use std::fs::{self, File};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::support::{Mounted, Rqbits, check_file, check_range, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// More than what is skipped of a whole file that comes in place of a range: 4 MiB.
+/// Longer than the 4 MiB that are skipped at most if a server sends a whole file for a range.
 const FILM: Content = Content::new(80, 12_000_003);
 
-/// Not a test of its own: the server of the others.
+/// Not a test: the server process of the others.
 #[test]
 fn rqbit() {
     tfs_testkit::swarm::serve_if_asked();
@@ -37,7 +37,7 @@ fn its_torrents_are_read_from_anywhere() {
         let mounted = Mounted::with(dir, &rqbits.swarm.api_url(), &[]);
         let path = mounted.path.join("Film/film.mkv");
         let open = File::open(&path).unwrap();
-        // Far into the file first: the whole of it would come, and is not skipped.
+        // Far into the file first: the server would send all of it, and the start is not skipped.
         for offset in [11_000_000, 6_000_000, 0, 9_000_000] {
             check_range(&path, &open, FILM, offset, 300_000);
         }
@@ -46,7 +46,7 @@ fn its_torrents_are_read_from_anywhere() {
         check_file(&path, FILM, 100_000);
         check_file(&mounted.path.join("Film/note.txt"), Content::new(81, 77), 100);
 
-        // It is found again after a restart.
+        // It is detected again after a restart.
         rqbits.kill_downloader();
         rqbits.start_downloader();
         run(tfs(dir).args(["cache", "clear", "--data"]).arg(&mounted.path));

@@ -1,4 +1,5 @@
-//! What must never come out: the password anywhere, and what a torrent calls itself on a terminal.
+//! Data that must never be printed: the password anywhere, and control characters of torrent names
+//! on a terminal.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -19,13 +20,13 @@ use crate::support::{Mounted, describe, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// Nothing else that is printed has it in it.
+/// No other output contains it.
 const PASSWORD: &str = "hunter2-x9q";
 
-/// `me:hunter2-x9q` in base64, as it goes over the line.
+/// `me:hunter2-x9q` in base64, as sent over the network.
 const ENCODED: &str = "bWU6aHVudGVyMi14OXE=";
 
-/// Returns all that a command prints, whether it does well or not.
+/// Returns the output of a command, whether it succeeds or not.
 fn said(command: &mut Command) -> String {
     describe(&command.output().unwrap())
 }
@@ -67,7 +68,7 @@ fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
         assert!(log.contains("TRACE"), "the log says too little to be looked at");
         check_silent("the log", &log);
 
-        // Commands that have it from the environment, and mistakes with it in them.
+        // Commands that get it from the environment, and invalid command lines that contain it.
         let server = format!("--server={}", library.url());
         let with_password = |args: &[&str]| {
             let mut command = tfs(dir);
@@ -101,7 +102,7 @@ fn the_password_is_in_no_log_and_in_nothing_that_is_printed() {
     });
 }
 
-/// A server without torrents that writes down what it is sent.
+/// A server without torrents that records its requests.
 struct Recorder {
     url: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -113,7 +114,7 @@ impl Recorder {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let heads = Arc::<Mutex<Vec<String>>>::default();
         let noted = Arc::clone(&heads);
-        // It ends with the process of the test.
+        // It ends with the test process.
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let mut connection = BufReader::new(connection.unwrap());
@@ -128,7 +129,7 @@ impl Recorder {
                 let len = body.len();
                 let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n");
                 let answer = format!("{answer}Connection: close\r\n\r\n{body}");
-                // Whoever hung up does not want it.
+                // The client may have closed the connection.
                 drop(connection.get_mut().write_all(answer.as_bytes()));
             }
         });
@@ -156,11 +157,11 @@ fn the_password_does_not_follow_a_redirect() {
             server.begin();
             let film = mounted.path.join("good/film.mkv");
             until("it redirects", || {
-                // What is asked for by nobody but a reader is asked for now.
+                // The read triggers requests that nothing else makes.
                 drop(fs::read(&film));
                 (server.harm_count() > 0).then_some(())
             });
-            // Whoever followed would have done so by the next answer.
+            // A client that follows redirects would have done so by the next response.
             run(tfs(&home).args(["status", "--json"]).arg(&mounted.path));
             mounted.unmount();
             assert_eq!(server.led_astray(), [""; 0], "{}", harm.name);
@@ -203,7 +204,7 @@ fn each_of_several_servers_gets_its_own_password_and_no_other() {
     });
 }
 
-/// Checks that a text cannot act on a terminal, nor turn the text around.
+/// Checks that a text contains no terminal controls or bidirectional marks.
 #[track_caller]
 fn check_harmless(what: &str, text: &str) {
     let acts = |c: &char| {
@@ -214,7 +215,7 @@ fn check_harmless(what: &str, text: &str) {
     assert_eq!(text.chars().find(acts), None, "{what}: {text:?}");
 }
 
-/// How tfs itself moves the cursor, where it draws over what it drew before.
+/// tfs's own cursor controls, for redrawing.
 const OWN_SEQUENCES: [&str; 8] = [
     "\u{1b}[2J\u{1b}[H",
     "\u{1b}[H",
@@ -226,8 +227,8 @@ const OWN_SEQUENCES: [&str; 8] = [
     "\r",
 ];
 
-/// Runs a command in a terminal for six seconds at most, and returns what that would show. Mounts
-/// of other tests may be stopped, which a status waits for.
+/// Runs a command in a terminal for at most six seconds, and returns the terminal output. A status
+/// waits for stopped mounts of other tests.
 fn on_terminal(dir: &Path, args: &[&str]) -> String {
     let line = [&["timeout", "6", env!("CARGO_BIN_EXE_tfs")], args].concat();
     let line: Vec<_> = line.iter().map(|word| format!("'{word}'")).collect();
@@ -239,7 +240,7 @@ fn on_terminal(dir: &Path, args: &[&str]) -> String {
     OWN_SEQUENCES.iter().fold(shown, |shown, own| shown.replace(own, ""))
 }
 
-/// Returns a file below the entry that begins like this.
+/// Returns a file below the entry with this prefix.
 fn first_file(dir: &Path, name: &str) -> PathBuf {
     let mut entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
     let is_it = |entry: &fs::DirEntry| entry.file_name().to_str().unwrap().starts_with(name);
@@ -300,7 +301,7 @@ fn what_a_torrent_calls_itself_never_reaches_a_terminal_as_it_is() {
             &["mount", "-f", "-vvv", "--server", &url, second.to_str().unwrap()],
         ] {
             let shown = on_terminal(dir, args);
-            // The log of a mount whose state has the torrents already does not name them.
+            // The log of a mount does not name torrents that its state already has.
             assert!(args[0] == "mount" || shown.contains("new "), "{args:?}: {shown:?}");
             check_harmless(&args.join(" "), &shown);
         }

@@ -1,4 +1,4 @@
-//! Several servers in one mount: halves of a torrent as a whole, and one server that goes away.
+//! Several servers in one mount: a torrent from two halves, and one server that goes down.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -21,10 +21,11 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// Both files of the torrent that two servers share: several windows of a reader each.
 const HALF_BYTES: u64 = 3 << 20;
 
-/// Reads that need a server which is away fail so soon.
+/// How soon reads fail that need a server which is down.
 const FLAGS: [&str; 2] = ["--read-timeout", "3s"];
 
-/// Two servers. Both have the torrent `shared`, each one of its files, and one torrent of its own.
+/// Two servers. Both have the torrent `shared`, each with one of its files, and one torrent of its
+/// own.
 struct ServerPair {
     home: Rqbits,
     away: Rqbits,
@@ -45,7 +46,7 @@ impl ServerPair {
         pair
     }
 
-    /// Returns the two as `--server` names them.
+    /// Returns the two in the form of `--server`.
     fn named(&self) -> [String; 2] {
         [("home", &self.home), ("away", &self.away)]
             .map(|(name, rqbits)| format!("{name}={}", rqbits.swarm.api_url()))
@@ -70,7 +71,7 @@ fn shared(rqbits: &Rqbits) -> SwarmTorrent {
     rqbits.swarm.torrents()[0].clone()
 }
 
-/// Lets a server have only this file of the shared torrent, and none of what it had.
+/// Makes a server have only this file of the shared torrent, without its previous data.
 fn have_only(rqbits: &Rqbits, path: &str) {
     let Rqbits { runtime, swarm } = rqbits;
     let torrent = shared(rqbits);
@@ -100,7 +101,7 @@ fn json(command: &mut Command) -> Value {
     serde_json::from_str(&run(command)).unwrap()
 }
 
-/// Has the mount forget what it read and look at its servers.
+/// Drops the mount's caches and makes it poll its servers.
 fn forget(dir: &Path, mounted: &Mounted) {
     run(tfs(dir).args(["cache", "clear"]).arg(&mounted.path));
 }
@@ -118,7 +119,7 @@ fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
         check_file(&path("home.bin"), Content::new(3, 300_000), 100_000);
         check_file(&path("away.bin"), Content::new(4, 300_000), 100_000);
 
-        // One goes away in the middle of a file that the other has.
+        // One server goes down while a file is read that the other has.
         forget(dir, &mounted);
         let half = File::open(path("shared/a.bin")).unwrap();
         check_range(&path("shared/a.bin"), &half, a(), 0, 1 << 20);
@@ -129,7 +130,7 @@ fn halves_on_two_servers_read_as_a_whole_while_one_comes_and_goes() {
         let mut byte = [0];
         let gone = File::open(path("away.bin")).and_then(|mut file| file.read(&mut byte));
         assert!(gone.is_err(), "{gone:?}");
-        // What only that one has stays listed.
+        // Torrents of only that server stay listed.
         until("tfs sees that a server is away", || {
             let status = json(tfs(dir).args(["status", "--json"]));
             let servers = &status[0]["servers"];
@@ -197,7 +198,7 @@ fn a_server_that_is_down_takes_only_its_own() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let pair = ServerPair::start();
-        // A port that nobody listens on.
+        // A port without a listener.
         let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let down = format!("down=http://{nobody}");
         let [home, _] = pair.named();

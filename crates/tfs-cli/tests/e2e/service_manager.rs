@@ -1,4 +1,4 @@
-//! What a service manager hears of a mount, at a socket as systemd has it.
+//! Notifications to a service manager, over a socket like systemd's.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -18,7 +18,7 @@ use crate::support::{Mounted, Rqbits, is_mounted, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a message may take that is to come, also on a loaded machine.
+/// How long an expected message may take, even on a loaded machine.
 const MESSAGE_TIME_MAX: Duration = Duration::from_secs(20);
 
 fn one_torrent() -> Rqbits {
@@ -45,20 +45,20 @@ impl Manager {
         String::from_utf8(message[..len].to_vec()).unwrap()
     }
 
-    /// Returns the next message that is no sign of life.
+    /// Returns the next message that is not a watchdog ping.
     #[track_caller]
     fn hear_news(&self) -> String {
         std::iter::repeat_with(|| self.hear()).find(|it| it.trim_end() != "WATCHDOG=1").unwrap()
     }
 
-    /// Waits for a message, and passes over those before it.
+    /// Waits for a message, and discards those before it.
     #[track_caller]
     pub(crate) fn hear_until(&self, want: &str) {
         let heard = self.hear_until_begins(want);
         assert_eq!(heard, want);
     }
 
-    /// Waits for a message that begins so, and returns it.
+    /// Waits for a message with this prefix, and returns it.
     #[track_caller]
     pub(crate) fn hear_until_begins(&self, want: &str) -> String {
         std::iter::repeat_with(|| self.hear())
@@ -67,18 +67,18 @@ impl Manager {
             .unwrap()
     }
 
-    /// Passes over all that was sent so far.
+    /// Discards all messages sent so far.
     pub(crate) fn forget(&self) {
         self.socket.set_nonblocking(true).unwrap();
         while self.socket.recv(&mut [0; 1024]).is_ok() {}
         self.socket.set_nonblocking(false).unwrap();
     }
 
-    /// Returns whether there is no message for some time.
+    /// Returns whether no message comes for some time.
     #[track_caller]
     fn is_silent_for(&self, time: Duration) -> bool {
         self.socket.set_nonblocking(true).unwrap();
-        // What was sent before is no sign of life now.
+        // Messages sent before say nothing about the current state.
         while self.socket.recv(&mut [0; 64]).is_ok() {}
         self.socket.set_nonblocking(false).unwrap();
         self.socket.set_read_timeout(Some(time)).unwrap();
@@ -100,12 +100,12 @@ fn signal(process: &Child, signal: Signal) {
     kill(Pid::from_raw(i32::try_from(process.id()).unwrap()), signal).unwrap();
 }
 
-/// Returns the threads of a process that take requests from the kernel.
+/// Returns the threads of a process that handle kernel requests.
 fn answering_threads(process: &Child) -> Vec<Pid> {
     let tasks = fs::read_dir(format!("/proc/{}/task", process.id())).unwrap();
     let tasks = tasks.map(|task| task.unwrap().path());
     let is_answering = |task: &PathBuf| {
-        // One that has ended meanwhile answers nobody.
+        // A thread that has ended meanwhile handles no requests.
         let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
         name.starts_with("fuser") || name.trim_end() == "tfs-session"
     };
@@ -113,8 +113,8 @@ fn answering_threads(process: &Child) -> Vec<Pid> {
     tasks.filter(is_answering).map(|task| Pid::from_raw(number(task))).collect()
 }
 
-/// Stops the threads that answer the kernel; all others, and their timers, go on. Nobody is to hear
-/// that the process lives until they run again.
+/// Stops the threads that answer the kernel; all others, and their timers, continue. The process
+/// must not send a watchdog ping until they run again.
 #[track_caller]
 pub(crate) fn check_silence_without_answers(manager: &Manager, process: &Child) {
     let threads = answering_threads(process);
@@ -141,7 +141,7 @@ fn readiness_and_the_end_are_told() {
         let path = dir.join("mnt");
         let status = format!("READY=1\nSTATUS=mounted on {}\n", path.display());
         assert_eq!(manager.hear(), status);
-        // Ready means that it can be used, not that it is about to be.
+        // Ready means usable, not about to be.
         assert_eq!(fs::read(path.join("a.bin")).unwrap().len(), 50_000);
         signal(&process, Signal::SIGTERM);
         assert_eq!(manager.hear(), "STOPPING=1\n");
@@ -174,19 +174,19 @@ fn the_watchdog_is_fed_only_while_the_mount_answers() {
         let rqbits = one_torrent();
         let manager = Manager::new(dir);
         let mut mount = mount(dir, &rqbits, &["-f"]);
-        // No WATCHDOG_PID: any process of the unit may feed it.
+        // No WATCHDOG_PID: any process of the unit may send pings.
         let mut process = mount.env("WATCHDOG_USEC", "200000").spawn().unwrap();
         assert!(manager.hear().starts_with("READY=1\n"));
         let start = Instant::now();
         for _ in 0..5 {
             assert_eq!(manager.hear(), "WATCHDOG=1\n");
         }
-        // Every 100 ms, not as fast as it goes.
+        // Every 100 ms, not in a busy loop.
         assert!(start.elapsed() >= Duration::from_millis(300));
 
         check_silence_without_answers(&manager, &process);
 
-        // Where nobody can go to it any more it cannot be asked, and is not to be killed for that.
+        // A mount whose path is covered cannot be checked, and must not be killed for that.
         run(Command::new("mount").args(["-t", "tmpfs", "none"]).arg(dir.join("mnt")));
         assert!(!manager.is_silent_for(Duration::from_secs(5)));
         run(Command::new("umount").arg(dir.join("mnt")));
@@ -219,7 +219,7 @@ fn a_signal_that_was_ignored_at_the_start_ends_nothing() {
         let pid = Pid::from_raw(i32::try_from(process.id()).unwrap());
         assert!(manager.hear().starts_with("READY=1\n"));
         kill(pid, Signal::SIGHUP).unwrap();
-        // It would have begun its end by the time that it has answered all of this.
+        // The shutdown would have begun by the time that all of this is answered.
         assert_eq!(fs::read(path.join("a.bin")).unwrap().len(), 50_000);
         assert!(run(tfs(dir).arg("status").arg(&path)).contains("all is well"));
         kill(pid, Signal::SIGTERM).unwrap();

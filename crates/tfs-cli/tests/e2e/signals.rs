@@ -18,7 +18,7 @@ use crate::support::{Mounted, Rqbits, is_mounted, run, tfs};
 
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// So long that nothing is seen by polling while a test runs.
+/// So long that polling has no effect during a test.
 const NEVER: [&str; 2] = ["--poll-interval", "1h"];
 
 /// A magnet link of a torrent without peers.
@@ -32,7 +32,7 @@ fn pid(id: u32) -> Pid {
     Pid::from_raw(i32::try_from(id).unwrap())
 }
 
-// rclone/rclone#8607, #4992, #1376, plexdrive#176: people send HUP to have it look again.
+// rclone/rclone#8607, #4992, #1376, plexdrive#176: users send HUP to trigger a poll.
 #[test]
 fn a_hangup_in_the_background_looks_at_the_server_and_opens_the_log_anew() {
     let test = tfs_testkit::test_name!();
@@ -51,7 +51,7 @@ fn a_hangup_in_the_background_looks_at_the_server_and_opens_the_log_anew() {
         until("it is logged", || {
             fs::read_to_string(&log).ok()?.contains("after SIGHUP").then_some(())
         });
-        // Many are no more than a few looks, and end nothing.
+        // Many signals cause only a few polls, and end nothing.
         for _ in 0..50 {
             kill(process, Signal::SIGHUP).unwrap();
         }
@@ -69,7 +69,7 @@ fn a_hangup_in_the_foreground_ends_a_mount_only_with_its_terminal() {
         let (url, path) = (rqbits.swarm.api_url(), dir.join("mnt"));
         fs::create_dir(&path).unwrap();
 
-        // As by a service manager: in a session of its own.
+        // As a service manager starts it: in its own session.
         let mut service = hermetic("setsid", dir);
         service.arg(env!("CARGO_BIN_EXE_tfs")).args(["mount", "-f", "--server", &url]).arg(&path);
         let mut service = service.spawn().unwrap();
@@ -82,7 +82,7 @@ fn a_hangup_in_the_foreground_ends_a_mount_only_with_its_terminal() {
         service.wait().unwrap();
         until("it is unmounted", || (!is_mounted(&path)).then_some(()));
 
-        // script(1) makes a terminal, which goes with it.
+        // script(1) creates a terminal, which ends with it.
         if Command::new("script").arg("--version").output().is_err() {
             skip::for_lack_of("script(1)", test);
             return;
@@ -99,13 +99,13 @@ fn a_hangup_in_the_foreground_ends_a_mount_only_with_its_terminal() {
     });
 }
 
-/// Starts a mount in the background that waits for the metadata of a torrent, and returns when its
-/// process has begun.
+/// Starts a background mount that waits for the metadata of a torrent, and returns when its process
+/// has started.
 fn start(dir: &Path, path: &Path) -> std::process::Child {
     let mut mount = tfs(dir);
     mount.args(["mount", "--offline", "--embedded"]).arg(dir.join("store")).arg(path);
     let waiting = mount.args(["--add", UNKNOWN]).spawn().unwrap();
-    // Its own process, besides the one that was typed.
+    // The background process, besides the one that was started.
     until("the background process has made its directory", || {
         dir.join("store").exists().then_some(())
     });
@@ -119,7 +119,7 @@ fn ctrl_c_while_a_mount_starts_in_the_background_leaves_nothing() {
         let path = dir.join("mnt");
         fs::create_dir(&path).unwrap();
         let mounted = Mounted::at(path.clone(), dir);
-        // The last one gives it no time for anything.
+        // The last signal leaves no time for cleanup.
         for (signal, code) in
             [(Signal::SIGINT, Some(130)), (Signal::SIGTERM, Some(130)), (Signal::SIGKILL, None)]
         {

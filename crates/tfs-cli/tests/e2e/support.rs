@@ -1,4 +1,4 @@
-//! The binary, a mount that ends with the test, and what programs do with files.
+//! The binary, a mount that ends with the test, and helpers for file access.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -13,13 +13,13 @@ use tfs_testkit::hermetic::hermetic;
 pub(crate) use tfs_testkit::swarm::Rqbits;
 use tfs_testkit::until::until;
 
-/// Returns the command `tfs` with nothing of the caller's settings, and all of its own below
+/// Returns the command `tfs`, isolated from the caller's settings, with all of its own below
 /// `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
     hermetic(env!("CARGO_BIN_EXE_tfs"), home)
 }
 
-/// Runs a command that is to succeed, and returns what it printed.
+/// Runs a command that must succeed, and returns its output.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();
@@ -27,8 +27,8 @@ pub(crate) fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Returns what `tfs status` says of the mounts below `dir`. Other tests have mounts at the same
-/// time, in the same table.
+/// Returns the output of `tfs status` for the mounts below `dir`. Other tests have mounts at the
+/// same time, in the same table.
 #[track_caller]
 pub(crate) fn status_below(dir: &Path) -> String {
     let text = describe(&tfs(dir).arg("status").output().unwrap());
@@ -38,7 +38,7 @@ pub(crate) fn status_below(dir: &Path) -> String {
     parts.fold(format!("{code}\n"), |all, part| all + part.trim_end() + "\n").replace(dir, "DIR")
 }
 
-/// Returns what `tfs status --json` says of the mounts below `dir`.
+/// Returns the output of `tfs status --json` for the mounts below `dir`.
 #[track_caller]
 pub(crate) fn status_json_below(dir: &Path) -> Vec<serde_json::Value> {
     let text = run(tfs(dir).args(["status", "--json"]));
@@ -49,7 +49,7 @@ pub(crate) fn status_json_below(dir: &Path) -> Vec<serde_json::Value> {
     mounts.into_iter().filter(is_below).collect()
 }
 
-/// Returns the exit code and all that was printed.
+/// Returns the exit code and the output.
 pub(crate) fn describe(output: &Output) -> String {
     let code = output.status.code().map_or_else(|| output.status.to_string(), |c| c.to_string());
     let stdout = String::from_utf8_lossy(&output.stdout);
@@ -57,62 +57,61 @@ pub(crate) fn describe(output: &Output) -> String {
     format!("exit {code}\n{stdout}{stderr}")
 }
 
-/// A mount in the background, as `tfs mount` makes it. Ended by force when it is dropped.
+/// A mount in the background, as `tfs mount` makes it. Unmounted by force on drop.
 pub(crate) struct Mounted {
     pub(crate) path: PathBuf,
     home: PathBuf,
 }
 
 impl Mounted {
-    /// Mounts below `dir`, which is also the home of the command. All data comes over the wire,
-    /// which is what most tests are about.
+    /// Mounts below `dir`, which is also the home of the command. All data comes over HTTP, which
+    /// most tests are about.
     #[track_caller]
     pub(crate) fn new(dir: &Path, server: &str) -> Self {
         Self::with(dir, server, &[])
     }
 
-    /// Does what [`new`](Self::new) does, with more flags.
+    /// Like [`new`](Self::new), with more flags.
     #[track_caller]
     pub(crate) fn with(dir: &Path, server: &str, flags: &[&str]) -> Self {
         Self::with_local(dir, server, "off", flags)
     }
 
-    /// Does what [`with`](Self::with) does, with files of the server from this machine's disk.
+    /// Like [`with`](Self::with), with local files of the server.
     #[track_caller]
     pub(crate) fn with_local(dir: &Path, server: &str, paths: &str, flags: &[&str]) -> Self {
         Self::by(tfs(dir), dir, server, &[&["--local-paths", paths], flags].concat())
     }
 
-    /// Does what [`new`](Self::new) does, by a command with an environment of its own, and with
-    /// flags that say all else.
+    /// Like [`new`](Self::new), by a command with its own environment, and with only these flags.
     #[track_caller]
     pub(crate) fn by(mut mount: Command, dir: &Path, server: &str, flags: &[&str]) -> Self {
         let path = dir.join("mnt");
-        // What a crash left there is not for the test to see.
+        // The test must not depend on remains of a crash at the path.
         match fs::create_dir(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => panic!("{error}"),
             _ => {}
         }
-        // A flag may say something else.
+        // A flag may override it.
         mount.env("TFS_METADATA__POLL_INTERVAL", "200ms");
         mount.args(["mount", "--server", server]).args(flags);
         run(mount.arg(&path));
         Self { path, home: dir.to_owned() }
     }
 
-    /// Returns a mount that is there or not there at a path.
+    /// Returns a mount at a path, which may not exist.
     pub(crate) fn at(path: PathBuf, dir: &Path) -> Self {
         Self { path, home: dir.to_owned() }
     }
 
-    /// Unmounts as a user does, and waits until the process behind it is gone.
+    /// Unmounts as a user does, and waits until the process behind it has ended.
     #[track_caller]
     pub(crate) fn unmount(self) {
         run(tfs(&self.home).arg("unmount").arg(&self.path));
         until("the process behind the mount ends", || self.pid().is_none().then_some(()));
     }
 
-    /// Returns the process behind the mount, if it is still there.
+    /// Returns the process behind the mount, if it still runs.
     pub(crate) fn pid(&self) -> Option<Pid> {
         let path = self.path.to_str().unwrap();
         let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok());
@@ -144,7 +143,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Returns whether a tfs is mounted at a path, by the kernel's table.
+/// Returns whether a tfs is mounted at a path, by the kernel's mount table.
 pub(crate) fn is_mounted(path: &Path) -> bool {
     let table = fs::read_to_string("/proc/self/mounts").unwrap();
     let path = path.canonicalize().unwrap_or_else(|_dead| path.to_owned());
@@ -154,7 +153,7 @@ pub(crate) fn is_mounted(path: &Path) -> bool {
     })
 }
 
-/// Reads a whole file in pieces of `block_bytes` and compares it with what it is to hold.
+/// Reads a whole file in blocks of `block_bytes` and compares it with the expected content.
 #[track_caller]
 pub(crate) fn check_file(path: &Path, content: Content, block_bytes: usize) {
     let mut file = File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -172,7 +171,8 @@ pub(crate) fn check_file(path: &Path, content: Content, block_bytes: usize) {
     assert_eq!(offset, content.len(), "{}", path.display());
 }
 
-/// Reads one range of a file and compares it; it must be complete but for the end of the file.
+/// Reads one range of a file and compares it. The read must be complete except at the end of the
+/// file.
 #[track_caller]
 pub(crate) fn check_range(path: &Path, file: &File, content: Content, offset: u64, len: usize) {
     let mut bytes = vec![0; len];

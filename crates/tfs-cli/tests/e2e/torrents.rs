@@ -1,4 +1,4 @@
-//! `tfs add`, `pause`, `start`, `forget`, `delete`, and `list --watch`, straight to a real rqbit.
+//! `tfs add`, `pause`, `start`, `forget`, `delete`, and `list --watch`, directly at a real rqbit.
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, PipeWriter, Write as _};
@@ -17,7 +17,7 @@ use tfs_testkit::until::until;
 
 use crate::support::{Rqbits, describe, run, tfs};
 
-/// How long a list that is watched may take to end.
+/// How long `list --watch` may take to end.
 const LIMIT: Duration = Duration::from_secs(60);
 
 struct TorrentsStage {
@@ -67,7 +67,7 @@ fn torrents_are_paused_and_started_by_any_name() {
     assert_eq!(stage.said(&["pause", "ONE"]), "exit 0\nfilm one.mkv is paused already\n");
     assert_eq!(stage.said(&["start", &hash]), "exit 0\nstarted film one.mkv\n");
     assert_eq!(stage.said(&["start", "0"]), "exit 0\nfilm one.mkv is started already\n");
-    // One torrent, named twice; and what it is called cannot act on a terminal.
+    // One torrent, named twice; its name cannot control a terminal.
     let json = run(&mut stage.tfs(&["pause", "--json", "two", "1"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 1);
@@ -86,7 +86,7 @@ fn torrents_are_paused_and_started_by_any_name() {
              1  HASH  film two\u{1b}[31m.mkv
     "#]]
     .assert_eq(&said);
-    // A slip in the second does nothing to the first.
+    // A typing error in the second name leaves the first torrent unchanged.
     expect![[r#"
         exit 52
         error: no torrent fits "three"
@@ -137,7 +137,7 @@ fn torrents_are_forgotten_added_and_deleted() {
 
 #[test]
 fn a_watched_list_goes_on_until_a_signal() {
-    // Who started the tests may have signals ignored, and a list that nobody ends is none.
+    // The caller of the tests may ignore signals, and then nothing would end the list.
     isolate::run(tfs_testkit::test_name!(), LIMIT, |_dir| {
         let stage = TorrentsStage::new();
         let mut watch = stage.tfs(&["list", "--watch", "--json"]);
@@ -151,7 +151,7 @@ fn a_watched_list_goes_on_until_a_signal() {
         kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0));
 
-        // Nor does it wait for one who reads no more.
+        // Nor does it wait for a reader that has stopped reading.
         let (unread, mut pipe) = io::pipe().unwrap();
         fill(&mut pipe);
         let mut child = stage.tfs(&["list", "--watch"]).stdout(pipe).spawn().unwrap();
@@ -161,7 +161,7 @@ fn a_watched_list_goes_on_until_a_signal() {
         assert_eq!(child.wait().unwrap().code(), Some(0));
         drop(unread);
 
-        // Whoever does not want to hear more closes the pipe.
+        // A reader closes the pipe when it has enough.
         let mut child = stage.tfs(&["list", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         assert!(lines.next().unwrap().unwrap().starts_with("ID"));
@@ -170,7 +170,7 @@ fn a_watched_list_goes_on_until_a_signal() {
     });
 }
 
-/// Writes as much into a pipe as it takes.
+/// Fills a pipe.
 fn fill(pipe: &mut PipeWriter) {
     let set = |pipe: &PipeWriter, flags| fcntl(pipe, FcntlArg::F_SETFL(flags)).unwrap();
     set(pipe, OFlag::O_NONBLOCK);

@@ -1,4 +1,4 @@
-//! Torrents whose `.torrent` files have what no standard allows, and what rqbit accepts.
+//! Torrents whose `.torrent` files have fields that no standard allows, and that rqbit accepts.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +15,7 @@ use crate::support::{Mounted, Rqbits};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Variants without long integers, at which librqbit panics where overflow is checked.
+/// Variants without long integers, at which librqbit panics with overflow checks.
 const ADDED: [&str; 6] = [
     "nothing",
     "a minus without digits",
@@ -46,7 +46,7 @@ fn unusual_torrents_lose_neither_date_nor_links() {
         });
         for folder in folders {
             let folder = folder.unwrap().path();
-            // The `.torrent` file is fetched after the tree shows.
+            // The `.torrent` file is fetched after the torrent is listed.
             until("the date of the torrent", || {
                 (folder.metadata().ok()?.mtime() == 1_700_000_000).then_some(())
             });

@@ -24,7 +24,7 @@ fn the_control_directory_tells_and_leads() {
         let torrent = rqbits.swarm.torrents()[0].clone();
         rqbits.wait_finished(&torrent);
         let mounted = Mounted::new(dir, &rqbits.swarm.api_url());
-        // A fixed name for the directory of this run, so that commands can be data.
+        // A fixed name for the directory of this run, so that commands can be constants.
         symlink(&mounted.path, dir.join("root")).unwrap();
         let sh = |command: &str| run(Command::new("sh").args(["-ec", command]).current_dir(dir));
 
@@ -59,7 +59,7 @@ fn the_control_directory_tells_and_leads() {
         assert_eq!(sh("cat root/.tfs/healthy"), "ok\n");
         assert_eq!(sh("grep '^tfs_torrents ' root/.tfs/metrics"), "tfs_torrents 2\n");
 
-        // The server goes away: the control directory says so.
+        // The server goes down: the control directory reports it.
         drop(rqbits);
         until("the mount notices that its server is gone", || {
             let health = fs::read_to_string(dir.join("root/.tfs/healthy")).unwrap();
@@ -89,7 +89,7 @@ fn reads_over_pages_that_are_there_and_missing_are_counted() {
         let film = Content::new(2, 3 << 20);
         let mut spec =
             TorrentSpec::directory("films", [("a.txt", Content::new(1, 9)), ("b", film)]);
-        // Only the first piece comes, which has the head of the other file too.
+        // Only the first piece is downloaded, which also has the head of the other file.
         spec.download.only_files = Some(vec!["a.txt".to_owned()]);
         spec.seed.piece_length = Some(1 << 18);
         let rqbits = Rqbits::start(Swarm::builder().torrent(spec));

@@ -10,7 +10,7 @@ use super::server::{FakeRqbit, Spoiled};
 use super::{LIMIT, discovery, healthy};
 use crate::support::{Mounted, describe, run, tfs};
 
-/// A list with a torrent whose disk is full, as rqbit 9.1.0 says it, and one without a reason.
+/// A list with a torrent whose disk is full, as rqbit 9.1.0 reports it, and one without a reason.
 const LIST: &str = concat!(
     r#"{"torrents":[{"id":0,"info_hash":"0000000000000000000000000000000000000001","#,
     r#""name":"film 0","output_folder":"/nowhere","total_pieces":1,"stats":{"state":"error","#,
@@ -25,7 +25,8 @@ const REASON: &str =
     "error writing to file 0 (\"f\"): error calling pwritev: ENOSPC: No space left on device";
 
 // https://github.com/qbittorrent/qBittorrent/issues/13434 and
-// https://github.com/transmission/transmission/issues/1001: nothing says that the disk is full.
+// https://github.com/transmission/transmission/issues/1001: no message reports that the disk is
+// full.
 #[test]
 fn qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do() {
     let test = tfs_testkit::test_name!();
@@ -76,7 +77,7 @@ fn qbittorrent_13434_a_full_disk_is_named_everywhere_with_what_to_do() {
         let first = format!("film 0 has failed: {REASON}");
         assert_eq!(faults, [&first, "film 1 has failed: the server gives no reason"]);
 
-        // Started again.
+        // The torrent was restarted.
         server.spoil("/torrents".to_owned(), None);
         until("all is well", || (self::healthy(&mounted) == "ok\n").then_some(()));
     });

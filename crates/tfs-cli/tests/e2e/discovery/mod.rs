@@ -1,5 +1,5 @@
-//! Libraries of which one torrent cannot be had, that come over a slow line, or whose server was
-//! started without its disk.
+//! Libraries with one unavailable torrent, over a slow connection, or of a server that was started
+//! without its disk.
 
 mod failed;
 mod server;
@@ -38,7 +38,7 @@ fn healthy(mounted: &Mounted) -> String {
     fs::read_to_string(mounted.path.join(".tfs/healthy")).unwrap()
 }
 
-/// Returns what `status.json` says of the discovery of the only server.
+/// Returns the discovery section of `status.json` of the only server.
 fn discovery(mounted: &Mounted) -> Value {
     let text = fs::read_to_string(mounted.path.join(".tfs/status.json")).unwrap();
     let status: Value = serde_json::from_str(&text).unwrap();
@@ -50,7 +50,7 @@ fn discovery(mounted: &Mounted) -> Value {
 fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        // Six megabytes of metadata take thirty seconds over this line.
+        // Six megabytes of metadata take thirty seconds on this connection.
         let server = FakeRqbit::behind_a_line(60, 100_000, Some(200_000));
         let never = 59;
         server.spoil(torrent(never), Some(Spoiled::Silent));
@@ -70,7 +70,7 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
                 .count()
         };
         until("some metadata came", || (dated(&mounted.path) >= 6).then_some(()));
-        // What came within the last moment may not be written yet.
+        // Recent data may not be written yet.
         let came = server.asked(is_metadata);
         until("more metadata came", || (server.asked(is_metadata) >= came + 12).then_some(()));
         mounted.crash();
@@ -80,7 +80,7 @@ fn a_first_mount_over_a_slow_line_shows_all_and_keeps_what_came() {
         let mounted = Mounted::with(dir, &server.url, &[]);
         assert_eq!(names(&mounted.path), films(0..59));
         assert!(dated(&mounted.path) >= came - 3, "{} {came}", dated(&mounted.path));
-        // Only the one that never came is asked for again.
+        // Only the metadata that never came is requested again.
         let again = server.asked(details) - details_before;
         assert_eq!(again, server.asked(|path| path == torrent(never)) - 1, "{again}");
         let all = 59;
@@ -147,7 +147,7 @@ fn a_server_without_its_disk_empties_no_library() {
         assert!(describe(&doctor).contains("5 torrents are missing"), "{}", describe(&doctor));
         mounted.unmount();
 
-        // A run of the server that is old, and not the one that had them.
+        // The server has been up for long, but it is not the run that had the torrents.
         server.restart(true, 500);
         let mounted = Mounted::new(dir, &server.url);
         run(tfs(dir).arg("refresh"));
@@ -178,7 +178,7 @@ fn what_tfs_forgets_leaves_the_mounts_at_once() {
                 .torrent(TorrentSpec::file("other.bin", Content::new(2, 40_000))),
         );
         let url = rqbits.swarm.api_url();
-        // No poll comes to help.
+        // Without help by polling.
         let mounted = Mounted::with(dir, &url, &["--poll-interval", "1h"]);
         assert_eq!(names(&mounted.path), ["one.bin", "other.bin"]);
         run(tfs(dir).args(["forget", "one.bin", "--server", &url]));
@@ -200,7 +200,7 @@ fn what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once() {
             rqbits.wait_finished(torrent);
         }
         let url = rqbits.swarm.api_url();
-        // No poll comes to help, and the mount spells the address in another way.
+        // Without help by polling, and the mount spells the address differently.
         let spelled = url.replace("127.0.0.1", "localhost");
         let mounted = Mounted::with(dir, &spelled, &["--poll-interval", "1h"]);
         run(tfs(dir).args(["forget", "one.bin", "--server", &url]));

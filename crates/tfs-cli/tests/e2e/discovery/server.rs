@@ -1,5 +1,5 @@
-//! A server of rqbit's API whose answers about single torrents a test can spoil, behind a line of
-//! a set speed.
+//! A server of rqbit's API whose responses for single torrents a test can replace, over a
+//! connection of limited speed.
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
@@ -9,21 +9,21 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many bytes are sent at a time on a slow line.
+/// How many bytes are sent at a time on a slow connection.
 const SENT_BYTES: usize = 4096;
 
-/// What a request gets instead of its answer.
+/// The replacement of a response.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Spoiled {
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Closed,
-    /// An answer with this status and this body.
+    /// A response with this status and this body.
     Status(u16, &'static str),
-    /// No answer, while the connection stays open.
+    /// No response, while the connection stays open.
     Silent,
 }
 
-/// The server. Its threads end with their connections, the process of the test ends the rest.
+/// The server. Its threads end with their connections or with the test process.
 #[derive(Debug)]
 pub(super) struct FakeRqbit {
     pub(super) url: String,
@@ -33,16 +33,16 @@ pub(super) struct FakeRqbit {
 #[derive(Debug)]
 struct FakeRqbitState {
     torrent_count: usize,
-    /// The length of each `.torrent` file, about.
+    /// The approximate length of each `.torrent` file.
     metadata_bytes: usize,
-    /// The speed of the line; `None` for no limit.
+    /// The speed of the connection; `None` for no limit.
     bytes_per_second: Option<u64>,
-    /// When the line is free again.
+    /// When the connection is free again.
     free_at: Mutex<Instant>,
     uptime: AtomicU64,
     lists_nothing: AtomicBool,
     spoiled: Mutex<HashMap<String, Spoiled>>,
-    /// The paths that were asked for.
+    /// The requested paths.
     asked: Mutex<Vec<String>>,
 }
 
@@ -72,14 +72,14 @@ impl FakeRqbit {
         thread::spawn(move || {
             for connection in listener.incoming() {
                 let (connection, state) = (connection.unwrap(), Arc::clone(&shared));
-                // A client may hang up at any time.
+                // A client may close the connection at any time.
                 thread::spawn(move || drop(state.serve(connection)));
             }
         });
         Self { url, state }
     }
 
-    /// Spoils the answers to a path, or mends them.
+    /// Replaces the responses for a path, or restores them.
     pub(super) fn spoil(&self, path: String, spoiled: Option<Spoiled>) {
         let mut all = self.state.spoiled.lock().unwrap();
         match spoiled {
@@ -88,13 +88,13 @@ impl FakeRqbit {
         };
     }
 
-    /// Lets the server be one that was started so many seconds ago.
+    /// Simulates a server that was started this many seconds ago.
     pub(super) fn restart(&self, lists_nothing: bool, uptime: u64) {
         self.state.lists_nothing.store(lists_nothing, Ordering::SeqCst);
         self.state.uptime.store(uptime, Ordering::SeqCst);
     }
 
-    /// Returns how many requests had a path with this end.
+    /// Returns how many requests had a matching path.
     pub(super) fn asked(&self, of: impl Fn(&str) -> bool) -> usize {
         self.state.asked.lock().unwrap().iter().filter(|path| of(path)).count()
     }
@@ -121,7 +121,7 @@ impl FakeRqbitState {
             let (status, body) = match spoiled {
                 Some(Spoiled::Closed) => return Ok(()),
                 Some(Spoiled::Silent) => {
-                    // Until the client hangs up.
+                    // Until the client closes the connection.
                     return connection.read(&mut [0]).map(drop);
                 }
                 Some(Spoiled::Status(status, body)) => (status, body.as_bytes().to_vec()),
@@ -139,7 +139,7 @@ impl FakeRqbitState {
         }
     }
 
-    /// All connections share the line.
+    /// All connections share the bandwidth.
     fn wait_for_the_line(&self, len: usize) {
         let Some(bytes_per_second) = self.bytes_per_second else { return };
         let time = Duration::from_micros(len as u64 * 1_000_000 / bytes_per_second);
@@ -148,7 +148,7 @@ impl FakeRqbitState {
             *free_at = (*free_at).max(Instant::now()) + time;
             *free_at
         };
-        // What a slow line is made of: nothing else ends this wait.
+        // This simulates a slow connection: the wait ends only by time.
         while let Some(left) =
             until.checked_duration_since(Instant::now()).filter(|it| !it.is_zero())
         {

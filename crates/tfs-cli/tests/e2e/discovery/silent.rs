@@ -1,4 +1,4 @@
-//! Servers that take a request and do not answer it.
+//! Servers that accept a request and do not answer it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! Files of a server on the same machine: read from its disk once they are proven, and never wrong.
+//! Files of a server on the same machine: read from its disk after verification, and never wrong.
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, symlink};
@@ -22,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 const FILM_BYTES: u64 = 4_000_003;
 
-/// The pieces of all torrents here.
+/// The piece length of all torrents here.
 const PIECE_BYTES: u64 = 64 * 1024;
 
 fn film() -> TorrentSpec {
@@ -33,8 +33,7 @@ fn film() -> TorrentSpec {
     spec
 }
 
-/// How many pieces in a row are looked for of which half is read: the kernel reads up to as much
-/// ahead.
+/// The length of the run of pieces of which half is read. The kernel reads up to as much ahead.
 const RUN_PIECES: u32 = 16;
 
 struct LocalStage {
@@ -45,7 +44,7 @@ struct LocalStage {
 }
 
 impl LocalStage {
-    /// Starts servers and waits for a whole torrent.
+    /// Starts servers and waits until a torrent is complete.
     fn finished(dir: &Path) -> Self {
         let rqbits = Rqbits::start(Swarm::builder().torrent(film()));
         let torrent = rqbits.swarm.torrents()[0].clone();
@@ -54,7 +53,7 @@ impl LocalStage {
         Self { rqbits, torrent, url, dir: dir.to_owned() }
     }
 
-    /// Mounts without the kernel's help, of which nothing can be counted.
+    /// Mounts without passthrough, whose reads cannot be counted.
     fn mount(&self, local_paths: &str) -> Mounted {
         Mounted::with_local(&self.dir, &self.url, local_paths, &["--passthrough", "off"])
     }
@@ -71,21 +70,21 @@ impl LocalStage {
         self.torrent.disk_path(&self.torrent.files[index])
     }
 
-    /// Reads a file through a mount, whatever the kernel has of it.
+    /// Reads a file through a mount, with caches cleared.
     fn read(&self, mounted: &Mounted, index: usize) {
         run(tfs(&self.dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
         let path = mounted.path.join("Film").join(self.torrent.files[index].path());
         check_file(&path, self.content(index), 100_000);
     }
 
-    /// Returns how those who have files open go, in the order of the status.
+    /// Returns the access method of each open handle, in the order of the status.
     fn ways(&self, mounted: &Mounted) -> Vec<String> {
         let status = self.status(mounted);
         let readers = status["readers"].as_array().unwrap();
         readers.iter().map(|reader| reader["way"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Opens a file and reads it until its reader is said to go the wanted way.
+    /// Opens a file and reads it until the status reports the wanted access method for its handle.
     #[track_caller]
     fn read_until(&self, mounted: &Mounted, index: usize, way: &str) -> File {
         let path = mounted.path.join("Film").join(self.torrent.files[index].path());
@@ -104,7 +103,7 @@ impl LocalStage {
         serde_json::from_str::<Value>(&json).unwrap()[0].take()
     }
 
-    /// Returns how many bytes came over the wire and how many from the disk, so far.
+    /// Returns how many bytes came over HTTP and how many from the disk, so far.
     fn bytes(&self, mounted: &Mounted) -> (u64, u64) {
         let status = self.status(mounted);
         let of = |name: &str| status["reads"][name].as_u64().unwrap();
@@ -124,7 +123,7 @@ fn a_finished_file_costs_no_stream() {
         assert_eq!(fetched_after, fetched);
         assert!(local_after - local >= FILM_BYTES, "{local_after} - {local}");
 
-        // The table and the metrics say the same.
+        // The table and the metrics agree.
         let open = File::open(mounted.path.join("Film/film.mkv")).unwrap();
         let text = run(tfs(dir).arg("status").arg(&mounted.path));
         assert!(text.contains("  local  "), "{text}");
@@ -147,11 +146,11 @@ fn a_finished_file_is_read_by_the_kernel_itself() {
         let mounted = stage.mount_as_users_do();
         let path = mounted.path.join("Film/film.mkv");
         let first = stage.read_until(&mounted, 0, "local");
-        // Whoever comes while it is open goes the same way.
+        // Later opens use the same access method while it is open.
         let second = File::open(&path).unwrap();
         assert_eq!(stage.ways(&mounted), ["local", "local"]);
         drop((first, second));
-        // The kernel tells of the end of an open a moment after it.
+        // The kernel reports the end of an open shortly after it.
         until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
 
         let (first, second) = (File::open(&path).unwrap(), File::open(&path).unwrap());
@@ -163,7 +162,7 @@ fn a_finished_file_is_read_by_the_kernel_itself() {
         assert!(text.contains("  passthrough  "), "{text}");
         drop(first);
         check_range(&path, &second, stage.content(0), FILM_BYTES - 100, 1000);
-        // Neighbours are not concerned, and what is open outlives its name and its server.
+        // Other files are unaffected, and an open file outlives its name and its server.
         let other = mounted.path.join("Film/other.mkv");
         check_file(&other, stage.content(2), 4096);
         fs::remove_file(stage.on_disk(0)).unwrap();
@@ -187,14 +186,14 @@ fn a_file_that_was_proven_once_is_passed_through_when_it_is_opened_again() {
         let path = mounted.path.join("Film/film.mkv");
         drop(stage.read_until(&mounted, 0, "local"));
         until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
-        // As after a while in which nobody reads.
+        // As after a while without reads.
         run(tfs(dir).args(["cache", "clear", "--metadata"]).arg(&mounted.path));
         let open = File::open(&path).unwrap();
         assert_eq!(stage.ways(&mounted), ["passthrough"]);
         check_range(&path, &open, stage.content(0), 0, 100_000);
         drop(open);
         until("nobody has it open", || stage.ways(&mounted).is_empty().then_some(()));
-        // One that was exchanged meanwhile is not the one that was proven.
+        // A file that was replaced meanwhile is not the verified one.
         run(tfs(dir).args(["cache", "clear", "--metadata"]).arg(&mounted.path));
         let (on_disk, aside) = (stage.on_disk(0), dir.join("aside"));
         fs::rename(&on_disk, &aside).unwrap();
@@ -235,7 +234,7 @@ fn nothing_is_read_here_if_nobody_wants_it() {
 fn folders_of_a_container_are_mapped() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
-        // As the host sees what the container sees elsewhere.
+        // The host sees the container's files at another path.
         let (downloads, elsewhere) = (stage.rqbits.swarm.download_dir(), dir.join("elsewhere"));
         run(std::process::Command::new("cp").arg("-a").arg(downloads).arg(&elsewhere));
         let map = format!("{}={}", downloads.display(), elsewhere.display());
@@ -243,7 +242,7 @@ fn folders_of_a_container_are_mapped() {
         drop(stage.read_until(&mounted, 0, "local"));
         mounted.unmount();
 
-        // A pair for something else leaves only the wire, though the files are where rqbit says.
+        // A mapping for another path leaves only HTTP, though the files are at rqbit's path.
         let mounted = stage.mount(&format!("/nothing={}", elsewhere.display()));
         stage.read(&mounted, 0);
         stage.read(&mounted, 0);
@@ -261,10 +260,10 @@ fn half_a_download_is_read_from_both() {
         let mut stage = LocalStage { rqbits, torrent, url, dir: dir.to_owned() };
         let torrent = stage.torrent.info_hash.into();
         let client = stage.rqbits.swarm.client().clone();
-        // There are none while rqbit checks what it has on its disk.
+        // There is no bitfield while rqbit checks the data on its disk.
         let haves = || stage.rqbits.runtime.block_on(client.torrent_haves(torrent)).ok();
-        // A run that is longer than what the kernel reads ahead of its first half. rqbit takes most
-        // pieces in order, but not all.
+        // A run longer than the kernel's read-ahead of its first half. rqbit downloads most pieces
+        // in order, but not all.
         let run_of = |haves: &HaveBitfield| {
             let is_there = |start| (start..start + RUN_PIECES).all(|it| haves.has(it));
             let mut starts = 0..u32::try_from(FILM_BYTES / PIECE_BYTES).unwrap() - RUN_PIECES;
@@ -274,7 +273,7 @@ fn half_a_download_is_read_from_both() {
             let is_half = stage.rqbits.progress_bytes(&stage.torrent) > FILM_BYTES / 2;
             run_of(&haves()?).filter(|_| is_half)
         });
-        // What is missing fails at once then, so that nobody waits for it.
+        // A read of missing data fails immediately then, so that no read waits for it.
         stage.rqbits.runtime.block_on(client.pause(torrent)).unwrap();
         let haves = haves().unwrap();
         let mounted = stage.mount("auto");
@@ -308,7 +307,7 @@ fn half_a_download_is_read_from_both() {
 fn a_file_that_was_replaced_is_not_believed() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
-        // rqbit has the right file open, and goes on giving its bytes.
+        // rqbit has the right file open, and still serves its bytes.
         let (path, aside) = (stage.on_disk(0), dir.join("aside"));
         fs::rename(&path, &aside).unwrap();
         fs::write(&path, vec![7; usize::try_from(FILM_BYTES).unwrap()]).unwrap();
@@ -319,7 +318,7 @@ fn a_file_that_was_replaced_is_not_believed() {
         assert_eq!(stage.bytes(&mounted).1, 0);
         mounted.unmount();
 
-        // And neither is one that changes while it is read. The neighbours go on.
+        // Nor is a file that changes during a read. Other files are still read from disk.
         fs::rename(&aside, &path).unwrap();
         let mounted = stage.mount("auto");
         drop(stage.read_until(&mounted, 0, "local"));
@@ -330,7 +329,7 @@ fn a_file_that_was_replaced_is_not_believed() {
         run(tfs(dir).args(["cache", "clear", "--data"]).arg(&mounted.path));
         let in_mount = mounted.path.join("Film/film.mkv");
         let open = File::open(&in_mount).unwrap();
-        // rqbit itself has lost these bytes: an error, but never others.
+        // rqbit itself has lost these bytes: an error, but never wrong bytes.
         let mut bytes = [0; 100];
         assert!(open.read_exact_at(&mut bytes, 2_000_000).is_err());
         fs::write(&path, fs::read(&copy).unwrap()).unwrap();
@@ -346,7 +345,7 @@ fn a_file_that_was_replaced_is_not_believed() {
 fn no_link_leads_out_of_the_folder() {
     isolate::run_with_fuse(tfs_testkit::test_name!(), LIMIT, |dir| {
         let stage = LocalStage::finished(dir);
-        // The right bytes, but behind links: one for the file, one for nothing but the way.
+        // The right bytes, but behind links: one for the file, and one in the path to it.
         let (path, outside) = (stage.on_disk(0), dir.join("outside"));
         fs::rename(&path, &outside).unwrap();
         symlink(&outside, &path).unwrap();

@@ -1,4 +1,5 @@
-//! Proofs that outlive tfs: files that were proven are read after a restart without their server.
+//! Verification that outlives tfs: verified files are readable after a restart without their
+//! server.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -13,11 +14,11 @@ use tfs_testkit::until::until;
 use super::{FILM_BYTES, LIMIT, LocalStage};
 use crate::support::{Mounted, check_file, check_range};
 
-/// How long reads wait for a server that is away.
+/// How long reads wait for an unavailable server.
 const SHORT: [&str; 2] = ["--read-timeout", "2s"];
 
 impl LocalStage {
-    /// Has a proof of the first file, with the server and the mount gone.
+    /// Returns with the first file verified, the server killed and the mount ended.
     #[track_caller]
     fn proven_and_lost(dir: &Path) -> Self {
         let mut stage = Self::finished(dir);
@@ -33,13 +34,13 @@ impl LocalStage {
         Mounted::with_local(&self.dir, &self.url, local_paths, &flags)
     }
 
-    /// Ends the server and then the mount, as a machine that goes down in the wrong order.
+    /// Ends the server and then the mount, like a machine that shuts down in the wrong order.
     fn lose(&mut self, mounted: Mounted) {
         self.rqbits.kill_downloader();
         mounted.unmount();
     }
 
-    /// Returns how many torrents have verified files, as the logs in the state directory say.
+    /// Returns how many torrents have verified files, according to the logs in the state directory.
     fn kept_count(&self) -> usize {
         let servers = fs::read_dir(self.dir.join("state/tfs/servers")).unwrap();
         let files = servers.flat_map(|server| fs::read_dir(server.unwrap().path()).unwrap());
@@ -64,7 +65,7 @@ impl LocalStage {
         check_file(&path, self.content(index), 100_000);
     }
 
-    /// Makes sure that a file cannot be read while the server is away.
+    /// Checks that a file cannot be read while the server is down.
     #[track_caller]
     fn check_fails(&self, mounted: &Mounted, index: usize) {
         let path = mounted.path.join("Film").join(self.torrent.files[index].path());
@@ -81,7 +82,7 @@ fn a_proven_file_is_read_after_a_restart_without_its_server() {
         let mounted = stage.mount_again("auto", "off");
         stage.check_whole(&mounted, 0);
         assert_eq!(stage.bytes(&mounted).0, 0);
-        // What was never proven is the server's.
+        // Unverified files come only from the server.
         stage.check_fails(&mounted, 2);
         stage.rqbits.start_downloader();
         until("the server is found", || {
@@ -91,7 +92,7 @@ fn a_proven_file_is_read_after_a_restart_without_its_server() {
             stage.read(&mounted, index);
         }
         stage.lose(mounted);
-        // Nor is anything read here if nobody wants it.
+        // Nor are local files read if the setting is off.
         let mounted = stage.mount_again("off", "off");
         stage.check_fails(&mounted, 0);
         mounted.unmount();
@@ -103,7 +104,7 @@ fn a_file_that_changed_while_tfs_was_away_is_not_believed() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
         let mut stage = LocalStage::proven_and_lost(dir);
-        // The same name, the same length, the same time.
+        // The same name, length and modification time.
         let (on_disk, aside) = (stage.on_disk(0), dir.join("aside"));
         let modified = fs::metadata(&on_disk).unwrap().modified().unwrap();
         fs::rename(&on_disk, &aside).unwrap();
