@@ -3,7 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 
-/// Names the binary `tfs`. `cargo xtask` sets it to the one that it has built with this program.
+/// Names the binary `tfs`. `cargo xtask` sets it to the binary that it has built with this program.
 const VARIABLE: &str = "TFS_BENCH_BINARY";
 
 /// Returns the path of the binary `tfs`.
@@ -21,7 +21,7 @@ pub(crate) fn find() -> Result<PathBuf, String> {
     }
 }
 
-/// Returns the path of the binary `tfs`, which `main` has looked for.
+/// Returns the path of the binary `tfs`. `main` has checked it.
 pub(crate) fn path() -> PathBuf {
     find().unwrap()
 }

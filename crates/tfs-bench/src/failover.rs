@@ -1,4 +1,4 @@
-//! Two servers have a film; the one that somebody reads from dies, stops, or is cut off.
+//! Two servers have a film; the one in use is killed, stopped, or cut off.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -25,33 +25,33 @@ const TIMES: usize = 20;
 
 const BLOCK_BYTES: usize = 128 << 10;
 
-/// The reader is a film of 100 Mbit/s: it does not run through the file before anything happens.
+/// The reader plays a film of 100 Mbit/s: it does not reach the end before a fault.
 const PACE: Duration = Duration::from_millis(10);
 
-/// What is wanted: a player has so much in its buffer.
+/// The goal: a player has this much in its buffer.
 const GAP_MAX: f64 = 3.0;
 
-/// How long a reader is left alone before and after a fault.
+/// How long a reader runs undisturbed before and after a fault.
 const CALM: Duration = Duration::from_millis(700);
 
-/// Who gives so many bytes is read from: it is more than what may still be on its way from a server
-/// that was read from before.
+/// A server that has sent this many bytes is the one in use: more than the previous one may still
+/// have in flight.
 const GIVEN_MIN: u64 = 4 << 20;
 
-/// A reader that gets so many blocks goes on.
+/// A reader that got this many blocks has recovered.
 const BLOCKS_MIN: u64 = 100;
 
-/// What a reader got so far.
+/// The progress of a reader.
 #[derive(Debug, Default)]
 struct ReaderProgress {
     blocks: u64,
-    /// The longest time for one block since somebody asked.
+    /// The longest time for one block since the last reset.
     longest: Duration,
     faults: Vec<String>,
     is_over: bool,
 }
 
-/// What happens to a server.
+/// The kind of server outage.
 #[derive(Debug, Clone, Copy)]
 enum ServerOutage {
     Killed,
@@ -80,7 +80,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     }
 }
 
-/// Lets the server fail that is being read from, again and again.
+/// Lets the server in use fail, repeatedly.
 fn fail_over(
     report: &mut FigureReport,
     dir: &Path,
@@ -103,7 +103,7 @@ fn fail_over(
         let other = 1 - serving;
         let before = given(&mount)[other];
         inflict(&mut pair[serving], serving, fault);
-        // What was read ahead lasts for a while, and says nothing.
+        // Read-ahead lasts for a while, and proves nothing.
         until("the reader goes on, with what the other server gives", || {
             let goes_on = reading.lock().unwrap().blocks > blocks + BLOCKS_MIN;
             (goes_on && given(&mount)[other] > before + GIVEN_MIN).then_some(())
@@ -127,7 +127,7 @@ fn fail_over(
     report.figure(&format!("{what}: errors and wrong bytes"), count, "", Want::AtMost(0.0));
 }
 
-/// Returns the server that gave the most bytes of late.
+/// Returns the server that sent the most bytes recently.
 fn serving(mount: &TfsMount) -> usize {
     let before = given(mount);
     until("a server gives bytes", || {
@@ -137,7 +137,7 @@ fn serving(mount: &TfsMount) -> usize {
     })
 }
 
-/// Returns how many bytes each server gave so far.
+/// Returns how many bytes each server has sent so far.
 fn given(mount: &TfsMount) -> Vec<u64> {
     servers(mount).iter().map(|it| it["bytes_fetched"].as_u64().unwrap()).collect()
 }
@@ -164,7 +164,7 @@ fn heal(server: &mut FilmServer, which: usize, fault: ServerOutage) {
     }
 }
 
-/// Reads the film again and again, at its pace.
+/// Reads the film repeatedly, at its pace.
 fn read(path: &PathBuf, reading: &Mutex<ReaderProgress>) {
     let (_, seed, len) = FILM;
     let content = Content::new(seed, len);
@@ -186,7 +186,7 @@ fn read(path: &PathBuf, reading: &Mutex<ReaderProgress>) {
         drop(reading);
         offset += got.unwrap_or(0) as u64;
         if offset >= len {
-            // What the kernel has would come from no server.
+            // Cached pages would not come from a server.
             posix_fadvise(&file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
             offset = 0;
         }
@@ -194,13 +194,13 @@ fn read(path: &PathBuf, reading: &Mutex<ReaderProgress>) {
     }
 }
 
-/// Two network namespaces, each at the end of a cable.
+/// Two network namespaces, each at the end of a virtual cable.
 struct Cables {
     names: [String; 2],
 }
 
 impl Cables {
-    /// Makes them.
+    /// Creates them.
     fn lay() -> Result<Self, String> {
         let cables = Self { names: [0, 1].map(namespace) };
         for n in 0..2 {
@@ -223,7 +223,7 @@ impl Cables {
         format!("10.213.{n}.2:3030").parse().unwrap()
     }
 
-    /// Cuts a cable at its far end, so that packets are lost without a word, or mends it.
+    /// Sets a cable's far end down, so that packets are lost silently, or up again.
     fn set(n: usize, state: &str) {
         let there = format!("{}p", cable(n));
         ip(&["-n", &namespace(n), "link", "set", &there, state]).unwrap();
@@ -233,7 +233,7 @@ impl Cables {
 impl Drop for Cables {
     fn drop(&mut self) {
         for name in &self.names {
-            // The cable goes with it.
+            // The cable is deleted with the namespace.
             drop(ip(&["netns", "delete", name]));
         }
     }

@@ -1,4 +1,4 @@
-//! Figures: what a scenario measured, what is wanted of it, and how both are said.
+//! Figures: measurements of a scenario, their goals, and their format.
 
 use std::fmt;
 use std::fs::File;
@@ -9,12 +9,12 @@ use std::time::Duration;
 /// The file with the figures of a scenario, in its directory.
 pub(crate) const FILE: &str = "figures";
 
-/// What is wanted of a figure.
+/// The goal for a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Want {
     AtMost(f64),
     AtLeast(f64),
-    /// Nothing: it stands beside another one.
+    /// No goal; the figure is for comparison.
     Nothing,
 }
 
@@ -28,8 +28,7 @@ impl Want {
     }
 }
 
-/// Takes the figures of one scenario as it finds them: a scenario that is killed leaves those it
-/// had.
+/// Records the figures of one scenario immediately: a killed scenario leaves those it had.
 #[derive(Debug)]
 pub(crate) struct FigureReport {
     scenario: &'static str,
@@ -41,7 +40,7 @@ impl FigureReport {
         Self { scenario, file: File::create(dir.join(FILE)).unwrap() }
     }
 
-    /// Says what goes on, for those who watch.
+    /// Prints the current step.
     pub(crate) fn step(&self, text: &str) {
         println!("{}: {text} ...", self.scenario);
     }
@@ -75,7 +74,7 @@ impl FigureReport {
         self.figure(figure, time.as_secs_f64() * 1000.0, "ms", want);
     }
 
-    /// Takes how many of `all` are as they are to be, which is wanted of each.
+    /// Records how many of `all` are right; the goal is all of them.
     pub(crate) fn all(&mut self, figure: &str, right: usize, all: usize) {
         let unit = format!("of {all}");
         self.figure(figure, count(right), &unit, Want::AtLeast(count(all)));
@@ -85,7 +84,7 @@ impl FigureReport {
 const PASSED: &str = "passed";
 const FAILED: &str = "failed";
 
-/// One line of the table.
+/// One row of the table.
 #[derive(Debug)]
 pub(crate) struct FigureRow {
     scenario: &'static str,
@@ -96,14 +95,14 @@ pub(crate) struct FigureRow {
 }
 
 impl FigureRow {
-    /// Reads a line of [`FILE`].
+    /// Parses a line of [`FILE`].
     pub(crate) fn parse(scenario: &'static str, line: &str) -> Option<Self> {
         let mut fields = line.split('\t').map(str::to_owned);
         let (figure, value) = (fields.next()?, fields.next()?);
         Some(Self { scenario, figure, value, want: fields.next()?, verdict: fields.next()? })
     }
 
-    /// Returns the line for a scenario that did not come to its end.
+    /// Returns the row for a scenario that did not finish.
     pub(crate) fn failed(scenario: &'static str, reason: &str) -> Self {
         let (figure, verdict) = ("comes to its end".to_owned(), FAILED.to_owned());
         Self { scenario, figure, value: reason.to_owned(), want: String::new(), verdict }
@@ -127,7 +126,7 @@ pub(crate) fn table(rows: &[FigureRow]) -> String {
     lines.join("\n")
 }
 
-/// A number in three digits or so.
+/// A number with about three digits.
 struct Number(f64);
 
 impl fmt::Display for Number {

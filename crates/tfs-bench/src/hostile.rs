@@ -1,4 +1,4 @@
-//! A server that means harm: what tfs does about each of its answers, and what that costs.
+//! A hostile server: tfs's reaction to each of its attacks, and the cost.
 
 use std::fs;
 use std::path::Path;
@@ -14,22 +14,22 @@ use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::pause;
 
-/// How many are tried at a time: some take a minute of waiting and no work.
+/// How many attacks run at a time: some wait a minute without work.
 const AT_ONCE: usize = 4;
 
-/// The most memory that any answer may cost.
+/// The most memory in MB that any attack may cost.
 const PEAK_MAX: f64 = 300.0;
 
-/// How long a listing may take meanwhile: it never waits for the server, but for a busy machine.
+/// How long a listing may take meanwhile: it never waits for the server, only for a busy machine.
 const LISTING_MAX: Duration = Duration::from_secs(2);
 
-/// How long a refresh may take: the longest that one answer can keep tfs, and a second question.
+/// How long a refresh may take: the longest time for one response, and a second request.
 const REFRESH_MAX: Duration = Duration::from_secs(150);
 
-/// What became of one of them.
+/// The result of an attack.
 struct AttackOutcome {
     effect: Effect,
-    /// What was said about it, in brackets.
+    /// The message about it, in brackets.
     said: String,
     took: Duration,
     peak_bytes: u64,
@@ -69,7 +69,7 @@ fn count(heads: &[String]) -> f64 {
     crate::figures::count(heads.len())
 }
 
-/// Mounts a server, has it do harm, and looks at what tfs does meanwhile and afterwards.
+/// Mounts a hostile server, starts the attack, and records tfs's reaction during and after it.
 fn suffer(harm: &'static Attack, dir: &Path) -> AttackOutcome {
     let home = dir.join(harm.name.replace([' ', '/'], "-"));
     fs::create_dir(&home).unwrap();
@@ -111,7 +111,7 @@ fn suffer(harm: &'static Attack, dir: &Path) -> AttackOutcome {
     AttackOutcome { effect, said, took, peak_bytes, listing_max, led_astray: server.led_astray() }
 }
 
-/// Has the mount look at the server, and returns what came of it and what was said.
+/// Makes the mount poll the server, and returns the effect and the message.
 fn refresh(mount: &TfsMount) -> (Effect, String) {
     let start = Instant::now();
     let output = mount.command().arg("refresh").arg(&mount.path).output().unwrap();
@@ -127,7 +127,7 @@ fn refresh(mount: &TfsMount) -> (Effect, String) {
     (if is_shown { Effect::TorrentShown } else { Effect::RestShown }, String::new())
 }
 
-/// Reads what is not here.
+/// Reads missing data.
 fn read(mount: &TfsMount) -> (Effect, String) {
     let read = fs::read(mount.path.join("good/film.mkv"));
     let error = read.expect_err("nothing that was sent can be taken for the file").to_string();

@@ -1,11 +1,11 @@
 //! Measures the command `tfs` with real mounts, and prints figures.
 //!
-//! The servers are real rqbits, or one that has more torrents than any.
+//! The servers are real rqbits, or a model with a very large library.
 //!
-//! `cargo xtask scenario` runs scenarios, `cargo xtask bench` comparisons with other ways to the
-//! same bytes, and `cargo xtask soak` random reads through faults. Each of them builds this program
-//! and `tfs`, and passes the path of `tfs`. A figure depends on the machine and is no test: `cargo
-//! test` does not build this program.
+//! `cargo xtask scenario` runs scenarios, `cargo xtask bench` comparisons with other filesystems,
+//! and `cargo xtask soak` random reads with faults. Each of them builds this program and `tfs`, and
+//! passes the path of `tfs`. A figure depends on the machine and is no test: `cargo test` does not
+//! build this program.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -43,11 +43,11 @@ mod trap;
 use std::env;
 use std::process::ExitCode;
 
-/// How this program is started.
+/// The usage message.
 const USAGE: &str = "run this program with `cargo xtask scenario`, `cargo xtask bench` or \
     `cargo xtask soak`";
 
-/// The exit code for a command line that cannot be run, as `tfs` and xtask have it.
+/// The exit code for an invalid command line, as in `tfs` and xtask.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         server::MARK => return server::run(arguments),
         _ => {}
     }
-    // All others mount.
+    // All other modes mount.
     if let Err(reason) = binary::find() {
         return refuse(&reason);
     }
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints why nothing runs.
+/// Prints the reason of a refusal.
 fn refuse(reason: &str) -> ExitCode {
     eprintln!("error: {reason}");
     ExitCode::from(EXIT_USAGE)

@@ -1,4 +1,4 @@
-//! A hundred readers of a hundred files at once, and what that costs in memory.
+//! A hundred concurrent readers of a hundred files, and their memory.
 
 use std::path::Path;
 use std::sync::{Arc, Barrier};
@@ -14,10 +14,10 @@ use crate::rqbits::{MIB, PIECE_BYTES, Rqbits};
 
 const FILES: u64 = 100;
 
-/// All files together are several times the limit.
+/// All files together are several times the memory limit.
 const FILE_BYTES: u64 = 6 * MIB;
 
-/// The default limit of all buffers, and a fifth of it for everything else.
+/// The default limit of all buffers, plus a fifth for everything else.
 const GROWTH_MAX: u64 = 128 * MIB * 120 / 100;
 
 pub(crate) fn run(report: &mut FigureReport, dir: &Path) {

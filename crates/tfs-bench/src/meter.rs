@@ -1,4 +1,4 @@
-//! A meter of what a server fetches, which runs beside what is measured.
+//! A meter of the bytes that a server fetches, which runs beside a measurement.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,26 +9,26 @@ use tokio::task::JoinHandle;
 
 use crate::rqbits::Rqbits;
 
-/// How often the server is asked.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A meter that runs.
+/// A running meter.
 #[derive(Debug)]
 pub(crate) struct FetchMeter {
     stop: Arc<AtomicBool>,
     readings: JoinHandle<Readings>,
 }
 
-/// What a meter read. A question without an answer is no growth.
+/// The readings of a meter. A failed request counts as no growth.
 #[derive(Debug)]
 pub(crate) struct Readings {
-    /// Of the server.
+    /// Of the whole server.
     pub(crate) all: Growth,
-    /// Of one torrent of it.
+    /// Of one torrent.
     pub(crate) one: Growth,
 }
 
-/// A counter that grows, or stands still.
+/// The growth of a counter.
 #[derive(Debug)]
 pub(crate) struct Growth {
     first: Option<u64>,
@@ -39,14 +39,14 @@ pub(crate) struct Growth {
 }
 
 impl FetchMeter {
-    /// Starts to read what the downloader fetches, and what it fetches of one torrent.
+    /// Starts to meter the bytes fetched by the downloader, in total and for one torrent.
     pub(crate) fn start(rqbits: &Rqbits, one: InfoHash) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let task = read(rqbits.swarm.client().clone(), one, Arc::clone(&stop));
         Self { stop, readings: rqbits.runtime.spawn(task) }
     }
 
-    /// Returns what was read up to now.
+    /// Stops the meter and returns its readings.
     pub(crate) fn stop(self, rqbits: &Rqbits) -> Readings {
         self.stop.store(true, Ordering::Relaxed);
         rqbits.runtime.block_on(self.readings).unwrap()
@@ -82,7 +82,7 @@ impl Growth {
         }
     }
 
-    /// Returns by how much it grew.
+    /// Returns the growth in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.last.saturating_sub(self.first.unwrap_or(self.last))
     }

@@ -1,5 +1,5 @@
-//! A seek into missing data, and reading in order as fast as it comes: the mount against rqbit
-//! itself.
+//! A seek into missing data, and sequential reads at the download speed: the mount compared with
+//! rqbit itself.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -15,34 +15,34 @@ use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, film, missing, request};
 use crate::timing::{median, pause, within};
 
-/// How often each way is measured.
+/// How often each access path is measured.
 const TRIALS: usize = 10;
 
-/// Where the first trial reads: the download, which goes on in order, is not there before the last
-/// one is done.
+/// The offset of the first trial. The download is sequential, and does not get there before the
+/// last trial is done.
 const FIRST_OFFSET: u64 = 260 * MIB;
 
-/// How far the trials are from each other: what rqbit fetches for one at the limit is less.
+/// The distance of the trials: more than rqbit fetches for one of them at the limit.
 const STEP: u64 = 20 * MIB;
 
 const FILM_BYTES: u64 = FIRST_OFFSET + 22 * STEP;
 
-/// Between trials, so that what one of them asked for is no longer waited for when the next begins.
+/// The pause between trials, so that requests of one do not delay the next.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// How long a first byte may take: the download limit is a piece in 65 ms.
+/// How long a first byte may take: at the download limit a piece takes 65 ms.
 const FIRST_BYTE_MAX: Duration = Duration::from_secs(30);
 
-/// A file read in order: ten seconds at the limit.
+/// The length of the sequentially read file: ten seconds at the limit.
 const PACED_BYTES: u64 = 40_000_000;
 
-/// Eight times what it takes.
+/// Eight times the expected time.
 const PACED_MAX: Duration = Duration::from_secs(80);
 
-/// After this the mount knows that a torrent was started: before, it would not wait for its data.
+/// After this the mount has seen the start of a torrent: before, it would not wait for the data.
 const START_SEEN: Duration = Duration::from_millis(400);
 
-/// What the limiter saves up in an idle second comes at once: each turn is to begin with all of it.
+/// The time in which the limiter's token bucket fills. Each turn begins with a full one.
 const LIMITER_FULL: Duration = Duration::from_millis(1500);
 
 const BLOCK_BYTES: usize = 128 * 1024;
@@ -63,7 +63,7 @@ fn first_byte(report: &mut FigureReport, dir: &Path) {
     let client = rqbits.swarm.client().clone();
     let (mut through_mount, mut direct) = (Vec::new(), Vec::new());
     for trial in 0..TRIALS {
-        // At the same place in the pieces for both ways, and another one in each trial.
+        // Both access paths read at the same offset in a piece. It differs between trials.
         let phase = u64::try_from(trial).unwrap() * 23_456;
         let base = FIRST_OFFSET + u64::try_from(2 * trial).unwrap() * STEP + phase;
         let order = if trial % 2 == 0 {
@@ -106,7 +106,8 @@ fn read_first_byte(path: &Path, content: Content, offset: u64) -> Duration {
     within(FIRST_BYTE_MAX, read).map_or(FIRST_BYTE_MAX, |(took, ())| took)
 }
 
-/// Asks for the rest of the file, as a player does, and hangs up after the first bytes.
+/// Requests the rest of the file, as a player does, and closes the connection after the first
+/// bytes.
 async fn ask_first_byte(client: &Client, torrent: &SwarmTorrent, offset: u64) -> Duration {
     let start = Instant::now();
     let mut stream = request(client, torrent, 0, ByteRange::open_ended(offset)).await;
@@ -116,10 +117,10 @@ async fn ask_first_byte(client: &Client, torrent: &SwarmTorrent, offset: u64) ->
     took
 }
 
-/// The file of each turn downloads while it is read from its beginning, and nothing else does.
+/// The file of each turn downloads while it is read from its beginning; nothing else downloads.
 fn in_order(report: &mut FigureReport, dir: &Path) {
     report.step("reading in order at the pace of the download");
-    // Each way once early and once late.
+    // Each access path once early and once late.
     let order = [ReadPath::Mount, ReadPath::Direct, ReadPath::Direct, ReadPath::Mount];
     let names: Vec<_> = (0..order.len()).map(|turn| format!("{turn}.mkv")).collect();
     let mut swarm = Swarm::builder().download_bps(DOWNLOAD_BPS);

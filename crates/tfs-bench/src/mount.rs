@@ -10,15 +10,15 @@ use tfs_testkit::until::until;
 
 use crate::binary;
 
-/// How long an unmount by force may take before the scenario goes on without it.
+/// How long a forced unmount may take before the scenario continues without it.
 const UNMOUNT_MAX: Duration = Duration::from_secs(30);
 
-/// The two ways to the bytes of a torrent that are compared.
+/// The two access paths that are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadPath {
     /// Reads of a file in a mount.
     Mount,
-    /// Requests to rqbit itself.
+    /// Direct requests to rqbit.
     Direct,
 }
 
@@ -31,19 +31,19 @@ pub(crate) struct TfsMount {
 }
 
 impl TfsMount {
-    /// Mounts a server at a new directory below `dir`, with more options for `tfs mount`. The
-    /// server is asked so often that nobody waits for changes.
+    /// Mounts a server at a new directory below `dir`, with more options for `tfs mount`. The poll
+    /// interval is short, so that changes appear quickly.
     pub(crate) fn new(dir: &Path, server: &str, options: &[&str]) -> Self {
         Self::unhurried(dir, server, &[&["--poll-interval", "100ms"], options].concat())
     }
 
-    /// Does what [`new`](Self::new) does, but asks the server as often as users' mounts do.
+    /// Like [`new`](Self::new), with the default poll interval.
     pub(crate) fn unhurried(dir: &Path, server: &str, options: &[&str]) -> Self {
         let path = dir.join("mnt");
         fs::create_dir_all(&path).unwrap();
         let mut command = tfs(dir);
         command.args(["mount", "--foreground", "--server", server]);
-        // What is measured is the way over the wire, unless somebody says otherwise.
+        // Scenarios measure reads over HTTP by default.
         if !options.contains(&"--local-paths") {
             command.args(["--local-paths", "off"]);
         }
@@ -57,7 +57,7 @@ impl TfsMount {
         mount
     }
 
-    /// Returns what `tfs mount` says of its options.
+    /// Returns the help text of `tfs mount`.
     pub(crate) fn help() -> String {
         let output = tfs(Path::new("/")).args(["mount", "--help"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
@@ -68,7 +68,7 @@ impl TfsMount {
         self.process.id()
     }
 
-    /// Returns a command of this mount's user.
+    /// Returns a command with the settings of this mount's user.
     pub(crate) fn command(&self) -> Command {
         tfs(&self.home)
     }
@@ -78,7 +78,7 @@ impl TfsMount {
         tfs(&self.home).arg("unmount").args(options).arg(&self.path).spawn().unwrap()
     }
 
-    /// Ends the mount by force, whatever waits for it, and returns whether its process went too.
+    /// Unmounts by force, whatever waits for it, and returns whether its process ended.
     pub(crate) fn end(&mut self) -> bool {
         if is_mounted(&self.path) {
             let mut unmount = self.start_unmount(&["--force"]);
@@ -94,9 +94,10 @@ impl Drop for TfsMount {
     }
 }
 
-/// Returns how long a process took to end from now, or kills it and returns `None`.
+/// Waits for a process to end, and returns how long it took. Kills it at the limit and returns
+/// `None`.
 pub(crate) fn wait_for(process: &mut Child, limit: Duration) -> Option<Duration> {
-    /// Well below anything that is measured by it.
+    /// Far below the measured times.
     const INTERVAL: Duration = Duration::from_millis(1);
     let start = Instant::now();
     while start.elapsed() < limit {
@@ -105,12 +106,12 @@ pub(crate) fn wait_for(process: &mut Child, limit: Duration) -> Option<Duration>
         }
         crate::timing::pause(INTERVAL);
     }
-    // A process that cannot be killed is left to whoever watches this one.
+    // A process that cannot be killed is left to the supervisor of this one.
     drop(process.kill());
     None
 }
 
-/// Returns the command `tfs` with nothing of the caller's settings, and all of its own below
+/// Returns the command `tfs`, isolated from the caller's settings, with all of its own below
 /// `home`.
 pub(crate) fn tfs(home: &Path) -> Command {
     let mut command = hermetic(binary::path(), home);
@@ -118,7 +119,7 @@ pub(crate) fn tfs(home: &Path) -> Command {
     command
 }
 
-/// Returns whether a filesystem in user space is mounted there.
+/// Returns whether a FUSE filesystem is mounted there.
 pub(crate) fn is_mounted(path: &Path) -> bool {
     let table = fs::read_to_string("/proc/self/mounts").unwrap();
     table.lines().any(|line| {

@@ -1,33 +1,33 @@
-//! What the kernel says of a process: its memory, its state, its open files.
+//! A process in `/proc`: its memory, state, and open files.
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// Makes the peak of a process's memory begin anew, and returns what it has now, in bytes.
+/// Resets the peak memory of a process, and returns its current memory, in bytes.
 pub(crate) fn restart_peak(pid: u32) -> u64 {
     // 5 resets the peak, see proc_pid_clear_refs(5).
     fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
     status_bytes(pid, "VmRSS:")
 }
 
-/// Returns the most memory a process had since [`restart_peak`], in bytes.
+/// Returns the peak memory of a process since [`restart_peak`], in bytes.
 pub(crate) fn peak(pid: u32) -> u64 {
     status_bytes(pid, "VmHWM:")
 }
 
-/// Returns the memory a process has now, in bytes.
+/// Returns the current memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> u64 {
     status_bytes(pid, "VmRSS:")
 }
 
-/// Returns the processor time that a process took so far, in steps of 10 ms.
+/// Returns the CPU time of a process so far, in steps of 10 ms.
 pub(crate) fn processor_time(pid: u32) -> Duration {
-    /// What Linux counts in, whatever its own timer does (`USER_HZ`).
+    /// The unit of Linux, independent of its timer (`USER_HZ`).
     const TICK: Duration = Duration::from_millis(10);
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
-    // Fields 14 and 15, user and system time; the third is the first after the name.
+    // Fields 14 and 15, user and system time. The third field is the first after the name.
     let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u32>().unwrap());
     TICK * ticks.sum::<u32>()
 }
@@ -39,15 +39,15 @@ fn status_bytes(pid: u32, name: &str) -> u64 {
     kib * 1024
 }
 
-/// Returns the letter of a process's state, such as `D` for one that waits for a device, or `None`
-/// if there is no such process.
+/// Returns the letter of a process's state, such as `D` for uninterruptible sleep, or `None` if
+/// there is no such process.
 pub(crate) fn state(pid: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name before it is in brackets and may hold anything.
+    // The name before it is in brackets and may contain any characters.
     stat.rsplit_once(") ")?.1.chars().next()
 }
 
-/// Returns whether a process has opened a file and waits.
+/// Returns whether a process has opened a file and is not running.
 pub(crate) fn waits_for(pid: u32, path: &Path) -> bool {
     let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
     let mut targets = files.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());

@@ -1,4 +1,4 @@
-//! Programs that wait for data that does not come, and how they are freed.
+//! Programs that wait for data that never comes, and their termination.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,14 +12,14 @@ use tfs_testkit::until::until;
 
 use crate::process;
 
-/// A kind of program, by what it does with Ctrl-C.
+/// A kind of program, by its reaction to Ctrl-C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReaderProgram {
-    /// Dies of it.
+    /// Ends immediately.
     Cat,
-    /// Has a handler that sets a flag, to be looked at when the read has returned.
+    /// Has a handler that sets a flag, which it checks after the read returns.
     Dd,
-    /// Has a handler, and is an interpreter that begins again what was interrupted.
+    /// Has a handler, and is an interpreter that retries interrupted calls.
     Python,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct WaitingReader {
     process: Child,
 }
 
-/// What became of a reader that was told to end.
+/// The result of interrupting a reader.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Freed {
     pub(crate) kind: ReaderProgram,
@@ -63,7 +63,7 @@ impl WaitingReader {
 }
 
 /// Starts a reader of each file, and returns when all of them wait. Of five readers three are
-/// `cat`, one is `dd` and one `python3`, where there is one.
+/// `cat`, one is `dd` and one `python3`, if it is installed.
 pub(crate) fn start(paths: Vec<PathBuf>) -> Vec<WaitingReader> {
     let version = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
     let python = if version.is_ok_and(|status| status.success()) {
@@ -85,8 +85,8 @@ pub(crate) fn start(paths: Vec<PathBuf>) -> Vec<WaitingReader> {
     readers
 }
 
-/// Presses Ctrl-C for all readers at once, waits for `limit` at most, and kills those that stay.
-/// Returns what became of each, and the processes that even that did not end.
+/// Sends Ctrl-C to all readers, waits for `limit` at most, and kills those that remain. Returns the
+/// result of each, and the processes that survive the kill.
 pub(crate) fn interrupt(readers: Vec<WaitingReader>, limit: Duration) -> (Vec<Freed>, Vec<u32>) {
     let signal = |reader: &WaitingReader| signal(reader.pid(), Signal::SIGINT);
     wait_all(readers, signal, limit)
@@ -110,7 +110,7 @@ fn wait_all(
         let acted = Instant::now();
         act(&reader);
         let sender = sender.clone();
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             drop(reader.process.wait());
             sender.send((reader.kind, reader.process.id(), acted.elapsed()))
@@ -130,7 +130,7 @@ fn wait_all(
     (freed, left.into_iter().map(|(_, pid)| pid).collect())
 }
 
-/// Returns the next value, or `None` when there is nothing to wait for or the time is over.
+/// Returns the next value, or `None` if nothing is left to wait for, or after the limit.
 fn next<T, L>(
     values: &mpsc::Receiver<T>,
     start: Instant,
@@ -141,8 +141,8 @@ fn next<T, L>(
     (!left.is_empty()).then(|| values.recv_timeout(time).ok()).flatten()
 }
 
-/// Sends a signal to a process that has not been waited for yet.
+/// Sends a signal to a process that has not been reaped yet.
 fn signal(pid: u32, signal: Signal) {
-    // One that has just ended needs no signal.
+    // A process that has just ended needs no signal.
     _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal);
 }

@@ -1,4 +1,4 @@
-//! rqbit dies and comes back in the middle of a long read.
+//! rqbit is killed and restarted in the middle of a long read.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,18 +17,18 @@ use crate::timing::pause;
 
 const FILM_BYTES: u64 = 500_000_000;
 
-/// Where the reader is when the server dies.
+/// The offset of the reader when the server is killed.
 const KILLED_AT: u64 = 200_000_000;
 
 const BLOCK_BYTES: usize = 256 * 1024;
 
-/// How long nobody is there: an update of a service, which stops and starts.
+/// How long the server is down: as for an update of a service, which stops and starts.
 const AWAY: Duration = Duration::from_secs(3);
 
-/// How long the reader has when the server is there again.
+/// How long the reader may take after the restart.
 const READ_MAX: Duration = Duration::from_secs(60);
 
-/// What a reader got.
+/// The result of a reader.
 struct RestartOutcome {
     right_bytes: u64,
     error: Option<String>,
@@ -51,7 +51,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     has_reached.recv().unwrap();
     let killed = Instant::now();
     rqbits.kill_downloader();
-    // The reader goes on only now: nobody is there to ask for the rest.
+    // The reader continues only now: while the server is down.
     has_reached.recv().unwrap();
     pause(AWAY);
     rqbits.start_downloader();
@@ -72,8 +72,8 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     report.time("the longest wait of one read", longest_wait, Want::Nothing);
 }
 
-/// Reads the file to its end or to the first error. Stops at [`KILLED_AT`] until that was heard
-/// twice: the server dies in between.
+/// Reads the file to its end or to the first error. Stops at [`KILLED_AT`] until both messages are
+/// received: the server is killed in between.
 fn read(path: &Path, content: Content, reached: &mpsc::SyncSender<()>) -> RestartOutcome {
     let mut outcome = RestartOutcome { right_bytes: 0, error: None, longest_wait: Duration::ZERO };
     let mut file = File::open(path).unwrap();

@@ -1,4 +1,4 @@
-//! Real rqbits with rqbit's own defaults, and requests to them without a mount.
+//! Real rqbits with default settings, and direct requests to them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use tfs_testkit::content::Content;
 pub(crate) use tfs_testkit::swarm::Rqbits;
 use tfs_testkit::swarm::{SwarmTorrent, TorrentSpec};
 
-/// What all downloads together are limited to: a common line.
+/// The limit of all downloads together, in bytes a second: a common connection.
 pub(crate) const DOWNLOAD_BPS: u32 = 4_000_000;
 
-/// Pieces of all torrents: the length that torrents of some hundred MB have.
+/// The piece length of all torrents, as in torrents of some hundred MB.
 pub(crate) const PIECE_BYTES: u32 = 256 * 1024;
 
 pub(crate) const MIB: u64 = 1 << 20;
 
 /// How long a request may wait for its headers or for a byte: longer than any scenario, which has
-/// limits of its own.
+/// its own limits.
 const REQUEST_MAX: Duration = Duration::from_secs(1000);
 
-/// Returns a client of the downloader that waits for as long as that does.
+/// Returns a client of the downloader with that time-out.
 pub(crate) fn patient_client(rqbits: &Rqbits) -> Client {
     let mut config = ClientConfig::new(rqbits.swarm.api_url().parse().unwrap());
     config.timeouts = Timeouts {
@@ -37,7 +37,7 @@ pub(crate) fn limit_downloads(Rqbits { runtime, swarm }: &mut Rqbits) {
     runtime.block_on(swarm.set_download_limit(NonZeroU32::new(DOWNLOAD_BPS))).unwrap();
 }
 
-/// Returns which of the offsets in the only file of a torrent are in a missing piece.
+/// Returns the offsets in a torrent's only file that are in missing pieces.
 pub(crate) fn missing(rqbits: &Rqbits, torrent: &SwarmTorrent, offsets: &[u64]) -> Vec<u64> {
     let haves = rqbits.swarm.client().torrent_haves(torrent.info_hash.into());
     let haves = rqbits.runtime.block_on(haves).unwrap();
@@ -46,14 +46,14 @@ pub(crate) fn missing(rqbits: &Rqbits, torrent: &SwarmTorrent, offsets: &[u64]) 
     offsets.filter(|offset| !haves.has(piece_of(*offset))).collect()
 }
 
-/// Returns a torrent that is one file, in pieces of [`PIECE_BYTES`].
+/// Returns a torrent of one file, in pieces of [`PIECE_BYTES`].
 pub(crate) fn film(name: &str, seed: u64, len: u64) -> TorrentSpec {
     let mut spec = TorrentSpec::file(name, Content::new(seed, len));
     spec.seed.piece_length = Some(PIECE_BYTES);
     spec
 }
 
-/// Asks the server itself for a range, as `curl -r` does.
+/// Requests a range from the server itself, as `curl -r` does.
 pub(crate) async fn request(
     client: &Client,
     torrent: &SwarmTorrent,

@@ -1,4 +1,4 @@
-//! Runs scenarios, each in a process of its own, and sums up.
+//! Runs scenarios, each in its own process, and prints a summary.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,16 +11,16 @@ use crate::{
     binary, failover, hostile, memory, middle, restart, scale, scan, search, shared, stuck, trap,
 };
 
-/// What comes before the names.
+/// The argument before the names.
 pub(crate) const MARK: &str = "--scenario";
 
-/// The name for all of them.
+/// The name that selects all of them.
 const ALL: &str = "all";
 
 /// One scenario.
 struct Scenario {
     name: &'static str,
-    /// Far more than it takes, so that only what hangs is killed.
+    /// Far more than it takes, so that only a hanging run is killed.
     limit: Duration,
     run: fn(&mut FigureReport, &Path),
 }
@@ -39,7 +39,7 @@ const SCENARIOS: [Scenario; 11] = [
     Scenario { name: "hostile", limit: Duration::from_secs(1500), run: hostile::run },
 ];
 
-/// Runs the scenarios of these names, or is the child that runs one.
+/// Runs the named scenarios, or one of them in the child process.
 pub(crate) fn run(names: &[String]) -> ExitCode {
     let mut chosen = Vec::new();
     for name in names {
@@ -65,7 +65,7 @@ pub(crate) fn run(names: &[String]) -> ExitCode {
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs one scenario in a child, and returns what it found, also if it did not come to its end.
+/// Runs one scenario in a child, and returns its figures, even if it did not finish.
 fn watch(scenario: &Scenario) -> Vec<FigureRow> {
     println!("\n==> {}", scenario.name);
     let ended = isolate::run_program(&[MARK, scenario.name], scenario.limit);

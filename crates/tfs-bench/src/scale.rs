@@ -1,4 +1,4 @@
-//! A library of 10,000 torrents: what it costs to show it, to walk it and to leave it alone.
+//! A library of 10,000 torrents: the cost of listing it, of a walk, and of an idle mount.
 
 use std::fs;
 use std::path::Path;
@@ -17,25 +17,26 @@ use crate::timing::{median, pause};
 
 const SHAPE: LibraryShape = LibraryShape { torrent_count: 10_000 };
 
-/// How often a walk is repeated, in turns with the ceiling: the machine has fast and slow times.
+/// How often a walk is repeated, alternating with the ceiling, since the machine has fast and slow
+/// phases.
 const ROUNDS: usize = 5;
 
-/// How many times as long as the plainest filesystem a walk may take.
+/// The maximum ratio of a walk's time to that of the minimal filesystem.
 const RATIO_MAX: f64 = 2.0;
 
-/// What each file may cost in memory, in bytes.
+/// The maximum memory of each file, in bytes.
 const FILE_BYTES_MAX: f64 = 600.0;
 
-/// How long a mount is watched that nobody uses: four polls.
+/// How long an idle mount is observed: four polls.
 const IDLE: Duration = Duration::from_secs(20);
 
 /// How often every torrent of a busy server changes meanwhile: between two polls.
 const CHANGE_INTERVAL: Duration = Duration::from_secs(4);
 
-/// What it may take of a processor then, in percent.
+/// The maximum CPU usage then, in percent.
 const IDLE_PERCENT_MAX: f64 = 1.0;
 
-/// A walk over a tree by a program that users use.
+/// A walk over a tree by a standard program.
 struct TreeWalk {
     name: &'static str,
     program: &'static [&'static str],
@@ -75,7 +76,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     restart(report, dir, &library, mount);
 }
 
-/// Returns the memory of a mount without torrents, which has been used.
+/// Returns the memory of a used mount without torrents.
 fn resident_when_empty(dir: &Path) -> u64 {
     let library = LargeServer::start(LibraryShape { torrent_count: 0 }).unwrap();
     let mount = TfsMount::unhurried(&dir.join("empty"), &library.url(), &[]);
@@ -114,8 +115,8 @@ fn walk(report: &mut FigureReport, dir: &Path, mount: &TfsMount) {
     }
 }
 
-/// Measures a mount that nobody uses, first while nothing changes on the server, then while every
-/// torrent there does.
+/// Measures an idle mount, first while nothing changes on the server, then while every torrent
+/// changes.
 fn watch_idle(report: &mut FigureReport, library: &LargeServer, mount: &TfsMount) {
     for (what, is_busy) in [("idle", false), ("idle, while all torrents upload", true)] {
         report.step(&format!("{what} for {} s", IDLE.as_secs()));
@@ -141,7 +142,7 @@ fn watch_idle(report: &mut FigureReport, library: &LargeServer, mount: &TfsMount
     report.figure("calls beyond that", count(beyond), "", Want::AtMost(0.0));
 }
 
-/// Mounts again with the state of the last mount, and counts what is asked for again.
+/// Mounts again with the state of the last mount, and counts repeated requests.
 fn restart(report: &mut FigureReport, dir: &Path, library: &LargeServer, mut mount: TfsMount) {
     report.step("a restart");
     assert!(mount.end(), "tfs did not end");

@@ -1,4 +1,4 @@
-//! A million files: what it takes to find some of them, by `tfs search` and in `.tfs/search`.
+//! A million files: the time of searches by `tfs search` and in `.tfs/search`.
 
 use std::fs;
 use std::path::Path;
@@ -13,17 +13,17 @@ use crate::timing::{pause, percentile, repeat};
 
 const SHAPE: LibraryShape = LibraryShape { torrent_count: 100_000 };
 
-/// How often each is asked, each time for something else.
+/// How many searches run by each method, each for another term.
 const QUERIES: usize = 200;
 
-/// How long the first mount of a server may take to write what it knows of a hundred thousand
-/// torrents, which it does once, beside all else.
+/// How long the first mount of a server may take to write the state of a hundred thousand torrents,
+/// which it does once, in the background.
 const WRITTEN_MAX: Duration = Duration::from_secs(300);
 
-/// How often it is looked how far that is.
+/// The polling interval of that progress.
 const WRITTEN_PAUSE: Duration = Duration::from_millis(500);
 
-/// What a user does not notice.
+/// A delay that users do not notice.
 const P99_MAX: Duration = Duration::from_millis(100);
 
 pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
@@ -50,7 +50,7 @@ fn words(turn: usize) -> String {
     format!("series {:06} e07 MKV", 2 * turn + 1)
 }
 
-/// Returns how long searches in `.tfs/search` take, from the given one on.
+/// Returns the times of searches in `.tfs/search`, starting with the given number.
 fn views(mount: &TfsMount, first: usize) -> Vec<Duration> {
     repeat(QUERIES, |turn| {
         let found = fs::read_dir(mount.path.join(".tfs/search").join(words(first + turn))).unwrap();
@@ -58,7 +58,7 @@ fn views(mount: &TfsMount, first: usize) -> Vec<Duration> {
     })
 }
 
-/// Returns how long searches by the command take, from the given one on.
+/// Returns the times of searches by the command, starting with the given number.
 fn commands(mount: &TfsMount, first: usize) -> Vec<Duration> {
     repeat(QUERIES, |turn| {
         let mut command = mount.command();

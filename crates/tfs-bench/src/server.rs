@@ -12,16 +12,16 @@ use tokio::net::{TcpListener as AsyncListener, TcpStream};
 
 use crate::rqbits::{Rqbits, film};
 
-/// The first argument of the process that is the server.
+/// The first argument of the server process.
 pub(crate) const MARK: &str = "--serve-film";
 
-/// What the server says when it answers.
+/// The line that the server prints when it answers.
 const READY: &str = "ready";
 
-/// The name and the seed of the film: all of these servers have the same.
+/// The name, seed and length of the film: all of these servers have the same.
 pub(crate) const FILM: (&str, u64, u64) = ("film.mkv", 1, 64_000_000);
 
-/// A server that has the film. Killed when it is dropped.
+/// A server that has the film. Killed on drop.
 #[derive(Debug)]
 pub(crate) struct FilmServer {
     pub(crate) address: SocketAddr,
@@ -30,14 +30,14 @@ pub(crate) struct FilmServer {
 }
 
 impl FilmServer {
-    /// Starts it at an address, in a network namespace if it is to be in one.
+    /// Starts it at an address, in a network namespace if one is named.
     pub(crate) fn start(address: SocketAddr, namespace: Option<&str>) -> Self {
         let namespace = namespace.map(str::to_owned);
         let process = launch(address, namespace.as_deref());
         Self { address, namespace, process }
     }
 
-    /// Kills it as a crash would, and waits until nobody listens.
+    /// Kills it as a crash would, and waits until the port is closed.
     pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -48,7 +48,7 @@ impl FilmServer {
         self.process = launch(self.address, self.namespace.as_deref());
     }
 
-    /// Stops it, or lets it go on.
+    /// Sends a signal, to stop or to continue it.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.process.id()).unwrap();
         kill(Pid::from_raw(pid), signal).unwrap();
@@ -63,7 +63,7 @@ impl Drop for FilmServer {
     }
 }
 
-/// Returns an address of this machine that nobody listens on.
+/// Returns a loopback address without a listener.
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
@@ -73,7 +73,7 @@ fn launch(address: SocketAddr, namespace: Option<&str>) -> Child {
     let mut command = match namespace {
         None => Command::new(program),
         Some(namespace) => {
-            // `ip` becomes the program, so that its id is that of the server.
+            // `ip` execs the program, so that its process id is that of the server.
             let mut command = Command::new("ip");
             command.args(["netns", "exec", namespace]).arg(program);
             command
@@ -87,21 +87,21 @@ fn launch(address: SocketAddr, namespace: Option<&str>) -> Child {
     process
 }
 
-/// Is the server, until the one who started it is gone.
+/// Runs the server until its parent has ended.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let address: SocketAddr = arguments[0].parse().unwrap();
     let (name, seed, len) = FILM;
-    // The seeder has the film at once; nobody mounts the downloader.
+    // The seeder has the film immediately; the downloader is not mounted.
     let rqbits = Rqbits::start(Swarm::builder().torrent(film(name, seed, len).paused()));
     let url = rqbits.swarm.seeder_url();
     let inside: SocketAddr = url.trim_start_matches("http://").parse().unwrap();
     rqbits.runtime.spawn(forward(address, inside));
-    // Ends when the other side of the pipe is gone.
+    // Ends when the other side of the pipe is closed.
     drop(io::stdin().read_to_end(&mut Vec::new()));
     ExitCode::SUCCESS
 }
 
-/// Takes connections at an address, which rqbit inside a test does not.
+/// Accepts connections at a fixed address, which an embedded rqbit cannot do.
 async fn forward(address: SocketAddr, inside: SocketAddr) {
     let listener = AsyncListener::bind(address).await.unwrap();
     println!("{READY}");
@@ -109,7 +109,7 @@ async fn forward(address: SocketAddr, inside: SocketAddr) {
     while let Ok((mut outer, _)) = listener.accept().await {
         tokio::spawn(async move {
             let Ok(mut inner) = TcpStream::connect(inside).await else { return };
-            // Whoever hangs up is no matter of ours.
+            // A closed connection is not an error.
             drop(copy_bidirectional(&mut outer, &mut inner).await);
         });
     }

@@ -1,5 +1,5 @@
 //! Four mounts of one server, in three processes, each with sixty-four readers of missing data: a
-//! server with the permits of its defaults must go on, and every mount must get on.
+//! server with the default permits must not stall, and every mount must make progress.
 //!
 //! Each mount alone would be within the budget; together they would hold all permits of rqbit.
 
@@ -26,29 +26,29 @@ use crate::timing::pause;
 /// How many readers each mount has.
 const READERS: usize = 64;
 
-/// What each of them reads.
+/// The bytes read by each of them.
 const READ_BYTES: usize = 4096;
 
-/// So long that it is not complete before the readers are done.
+/// So long that the download is not complete before the readers are done.
 const FILM_BYTES: u64 = 768 * MIB;
 
-/// What is before it comes by itself while the scenario begins.
+/// Data before it is downloaded while the scenario starts.
 const FIRST_OFFSET: u64 = 64 * MIB;
 
-/// How long all are watched.
+/// How long all are observed.
 const WATCH: Duration = Duration::from_secs(60);
 
-/// The budget: what one mount may open by default.
+/// The default stream budget of one mount.
 const STREAMS_MAX: usize = 4;
 
-/// The longest that the server may stand still, and that a mount may wait for its next bytes while
-/// others have their turns.
+/// The longest stall of the server, and the longest wait of a mount for its next bytes during the
+/// time slices of others.
 const STANDSTILL_MAX: f64 = 3.0;
 
-/// How long a mount may take to come up, and a process to end.
+/// How long a mount may take to start, and a process to end.
 const PROCESS_MAX: Duration = Duration::from_secs(30);
 
-/// One mount and how far its readers are.
+/// One mount and the progress of its readers.
 struct MountReaders {
     path: PathBuf,
     done: Arc<AtomicUsize>,
@@ -79,7 +79,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     let readers: Vec<JoinHandle<()>> = readings
         .iter()
         .enumerate()
-        // Each mount reads elsewhere.
+        // Each mount reads at other offsets.
         .flat_map(|(nth, reading)| {
             let offsets = offsets.iter().skip(nth).step_by(paths.len());
             offsets.map(|offset| reading.start(content, *offset)).collect::<Vec<_>>()
@@ -112,7 +112,8 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     end(dir, &paths, &mut processes);
 }
 
-/// Starts two `tfs mount` and a daemon with two mounts, each with another spelling of the server.
+/// Starts two `tfs mount` and a daemon with two mounts, each with another spelling of the server's
+/// address.
 fn start(dir: &Path, paths: &[PathBuf; 4], port: &str) -> Vec<Child> {
     let [first, second, third, fourth] = paths;
     let config = format!(
@@ -145,13 +146,13 @@ fn end(dir: &Path, paths: &[PathBuf; 4], processes: &mut [Child]) {
         wait_for(&mut unmount, PROCESS_MAX);
     }
     for process in processes {
-        // A daemon goes on without its mounts.
+        // A daemon continues without its mounts.
         drop(process.kill());
         drop(process.wait());
     }
 }
 
-/// Returns where all readers read, each far from the others, and all of it missing.
+/// Returns the offsets of all readers: far from each other, and in missing data.
 fn offsets(rqbits: &Rqbits, film: &SwarmTorrent) -> Vec<u64> {
     let count = u64::try_from(4 * READERS).unwrap();
     let step = (FILM_BYTES - FIRST_OFFSET) / count;

@@ -1,5 +1,5 @@
-//! A hundred reads wait for data that does not come: everything else goes on, and each can be
-//! ended.
+//! A hundred reads wait for data that never comes: everything else continues, and each read can be
+//! interrupted.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -21,55 +21,55 @@ use crate::readers::{self, Freed, ReaderProgram};
 use crate::rqbits::{MIB, PIECE_BYTES, Rqbits, limit_downloads};
 use crate::timing::{median, pause, percentile, repeat, within};
 
-/// Files of which no byte comes, and readers that wait for them.
+/// The number of files without data, and of readers that wait for them.
 const STUCK_FILES: u64 = 100;
 
-/// How often a complete file is read while nothing waits, and as often while a hundred reads do,
-/// in turns: what else the machine does is in both.
+/// How often a complete file is read without waiting reads, and as often beside a hundred of them.
+/// Both alternate, so that other load affects both.
 const ROUNDS: usize = 15;
 
-/// How often it is read each time, one after the other. The middle one counts: one read alone may
-/// take twice as long as the next, whoever waits.
+/// How often it is read each time, one after the other. The median counts: a single read may take
+/// twice as long as the next, independent of the waiting reads.
 const READS: usize = 3;
 
-/// Long enough that neither the first requests, before a reader is known to go on, nor what else
-/// the machine does for an instant show much.
+/// Long enough that two effects are small: the first requests, before a reader counts as
+/// sequential, and short disturbances of the machine.
 const FAST_BYTES: u64 = 1024 * MIB;
 
-/// After a hundred programs were started or ended, which is not what is measured.
+/// The pause after a hundred programs were started or ended, which is not measured.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long a file may take to read, or all of `ls`, `stat` and `df`.
+/// The time limit for reading a file, or for `ls`, `stat` and `df` together.
 const MEASURE_MAX: Duration = Duration::from_secs(20);
 
 const QUICK: Want = Want::AtMost(10.0);
 
-/// What part of its speed a complete file has to keep. Looking after a hundred readers takes less
-/// than 2 % of a processor; what else the machine does is a multiple of that.
+/// The fraction of its speed that a complete file must keep. A hundred waiting readers take less
+/// than 2 % of a CPU; other load is a multiple of that.
 const SPEED_KEPT: Want = Want::AtLeast(0.9);
 
-/// How soon a reader is to be free after Ctrl-C.
+/// How soon a reader must end after Ctrl-C.
 const FREED_MAX: Duration = Duration::from_millis(300);
 
-/// How long it is waited for.
+/// How long its end is awaited.
 const FREED_WATCH: Duration = Duration::from_secs(3);
 
-/// How long an unmount may take.
+/// The limit for an unmount, in seconds.
 const UNMOUNT_MAX: Want = Want::AtMost(2.0);
 
 const UNMOUNT_WATCH: Duration = Duration::from_secs(20);
 
-/// One call of a program, which is told how many it made before.
+/// One call of a program; the argument is the number of calls before.
 type TimedCall = Box<dyn FnMut(usize) + Send>;
 
-/// How fast the complete file was read, in MB/s.
+/// The speeds of reading the complete file, in MB/s.
 #[derive(Debug, Default)]
 struct Speeds {
     without: Vec<f64>,
     with: Vec<f64>,
 }
 
-/// A mount with a complete file and files of which nothing comes.
+/// A mount with a complete file, and files without data.
 struct StuckSetup {
     rqbits: Rqbits,
     mount: TfsMount,
@@ -92,7 +92,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
         pause(SETTLE);
         speeds.with.push(setting.speed());
         // One after the other in the first round, as a user does: a hundred programs that end at
-        // once wait for a processor rather than for us.
+        // once wait for a CPU rather than for tfs.
         let turns = if round == 0 {
             waiting.into_iter().map(|it| vec![it]).collect()
         } else {
@@ -121,7 +121,8 @@ impl Speeds {
             report.figure(&format!("{name}, median"), middle, "MB/s", Want::Nothing);
             report.figure(&format!("{name}, slowest"), from, "MB/s", Want::Nothing);
         }
-        // Those of one round are seconds apart: a machine that is slow for a while is so for both.
+        // The two figures of a round are seconds apart, so a slow phase of the machine affects
+        // both.
         let ratios: Vec<_> = self.with.iter().zip(&self.without).map(|(it, of)| it / of).collect();
         let [from, middle, to] = spread(&ratios);
         let name = "complete file: with to without";
@@ -131,7 +132,7 @@ impl Speeds {
     }
 }
 
-/// Returns the lowest, the middle and the highest of some values.
+/// Returns the minimum, the median and the maximum of some values.
 fn spread(values: &[f64]) -> [f64; 3] {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -150,7 +151,7 @@ impl StuckSetup {
         let (fast, stuck) = (fast.clone(), stuck.clone());
         rqbits.wait_finished(&fast);
         limit_downloads(&mut rqbits);
-        // Live, but nobody has it: not paused, so that a mount has reason to wait.
+        // Live, but without peers that have it. It is not paused, so a mount has reason to wait.
         let forget = rqbits.swarm.seeder_client().forget(stuck.info_hash.into());
         rqbits.runtime.block_on(forget).unwrap();
         rqbits.unpause(&stuck);
@@ -160,16 +161,16 @@ impl StuckSetup {
         Self { stuck, fast: mount.path.join(&fast.name), rqbits, mount }
     }
 
-    /// Returns how fast the complete file reads, in MB/s: the middle one of several reads.
+    /// Returns the speed of reading the complete file, in MB/s: the median of several reads.
     fn speed(&self) -> f64 {
         let speeds: Vec<_> = std::iter::repeat_with(|| self.read()).take(READS).collect();
         let [_, middle, _] = spread(&speeds);
         middle
     }
 
-    /// Reads the complete file and returns how fast that was, in MB/s. Nobody on this side has any
-    /// of it, and the server has it in memory: a machine that reclaims pages within seconds would
-    /// have the disk decide, now in one way and now in the other.
+    /// Reads the complete file and returns the speed, in MB/s. The client's caches are empty, and
+    /// the server has the file in the page cache. Otherwise a machine that reclaims pages within
+    /// seconds would add random disk reads.
     fn read(&self) -> f64 {
         let mut clear = self.mount.command();
         let clear = clear.args(["cache", "clear", "--data"]).arg(&self.mount.path);
@@ -181,7 +182,7 @@ impl StuckSetup {
         let read = move || {
             let mut file = File::open(path).unwrap();
             let mut block = vec![0; 256 * 1024];
-            // An error is the end of the mount, which comes when this is no longer waited for.
+            // An error means the end of the mount, when the result is no longer awaited.
             while let Ok(len @ 1..) = file.read(&mut block) {
                 counter.fetch_add(u64::try_from(len).unwrap(), Ordering::Relaxed);
             }
@@ -191,7 +192,7 @@ impl StuckSetup {
     }
 }
 
-/// Measures what `ls -l`, `stat` and `df` ask.
+/// Measures the metadata calls of `ls -l`, `stat` and `df`.
 fn metadata(report: &mut FigureReport, setting: &StuckSetup) {
     let (root, files) = (setting.mount.path.clone(), setting.stuck.clone());
     let folder = root.join("stuck");
@@ -218,7 +219,7 @@ fn stat(path: &Path) {
     assert_eq!(fs::symlink_metadata(path).unwrap().len(), MIB);
 }
 
-/// Reports how soon readers were free.
+/// Reports how soon readers ended.
 fn ctrl_c(report: &mut FigureReport, freed: &[Freed]) {
     for (kind, name) in
         [(ReaderProgram::Cat, "cat"), (ReaderProgram::Dd, "dd"), (ReaderProgram::Python, "python3")]

@@ -1,12 +1,12 @@
-//! Time: of what may hang, of what is repeated, and pauses.
+//! Time: limits for calls that may hang, repeated measurements, and pauses.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Runs `function` on a thread of its own, and returns how long it took and what it returned, or
-/// `None` if that is not over in time. The thread is left behind then: a mount that does not
-/// answer is what is measured, and its end frees the thread.
+/// Runs `function` on a thread of its own, and returns its time and its result, or `None` after the
+/// limit. The thread is then left behind: the mount under test does not answer, and the end of the
+/// mount frees the thread.
 pub(crate) fn within<T: Send + 'static>(
     limit: Duration,
     function: impl FnOnce() -> T + Send + 'static,
@@ -24,7 +24,7 @@ pub(crate) fn within<T: Send + 'static>(
     }
 }
 
-/// Returns how long `function` took, `times` times, in order of length.
+/// Runs `function` `times` times, and returns the durations, sorted.
 pub(crate) fn repeat(times: usize, mut function: impl FnMut(usize)) -> Vec<Duration> {
     let mut durations: Vec<_> = (0..times)
         .map(|turn| {
@@ -37,21 +37,20 @@ pub(crate) fn repeat(times: usize, mut function: impl FnMut(usize)) -> Vec<Durat
     durations
 }
 
-/// Returns the value below which `percent` of the sorted values are: of 0 the first, of 100 the
-/// last.
+/// Returns the percentile of sorted values: of 0 the first, of 100 the last.
 pub(crate) fn percentile<T: Copy>(sorted: &[T], percent: usize) -> T {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted[rank - 1]
 }
 
-/// Returns the middle one of durations in any order.
+/// Returns the median of durations in any order.
 pub(crate) fn median(durations: &[Duration]) -> Duration {
     let mut sorted = durations.to_vec();
     sorted.sort();
     percentile(&sorted, 50)
 }
 
-/// Lets time pass that is part of what is measured, such as a server's reaction.
+/// Waits for a time that is part of the measurement, such as a server's reaction.
 pub(crate) fn pause(time: Duration) {
     let (_sender, receiver) = mpsc::channel::<()>();
     assert_eq!(receiver.recv_timeout(time), Err(RecvTimeoutError::Timeout));

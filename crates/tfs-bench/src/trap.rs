@@ -1,5 +1,5 @@
-//! Sixty-four readers of missing data: rqbit stops when eight streams wait, and a mount must not
-//! let that happen.
+//! Sixty-four readers of missing data: rqbit stalls when eight streams wait, and a mount must
+//! prevent that.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -22,31 +22,31 @@ use crate::timing::pause;
 
 const READERS: usize = 64;
 
-/// What each of them reads.
+/// The bytes read by each of them.
 const READ_BYTES: usize = 4096;
 
-/// So long that neither torrent is complete before the readers are done.
+/// So long that neither download is complete before the readers are done.
 const FILM_BYTES: u64 = 384 * MIB;
 
-/// What is before it comes by itself while the scenario begins.
+/// Data before it is downloaded while the scenario starts.
 const FIRST_OFFSET: u64 = 64 * MIB;
 
-/// How long the readers have: ten times what their pieces take at the limit.
+/// The time limit of the readers: ten times what their pieces take at the limit.
 const READS_MAX: Duration = Duration::from_secs(100);
 
-/// How long the readers wait before something else is asked of the server.
+/// How long the readers wait before the server gets another request.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long the server that stopped is watched.
+/// How long the stalled server is observed.
 const FREEZE_WATCH: Duration = Duration::from_secs(20);
 
-/// The longest that the server may stand still.
+/// The longest stall of the server, in seconds.
 const STANDSTILL_MAX: Want = Want::AtMost(3.0);
 
 /// How long the server may take to add a torrent: as long as a person waits for a command.
 const ADD_MAX: Want = Want::AtMost(5.0);
 
-/// A server that downloads a film and something else, and knows a third torrent that is not added.
+/// A server that downloads a film and another torrent. A third torrent exists, but is not added.
 struct TrapSetup {
     rqbits: Rqbits,
     film: SwarmTorrent,
@@ -76,12 +76,12 @@ impl TrapSetup {
         Self { rqbits, film, other, late }
     }
 
-    /// Returns where the readers read, each far from the others, and all of it missing.
+    /// Returns the offsets of the readers: far from each other, and in missing data.
     fn offsets(&self) -> Vec<u64> {
         let step = (FILM_BYTES - FIRST_OFFSET) / u64::try_from(READERS).unwrap();
         let mut offset = FIRST_OFFSET;
         let offsets: Vec<_> = std::iter::repeat_with(|| {
-            // Anywhere in a piece.
+            // At varying offsets in a piece.
             offset += step - 12_345;
             offset
         })
@@ -95,7 +95,7 @@ impl TrapSetup {
         offsets
     }
 
-    /// Adds a torrent, and says how long that took, `limit` at most.
+    /// Adds a torrent, and returns how long that took, `limit` at most.
     fn add(&self, limit: Duration) -> JoinHandle<Duration> {
         let client = patient_client(&self.rqbits);
         let source = AddSource::TorrentFile(self.late.torrent_file.clone());
@@ -156,7 +156,7 @@ fn read(path: &Path, content: Content, offset: u64) -> Result<(), String> {
     content.check(offset, &bytes).map_err(|mismatch| mismatch.to_string())
 }
 
-/// The control: the same readers without the care that a mount takes.
+/// The control: the same readers without a mount and its budget.
 fn without_a_mount(report: &mut FigureReport) {
     report.step("the same ranges asked of rqbit itself");
     let setting = TrapSetup::new();
@@ -181,7 +181,7 @@ fn without_a_mount(report: &mut FigureReport) {
     let done = requests.iter().filter(|request| request.is_finished()).count();
     requests.iter().for_each(JoinHandle::abort);
 
-    // What proves that the figures above are figures of a mount that avoids it.
+    // Shows that the figures above are those of a mount that prevents the stall.
     let standstill = readings.all.standstill_max;
     report.time("no mount: fetched_bytes stands still for", standstill, Want::AtLeast(10.0));
     report.figure("no mount: reads that ended in 20 s", count(done), "of 64", Want::Nothing);

@@ -1,23 +1,23 @@
-//! What is compared, how often, and where the result goes.
+//! Arguments of a comparison: groups, rounds and the page for the result.
 
 use std::path::PathBuf;
 
-/// The median of five is the least that leaves out two bad rounds.
+/// The median of five is the smallest one that ignores two bad rounds.
 const ROUNDS: usize = 5;
 
-/// What was asked for.
+/// The parsed arguments.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {
-    /// The groups, all unless some are named.
+    /// The groups; all of them if none is named.
     pub(crate) names: Vec<String>,
-    /// How often each figure is measured.
+    /// The number of measurements of each figure.
     pub(crate) rounds: usize,
-    /// The file that gets the tables, between its marks.
+    /// The file that gets the tables, between its markers.
     pub(crate) markdown: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// Reads `[NAMES] [--rounds N] [--markdown FILE]`.
+    /// Parses `[NAMES] [--rounds N] [--markdown FILE]`.
     pub(crate) fn parse(arguments: &[String], known: &[&str]) -> Result<Self, String> {
         let mut parsed = Self { names: Vec::new(), rounds: ROUNDS, markdown: None };
         let mut arguments = arguments.iter();

@@ -1,11 +1,11 @@
-//! `curl` straight from rqbit: what HTTP gives at best to one who asks for a whole file.
+//! `curl` directly at rqbit: the upper limit of HTTP for reads of a whole file.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub(crate) const NAME: &str = "curl";
 
-/// Gets all of these at once, to nowhere; returns how many bytes came in which time.
+/// Downloads all of these concurrently to `/dev/null`. Returns the bytes and the time.
 pub(crate) fn get(urls: &[String]) -> (f64, Duration) {
     let children: Vec<_> = urls
         .iter()

@@ -1,7 +1,7 @@
-//! A page that lists the files of a torrent, for filesystems that need one.
+//! An HTML page that lists the files of a torrent, for filesystems that need one.
 //!
-//! Answers what they ask before they read, and sends those who read to rqbit itself. The cost for
-//! them is one more answer on loopback for each request of theirs.
+//! It answers the requests before a read itself, and redirects reads to rqbit. The cost is one more
+//! response on loopback for each request.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -12,14 +12,14 @@ use std::thread;
 /// A file of the page.
 #[derive(Debug)]
 pub(crate) struct ListedFile {
-    /// Its name, of letters that need no escape.
+    /// Its name, of characters that need no escape.
     pub(crate) name: String,
     pub(crate) len: u64,
-    /// Where its bytes are.
+    /// The URL of its content.
     pub(crate) url: String,
 }
 
-/// The server of the page, until it is dropped.
+/// The server of the page. Stopped on drop.
 #[derive(Debug)]
 pub(crate) struct FilePage {
     address: SocketAddr,
@@ -39,7 +39,7 @@ impl FilePage {
                     break;
                 }
                 let entries = Arc::clone(&entries);
-                // It ends with its client.
+                // The thread ends with its client.
                 thread::spawn(move || serve(connection, &entries));
             }
         });
@@ -54,12 +54,12 @@ impl FilePage {
 impl Drop for FilePage {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // It only looks at that when somebody comes.
+        // The server checks for its end only when a client connects.
         drop(TcpStream::connect(self.address));
     }
 }
 
-/// Answers one client until it hangs up.
+/// Answers one client until it closes the connection.
 fn serve(connection: TcpStream, entries: &[ListedFile]) -> io::Result<()> {
     connection.set_nodelay(true)?;
     let mut writer = connection.try_clone()?;
@@ -70,7 +70,7 @@ fn serve(connection: TcpStream, entries: &[ListedFile]) -> io::Result<()> {
             return Ok(());
         }
         let mut line = String::new();
-        // The head ends with an empty line, and nobody sends a body.
+        // The head ends with an empty line, and no client sends a body.
         while line != "\r\n" {
             line.clear();
             if reader.read_line(&mut line)? == 0 {

@@ -1,4 +1,4 @@
-//! A film: what programs look at first, copying it, and a player that jumps.
+//! A film: probing by programs, copying, and a player that seeks.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::samples::SampleRecorder;
 use super::seeder::Seeder;
 use super::ways::{FileViews, HTTPDIRFS};
 
-/// Who reads from rqbit without a filesystem.
+/// The name of reads from rqbit without a filesystem.
 pub(crate) const DIRECT: &str = "rqbit's own URL";
 
 const FFPROBE: &str = "ffprobe";
@@ -23,10 +23,10 @@ pub(crate) const FRAME: &str = "mpv, first frame";
 pub(crate) const SEEKS: &str = "mpv, 20 seeks";
 const UNIT: &str = "s";
 
-/// How long the film lasts, in seconds: at 12 Mbit/s it is far larger than a window of any cache.
+/// The length of the film in seconds: at 12 Mbit/s it is far larger than any cache window.
 const FILM_SECONDS: u32 = 90;
 
-/// How often a player jumps.
+/// The number of seeks of a player.
 const JUMPS: usize = 20;
 
 pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
@@ -37,7 +37,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let seeder = Seeder::start(dir, "film.mkv", make_film);
     let mut ways = FileViews::of_tfs(dir, &seeder);
     ways.add_others(dir, &seeder);
-    // It takes minutes for what is seconds for others.
+    // It takes minutes where others take seconds.
     ways.there.retain(|way| way.name != HTTPDIRFS);
     for name in &ways.not_installed {
         recorder.note(COPY, name, NOT_INSTALLED);
@@ -73,7 +73,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     }
 }
 
-/// Returns where the player jumps to, in seconds; the same for all ways of a round.
+/// Returns the seek targets in seconds; the same for all filesystems of a round.
 fn places(round: usize) -> Vec<u64> {
     let mut random = Random::new(round as u64 + 1);
     (0..JUMPS).map(|_| random.number() % u64::from(FILM_SECONDS - 5)).collect()
@@ -85,7 +85,7 @@ fn time(command: &mut Command) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
-/// Makes a film with picture and sound.
+/// Creates a film with video and audio.
 fn make_film(path: &Path) {
     let mut command = quiet(FFMPEG);
     command.args(["-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25"]);

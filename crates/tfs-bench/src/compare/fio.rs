@@ -1,4 +1,4 @@
-//! `fio`: reads at random, by processes that wait for each.
+//! `fio`: random synchronous reads by several processes.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 pub(crate) const NAME: &str = "fio";
 
-/// Reads blocks at random in a file and returns how many came in a second, by all jobs together.
+/// Reads random blocks of a file and returns the rate of all jobs together, in blocks a second.
 ///
-/// What the caches hold is left to the caller, since what `fio` makes the kernel forget of a mount
-/// is not what lies behind it.
+/// The caller prepares the caches, since `fio` can drop the page cache of a mount, but not the
+/// caches behind it.
 pub(crate) fn random(path: &Path, block_bytes: usize, jobs: usize, time: Duration) -> f64 {
     let mut command = Command::new(NAME);
     command.args(["--name=random", "--rw=randread", "--ioengine=psync", "--readonly"]);
@@ -20,7 +20,7 @@ pub(crate) fn random(path: &Path, block_bytes: usize, jobs: usize, time: Duratio
     command.args(["--thread", "--output-format=json"]);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    // Notes may come before the result.
+    // Messages may come before the result.
     let json = said.find('{').and_then(|at| said.get(at..)).unwrap_or_default();
     let json: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
     let job = &json["jobs"][0];

@@ -1,4 +1,4 @@
-//! The first byte of a place in a file that the server has.
+//! The first byte at an offset of a file that the server has.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -16,13 +16,14 @@ use super::ways::{FileView, FileViews, PLAIN};
 
 const FILE_BYTES: u64 = 256 << 20;
 
-/// Places in each round, of which the median counts.
+/// Offsets in each round, of which the median counts.
 const PLACES: usize = 20;
 
-/// The file is opened, and a byte read in the middle of it.
+/// Open the file, and read a byte in the middle of it.
 pub(crate) const NEW: &str = "open, read a byte";
 
-/// The same byte again, after the kernel's page is forgotten and not what tfs keeps.
+/// Read the same byte again, after its page was dropped from the page cache but not from tfs's
+/// cache.
 const AGAIN: &str = "the byte beside it, again from the process";
 
 const UNIT: &str = "ms";
@@ -73,7 +74,7 @@ fn measure_ranges(recorder: &mut SampleRecorder, seeder: &Seeder, random: &mut R
     recorder.add(NEW, ranges::NAME, UNIT, median(times.collect()).unwrap());
 }
 
-/// Returns how many milliseconds it took.
+/// Returns the time of the read in milliseconds.
 fn read_byte(path: &Path, offset: u64) -> f64 {
     let start = Instant::now();
     File::open(path).unwrap().read_exact_at(&mut [0], offset).unwrap();

@@ -1,17 +1,17 @@
-//! What is wanted: ratios between two ways.
+//! Goals: ratios between two series.
 
 use super::samples::SampleSet;
 use super::ways::{BTFS, CEILING, HTTP, LOCAL, PASSTHROUGH, PLAIN, RCLONE};
 use super::{curl, film, missing, random, ranges, sequential, walk};
 
-/// A wanted ratio of one series to another.
+/// The goal for the ratio of one series to another.
 #[derive(Debug)]
 pub(crate) struct Goal {
-    /// What it belongs to, in the words of a user.
+    /// The topic, in the words of a user.
     pub(crate) title: &'static str,
-    /// What is measured, and in which way.
+    /// The measured series: the work, and the filesystem.
     pub(crate) of: (String, &'static str),
-    /// What it is compared with.
+    /// The series to compare with.
     pub(crate) to: (String, &'static str),
     pub(crate) bound: GoalBound,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Goal {
 pub(crate) enum GoalBound {
     AtLeast(f64),
     AtMost(f64),
-    /// Nothing is wanted; the ratio is worth knowing.
+    /// No bound; the ratio is only reported.
     Nothing,
 }
 
@@ -35,7 +35,7 @@ impl GoalBound {
 }
 
 impl Goal {
-    /// Returns what was reached, if both ways were measured.
+    /// Returns the measured ratio, if both series exist.
     pub(crate) fn ratio(&self, samples: &SampleSet) -> Option<f64> {
         let of = samples.find(&self.of.0, self.of.1)?;
         of.ratio_to(samples.find(&self.to.0, self.to.1)?)
@@ -50,7 +50,7 @@ pub(crate) fn goals() -> Vec<Goal> {
     goals
 }
 
-/// Files that can be read without HTTP.
+/// Goals for files that can be read without HTTP.
 fn files() -> Vec<Goal> {
     const SPEED: &str = "Finished file, passthrough: speed in order";
     const RATE: &str = "Finished file, passthrough: random 4 KiB";
@@ -69,7 +69,7 @@ fn files() -> Vec<Goal> {
     ]
 }
 
-/// Reads over HTTP.
+/// Goals for reads over HTTP.
 fn http() -> Vec<Goal> {
     const ORDER: &str = "Over HTTP, in order";
     const RANDOM: &str = "Over HTTP, at random";
@@ -100,7 +100,7 @@ fn http() -> Vec<Goal> {
     ]
 }
 
-/// What programs do.
+/// Goals for everyday programs.
 fn programs() -> Vec<Goal> {
     const WALK: &str = "100,000 files";
     let (cold, warm) = (walk::cold(walk::WALKS[0]), walk::warm(walk::WALKS[0]));

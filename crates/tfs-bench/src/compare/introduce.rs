@@ -1,10 +1,10 @@
-//! Brings two torrent clients together that both wait to be called, by calling both and passing on
-//! what they say.
+//! Connects two torrent clients that both only accept connections: connects to both and forwards
+//! their messages.
 //!
-//! btfs does not call peers that a tracker on loopback names to it, and rqbit has no reason to call
-//! anybody when it has everything. Nor does the library below btfs limit what comes from peers on
-//! this machine, so that is done here as well. What it costs btfs is one more hop on loopback for
-//! each message.
+//! btfs does not connect to peers on loopback that a tracker names, and a complete rqbit has no
+//! reason to connect to any peer. libtorrent, which btfs uses, does not limit traffic from peers on
+//! this machine, so this module does. The cost for btfs is one more hop on loopback for each
+//! message.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -13,23 +13,23 @@ use std::time::{Duration, Instant};
 
 use crate::timing::pause;
 
-/// How much is passed on at a time, so that a limit is one at any moment: a block of a piece.
+/// How much is forwarded at a time, to keep the rate even: a block of a piece.
 const PART_BYTES: usize = 16 << 10;
 
-/// What a peer says first: the protocol, what it can do, which torrent, who it is.
+/// The length of a BitTorrent handshake: protocol, extensions, info hash, peer id.
 const GREETING_BYTES: usize = 68;
 
-/// How a greeting begins.
+/// The start of a handshake.
 const PROTOCOL: &[u8; 20] = b"\x13BitTorrent protocol";
 
-/// Nothing beyond the protocol: nobody is to speak of other ports or peers.
+/// No extensions, so that no peer announces other ports or peers.
 const NO_EXTENSIONS: [u8; 8] = [0; 8];
 
-/// Who the caller is until the other one is there.
+/// The peer id of this side until the other peer is connected.
 const NOBODY: &[u8; 20] = b"-XX0000-000000000000";
 
-/// Connects a peer that has a torrent with one that has not, until one of them hangs up, and passes
-/// on so many bytes in a second from the one to the other.
+/// Connects a peer that has a torrent with one that has not, until one of them closes its
+/// connection. Forwards at most this many bytes a second from the first to the second.
 pub(super) fn introduce(
     seeder: SocketAddr,
     leecher: SocketAddr,
@@ -44,18 +44,18 @@ pub(super) fn introduce(
     seeder.read_exact(&mut greeting)?;
     greeting[PROTOCOL.len()..][..NO_EXTENSIONS.len()].copy_from_slice(&NO_EXTENSIONS);
     leecher.write_all(&greeting)?;
-    // The answer has no use: the other side had one already.
+    // The handshake is discarded: the other side has had one already.
     leecher.read_exact(&mut greeting)?;
     pass_on(seeder.try_clone()?, leecher.try_clone()?, bps);
-    // What it says are requests, which nothing limits.
+    // These are requests, which are not limited.
     pass_on(leecher, seeder, u32::MAX);
     Ok(())
 }
 
-/// Passes on what comes until nothing does, on a thread of its own.
+/// Forwards data until the end of the stream, on a thread of its own.
 fn pass_on(mut from: TcpStream, mut to: TcpStream, bps: u32) {
     thread::spawn(move || {
-        // Who hangs up has that said to the other one.
+        // The close of one side is forwarded to the other.
         drop(copy(&mut from, &mut to, bps));
         drop(to.shutdown(Shutdown::Both));
     });

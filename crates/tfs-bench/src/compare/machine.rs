@@ -1,4 +1,4 @@
-//! Where and with what it was measured.
+//! Description of the machine and the programs of a measurement.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::thread;
 
 use super::programs::version;
 
-/// Programs that take part, and how each is asked for its version.
+/// The measured programs, each with its option that prints the version.
 const PROGRAMS: [(&str, &str); 7] = [
     ("curl", "--version"),
     ("rclone", "--version"),
@@ -28,7 +28,7 @@ pub(crate) fn describe() -> String {
     ];
     lines.extend(PROGRAMS.iter().map(|(program, option)| {
         let said = version(program, option).unwrap_or_else(|| "not installed".to_owned());
-        // Some say who wrote them, too.
+        // Some versions include the authors.
         let said = said.split(" Copyright").next().unwrap_or_default();
         format!("- {program}: {}", said.split(" (").next().unwrap_or_default())
     }));
@@ -61,7 +61,7 @@ fn build() -> &'static str {
     if cfg!(debug_assertions) { "built for tests" } else { "built for release" }
 }
 
-/// Returns what a command prints, empty if it cannot run.
+/// Returns the output of a command, empty if it cannot run.
 fn said(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()

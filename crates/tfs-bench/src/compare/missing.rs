@@ -1,5 +1,5 @@
-//! The first byte of a piece that is not downloaded yet: tfs, rqbit itself, and btfs, which is a
-//! torrent client of its own, each from the same peer at the same limit.
+//! The first byte of a piece that is not downloaded yet: tfs, rqbit itself, and btfs, which has its
+//! own torrent client, each from the same peer at the same limit.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -24,23 +24,23 @@ pub(crate) const WHAT: &str = "a byte in a missing piece";
 const RQBIT: &str = "rqbit itself";
 const UNIT: &str = "ms";
 
-/// Far beyond what the download, which goes on in order, has by the end.
+/// Far beyond the part that the download, which is sequential, has at the end.
 const FIRST_OFFSET: u64 = 300 * MIB;
 
-/// How far the places are from each other: what is fetched for one at the limit is less.
+/// The distance of the offsets: more than is fetched for one of them at the limit.
 const STEP: u64 = 20 * MIB;
 
-/// How much the last piece is short of a whole one: rqbit gives a torrent of whole pieces one hash
-/// too many, and libtorrent, which btfs is made of, refuses that.
+/// How much the last piece is shorter than the others. rqbit creates a torrent of whole pieces with
+/// one hash too many, and libtorrent, which btfs uses, refuses it.
 const SHORT_BYTES: u64 = 1000;
 
-/// Between measurements, so that what one of them asked for is no longer waited for.
+/// The pause between measurements, so that requests of one do not delay the next.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long btfs may take for the first byte from a peer that it has.
+/// How long btfs may take for the first byte from a connected peer.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
 
-/// How long a byte may take: the limit is a piece in 65 ms.
+/// How long a byte may take: at the limit a piece takes 65 ms.
 const BYTE_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
@@ -55,7 +55,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     let other = start_btfs(&dir.join("btfs"), &rqbits, &torrent);
     match &other {
         Some((_, path)) => {
-            // rqbit has found its peer already, too.
+            // rqbit has found its peer by now, too.
             if read_byte(path, 0, CONNECT_MAX).is_some() {
                 paths.push((BTFS, path.clone()));
             } else {
@@ -65,7 +65,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
         None => recorder.note(WHAT, BTFS, NOT_INSTALLED),
     }
     for round in 0..u64::try_from(rounds).unwrap() {
-        // Another place in the piece each time.
+        // Another offset in the piece each time.
         let base = FIRST_OFFSET + 2 * round * STEP + round * 23_456;
         for (name, path) in &paths {
             pause(SETTLE);
@@ -77,7 +77,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     }
 }
 
-/// Starts btfs, if it is installed, and makes the seeder its peer; returns where its film is.
+/// Starts btfs, if it is installed, and connects it to the seeder. Returns the path of its film.
 fn start_btfs(dir: &Path, rqbits: &Rqbits, torrent: &SwarmTorrent) -> Option<(Other, PathBuf)> {
     fs::create_dir_all(dir).unwrap();
     let metadata = dir.join("film.torrent");
@@ -91,8 +91,8 @@ fn start_btfs(dir: &Path, rqbits: &Rqbits, torrent: &SwarmTorrent) -> Option<(Ot
     Some((btfs, path))
 }
 
-/// Returns how long it took, or `None` if there was no byte in time. That the file is shown is
-/// waited for before: it takes a moment after the mount, and is nobody's first byte.
+/// Returns the time of the read, or `None` if no byte came in time. The time does not include the
+/// wait until the file is listed, which happens shortly after the mount.
 fn read_byte(path: &Path, offset: u64, limit: Duration) -> Option<Duration> {
     let file = until("the file is shown", || File::open(path).ok());
     let read = move || file.read_exact_at(&mut [0], offset).is_ok();

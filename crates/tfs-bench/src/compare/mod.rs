@@ -1,8 +1,9 @@
-//! Comparisons: each way to the same bytes measured in turns, in one run, as ratios.
+//! Comparisons: all filesystems read the same bytes, in turns and in one run; the results are
+//! ratios.
 //!
-//! `cargo xtask bench` runs them. Ratios hold where times do not: the machine has fast and slow
-//! phases, so each round measures every way once, and what counts is the median of the ratios of
-//! the rounds.
+//! `cargo xtask bench` runs them. Ratios are stable where times are not: the machine has fast and
+//! slow phases. So each round measures every filesystem once, and the result is the median of the
+//! ratios of the rounds.
 
 mod arguments;
 mod curl;
@@ -35,14 +36,14 @@ use tfs_testkit::isolate;
 use self::arguments::Arguments;
 use self::samples::{FILE, SampleRecorder, SampleSet};
 
-/// What comes before the arguments.
+/// The first argument of a comparison.
 pub(crate) const MARK: &str = "--compare";
 
-/// Comparisons that have something to set up in common.
+/// Comparisons with a common setup.
 struct Group {
     name: &'static str,
     title: &'static str,
-    /// Far more than it takes, so that only what hangs is killed.
+    /// Far more than it takes, so that only a hanging run is killed.
     limit: Duration,
     run: fn(&mut SampleRecorder, &Path, usize),
 }
@@ -81,7 +82,7 @@ const GROUPS: [Group; 6] = [
     },
 ];
 
-/// Runs the comparisons that are asked for, or is the child that runs one.
+/// Runs the requested comparisons, or one of them in the child process.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let known = GROUPS.map(|group| group.name);
     let arguments = match Arguments::parse(arguments, &known) {
@@ -99,7 +100,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    // Before minutes are spent on what has no place.
+    // Checked before the measurement, which takes minutes.
     if let Some(path) = &arguments.markdown
         && let Err(reason) = page::around(path)
     {

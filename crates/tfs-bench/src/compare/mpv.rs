@@ -1,4 +1,4 @@
-//! `mpv`, told over its socket where to jump.
+//! `mpv`, controlled over its socket.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -12,21 +12,21 @@ use crate::mount::wait_for;
 
 pub(crate) const NAME: &str = "mpv";
 
-/// How long a jump may take before the comparison fails.
+/// How long a seek may take before the comparison fails.
 const JUMP_MAX: Duration = Duration::from_secs(30);
 
-/// How long it may take to end.
+/// How long `mpv` may take to end.
 const END_MAX: Duration = Duration::from_secs(5);
 
-/// How long a film took.
+/// The times for a film.
 pub(crate) struct Played {
-    /// From the request to play it until the first frame was shown.
+    /// From the play request until the first frame is shown.
     pub(crate) first_frame: Duration,
-    /// All jumps together, each until its frame was shown.
+    /// The sum of all seeks, each until its frame is shown.
     pub(crate) seeks: Duration,
 }
 
-/// Plays a film without picture and sound, and jumps to these seconds.
+/// Plays a film without video and audio output, and seeks to these seconds.
 pub(crate) fn play(dir: &Path, film: &str, places: &[u64]) -> Played {
     let socket = dir.join("mpv.sock");
     let mut command = quiet(NAME);
@@ -49,7 +49,7 @@ struct Mpv {
 }
 
 impl Mpv {
-    /// Returns how long it takes until a frame is shown because of a command.
+    /// Returns the time from a command to the frame that it causes.
     fn command(&mut self, command: &str) -> Duration {
         let start = Instant::now();
         self.send(command);

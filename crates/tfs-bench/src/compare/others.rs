@@ -1,4 +1,4 @@
-//! Other filesystems that show what is behind HTTP or in a torrent.
+//! Other filesystems over HTTP or torrents.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::mount::{is_mounted, wait_for};
 /// How long one may take to end after its unmount.
 const END_MAX: Duration = Duration::from_secs(10);
 
-/// A filesystem of another program, until it is dropped.
+/// A filesystem of another program. Unmounted on drop.
 #[derive(Debug)]
 pub(crate) struct Other {
     pub(crate) path: PathBuf,
@@ -22,8 +22,8 @@ pub(crate) struct Other {
 }
 
 impl Other {
-    /// Starts `rclone mount` over a page, if it is installed. It asks for all that follows, since
-    /// rqbit refuses what reaches beyond the end, and rclone's chunks do.
+    /// Starts `rclone mount` over a page, if it is installed. Its requests have no end, since rqbit
+    /// refuses ranges beyond the end of the file, which rclone's chunks have.
     pub(crate) fn rclone(dir: &Path, page: &FilePage) -> Option<Self> {
         Self::start("rclone", dir, |command, path| {
             command.args(["mount", ":http:"]).arg(path);
@@ -40,7 +40,7 @@ impl Other {
         })
     }
 
-    /// Starts `btfs` with the file of a torrent and the port to listen on, if it is installed.
+    /// Starts `btfs` with a `.torrent` file and a listening port, if it is installed.
     pub(crate) fn btfs(dir: &Path, torrent: &Path, port: u16) -> Option<Self> {
         Self::start("btfs", dir, |command, path| {
             command.args(["-f", &format!("--min-port={port}"), &format!("--max-port={port}")]);
@@ -76,7 +76,7 @@ impl Other {
 
 impl Drop for Other {
     fn drop(&mut self) {
-        // Lazily: a program that still has it open does not keep it.
+        // A lazy unmount also works while a program has files open.
         drop(quiet("umount").arg("-l").arg(&self.path).status());
         wait_for(&mut self.process, END_MAX);
     }

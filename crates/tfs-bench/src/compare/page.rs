@@ -1,4 +1,4 @@
-//! The tables, and their place in a page.
+//! The result tables, and their place in a page.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use super::goals::{GoalBound, goals};
 use super::machine;
 use super::samples::{SampleSet, Series};
 
-/// What is between these lines of a page belongs to the tables.
+/// The tables replace the text between these markers.
 const BEGIN: &str = "<!-- begin of what `cargo xtask bench` writes -->";
 const END: &str = "<!-- end of what `cargo xtask bench` writes -->";
 
@@ -22,14 +22,14 @@ pub(crate) fn render(sections: &[(&str, SampleSet)], all: &SampleSet, rounds: us
     parts.join("\n\n")
 }
 
-/// Puts the tables into a page, in place of those that are there.
+/// Replaces the tables of a page.
 pub(crate) fn replace(path: &Path, tables: &str) -> Result<(), String> {
     let (before, after) = around(path)?;
     fs::write(path, format!("{before}{BEGIN}\n\n{tables}\n\n{END}{after}"))
         .map_err(|error| error.to_string())
 }
 
-/// Returns what stands before and after the tables of a page, or why there is no place for them.
+/// Returns the text before and after the tables of a page, or why it has no place for them.
 pub(crate) fn around(path: &Path) -> Result<(String, String), String> {
     let page = fs::read_to_string(path).map_err(|error| error.to_string())?;
     let split = page.split_once(BEGIN).and_then(|(before, rest)| {
@@ -65,8 +65,7 @@ fn goals_table(samples: &SampleSet) -> String {
     lines.join("\n")
 }
 
-/// Returns a table of what was measured, the first way of each thing being what the others are
-/// compared with.
+/// Returns a table of the measurements. The first filesystem of each is the one to compare with.
 fn units(samples: &SampleSet) -> String {
     let mut lines = vec![
         "| what | way | median | from, to | to the first |".to_owned(),
@@ -98,7 +97,7 @@ fn line(series: &Series, base: Option<&&Series>) -> String {
     format!("| {what} | {way} | {median} {unit} | {min}, {max} | {ratio} |")
 }
 
-/// Writes a number in three digits or so.
+/// Formats a number with about three digits.
 fn number(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! Reading blocks at random.
+//! Random reads.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::ways::{CEILING, FileView, FileViews, HTTPDIRFS, LOCAL, PASSTHROUGH, P
 use super::{fio, programs, ranges};
 use crate::caches::{have_free_memory, warm};
 
-/// So large that hardly a block is read twice.
+/// So large that few blocks are read twice.
 const FILE_BYTES: u64 = 2 << 30;
 
-/// How long each is measured in each round.
+/// The time of a measurement in each round.
 const TIME: Duration = Duration::from_millis(500);
 
-/// How long the kernel's own reads are measured: its way and the plain file are a twentieth apart,
-/// and the first half of a second differs by more than that from one time to the next.
+/// The time of a measurement of reads by the kernel. Passthrough and the plain file differ by a
+/// twentieth, and the first half of a second varies by more than that.
 const TIME_AGAIN: Duration = Duration::from_secs(2);
 
-/// How often what is fast is measured in each round.
+/// How often fast filesystems are measured in each round.
 const TURNS: usize = 3;
 
-/// As much as the fastest way brings into the kernel's memory in that time.
+/// As much as the fastest filesystem loads into the page cache in that time.
 const FREE_BYTES: u64 = 1 << 30;
 
-/// What is read, by how many.
+/// The block size and the number of jobs.
 pub(crate) struct Load {
     pub(crate) what: &'static str,
     block_bytes: usize,
@@ -41,10 +41,10 @@ pub(crate) const LOADS: [Load; 4] = [
     Load { what: "128 KiB, 8 jobs", block_bytes: 128 << 10, jobs: 8 },
 ];
 
-/// The first load where the plain file is not in memory.
+/// The first load, if the plain file is not in the page cache.
 pub(crate) const DISK: &str = "4 KiB, 1 job, from the disk";
 
-/// The first load where the file is in the kernel's memory.
+/// The first load, if the file is in the page cache.
 pub(crate) const AGAIN: &str = "4 KiB, 1 job, again";
 
 const UNIT: &str = "a second";
@@ -74,9 +74,9 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     }
 }
 
-/// Measures a load in all ways; those that take microseconds for a read in several turns, of which
-/// the middle one counts: which processors the two threads of such a read happen to be on makes
-/// more of a difference than who serves it.
+/// Measures a load for all filesystems. Those that take microseconds for a read are measured in
+/// several turns, of which the median counts: CPU placement of the two threads of such a read
+/// matters more than the filesystem.
 fn measure(
     recorder: &mut SampleRecorder,
     ways: &FileViews,
@@ -106,7 +106,7 @@ fn measure(
     }
 }
 
-/// Returns how many blocks come in a second in a way, or from rqbit itself.
+/// Returns the rate in blocks a second for a filesystem, or of rqbit itself.
 fn rate(ways: &FileViews, way: Option<&FileView>, seeder: &Seeder, load: &Load) -> f64 {
     let Some(way) = way else {
         ways.warm();
@@ -124,8 +124,8 @@ fn random(path: &Path, load: &Load, time: Duration) -> f64 {
     fio::random(path, load.block_bytes, load.jobs, time)
 }
 
-/// Measures the first load in the file itself, and where the kernel reads it, when the file is in
-/// the kernel's memory, and when it is not.
+/// Measures the first load for the file itself and for passthrough, with the file in the page cache
+/// and without.
 fn measure_again(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) {
     if !matches!(way.name, PLAIN | PASSTHROUGH) {
         return;

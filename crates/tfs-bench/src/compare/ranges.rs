@@ -1,5 +1,5 @@
-//! Range requests to rqbit, as fast as one connection that stays open allows: the ceiling of
-//! everybody who reads at random over HTTP.
+//! Range requests to rqbit over one keep-alive connection: the upper limit for random reads over
+//! HTTP.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -10,7 +10,7 @@ use tfs_testkit::random::Random;
 
 pub(crate) const NAME: &str = "ranges, kept-alive connection";
 
-/// Asks for blocks at random, on a connection for each job, and returns how many came in a second.
+/// Requests random blocks, with a connection for each job, and returns the rate in blocks a second.
 pub(crate) fn random(
     api_url: &str,
     path: &str,
@@ -42,7 +42,7 @@ pub(crate) fn random(
     f64::from(count) / time.as_secs_f64()
 }
 
-/// A connection that stays open.
+/// A keep-alive connection.
 pub(crate) struct RangeConnection {
     reader: BufReader<TcpStream>,
     block: Vec<u8>,
@@ -55,7 +55,7 @@ impl RangeConnection {
         Ok(Self { reader: BufReader::new(stream), block: Vec::new() })
     }
 
-    /// Gets a range to its end.
+    /// Gets a range completely.
     pub(crate) fn get(&mut self, path: &str, offset: u64, len: usize) -> io::Result<()> {
         let last = offset + len as u64 - 1;
         let request = format!(

@@ -1,4 +1,4 @@
-//! Samples: what was measured, a line for each, so that a child that is killed leaves what it had.
+//! Samples of measurements, one line each, so that a killed child leaves those it had.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,24 +9,24 @@ use crate::timing::percentile;
 /// The file with the samples, in the directory of the child.
 pub(crate) const FILE: &str = "samples";
 
-/// Stands for the unit in a line that says why there are no samples.
+/// The unit in a line with the reason why there are no samples.
 const NOTE: &str = "!";
 
-/// Takes samples as they are measured.
+/// Records samples as they are measured.
 #[derive(Debug)]
 pub(crate) struct SampleRecorder {
     file: File,
 }
 
-/// The samples of one way to do one thing.
+/// The samples of one work on one filesystem.
 #[derive(Debug, Clone)]
 pub(crate) struct Series {
     pub(crate) what: String,
     pub(crate) way: String,
     pub(crate) unit: String,
-    /// In order of the rounds.
+    /// In the order of the rounds.
     pub(crate) values: Vec<f64>,
-    /// Why there are none.
+    /// The reason why there are none.
     pub(crate) note: Option<String>,
 }
 
@@ -39,13 +39,13 @@ impl SampleRecorder {
         Self { file: File::create(dir.join(FILE)).unwrap() }
     }
 
-    /// Takes the sample of one round.
+    /// Records the sample of one round.
     pub(crate) fn add(&mut self, what: &str, way: &str, unit: &str, value: f64) {
         println!("  {what}: {way}: {value:.4} {unit}");
         writeln!(self.file, "{what}\t{way}\t{unit}\t{value}").unwrap();
     }
 
-    /// Takes down why there are no samples, once in all rounds.
+    /// Records why there are no samples, once in all rounds.
     pub(crate) fn note(&mut self, what: &str, way: &str, note: &str) {
         println!("  {what}: {way}: {note}");
         writeln!(self.file, "{what}\t{way}\t{NOTE}\t{note}").unwrap();
@@ -53,7 +53,7 @@ impl SampleRecorder {
 }
 
 impl SampleSet {
-    /// Reads [`FILE`]; a line that was cut short is left out.
+    /// Parses [`FILE`]; an incomplete line is skipped.
     pub(crate) fn parse(text: &str) -> Self {
         let mut samples = Self::default();
         for line in text.lines() {
@@ -99,14 +99,14 @@ impl Series {
         median(self.values.clone())
     }
 
-    /// Returns the median of the ratios to another way, round by round.
+    /// Returns the median of the ratios to another series, round by round.
     pub(crate) fn ratio_to(&self, base: &Self) -> Option<f64> {
         let pairs = self.values.iter().zip(&base.values);
         median(pairs.map(|(value, base)| value / base).collect())
     }
 }
 
-/// Returns the middle value, the lower one of two.
+/// Returns the median, the lower one of two.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     (!values.is_empty()).then(|| percentile(&values, 50))

@@ -1,4 +1,4 @@
-//! One rqbit that has everything, and the files that it has.
+//! One rqbit with a complete torrent, and its files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use rqbit_client::InfoHash;
 use rqbit_embedded::{EmbeddedConfig, EmbeddedServer, SeedOptions};
 use tokio::runtime::Runtime;
 
-/// Pieces of all torrents: what torrents of gigabytes have.
+/// The piece length of all torrents, as in torrents of some GB.
 const PIECE_BYTES: u32 = 1 << 20;
 
 /// A server with one torrent that is complete.
 pub(crate) struct Seeder {
-    /// The names of the files, as they are in the mount.
+    /// The paths of the files in the mount.
     pub(crate) names: Vec<String>,
-    /// Where the files are.
+    /// The directory of the files.
     pub(crate) folder: PathBuf,
     /// The address of the API.
     pub(crate) api_url: String,
@@ -25,7 +25,7 @@ pub(crate) struct Seeder {
 
 impl Seeder {
     /// Starts a server below `dir` with the file `name`, or with all files in a folder of that
-    /// name, which `write` makes.
+    /// name. `write` creates the files.
     pub(crate) fn start(dir: &Path, name: &str, write: impl FnOnce(&Path)) -> Self {
         let folder = dir.join("seeds");
         fs::create_dir_all(&folder).unwrap();
@@ -51,7 +51,7 @@ impl Seeder {
             let seeded = server.seed(&path, options).await.unwrap();
             (server, seeded)
         });
-        // Paths are relative to what the root of a mount is like.
+        // Paths are relative to the root of a mount.
         let folder = if prefix.is_empty() { folder } else { dir.join("seeds") };
         Self {
             names: names.into_iter().map(|name| format!("{prefix}{name}")).collect(),
@@ -63,12 +63,12 @@ impl Seeder {
         }
     }
 
-    /// Returns the path and query of a file's stream.
+    /// Returns the path and query of a file's stream URL.
     pub(crate) fn stream_path(&self, file_idx: usize) -> String {
         format!("/torrents/{}/stream/{file_idx}", self.info_hash)
     }
 
-    /// Returns the address of a file's stream.
+    /// Returns the URL of a file's stream.
     pub(crate) fn stream_url(&self, file_idx: usize) -> String {
         format!("{}{}", self.api_url, self.stream_path(file_idx))
     }

@@ -1,4 +1,4 @@
-//! Reading whole files in order, by one and by four readers, and what that costs.
+//! Sequential reads of whole files, by one and by four readers, and their cost.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -15,23 +15,23 @@ use super::{curl, programs};
 use crate::caches::{have_free_memory, warm};
 use crate::process;
 
-/// As many as tfs has streams.
+/// The stream budget of tfs.
 const READERS: usize = 4;
 
-/// Several times what tfs may keep in memory.
+/// Several times the cache memory of tfs.
 const FILE_BYTES: u64 = 512 << 20;
 
-/// What `dd bs=1M` and copying programs ask for.
+/// The block size of `dd bs=1M` and of copying programs.
 const BLOCK_BYTES: usize = 1 << 20;
 
-/// Who is not done by then is slow enough to be judged by what came.
+/// A slower read is stopped, and rated by the bytes that came.
 const READ_MAX: Duration = Duration::from_millis(1500);
 
-/// How often in each round what takes milliseconds is measured: in those, a machine that does
-/// something else for a moment has the wrong figure.
+/// How often work of milliseconds is measured in each round: a short disturbance of the machine
+/// would distort a single figure.
 const TURNS: usize = 3;
 
-/// How often a file that is in memory is read in one go, for the same reason.
+/// How often a file in the page cache is read in one measurement, for the same reason.
 const PASSES: usize = 4;
 
 const UNIT: &str = "MiB/s";
@@ -61,7 +61,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     for round in 0..rounds {
         let mut speeds: Vec<_> = ways.there.iter().map(|way| (way.name, Vec::new())).collect();
         for idx in 0..=ways.there.len() {
-            // Each round begins with another way; the last one is no filesystem.
+            // Each round begins with another one; the last one is not a filesystem.
             let idx = (idx + round) % (ways.there.len() + 1);
             match ways.there.get(idx) {
                 Some(way) => speeds[idx].1.push(measure(recorder, &ways, way)),
@@ -80,7 +80,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     }
 }
 
-/// Measures what takes longer, and returns the speed of one reader.
+/// Measures uncached reads, and returns the speed of one reader.
 fn measure(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> f64 {
     let paths: Vec<_> = (0..READERS).map(|idx| ways.path(way, idx)).collect();
     let forget = || (0..READERS).for_each(|idx| ways.forget(way, idx));
@@ -101,8 +101,8 @@ fn measure(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> f
     speed
 }
 
-/// Measures a file that the kernel has in memory, and one that it has to get from the disk.
-/// Returns the speed of one reader once more, where that takes no time.
+/// Measures a file in the page cache, and one that comes from the disk. Returns the speed of one
+/// reader again, if that is quick to measure.
 fn measure_again(recorder: &mut SampleRecorder, ways: &FileViews, way: &FileView) -> Option<f64> {
     if matches!(way.name, RCLONE | HTTPDIRFS) {
         // Nothing is compared with them, and a file takes them seconds.
@@ -136,7 +136,7 @@ fn measure_curl(recorder: &mut SampleRecorder, seeder: &Seeder) {
     }
 }
 
-/// Reads files at once, each by a thread of its own, and returns how many bytes came in which time.
+/// Reads files concurrently, each on a thread of its own. Returns the bytes and the time.
 fn read(paths: &[PathBuf]) -> (f64, Duration) {
     have_free_memory(FILE_BYTES * u64::try_from(paths.len()).unwrap());
     let start = Instant::now();
@@ -148,7 +148,7 @@ fn read(paths: &[PathBuf]) -> (f64, Duration) {
     (f64::from(bytes), start.elapsed())
 }
 
-/// Returns how many bytes were there.
+/// Returns the number of bytes read.
 fn read_blocks(path: &Path, start: Instant) -> u32 {
     let file = File::open(path).unwrap();
     let mut block = vec![0; BLOCK_BYTES];

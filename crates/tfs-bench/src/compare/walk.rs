@@ -1,4 +1,4 @@
-//! Walks over many files: the mount, the plainest fuser filesystem, and a tmpfs.
+//! Walks over many files: the mount, a minimal fuser filesystem, and a tmpfs.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(crate) const TFS: &str = "tfs";
 pub(crate) const TMPFS: &str = "tmpfs";
 const UNIT: &str = "s";
 
-/// The walks, as the user types them.
+/// The walks, as command lines.
 pub(crate) const WALKS: [&str; 2] = ["find", "ls -lR"];
 
 pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
@@ -38,7 +38,7 @@ pub(crate) fn run(recorder: &mut SampleRecorder, dir: &Path, rounds: usize) {
     });
     for round in 0..rounds {
         for walk in WALKS {
-            // Both are cold once and warm then, the other one first each time.
+            // Each is walked cold and then warm; the order alternates.
             let mut mounts = [(TFS, mount.path.as_path()), (CEILING, &ceiling_path)];
             mounts.rotate_left(round % 2);
             for (name, path) in mounts {
@@ -59,7 +59,7 @@ pub(crate) fn warm(walk: &str) -> String {
     format!("{walk}, again")
 }
 
-/// A tmpfs with the same names, until it is dropped.
+/// A tmpfs with the same names. Unmounted on drop.
 struct Tmpfs<'a>(&'a Path);
 
 impl<'a> Tmpfs<'a> {

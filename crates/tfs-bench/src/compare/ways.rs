@@ -1,4 +1,4 @@
-//! The ways to a file: the file itself, tfs in its ways, other filesystems, the ceiling.
+//! The filesystems to compare: the file itself, tfs in several modes, others, and the ceiling.
 
 use std::any::Any;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use super::seeder::Seeder;
 use crate::caches::{forget_pages, share_read_ahead, warm};
 use crate::mount::TfsMount;
 
-/// The file that rqbit has.
+/// The file of rqbit.
 pub(crate) const PLAIN: &str = "plain file";
 /// A fuser filesystem that answers from memory.
 pub(crate) const CEILING: &str = "fuser ceiling";
@@ -25,31 +25,31 @@ pub(crate) const RCLONE: &str = "rclone mount";
 pub(crate) const HTTPDIRFS: &str = "httpdirfs";
 pub(crate) const BTFS: &str = "btfs";
 
-/// What `tfs mount` is told for each of its ways.
+/// The flags of `tfs mount` for each mode.
 const TFS: [(&str, &[&str]); 3] = [
     (HTTP, &["--local-paths", "off"]),
     (LOCAL, &["--local-paths", "auto", "--passthrough", "off"]),
     (PASSTHROUGH, &["--local-paths", "auto", "--passthrough", "auto"]),
 ];
 
-/// How much of a file tfs has to get from rqbit before it looks for it here: more than eight pieces
-/// and less than the shortest of these files has.
+/// How much of a file tfs reads over HTTP before it finds and verifies the local copy: more than
+/// eight pieces, and less than the shortest of these files.
 const PROOF_BYTES: usize = 12 << 20;
 
-/// A directory that shows the files of a torrent.
+/// A directory with the files of a torrent.
 pub(crate) struct FileView {
     pub(crate) name: &'static str,
     root: PathBuf,
-    /// The process behind it, if it has one of its own.
+    /// Its process, if it has one of its own.
     pub(crate) pid: Option<u32>,
-    /// Whether it reads the plain file.
+    /// Whether it is the directory of the plain file.
     pub(crate) is_local: bool,
     mount: Option<TfsMount>,
-    /// Ends with this.
+    /// Its drop ends the filesystem.
     _keeper: Box<dyn Any>,
 }
 
-/// All ways to the files of a server, and those that are not there.
+/// All filesystems with the files of a server, and those that are not installed.
 pub(crate) struct FileViews {
     pub(crate) there: Vec<FileView>,
     pub(crate) not_installed: Vec<&'static str>,
@@ -66,7 +66,7 @@ impl FileViews {
         ways
     }
 
-    /// Returns the file itself and the ways of tfs.
+    /// Returns the file itself and the modes of tfs.
     pub(crate) fn of_tfs(dir: &Path, seeder: &Seeder) -> Self {
         let plain = FileView {
             name: PLAIN,
@@ -80,7 +80,7 @@ impl FileViews {
         let has_passthrough = help.contains("--passthrough");
         let tfs = TFS.iter().filter(|(name, _)| *name != PASSTHROUGH || has_passthrough);
         let tfs = tfs.map(|(name, options)| {
-            // A build that cannot hand files to the kernel cannot be told not to.
+            // A build without passthrough has no flag to disable it.
             let options: Vec<_> = options
                 .chunks(2)
                 .filter(|option| help.contains(option[0]))
@@ -107,8 +107,8 @@ impl FileViews {
         ways
     }
 
-    /// Has tfs prove the files that it may read here, as it does when somebody reads them for the
-    /// first time: what is compared is how they are read from then on.
+    /// Makes tfs verify the local files, as at their first reads: the comparison is about the reads
+    /// after that.
     fn prove(&self) {
         for way in self.there.iter().filter(|way| way.is_local) {
             let Some(mount) = &way.mount else { continue };
@@ -124,8 +124,8 @@ impl FileViews {
         }
     }
 
-    /// Has the kernel hold the files that rqbit serves, as it does not for long where it gives back
-    /// to a host what nobody reads.
+    /// Loads the files that rqbit serves into the page cache. A host that reclaims unused memory
+    /// soon drops them.
     pub(crate) fn warm(&self) {
         self.names.iter().for_each(|name| warm(&self.plain.join(name)));
     }
@@ -152,14 +152,14 @@ impl FileViews {
         }
     }
 
-    /// Returns where a way has a file.
+    /// Returns the path of a file in a filesystem.
     pub(crate) fn path(&self, way: &FileView, file_idx: usize) -> PathBuf {
         let name = &self.names[file_idx];
         let name = if matches!(way.name, RCLONE | HTTPDIRFS) { flat(name) } else { name };
         way.root.join(name)
     }
 
-    /// Makes a way forget a file: the pages of the kernel, and what tfs keeps.
+    /// Drops a file from the page cache and from tfs's cache.
     pub(crate) fn forget(&self, way: &FileView, file_idx: usize) {
         if way.name != PLAIN {
             forget_pages(&self.path(way, file_idx));
@@ -171,14 +171,14 @@ impl FileViews {
         }
     }
 
-    /// Makes a way forget a file, and the kernel what is behind it.
+    /// Drops a file from the caches of a filesystem, and its source from the page cache.
     pub(crate) fn forget_disk(&self, way: &FileView, file_idx: usize) {
         self.forget(way, file_idx);
         forget_pages(&self.plain.join(&self.names[file_idx]));
     }
 }
 
-/// Returns whether somebody who has a file open gets its bytes from the disk.
+/// Returns whether an open handle is served from the local disk.
 fn has_local_reader(mount: &TfsMount) -> bool {
     let output = mount.command().args(["status", "--json"]).arg(&mount.path).output().unwrap();
     let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -186,12 +186,12 @@ fn has_local_reader(mount: &TfsMount) -> bool {
     readers.iter().any(|reader| reader["way"] != "http")
 }
 
-/// Returns a name without characters that the table of mounts escapes.
+/// Returns a name without characters that the mount table escapes.
 fn dir_name(name: &str) -> String {
     name.replace([' ', ','], "-")
 }
 
-/// Returns the last part of a name.
+/// Returns the last component of a name.
 fn flat(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
@@ -205,7 +205,7 @@ fn entries(seeder: &Seeder) -> Vec<ListedFile> {
     seeder.names.iter().enumerate().map(entry).collect()
 }
 
-/// Mounts the plainest filesystem with the same names, and with the read-ahead that tfs has.
+/// Mounts a minimal filesystem with the same names, and with the read-ahead of tfs.
 fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> FileView {
     fs::create_dir_all(dir).unwrap();
     let files = seeder.names.iter().map(|name| {
@@ -217,7 +217,7 @@ fn ceiling(dir: &Path, seeder: &Seeder, tfs: &Path) -> FileView {
     FileView {
         name: CEILING,
         root: dir.to_owned(),
-        // Its processor time is that of this process, which is rqbit's too.
+        // Its CPU time is that of this process, which includes rqbit's.
         pid: None,
         is_local: false,
         mount: None,

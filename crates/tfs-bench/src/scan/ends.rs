@@ -16,42 +16,42 @@ use crate::figures::{FigureReport, Want, count, megabytes};
 use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits, request};
 
-/// How many files are looked at each way, of each size of pieces.
+/// How many files are scanned by each access path, for each piece length.
 const FILES: usize = 50;
 
-/// Large enough that reading all of a file shows.
+/// Large enough that reading a whole file is visible in the figures.
 const FILE_BYTES: u64 = 12 * MIB + 54_321;
 
-/// What rqbit asks of one peer at a time (`librqbit`, 128 chunks of 16 KiB): when a stream is
-/// closed that much is on its way, whatever it is of.
+/// How much rqbit requests from one peer at a time (`librqbit`, 128 chunks of 16 KiB). When a
+/// stream is closed, up to this much is in flight, from any part of the torrent.
 const UNDER_WAY_BYTES: u64 = 2 * MIB;
 
-/// Pieces of a torrent of many GB, as most films are.
+/// The piece length of a torrent of many GB, as for most films.
 const PIECE_BYTES: u32 = 2 * 1024 * 1024;
 
-/// Pieces of a torrent of a few GB: less than what is under way.
+/// The piece length of a torrent of a few GB: less than the bytes in flight.
 const SMALL_PIECE_BYTES: u32 = PIECE_BYTES / 2;
 
 const HEAD_BYTES: u64 = MIB;
 
 const TAIL_BYTES: u64 = 256 * 1024;
 
-/// Reads of the scanner.
+/// The block size of the scanner.
 const BLOCK_BYTES: usize = 64 * 1024;
 
-/// How long the scan of all files may take, before the rest of them is left out.
+/// The time limit for the scan of all files; the rest of them is skipped.
 const SCAN_MAX: Duration = Duration::from_secs(600);
 
-/// How long a request may be without a byte before it is made again. rqbit may part with a peer
-/// that a new request needs in the very moment, and never look for it again.
+/// How long a request may be without a byte before it is repeated. rqbit may drop a peer at the
+/// moment when a new request needs it, and never reconnect.
 const SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// What did not go as it should.
+/// Failures of a scan.
 #[derive(Debug, Default)]
 struct ScanFailures {
-    /// Ends that were not read.
+    /// Heads and tails that were not read.
     failures: usize,
-    /// Requests that had to be made again.
+    /// Requests that were repeated.
     silences: usize,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     look(report, dir, "1 MiB pieces", SMALL_PIECE_BYTES);
 }
 
-/// Looks at the ends of files each way, in turns.
+/// Reads the heads and tails of files by both access paths, in turns.
 fn look(report: &mut FigureReport, dir: &Path, what: &str, piece_bytes: u32) {
     let rqbits = nothing_selected(piece_bytes, 2 * FILES);
     let torrent = rqbits.swarm.torrents()[0].clone();
@@ -96,8 +96,9 @@ fn look(report: &mut FigureReport, dir: &Path, what: &str, piece_bytes: u32) {
     drop(tracker);
 }
 
-/// Says what was fetched beyond the pieces touched, and how many files cost at most one piece more
-/// for each end. No file through the mount may cost more than that or what is under way anyhow.
+/// Reports what was fetched beyond the touched pieces, and how many files cost at most one more
+/// piece at each end. No file through the mount may cost more than that or than the bytes in
+/// flight.
 fn report_extra(
     report: &mut FigureReport,
     name: &str,
@@ -148,8 +149,8 @@ fn touched(file: usize, piece: u64) -> [(u64, u64); 2] {
     ends().map(|(from, to)| ((start + from) / piece, (start + to - 1) / piece))
 }
 
-/// Returns the pieces that came and that the ends of a file do not touch, by how far they are
-/// behind the head or the tail.
+/// Returns the fetched pieces that the head and the tail do not touch, by their distance behind the
+/// head or the tail.
 fn beyond(file: usize, piece: u64, cost: &Cost) -> Vec<String> {
     let [head, tail] = touched(file, piece);
     let names = cost.pieces.iter().filter_map(|piece| match u64::from(*piece) {
@@ -162,7 +163,7 @@ fn beyond(file: usize, piece: u64, cost: &Cost) -> Vec<String> {
     names.collect()
 }
 
-/// Returns rqbits with a torrent of which no file is selected.
+/// Returns rqbits with a torrent without selected files.
 fn nothing_selected(piece_bytes: u32, files: usize) -> Rqbits {
     let files = (0..).take(files);
     let files = files.map(|idx| (format!("{idx:03}.mkv"), Content::new(idx, FILE_BYTES)));

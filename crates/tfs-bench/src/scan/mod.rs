@@ -1,8 +1,8 @@
-//! What a media scanner costs: a look at each file of a torrent of which nothing is to be
-//! downloaded, through the mount and beside it by requests to rqbit itself.
+//! The cost of a media scanner: it reads a part of each file of a torrent without selected files,
+//! through the mount and by direct requests to rqbit.
 //!
-//! Both take turns, file by file, since what rqbit fetches beyond what was asked for depends on
-//! what the machine does otherwise.
+//! Both take turns, file by file, since the extra data that rqbit fetches depends on the machine's
+//! load.
 
 mod ends;
 mod probe;
@@ -18,17 +18,17 @@ use crate::figures::{FigureReport, Want, count, megabytes};
 use crate::rqbits::Rqbits;
 use crate::timing::pause;
 
-/// How long nothing may come before what was asked for has come.
+/// How long nothing may arrive until all requested data counts as arrived.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// What one look cost.
+/// The cost of one file.
 #[derive(Debug)]
 struct Cost {
     took: Duration,
     fetched_bytes: u64,
-    /// The pieces that came.
+    /// The fetched pieces.
     pieces: Vec<u32>,
-    /// How many streams the mount opened for it.
+    /// The streams that the mount opened for it.
     streams: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn run(report: &mut FigureReport, dir: &Path) {
     probe::run(report, dir);
 }
 
-/// Measures what a look costs.
+/// Measures the cost of reading one file.
 fn measure(rqbits: &Rqbits, torrent: InfoHash, mount: &Path, look: impl FnOnce()) -> Cost {
     let had = pieces(rqbits, torrent);
     let (fetched, opened) = (rqbits.fetched_bytes(), streams_opened(mount));
@@ -54,7 +54,7 @@ fn measure(rqbits: &Rqbits, torrent: InfoHash, mount: &Path, look: impl FnOnce()
     }
 }
 
-/// Says what looks cost, of one way.
+/// Reports the costs of one access path.
 fn report_costs(report: &mut FigureReport, name: &str, piece_bytes: u32, costs: &[&Cost]) {
     let looks = count(costs.len());
     let mut show = |what: &str, value: f64, unit: &str| {
@@ -81,7 +81,7 @@ fn pieces(rqbits: &Rqbits, torrent: InfoHash) -> HaveBitfield {
     rqbits.runtime.block_on(rqbits.swarm.client().torrent_haves(torrent.into())).unwrap()
 }
 
-/// Returns what was fetched in all when nothing comes any more.
+/// Returns the total of fetched bytes when nothing arrives any more.
 fn settled_bytes(rqbits: &Rqbits) -> u64 {
     let mut before = rqbits.fetched_bytes();
     loop {

@@ -1,4 +1,4 @@
-//! `ffprobe` of MP4s whose index is at their end, as most encoders leave it.
+//! `ffprobe` of MP4s with the index at the end, as most encoders leave it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -20,14 +20,14 @@ use crate::mount::{ReadPath, TfsMount};
 use crate::rqbits::{DOWNLOAD_BPS, MIB, Rqbits};
 use crate::timing::within;
 
-/// Noise of high rate: some 20 MB in two minutes of film.
+/// Noise of high bit rate: some 20 MB in two minutes of film.
 const FFMPEG: &str = "-v error -f lavfi -i testsrc2=size=640x360:rate=25:duration=120 \
     -vf noise=alls=30 -c:v mpeg4 -b:v 1500k -movflags -faststart";
 
-/// A film of 20 MB has twenty of these.
+/// The piece length; a film of 20 MB has twenty pieces.
 const PIECE_BYTES: u32 = 1024 * 1024;
 
-/// How many films are probed each way.
+/// How many films are probed by each access path.
 const FILMS: usize = 10;
 
 /// How long ffprobe may take.
@@ -36,14 +36,14 @@ const PROBE_MAX: Duration = Duration::from_secs(120);
 /// The torrent of the films.
 const NAME: &str = "films";
 
-/// What ffprobe says of the file that it read.
+/// ffprobe's statistics of a read file.
 #[derive(Debug)]
 struct Statistics {
     read_bytes: u64,
     seeks: u64,
 }
 
-/// One probe: of a film that nobody has looked at before.
+/// The probe of one film that was not read before.
 #[derive(Debug)]
 struct FilmProbe {
     way: ReadPath,
@@ -51,7 +51,7 @@ struct FilmProbe {
     statistics: Option<Statistics>,
 }
 
-/// Measures what probes fetch, where there are ffmpeg and ffprobe.
+/// Measures the bytes fetched by probes, if ffmpeg and ffprobe are installed.
 pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     let seeds = dir.join(NAME);
     fs::create_dir(&seeds).unwrap();
@@ -94,12 +94,12 @@ pub(super) fn run(report: &mut FigureReport, dir: &Path) {
     }
 }
 
-/// Says how many probes ended well, and how many of them within the pieces of what they read.
+/// Reports how many probes succeeded, and how many of them fetched only the pieces that they read.
 fn report_probes(report: &mut FigureReport, name: &str, way: ReadPath, probes: &[&FilmProbe]) {
     let (piece, mut ended, mut within_count, mut read_bytes) = (u64::from(PIECE_BYTES), 0, 0, 0);
     for FilmProbe { cost, statistics, .. } in probes {
         let Some(Statistics { read_bytes: read, seeks }) = statistics else { continue };
-        // Each run of reads begins and ends inside of a piece, and may cost one more.
+        // Each run of reads begins and ends inside a piece, and may cost one more.
         let pieces_max = read.div_ceil(piece) + 2 * (seeks + 1);
         ended += 1;
         read_bytes += read;
@@ -124,8 +124,8 @@ fn report_probes(report: &mut FigureReport, name: &str, way: ReadPath, probes: &
     }
 }
 
-/// Makes films that differ in nothing but their names. Returns their length, or `None` if there is
-/// no ffmpeg, or no ffprobe that finds a film in them.
+/// Creates films that differ only in their names. Returns their length, or `None` without ffmpeg,
+/// or if ffprobe finds no film in them.
 fn make_films(dir: &Path) -> Option<u64> {
     let first = dir.join(film_name(0));
     let made = Command::new("ffmpeg").args(FFMPEG.split_whitespace()).arg(&first).status();
@@ -145,8 +145,8 @@ fn film_name(film: usize) -> String {
     format!("{film:02}.mp4")
 }
 
-/// Runs ffprobe, which says when it closes a file how much it read, or returns `None` if there is
-/// none or it found no film.
+/// Runs ffprobe, which prints how much it read when it closes a file. Returns `None` if it is not
+/// installed or found no film.
 fn probe(target: &OsStr) -> Option<Statistics> {
     let mut command = Command::new("ffprobe");
     let command = command.args(["-v", "debug", "-show_streams"]).arg(target).stdin(Stdio::null());
@@ -161,7 +161,7 @@ fn probe(target: &OsStr) -> Option<Statistics> {
     Some(Statistics { read_bytes: read_bytes.parse().ok()?, seeks: seeks.parse().ok()? })
 }
 
-/// Seeds files that no test made, with a server of its own.
+/// Seeds existing files, with a server of its own.
 async fn seed(dir: &Path) -> (EmbeddedServer, SeededTorrent) {
     let parent = dir.parent().unwrap();
     let seeder = EmbeddedServer::start(EmbeddedConfig::loopback(parent)).await.unwrap();
@@ -170,8 +170,8 @@ async fn seed(dir: &Path) -> (EmbeddedServer, SeededTorrent) {
     (seeder, seeded)
 }
 
-/// Adds the torrent with nothing selected. rqbit cannot add it so: until it is checked, the limit
-/// lets less through than a piece.
+/// Adds the torrent with nothing selected. rqbit's API cannot do that in one call: until the check
+/// is done, the limit lets less than a piece through.
 async fn add(rqbits: &Rqbits, peer: SocketAddr, seeded: &SeededTorrent) {
     let client = rqbits.swarm.client();
     let source = AddSource::TorrentFile(seeded.torrent_bytes.clone());

@@ -1,4 +1,4 @@
-//! A user who gives commands while all of that goes on.
+//! Commands given by a user during the soak.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -11,20 +11,20 @@ use super::findings::SharedFindings;
 use crate::mount::{TfsMount, wait_for};
 use crate::timing::pause;
 
-/// How long a command may take that asks the server: a look at it ends after a minute, and one
-/// that is under way is waited for.
+/// How long a command may take that polls the server: a poll ends after a minute, and the command
+/// also waits for a poll in progress.
 const COMMAND_MAX: Duration = Duration::from_secs(130);
 
-/// How soon a command is to end that was told to.
+/// How soon a command must end after a signal.
 const INTERRUPTED_MAX: Duration = Duration::from_secs(10);
 
-/// How long a preload goes on before it is interrupted.
+/// How long a preload runs before it is interrupted.
 const PRELOAD_MILLIS: (u64, u64) = (200, 4000);
 
-/// Between two commands.
+/// The pause between two commands.
 const REST_MILLIS: (u64, u64) = (500, 4000);
 
-/// What is done. An error of one is an answer like any other.
+/// The commands. An error is an acceptable result.
 const COMMANDS: [&[&str]; 6] = [
     &["status", "--json"],
     &["refresh"],
@@ -34,7 +34,7 @@ const COMMANDS: [&[&str]; 6] = [
     &["preload"],
 ];
 
-/// Gives commands until `deadline`, and returns how many.
+/// Runs commands until `deadline`, and returns their number.
 pub(super) fn run(
     mounts: &[TfsMount],
     mut random: Random,
@@ -56,9 +56,8 @@ pub(super) fn run(
                 continue;
             }
             let pid = i32::try_from(process.id()).unwrap();
-            // Not SIGINT: whoever runs this in the background has it ignored until there is a
-            // handler. It may have ended by now, and is not waited for yet, so that the number is
-            // its own.
+            // Not SIGINT: a background job has it ignored until there is a handler. The process may
+            // have ended by now, but it is not reaped yet, so the process id is still its own.
             _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
             limit = INTERRUPTED_MAX;
         }

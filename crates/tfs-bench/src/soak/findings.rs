@@ -1,4 +1,4 @@
-//! What readers found, all together.
+//! The findings of all readers.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,16 +7,16 @@ use std::time::Duration;
 use super::task::{ReadMethod, ReaderTask, TaskOutcome};
 use super::{CALL_MAX, READ_MAX};
 
-/// What is kept of each kind of finding: whoever has to look into it needs the first ones.
+/// How many findings of each kind are kept: the first ones are enough for an analysis.
 const KEPT_MAX: usize = 20;
 
-/// Errors that a read may end with, see docs/reading.md.
+/// Errors that a read may return, see docs/reading.md.
 const READ_ERRORS: [&str; 4] = ["read EIO", "read ETIMEDOUT", "read EAGAIN", "read ESTALE"];
 
-/// Errors of calls on what has gone meanwhile.
+/// Errors of calls on removed files.
 const GONE_ERRORS: [&str; 2] = ["ENOENT", "ESTALE"];
 
-/// What a mapping shows in place of an error.
+/// The error of a mapping.
 pub(super) const BUS_ERROR: &str = "read SIGBUS";
 
 /// The findings so far.
@@ -30,17 +30,17 @@ pub(super) struct Findings {
     pub(super) by_way: BTreeMap<ReadMethod, TaskOutcome>,
     /// Bytes that are not those of the file.
     pub(super) wrong: Vec<String>,
-    /// Calls that took longer than they may.
+    /// Calls that exceeded their time limit.
     pub(super) hangs: Vec<String>,
-    /// Errors that there is no reason for.
+    /// Errors without a reason.
     pub(super) unexpected: Vec<String>,
-    /// Readers that were killed, and the longest that it took until one was gone.
+    /// Readers that were killed, and the longest time until one had ended.
     pub(super) killed: u64,
     pub(super) freed_worst: Duration,
 }
 
 impl Findings {
-    /// Returns all ways together.
+    /// Returns the sum over all methods.
     pub(super) fn all(&self) -> TaskOutcome {
         let mut all = TaskOutcome::default();
         self.by_way.values().cloned().for_each(|outcome| all.add(outcome));
@@ -49,7 +49,7 @@ impl Findings {
 }
 
 impl SharedFindings {
-    /// Takes in what came of a task on a file of a torrent that stays, or of a guest.
+    /// Adds the result of a task on a file of a permanent torrent, or of a guest.
     pub(super) fn on_outcome(&self, task: &ReaderTask, is_guest: bool, outcome: TaskOutcome) {
         let limit = if task.way == ReadMethod::Walk { CALL_MAX } else { READ_MAX };
         let said = |what: &str| {
@@ -70,13 +70,13 @@ impl SharedFindings {
         findings.by_way.entry(task.way).or_default().add(outcome);
     }
 
-    /// Takes in that a reader did not end in time.
+    /// Adds a reader that did not end in time.
     pub(super) fn on_hang(&self, task: &ReaderTask, what: &str) {
         let said = format!("{} {}: {what}", task.way.name(), task.path.display());
         keep(&mut self.lock().hangs, said);
     }
 
-    /// Takes in that a command did not end in time.
+    /// Adds a command that did not end in time.
     pub(super) fn on_hung_command(&self, command: &str, limit: Duration) {
         keep(&mut self.lock().hangs, format!("tfs {command} did not end in {limit:?}"));
     }
@@ -85,7 +85,7 @@ impl SharedFindings {
         keep(&mut self.lock().unexpected, what);
     }
 
-    /// Takes in how long it took until a reader that was killed was gone.
+    /// Adds the time until a killed reader had ended.
     pub(super) fn on_killed(&self, freed: Duration) {
         let mut findings = self.lock();
         findings.killed += 1;
@@ -101,7 +101,7 @@ impl SharedFindings {
     }
 }
 
-/// Says it at once, and keeps it if it is among the first.
+/// Prints it immediately, and keeps it if it is among the first.
 fn keep(findings: &mut Vec<String>, what: String) {
     println!("soak: FOUND {what}");
     if findings.len() < KEPT_MAX {
@@ -112,7 +112,7 @@ fn keep(findings: &mut Vec<String>, what: String) {
 fn is_allowed(way: ReadMethod, is_guest: bool, error: &str) -> bool {
     let is_of_gone = GONE_ERRORS.iter().any(|errno| error.ends_with(errno));
     if way == ReadMethod::Walk {
-        // What it comes by may be a guest's.
+        // A path in a view may belong to a guest.
         return is_of_gone && !error.starts_with("view");
     }
     error == BUS_ERROR || READ_ERRORS.contains(&error) || (is_guest && is_of_gone)

@@ -1,4 +1,5 @@
-//! What a mount and its process hold: to be the same after a day of trouble as before.
+//! Resources held by a mount and its process: they must be the same after a day of faults as
+//! before.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,25 +11,25 @@ use crate::mount::TfsMount;
 use crate::process;
 use crate::timing::pause;
 
-/// How long things may take to be given back: a look at the server that was stalled has a minute,
-/// threads that have nothing to do wait for ten seconds before they end.
+/// How long the release of resources may take: the poll of a stalled server has a minute, and idle
+/// threads end after ten seconds.
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 
-/// How often it is looked at.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// The most connections to the server that wait for another call (`rqbit-client`).
+/// The most idle connections to the server (`rqbit-client`).
 const IDLE_CONNECTIONS: u64 = 8;
 
-/// Threads that wait for another blocking call, ten seconds each: the looks themselves use them.
+/// Idle blocking threads, ten seconds each: the polls themselves use them.
 const IDLE_THREADS: u64 = 2;
 
-/// What the kernel keeps of all that it knows when it is told to forget: whose directory somebody
-/// is in, and what was looked up since. A torrent that goes has four, and up to a dozen go at once
-/// when removals are accepted. A leak would be four for each of some 40 torrents that go in a run.
+/// The inodes that the kernel keeps after a drop of its caches: working directories, and new
+/// lookups. A removed torrent has four inodes, and up to a dozen torrents go at once when removals
+/// are accepted. A leak would be four for each of some 40 torrents that are removed in a run.
 const INODES_KEPT: u64 = 48;
 
-/// What there is at a moment.
+/// The resources at a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HeldResources {
     pub(super) open_files: u64,
@@ -37,7 +38,7 @@ pub(super) struct HeldResources {
     pub(super) tasks: u64,
     pub(super) threads: u64,
     pub(super) kernel_inodes: u64,
-    /// By what they are of.
+    /// By kind.
     pub(super) descriptors: BTreeMap<String, u64>,
     pub(super) resident_bytes: u64,
     /// Whether the server answers, lists and streams.
@@ -45,7 +46,7 @@ pub(super) struct HeldResources {
 }
 
 impl HeldResources {
-    /// Looks at a mount.
+    /// Reads the resources of a mount.
     pub(super) fn of(mount: &TfsMount) -> Self {
         let status = ask(mount, &["status", "--json"]);
         let status = &status[0];
@@ -65,8 +66,7 @@ impl HeldResources {
         }
     }
 
-    /// Waits until nobody holds anything, and returns what there is then, or at the end of the
-    /// time.
+    /// Waits until no handle, read or stream is open. Returns the resources then, or at the limit.
     pub(super) fn settled(mount: &TfsMount, before: Option<&Self>) -> Self {
         let start = Instant::now();
         loop {
@@ -81,7 +81,7 @@ impl HeldResources {
         }
     }
 
-    /// Returns what is left over from before, in words; memory is judged apart.
+    /// Returns the excess over before, in words; memory is checked separately.
     pub(super) fn leftovers(&self, before: &Self) -> Vec<String> {
         let mut left = Vec::new();
         let mut at_most = |what: &str, is: u64, max: u64| {
@@ -104,7 +104,7 @@ impl HeldResources {
     }
 }
 
-/// Asks `tfs` about a mount.
+/// Runs a query by `tfs` about a mount.
 fn ask(mount: &TfsMount, arguments: &[&str]) -> Value {
     let output = mount.command().args(arguments).arg(&mount.path).output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
@@ -114,10 +114,10 @@ fn ask(mount: &TfsMount, arguments: &[&str]) -> Value {
 fn descriptors(pid: u32) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(Result::ok) {
-        // One may be closed by now.
+        // It may be closed by now.
         let Ok(target) = fs::read_link(entry.path()) else { continue };
         let target = target.to_string_lossy();
-        // Sockets and pipes have numbers.
+        // Sockets and pipes have numbers in their names.
         let of = target.split_once(":[").map_or(&*target, |(kind, _)| kind);
         *counts.entry(of.to_owned()).or_default() += 1;
     }

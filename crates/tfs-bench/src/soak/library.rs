@@ -1,4 +1,4 @@
-//! The torrents of the soak, and the files of them that readers know.
+//! The torrents of the soak, and their files known to readers.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,34 +9,34 @@ use tfs_testkit::swarm::{Swarm, SwarmBuilder, SwarmTorrent, TorrentSpec};
 
 use crate::rqbits::{MIB, film};
 
-/// Torrents that stay are named as they are below; those that come and go begin with this.
+/// The prefix of guests, torrents that come and go. The permanent torrents are named as below.
 pub(super) const GUEST: &str = "new";
 
-/// What a guest has, so that missing data is there to be waited for at any time.
+/// The length of a guest's film, so that there is always missing data to wait for.
 const GUEST_BYTES: u64 = 24 * MIB;
 
-/// How many guests there are at a time.
+/// The number of guests at a time.
 pub(super) const GUESTS: u64 = 3;
 
 /// One file.
 #[derive(Debug, Clone)]
 pub(super) struct KnownFile {
-    /// Where it is, in a mount or from the root of any.
+    /// Its path, in a mount or relative to the root of any.
     pub(super) path: PathBuf,
     pub(super) content: Content,
-    /// Whether its torrent goes some day.
+    /// Whether its torrent is removed at some time.
     pub(super) is_guest: bool,
 }
 
-/// Where which content is in mounts that show the same.
+/// The contents by path, for mounts with the same files.
 #[derive(Debug)]
 pub(super) struct SoakLibrary {
     roots: Vec<PathBuf>,
-    /// From the root of a mount. Changed when torrents come and go, one statement at a time.
+    /// Relative to the root of a mount. Changed when torrents come and go; held for one statement.
     files: Mutex<Vec<KnownFile>>,
 }
 
-/// Returns the torrents of the beginning.
+/// Returns the initial torrents.
 pub(super) fn torrents() -> SwarmBuilder {
     let episodes =
         (1..=6).map(|number| (format!("s01/e0{number}.bin"), Content::new(100 + number, 8 * MIB)));
@@ -50,7 +50,7 @@ pub(super) fn torrents() -> SwarmBuilder {
     (0..GUESTS).fold(builder, |builder, number| builder.torrent(guest(number)))
 }
 
-/// Returns a torrent that comes and goes: a film and something beside it.
+/// Returns a torrent that comes and goes: a film and another file.
 pub(super) fn guest(number: u64) -> TorrentSpec {
     let files = [("film.bin", GUEST_BYTES), ("extra.bin", GUEST_BYTES / 4), ("note.txt", 700)];
     let files = (1000 + 10 * number..).zip(files);
@@ -58,7 +58,7 @@ pub(super) fn guest(number: u64) -> TorrentSpec {
     TorrentSpec::directory(format!("{GUEST}-{number}"), files)
 }
 
-/// Returns whether a torrent is one that comes and goes.
+/// Returns whether a torrent is a guest.
 pub(super) fn is_guest(torrent: &SwarmTorrent) -> bool {
     torrent.name.starts_with(GUEST)
 }
@@ -71,11 +71,11 @@ impl SoakLibrary {
     }
 
     pub(super) fn add(&self, torrent: &SwarmTorrent) {
-        // A torrent that is one file is that file.
+        // A torrent that is one file has no folder.
         let is_file = matches!(torrent.files.as_slice(), [file] if file.path() == torrent.name);
         let folder = if is_file { Path::new("") } else { Path::new(&torrent.name) };
         let files = torrent.files.iter().map(|file| KnownFile {
-            // A name in `odd` looks as if it were escaped, see docs/names.md.
+            // A name in `odd` looks like an escaped one, see docs/names.md.
             path: folder.join(file.path().replace("%41", "%2541")),
             content: file.content,
             is_guest: is_guest(torrent),
@@ -95,14 +95,14 @@ impl SoakLibrary {
     /// Returns a file in one of the mounts.
     pub(super) fn pick(&self, random: &mut Random) -> KnownFile {
         let files = self.lock().clone();
-        // Small files are many: without this hardly anything else would be read.
+        // Small files are numerous: without this, almost only they would be read.
         let large: Vec<_> = files.iter().filter(|file| file.content.len() > MIB).cloned().collect();
         let choices = if random.chance(75) { &large } else { &files };
         let known = random.pick(choices).unwrap().clone();
         KnownFile { path: self.root(random).join(&known.path), ..known }
     }
 
-    /// Returns the files as they are now, in every mount.
+    /// Returns the current files, in every mount.
     pub(super) fn files(&self) -> Vec<KnownFile> {
         let files = self.lock().clone();
         let in_mount = |root: &PathBuf| {

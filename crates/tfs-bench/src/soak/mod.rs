@@ -1,8 +1,8 @@
-//! Random readers, walkers and faults for minutes or hours, over real rqbits and a real mount:
-//! nothing wrong, nothing that hangs, nothing left over.
+//! Random readers, walkers and faults for minutes or hours, with real rqbits and a real mount: no
+//! wrong bytes, no hangs, no leaks.
 //!
-//! `cargo xtask soak --minutes N --seed S` runs it. The seed decides about faults, and about what
-//! each reader does next; the order in which they get to it is the machine's.
+//! `cargo xtask soak --minutes N --seed S` runs it. The seed determines the faults, and the actions
+//! of each reader; the scheduler of the machine determines their interleaving.
 
 mod commander;
 mod findings;
@@ -36,11 +36,10 @@ use crate::mount::TfsMount;
 use crate::process;
 use crate::rqbits::{Rqbits, limit_downloads};
 
-/// What comes before the minutes and the seed.
+/// The argument before the minutes and the seed.
 pub(crate) const MARK: &str = "--soak";
 
-/// The mounts: one that has every byte from the server, and one that takes what it can from the
-/// server's disk.
+/// The mounts: one that reads everything over HTTP, and one that also reads from the server's disk.
 const MOUNTS: [(&str, &str); 2] = [("wire", "off"), ("disk", "auto")];
 
 /// The log of a mount, in its directory.
@@ -49,24 +48,24 @@ const LOG: &str = "log";
 /// How long a read may take in the mount of the soak.
 const READ_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How long a call that reads may take: the kernel and a machine that is full have some more.
+/// How long a read call may take: the deadline, and some time for the kernel and a loaded machine.
 const READ_MAX: Duration = Duration::from_secs(READ_TIMEOUT.as_secs() + 4);
 
-/// How long any other call may take, on a machine that is full. None of them waits for the server.
+/// How long any other call may take on a loaded machine. None of them waits for the server.
 const CALL_MAX: Duration = Duration::from_secs(5);
 
-/// The share of the time after which things are as they stay.
+/// The fraction of the time after which the caches are warm, as a divisor.
 const WARM_UP: u32 = 5;
 
-/// What memory may grow by between two moments at which nobody holds anything: the pools of some
-/// threads have free ends of up to 4 MiB (`tfs-service/src/memory.rs`). A leak of a hundred bytes
-/// for each of some 100,000 reads is more.
+/// The maximum growth of memory between two idle moments: the allocator's pools of some threads
+/// have free ends of up to 4 MiB (`tfs-service/src/memory.rs`). A leak of a hundred bytes for each
+/// of some 100,000 reads is larger.
 const GROWTH_MAX_BYTES: u64 = 12_000_000;
 
-/// From this time on, each kind of trouble has to have come: there is one every five seconds.
+/// From this run time on, each kind of fault must have occurred: there is one every five seconds.
 const WHOLE_RUN: Duration = Duration::from_secs(300);
 
-/// What is mounted, read and spoiled.
+/// The mounts, the library and the faulty server.
 struct SoakRun<'a> {
     library: &'a SoakLibrary,
     proxy: &'a FaultProxy,
@@ -79,7 +78,7 @@ struct SoakRun<'a> {
     counts: EventCounts,
 }
 
-/// Runs it as often as is asked for, or is the child that does.
+/// Runs the soak in a child process, or is that child.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let [minutes, seed] = arguments else {
         println!("soak: minutes and seed are wanted");
@@ -92,7 +91,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     println!("soak: {minutes} min, seed {seed}, {}", crate::runner::build());
-    // The beginning and the end take a minute or two, and what does not settle some more.
+    // The start and the end take a minute or two, and waiting for resources some more.
     let limit = time + Duration::from_secs(600);
     let ended = isolate::run_program(&[MARK, &arguments[0], &arguments[1]], limit);
     let found = ended.read(FILE).unwrap_or_default();
@@ -175,7 +174,7 @@ impl SoakRun<'_> {
         }
     }
 
-    /// Makes sure that what is held is found: a look that sees nothing would prove nothing.
+    /// Checks that held resources are detected: otherwise the check at the end could not fail.
     fn prove_that_held_is_found(&self) {
         let files = self.library.files();
         for mount in self.mounts {
@@ -188,12 +187,12 @@ impl SoakRun<'_> {
         }
     }
 
-    /// Reads, walks and spoils for a while.
+    /// Reads, walks and injects faults for a while.
     fn phase(&mut self, time: Duration) {
         let deadline = Instant::now() + time;
         let (library, findings, proxy, mounts) =
             (self.library, self.findings, self.proxy, self.mounts);
-        // Two of those that most programs are.
+        // Two readers of the most common methods.
         let ways = [&ReadMethod::ALL[..], &[ReadMethod::Sequential, ReadMethod::Random]].concat();
         let randoms: Vec<_> = ways.iter().map(|_| self.random.fork()).collect();
         let command_random = self.random.fork();
@@ -215,12 +214,13 @@ impl SoakRun<'_> {
         }
     }
 
-    /// Reads every file of a torrent that stays: nothing is wrong any more, and no byte may be.
+    /// Reads every file of the permanent torrents: there are no faults any more, and no byte may be
+    /// wrong.
     fn check_all(&self) {
         self.accept_removals();
         self.mounts.iter().for_each(|mount| drop(HeldResources::settled(mount, None)));
         for file in self.library.files().iter().filter(|file| !file.is_guest) {
-            // What failed is remembered for a second.
+            // A failure is cached for a second.
             let mut first = None;
             let read = until("the file reads", || {
                 let read = file.content.check_file(&file.path);
@@ -235,8 +235,8 @@ impl SoakRun<'_> {
         }
     }
 
-    /// Accepts that the torrents are gone which a restarted server no longer lists: the server was
-    /// killed before a mount saw their removal, so that the mount keeps them for days.
+    /// Accepts the removal of torrents that a restarted server no longer lists. The server was
+    /// killed before a mount saw their removal, so the mount keeps them for days.
     fn accept_removals(&self) {
         for mount in self.mounts {
             let mut refresh = mount.command();
@@ -247,11 +247,11 @@ impl SoakRun<'_> {
         }
     }
 
-    /// Drops all caches, and waits until nobody holds anything more than before.
+    /// Drops all caches, and waits until no more resources are held than before.
     fn settle(&self, before: Option<&[HeldResources]>) -> Vec<HeldResources> {
         self.accept_removals();
         let settled = self.mounts.iter().enumerate().map(|(idx, mount)| {
-            // Memory of streams that are still open would be given back to the allocator only.
+            // Memory of streams that are still open would be freed only to the allocator.
             drop(HeldResources::settled(mount, None));
             let mut clear = mount.command();
             let clear = clear.args(["cache", "clear"]).arg(&mount.path).output().unwrap();
@@ -261,7 +261,7 @@ impl SoakRun<'_> {
         settled.collect()
     }
 
-    /// Returns what each mount has in memory.
+    /// Returns the memory of each mount.
     fn memory(&self) -> Vec<u64> {
         self.mounts.iter().map(|mount| process::resident(mount.pid())).collect()
     }
@@ -292,7 +292,7 @@ fn tell_work(report: &mut FigureReport, findings: &Findings) {
     report.figure("errors without a reason", count(findings.unexpected.len()), "", none);
 }
 
-/// Reports what went wrong, and makes sure that everything did.
+/// Reports the faults, and checks that each kind occurred.
 fn tell_faults(
     report: &mut FigureReport,
     counts: &EventCounts,
@@ -309,7 +309,7 @@ fn tell_faults(
     }
 }
 
-/// Reports what a mount holds, and what its memory was at the start and in the middle.
+/// Reports the resources of a mount, and its memory at the start and in the middle.
 fn tell_held(
     report: &mut FigureReport,
     name: &str,
@@ -336,7 +336,7 @@ fn tell_held(
     report.figure(&format!("{name}: RSS grew by"), megabytes(growth), "MB", max);
 }
 
-/// Reports what the mounts say of themselves: an error in a log is a bug.
+/// Reports the logs of the mounts: an error in a log is a bug.
 fn tell_logs(report: &mut FigureReport, dir: &Path) {
     for (name, _) in MOUNTS {
         let log = fs::read_to_string(dir.join(name).join(LOG)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What a reader process is told to do, and what it says of it: a line each.
+//! The task of a reader process and its result: a line each.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use tfs_testkit::content::Content;
 
-/// A way to read a file, or to look around.
+/// A method of reading a file, or a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ReadMethod {
-    /// From somewhere on, block by block.
+    /// Sequentially from some offset, block by block.
     Sequential,
-    /// Small blocks anywhere.
+    /// Small blocks at random offsets.
     Random,
     /// Through a mapping of the file.
     Mapped,
-    /// Past the page cache.
+    /// With `O_DIRECT`, past the page cache.
     Direct,
     /// By `sendfile`.
     Sent,
@@ -54,33 +54,33 @@ impl ReadMethod {
     }
 }
 
-/// What is to be done: with which file, or below which directory.
+/// The task: a method, and a file or a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReaderTask {
     pub(crate) way: ReadMethod,
     pub(crate) path: PathBuf,
-    /// Of a file; of a directory it means nothing.
+    /// The content of a file; unused for a directory.
     pub(crate) content: Content,
-    /// What is random about it.
+    /// The seed of the random choices.
     pub(crate) seed: u64,
 }
 
-/// What came of it.
+/// The result of a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TaskOutcome {
-    /// All of them, also those that are no reads and those that failed.
+    /// All calls, including those that are not reads and those that failed.
     pub(crate) calls: u64,
     pub(crate) reads: u64,
     pub(crate) bytes: u64,
-    /// The longest that one call took.
+    /// The longest time of one call.
     pub(crate) worst: Duration,
-    /// Errors by the name of the call and the number.
+    /// Errors by the name of the call and the errno.
     pub(crate) errors: BTreeMap<String, u64>,
     /// Bytes that are not those of the file, in words.
     pub(crate) wrong: Vec<String>,
 }
 
-/// What stands between fields of a line; no name in the tests has one.
+/// The separator between the fields of a line; no name in the tests contains it.
 const SEPARATOR: &str = "\t";
 
 impl ReaderTask {
@@ -100,7 +100,7 @@ impl ReaderTask {
 }
 
 impl TaskOutcome {
-    /// Makes a call that takes `self`'s time.
+    /// Makes a call, and records its time.
     pub(crate) fn timed<T>(
         &mut self,
         name: &str,
@@ -113,8 +113,8 @@ impl TaskOutcome {
         result.map_err(|error| self.on_error(name, &error)).ok()
     }
 
-    /// Reads once, and checks what came. Returns how much that is; less than was asked for only
-    /// where something failed or the file ends.
+    /// Reads once, and checks the bytes. Returns their number, which is less than requested only
+    /// after an error or at the end of the file.
     pub(crate) fn read(
         &mut self,
         content: Content,
@@ -145,7 +145,7 @@ impl TaskOutcome {
         self.wrong.extend(other.wrong);
     }
 
-    /// Returns how many errors there were.
+    /// Returns the number of errors.
     pub(crate) fn error_count(&self) -> u64 {
         self.errors.values().sum()
     }
@@ -159,7 +159,7 @@ impl TaskOutcome {
         [numbers, errors.join(","), self.wrong.join("; ")].join(SEPARATOR)
     }
 
-    /// Reads a line, or returns `None` for one that was cut off with its process.
+    /// Parses a line, or returns `None` for an incomplete one of a killed process.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let fields: Vec<_> = line.strip_suffix('\n')?.split(SEPARATOR).collect();
         let number = |idx: usize| fields.get(idx)?.parse::<u64>().ok();

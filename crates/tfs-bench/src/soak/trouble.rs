@@ -1,4 +1,4 @@
-//! Everything that goes wrong: answers that are spoiled, and a server that comes and goes.
+//! Faults: damaged responses, and a server that goes down and comes back.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use super::library::{self, SoakLibrary};
 use crate::rqbits::Rqbits;
 use crate::timing::pause;
 
-/// What the commands are counted as that users give meanwhile.
+/// The name under which commands of users are counted.
 pub(super) const COMMANDS: &str = "commands given";
 
-/// What was done, and how often.
+/// The events, with their numbers.
 pub(super) type EventCounts = BTreeMap<&'static str, u64>;
 
-/// Spoils answers until `deadline`.
+/// Injects faults into responses until `deadline`.
 pub(super) fn spoil(
     schedule: &mut Schedule<Spell>,
     proxy: &FaultProxy,
@@ -39,7 +39,7 @@ pub(super) fn spoil(
     counts
 }
 
-/// A server, and what is done to it.
+/// A server, and its faults.
 pub(super) struct TroubledServer<'a> {
     rqbits: Rqbits,
     library: &'a SoakLibrary,
@@ -57,7 +57,7 @@ impl<'a> TroubledServer<'a> {
         server
     }
 
-    /// Has trouble until `deadline`; everything is as it was then.
+    /// Injects faults until `deadline`; at the end everything is restored.
     pub(super) fn trouble(
         &mut self,
         schedule: &mut Schedule<Trouble>,
@@ -98,7 +98,7 @@ impl<'a> TroubledServer<'a> {
             Trouble::Pause(number) => {
                 let torrent = self.guest(number);
                 let Rqbits { runtime, swarm } = &self.rqbits;
-                // One that is paused already by rqbit itself, as it is being checked, is refused.
+                // rqbit refuses this for a torrent that is paused for its check.
                 drop(runtime.block_on(swarm.client().pause(torrent.info_hash.into())));
                 live_on(lasts, deadline);
                 drop(runtime.block_on(swarm.client().start(torrent.info_hash.into())));
@@ -125,7 +125,7 @@ impl<'a> TroubledServer<'a> {
         let wanted = torrent.files.iter().map(|file| file.idx).filter(|_| random.chance(50));
         let wanted: Vec<usize> = wanted.collect();
         let Rqbits { runtime, swarm } = &self.rqbits;
-        // It is refused while the torrent is being checked.
+        // rqbit refuses this while the torrent is being checked.
         drop(runtime.block_on(swarm.select_files(&torrent, &wanted)));
     }
 
@@ -142,7 +142,7 @@ impl<'a> TroubledServer<'a> {
     }
 }
 
-/// Lets time pass, until `deadline` at most; returns whether that is still ahead.
+/// Waits for some time, until `deadline` at most. Returns whether `deadline` is still ahead.
 fn live_on(time: Duration, deadline: Instant) -> bool {
     let left = deadline.saturating_duration_since(Instant::now());
     if !left.is_zero() {

@@ -1,4 +1,4 @@
-//! One reader process after the other, with tasks, and what becomes of them.
+//! A worker: runs reader processes one after the other, with tasks, and records their results.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -20,31 +20,31 @@ use crate::mount::wait_for;
 use crate::process;
 use crate::timing::pause;
 
-/// How many of a hundred tasks end with a kill.
+/// The percentage of tasks that end with a kill.
 const KILL_PERCENT: u64 = 4;
 
-/// How long a reader that is killed goes on at most before.
+/// How long a reader runs at most before it is killed.
 const KILL_AFTER_MILLIS_MAX: u64 = 1500;
 
-/// How soon it has to be gone: far more than the 0.3 s that are promised, for a machine that has
-/// ten readers and a swarm to run.
+/// How soon it must be gone: far more than the promised 0.3 s, for a machine that runs ten readers
+/// and a swarm.
 const FREED_MAX: Duration = Duration::from_secs(5);
 
 /// How long a reader may be silent: the last call of a task begins within its time.
 const SILENCE_MAX: Duration = Duration::from_secs(2 * READ_MAX.as_secs() + TASK_MAX.as_secs());
 
-/// How long a walker rests: most of what it asks the kernel knows, so that it would do nothing but
-/// take the time of the others.
+/// The pause of a walker: the kernel has most of the metadata cached, so without a pause the walker
+/// would only take CPU time from the others.
 const WALK_PAUSE: Duration = Duration::from_millis(300);
 
-/// A process, and the lines that it prints.
+/// A process, and its output lines.
 struct ReaderProcess {
     child: Child,
     stdin: ChildStdin,
     lines: Receiver<String>,
 }
 
-/// Gives tasks of one method until `deadline`.
+/// Runs tasks of one method until `deadline`.
 pub(super) fn run(
     way: ReadMethod,
     mut random: Random,
@@ -81,7 +81,7 @@ impl ReaderProcess {
         let stdin = child.stdin.take().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::sync_channel(1);
-        // It ends with the process.
+        // The thread ends with the process.
         thread::spawn(move || {
             let mut line = String::new();
             while matches!(stdout.read_line(&mut line), Ok(1..)) {
@@ -93,7 +93,7 @@ impl ReaderProcess {
         Self { child, stdin, lines }
     }
 
-    /// Gives a task and takes in what came of it. Returns whether the process goes on.
+    /// Runs a task and records its result. Returns whether the process continues.
     fn execute(
         &mut self,
         task: &ReaderTask,
@@ -129,7 +129,7 @@ impl ReaderProcess {
         }
     }
 
-    /// Finds out why a process ended, or ends it.
+    /// Determines why a process ended, or ends it.
     fn end(mut self, task: &ReaderTask, findings: &SharedFindings) {
         drop(self.child.kill());
         if wait_for(&mut self.child, FREED_MAX).is_none() {
@@ -142,7 +142,7 @@ impl ReaderProcess {
                 let outcome = TaskOutcome { calls: 1, errors, ..TaskOutcome::default() };
                 findings.on_outcome(task, false, outcome);
             }
-            // It was us.
+            // This program killed it.
             Some(nix::libc::SIGKILL) => {}
             _ => findings.on_unexpected(format!("a {} reader ended: {status}", task.way.name())),
         }

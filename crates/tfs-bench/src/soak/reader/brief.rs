@@ -1,4 +1,4 @@
-//! A scanner: open, look at the head and the tail, close, again and again.
+//! A scanner: open, read the head and the tail, close, repeatedly.
 
 use std::os::unix::fs::FileExt as _;
 
@@ -6,7 +6,7 @@ use super::RunningTask;
 
 const OPENS: usize = 10;
 
-/// What is looked at.
+/// The bytes of a head or tail.
 const LOOK_BYTES: usize = 4096;
 
 pub(super) fn run(running: &mut RunningTask) {

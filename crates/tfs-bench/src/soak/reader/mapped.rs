@@ -4,7 +4,7 @@ use memmap2::Mmap;
 
 use super::RunningTask;
 
-/// What is touched at a time.
+/// The bytes touched at a time.
 const TOUCH_BYTES: u64 = 16 * 1024;
 
 const TOUCHES: usize = 16;
@@ -17,7 +17,8 @@ pub(super) fn run(running: &mut RunningTask) {
         return;
     }
     // SAFETY: the file is one of a mount that can be read only, and the bytes of a file of a
-    // torrent never change; a page that cannot be had ends the process and is nobody's memory.
+    // torrent never change; a page that cannot be read ends the process (SIGBUS) and never maps
+    // other memory.
     let map = running.outcome.timed("mmap", || unsafe { Mmap::map(&file) });
     let Some(map) = map else { return };
     for _ in 0..TOUCHES {

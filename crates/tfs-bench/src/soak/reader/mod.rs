@@ -1,5 +1,5 @@
-//! A process that reads as it is told: it can be killed at any time, and a mapping that fails
-//! (SIGBUS) ends nobody else.
+//! A process that reads as instructed. It can be killed at any time, and a mapping that fails
+//! (SIGBUS) ends only this process.
 
 mod brief;
 mod mapped;
@@ -16,19 +16,19 @@ use tfs_testkit::random::Random;
 
 use super::task::{ReadMethod, ReaderTask, TaskOutcome};
 
-/// What comes first among the arguments of such a process.
+/// The first argument of such a process.
 pub(crate) const MARK: &str = "--soak-reader";
 
-/// How long a task goes on; a call that is under way then is waited for.
+/// How long a task runs; a pending call is then awaited.
 pub(crate) const TASK_MAX: Duration = Duration::from_secs(10);
 
-/// After so many errors the file is given up.
+/// The number of errors after which the file is abandoned.
 const ERRORS_MAX: u64 = 3;
 
-/// How many of a hundred tasks begin with pages that the kernel has to ask for anew.
+/// The percentage of tasks that begin with a dropped page cache.
 const COLD_PERCENT: u64 = 70;
 
-/// Does what it reads from standard input, until nobody writes there any more.
+/// Executes the tasks on standard input, until it is closed.
 pub(crate) fn run() {
     for line in io::stdin().lock().lines() {
         let Ok(line) = line else { break };
@@ -56,7 +56,7 @@ fn execute(task: &ReaderTask) -> TaskOutcome {
     running.outcome
 }
 
-/// A task that is being executed.
+/// A running task.
 struct RunningTask {
     task: ReaderTask,
     random: Random,
@@ -70,13 +70,14 @@ impl RunningTask {
         let path = self.task.path.clone();
         let file = self.outcome.timed("open", || File::open(path))?;
         if self.random.chance(COLD_PERCENT) {
-            // A hint: what cannot be dropped is read from the cache, and is to be right as well.
+            // This is only a hint: pages that cannot be dropped are read from the cache, and must
+            // be right as well.
             _ = fadvise(&file, 0, None, Advice::DontNeed);
         }
         Some(file)
     }
 
-    /// Returns whether there is time for more.
+    /// Returns whether the task may continue.
     fn goes_on(&self) -> bool {
         self.start.elapsed() < TASK_MAX && self.outcome.error_count() < ERRORS_MAX
     }

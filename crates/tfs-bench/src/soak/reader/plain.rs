@@ -1,4 +1,4 @@
-//! `pread`, in many ways.
+//! `pread`, in many variants.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
@@ -10,13 +10,13 @@ use tfs_testkit::random::Random;
 use super::super::task::TaskOutcome;
 use super::RunningTask;
 
-/// What programs that copy use.
+/// The block size of copying programs.
 const BLOCK_BYTES: u64 = 64 * 1024;
 
-/// What a sequential reader reads at most.
+/// The maximum length of a sequential read.
 const SEQUENTIAL_BYTES_MAX: u64 = 8 << 20;
 
-/// What players and databases use at most, each in one request.
+/// The maximum length of one direct read, as for players and databases.
 const DIRECT_BYTES_MAX: u64 = 1 << 20;
 
 const PAGE_BYTES: u64 = 4096;
@@ -63,7 +63,7 @@ pub(super) fn direct(running: &mut RunningTask) {
     let Some(file) = running.outcome.timed("open", open) else { return };
     let content = running.task.content;
     for _ in 0..DIRECT_READS {
-        // What is on disk is read by the rules of that disk: in whole pages, into whole pages.
+        // Local files are read by the rules of their disk: in whole pages, into aligned buffers.
         let offset = running.offset() / PAGE_BYTES * PAGE_BYTES;
         let len = running.len(DIRECT_BYTES_MAX / PAGE_BYTES) * PAGE;
         let mut memory = vec![0; len + PAGE];
@@ -76,7 +76,7 @@ pub(super) fn direct(running: &mut RunningTask) {
     }
 }
 
-/// Each thread reads on its own, by the same descriptor.
+/// Each thread reads at its own offsets, by the same descriptor.
 pub(super) fn shared(running: &mut RunningTask) {
     let Some(file) = running.open() else { return };
     let content = running.task.content;

@@ -8,7 +8,7 @@ use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 
 use super::RunningTask;
 
-/// What is sent at a time.
+/// The bytes sent at a time.
 const SEND_BYTES: u64 = 64 * 1024;
 
 const SENDS: usize = 16;

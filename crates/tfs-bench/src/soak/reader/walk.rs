@@ -1,4 +1,4 @@
-//! Everything that is no read: listings, attributes, names that do not exist, views, holes.
+//! Everything except reads: listings, attributes, names that do not exist, views, holes.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,10 +8,10 @@ use rustix::fs::{SeekFrom, getxattr, listxattr, seek};
 
 use super::RunningTask;
 
-/// A walk ends after so many files.
+/// The maximum number of files of a walk.
 const FILES_MAX: usize = 300;
 
-/// How many of them are looked at.
+/// How many of them are checked.
 const LOOKS: usize = 30;
 
 pub(super) fn run(running: &mut RunningTask) {
@@ -53,7 +53,7 @@ fn look_at(running: &mut RunningTask, file: &Path) {
     running.outcome.timed("getxattr", || Ok(getxattr(file, "user.tfs.state", &mut [0_u8; 256])?));
     if running.random.chance(10) {
         let Some(file) = running.outcome.timed("open", || File::open(file)) else { return };
-        // At the end of a file without bytes there is nothing.
+        // In a file without bytes, no offset is valid.
         running.outcome.timed("lseek", || match seek(&file, SeekFrom::Hole(0)) {
             Err(rustix::io::Errno::NXIO) => Ok(0),
             result => Ok(result?),
