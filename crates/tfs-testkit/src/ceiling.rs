@@ -1,9 +1,8 @@
-//! The ceiling: the plainest filesystem that fuser can serve, to compare a mount with.
+//! The ceiling: a minimal fuser filesystem, to compare a mount with.
 //!
-//! Names, numbers and attributes are arrays, nothing is locked, nothing is counted, nothing ever
-//! changes. It is mounted with the same capabilities and threads as tfs, so that what a mount
-//! takes longer is its own doing. Every read of every file is answered from the same buffer of
-//! zeros.
+//! Names, numbers and attributes are arrays. It has no locks and no counters, and nothing ever
+//! changes. It is mounted with the same capabilities and threads as tfs, so that any extra time of
+//! a mount is due to tfs. Every read of every file returns the same buffer of zeros.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -18,19 +17,19 @@ use fuser::{
     Request,
 };
 
-/// As long as tfs lets the kernel keep what cannot change.
+/// The time for which tfs lets the kernel cache immutable data.
 const TTL: Duration = Duration::from_secs(3600);
 
-/// As many threads as tfs has.
+/// The number of threads, as in tfs.
 const THREADS: usize = 4;
 
-/// As many requests as tfs lets the kernel have in flight.
+/// The maximum of requests in flight, as in tfs.
 const BACKGROUND_MAX: u16 = 256;
 
-/// The most that the kernel asks for at once.
+/// The maximum length of a kernel read.
 const READ_BYTES_MAX: usize = 1 << 20;
 
-/// What there is in place of a number of the kernel.
+/// The index of a node, used as its inode number.
 type Idx = usize;
 
 #[derive(Debug)]
@@ -41,7 +40,7 @@ struct Node {
     children: Vec<Idx>,
 }
 
-/// A tree of files that have a length, and zeros.
+/// A tree of files that have a length and contain zeros.
 #[derive(Debug)]
 pub struct Ceiling {
     nodes: Vec<Node>,
@@ -50,7 +49,7 @@ pub struct Ceiling {
 }
 
 impl Ceiling {
-    /// Returns a tree of files, each given as the names on the way to it and its length.
+    /// Returns a tree of files, each given as the components of its path and its length.
     pub fn new(files: impl IntoIterator<Item = (Vec<String>, u64)>) -> Self {
         let root = Node {
             name: String::new(),
@@ -77,7 +76,7 @@ impl Ceiling {
     /// Mounts it, until the session is dropped.
     ///
     /// # Errors
-    /// Any of mounting.
+    /// Those of mounting.
     pub fn mount(self, path: &Path) -> io::Result<BackgroundSession> {
         let mut config = Config::default();
         config.mount_options = vec![MountOption::RO, MountOption::FSName("ceiling".to_owned())];
@@ -104,7 +103,8 @@ impl Ceiling {
         self.nodes.get(usize::try_from(ino.0).ok()?.checked_sub(1)?)
     }
 
-    /// Calls `each` with cookie, name and node of the entries after `cookie`, until it is full.
+    /// Calls `each` with cookie, name and node of the entries after `cookie`, until it returns that
+    /// the buffer is full.
     fn list(
         &self,
         ino: INodeNo,
@@ -147,7 +147,7 @@ fn attr(idx: Idx, kind: FileType, len: u64) -> FileAttr {
 impl Filesystem for Ceiling {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
         let flags = InitFlags::FUSE_PARALLEL_DIROPS | InitFlags::FUSE_DO_READDIRPLUS;
-        // The kernel takes any number up to its own limit.
+        // The kernel accepts any number up to its own limit.
         _ = config.set_max_background(BACKGROUND_MAX);
         config.add_capabilities(flags).map_err(|_missing| io::ErrorKind::Unsupported.into())
     }

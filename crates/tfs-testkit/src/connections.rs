@@ -1,9 +1,9 @@
-//! The connections of a server of tests.
+//! The connections of a test server.
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// Serves each connection in a task of its own, until it is dropped, which ends them too.
+/// Serves each connection in a task of its own. Dropping the future ends them all.
 pub(crate) async fn serve_all<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
 where
     F: Future<Output: Send> + Send + 'static,

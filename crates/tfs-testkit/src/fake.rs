@@ -1,5 +1,5 @@
-//! A source of torrents whose completion the test triggers. Stricter than a real server: what a
-//! caller may not do is recorded as a [violation](FakeSource::violations).
+//! A source of torrents whose completion the test triggers. It is stricter than a real server: it
+//! records forbidden calls as [violations](FakeSource::violations).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,24 +15,24 @@ use vfs_core::{
 use crate::content::Content;
 use crate::fake_local::FakeLocal;
 
-/// How many bytes a chunk has unless a test says otherwise: small, so that answers need several.
+/// The default length of a chunk: small, so that a response needs several.
 const CHUNK_BYTES: usize = 1000;
 
-/// A fault that the streams opened from now on have.
+/// A fault of the streams that are opened from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misbehaviour {
-    /// The stream says that it starts one byte later.
+    /// The stream reports a start that is one byte too late.
     WrongOffset,
     /// The stream ends one byte early.
     EndsEarly,
     /// The stream has one byte too many.
     GoesOn,
-    /// The stream breaks after its first chunk.
+    /// The stream fails after its first chunk.
     Breaks,
 }
 
-/// A source that keeps everything in memory and never waits unless a test holds it. Clones are the
-/// same source.
+/// A source that keeps everything in memory and waits only where a test holds it. Clones share the
+/// source.
 #[derive(Debug, Clone)]
 pub struct FakeSource {
     shared: Arc<FakeShared>,
@@ -41,9 +41,9 @@ pub struct FakeSource {
 
 #[derive(Debug)]
 struct FakeShared {
-    /// Everything a test can set or ask; never held across an await.
+    /// The state that tests set and read; never held across an await.
     state: Mutex<FakeState>,
-    /// Files whose streams stay silent, and from which offset on.
+    /// Files whose streams send nothing, with the offset from which on.
     held: watch::Sender<HashMap<FileId, u64>>,
     streams_max: usize,
 }
@@ -62,13 +62,13 @@ struct FakeState {
     /// Why torrents failed.
     failures: HashMap<InfoHash, String>,
     locals: HashMap<FileId, FakeLocal>,
-    /// What local files were asked for with.
+    /// The proofs that came with requests for local files.
     proofs: Vec<LocalPieces>,
     violations: Vec<String>,
 }
 
 impl FakeSource {
-    /// Returns a source without torrents that bears `streams_max` streams.
+    /// Returns a source without torrents that allows `streams_max` streams.
     #[must_use]
     pub fn new(streams_max: usize) -> Self {
         let shared = Arc::new(FakeShared {
@@ -99,7 +99,7 @@ impl FakeSource {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// Adds a torrent that is complete and returns what identifies it.
+    /// Adds a complete torrent and returns its info hash.
     pub fn add(&self, details: TorrentDetails) -> InfoHash {
         let mut state = self.state();
         state.added_count += 1;
@@ -116,7 +116,7 @@ impl FakeSource {
         info_hash
     }
 
-    /// Changes what the list says of a torrent.
+    /// Changes the list entry of a torrent.
     pub fn update(&self, torrent: InfoHash, change: impl FnOnce(&mut TorrentSummary)) {
         let mut state = self.state();
         let known = state.torrents.iter_mut().find(|(summary, _)| summary.info_hash == torrent);
@@ -125,7 +125,7 @@ impl FakeSource {
         }
     }
 
-    /// Lets a torrent fail for a reason.
+    /// Makes a torrent fail with a reason.
     pub fn fail(&self, torrent: InfoHash, reason: &str) {
         self.update(torrent, |summary| summary.state = TorrentState::Failed);
         self.state().failures.insert(torrent, reason.to_owned());
@@ -136,18 +136,18 @@ impl FakeSource {
         self.state().torrents.retain(|(summary, _)| summary.info_hash != torrent);
     }
 
-    /// Sets which pieces of a torrent the source says are there. Until then it cannot say.
+    /// Sets the bitfield of a torrent. Until then it is unavailable.
     pub fn set_haves(&self, torrent: InfoHash, haves: Bitfield) {
         self.state().haves.insert(torrent, haves);
     }
 
-    /// Returns how often somebody asked which pieces are there.
+    /// Returns the number of bitfield requests.
     #[must_use]
     pub fn bitfield_requests(&self) -> usize {
         self.state().bitfield_requests
     }
 
-    /// Puts a file on the disk of this machine, or takes it away for those who ask from now on.
+    /// Puts a file on the local disk, or removes it for later requests.
     pub fn set_local(&self, file: FileId, local: Option<FakeLocal>) {
         let locals = &mut self.state().locals;
         match local {
@@ -156,13 +156,13 @@ impl FakeSource {
         };
     }
 
-    /// Returns what the source was said to have, each time a local file was asked for.
+    /// Returns the proof of each request for a local file.
     #[must_use]
     pub fn proofs(&self) -> Vec<LocalPieces> {
         self.state().proofs.clone()
     }
 
-    /// Returns the list as the source gives it.
+    /// Returns the list that the source reports.
     #[must_use]
     pub fn listing(&self) -> Vec<TorrentSummary> {
         self.state().torrents.iter().map(|(summary, _)| summary.clone()).collect()
@@ -174,26 +174,26 @@ impl FakeSource {
         self.state().torrents.iter().map(|(_, details)| details.clone()).collect()
     }
 
-    /// Lets the streams of a file stay silent, open ones too.
+    /// Makes the streams of a file send nothing, including open ones.
     pub fn hold(&self, file: FileId) {
         self.hold_from(file, 0);
     }
 
-    /// Lets the streams of a file stay silent from an offset on: what is there is missing.
+    /// Makes the streams of a file send nothing from an offset on: the data after it is missing.
     pub fn hold_from(&self, file: FileId, offset: u64) {
         self.shared.held.send_modify(|held| {
             held.insert(file, offset);
         });
     }
 
-    /// Lets the streams of a file speak again.
+    /// Lets the streams of a file continue.
     pub fn let_go(&self, file: FileId) {
         self.shared.held.send_modify(|held| {
             held.remove(&file);
         });
     }
 
-    /// Lets every opening of a file fail, or work again.
+    /// Makes every open of a file fail, or succeed again.
     pub fn fail_opens(&self, file: FileId, kind: Option<SourceErrorKind>) {
         let mut state = self.state();
         match kind {
@@ -202,12 +202,12 @@ impl FakeSource {
         };
     }
 
-    /// Lets streams opened from now on misbehave, or behave again.
+    /// Sets or clears the fault of streams that are opened from now on.
     pub fn misbehave(&self, misbehaviour: Option<Misbehaviour>) {
         self.state().misbehaviour = misbehaviour;
     }
 
-    /// Sets the length of the chunks of streams opened from now on.
+    /// Sets the chunk length of streams that are opened from now on.
     pub fn set_chunk_bytes(&self, chunk_bytes: usize) {
         self.state().chunk_bytes = chunk_bytes.max(1);
     }
@@ -218,13 +218,13 @@ impl FakeSource {
         self.state().open_now
     }
 
-    /// Returns what was opened, in order.
+    /// Returns the opened streams, in order.
     #[must_use]
     pub fn opened(&self) -> Vec<(FileId, ByteRange)> {
         self.state().opened.clone()
     }
 
-    /// Returns what a caller did that it may not do.
+    /// Returns the forbidden calls so far.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.state().violations.clone()
@@ -286,7 +286,7 @@ pub fn directory(id: u8, name: &str, files: &[(&str, u64)]) -> TorrentDetails {
     }
 }
 
-/// Returns a torrent that is one file.
+/// Returns a torrent of one file.
 #[must_use]
 pub fn single_file(id: u8, name: &str, len: u64) -> TorrentDetails {
     let mut details = directory(id, name, &[(name, len)]);
@@ -294,7 +294,7 @@ pub fn single_file(id: u8, name: &str, len: u64) -> TorrentDetails {
     details
 }
 
-/// Returns the identity of a file of a torrent that was made with `id`.
+/// Returns the identity of a file of a torrent that was created with `id`.
 #[must_use]
 pub fn file_id(id: u8, index: u32) -> FileId {
     FileId { torrent: InfoHash::from_bytes([id; InfoHash::BYTES]), index: FileIndex(index) }
@@ -415,7 +415,7 @@ impl SourceStream for FakeStream {
         let (file, position, end) = (self.file, self.position, self.end);
         let is_silent = |from: u64| position >= from && (position < end || from == 0);
         let held_from = |held: &HashMap<FileId, u64>| held.get(&file).copied();
-        // The sender lives in the source that this stream holds.
+        // The sender lives in the source, which this stream holds.
         let held = self.held.wait_for(|held| !held_from(held).is_some_and(is_silent)).await;
         let Ok(here_until) = held.map(|held| held_from(&held).unwrap_or(u64::MAX)) else {
             return Err(SourceError::new(SourceErrorKind::Failed, "wait for the fake"));

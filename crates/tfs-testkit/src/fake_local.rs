@@ -1,5 +1,4 @@
-//! Files of a [`FakeSource`](crate::fake::FakeSource) on the disk of this machine, as a test wants
-//! them.
+//! Local files of a [`FakeSource`](crate::fake::FakeSource), controlled by a test.
 
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,25 +8,25 @@ use vfs_core::{ByteRange, LocalError, LocalFile, NoLocalFile};
 
 use crate::content::Content;
 
-/// What a local file does from now on.
+/// The behaviour of a local file from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LocalDisk {
-    /// It answers at once.
+    /// It answers immediately.
     #[default]
     Cached,
-    /// It answers those who wait.
+    /// It answers only callers that wait.
     Cold,
     /// It was replaced.
     Changed,
-    /// It fails.
+    /// Its reads fail.
     Broken,
 }
 
-/// A local file of the fake. Clones are the same file.
+/// A local file of the fake. Clones share the file.
 #[derive(Debug, Clone)]
 pub struct FakeLocal {
     content: Content,
-    /// What tests set and ask; held for one access.
+    /// The state that tests set and read; held for one access.
     state: Arc<Mutex<FakeLocalState>>,
 }
 
@@ -35,7 +34,7 @@ pub struct FakeLocal {
 struct FakeLocalState {
     disk: LocalDisk,
     is_known: bool,
-    /// What is not there, and reads as zeros.
+    /// The holes, which read as zeros.
     holes: Vec<ByteRange>,
     reads: Vec<ByteRange>,
 }
@@ -47,34 +46,34 @@ impl FakeLocal {
         Self { content, state: Arc::default() }
     }
 
-    /// Sets what it does from now on.
+    /// Sets its behaviour from now on.
     pub fn set_disk(&self, disk: LocalDisk) {
         self.state().disk = disk;
     }
 
-    /// Sets what is not there.
+    /// Sets the holes.
     pub fn set_holes(&self, holes: Vec<ByteRange>) {
         self.state().holes = holes;
     }
 
-    /// Says that it was proven in an earlier run.
+    /// Marks it as verified in an earlier run.
     pub fn set_known(&self) {
         self.state().is_known = true;
     }
 
-    /// Returns whether it takes no proof.
+    /// Returns whether it needs no proof.
     pub(crate) fn is_known(&self) -> bool {
         self.state().is_known
     }
 
-    /// Opens a file that takes no proof. One that was replaced takes one from now on.
+    /// Opens a file that needs no proof. One that was replaced needs one from now on.
     pub(crate) fn reopen(&self) -> Result<(), NoLocalFile> {
         let mut state = self.state();
         state.is_known = state.disk != LocalDisk::Changed;
         if state.is_known { Ok(()) } else { Err(NoLocalFile::Changed) }
     }
 
-    /// Returns what was read, in order.
+    /// Returns the reads, in order.
     #[must_use]
     pub fn reads(&self) -> Vec<ByteRange> {
         self.state().reads.clone()

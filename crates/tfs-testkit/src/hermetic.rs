@@ -1,4 +1,4 @@
-//! Commands that take nothing from the machine's own settings.
+//! Commands isolated from the machine's settings.
 
 use std::env;
 use std::ffi::OsStr;
@@ -7,19 +7,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Names the configuration file of the whole machine to tfs. Only tests set it.
+/// Names the system-wide configuration file to tfs. Only tests set it.
 const SYSTEM_CONFIG_VARIABLE: &str = "_TFS_SYSTEM_CONFIG";
 
-/// What programs are found by, and what a coverage tool needs. All else is left out: proxies,
+/// Variables for finding programs, and for a coverage tool. All others are removed: proxies,
 /// languages, the journal, directories of the user and settings of tfs.
 const KEPT_VARIABLES: [&str; 4] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE", "LD_LIBRARY_PATH"];
 
-/// Returns a command with a home, with directories for its settings, state and sockets, and with a
-/// configuration of the machine, all below `home`, and with nothing to read. Only the directory
-/// of the sockets is made.
+/// Returns a command with an empty standard input. Its home, its directories for settings, state
+/// and sockets, and its system configuration are below `home`. Only the directory of the sockets is
+/// created.
 ///
 /// # Panics
-/// If that cannot be made.
+/// If that cannot be created.
 #[must_use]
 pub fn hermetic(program: impl AsRef<OsStr>, home: &Path) -> Command {
     let run = home.join("run");

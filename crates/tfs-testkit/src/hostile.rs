@@ -1,25 +1,25 @@
-//! Hostile names and pairs of names: what may stand in a torrent and is hard for a filesystem.
+//! Hostile names and pairs of names: possible in a torrent, and hard for a filesystem.
 //!
-//! Every file has a length of its own, by which it is found wherever it ends up.
+//! Every file has a unique length, by which tests find it under any name.
 
 use vfs_core::{
     FileEntry, FileId, FileIndex, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails,
 };
 
-/// The length of the first file; the others follow, a byte each.
+/// The length of the first file; each further file is one byte longer.
 const LEN_MIN: u64 = 1000;
 
-/// A name, or some that do not go together.
+/// A name, or several names that conflict.
 #[derive(Debug, Clone)]
 pub struct HostileCase {
-    /// What is hard about it.
+    /// The difficulty.
     pub what: &'static str,
     /// The torrents with these names.
     pub torrents: Vec<TorrentDetails>,
 }
 
 impl HostileCase {
-    /// Returns each file with the names on the way to it, that of the torrent first.
+    /// Returns each file with the components of its path, starting with the torrent's name.
     pub fn files(&self) -> impl Iterator<Item = (FileId, u64, Vec<&str>)> {
         self.torrents.iter().flat_map(|torrent| {
             torrent.files.iter().zip(0..).map(|(file, index)| {
@@ -34,7 +34,7 @@ impl HostileCase {
     }
 }
 
-/// Where the names of a case stand.
+/// The place of the names of a case.
 #[derive(Clone, Copy)]
 enum Place {
     /// Each is a torrent of one file.
@@ -43,12 +43,12 @@ enum Place {
     Files,
 }
 
-/// Ends the name of a folder: no name of a case has it.
+/// Marks the name of a folder, at its end: no name of a case contains it.
 const FOLDER: &str = " => ";
 
 use Place::{Files, Torrents};
 
-/// Returns all cases. Their torrents can be shown together.
+/// Returns all cases. Their torrents can be shown in one tree.
 #[must_use]
 pub fn hostile_cases() -> Vec<HostileCase> {
     let mut cases: Vec<HostileCase> = Vec::new();

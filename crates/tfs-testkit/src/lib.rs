@@ -1,9 +1,8 @@
-//! What the tests of tfs share: generated content, fakes, isolation, real swarms.
+//! Shared support for the tests of tfs: generated content, fakes, isolation, real swarms.
 //!
-//! It is a dependency of tests and of `tfs-bench`: no crate that ships depends on it, and it holds
-//! nothing that the product needs. Helpers answer with errors that say what they waited for; they
-//! never wait without a limit, never use a fixed port (but `released`), and leave nothing behind on
-//! disk.
+//! Only tests and `tfs-bench` depend on it: it contains nothing that the product needs. Helpers
+//! return errors that name what they waited for. They never wait without a limit, never use a fixed
+//! port (except `released`), and leave no files behind.
 
 #[cfg(feature = "ceiling")]
 pub mod ceiling;

@@ -1,22 +1,22 @@
-//! Torrents in odd shapes: everything that is legal, or that somebody made all the same.
+//! Torrents with unusual shapes: everything that is legal, and illegal ones that exist.
 
 use std::num::NonZeroU32;
 
 use vfs_core::{FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails};
 
-/// The longest file that Linux can show: `st_size` is signed.
+/// The longest file that Linux can represent: `st_size` is signed.
 const LINUX_FILE_BYTES_MAX: u64 = i64::MAX.cast_unsigned();
 
-/// How many files the largest torrent has.
+/// The number of files of the largest torrent.
 pub const MANY_FILES: usize = 100_000;
 
-/// How deep the deepest folder is. With names of five bytes the path is longer than `PATH_MAX`.
+/// The depth of the deepest folder. With names of five bytes the path is longer than `PATH_MAX`.
 pub const DEEP_LEVELS: usize = 1000;
 
 /// The piece length of all of them, so small that each file has several pieces.
 pub const PIECE_BYTES: u32 = 16;
 
-/// Returns the torrents, each called what is odd about it.
+/// Returns the torrents, each named after its peculiarity.
 #[must_use]
 pub fn odd_torrents() -> Vec<TorrentDetails> {
     let many = (0..MANY_FILES).map(|n| regular(&[&format!("file {n:06}")], 10)).collect();

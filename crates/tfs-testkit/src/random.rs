@@ -1,6 +1,6 @@
-//! Randomness with a seed, which a test prints when it fails.
+//! Seeded randomness. A failing test prints the seed.
 
-/// A generator of numbers (splitmix64): the same for the same seed, on every machine.
+/// A random number generator (splitmix64): the same numbers for the same seed, on every machine.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
@@ -10,8 +10,8 @@ impl Random {
         Self(mix(seed ^ 0x5851_f42d_4c95_7f2d))
     }
 
-    /// Returns another generator, whose numbers have nothing to do with those of this one. What
-    /// runs at the same time gets one each, so that none depends on the order of the others.
+    /// Returns another generator with independent numbers. Each concurrent task gets its own, so
+    /// that none depends on the order of the others.
     #[must_use]
     pub const fn fork(&mut self) -> Self {
         Self(mix(self.number()))
@@ -23,7 +23,7 @@ impl Random {
         mix(self.0)
     }
 
-    /// Returns a number from `low` to `high`, both included; `low` if there is none.
+    /// Returns a number from `low` to `high`, both inclusive; `low` if the range is empty.
     pub const fn range(&mut self, low: u64, high: u64) -> u64 {
         match high.saturating_sub(low).checked_add(1) {
             Some(count) => low.saturating_add(self.number() % count),
@@ -31,12 +31,12 @@ impl Random {
         }
     }
 
-    /// Returns true `percent` times in a hundred.
+    /// Returns true with a probability of `percent` in a hundred.
     pub const fn chance(&mut self, percent: u64) -> bool {
         self.range(0, 99) < percent
     }
 
-    /// Returns one of some, or `None` where there are none.
+    /// Returns a random element, or `None` of an empty slice.
     pub fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         let last = choices.len().checked_sub(1)?;
         let idx = self.range(0, u64::try_from(last).unwrap_or(u64::MAX));

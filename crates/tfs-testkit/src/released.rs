@@ -1,8 +1,8 @@
-//! The state directory that version 0.1.0 wrote for some odd torrents, the answers of the servers
-//! that it had then, and what `find` saw of the mounts.
+//! The state directory that version 0.1.0 wrote for some unusual torrents, the responses of its
+//! servers, and the output of `find` in the mounts.
 //!
-//! The state has the addresses of its servers in it, so these are the only servers of the tests
-//! that have fixed ports: on loopback addresses that nothing else uses.
+//! The state contains the addresses of its servers, so only these test servers have fixed ports: on
+//! loopback addresses that nothing else uses.
 
 use std::collections::HashMap;
 use std::fs;
@@ -19,9 +19,9 @@ use serde_json::Value;
 /// A server of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReleasedServer {
-    /// The one with most of the torrents.
+    /// The server with most of the torrents.
     A,
-    /// One that has a torrent of the other too, and names that the other has.
+    /// A server that shares one torrent, and some names, with the other.
     B,
 }
 
@@ -33,16 +33,16 @@ impl ReleasedServer {
         }
     }
 
-    /// Returns the address that the state has of it.
+    /// Returns its address in the state.
     #[must_use]
     pub fn url(self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// Lets it answer as it did, until the answer is dropped.
+    /// Serves the recorded responses until the returned value is dropped.
     ///
     /// # Errors
-    /// If its address is in use, or the recorded answers cannot be read.
+    /// If its address is in use, or the recorded responses cannot be read.
     pub fn start(self) -> io::Result<RunningServer> {
         let name = match self {
             Self::A => "a.json",
@@ -61,7 +61,7 @@ impl ReleasedServer {
     }
 }
 
-/// A server that gives recorded answers. Its drop ends it.
+/// A server of recorded responses. Stopped on drop.
 #[derive(Debug)]
 pub struct RunningServer {
     address: SocketAddr,
@@ -72,7 +72,7 @@ pub struct RunningServer {
 impl Drop for RunningServer {
     fn drop(&mut self) {
         self.is_stopped.store(true, Ordering::Relaxed);
-        // Wakes the thread; if it is gone already, there is nothing to wake.
+        // Wakes the thread, if it still runs.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -80,17 +80,17 @@ impl Drop for RunningServer {
     }
 }
 
-/// Copies the state directory to `dir`, which must not be there yet.
+/// Copies the state directory to `dir`, which must not exist.
 ///
 /// # Errors
-/// Any of the file system.
+/// Those of the file system.
 pub fn copy_state(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
     copy(&data().join("servers"), &dir.join("servers"))
 }
 
-/// Returns what `find . -printf '%i %T@ %y %s %p -> %l\n'` printed for a mount, by the name of the
+/// Returns the output of `find . -printf '%i %T@ %y %s %p -> %l\n'` in a mount, by the name of the
 /// record: `a-down`, `a-up`, `b-down`, `both-down`, `both-up`.
 ///
 /// # Errors
@@ -119,8 +119,8 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the body of an answer: JSON as it is, and a text as the bytes that its hexadecimal
-/// digits stand for.
+/// Returns the body of a response: JSON without changes, or a string of hexadecimal digits decoded
+/// to bytes.
 fn to_body(answer: Value) -> Vec<u8> {
     let Value::String(digits) = answer else { return answer.to_string().into_bytes() };
     let pairs = digits.as_bytes().chunks(2).filter_map(|pair| str::from_utf8(pair).ok());
@@ -134,12 +134,12 @@ fn serve(listener: &TcpListener, answers: &Arc<HashMap<String, Vec<u8>>>, stop: 
         }
         let Ok(connection) = connection else { continue };
         let (answers, stop) = (Arc::clone(answers), Arc::clone(stop));
-        // It ends with its client, which hangs up at the latest when the mount ends.
+        // The thread ends with its client, at the latest when the mount ends.
         thread::spawn(move || answer(&connection, &answers, &stop));
     }
 }
 
-/// Answers the requests of a connection, until it ends or the server does.
+/// Answers the requests of a connection, until the connection or the server ends.
 fn answer(
     connection: &TcpStream,
     answers: &HashMap<String, Vec<u8>>,

@@ -1,8 +1,8 @@
 //! Tests that cannot run on this machine: they pass, and are counted.
 //!
-//! A test harness shows nothing of what a test that passes prints, so each skip is also a line in a
-//! file that `cargo xtask test` names, counts and prints at the end. Children of
-//! [`isolate`](crate::isolate) inherit the name.
+//! A test harness hides the output of passing tests. So each skip is also a line in a file, and
+//! `cargo xtask test` counts and prints the lines at the end. Children of
+//! [`isolate`](crate::isolate) inherit the file's name.
 
 #![expect(clippy::print_stdout, reason = "a skip shows with --nocapture")]
 
@@ -11,10 +11,10 @@ use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 
-/// Names the file that the lines go to. `xtask/src/skips.rs` sets it.
+/// Names the file of the skips. `xtask/src/skips.rs` sets it.
 const VARIABLE: &str = "_TFS_SKIPPED_TESTS";
 
-/// Skips a test for lack of `/dev/fuse`, root or fuse3. CI has them, and fails if one is skipped.
+/// Skips a test without `/dev/fuse`, root or fuse3. CI has them, and fails if a test is skipped.
 ///
 /// `test` is the full name of the test, `reason` a fragment such as `only root can mount`. The
 /// caller returns after the call.
@@ -25,7 +25,7 @@ pub fn test(test: &str, reason: &str) {
     skip("test", test, reason);
 }
 
-/// Skips a test, or a part of it, for lack of a program that CI need not have, such as ffmpeg.
+/// Skips a test, or a part of it, without a program that CI need not have, such as ffmpeg.
 ///
 /// # Panics
 /// If the line cannot be written.
@@ -40,12 +40,12 @@ fn skip(kind: &str, test: &str, reason: &str) {
     }
 }
 
-/// Returns what `xtask/src/skips.rs` reads.
+/// Returns a line in the format of `xtask/src/skips.rs`.
 fn line(kind: &str, test: &str, reason: &str) -> String {
     format!("{kind}\t{test}\t{reason}\n")
 }
 
-/// Adds a line in one write, so that those of several processes do not mix.
+/// Appends a line in one write, so that lines of several processes do not mix.
 fn append(path: &OsStr, line: &str) -> io::Result<()> {
     OpenOptions::new().append(true).create(true).open(path)?.write_all(line.as_bytes())
 }

@@ -1,31 +1,31 @@
-//! One `.torrent` file written in many ways, all of which rqbit accepts: what other programs write,
-//! and what no standard allows.
+//! One `.torrent` file in many variants, all of which rqbit accepts: the output of other programs,
+//! and forms that no standard allows.
 //!
-//! rqbit 9.1.0, as it is installed from crates.io, accepts all of them (`POST /torrents` with
-//! `list_only`); 8.1.1 refuses 15, all with integers beyond their type, no digits, or integer keys.
-//! A build of rqbit that checks overflow panics at the longest integers.
+//! rqbit 9.1.0, as installed from crates.io, accepts all of them (`POST /torrents` with
+//! `list_only`). rqbit 8.1.1 refuses 15: all with integers beyond their type, no digits, or integer
+//! keys. A build of rqbit with overflow checks panics at the longest integers.
 
 /// The place of a change.
 #[derive(Debug, Clone, Copy)]
 enum Spot {
-    /// At the beginning of the outer dictionary.
+    /// At the start of the outer dictionary.
     Top,
-    /// At the end of it.
+    /// At its end.
     TopEnd,
-    /// At the beginning of `info`.
+    /// At the start of `info`.
     Info,
-    /// At the end of it.
+    /// At its end.
     InfoEnd,
-    /// At the beginning of the dictionary of the first file.
+    /// At the start of the dictionary of the first file.
     File,
     /// Replaces this text.
     Instead(&'static str),
 }
 
-/// A way to write the torrent.
+/// A variant of the torrent.
 #[derive(Debug)]
 pub struct Variant {
-    /// What is special.
+    /// Its peculiarity.
     pub what: &'static str,
     /// The `.torrent` file.
     pub torrent: Vec<u8>,
@@ -33,7 +33,7 @@ pub struct Variant {
 
 use Spot::{File, Info, InfoEnd, Instead, Top, TopEnd};
 
-/// What is special, where, and the text there. `\u{ff}` stands for the byte 0xff.
+/// The peculiarity, its place, and the text there. `\u{ff}` stands for the byte 0xff.
 const CHANGES: &[(&str, Spot, &str)] = &[
     ("nothing", Top, ""),
     ("an integer of 65 bits", Top, "1:xi18446744073709551616e"),
@@ -97,8 +97,8 @@ const CHANGES: &[(&str, Spot, &str)] = &[
     ("a key length with leading zeros", Instead("4:infod"), "04:infod"),
 ];
 
-/// Returns all variants: a torrent of 1,700,000,000 seconds after 1970, with the file `a` of five
-/// bytes, the link `l` to it, and one piece of 16 KiB. Each has an info hash of its own.
+/// Returns all variants: a torrent of the time 1,700,000,000 (Unix), with the file `a` of five
+/// bytes, the link `l` to it, and one piece of 16 KiB. Each has its own info hash.
 #[must_use]
 pub fn all() -> Vec<Variant> {
     let mut variants: Vec<_> = (0..)

@@ -1,17 +1,17 @@
-//! Waiting for something that sends no event: a process that ends, a name that appears.
+//! Polling for conditions without events: a process that ends, a name that appears.
 
 #![expect(clippy::panic, reason = "this is how a test fails")]
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long anything may take before the test fails: far more than it does on a busy machine.
+/// How long any wait may take before the test fails: far more than it takes on a busy machine.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// How often it is looked at.
+/// The polling interval.
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// Returns what `look` finds as soon as it finds something.
+/// Polls `look` until it returns a value, and returns that.
 ///
 /// # Panics
 /// If that takes more than half a minute; `what` is for the message.
@@ -29,7 +29,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Does what [`until`] does with a look that is a future.
+/// Like [`until`], for an async `look`.
 ///
 /// # Panics
 /// As [`until`].

@@ -1,4 +1,4 @@
-//! Generated content: any range is the same as in the whole, and nothing else passes for it.
+//! Generated content: any range equals that part of the whole, and no other bytes match it.
 
 #![expect(clippy::unwrap_used, reason = "a test that fails may say so in any way")]
 

@@ -1,4 +1,4 @@
-//! The isolation of tests: what a child does shows in the parent, and nothing is left behind.
+//! The isolation of tests: the parent reports the child's result, and nothing is left behind.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "this is how a test fails")]
 
@@ -12,14 +12,14 @@ use rustix::mount::{MountFlags, mount};
 use tfs_testkit::isolate::{child_dir, run, run_program};
 use tfs_testkit::skip;
 
-/// What the child knows itself by.
+/// The variable by which a child recognizes its role.
 const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs the test `name` in isolation and checks how the parent judges it: `None` is a success.
+/// Runs the test `name` in isolation and checks the parent's verdict: `None` is a success.
 ///
-/// In the child only `body` runs, and what it does is what the child does.
+/// In the child only `body` runs.
 #[track_caller]
 fn check(name: &str, limit: Duration, body: impl FnOnce(&Path), want: Option<&str>) {
     if std::env::var_os(CHILD_DIR).is_some() {

@@ -1,4 +1,4 @@
-//! Real rqbits exchange torrents, wait, die and come back.
+//! Real rqbits exchange torrents, wait, end and restart.
 
 use std::fs;
 
@@ -124,7 +124,7 @@ async fn a_downloader_that_remembers_comes_back_with_its_ids() {
 #[tokio::test]
 async fn a_limit_holds_until_it_is_lifted() {
     let spec = TorrentSpec::file("film.mkv", Content::new(2, 8 * MIB));
-    // Raised to the least that works, 16 KiB/s: more than 8 minutes for this file.
+    // Raised to the minimum of 16 KiB/s: more than 8 minutes for this file.
     let mut swarm = Swarm::builder().torrent(spec).download_bps(1).start().await.unwrap();
     let torrent = swarm.torrents()[0].clone();
     let some = |stats: &rqbit_client::wire::TorrentStats| {
@@ -147,7 +147,7 @@ async fn nothing_is_left_behind() {
     assert!(!fs::exists(&root).unwrap(), "{} is left", root.display());
 }
 
-/// Not a test of its own: the downloader of the next one.
+/// Not a test: the downloader of the next one.
 #[test]
 fn downloader() {
     tfs_testkit::swarm::serve_if_asked();
@@ -164,7 +164,7 @@ async fn a_downloader_apart_is_stopped_and_killed() {
     swarm.pause_downloader().unwrap();
     let client = swarm.client().clone();
     let mut asked = tokio::spawn(async move { client.server_info().await });
-    // It is asked, and does not answer until it goes on.
+    // It gets a request, and does not answer until it continues.
     let silence = std::time::Duration::from_millis(200);
     assert!(tokio::time::timeout(silence, &mut asked).await.is_err());
     swarm.resume_downloader().unwrap();

@@ -1,4 +1,4 @@
-//! Says where bytes are not those of a content, and what they look like.
+//! Reports where bytes differ from a content, and shows them.
 
 use std::error::Error;
 use std::fmt;
@@ -8,21 +8,21 @@ use super::Content;
 /// How many bytes are shown of each side.
 const SHOWN_BYTES: usize = 16;
 
-/// The first byte that is not what it should be.
+/// The first byte that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     /// The content that was expected.
     pub content: Content,
     /// Offset of the first byte that differs, in the content.
     pub offset: u64,
-    /// What should be there; empty past the end of the content.
+    /// The expected bytes; empty past the end of the content.
     pub expected: Vec<u8>,
-    /// What was there.
+    /// The bytes found.
     pub got: Vec<u8>,
 }
 
 impl Mismatch {
-    /// Finds the first difference of two slices that begin at `offset` and are not equal.
+    /// Finds the first difference of two unequal slices that begin at `offset`.
     pub(super) fn new(content: Content, offset: u64, expected: &[u8], got: &[u8]) -> Self {
         let shared = expected.iter().zip(got).take_while(|(e, g)| e == g).count();
         let shown = |bytes: &[u8]| bytes.iter().skip(shared).take(SHOWN_BYTES).copied().collect();

@@ -1,4 +1,4 @@
-//! One connection of a client: each request is passed on over a connection of its own.
+//! One client connection: each request is forwarded over a connection of its own.
 
 use std::io;
 use std::time::Duration;
@@ -11,31 +11,31 @@ use super::ProxyShared;
 use super::fault::{Cut, Fault};
 use super::head::Head;
 
-/// How much of a body is on its way in here; the rest waits at the server.
+/// The size of the copy buffer; the rest of a body waits at the server.
 const COPY_BYTES: usize = 64 * 1024;
 
 /// The longest body of a request: a .torrent file of the tests.
 const REQUEST_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// How long a client has to take what was sent before the connection is cut.
+/// How long a client has to receive the sent data before the connection is cut.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// What comes after an answer.
+/// What follows a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
     /// Another request.
     Request,
     /// The end of the connection.
     Close,
-    /// The end of our side only.
+    /// The end of this side only.
     HalfClose,
     /// A reset.
     Reset,
-    /// Nothing, until the client goes away.
+    /// Nothing, until the client closes the connection.
     Silence,
 }
 
-/// Answers requests until one of them is to be the last.
+/// Answers requests until one of them is the last.
 ///
 /// # Errors
 /// Those of the connections; they end it.
@@ -80,7 +80,7 @@ pub(super) async fn serve(client: TcpStream, shared: &ProxyShared) -> io::Result
     }
 }
 
-/// Returns whether a fault changed anything: a body may have ended before it was cut.
+/// Returns whether a fault had an effect: a body may have ended before the cut.
 fn is_felt(fault: &Fault, next: Next, has_range: bool) -> bool {
     match fault {
         Fault::Stall(_) | Fault::Reset(_) | Fault::Truncate(_) | Fault::HalfClose(_) => {
@@ -119,7 +119,7 @@ async fn spoil(
             () = gone(client) => return Ok(Next::Close),
         },
         Fault::IgnoreRange => request.remove("range"),
-        // These are of the answer.
+        // These apply to the response.
         Fault::Stall(Cut::Body(_))
         | Fault::Reset(Cut::Body(_))
         | Fault::Truncate(_)
@@ -130,7 +130,7 @@ async fn spoil(
     pass_on(client, shared, &request, body, Some(fault)).await
 }
 
-/// Passes a request on and its answer back, and returns what is to come next.
+/// Forwards a request and its response, and returns what follows.
 async fn pass_on(
     client: &mut BufReader<TcpStream>,
     shared: &ProxyShared,
@@ -138,7 +138,7 @@ async fn pass_on(
     body: &[u8],
     fault: Option<Fault>,
 ) -> io::Result<Next> {
-    // A server that is not there is a connection that breaks.
+    // An unavailable server has the effect of a connection reset.
     let Ok(server) = TcpStream::connect(shared.server).await else { return Ok(Next::Reset) };
     let mut server = BufReader::with_capacity(COPY_BYTES, server);
     let asked = async {
@@ -163,14 +163,14 @@ async fn pass_on(
         Copied::ClientGone => Next::Close,
         Copied::Cut => cut.next,
         Copied::All(_) if matches!(fault, Some(Fault::Lie(_))) => Next::Close,
-        // Only a body of a known length can be followed by another answer.
+        // Another response can follow only a body of a known length.
         Copied::All(bytes) if Some(bytes) == body_bytes => Next::Request,
         Copied::All(_) => Next::Close,
         Copied::ServerGone => Next::Reset,
     })
 }
 
-/// Where a body is cut, and what comes then.
+/// Where a body is cut, and what follows.
 #[derive(Debug, Clone, Copy)]
 struct Limit {
     bytes: u64,
@@ -189,7 +189,7 @@ impl Limit {
     }
 }
 
-/// How fast a body goes.
+/// The pace of a body.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     bytes_max: u64,
@@ -207,9 +207,9 @@ impl Pace {
 
 /// How a body ended.
 enum Copied {
-    /// The server has sent all of it, so many bytes.
+    /// The server has sent all of it: this many bytes.
     All(u64),
-    /// At the limit, and there was more.
+    /// It was cut at the limit.
     Cut,
     ClientGone,
     ServerGone,
@@ -252,8 +252,8 @@ async fn copy(
     }
 }
 
-/// Waits until the client has closed its side, or the connection broke. A client that sends more
-/// instead is still there.
+/// Waits until the client has closed its side, or the connection failed. A client that sends more
+/// data instead is still connected.
 async fn gone(client: &mut BufReader<TcpStream>) {
     if matches!(client.fill_buf().await, Ok([_, ..])) {
         std::future::pending::<()>().await;

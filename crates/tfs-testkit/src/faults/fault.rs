@@ -1,29 +1,29 @@
-//! What can be done to one answer of a server.
+//! Faults of a single response.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::random::Random;
 
-/// Bodies are cut within their first bytes: what most requests of a mount ask for is longer.
+/// Bodies are cut within their first bytes: most responses to a mount are longer.
 const CUT_BYTES_MAX: u64 = 256 * 1024;
 
-/// Shorter and longer than a person notices.
+/// Delays below and above what a person notices.
 const DELAY_MILLIS: (u64, u64) = (20, 1500);
 
-/// A line that still brings a picture, and one that does not.
+/// Drop sizes: a speed that is enough for a film, and one that is not.
 const DRIP_BYTES: (u64, u64) = (200, 20_000);
 
-/// How often a drop falls.
+/// The interval of the drops.
 const DRIP_PAUSE: Duration = Duration::from_millis(20);
 
-/// What servers and proxies answer that have a bad time.
+/// Statuses of overloaded or failing servers and proxies.
 const STATUSES: [u16; 4] = [500, 502, 503, 504];
 
-/// Which answers are meant.
+/// The responses that a fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// Those with bytes of files.
+    /// Those with data of files.
     Streams,
     /// All others.
     Calls,
@@ -32,7 +32,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// Returns whether answers to a path are meant, as rqbit names them.
+    /// Returns whether the target includes responses to a path of rqbit's API.
     pub(super) fn has(self, path: &str) -> bool {
         let is_stream = path.contains("/stream/");
         match self {
@@ -43,52 +43,52 @@ impl Target {
     }
 }
 
-/// What is done to one answer. No byte of a body is ever changed or put elsewhere: under right
-/// headers nobody could notice that without the hashes of the torrent.
+/// A fault of one response. No byte of a body is ever changed or moved: with correct headers, a
+/// client could not detect that without the piece hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The request is passed on only after a while.
+    /// The request is forwarded after a delay.
     Delay(Duration),
-    /// Nothing more comes after so many bytes of the body, or not even headers, until the client
-    /// goes away.
+    /// The connection stalls before the headers or after this many bytes of the body, until the
+    /// client closes it.
     Stall(Cut),
-    /// The connection is reset there.
+    /// The connection is reset at this point.
     Reset(Cut),
-    /// The connection is closed after so many bytes of the body, as if all were there.
+    /// The connection is closed after this many bytes of the body, like a complete one.
     Truncate(u64),
-    /// Our side of the connection is closed there, and the other is kept open until the client
-    /// goes away.
+    /// This side of the connection is closed at this point, and the other is kept open until the
+    /// client closes it.
     HalfClose(u64),
-    /// The body comes in drops of so many bytes, with pauses.
+    /// The body comes in drops of this size, with pauses.
     Drip {
         /// The size of a drop.
         bytes: u64,
-        /// How long the next one is waited for.
+        /// The pause before the next drop.
         pause: Duration,
     },
-    /// The server is not asked, and this status is the answer.
+    /// The response is this status; the server gets no request.
     Status(u16),
-    /// The server is not told of the range, so that it answers 200 and the whole file.
+    /// The range is removed from the request, so that the server returns 200 and the whole file.
     IgnoreRange,
-    /// The head says what is not true of the body.
+    /// The head does not match the body.
     Lie(Lie),
 }
 
-/// Where something ends.
+/// The point of an interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// Before the headers.
     Head,
-    /// After so many bytes of the body.
+    /// After this many bytes of the body.
     Body(u64),
 }
 
-/// What a head says that is not true. A client can notice each.
+/// A mismatch of head and body. A client can detect each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// A range is said to be the whole file: 200 for 206.
+    /// The status of a range response is 200, not 206.
     Whole,
-    /// The status line is none.
+    /// The status line is invalid.
     StatusLine,
     /// `Content-Range` has another start and end.
     OtherRange,
@@ -96,19 +96,19 @@ pub enum Lie {
     OtherTotal,
     /// `Content-Range` is missing.
     NoRange,
-    /// `Content-Range` is none.
+    /// `Content-Range` is invalid.
     BadRange,
-    /// `Content-Length` is more than comes.
+    /// `Content-Length` is larger than the body.
     LongLength,
-    /// `Content-Length` is less than comes.
+    /// `Content-Length` is smaller than the body.
     ShortLength,
-    /// `Content-Length` is no number.
+    /// `Content-Length` is not a number.
     BadLength,
-    /// `Content-Length` is missing: the body ends with the connection, which is no lie, but rare.
+    /// `Content-Length` is missing: the body ends with the connection, which is valid, but rare.
     NoLength,
 }
 
-/// The kinds of faults, to be counted and chosen from.
+/// The kinds of faults, for counting and choosing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "as in Fault and Lie")]
 pub enum Kind {
@@ -124,7 +124,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 9] = [
         Self::Delay,
         Self::Stall,
@@ -176,7 +176,7 @@ impl fmt::Display for Kind {
 }
 
 impl Fault {
-    /// Returns the kind of it.
+    /// Returns its kind.
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Delay(_) => Kind::Delay,
@@ -199,7 +199,7 @@ impl Cut {
 }
 
 impl Lie {
-    /// All of them.
+    /// All mismatches.
     pub const ALL: [Self; 10] = [
         Self::Whole,
         Self::StatusLine,

@@ -1,4 +1,4 @@
-//! The head of a request or an answer of HTTP/1.1, to be looked at and spoiled.
+//! The head of an HTTP/1.1 request or response, which can be changed.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use super::fault::Lie;
 
-/// The longest head that is read: rqbit's and our own are below 1 KiB.
+/// The longest head that is read: those of rqbit and of the tests are below 1 KiB.
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// A first line, and headers in their order.
@@ -17,19 +17,19 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Returns an answer without a body.
+    /// Returns a response without a body.
     pub(super) fn empty(status: u16) -> Self {
         let headers = vec![("content-length".to_owned(), "0".to_owned())];
         Self { first_line: format!("HTTP/1.1 {status} Made Up"), headers }
     }
 
-    /// Reads a head, or returns `None` where the other side is done.
+    /// Reads a head, or returns `None` if the other side has closed the connection.
     ///
     /// # Errors
-    /// Those of reading, and what is no head.
+    /// Those of reading, and for an invalid head.
     ///
     /// # Cancel safety
-    /// Bytes that were read are lost with the future, so that the connection is of no use then.
+    /// Bytes that were read are lost with the future, so the connection cannot be used any more.
     pub(super) async fn read(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Self>> {
         let mut lines = Vec::new();
         let mut from = from.take(HEAD_BYTES_MAX);
@@ -63,7 +63,7 @@ impl Head {
         self.first_line.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// Returns the length of the body, where it is said.
+    /// Returns the length of the body, if the head has it.
     pub(super) fn body_bytes(&self) -> Option<u64> {
         self.get("content-length")?.parse().ok()
     }
@@ -81,7 +81,7 @@ impl Head {
         self.headers.push((name.to_owned(), value.into()));
     }
 
-    /// Makes it say what is not true. What it does not say is left alone.
+    /// Makes it inconsistent with the body. Headers that it does not have stay absent.
     pub(super) fn spoil(&mut self, lie: Lie) {
         match lie {
             Lie::Whole => self.first_line = self.first_line.replacen(" 206 ", " 200 ", 1),

@@ -1,5 +1,5 @@
-//! A proxy in front of a real server that does to answers what networks, proxies and servers in
-//! trouble do: by a seeded schedule, or on command.
+//! A proxy in front of a real server that injects faults of networks, proxies and servers into
+//! responses: by a seeded schedule, or on command.
 //!
 //! ```no_run
 //! # async fn example(server: std::net::SocketAddr) -> std::io::Result<()> {
@@ -18,9 +18,9 @@
 //! # }
 //! ```
 //!
-//! Bytes of bodies are never changed and never put in another order: under a right head that could
-//! not be noticed without the hashes of the torrent, which rqbit does not give out with a stream.
-//! What is cut, delayed, or announced wrongly can be noticed, and has to be.
+//! Bytes of bodies are never changed or reordered: with correct headers, a client could not detect
+//! that without the piece hashes, which rqbit does not send with a stream. Cuts, delays and wrong
+//! headers can be detected, and must be.
 
 mod connection;
 mod fault;
@@ -42,8 +42,8 @@ pub use self::plan::Weather;
 pub use self::schedule::{Episode, Schedule, Spell, Trouble};
 use crate::connections::serve_all;
 
-/// A proxy on a free port of the loopback address, in front of one server. It ends when it is
-/// dropped, and its connections with it.
+/// A proxy on a free port of the loopback address, in front of one server. Dropping it ends it and
+/// its connections.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -55,20 +55,20 @@ pub struct FaultProxy {
 #[derive(Debug)]
 struct ProxyShared {
     server: SocketAddr,
-    /// What is done to which answer, and what was done. Held for a few statements only.
+    /// The faults of coming responses, and those that occurred. Held for a few statements only.
     plan: Mutex<FaultPlan>,
-    /// How many streams are under way, and the most of them. Held for a statement only.
+    /// The number of streams in flight, and its maximum. Held for one statement only.
     streams: Mutex<StreamCount>,
 }
 
-/// How many answers with bytes of files are under way at a time.
+/// The number of responses with file data in flight.
 #[derive(Debug, Clone, Copy, Default)]
 struct StreamCount {
     open: usize,
     open_max: usize,
 }
 
-/// One stream that is under way, from its request to the end of its answer.
+/// One stream in flight, from its request to the end of its response.
 struct OpenStream<'a>(&'a ProxyShared);
 
 impl Drop for OpenStream<'_> {
@@ -79,7 +79,7 @@ impl Drop for OpenStream<'_> {
 
 impl ProxyShared {
     fn plan(&self) -> MutexGuard<'_, FaultPlan> {
-        // It is whole between any two of its statements.
+        // The data is consistent between any two statements.
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -89,7 +89,7 @@ impl ProxyShared {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request until the answer is dropped, if it is one for bytes of a file.
+    /// Counts a request for file data until the returned value is dropped.
     fn count_stream(&self, path: &str) -> Option<OpenStream<'_>> {
         if !path.contains("/stream/") {
             return None;
@@ -103,7 +103,7 @@ impl ProxyShared {
 }
 
 impl FaultProxy {
-    /// Starts a proxy that passes everything on as it is.
+    /// Starts a proxy without faults.
     ///
     /// # Errors
     /// If there is no free port.
@@ -122,34 +122,34 @@ impl FaultProxy {
         format!("http://{}", self.address)
     }
 
-    /// Does this to the next answer that is meant and has no other fault. Any number of them can
-    /// wait for their answer; those of one target come in this order.
+    /// Applies a fault to the next matching response without another fault. Any number of faults
+    /// can be pending; those of one target are applied in this order.
     pub fn once(&self, target: Target, fault: Fault) {
         self.shared.plan().once(target, fault);
     }
 
-    /// Does this to every answer that is meant from now on.
+    /// Applies a fault to every matching response from now on.
     pub fn always(&self, target: Target, fault: Fault) {
         self.shared.plan().always(target, fault);
     }
 
-    /// Does random things to answers from now on.
+    /// Applies random faults to responses from now on.
     pub fn set_weather(&self, weather: Weather) {
         self.shared.plan().set_weather(weather);
     }
 
-    /// Passes on as it is what is asked for from now on. What was stalled before stays so.
+    /// Ends the faults for new requests. Stalled responses stay stalled.
     pub fn clear(&self) {
         self.shared.plan().clear();
     }
 
-    /// Returns the most streams that were under way at a time, from all clients together.
+    /// Returns the maximum number of concurrent streams, over all clients.
     #[must_use]
     pub fn streams_open_max(&self) -> usize {
         self.shared.streams().open_max
     }
 
-    /// Returns what was done to answers so far, and how often.
+    /// Returns the faults so far, with their numbers.
     #[must_use]
     pub fn done(&self) -> BTreeMap<Kind, u64> {
         self.shared.plan().done().clone()
@@ -165,7 +165,7 @@ impl Drop for FaultProxy {
 async fn accept(listener: TcpListener, shared: Arc<ProxyShared>) {
     serve_all(listener, |client| {
         let shared = Arc::clone(&shared);
-        // A side that goes away in the middle is no fault of this one.
+        // An error of either side ends only this connection.
         async move { connection::serve(client, &shared).await }
     })
     .await;

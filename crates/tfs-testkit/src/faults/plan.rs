@@ -1,4 +1,4 @@
-//! Which answer gets which fault.
+//! The assignment of faults to responses.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,8 +15,8 @@ pub struct Weather {
 }
 
 impl Weather {
-    /// Returns a weather that spoils `percent` of a hundred answers of a target in one of these
-    /// ways. The same seed makes the same decisions for the same sequence of answers.
+    /// Returns a weather that damages `percent` of the responses of a target in one of these ways.
+    /// The same seed makes the same decisions for the same sequence of responses.
     pub fn new(seed: u64, target: Target, percent: u64, kinds: &[Kind]) -> Self {
         Self { random: Random::new(seed), target, percent, kinds: kinds.to_vec() }
     }
@@ -30,7 +30,7 @@ impl Weather {
     }
 }
 
-/// What is to be done, and what was.
+/// The pending faults, and those that occurred.
 #[derive(Debug, Default)]
 pub(super) struct FaultPlan {
     once: VecDeque<(Target, Fault)>,
@@ -58,7 +58,7 @@ impl FaultPlan {
         self.weather = None;
     }
 
-    /// Returns what is to be done to the answer to this path.
+    /// Returns the fault for the response to this path, if there is one.
     pub(super) fn fault(&mut self, path: &str) -> Option<Fault> {
         if let Some(idx) = self.once.iter().position(|(target, _)| target.has(path)) {
             return self.once.remove(idx).map(|(_, fault)| fault);
@@ -69,7 +69,7 @@ impl FaultPlan {
         }
     }
 
-    /// Takes note of a fault that a client can see.
+    /// Counts a fault that a client can see.
     pub(super) fn on_done(&mut self, fault: &Fault) {
         *self.done.entry(fault.kind()).or_default() += 1;
     }

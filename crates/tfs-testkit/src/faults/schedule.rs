@@ -1,4 +1,4 @@
-//! Seeded sequences of troubles.
+//! Seeded sequences of faults.
 
 use std::time::Duration;
 
@@ -6,57 +6,57 @@ use super::fault::{Kind, Target};
 use super::plan::Weather;
 use crate::random::Random;
 
-/// How long nothing new happens before a trouble begins.
+/// The calm time before a fault begins.
 const CALM_MILLIS: (u64, u64) = (500, 3000);
 
-/// How long it lasts: shorter and longer than what tfs bears without an error.
+/// How long it lasts: below and above the time that tfs tolerates without an error.
 const LASTS_MILLIS: (u64, u64) = (500, 6000);
 
-/// How many of a hundred answers a weather spoils.
+/// The percentage of responses that a weather damages.
 const SPOILED_PERCENT: (u64, u64) = (5, 60);
 
-/// Something that goes wrong for a while.
+/// A fault that lasts for a while.
 #[derive(Debug, Clone)]
 pub struct Episode<T> {
-    /// How long to wait before it.
+    /// The time before it.
     pub calm: Duration,
-    /// What it is.
+    /// The fault.
     pub trouble: T,
     /// How long it lasts.
     pub lasts: Duration,
 }
 
-/// What can go wrong with answers: what a [`FaultProxy`](super::FaultProxy) does.
+/// Faults of responses, as injected by a [`FaultProxy`](super::FaultProxy).
 #[derive(Debug, Clone)]
 pub enum Spell {
-    /// Some are spoiled in many ways.
+    /// Some responses are damaged in many ways.
     Weather(Weather),
-    /// All of a target are this status.
+    /// All responses of a target have this status.
     Errors(Target, u16),
 }
 
-/// What can go wrong with a server. The number stands for a torrent.
+/// Faults of a server. The number selects a torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// It is killed, and started again at the end.
     Kill,
-    /// It is stopped (SIGSTOP), and goes on at the end.
+    /// It is stopped (SIGSTOP), and continued at the end.
     Stop,
     /// A torrent is removed, and added again at the end.
     Forget(u64),
-    /// A torrent is deleted with all that was downloaded of it, and a new one comes in its place.
+    /// A torrent is deleted with its data, and replaced by a new one.
     Replace(u64),
-    /// Other files of a torrent are to be downloaded.
+    /// The selection of files of a torrent changes.
     Select(u64),
-    /// A torrent is paused, and started at the end.
+    /// A torrent is paused, and started again at the end.
     Pause(u64),
 }
 
 impl Spell {
-    /// All names for counts.
+    /// All names for counting.
     pub const NAMES: [&'static str; 2] = ["spells of spoiled answers", "bursts of 5xx"];
 
-    /// Returns its name for counts.
+    /// Returns its name for counting.
     pub const fn name(&self) -> &'static str {
         let [weather, errors] = Self::NAMES;
         match self {
@@ -78,7 +78,7 @@ impl Spell {
 }
 
 impl Trouble {
-    /// All names for counts.
+    /// All names for counting.
     pub const NAMES: [&'static str; 6] = [
         "servers killed",
         "servers stopped",
@@ -88,7 +88,7 @@ impl Trouble {
         "torrents paused",
     ];
 
-    /// Returns its name for counts.
+    /// Returns its name for counting.
     pub const fn name(&self) -> &'static str {
         let [kill, stop, forget, replace, select, pause] = Self::NAMES;
         match self {
@@ -114,7 +114,7 @@ impl Trouble {
     }
 }
 
-/// An endless sequence of episodes, the same for the same seed.
+/// An infinite sequence of episodes, determined by the seed.
 #[derive(Debug, Clone)]
 pub struct Schedule<T> {
     random: Random,
@@ -122,14 +122,14 @@ pub struct Schedule<T> {
 }
 
 impl Schedule<Spell> {
-    /// Returns what a seed does to answers.
+    /// Returns the schedule of faults of responses.
     pub fn of_answers(seed: u64) -> Self {
         Self { random: Random::new(seed), make: Spell::random }
     }
 }
 
 impl Schedule<Trouble> {
-    /// Returns what a seed does to a server.
+    /// Returns the schedule of faults of a server.
     pub fn of_server(seed: u64) -> Self {
         Self { random: Random::new(seed), make: Trouble::random }
     }

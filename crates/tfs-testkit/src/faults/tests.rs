@@ -1,4 +1,4 @@
-//! What a plain client sees of each fault.
+//! The effect of each fault on a plain client.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -9,7 +9,7 @@ use crate::until::until_async;
 
 const BODY_BYTES: usize = 1000;
 
-/// A server of one file, which knows ranges and nothing else.
+/// A server of one file that supports ranges and nothing else.
 async fn start_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -29,14 +29,15 @@ async fn start_server() -> SocketAddr {
             };
             let head = format!("HTTP/1.1 {head}\r\nConnection: close\r\n\r\n");
             socket.write_all(head.as_bytes()).await.unwrap();
-            // A proxy that has seen enough hangs up.
+            // A proxy closes the connection after a cut.
             drop(socket.write_all(body).await);
         }
     });
     address
 }
 
-/// Asks for 100 bytes and returns what came, up to `body_max` bytes of a body, and how it ended.
+/// Requests 100 bytes. Returns the response, with at most `body_max` bytes of the body, and how it
+/// ended.
 async fn ask(proxy: &FaultProxy, body_max: usize) -> String {
     let mut socket = TcpStream::connect(proxy.address).await.unwrap();
     let request = "GET /torrents/a/stream/0 HTTP/1.1\r\nHost: x\r\nRange: bytes=100-199\r\n\r\n";

@@ -1,7 +1,7 @@
-//! What is fuzzed, and what must hold for any bytes: the bodies of the targets in `fuzz/`, and a
+//! Fuzz targets and their invariants for any input: the bodies of the targets in `fuzz/`, and a
 //! short run of them for ordinary tests.
 //!
-//! A target panics where something does not hold. The corpus of each is in `fuzz/corpus`.
+//! A target panics if an invariant is violated. The corpus of each is in `fuzz/corpus`.
 
 #![expect(clippy::panic, reason = "this is how a target fails")]
 
@@ -23,10 +23,10 @@ pub use self::wire::{bitfield, content_range, json, metainfo};
 
 use crate::fake::{FakeSource, directory};
 
-/// How many files a listing of the target is walked through: more only take longer.
+/// The maximum number of files of a listing that are checked: more only take longer.
 const NODES_MAX: usize = 10_000;
 
-/// Any two names: each becomes a file name that can be undone, and both stand in one directory.
+/// Any two names: each becomes a file name that can be decoded, and both can be in one directory.
 pub fn names(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (first, second) = text.split_once('\n').unwrap_or((&text, ""));
@@ -36,7 +36,7 @@ pub fn names(data: &[u8]) {
         let undone = unescape(&name);
         assert!(undone.as_deref().is_none_or(|it| it == raw), "{raw:?} became {name:?}");
         assert!(undone.is_some() || name.len() > NAME_BYTES_MAX / 2, "{name:?} is not undone");
-        // What is no escaped name may be undone to anything, but without a fault.
+        // A name that is not an escaped one may decode to anything, but without a panic.
         drop(unescape(raw));
     }
     let mut details = directory(1, &text, &[("", 1), ("", 2), ("", 3)]);
@@ -47,7 +47,7 @@ pub fn names(data: &[u8]) {
     walk(vec![details]);
 }
 
-/// Any answers of a server: the list, the details and the `.torrent` file, each up to a NUL.
+/// Any responses of a server: the list, the details and the `.torrent` file, separated by NUL.
 pub fn api(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == 0);
     let list = parts.next().unwrap_or_default();
@@ -62,7 +62,7 @@ pub fn api(data: &[u8]) {
     let source = FakeSource::new(1);
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
     let unknown = vfs.unknown_torrents(&listing);
-    // The answer to the question for a torrent is about that torrent.
+    // The response to a request for a torrent is about that torrent.
     let details = details.zip(unknown.first()).map(|(mut details, hash)| {
         details.info_hash = *hash;
         details
@@ -71,7 +71,7 @@ pub fn api(data: &[u8]) {
     let changes = vfs.apply(listing.clone(), details.into_iter().collect(), 1);
     assert!(changes.added.iter().all(|(hash, _)| listed.contains(hash)));
     check(&vfs);
-    // Again, and all gone.
+    // Apply it again, and then an empty list.
     assert!(vfs.apply(listing, Vec::new(), 2).added.is_empty());
     check(&vfs);
     vfs.apply(Vec::new(), Vec::new(), 3);
@@ -87,7 +87,7 @@ fn walk(torrents: Vec<TorrentDetails>) {
     check(&vfs);
 }
 
-/// Walks the tree: names are valid and unique and found, numbers are unique.
+/// Walks the tree: names are valid, unique and resolvable, numbers are unique.
 fn check(vfs: &Vfs<FakeSource>) {
     let mut numbers = HashMap::from([(Ino::ROOT, String::new())]);
     let mut directories = vec![Ino::ROOT];
@@ -129,7 +129,7 @@ fn check(vfs: &Vfs<FakeSource>) {
     assert_eq!(stats.inode_count, numbers.len() as u64);
 }
 
-/// Follows a link: it leads to what is there, and never out of its torrent.
+/// Follows a link: its target exists, and is inside its torrent.
 fn check_link(vfs: &Vfs<FakeSource>, dir: Ino, link: Ino) {
     let target = vfs.read_link(link).unwrap_or_else(|error| panic!("no target: {error}"));
     let mut at = dir;

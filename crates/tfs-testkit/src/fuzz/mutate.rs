@@ -1,4 +1,4 @@
-//! A short run of a target without a fuzzer: the corpus as it is, then mutations of it.
+//! A short run of a target without a fuzzer: the unchanged corpus, then mutations of it.
 
 #![expect(clippy::print_stdout, reason = "this is how a test says what failed")]
 
@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::thread;
 
-/// What is likely to matter: numbers at their limits, and pieces of names and of JSON.
+/// Likely triggers: numbers at their limits, and fragments of names and of JSON.
 const TOKENS: [&[u8]; 24] = [
     b"0",
     b"-1",
@@ -35,32 +35,33 @@ const TOKENS: [&[u8]; 24] = [
     b"\n",
 ];
 
-/// How many changes an input gets at most.
+/// The maximum number of changes to an input.
 const CHANGES_MAX: u64 = 6;
 
 /// The longest input: longer ones find nothing else, only slower.
 const INPUT_BYTES_MAX: usize = 16 * 1024;
 
-/// How often and from which seed on a corpus is mutated.
+/// The number and the seed of mutations.
 #[derive(Debug, Clone, Copy)]
 pub struct Mutations {
-    /// Makes the run the same each time.
+    /// The seed, which makes the run repeatable.
     pub seed: u64,
-    /// How many inputs are made.
+    /// The number of inputs.
     pub count: u64,
 }
 
 /// Runs a target over the corpus in `dir`, and over mutations of it. Returns the number of inputs.
 ///
 /// # Errors
-/// Any of reading the corpus, and if there is none.
+/// Those of reading the corpus, and if it is empty.
 ///
 /// # Panics
 /// If the target does; then the seed of the input and the input are printed.
 pub fn run_corpus(dir: &Path, mutations: Mutations, target: fn(&[u8])) -> io::Result<u64> {
     let mut paths: Vec<_> =
         fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
-    // The order of a directory is not the same everywhere, and seeds are to mean the same.
+    // The order of a directory differs between machines, and a seed must always have the same
+    // effect.
     paths.sort();
     let corpus: Vec<Vec<u8>> = paths.iter().map(fs::read).collect::<io::Result<_>>()?;
     if corpus.is_empty() {
@@ -81,7 +82,7 @@ fn run(name: &str, input: &[u8], target: fn(&[u8])) {
     drop(said);
 }
 
-/// Says on the way out of a panic which input it was.
+/// Prints the input when a panic drops it.
 struct Said<'a> {
     name: &'a str,
     input: &'a [u8],
@@ -128,7 +129,7 @@ impl MutationRandom {
                 1 => vec![self.next().to_le_bytes()[0]],
                 2 => input.get(from..to).unwrap_or_default().repeat(1 + self.below(30)),
                 3 => {
-                    // A part of another one, to where it ends.
+                    // The tail of another input.
                     let other = self.pick(&all).unwrap_or_default();
                     other.get(self.below(other.len())..).unwrap_or_default().to_vec()
                 }

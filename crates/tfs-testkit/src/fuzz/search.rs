@@ -1,4 +1,4 @@
-//! What somebody searches for.
+//! Search queries.
 
 use std::sync::{Arc, LazyLock};
 
@@ -6,7 +6,7 @@ use vfs_core::{Query, Vfs, VfsConfig};
 
 use crate::fake::{FakeSource, directory};
 
-/// Some names to be found, or not.
+/// A library with some names to search for.
 static LIBRARY: LazyLock<Vfs<FakeSource>> = LazyLock::new(|| {
     let source = FakeSource::new(1);
     let names =
@@ -20,11 +20,11 @@ static LIBRARY: LazyLock<Vfs<FakeSource>> = LazyLock::new(|| {
     vfs
 });
 
-/// Any text, as words, as a glob and as a regular expression. A regular expression is found where
-/// the crate that made it finds it, whatever was left out before.
+/// Any text, as words, as a glob and as a regular expression. A regular expression must give the
+/// same result as the regex crate alone, whatever the prefilter excluded.
 ///
 /// # Panics
-/// If what is found has not all that was asked for.
+/// If a result does not match the whole query.
 pub fn search(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let all = LIBRARY.counts().files;
@@ -32,7 +32,7 @@ pub fn search(data: &[u8]) {
         let first = text.split(|c: char| c == '/' || c.is_whitespace()).find(|it| !it.is_empty());
         let first = first.unwrap_or_default();
         for hit in LIBRARY.search(&words, usize::MAX) {
-            // Searches are in decomposed text, where an accent stands behind its letter.
+            // Searches use decomposed text, where an accent follows its letter.
             let path = hit.path.replace('\u{dc}', "U\u{308}").to_lowercase();
             let is_plain = first.is_ascii();
             assert!(

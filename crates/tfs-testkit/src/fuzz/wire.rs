@@ -1,4 +1,4 @@
-//! What a server sends beside its list: bitfields, JSON of every kind, ranges, `.torrent` files.
+//! Server responses other than the list: bitfields, JSON of every kind, ranges, `.torrent` files.
 
 use bytes::Bytes;
 use rqbit_client::{ContentRange, HaveBitfield, wire};
@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use serde_json::from_slice;
 use vfs_core::Bitfield;
 
-/// Any bitfield: four bytes that say how many pieces there are, and the bits.
+/// Any bitfield: four bytes with the number of pieces, and the bits.
 ///
 /// # Panics
-/// If the client and the core do not agree on it.
+/// If the client and the core disagree on it.
 pub fn bitfield(data: &[u8]) {
     let Some((count, bits)) = data.split_first_chunk() else { return };
     let piece_count = u32::from_le_bytes(*count);
@@ -27,18 +27,18 @@ pub fn bitfield(data: &[u8]) {
     assert!(theirs.have_count() <= piece_count);
 }
 
-/// A list that is read at once, and as tolerantly: what nobody reads has to be JSON by its form
-/// only, whatever its numbers and bytes are.
+/// A list that is parsed as a whole, as tolerantly as by the client. Unused fields only need the
+/// form of JSON, whatever their numbers and bytes are.
 #[derive(Deserialize)]
 struct Whole {
     torrents: Vec<IgnoredAny>,
 }
 
-/// Any JSON, as each answer that there is. What is read as a list of torrents, piece by piece, is
-/// what is read of the whole.
+/// Any JSON, parsed as each type of response. A list of torrents that is parsed in parts must equal
+/// the list parsed as a whole.
 ///
 /// # Panics
-/// If it is not.
+/// If it does not.
 pub fn json(data: &[u8]) {
     drop(from_slice::<wire::TorrentDetails>(data));
     drop(from_slice::<wire::TorrentStats>(data));
@@ -62,7 +62,7 @@ pub fn json(data: &[u8]) {
 /// Any value of the header `Content-Range`.
 ///
 /// # Panics
-/// If a range is taken that is none.
+/// If an invalid range is accepted.
 pub fn content_range(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Some(range) = ContentRange::parse(&text) else { return };
@@ -76,7 +76,7 @@ pub fn content_range(data: &[u8]) {
 /// Any `.torrent` file of a torrent with three files.
 ///
 /// # Panics
-/// If files come or go by it.
+/// If it adds or removes files.
 pub fn metainfo(data: &[u8]) {
     const TORRENT: &[u8] = br#"{"info_hash":"0123456789abcdef0123456789abcdef01234567",
         "name":"t","files":[

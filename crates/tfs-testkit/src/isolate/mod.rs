@@ -1,8 +1,9 @@
-//! Tests that may hang in the kernel, each in a process of its own with a time limit.
+//! Isolation of tests that may hang in the kernel: each runs in a process of its own with a time
+//! limit.
 //!
-//! A test of a mount can hang where no time-out of its own helps: a process that waits for a dead
-//! filesystem cannot even be killed. So the test runs itself again as a child, and the parent,
-//! which never touches the mount, watches the time, aborts what is mounted, and kills.
+//! A test of a mount can hang without an effective time-out: a process that waits for a dead
+//! filesystem cannot even be killed. So the test runs itself again as a child. The parent never
+//! touches the mount. At the time limit it aborts the mounts, and kills the child.
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -40,23 +41,24 @@ pub use self::program::{Ended, run_program};
 /// Set for the child, to the directory that it may use.
 const CHILD_DIR: &str = "TFS_ISOLATED_DIR";
 
-/// How long a killed child may take to go, once nothing that it can wait for is left.
+/// How long a killed child may take to end, once nothing is left that it can wait for.
 const KILL_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// The file that the child leaves to show that it ran: a test that is not found is no success.
+/// The file by which the child shows that it ran: a test that is not found must not count as
+/// passed.
 const STARTED: &str = "started";
 
-/// The directory of the child's own, below the one that the parent looks into.
+/// The child's own directory, below the one that the parent reads.
 const OWN_DIR: &str = "own";
 
 /// Runs `body` in a child process, which is this test run again, for `limit` at most. `body` gets a
 /// directory of its own, below which it may mount.
 ///
 /// `test` is the name of the test as the test harness prints it ([`test_name!`](crate::test_name)).
-/// What stands around the call in the test runs in both processes.
+/// Code around the call in the test runs in both processes.
 ///
 /// # Panics
-/// If the child fails, runs out of time, or leaves a mount behind.
+/// If the child fails, exceeds the time limit, or leaves a mount behind.
 pub fn run(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
     match child_dir() {
         Some(dir) => body(&dir),
@@ -64,7 +66,7 @@ pub fn run(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
     }
 }
 
-/// Does what [`run`] does where there is a `/dev/fuse`, and else [skips](crate::skip) the test.
+/// Like [`run`], if there is a `/dev/fuse`; else [skips](crate::skip) the test.
 ///
 /// # Panics
 /// As [`run`].
@@ -79,7 +81,7 @@ pub fn run_with_fuse(test: &str, limit: Duration, body: impl FnOnce(&Path)) {
 /// Returns a new directory for this process if it is the child of [`run`] or [`run_program`].
 ///
 /// # Panics
-/// If it was called before, or the directory cannot be made.
+/// If it was called before, or the directory cannot be created.
 pub fn child_dir() -> Option<PathBuf> {
     let dir = PathBuf::from(env::var_os(CHILD_DIR)?);
     expect("mark the start", File::create(dir.join(STARTED)));
@@ -88,7 +90,7 @@ pub fn child_dir() -> Option<PathBuf> {
     Some(own)
 }
 
-/// Returns the name of the test that the macro stands in, as the test harness prints it, such as
+/// Returns the name of the test around the call, as the test harness prints it, such as
 /// `reading::in_order`.
 #[macro_export]
 macro_rules! test_name {
@@ -111,7 +113,7 @@ pub fn enclosing_test<F>(_here: &F) -> &'static str {
 fn watch(test: &str, limit: Duration) {
     let arguments = [test, "--exact", "--nocapture", "--include-ignored"];
     let (dir, verdict) = supervise(&arguments, limit, |command, dir| {
-        // A file, since a pipe could be held open by others than the child.
+        // Not a pipe, which processes other than the child could keep open.
         let output = File::create(dir.join("output"))?;
         command.stdout(output.try_clone()?).stderr(output);
         Ok(())
@@ -121,38 +123,38 @@ fn watch(test: &str, limit: Duration) {
     if let Err(reason) = verdict {
         panic!("{test}: the child {reason}\n{output}");
     }
-    // Figures that the child printed, for who asks for them with `--nocapture`.
+    // Output of the child with figures, for runs with `--nocapture`.
     print!("{output}");
 }
 
-/// Returns what a child printed so that nobody takes its sums for those of the parent.
+/// Returns a child's output, quoted, so that its test result is not taken for the parent's.
 fn quoted(output: &str) -> String {
     output.lines().map(|line| format!("| {line}\n")).collect()
 }
 
-/// Runs this program again with `arguments`, after `prepare` had its say on the command, watches
-/// the time, and ends all that is mounted. Returns the directory of the child, and why it failed.
+/// Runs this program again with `arguments`, after `prepare` has changed the command. Enforces the
+/// time limit, and ends all mounts. Returns the directory of the child, and why it failed.
 fn supervise(
     arguments: &[&str],
     limit: Duration,
     prepare: impl FnOnce(&mut Command, &Path) -> io::Result<()>,
 ) -> (TempDir, Result<(), String>) {
     let dir = expect("make a directory", tempfile::tempdir());
-    // The table of mounts has no symbolic links in its paths.
+    // The mount table has no symbolic links in its paths.
     let path = expect("find the directory", dir.path().canonicalize());
     let child = expect("start the child", spawn(arguments, &path, prepare));
     let group = Pid::from_child(&child);
     let (sender, ended) = mpsc::sync_channel(1);
-    // It ends with the child, and is left behind only by a child that cannot be killed.
+    // The thread ends with the child, and stays behind only with a child that cannot be killed.
     thread::spawn(move || {
         let mut child = child;
         drop(sender.send(child.wait()));
     });
 
     let status = ended.recv_timeout(limit);
-    // The abort frees what no signal can, so it comes before the kill.
+    // The abort frees processes that no signal can end, so it comes before the kill.
     let mounts_left = if status.is_err() { unmount_below(&path) } else { mounts_below(&path) };
-    // The group is gone if the child left nobody behind.
+    // The group is gone if the child left no process behind.
     _ = kill_process_group(group, Signal::KILL);
     let verdict = match status {
         Err(_) => {
@@ -193,9 +195,8 @@ fn spawn(
     command.spawn()
 }
 
-/// Returns a command with the default actions of signals, however the tests were started: `nohup`
-/// has them ignored, and so does a shell for what it starts in the background, and whatever a test
-/// starts would inherit it.
+/// Returns a command with default signal actions. `nohup` and background jobs of a shell ignore
+/// some signals, and all processes of a test would inherit that.
 fn heeding_signals(program: &Path) -> Command {
     let mut command = Command::new("env");
     command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(program);

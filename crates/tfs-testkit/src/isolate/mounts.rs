@@ -1,4 +1,4 @@
-//! What is mounted below a directory, by the kernel's table, and its end.
+//! Mounts below a directory, by the kernel's mount table, and their removal.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,23 +9,24 @@ use rustix::mount::{UnmountFlags, unmount};
 
 use super::expect;
 
-/// Aborts and unmounts all that is mounted below `dir`, and returns where that was.
+/// Aborts and unmounts everything below `dir`, and returns the mount points.
 pub(super) fn unmount_below(dir: &Path) -> Vec<PathBuf> {
     let mounts = mounts_below(dir);
-    // The last ones may stand on the first ones.
+    // Later mounts may be on top of earlier ones.
     for mount in mounts.iter().rev() {
         let flags = UnmountFlags::FORCE | UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
-        // What cannot be unmounted shows in the message of the failure.
+        // A mount that stays is in the message of the failure.
         _ = unmount(mount, flags);
     }
     mounts
 }
 
-/// Returns where something is mounted below `dir`, in the order in which it was mounted.
+/// Returns the mount points below `dir`, in the order of mounting.
 pub(super) fn mounts_below(dir: &Path) -> Vec<PathBuf> {
     let table = expect("read the table of mounts", fs::read("/proc/self/mountinfo"));
     let fields = table.split(|byte| *byte == b'\n').filter_map(|line| {
-        // The fifth field; what is escaped in it, such as a space, is three octal digits.
+        // The fifth field. Special characters in it, such as a space, are escaped as three octal
+        // digits.
         line.split(|byte| *byte == b' ').nth(4).map(unescape)
     });
     fields.filter(|path| path.starts_with(dir)).collect()

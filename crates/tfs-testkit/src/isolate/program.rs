@@ -1,4 +1,4 @@
-//! A program without a test harness, which runs itself again under the same watch.
+//! A program without a test harness, which runs itself again under the same supervision.
 //!
 //! ```no_run
 //! # use std::time::Duration;
@@ -22,39 +22,39 @@ use tempfile::TempDir;
 
 use super::{KILL_TIME_MAX, OWN_DIR, supervise};
 
-/// How often processes that are about to end are looked at.
+/// The polling interval for processes that are about to end.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How a child ended, and what it left in its directory, which goes with this.
+/// How a child ended, and the files in its directory. The directory is removed on drop.
 #[derive(Debug)]
 pub struct Ended {
-    /// Why it is a failure, if it is one: what [`run`](super::run) panics with, or that the child
-    /// left processes behind.
+    /// The reason of a failure: the panic message of [`run`](super::run), or that the child left
+    /// processes behind.
     pub verdict: Result<(), String>,
     dir: TempDir,
 }
 
 impl Ended {
-    /// Returns what is in a file that the child left.
+    /// Returns the text of a file that the child left.
     ///
     /// # Errors
-    /// Any of reading it.
+    /// Those of reading it.
     pub fn read(&self, name: &str) -> io::Result<String> {
         fs::read_to_string(self.dir.path().join(OWN_DIR).join(name))
     }
 }
 
-/// Runs this program again with other arguments, for `limit` at most. The child, which calls
-/// [`child_dir`](super::child_dir) for its directory, prints where this process prints.
+/// Runs this program again with other arguments, for `limit` at most. The child calls
+/// [`child_dir`](super::child_dir) for its directory, and shares the output of this process.
 ///
 /// A process whose command line names the directory belongs to the child, whatever session it is
-/// in: one that does not end by itself is killed, and that is a failure.
+/// in. One that does not end by itself is killed, and that is a failure.
 ///
 /// # Panics
 /// If the child cannot be started.
 pub fn run_program(arguments: &[&str], limit: Duration) -> Ended {
     let (dir, mut verdict) = supervise(arguments, limit, |_command, _dir| Ok(()));
-    // As the child knows it: without symbolic links.
+    // The form that the child uses: without symbolic links.
     let path = dir.path().canonicalize();
     let left = end_processes(path.as_deref().unwrap_or(dir.path()));
     if verdict.is_ok() && !left.is_empty() {
@@ -63,7 +63,7 @@ pub fn run_program(arguments: &[&str], limit: Duration) -> Ended {
     Ended { verdict, dir }
 }
 
-/// Waits for the processes that name `dir`, kills those that stay, and returns what they were.
+/// Waits for the processes that name `dir`, kills those that stay, and returns their command lines.
 fn end_processes(dir: &Path) -> Vec<String> {
     let deadline = Instant::now() + KILL_TIME_MAX;
     loop {
@@ -73,7 +73,7 @@ fn end_processes(dir: &Path) -> Vec<String> {
         }
         if Instant::now() >= deadline {
             for (pid, _) in &left {
-                // One that is gone by now needs no signal.
+                // A process that has ended by now needs no signal.
                 _ = kill_process(*pid, Signal::KILL);
             }
             return left.into_iter().map(|(_, command_line)| command_line).collect();
@@ -87,7 +87,7 @@ fn processes_naming(dir: &Path) -> Vec<(Pid, String)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(|pid: i32| {
-        // A process may be gone by now, and a dead one has no command line.
+        // A process may have ended by now, and a zombie has no command line.
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         line.contains(&*name).then_some((Pid::from_raw(pid)?, line))

@@ -1,10 +1,10 @@
-//! The answers of rqbit 9.1.0 for the torrents of a library, byte for byte in its form.
+//! Responses of rqbit 9.1.0 for the torrents of a library, in exactly its form.
 
 use std::fmt::Write as _;
 
 use super::shape::{LibraryShape, LibraryTorrent, PIECE_BYTES};
 
-/// What rqbit says of a torrent that seeds and has no peers.
+/// rqbit's state of a torrent that seeds and has no peers.
 const LIVE_IDLE: &str = concat!(
     r#"{"snapshot":{"downloaded_and_checked_bytes":0,"fetched_bytes":0,"uploaded_bytes":0,"#,
     r#""downloaded_and_checked_pieces":0,"total_piece_download_ms":0,"peer_stats":{"queued":0,"#,
@@ -14,8 +14,8 @@ const LIVE_IDLE: &str = concat!(
     r#""upload_speed":{"mbps":0.0,"human_readable":"0.00 MiB/s"},"time_remaining":null}"#,
 );
 
-/// Returns the list, with stats or without. `uploaded_bytes` is what each torrent has sent to its
-/// peers, so that two lists need not be the same.
+/// Returns the list, with stats or without. `uploaded_bytes` is the upload of each torrent, by
+/// which two lists can differ.
 pub(super) fn list(shape: LibraryShape, is_with_stats: bool, uploaded_bytes: u64) -> String {
     let mut text = r#"{"torrents":["#.to_owned();
     for torrent in shape.torrents() {
@@ -33,7 +33,7 @@ pub(super) fn list(shape: LibraryShape, is_with_stats: bool, uploaded_bytes: u64
     text
 }
 
-/// Returns the stats of a torrent that is complete.
+/// Returns the stats of a complete torrent.
 pub(super) fn stats(torrent: LibraryTorrent, uploaded_bytes: u64) -> String {
     let lens: Vec<_> = torrent.files().iter().map(|file| file.len.to_string()).collect();
     let (lens, total) = (lens.join(","), torrent.total_bytes());
@@ -61,7 +61,7 @@ pub(super) fn details(torrent: LibraryTorrent) -> String {
     text
 }
 
-/// Writes what each answer about a torrent begins with, up to the number of its pieces.
+/// Writes the common start of responses about a torrent, up to the number of its pieces.
 fn head(text: &mut String, torrent: LibraryTorrent) {
     let (number, hash, name) = (torrent.number, torrent.info_hash(), torrent.name());
     let folder = if torrent.is_directory() { format!("/{name}") } else { String::new() };
@@ -73,7 +73,7 @@ fn head(text: &mut String, torrent: LibraryTorrent) {
     .expect("writing to a string does not fail");
 }
 
-/// Returns the `.torrent` file. The hashes of its pieces are zeros: nobody here checks them.
+/// Returns the `.torrent` file. The hashes of its pieces are zeros: no client here checks them.
 pub(super) fn metadata(torrent: LibraryTorrent) -> Vec<u8> {
     let name = torrent.name();
     let files = torrent.files();
@@ -99,7 +99,7 @@ pub(super) fn metadata(torrent: LibraryTorrent) -> Vec<u8> {
     bytes
 }
 
-/// Returns the bitfield of a torrent that is complete, and how many pieces it has.
+/// Returns the bitfield of a complete torrent, and its number of pieces.
 pub(super) fn haves(torrent: LibraryTorrent) -> (Vec<u8>, u64) {
     let count = torrent.piece_count();
     let bytes = usize::try_from(count.div_ceil(8)).expect("a few thousand pieces");

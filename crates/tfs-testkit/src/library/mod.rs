@@ -1,8 +1,7 @@
-//! A server that speaks rqbit's HTTP API over a library of thousands of torrents, and counts who
-//! asks for what.
+//! A server of rqbit's HTTP API with a library of thousands of torrents, which counts requests.
 //!
-//! All torrents are complete and nothing is kept in memory but the list, so that what is measured
-//! is the client. Use real rqbits for how rqbit behaves, and this for how many there are.
+//! All torrents are complete and only the list is kept in memory, so that the client dominates a
+//! measurement. Use real rqbits for the behaviour of rqbit, and this server for large numbers.
 
 mod answers;
 mod serve;
@@ -19,7 +18,7 @@ use tokio::sync::oneshot;
 
 pub use self::shape::{LibraryFile, LibraryShape, LibraryTorrent};
 
-/// How many requests of each kind a server has answered.
+/// The number of answered requests of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Requests {
     /// `GET /torrents`.
@@ -38,12 +37,12 @@ pub struct Requests {
     pub other: usize,
 }
 
-/// A library behind an HTTP server on a loopback port, until it is dropped.
+/// A library behind an HTTP server on a loopback port. Stopped on drop.
 #[derive(Debug)]
 pub struct LargeServer {
     address: SocketAddr,
     shared: Arc<LibraryShared>,
-    /// Its drop ends the server.
+    /// Dropping it stops the server.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -52,7 +51,7 @@ pub struct LargeServer {
 struct LibraryShared {
     shape: LibraryShape,
     counts: Counts,
-    /// The list with stats, made once for all who ask. Held to copy a reference only.
+    /// The list with stats, created once for all clients. Held only to clone a reference.
     list: Mutex<Bytes>,
 }
 
@@ -71,7 +70,7 @@ impl LargeServer {
     /// Starts a server for a library, with a thread of its own.
     ///
     /// # Errors
-    /// Any of opening a port and of starting a thread.
+    /// Those of opening a port and of starting a thread.
     pub fn start(shape: LibraryShape) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -87,13 +86,13 @@ impl LargeServer {
         Ok(Self { address, shared, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Returns the address to give to a client.
+    /// Returns the address for a client.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Returns what there is.
+    /// Returns the shape of the library.
     #[must_use]
     pub fn shape(&self) -> LibraryShape {
         self.shared.shape
@@ -109,7 +108,7 @@ impl LargeServer {
         Requests { list, details, metadata, haves, stats, stream, other }
     }
 
-    /// Lets every torrent have sent this much to its peers, so that the list is another one.
+    /// Sets the upload of every torrent, so that the list changes.
     pub fn set_uploaded_bytes(&self, uploaded_bytes: u64) {
         let list = answers::list(self.shared.shape, true, uploaded_bytes);
         *self.shared.list.lock().unwrap_or_else(PoisonError::into_inner) = list.into();
@@ -120,7 +119,7 @@ impl Drop for LargeServer {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the server shows in what its clients got.
+            // A panic of the server shows in the results of its clients.
             drop(thread.join());
         }
     }

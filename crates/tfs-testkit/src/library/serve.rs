@@ -19,18 +19,18 @@ use tokio::task::JoinSet;
 use super::shape::LibraryTorrent;
 use super::{LibraryShared, answers};
 
-/// Serves until `stopped` resolves; then all connections are closed.
+/// Serves until `stopped` resolves; then closes all connections.
 pub(super) async fn serve(
     listener: TcpListener,
     shared: Arc<LibraryShared>,
     stopped: oneshot::Receiver<()>,
 ) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    // Ends its tasks when it is dropped.
+    // Dropping it ends its tasks.
     let mut connections = JoinSet::new();
     let accept = async {
         loop {
-            // Only what would end the whole test makes accepting fail.
+            // Accepting fails only in states that fail the whole test.
             let Ok((socket, _)) = listener.accept().await else { return };
             let shared = Arc::clone(&shared);
             connections.spawn(async move {
@@ -38,7 +38,7 @@ pub(super) async fn serve(
                     let response = answer(&shared, &request);
                     async move { Ok::<_, Infallible>(response) }
                 });
-                // A client may hang up at any time.
+                // A client may close the connection at any time.
                 let socket = TokioIo::new(socket);
                 drop(http1::Builder::new().serve_connection(socket, service).await);
             });
@@ -103,7 +103,7 @@ fn haves(torrent: LibraryTorrent) -> Response<Full<Bytes>> {
     response
 }
 
-/// Returns a range of a file; what rqbit does with headers that are no range is not needed here.
+/// Returns a range of a file. It does not model rqbit's handling of invalid ranges.
 fn stream(
     torrent: LibraryTorrent,
     file: &str,

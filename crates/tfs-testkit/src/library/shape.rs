@@ -1,44 +1,44 @@
-//! What is in a library: thousands of torrents, each a function of its number.
+//! The content of a library: thousands of torrents, each a function of its number.
 
 use vfs_core::InfoHash;
 
 use crate::content::Content;
 
-/// Files of the torrents that are directories: with the others, which are one file each, ten on
-/// average.
+/// The number of files of a torrent that is a directory. With the others, which are one file each,
+/// the average is ten.
 const SERIES_FILES: u32 = 19;
 
-/// Bytes of a piece in all torrents.
+/// The piece length of all torrents.
 pub(super) const PIECE_BYTES: u32 = 1 << 20;
 
 /// The length of films and of episodes.
 const VIDEO_BYTES: u64 = 5_000_000;
 
-/// The length of what comes with them.
+/// The length of the other files.
 const EXTRA_BYTES: u64 = 40_000;
 
-/// The creation date of the first torrent; the others follow, a minute each.
+/// The creation date of the first torrent; each further one is a minute later.
 const CREATED_FIRST: u64 = 1_600_000_000;
 
-/// A library of a number of torrents. Half of them are films of one file, half are series with a
-/// cover and eighteen episodes in two folders.
+/// A library of a number of torrents. Half of them are films of one file. The other half are series
+/// with a cover and eighteen episodes in two folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LibraryShape {
-    /// How many torrents there are.
+    /// The number of torrents.
     pub torrent_count: u32,
 }
 
 /// One torrent of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LibraryTorrent {
-    /// Its number, from 0 on, which is its id too.
+    /// Its number, from 0 on, which is also its id.
     pub number: u32,
 }
 
 /// A file of a torrent of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryFile {
-    /// The folders in the torrent and the name.
+    /// The folders in the torrent and the file name.
     pub path: Vec<String>,
     /// The length in bytes.
     pub len: u64,
@@ -70,7 +70,7 @@ impl LibraryShape {
     }
 
     pub(super) fn find(self, hash: &str) -> Option<LibraryTorrent> {
-        // The number stands in the hash, so that no table is needed.
+        // The hash contains the number, so that no table is needed.
         let number = u32::from_str_radix(hash.get(..8)?, 16).ok()?.reverse_bits();
         let torrent = LibraryTorrent { number };
         (number < self.torrent_count && torrent.info_hash().to_string() == hash).then_some(torrent)
@@ -78,7 +78,7 @@ impl LibraryShape {
 }
 
 impl LibraryTorrent {
-    /// Returns its identity. Hashes of neighbours have little in common.
+    /// Returns its info hash. Hashes of neighbours differ widely.
     #[must_use]
     pub fn info_hash(self) -> InfoHash {
         let mut bytes = [0; InfoHash::BYTES];
@@ -89,7 +89,7 @@ impl LibraryTorrent {
         InfoHash::from_bytes(bytes)
     }
 
-    /// Returns its name, which is the name in the mount too.
+    /// Returns its name, which is also the name in the mount.
     #[must_use]
     pub fn name(self) -> String {
         let number = self.number;
@@ -106,7 +106,7 @@ impl LibraryTorrent {
         self.number % 2 == 1
     }
 
-    /// Returns how many files it has.
+    /// Returns the number of its files.
     #[must_use]
     pub fn file_count(self) -> usize {
         if self.is_directory() { SERIES_FILES as usize } else { 1 }

@@ -1,25 +1,24 @@
-//! What the server says as long as it behaves.
+//! Responses of the server before an attack.
 
 use std::io::{self, Write};
 
 use super::Route;
 
-/// The torrent that is there from the beginning.
+/// The torrent that is listed from the start.
 pub(super) const GOOD: &str = "0101010101010101010101010101010101010101";
 
-/// The torrent that comes when the harm begins.
+/// The torrent that is added when the attack begins.
 pub(super) const NEW: &str = "0202020202020202020202020202020202020202";
 
-/// Its name, as JSON has it: it clears a terminal and sets its title, and turns text around.
+/// Its name, as JSON: it clears a terminal, sets its title, and reverses text.
 pub(super) const NEW_NAME: &str = r"new \u001b[2J\u001b]0;title\u0007\u202e\u009b31m\u061c";
 
-/// The length of the file of each.
+/// The length of the file of each torrent.
 pub(super) const FILE_BYTES: u64 = 4 << 20;
 
 const PIECE_BYTES: u64 = 1 << 20;
 
-/// Returns which answer a path asks for, if it is one that may do harm. Details are those of the
-/// new torrent.
+/// Returns the route of a path, if an attack can use it. Details are those of the new torrent.
 pub(super) fn route(path: &str) -> Option<Route> {
     let path = path.split('?').next().unwrap_or_default();
     let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -33,7 +32,7 @@ pub(super) fn route(path: &str) -> Option<Route> {
     }
 }
 
-/// Answers as rqbit would.
+/// Answers like rqbit.
 pub(super) fn good(to: &mut impl Write, path: &str, has_new: bool) -> io::Result<()> {
     let parts: Vec<_> = path.split(['/', '?']).filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
@@ -63,7 +62,7 @@ pub(super) fn list(has_new: bool) -> String {
     format!("{{\"torrents\":[{}{new}]}}", summary(0, GOOD))
 }
 
-/// Returns a torrent of a list.
+/// Returns the list entry of a torrent.
 pub(super) fn summary(id: u32, hash: &str) -> String {
     format!(
         "{{\"id\":{id},\"info_hash\":\"{hash}\",\"name\":\"{}\",\"total_pieces\":4,\
@@ -82,7 +81,7 @@ fn details(hash: &str) -> String {
     format!("{{\"info_hash\":\"{hash}\",\"name\":\"{name}\",\"files\":[{file}{FILE_BYTES}}}]}}")
 }
 
-/// Writes an answer of JSON, whole.
+/// Writes a complete JSON response.
 pub(super) fn json(to: &mut impl Write, text: &str) -> io::Result<()> {
     let len = text.len();
     write!(

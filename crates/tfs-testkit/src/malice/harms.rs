@@ -1,4 +1,4 @@
-//! The harms, each with how it is done.
+//! The attacks, each with its implementation.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -9,19 +9,19 @@ use std::time::Duration;
 use super::answers::{GOOD, NEW, NEW_NAME, json, list, summary};
 use super::{Attack, Effect, Route};
 
-/// Far more than anybody should take.
+/// Far more than any client should accept.
 const ENDLESS_BYTES: usize = 10 << 30;
 
-/// How much is written at a time.
+/// The bytes written at a time.
 const PART_BYTES: usize = 1 << 20;
 
-/// How often a server that drips sends a byte.
+/// The interval of the bytes from a dripping server.
 const DRIP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long it drips: longer than anybody should wait.
+/// How many bytes it drips: longer than any client should wait.
 const DRIPS: usize = 400;
 
-/// All harms that are known.
+/// All known attacks.
 pub const HARMS: &[Attack] = &[
     Attack {
         name: "a list of 10 GB",
@@ -263,13 +263,13 @@ pub const HARMS: &[Attack] = &[
     },
 ];
 
-/// Sends the client elsewhere, to where a list, and anything else, could be.
+/// Redirects the client to another server, whose responses could be anything.
 fn redirect(to: &mut TcpStream, elsewhere: SocketAddr) -> io::Result<()> {
     let head = "HTTP/1.1 302 Found\r\ncontent-length: 0\r\n";
     write!(to, "{head}location: http://{elsewhere}/torrents\r\n\r\n")
 }
 
-/// Writes a beginning, and one piece of text again and again.
+/// Writes a start, and then repeats a text.
 fn endless(to: &mut TcpStream, begin: &str, again: &str) -> io::Result<()> {
     write!(to, "HTTP/1.1 200 OK\r\n\r\n{begin}")?;
     fill(to, again)
@@ -291,7 +291,7 @@ fn drip(to: &mut TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes torrents that each have another info hash.
+/// Writes torrents with different info hashes.
 fn endless_list(to: &mut TcpStream) -> io::Result<()> {
     to.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"torrents\":[")?;
     let mut written = 0;

@@ -1,7 +1,7 @@
-//! A server that means harm: it behaves until it is told to, then one of its answers is meant to
-//! fill the memory of whoever asked, to keep them for ever, or to lead them astray.
+//! A hostile server: it behaves correctly until the attack begins. Then one of its responses tries
+//! to fill the client's memory, to keep it waiting, or to redirect it.
 //!
-//! It writes bytes and no HTTP, since no library would write most of it, and so has a thread for
+//! It writes raw bytes, since no HTTP library would write most of them, and so uses a thread for
 //! each connection.
 
 mod answers;
@@ -17,34 +17,34 @@ use std::time::Duration;
 
 pub use self::harms::HARMS;
 
-/// How long a connection may be silent before its thread ends.
+/// How long a connection may be idle before its thread ends.
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 
-/// Which answer does the harm.
+/// The response that an attack replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     /// The list of torrents with stats.
     List,
-    /// The details of a torrent that was not there before.
+    /// The details of a new torrent.
     Details,
     /// The `.torrent` file of that torrent.
     Metadata,
-    /// Which pieces there are of a torrent that is not complete.
+    /// The bitfield of an incomplete torrent.
     Haves,
-    /// The bytes of a file.
+    /// The data of a file.
     Stream,
 }
 
-/// What a client is to make of an answer.
+/// The expected effect on a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing comes and nothing goes.
+    /// No entry appears or disappears.
     TreeStays,
-    /// The torrent that was there is; the new one is left out.
+    /// The existing torrent is shown; the new one is left out.
     RestShown,
-    /// The new torrent is shown too.
+    /// The new torrent is shown as well.
     TorrentShown,
-    /// A read of what is not here ends with an error.
+    /// A read of missing data fails.
     ReadFails,
 }
 
@@ -59,21 +59,21 @@ impl fmt::Display for Effect {
     }
 }
 
-/// An answer that does harm.
+/// An attack by a response.
 #[derive(Debug, Clone, Copy)]
 pub struct Attack {
-    /// What it is, for people.
+    /// Its name for people.
     pub name: &'static str,
-    /// In place of which answer.
+    /// The replaced response.
     pub route: Route,
-    /// What comes of it where all is well.
+    /// The effect on a correct client.
     pub effect: Effect,
-    /// Writes it, until all is said or the client has gone. It is told of another server, which
-    /// listens to whoever is led there.
+    /// Writes the response, until it is complete or the client has closed the connection. The
+    /// address is that of the other server, the target of redirects.
     pub(crate) answer: fn(&mut TcpStream, SocketAddr) -> io::Result<()>,
 }
 
-/// What the threads of a server share.
+/// State shared by the threads of a server.
 #[derive(Debug)]
 struct HostileShared {
     harm: &'static Attack,
@@ -81,11 +81,11 @@ struct HostileShared {
     has_begun: AtomicBool,
     is_over: AtomicBool,
     harm_count: AtomicUsize,
-    /// Protects the heads of requests at the other server; held to add or to copy them.
+    /// The heads of requests at the other server. The lock is held to add or to copy them.
     led_astray: Mutex<Vec<String>>,
 }
 
-/// A server that means harm. Dropping it ends it.
+/// A hostile server. Stopped on drop.
 #[derive(Debug)]
 pub struct HostileServer {
     address: SocketAddr,
@@ -93,8 +93,8 @@ pub struct HostileServer {
 }
 
 impl HostileServer {
-    /// Starts a server on loopback which behaves for now: it has one torrent `good`, a directory
-    /// with a file `film.mkv` of which nothing is there.
+    /// Starts a server on loopback that behaves correctly at first. It has one torrent `good`, a
+    /// directory with a file `film.mkv` without data.
     ///
     /// # Errors
     /// If there is no port.
@@ -121,18 +121,18 @@ impl HostileServer {
         format!("http://{}", self.address)
     }
 
-    /// Has it do harm from now on.
+    /// Starts the attack.
     pub fn begin(&self) {
         self.shared.has_begun.store(true, Ordering::Release);
     }
 
-    /// Returns how often it did harm, or began to.
+    /// Returns how many attack responses were started.
     #[must_use]
     pub fn harm_count(&self) -> usize {
         self.shared.harm_count.load(Ordering::Acquire)
     }
 
-    /// Returns the heads of the requests of those who were led astray.
+    /// Returns the heads of the requests that followed a redirect.
     #[must_use]
     pub fn led_astray(&self) -> Vec<String> {
         self.shared.led_astray.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -142,7 +142,7 @@ impl HostileServer {
 impl Drop for HostileServer {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::Release);
-        // Wakes those who accept; that nobody does any more is as well.
+        // Wakes the accepting threads. It does not matter if they have ended.
         for address in [self.address, self.shared.elsewhere] {
             drop(TcpStream::connect(address));
         }
@@ -161,13 +161,13 @@ fn accept(
             }
             let Ok(connection) = connection else { continue };
             let shared = Arc::clone(&shared);
-            // Clients hang up as they like.
+            // Clients may close the connection at any time.
             thread::spawn(move || drop(serve(connection, &shared)));
         }
     });
 }
 
-/// Answers requests until the client hangs up, or harm was done.
+/// Answers requests until the client closes the connection, or after an attack.
 fn serve(mut connection: TcpStream, shared: &HostileShared) -> io::Result<()> {
     connection.set_read_timeout(Some(SILENCE_MAX))?;
     connection.set_write_timeout(Some(SILENCE_MAX))?;
@@ -186,7 +186,7 @@ fn serve(mut connection: TcpStream, shared: &HostileShared) -> io::Result<()> {
     }
 }
 
-/// Hears what somebody says who was led here, and says nothing.
+/// Records the request of a redirected client, and sends no response.
 fn listen_to(connection: TcpStream, shared: &HostileShared) -> io::Result<()> {
     connection.set_read_timeout(Some(SILENCE_MAX))?;
     let head = read_head(&mut BufReader::new(connection))?;
@@ -194,7 +194,7 @@ fn listen_to(connection: TcpStream, shared: &HostileShared) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the head of a request; nobody sends a body.
+/// Reads the head of a request; no client sends a body.
 fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<String> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {

@@ -17,10 +17,10 @@ use super::stream::{self, StreamTarget};
 
 pub(super) type Body = BoxBody<Bytes, Infallible>;
 
-/// How `haves` says how many bits count.
+/// The header of `haves` with the number of valid bits.
 const BITFIELD_LEN: HeaderName = HeaderName::from_static("x-bitfield-len");
 
-/// How many segments of a path a call has at most.
+/// The maximum number of path segments of a call.
 const SEGMENTS_MAX: usize = 5;
 
 /// Answers one request.
@@ -64,7 +64,7 @@ pub(super) async fn answer(
     answered.unwrap_or_else(|| refuse(shared, request, StatusCode::BAD_REQUEST))
 }
 
-/// Refuses what no client should ask for, and writes it down.
+/// Refuses a request that no client should make, and records it.
 fn refuse(
     shared: &PermitShared,
     request: &Request<Incoming>,
@@ -117,8 +117,7 @@ fn details(id: usize, torrent: &PermitServerTorrent) -> Value {
     })
 }
 
-/// Returns a `.torrent` file with what is asked of it: the length of a piece and that it is a
-/// folder.
+/// Returns a `.torrent` file with the fields that are used: the piece length and the list of files.
 fn metadata(torrent: &PermitServerTorrent) -> String {
     let files = torrent.spec.files.iter().map(|(name, content)| {
         format!("d6:lengthi{}e4:pathl{}:{name}ee", content.len(), name.len())
@@ -145,7 +144,8 @@ fn haves(torrent: &PermitServerTorrent) -> Response<Body> {
     response
 }
 
-/// Answers when there is a permit, with headers at once and bytes when they are there.
+/// Answers when there is a permit: with headers immediately, and with bytes when their pieces are
+/// present.
 async fn stream_file(
     shared: &Arc<PermitShared>,
     request: &Request<Incoming>,

@@ -1,14 +1,14 @@
-//! A server with rqbit's permits, whose downloads the test triggers.
+//! A model of rqbit's permits, whose downloads the test triggers.
 //!
 //! rqbit has a few permits (`--max-blocking-threads`, 8 by default). Each open stream holds one for
-//! its whole life, and a piece that was received needs one to be written: where all are held by
-//! streams that wait for pieces, nothing is ever written again, and one more stream does not even
-//! get its headers. Here the same is true, but without time: a piece comes only by
-//! [`PermitServer::step`], so that a test that ends has proven that nobody got stuck.
+//! its whole life, and a received piece needs one to be written. If streams that wait for pieces
+//! hold all of them, nothing is ever written again, and another stream does not even get its
+//! headers. This model does the same, but without time: a piece arrives only by
+//! [`PermitServer::step`]. So a test that ends shows that no reader is stuck.
 //!
-//! It is stricter than rqbit: it takes only what a client should send, and writes down the rest as
-//! a [violation](PermitServer::violations); and it fetches one piece at a time, for the stream that
-//! has waited longest.
+//! It is stricter than rqbit. It accepts only requests that a client should send, and records
+//! others as [violations](PermitServer::violations). It fetches one piece at a time, for the stream
+//! that has waited longest.
 
 mod answer;
 mod state;
@@ -34,14 +34,14 @@ pub use self::state::{Census, PermitStep};
 use crate::connections::serve_all;
 use crate::content::Content;
 
-/// A torrent of which nothing is there at first: a folder of generated files.
+/// A torrent that is not downloaded at first: a folder of generated files.
 #[derive(Debug, Clone)]
 pub struct PermitTorrent {
-    /// What identifies it.
+    /// Its info hash.
     pub info_hash: InfoHash,
     /// The name of the folder.
     pub name: String,
-    /// The length of all pieces but the last, in bytes.
+    /// The length of all pieces except the last, in bytes.
     pub piece_len: NonZeroU32,
     /// Names and contents of the files.
     pub files: Vec<(String, Content)>,
@@ -51,7 +51,7 @@ impl PermitTorrent {
     /// Returns the `nth` torrent of a server: a folder with one file.
     ///
     /// # Panics
-    /// If a piece has no bytes.
+    /// If the piece length is 0.
     #[must_use]
     pub fn of_file(nth: u8, folder: &str, file: &str, piece_bytes: u32, content: Content) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl PermitTorrent {
     }
 }
 
-/// A server on a free port of the loopback address. It ends when it is dropped.
+/// A server on a free port of the loopback address. Stopped on drop.
 #[derive(Debug)]
 pub struct PermitServer {
     address: SocketAddr,
@@ -71,18 +71,18 @@ pub struct PermitServer {
     task: JoinHandle<()>,
 }
 
-/// What the connections share.
+/// State shared by the connections.
 #[derive(Debug)]
 struct PermitShared {
-    /// Everything but the permits; whoever waits for a change of it is woken.
+    /// Everything except the permits; a change wakes all waiting tasks.
     state: watch::Sender<PermitState>,
-    /// First come, first served, as rqbit's are.
+    /// In FIFO order, like rqbit's.
     permits: Arc<Semaphore>,
     started: Instant,
 }
 
 impl PermitServer {
-    /// Starts a server with so many permits.
+    /// Starts a server with this many permits.
     ///
     /// # Errors
     /// If there is no free port.
@@ -105,8 +105,8 @@ impl PermitServer {
         format!("http://{}", self.address)
     }
 
-    /// Fetches and writes one piece, if a permit is free for that: the one at the position of the
-    /// stream that has waited longest, or the first that is missing where none waits.
+    /// Fetches and writes one piece, if a permit is free: the piece at the position of the stream
+    /// that has waited longest, or the first missing piece if no stream waits.
     pub fn step(&self) -> PermitStep {
         let Ok(_permit) = self.shared.permits.try_acquire() else { return PermitStep::Frozen };
         let mut step = PermitStep::Complete;
@@ -114,13 +114,13 @@ impl PermitServer {
         step
     }
 
-    /// Returns who is there at the moment.
+    /// Returns the current streams.
     #[must_use]
     pub fn census(&self) -> Census {
         self.shared.state.borrow().census()
     }
 
-    /// Waits until `is_so` of the census.
+    /// Waits until `is_so` returns true for the census.
     ///
     /// # Cancel safety
     /// Nothing is lost; any number of callers may wait.
@@ -130,7 +130,7 @@ impl PermitServer {
         drop(states.wait_for(|state| is_so(state.census())).await);
     }
 
-    /// Returns what clients did that they should not.
+    /// Returns the forbidden requests so far.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         self.shared.state.borrow().violations.clone()
@@ -151,7 +151,7 @@ async fn accept(listener: TcpListener, shared: Arc<PermitShared>) {
                 let shared = Arc::clone(&shared);
                 async move { Ok::<_, Infallible>(answer::answer(&shared, &request).await) }
             });
-            // A client that goes away in the middle is no fault.
+            // A client that closes the connection early is not an error.
             http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
         }
     })

@@ -1,4 +1,4 @@
-//! What a server with permits has and who reads it. No sockets here.
+//! The state of a server with permits: its pieces and their readers. This module has no sockets.
 
 use std::collections::BTreeMap;
 
@@ -6,30 +6,30 @@ use vfs_core::InfoHash;
 
 use super::PermitTorrent;
 
-/// What came of a [step](super::PermitServer::step).
+/// The result of a [step](super::PermitServer::step).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PermitStep {
-    /// A piece is there now.
+    /// A piece was written.
     Wrote {
         /// The torrent.
         info_hash: InfoHash,
-        /// The number of the piece.
+        /// The index of the piece.
         piece: usize,
     },
     /// All permits are held: nothing can be written.
     Frozen,
-    /// There is nothing left to be fetched.
+    /// There is nothing left to fetch.
     Complete,
 }
 
-/// Who is there.
+/// The streams at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Census {
     /// Streams that have a permit.
     pub open: usize,
     /// Those of them that wait for a missing piece.
     pub waiting: usize,
-    /// Streams that were asked for and have no permit, and so no headers.
+    /// Requested streams without a permit, and so without headers.
     pub queued: usize,
     /// The most streams that were open at any time.
     pub open_max: usize,
@@ -37,7 +37,7 @@ pub struct Census {
     pub opened_count: usize,
 }
 
-/// A torrent and which pieces of it are there.
+/// A torrent and its bitfield.
 #[derive(Debug)]
 pub(super) struct PermitServerTorrent {
     pub(super) spec: PermitTorrent,
@@ -52,12 +52,12 @@ impl PermitServerTorrent {
         Self { spec, have: vec![false; pieces] }
     }
 
-    /// Returns where a file begins.
+    /// Returns the offset of a file in the torrent.
     pub(super) fn file_start(&self, file: usize) -> u64 {
         self.spec.files.iter().take(file).map(|(_, content)| content.len()).sum()
     }
 
-    /// Returns the piece of an offset of the torrent.
+    /// Returns the piece at an offset of the torrent.
     pub(super) fn piece_of(&self, offset: u64) -> usize {
         usize::try_from(offset / u64::from(self.spec.piece_len.get())).unwrap_or(usize::MAX)
     }
@@ -66,13 +66,13 @@ impl PermitServerTorrent {
         self.have.get(piece).copied().unwrap_or(false)
     }
 
-    /// Returns the end of the piece of an offset.
+    /// Returns the end of the piece at an offset.
     pub(super) fn piece_end(&self, offset: u64) -> u64 {
         let len = u64::from(self.spec.piece_len.get());
         (offset / len).saturating_add(1).saturating_mul(len)
     }
 
-    /// Returns how many bytes of a file are there.
+    /// Returns how many bytes of a file are present.
     pub(super) fn file_progress(&self, file: usize) -> u64 {
         let Some((_, content)) = self.spec.files.get(file) else { return 0 };
         let start = self.file_start(file);
@@ -91,11 +91,11 @@ impl PermitServerTorrent {
 struct Wish {
     torrent: usize,
     piece: usize,
-    /// Smaller is earlier.
+    /// A logical time; smaller is earlier.
     since: u64,
 }
 
-/// Everything that a test can ask or change.
+/// The state that tests read and change.
 #[derive(Debug)]
 pub(super) struct PermitState {
     pub(super) torrents: Vec<PermitServerTorrent>,
@@ -130,7 +130,7 @@ impl PermitState {
         }
     }
 
-    /// Takes note of a stream that got its permit, and returns its number.
+    /// Registers a stream that got its permit, and returns its number.
     pub(super) fn open(&mut self) -> u64 {
         let number = self.next_number();
         self.streams.insert(number, None);
@@ -143,7 +143,7 @@ impl PermitState {
         self.streams.remove(&stream);
     }
 
-    /// Takes note that a stream waits for a piece.
+    /// Records that a stream waits for a piece.
     pub(super) fn wish(&mut self, stream: u64, torrent: usize, piece: usize) {
         let since = self.next_number();
         if let Some(wish) = self.streams.get_mut(&stream) {
@@ -151,7 +151,7 @@ impl PermitState {
         }
     }
 
-    /// Lets the next piece be there. Who waited for it does so no more.
+    /// Makes the next piece present, and ends the waits for it.
     pub(super) fn write_next(&mut self) -> PermitStep {
         let wishes = self.streams.values().flatten();
         let wished = wishes.min_by_key(|wish| wish.since).map(|wish| (wish.torrent, wish.piece));

@@ -1,4 +1,4 @@
-//! The stream of a file: a permit for its whole life, and silence at a missing piece.
+//! The stream of a file: it holds a permit for its whole life, and stalls at a missing piece.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use super::answer::Body;
 use super::state::PermitState;
 use crate::content::Content;
 
-/// The longest chunk, as of rqbit.
+/// The longest chunk, as in rqbit.
 const CHUNK_BYTES: u64 = 64 * 1024;
 
-/// What a stream is to bring.
+/// The range that a stream delivers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreamTarget {
     pub(super) torrent: usize,
-    /// Where the file begins in the torrent.
+    /// The offset of the file in the torrent.
     pub(super) file_start: u64,
     pub(super) content: Content,
     /// The next offset in the file.
     pub(super) pos: u64,
-    /// Where it ends, past the last byte.
+    /// Its end, exclusive.
     pub(super) end: u64,
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn open(shared: &Arc<PermitShared>, target: StreamTarget) -> Op
     Some(StreamBody::new(stream::unfold(Some(reading), next)).boxed())
 }
 
-/// A request without a permit, for as long as its client waits.
+/// A request without a permit, while its client waits.
 struct Queued<'a> {
     shared: &'a PermitShared,
 }
@@ -60,7 +60,7 @@ impl Drop for Queued<'_> {
     }
 }
 
-/// A permit that a stream holds, until the client is gone or has all bytes.
+/// A permit held by a stream, until the client has closed the connection or has all bytes.
 struct Seat {
     shared: Arc<PermitShared>,
     number: u64,
@@ -79,8 +79,8 @@ struct Reading {
     target: StreamTarget,
 }
 
-/// Returns the next chunk when its piece is there. The permit is back before the last chunk is
-/// out: otherwise a client that has all bytes could be counted twice.
+/// Returns the next chunk when its piece is present. The permit is released before the last chunk
+/// is sent: otherwise a client that has all bytes could be counted twice.
 async fn next(
     reading: Option<Reading>,
 ) -> Option<(Result<Frame<Bytes>, Infallible>, Option<Reading>)> {
@@ -100,7 +100,7 @@ async fn next(
         }
         is_missing
     });
-    // The sender lives in the state that the seat holds.
+    // The sender lives in the state, which the seat holds.
     drop(reading.states.wait_for(is_here).await);
     let chunk_end = end.min(piece_end - file_start).min(pos + CHUNK_BYTES);
     let bytes = content.bytes(pos, usize::try_from(chunk_end - pos).unwrap_or(usize::MAX));

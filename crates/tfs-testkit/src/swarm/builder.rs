@@ -1,4 +1,4 @@
-//! How a swarm begins.
+//! The initial state of a swarm.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use super::error::{Result, SwarmError};
 use super::process::{Apart, Version};
 use super::{Swarm, TorrentSpec};
 
-/// What a swarm begins with.
+/// The initial state of a swarm.
 #[derive(Debug, Clone, Default)]
 pub struct SwarmBuilder {
     torrents: Vec<TorrentSpec>,
@@ -23,39 +23,39 @@ pub struct SwarmBuilder {
 }
 
 impl SwarmBuilder {
-    /// Adds a torrent. They are added in this order.
+    /// Adds a torrent. Torrents are added in this order.
     #[must_use]
     pub fn torrent(mut self, spec: TorrentSpec) -> Self {
         self.torrents.push(spec);
         self
     }
 
-    /// Limits the downloader from the beginning, in bytes a second and 16 KiB/s at least. Zero is
-    /// no limit.
+    /// Limits the downloader from the start, in bytes a second; at least 16 KiB/s. Zero is no
+    /// limit.
     #[must_use]
     pub fn download_bps(mut self, bps: u32) -> Self {
         self.download_bps = NonZeroU32::new(bps);
         self
     }
 
-    /// Sets how many streams and blocking operations the downloader can have at a time; rqbit's
-    /// default is 8.
+    /// Sets the maximum number of concurrent streams and blocking operations of the downloader;
+    /// rqbit's default is 8.
     #[must_use]
     pub fn blocking_permits(mut self, count: usize) -> Self {
         self.blocking_permits = Some(count);
         self
     }
 
-    /// Makes the downloader remember its torrents over a restart, as an rqbit server does: they are
-    /// there under their old ids as soon as it answers. It does not remember its peers.
+    /// Makes the downloader keep its torrents across a restart, as an rqbit server does: they have
+    /// their old ids as soon as it answers. It does not keep its peers.
     #[must_use]
     pub fn remembering(mut self) -> Self {
         self.is_remembering = true;
         self
     }
 
-    /// Makes the downloader a process of its own, which can be killed and stopped as rqbit can:
-    /// this program again with these arguments, which have to bring it to
+    /// Makes the downloader a process of its own, which can be killed and stopped like rqbit. The
+    /// process is this program with these arguments, which must make it call
     /// [`serve_if_asked`](super::serve_if_asked).
     #[must_use]
     pub fn apart(mut self, arguments: &[&str]) -> Self {
@@ -63,18 +63,18 @@ impl SwarmBuilder {
         self
     }
 
-    /// Does what [`apart`](Self::apart) does, with rqbit 8.1.1 as the downloader.
+    /// Like [`apart`](Self::apart), with rqbit 8.1.1 as the downloader.
     #[cfg(feature = "swarm-8")]
     #[must_use]
     pub fn rqbit8(self, arguments: &[&str]) -> Self {
         Self { is_rqbit8: true, ..self.apart(arguments) }
     }
 
-    /// Starts both servers, seeds every torrent, and adds each to the downloader, one by one.
-    /// When this returns, downloads have begun and may be finished.
+    /// Starts both servers, seeds every torrent, and adds each to the downloader, one by one. When
+    /// this returns, downloads have begun and may be finished.
     ///
     /// # Errors
-    /// The first thing that fails.
+    /// The first failure.
     pub async fn start(self) -> Result<Swarm> {
         let dir = TempDir::with_prefix("tfs-swarm-")
             .map_err(|e| SwarmError::file(&std::env::temp_dir(), e))?;

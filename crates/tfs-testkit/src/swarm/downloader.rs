@@ -1,4 +1,4 @@
-//! The server that tests mount: added to, killed, and started again at the same address.
+//! The server that tests mount. It can be killed, and restarted at the same address.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,17 +15,17 @@ use super::wait::wait_for_stats;
 
 #[derive(Debug)]
 pub(super) struct Downloader {
-    /// How it is started again, at the same port.
+    /// The configuration of a restart, with the same port.
     pub(super) config: EmbeddedConfig,
-    /// How this program runs again as the server; in this process if there is nothing.
+    /// How to run this program as the server; `None` for a server in this process.
     apart: Option<Apart>,
-    /// `None` while it is dead.
+    /// `None` while it is down.
     pub(super) server: Option<DownloaderServer>,
     pub(super) api_addr: SocketAddr,
     pub(super) client: Client,
 }
 
-/// A server that runs, here or as a process of its own.
+/// A running server, in this process or in one of its own.
 #[derive(Debug)]
 pub(super) enum DownloaderServer {
     Here(EmbeddedServer),
@@ -50,7 +50,7 @@ impl DownloaderServer {
     pub(super) async fn kill(self) {
         match self {
             Self::Here(server) => server.kill().await,
-            // Ends with the drop.
+            // Ends on drop.
             Self::Apart(_) => {}
         }
     }
@@ -64,7 +64,7 @@ impl Downloader {
         Ok(Self { config, apart, server: Some(server), api_addr, client: client_of(api_addr)? })
     }
 
-    /// Returns the process of the server, if it has one and lives.
+    /// Returns the server's own process, if it has one and runs.
     pub(super) fn process(&self) -> Result<&ServerProcess> {
         match &self.server {
             Some(DownloaderServer::Apart(process)) => Ok(process),
@@ -85,7 +85,7 @@ impl Downloader {
         Ok(())
     }
 
-    /// Adds a torrent and returns where its files are.
+    /// Adds a torrent and returns the directory of its files.
     pub(super) async fn add(&self, torrent: &SwarmTorrent, peer: SocketAddr) -> Result<PathBuf> {
         let only_files = torrent.download.only_files.as_ref().map(|_| {
             torrent.files.iter().filter(|file| file.is_wanted).map(|file| file.idx).collect()
@@ -104,8 +104,8 @@ impl Downloader {
         Ok(self.client.add_torrent(&source, &options).await?.output_folder.into())
     }
 
-    /// rqbit's API cannot add a torrent paused. Without peers it would never find them, so it gets
-    /// them, and a limit of one block a second, less than a piece, until it is paused.
+    /// rqbit's API cannot add a torrent paused. Added without peers, it would never find them. So
+    /// it gets its peers, and a limit of one block a second, less than a piece, until it is paused.
     async fn add_paused(
         &self,
         torrent: &SwarmTorrent,
@@ -116,7 +116,7 @@ impl Downloader {
         let trickle = Limits { download_bps: Some(MIN_LIMIT_BPS), ..limits };
         self.client.set_limits(trickle).await?;
         let added = self.client.add_torrent(source, options).await?;
-        // Pausing before would stop the check of what is on disk.
+        // An earlier pause would stop the check of the data on disk.
         let is_live = |stats: &rqbit_client::wire::TorrentStats| stats.state == TorrentState::Live;
         wait_for_stats(&self.client, torrent.info_hash, "live", is_live).await?;
         self.client.pause(torrent.info_hash.into()).await?;
@@ -125,16 +125,16 @@ impl Downloader {
     }
 }
 
-/// Makes a client of a server on this machine.
+/// Returns a client of a server on this machine.
 pub(super) fn client_of(api_addr: SocketAddr) -> Result<Client> {
     let base_url = format!("http://{api_addr}").parse();
     let base_url = base_url.expect("a scheme and a socket address make a URL");
     Client::new(ClientConfig::new(base_url)).map_err(SwarmError::from)
 }
 
-/// Kills servers from where nothing can be awaited, and waits, 2 seconds each at most.
+/// Kills servers from synchronous code, and waits for at most 2 seconds each.
 ///
-/// A thread of its own, because a runtime cannot be waited for on a thread of another one.
+/// It uses a thread of its own, because a thread of one runtime cannot block on another runtime.
 pub(super) fn kill_and_wait(servers: impl IntoIterator<Item = DownloaderServer>) {
     let servers: Vec<_> = servers.into_iter().collect();
     let killer = thread::spawn(move || {
@@ -147,6 +147,6 @@ pub(super) fn kill_and_wait(servers: impl IntoIterator<Item = DownloaderServer>)
             });
         }
     });
-    // A panic of the thread has been printed, and a panic while dropping would hide the test's.
+    // The panic message of the thread was printed. A panic during a drop would hide the test's.
     drop(killer.join());
 }

@@ -1,14 +1,14 @@
-//! What can go wrong with a swarm; tests unwrap it.
+//! Errors of a swarm; tests unwrap them.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rqbit_embedded::EmbeddedError;
 
-/// The result of anything a swarm does.
+/// The result of swarm operations.
 pub type Result<T, E = SwarmError> = std::result::Result<T, E>;
 
-/// What went wrong, in words for the one who reads a failed test.
+/// An error, with a text for the reader of a failed test.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SwarmError {
@@ -18,12 +18,12 @@ pub enum SwarmError {
     /// A request failed.
     #[error("a request failed: {0}: {source:?}", source = std::error::Error::source(.0))]
     Request(#[from] Box<rqbit_client::Error>),
-    /// A file could not be written or read, or is not what it should be.
+    /// A file could not be written or read, or has wrong content.
     #[error("{}: {source}", path.display())]
     File {
-        /// Which file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// The server does not list a file of the torrent, or no file of that path was specified.
@@ -32,18 +32,18 @@ pub enum SwarmError {
     /// The seeder does not listen for peers.
     #[error("the seeder does not listen for peers")]
     NoPeer,
-    /// The downloader is dead, or runs in this process, which cannot stop itself.
+    /// The downloader is down, or runs in this process, which cannot stop itself.
     #[error("the downloader has no process of its own")]
     NoProcess,
-    /// The process of the downloader did not come up.
+    /// The process of the downloader did not start.
     #[error("the process of the downloader did not start: {0}")]
     Process(io::Error),
-    /// What was waited for did not happen in time.
+    /// An expected state was not reached in time.
     #[error("not {wanted} in time, last seen: {last}")]
     TooLate {
-        /// What was waited for.
+        /// The expected state.
         wanted: String,
-        /// What was there instead.
+        /// The last observed state.
         last: String,
     },
     /// The server put the torrent into its error state.

@@ -1,4 +1,4 @@
-//! A downloader that has some ranges of a torrent and nobody to fetch the rest from.
+//! A downloader that has some ranges of a torrent and no peers.
 
 use std::fs::File;
 use std::io;
@@ -11,13 +11,13 @@ use super::error::{Result, SwarmError};
 use super::torrent::SwarmTorrent;
 use crate::content::Content;
 
-/// How much is written at a time.
+/// The buffer size of writes.
 const BUF_BYTES: usize = 256 * 1024;
 
 impl Swarm {
     /// Leaves the downloader only these ranges of the only file of a torrent, and no peer, so that
-    /// it stays at that: the rest are holes on its disk, and its own check finds which pieces are
-    /// there. It stays so over a restart. Returns when the check is over.
+    /// this state lasts. The rest are holes on its disk, and its check finds the present pieces. A
+    /// restart keeps the state. Returns when the check is done.
     ///
     /// # Errors
     /// If the server refuses, or the file cannot be written.
@@ -40,7 +40,7 @@ impl Swarm {
     }
 }
 
-/// Writes ranges of a content over whatever is there, with holes between them.
+/// Overwrites a file with ranges of a content, and holes between them.
 fn write(path: &Path, content: Content, keeps: &[Range<u64>]) -> io::Result<()> {
     let file = File::create(path)?;
     file.set_len(content.len())?;

@@ -1,6 +1,6 @@
 //! A seeder and a downloader, real rqbits on loopback, with torrents of generated content.
 //!
-//! Both servers run in this process and know each other by address only; nothing leaves the
+//! Both servers run in this process and know each other only by address; no traffic leaves the
 //! machine. A torrent is written below a temporary directory, seeded from there, and added to the
 //! downloader over HTTP, which is the server that tests mount:
 //!
@@ -19,7 +19,7 @@
 //! # }
 //! ```
 //!
-//! Dropping a [`Swarm`] kills both servers, waits for that, and removes everything on disk.
+//! Dropping a [`Swarm`] kills both servers, waits for their end, and removes all files.
 
 mod builder;
 mod downloader;
@@ -54,17 +54,17 @@ pub use self::tracker::Tracker;
 
 use self::downloader::{Downloader, DownloaderServer};
 
-/// Two rqbits and what they exchange.
+/// Two rqbits and their torrents.
 #[derive(Debug)]
 pub struct Swarm {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     seeder: Option<EmbeddedServer>,
     seeder_client: Client,
     downloader: Downloader,
     torrents: Vec<SwarmTorrent>,
-    /// How many torrents were ever made: the next one's directory at the seeder.
+    /// The number of torrents created so far, which names the next directory of the seeder.
     made_count: usize,
-    /// Removed last, when the servers no longer write to it.
+    /// Removed last, when no server writes to it any more.
     dir: TempDir,
 }
 
@@ -74,8 +74,8 @@ impl Swarm {
         SwarmBuilder::default()
     }
 
-    /// Returns the address of the downloader's API, such as `http://127.0.0.1:40123`. It stays
-    /// the same when the downloader is restarted.
+    /// Returns the address of the downloader's API, such as `http://127.0.0.1:40123`. A restart of
+    /// the downloader does not change it.
     pub fn api_url(&self) -> String {
         format!("http://{}", self.downloader.api_addr)
     }
@@ -85,7 +85,7 @@ impl Swarm {
         format!("http://{}", self.seeder().api_addr())
     }
 
-    /// Returns where peers reach the seeder.
+    /// Returns the peer address of the seeder.
     ///
     /// # Errors
     /// [`SwarmError::NoPeer`].
@@ -93,7 +93,7 @@ impl Swarm {
         self.seeder().peer_addr().ok_or(SwarmError::NoPeer)
     }
 
-    /// Returns a client of the downloader, for everything that this type has no method for.
+    /// Returns a client of the downloader, for calls without a method of this type.
     pub fn client(&self) -> &Client {
         &self.downloader.client
     }
@@ -103,7 +103,7 @@ impl Swarm {
         &self.seeder_client
     }
 
-    /// Returns the directory in which the downloader stores.
+    /// Returns the download directory of the downloader.
     pub fn download_dir(&self) -> &Path {
         &self.downloader.config.dir
     }
@@ -113,11 +113,10 @@ impl Swarm {
         &self.torrents
     }
 
-    /// Returns a new directory for whatever a test needs, such as a mount point. It goes with the
-    /// swarm.
+    /// Returns a new directory for a test, such as for a mount point. It is removed with the swarm.
     ///
     /// # Errors
-    /// If it is there already, or cannot be created.
+    /// If it exists, or cannot be created.
     pub fn new_dir(&self, name: &str) -> Result<PathBuf> {
         let path = self.dir.path().join("test").join(name);
         fs::create_dir_all(path.parent().unwrap_or(self.dir.path()))
@@ -129,7 +128,7 @@ impl Swarm {
     /// Writes the files of a torrent, seeds them, and adds the torrent to the downloader.
     ///
     /// # Errors
-    /// Anything of the three; the torrent may be at one server or both then.
+    /// Those of the three steps; the torrent may then be at one server or both.
     pub async fn add(&mut self, spec: TorrentSpec) -> Result<SwarmTorrent> {
         let seeded = self.seed(&spec).await?;
         let listed = self
@@ -155,7 +154,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Adds a torrent again that was [forgotten](Swarm::forget), with what is on disk of it.
+    /// Adds a [forgotten](Swarm::forget) torrent again, with its files on disk.
     ///
     /// # Errors
     /// If the server refuses.
@@ -175,8 +174,8 @@ impl Swarm {
         Ok(self.seeder_client.delete(torrent.info_hash.into()).await?)
     }
 
-    /// Chooses the files of a torrent that are to be downloaded, by their indexes. It is forgotten
-    /// when the downloader starts anew.
+    /// Selects the files of a torrent for download, by their indexes. A restart of the downloader
+    /// loses the selection.
     ///
     /// # Errors
     /// If the server refuses.
@@ -184,16 +183,16 @@ impl Swarm {
         Ok(self.client().update_only_files(torrent.info_hash.into(), wanted).await?)
     }
 
-    /// Stops the process of the downloader as SIGSTOP does: its address accepts connections, and
-    /// nothing is ever answered.
+    /// Stops the process of the downloader by SIGSTOP: its address accepts connections, and no
+    /// request is answered.
     ///
     /// # Errors
-    /// If it has no process of its own, or that is gone.
+    /// If it has no process of its own, or the process has ended.
     pub fn pause_downloader(&self) -> Result<()> {
         self.downloader.process()?.pause()
     }
 
-    /// Lets the process of the downloader go on after a
+    /// Continues the process of the downloader after a
     /// [`pause_downloader`](Swarm::pause_downloader).
     ///
     /// # Errors
@@ -202,7 +201,7 @@ impl Swarm {
         self.downloader.process()?.resume()
     }
 
-    /// Limits what the downloader fetches, in bytes a second and 16 KiB/s at least; `None` lifts
+    /// Limits the downloads of the downloader, in bytes a second; at least 16 KiB/s. `None` removes
     /// the limit. The first second may bring twice as much. A restart keeps the limit.
     ///
     /// # Errors
@@ -214,20 +213,20 @@ impl Swarm {
         Ok(self.client().set_limits(Limits { download_bps, ..limits }).await?)
     }
 
-    /// Kills the downloader as a crash would. Its address refuses connections from then on.
+    /// Kills the downloader as a crash would. Its address then refuses connections.
     pub async fn kill_downloader(&mut self) {
         self.downloader.kill().await;
     }
 
-    /// Starts the downloader again after [`Swarm::kill_downloader`], at the same address and on
-    /// the same directory, with the same torrents under other ids; under their old ids if it was
-    /// made [`remembering`](SwarmBuilder::remembering).
+    /// Starts the downloader again after [`Swarm::kill_downloader`], at the same address and in the
+    /// same directory. The torrents are the same. They have new ids, or the old ones if the
+    /// downloader was made [`remembering`](SwarmBuilder::remembering).
     ///
-    /// It returns when what is on disk has been checked. Torrents that were added paused are
-    /// paused again, the others go on.
+    /// It returns when the data on disk has been checked. Torrents that were added paused are
+    /// paused again, the others continue.
     ///
     /// # Errors
-    /// If somebody else has taken the port meanwhile, or a torrent cannot be added.
+    /// If the port is in use, or a torrent cannot be added.
     pub async fn start_downloader(&mut self) -> Result<()> {
         self.downloader.start().await?;
         if self.downloader.config.session_dir.is_none() {
@@ -243,8 +242,8 @@ impl Swarm {
         Ok(())
     }
 
-    /// Checks every file on the downloader's disk against its content; files that were left out
-    /// of the download are not looked at.
+    /// Checks every file on the downloader's disk against its content. Files that were not selected
+    /// for download are skipped.
     ///
     /// # Errors
     /// The first file that cannot be read or differs.
@@ -256,7 +255,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Adds and removes a torrent, so that the next one's id is not that of the last time.
+    /// Adds and removes a torrent, so that the next torrent gets another id than before.
     async fn spend_an_id(&mut self) -> Result<()> {
         let spec = TorrentSpec::file("spent", crate::content::Content::new(0, 1));
         let seeded = self.seed(&spec).await?;
@@ -269,7 +268,7 @@ impl Swarm {
     }
 
     async fn seed(&mut self, spec: &TorrentSpec) -> Result<SeededTorrent> {
-        // A directory for each: torrents of one name are welcome.
+        // A directory for each, so that torrents can have the same name.
         let parent = self.dir.path().join("seeder").join(self.made_count.to_string());
         self.made_count += 1;
         let path = spec.write_below(&parent)?;

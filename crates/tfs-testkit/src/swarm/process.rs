@@ -1,4 +1,4 @@
-//! A downloader that is a process of its own: the program of the test, run again.
+//! A downloader in a process of its own: the test program, run again.
 
 #![expect(clippy::print_stdout, reason = "this is how the process says where it is")]
 
@@ -13,42 +13,42 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::error::{Result, SwarmError};
 
-/// Set for the process, to how the server is to be. A line each.
+/// Set for the process, to the configuration of the server, one value a line.
 const CONFIG: &str = "TFS_TESTKIT_RQBIT";
 
-/// What comes before the address of the API on standard output.
+/// The text before the address of the API on standard output.
 const READY: &str = "rqbit of the tests at ";
 
-/// Which rqbit a process is.
+/// The version of rqbit in a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
-    /// The version that is embedded.
+    /// The embedded version.
     Current,
     /// 8.1.1.
     #[cfg(feature = "swarm-8")]
     V8,
 }
 
-/// How this program runs again as a server.
+/// How to run this program as a server.
 #[derive(Debug, Clone)]
 pub(super) struct Apart {
-    /// The arguments that bring it to [`serve_if_asked`].
+    /// The arguments that make it call [`serve_if_asked`].
     pub(super) arguments: Vec<String>,
     pub(super) version: Version,
 }
 
-/// A server in a process of its own, which ends when this is dropped.
+/// A server in a process of its own. Ended on drop.
 #[derive(Debug)]
 pub(super) struct ServerProcess {
     child: Child,
-    /// Kept open: whoever prints into a closed one panics.
+    /// Kept open: printing to a closed pipe panics.
     _stdout: BufReader<ChildStdout>,
     api_addr: SocketAddr,
 }
 
 impl ServerProcess {
-    /// Starts this program again with arguments that bring it to [`serve_if_asked`], and waits
-    /// until the server answers.
+    /// Starts this program with arguments that make it call [`serve_if_asked`], and waits until the
+    /// server answers.
     pub(super) async fn start(config: &EmbeddedConfig, apart: &Apart) -> Result<Self> {
         let mut command = Command::new(env::current_exe().map_err(SwarmError::Process)?);
         command.args(&apart.arguments).env(CONFIG, to_text(config, apart.version));
@@ -68,7 +68,7 @@ impl ServerProcess {
                 let status = child.wait()?;
                 return Err(io::Error::other(format!("it ended with {status}")));
             }
-            // What a test harness prints may stand before it, on the same line.
+            // Output of the test harness may come before it, on the same line.
             if let Some((_, address)) = line.split_once(READY) {
                 break address.trim().parse().map_err(io::Error::other)?;
             }
@@ -80,7 +80,7 @@ impl ServerProcess {
         self.api_addr
     }
 
-    /// Returns when no thread of it runs any more.
+    /// Returns when all threads of the process are stopped.
     pub(super) fn pause(&self) -> Result<()> {
         self.signal(Signal::STOP)?;
         let child = WaitId::Pid(Pid::from_child(&self.child));
@@ -101,14 +101,14 @@ impl ServerProcess {
 
 impl Drop for ServerProcess {
     fn drop(&mut self) {
-        // A process that is gone already needs neither.
+        // A process that has ended needs neither.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Is the downloader of a [`SwarmBuilder::apart`](super::SwarmBuilder::apart) if this process was
-/// started as one, until the one who started it goes away; returns whether it was.
+/// Runs the downloader of a [`SwarmBuilder::apart`](super::SwarmBuilder::apart) if this process was
+/// started as one, until its parent ends. Returns whether it was.
 ///
 /// # Panics
 /// If the server cannot be started.
@@ -123,7 +123,7 @@ pub fn serve_if_asked() -> bool {
     true
 }
 
-/// Is the embedded server until the one who started this process goes away.
+/// Runs the embedded server until the parent process ends.
 fn serve(config: EmbeddedConfig) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime can be made");
@@ -132,7 +132,7 @@ fn serve(config: EmbeddedConfig) {
     runtime.block_on(server.kill());
 }
 
-/// Is rqbit 8.1.1 until the one who started this process goes away.
+/// Runs rqbit 8.1.1 until the parent process ends.
 #[cfg(feature = "swarm-8")]
 fn serve_v8(config: &EmbeddedConfig) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -142,14 +142,14 @@ fn serve_v8(config: &EmbeddedConfig) {
     runtime.shutdown_background();
 }
 
-/// Says where the server is, and returns when the one who started this process goes away.
+/// Prints the address of the server, and returns when the parent process ends.
 fn wait_for_end(address: SocketAddr) {
     println!("{READY}{address}");
-    // Nobody writes: it is over when the other end is closed.
+    // The parent writes nothing: the pipe ends when its other end is closed.
     drop(io::stdin().read_to_end(&mut Vec::new()));
 }
 
-/// Writes down what tests choose of a configuration; paths of tests have no line breaks.
+/// Serializes the settings that tests choose; paths of tests have no line breaks.
 fn to_text(config: &EmbeddedConfig, version: Version) -> String {
     let session_dir = config.session_dir.as_ref().map(|dir| dir.display().to_string());
     [

@@ -1,4 +1,4 @@
-//! rqbit 8.1.1, the last version before 9, as a server of its own process.
+//! rqbit 8.1.1, the last version before 9, as a server in its own process.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -10,10 +10,10 @@ use tokio::net::TcpListener;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Starts a server on the runtime of the caller, which has to have several threads: rqbit blocks
-/// them. It ends with the runtime. Returns where its API listens.
+/// Starts a server on the runtime of the caller, which must have several threads, since rqbit
+/// blocks them. It ends with the runtime. Returns the address of its API.
 ///
-/// It listens for no peers, and knows neither permits nor a DHT.
+/// It does not listen for peers, and has neither permits nor a DHT.
 pub(super) async fn start(config: &EmbeddedConfig) -> Result<SocketAddr, Error> {
     let options = SessionOptions {
         disable_dht: true,

@@ -1,17 +1,17 @@
-//! A swarm for tests that are not async themselves.
+//! A swarm for synchronous tests.
 
 use rqbit_client::wire::TorrentStats;
 use tokio::runtime::Runtime;
 
 use super::{Swarm, SwarmBuilder, SwarmTorrent};
 
-/// Two: the servers of a test and the clients that wait for them go on beside each other.
+/// Two threads: the servers of a test and the clients that wait for them run concurrently.
 const WORKER_THREADS: usize = 2;
 
-/// Two real rqbits, and the runtime that drives the clients of them.
+/// Two real rqbits, and the runtime of their clients.
 #[derive(Debug)]
 pub struct Rqbits {
-    /// For whatever is asked of the swarm.
+    /// For calls to the swarm.
     pub runtime: Runtime,
     /// The servers and their torrents.
     pub swarm: Swarm,
@@ -33,7 +33,7 @@ impl Rqbits {
         Self { runtime, swarm }
     }
 
-    /// Kills the downloader, as a machine that goes down.
+    /// Kills the downloader, like a machine that goes down.
     pub fn kill_downloader(&mut self) {
         self.runtime.block_on(self.swarm.kill_downloader());
     }
@@ -47,7 +47,7 @@ impl Rqbits {
         self.runtime.block_on(self.swarm.start_downloader()).expect("the server starts again");
     }
 
-    /// Waits until every wanted file of a torrent is there.
+    /// Waits until every selected file of a torrent is complete.
     ///
     /// # Panics
     /// If that takes too long.
@@ -56,7 +56,7 @@ impl Rqbits {
         self.runtime.block_on(self.swarm.wait_finished(torrent)).expect("it is downloaded");
     }
 
-    /// Waits until the first bytes of a torrent have come.
+    /// Waits until the first bytes of a torrent have arrived.
     ///
     /// # Panics
     /// If that takes too long.
@@ -77,10 +77,10 @@ impl Rqbits {
         self.runtime.block_on(started).expect("the server starts it");
     }
 
-    /// Returns how much of a torrent the downloader has.
+    /// Returns how many bytes of a torrent the downloader has.
     ///
     /// # Panics
-    /// If the server does not say.
+    /// If the request fails.
     #[track_caller]
     pub fn progress_bytes(&self, torrent: &SwarmTorrent) -> u64 {
         let stats = self.swarm.client().torrent_stats(torrent.info_hash.into());
@@ -90,7 +90,7 @@ impl Rqbits {
     /// Returns the bytes that the downloader received from peers.
     ///
     /// # Panics
-    /// If the server does not say.
+    /// If the request fails.
     #[track_caller]
     pub fn fetched_bytes(&self) -> u64 {
         let stats = self.runtime.block_on(self.swarm.client().session_stats());

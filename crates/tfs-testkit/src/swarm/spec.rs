@@ -1,4 +1,4 @@
-//! What a torrent is to be made of, and how it is to be downloaded.
+//! The specification of a torrent: its content, and how it is downloaded.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use rqbit_embedded::SeedOptions;
 use super::error::{Result, SwarmError};
 use crate::content::Content;
 
-/// Pieces of the torrents unless a test says otherwise: small files have many, and one is more
-/// than the 16 KiB that slip through a download limit at once.
+/// The default piece length: small files have many pieces, and a piece is more than the 16 KiB that
+/// pass a download limit at once.
 const PIECE_LENGTH: u32 = 64 * 1024;
 
-/// A torrent to be made.
+/// The specification of a torrent.
 #[derive(Debug, Clone)]
 pub struct TorrentSpec {
     /// The name of the torrent: of its file or of its folder.
     pub name: String,
     /// How it is downloaded.
     pub download: Download,
-    /// How it is made.
+    /// How it is created.
     pub seed: SeedOptions,
     shape: Shape,
 }
@@ -33,24 +33,24 @@ enum Shape {
 /// How a torrent is downloaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Download {
-    /// Add it without fetching a piece; [`rqbit_client::Client::start`] is the trigger.
+    /// Add it without downloading a piece; [`rqbit_client::Client::start`] starts the download.
     pub paused: bool,
-    /// The paths of the files to fetch, all if `None`.
+    /// The paths of the files to download; all if `None`.
     pub only_files: Option<Vec<String>>,
-    /// Where below the downloader's directory the files go, instead of where rqbit puts them.
-    /// Two torrents of one name need it.
+    /// A directory for the files, below the downloader's, that replaces rqbit's choice. Two
+    /// torrents with one name need it.
     pub sub_folder: Option<String>,
-    /// Tell the downloader of no peer: it has what is on its disk, and nothing comes.
+    /// Give the downloader no peer: it has only the data on its disk.
     pub is_alone: bool,
 }
 
 impl TorrentSpec {
-    /// Returns a torrent that is one file.
+    /// Returns a torrent of one file.
     pub fn file(name: impl Into<String>, content: Content) -> Self {
         Self::new(name.into(), Shape::File(content))
     }
 
-    /// Returns a torrent that is a folder, with files at paths with `/` between names.
+    /// Returns a torrent that is a folder, with files at paths with `/` between components.
     pub fn directory<P: Into<String>>(
         name: impl Into<String>,
         files: impl IntoIterator<Item = (P, Content)>,
@@ -59,8 +59,8 @@ impl TorrentSpec {
         Self::new(name.into(), Shape::Directory(files.collect()))
     }
 
-    /// Returns a folder with everything that is easy to get wrong: folders in folders, a file
-    /// without bytes, one of one byte, one of whole pieces, and odd names. Some 500 KB.
+    /// Returns a folder with typical edge cases: nested folders, an empty file, a file of one byte,
+    /// one of whole pieces, and unusual names. Some 500 KB.
     pub fn odd(name: impl Into<String>, seed: u64) -> Self {
         let files = [
             (".hidden", 1000),
@@ -93,7 +93,7 @@ impl TorrentSpec {
         self.seed.clone()
     }
 
-    /// Returns the content of the file at a path of the torrent, name by name.
+    /// Returns the content of the file at a path of the torrent, given by components.
     pub(super) fn content(&self, components: &[String]) -> Option<Content> {
         match &self.shape {
             Shape::File(content) => (components == [self.name.clone()]).then_some(*content),
@@ -104,7 +104,7 @@ impl TorrentSpec {
         }
     }
 
-    /// Writes the files below `parent`, and returns the path of what is to be seeded.
+    /// Writes the files below `parent`, and returns the path to seed.
     pub(super) fn write_below(&self, parent: &Path) -> Result<PathBuf> {
         let root = parent.join(&self.name);
         match &self.shape {

@@ -1,4 +1,4 @@
-//! A torrent that both servers have, as a test sees it.
+//! A torrent of both servers, with the data that a test needs.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::content::Content;
 /// A torrent of the swarm.
 #[derive(Debug, Clone)]
 pub struct SwarmTorrent {
-    /// Which torrent it is.
+    /// Its info hash.
     pub info_hash: InfoHash,
     /// Its name.
     pub name: String,
@@ -22,7 +22,7 @@ pub struct SwarmTorrent {
     pub torrent_file: Bytes,
     /// Its files in the order of the torrent, without padding files.
     pub files: Vec<SwarmFile>,
-    /// Where the downloader has it on disk.
+    /// The directory of its files at the downloader.
     pub folder: PathBuf,
     /// How it was added.
     pub download: Download,
@@ -31,18 +31,18 @@ pub struct SwarmTorrent {
 /// One file of a torrent.
 #[derive(Debug, Clone)]
 pub struct SwarmFile {
-    /// Its index in the torrent; padding files have indexes too, so there may be gaps.
+    /// Its index in the torrent. Padding files have indexes too, so there may be gaps.
     pub idx: usize,
-    /// Its path in the torrent, name by name, without the name of the torrent's folder.
+    /// The components of its path in the torrent, without the name of the torrent's folder.
     pub components: Vec<String>,
-    /// What it holds.
+    /// Its content.
     pub content: Content,
-    /// Whether it is to be downloaded.
+    /// Whether it is selected for download.
     pub is_wanted: bool,
 }
 
 impl SwarmTorrent {
-    /// Puts together what was specified and what the server lists.
+    /// Combines the specification with the server's list of files.
     pub(super) fn new(
         spec: &TorrentSpec,
         seeded: &SeededTorrent,
@@ -76,7 +76,7 @@ impl SwarmTorrent {
         Ok(torrent)
     }
 
-    /// Returns the file at a path with `/` between names.
+    /// Returns the file at a path with `/` between components.
     ///
     /// # Errors
     /// [`SwarmError::NoSuchFile`].
@@ -85,14 +85,14 @@ impl SwarmTorrent {
         found.ok_or_else(|| SwarmError::NoSuchFile(path.to_owned()))
     }
 
-    /// Returns where the downloader has a file of this torrent on disk.
+    /// Returns the path of a file on the downloader's disk.
     pub fn disk_path(&self, file: &SwarmFile) -> PathBuf {
         self.folder.join(file.path())
     }
 }
 
 impl SwarmFile {
-    /// Returns its path in the torrent with `/` between names.
+    /// Returns its path in the torrent with `/` between components.
     pub fn path(&self) -> String {
         self.components.join("/")
     }

@@ -1,7 +1,8 @@
-//! What a tracker does for a torrent: it names the peers again and again.
+//! A tracker for a torrent: it announces the peers repeatedly.
 //!
-//! rqbit parts with the peers of a torrent of which nothing is selected, and takes them back for a
-//! stream; after some of that it forgets them. On loopback nobody else would name them again.
+//! rqbit disconnects the peers of a torrent without selected files, and reconnects them for a
+//! stream; after some of these cycles it forgets them. On loopback nothing else would announce them
+//! again.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,10 +13,11 @@ use tokio::task::JoinHandle;
 
 use super::{Result, Swarm, SwarmTorrent};
 
-/// Far more often than a tracker, which is asked every half an hour, but there are many of those.
+/// Far more often than a real tracker, which is asked every half an hour; but a real torrent has
+/// several peers and trackers.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The task that names the peers. It ends when this is dropped.
+/// The task that announces the peers. Ended on drop.
 #[derive(Debug)]
 pub struct Tracker(JoinHandle<()>);
 
@@ -26,14 +28,14 @@ impl Drop for Tracker {
 }
 
 impl Swarm {
-    /// Names the seeder of a torrent to the downloader until what is returned is dropped. It has
-    /// to be called in a runtime.
+    /// Announces the seeder of a torrent to the downloader until the returned value is dropped. It
+    /// must be called in a runtime.
     ///
     /// # Errors
     /// If there is no seeder.
     ///
     /// # Panics
-    /// If the address of the API is none, which the swarm made itself.
+    /// If the address of the API is invalid, which the swarm made itself.
     pub fn track(&self, torrent: &SwarmTorrent) -> Result<Tracker> {
         let server = self.api_url();
         let server = server.trim_start_matches("http://").parse().expect("an address of loopback");
@@ -43,7 +45,8 @@ impl Swarm {
             let mut ticks = tokio::time::interval(INTERVAL);
             loop {
                 ticks.tick().await;
-                // A peer that is known already is no news, and a server that is away has no use.
+                // A known peer has no effect, and an error of an unavailable server does not
+                // matter.
                 drop(name_peer(server, &path, peer).await);
             }
         })))

@@ -1,4 +1,4 @@
-//! Waiting for a server. The one place of the swarm that polls: rqbit's API has no events.
+//! Waiting for a server. Only this part of the swarm polls: rqbit's API has no events.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,15 @@ use super::Swarm;
 use super::error::{Result, SwarmError};
 use super::torrent::SwarmTorrent;
 
-/// How long anything may take before the test fails.
-/// Downloads on loopback take milliseconds; limits and a busy machine are what this is for.
+/// How long any wait may take before the test fails. Downloads on loopback take milliseconds;
+/// download limits and a busy machine need more.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// How often the server is asked.
+/// The polling interval.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Swarm {
-    /// Waits until every wanted file is there, 60 seconds at most.
+    /// Waits until every selected file is complete, for at most 60 seconds.
     ///
     /// # Errors
     /// [`SwarmError::TooLate`], [`SwarmError::Failed`], or a request that failed.
@@ -25,8 +25,8 @@ impl Swarm {
         self.wait_until(torrent, "finished", |stats| stats.finished).await
     }
 
-    /// Waits until what is on disk has been checked, 60 seconds at most.
-    /// Only then do stats and bitfields say what is there.
+    /// Waits until the data on disk has been checked, for at most 60 seconds. Only then are stats
+    /// and bitfields correct.
     ///
     /// # Errors
     /// As [`Swarm::wait_finished`].
@@ -35,8 +35,8 @@ impl Swarm {
         self.wait_until(torrent, "checked", is_checked).await
     }
 
-    /// Waits until the downloader's stats of a torrent are as `is_so` wants them, 60 seconds at
-    /// most. `wanted` is for the message: "not {wanted} in time".
+    /// Waits until `is_so` returns true for the downloader's stats of a torrent, for at most 60
+    /// seconds. `wanted` is for the message: "not {wanted} in time".
     ///
     /// # Errors
     /// As [`Swarm::wait_finished`].
@@ -50,7 +50,7 @@ impl Swarm {
     }
 }
 
-/// Waits until the stats of a torrent are as `is_so` wants them.
+/// Waits until `is_so` returns true for the stats of a torrent.
 pub(super) async fn wait_for_stats(
     client: &Client,
     info_hash: InfoHash,
