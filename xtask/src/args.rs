@@ -1,7 +1,7 @@
-//! What was typed, as an [`Task`].
+//! Parsed command line of xtask, as a [`Task`].
 //!
-//! Eight commands with hardly any options of their own do not pay for a parser crate: the first
-//! build of `cargo xtask` is what a newcomer waits for.
+//! Eight commands with few options are not worth a parser crate: the first build of `cargo xtask`
+//! delays every new developer.
 
 use std::ffi::{OsStr, OsString};
 
@@ -108,9 +108,9 @@ pub(crate) enum Task {
     Help(&'static str),
     /// Run the tests, with these arguments for cargo.
     Test(Vec<OsString>),
-    /// Check the rules of the checkout.
+    /// Check the rules of tidy.
     Tidy,
-    /// Run the checks that are no tests.
+    /// Run the checks other than the tests.
     Ci,
     /// Run the demonstration, with these arguments for it.
     Demo(Vec<OsString>),
@@ -128,7 +128,7 @@ impl Task {
     /// Returns the action for the arguments after the program's name.
     ///
     /// # Errors
-    /// A sentence fragment that says which argument was not understood.
+    /// A sentence fragment that names the invalid argument.
     pub(crate) fn parse(args: Vec<OsString>) -> Result<Self, String> {
         let mut args = args.into_iter();
         let Some(command) = args.next() else {
@@ -159,7 +159,8 @@ impl Task {
     }
 }
 
-/// Says whether help is asked of xtask itself: what follows `--` belongs to somebody else.
+/// Returns whether help of xtask itself is requested: arguments after `--` are those of another
+/// program.
 fn wants_help(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h")
 }

@@ -1,11 +1,11 @@
-//! tfs beside other ways to the same bytes: comparisons, built for release.
+//! `cargo xtask bench`: comparisons of tfs with other filesystems, built for release.
 
 use std::ffi::OsString;
 
 use crate::{Result, program};
 
-/// Builds and runs comparisons, with these arguments for them; returns whether all of them came to
-/// their end. A figure that is not as wanted is no failure: the machine may be another one.
+/// Builds and runs comparisons with these arguments. Returns whether all of them finished. A missed
+/// goal is not a failure, since it may be due to the machine.
 ///
 /// # Errors
 /// If they cannot be built or started.
@@ -13,7 +13,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<bool> {
     program::run(false, &program_args(arguments))
 }
 
-/// Returns the arguments for the program. It runs in the root, where a page is looked for.
+/// Returns the arguments for the program. It runs in the root, to which the page's path is
+/// relative.
 fn program_args(arguments: &[OsString]) -> Vec<OsString> {
     [&["--compare".into()], arguments].concat()
 }

@@ -1,7 +1,7 @@
-//! Everything that must pass before a merge, apart from the tests.
+//! All checks that must pass before a merge, except the tests.
 //!
-//! The tests are a command of their own because they compile everything a second time: checks
-//! need metadata only, tests need machine code.
+//! The tests are a separate command because they compile everything again: checks need only
+//! metadata, tests need machine code.
 
 use std::{
     process::Stdio,
@@ -17,14 +17,15 @@ struct CiStep {
     what: What,
 }
 
-/// What a step does.
+/// The kind of a step.
 #[derive(Debug, Clone, Copy)]
 enum What {
     /// Runs cargo with these arguments.
     Cargo(&'static [&'static str]),
     /// Runs tidy in this process.
     Tidy,
-    /// Runs cargo with a subcommand that may not be installed; its name comes first.
+    /// Runs cargo with a subcommand that may not be installed; the name of the subcommand comes
+    /// first.
     Optional(&'static [&'static str]),
 }
 
@@ -36,7 +37,7 @@ enum StepOutcome {
     NotInstalled,
 }
 
-/// The steps, the cheapest first, so that a forgotten space is not reported after minutes.
+/// The steps, the cheapest first, so that a formatting error is reported within seconds.
 const STEPS: [CiStep; 5] = [
     CiStep { name: "fmt", what: What::Cargo(&["fmt", "--all", "--check"]) },
     CiStep { name: "tidy", what: What::Tidy },
@@ -59,8 +60,9 @@ const STEPS: [CiStep; 5] = [
     },
     CiStep {
         name: "doc",
-        // The three filters document what no filter would; with examples among them cargo counts
-        // in the dependencies of tests, as clippy does, and checks none of them a second time.
+        // The three filters select the same targets as no filter. With examples among them, cargo
+        // includes the dependencies of tests, as clippy does, and checks none of them a second
+        // time.
         what: What::Cargo(&[
             "doc",
             "--workspace",
@@ -75,7 +77,7 @@ const STEPS: [CiStep; 5] = [
     },
 ];
 
-/// Runs the steps up to the first failure; returns whether all passed.
+/// Runs the steps up to the first failure. Returns whether all passed.
 ///
 /// # Errors
 /// If cargo cannot be started.
@@ -104,7 +106,7 @@ impl CiStep {
                     println!("cargo-{} is not installed: left out", self.name);
                     return Ok(StepOutcome::NotInstalled);
                 }
-                // It reads the manifests for all platforms; a build fetches those of one.
+                // It reads the manifests of all platforms; a build downloads only those of one.
                 cargo(&["fetch", "--locked", "--quiet"])? && cargo(args)?
             }
         };
@@ -115,7 +117,7 @@ impl CiStep {
 fn cargo(args: &[&str]) -> Result<bool> {
     let status = workspace::cargo()
         .args(args)
-        // Only `doc` reads it; set for all, it cannot be forgotten for one.
+        // Only `doc` reads it. It is set for all steps, so that none can miss it.
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;

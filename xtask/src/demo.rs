@@ -1,10 +1,10 @@
-//! The demonstration of tfs, built as users build it.
+//! The demonstration of tfs, built like a release.
 
 use std::ffi::OsString;
 
 use crate::{Result, workspace};
 
-/// Runs `tfs demo`; returns whether it ended well.
+/// Runs `tfs demo`. Returns whether it succeeded.
 ///
 /// # Errors
 /// If cargo cannot be started.

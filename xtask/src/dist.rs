@@ -1,9 +1,9 @@
-//! A tarball for those who do not build: the stripped binary and all that belongs beside it.
+//! A tarball for users who do not build: the stripped binary and all files that belong to it.
 //!
-//! It is laid out as a prefix, which
-//! `tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE` installs. The same commit
-//! and the same compiler make the same bytes: names are sorted, owners are root, and the time is
-//! the commit's, or `SOURCE_DATE_EPOCH`.
+//! Its layout is that of a prefix:
+//! `tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE` installs it. The same
+//! commit and the same compiler give the same bytes: names are sorted, the owner is root, and the
+//! time is the commit's, or `SOURCE_DATE_EPOCH`.
 
 use std::{
     env,
@@ -21,7 +21,7 @@ use crate::{
     workspace::{self, output_of},
 };
 
-/// Where a file of the checkout goes in the tarball.
+/// Files of the checkout, with their paths in the tarball.
 const FILES: [(&str, &str); 10] = [
     ("contrib/systemd/system/tfs.service", "lib/systemd/system/tfs.service"),
     ("contrib/systemd/system/tfs@.service", "lib/systemd/system/tfs@.service"),
@@ -35,11 +35,11 @@ const FILES: [(&str, &str); 10] = [
     ("LICENSE", "share/doc/tfs/LICENSE"),
 ];
 
-/// The directory of the checkout whose files all go, and where.
+/// The directory of the checkout that is packed as a whole, with its path in the tarball.
 const DOCS: (&str, &str) = ("docs", "share/doc/tfs/docs");
 
-/// What the binary prints for each shell, and where the shell looks for it. The last two have no
-/// place that all of their users share.
+/// Completions from the binary for each shell, with the paths where the shells look for them. The
+/// last two have no path that is common to all users.
 const COMPLETIONS: [(&str, &str); 5] = [
     ("bash", "share/bash-completion/completions/tfs"),
     ("zsh", "share/zsh/site-functions/_tfs"),
@@ -48,17 +48,17 @@ const COMPLETIONS: [(&str, &str); 5] = [
     ("powershell", "share/doc/tfs/completions/tfs.ps1"),
 ];
 
-/// The names under which mount(8) calls the binary.
+/// The names under which mount(8) runs the binary.
 const MOUNT_HELPERS: [&str; 2] = ["sbin/mount.fuse.tfs", "sbin/mount.tfs"];
 
-/// What is to be packed.
+/// The arguments of `cargo xtask dist`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dist {
-    /// A binary that is built already.
+    /// An existing binary.
     pub(crate) binary: Option<OsString>,
 }
 
-/// Makes the tarball and its checksum below the target directory.
+/// Creates the tarball and its checksum below the target directory.
 ///
 /// # Errors
 /// If cargo, the binary, git, tar or sha256sum fails.
@@ -98,14 +98,14 @@ pub(crate) fn run(dist: &Dist) -> Result<bool> {
 fn build(target_dir: &Path) -> Result<PathBuf> {
     let status = workspace::cargo()
         .args(["rustc", "--release", "--locked", "-p", "tfs-cli", "--bin", "tfs"])
-        // For the last crate only, so that nothing else is compiled anew.
+        // For the last crate only, so that nothing else is compiled again.
         .args(["--", "-C", "strip=symbols"])
         .status()
         .map_err(|error| format!("cannot start cargo: {error}"))?;
     if status.success() { Ok(target_dir.join("release/tfs")) } else { Err("no binary".into()) }
 }
 
-/// Returns the platform that is built for.
+/// Returns the target triple of the build.
 fn host() -> Result<String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let text = output_of(Command::new(rustc).arg("-vV"))?;
@@ -113,7 +113,7 @@ fn host() -> Result<String> {
     Ok(host.ok_or("rustc names no host")?.to_owned())
 }
 
-/// Lays everything out below `stage`.
+/// Installs everything below `stage`.
 fn fill(stage: &Path, root: &Path, binary: &Path) -> Result<()> {
     install(binary, &stage.join("bin/tfs"))?;
     for helper in MOUNT_HELPERS {
@@ -175,7 +175,7 @@ fn pack(dir: &Path, name: &str) -> Result<String> {
             .current_dir(dir)
             .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=go=rX,u+rw"])
             .arg(format!("--mtime=@{}", time.trim()))
-            // Without the time and the name, which gzip writes otherwise.
+            // Without the time and the name, which gzip writes by default.
             .args(["--use-compress-program=gzip -9n", "-cf", &tarball, name]),
     )?;
     let sums = output_of(Command::new("sha256sum").current_dir(dir).arg(&tarball))?;
@@ -192,7 +192,7 @@ mod tests {
     use super::{DOCS, FILES, fill, pack};
     use crate::workspace::{self, output_of};
 
-    /// Makes a checkout and a binary that says what it was asked for.
+    /// Creates a checkout and a binary that prints its arguments.
     fn checkout(root: &Path) {
         let docs = ["a.md", "dev/adr/b.md"].map(|doc| format!("{}/{doc}", DOCS.0));
         let docs = docs.iter().map(String::as_str);

@@ -1,11 +1,11 @@
-//! The commands of those who work on tfs, as `cargo xtask COMMAND`.
+//! The commands for developers of tfs, as `cargo xtask COMMAND`.
 //!
-//! It runs cargo, reads the files of the checkout and prints what it found.
-//! It depends on no crate of the workspace, so that it works while they do not compile, and it
-//! never installs anything, never touches the network itself, and never writes to the checkout but
-//! to the page that `bench --markdown` names.
+//! It runs cargo, reads the files of the checkout and prints its findings. It depends on no crate
+//! of the workspace, so that it works while they do not compile. It never installs anything, and
+//! never uses the network itself. In the checkout it writes only the page named by
+//! `bench --markdown`.
 //!
-//! Exit codes: 0 all is well, 1 a check or a test failed, 2 the command line was not understood.
+//! Exit codes: 0 success, 1 a check or a test failed, 2 invalid command line.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is its job")]
 
@@ -26,10 +26,10 @@ use std::{env, process::ExitCode};
 
 use args::Task;
 
-/// An error that ends the command; its text is for a person and nobody matches on it.
+/// An error that ends the command. Its text is for people; no code matches on it.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// The exit code for a command line that was not understood.
+/// The exit code for an invalid command line.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {

@@ -16,7 +16,7 @@ const BINARIES: [&str; 2] = ["tfs", "tfs-bench"];
 const VARIABLE: &str = "TFS_BENCH_BINARY";
 
 /// Builds both, runs `tfs-bench` in the root of the checkout, and returns whether it succeeded.
-/// `is_dev` builds them as tests are built, not for release.
+/// `is_dev` selects the profile of the tests, not the release profile.
 ///
 /// # Errors
 /// If they cannot be built or started.
@@ -37,9 +37,9 @@ pub(crate) fn run(is_dev: bool, arguments: &[OsString]) -> Result<bool> {
 
 /// Returns the arguments for cargo.
 ///
-/// The whole workspace, since the features of two packages alone would build most dependencies
-/// again. For the same reason an example is built: with one, cargo counts in the features that
-/// tests ask for, as `cargo xtask test` does.
+/// They select the whole workspace, since the features of two packages alone would rebuild most
+/// dependencies. For the same reason they include an example: then cargo also includes the features
+/// of tests, as `cargo xtask test` does.
 fn cargo_args(is_dev: bool) -> Vec<&'static str> {
     let mut args = vec!["build", "--workspace", "--locked", "--all-features"];
     if !is_dev {
@@ -50,7 +50,7 @@ fn cargo_args(is_dev: bool) -> Vec<&'static str> {
     args
 }
 
-/// Returns the path of a binary that cargo has built, from its messages, one JSON object a line.
+/// Returns the path of a built binary, from the messages of cargo, one JSON object a line.
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).ok()?;

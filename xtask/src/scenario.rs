@@ -1,19 +1,20 @@
-//! Scenarios: real mounts against real rqbits, as figures.
+//! `cargo xtask scenario`: figures of real mounts of real rqbits.
 
 use std::ffi::OsString;
 
 use crate::{Result, program};
 
-/// Which scenarios run, and how they are built.
+/// The scenarios to run, and their build profile.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Scenarios {
-    /// Their names; the program itself knows them, and `all`.
+    /// Their names, or `all`; `tfs-bench` checks them.
     pub(crate) names: Vec<OsString>,
-    /// Whether they are built as tests are: faster to build, with figures that say less.
+    /// Whether to build with the profile of the tests: faster to build, with less meaningful
+    /// figures.
     pub(crate) is_dev: bool,
 }
 
-/// Builds and runs scenarios; returns whether each figure was as wanted.
+/// Builds and runs scenarios. Returns whether each figure met its goal.
 ///
 /// # Errors
 /// If they cannot be built or started.

@@ -1,7 +1,6 @@
-//! Tests that could not run on this machine, as `tfs_testkit::skip` counts them.
+//! Tests that could not run on this machine, as recorded by `tfs_testkit::skip`.
 //!
-//! A test harness shows nothing of what a test that passes prints, so each skip is a line in a
-//! file.
+//! A test harness hides the output of passing tests, so each skip is a line in a file.
 
 use std::{
     collections::BTreeSet,
@@ -17,30 +16,30 @@ use std::{
 /// Names the file to the tests.
 pub(crate) const VARIABLE: &str = "_TFS_SKIPPED_TESTS";
 
-/// Say whether this is CI; the first one that is set decides.
+/// Variables that are set in CI; the first one that is set decides.
 const CI_VARIABLES: [&str; 2] = ["TFS_CI", "CI"];
 
-/// Values that deny it.
+/// Values that mean no.
 const DENIALS: [&str; 4] = ["", "0", "false", "no"];
 
-/// The file of one run, removed when this is dropped.
+/// The file of one run. Removed on drop.
 #[derive(Debug)]
 pub(crate) struct SkipFile {
     path: PathBuf,
 }
 
 impl SkipFile {
-    /// Makes an empty file in the directory of temporary files.
+    /// Creates an empty file in the directory of temporary files.
     ///
     /// # Errors
-    /// If it cannot be made, or is there already.
+    /// If it exists, or cannot be created.
     pub(crate) fn create() -> io::Result<Self> {
         let path = env::temp_dir().join(format!("tfs-skipped-tests-{}", process::id()));
         File::create_new(&path)?;
         Ok(Self { path })
     }
 
-    /// Returns where it is.
+    /// Returns its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -48,7 +47,7 @@ impl SkipFile {
     /// Returns the skips so far.
     ///
     /// # Errors
-    /// Any of reading the file.
+    /// Those of reading the file.
     pub(crate) fn read(&self) -> io::Result<Skips> {
         Ok(Skips::parse(&String::from_utf8_lossy(&fs::read(&self.path)?)))
     }
@@ -56,23 +55,23 @@ impl SkipFile {
 
 impl Drop for SkipFile {
     fn drop(&mut self) {
-        // A file that stays behind does no harm.
+        // A leftover file does no harm.
         drop(fs::remove_file(&self.path));
     }
 }
 
-/// Skips by test and reason, each once.
+/// Skips by test and reason, without duplicates.
 #[derive(Debug, Default)]
 pub(crate) struct Skips {
-    /// Tests that lacked `/dev/fuse`, root or fuse3, which CI has.
+    /// Tests without `/dev/fuse`, root or fuse3, which CI has.
     tests: BTreeSet<(String, String)>,
-    /// Tests, or parts of them, that lacked another program.
+    /// Tests, or parts of them, without another program.
     programs: BTreeSet<(String, String)>,
 }
 
 impl Skips {
-    /// Reads `KIND<tab>TEST<tab>REASON` lines. A line of another form counts as a test: no skip
-    /// gets lost.
+    /// Parses `KIND<tab>TEST<tab>REASON` lines. A line of another form counts as a test, so that no
+    /// skip is lost.
     fn parse(text: &str) -> Self {
         let mut skips = Self::default();
         for line in text.lines() {
@@ -88,7 +87,7 @@ impl Skips {
         skips
     }
 
-    /// Says what is wrong with the skips, if anything is: in CI every test has to run.
+    /// Returns what is wrong with the skips, if anything: in CI every test has to run.
     pub(crate) fn complaint(&self, is_ci: bool) -> Option<&'static str> {
         (is_ci && !self.tests.is_empty())
             .then_some("tests were skipped, and this is CI (TFS_CI=no permits it)")
@@ -96,7 +95,7 @@ impl Skips {
 }
 
 impl fmt::Display for Skips {
-    /// Writes a line for each skip, and their number as the last one.
+    /// Writes a line for each skip, and then their number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (test, reason) in self.tests.iter().chain(&self.programs) {
             writeln!(f, "skipped: {test}: {reason}")?;
@@ -107,7 +106,7 @@ impl fmt::Display for Skips {
     }
 }
 
-/// Returns whether the environment says that this is CI.
+/// Returns whether the environment is that of CI.
 pub(crate) fn is_ci() -> bool {
     let value = CI_VARIABLES.iter().find_map(env::var_os);
     value.is_some_and(|value| affirms(&value))

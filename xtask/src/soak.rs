@@ -1,28 +1,28 @@
-//! Minutes or hours of random reads and faults, by `tfs-bench`.
+//! `cargo xtask soak`: minutes or hours of random reads and faults, by `tfs-bench`.
 
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{Result, program};
 
-/// How long it runs unless somebody says so: what the run of everything can spare.
+/// The default duration in minutes: short enough for a run of all checks.
 const MINUTES: u32 = 5;
 
-/// How long it runs, and what happens.
+/// The arguments of the soak.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Soak {
     pub(crate) minutes: u32,
-    /// Makes the same things happen again; any other time something else without one.
+    /// Makes a run repeatable; without a seed each run differs.
     pub(crate) seed: Option<u64>,
-    /// Whether it is built as tests are.
+    /// Whether to build with the profile of the tests.
     pub(crate) is_dev: bool,
 }
 
 impl Soak {
-    /// Reads the arguments after the command.
+    /// Parses the arguments after the command.
     ///
     /// # Errors
-    /// A sentence fragment that says which argument was not understood.
+    /// A sentence fragment that names the invalid argument.
     pub(crate) fn parse(args: Vec<OsString>) -> std::result::Result<Self, String> {
         let mut soak = Self { minutes: MINUTES, seed: None, is_dev: false };
         let mut args = args.into_iter();
@@ -38,14 +38,14 @@ impl Soak {
     }
 }
 
-/// Builds and runs it; returns whether nothing was wrong, hung or was left over.
+/// Builds and runs it. Returns whether there were no wrong bytes, hangs or leaks.
 ///
 /// # Errors
 /// If it cannot be built or started.
 pub(crate) fn run(soak: &Soak) -> Result<bool> {
     let seed = match soak.seed {
         Some(seed) => seed,
-        // Another one each time is all that is wanted of it.
+        // Any number that differs between runs is enough.
         None => SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
     };
     let arguments = ["--soak".into(), soak.minutes.to_string(), seed.to_string()];

@@ -1,4 +1,4 @@
-//! All tests of the workspace, those that were skipped, and the sum as the last line.
+//! All tests of the workspace, the skipped ones, and the totals as the last line.
 
 use std::{
     env,
@@ -16,13 +16,13 @@ use crate::{
     workspace,
 };
 
-/// What the kernel offers to file systems in user space.
+/// The kernel's device for FUSE.
 const FUSE_DEVICE: &str = "/dev/fuse";
 
-/// What a user who is not root needs to mount.
+/// The program by which users other than root mount.
 const FUSE_HELPER: &str = "fusermount3";
 
-/// The tests of one run, added up over all test programs.
+/// The test counts of one run, summed over all test programs.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct TestTotals {
     passed: u64,
@@ -30,7 +30,7 @@ struct TestTotals {
 }
 
 impl TestTotals {
-    /// Adds the sum that a test program prints when it ends; any other line changes nothing.
+    /// Adds the result line of a test program; ignores other lines.
     fn on_line(&mut self, line: &str) {
         if let Some((passed, failed)) = parse_result(line) {
             self.passed += passed;
@@ -38,9 +38,9 @@ impl TestTotals {
         }
     }
 
-    /// Says what is wrong with the run, if anything is.
+    /// Returns what is wrong with the run, if anything.
     ///
-    /// `completed` is whether cargo ended well: it does not if a test failed, but neither if the
+    /// `completed` is whether cargo succeeded. It does not if a test failed, and neither if the
     /// code did not compile or a test program died without a result.
     fn complaint(&self, completed: bool) -> Option<&'static str> {
         match self {
@@ -52,10 +52,10 @@ impl TestTotals {
     }
 }
 
-/// Runs the tests; returns whether all passed, at least one ran, and in CI none was skipped.
+/// Runs the tests. Returns whether all passed, at least one ran, and in CI none was skipped.
 ///
 /// # Errors
-/// If cargo cannot be started, or its output neither read nor passed on.
+/// If cargo cannot be started, or its output cannot be read or written.
 pub(crate) fn run(extra: &[OsString]) -> Result<bool> {
     println!("{}", fuse_line(can_open(FUSE_DEVICE), find_in_path(FUSE_HELPER).as_deref()));
     let skip_file = SkipFile::create()?;
@@ -81,7 +81,7 @@ pub(crate) fn run(extra: &[OsString]) -> Result<bool> {
     Ok(complaint.is_none())
 }
 
-/// Returns the arguments for cargo. Who names a package does not want the whole workspace.
+/// Returns the arguments for cargo: the whole workspace, unless a package is named.
 fn cargo_args(extra: &[OsString]) -> Vec<OsString> {
     let names_package = extra.iter().take_while(|arg| *arg != "--").any(|arg| {
         arg.to_str().is_some_and(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
@@ -90,13 +90,13 @@ fn cargo_args(extra: &[OsString]) -> Vec<OsString> {
     if !names_package {
         args.push("--workspace".into());
     }
-    // Without --no-fail-fast the sum would end at the first test program that fails.
+    // Without --no-fail-fast the totals would end at the first test program that fails.
     args.extend(["--locked", "--all-features", "--no-fail-fast"].map(Into::into));
     args.extend(extra.iter().cloned());
     args
 }
 
-/// Copies every line on at once and adds up the results. Tests may print what is no UTF-8.
+/// Forwards every line immediately and sums the results. Output of tests may not be valid UTF-8.
 fn tally_of(mut from: impl BufRead, mut to: impl Write) -> io::Result<TestTotals> {
     let mut tally = TestTotals::default();
     let mut line = Vec::new();
@@ -109,7 +109,7 @@ fn tally_of(mut from: impl BufRead, mut to: impl Write) -> io::Result<TestTotals
     Ok(tally)
 }
 
-/// Reads `test result: ok. 3 passed; 0 failed; 0 ignored; ...`.
+/// Parses `test result: ok. 3 passed; 0 failed; 0 ignored; ...`.
 fn parse_result(line: &str) -> Option<(u64, u64)> {
     let (_verdict, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let mut counts = counts.split("; ");
@@ -118,7 +118,7 @@ fn parse_result(line: &str) -> Option<(u64, u64)> {
     Some((passed, failed))
 }
 
-/// Says what the tests that mount will find; `helper` is where [`FUSE_HELPER`] is.
+/// Returns the line about the FUSE support for tests; `helper` is the path of [`FUSE_HELPER`].
 fn fuse_line(can_open: bool, helper: Option<&Path>) -> String {
     let device = if can_open {
         format!("{FUSE_DEVICE} can be opened: the tests that mount run")

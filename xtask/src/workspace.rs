@@ -1,4 +1,4 @@
-//! Where the checkout is, how cargo is called in it, and what cargo says about its crates.
+//! The root of the checkout, calls of cargo in it, and the crates known to cargo.
 
 use std::{
     env,
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::Result;
 
-/// Variables that `cargo run` sets for xtask itself.
+/// Variables that `cargo run` sets for xtask itself. They are removed.
 ///
-/// Build scripts that watch them would run again, and their crates be compiled again, each time
-/// that cargo is called through xtask after it was called without, so they are not handed on.
+/// Build scripts that watch them would run again, and their crates be compiled again, whenever a
+/// call of cargo through xtask follows one without.
 const OWN_VARIABLES: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_"];
 
@@ -23,9 +23,9 @@ const OWN_VARIABLES: [&str; 5] =
 pub(crate) struct Package {
     /// The name in its manifest.
     pub(crate) name: String,
-    /// Its manifest, relative to the root.
+    /// The path of its manifest, relative to the root.
     pub(crate) manifest: String,
-    /// What it asks for directly, under any feature and on any platform.
+    /// Its direct dependencies, with any feature and on any platform.
     pub(crate) dependencies: Vec<Dependency>,
     /// The root file of each of its targets, relative to the root.
     pub(crate) target_roots: Vec<String>,
@@ -34,9 +34,9 @@ pub(crate) struct Package {
 /// One direct dependency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dependency {
-    /// The real name of the crate, whatever it was renamed to.
+    /// The real name of the crate, even if it is renamed in the manifest.
     pub(crate) name: String,
-    /// Whether only tests see it.
+    /// Whether it is a dev-dependency.
     pub(crate) dev: bool,
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn root() -> PathBuf {
     xtask.parent().map_or_else(|| xtask.clone(), Path::to_path_buf)
 }
 
-/// Returns a call of cargo in the root of the checkout.
+/// Returns a cargo command in the root of the checkout.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
@@ -59,10 +59,10 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
-/// Runs the command and returns what it printed; its errors go to the terminal.
+/// Runs the command and returns its output; its errors go to the terminal.
 ///
 /// # Errors
-/// If it cannot be started, ends badly, or prints what is no UTF-8.
+/// If it cannot be started, fails, or prints invalid UTF-8.
 pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
@@ -74,10 +74,10 @@ pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Returns the crates of the workspace as `cargo metadata` knows them.
+/// Returns the crates of the workspace, from `cargo metadata`.
 ///
 /// # Errors
-/// If cargo fails, which it does for a manifest that it cannot read.
+/// If cargo fails, as for a manifest that it cannot read.
 pub(crate) fn packages() -> Result<Vec<Package>> {
     let args = ["metadata", "--locked", "--no-deps", "--format-version", "1"];
     let json = output_of(cargo().args(args))?;

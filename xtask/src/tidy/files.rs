@@ -1,4 +1,4 @@
-//! Which files belong to the checkout, and their text.
+//! The files of the checkout, and their text.
 
 use std::{
     collections::BTreeMap,
@@ -9,12 +9,12 @@ use std::{
 
 use crate::Result;
 
-/// Directories that are never looked into where git is not there to say what is ignored.
+/// Directories that are skipped if git is not there to list ignored files.
 const SKIPPED_DIRS: [&str; 2] = [".git", "target"];
 
-/// Returns path and text of every text file that is tracked or could be.
+/// Returns path and text of every text file that is tracked or not ignored.
 ///
-/// A file that is no UTF-8 is a recording or a picture: no rule is about it.
+/// A file that is not valid UTF-8 is a recording or an image; no rule applies to it.
 ///
 /// # Errors
 /// If a directory or a file cannot be read.
@@ -26,8 +26,7 @@ pub(crate) fn read_all(root: &Path) -> Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     for path in paths {
         let full = root.join(&path);
-        // Git still lists what was deleted but not yet committed; a symlink is checked where it
-        // leads to.
+        // Git also lists deleted files before the commit. A symlink is checked at its target.
         if !fs::symlink_metadata(&full).is_ok_and(|metadata| metadata.is_file()) {
             continue;
         }
@@ -39,7 +38,8 @@ pub(crate) fn read_all(root: &Path) -> Result<BTreeMap<String, String>> {
     Ok(files)
 }
 
-/// Asks git, which knows what is ignored. `None` if this is no checkout or git is not there.
+/// Returns the list of git, without ignored files. `None` if this is not a checkout or git is not
+/// installed.
 fn listed_by_git(root: &Path) -> Option<Vec<String>> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])

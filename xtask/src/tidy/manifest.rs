@@ -1,11 +1,11 @@
-//! What every crate's manifest and clippy.toml must contain.
+//! Required contents of every crate's manifest and clippy.toml.
 
 use super::{TidyFile, Violation};
 
 /// The clippy.toml whose keys the others repeat.
 pub(super) const ROOT_CLIPPY: &str = "clippy.toml";
 
-/// Every crate says in one line what it is.
+/// Every crate has a description of one line.
 pub(super) fn description(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_of_a_crate(source) {
         return Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn description(source: &TidyFile<'_>) -> Vec<Violation> {
     }
 }
 
-/// Every crate is under the lints of the workspace, but for one that is a workspace of its own.
+/// Every crate uses the lints of the workspace, except one that is a workspace of its own.
 pub(super) fn lints(source: &TidyFile<'_>) -> Vec<Violation> {
     if !is_of_a_crate(source) {
         return Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn lints(source: &TidyFile<'_>) -> Vec<Violation> {
     vec![source.finding(1, "not under the lints of the workspace: add `lints.workspace = true`")]
 }
 
-/// A crate's clippy.toml repeats the keys of the root, as the nearest file is the only one read.
+/// A crate's clippy.toml repeats the keys of the root, since clippy reads only the nearest file.
 pub(super) fn clippy_keys(source: &TidyFile<'_>, root_clippy: &str) -> Vec<Violation> {
     if source.path == ROOT_CLIPPY || !source.path.ends_with("/clippy.toml") {
         return Vec::new();
@@ -64,7 +64,7 @@ fn value_of<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     Some(value.trim())
 }
 
-/// Returns the key of a line that starts with one; what is inside of a list is indented.
+/// Returns the key of a line that starts with one. Lines inside a list are indented.
 fn key_of(line: &str) -> Option<&str> {
     let (key, _) = line.split_once('=')?;
     let key = key.trim_end();

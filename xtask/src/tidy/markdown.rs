@@ -1,4 +1,4 @@
-//! Markdown: one title a file, and links that lead to files and headings.
+//! Markdown: one title in each file, and links with existing files and headings.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) fn one_title(source: &TidyFile<'_>) -> Vec<Violation> {
     }
 }
 
-/// Every relative link leads to a file or directory; `exists` is asked with paths from the root.
+/// Every relative link leads to a file or directory. `exists` gets paths relative to the root.
 pub(super) fn links(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Violation> {
     if !is_markdown(source) {
         return Vec::new();
@@ -42,8 +42,8 @@ pub(super) fn links(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec
     findings
 }
 
-/// Every link to a heading leads to one; `text_of` returns the text of a page by its path from the
-/// root.
+/// Every link to a heading leads to one. `text_of` returns the text of a page by its path relative
+/// to the root.
 pub(super) fn anchors<'a>(
     source: &TidyFile<'_>,
     text_of: &dyn Fn(&str) -> Option<&'a str>,
@@ -62,7 +62,7 @@ pub(super) fn anchors<'a>(
                 headings(source.text)
             } else {
                 let page = resolve(source.path, path).filter(|page| page.ends_with(".md"));
-                // Whether the page is there is the business of `links`.
+                // `links` checks whether the page exists.
                 let Some(text) = page.and_then(|page| text_of(&page)) else { continue };
                 headings(text)
             };
@@ -75,7 +75,7 @@ pub(super) fn anchors<'a>(
     findings
 }
 
-/// Returns the anchors of all headings, as GitHub makes them.
+/// Returns the anchors of all headings, in GitHub's form.
 fn headings(text: &str) -> Vec<String> {
     let page = TidyFile { path: "", text };
     let mut headings: Vec<String> = Vec::new();
@@ -95,9 +95,9 @@ fn headings(text: &str) -> Vec<String> {
     headings
 }
 
-/// Joins a path that is relative to a file to a path from the root.
+/// Resolves a path relative to a file to a path relative to the root.
 ///
-/// Returns `None` for one that leads out of the root.
+/// Returns `None` for a path that leaves the root.
 pub(super) fn resolve(file: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<&str> = file.split('/').collect();
     parts.pop();
@@ -117,7 +117,7 @@ fn is_markdown(source: &TidyFile<'_>) -> bool {
     source.path.ends_with(".md")
 }
 
-/// Returns the lines outside of code blocks.
+/// Returns the lines outside code blocks.
 fn prose<'a>(source: &TidyFile<'a>) -> impl Iterator<Item = (usize, &'a str)> {
     let mut in_code = false;
     source.lines().filter(move |(_, text)| {

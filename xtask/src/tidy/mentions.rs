@@ -1,17 +1,17 @@
-//! Developers' pages: what they name exists in the sources, comments name pages that exist, and
-//! they stay short.
+//! Names in documentation: the names in developers' pages exist in the sources, comments name
+//! existing pages, and the pages are short.
 //!
-//! A type that was renamed, a test that is gone and a file that was moved leave sentences behind
-//! that nothing else would find.
+//! A renamed type, a removed test or a moved file leaves sentences behind that no other check
+//! finds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TidyFile, Violation};
 
-/// The longest page; one that needs more has two subjects. Figures are printed by programs.
+/// The longest page; a longer one has two subjects. Programs print figures.
 const PAGE_LINES_MAX: usize = 150;
 
-/// This file: its samples are no code.
+/// This file: its samples are not code.
 const THIS_FILE: &str = "xtask/src/tidy/mentions.rs";
 
 /// Keywords before the name of a type.
@@ -27,23 +27,23 @@ const FOREIGN: [&str; 6] = [
     "fuse_file_read_iter",    // Linux
 ];
 
-/// How constants of the system begin, which Rust crates name otherwise.
+/// Prefixes of the system's constants, whose names in Rust crates differ.
 const SYSTEM_PREFIXES: [&str; 4] = ["FUSE_", "PR_", "RESOLVE_", "RWF_"];
 
-/// What the sources have.
+/// The names in the sources.
 #[derive(Debug, Default)]
 pub(super) struct KnownNames<'a> {
-    /// Names of types that are declared or imported.
+    /// Names of declared or imported types.
     types: BTreeSet<&'a str>,
-    /// Names of functions, tests among them.
+    /// Names of functions, including tests.
     functions: BTreeSet<&'a str>,
-    /// All words of Rust files, those of comments too.
+    /// All words of Rust files, including those of comments.
     words: BTreeSet<&'a str>,
     paths: Vec<&'a str>,
 }
 
 impl<'a> KnownNames<'a> {
-    /// Reads the sources once.
+    /// Collects the names of the sources.
     pub(super) fn of(files: &'a BTreeMap<String, String>) -> Self {
         let mut known =
             Self { paths: files.keys().map(String::as_str).collect(), ..Self::default() };
@@ -83,7 +83,8 @@ impl<'a> KnownNames<'a> {
         self.types.contains(name) || FOREIGN.contains(&name)
     }
 
-    /// A sentence is the name of a test, which a comment may still have when the test is gone.
+    /// A name with the form of a sentence is that of a test. A comment may still contain it after
+    /// the test is removed.
     fn has_word(&self, name: &str) -> bool {
         let is_foreign = FOREIGN.contains(&name)
             || SYSTEM_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
@@ -91,8 +92,8 @@ impl<'a> KnownNames<'a> {
         is_foreign || names.contains(name)
     }
 
-    /// Returns whether a path leads to a file or directory, from the root, from `crates/`, or for a
-    /// Rust file from any directory.
+    /// Returns whether a path leads to a file or directory: relative to the root, to `crates/`, or
+    /// for a Rust file to any directory.
     fn has_path(&self, path: &str) -> bool {
         let path = path.trim_end_matches('/');
         self.paths.iter().any(|known| {
@@ -108,8 +109,8 @@ impl<'a> KnownNames<'a> {
     }
 }
 
-/// Every type, test, function and path that a developers' page has in backticks exists, and every
-/// type of a diagram.
+/// Every type, test, function and path in backticks in a developers' page exists, and every type in
+/// a diagram.
 pub(super) fn exist(source: &TidyFile<'_>, known: &KnownNames<'_>) -> Vec<Violation> {
     if !is_for_developers(source.path) {
         return Vec::new();
@@ -135,7 +136,7 @@ pub(super) fn exist(source: &TidyFile<'_>, known: &KnownNames<'_>) -> Vec<Violat
     findings
 }
 
-/// Every page that a comment names is there. The samples of xtask name pages that are not.
+/// Every page named in a comment exists. The samples of xtask name pages that do not.
 pub(super) fn pages(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec<Violation> {
     let is_meant = [".rs", ".toml", ".yaml"].iter().any(|end| source.path.ends_with(end));
     if !is_meant || source.path.starts_with("xtask/") {
@@ -145,7 +146,7 @@ pub(super) fn pages(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec
     for (line, text) in source.lines() {
         let is_part = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
         let pages = text.split(|c| !is_part(c)).map(|word| word.trim_end_matches('.'));
-        // `include_str!` has paths from its own file, which the compiler checks.
+        // `include_str!` has paths relative to its own file, which the compiler checks.
         for page in pages.filter(|word| word.starts_with("docs/") && word.ends_with(".md")) {
             if !exists(page) {
                 findings.push(source.finding(line, format!("there is no `{page}`: put it right")));
@@ -155,7 +156,7 @@ pub(super) fn pages(source: &TidyFile<'_>, exists: &dyn Fn(&str) -> bool) -> Vec
     findings
 }
 
-/// No page for developers is longer than [`PAGE_LINES_MAX`].
+/// No developers' page is longer than [`PAGE_LINES_MAX`].
 pub(super) fn length(source: &TidyFile<'_>) -> Vec<Violation> {
     let is_page = is_for_developers(source.path) && !source.path.starts_with("docs/dev/figures/");
     let line_count = source.lines().count();
@@ -174,7 +175,7 @@ fn is_for_developers(path: &str) -> bool {
     is_page || ["docs/ARCHITECTURE.md", "CONTRIBUTING.md"].contains(&path)
 }
 
-/// Returns what is wrong with a code span.
+/// Returns the errors of a code span.
 fn missing_of(span: &str, known: &KnownNames<'_>) -> Vec<String> {
     let is_path_char = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
     if span.chars().all(is_path_char) && is_path(span) {
@@ -183,7 +184,7 @@ fn missing_of(span: &str, known: &KnownNames<'_>) -> Vec<String> {
         return is_missing.then_some(message).into_iter().collect();
     }
     let is_code_char = |c: char| c.is_ascii_alphanumeric() || "_:<>,&()[]{}; ".contains(c);
-    // A single point is in the names of files, such as manifests.
+    // A single dot occurs in names of files, such as manifests.
     if !span.replace("..", "").chars().all(is_code_char) {
         return Vec::new();
     }
@@ -208,7 +209,7 @@ fn no_type(word: &str) -> String {
     format!("there is no type `{word}`: put the name right")
 }
 
-/// Says whether a span names a path of the checkout, and not one of the system or of the user.
+/// Returns whether a span is a path in the checkout, not one of the system or of the user.
 fn is_path(span: &str) -> bool {
     let roots = ["crates/", "xtask/", "docs/", "contrib/", "fuzz/"];
     let inside = ["/src/", "/tests/", "/benches/", "/examples/"];
@@ -227,14 +228,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// Says whether a word is in upper camel case; a single capital is a type parameter.
+/// Returns whether a word is in upper camel case. A single capital is a type parameter.
 fn is_type_name(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_uppercase())
         && word.contains(|c: char| c.is_ascii_lowercase())
         && !word.contains('_')
 }
 
-/// Says whether a word has as many parts as only names of tests have.
+/// Returns whether a word has as many parts as only names of tests have.
 fn is_sentence(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_lowercase()) && word.matches('_').count() > 2
 }

@@ -1,8 +1,8 @@
-//! The rules that neither rustfmt nor clippy knows.
+//! Rules that neither rustfmt nor clippy checks.
 //!
-//! A rule is a pure function from what it looks at (a file's text, the crates and what they
-//! depend on) to findings; only this module and [`files`] touch the disk or call cargo. Every
-//! rule is tested on good and bad samples, with `testing::check`.
+//! A rule is a pure function from its input (a file's text, or the crates and their dependencies)
+//! to violations. Only this module and [`files`] read the disk or run cargo. Every rule is tested
+//! on good and bad samples, with `testing::check`.
 
 mod edges;
 mod files;
@@ -22,16 +22,16 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use crate::{Result, workspace};
 
-/// One file as the rules see it.
+/// One file, as input of the rules.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TidyFile<'a> {
-    /// Where it is, relative to the root, with `/`.
+    /// Its path relative to the root, with `/`.
     path: &'a str,
-    /// All of it.
+    /// The whole text.
     text: &'a str,
 }
 
-/// One thing to be put right.
+/// One violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Violation {
     path: String,
@@ -66,10 +66,10 @@ impl<'a> TidyFile<'a> {
     }
 }
 
-/// Checks the checkout and prints what it finds; returns whether it found nothing.
+/// Checks the checkout and prints the violations. Returns whether there are none.
 ///
 /// # Errors
-/// If the checkout cannot be read, or cargo does not understand the workspace.
+/// If the checkout cannot be read, or cargo rejects the workspace.
 pub(crate) fn run() -> Result<bool> {
     let root = workspace::root();
     let files = files::read_all(&root)?;

@@ -1,18 +1,18 @@
-//! No forgotten files: every Rust file is compiled by some target.
+//! Unused files: every Rust file must be compiled by some target.
 //!
-//! A test file that no target reaches looks like a test and never runs. `mod name;` is followed,
-//! and so are the paths in its attributes, whatever their condition. A `mod name;` inside of an
-//! inline module is not, as no file of this workspace needs one.
+//! A test file outside all targets looks like a test and never runs. The check follows `mod name;`
+//! and the paths in its attributes, under any condition. It does not follow a `mod name;` inside an
+//! inline module, since no file of this workspace needs that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Violation, markdown::resolve};
 use crate::workspace::Package;
 
-/// Where the targets of cargo-fuzz are, which are no part of the workspace.
+/// The targets of cargo-fuzz, which are not part of the workspace.
 const FUZZ_TARGETS: &str = "fuzz/fuzz_targets/";
 
-/// Every Rust file is the root of a target, or reached from one through `mod`.
+/// Every Rust file is the root of a target, or reachable from one through `mod`.
 pub(super) fn all_are_compiled(
     packages: &[Package],
     files: &BTreeMap<String, String>,
@@ -45,11 +45,11 @@ pub(super) fn all_are_compiled(
         .collect()
 }
 
-/// A module that lives in a file of its own.
+/// A module with its own file.
 #[derive(Debug, PartialEq, Eq)]
 struct Module {
     name: String,
-    /// Where attributes say that it is; without a condition or with one.
+    /// The paths in its attributes, with a condition or without.
     paths: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ fn declared_name(line: &str) -> Option<&str> {
     Some(name.strip_prefix("r#").unwrap_or(name))
 }
 
-/// Returns the files that the compiler would look for under one condition or another.
+/// Returns the files that the compiler would look for under any of the conditions.
 fn candidates(parent: &str, is_root: bool, module: &Module) -> Vec<String> {
     let (dir, file) = parent.rsplit_once('/').unwrap_or(("", parent));
     let dir = if is_root || file == "mod.rs" {

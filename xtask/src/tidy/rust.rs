@@ -2,13 +2,13 @@
 
 use super::{TidyFile, Violation};
 
-/// A file that needs more has two purposes. Its trailing tests do not count: they are data.
+/// A longer file has two purposes. Its trailing tests do not count, since they are data.
 const LINE_COUNT_MAX: usize = 600;
 
-/// What two files side by side on one screen allow; rustfmt knows the same number.
+/// Two files of this width fit side by side on a screen. rustfmt has the same limit.
 const LINE_WIDTH_MAX: usize = 100;
 
-/// Every file says in its first line what it is for.
+/// Every file states its purpose in the first line.
 pub(super) fn module_doc(source: &TidyFile<'_>) -> Vec<Violation> {
     let first = source.text.lines().next().unwrap_or_default();
     let has_doc = first.strip_prefix("//! ").is_some_and(|doc| !doc.trim().is_empty());
@@ -69,12 +69,13 @@ pub(super) fn tests_start(text: &str) -> Option<usize> {
     start
 }
 
-/// Says whether the next line is inside of a raw string (`r#"..."#`): its text is data.
+/// Returns whether the next line is inside a raw string (`r#"..."#`), whose text is data.
 fn in_raw_string_after(text: &str, before: bool) -> bool {
     let open = text.rfind("r#\"");
     let close = text.rfind("\"#");
     match (open, close) {
-        // The quote of `r#"` is followed by `#` in `r#"#...`, which nobody writes at a line's end.
+        // In `r#"#...` the quote of `r#"` is followed by `#`. It does not occur at the end of a
+        // line.
         (Some(open), Some(close)) => open > close,
         (Some(_), None) => true,
         (None, Some(_)) => false,
@@ -82,7 +83,7 @@ fn in_raw_string_after(text: &str, before: bool) -> bool {
     }
 }
 
-/// A URL cannot be broken, and a string that has its line for itself is data.
+/// A URL cannot be broken, and a string on a line of its own is data.
 fn can_be_broken(text: &str) -> bool {
     let text = text.trim().trim_end_matches([',', ';', ')']);
     let is_string = text.trim_start_matches(['b', 'r', '#']).starts_with('"')

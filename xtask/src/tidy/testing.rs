@@ -1,12 +1,12 @@
-//! The one way in which the rules are tested: samples in, findings out.
+//! The test helper of the rules: samples in, violations out.
 
 use expect_test::Expect;
 
 use super::{TidyFile, Violation};
 
-/// Applies a rule to samples of (path, text) and compares what tidy would print.
+/// Applies a rule to samples of (path, text) and compares the output of tidy.
 ///
-/// A sample without a finding is rendered as `PATH: fine`.
+/// A sample without a violation is rendered as `PATH: fine`.
 #[track_caller]
 pub(super) fn check(
     rule: impl Fn(&TidyFile<'_>) -> Vec<Violation>,

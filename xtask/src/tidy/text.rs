@@ -2,14 +2,14 @@
 
 use super::{TidyFile, Violation};
 
-/// Endings of the files that people write. Recordings of a server are kept as they came.
+/// Extensions of files that people write. Recordings of a server are kept unchanged.
 const WRITTEN: [&str; 8] =
     [".rs", ".toml", ".md", ".yml", ".yaml", ".sh", ".gitignore", ".gitattributes"];
 
-/// Files that people write and that have no ending.
+/// Files that people write, without an extension.
 const WRITTEN_WITHOUT_ENDING: [&str; 2] = ["LICENSE", ".ci/run"];
 
-/// Where machines keep what belongs to one of them. In halves, as the table is a source too.
+/// Directories with machine-specific files. Split in halves, since this table is a source too.
 const MACHINE_PATHS: [&str; 4] =
     [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
 
@@ -39,7 +39,7 @@ pub(super) fn whitespace(source: &TidyFile<'_>) -> Vec<Violation> {
     findings
 }
 
-/// No file names a place on the machine of the one who wrote it.
+/// No file contains a path of its author's machine.
 pub(super) fn machine_paths(source: &TidyFile<'_>) -> Vec<Violation> {
     let mut findings = Vec::new();
     for (line, text) in source.lines() {
@@ -53,8 +53,8 @@ pub(super) fn machine_paths(source: &TidyFile<'_>) -> Vec<Violation> {
     findings
 }
 
-/// Says whether an absolute path below `dir` is in the text: `a/dir/b` is a relative one, and
-/// the mere name of the directory is no place below it.
+/// Returns whether the text contains an absolute path below `dir`. `a/dir/b` is a relative path,
+/// and the name of the directory alone is not a path below it.
 fn names_place(text: &str, dir: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '~' | '}');
     text.match_indices(dir).any(|(start, _)| {

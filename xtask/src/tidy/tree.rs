@@ -1,9 +1,9 @@
-//! What `cargo tree` says a crate is built from.
+//! The dependency tree of a crate, from `cargo tree`.
 
-/// Arguments for cargo, to be followed by the name of a crate.
+/// Arguments for cargo, followed by the name of a crate.
 ///
-/// The features are those of this crate alone: the resolver of `cargo metadata` would mix in what
-/// other crates of the workspace ask of a dependency they share.
+/// The features are those of this crate alone. The resolver of `cargo metadata` would add the
+/// features that other crates of the workspace enable in shared dependencies.
 pub(super) const ARGS: [&str; 10] = [
     "tree",
     "--locked",
@@ -20,13 +20,13 @@ pub(super) const ARGS: [&str; 10] = [
 /// One line of the tree.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TreeLine {
-    /// How far below the crate itself, which is at 0.
+    /// The depth below the crate itself, which is at 0.
     depth: usize,
     /// The name of the crate on this line.
     pub(super) name: String,
 }
 
-/// Reads lines like `2bytes v1.12.0` and `1vfs-core v0.1.0 (/path) (*)`.
+/// Parses lines like `2bytes v1.12.0` and `1vfs-core v0.1.0 (/path) (*)`.
 pub(super) fn parse(tree: &str) -> Vec<TreeLine> {
     tree.lines()
         .filter_map(|line| {
@@ -38,7 +38,7 @@ pub(super) fn parse(tree: &str) -> Vec<TreeLine> {
         .collect()
 }
 
-/// Returns the names from the crate itself down to the first line with this name.
+/// Returns the path of names from the crate itself to the first line with this name.
 pub(super) fn path_to<'a>(tree: &'a [TreeLine], name: &str) -> Option<Vec<&'a str>> {
     let end = tree.iter().position(|node| node.depth > 0 && node.name == name)?;
     let (before, rest) = tree.split_at(end);

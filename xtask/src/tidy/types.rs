@@ -1,7 +1,7 @@
-//! One name for one type: no type name is declared twice in the workspace.
+//! Unique type names: no type name is declared twice in the workspace.
 //!
-//! A name that means two things has to be looked up each time that it is read. The names that
-//! occur more than once for a reason are in [`SHARED`].
+//! A name with two meanings has to be looked up each time it is read. [`SHARED`] lists the names
+//! that have a reason to occur more than once.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const SHARED: [(&str, &str); 9] = [
 /// Keywords before the name of a type.
 const DECLARES: [&str; 5] = ["struct", "enum", "trait", "type", "union"];
 
-/// Returns a finding for each declaration of a name that another file declares too.
+/// Returns a violation for each declaration of a name that another file declares too.
 pub(super) fn are_unique(files: &BTreeMap<String, String>) -> Vec<Violation> {
     let mut declared: BTreeMap<&str, Vec<(&str, usize)>> = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".rs")) {
@@ -31,7 +31,7 @@ pub(super) fn are_unique(files: &BTreeMap<String, String>) -> Vec<Violation> {
             // A line of a string is a sample.
             if let Some(name) = declaration(text).filter(|_| !text.ends_with("\\n\\")) {
                 let places = declared.entry(name).or_default();
-                // Variants of one file are for different features.
+                // Declarations in one file are variants for different features.
                 if places.last().is_none_or(|(other, _)| other != path) {
                     places.push((path, line));
                 }

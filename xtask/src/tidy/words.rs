@@ -1,27 +1,27 @@
-//! Words that do not get into the sources.
+//! Banned words in the sources.
 
 use super::{TidyFile, Violation, rust};
 
-/// A banned word, and what to do in place of it.
+/// A banned word, and its replacement.
 struct Banned {
-    /// Written in two halves, so that this table does not trip over itself.
+    /// Split in halves, so that the check does not report this table.
     word: &'static str,
     scope: Scope,
     instead: &'static str,
 }
 
-/// Where a word is banned.
+/// The scope of a banned word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
-    /// In the tests.
+    /// Tests only.
     Tests,
-    /// In all Rust.
+    /// All Rust code.
     Rust,
-    /// In Rust, manifests, scripts and workflows.
+    /// Rust code, manifests, scripts and workflows.
     Sources,
 }
 
-/// The table of words.
+/// The table of banned words.
 const BANNED: [Banned; 11] = [
     Banned { word: concat!("TO", "DO"), scope: Scope::Sources, instead: OPEN_ENDS },
     Banned { word: concat!("FIX", "ME"), scope: Scope::Sources, instead: OPEN_ENDS },
@@ -33,7 +33,7 @@ const BANNED: [Banned; 11] = [
     Banned { word: concat!("#[should_", "panic"), scope: Scope::Rust, instead: PANICS },
     Banned { word: concat!("#[al", "low("), scope: Scope::Rust, instead: EXPECT },
     Banned { word: concat!("#![al", "low("), scope: Scope::Rust, instead: EXPECT },
-    // With the bracket it covers the threads' and tokio's, imported or not.
+    // With the bracket it matches the functions of std's threads and of tokio, imported or not.
     Banned { word: concat!("sle", "ep("), scope: Scope::Tests, instead: WAITING },
 ];
 
@@ -55,7 +55,8 @@ pub(super) fn banned(source: &TidyFile<'_>) -> Vec<Violation> {
     };
     let mut findings = Vec::new();
     for (line, text) in source.lines() {
-        // The tests are the narrowest scope: what is banned in any wider one is banned there.
+        // The tests are the narrowest scope: words that are banned in a wider one are banned there
+        // too.
         let here = if line >= tests_start { Scope::Tests } else { scope };
         for banned in BANNED.iter().filter(|banned| banned.scope >= here) {
             if contains_word(text, banned.word) {
@@ -76,7 +77,8 @@ fn scope_of(path: &str) -> Option<Scope> {
     (is_source || path.starts_with(".ci/")).then_some(Scope::Sources)
 }
 
-/// Says whether the word stands alone: `mktemp`'s row of the same letter is no marker.
+/// Returns whether the word occurs as a whole word: the repeated letter of `mktemp` templates is no
+/// marker.
 fn contains_word(text: &str, word: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word).any(|(start, _)| {
@@ -95,7 +97,7 @@ mod tests {
     use super::super::{TidyFile, Violation, testing::check};
     use super::{BANNED, Scope, banned};
 
-    /// The rule, with the words made unrecognizable: the expected text is a source too.
+    /// The rule, with the words masked, since the expected text is a source too.
     fn masked(source: &TidyFile<'_>) -> Vec<Violation> {
         let mut findings = banned(source);
         for finding in &mut findings {

@@ -1,7 +1,7 @@
-//! Which crate must not see which: the absences of docs/ARCHITECTURE.md, checked.
+//! Forbidden dependencies between crates, as listed in docs/ARCHITECTURE.md.
 //!
-//! A manifest is checked for what it asks for itself, under any feature and on any platform; the
-//! tree of cargo for what is really built in through others, with all features, on this platform.
+//! Two sources are checked. A manifest: direct dependencies, with any feature and on any platform.
+//! The tree of cargo: transitive dependencies, with all features, on this platform.
 
 mod table;
 #[cfg(test)]
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::workspace::{Dependency, Package};
 
-/// Every crate has an absence, and every absence a crate.
+/// Every crate has a rule, and every rule a crate.
 pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Violation> {
     let mut findings = Vec::new();
     for package in packages {
@@ -34,7 +34,7 @@ pub(super) fn every_crate_is_in_the_table(packages: &[Package]) -> Vec<Violation
     findings
 }
 
-/// No manifest asks for what its crate must not see, or what another crate owns.
+/// No manifest depends on a crate that is forbidden to it, or that another crate owns.
 pub(super) fn direct(
     package: &Package,
     workspace: &[Package],
@@ -73,12 +73,12 @@ fn reason_against(package: &str, dependency: &Dependency) -> Option<&'static str
         .map(|absence| absence.reason)
 }
 
-/// Says whether the tree of the crate must be looked at.
+/// Returns whether the tree of the crate must be checked.
 pub(super) fn has_indirect_rule(package: &str) -> bool {
     ABSENCES.iter().any(|absence| absence.package == package && absence.reach == Reach::Anywhere)
 }
 
-/// Nothing that is built into the crate is what it must not see.
+/// The dependency tree of the crate contains no forbidden crate.
 pub(super) fn indirect(
     package: &Package,
     tree: &[TreeLine],
@@ -93,7 +93,7 @@ pub(super) fn indirect(
             let Some(path) = tree::path_to(tree, banned) else {
                 continue;
             };
-            // A direct one is found by `direct`, in any feature and on any platform.
+            // `direct` finds direct ones, with any feature and on any platform.
             let [_, through, _, ..] = path.as_slice() else {
                 continue;
             };
@@ -105,7 +105,7 @@ pub(super) fn indirect(
     findings
 }
 
-/// Returns the line of the manifest that asks for a dependency, or the first.
+/// Returns the line of the manifest with a dependency, or the first line.
 fn line_of(manifest: &TidyFile<'_>, dependency: &str) -> usize {
     let asks = |text: &str| {
         text.strip_prefix(dependency).is_some_and(|rest| rest.starts_with([' ', '.', '=']))

@@ -1,18 +1,18 @@
-//! The forbidden arrows as data, each with its reason.
+//! The forbidden dependencies as data, each with its reason.
 //!
-//! Who adds an arrow to docs/ARCHITECTURE.md changes it here in the same commit. `deny.toml`
-//! repeats what concerns fuser and librqbit, for those who run only that.
+//! A change of the arrows in docs/ARCHITECTURE.md changes this table in the same commit.
+//! `deny.toml` repeats the rules about fuser and librqbit, for users who run only cargo-deny.
 
-/// How far a ban reaches.
+/// The scope of a ban.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Not in the crate's own manifest; what its dependencies need is their business.
+    /// The crate's own manifest; dependencies of its dependencies are allowed.
     Direct,
-    /// Not in anything that is built into the crate.
+    /// Everything that is built into the crate.
     Anywhere,
 }
 
-/// Crates that one crate must not see. What only its tests see is not meant.
+/// Crates that one crate must not depend on. Dependencies of its tests are allowed.
 pub(super) struct Absence {
     pub(super) package: &'static str,
     pub(super) reach: Reach,
@@ -20,14 +20,14 @@ pub(super) struct Absence {
     pub(super) reason: &'static str,
 }
 
-/// A crate that only its owners may ask for directly, not even in tests.
+/// A crate that only its owners may depend on directly; others may not even in tests.
 pub(super) struct Owned {
     pub(super) dependency: &'static str,
     pub(super) owners: &'static [&'static str],
     pub(super) reason: &'static str,
 }
 
-/// What each crate must not see.
+/// The forbidden dependencies of each crate.
 pub(super) const ABSENCES: [Absence; 13] = [
     Absence {
         package: "vfs-core",
@@ -132,15 +132,15 @@ pub(super) const ABSENCES: [Absence; 13] = [
     },
 ];
 
-/// What only some crates may ask for.
+/// The crates with owners.
 pub(super) const OWNED: [Owned; 4] = [
-    // The testkit has the plainest filesystem of fuser, to compare mounts with.
+    // The testkit has a minimal fuser filesystem, to compare mounts with.
     Owned {
         dependency: "fuser",
         owners: &["fuse-adapter", "tfs-testkit"],
         reason: "one crate talks to the kernel and has the only errno table",
     },
-    // The testkit has rqbit before version 9 as a server of tests.
+    // The testkit has rqbit before version 9 as a test server.
     Owned {
         dependency: "librqbit",
         owners: &["rqbit-embedded", "tfs-testkit"],
@@ -150,11 +150,11 @@ pub(super) const OWNED: [Owned; 4] = [
     Owned { dependency: "anyhow", owners: &[], reason: "libraries have typed errors" },
 ];
 
-/// Crates that only tests may ask for.
+/// Crates that only tests may depend on.
 pub(super) const ONLY_FOR_TESTS: [&str; 1] = ["tfs-testkit"];
 
-/// Crates that are tests as a whole and no part of what users get.
+/// Crates that consist only of tests and are not shipped.
 pub(super) const TEST_PROGRAMS: [&str; 1] = ["tfs-bench"];
 
-/// The crate that asks for no other of the workspace, not even in tests.
+/// The crate that depends on no other of the workspace, not even in tests.
 pub(super) const ALONE: &str = "xtask";

@@ -1,4 +1,4 @@
-//! Tests of the forbidden arrows.
+//! Tests of the forbidden dependencies.
 
 use expect_test::{Expect, expect};
 
@@ -30,7 +30,8 @@ fn render(findings: &[Violation]) -> String {
     findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Checks the manifests of crates, given as a name and what it asks for; `dev:` marks tests.
+/// Checks the manifests of crates, given as a name and its dependencies; `dev:` marks those of
+/// tests.
 #[track_caller]
 fn check(crates: &[(&str, &[&str])], expect: &Expect) {
     let packages: Vec<_> = crates.iter().map(|(name, asks)| package(name, asks)).collect();
