@@ -1,4 +1,4 @@
-//! Attributes of the core as the kernel wants them.
+//! Converts the core's attributes to the kernel's.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,17 +7,17 @@ use vfs_core::{Attr, FsStats, NodeKind};
 
 use crate::AttrOptions;
 
-/// What `st_blksize` says. Larger values make programs read that much for a few bytes: with 1 MiB
-/// a read of 10 bytes in Python asks us for 2 MiB.
+/// Value of `st_blksize`. Programs read this much even for a few bytes: with 1 MiB, a Python read
+/// of 10 bytes requests 2 MiB.
 const BLOCK_BYTES: u32 = 4096;
 
-/// The unit of `st_blocks`, whatever `st_blksize` says (`stat(2)`).
+/// Unit of `st_blocks`, independent of `st_blksize` (`stat(2)`).
 const STAT_BLOCK_BYTES: u64 = 512;
 
-/// The permission bits of symbolic links, which nobody looks at (`symlink(7)`).
+/// Permission bits of symbolic links. The kernel ignores them (`symlink(7)`).
 const SYMLINK_PERM: u16 = 0o777;
 
-/// Whom files belong to and what may be done with them.
+/// Owner and permission bits of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ownership {
     uid: u32,
@@ -39,7 +39,7 @@ impl Ownership {
 
     /// Returns the attributes for the kernel.
     pub(crate) fn file_attr(&self, attr: &Attr) -> FileAttr {
-        // A negative time would be a bug of the core, and fuser 0.18 garbles such times.
+        // A negative time would be a bug of the core, and fuser 0.18 corrupts such times.
         let since_1970 = Duration::from_secs(u64::try_from(attr.mtime).unwrap_or(0));
         let time = SystemTime::UNIX_EPOCH.checked_add(since_1970).unwrap_or(SystemTime::UNIX_EPOCH);
         FileAttr {
@@ -66,8 +66,8 @@ impl Ownership {
     }
 }
 
-/// Returns the attributes that stand for "there is no such name", by the FUSE protocol: an entry
-/// with inode number 0.
+/// Returns the attributes of a negative entry. In the FUSE protocol this is an entry with inode
+/// number 0.
 pub(crate) fn no_attr() -> FileAttr {
     let time = SystemTime::UNIX_EPOCH;
     FileAttr {
@@ -97,8 +97,8 @@ pub(crate) fn file_type(kind: NodeKind) -> FileType {
     }
 }
 
-/// What `statfs` says: the size is that of all torrents, "used" is what is downloaded, and nothing
-/// is available, since nothing can be written.
+/// Result of `statfs`. The size is that of all torrents, "used" counts downloaded bytes, and no
+/// space is available because the mount is read-only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StatFs {
     pub(crate) block_bytes: u32,
@@ -171,7 +171,7 @@ mod tests {
         check(0o027, &attr(NodeKind::Directory), "Directory 550 3 1700000000");
         check(0, &Attr { have_bytes: 0, ..file }, "RegularFile 444 0 1700000000");
         check(0, &Attr { have_bytes: 512, ..file }, "RegularFile 444 1 1700000000");
-        // A core that is wrong about time must not take the mount with it.
+        // A wrong time from the core must not end the mount.
         check(0, &Attr { mtime: -1, ..file }, "RegularFile 444 3 0");
         check(0, &Attr { mtime: i64::MAX, ..file }, "RegularFile 444 3 9223372036854775807");
     }
@@ -181,7 +181,7 @@ mod tests {
         let stats = FsStats { total_bytes: 40_961, have_bytes: 4097, inode_count: 7 };
         let StatFs { blocks, free_blocks, available_blocks, inodes, .. } = StatFs::new(&stats);
         assert_eq!((blocks, free_blocks, available_blocks, inodes), (11, 9, 0, 7));
-        // The server may count more than there is.
+        // The server may report more downloaded bytes than the torrent has.
         let odd = FsStats { total_bytes: 1, have_bytes: 1 << 40, inode_count: 1 };
         assert_eq!(StatFs::new(&odd).free_blocks, 0);
     }

@@ -1,37 +1,37 @@
-//! What the files of a mount look like to programs, and how long the kernel may remember it.
+//! Attributes that a mount shows to programs, and how long the kernel may cache them.
 
 use std::time::Duration;
 
 use rustix::process::{getegid, geteuid};
 
-/// How long the kernel may keep what it was told, since it is told of changes: an hour keeps a
-/// media server's rescan away from us, and ends by itself if we are wrong.
+/// Cache lifetime in the kernel, which is notified of changes. One hour spares the mount a media
+/// server's rescans, and bounds the effect of a missed notification.
 const TTL: Duration = Duration::from_secs(3600);
 
-/// What files look like. Any values are valid; the default is what suits most.
+/// Options for the attributes of files. All values are valid; the defaults suit most mounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttrOptions {
-    /// The owner of all files; by default the user of this process.
+    /// Owner of all files. Default: the user of this process.
     pub uid: u32,
-    /// The group of all files; by default that of this process.
+    /// Group of all files. Default: the group of this process.
     pub gid: u32,
-    /// The permission bits that are taken away from files and directories; by default none.
+    /// Permission bits removed from files and directories. Default: none.
     pub umask: u16,
-    /// The permission bits of files; by default 0444. There is nothing to write, whatever they say.
+    /// Permission bits of files. Default: 0444. The mount is read-only whatever they are.
     pub file_mode: u16,
-    /// The permission bits of directories; by default 0555.
+    /// Permission bits of directories. Default: 0555.
     pub dir_mode: u16,
-    /// How long the kernel may keep attributes without asking again: by default an hour, up to a
-    /// year, more counts as that; zero means that it asks each time. It is told of changes, so that
-    /// a long time makes nothing late; where the kernel does not take such notices, what may change
-    /// is kept for a second at most.
+    /// How long the kernel may cache attributes: by default an hour, at most a year (larger values
+    /// are clamped). Zero disables caching. The kernel is notified of changes, so a long time does
+    /// not delay them. If the kernel does not support notifications, attributes that may change are
+    /// cached for at most 1 s.
     pub attr_ttl: Duration,
-    /// How long the kernel may keep names, that there is no such name, and listings; otherwise as
-    /// `attr_ttl`. With zero it keeps no listings.
+    /// How long the kernel may cache names, negative entries and listings; otherwise as `attr_ttl`.
+    /// Zero disables caching of listings.
     pub entry_ttl: Duration,
-    /// Whether programs that look for holes in a file (`SEEK_HOLE`, as `cp` and `tar -S` do) are
-    /// told of what is not downloaded, and so copy zeros in its place. By default files have no
-    /// holes, and such a program reads all of it.
+    /// Whether missing ranges are reported as holes (`SEEK_HOLE`, used by `cp` and `tar -S`). Such
+    /// programs then copy zeros for data that is not downloaded. By default files have no holes,
+    /// and such a program reads the whole file.
     pub shows_holes: bool,
 }
 

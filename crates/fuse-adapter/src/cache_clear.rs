@@ -1,12 +1,12 @@
-//! Having the kernel drop what it caches of a mount, because somebody asked for it.
+//! Drops the kernel's caches of a mount on request.
 //!
-//! The kernel locks the pages that it drops, and so waits for each read of them that is not
-//! answered. So this is for a thread of its own, and leaves out what reads are known to be under
-//! way for. A read that comes in between holds it up for that read's deadline at most; whoever
-//! asked does not wait that long.
+//! The kernel locks the pages that it drops, and so blocks on every unanswered read of them.
+//! Clearing therefore runs on a thread of its own and skips ranges with reads in flight. A read
+//! that arrives in between blocks the thread until that read's deadline at most; the caller does
+//! not wait that long.
 //!
-//! Names of files and links are dropped, those of directories are not: a shell that stands in a
-//! directory would find that it is nowhere.
+//! Names of files and links are dropped, names of directories are not: the working directory of a
+//! shell would become invalid.
 
 use std::ffi::OsStr;
 use std::io;
@@ -17,13 +17,13 @@ use vfs_core::{Ino, KnownNode};
 
 use crate::reads::InodeRange;
 
-/// The length that stands for all pages, in a notice.
+/// Length that stands for all pages, in an invalidation.
 const TO_THE_END: i64 = 0;
 
-/// The offset that stands for attributes only, in a notice.
+/// Offset that stands for attributes only, in an invalidation.
 const ATTR_ONLY: i64 = -1;
 
-/// What the kernel is to drop.
+/// Which kernel caches to drop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KernelCaches {
     /// Pages of files.
@@ -32,18 +32,18 @@ pub struct KernelCaches {
     pub has_metadata: bool,
 }
 
-/// What the kernel was told to drop.
+/// Counts of dropped cache entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KernelCleared {
-    /// Files whose pages it was told to drop.
+    /// Files whose pages were dropped.
     pub files: u64,
-    /// Names that it was told to look up again.
+    /// Names that were dropped.
     pub names: u64,
-    /// Files of which it keeps some or all pages, since reads of them are under way.
+    /// Files of which the kernel keeps some or all pages, because reads of them are in flight.
     pub files_in_use: u64,
 }
 
-/// What a thread has done so far, for the one who may stop waiting for it.
+/// Progress of the clearing thread, for a caller that may stop waiting.
 #[derive(Debug, Default)]
 pub(crate) struct ClearProgress {
     files: AtomicU64,
@@ -53,7 +53,7 @@ pub(crate) struct ClearProgress {
 }
 
 impl ClearProgress {
-    /// Returns what was done. Files that were not reached count as in use.
+    /// Returns the progress so far. Files that were not reached count as in use.
     pub(crate) fn so_far(&self, files_wanted: u64) -> KernelCleared {
         let files = self.files.load(Ordering::Relaxed);
         KernelCleared {
@@ -65,12 +65,12 @@ impl ClearProgress {
         }
     }
 
-    /// Lets the thread end after the notice that is under way.
+    /// Ends the thread after the current invalidation.
     pub(crate) fn give_up(&self) {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Drops what is asked for. `reads` returns the ranges that reads are under way for.
+    /// Drops the requested caches. `reads` returns the ranges with reads in flight.
     pub(crate) fn clear(
         &self,
         kernel: &impl CacheInvalidation,
@@ -98,12 +98,12 @@ impl ClearProgress {
         let whole = InodeRange { ino: node.ino.0, start: 0, end: node.size };
         let (free, held) = whole.split(reads);
         for span in free {
-            // The kernel has no offsets beyond.
+            // The kernel has no larger offsets.
             let (Ok(start), Ok(len)) = (i64::try_from(span.start), i64::try_from(span.len()))
             else {
                 continue;
             };
-            // To the end of the last page, which the file does not fill.
+            // To the end of the last page, which the file only partly fills.
             let len = if span.end == node.size { TO_THE_END } else { len };
             note(kernel.drop_pages(node.ino, start, len));
         }
@@ -123,7 +123,7 @@ impl ClearProgress {
     }
 }
 
-/// What drops things. A seam for tests.
+/// Invalidates kernel caches. A trait, so that tests can replace the kernel.
 pub(crate) trait CacheInvalidation {
     /// Drops pages and attributes of an inode.
     fn drop_pages(&self, ino: Ino, offset: i64, len: i64) -> io::Result<()>;
@@ -142,8 +142,8 @@ impl CacheInvalidation for Notifier {
     }
 }
 
-/// An error here is about something that the kernel has forgotten meanwhile, or the mount is at its
-/// end.
+/// Logs a failed invalidation. It means that the kernel has already dropped the entry, or that the
+/// mount is ending.
 fn note(result: io::Result<()>) {
     if let Err(error) = result {
         tracing::debug!(%error, "the kernel has nothing to drop");

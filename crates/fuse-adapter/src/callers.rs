@@ -1,7 +1,7 @@
-//! Which process is behind an open file.
+//! Table of the processes that use open files.
 //!
-//! The kernel says with each request for which thread it is. A file that is open may be read by
-//! another process than the one that opened it, so the last one counts.
+//! Each request carries the id of its thread. An open file may be read by another process than the
+//! opener, so the last reader counts.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,26 +12,26 @@ use vfs_core::HandleId;
 
 use crate::reads::Tid;
 
-/// A process that reads.
+/// A process that reads a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
-    /// Its name, up to 15 bytes of it.
+    /// Process name, truncated to 15 bytes.
     pub command: String,
 }
 
-/// The threads behind all open files.
+/// Threads that use the open files.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
-    /// Protects the table; held for one access. To note a read takes the lock for reading only.
+    /// Protects the table; held for one access. Recording a read takes only the read lock.
     open: RwLock<HashMap<HandleId, Threads>>,
 }
 
 #[derive(Debug)]
 struct Threads {
     opener: Tid,
-    /// The number of the thread that read last; that of the opener before the first read.
+    /// Id of the thread that read last; the opener before the first read.
     last: AtomicU32,
 }
 
@@ -52,7 +52,7 @@ impl Callers {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
     }
 
-    /// Returns the processes that are still there. Looks at `/proc` for each.
+    /// Returns the processes that still exist. Reads `/proc` for each.
     pub(crate) fn all(&self) -> HashMap<HandleId, Caller> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let threads = open.iter().map(|(handle, threads)| {
@@ -67,13 +67,13 @@ impl Callers {
     }
 }
 
-/// Returns the process of a thread, unless it is gone or has no number here.
+/// Returns the process of a thread, or `None` if it has exited or has no id in this namespace.
 fn caller(tid: Tid) -> Option<Caller> {
     if tid == Tid::UNKNOWN {
         return None;
     }
     let status = fs::read(format!("/proc/{}/status", tid.0)).ok()?;
-    // The name of a program need not be text.
+    // A process name need not be UTF-8.
     let status = String::from_utf8_lossy(&status);
     let pid = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?.trim().parse().ok()?;
     let command = fs::read(format!("/proc/{pid}/comm")).ok()?;
@@ -88,7 +88,7 @@ mod tests {
     fn the_process_of_the_last_thread_that_read_is_named() {
         let callers = Callers::default();
         let (handle, other) = (HandleId(1), HandleId(2));
-        // Process 1 is always there; this thread is another process.
+        // Process 1 always exists; this thread belongs to another process.
         callers.on_open(handle, Tid(1));
         assert_eq!(callers.all()[&handle].pid, 1);
         let us = Tid(rustix::thread::gettid().as_raw_nonzero().get().try_into().unwrap());
@@ -97,7 +97,7 @@ mod tests {
         let all = callers.all();
         assert_eq!((all.len(), all[&handle].pid), (1, std::process::id()));
         assert!(!all[&handle].command.is_empty());
-        // A thread that is gone, and one of another container.
+        // A thread that has exited, and one of another container.
         callers.on_read(handle, Tid(u32::MAX));
         assert_eq!(callers.all()[&handle].pid, 1);
         callers.on_open(other, Tid::UNKNOWN);

@@ -1,4 +1,4 @@
-//! The kernel's side of a FUSE connection: its read-ahead and its emergency brake.
+//! Kernel side of a FUSE connection: read-ahead size and abort.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,15 +9,14 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 
 use crate::mountinfo::Device;
 
-/// Where the control filesystem of FUSE is mounted, on machines that have it mounted.
+/// Mount point of the FUSE control filesystem, on machines that mount it.
 const CONTROL_DIR: &str = "/sys/fs/fuse/connections";
 
-/// Ends the connection behind a filesystem: each request that waits fails, and so does each to
-/// come. Needs root or the user who mounted.
+/// Aborts the connection of a filesystem: every pending and later request fails. Needs root or the
+/// user who mounted it.
 ///
 /// # Errors
-/// `NotFound` for a user where the control filesystem is not mounted; others as the kernel has
-/// them.
+/// `NotFound` for a user where the control filesystem is not mounted; otherwise the kernel's error.
 pub(crate) fn abort(device: Device) -> io::Result<()> {
     let file = format!("{}/abort", device.minor);
     let public = File::options().write(true).open(Path::new(CONTROL_DIR).join(&file));
@@ -29,7 +28,7 @@ pub(crate) fn abort(device: Device) -> io::Result<()> {
     abort.write_all(b"1")
 }
 
-/// Opens a file of a control filesystem that is mounted nowhere, as only root can.
+/// Opens a file of a private instance of the control filesystem. Needs root.
 fn open_in_private(file: &str) -> io::Result<File> {
     let context = fsopen("fusectl", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_create(&context)?;
@@ -41,7 +40,7 @@ fn open_in_private(file: &str) -> io::Result<File> {
     Ok(File::from(file))
 }
 
-/// Sets the read-ahead window of files that are opened from now on. Needs root.
+/// Sets the read-ahead window of files opened from now on, in KiB. Needs root.
 pub(crate) fn set_read_ahead(device: Device, kb: u32) -> io::Result<()> {
     fs::write(format!("/sys/class/bdi/{device}/read_ahead_kb"), kb.to_string())
 }

@@ -1,18 +1,18 @@
-//! The only errno table: what a program is told when the core cannot do something.
+//! The only errno table: maps errors of the core to errnos.
 
 use fuser::Errno;
 use vfs_core::{SourceErrorKind, VfsError};
 
 use crate::MissingErrno;
 
-/// Why a read ends whose data is not to blame.
+/// Why a read ends early, for a reason other than its data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interrupt {
-    /// The thread has a signal to act on.
+    /// The thread has a pending signal to handle.
     Pending,
-    /// The thread was interrupted a moment ago and asks again.
+    /// The thread was interrupted less than a second ago and repeats the read.
     Retried,
-    /// It is a read-ahead, and its thread has gone elsewhere.
+    /// The read is a read-ahead, and its thread now reads elsewhere.
     Abandoned,
 }
 
@@ -26,8 +26,8 @@ pub(crate) fn errno_of_interrupt(interrupt: Interrupt) -> Errno {
 
 /// Returns the errno for an error of the core.
 ///
-/// `missing` is the errno of data that cannot come or must not be waited for. Never `EINTR`:
-/// programs take it as a request to try again, and do so for ever.
+/// `missing` is the errno for data that is unavailable or must not be waited for. Never returns
+/// `EINTR`: programs repeat such a call without end.
 pub(crate) fn errno(error: &VfsError, missing: MissingErrno) -> Errno {
     match error {
         VfsError::NotFound => Errno::ENOENT,
@@ -38,7 +38,7 @@ pub(crate) fn errno(error: &VfsError, missing: MissingErrno) -> Errno {
         VfsError::NoAttribute => Errno::ENODATA,
         VfsError::NothingThere => Errno::ENXIO,
         VfsError::Stale => Errno::ESTALE,
-        // Of `Partial` the program sees nothing: the kernel asks again for each page.
+        // No program sees `Partial`: the kernel asks again for each page.
         VfsError::NoTree | VfsError::ShuttingDown | VfsError::Partial => Errno::EIO,
         VfsError::TimedOut => Errno::ETIMEDOUT,
         VfsError::WouldBlock => match missing {
@@ -48,7 +48,7 @@ pub(crate) fn errno(error: &VfsError, missing: MissingErrno) -> Errno {
         },
         VfsError::Source(source) => match source.kind {
             SourceErrorKind::Denied => Errno::EACCES,
-            // The core turns the first two into `Stale` and `TimedOut` where they concern a file.
+            // The core maps the first two to `Stale` and `TimedOut` where they concern a file.
             SourceErrorKind::NotFound
             | SourceErrorKind::TimedOut
             | SourceErrorKind::Unreachable

@@ -1,4 +1,4 @@
-//! fusermount3: how a user who is not root mounts and unmounts.
+//! fusermount3: mounts and unmounts for users other than root.
 
 use std::env;
 use std::io::{self, IoSliceMut};
@@ -12,37 +12,38 @@ use std::time::Duration;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-/// The name of the program. The one of libfuse 2 lacks options that we need.
+/// Name of the program. The version of libfuse 2 lacks required options.
 const PROGRAM: &str = "fusermount3";
 
-/// Where it is, if `PATH` does not say so: services often run with next to none.
+/// Directories to search if `PATH` does not contain it: services often run with an almost empty
+/// `PATH`.
 const FALLBACK_DIRS: [&str; 3] = ["/usr/bin", "/bin", "/usr/local/bin"];
 
-/// How long mounting may take before the program is given up: it does a few system calls.
+/// Maximum time for mounting: a few system calls. The program is killed afterwards.
 const MOUNT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Names the descriptor on which the program expects the socket for its answer.
+/// Variable with the descriptor on which the program expects the socket for its answer.
 const SOCKET_VAR: &str = "_FUSE_COMMFD";
 
-/// Why fusermount3 did not do what was asked.
+/// Why fusermount3 failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FusermountError {
     #[error("find fusermount3")]
     Missing,
     #[error("run fusermount3")]
     Run(#[source] io::Error),
-    /// What it said, without its name.
+    /// Its error message, without the program name.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Returns where fusermount3 is, which users who are not root need, if it is installed.
+/// Returns the path of fusermount3, if it is installed. Users other than root need it.
 #[must_use]
 pub fn fusermount_path() -> Option<PathBuf> {
     find().ok()
 }
 
-/// Returns where the program is.
+/// Returns the path of the program.
 fn find() -> Result<PathBuf, FusermountError> {
     let path = env::var_os("PATH").unwrap_or_default();
     let dirs = env::split_paths(&path).chain(FALLBACK_DIRS.iter().map(PathBuf::from));
@@ -53,20 +54,20 @@ fn is_program(file: &Path) -> bool {
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Mounts, and returns the device that answers for the mount.
+/// Mounts, and returns the FUSE device of the mount.
 pub(crate) fn mount(mount_point: &Path, options: &str) -> Result<OwnedFd, FusermountError> {
     let (ours, theirs) = UnixStream::pair().map_err(FusermountError::Run)?;
     ours.set_read_timeout(Some(MOUNT_TIME_MAX)).map_err(FusermountError::Run)?;
     let child = command()?
         .args(["-o", options, "--"])
         .arg(mount_point)
-        // As standard input, the only descriptor but output and error that a child gets.
+        // As standard input: besides output and error, the only descriptor that a child gets.
         .env(SOCKET_VAR, "0")
         .stdin(OwnedFd::from(theirs))
         .spawn()
         .map_err(FusermountError::Run)?;
     let device = receive_device(&ours);
-    // An error is the time-out, and then waiting would not end.
+    // An error is a time-out; waiting for the child would then block.
     let output = finish(child, device.is_err()).map_err(FusermountError::Run)?;
     match device {
         Ok(Some(device)) if output.status.success() => Ok(device),
@@ -75,7 +76,7 @@ pub(crate) fn mount(mount_point: &Path, options: &str) -> Result<OwnedFd, Fuserm
     }
 }
 
-/// Unmounts. A mount that is lazily unmounted goes when the last who uses it does.
+/// Unmounts. A lazily unmounted mount ends when its last user closes it.
 pub(crate) fn unmount(mount_point: &Path, is_lazy: bool) -> Result<(), FusermountError> {
     let output = command()?
         .arg(if is_lazy { "-uz" } else { "-u" })
@@ -89,12 +90,12 @@ pub(crate) fn unmount(mount_point: &Path, is_lazy: bool) -> Result<(), Fusermoun
 
 fn command() -> Result<Command, FusermountError> {
     let mut command = Command::new(find()?);
-    // What it says is looked at, so it has to be English.
+    // The output is parsed, so it has to be English.
     command.env("LC_ALL", "C").stdout(Stdio::null()).stderr(Stdio::piped());
     Ok(command)
 }
 
-/// Returns the device that the program sends, or `None` if it ends without having sent one.
+/// Returns the device that the program sends, or `None` if it exits without sending one.
 fn receive_device(socket: &UnixStream) -> io::Result<Option<OwnedFd>> {
     let mut byte = [0_u8; 1];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -152,7 +153,7 @@ mod tests {
         File::from(device).read_to_string(&mut text).unwrap();
         assert_eq!(text, "the device");
 
-        // A program that fails ends without a word on the socket.
+        // A program that fails exits without writing to the socket.
         drop(theirs);
         assert!(receive_device(&ours).unwrap().is_none());
     }

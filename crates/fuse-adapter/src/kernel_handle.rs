@@ -1,4 +1,4 @@
-//! What can be learned of a mount and done to it beside its session.
+//! Queries and cache control of a mount, separate from its session.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -16,11 +16,11 @@ use crate::callers::Callers;
 use crate::passthrough::PassthroughFiles;
 use crate::reads::Reads;
 
-/// How long whoever has the kernel's caches cleared waits for it. A million files take seconds;
-/// only a read that came in between and is not answered takes longer.
+/// Maximum time to wait for the kernel's caches to be cleared. A million files take seconds; only
+/// an unanswered read that arrived in between takes longer.
 const CLEAR_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// The kernel's side of a mount. Clones are the same; they do not keep the mount alive.
+/// The kernel's side of a mount. Clones share it; they do not keep the mount alive.
 #[derive(Clone)]
 pub struct KernelHandle {
     reads: Reads,
@@ -39,29 +39,28 @@ impl KernelHandle {
         Self { reads, callers, passthrough, notifier }
     }
 
-    /// Returns the open files that the kernel reads itself. What they are given is not counted.
+    /// Returns the open passthrough files. Bytes read through them are not counted.
     #[must_use]
     pub fn passed_through(&self) -> HashSet<HandleId> {
         self.passthrough.passed()
     }
 
-    /// Returns the processes behind the open files, as far as they can be told. Looks at `/proc`
-    /// for each.
+    /// Returns the processes that use open files, as far as they are known. Reads `/proc` for each.
     #[must_use]
     pub fn callers(&self) -> HashMap<HandleId, Caller> {
         self.callers.all()
     }
 
-    /// Returns how many reads were over pages of which some were there and others missing.
+    /// Returns the number of reads over pages of which only some were present.
     #[must_use]
     pub fn reads_split(&self) -> u64 {
         self.reads.counters().reads_split
     }
 
-    /// Has the kernel drop what it caches of these nodes. Pages that reads are under way for stay.
+    /// Drops the kernel's caches of these nodes. Pages with reads in flight stay.
     ///
     /// # Cancel safety
-    /// Dropping the future ends it after the notice that is under way.
+    /// Dropping the future ends the thread after the current invalidation.
     pub async fn clear(&self, nodes: Vec<KnownNode>, caches: KernelCaches) -> KernelCleared {
         let has_pages = |node: &&KnownNode| caches.has_data && !node.is_directory && node.size > 0;
         let files_wanted = nodes.iter().filter(has_pages).count() as u64;
@@ -72,11 +71,11 @@ impl KernelHandle {
             (Arc::clone(&progress), self.reads.clone(), self.notifier.clone());
         let started = self.reads.start("tfs-clear", move || {
             clearing.clear(&kernel, &nodes, caches, || reads.spans());
-            // Whoever asked may have gone.
+            // The caller may have stopped waiting.
             _ = sender.send(());
         });
         match started {
-            // That the time is over, or the thread panicked, shows in what it has done.
+            // Both a time-out and a panic of the thread show in its progress.
             Ok(()) => _ = timeout(CLEAR_TIME_MAX, done).await,
             Err(error) => tracing::warn!(%error, "the kernel keeps its caches"),
         }
@@ -90,7 +89,7 @@ impl fmt::Debug for KernelHandle {
     }
 }
 
-/// Lets the thread that clears caches end when nobody waits for it any more.
+/// Cancels the clearing thread when its caller stops waiting.
 struct GiveUp(Arc<ClearProgress>);
 
 impl Drop for GiveUp {

@@ -1,8 +1,8 @@
 //! A [`Vfs`](vfs_core::Vfs) as a FUSE mount.
 //!
-//! [`mount()`] puts the filesystem into the tree and answers the kernel: each request is decoded,
-//! passed to the core, and answered. [`FuseMount`] ends it. [`unmount()`] and
-//! [`check_mountpoint`] are for mounts of any process, dead ones too.
+//! [`mount()`] attaches the filesystem and serves the kernel's requests: each is decoded, passed to
+//! the core, and answered. [`FuseMount`] ends it. [`unmount()`] and [`check_mountpoint`] work on
+//! mounts of any process, dead ones too.
 //!
 //! ```text
 //! kernel --> fuser (2 threads) --> TorrentFs --> Vfs     metadata: answered on the same thread
@@ -15,18 +15,18 @@
 //! ```
 //!
 //! # Invariants
-//! - A fuser thread never waits for more than a short lock.
-//! - Each request is answered exactly once; an answer that is lost to a bug is one `EIO`, logged
-//!   and counted ([`FuseMount::counters`]), and the mount lives.
-//! - The kernel keeps nothing for long that may change, unless it takes notices of changes.
-//! - There is one errno table. Only a thread that has a signal to act on gets `EINTR`.
-//! - A range whose read failed is a range never read, a second later: for us and for the kernel.
-//! - Only a mount of type `fuse.tfs` is ever unmounted, and by a [`FuseMount`] only its own.
-//! - Nothing that looks for mounts looks into one without a time limit.
+//! - A fuser thread never blocks for longer than a short lock.
+//! - Each request is answered exactly once. An answer lost to a bug becomes one `EIO`, logged and
+//!   counted ([`FuseMount::counters`]); the mount continues.
+//! - The kernel caches what may change for at most a second, unless it supports notifications.
+//! - There is one errno table. Only a thread with a pending signal gets `EINTR`.
+//! - One second after a read has failed, neither tfs nor the kernel remembers the failed range.
+//! - Only mounts of type `fuse.tfs` are unmounted, and a [`FuseMount`] unmounts only itself.
+//! - No search for mounts accesses one without a time limit.
 //!
-//! # What it never does
-//! It sees no HTTP and no torrent, and holds no policy: what is read when is the core's business.
-//! It installs no signal handler and makes no daemon.
+//! # Non-goals
+//! The crate handles no HTTP and no torrents, and has no policy: the core decides what is read
+//! when. It installs no signal handler and does not daemonize.
 
 mod attr;
 mod attr_options;

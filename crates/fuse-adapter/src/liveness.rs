@@ -1,4 +1,4 @@
-//! Whether somebody still answers for a mount.
+//! Checks whether a process still serves a mount.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use crate::mountinfo::MountTable;
 use crate::places::{MountProcess, process_of};
 use crate::time_limit::within;
 
-/// How long a mount may take to say something. Ours answer from memory, within milliseconds also
-/// on a loaded machine.
+/// Maximum time for a mount to answer. A tfs mount answers from memory, within milliseconds even on
+/// a loaded machine.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Whether somebody still answers for a mount.
+/// Whether a process still serves a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Liveness {
-    /// It answers.
+    /// The mount answers.
     Alive,
-    /// The process behind it is gone: "Transport endpoint is not connected".
+    /// The process behind it has exited: "Transport endpoint is not connected".
     Dead,
-    /// There is no answer, such as from a process that is stopped.
+    /// The mount does not answer; for instance its process is stopped.
     Silent,
 }
 
-/// Asks the mount at `mount_point` for its attributes, which a dead one cannot give. The path has
-/// to be as in the table of mounts.
+/// Requests the attributes of the mount at `mount_point`, which a dead mount cannot return. The
+/// path must be as in the mount table.
 ///
-/// The kernel lets root ask a mount of another user as little as others. Then the mount counts as
-/// alive, unless it is known that no process has its connection open.
+/// The kernel denies access to a mount of another user even to root. Such a mount counts as alive,
+/// unless it is known that no process has its connection open.
 ///
-/// Returns after a few seconds at most. If the mount is silent a thread stays behind until it
-/// speaks or this process ends.
+/// Returns after a few seconds at most. If the mount is silent, a thread remains until the mount
+/// answers or this process ends.
 #[must_use]
 pub fn liveness(mount_point: &Path) -> Liveness {
     let asked = mount_point.to_owned();
@@ -45,24 +45,24 @@ pub fn liveness(mount_point: &Path) -> Liveness {
     }
 }
 
-/// Asks as [`liveness`] does, returns whether somebody answers, and waits for as long as that
-/// takes, which for a mount that is stuck is for ever.
+/// Like [`liveness`], but without a time limit: blocks until the mount answers, for a stuck mount
+/// without end. Returns whether a process serves it.
 #[must_use]
 pub fn wait_for_answer(mount_point: &Path) -> bool {
     ask(mount_point) != LivenessReply::Disconnected
 }
 
-/// What the kernel says of a mount.
+/// The kernel's answer for a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LivenessReply {
     Given,
-    /// This user may not ask; the mount was not asked.
+    /// This user has no access; the mount did not get the request.
     Denied,
     Disconnected,
 }
 
 fn ask(mount_point: &Path) -> LivenessReply {
-    // The kernel remembers attributes for a while, and would speak for the dead without the force.
+    // Without the force, the kernel would answer from its attribute cache for a dead mount.
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::STATX_FORCE_SYNC;
     match statx(CWD, mount_point, flags, StatxFlags::BASIC_STATS) {
         Err(Errno::NOTCONN | Errno::CONNABORTED) => LivenessReply::Disconnected,

@@ -1,4 +1,4 @@
-//! Whether a directory can be mounted on, before anything is done about it.
+//! Checks whether a directory can be mounted on.
 
 use std::fs;
 use std::io;
@@ -12,75 +12,75 @@ use crate::liveness::{Liveness, liveness};
 use crate::mountinfo::{MountTable, locate};
 use crate::unmount::{UnmountError, detach};
 
-/// How many dead mounts on top of each other are cleaned up. Each needs a crash of its own.
+/// Maximum number of stacked dead mounts that are removed. Each results from a separate crash.
 const DEAD_MOUNTS_MAX: usize = 16;
 
 /// Why a directory cannot be mounted on. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum MountpointError {
-    /// There is nothing at that path.
+    /// The path does not exist.
     #[error("mount on {}: it does not exist", path.display())]
     Missing {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
     },
-    /// It is a file or something else.
+    /// The path is not a directory.
     #[error("mount on {}: it is not a directory", path.display())]
     NotDirectory {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
     },
-    /// There is something in it that the mount would hide.
+    /// The directory has entries, which the mount would hide.
     #[error("mount on {}: the directory is not empty", path.display())]
     NotEmpty {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
     },
-    /// A mount of ours is there and answers, or its process is at least still there.
+    /// A tfs mount is there and answers, or its process still exists.
     #[error("mount on {}: a tfs is mounted there already", path.display())]
     AlreadyMounted {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
     },
-    /// This user may not look into it, or not mount on it.
+    /// This user may not read the directory, or not mount on it.
     #[error("mount on {}: permission denied", path.display())]
     Permission {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
     },
-    /// A dead mount of ours is there and cannot be cleaned up.
+    /// A dead tfs mount is there and cannot be removed.
     #[error("clean up the dead mount at {}", path.display())]
     DeadMount {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
-        /// Why it cannot.
+        /// The cause.
         source: UnmountError,
     },
-    /// It cannot be looked at.
+    /// The directory cannot be accessed.
     #[error("look at {}", path.display())]
     System {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
-        /// Why it cannot.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// Checks that `path` can be mounted on, and cleans up what a crash of ours left there.
+/// Checks that `path` can be mounted on, and removes mounts left by a crash of tfs.
 ///
 /// # Errors
 /// [`MountpointError`].
 pub fn check_mountpoint(path: &Path, allow_non_empty: bool) -> Result<(), MountpointError> {
     clean_up_dead_mounts(path)?;
     let failed = |source| from_io(path, source);
-    // A symbolic link is followed here, as mount(2) does.
+    // Follows a symbolic link, like mount(2).
     if !fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(MountpointError::NotDirectory { path: path.to_owned() });
     }
     if !allow_non_empty && fs::read_dir(path).map_err(failed)?.next().is_some() {
         return Err(MountpointError::NotEmpty { path: path.to_owned() });
     }
-    // fusermount3 wants the user to be able to write there. Root can mount on anything.
+    // fusermount3 requires write permission for the user. Root can mount on any directory.
     if !geteuid().is_root() && access(path, Access::WRITE_OK).is_err() {
         return Err(MountpointError::Permission { path: path.to_owned() });
     }

@@ -1,4 +1,4 @@
-//! How a filesystem is mounted: what the kernel and fusermount3 are told.
+//! Mount options for the kernel and fusermount3.
 
 use std::fmt::{self, Write as _};
 
@@ -6,57 +6,59 @@ use rustix::process::{getegid, geteuid};
 
 use crate::AttrOptions;
 
-/// The subtype: `/proc/mounts` shows the type `fuse.tfs`.
+/// Subtype: `/proc/mounts` shows the type `fuse.tfs`.
 const SUBTYPE: &str = "tfs";
 
-/// The longest source name in bytes. The kernel takes a page, `df` and `mount` show a line.
+/// Maximum length of a source name in bytes. The kernel accepts a page; `df` and `mount` show one
+/// line.
 const FS_NAME_BYTES_MAX: usize = 255;
 
-/// The kernel's read-ahead window in KiB. The core reads ahead of sequential readers itself, so
-/// that this only has to cover the way between kernel and core; and what it adds is asked for
-/// whether anybody wants it or not. With 1 MiB, somebody who reads the first MiB by 64 KiB makes
-/// the kernel ask for 2.9 MiB (of a torrent: two pieces that nobody wanted, or more), with 256 KiB
-/// for 1.4; and a page fault pulls the whole window.
+/// Kernel read-ahead window in KiB. The core reads ahead for sequential readers itself, so this
+/// window only covers the path between kernel and core. What it adds is requested even if no
+/// program needs it. With 1 MiB, reading the first MiB in steps of 64 KiB makes the kernel request
+/// 2.9 MiB (for a torrent, two or more unneeded pieces), with 256 KiB 1.4 MiB; and a page fault
+/// requests the whole window.
 pub const READ_AHEAD_KB_DEFAULT: u32 = 256;
 
 /// The errno of a read whose data is missing and must not be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingErrno {
-    /// `EIO`. Every program takes it for a failure.
+    /// `EIO`. Every program treats it as a failure.
     #[default]
     Eio,
-    /// `EAGAIN`. Many programs do not expect it of a regular file: they take it for the end of the
+    /// `EAGAIN`. Many programs do not expect it for a regular file: they treat it as the end of the
     /// file ([cpython gh-80050](https://github.com/python/cpython/issues/80050)), or repeat the
     /// read without a pause.
     Eagain,
-    /// `ENODATA`, which tells missing data from a failure of the server.
+    /// `ENODATA`, which distinguishes missing data from a failure of the server.
     Enodata,
 }
 
-/// How a filesystem is mounted. Any value of the public fields is valid.
+/// Options of a mount. All values of the public fields are valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MountOptions {
-    /// What `df` and `/proc/mounts` show as the source.
+    /// Source that `df` and `/proc/mounts` show.
     pub fs_name: FsName,
-    /// Whether other users than the one who mounts get in.
+    /// Whether users other than the one who mounts have access.
     pub allow_other: bool,
-    /// Whether a directory with something in it may be mounted over.
+    /// Whether a non-empty directory may be mounted over.
     pub allow_non_empty: bool,
-    /// What files look like, and how long the kernel may remember it.
+    /// Attributes of files, and how long the kernel may cache them.
     pub appearance: AttrOptions,
-    /// Whether the kernel may read files itself that are complete and on this machine's disk. It
-    /// needs CAP_SYS_ADMIN; without it nothing changes.
+    /// Whether the kernel may read complete local files itself (passthrough). Needs CAP_SYS_ADMIN;
+    /// without it the option has no effect.
     pub may_pass_through: bool,
-    /// The errno of a read whose data cannot come or must not be waited for.
+    /// The errno of a read whose data is unavailable or must not be waited for.
     pub missing_errno: MissingErrno,
-    /// The kernel's read-ahead window in KiB. Only root can set it; else the kernel's own is used.
+    /// Kernel read-ahead window in KiB. Only root can set it; otherwise the kernel's default is
+    /// used.
     pub read_ahead_kb: u32,
 }
 
 impl MountOptions {
-    /// Returns the options that suit most: files belong to the user who mounts, may be read by
-    /// all, and only that user gets in.
+    /// Returns the default options: files belong to the user who mounts and are readable by all,
+    /// and only that user has access.
     #[must_use]
     pub fn new(fs_name: FsName) -> Self {
         Self {
@@ -70,9 +72,9 @@ impl MountOptions {
         }
     }
 
-    /// Returns the data for `mount(2)`, for the device that is open as `device_fd`.
+    /// Returns the data for `mount(2)`, for the device open as `device_fd`.
     pub(crate) fn kernel_data(&self, device_fd: i32) -> String {
-        // S_IFDIR in octal, which is all that the kernel looks at.
+        // S_IFDIR in octal. The kernel checks only the file type.
         let mut data = format!(
             "fd={device_fd},rootmode=40000,user_id={},group_id={},default_permissions",
             geteuid().as_raw(),
@@ -96,15 +98,15 @@ impl MountOptions {
     }
 }
 
-/// The name of a mount's source, such as a server's URL, without anything that could end an option
-/// or a field of a mount table.
+/// Source name of a mount, such as a server's URL, without characters that end an option or a field
+/// of a mount table.
 ///
-/// Such characters become `%` and two hexadecimal digits a byte, as in a URL.
+/// Such characters become `%` and two hexadecimal digits for each byte, as in a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FsName(String);
 
 impl FsName {
-    /// Returns the name for a text, cut after 255 bytes. The empty text becomes `tfs`.
+    /// Returns the name for a text, truncated to 255 bytes. The empty text becomes `tfs`.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let mut name = String::new();
@@ -137,8 +139,8 @@ impl fmt::Display for FsName {
     }
 }
 
-/// A comma ends an option, a backslash escapes in fusermount3, white space ends a field of a mount
-/// table, and `#` begins a comment there.
+/// Escapes a character if necessary. A comma ends an option, a backslash is fusermount3's escape,
+/// white space ends a field of a mount table, and `#` starts a comment there.
 fn escape(character: char) -> String {
     let must_escape = matches!(character, ',' | '\\' | '#')
         || character.is_whitespace()

@@ -1,9 +1,9 @@
-//! Files that the kernel reads itself: which inodes are, and who has them open in which way.
+//! Passthrough files: table of open inodes and how each is read.
 //!
-//! The kernel wants all who have an inode open at a time to read it the same way, and those whom it
-//! reads for to share one registered file; anything else is `EIO` for the one who opens. What is
-//! counted here is told before the kernel hears of an open, and forgotten after it has closed: it
-//! is never less than what the kernel counts.
+//! The kernel requires that all opens of an inode at a time use the same mode, and that passthrough
+//! opens share one backing file; any other open fails with `EIO`. An open is counted here before
+//! the kernel gets its answer, and uncounted after the kernel has closed the file. The counts are
+//! thus never below those of the kernel.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,25 +12,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fuser::BackingId;
 use vfs_core::HandleId;
 
-/// All files of torrents that are open.
+/// All open files of torrents.
 #[derive(Debug)]
 pub(crate) struct PassthroughFiles<B = BackingId> {
     is_allowed: AtomicBool,
-    /// Protects the table; held for one open, a system call included that registers a file.
+    /// Protects the table; held for one open, including a system call that registers a file.
     inodes: Mutex<HashMap<u64, Opens<B>>>,
 }
 
-/// Who has an inode open.
+/// Opens of an inode.
 #[derive(Debug)]
 enum Opens<B> {
-    /// So many, who get their bytes from us and from the page cache.
+    /// Number of opens that are served by tfs and the page cache.
     Cached(usize),
-    /// These, who get them from the kernel.
+    /// Passthrough opens.
     Passed { backing: Arc<B>, handles: HashSet<HandleId> },
 }
 
 impl<B> PassthroughFiles<B> {
-    /// Returns a table without files. What is not `is_allowed` never is.
+    /// Returns an empty table. If `is_allowed` is false, it stays false.
     pub(crate) fn new(is_allowed: bool) -> Self {
         Self { is_allowed: AtomicBool::new(is_allowed), inodes: Mutex::default() }
     }
@@ -39,19 +39,19 @@ impl<B> PassthroughFiles<B> {
         self.is_allowed.load(Ordering::Relaxed)
     }
 
-    /// Takes note that the kernel does not do this, or not for us. Files that it reads already are
-    /// read on. Returns whether that is news.
+    /// Disables passthrough for new opens; existing passthrough opens are unaffected. Returns
+    /// whether it was enabled.
     pub(crate) fn disallow(&self) -> bool {
         self.is_allowed.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns whether nobody has an inode open, so that it may be opened either way.
+    /// Returns whether the inode is not open, so that either mode is possible.
     pub(crate) fn is_free(&self, ino: u64) -> bool {
         !self.inodes().contains_key(&ino)
     }
 
-    /// Takes note of an open, and returns the registered file that it is to go by, if any.
-    /// `register` is called if nobody has the inode open.
+    /// Counts an open, and returns its backing file, if any. Calls `register` if the inode is not
+    /// open.
     pub(crate) fn on_open(
         &self,
         ino: u64,
@@ -81,7 +81,7 @@ impl<B> PassthroughFiles<B> {
         backing
     }
 
-    /// Takes note that a handle is closed.
+    /// Uncounts a handle that is closed.
     pub(crate) fn on_release(&self, ino: u64, handle: HandleId) {
         let mut inodes = self.inodes();
         let is_last = match inodes.get_mut(&ino) {
@@ -100,7 +100,7 @@ impl<B> PassthroughFiles<B> {
         }
     }
 
-    /// Returns the handles that the kernel reads for.
+    /// Returns the passthrough handles.
     pub(crate) fn passed(&self) -> HashSet<HandleId> {
         let inodes = self.inodes();
         let passed = inodes.values().filter_map(|opens| match opens {
@@ -111,7 +111,7 @@ impl<B> PassthroughFiles<B> {
     }
 
     fn inodes(&self) -> MutexGuard<'_, HashMap<u64, Opens<B>>> {
-        // A panic under the lock is a bug that one request reports; the others go on.
+        // A panic under the lock is a bug that one request reports; other requests continue.
         self.inodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,8 +120,8 @@ impl<B> PassthroughFiles<B> {
 mod tests {
     use super::*;
 
-    /// Opens and closes an inode, and says for each open which file it goes by. `o1+` opens handle
-    /// 1 where a file can be registered, `o1-` where none can, `c1` closes it.
+    /// Opens and closes an inode, and returns the backing file of each open. `o1+` opens handle 1
+    /// where a file can be registered, `o1-` where none can, `c1` closes it.
     #[track_caller]
     fn check(steps: &str, want: &str) {
         let table = PassthroughFiles::new(true);

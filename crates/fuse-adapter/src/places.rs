@@ -1,8 +1,8 @@
-//! Where a filesystem is mounted, and which process answers for it, by what `/proc` says.
+//! Mount points of a filesystem and the process that serves it, found in `/proc`.
 //!
-//! A bind mount keeps the filesystem and its process alive after the unmount of the first place.
-//! Containers have theirs in mount namespaces of their own, which only the files of their
-//! processes in `/proc` show.
+//! A bind mount keeps the filesystem and its process alive after the first mount point is
+//! unmounted. Mounts in containers are in other mount namespaces, visible only in the `/proc` files
+//! of their processes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,54 +13,54 @@ use rustix::process::geteuid;
 
 use crate::mountinfo::{Device, MountTable};
 
-/// How many places are named at most. A message has to end, and the first few say what it is about.
+/// Maximum number of places in a message. The first few show where the filesystem is mounted.
 const PLACES_MAX: usize = 20;
 
-/// The table of this process, as against those of others.
+/// Directory of this process, as opposed to those of others.
 const SELF: &str = "/proc/self";
 
-/// The device of FUSE, as a link in `/proc/<pid>/fd` has it.
+/// The FUSE device, as a link in `/proc/<pid>/fd` shows it.
 const FUSE_DEVICE: &str = "/dev/fuse";
 
-/// What the number of the connection is called in `/proc/<pid>/fdinfo`, since Linux 6.16.
+/// Field of the connection number in `/proc/<pid>/fdinfo`, since Linux 6.16.
 const CONNECTION_FIELD: &str = "fuse_connection:";
 
-/// Where the kernel says its release, such as `6.18.1`.
+/// File with the kernel release, such as `6.18.1`.
 const KERNEL_RELEASE: &str = "/proc/sys/kernel/osrelease";
 
-/// The inode number of the first PID namespace (`include/linux/proc_ns.h`).
+/// Inode number of the initial PID namespace (`include/linux/proc_ns.h`).
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// A place where a filesystem is mounted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountPlace {
-    /// The number of the mount, which is used again after it is gone.
+    /// Mount id. The kernel reuses it after the mount is gone.
     pub id: u64,
-    /// Where, as the processes of its mount namespace see it.
+    /// Mount point, as seen in its mount namespace.
     pub mount_point: PathBuf,
-    /// A process of its mount namespace, if that is not the one of this process.
+    /// A process of its mount namespace, if it differs from that of this process.
     pub seen_by: Option<Witness>,
 }
 
 /// A process of another mount namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Witness {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
-    /// Its name, up to 15 bytes of it.
+    /// Process name, truncated to 15 bytes.
     pub command: String,
 }
 
-/// Returns where a filesystem is mounted in this mount namespace. Makes one system call.
+/// Returns the mounts of a filesystem in this mount namespace. Makes one system call.
 #[must_use]
 pub fn places_here(device: Device) -> Vec<MountPlace> {
     places_in(Path::new(SELF), device, &mut HashSet::new(), None)
 }
 
-/// Returns where a filesystem is mounted in all mount namespaces that have a process whose table
-/// this user may read; first in this one. At most 20 places, each once.
+/// Returns the mounts of a filesystem in all mount namespaces with a process whose table this user
+/// may read; first those in this one. At most 20 places, without duplicates.
 ///
-/// Costs some 50 µs for each process of the machine. Asks no filesystem.
+/// Costs about 50 µs for each process of the machine. Accesses no filesystem.
 #[must_use]
 pub fn places(device: Device) -> Vec<MountPlace> {
     let mut known = HashSet::new();
@@ -76,10 +76,10 @@ pub fn places(device: Device) -> Vec<MountPlace> {
     places
 }
 
-/// Returns which of the places that a filesystem had `before` are still there.
+/// Returns which of the places of a filesystem `before` still exist.
 ///
-/// Once a filesystem is gone its number is another one's, within milliseconds on a busy machine:
-/// what has come since is not taken for what has stayed.
+/// The kernel reuses the device number of a filesystem, within milliseconds on a busy machine. So
+/// places that are new since then are excluded.
 #[must_use]
 pub fn places_left(before: &[MountPlace], device: Device) -> Vec<MountPlace> {
     let mut left = places(device);
@@ -91,15 +91,15 @@ pub fn places_left(before: &[MountPlace], device: Device) -> Vec<MountPlace> {
     left
 }
 
-/// Returns the places in the table of a process that are not among the `known` mounts. The numbers
-/// of mounts are those of the kernel, and differ in all namespaces.
+/// Returns the places in the table of a process that are not among the `known` mounts. Mount ids
+/// are unique across namespaces.
 fn places_in(
     dir: &Path,
     device: Device,
     known: &mut HashSet<u64>,
     pid: Option<u32>,
 ) -> Vec<MountPlace> {
-    // A process that is gone by now has no table.
+    // A process that has exited has no table.
     let table = fs::read(dir.join("mountinfo")).map(|bytes| MountTable::parse(&bytes));
     let table = table.unwrap_or_default();
     let new = table.places_of(device).filter(|entry| known.insert(entry.id));
@@ -114,19 +114,19 @@ fn places_in(
 /// What is known of the process behind a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MountProcess {
-    /// This one has the connection open.
+    /// This process has the connection open.
     Running(u32),
-    /// No process has: the mount is dead.
+    /// No process has it open: the mount is dead.
     Gone,
-    /// The kernel does not say it, or not to this user.
+    /// The kernel does not show it, or not to this user.
     Unknown,
 }
 
-/// Returns the process that answers for a mount, by who has its connection open. Asks no
+/// Returns the process that serves a mount: the one that has its connection open. Accesses no
 /// filesystem.
 ///
-/// A user sees only processes of their own. That a process is gone is said only to root in the
-/// first PID namespace, where every process shows, and by a kernel that names connections.
+/// A user sees only their own processes. `Gone` is returned only to root in the initial PID
+/// namespace, where every process is visible, and only if the kernel shows connection numbers.
 #[must_use]
 pub fn process_of(device: Device) -> MountProcess {
     let process = pids().find(|pid| {
@@ -150,7 +150,7 @@ fn sees_all_connections() -> bool {
         && names_connections(&fs::read_to_string(KERNEL_RELEASE).unwrap_or_default())
 }
 
-/// Returns whether a release of Linux names the connection in `/proc/<pid>/fdinfo`.
+/// Returns whether a Linux release shows the connection in `/proc/<pid>/fdinfo`.
 fn names_connections(release: &str) -> bool {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
@@ -159,7 +159,7 @@ fn names_connections(release: &str) -> bool {
     }
 }
 
-/// Returns the numbers of the connections of FUSE that a process has open, as far as they show.
+/// Returns the numbers of the FUSE connections that a process has open, as far as visible.
 fn connections(dir: &Path) -> Vec<u32> {
     let entries = fs::read_dir(dir.join("fd")).into_iter().flatten().filter_map(Result::ok);
     let devices = entries.filter(|entry| {

@@ -1,4 +1,4 @@
-//! Answers: each request gets exactly one, whatever happens on the way.
+//! Replies: each request is answered exactly once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use vfs_core::VfsError;
 use crate::MissingErrno;
 use crate::errno::{Interrupt, errno, errno_of_interrupt};
 
-/// What every reply of fuser can do.
+/// An operation of every fuser reply.
 pub(crate) trait Refuse: Send + 'static {
     /// Answers with an error.
     fn refuse(self, errno: Errno);
@@ -43,7 +43,7 @@ impl AnswerBytes for fuser::ReplyData {
     }
 }
 
-/// Counts what should never happen, for tests and monitoring.
+/// Counts bugs in replies, for tests and monitoring.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyStats {
     unanswered: AtomicU64,
@@ -56,7 +56,7 @@ impl ReplyStats {
     }
 }
 
-/// Which request an answer is for, as logs name it.
+/// Names a request in logs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestId {
     pub(crate) op: &'static str,
@@ -65,11 +65,11 @@ pub(crate) struct RequestId {
 
 /// A reply that is answered exactly once: by its owner, or with `EIO` when it is dropped.
 ///
-/// A reply is dropped by a panic or by a task that is cancelled; both are bugs, and are logged and
-/// counted as such, but cost one request and not the mount.
+/// A panic or a cancelled task drops a reply. Both are bugs, and are logged and counted; they cost
+/// one request and not the mount.
 #[derive(Debug)]
 pub(crate) struct ReplyGuard<R: Refuse> {
-    /// Empty only once answered.
+    /// `None` only once answered.
     reply: Option<R>,
     request: RequestId,
     faults: Arc<ReplyStats>,
@@ -80,12 +80,12 @@ impl<R: Refuse> ReplyGuard<R> {
         Self { reply: Some(reply), request, faults: Arc::clone(faults) }
     }
 
-    /// Returns which request this answers.
+    /// Returns the request that this answers.
     pub(crate) fn request(&self) -> RequestId {
         self.request
     }
 
-    /// Answers by what `send` does with the reply.
+    /// Passes the reply to `send`, which answers it.
     pub(crate) fn send(mut self, send: impl FnOnce(R)) {
         if let Some(reply) = self.reply.take() {
             send(reply);
@@ -94,7 +94,7 @@ impl<R: Refuse> ReplyGuard<R> {
 
     /// Answers with the errno of an error.
     pub(crate) fn refuse(self, error: &VfsError) {
-        // Only reads miss data.
+        // Only reads can miss data.
         self.refuse_read(error, MissingErrno::default());
     }
 
@@ -122,10 +122,10 @@ impl<R: Refuse> Drop for ReplyGuard<R> {
     }
 }
 
-/// Answers a request with what `body` returns.
+/// Answers a request with the result of `body`.
 ///
-/// `body` gets the reply to fill where it is a list. A panic anywhere in it is one `EIO`; it must
-/// not reach fuser, where it would end the thread and so the mount.
+/// `body` gets the reply, to fill it if it is a list. A panic in it becomes one `EIO`; it must not
+/// reach fuser, where it would end the thread and so the mount.
 pub(crate) fn respond<R: Refuse, T>(
     mut guard: ReplyGuard<R>,
     body: impl FnOnce(&mut R) -> Result<T, VfsError>,
@@ -141,9 +141,9 @@ pub(crate) fn respond<R: Refuse, T>(
     });
 }
 
-/// Runs `body` and ends a panic in it here.
+/// Runs `body` and catches a panic.
 pub(crate) fn contain(request: RequestId, body: impl FnOnce()) {
-    // What is seen after a panic is the core, whose locks tolerate it.
+    // Only the core is visible after a panic, and its locks tolerate it.
     if catch_unwind(AssertUnwindSafe(body)).is_err() {
         let RequestId { op, ino } = request;
         tracing::error!(op, ino, "panic in a request");
@@ -156,7 +156,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A reply that keeps what it was answered with.
+    /// A reply that records its answers.
     #[derive(Debug, Clone, Default)]
     pub(crate) struct FakeReply {
         answers: Arc<Mutex<Vec<String>>>,

@@ -1,13 +1,13 @@
-//! Calls that the kernel may never return from.
+//! Runs calls that may block in the kernel without end.
 
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// Returns what `call` returns, or `None` if that takes longer than `limit`.
+/// Returns the result of `call`, or `None` if that takes longer than `limit`.
 ///
-/// The thread is left behind then. It cannot be ended: it waits in the kernel, and goes when the
-/// kernel lets it or this process ends.
+/// After a time-out the thread is left running. It cannot be ended: it blocks in the kernel until
+/// the kernel releases it or this process ends.
 #[must_use]
 pub fn within<T: Send + 'static>(
     limit: Duration,
@@ -16,7 +16,7 @@ pub fn within<T: Send + 'static>(
     // One value at most.
     let (sender, receiver) = mpsc::sync_channel(1);
     let thread = thread::Builder::new().name("tfs-probe".to_owned()).spawn(move || {
-        // Nobody listens once the limit has passed.
+        // After the limit nothing receives the result.
         drop(sender.send(call()));
     });
     thread.ok()?;

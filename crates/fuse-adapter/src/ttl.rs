@@ -1,4 +1,4 @@
-//! How long the kernel may keep what it is told.
+//! How long the kernel may cache names and attributes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,19 +7,18 @@ use vfs_core::{Attr, Validity};
 
 use crate::AttrOptions;
 
-/// What may change while nobody tells the kernel: new by the next look of a user, yet one question
-/// a second at most however often a program asks.
+/// TTL of entries that may change without a notification. Users see a change within a second, and a
+/// program causes at most one request a second.
 const UNANNOUNCED_TTL: Duration = Duration::from_secs(1);
 
-/// The longest time that is passed on. The kernel counts in ticks, of which there are not enough
-/// for any time.
+/// Maximum TTL. The kernel counts in ticks and cannot represent every duration.
 pub(crate) const TTL_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// How long names and attributes stay in the kernel.
+/// TTLs of names and attributes in the kernel.
 ///
-/// What is announced may stay as long as what never changes, if the kernel takes our notices. As
-/// long as it has not taken one, and from then on that it refuses one, it is not to keep for long
-/// what may change.
+/// Announced entries have the TTL of entries that never change, if the kernel accepts
+/// notifications. Until it has accepted the first one, and again after it has refused one,
+/// everything that may change has a short TTL.
 #[derive(Debug)]
 pub(crate) struct Ttls {
     attr: Duration,
@@ -28,7 +27,7 @@ pub(crate) struct Ttls {
 }
 
 impl Ttls {
-    /// Returns the times that a mount was asked to have, before the kernel has taken a notice.
+    /// Returns the configured TTLs, before the kernel has accepted a notification.
     pub(crate) fn new(appearance: &AttrOptions) -> Self {
         Self {
             attr: appearance.attr_ttl.min(TTL_MAX),
@@ -37,7 +36,7 @@ impl Ttls {
         }
     }
 
-    /// Takes note of whether the kernel takes notices.
+    /// Records whether the kernel accepts notifications.
     pub(crate) fn set_notify_supported(&self, is_notify_supported: bool) {
         self.is_notify_supported.store(is_notify_supported, Ordering::Relaxed);
     }
@@ -47,13 +46,13 @@ impl Ttls {
         self.limit(self.attr, attr.validity)
     }
 
-    /// Returns how long the kernel may keep a name, or that there is no such name.
+    /// Returns how long the kernel may cache a name or a negative entry.
     pub(crate) fn entry(&self, validity: Validity) -> Duration {
         self.limit(self.entry, validity)
     }
 
-    /// Returns whether the kernel may keep a list of names. It does not count the time for that
-    /// itself, so only if it would be told of changes.
+    /// Returns whether the kernel may cache a listing. It applies no TTL to listings, so this needs
+    /// notifications of changes.
     pub(crate) fn may_keep_names(&self, validity: Validity) -> bool {
         !self.entry.is_zero() && self.is_told(validity)
     }

@@ -1,17 +1,17 @@
-//! Which of the threads that take requests may wait for a server, for milliseconds, and what they
-//! read one after the other.
+//! Inline reads: limits how many request threads may wait for a server for milliseconds, and queues
+//! further reads for them.
 //!
-//! A read that comes while as many threads as may are reading directly waits for the first of them
-//! to be through, which is sooner than another thread would be woken for it.
+//! A read that arrives while all permitted threads read inline is queued for the first thread that
+//! becomes free. This is faster than waking another thread.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many reads wait for a thread at most: as many as two threads get through in a few
-/// milliseconds. More take the usual way.
+/// Maximum length of the queue: as many reads as two threads serve in a few milliseconds. Further
+/// reads run as tasks.
 const QUEUE_MAX: usize = 64;
 
-/// The reads that threads do themselves.
+/// Reads that request threads serve inline.
 #[derive(Debug)]
 pub(crate) struct InlineReads<T> {
     /// Protects the queue; held for one access.
@@ -21,20 +21,20 @@ pub(crate) struct InlineReads<T> {
 
 #[derive(Debug)]
 struct InlineState<T> {
-    /// How many threads are at it. Nothing is queued while there could be one more.
+    /// Number of threads that read inline. Below the maximum, nothing is queued.
     threads: usize,
     queue: VecDeque<T>,
 }
 
 impl<T> InlineReads<T> {
-    /// Lets `threads_max` threads read directly at a time.
+    /// Allows `threads_max` threads to read inline at a time.
     pub(crate) fn new(threads_max: usize) -> Self {
         let state = InlineState { threads: 0, queue: VecDeque::new() };
         Self { state: Mutex::new(state), threads_max }
     }
 
-    /// Has `read` done by this thread, and then all that were queued meanwhile, or by a thread that
-    /// is at it already. Gives it back if there are too many. `each` must not panic: what is queued
+    /// Runs `read` on this thread, then all reads queued meanwhile; or queues it for a thread that
+    /// already reads inline. Returns it if the queue is full. `each` must not panic: queued reads
     /// would then wait for the next read.
     pub(super) fn run(&self, read: T, mut each: impl FnMut(T)) -> Result<(), T> {
         {
@@ -56,8 +56,8 @@ impl<T> InlineReads<T> {
         Ok(())
     }
 
-    /// Returns what is queued, or ends the turn of this thread in the same moment: nothing is
-    /// queued in between.
+    /// Returns the next queued read, or releases the place of this thread. Both happen under one
+    /// lock, so no read is queued in between.
     fn next(&self) -> Option<T> {
         let mut state = self.lock();
         let next = state.queue.pop_front();
@@ -66,7 +66,7 @@ impl<T> InlineReads<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, InlineState<T>> {
-        // Nothing panics under the lock, and the queue is whole after each step.
+        // Nothing panics under the lock, and the queue is consistent after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Names and listings, answered on whatever thread has the request.
+//! Lookups and listings. They run on any thread.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +14,7 @@ use crate::notices::Generations;
 use crate::reply::{ReplyGuard, respond};
 use crate::ttl::Ttls;
 
-/// What lookups and listings are answered with.
+/// State that lookups and listings read.
 #[derive(Debug)]
 pub(crate) struct Entries<S> {
     pub(crate) vfs: Arc<Vfs<S>>,
@@ -87,7 +87,7 @@ impl<S: TorrentSource> Entries<S> {
             |reply| {
                 self.vfs.read_dir_plus(Ino(dir.0), cookie, |entry| {
                     let attr = self.ownership.file_attr(&entry.attr);
-                    // fuser has one time for both the name and the attributes.
+                    // fuser has one TTL for both the name and the attributes.
                     let ttl = self.ttls.entry(entry.name_validity);
                     let ttl = ttl.min(self.ttls.attr(&entry.attr));
                     let generation = self.generations.of(&entry.attr);
@@ -101,7 +101,7 @@ impl<S: TorrentSource> Entries<S> {
         );
     }
 
-    /// Takes note that a listing was answered, in whole or in part.
+    /// Records that a listing was answered, in whole or in part.
     fn on_listed(&self, dir: INodeNo) {
         self.listings.on_listed(Ino(dir.0), self.vfs.names_validity(Ino(dir.0)));
     }

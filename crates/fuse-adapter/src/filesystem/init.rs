@@ -1,41 +1,42 @@
-//! What is negotiated with the kernel before the first request.
+//! Negotiation with the kernel before the first request.
 
 use fuser::{InitFlags, KernelConfig};
 
 use crate::passthrough::PassthroughFiles;
 
-/// What we want and what for. Each is asked for alone, since fuser refuses all if one is missing.
+/// Wanted capabilities. Each is requested alone, since fuser refuses all if one is unsupported.
 ///
-/// Left out on purpose: `AUTO_INVAL_DATA` (bytes never change), `READDIRPLUS_AUTO` (guesses wrong
-/// for `find -size`: 100,000 lookups in place of 514 lists), `WRITEBACK_CACHE` (nothing is
-/// written), `ABORT_ERROR` (fuser 0.18 takes it for a failure), `OVER_IO_URING` (fuser cannot; the
-/// mount would hang).
+/// Not requested: `AUTO_INVAL_DATA` (bytes never change), `READDIRPLUS_AUTO` (its heuristic fails
+/// for `find -size`: 100,000 lookups instead of 514 listings), `WRITEBACK_CACHE` (the mount is
+/// read-only), `ABORT_ERROR` (fuser 0.18 treats it as a failure), `OVER_IO_URING` (fuser does not
+/// support it; the mount would hang).
 const WANTED: [InitFlags; 5] = [
-    // File handles (`open_by_handle_at`, NFS) are good also for what the kernel has forgotten, and
-    // after a remount: it then looks up `.` and `..` by number.
+    // File handles (`open_by_handle_at`, NFS) stay valid after the kernel has dropped the inode and
+    // after a remount: the kernel then looks up `.` and `..` by number.
     InitFlags::FUSE_EXPORT_SUPPORT,
-    // One slow lookup must not stop the others of its directory.
+    // One slow lookup must not block the others of its directory.
     InitFlags::FUSE_PARALLEL_DIROPS,
     // `ls -l` and `find` get the attributes with the names.
     InitFlags::FUSE_DO_READDIRPLUS,
-    // Targets never change.
+    // Link targets never change.
     InitFlags::FUSE_CACHE_SYMLINKS,
-    // O_DIRECT readers get their requests in parallel.
+    // O_DIRECT readers send their requests in parallel.
     InitFlags::FUSE_ASYNC_DIO,
 ];
 
-/// How many reads the kernel may have under way in the background. With fuser's 16, twenty readers
-/// of one dead torrent stop all reads of the mount.
+/// Maximum number of background requests in flight. With fuser's default of 16, twenty readers of
+/// one dead torrent block all reads of the mount.
 const MAX_BACKGROUND: u16 = 256;
 
-/// From how many on the kernel holds back read-ahead: three quarters, as is the kernel's habit.
+/// Number of background requests from which the kernel holds back read-ahead: three quarters, the
+/// kernel's default ratio.
 const CONGESTION_THRESHOLD: u16 = 192;
 
-/// On how many layers the files may lie that the kernel reads itself: on none, such as ext4, but
-/// not overlayfs. With two the mount itself could not be a layer of any filesystem.
+/// Maximum stacking depth of filesystems below passthrough files. 1 allows plain filesystems such
+/// as ext4, but not overlayfs. With 2, the mount itself could not be a layer of another filesystem.
 const STACK_DEPTH: u32 = 1;
 
-/// Asks the kernel for what suits us. What it cannot do is left out.
+/// Requests the wanted capabilities and skips those that the kernel lacks.
 pub(super) fn negotiate(config: &mut KernelConfig, passthrough: &PassthroughFiles) {
     if passthrough.is_allowed() {
         let granted = config
@@ -52,7 +53,7 @@ pub(super) fn negotiate(config: &mut KernelConfig, passthrough: &PassthroughFile
             tracing::debug!(?missing, "the kernel cannot do this");
         }
     }
-    // `max_write` stays as it is: it also limits reads, and the default allows 1 MiB of them.
+    // `max_write` keeps its default. It also limits reads, and the default allows 1 MiB.
     for (limit, result) in [
         ("max_background", config.set_max_background(MAX_BACKGROUND)),
         ("congestion_threshold", config.set_congestion_threshold(CONGESTION_THRESHOLD)),

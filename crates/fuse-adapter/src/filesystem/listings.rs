@@ -1,9 +1,9 @@
-//! How long the kernel keeps listings, and whether it asks when directories are opened.
+//! How long the kernel caches listings, and whether it sends opens of directories.
 //!
-//! A walk over what the kernel has in its caches costs two requests for each directory, to open and
-//! to close it, and nothing else. A kernel that is answered `ENOSYS` to the first does not ask
-//! again, and keeps all listings from then on: those that may change are forgotten by notice, as
-//! they are anyway, and those that change without one as soon as they were read.
+//! A walk over cached directories costs two requests for each directory (open and close) and
+//! nothing else. After `ENOSYS` to the first open, the kernel sends no further opens and caches all
+//! listings. Announced listings are then invalidated by notification, as in any case; unannounced
+//! ones are invalidated as soon as they have been read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,26 +14,26 @@ use vfs_core::{Ino, Validity};
 use crate::notices::Notices;
 use crate::ttl::Ttls;
 
-/// How directories are opened whose listing may stay in the kernel for the next reader.
+/// Open flags of directories whose listing the kernel may cache.
 const KEPT: FopenFlags = FopenFlags::FOPEN_CACHE_DIR.union(FopenFlags::FOPEN_KEEP_CACHE);
 
-/// The listings that the kernel has.
+/// Listings in the kernel's cache.
 #[derive(Debug)]
 pub(crate) struct Listings {
     ttls: Arc<Ttls>,
     notices: Arc<Notices>,
-    /// Whether the kernel can do without opening directories.
+    /// Whether the kernel supports directories without an open.
     can_skip_opens: AtomicBool,
-    /// Whether it was told to.
+    /// Whether the kernel was answered `ENOSYS`.
     skips_opens: AtomicBool,
 }
 
-/// How the open of a directory is answered.
+/// Answer to the open of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DirOpen {
-    /// It is open, with these flags.
+    /// The directory is open, with these flags.
     Opened(FopenFlags),
-    /// By `ENOSYS`: the kernel need not ask, now and later.
+    /// `ENOSYS`: the kernel sends no opens from now on.
     NeedNotAsk,
 }
 
@@ -43,15 +43,16 @@ impl Listings {
         Self { ttls, notices, can_skip_opens, skips_opens }
     }
 
-    /// Takes note of what the kernel can do.
+    /// Records the kernel's capabilities.
     pub(super) fn negotiate(&self, config: &KernelConfig) {
         let can = config.capabilities().contains(InitFlags::FUSE_NO_OPENDIR_SUPPORT);
         self.can_skip_opens.store(can, Ordering::Relaxed);
     }
 
-    /// Answers the open of a directory whose names hold so long.
+    /// Answers the open of a directory whose names have this validity.
     pub(super) fn open(&self, names: Validity) -> DirOpen {
-        // Only a kernel that takes notices may keep what changes, and only if users want that.
+        // Names that may change are cached only if the kernel supports notifications and the TTL
+        // permits it.
         let may_keep_all = self.ttls.may_keep_names(Validity::Announced);
         if may_keep_all && self.can_skip_opens.load(Ordering::Relaxed) {
             self.skips_opens.store(true, Ordering::Relaxed);
@@ -61,7 +62,7 @@ impl Listings {
         DirOpen::Opened(if may_keep { KEPT } else { FopenFlags::empty() })
     }
 
-    /// Takes note that a directory was listed, in whole or in part.
+    /// Records that a directory was listed, in whole or in part.
     pub(super) fn on_listed(&self, dir: Ino, names: Validity) {
         if self.skips_opens.load(Ordering::Relaxed) && !self.ttls.may_keep_names(names) {
             self.notices.drop_listing(dir);

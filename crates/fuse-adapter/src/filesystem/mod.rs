@@ -1,4 +1,4 @@
-//! The core behind fuser's trait: each request is decoded, passed on, and answered.
+//! Implementation of fuser's trait: decodes each request, passes it to the core, and answers it.
 
 mod direct;
 mod entries;
@@ -41,21 +41,21 @@ use crate::reads::{KernelRead, Reads, Tid};
 use crate::reply::{self, Refuse, ReplyGuard, ReplyStats, contain, respond};
 use crate::ttl::Ttls;
 
-/// How files are opened: what was read stays in the page cache for the next reader, since bytes
-/// never change, and `close` does not ask us.
+/// Open flags of files. Pages stay in the page cache for the next reader, since bytes never change;
+/// `close` sends no request.
 const OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_KEEP_CACHE.union(FopenFlags::FOPEN_NOFLUSH);
 
-/// How control files are opened: their size is not known, and their text is another one next time.
+/// Open flags of control files. Their size is unknown, and their text differs from open to open.
 const CONTROL_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_DIRECT_IO.union(FopenFlags::FOPEN_NOFLUSH);
 
-/// What the file of a read was opened with that goes past the page cache.
+/// Flag of a file that bypasses the page cache.
 const O_DIRECT: i32 = OFlags::DIRECT.bits().cast_signed();
 
-/// The handle of all directories: where a listing is, the cookie says.
+/// Handle of all directories. The cookie holds the position in a listing.
 const DIRECTORY_HANDLE: FileHandle = FileHandle(0);
 
-/// A [`Vfs`] for fuser. All but reads and searches is answered from memory on fuser's own thread,
-/// and short reads of what a server nearby has are answered there too.
+/// A [`Vfs`] for fuser. All requests but reads and searches are answered from memory on fuser's own
+/// thread. Short reads of data that a nearby server has are answered there too.
 #[derive(Debug)]
 pub(crate) struct TorrentFs<S> {
     pub(crate) vfs: Arc<Vfs<S>>,
@@ -63,7 +63,7 @@ pub(crate) struct TorrentFs<S> {
     pub(crate) ttls: Arc<Ttls>,
     pub(crate) entries: Entries<S>,
     pub(crate) searches: SearchQueue,
-    /// Whether programs are told of holes.
+    /// Whether missing ranges are reported as holes.
     pub(crate) shows_holes: bool,
     pub(crate) reads: Reads,
     pub(crate) callers: Arc<Callers>,
@@ -77,10 +77,10 @@ impl<S: TorrentSource> TorrentFs<S> {
         ReplyGuard::new(reply, reply::RequestId { op, ino: ino.0 }, &self.faults)
     }
 
-    /// Returns the attributes of what is still there.
+    /// Returns the attributes of an inode that still has a name.
     fn linked_attr(&self, ino: INodeNo) -> Result<Attr, VfsError> {
         let attr = self.vfs.attr(Ino(ino.0))?;
-        // The kernel then looks the path up again, and finds what has the name now, if anything.
+        // The kernel then looks the path up again and finds the current inode of the name, if any.
         if attr.nlink == 0 { Err(VfsError::Stale) } else { Ok(attr) }
     }
 }
@@ -93,7 +93,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     }
 
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        // The kernel passes on more, up to a page; other filesystems refuse it.
+        // The kernel passes names of up to a page; other filesystems refuse them.
         if name.len() > NAME_BYTES_MAX {
             return reply.error(fuser::Errno::ENAMETOOLONG);
         }
@@ -105,8 +105,8 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
         self.entries.lookup(guard, parent, name);
     }
 
-    // Not `batch_forget`: fuser 0.18 keeps the type of its argument to itself, and calls this for
-    // each of them.
+    // Not `batch_forget`: the type of its argument is private in fuser 0.18, which calls this
+    // method for each entry.
     fn forget(&self, _: &Request, ino: INodeNo, count: u64) {
         let request = reply::RequestId { op: "forget", ino: ino.0 };
         contain(request, || self.vfs.forget(Ino(ino.0), count));
@@ -129,7 +129,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     }
 
     fn open(&self, request: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        // The mount is read-only, so the kernel refuses first, until somebody remounts it.
+        // The kernel refuses writes to a read-only mount; this is reached only after a remount.
         if flags.acc_mode() != OpenAccMode::O_RDONLY {
             return reply.error(fuser::Errno::EROFS);
         }
@@ -260,7 +260,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
     }
 
     refuse! {
-        // The kernel does itself what we do not, and does not ask again.
+        // The kernel falls back to its default and does not ask again.
         ENOSYS {
             access(INodeNo, AccessFlags; ReplyEmpty)
             bmap(INodeNo, u32, u64; ReplyBmap)
@@ -272,7 +272,7 @@ impl<S: TorrentSource> Filesystem for TorrentFs<S> {
             poll(INodeNo, FileHandle, PollNotifier, PollEvents, PollFlags; ReplyPoll)
             setlk(INodeNo, FileHandle, LockOwner, u64, u64, i32, u32, bool; ReplyEmpty)
         }
-        // The mount is read-only: these come only after somebody remounted it.
+        // The mount is read-only: these requests arrive only after a remount.
         EROFS {
             copy_file_range(
                 INodeNo, FileHandle, u64, INodeNo, FileHandle, u64, u64, CopyFileRangeFlags;

@@ -1,4 +1,4 @@
-//! Opens: which way the reads of a file go.
+//! Opens: selects how the reads of a file are served.
 
 use std::io;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::passthrough::PassthroughFiles;
 use crate::reads::Tid;
 use crate::reply::{ReplyGuard, contain};
 
-/// How files are opened that the kernel reads itself: it refuses all flags that are about its page
-/// cache, which has nothing to do with them.
+/// Open flags of passthrough files. The kernel refuses all flags of its page cache for them, since
+/// passthrough does not use it.
 const PASSED_OPEN_FLAGS: FopenFlags = FopenFlags::FOPEN_NOFLUSH;
 
-/// How long an open waits for a file that was proven before to be opened again: a few system calls.
-/// Only a disk that hangs takes longer, and then the file is opened without it.
+/// Maximum time that an open waits for a verified file to be reopened: a few system calls. Only a
+/// hung disk takes longer; the file is then opened without passthrough.
 const REOPEN_TIME_MAX: Duration = Duration::from_millis(100);
 
 impl<S: TorrentSource> TorrentFs<S> {
-    /// Answers an open. Does not wait: if a file has to be opened here first, a task answers.
+    /// Answers an open. Does not block: if a local file has to be opened first, a task answers.
     pub(super) fn answer_open(&self, tid: Tid, ino: INodeNo, guard: ReplyGuard<ReplyOpen>) {
         contain(guard.request(), || {
             let handle = match self.vfs.open(Ino(ino.0)) {
@@ -54,7 +54,7 @@ impl<S: TorrentSource> TorrentFs<S> {
     }
 }
 
-/// Opens a file the way that the kernel lets it be read by now.
+/// Opens a file in the mode that passthrough currently permits.
 fn open<S: TorrentSource>(
     vfs: &Vfs<S>,
     passthrough: &PassthroughFiles,
@@ -79,16 +79,16 @@ fn open<S: TorrentSource>(
     });
 }
 
-/// Takes note that the kernel did not take a file.
+/// Logs that the kernel refused passthrough for a file.
 fn note(passthrough: &PassthroughFiles, ino: u64, error: &io::Error) {
     match Errno::from_io_error(error) {
-        // It never will: that takes CAP_SYS_ADMIN, and a kernel that can.
+        // Permanent: passthrough needs CAP_SYS_ADMIN and kernel support.
         Some(Errno::PERM | Errno::NOSYS | Errno::NOTTY | Errno::OPNOTSUPP) => {
             if passthrough.disallow() {
                 tracing::info!(%error, "files are not read by the kernel itself");
             }
         }
-        // A filesystem on top of another, or too many open files.
+        // A stacked filesystem, or too many open files.
         _ => tracing::debug!(ino, %error, "the kernel does not read this file"),
     }
 }

@@ -1,4 +1,4 @@
-//! Reads, the one call that may wait.
+//! Reads, the only request that may wait.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ pub(crate) struct PendingRead {
 }
 
 impl<S: TorrentSource> TorrentFs<S> {
-    /// Answers a read, now or later. Waits for no more than a direct read does, and then only as
-    /// long as enough other threads do not.
+    /// Answers a read, now or later. Blocks only for an inline read, and only while enough other
+    /// request threads are free.
     pub(super) fn answer_read(&self, request: KernelRead, guard: ReplyGuard<ReplyData>) {
         let KernelRead { tid, ino, handle, offset, len, .. } = request;
         tracing::trace!(ino, fh = handle.0, off = offset, len, tid = tid.0, "read");
@@ -27,7 +27,7 @@ impl<S: TorrentSource> TorrentFs<S> {
             self.vfs.is_missing(read.handle, read.offset, read.len)
         });
         contain(guard.request(), || {
-            // What is in memory costs no task and no change of threads.
+            // A read from memory costs no task and no thread switch.
             if let Some(result) = self.vfs.try_read(handle, offset, len) {
                 return self.reads.answer(guard, &request, result, &*self.vfs);
             }
@@ -44,7 +44,7 @@ impl<S: TorrentSource> TorrentFs<S> {
         });
     }
 
-    /// Answers a read on this thread if that takes next to no time, or lets a task do it.
+    /// Answers a read on this thread if that takes almost no time; otherwise spawns a task.
     fn read_inline(&self, read: PendingRead) {
         let KernelRead { handle, offset, len, .. } = read.request;
         let bytes = {
@@ -57,7 +57,7 @@ impl<S: TorrentSource> TorrentFs<S> {
         }
     }
 
-    /// Lets a task answer a read.
+    /// Spawns a task that answers a read.
     fn spawn_read(&self, PendingRead { request, guard }: PendingRead) {
         let KernelRead { handle, offset, len, .. } = request;
         let vfs = Arc::clone(&self.vfs);

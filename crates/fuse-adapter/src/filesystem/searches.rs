@@ -1,8 +1,8 @@
-//! Requests that search the names of all files: one at a time, on no thread of fuser's.
+//! Requests that search the names of all files: one at a time, and not on fuser's threads.
 //!
-//! Any user may search for ever new words in `.tfs/search/`. In a library of a million files that
-//! takes up to a quarter of a second of a processor each time, and fuser's few threads have to
-//! answer everybody else meanwhile.
+//! Any user may search for ever new words in `.tfs/search/`. In a library of a million files a
+//! search takes up to 0.25 s of CPU time, and fuser's few threads have to answer all other requests
+//! meanwhile.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use tokio::sync::Semaphore;
 
 use crate::reads::Reads;
 
-/// The queue of searches. It has no bound of its own: each entry is a request of a process that
-/// waits for it.
+/// Queue of searches. It needs no bound of its own: each entry is a request whose process waits for
+/// it.
 #[derive(Debug)]
 pub(crate) struct SearchQueue {
-    /// Has one permit, for the search that is under way.
+    /// Has one permit, for the running search.
     turn: Arc<Semaphore>,
 }
 
@@ -23,14 +23,14 @@ impl SearchQueue {
         Self { turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Lets `answer` run on a thread that may be busy, after those that came before it. Returns at
-    /// once.
+    /// Runs `answer` on a blocking thread, after all earlier searches. Returns at once.
     pub(super) fn run(&self, reads: &Reads, answer: impl FnOnce() + Send + 'static) {
         let turn = Arc::clone(&self.turn);
         reads.spawn_short(async move {
             // The semaphore is never closed.
             let Ok(turn) = turn.acquire_owned().await else { return };
-            // A task that was started goes on when this one is dropped, and keeps its turn.
+            // A blocking task that has started continues when this one is dropped, and keeps its
+            // permit.
             let search = tokio::task::spawn_blocking(move || {
                 answer();
                 drop(turn);
@@ -65,7 +65,7 @@ mod tests {
             let (end, ended) = mpsc::channel::<()>();
             ends.push(end);
             let started = started.clone();
-            // It returns although no search has ended.
+            // `run` returns although no search has ended.
             searches.run(&reads, move || {
                 started.send(n).unwrap();
                 ended.recv().unwrap_err();
@@ -77,7 +77,7 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..5 {
             let n: usize = starts.recv_timeout(TIME_MAX).unwrap();
-            // No other one starts while this one is under way.
+            // No other search starts while this one runs.
             assert!(starts.try_recv().is_err());
             seen.push(n);
             let (unused, _) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! `lseek` for holes and data, which may have to ask the server.
+//! `lseek` for holes and data, which may have to query the server.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use vfs_core::{HandleId, SeekTo, TorrentSource, VfsError};
 use super::TorrentFs;
 use crate::reply::{ReplyGuard, contain};
 
-/// `SEEK_DATA` and `SEEK_HOLE` of `linux/fs.h`. The kernel does the others itself.
+/// `SEEK_DATA` and `SEEK_HOLE` of `linux/fs.h`. The kernel handles the other values itself.
 const SEEK_DATA: i32 = 3;
 const SEEK_HOLE: i32 = 4;
 
 impl<S: TorrentSource> TorrentFs<S> {
-    /// Answers a search, now or later. Does not wait.
+    /// Answers a seek, now or later. Does not block.
     pub(super) fn answer_lseek(
         &self,
         guard: ReplyGuard<ReplyLseek>,
@@ -24,11 +24,11 @@ impl<S: TorrentSource> TorrentFs<S> {
         let to = match whence {
             SEEK_DATA if self.shows_holes => SeekTo::Data,
             SEEK_HOLE if self.shows_holes => SeekTo::Hole,
-            // The kernel then takes the whole file for data, and does not ask again.
+            // The kernel then treats the whole file as data, and does not ask again.
             SEEK_DATA | SEEK_HOLE => return guard.send(|reply| reply.error(Errno::ENOSYS)),
             _ => return guard.send(|reply| reply.error(Errno::EINVAL)),
         };
-        // As local filesystems have it, an offset before the file is one after it.
+        // As on local filesystems, a negative offset is treated like one past the end.
         let Ok(offset) = u64::try_from(offset) else {
             return guard.refuse(&VfsError::NothingThere);
         };

@@ -9,8 +9,8 @@ use vfs_core::{Ino, TorrentSource};
 use super::TorrentFs;
 use crate::reply::{ReplyGuard, respond};
 
-/// The namespace of the attributes that users see. What is in others, such as
-/// `security.capability`, is the business of a filesystem that can have it.
+/// Namespace of user attributes. Other namespaces, such as `security.capability`, are not
+/// supported.
 const USER_NAMESPACE: &[u8] = b"user.";
 
 impl<S: TorrentSource> TorrentFs<S> {
@@ -21,8 +21,8 @@ impl<S: TorrentSource> TorrentFs<S> {
         name: &OsStr,
         size: u32,
     ) {
-        // `ls -l` asks each file for its security label, until it hears that a whole filesystem
-        // has none. Not ENOSYS: the kernel would ask for no attribute of the mount any more.
+        // `ls -l` requests the security label of each file, until it learns that the filesystem has
+        // none. ENOSYS would disable all attributes of the mount.
         if !name.as_bytes().starts_with(USER_NAMESPACE) {
             return guard.send(|reply| reply.error(Errno::EOPNOTSUPP));
         }
@@ -45,8 +45,8 @@ impl<S: TorrentSource> TorrentFs<S> {
     }
 }
 
-/// Answers with bytes for which the caller has room for `size`; none means that it asks how many
-/// there are (`getxattr(2)`).
+/// Answers with bytes, if they fit into `size`. A `size` of zero queries the length
+/// (`getxattr(2)`).
 fn answer(reply: ReplyXattr, bytes: &[u8], size: u32) {
     match u32::try_from(bytes.len()) {
         Ok(len) if size == 0 => reply.size(len),

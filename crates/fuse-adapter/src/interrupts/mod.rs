@@ -1,14 +1,13 @@
-//! Readers that are killed or interrupted while they wait.
+//! Interruption of waiting readers by signals.
 //!
-//! The kernel lets a reader wait for a page of a read-ahead only until a signal ends the program.
-//! All other waits last until the read is answered: for the single page that it asks for when a
-//! read-ahead has failed, for a read with `O_DIRECT`, and whenever the program handles the signal.
-//! It would tell a filesystem of signals, but fuser 0.18 says that it does not want to know, and
-//! for a read-ahead the kernel never does.
+//! While a reader waits for a page of a read-ahead, a fatal signal ends its wait. All other waits
+//! last until the read is answered: the wait for a single page after a failed read-ahead, a read
+//! with `O_DIRECT`, and any read of a program that handles the signal. The kernel would send
+//! FUSE_INTERRUPT, but fuser 0.18 disables it, and for a read-ahead the kernel never sends it.
 //!
-//! So one thread looks at `/proc/<tid>/status` of all threads whose reads wait, ten times a second
-//! while there are any. A thread that has a signal to act on gets an error for all its reads, and
-//! the work for them ends.
+//! So one thread polls `/proc/<tid>/status` of all threads with waiting reads, at least ten times a
+//! second while there are any. All reads of a thread with a signal to handle fail, and their work
+//! is cancelled.
 //!
 //! | the thread | its reads | errno | the program |
 //! |---|---|---|---|
@@ -23,20 +22,20 @@
 //! | is in a container that we do not see into | go on | | waits for the deadline |
 //!
 //! # Why `EINTR`, and then another
-//! It is what a read that a signal interrupted returns, and what programs are written for: dd
-//! prints its figures and dies of the signal, Python raises `KeyboardInterrupt`. With any other
-//! errno they report a bad disk. A handler installed with `SA_RESTART` sees it too, since a
-//! filesystem cannot ask for a restart: the kernel does not let an answer carry that. A program
-//! that just reads on, as Python does if its handler returns, would not notice its signal for a
-//! minute, so that its next try gets an error that nobody repeats. Nor can it try for ever: on top
-//! of the first time only the kernel's own next tries get `EINTR`.
+//! A read interrupted by a signal returns `EINTR`, and programs are written for it: dd prints its
+//! statistics and exits by the signal, Python raises `KeyboardInterrupt`. With any other errno they
+//! report a bad disk. A handler installed with `SA_RESTART` sees `EINTR` too: the kernel does not
+//! let a filesystem request a restart. A program that reads on, as Python does if its handler
+//! returns, would not react to its signal for a minute; its next attempt therefore gets an errno
+//! that programs do not retry. The number of retries is bounded too: after the first `EINTR`, only
+//! the kernel's own retries get `EINTR`.
 //!
-//! # What it cannot see
-//! A signal handler does not tell from outside what it is for: a server that reloads on SIGHUP gets
-//! an error for what it reads from a torrent that does not answer. A thread in another PID
-//! namespace has no number here, or a `/proc` of another namespace lies about all: then nothing is
-//! watched and the deadline of the read is what ends it. Reads beyond the kernel's `max_background`
-//! are not here yet; the kernel lets go of them for a fatal signal only.
+//! # Limits
+//! The purpose of a signal handler is not visible from outside: a server that reloads on SIGHUP
+//! gets an error for reads of a torrent that does not respond. A thread in another PID namespace
+//! has no id here, or `/proc` belongs to another namespace: then no thread is watched, and reads
+//! end at their deadline. Reads beyond the kernel's `max_background` have not reached this process;
+//! the kernel ends them for a fatal signal only.
 
 mod thread;
 
@@ -45,18 +44,18 @@ use std::time::{Duration, Instant};
 pub(crate) use self::thread::{PendingSignal, look};
 use crate::reads::{InflightReads, Tid};
 
-/// How often threads are looked at while few reads wait: an interrupted reader is free after this
-/// and half as much again, which a user at a keyboard takes for at once.
+/// Poll interval while few reads wait. An interrupted reader is released within 1.5 intervals,
+/// which a user at a keyboard perceives as immediate.
 const INTERVAL_MIN: Duration = Duration::from_millis(20);
 
-/// How often they are looked at while many wait: a reader is free within 0.3 s all the same.
+/// Maximum poll interval. A reader is still released within 0.3 s.
 const INTERVAL_MAX: Duration = Duration::from_millis(100);
 
-/// How much longer the interval is for each thread. A look costs 17 µs, so that it is less
-/// than 2 % of a processor, however many there are.
+/// Added to the interval for each thread. One poll costs 17 µs, so that polling takes less than 2 %
+/// of a CPU for any number of threads.
 const INTERVAL_PER_THREAD: Duration = Duration::from_millis(1);
 
-/// Looks at the threads whose reads wait, until it all ends. Costs nothing while none do.
+/// Polls the threads with waiting reads until the mount ends. Costs nothing while no read waits.
 pub(crate) fn watch(waiting: &InflightReads) {
     if !thread::can_look() {
         tracing::warn!("/proc is not there or of other processes: readers cannot be interrupted");

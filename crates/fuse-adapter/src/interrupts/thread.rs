@@ -1,4 +1,4 @@
-//! A look at a thread in `/proc`: whether it has a signal to act on.
+//! Signal state of a thread, read from `/proc`.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -8,21 +8,21 @@ use rustix::process::{Pid, Signal, test_kill_process};
 
 use crate::reads::Tid;
 
-/// What a thread has to do that it cannot while it waits for us.
+/// A pending signal that a thread cannot handle while its read waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PendingSignal {
-    /// A signal ends it, or it is gone already.
+    /// The signal ends the thread, or the thread has exited.
     Fatal,
-    /// It handles a signal by which somebody wants it to end.
+    /// The thread handles a signal that requests termination.
     Handled,
 }
 
-/// Signals by which somebody wants a program to end. A program that handles one of these wants to
-/// tidy up, and for that its read has to return. All others that are handled, such as a profiler's
-/// `SIGPROF` or an alarm, do not concern a read: no read of a local file returns for them.
+/// Signals that request termination. A program that handles one of them wants to clean up, so its
+/// read has to return. All other handled signals, such as a profiler's `SIGPROF` or an alarm, do
+/// not end a read: no read of a local file returns for them.
 const ENDING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
-/// Signals that do nothing, or stop and start a process, unless they are handled.
+/// Signals whose default action is to ignore, stop or continue.
 const HARMLESS: [Signal; 8] = [
     Signal::CHILD,
     Signal::CONT,
@@ -34,18 +34,18 @@ const HARMLESS: [Signal; 8] = [
     Signal::TTOU,
 ];
 
-/// More than a `/proc/<tid>/status` has, so that one call reads it: its length is not known before.
+/// Larger than any `/proc/<tid>/status`, so that one call reads it: its length is not known before.
 const STATUS_BYTES: usize = 4096;
 
-/// Returns whether `/proc` has the numbers that the kernel gives us. In a container it may be that
-/// of another, or not be there.
+/// Returns whether `/proc` belongs to this PID namespace. In a container it may belong to another,
+/// or be absent.
 pub(super) fn can_look() -> bool {
     fs::read_link("/proc/self").is_ok_and(|name| {
         name.to_str().and_then(|name| name.parse().ok()) == Some(std::process::id())
     })
 }
 
-/// Returns what a thread has to do. A thread that cannot be seen has nothing to do.
+/// Returns the pending signal of a thread, if any. A thread that is not visible has none.
 pub(crate) fn look(tid: Tid) -> Option<PendingSignal> {
     match read(tid) {
         Ok(text) => {
@@ -53,17 +53,17 @@ pub(crate) fn look(tid: Tid) -> Option<PendingSignal> {
             let leader = || SignalSets::parse(&read(status.leader).ok()?);
             status.urge(leader)
         }
-        // With the option `hidepid` only those of our own user are there.
+        // With the mount option `hidepid`, only processes of the same user are visible.
         Err(_) => is_gone(tid).then_some(PendingSignal::Fatal),
     }
 }
 
-/// This lists threads too, although no listing of `/proc` shows them. It waits for nothing that a
-/// thread holds.
+/// Reads the status of a process or thread; threads are readable although no listing of `/proc`
+/// shows them. Takes no lock that a thread may hold.
 fn read(tid: Tid) -> io::Result<String> {
     let mut bytes = Vec::with_capacity(STATUS_BYTES);
     File::open(format!("/proc/{}/status", tid.0))?.read_to_end(&mut bytes)?;
-    // The name of a program need not be text.
+    // A process name need not be UTF-8.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -72,11 +72,11 @@ fn is_gone(tid: Tid) -> bool {
     pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
 }
 
-/// What is of use of a `/proc/<tid>/status`. The numbers are sets of signals.
+/// Relevant fields of `/proc/<tid>/status`. The integers are sets of signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SignalSets {
     tid: Tid,
-    /// The first thread of the process.
+    /// First thread of the process.
     leader: Tid,
     is_dead: bool,
     own_pending: u64,
@@ -113,7 +113,7 @@ impl SignalSets {
         }
         self.urge_of(self.own_pending).or_else(|| {
             let urge = self.urge_of(self.shared_pending)?;
-            // The kernel gives a signal for the whole process to its first thread if that takes it.
+            // The kernel delivers a process-wide signal to the first thread if that accepts it.
             let is_for_leader = self.tid != self.leader
                 && leader().is_some_and(|leader| {
                     !leader.is_dead && leader.urge_of(leader.shared_pending).is_some()
@@ -135,7 +135,7 @@ impl SignalSets {
 }
 
 fn set(signals: &[Signal]) -> u64 {
-    // Signals are numbered from 1 on.
+    // Signal numbers start at 1.
     signals.iter().fold(0, |set, signal| set | 1 << (signal.as_raw() - 1))
 }
 
@@ -206,7 +206,7 @@ mod tests {
         let status = SignalSets::parse(&read(me).unwrap()).unwrap();
         assert_eq!((status.tid, status.leader, status.is_dead), (me, me, false));
         assert_eq!(look(me), None);
-        // The largest number that a process can have is 4,194,304.
+        // The largest process id is 4,194,304.
         assert_eq!(look(Tid(i32::MAX as u32)), Some(PendingSignal::Fatal));
         assert_eq!(look(Tid::UNKNOWN), None);
         assert_eq!(look(Tid(u32::MAX)), None);

@@ -1,4 +1,4 @@
-//! Putting a mount into the tree: as root with `mount(2)`, as a user through fusermount3.
+//! Attaches a mount: as root with `mount(2)`, as another user through fusermount3.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -13,22 +13,22 @@ use rustix::process::geteuid;
 use super::MountError;
 use crate::{MountOptions, fusermount};
 
-/// The device that speaks for a FUSE mount.
+/// The FUSE device.
 const DEVICE: &str = "/dev/fuse";
 
-/// The type for `mount(2)`. The subtype comes after it in the tables.
+/// Filesystem type for `mount(2)`. The mount tables append the subtype.
 const FS_TYPE: &str = "fuse";
 
-/// What all mounts are: torrents are foreign data, which is only read.
+/// Flags of all mounts: torrents are untrusted data, and the mount is read-only.
 const FLAGS: MountFlags =
     MountFlags::RDONLY.union(MountFlags::NOSUID).union(MountFlags::NODEV).union(MountFlags::NOEXEC);
 
-/// Mounts at `path`, and returns the device that has to answer for the mount.
+/// Mounts at `path`, and returns the FUSE device of the mount.
 pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountError> {
     if geteuid().is_root() {
         return attach_as_root(path, options);
     }
-    // fusermount3 opens the device itself, but says less clearly that there is none.
+    // fusermount3 opens the device itself, but its message for a missing device is unclear.
     if let Err(MountError::NoFuseDevice) = std::fs::metadata(DEVICE).map_err(device_error) {
         return Err(MountError::NoFuseDevice);
     }
@@ -36,8 +36,8 @@ pub(super) fn attach(path: &Path, options: &MountOptions) -> Result<OwnedFd, Mou
         .map_err(|error| MountError::from_fusermount(path.to_owned(), error))
 }
 
-/// Looks whether this user can mount anything here, without mounting. What only a mount shows, such
-/// as a refusal of the kernel, it cannot know.
+/// Checks whether this user can mount, without mounting. Errors that only a mount shows, such as a
+/// refusal of the kernel, are not detected.
 ///
 /// # Errors
 /// [`MountError`].
@@ -66,7 +66,7 @@ fn attach_as_root(path: &Path, options: &MountOptions) -> Result<OwnedFd, MountE
 fn device_error(error: io::Error) -> MountError {
     match Errno::from_io_error(&error) {
         Some(Errno::ACCESS | Errno::PERM) => MountError::DevicePermission,
-        // The last two are a device node without a driver behind it.
+        // The last two are a device node without a driver.
         Some(Errno::NOENT | Errno::NODEV | Errno::NXIO) => MountError::NoFuseDevice,
         _ => MountError::Mount { path: DEVICE.into(), source: error },
     }

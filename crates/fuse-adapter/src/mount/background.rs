@@ -1,4 +1,4 @@
-//! What goes on beside the session: reads that are not answered yet, and notices to the kernel.
+//! Tasks and threads beside the session: in-flight reads and notifications to the kernel.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use vfs_core::{InvalidationSink, TorrentSource, Vfs};
 use crate::notices::Notices;
 use crate::reads::Reads;
 
-/// The tasks and threads of a mount. Clones are the same.
+/// The tasks and threads of a mount. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct Background {
     pub(super) reads: Reads,
@@ -17,7 +17,7 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Starts the threads. The mount does without those that cannot be.
+    /// Starts the threads. The mount continues without any that cannot be started.
     pub(super) fn start<S: TorrentSource>(&self, vfs: &Vfs<S>, notifier: &Notifier) {
         if let Err(error) = self.reads.serve(notifier.clone()) {
             tracing::warn!(%error, "reads that wait cannot be interrupted");
@@ -27,7 +27,7 @@ impl Background {
         }
     }
 
-    /// Lets the kernel be told of changes, and only then keep for long what may change.
+    /// Starts notifications to the kernel. Only then may it cache changing entries for long.
     fn start_notices<S: TorrentSource>(&self, vfs: &Vfs<S>, notifier: &Notifier) -> io::Result<()> {
         let (notices, kernel) = (Arc::clone(&self.notices), notifier.clone());
         self.reads.start("tfs-notices", move || notices.run(&kernel))?;
@@ -37,7 +37,7 @@ impl Background {
         Ok(())
     }
 
-    /// Ends all reads with an error, those to come too, and the threads.
+    /// Ends the threads, and all reads with an error, including later ones.
     pub(super) fn end(&self) {
         self.reads.end();
         self.notices.end();

@@ -1,4 +1,4 @@
-//! Why a filesystem was not mounted, or its session ended badly.
+//! Errors of mounting a filesystem and of its session.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,52 +7,52 @@ use std::sync::Arc;
 use crate::fusermount::FusermountError;
 use crate::mountpoint::MountpointError;
 
-/// Why a filesystem was not mounted; nothing is left behind. The message fits after "failed to".
+/// Why a filesystem was not mounted; no mount remains. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum MountError {
-    /// The mount point does not do.
+    /// The mount point is not usable.
     #[error(transparent)]
     Mountpoint(#[from] MountpointError),
-    /// `/dev/fuse` is missing: the kernel has no FUSE, or the container does not get it.
+    /// `/dev/fuse` is missing: the kernel has no FUSE, or the container has no access to it.
     #[error("open /dev/fuse: this system has no FUSE")]
     NoFuseDevice,
-    /// `/dev/fuse` may not be opened.
+    /// Opening `/dev/fuse` is not permitted.
     #[error("open /dev/fuse: permission denied")]
     DevicePermission,
-    /// fusermount3, which a user who is not root needs, is not installed.
+    /// fusermount3 is not installed. Users other than root need it.
     #[error("mount: fusermount3 is not installed")]
     NoFusermount,
-    /// `allow_other` is not allowed for users who are not root.
+    /// `allow_other` is not permitted for users other than root.
     #[error("mount with allow_other: /etc/fuse.conf does not have user_allow_other")]
     AllowOtherRefused,
-    /// fusermount3 refused for a reason of its own.
+    /// fusermount3 refused for another reason.
     #[error("mount on {}: {message}", path.display())]
     Fusermount {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// What it said.
+        /// Its message.
         message: String,
     },
     /// The kernel refused to mount.
     #[error("mount on {}", path.display())]
     Mount {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// What it said.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// It was mounted, but kernel and filesystem did not come to terms.
+    /// The mount was attached, but the FUSE session did not start.
     #[error("start the FUSE session at {}", path.display())]
     Session {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// What went wrong.
+        /// The cause.
         source: io::Error,
     },
 }
 
 impl MountError {
-    /// Tells the refusals of fusermount3 apart by their text, since all end with the same code.
+    /// Maps the refusals of fusermount3 by their text: all have the same exit code.
     pub(super) fn from_fusermount(path: PathBuf, error: FusermountError) -> Self {
         let message = match error {
             FusermountError::Missing => return Self::NoFusermount,
@@ -74,7 +74,7 @@ impl MountError {
     }
 }
 
-/// Why a session ended other than by an unmount. Requests since then have got errors.
+/// Why a session ended without an unmount. All later requests fail.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("serve the mount")]
 pub struct SessionError(#[source] Arc<io::Error>);

@@ -35,27 +35,27 @@ use crate::reply::ReplyStats;
 use crate::ttl::Ttls;
 use crate::{MountCounters, MountOptions, check_mountpoint, connection, unmount};
 
-/// How many threads take requests from the kernel. Half of them may be reading directly; of the
-/// others, which never wait, one can answer while the other copies. More gain nothing that is
-/// visible next to a network.
+/// Number of threads that take requests from the kernel. Half of them may read inline. The other
+/// half never blocks: one thread can answer while another copies. More threads gain little compared
+/// with network latency.
 const THREADS: usize = 4;
 
-/// How long those who use the mount get to notice that it ends: their reads have failed by then.
+/// How long users of an ending mount have to close it: their reads have failed by then.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long the session may take to end after its connection was aborted: a few system calls.
+/// Maximum time for the session to end after an abort: a few system calls.
 const ABORT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Mounts `vfs` at `mountpoint`, after [`check_mountpoint`]. Reads are answered on `runtime`.
 ///
-/// As root it uses `mount(2)`, as any other user fusermount3. When it returns, the mount answers.
-/// It makes system calls and may start a program, so an async caller uses a blocking thread.
+/// Uses `mount(2)` as root, fusermount3 as another user. The mount answers requests when this
+/// returns. It makes system calls and may start a program, so async callers use a blocking thread.
 ///
-/// A `vfs` serves one mount: its reads end for good when [`FuseMount::unmount`] or the drop of the
-/// mount shuts it down.
+/// A `vfs` serves one mount: [`FuseMount::unmount`] or dropping the mount ends its reads
+/// permanently.
 ///
 /// # Errors
-/// [`MountError`]; nothing is left behind.
+/// [`MountError`]; no mount remains.
 pub fn mount<S: TorrentSource>(
     vfs: Arc<Vfs<S>>,
     runtime: Handle,
@@ -94,9 +94,9 @@ pub fn mount<S: TorrentSource>(
     };
     let device = attach::attach(&path, options)?;
     let started = MountTarget::find(&path).and_then(|target| {
-        // Who gets in was said to the kernel, which asks nobody else.
+        // The mount options control access, and the kernel enforces them.
         let session = Session::from_fd(filesystem, device, SessionACL::All, config())?;
-        // It applies to files that are opened afterwards, so to all only if it comes first.
+        // It applies to files opened afterwards, so it has to come first.
         if let Err(error) = connection::set_read_ahead(target.device, options.read_ahead_kb) {
             tracing::debug!(%error, "the kernel's own read-ahead stays");
         }
@@ -122,13 +122,13 @@ pub fn mount<S: TorrentSource>(
     }
 }
 
-/// How a session ended, once it has.
+/// How the session ended; `None` while it runs.
 type SessionEnd = Option<Result<(), SessionError>>;
 
 /// A mounted filesystem.
 ///
-/// It ends by [`unmount`](Self::unmount), by somebody else's `umount`, or by being dropped, which
-/// takes it out of the tree, fails its reads, and leaves the rest to the kernel.
+/// It ends by [`unmount`](Self::unmount), by an external `umount`, or by being dropped. Dropping
+/// detaches the mount, fails its reads, and leaves the rest to the kernel.
 pub struct FuseMount {
     target: MountTarget,
     /// Becomes `Some` once, when the session has ended.
@@ -140,43 +140,43 @@ pub struct FuseMount {
 }
 
 impl FuseMount {
-    /// Returns where it is mounted: the absolute path without symbolic links.
+    /// Returns the mount point: the absolute path without symbolic links.
     #[must_use]
     pub fn mountpoint(&self) -> &Path {
         &self.target.path
     }
 
-    /// Returns the number of the filesystem, by which the table of mounts has it.
+    /// Returns the device number of the filesystem, as in the mount table.
     #[must_use]
     pub fn device(&self) -> Device {
         self.target.device
     }
 
-    /// Returns what can be learned and done beside the session.
+    /// Returns the handle for queries and cache control.
     #[must_use]
     pub fn kernel_side(&self) -> KernelHandle {
         self.kernel_side.clone()
     }
 
-    /// Returns whether who goes to [`mountpoint`](Self::mountpoint) meets this mount: it is neither
-    /// unmounted, lazily too, nor covered by another.
+    /// Returns whether [`mountpoint`](Self::mountpoint) leads to this mount: it is neither
+    /// unmounted (also lazily) nor covered by another mount.
     ///
     /// # Errors
-    /// Where `/proc` is not mounted.
+    /// If `/proc` is not mounted.
     pub fn is_seen(&self) -> io::Result<bool> {
         Ok(self.target.is_seen_in(&MountTable::read()?))
     }
 
-    /// Returns what became of reads so far. Costs a short lock.
+    /// Returns the counters of reads. Costs a short lock.
     #[must_use]
     pub fn counters(&self) -> MountCounters {
         MountCounters { faults: self.faults.unanswered_count(), ..self.background.reads.counters() }
     }
 
-    /// Resolves when the session has ended, whoever unmounted it.
+    /// Resolves when the session has ended, by any unmount.
     ///
     /// # Errors
-    /// If it ended for another reason than an unmount. The mount may then still be in the tree.
+    /// If it ended for another reason than an unmount. The mount may then still be attached.
     ///
     /// # Cancel safety
     /// Nothing is lost; any number of callers may wait.
@@ -184,22 +184,22 @@ impl FuseMount {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
             Ok(ended) => ended.clone().unwrap_or(Ok(())),
-            // The thread is gone without a word: it was ended by a panic outside of all handlers.
+            // The session thread ended without a result: a panic outside of all handlers.
             Err(_closed) => Err(SessionError::new(io::Error::other("the session was lost"))),
         }
     }
 
-    /// Ends the mount within seconds, whatever its users do: reads fail, the mount leaves the
-    /// tree, and who still has files open after a grace period gets errors for them.
+    /// Ends the mount within seconds, even if it is in use: reads fail, the mount is detached, and
+    /// files that are still open after a grace period get errors.
     ///
-    /// Only root can bring about the last, or a user where `/sys/fs/fuse/connections` is mounted.
-    /// Elsewhere the session lives on until the last file is closed or this process ends.
+    /// The last step needs root, or a mounted `/sys/fs/fuse/connections`. Otherwise the session
+    /// continues until the last file is closed or this process ends.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
     ///
     /// # Cancel safety
-    /// Dropping the future goes on as dropping the mount does.
+    /// Dropping the future has the effect of dropping the mount.
     pub async fn unmount(self) -> Result<(), SessionError> {
         self.vfs.shut_down();
         self.detach().await;
@@ -240,8 +240,8 @@ impl FuseMount {
         }
     }
 
-    /// Returns false after an unmount: the numbers of the mount may be another's then. A session
-    /// that broke leaves a dead mount, which keeps them.
+    /// Returns false after an unmount: another mount may then have its device number. A failed
+    /// session leaves a dead mount, which keeps the number.
     fn may_be_in_the_tree(&self) -> bool {
         !matches!(&*self.ended.borrow(), Some(Ok(())))
     }
@@ -266,7 +266,7 @@ impl Drop for FuseMount {
     }
 }
 
-/// The one thing that a mount wants of its [`Vfs`], whatever the source is.
+/// The only operation of a [`Vfs`] that a mount needs, independent of the source.
 trait ShutDown: Send + Sync {
     fn shut_down(&self);
 }
@@ -292,12 +292,12 @@ fn serve<S: TorrentSource>(
     // The thread ends with the session, which ends with the mount.
     thread::Builder::new().name("tfs-session".to_owned()).spawn(move || {
         let result = match session.run() {
-            // A thread that was taking a request when the connection went. Linux 6.18 says so in
-            // some unmounts, asked for or not.
+            // A thread was reading a request when the connection closed. Linux 6.18 reports this
+            // for some unmounts, internal and external ones.
             Err(error) if Errno::from_io_error(&error) == Some(Errno::CONNABORTED) => Ok(()),
             result => result,
         };
-        // Whoever waited for these has got an error from the kernel.
+        // Pending requests have got an error from the kernel.
         background.end();
         if let Err(error) = &result {
             tracing::error!(%error, "the session ended badly");

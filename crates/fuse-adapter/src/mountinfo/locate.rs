@@ -1,8 +1,8 @@
-//! Where a path leads, without a look into a mount of ours.
+//! Resolves paths without accessing a tfs mount.
 //!
-//! A dead mount answers everything with "Transport endpoint is not connected", and one whose
-//! process is stuck with nothing. So a path is followed name by name from the root directory, and
-//! what is below a mount of ours by the kernel's table is taken as it is written.
+//! A dead mount answers every request with "Transport endpoint is not connected", and a stuck one
+//! does not answer. So a path is resolved name by name from the root directory. The part below a
+//! tfs mount, by the kernel's mount table, is not resolved.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -14,24 +14,24 @@ use rustix::io::Errno;
 
 use super::MountTable;
 
-/// As many symbolic links as the kernel follows (`path_resolution(7)`).
+/// Maximum number of symbolic links, as in the kernel (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
 
-/// Where a path leads.
+/// Result of resolving a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
-    /// The way without symbolic links: to the end, or to the mount that it ends in.
+    /// The path without symbolic links: complete, or up to the tfs mount that contains it.
     pub path: PathBuf,
-    /// The names below that mount, without `.` and `..`. `None` if the way is in no mount of ours.
+    /// The names below that mount, without `.` and `..`. `None` outside of tfs mounts.
     pub inside: Option<Vec<OsString>>,
 }
 
-/// Returns the path that the table has for `path`: absolute and without symbolic links, the last
-/// name being followed too, as `mount(2)` and `umount(8)` do. Nothing has to be there, and below a
-/// mount of ours nothing is looked at.
+/// Returns `path` as in the mount table: absolute and without symbolic links. The last name is
+/// followed too, as in `mount(2)` and `umount(8)`. The path need not exist, and nothing below a tfs
+/// mount is accessed.
 ///
 /// # Errors
-/// If a directory on the way is missing or may not be searched, if there are more than 40 symbolic
+/// If a directory of the path is missing or may not be searched, if there are more than 40 symbolic
 /// links, or if `/proc` is not mounted.
 pub fn locate(path: &Path) -> io::Result<PathBuf> {
     let table = MountTable::read()?;
@@ -41,10 +41,10 @@ pub fn locate(path: &Path) -> io::Result<PathBuf> {
 }
 
 impl MountTable {
-    /// Returns where a path leads by this table.
+    /// Resolves a path by this table.
     ///
     /// # Errors
-    /// As for [`locate`], but for `/proc`.
+    /// Like [`locate`], except for `/proc`.
     pub fn locate(&self, path: &Path) -> io::Result<Location> {
         let is_ours = |path: &Path| self.at(path).is_some_and(super::MountEntry::is_tfs);
         follow(&std::path::absolute(path)?, is_ours)
@@ -65,7 +65,7 @@ fn follow(path: &Path, is_ours: impl Fn(&Path) -> bool) -> io::Result<Location> 
             if is_ours(&next) {
                 return Ok(Location { path: next, inside: Some(lexical(rest)) });
             }
-            // This never asks the filesystem whose root `next` is, unlike a look at what it is.
+            // Unlike a `stat` of `next`, this never sends a request to a filesystem mounted on it.
             match fs::read_link(&next) {
                 Ok(target) => {
                     link_count += 1;
@@ -76,7 +76,7 @@ fn follow(path: &Path, is_ours: impl Fn(&Path) -> bool) -> io::Result<Location> 
                         rest.push_front(name);
                     }
                 }
-                // It is no link, or it is the end of the way, where nothing has to be.
+                // Not a link, or the last name, which need not exist.
                 Err(error) if is_no_link(&error) || rest.is_empty() => at = next,
                 Err(error) => return Err(error),
             }
@@ -93,8 +93,7 @@ fn owned(component: Component<'_>) -> OsString {
     component.as_os_str().to_owned()
 }
 
-/// Takes the names that go back out of those that are left. A path that leads out of the mount is
-/// taken as its root.
+/// Resolves `..` in the remaining names. A path that leads out of the mount becomes its root.
 fn lexical(rest: VecDeque<OsString>) -> Vec<OsString> {
     let mut names = Vec::new();
     for name in rest {
@@ -113,7 +112,7 @@ mod tests {
 
     use super::*;
 
-    /// Follows a path in a directory where `mnt` is a mount of ours.
+    /// Resolves a path in a directory where `mnt` is a tfs mount.
     #[track_caller]
     fn check(dir: &Path, path: &str, want: &str) {
         let mount = dir.join("mnt");
@@ -132,7 +131,7 @@ mod tests {
     fn ways_end_at_the_mount_and_nothing_in_it_is_looked_at() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().canonicalize().unwrap();
-        // There is no `mnt`: a look into it would fail.
+        // `mnt` does not exist: accessing it would fail.
         fs::create_dir_all(dir.join("a/b")).unwrap();
         symlink(dir.join("mnt"), dir.join("absolute")).unwrap();
         symlink("../../mnt/t", dir.join("a/b/relative")).unwrap();

@@ -1,6 +1,6 @@
-//! The kernel's table of mounts, `/proc/self/mountinfo`, and what stands where in it.
+//! Parser of the kernel's mount table, `/proc/self/mountinfo`.
 //!
-//! Nothing here looks into a mount of ours, so that nothing here can hang on one.
+//! This module never accesses a tfs mount, so it cannot hang on one.
 
 mod locate;
 
@@ -13,18 +13,18 @@ use std::path::{Path, PathBuf};
 
 pub use self::locate::{Location, locate};
 
-/// The type of our mounts in the table.
+/// Filesystem type of tfs mounts in the table.
 pub const FS_TYPE: &str = "fuse.tfs";
 
 /// The table of this process's mount namespace.
 const MOUNTINFO: &str = "/proc/self/mountinfo";
 
-/// The number of a filesystem, as in `st_dev`.
+/// Device number of a filesystem, as in `st_dev`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Device {
-    /// The major number, 0 for filesystems without a disk.
+    /// Major number; 0 for filesystems without a disk.
     pub major: u32,
-    /// The minor number, which also names the FUSE connection.
+    /// Minor number, which is also the number of the FUSE connection.
     pub minor: u32,
 }
 
@@ -37,27 +37,27 @@ impl fmt::Display for Device {
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountEntry {
-    /// The number of the mount, which is used again after it is gone.
+    /// Mount id. The kernel reuses it after the mount is gone.
     pub id: u64,
-    /// The number of the mount that it stands on.
+    /// Id of the parent mount.
     pub parent_id: u64,
-    /// The filesystem.
+    /// Device number of the filesystem.
     pub device: Device,
-    /// Where it is mounted.
+    /// Mount point.
     pub mount_point: PathBuf,
-    /// Whether what is mounted below it shows in other mount namespaces too, such as those of
-    /// containers (`mount_namespaces(7)`, "shared").
+    /// Whether mounts below it propagate to other mount namespaces, such as those of containers
+    /// (`mount_namespaces(7)`, "shared").
     pub is_shared: bool,
-    /// The type with its subtype, such as [`FS_TYPE`].
+    /// Type with its subtype, such as [`FS_TYPE`].
     pub fs_type: String,
-    /// What is mounted.
+    /// Mount source.
     pub source: OsString,
-    /// The user who mounted it, where it is a FUSE mount.
+    /// User who mounted it, for a FUSE mount.
     pub user_id: Option<u32>,
 }
 
 impl MountEntry {
-    /// Returns whether it is one of ours.
+    /// Returns whether it is a tfs mount.
     #[must_use]
     pub fn is_tfs(&self) -> bool {
         self.fs_type == FS_TYPE
@@ -71,34 +71,33 @@ pub struct MountTable {
 }
 
 impl MountTable {
-    /// Returns the table as it is now.
+    /// Reads the current table.
     ///
     /// # Errors
-    /// Where `/proc` is not mounted.
+    /// If `/proc` is not mounted.
     pub fn read() -> io::Result<Self> {
         fs::read(MOUNTINFO).map(|bytes| Self::parse(&bytes))
     }
 
-    /// Returns the table in the format of `proc_pid_mountinfo(5)`. Lines that are none are left
-    /// out.
+    /// Parses the format of `proc_pid_mountinfo(5)`. Malformed lines are skipped.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
         Self { entries: bytes.split(|byte| *byte == b'\n').filter_map(parse_line).collect() }
     }
 
-    /// Returns our mounts, the oldest first.
+    /// Returns the tfs mounts, oldest first.
     pub fn tfs(&self) -> impl Iterator<Item = &MountEntry> {
         self.entries.iter().filter(|entry| entry.is_tfs())
     }
 
-    /// Returns where a filesystem is mounted, also where another mount covers it.
+    /// Returns all mounts of a filesystem, including those that another mount covers.
     pub fn places_of(&self, device: Device) -> impl Iterator<Item = &MountEntry> {
         self.entries.iter().filter(move |entry| entry.device == device)
     }
 
-    /// Returns what one sees at `mount_point`: of several mounts on top of each other the topmost.
+    /// Returns the mount visible at `mount_point`: the topmost of several stacked mounts.
     ///
-    /// The path has to be as in the table, see [`locate()`].
+    /// The path must be as in the table, see [`locate()`].
     #[must_use]
     pub fn at(&self, mount_point: &Path) -> Option<&MountEntry> {
         let here = || self.entries.iter().filter(|entry| entry.mount_point == mount_point);
@@ -106,10 +105,10 @@ impl MountTable {
         here().rfind(|entry| !is_covered(entry.id))
     }
 
-    /// Returns the mount that a path is on: the topmost one at it or at the nearest directory
-    /// above it.
+    /// Returns the mount that contains a path: the topmost one at the path or at its nearest
+    /// ancestor.
     ///
-    /// The path has to be as in the table, see [`locate()`].
+    /// The path must be as in the table, see [`locate()`].
     #[must_use]
     pub fn of(&self, path: &Path) -> Option<&MountEntry> {
         path.ancestors().find_map(|ancestor| self.at(ancestor))
@@ -124,7 +123,7 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     let _root = fields.next()?;
     let mount_point = PathBuf::from(OsString::from_vec(unescape(fields.next()?)));
     let _options = fields.next()?;
-    // Any number of optional fields ends with a hyphen.
+    // A hyphen ends the optional fields.
     let mut is_shared = false;
     loop {
         match fields.next()? {
@@ -199,7 +198,7 @@ mod tests {
                 37 on 22 0:46 "/mnt/with space\ttab\\back" tmpfs "none"
             "#]],
         );
-        // Not ours to judge, but not ours to stumble over.
+        // Malformed lines are skipped.
         check("", &expect![[""]]);
         check("garbage\n1 2\n1 2 3:4 / /x rw\n1 2 x:y / /x rw - t s o\n", &expect![[""]]);
         check(
@@ -212,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_topmost_mount_is_what_one_sees() {
-        // The order of lines says nothing about which mount is above.
+        // The order of lines does not show which mount is above.
         let table = MountTable::parse(
             b"40 30 0:50 / /m rw - fuse.tfs above rw\n\
               30 20 0:40 / /m rw - tmpfs below rw\n\

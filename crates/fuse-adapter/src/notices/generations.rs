@@ -1,5 +1,5 @@
-//! Generations: what tells apart those that had one inode number, and lets a directory come back
-//! that the kernel was told is gone.
+//! Inode generations. They distinguish nodes that had the same inode number, and let a deleted
+//! directory come back.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -7,27 +7,26 @@ use std::sync::{PoisonError, RwLock};
 use fuser::Generation;
 use vfs_core::{Attr, Ino, NodeKind};
 
-/// How often each directory was gone. It is added to the generation that the core gives, which is
-/// the same after a remount, so that file handles are good for longer than the mount.
+/// Counts how often each directory was removed. The count is added to the core's generation. That
+/// one is the same after a remount, so that file handles outlive the mount.
 ///
-/// A directory whose deletion the kernel has announced is dead for good there: as long as somebody
-/// is in it, nobody finds anything in it, also when its torrent is back under its old number. With
-/// another generation the kernel takes it for a new one, and gives errors to those in the old.
+/// The kernel treats a directory whose deletion was announced as dead: a process whose working
+/// directory it is finds no entries in it, even after the torrent is back with its old inode
+/// number. With another generation the kernel creates a new inode, and processes in the old one get
+/// errors.
 ///
-/// The counts of the directories that went last are kept. One that comes back after so many others
-/// has its first generation again: that matters only if a program has been in it all the time.
+/// Only the most recent counts are kept. A directory that comes back later has its first generation
+/// again, which matters only if a process was in it all the time.
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
     /// Protects the counts; held for one access.
     gone: RwLock<Gone>,
 }
 
-/// How many directories that are gone are remembered at least, and twice as many at most: some
-/// 2 MB.
+/// Minimum number of counts that are kept. The maximum is twice as many, about 2 MB.
 const GONE_MIN: usize = 1 << 15;
 
-/// How often each directory was gone, in two halves: when the younger is full, it takes the place
-/// of the older.
+/// Counts in two generations of a cache: when the younger half is full, it replaces the older.
 #[derive(Debug, Default)]
 struct Gone {
     younger: HashMap<Ino, u32>,
@@ -50,7 +49,7 @@ impl Gone {
 }
 
 impl Generations {
-    /// Returns the generation of what has these attributes. The kernel keeps 32 bits.
+    /// Returns the generation of a node with these attributes. The kernel keeps 32 bits.
     pub(crate) fn of(&self, attr: &Attr) -> Generation {
         let count = match attr.kind {
             NodeKind::Directory => {
@@ -61,7 +60,7 @@ impl Generations {
         Generation(u64::from(attr.generation.wrapping_add(count)))
     }
 
-    /// Takes note that a directory is gone.
+    /// Counts the removal of a directory.
     pub(super) fn end(&self, dir: Ino) {
         self.gone.write().unwrap_or_else(PoisonError::into_inner).add(dir);
     }
@@ -77,7 +76,7 @@ mod tests {
         let number = |n: usize| Ino(n as u64);
         for n in 0..5 * GONE_MIN {
             gone.add(number(n));
-            // One that goes again and again is counted on.
+            // The count of a directory that is removed again and again is kept.
             gone.add(number(usize::MAX));
             assert!(gone.younger.len() + gone.older.len() <= 2 * GONE_MIN);
         }

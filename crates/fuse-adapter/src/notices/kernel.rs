@@ -1,4 +1,4 @@
-//! What the kernel can be told about its caches.
+//! Invalidations that the kernel accepts.
 
 use std::ffi::OsStr;
 use std::io;
@@ -6,26 +6,26 @@ use std::io;
 use fuser::{INodeNo, Notifier};
 use vfs_core::Ino;
 
-/// The whole of a range, for a notice (`FUSE_NOTIFY_INVAL_INODE`): from its start to the end.
+/// Length that stands for "to the end", in an invalidation (`FUSE_NOTIFY_INVAL_INODE`).
 const TO_THE_END: i64 = 0;
 
-/// An offset that says that a notice is about attributes only.
+/// Offset that stands for attributes only, in an invalidation.
 const ATTR_ONLY: i64 = -1;
 
-/// The kernel's caches. That it did not know of something is no error.
+/// The kernel's caches. Invalidating an unknown entry is not an error.
 pub(crate) trait Kernel {
-    /// Forgets a name in a directory, or that there was none, and all names below. Waits until the
-    /// lookups and listings that are under way in the directory are through.
+    /// Drops a name or negative entry of a directory, and all names below. Waits for the lookups
+    /// and listings in flight in the directory.
     fn forget_name(&self, parent: Ino, name: &str) -> io::Result<()>;
 
-    /// Does what [`forget_name`](Self::forget_name) does, and tells those who watch the directory
-    /// `child` that it is gone, unless something in it is in use.
+    /// Like [`forget_name`](Self::forget_name). Also notifies watchers of directory `child` of its
+    /// deletion, unless something in it is in use.
     fn delete(&self, parent: Ino, name: &str, child: Ino) -> io::Result<()>;
 
-    /// Forgets how a directory was listed, and its attributes.
+    /// Drops the listing and the attributes of a directory.
     fn forget_listing(&self, dir: Ino) -> io::Result<()>;
 
-    /// Forgets attributes.
+    /// Drops attributes.
     fn forget_attr(&self, ino: Ino) -> io::Result<()>;
 }
 

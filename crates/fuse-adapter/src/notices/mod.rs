@@ -1,21 +1,20 @@
-//! The thread that tells the kernel what is no longer so.
+//! The thread that notifies the kernel of changes.
 //!
-//! The core calls [`Notices`] as its [`InvalidationSink`], which only takes note; a thread of its
-//! own then tells the kernel. It has to be one of its own: the kernel locks the directory that a
-//! notice is about, and so waits until the requests that it has under way there are answered.
+//! The core calls [`Notices`] as its [`InvalidationSink`], which only queues the change; a separate
+//! thread notifies the kernel. The kernel locks the directory of a notification, and so waits until
+//! its requests in flight there are answered. A thread that answers requests would deadlock.
 //!
-//! # What each notice has to do
-//! - A name that came: the kernel may remember that there was no such name, and how the directory
-//!   was listed.
-//! - A name that went: the kernel may remember the name, everything below it, and the listing.
-//!   Those who watch a directory that is gone hear of it if the kernel is told that it was deleted.
-//!   Not so with a file: for that the kernel waits for a search for holes in it, which may wait for
-//!   the server, and keeps the directory that the file is in locked meanwhile.
-//! - Attributes: the kernel may remember them. It may also be about to learn the old ones, from an
-//!   answer that it has not looked at yet. It holds the lock of the directory until it has, so a
-//!   notice about any name in there comes after it.
-//! - A listing of what changes without notice, which the kernel keeps as all others if it does not
-//!   ask how directories are opened. It too has to be taken in before it is forgotten.
+//! # Effects of each change
+//! - Added name: the kernel may cache a negative entry and the listing of the directory.
+//! - Removed name: the kernel may cache the name, everything below it, and the listing. Watchers of
+//!   a removed directory are notified if the kernel gets a deletion. Files get no deletion: the
+//!   kernel would wait for a `SEEK_HOLE` in flight, which may wait for the server, and keep the
+//!   directory locked meanwhile.
+//! - Attributes: the kernel may cache them. It may also be about to process an answer with the old
+//!   ones. It holds the lock of the directory until then, so a notification of any name in the
+//!   directory comes after the answer.
+//! - Listing of unannounced names: the kernel caches it like others if it sends no opens of
+//!   directories. It too must be processed before it can be dropped.
 
 mod generations;
 mod kernel;
@@ -34,16 +33,16 @@ pub(crate) use self::kernel::Kernel;
 use self::pending::{NameChange, NotificationBatch, PendingNotifications};
 use crate::ttl::Ttls;
 
-/// A name that no torrent is likely to have, for a notice that only waits for the requests that
-/// are under way in a directory. If one has it, that name is looked up once more.
+/// A name that no torrent is likely to have. Its invalidation only waits for the requests in flight
+/// in a directory. If a torrent has the name, the kernel looks it up once more.
 const BARRIER_NAME: &str = "%nobody";
 
-/// What the kernel is still to be told.
+/// Queue of notifications and the state of their thread.
 #[derive(Debug)]
 pub(crate) struct Notices {
-    /// Protects what is pending; held for one access, never while the kernel is told.
+    /// Protects the queue; held for one access, never during a notification.
     state: Mutex<NotifierState>,
-    /// Tells the thread that there is something, or that it ends.
+    /// Wakes the thread when a notification is queued or the mount ends.
     changed: Condvar,
     ttls: Arc<Ttls>,
     generations: Arc<Generations>,
@@ -61,18 +60,18 @@ impl Notices {
         Self { state: Mutex::default(), changed: Condvar::new(), ttls, generations }
     }
 
-    /// Returns the generations that the kernel is to be told.
+    /// Returns the inode generations for the kernel.
     pub(crate) fn generations(&self) -> Arc<Generations> {
         Arc::clone(&self.generations)
     }
 
-    /// Finds out whether the kernel takes notices. Does not wait.
+    /// Tests whether the kernel accepts notifications. Does not block.
     pub(crate) fn try_out(&self, kernel: &impl Kernel) {
         self.ttls.set_notify_supported(true);
         self.judge(kernel.forget_attr(Ino::ROOT));
     }
 
-    /// Tells the kernel what changes, until it all ends.
+    /// Notifies the kernel of changes until the mount ends.
     pub(crate) fn run(&self, kernel: &impl Kernel) {
         while let Some(batch) = self.next_batch() {
             self.tell_names(kernel, &batch);
@@ -81,13 +80,13 @@ impl Notices {
         }
     }
 
-    /// Has the kernel forget how a directory is listed, as soon as it has taken in the listings
-    /// that it was given.
+    /// Makes the kernel drop the listing of a directory, after it has processed the listings
+    /// already sent.
     pub(crate) fn drop_listing(&self, dir: Ino) {
         self.note(|pending| pending.add_listing(dir));
     }
 
-    /// Ends the thread, at the latest when the notice that is under way is through.
+    /// Ends the thread, at the latest after the current notification.
     pub(crate) fn end(&self) {
         self.state().is_ended = true;
         self.changed.notify_all();
@@ -103,11 +102,11 @@ impl Notices {
                     self.judge(kernel.delete(*parent, name, *ino));
                     self.generations.end(*ino);
                 }
-                // Also what was found before its generation ended.
+                // Also drops entries that were looked up before the generation ended.
                 self.judge(kernel.forget_name(*parent, name));
             }
-            // Last: each of the above has waited for the listings that were under way, which
-            // could have brought the old names back.
+            // Last: each of the above has waited for the listings in flight, which could have
+            // restored the old names.
             self.judge(kernel.forget_listing(*parent));
         }
     }
@@ -134,7 +133,7 @@ impl Notices {
         }
     }
 
-    /// Takes note of it if the kernel does not take notices: then it must not keep things long.
+    /// Disables long TTLs if the kernel does not accept notifications.
     fn judge(&self, result: io::Result<()>) {
         let Err(error) = result else { return };
         match Errno::from_io_error(&error) {
@@ -142,12 +141,12 @@ impl Notices {
                 tracing::warn!(%error, "the kernel takes no notices, changes show within a second");
                 self.ttls.set_notify_supported(false);
             }
-            // It is about something that the kernel does not know, or the mount is at its end.
+            // The kernel does not have the entry, or the mount is ending.
             _ => tracing::debug!(%error, "a notice was of no use"),
         }
     }
 
-    /// Waits until there is something to tell. Returns `None` when it is all over.
+    /// Waits until there is a notification. Returns `None` when the mount ends.
     fn next_batch(&self) -> Option<NotificationBatch> {
         let mut state = self.state();
         while !state.is_ended {
@@ -161,7 +160,7 @@ impl Notices {
 
     fn note(&self, note: impl FnOnce(&mut PendingNotifications)) {
         let mut state = self.state();
-        // The core outlives the mount, and may go on to tell.
+        // The core outlives the mount, and may report further changes.
         if !state.is_ended {
             note(&mut state.pending);
         }
@@ -170,7 +169,7 @@ impl Notices {
     }
 
     fn state(&self) -> MutexGuard<'_, NotifierState> {
-        // Nothing panics under the lock, and what is pending is whole after each step.
+        // Nothing panics under the lock, and the queue is consistent after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,44 +1,44 @@
-//! What the kernel is still to be told: each name and each inode once, however often it changed.
+//! Deduplicated queue of pending notifications.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use vfs_core::{Child, Ino};
 
-/// How many names may be pending. The kernel takes thousands in the time of one poll, so that there
-/// are more only if it is stuck.
+/// Maximum number of pending names. The kernel accepts thousands during one poll interval, so that
+/// more are pending only if it is stuck.
 pub(super) const NAMES_MAX: usize = 1 << 16;
 
-/// What is pending.
+/// Pending notifications.
 ///
-/// Inodes need no bound of their own: only what the kernel knows is reported, each once, so there
-/// are never more than the tree has. Names have one, since they may come and go without end: what
-/// is beyond is not noted, and the kernel learns of it when it has kept the old for its time.
+/// Inodes need no bound of their own: each inode that the kernel knows is pending at most once, so
+/// the tree bounds their number. Names are bounded, since they may be added and removed without
+/// end. Names beyond the maximum are dropped; the kernel sees such a change when its TTL expires.
 #[derive(Debug, Default)]
 pub(super) struct PendingNotifications {
     batch: NotificationBatch,
     name_count: usize,
 }
 
-/// What happened to a name last.
+/// Latest change of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameChange {
     Added,
     Removed(Child),
 }
 
-/// Names and inodes by the directory that they are in.
+/// Names and inodes by directory.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct NotificationBatch {
     pub(super) names: BTreeMap<Ino, BTreeMap<String, NameChange>>,
     pub(super) attrs: BTreeMap<Ino, BTreeSet<Ino>>,
-    /// Directories whose listing is not to stay.
+    /// Directories whose listing has to be dropped.
     pub(super) listings: BTreeSet<Ino>,
 }
 
 impl PendingNotifications {
     pub(super) fn add_name(&mut self, parent: Ino, name: &str, change: NameChange) {
         if self.name_count >= NAMES_MAX {
-            // Not each of them: there may be as many again.
+            // Logged once, not for each name.
             if self.name_count == NAMES_MAX {
                 tracing::warn!("the kernel does not keep up, changes may show late");
                 self.name_count += 1;
@@ -59,7 +59,7 @@ impl PendingNotifications {
         self.batch.listings.insert(dir);
     }
 
-    /// Returns all that is pending, if anything is.
+    /// Returns all pending notifications, if there are any.
     pub(super) fn take(&mut self) -> Option<NotificationBatch> {
         let Self { batch, .. } = std::mem::take(self);
         (batch != NotificationBatch::default()).then_some(batch)

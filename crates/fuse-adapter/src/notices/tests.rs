@@ -1,4 +1,4 @@
-//! What the kernel is told, and in which order.
+//! Content and order of notifications.
 
 use std::sync::mpsc;
 use std::thread;
@@ -11,7 +11,7 @@ use crate::AttrOptions;
 
 const DIRECTORY: Child = Child { ino: Ino(70), kind: NodeKind::Directory };
 
-/// A kernel that writes down what it is told, and refuses it if so asked.
+/// A kernel that records notifications, and refuses them on request.
 struct NotifiedKernel {
     told: mpsc::Sender<String>,
     refusal: Option<Errno>,

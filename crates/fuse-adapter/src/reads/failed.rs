@@ -1,12 +1,12 @@
-//! Ranges whose reads failed a moment ago.
+//! Recently failed ranges.
 //!
-//! The kernel does not take the error of a read-ahead for an answer: each thread that waits for a
-//! page of it asks again for that page alone, and only that error reaches the program. And it keeps
-//! the pages of the range as failed, so that each later reader gets them one by one.
+//! The kernel does not report the error of a read-ahead: each thread that waits for one of its
+//! pages requests that page alone, and only that error reaches the program. The kernel also keeps
+//! the pages of the range as failed, so that later readers request them one by one.
 //!
-//! So a failed range stays failed for a moment: single pages in it get the same errno at once, but
-//! for those that are there where others were missing. Then the kernel is told to forget the range,
-//! and it is as if it had never been read.
+//! So a failed range is kept for a short time: single pages in it get the same errno at once,
+//! except present pages of a range that was failed for missing ones. Then the kernel drops the
+//! range, and no trace of the failure remains.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -15,39 +15,39 @@ use fuser::Errno;
 
 use super::request::{InodeRange, page_bytes};
 
-/// How long a failure holds. The kernel asks again within milliseconds, but a program that got the
+/// How long a failure is kept. The kernel retries within milliseconds, but a program that got the
 /// bytes before the failed page sees the error only with its next call.
 const FAILURE_TIME: Duration = Duration::from_secs(1);
 
-/// When the kernel is told to forget a range that was interrupted or split, and is not known to be
-/// bad. By then it has asked again for the thread that was interrupted, and not yet often for
-/// another.
+/// When the kernel drops a range that was interrupted or split and has not failed. By then it has
+/// retried for the interrupted thread, and seldom yet for another.
 const INTERRUPT_TIME: Duration = Duration::from_millis(20);
 
-/// How many ranges are remembered: a server that is down fails all reads of a hundred readers ten
-/// times a second. Any more are not: their pages come one by one until the kernel drops them.
+/// Maximum number of ranges: a server that is down fails all reads of a hundred readers ten times a
+/// second. Further ranges are not kept; their pages are requested one by one until the kernel drops
+/// them.
 const RANGES_MAX: usize = 1024;
 
 /// Why a range has no pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RangeFailure {
-    /// It cannot be read: every read of it gets this errno.
+    /// The range cannot be read: every read of it gets this errno.
     Errno(i32),
-    /// Its data is missing: a read of a missing page gets this errno.
+    /// Data is missing: a read of a missing page gets this errno.
     Missing(i32),
-    /// Some of its pages are there and others are missing, so that each is asked for alone.
+    /// Some pages are present and others missing, so that each is requested alone.
     Split,
-    /// One thread does not want it any more, since it was interrupted or has gone elsewhere; the
-    /// others may have it.
+    /// One thread no longer wants the range, because it was interrupted or reads elsewhere; other
+    /// threads may read it.
     Interrupted,
 }
 
-/// What speaks against a read.
+/// Why a read is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadRefusal {
-    /// It fails with this errno.
+    /// The read fails with this errno.
     Always(Errno),
-    /// The same, unless its bytes are there.
+    /// The read fails with this errno unless its bytes are present.
     UnlessHere(Errno),
 }
 
@@ -60,7 +60,7 @@ impl RangeFailure {
     }
 }
 
-/// Ranges that failed, oldest first.
+/// Failed ranges, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct FailedRanges {
     ranges: VecDeque<FailedRange>,
@@ -70,7 +70,7 @@ pub(super) struct FailedRanges {
 struct FailedRange {
     span: InodeRange,
     failure: RangeFailure,
-    /// When it is over, and the kernel has to forget the range.
+    /// When the failure expires and the kernel has to drop the range.
     until: Instant,
 }
 
@@ -79,7 +79,7 @@ impl FailedRanges {
         self.ranges.is_empty()
     }
 
-    /// Takes note of a failure. Returns whether there was room for it.
+    /// Adds a failure. Returns whether there was room for it.
     pub(super) fn add(&mut self, span: InodeRange, failure: RangeFailure, now: Instant) -> bool {
         let until = now + failure.holds_for();
         let same = |known: &&mut FailedRange| known.failure == failure && known.span.contains(span);
@@ -94,7 +94,7 @@ impl FailedRanges {
         true
     }
 
-    /// Returns what speaks against a read that is the kernel's second try in a range that failed.
+    /// Returns whether to refuse a read that is the kernel's retry in a failed range.
     pub(super) fn refusal(&self, span: InodeRange, now: Instant) -> Option<ReadRefusal> {
         if span.len() > page_bytes() {
             return None;
@@ -106,13 +106,13 @@ impl FailedRanges {
         })
     }
 
-    /// Returns whether a range was split a moment ago.
+    /// Returns whether a range was split recently.
     pub(super) fn is_split(&self, span: InodeRange, now: Instant) -> bool {
         self.known(span, now).any(|failure| failure == RangeFailure::Split)
     }
 
-    /// Takes out what the kernel has to forget now: of the ranges whose time is over the parts that
-    /// no read is under way for. The other parts stay until their reads are answered.
+    /// Removes and returns the parts of expired ranges that have no read in flight. The other parts
+    /// stay until their reads are answered.
     pub(super) fn take_due(&mut self, now: Instant, pending: &[InodeRange]) -> Vec<InodeRange> {
         let mut due = Vec::new();
         let mut kept = VecDeque::with_capacity(self.ranges.len());
@@ -130,13 +130,13 @@ impl FailedRanges {
         due
     }
 
-    /// Returns the failures of the ranges that a span is in.
+    /// Returns the failures of the ranges that contain a span.
     fn known(&self, span: InodeRange, now: Instant) -> impl Iterator<Item = RangeFailure> {
         let failures = self.ranges.iter().filter(move |known| known.until > now);
         failures.filter(move |known| known.span.contains(span)).map(|known| known.failure)
     }
 
-    /// Returns when the next range is due, if there is one.
+    /// Returns when the next range expires, if there is one.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.ranges.iter().map(|range| range.until).min()
     }
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(failed.take_due(now + FAILURE_TIME, &pending).len(), RANGES_MAX - 1);
         assert_eq!(failed.ranges.len(), 1);
 
-        // What is cut into pieces does not exceed it either.
+        // Splitting a range does not exceed the maximum either.
         let mut failed = with(&[(span(0, 1 << 20), TIMED_OUT)], now);
         let pending: Vec<_> = (0..5000).map(|at| span(at * 10, at * 10 + 1)).collect();
         assert_eq!(failed.take_due(now + FAILURE_TIME, &pending).len(), 5000);

@@ -1,4 +1,4 @@
-//! The reads that are not answered yet: who waits for them, and for what.
+//! Table of in-flight reads, by thread.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -12,29 +12,30 @@ use super::request::{InodeRange, KernelRead, Tid};
 use crate::errno::Interrupt;
 use crate::interrupts::PendingSignal;
 
-/// How long a read is left alone: most are answered by then, and cost no look at their thread.
+/// Age at which the signal state of a read's thread is first polled. Most reads are answered sooner
+/// and cost no poll.
 const AGE_MIN: Duration = Duration::from_millis(50);
 
-/// How many threads are looked at in one go, those that come next in the next. A look costs 20
-/// microseconds, so that they take a tenth of a processor at most.
+/// Maximum number of threads in one poll; the next poll continues after them. Polling one thread
+/// costs 20 µs, so that polls take at most a tenth of a CPU.
 const LOOKS_MAX: usize = 512;
 
-/// All reads that are not answered yet.
+/// All in-flight reads.
 #[derive(Debug, Default)]
 pub(crate) struct InflightReads {
-    /// Protects the table; held for one access. Nothing else is locked under it.
+    /// Protects the table; held for one access. No other lock is taken under it.
     state: Mutex<InflightTable>,
-    /// Tells the one who looks that there is something again, or that it ends.
+    /// Wakes the polling thread when a read arrives or the mount ends.
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct InflightTable {
-    /// By thread, and then by arrival.
+    /// By thread, then in order of arrival.
     reads: BTreeMap<(Tid, u64), InflightRead>,
     arrived_count: u64,
     interrupted: Interrupted,
-    /// Whether somebody has to be woken when there is something again.
+    /// Whether the polling thread has to be woken when a read arrives.
     is_parked: bool,
     is_ended: bool,
 }
@@ -43,7 +44,7 @@ struct InflightTable {
 struct InflightRead {
     request: KernelRead,
     since: Instant,
-    /// Empty once used.
+    /// `None` once used.
     interrupt: Option<oneshot::Sender<Interrupt>>,
 }
 
@@ -53,16 +54,16 @@ impl InflightRead {
     }
 }
 
-/// What becomes of a read that arrives.
+/// Outcome of registering a read.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// It waits, and may be interrupted while it does.
+    /// The read is in flight and may be interrupted.
     Waits(InflightGuard, oneshot::Receiver<Interrupt>),
-    /// Its thread was interrupted a moment ago.
+    /// Its thread was interrupted less than a second ago.
     Refused(Interrupt),
 }
 
-/// A read's place in the table. To be dropped when the read is answered, not before.
+/// Entry of a read in the table. Must not be dropped before the read is answered.
 #[derive(Debug)]
 pub(super) struct InflightGuard {
     key: (Tid, u64),
@@ -70,7 +71,7 @@ pub(super) struct InflightGuard {
 }
 
 impl InflightReads {
-    /// Takes in a read. `look` looks at a thread's signals.
+    /// Registers a read. `look` returns the pending signal of a thread.
     pub(super) fn arrive(
         self: &Arc<Self>,
         request: &KernelRead,
@@ -99,12 +100,11 @@ impl InflightReads {
         Admission::Waits(InflightGuard { key, waiting: Arc::clone(self) }, interrupted)
     }
 
-    /// Ends the reads that the thread of `request` does not wait for, or it would not be there to
-    /// ask for something else: they are read-aheads. Only those that `is_missing` says so of, which
-    /// is called without a lock.
+    /// Ends the read-aheads of a thread that now requests another range: the thread does not wait
+    /// for them. Only those for which `is_missing` returns true, which is called without a lock.
     ///
-    /// Whoever waits for one of their pages all the same, and only another thread can, has the
-    /// kernel ask again. So nobody sees the error.
+    /// If another thread waits for one of their pages, the kernel asks again. So no program sees
+    /// the error.
     pub(super) fn abandon_readahead(
         &self,
         request: &KernelRead,
@@ -121,7 +121,7 @@ impl InflightReads {
         let interrupts: Vec<_> = reads.collect();
         drop(state);
         for interrupt in interrupts {
-            // A read that is just being answered does not listen any more.
+            // A read that is just being answered no longer receives it.
             _ = interrupt.send(Interrupt::Abandoned);
         }
     }
@@ -140,17 +140,17 @@ impl InflightReads {
         if spans.is_empty() {
             return;
         }
-        // Before the first answer, which the kernel may follow at once with its next try.
+        // Before the first answer: the kernel may retry immediately after it.
         state.interrupted.add(tid, spans, now);
         drop(state);
         for interrupt in interrupts {
-            // A read that is just being answered does not listen any more.
+            // A read that is just being answered no longer receives it.
             _ = interrupt.send(Interrupt::Pending);
         }
     }
 
-    /// Waits for `interval`, and longer while there are no reads. Returns the threads to look at,
-    /// in order and from the one after `last` on; `None` when it is all over.
+    /// Waits for `interval`, and longer while there are no reads. Returns the threads to poll, in
+    /// order and starting after `last`; `None` when the mount ends.
     pub(crate) fn next_threads(&self, last: Tid, interval: Duration) -> Option<Vec<Tid>> {
         let mut state = self.state();
         while state.reads.is_empty() && !state.is_ended {
@@ -162,32 +162,32 @@ impl InflightReads {
         (!state.is_ended).then(|| state.threads(last, Instant::now()))
     }
 
-    /// Returns the ranges that reads are under way for.
+    /// Returns the ranges with reads in flight.
     pub(super) fn spans(&self) -> Vec<InodeRange> {
         self.state().reads.values().map(|read| read.request.span()).collect()
     }
 
-    /// Returns how many reads there are.
+    /// Returns the number of reads.
     pub(super) fn count(&self) -> usize {
         self.state().reads.len()
     }
 
-    /// Ends the look at threads.
+    /// Ends the polling thread.
     pub(super) fn end(&self) {
         self.state().is_ended = true;
         self.changed.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, InflightTable> {
-        // Nothing panics under the lock, and the table is whole after each step.
+        // Nothing panics under the lock, and the table is consistent after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl InflightTable {
-    /// Returns the reads of a thread that are no part of the window that `request` goes on with.
-    /// Only those that have waited for a while: requests that the kernel sends one right after the
-    /// other may come in any order.
+    /// Returns the reads of a thread outside the read-ahead window that `request` continues. Only
+    /// reads that have waited for a while: requests that the kernel sends in quick succession may
+    /// arrive in any order.
     fn left_behind(&self, request: &KernelRead, now: Instant) -> Vec<((Tid, u64), KernelRead)> {
         let tid = request.tid;
         if tid == Tid::UNKNOWN {
@@ -195,7 +195,7 @@ impl InflightTable {
         }
         let reads = self.reads.range((tid, 0)..=(tid, u64::MAX));
         let left = reads.filter(|(_, read)| {
-            // The kernel asks for several parts of a window before the thread waits for the first.
+            // The kernel requests several parts of a window before the thread waits for the first.
             let is_elsewhere = !read.request.span().is_near(request.span());
             is_elsewhere && read.request.is_repeated_by_page() && read.is_old(now)
         });
@@ -311,14 +311,14 @@ mod tests {
         let page = KernelRead { len: 4096, ..request(5, FAR) };
         let (_e, mut page) = wait(&waiting, page, now);
         let (_f, mut young) = wait(&waiting, request(5, FAR), later);
-        // What belongs to the same window, and what others ask for.
+        // Requests of the same window, and of other threads.
         for offset in [FAR - 100_000, FAR, FAR + 8192, FAR + 200_000] {
             waiting.abandon_readahead(&request(5, offset), later, |_| true);
         }
         for tid in [0, 7] {
             waiting.abandon_readahead(&request(tid, 0), later, |_| true);
         }
-        // What is there comes anyway.
+        // Present data arrives anyway.
         waiting.abandon_readahead(&request(5, 0), later, |_| false);
         assert!(ahead.try_recv().is_err());
 
@@ -345,7 +345,7 @@ mod tests {
             }
         });
         let _read = wait(&waiting, request(5, 0), Instant::now());
-        // It ends whichever of the two it waits for.
+        // `end` must end both kinds of wait.
         let mut is_seen = false;
         while !is_seen {
             is_seen = !waiting.state().is_parked;

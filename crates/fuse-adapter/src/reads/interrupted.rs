@@ -1,4 +1,4 @@
-//! Threads whose reads were interrupted a moment ago, and what they get when they ask again.
+//! Recently interrupted threads, and the answers to their retries.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -7,19 +7,20 @@ use super::request::{InodeRange, Tid};
 use crate::errno::Interrupt;
 use crate::interrupts::PendingSignal;
 
-/// How long a thread counts as interrupted. The kernel asks again within milliseconds; a program
-/// that ignores its interruption does after its handler ran.
+/// How long a thread counts as interrupted. The kernel retries within milliseconds; a program that
+/// ignores its interruption retries after its handler has run.
 const INTERRUPTED_TIME: Duration = Duration::from_secs(1);
 
-/// How often a thread that cannot act on its signal yet gets `EINTR` on top of the first time. The
-/// kernel asks again once in a read and twice in a `sendfile`. More would be a program that tries
-/// for ever, such as one whose signal waits for another of its threads.
+/// How many more times a thread that cannot handle its signal yet gets `EINTR`. The kernel retries
+/// once in a read and twice in a `sendfile`. More would be a program that retries without end, for
+/// instance because its signal is pending for another of its threads.
 const PENDING_MAX: u8 = 2;
 
-/// How many threads are remembered. Any more wait for the next look, as all did the first time.
+/// Maximum number of threads. Further threads wait for the next poll, as for their first
+/// interruption.
 const THREADS_MAX: usize = 1024;
 
-/// Threads that were interrupted.
+/// Interrupted threads.
 #[derive(Debug, Default)]
 pub(super) struct Interrupted {
     threads: HashMap<Tid, InterruptedThread>,
@@ -28,7 +29,7 @@ pub(super) struct Interrupted {
 #[derive(Debug)]
 struct InterruptedThread {
     until: Instant,
-    /// What it did not get. As many as the kernel had asked for.
+    /// Ranges whose reads were interrupted (bounded by the kernel's in-flight limit).
     spans: Vec<InodeRange>,
     pending_left: u8,
 }
@@ -44,7 +45,7 @@ impl Interrupted {
         }
     }
 
-    /// Returns whether this thread was interrupted a moment ago.
+    /// Returns whether this thread was interrupted recently.
     pub(super) fn contains(&mut self, tid: Tid, now: Instant) -> bool {
         let is_over = self.threads.get(&tid).is_some_and(|thread| thread.until <= now);
         if is_over {
@@ -53,8 +54,8 @@ impl Interrupted {
         !self.threads.is_empty() && self.threads.contains_key(&tid)
     }
 
-    /// Returns what a read gets that comes from a thread that was interrupted; `None` if it may
-    /// wait. `urge` is what the thread's signals say now.
+    /// Returns the answer to a read of a recently interrupted thread; `None` if it may wait. `urge`
+    /// is the thread's pending signal.
     pub(super) fn judge(
         &mut self,
         tid: Tid,
@@ -99,10 +100,10 @@ mod tests {
     fn a_thread_that_asks_again_is_refused() {
         let (pending, retried) = (Some(Interrupt::Pending), Some(Interrupt::Retried));
         let handle = Some(PendingSignal::Handled);
-        // The kernel asks for the page, then the program for the same again, then for another file.
+        // The kernel requests the page, then the program repeats its read, then reads another file.
         check(&[(PAGE, handle, pending), (SPAN, None, retried), (PAGE, None, retried)]);
         check(&[(PAGE, handle, pending), (ELSEWHERE, None, None)]);
-        // A signal that stays pending does not let anybody spin.
+        // A signal that stays pending must not let a thread spin.
         check(&[(PAGE, handle, pending), (PAGE, handle, pending), (PAGE, handle, retried)]);
         check(&[(ELSEWHERE, Some(PendingSignal::Fatal), pending); 9]);
     }

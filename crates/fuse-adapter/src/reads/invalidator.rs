@@ -1,8 +1,8 @@
-//! The thread that has the kernel forget failed ranges.
+//! The thread that makes the kernel drop failed ranges.
 //!
-//! The kernel locks the pages that it forgets, and so waits for each read of them that is not
-//! answered: a thread of its own does this, and only for ranges that no read is known to be under
-//! way for. A read that comes in between holds it up, for as long as that read's deadline at most.
+//! The kernel locks the pages that it drops, and so blocks on every unanswered read of them. So a
+//! thread of its own does this, and only for ranges without reads in flight. A read that arrives in
+//! between blocks it until that read's deadline at most.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,15 +15,15 @@ use super::inflight::InflightReads;
 use super::request::InodeRange;
 use super::tally::ReplyCounters;
 
-/// How often it is looked whether the reads of a range are answered by now.
+/// How often a range is checked for reads that are still unanswered.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The failed ranges of a mount, and who has the kernel forget them.
+/// Failed ranges of a mount and their invalidation.
 #[derive(Debug)]
 pub(super) struct Invalidator {
-    /// Protects the ranges; held for one access, with that of `waiting` inside.
+    /// Protects the ranges; held for one access. The lock of `waiting` is taken inside.
     state: Mutex<InvalidatorQueue>,
-    /// Tells the thread that there is a range, or that it ends.
+    /// Wakes the thread when a range is added or the mount ends.
     changed: Condvar,
     waiting: Arc<InflightReads>,
     tally: Arc<ReplyCounters>,
@@ -40,7 +40,7 @@ impl Invalidator {
         Self { state: Mutex::default(), changed: Condvar::new(), waiting, tally }
     }
 
-    /// Takes note of a failure. To be called before the kernel gets the error.
+    /// Adds a failure. Must be called before the kernel gets the error.
     pub(super) fn add(&self, span: InodeRange, failure: RangeFailure) {
         let mut state = self.state();
         let was_idle = state.failed.is_empty();
@@ -53,13 +53,13 @@ impl Invalidator {
         }
     }
 
-    /// Returns what speaks against a read that is the kernel's second try in a range that failed.
+    /// Returns whether to refuse a read that is the kernel's retry in a failed range.
     pub(super) fn refusal(&self, span: InodeRange) -> Option<ReadRefusal> {
         let state = self.state();
         if state.failed.is_empty() { None } else { state.failed.refusal(span, Instant::now()) }
     }
 
-    /// Returns whether a range was split a moment ago.
+    /// Returns whether a range was split recently.
     pub(super) fn is_split(&self, span: InodeRange) -> bool {
         let state = self.state();
         !state.failed.is_empty() && state.failed.is_split(span, Instant::now())
@@ -71,7 +71,7 @@ impl Invalidator {
         self.changed.notify_all();
     }
 
-    /// Has the kernel forget what failed, until it all ends.
+    /// Makes the kernel drop failed ranges until the mount ends.
     pub(super) fn run(&self, notifier: &Notifier) {
         while let Some(spans) = self.next_due() {
             for span in spans {
@@ -80,7 +80,7 @@ impl Invalidator {
                 }
                 match forget(notifier, span) {
                     Ok(()) => self.tally.forgotten.add_one(),
-                    // Its pages come one by one then.
+                    // Its pages are then requested one by one.
                     Err(error) => {
                         tracing::debug!(ino = span.ino, %error, "the kernel keeps a failed range");
                     }
@@ -89,7 +89,7 @@ impl Invalidator {
         }
     }
 
-    /// Waits until there is something to forget. Returns `None` when it is all over.
+    /// Waits until a range is due. Returns `None` when the mount ends.
     fn next_due(&self) -> Option<Vec<InodeRange>> {
         let mut state = self.state();
         while !state.is_ended {
@@ -113,13 +113,13 @@ impl Invalidator {
     }
 
     fn state(&self) -> MutexGuard<'_, InvalidatorQueue> {
-        // Nothing panics under the lock, and the ranges are whole after each step.
+        // Nothing panics under the lock, and the ranges are consistent after each step.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn forget(notifier: &Notifier, span: InodeRange) -> io::Result<()> {
-    // The kernel has no offsets beyond.
+    // The kernel has no larger offsets.
     let (Ok(start), Ok(len)) = (i64::try_from(span.start), i64::try_from(span.len())) else {
         return Ok(());
     };

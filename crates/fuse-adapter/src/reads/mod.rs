@@ -1,4 +1,4 @@
-//! Reads under way: each is a task that owns its reply, and all of them have one owner.
+//! Reads in flight: each is a task that owns its reply; [`Reads`] owns the tasks.
 
 mod failed;
 mod inflight;
@@ -31,36 +31,36 @@ use crate::errno::{Interrupt, errno};
 use crate::interrupts;
 use crate::reply::{AnswerBytes, ReplyGuard};
 
-/// What the core knows of the bytes that a request is for.
+/// What the core knows of the bytes of a request.
 pub(crate) trait Extent: Send + Sync + 'static {
-    /// Returns whether bytes of it are missing, as all servers say.
+    /// Returns whether some bytes are missing on all servers.
     fn is_missing(&self, request: &KernelRead) -> bool;
 
-    /// Returns whether all of it is there.
+    /// Returns whether all bytes are present.
     fn is_here(&self, request: &KernelRead) -> bool;
 
-    /// Takes note that a read of it ends since its thread got a signal.
+    /// Records that a read ends because its thread got a signal.
     fn on_interrupted(&self, request: &KernelRead);
 
-    /// Returns how many bytes its answer has; `None` if its file is not open any more.
+    /// Returns the length of the answer; `None` if the file is no longer open.
     fn len(&self, request: &KernelRead) -> Option<u64>;
 }
 
-/// All reads of a mount that are not answered yet.
+/// All in-flight reads of a mount.
 ///
-/// Their number has no bound here: the kernel has one, `max_background` plus one for each thread
-/// that waits, and the core decides how many of them cost anything.
+/// Their number has no bound here. The kernel bounds it to `max_background` plus one for each
+/// waiting thread, and the core limits how many of them use resources.
 #[derive(Debug, Clone)]
 pub(crate) struct Reads {
     runtime: Handle,
     /// The reads, and the threads that [`serve`](Self::serve) starts.
     tasks: TaskTracker,
-    /// Ends all tasks, those to come too.
+    /// Cancels all tasks, including later ones.
     end: CancellationToken,
     waiting: Arc<InflightReads>,
     invalidator: Arc<Invalidator>,
     tally: Arc<ReplyCounters>,
-    /// The errno of missing data.
+    /// Errno of missing data.
     missing: MissingErrno,
 }
 
@@ -74,11 +74,10 @@ impl Reads {
         Self { runtime, tasks, end, waiting, invalidator, tally, missing }
     }
 
-    /// Starts the two threads that look after reads that wait and ranges that failed. They last
-    /// until [`end`](Self::end).
+    /// Starts the threads for interrupts and for failed ranges. They run until [`end`](Self::end).
     ///
     /// # Errors
-    /// If there can be no more threads.
+    /// If no thread can be started.
     pub(crate) fn serve(&self, notifier: Notifier) -> io::Result<()> {
         let waiting = Arc::clone(&self.waiting);
         self.start("tfs-interrupts", move || interrupts::watch(&waiting))?;
@@ -86,13 +85,13 @@ impl Reads {
         self.start("tfs-invalidator", move || invalidator.run(&notifier))
     }
 
-    /// Returns the runtime that tasks run on.
+    /// Returns the runtime of the tasks.
     pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
-    /// Answers `guard` with what `read` resolves to, or with an error if nobody waits for it any
-    /// more. Returns at once.
+    /// Answers `guard` with the result of `read`, or with an error if the read is interrupted.
+    /// Returns at once.
     pub(crate) fn spawn<R: AnswerBytes>(
         &self,
         guard: ReplyGuard<R>,
@@ -122,10 +121,10 @@ impl Reads {
         let pending = UnansweredRead { guard, request, extent, place, invalidator, tally, missing };
         let end = self.end.clone();
         let answer = async move {
-            // The read is dropped, and what it held is free, before its answer.
+            // The read is dropped, and its resources released, before the answer.
             let outcome = tokio::select! {
                 biased;
-                // Bytes that are there free the reader as well as an error does.
+                // Present bytes release the reader as well as an error does.
                 bytes = end.run_until_cancelled_owned(read) => {
                     Ok(bytes.unwrap_or(Err(VfsError::ShuttingDown)))
                 }
@@ -136,27 +135,27 @@ impl Reads {
                 Err(interrupt) => pending.interrupt(interrupt),
             }
         };
-        // A panic ends the task and drops its reply, which is then an EIO.
+        // A panic ends the task and drops its reply, which then answers EIO.
         drop(self.tasks.spawn_on(answer, &self.runtime));
     }
 
-    /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then asks again for
-    /// each page that is wanted. A range that was split a moment ago is not split again, should a
-    /// kernel ask for more than a page even then.
+    /// Returns whether a read may end with [`VfsError::Partial`]: the kernel then requests each
+    /// wanted page again. A recently split range is not split again, in case a kernel retries with
+    /// more than a page.
     pub(crate) fn may_split(&self, request: &KernelRead) -> bool {
         request.is_repeated_by_page() && !self.invalidator.is_split(request.span())
     }
 
-    /// Runs what answers another request than a read, and is bounded in time by itself.
+    /// Runs the answer to a request other than a read. The answer must bound its own time.
     pub(crate) fn spawn_short(&self, answer: impl Future<Output = ()> + Send + 'static) {
         let end = self.end.clone();
-        // Its reply is dropped, and so answered, with the mount at the latest.
+        // Its reply is dropped, and so answered, when the mount ends at the latest.
         let answer = async move { _ = end.run_until_cancelled_owned(answer).await };
         drop(self.tasks.spawn_on(answer, &self.runtime));
     }
 
-    /// Ends the read-aheads that the thread of a request has gone away from, where `is_missing`
-    /// says that they would wait: what is there comes in a moment, and may be wanted after all.
+    /// Ends the read-aheads of a request's thread that are outside its current window, where
+    /// `is_missing` returns true. Present data arrives soon, and may be wanted after all.
     pub(crate) fn abandon_readahead(
         &self,
         request: &KernelRead,
@@ -165,7 +164,7 @@ impl Reads {
         self.waiting.abandon_readahead(request, Instant::now(), is_missing);
     }
 
-    /// Answers `guard` with a result that is there.
+    /// Answers `guard` with a result that is available.
     pub(crate) fn answer<R: AnswerBytes>(
         &self,
         guard: ReplyGuard<R>,
@@ -176,12 +175,12 @@ impl Reads {
         answer(guard, request, result, extent, self.missing);
     }
 
-    /// Returns the ranges that reads are under way for.
+    /// Returns the ranges with reads in flight.
     pub(crate) fn spans(&self) -> Vec<InodeRange> {
         self.waiting.spans()
     }
 
-    /// Returns what became of reads so far.
+    /// Returns the counters of reads.
     pub(crate) fn counters(&self) -> MountCounters {
         MountCounters {
             reads_waiting: self.waiting.count(),
@@ -195,7 +194,7 @@ impl Reads {
         }
     }
 
-    /// Ends all reads with an error, those to come too.
+    /// Ends all reads with an error, including later ones.
     pub(crate) fn end(&self) {
         self.end.cancel();
         self.waiting.end();
@@ -203,7 +202,7 @@ impl Reads {
         self.tasks.close();
     }
 
-    /// Resolves when all reads are answered and the threads have ended, once [`end`](Self::end)
+    /// Resolves when all reads are answered and the threads have ended, after [`end`](Self::end)
     /// was called.
     pub(crate) async fn ended(&self) {
         self.tasks.wait().await;
@@ -212,7 +211,7 @@ impl Reads {
     /// Starts a thread that [`ended`](Self::ended) waits for.
     pub(crate) fn start(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let token = self.tasks.token();
-        // It ends by `end`, and `ended` waits for the token.
+        // `end` ends it, and `ended` waits for the token.
         let _thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             body();
             drop(token);
@@ -233,8 +232,8 @@ fn answer<R: AnswerBytes>(
         Err(error) => return guard.refuse_read(&error, missing),
         Ok(bytes) => bytes,
     };
-    // The second look at what the core promised: for the kernel more would be an attack, and less
-    // the end of the file.
+    // Second check of the length that the core guarantees: the kernel would take a longer answer
+    // for an attack, and a shorter one for the end of the file.
     let (got, asked) = (bytes.len() as u64, u64::from(request.len));
     let want = if got == asked { asked } else { extent.len(request).unwrap_or(got.min(asked)) };
     if got != want {
@@ -245,8 +244,8 @@ fn answer<R: AnswerBytes>(
     guard.send(|reply| reply.bytes(&bytes));
 }
 
-/// A read that is not answered. The order of the fields is that in which they are dropped: the
-/// place is kept until there is an answer.
+/// An unanswered read. The fields are dropped in order: the guard of the table entry is kept until
+/// there is an answer.
 #[derive(Debug)]
 struct UnansweredRead<R: AnswerBytes, E> {
     guard: ReplyGuard<R>,
@@ -317,7 +316,7 @@ mod tests {
         is_direct: false,
     };
 
-    /// A file that ends somewhere.
+    /// A file with this length.
     struct FileEnd(u64);
 
     impl Extent for FileEnd {
@@ -351,7 +350,7 @@ mod tests {
         let reads = Reads::new(runtime.handle().clone(), MissingErrno::default());
         let (reply, faults) = (FakeReply::default(), Arc::<ReplyStats>::default());
         reads.spawn(guard(&reply, &faults), REQUEST, Arc::new(FileEnd(file_len)), read);
-        // A task that can end does so before the others are told to.
+        // A task that can complete does so before the others are cancelled.
         runtime.block_on(async { tokio::task::yield_now().await });
         reads.end();
         runtime.block_on(reads.ended());
@@ -388,7 +387,7 @@ mod tests {
         let failing = || async { Err::<Bytes, _>(VfsError::TimedOut) };
         spawn(REQUEST, failing());
         turn();
-        // The kernel's second try is refused without being one.
+        // The kernel's retry is refused without a new attempt.
         spawn(REQUEST, failing());
         let tid = Tid(i32::MAX as u32);
         let elsewhere = KernelRead { tid, ino: 2, ..REQUEST };
@@ -417,7 +416,7 @@ mod tests {
         runtime.block_on(reads.ended());
         assert_eq!(reply.answers(), ["error 5"]);
 
-        // Without a runtime nothing can run, but the answer still comes.
+        // Without a runtime no task can run, but the answer still arrives.
         drop(runtime);
         let reply = FakeReply::default();
         reads.spawn(guard(&reply, &faults), REQUEST, endless(), pending());

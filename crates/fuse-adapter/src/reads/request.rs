@@ -1,27 +1,26 @@
-//! What the kernel asked for, and for whom.
+//! A read request of the kernel.
 
 use vfs_core::HandleId;
 
-/// The number of the thread that a read is for, in the process numbers of who mounted.
+/// Id of the thread that a read is for, in the PID namespace of the mount's process.
 ///
-/// Read-ahead carries the thread that set it off. Zero is a thread that has no number there: of
-/// another container.
+/// A read-ahead carries the thread that triggered it. Zero is a thread of another PID namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Tid(pub(crate) u32);
 
 impl Tid {
-    /// A thread that cannot be found.
+    /// A thread without an id in this namespace.
     pub(crate) const UNKNOWN: Self = Self(0);
 }
 
-/// Returns how many bytes the kernel asks for when it asks again, whose error the thread gets. A
-/// larger read is a new try.
+/// Returns the size of the kernel's retry, whose error the thread gets. A larger read is a new
+/// attempt.
 pub(super) fn page_bytes() -> u64 {
     rustix::param::page_size() as u64
 }
 
-/// How far the kernel's read-ahead may reach: the widest that can be set, twice for who says that
-/// it reads in order (`POSIX_FADV_SEQUENTIAL`).
+/// Maximum reach of the kernel's read-ahead: the largest configurable window, doubled for
+/// sequential readers (`POSIX_FADV_SEQUENTIAL`).
 const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// A range of bytes of an inode.
@@ -29,7 +28,7 @@ const WINDOW_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub(crate) struct InodeRange {
     pub(crate) ino: u64,
     pub(crate) start: u64,
-    /// Where the first byte after it is.
+    /// Offset of the first byte after the range.
     pub(crate) end: u64,
 }
 
@@ -46,7 +45,7 @@ impl InodeRange {
         self.ino == other.ino && self.start < other.end && other.start < self.end
     }
 
-    /// Returns whether `other` may belong to the same window of read-ahead as this range.
+    /// Returns whether `other` may belong to the same read-ahead window as this range.
     pub(crate) fn is_near(self, other: Self) -> bool {
         let reach = |span: Self| span.end.saturating_add(WINDOW_BYTES_MAX);
         self.ino == other.ino && self.start <= reach(other) && other.start <= reach(self)
@@ -56,7 +55,7 @@ impl InodeRange {
         self.ino == other.ino && self.start <= other.start && other.end <= self.end
     }
 
-    /// Returns the parts that no read touches, and the others.
+    /// Returns the parts that no read overlaps, and the other parts.
     pub(crate) fn split(self, reads: &[Self]) -> (Vec<Self>, Vec<Self>) {
         let mut reads: Vec<_> = reads.iter().filter(|read| read.overlaps(self)).collect();
         reads.sort_unstable_by_key(|read| read.start);
@@ -82,7 +81,7 @@ impl InodeRange {
     }
 }
 
-/// A read as the kernel asked for it.
+/// A read as the kernel requested it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KernelRead {
     pub(crate) tid: Tid,
@@ -90,16 +89,16 @@ pub(crate) struct KernelRead {
     pub(crate) handle: HandleId,
     pub(crate) offset: u64,
     pub(crate) len: u32,
-    /// Whether it goes past the kernel's page cache (`O_DIRECT`): then a thread may wait for
-    /// several at a time, and sees the error of each.
+    /// Whether the read bypasses the page cache (`O_DIRECT`): a thread may then wait for several at
+    /// a time, and sees the error of each.
     pub(crate) is_direct: bool,
 }
 
 impl KernelRead {
-    /// Returns whether the kernel asks again for each page that is wanted, if this fails. No
-    /// program sees the error of such a request.
+    /// Returns whether the kernel retries each wanted page after a failure. No program sees the
+    /// error of such a request.
     pub(crate) fn is_repeated_by_page(&self) -> bool {
-        // Of reads past its page cache each is asked for once.
+        // The kernel does not retry O_DIRECT reads.
         !self.is_direct && self.span().len() > page_bytes()
     }
 

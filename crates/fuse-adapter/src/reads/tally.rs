@@ -1,32 +1,33 @@
-//! Counters: what became of reads that did not end with their bytes.
+//! Counters of reads that ended without their bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the reads of a mount came to, as far as the filesystem behind it cannot know.
+/// Outcomes of a mount's reads that the core does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct MountCounters {
     /// Reads that wait at the moment.
     pub reads_waiting: usize,
-    /// Reads that ended because their thread was told to end, those that it tried again included.
+    /// Reads that ended because of a signal to their thread, retries included.
     pub reads_interrupted: u64,
-    /// Read-aheads that ended because their thread had gone elsewhere.
+    /// Read-aheads that ended because their thread reads elsewhere.
     pub reads_left: u64,
-    /// Reads that ended with another error. Each leaves a failed range behind.
+    /// Reads that ended with another error. Each leaves a failed range.
     pub reads_failed: u64,
-    /// Reads over pages of which some were there and others missing: the kernel asks for each
-    /// again.
+    /// Reads over pages of which some were present and others missing. The kernel requests each
+    /// page again.
     pub reads_split: u64,
-    /// Reads of single pages in a range that failed a moment ago, which got the same error without
-    /// being tried.
+    /// Reads of single pages in a recently failed range, which got the same error without a new
+    /// attempt.
     pub reads_refused: u64,
-    /// Ranges that failed, were split, interrupted or left, and that the kernel was told to forget.
+    /// Ranges that failed, were split, interrupted or abandoned, and that the kernel dropped on
+    /// request.
     pub ranges_forgotten: u64,
-    /// Requests that got `EIO` because of a bug: a panic, or an answer that was lost.
+    /// Requests that got `EIO` because of a bug: a panic, or a lost answer.
     pub faults: u64,
 }
 
-/// What is counted as it happens.
+/// The counters, updated as reads end.
 #[derive(Debug, Default)]
 pub(super) struct ReplyCounters {
     pub(super) interrupted: Count,
@@ -37,7 +38,7 @@ pub(super) struct ReplyCounters {
     pub(super) forgotten: Count,
 }
 
-/// One number that only grows.
+/// A counter that only grows.
 #[derive(Debug, Default)]
 pub(super) struct Count(AtomicU64);
 

@@ -1,4 +1,4 @@
-//! Who keeps a mount busy, by what `/proc` says and without a look into the mount.
+//! Processes that keep a mount busy, found in `/proc` without accessing the mount.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -9,19 +9,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the search may take. A process that is stuck in the kernel can hold up a look at its
-/// memory map, and what is found by then is enough to go on with.
+/// Maximum time of the search. A process stuck in the kernel can block the read of its memory map;
+/// the processes found by then suffice.
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(3);
 
-/// How many are named at most. A message has to end, and the first few say what it is about.
+/// Maximum number of processes in a message. The first few show what uses the mount.
 const HOLDERS_MAX: usize = 20;
 
 /// A process that uses a mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
-    /// Its name, up to 15 bytes of it.
+    /// Process name, truncated to 15 bytes.
     pub command: String,
     /// One of the files or directories that it holds.
     pub path: PathBuf,
@@ -33,8 +33,8 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Returns the processes that hold something at or below `mount_point`, as far as this user may
-/// see them.
+/// Returns the processes that hold something at or below `mount_point`, as far as they are visible
+/// to this user.
 pub(super) fn of(mount_point: &Path) -> Vec<Holder> {
     let mount_point = mount_point.to_owned();
     let (sender, receiver) = mpsc::sync_channel(HOLDERS_MAX);
@@ -47,7 +47,7 @@ pub(super) fn of(mount_point: &Path) -> Vec<Holder> {
             }
         }
     };
-    // The thread is left behind if it is stuck.
+    // The thread is left running if it is stuck.
     let Ok(_thread) = thread::Builder::new().name("tfs-holders".to_owned()).spawn(search) else {
         return Vec::new();
     };
@@ -75,7 +75,8 @@ fn holder(pid: u32, mount_point: &Path) -> Option<Holder> {
     Some(Holder { pid, command: command.trim_end().to_owned(), path })
 }
 
-/// Returns what the process has open. Links are read, not followed: following would ask the mount.
+/// Returns the open files of the process. Links are read, not followed: following would access the
+/// mount.
 fn links(dir: &Path) -> impl Iterator<Item = PathBuf> {
     let open = fs::read_dir(dir.join("fd")).into_iter().flatten();
     let open = open.filter_map(|entry| Some(entry.ok()?.path()));
@@ -94,13 +95,13 @@ fn mapped_files(dir: &Path) -> Vec<PathBuf> {
 /// Returns the sixth field of a line of `proc_pid_maps(5)`, in which only a line feed is escaped.
 fn mapped_file(line: &[u8]) -> Option<PathBuf> {
     let start = line.iter().position(|byte| *byte == b'/')?;
-    // The fields before the path have no slash in them.
+    // The fields before the path contain no slash.
     let path = crate::mountinfo::unescape(line.get(start..)?);
     Some(PathBuf::from(std::ffi::OsString::from_vec(path)))
 }
 
-/// Compares names only. A deleted file has ` (deleted)` after its name, which changes nothing
-/// below a mount.
+/// Compares names only. A deleted file has ` (deleted)` after its name, which does not matter below
+/// a mount.
 fn is_at_or_below(path: &Path, mount_point: &Path) -> bool {
     let rest = path.as_os_str().as_bytes().strip_prefix(mount_point.as_os_str().as_bytes());
     rest.is_some_and(|rest| OsStr::from_bytes(rest).is_empty() || rest.starts_with(b"/"))

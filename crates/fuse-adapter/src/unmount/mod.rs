@@ -1,4 +1,4 @@
-//! Unmounting from outside: what works on any mount of ours, also one whose process is gone.
+//! Unmounting from outside: works on any tfs mount, also after its process has exited.
 
 mod holders;
 
@@ -18,99 +18,99 @@ use crate::fusermount::{self, FusermountError};
 use crate::liveness::{Liveness, liveness};
 use crate::mountinfo::{Device, FS_TYPE, MountTable, locate};
 
-/// How often an unmount is tried again that a program was in the way of, and how long after: one
-/// that only looks at the mount, such as another `tfs status`, is done in milliseconds.
+/// Retries and pause of an unmount that a program blocks. A program that only queries the mount,
+/// such as another `tfs status`, is done in milliseconds.
 const BUSY_RETRIES_MAX: u32 = 3;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 
 /// How to unmount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unmount {
-    /// Only if nobody uses it. The process behind the mount ends by itself then.
+    /// Only if it is not in use. The process behind the mount then ends by itself.
     Clean,
-    /// Takes it out of the tree at once; it ends when the last who uses it is done.
+    /// Detaches the mount at once; it ends with its last user.
     Lazy,
-    /// Ends each request that waits with an error, and takes it out of the tree.
+    /// Fails each waiting request and detaches the mount.
     Force,
 }
 
 /// Why a mount was not unmounted. The message fits after "failed to".
 #[derive(Debug, thiserror::Error)]
 pub enum UnmountError {
-    /// The path does not lead anywhere.
+    /// The path cannot be resolved.
     #[error("find {}", path.display())]
     Path {
-        /// What was asked for.
+        /// The given path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         source: io::Error,
     },
     /// The table of mounts cannot be read.
     #[error("read the table of mounts")]
     Table {
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// Nothing is mounted there.
     #[error("unmount {}: nothing is mounted there", path.display())]
     NotMounted {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
     },
-    /// What is mounted there is not ours.
+    /// The mount at the path is not a tfs mount.
     #[error("unmount {}: it is a mount of type {fs_type}, not {FS_TYPE}", path.display())]
     NotTfs {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// What it is.
+        /// The filesystem type found.
         fs_type: String,
     },
-    /// Somebody uses it.
+    /// The mount is in use.
     #[error("unmount {}: it is in use{}", path.display(), ListOf(holders))]
     Busy {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// Who uses it, as far as this user may know.
+        /// Its users, as far as they are visible to this user.
         holders: Vec<Holder>,
     },
     /// It belongs to another user.
     #[error("unmount {}: it belongs to another user", path.display())]
     NotPermitted {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
     },
     /// fusermount3, which a user who is not root needs, is not installed.
     #[error("unmount {}: fusermount3 is not installed", path.display())]
     NoFusermount {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
     },
-    /// fusermount3 refused for a reason of its own.
+    /// fusermount3 refused for another reason.
     #[error("unmount {}: {message}", path.display())]
     Fusermount {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// What it said.
+        /// Its message.
         message: String,
     },
     /// The kernel refused for another reason.
     #[error("unmount {}", path.display())]
     System {
-        /// Where.
+        /// The mount point.
         path: PathBuf,
-        /// What it said.
+        /// The kernel's error.
         source: io::Error,
     },
 }
 
-/// Unmounts what is mounted at `path`, if it is ours. A dead mount is always cleaned up, whoever
-/// still holds something of it.
+/// Unmounts the mount at `path`, if it is a tfs mount. A dead mount is always removed, even if it
+/// is in use.
 ///
-/// Does not look into the mount and so does not hang on it. If it is busy, the search for those who
-/// use it takes a few seconds at most.
+/// Does not access the mount, so it does not hang. If the mount is busy, the search for its users
+/// takes at most a few seconds.
 ///
 /// # Errors
-/// [`UnmountError`]; the mount is then still there.
+/// [`UnmountError`]; the mount then still exists.
 pub fn unmount(path: &Path, how: Unmount) -> Result<(), UnmountError> {
     let path =
         locate(path).map_err(|source| UnmountError::Path { path: path.to_owned(), source })?;
@@ -122,7 +122,7 @@ pub fn unmount(path: &Path, how: Unmount) -> Result<(), UnmountError> {
     }
 }
 
-/// Takes the mount at `path` out of the tree. The caller knows that it is ours.
+/// Detaches the mount at `path`. The caller has checked that it is a tfs mount.
 pub(crate) fn detach(path: &Path) -> Result<(), UnmountError> {
     step(path, UnmountAttempt::Detach)
 }
@@ -170,7 +170,7 @@ fn force(path: &Path, device: Device) -> Result<(), UnmountError> {
     step(path, UnmountAttempt::Detach)
 }
 
-/// One attempt.
+/// One unmount attempt.
 #[derive(Debug, Clone, Copy)]
 enum UnmountAttempt {
     Plain,
@@ -187,14 +187,14 @@ fn step(path: &Path, step: UnmountAttempt) -> Result<(), UnmountError> {
     let flags = match step {
         UnmountAttempt::Plain => UnmountFlags::empty(),
         UnmountAttempt::Detach => UnmountFlags::DETACH,
-        // Together, since the force alone says EBUSY although it has ended the connection.
+        // Together: the force alone returns EBUSY although it has aborted the connection.
         UnmountAttempt::AbortAndDetach => UnmountFlags::FORCE | UnmountFlags::DETACH,
     };
     let path = path.to_owned();
     rustix::mount::unmount(&path, flags | UnmountFlags::NOFOLLOW).map_err(|errno| match errno {
         Errno::BUSY => UnmountError::Busy { path, holders: Vec::new() },
         Errno::PERM => UnmountError::NotPermitted { path },
-        // Somebody was faster.
+        // The mount has just been removed by another process.
         Errno::INVAL => UnmountError::NotMounted { path },
         other => UnmountError::System { path, source: other.into() },
     })
@@ -208,7 +208,7 @@ fn of_fusermount(path: &Path, error: FusermountError) -> UnmountError {
         FusermountError::Refused(message) => {
             if message.contains("busy") {
                 UnmountError::Busy { path, holders: Vec::new() }
-            // It only finds the mounts of its own user.
+            // fusermount3 only finds the mounts of its own user.
             } else if message.contains("not permitted") || message.contains("not found in") {
                 UnmountError::NotPermitted { path }
             } else {
@@ -218,7 +218,7 @@ fn of_fusermount(path: &Path, error: FusermountError) -> UnmountError {
     }
 }
 
-/// Writes ` by a, b`, or nothing if nobody is known.
+/// Writes ` by a, b`, or nothing for an empty list.
 struct ListOf<'a>(&'a [Holder]);
 
 impl fmt::Display for ListOf<'_> {
