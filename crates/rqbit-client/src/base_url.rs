@@ -51,7 +51,7 @@ impl FromStr for BaseUrl {
     type Err = BaseUrlError;
 
     fn from_str(text: &str) -> Result<Self, BaseUrlError> {
-        // The URL standard forgives `http:host` and `http:///host`; a typing error is likelier.
+        // The URL standard accepts `http:host` and `http:///host`; here a typing error is likelier.
         let lower = text.trim().to_ascii_lowercase();
         let rest = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://"));
         let rest = rest.ok_or(BaseUrlError::Scheme)?;
@@ -84,7 +84,7 @@ impl BaseUrl {
         self.is_https
     }
 
-    /// Returns the host name or the address, an IPv6 one without its brackets.
+    /// Returns the host name or the address; IPv6 without brackets.
     pub fn host(&self) -> String {
         match &self.host {
             Host::Domain(name) => name.clone(),
@@ -93,12 +93,12 @@ impl BaseUrl {
         }
     }
 
-    /// Returns whether the host is a name, which may get another address, and not an address.
+    /// Returns whether the host is a name, whose address may change, and not an address.
     pub fn is_named(&self) -> bool {
         matches!(self.host, Host::Domain(_))
     }
 
-    /// Returns the TCP port, the default one of the scheme where none was given.
+    /// Returns the TCP port; the default of the scheme if none was given.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -119,7 +119,7 @@ impl BaseUrl {
         }
     }
 
-    /// Returns the value of the `Host` header: the port is left out where it is the default one.
+    /// Returns the value of the `Host` header. The default port is omitted.
     pub(crate) fn authority(&self) -> String {
         let default_port = if self.is_https { 443 } else { 80 };
         if self.port == default_port {

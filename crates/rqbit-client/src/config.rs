@@ -1,28 +1,27 @@
-//! How a client is set up: address, credentials, time-outs, trusted roots.
+//! Configuration of a client: address, credentials, time-outs, trusted roots.
 
 use std::time::Duration;
 
 use crate::{BaseUrl, Credentials};
 
-/// A server on the same continent connects and shakes hands within one second; ten leave room
-/// for a lost packet and a server that is swapping.
+/// A server on the same continent completes TCP and TLS handshakes within one second; ten leave
+/// room for a lost packet and a server that is swapping.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// rqbit answers within milliseconds, but for a torrent that is being checked: then the headers
-/// of a stream wait for the check.
+/// rqbit answers within milliseconds, except while a torrent is being checked: the headers of a
+/// stream wait for the check.
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A missing piece keeps the body of a stream waiting for peers, so this is long; a caller with
-/// a deadline of its own cancels before.
+/// The body of a stream waits for peers to send a missing piece, so this is long. A caller with its
+/// own deadline cancels earlier.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The largest answers (a list of a hundred thousand files) take seconds on a slow line.
+/// The largest answers (a list of a hundred thousand files) take seconds on a slow connection.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the client waits, for each phase of a call.
+/// Time-outs for each phase of a call.
 ///
-/// All of them count from the begin of their phase. Zero makes the phase fail unless it is over
-/// at once.
+/// Each counts from the start of its phase. With zero, the phase fails unless it completes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// Name resolution, TCP connection and TLS handshake together.
@@ -31,11 +30,11 @@ pub struct Timeouts {
     pub headers: Duration,
     /// From one chunk of a body to the next one.
     ///
-    /// For a stream it counts from the moment the caller asks for a chunk that is not there.
+    /// For a stream it counts from the moment the caller requests a chunk that has not arrived.
     pub chunk: Duration,
-    /// A whole call but for a stream, from its begin to the last byte of its answer.
+    /// A whole call except a stream, from its start to the last byte of the answer.
     ///
-    /// It is what stops a server that feeds a body drop by drop.
+    /// It stops a server that sends a body too slowly.
     pub total: Duration,
 }
 
@@ -50,7 +49,7 @@ impl Default for Timeouts {
     }
 }
 
-/// What a [`Client`](crate::Client) is made of.
+/// Configuration of a [`Client`](crate::Client).
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
     /// The server.
@@ -65,7 +64,7 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Makes a configuration with the default [`Timeouts`], no credentials and no extra roots.
+    /// Creates a configuration with the default [`Timeouts`], no credentials and no extra roots.
     pub fn new(base_url: BaseUrl) -> Self {
         Self {
             base_url,
@@ -77,7 +76,7 @@ impl ClientConfig {
     }
 }
 
-/// Certificates of authorities, trusted for `https`.
+/// Root certificates, trusted for `https`.
 #[cfg(feature = "tls")]
 #[derive(Clone, Debug, Default)]
 pub struct RootCertificates {
@@ -91,7 +90,7 @@ pub enum RootCertificatesError {
     /// The text is not PEM.
     #[error("parse the root certificates: not valid PEM")]
     Pem,
-    /// The text is PEM without a certificate in it.
+    /// The PEM text contains no certificate.
     #[error("parse the root certificates: there is none in the file")]
     Empty,
     /// The bytes are not an X.509 certificate.

@@ -9,8 +9,7 @@ use hyper::header::HeaderValue;
 
 /// A user name and a password for HTTP basic authentication.
 ///
-/// `Debug` shows neither, and there is no way to read them back.
-/// Over plain `http` they cross the network readable by anybody on the way.
+/// `Debug` shows neither, and no method returns them. Plain `http` sends them unencrypted.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     header: HeaderValue,
@@ -25,13 +24,13 @@ pub enum CredentialsError {
     /// The user name holds a colon, which would end it (RFC 7617).
     #[error("use the credentials: colon in the user name")]
     ColonInUser,
-    /// There is a control character in it (RFC 7617 forbids them).
+    /// They contain a control character (RFC 7617 forbids them).
     #[error("use the credentials: control character in them")]
     ControlCharacter,
 }
 
 impl Credentials {
-    /// Makes credentials of a user name and a password.
+    /// Creates credentials from a user name and a password.
     ///
     /// # Errors
     ///
@@ -59,7 +58,7 @@ impl Credentials {
 impl FromStr for Credentials {
     type Err = CredentialsError;
 
-    /// Parses `user:password`; the password may hold colons.
+    /// Parses `user:password`; the password may contain colons.
     fn from_str(text: &str) -> Result<Self, CredentialsError> {
         let (user, password) = text.split_once(':').ok_or(CredentialsError::NoColon)?;
         Self::new(user, password)

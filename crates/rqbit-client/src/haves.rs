@@ -1,28 +1,27 @@
-//! The bitfield of the pieces a server has.
+//! Bitfield of the pieces that a server has.
 
 use std::fmt;
 
 use bytes::Bytes;
 
-/// Which pieces of a torrent the server has on its disk, checked against their hashes.
+/// Bitfield of the pieces of a torrent that are on the server's disk and match their hashes.
 ///
-/// It is a snapshot: a piece that is there stays there, one that is not may have come since.
+/// It is a snapshot: present pieces stay present, missing ones may have arrived since.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HaveBitfield {
-    /// One bit a piece, the most significant bit of a byte first.
+    /// One bit for each piece, most significant bit of a byte first.
     bits: Bytes,
     piece_count: u32,
 }
 
 impl HaveBitfield {
-    /// Makes a bitfield, or returns `None` if there are not exactly as many bytes as
-    /// `piece_count` bits need.
+    /// Creates a bitfield, or returns `None` if the number of bytes does not match `piece_count`.
     pub fn new(bits: Bytes, piece_count: u32) -> Option<Self> {
         let bytes = usize::try_from(piece_count.div_ceil(8)).ok()?;
         (bits.len() == bytes).then_some(Self { bits, piece_count })
     }
 
-    /// Returns whether the piece is there; a piece past the end is not.
+    /// Returns whether the piece is present; false for a piece past the end.
     pub fn has(&self, piece_idx: u32) -> bool {
         let byte = usize::try_from(piece_idx / 8).ok().and_then(|idx| self.bits.get(idx));
         piece_idx < self.piece_count
@@ -34,15 +33,15 @@ impl HaveBitfield {
         self.piece_count
     }
 
-    /// Returns how many pieces are there. Looks at every piece.
+    /// Returns the number of present pieces. Costs O(pieces).
     pub fn have_count(&self) -> u32 {
         let count = (0..self.piece_count).filter(|&piece_idx| self.has(piece_idx)).count();
         u32::try_from(count).expect("no more pieces are counted than a u32 holds")
     }
 
-    /// Returns the bits as sent: the most significant bit of a byte first, spare bits last.
+    /// Returns the bits as sent: most significant bit of a byte first, spare bits last.
     ///
-    /// Nothing is promised about the spare bits.
+    /// The values of the spare bits are unspecified.
     pub fn as_bytes(&self) -> &Bytes {
         &self.bits
     }
@@ -72,7 +71,7 @@ mod tests {
     fn most_significant_bit_is_the_first_piece() {
         check(&[], 0, Some("Haves(0 of 0) ........."));
         check(&[0b1010_0000], 3, Some("Haves(2 of 3) #.#........."));
-        // Spare bits are no pieces.
+        // Spare bits are not pieces.
         check(&[0xff], 3, Some("Haves(3 of 3) ###........."));
         check(&[0x00, 0x80], 9, Some("Haves(1 of 9) ........#........."));
         check(&[0xff], 0, None);

@@ -1,4 +1,4 @@
-//! The JSON of answers, and what is wrong with it.
+//! Parses the JSON of answers, with the position of errors.
 
 use serde::de::DeserializeOwned;
 
@@ -7,7 +7,7 @@ use crate::error::CallFailure;
 
 /// Parses the JSON of an answer.
 ///
-/// The path of an error costs a second parse, so it is paid only when there is one.
+/// The position of an error costs a second parse, which runs only after a failure.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallFailure> {
     let error = match serde_json::from_slice(body) {
         Ok(value) => return Ok(value),

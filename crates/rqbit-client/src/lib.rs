@@ -1,31 +1,31 @@
-//! A client of one rqbit server: typed calls and byte streams that prove their offset.
+//! Client of one rqbit server: typed calls, and byte streams that verify their offset.
 //!
-//! [`Client`] talks to the HTTP API of one [rqbit](https://github.com/ikatson/rqbit) server,
-//! straight or through a reverse proxy under a path prefix, over HTTP/1.1 on kept-alive
-//! connections, with TLS by the feature `tls` (on by default).
-//! It was written against rqbit 9.1.0, the shapes in [`wire`] come from its source.
+//! [`Client`] uses the HTTP API of one [rqbit](https://github.com/ikatson/rqbit) server, directly
+//! or through a reverse proxy with a path prefix, over HTTP/1.1 on kept-alive connections, with TLS
+//! by the feature `tls` (on by default). It was written against rqbit 9.1.0; the formats in
+//! [`wire`] come from its source.
 //!
-//! What it promises:
+//! Guarantees:
 //!
 //! - Every wait on the server has a deadline, see [`Timeouts`].
-//! - Everything the server sends is bounded: headers, JSON, bitfields, error texts.
-//! - A [`RangeStream`] hands out exactly the bytes that were asked for, in order, or fails.
-//! - Nothing the server sends makes it panic.
-//! - Every failure is an [`Error`] with a documented [`ErrorKind`] and says by
-//!   [`Error::is_retryable`] whether the same call may work later.
+//! - All data from the server is bounded: headers, JSON, bitfields, error texts.
+//! - A [`RangeStream`] returns exactly the requested bytes, in order, or fails.
+//! - No data from the server causes a panic.
+//! - Every failure is an [`Error`] with a documented [`ErrorKind`]; [`Error::is_retryable`] reports
+//!   whether the same call may succeed later.
 //!
-//! What it never does:
+//! Non-goals:
 //!
-//! - It does not prefetch, cache or limit how many streams are open.
-//!   rqbit holds one of eight permits for every open stream, so the caller has to budget them.
-//! - It follows no redirect, and sends credentials to nobody but the configured origin.
-//! - It spawns no task: a connection is driven by the call that uses it, and dropping that call
-//!   or stream closes the connection before the drop returns.
-//!   Only host names are resolved elsewhere, on tokio's pool for blocking work.
-//!   [`Client::read_direct`] has connections of its own, and blocks the thread that calls it.
-//! - It retries nothing but a `GET` on a kept-alive connection that had died while idle.
-//! - It uses no proxy: variables such as `http_proxy` are not looked at.
-//! - It knows nothing of filesystems.
+//! - It does not prefetch, cache or limit the number of open streams.
+//! rqbit holds one of eight permits for every open stream, so the caller has to budget them.
+//! - It follows no redirect, and sends credentials only to the configured origin.
+//! - It spawns no task: a connection is driven by the call that uses it, and dropping that call or
+//!   stream closes the connection before the drop returns. Only host names are resolved elsewhere,
+//!   on tokio's pool for blocking work. [`Client::read_direct`] has its own connections, and blocks
+//!   the calling thread.
+//! - It retries only a `GET` on a kept-alive connection that died while idle.
+//! - It uses no proxy: variables such as `http_proxy` are ignored.
+//! - It contains no filesystem code.
 //!
 //! # Example
 //!

@@ -1,36 +1,36 @@
-//! Byte ranges: what is asked for, and what a `Content-Range` header answers.
+//! Byte ranges: requested ranges, and the `Content-Range` header of an answer.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::fmt;
 
-/// A range of the bytes of one file, as asked for.
+/// A requested range of bytes of one file.
 ///
 /// Any two values are valid; a range whose end is not past its start is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ByteRange {
     /// Offset of the first byte.
     pub start: u64,
-    /// Offset behind the last byte, or `None` for the end of the file.
+    /// Offset after the last byte, or `None` for the end of the file.
     pub end: Option<u64>,
 }
 
 impl ByteRange {
-    /// Makes the range from `start` up to, not including, `end_exclusive`.
+    /// Creates the range from `start` up to, not including, `end_exclusive`.
     pub const fn new(start: u64, end_exclusive: u64) -> Self {
         Self { start, end: Some(end_exclusive) }
     }
 
-    /// Makes the range of `length_bytes` from `start` on, cut at the largest offset there is.
+    /// Creates the range of `length_bytes` from `start`, clamped to the largest offset.
     pub const fn with_length(start: u64, length_bytes: u64) -> Self {
         Self::new(start, start.saturating_add(length_bytes))
     }
 
-    /// Makes the range from `start` to the end of the file.
+    /// Creates the range from `start` to the end of the file.
     pub const fn open_ended(start: u64) -> Self {
         Self { start, end: None }
     }
 
-    /// Returns the range cut to a file of `file_len` bytes.
+    /// Returns the range clamped to a file of `file_len` bytes.
     pub(crate) fn clamp(self, file_len: Option<u64>) -> Self {
         let end = match (self.end, file_len) {
             (Some(end), Some(file_len)) => Some(end.min(file_len)),
@@ -42,8 +42,8 @@ impl ByteRange {
 
     /// Returns the value of the `Range` header, or `None` for an empty range.
     ///
-    /// The header counts inclusively. An end in `self` is always sent, but for an open range the
-    /// caller asked for: rqbit answers both the same way, a proxy's cache may not.
+    /// The header counts inclusively. The end is sent unless the caller requested an open range:
+    /// rqbit answers both the same way, but a proxy's cache may not.
     pub(crate) fn header(self) -> Option<String> {
         let start = self.start;
         match self.end {
@@ -65,19 +65,19 @@ impl fmt::Display for ByteRange {
     }
 }
 
-/// What the header `Content-Range: bytes a-b/total` says.
+/// A parsed header `Content-Range: bytes a-b/total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRange {
     /// Offset of the first byte.
     pub start: u64,
-    /// Offset behind the last byte.
+    /// Offset after the last byte.
     pub end: u64,
-    /// Length of the whole file, `None` where the server sent `*`.
+    /// Length of the whole file; `None` if the server sent `*`.
     pub total: Option<u64>,
 }
 
 impl ContentRange {
-    /// Parses the value of the header, or returns `None` where RFC 9110 does not allow it.
+    /// Parses the value of the header, or returns `None` if RFC 9110 does not allow it.
     pub fn parse(value: &str) -> Option<Self> {
         let (unit, rest) = value.trim().split_once(' ')?;
         if !unit.eq_ignore_ascii_case("bytes") {
@@ -96,7 +96,7 @@ impl ContentRange {
     }
 }
 
-/// Parses digits only: `u64::from_str` would take a sign as well.
+/// Parses digits only: `u64::from_str` would accept a sign as well.
 pub(crate) fn parse_offset(text: &str) -> Option<u64> {
     let digits_only = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits_only.then(|| text.parse().ok()).flatten()

@@ -1,4 +1,4 @@
-//! How a torrent is named in a request: by info hash or by the id of the server.
+//! Identifies a torrent in a request: by info hash or by the server's id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes of an info hash: SHA-1.
+/// Length of an info hash in bytes: SHA-1.
 const INFO_HASH_BYTES: usize = 20;
 
-/// The SHA-1 of a torrent's info dictionary: its identity, on every server and for ever.
+/// SHA-1 of a torrent's info dictionary: its permanent identity on every server.
 ///
 /// The text form is 40 hexadecimal digits, lower-case when written, any case when parsed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ pub struct InfoHash([u8; INFO_HASH_BYTES]);
 pub struct InfoHashError;
 
 impl InfoHash {
-    /// Makes an info hash of its 20 bytes.
+    /// Creates an info hash from its 20 bytes.
     pub const fn from_bytes(bytes: [u8; INFO_HASH_BYTES]) -> Self {
         Self(bytes)
     }
@@ -76,13 +76,13 @@ impl<'de> Deserialize<'de> for InfoHash {
     }
 }
 
-/// Which torrent a call is about.
+/// The torrent of a call.
 ///
-/// Prefer the info hash: a server hands out an id anew after a restart without persistence,
-/// or after a torrent was forgotten and another one added.
+/// Prefer the info hash: a server reuses ids after a restart without persistence, or after a
+/// torrent was forgotten and another one added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TorrentRef {
-    /// The id of this server, valid until it restarts.
+    /// The id on this server, valid until it restarts.
     Id(u64),
     /// The info hash.
     InfoHash(InfoHash),

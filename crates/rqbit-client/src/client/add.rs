@@ -13,7 +13,7 @@ use crate::http::HttpRequest;
 use crate::wire::AddedTorrent;
 use crate::{Endpoint, Result};
 
-/// What is added.
+/// Source of a torrent to add.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AddSource {
     /// A .torrent file. rqbit takes at most 10 MiB.
@@ -23,7 +23,7 @@ pub enum AddSource {
 }
 
 impl fmt::Debug for AddSource {
-    /// Shows no link: those of private trackers hold a key.
+    /// Shows no link: links of private trackers contain a key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TorrentFile(bytes) => write!(f, "TorrentFile({} bytes)", bytes.len()),
@@ -32,30 +32,30 @@ impl fmt::Debug for AddSource {
     }
 }
 
-/// How a torrent is added. The default leaves everything to the server.
+/// Options of adding a torrent. The default leaves everything to the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddOptions {
-    /// Whether files that are there may be written to; else they are an error.
+    /// Whether existing files may be overwritten; otherwise they are an error.
     pub overwrite: bool,
-    /// Where the files go on the server's disk, in place of the server's default folder.
+    /// Folder for the files on the server's disk. Default: the server's default folder.
     pub output_folder: Option<String>,
     /// A folder below the server's default folder.
     pub sub_folder: Option<String>,
-    /// The files to download by their index; `None` for all.
+    /// Files to download, by index; `None` for all.
     ///
-    /// An empty list counts as `None`, as rqbit refuses it here; `update_only_files` takes it.
+    /// An empty list counts as `None`, since rqbit refuses it here; `update_only_files` accepts it.
     pub only_files: Option<Vec<usize>>,
-    /// The files to download by a regular expression on their name.
+    /// Files to download, by a regular expression on their name.
     pub only_files_regex: Option<String>,
     /// Peers to connect to at once.
     pub initial_peers: Vec<SocketAddr>,
-    /// Only look at the torrent: resolve it and answer its files, add nothing.
+    /// Resolve the torrent and return its files without adding it.
     pub list_only: bool,
-    /// How long the server may take to resolve a magnet or to fetch a URL.
+    /// Time limit for the server to resolve a magnet or to fetch a URL.
     ///
-    /// In place of [`Timeouts::headers`](crate::Timeouts) and
-    /// [`Timeouts::total`](crate::Timeouts), if longer; the server cuts it to one hour.
-    /// `None` is the server's default of ten minutes, cut short by this client's time-outs.
+    /// Replaces [`Timeouts::headers`](crate::Timeouts) and [`Timeouts::total`](crate::Timeouts), if
+    /// longer; the server limits it to one hour. `None` is the server's default of ten minutes,
+    /// limited by this client's time-outs.
     pub timeout: Option<Duration>,
 }
 
@@ -100,15 +100,15 @@ fn join<T: ToString>(values: &[T]) -> String {
 }
 
 impl Client {
-    /// Adds a torrent. One that is there already is answered as if it were added.
+    /// Adds a torrent. For one that already exists, the answer is the same.
     ///
-    /// The answer to a magnet comes when its metadata is resolved.
+    /// The answer for a magnet arrives when its metadata is resolved.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Status`](crate::ErrorKind::Status) of 400 if it is not a torrent or cannot be
-    /// resolved, of 413 if it is too large, of 405 if the server is read-only, of 500 if the
-    /// server's time is over.
+    /// resolved, of 413 if it is too large, of 405 if the server is read-only, of 500 if the server
+    /// timed out.
     ///
     /// # Cancel safety
     ///

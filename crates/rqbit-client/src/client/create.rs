@@ -1,4 +1,4 @@
-//! Creating a torrent of files on the server's disk.
+//! Creates a torrent from files on the server's disk.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use super::{Client, METADATA_BYTES_MAX};
 use crate::http::HttpRequest;
 use crate::{Endpoint, InfoHash, Result};
 
-/// How a torrent is created.
+/// Options of creating a torrent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateOptions {
-    /// The name of the torrent, in place of the name of the file or folder.
+    /// Name of the torrent. Default: the name of the file or folder.
     pub name: Option<String>,
-    /// The trackers to write into it.
+    /// Trackers to include.
     pub trackers: Vec<String>,
-    /// How long the server may take to hash the files.
+    /// Time limit for the server to hash the files.
     ///
-    /// In place of [`Timeouts::headers`](crate::Timeouts) and
-    /// [`Timeouts::total`](crate::Timeouts), if longer.
+    /// Replaces [`Timeouts::headers`](crate::Timeouts) and [`Timeouts::total`](crate::Timeouts), if
+    /// longer.
     pub timeout: Option<Duration>,
 }
 
-/// A torrent that was created; the server seeds it already.
+/// A created torrent; the server already seeds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatedTorrent {
-    /// The id on this server, if it says so.
+    /// The id on this server, if reported.
     pub id: Option<u64>,
-    /// The identity of the torrent, if the server says so.
+    /// The info hash, if reported.
     pub info_hash: Option<InfoHash>,
     /// The .torrent file.
     pub torrent_file: Bytes,
 }
 
 impl Client {
-    /// Creates a torrent of a file or folder on the server's disk, and seeds it from there.
+    /// Creates a torrent from a file or folder on the server's disk, and seeds it from there.
     ///
     /// # Errors
     ///

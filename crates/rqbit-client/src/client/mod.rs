@@ -1,4 +1,4 @@
-//! The calls of one server.
+//! API calls to one server.
 
 mod add;
 mod create;
@@ -23,40 +23,43 @@ use crate::{
     Result, TorrentRef, json,
 };
 
-/// Large enough for a list of some 200,000 files with stats, small enough to hold in memory.
+/// Maximum size of a JSON answer: fits a list of about 200,000 files with stats, and fits in
+/// memory.
 const JSON_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Large enough for a torrent of a quarter of a million files. What is made of the text may take
-/// eight times as much.
+/// Maximum size of a torrent's details: fits a torrent of 250,000 files. The parsed value may take
+/// eight times as much memory.
 const DETAILS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A list of some millions of files with stats, of which one torrent at a time is held.
+/// Maximum size of a list with stats: some millions of files. It is parsed one torrent at a time.
 const LIST_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
-/// A torrent of 100,000 files and 100,000 pieces has some 12 MB of metadata.
+/// Maximum size of a .torrent file. A torrent of 100,000 files and 100,000 pieces has about 12 MB
+/// of metadata.
 const METADATA_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// One bit a piece: 64 million pieces, far more than any torrent has.
+/// Maximum size of a bitfield, one bit for each piece: 64 million pieces, far more than any torrent
+/// has.
 const HAVES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// The number of pieces, beside the bitfield.
+/// Header with the number of pieces of a bitfield.
 const BITFIELD_LEN: &str = "x-bitfield-len";
 
 /// A client of one rqbit server.
 ///
-/// Cheap to clone; the clones share their kept-alive connections.
-/// All methods take `&self` and may be called at the same time from any thread of a tokio
-/// runtime with time and I/O enabled; each call in flight has a connection of its own.
+/// Cheap to clone; the clones share their kept-alive connections. All methods take `&self` and may
+/// be called concurrently from any thread of a tokio runtime with time and I/O enabled; each call
+/// in flight has its own connection.
 ///
 /// # Errors
 ///
-/// Every method may fail by any [`ErrorKind`] of connecting, time-outs and malformed answers;
-/// only what is special is named at the methods.
+/// Every method may return any [`ErrorKind`] of connecting, time-outs and malformed answers; the
+/// methods document only additional ones.
 ///
 /// # Cancel safety
 ///
-/// Dropping the future of a call closes its connection. A call that changes something may or may
-/// not have had its effect then.
+/// Dropping the future of a call closes its connection. A call that changes state may or may not
+/// have taken effect by then.
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<Transport>,
@@ -69,9 +72,9 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// Makes a client; nothing is sent.
+    /// Creates a client; sends nothing.
     ///
-    /// For `https` it reads the trusted roots of the system from its disk.
+    /// For `https` it reads the system's trusted roots from disk.
     ///
     /// # Errors
     ///
@@ -85,23 +88,22 @@ impl Client {
         self.transport.base_url()
     }
 
-    /// Returns whether the server is at an address of this machine, by all connections to it so
-    /// far: loopback, or an address of one of its interfaces. `None` before the first connection.
+    /// Returns whether the server is on this machine, judged by all connections so far: loopback,
+    /// or an address of a local interface. `None` before the first connection.
     ///
     /// A tunnel or a proxy on this machine counts as this machine, wherever it leads.
     pub fn is_on_this_machine(&self) -> Option<bool> {
         self.transport.is_on_this_machine()
     }
 
-    /// Closes all connections that are kept for later calls.
+    /// Closes all idle connections.
     ///
-    /// Nothing closes them in the background: up to eight stay open until a
-    /// later call finds them too old.
+    /// No background task closes them: up to eight stay open until a later call finds them too old.
     pub fn close_idle(&self) {
         self.transport.close_idle();
     }
 
-    /// Asks for the version: the cheapest check that the server is there, and is rqbit.
+    /// Requests the version. This is the cheapest check that the server responds and is rqbit.
     ///
     /// # Errors
     ///
@@ -110,8 +112,9 @@ impl Client {
         Ok(self.server_info_with_time().await?.0)
     }
 
-    /// Asks for the version, and returns with it what time it is for the server: to the second,
-    /// and only if it sends a `Date`, which rqbit does and a proxy need not.
+    /// Requests the version, and also returns the server's time, with a resolution of one second.
+    /// The time is present only if the answer has a `Date` header, which rqbit sends and a proxy
+    /// may omit.
     ///
     /// # Errors
     ///
@@ -129,24 +132,24 @@ impl Client {
         Ok((info, date.and_then(|date| httpdate::parse_http_date(date).ok())))
     }
 
-    /// Lists the torrents without files and stats, in no order.
+    /// Lists the torrents without files and stats, in no particular order.
     pub async fn torrents(&self) -> Result<Vec<TorrentDetails>> {
         let call = HttpRequest::get(Endpoint::List, "torrents".into());
         Ok(self.json::<TorrentList>(&call).await?.torrents)
     }
 
-    /// Lists the torrents with stats, in no order.
+    /// Lists the torrents with stats, in no particular order.
     ///
-    /// One call polls everything, but its size grows with the number of files of all torrents.
+    /// One call polls everything; its size grows with the number of files of all torrents.
     pub async fn torrents_with_stats(&self) -> Result<Vec<TorrentDetails>> {
         let call = HttpRequest::get(Endpoint::List, "torrents?with_stats=true".into());
         Ok(self.json::<TorrentList>(&call).await?.torrents)
     }
 
-    /// Lists the torrents with what is there of them, in no order.
+    /// Lists the torrents with their progress, in no particular order.
     ///
-    /// It is the call of [`torrents_with_stats`](Self::torrents_with_stats), but what it costs in
-    /// memory and time is less by far: the answer is parsed as it arrives, one torrent at a time.
+    /// Uses the request of [`torrents_with_stats`](Self::torrents_with_stats), but needs far less
+    /// memory and time: the answer is parsed as it arrives, one torrent at a time.
     pub async fn torrents_with_progress(&self) -> Result<Vec<TorrentProgress>> {
         let call = HttpRequest::get(Endpoint::List, "torrents?with_stats=true".into());
         let weight = |torrent: &TorrentProgress| {
@@ -157,7 +160,7 @@ impl Client {
         self.transport.collect_list(&call, LIST_BYTES_MAX, weight).await
     }
 
-    /// Reads one torrent with its files, without stats.
+    /// Requests one torrent with its files, without stats.
     ///
     /// # Errors
     ///
@@ -167,7 +170,7 @@ impl Client {
         self.json_within(&call, DETAILS_BYTES_MAX).await
     }
 
-    /// Reads the .torrent file, at most 64 MiB.
+    /// Requests the .torrent file, at most 64 MiB.
     ///
     /// # Errors
     ///
@@ -178,16 +181,16 @@ impl Client {
         Ok(self.transport.collect(&call, METADATA_BYTES_MAX).await?.into_body())
     }
 
-    /// Reads which pieces the server has.
+    /// Requests the bitfield of the pieces that the server has.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Initializing`] while the torrent is being checked or in state error,
     /// [`ErrorKind::NotFound`] if the server has no such torrent, [`ErrorKind::Protocol`] if the
-    /// bitfield and its length do not agree.
+    /// bitfield and its length do not match.
     pub async fn torrent_haves(&self, torrent: TorrentRef) -> Result<HaveBitfield> {
         let mut call = HttpRequest::get(Endpoint::Haves, format!("torrents/{torrent}/haves"));
-        // Without it the answer is a picture.
+        // Without this header the answer is an image.
         call.header(ACCEPT, HeaderValue::from_static("application/octet-stream"));
         let answer = self.transport.collect(&call, HAVES_BYTES_MAX).await?;
         let protocol = |reason| self.transport.error(&call, ErrorKind::Protocol { reason }.into());
@@ -199,7 +202,7 @@ impl Client {
             .ok_or_else(|| protocol("bitfield of another length than its number of pieces"))
     }
 
-    /// Reads the stats of one torrent.
+    /// Requests the stats of one torrent.
     ///
     /// # Errors
     ///
@@ -208,25 +211,24 @@ impl Client {
         self.json(&HttpRequest::get(Endpoint::Stats, format!("torrents/{torrent}/stats/v1"))).await
     }
 
-    /// Opens a stream of bytes of one file, and returns when the server has confirmed the range.
+    /// Opens a byte stream of one file, and returns when the server has confirmed the range.
     ///
-    /// The range is cut to `file_len` bytes, the length of the file if the caller knows it.
-    /// Without it, a bounded range past the end of the file is answered by status 416.
-    /// An empty range is answered without asking the server.
+    /// The range is clamped to `file_len`, if given. Without it, a bounded range past the end of
+    /// the file fails with status 416. An empty range causes no request.
     ///
-    /// Confirmed means status 206 with the same start, end and length; or, where a proxy ate the
-    /// range, status 200 of the whole file, if the offset is at most 4 MiB into it: then the
-    /// bytes before are read and dropped.
+    /// Confirmed means status 206 with the same start, end and length. If a proxy removed the range
+    /// header, it may also be status 200 with the whole file and an offset of at most 4 MiB: the
+    /// bytes before the range are then read and dropped.
     ///
-    /// An open stream costs rqbit one of eight permits, and makes it fetch the next 32 MiB of
-    /// pieces first. The headers of the answer wait for a permit, and for the check of an
-    /// initializing torrent.
+    /// An open stream uses one of rqbit's eight permits, and makes it fetch the next 32 MiB of
+    /// pieces first. The response headers wait for a permit, and for the check of an initializing
+    /// torrent.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 500 for an unknown
     /// file (see [`ServerError::is_invalid_file`](crate::ServerError::is_invalid_file)),
-    /// [`ErrorKind::WrongRange`] if the server answers other bytes.
+    /// [`ErrorKind::WrongRange`] if the server sends another range.
     pub async fn stream(
         &self,
         torrent: TorrentRef,
@@ -238,24 +240,23 @@ impl Client {
         RangeStream::open(&self.transport, path, range.clamp(file_len), file_len).await
     }
 
-    /// Returns whether [`read_direct`](Self::read_direct) has a way: the server was reached before,
-    /// and not over TLS.
+    /// Returns whether [`read_direct`](Self::read_direct) is available: the server was reached
+    /// before, and not over TLS.
     pub fn has_direct_way(&self) -> bool {
         self.transport.has_direct_way()
     }
 
-    /// Fills `buffer` with the bytes of a file of `file_len` bytes from `start` on, on the thread
-    /// that calls, which waits for `time_max` at most.
+    /// Fills `buffer` with the bytes from `start` of a file of `file_len` bytes. Blocks the calling
+    /// thread for at most `time_max`.
     ///
-    /// It is for short ranges of what the server has: without a change of threads they come in a
-    /// fraction of the time that a stream takes. The range costs the server what a stream costs it.
-    /// It lies inside the file and is not empty; where an error leaves `buffer` half full, its
-    /// content is of no use.
+    /// Meant for short ranges that the server has: without thread switches they take a fraction of
+    /// the time of a stream. The request costs the server as much as a stream. The range must be
+    /// non-empty and inside the file. After an error the content of `buffer` is undefined.
     ///
     /// # Errors
     ///
-    /// [`DirectError`]. None says anything about the server that a stream would not say better, so
-    /// that the caller is to open one then.
+    /// [`DirectError`]. A stream reports every failure of the server more precisely, so the caller
+    /// should then open one.
     pub fn read_direct(
         &self,
         torrent: TorrentRef,
@@ -268,17 +269,17 @@ impl Client {
         self.transport.read_direct(&path, (start, file_len), buffer, time_max)
     }
 
-    /// Reads the totals of the server.
+    /// Requests the totals of the server.
     pub async fn session_stats(&self) -> Result<SessionStats> {
         self.json(&HttpRequest::get(Endpoint::SessionStats, "stats".into())).await
     }
 
-    /// Reads the speed limits of the server.
+    /// Requests the speed limits of the server.
     pub async fn limits(&self) -> Result<Limits> {
         self.json(&HttpRequest::get(Endpoint::Limits, "torrents/limits".into())).await
     }
 
-    /// Sets both speed limits of the server; `None` lifts a limit.
+    /// Sets both speed limits of the server; `None` removes a limit.
     ///
     /// # Errors
     ///
@@ -294,7 +295,7 @@ impl Client {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 400 if it is
-    /// paused already, or of 405 if the server is read-only.
+    /// already paused, or of 405 if the server is read-only.
     pub async fn pause(&self, torrent: TorrentRef) -> Result<()> {
         self.act(Endpoint::Pause, torrent, "pause").await
     }
@@ -304,7 +305,7 @@ impl Client {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] for an unknown torrent, [`ErrorKind::Status`] of 400 if it is
-    /// live already, or of 405 if the server is read-only.
+    /// already live, or of 405 if the server is read-only.
     pub async fn start(&self, torrent: TorrentRef) -> Result<()> {
         self.act(Endpoint::Start, torrent, "start").await
     }
@@ -329,7 +330,7 @@ impl Client {
         self.act(Endpoint::Delete, torrent, "delete").await
     }
 
-    /// Selects which files, by their index, are to be downloaded; an empty list is none of them.
+    /// Selects the files to download, by index; an empty list selects none.
     ///
     /// # Errors
     ///
@@ -342,12 +343,12 @@ impl Client {
         self.done(&call).await
     }
 
-    /// Posts to a path below a torrent, without a body.
+    /// Sends a `POST` without a body to a path below a torrent.
     async fn act(&self, endpoint: Endpoint, torrent: TorrentRef, action: &str) -> Result<()> {
         self.done(&HttpRequest::post(endpoint, format!("torrents/{torrent}/{action}"))).await
     }
 
-    /// Makes a call whose answer says nothing but that it worked.
+    /// Makes a call and discards the body of its answer.
     async fn done(&self, call: &HttpRequest) -> Result<()> {
         self.transport.collect(call, JSON_BYTES_MAX).await.map(|_answer| ())
     }
@@ -367,7 +368,7 @@ impl Client {
     }
 }
 
-/// Makes a value of this library the JSON body of a call.
+/// Sets a serialized value as the JSON body of a call.
 fn set_json<T: serde::Serialize>(call: &mut HttpRequest, value: &T) {
     let body = serde_json::to_vec(value).expect("numbers and strings can be written as json");
     call.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -1,35 +1,35 @@
-//! Where a server is: for how long an address is used without asking for it again.
+//! Address of a server for inline reads, and how long it is used before the name is resolved again.
 //!
-//! A name may get another address while the mount lives: a new lease, a container that was made
-//! anew, a failover. What listens at the old one may be anybody by then. So an address of a name is
-//! used for [`ADDRESS_AGE_MAX`] after it was resolved, and the name is resolved again before that
-//! is over, beside the other calls, as the thread that reads has no time for it. While the name
-//! cannot be resolved, reads take the usual way, whose new connections resolve it too.
+//! A name may get another address while the mount lives: a new DHCP lease, a recreated container, a
+//! failover. Another host may then listen at the old address. So the address of a name is used for
+//! [`ADDRESS_AGE_MAX`] after it was resolved. The name is resolved again before that time ends,
+//! beside the other calls, since the reading thread must not block for it. While the name cannot be
+//! resolved, reads use streams, whose new connections resolve it too.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// For how long after its name was resolved an address is used. The records of home routers and
-/// container networks live for some ten minutes down to none at all; nobody moves a server and
-/// wants the old address to be left within seconds.
+/// How long an address is used after its name was resolved. DNS records of home routers and
+/// container networks live for zero to about ten minutes; no administrator expects clients to
+/// follow a moved server within seconds.
 const ADDRESS_AGE_MAX: Duration = Duration::from_secs(30);
 
-/// How old an address is when its name is resolved again: three times within
-/// [`ADDRESS_AGE_MAX`] where the server is asked for its list every five seconds, so that one
-/// answer of the resolver may get lost.
+/// Age from which the name of an address is resolved again. With a list poll every five seconds,
+/// this gives three attempts within [`ADDRESS_AGE_MAX`], so that one answer of the resolver may be
+/// lost.
 const RESOLVE_AGE_MIN: Duration = Duration::from_secs(10);
 
-/// How long nobody asks again after the last attempt.
+/// Minimum time between two attempts to resolve.
 const RESOLVE_PAUSE: Duration = Duration::from_secs(5);
 
 /// The address of a server, as of when its name was last resolved.
 #[derive(Debug)]
 pub(super) struct ServerAddress {
-    /// Whether it is that of a name. If not, it never changes.
+    /// Whether the server has a name. Otherwise the address never changes.
     is_named: bool,
-    /// Where the last connection of the other calls went, and when the name last had that address.
+    /// Address of the last connection of other calls, and when the name last resolved to it.
     known: Option<(SocketAddr, Instant)>,
-    /// Whether anybody wanted it since the name was last resolved: an idle mount asks for nothing.
+    /// Whether the address was used since the last resolution: an idle mount resolves nothing.
     is_wanted: bool,
     asked_at: Option<Instant>,
 }
@@ -39,14 +39,13 @@ impl ServerAddress {
         Self { is_named, known: None, is_wanted: false, asked_at: None }
     }
 
-    /// Takes the address of a connection that was made right after the name was resolved.
+    /// Records the address of a connection that was made right after the name was resolved.
     pub(super) fn on_reached(&mut self, address: SocketAddr, now: Instant) {
         self.known = Some((address, now));
     }
 
-    /// Takes over which addresses the name has. Returns whether the known one is not among them
-    /// any more: then it is forgotten, and the next connection of the other calls tells the new
-    /// one.
+    /// Records the addresses of the name. Returns whether the known address is no longer among
+    /// them: it is then dropped, and the next connection of other calls sets the new one.
     pub(super) fn on_resolved(&mut self, addresses: &[SocketAddr], now: Instant) -> bool {
         self.is_wanted = false;
         let Some((known, resolved_at)) = &mut self.known else { return false };
@@ -71,7 +70,7 @@ impl ServerAddress {
         wants
     }
 
-    /// Returns the address, if it is known to be that of the server.
+    /// Returns the address, if it is known and recent enough.
     pub(super) fn usable(&mut self, now: Instant) -> Option<SocketAddr> {
         self.is_wanted = true;
         let (address, resolved_at) = self.known?;
@@ -97,15 +96,15 @@ mod tests {
         assert_eq!((server.usable(at(0)), server.wants_resolving(at(0))), (None, false));
         server.on_reached(old, at(0));
         assert_eq!((server.usable(at(9)), server.wants_resolving(at(9))), (Some(old), false));
-        // Once in five seconds.
+        // At most once in five seconds.
         assert_eq!([10, 11, 15].map(|it| server.wants_resolving(at(it))), [true, false, true]);
         assert!(!server.on_resolved(&[new, old], at(16)));
-        // Nobody wanted it since.
+        // The address was not used since.
         assert!(!server.wants_resolving(at(40)));
         assert_eq!(server.usable(at(46)), Some(old));
         assert_eq!(server.usable(at(47)), None);
         assert!(server.wants_resolving(at(47)));
-        // Somebody may be there, but not the server.
+        // Another host may be there, but not the server.
         assert!(server.on_resolved(&[new], at(48)));
         assert_eq!((server.usable(at(48)), server.wants_resolving(at(99))), (None, false));
         server.on_reached(new, at(99));

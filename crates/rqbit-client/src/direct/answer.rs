@@ -1,4 +1,4 @@
-//! The head of an answer: whether it is the one that is known here.
+//! Parser of response heads: accepts only the expected range.
 
 use httparse::{EMPTY_HEADER, Header, Response, Status};
 
@@ -6,23 +6,23 @@ use super::DirectError;
 use crate::ByteRange;
 use crate::range::{ContentRange, parse_offset};
 
-/// The largest head: that of rqbit has some 300 bytes, a proxy may add as much several times. What
-/// of the body comes with it is copied once more, so that it is not larger than that.
+/// Maximum size of a head. rqbit sends about 300 bytes, and a proxy may add several times as much.
+/// Body bytes that arrive with the head are copied once more, so it is no larger.
 pub(super) const HEAD_BYTES_MAX: usize = 8 * 1024;
 
-/// The most headers.
+/// Maximum number of headers.
 const HEADERS_MAX: usize = 64;
 
-/// The head of an answer whose body is exactly the range that was asked for.
+/// Head of an answer whose body is exactly the requested range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RangeHead {
     pub(super) head_bytes: usize,
-    /// Whether the connection stays open after it.
+    /// Whether the connection stays open after the answer.
     pub(super) may_keep: bool,
 }
 
 impl RangeHead {
-    /// Reads a head, or returns `None` if that is not all of it.
+    /// Parses a head, or returns `None` if it is incomplete.
     pub(super) fn parse(
         received: &[u8],
         asked: ByteRange,
@@ -36,7 +36,7 @@ impl RangeHead {
             Status::Partial if received.len() < HEAD_BYTES_MAX => return Ok(None),
             Status::Partial => return Err(DirectError::Unexpected),
         };
-        // 206: a part. HTTP/1.0 closes its connections.
+        // 206: partial content. HTTP/1.0 servers close their connections.
         if response.code != Some(206) || response.version != Some(1) {
             return Err(DirectError::Unexpected);
         }
@@ -45,7 +45,7 @@ impl RangeHead {
     }
 }
 
-/// Makes sure that the body is exactly the range, and returns whether the connection stays open.
+/// Checks that the body is exactly the range. Returns whether the connection stays open.
 fn check(headers: &[Header<'_>], asked: ByteRange, file_len: u64) -> Option<bool> {
     let (mut is_range, mut is_length, mut may_keep) = (false, false, true);
     for Header { name, value } in headers {

@@ -1,4 +1,4 @@
-//! One connection, used by one thread at a time, which waits for it.
+//! A blocking connection, used by one thread at a time.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -11,18 +11,19 @@ use super::answer::{HEAD_BYTES_MAX, RangeHead};
 use super::{DirectError, closed};
 use crate::ByteRange;
 
-/// A connection on which nothing is under way.
+/// An idle connection.
 #[derive(Debug)]
 pub(super) struct InlineConnection {
     tcp: TcpStream,
-    /// Where the head of an answer goes, and what of the body comes with it.
+    /// Buffer for the head of an answer and the body bytes that arrive with it.
     head: Box<[u8; HEAD_BYTES_MAX]>,
 }
 
-/// How a request fails.
+/// Failure of a request.
 #[derive(Debug)]
 pub(super) enum InlineError {
-    /// The connection was closed before a byte of the answer came: it may have been dead for long.
+    /// The connection was closed before the first byte of the answer: it may have been dead for
+    /// long.
     Stale,
     Other(DirectError),
 }
@@ -40,14 +41,14 @@ impl InlineConnection {
             return Err(DirectError::Late);
         }
         let tcp = TcpStream::connect_timeout(&address, time_max)?;
-        // Requests are single small writes, waiting for more of them only delays.
+        // Requests are single small writes; waiting for more data only delays them.
         tcp.set_nodelay(true)?;
         tcp.set_nonblocking(true)?;
         Ok(Self { tcp, head: Box::new([0; HEAD_BYTES_MAX]) })
     }
 
     /// Sends a request for a range of a file of known length and fills `body` with the answer.
-    /// Returns whether the connection can be used again. After an error it cannot.
+    /// Returns whether the connection can be used again; after an error it cannot.
     pub(super) fn get(
         &mut self,
         request: &[u8],
@@ -55,7 +56,7 @@ impl InlineConnection {
         body: &mut [u8],
         deadline: Instant,
     ) -> Result<bool, InlineError> {
-        // All of it fits into the empty buffer of the socket, or something is wrong.
+        // A request always fits into the empty send buffer of the socket.
         match self.tcp.write(request) {
             Ok(written) if written == request.len() => {}
             Ok(_) => return Err(DirectError::Unexpected.into()),
@@ -66,7 +67,7 @@ impl InlineConnection {
             self.wait(deadline)?;
             let room = self.head.get_mut(received..).unwrap_or_default();
             match self.tcp.read(room) {
-                // There is room as long as the head is not too large.
+                // The buffer has room as long as the head is not too large.
                 Ok(0) if received == 0 => return Err(InlineError::Stale),
                 Ok(0) => return Err(closed().into()),
                 Ok(len) => received += len,
@@ -81,7 +82,7 @@ impl InlineConnection {
         };
         let first = self.head.get(answer.head_bytes..received).unwrap_or_default();
         let Some((begin, rest)) = body.split_at_mut_checked(first.len()) else {
-            // It goes on after the range.
+            // The body continues after the range.
             return Err(DirectError::Unexpected.into());
         };
         begin.copy_from_slice(first);
@@ -89,7 +90,7 @@ impl InlineConnection {
         Ok(answer.may_keep)
     }
 
-    /// Fills a buffer with what comes.
+    /// Fills a buffer from the socket.
     fn fill(&mut self, mut buffer: &mut [u8], deadline: Instant) -> Result<(), DirectError> {
         while !buffer.is_empty() {
             match self.tcp.read(buffer) {
@@ -102,14 +103,14 @@ impl InlineConnection {
         Ok(())
     }
 
-    /// Waits until there is something to read.
+    /// Waits until the socket is readable.
     fn wait(&self, deadline: Instant) -> Result<(), DirectError> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(DirectError::Late);
             }
-            // Not by a time-out of the socket, which is rounded up to ticks of four milliseconds.
+            // Not a time-out of the socket, which is rounded up to ticks of 4 ms.
             let left = Timespec::try_from(left).map_err(|_too_long| DirectError::Late)?;
             match poll(&mut [PollFd::new(&self.tcp, PollFlags::IN)], Some(&left)) {
                 Ok(0) => return Err(DirectError::Late),
@@ -121,12 +122,12 @@ impl InlineConnection {
     }
 }
 
-/// Returns whether it was only too early for a read.
+/// Returns whether the read has to be repeated.
 fn is_early(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
-/// Returns how a request failed to which no byte of an answer came.
+/// Classifies the failure of a request before the first byte of an answer.
 fn broken(error: io::Error) -> InlineError {
     let is_stale = matches!(
         error.kind(),

@@ -1,15 +1,14 @@
-//! Short ranges read on the thread that asks: no task, no change of threads, and little time.
+//! Inline client: reads short ranges on the calling thread, without a task or a thread switch.
 //!
-//! On a machine that has little to do, waking the threads that a request passes through costs
-//! several times what the server takes for it. Here there is one: it writes the request, waits for
-//! the answer, and has the bytes.
+//! On an idle machine, waking the threads that a request passes through costs several times the
+//! server's own time. Here one thread writes the request, waits for the answer, and has the bytes.
 //!
-//! It goes only to an address that the name of the server had a moment ago: see [`address`]. Its
-//! requests bear credentials, which are for nobody else.
+//! It connects only to an address that the server's name had recently: see [`address`]. Its
+//! requests carry credentials, which no other host may receive.
 //!
-//! It knows one answer: status 206 with the very range and its length. Of all others it says that
-//! it has nothing; [`Client::stream`](crate::Client::stream) then asks again, and knows them and
-//! what is wrong with them.
+//! It accepts one answer: status 206 with exactly the range and its length. Any other answer is an
+//! error without details; [`Client::stream`](crate::Client::stream) then repeats the request and
+//! classifies the failure.
 
 mod address;
 mod answer;
@@ -25,65 +24,63 @@ use self::address::ServerAddress;
 use self::connection::{InlineConnection, InlineError};
 use crate::ByteRange;
 
-/// As many as there are threads that may be reading so.
+/// Maximum number of idle connections: as many as threads that may read inline.
 const IDLE_MAX: usize = 8;
 
-/// As the connections for all other calls, which are kept for as long.
+/// Same as for the connections of all other calls.
 const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
 
-/// Why there are no bytes.
+/// Why an inline read failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectError {
-    /// Nothing was asked: the server is reached over TLS, was never reached yet, or nobody knows
-    /// whether its name still has the address where it was.
+    /// No request was sent: the server uses TLS, was never reached, or its address may be outdated.
     #[error("no direct way to the server")]
     NoWay,
-    /// The answer did not come in time.
+    /// The answer did not arrive in time.
     #[error("the server took too long")]
     Late,
-    /// The connection could not be made, or broke.
+    /// The connection failed.
     #[error("the connection failed")]
     Broken(#[source] io::Error),
-    /// The answer was another one.
+    /// The answer was not the expected range.
     #[error("the answer was not a range of known length")]
     Unexpected,
 }
 
-/// The way to a server for short ranges.
+/// Inline client of one server.
 #[derive(Debug)]
 pub(crate) struct InlineClient {
-    /// Where the server is. Held for one access.
+    /// Address of the server. Held for one access.
     address: Mutex<ServerAddress>,
-    /// The connections that wait for another request, the youngest last; at most [`IDLE_MAX`].
-    /// Held for one access.
+    /// Idle connections, the most recent last; at most [`IDLE_MAX`]. Held for one access.
     idle: Mutex<Vec<IdleInline>>,
-    /// What follows the path in every request, up to the range.
+    /// Headers of every request, between the path and the range.
     headers: String,
 }
 
 #[derive(Debug)]
 struct IdleInline {
     connection: InlineConnection,
-    /// Where it leads.
+    /// Remote address.
     address: SocketAddr,
     since: Instant,
 }
 
 impl InlineClient {
-    /// Returns a way whose requests have these headers, each line with its end. `is_named` says
-    /// whether the server has a name, which may get another address, and not an address.
+    /// Creates a client whose requests have these headers, each terminated by a line end.
+    /// `is_named` is true if the server has a name, whose address may change.
     pub(crate) fn new(headers: String, is_named: bool) -> Self {
         let address = Mutex::new(ServerAddress::new(is_named));
         Self { address, idle: Mutex::default(), headers }
     }
 
-    /// Takes note of where a server was reached, right after its name was resolved.
+    /// Records the address at which a server was reached, right after its name was resolved.
     pub(crate) fn on_reached(&self, address: SocketAddr) {
         lock(&self.address).on_reached(address, Instant::now());
     }
 
-    /// Takes over which addresses the name of the server has now. Returns whether the server has
-    /// moved: then nothing is sent to where it was before.
+    /// Records the current addresses of the server's name. Returns whether the server has moved:
+    /// its old address then gets no more requests.
     pub(crate) fn on_resolved(&self, addresses: &[SocketAddr]) -> bool {
         let has_moved = lock(&self.address).on_resolved(addresses, Instant::now());
         if has_moved {
@@ -92,22 +89,22 @@ impl InlineClient {
         has_moved
     }
 
-    /// Returns whether the name of the server is to be resolved now, for the reads to come.
+    /// Returns whether the name of the server is to be resolved now, for later reads.
     pub(crate) fn wants_resolving(&self) -> bool {
         lock(&self.address).wants_resolving(Instant::now())
     }
 
-    /// Returns whether it leads anywhere at the moment.
+    /// Returns whether the address is currently known.
     pub(crate) fn is_known(&self) -> bool {
         lock(&self.address).usable(Instant::now()).is_some()
     }
 
-    /// Closes the connections that wait for another request.
+    /// Closes the idle connections.
     pub(crate) fn close_idle(&self) {
         drop(std::mem::take(&mut *lock(&self.idle)));
     }
 
-    /// Fills `buffer` with the bytes of a file from `start` on, within `time_max`.
+    /// Fills `buffer` with the bytes of a file from `start`, within `time_max`.
     pub(crate) fn read(
         &self,
         path: &str,
@@ -121,12 +118,12 @@ impl InlineClient {
         let asked = ByteRange::new(start, end);
         let range = asked.header().ok_or(DirectError::Unexpected)?;
         let mut request = String::with_capacity(path.len() + self.headers.len() + 64);
-        // A string takes all that is written to it.
+        // Writing to a string cannot fail.
         _ = write!(request, "GET {path} HTTP/1.1\r\n{}range: {range}\r\n\r\n", self.headers);
         let request = request.as_bytes();
         if let Some(mut connection) = self.take_idle(address) {
             match connection.get(request, (asked, file_len), buffer, deadline) {
-                // The server has closed it since; the others of its age are as dead.
+                // The server has closed the connection; others of the same age are dead too.
                 Err(InlineError::Stale) => self.close_idle(),
                 result => return self.end((connection, address), result),
             }
@@ -157,10 +154,10 @@ impl InlineClient {
         Ok(())
     }
 
-    /// Takes the connection to an address that was used last, if it is young.
+    /// Takes the most recently used connection to an address, if it is young enough.
     fn take_idle(&self, address: SocketAddr) -> Option<InlineConnection> {
         let mut idle = lock(&self.idle);
-        // A read that was under way when the server moved may have kept its connection since.
+        // A read in flight when the server moved may have returned its connection since.
         idle.retain(|it| it.address == address && it.since.elapsed() <= IDLE_AGE_MAX);
         idle.pop().map(|it| it.connection)
     }
@@ -180,7 +177,7 @@ fn closed() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
 }
 
-/// Nothing panics under these locks, and what they protect is whole after each step.
+/// Nothing panics under these locks, and the protected state is consistent after each step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -196,8 +193,8 @@ mod tests {
     /// Longer than any test takes.
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A server that answers each request on its only connection with one byte. Returns how many
-    /// requests came.
+    /// A server that answers each request on its only connection with one byte. Returns the number
+    /// of requests.
     fn serve(listener: TcpListener, byte: u8) -> JoinHandle<usize> {
         thread::spawn(move || {
             let (mut tcp, _) = listener.accept().unwrap();
@@ -227,7 +224,7 @@ mod tests {
         way.read("/file", (3, 10), &mut buffer, LONG).map(|()| buffer[0])
     }
 
-    /// The credentials went to the old address until the process ended.
+    /// Before, credentials were sent to the old address until the process ended.
     #[test]
     fn nothing_is_sent_to_an_address_that_the_name_has_no_more() {
         let ((old_listener, old), (new_listener, new)) = (listen(), listen());
@@ -237,13 +234,13 @@ mod tests {
         way.on_reached(old);
         assert_eq!((read(&way).unwrap(), read(&way).unwrap()), (b'o', b'o'));
 
-        // One address more changes nothing.
+        // An additional address changes nothing.
         assert!(!way.on_resolved(&[new, old]));
         assert_eq!(read(&way).unwrap(), b'o');
         assert!(way.on_resolved(&[new]));
         assert!(!way.is_known());
         assert!(matches!(read(&way), Err(DirectError::NoWay)));
-        // It has closed its connection, and made no other.
+        // The client has closed its connection, and opened no other.
         assert_eq!(old_server.join().unwrap(), 3);
 
         let new_server = serve(new_listener, b'n');

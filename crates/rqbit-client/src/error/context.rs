@@ -1,11 +1,11 @@
-//! Which call an error belongs to.
+//! Context of an error: the call that failed.
 
 use std::fmt;
 
-/// The calls of the API; displayed as what they do, such as "list the torrents".
+/// The calls of the API; displayed as an action, such as "list the torrents".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// Setting the client up; nothing is sent.
+    /// Creating the client; no request is sent.
     SetUp,
     /// `GET /`.
     ServerInfo,
@@ -68,14 +68,14 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Which call an error belongs to: its endpoint, HTTP method and URL.
+/// The failed call: its endpoint, HTTP method and URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorContext {
-    /// What was called.
+    /// The API endpoint.
     pub endpoint: Endpoint,
     /// The HTTP method, such as `GET`.
     pub method: &'static str,
-    /// The URL without its query, which may name local paths and magnet links.
+    /// The URL without its query, which may contain local paths and magnet links.
     pub url: String,
 }
 

@@ -1,92 +1,91 @@
-//! The kinds of errors, and which of them may pass by themselves.
+//! The kinds of errors, and which of them are retryable.
 
 use std::fmt;
 
 use crate::ByteRange;
 
-/// What rqbit says in `human_readable` where the index of a file is out of range, together
-/// with status 500 (`torrent_state/streaming.rs` of librqbit 9.1.0).
+/// rqbit's `human_readable` for a file index out of range, with status 500
+/// (`torrent_state/streaming.rs` of librqbit 9.1.0).
 const INVALID_FILE: &str = "invalid file";
 
-/// The HTTP statuses of which the same call gets the same answer again: the request itself is
-/// refused. All others may pass, also 408, 412, 425 and 429, which ask to try later.
+/// HTTP statuses that are not retryable: the request itself is refused. All others are retryable,
+/// including 408, 412, 425 and 429, which request a later retry.
 ///
-/// 404 is among them since a call alone cannot tell whether a torrent is gone or only not there
-/// yet; who knows the list of torrents may try again.
+/// 404 is included, since one call cannot tell whether a torrent was removed or does not exist yet;
+/// a caller with the list of torrents may retry.
 const FINAL_STATUSES: [u16; 7] = [400, 401, 403, 404, 405, 410, 416];
 
-/// What went wrong.
+/// Classification of a failed call.
 ///
-/// Match it without a wildcard: a new kind is a new decision.
-/// Each kind says whether it [is retryable](ErrorKind::is_retryable).
+/// Match it without a wildcard, so that a new kind requires a decision. Each kind documents whether
+/// it [is retryable](ErrorKind::is_retryable).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
-    /// The host name cannot be resolved. Retryable: name servers and networks come back.
+    /// The host name cannot be resolved. Retryable: name servers and networks recover.
     #[error("host name cannot be resolved")]
     Resolve,
-    /// Nobody listens on the port. Retryable: the server may be starting.
+    /// No process listens on the port. Retryable: the server may be starting.
     #[error("connection refused")]
     Refused,
-    /// The connection cannot be made for another reason, such as no route. Retryable.
+    /// The connection failed for another reason, such as no route. Retryable.
     #[error("connection cannot be made")]
     Connect,
-    /// TLS cannot be agreed on. Not retryable: certificates do not mend themselves.
+    /// The TLS handshake failed. Not retryable: certificates do not fix themselves.
     #[error("{0}")]
     Tls(TlsError),
     /// The server took longer than [`Timeouts`](crate::Timeouts) allow. Retryable.
     #[error("timed out {phase}")]
     Timeout {
-        /// What was waited for.
+        /// The phase that timed out.
         phase: TimeoutPhase,
     },
     /// The connection was closed or reset before the answer was complete. Retryable.
     ///
-    /// For a call that is not a `GET` the server may have acted on it nevertheless.
-    /// Also what a [`RangeStream`](crate::RangeStream) answers after it has failed once.
+    /// The server may nevertheless have executed a call other than `GET`. A
+    /// [`RangeStream`](crate::RangeStream) also returns this after its first failure.
     #[error("connection closed by the server")]
     Closed,
-    /// The server answered with an error that has no kind of its own.
+    /// The server returned an error without a kind of its own.
     ///
-    /// Retryable, except for [`FINAL_STATUSES`] and rqbit's "invalid file", which is the 404 of the
-    /// index of a file.
+    /// Retryable, except for [`FINAL_STATUSES`] and rqbit's "invalid file", which stands for an
+    /// unknown file index.
     #[error("{0}")]
     Status(ServerError),
     /// Status 401: the credentials are missing or wrong. Not retryable.
     #[error("server wants other credentials")]
     Unauthorized,
-    /// rqbit says that it has no such torrent. Not retryable.
+    /// rqbit reports that it has no such torrent. Not retryable.
     ///
-    /// Only an answer in rqbit's own form counts: a bare 404 of a reverse proxy is
-    /// [`ErrorKind::Status`], lest a mount forgets torrents because a proxy was set up wrongly.
+    /// Only an error in rqbit's own format counts. A bare 404 of a reverse proxy is
+    /// [`ErrorKind::Status`], so that a misconfigured proxy does not make a mount drop torrents.
     #[error("{0}")]
     NotFound(ServerError),
     /// Status 412: the torrent is being checked, or in state error, so there is no bitfield.
     ///
-    /// Retryable: a check ends by itself. rqbit 9.1 does not tell the two apart here, the state
-    /// in the stats of the torrent does.
+    /// Retryable: a check ends by itself. rqbit 9.1 returns the same status for both; the state in
+    /// the torrent's stats distinguishes them.
     #[error("torrent is still initializing")]
     Initializing,
-    /// Whoever answers is not rqbit: HTML or garbage in place of JSON, or a `GET /` that does
-    /// not name rqbit. Not retryable.
+    /// The server is not rqbit: HTML or garbage instead of JSON, or a `GET /` that does not name
+    /// rqbit. Not retryable.
     #[error("server is not rqbit ({reason})")]
     NotRqbit {
-        /// What gives it away; for people.
+        /// What shows it; for people.
         reason: &'static str,
     },
-    /// JSON that is not what rqbit sends. Not retryable.
+    /// JSON that does not match rqbit's format. Not retryable.
     #[error("malformed json at {path}")]
     MalformedJson {
-        /// Where in the document, such as `torrents[3].info_hash`; `.` is the whole of it.
+        /// Position in the document, such as `torrents[3].info_hash`; `.` is the whole document.
         path: String,
     },
-    /// The answer breaks the rules of HTTP, or of the endpoint outside of JSON.
-    /// Not retryable.
+    /// The answer violates HTTP, or the endpoint's format outside of JSON. Not retryable.
     #[error("malformed answer ({reason})")]
     Protocol {
-        /// Which rule; for people.
+        /// The violated rule; for people.
         reason: &'static str,
     },
-    /// The body is larger than this client takes. Not retryable.
+    /// The body exceeds this client's limit. Not retryable.
     #[error("body of more than {limit_bytes} bytes")]
     BodyTooLarge {
         /// The limit in bytes.
@@ -95,22 +94,22 @@ pub enum ErrorKind {
     /// The body ended early. Retryable.
     #[error("body ended early, after {received_bytes} bytes")]
     ShortBody {
-        /// Bytes that came, for a stream those that were handed out.
+        /// Bytes received; for a stream, bytes returned to the caller.
         received_bytes: u64,
     },
-    /// The server sent more bytes than were asked for; none of them was handed out.
-    /// Not retryable.
+    /// The server sent more bytes than requested; none of the extra bytes was returned. Not
+    /// retryable.
     #[error("body goes on after the range that was asked for")]
     LongBody,
-    /// The server answered another range than was asked for. Not retryable.
+    /// The server sent another range than requested. Not retryable.
     #[error("asked for bytes {asked}, {got}")]
     WrongRange {
         /// The range in the request.
         asked: ByteRange,
-        /// What came in its place.
+        /// What the server sent.
         got: RangeAnswer,
     },
-    /// The server sends the client elsewhere (status 3xx); it is not followed. Not retryable.
+    /// The server redirects the client (status 3xx), which is not followed. Not retryable.
     #[error("redirected to {location}")]
     Redirect {
         /// The `Location` header without user name, password and query; may be empty.
@@ -119,7 +118,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Returns whether the same call may work later without anybody changing anything.
+    /// Returns whether the same call may succeed later without any intervention.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Resolve
@@ -146,10 +145,10 @@ impl ErrorKind {
     }
 }
 
-/// What a wait was for when it ended.
+/// The phase that timed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TimeoutPhase {
-    /// The answer of the name servers.
+    /// Name resolution.
     Resolve,
     /// The TCP connection.
     Connect,
@@ -159,7 +158,7 @@ pub enum TimeoutPhase {
     Headers,
     /// The next chunk of the body.
     Chunk,
-    /// The end of the whole call.
+    /// The whole call.
     Total,
 }
 
@@ -176,16 +175,16 @@ impl fmt::Display for TimeoutPhase {
     }
 }
 
-/// Why TLS cannot be agreed on.
+/// Why TLS failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TlsError {
-    /// The address says `https` and this library was built without the feature `tls`.
+    /// The address has the scheme `https`, and this library was built without the feature `tls`.
     NotBuilt,
-    /// The system has no trusted roots and none were given.
+    /// The system has no trusted roots, and none were configured.
     NoRoots,
-    /// The certificate of the server is not trusted, expired or for another host.
+    /// The server's certificate is not trusted, expired or for another host.
     Certificate,
-    /// Anything else, such as a server that speaks plain HTTP on this port.
+    /// Any other failure, such as a server that uses plain HTTP on this port.
     Handshake,
 }
 
@@ -200,21 +199,21 @@ impl fmt::Display for TlsError {
     }
 }
 
-/// The answer of a server to a call that it refused.
+/// Error answer of a server.
 ///
-/// The texts are cut to 1 KiB and have no control characters.
+/// The texts are truncated to 1 KiB and contain no control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerError {
     /// The HTTP status.
     pub status: u16,
     /// rqbit's `error_kind`, such as `torrent_not_found` or `internal_error`.
     pub error_kind: Option<String>,
-    /// rqbit's `human_readable`, or the whole body where it is plain text.
+    /// rqbit's `human_readable`, or the whole body if it is plain text.
     pub human_readable: Option<String>,
 }
 
 impl ServerError {
-    /// Returns whether rqbit says that the torrent has no file of this index.
+    /// Returns whether rqbit reports that the torrent has no file with this index.
     pub fn is_invalid_file(&self) -> bool {
         self.status == 500
             && self.human_readable.as_deref().is_some_and(|text| text.contains(INVALID_FILE))
@@ -231,27 +230,27 @@ impl fmt::Display for ServerError {
     }
 }
 
-/// What a server answered in place of the range that it was asked for.
+/// What a server sent instead of the requested range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RangeAnswer {
-    /// Status 206 without a `Content-Range` that can be read.
+    /// Status 206 without a valid `Content-Range`.
     Missing,
     /// Status 206 with another range.
     Range {
         /// Offset of the first byte.
         start: u64,
-        /// Offset behind the last byte.
+        /// Offset after the last byte.
         end: u64,
-        /// Length of the file, if the server says so.
+        /// Length of the file, if the server reports it.
         total: Option<u64>,
     },
-    /// A body of another length than the range has.
+    /// A body whose length differs from the range.
     BodyLength {
         /// The `Content-Length`.
         bytes: u64,
     },
-    /// Status 200 with the whole file, and the offset is too far to skip to it, or the length
-    /// of the file is unknown.
+    /// Status 200 with the whole file. Either the offset is too far to skip to, or the length of
+    /// the file is unknown.
     WholeFile,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, in which call, and whether trying again may help.
+//! Errors of calls: the kind, the call, and whether a retry may help.
 
 mod context;
 mod kind;
@@ -11,13 +11,13 @@ pub use self::kind::{ErrorKind, RangeAnswer, ServerError, TimeoutPhase, TlsError
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The error of a library below this one, kept for the chain of sources.
+/// The error of an underlying library, kept for the source chain.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a call failed.
 ///
 /// Its text fits after "failed to": "list the torrents (GET http://h/torrents): connection
-/// refused". It holds no secret. Data from the server in it is bounded and without control
+/// refused". It contains no secret. Data from the server in it is bounded and without control
 /// characters.
 #[derive(Debug, thiserror::Error)]
 #[error("{context}: {kind}")]
@@ -28,17 +28,17 @@ pub struct Error {
 }
 
 impl Error {
-    /// Returns what went wrong.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
     }
 
-    /// Returns which call it was.
+    /// Returns the failed call.
     pub fn context(&self) -> &ErrorContext {
         &self.context
     }
 
-    /// Returns whether the same call may work later without anybody changing anything.
+    /// Returns whether the same call may succeed later without any intervention.
     ///
     /// Short for [`ErrorKind::is_retryable`].
     pub fn is_retryable(&self) -> bool {
@@ -46,7 +46,7 @@ impl Error {
     }
 }
 
-/// A kind and a source, before it is known which call they belong to.
+/// Kind and source of a failure whose call is not known yet.
 #[derive(Debug)]
 pub(crate) struct CallFailure {
     pub(crate) kind: ErrorKind,
@@ -54,12 +54,12 @@ pub(crate) struct CallFailure {
 }
 
 impl CallFailure {
-    /// Makes a failure with a source.
+    /// Creates a failure with a source.
     pub(crate) fn new(kind: ErrorKind, source: impl Into<BoxError>) -> Self {
         Self { kind, source: Some(source.into()) }
     }
 
-    /// Says where in a larger text what is malformed stands.
+    /// Prefixes the position of malformed JSON with the position of the enclosing element.
     pub(crate) fn below(mut self, above: fmt::Arguments<'_>) -> Self {
         if let ErrorKind::MalformedJson { path } = &mut self.kind {
             *path = if path == "." { above.to_string() } else { format!("{above}.{path}") };
@@ -67,7 +67,7 @@ impl CallFailure {
         self
     }
 
-    /// Makes the error of a call.
+    /// Creates the error of a call.
     pub(crate) fn at(self, context: &ErrorContext) -> Error {
         Error { kind: Box::new(self.kind), context: Box::new(context.clone()), source: self.source }
     }

@@ -1,4 +1,4 @@
-//! Answers that do not say success, turned into errors.
+//! Converts unsuccessful answers into errors.
 
 use std::time::Duration;
 
@@ -12,22 +12,23 @@ use crate::error::CallFailure;
 use crate::wire::ErrorBody;
 use crate::{Endpoint, ErrorKind, ServerError};
 
-/// An error of rqbit has some hundred bytes; a page of a proxy some thousand.
+/// Maximum size of an error body. An error of rqbit has some hundred bytes, a page of a proxy some
+/// thousand.
 const ERROR_BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// A text of the server ends up in logs and on terminals.
+/// Maximum size of a server's text, which is shown in logs and on terminals.
 const TEXT_BYTES_MAX: usize = 1024;
 
 /// rqbit's `error_kind` of an unknown torrent.
 const TORRENT_NOT_FOUND: &str = "torrent_not_found";
 
-/// How forget and delete of an unknown torrent fail: with status 500 and one of these
-/// (`Session::delete` of librqbit 9.1.0), for an info hash and for an id.
+/// Texts of rqbit's error for forget and delete of an unknown torrent, with status 500
+/// (`Session::delete` of librqbit 9.1.0): for an info hash and for an id.
 const UNKNOWN_TORRENT_TEXTS: [&str; 2] = ["no such torrent in db", "did not exist"];
 
-/// Turns an answer that does not say success into the failure of its call.
+/// Converts an unsuccessful answer into the failure of its call.
 ///
-/// The body is read for its details; if it cannot be, the status has to do.
+/// The body is read for its details; if that fails, the status alone is used.
 pub(super) async fn refusal(
     endpoint: Endpoint,
     response: Response<AnswerBody>,
@@ -52,7 +53,7 @@ pub(super) async fn refusal(
     classify(endpoint, server_error(parts.status, &body)).into()
 }
 
-/// Finds the kind of an error answer.
+/// Returns the kind of an error answer.
 fn classify(endpoint: Endpoint, error: ServerError) -> ErrorKind {
     let says = |text: &str| error.human_readable.as_deref().is_some_and(|it| it.contains(text));
     let is_rqbit = error.error_kind.is_some();
@@ -73,7 +74,7 @@ fn classify(endpoint: Endpoint, error: ServerError) -> ErrorKind {
     }
 }
 
-/// Reads the details of an error answer: rqbit's JSON, or a line of plain text.
+/// Parses the details of an error answer: rqbit's JSON, or a line of plain text.
 fn server_error(status: StatusCode, body: &[u8]) -> ServerError {
     let status = status.as_u16();
     if let Ok(body) = serde_json::from_slice::<ErrorBody>(body) {
@@ -87,19 +88,19 @@ fn server_error(status: StatusCode, body: &[u8]) -> ServerError {
     ServerError { status, error_kind: None, human_readable }
 }
 
-/// Returns where a redirect leads, without what may be secret.
+/// Returns the target of a redirect, without parts that may be secret.
 fn location_text(value: &HeaderValue) -> String {
     let Ok(text) = value.to_str() else { return String::new() };
     if let Ok(url) = Url::parse(text) {
         let origin = url.origin().ascii_serialization();
         return clean(&format!("{origin}{}", url.path()));
     }
-    // A relative one, whose authority may follow two slashes.
+    // A relative target, whose authority may follow two slashes.
     let path = text.split(['?', '#']).next().unwrap_or_default();
     clean(path.rsplit('@').next().unwrap_or_default())
 }
 
-/// Cuts a text of the server, and takes what could confuse a terminal out of it.
+/// Truncates a text of the server and replaces control characters, which could confuse a terminal.
 fn clean(text: &str) -> String {
     let mut text: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
     text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));

@@ -1,4 +1,4 @@
-//! The body of an answer, and the connection it comes from.
+//! The body of an answer, and its connection.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -18,19 +18,19 @@ use super::pool::ConnectionPool;
 use crate::error::CallFailure;
 use crate::{ErrorKind, TimeoutPhase};
 
-/// What is set aside for a body before its first byte: a server may lie about the length.
+/// Maximum memory reserved for a body before its first byte: a server may send a wrong length.
 const RESERVED_BYTES_MAX: u64 = 1024 * 1024;
 
-/// A body that is larger takes turns with others: that of a torrent of some thousand files is not.
+/// Size from which a body needs a permit. Details of a torrent of some thousand files are smaller.
 const LARGE_BYTES: usize = 1024 * 1024;
 
-/// How often to look whether the end of a body is there: hyper notices that the reader wants
-/// more, reads, and reports the end, in one step each.
+/// How often to poll for the end of a body: hyper registers demand, reads, and reports the end in
+/// one poll each.
 const END_LOOKS: usize = 3;
 
 /// The body of an answer.
 ///
-/// Read to its end, it gives its connection back for the next call; dropped before, it closes it.
+/// After its end, the connection returns to the pool; dropping it earlier closes the connection.
 pub(crate) struct AnswerBody {
     incoming: Incoming,
     /// `None` after the end and after an error.
@@ -38,18 +38,18 @@ pub(crate) struct AnswerBody {
     pool: Arc<ConnectionPool>,
 }
 
-/// Whether a body is over, as far as can be told without waiting.
+/// Whether a body has ended, as far as known without waiting.
 pub(crate) enum BodyEnd {
-    /// It is over, and its connection given back or closed.
+    /// The body has ended, and its connection was returned or closed.
     Over,
-    /// More of it came.
+    /// More bytes arrived.
     More,
-    /// It cannot be told yet.
+    /// Not known yet.
     Unknown,
 }
 
 impl AnswerBody {
-    /// Ties a body to its connection.
+    /// Creates a body with its connection.
     pub(super) fn new(
         incoming: Incoming,
         connection: HttpConnection,
@@ -58,19 +58,19 @@ impl AnswerBody {
         Self { incoming, connection: Some(connection), pool }
     }
 
-    /// Returns the length of what is left, if the server has told it.
+    /// Returns the remaining length, if the server has sent it.
     pub(crate) fn length(&self) -> Option<u64> {
         self.incoming.size_hint().exact()
     }
 
-    /// Returns the next bytes, never none at all, or `None` at the end.
+    /// Returns the next bytes, never an empty chunk, or `None` at the end.
     ///
-    /// Cancel safe: bytes are taken only when they are returned.
+    /// Cancel safe: bytes are consumed only when they are returned.
     pub(crate) async fn next(&mut self) -> hyper::Result<Option<Bytes>> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// Looks whether the body is over, without waiting.
+    /// Polls for the end of the body, without waiting.
     pub(crate) async fn try_end(&mut self) -> BodyEnd {
         poll_fn(|cx| {
             for _look in 0..END_LOOKS {
@@ -85,8 +85,8 @@ impl AnswerBody {
         .await
     }
 
-    /// Reads the whole body, at most `limit_bytes`, never waiting longer than `chunk_timeout` for
-    /// the next part of it. A large one waits for its turn, and is returned with that.
+    /// Reads the whole body, at most `limit_bytes`, and waits at most `chunk_timeout` for each
+    /// part. A large body waits for a permit, which is returned with it.
     pub(crate) async fn collect(
         mut self,
         limit_bytes: usize,
@@ -101,7 +101,7 @@ impl AnswerBody {
         let mut received = 0;
         while let Some(chunk) = self.chunk(&mut received, limit_bytes, chunk_timeout).await? {
             if turn.is_none() && received > LARGE_BYTES {
-                // Nobody closes it.
+                // The semaphore is never closed.
                 turn = Arc::clone(turns).acquire_owned().await.ok();
             }
             bytes.extend_from_slice(&chunk);
@@ -109,7 +109,7 @@ impl AnswerBody {
         Ok((bytes.freeze(), turn))
     }
 
-    /// Reads the whole body as [`collect`](Self::collect) does, and calls `each` with each part.
+    /// Reads the whole body like [`collect`](Self::collect), and calls `each` with each part.
     pub(crate) async fn for_each_chunk(
         mut self,
         limit_bytes: usize,
@@ -124,7 +124,7 @@ impl AnswerBody {
         Ok(())
     }
 
-    /// Refuses a body that says that it is too large, before it comes.
+    /// Rejects a body whose announced length exceeds the limit.
     fn check_length(&self, limit_bytes: usize) -> Result<(), CallFailure> {
         let length = self.length().unwrap_or_default();
         match usize::try_from(length) {
@@ -133,7 +133,7 @@ impl AnswerBody {
         }
     }
 
-    /// Returns the next part of a body of which `received` bytes came, or `None` at its end.
+    /// Returns the next part of a body, or `None` at its end. `received` counts its bytes so far.
     async fn chunk(
         &mut self,
         received: &mut usize,
@@ -167,7 +167,7 @@ impl AnswerBody {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Ok(Some(bytes))),
-                    // Trailers say nothing that is needed.
+                    // Trailers contain nothing needed.
                     Ok(_) | Err(_) => {}
                 },
                 Poll::Ready(Some(Err(error))) => {
@@ -190,7 +190,7 @@ pub(crate) fn is_early_end(error: &hyper::Error) -> bool {
     error.is_incomplete_message() || io_kind(error) == Some(io::ErrorKind::UnexpectedEof)
 }
 
-/// Turns an error of hyper into its kind.
+/// Converts an error of hyper into its kind.
 pub(crate) fn hyper_failure(error: hyper::Error) -> CallFailure {
     let malformed =
         matches!(io_kind(&error), Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput));
@@ -202,7 +202,7 @@ pub(crate) fn hyper_failure(error: hyper::Error) -> CallFailure {
     CallFailure::new(kind, error)
 }
 
-/// Returns the kind of the I/O error behind an error of hyper.
+/// Returns the kind of the I/O error that caused an error of hyper.
 fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
     error.source()?.downcast_ref::<io::Error>().map(io::Error::kind)
 }

@@ -1,4 +1,4 @@
-//! One request, before it is known which connection carries it.
+//! One request, independent of its connection.
 
 use std::time::Duration;
 
@@ -8,8 +8,7 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use crate::{BaseUrl, Endpoint, ErrorContext};
 
-/// What the client waits longer than the server was told to take: the server's own "timeout" is a
-/// better answer than the client's.
+/// Added to the server's own time limit: its "timeout" error is more precise than the client's.
 const SERVER_TIMEOUT_MARGIN: Duration = Duration::from_secs(5);
 
 /// One request.
@@ -21,17 +20,17 @@ pub(crate) struct HttpRequest {
     pub(crate) path: String,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
-    /// What the server was told it may take, if that differs from the client's time-outs.
+    /// Time limit sent to the server, if it differs from the client's time-outs.
     pub(crate) server_timeout: Option<Duration>,
 }
 
 impl HttpRequest {
-    /// Makes a `GET`.
+    /// Creates a `GET`.
     pub(crate) fn get(endpoint: Endpoint, path: String) -> Self {
         Self::new(endpoint, Method::GET, path)
     }
 
-    /// Makes a `POST` with an empty body.
+    /// Creates a `POST` with an empty body.
     pub(crate) fn post(endpoint: Endpoint, path: String) -> Self {
         Self::new(endpoint, Method::POST, path)
     }
@@ -46,13 +45,13 @@ impl HttpRequest {
         self.headers.push((name, value));
     }
 
-    /// Returns how long to wait for the answer: `limit`, or what the server was told, if longer.
+    /// Returns how long to wait for the answer: `limit`, or the server's time limit, if longer.
     pub(crate) fn within(&self, limit: Duration) -> Duration {
         let server = self.server_timeout.map(|it| it.saturating_add(SERVER_TIMEOUT_MARGIN));
         server.map_or(limit, |server| server.max(limit))
     }
 
-    /// Returns what an error says about this call.
+    /// Returns the error context of this call.
     pub(crate) fn context(&self, base_url: &BaseUrl) -> ErrorContext {
         let path = self.path.split('?').next().unwrap_or_default();
         ErrorContext {

@@ -1,4 +1,4 @@
-//! One connection, driven by whoever waits on it.
+//! One connection, driven by its caller.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,14 +14,15 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-/// The most headers of an answer; hyper's own default, written down so that it stays.
+/// Maximum number of response headers; hyper's default, set explicitly so that it does not change.
 const HEADERS_MAX: usize = 100;
 
-/// Bounds the headers of an answer, and, as hyper reads up to twice as much, the memory of a
-/// connection and the chunks of a body: two of the 64 KiB chunks that rqbit writes.
+/// Maximum size of the read buffer. Bounds the headers of an answer. Since hyper reads up to twice
+/// as much, it also bounds the memory of a connection and the chunks of a body: two of the 64 KiB
+/// chunks that rqbit writes.
 const READ_BUFFER_BYTES_MAX: usize = 128 * 1024;
 
-/// TCP, with or without TLS on top.
+/// TCP, with or without TLS.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
@@ -31,19 +32,18 @@ type Driver = http1::Connection<TokioIo<Box<dyn Io>>, Full<Bytes>>;
 
 /// One connection.
 ///
-/// There is no task behind it: it moves only while somebody polls it.
-/// So dropping it closes the socket at once, whatever it was doing, and a stream that nobody reads
-/// holds the server back. The cost is that nobody notices the close of an idle connection before
-/// it is to be used.
+/// No task drives it: it makes progress only while it is polled. So dropping it closes the socket
+/// at once, and an unread stream exerts backpressure on the server. The cost: the close of an idle
+/// connection is detected only before its next use.
 pub(crate) struct HttpConnection {
     sender: http1::SendRequest<Full<Bytes>>,
-    /// `None` once it is closed. It has to be dropped then: what still waits on it, fails.
+    /// `None` once closed. It must be dropped then, so that pending operations fail.
     driver: Option<Box<Driver>>,
     made_at: Instant,
 }
 
 impl HttpConnection {
-    /// Prepares HTTP on a socket; nothing is sent.
+    /// Starts HTTP on a socket; sends nothing.
     pub(crate) async fn new(io: Box<dyn Io>) -> hyper::Result<Self> {
         let (sender, driver) = http1::Builder::new()
             .max_headers(HEADERS_MAX)
@@ -53,7 +53,7 @@ impl HttpConnection {
         Ok(Self { sender, driver: Some(Box::new(driver)), made_at: Instant::now() })
     }
 
-    /// Returns how long ago it was made.
+    /// Returns the age of the connection.
     pub(crate) fn age(&self) -> Duration {
         self.made_at.elapsed()
     }
@@ -73,12 +73,12 @@ impl HttpConnection {
         .await
     }
 
-    /// Moves the connection forward as far as it goes now.
+    /// Polls the connection.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) {
         poll_driver(&mut self.driver, cx);
     }
 
-    /// Returns whether another request can be sent, as far as can be told without waiting.
+    /// Returns whether another request can be sent, as far as known without waiting.
     pub(crate) fn is_ready(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         self.poll(&mut cx);
@@ -86,9 +86,9 @@ impl HttpConnection {
     }
 }
 
-/// Moves the driver, and drops it when it has ended.
+/// Polls the driver, and drops it when it has ended.
 ///
-/// Its own error is dropped: hyper gives it to the answer or the body as well.
+/// Its own error is dropped: hyper reports it to the answer or the body as well.
 fn poll_driver(driver: &mut Option<Box<Driver>>, cx: &mut Context<'_>) {
     if let Some(it) = driver
         && Pin::new(it).poll(cx).is_ready()

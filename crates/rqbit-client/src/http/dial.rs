@@ -1,4 +1,4 @@
-//! Making a connection: resolve, connect, shake hands.
+//! Opens connections: name resolution, TCP connect, TLS handshake.
 
 use std::future::poll_fn;
 use std::io;
@@ -18,13 +18,13 @@ use crate::direct::InlineClient;
 use crate::error::CallFailure;
 use crate::{BaseUrl, ErrorKind, TimeoutPhase};
 
-/// A host with more addresses than this is not one server.
+/// Maximum number of addresses that are tried. A host with more is not one server.
 const ADDRESSES_MAX: usize = 8;
 
-/// A question to the resolver.
+/// A pending name resolution.
 type Resolving = Pin<Box<dyn Future<Output = Result<Vec<SocketAddr>, CallFailure>> + Send>>;
 
-/// Where connections go.
+/// The server that connections go to.
 pub(super) struct DialTarget {
     host: String,
     port: u16,
@@ -32,12 +32,12 @@ pub(super) struct DialTarget {
     direct: Arc<InlineClient>,
     /// Whether all connections so far went to addresses of this machine. Held for one access.
     is_own: Mutex<Option<bool>>,
-    /// The question to the resolver that no call has taken the answer to yet. Held for one access.
+    /// The pending name resolution, whose result a later call takes. Held for one access.
     resolving: Mutex<Option<Resolving>>,
 }
 
 impl DialTarget {
-    /// Makes the target of a server. Where it is reached without TLS, `direct` is told.
+    /// Creates the target of a server. Without TLS, `direct` gets the addresses of its connections.
     pub(super) fn new(base_url: &BaseUrl, tls: Option<Tls>, direct: Arc<InlineClient>) -> Self {
         Self {
             host: base_url.host(),
@@ -55,13 +55,13 @@ impl DialTarget {
         *lock(&self.is_own)
     }
 
-    /// Does the work of a call. Meanwhile the name is resolved again, if the direct way wants that;
-    /// an answer that takes longer than the call is taken by a later one, so that no call waits for
-    /// the resolver and no task is needed. Where the server has moved, the connections of `pool`
-    /// are closed too.
+    /// Runs the work of a call. Meanwhile the name is resolved again, if the inline client needs
+    /// it. A resolution that takes longer than the call is taken over by a later call, so that no
+    /// call waits for the resolver and no task is needed. If the server has moved, the connections
+    /// of `pool` are closed too.
     ///
     /// # Cancel safety
-    /// As that of `work`; the name is resolved by a later call.
+    /// As that of `work`; the name is then resolved by a later call.
     pub(super) async fn with_fresh_address<T>(
         &self,
         pool: &ConnectionPool,
@@ -86,7 +86,7 @@ impl DialTarget {
         done
     }
 
-    /// Returns the question to the resolver that is under way, or a new one if one is due.
+    /// Returns the pending name resolution, or starts one if it is due.
     fn resolving(&self, limit: Duration) -> Option<Resolving> {
         let known = lock(&self.resolving).take();
         known.or_else(|| {
@@ -111,7 +111,7 @@ impl DialTarget {
         }
     }
 
-    /// Makes a connection, all phases together within `limit`.
+    /// Opens a connection, all phases together within `limit`.
     pub(super) async fn dial(&self, limit: Duration) -> Result<HttpConnection, CallFailure> {
         let begin = Instant::now();
         let left = || limit.saturating_sub(begin.elapsed());
@@ -131,9 +131,9 @@ impl DialTarget {
         HttpConnection::new(io).await.map_err(super::hyper_failure)
     }
 
-    /// Takes note of whether a connection goes to this machine: then it has one address at both of
-    /// its ends, or that of the loopback interface. A server that was elsewhere once is elsewhere
-    /// from then on, as the next connection may go there again.
+    /// Records whether a connection goes to this machine: both ends have the same address, or the
+    /// peer is loopback. A server that was remote once counts as remote from then on, as the next
+    /// connection may be remote again.
     fn note_machine(&self, tcp: &TcpStream) {
         let (Ok(peer), Ok(local)) = (tcp.peer_addr(), tcp.local_addr()) else { return };
         let (peer, local) = (peer.ip().to_canonical(), local.ip().to_canonical());
@@ -149,16 +149,16 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, CallFailure> 
     Ok(addresses.take(ADDRESSES_MAX).collect())
 }
 
-/// Nothing panics under these locks, and what they protect is whole after each step.
+/// Nothing panics under these locks, and the protected state is consistent after each step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Connects to the first address that answers.
+/// Connects to the first address that accepts.
 ///
-/// One after the other, each with a fair share of the time that is left, so that one that swallows
+/// Sequentially, each with an equal share of the remaining time, so that an address that drops
 /// packets does not use up the time of the next. Racing them would be faster for hosts with a
-/// broken IPv6; the servers meant here have one address or two on one machine.
+/// broken IPv6, but the intended servers have one or two addresses on one machine.
 async fn connect(
     addresses: &[SocketAddr],
     left: impl Fn() -> Duration,
@@ -169,7 +169,7 @@ async fn connect(
         let attempt = async { TcpStream::connect(address).await.map_err(connect_failure) };
         match within(left() / share, TimeoutPhase::Connect, attempt).await {
             Ok(tcp) => {
-                // Requests are single small writes, waiting for more of them only delays.
+                // Requests are single small writes; waiting for more data only delays them.
                 if let Err(error) = tcp.set_nodelay(true) {
                     tracing::debug!(%error, "cannot set TCP_NODELAY");
                 }
@@ -181,7 +181,7 @@ async fn connect(
     Err(last)
 }
 
-/// Runs one phase within its time.
+/// Runs one phase within its time limit.
 async fn within<T>(
     limit: Duration,
     phase: TimeoutPhase,
@@ -190,7 +190,7 @@ async fn within<T>(
     timeout(limit, work).await.unwrap_or_else(|_elapsed| Err(ErrorKind::Timeout { phase }.into()))
 }
 
-/// Turns the error of a connect into its kind.
+/// Converts the error of a connect into its kind.
 fn connect_failure(error: io::Error) -> CallFailure {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is std's and open")]
     let kind = match error.kind() {

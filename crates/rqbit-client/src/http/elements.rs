@@ -1,8 +1,8 @@
-//! The list of a JSON text, element by element as the text arrives, so that nobody holds all of it.
+//! Incremental parser of a JSON list: parses element by element, without holding the whole text.
 //!
-//! The text is an object with a list of objects at one key. Each object of the list is cut out and
-//! parsed alone; what is left, with a `0` in the place of each, is parsed in the end: a text that
-//! is broken anywhere is an error, and never a list that only seems to end.
+//! The text is an object with a list of objects at one key. Each object of the list is extracted
+//! and parsed alone. The remaining text, with a `0` for each object, is parsed at the end: so a
+//! truncated or malformed text is an error, never a shorter list.
 
 use std::marker::PhantomData;
 
@@ -12,25 +12,25 @@ use serde::de::{DeserializeOwned, Error as _};
 use crate::error::CallFailure;
 use crate::{ErrorKind, json};
 
-/// How deep the elements of the list lie in the text: in an object, in a list.
+/// Nesting depth of the list elements: in an object, in a list.
 const LIST_DEPTH: u32 = 2;
 
-/// What stands before the list, but for spaces. A server that writes it in another way gets an
-/// error for its list, as its elements are not cut out.
+/// Text before the list, except for white space. A server that writes it differently gets a parse
+/// error, since its elements are not extracted.
 const LIST_KEY: &[u8] = br#""torrents""#;
 
-/// What stands in place of an element.
+/// Placeholder for an extracted element.
 const PLACE: u8 = b'0';
 
-/// The longest element and the longest frame: a torrent of a million files.
+/// Maximum size of an element and of the frame: a torrent of a million files.
 const PART_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Cuts the elements out of a text that comes in parts.
+/// Extracts the elements of a text that arrives in parts.
 #[derive(Debug)]
 pub(crate) struct Elements<T> {
     /// The text without the elements.
     frame: Vec<u8>,
-    /// The beginning of an element, if a part of the text ended in it.
+    /// The start of an element that continues in the next part.
     element: Vec<u8>,
     depth: u32,
     is_in_string: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Elements<T> {
     of: PhantomData<T>,
 }
 
-/// What is left of the text.
+/// The text without its elements.
 #[derive(Deserialize)]
 struct Frame {
     torrents: Vec<u8>,
@@ -60,17 +60,17 @@ impl<T: DeserializeOwned> Elements<T> {
         }
     }
 
-    /// Takes the next part of the text, and calls `each` with each element that ends in it.
+    /// Processes the next part of the text, and calls `each` with each element that ends in it.
     ///
     /// # Errors
-    /// [`ErrorKind::MalformedJson`] at an element that cannot be parsed, and
-    /// [`ErrorKind::BodyTooLarge`] at one without an end.
+    /// [`ErrorKind::MalformedJson`] for an element that cannot be parsed, and
+    /// [`ErrorKind::BodyTooLarge`] for one without an end.
     pub(crate) fn feed(
         &mut self,
         part: &[u8],
         each: &mut impl FnMut(T),
     ) -> Result<(), CallFailure> {
-        // Where what was not put anywhere yet begins, and where to look next.
+        // Start of the text not yet stored, and the position of the next search.
         let (mut start, mut next) = (0, 0);
         while let Some((at, byte)) = self.mark(part, next) {
             next = at + 1;
@@ -111,12 +111,13 @@ impl<T: DeserializeOwned> Elements<T> {
     /// Ends the text.
     ///
     /// # Errors
-    /// As for any answer that is no JSON, or not the JSON that it has to be.
+    /// As for any answer that is not JSON, or not of the expected format.
     pub(crate) fn finish(mut self) -> Result<(), CallFailure> {
-        // What has begun and has no end is a part of the text that breaks it.
+        // An unfinished element makes the frame invalid.
         self.frame.append(&mut self.element);
         let Frame { torrents } = json::parse(&self.frame)?;
-        // serde reads an object from the list of its values too, but `[[]]` is no empty library.
+        // serde also accepts a list of values for an object, but `[[]]` is not an empty list of
+        // torrents.
         let is_object = self.frame.trim_ascii_start().first() == Some(&b'{');
         if is_object && torrents.len() == self.count {
             return Ok(());
@@ -126,12 +127,12 @@ impl<T: DeserializeOwned> Elements<T> {
         Err(CallFailure::new(ErrorKind::MalformedJson { path: "torrents".into() }, error))
     }
 
-    /// Returns the next byte that matters, from `from` on, and where it is.
+    /// Returns the next structural byte at or after `from`, and its position.
     ///
-    /// Two tight loops: the text of ten thousand torrents has eight million bytes, every poll.
+    /// Two tight loops: the list of ten thousand torrents has eight million bytes, at every poll.
     fn mark(&mut self, part: &[u8], mut from: usize) -> Option<(usize, u8)> {
         if std::mem::take(&mut self.is_after_backslash) {
-            // What is escaped does not end a string; it may be the first of the next part.
+            // An escaped byte does not end a string; it may be the first byte of the next part.
             self.is_after_backslash = from >= part.len();
             from += 1;
         }
@@ -145,7 +146,7 @@ impl<T: DeserializeOwned> Elements<T> {
         Some((at, *part.get(at)?))
     }
 
-    /// Takes the end of an element.
+    /// Processes the end of an element.
     fn on_element(&mut self, text: &[u8], each: &mut impl FnMut(T)) -> Result<(), CallFailure> {
         let parsed = if self.element.is_empty() {
             json::parse(text)
@@ -160,7 +161,7 @@ impl<T: DeserializeOwned> Elements<T> {
         Ok(())
     }
 
-    /// Returns whether the key of the list is the last that the frame has.
+    /// Returns whether the frame ends with the key of the list.
     fn is_after_key(&self) -> bool {
         let before = self.frame.trim_ascii_end().strip_suffix(b":").map(<[u8]>::trim_ascii_end);
         before.is_some_and(|before| before.ends_with(LIST_KEY))
@@ -174,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    /// Cuts a text at every place, and each time into parts of one length.
+    /// Splits a text into parts of equal length, for every length.
     #[track_caller]
     fn check(text: &str, want: &Expect) {
         let whole = run(text, text.len().max(1));

@@ -38,33 +38,33 @@ use crate::{
     BaseUrl, ClientConfig, Endpoint, Error, ErrorContext, ErrorKind, Result, TimeoutPhase, Timeouts,
 };
 
-/// Names the library in the logs of servers and proxies.
+/// Identifies the library in the logs of servers and proxies.
 const USER_AGENT_TEXT: &str = concat!("rqbit-client/", env!("CARGO_PKG_VERSION"));
 
-/// What all elements of a list may take in memory: a hundred thousand torrents with a million
-/// files take fifteen megabytes. The text of a list is no limit for that: two characters of it
-/// may be a number of eight bytes.
+/// Maximum memory of all elements of a list: a hundred thousand torrents with a million files take
+/// 15 MB. The size of the text does not bound it: two characters may become a number of eight
+/// bytes.
 const LIST_HELD_BYTES_MAX: usize = 128 * 1024 * 1024;
 
-/// The way to one server.
+/// HTTP transport to one server.
 pub(crate) struct Transport {
     base_url: BaseUrl,
     host: HeaderValue,
     authorization: Option<HeaderValue>,
     timeouts: Timeouts,
     target: DialTarget,
-    /// The way for short ranges, beside all others.
+    /// Inline client for short ranges.
     direct: Arc<InlineClient>,
     pool: Arc<ConnectionPool>,
-    /// Large answers are held in memory one at a time, however many calls are made at once. The
-    /// others wait, within their time, with what they have.
+    /// One permit: large answers are held in memory one at a time, for any number of concurrent
+    /// calls. The others wait, within their deadlines, with the bytes received so far.
     large: Arc<Semaphore>,
-    /// Whether the server knows only ranges without an end.
+    /// Whether the server supports only open-ended ranges.
     has_open_ranges_only: AtomicBool,
 }
 
 impl Transport {
-    /// Sets the way up; nothing is sent.
+    /// Creates the transport; sends nothing.
     pub(crate) fn new(config: ClientConfig) -> Result<Self> {
         let context = ErrorContext {
             endpoint: Endpoint::SetUp,
@@ -105,15 +105,15 @@ impl Transport {
         &self.timeouts
     }
 
-    /// Closes the connections that wait for another call.
+    /// Closes the idle connections.
     pub(crate) fn close_idle(&self) {
         self.pool.clear();
         self.direct.close_idle();
     }
 
-    /// Returns whether [`read_direct`](Self::read_direct) knows where to ask.
+    /// Returns whether [`read_direct`](Self::read_direct) is available.
     pub(crate) fn has_direct_way(&self) -> bool {
-        // It asks for bounded ranges, and keeps its connection for the next.
+        // It requests bounded ranges, and keeps its connection for the next request.
         self.direct.is_known() && !self.has_open_ranges_only()
     }
 
@@ -123,17 +123,17 @@ impl Transport {
         self.target.is_own()
     }
 
-    /// Returns whether the server knows only ranges without an end, as rqbit before version 9.
+    /// Returns whether the server supports only open-ended ranges, like rqbit before version 9.
     pub(crate) fn has_open_ranges_only(&self) -> bool {
         self.has_open_ranges_only.load(Ordering::Relaxed)
     }
 
-    /// Takes note that the server knows only ranges without an end.
+    /// Records that the server supports only open-ended ranges.
     pub(crate) fn set_open_ranges_only(&self) {
         self.has_open_ranges_only.store(true, Ordering::Relaxed);
     }
 
-    /// Fills `buffer` with the bytes of a file from `start` on, on this thread: see
+    /// Fills `buffer` with the bytes of a file from `start`, on this thread: see
     /// [`InlineClient::read`].
     pub(crate) fn read_direct(
         &self,
@@ -146,12 +146,12 @@ impl Transport {
         self.direct.read(&path, (start, file_len), buffer, time_max)
     }
 
-    /// Makes the error of a call.
+    /// Creates the error of a call.
     pub(crate) fn error(&self, call: &HttpRequest, failure: CallFailure) -> Error {
         failure.at(&call.context(&self.base_url))
     }
 
-    /// Makes a call whose answer is small enough to be kept in memory.
+    /// Makes a call and collects its whole answer in memory.
     pub(crate) async fn collect(
         &self,
         call: &HttpRequest,
@@ -160,15 +160,15 @@ impl Transport {
         let work = async {
             let (mut parts, body) = self.send(call).await?.into_parts();
             let (body, turn) = body.collect(limit_bytes, self.timeouts.chunk, &self.large).await?;
-            // Until the answer was parsed and is dropped.
+            // The permit is held until the answer is parsed and dropped.
             turn.map(|turn| parts.extensions.insert(Arc::new(turn)));
             Ok(Response::from_parts(parts, body))
         };
         self.in_time(call, work).await
     }
 
-    /// Makes a call whose answer is a list, and parses it as it comes. `weight` says what an
-    /// element takes in memory: a short text may take much.
+    /// Makes a call that returns a list, and parses it as it arrives. `weight` returns the memory
+    /// of an element, which may be large for a short text.
     pub(crate) async fn collect_list<T: DeserializeOwned>(
         &self,
         call: &HttpRequest,
@@ -196,7 +196,7 @@ impl Transport {
         self.in_time(call, work).await
     }
 
-    /// Does the work of a call within its time.
+    /// Runs the work of a call within its time limit.
     async fn in_time<T>(
         &self,
         call: &HttpRequest,
@@ -210,16 +210,16 @@ impl Transport {
         }
     }
 
-    /// Sends a request, and returns its answer when the headers are there and say success.
+    /// Sends a request, and returns its answer when the headers have arrived and report success.
     ///
-    /// A `GET` on a kept-alive connection that turns out to be closed is sent once more on a new
-    /// connection. A `POST` always gets a new connection: whether the server has acted on a
-    /// request cannot be told from a connection that broke, so nothing may be sent twice.
+    /// A `GET` on a kept-alive connection that turns out to be closed is retried once on a new
+    /// connection. A `POST` always uses a new connection: after a connection failure it is unknown
+    /// whether the server has executed the request, so it is never repeated.
     pub(crate) async fn send(
         &self,
         call: &HttpRequest,
     ) -> Result<Response<AnswerBody>, CallFailure> {
-        // Else each future that makes a call would have twice its size.
+        // Boxed: otherwise the future of each call would be twice as large.
         let work = Box::pin(self.send_anywhere(call));
         self.target.with_fresh_address(&self.pool, self.timeouts.connect, work).await
     }
@@ -260,7 +260,7 @@ impl Transport {
         Ok(Response::from_parts(parts, body))
     }
 
-    /// Turns an answer that says anything but success into its error.
+    /// Converts an unsuccessful answer into its error.
     async fn check_answer(
         &self,
         call: &HttpRequest,
@@ -277,14 +277,14 @@ impl Transport {
         }
     }
 
-    /// Writes the request of a call.
+    /// Builds the request of a call.
     fn request(&self, call: &HttpRequest) -> Result<Request<Full<Bytes>>, CallFailure> {
         let uri = format!("{}{}", self.base_url.prefix(), call.path);
         let mut request = Request::builder().method(&call.method).uri(uri).header(HOST, &self.host);
         if let Some(headers) = request.headers_mut() {
             headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_TEXT));
             headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            // A proxy that compresses would make offsets and lengths meaningless.
+            // Compression by a proxy would invalidate offsets and lengths.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             if let Some(authorization) = &self.authorization {
                 headers.insert(AUTHORIZATION, authorization.clone());
@@ -299,7 +299,7 @@ impl Transport {
     }
 }
 
-/// Returns the headers of all direct requests, each with the end of its line.
+/// Returns the headers of all inline requests, each terminated by a line end.
 fn direct_headers(host: &HeaderValue, authorization: Option<&HeaderValue>) -> String {
     let mut headers = String::new();
     let identity = HeaderValue::from_static("identity");
@@ -309,12 +309,12 @@ fn direct_headers(host: &HeaderValue, authorization: Option<&HeaderValue>) -> St
         (HOST, Some(host)),
         (USER_AGENT, Some(&agent)),
         (ACCEPT, Some(&any)),
-        // A proxy that compresses would make offsets and lengths meaningless.
+        // Compression by a proxy would invalidate offsets and lengths.
         (ACCEPT_ENCODING, Some(&identity)),
         (AUTHORIZATION, authorization),
     ] {
         if let Some(value) = value.and_then(|value| value.to_str().ok()) {
-            // A string takes all that is written to it.
+            // Writing to a string cannot fail.
             _ = write!(headers, "{name}: {value}\r\n");
         }
     }

@@ -1,4 +1,4 @@
-//! In place of TLS where it is not built in: refuses `https`.
+//! Replacement for TLS in builds without it: rejects `https`.
 
 use tokio::net::TcpStream;
 
@@ -6,16 +6,16 @@ use super::connection::Io;
 use crate::error::Failure;
 use crate::{ClientConfig, ErrorKind, TlsProblem};
 
-/// Never there.
+/// Has no values.
 pub(super) enum Tls {}
 
 impl Tls {
-    /// Fails.
+    /// Always fails.
     pub(super) fn new(_config: &ClientConfig) -> Result<Self, Failure> {
         Err(ErrorKind::Tls(TlsProblem::NotBuilt).into())
     }
 
-    /// Is never called.
+    /// Unreachable.
     pub(super) async fn handshake(&self, _tcp: TcpStream) -> Result<Box<dyn Io>, Failure> {
         match *self {}
     }

@@ -1,4 +1,4 @@
-//! The connections that wait for another call.
+//! Pool of idle connections.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,23 +7,23 @@ use tokio::time::Instant;
 
 use super::connection::HttpConnection;
 
-/// Twice the four streams that rqbit can serve beside its own work.
+/// Maximum number of idle connections: twice the four streams that rqbit serves beside its own
+/// work.
 const IDLE_MAX: usize = 8;
 
-/// Reverse proxies close idle connections after 60 seconds or more (nginx 75, Caddy 300), a few
-/// after 5; rqbit itself never does. The older a connection, the likelier it is dead.
+/// Maximum idle time. Reverse proxies close idle connections after 60 s or more (nginx 75 s, Caddy
+/// 300 s), a few after 5 s; rqbit never does. The older a connection, the likelier it is dead.
 const IDLE_AGE_MAX: Duration = Duration::from_secs(30);
 
-/// How old a connection may become. A mount asks for its list every few seconds, so that one is
-/// never idle for long: without this limit it would lead to where the name of the server was when
-/// it was mounted.
+/// Maximum age of a connection. A mount polls the list every few seconds, so that one connection is
+/// never idle for long: without this limit it would stay at the address that the server's name had
+/// at mount time.
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(300);
 
-/// The connections that wait for another call: at most [`IDLE_MAX`], the oldest is closed for a
-/// new one.
+/// The idle connections: at most [`IDLE_MAX`]; a new one evicts the oldest.
 #[derive(Default)]
 pub(super) struct ConnectionPool {
-    /// Protects the list only; the oldest comes first. Never held across an await.
+    /// Protects the list only; oldest first. Never held across an await.
     idle: Mutex<Vec<IdleConnection>>,
 }
 
@@ -33,13 +33,13 @@ struct IdleConnection {
 }
 
 impl ConnectionPool {
-    /// Takes the connection that was used last, if it is young and, as far as can be told without
-    /// sending anything, open.
+    /// Takes the most recently used connection, if it is young enough and, as far as known without
+    /// sending, open.
     pub(super) fn take(&self) -> Option<HttpConnection> {
         loop {
             let IdleConnection { mut connection, since } = self.lock().pop()?;
             if since.elapsed() > IDLE_AGE_MAX {
-                // All that are left are older.
+                // All remaining ones are older.
                 self.clear();
                 return None;
             }
@@ -49,7 +49,7 @@ impl ConnectionPool {
         }
     }
 
-    /// Keeps a connection for another call if it is ready for one, else closes it.
+    /// Keeps a connection if it is ready for another call; otherwise closes it.
     pub(super) fn put(&self, mut connection: HttpConnection) {
         if !connection.is_ready() {
             return;
@@ -68,7 +68,7 @@ impl ConnectionPool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<IdleConnection>> {
-        // The list is whole between any two of its statements.
+        // The list is consistent after each statement.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! TLS by rustls, with the roots of the system and those that the caller adds.
+//! TLS by rustls, with the system's roots and additional ones.
 
 use std::io;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use super::connection::Io;
 use crate::error::CallFailure;
 use crate::{ClientConfig, ErrorKind, TlsError};
 
-/// How to talk TLS to one server.
+/// TLS configuration for one server.
 pub(super) struct Tls {
     connector: TlsConnector,
     server_name: ServerName<'static>,
 }
 
 impl Tls {
-    /// Reads the roots of the system and adds those of the caller.
+    /// Loads the system's roots and the additional ones.
     ///
-    /// Roots that cannot be read are skipped, as long as one is left: distributions ship odd ones.
+    /// Unreadable roots are skipped, as long as one is left: distributions ship malformed ones.
     pub(super) fn new(config: &ClientConfig) -> Result<Self, CallFailure> {
         let handshake = ErrorKind::Tls(TlsError::Handshake);
         let server_name = ServerName::try_from(config.base_url.host())
@@ -47,7 +47,7 @@ impl Tls {
         Ok(Self { connector: TlsConnector::from(Arc::new(tls)), server_name })
     }
 
-    /// Shakes hands on a connection.
+    /// Performs the TLS handshake on a connection.
     pub(super) async fn handshake(&self, tcp: TcpStream) -> Result<Box<dyn Io>, CallFailure> {
         match self.connector.connect(self.server_name.clone(), tcp).await {
             Ok(tls) => Ok(Box::new(tls)),
@@ -56,14 +56,14 @@ impl Tls {
     }
 }
 
-/// Turns the error of a handshake into its kind.
+/// Converts the error of a handshake into its kind.
 fn handshake_failure(error: io::Error) -> CallFailure {
     let kind = match error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
             ErrorKind::Tls(TlsError::Certificate)
         }
         Some(_) => ErrorKind::Tls(TlsError::Handshake),
-        // The network broke, not TLS.
+        // A network failure, not one of TLS.
         None => ErrorKind::Closed,
     };
     CallFailure::new(kind, error)

@@ -1,4 +1,4 @@
-//! Whether an answer holds the bytes that were asked for, and where in it they are.
+//! Checks that an answer contains the requested bytes, and finds their position in it.
 #![warn(clippy::arithmetic_side_effects)]
 
 use hyper::header::CONTENT_RANGE;
@@ -8,24 +8,24 @@ use crate::http::AnswerBody;
 use crate::range::ContentRange;
 use crate::{ByteRange, RangeAnswer};
 
-/// How far to read into a whole file that came in place of a range.
+/// Maximum number of bytes to skip in a whole file that was sent instead of a range.
 ///
-/// It is dropped, so it is worth no more than the new connection and the wait of a failure are:
-/// below a second on a line of 40 Mbit/s.
+/// The skipped bytes are dropped. Skipping costs at most about as much as a failure with a new
+/// connection: less than a second at 40 Mbit/s.
 pub(super) const SKIP_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// An answer that holds the bytes that were asked for.
+/// A confirmed answer: it contains the requested bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Confirmed {
-    /// Offset behind the last byte of the range.
+    /// Offset after the last byte of the range.
     pub(super) end: u64,
     /// Bytes of the body before the range.
     pub(super) skip: u64,
-    /// Whether the body goes on after the range, and rightly so.
+    /// Whether the body legitimately continues after the range.
     pub(super) goes_on: bool,
 }
 
-/// What an answer says about its bytes.
+/// What an answer's headers state about its bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim<'a> {
     pub(super) status: StatusCode,
@@ -36,7 +36,7 @@ pub(super) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// Reads what an answer says.
+    /// Reads the headers of an answer.
     pub(super) fn of(response: &'a Response<AnswerBody>) -> Self {
         let content_range = response.headers().get(CONTENT_RANGE);
         Self {
@@ -46,9 +46,9 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Checks the answer against what was asked for.
+    /// Checks the answer against the request.
     ///
-    /// `asked` was cut to `file_len` and is not empty.
+    /// `asked` is clamped to `file_len` and not empty.
     pub(super) fn check(
         self,
         asked: ByteRange,
@@ -61,7 +61,7 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Checks the answer with status 206: it must be the very same range.
+    /// Checks an answer with status 206: it must have exactly the requested range.
     fn check_part(self, asked: ByteRange, file_len: Option<u64>) -> Result<Confirmed, RangeAnswer> {
         let got = self.content_range.and_then(ContentRange::parse).ok_or(RangeAnswer::Missing)?;
         let ContentRange { start, end, total } = got;
@@ -84,7 +84,7 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Checks the answer with status 200, the whole file: the range must not be too far into it.
+    /// Checks an answer with status 200, the whole file: the range must not be too far into it.
     fn check_whole(
         self,
         asked: ByteRange,

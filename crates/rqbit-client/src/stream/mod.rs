@@ -1,4 +1,4 @@
-//! A stream of the bytes of one range that proves where it is.
+//! Byte stream of one range that verifies its position.
 
 mod confirm;
 
@@ -17,30 +17,30 @@ use crate::{
     ByteRange, Endpoint, Error, ErrorContext, ErrorKind, RangeAnswer, Result, TimeoutPhase,
 };
 
-/// How long to wait for the end of a body all of whose bytes are there. It is there with them, or
-/// one packet later; a new connection costs less than a longer wait.
+/// How long to wait for the end of a body whose bytes have all arrived. The end arrives with them,
+/// or one packet later; a new connection costs less than a longer wait.
 const END_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The bytes of one range of one file, in order.
 ///
-/// Dropping it closes its connection before the drop returns, and so ends the stream on the
-/// server; once all bytes are out, the connection is kept for the next call instead.
-/// While nobody asks for chunks nothing is read, and the server waits.
+/// Dropping it closes its connection before the drop returns, and so ends the stream on the server;
+/// after the last byte, the connection is kept for the next call instead. While no chunk is
+/// requested nothing is read, and the server waits (backpressure).
 pub struct RangeStream {
     /// `None` when nothing more is to be read.
     body: Option<AnswerBody>,
     context: ErrorContext,
     chunk_timeout: Duration,
-    /// Since when the caller waits for a chunk, kept over cancelled waits.
+    /// When the caller began to wait for a chunk; kept across cancelled waits.
     waiting_since: Option<Instant>,
     start: u64,
     position: u64,
     end: u64,
-    /// Bytes of the body that are still before the range.
+    /// Bytes of the body still to be skipped before the range.
     skip: u64,
-    /// Whether the body rightly goes on after the range.
+    /// Whether the body legitimately continues after the range.
     goes_on: bool,
-    /// What the next call fails by.
+    /// Error of the next call.
     failure: Option<ErrorKind>,
 }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for RangeStream {
 }
 
 impl RangeStream {
-    /// Asks for a range that was cut to `file_len`, and checks the headers of the answer.
+    /// Requests a range that is clamped to `file_len`, and checks the headers of the answer.
     pub(crate) async fn open(
         transport: &Transport,
         path: String,
@@ -98,26 +98,23 @@ impl RangeStream {
         Ok(stream)
     }
 
-    /// Returns the next bytes, which start at [`position`](Self::position), or `None` when all
-    /// bytes of the range are out.
+    /// Returns the next bytes, which start at [`position`](Self::position), or `None` after the
+    /// last byte of the range.
     ///
-    /// A chunk is never empty, and as long as what one read from the network brought: up to
-    /// some 256 KiB.
-    /// No byte outside of the range is ever returned.
+    /// A chunk is never empty, and holds the bytes of one read from the network: up to about 256
+    /// KiB. No byte outside of the range is ever returned.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`] if no byte comes for [`Timeouts::chunk`](crate::Timeouts),
-    /// [`ErrorKind::ShortBody`] if the body ends early,
-    /// [`ErrorKind::LongBody`], after the last chunk, if it goes on after the range,
-    /// [`ErrorKind::Closed`] if the connection breaks.
-    /// After an error the connection is closed, and every later call fails by
-    /// [`ErrorKind::Closed`].
+    /// [`ErrorKind::Timeout`] if no byte arrives for [`Timeouts::chunk`](crate::Timeouts),
+    /// [`ErrorKind::ShortBody`] if the body ends early, [`ErrorKind::LongBody`], after the last
+    /// chunk, if it continues after the range, [`ErrorKind::Closed`] if the connection fails. After
+    /// an error the connection is closed, and every later call fails with [`ErrorKind::Closed`].
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: dropping the future loses no byte, and the next call goes on where this one
-    /// was. The time-out goes on as well: it counts from the first call that had to wait.
+    /// Cancel safe: dropping the future loses no byte, and the next call continues at the same
+    /// position. The time-out continues as well: it counts from the first call that had to wait.
     pub async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         loop {
             if let Some(kind) = self.failure.take() {
@@ -144,7 +141,7 @@ impl RangeStream {
         self.position
     }
 
-    /// Returns the offset in the file behind the last byte of the range.
+    /// Returns the offset in the file after the last byte of the range.
     pub fn end(&self) -> u64 {
         self.end
     }
@@ -168,8 +165,8 @@ impl RangeStream {
         }
     }
 
-    /// Cuts what is outside of the range off, and looks for the end of the body where this is the
-    /// end of the range. Never waits.
+    /// Cuts off bytes outside of the range, and polls for the end of the body at the end of the
+    /// range. Never waits.
     async fn accept(&mut self, mut chunk: Bytes) -> Option<Bytes> {
         let chunk_bytes = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         let skipped = self.skip.min(chunk_bytes);
@@ -185,7 +182,7 @@ impl RangeStream {
         (!chunk.is_empty()).then_some(chunk)
     }
 
-    /// Gives the connection back if the body is over, closes it if there is more. Never waits.
+    /// Returns the connection if the body has ended, closes it if more bytes arrived. Never waits.
     async fn end_body(&mut self, is_long: bool) {
         let end = match &mut self.body {
             Some(body) if !is_long && !self.goes_on => body.try_end().await,
@@ -202,9 +199,9 @@ impl RangeStream {
         }
     }
 
-    /// Returns whether the body is over, all of whose bytes are out.
+    /// Returns whether the body has ended, after all its bytes were returned.
     ///
-    /// One that does not come to its end, or breaks, has still brought everything.
+    /// A body that does not end, or whose connection fails, has still delivered every byte.
     async fn is_over(&mut self) -> bool {
         let Some(body) = &mut self.body else { return true };
         let more = timeout(END_TIMEOUT.min(self.chunk_timeout), body.next()).await;
@@ -216,7 +213,7 @@ impl RangeStream {
         ErrorKind::ShortBody { received_bytes: self.position - self.start }
     }
 
-    /// Closes the connection and makes the error; later calls fail as well.
+    /// Closes the connection and creates the error; later calls fail as well.
     fn fail(&mut self, failure: CallFailure) -> Error {
         self.body = None;
         self.failure = Some(ErrorKind::Closed);
@@ -224,11 +221,11 @@ impl RangeStream {
     }
 }
 
-/// Asks for a range, and returns the answer with the range that it is an answer to.
+/// Requests a range, and returns the answer with the range that it answers.
 ///
-/// rqbit before version 9 knows only ranges without an end, and takes all others for none: it
-/// sends the whole file, of no given length. Then the range is asked for without its end, now and
-/// from now on. It costs the connection of each such stream, which goes on after the range.
+/// rqbit before version 9 supports only open-ended ranges and ignores all others: it sends the
+/// whole file, without a length. The range is then requested without its end, now and in later
+/// calls. This costs the connection of each such stream, which continues after the range.
 async fn ask(
     transport: &Transport,
     call: &HttpRequest,

@@ -1,9 +1,9 @@
-//! The JSON of rqbit 9.1.0, read tolerantly.
+//! JSON formats of rqbit 9.1.0, parsed leniently.
 //!
-//! Unknown fields are skipped. Missing and null fields become the default of their type, except
-//! for those without which nothing makes sense: `info_hash` of a torrent and `length` of a file.
-//! A number that does not fit its type is [`ErrorKind::MalformedJson`](crate::ErrorKind).
-//! Names are kept as the server sends them: a file name may hold anything, `..` and `/` included.
+//! Unknown fields are skipped. Missing and null fields become the default of their type, except for
+//! required ones: `info_hash` of a torrent and `length` of a file. A number that does not fit its
+//! type is [`ErrorKind::MalformedJson`](crate::ErrorKind). Names are kept as the server sends them:
+//! a file name may contain anything, including `..` and `/`.
 
 mod session;
 mod stats;
@@ -31,14 +31,14 @@ pub(crate) use self::torrent::{OnlyFiles, TorrentList};
 /// The body of an error, `api_error.rs` of librqbit 9.1.0.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ErrorBody {
-    /// Never missing in an answer of rqbit: it tells rqbit's errors from those of a proxy.
+    /// Always present in an error of rqbit: distinguishes it from an error of a proxy.
     pub(crate) error_kind: String,
     #[serde(default)]
     pub(crate) human_readable: Option<String>,
 }
 
-/// Reads the answer of `GET /torrents?with_stats=true`, as
-/// [`Client::torrents_with_progress`](crate::Client::torrents_with_progress) does.
+/// Parses the answer of `GET /torrents?with_stats=true`, like
+/// [`Client::torrents_with_progress`](crate::Client::torrents_with_progress).
 ///
 /// # Errors
 ///
@@ -50,11 +50,11 @@ pub fn parse_list(text: &[u8]) -> Result<Vec<TorrentProgress>, ErrorKind> {
     Ok(list)
 }
 
-/// The most names of a path: no path of Linux (`PATH_MAX`) has more.
+/// Maximum number of components of a path: no path of Linux (`PATH_MAX`) has more.
 const COMPONENTS_MAX: usize = 2048;
 
-/// Reads the names of a path, null as none. Stops at more than there can be: `"",` is three bytes
-/// of text and 24 in memory.
+/// Parses the components of a path; null is an empty path. Stops at the maximum: `"",` is three
+/// bytes of text and 24 in memory.
 fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct Components;
 
@@ -84,7 +84,7 @@ fn components<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>,
     deserializer.deserialize_any(Components)
 }
 
-/// Reads null as the default: serde's `default` covers missing fields only.
+/// Parses null as the default: serde's `default` covers missing fields only.
 fn null_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,4 +1,4 @@
-//! The server itself: version, totals, limits; `session_stats` and `limits.rs` of librqbit 9.1.0.
+//! Server information: version, totals, limits; `session_stats` and `limits.rs` of librqbit 9.1.0.
 
 use std::num::NonZeroU32;
 
@@ -25,10 +25,10 @@ pub struct SessionStats {
     /// The counters.
     #[serde(deserialize_with = "null_default")]
     pub counters: SessionCounters,
-    /// From the peers of all torrents.
+    /// Download speed from the peers of all torrents.
     #[serde(deserialize_with = "null_default")]
     pub download_speed: Speed,
-    /// To the peers of all torrents.
+    /// Upload speed to the peers of all torrents.
     #[serde(deserialize_with = "null_default")]
     pub upload_speed: Speed,
     /// The peers of all torrents.
@@ -50,13 +50,13 @@ pub struct SessionCounters {
     pub fetched_bytes: u64,
     /// Bytes sent to peers.
     pub uploaded_bytes: u64,
-    /// Connections of peers that were refused by the blocklist.
+    /// Incoming connections that the blocklist refused.
     pub blocked_incoming: u64,
-    /// Connections to peers that were refused by the blocklist.
+    /// Outgoing connections that the blocklist refused.
     pub blocked_outgoing: u64,
 }
 
-/// Attempts to connect to peers, by the way they were made.
+/// Attempts to connect to peers, by transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ConnectionStats {
@@ -68,7 +68,7 @@ pub struct ConnectionStats {
     pub utp: PerFamily,
 }
 
-/// Attempts to connect to peers, by the family of the address.
+/// Attempts to connect to peers, by address family.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct PerFamily {
@@ -82,11 +82,11 @@ pub struct PerFamily {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct SingleStat {
-    /// How many were made.
+    /// Number of attempts.
     pub attempts: u64,
-    /// How many worked.
+    /// Number of successes.
     pub successes: u64,
-    /// How many failed.
+    /// Number of failures.
     pub errors: u64,
 }
 
@@ -94,8 +94,8 @@ pub struct SingleStat {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Bytes a second to peers, `None` for no limit.
+    /// Upload limit in bytes per second; `None` for no limit.
     pub upload_bps: Option<NonZeroU32>,
-    /// Bytes a second from peers, `None` for no limit.
+    /// Download limit in bytes per second; `None` for no limit.
     pub download_bps: Option<NonZeroU32>,
 }

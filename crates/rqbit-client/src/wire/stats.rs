@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::null_default;
 
-/// What a torrent is doing.
+/// State of a torrent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TorrentState {
@@ -14,11 +14,11 @@ pub enum TorrentState {
     Initializing,
     /// Downloading or seeding.
     Live,
-    /// Stopped by somebody.
+    /// Stopped by a user.
     Paused,
     /// Stopped by an error, see [`TorrentStats::error`].
     Error,
-    /// A state that this library does not know, or none.
+    /// A missing state, or one that this library does not know.
     #[default]
     #[serde(other)]
     Unknown,
@@ -28,18 +28,18 @@ pub enum TorrentState {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct TorrentStats {
-    /// What it is doing.
+    /// The state.
     #[serde(deserialize_with = "null_default")]
     pub state: TorrentState,
     /// Whether it will be paused after the check; only while initializing.
     #[serde(deserialize_with = "null_default")]
     pub initializing_paused: bool,
-    /// Bytes that are there, for each file by its index; empty while initializing.
+    /// Bytes present of each file, by index; empty while initializing.
     #[serde(deserialize_with = "null_default")]
     pub file_progress: Vec<u64>,
-    /// Why it is in state error.
+    /// The error, in state error.
     pub error: Option<String>,
-    /// Bytes of the selected files that are there; while initializing, bytes checked.
+    /// Bytes present of the selected files; while initializing, bytes checked.
     #[serde(deserialize_with = "null_default")]
     pub progress_bytes: u64,
     /// Bytes sent to peers since it was started.
@@ -48,29 +48,29 @@ pub struct TorrentStats {
     /// Bytes of the selected files.
     #[serde(deserialize_with = "null_default")]
     pub total_bytes: u64,
-    /// Whether all selected files are there.
+    /// Whether all selected files are complete.
     #[serde(deserialize_with = "null_default")]
     pub finished: bool,
     /// Speeds and peers; only in state live.
     pub live: Option<LiveStats>,
 }
 
-/// What a live torrent is doing right now.
+/// Current activity of a live torrent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct LiveStats {
     /// The counters.
     #[serde(deserialize_with = "null_default")]
     pub snapshot: StatsSnapshot,
-    /// How long a piece takes on average, if there was any.
+    /// Average time to download a piece, if there was any.
     pub average_piece_download_time: Option<Duration>,
-    /// From the peers.
+    /// Download speed from peers.
     #[serde(deserialize_with = "null_default")]
     pub download_speed: Speed,
-    /// To the peers.
+    /// Upload speed to peers.
     #[serde(deserialize_with = "null_default")]
     pub upload_speed: Speed,
-    /// Until all selected files are there, if it can be told.
+    /// Remaining time of the selected files, if known.
     pub time_remaining: Option<TimeRemaining>,
 }
 
@@ -90,7 +90,7 @@ pub struct StatsSnapshot {
     /// Pieces that passed their hash.
     #[serde(deserialize_with = "null_default")]
     pub downloaded_and_checked_pieces: u64,
-    /// Milliseconds that all pieces took together.
+    /// Total download time of all pieces, in milliseconds.
     #[serde(deserialize_with = "null_default")]
     pub total_piece_download_ms: u64,
     /// The peers by their state.
@@ -102,7 +102,7 @@ pub struct StatsSnapshot {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct PeerStats {
-    /// Known, and to be connected to.
+    /// Known, and waiting for a connection.
     pub queued: u32,
     /// Being connected to.
     pub connecting: u32,
@@ -114,13 +114,13 @@ pub struct PeerStats {
     pub live_utp: u32,
     /// Connected through a SOCKS proxy.
     pub live_socks: u32,
-    /// Connected, and having every piece.
+    /// Connected, and complete.
     pub live_seeders: u32,
-    /// Ever heard of.
+    /// Ever seen.
     pub seen: u32,
-    /// Given up.
+    /// Abandoned.
     pub dead: u32,
-    /// Left alone, as neither side needs anything.
+    /// Disconnected, as neither side needs anything.
     pub not_needed: u32,
     /// Pieces taken over from a slower peer.
     pub steals: u32,
@@ -130,15 +130,15 @@ pub struct PeerStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Speed {
-    /// MiB a second, whatever the name of the field says.
+    /// MiB per second, despite the name of the field.
     ///
-    /// The server may send any number; 0 where it sends none.
+    /// The server may send any number; 0 if it sends none.
     #[serde(deserialize_with = "null_default")]
     pub mbps: f64,
 }
 
 impl Speed {
-    /// Returns bytes a second; 0 for a speed that is negative or not a number.
+    /// Returns bytes per second; 0 for a speed that is negative or not a number.
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -149,14 +149,14 @@ impl Speed {
     }
 }
 
-/// How long a download will take.
+/// Estimated remaining time of a download.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct TimeRemaining {
     /// As a duration.
     #[serde(deserialize_with = "null_default")]
     pub duration: Duration,
-    /// As the server words it, such as `1m 2s`.
+    /// As formatted by the server, such as `1m 2s`.
     #[serde(deserialize_with = "null_default")]
     pub human_readable: String,
 }

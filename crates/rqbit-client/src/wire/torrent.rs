@@ -11,42 +11,41 @@ pub(crate) struct TorrentList {
     pub(crate) torrents: Vec<TorrentDetails>,
 }
 
-/// One torrent, as in the list, as alone, and as answered when it is added.
+/// One torrent: an element of the list, a single torrent, or the answer when it is added.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TorrentDetails {
-    /// The id on this server until it restarts; none for a torrent that was only looked at.
+    /// The id on this server until it restarts; `None` for a torrent that was only listed.
     #[serde(default)]
     pub id: Option<u64>,
-    /// The identity of the torrent.
+    /// The info hash.
     pub info_hash: InfoHash,
     /// The name, unless it is not known yet, as for a magnet that is being resolved.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where the files are on the server's disk, the folder of a multi-file torrent included.
+    /// Folder of the files on the server's disk, including the folder of a multi-file torrent.
     ///
-    /// Bytes that are not UTF-8 were replaced by the server.
+    /// The server replaces bytes that are not UTF-8.
     #[serde(default, deserialize_with = "null_default")]
     pub output_folder: String,
-    /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not say
-    /// it, and lists no torrent that is not resolved.
+    /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not send
+    /// it, and lists no unresolved torrent.
     #[serde(default)]
     pub total_pieces: Option<u32>,
-    /// The files in the order of their index: none in a list, empty while a magnet is being
-    /// resolved.
+    /// The files by index: `None` in a list, empty while a magnet is being resolved.
     #[serde(default)]
     pub files: Option<Vec<TorrentFile>>,
-    /// Only in a list that was asked for with stats.
+    /// Only in a list requested with stats.
     #[serde(default)]
     pub stats: Option<TorrentStats>,
 }
 
-/// What a list with stats says of a torrent that changes while it downloads.
+/// The changing part of a torrent in a list with stats.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TorrentProgress {
     /// The id on this server until it restarts.
     #[serde(default)]
     pub id: Option<u64>,
-    /// The identity of the torrent.
+    /// The info hash.
     pub info_hash: InfoHash,
     /// The name, unless it is not known yet.
     #[serde(default)]
@@ -54,33 +53,33 @@ pub struct TorrentProgress {
     /// As in [`TorrentDetails`].
     #[serde(default, deserialize_with = "null_default")]
     pub output_folder: String,
-    /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not say
-    /// it, and lists no torrent that is not resolved.
+    /// Number of pieces; 0 while a magnet is being resolved. rqbit before version 9 does not send
+    /// it, and lists no unresolved torrent.
     #[serde(default)]
     pub total_pieces: Option<u32>,
-    /// What it is doing, and what is there.
+    /// State and progress.
     #[serde(default, deserialize_with = "null_default")]
     pub stats: ProgressStats,
 }
 
-/// The part of the stats of a torrent that says what is there.
+/// The part of a torrent's stats about its progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ProgressStats {
-    /// What it is doing.
+    /// The state.
     #[serde(deserialize_with = "null_default")]
     pub state: TorrentState,
-    /// Bytes that are there, for each file by its index; empty while initializing.
+    /// Bytes present of each file, by index; empty while initializing.
     #[serde(deserialize_with = "null_default")]
     pub file_progress: Vec<u64>,
-    /// Why it is in state error: many lines, with a backtrace.
+    /// The error, in state error: many lines, with a backtrace.
     pub error: Option<String>,
 }
 
 /// One file of a torrent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TorrentFile {
-    /// The components joined by the server's separator, for show.
+    /// The components joined by the server's separator, for display.
     #[serde(default, deserialize_with = "null_default")]
     pub name: String,
     /// The path below the output folder.
@@ -88,15 +87,15 @@ pub struct TorrentFile {
     pub components: Vec<String>,
     /// Length in bytes.
     pub length: u64,
-    /// Whether it is selected for download; so where the server does not say.
+    /// Whether it is selected for download; true if the server does not send it.
     #[serde(default = "included_default")]
     pub included: bool,
-    /// What kind of file it is (BEP 47).
+    /// File attributes (BEP 47).
     #[serde(default, deserialize_with = "null_default")]
     pub attributes: FileAttributes,
 }
 
-/// A file that the server does not call left out is in.
+/// Default: a file is selected unless the server reports otherwise.
 fn included_default() -> bool {
     true
 }
@@ -109,7 +108,7 @@ pub struct FileAttributes {
     pub symlink: bool,
     /// Hidden.
     pub hidden: bool,
-    /// Padding: not on the disk, and not for users to see.
+    /// Padding: not on the disk, and hidden from users.
     pub padding: bool,
     /// Executable.
     pub executable: bool,
@@ -118,16 +117,16 @@ pub struct FileAttributes {
 /// The answer to adding a torrent.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct AddedTorrent {
-    /// The id, none if the torrent was only to be listed.
+    /// The id; `None` if the torrent was only listed.
     #[serde(default)]
     pub id: Option<u64>,
     /// The torrent with its files.
     pub details: TorrentDetails,
-    /// Where the files are, or would be.
+    /// Folder of the files, also for a torrent that was only listed.
     #[serde(default, deserialize_with = "null_default")]
     pub output_folder: String,
-    /// Addresses `host:port` of peers that were seen while a magnet was resolved, only if the
-    /// torrent was only to be listed.
+    /// Addresses `host:port` of peers that were seen while a magnet was resolved; only if the
+    /// torrent was only listed.
     #[serde(default)]
     pub seen_peers: Option<Vec<String>>,
 }
