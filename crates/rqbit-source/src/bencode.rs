@@ -1,50 +1,50 @@
-//! A reader of bencode (BEP 3) that skips what it is not asked for, without interpreting it.
+//! Bencode parser (BEP 3) that skips unused fields without interpreting them.
 //!
-//! Every value is split off as a slice of the input; nothing is copied or parsed before it is asked
-//! for. So a field that tfs does not use cannot make a torrent unreadable, whatever it holds.
+//! Every value is split off as a slice of the input; nothing is copied or parsed before it is
+//! requested. So the content of an unused field cannot make a torrent unreadable.
 //!
-//! No library does this. Of the 65 variants of `tfs_testkit::torrent_variants`, all of which rqbit
-//! 9.1.0 accepts, `bt_bencode` 0.8.2 (current) refuses 19, as it interprets also what
-//! `serde::de::IgnoredAny` skips: "invalid integer" at integers beyond 64 bits, `i-e` and `i+5e`,
-//! "key must be a byte string" at a skipped dictionary with integer keys. `librqbit-bencode` 9.1.0
-//! reads them as rqbit does, but in a build with overflow checks it panics at 10 of them ("attempt
-//! to multiply with overflow"), and it recurses.
+//! No library does this. rqbit 9.1.0 accepts all of the 65 variants of
+//! `tfs_testkit::torrent_variants`. `bt_bencode` 0.8.2 (current) refuses 19 of them, as it also
+//! interprets what `serde::de::IgnoredAny` skips: "invalid integer" for integers beyond 64 bits,
+//! `i-e` and `i+5e`, "key must be a byte string" for a skipped dictionary with integer keys.
+//! `librqbit-bencode` 9.1.0 reads them as rqbit does, but in a build with overflow checks it panics
+//! at 10 of them ("attempt to multiply with overflow"), and it recurses.
 
-/// The deepest nesting that is read: rqbit 9.1 accepts 128.
+/// Maximum nesting depth: rqbit 9.1 accepts 128.
 const NESTING_MAX: usize = 200;
 
-/// A value whose end was found. What is inside is well-formed as far as that took.
+/// A value whose end was found. Its content is well-formed only as far as that required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
-    /// The characters between `i` and `e`, whatever they are.
+    /// The unchecked bytes between `i` and `e`.
     Integer(&'a [u8]),
     /// The bytes of a string.
     Bytes(&'a [u8]),
     /// A list.
     List(Items<'a>),
-    /// A dictionary: keys and values in turn.
+    /// A dictionary: alternating keys and values.
     Dictionary(Items<'a>),
 }
 
-/// The values in a list or a dictionary that are still to come.
+/// The remaining values of a list or dictionary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Items<'a>(&'a [u8]);
 
 impl<'a> Value<'a> {
-    /// Returns the value that `text` begins with. `None` if there is none, or it has no end, or it
-    /// nests more than [`NESTING_MAX`] deep. Bytes after it are ignored.
+    /// Returns the value at the start of `text`. `None` if there is none, if it has no end, or if
+    /// its depth exceeds [`NESTING_MAX`]. Bytes after it are ignored.
     pub(crate) fn parse(text: &'a [u8]) -> Option<Self> {
         split_value(text).map(|(value, _rest)| value)
     }
 
-    /// Does what [`parse`](Self::parse) does, and returns also how many bytes the value has.
+    /// Like [`parse`](Self::parse), and also returns the length of the value in bytes.
     pub(crate) fn parse_with_len(text: &'a [u8]) -> Option<(Self, usize)> {
         let (value, rest) = split_value(text)?;
         Some((value, text.len().checked_sub(rest.len())?))
     }
 
-    /// Returns the value of the first entry of a dictionary with this key. `None` for all else.
-    /// Keys need no order, and those that are no strings are skipped.
+    /// Returns the value of the first dictionary entry with this key. `None` for other types. Keys
+    /// may be in any order; keys other than strings are skipped.
     pub(crate) fn get(self, key: &[u8]) -> Option<Self> {
         let Self::Dictionary(mut items) = self else { return None };
         while let (Some(name), Some(value)) = (items.next(), items.next()) {
@@ -63,7 +63,7 @@ impl<'a> Value<'a> {
         if let Self::List(items) = self { Some(items) } else { None }
     }
 
-    /// Returns an integer that is not negative. `None` if it is none, or beyond 64 bits.
+    /// Returns a non-negative integer. `None` for other values, or beyond 64 bits.
     pub(crate) fn as_u64(self) -> Option<u64> {
         let digits = self.digits()?;
         digits.iter().try_fold(0_u64, |number, digit| {
@@ -71,8 +71,8 @@ impl<'a> Value<'a> {
         })
     }
 
-    /// Returns the lower 32 bits of an integer that is not negative: this is what rqbit makes of
-    /// longer ones. `None` if it is none.
+    /// Returns the lower 32 bits of a non-negative integer, as rqbit does for longer ones. `None`
+    /// for other values.
     pub(crate) fn as_wrapped_u32(self) -> Option<u32> {
         let digits = self.digits()?;
         Some(digits.iter().fold(0, |number: u32, digit| {
@@ -80,7 +80,7 @@ impl<'a> Value<'a> {
         }))
     }
 
-    /// Returns the text of an integer without a sign: at least one digit, and nothing else.
+    /// Returns the text of an unsigned integer: at least one digit, and nothing else.
     fn digits(self) -> Option<&'a [u8]> {
         let Self::Integer(text) = self else { return None };
         (!text.is_empty() && text.iter().all(u8::is_ascii_digit)).then_some(text)
@@ -97,7 +97,7 @@ impl<'a> Iterator for Items<'a> {
     }
 }
 
-/// Splits the first value off. Reads each byte once, does not recurse, and allocates nothing.
+/// Splits off the first value. Reads each byte once, does not recurse, and allocates nothing.
 fn split_value(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let mut rest = text;
     let mut depth = 0_usize;
@@ -142,8 +142,8 @@ fn split_value(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     }
 }
 
-/// Splits a string off: its length in digits, a colon, and so many bytes. A length beyond 64 bits
-/// counts by its lower 64 bits, as with rqbit.
+/// Splits off a string: its length in digits, a colon, and that number of bytes. Of a length beyond
+/// 64 bits, the lower 64 bits count, as in rqbit.
 fn split_bytes(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
     let (digits, rest) = text.split_at_checked(end)?;

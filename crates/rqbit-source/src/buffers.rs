@@ -1,26 +1,26 @@
-//! Buffers that bytes are read into, from a disk or a server.
+//! Reusable buffers for reads from a disk or a server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use vfs_core::ByteRange;
 
-/// How many buffers are kept for reads to come: one for each thread that answers, and some for
-/// those that wait for the disk.
+/// Maximum number of free buffers: one for each answering thread, and some for threads that wait
+/// for the disk.
 const BUFFERS_KEPT: usize = 8;
 
-/// The smallest buffer: what the kernel asks for most often.
+/// Minimum buffer size: the kernel's most frequent read size.
 const BUFFER_BYTES_MIN: usize = 128 << 10;
 
-/// The largest buffer that is kept: the largest read of the kernel.
+/// Maximum size of a buffer that is kept: the kernel's largest read.
 const BUFFER_BYTES_MAX: usize = 1 << 20;
 
-/// Returns the length of a range in memory.
+/// Returns the length of a range as a length in memory.
 pub(crate) fn len_of(range: ByteRange) -> usize {
     usize::try_from(range.len()).unwrap_or(usize::MAX)
 }
 
-/// Buffers that were used and will be again: fresh memory costs more than what is read into it.
+/// Pool of used buffers: allocating fresh memory costs more than the read itself.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     /// At most [`BUFFERS_KEPT`]; held for one access.
@@ -28,10 +28,10 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Returns a buffer of `len` bytes, which are anything.
+    /// Returns a buffer of `len` bytes with unspecified content.
     pub(crate) fn take(self: &Arc<Self>, len: usize) -> Buffer {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        // The last one that came back is the likeliest to be in the processor's cache.
+        // The buffer returned last is the likeliest to be in the CPU cache.
         let fitting = free.iter().rposition(|bytes| bytes.len() >= len);
         let bytes = fitting.map(|idx| free.swap_remove(idx));
         drop(free);
@@ -41,7 +41,7 @@ impl Buffers {
     }
 }
 
-/// One of them while it is in use.
+/// A buffer in use.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
@@ -54,7 +54,7 @@ impl Buffer {
         self.bytes.get_mut(..self.len).unwrap_or_default()
     }
 
-    /// Hands it on to be read; it comes back when nobody does any more.
+    /// Freezes the buffer; it returns to the pool when the last reference is dropped.
     pub(crate) fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
     }

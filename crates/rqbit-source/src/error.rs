@@ -1,4 +1,4 @@
-//! Errors of the client in the words of the core.
+//! Maps errors of the client to errors of the core.
 
 use rqbit_client::{Error, ErrorKind, TimeoutPhase};
 use vfs_core::{SourceError, SourceErrorKind};
@@ -10,8 +10,8 @@ pub(crate) fn to_source_error(error: Error) -> SourceError {
     SourceError::new(kind, context).with_retryable(is_retryable).with_source(error)
 }
 
-/// Returns whether the same call may succeed later. Of a 404 only the list of the server can tell:
-/// a server that starts answers before it has all of its torrents.
+/// Returns whether the same call may succeed later. A 404 is retryable: a server that is starting
+/// answers before it has loaded all torrents, and only its list shows what is gone.
 fn is_retryable(kind: &ErrorKind) -> bool {
     kind_of(kind) == SourceErrorKind::NotFound && !is_invalid_file(kind) || kind.is_retryable()
 }
@@ -39,8 +39,8 @@ fn kind_of(kind: &ErrorKind) -> SourceErrorKind {
         ErrorKind::Status(answer) if answer.status == 403 => SourceErrorKind::Denied,
         ErrorKind::NotFound(_) => SourceErrorKind::NotFound,
         ErrorKind::Status(answer) if answer.status == 404 => SourceErrorKind::NotFound,
-        // The torrent was replaced by one without this file, which its info hash forbids, or the
-        // id was handed out anew: in both cases what was asked for is not there.
+        // The torrent was replaced by one without this file, which its info hash rules out, or the
+        // id was reused: in both cases the file does not exist.
         ErrorKind::Status(answer) if answer.is_invalid_file() => SourceErrorKind::NotFound,
         ErrorKind::Status(_) | ErrorKind::Initializing | ErrorKind::Tls(_) => {
             SourceErrorKind::Failed

@@ -1,27 +1,27 @@
-//! Why a torrent failed, in one line.
+//! Reduces a torrent's error to one line.
 
-/// The most characters of a reason: a line of a terminal or two.
+/// Maximum length of a reason in characters: one or two terminal lines.
 const REASON_CHARS_MAX: usize = 300;
 
-/// The most lines of an error that are looked at as parts of the reason.
+/// Maximum number of lines of an error that are kept as parts of the reason.
 const PARTS_MAX: usize = 16;
 
-/// The line before the causes of an error in the `Debug` form of `anyhow`.
+/// Line before the causes of an error in the `Debug` form of `anyhow`.
 const CAUSES: &str = "Caused by:";
 
-/// The line before its backtrace.
+/// Line before its backtrace.
 const BACKTRACE: &str = "Stack backtrace:";
 
-/// What stands where a reason was cut.
+/// Replaces the removed part of a long reason.
 const CUT: &str = "... ";
 
 /// Returns the reason of rqbit's error as one line of at most 300 characters, without control
 /// characters; empty if there is none.
 ///
 /// rqbit 9.1.0 sends the `Debug` form of an `anyhow::Error` (`torrent_state/mod.rs` of librqbit):
-/// the outermost error, its causes, each in a line of its own, and a backtrace of 2 KB. The reason
-/// is the error and its causes, joined by colons. A long one loses its middle: the last cause says
-/// most.
+/// the outermost error, its causes, one per line, and a backtrace of 2 KB. The reason is the error
+/// and its causes, joined by colons. The middle of a long reason is removed, because the last cause
+/// is the most specific.
 #[must_use]
 pub fn failure_reason(error: &str) -> String {
     let mut parts: Vec<String> = Vec::new();
@@ -39,16 +39,16 @@ pub fn failure_reason(error: &str) -> String {
         let part = part.trim().trim_end_matches(':');
         // A cause is often quoted by the error above it.
         if !part.is_empty() && !parts.iter().any(|above| above.contains(part)) {
-            // The last cause says most.
+            // The last cause is the most specific.
             parts.truncate(PARTS_MAX - 1);
             parts.push(part.to_owned());
         }
     }
-    // rqbit quotes names that are quoted already.
+    // rqbit adds quotes to names that are already quoted.
     cut(&parts.join(": ").replace("\"\"", "\""))
 }
 
-/// Returns a cause without its number, such as `1: `, which it has if there are several.
+/// Returns a cause without its number, such as `1: `, which is present if there are several.
 fn without_number(line: &str) -> &str {
     match line.split_once(": ") {
         Some((number, cause)) if number.bytes().all(|byte| byte.is_ascii_digit()) => cause,
@@ -56,7 +56,7 @@ fn without_number(line: &str) -> &str {
     }
 }
 
-/// Returns a text of at most [`REASON_CHARS_MAX`] characters: the beginning and the end.
+/// Truncates a text to [`REASON_CHARS_MAX`] characters; keeps its start and its end.
 fn cut(text: &str) -> String {
     let count = text.chars().count();
     if count <= REASON_CHARS_MAX {
@@ -79,7 +79,7 @@ mod tests {
         want.assert_eq(&failure_reason(error));
     }
 
-    // https://github.com/qbittorrent/qBittorrent/issues/13434: a full disk is not named.
+    // https://github.com/qbittorrent/qBittorrent/issues/13434: the error does not name a full disk.
     #[test]
     fn qbittorrent_13434_a_full_disk_is_named_without_a_backtrace() {
         let error = "error writing to file 0 (\"\"film.mkv\"\")\n\nCaused by:\n    \

@@ -1,13 +1,13 @@
 //! The torrents of an rqbit server as a [`TorrentSource`](vfs_core::TorrentSource).
 //!
-//! [`RqbitSource`] says in the words of `vfs-core` what `rqbit-client` hears on the wire: rqbit's
-//! list with its stats becomes summaries, details and the `.torrent` file become a layout, errors
-//! become the few kinds that a filesystem acts on.
+//! [`RqbitSource`] converts the types of `rqbit-client` to those of `vfs-core`: rqbit's list with
+//! stats becomes summaries, details and the `.torrent` file become a layout, and errors become the
+//! few kinds that a filesystem distinguishes.
 //!
-//! # What it never does
-//! It sees no FUSE, keeps no bytes, retries nothing and decides nothing about what to fetch when:
-//! that is the engine's business in `vfs-core`. Of files on this machine's disk it says which are
-//! the server's; which of their bytes are there, the core knows.
+//! # Non-goals
+//! The crate contains no FUSE code, caches no bytes, retries nothing, and does not decide what to
+//! fetch when: that is the engine's task in `vfs-core`. It finds and verifies the server's files on
+//! the local disk; the core tracks which of their bytes are present.
 
 mod bencode;
 mod buffers;

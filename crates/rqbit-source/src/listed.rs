@@ -1,5 +1,5 @@
-//! What the last lists said of torrents beside their progress: names, folders and failures, for
-//! messages and for the question whether a disk is missing.
+//! Data of the last torrent lists besides progress: names, folders and failures. Used for messages
+//! and for the check whether a disk is missing.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -15,15 +15,15 @@ use vfs_core::InfoHash;
 use crate::failure::failure_reason;
 use crate::local::LocalPaths;
 
-/// How many torrents are remembered that the last list did not have, beside as many as it has.
+/// Maximum number of unlisted torrents that are kept, in addition to as many as the last list had.
 const UNLISTED_MAX: usize = 1000;
 
-/// How many folders of listed torrents are looked for, to tell whether this machine has the
-/// server's disks.
+/// Maximum number of listed torrents whose folders are checked, to determine whether this machine
+/// has the server's disks.
 const LISTED_TRIED_MAX: usize = 64;
 
-/// How long a disk may take to say whether a folder is there. A network disk that is away may
-/// never say it.
+/// Maximum time for a disk to answer whether a folder exists. A disconnected network disk may never
+/// answer.
 const DISK_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// One torrent.
@@ -31,26 +31,26 @@ const DISK_TIME_MAX: Duration = Duration::from_secs(10);
 struct ListedTorrent {
     name: Option<String>,
     folder: String,
-    /// Why it failed, in one line.
+    /// The error, reduced to one line.
     failure: Option<String>,
 }
 
-/// See the module.
+/// Names, folders and failures of torrents, from the last lists.
 #[derive(Debug, Default)]
 pub(crate) struct ListedTorrents {
-    /// Protects what the lists said; held for one access.
+    /// Protects the data of the lists; held for one access.
     state: Mutex<ListState>,
 }
 
 #[derive(Debug, Default)]
 struct ListState {
     torrents: HashMap<InfoHash, ListedTorrent>,
-    /// Some of those that the last list had.
+    /// Some of the torrents in the last list.
     sample: Vec<InfoHash>,
 }
 
 impl ListedTorrents {
-    /// Takes in a list, with the info hashes of its torrents.
+    /// Updates the data from a list, with the info hashes of its torrents.
     pub(crate) fn update<'a>(
         &self,
         list: impl ExactSizeIterator<Item = (InfoHash, &'a TorrentProgress)>,
@@ -81,13 +81,13 @@ impl ListedTorrents {
         self.state().torrents.get(&torrent)?.name.clone()
     }
 
-    /// Returns why a torrent failed, in one line; `None` if the last list that had it did not say.
+    /// Returns the failure of a torrent in one line; `None` if its last list entry had none.
     pub(crate) fn failure(&self, torrent: InfoHash) -> Option<String> {
         self.state().torrents.get(&torrent)?.failure.clone()
     }
 
-    /// Returns false if a folder of one of these torrents is missing, or not known, and this
-    /// machine has the disks of the server. Waits for the disks, for [`DISK_TIME_MAX`] at most.
+    /// Returns false if this machine has the disks of the server, and a folder of one of these
+    /// torrents is missing or unknown. Waits for the disks, at most [`DISK_TIME_MAX`].
     pub(crate) async fn are_folders_there(
         &self,
         paths: &LocalPaths,
@@ -120,10 +120,10 @@ fn failure(stats: &ProgressStats) -> Option<String> {
     Some(failure_reason(error)).filter(|reason| !reason.is_empty())
 }
 
-/// Returns whether a folder is there, or was removed from a disk that is there.
+/// Returns whether a folder exists, or was removed from a mounted disk.
 ///
-/// rqbit removes the folder of a torrent together with its files, so that only the folder above
-/// tells. An empty one is what is left where a disk is not mounted.
+/// rqbit removes the folder of a torrent together with its files, so the parent folder decides. An
+/// empty parent is what remains if a disk is not mounted.
 fn is_there(folder: &Path) -> bool {
     match has_entries(folder) {
         Some(has_entries) => has_entries,
@@ -131,7 +131,7 @@ fn is_there(folder: &Path) -> bool {
     }
 }
 
-/// Returns whether a directory has entries; `None` if it is not there.
+/// Returns whether a directory has entries; `None` if it does not exist.
 fn has_entries(dir: &Path) -> Option<bool> {
     fs::read_dir(dir).ok().map(|mut entries| entries.next().is_some())
 }

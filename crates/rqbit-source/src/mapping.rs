@@ -1,4 +1,4 @@
-//! rqbit's JSON in the words of the core.
+//! Converts rqbit's JSON types to the core's types.
 
 use std::num::NonZeroU32;
 
@@ -11,14 +11,14 @@ use vfs_core::{
 use crate::metainfo::{self, Metainfo};
 use crate::names;
 
-/// Converts a line of the list. rqbit's id counts up, so it tells who was added first.
+/// Converts an entry of the list. rqbit's ids increase, so they give the order of addition.
 #[must_use]
 pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
     let stats = torrent.stats;
     let state = match stats.state {
         wire::TorrentState::Initializing => TorrentState::Initializing,
-        // A state that is not known is taken for one in which data may still come: then a read
-        // waits until its deadline, while the other way round it would fail without a reason.
+        // An unknown state counts as one in which data may still arrive: a read then waits until
+        // its deadline, instead of failing without a reason.
         wire::TorrentState::Live | wire::TorrentState::Unknown => TorrentState::Live,
         wire::TorrentState::Paused => TorrentState::Paused,
         wire::TorrentState::Error => TorrentState::Failed,
@@ -27,7 +27,7 @@ pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
     TorrentSummary {
         info_hash: to_info_hash(torrent.info_hash),
         added_order: torrent.id.unwrap_or(u64::MAX),
-        // A torrent of empty files has no pieces, but is running all the same.
+        // A torrent of empty files has no pieces, but may be running.
         is_resolved: torrent.total_pieces != Some(0) || is_running,
         is_listed: true,
         state,
@@ -37,15 +37,15 @@ pub fn to_summary(torrent: wire::TorrentProgress) -> TorrentSummary {
 
 /// Converts the details of a torrent, or returns `None` while it is not resolved.
 ///
-/// Without its `.torrent` file the metadata is pending: there is no date, links have no target,
-/// and the layout and the length of pieces are [guessed](complete).
+/// Without its `.torrent` file the metadata is pending: there is no date, links have no target, and
+/// the layout and the piece length are [guessed](complete).
 #[must_use]
 pub fn to_details(
     torrent: wire::TorrentDetails,
     torrent_file: Option<&[u8]>,
 ) -> Option<TorrentDetails> {
     let has_files = torrent.files.as_ref().is_some_and(|files| !files.is_empty());
-    // Without files it is resolved only if it has metadata that says so.
+    // Without files it is resolved only if its metadata shows that.
     torrent.files.as_ref()?;
     let details = guess(torrent);
     let details = match torrent_file {
@@ -55,7 +55,7 @@ pub fn to_details(
     (has_files || details.metadata == MetadataStatus::Known).then_some(details)
 }
 
-/// Completes details by the `.torrent` file. The metadata is unavailable if the file cannot be
+/// Completes details from the `.torrent` file. The metadata is unavailable if the file cannot be
 /// parsed.
 #[must_use]
 pub fn complete(details: TorrentDetails, torrent_file: &[u8]) -> TorrentDetails {
@@ -84,11 +84,12 @@ fn with_metainfo(mut details: TorrentDetails, metainfo: Metainfo) -> TorrentDeta
     }
 }
 
-/// Converts the details of a torrent whose metadata is not known.
+/// Converts the details of a torrent whose metadata is unknown.
 fn guess(torrent: wire::TorrentDetails) -> TorrentDetails {
     let name = names::torrent_name(&torrent);
     let files = torrent.files.unwrap_or_default();
-    // A file list of one file with the name of the torrent is rare; the metadata tells them apart.
+    // A list of one file with the name of the torrent is rare; the metadata distinguishes it from a
+    // single file.
     let is_single = matches!(files.as_slice(), [file] if file.components == [name.as_str()]);
     let total_bytes = files.iter().try_fold(0_u64, |sum, file| sum.checked_add(file.length));
     TorrentDetails {
@@ -102,12 +103,12 @@ fn guess(torrent: wire::TorrentDetails) -> TorrentDetails {
     }
 }
 
-/// Returns the power of two that cuts a torrent into this number of pieces: there is at most one
-/// for two pieces or more, and for one piece any that is not shorter than the torrent will do.
+/// Returns the power of two that splits a torrent into this number of pieces. For two pieces or
+/// more there is at most one; for one piece, any that is not shorter than the torrent is valid.
 ///
-/// BEP 3 calls a power of two "almost always" the length of pieces. A torrent of another length
-/// mostly gives no result. If it does, reads of it may wait for bytes that are there, until the
-/// metadata corrects it; the bytes that they return are the server's all the same.
+/// BEP 3 calls a power of two "almost always" the piece length. For another piece length the result
+/// is mostly `None`. Otherwise reads may wait for bytes that are present, until the metadata
+/// corrects it; the returned bytes are the server's in any case.
 fn guess_piece_len((total_bytes, piece_count): (u64, u32)) -> Option<NonZeroU32> {
     if piece_count == 0 || total_bytes == 0 {
         return None;
@@ -122,7 +123,7 @@ fn to_file(file: wire::TorrentFile) -> FileEntry {
     let kind = if file.attributes.padding {
         FileKind::Padding
     } else if file.attributes.symlink {
-        // An empty target is found nowhere, so that the link is hidden.
+        // An empty target resolves to nothing, so the link is hidden.
         FileKind::Symlink { target: Vec::new() }
     } else {
         FileKind::Regular
@@ -171,7 +172,7 @@ mod tests {
             r#""id":1,"total_pieces":0,"stats":{"state":"paused","file_progress":[0]}"#,
             &expect!["1 resolved=true Paused Some([0])"],
         );
-        // rqbit 8.1.1 does not say how many pieces there are.
+        // rqbit 8.1.1 does not report the number of pieces.
         check_summary(
             r#""id":2,"stats":{"state":"initializing","file_progress":[]}"#,
             &expect!["2 resolved=true Initializing None"],

@@ -1,25 +1,26 @@
-//! The `.torrent` file (BEP 3): the date, the form and the link targets, which rqbit's JSON lacks.
+//! Parser of the `.torrent` file (BEP 3): the date, the form and the link targets, which rqbit's
+//! JSON lacks.
 
 use std::num::NonZeroU32;
 
 use crate::bencode::Value;
 
-/// No torrent was made before 2001, when BitTorrent was.
+/// Minimum creation date: 2001, the year of BitTorrent.
 const CREATED_MIN: u64 = 978_307_200;
 
-/// Dates from 2100 on are mistakes.
+/// Maximum creation date: 2100.
 const CREATED_MAX: u64 = 4_102_444_800;
 
-/// Some clients write the date in milliseconds. In seconds it would be after the year 30,000.
+/// Some clients write the date in milliseconds, which as seconds would be after the year 30,000.
 const MILLIS_PER_SECOND: u64 = 1000;
 
-/// The names of a path, as the torrent has them: UTF-8 or anything else.
+/// Path components as in the torrent: UTF-8 or any other bytes.
 pub(crate) type RawPath = Vec<Vec<u8>>;
 
-/// What a mount needs from a `.torrent` file.
+/// Fields of a `.torrent` file that a mount needs.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Metainfo {
-    /// `creation date` in seconds since 1970, if it is a sane one.
+    /// `creation date` in seconds since 1970, if plausible.
     pub(crate) created: Option<i64>,
     /// Whether the torrent has a list of files, even of one, and so is a directory.
     pub(crate) has_file_list: bool,
@@ -27,14 +28,14 @@ pub(crate) struct Metainfo {
     pub(crate) link_targets: Vec<Option<RawPath>>,
     /// `path` of each file of the list, if any of them is a link.
     pub(crate) paths: Vec<RawPath>,
-    /// `piece length`, if it is one.
+    /// `piece length`, if valid.
     pub(crate) piece_len: Option<NonZeroU32>,
 }
 
-/// Parses a `.torrent` file, or returns `None` where it has no `info`.
+/// Parses a `.torrent` file, or returns `None` if it has no `info`.
 ///
-/// Fields that are not used are skipped, and one that is used but of another type is as good as
-/// not there: what rqbit accepts never loses more than that field.
+/// Unused fields are skipped, and a used field of the wrong type counts as missing: so a file that
+/// rqbit accepts loses at most that field.
 pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
     let torrent = Value::parse(bytes)?;
     let info = torrent.get(b"info").filter(|info| matches!(info, Value::Dictionary(_)))?;
@@ -54,18 +55,18 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
     })
 }
 
-/// Returns the length of pieces and their hashes, one after the other, of a `.torrent` file.
+/// Returns the piece length and the concatenated piece hashes of a `.torrent` file.
 pub(crate) fn piece_hashes(bytes: &[u8]) -> Option<(NonZeroU32, Vec<u8>)> {
     let info = Value::parse(bytes)?.get(b"info")?;
     Some((piece_len(info)?, info.get(b"pieces")?.as_bytes()?.to_vec()))
 }
 
-/// Returns `piece length` as rqbit reads it. `None` if it is zero or no integer.
+/// Returns `piece length` as rqbit reads it. `None` if it is zero or not an integer.
 pub(crate) fn piece_len(info: Value<'_>) -> Option<NonZeroU32> {
     NonZeroU32::new(info.get(b"piece length")?.as_wrapped_u32()?)
 }
 
-/// Returns a date in seconds, from one in seconds or milliseconds. `None` if it is not sane.
+/// Converts a date in seconds or milliseconds to seconds. `None` if it is implausible.
 fn to_seconds(date: u64) -> Option<i64> {
     let is_sane = |date: &u64| (CREATED_MIN..CREATED_MAX).contains(date);
     let date = Some(date).filter(is_sane).or(Some(date / MILLIS_PER_SECOND).filter(is_sane))?;
@@ -101,7 +102,7 @@ mod tests {
         check("d4:infod4:name1:x6:pieces4:\x00\x01\x02\x036:lengthi3eee", Some(&dated(None)));
     }
 
-    /// Real files of a well-known client have them.
+    /// Real files of a well-known client contain such dates.
     #[test]
     fn dates_in_milliseconds_are_divided() {
         check("d13:creation datei1700000000999e4:infodee", Some(&dated(Some(1_700_000_000))));
@@ -149,7 +150,7 @@ mod tests {
         check("d4:infod12:piece lengthi0eee", Some(&with(0)));
         check("d4:infod12:piece lengthi-1eee", Some(&with(0)));
         check("d4:infod12:piece lengthi4294967296eee", Some(&with(0)));
-        // rqbit takes the lower 32 bits, and so has pieces of this length.
+        // rqbit takes the lower 32 bits, and so uses pieces of this length.
         check("d4:infod12:piece lengthi4294983680eee", Some(&with(16384)));
         check("d4:infod12:piece length3:abcee", Some(&with(0)));
     }

@@ -1,5 +1,5 @@
-//! Names that rqbit decoded: what a torrent without a name is called, and what the names in the
-//! targets of links are in rqbit's words.
+//! Names decoded by rqbit: the name of an unnamed torrent, and the components of link targets as
+//! rqbit shows them.
 
 use std::collections::HashMap;
 
@@ -7,11 +7,11 @@ use rqbit_client::wire;
 
 use crate::metainfo::RawPath;
 
-/// The name that rqbit gives to the only file of a torrent without a name.
+/// rqbit's name for the only file of an unnamed torrent.
 const UNNAMED_FILE: &str = "torrent-content";
 
-/// Returns the name of a torrent: the one that it has (or its magnet link), else what rqbit calls
-/// it on the disk, else the name of its only folder, else its info hash.
+/// Returns the name of a torrent: its own (or that of its magnet link), else its folder on the
+/// disk, else its only folder, else its info hash.
 pub(crate) fn torrent_name(torrent: &wire::TorrentDetails) -> String {
     if let Some(name) = torrent.name.as_ref().filter(|name| !name.is_empty()) {
         return name.clone();
@@ -24,13 +24,13 @@ pub(crate) fn torrent_name(torrent: &wire::TorrentDetails) -> String {
     of_files.map_or_else(|| torrent.info_hash.to_string(), str::to_owned)
 }
 
-/// Returns the name of the folder in which the files are, if rqbit chose it: it takes the name of
-/// the longest file without its extension, for want of a better one.
+/// Returns the name of the files' folder, if rqbit chose it: rqbit uses the name of the longest
+/// file without its extension.
 fn folder_on_disk<'a>(files: &[wire::TorrentFile], output_folder: &'a str) -> Option<&'a str> {
     if files.len() < 2 {
         return None;
     }
-    // The last of the longest, as rqbit has it.
+    // The last of the longest, as in rqbit.
     let longest = files.iter().max_by_key(|file| file.length)?.components.last()?;
     let stem = match longest.rfind('.') {
         Some(dot) if dot > 0 => longest.get(..dot)?,
@@ -40,7 +40,7 @@ fn folder_on_disk<'a>(files: &[wire::TorrentFile], output_folder: &'a str) -> Op
     (!stem.is_empty() && folder == stem).then_some(folder)
 }
 
-/// Returns the folder that all files are in.
+/// Returns the folder that contains all files.
 fn only_folder(files: &[wire::TorrentFile]) -> Option<&str> {
     let mut folders = files.iter().map(|file| match file.components.as_slice() {
         [folder, _, ..] if !folder.is_empty() => Some(folder.as_str()),
@@ -50,12 +50,12 @@ fn only_folder(files: &[wire::TorrentFile]) -> Option<&str> {
     folders.all(|folder| folder == Some(first)).then_some(first)
 }
 
-/// Returns the targets of links with their names as rqbit shows them.
+/// Returns the link targets with their components as rqbit shows them.
 ///
-/// The torrent has names as bytes, in whatever encoding, and rqbit guesses the encoding from all of
-/// its names. So the bytes of targets are compared with those of `paths`, which are the same files
-/// as `shown`. A target with a name whose bytes are not the only ones that rqbit shows like that
-/// is left out: it may mean another file.
+/// The torrent has names as bytes in any encoding, and rqbit guesses the encoding from all of its
+/// names. So the bytes of targets are compared with those of `paths`, which are the same files as
+/// `shown`. A target is omitted if rqbit shows one of its components like another name with other
+/// bytes: it may refer to another file.
 pub(crate) fn link_targets<'a>(
     targets: Vec<Option<RawPath>>,
     paths: &'a [RawPath],
@@ -73,7 +73,7 @@ pub(crate) fn link_targets<'a>(
     }
     let to_shown = |raw: &Vec<u8>| match decoded.get(raw.as_slice()) {
         Some(name) => encoded.get(name).copied().flatten().map(|_| (*name).to_owned()),
-        // `.` and `..` and the like, or a name that no file has.
+        // `.`, `..` and the like, or a name that no file has.
         None => Some(String::from_utf8_lossy(raw).into_owned()),
     };
     let targets = targets.into_iter();
@@ -110,7 +110,7 @@ mod tests {
         check("/d/x", &[("x.bin", 500), ("y.bin", 50)], "x");
         check("/d/y", &[("x.bin", 50), ("y.bin", 50)], "y");
         check("/d/.hidden", &[(".hidden", 500), ("y", 50)], ".hidden");
-        // The user chose where it is.
+        // The user chose the folder.
         check("/srv/films", &[("x.bin", 500), ("y.bin", 50)], HASH);
         check("/srv/films", &[("A Series/x.bin", 500), ("A Series/1/y.bin", 50)], "A Series");
         check("/srv/films", &[("A Series/x.bin", 500), ("y.bin", 50)], HASH);
@@ -133,14 +133,14 @@ mod tests {
             assert_eq!(got, [want, None]);
         };
         check(&[b"d/film"], &["d/film"], b"../d/./film", Some("../d/./film"));
-        // ISO 8859-1, Shift JIS and EUC-JP, which are no UTF-8.
+        // ISO 8859-1, Shift JIS and EUC-JP, which are not UTF-8.
         check(&[b"caf\xe9/a"], &["caf\u{e9}/a"], b"caf\xe9/a", Some("caf\u{e9}/a"));
         let (sjis, euc) = (&b"\x93\xfa\x96{"[..], &b"\xc6\xfc\xcb\xdc"[..]);
         check(&[sjis], &["\u{65e5}\u{672c}"], sjis, Some("\u{65e5}\u{672c}"));
         check(&[euc], &["\u{65e5}\u{672c}"], euc, Some("\u{65e5}\u{672c}"));
-        // UTF-8 that rqbit took for something else.
+        // UTF-8 that rqbit decoded with another encoding.
         check(&[b"\xc3\xa9"], &["\u{c3}\u{a9}"], b"\xc3\xa9", Some("\u{c3}\u{a9}"));
-        // Two names that look the same.
+        // Two names that rqbit shows alike.
         let same: [&[u8]; 2] = [b"a\xff", b"a\xfe/b"];
         check(&same, &["a\u{fffd}", "a\u{fffd}/b"], b"a\xff", None);
         check(&same, &["a\u{fffd}", "a\u{fffd}/b"], b"a\xfe/b", None);

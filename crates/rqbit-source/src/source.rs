@@ -1,4 +1,4 @@
-//! One rqbit server as a source.
+//! One rqbit server as a torrent source.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +20,15 @@ use crate::listed::ListedTorrents;
 use crate::local::{LocalFiles, LocalPaths, VerificationStore, VerifiedFileRecord};
 use crate::mapping;
 
-/// How many streams may be open at a time unless the user says otherwise.
+/// Default maximum number of open streams.
 ///
-/// Each holds one of the permits that rqbit also needs to write and check what it downloads. It
-/// has eight by default (`--max-blocking-threads`), and stops when the last is taken: half of them
-/// leaves it room to work.
+/// Each stream holds one of the permits that rqbit also needs to write and check downloads. It has
+/// eight by default (`--max-blocking-threads`), and stops when the last is taken: four streams
+/// leave it half of them.
 pub const STREAMS_MAX_DEFAULT: usize = 4;
 
-/// How long what a server says of where the files of a torrent are is believed: the torrent may be
-/// removed and added with another folder.
+/// How long the server's folder of a torrent is cached: the torrent may be removed and added with
+/// another folder.
 pub const TORRENT_TTL_DEFAULT: Duration = Duration::from_secs(60);
 
 /// The torrents of one rqbit server.
@@ -36,18 +36,18 @@ pub const TORRENT_TTL_DEFAULT: Duration = Duration::from_secs(60);
 pub struct RqbitSource {
     client: Client,
     streams_max: usize,
-    /// What users call the server.
+    /// Display name of the server.
     name: Arc<str>,
     local: Arc<LocalFiles>,
     listed: Arc<ListedTorrents>,
     buffers: Arc<Buffers>,
-    /// What the streams are taken from, if others share the server.
+    /// Budget of the streams, if the server is shared with other mounts.
     budget: Option<Arc<dyn StreamBudget>>,
 }
 
 impl RqbitSource {
-    /// Returns the torrents of the client's server, of which at most `streams_max` streams (at
-    /// least 1) are open at a time. All of them are read from the server.
+    /// Returns the source of the client's server, with at most `streams_max` open streams (at least
+    /// 1). All reads go to the server.
     #[must_use]
     pub fn new(client: Client, streams_max: usize) -> Self {
         let name = client.base_url().to_string().into();
@@ -57,13 +57,12 @@ impl RqbitSource {
         Self { client, streams_max, name, local, listed, buffers, budget: None }
     }
 
-    /// Returns the same source with files that are looked for on this machine's disk. What the
-    /// server says of where those of a torrent are is believed for `torrent_ttl`, and not kept at
-    /// all if that is zero.
+    /// Returns the same source with files on the local disk enabled. The server's folder of a
+    /// torrent is cached for `torrent_ttl`; zero disables the cache.
     ///
-    /// [`LocalPaths::Auto`] has an effect only while all connections to the server have gone to
-    /// addresses of this machine. Before the first, its host must be a loopback address or
-    /// `localhost`, or [`on_this_machine`](Self::on_this_machine) has to say so.
+    /// [`LocalPaths::Auto`] requires that all connections to the server have gone to addresses of
+    /// this machine. Before the first one, its host must be a loopback address or `localhost`, or
+    /// [`on_this_machine`](Self::on_this_machine) must have been called.
     #[must_use]
     pub fn with_local_paths(self, paths: LocalPaths, torrent_ttl: Duration) -> Self {
         let is_own = self.client.base_url().is_loopback();
@@ -71,9 +70,9 @@ impl RqbitSource {
         Self { local: Arc::new(local), ..self }
     }
 
-    /// Returns the same source of a server whose host has an address of this machine. So files that
-    /// were verified in an earlier run can be read before the server was reached. To be called
-    /// between [`with_local_paths`](Self::with_local_paths) and
+    /// Returns the same source, presuming that the server's host has an address of this machine. So
+    /// files that were verified in an earlier run can be read before the server is reached. Must be
+    /// called between [`with_local_paths`](Self::with_local_paths) and
     /// [`with_kept_proofs`](Self::with_kept_proofs).
     #[must_use]
     pub fn on_this_machine(self) -> Self {
@@ -81,9 +80,8 @@ impl RqbitSource {
         Self { local: Arc::new(local), ..self }
     }
 
-    /// Returns the same source with what was proven of its files in an earlier run, and somebody
-    /// who keeps what is proven in this one. To be called after
-    /// [`with_local_paths`](Self::with_local_paths).
+    /// Returns the same source with the verifications of an earlier run, and a store for new ones.
+    /// Must be called after [`with_local_paths`](Self::with_local_paths).
     #[must_use]
     pub fn with_kept_proofs(
         self,
@@ -94,23 +92,23 @@ impl RqbitSource {
         Self { local: Arc::new(local), ..self }
     }
 
-    /// Returns the same source whose streams are taken from a budget that others share.
+    /// Returns the same source whose streams use a shared budget.
     #[must_use]
     pub fn with_budget(self, budget: Arc<dyn StreamBudget>) -> Self {
         Self { budget: Some(budget), ..self }
     }
 
-    /// Returns the same source with a name for its server, in place of the URL.
+    /// Returns the same source with a display name for its server; the default is the URL.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: name.into(), ..self }
     }
 
-    /// Tries whether the files of a torrent can be read from this machine's disk, with the largest
-    /// that is finished. `None` if none is.
+    /// Tests whether the files of a torrent can be read from the local disk, with its largest
+    /// complete file. `None` if no file is complete.
     ///
     /// # Errors
-    /// Why not.
+    /// Why the file cannot be read locally.
     pub async fn try_local(&self, torrent: &TorrentSummary) -> Option<Result<(), NoLocalFile>> {
         let details = match self.details(torrent.info_hash).await {
             Ok(details) => details,
@@ -159,7 +157,7 @@ impl TorrentSource for RqbitSource {
         let of = to_ref(torrent);
         let details = self.client.torrent_details(of).await.map_err(to_source_error)?;
         let has_files = details.files.as_ref().is_some_and(|files| !files.is_empty());
-        // rqbit lists no files of a torrent that has none, and of one that it has not resolved.
+        // rqbit lists no files both for a torrent without files and for an unresolved one.
         let torrent_file = match has_files {
             true => None,
             false => Some(self.client.torrent_metadata(of).await.map_err(to_source_error)?),
@@ -189,7 +187,7 @@ impl TorrentSource for RqbitSource {
 
     async fn download_progress(&self, torrent: InfoHash) -> Option<DownloadProgress> {
         match self.client.torrent_stats(to_ref(torrent)).await {
-            // Only a torrent that runs downloads.
+            // Only a live torrent downloads.
             Ok(stats) => stats.live.map(|live| DownloadProgress {
                 fetched_bytes: live.snapshot.fetched_bytes,
                 bytes_per_second: live.download_speed.bytes_per_second(),
@@ -308,10 +306,10 @@ impl SourceStream for RqbitStream {
     }
 }
 
-/// Returns whether the server answered that it has no metadata that can be used.
+/// Returns whether the server's answer means that it has no usable metadata.
 ///
-/// rqbit 9.1.0 answers with 500 "failed to parse header value" for a torrent whose name has a
-/// control character, since it writes the name into a header.
+/// rqbit 9.1.0 returns 500 "failed to parse header value" for a torrent whose name has a control
+/// character, since it writes the name into a header.
 fn is_no_metadata(kind: &ErrorKind) -> bool {
     match kind {
         ErrorKind::Status(answer) => answer.status == 500 || !kind.is_retryable(),

@@ -1,66 +1,66 @@
-//! Checks a `.torrent` file before it goes to a server.
+//! Checks a `.torrent` file before it is sent to a server.
 //!
-//! Only what rqbit 9.1 refuses, or fails at in another way, is refused: a `piece length` of zero
-//! ends the task of the request with a panic, and then the answer is a closed connection. What this
-//! check is not sure of is left to the server.
+//! Only files that rqbit 9.1 refuses or fails on are rejected: for example, a `piece length` of
+//! zero ends the request's task with a panic, and the connection closes without an answer.
+//! Uncertain cases are left to the server.
 
 use crate::bencode::Value;
 use crate::metainfo::piece_len;
 
-/// The length of a SHA-1 hash. `pieces` is a string of them (BEP 3).
+/// Length of a SHA-1 hash in bytes. `pieces` is a concatenation of them (BEP 3).
 const HASH_BYTES: u64 = 20;
 
-/// How many bytes of a file that is no `.torrent` file are looked at to say what it is.
+/// Maximum number of bytes of another file that are examined to name its type.
 const GUESS_BYTES_MAX: usize = 1024;
 
-/// Why a file is no `.torrent` file that rqbit can use. The text fits after "cannot add x: ".
+/// Why rqbit cannot use a file as a `.torrent` file. The text fits after "cannot add x: ".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TorrentFault {
-    /// There is nothing in it.
+    /// The file is empty.
     #[error("it is empty")]
     Empty,
-    /// It is HTML, as a page that asks for a login.
+    /// The file is HTML, such as a login page.
     #[error("it is a web page, not a .torrent file")]
     WebPage,
-    /// It is a text with a magnet link.
+    /// The file is a text with a magnet link.
     #[error("it is a text with a magnet link, not a .torrent file")]
     MagnetText,
-    /// It does not begin with a bencoded dictionary.
+    /// The file does not begin with a bencoded dictionary.
     #[error("it is not a .torrent file")]
     NotTorrent,
-    /// It begins with a bencoded dictionary that has no end.
+    /// The file begins with a bencoded dictionary that has no end.
     #[error("it begins like a .torrent file, but is cut off or damaged")]
     Damaged,
-    /// It is a bencoded dictionary of another kind, such as the resume data of a client.
+    /// The file is a bencoded dictionary of another kind, such as the resume data of a client.
     #[error("it is not a .torrent file: it has no \"info\"")]
     NoInfo,
-    /// It has only the version 2 of the hashes (BEP 52).
+    /// The file has only version 2 hashes (BEP 52).
     #[error("it is a version 2 torrent (BEP 52), which rqbit cannot read")]
     Version2,
-    /// It has no hashes of pieces.
+    /// The file has no piece hashes.
     #[error("it has no piece hashes")]
     NoPieces,
-    /// `piece length` is not there, or zero.
+    /// `piece length` is missing or zero.
     #[error("it has no piece length")]
     NoPieceLength,
-    /// It has neither one file nor a list of files.
+    /// The file has neither a single file nor a list of files.
     #[error("it has no files")]
     NoFiles,
     /// All of its files are empty.
     #[error("all of its files are empty, and rqbit takes no such torrent")]
     NoBytes,
-    /// Not all pieces have a hash, so that the torrent can never be complete.
+    /// Some pieces have no hash, so that the torrent can never be complete.
     #[error("it has {hashes} piece hashes for {pieces} pieces")]
     MissingHashes {
-        /// How many pieces its files need.
+        /// Number of pieces that its files need.
         pieces: u64,
-        /// How many hashes it has.
+        /// Number of hashes that it has.
         hashes: u64,
     },
 }
 
-/// Checks a `.torrent` file and returns the length of its dictionary in bytes. What follows, such
-/// as the line end that some programs append, is no part of it, and rqbit refuses it.
+/// Checks a `.torrent` file and returns the length of its dictionary in bytes. Bytes after it, such
+/// as the line end that some programs append, are not part of it, and rqbit refuses them.
 ///
 /// Reads each byte a few times; allocates nothing.
 ///
@@ -92,8 +92,8 @@ pub fn check_torrent_file(bytes: &[u8]) -> Result<usize, TorrentFault> {
     Ok(len)
 }
 
-/// Returns the length of all files together. `None` if a length is no integer of 64 bits, which
-/// rqbit reads in its own way.
+/// Returns the total length of all files. `None` if a length is not a 64-bit integer, which rqbit
+/// may accept.
 fn total_bytes(info: Value<'_>) -> Result<Option<u64>, TorrentFault> {
     match (info.get(b"length"), info.get(b"files").and_then(Value::as_list)) {
         (None, None) => Err(TorrentFault::NoFiles),
@@ -105,7 +105,7 @@ fn total_bytes(info: Value<'_>) -> Result<Option<u64>, TorrentFault> {
     }
 }
 
-/// Says what a file is that does not begin with a bencoded value.
+/// Names the type of a file that does not begin with a bencoded value.
 fn guess(bytes: &[u8]) -> TorrentFault {
     let bytes = bytes.trim_ascii_start();
     let start = bytes.get(..GUESS_BYTES_MAX.min(bytes.len())).unwrap_or_default();
@@ -177,7 +177,7 @@ mod tests {
         check(info("12:meta versioni2e"), version2);
         check(info("6:lengthi1e"), "it has no piece hashes");
         check(info("6:piecesi1e"), "it has no piece hashes");
-        // A request with this one ends with a panic of librqbit 9.1.0.
+        // librqbit 9.1.0 panics in a request with this one.
         let zero = info(&format!("6:lengthi1e12:piece lengthi0e{PIECE}"));
         check(zero, "it has no piece length");
         check(info(&format!("6:lengthi1e{PIECE}")), "it has no piece length");
@@ -187,10 +187,10 @@ mod tests {
         check(with("6:lengthi0e"), no_bytes);
         check(with("5:filesle"), no_bytes);
         check(with("6:lengthi16385e"), "it has 1 piece hashes for 2 pieces");
-        // The number of pieces wraps in librqbit, which then panics or needs gigabytes.
+        // The number of pieces overflows in librqbit, which then panics or needs gigabytes.
         let many = info(&format!("6:lengthi4294967296e12:piece lengthi1e{PIECE}"));
         check(many, "it has 1 piece hashes for 4294967296 pieces");
-        // rqbit reads these lengths in its own way.
+        // rqbit parses these lengths differently.
         check(with("6:lengthi18446744073709551617e"), "93 of 93");
     }
 }

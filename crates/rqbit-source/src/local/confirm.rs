@@ -1,4 +1,4 @@
-//! What the server says of files that are read on the word of an earlier run.
+//! Confirms with the server the files that are read by verifications of an earlier run.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use super::place::relative_path;
 use super::verification_store::VerifiedFileRecord;
 use crate::source::to_ref;
 
-/// How many torrents the server is asked about at a time; the others wait for the next list.
+/// Maximum number of torrents that are confirmed at a time; the others wait for the next list.
 const TORRENTS_MAX: usize = 16;
 
-/// How long the list may be held up by that. rqbit answers within milliseconds.
+/// Maximum delay of a list by this. rqbit answers within milliseconds.
 const TIME_MAX: Duration = Duration::from_secs(2);
 
 impl LocalFiles {
-    /// Asks the server, which has just listed these torrents, about files of theirs that are read
-    /// on the word of an earlier run. One that it has elsewhere by now is not read any more. What
-    /// it does not say is asked again after the next list.
+    /// Queries the server, which has just listed these torrents, about files that are read by
+    /// verifications of an earlier run. A file that the server now has elsewhere is not read any
+    /// more. Files without an answer are queried again after the next list.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -41,7 +41,7 @@ impl LocalFiles {
         if torrents.is_empty() {
             return;
         }
-        // One that is not listed may be missing for a moment; whoever takes it for gone says so.
+        // An unlisted torrent may be missing only temporarily; its removal is reported separately.
         let listed = listing.iter().filter_map(|it| torrents.remove_entry(&it.info_hash));
         let listed: Vec<_> = listed.take(TORRENTS_MAX).collect();
         let asking = async {
@@ -57,8 +57,8 @@ impl LocalFiles {
         }
     }
 
-    /// Ends the verifications of files that are not complete, as a server says that has all its
-    /// pieces checked: it may have found one that was bad all the time.
+    /// Ends the verifications of files that the server, having checked all pieces, reports as
+    /// incomplete: it may have found a piece that was bad from the start.
     fn drop_incomplete(&self, listing: &[TorrentSummary]) {
         let incomplete = self.memory().incomplete(listing);
         for (file, proof) in incomplete {
@@ -89,7 +89,7 @@ impl LocalFiles {
     }
 }
 
-/// Returns whether a torrent has a file where its proof says.
+/// Returns whether a torrent has a file at the path of its verification record.
 fn is_there(details: &wire::TorrentDetails, file: FileId, proof: &VerifiedFileRecord) -> bool {
     let index = usize::try_from(file.index.0).ok();
     let files = details.files.as_deref().unwrap_or_default();

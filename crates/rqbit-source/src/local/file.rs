@@ -1,4 +1,4 @@
-//! A proven file that is open.
+//! An open verified file.
 
 use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -14,7 +14,7 @@ use super::verification_store::FileIdentity;
 use crate::buffers::{Buffers, len_of};
 
 impl FileIdentity {
-    /// Returns that of an open file as it is now.
+    /// Returns the current identity of an open file.
     pub(super) fn of(fd: &OwnedFd) -> io::Result<Self> {
         let stat = fstat(fd)?;
         Ok(Self {
@@ -27,22 +27,22 @@ impl FileIdentity {
     }
 }
 
-/// A file of the server on this machine's disk, proven to be the right one.
+/// A file of the server on the local disk, verified to be the right one.
 #[derive(Debug)]
 pub(super) struct ProvenFile {
     fd: OwnedFd,
     identity: FileIdentity,
-    /// Whether all of it was there when it was proven. Such a file does not change any more.
+    /// Whether the file was complete when it was verified. Such a file no longer changes.
     is_complete: bool,
-    /// Whether the server has said that its file is another one.
+    /// Whether the server has reported that its file is a different one.
     is_revoked: AtomicBool,
-    /// Whether the filesystem can say that it would have to wait.
+    /// Whether the filesystem supports reads that fail instead of blocking.
     may_try: AtomicBool,
     buffers: Arc<Buffers>,
 }
 
 impl ProvenFile {
-    /// Returns a file that was proven when it had this identity.
+    /// Returns a file that was verified while it had this identity.
     pub(super) fn new(
         fd: OwnedFd,
         identity: FileIdentity,
@@ -59,12 +59,12 @@ impl ProvenFile {
         }
     }
 
-    /// Lets nothing be read from it any more.
+    /// Makes all further reads fail.
     pub(super) fn revoke(&self) {
         self.is_revoked.store(true, Ordering::Relaxed);
     }
 
-    /// Makes sure, after a read, that the file is what was proven.
+    /// Checks, after a read, that the file is still the verified one.
     pub(super) fn check(&self) -> Result<(), LocalError> {
         if self.is_revoked.load(Ordering::Relaxed) {
             return Err(LocalError::Changed);
@@ -73,7 +73,7 @@ impl ProvenFile {
         let is_same = if self.is_complete {
             now == self.identity
         } else {
-            // What is missing of it is being written.
+            // Its missing parts are being written.
             now.len == self.identity.len
         };
         if is_same { Ok(()) } else { Err(LocalError::Changed) }
@@ -90,7 +90,7 @@ impl LocalFile for ProvenFile {
         let read = preadv2(&self.fd, &mut slices, range.start(), ReadWriteFlags::NOWAIT);
         match read {
             Ok(len) if len as u64 == range.len() => {}
-            // A part is no answer, and what fails here is for the other way to say.
+            // A partial read is not an answer, and the blocking read reports any error.
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => return Ok(None),
             Err(error) => {
                 if matches!(error, Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) {
@@ -111,7 +111,7 @@ impl LocalFile for ProvenFile {
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        // Nobody compares what the kernel reads, so a file that changed since must not get there.
+        // The kernel's reads are not checked afterwards, so a changed file must not be passed on.
         let may_pass = self.is_complete && self.check().is_ok();
         may_pass.then(|| self.fd.as_fd())
     }
@@ -125,7 +125,7 @@ pub(super) fn read_exact(
 ) -> Result<(), LocalError> {
     while !buffer.is_empty() {
         match pread(fd, &mut *buffer, offset) {
-            // It was cut.
+            // The file was truncated.
             Ok(0) => return Err(LocalError::Changed),
             Ok(len) => {
                 buffer = buffer.get_mut(len..).unwrap_or_default();

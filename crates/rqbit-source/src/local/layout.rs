@@ -1,4 +1,4 @@
-//! A torrent as it lies on the disk: its files end to end, cut into pieces with their hashes.
+//! Layout of a torrent: its files concatenated, split into pieces with their hashes.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -9,17 +9,17 @@ use rqbit_client::wire;
 use super::place::relative_path;
 use crate::metainfo;
 
-/// The length of a SHA-1.
+/// Length of a SHA-1 in bytes.
 const HASH_BYTES: usize = 20;
 
-/// What is needed to find and to prove the files of a torrent.
+/// Data required to find and to verify the files of a torrent.
 #[derive(Debug)]
 pub(super) struct PieceLayout {
-    /// The folder on the server.
+    /// Folder on the server.
     pub(super) folder: String,
     pub(super) spans: Vec<FileSpan>,
     piece_len: NonZeroU32,
-    /// The hashes of all pieces, one after the other.
+    /// Concatenated hashes of all pieces.
     hashes: Vec<u8>,
     total_bytes: u64,
 }
@@ -27,25 +27,25 @@ pub(super) struct PieceLayout {
 /// A file of a torrent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileSpan {
-    /// Its first byte, counted from that of the torrent's first file.
+    /// Offset of its first byte from the start of the torrent.
     pub(super) start: u64,
     pub(super) len: u64,
     pub(super) kind: SpanKind,
 }
 
-/// What there is of a file on a disk.
+/// How a file is stored on a disk.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SpanKind {
     /// A file below the folder.
     File(PathBuf),
-    /// Nothing: its bytes are zeros.
+    /// Not stored: its bytes are zeros.
     Padding,
-    /// Names that are none.
+    /// Its path is not valid.
     Unnameable,
 }
 
 impl PieceLayout {
-    /// Returns the layout of a torrent, if the server says enough, and all that it says agrees.
+    /// Returns the layout of a torrent, if the server's data is complete and consistent.
     pub(super) fn new(details: &wire::TorrentDetails, torrent_file: &[u8]) -> Option<Self> {
         let (piece_len, mut hashes) = metainfo::piece_hashes(torrent_file)?;
         let mut start = 0_u64;
@@ -61,7 +61,7 @@ impl PieceLayout {
         }
         let piece_count = usize::try_from(start.div_ceil(u64::from(piece_len.get()))).ok()?;
         let hash_bytes = piece_count.checked_mul(HASH_BYTES)?;
-        // The torrents that rqbit 9.1 makes of whole pieces have one hash more, that of nothing.
+        // Torrents of whole pieces created by rqbit 9.1 have one extra hash, that of no bytes.
         let has_all = [0, HASH_BYTES].map(|more| hash_bytes.checked_add(more));
         let has_all = has_all.contains(&Some(hashes.len()));
         hashes.truncate(hash_bytes);
@@ -87,14 +87,14 @@ impl PieceLayout {
         self.piece_len
     }
 
-    /// Returns the pieces that bytes of a file are in; the file is not empty.
+    /// Returns the pieces that contain bytes of a file; the file is not empty.
     pub(super) fn pieces_of(&self, span: &FileSpan) -> Option<RangeInclusive<u32>> {
         let last = span.start.checked_add(span.len)?.checked_sub(1)?;
         let piece = |offset| u32::try_from(offset / self.piece_len()).ok();
         Some(piece(span.start)?..=piece(last)?)
     }
 
-    /// Returns the first byte of a piece and the one after its last, counted as those of
+    /// Returns the offsets of the first byte of a piece and of the byte after its last, counted as
     /// [`FileSpan::start`].
     pub(super) fn bounds(&self, piece_idx: u32) -> (u64, u64) {
         let start = u64::from(piece_idx).saturating_mul(self.piece_len());
@@ -109,7 +109,7 @@ impl PieceLayout {
     /// Returns the files that have bytes of a piece, in order.
     pub(super) fn spans_in(&self, piece_idx: u32) -> impl Iterator<Item = &FileSpan> {
         let (start, end) = self.bounds(piece_idx);
-        // The last that begins at or before the piece; empty files beside it have no bytes.
+        // The first file that ends after the start of the piece; empty files are skipped.
         let first = self.spans.partition_point(|span| span.start.saturating_add(span.len) <= start);
         let rest = self.spans.get(first..).unwrap_or_default().iter();
         rest.take_while(move |span| span.start < end).filter(|span| span.len > 0)
@@ -124,7 +124,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Returns the layout of a torrent below `folder` whose files hold these bytes.
+    /// Returns the layout of a torrent below `folder` whose files have these contents.
     pub(in crate::local) fn layout(
         folder: &str,
         piece_len: u32,
@@ -133,7 +133,7 @@ pub(super) mod tests {
         layout_with(folder, piece_len, files, &[]).unwrap()
     }
 
-    /// Does what [`layout`] does, with more after the hashes of the pieces.
+    /// Like [`layout`], with extra bytes after the hashes of the pieces.
     fn layout_with(
         folder: &str,
         piece_len: u32,

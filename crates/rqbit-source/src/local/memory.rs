@@ -1,5 +1,5 @@
-//! What is remembered of a server's files: the layouts of the torrents that were last proven, and
-//! the proofs of complete files.
+//! In-memory records of a server's files: layouts of recently verified torrents, and verifications
+//! of complete files.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Weak};
@@ -11,43 +11,43 @@ use super::file::ProvenFile;
 use super::layout::PieceLayout;
 use super::verification_store::VerifiedFileRecord;
 
-/// How many torrents' hashes are kept: those of a library that is being scanned. Each is 20 bytes a
-/// piece and the names of its files.
+/// Maximum number of layouts, for a library that is being scanned. Each has 20 bytes for each
+/// piece, and the names of its files.
 const LAYOUTS_MAX: usize = 8;
 
-/// How many proofs of complete files are remembered, at some hundred bytes each: a large library.
+/// Maximum number of verifications of complete files, of some hundred bytes each: a large library.
 const PROOFS_MAX: usize = 65_536;
 
-/// How long a file is not looked for by its verification after it was not there. Meanwhile it may
-/// be verified elsewhere; afterwards its disk may be back.
+/// How long a verification is not used after its file was absent. Meanwhile the file may be
+/// verified elsewhere; afterwards its disk may be mounted again.
 const ABSENT_TIME: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub(super) struct VerifiedFiles {
-    /// The oldest first.
+    /// Oldest first.
     layouts: VecDeque<(InfoHash, Instant, Arc<PieceLayout>)>,
     proofs: HashMap<InfoHash, TorrentVerifications>,
     proof_count: usize,
-    /// What was opened on the word of an earlier run, and the server has not been asked about yet.
+    /// Files opened by verifications of an earlier run that the server has not confirmed yet.
     unconfirmed: HashMap<FileId, Vec<Weak<ProvenFile>>>,
 }
 
-/// What was proven of the files of a torrent.
+/// Verified files of a torrent.
 #[derive(Debug, Default)]
 struct TorrentVerifications {
     files: BTreeMap<FileIndex, VerifiedFile>,
     /// Whether the server has listed the torrent as checked since these files were last compared
-    /// with their proofs.
+    /// with their verifications.
     is_renewed: bool,
 }
 
-/// A complete file that was proven.
+/// A complete, verified file.
 #[derive(Debug)]
 struct VerifiedFile {
     proof: Arc<VerifiedFileRecord>,
-    /// Whether the server has said in this run that the file is there.
+    /// Whether the server has confirmed the file in this run.
     is_confirmed: bool,
-    /// When it was last looked for and not there.
+    /// When the file was last found absent.
     absent_at: Option<Instant>,
 }
 
@@ -62,7 +62,7 @@ impl VerifiedFile {
 }
 
 impl VerifiedFiles {
-    /// Returns what is remembered at the start: the proofs of an earlier run.
+    /// Returns the initial state: the verifications of an earlier run.
     pub(super) fn new(kept: impl IntoIterator<Item = (FileId, VerifiedFileRecord)>) -> Self {
         let mut memory = Self::default();
         for (file, proof) in kept.into_iter().take(PROOFS_MAX) {
@@ -71,8 +71,7 @@ impl VerifiedFiles {
         memory
     }
 
-    /// Returns the layout of a torrent if it came less than `ttl` ago; those that are older are
-    /// forgotten.
+    /// Returns the layout of a torrent if it is younger than `ttl`; older layouts are dropped.
     pub(super) fn layout(&mut self, torrent: InfoHash, ttl: Duration) -> Option<Arc<PieceLayout>> {
         self.layouts.retain(|(_, kept_at, _)| kept_at.elapsed() < ttl);
         let found = self.layouts.iter().find(|(known, ..)| *known == torrent);
@@ -87,7 +86,7 @@ impl VerifiedFiles {
         self.layouts.push_back((torrent, Instant::now(), layout));
     }
 
-    /// Returns the proof of a file, unless the file was not there a moment ago.
+    /// Returns the verification of a file, unless the file was recently absent.
     pub(super) fn proof(&self, file: FileId) -> Option<Arc<VerifiedFileRecord>> {
         let known = self.known(file).filter(|known| !known.is_absent());
         known.map(|known| Arc::clone(&known.proof))
@@ -101,7 +100,7 @@ impl VerifiedFiles {
         self.known(file).is_some_and(|known| !known.is_absent())
     }
 
-    /// Returns the files of a torrent with their proofs.
+    /// Returns the files of a torrent with their verifications.
     pub(super) fn proofs_of(&self, torrent: InfoHash) -> Vec<(FileId, Arc<VerifiedFileRecord>)> {
         let files = self.proofs.get(&torrent).into_iter().flat_map(|proofs| &proofs.files);
         files
@@ -109,10 +108,10 @@ impl VerifiedFiles {
             .collect()
     }
 
-    /// Remembers a proof that was just made.
+    /// Adds a new verification.
     pub(super) fn remember(&mut self, file: FileId, proof: VerifiedFileRecord) {
         if self.proof_count >= PROOFS_MAX && self.known(file).is_none() {
-            // Whichever it is, it can be proven again.
+            // Any entry may be evicted: it can be verified again.
             let other = self.proofs.iter().find_map(|(torrent, proofs)| {
                 let (index, _) = proofs.files.first_key_value()?;
                 Some(FileId { torrent: *torrent, index: *index })
@@ -125,7 +124,7 @@ impl VerifiedFiles {
         self.unconfirmed.remove(&file);
     }
 
-    /// Takes note that a file was opened, which may be on the word of an earlier run.
+    /// Records an opened file, which may be based on a verification of an earlier run.
     pub(super) fn on_reopened(&mut self, file: FileId, opened: &Arc<ProvenFile>) {
         if self.known(file).is_some_and(|known| !known.is_confirmed) {
             let all = self.unconfirmed.entry(file).or_default();
@@ -134,8 +133,8 @@ impl VerifiedFiles {
         }
     }
 
-    /// Takes note that the file of a proof is not there. Nobody goes on reading on the word of an
-    /// earlier run; the proof counts again after [`ABSENT_TIME`].
+    /// Records that the file of a verification is absent. Reads based on an earlier run end; the
+    /// verification is used again after [`ABSENT_TIME`].
     pub(super) fn on_absent(
         &mut self,
         file: FileId,
@@ -150,14 +149,14 @@ impl VerifiedFiles {
         }
     }
 
-    /// Returns the files, with their proofs, about which the server is to be asked.
+    /// Returns the files, with their verifications, that the server has to confirm.
     pub(super) fn to_confirm(&self) -> Vec<(FileId, Arc<VerifiedFileRecord>)> {
         let proof = |file: &FileId| Some((*file, Arc::clone(&self.known(*file)?.proof)));
         self.unconfirmed.keys().filter_map(proof).collect()
     }
 
-    /// Returns the files whose proofs a listing contradicts: the torrent is checked, and they are
-    /// not complete.
+    /// Returns the files whose verifications a listing contradicts: the torrent is checked, and
+    /// they are not complete.
     pub(super) fn incomplete(
         &self,
         listing: &[TorrentSummary],
@@ -182,8 +181,8 @@ impl VerifiedFiles {
         files.collect()
     }
 
-    /// Returns the torrents with proofs whose check by the server has ended since the listing
-    /// before, or that were not listed before.
+    /// Returns the torrents with verifications whose check by the server has ended since the
+    /// previous listing, or that are newly listed.
     pub(super) fn start_renewal(&mut self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
         if self.proofs.is_empty() {
             return Vec::new();
@@ -200,13 +199,13 @@ impl VerifiedFiles {
         ended
     }
 
-    /// Returns whether the server has not begun to check a torrent again since
+    /// Returns whether the server has not started another check of a torrent since
     /// [`start_renewal`](Self::start_renewal) returned it.
     pub(super) fn is_checked(&self, torrent: InfoHash) -> bool {
         self.proofs.get(&torrent).is_some_and(|proofs| proofs.is_renewed)
     }
 
-    /// Takes note that the server says of a file what its proof does.
+    /// Records that the server has confirmed the verification of a file.
     pub(super) fn confirm(&mut self, file: FileId) {
         let known = self.proofs.get_mut(&file.torrent);
         if let Some(known) = known.and_then(|proofs| proofs.files.get_mut(&file.index)) {
@@ -215,8 +214,8 @@ impl VerifiedFiles {
         self.unconfirmed.remove(&file);
     }
 
-    /// Forgets a proof, unless there is another one by now, and lets nobody go on reading on the
-    /// word of an earlier run.
+    /// Drops a verification, unless a newer one has replaced it, and ends reads based on an earlier
+    /// run.
     pub(super) fn forget(&mut self, file: FileId, proof: &Arc<VerifiedFileRecord>) {
         if self.known(file).is_some_and(|known| Arc::ptr_eq(&known.proof, proof)) {
             self.revoke(file);
@@ -224,7 +223,7 @@ impl VerifiedFiles {
         }
     }
 
-    /// Forgets all proofs of torrents that are gone.
+    /// Drops all verifications of removed torrents.
     pub(super) fn forget_torrents(&mut self, torrents: &[InfoHash]) {
         for torrent in torrents {
             let proofs = self.proofs.remove(torrent).unwrap_or_default();
@@ -261,7 +260,7 @@ impl VerifiedFiles {
     }
 }
 
-/// Returns whether a listing says which pieces of a torrent are there.
+/// Returns whether a listing reports which pieces of a torrent are present.
 fn is_settled(summary: &TorrentSummary) -> bool {
     let is_running = match summary.state {
         TorrentState::Live | TorrentState::Paused => true,

@@ -1,17 +1,17 @@
-//! Files of the server that are on this machine's disk: found, proven, opened.
+//! The server's files on the local disk: found, verified, opened.
 //!
 //! ```text
 //! details + .torrent --> Layout --> Folder --openat2--> fd --hashes of pieces--> ProvenFile
 //! ```
 //!
 //! # Invariants
-//! 1. No name of a torrent and no link leads out of the folder that the server names and the
+//! 1. No name and no link of a torrent leads out of the folder that the server reports and the
 //!    settings map.
-//! 2. A file is used only after pieces of it had the hashes that the torrent wants, and not after
-//!    it changed.
+//! 2. A file is used only after some of its pieces matched the torrent's hashes, and not after it
+//!    has changed.
 //! 3. A folder on a mount of tfs is never used.
-//! 4. What the server says of a torrent that it has checked ends the verification of each file that
-//!    is not complete by it.
+//! 4. If the server has checked a torrent, its report ends the verification of each file that it
+//!    reports as incomplete.
 
 mod confirm;
 mod file;
@@ -50,57 +50,57 @@ use crate::buffers::Buffers;
 use crate::error::to_source_error;
 use crate::source::to_ref;
 
-/// How many files are proven at a time: hashing takes a processor each, and readers have the disk.
+/// Maximum number of concurrent verifications: hashing uses a CPU each, and readers need the disk.
 const PROOFS_AT_A_TIME: usize = 2;
 
-/// Why a file is not read from this machine's disk. The messages fit after "not read from this
-/// machine's disk: ".
+/// Why a file is not read from the local disk. The messages fit after "not read from this machine's
+/// disk: ".
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LocalRefusal {
-    /// The folder is nowhere that could be looked for.
+    /// The folder is not an absolute path.
     #[error("the server says that it is in {0:?}, which is no absolute path")]
     Folder(String),
-    /// The paths of a server elsewhere say nothing about this machine.
+    /// The server is elsewhere, so its paths do not apply to this machine.
     #[error("the server is not at an address of this machine, and `local_paths` maps no folders")]
     Elsewhere,
-    /// The settings say nothing of the folder.
+    /// The settings do not map the folder.
     #[error("no pair of `local_paths` covers {0:?}")]
     NotMapped(PathBuf),
-    /// The names of a hostile torrent.
+    /// The torrent's names do not form a valid path.
     #[error("its names make no path")]
     Names,
-    /// It is not there, or not for this user, or there is a link on the way.
+    /// The file does not exist, is not accessible, or its path contains a link.
     #[error("{0:?} cannot be opened: {1}")]
     Open(PathBuf, #[source] io::Error),
-    /// A device, a pipe, a directory.
+    /// The file is a device, a pipe or a directory.
     #[error("{0:?} is no regular file")]
     NotRegular(PathBuf),
-    /// Another file, or one of a torrent that was not finished.
+    /// The length differs: another file, or one of an unfinished torrent.
     #[error("{path:?} has {found} bytes in place of {want}")]
     Length {
-        /// Where.
+        /// Its path.
         path: PathBuf,
-        /// How long it is.
+        /// Its length in bytes.
         found: u64,
-        /// How long it is to be.
+        /// The expected length in bytes.
         want: u64,
     },
-    /// A mount of tfs, maybe this one.
+    /// The file is on a mount of tfs, possibly this one.
     #[error("{0:?} is on a mount of tfs")]
     OfTfs(PathBuf),
-    /// Somebody else's file, or a copy that is not complete.
+    /// Another file, or an incomplete copy.
     #[error("piece {piece_idx} of it has other bytes than the torrent")]
     OtherContent {
-        /// Which piece.
+        /// The piece with a different hash.
         piece_idx: u32,
     },
-    /// Too many small files in a piece, or some of them are not there.
+    /// Too many small files in a piece, or some of them do not exist.
     #[error("no piece of it can be compared")]
     Unprovable,
-    /// The disk failed.
+    /// A read from the disk failed.
     #[error("it cannot be read: {0}")]
     Read(#[source] LocalError),
-    /// The server does not give the hashes of pieces, or not as many as there are.
+    /// The server sends no piece hashes, or the wrong number.
     #[error("the server does not give the hashes of its pieces")]
     NoHashes,
 }
@@ -109,21 +109,21 @@ pub(crate) enum LocalRefusal {
 #[derive(Debug)]
 pub(crate) struct LocalFiles {
     paths: LocalPaths,
-    /// Whether the server is at an address of this machine, as far as known before the first
-    /// connection.
+    /// Whether the server is presumed to be on this machine, before the first connection.
     is_presumed_own: bool,
-    /// Whether a line was logged that its paths are skipped.
+    /// Whether it was logged that the server's paths are skipped.
     is_skipping_told: AtomicBool,
     torrent_ttl: Duration,
     permits: Semaphore,
-    /// Protects what is remembered; held for one access.
+    /// Protects the records; held for one access.
     memory: Mutex<VerifiedFiles>,
-    /// Keeps proofs for the next run, if anybody does.
+    /// Persists verifications for the next run, if configured.
     keeper: Option<Arc<dyn VerificationStore>>,
-    /// Waits for files that changed a moment ago, whose proofs are kept after that. At most one for
-    /// each proof that is made within [`SETTLED_AGE_MIN`](verification_store::SETTLED_AGE_MIN).
+    /// Tasks that wait for recently changed files, whose verifications are persisted afterwards. At
+    /// most one for each verification within
+    /// [`SETTLED_AGE_MIN`](verification_store::SETTLED_AGE_MIN).
     settling: Mutex<JoinSet<()>>,
-    /// Renewals of verifications, one after the other: see [`renew`].
+    /// Renewals of verifications, one at a time: see [`renew`].
     renewing: Mutex<JoinSet<()>>,
     buffers: Arc<Buffers>,
 }
@@ -144,19 +144,19 @@ impl LocalFiles {
         }
     }
 
-    /// Returns the same files of a server that is presumed to be at an address of this machine, or
-    /// not. The first connection tells.
+    /// Returns the same files with the presumption that the server is, or is not, on this machine.
+    /// The first connection overrides it.
     pub(crate) fn presuming(self, is_presumed_own: bool) -> Self {
         Self { is_presumed_own, ..self }
     }
 
-    /// Returns the same files, of which nothing is known.
+    /// Returns the same files without any records.
     pub(crate) fn keeping_nothing(&self) -> Self {
         Self::new(self.paths.clone(), self.torrent_ttl).presuming(self.is_presumed_own)
     }
 
-    /// Returns the same files, which begin with what was proven in an earlier run, and keep what is
-    /// proven in this one. If nobody looks for files, they do neither.
+    /// Returns the same files, initialized with the verifications of an earlier run, and a store
+    /// for new ones. Without effect if local files are disabled.
     pub(crate) fn keeping(
         &self,
         kept: impl IntoIterator<Item = (FileId, VerifiedFileRecord)>,
@@ -173,9 +173,9 @@ impl LocalFiles {
         &self.paths
     }
 
-    /// Returns whether files of the server may be looked for here. `LocalPaths::Auto` is for a
-    /// server at an address of this machine: any other could have local files compared with hashes
-    /// of its choice, and see by its reads which of them match.
+    /// Returns whether local files of the server may be used. `LocalPaths::Auto` requires a server
+    /// on this machine: a remote server could make tfs compare local files with hashes of its
+    /// choice, and learn from its reads which of them match.
     pub(crate) fn may_look(&self, client: &Client) -> bool {
         match self.paths {
             LocalPaths::Off => false,
@@ -184,7 +184,7 @@ impl LocalFiles {
         }
     }
 
-    /// Logs once that the paths of a server elsewhere are skipped.
+    /// Logs once that the paths of a remote server are skipped.
     fn note_skipping(&self, client: &Client) {
         let is_skipping = self.paths == LocalPaths::Auto && !self.may_look(client);
         if !is_skipping || self.is_skipping_told.swap(true, Ordering::Relaxed) {
@@ -207,7 +207,7 @@ impl LocalFiles {
         }
     }
 
-    /// Finds, opens and proves a file.
+    /// Finds, opens and verifies a file.
     pub(crate) async fn find(
         &self,
         client: &Client,
@@ -230,7 +230,7 @@ impl LocalFiles {
         let Ok(_permit) = self.permits.acquire().await else { return Err(NoLocalFile::Off) };
         let layout = self.layout(client, file.torrent).await?;
         let (paths, buffers) = (self.paths.clone(), Arc::clone(&self.buffers));
-        // What was just asked may have gone elsewhere.
+        // The server of the last answers may be elsewhere by now.
         self.check_place(client)?;
         let found = spawn_blocking(move || open(&paths, &layout, file, &wanted, &buffers));
         let found = found.await.map_err(|error| NoLocalFile::Refused(error.into()))?;
@@ -250,18 +250,18 @@ impl LocalFiles {
         Err(NoLocalFile::Refused(LocalRefusal::Elsewhere.into()))
     }
 
-    /// Returns whether a complete file was proven before, in this run or in an earlier one.
+    /// Returns whether a complete file was verified before, in this run or an earlier one.
     pub(crate) fn is_known(&self, file: FileId) -> bool {
         self.memory().is_known(file)
     }
 
-    /// Forgets the files of torrents that are gone.
+    /// Drops the files of removed torrents.
     pub(crate) fn forget(&self, torrents: &[InfoHash]) {
         self.memory().forget_torrents(torrents);
     }
 
-    /// Opens a file that was proven before, if it is still the same. Needs no server, and no
-    /// permit: it takes a few system calls.
+    /// Opens a previously verified file, if it is unchanged. Needs no server and no permit: it
+    /// takes a few system calls.
     async fn reopen(
         &self,
         file: FileId,
@@ -295,7 +295,7 @@ impl LocalFiles {
         }
     }
 
-    /// Keeps a proof for the next run, as soon as a change of the file is sure to show.
+    /// Persists a verification, as soon as any change of the file is certain to be visible.
     fn keep(&self, file: FileId, found: &Arc<ProvenFile>, proof: VerifiedFileRecord) {
         let Some(keeper) = self.keeper.as_ref().map(Arc::clone) else { return };
         let Some(wait) = proof.identity.settles_in(SystemTime::now()) else { return };
@@ -314,7 +314,7 @@ impl LocalFiles {
         });
     }
 
-    /// Lets go of a proof that does not hold any more, here and for the next run.
+    /// Drops an invalid verification, here and in the store.
     fn discard(&self, file: FileId, proof: &Arc<VerifiedFileRecord>) {
         self.memory().forget(file, proof);
         if let Some(keeper) = &self.keeper {
@@ -333,7 +333,7 @@ impl LocalFiles {
         }
         let unknown = |error| NoLocalFile::Unknown(to_source_error(error).into());
         let details = client.torrent_details(to_ref(torrent)).await.map_err(unknown)?;
-        // Most servers that are elsewhere are found out here, before megabytes of hashes are sent.
+        // Most remote servers are detected here, before megabytes of hashes are transferred.
         let folder = self.paths.folder(&details.output_folder).and_then(OutputFolder::open);
         let folder = folder.map_err(|refusal| NoLocalFile::Refused(refusal.into()))?;
         drop(folder);
@@ -351,12 +351,12 @@ impl LocalFiles {
     }
 
     fn memory(&self) -> MutexGuard<'_, VerifiedFiles> {
-        // A panic under the lock is a bug that one look reports; the others go on.
+        // A panic under the lock is a bug that one lookup reports; the others continue.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Opens and proves a file. Reads up to some tens of megabytes.
+/// Opens and verifies a file. Reads up to some tens of megabytes.
 fn open(
     paths: &LocalPaths,
     layout: &PieceLayout,
@@ -366,7 +366,7 @@ fn open(
 ) -> Result<(ProvenFile, Option<VerifiedFileRecord>), LocalRefusal> {
     let span = layout.span(file.index.0).ok_or(LocalRefusal::Unprovable)?;
     let SpanKind::File(below) = &span.kind else { return Err(LocalRefusal::Names) };
-    // What the core was told of the file and what is proven here must be about the same bytes.
+    // The core's metadata and the verification must refer to the same bytes.
     if (span.start, span.len) != (wanted.geometry.file_offset, wanted.len)
         || layout.piece_len() != u64::from(wanted.geometry.piece_len.get())
     {
@@ -376,7 +376,7 @@ fn open(
     let folder = OutputFolder::open(path.clone())?;
     let fd = folder.open_file(below, span.len)?;
     let failed = |error| LocalRefusal::Open(path.join(below), error);
-    // Before it is read, so that what changes meanwhile shows.
+    // Before the file is read, so that changes during the reads are detected.
     let identity = FileIdentity::of(&fd).map_err(failed)?;
     let (have, proven) = (&wanted.pieces, wanted.proven.as_ref());
     Verifier { layout, folder: &folder, span, fd: &fd, have, proven }.prove()?;

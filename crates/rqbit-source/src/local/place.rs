@@ -1,4 +1,4 @@
-//! Where a file of the server is on this machine, and the way to it that leads nowhere else.
+//! Maps a file of the server to a local path, and opens it without leaving its folder.
 
 use std::ffi::OsStr;
 use std::io;
@@ -10,28 +10,28 @@ use rustix::io::Errno;
 
 use super::LocalRefusal;
 
-/// How often a path is tried that is being renamed on the way: the kernel then says `EAGAIN`.
+/// Maximum attempts for a path that is being renamed: the kernel then returns `EAGAIN`.
 const RENAME_TRIES: usize = 8;
 
-/// The filesystem type of everything that is mounted by FUSE, `linux/magic.h`.
+/// Filesystem type of all FUSE mounts, `linux/magic.h`.
 const FUSE_MAGIC: i64 = 0x6573_5546;
 
-/// Where the server's files are on this machine.
+/// How the server's files are found on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum LocalPaths {
-    /// Nobody looks.
+    /// Local files are not used.
     #[default]
     Off,
-    /// Where the server says that they are, if it is at an address of this machine. Another server
-    /// would learn by its own reads which of the local files have which content.
+    /// At the paths that the server reports, if it is on this machine. A remote server could learn
+    /// from its own reads which local files have which content.
     Auto,
-    /// Where the first path of a pair on the server is the second one here. Other folders are not
-    /// looked for.
+    /// The first path of a pair, on the server, corresponds to the second one here. Other folders
+    /// are not used.
     Mapped(Vec<(PathBuf, PathBuf)>),
 }
 
 impl LocalPaths {
-    /// Returns where a folder of the server is here.
+    /// Returns the local path of a folder of the server.
     pub(crate) fn folder(&self, of_server: &str) -> Result<PathBuf, LocalRefusal> {
         let folder = Path::new(of_server);
         let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
@@ -51,7 +51,7 @@ impl LocalPaths {
     }
 }
 
-/// Returns the path below the output folder that names of a torrent make, if they are names.
+/// Returns the path below the output folder for the names of a torrent, if they are valid.
 pub(super) fn relative_path(names: &[String]) -> Option<PathBuf> {
     let is_name = |name: &String| {
         let path = Path::new(name);
@@ -62,7 +62,7 @@ pub(super) fn relative_path(names: &[String]) -> Option<PathBuf> {
     (!names.is_empty() && names.iter().all(is_name)).then(|| names.iter().collect())
 }
 
-/// An output folder that is open.
+/// An open output folder.
 #[derive(Debug)]
 pub(super) struct OutputFolder {
     fd: OwnedFd,
@@ -78,11 +78,11 @@ impl OutputFolder {
         }
     }
 
-    /// Opens a regular file of `len` bytes below the folder. No link on the way is followed, not
-    /// even one that stays inside: what the server writes to has none unless somebody put it there.
+    /// Opens a regular file of `len` bytes below the folder. No link is followed, not even one
+    /// inside the folder: the server creates none.
     pub(super) fn open_file(&self, below: &Path, len: u64) -> Result<OwnedFd, LocalRefusal> {
         let failed = |error: Errno| LocalRefusal::Open(self.path.join(below), error.into());
-        // A FIFO does not make anybody wait, nor does a terminal become ours.
+        // A FIFO does not block, and a terminal does not become the controlling terminal.
         let flags =
             OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let resolve =
@@ -109,7 +109,7 @@ impl OutputFolder {
     }
 }
 
-/// Returns whether a file is on a mount of tfs: reading a mount from itself would never end.
+/// Returns whether a file is on a mount of tfs: a mount that reads from itself would deadlock.
 fn is_of_tfs(fd: &OwnedFd) -> io::Result<bool> {
     if fstatfs(fd.as_fd())?.f_type != FUSE_MAGIC {
         return Ok(false);
@@ -124,7 +124,7 @@ fn is_of_tfs(fd: &OwnedFd) -> io::Result<bool> {
         is_it.then(|| after.split(' ').next())?
     });
     let kinds: Vec<_> = kinds.collect();
-    // What the table does not have was unmounted meanwhile.
+    // A device missing in the table was unmounted meanwhile.
     Ok(kinds.is_empty() || kinds.contains(&"fuse.tfs"))
 }
 
@@ -216,7 +216,7 @@ mod tests {
             Err(LocalRefusal::Length { found: 6, want: 7, .. })
         ));
 
-        // A directory that is exchanged for a link while somebody looks.
+        // A directory that is replaced by a link during lookups.
         let stop = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -1,12 +1,10 @@
-//! Proofs that outlive the process: with them a file is read without its server, also after a
-//! restart.
+//! Persistent verifications: with them a file can be read without its server, also after a restart.
 //!
-//! A proof is kept as the folder that the server named, the path below it, and the
-//! [`FileIdentity`] that the file had. Where the folder is on this machine, the settings of today
-//! say; so what they do not cover any more is not looked at, and the way to the file is guarded as
-//! that to any other.
+//! A record holds the folder reported by the server, the path below it, and the [`FileIdentity`] of
+//! the file. The current settings map the folder to this machine, so folders that they no longer
+//! cover are not used. The path is opened with the same protection as any other.
 //!
-//! Why hashes of pieces are not kept: `docs/dev/adr/0011-keep-verifications-not-hashes.md`.
+//! Why piece hashes are not persisted: `docs/dev/adr/0011-keep-verifications-not-hashes.md`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,48 +17,48 @@ use super::file::ProvenFile;
 use super::place::{LocalPaths, OutputFolder, relative_path};
 use crate::buffers::Buffers;
 
-/// How old the last change of a file has to be before its proof is kept. Filesystems tell times
-/// apart by up to two seconds: until then another change may leave no trace.
+/// Minimum age of a file's last change before its verification is persisted. Timestamps of
+/// filesystems have a granularity of up to 2 s: within that time another change may not be visible.
 pub(super) const SETTLED_AGE_MIN: Duration = Duration::from_secs(2);
 
-/// What tells a file from what it was.
+/// Identity of a file, which changes with its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileIdentity {
-    /// The device that it is on.
+    /// Device number.
     pub dev: u64,
-    /// Its number there.
+    /// Inode number.
     pub ino: u64,
     /// Its length in bytes.
     pub len: u64,
-    /// When its content was last changed, in seconds since 1970 and nanoseconds.
+    /// Modification time, in seconds since 1970 and nanoseconds.
     pub modified: (i64, u64),
-    /// When anything about it was last changed, which nobody can set back.
+    /// Change time of the inode, which cannot be set by programs.
     pub changed: (i64, u64),
 }
 
-/// A complete file that was proven, in words that mean the same in the next run.
+/// A verified complete file, in a form that is valid across runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedFileRecord {
-    /// The folder of its torrent, as the server calls it.
+    /// Folder of its torrent, as the server reports it.
     pub folder: String,
-    /// The path below that.
+    /// Path below the folder.
     pub below: String,
-    /// What the file was when it was proven.
+    /// Identity of the file when it was verified.
     pub identity: FileIdentity,
 }
 
-/// Keeps proofs for the next run. What it is told comes from whatever thread; it must not wait.
+/// Stores verifications for the next run. Methods are called on any thread and must not block.
 pub trait VerificationStore: fmt::Debug + Send + Sync + 'static {
-    /// Keeps the proof of a file, in place of an older one.
+    /// Stores the verification of a file; replaces an older one.
     fn keep(&self, file: FileId, proof: &VerifiedFileRecord);
 
-    /// Lets go of this proof of a file, which does not hold any more.
+    /// Removes this verification of a file, which is no longer valid.
     fn discard(&self, file: FileId, proof: &VerifiedFileRecord);
 }
 
 impl FileIdentity {
-    /// Returns how long it takes from `now` on until a change of the file is sure to show. `None`
-    /// of a file from the future, of which nobody can tell.
+    /// Returns the time from `now` until any change of the file is certain to be visible. `None`
+    /// for a change time in the future.
     pub(super) fn settles_in(&self, now: SystemTime) -> Option<Duration> {
         let (seconds, nanoseconds) = (u64::try_from(self.changed.0).ok()?, self.changed.1);
         let changed =
@@ -72,13 +70,13 @@ impl FileIdentity {
 }
 
 impl VerifiedFileRecord {
-    /// Returns the proof of a file below a folder. `None` if its path is no text, which that of a
-    /// torrent always is.
+    /// Returns the record of a file below a folder. `None` if its path is not UTF-8; paths of
+    /// torrents always are.
     pub(super) fn new(folder: &str, below: &Path, identity: FileIdentity) -> Option<Self> {
         Some(Self { folder: folder.to_owned(), below: below.to_str()?.to_owned(), identity })
     }
 
-    /// Opens the file of `len` bytes. `None` if it cannot be had.
+    /// Opens the file of `len` bytes. `None` if it cannot be opened.
     pub(super) fn open(
         &self,
         paths: &LocalPaths,
@@ -90,8 +88,8 @@ impl VerifiedFileRecord {
         Some(ProvenFile::new(fd, self.identity, true, buffers))
     }
 
-    /// Returns the path below the folder, if it is one: it comes from a file that anybody may have
-    /// written to.
+    /// Returns the path below the folder, if it is valid: it comes from a file that other programs
+    /// may have changed.
     pub(super) fn path(&self) -> Option<PathBuf> {
         relative_path(&self.below.split('/').map(str::to_owned).collect::<Vec<_>>())
     }

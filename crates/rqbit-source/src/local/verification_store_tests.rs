@@ -1,4 +1,4 @@
-//! Proofs that were kept, and files that changed since.
+//! Persisted verifications, and files that have changed since.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ const BYTES: &[u8] = b"the bytes of a film";
 
 const FILE: FileId = FileId { torrent: InfoHash::from_bytes([7; 20]), index: FileIndex(1) };
 
-/// Tells a test what it is told.
+/// A store that reports its calls to the test.
 #[derive(Debug)]
 struct StoreReports(mpsc::UnboundedSender<(&'static str, VerifiedFileRecord)>);
 
@@ -31,7 +31,7 @@ impl VerificationStore for StoreReports {
     }
 }
 
-/// A file that was proven in an earlier run, and a server that is away.
+/// A file that was verified in an earlier run, and an unreachable server.
 struct Fixture {
     dir: tempfile::TempDir,
     proof: VerifiedFileRecord,
@@ -44,7 +44,7 @@ impl Fixture {
         Self::with(|dir| (LocalPaths::Auto, dir.to_str().unwrap().to_owned(), "d/film"))
     }
 
-    /// Returns a file that is kept as below some folder of the server.
+    /// Returns a file whose record has some folder of the server.
     fn with(kept: impl FnOnce(&Path) -> (LocalPaths, String, &'static str)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("d")).unwrap();
@@ -67,7 +67,7 @@ impl Fixture {
         self.files.find(&client, FILE, wanted).await
     }
 
-    /// Returns what it was told since the last call.
+    /// Returns the store's call since the last check.
     fn told(&mut self) -> Option<&'static str> {
         self.told.try_recv().ok().map(|(word, proof)| {
             assert_eq!(proof, self.proof);
@@ -96,7 +96,7 @@ async fn a_file_is_read_on_the_word_of_an_earlier_run() {
     assert_eq!(f.told(), None);
 }
 
-/// The kernel reads what it is handed, and nobody compares it afterwards.
+/// The kernel's reads of a passthrough file are not checked afterwards.
 #[tokio::test]
 async fn a_file_that_changed_while_it_was_open_is_not_handed_to_the_kernel() {
     let f = Fixture::new();
@@ -121,7 +121,7 @@ async fn a_file_with_another_identity_is_not() {
         f.told = told;
         assert!(matches!(f.find().await, Err(NoLocalFile::Changed)), "{n}");
         assert_eq!(f.told(), Some("discard"), "{n}");
-        // Then it takes a proof like any other, and the server is away.
+        // Then it needs a verification like any other, and the server is unreachable.
         assert!(!f.files.is_known(FILE));
         assert!(matches!(f.find().await, Err(NoLocalFile::Unknown(_))), "{n}");
     }
@@ -148,7 +148,7 @@ async fn the_settings_of_today_say_where_the_file_is() {
     let mapped = |dir: &Path| LocalPaths::Mapped(vec![("/downloads".into(), dir.to_owned())]);
     let f = Fixture::with(|dir| (mapped(dir), "/downloads".to_owned(), "d/film"));
     assert_eq!(f.find().await.unwrap().read(whole()).unwrap(), BYTES);
-    // What they do not cover is not looked at, and no way leads out of the folder.
+    // Folders that the settings do not cover are not used, and no path leads out of the folder.
     let own = |dir: &Path| dir.to_str().unwrap().to_owned();
     let f = Fixture::with(|dir| (mapped(dir), own(dir), "d/film"));
     assert!(matches!(f.find().await, Err(NoLocalFile::Changed)));
@@ -179,17 +179,17 @@ async fn a_proof_is_kept_when_another_change_is_sure_to_show() {
         let fd = fs::File::open(&path).unwrap().into();
         Arc::new(ProvenFile::new(fd, identity, true, &Arc::default()))
     };
-    // It was just made.
+    // The file has just been created.
     f.files.keep(FILE, &open(f.proof.identity), f.proof.clone());
     assert_eq!(f.told(), None);
     assert_eq!(f.told.recv().await.unwrap().0, "keep");
-    // One that changes meanwhile is not kept.
+    // A file that changes meanwhile is not persisted.
     let identity = FileIdentity { modified: (0, 0), ..f.proof.identity };
     f.files.keep(FILE, &open(identity), VerifiedFileRecord { identity, ..f.proof.clone() });
     let settling = std::mem::take(&mut *f.files.settling.lock().unwrap());
     settling.join_all().await;
     assert_eq!(f.told(), None);
-    // One that has not changed for long is kept at once, whatever becomes of it.
+    // A file without recent changes is persisted at once, whatever happens to it later.
     let long_ago = FileIdentity { changed: (1, 0), ..f.proof.identity };
     f.files.keep(
         FILE,
@@ -246,19 +246,19 @@ async fn the_server_has_the_last_word() {
         assert_eq!(found.descriptor().is_some(), is_right);
         assert_eq!(f.told(), (!is_right).then_some("discard"));
         assert_eq!(f.files.is_known(FILE), is_right);
-        // It is asked once.
+        // The server is queried once.
         drop(f.find().await);
         assert_eq!(f.files.memory().to_confirm(), []);
     }
-    // One that is gone is forgotten, and who has it open reads on.
+    // A removed torrent is dropped, and existing handles can still be read.
     let f = Fixture::new();
     let found = f.find().await.unwrap();
     f.files.forget(&[FILE.torrent]);
     assert!(found.read(whole()).is_ok() && !f.files.is_known(FILE));
 }
 
-/// Such a server could have any local file compared with hashes of its choice, and see by its reads
-/// which match.
+/// Such a server could make tfs compare any local file with hashes of its choice, and learn from
+/// its reads which match.
 #[tokio::test]
 async fn the_paths_of_a_server_elsewhere_are_not_looked_at() {
     let mapped = |dir: &Path| LocalPaths::Mapped(vec![("/downloads".into(), dir.to_owned())]);
@@ -269,11 +269,11 @@ async fn the_paths_of_a_server_elsewhere_are_not_looked_at() {
     let refused = f.find().await.map(drop).unwrap_err();
     let want = "the server is not at an address of this machine, and `local_paths` maps no folders";
     assert!(refused.to_string().ends_with(want), "{refused}");
-    // What was verified before stays, for a server that turns out to be here.
+    // Existing verifications stay, for a server that turns out to be on this machine.
     assert_eq!(f.told(), None);
     f.files = f.files.presuming(true);
     assert!(f.find().await.is_ok());
-    // An explicit pair says where its folders are here, wherever it is.
+    // An explicit pair maps the folders wherever the server is.
     let f = Fixture::with(|dir| (mapped(dir), "/downloads".to_owned(), "d/film"));
     let files = Fixture { files: f.files.presuming(false), ..f };
     assert!(files.find().await.is_ok());

@@ -1,13 +1,13 @@
 //! Renewal of verifications after a check by the server.
 //!
 //! When rqbit has checked a torrent, at each of its starts, it sets the length of all files again.
-//! That changes their mtime and ctime, and so ends their verifications: at the next start, no file
-//! could be read during the check that nobody had read since this one. So when the server lists a
-//! torrent as checked, the files of it that were verified before are compared, and those that are
-//! the same but for their times are verified again, in the background.
+//! That changes their mtime and ctime, and so invalidates their verifications. At the next start,
+//! only files that were read since could be read during the check. So when the server lists a
+//! torrent as checked, its previously verified files are compared. Files with the same identity
+//! except for their times are verified again, in the background.
 //!
-//! It costs up to 32 MiB of reading for each such file, at a quarter of the speed of the disk.
-//! Inode and length alone are not trusted: `docs/dev/adr/0011-keep-verifications-not-hashes.md`.
+//! This reads up to 32 MiB of each such file, using a quarter of the disk's time. Inode and length
+//! alone are not trusted: `docs/dev/adr/0011-keep-verifications-not-hashes.md`.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -22,23 +22,22 @@ use super::place::{LocalPaths, OutputFolder};
 use super::verification_store::{FileIdentity, VerifiedFileRecord};
 use super::{LocalFiles, NoLocalFile, open};
 
-/// For so many times as long as a verification took, nothing is verified after it: readers have the
-/// disk.
+/// Pause after a verification, as a multiple of its duration: the disk is left to readers.
 const REST_FACTOR: u32 = 3;
 
-/// What a file is by now.
+/// Result of comparing a file with its verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
-    /// What it was when it was verified, or it cannot be opened at the moment.
+    /// Unchanged, or currently not accessible.
     Unchanged,
-    /// The same file, of the same length, with other times.
+    /// The same inode and length, with other times.
     Touched,
-    /// Another file.
+    /// A different file.
     Exchanged,
 }
 
 impl LocalFiles {
-    /// Begins to renew the verifications of torrents whose check has ended by this listing. Returns
+    /// Starts to renew the verifications of torrents whose check has ended by this listing. Returns
     /// at once. The renewals end with `self`.
     pub(super) fn renew(self: &Arc<Self>, client: &Client, listing: &[TorrentSummary]) {
         let torrents = self.memory().start_renewal(listing);
@@ -55,7 +54,7 @@ impl LocalFiles {
         });
     }
 
-    /// Verifies a file again that the server has checked. Returns whether it is what it was.
+    /// Verifies a file again after a check by the server. Returns an error if that fails.
     async fn renew_file(
         &self,
         client: &Client,
@@ -89,8 +88,8 @@ impl LocalFiles {
         }
     }
 
-    /// Replaces a verification, unless the server has begun to check the torrent again meanwhile or
-    /// has said that the file is not complete.
+    /// Replaces a verification, unless the server has meanwhile started another check of the
+    /// torrent or reported the file as incomplete.
     fn on_renewed(
         &self,
         file: FileId,
@@ -110,7 +109,7 @@ impl LocalFiles {
     }
 }
 
-/// Renews the verifications of the files of a torrent, until its next check begins.
+/// Renews the verifications of a torrent's files, until its next check starts.
 async fn renew_torrent(files: &Weak<LocalFiles>, client: &Client, torrent: InfoHash) {
     let Some(of_torrent) = files.upgrade().map(|files| files.memory().proofs_of(torrent)) else {
         return;
@@ -132,7 +131,7 @@ async fn renew_torrent(files: &Weak<LocalFiles>, client: &Client, torrent: InfoH
         }
         let begun_at = Instant::now();
         if let Err(error) = files.renew_file(client, (file, &known)).await {
-            // It may still hold if its times are set back, and is looked at when it is read.
+            // It may still be valid if its times are reset, and is checked again when it is read.
             tracing::debug!(%torrent, file = file.index.0, %error, "not verified again");
         }
         drop(files);
@@ -144,7 +143,7 @@ fn rest_after(took: Duration) -> Duration {
     took.saturating_mul(REST_FACTOR)
 }
 
-/// Compares the file of a verification with what it was. Takes a few system calls.
+/// Compares a file with its verification. Takes a few system calls.
 fn compare(paths: &LocalPaths, known: &VerifiedFileRecord) -> Comparison {
     let identity = || {
         let folder = OutputFolder::open(paths.folder(&known.folder).ok()?).ok()?;
@@ -163,7 +162,7 @@ fn compare(paths: &LocalPaths, known: &VerifiedFileRecord) -> Comparison {
 }
 
 fn lock(renewing: &Mutex<JoinSet<()>>) -> std::sync::MutexGuard<'_, JoinSet<()>> {
-    // A panic in a renewal is a bug that it reports; the others go on.
+    // A panic in a renewal is a bug that it reports; the others continue.
     renewing.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,4 +1,4 @@
-//! What a server that checks its files does to verifications.
+//! Effects of a server's file check on verifications.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const BYTES: &[u8] = b"the bytes of a film";
 
 const FILE: FileId = FileId { torrent: InfoHash::from_bytes([7; 20]), index: FileIndex(1) };
 
-/// Tells a test what it is told.
+/// A store that reports its calls to the test.
 #[derive(Debug)]
 struct RenewReports(mpsc::UnboundedSender<(&'static str, VerifiedFileRecord)>);
 
@@ -31,7 +31,7 @@ impl VerificationStore for RenewReports {
     }
 }
 
-/// A file that was verified a while ago.
+/// A file that was verified some time ago.
 struct Fixture {
     path: PathBuf,
     files: Arc<LocalFiles>,
@@ -44,7 +44,7 @@ fn identity(path: &Path) -> FileIdentity {
 }
 
 impl Fixture {
-    /// Returns a file whose times have changed since, as after a check of rqbit.
+    /// Returns a file whose times have changed since, as after a check by rqbit.
     fn touched() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("d")).unwrap();
@@ -65,7 +65,7 @@ impl Fixture {
         Self { path, files: Arc::new(files), told, _dir: dir }
     }
 
-    /// Takes a listing, and waits for what follows from it.
+    /// Processes a listing, and waits for its effects.
     async fn list(&self, state: TorrentState, file_progress: Option<&[u64]>) {
         let client = Client::new(ClientConfig::new("http://127.0.0.1:1".parse().unwrap())).unwrap();
         let summary = TorrentSummary {
@@ -100,7 +100,7 @@ async fn a_file_that_the_server_has_checked_is_verified_again() {
     assert_eq!(f.known(), Some(identity(&f.path)));
     let (word, proof) = f.told.recv().await.unwrap();
     assert_eq!((word, proof.identity), ("keep", identity(&f.path)));
-    // Only the end of a check is a reason to look.
+    // Only the end of a check causes a comparison.
     fs::File::options()
         .write(true)
         .open(&f.path)
@@ -141,7 +141,7 @@ async fn a_file_that_fails_the_check_is_verified_no_more() {
             f.list(state, None).await;
             assert!(f.known().is_some());
         }
-        // Also if it is asked about a check that is still under way.
+        // Also if the listing is from a check still in progress.
         f.list(TorrentState::Live, None).await;
         assert!(f.known().is_some());
         f.list(TorrentState::Live, Some(progress)).await;
@@ -159,7 +159,7 @@ async fn a_file_whose_disk_is_away_is_known_again_later() {
     assert!(!memory.is_known(FILE));
     let long_ago = Instant::now().checked_sub(Duration::from_secs(61)).unwrap();
     memory.on_absent(FILE, &known, long_ago);
-    // Not the one that is known by now, if there is another.
+    // A record that is not the current one has no effect.
     memory.on_absent(FILE, &Arc::new(known.as_ref().clone()), Instant::now());
     assert!(memory.is_known(FILE));
 }

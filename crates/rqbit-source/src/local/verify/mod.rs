@@ -1,5 +1,5 @@
-//! The proof that a file is the one that the server has: hashes of pieces, chosen so that a copy
-//! that is not complete or not of this torrent does not pass.
+//! Verifies that a local file is the server's: hashes sampled pieces, chosen so that an incomplete
+//! copy or another file fails.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -14,50 +14,51 @@ use super::file::read_exact;
 use super::layout::{FileSpan, PieceLayout, SpanKind};
 use super::place::OutputFolder;
 
-/// How many bytes are hashed for a proof: some tens of milliseconds. Large pieces are few then.
+/// Maximum number of bytes hashed in one verification: some tens of milliseconds. It limits the
+/// number of large pieces.
 const PROOF_BYTES_MAX: u64 = 32 << 20;
 
-/// How many pieces are hashed at least, if there are so many, however large.
+/// Minimum number of sampled pieces, of any size, if there are that many.
 const PIECES_MIN: usize = 2;
 
-/// How many pieces are hashed at most, however small.
+/// Maximum number of sampled pieces, of any size.
 const PIECES_MAX: usize = 8;
 
-/// How many pieces of each kind are chosen by chance.
+/// Number of randomly sampled pieces of each kind.
 const BY_CHANCE: usize = 3;
 
-/// How many holes of a file are looked at. Copies that are not complete have theirs everywhere.
+/// Maximum number of holes that are checked. Incomplete copies have holes in many places.
 const HOLES_MAX: usize = 256;
 
-/// How many files a piece may have bytes of: more are not opened for one proof.
+/// Maximum number of files in a piece: a verification opens no more.
 const FILES_MAX: usize = 64;
 
-/// Reads of a proof are of this length.
+/// Size of the reads of a verification.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// A file that is to be proven.
+/// A file to be verified.
 #[derive(Debug)]
 pub(super) struct Verifier<'a> {
     pub(super) layout: &'a PieceLayout,
     pub(super) folder: &'a OutputFolder,
     pub(super) span: &'a FileSpan,
     pub(super) fd: &'a OwnedFd,
-    /// What the server has of it, and what was proven of that before.
+    /// Pieces that the server has, and those of them that were verified before.
     pub(super) have: &'a LocalPieces,
     pub(super) proven: Option<&'a LocalPieces>,
 }
 
-/// What a hash says of a piece.
+/// Result of hashing a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum PieceCheck {
     Right,
     Wrong,
-    /// Files that it has bytes of cannot be read.
+    /// The piece contains bytes of files that cannot be read.
     Open,
 }
 
 impl Verifier<'_> {
-    /// Proves the file.
+    /// Verifies the file.
     pub(super) fn prove(&self) -> Result<(), LocalRefusal> {
         let pieces = self.layout.pieces_of(self.span).ok_or(LocalRefusal::Unprovable)?;
         let had: Vec<u32> = pieces.filter(|piece_idx| self.have.has(*piece_idx)).collect();
@@ -72,7 +73,7 @@ impl Verifier<'_> {
         if proven_count == 0 { Err(LocalRefusal::Unprovable) } else { Ok(()) }
     }
 
-    /// Chooses pieces to hash: those that would betray a copy first.
+    /// Samples pieces to hash: first those most likely to differ in a copy.
     fn choose(&self, had: &[u32]) -> Vec<u32> {
         let fit = usize::try_from(PROOF_BYTES_MAX / self.layout.piece_len()).unwrap_or(usize::MAX);
         let count = fit.clamp(PIECES_MIN, PIECES_MAX);
@@ -93,8 +94,8 @@ impl Verifier<'_> {
         wanted
     }
 
-    /// Returns the first piece that the server has and that is a hole here, if only in part. Zeros
-    /// may be written as holes, but a copy that is not complete has nothing else there.
+    /// Returns the first piece that the server has and that overlaps a hole here. Zeros may be
+    /// stored as holes, but an incomplete copy has nothing else there.
     fn first_in_hole(&self, had: &[u32]) -> Option<u32> {
         let mut at = 0;
         for _ in 0..HOLES_MAX {
@@ -112,7 +113,7 @@ impl Verifier<'_> {
         None
     }
 
-    /// Hashes a piece, whatever files it has bytes of.
+    /// Hashes a piece, across all of its files.
     fn judge(&self, piece_idx: u32) -> Result<PieceCheck, LocalRefusal> {
         let Some(want) = self.layout.hash(piece_idx) else { return Ok(PieceCheck::Open) };
         let (start, end) = self.layout.bounds(piece_idx);
@@ -184,7 +185,8 @@ impl Bytes {
     }
 }
 
-/// Numbers that nobody can foresee who made a file to fit: splitmix64 from a seed of the process.
+/// Unpredictable random sampling, so that a crafted file cannot target the sampled pieces:
+/// splitmix64 from a seed of the process.
 #[derive(Debug)]
 struct SampleRng(u64);
 

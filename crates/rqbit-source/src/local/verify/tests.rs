@@ -1,4 +1,4 @@
-//! Files that are the torrent's, and files that only look like it.
+//! Files of the torrent, and files that only resemble them.
 
 use std::fs;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use super::*;
 
 const PIECE: u32 = 16 << 10;
 
-/// A torrent of three files whose borders are inside of pieces.
+/// A torrent of three files with boundaries inside pieces.
 struct Fixture {
     dir: tempfile::TempDir,
     layout: PieceLayout,
@@ -93,7 +93,7 @@ fn files_of_the_torrent_are_proven_across_their_borders() {
     f.check(2, LocalPieces::All, "its names make no path");
     f.check(1, pieces(|_| false), "no piece of it can be compared");
     f.check(1, pieces(|piece_idx| piece_idx == 7), "proven");
-    // A neighbour that is gone leaves what can be proven without it.
+    // A missing neighbor leaves the pieces that do not need it.
     fs::remove_file(f.path(3)).unwrap();
     f.check(1, LocalPieces::All, "proven");
     f.check(
@@ -132,7 +132,7 @@ fn a_copy_with_a_hole_in_it_is_refused_wherever_the_hole_is() {
         let refusal = f.open(1, LocalPieces::All).err().map(|refusal| refusal.to_string());
         let refusal = refusal.unwrap_or_default();
         assert!(refusal.ends_with("has other bytes than the torrent"), "{hole}: {refusal}");
-        // The same file is right as long as the server lacks what is in the hole.
+        // The same file is valid as long as the server lacks the data in the hole.
         let hole = u32::try_from(hole).unwrap();
         f.check(1, pieces(|piece_idx| piece_idx < hole || piece_idx > hole + 1), "proven");
     }
@@ -159,7 +159,7 @@ fn a_file_that_changes_is_not_read_any_more() {
     assert!(file.read(range).is_err());
     assert!(file.try_read(range).is_err());
 
-    // One that is being downloaded is written to all the time, but never cut.
+    // A file being downloaded is written to all the time, but never truncated.
     let f = Fixture::new();
     let file = f.open(1, pieces(|_| true)).unwrap();
     let other = fs::File::options().write(true).open(f.path(1)).unwrap();
