@@ -1,4 +1,4 @@
-//! Bencode, as far as a .torrent file of ours goes. Keys of a dictionary are sorted.
+//! Bencode writer for the .torrent files of this crate. Keys of a dictionary are sorted.
 
 /// `file_list` is `None` for a torrent that is one file, `total` bytes long.
 pub(crate) fn info_dict(

@@ -1,4 +1,4 @@
-//! The directories of a server: created, proved writable, and locked.
+//! Directories of a server: created, tested for write access, and locked.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,7 +10,7 @@ use crate::error::{EmbeddedError, EmbeddedErrorKind};
 /// Name of the lock file inside a session directory.
 const LOCK_NAME: &str = "lock";
 
-/// Keeps other servers out of a session directory until it is dropped.
+/// Locks a session directory against other servers until it is dropped.
 #[derive(Debug)]
 pub(crate) struct SessionLock {
     /// The kernel holds the lock as long as this is open.
@@ -19,8 +19,8 @@ pub(crate) struct SessionLock {
 
 /// Creates `dir` if it is missing and returns its absolute path.
 ///
-/// A file is created in it and removed again: permissions, read-only mounts and full disks are
-/// found out now, and not when the first piece arrives.
+/// A file is created in it and removed again, to detect missing permissions, read-only mounts and
+/// full disks now instead of at the first piece.
 ///
 /// # Errors
 /// [`EmbeddedErrorKind::CreateDir`] or [`EmbeddedErrorKind::WriteDir`].
@@ -53,8 +53,8 @@ pub(crate) fn lock_session(dir: &Path) -> Result<SessionLock, EmbeddedError> {
 }
 
 fn probe(dir: &Path) -> io::Result<()> {
-    // The process id keeps two processes apart; two servers of one process that start at once on
-    // one directory may share the file, which is why a missing one is no error on removal.
+    // The process id distinguishes processes. Two servers of one process that start at once on one
+    // directory may share the file, so a missing file is not an error on removal.
     let path = dir.join(format!(".tfs-probe-{}", process::id()));
     File::create(&path)?;
     match fs::remove_file(&path) {

@@ -1,15 +1,15 @@
-//! The errors of a server inside the process.
+//! Errors of an embedded server.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Anything that was the cause of an [`EmbeddedError`].
+/// Cause of an [`EmbeddedError`].
 pub(crate) type BoxedError = Box<dyn StdError + Send + Sync + 'static>;
 
-/// What went wrong, with what, and why.
+/// Kind, context and cause of a failure.
 ///
 /// The message is a fragment that fits after "failed to"; the cause is in
-/// [`source`](StdError::source), which is an [`std::io::Error`] wherever the system refused.
+/// [`source`](StdError::source), which is an [`std::io::Error`] if a system call failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind} {context}")]
 pub struct EmbeddedError {
@@ -19,7 +19,7 @@ pub struct EmbeddedError {
     source: Option<BoxedError>,
 }
 
-/// What a server was about to do when it failed.
+/// The step that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmbeddedErrorKind {
     /// The directory does not exist and cannot be created, or is not a directory, or its name is
@@ -27,15 +27,15 @@ pub enum EmbeddedErrorKind {
     CreateDir,
     /// The directory exists, but this user cannot create files in it.
     WriteDir,
-    /// Another server uses the session directory now. There is no cause beyond that.
+    /// Another server uses the session directory. There is no further cause.
     SessionInUse,
-    /// The HTTP API cannot have its port on 127.0.0.1, or there is no port left.
+    /// The HTTP API cannot bind its port on 127.0.0.1, or no port is free.
     BindPort,
     /// librqbit, or the runtime it needs, did not start.
     StartSession,
-    /// A torrent cannot be made of the path: unreadable, empty, or a name that is not UTF-8.
+    /// A torrent cannot be created from the path: unreadable, empty, or a name that is not UTF-8.
     CreateTorrent,
-    /// The torrent was made, but rqbit did not accept it or does not find its data complete.
+    /// The torrent was created, but rqbit refused it or did not find its data complete.
     SeedTorrent,
 }
 
@@ -52,7 +52,7 @@ impl EmbeddedError {
         Self { kind, context: context.to_string(), source: None }
     }
 
-    /// Returns what the server was about to do.
+    /// Returns the step that failed.
     pub fn kind(&self) -> EmbeddedErrorKind {
         self.kind
     }

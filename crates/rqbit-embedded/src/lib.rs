@@ -1,8 +1,8 @@
-//! An rqbit server inside this process: a librqbit session with its HTTP API on a loopback port.
+//! Embedded rqbit server: a librqbit session with its HTTP API on a loopback port.
 //!
-//! It is what `tfs mount --embedded DIR` and `tfs demo` talk to when there is no rqbit to talk to,
-//! and the real server of the tests.
-//! Callers start it, ask for [`EmbeddedServer::api_addr`], and use HTTP like with any other rqbit:
+//! `tfs mount --embedded DIR` and `tfs demo` use it when no rqbit server runs, and the tests use it
+//! as a real server. Callers start it, get [`EmbeddedServer::api_addr`], and use HTTP as with any
+//! other rqbit:
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), rqbit_embedded::EmbeddedError> {
@@ -16,21 +16,22 @@
 //! # }
 //! ```
 //!
-//! # What it never does
-//! - It never shows a type of librqbit or of its error crate: the version of librqbit is a detail.
-//! - It never listens for HTTP anywhere but on 127.0.0.1.
-//! - It never runs on the caller's runtime. Each server owns one, because librqbit blocks its
+//! # Non-goals
+//! - It exposes no type of librqbit or of its error crate: the version of librqbit is a detail.
+//! - It listens for HTTP only on 127.0.0.1.
+//! - It does not run on the caller's runtime. Each server owns one, because librqbit blocks its
 //!   workers while it hashes, and because axum detaches the task of each HTTP connection: only the
-//!   end of the runtime ends them all. The price is a few threads for each server.
-//! - It never outlives its [`EmbeddedServer`]: dropping that ends every task of the server.
+//!   end of the runtime ends them all. The cost is a few threads for each server.
+//! - It does not outlive its [`EmbeddedServer`]: dropping that ends every task of the server.
 //!
-//! # The trap
+//! # Permit exhaustion
 //! Every open HTTP stream holds one of [`EmbeddedConfig::blocking_permits`] for its whole life, and
-//! writing, hashing and adding need the same permits. As many streams as permits stop the server.
+//! writing, hashing and adding need the same permits. If streams hold all permits, the server
+//! stops.
 //!
 //! # Logs
-//! librqbit logs its progress at `info` and each refused peer at `debug`, some lines every second.
-//! [`LOG_TARGETS`] are the targets to turn down; `librqbit=warn,tower_http=off` does it.
+//! librqbit logs its progress at `info` and each refused peer at `debug`, several lines per second.
+//! [`LOG_TARGETS`] lists the targets to reduce, for instance with `librqbit=warn,tower_http=off`.
 
 mod bencode;
 mod config;
@@ -49,8 +50,8 @@ pub use crate::error::{EmbeddedError, EmbeddedErrorKind};
 pub use crate::seed::{SeedOptions, SeededTorrent};
 pub use crate::server::EmbeddedServer;
 
-/// Targets of `tracing` events that a server inside the process emits, as prefixes.
+/// Targets of `tracing` events of an embedded server, as prefixes.
 ///
-/// `librqbit` also covers `librqbit_dht`, `librqbit_core` and the others of that family, because
-/// target filters compare prefixes. `tower_http` logs a failed request a second time.
+/// `librqbit` also covers `librqbit_dht`, `librqbit_core` and related crates, because target
+/// filters compare prefixes. `tower_http` logs a failed request a second time.
 pub const LOG_TARGETS: [&str; 2] = ["librqbit", "tower_http"];

@@ -1,4 +1,4 @@
-//! Makes a .torrent file (BEP 3, with the padding files of BEP 47 if asked for).
+//! Creates a .torrent file (BEP 3, optionally with the padding files of BEP 47).
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -9,30 +9,31 @@ use crate::piece_hasher::{PieceHasher, sha1};
 use crate::seed::SeedOptions;
 use crate::source_files::{self, SourceFile};
 
-/// rqbit asks peers for blocks of this many bytes; pieces are made of whole ones.
+/// Size of the blocks that rqbit requests from peers; pieces are a multiple of it.
 const BLOCK_BYTES: u32 = 16 * 1024;
 
-/// The shortest and the longest piece that is chosen for the caller.
+/// Minimum and maximum of an automatic piece length.
 const PIECE_LENGTH_MIN: u32 = 64 * 1024;
 const PIECE_LENGTH_MAX: u32 = 16 * 1024 * 1024;
 
-/// More pieces than this ask for longer pieces: the .torrent file stays below some 40 KiB.
+/// Maximum number of pieces before the piece length grows: the .torrent file stays below about 40
+/// KiB.
 const PIECES_WANTED_MAX: u64 = 2000;
 
-/// How much is read at a time.
+/// Size of one read.
 const READ_BYTES: usize = 256 * 1024;
 
-/// A torrent and where its files are.
+/// A torrent and the location of its files.
 #[derive(Debug)]
 pub(crate) struct TorrentFiles {
     pub(crate) info_hash: [u8; 20],
     /// The .torrent file.
     pub(crate) bytes: Vec<u8>,
-    /// The folder to which the paths in the torrent are relative.
+    /// Folder to which the paths in the torrent are relative.
     pub(crate) folder: PathBuf,
 }
 
-/// Reads everything at `path` and returns its torrent. Blocks for as long as that takes.
+/// Reads all files at `path` and returns their torrent. Blocks until they are hashed.
 pub(crate) fn make(path: &Path, options: &SeedOptions) -> io::Result<TorrentFiles> {
     let path = path.canonicalize()?;
     let name = source_files::usable_name(
@@ -76,7 +77,7 @@ fn choose_piece_length(total: u64) -> u32 {
 
 /// Returns the bencoded list of files and the hashes of all pieces.
 ///
-/// With `pad_to`, a padding file after each file but the last lets the next begin with a piece.
+/// With `pad_to`, a padding file after each file but the last aligns the next file to a piece.
 fn hash(
     files: &[SourceFile],
     piece_length: u32,

@@ -1,11 +1,11 @@
-//! The hashes of a torrent's pieces, over the files one after the other.
+//! Hashes of a torrent's pieces, over its concatenated files.
 
 use librqbit_sha1_wrapper::{ISha1 as _, Sha1};
 
 /// Collects the SHA-1 of each piece of a stream of bytes.
 pub(crate) struct PieceHasher {
     piece_length: usize,
-    /// The piece that is not full yet.
+    /// The incomplete last piece.
     open: Sha1,
     open_len: usize,
     hashes: Vec<u8>,
@@ -33,8 +33,8 @@ impl PieceHasher {
 
     /// Returns 20 bytes for each piece, the last of which may be short.
     ///
-    /// This is where librqbit 9.1.0's own `create_torrent` goes wrong: it forgets the last hash
-    /// when the last file is empty, and adds one too many when the last piece is full.
+    /// `create_torrent` of librqbit 9.1.0 fails here: it omits the last hash when the last file is
+    /// empty, and adds an extra one when the last piece is full.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         if self.open_len > 0 {
             self.close();

@@ -1,4 +1,4 @@
-//! The runtime that a server owns, and its end.
+//! The runtime of a server, and its shutdown.
 
 use std::num::NonZero;
 use std::thread;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-/// Most worker threads of one server. Disk and hashing, not these, are what a server waits for:
-/// librqbit leaves the worker whenever it blocks.
+/// Maximum number of worker threads of one server. Disk and hashing limit its speed, not these
+/// threads: librqbit leaves the worker whenever it blocks.
 const WORKER_THREADS_MAX: usize = 4;
 
-/// How often [`ServerRuntime::wait_idle`] looks. Tokio has no event for "the last task ended".
+/// Poll interval of [`ServerRuntime::wait_idle`]. Tokio has no event for the end of the last task.
 const IDLE_POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// A runtime whose tasks end when it is dropped, also inside another runtime.
@@ -40,7 +40,7 @@ impl ServerRuntime {
         self.get().spawn(future)
     }
 
-    /// Waits until no task is left, `timeout` at most. Returns whether none is left.
+    /// Waits until no task is left, at most `timeout`. Returns whether none is left.
     pub(crate) async fn wait_idle(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let metrics = self.get().metrics();
@@ -53,7 +53,7 @@ impl ServerRuntime {
         true
     }
 
-    /// Ends every task and waits, `timeout` at most, until the threads have let go of them.
+    /// Ends every task and waits, at most `timeout`, until the threads have dropped them.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing: the runtime ends on a thread of its own.
@@ -75,7 +75,7 @@ impl ServerRuntime {
 impl Drop for ServerRuntime {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // The plain drop of a runtime waits, and panics inside of another runtime.
+            // A plain drop of a runtime blocks, and panics inside another runtime.
             runtime.shutdown_background();
         }
     }

@@ -1,4 +1,4 @@
-//! Seeding: a torrent made of what is on disk, and served from there.
+//! Seeding: creates a torrent from files on disk, and serves it from there.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,30 +10,30 @@ use librqbit::{AddTorrent, AddTorrentOptions, Session};
 use crate::error::{BoxedError, EmbeddedError, EmbeddedErrorKind};
 use crate::metainfo::{self, TorrentFiles};
 
-/// What a new torrent is like. The default is good for everything but tests.
+/// Options of a new torrent. The default suits everything but tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SeedOptions {
-    /// Bytes of a piece, a multiple of 16 KiB. `None` chooses, from 64 KiB up, so that there are
-    /// 2000 pieces at most, or 16 MiB.
+    /// Piece length in bytes, a multiple of 16 KiB. `None` selects it automatically: from 64 KiB up
+    /// to 16 MiB, so that there are at most 2000 pieces if possible.
     pub piece_length: Option<u32>,
-    /// Put padding files (BEP 47) between files, so that each begins with a piece of its own.
-    /// They are entries of the torrent like any other, and never on disk.
+    /// Put padding files (BEP 47) between files, so that each starts at a piece boundary. They are
+    /// entries of the torrent like any other, and never on disk.
     pub pad_files: bool,
-    /// When the torrent says that it was made, in seconds since 1970. `None` says nothing, so
-    /// that the same files give the same .torrent file.
+    /// Creation date in seconds since 1970. `None` omits it, so that the same files give the same
+    /// .torrent file.
     pub creation_date: Option<u64>,
 }
 
 /// A torrent that is being seeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeededTorrent {
-    /// Which torrent it is.
+    /// The info hash.
     pub info_hash: [u8; 20],
-    /// The .torrent file: what `POST /torrents` of another server takes.
+    /// The .torrent file, as accepted by `POST /torrents` of another server.
     pub torrent_bytes: Bytes,
 }
 
-/// Makes the torrent, adds it, and waits until rqbit has checked it.
+/// Creates the torrent, adds it, and waits until rqbit has checked it.
 pub(crate) async fn seed(
     session: Arc<Session>,
     path: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) async fn seed(
 
 async fn add(session: &Arc<Session>, torrent: Bytes, folder: &Path) -> Result<(), BoxedError> {
     let options = AddTorrentOptions {
-        // Without it rqbit insists on creating the files.
+        // Otherwise rqbit insists on creating the files.
         overwrite: true,
         output_folder: Some(folder.to_str().ok_or("the folder's name is not UTF-8")?.to_owned()),
         ..AddTorrentOptions::default()

@@ -1,4 +1,4 @@
-//! A running server: its start, its addresses, its end.
+//! A running server: start, addresses, shutdown.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,17 +18,17 @@ use crate::runtime::ServerRuntime;
 use crate::seed::{self, SeedOptions, SeededTorrent};
 use crate::session;
 
-/// How long [`EmbeddedServer::stop`] waits for tasks to end by themselves.
-/// They write which pieces are there, a few KiB a torrent; more is needed only by a dying disk.
+/// How long [`EmbeddedServer::stop`] waits for tasks to end by themselves. They write the
+/// bitfields, a few KiB for each torrent; only a failing disk needs longer.
 const STOP_IDLE_MAX: Duration = Duration::from_secs(2);
 
-/// How long the end of the runtime may take, after which its threads are left to themselves.
+/// Maximum time for the runtime to end. Its threads are detached afterwards.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
 /// A librqbit session with its HTTP API on a loopback port.
 ///
-/// Dropping it ends every task of the server without waiting and without saving anything, as if
-/// the process had been killed; [`EmbeddedServer::stop`] is the polite way.
+/// Dropping it ends every task of the server without waiting and without saving, as if the process
+/// had been killed; [`EmbeddedServer::stop`] shuts it down cleanly.
 pub struct EmbeddedServer {
     api_addr: SocketAddr,
     dir: PathBuf,
@@ -41,14 +41,14 @@ pub struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server. Its API answers when this returns; torrents that it remembers are listed,
-    /// and may still be `initializing`.
+    /// Starts a server. Its API answers when this returns; torrents of a persistent session are
+    /// listed, and may still be `initializing`.
     ///
     /// # Errors
-    /// One for each thing that can be in the way: see [`EmbeddedErrorKind`].
+    /// See [`EmbeddedErrorKind`] for each possible cause.
     ///
     /// # Cancel safety
-    /// Dropping the future ends what was started so far.
+    /// Dropping the future ends the parts already started.
     pub async fn start(config: EmbeddedConfig) -> Result<Self, EmbeddedError> {
         let context = config.dir.clone();
         let fail_session = |e: BoxedError| {
@@ -61,34 +61,34 @@ impl EmbeddedServer {
         Ok(Self { api_addr, dir, session, http, runtime, _lock: lock })
     }
 
-    /// Returns where the HTTP API listens: 127.0.0.1 and the port that was asked for or chosen.
+    /// Returns the address of the HTTP API: 127.0.0.1 and the configured or automatic port.
     pub fn api_addr(&self) -> SocketAddr {
         self.api_addr
     }
 
-    /// Returns where other peers reach this server, `None` if it does not listen.
-    /// In [`Network::Internet`](crate::Network::Internet) it listens on every address, and only
-    /// the port says something.
+    /// Returns the address for other peers, `None` if the server does not listen. In
+    /// [`Network::Internet`](crate::Network::Internet) it listens on every address, and only the
+    /// port is meaningful.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.session.listen_addr()
     }
 
-    /// Returns the directory in which files are stored, absolute and without symlinks.
+    /// Returns the directory of the files, absolute and without symlinks.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Makes a torrent of a file or of a directory, and seeds it from where it is.
+    /// Creates a torrent from a file or directory, and seeds it from there.
     ///
-    /// Everything is read twice: once to make the torrent, once by rqbit to check it.
-    /// rqbit opens the files for writing once, so they must be writable, and are not changed.
-    /// Symlinks and other special files in the directory are left out.
+    /// All data is read twice: once to create the torrent, once by rqbit to check it. rqbit opens
+    /// the files for writing once, so they must be writable; they are not changed. Symlinks and
+    /// other special files in the directory are skipped.
     ///
     /// # Errors
     /// [`EmbeddedErrorKind::CreateTorrent`] or [`EmbeddedErrorKind::SeedTorrent`].
     ///
     /// # Cancel safety
-    /// Not cancel safe: after dropping the future the torrent may be in the session or not.
+    /// Not cancel safe: after the future is dropped the session may or may not contain the torrent.
     pub async fn seed(
         &self,
         path: &Path,
@@ -100,19 +100,18 @@ impl EmbeddedServer {
         })
     }
 
-    /// Ends every torrent, saves what the session remembers, and ends the server, in 4 seconds at
-    /// most.
+    /// Stops every torrent, saves the session, and ends the server, within 4 seconds.
     ///
-    /// Hang up first: rqbit saves the last pieces of the bitfields when the last HTTP connection
-    /// is gone. Those who stay connected cost the full time, and what is not saved is hashed
-    /// or downloaded again after the next start, never taken for something else.
+    /// Close HTTP connections first: rqbit saves the last pieces of the bitfields when the last one
+    /// has closed. Open connections cost the full time. Unsaved pieces are hashed or downloaded
+    /// again after the next start, and never mistaken for others.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the server as dropping the server does.
+    /// Dropping the future has the effect of dropping the server.
     pub async fn stop(self) {
         let Self { session, http, runtime, _lock, .. } = self;
         http.abort();
-        // Not `Session::stop`: it sleeps for a second instead of looking whether it is done.
+        // Not `Session::stop`: it sleeps for a second instead of polling for completion.
         session.cancellation_token().cancel();
         drop(session);
         if !runtime.wait_idle(STOP_IDLE_MAX).await {
@@ -121,8 +120,8 @@ impl EmbeddedServer {
         runtime.shutdown(SHUTDOWN_MAX).await;
     }
 
-    /// Ends the server at once and waits until it is gone, 2 seconds at most: what a crash leaves
-    /// behind, for tests of restarts.
+    /// Ends the server at once and waits for its end, at most 2 seconds. It leaves the state of a
+    /// crash, for tests of restarts.
     pub async fn kill(self) {
         let Self { session, runtime, _lock, .. } = self;
         drop(session);
@@ -140,7 +139,7 @@ impl fmt::Debug for EmbeddedServer {
     }
 }
 
-/// The parts of a server, made on its runtime and handed to its owner.
+/// The parts of a server, created on its runtime and passed to its owner.
 struct Launched {
     api_addr: SocketAddr,
     dir: PathBuf,
@@ -179,7 +178,7 @@ fn serve(
     let options = HttpApiOptions {
         read_only: false,
         basic_auth: credentials.map(|c| (c.username, c.password)),
-        // It makes torrents of any path of this machine; `EmbeddedServer::seed` is for that.
+        // It would create torrents from any path of this machine; `EmbeddedServer::seed` does that.
         allow_create: false,
         ..HttpApiOptions::default()
     };

@@ -1,4 +1,4 @@
-//! librqbit's options: the one place that decides what a session may do.
+//! Options of librqbit. Only this module decides what a session may do.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -20,7 +20,7 @@ const DHT_FILE_NAME: &str = "dht.json";
 
 /// Starts a session that stores in `dir`, which is absolute and exists.
 ///
-/// The torrents that the session remembers are added before this returns; their check goes on.
+/// The torrents of a persistent session are added before this returns; their check continues.
 ///
 /// # Errors
 /// [`EmbeddedErrorKind::StartSession`].
@@ -74,8 +74,8 @@ fn listener(network: Network) -> ListenerOptions {
 }
 
 /// The DHT keeps its table in the session directory: the default is one file for each user, which
-/// an rqbit server of the same user overwrites. The port is always new, because a remembered one
-/// that somebody else has taken meanwhile would keep the session from starting.
+/// an rqbit server of the same user overwrites. The port is always new, because a saved port that
+/// is in use by then would keep the session from starting.
 fn dht(session_dir: Option<&Path>) -> DhtSessionConfig {
     DhtSessionConfig {
         bootstrap_addrs: None,

@@ -1,27 +1,27 @@
-//! The files that a new torrent is made of.
+//! Source files of a new torrent.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Most folders inside folders, which bounds the recursion; Linux allows no path this deep.
+/// Maximum directory depth, which bounds the recursion; Linux allows no path this deep.
 const DEPTH_MAX: usize = 2048;
 
-/// One file of a torrent, at its place on disk.
+/// One file of a torrent on disk.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SourceFile {
-    /// Where it is.
+    /// Path on disk.
     pub(crate) path: PathBuf,
-    /// Its path inside the torrent, one name each; never empty.
+    /// Path components inside the torrent; never empty.
     pub(crate) components: Vec<String>,
-    /// Its length when it was found.
+    /// Length in bytes when it was listed.
     pub(crate) len: u64,
 }
 
-/// Lists the regular files below `dir`, in the order of their paths, name by name.
+/// Lists the regular files below `dir`, sorted by path, component by component.
 ///
-/// The order makes the info hash a function of the contents, and not of the filesystem.
+/// The order makes the info hash depend on the contents, and not on the filesystem.
 pub(crate) fn list(dir: &Path) -> io::Result<Vec<SourceFile>> {
     let mut files = Vec::new();
     walk(dir, &mut Vec::new(), &mut files)?;
@@ -29,9 +29,9 @@ pub(crate) fn list(dir: &Path) -> io::Result<Vec<SourceFile>> {
     Ok(files)
 }
 
-/// Returns a name that rqbit will find again on disk.
+/// Returns a name that rqbit finds again on disk.
 ///
-/// rqbit guesses the encoding of names that are not UTF-8 and would look for the wrong file, and
+/// rqbit guesses the encoding of names that are not UTF-8 and would then open the wrong file, and
 /// it refuses torrents with a backslash in a name.
 pub(crate) fn usable_name(name: &OsStr) -> io::Result<String> {
     match name.to_str() {
