@@ -30,8 +30,8 @@ pub(crate) fn age(time: Duration) -> String {
     }
 }
 
-/// Returns a share, rounded down, so that an incomplete file never shows 100 %. `0` of `0` has no
-/// share.
+/// Returns a share, rounded down, so that an incomplete file never shows 100 %. If the whole is 0,
+/// the share is a dash.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     let hundredths = u128::from(part).saturating_mul(100).checked_div(u128::from(whole));
     hundredths.map_or_else(|| "-".to_owned(), |hundredths| format!("{}%", hundredths.min(100)))
