@@ -17,7 +17,7 @@
 //! Non-goals:
 //!
 //! - It does not prefetch, cache or limit the number of open streams.
-//! rqbit holds one of eight permits for every open stream, so the caller has to budget them.
+//!   rqbit holds one of eight permits for every open stream, so the caller has to budget them.
 //! - It follows no redirect, and sends credentials only to the configured origin.
 //! - It spawns no task: a connection is driven by the call that uses it, and dropping that call or
 //!   stream closes the connection before the drop returns. Only host names are resolved elsewhere,
