@@ -1,8 +1,8 @@
-//! Attributes: what `stat`, a directory listing and `statfs` say.
+//! Attributes for `stat`, directory listings and `statfs`.
 
 use crate::Ino;
 
-/// What an inode is.
+/// Type of an inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeKind {
     /// A directory.
@@ -13,47 +13,47 @@ pub enum NodeKind {
     Symlink,
 }
 
-/// The attributes of an inode. Owner and permission bits are the front end's business.
+/// Attributes of an inode. The front end adds owner and permission bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attr {
     /// The inode number.
     pub ino: Ino,
-    /// What it is.
+    /// Its type.
     pub kind: NodeKind,
-    /// The full length of a file in bytes; the length of a link's target; 0 for a directory.
+    /// Length of a file in bytes; length of a link's target; 0 for a directory.
     pub size: u64,
-    /// How many of the bytes are downloaded.
+    /// Number of downloaded bytes.
     pub have_bytes: u64,
-    /// The modification time in seconds since 1970: the torrent's creation date, else when it was
-    /// first seen. Never negative.
+    /// Modification time in seconds since 1970: the torrent's creation date, otherwise the time
+    /// when it was first seen. Never negative.
     pub mtime: i64,
-    /// The number of names: for a directory 2 and one more for each directory in it, 0 for what
-    /// belongs to a torrent that is gone.
+    /// Number of links: 2 for a directory plus one for each subdirectory; 0 for a node of a removed
+    /// torrent.
     pub nlink: u32,
-    /// Tells apart what had this number at different times: a number and a generation together
-    /// never mean two things, also before and after a remount. 0 for the root.
+    /// Distinguishes nodes that had this inode number at different times: the pair of number and
+    /// generation is never reused, also across remounts. 0 for the root.
     pub generation: u32,
-    /// How long this holds.
+    /// How long the attributes are valid.
     pub validity: Validity,
 }
 
-/// How long what was said of attributes, of a name, or of all names of a directory stays true.
+/// How long attributes, a name, or the list of names of a directory are valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validity {
-    /// As long as its torrent is there: the info hash covers it, or it is complete.
+    /// As long as the torrent exists: its info hash covers it, or it is complete.
     Fixed,
-    /// Until the [`InvalidationSink`](crate::InvalidationSink) is told of a change.
+    /// Until the [`InvalidationSink`](crate::InvalidationSink) is notified of a change.
     Announced,
-    /// Nobody tells when it ends.
+    /// Changes are not announced.
     Unannounced,
 }
 
-/// What a lookup of a name found.
+/// Result of a name lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// The attributes of what has the name.
+    /// Attributes of the node.
     pub attr: Attr,
-    /// How long the name stands for that: names inside a torrent never change.
+    /// How long the name refers to the node: names inside a torrent never change.
     pub name_validity: Validity,
 }
 
@@ -62,34 +62,33 @@ pub struct Entry {
 pub struct DirEntry<'a> {
     /// The name, a valid Linux file name; `.` and `..` come first.
     pub name: &'a str,
-    /// Where to go on after this entry. It stays valid for as long as the filesystem lives, and
-    /// when other entries come and go.
+    /// Position after this entry. It stays valid for the lifetime of the filesystem, also when
+    /// other entries are added or removed.
     pub cookie: u64,
-    /// What a lookup of the name would give.
+    /// Attributes that a lookup of the name would return.
     pub attr: Attr,
-    /// How long the name stands for that: names inside a torrent never change.
+    /// How long the name refers to the node: names inside a torrent never change.
     pub name_validity: Validity,
 }
 
-/// How much there is.
+/// Numbers of torrents and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FsCounts {
-    /// Whether a list of torrents was ever received. Before that nothing is known, and the other
-    /// numbers are 0.
+    /// Whether a list of torrents was ever received. Before that, the other numbers are 0.
     pub is_known: bool,
-    /// The number of torrents that are shown.
+    /// Number of visible torrents.
     pub torrents: usize,
-    /// The number of their files that are shown, links left out.
+    /// Number of their visible files, without links.
     pub files: usize,
 }
 
-/// What `statfs` says.
+/// Result of `statfs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FsStats {
-    /// The lengths of all files together, in bytes.
+    /// Total length of all files in bytes.
     pub total_bytes: u64,
-    /// The downloaded part of that, in bytes.
+    /// Downloaded part of it in bytes.
     pub have_bytes: u64,
-    /// The number of inodes, the root included.
+    /// Number of inodes, including the root.
     pub inode_count: u64,
 }

@@ -1,4 +1,4 @@
-//! Pieces: which of them a source has, and which bytes of a file they cover.
+//! Bitfields of pieces, and the mapping of pieces to byte ranges of files.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -7,20 +7,21 @@ use bytes::Bytes;
 
 use crate::ByteRange;
 
-/// The most pieces that are believed: 64 MiB of bits would be more than any torrent has.
+/// Maximum number of pieces that is accepted, more than any torrent has.
 const PIECE_COUNT_MAX: u32 = 1 << 28;
 
-/// Which pieces of a torrent are there. A snapshot: pieces come, and after a crash some may go.
+/// Bitfield of the present pieces of a torrent. A snapshot: pieces are added, and after a crash
+/// some may be missing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bitfield {
-    /// One bit a piece, the most significant bit of a byte first (BEP 3).
+    /// One bit for each piece, most significant bit of a byte first (BEP 3).
     bits: Bytes,
     piece_count: u32,
 }
 
 impl Bitfield {
-    /// Returns the bitfield of `piece_count` pieces, or `None` if there are not exactly as many
-    /// bytes as their bits need, or more pieces than any torrent has.
+    /// Returns the bitfield of `piece_count` pieces, or `None` if the number of bytes does not
+    /// match, or if it exceeds the maximum number of pieces.
     #[must_use]
     pub fn new(bits: Bytes, piece_count: u32) -> Option<Self> {
         let bytes = usize::try_from(piece_count.div_ceil(8)).ok()?;
@@ -28,8 +29,8 @@ impl Bitfield {
             .then_some(Self { bits, piece_count })
     }
 
-    /// Returns the bitfield in which the pieces are there for which `has` says so, or `None` if
-    /// there are more pieces than any torrent has.
+    /// Returns the bitfield of the pieces for which `has` returns true, or `None` if `piece_count`
+    /// exceeds the maximum.
     #[must_use]
     pub fn from_fn(piece_count: u32, mut has: impl FnMut(u32) -> bool) -> Option<Self> {
         if piece_count > PIECE_COUNT_MAX {
@@ -45,8 +46,7 @@ impl Bitfield {
         Self::new(bytes.collect(), piece_count)
     }
 
-    /// Returns the pieces that are in one of two bitfields; those of the first, if they are not of
-    /// the same torrent.
+    /// Returns the union of two bitfields; the first one if they belong to different torrents.
     #[must_use]
     pub fn with(&self, other: &Self) -> Self {
         if self.piece_count != other.piece_count {
@@ -56,7 +56,7 @@ impl Bitfield {
         Self { bits: bits.collect(), piece_count: self.piece_count }
     }
 
-    /// Returns whether a piece is there; one past the end is not.
+    /// Returns whether a piece is present; false for a piece past the end.
     #[must_use]
     pub fn has(&self, piece_idx: u32) -> bool {
         let byte = usize::try_from(piece_idx / 8).ok().and_then(|idx| self.bits.get(idx));
@@ -70,7 +70,7 @@ impl Bitfield {
         self.piece_count
     }
 
-    /// Returns how many pieces are there. Looks at every piece.
+    /// Returns the number of present pieces. Costs O(pieces).
     #[must_use]
     pub fn have_count(&self) -> u32 {
         (0..self.piece_count).map(|piece_idx| u32::from(self.has(piece_idx))).sum()
@@ -83,24 +83,24 @@ impl fmt::Debug for Bitfield {
     }
 }
 
-/// Where a file lies among the pieces of its torrent.
+/// Position of a file among the pieces of its torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
-    /// The offset of the file in the torrent, which is its files end to end, padding included.
+    /// Offset of the file in the torrent, which concatenates its files, including padding.
     pub file_offset: u64,
-    /// The length of all pieces but the last in bytes.
+    /// Length in bytes of all pieces but the last.
     pub piece_len: NonZeroU32,
 }
 
 impl Geometry {
-    /// Returns the piece that a byte of the file is in, or `None` past all pieces.
+    /// Returns the piece that contains a byte of the file, or `None` past all pieces.
     #[must_use]
     pub fn piece_at(self, offset: u64) -> Option<u32> {
         let at = self.file_offset.checked_add(offset)?;
         u32::try_from(at / u64::from(self.piece_len.get())).ok()
     }
 
-    /// Returns where in the file the piece ends that `offset` is in, which may be past the file.
+    /// Returns the offset in the file where the piece of `offset` ends, possibly past the file.
     #[must_use]
     pub fn piece_end(self, offset: u64) -> u64 {
         let piece_len = u64::from(self.piece_len.get());
@@ -108,21 +108,21 @@ impl Geometry {
         offset.saturating_add(piece_len - into)
     }
 
-    /// Returns where the bytes end that are there from the start of `range` on: at the end of
-    /// `range` if all of it is there, at its start if its first byte is missing.
+    /// Returns the end of the present bytes at the start of `range`: the end of `range` if all of
+    /// it is present, its start if its first byte is missing.
     #[must_use]
     pub fn have_until(self, have: &Bitfield, range: ByteRange) -> u64 {
         self.end_of_run(range, |piece_idx| have.has(piece_idx))
     }
 
-    /// Returns where the bytes end that are missing from the start of `range` on: at the end of
-    /// `range` if all of it is missing, at its start if its first byte is there.
+    /// Returns the end of the missing bytes at the start of `range`: the end of `range` if all of
+    /// it is missing, its start if its first byte is present.
     #[must_use]
     pub fn missing_until(self, have: &Bitfield, range: ByteRange) -> u64 {
         self.end_of_run(range, |piece_idx| !have.has(piece_idx))
     }
 
-    /// Returns how many bytes of `range` are there.
+    /// Returns the number of present bytes in `range`.
     #[must_use]
     pub fn have_bytes(self, have: &Bitfield, range: ByteRange) -> u64 {
         let (mut rest, mut bytes) = (range, 0_u64);
@@ -131,7 +131,7 @@ impl Geometry {
             bytes = bytes.saturating_add(missing.start().saturating_sub(rest.start()));
             let next = missing.from(self.missing_until(have, missing));
             if next.start() == rest.start() {
-                // Further on than any piece, as only a hostile source says.
+                // An offset past all pieces, which only a hostile source can cause.
                 break;
             }
             rest = next;

@@ -1,50 +1,49 @@
-//! Errors of the core: what a source reports, and what a caller of the filesystem gets.
+//! Errors of the core: those of a source, and those of filesystem operations.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a source could not do something, in the words that matter to a filesystem.
+/// Classification of a source's error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SourceErrorKind {
-    /// The torrent or file does not exist there (any more).
+    /// The torrent or file does not exist, or no longer exists.
     NotFound,
-    /// The server cannot be reached, or the connection broke.
+    /// The server cannot be reached, or the connection failed.
     Unreachable,
     /// The server did not answer in time.
     TimedOut,
     /// The server refuses access: wrong or missing credentials, or a rule of a proxy.
     Denied,
-    /// The server said something that cannot be right, such as bytes of another offset.
+    /// The server sent an invalid answer, such as bytes of another offset.
     Protocol,
-    /// The server failed for a reason of its own.
+    /// The server failed for another reason.
     Failed,
 }
 
 /// An error of a [`TorrentSource`](crate::TorrentSource). The message fits after "failed to".
 ///
-/// Clones share the cause: one failure of a server ends many reads.
+/// Clones share the cause: one server failure ends many reads.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{context}")]
 pub struct SourceError {
-    /// The class that decides what the filesystem does.
+    /// The kind, which determines the reaction of the filesystem.
     pub kind: SourceErrorKind,
-    /// Whether the same call may succeed later without a change of the configuration. A read
-    /// retries after such an error until its deadline; any other error ends it at once.
+    /// Whether the same call may succeed later without a change of the configuration. A read is
+    /// retried after such an error until its deadline; any other error ends it at once.
     ///
-    /// A retryable [`SourceErrorKind::NotFound`] is final too once the newest list of the server
+    /// A retryable [`SourceErrorKind::NotFound`] becomes final when the newest list of the server
     /// lacks the torrent ([`TorrentSummary::is_listed`](crate::TorrentSummary::is_listed)).
     pub is_retryable: bool,
-    /// What was tried, such as `list the torrents of http://127.0.0.1:3030/`.
+    /// The failed action, such as `list the torrents of http://127.0.0.1:3030/`.
     pub context: String,
-    /// What went wrong underneath, if anything did.
+    /// The underlying cause, if any.
     #[source]
     pub source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl SourceError {
-    /// Returns an error of `kind` with no cause underneath, retryable if errors of its kind usually
-    /// are.
+    /// Returns an error of `kind` without a cause, with the kind's default for retryable.
     #[must_use]
     pub fn new(kind: SourceErrorKind, context: impl Into<String>) -> Self {
         Self { kind, is_retryable: kind.is_retryable(), context: context.into(), source: None }
@@ -65,7 +64,7 @@ impl SourceError {
 }
 
 impl SourceErrorKind {
-    /// Returns whether errors of this kind are retryable unless the source says otherwise.
+    /// Returns the default for errors of this kind, unless the source sets it.
     const fn is_retryable(self) -> bool {
         match self {
             Self::Unreachable | Self::TimedOut | Self::Failed => true,
@@ -87,10 +86,10 @@ impl fmt::Display for SourceErrorKind {
     }
 }
 
-/// Why a filesystem operation failed. Each is one errno of a front end.
+/// Why a filesystem operation failed. A front end maps each variant to one errno.
 #[derive(Debug, thiserror::Error)]
 pub enum VfsError {
-    /// There is no such name or inode.
+    /// The name or inode does not exist.
     #[error("no such file or directory")]
     NotFound,
     /// The operation needs a directory.
@@ -102,27 +101,27 @@ pub enum VfsError {
     /// The operation needs a symbolic link.
     #[error("not a symbolic link")]
     NotSymlink,
-    /// The handle was never opened or is released.
+    /// The handle was never opened, or has been released.
     #[error("no such handle")]
     BadHandle,
-    /// There is no such extended attribute.
+    /// The extended attribute does not exist.
     #[error("no such attribute")]
     NoAttribute,
-    /// There is no data (or, where a hole was looked for, no byte at all) from there on.
+    /// No data follows the offset, or the offset is at or past the end of the file.
     #[error("nothing there up to the end of the file")]
     NothingThere,
-    /// The torrent is gone from the server.
+    /// The torrent was removed from the server.
     #[error("the torrent is gone")]
     Stale,
-    /// No list of torrents was ever received, so nothing can be said, not even that it is empty.
+    /// No list of torrents was ever received, so that not even emptiness is known.
     #[error("no list of torrents is known yet")]
     NoTree,
-    /// The bytes are not there, and the read may not wait for them, or they cannot come: the
-    /// torrent is paused or failed.
+    /// The bytes are missing, and either the read must not wait for them, or they are unavailable:
+    /// the torrent is paused or failed.
     #[error("the data is not there and must not be waited for")]
     WouldBlock,
-    /// Some pages of the range are there and bytes of others are not. Only for those who can ask
-    /// for each page alone, see [`Vfs::read_pages`](crate::Vfs::read_pages).
+    /// Some pages of the range are present, and bytes of others are missing. Only for callers that
+    /// can read each page alone, see [`Vfs::read_pages`](crate::Vfs::read_pages).
     #[error("a part of the data is not there")]
     Partial,
     /// The deadline of a read has passed.
@@ -139,7 +138,7 @@ pub enum VfsError {
 impl From<SourceError> for VfsError {
     fn from(error: SourceError) -> Self {
         match error.kind {
-            // What the newest list of the server still has is not gone.
+            // A torrent in the newest list of the server was not removed.
             SourceErrorKind::NotFound if error.is_retryable => Self::Source(error),
             SourceErrorKind::NotFound => Self::Stale,
             SourceErrorKind::TimedOut => Self::TimedOut,

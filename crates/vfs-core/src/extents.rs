@@ -1,29 +1,28 @@
-//! Where a file has data and where it has holes: what `lseek` asks with `SEEK_DATA` and
-//! `SEEK_HOLE`.
+//! Data and holes of a file, for `lseek` with `SEEK_DATA` and `SEEK_HOLE`.
 
 use crate::{Bitfield, ByteRange, Geometry, VfsError};
 
-/// What is looked for in a file.
+/// Target of a seek.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SeekTo {
-    /// The next byte that is downloaded.
+    /// The next downloaded byte.
     Data,
-    /// The next byte that is not, or the end of the file.
+    /// The next missing byte, or the end of the file.
     Hole,
 }
 
-/// Which bytes of a file are there.
+/// The present byte ranges of a file.
 #[derive(Debug, Clone)]
 pub(crate) enum Extents {
-    /// All of them, or nobody can say: then Linux wants the whole file to be data.
+    /// The whole file; also if unknown, as Linux expects.
     All,
-    /// Those of the pieces that are.
+    /// The bytes of the present pieces.
     Pieces(Bitfield, Geometry),
 }
 
 impl Extents {
-    /// Returns the extents of a file of `len` bytes. A bitfield that does not reach to its end is
-    /// not that of its torrent, and says nothing.
+    /// Returns the extents of a file of `len` bytes. A bitfield that does not reach to its end
+    /// belongs to another torrent, and is ignored.
     pub(crate) fn new(have: Option<Bitfield>, geometry: Geometry, len: u64) -> Self {
         let last = geometry.piece_at(len.saturating_sub(1));
         match have.filter(|have| last.is_some_and(|last| last < have.piece_count())) {
@@ -32,8 +31,8 @@ impl Extents {
         }
     }
 
-    /// Returns the first byte from `offset` on that is what is looked for, in a file of `len`
-    /// bytes. The end of the file is a hole (`lseek(2)`). Costs a look at each piece on the way.
+    /// Returns the first matching byte at or after `offset` in a file of `len` bytes. The end of
+    /// the file is a hole (`lseek(2)`). Costs O(pieces) up to the result.
     ///
     /// # Errors
     /// `NothingThere` at and after the end of the file, or if no data follows.
@@ -61,8 +60,8 @@ mod tests {
 
     use super::*;
 
-    /// Renders a file of `len` bytes whose torrent has pieces of ten bytes, as a reader finds it by
-    /// going from data to hole and on.
+    /// Renders a file of `len` bytes, whose torrent has pieces of ten bytes, by alternating seeks
+    /// to data and hole.
     #[track_caller]
     fn check(have: Option<&[u32]>, piece_count: u32, (file_offset, len): (u64, u64), want: &str) {
         let geometry = Geometry { file_offset, piece_len: NonZeroU32::new(10).unwrap() };
@@ -74,7 +73,7 @@ mod tests {
         let mut at = 0;
         while let Ok(data) = extents.seek(SeekTo::Data, at, len) {
             at = extents.seek(SeekTo::Hole, data, len).unwrap();
-            // From anywhere inside, the answers are the same.
+            // Seeks from any offset inside return the same.
             for inside in data..at {
                 assert_eq!(extents.seek(SeekTo::Data, inside, len).unwrap(), inside);
                 assert_eq!(extents.seek(SeekTo::Hole, inside, len).unwrap(), at);
@@ -97,7 +96,7 @@ mod tests {
         check(Some(&[0]), 3, (0, 30), "0..10");
         check(Some(&[2]), 3, (0, 25), "20..25");
         check(Some(&[0, 2]), 3, (0, 30), "0..10 20..30");
-        // A file that begins and ends inside pieces.
+        // A file with boundaries inside pieces.
         check(Some(&[0, 2]), 4, (7, 25), "0..3 13..23");
         check(Some(&[1]), 4, (7, 25), "3..13");
         check(Some(&[3]), 4, (7, 25), "23..25");

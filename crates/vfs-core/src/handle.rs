@@ -1,4 +1,4 @@
-//! Open files: what a handle stands for, from open to release.
+//! Open files: the state of a handle, from open to release.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,13 +9,13 @@ use bytes::Bytes;
 use crate::tree::FileRef;
 use crate::{Geometry, HandleId, VfsError};
 
-/// What a handle stands for.
+/// The file of a handle.
 #[derive(Debug, Clone)]
 pub(crate) enum OpenFile {
     /// A file of a torrent: its identity, not its inode, so that the handle outlives the torrent's
     /// place in the tree.
     Torrent(FileRef),
-    /// The text of a control file as it was when it was opened.
+    /// Text of a control file, as of the open.
     Text(Bytes),
 }
 
@@ -39,7 +39,7 @@ impl Handles {
         open.get(&handle).cloned().ok_or(VfsError::BadHandle)
     }
 
-    /// Lets an open file of a torrent know where it lies among the pieces.
+    /// Sets the position of an open file among the pieces of its torrent.
     pub(crate) fn set_geometry(&self, handle: HandleId, geometry: Option<Geometry>) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(OpenFile::Torrent(file)) = open.get_mut(&handle) {
@@ -51,7 +51,7 @@ impl Handles {
         self.open.write().unwrap_or_else(PoisonError::into_inner).remove(&handle);
     }
 
-    /// Returns all open files of torrents, in the order in which they were opened.
+    /// Returns all open files of torrents, in the order of their opens.
     pub(crate) fn all(&self) -> Vec<(HandleId, FileRef)> {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let files = open.iter().filter_map(|(handle, file)| match file {
@@ -63,7 +63,7 @@ impl Handles {
         all
     }
 
-    /// Returns how many files of torrents are open.
+    /// Returns the number of open files of torrents.
     pub(crate) fn count(&self) -> usize {
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         open.values().filter(|file| matches!(file, OpenFile::Torrent(_))).count()

@@ -1,12 +1,12 @@
-//! Identities: what a torrent, a file, an inode and a handle are called.
+//! Identifiers of torrents, files, inodes and handles.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The identity of a torrent: the SHA-1 of its info dictionary (BEP 3).
+/// Identity of a torrent: the SHA-1 of its info dictionary (BEP 3).
 ///
-/// It is written as 40 lower-case hexadecimal digits. A server's own number for a torrent is never
-/// an identity: rqbit hands numbers out anew after a restart.
+/// Written as 40 lower-case hexadecimal digits. A server's own id of a torrent is never an
+/// identity: rqbit reuses ids after a restart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InfoHash([u8; Self::BYTES]);
 
@@ -31,7 +31,7 @@ impl InfoHash {
         &self.0
     }
 
-    /// Returns the first eight hexadecimal digits, which tell two torrents of one name apart.
+    /// Returns the first eight hexadecimal digits, which distinguish torrents of the same name.
     #[must_use]
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
@@ -75,7 +75,7 @@ impl fmt::Debug for InfoHash {
     }
 }
 
-/// The position of a file in its torrent's list of files, counted from 0, padding files included.
+/// Index of a file in its torrent's list of files, from 0, including padding files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileIndex(pub u32);
 
@@ -84,15 +84,15 @@ pub struct FileIndex(pub u32);
 pub struct FileId {
     /// The torrent that the file is in.
     pub torrent: InfoHash,
-    /// Which of its files.
+    /// Its index.
     pub index: FileIndex,
 }
 
-/// An inode number: one file, directory or symlink, for as long as the mount lives and after a
-/// remount too.
+/// An inode number: identifies one file, directory or symlink for the lifetime of the mount and
+/// across remounts.
 ///
-/// Numbers derived from torrents are below 2^53, so that programs which keep numbers in a double
-/// (JavaScript) see each of them exactly.
+/// Numbers derived from torrents are below 2^53, so that programs that store numbers in a double
+/// (JavaScript) represent them exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ino(pub u64);
 
@@ -101,19 +101,19 @@ impl Ino {
     pub const ROOT: Self = Self(1);
 }
 
-/// How inode numbers of torrents are made.
+/// Scheme of inode numbers for torrents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InodeNumbers {
-    /// Hashes of what they stand for, below 2^53 and in `.tfs` below 2^63: the same after a remount
-    /// although nothing is kept.
+    /// Hashes of the identity, below 2^53 and in `.tfs` below 2^63: the same after a remount
+    /// without any saved state.
     #[default]
     Bits64,
-    /// Below 2^32, for programs that know no others and refuse files with `EOVERFLOW`. They are
-    /// allocated, and stay the same only if [`NumberRange`](crate::NumberRange)s are kept.
+    /// Below 2^32, for programs that support no larger ones and refuse files with `EOVERFLOW`. They
+    /// are allocated, and stay the same only if [`NumberRange`](crate::NumberRange)s are persisted.
     Bits32,
 }
 
-/// One of the servers of a filesystem, by its position in the list that it was made with.
+/// One server of a filesystem: its position in the list of servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(pub u16);
 
@@ -122,7 +122,7 @@ impl ServerId {
     pub const FIRST: Self = Self(0);
 }
 
-/// An open file. Never handed out twice by one [`Vfs`](crate::Vfs).
+/// An open file. One [`Vfs`](crate::Vfs) never reuses a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HandleId(pub u64);
 

@@ -1,4 +1,4 @@
-//! What servers tell of their torrents between two listings: details and metadata that arrive late.
+//! Late details and metadata of torrents, which arrive between two listings.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use crate::{
 };
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Adds torrents of a server whose details arrived after its last listing was taken over by
-    /// [`apply_of`](Self::apply_of), and leaves all others as they are.
+    /// Adds torrents of a server whose details arrived after its last listing was applied by
+    /// [`apply_of`](Self::apply_of). Other torrents do not change.
     ///
-    /// `summaries` are the torrents of that listing that the tree does not have; those without
-    /// details stay unknown, and names that they had are kept for them. `seen_at` is now, in
+    /// `summaries` are the torrents of that listing that the tree lacks. Those without details stay
+    /// unknown, and their earlier names stay reserved for them. `seen_at` is the current time, in
     /// seconds since 1970.
     pub fn add_of(
         &self,
@@ -35,18 +35,18 @@ impl<S: TorrentSource> Vfs<S> {
         changes
     }
 
-    /// Returns the name under which a torrent is shown that the tree has from a server.
+    /// Returns the visible name of a server's torrent that is in the tree.
     #[must_use]
     pub fn shown_name(&self, server: ServerId, info_hash: InfoHash) -> Option<String> {
         self.tree().shown_name(server, info_hash).map(str::to_owned)
     }
 
-    /// Corrects torrents of a server whose metadata was read after they were shown: their times,
-    /// links, and where the files lie among the pieces. Torrents that the tree does not have from
-    /// the server are passed over, as are details without metadata.
+    /// Corrects torrents of a server whose metadata was read after they became visible: their
+    /// times, links, and the positions of files among the pieces. Skips torrents that the tree does
+    /// not have from the server, and details without metadata.
     ///
-    /// Inode numbers stay. Open files go on, and use the new positions of pieces from their next
-    /// read on. Then the sink is told. Returns how many torrents changed.
+    /// Inode numbers stay. Open files stay valid, and use the new piece positions from their next
+    /// read on. Then notifies the sink. Returns the number of changed torrents.
     pub fn correct_of(&self, server: ServerId, details: &[TorrentDetails]) -> usize {
         let (folder, name) = self.folder_of(server);
         let known = details.iter().filter(|it| it.metadata == MetadataStatus::Known);

@@ -1,9 +1,9 @@
-//! The filesystem of tfs without kernel, network, clock or disk.
+//! The filesystem of tfs, without kernel, network, clock or disk.
 //!
-//! `vfs-core` turns the torrents of a [`TorrentSource`] into a read-only tree of files: it owns
+//! `vfs-core` turns the torrents of a [`TorrentSource`] into a read-only tree of files. It owns
 //! identities, names, inode numbers and their lookup counts, directory listings, attributes,
-//! handles, and the way a read becomes a stream. [`Vfs`] is the whole of it; a front end such as
-//! `fuse-adapter` translates its own protocol into calls of [`Vfs`], and a program that embeds this
+//! handles, and the mapping of reads to streams. [`Vfs`] is its interface: a front end such as
+//! `fuse-adapter` translates its protocol into calls of [`Vfs`], and a program that embeds this
 //! crate calls it directly.
 //!
 //! ```text
@@ -11,10 +11,10 @@
 //!                  `--> Engine --> TorrentSource   (bytes: waits, but only until a deadline)
 //! ```
 //!
-//! # What it never does
-//! It sees no fuser, libc, nix, hyper, serde, file, socket or wall clock. Metadata calls never wait
-//! for anything but a short lock. Time enters as an argument; the engine alone uses tokio's clock,
-//! so that tests can pause it.
+//! # Non-goals
+//! The crate uses no fuser, libc, nix, hyper, serde, file, socket or wall clock. Metadata calls
+//! never block for longer than a short lock. Time is an argument; only the engine uses tokio's
+//! clock, so that tests can pause it.
 
 mod attr;
 mod bitfield;

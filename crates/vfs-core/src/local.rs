@@ -1,4 +1,4 @@
-//! The seam to the disk of this machine: files of a source that can be read without it.
+//! Local files: files of a source that can be read from this machine's disk.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -11,58 +11,58 @@ use bytes::Bytes;
 use crate::handle::OpenFile;
 use crate::{Bitfield, ByteRange, Geometry, HandleId, TorrentSource, Vfs};
 
-/// A file of a torrent on the disk of this machine, proven to be the one that the source has.
+/// A file of a torrent on the local disk, verified to be the source's.
 ///
-/// What it holds where pieces are missing is anything: zeros, or half of a piece. Whoever reads
-/// knows which pieces are there.
+/// Its content at missing pieces is undefined: zeros, or part of a piece. The caller must know
+/// which pieces are present.
 pub trait LocalFile: fmt::Debug + Send + Sync + 'static {
-    /// Returns all bytes of a range, or `None` if the disk would have to be waited for. Never
-    /// waits.
+    /// Returns all bytes of a range, or `None` if the read would wait for the disk. Never blocks.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     fn try_read(&self, range: ByteRange) -> Result<Option<Bytes>, LocalError>;
 
-    /// Returns all bytes of a range, which is not empty and lies inside the file. May wait for the
-    /// disk, and so is called on threads for that.
+    /// Returns all bytes of a range, which is not empty and lies inside the file. May block on the
+    /// disk, and so is called on blocking threads.
     ///
     /// # Errors
-    /// If the file is not what it was, or the disk fails. It is of no use afterwards.
+    /// If the file has changed, or a read from the disk fails. The file must not be used
+    /// afterwards.
     fn read(&self, range: ByteRange) -> Result<Bytes, LocalError>;
 
-    /// Returns the open file for a front end that can have the kernel read it, but only if nothing
-    /// is missing in it. It is valid as long as `self`.
+    /// Returns the descriptor for passthrough, only if the file is complete. It is valid as long as
+    /// `self`.
     fn descriptor(&self) -> Option<BorrowedFd<'_>>;
 }
 
-/// Why a file on this machine cannot be read any more.
+/// Why a local file can no longer be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// It was changed, cut or replaced since it was proven.
+    /// The file was changed, truncated or replaced since its verification.
     #[error("the file on this machine is not what it was")]
     Changed,
-    /// The disk failed.
+    /// A read from the disk failed.
     #[error("the file on this machine cannot be read")]
     Disk(#[source] std::io::Error),
 }
 
-/// What is wanted of a file on this machine.
+/// Request for a local file.
 #[derive(Debug, Clone)]
 pub struct LocalWanted {
     /// The length of the file.
     pub len: u64,
-    /// Where it lies among the pieces.
+    /// Position of the file among the pieces.
     pub geometry: Geometry,
-    /// What the source has of it: only this can be proven.
+    /// Pieces that the source has: only these can be verified.
     pub pieces: LocalPieces,
-    /// What was proven of it the last time, if anything was: a proof is wanted of what is new.
+    /// Pieces covered by the last verification, if any: new pieces have to be verified.
     pub proven: Option<LocalPieces>,
-    /// Whether pieces may be hashed. If not, only a complete file counts that was verified before
-    /// and has not changed since: the source does not say at the moment which pieces it has.
+    /// Whether pieces may be hashed. If not, only a complete file that was verified before and is
+    /// unchanged is accepted: the source does not currently report its pieces.
     pub may_verify: bool,
 }
 
-/// Which pieces of a file are there.
+/// Present pieces of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LocalPieces {
     /// All of them.
@@ -72,7 +72,7 @@ pub enum LocalPieces {
 }
 
 impl LocalPieces {
-    /// Returns whether a piece is there.
+    /// Returns whether a piece is present.
     #[must_use]
     pub fn has(&self, piece_idx: u32) -> bool {
         match self {
@@ -81,7 +81,7 @@ impl LocalPieces {
         }
     }
 
-    /// Returns where the bytes end that are there from the start of `range` on.
+    /// Returns the end of the present bytes at the start of `range`.
     pub(crate) fn have_until(&self, geometry: Geometry, range: ByteRange) -> u64 {
         match self {
             Self::All => range.end(),
@@ -89,7 +89,7 @@ impl LocalPieces {
         }
     }
 
-    /// Returns where the bytes end that are missing from the start of `range` on.
+    /// Returns the end of the missing bytes at the start of `range`.
     pub(crate) fn missing_until(&self, geometry: Geometry, range: ByteRange) -> u64 {
         match self {
             Self::All => range.start(),
@@ -98,38 +98,37 @@ impl LocalPieces {
     }
 }
 
-/// Why a file is not read from this machine's disk.
+/// Why a file is not read from the local disk.
 #[derive(Debug, thiserror::Error)]
 pub enum NoLocalFile {
-    /// Nobody wants that, or the source has no files on any disk.
+    /// Local files are disabled, or the source has none.
     #[error("files of this server are not looked for on this machine")]
     Off,
-    /// Nothing of it is there yet by which it could be proven.
+    /// No piece that could verify the file is present yet.
     #[error("nothing of it is downloaded yet that could prove it")]
     NotYet,
-    /// The source could not say what is needed to find or prove it.
+    /// The source could not provide the data required to find or verify the file.
     #[error("the server does not say what is needed to prove it")]
     Unknown(#[source] Box<dyn StdError + Send + Sync>),
-    /// It was proven once, and is not what it was then. It has to be proven anew.
+    /// The file has changed since its verification. It has to be verified again.
     #[error("it is not what it was when it was proven")]
     Changed,
-    /// It is not there, or not the same.
+    /// The file does not exist or is a different one.
     #[error("{0}")]
     Refused(Box<dyn StdError + Send + Sync>),
 }
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Returns the file on this machine's disk behind an open file, if all of it is there and it is
-    /// open. Costs two short locks.
+    /// Returns the open local file of a handle, if it is complete. Costs two short locks.
     #[must_use]
     pub fn whole_local_file(&self, handle: HandleId) -> Option<Arc<dyn LocalFile>> {
         let OpenFile::Torrent(file) = self.handles.get(handle).ok()? else { return None };
         self.engine.whole_local(file.id)
     }
 
-    /// Returns whether [`find_local`](Self::find_local) needs no proof and nothing from the source:
-    /// the file was complete when it was verified, and the source does not say otherwise. It says
-    /// nothing while it checks a torrent, and of one that failed.
+    /// Returns whether [`find_local`](Self::find_local) needs neither a verification nor a request
+    /// to the source: the file was complete when it was verified, and the source does not
+    /// contradict. The source reports no pieces while it checks a torrent, or after it failed.
     #[must_use]
     pub fn is_local_known(&self, handle: HandleId) -> bool {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return false };
@@ -140,11 +139,11 @@ impl<S: TorrentSource> Vfs<S> {
         })
     }
 
-    /// Opens the file on this machine's disk behind an open file, if it
-    /// [is known](Self::is_local_known). Resolves when that was done or tried.
+    /// Opens the local file of a handle, if it [is known](Self::is_local_known). Resolves when the
+    /// attempt is over.
     ///
     /// # Cancel safety
-    /// Nothing is lost; the file is opened all the same.
+    /// Nothing is lost; the file is still opened.
     pub async fn find_local(&self, handle: HandleId) {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return };
         let states = self.tree().file_states(file.id);

@@ -1,4 +1,4 @@
-//! Names: how any text from a torrent becomes a valid Linux file name, visibly and reversibly.
+//! Names: converts any text from a torrent to a valid Linux file name, visibly and reversibly.
 //!
 //! | in the torrent | in the mount |
 //! |---|---|
@@ -8,20 +8,20 @@
 //! | `%` where it would read as one of these escapes | `%25` |
 //! | over 255 bytes | the beginning, `%~`, eight hex digits of a hash, the extension |
 //!
-//! Everything else is kept, a lone `%` too. A name that is taken already gets a mark such as
-//! ` [0123abcd]` before its extension, so that players still know what kind of file it is.
+//! All other text is kept, including a single `%`. If a name is in use, it gets a mark such as
+//! ` [0123abcd]` before its extension, so that players still recognize the type of the file.
 
-/// The longest name in bytes (`NAME_MAX` in `linux/limits.h`).
+/// Maximum length of a name in bytes (`NAME_MAX` in `linux/limits.h`).
 pub const NAME_BYTES_MAX: usize = 255;
 
-/// The longest extension that is kept when a name is cut, with its dot: enough for
-/// `.sha256sum` and the like, while a sentence after a full stop is no extension.
+/// Maximum length of an extension that is kept when a name is cut, including the dot: enough for
+/// `.sha256sum` and the like, but too short for a sentence after a full stop.
 const EXTENSION_BYTES_MAX: usize = 16;
 
-/// Stands for the empty name.
+/// Replaces the empty name.
 const EMPTY: &str = "%empty";
 
-/// Stands before the hash of a name that was cut.
+/// Precedes the hash of a cut name.
 const CUT: &str = "%~";
 
 /// Returns the file name for a name from a torrent: not empty, not `.` or `..`, without `/` and
@@ -33,8 +33,8 @@ pub fn escape(raw: &str) -> String {
     if escaped.len() <= NAME_BYTES_MAX { escaped } else { cut(raw, split_extension(raw), "") }
 }
 
-/// Returns the name from the torrent for an escaped one, or `None` where it was cut, so that only
-/// the beginning is known.
+/// Returns the name from the torrent for an escaped one, or `None` if it was cut and only its start
+/// is known.
 #[must_use]
 pub fn unescape(name: &str) -> Option<String> {
     if name == EMPTY {
@@ -56,8 +56,8 @@ pub fn unescape(name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Returns the name for `raw` with ` [mark]`, cut to fit if need be. The mark stands at the end of
-/// a directory's name and before the extension of a file's.
+/// Returns the name for `raw` with ` [mark]`, cut if necessary. The mark is at the end of a
+/// directory's name, and before the extension of a file's.
 pub(crate) fn escape_marked(raw: &str, mark: &str, is_directory: bool) -> String {
     let parts = if is_directory { (raw, "") } else { split_extension(raw) };
     let (stem, extension) = parts;
@@ -65,12 +65,12 @@ pub(crate) fn escape_marked(raw: &str, mark: &str, is_directory: bool) -> String
     if marked.len() <= NAME_BYTES_MAX { marked } else { cut(raw, parts, &format!(" [{mark}]")) }
 }
 
-/// Returns the beginning of the stem that fits, a hash of all of `raw`, the mark and the extension.
+/// Returns the longest fitting start of the stem, a hash of `raw`, the mark and the extension.
 fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
     let tail = format!("{CUT}{:08x}{mark}{}", short_hash(raw), escape_text(extension));
     let stem_bytes_max = NAME_BYTES_MAX.saturating_sub(tail.len());
     let mut name = String::with_capacity(NAME_BYTES_MAX);
-    // Cut between whole characters, before they are escaped, so that no escape is torn.
+    // Cut between whole characters, before they are escaped, so that no escape is split.
     for (character, is_escaped) in characters(stem) {
         let len_before = name.len();
         push(character, is_escaped, &mut name);
@@ -82,8 +82,8 @@ fn cut(raw: &str, (stem, extension): (&str, &str), mark: &str) -> String {
     name + &tail
 }
 
-/// Splits off an extension with its dot, or an empty one where there is none worth keeping: what
-/// has a space in it is the end of a sentence.
+/// Splits off an extension with its dot, or an empty one if there is none: text with a space after
+/// the dot is the end of a sentence.
 fn split_extension(raw: &str) -> (&str, &str) {
     let Some((stem, extension)) = raw.rfind('.').map(|dot| raw.split_at(dot)) else {
         return (raw, "");
@@ -104,7 +104,7 @@ fn escape_whole(raw: &str) -> String {
     }
 }
 
-/// Almost all names have nothing to escape and are copied as a whole.
+/// Fast path: almost all names have nothing to escape and are copied as a whole.
 fn escape_text(raw: &str) -> String {
     if !characters(raw).any(|(_, is_escaped)| is_escaped) {
         return raw.to_owned();
@@ -139,7 +139,7 @@ fn push(character: char, is_escaped: bool, name: &mut String) {
     }
 }
 
-/// Returns whether what follows a `%` makes an escape of it.
+/// Returns whether the text after a `%` would make it an escape.
 fn reads_as_escape(after: &[u8]) -> bool {
     match after {
         [b'~', ..] => true,
@@ -162,8 +162,8 @@ fn hex_digit(value: u8) -> char {
     char::from(if value < 10 { b'0' + value } else { b'A' + value - 10 })
 }
 
-/// FNV-1a, 32 bits: stable for ever, and only there to tell long names apart. Names that agree in
-/// it are told apart by marks like any others.
+/// FNV-1a, 32 bits: must never change. It only distinguishes long names; names with equal hashes
+/// get marks like any others.
 fn short_hash(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,9 +1,9 @@
-//! What inode numbers alone tell: what they stand for, and how many are known.
+//! Queries by inode number: nodes, views, and the number of known nodes.
 
 use crate::{Entry, Ino, TorrentSource, Validity, Vfs, VfsError};
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Finds what has a number, or the directory that it is in, and counts one lookup of it.
+    /// Finds the node with a number, or its parent directory, and counts one lookup of it.
     pub(crate) fn lookup_number(&self, ino: Ino, wants_parent: bool) -> Result<Entry, VfsError> {
         let tree = self.tree();
         let attr = match (self.views.numbers.view(ino), wants_parent) {
@@ -16,23 +16,22 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(Entry { attr, name_validity: Validity::Unannounced })
     }
 
-    /// Returns whether a number belongs to `.tfs/`: what is there changes without notice, and the
-    /// size of its files is not known before they are read to their end.
+    /// Returns whether a number belongs to `.tfs/`: nodes there change without notification, and
+    /// the size of its files is unknown until they are read to their end.
     #[must_use]
     pub fn is_view(&self, ino: Ino) -> bool {
         self.views.numbers.view(ino).is_some()
     }
 
-    /// Returns whether a lookup or a listing in a directory has to go over the names of all files
-    /// first, which takes tens of milliseconds of a processor in a large library: so it is with a
-    /// search whose results are not those of the torrents of now. All other calls but reads take
-    /// microseconds.
+    /// Returns whether a lookup or listing in a directory has to search the names of all files
+    /// first, which takes tens of milliseconds of CPU time in a large library. This is the case for
+    /// a search with outdated results. All other calls but reads take microseconds.
     #[must_use]
     pub fn must_search(&self, dir: Ino) -> bool {
         self.views.numbers.view(dir).is_some_and(|dir| self.views.must_search(dir))
     }
 
-    /// Returns how many nodes of torrents the front end knows. Costs nothing.
+    /// Returns how many nodes of torrents the front end knows. Costs O(1).
     #[must_use]
     pub fn known_count(&self) -> usize {
         self.tree().known_count()

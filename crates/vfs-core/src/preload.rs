@@ -1,27 +1,27 @@
-//! What can be preloaded, and the way from a path to it.
+//! Preloads: resolves paths to files, and runs the preload.
 
 use crate::engine::{FileFacts, FileParts, PreloadError, PreloadProgress, PreloadStep};
 use crate::{FileId, ServerId, TorrentSource, TorrentState, Vfs, VfsError};
 
-/// A file of a torrent and where it is.
+/// A file of a torrent and its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TorrentFile {
-    /// Which file.
+    /// Identity of the file.
     pub id: FileId,
     /// Its length in bytes.
     pub len: u64,
-    /// Its path from the root, without a slash before it.
+    /// Path from the root, without a leading slash.
     pub path: String,
 }
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Returns the file at a path from the root, or all files below a directory, torrent by
-    /// torrent and in the order of their names. Symbolic links are not followed.
+    /// Returns the file at a path from the root, or all files below a directory, by torrent and
+    /// then by name. Symbolic links are not followed.
     ///
     /// # Errors
     /// `NotFound`, `NotDirectory`, or `NoTree`.
     pub fn files_below(&self, path: &str) -> Result<Vec<TorrentFile>, VfsError> {
-        // The names of a million files take a while: not under the lock.
+        // Collecting the names of a million files takes a while, so it is not done under the lock.
         let places = self.tree().places(path)?;
         let mut files = Vec::new();
         for (tree, idx, name) in places {
@@ -30,20 +30,20 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(files)
     }
 
-    /// Resolves when parts of a file are on the server, all of them. `progress` is told how far
-    /// that is, at the beginning, now and then, and at the end.
+    /// Resolves when all parts of a file are on the server. Calls `progress` with the current state
+    /// at the start, periodically, and at the end.
     ///
-    /// What is there needs no stream; what is missing is streamed over and not kept, with one
-    /// stream for all preloads of a source, below all readers: while one waits for its bytes no
-    /// preload takes part. Failures of the source that may pass cost only time. Of several servers
-    /// each part is fetched by one, and goes on at another when that one is down or cannot.
+    /// Present data needs no stream. Missing data is streamed and discarded, with one stream for
+    /// all preloads of a source. Readers have priority: no preload runs while a reader waits for
+    /// bytes. Retryable failures of the source only cost time. With several servers, each part is
+    /// fetched from one, with failover to another.
     ///
     /// # Errors
     /// [`PreloadError`].
     ///
     /// # Cancel safety
-    /// Dropping the future ends the preload and frees its stream. What came stays, so that the
-    /// same preload goes on from there.
+    /// Dropping the future ends the preload and closes its stream. Downloaded data stays, so that a
+    /// repeated preload continues from there.
     pub async fn preload(
         &self,
         file: &TorrentFile,
@@ -72,8 +72,8 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(())
     }
 
-    /// Returns the servers that can be asked for a file, and what each says of it; the first if
-    /// nobody has said anything yet.
+    /// Returns the servers that have a file, with their facts; the first server if none has
+    /// reported yet.
     fn places_of(&self, file: &TorrentFile) -> Option<Vec<(ServerId, FileFacts)>> {
         let tree = self.tree();
         let geometry = tree.geometry(file.id)?;

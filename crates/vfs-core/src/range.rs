@@ -1,7 +1,7 @@
-//! Byte ranges: the only place where offsets and lengths are added.
+//! Byte ranges: the only module that adds offsets and lengths.
 #![warn(clippy::arithmetic_side_effects)]
 
-/// The bytes from `start` up to, not including, `end` of a file. Never backwards.
+/// The bytes from `start` up to, not including, `end` of a file. `start` is at most `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ByteRange {
     start: u64,
@@ -10,7 +10,7 @@ pub struct ByteRange {
 
 impl ByteRange {
     /// Returns the part of the `len` bytes at `offset` that lies inside a file of `file_len` bytes;
-    /// it is empty at and after the end of the file.
+    /// empty at and after the end of the file.
     #[must_use]
     pub fn clamped(offset: u64, len: u64, file_len: u64) -> Self {
         let start = offset.min(file_len);
@@ -18,7 +18,7 @@ impl ByteRange {
         Self { start, end }
     }
 
-    /// Returns what of the range is not before `offset`.
+    /// Returns the part of the range at or after `offset`.
     #[must_use]
     pub(crate) fn from(self, offset: u64) -> Self {
         Self { start: offset.clamp(self.start, self.end), end: self.end }
@@ -42,7 +42,7 @@ impl ByteRange {
         self.end.saturating_sub(self.start)
     }
 
-    /// Returns whether there is no byte in it.
+    /// Returns whether the range has no bytes.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.start == self.end

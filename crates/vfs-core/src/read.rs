@@ -7,27 +7,26 @@ use crate::handle::OpenFile;
 use crate::tree::FileRef;
 use crate::{ByteRange, HandleId, TorrentSource, Vfs, VfsError};
 
-/// What a read is about, cut to the end of the file.
+/// Target of a read, clamped to the end of the file.
 enum ReadPlan {
-    /// Bytes that are at hand.
+    /// Bytes in memory.
     Bytes(Bytes),
-    /// Bytes of a torrent, at least one.
+    /// Bytes of a torrent; not empty.
     Target(ReadTarget),
 }
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Reads `len` bytes at `offset` of an open file: all of them, but for those after the end of
-    /// the file.
+    /// Reads `len` bytes at `offset` of an open file; fewer only at the end of the file.
     ///
     /// # Errors
-    /// `BadHandle`; `WouldBlock` if bytes are missing that the read must not wait for, or that
-    /// cannot come; `TimedOut` when the deadline of [`ReadPolicy`](crate::ReadPolicy) has passed,
-    /// or at once for missing bytes after another read of the handle has waited for some in vain;
-    /// `Stale` if the torrent is gone; `ShuttingDown`; `Source` if the source failed until the
-    /// deadline. There is never a part of the bytes.
+    /// `BadHandle`; `WouldBlock` if bytes are missing that the read must not wait for, or that are
+    /// unavailable; `TimedOut` when the deadline of [`ReadPolicy`](crate::ReadPolicy) has passed,
+    /// or at once for missing bytes after another read of the handle has timed out; `Stale` if the
+    /// torrent was removed; `ShuttingDown`; `Source` if the source failed until the deadline. A
+    /// partial result is never returned.
     ///
     /// # Cancel safety
-    /// Dropping the future ends the read and frees all that it held.
+    /// Dropping the future ends the read and releases its resources.
     pub async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Bytes, VfsError> {
         let target = match self.wanted(handle, offset, len)? {
             ReadPlan::Bytes(bytes) => return Ok(bytes),
@@ -37,9 +36,9 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.read(target, &states).await
     }
 
-    /// Does what [`read`](Self::read) does for who can ask for single pages of 4 KiB instead: if
-    /// whole pages of the range are there and others are missing, it ends at once with `Partial`.
-    /// So no page that is there waits for another that is not.
+    /// Like [`read`](Self::read), for callers that can request single pages of 4 KiB instead. If
+    /// whole pages of the range are present and others are missing, it fails at once with
+    /// `Partial`. So no present page waits for a missing one.
     ///
     /// # Errors
     /// `Partial`, and as [`read`](Self::read).
@@ -60,8 +59,8 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.read(target, &states).await
     }
 
-    /// Does what [`read`](Self::read) does if that takes no waiting: if the bytes are in memory, or
-    /// there are none to read. Costs a short lock and, if the bytes are there, one copy of them.
+    /// Like [`read`](Self::read), but only if it needs no waiting: the bytes are in memory, or the
+    /// range is empty. Costs a short lock and, if the bytes are present, one copy of them.
     ///
     /// # Errors
     /// `BadHandle` or `ShuttingDown`.
@@ -78,20 +77,19 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Does what [`read`](Self::read) does on the calling thread, if its bytes are few, are there,
-    /// and a source can [read them inline](TorrentSource::read_inline).
-    /// `None` if not, or if they did not come: then the read is to take the usual way.
+    /// Like [`read`](Self::read) on the calling thread, for short present ranges that a source can
+    /// [read inline](TorrentSource::read_inline). Returns `None` otherwise, or on failure: the
+    /// caller should then use [`read`](Self::read).
     ///
-    /// Waits for the source, for two milliseconds at most. Needs the context of a runtime.
+    /// Waits for the source for at most 2 ms. Needs the context of a runtime.
     pub fn read_inline(&self, handle: HandleId, offset: u64, len: u32) -> Option<Bytes> {
         let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return None };
         let states = self.tree().file_states(target.file.id);
         self.engine.read_inline(target, &states)
     }
 
-    /// Returns whether all servers say that they do not have all of a range of an open file, so
-    /// that who reads it waits. False while nobody can say. Waits for no more than a short lock of
-    /// each.
+    /// Returns whether all servers report that they do not have all of a range of an open file, so
+    /// that a read of it would wait. False while this is unknown. Blocks only for short locks.
     #[must_use]
     pub fn is_missing(&self, handle: HandleId, offset: u64, len: u32) -> bool {
         let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) else { return false };
@@ -99,9 +97,9 @@ impl<S: TorrentSource> Vfs<S> {
         self.engine.is_missing(target, &states)
     }
 
-    /// Takes note that a read was dropped since its thread got a signal. If its bytes are missing,
-    /// further reads of missing bytes by the handle fail at once for a while, as after a wait that
-    /// has failed: who goes on all the same ends soon.
+    /// Records that a read was dropped because of a signal to its thread. If its bytes are missing,
+    /// further reads of missing bytes by the handle fail at once for a while, as after a time-out.
+    /// So a program that continues to read ends soon.
     pub fn on_interrupted(&self, handle: HandleId, offset: u64, len: u32) {
         if let Ok(ReadPlan::Target(target)) = self.wanted(handle, offset, len) {
             let states = self.tree().file_states(target.file.id);
@@ -109,7 +107,8 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Returns how many bytes a read of an open file returns: fewer than `len` only at its end.
+    /// Returns the length of the result of a read: fewer than `len` bytes only at the end of the
+    /// file.
     ///
     /// # Errors
     /// `BadHandle`.
@@ -120,8 +119,8 @@ impl<S: TorrentSource> Vfs<S> {
         })
     }
 
-    /// Returns whether a server, or this machine's disk, is known to have all of a range of an open
-    /// file. Waits for no more than a short lock of each.
+    /// Returns whether a server, or the local disk, is known to have all of a range of an open
+    /// file. Blocks only for short locks.
     #[must_use]
     pub fn is_here(&self, handle: HandleId, offset: u64, len: u32) -> bool {
         match self.wanted(handle, offset, len) {

@@ -1,4 +1,4 @@
-//! The servers of a filesystem, and what each of them says of its torrents.
+//! Servers of a filesystem, and their listings.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,19 +8,19 @@ use crate::{
     TorrentSummary, Vfs,
 };
 
-/// How many torrents of a listing are looked at, or written, before others get the lock of the
-/// tree: some tenths of a millisecond. Also a long pass that only reads holds up all others, since
-/// whoever wants to write comes before those who read after it.
+/// Number of torrents of a listing that are compared or written before the lock of the tree is
+/// released: some tenths of a millisecond. A long read-only pass also delays all others, since
+/// waiting writers have priority over later readers.
 const PART_TORRENTS: usize = 1024;
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Returns the first source that was given.
+    /// Returns the first source.
     #[must_use]
     pub fn source(&self) -> &S {
         self.engine.first_source()
     }
 
-    /// Returns the source of a server; `None` of an id that no server has.
+    /// Returns the source of a server; `None` for an unknown id.
     #[must_use]
     pub fn source_of(&self, server: ServerId) -> Option<&S> {
         self.engine.source(server)
@@ -31,8 +31,7 @@ impl<S: TorrentSource> Vfs<S> {
         (0..self.engine.count()).filter_map(|position| u16::try_from(position).ok()).map(ServerId)
     }
 
-    /// Returns the name of a torrent that failed, as a server has it, and why it failed, of the
-    /// first server that says why.
+    /// Returns the name and failure of a failed torrent, from the first server that reports one.
     #[must_use]
     pub fn listed_failure(&self, torrent: InfoHash) -> Option<(Option<String>, String)> {
         self.servers().find_map(|server| {
@@ -41,20 +40,19 @@ impl<S: TorrentSource> Vfs<S> {
         })
     }
 
-    /// Returns whether a listing of a server was ever taken over.
+    /// Returns whether a listing of a server was ever applied.
     #[must_use]
     pub fn is_server_known(&self, server: ServerId) -> bool {
         self.tree().is_server_known(server)
     }
 
-    /// Returns when the directory in which the torrents of a server are was last modified, in
-    /// seconds since 1970.
+    /// Returns when the directory of a server's torrents was last modified, in seconds since 1970.
     #[must_use]
     pub fn changed_at(&self, server: ServerId) -> i64 {
         self.tree().changed_at(server)
     }
 
-    /// Returns the torrents of a listing of a server that can be shown, but that the tree does not
+    /// Returns the torrents of a server's listing that can be shown, but that the tree does not
     /// have from that server, in the listing's order.
     #[must_use]
     pub fn unknown_torrents_of(
@@ -71,19 +69,19 @@ impl<S: TorrentSource> Vfs<S> {
         parts.collect()
     }
 
-    /// Does what [`unknown_torrents_of`](Self::unknown_torrents_of) does for the first server.
+    /// Like [`unknown_torrents_of`](Self::unknown_torrents_of), for the first server.
     #[must_use]
     pub fn unknown_torrents(&self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
         self.unknown_torrents_of(ServerId::FIRST, listing)
     }
 
-    /// Takes over what somebody kept of a server from before, so that names and times stay: to be
-    /// called before the first listing of any server is taken over.
+    /// Restores persisted state of a server, so that names and times stay the same. Must be called
+    /// before the first listing of any server is applied.
     ///
-    /// `changed_at` is when the set of torrents last changed, the time of their directory, and
-    /// `torrents` are all that are known to have been there, also those that are gone: whoever is
-    /// added gets its name again unless somebody else has it by now. Nothing is shown yet. To show
-    /// a tree as it was last known, [`apply_of`](Self::apply_of) it as a listing.
+    /// `changed_at` is when the set of torrents last changed, the time of their directory.
+    /// `torrents` are all torrents known from before, including removed ones: a torrent that is
+    /// added gets its earlier name, unless another torrent has it. Nothing becomes visible yet. To
+    /// show the last known tree, apply it as a listing with [`apply_of`](Self::apply_of).
     pub fn remember_of(
         &self,
         server: ServerId,
@@ -95,7 +93,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Does what [`remember_of`](Self::remember_of) does for the first server.
+    /// Like [`remember_of`](Self::remember_of), for the first server.
     pub fn remember(
         &self,
         changed_at: Option<i64>,
@@ -104,9 +102,9 @@ impl<S: TorrentSource> Vfs<S> {
         self.remember_of(ServerId::FIRST, changed_at, torrents);
     }
 
-    /// Takes over which inode numbers torrents of a server had, with
-    /// [`InodeNumbers::Bits32`](crate::InodeNumbers::Bits32): to be called before the first listing
-    /// of any server is taken over. Where two torrents claim a number, the first has it.
+    /// Restores the inode numbers of a server's torrents, with
+    /// [`InodeNumbers::Bits32`](crate::InodeNumbers::Bits32). Must be called before the first
+    /// listing of any server is applied. If two torrents claim a number, the first gets it.
     pub fn remember_numbers_of(
         &self,
         server: ServerId,
@@ -117,15 +115,15 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Returns the inode numbers of a torrent that the tree has from a server, to be kept for
-    /// [`remember_numbers_of`](Self::remember_numbers_of). `None` with numbers that are hashes.
+    /// Returns the inode numbers of a server's torrent in the tree, to be persisted for
+    /// [`remember_numbers_of`](Self::remember_numbers_of). `None` if numbers are hashes.
     #[must_use]
     pub fn numbers_of(&self, server: ServerId, info_hash: InfoHash) -> Option<NumberRange> {
         self.tree().numbers_of(server, info_hash)
     }
 
-    /// Returns what is known of the torrents that the tree has from a server and a listing of it
-    /// lacks, in the order of their directory; of all torrents, for an empty listing.
+    /// Returns the last summaries of a server's torrents in the tree that its listing lacks, in the
+    /// order of their directory; of all torrents, for an empty listing.
     #[must_use]
     pub fn summaries_not_in(
         &self,
@@ -141,9 +139,9 @@ impl<S: TorrentSource> Vfs<S> {
         self.unlisted(server, &listed, kept.sum())
     }
 
-    /// Returns what a server last said of all its torrents, with the progress that it said before
-    /// where it says none now, since it checks them or they have failed. It is for keeping: shown
-    /// after a restart, files have their blocks again.
+    /// Returns the last summaries of all torrents of a server. If a summary has no progress,
+    /// because the torrent is being checked or has failed, it gets the earlier progress. Meant to
+    /// be persisted: when it is shown after a restart, files have their block counts again.
     #[must_use]
     pub fn last_summaries_of(&self, server: ServerId) -> Vec<TorrentSummary> {
         let mut summaries = self.summaries_not_in(server, &[]);
@@ -154,15 +152,15 @@ impl<S: TorrentSource> Vfs<S> {
         summaries
     }
 
-    /// Takes over a complete listing of a server.
+    /// Applies a complete listing of a server.
     ///
-    /// Torrents that no server has any more disappear; those that are new appear if their details
-    /// are given, and otherwise stay unknown until a later call; progress is taken over for all.
-    /// What the other servers have stays as they last said. `seen_at` is now, in seconds since
-    /// 1970: when torrents that were never there before are first seen. Then the sink is told of
-    /// what a front end may not know.
+    /// Removes torrents that no server has any more. Adds new ones if their details are given;
+    /// otherwise they stay unknown until a later call. Updates the progress of all. The state of
+    /// other servers does not change. `seen_at` is the current time, in seconds since 1970: the
+    /// first-seen time of new torrents. Then notifies the sink of changes that a front end may have
+    /// cached.
     ///
-    /// A listing of an id that no server has changes nothing, and is logged as a bug.
+    /// A listing of an unknown server id changes nothing, and is logged as a bug.
     pub fn apply_of(
         &self,
         server: ServerId,
@@ -173,7 +171,7 @@ impl<S: TorrentSource> Vfs<S> {
         if !self.is_server(server) {
             return Changes::default();
         }
-        // Before the lock is taken: a torrent of a hundred thousand files takes a while.
+        // Before the lock is taken: building the layout of a hundred thousand files takes a while.
         let layouts = self.layouts(server, details, seen_at);
         let sink = self.sink();
         let difference = self.difference(server, listing);
@@ -182,7 +180,7 @@ impl<S: TorrentSource> Vfs<S> {
         changes
     }
 
-    /// Does what [`apply_of`](Self::apply_of) does for the first server.
+    /// Like [`apply_of`](Self::apply_of), for the first server.
     pub fn apply(
         &self,
         listing: Vec<TorrentSummary>,
@@ -192,8 +190,8 @@ impl<S: TorrentSource> Vfs<S> {
         self.apply_of(ServerId::FIRST, listing, details, seen_at)
     }
 
-    /// Returns whether a server has this id. What comes from one that has not is a bug of the
-    /// caller, and would be a torrent that nobody can be asked for.
+    /// Returns whether a server has this id. An unknown id is a bug of the caller, and would add a
+    /// torrent without a server to read from.
     pub(crate) fn is_server(&self, server: ServerId) -> bool {
         let is_server = self.engine.is_server(server);
         if !is_server {
@@ -202,14 +200,14 @@ impl<S: TorrentSource> Vfs<S> {
         is_server
     }
 
-    /// Returns the directory in which the torrents of a server are, and whose it is.
+    /// Returns the directory of a server's torrents, and the name of its server.
     pub(crate) fn folder_of(&self, server: ServerId) -> (FolderId, Option<String>) {
         let tree = self.tree();
         let (folder, name) = tree.place_of(server);
         (folder, name.map(str::to_owned))
     }
 
-    /// Lays torrents of a server out. Holds the lock of the tree for moments only.
+    /// Builds the layouts of a server's torrents. Holds the lock of the tree only briefly.
     pub(crate) fn layouts(
         &self,
         server: ServerId,
@@ -226,7 +224,7 @@ impl<S: TorrentSource> Vfs<S> {
         layouts.collect()
     }
 
-    /// Passes on what was written: to reads, views, and the sink, whose lock the caller holds.
+    /// Propagates written changes to reads, views, and the sink, whose lock the caller holds.
     pub(crate) fn announce(
         &self,
         server: ServerId,
@@ -234,9 +232,9 @@ impl<S: TorrentSource> Vfs<S> {
         notices: &[Invalidation],
         sink: Option<&dyn InvalidationSink>,
     ) {
-        // First, so that reads of what is gone do not hold up those who are told.
+        // First, so that reads of removed files do not delay the notified callers.
         self.engine.update(|file| self.tree().file_states(file));
-        // Before those who are told look again.
+        // Before notified callers look up again.
         let added = {
             let tree = self.tree();
             let added = changes.added.iter();
@@ -248,8 +246,8 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Writes what a server says otherwise than the tree. No other thread writes torrents
-    /// meanwhile: the caller holds the lock of the sink.
+    /// Writes the difference between a server's listing and the tree. No other thread writes
+    /// torrents meanwhile: the caller holds the lock of the sink.
     pub(crate) fn write(
         &self,
         server: ServerId,
@@ -275,7 +273,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Finds what a listing changes. Of two that it has of one torrent the first counts.
+    /// Returns the changes by a listing. Of two entries for one torrent, the first counts.
     fn difference(&self, server: ServerId, listing: Vec<TorrentSummary>) -> Difference {
         let mut difference = Difference::default();
         let mut listed = HashSet::with_capacity(listing.len());
@@ -294,8 +292,8 @@ impl<S: TorrentSource> Vfs<S> {
         difference
     }
 
-    /// Returns what a server last said of its torrents that are not listed, in the order of their
-    /// directory. `kept_count` is how many are.
+    /// Returns the last summaries of a server's torrents that are not listed, in the order of their
+    /// directory. `kept_count` is the number of listed ones in the tree.
     fn unlisted(
         &self,
         server: ServerId,

@@ -1,4 +1,4 @@
-//! The seam to the world: where torrents and their bytes come from.
+//! Traits for torrent sources: listing, metadata, byte streams, local files.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,39 +10,40 @@ use crate::{
     StreamBudget, TorrentDetails, TorrentSummary,
 };
 
-/// The torrents of one server and their bytes, from a network or from a test.
+/// Torrents of one server and their bytes, from a network or from a test.
 ///
-/// Futures may be dropped at any point; what they were doing ends then.
+/// Futures may be dropped at any point; their operation then ends.
 pub trait TorrentSource: Send + Sync + 'static {
-    /// The byte stream that [`open_at`](Self::open_at) gives.
+    /// Byte stream returned by [`open_at`](Self::open_at).
     type Stream: SourceStream;
 
     /// Returns all torrents, in any order.
     ///
     /// # Errors
-    /// Any [`SourceError`]. An error says nothing about which torrents there are.
+    /// Any [`SourceError`]. An error implies nothing about the torrents that exist.
     fn list(&self) -> impl Future<Output = Result<Vec<TorrentSummary>, SourceError>> + Send;
 
-    /// Returns what never changes about one torrent, by one small request. What a source learns
-    /// by a larger one only is left to [`metadata`](Self::metadata): then the answer has
+    /// Returns the immutable data of one torrent, with one small request. Data that needs a larger
+    /// request is left to [`metadata`](Self::metadata): the result then has
     /// [`MetadataStatus::Pending`](crate::MetadataStatus::Pending).
     ///
     /// # Errors
-    /// `NotFound` if the torrent is gone or not resolved, else any [`SourceError`].
+    /// `NotFound` if the torrent was removed or is not resolved, otherwise any [`SourceError`].
     fn details(
         &self,
         torrent: InfoHash,
     ) -> impl Future<Output = Result<TorrentDetails, SourceError>> + Send;
 
-    /// Reads the metadata of a torrent, which may be megabytes, and returns `details` completed
-    /// and corrected by it. Info hash, name and files (their paths and lengths) stay as they are.
+    /// Reads the metadata of a torrent, which may be megabytes, and returns `details` completed and
+    /// corrected from it. Info hash, name and files (their paths and lengths) do not change.
     ///
-    /// It is called for details with [`MetadataStatus::Pending`](crate::MetadataStatus::Pending)
-    /// or [`MetadataStatus::Unavailable`](crate::MetadataStatus::Unavailable). A source that has
-    /// no usable metadata of the torrent returns the latter.
+    /// It is called for details with [`MetadataStatus::Pending`](crate::MetadataStatus::Pending) or
+    /// [`MetadataStatus::Unavailable`](crate::MetadataStatus::Unavailable). A source without usable
+    /// metadata of the torrent returns the latter.
     ///
     /// # Errors
-    /// `NotFound` if the torrent is gone, else any [`SourceError`]; it is called again later.
+    /// `NotFound` if the torrent was removed, otherwise any [`SourceError`]; it is called again
+    /// later.
     fn metadata(
         &self,
         details: TorrentDetails,
@@ -50,22 +51,22 @@ pub trait TorrentSource: Send + Sync + 'static {
         async { Ok(details) }
     }
 
-    /// Returns which pieces of a torrent are there at the moment.
+    /// Returns the current bitfield of a torrent.
     ///
-    /// It is asked at most once a second, and only while a read needs it. A piece that was there
-    /// may be gone after the other side was restarted.
+    /// Called at most once a second, and only while a read needs it. A present piece may be missing
+    /// after a restart of the server.
     ///
     /// # Errors
-    /// `NotFound` if the torrent is gone, `Failed` while nobody knows, else any [`SourceError`].
+    /// `NotFound` if the torrent was removed, `Failed` while it is unknown, otherwise any
+    /// [`SourceError`].
     fn haves(
         &self,
         torrent: InfoHash,
     ) -> impl Future<Output = Result<Bitfield, SourceError>> + Send;
 
-    /// Returns how much the other side has fetched of a torrent and how fast, or `None` if it
-    /// cannot say.
+    /// Returns how much of a torrent the server has fetched and its speed, or `None` if unknown.
     ///
-    /// It is asked at most once a second, and only while a read has waited for long.
+    /// Called at most once a second, and only while a read has waited for long.
     fn download_progress(
         &self,
         torrent: InfoHash,
@@ -74,13 +75,13 @@ pub trait TorrentSource: Send + Sync + 'static {
         async { None }
     }
 
-    /// Opens a stream of the bytes `range` of `file`, and resolves only when the other side has
-    /// confirmed that offset. `range` is not empty and lies inside the file.
+    /// Opens a stream of the bytes `range` of `file`, and resolves only when the server has
+    /// confirmed the offset. `range` is not empty and lies inside the file.
     ///
-    /// A piece that is not there yet does not fail: the stream stays silent until it comes.
+    /// A missing piece is not an error: the stream sends nothing until the piece arrives.
     ///
     /// # Errors
-    /// `NotFound` if the torrent or file is gone, else any [`SourceError`].
+    /// `NotFound` if the torrent or file was removed, otherwise any [`SourceError`].
     fn open_at(
         &self,
         file: FileId,
@@ -88,19 +89,19 @@ pub trait TorrentSource: Send + Sync + 'static {
         range: ByteRange,
     ) -> impl Future<Output = Result<Self::Stream, SourceError>> + Send;
 
-    /// Returns whether [`read_inline`](Self::read_inline) may bring bytes at the moment.
+    /// Returns whether [`read_inline`](Self::read_inline) may currently succeed.
     fn can_read_now(&self) -> bool {
         false
     }
 
-    /// Reads a short range of a file on the thread that calls, which waits for `time_max` at most:
-    /// what a server nearby has comes sooner than other threads would be woken for it. `range` is
-    /// not empty and lies inside the file.
+    /// Reads a short range of a file on the calling thread, which blocks for at most `time_max`: a
+    /// nearby server answers sooner than another thread wakes up. `range` is not empty and lies
+    /// inside the file.
     ///
-    /// It is called if [`can_read_now`](Self::can_read_now) says that it may be of use.
+    /// Called only if [`can_read_now`](Self::can_read_now) returns true.
     ///
     /// # Errors
-    /// [`InlineUnavailable`]: the range is read by a stream then, which says what is wrong.
+    /// [`InlineUnavailable`]: the range is then read by a stream, which reports the error.
     fn read_inline(
         &self,
         _file: FileId,
@@ -111,12 +112,11 @@ pub trait TorrentSource: Send + Sync + 'static {
         Err(InlineUnavailable::NoWay)
     }
 
-    /// Finds a file on the disk of this machine and proves that it is the one that the source has,
-    /// as far as `wanted` says what that has of it. Until it resolves, the file is read from the
-    /// source.
+    /// Finds a file on the local disk and verifies that it is the source's, as far as the pieces in
+    /// `wanted` permit. Until it resolves, the file is read from the source.
     ///
     /// # Errors
-    /// [`NoLocalFile`]: it is read from the source, and asked for again some time later.
+    /// [`NoLocalFile`]: the file is read from the source, and this is called again some time later.
     fn local_file(
         &self,
         file: FileId,
@@ -126,70 +126,68 @@ pub trait TorrentSource: Send + Sync + 'static {
         async { Err(NoLocalFile::Off) }
     }
 
-    /// Returns whether [`local_file`](Self::local_file) of a complete file would need no proof and
-    /// nothing from the other side, since there was one before, be it in an earlier run. Then it
-    /// takes a few system calls, whatever comes of it, and reads wait for that.
+    /// Returns whether [`local_file`](Self::local_file) of a complete file needs neither a
+    /// verification nor a request to the server, because it was verified before, possibly in an
+    /// earlier run. It then takes a few system calls, and reads wait for it.
     fn is_local_known(&self, file: FileId) -> bool {
         _ = file;
         false
     }
 
-    /// Takes note that these torrents are not of the source any more: what was proven of their
-    /// files is nobody's word.
+    /// Drops the local files of torrents that the source no longer has, with their verifications.
     fn forget_local(&self, torrents: &[InfoHash]) {
         _ = torrents;
     }
 
-    /// Returns what users call the server: a name, or an URL without credentials. `None` if there
-    /// is nothing to say.
+    /// Returns the display name of the server: a name, or a URL without credentials. `None` if
+    /// there is none.
     fn name(&self) -> Option<Arc<str>> {
         None
     }
 
-    /// Returns the name that the last listing had of a torrent, if it had one. For messages about
-    /// torrents whose details cannot be had.
+    /// Returns the torrent's name in the last listing, if any. For messages about torrents without
+    /// details.
     fn listed_name(&self, torrent: InfoHash) -> Option<String> {
         _ = torrent;
         None
     }
 
-    /// Returns in one line why the last listing had a torrent as failed, if it said so. For
-    /// messages.
+    /// Returns the torrent's failure in the last listing as one line, if any. For messages.
     fn listed_failure(&self, torrent: InfoHash) -> Option<String> {
         _ = torrent;
         None
     }
 
-    /// Returns false if a folder in which the files of one of these torrents were is missing from
-    /// a disk that this machine shares with the other side, or may be. It is asked when a listing
-    /// lacks them after a restart of the other side, and may wait for a disk for some seconds.
+    /// Returns false if a folder with files of one of these torrents is missing, or may be missing,
+    /// from a disk that this machine shares with the server. Called when a listing lacks them after
+    /// a restart of the server; may wait for a disk for some seconds.
     fn are_folders_there(&self, torrents: Vec<InfoHash>) -> impl Future<Output = bool> + Send {
         drop(torrents);
         async { true }
     }
 
-    /// Returns how long the other side has been running without a restart, rounded down, or `None`
-    /// if it cannot say. It is asked when a listing lacks torrents that were there.
+    /// Returns the uptime of the server, rounded down, or `None` if unknown. Called when a listing
+    /// lacks known torrents.
     fn uptime(&self) -> impl Future<Output = Option<Duration>> + Send {
         async { None }
     }
 
-    /// Returns what the other side can bear.
+    /// Returns the limits of the server.
     fn limits(&self) -> SourceLimits;
 
-    /// Returns the budget that this filesystem's streams are to be taken from, where others share
-    /// the other side. Without one, all streams of [`limits`](Self::limits) are its own.
+    /// Returns the shared budget of this filesystem's streams, if other filesystems use the server.
+    /// Without one, all streams of [`limits`](Self::limits) are its own.
     fn budget(&self) -> Option<Arc<dyn StreamBudget>> {
         None
     }
 }
 
-/// The bytes of one range, in order. Dropping it ends the stream on the other side at once.
+/// The bytes of one range, in order. Dropping it ends the stream on the server at once.
 pub trait SourceStream: Send + 'static {
     /// Returns the next bytes, at least one, or `None` at the end of the range.
     ///
     /// # Errors
-    /// Any [`SourceError`]; the stream is of no use afterwards.
+    /// Any [`SourceError`]; the stream must not be used afterwards.
     ///
     /// # Cancel safety
     /// Dropping the future loses no bytes: the next call returns them.
@@ -199,29 +197,29 @@ pub trait SourceStream: Send + 'static {
     fn position(&self) -> u64;
 }
 
-/// Why a source did not read a range at once.
+/// Why an inline read failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InlineUnavailable {
-    /// It has no way for that, or none yet. Nothing was asked of the other side.
+    /// Not available, or not yet. No request was sent.
     NoWay,
-    /// The bytes did not come, or not in time: it is not worth while for now.
+    /// The bytes did not arrive, or not in time: inline reads are currently not worthwhile.
     Missed,
 }
 
-/// How far the download of a torrent is.
+/// Download progress of a torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DownloadProgress {
-    /// The bytes fetched from peers since the torrent was started, also of pieces that are not
-    /// complete. Less than before after a restart.
+    /// Bytes fetched from peers since the torrent was started, including those of incomplete
+    /// pieces. Decreases after a restart.
     pub fetched_bytes: u64,
-    /// The download speed of late in bytes a second.
+    /// Current download speed in bytes per second.
     pub bytes_per_second: u64,
 }
 
-/// What a source can bear.
+/// Limits of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceLimits {
-    /// How many streams may be open at a time, at least 1.
+    /// Maximum number of open streams, at least 1.
     ///
     /// rqbit's eighth open stream stops its downloads, see `docs/dev/service.md`.
     pub streams_max: usize,

@@ -1,56 +1,55 @@
-//! What a source says about torrents: the listing, which changes, and the details, which do not.
+//! Torrents as reported by a source: summaries, which change, and details, which do not.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crate::InfoHash;
 
-/// What a server does with a torrent at the moment.
+/// State of a torrent on the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TorrentState {
-    /// Its files are being checked.
+    /// The server checks its files.
     Initializing,
-    /// It downloads or seeds.
+    /// Downloading or seeding.
     Live,
-    /// It is stopped: what is missing does not come.
+    /// Stopped: missing data does not arrive.
     Paused,
-    /// It failed: what is missing does not come.
+    /// Failed: missing data does not arrive.
     Failed,
 }
 
-/// One line of a server's list: everything about a torrent that changes with time.
+/// One entry of a server's list: all changing data of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TorrentSummary {
-    /// Which torrent.
+    /// Info hash of the torrent.
     pub info_hash: InfoHash,
-    /// Where it stands in the order of arrival on the server; the smaller came first and keeps a
-    /// name that two torrents share. Only compared, and only when torrents are first seen.
+    /// Order of addition on the server: the torrent with the smaller value keeps a name that two
+    /// torrents share. Only compared, and only when torrents are first seen.
     pub added_order: u64,
-    /// Whether its list of files is known. A magnet link is not resolved at first.
+    /// Whether its list of files is known. A magnet link is initially unresolved.
     pub is_resolved: bool,
-    /// Whether the newest list of the server has it. False for a torrent that is kept although
-    /// that list lacks it: a "not found" of the server is final then.
+    /// Whether the newest list of the server contains it. False for a torrent that is kept although
+    /// that list lacks it: a "not found" of the server is then final.
     pub is_listed: bool,
-    /// What the server does with it.
+    /// State on the server.
     pub state: TorrentState,
-    /// The bytes that are there, file by file in the torrent's order; `None` where the server does
-    /// not know yet.
+    /// Present bytes of each file, in the torrent's order; `None` if the server does not know yet.
     pub file_progress: Option<Arc<[u64]>>,
 }
 
-/// Everything about a torrent that never changes, because the info hash covers it.
+/// All immutable data of a torrent, which its info hash covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TorrentDetails {
-    /// Which torrent.
+    /// Info hash of the torrent.
     pub info_hash: InfoHash,
-    /// The name as it stands in the torrent, not escaped.
+    /// Name as in the torrent, not escaped.
     pub name: String,
     /// Whether the torrent is one file or a directory.
     pub layout: Layout,
-    /// The creation date in seconds since 1970 (BEP 3 `creation date`), if there is a sane one.
+    /// Creation date in seconds since 1970 (BEP 3 `creation date`), if plausible.
     pub created: Option<i64>,
-    /// The length of all pieces but the last in bytes (BEP 3 `piece length`). Without it nobody can
-    /// tell which piece a byte is in.
+    /// Length in bytes of all pieces but the last (BEP 3 `piece length`). Without it the piece of a
+    /// byte is unknown.
     pub piece_len: Option<NonZeroU32>,
     /// Whether `layout`, `created`, `piece_len` and the targets of links come from the torrent's
     /// metadata, or are guesses that [`TorrentSource::metadata`](crate::TorrentSource::metadata)
@@ -63,19 +62,19 @@ pub struct TorrentDetails {
 /// Whether the metadata of a torrent (its `.torrent` file, BEP 3) was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum MetadataStatus {
-    /// It was read.
+    /// The metadata was read.
     #[default]
     Known,
-    /// It was not asked for yet, or the source did not answer.
+    /// The metadata was not requested yet, or the source did not answer.
     Pending,
-    /// The source answered that it has none that can be used. It may have one later.
+    /// The source has no usable metadata. It may have some later.
     Unavailable,
 }
 
 /// The two forms of a torrent (BEP 3: `length` or `files` in the info dictionary).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
-    /// The torrent's only file stands in the root of the mount under the torrent's name.
+    /// The torrent's only file is in the root of the mount, under the torrent's name.
     SingleFile,
     /// The torrent is a directory in the root of the mount, even if it has one file or none.
     Directory,
@@ -84,24 +83,24 @@ pub enum Layout {
 /// One file of a torrent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
-    /// The names of the folders inside the torrent and of the file, not escaped. The torrent's own
-    /// name is not among them.
+    /// Names of the folders inside the torrent and of the file, not escaped, without the torrent's
+    /// own name.
     pub path: Vec<String>,
     /// The length in bytes.
     pub len: u64,
-    /// What kind of file it is.
+    /// Its type.
     pub kind: FileKind,
 }
 
-/// The folder that libtorrent puts padding files into; their names are numbers (BEP 47).
+/// Folder of libtorrent's padding files; their names are numbers (BEP 47).
 const PADDING_FOLDER: &str = ".pad";
 
-/// How BitComet begins the names of padding files; a number and another underscore follow.
+/// Prefix of BitComet's padding files; a number and another underscore follow.
 const PADDING_PREFIX: &str = "_____padding_file_";
 
 impl FileEntry {
     /// Returns whether a file of a directory is padding: by its attribute (BEP 47), or by its name
-    /// where the maker of the torrent set none (`.pad/N`, `_____padding_file_N_...`).
+    /// if the creator of the torrent set none (`.pad/N`, `_____padding_file_N_...`).
     #[must_use]
     pub fn is_padding(&self) -> bool {
         let is_number = |text: &str| {
@@ -122,16 +121,16 @@ impl FileEntry {
     }
 }
 
-/// The kinds of file that a torrent can have (BEP 47 `attr`).
+/// Types of files in a torrent (BEP 47 `attr`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileKind {
-    /// Bytes to read.
+    /// A regular file.
     Regular,
-    /// A symbolic link to a path from the torrent's own directory on, not escaped.
+    /// A symbolic link to a path relative to the torrent's own directory, not escaped.
     Symlink {
-        /// The names on the way to the target.
+        /// Path components of the target.
         target: Vec<String>,
     },
-    /// Zeros that align the next file with a piece. Hidden.
+    /// Zeros that align the next file to a piece boundary. Hidden.
     Padding,
 }

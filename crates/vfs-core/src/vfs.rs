@@ -1,4 +1,4 @@
-//! The whole filesystem: what a front end calls.
+//! The filesystem interface for front ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -14,67 +14,67 @@ use crate::{
     SearchHit, SeekTo, TorrentSource, Validity, VfsError, xattr,
 };
 
-/// A node and what its servers are called.
+/// Facts about a node, and the names of its servers.
 type FactsWithServers = (NodeFacts, Option<String>);
 
-/// What stands between the names of servers, where there are several.
+/// Separator of server names, if there are several.
 const NAME_SEPARATOR: &str = ", ";
 
-/// How a [`Vfs`] behaves.
+/// Configuration of a [`Vfs`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct VfsConfig {
-    /// How reads behave.
+    /// Policy of reads.
     pub read: ReadPolicy,
-    /// Whether the control directory `.tfs` is listed in the root. It can be looked up anyway.
+    /// Whether the control directory `.tfs` is listed in the root. Lookups of it always succeed.
     pub show_control: bool,
-    /// How the torrents of several servers are arranged.
+    /// Arrangement of the torrents of several servers.
     pub layout: RootLayout,
-    /// How inode numbers are made.
+    /// Scheme of inode numbers.
     pub inode_numbers: InodeNumbers,
 }
 
-/// An open file and what its reader does.
+/// An open file and the activity of its reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenReader {
-    /// Which handle it is.
+    /// The handle.
     pub handle: HandleId,
-    /// Which file.
+    /// Identity of the file.
     pub file: FileId,
-    /// The path from the root, without a slash before it; `None` if the torrent is gone.
+    /// Path from the root, without a leading slash; `None` if the torrent was removed.
     pub path: Option<String>,
-    /// The length of the file.
+    /// Length of the file in bytes.
     pub file_len: u64,
-    /// Where the last read ended that was answered.
+    /// End offset of the last answered read.
     pub offset: u64,
-    /// Bytes that it was given.
+    /// Bytes returned to the reader.
     pub bytes_given: u64,
-    /// The same a second, over the last two or so.
+    /// Bytes per second, over about the last two seconds.
     pub bytes_per_second: u64,
-    /// How the file is read at the moment.
+    /// How the file is currently read.
     pub way: ReadWay,
-    /// What it waits for. Of several reads, that of the one that has waited for the longest.
+    /// Reason of its current wait; with several reads, that of the one that has waited longest.
     pub wait: Option<ReaderWait>,
 }
 
 /// A read-only filesystem over the torrents of one [`TorrentSource`] or several.
 ///
-/// Each source is a server; those of one info hash are one torrent, and a read asks a server that
-/// has its bytes.
+/// Each source is a server. Torrents with one info hash are one torrent, and a read uses a server
+/// that has its bytes.
 ///
-/// All calls but [`read`](Self::read), [`seek`](Self::seek) and [`preload`](Self::preload) answer
-/// from memory. Calls may come from any number of threads at once.
+/// All calls except [`read`](Self::read), [`seek`](Self::seek) and [`preload`](Self::preload)
+/// answer from memory. Calls may run concurrently on any threads.
 ///
 /// # Lookup counts
-/// The front end owns them: each success of [`lookup`](Self::lookup) and each entry that
-/// [`read_dir_plus`](Self::read_dir_plus) hands over adds one to the inode, and the front end gives
-/// them back with [`forget`](Self::forget). An inode that is known to the front end keeps its
-/// attributes after its torrent is gone.
+/// The front end owns them: each successful [`lookup`](Self::lookup) and each entry that
+/// [`read_dir_plus`](Self::read_dir_plus) returns adds one to the inode's count, and the front end
+/// returns them with [`forget`](Self::forget). An inode that the front end knows keeps its
+/// attributes after its torrent was removed.
 #[derive(Debug)]
 pub struct Vfs<S> {
     /// Protects the tree; held for one metadata call, never across an await.
     tree: RwLock<Tree>,
-    /// Who is told of changes. Held while a listing is taken over and told of, so that one comes
-    /// after the other; taken before `tree`, and by no call but those that say so.
+    /// Sink of notifications. Held while a listing is applied and announced, so that listings are
+    /// sequential. Taken before `tree`, and only by calls that document it.
     sink: Mutex<Option<Arc<dyn InvalidationSink>>>,
     pub(crate) views: Views,
     is_control_shown: bool,
@@ -83,16 +83,16 @@ pub struct Vfs<S> {
 }
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Returns a filesystem of one server that knows of no torrents yet: metadata calls fail with
-    /// [`VfsError::NoTree`] until [`apply`](Self::apply) was called.
+    /// Returns a filesystem of one server without known torrents: metadata calls fail with
+    /// [`VfsError::NoTree`] until [`apply`](Self::apply) is called.
     #[must_use]
     pub fn new(source: Arc<S>, config: VfsConfig) -> Self {
         Self::of_servers(&[source], config)
     }
 
-    /// Does what [`new`](Self::new) does for several servers, at least one: the position of each is
-    /// its [`ServerId`](crate::ServerId). Of two with one name, the later has a directory with a
-    /// mark in a layout by server.
+    /// Like [`new`](Self::new), for several servers, at least one: the position of each is its
+    /// [`ServerId`](crate::ServerId). In a layout by server, the later of two servers with one name
+    /// has a directory with a mark.
     #[must_use]
     pub fn of_servers(sources: &[Arc<S>], config: VfsConfig) -> Self {
         let names = sources.iter().enumerate().map(|(position, source)| match source.name() {
@@ -110,20 +110,20 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Puts these files into the control directory; of two with one name, the first.
+    /// Adds these files to the control directory; of files with one name, only the first.
     #[must_use]
     pub fn with_control_files(mut self, files: Vec<ControlFile>) -> Self {
         self.views = Views::new(files, self.views.numbers);
         self
     }
 
-    /// Lets a front end be told of changes from now on, in place of the one before, or nobody.
+    /// Sets the front end that is notified of changes from now on; `None` disables notifications.
     pub fn set_sink(&self, sink: Option<Arc<dyn InvalidationSink>>) {
         *self.sink() = sink;
     }
 
-    /// Returns up to `limit` files that a query finds, torrent by torrent in the order in which
-    /// these came. Costs a pass over the names of all files, and waits for nobody.
+    /// Returns up to `limit` files that match a query, by torrent in the order of addition. Costs a
+    /// pass over the names of all files, and does not block.
     #[must_use]
     pub fn search(&self, query: &Query, limit: usize) -> Vec<SearchHit> {
         let found = self.views.index.search(query, limit);
@@ -131,28 +131,28 @@ impl<S: TorrentSource> Vfs<S> {
         let hits =
             found.into_iter().filter_map(|Match { tree: torrent, index, path, len, .. }| {
                 let file = FileId { torrent: torrent.info_hash(), index };
-                // A torrent that went in between is left out.
+                // A torrent that was removed meanwhile is skipped.
                 let have_bytes = tree.have_bytes(torrent.key(), index, len)?;
                 Some(SearchHit { path, file, size: len, have_bytes })
             });
         hits.collect()
     }
 
-    /// Returns the memory that [`search`](Self::search) takes for its own, in bytes.
+    /// Returns the memory used by [`search`](Self::search) alone, in bytes.
     #[must_use]
     pub fn search_memory_bytes(&self) -> usize {
         self.views.index.memory_bytes()
     }
 
-    /// Finds `name` in the directory `parent` and counts one lookup of what it finds. A name that
-    /// is no UTF-8 is not found: names come from JSON.
+    /// Finds `name` in the directory `parent` and counts one lookup of the result. A name that is
+    /// not UTF-8 is not found: names come from JSON.
     ///
-    /// `.` is `parent` itself, which may be a file then, and `..` the directory that it is in. They
-    /// are found by the number alone, also after the front end forgot it and after a remount: that
-    /// is how the kernel opens file handles (`FUSE_EXPORT_SUPPORT`).
+    /// `.` is `parent` itself, which may be a file then, and `..` its parent directory. Both are
+    /// found by the number alone, also after the front end forgot it and after a remount: the
+    /// kernel opens file handles in this way (`FUSE_EXPORT_SUPPORT`).
     ///
     /// # Errors
-    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` in a directory of a torrent that is gone.
+    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` in a directory of a removed torrent.
     pub fn lookup(&self, parent: Ino, name: &[u8]) -> Result<Entry, VfsError> {
         let name = str::from_utf8(name).map_err(|_not_utf8| VfsError::NotFound)?;
         if matches!(name, "." | "..") {
@@ -172,12 +172,12 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(Entry { attr, name_validity })
     }
 
-    /// Takes back `count` lookups of `ino`.
+    /// Subtracts `count` from the lookup count of `ino`.
     pub fn forget(&self, ino: Ino, count: u64) {
         self.forget_all([(ino, count)]);
     }
 
-    /// Takes back lookups of many inodes at once.
+    /// Subtracts from the lookup counts of several inodes at once.
     pub fn forget_all(&self, forgotten: impl IntoIterator<Item = (Ino, u64)>) {
         let mut tree = self.tree_mut();
         for (ino, count) in forgotten {
@@ -191,7 +191,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the attributes of `ino`.
     ///
     /// # Errors
-    /// `NotFound`, or `Stale` for a view that is gone.
+    /// `NotFound`, or `Stale` for a view that no longer exists.
     pub fn attr(&self, ino: Ino) -> Result<Attr, VfsError> {
         let tree = self.tree();
         match self.views.numbers.view(ino) {
@@ -200,17 +200,16 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Returns how long it holds that the directory `dir` has the names that it has, and no
-    /// others.
+    /// Returns how long the list of names of the directory `dir` is valid.
     #[must_use]
     pub fn names_validity(&self, dir: Ino) -> Validity {
         self.tree().names_validity(dir)
     }
 
-    /// Returns the value of an extended attribute of `ino`, text without an end mark.
+    /// Returns the value of an extended attribute of `ino`: text without a terminator.
     ///
     /// # Errors
-    /// `NoAttribute`, `NotFound`, or `Stale` if its torrent is gone.
+    /// `NoAttribute`, `NotFound`, or `Stale` if its torrent was removed.
     pub fn xattr(&self, ino: Ino, name: &[u8]) -> Result<String, VfsError> {
         let facts = self.facts(ino)?;
         let value = facts.and_then(|(node, servers)| xattr::value(name, &node, servers.as_deref()));
@@ -220,7 +219,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the names of the extended attributes of `ino`.
     ///
     /// # Errors
-    /// `NotFound`, or `Stale` if its torrent is gone.
+    /// `NotFound`, or `Stale` if its torrent was removed.
     pub fn xattr_names(&self, ino: Ino) -> Result<Vec<&'static str>, VfsError> {
         let facts = self.facts(ino)?;
         Ok(facts.map_or_else(Vec::new, |(node, servers)| xattr::names(&node, servers.as_deref())))
@@ -238,7 +237,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Checks that `ino` is a directory whose entries can be told. Nothing is kept for it.
+    /// Checks that `ino` is a directory whose entries are known. Keeps no state for it.
     ///
     /// # Errors
     /// As [`read_dir`](Self::read_dir).
@@ -249,16 +248,16 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Calls `each` with the entries of the directory `ino` that come after `cookie` (0: all of
-    /// them), until it returns false to say that it did not take the entry.
+    /// Calls `each` with the entries of the directory `ino` after `cookie` (0: all of them), until
+    /// it returns false, which means that it did not take the entry.
     ///
-    /// A listing may be taken up at any cookie that was ever seen: entries that came in between
-    /// are at the end, those that went are skipped, all others come exactly once.
+    /// A listing may be continued at any cookie that was ever returned: entries added in between
+    /// are at the end, removed ones are skipped, all others are returned exactly once.
     ///
     /// `each` runs under the lock of the tree and must not call back.
     ///
     /// # Errors
-    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` for a directory of a torrent that is gone.
+    /// `NotFound`, `NotDirectory`, `NoTree`, or `Stale` for a directory of a removed torrent.
     pub fn read_dir(
         &self,
         ino: Ino,
@@ -268,8 +267,8 @@ impl<S: TorrentSource> Vfs<S> {
         self.list(ino, cookie, |_tree, entry| each(entry))
     }
 
-    /// Does what [`read_dir`](Self::read_dir) does and counts one lookup of each entry that was
-    /// taken, but for `.` and `..` (as `FUSE_READDIRPLUS` has it).
+    /// Like [`read_dir`](Self::read_dir), and counts one lookup of each entry taken, except for `.`
+    /// and `..` (as in `FUSE_READDIRPLUS`).
     ///
     /// # Errors
     /// As [`read_dir`](Self::read_dir).
@@ -288,14 +287,14 @@ impl<S: TorrentSource> Vfs<S> {
         })
     }
 
-    /// Opens the file `ino`. Costs no request. The length of a control file is not known before
-    /// it is read to its end, whatever its attributes say.
+    /// Opens the file `ino`. Sends no request. The length of a control file is unknown until it is
+    /// read to its end, whatever its attributes are.
     ///
     /// # Errors
-    /// `NotFound`, `IsDirectory`, or `Stale` if its torrent is gone.
+    /// `NotFound`, `IsDirectory`, or `Stale` if its torrent was removed.
     pub fn open(&self, ino: Ino) -> Result<HandleId, VfsError> {
         let file = match self.views.numbers.view(ino) {
-            // No lock is held: the text may be about us.
+            // No lock is held: the text may be about this filesystem.
             Some(view) => OpenFile::Text(self.views.render(view)?),
             None => OpenFile::Torrent(self.tree().file(ino)?),
         };
@@ -308,14 +307,15 @@ impl<S: TorrentSource> Vfs<S> {
         Ok(handle)
     }
 
-    /// Finds the next byte from `offset` on of an open file that is downloaded, or that is not.
+    /// Finds the next downloaded or missing byte of an open file, from `offset` on.
     ///
-    /// What is asked of the source is asked together with what reads ask, once a second for each
-    /// torrent at most. If the source cannot say, or not in time, all of the file counts as data.
+    /// Requests to the source are shared with those of reads, at most one a second for each
+    /// torrent. If the source does not know, or does not answer in time, the whole file counts as
+    /// data.
     ///
     /// # Errors
     /// `BadHandle`; `NothingThere` at and after the end of the file, or if no data follows; `Stale`
-    /// if the torrent is gone.
+    /// if the torrent was removed.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -339,8 +339,8 @@ impl<S: TorrentSource> Vfs<S> {
         extents.seek(to, offset, len)
     }
 
-    /// Does what [`seek`](Self::seek) does if that takes no waiting: if all of the file is there,
-    /// or nobody can say where it is not.
+    /// Like [`seek`](Self::seek), but only if it needs no waiting: the file is complete, or its
+    /// missing parts are unknown.
     ///
     /// # Errors
     /// As [`seek`](Self::seek).
@@ -362,21 +362,20 @@ impl<S: TorrentSource> Vfs<S> {
         is_known.then(|| Extents::All.seek(to, offset, len))
     }
 
-    /// Closes an open file. Reads of it that are under way go on; when they are over, it has no
-    /// stream.
+    /// Closes an open file. Its reads in flight continue; afterwards it has no stream.
     pub fn release(&self, handle: HandleId) {
         self.handles.release(handle);
         self.engine.release(handle);
     }
 
-    /// Returns what reads did so far, and do at the moment.
+    /// Returns the counters of reads and their current state.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.engine.counters()
     }
 
-    /// Returns who has a file open, what it was given and what it waits for, in the order in which
-    /// they opened it. Costs a look at each of them and at each read that waits.
+    /// Returns the readers of all open files with their activity and waits, in the order of their
+    /// opens. Costs O(open files + waiting reads).
     #[must_use]
     pub fn readers(&self) -> Vec<OpenReader> {
         let mut activities = self.engine.activities();
@@ -399,20 +398,19 @@ impl<S: TorrentSource> Vfs<S> {
         readers.collect()
     }
 
-    /// Returns what the front end knows of: what it was told and has not forgotten. Costs a look
-    /// at each node.
+    /// Returns the nodes that the front end has looked up and not forgotten. Costs O(nodes).
     #[must_use]
     pub fn known_nodes(&self) -> Vec<KnownNode> {
         self.tree().known()
     }
 
-    /// Forgets all bytes that are in memory, and returns how many there were: the next read asks
-    /// the source. Streams that are open are opened anew for the reads that wait.
+    /// Drops all bytes in memory, and returns their number: the next read requests them from the
+    /// source. Open streams are reopened for waiting reads.
     pub fn clear_data(&self) -> u64 {
         self.engine.clear()
     }
 
-    /// Forgets which pieces of torrents are there: the source is asked again. The tree stays.
+    /// Drops the bitfields of all torrents, which are then requested again. The tree stays.
     pub fn clear_pieces(&self) {
         self.engine.clear_haves();
     }
@@ -423,25 +421,25 @@ impl<S: TorrentSource> Vfs<S> {
         self.handles.count()
     }
 
-    /// Returns the size of it all.
+    /// Returns the total size.
     #[must_use]
     pub fn stats(&self) -> FsStats {
         self.tree().stats()
     }
 
-    /// Returns how many torrents and files there are.
+    /// Returns the numbers of torrents and files.
     #[must_use]
     pub fn counts(&self) -> FsCounts {
         let (torrents, files) = self.views.index.counts();
         FsCounts { is_known: self.tree().is_known(), torrents, files }
     }
 
-    /// Ends all reads, those under way and those to come, with [`VfsError::ShuttingDown`].
+    /// Ends all reads, including later ones, with [`VfsError::ShuttingDown`].
     pub fn shut_down(&self) {
         self.engine.shut_down();
     }
 
-    /// Lists a directory; `each` is also given the tree, whose lock is held.
+    /// Lists a directory; `each` also gets the tree, whose lock is held.
     fn list(
         &self,
         dir: Ino,
@@ -487,12 +485,13 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     pub(crate) fn sink(&self) -> MutexGuard<'_, Option<Arc<dyn InvalidationSink>>> {
-        // A panic of a sink is its own bug; the next one may do better.
+        // A panic of a sink is its own bug, and must not affect the next one.
         self.sink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn tree(&self) -> RwLockReadGuard<'_, Tree> {
-        // A panic in a change of the tree is a bug that one request reports; the others go on.
+        // A panic in a change of the tree is a bug that one request reports; other requests
+        // continue.
         self.tree.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,10 +1,10 @@
-//! Extended attributes: what tfs knows of a file beyond `stat`, as text for people and scripts.
+//! Extended attributes: data of a file beyond `stat`, as text for people and scripts.
 
 use crate::tree::NodeFacts;
 use crate::{NodeKind, TorrentState};
 
-/// All names, in the order in which they are listed. Linux lets only files and directories have
-/// attributes of users, so links have none.
+/// All names, in the order in which they are listed. Linux permits user attributes only on files
+/// and directories, so links have none.
 const ALL: [Xattr; 6] = [
     Xattr::InfoHash,
     Xattr::FileIndex,
@@ -19,15 +19,15 @@ const ALL: [Xattr; 6] = [
 enum Xattr {
     /// 40 lower-case hexadecimal digits.
     InfoHash,
-    /// The position in the torrent's list of files, counted from 0.
+    /// Index in the torrent's list of files, from 0.
     FileIndex,
-    /// What the server does with the torrent, in the words of `tfs list`.
+    /// State of the torrent on the server, in the words of `tfs list`.
     State,
-    /// What is downloaded of it, in percent.
+    /// Downloaded part, in percent.
     Progress,
-    /// What is downloaded of it, in bytes.
+    /// Downloaded part, in bytes.
     HaveBytes,
-    /// The name or the URL of the server.
+    /// Name or URL of the server.
     Server,
 }
 
@@ -43,7 +43,7 @@ impl Xattr {
         }
     }
 
-    /// Returns the value, or `None` if there is nothing to say.
+    /// Returns the value, or `None` if it is not available.
     fn value(self, node: &NodeFacts, server: Option<&str>) -> Option<String> {
         match self {
             _ if node.kind == NodeKind::Symlink => None,
@@ -80,8 +80,8 @@ fn state(state: TorrentState) -> &'static str {
     }
 }
 
-/// Returns percent with two digits after the point, rounded down: `100.00` is all of it, and
-/// nothing less. Of nothing there is all.
+/// Returns a percentage with two decimals, rounded down: `100.00` means complete. Zero of zero
+/// bytes is complete.
 fn percent(have: u64, total: u64) -> String {
     let (have, total) = (u128::from(have), u128::from(total));
     let hundredths = (have * 10_000).checked_div(total).unwrap_or(10_000);
@@ -148,7 +148,7 @@ mod tests {
         check(file, Some("home"), &all);
         let directory = NodeFacts { kind: NodeKind::Directory, file: None, ..file };
         check(directory, Some("home"), &[&all[..1], &all[2..]].concat());
-        // While the server does not know what is there, nobody does.
+        // While the server does not know the progress, it is not available.
         let checked = NodeFacts { state: TorrentState::Initializing, amount: None, ..file };
         let state = [("user.tfs.state", "initializing")];
         check(checked, None, &[&all[..2], &state].concat());

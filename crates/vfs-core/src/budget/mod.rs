@@ -1,8 +1,8 @@
-//! The streams that one server can bear, shared by all filesystems that read from it.
+//! Stream budget of one server, shared by all filesystems that read from it.
 //!
-//! A budget of `n` streams is `n` numbered slots. Slot 0 is for bytes that are there; the others
-//! may also wait for missing pieces, so that of all filesystems together one stream stays for what
-//! is there. A budget of one has one slot for both.
+//! A budget of `n` streams is `n` numbered slots. Slot 0 is for present bytes; the others may also
+//! wait for missing pieces, so that one stream of all filesystems together stays available for
+//! present bytes. A budget of one has one slot for both.
 //!
 //! ```text
 //! Engine --StreamDemand--> StreamBudget, a pool outside of the core
@@ -11,15 +11,15 @@
 //!                                   `- StreamSlots: the locks
 //! ```
 //!
-//! The policy is here and pure: [`BudgetMember`] decides which slots it takes and gives back by
-//! what it knows of its peers. A pool does the locking and carries news between members.
+//! The policy is pure: [`BudgetMember`] decides which slots it takes and returns, from the state of
+//! its peers. A pool does the locking and distributes the state of members.
 //!
 //! # Invariants
-//! 1. A slot has one holder. A member gives back no slot that its streams need.
-//! 2. The smallest `streams_max` of all members is the budget. A slot beyond it is given back at
-//!    the end of a turn.
-//! 3. A member that holds fewer slots than another and has readers that wait gets one of them at
-//!    the end of a turn. Slots without a stream, idle streams and preloads go first.
+//! 1. A slot has one holder. A member returns no slot that its streams need.
+//! 2. The smallest `streams_max` of all members is the budget. A slot beyond it is returned at the
+//!    end of a time slice.
+//! 3. A member that holds fewer slots than another and has waiting readers gets one of them at the
+//!    end of a time slice. Slots without a stream, idle streams and preloads are returned first.
 
 mod member;
 mod peer;
@@ -30,23 +30,23 @@ use std::sync::Weak;
 pub use self::member::BudgetMember;
 pub use self::peer::{BudgetPeer, BudgetView};
 
-/// What a filesystem needs of its server at the moment.
+/// Current demand of a filesystem for streams of its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamDemand {
-    /// Streams that are open, opening or closing, and direct reads.
+    /// Streams that are open, opening or closing, and inline reads.
     pub used: usize,
-    /// Those of them that wait for missing pieces.
+    /// Streams among them that wait for missing pieces.
     pub used_missing: usize,
-    /// Whether a read of bytes that are there waits for a permit.
+    /// Whether a read of present bytes waits for a permit.
     pub waits_here: bool,
-    /// Whether a read of bytes that may be missing waits for a permit.
+    /// Whether a read of possibly missing bytes waits for a permit.
     pub waits_missing: bool,
     /// Whether a preload waits for a permit.
     pub waits_preload: bool,
 }
 
 impl StreamDemand {
-    /// Returns whether one more permit would be used.
+    /// Returns whether another permit would be used.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.waits_here || self.waits_missing || self.waits_preload
@@ -56,30 +56,30 @@ impl StreamDemand {
 /// The permits of a filesystem for streams of its server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StreamPermits {
-    /// How many there are.
+    /// Number of permits.
     pub held: usize,
-    /// How many of them may wait for missing pieces.
+    /// Number of them that may wait for missing pieces.
     pub missing: usize,
-    /// How many are to be given back at the end of turns, whatever they are used for.
+    /// Number to return at the end of time slices, whatever they are used for.
     pub recalled_here: usize,
-    /// How many that may wait for missing pieces are to be given back so too.
+    /// Likewise, of those that may wait for missing pieces.
     pub recalled_missing: usize,
-    /// Whether a reader of another filesystem waits for bytes that are there.
+    /// Whether a reader of another filesystem waits for present bytes.
     pub is_wanted_here: bool,
     /// Whether a reader of another filesystem waits for missing bytes.
     pub is_wanted_missing: bool,
 }
 
 impl StreamPermits {
-    /// Returns the permits of a filesystem that shares its server with no other: all but one may
-    /// wait for missing pieces; of one, that one.
+    /// Returns the permits of a filesystem that does not share its server: all but one may wait for
+    /// missing pieces; a single one may too.
     #[must_use]
     pub fn unshared(streams_max: usize) -> Self {
         let missing = streams_max.saturating_sub(1).max(1);
         Self { held: streams_max, missing, ..Self::default() }
     }
 
-    /// Returns how many may be used from now on.
+    /// Returns how many permits may be used from now on.
     #[must_use]
     pub fn usable(&self) -> usize {
         self.held.saturating_sub(self.recalled_here).saturating_sub(self.recalled_missing)
@@ -92,28 +92,28 @@ impl StreamPermits {
     }
 }
 
-/// The share of one filesystem in the streams of a server. Dropping it gives all slots back.
+/// Share of one filesystem in the streams of a server. Dropping it returns all slots.
 pub trait StreamBudget: Send + Sync + fmt::Debug + 'static {
-    /// Takes what the filesystem needs, and returns its permits: more than before where a slot was
-    /// free, fewer where others wait and `demand` leaves some unused. Never waits for another
-    /// filesystem; may make a few system calls that do not block.
+    /// Updates the demand of the filesystem, and returns its permits: more than before if a slot
+    /// was free, fewer if others wait and `demand` leaves some unused. Never waits for another
+    /// filesystem; may make a few non-blocking system calls.
     fn update(&self, demand: StreamDemand) -> StreamPermits;
 
-    /// Has `listener` called from now on when [`update`](Self::update) may give another result.
+    /// Sets the listener that is called when [`update`](Self::update) may return another result.
     fn set_listener(&self, listener: Weak<dyn BudgetListener>);
 }
 
-/// Hears that a budget has changed.
+/// Listener for changes of a budget.
 pub trait BudgetListener: Send + Sync {
-    /// Calls [`StreamBudget::update`] with what is needed now. Called without a lock of the budget.
+    /// Calls [`StreamBudget::update`] with the current demand. Called without a lock of the budget.
     fn on_budget_changed(&self);
 }
 
-/// The slots of a budget. Slots of other members, be they of other processes, cannot be taken.
+/// Slots of a budget. Slots of other members, also in other processes, cannot be taken.
 pub trait StreamSlots {
-    /// Takes a slot if it is free. Never waits.
+    /// Takes a slot if it is free. Does not block.
     fn try_take(&mut self, slot: usize) -> bool;
 
-    /// Gives back a slot that was taken.
+    /// Returns a slot that was taken.
     fn give_back(&mut self, slot: usize);
 }

@@ -1,37 +1,37 @@
-//! What a member of a budget knows of the others.
+//! State of the other members of a budget.
 
 use std::time::Duration;
 
-/// One member of a budget, as it last said of itself.
+/// One member of a budget, as it last reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetPeer {
-    /// Different for each member of the budget.
+    /// Unique among the members of the budget.
     pub id: u64,
-    /// The most streams that it wants open on the server, of all members together.
+    /// Maximum number of streams of all members together that it wants open on the server.
     pub streams_max: usize,
-    /// How many slots it holds.
+    /// Number of slots that it holds.
     pub held: usize,
-    /// How many of them may wait for missing pieces.
+    /// Number of them that may wait for missing pieces.
     pub held_missing: usize,
-    /// Since when its readers wait for a slot for bytes that are there, or since it last got one.
+    /// When its readers began to wait for a slot for present bytes, or last got one.
     pub waits_here: Option<Duration>,
     /// The same for missing bytes.
     pub waits_missing: Option<Duration>,
-    /// Whether it said so a moment ago. A process that was stopped holds its slots, but takes none.
+    /// Whether the report is recent. A stopped process holds its slots, but takes none.
     pub is_fresh: bool,
 }
 
-/// All other members of a budget, as one member sees them.
+/// All other members of a budget, from the view of one member.
 #[derive(Debug, Clone, Copy)]
 pub struct BudgetView<'a> {
-    /// The member that looks.
+    /// The id of that member.
     pub own_id: u64,
     /// All others.
     pub peers: &'a [BudgetPeer],
 }
 
 impl BudgetView<'_> {
-    /// Returns the budget: the smallest wish of all members, at least 1.
+    /// Returns the budget: the smallest `streams_max` of all members, at least 1.
     #[must_use]
     pub fn budget(&self, streams_max: usize) -> usize {
         let wishes = self.peers.iter().map(|peer| peer.streams_max);
@@ -42,8 +42,8 @@ impl BudgetView<'_> {
         self.peers.iter().filter(|peer| peer.is_fresh)
     }
 
-    /// Returns how many peers take a slot before a member that holds `held` and has waited since
-    /// `since`: who holds fewer comes first, then who has waited longer.
+    /// Returns how many peers have priority over a member that holds `held` slots and has waited
+    /// since `since`: fewer slots first, then the longer wait.
     pub(super) fn count_before(
         &self,
         (held, since): (usize, Duration),
@@ -54,7 +54,7 @@ impl BudgetView<'_> {
         keys.filter(|((held, since), id)| (*held, *since, *id) < own).count()
     }
 
-    /// Returns how many slots may be free of `count`, of which this member holds `own`.
+    /// Returns how many of `count` slots may be free; this member holds `own` of them.
     pub(super) fn free_count(
         &self,
         count: usize,

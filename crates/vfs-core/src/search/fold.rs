@@ -1,4 +1,4 @@
-//! Folding: what texts have in common that differ only in case or in how accents are encoded.
+//! Folding: normalizes case and the encoding of accents.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::DecomposingNormalizerBorrowed;
@@ -7,10 +7,10 @@ use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 /// Appends the folded form of a text: canonically decomposed and fully case-folded (the canonical
 /// caseless matching of the Unicode Standard, section 3.13, D145).
 ///
-/// So `é` is the same as `e` and a combining accent (Linux types the one, macOS writes the other),
-/// `ß` the same as `SS`, and all forms of the Greek sigma are one. Decomposed and not composed: a
-/// part of a text stays a part of it, see [`folded_parts`]. The price: a word also finds names that
-/// go on with an accent at its end, `cafe` finds `café`.
+/// So `é` equals `e` with a combining accent (Linux types the former, macOS writes the latter), `ß`
+/// equals `SS`, and all forms of the Greek sigma are equal. Decomposed and not composed, so that a
+/// part of a text stays a part of it, see [`folded_parts`]. The cost: a word also matches names
+/// with an additional accent at its end; `cafe` finds `café`.
 pub(super) fn fold_into(text: &str, folded: &mut String) {
     if text.is_ascii() {
         folded.extend(text.chars().map(|character| character.to_ascii_lowercase()));
@@ -19,7 +19,7 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
     let normalizer = DecomposingNormalizerBorrowed::new_nfd();
     let decomposed = normalizer.normalize(text);
     let cased = CaseMapper::new().fold_string(&decomposed);
-    // What one character is folded to may have to be decomposed again.
+    // The folded form of a character may have to be decomposed again.
     folded.push_str(&normalizer.normalize(&cased));
 }
 
@@ -30,10 +30,10 @@ pub(super) fn fold(text: &str) -> String {
     folded
 }
 
-/// Returns texts that are parts of the folded form of each text that `text` is a part of.
+/// Returns texts that occur in the folded form of each text that contains `text`.
 ///
-/// Combining marks are not in them: their order is another one if more follow. The texts between
-/// the marks stay as they are, whatever is around them.
+/// They contain no combining marks, whose order may change with further marks. The texts between
+/// marks do not depend on their context.
 pub(super) fn folded_parts(text: &str) -> Vec<String> {
     let classes = CanonicalCombiningClassMapBorrowed::new();
     let is_mark = |character: char| classes.get_u8(character) != 0;

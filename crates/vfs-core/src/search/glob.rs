@@ -1,17 +1,17 @@
-//! Globs: translated to regular expressions.
+//! Globs: translates them to regular expressions.
 //!
-//! Crates that do it work on bytes, so that their `?` is half an `ä`, or have no `{one,other}`.
+//! Existing crates work on bytes, so that `?` matches half an `ä`, or lack `{one,other}`.
 
 use std::iter::Peekable;
 use std::str::CharIndices;
 
-/// What can be wrong with a glob.
+/// Syntax error of a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
     /// A `[` has no `]`.
     #[error("a [ without its ]")]
     OpenClass,
-    /// A range such as `z-a` has nothing in it.
+    /// A range such as `z-a` is empty.
     #[error("a range from a later to an earlier character")]
     EmptyRange,
     /// A `{` has no `}`.
@@ -25,17 +25,17 @@ pub enum GlobError {
     LoneEscape,
 }
 
-/// A glob on its way to a regular expression.
+/// State of the translation of a glob to a regular expression.
 struct Translation<'a> {
     rest: Peekable<CharIndices<'a>>,
-    /// The number of the character that comes next.
+    /// Index of the next character.
     position: usize,
     regex: String,
-    /// Where each `{` that is open stands.
+    /// Positions of the open `{`.
     choices: Vec<usize>,
 }
 
-/// Returns the regular expression for a glob, or which of its characters is wrong, counted from 0.
+/// Returns the regular expression for a glob, or the error and the index of its character, from 0.
 pub(super) fn to_regex(glob: &str) -> Result<String, (usize, GlobError)> {
     let mut translation = Translation {
         rest: glob.char_indices().peekable(),
@@ -78,7 +78,7 @@ impl Translation<'_> {
         Ok(())
     }
 
-    /// `**/` may also be nothing, so that `**/a` finds what is in the root.
+    /// `**/` also matches nothing, so that `**/a` finds files in the root.
     fn any_path(&mut self) {
         while self.takes('*') {}
         let is_at_start = self.regex == "^" || self.regex.ends_with('/');
@@ -89,13 +89,13 @@ impl Translation<'_> {
     fn class(&mut self, position: usize) -> Result<(), (usize, GlobError)> {
         let open = (position, GlobError::OpenClass);
         let is_negated = self.takes('!') || self.takes('^');
-        // What no class may match, whatever is in it, is the slash.
+        // A class never matches a slash.
         self.regex.push_str(if is_negated { "[^/" } else { "[" });
         let mut is_first = true;
         loop {
             let first = self.next().ok_or(open)?;
             match first {
-                // A `]` that comes first is one of the characters.
+                // A `]` in first position is a literal.
                 ']' if !is_first => break,
                 '\\' => {
                     let escaped = self.next().ok_or(open)?;
@@ -109,7 +109,7 @@ impl Translation<'_> {
         Ok(())
     }
 
-    /// Takes one character of a class, or a range of them.
+    /// Translates one character of a class, or a range of them.
     fn range(&mut self, first: char) -> Result<(), (usize, GlobError)> {
         let position = self.position - 1;
         self.literal(first);

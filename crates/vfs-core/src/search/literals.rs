@@ -1,16 +1,16 @@
-//! What a path must have in it to match a pattern at all.
+//! Required literals: texts that occur in every path that matches a pattern.
 //!
-//! A regular expression is slow against a million paths, and most of them have nothing to do with
-//! it: `S01E\d+\.mkv$` needs a name with `s01e` and one with `.mkv`.
+//! A regular expression is slow against a million paths, most of which cannot match:
+//! `S01E\d+\.mkv$` needs a name with `s01e` and one with `.mkv`.
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::fold::{fold, folded_parts};
 
-/// The largest class of characters that is looked at: both cases of a letter and its variants.
+/// Maximum size of a character class that is examined: both cases of a letter and its variants.
 const CASES_MAX: usize = 4;
 
-/// The texts that are in each match, folded, each within one name.
+/// Returns the folded texts that occur in each match, each within one name.
 pub(super) fn required_literals(hir: &Hir) -> Vec<String> {
     let mut literals = Literals::default();
     literals.collect(hir);
@@ -21,7 +21,7 @@ pub(super) fn required_literals(hir: &Hir) -> Vec<String> {
 #[derive(Debug, Default)]
 struct Literals {
     whole: Vec<String>,
-    /// What goes on if the next part of the pattern is a text too.
+    /// Literal at the end, which continues if the next part of the pattern is a literal too.
     last: String,
 }
 
@@ -65,14 +65,14 @@ impl Literals {
     }
 
     fn flush(&mut self) {
-        // A name has no control character, and so nothing that has one is ever found.
+        // Names contain no control characters, so a literal with one matches nothing.
         if !self.last.is_empty() {
             self.whole.push(std::mem::take(&mut self.last));
         }
     }
 }
 
-/// Returns one of the characters of a class if all have one folded form, as those of `(?i)` do.
+/// Returns one character of a class if all have the same folded form, as with `(?i)`.
 fn the_same_but_for_case(class: &Class) -> Option<String> {
     let Class::Unicode(class) = class else { return None };
     let characters = || class.iter().flat_map(|range| range.start()..=range.end());
@@ -100,7 +100,7 @@ mod tests {
         check("Season 1/E01", &["season 1", "e01"]);
         check("(?i)ÜBER", &["u", "ber"]);
         check("caf\u{e9}/2", &["cafe", "2"]);
-        // The class of `(?i)s` has the long s in it.
+        // The class of `(?i)s` contains the long s.
         check("(?i)season", &["season"]);
         check("(ab)+c?(?:de){2}", &["ab", "de"]);
         check("(a|b)x|y", &[]);

@@ -8,10 +8,10 @@
 //!      `- Trigrams   what they have in them, more or less
 //! ```
 //!
-//! A query leaves out the torrents that cannot have one of its words, goes over the folded names of
-//! the others with a vectorised search for its longest word, and looks closer only where that
-//! occurs. There is no index of words: each would be larger than the names, and words are found
-//! anywhere in a name here, not only where they begin.
+//! A query skips torrents that cannot contain one of its words. It scans the folded names of the
+//! others with a vectorized search for its longest word, and checks the other conditions only at
+//! its occurrences. There is no index of words: it would be larger than the names, and words may
+//! occur anywhere in a name, not only at word boundaries.
 
 mod fold;
 mod glob;
@@ -31,20 +31,20 @@ pub use query::{PATTERN_BYTES_MAX, PatternKind, Query, QueryError, WORDS_MAX};
 use crate::tree::{NodeBody, NodeIdx, TorrentKey, TorrentTree};
 use crate::{FileId, FileIndex};
 
-/// A file that a query found.
+/// A file found by a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchHit {
-    /// The path in the mount, from the root, without a slash before it.
+    /// Path in the mount, from the root, without a leading slash.
     pub path: String,
-    /// Which file.
+    /// Identity of the file.
     pub file: FileId,
-    /// The length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// How many of them are downloaded.
+    /// Number of downloaded bytes.
     pub have_bytes: u64,
 }
 
-/// A file that a query found, before its place in the tree is known.
+/// A file found by a query, before its path in the tree is known.
 #[derive(Debug)]
 pub(crate) struct Match {
     pub(crate) tree: Arc<TorrentTree>,
@@ -56,31 +56,30 @@ pub(crate) struct Match {
 
 /// The names of all torrents.
 ///
-/// A query holds no lock while it searches: it has its own list of torrents, which changes leave
-/// alone.
+/// A query holds no lock while it searches: it uses its own snapshot of the list of torrents.
 #[derive(Debug, Default)]
 pub(crate) struct SearchIndex {
-    /// Protects which list is the current one; held to take or to replace it.
+    /// Protects the pointer to the current list; held to read or to replace it.
     current: RwLock<Arc<Generation>>,
 }
 
-/// The torrents from one change to the next.
+/// Snapshot of the torrents between two changes.
 #[derive(Debug, Default)]
 struct Generation {
-    /// Counts the changes.
+    /// Number of the change.
     number: u64,
-    /// In the order in which they came.
+    /// In the order of their addition.
     torrents: Vec<Arc<TorrentNames>>,
 }
 
 impl SearchIndex {
-    /// Returns the number of changes so far: as long as it is the same, so are the results.
+    /// Returns the number of changes so far: results are the same as long as it is.
     pub(crate) fn generation(&self) -> u64 {
         self.current().number
     }
 
-    /// Takes in new torrents with their paths from the root, and drops others. Costs a pass over
-    /// the names of those that are new. Changes come one at a time.
+    /// Adds new torrents with their paths from the root, and removes others. Costs a pass over the
+    /// names of the new ones. Changes must be sequential.
     pub(crate) fn update(
         &self,
         added: Vec<(Arc<TorrentTree>, String)>,
@@ -98,8 +97,8 @@ impl SearchIndex {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
-    /// Takes in torrents whose layouts were replaced, with their paths from the root, in the place
-    /// of the old ones. Costs a pass over their names.
+    /// Replaces torrents whose layouts have changed, with their paths from the root. Costs a pass
+    /// over their names.
     pub(crate) fn replace(&self, replaced: Vec<(Arc<TorrentTree>, String)>) {
         let new = replaced.into_iter().map(|(tree, name)| Arc::new(TorrentNames::new(tree, &name)));
         let mut new: HashMap<_, _> = new.map(|torrent| (torrent.key(), torrent)).collect();
@@ -111,8 +110,8 @@ impl SearchIndex {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
-    /// Returns up to `limit` files that match, torrent by torrent in the order in which these
-    /// came. The order is the same for as long as the generation is.
+    /// Returns up to `limit` matching files, by torrent in the order of addition. The order is the
+    /// same within a generation.
     pub(crate) fn search(&self, query: &Query, limit: usize) -> Vec<Match> {
         let mut found = Vec::new();
         if limit == 0 {
@@ -134,13 +133,13 @@ impl SearchIndex {
         found
     }
 
-    /// Returns how many torrents there are, and how many files they have together.
+    /// Returns the number of torrents, and of all their files.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let torrents = &self.current().torrents;
         (torrents.len(), torrents.iter().map(|torrent| torrent.file_count).sum())
     }
 
-    /// Returns the memory that all of it takes beyond the tree, in bytes.
+    /// Returns the memory used in addition to the tree, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.current().torrents.iter().map(|torrent| torrent.memory_bytes()).sum()
     }

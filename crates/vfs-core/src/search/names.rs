@@ -1,4 +1,4 @@
-//! The names of one torrent, folded, in one text that can be searched at the speed of memory.
+//! Folded names of one torrent, concatenated to one text for fast searches.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,36 +9,37 @@ use super::fold::{fold, fold_into};
 use super::trigrams::Trigrams;
 use crate::tree::{NodeIdx, TorrentTree};
 
-/// Stands between names. Names have no control characters, see [`escape`](crate::escape).
+/// Separator of names. Names have no control characters, see [`escape`](crate::escape).
 const SEPARATOR: char = '\n';
 
-/// A torrent as a search sees it. It never changes, as its names do not.
+/// Search data of a torrent. Immutable, like its names.
 ///
-/// Each name is kept once, folders too, so that a file costs the bytes of its own name, one more,
-/// and four for its place. A word that is found in the name of a folder stands for all files below.
+/// Each name is stored once, including folders, so that a file costs the bytes of its own name, one
+/// separator, and four bytes for its position. A word in the name of a folder matches all files
+/// below.
 #[derive(Debug)]
 pub(super) struct TorrentNames {
     pub(super) tree: Arc<TorrentTree>,
-    /// The torrent's name in the root.
+    /// Name of the torrent in the root.
     root_name: Box<str>,
     folded_root_name: Box<str>,
-    /// The folded names of the nodes in their order, each with a separator behind it.
+    /// Folded names of the nodes in their order, each followed by a separator.
     text: Box<str>,
-    /// Where in `text` the name of each node starts, and the length of `text` at the end.
+    /// Start of each node's name in `text`, and the length of `text` at the end.
     starts: Box<[u32]>,
-    /// What `text` and the name in the root have in them.
+    /// Trigrams of `text` and of the name in the root.
     trigrams: Trigrams,
     pub(super) file_count: usize,
 }
 
-/// A folded word, ready to be looked for.
+/// A folded word, prepared for searching.
 #[derive(Debug)]
 pub(super) struct FoldedWord {
     finder: Finder<'static>,
 }
 
 impl FoldedWord {
-    /// Takes a folded text without a slash and without control characters.
+    /// Creates it from a folded text without a slash and without control characters.
     pub(super) fn new(folded: &str) -> Self {
         Self { finder: Finder::new(folded).into_owned() }
     }
@@ -74,8 +75,8 @@ impl TorrentNames {
         }
     }
 
-    /// Calls `each` with every file whose path has all words in it, each word within one name.
-    /// The first word is the one that is looked for in the whole text; it should be the rarest.
+    /// Calls `each` with every file whose path contains all words, each word within one name. The
+    /// whole text is searched for the first word, which should be the rarest.
     pub(super) fn scan(
         &self,
         words: &[FoldedWord],
@@ -95,7 +96,7 @@ impl TorrentNames {
             let Some(found) = first.finder.find(tail) else { break };
             let idx = self.node_at(position + found);
             position = self.end_of(idx);
-            // What is below a folder with the word was found with that folder.
+            // Nodes below a folder with the word were reported with that folder.
             if !self.is_below(idx, first) {
                 self.scan_below(idx, rest, each)?;
             }
@@ -107,14 +108,14 @@ impl TorrentNames {
         self.tree.indices().filter(|idx| self.tree.is_file(*idx)).try_for_each(each)
     }
 
-    /// Goes over the files below a node, or over the file that it is.
+    /// Scans the files below a node, or the file itself.
     fn scan_below(
         &self,
         idx: NodeIdx,
         words: &[&FoldedWord],
         each: &mut dyn FnMut(NodeIdx) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        // A list and no recursion: the depth is up to whoever made the torrent.
+        // Iterative: the torrent controls the depth.
         let mut to_do = vec![idx];
         while let Some(idx) = to_do.pop() {
             to_do.extend(self.tree.children(idx).iter().rev());
@@ -126,7 +127,7 @@ impl TorrentNames {
         ControlFlow::Continue(())
     }
 
-    /// Returns whether a folder that the node is in has the word in its name.
+    /// Returns whether the name of an ancestor folder contains the word.
     fn is_below(&self, idx: NodeIdx, word: &FoldedWord) -> bool {
         let parent = |idx: &NodeIdx| self.tree.node(*idx).parent;
         std::iter::successors(parent(&idx), parent).any(|folder| word.is_in(self.name(folder)))
@@ -141,13 +142,13 @@ impl TorrentNames {
         self.starts.get(idx.position() + 1).map_or(self.text.len(), |end| *end as usize)
     }
 
-    /// Returns the node in whose name a position of the text is.
+    /// Returns the node whose name contains a position of the text.
     fn node_at(&self, position: usize) -> NodeIdx {
         let after = self.starts.partition_point(|start| *start as usize <= position);
         NodeIdx::try_new(after.saturating_sub(1)).unwrap_or(NodeIdx::TOP)
     }
 
-    /// Returns the memory that this takes beyond the tree, in bytes.
+    /// Returns the memory used in addition to the tree, in bytes.
     pub(super) fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.root_name.len()
@@ -157,25 +158,24 @@ impl TorrentNames {
             + self.trigrams.memory_bytes()
     }
 
-    /// Returns paths of this torrent as they are shown in the mount.
+    /// Returns the builder of this torrent's paths, as shown in the mount.
     pub(super) fn paths(&self) -> Paths<'_> {
         Paths { torrent: self, path: String::new(), folder: None, folder_len: 0 }
     }
 }
 
-/// Makes the paths of a torrent's nodes, the cheaper the more often one is in the folder of the
-/// one before.
+/// Builds paths of a torrent's nodes. A path in the same folder as the previous one is cheaper.
 #[derive(Debug)]
 pub(super) struct Paths<'a> {
     torrent: &'a TorrentNames,
     path: String,
-    /// The folder whose path the first `folder_len` bytes of `path` are.
+    /// The folder of the path in the first `folder_len` bytes of `path`.
     folder: Option<NodeIdx>,
     folder_len: usize,
 }
 
 impl Paths<'_> {
-    /// Returns the path of a node from the root on.
+    /// Returns the path of a node from the root.
     pub(super) fn path(&mut self, idx: NodeIdx) -> &str {
         let TorrentNames { tree, root_name, .. } = self.torrent;
         let node = tree.node(idx);
@@ -195,7 +195,7 @@ impl Paths<'_> {
         &self.path
     }
 
-    /// Returns the last name of the path of a node.
+    /// Returns the last component of the path of a node.
     pub(super) fn name(&self, idx: NodeIdx) -> &str {
         let node = self.torrent.tree.node(idx);
         if node.parent.is_none() { &self.torrent.root_name } else { &node.name }

@@ -1,4 +1,4 @@
-//! What is asked for: words, a glob or a regular expression, checked and bounded.
+//! Search queries: words, a glob or a regular expression, validated and bounded.
 
 use std::borrow::Cow;
 
@@ -11,24 +11,24 @@ use super::literals::required_literals;
 use super::names::{FoldedWord, Paths};
 use crate::tree::NodeIdx;
 
-/// The longest query in bytes: four times the longest name.
+/// Maximum length of a query in bytes: four times the longest name.
 pub const PATTERN_BYTES_MAX: usize = 1024;
 
-/// The most words that a query has. Each costs a look at every name that has the first one.
+/// Maximum number of words in a query. Each costs a check of every name that contains the first.
 pub const WORDS_MAX: usize = 32;
 
-/// How large a compiled pattern may be in bytes. A pattern costs up to its size for each byte that
-/// is searched, so this bounds the time as well as the memory. `[a-z ]{1,200}` fits, and ten times
-/// `\w`, which knows all alphabets; no search for a path needs more.
+/// Maximum size of a compiled pattern in bytes. A pattern costs up to its size for each byte that
+/// is searched, so this bounds the time as well as the memory. It permits `[a-z ]{1,200}`, and ten
+/// times `\w`, which covers all alphabets; no search for a path needs more.
 const COMPILED_BYTES_MAX: usize = 256 << 10;
 
-/// How much memory a pattern may take to remember where it was.
+/// Maximum size of the state cache of a pattern.
 const DFA_BYTES_MAX: usize = 1 << 20;
 
-/// How deep groups of a pattern may nest. The parser is recursive.
+/// Maximum nesting depth of groups in a pattern. The parser is recursive.
 const NEST_MAX: u32 = 50;
 
-/// How a query is written.
+/// Syntax of a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatternKind {
     /// Words, each of which must occur in the path.
@@ -39,46 +39,46 @@ pub enum PatternKind {
     Regex,
 }
 
-/// Why a text is no query.
+/// Why a query is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// There is nothing in it to look for.
+    /// The query is empty.
     #[error("there is nothing to look for")]
     Empty,
-    /// It is longer than [`PATTERN_BYTES_MAX`].
+    /// The query is longer than [`PATTERN_BYTES_MAX`].
     #[error("the query has {bytes} bytes, the most is {PATTERN_BYTES_MAX}")]
     TooLong {
         /// The length in bytes.
         bytes: usize,
     },
-    /// It has more than [`WORDS_MAX`] words.
+    /// The query has more than [`WORDS_MAX`] words.
     #[error("the query has {count} words, the most is {WORDS_MAX}")]
     TooManyWords {
-        /// How many it has.
+        /// Number of words.
         count: usize,
     },
-    /// It has a control character in it, which no name in the mount has.
+    /// The query contains a control character, which no name in the mount has.
     #[error("the query has the control character {0:?} in it, and no name has")]
     ControlCharacter(char),
-    /// A glob is not written as one.
+    /// Syntax error of a glob.
     #[error("{fault} at character {position} of the glob {glob:?}")]
     Glob {
         /// The glob.
         glob: String,
-        /// Which of its characters is wrong, counted from 1.
+        /// Position of the wrong character, from 1.
         position: usize,
-        /// What is wrong with it.
+        /// The error.
         fault: GlobError,
     },
-    /// A regular expression is not written as one.
+    /// Syntax error of a regular expression.
     #[error("the regular expression {regex:?} cannot be understood: {reason}")]
     Regex {
         /// The regular expression.
         regex: String,
-        /// What is wrong with it and where, in words.
+        /// The error and its position, as text.
         reason: String,
     },
-    /// A pattern would take too much memory or time.
+    /// The pattern would take too much memory or time.
     #[error("the pattern {pattern:?} is too large: it may take {COMPILED_BYTES_MAX} bytes")]
     TooLarge {
         /// The pattern.
@@ -86,25 +86,25 @@ pub enum QueryError {
     },
 }
 
-/// What to look for in the paths of files, as they are shown in the mount.
+/// A query for the paths of files, as shown in the mount.
 #[derive(Debug)]
 pub struct Query {
     kind: PatternKind,
-    /// What every path that matches has in it, the longest first, each within one name.
+    /// Texts that every matching path contains, longest first, each within one name.
     required: Vec<FoldedWord>,
-    /// Decides where that is not enough.
+    /// The regular expression, if the texts do not suffice.
     pattern: Option<QueryPattern>,
 }
 
 #[derive(Debug)]
 struct QueryPattern {
     regex: Regex,
-    /// Whether it is the name that must match, and not the path.
+    /// Whether the name has to match, and not the path.
     is_for_name: bool,
 }
 
 impl Query {
-    /// Looks for paths in which every word occurs, in whatever place, case and encoding of accents.
+    /// Matches paths that contain every word, at any position, in any case and encoding of accents.
     ///
     /// Words are separated by white space and slashes.
     ///
@@ -127,12 +127,12 @@ impl Query {
         Ok(Self { kind: PatternKind::Words, required: ordered(words), pattern: None })
     }
 
-    /// Looks for files whose name matches a glob or, if there is a slash in the glob, whose path
-    /// from the root on does. Case matters.
+    /// Matches files whose name matches a glob or, if the glob contains a slash, whose path from
+    /// the root does. Case-sensitive.
     ///
-    /// `*` and `?` are any characters and any one, but no slash; `**` is any characters with
-    /// slashes; `[a-z]` and `[!a-z]` are one character; `{one,other}` is either; `\` takes the next
-    /// character as it stands.
+    /// `*` and `?` match any characters and any single one, but no slash; `**` matches any
+    /// characters including slashes; `[a-z]` and `[!a-z]` match one character; `{one,other}`
+    /// matches either; `\` makes the next character literal.
     ///
     /// # Errors
     /// `Empty`, `TooLong`, `Glob` or `TooLarge`.
@@ -147,8 +147,8 @@ impl Query {
         Self::pattern(PatternKind::Glob, glob, &regex, !glob.contains('/'))
     }
 
-    /// Looks for paths in which a regular expression matches somewhere. Case matters, unless the
-    /// expression says `(?i)`.
+    /// Matches paths that contain a match of a regular expression. Case-sensitive, unless the
+    /// expression contains `(?i)`.
     ///
     /// The syntax is that of the crate `regex`; a match takes time linear in the length of a path.
     ///
@@ -159,7 +159,7 @@ impl Query {
         Self::pattern(PatternKind::Regex, regex, &compose(regex), false)
     }
 
-    /// Returns how the query was written.
+    /// Returns the syntax of the query.
     #[must_use]
     pub fn kind(&self) -> PatternKind {
         self.kind
@@ -193,7 +193,7 @@ impl Query {
         &self.required
     }
 
-    /// Returns whether a file with all required words matches.
+    /// Returns whether a file that contains all required words matches.
     pub(super) fn matches(&self, idx: NodeIdx, paths: &mut Paths<'_>) -> bool {
         let Some(QueryPattern { regex, is_for_name }) = &self.pattern else { return true };
         let text = if *is_for_name { paths.name(idx) } else { paths.path(idx) };
@@ -205,8 +205,8 @@ impl Query {
     }
 }
 
-/// Returns a text with its accents composed (NFC), in which `?` stands for a letter with its
-/// accent. Patterns are matched with names as they are shown and with composed ones.
+/// Returns a text with its accents composed (NFC), in which `?` matches a letter with its accent.
+/// Patterns are matched against names as shown and against composed ones.
 fn compose(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -222,7 +222,7 @@ fn check_len(text: &str) -> Result<(), QueryError> {
     }
 }
 
-/// Returns the words with the longest first, which is most often the rarest.
+/// Returns the words, longest first: the longest is usually the rarest.
 fn ordered(mut words: Vec<String>) -> Vec<FoldedWord> {
     words.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
     words.dedup();
@@ -230,12 +230,12 @@ fn ordered(mut words: Vec<String>) -> Vec<FoldedWord> {
     words.iter().map(|word| FoldedWord::new(word)).collect()
 }
 
-/// Returns what is wrong with a pattern in one line. The parser's own words repeat the pattern.
+/// Returns the error of a pattern in one line. The parser's own message repeats the pattern.
 fn reason(error: &regex_syntax::Error) -> String {
     let (kind, start) = match error {
         regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span().start),
         regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span().start),
-        // The enum may grow.
+        // The enum is non-exhaustive.
         _ => return error.to_string(),
     };
     format!("{kind} at character {}", start.column)

@@ -1,4 +1,4 @@
-//! The index against a brute force that is obviously right, with alphabets that force matches.
+//! Compares the index with a simple brute-force search, with alphabets that force matches.
 
 use std::num::NonZeroU32;
 
@@ -61,12 +61,12 @@ fn check(
     Ok(())
 }
 
-/// Returns a text with its accents composed, of those that are in the names.
+/// Returns a text with the accents of the test names composed.
 fn composed(text: &str) -> String {
     text.replace("a\u{308}", "ä").replace("A\u{308}", "Ä")
 }
 
-/// Returns a text with all that does not matter for words made equal, letter by letter.
+/// Returns a text in which all differences that word searches ignore are removed, letter by letter.
 fn plain(text: &str) -> String {
     let equal = |letter| match letter {
         'A' => "a".to_owned(),
@@ -150,7 +150,7 @@ fn torrents_that_come_and_go_are_followed() {
     assert_eq!(index.generation(), generation);
 }
 
-/// Names that were made on a Mac have their accents apart, and Linux types them in one.
+/// Names created on macOS have decomposed accents, and Linux users type composed ones.
 #[test]
 fn patterns_find_accents_however_they_are_encoded() {
     let apart = torrent(1, "apart", &[vec!["Cafe\u{301}.mkv".to_owned()]]);
@@ -164,7 +164,7 @@ fn patterns_find_accents_however_they_are_encoded() {
     assert_eq!(count(Query::glob("Caf?.mkv")), 2);
     assert_eq!(count(Query::glob("Caf[\u{e8}\u{e9}].mkv")), 2);
     assert_eq!(count(Query::regex("(?i)CAF\u{c9}\\.mkv$")), 2);
-    // As they are written, they can be told apart all the same.
+    // Patterns can still distinguish the encodings.
     assert_eq!(count(Query::regex(r"e\x{301}")), 1);
     assert_eq!(count(Query::glob("cafe.mkv")), 0);
 }

@@ -1,22 +1,21 @@
-//! Which sequences of three bytes a text has, more or less: tells at once that a word is not there.
+//! Bloom filter of the trigrams (three-byte sequences) of texts, to exclude words quickly.
 
-/// How many bits of a hash are looked at: 32 KiB while a set is made, which is also its largest
-/// size.
+/// Number of hash bits used: 32 KiB while a set is built, which is also its maximum size.
 const HASH_BITS: u32 = 18;
 
-/// How many bits a set has for each trigram that is in it. With eight, one in eight trigrams that
-/// are not there seems to be; of a word with five letters all three seem so once in 500 times.
+/// Bits in a set for each of its trigrams. With eight, one in eight absent trigrams is a false
+/// positive; all three of a word of five letters are in one of 500 cases.
 const BITS_EACH: usize = 8;
 
-/// The trigrams of some texts. It may say that a trigram is there that is not, never the reverse.
+/// Trigrams of some texts. False positives are possible, false negatives are not.
 #[derive(Debug)]
 pub(super) struct Trigrams {
-    /// A power of two of words of 64 bits.
+    /// A power of two of 64-bit words.
     bits: Box<[u64]>,
 }
 
 impl Trigrams {
-    /// Costs a pass over the texts.
+    /// Builds the set. Costs a pass over the texts.
     pub(super) fn new(texts: &[&[u8]]) -> Self {
         let mut all = Self { bits: vec![0; 1 << (HASH_BITS - u64::BITS.ilog2())].into() };
         for hash in texts.iter().flat_map(|text| hashes(text)) {
@@ -27,7 +26,7 @@ impl Trigrams {
         }
         let count: usize = all.bits.iter().map(|word| word.count_ones() as usize).sum();
         let words = (count * BITS_EACH).div_ceil(64).next_power_of_two().min(all.bits.len());
-        // The lower bits of the hashes choose the word, so that a smaller set is this one folded.
+        // The lower bits of the hashes select the word, so that folding yields a smaller set.
         let mut folded = vec![0; words];
         for part in all.bits.chunks(words) {
             folded.iter_mut().zip(part).for_each(|(to, from)| *to |= from);
@@ -35,7 +34,7 @@ impl Trigrams {
         Self { bits: folded.into() }
     }
 
-    /// Returns false if the texts certainly do not have the word.
+    /// Returns false only if the texts do not contain the word.
     pub(super) fn may_have(&self, word: &[u8]) -> bool {
         hashes(word).all(|hash| {
             let (word, bit) = self.place(hash);
@@ -53,11 +52,11 @@ impl Trigrams {
     }
 }
 
-/// Returns the hashes of the trigrams of a text; there are none in one of two bytes.
+/// Returns the hashes of the trigrams of a text; none for fewer than three bytes.
 fn hashes(text: &[u8]) -> impl Iterator<Item = u32> {
     text.array_windows().map(|[a, b, c]: &[u8; 3]| {
         let trigram = u32::from(*a) << 16 | u32::from(*b) << 8 | u32::from(*c);
-        // Fibonacci hashing: the upper bits depend on all of the trigram.
+        // Fibonacci hashing: the upper bits depend on the whole trigram.
         trigram.wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH_BITS)
     })
 }

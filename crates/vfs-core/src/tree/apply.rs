@@ -1,13 +1,14 @@
-//! How a listing becomes the tree.
+//! Applies a listing to the tree.
 //!
 //! ```text
 //! listing --compare, part by part--> Difference --apply_names--> names, nodes
 //!                                              `--apply_progress, part by part--> progress
 //! ```
 //!
-//! A listing says the same as the one before of almost all torrents. So what it changes is found
-//! first, while others go on reading the tree, and only that is written. Nobody holds the lock for
-//! longer than a part takes, but where names come or go, which others see all at once.
+//! Consecutive listings are the same for almost all torrents. So the changes are computed first,
+//! while other threads read the tree, and only they are written. No thread holds the lock for
+//! longer than one part takes, except while names are added or removed, which becomes visible
+//! atomically.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,22 +22,22 @@ use super::{
 };
 use crate::{Child, InfoHash, Ino, ServerId, TorrentSummary};
 
-/// What a listing of a server says otherwise than the tree.
+/// Difference between a server's listing and the tree.
 #[derive(Debug, Default)]
 pub(crate) struct Difference {
-    /// Torrents that the tree has and of which the server says something new.
+    /// Torrents in the tree whose summaries have changed.
     pub(crate) changed: Vec<TorrentSummary>,
-    /// Torrents that the tree does not have.
+    /// Torrents that the tree lacks.
     pub(crate) unknown: Vec<TorrentSummary>,
-    /// Torrents that the tree has from the server, which lists them no more.
+    /// Torrents of the server in the tree that it no longer lists.
     pub(crate) gone: Vec<InfoHash>,
-    /// How many torrents that the tree has from the server are listed.
+    /// Number of listed torrents that the tree has from the server.
     pub(crate) kept_count: usize,
 }
 
 impl Difference {
-    /// Brings it into the order of arrival: who came first keeps a plain name; the hash makes the
-    /// order total.
+    /// Sorts by order of addition: the first torrent keeps a plain name; the hash makes the order
+    /// total.
     pub(crate) fn sort(&mut self) {
         let order = |summary: &TorrentSummary| (summary.added_order, summary.info_hash);
         self.changed.sort_by_key(order);
@@ -45,7 +46,7 @@ impl Difference {
 }
 
 impl Tree {
-    /// Adds what a part of a listing of a server changes. No torrent is in two parts.
+    /// Adds the changes of a part of a server's listing. No torrent is in two parts.
     pub(crate) fn compare(
         &self,
         server: ServerId,
@@ -66,13 +67,13 @@ impl Tree {
         }
     }
 
-    /// Returns how many torrents it has from a server.
+    /// Returns the number of torrents in the tree from a server.
     pub(crate) fn torrent_count(&self, server: ServerId) -> usize {
         self.torrent_counts.get(usize::from(server.0)).copied().unwrap_or(0)
     }
 
-    /// Adds what a server last said of its torrents that are not listed, of `count` entries of
-    /// their directory after `cookie`. Returns where to go on, or `None` at the end.
+    /// Adds the last summaries of a server's unlisted torrents, from `count` entries of their
+    /// directory after `cookie`. Returns the cookie to continue after, or `None` at the end.
     pub(crate) fn unlisted_after(
         &self,
         server: ServerId,
@@ -100,9 +101,9 @@ impl Tree {
         last
     }
 
-    /// Takes the server from torrents that it lists no more, drops those that no other has, and
-    /// takes in those that it does not know and whose layouts are given. `seen_at` is now, in
-    /// seconds since 1970. Returns what it did, and what of it a front end may not know.
+    /// Removes the server from torrents that it no longer lists, drops torrents that no other
+    /// server has, and adds unknown ones whose layouts are given. `seen_at` is the current time, in
+    /// seconds since 1970. Returns the changes, and the invalidations for a front end.
     pub(crate) fn apply_names(
         &mut self,
         server: ServerId,
@@ -126,7 +127,7 @@ impl Tree {
             let Some((parent, name)) = self.add((server, summary), layout, &held, seen_at) else {
                 continue;
             };
-            // Before the first listing nobody was told that there is no such name.
+            // Before the first listing there are no negative entries.
             let notice = || Invalidation::Added { parent, name: name.clone() };
             notices.extend(is_known.then(notice));
             changes.added.push((info_hash, name));
@@ -137,7 +138,7 @@ impl Tree {
         (changes, notices)
     }
 
-    /// Takes over what a server says of torrents that the tree has.
+    /// Updates the summaries of a server's torrents in the tree.
     pub(crate) fn apply_progress(
         &mut self,
         server: ServerId,
@@ -190,7 +191,7 @@ impl Tree {
         }
     }
 
-    /// Notes that a listing of a server was taken over, and what that means for its directory.
+    /// Records that a listing of a server was applied, and updates the time of its directory.
     fn date(&mut self, server: ServerId, has_changed: bool, seen_at: i64) {
         if let Some(known) = self.known_servers.get_mut(usize::from(server.0)) {
             *known = true;
@@ -198,7 +199,7 @@ impl Tree {
         let id = self.layout.folder_of(server);
         let all_known = self.known_servers.iter().all(|is_known| *is_known);
         let Some(folder) = self.folders.get_mut(id.position()) else { return };
-        // An empty union may only look empty, as long as nothing is known of one of its servers.
+        // A union that appears empty may not be, as long as one of its servers is unknown.
         let is_told = match self.layout {
             RootLayout::Union => !folder.names.is_empty() || all_known,
             RootLayout::ByServer => true,
@@ -219,8 +220,8 @@ impl Tree {
         }
     }
 
-    /// Returns the names that torrents had which are listed and not in the tree: nobody else gets
-    /// them, also while their details are not there yet.
+    /// Returns the earlier names of listed torrents that the tree lacks: other torrents must not
+    /// get them, even before their details arrive.
     fn held_names(&self, id: FolderId, listing: &[TorrentSummary]) -> ReservedNames {
         let mut held = ReservedNames::new();
         let Some(folder) = self.folder(id) else { return held };
@@ -232,8 +233,7 @@ impl Tree {
         held
     }
 
-    /// Returns the directory in which the torrent is, and its name there; `None` if it is not
-    /// shown.
+    /// Returns the directory of the torrent, and its name there; `None` if it is not shown.
     fn add(
         &mut self,
         (server, summary): (ServerId, TorrentSummary),

@@ -1,4 +1,4 @@
-//! Building a layout: paths become directories, names are made valid and told apart.
+//! Builds a layout: converts paths to directories, and makes names valid and unique.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,17 +7,17 @@ use super::links::{LinkContext, LinkDraft, Resolution};
 use crate::name::{escape, escape_marked};
 use crate::{FileEntry, FileIndex, FileKind};
 
-/// A directory while it is being filled.
+/// A directory under construction.
 #[derive(Debug)]
 pub(super) struct DirectoryDraft {
     identity: NodeIdentity,
     children: Vec<NodeIdx>,
-    /// Escaped names that are given out.
+    /// Escaped names in use.
     taken: HashSet<String>,
-    /// By the names in the torrent: different directories of one torrent never merge.
+    /// By raw name: different directories of one torrent never merge.
     pub(super) directories: HashMap<String, NodeIdx>,
     pub(super) leaves: HashMap<String, NodeIdx>,
-    /// The positions of symbolic links among all.
+    /// Indices of symbolic links in the list of all links.
     pub(super) links: HashMap<String, usize>,
 }
 
@@ -28,27 +28,27 @@ impl DirectoryDraft {
     }
 }
 
-/// Collects the files of a torrent. The order of the calls decides who keeps a plain name.
+/// Collects the files of a torrent. Of colliding names, the first added keeps the plain one.
 #[derive(Debug)]
 pub(super) struct Builder {
     nodes: Vec<LayoutNode>,
-    /// One for each node; `None` for what is no directory.
+    /// One for each node; `None` unless it is a directory.
     drafts: Vec<Option<DirectoryDraft>>,
-    /// Entered when all files are there: a file keeps a plain name before a link does.
+    /// Added after all files: a file has priority over a link for a plain name.
     links: Vec<(FileIndex, FileEntry)>,
 }
 
-/// What was built.
+/// Result of building a layout.
 #[derive(Debug)]
 pub(super) struct Built {
     /// The top comes first.
     pub(super) nodes: Box<[LayoutNode]>,
-    /// What the directories are, in the order of the nodes.
+    /// Identities of the directories, in the order of the nodes.
     pub(super) directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
 }
 
 impl Builder {
-    /// Starts with the top as an empty directory.
+    /// Starts with an empty directory as the top.
     pub(super) fn new(identity: NodeIdentity) -> Self {
         let top = LayoutNode {
             name: Box::default(),
@@ -59,7 +59,7 @@ impl Builder {
         Self { nodes: vec![top], drafts: vec![Some(draft)], links: Vec::new() }
     }
 
-    /// Makes the top the torrent's only file.
+    /// Makes the torrent's only file the top.
     pub(super) fn set_top_file(&mut self, len: u64) {
         let index = FileIndex(0);
         if let (Some(top), Some(draft)) = (self.nodes.first_mut(), self.drafts.first_mut()) {
@@ -68,8 +68,7 @@ impl Builder {
         }
     }
 
-    /// Adds the file at position `index` of the torrent's list. Padding is left out, and so is what
-    /// no Linux can show.
+    /// Adds the file with this `index`. Skips padding, and files that Linux cannot represent.
     pub(super) fn add(&mut self, index: FileIndex, file: &FileEntry) {
         if file.is_padding() {
             return;
@@ -122,7 +121,7 @@ impl Builder {
         }
     }
 
-    /// Returns the directory that a path leads to, and the name of the file in it.
+    /// Returns the directory of a path, and the name of the file in it.
     fn enter_all<'a>(
         &mut self,
         index: FileIndex,
@@ -139,7 +138,7 @@ impl Builder {
         Some((parent, raw))
     }
 
-    /// Returns the directory `raw` in `parent`, a new one if there is none yet.
+    /// Returns the directory `raw` in `parent`; creates it if necessary.
     fn enter(&mut self, parent: NodeIdx, raw: &str, index: FileIndex) -> Option<NodeIdx> {
         if let Some(known) = self.draft(parent)?.directories.get(raw) {
             return Some(*known);
@@ -155,8 +154,8 @@ impl Builder {
         Some(idx)
     }
 
-    /// Adds the links that lead to something in the torrent. The folders of the others are shown
-    /// too, so that nothing but the links comes when their targets become known later.
+    /// Adds the links with a target in the torrent. The folders of other links are shown too, so
+    /// that only the links are added when their targets become known later.
     fn add_links(&mut self) {
         let mut links = Vec::new();
         for (index, file) in std::mem::take(&mut self.links) {
@@ -209,8 +208,8 @@ impl Builder {
         self.drafts.get_mut(idx.position())?.as_mut()
     }
 
-    /// Returns a name in `parent` that nobody has, and takes it. Two that collide are told apart
-    /// by the number of the file in the torrent.
+    /// Returns and reserves an unused name in `parent`. A colliding name gets the index of the file
+    /// in the torrent as a mark.
     fn take_name(
         &mut self,
         parent: NodeIdx,

@@ -1,23 +1,23 @@
-//! What is known of a node beyond its attributes.
+//! Facts about a node beyond its attributes.
 
 use super::layout::{NodeBody, NodeIdx};
 use super::lookup::have_bytes;
 use super::{Tree, TreeTorrent};
 use crate::{FileIndex, InfoHash, Ino, NodeKind, ServerId, TorrentState, VfsError};
 
-/// A node of a torrent that is there.
+/// Facts about a node of an existing torrent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NodeFacts {
     pub(crate) torrent: InfoHash,
     pub(crate) kind: NodeKind,
-    /// Which file of its torrent it is, if it is one.
+    /// Its index in the torrent, for a file.
     pub(crate) file: Option<FileIndex>,
     pub(crate) state: TorrentState,
-    /// What is downloaded of all files below; `None` while the server does not know.
+    /// Progress of all files below; `None` while the server does not know it.
     pub(crate) amount: Option<Amount>,
 }
 
-/// How much of something is downloaded, in bytes.
+/// Total and downloaded size in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Amount {
     pub(crate) have_bytes: u64,
@@ -25,8 +25,8 @@ pub(crate) struct Amount {
 }
 
 impl Tree {
-    /// Returns what is known of a node and which servers have it; `None` for directories of
-    /// torrents. Costs a look at each node below.
+    /// Returns the facts about a node and the servers that have it; `None` for directories of
+    /// torrents. Costs O(nodes below).
     pub(crate) fn facts(&self, ino: Ino) -> Result<Option<(NodeFacts, Vec<ServerId>)>, VfsError> {
         if ino == Ino::ROOT || self.folder_at(ino).is_some() {
             return Ok(None);
@@ -50,8 +50,8 @@ impl Tree {
 }
 
 impl TreeTorrent {
-    /// Sums up the files below a node. Walks without recursion: folders nest as deep as a torrent
-    /// says.
+    /// Sums up the files below a node. Iterative, because the torrent controls the depth of
+    /// folders.
     fn amount(&self, idx: NodeIdx) -> Amount {
         let mut amount = Amount::default();
         let mut open = vec![idx];

@@ -5,27 +5,27 @@ use super::names::{Names, RESERVED};
 use crate::name::{escape, escape_marked};
 use crate::{InfoHash, Ino, ServerId};
 
-/// Numbers from here on, up to those of torrents, belong to the directories of servers.
+/// First inode number of the servers' directories; they end at the numbers of torrents.
 pub(crate) const FOLDER_NUMBER_MIN: u64 = 1 << 15;
 
-/// How many numbers there are for them.
+/// Number of inode numbers for them.
 const FOLDER_NUMBER_COUNT: u64 = 1 << 15;
 
-/// How the torrents of several servers are arranged.
+/// Arrangement of the torrents of several servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RootLayout {
-    /// All in the root, each once, whatever servers have it.
+    /// All in the root, each once, independent of the servers that have it.
     #[default]
     Union,
-    /// A directory for each server, in which are its torrents.
+    /// A directory for each server, with its torrents.
     ByServer,
 }
 
-/// A directory of torrents, by its position.
+/// A directory of torrents, by index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct FolderId(pub(super) u16);
 
-/// A torrent in its directory: in a layout by server one info hash may be in several.
+/// A torrent in its directory: in a layout by server, several directories may have one info hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TorrentKey {
     pub(crate) folder: FolderId,
@@ -36,21 +36,21 @@ pub(crate) struct TorrentKey {
 #[derive(Debug)]
 pub(super) struct TorrentFolder {
     pub(super) ino: Ino,
-    /// The name of the server, if the directory is that of one.
+    /// Name of the server, for the directory of a server.
     pub(super) server: Option<Box<str>>,
-    /// Its name in the root; that of the root is empty.
+    /// Its name in the root; empty for the root.
     pub(super) name: Box<str>,
     pub(super) names: Names,
     pub(super) past: NameHistory,
-    /// Whether its names can be told: before that, not even emptiness is known.
+    /// Whether its names are known: before that, not even emptiness is.
     pub(super) is_known: bool,
-    /// When a torrent last came or went while the names were known, in seconds since 1970; 0 if
-    /// none did. Learning what was there all along is no change.
+    /// When a torrent was last added or removed while the names were known, in seconds since 1970;
+    /// 0 if never. The first listing is not a change.
     pub(super) changed_at: i64,
-    /// When it was last modified: `changed_at`, or the newest time of its torrents while that is
-    /// not known. Never the time of the mount, or each remount would look like a change.
+    /// Modification time: `changed_at`, or the newest time of its torrents while that is unknown.
+    /// Never the time of the mount, since each remount would then appear as a change.
     pub(super) mtime: i64,
-    /// How many torrents are directories.
+    /// Number of torrents that are directories.
     pub(super) directory_count: usize,
 }
 
@@ -63,7 +63,7 @@ impl FolderId {
 }
 
 impl RootLayout {
-    /// Returns the directory in which the torrents of a server are.
+    /// Returns the directory of a server's torrents.
     pub(super) fn folder_of(self, server: ServerId) -> FolderId {
         match self {
             Self::Union => FolderId::FIRST,
@@ -71,8 +71,9 @@ impl RootLayout {
         }
     }
 
-    /// Returns the directories for servers with these names. Numbers are hashes of the names, so
-    /// that they are the same after a remount; of two that collide the later takes the next.
+    /// Returns the directories for servers with these names. Inode numbers are hashes of the names,
+    /// so that they are the same after a remount; on a collision, the later one gets the next
+    /// number.
     pub(super) fn folders(self, server_names: &[String]) -> Vec<TorrentFolder> {
         match self {
             Self::Union => vec![TorrentFolder::new(Ino::ROOT, None, "")],
@@ -114,14 +115,14 @@ impl TorrentFolder {
         }
     }
 
-    /// Returns the path from the root of a torrent in it.
+    /// Returns the path from the root of a torrent in this directory.
     pub(super) fn path(&self, name: &str) -> String {
         if self.name.is_empty() { name.to_owned() } else { format!("{}/{name}", self.name) }
     }
 }
 
-/// FNV-1a: never to be changed, or inode numbers change. Half of it, so that counting on from it
-/// never overflows.
+/// FNV-1a: must never change, or inode numbers change. Halved, so that incrementing it never
+/// overflows.
 fn hash(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

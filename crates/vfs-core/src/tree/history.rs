@@ -1,14 +1,14 @@
-//! What a tree knows of torrents from before: when they were first seen, and names they had.
+//! Earlier state of torrents: when they were first seen, and their names.
 
 use std::collections::HashMap;
 
 use super::recent::RecentMap;
 use crate::InfoHash;
 
-/// What somebody kept of a torrent over the end of a process, whether it is still there or not.
+/// Persisted state of a torrent, which may no longer exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoredTorrent {
-    /// Which torrent.
+    /// Info hash of the torrent.
     pub info_hash: InfoHash,
     /// Its name in the root, as it was shown.
     pub name: String,
@@ -16,22 +16,21 @@ pub struct RestoredTorrent {
     pub first_seen: i64,
 }
 
-/// What was known of a torrent when it was last in the tree.
+/// State of a torrent when it was last in the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PastTorrent {
     pub(super) name: String,
     pub(super) first_seen: i64,
 }
 
-/// How many torrents that went while the tree lives are remembered at least: as many as the state
-/// on disk keeps.
+/// Minimum number of removed torrents that are kept: as many as the state on disk keeps.
 const GONE_MIN: usize = 1000;
 
-/// Torrents that are not in the tree, so that one that is removed and added again has its name and
-/// its times again.
+/// Torrents that are not in the tree. One that is removed and added again gets its earlier name and
+/// times.
 #[derive(Debug)]
 pub(super) struct NameHistory {
-    /// What was kept from before and did not come yet. Its bound is that of the state on disk.
+    /// Restored torrents that have not been added yet. Bounded by the state on disk.
     kept: HashMap<InfoHash, PastTorrent>,
     gone: RecentMap<InfoHash, PastTorrent>,
 }
@@ -43,7 +42,7 @@ impl Default for NameHistory {
 }
 
 impl NameHistory {
-    /// Takes in what was kept from before; what is known already is newer.
+    /// Adds a restored torrent, unless newer state exists.
     pub(super) fn remember(&mut self, remembered: RestoredTorrent) {
         let RestoredTorrent { info_hash, name, first_seen } = remembered;
         if self.gone.get(&info_hash).is_none() {
@@ -55,7 +54,7 @@ impl NameHistory {
         self.kept.get(&info_hash).or_else(|| self.gone.get(&info_hash))
     }
 
-    /// Notes that a torrent is in the tree from now on, and returns what was known of it.
+    /// Records that a torrent is now in the tree, and returns its earlier state.
     pub(super) fn on_added(&mut self, info_hash: InfoHash) -> Option<PastTorrent> {
         self.kept.remove(&info_hash).or_else(|| self.gone.remove(&info_hash))
     }
@@ -64,7 +63,7 @@ impl NameHistory {
         self.gone.insert(info_hash, memory);
     }
 
-    /// Gives back the room of those that came.
+    /// Releases the memory of torrents that were added.
     pub(super) fn shrink(&mut self) {
         self.kept.shrink_to_fit();
     }

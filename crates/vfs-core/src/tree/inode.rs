@@ -1,4 +1,4 @@
-//! Inode numbers: derived from identities, counted while the front end knows them, never reused.
+//! Inode numbers: derived from identities, with lookup counts, never reused.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -14,18 +14,18 @@ use super::ranges::{NUMBER_END_32, NumberRange, Ranges};
 use super::recent::RecentMap;
 use crate::{Ino, InodeNumbers};
 
-/// Numbers from here on belong to torrents; those below are the root's and for control files.
+/// First inode number of torrents; smaller numbers belong to the root and to control files.
 pub(super) const NUMBER_MIN: u64 = 1 << 16;
 
-/// The same of numbers below 2^32.
+/// The same for numbers below 2^32.
 pub(super) const NUMBER_MIN_32: u32 = 1 << 16;
 
-/// How many numbers of nodes that are gone are kept from others at least: those of 1,000 torrents,
-/// as many as the state on disk keeps, of 500 files each. With 16 bytes each and room to grow they
-/// are some 30 MB at most.
+/// Minimum number of retired inode numbers that are kept from reuse: those of 1,000 torrents, as
+/// many as the state on disk keeps, with 500 files each. At 16 bytes each and with room to grow,
+/// they take at most about 30 MB.
 const RETIRED_MIN: usize = 1 << 19;
 
-/// How many numbers there are for torrents: the last is below 2^53, see [`Ino`].
+/// Number of inode numbers for torrents: the last is below 2^53, see [`Ino`].
 const NUMBER_COUNT: u64 = (1 << 53) - NUMBER_MIN;
 
 /// A node of a torrent.
@@ -35,52 +35,52 @@ pub(super) struct NodeRef<'a> {
     pub(super) idx: NodeIdx,
 }
 
-/// The numbers of the nodes of one torrent, by their positions.
+/// Inode numbers of the nodes of one torrent, by node index.
 #[derive(Debug)]
 struct Numbers {
     tree: Arc<TorrentTree>,
     inos: Arc<[Ino]>,
-    /// How many times the front end was told of each number and has not forgotten it. The front
-    /// end owns the counts (`FUSE_FORGET` gives them back); the table only keeps them.
+    /// Lookup count of each number. The front end owns the counts (`FUSE_FORGET` returns them); the
+    /// table only stores them.
     lookup_counts: Box<[AtomicU64]>,
-    /// Whether the torrent is there.
+    /// Whether the torrent exists.
     is_linked: bool,
-    /// How many places lead here.
+    /// Number of table entries that refer to this.
     place_count: usize,
 }
 
-/// Where a number that is in use stands. There are as many as nodes, in a table that is half empty
-/// at times, so that each byte counts: the number itself is not among them.
+/// Table entry of a used number. There are as many as nodes, in a table that may be half empty, so
+/// each byte counts: the number itself is not stored.
 #[derive(Debug, Clone, Copy)]
 struct InodeSlot {
-    /// The key of its [`Numbers`].
+    /// Key of its [`Numbers`].
     torrent: u32,
     idx: NodeIdx,
 }
 
-/// Which node has which number.
+/// Table of inode numbers and their nodes.
 ///
-/// A number is the hash of an identity; where two identities want the same one, the later takes
-/// the next free one. So numbers are the same after a remount (but for collisions, of which a
-/// million files have one with a chance of 1 in 18,000).
+/// A number is the hash of an identity; on a collision, the later identity gets the next free
+/// number. So numbers are the same after a remount, except for collisions (probability 1 in 18,000
+/// for a million files).
 ///
-/// No other node gets a number as long as its node is there or known to the front end, or was until
-/// lately ([`RETIRED_MIN`]). Of a number that has been free for longer than that, only the hashes
-/// keep two nodes apart: another node gets it with a chance of 1 in 9 * 10^15. The generation
-/// ([`NodeIdentity::generation`]) tells even those apart, so that a number with its generation
-/// never means two nodes, whatever was forgotten.
+/// A number is not reused while its node exists, is known to the front end, or was until recently
+/// ([`RETIRED_MIN`]). After that, only the hashes distinguish two nodes: another node gets the
+/// number with a probability of 1 in 9 * 10^15. The generation ([`NodeIdentity::generation`])
+/// distinguishes even those, so that a pair of number and generation never refers to two nodes.
 #[derive(Debug)]
 pub(super) struct InodeTable {
     places: HashTable<InodeSlot>,
-    /// Whoever makes torrents chooses the identities, and so the numbers, but not their hashes.
+    /// Randomized: the creator of a torrent controls the identities, and so the numbers, but not
+    /// their hashes.
     hasher: RandomState,
     torrents: Slab<Numbers>,
-    /// Numbers of nodes that are gone and forgotten, with the fingerprints of their identities.
+    /// Retired numbers, with the fingerprints of their identities.
     retired: RecentMap<Ino, u64>,
     number_count: u64,
-    /// Where numbers are below 2^32, the range of each torrent.
+    /// Ranges of torrents, if numbers are below 2^32.
     ranges: Option<Ranges>,
-    /// How many numbers the front end knows.
+    /// Number of inode numbers that the front end knows.
     known_count: AtomicUsize,
 }
 
@@ -111,7 +111,7 @@ impl InodeTable {
         }
     }
 
-    /// Gives each node of a torrent its number. The torrent must not be attached already.
+    /// Assigns a number to each node of a torrent. The torrent must not be attached already.
     pub(super) fn attach(&mut self, tree: &Arc<TorrentTree>) -> Arc<[Ino]> {
         let key = self.torrents.insert(Numbers {
             tree: Arc::clone(tree),
@@ -133,19 +133,19 @@ impl InodeTable {
         self.torrents.get(key).map(|numbers| Arc::clone(&numbers.inos)).unwrap_or_default()
     }
 
-    /// Takes in which numbers a torrent had, where they are a range.
+    /// Restores the range of a torrent, if numbers are ranges.
     pub(super) fn remember(&mut self, key: TorrentKey, range: NumberRange) {
         if let Some(ranges) = &mut self.ranges {
             ranges.remember(key, range);
         }
     }
 
-    /// Returns the range of numbers of a torrent that is there.
+    /// Returns the range of an existing torrent.
     pub(super) fn range(&self, key: TorrentKey) -> Option<NumberRange> {
         self.ranges.as_ref()?.get(key)
     }
 
-    /// Returns the range of numbers for a torrent that comes; `None` where numbers are hashes.
+    /// Returns the range for an added torrent; `None` if numbers are hashes.
     fn take_range(&mut self, tree: &TorrentTree) -> Option<NumberRange> {
         let ranges = self.ranges.as_mut()?;
         let range = tree.number_count().and_then(|count| ranges.take(tree.key(), count));
@@ -156,7 +156,7 @@ impl InodeTable {
         range
     }
 
-    /// Returns the number of an identity: the one that it had if it had one.
+    /// Returns the number for an identity: its earlier one, if any.
     fn free_number(&self, identity: NodeIdentity) -> Ino {
         let mut seed = identity.number_seed % self.number_count;
         while !self.is_free_for(Ino(NUMBER_MIN + seed), identity) {
@@ -172,11 +172,11 @@ impl InodeTable {
         self.retired.get(&ino).is_none_or(|fingerprint| *fingerprint == identity.fingerprint)
     }
 
-    /// Puts a number that is free for it in its place.
+    /// Enters a number that is free for a node.
     fn put(&mut self, ino: Ino, place: InodeSlot) {
         let Self { places, hasher, torrents, .. } = self;
         if let Some(numbers) = torrents.get_mut(place.torrent as usize) {
-            // Nobody else has the list while the torrent is being attached.
+            // The list is not shared while the torrent is being attached.
             let inos = Arc::get_mut(&mut numbers.inos);
             if let Some(number) = inos.and_then(|inos| inos.get_mut(place.idx.position())) {
                 *number = ino;
@@ -186,7 +186,7 @@ impl InodeTable {
         let is_it = |place: &InodeSlot| number_at(torrents, *place) == Some(ino);
         let hash = |place: &InodeSlot| hasher.hash_one(number_at(torrents, *place));
         match places.entry(hasher.hash_one(Some(ino)), is_it, hash) {
-            // The torrent was removed and is back while the front end still knew the number.
+            // The torrent was removed and added again while the front end still knew the number.
             Entry::Occupied(mut known) => {
                 let old = std::mem::replace(known.get_mut(), place);
                 let count = self.leave(old);
@@ -201,8 +201,8 @@ impl InodeTable {
         }
     }
 
-    /// Takes the nodes of a torrent that is gone out of the table, but for those that the front
-    /// end still knows: they go when it forgets them.
+    /// Removes the nodes of a removed torrent from the table, except for those that the front end
+    /// knows: they are removed when it forgets them.
     pub(super) fn detach(&mut self, inos: &[Ino]) {
         let place = inos.first().and_then(|ino| self.place(*ino));
         let numbers = place.and_then(|place| self.torrents.get_mut(place.torrent as usize));
@@ -219,12 +219,12 @@ impl InodeTable {
         self.find(ino).map(|(numbers, idx)| NodeRef { tree: &numbers.tree, idx })
     }
 
-    /// Returns whether the front end was told of a number and has not forgotten it.
+    /// Returns whether the front end knows a number: it was looked up and not forgotten.
     pub(super) fn is_known(&self, ino: Ino) -> bool {
         self.lookup_count(ino).is_some_and(|count| count.load(Ordering::Relaxed) > 0)
     }
 
-    /// Returns how many numbers the front end was told of and has not forgotten.
+    /// Returns how many numbers the front end knows.
     pub(super) fn known_count(&self) -> usize {
         self.known_count.load(Ordering::Relaxed)
     }
@@ -238,7 +238,7 @@ impl InodeTable {
 
     pub(super) fn forget(&mut self, ino: Ino, count: u64) {
         let Some(counted) = self.lookup_count(ino) else { return };
-        // The table is borrowed by this caller alone: nobody counts meanwhile.
+        // This caller has exclusive access to the table, so no lookup is counted meanwhile.
         let known = counted.load(Ordering::Relaxed);
         if known < count {
             tracing::error!(ino = ino.0, known, count, "more lookups forgotten than made");
@@ -264,8 +264,8 @@ impl InodeTable {
         }
     }
 
-    /// Notes that a number is no longer in a place, and returns how many times the front end knew
-    /// of it there. The last of a torrent that is gone takes its numbers along.
+    /// Removes the reference of a number to its node, and returns its lookup count. The last
+    /// reference of a removed torrent drops its numbers.
     fn leave(&mut self, InodeSlot { torrent, idx }: InodeSlot) -> u64 {
         let key = torrent as usize;
         let Some(numbers) = self.torrents.get_mut(key) else { return 0 };
@@ -292,7 +292,7 @@ impl InodeTable {
     }
 }
 
-/// Returns the number whose place it is.
+/// Returns the number of a table entry.
 fn number_at(torrents: &Slab<Numbers>, InodeSlot { torrent, idx }: InodeSlot) -> Option<Ino> {
     torrents.get(torrent as usize)?.ino(idx)
 }
@@ -345,8 +345,8 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), given);
 
-        // The front end knows some of the nodes; both kinds come back to their numbers, and
-        // nobody else gets them.
+        // The front end knows some of the nodes; all nodes get their numbers back, and no others
+        // do.
         table.acquire(numbers[2][5], 3);
         table.detach(&numbers[2]);
         let other = table.attach(&tree(9, 5));
@@ -368,7 +368,7 @@ mod tests {
             table.detach(&inos);
             assert!(table.retired.len() <= 200);
         }
-        // It has its numbers again even so, and others have other generations.
+        // It gets its numbers back even so, and other torrents have other generations.
         assert_eq!(table.attach(&first), numbers);
         let generation = |tree: &TorrentTree| tree.identity(NodeIdx::TOP).generation();
         assert_ne!(generation(&first), generation(&tree(1, 10)));
@@ -390,7 +390,7 @@ mod tests {
         assert!(table.get(inos[1]).is_none());
         table.forget(inos[1], 1);
         assert_eq!(table.known_count(), 0);
-        // Nothing is left but what keeps the numbers from being given to others.
+        // Only the retired numbers remain.
         assert_eq!((table.places.len(), table.torrents.len()), (0, 0));
         assert_eq!(table.retired.len(), inos.len());
     }

@@ -1,30 +1,30 @@
-//! What a front end knows of the tree, and where it is.
+//! Nodes that a front end knows, and their paths.
 
 use super::{NodeBody, NodeIdx, Tree, TreeTorrent};
 use crate::Ino;
 
-/// A node that a front end was told of and has not forgotten.
+/// A node that a front end has looked up and not forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownNode {
-    /// Its number.
+    /// Its inode number.
     pub ino: Ino,
-    /// The directory that it is in.
+    /// Its parent directory.
     pub parent: Ino,
     /// Its name there.
     pub name: String,
     /// Whether it is a directory.
     pub is_directory: bool,
-    /// Its length in bytes; 0 for what is no file.
+    /// Its length in bytes; 0 unless it is a file.
     pub size: u64,
 }
 
 impl Tree {
-    /// Returns how many nodes of torrents the front end knows, also of those that are gone.
+    /// Returns how many nodes of torrents the front end knows, including those of removed torrents.
     pub(crate) fn known_count(&self) -> usize {
         self.inodes.known_count()
     }
 
-    /// Returns the nodes of all torrents that the front end knows. Costs a look at each node.
+    /// Returns the nodes of all torrents that the front end knows. Costs O(nodes).
     pub(crate) fn known(&self) -> Vec<KnownNode> {
         let mut known = Vec::new();
         for torrent in self.torrents.values() {
@@ -56,8 +56,8 @@ impl Tree {
         })
     }
 
-    /// Returns the path of a node from the root, without a slash before it; `None` if its torrent
-    /// is gone.
+    /// Returns the path of a node from the root, without a leading slash; `None` if its torrent was
+    /// removed.
     pub(crate) fn path(&self, ino: Ino) -> Option<String> {
         let mut path = String::new();
         self.write_path(ino, &mut path).ok()?;

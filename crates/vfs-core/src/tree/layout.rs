@@ -1,4 +1,4 @@
-//! The layout of one torrent: its directories, files and links. Built once, never changed.
+//! Layout of one torrent: its directories, files and links. Immutable.
 
 use std::num::NonZeroU32;
 
@@ -6,35 +6,35 @@ use super::build::{Builder, Built};
 use super::folder::{FolderId, TorrentKey};
 use crate::{FileEntry, FileIndex, FileKind, Geometry, InfoHash, Layout, NodeKind, TorrentDetails};
 
-/// How much later than it was first seen a torrent may say that it was made: a day for clocks and
-/// time zones of those who make torrents.
+/// Maximum time by which a creation date may be later than the first-seen time: a day, for the
+/// clocks and time zones of torrent creators.
 const CREATED_AHEAD_MAX: i64 = 24 * 60 * 60;
 
-/// There was no tfs before 2026: a clock that says so is not set, as on a small board after it
-/// booted, and proves nothing about dates.
+/// Minimum valid time: tfs did not exist before 2026. An earlier clock is not set, as on a small
+/// board after boot, and cannot be compared with dates.
 const CLOCK_MIN: i64 = 1_767_225_600;
 
-/// The longest file that the kernel takes: `st_size` is signed. One entry beyond makes it refuse
-/// the whole directory (`fuse_valid_size` in `fs/fuse`).
+/// Maximum file length of the kernel: `st_size` is signed. One larger entry makes it refuse the
+/// whole directory (`fuse_valid_size` in `fs/fuse`).
 pub(super) const FILE_BYTES_MAX: u64 = i64::MAX.cast_unsigned();
 
-/// The position of a node in its torrent, one more than it is, so that none costs nothing.
+/// Index of a node in its torrent, plus one, so that `None` needs no space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NodeIdx(NonZeroU32);
 
-/// What a node is, in two independent hashes that are the same in every process and version.
+/// Identity of a node: two independent hashes, the same in every process and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NodeIdentity {
-    /// What the inode number is made of.
+    /// Seed of the inode number.
     pub(super) number_seed: u64,
-    /// What tells two identities apart that want the same number.
+    /// Distinguishes identities that hash to the same number.
     pub(super) fingerprint: u64,
 }
 
-/// A node. There are as many as files and directories, so that each byte counts.
+/// A node. There are as many as files and directories, so each byte counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct LayoutNode {
-    /// The escaped name. The torrent's top has none here: its name is the root's business.
+    /// The escaped name; empty for the torrent's top, whose name is stored in its directory.
     pub(crate) name: Box<str>,
     pub(crate) parent: Option<NodeIdx>,
     pub(crate) body: NodeBody,
@@ -51,7 +51,7 @@ pub(crate) enum NodeBody {
         index: FileIndex,
         len: u64,
     },
-    /// The target is relative to the directory of the link, and escaped like the names it names.
+    /// The target is relative to the directory of the link, with escaped names.
     Symlink {
         index: FileIndex,
         target: Box<str>,
@@ -62,26 +62,27 @@ pub(crate) enum NodeBody {
 #[derive(Debug)]
 pub(crate) struct TorrentTree {
     key: TorrentKey,
-    /// What the identities of all nodes begin with.
+    /// Prefix of the identities of all nodes.
     top: NodeIdentity,
-    /// Whether it is in the mount at all.
+    /// Whether the torrent is visible in the mount.
     is_shown: bool,
     /// The torrent's name, not escaped.
     raw_name: Box<str>,
     mtime: i64,
     nodes: Box<[LayoutNode]>,
-    /// Of the directories, in the order of the nodes. That of a file follows from its index.
+    /// Identities of the directories, in the order of the nodes. That of a file follows from its
+    /// index.
     directory_identities: Box<[(NodeIdx, NodeIdentity)]>,
-    /// How many files the torrent has, shown or not.
+    /// Number of files in the torrent, including hidden ones.
     file_count: u32,
     piece_len: Option<NonZeroU32>,
-    /// Where each file starts in the torrent, which is its files end to end, padding included. It
-    /// ends where an offset is more than a number holds.
+    /// Offset of each file in the torrent, which concatenates its files, including padding. Ends
+    /// where an offset overflows.
     file_offsets: Box<[u64]>,
 }
 
 impl NodeIdx {
-    /// The node that stands in the root of the mount.
+    /// The node in the root of the mount.
     pub(crate) const TOP: Self = Self(NonZeroU32::MIN);
 
     pub(crate) fn try_new(position: usize) -> Option<Self> {
@@ -94,32 +95,31 @@ impl NodeIdx {
 }
 
 impl NodeIdentity {
-    /// Returns the identity of a torrent's top, in the directory of a server if it has one of its
-    /// own.
+    /// Returns the identity of a torrent's top; in the directory of a server, its name is included.
     pub(super) fn of_top(server: Option<&str>, info_hash: InfoHash) -> Self {
         let start = Self { number_seed: 0xcbf2_9ce4_8422_2325, fingerprint: 0x6c62_272e_07bb_0142 };
         let place = server.map_or(start, |name| start.with(b"s", name.as_bytes()));
         place.with(b"t", info_hash.as_bytes())
     }
 
-    /// Returns the identity of a file of the torrent whose top this is.
+    /// Returns the identity of a file of the torrent with this top.
     pub(super) fn of_file(self, index: FileIndex) -> Self {
         self.with(b"f", &index.0.to_le_bytes())
     }
 
-    /// Returns the identity of a directory in the one that this is.
+    /// Returns the identity of a subdirectory.
     pub(super) fn of_directory(self, raw: &str) -> Self {
         self.with(b"d", raw.as_bytes())
     }
 
-    /// Returns what tells apart two nodes that have one number at different times, also before and
-    /// after a remount: file handles of NFS have both in them. The kernel keeps 32 bits of it.
+    /// Returns the generation, which distinguishes two nodes with one number at different times,
+    /// also across remounts: NFS file handles contain both. The kernel keeps 32 bits of it.
     pub(super) fn generation(self) -> u32 {
         let [a, b, c, d, ..] = self.fingerprint.to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     }
 
-    /// FNV-1a, then the finalizer of splitmix64: never to be changed, or inode numbers change.
+    /// FNV-1a, then the finalizer of splitmix64: must never change, or inode numbers change.
     fn with(self, tag: &[u8; 1], data: &[u8]) -> Self {
         let hash = |start: u64| {
             let bytes = tag.iter().chain(data);
@@ -134,7 +134,7 @@ impl NodeIdentity {
     }
 }
 
-/// Returns whether a torrent's only file can stand in the root.
+/// Returns whether a torrent's only file can be the top.
 fn can_be_top(file: &FileEntry) -> bool {
     file.kind == FileKind::Regular && file.len <= FILE_BYTES_MAX
 }
@@ -154,15 +154,15 @@ impl LayoutNode {
 }
 
 impl TorrentTree {
-    /// Lays a torrent out in the root.
+    /// Builds the layout of a torrent in the root.
     #[cfg(test)]
     pub(crate) fn new(details: &TorrentDetails, first_seen: i64) -> Self {
         Self::in_folder(details, first_seen, (FolderId::FIRST, None))
     }
 
-    /// Lays a torrent out in a directory; in that of a server its nodes have numbers of their own.
-    /// Its time is when it was made, unless that lies ahead of `first_seen`: then it is that. Cost:
-    /// a hash-map access for each path component of each file.
+    /// Builds the layout of a torrent in a directory; in that of a server its nodes have numbers of
+    /// their own. Its time is its creation date, or `first_seen` if the date is later. Costs a
+    /// hash-map access for each path component of each file.
     pub(crate) fn in_folder(
         details: &TorrentDetails,
         first_seen: i64,
@@ -176,7 +176,7 @@ impl TorrentTree {
             (Layout::SingleFile, [_]) => is_shown = false,
             (Layout::SingleFile | Layout::Directory, files) => {
                 for (position, file) in files.iter().enumerate() {
-                    // The wire has no more than 2^32 files; what is beyond is not addressable.
+                    // The wire format has at most 2^32 files; files beyond are not addressable.
                     let Ok(index) = u32::try_from(position) else { break };
                     builder.add(FileIndex(index), file);
                 }
@@ -204,7 +204,7 @@ impl TorrentTree {
         }
     }
 
-    /// Returns whether another layout of the same torrent shows and places the same.
+    /// Returns whether another layout of the same torrent is equal.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.mtime == other.mtime
             && self.piece_len == other.piece_len
@@ -212,7 +212,7 @@ impl TorrentTree {
             && self.file_offsets == other.file_offsets
     }
 
-    /// Returns where a file lies among the pieces, if the length of the pieces is known.
+    /// Returns the position of a file among the pieces, if the piece length is known.
     pub(super) fn geometry(&self, index: FileIndex) -> Option<Geometry> {
         let file_offset = *self.file_offsets.get(usize::try_from(index.0).ok()?)?;
         Some(Geometry { file_offset, piece_len: self.piece_len? })
@@ -227,7 +227,7 @@ impl TorrentTree {
     }
 
     /// Returns false for a torrent whose only file is padding, a link, or longer than the kernel
-    /// takes: there is nothing that could stand in the root for it.
+    /// accepts: it has no node for the root.
     pub(super) fn is_shown(&self) -> bool {
         self.is_shown
     }
@@ -261,16 +261,16 @@ impl TorrentTree {
         }
     }
 
-    /// Returns how many numbers a range for this torrent has: for the top, all files whether they
-    /// are shown or not, and the folders. Links that are shown later need no more.
+    /// Returns the size of a number range for this torrent: the top, all files including hidden
+    /// ones, and the folders. Links that become visible later need no more.
     pub(super) fn number_count(&self) -> Option<u32> {
         let folder_count = self.directory_identities.iter().filter(|(idx, _)| *idx != NodeIdx::TOP);
         let folder_count = u32::try_from(folder_count.count()).ok()?;
         1_u32.checked_add(self.file_count)?.checked_add(folder_count)
     }
 
-    /// Returns where in the torrent's range of numbers that of a node is. The order of folders is
-    /// that of the files in them, also of those that are not shown.
+    /// Returns the offset of a node's number in the torrent's range. Folders are ordered by their
+    /// files, including hidden ones.
     pub(super) fn number_offset(&self, idx: NodeIdx) -> Option<u32> {
         match self.node(idx).body {
             NodeBody::File { index, .. } | NodeBody::Symlink { index, .. } => {
@@ -279,7 +279,7 @@ impl TorrentTree {
             NodeBody::Directory { .. } if idx == NodeIdx::TOP => Some(0),
             NodeBody::Directory { .. } => {
                 let known = self.directory_identities.binary_search_by_key(&idx, |(idx, _)| *idx);
-                // The first is the top, which has a place before the files.
+                // The first one is the top, whose number precedes those of the files.
                 u32::try_from(known.ok()?).ok()?.checked_add(self.file_count)
             }
         }
@@ -296,7 +296,7 @@ impl TorrentTree {
         }
     }
 
-    /// Appends the way from the top to a node, with a slash before each name.
+    /// Appends the path from the top to a node, with a slash before each name.
     pub(crate) fn write_path(&self, idx: NodeIdx, path: &mut String) {
         let mut names = Vec::new();
         let mut node = self.node(idx);

@@ -1,82 +1,82 @@
-//! Symbolic links of a torrent (BEP 47): where each leads, and which of them are shown.
+//! Symbolic links of a torrent (BEP 47): resolves them, and selects those to show.
 //!
-//! A link is shown if its target is in the torrent, and if no program that follows links can walk
-//! for ever because of it: a link to a folder above its own is hidden, and so are all links that
-//! lead to a folder from which links lead back. Scanners do not look for such loops.
+//! A link is shown if its target is in the torrent, and if it cannot send a program that follows
+//! links into an endless loop. So a link to an ancestor folder is hidden, and so are all links to a
+//! folder from which links lead back. Scanners do not detect such loops.
 
 use super::build::DirectoryDraft;
 use super::layout::{LayoutNode, NodeIdx};
 use crate::FileIndex;
 
-/// The longest target of a symbolic link in bytes (`PATH_MAX` less its NUL).
+/// Maximum length of a link target in bytes (`PATH_MAX` less its NUL).
 const LINK_TARGET_BYTES_MAX: usize = 4095;
 
-/// The most names on the way from the top to a target. Longer ways do not fit into a target: each
-/// name has a byte and a slash.
+/// Maximum number of names on the path from the top to a target. Longer paths do not fit into a
+/// target: each name takes a byte and a slash.
 const WAY_NAMES_MAX: usize = LINK_TARGET_BYTES_MAX / 2 + 1;
 
-/// How many links the kernel follows for one link that is shown. It refuses a path with more than
-/// 40 (`MAXSYMLINKS` in `linux/namei.h`), and the path itself may lead through others.
+/// Maximum number of links that the kernel follows for one visible link. It refuses a path with
+/// more than 40 (`MAXSYMLINKS` in `linux/namei.h`), and the path itself may contain others.
 const HOPS_MAX: u32 = 16;
 
-/// A symbolic link as the torrent has it. Nothing in it is escaped.
+/// A symbolic link as in the torrent, not escaped.
 #[derive(Debug)]
 pub(super) struct LinkDraft {
     pub(super) index: FileIndex,
-    /// The folder that it is in.
+    /// The folder that contains it.
     pub(super) folder: NodeIdx,
     pub(super) raw_name: String,
-    /// From the torrent's top on (BEP 47) or, if nothing is there, from `folder` on: libtorrent
+    /// Relative to the torrent's top (BEP 47) or, if that does not exist, to `folder`: libtorrent
     /// writes the target as the link has it on the disk.
     pub(super) target: Vec<String>,
 }
 
-/// Where a link leads.
+/// Resolved target of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Resolved {
     /// The folder that the target is relative to.
     start: NodeIdx,
-    /// The folder or file at the end, which is no link.
+    /// The folder or file at the end, which is not a link.
     end: NodeIdx,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkState {
     NotStarted,
-    /// Another link on the way is resolved first. Whoever meets it in this state found a loop.
+    /// A link on its path is being resolved first. Reaching it in this state is a loop.
     Started,
     Failed,
     Resolved(Resolved),
 }
 
-/// A link that is being followed, name by name.
+/// State of following a link, name by name.
 #[derive(Debug)]
 struct LinkWalk {
     link: usize,
     start: NodeIdx,
     at: NodeIdx,
-    /// How many names of the target were followed.
+    /// Number of names of the target that were followed.
     position: usize,
 }
 
-/// What stops a walk.
+/// Why a walk stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     AtEnd,
-    /// There is no such name, or the way leads out of the torrent or in a circle.
+    /// The name does not exist, or the path leaves the torrent or is a loop.
     NoWay,
-    /// This link comes first.
+    /// This link has to be resolved first.
     AtLink(usize),
 }
 
-/// What a name in a folder is.
+/// Meaning of a name in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LinkEntry {
     Node(NodeIdx),
     Link(usize),
 }
 
-/// What links are among: folders and files, which are complete.
+/// Context of link resolution: the folders and files, which are complete.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LinkContext<'a> {
     pub(super) nodes: &'a [LayoutNode],
@@ -85,12 +85,12 @@ pub(super) struct LinkContext<'a> {
     pub(super) links: &'a [LinkDraft],
 }
 
-/// Where the links of a torrent lead.
+/// Resolution of the links of a torrent.
 #[derive(Debug)]
 pub(super) struct Resolution {
-    /// By their positions.
+    /// By index of the link.
     progress: Vec<LinkState>,
-    /// The links that were resolved. Each comes after those on its way.
+    /// Resolved links. Each comes after those on its path.
     order: Vec<usize>,
 }
 
@@ -104,7 +104,7 @@ struct Links<'a> {
 }
 
 impl Resolution {
-    /// Finds out where each link leads. Costs a step for each name of each target.
+    /// Resolves all links. Costs a step for each name of each target.
     pub(super) fn new(surroundings: LinkContext<'_>) -> Self {
         let progress = vec![LinkState::NotStarted; surroundings.links.len()];
         let mut links = Links::new(surroundings, Self { progress, order: Vec::new() });
@@ -118,13 +118,13 @@ impl Resolution {
         Self { progress, order }
     }
 
-    /// Returns whether the link at a position is shown, unless its target is too long.
+    /// Returns whether the link with this index is shown, unless its target is too long.
     pub(super) fn is_shown(&self, link: usize) -> bool {
         matches!(self.progress.get(link), Some(LinkState::Resolved(_)))
     }
 
-    /// Returns the target of each link that is shown, relative to its folder. `names` are the names
-    /// of the links in the mount. A link whose target is too long has none.
+    /// Returns the target of each visible link, relative to its folder. `names` are the names of
+    /// the links in the mount. A link whose target is too long has none.
     pub(super) fn targets(
         self,
         surroundings: LinkContext<'_>,
@@ -170,8 +170,7 @@ impl<'a> Links<'a> {
         texts
     }
 
-    /// Resolves a link and those on its way. A list and no recursion: how many there are is up to
-    /// whoever made the torrent.
+    /// Resolves a link and those on its path. Iterative: the torrent controls the depth.
     fn resolve_from(&mut self, first: usize) {
         let mut walks = vec![LinkWalk::new(first, NodeIdx::TOP)];
         self.set(first, LinkState::Started);
@@ -226,7 +225,7 @@ impl<'a> Links<'a> {
         Stop::AtEnd
     }
 
-    /// Hides the links because of which a walk that follows links would not end.
+    /// Hides the links that would make a walk that follows links endless.
     fn hide_loops(&mut self) {
         let mut has_folders = false;
         for (link, draft) in self.links.iter().enumerate() {
@@ -269,8 +268,8 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Returns the way from the top to the target as the torrent has it: through links that are
-    /// shown where it leads through any.
+    /// Returns the path from the top to the target as in the torrent, including visible links on
+    /// it.
     fn written_way(&self, link: usize, resolved: Resolved) -> Option<Vec<LinkEntry>> {
         let target = &self.links.get(link)?.target;
         let (mut at, mut way) = (resolved.start, self.way_to(resolved.start)?);
@@ -305,7 +304,7 @@ impl<'a> Links<'a> {
         Some(way)
     }
 
-    /// Returns the folders from the top to a node, without the top, and the node.
+    /// Returns the nodes from the top to a node, without the top.
     fn way_to(&self, node: NodeIdx) -> Option<Vec<LinkEntry>> {
         let nodes = std::iter::successors(Some(node), |node| self.parent(*node));
         let below_top = nodes.take_while(|node| *node != NodeIdx::TOP);
@@ -314,7 +313,7 @@ impl<'a> Links<'a> {
         (way.len() <= WAY_NAMES_MAX).then_some(way)
     }
 
-    /// Returns a way from the top as a path from the link's folder.
+    /// Converts a path from the top to one relative to the link's folder.
     fn relative(
         &self,
         link: usize,
@@ -364,8 +363,8 @@ fn find(folder: &DirectoryDraft, raw: &str) -> Option<LinkEntry> {
     node.copied().map(LinkEntry::Node).or_else(link)
 }
 
-/// Returns the number of the strongly connected component of each node: two nodes have one number
-/// if each can be reached from the other. Tarjan's algorithm, without recursion.
+/// Returns the number of the strongly connected component of each node: two nodes have the same
+/// number if each can be reached from the other. Tarjan's algorithm, without recursion.
 #[expect(clippy::indexing_slicing, reason = "all numbers of nodes are below edges.len()")]
 fn strong_components(edges: &[Vec<usize>]) -> Vec<usize> {
     const NONE: usize = usize::MAX;
@@ -384,7 +383,7 @@ fn strong_components(edges: &[Vec<usize>]) -> Vec<usize> {
             } else {
                 lowest[node] = lowest[node].min(lowest[edges[node][edge - 1]]);
             }
-            // Of a node in a component that is complete, the order is higher than all that count.
+            // The order of a node in a complete component is higher than all that matter.
             let is_new = |to: &usize| order[*to] == NONE;
             if let Some(offset) = edges[node][edge..].iter().position(is_new) {
                 let passed = &edges[node][edge..edge + offset];

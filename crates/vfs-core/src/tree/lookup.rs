@@ -1,4 +1,4 @@
-//! Looking into the tree: lookups, attributes, listings, and what a file is to its readers.
+//! Queries of the tree: lookups, attributes, listings, and files to open.
 
 use super::folder::TorrentFolder;
 use super::names::NameOwner;
@@ -10,13 +10,13 @@ use crate::{
     Attr, DirEntry, FileId, FileIndex, FsStats, Ino, NodeKind, TorrentSummary, Validity, VfsError,
 };
 
-/// What a directory is.
+/// Type of a directory.
 enum Dir<'a> {
-    /// The root, where that has the directories of servers.
+    /// The root, if it contains the directories of servers.
     OfServers,
     /// A directory of torrents.
     OfTorrents(FolderId, &'a TorrentFolder),
-    /// One in a torrent, or no directory at all.
+    /// A directory inside a torrent, or not a directory.
     Node,
 }
 
@@ -59,7 +59,7 @@ impl Tree {
         }
     }
 
-    /// Returns how long it holds that a directory has the names that it has and no others.
+    /// Returns how long the list of names of a directory is valid.
     pub(crate) fn names_validity(&self, dir: Ino) -> Validity {
         match (self.dir(dir), self.inodes.get(dir)) {
             (Dir::OfTorrents(..), _) => Validity::Announced,
@@ -81,7 +81,7 @@ impl Tree {
         }
     }
 
-    /// Returns the file behind `ino`, if its torrent is still there.
+    /// Returns the file with number `ino`, if its torrent still exists.
     pub(crate) fn file(&self, ino: Ino) -> Result<FileRef, VfsError> {
         let (torrent, idx) = match self.dir(ino) {
             Dir::OfServers | Dir::OfTorrents(..) => return Err(VfsError::IsDirectory),
@@ -93,13 +93,13 @@ impl Tree {
                 Ok(FileRef { id, ino, len, geometry: torrent.tree.geometry(index) })
             }
             NodeBody::Directory { .. } => Err(VfsError::IsDirectory),
-            // Linux resolves links before it opens, or refuses with O_NOFOLLOW.
+            // Linux resolves links before it opens a file, or refuses with O_NOFOLLOW.
             NodeBody::Symlink { .. } => Err(VfsError::NotFound),
         }
     }
 
-    /// Calls `each` with the entries of `dir` after `cookie` (0: from the beginning) until it
-    /// returns false.
+    /// Calls `each` with the entries of `dir` after `cookie` (0: from the start) until it returns
+    /// false.
     pub(crate) fn list(
         &self,
         dir: Ino,
@@ -141,7 +141,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Returns the size of it all. Costs nothing: the totals are kept.
+    /// Returns the total size. Costs O(1): the totals are maintained.
     pub(crate) fn stats(&self) -> FsStats {
         let folders = match self.layout {
             RootLayout::Union => 0,
@@ -155,24 +155,24 @@ impl Tree {
         }
     }
 
-    /// Returns the attributes of what has a number, whether the front end was told of it or not: a
-    /// file handle of NFS outlives both the front end's memory and the mount.
+    /// Returns the attributes of the node with a number, whether the front end knows it or not: an
+    /// NFS file handle outlives both the front end's cache and the mount.
     pub(crate) fn by_number(&self, ino: Ino) -> Result<Attr, VfsError> {
         match self.attr(ino) {
             Ok(attr) if attr.nlink == 0 => Err(VfsError::Stale),
-            // It may be of a torrent that was not listed yet.
+            // It may belong to a torrent that was not listed yet.
             Err(VfsError::NotFound) if self.known_servers.contains(&false) => Err(VfsError::NoTree),
             found => found,
         }
     }
 
-    /// Returns the attributes of the directory that what has a number is in.
+    /// Returns the attributes of the parent directory of the node with a number.
     pub(crate) fn parent_by_number(&self, ino: Ino) -> Result<Attr, VfsError> {
         self.by_number(ino)?;
         self.by_number(self.parent(ino)?)
     }
 
-    /// Checks that `dir` is a directory whose entries can be told.
+    /// Checks that `dir` is a directory whose entries are known.
     pub(crate) fn check_directory(&self, dir: Ino) -> Result<(), VfsError> {
         match self.dir(dir) {
             Dir::OfServers => return Ok(()),
@@ -187,7 +187,7 @@ impl Tree {
         }
     }
 
-    /// Checks that it is known of any torrents at all whether they are there.
+    /// Checks that the torrents of at least one server are known.
     pub(crate) fn check_known(&self) -> Result<(), VfsError> {
         if self.is_known() { Ok(()) } else { Err(VfsError::NoTree) }
     }
@@ -196,19 +196,19 @@ impl Tree {
         self.folders.iter().any(|folder| folder.is_known)
     }
 
-    /// Returns when a torrent last came or went anywhere.
+    /// Returns when a torrent was last added or removed in any directory.
     pub(crate) fn root_mtime(&self) -> i64 {
         self.folders.iter().map(|folder| folder.mtime).max().unwrap_or(0)
     }
 
-    /// Returns the torrent and node behind `ino`, if the torrent is still there.
+    /// Returns the torrent and node with number `ino`, if the torrent still exists.
     pub(super) fn linked(&self, ino: Ino) -> Result<(&TreeTorrent, NodeIdx), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::NotFound)?;
         let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree));
         Ok((torrent.ok_or(VfsError::Stale)?, idx))
     }
 
-    /// Returns the directory of torrents with this number, if it is one.
+    /// Returns the directory of torrents with this number, if there is one.
     pub(super) fn folder_at(&self, ino: Ino) -> Option<FolderId> {
         match self.dir(ino) {
             Dir::OfTorrents(id, _) => Some(id),
@@ -234,8 +234,8 @@ impl Tree {
         }
     }
 
-    /// Returns the attributes of the root that has the directories of servers. Its names stay; its
-    /// time is that of the last change below, of which nobody is told.
+    /// Returns the attributes of a root with directories of servers. Its names are fixed; its time
+    /// is that of the last change below, which is not announced.
     fn servers_attr(&self) -> Attr {
         let count = u32::try_from(self.folders.len()).unwrap_or(u32::MAX);
         let (mtime, validity) = (self.root_mtime(), Validity::Unannounced);
@@ -296,7 +296,7 @@ fn directory_attr(ino: Ino, subdirectory_count: u32) -> Attr {
     }
 }
 
-/// Returns the attributes of a node; `summary` is `None` when its torrent is gone.
+/// Returns the attributes of a node; `summary` is `None` if its torrent was removed.
 fn node_attr(tree: &TorrentTree, idx: NodeIdx, ino: Ino, summary: Option<&TorrentSummary>) -> Attr {
     let node = tree.node(idx);
     let (kind, size, have_bytes, nlink) = match &node.body {

@@ -1,4 +1,4 @@
-//! The tree: every name and inode, in memory, rebuilt from what the servers list.
+//! The tree: all names and inodes, in memory, updated from the listings of the servers.
 //!
 //! ```text
 //! Tree
@@ -51,36 +51,36 @@ use crate::{
     FileId, Geometry, InfoHash, Ino, InodeNumbers, ServerId, TorrentState, TorrentSummary,
 };
 
-/// The cookies of `.` and `..`, and of `.tfs` where it is listed; those of the entries follow.
+/// Cookies of `.` and `..`, and of `.tfs` if it is listed; the cookies of entries follow.
 pub(crate) const DOT_COOKIE: u64 = 1;
 pub(crate) const DOT_DOT_COOKIE: u64 = 2;
 pub(crate) const CONTROL_COOKIE: u64 = 3;
 pub(crate) const FIRST_COOKIE: u64 = 4;
 
-/// What a listing of a server changed, for logs and for those who tell the kernel.
+/// Changes by a server's listing, for logs and for notifications to the kernel.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Changes {
-    /// Torrents that are new, with their names.
+    /// Added torrents, with their names.
     pub added: Vec<(InfoHash, String)>,
-    /// Torrents that are gone, with their names.
+    /// Removed torrents, with their names.
     pub removed: Vec<(InfoHash, String)>,
-    /// Torrents that other servers had, and this one has now too.
+    /// Torrents of other servers that this server now has too.
     pub joined: Vec<RestoredTorrent>,
-    /// Torrents that this server does not have any more, but others do, with their names.
+    /// Torrents that this server no longer has, but others do, with their names.
     pub left: Vec<(InfoHash, String)>,
-    /// The inode numbers of torrents that came, to be kept, where they are ranges.
+    /// Inode numbers of added torrents, to be persisted, if they are ranges.
     pub numbers: Vec<(InfoHash, NumberRange)>,
 }
 
 impl Changes {
-    /// Returns whether names came or went.
+    /// Returns whether names were added or removed.
     #[must_use]
     pub fn has_names(&self) -> bool {
         !self.added.is_empty() || !self.removed.is_empty()
     }
 }
 
-/// A file as a reader needs to know it.
+/// Data of a file for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileRef {
     pub(crate) id: FileId,
@@ -89,24 +89,24 @@ pub(crate) struct FileRef {
     pub(crate) geometry: Option<Geometry>,
 }
 
-/// What changes about a file and decides whether a read may wait.
+/// Changing data of a file, which decides whether a read may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileState {
     pub(crate) torrent: TorrentState,
     pub(crate) have_bytes: u64,
-    /// Whether the newest list of the server has the torrent.
+    /// Whether the newest list of the server contains the torrent.
     pub(crate) is_listed: bool,
 }
 
 impl FileState {
-    /// Returns whether the last listing had all of a file of `len` bytes.
+    /// Returns whether a file of `len` bytes was complete in the last listing.
     pub(crate) fn is_complete(self, len: u64) -> bool {
         self.have_bytes >= len && self.torrent != TorrentState::Initializing
     }
 
-    /// Returns whether the last listing allows that all of a file of `len` bytes is there: it had
-    /// all of it, or said nothing of its pieces, since the torrent is being checked or has failed.
-    /// Then an earlier verification of the file decides.
+    /// Returns whether a file of `len` bytes may be complete by the last listing: it was complete,
+    /// or its pieces are unknown because the torrent is being checked or has failed. An earlier
+    /// verification of the file then decides.
     pub(crate) fn may_be_whole(self, len: u64) -> bool {
         match self.torrent {
             TorrentState::Live | TorrentState::Paused => self.have_bytes >= len,
@@ -119,9 +119,9 @@ impl FileState {
 #[derive(Debug)]
 struct TreeTorrent {
     tree: Arc<TorrentTree>,
-    /// The number of each node of `tree`, by node index.
+    /// Inode number of each node of `tree`, by node index.
     inos: Arc<[Ino]>,
-    /// What the number of the directory is that it is in.
+    /// Inode number of its directory.
     parent: Ino,
     standing: PerServerState,
     /// When it was first seen, in seconds since 1970.
@@ -130,28 +130,28 @@ struct TreeTorrent {
     totals: Totals,
 }
 
-/// All names and inodes. Operations cost memory accesses only.
+/// All names and inodes. Operations access memory only.
 #[derive(Debug)]
 pub(crate) struct Tree {
     layout: RootLayout,
-    /// In a union the root, else a directory for each server in their order.
+    /// In a union the root, otherwise one for each server, in their order.
     folders: Vec<TorrentFolder>,
     torrents: HashMap<TorrentKey, TreeTorrent>,
-    /// Those of them that have no name, since nothing of them can be shown.
+    /// Torrents without a name, since nothing of them can be shown.
     unnamed: HashSet<TorrentKey>,
     inodes: InodeTable,
-    /// Of which servers a listing was ever received, in their order. Before that, nothing is known
-    /// of a server, not even emptiness.
+    /// Whether a listing of each server was ever received, in their order. Before that, not even
+    /// emptiness is known.
     known_servers: Vec<bool>,
-    /// How many torrents it has from each server, in their order.
+    /// Number of torrents from each server, in their order.
     torrent_counts: Vec<usize>,
-    /// Counts up over all directories.
+    /// Increases over all directories.
     next_cookie: u64,
     totals: Totals,
 }
 
 impl Tree {
-    /// Returns a tree for servers with these names, at least one, of which nothing is known.
+    /// Returns an empty tree for servers with these names, at least one, without known torrents.
     pub(crate) fn new(layout: RootLayout, server_names: &[String], numbers: InodeNumbers) -> Self {
         Self {
             layout,
@@ -166,8 +166,8 @@ impl Tree {
         }
     }
 
-    /// Takes over what is known of a server from before. Torrents get the names and times that they
-    /// had when they come; it shows none of them.
+    /// Restores persisted state of a server. Torrents get their earlier names and times when they
+    /// are added; none becomes visible.
     pub(crate) fn remember(
         &mut self,
         server: ServerId,
@@ -185,7 +185,7 @@ impl Tree {
         }
     }
 
-    /// Takes over which numbers torrents of a server had.
+    /// Restores the inode numbers of a server's torrents.
     pub(crate) fn remember_numbers(
         &mut self,
         server: ServerId,
@@ -197,13 +197,13 @@ impl Tree {
         }
     }
 
-    /// Returns the numbers of a torrent that is there, if they are a range.
+    /// Returns the inode numbers of an existing torrent, if they are a range.
     pub(crate) fn numbers_of(&self, server: ServerId, info_hash: InfoHash) -> Option<NumberRange> {
         let folder = self.layout.folder_of(server);
         self.inodes.range(TorrentKey { folder, info_hash })
     }
 
-    /// Returns which directory the torrents of a server are in, and whose it is.
+    /// Returns the directory of a server's torrents, and the name of its server.
     pub(crate) fn place_of(&self, server: ServerId) -> (FolderId, Option<&str>) {
         let id = self.layout.folder_of(server);
         (id, self.folder(id).and_then(|folder| folder.server.as_deref()))
@@ -216,28 +216,28 @@ impl Tree {
         torrent.map_or_else(past, |torrent| Some(torrent.first_seen))
     }
 
-    /// Adds `count` to the number of times that the front end knows of `ino`.
+    /// Adds `count` to the lookup count of `ino`.
     pub(crate) fn acquire(&self, ino: Ino, count: u64) {
         self.inodes.acquire(ino, count);
     }
 
-    /// Takes `count` from the number of times that the front end knows of `ino`. What is gone and
-    /// no longer known is dropped.
+    /// Subtracts `count` from the lookup count of `ino`. A removed node that is no longer known is
+    /// dropped.
     pub(crate) fn forget(&mut self, ino: Ino, count: u64) {
-        // The directories of servers stay.
+        // The directories of servers are permanent.
         if ino.0 >= NUMBER_MIN {
             self.inodes.forget(ino, count);
         }
     }
 
-    /// Returns whether it has a torrent of a server. That another server has it does not count.
+    /// Returns whether the tree has a torrent from this server; other servers do not count.
     pub(crate) fn contains(&self, server: ServerId, info_hash: InfoHash) -> bool {
         let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
         self.torrents.get(&key).is_some_and(|torrent| torrent.standing.of(server).is_some())
     }
 
-    /// Returns what the last listing of each server said of a file that reads care for, in the
-    /// order of the servers; nothing if its torrent is gone.
+    /// Returns the state of a file in the last listing of each server, in the order of the servers;
+    /// empty if its torrent was removed.
     pub(crate) fn file_states(&self, file: FileId) -> Vec<(ServerId, FileState)> {
         let torrents = self.copies(file.torrent);
         torrents
@@ -246,14 +246,14 @@ impl Tree {
             .collect()
     }
 
-    /// Returns what is shown of a file that reads care for; `None` if its torrent is gone.
+    /// Returns the visible state of a file; `None` if its torrent was removed.
     pub(crate) fn file_state(&self, file: FileId) -> Option<FileState> {
         let states = self.copies(file.torrent);
         let states = states.map(|(_, torrent)| FileState::new(torrent.standing.shown(), file));
         states.max_by_key(|state| state.have_bytes)
     }
 
-    /// Returns the progress that a server last said of a torrent, also before it began to check it.
+    /// Returns the last known progress of a torrent on a server, also from before a check.
     pub(crate) fn last_progress(
         &self,
         server: ServerId,
@@ -263,7 +263,7 @@ impl Tree {
         self.torrents.get(&key)?.standing.last_progress(server)
     }
 
-    /// Returns when the directory in which the torrents of a server are was last modified.
+    /// Returns when the directory of a server's torrents was last modified.
     pub(crate) fn changed_at(&self, server: ServerId) -> i64 {
         self.folder(self.layout.folder_of(server)).map_or(0, |folder| folder.mtime)
     }
@@ -273,7 +273,7 @@ impl Tree {
         self.known_servers.get(usize::from(server.0)).is_some_and(|is_known| *is_known)
     }
 
-    /// Returns a torrent as each directory has it, in the order of the directories.
+    /// Returns the copies of a torrent in all directories, in the order of the directories.
     fn copies(&self, info_hash: InfoHash) -> impl Iterator<Item = (TorrentKey, &TreeTorrent)> {
         let folders = (0..).map(FolderId).take(self.folders.len());
         folders.filter_map(move |folder| {
@@ -282,7 +282,7 @@ impl Tree {
         })
     }
 
-    /// Brings the sums over all torrents up to date with one that has changed.
+    /// Updates the sums over all torrents after a change of one.
     fn sum_up(&mut self, key: TorrentKey) {
         let Some(torrent) = self.torrents.get_mut(&key) else { return };
         let totals = torrent.sum_up();
@@ -301,17 +301,17 @@ impl Tree {
 }
 
 impl TreeTorrent {
-    /// Returns whether a layout is the current one of the torrent, and not one that was replaced.
+    /// Returns whether a layout is the current one of the torrent, and was not replaced.
     fn has(&self, tree: &Arc<TorrentTree>) -> bool {
         Arc::ptr_eq(&self.tree, tree)
     }
 
     fn ino(&self, idx: NodeIdx) -> Ino {
-        // Every node got a number when the torrent was attached; 0 is no inode.
+        // Every node got a number when the torrent was attached; 0 is not an inode number.
         self.inos.get(idx.position()).copied().unwrap_or(Ino(0))
     }
 
-    /// Returns the number of the directory that a node is in.
+    /// Returns the inode number of a node's parent directory.
     fn parent_of(&self, idx: NodeIdx) -> Ino {
         self.tree.node(idx).parent.map_or(self.parent, |parent| self.ino(parent))
     }

@@ -1,4 +1,4 @@
-//! The names in a directory of torrents: whose they are, and where they stand in a listing.
+//! Names in a directory of torrents: their owners, and their positions in a listing.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,26 +6,26 @@ use std::sync::Arc;
 use crate::InfoHash;
 use crate::name::{escape, escape_marked};
 
-/// Names that are neither for torrents nor for servers: the control directory.
+/// Names that neither torrents nor servers get: the control directory.
 pub(super) const RESERVED: [&str; 1] = [".tfs"];
 
-/// How many of the names that a torrent can have are compared with the one that it had. The names
-/// come from a file, so what nobody would have given is not believed.
+/// Maximum number of possible names of a torrent that are compared with its earlier one. Earlier
+/// names come from a file, so a name that tfs would not have assigned is ignored.
 const KNOWN_NAMES_MAX: usize = 16;
 
-/// Names that torrents had and are to get again, and whose they are.
+/// Earlier names that are reserved for their torrents.
 pub(super) type ReservedNames = HashMap<String, InfoHash>;
 
-/// Who has a name.
+/// Owner of a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NameOwner {
     pub(super) info_hash: InfoHash,
-    /// Grows from entry to entry and is never used twice, so that a listing which is under way
-    /// neither repeats nor loses an entry when others come and go.
+    /// Increases from entry to entry and is never reused, so that a listing in progress neither
+    /// repeats nor skips an entry when others are added or removed.
     pub(super) cookie: u64,
 }
 
-/// Names and their owners. A name stays with its torrent for as long as the torrent is there.
+/// Names and their owners. A torrent keeps its name as long as it exists.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     by_name: HashMap<Arc<str>, NameOwner>,
@@ -34,8 +34,8 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Gives the torrent a name that nobody has and nobody is to get again, and returns it. The
-    /// one that it had is taken if it can be.
+    /// Assigns the torrent an unused and unreserved name, and returns it. Its earlier name is
+    /// preferred if possible.
     pub(super) fn add(
         &mut self,
         raw: &str,
@@ -50,7 +50,7 @@ impl Names {
                 && !RESERVED.contains(&name)
                 && held.get(name).is_none_or(|owner| *owner == info_hash)
         };
-        // 0.1.0 gave torrents without a name that of the empty one, whatever the server calls them.
+        // tfs 0.1.0 gave unnamed torrents the name of the empty one, whatever the server reports.
         let mut known = [raw, ""]
             .into_iter()
             .flat_map(|raw| candidates(raw, info_hash, is_directory).take(KNOWN_NAMES_MAX));
@@ -66,7 +66,7 @@ impl Names {
         name
     }
 
-    /// Takes the torrent's name from it, and returns it.
+    /// Releases the torrent's name, and returns it.
     pub(super) fn remove(&mut self, info_hash: InfoHash) -> Option<String> {
         let name = self.names.remove(&info_hash)?;
         let entry = self.by_name.remove(&name)?;
@@ -87,16 +87,16 @@ impl Names {
         self.by_name.get_key_value(name).map(|(name, entry)| (name.as_ref(), *entry))
     }
 
-    /// Returns the entries after `cookie` in the order of their cookies.
+    /// Returns the entries after `cookie`, in the order of their cookies.
     pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (&str, NameOwner)> {
         self.by_cookie.range(cookie.saturating_add(1)..).filter_map(|(_, name)| self.find(name))
     }
 }
 
-/// Returns the names that a torrent can have, the plain one first. There is always another one.
+/// Returns the possible names of a torrent, the plain one first. The iterator is infinite.
 fn candidates(raw: &str, info_hash: InfoHash, is_directory: bool) -> impl Iterator<Item = String> {
     let marks = [info_hash.short(), info_hash.to_string()].into_iter();
-    // A torrent may even be called like another one with its whole mark.
+    // The name of a torrent may even equal that of another one with its full mark.
     let numbered = (2_u64..).map(move |n| format!("{info_hash} {n}"));
     let marked = marks.chain(numbered).map(move |mark| escape_marked(raw, &mark, is_directory));
     std::iter::once(escape(raw)).chain(marked)

@@ -1,4 +1,4 @@
-//! What a change of the tree means for a front end that keeps what it was told.
+//! Invalidations for front ends, derived from changes of the tree.
 
 use super::TreeTorrent;
 use super::inode::InodeTable;
@@ -6,19 +6,19 @@ use super::layout::{NodeBody, NodeIdx};
 use super::lookup::have_bytes;
 use crate::{Child, Ino, InvalidationSink, TorrentSummary};
 
-/// Something that a front end may have been told otherwise.
+/// A cached entry of a front end that is no longer valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Invalidation {
     /// The directory `parent` has a new name.
     Added { parent: Ino, name: String },
     /// The directory `parent` has lost the name of `child`.
     Removed { parent: Ino, name: String, child: Child },
-    /// The attributes of `ino`, which is in the directory `parent`, are others now.
+    /// The attributes of `ino`, in the directory `parent`, have changed.
     AttrChanged { parent: Ino, ino: Ino },
 }
 
 impl Invalidation {
-    /// Passes it on.
+    /// Notifies the sink.
     pub(crate) fn tell(&self, sink: &dyn InvalidationSink) {
         match self {
             Self::Added { parent, name } => sink.entry_added(*parent, name),
@@ -29,8 +29,8 @@ impl Invalidation {
 }
 
 impl TreeTorrent {
-    /// Returns the files that the front end knows and of which another progress was shown before.
-    /// Costs a comparison of both progresses, and a look at each node if they differ.
+    /// Returns the known files whose visible progress has changed. Costs a comparison of both
+    /// progresses, and O(nodes) if they differ.
     pub(super) fn progress_notices(
         &self,
         before: &TorrentSummary,

@@ -1,4 +1,4 @@
-//! Paths and places: what views and searches ask the tree.
+//! Queries by path and position, for views and searches.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::{FileId, FileIndex, Geometry, InfoHash, Ino, ServerId, TorrentFile, V
 /// A torrent and its path from the root.
 pub(crate) type Added = (Arc<TorrentTree>, String);
 
-/// A torrent in its place in its directory.
+/// A torrent in its directory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Top {
     pub(crate) info_hash: InfoHash,
     pub(crate) cookie: u64,
-    /// The number of its directory or only file.
+    /// Inode number of its directory or only file.
     pub(crate) ino: Ino,
 }
 
@@ -23,14 +23,12 @@ pub(crate) struct Top {
 pub(crate) type NodePath = (Arc<TorrentTree>, NodeIdx, String);
 
 impl Tree {
-    /// Returns the torrent with this info hash; of several servers in a layout by server, that of
-    /// the first.
+    /// Returns the torrent with this info hash; in a layout by server, that of the first server.
     pub(crate) fn top(&self, info_hash: InfoHash) -> Option<Top> {
         self.tops(info_hash).next()
     }
 
-    /// Returns the torrents whose cookies come after this one, in their order and each info hash
-    /// once.
+    /// Returns the torrents with cookies after this one, in their order, and each info hash once.
     pub(crate) fn tops_after(&self, cookie: u64) -> Vec<Top> {
         let folders = (0..).map(FolderId).zip(&self.folders);
         let named =
@@ -38,26 +36,26 @@ impl Tree {
         let mut tops: Vec<_> =
             named.filter_map(|(id, (_, named))| self.top_of(id, named)).collect();
         if self.folders.len() > 1 {
-            // Where several have it, the one that came first stands for all.
+            // If several directories have it, the one that was added first represents all.
             tops.retain(|top| self.tops(top.info_hash).all(|other| other.cookie >= top.cookie));
             tops.sort_unstable_by_key(|top| top.cookie);
         }
         tops
     }
 
-    /// Returns a torrent that has just come, and its path from the root.
+    /// Returns a torrent that was just added, and its path from the root.
     pub(crate) fn added(&self, server: ServerId, info_hash: InfoHash) -> Option<Added> {
         let key = TorrentKey { folder: self.layout.folder_of(server), info_hash };
         Some((Arc::clone(&self.torrents.get(&key)?.tree), self.path_of(key)?))
     }
 
-    /// Returns the inode number of a node of a torrent that is there in this layout.
+    /// Returns the inode number of a node, if its torrent exists with this layout.
     pub(crate) fn number(&self, tree: &Arc<TorrentTree>, idx: NodeIdx) -> Option<Ino> {
         let torrent = self.torrents.get(&tree.key()).filter(|torrent| torrent.has(tree))?;
         torrent.inos.get(idx.position()).copied()
     }
 
-    /// Appends the path from the root of an inode whose torrent is there.
+    /// Appends the path from the root of an inode whose torrent exists.
     pub(crate) fn write_path(&self, ino: Ino, path: &mut String) -> Result<(), VfsError> {
         let NodeRef { tree, idx } = self.inodes.get(ino).ok_or(VfsError::Stale)?;
         if self.torrents.get(&tree.key()).is_none_or(|torrent| !torrent.has(tree)) {
@@ -92,13 +90,13 @@ impl Tree {
         Ok(vec![(Arc::clone(tree), idx, path)])
     }
 
-    /// Returns where a file lies among the pieces of its torrent, as far as that is known; `None`
-    /// if the torrent is gone.
+    /// Returns the position of a file among the pieces of its torrent, if known; `None` if the
+    /// torrent was removed.
     pub(crate) fn geometry(&self, file: FileId) -> Option<Option<Geometry>> {
         Some(self.copies(file.torrent).next()?.1.tree.geometry(file.index))
     }
 
-    /// Returns how many bytes of a file are shown as downloaded; `None` if its torrent is gone.
+    /// Returns the visible number of downloaded bytes of a file; `None` if its torrent was removed.
     pub(crate) fn have_bytes(&self, key: TorrentKey, index: FileIndex, len: u64) -> Option<u64> {
         let shown = self.torrents.get(&key)?.standing.shown();
         Some(have_bytes(Some(shown), index).min(len))
@@ -131,11 +129,11 @@ impl Tree {
 }
 
 impl TorrentTree {
-    /// Adds all files at and below a node, for a torrent that is called `name`.
+    /// Adds all files at and below a node, for a torrent with this `name`.
     pub(crate) fn push_files(&self, idx: NodeIdx, name: &str, files: &mut Vec<TorrentFile>) {
         let mut nodes = vec![idx];
         while let Some(idx) = nodes.pop() {
-            // In the order of names, as the last is taken first.
+            // Reversed, because the last one is taken first.
             nodes.extend(self.children(idx).iter().rev());
             if let NodeBody::File { index, len } = self.node(idx).body {
                 let mut path = name.to_owned();

@@ -1,26 +1,26 @@
-//! Which servers have a torrent, what each says of it, and what of that is shown.
+//! Summaries of a torrent on each server, and their visible combination.
 
 use std::sync::Arc;
 
 use crate::{ServerId, TorrentState, TorrentSummary};
 
-/// What the servers last said of a torrent: at least one did.
+/// Last summaries of a torrent; at least one.
 #[derive(Debug)]
 pub(super) struct PerServerState {
     /// In the order of the servers.
     on: Vec<ServerReport>,
-    /// The best of it.
+    /// The combination of all.
     shown: TorrentSummary,
 }
 
-/// What one server said.
+/// Last summary of one server.
 #[derive(Debug)]
 struct ServerReport {
     server: ServerId,
     summary: TorrentSummary,
-    /// The progress that it said before, if it says none now: it does not while it checks a
-    /// torrent, and of one that failed. It is shown, so that a file keeps its blocks meanwhile, and
-    /// used for nothing else.
+    /// The earlier progress, if the summary has none because the server is checking the torrent or
+    /// it has failed. It is shown, so that a file keeps its block count meanwhile, and used for
+    /// nothing else.
     last_progress: Option<Arc<[u64]>>,
 }
 
@@ -30,10 +30,10 @@ impl PerServerState {
         Self { on: vec![ServerReport { server, summary, last_progress: None }], shown }
     }
 
-    /// Takes over what a server says, and returns what was shown before.
+    /// Sets the summary of a server, and returns the previously visible one.
     ///
-    /// Progress that did not change stays where it is in memory: else ten thousand lists would
-    /// change places with each poll, and leave holes behind.
+    /// Unchanged progress keeps its allocation: otherwise each poll would reallocate ten thousand
+    /// lists, and fragment the memory.
     pub(super) fn set(&mut self, server: ServerId, summary: TorrentSummary) -> TorrentSummary {
         match self.on.binary_search_by_key(&server, |said| said.server) {
             Ok(known) => match self.on.get_mut(known) {
@@ -48,15 +48,13 @@ impl PerServerState {
         self.show_best()
     }
 
-    /// Takes note that a server does not have it any more, and returns what was shown before;
-    /// `None` if no other server has it.
+    /// Removes a server, and returns the previously visible summary; `None` if no server is left.
     pub(super) fn remove(&mut self, server: ServerId) -> Option<TorrentSummary> {
         self.on.retain(|said| said.server != server);
         (!self.on.is_empty()).then(|| self.show_best())
     }
 
-    /// Returns what is shown: of each file the most that a server has, and the state that promises
-    /// most.
+    /// Returns the visible summary: for each file the maximum over the servers, and the best state.
     pub(super) fn shown(&self) -> &TorrentSummary {
         &self.shown
     }
@@ -65,13 +63,13 @@ impl PerServerState {
         self.all().find(|(id, _)| *id == server).map(|(_, summary)| summary)
     }
 
-    /// Returns the progress that a server last said.
+    /// Returns the last known progress on a server.
     pub(super) fn last_progress(&self, server: ServerId) -> Option<Arc<[u64]>> {
         let said = self.on.iter().find(|said| said.server == server)?;
         said.to_shown().file_progress
     }
 
-    /// Returns what each server says, in the order of the servers.
+    /// Returns the summary of each server, in the order of the servers.
     pub(super) fn all(&self) -> impl Iterator<Item = (ServerId, &TorrentSummary)> {
         self.on.iter().map(|said| (said.server, &said.summary))
     }
@@ -97,7 +95,7 @@ impl PerServerState {
 }
 
 impl ServerReport {
-    /// Takes over what the server says now.
+    /// Replaces the summary.
     fn replace(&mut self, summary: TorrentSummary) {
         let old = std::mem::replace(&mut self.summary, summary);
         let now = &mut self.summary;
@@ -117,7 +115,7 @@ impl ServerReport {
     }
 }
 
-/// Returns how little may be hoped for of a torrent in a state.
+/// Returns the rank of a state; lower is better.
 fn rank(state: &TorrentState) -> u8 {
     match state {
         TorrentState::Live => 0,
@@ -157,7 +155,7 @@ mod tests {
         assert_eq!(standing.of(two), Some(&says(Paused, Some(&[5, 0]))));
         assert_eq!(standing.of(one), None);
         standing.set(two, says(Failed, None));
-        // What it said before is shown while it says nothing.
+        // The earlier progress is shown while there is none.
         assert_eq!(*standing.shown(), says(Initializing, Some(&[5, 0])));
         assert_eq!(standing.of(two), Some(&says(Failed, None)));
         assert_eq!(standing.last_progress(two).as_deref(), Some(&[5, 0][..]));

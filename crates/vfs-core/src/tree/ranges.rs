@@ -1,4 +1,4 @@
-//! Inode numbers below 2^32: a range for each torrent, allocated one after the other.
+//! Inode numbers below 2^32: sequentially allocated ranges, one for each torrent.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,41 +7,40 @@ use super::inode::NUMBER_MIN_32;
 use super::recent::RecentMap;
 use crate::Ino;
 
-/// Where the numbers of torrents end. Those from here on to 2^32 are for `.tfs`.
+/// End of the numbers of torrents. Numbers from here to 2^32 are for `.tfs`.
 pub(super) const NUMBER_END_32: u32 = 1 << 30;
 
-/// How many torrents that are gone keep their ranges at least: as many as the state on disk keeps.
+/// Minimum number of removed torrents that keep their ranges: as many as the state on disk keeps.
 const GONE_MIN: usize = 1000;
 
-/// The inode numbers of one torrent, with [`InodeNumbers::Bits32`](crate::InodeNumbers::Bits32).
+/// Inode numbers of one torrent, with [`InodeNumbers::Bits32`](crate::InodeNumbers::Bits32).
 ///
-/// Who keeps it and gives it back after a restart keeps the numbers the same.
+/// To keep the numbers across a restart, persist and restore it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NumberRange {
     /// The first number, that of the top.
     pub first: u32,
-    /// How many numbers there are: one for the top, one for each file of the torrent, shown or not,
-    /// and one for each folder.
+    /// Number of inode numbers: one for the top, one for each file including hidden ones, and one
+    /// for each folder.
     pub count: u32,
 }
 
-/// Which torrent has which range. No number is in two of them, and none is allocated twice while
-/// the tree lives.
+/// Ranges of torrents. They do not overlap, and no number is allocated twice during the lifetime of
+/// the tree.
 #[derive(Debug)]
 pub(super) struct Ranges {
     used: HashMap<TorrentKey, NumberRange>,
-    /// Those from before of torrents that did not come yet. Their bound is that of the state on
-    /// disk.
+    /// Restored ranges of torrents that have not been added yet. Bounded by the state on disk.
     kept: HashMap<TorrentKey, NumberRange>,
-    /// Where each of `kept` begins and ends, until the first torrent comes.
+    /// Start and end of each range in `kept`, until the first torrent is added.
     claims: BTreeMap<u32, u32>,
     gone: RecentMap<TorrentKey, NumberRange>,
-    /// The next number that was never in a range.
+    /// The smallest number that was never in a range.
     next: u32,
 }
 
 impl NumberRange {
-    /// Returns the number at an offset in it.
+    /// Returns the number at an offset in the range.
     pub(super) fn number(self, offset: u32) -> Option<Ino> {
         (offset < self.count).then(|| Ino(u64::from(self.first) + u64::from(offset)))
     }
@@ -58,8 +57,8 @@ impl Ranges {
         }
     }
 
-    /// Takes in the range that a torrent had before. One that cannot be, or that has a number of
-    /// another one, is left out: two mounts that share a state allocate on their own.
+    /// Restores the earlier range of a torrent. An invalid or overlapping range is ignored: two
+    /// mounts that share a state allocate independently.
     pub(super) fn remember(&mut self, key: TorrentKey, range: NumberRange) {
         let NumberRange { first, count } = range;
         let Some(end) = first.checked_add(count) else { return };
@@ -73,8 +72,8 @@ impl Ranges {
         }
     }
 
-    /// Returns the range of a torrent that comes: the one that it had, if that is large enough, or
-    /// the next. `None` if all numbers were given out.
+    /// Returns the range for an added torrent: its earlier one, if that is large enough, or a new
+    /// one. `None` if all numbers are allocated.
     pub(super) fn take(&mut self, key: TorrentKey, count: u32) -> Option<NumberRange> {
         self.claims = BTreeMap::new();
         let known = self.kept.remove(&key).or_else(|| self.gone.remove(&key));
@@ -83,14 +82,14 @@ impl Ranges {
         Some(range)
     }
 
-    /// Takes note that a torrent is gone.
+    /// Records that a torrent was removed.
     pub(super) fn release(&mut self, key: TorrentKey) {
         if let Some(range) = self.used.remove(&key) {
             self.gone.insert(key, range);
         }
     }
 
-    /// Returns the range of a torrent that is there.
+    /// Returns the range of an existing torrent.
     pub(super) fn get(&self, key: TorrentKey) -> Option<NumberRange> {
         self.used.get(&key).copied()
     }
@@ -102,7 +101,7 @@ impl Ranges {
         Some(range)
     }
 
-    /// Returns the end of what may be in use already; ranges from before come first by contract.
+    /// Returns the end of the used numbers; restored ranges come first by contract.
     fn used_end(&self) -> u32 {
         if self.used.is_empty() { NUMBER_MIN_32 } else { self.next }
     }
@@ -125,16 +124,16 @@ mod tests {
         let mut ranges = Ranges::new();
         for (n, first, count) in [
             (1, MIN + 100, 50),
-            // Into it, around it, and beside it.
+            // Inside, around, and adjacent.
             (2, MIN + 149, 1),
             (3, MIN + 50, 200),
             (4, MIN + 150, 10),
-            // None that can be.
+            // Invalid ranges.
             (5, MIN - 1, 10),
             (6, MIN, 0),
             (7, NUMBER_END_32, 1),
             (8, u32::MAX, 2),
-            // Another one of the first.
+            // A second range of the first torrent.
             (1, MIN, 50),
             (9, MIN + 40, 60),
         ] {
@@ -142,7 +141,7 @@ mod tests {
         }
         let firsts = [1, 2, 3, 4, 5, 9].map(|n| ranges.take(key(n), 5).unwrap().first - MIN);
         assert_eq!(firsts, [100, 160, 165, 150, 170, 40]);
-        // One that has to be larger moves.
+        // A torrent that needs a larger range moves.
         ranges.release(key(4));
         assert_eq!(ranges.take(key(4), 11), Some(NumberRange { first: MIN + 175, count: 11 }));
         ranges.release(key(9));

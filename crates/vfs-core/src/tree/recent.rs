@@ -1,13 +1,13 @@
-//! A map with a bound that forgets what was inserted long ago.
+//! A bounded map that evicts old entries.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// The entries that were inserted last: at least `entries_min` of them, and at most twice as many.
+/// The entries inserted last: at least `entries_min` of them, and at most twice as many.
 ///
-/// There are two halves; when the younger is full, the older is dropped and the younger takes its
-/// place. That costs no order of the entries, which would take more memory than they do.
+/// It has two halves: when the younger is full, it replaces the older. So no order of the entries
+/// is stored, which would take more memory than the entries.
 #[derive(Debug)]
 pub(super) struct RecentMap<K, V> {
     entries_min: usize,
@@ -20,7 +20,7 @@ impl<K: Eq + Hash, V> RecentMap<K, V> {
         Self { entries_min, younger: HashMap::new(), older: HashMap::new() }
     }
 
-    /// Inserts an entry, and forgets the oldest half if there are too many.
+    /// Inserts an entry, and evicts the older half if there are too many.
     pub(super) fn insert(&mut self, key: K, value: V) {
         self.older.remove(&key);
         self.younger.insert(key, value);
@@ -57,7 +57,7 @@ mod tests {
     fn the_last_entries_are_kept_and_not_many_more() {
         let mut map = RecentMap::new(10);
         for n in 0..1000 {
-            // One that is inserted again and again pushes nothing out.
+            // Repeated inserts of one key evict nothing.
             map.insert(-1, n);
             map.insert(n, n);
             assert!(map.len() <= 20);

@@ -1,8 +1,8 @@
-//! Replacing the layout of a torrent when its metadata arrives after it was shown.
+//! Replaces the layout of a torrent when its metadata arrives after it became visible.
 //!
-//! Most nodes are the same before and after, and keep their inode numbers and lookup counts. What
-//! can differ: times, links that had no known target, and the top if the guess whether the torrent
-//! is one file or a directory was wrong.
+//! Most nodes stay the same, and keep their inode numbers and lookup counts. These can differ:
+//! times, links without a known target, and the top if the guess whether the torrent is a file or a
+//! directory was wrong.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::notices::Invalidation;
 use super::{TorrentKey, Tree, TreeTorrent};
 use crate::{Child, InfoHash, Ino, ServerId};
 
-/// What a node was before its torrent was replaced.
+/// State of a node before the replacement.
 struct Before {
     parent: Ino,
     name: Box<str>,
@@ -22,9 +22,9 @@ struct Before {
 }
 
 impl Tree {
-    /// Replaces the layouts of torrents that are in the directory of a server. Those that do not
-    /// differ, or are not there, are passed over. Returns the new layouts, and what of the change a
-    /// front end may not know. Costs a pass over the nodes of each torrent.
+    /// Replaces the layouts of torrents in the directory of a server. Skips unchanged and missing
+    /// ones. Returns the new layouts, and the invalidations for a front end. Costs a pass over the
+    /// nodes of each torrent.
     pub(crate) fn replace_layouts(
         &mut self,
         server: ServerId,
@@ -47,18 +47,18 @@ impl Tree {
         (replaced, notices)
     }
 
-    /// Returns whether a layout differs from the one that is shown of its torrent.
+    /// Returns whether a layout differs from the current one of its torrent.
     pub(crate) fn is_other_layout(&self, layout: &TorrentTree) -> bool {
         let torrent = self.torrents.get(&layout.key());
         torrent.is_some_and(|torrent| !torrent.tree.is_same(layout))
     }
 
-    /// Returns when a torrent that is in the tree was first seen.
+    /// Returns when a torrent in the tree was first seen.
     pub(crate) fn shown_since(&self, server: ServerId, info_hash: InfoHash) -> Option<i64> {
         self.contains(server, info_hash).then(|| self.first_seen(server, info_hash))?
     }
 
-    /// Returns the name of a torrent that it has from a server.
+    /// Returns the visible name of a server's torrent in the tree.
     pub(crate) fn shown_name(&self, server: ServerId, info_hash: InfoHash) -> Option<&str> {
         let folder = self.layout.folder_of(server);
         self.contains(server, info_hash).then(|| self.name(TorrentKey { folder, info_hash }))?
@@ -102,7 +102,7 @@ impl Tree {
             let is_dir = matches!(node.body, NodeBody::Directory { .. });
             match before.remove(&ino) {
                 Some(it) if it.parent == parent && it.name == *shown_name => {
-                    // The links of a directory may be new, and count in its attributes.
+                    // A directory may have new links, which count in its attributes.
                     if it.is_known && (is_dir || old_mtime != tree.mtime()) {
                         notices.push(Invalidation::AttrChanged { parent, ino });
                     }
@@ -124,7 +124,7 @@ impl Tree {
         Some(tree)
     }
 
-    /// Returns all nodes of a torrent, which has this name, by their numbers.
+    /// Returns all nodes of a torrent with this name, by inode number.
     fn nodes_of(&self, torrent: &TreeTorrent, name: &str) -> HashMap<Ino, Before> {
         let nodes = torrent.tree.indices().map(|idx| {
             let (ino, node) = (torrent.ino(idx), torrent.tree.node(idx));

@@ -1,11 +1,11 @@
-//! The size of all torrents, kept up to date so that `statfs` need not look at any file.
+//! Total size of all torrents, maintained so that `statfs` costs O(1).
 
 use super::TreeTorrent;
 use super::layout::NodeBody;
 use super::lookup::have_bytes;
 
-/// Sums over all torrents that are shown. In 128 bits, so that nothing is lost by a torrent that
-/// says it is larger than all disks.
+/// Sums over all visible torrents. 128 bits, so that a torrent with implausibly large sizes causes
+/// no overflow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub(super) total_bytes: u128,
@@ -28,8 +28,8 @@ impl Totals {
 }
 
 impl TreeTorrent {
-    /// Sums up its files. Padding counts as progress on the server, but is not shown. Costs a look
-    /// at each node.
+    /// Sums up its files. Padding counts as progress on the server, but is not shown. Costs
+    /// O(nodes).
     pub(super) fn sum_up(&self) -> Totals {
         let mut totals = Totals { node_count: self.inos.len() as u64, ..Totals::default() };
         for idx in self.tree.indices() {

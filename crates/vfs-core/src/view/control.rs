@@ -1,4 +1,4 @@
-//! Control files: text that is made when it is read.
+//! Control files: text that is rendered on open.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,20 +7,19 @@ use bytes::Bytes;
 
 use super::{BY_HASH_NAME, SEARCH_NAME};
 
-/// How many control files there are at most: far more than anybody has a use for, and inode
-/// numbers are set aside for them.
+/// Maximum number of control files, for which inode numbers are reserved.
 const FILES_MAX: usize = 64;
 
-/// A file in `.tfs/` whose content is made when somebody opens it.
+/// A file in `.tfs/` whose content is rendered on open.
 ///
-/// Each opening has its own content, which stays the same until it is closed, so that it can be
-/// read in parts.
+/// Each open has its own content, which does not change until the close, so that it can be read in
+/// parts.
 #[derive(Clone)]
 pub struct ControlFile {
     /// The name, a valid file name.
     pub name: &'static str,
-    /// Makes the content. It runs where the front end takes requests and so must not wait; it may
-    /// ask the filesystem anything that does not wait either.
+    /// Renders the content. It runs on a request thread and must not block; it may call any method
+    /// of the filesystem that does not block either.
     pub render: Arc<dyn Fn() -> Bytes + Send + Sync>,
 }
 
@@ -30,7 +29,7 @@ impl fmt::Debug for ControlFile {
     }
 }
 
-/// Returns the files whose names are free, the first of each name.
+/// Returns the files with valid names, without duplicates.
 pub(super) fn distinct(files: Vec<ControlFile>) -> Box<[ControlFile]> {
     let mut distinct: Vec<ControlFile> = Vec::new();
     for file in files {

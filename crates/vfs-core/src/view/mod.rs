@@ -7,9 +7,9 @@
 //!  `- search/<words>/<name>   link to each file whose path has all the words in it
 //! ```
 //!
-//! Links and directories are made from the tree when somebody asks, and nothing of them is kept
-//! but the searches that the front end knows of. What they say may change at any time, without
-//! notice; only numbers stay: none ever means two things, see [`ViewIno`].
+//! Links and directories are computed from the tree on request, and only the searches that the
+//! front end knows are stored. Their content may change at any time, without notification. Only the
+//! numbers are stable: a number never has two meanings, see [`ViewIno`].
 
 mod control;
 mod number;
@@ -31,38 +31,38 @@ use crate::tree::{
 };
 use crate::{Attr, Changes, DirEntry, Entry, InfoHash, Ino, NodeKind, Validity, VfsError};
 
-/// The name of the control directory in the root.
+/// Name of the control directory in the root.
 pub(crate) const CONTROL_NAME: &str = ".tfs";
 
 const BY_HASH_NAME: &str = "by-hash";
 const SEARCH_NAME: &str = "search";
 
-/// The way from a link in `.tfs/by-hash/` to the root.
+/// Path from a link in `.tfs/by-hash/` to the root.
 const UP_FROM_HASH: &str = "../../";
 
-/// The way from a link in `.tfs/search/<words>/` to the root.
+/// Path from a link in `.tfs/search/<words>/` to the root.
 const UP_FROM_SEARCH: &str = "../../../";
 
-/// How many results a search has at most: more than anybody looks through, and about 2 MB.
+/// Maximum number of results of a search: more than a user reads, and about 2 MB.
 pub(crate) const SEARCH_RESULTS_MAX: usize = 10_000;
 
-/// All that is in the control directory.
+/// The content of the control directory.
 #[derive(Debug)]
 pub(crate) struct Views {
     files: Box<[ControlFile]>,
     pub(crate) index: SearchIndex,
-    /// Protects the searches that the front end knows of. Held for one call, never while a search
-    /// runs, and taken after the lock of the tree where both are.
+    /// Protects the searches that the front end knows. Held for one call, never during a search,
+    /// and taken after the lock of the tree.
     searches: Mutex<SearchTable>,
     pub(crate) numbers: ViewNumbers,
-    /// A number of this run: numbers of searches count from 1 in each, and a file handle from
+    /// Random number of this run: searches are numbered from 1 in each run, and a file handle from
     /// another run must not lead to another search.
     run: u32,
 }
 
 impl Views {
     pub(crate) fn new(files: Vec<ControlFile>, numbers: ViewNumbers) -> Self {
-        // The seeds of hash maps are the source of random numbers that `std` has.
+        // The seeds of hash maps are the only source of random numbers in `std`.
         let [a, b, c, d, ..] = RandomState::new().hash_one(0).to_le_bytes();
         let run = u32::from_le_bytes([a, b, c, d]);
         Self {
@@ -74,15 +74,15 @@ impl Views {
         }
     }
 
-    /// Takes over what came into the tree and what went from a directory of torrents. Costs a pass
-    /// over the names that are new.
+    /// Applies torrents added to the tree, and those removed from a directory of torrents. Costs a
+    /// pass over the new names.
     pub(crate) fn update(&self, added: Vec<Added>, folder: FolderId, changes: &Changes) {
         let removed = changes.removed.iter();
         let removed = removed.map(|(info_hash, _)| TorrentKey { folder, info_hash: *info_hash });
         self.index.update(added, &removed.collect());
     }
 
-    /// Finds a name, and counts a lookup of what it finds where counts matter.
+    /// Finds a name, and counts a lookup of the result if it has a lookup count.
     pub(crate) fn lookup(&self, tree: &Tree, dir: ViewIno, name: &str) -> Result<Attr, VfsError> {
         let found = match dir {
             ViewIno::Control => self.child_of_control(name).ok_or(VfsError::NotFound)?,
@@ -103,7 +103,7 @@ impl Views {
         self.attr(tree, found)
     }
 
-    /// Returns the attributes of what has a number, and counts a lookup where counts matter.
+    /// Returns the attributes of a view, and counts a lookup if it has a lookup count.
     pub(crate) fn by_number(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
         let attr = self.attr(tree, ino)?;
         if let ViewIno::Query(id) = ino {
@@ -112,7 +112,7 @@ impl Views {
         Ok(attr)
     }
 
-    /// Returns the attributes of the directory that what has a number is in.
+    /// Returns the attributes of the parent directory of a view.
     pub(crate) fn parent_by_number(&self, tree: &Tree, ino: ViewIno) -> Result<Attr, VfsError> {
         self.attr(tree, ino)?;
         match ino {
@@ -122,12 +122,12 @@ impl Views {
             }
             ViewIno::Query(_) => self.attr(tree, ViewIno::Search),
             ViewIno::HashLink(_) => self.attr(tree, ViewIno::ByHash),
-            // It is in any number of searches.
+            // It may be in any number of searches.
             ViewIno::SearchLink(_) => Err(VfsError::NotFound),
         }
     }
 
-    /// Takes back `count` lookups.
+    /// Subtracts `count` from the lookup count.
     pub(crate) fn forget(&self, ino: ViewIno, count: u64) {
         if let ViewIno::Query(id) = ino {
             self.searches().forget(id, count);
@@ -144,8 +144,8 @@ impl Views {
                 generation = self.run;
                 (NodeKind::Directory, 0, tree.root_mtime(), 2)
             }
-            // Nobody knows the size before the text is made. 0 is what such files have in `/proc`
-            // too, so that programs read on until the end.
+            // The size is unknown before the text is rendered. Such files have size 0 in `/proc`
+            // too, so that programs read until the end.
             ViewIno::File(position) => {
                 self.files.get(position).ok_or(VfsError::NotFound)?;
                 (NodeKind::File, 0, tree.root_mtime(), 1)
@@ -177,7 +177,7 @@ impl Views {
         Ok(target)
     }
 
-    /// Returns the text of a control file as it is now.
+    /// Returns the current text of a control file.
     pub(crate) fn render(&self, ino: ViewIno) -> Result<Bytes, VfsError> {
         match ino {
             ViewIno::File(position) => {
@@ -187,7 +187,7 @@ impl Views {
             ViewIno::Control | ViewIno::ByHash | ViewIno::Search | ViewIno::Query(_) => {
                 Err(VfsError::IsDirectory)
             }
-            // Linux resolves links before it opens, or refuses with O_NOFOLLOW.
+            // Linux resolves links before it opens a file, or refuses with O_NOFOLLOW.
             ViewIno::HashLink(_) | ViewIno::SearchLink(_) => Err(VfsError::NotFound),
         }
     }
@@ -222,8 +222,7 @@ impl Views {
             ViewIno::Control => self.list_control(tree, cookie, each),
             ViewIno::ByHash => self.list_hashes(tree, cookie, each),
             ViewIno::Query(id) => self.list_results(tree, id, cookie, each),
-            // What somebody searched for is nobody else's business, and no walk over the whole
-            // tree should go through it.
+            // Searches of a user are private, and a walk over the whole tree should not enter them.
             ViewIno::Search | ViewIno::File(_) | ViewIno::HashLink(_) | ViewIno::SearchLink(_) => {
                 Ok(())
             }
@@ -237,7 +236,7 @@ impl Views {
         matches!(self.searches().outdated(id, generation), Ok(Some(_)))
     }
 
-    /// Searches again if the torrents are not those that the results of a search are from.
+    /// Searches again if the torrents have changed since the last results.
     pub(crate) fn refresh<'a, T: std::ops::Deref<Target = Tree>>(
         &self,
         dir: ViewIno,
@@ -284,7 +283,7 @@ impl Views {
         Ok(())
     }
 
-    /// The cookies are those that the torrents have in the root.
+    /// The cookies are those of the torrents in the root.
     fn list_hashes(
         &self,
         tree: &Tree,
@@ -308,7 +307,7 @@ impl Views {
         each: &mut dyn FnMut(&DirEntry<'_>) -> bool,
     ) -> Result<(), VfsError> {
         for (own_cookie, name, ino) in self.searches().results(id)?.after(cookie) {
-            // A torrent that went since the search is left out.
+            // A torrent that was removed since the search is skipped.
             let Ok(attr) = self.attr(tree, ViewIno::SearchLink(ino)) else { continue };
             if !each(&entry(name, own_cookie, attr)) {
                 break;
@@ -318,12 +317,12 @@ impl Views {
     }
 
     fn searches(&self) -> MutexGuard<'_, SearchTable> {
-        // A panic in one call is a bug that one request reports; the others go on.
+        // A panic in one call is a bug that one request reports; other requests continue.
         self.searches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns the attributes of a view. Nobody tells when they change.
+/// Returns the attributes of a view. Changes of them are not announced.
 fn attr(ino: Ino, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
     Attr {
         ino,
@@ -337,12 +336,12 @@ fn attr(ino: Ino, kind: NodeKind, size: u64, mtime: i64, nlink: u32) -> Attr {
     }
 }
 
-/// Returns what a lookup of a view answers. Nobody tells when it changes.
+/// Returns the lookup result for a view. Changes of it are not announced.
 pub(crate) fn found(attr: Attr) -> Entry {
     Entry { attr, name_validity: Validity::Unannounced }
 }
 
-/// Returns an entry of a view's directory. Nobody tells when it changes.
+/// Returns an entry of a view's directory. Changes of it are not announced.
 pub(crate) fn entry(name: &str, cookie: u64, attr: Attr) -> DirEntry<'_> {
     DirEntry { name, cookie, attr, name_validity: Validity::Unannounced }
 }

@@ -1,29 +1,29 @@
-//! Inode numbers of views: made of what they stand for, so that none is ever kept or reused.
+//! Inode numbers of views: derived from their meaning, so that none is stored or reused.
 
 use crate::tree::FOLDER_NUMBER_MIN;
 use crate::{Ino, InodeNumbers};
 
-/// Numbers of control files start here; those below are for the directories.
+/// First inode number of control files; smaller ones belong to the directories.
 const FILES_MIN: u64 = 16;
 
-/// A link in `.tfs/by-hash/` has the number of its torrent and this in the upper bits, which no
-/// number of a torrent has ([`Ino`]).
+/// Upper bits of a link in `.tfs/by-hash/`; the lower bits are the number of its torrent, which
+/// never has upper bits ([`Ino`]).
 const HASH_LINK: u64 = 1;
 
-/// A link in a search has the number of its file and this in the upper bits. In all searches it is
-/// the same link, to the same target.
+/// Upper bits of a link in a search; the lower bits are the number of its file. It is the same
+/// link, with the same target, in all searches.
 const SEARCH_LINK: u64 = 2;
 
-/// Where the inode numbers of views lie.
+/// Layout of the inode numbers of views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ViewNumbers {
-    /// Where the upper bits begin.
+    /// Position of the upper bits.
     shift: u32,
-    /// The upper bits of a search, which has its own number. Numbers of searches are counted up.
+    /// Upper bits of a search; the lower bits are its number, which is counted up.
     query: u64,
 }
 
-/// What a view's inode number stands for.
+/// Meaning of a view's inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum ViewIno {
     /// `.tfs`.
@@ -32,7 +32,7 @@ pub(crate) enum ViewIno {
     ByHash,
     /// `.tfs/search`.
     Search,
-    /// The control file at this position.
+    /// The control file with this index.
     File(usize),
     /// The link to the torrent whose top has this number.
     HashLink(Ino),
@@ -50,7 +50,7 @@ impl ViewNumbers {
         }
     }
 
-    /// Returns what an inode number stands for, if it is one of a view.
+    /// Returns the view of an inode number, if it belongs to one.
     pub(crate) fn view(self, Ino(number): Ino) -> Option<ViewIno> {
         match (number >> self.shift, number & self.value_max()) {
             (0, 2) => Some(ViewIno::Control),
@@ -79,7 +79,7 @@ impl ViewNumbers {
         })
     }
 
-    /// Returns the highest number that a search can have.
+    /// Returns the maximum number of a search.
     pub(super) fn value_max(self) -> u64 {
         (1 << self.shift) - 1
     }

@@ -1,4 +1,4 @@
-//! What a search found, with a name and a cookie for each that stay as long as the search does.
+//! Results of a search, each with a name and a cookie that stay valid as long as the search exists.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::search::Match;
 use crate::tree::FIRST_COOKIE;
 use crate::{Ino, VfsError};
 
-/// A file that was found, and its inode number.
+/// A found file, and its inode number.
 #[derive(Debug)]
 pub(super) struct Hit {
     pub(super) ino: Ino,
@@ -21,10 +21,10 @@ struct ResultEntry {
     ino: Ino,
 }
 
-/// The entries of a search's directory.
+/// Entries of a search's directory.
 ///
-/// As in the root, a cookie grows from entry to entry and is never used twice, so that a listing
-/// which is under way neither repeats nor loses an entry when others come and go.
+/// As in the root, a cookie increases from entry to entry and is never reused, so that a listing in
+/// progress neither repeats nor skips an entry when others are added or removed.
 #[derive(Debug)]
 pub(super) struct Results {
     by_cookie: BTreeMap<u64, ResultEntry>,
@@ -47,18 +47,18 @@ impl Results {
         self.by_cookie.len()
     }
 
-    /// Returns the file that a link of this name leads to.
+    /// Returns the target file of the link with this name.
     pub(super) fn file(&self, name: &str) -> Result<Ino, VfsError> {
         self.by_name.get(name).copied().ok_or(VfsError::NotFound)
     }
 
-    /// Returns the entries after `cookie`: their cookies, their names, and their files.
+    /// Returns the entries after `cookie`: cookies, names and files.
     pub(super) fn after(&self, cookie: u64) -> impl Iterator<Item = (u64, &str, Ino)> {
         let entries = self.by_cookie.range(cookie.saturating_add(1)..);
         entries.map(|(cookie, entry)| (*cookie, entry.name.as_ref(), entry.ino))
     }
 
-    /// Takes over what a new search found. What was there keeps its name and its cookie.
+    /// Applies the results of a new search. Existing results keep their names and cookies.
     pub(super) fn take_over(&mut self, hits: Vec<Hit>) {
         let found: HashSet<_> = hits.iter().map(|hit| hit.ino).collect();
         self.by_cookie.retain(|_, entry| found.contains(&entry.ino));
@@ -75,18 +75,17 @@ impl Results {
         }
     }
 
-    /// Returns the file's own name, or one with a mark that tells the torrent, then the file.
+    /// Returns the file's own name, or one with a mark that identifies the torrent, then the file.
     fn free_name(&self, found: &Match) -> Arc<str> {
         let name = found.path.rsplit('/').next().unwrap_or(&found.path);
         if !self.by_name.contains_key(name) {
             return name.into();
         }
-        // Marks stand between the parts of a name as it is in the torrent. Of one that was cut
-        // that is not known.
+        // Marks are inserted into the name as in the torrent, which is unknown if it was cut.
         let raw = unescape(name).unwrap_or_else(|| name.to_owned());
         let (info_hash, index) = (found.tree.info_hash(), found.index.0);
         let marks = [info_hash.short(), format!("{} #{index}", info_hash.short())];
-        // Somebody may even call a file like another one with its whole mark.
+        // The name of a file may even equal that of another one with its full mark.
         let numbered = (2_u64..).map(|n| format!("{info_hash} #{index} {n}"));
         let mut marked =
             marks.into_iter().chain(numbered).map(|mark| escape_marked(&raw, &mark, false));

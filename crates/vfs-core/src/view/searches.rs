@@ -1,4 +1,4 @@
-//! The searches that the front end knows of.
+//! Searches that the front end knows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,28 +7,28 @@ use super::results::{Hit, Results};
 use crate::VfsError;
 use crate::search::Query;
 
-/// How many searches are remembered. Who uses more at a time sees the one that was not used for
-/// the longest time go stale, and finds it again by its name.
+/// Maximum number of searches. Beyond it the least recently used one becomes stale, and is found
+/// again by its name.
 pub(super) const SEARCHES_MAX: usize = 256;
 
-/// How many results all searches together have, but for the last one that was used: about 10 MB.
+/// Maximum number of results of all searches except the last used one: about 10 MB.
 pub(super) const RESULTS_MAX: usize = 50_000;
 
 #[derive(Debug)]
 struct Search {
     words: Arc<str>,
     query: Arc<Query>,
-    /// How many times the front end was told of this search and has not forgotten it.
+    /// Lookup count: lookups by the front end that it has not forgotten.
     lookup_count: u64,
-    /// When it was last used, in calls.
+    /// When it was last used, as a number of calls.
     used: u64,
-    /// Which torrents the results are from; `None` before the first search.
+    /// Generation of the results; `None` before the first search.
     generation: Option<u64>,
     results: Results,
 }
 
-/// Searches by their numbers. A search lives from its lookup until the front end forgets it, or
-/// until there are too many.
+/// Searches by number. A search exists from its lookup until the front end forgets it, or until it
+/// is evicted.
 #[derive(Debug)]
 pub(super) struct SearchTable {
     by_id: HashMap<u64, Search>,
@@ -39,14 +39,14 @@ pub(super) struct SearchTable {
 }
 
 impl SearchTable {
-    /// Returns no searches, whose numbers will be from 1 to `id_max`.
+    /// Returns an empty table, whose numbers range from 1 to `id_max`.
     pub(super) fn new(id_max: u64) -> Self {
         let (by_id, by_words) = Default::default();
         Self { by_id, by_words, last_id: 0, id_max, calls: 0 }
     }
 
-    /// Returns the search for these words, a new one if there is none, and counts a lookup. It
-    /// does not search yet.
+    /// Returns the search for these words, creates it if necessary, and counts a lookup. Does not
+    /// run the search.
     pub(super) fn look_up(&mut self, words: &str) -> Result<u64, VfsError> {
         let id = match self.by_words.get(words) {
             Some(id) => *id,
@@ -58,7 +58,7 @@ impl SearchTable {
         Ok(id)
     }
 
-    /// Counts a lookup of a search that is there.
+    /// Counts a lookup of an existing search.
     pub(super) fn acquire(&mut self, id: u64) -> Result<(), VfsError> {
         self.use_one(id).ok_or(VfsError::Stale)?.lookup_count += 1;
         Ok(())
@@ -72,7 +72,7 @@ impl SearchTable {
         }
     }
 
-    /// Returns what to search for if the results of a search are not those of this generation.
+    /// Returns the query if the results of a search are not from this generation.
     pub(super) fn outdated(
         &mut self,
         id: u64,
@@ -83,7 +83,7 @@ impl SearchTable {
         Ok(is_outdated.then(|| Arc::clone(&search.query)))
     }
 
-    /// Takes over the results of a search, and makes room for them.
+    /// Sets the results of a search, and evicts others if necessary.
     pub(super) fn take_over(&mut self, id: u64, generation: u64, hits: Vec<Hit>) {
         let Some(search) = self.by_id.get_mut(&id) else { return };
         search.generation = Some(generation);
@@ -96,7 +96,7 @@ impl SearchTable {
     }
 
     fn add(&mut self, words: &str) -> Result<u64, VfsError> {
-        // A name that is no query is the name of nothing.
+        // A name that is not a valid query does not exist.
         let query = Query::words(words).map_err(|_no_query| VfsError::NotFound)?;
         self.last_id = self.free_id();
         let (id, words) = (self.last_id, Arc::<str>::from(words));
@@ -116,8 +116,8 @@ impl SearchTable {
         Ok(id)
     }
 
-    /// Returns the next number. After the last one, which nobody reaches in 64 bits, and in 32 bits
-    /// after a thousand million searches, it begins again with those that are free.
+    /// Returns the next number. After the maximum, which is unreachable with 64 bits, and with 32
+    /// bits takes a thousand million searches, it restarts with the free numbers.
     fn free_id(&self) -> u64 {
         let mut id = self.last_id;
         loop {
@@ -136,7 +136,7 @@ impl SearchTable {
         Some(search)
     }
 
-    /// Drops the searches that were not used for the longest time, but for one.
+    /// Evicts the least recently used searches, except for one.
     fn make_room(&mut self, kept: u64) {
         let mut result_count: usize = self.by_id.values().map(|search| search.results.len()).sum();
         while self.by_id.len() > SEARCHES_MAX || result_count > RESULTS_MAX {

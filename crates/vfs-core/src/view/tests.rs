@@ -1,4 +1,4 @@
-//! The limits of what is remembered.
+//! Limits of the search table.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::search::Match;
 use crate::tree::{NodeIdx, TorrentTree};
 use crate::{FileIndex, InfoHash, Ino, Layout, MetadataStatus, TorrentDetails, VfsError};
 
-/// Returns as many results as asked for.
+/// Returns this number of results.
 fn hits(count: usize) -> Vec<Hit> {
     let details = TorrentDetails {
         info_hash: InfoHash::from_bytes([1; InfoHash::BYTES]),
@@ -36,14 +36,14 @@ fn searches_that_nobody_uses_make_room() {
     let ids: Vec<_> =
         (0..SEARCHES_MAX).map(|n| searches.look_up(&format!("words {n}")).unwrap()).collect();
     assert_eq!(searches.count(), SEARCHES_MAX);
-    // Whoever is used again stays.
+    // A search that is used again stays.
     assert_eq!(searches.look_up("words 0").unwrap(), ids[0]);
     let last = searches.look_up("one more").unwrap();
     assert_eq!(searches.count(), SEARCHES_MAX);
     assert!(searches.results(ids[0]).is_ok() && searches.results(last).is_ok());
     assert!(matches!(searches.results(ids[1]), Err(VfsError::Stale)));
     assert!(matches!(searches.outdated(ids[1], 0), Err(VfsError::Stale)));
-    // It comes back under another number, and what it had is forgotten without harm.
+    // It comes back under another number, and forgetting the old one is harmless.
     assert!(searches.look_up("words 1").unwrap() > last);
     searches.forget(ids[1], 1);
     searches.take_over(ids[1], 0, hits(1));
@@ -61,7 +61,7 @@ fn results_that_nobody_uses_make_room() {
     }
     let kept: Vec<_> = ids.iter().map(|id| searches.results(*id).is_ok()).collect();
     assert_eq!(kept, [false, true, true, true, true]);
-    // One that has more than all may have is kept as long as it is the last.
+    // A search that exceeds the limit alone is kept as long as it is the last one.
     searches.take_over(ids[4], 8, hits(RESULTS_MAX + 1));
     assert_eq!(searches.results(ids[4]).unwrap().len(), RESULTS_MAX + 1);
     assert_eq!(searches.count(), 1);

@@ -1,36 +1,36 @@
-//! One member of a budget: which slots it takes, and which it gives back.
+//! One member of a stream budget: takes and returns slots.
 
 use std::time::Duration;
 
 use super::{BudgetPeer, BudgetView, StreamDemand, StreamPermits, StreamSlots};
 
-/// How long a member keeps slots that it does not use while nobody else wants them. A program that
-/// reads now and then finds a permit at once; an idle mount holds none.
+/// How long a member keeps unused slots that no other member wants. A program that reads
+/// occasionally finds a permit at once; an idle mount holds none.
 const UNUSED_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long a slot that was just taken is not recalled: its stream is to have a turn.
+/// Minimum time before a slot that was just taken is recalled: its stream gets a time slice.
 const TAKEN_TIME_MIN: Duration = Duration::from_millis(100);
 
-/// One member of a budget. Pure: what it knows and the time go in, slots are taken through a trait.
+/// One member of a budget. Pure: peers and time are arguments, and slots are taken through a trait.
 #[derive(Debug)]
 pub struct BudgetMember {
     id: u64,
     streams_max: usize,
-    /// In rising order.
+    /// In ascending order.
     held: Vec<usize>,
     demand: StreamDemand,
-    /// When its readers began to wait, or last got or gave back a slot.
+    /// When its readers began to wait, or last got or returned a slot.
     waits_here: Option<Duration>,
     waits_missing: Option<Duration>,
     /// When its slots were last needed.
     used_at: Duration,
     /// When it last took a slot.
     taken_at: Option<Duration>,
-    /// The smallest wish of all members.
+    /// The smallest `streams_max` of all members.
     budget: usize,
 }
 
-/// How many slots are to be given back for others.
+/// Number of slots to return to others.
 #[derive(Debug, Clone, Copy, Default)]
 struct Recall {
     here: usize,
@@ -38,8 +38,8 @@ struct Recall {
 }
 
 impl BudgetMember {
-    /// Returns a member without slots that wants at most `streams_max` streams (at least 1) to be
-    /// open on the server, its own and those of all others.
+    /// Returns a member without slots. `streams_max` (at least 1) is the maximum number of streams
+    /// of all members together that it wants open on the server.
     #[must_use]
     pub fn new(id: u64, streams_max: usize) -> Self {
         let streams_max = streams_max.max(1);
@@ -56,9 +56,8 @@ impl BudgetMember {
         }
     }
 
-    /// Takes what the streams of the member need at `now` and what is known of the others. Takes
-    /// one slot at most for each kind of wait, gives back what others want, and returns what that
-    /// leaves.
+    /// Updates the demand of the member at `now` and its view of the peers. Takes at most one slot
+    /// for each kind of wait, returns slots that others want, and returns the resulting permits.
     pub fn update(
         &mut self,
         now: Duration,
@@ -77,7 +76,7 @@ impl BudgetMember {
         while let Some(slot) = self.find_unused(now, view) {
             self.held.retain(|held| *held != slot);
             slots.give_back(slot);
-            // Others come first now.
+            // Other members have priority now.
             self.waits_here = self.waits_here.map(|_| now);
             self.waits_missing = self.waits_missing.map(|_| now);
         }
@@ -97,13 +96,13 @@ impl BudgetMember {
         }
     }
 
-    /// Gives back all slots at once, for a member whose streams are over.
+    /// Returns all slots at once, for a member whose streams have ended.
     pub fn leave(&mut self, slots: &mut impl StreamSlots) {
         self.held.drain(..).for_each(|slot| slots.give_back(slot));
     }
 
-    /// Puts `stand_in`, a number beyond every budget, in place of a slot whose lock was lost: it
-    /// is given back at the end of a turn.
+    /// Replaces a slot whose lock was lost by `stand_in`, a number beyond every budget. It is
+    /// returned at the end of a time slice.
     pub fn replace(&mut self, slot: usize, stand_in: usize) {
         for held in self.held.iter_mut().filter(|held| **held == slot) {
             *held = stand_in;
@@ -111,7 +110,7 @@ impl BudgetMember {
         self.held.sort_unstable();
     }
 
-    /// Returns what the others are to know of the member.
+    /// Returns the state of the member for its peers.
     #[must_use]
     pub fn as_peer(&self) -> BudgetPeer {
         BudgetPeer {
@@ -131,13 +130,13 @@ impl BudgetMember {
         &self.held
     }
 
-    /// Returns what it last needed.
+    /// Returns its last demand.
     #[must_use]
     pub fn demand(&self) -> StreamDemand {
         self.demand
     }
 
-    /// Returns the smallest wish of all members, as of the last update.
+    /// Returns the smallest `streams_max` of all members, as of the last update.
     #[must_use]
     pub fn budget(&self) -> usize {
         self.budget
@@ -151,19 +150,19 @@ impl BudgetMember {
         self.held.iter().filter(|slot| self.allows_missing(**slot)).count()
     }
 
-    /// Returns how many slots of the budget may wait for missing pieces.
+    /// Returns the number of slots of the budget that may wait for missing pieces.
     fn missing_max(&self) -> usize {
         self.budget.saturating_sub(1).max(1)
     }
 
-    /// Returns whether the streams of the member can do without a slot.
+    /// Returns whether the streams of the member do not need a slot.
     fn is_unused(&self, slot: usize) -> bool {
         let StreamDemand { used, used_missing, .. } = self.demand;
         self.held.len() > used
             && (!self.allows_missing(slot) || self.missing_count() > used_missing)
     }
 
-    /// Returns a slot that the member can do without and that is to be given back.
+    /// Returns an unused slot that is to be returned.
     fn find_unused(&self, now: Duration, view: BudgetView<'_>) -> Option<usize> {
         let unused = || self.held.iter().copied().filter(|slot| self.is_unused(*slot));
         let is_idle = now.saturating_sub(self.used_at) >= UNUSED_TIME_MAX;
@@ -187,15 +186,15 @@ impl BudgetMember {
         None
     }
 
-    /// Takes a slot for each kind of wait, if one is free and nobody else is to have it first.
+    /// Takes a free slot for each kind of wait, unless another member has priority.
     ///
-    /// There are two queues, each with one order that all members agree on: for slot 0, and for all
-    /// others. A budget of one has only the second.
+    /// There are two queues, each with an order that all members compute alike: for slot 0, and for
+    /// all others. A budget of one has only the second.
     fn take(&mut self, now: Duration, view: BudgetView<'_>, slots: &mut impl StreamSlots) {
         if self.waits_here.is_some() && self.take_for_here(view, slots) {
             self.waits_here = Some(now);
         }
-        // A slot that may wait for missing pieces no longer may, if the budget has grown from one.
+        // If the budget grows from one, a slot that could wait for missing pieces no longer may.
         let is_over = self.demand.used_missing > self.missing_count();
         if (self.waits_missing.is_some() || is_over) && self.take_common(now, view, slots) {
             self.waits_missing = self.waits_missing.map(|_| now);
@@ -218,8 +217,8 @@ impl BudgetMember {
         self.take_common(since, view, slots)
     }
 
-    /// Takes one of the slots that may wait for missing pieces, for whatever this member waits: who
-    /// waits for what is there takes such a slot too, if there is no other.
+    /// Takes one of the slots that may wait for missing pieces, for either kind of wait: a wait for
+    /// present bytes uses such a slot too, if there is no other.
     fn take_common(
         &mut self,
         now: Duration,
@@ -237,11 +236,11 @@ impl BudgetMember {
         (before == 0 || free > before) && self.take_first(slots)
     }
 
-    /// Takes the first free slot of those that may wait for missing pieces.
+    /// Takes the first free slot that may wait for missing pieces.
     fn take_first(&mut self, slots: &mut impl StreamSlots) -> bool {
         let first = usize::from(self.budget > 1);
         let slot = (first..self.budget).find(|slot| {
-            // A lock that this member has is not taken twice.
+            // A lock that this member holds is not taken twice.
             !self.held.contains(slot) && slots.try_take(*slot)
         });
         if let Some(slot) = slot {
@@ -255,8 +254,8 @@ impl BudgetMember {
         self.held.sort_unstable();
     }
 
-    /// Returns how many slots peers are to have that hold fewer, if no peer holds more than this
-    /// member, and those beyond the budget.
+    /// Returns the number of slots to return: slots for peers that hold fewer, if no peer holds
+    /// more than this member, and slots beyond the budget.
     fn recall(&self, now: Duration, view: BudgetView<'_>) -> Recall {
         let beyond = self.held.iter().filter(|slot| **slot >= self.budget).count();
         let own = self.missing_count();
@@ -282,8 +281,8 @@ impl BudgetMember {
     }
 }
 
-/// Returns how many of `others`, one each, can be had from `own` while that leaves no fewer than
-/// they have.
+/// Returns how many of `others` can get one slot from `own` so that `own` keeps at least as many as
+/// each of them.
 fn count_below(own: usize, others: impl Iterator<Item = usize>) -> usize {
     let mut others: Vec<_> = others.collect();
     others.sort_unstable();

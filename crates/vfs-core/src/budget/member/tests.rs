@@ -1,8 +1,8 @@
-//! Tables of what members take and give back.
+//! Tables of slots that members take and return.
 
 use super::*;
 
-/// Slots that are one another's only by their numbers.
+/// Slots identified only by their numbers.
 #[derive(Debug)]
 struct Table {
     owners: Vec<Option<u64>>,
@@ -29,7 +29,8 @@ struct Fixture {
     now: Duration,
 }
 
-/// How many streams there are, how many wait for missing pieces, and what waits for a permit.
+/// Returns the demand of `used` streams, of which `used_missing` wait for missing pieces, with
+/// these waits.
 fn needs(used: usize, used_missing: usize, waits: &str) -> StreamDemand {
     StreamDemand {
         used,
@@ -58,7 +59,7 @@ impl Fixture {
         self.members[idx].update(self.now, demand, &peers, &mut Own(&mut self.table, id))
     }
 
-    /// Has a member take all that it gets for readers of missing data.
+    /// Lets a member take all slots that it can get for readers of missing data.
     fn fill(&mut self, idx: usize) -> usize {
         let mut used = 0;
         loop {
@@ -87,11 +88,11 @@ fn who_has_fewer_gets_one_at_the_end_of_a_turn() {
     fixture.update(1, needs(0, 0, "m"));
     let permits = fixture.update(0, needs(3, 3, "m"));
     assert_eq!((permits.held, permits.usable()), (3, 2));
-    // A turn is over. The slot is not taken again by the member that gave it.
+    // A time slice is over. The member that returned the slot does not take it again.
     assert_eq!(fixture.update(0, needs(2, 2, "m")).held, 2);
     assert_eq!(fixture.update(0, needs(2, 2, "m")).held, 2);
     assert_eq!(fixture.update(1, needs(0, 0, "m")).held, 1);
-    // Two against one is fair of three, but the turns go on.
+    // Two of three slots against one is fair, but the slots still rotate.
     let permits = fixture.update(0, needs(2, 2, "m"));
     fixture.update(1, needs(1, 1, "m"));
     assert_eq!((permits.held, permits.usable()), (2, 1));
@@ -106,7 +107,7 @@ fn what_is_not_used_goes_at_once() {
     fixture.update(1, needs(0, 0, "m"));
     assert_eq!(fixture.update(0, needs(0, 0, "")).held, 0);
     assert_eq!(fixture.update(1, needs(0, 0, "m")).held, 1);
-    // And after a while when nobody wants it.
+    // Also after a while without demand from others.
     fixture.update(0, needs(0, 0, ""));
     assert_eq!(fixture.update(1, needs(0, 0, "")).held, 1);
     fixture.now += UNUSED_TIME_MAX;
