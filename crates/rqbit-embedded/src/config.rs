@@ -23,8 +23,9 @@ pub struct EmbeddedConfig {
     pub dir: PathBuf,
     /// Network access of the server.
     pub network: Network,
-    /// Port of the HTTP API. With zero, the default, the kernel chooses a free port, so that binding
-    /// cannot fail because the port is in use; another value is for a restart at the same address.
+    /// Port of the HTTP API. With zero, the default, the kernel chooses a free port, so that
+    /// binding cannot fail because the port is in use; another value is for a restart at the same
+    /// address.
     pub api_port: u16,
     /// Limit of all downloads together, in bytes per second; raised to [`MIN_LIMIT_BPS`]. The first
     /// second of a transfer may exceed it by a factor of two.
