@@ -2,7 +2,6 @@
 //! Without async and without a clock, so that tests run it in virtual time.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -12,7 +11,7 @@ use super::plan::{
     WaitPolicy,
 };
 use super::store::{BlockCache, ByteStore};
-use super::{Counters, MissingPolicy};
+use super::{Counters, MissingPolicy, Timestamp};
 use crate::tree::FileState;
 use crate::{
     Bitfield, ByteRange, DownloadProgress, FileId, HandleId, InfoHash, SourceError, StreamDemand,
@@ -62,7 +61,7 @@ impl Core {
     /// Answers a read if memory has all of it.
     pub(super) fn try_read(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         handle: HandleId,
         file: FileId,
         range: ByteRange,
@@ -79,7 +78,7 @@ impl Core {
     /// it itself. Then [`on_direct_end`](Self::on_direct_end) follows.
     pub(super) fn on_direct(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         who: (HandleId, FileId),
         facts: &FileFacts,
         range: ByteRange,
@@ -90,7 +89,7 @@ impl Core {
     /// Takes the end of a direct read. Returns whether anything may follow from it.
     pub(super) fn on_direct_end(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         who: (HandleId, FileId),
         range: ByteRange,
         end: DirectEnd,
@@ -101,7 +100,7 @@ impl Core {
     /// Takes note of bytes that a reader was given from this machine's disk.
     pub(super) fn on_local(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         handle: HandleId,
         file: FileId,
         range: ByteRange,
@@ -112,7 +111,7 @@ impl Core {
     /// Starts a read of at most [`Tuning::read_bytes_max`] bytes, which ends by `deadline`.
     pub(super) fn read(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         deadline: ReadDeadline,
         (handle, file, priority): (HandleId, FileId, Priority),
         facts: FileFacts,
@@ -132,7 +131,7 @@ impl Core {
     /// Starts a preload of a range.
     pub(super) fn preload(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (file, facts): (FileId, FileFacts),
         range: ByteRange,
     ) -> Result<ReadId, VfsError> {
@@ -151,7 +150,7 @@ impl Core {
     }
 
     /// Returns what a preload waits for, or `None` while its data comes.
-    pub(super) fn preload_wait(&self, preload: ReadId, now: Duration) -> Option<PreloadWait> {
+    pub(super) fn preload_wait(&self, preload: ReadId, now: Timestamp) -> Option<PreloadWait> {
         self.plan.preload_wait(preload, now)
     }
 
@@ -172,7 +171,7 @@ impl Core {
     /// handle failed a moment ago.
     pub(super) fn fail_fast_error(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         who: (HandleId, FileId),
         facts: &FileFacts,
     ) -> Option<VfsError> {
@@ -182,7 +181,7 @@ impl Core {
     /// Takes note that the wait of a read for a range has ended since its thread got a signal.
     pub(super) fn on_interrupted_wait(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         who: (HandleId, FileId),
         facts: &FileFacts,
         range: ByteRange,
@@ -195,20 +194,20 @@ impl Core {
         self.plan.has_page(file, facts, range)
     }
 
-    pub(super) fn progress_at(&self, read: ReadId) -> Option<Duration> {
+    pub(super) fn progress_at(&self, read: ReadId) -> Option<Timestamp> {
         self.plan.progress_at(read)
     }
 
     pub(super) fn outlook(
         &self,
-        now: Duration,
+        now: Timestamp,
         (file, facts): (FileId, &FileFacts),
         range: ByteRange,
     ) -> ServerAvailability {
         self.plan.outlook(file, facts, range, now)
     }
 
-    pub(super) fn is_refusing(&self, now: Duration) -> bool {
+    pub(super) fn is_refusing(&self, now: Timestamp) -> bool {
         self.plan.is_refusing(now)
     }
 
@@ -224,7 +223,7 @@ impl Core {
         self.store.assemble(file, range).unwrap_or_default()
     }
 
-    pub(super) fn on_cancel(&mut self, now: Duration, read: ReadId) {
+    pub(super) fn on_cancel(&mut self, now: Timestamp, read: ReadId) {
         self.plan.on_cancel(now, read);
     }
 
@@ -240,24 +239,24 @@ impl Core {
         self.plan.on_facts(file, state);
     }
 
-    pub(super) fn on_opened(&mut self, now: Duration, stream: StreamId, offset: u64) {
+    pub(super) fn on_opened(&mut self, now: Timestamp, stream: StreamId, offset: u64) {
         self.plan.on_opened(now, stream, offset);
     }
 
-    pub(super) fn on_chunk(&mut self, now: Duration, stream: StreamId, offset: u64, chunk: &[u8]) {
+    pub(super) fn on_chunk(&mut self, now: Timestamp, stream: StreamId, offset: u64, chunk: &[u8]) {
         if self.plan.on_chunk(now, stream, offset, chunk.len() as u64) {
             self.store.append(stream, chunk);
         }
     }
 
     /// Takes the end of a stream. What it brought goes to readers, then to the cache.
-    pub(super) fn on_stream_end(&mut self, now: Duration, stream: StreamId, end: StreamEnd) {
+    pub(super) fn on_stream_end(&mut self, now: Timestamp, stream: StreamId, end: StreamEnd) {
         self.plan.on_stream_end(now, stream, end);
     }
 
     pub(super) fn on_haves(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         torrent: InfoHash,
         answer: Result<Bitfield, SourceError>,
     ) {
@@ -266,7 +265,7 @@ impl Core {
 
     pub(super) fn on_download(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         torrent: InfoHash,
         answer: Option<DownloadProgress>,
     ) {
@@ -274,12 +273,16 @@ impl Core {
     }
 
     /// Returns when a torrent was last seen to make progress.
-    pub(super) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Duration> {
+    pub(super) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.plan.torrent_progress_at(torrent)
     }
 
     /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
-    pub(super) fn on_bitfield_query(&mut self, now: Duration, torrent: InfoHash) -> BitfieldStatus {
+    pub(super) fn on_bitfield_query(
+        &mut self,
+        now: Timestamp,
+        torrent: InfoHash,
+    ) -> BitfieldStatus {
         if self.is_shut_down {
             BitfieldStatus::Unknown
         } else {
@@ -294,7 +297,7 @@ impl Core {
     }
 
     /// Takes the permits that the budget gives now.
-    pub(super) fn on_permits(&mut self, now: Duration, permits: StreamPermits) {
+    pub(super) fn on_permits(&mut self, now: Timestamp, permits: StreamPermits) {
         self.plan.on_permits(now, permits);
     }
 
@@ -304,24 +307,24 @@ impl Core {
         (self.plan.stream_demand(), self.plan.has_asked())
     }
 
-    pub(super) fn on_time(&mut self, now: Duration) {
+    pub(super) fn on_time(&mut self, now: Timestamp) {
         self.plan.on_time(now);
     }
 
     /// Takes the news that nothing that was asked for will come any more.
-    pub(super) fn on_owner_gone(&mut self, now: Duration) {
+    pub(super) fn on_owner_gone(&mut self, now: Timestamp) {
         self.plan.on_owner_gone(now);
     }
 
     /// Ends all reads and streams, and lets reads to come fail.
-    pub(super) fn shut_down(&mut self, now: Duration) {
+    pub(super) fn shut_down(&mut self, now: Timestamp) {
         self.is_shut_down = true;
         self.plan.shut_down(now);
     }
 
     /// Forgets all bytes, and lets streams that are open be opened anew. Returns how many bytes
     /// there were.
-    pub(super) fn clear(&mut self, now: Duration) -> u64 {
+    pub(super) fn clear(&mut self, now: Timestamp) -> u64 {
         let bytes = self.store.buffered_bytes().saturating_add(self.store.cached_bytes());
         self.plan.on_clear(now);
         self.store.clear_cache();
@@ -333,12 +336,12 @@ impl Core {
         self.plan.on_clear_haves();
     }
 
-    pub(super) fn activities(&self, now: Duration) -> BTreeMap<HandleId, Activity> {
+    pub(super) fn activities(&self, now: Timestamp) -> BTreeMap<HandleId, Activity> {
         self.plan.activities(now)
     }
 
     /// Does what follows from the events so far, and hands out what the outside has to do.
-    pub(super) fn pump(&mut self, now: Duration, mut output: impl FnMut(Output)) {
+    pub(super) fn pump(&mut self, now: Timestamp, mut output: impl FnMut(Output)) {
         while let Some(action) = self.plan.next_action(now) {
             match action {
                 Action::Open { stream, file, file_len, range } => {
@@ -389,7 +392,7 @@ impl Core {
 
     /// Panics if what a preload says that it waits for is not so.
     #[cfg(test)]
-    pub(super) fn check_preload_wait(&self, preload: ReadId, now: Duration) {
+    pub(super) fn check_preload_wait(&self, preload: ReadId, now: Timestamp) {
         self.plan.check_preload_wait(preload, now);
     }
 
@@ -403,7 +406,7 @@ impl Core {
         self.plan.demand(stream)
     }
 
-    pub(super) fn next_time(&self) -> Option<Duration> {
+    pub(super) fn next_time(&self) -> Option<Timestamp> {
         self.plan.next_time()
     }
 
@@ -411,7 +414,7 @@ impl Core {
         self.plan.files().collect()
     }
 
-    pub(super) fn counters(&self, now: Duration) -> Counters {
+    pub(super) fn counters(&self, now: Timestamp) -> Counters {
         Counters {
             total: self.plan.tally.total,
             files: self.plan.tally.files(),

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::Timestamp;
 use super::core::{Core, Output};
 use super::plan::{BitfieldStatus, Demand, ReadId, StreamEnd, StreamId};
 use crate::{
@@ -47,7 +48,7 @@ pub(super) struct EngineDriver<S> {
     owner_wake: Notify,
     /// Wakes streams for which there was no demand, and those who wait for news of pieces.
     stream_wake: Notify,
-    /// When time began. The plan counts from there.
+    /// When the clock of this engine started: each [`Timestamp`] of its plan counts from there.
     start: OnceLock<Instant>,
 }
 
@@ -61,7 +62,7 @@ struct DriverState {
     /// What the owner has to do: at most an order or two for each stream and torrent.
     orders: Vec<Output>,
     /// When the owner wakes up by itself; `None` while it does not sleep.
-    alarm: Option<Duration>,
+    alarm: Option<Timestamp>,
     has_owner: bool,
     is_ended: bool,
 }
@@ -98,9 +99,11 @@ impl<S: TorrentSource> EngineDriver<S> {
 }
 
 impl<S> EngineDriver<S> {
-    /// Returns the time since the first question for it.
-    pub(super) fn now(&self) -> Duration {
-        Instant::now().saturating_duration_since(*self.start.get_or_init(Instant::now))
+    /// Returns the present time of the clock of this engine, which starts with the first call.
+    pub(super) fn now(&self) -> Timestamp {
+        let now = Instant::now();
+        let start = *self.start.get_or_init(|| now);
+        Timestamp::from_start(now.saturating_duration_since(start))
     }
 
     /// Lets the core look at something. Never waits for more than the memory accesses of others.
@@ -109,7 +112,7 @@ impl<S> EngineDriver<S> {
     }
 
     /// Tells the core what happened, and hands out the answers that follow.
-    pub(super) fn apply<T>(&self, tell: impl FnOnce(&mut Core, Duration) -> T) -> T {
+    pub(super) fn apply<T>(&self, tell: impl FnOnce(&mut Core, Timestamp) -> T) -> T {
         let now = self.now();
         let mut state = self.lock();
         let result = tell(&mut state.core, now);
@@ -118,7 +121,7 @@ impl<S> EngineDriver<S> {
     }
 
     /// Tells the core what asks for nothing and changes nothing for anybody who waits.
-    pub(super) fn apply_quietly<T>(&self, note: impl FnOnce(&mut Core, Duration) -> T) -> T {
+    pub(super) fn apply_quietly<T>(&self, note: impl FnOnce(&mut Core, Timestamp) -> T) -> T {
         let now = self.now();
         note(&mut self.lock().core, now)
     }
@@ -127,7 +130,7 @@ impl<S> EngineDriver<S> {
     /// nothing: it wakes nobody.
     pub(super) fn apply_if<T>(
         &self,
-        tell: impl FnOnce(&mut Core, Duration) -> Option<T>,
+        tell: impl FnOnce(&mut Core, Timestamp) -> Option<T>,
     ) -> Option<T> {
         let now = self.now();
         let mut state = self.lock();
@@ -155,13 +158,13 @@ impl<S> EngineDriver<S> {
 
     /// Does what [`give_orders`](Self::give_orders) does and lets streams look whether there is
     /// demand.
-    fn carry_out(&self, state: MutexGuard<'_, DriverState>, now: Duration) {
+    fn carry_out(&self, state: MutexGuard<'_, DriverState>, now: Timestamp) {
         self.give_orders(state, now);
         self.stream_wake.notify_waiters();
     }
 
     /// Hands out the answers that follow from the last event, and wakes the owner for the rest.
-    fn give_orders(&self, mut state: MutexGuard<'_, DriverState>, now: Duration) {
+    fn give_orders(&self, mut state: MutexGuard<'_, DriverState>, now: Timestamp) {
         state.pump(now);
         if let Some(budget) = &self.budget {
             state.negotiate(now, &**budget);
@@ -183,7 +186,7 @@ impl<S> EngineDriver<S> {
 
 impl DriverState {
     /// Does what follows from the last event: answers reads, and leaves orders for the owner.
-    fn pump(&mut self, now: Duration) {
+    fn pump(&mut self, now: Timestamp) {
         let Self { core, waiting, orders, .. } = self;
         core.pump(now, |output| match output {
             Output::Answer { read, result } => {
@@ -202,7 +205,7 @@ impl DriverState {
     }
 
     /// Tells the budget what is needed, until it has answered all that is asked of it.
-    fn negotiate(&mut self, now: Duration, budget: &dyn StreamBudget) {
+    fn negotiate(&mut self, now: Timestamp, budget: &dyn StreamBudget) {
         for _ in 0..BUDGET_ROUNDS_MAX {
             let (demand, is_question) = self.core.stream_demand();
             if !is_question && self.demand == Some(demand) {
@@ -228,7 +231,7 @@ impl<S: TorrentSource> EngineDriver<S> {
     /// receiver for its answer, and a task that will see to it.
     pub(super) fn start_read<T>(
         self: &Arc<Self>,
-        start: impl FnOnce(&mut Core, Duration) -> Result<T, VfsError>,
+        start: impl FnOnce(&mut Core, Timestamp) -> Result<T, VfsError>,
         id: impl FnOnce(&T) -> Option<ReadId>,
     ) -> Result<(T, Option<oneshot::Receiver<ReadResult>>), VfsError> {
         let now = self.now();
@@ -342,7 +345,7 @@ async fn run_driver<S: TorrentSource>(guard: OwnerGuard<S>) {
             return;
         }
         let start = *shared.start.get_or_init(Instant::now);
-        let due = start + alarm.unwrap_or(NOTHING_DUE);
+        let due = start + alarm.map_or(NOTHING_DUE, Timestamp::since_start);
         tokio::select! {
             () = shared.owner_wake.notified() => {}
             () = sleep_until(due) => {}

@@ -40,6 +40,7 @@ mod servers;
 #[cfg(test)]
 mod sim;
 mod store;
+mod timestamp;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub(crate) use self::preload::PreloadStep;
 pub use self::preload::{FileParts, PreloadError, PreloadProgress};
 pub(crate) use self::servers::MultiEngine;
 use self::store::BlockCache;
+use self::timestamp::Timestamp;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 
@@ -117,7 +119,8 @@ impl Default for ReadPolicy {
     }
 }
 
-/// How long a read may take from now on, and what it puts up with until then.
+/// How long a read may take from now on, and what it puts up with until then. The engine makes a
+/// [`ReadDeadline`] of it, on its own clock.
 #[derive(Debug, Clone, Copy)]
 struct ReadLimits {
     /// How long it waits without progress.
@@ -344,7 +347,7 @@ impl<S: TorrentSource> Engine<S> {
             let progress_at = self.shared.read(|core| core.progress_at(read));
             let Some(progress_at) = progress_at else { return answered(answer.await) };
             let stalls_at = progress_at.saturating_add(STALL_TIME_MAX);
-            let rest = stalls_at.saturating_sub(self.shared.now());
+            let rest = stalls_at.duration_since(self.shared.now());
             if rest.is_zero() {
                 return Err(VfsError::TimedOut);
             }
@@ -360,7 +363,7 @@ impl<S: TorrentSource> Engine<S> {
     fn progress_age(&self, torrent: InfoHash) -> Option<Duration> {
         let now = self.shared.now();
         let at = self.shared.read(|core| core.torrent_progress_at(torrent))?;
-        Some(now.saturating_sub(at))
+        Some(now.duration_since(at))
     }
 
     /// Returns what the server promises to a read of a range.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::MissingPolicy;
 use super::core::{Core, Output, Started};
 use super::plan::{Demand, FileFacts, Priority, ReadDeadline, ReadId, StreamEnd, StreamId, Tuning};
 use super::store::BlockCache;
+use super::{MissingPolicy, Timestamp};
 use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind};
 
 const FILE_LEN: u64 = 600;
@@ -66,7 +66,7 @@ fn byte_at(offset: u64) -> u8 {
 /// The outside: a server that has everything.
 struct Outside {
     core: Core,
-    now: Duration,
+    now: Timestamp,
     file: FileId,
     /// Where each stream is, and whether it is open.
     streams: BTreeMap<StreamId, (u64, bool)>,
@@ -82,7 +82,7 @@ impl Outside {
         (tuning.window_bytes_min, tuning.skip_bytes_max, tuning.join_bytes_max) = (20, 30, 150);
         Self {
             core: Core::new(tuning, MissingPolicy::Wait, BlockCache::new(tuning.cache_bytes)),
-            now: Duration::ZERO,
+            now: Timestamp::ZERO,
             file: FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) },
             streams: BTreeMap::new(),
             waiting: BTreeMap::new(),

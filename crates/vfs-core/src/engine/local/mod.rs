@@ -26,6 +26,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use self::table::LocalFileTable;
+use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, LocalPieces, TorrentState};
 
@@ -97,12 +98,12 @@ impl Default for LocalFileCache {
 
 impl LocalFileCache {
     /// Returns a file that can be read here.
-    pub(super) fn here(&self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
+    pub(super) fn here(&self, now: Timestamp, file: FileId) -> Option<Arc<OpenLocal>> {
         if self.is_disabled() { None } else { self.table().here(now, file) }
     }
 
     /// Takes note that bytes of a file came from the source.
-    pub(super) fn on_source(&self, now: Duration, file: FileId, bytes: u64) {
+    pub(super) fn on_source(&self, now: Timestamp, file: FileId, bytes: u64) {
         if !self.is_disabled() {
             self.table().on_source(now, file, bytes);
         }
@@ -111,7 +112,7 @@ impl LocalFileCache {
     /// Gives up a file that turned out to be another, or not readable.
     pub(super) fn invalidate(
         &self,
-        now: Duration,
+        now: Timestamp,
         file: FileId,
         here: &Arc<OpenLocal>,
         fault: &LocalError,
@@ -127,7 +128,7 @@ impl LocalFileCache {
     /// may be gone that were there.
     pub(super) fn update(
         &self,
-        now: Duration,
+        now: Timestamp,
         state: impl Fn(FileId) -> Option<FileState>,
     ) -> bool {
         // Before the lock: whoever is asked may have one of its own.

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::table::LookKind;
 use super::{DISK_TIME_MAX, LocalFileCache, OpenLocal, is_settled};
 use crate::engine::driver::EngineDriver;
-use crate::engine::{Engine, PIECES_TIME_MAX};
+use crate::engine::{Engine, PIECES_TIME_MAX, Timestamp};
 use crate::tree::{FileRef, FileState};
 use crate::{
     ByteRange, FileId, Geometry, LocalFile, LocalPieces, LocalWanted, NoLocalFile, SourceError,
@@ -93,13 +93,13 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         file: FileRef,
         state: Option<FileState>,
-        deadline: Duration,
+        deadline: Timestamp,
     ) -> Option<Arc<OpenLocal>> {
         if !state.is_some_and(|state| self.is_reopenable(file, state)) {
             return None;
         }
         // The source is to have as much of the time that is left.
-        let patience = deadline.saturating_sub(self.shared.now()) / 2;
+        let patience = deadline.duration_since(self.shared.now()) / 2;
         if timeout(patience.min(DISK_TIME_MAX), self.looked(file.id)).await.is_err() {
             tracing::debug!(torrent = %file.id.torrent, "a file on this machine opens too slowly");
         }

@@ -1,14 +1,13 @@
 //! The reads that this machine's disk answers, as a whole or in part.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::{DISK_TIME_MAX, OpenLocal, ReadWay};
-use crate::engine::{Engine, ReadTarget, Until, join};
+use crate::engine::{Engine, ReadTarget, Timestamp, Until, join};
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, TorrentSource, VfsError};
 
@@ -86,7 +85,7 @@ impl<S: TorrentSource> Engine<S> {
         &self,
         target: ReadTarget,
         here: Option<&Arc<OpenLocal>>,
-        deadline: Duration,
+        deadline: Timestamp,
     ) -> Option<Bytes> {
         let (here, ReadTarget { handle, file, range, .. }) = (here?, target);
         let permit = Arc::clone(&self.locals.disk_reads).try_acquire_owned().ok()?;
@@ -97,7 +96,7 @@ impl<S: TorrentSource> Engine<S> {
             bytes
         });
         // The source is to have as much of the time that is left.
-        let patience = deadline.saturating_sub(self.shared.now()) / 2;
+        let patience = deadline.duration_since(self.shared.now()) / 2;
         let bytes = match timeout(patience.min(DISK_TIME_MAX), read).await {
             Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
             Ok(Ok(Ok(_))) => return self.invalidate(file.id, here, &LocalError::Changed),

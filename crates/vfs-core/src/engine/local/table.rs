@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{OpenLocal, is_settled};
+use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{FileId, LocalError, LocalPieces, NoLocalFile};
 
@@ -64,8 +65,8 @@ struct Slot {
     /// Whether the last listing said nothing of the pieces of its torrent.
     is_unsettled: bool,
     /// When it may be looked for again.
-    look_at: Duration,
-    used_at: Duration,
+    look_at: Timestamp,
+    used_at: Timestamp,
     /// Bytes that were read from the source since the last look.
     source_bytes: u64,
     /// Counts how often what was known was given up: what a look began before that is worth
@@ -88,7 +89,7 @@ pub(super) struct LocalFileTable {
 }
 
 impl LocalFileTable {
-    pub(super) fn here(&mut self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
+    pub(super) fn here(&mut self, now: Timestamp, file: FileId) -> Option<Arc<OpenLocal>> {
         let slot = self.slots.get_mut(&file)?;
         slot.used_at = now;
         slot.here.clone()
@@ -100,7 +101,7 @@ impl LocalFileTable {
     }
 
     /// Returns a file that is here as a whole.
-    pub(super) fn whole(&mut self, now: Duration, file: FileId) -> Option<Arc<OpenLocal>> {
+    pub(super) fn whole(&mut self, now: Timestamp, file: FileId) -> Option<Arc<OpenLocal>> {
         self.here(now, file).filter(|here| here.pieces == LocalPieces::All)
     }
 
@@ -114,7 +115,7 @@ impl LocalFileTable {
     }
 
     /// Takes note that so many bytes of a file are read from the source.
-    pub(super) fn on_source(&mut self, now: Duration, file: FileId, bytes: u64) {
+    pub(super) fn on_source(&mut self, now: Timestamp, file: FileId, bytes: u64) {
         if !self.slots.contains_key(&file) && self.slots.len() >= SLOTS_MAX {
             self.drop_idle(now);
             if self.slots.len() >= SLOTS_MAX {
@@ -130,7 +131,7 @@ impl LocalFileTable {
     /// note that it is carried out. To open a file that was verified before costs nothing.
     pub(super) fn order(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         file: FileId,
         piece_len: NonZeroU32,
         kind: LookKind,
@@ -155,7 +156,7 @@ impl LocalFileTable {
     /// Takes the end of a look.
     pub(super) fn on_looked(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         file: FileId,
         generation: u64,
         found: Result<OpenLocal, NoLocalFile>,
@@ -188,7 +189,7 @@ impl LocalFileTable {
     /// Gives up `here`, unless it was replaced already.
     pub(super) fn invalidate(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         file: FileId,
         here: &Arc<OpenLocal>,
         fault: &LocalError,
@@ -207,7 +208,7 @@ impl LocalFileTable {
     /// pieces of it may be gone that somebody believed to be there.
     pub(super) fn on_state(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         file: FileId,
         state: Option<FileState>,
     ) -> bool {
@@ -237,20 +238,20 @@ impl LocalFileTable {
     }
 
     /// Forgets the files that nobody reads.
-    pub(super) fn drop_idle(&mut self, now: Duration) {
+    pub(super) fn drop_idle(&mut self, now: Timestamp) {
         self.slots
             .retain(|_, slot| slot.look.is_some() || slot.used_at.saturating_add(IDLE_MAX) > now);
     }
 
     pub(super) fn clear(&mut self) {
         for slot in self.slots.values_mut() {
-            slot.give_up(Duration::ZERO);
+            slot.give_up(Timestamp::ZERO);
         }
     }
 }
 
 impl Slot {
-    fn give_up(&mut self, look_at: Duration) {
+    fn give_up(&mut self, look_at: Timestamp) {
         self.here = None;
         self.generation = self.generation.wrapping_add(1);
         self.look_at = look_at;

@@ -1,13 +1,12 @@
 //! Which reads a stream serves: they join one that will bring their bytes rather than open another.
 
-use std::time::Duration;
-
 use super::{Availability, Plan, PlannedRead, PlannedStream, ReadId, Split, StreamId, StreamKind};
+use crate::engine::Timestamp;
 use crate::{ByteRange, FileId};
 
 impl Plan {
     /// Lets the reads join that are near enough to a stream which came further.
-    pub(super) fn attach_grown(&mut self, now: Duration) {
+    pub(super) fn attach_grown(&mut self, now: Timestamp) {
         while let Some((file, range)) = self.pop_grown() {
             let near: Vec<_> = self.waiting.starting_in(file, range).collect();
             for id in near {
@@ -19,7 +18,7 @@ impl Plan {
     }
 
     /// Lets a read join a stream, if there is one that will bring its bytes.
-    pub(super) fn try_attach(&mut self, id: ReadId, now: Duration) -> bool {
+    pub(super) fn try_attach(&mut self, id: ReadId, now: Timestamp) -> bool {
         let Some(read) = self.reads.get(&id).filter(|read| read.stream.is_none()) else {
             return false;
         };
@@ -36,7 +35,7 @@ impl Plan {
     }
 
     /// Puts a read on a stream.
-    pub(super) fn join(&mut self, id: ReadId, stream_id: StreamId, now: Duration) {
+    pub(super) fn join(&mut self, id: ReadId, stream_id: StreamId, now: Timestamp) {
         let free = self.free_window_bytes();
         let Some(read) = self.reads.get_mut(&id) else { return };
         let Some(stream) = self.streams.get_mut(&stream_id) else { return };
@@ -84,7 +83,7 @@ impl Plan {
 
     /// Finds out whether the next byte of a stream is there, and begins a turn where that changes
     /// or a missing piece has come.
-    pub(super) fn classify(&mut self, now: Duration, id: StreamId) {
+    pub(super) fn classify(&mut self, now: Timestamp, id: StreamId) {
         let Some(stream) = self.streams.get(&id) else { return };
         let Some(facts) = self.files.get(&stream.file) else { return };
         let next = ByteRange::clamped(stream.pos, 1, facts.len);

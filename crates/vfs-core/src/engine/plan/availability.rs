@@ -1,10 +1,10 @@
 //! What is known about which bytes are there.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::action::FileFacts;
 use super::tuning::Tuning;
+use crate::engine::Timestamp;
 use crate::{Bitfield, ByteRange, FileId, InfoHash, TorrentState};
 
 /// How many torrents nobody reads keep their bitfields.
@@ -45,9 +45,9 @@ struct Pieces {
     /// Pieces that are not in `have` and of which a stream brought bytes since.
     received: BTreeSet<u32>,
     /// Since when an answer is waited for.
-    asked_at: Option<Duration>,
-    answered_at: Option<Duration>,
-    used_at: Duration,
+    asked_at: Option<Timestamp>,
+    answered_at: Option<Timestamp>,
+    used_at: Timestamp,
 }
 
 /// What is known of the pieces of the torrents that are read.
@@ -63,7 +63,7 @@ impl PieceAvailability {
         file: FileId,
         facts: &FileFacts,
         range: ByteRange,
-        now: Duration,
+        now: Timestamp,
         tuning: &Tuning,
     ) -> Availability {
         if facts.is_complete() {
@@ -183,7 +183,7 @@ impl PieceAvailability {
     }
 
     /// Takes note that somebody needs to know. Returns true if the server is to be asked now.
-    pub(crate) fn ask(&mut self, torrent: InfoHash, now: Duration, tuning: &Tuning) -> bool {
+    pub(crate) fn ask(&mut self, torrent: InfoHash, now: Timestamp, tuning: &Tuning) -> bool {
         let pieces = self.torrents.entry(torrent).or_default();
         pieces.used_at = now;
         if pieces.asked_at.is_some() {
@@ -210,7 +210,7 @@ impl PieceAvailability {
     }
 
     /// Returns when something changes by time alone for those who need to know.
-    pub(crate) fn next_time(&self, torrent: InfoHash, tuning: &Tuning) -> Option<Duration> {
+    pub(crate) fn next_time(&self, torrent: InfoHash, tuning: &Tuning) -> Option<Timestamp> {
         let pieces = self.torrents.get(&torrent)?;
         match (pieces.asked_at, pieces.have.is_some()) {
             (Some(at), false) => Some(at.saturating_add(tuning.haves_patience)),
@@ -220,7 +220,7 @@ impl PieceAvailability {
     }
 
     /// Returns when the server last said which pieces are there, or that it cannot say.
-    pub(crate) fn answered_at(&self, torrent: InfoHash) -> Option<Duration> {
+    pub(crate) fn answered_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.torrents.get(&torrent)?.answered_at
     }
 
@@ -230,7 +230,7 @@ impl PieceAvailability {
         &mut self,
         torrent: InfoHash,
         have: Option<Bitfield>,
-        now: Duration,
+        now: Timestamp,
         is_used: impl Fn(InfoHash) -> bool,
     ) {
         let pieces = self.torrents.entry(torrent).or_default();
@@ -246,7 +246,7 @@ impl PieceAvailability {
     }
 
     /// Takes the news that no answer will come any more.
-    pub(crate) fn cancel(&mut self, now: Duration) {
+    pub(crate) fn cancel(&mut self, now: Timestamp) {
         for pieces in self.torrents.values_mut().filter(|pieces| pieces.asked_at.is_some()) {
             pieces.asked_at = None;
             pieces.answered_at = Some(now);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::read_index::Queue;
 use super::{Phase, Plan, PlannedStream, StreamId};
+use crate::engine::Timestamp;
 use crate::{StreamDemand, StreamPermits};
 
 /// How long the plan does not ask again after the budget had no permit: a pool takes one by itself
@@ -39,15 +40,15 @@ pub(super) struct Permits {
     asks: ByQueue<bool>,
     /// Which queues wait for a permit that none of the plan's own streams will free.
     waits: ByQueue<bool>,
-    refused_until: ByQueue<Duration>,
+    refused_until: ByQueue<Timestamp>,
     /// Since when permits are recalled.
-    recalled_at: Option<Duration>,
+    recalled_at: Option<Timestamp>,
 }
 
 impl Permits {
     /// Returns permits that never change.
     pub(super) fn unshared(streams_max: usize) -> Self {
-        let never = Duration::MAX;
+        let never = Timestamp::MAX;
         Self {
             current: StreamPermits::unshared(streams_max),
             asks: ByQueue::default(),
@@ -81,7 +82,7 @@ impl Permits {
     }
 
     /// Asks the budget for a permit for the first of a queue, if it has not just refused one.
-    pub(super) fn ask(&mut self, queue: Queue, now: Duration) -> bool {
+    pub(super) fn ask(&mut self, queue: Queue, now: Timestamp) -> bool {
         let asks = now >= *self.refused_until.of(queue);
         *self.asks.of(queue) |= asks;
         asks
@@ -105,7 +106,7 @@ impl Plan {
     }
 
     /// Takes the permits that the budget gives now. They are never fewer than what is used.
-    pub(in crate::engine) fn on_permits(&mut self, now: Duration, permits: StreamPermits) {
+    pub(in crate::engine) fn on_permits(&mut self, now: Timestamp, permits: StreamPermits) {
         debug_assert!(self.permits_taken() <= permits.held, "{permits:?}");
         let before = std::mem::replace(&mut self.permits.current, permits);
         let asked = std::mem::take(&mut self.permits.asks);
@@ -145,7 +146,7 @@ impl Plan {
 
     /// Ends streams whose permits others are to have: what nobody waits for, and of what is
     /// recalled, also turns that are over.
-    pub(super) fn give_way(&mut self, now: Duration) {
+    pub(super) fn give_way(&mut self, now: Timestamp) {
         while let Some(id) = self.find_recalled(now) {
             let stream = self.streams.get(&id).filter(|stream| !stream.reads.is_empty());
             if let Some(file) = stream.map(|stream| stream.file) {
@@ -155,7 +156,7 @@ impl Plan {
         }
     }
 
-    fn find_recalled(&self, now: Duration) -> Option<StreamId> {
+    fn find_recalled(&self, now: Timestamp) -> Option<StreamId> {
         let StreamPermits { missing, is_wanted_here, is_wanted_missing, .. } = self.permits.current;
         if !is_wanted_here && !is_wanted_missing && self.permits.recalled_at.is_none() {
             return None;
@@ -189,20 +190,20 @@ impl Plan {
 
     /// Returns from when on a stream for which nobody waits goes for any reader of another
     /// filesystem: a preload at once, others when their readers have had the time to come back.
-    fn gives_way_at(&self, stream: &PlannedStream) -> Duration {
+    fn gives_way_at(&self, stream: &PlannedStream) -> Timestamp {
         if stream.is_preload() {
-            return Duration::ZERO;
+            return Timestamp::ZERO;
         }
         if !stream.reads.is_empty() {
-            return Duration::MAX;
+            return Timestamp::MAX;
         }
         stream.idle_since.saturating_add(self.tuning.turn_time_here)
     }
 
     /// Returns from when on a stream goes for another filesystem that has fewer permits.
-    fn recalled_turn_end(&self, stream: &PlannedStream) -> Duration {
+    fn recalled_turn_end(&self, stream: &PlannedStream) -> Timestamp {
         if stream.reads.is_empty() || stream.is_preload() {
-            return Duration::ZERO;
+            return Timestamp::ZERO;
         }
         let turn_end = stream.turn_end(self.tuning.turn_time_missing);
         let Some(recalled_at) = self.permits.recalled_at.filter(|_| stream.is_missing) else {
@@ -217,13 +218,17 @@ impl Plan {
     }
 
     /// Returns when a stream may have to give way by time alone.
-    pub(super) fn next_give_way(&self, stream: &PlannedStream, now: Duration) -> Option<Duration> {
+    pub(super) fn next_give_way(
+        &self,
+        stream: &PlannedStream,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let StreamPermits { is_wanted_here, is_wanted_missing, .. } = self.permits.current;
         let is_wanted = is_wanted_here || is_wanted_missing;
         let is_recalled = self.permits.recalled_at.is_some();
         let idle_end = Some(self.gives_way_at(stream)).filter(|_| is_wanted);
         let turn_end = Some(self.recalled_turn_end(stream)).filter(|_| is_recalled);
         let times = idle_end.into_iter().chain(turn_end);
-        times.filter(|time| *time > now && *time < Duration::MAX).min()
+        times.filter(|time| *time > now && *time < Timestamp::MAX).min()
     }
 }

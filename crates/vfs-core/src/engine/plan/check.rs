@@ -1,11 +1,11 @@
 //! What must hold between any two events; for tests.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::read_index::ReadIndex;
 use super::{Demand, Phase, Plan, PreloadWait, ReadId};
 use crate::HandleId;
+use crate::engine::Timestamp;
 
 impl Plan {
     /// Panics if the plan contradicts itself.
@@ -42,7 +42,7 @@ impl Plan {
 
     /// Panics if things are not settled: the index says of a read what is no longer so, or a look
     /// at everything finds something to do, which a mark should have told of.
-    pub(super) fn assert_reconciled(&mut self, now: Duration) {
+    pub(super) fn assert_reconciled(&mut self, now: Timestamp) {
         if self.is_dirty || !self.actions.is_empty() {
             return;
         }
@@ -76,7 +76,7 @@ impl Plan {
     }
 
     /// Panics if what a preload says that it waits for is not so.
-    pub(in crate::engine) fn check_preload_wait(&self, id: ReadId, now: Duration) {
+    pub(in crate::engine) fn check_preload_wait(&self, id: ReadId, now: Timestamp) {
         let wait = self.preload_wait(id, now);
         let is_so = match wait {
             None => self.reads.get(&id).is_none_or(|read| read.stream.is_some()),

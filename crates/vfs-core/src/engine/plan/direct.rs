@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::tuning::SEQUENTIAL_READS_MIN;
 use super::{Availability, FileFacts, Plan};
-use crate::engine::BreakerState;
+use crate::engine::{BreakerState, Timestamp};
 use crate::{ByteRange, FileId, HandleId};
 
 /// How long no thread tries again after the first direct read that brought nothing: it may have
@@ -36,7 +36,7 @@ pub(crate) enum DirectEnd {
 pub(super) struct Direct {
     /// How many hold a permit.
     pub(super) count: usize,
-    paused_until: Duration,
+    paused_until: Timestamp,
     /// The last pause; zero after bytes came.
     pause: Duration,
 }
@@ -46,7 +46,7 @@ impl Plan {
     /// range itself; then [`on_direct_end`](Self::on_direct_end) follows, whatever comes of it.
     pub(in crate::engine) fn on_direct(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (handle, file): (HandleId, FileId),
         facts: &FileFacts,
         range: ByteRange,
@@ -65,7 +65,7 @@ impl Plan {
     /// Takes the end of a direct read. Returns whether others may have waited for its permit.
     pub(in crate::engine) fn on_direct_end(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (handle, file): (HandleId, FileId),
         range: ByteRange,
         end: DirectEnd,

@@ -1,12 +1,11 @@
 //! What happens to a plan: readers come and go, streams open, bring bytes and end.
 #![warn(clippy::arithmetic_side_effects)]
 
-use std::time::Duration;
-
 use super::{
     Action, BitfieldStatus, Expiry, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
     StreamEnd, StreamId, WaitPolicy, read_index::ReadIndexEntry, retry, violation,
 };
+use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{
     Bitfield, ByteRange, FileId, HandleId, InfoHash, SourceError, SourceErrorKind, VfsError,
@@ -14,7 +13,7 @@ use crate::{
 
 impl Plan {
     /// Takes a read that memory could not answer. The plan answers it by its deadline.
-    pub(in crate::engine) fn on_read(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
+    pub(in crate::engine) fn on_read(&mut self, now: Timestamp, id: ReadId, request: ReadRequest) {
         self.note_read(request.handle, request.range);
         self.handles.meter_mut(request.handle);
         self.tally.count(request.file, |count| {
@@ -31,7 +30,7 @@ impl Plan {
         }
     }
 
-    pub(super) fn enqueue(&mut self, now: Duration, id: ReadId, request: ReadRequest) {
+    pub(super) fn enqueue(&mut self, now: Timestamp, id: ReadId, request: ReadRequest) {
         let known = self.files.insert(request.file, request.facts);
         if known.is_some_and(|known| known != request.facts) {
             self.mark_file(request.file);
@@ -62,7 +61,7 @@ impl Plan {
     /// Takes note of a read that memory answered.
     pub(in crate::engine) fn on_hit(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         handle: HandleId,
         file: FileId,
         range: ByteRange,
@@ -86,7 +85,7 @@ impl Plan {
     /// Takes note of bytes that a reader was given from this machine's disk.
     pub(in crate::engine) fn on_local(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         handle: HandleId,
         file: FileId,
         range: ByteRange,
@@ -101,7 +100,7 @@ impl Plan {
     }
 
     /// Forgets a read whose reader is gone.
-    pub(in crate::engine) fn on_cancel(&mut self, now: Duration, id: ReadId) {
+    pub(in crate::engine) fn on_cancel(&mut self, now: Timestamp, id: ReadId) {
         if self.reads.contains_key(&id) {
             self.leave_stream(id, now);
             self.forget_read(id);
@@ -136,7 +135,7 @@ impl Plan {
     }
 
     /// Takes the news that the source has confirmed a stream at `offset`.
-    pub(in crate::engine) fn on_opened(&mut self, now: Duration, id: StreamId, offset: u64) {
+    pub(in crate::engine) fn on_opened(&mut self, now: Timestamp, id: StreamId, offset: u64) {
         self.breaker.on_success();
         self.is_dirty = true;
         let (here, missing) = (self.tuning.turn_time_here, self.tuning.turn_time_missing);
@@ -159,7 +158,7 @@ impl Plan {
     /// memory takes them before the next action is asked for.
     pub(in crate::engine) fn on_chunk(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         id: StreamId,
         offset: u64,
         len: u64,
@@ -224,7 +223,12 @@ impl Plan {
     }
 
     /// Takes the news that a stream is no more.
-    pub(in crate::engine) fn on_stream_end(&mut self, now: Duration, id: StreamId, end: StreamEnd) {
+    pub(in crate::engine) fn on_stream_end(
+        &mut self,
+        now: Timestamp,
+        id: StreamId,
+        end: StreamEnd,
+    ) {
         self.is_dirty = true;
         let Some(stream) = self.streams.get(&id) else { return };
         let (pos, want) = (stream.pos, stream.range.end());
@@ -269,7 +273,7 @@ impl Plan {
     /// lets the source be asked if nobody did for a while.
     pub(in crate::engine) fn on_bitfield_query(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         torrent: InfoHash,
     ) -> BitfieldStatus {
         if self.haves.ask(torrent, now, &self.tuning) {
@@ -283,7 +287,7 @@ impl Plan {
     /// Takes the answer to [`Action::AskHaves`].
     pub(in crate::engine) fn on_haves(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         torrent: InfoHash,
         answer: Result<Bitfield, SourceError>,
     ) {
@@ -310,7 +314,7 @@ impl Plan {
 
     /// Handles the answer that the torrent of a read is not there. The read ends if another server
     /// may have it, or once the list of this one lacks it too.
-    fn on_not_found(&mut self, now: Duration, id: ReadId, error: &SourceError) {
+    fn on_not_found(&mut self, now: Timestamp, id: ReadId, error: &SourceError) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let file = read.request.file;
         read.last_error = Some(error.clone());
@@ -322,14 +326,14 @@ impl Plan {
     }
 
     /// Takes the time, when [`next_time`](Self::next_time) has come.
-    pub(in crate::engine) fn on_time(&mut self, now: Duration) {
+    pub(in crate::engine) fn on_time(&mut self, now: Timestamp) {
         if self.next_time.is_some_and(|next| next <= now) {
             self.is_dirty = true;
         }
     }
 
     /// Takes what a waiting read lacks, as memory is now.
-    pub(in crate::engine) fn on_need(&mut self, now: Duration, id: ReadId, need: ByteRange) {
+    pub(in crate::engine) fn on_need(&mut self, now: Timestamp, id: ReadId, need: ByteRange) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         if read.stream.is_some() || read.is_answered {
             return;
@@ -356,7 +360,7 @@ impl Plan {
     }
 
     /// Takes the news that a read was answered with its bytes.
-    pub(in crate::engine) fn on_answered(&mut self, now: Duration, id: ReadId) {
+    pub(in crate::engine) fn on_answered(&mut self, now: Timestamp, id: ReadId) {
         if let Some(read) = self.forget_read(id) {
             let len = read.request.range.len();
             self.note_given(now, read.request.handle, read.request.range);
@@ -374,14 +378,14 @@ impl Plan {
     }
 
     /// Takes note of bytes that a handle was given.
-    pub(super) fn note_given(&mut self, now: Duration, handle: HandleId, range: ByteRange) {
+    pub(super) fn note_given(&mut self, now: Timestamp, handle: HandleId, range: ByteRange) {
         if let Some(meter) = self.handles.meter_mut(handle) {
             meter.on_given(now, range);
         }
     }
 
     /// Takes the news that nothing that was asked for will come any more.
-    pub(in crate::engine) fn on_owner_gone(&mut self, now: Duration) {
+    pub(in crate::engine) fn on_owner_gone(&mut self, now: Timestamp) {
         let streams: Vec<_> = self.streams.keys().copied().collect();
         streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
         self.haves.cancel(now);
@@ -390,7 +394,7 @@ impl Plan {
     }
 
     /// Ends everything: all reads fail, all streams are closed.
-    pub(in crate::engine) fn shut_down(&mut self, now: Duration) {
+    pub(in crate::engine) fn shut_down(&mut self, now: Timestamp) {
         let reads: Vec<_> = self.reads.keys().copied().collect();
         reads.into_iter().for_each(|read| self.fail(read, now, VfsError::ShuttingDown));
         let streams: Vec<_> = self.streams.keys().copied().collect();

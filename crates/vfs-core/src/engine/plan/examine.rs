@@ -1,9 +1,8 @@
 //! What follows for one read from the state and the time: whether it fails, and what it waits for.
 
-use std::time::Duration;
-
 use super::read_index::{Queue, QueuePosition, ReadIndexEntry};
 use super::{Availability, MissingPolicy, Plan, PlannedRead, ReadId, Split, WaitPolicy, retry};
+use crate::engine::Timestamp;
 use crate::{FileId, InfoHash, SourceError, VfsError};
 
 impl Plan {
@@ -34,14 +33,14 @@ impl Plan {
     }
 
     /// Looks at all reads that are marked.
-    pub(super) fn examine_marked(&mut self, now: Duration) {
+    pub(super) fn examine_marked(&mut self, now: Timestamp) {
         while let Some(id) = self.marks.reads.pop_first() {
             self.examine(id, now);
         }
     }
 
     /// Files a read under what it waits for now.
-    pub(super) fn refile(&mut self, id: ReadId, now: Duration) {
+    pub(super) fn refile(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let entry = self.entry_of(id, read, now);
         let before = self.waiting.file(id, entry);
@@ -54,7 +53,12 @@ impl Plan {
     }
 
     /// Returns what a read waits for.
-    pub(super) fn entry_of(&self, id: ReadId, read: &PlannedRead, now: Duration) -> ReadIndexEntry {
+    pub(super) fn entry_of(
+        &self,
+        id: ReadId,
+        read: &PlannedRead,
+        now: Timestamp,
+    ) -> ReadIndexEntry {
         let entry = ReadIndexEntry::new(read.request.file, read.is_preload());
         if read.is_answered {
             return ReadIndexEntry { is_answered: true, ..entry };
@@ -85,7 +89,7 @@ impl Plan {
     }
 
     /// Returns whether the bytes that a read lacks are there.
-    pub(super) fn presence(&self, read: &PlannedRead, now: Duration) -> Availability {
+    pub(super) fn presence(&self, read: &PlannedRead, now: Timestamp) -> Availability {
         let rest = self.rest_of(read);
         let (file, facts) = (read.request.file, &read.request.facts);
         let facts = self.files.get(&file).unwrap_or(facts);
@@ -117,7 +121,7 @@ impl Plan {
 
     /// Returns whether what is known of the pieces is not older than the read, so that it is no
     /// lie to say that they are missing.
-    pub(super) fn is_fresh(&self, read: &PlannedRead, now: Duration) -> bool {
+    pub(super) fn is_fresh(&self, read: &PlannedRead, now: Timestamp) -> bool {
         let file = read.request.file;
         let facts = self.files.get(&file).unwrap_or(&read.request.facts);
         if facts.geometry.is_none() {
@@ -129,12 +133,12 @@ impl Plan {
     }
 
     /// Returns how long a read waits for an answer about pieces before it goes on without.
-    pub(super) fn patient_until(&self, read: &PlannedRead) -> Duration {
+    pub(super) fn patient_until(&self, read: &PlannedRead) -> Timestamp {
         read.arrived_at.saturating_add(self.tuning.haves_patience)
     }
 
     /// Looks at a read: it fails, comes to its end, joins a stream, or waits.
-    fn examine(&mut self, id: ReadId, now: Duration) {
+    fn examine(&mut self, id: ReadId, now: Timestamp) {
         #[cfg(test)]
         self.count_look();
         let Some(read) = self.reads.get(&id).filter(|read| !read.is_answered) else { return };
@@ -166,7 +170,7 @@ impl Plan {
     }
 
     /// Ends a read whose deadline has passed.
-    fn expire(&mut self, id: ReadId, now: Duration) {
+    fn expire(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let file = read.request.file;
         let last_error = self.last_error(read).cloned();
@@ -195,7 +199,7 @@ impl Plan {
     }
 
     /// Returns whether a read lacks what it may not wait for.
-    fn is_refused(&self, read: &PlannedRead, now: Duration) -> bool {
+    fn is_refused(&self, read: &PlannedRead, now: Timestamp) -> bool {
         self.must_not_wait(read)
             && match self.presence(read, now) {
                 Availability::Present | Availability::Pending => false,
@@ -206,13 +210,18 @@ impl Plan {
 
     /// Returns how long a read that must not wait does so because nobody can say whether its bytes
     /// are there.
-    fn unknown_until(&self, read: &PlannedRead) -> Duration {
+    fn unknown_until(&self, read: &PlannedRead) -> Timestamp {
         let since = read.stream.map_or(self.patient_until(read), |(_, since)| since);
         since.saturating_add(self.tuning.unknown_patience)
     }
 
     /// Returns when time alone may change something for a read.
-    fn wake_at(&self, read: &PlannedRead, must_not_wait: bool, now: Duration) -> Option<Duration> {
+    fn wake_at(
+        &self,
+        read: &PlannedRead,
+        must_not_wait: bool,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let is_preload = read.is_preload();
         let [first_sample, last_sample] = Self::sample_times(read);
         let times = [
@@ -235,7 +244,7 @@ impl Plan {
         facts.geometry.is_some()
     }
 
-    fn doubt_at(&self, read: &PlannedRead) -> Duration {
+    fn doubt_at(&self, read: &PlannedRead) -> Timestamp {
         read.arrived_at.saturating_add(self.tuning.doubt_time)
     }
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Availability, FileFacts, PieceAvailability, Plan, PlannedRead, ReadId, WaitPolicy};
+use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
 
@@ -30,7 +31,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 struct FailedWait {
     file: FileId,
-    failed_at: Duration,
+    failed_at: Timestamp,
     /// How long reads fail fast from then on.
     pause: Duration,
     /// Why the wait failed; `None` if its time was over.
@@ -69,7 +70,7 @@ impl FailedWaits {
     /// failed a moment ago.
     fn fail_fast(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         handle: HandleId,
         state: Option<FileState>,
         have_bytes: impl FnOnce() -> Option<u64>,
@@ -84,7 +85,7 @@ impl FailedWaits {
     }
 
     /// Takes note of a failed wait whose read arrived at `arrived_at`.
-    fn add(&mut self, handle: HandleId, arrived_at: Duration, failed: FailedWait) {
+    fn add(&mut self, handle: HandleId, arrived_at: Timestamp, failed: FailedWait) {
         let pause = match self.handles.get(&handle) {
             // They waited at the same time, and count as one.
             Some(known) if arrived_at < known.failed_at => return,
@@ -134,7 +135,7 @@ impl Plan {
     /// failed a moment ago.
     pub(super) fn fail_fast(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (handle, file): (HandleId, FileId),
         facts: &FileFacts,
     ) -> Option<FailFast> {
@@ -147,7 +148,7 @@ impl Plan {
     /// handle failed a moment ago.
     pub(in crate::engine) fn fail_fast_error(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         who: (HandleId, FileId),
         facts: &FileFacts,
     ) -> Option<VfsError> {
@@ -160,7 +161,7 @@ impl Plan {
         &mut self,
         id: ReadId,
         error: Option<&SourceError>,
-        now: Duration,
+        now: Timestamp,
     ) {
         let Some(read) = self.reads.get(&id) else { return };
         let PlannedRead { request, arrived_at, patience, .. } = read;
@@ -174,7 +175,7 @@ impl Plan {
         let (handle, file, arrived_at) = (request.handle, request.file, *arrived_at);
         let facts = *self.files.get(&file).unwrap_or(&request.facts);
         let error = error.cloned();
-        let pause = now.saturating_sub(arrived_at);
+        let pause = now.duration_since(arrived_at);
         let failed = FailedWait { error, pause, ..self.failed_wait(now, file, &facts) };
         self.failed_waits.add(handle, arrived_at, failed);
     }
@@ -182,7 +183,7 @@ impl Plan {
     /// Takes note that the wait of a read for `range` has ended since its thread got a signal.
     pub(in crate::engine) fn on_interrupted_wait(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (handle, file): (HandleId, FileId),
         facts: &FileFacts,
         range: ByteRange,
@@ -197,7 +198,7 @@ impl Plan {
     }
 
     /// Returns a wait that fails now since its time is over.
-    fn failed_wait(&self, now: Duration, file: FileId, facts: &FileFacts) -> FailedWait {
+    fn failed_wait(&self, now: Timestamp, file: FileId, facts: &FileFacts) -> FailedWait {
         let have_bytes = have_bytes(&self.haves, file, facts);
         let (pause, error, state) = (Duration::ZERO, None, facts.state);
         FailedWait { file, failed_at: now, pause, error, state, have_bytes }

@@ -42,7 +42,6 @@ mod tests;
 mod tuning;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 pub(crate) use action::FileFacts;
 pub(super) use action::{
@@ -73,7 +72,7 @@ use stream::{Phase, PlannedStream, StreamKind};
 pub(super) use tuning::Tuning;
 
 use super::counters::EngineCounters;
-use super::{BreakerState, MissingPolicy};
+use super::{BreakerState, MissingPolicy, Timestamp};
 use crate::{ByteRange, FileId, SourceError, SourceErrorKind, VfsError};
 
 /// A read that waits.
@@ -82,15 +81,15 @@ struct PlannedRead {
     request: ReadRequest,
     /// What is still to come: `need` of the request, or more if memory lost what it had.
     need: ByteRange,
-    arrived_at: Duration,
+    arrived_at: Timestamp,
     /// The place in the queue: smaller is first, a new one after each turn.
     place: u64,
     /// The stream whose bytes it waits for, and since when.
-    stream: Option<(StreamId, Duration)>,
+    stream: Option<(StreamId, Timestamp)>,
     /// When it expires.
     expiry: Expiry,
     /// Before this no stream is opened for it.
-    retry_at: Duration,
+    retry_at: Timestamp,
     /// Why it is not there yet, if the source failed.
     last_error: Option<SourceError>,
     /// Whether it asks for all its bytes again as memory lost those that it had.
@@ -142,7 +141,7 @@ pub(super) struct Plan {
     actions: VecDeque<Action>,
     /// Whether something happened after which things are to be settled.
     is_dirty: bool,
-    next_time: Option<Duration>,
+    next_time: Option<Timestamp>,
     last_place: u64,
     last_stream: u64,
     pub(super) tally: EngineCounters,
@@ -186,7 +185,7 @@ impl Plan {
     }
 
     /// Returns what is to be done next, or `None` when there is nothing until the next event.
-    pub(super) fn next_action(&mut self, now: Duration) -> Option<Action> {
+    pub(super) fn next_action(&mut self, now: Timestamp) -> Option<Action> {
         if self.actions.is_empty() {
             self.release_passed();
         }
@@ -202,7 +201,7 @@ impl Plan {
     }
 
     /// Returns when [`on_time`](Self::on_time) is to be called at the latest.
-    pub(super) fn next_time(&self) -> Option<Duration> {
+    pub(super) fn next_time(&self) -> Option<Timestamp> {
         self.next_time
     }
 
@@ -268,7 +267,7 @@ impl Plan {
 
     /// Returns when something last came nearer for a read that waits: it came itself, or its stream
     /// moved.
-    pub(super) fn progress_at(&self, id: ReadId) -> Option<Duration> {
+    pub(super) fn progress_at(&self, id: ReadId) -> Option<Timestamp> {
         let read = self.reads.get(&id)?;
         let Some((stream, since)) = read.stream else { return Some(read.arrived_at) };
         Some(self.streams.get(&stream).map_or(since, |stream| stream.moved_at.max(since)))
@@ -280,7 +279,7 @@ impl Plan {
         file: FileId,
         facts: &FileFacts,
         range: ByteRange,
-        now: Duration,
+        now: Timestamp,
     ) -> ServerAvailability {
         ServerAvailability {
             presence: self.haves.presence(file, facts, range, now, &self.tuning),
@@ -290,7 +289,7 @@ impl Plan {
     }
 
     /// Returns whether the server is down and nobody asks it at the moment.
-    pub(super) fn is_refusing(&self, now: Duration) -> bool {
+    pub(super) fn is_refusing(&self, now: Timestamp) -> bool {
         self.breaker.refusal(now).is_some()
     }
 
@@ -302,7 +301,7 @@ impl Plan {
         self.reads.len().saturating_sub(self.waiting.preload_count())
     }
 
-    pub(super) fn breaker(&self, now: Duration) -> BreakerState {
+    pub(super) fn breaker(&self, now: Timestamp) -> BreakerState {
         self.breaker.state(now)
     }
 
@@ -338,7 +337,7 @@ impl Plan {
     }
 
     /// Hands a read over to be answered. It leaves its stream, whose bytes stay until then.
-    fn reply(&mut self, id: ReadId, now: Duration) {
+    fn reply(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id).filter(|read| !read.is_answered) else { return };
         if read.is_preload() {
             return self.end_run(id, now);
@@ -356,7 +355,7 @@ impl Plan {
         self.is_dirty = true;
     }
 
-    fn fail(&mut self, id: ReadId, now: Duration, error: VfsError) {
+    fn fail(&mut self, id: ReadId, now: Timestamp, error: VfsError) {
         self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
         // The kernel asks again for the pages of a split read.
@@ -388,7 +387,7 @@ impl Plan {
         }
     }
 
-    fn leave_stream(&mut self, id: ReadId, now: Duration) {
+    fn leave_stream(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let Some((stream, _)) = read.stream.take() else { return };
         if let Some(stream) = self.streams.get_mut(&stream) {
@@ -399,7 +398,7 @@ impl Plan {
     }
 
     /// Lets a read wait for a stream again, behind all others.
-    fn requeue(&mut self, id: ReadId, now: Duration) {
+    fn requeue(&mut self, id: ReadId, now: Timestamp) {
         self.leave_stream(id, now);
         let place = self.next_place();
         if let Some(read) = self.reads.get_mut(&id) {
@@ -413,7 +412,7 @@ impl Plan {
     }
 
     /// Closes a stream; its reads wait again.
-    fn close(&mut self, id: StreamId, now: Duration) {
+    fn close(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.live_stream(id) else { return };
         let phase = std::mem::replace(&mut stream.phase, Phase::Closing);
         let (reads, last_error) = (stream.reads.clone(), stream.last_error.clone());
@@ -434,13 +433,13 @@ impl Plan {
     }
 
     /// Closes a stream that broke the rules.
-    fn drop_stream(&mut self, now: Duration, id: StreamId, error: SourceError) {
+    fn drop_stream(&mut self, now: Timestamp, id: StreamId, error: SourceError) {
         self.fail_stream(now, id, error);
         self.close(id, now);
     }
 
     /// Lets the reads of a stream fail, but not if the failure may pass.
-    fn fail_stream(&mut self, now: Duration, id: StreamId, error: SourceError) {
+    fn fail_stream(&mut self, now: Timestamp, id: StreamId, error: SourceError) {
         let Some(stream) = self.streams.get(&id) else { return };
         let (file, reads) = (stream.file, stream.reads.clone());
         let is_once_more = stream.phase == Phase::Opening
@@ -480,7 +479,7 @@ impl Plan {
 
     /// Keeps a stream that failed for its reads, to be opened again where it was. Returns false if
     /// there are none.
-    fn break_off(&mut self, now: Duration, id: StreamId) -> bool {
+    fn break_off(&mut self, now: Timestamp, id: StreamId) -> bool {
         let Some(stream) = self.live_stream(id).filter(|stream| !stream.reads.is_empty()) else {
             return false;
         };

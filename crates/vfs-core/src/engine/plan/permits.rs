@@ -5,14 +5,13 @@
 //! missing never takes the last permit, so that what is there is always read at once.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use super::read_index::{Queue, QueuePosition, ReadIndex};
 use super::{
     Action, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
 };
 use crate::ByteRange;
-use crate::engine::BreakerState;
+use crate::engine::{BreakerState, Timestamp};
 
 /// What is left to give out in one look at the queue.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl QueueCursor {
 
 impl Plan {
     /// Opens streams again that failed, where they were.
-    fn reopen_failed(&mut self, now: Duration) {
+    fn reopen_failed(&mut self, now: Timestamp) {
         let broken = self.streams.iter().filter(|(_, stream)| match stream.phase {
             Phase::Broken { retry_at } => retry_at <= now,
             Phase::Opening | Phase::Open | Phase::Closing => false,
@@ -70,7 +69,7 @@ impl Plan {
     }
 
     /// Gives permits to the reads that wait, and ends turns where they are needed.
-    pub(super) fn grant(&mut self, now: Duration) {
+    pub(super) fn grant(&mut self, now: Timestamp) {
         self.permits.begin();
         self.reopen_failed(now);
         self.give_way(now);
@@ -115,7 +114,7 @@ impl Plan {
         turn: QueuePosition,
         queue: Queue,
         free: &mut FreePermits,
-        now: Duration,
+        now: Timestamp,
     ) -> bool {
         #[cfg(test)]
         self.count_look();
@@ -152,7 +151,7 @@ impl Plan {
     }
 
     /// Returns whether the server is left alone: it is down, or one read tries whether it is.
-    pub(super) fn breaker_forbids(&self, now: Duration) -> bool {
+    pub(super) fn breaker_forbids(&self, now: Timestamp) -> bool {
         match self.breaker.state(now) {
             BreakerState::Closed => false,
             BreakerState::Open => true,
@@ -171,7 +170,7 @@ impl Plan {
         &self,
         priority: Priority,
         is_missing: bool,
-        now: Duration,
+        now: Timestamp,
     ) -> Option<StreamId> {
         let missing_count = self.missing_count();
         let is_over = missing_count > self.permits.missing();
@@ -200,7 +199,7 @@ impl Plan {
     }
 
     /// Opens a stream for a read, and lets those that adjoin come along.
-    fn open_for(&mut self, id: ReadId, is_missing: bool, now: Duration) {
+    fn open_for(&mut self, id: ReadId, is_missing: bool, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
         let Some(file_len) = self.files.get(&file).map(|facts| facts.len) else { return };
@@ -224,7 +223,7 @@ impl Plan {
         range: ByteRange,
         kind: StreamKind,
         is_missing: bool,
-        now: Duration,
+        now: Timestamp,
     ) {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, priority) = (read.request.file, read.request.priority);

@@ -18,6 +18,7 @@ use super::{
     ReadDeadline, ReadId, ReadRequest, StreamId, StreamKind, permits::FreePermits,
     read_index::Queue,
 };
+use crate::engine::Timestamp;
 use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 
 /// Preloads have no handle; those that are given out count from 1.
@@ -54,7 +55,7 @@ pub(super) struct PreloadGate {
     /// Whether the stream of a reader waited for missing bytes, when this was last looked at.
     pub(super) has_blocked_reader: bool,
     /// Until when no preload gets a stream, as a reader waited a moment ago.
-    paused_until: Duration,
+    paused_until: Timestamp,
 }
 
 impl Plan {
@@ -63,7 +64,7 @@ impl Plan {
     /// has no deadline, as a server may be away for a night.
     pub(in crate::engine) fn on_preload(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         id: ReadId,
         (file, facts): (FileId, FileFacts),
         range: ByteRange,
@@ -89,7 +90,11 @@ impl Plan {
     }
 
     /// Returns what a preload waits for, or `None` while its data comes.
-    pub(in crate::engine) fn preload_wait(&self, id: ReadId, now: Duration) -> Option<PreloadWait> {
+    pub(in crate::engine) fn preload_wait(
+        &self,
+        id: ReadId,
+        now: Timestamp,
+    ) -> Option<PreloadWait> {
         let read = self.reads.get(&id)?;
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         if self.is_refusing(now) {
@@ -104,7 +109,7 @@ impl Plan {
         let Some((stream, since)) = read.stream else { return Some(self.queued_preload_wait(now)) };
         let stream = self.streams.get(&stream)?;
         let silent_since = stream.moved_at.max(stream.asked_at).max(since);
-        let is_silent = now.saturating_sub(silent_since) >= SILENCE_SHOWN_MIN;
+        let is_silent = now.duration_since(silent_since) >= SILENCE_SHOWN_MIN;
         match stream.phase {
             Phase::Broken { .. } => Some(PreloadWait::Server),
             Phase::Opening => is_silent.then_some(PreloadWait::Server),
@@ -115,7 +120,7 @@ impl Plan {
     }
 
     /// Returns why a preload has no stream.
-    fn queued_preload_wait(&self, now: Duration) -> PreloadWait {
+    fn queued_preload_wait(&self, now: Timestamp) -> PreloadWait {
         let is_quiet = self.courtesy.has_blocked_reader || now < self.courtesy.paused_until;
         if is_quiet || self.is_anybody_reading() {
             return PreloadWait::Readers;
@@ -141,7 +146,7 @@ impl Plan {
 
     /// Ends a preload of which nothing is missing any more, or lets it pass over what is there if
     /// it has no stream. Returns whether it ended.
-    pub(super) fn trim_preload(&mut self, id: ReadId, now: Duration) -> bool {
+    pub(super) fn trim_preload(&mut self, id: ReadId, now: Timestamp) -> bool {
         let Some(read) = self.reads.get(&id) else { return true };
         let rest = self.rest(read);
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
@@ -163,7 +168,7 @@ impl Plan {
     }
 
     /// Gives the next runs that preloads lack a stream, if that takes nothing from anybody.
-    pub(super) fn grant_preloads(&mut self, free: &mut FreePermits, now: Duration) {
+    pub(super) fn grant_preloads(&mut self, free: &mut FreePermits, now: Timestamp) {
         let mut after = None;
         while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
             let is_held = self.courtesy.has_blocked_reader
@@ -186,7 +191,7 @@ impl Plan {
         }
     }
 
-    fn grant_preload(&mut self, id: ReadId, free: &mut FreePermits, now: Duration) {
+    fn grant_preload(&mut self, id: ReadId, free: &mut FreePermits, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
         let Some(facts) = self.files.get(&file) else { return };
@@ -205,7 +210,7 @@ impl Plan {
     }
 
     /// Takes streams from preloads while a reader waits for what they may delay.
-    pub(super) fn yield_to_readers(&mut self, now: Duration) {
+    pub(super) fn yield_to_readers(&mut self, now: Timestamp) {
         let was_pressed = std::mem::take(&mut self.courtesy.has_blocked_reader);
         if self.waiting.preload_count() == 0 {
             return;
@@ -246,7 +251,7 @@ impl Plan {
     }
 
     /// Takes the end of a run: of the preload, or there is another run.
-    pub(super) fn end_run(&mut self, id: ReadId, now: Duration) {
+    pub(super) fn end_run(&mut self, id: ReadId, now: Timestamp) {
         if self.reads.get(&id).is_some_and(|read| read.need.is_empty()) {
             return self.finish_preload(id, now);
         }
@@ -256,7 +261,7 @@ impl Plan {
 
     /// Ends a preload whose streams were silent for too long too often: its bytes may come one day,
     /// but others need not wait for that.
-    pub(super) fn end_stalled_preloads(&mut self, id: StreamId, now: Duration) {
+    pub(super) fn end_stalled_preloads(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_preload()) else {
             return;
         };
@@ -269,7 +274,7 @@ impl Plan {
     }
 
     /// Returns when a preload may have a stream again that was kept from it by readers.
-    pub(super) fn paused_until(&self) -> Duration {
+    pub(super) fn paused_until(&self) -> Timestamp {
         self.courtesy.paused_until
     }
 
@@ -287,7 +292,7 @@ impl Plan {
     /// One whose stream is only about to open does not count yet, and whoever needs a permit takes
     /// it: a server whose last stream of a torrent is closed may part with its peers, and the
     /// reader would pay for that.
-    fn has_blocked_reader(&self, now: Duration) -> bool {
+    fn has_blocked_reader(&self, now: Timestamp) -> bool {
         let streams = self.streams.values();
         let streams = streams.filter(|it| it.phase == Phase::Open && !it.is_preload());
         let mut readers = streams.flat_map(|it| &it.reads).filter_map(|id| self.reads.get(id));
@@ -296,7 +301,7 @@ impl Plan {
 
     /// Returns whether an answer about pieces that is on its way may save a preload from going over
     /// what is there.
-    fn awaits_bitfield(&self, read: &PlannedRead, now: Duration) -> bool {
+    fn awaits_bitfield(&self, read: &PlannedRead, now: Timestamp) -> bool {
         let is_patient = now < self.patient_until(read);
         let is_known = self.haves.is_known(read.request.file.torrent);
         read.request.facts.geometry.is_some()
@@ -304,7 +309,7 @@ impl Plan {
             && !(is_known && self.is_fresh(read, now))
     }
 
-    fn finish_preload(&mut self, id: ReadId, now: Duration) {
+    fn finish_preload(&mut self, id: ReadId, now: Timestamp) {
         self.leave_stream(id, now);
         if self.forget_read(id).is_some() {
             self.actions.push_back(Action::Preloaded { read: id });

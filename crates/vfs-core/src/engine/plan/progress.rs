@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Action, Plan, PlannedRead, ReadId, ReadRequest};
+use crate::engine::Timestamp;
 use crate::{DownloadProgress, InfoHash};
 
 /// How many samples are taken in one time-out: progress is noticed that much too late at most.
@@ -48,24 +49,24 @@ pub(crate) struct ReadDeadline {
     pub(crate) timeout: Duration,
     /// When the read ends if there is no progress at all. Earlier than `timeout` from now on for a
     /// read that has waited at another server.
-    pub(crate) first: Duration,
+    pub(crate) first: Timestamp,
     /// When it ends whatever happens.
-    pub(crate) latest: Duration,
+    pub(crate) latest: Timestamp,
 }
 
 impl ReadDeadline {
     /// The deadline of what may take for ever.
     pub(crate) const NEVER: Self =
-        Self { timeout: Duration::MAX, first: Duration::MAX, latest: Duration::MAX };
+        Self { timeout: Duration::MAX, first: Timestamp::MAX, latest: Timestamp::MAX };
 }
 
 /// When a waiting read expires, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expiry {
     /// Never too late, but perhaps too early: it is computed anew when it has come.
-    pub(super) at: Duration,
+    pub(super) at: Timestamp,
     /// When enough bytes last came for the read, or the read itself.
-    progress_at: Duration,
+    progress_at: Timestamp,
     /// Up to where bytes have to come to count as progress again.
     progress_pos: u64,
     /// What the torrent had fetched at the first sample since the read arrived.
@@ -75,7 +76,7 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    pub(super) fn new(now: Duration, request: &ReadRequest) -> Self {
+    pub(super) fn new(now: Timestamp, request: &ReadRequest) -> Self {
         Self {
             at: request.deadline.first.min(request.deadline.latest),
             progress_at: now,
@@ -86,7 +87,7 @@ impl Expiry {
     }
 
     /// Takes the news that the stream of the read has come to `pos`.
-    pub(super) fn on_chunk(&mut self, now: Duration, pos: u64) {
+    pub(super) fn on_chunk(&mut self, now: Timestamp, pos: u64) {
         if pos >= self.progress_pos {
             self.progress_at = now;
             self.progress_pos = pos.saturating_add(PROGRESS_BYTES_MIN);
@@ -97,15 +98,15 @@ impl Expiry {
 /// The download progress of one torrent.
 #[derive(Debug, Default)]
 struct Sampled {
-    asked_at: Option<Duration>,
+    asked_at: Option<Timestamp>,
     is_pending: bool,
     /// When it is asked for again.
-    next_at: Option<Duration>,
+    next_at: Option<Timestamp>,
     /// The last answer, and when it came.
-    last: Option<(Duration, DownloadProgress)>,
+    last: Option<(Timestamp, DownloadProgress)>,
     /// The sum of all growth of the counter, which itself begins anew with each run of the source.
     fetched_bytes: u64,
-    progress_at: Option<Duration>,
+    progress_at: Option<Timestamp>,
 }
 
 /// The download progress of the torrents that reads have waited for.
@@ -122,13 +123,13 @@ fn sample_interval(timeout: Duration) -> Duration {
 
 impl Sampled {
     /// Returns whether it is to be kept: for its reads, or so that it is not asked for too soon.
-    fn is_used(&self, now: Duration) -> bool {
+    fn is_used(&self, now: Timestamp) -> bool {
         let soonest = self.asked_at.map(|asked| asked.saturating_add(SAMPLE_INTERVAL_MIN));
         self.is_pending || self.next_at.is_some() || soonest.is_some_and(|soonest| soonest > now)
     }
 
     /// Has it asked for at `at`, but not too soon after the last time.
-    fn ask_at(&mut self, at: Duration) {
+    fn ask_at(&mut self, at: Timestamp) {
         if self.is_pending {
             return;
         }
@@ -137,9 +138,9 @@ impl Sampled {
         self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
     }
 
-    fn on_answer(&mut self, now: Duration, progress: DownloadProgress) {
+    fn on_answer(&mut self, now: Timestamp, progress: DownloadProgress) {
         // Between answers that are far apart, nobody knows when the counter grew.
-        let is_recent = |at: &Duration| now.saturating_sub(*at) <= SAMPLE_AGE_MAX;
+        let is_recent = |at: &Timestamp| now.duration_since(*at) <= SAMPLE_AGE_MAX;
         let last = self.last.filter(|(at, _)| is_recent(at)).map(|(_, last)| last.fetched_bytes);
         let growth = match last {
             Some(last) if progress.fetched_bytes < last => progress.fetched_bytes,
@@ -161,12 +162,12 @@ impl FetchHistory {
     }
 
     /// Returns when the next torrent is to be asked for.
-    pub(super) fn next_at(&self) -> Option<Duration> {
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.torrents.values().filter_map(|sampled| sampled.next_at).min()
     }
 
     /// Returns a torrent that is to be asked for now, once.
-    fn pop_due(&mut self, now: Duration) -> Option<InfoHash> {
+    fn pop_due(&mut self, now: Timestamp) -> Option<InfoHash> {
         let is_due = |sampled: &Sampled| sampled.next_at.is_some_and(|at| at <= now);
         let (torrent, sampled) = self.torrents.iter_mut().find(|(_, it)| is_due(it))?;
         (sampled.asked_at, sampled.is_pending, sampled.next_at) = (Some(now), true, None);
@@ -178,7 +179,7 @@ impl Plan {
     /// Takes the answer to [`Action::AskProgress`]; `None` if the source cannot say.
     pub(in crate::engine) fn on_download(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         torrent: InfoHash,
         answer: Option<DownloadProgress>,
     ) {
@@ -216,7 +217,7 @@ impl Plan {
 
     /// Returns whether a read goes on to wait: it does not expire yet, or its torrent made
     /// progress, which moves its expiry.
-    pub(super) fn renew_expiry(&mut self, id: ReadId, now: Duration) -> bool {
+    pub(super) fn renew_expiry(&mut self, id: ReadId, now: Timestamp) -> bool {
         let Some(read) = self.reads.get(&id) else { return true };
         if read.is_preload() || read.expiry.at > now {
             return true;
@@ -232,7 +233,7 @@ impl Plan {
     }
 
     /// Has the torrent of a read sampled if the read has waited for long enough.
-    pub(super) fn sample_for(&mut self, id: ReadId, now: Duration) {
+    pub(super) fn sample_for(&mut self, id: ReadId, now: Timestamp) {
         let torrent = self.reads.get(&id).map(|read| read.request.file.torrent);
         let sampled = torrent.and_then(|torrent| self.samples.torrents.get(&torrent));
         let asked_at = sampled.and_then(|sampled| sampled.asked_at);
@@ -240,13 +241,13 @@ impl Plan {
     }
 
     /// Returns when time alone makes a read want a sample of its torrent.
-    pub(super) fn sample_times(read: &PlannedRead) -> [Option<Duration>; 2] {
+    pub(super) fn sample_times(read: &PlannedRead) -> [Option<Timestamp>; 2] {
         let is_sampled = !read.is_preload() && read.may_be_extended();
         [read.first_sample_at(), read.last_sample_at()].map(|at| is_sampled.then_some(at))
     }
 
     /// Asks about the progress of the torrents that are due.
-    pub(super) fn ask_progress(&mut self, now: Duration) {
+    pub(super) fn ask_progress(&mut self, now: Timestamp) {
         if self.breaker.open_until().is_some_and(|until| now < until) {
             return;
         }
@@ -262,32 +263,32 @@ impl Plan {
     }
 
     /// Returns when the next torrent may be asked for.
-    pub(super) fn next_sample_at(&self) -> Option<Duration> {
+    pub(super) fn next_sample_at(&self) -> Option<Timestamp> {
         let at = self.samples.next_at()?;
         Some(self.breaker.open_until().map_or(at, |until| at.max(until)))
     }
 
     /// Returns how long the piece that a read waits for will still take, if its torrent downloads
     /// and fetched less than a piece since the read began: else the piece is not the next one.
-    pub(super) fn time_left(&self, read: &PlannedRead, now: Duration) -> Option<Duration> {
+    pub(super) fn time_left(&self, read: &PlannedRead, now: Timestamp) -> Option<Duration> {
         let piece_len = u64::from(read.request.facts.geometry?.piece_len.get());
         let sampled = self.samples.torrents.get(&read.request.file.torrent)?;
         let (at, progress) = sampled.last?;
         // What was fetched before the first sample counts with the speed of then.
-        let early = read.first_sample_at().saturating_sub(read.arrived_at).as_secs();
+        let early = read.first_sample_at().duration_since(read.arrived_at).as_secs();
         let early = progress.bytes_per_second.saturating_mul(early);
         let fetched = self.fetched_bytes(read).saturating_add(early);
         let rest = piece_len.checked_sub(fetched).filter(|_| at >= read.arrived_at)?;
         let left = rest.checked_div(progress.bytes_per_second).map(Duration::from_secs)?;
-        left.checked_sub(now.saturating_sub(at))
+        left.checked_sub(now.duration_since(at))
     }
 
     /// Returns when the torrent was last seen to make progress.
-    pub(in crate::engine) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Duration> {
+    pub(in crate::engine) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.samples.torrents.get(&torrent)?.progress_at
     }
 
-    fn watch_progress(&mut self, id: ReadId, now: Duration, asked_at: Duration) {
+    fn watch_progress(&mut self, id: ReadId, now: Timestamp, asked_at: Timestamp) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         if !read.is_sampled(now) {
             return;
@@ -302,7 +303,7 @@ impl Plan {
     }
 
     /// Returns when a read expires, as far as is known now.
-    fn expires_at(&self, read: &PlannedRead) -> Duration {
+    fn expires_at(&self, read: &PlannedRead) -> Timestamp {
         let ReadDeadline { timeout, first, latest } = read.request.deadline;
         let mut progress_at = read.expiry.progress_at;
         let piece_len = read.request.facts.geometry.map(|it| u64::from(it.piece_len.get()));
@@ -330,18 +331,18 @@ impl PlannedRead {
     }
 
     /// Returns whether its torrent is sampled for it.
-    fn is_sampled(&self, now: Duration) -> bool {
+    fn is_sampled(&self, now: Timestamp) -> bool {
         let is_waiting = !self.is_preload() && !self.is_answered;
         is_waiting && self.may_be_extended() && now >= self.first_sample_at()
     }
 
     /// Returns from when on its torrent is sampled.
-    fn first_sample_at(&self) -> Duration {
+    fn first_sample_at(&self) -> Timestamp {
         self.arrived_at.saturating_add(sample_interval(self.request.deadline.timeout))
     }
 
     /// Returns when its torrent is sampled once more before the read expires.
-    fn last_sample_at(&self) -> Duration {
+    fn last_sample_at(&self) -> Timestamp {
         self.expiry.at.saturating_sub(LAST_SAMPLE_LEAD).max(self.first_sample_at())
     }
 }

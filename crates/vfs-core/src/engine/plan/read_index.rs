@@ -10,9 +10,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::time::Duration;
 
 use super::{Priority, ReadId};
+use crate::engine::Timestamp;
 use crate::{ByteRange, FileId, FileIndex, InfoHash};
 
 /// What a read queues for.
@@ -46,7 +46,7 @@ pub(super) struct ReadIndexEntry {
     /// What it queues for, if it may have a stream.
     pub(super) turn: Option<(Queue, QueuePosition)>,
     /// When it is looked at again if nothing happens.
-    pub(super) wake_at: Option<Duration>,
+    pub(super) wake_at: Option<Timestamp>,
     /// Whether it matters to it which pieces are there.
     pub(super) is_doubtful: bool,
 }
@@ -66,9 +66,9 @@ pub(super) struct ReadIndex {
     /// Readers without a stream, by where they begin.
     starts: BTreeSet<(FileId, u64, ReadId)>,
     turns: BTreeSet<(Queue, QueuePosition)>,
-    wakes: BTreeSet<(Duration, Wake)>,
+    wakes: BTreeSet<(Timestamp, Wake)>,
     doubtful: BTreeSet<(InfoHash, ReadId)>,
-    torrent_wakes: BTreeMap<InfoHash, Duration>,
+    torrent_wakes: BTreeMap<InfoHash, Timestamp>,
     preloads: BTreeSet<ReadId>,
     /// Reads that are neither preloads nor answered.
     reader_count: usize,
@@ -146,7 +146,7 @@ impl ReadIndex {
     }
 
     /// Sets when a torrent is looked at again for which it matters which pieces are there.
-    pub(super) fn wake_torrent(&mut self, torrent: InfoHash, at: Option<Duration>) {
+    pub(super) fn wake_torrent(&mut self, torrent: InfoHash, at: Option<Timestamp>) {
         let before = match at {
             Some(at) => self.torrent_wakes.insert(torrent, at),
             None => self.torrent_wakes.remove(&torrent),
@@ -160,7 +160,7 @@ impl ReadIndex {
     }
 
     /// Returns one of those whose time has come, which does not come again.
-    pub(super) fn pop_due(&mut self, now: Duration) -> Option<Wake> {
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Wake> {
         let (at, wake) = self.wakes.first().copied().filter(|(at, _)| *at <= now)?;
         self.wakes.remove(&(at, wake));
         match wake {
@@ -177,7 +177,7 @@ impl ReadIndex {
     }
 
     /// Returns when the next time has come.
-    pub(super) fn next_wake(&self) -> Option<Duration> {
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.wakes.first().map(|(at, _)| *at)
     }
 
@@ -253,7 +253,7 @@ impl ReadIndex {
     }
 
     #[cfg(test)]
-    pub(super) fn torrent_wake(&self, torrent: InfoHash) -> Option<Duration> {
+    pub(super) fn torrent_wake(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.torrent_wakes.get(&torrent).copied()
     }
 

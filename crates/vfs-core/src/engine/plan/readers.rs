@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Action, Plan, PlannedRead};
+use crate::engine::Timestamp;
 use crate::{ByteRange, HandleId};
 
 /// Over which time a speed is measured: long enough that a reader that takes turns with others
@@ -25,7 +26,7 @@ pub(crate) struct ReaderMeter {
 
 impl ReaderMeter {
     /// Takes note of an answer.
-    pub(crate) fn on_given(&mut self, now: Duration, range: ByteRange) {
+    pub(crate) fn on_given(&mut self, now: Timestamp, range: ByteRange) {
         let period = period(now);
         if period != self.period {
             let is_next = period == self.period.saturating_add(1);
@@ -38,14 +39,14 @@ impl ReaderMeter {
     }
 
     /// Returns the mean over the last [`METER_TIME`], as if the period before had been even.
-    fn bytes_per_second(&self, now: Duration) -> u64 {
+    fn bytes_per_second(&self, now: Timestamp) -> u64 {
         let behind = period(now).saturating_sub(self.period);
         let (before, current) = match behind {
             0 => (self.last_period_bytes, self.period_bytes),
             1 => (self.period_bytes, 0),
             _ => (0, 0),
         };
-        let into = now.as_nanos().checked_rem(METER_TIME.as_nanos()).unwrap_or(0);
+        let into = now.since_start().as_nanos().checked_rem(METER_TIME.as_nanos()).unwrap_or(0);
         let left = METER_TIME.as_nanos().saturating_sub(into);
         let share = u128::from(before).saturating_mul(left).checked_div(METER_TIME.as_nanos());
         let bytes = share.unwrap_or(0).saturating_add(u128::from(current));
@@ -54,8 +55,8 @@ impl ReaderMeter {
     }
 }
 
-fn period(now: Duration) -> u128 {
-    now.as_nanos().checked_div(METER_TIME.as_nanos()).unwrap_or(0)
+fn period(now: Timestamp) -> u128 {
+    now.since_start().as_nanos().checked_div(METER_TIME.as_nanos()).unwrap_or(0)
 }
 
 /// What a handle does.
@@ -84,7 +85,7 @@ pub struct ReaderWait {
 
 impl Plan {
     /// Returns what each handle does that was read from.
-    pub(in crate::engine) fn activities(&self, now: Duration) -> BTreeMap<HandleId, Activity> {
+    pub(in crate::engine) fn activities(&self, now: Timestamp) -> BTreeMap<HandleId, Activity> {
         let mut activities: BTreeMap<_, _> = self
             .handles
             .meters()
@@ -105,7 +106,7 @@ impl Plan {
         activities
     }
 
-    fn wait(&self, read: &PlannedRead, now: Duration) -> ReaderWait {
+    fn wait(&self, read: &PlannedRead, now: Timestamp) -> ReaderWait {
         let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
         let offset = pos.clamp(read.need.start(), read.need.end());
         let geometry = read.request.facts.geometry;
@@ -113,13 +114,13 @@ impl Plan {
             offset,
             piece_idx: geometry.and_then(|geometry| geometry.piece_at(offset)),
             piece_len: geometry.map(|geometry| geometry.piece_len.get()),
-            waited: now.saturating_sub(read.arrived_at),
+            waited: now.duration_since(read.arrived_at),
             left: self.time_left(read, now),
         }
     }
 
     /// Has all streams closed and their bytes forgotten. Reads that wait get new ones.
-    pub(in crate::engine) fn on_clear(&mut self, now: Duration) {
+    pub(in crate::engine) fn on_clear(&mut self, now: Timestamp) {
         let live = self.streams.iter().filter(|(_, stream)| stream.is_live());
         let live: Vec<_> = live.map(|(id, _)| *id).collect();
         for stream in live {
@@ -138,6 +139,10 @@ impl Plan {
 mod tests {
     use super::*;
 
+    fn millisecond(n: u64) -> Timestamp {
+        Timestamp::from_start(Duration::from_millis(n))
+    }
+
     /// Gives bytes at points in time in milliseconds, and wants to see a speed at the last.
     #[track_caller]
     fn check(given: &[(u64, u64)], at: u64, want: u64) {
@@ -145,11 +150,11 @@ mod tests {
         let mut offset = 0;
         for (millis, bytes) in given {
             let range = ByteRange::clamped(offset, *bytes, u64::MAX);
-            meter.on_given(Duration::from_millis(*millis), range);
+            meter.on_given(millisecond(*millis), range);
             offset = range.end();
         }
         assert_eq!((meter.offset, meter.bytes_given), (offset, offset));
-        assert_eq!(meter.bytes_per_second(Duration::from_millis(at)), want, "{given:?} at {at}");
+        assert_eq!(meter.bytes_per_second(millisecond(at)), want, "{given:?} at {at}");
     }
 
     #[test]

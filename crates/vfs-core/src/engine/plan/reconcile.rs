@@ -13,11 +13,12 @@ use std::time::Duration;
 use super::read_index::Wake;
 use super::{Action, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
 use crate::HandleId;
+use crate::engine::Timestamp;
 
 impl Plan {
     /// Brings everything in line with the state at `now`. What that changes may have consequences
     /// in turn; then it is dirty again.
-    pub(super) fn reconcile(&mut self, now: Duration) {
+    pub(super) fn reconcile(&mut self, now: Timestamp) {
         self.wake_due(now);
         self.examine_marked(now);
         self.attach_grown(now);
@@ -34,7 +35,7 @@ impl Plan {
     }
 
     /// Marks those for whom something may have changed by time alone.
-    fn wake_due(&mut self, now: Duration) {
+    fn wake_due(&mut self, now: Timestamp) {
         while let Some(wake) = self.waiting.pop_due(now) {
             match wake {
                 Wake::Read(id) => {
@@ -50,7 +51,7 @@ impl Plan {
     }
 
     /// Closes streams that nobody has a use for.
-    fn close_useless(&mut self, now: Duration) {
+    fn close_useless(&mut self, now: Timestamp) {
         let useless = self.streams.iter().filter(|(_, stream)| {
             let is_idle = stream.is_live() && stream.reads.is_empty();
             is_idle
@@ -69,7 +70,7 @@ impl Plan {
     }
 
     /// Closes streams that were silent for too long; their reads ask anew.
-    fn reopen_stalled(&mut self, now: Duration) {
+    fn reopen_stalled(&mut self, now: Timestamp) {
         let silent = self
             .streams
             .iter()
@@ -84,7 +85,7 @@ impl Plan {
     }
 
     /// Returns until when a stream may be silent, if somebody waits for it.
-    fn silent_until(&self, stream: &PlannedStream) -> Option<Duration> {
+    fn silent_until(&self, stream: &PlannedStream) -> Option<Timestamp> {
         let is_silent = match stream.phase {
             Phase::Open if stream.is_preload() => !self.is_anybody_reading(),
             // Of preloads, another one may have the permit instead.
@@ -115,7 +116,7 @@ impl Plan {
     }
 
     /// Takes note that a stream was silent for too long.
-    fn on_silence(&mut self, id: StreamId, now: Duration) {
+    fn on_silence(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.streams.get(&id) else { return };
         for read in &stream.reads {
             if let Some(read) = self.reads.get_mut(read) {
@@ -157,12 +158,12 @@ impl Plan {
         is_late || !stream.owners.iter().any(is_near)
     }
 
-    fn idle_until(&self, stream: &PlannedStream) -> Duration {
+    fn idle_until(&self, stream: &PlannedStream) -> Timestamp {
         stream.idle_since.saturating_add(self.tuning.idle_time_max)
     }
 
     /// Asks about the pieces of the torrents for which it matters now.
-    fn ask_haves(&mut self, now: Duration) {
+    fn ask_haves(&mut self, now: Timestamp) {
         if self.breaker.open_until().is_some_and(|until| now < until) {
             return;
         }
@@ -188,9 +189,9 @@ impl Plan {
         }
     }
 
-    fn find_next_time(&self, now: Duration) -> Option<Duration> {
+    fn find_next_time(&self, now: Timestamp) -> Option<Timestamp> {
         let mut next = self.waiting.next_wake();
-        let mut at = |time: Duration| next = Some(next.map_or(time, |next| next.min(time)));
+        let mut at = |time: Timestamp| next = Some(next.map_or(time, |next| next.min(time)));
         if let Some(time) = self.next_sample_at() {
             at(time);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::FileFacts;
-use crate::engine::BreakerState;
+use crate::engine::{BreakerState, Timestamp};
 use crate::{SourceError, SourceErrorKind};
 
 /// The first wait: a server that closed one connection is usually there.
@@ -83,9 +83,9 @@ fn mix(seed: u64) -> u64 {
 pub(crate) struct Breaker {
     tuning: BreakerTuning,
     failure_count: u32,
-    failing_since: Option<Duration>,
+    failing_since: Option<Timestamp>,
     /// Until when nobody asks; `None` while it is closed.
-    open_until: Option<Duration>,
+    open_until: Option<Timestamp>,
     last_error: Option<SourceError>,
 }
 
@@ -101,31 +101,31 @@ impl Breaker {
         self.last_error = None;
     }
 
-    pub(crate) fn on_failure(&mut self, error: &SourceError, now: Duration) {
+    pub(crate) fn on_failure(&mut self, error: &SourceError, now: Timestamp) {
         if error.kind != SourceErrorKind::Unreachable {
             return;
         }
         self.failure_count = self.failure_count.saturating_add(1);
         let since = *self.failing_since.get_or_insert(now);
         self.last_error = Some(error.clone());
-        let is_long = now.saturating_sub(since) >= self.tuning.down_time_min;
+        let is_long = now.duration_since(since) >= self.tuning.down_time_min;
         if self.failure_count >= self.tuning.failures_min && is_long {
             self.open_until = Some(now.saturating_add(self.tuning.cool_down));
         }
     }
 
     /// Returns until when nobody may ask, if it is open.
-    pub(crate) fn open_until(&self) -> Option<Duration> {
+    pub(crate) fn open_until(&self) -> Option<Timestamp> {
         self.open_until
     }
 
     /// Returns the error by which a read that arrives now fails at once. After the cool-down there
     /// is none: that read may be the probe.
-    pub(crate) fn refusal(&self, now: Duration) -> Option<&SourceError> {
+    pub(crate) fn refusal(&self, now: Timestamp) -> Option<&SourceError> {
         self.open_until.filter(|until| now < *until).and(self.last_error.as_ref())
     }
 
-    pub(crate) fn state(&self, now: Duration) -> BreakerState {
+    pub(crate) fn state(&self, now: Timestamp) -> BreakerState {
         match self.open_until {
             None => BreakerState::Closed,
             Some(until) if now < until => BreakerState::Open,
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_breaker_opens_after_enough_failures_over_enough_time() {
-        let second = Duration::from_secs;
+        let second = |n| Timestamp::from_start(Duration::from_secs(n));
         let down = SourceError::new(SourceErrorKind::Unreachable, "read");
         let busy = SourceError::new(SourceErrorKind::Failed, "read");
         let mut breaker = Breaker::new(BreakerTuning::default());

@@ -9,14 +9,13 @@
 //! The cost: one request for each page of the part that is there, up to the next border.
 #![warn(clippy::arithmetic_side_effects)]
 
-use std::time::Duration;
-
 use super::{Availability, FileFacts, Plan, PlannedRead, Split};
+use crate::engine::Timestamp;
 use crate::{ByteRange, FileId};
 
 impl Plan {
     /// Returns from when on a read is better asked for page by page; `None` while it is not.
-    pub(super) fn split_at(&self, read: &PlannedRead, now: Duration) -> Option<Duration> {
+    pub(super) fn split_at(&self, read: &PlannedRead, now: Timestamp) -> Option<Timestamp> {
         if read.split == Split::Never || read.is_preload() {
             return None;
         }

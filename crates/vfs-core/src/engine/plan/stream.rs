@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::action::{Priority, ReadId};
+use crate::engine::Timestamp;
 use crate::{ByteRange, FileId, HandleId, SourceError};
 
 /// How far a stream's life has come.
@@ -16,7 +17,7 @@ pub(crate) enum Phase {
     /// The source failed; it is opened again where it was, after a while. What it brought stays.
     Broken {
         /// When it is opened again.
-        retry_at: Duration,
+        retry_at: Timestamp,
     },
     /// It is to be closed, and holds its permit until it is.
     Closing,
@@ -79,15 +80,15 @@ pub(crate) struct PlannedStream {
     pub(crate) class_until: u64,
     /// From when on others may have its permit, if it was of use: see
     /// [`turn_end`](Self::turn_end).
-    pub(crate) timeslice_until: Duration,
+    pub(crate) timeslice_until: Timestamp,
     /// Whether it answered a read since its turn began.
     pub(crate) is_useful: bool,
     /// When it was first asked for, confirmed, or brought bytes last.
-    pub(crate) moved_at: Duration,
+    pub(crate) moved_at: Timestamp,
     /// When it was last asked for.
-    pub(crate) asked_at: Duration,
+    pub(crate) asked_at: Timestamp,
     /// Since when nobody waits or reads.
-    pub(crate) idle_since: Duration,
+    pub(crate) idle_since: Timestamp,
     /// Whether bytes before `consumed` may be given up.
     pub(crate) has_moved: bool,
     /// Whether reads may join it that could not before: it was opened, or will come further.
@@ -108,7 +109,7 @@ impl PlannedStream {
     ///
     /// A stream that was just asked for, or brings bytes that are there, is not closed before it
     /// has answered a read: on a slow line all turns would end before they are of any use.
-    pub(crate) fn turn_end(&self, silence_max: Duration) -> Duration {
+    pub(crate) fn turn_end(&self, silence_max: Duration) -> Timestamp {
         let is_moving = !self.is_missing && !self.is_useful;
         match self.phase {
             Phase::Open if !is_moving => self.timeslice_until,

@@ -40,6 +40,7 @@ use super::plan::{Activity, Availability, Tuning, WaitPolicy};
 use super::store::BlockCache;
 use super::{
     Counters, Engine, MissingPolicy, ReadLimits, ReadPolicy, ReadTarget, ReadWay, ServerCounters,
+    Timestamp,
 };
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
@@ -59,6 +60,7 @@ pub(crate) struct MultiEngine<S> {
     /// At least `timeout`.
     timeout_max: Duration,
     missing: MissingPolicy,
+    /// When the clock of `choice` started.
     begun_at: std::sync::OnceLock<Instant>,
     /// Reads that no server could answer.
     failures: AtomicU64,
@@ -340,9 +342,12 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.missing == MissingPolicy::Fail
     }
 
-    /// Returns the time since the first question for it.
-    fn now(&self) -> Duration {
-        Instant::now().saturating_duration_since(*self.begun_at.get_or_init(Instant::now))
+    /// Returns the present time of the clock of the selector, which starts with the first call. It
+    /// is not the clock of any engine.
+    fn now(&self) -> Timestamp {
+        let now = Instant::now();
+        let begun_at = *self.begun_at.get_or_init(|| now);
+        Timestamp::from_start(now.saturating_duration_since(begun_at))
     }
 
     fn choice(&self) -> MutexGuard<'_, ServerSelector> {

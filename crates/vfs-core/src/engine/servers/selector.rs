@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::engine::Timestamp;
 use crate::engine::plan::{Availability, ServerAvailability};
 use crate::{HandleId, ServerId};
 
@@ -30,7 +31,8 @@ const MEASURED_SHARE: u64 = 4;
 /// so long is slow where the server still is.
 const COST_HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// What is known of the servers from their answers to reads.
+/// What is known of the servers from their answers to reads. Its [`Timestamp`]s are of a clock of
+/// its own, not of that of any engine.
 #[derive(Debug)]
 pub(super) struct ServerSelector {
     servers: Vec<ServerHistory>,
@@ -44,16 +46,16 @@ pub(super) struct ServerSelector {
 struct ServerHistory {
     /// How often in a row it failed or was silent.
     failure_count: u32,
-    doubted_until: Duration,
+    doubted_until: Timestamp,
     /// How long a KiB took in nanoseconds, waiting for a stream included; 0 if nobody knows.
     cost: u64,
-    measured_at: Duration,
+    measured_at: Timestamp,
 }
 
 impl ServerHistory {
     /// Returns how long a KiB may take now: the longer ago that was measured, the less.
-    fn cost_at(&self, now: Duration) -> u64 {
-        let age = now.saturating_sub(self.measured_at).as_millis();
+    fn cost_at(&self, now: Timestamp) -> u64 {
+        let age = now.duration_since(self.measured_at).as_millis();
         let half_life = COST_HALF_LIFE.as_millis();
         let halvings = u32::try_from(age / half_life).unwrap_or(u32::MAX);
         let cost = u128::from(self.cost).checked_shr(halvings).unwrap_or(0);
@@ -86,23 +88,23 @@ impl ServerSelector {
         &mut self,
         (handle, server): (HandleId, ServerId),
         bytes: u64,
-        (begun_at, now): (Duration, Duration),
+        (begun_at, now): (Timestamp, Timestamp),
     ) {
         self.on_read_at(handle, server);
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
         let kibibytes = (bytes.saturating_add(REQUEST_BYTES) >> 10).max(1);
-        let took = now.saturating_sub(begun_at);
+        let took = now.duration_since(begun_at);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let measured = (nanos / kibibytes).max(1);
         // What is that old says nothing beside what was measured now.
-        let is_old = now.saturating_sub(record.measured_at) >= COST_HALF_LIFE;
+        let is_old = now.duration_since(record.measured_at) >= COST_HALF_LIFE;
         let known = if record.cost == 0 || is_old { measured } else { record.cost };
         let cost = known - known / MEASURED_SHARE + measured / MEASURED_SHARE;
         *record = ServerHistory { cost: cost.max(1), measured_at: now, ..ServerHistory::default() };
     }
 
     /// Takes note that a server failed, or was silent although it has the bytes.
-    pub(super) fn on_failure(&mut self, server: ServerId, now: Duration) {
+    pub(super) fn on_failure(&mut self, server: ServerId, now: Timestamp) {
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
         let doubling = 1_u32.wrapping_shl(record.failure_count.min(8));
         let time = DOUBT_TIME_MIN.saturating_mul(doubling).min(DOUBT_TIME_MAX);
@@ -136,7 +138,7 @@ impl ServerSelector {
     /// the bytes and are not in doubt, of these
     /// the one that the reader is at, unless another is much faster, then the fastest. One whose
     /// speed nobody knows is taken for fast, so that it is tried, and what is known fades.
-    pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Duration) {
+    pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Timestamp) {
         let home = self.home(handle);
         let cost = |server: ServerId| self.record(server).cost_at(now);
         let costs = candidates.iter().filter(|it| it.outlook.presence == Availability::Present);
@@ -163,7 +165,7 @@ impl ServerSelector {
     pub(super) fn waiting_place(
         &self,
         candidates: &[Candidate],
-        now: Duration,
+        now: Timestamp,
     ) -> Option<ServerId> {
         let running = candidates.iter().filter(|candidate| candidate.is_running);
         let best = running.min_by_key(|candidate| {
@@ -175,7 +177,7 @@ impl ServerSelector {
     }
 
     /// Returns whether a server failed or was silent a moment ago.
-    pub(super) fn is_doubted(&self, server: ServerId, now: Duration) -> bool {
+    pub(super) fn is_doubted(&self, server: ServerId, now: Timestamp) -> bool {
         now < self.record(server).doubted_until
     }
 
@@ -201,8 +203,8 @@ mod tests {
     const READER: HandleId = HandleId(1);
     const OTHER: HandleId = HandleId(9);
 
-    fn second(n: u64) -> Duration {
-        Duration::from_secs(n)
+    fn second(n: u64) -> Timestamp {
+        Timestamp::from_start(Duration::from_secs(n))
     }
 
     fn candidate(server: u16, presence: Availability) -> Candidate {
@@ -242,7 +244,8 @@ mod tests {
     #[test]
     fn what_is_on_this_machine_is_read_there_whatever_its_server_does() {
         let mut choice = choice(2);
-        choice.on_answer((READER, ServerId(0)), 1 << 20, (second(0), Duration::from_millis(1)));
+        let when = (second(0), second(0) + Duration::from_millis(1));
+        choice.on_answer((READER, ServerId(0)), 1 << 20, when);
         choice.on_failure(ServerId(1), second(0));
         let mut candidates = [0, 1].map(|server| candidate(server, Availability::Present));
         candidates[1].is_local = true;
@@ -274,7 +277,7 @@ mod tests {
     fn a_reader_stays_unless_another_server_is_much_faster() {
         use Availability::Present;
         let mut choice = choice(2);
-        let millis = |n| (second(0), Duration::from_millis(n));
+        let millis = |n| (second(0), second(0) + Duration::from_millis(n));
         choice.on_answer((OTHER, ServerId(0)), 1 << 20, millis(10));
         // Who is not known yet is tried.
         check(&choice, 0, &[Present, Present], &[1, 0]);
@@ -322,7 +325,7 @@ mod tests {
         answer(&mut choice, 0, 600, 10);
         answer(&mut choice, 1, 600, 5);
         check(&choice, 601, &[Present, Present], &[1, 0]);
-        assert!(choice.record(ServerId(1)).cost_at(Duration::MAX) > 0);
+        assert!(choice.record(ServerId(1)).cost_at(Timestamp::MAX) > 0);
     }
 
     #[test]

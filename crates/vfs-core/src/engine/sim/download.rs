@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::Expected;
+use crate::engine::Timestamp;
 use crate::engine::plan::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
 use crate::{DownloadProgress, InfoHash};
 
@@ -17,12 +18,12 @@ const UNSEEN_TIME: Duration = Duration::from_millis(1200);
 #[derive(Debug, Default)]
 pub(super) struct SimDownload {
     /// Each fetch since the run began: when, and the sum of all until then.
-    fetches: Vec<(Duration, u64)>,
+    fetches: Vec<(Timestamp, u64)>,
     /// What the server does not remember after a crash.
     forgotten_bytes: u64,
-    asked_at: Option<Duration>,
+    asked_at: Option<Timestamp>,
     /// When the core last could not learn what was fetched.
-    blind_at: Option<Duration>,
+    blind_at: Option<Timestamp>,
     /// Whether an answer is on its way that will be late.
     is_late: bool,
 }
@@ -34,7 +35,7 @@ pub(super) struct Downloads {
 }
 
 impl SimDownload {
-    fn total_at(&self, at: Duration) -> u64 {
+    fn total_at(&self, at: Timestamp) -> u64 {
         self.fetches.iter().rev().find(|(fetched_at, _)| *fetched_at <= at).map_or(0, |it| it.1)
     }
 
@@ -43,7 +44,7 @@ impl SimDownload {
     }
 
     /// Panics if a read timed out at `now` too early.
-    fn check_timeout(&self, now: Duration, read: &Expected, piece_len: u32) {
+    fn check_timeout(&self, now: Timestamp, read: &Expected, piece_len: u32) {
         let idle_end = read.arrived_at + read.timeout;
         assert!(now >= idle_end.min(read.deadline), "{read:?} timed out early, at {now:?}");
         let fetched = self.total() - self.total_at(read.arrived_at);
@@ -66,14 +67,14 @@ impl Downloads {
         self.torrents.entry(torrent).or_default()
     }
 
-    pub(super) fn fetch(&mut self, now: Duration, torrent: InfoHash, bytes: u64) {
+    pub(super) fn fetch(&mut self, now: Timestamp, torrent: InfoHash, bytes: u64) {
         let download = self.of(torrent);
         let total = download.total() + bytes;
         download.fetches.push((now, total));
     }
 
     /// The server forgets its counters.
-    pub(super) fn crash(&mut self, now: Duration) {
+    pub(super) fn crash(&mut self, now: Timestamp) {
         for download in self.torrents.values_mut() {
             download.forgotten_bytes = download.total();
             download.blind_at = Some(now);
@@ -81,14 +82,14 @@ impl Downloads {
     }
 
     /// The core learns nothing of any torrent for now.
-    pub(super) fn blind_all(&mut self, now: Duration) {
+    pub(super) fn blind_all(&mut self, now: Timestamp) {
         self.torrents.values_mut().for_each(|download| download.blind_at = Some(now));
     }
 
     /// Takes a question of the core.
     pub(super) fn on_asked<'a>(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (torrent, is_late): (InfoHash, bool),
         mut waiting: impl Iterator<Item = &'a Expected>,
     ) {
@@ -101,7 +102,7 @@ impl Downloads {
     }
 
     /// Returns what the server says.
-    pub(super) fn answer(&mut self, now: Duration, torrent: InfoHash) -> DownloadProgress {
+    pub(super) fn answer(&mut self, now: Timestamp, torrent: InfoHash) -> DownloadProgress {
         let download = self.of(torrent);
         let is_recent = download.fetches.last().is_some_and(|(at, _)| now - *at <= SPEED_TIME);
         DownloadProgress {
@@ -111,7 +112,7 @@ impl Downloads {
     }
 
     /// An answer comes, or the news that there is none.
-    pub(super) fn on_answer(&mut self, now: Duration, torrent: InfoHash, is_known: bool) {
+    pub(super) fn on_answer(&mut self, now: Timestamp, torrent: InfoHash, is_known: bool) {
         let download = self.of(torrent);
         if std::mem::take(&mut download.is_late) || !is_known {
             download.blind_at = Some(now);
@@ -120,7 +121,7 @@ impl Downloads {
 
     pub(super) fn check_timeout(
         &mut self,
-        now: Duration,
+        now: Timestamp,
         (torrent, piece_len): (InfoHash, u32),
         read: &Expected,
     ) {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use super::random::{SimRandom, mix};
+use crate::engine::Timestamp;
 use crate::engine::plan::{FileFacts, StreamId};
 use crate::tree::FileState;
 use crate::{
@@ -26,7 +26,7 @@ pub(super) struct SimTorrent {
     pub(super) is_there: bool,
     pub(super) has: Vec<bool>,
     /// When each piece that is there came.
-    pub(super) came_at: Vec<Duration>,
+    pub(super) came_at: Vec<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl SimServer {
                 is_open: random.chance(80),
                 is_there: true,
                 has: (0..count).map(|_| random.chance(have_percent)).collect(),
-                came_at: (0..count).map(|_| Duration::ZERO).collect(),
+                came_at: (0..count).map(|_| Timestamp::ZERO).collect(),
             });
         }
         server.list();
@@ -131,7 +131,7 @@ impl SimServer {
     }
 
     /// Returns whether a byte is there, and was at a time.
-    pub(super) fn had(&self, file: usize, at: u64, when: Duration) -> bool {
+    pub(super) fn had(&self, file: usize, at: u64, when: Timestamp) -> bool {
         let (file, is_there) = (&self.files[file], self.has(file, at));
         let torrent = &self.torrents[file.torrent];
         let piece = (file.offset + at) / u64::from(torrent.piece_len);
@@ -144,7 +144,7 @@ impl SimServer {
     pub(super) fn download(
         &mut self,
         random: &mut SimRandom,
-        now: Duration,
+        now: Timestamp,
         is_calm: bool,
     ) -> Option<InfoHash> {
         if self.is_down || self.streams.values().filter(|stream| stream.is_open).count() >= PERMITS

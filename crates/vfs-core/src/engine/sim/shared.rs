@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::random::SimRandom;
 use super::run::{Event, Run};
 use super::summary::Summary;
+use crate::engine::Timestamp;
 use crate::{BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots};
 
 /// The most slots of any budget here.
@@ -29,7 +30,7 @@ struct Pool {
     members: Vec<Member>,
     budget: usize,
     /// When the budget last became smaller.
-    lowered_at: Option<Duration>,
+    lowered_at: Option<Timestamp>,
     lowered: u64,
     recalls: u64,
 }
@@ -41,7 +42,7 @@ struct Member {
     is_there: bool,
     /// What its process last saw of other processes.
     seen: Vec<(usize, BudgetPeer)>,
-    starved_since: Option<Duration>,
+    starved_since: Option<Timestamp>,
     is_recalled: bool,
 }
 
@@ -74,13 +75,15 @@ impl StreamSlots for Slots<'_> {
 }
 
 impl Share {
-    pub(super) fn update(&mut self, now: Duration, demand: StreamDemand) -> StreamPermits {
+    pub(super) fn update(&mut self, now: Timestamp, demand: StreamDemand) -> StreamPermits {
         let mut pool = self.pool.borrow_mut();
         let peers = pool.peers(self.member);
         let Pool { slots, members, recalls, .. } = &mut *pool;
         let member = &mut members[self.member];
-        let permits =
-            member.policy.update(now, demand, &peers, &mut Slots { slots, member: self.member });
+        // The policy of the budget has no clock of the engine: its users are processes.
+        let now_of_budget = now.since_start();
+        let slots = &mut Slots { slots, member: self.member };
+        let permits = member.policy.update(now_of_budget, demand, &peers, slots);
         assert!(permits.held >= demand.used, "{permits:?} for {demand:?}");
         let is_recalled = permits.usable() < permits.held;
         *recalls += u64::from(is_recalled && !member.is_recalled);
@@ -115,7 +118,7 @@ impl Pool {
         near.chain(own.seen.iter().map(|(_, peer)| *peer)).collect()
     }
 
-    fn update_budget(&mut self, now: Duration) {
+    fn update_budget(&mut self, now: Timestamp) {
         let there = self.members.iter().filter(|member| member.is_there);
         let wishes = there.map(|member| member.policy.as_peer().streams_max);
         let Some(budget) = wishes.min() else { return };
@@ -125,7 +128,7 @@ impl Pool {
         self.budget = budget;
     }
 
-    fn check(&self, now: Duration, open: usize) {
+    fn check(&self, now: Timestamp, open: usize) {
         let held = self.slots.iter().flatten().count();
         assert!(open <= held, "{open} streams on {held} slots");
         let is_settled = self.lowered_at.is_none_or(|at| now - at > LOWERED_TIME_MAX);
@@ -142,7 +145,7 @@ impl Pool {
 
 impl Run {
     /// Takes the streams from a budget from now on. Others may have had theirs for a while.
-    pub(super) fn join(&mut self, share: Share, now: Duration) {
+    pub(super) fn join(&mut self, share: Share, now: Timestamp) {
         self.core.share_permits();
         (self.share, self.now) = (Some(share), now);
         self.later(50, Event::Scan);
@@ -157,7 +160,7 @@ impl Run {
     }
 
     /// Hears that the budget has changed.
-    pub(super) fn on_budget_changed(&mut self, now: Duration) {
+    pub(super) fn on_budget_changed(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         if let Some(share) = &mut self.share {
             share.told = None;
@@ -204,13 +207,14 @@ pub(super) fn run(seed: u64) -> Summary {
         lowered: 0,
         recalls: 0,
     }));
-    let mut starts: Vec<_> =
-        (0..count).map(|_| Duration::from_millis(random.range(0, 4000))).collect();
+    let mut starts: Vec<_> = (0..count)
+        .map(|_| Timestamp::from_start(Duration::from_millis(random.range(0, 4000))))
+        .collect();
     starts.sort();
     let mut starts = starts.into_iter().peekable();
     let mut runs: Vec<Option<Run>> = Vec::new();
     let mut summary = Summary::default();
-    let mut now = Duration::ZERO;
+    let mut now = Timestamp::ZERO;
     loop {
         let next = runs.iter().enumerate();
         let next = next.filter_map(|(idx, run)| Some((run.as_ref()?.next_at()?, idx))).min();
@@ -258,7 +262,7 @@ fn join(
     random: &mut SimRandom,
     pool: &Rc<RefCell<Pool>>,
     (streams_max, process): (u64, usize),
-    now: Duration,
+    now: Timestamp,
 ) -> Run {
     let member = pool.borrow().members.len();
     let streams_max = usize::try_from(streams_max).unwrap();
@@ -277,7 +281,7 @@ fn join(
     run
 }
 
-fn leave(pool: &mut Pool, idx: usize, now: Duration) {
+fn leave(pool: &mut Pool, idx: usize, now: Timestamp) {
     let Pool { slots, members, .. } = pool;
     members[idx].policy.leave(&mut Slots { slots, member: idx });
     members[idx].is_there = false;

@@ -1,8 +1,8 @@
 //! What happened in runs, so that tests see that everything did.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::time::Duration;
 
+use crate::engine::Timestamp;
 use crate::engine::core::Output;
 
 /// What happened in a run.
@@ -75,9 +75,9 @@ impl Summary {
     }
 
     /// Takes an output of the core into the digest.
-    pub(super) fn on_output(&mut self, now: Duration, output: &Output) {
+    pub(super) fn on_output(&mut self, now: Timestamp, output: &Output) {
         let mut hasher = DefaultHasher::new();
-        (self.digest, now.as_nanos()).hash(&mut hasher);
+        (self.digest, now.since_start().as_nanos()).hash(&mut hasher);
         match output {
             Output::Answer { read, result } => {
                 let result = match result {

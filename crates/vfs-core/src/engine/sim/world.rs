@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::random::SimRandom;
+use crate::engine::Timestamp;
 use crate::engine::plan::{BreakerTuning, Priority, ReadId, Tuning};
 use crate::{ByteRange, HandleId};
 
@@ -61,10 +62,10 @@ pub(super) struct Expected {
     pub(super) reader: usize,
     pub(super) file: usize,
     pub(super) range: ByteRange,
-    pub(super) arrived_at: Duration,
+    pub(super) arrived_at: Timestamp,
     pub(super) timeout: Duration,
     /// When it ends at the latest.
-    pub(super) deadline: Duration,
+    pub(super) deadline: Timestamp,
     pub(super) is_calm: bool,
     /// Whether it is not to wait for missing data, since a wait of its reader failed.
     pub(super) fails_fast: bool,

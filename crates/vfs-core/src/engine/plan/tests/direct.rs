@@ -44,7 +44,7 @@ fn a_read_that_ends_after_the_release_of_its_handle_leaves_nothing_behind() {
     let state = FileState { torrent: TorrentState::Live, have_bytes: LEN, is_listed: true };
     let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
     let range = ByteRange::clamped(0, 100, LEN);
-    let now = Duration::ZERO;
+    let now = Timestamp::ZERO;
     plan.on_open(handle);
     assert!(plan.on_direct(now, (handle, file), &facts, range));
     plan.on_read(now, ReadId(1), request(handle, (file, facts), range, now));

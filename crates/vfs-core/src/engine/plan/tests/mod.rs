@@ -16,6 +16,8 @@ use std::num::NonZeroU32;
 
 use expect_test::{Expect, expect};
 
+use std::time::Duration;
+
 use super::*;
 use crate::tree::FileState;
 use crate::{Bitfield, FileIndex, Geometry, HandleId, InfoHash, TorrentState};
@@ -72,7 +74,7 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[PlanStep], want: &Expect
     let geometry = Geometry { file_offset: 0, piece_len: NonZeroU32::new(10_000).unwrap() };
     let state = FileState { torrent: TorrentState::Live, have_bytes, is_listed: true };
     let facts = FileFacts { len: LEN, geometry: Some(geometry), state: Some(state) };
-    let (mut now, mut read_count, mut text) = (Duration::ZERO, 0, String::new());
+    let (mut now, mut read_count, mut text) = (Timestamp::ZERO, 0, String::new());
     for step in steps {
         let line = happen(&mut plan, (file, facts), step, (&mut now, &mut read_count));
         let actions = actions(&mut plan, now);
@@ -89,7 +91,7 @@ fn happen(
     plan: &mut Plan,
     (file, facts): (FileId, FileFacts),
     step: &PlanStep,
-    (now, read_count): (&mut Duration, &mut u64),
+    (now, read_count): (&mut Timestamp, &mut u64),
 ) -> String {
     let mut read = |handle, offset, len, split| {
         *read_count += 1;
@@ -142,7 +144,7 @@ fn of_source(
     plan: &mut Plan,
     (file, facts): (FileId, FileFacts),
     step: &PlanStep,
-    now: Duration,
+    now: Timestamp,
 ) -> String {
     match step {
         Opened(id) => {
@@ -186,7 +188,7 @@ fn of_source(
 }
 
 /// A deadline that progress does not move.
-fn at_most(now: Duration, timeout: Duration) -> ReadDeadline {
+fn at_most(now: Timestamp, timeout: Duration) -> ReadDeadline {
     ReadDeadline { timeout, first: now + timeout, latest: now + timeout }
 }
 
@@ -196,7 +198,7 @@ fn not_found() -> SourceError {
 }
 
 /// Lets a stream fail.
-fn fails(plan: &mut Plan, now: Duration, id: u64, error: SourceError) -> String {
+fn fails(plan: &mut Plan, now: Timestamp, id: u64, error: SourceError) -> String {
     let line = format!("fails {id} {}", error.kind);
     plan.on_stream_end(now, StreamId(id), StreamEnd::Failed(error));
     line
@@ -217,14 +219,14 @@ fn request(
     handle: HandleId,
     (file, facts): (FileId, FileFacts),
     range: ByteRange,
-    now: Duration,
+    now: Timestamp,
 ) -> ReadRequest {
     let deadline = at_most(now, Duration::from_secs(60));
     let priority = Priority::Foreground;
     ReadRequest { handle, file, facts, range, need: range, priority, deadline }
 }
 
-fn actions(plan: &mut Plan, now: Duration) -> Vec<String> {
+fn actions(plan: &mut Plan, now: Timestamp) -> Vec<String> {
     let mut actions = Vec::new();
     while let Some(action) = plan.next_action(now) {
         actions.push(match action {
@@ -471,7 +473,7 @@ fn bytes_on_the_way_to_a_read_make_room_for_it() {
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
     let state = Some(FileState { torrent: TorrentState::Live, have_bytes: LEN, is_listed: true });
     let facts = FileFacts { len: LEN, geometry: None, state };
-    let now = Duration::ZERO;
+    let now = Timestamp::ZERO;
     let read = |plan: &mut Plan, id, offset, len| {
         let range = ByteRange::clamped(offset, len, LEN);
         let (handle, priority, deadline) = (HandleId(1), Priority::Foreground, ReadDeadline::NEVER);

@@ -6,6 +6,10 @@ use crate::DownloadProgress;
 const SECOND: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
 
+fn second(n: u32) -> Timestamp {
+    Timestamp::from_start(SECOND * n)
+}
+
 /// A read of a missing piece of 16 MiB with a time-out of 60 s, at most 600 s. The download gets
 /// `fetched(second)` bytes until each second. Returns when progress was asked for, and when and how
 /// the read ended.
@@ -17,20 +21,21 @@ fn wait(fetched: impl Fn(u64) -> Option<u64>) -> (Vec<u64>, u64, String) {
     let state = Some(FileState { torrent: TorrentState::Live, have_bytes: 0, is_listed: true });
     let facts = FileFacts { len: 1 << 40, geometry, state };
     let range = ByteRange::clamped(0, 100, LEN);
-    let deadline = ReadDeadline { timeout: SECOND * 60, first: SECOND * 60, latest: SECOND * 600 };
-    let request = ReadRequest { deadline, ..request(HandleId(1), (file, facts), range, SECOND) };
+    let deadline = ReadDeadline { timeout: SECOND * 60, first: second(60), latest: second(600) };
+    let request = ReadRequest { deadline, ..request(HandleId(1), (file, facts), range, second(1)) };
     plan.on_open(HandleId(1));
-    plan.on_read(Duration::ZERO, ReadId(1), request);
+    plan.on_read(Timestamp::ZERO, ReadId(1), request);
     let mut asked = Vec::new();
-    let mut now = Duration::ZERO;
+    let mut now = Timestamp::ZERO;
     loop {
         for action in actions(&mut plan, now) {
             let mut words = action.split(' ');
             match (words.next(), words.next()) {
                 (Some("ask"), Some("progress")) => {
-                    asked.push(now.as_secs());
-                    let answer = fetched(now.as_secs()).map(|fetched_bytes| {
-                        let before = fetched(now.as_secs().saturating_sub(1)).unwrap_or(0);
+                    asked.push(now.since_start().as_secs());
+                    let answer = fetched(now.since_start().as_secs()).map(|fetched_bytes| {
+                        let before =
+                            fetched(now.since_start().as_secs().saturating_sub(1)).unwrap_or(0);
                         DownloadProgress {
                             fetched_bytes,
                             bytes_per_second: fetched_bytes.saturating_sub(before),
@@ -48,7 +53,7 @@ fn wait(fetched: impl Fn(u64) -> Option<u64>) -> (Vec<u64>, u64, String) {
                     let id = StreamId(id.parse().unwrap());
                     plan.on_stream_end(now, id, StreamEnd::Closed);
                 }
-                (Some("fail"), _) => return (asked, now.as_secs(), action),
+                (Some("fail"), _) => return (asked, now.since_start().as_secs(), action),
                 _ => panic!("{action}"),
             }
             plan.check();
@@ -112,21 +117,21 @@ fn a_few_bytes_on_a_stream_are_no_progress_but_a_page_is() {
         let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
         let range = ByteRange::clamped(0, 50_000, LEN);
         let deadline =
-            ReadDeadline { timeout: SECOND * 60, first: SECOND * 60, latest: SECOND * 600 };
+            ReadDeadline { timeout: SECOND * 60, first: second(60), latest: second(600) };
         let request =
-            ReadRequest { deadline, ..request(HandleId(1), (file, facts), range, SECOND) };
-        plan.on_read(Duration::ZERO, ReadId(1), request);
+            ReadRequest { deadline, ..request(HandleId(1), (file, facts), range, second(1)) };
+        plan.on_read(Timestamp::ZERO, ReadId(1), request);
         let mut stream = 0;
-        for action in actions(&mut plan, Duration::ZERO) {
+        for action in actions(&mut plan, Timestamp::ZERO) {
             stream = action.split(' ').nth(1).unwrap().parse().unwrap();
         }
-        plan.on_opened(Duration::ZERO, StreamId(stream), 0);
-        plan.on_chunk(SECOND * 49, StreamId(stream), 0, bytes);
-        let mut now = SECOND * 49;
+        plan.on_opened(Timestamp::ZERO, StreamId(stream), 0);
+        plan.on_chunk(second(49), StreamId(stream), 0, bytes);
+        let mut now = second(49);
         let ended_at = loop {
             let ended = actions(&mut plan, now).iter().any(|action| action.starts_with("fail 1"));
             if ended {
-                break now.as_secs();
+                break now.since_start().as_secs();
             }
             let closing: Vec<_> = plan.streams.keys().copied().collect();
             for id in closing {

@@ -27,7 +27,7 @@ fn file(torrent: InfoHash, index: u32, have_bytes: u64) -> (FileId, FileFacts) {
 /// others all over one file.
 fn stuck_plan(stuck_count: u64) -> Plan {
     let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
-    let now = Duration::ZERO;
+    let now = Timestamp::ZERO;
     for n in 0..stuck_count {
         let (index, offset) = if n % 2 == 0 { (n + 1, 0) } else { (0, n * 97 % (LEN - 100)) };
         let range = ByteRange::clamped(offset, 100, LEN);
@@ -51,7 +51,7 @@ fn stuck_plan(stuck_count: u64) -> Plan {
 
 /// Reads a file that is there from its start on: by single requests, then by a window.
 fn read_complete(plan: &mut Plan, target: (FileId, FileFacts), handle: u64) -> u64 {
-    let (now, before) = (Duration::ZERO, plan.look_count);
+    let (now, before) = (Timestamp::ZERO, plan.look_count);
     let mut is_open = false;
     plan.on_open(HandleId(handle));
     for n in 0..10 {
@@ -102,7 +102,7 @@ fn a_complete_file_costs_the_same_however_many_reads_wait() {
 fn the_turn_of_one_costs_no_look_at_the_others() {
     let cost = |stuck_count| {
         let mut plan = stuck_plan(stuck_count);
-        let now = plan.tuning.turn_time_missing;
+        let now = Timestamp::from_start(plan.tuning.turn_time_missing);
         let before = plan.look_count;
         plan.on_time(now);
         let closed = actions(&mut plan, now);

@@ -19,14 +19,14 @@ use crate::engine::plan::{
     Demand, DirectEnd, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
 };
 use crate::engine::store::BlockCache;
-use crate::engine::{BreakerState, MissingPolicy};
+use crate::engine::{BreakerState, MissingPolicy, Timestamp};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
 /// How long a read may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// When everything begins to go well in most runs.
-const CALM_AT: Duration = Duration::from_secs(20);
+const CALM_AT: Timestamp = Timestamp::from_start(Duration::from_secs(20));
 
 /// In how many runs of a hundred everything goes well from the beginning: then no read may fail at
 /// all, but for what is missing and must not be waited for.
@@ -56,7 +56,7 @@ pub(super) enum Event {
 
 pub(super) struct Run {
     random: SimRandom,
-    pub(super) now: Duration,
+    pub(super) now: Timestamp,
     pub(super) core: Core,
     pub(super) server: SimServer,
     readers: Vec<SimReader>,
@@ -64,17 +64,17 @@ pub(super) struct Run {
     /// The direct reads that are under way: who reads what. They keep their places.
     pub(super) directs: Vec<Option<(usize, ByteRange)>>,
     expected: BTreeMap<ReadId, Expected>,
-    events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
+    events: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
     event_count: u64,
     streams_max: usize,
     is_calm: bool,
     /// When everything begins to go well.
-    calm_at: Duration,
+    calm_at: Timestamp,
     /// Whether pieces may have got lost.
     has_crashed: bool,
-    bitfield_requests: BTreeMap<InfoHash, Duration>,
+    bitfield_requests: BTreeMap<InfoHash, Timestamp>,
     /// When a torrent or the server last changed.
-    trouble_at: Duration,
+    trouble_at: Timestamp,
     downloads: Downloads,
     /// What a torrent fetches at a time.
     fetch_bytes: u64,
@@ -112,9 +112,9 @@ impl Run {
         let preloaders = (0..random.range(0, 3))
             .map(|_| Preloader { left: random.range(1, 4), current: None })
             .collect();
-        let calm_at = if random.chance(CALM_PERCENT) { Duration::ZERO } else { CALM_AT };
+        let calm_at = if random.chance(CALM_PERCENT) { Timestamp::ZERO } else { CALM_AT };
         Self {
-            now: Duration::ZERO,
+            now: Timestamp::ZERO,
             core: Core::new(tuning, missing, BlockCache::new(tuning.cache_bytes)),
             server,
             readers,
@@ -128,7 +128,7 @@ impl Run {
             calm_at,
             has_crashed: false,
             bitfield_requests: BTreeMap::new(),
-            trouble_at: Duration::ZERO,
+            trouble_at: Timestamp::ZERO,
             downloads: Downloads::default(),
             fetch_bytes: 1 << (10 * random.range(0, 2)),
             summary: Summary::default(),
@@ -152,7 +152,7 @@ impl Run {
     }
 
     /// Returns when the next thing happens.
-    pub(super) fn next_at(&self) -> Option<Duration> {
+    pub(super) fn next_at(&self) -> Option<Timestamp> {
         let event = self.events.peek().map(|Reverse((at, _, _))| *at);
         let next = event.into_iter().chain(self.core.next_time()).min();
         next.map(|next| next.max(self.now))
@@ -189,7 +189,7 @@ impl Run {
         true
     }
 
-    fn at(&mut self, at: Duration, event: Event) {
+    fn at(&mut self, at: Timestamp, event: Event) {
         self.event_count += 1;
         self.events.push(Reverse((at, self.event_count, event)));
     }
