@@ -8,10 +8,10 @@
 //! kernel --> fuser (2 threads) --> TorrentFs --> Vfs     metadata: answered on the same thread
 //!                                     `--> Reads --> Vfs  reads: answered by a tokio task each
 //!                                            |
-//!                          /proc <-- interrupts     one thread: who waits and has a signal?
-//!                         kernel <-- invalidator    one thread: forget the ranges that failed
+//!                          /proc <-- interrupts     one thread: poll waiting threads for signals
+//!                         kernel <-- invalidator    one thread: drop failed ranges
 //!
-//! kernel <-- notices <-- Vfs::apply                 one thread: forget what is no longer so
+//! kernel <-- notices <-- Vfs::apply                 one thread: drop outdated entries
 //! ```
 //!
 //! # Invariants

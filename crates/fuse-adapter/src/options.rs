@@ -40,7 +40,7 @@ pub enum MissingErrno {
 pub struct MountOptions {
     /// Source that `df` and `/proc/mounts` show.
     pub fs_name: FsName,
-    /// Whether users other than the one who mounts have access.
+    /// Whether other users than the owner of the mount have access.
     pub allow_other: bool,
     /// Whether a non-empty directory may be mounted over.
     pub allow_non_empty: bool,

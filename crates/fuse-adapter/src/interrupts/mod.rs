@@ -11,15 +11,15 @@
 //!
 //! | the thread | its reads | errno | the program |
 //! |---|---|---|---|
-//! | has a signal that ends it, or is gone | fail | `EINTR` | ends and sees nothing of it |
+//! | has a fatal signal, or has exited | fail | `EINTR` | ends without an error |
 //! | handles SIGINT, SIGTERM, SIGHUP, SIGQUIT | fail | `EINTR` | its handler runs at once |
-//! | asks for the same again within a second | fail at once | `ECANCELED` | sees an error |
-//! | handles any other signal | go on | | its handler runs after the read, as with a local file |
-//! | blocks or ignores the signal | go on | | |
-//! | is stopped and continued | go on | | stops after the read, as with a local file |
-//! | waits while another thread gets the signal | go on | | is ended by that thread, or waits |
-//! | has touched a mapped page | fail | | ends with SIGBUS if it handles the signal |
-//! | is in a container that we do not see into | go on | | waits for the deadline |
+//! | repeats the read within a second | fail at once | `ECANCELED` | gets an error |
+//! | handles any other signal | continue | | its handler runs after the read, as with a local file |
+//! | blocks or ignores the signal | continue | | |
+//! | is stopped and continued | continue | | stops after the read, as with a local file |
+//! | waits while another thread gets the signal | continue | | is ended by that thread, or waits |
+//! | accessed a mapped page | fail | | ends with SIGBUS if it handles the signal |
+//! | is in a container with a hidden PID namespace | continue | | waits for the deadline |
 //!
 //! # Why `EINTR`, and then another
 //! A read interrupted by a signal returns `EINTR`, and programs are written for it: dd prints its

@@ -79,7 +79,7 @@ pub enum UnmountError {
         /// The mount point.
         path: PathBuf,
     },
-    /// fusermount3, which a user who is not root needs, is not installed.
+    /// fusermount3 is not installed. Users other than root need it.
     #[error("unmount {}: fusermount3 is not installed", path.display())]
     NoFusermount {
         /// The mount point.

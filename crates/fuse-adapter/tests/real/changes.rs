@@ -1,5 +1,5 @@
-//! What changes while it is mounted is seen at once, although the kernel keeps for an hour what it
-//! was told.
+//! Changes of a mounted filesystem are visible at once, although the kernel caches entries for an
+//! hour.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -36,7 +36,7 @@ fn blocks(path: &Path) -> u64 {
     fs::metadata(path).unwrap().blocks()
 }
 
-/// Lists the root and looks names up until the kernel does not ask us any more.
+/// Lists the root and looks names up until the kernel answers from its cache.
 fn warm(mount: &FuseMount, there: &[&str], missing: &[&str]) {
     for _ in 0..2 {
         assert_eq!(names(mount.mountpoint()), set(there));
@@ -73,7 +73,7 @@ fn what_comes_and_goes_shows_although_it_was_just_listed() {
         eventually("the old names are gone", || !path("old").exists() && !path("single").exists());
         eventually("they are not listed", || names(mount.mountpoint()) == set(&["new"]));
         assert_eq!(errno(fs::metadata(path("old/sub/file"))), Errno::NOENT);
-        // The kernel knows the file by its number; what it knows of it is out of date too.
+        // The kernel knows the file by its number; its cached attributes are outdated too.
         eventually("its attributes are gone", || open.metadata().is_err());
         assert_eq!(errno(open.metadata()), Errno::STALE);
         assert_eq!(errno(std::io::read_to_string(&open)), Errno::STALE);
@@ -98,7 +98,7 @@ fn progress_shows_in_attributes_that_were_just_looked_at() {
         set_progress(&fixture, 2, &[1 << 20]);
         fixture.apply();
         eventually("the progress shows", || seen() == [2, 2048, 2048]);
-        // What was complete is checked again, and found wanting.
+        // A complete file is checked again, and found incomplete.
         set_progress(&fixture, 2, &[512]);
         fixture.apply();
         eventually("the loss shows", || blocks(&path("s")) == 1);
@@ -106,8 +106,7 @@ fn progress_shows_in_attributes_that_were_just_looked_at() {
     });
 }
 
-/// The kernel takes no directory for alive again that it was told is gone, as long as somebody is
-/// in it.
+/// The kernel does not accept a deleted directory as alive again while a process is in it.
 #[test]
 fn a_torrent_that_comes_back_is_whole_although_somebody_is_in_its_directory() {
     run(tfs_testkit::test_name!(), |dir| {
@@ -139,7 +138,7 @@ fn a_torrent_that_comes_back_is_whole_although_somebody_is_in_its_directory() {
     });
 }
 
-/// A read that waits keeps pages locked, and the kernel waits for them when it drops a file.
+/// A waiting read keeps pages locked, and the kernel waits for them when it drops a file.
 #[test]
 fn a_read_that_waits_does_not_hold_up_the_root_when_its_torrent_goes() {
     run(tfs_testkit::test_name!(), |dir| {
@@ -148,7 +147,7 @@ fn a_read_that_waits_does_not_hold_up_the_root_when_its_torrent_goes() {
         let path = mount.mountpoint().join("t");
         fixture.source.fake.hold(file_id(1, 0));
         let file = File::open(&path).unwrap();
-        // Nobody waits for these pages, and nobody has the file open.
+        // No process waits for these pages, and none has the file open.
         fadvise(&file, 0, None, Advice::WillNeed).unwrap();
         eventually("the read is under way", || fixture.source.fake.open_now() > 0);
         drop(file);
@@ -160,7 +159,7 @@ fn a_read_that_waits_does_not_hold_up_the_root_when_its_torrent_goes() {
     });
 }
 
-/// Watches paths and returns what comes of it until `change` has shown.
+/// Watches paths and returns the events until `change` is visible.
 fn watched(paths: &[&Path], change: impl FnOnce()) -> Vec<(usize, WatchEvents)> {
     let inotify = inotify::init(CreateFlags::NONBLOCK).unwrap();
     let watch = |path: &&Path| inotify::add_watch(&inotify, *path, WatchFlags::ALL_EVENTS).unwrap();
@@ -170,7 +169,7 @@ fn watched(paths: &[&Path], change: impl FnOnce()) -> Vec<(usize, WatchEvents)> 
     let mut events = inotify::Reader::new(&inotify, &mut buf);
     let events =
         std::iter::from_fn(|| events.next().ok().map(|event| (event.wd(), event.events())));
-    // What the test itself does shows too.
+    // Events of the test itself are included too.
     let of_change = |(watch, events): (i32, WatchEvents)| {
         let ours = WatchEvents::OPEN | WatchEvents::ACCESS | WatchEvents::CLOSE_NOWRITE;
         let is_ours = events.intersects(ours);
@@ -204,7 +203,7 @@ fn watchers_hear_of_a_directory_that_is_gone_and_of_nothing_else() {
             fixture.source.fake.remove(file_id(2, 0).torrent);
             assert_eq!(fs::metadata(&root).unwrap().nlink(), 3);
             fixture.apply();
-            // The attributes of the root are the last that the kernel is told of.
+            // The attributes of the root are the last notification.
             eventually("it shows", || fs::metadata(&root).unwrap().nlink() == 2);
         });
         assert_eq!(names(&root), set(&["new"]));

@@ -1,4 +1,4 @@
-//! Clearing the kernel's caches: what was read is read again, nothing vanishes, nobody hangs.
+//! Clearing the kernel's caches: cached data is read again, no entry vanishes, and no call hangs.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;

@@ -1,4 +1,4 @@
-//! Many readers that wait for what does not come: everything else goes on, and so does the end.
+//! Many readers wait for missing data: all other operations continue, and so does the unmount.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -15,13 +15,13 @@ use crate::support::{
     CALL_TIME_MAX, Fixture, check_file, eventually, mounts_at, quickly, run_as_root, run_long,
 };
 
-/// How often each call on metadata is timed.
+/// Number of timed calls of each metadata operation.
 const CALLS: usize = 200;
 
 /// A reader in a thread of this process.
 type Thread = JoinHandle<std::io::Result<usize>>;
 
-/// A mount with a good file, and files that do not answer with a reader each.
+/// A mount with one complete file, and unresponsive files with one reader each.
 struct Crowd {
     fixture: Fixture,
     mount: FuseMount,
@@ -46,10 +46,10 @@ impl Crowd {
         Self { fixture, mount, threads, processes }
     }
 
-    /// Checks that all that needs no bytes, and the good file, answer as if nobody waited.
+    /// Checks that metadata operations and the complete file respond as if no reader waited.
     fn check_others(&self) {
         let path = self.mount.mountpoint();
-        // The kernel would answer from its own memory.
+        // The kernel would answer from its cache.
         let stat = || statx(CWD, path.join("t/1"), AtFlags::STATX_FORCE_SYNC, StatxFlags::ALL);
         check_time("stat", || assert!(stat().is_ok()));
         check_time("ls", || assert!(fs::read_dir(path.join("t")).unwrap().count() > 100));
@@ -67,7 +67,7 @@ fn read(path: &Path) -> std::io::Result<usize> {
     File::open(path)?.read_at(&mut [0; 9], 0)
 }
 
-/// Starts a reader that no signal frees, or one that some do.
+/// Starts a reader that no signal releases, or one that some do.
 fn spawn(index: usize, path: &Path) -> Child {
     let mut command = if index.is_multiple_of(2) {
         let mut dd = Command::new("dd");
@@ -96,7 +96,7 @@ fn check_time(what: &str, mut call: impl FnMut()) {
     assert!(times[CALLS - 1] < CALL_TIME_MAX);
 }
 
-/// Checks that all readers end, with an error. One in state D would not.
+/// Checks that all readers end with an error. One in state D would not.
 fn check_gone(threads: Vec<Thread>, processes: Vec<Child>) {
     quickly(|| {
         for thread in threads {

@@ -1,4 +1,4 @@
-//! The end of a mount as its own process sees it: asked for, or done by others.
+//! The end of a mount, as seen by its own process: requested, or caused externally.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -80,7 +80,7 @@ fn a_mount_notices_that_others_unmount_it() {
     });
 }
 
-/// fuser 0.18 on its own unmounts the path a second time, see `facts/fuse-kernel.md` 1.5.
+/// fuser 0.18 alone unmounts the path a second time.
 #[test]
 fn what_is_underneath_stays() {
     run_as_root(tfs_testkit::test_name!(), |dir| {
@@ -111,7 +111,7 @@ fn what_is_underneath_stays() {
     });
 }
 
-/// A mount that somebody else has covered is not reached by its path.
+/// A mount covered by another one cannot be reached by its path.
 #[test]
 fn what_is_above_stays() {
     run_as_root(tfs_testkit::test_name!(), |dir| {
@@ -120,7 +120,7 @@ fn what_is_above_stays() {
         let path = mount.mountpoint().to_owned();
         rustix::mount::mount("none", &path, "tmpfs", MountFlags::empty(), None).unwrap();
         quickly(|| fixture.runtime.block_on(mount.unmount())).unwrap();
-        // Ours is dead now, and can be cleaned up once the other is gone.
+        // The mount is dead now, and can be removed once the other is gone.
         assert_eq!(mounts_at(&path), ["fuse.tfs", "tmpfs"]);
         rustix::mount::unmount(&path, UnmountFlags::empty()).unwrap();
         unmount(&path, Unmount::Clean).unwrap();

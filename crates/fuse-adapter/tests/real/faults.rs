@@ -1,4 +1,4 @@
-//! Errors and bugs behind the mount: one request fails, and in the words of the errno table.
+//! Errors and bugs behind the mount: one request fails, with an errno of the table.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -24,7 +24,7 @@ fn errors_of_the_source_arrive_as_they_are() {
             (SourceErrorKind::Failed, Errno::IO),
         ];
         let names = ["0", "1", "2", "3", "4", "5"];
-        // Those that may pass are tried again until the read's time is up.
+        // Retryable errors are retried until the deadline of the read.
         let torrent = directory(1, "t", &names.map(|name| (name, 50_000)));
         let fixture = Fixture::with([torrent], 16, Duration::from_millis(300));
         let mount = fixture.mount(dir);
@@ -56,7 +56,7 @@ fn a_source_that_lies_never_gives_wrong_bytes() {
         for (misbehaviour, (index, name)) in misbehaviours.into_iter().zip((0..).zip(names)) {
             let path = mount.mountpoint().join("t").join(name);
             fixture.source.fake.misbehave(Some(misbehaviour));
-            // What came before the lie was found out may be right.
+            // Bytes before the detected error may be right.
             match fs::read(&path) {
                 Ok(bytes) => {
                     let content = FakeSource::content(file_id(1, index), 50_000);
@@ -83,7 +83,7 @@ fn a_panic_is_one_error_and_the_mount_lives() {
             assert_eq!(errno(fs::read(path("bad"))), Errno::IO);
             check_file(&path("good"), file_id(1, 1));
         }
-        // The core ends the panic before it costs an answer.
+        // The core catches the panic before it costs an answer.
         fixture.finish(mount);
     });
 }
@@ -94,7 +94,7 @@ fn a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged() {
         let log = dir.join("log");
         let file = File::create(&log).unwrap();
         tracing_subscriber::fmt().with_writer(file).with_ansi(false).init();
-        // What a front end gives to the core is called where the kernel's request is answered.
+        // Callbacks of a front end run on the thread that answers the kernel's request.
         let render = Arc::new(|| panic!("the panic of a test"));
         let control = ControlFile { name: "bad", render };
         let fixture =
@@ -102,12 +102,12 @@ fn a_panic_on_the_kernels_own_thread_is_one_error_and_is_logged() {
         let mount = fixture.mount(dir);
         let bad = mount.mountpoint().join(".tfs/bad");
         let times = 5;
-        // More often than there are threads: each would be gone by now.
+        // More often than there are threads: without containment, none would be left.
         for _ in 0..times {
             assert_eq!(errno(File::open(&bad)), Errno::IO);
             check_file(&mount.mountpoint().join("t/good"), file_id(1, 0));
         }
-        // The answer goes out while the panic unwinds, the line of the log comes afterwards.
+        // The answer is sent while the panic unwinds; the log line is written afterwards.
         until("every panic is logged", || {
             let text = fs::read_to_string(&log).unwrap();
             let said = text.lines().filter(|line| line.contains("ERROR"));

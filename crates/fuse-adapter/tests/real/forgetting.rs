@@ -1,4 +1,4 @@
-//! Ranges whose reads failed: the error comes once and soon, and leaves nothing behind.
+//! Ranges whose reads failed: the error is reported once and soon, and leaves no state behind.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -14,7 +14,7 @@ use crate::support::{
     Fixture, check_file, errno, eventually, first_file, mounts_at, quickly, run, run_as_root,
 };
 
-/// The deadline of reads. Short, since each test waits for it.
+/// Deadline of reads. Short, since each test waits for it.
 const TIMEOUT: Duration = Duration::from_millis(300);
 
 const FILE_BYTES: u64 = 3_000_000;
@@ -23,13 +23,13 @@ fn fixture(timeout: Duration) -> Fixture {
     Fixture::with([directory(1, "t", &[("file", FILE_BYTES)])], 64, timeout)
 }
 
-/// Returns how long the ranges are that the source was asked for.
+/// Returns the lengths of the ranges requested from the source.
 fn lengths(fixture: &Fixture) -> Vec<u64> {
     fixture.source.fake.opened().iter().map(|(_, range)| range.len()).collect()
 }
 
-/// Checks that the source was not asked for anything twice: the page that the kernel asks for again
-/// failed at once.
+/// Checks that no range was requested from the source twice: the kernel's retry of the page failed
+/// at once.
 #[track_caller]
 fn check_nothing_twice(fixture: &Fixture) {
     let mut ranges: Vec<_> = fixture.source.fake.opened().into_iter().map(|(_, r)| r).collect();
@@ -57,7 +57,7 @@ fn a_range_that_timed_out_is_read_as_if_never_before() {
         check_file(&path, first_file());
         let asked = lengths(&fixture).split_off(before);
         println!("then asked for {asked:?}");
-        // Page by page the failed MiB alone would be 256.
+        // Page by page, the failed MiB alone would be 256 requests.
         assert!(asked.len() <= 100, "{asked:?}");
         fixture.finish(mount);
     });
@@ -84,7 +84,7 @@ fn who_waits_for_the_same_gets_the_error_at_the_same_time() {
     });
 }
 
-/// The kernel gives out what came before a failed page, and keeps the error to itself.
+/// The kernel returns the bytes before a failed page, and drops the error.
 #[test]
 fn an_error_behind_good_bytes_does_not_take_a_second_deadline() {
     run(tfs_testkit::test_name!(), |dir| {
@@ -104,7 +104,7 @@ fn an_error_behind_good_bytes_does_not_take_a_second_deadline() {
     });
 }
 
-/// One who is killed takes nothing from another who waits for the same.
+/// A killed reader does not affect another that waits for the same range.
 #[test]
 fn an_interrupted_range_is_not_failed_for_others() {
     run(tfs_testkit::test_name!(), |dir| {
@@ -127,7 +127,7 @@ fn an_interrupted_range_is_not_failed_for_others() {
     });
 }
 
-/// Fails a range and leaves a reader waiting in it, so that the kernel cannot be told to forget it.
+/// Fails a range and leaves a reader waiting in it, so that the kernel cannot drop it.
 fn fail_and_wait(fixture: &Fixture, path: &Path) -> thread::JoinHandle<std::io::Result<()>> {
     fixture.source.fake.hold(first_file());
     assert_eq!(errno(read_page(path)), Errno::TIMEDOUT);

@@ -1,5 +1,5 @@
-//! File handles (`name_to_handle_at(2)`), which is how NFS servers name files: good for longer than
-//! what the kernel remembers, and for longer than the mount.
+//! File handles (`name_to_handle_at(2)`), with which NFS servers identify files: they stay valid
+//! after the kernel has dropped the inode, and across remounts.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ use tfs_testkit::fake::{directory, single_file};
 
 use crate::support::{Fixture, run_as_root};
 
-/// Prints the handle of each path, or what is behind each handle: its number, and the first bytes
-/// of a file or the names in a directory.
+/// Prints the handle of each path, or the target of each handle: its inode number, and the first
+/// bytes of a file or the names in a directory.
 const PROGRAM: &str = "
 import ctypes, errno, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -48,7 +48,7 @@ fn python(args: &[&str]) -> Vec<String> {
     String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// Lets the kernel forget all unused names and inodes.
+/// Makes the kernel drop all unused names and inodes.
 fn drop_caches() {
     fs::write("/proc/sys/vm/drop_caches", "2").unwrap();
 }
@@ -81,7 +81,7 @@ fn file_handles_are_good_when_the_kernel_forgot_and_after_a_remount() {
         assert_eq!(fresh[2].split(' ').nth(1).map(str::len), Some(16), "{fresh:?}");
         drop_caches();
         assert_eq!(look(&root), fresh);
-        // The same with nothing but the handle of a file.
+        // The same with only the handle of a file.
         drop_caches();
         let one = python(&["look", root.to_str().unwrap(), &handles[2]]);
         assert_eq!(one, [fresh[2].as_str()]);
@@ -90,7 +90,7 @@ fn file_handles_are_good_when_the_kernel_forgot_and_after_a_remount() {
         let fixture = Fixture::new(torrents());
         let mount = fixture.mount(dir);
         assert_eq!(look(&root), fresh);
-        // What is gone is stale, and the rest stays.
+        // Handles of a removed torrent are stale, others stay valid.
         let gone = fixture.source.fake.listing()[0].info_hash;
         fixture.source.fake.remove(gone);
         fixture.apply();

@@ -1,5 +1,5 @@
-//! Files of which only the head is there: every page before the first missing byte is readable, and
-//! never waits for a neighbour that is missing.
+//! Files of which only the head is present: every page before the first missing byte is readable,
+//! and never waits for a missing neighbor.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -26,24 +26,24 @@ const FILE_BYTES: u64 = 40 * PIECE_BYTES + 77;
 /// Longer than any test.
 const NEVER: Duration = Duration::from_secs(600);
 
-/// How large the other file of the torrent is, which comes first: the borders of pieces in ours are
-/// so many bytes before those of the torrent.
+/// Sizes of the torrent's other file, which comes first. They shift the piece boundaries in the
+/// tested file against those of the torrent.
 const PADS: [u64; 4] = [0, 4096, 100, 5000];
 
-/// How many pieces are there.
+/// Numbers of present pieces.
 const HEADS: [u32; 3] = [1, 3, 17];
 
-/// The file of which only the head is there.
+/// The file of which only the head is present.
 fn film() -> FileId {
     file_id(1, 1)
 }
 
-/// Returns where the head of the film ends.
+/// Returns the end of the film's head.
 fn border(pad: u64, pieces: u32) -> u64 {
     u64::from(pieces) * PIECE_BYTES - pad
 }
 
-/// Returns a torrent that has its first pieces, and streams that stay silent behind them.
+/// Returns a torrent that has its first pieces, and streams that send nothing after them.
 fn fixture(pad: u64, pieces: u32, state: TorrentState, timeout: Duration) -> Fixture {
     let mut details = directory(1, "t", &[("pad", pad), ("film", FILE_BYTES)]);
     details.piece_len = NonZeroU32::new(u32::try_from(PIECE_BYTES).unwrap());
@@ -64,12 +64,12 @@ fn set_head(fixture: &Fixture, pad: u64, pieces: u32) {
     });
 }
 
-/// Returns the part of a head that the page cache can have: whole pages.
+/// Returns the part of a head that the page cache can hold: whole pages.
 fn in_pages(border: u64) -> u64 {
     border - border % page_size() as u64
 }
 
-/// Returns where the pages of a head begin, the whole ones.
+/// Returns the offsets of the whole pages of a head.
 fn pages(border: u64) -> impl DoubleEndedIterator<Item = u64> {
     (0..in_pages(border) / 4096).map(|page| page * 4096)
 }
@@ -79,7 +79,8 @@ fn check_bytes(offset: u64, bytes: &[u8]) {
     FakeSource::content(film(), FILE_BYTES).check(offset, bytes).unwrap();
 }
 
-/// Reads from the beginning by so many bytes until it fails. Returns how many came, and the errno.
+/// Reads from the start in steps of `len` until a read fails. Returns the number of bytes and the
+/// errno.
 #[track_caller]
 fn read_by(path: &Path, len: usize) -> (u64, Errno) {
     let (mut file, mut buf, mut at) = (File::open(path).unwrap(), vec![0; len], 0);
@@ -95,7 +96,7 @@ fn read_by(path: &Path, len: usize) -> (u64, Errno) {
     }
 }
 
-/// Reads past the page cache: exactly the bytes of the head, then one more.
+/// Reads with O_DIRECT: exactly the bytes of the head, then one more.
 #[track_caller]
 fn check_direct(path: &Path, border: u64) {
     let flags = OFlags::DIRECT.bits().cast_signed();
@@ -107,7 +108,7 @@ fn check_direct(path: &Path, border: u64) {
     file.read_exact_at(last, border - 77).unwrap();
     check_bytes(border - 77, last);
     assert_eq!(errno(file.read_at(last, border - 76)), Errno::IO);
-    // Not an end of the file, not even for a moment.
+    // No premature end of the file.
     assert_eq!(file.metadata().unwrap().len(), FILE_BYTES);
 }
 
@@ -123,7 +124,7 @@ fn a_head_is_read_to_its_last_page_and_then_there_is_an_error() {
             let mount = fixture.mount(dir);
             let (path, border) = (path_in(dir), border(pad, pieces));
             let case = format!("{pad} bytes before, {pieces} pieces");
-            // After each other, so that the later ones come to what has failed.
+            // Sequentially, so that later reads hit the failed range.
             for len in [1 << 20, 4096, 1000, 128 << 10, 1 << 20] {
                 let got = read_by(&path, len);
                 assert_eq!(got, (in_pages(border), Errno::IO), "{case} by {len}");
@@ -151,7 +152,7 @@ fn a_failed_wait_returns_the_bytes_before_it() {
         assert_eq!(len as u64, border(0, 3));
         check_bytes(0, &buf[..len]);
         assert_eq!(errno(file.read(&mut buf)), Errno::TIMEDOUT);
-        // The head is there all the same, for this file and for another reader.
+        // The head is still readable, for this file and for another reader.
         for file in [&file, &File::open(path_in(dir)).unwrap()] {
             for offset in pages(border(0, 3)).rev() {
                 file.read_exact_at(&mut buf[..4096], offset).unwrap();
@@ -166,12 +167,12 @@ fn a_failed_wait_returns_the_bytes_before_it() {
 fn what_is_there_never_waits_for_a_neighbour_that_is_missing() {
     run(tfs_testkit::test_name!(), |dir| {
         for pad in PADS {
-            // Whoever waits does so until the test is over.
+            // A waiting read does so until the test is over.
             let fixture = fixture(pad, 17, TorrentState::Live, NEVER);
             let mount = fixture.mount(dir);
             let (path, border) = (path_in(dir), border(pad, 17));
             std::thread::scope(|scope| {
-                // One waits at the border, in whose window there is what the others want.
+                // One reader waits at the border; its window contains data that others read.
                 let waiting = scope.spawn(|| {
                     let mut buf = vec![0; 1 << 20];
                     let len = File::open(&path).unwrap().read_at(&mut buf, border - 9000).unwrap();
@@ -191,7 +192,7 @@ fn what_is_there_never_waits_for_a_neighbour_that_is_missing() {
     });
 }
 
-/// Reads all pages of a head, in order and backwards.
+/// Reads all pages of a head, forwards and backwards.
 fn read_head(path: &Path, border: u64) {
     let (mut file, mut buf) = (File::open(path).unwrap(), vec![0; 4096]);
     for at in pages(border) {
@@ -211,7 +212,7 @@ fn what_comes_is_read_while_its_window_waits_for_more() {
         let mount = fixture.mount(dir);
         let path = path_in(dir);
         std::thread::scope(|scope| {
-            // The kernel asks for more than the first piece, and none of it is there.
+            // The kernel requests more than the first piece, and none of it is present.
             let first = scope.spawn(|| {
                 let mut buf = vec![0; 128 << 10];
                 File::open(&path).unwrap().read_at(&mut buf, 0).unwrap()
@@ -228,7 +229,7 @@ fn what_comes_is_read_while_its_window_waits_for_more() {
     });
 }
 
-/// A program whose handler of a signal returns, and which goes on after errors.
+/// A program whose signal handler returns, and which continues after errors.
 const GOES_ON: &str = "
 import os, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: None)
@@ -241,12 +242,12 @@ for offset in range(0, os.fstat(file).st_size, 65536):
 print(failures)
 ";
 
-// `kill` of an rsync that is a server sets a flag there, which is looked at after the file.
+// `kill` of an rsync server sets a flag, which is checked only after the file.
 #[test]
 fn a_program_that_goes_on_after_a_signal_ends_soon() {
     let test = tfs_testkit::test_name!();
     run(test, |dir| {
-        // Whoever waits does so until the test is over.
+        // A waiting read does so until the test is over.
         let fixture = fixture(0, 0, TorrentState::Live, NEVER);
         let mount = fixture.mount(dir);
         let path = path_in(dir);
@@ -265,11 +266,11 @@ fn a_program_that_goes_on_after_a_signal_ends_soon() {
     });
 }
 
-// rsync goes on after errors, and waited a whole time-out for each window of missing data.
+// rsync continues after errors, and waited a whole time-out for each window of missing data.
 #[test]
 fn a_program_that_goes_on_after_errors_ends_soon() {
     run(tfs_testkit::test_name!(), |dir| {
-        // Two minutes, were each window to wait.
+        // Two minutes, if each window waited.
         const WINDOWS: u64 = 400;
         let mut details = directory(1, "t", &[("film", WINDOWS * PIECE_BYTES)]);
         details.piece_len = NonZeroU32::new(u32::try_from(PIECE_BYTES).unwrap());
@@ -286,7 +287,7 @@ fn a_program_that_goes_on_after_errors_ends_soon() {
             let read = file.read_at(&mut buf, window * PIECE_BYTES);
             assert_eq!(errno(read), Errno::TIMEDOUT, "window {window}");
         }
-        // Any byte that comes ends that.
+        // Any byte that arrives ends the immediate failures.
         fixture.source.fake.set_haves(torrent, Bitfield::from_fn(pieces, |it| it == 7).unwrap());
         fixture.source.fake.let_go(file_id(1, 0));
         eventually("it reads", || file.read_at(&mut buf, 7 * PIECE_BYTES).is_ok());

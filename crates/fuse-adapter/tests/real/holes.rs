@@ -1,4 +1,4 @@
-//! Holes: what `cp`, `tar -S` and `du` make of files that are not complete.
+//! Holes: results of `cp`, `tar -S` and `du` on incomplete files.
 
 use std::fs::{self, File};
 use std::num::NonZeroU32;
@@ -18,7 +18,7 @@ const PIECE_BYTES: u64 = 64 << 10;
 const PIECES: u32 = 16;
 const FILE_BYTES: u64 = PIECE_BYTES * PIECES as u64;
 
-/// Which pieces of the file are there.
+/// Pieces of the file that are present.
 const HAVE: [u32; 5] = [0, 1, 4, 5, 9];
 
 fn details() -> TorrentDetails {
@@ -27,7 +27,7 @@ fn details() -> TorrentDetails {
     details
 }
 
-/// Returns a torrent of which the server has some pieces, and says so if `is_known`.
+/// Returns a torrent of which the server has some pieces; it reports them if `is_known`.
 fn fixture(is_known: bool) -> Fixture {
     let fixture = Fixture::new([details()]);
     let torrent = file_id(1, 0).torrent;
@@ -50,7 +50,7 @@ fn mount_with_holes(fixture: &Fixture, dir: &Path) -> FuseMount {
     fixture.mount_at(&path, &options)
 }
 
-/// Returns where a file has data, in pieces.
+/// Returns the data extents of a file, in pieces.
 fn extents(path: &Path) -> Vec<(u64, u64)> {
     let file = File::open(path).unwrap();
     let mut extents = Vec::new();
@@ -75,7 +75,7 @@ fn holes_are_what_is_not_downloaded() {
         let mount = mount_with_holes(&fixture, dir);
         let path = mount.mountpoint().join("t/file");
         assert_eq!(extents(&path), [(0, 2), (4, 6), (9, 10)]);
-        // One question is enough for a second.
+        // One request a second suffices.
         assert_eq!(fixture.source.fake.bitfield_requests(), 1);
         let file = File::open(&path).unwrap();
         assert_eq!(seek(&file, SeekFrom::Hole(5)), Ok(2 * PIECE_BYTES));
@@ -105,7 +105,7 @@ fn what_is_complete_or_not_known_has_no_holes() {
         assert_eq!(unknown.source.fake.bitfield_requests(), 1);
         unknown.finish(mount);
 
-        // As it is by default: a copy is to have all bytes or to fail.
+        // The default: a copy must have all bytes or fail.
         let hidden = fixture(true);
         let mount = hidden.mount(dir);
         let path = mount.mountpoint().join("t/file");
@@ -126,8 +126,8 @@ fn copy(program: &str, args: &[&str], from: &Path, to: &Path) {
     assert!(done.success(), "{program} {args:?}");
 }
 
-/// What a program copies that looks for holes is what is there, and zeros in between: it has been
-/// told that they are holes. One that only reads gets all of it.
+/// A program that looks for holes copies the present bytes, and zeros in between: these ranges are
+/// reported as holes. A program that only reads gets all bytes.
 #[test]
 fn copies_have_what_is_there_and_holes_where_nothing_is() {
     run(tfs_testkit::test_name!(), |dir| {
@@ -158,7 +158,7 @@ fn copies_have_what_is_there_and_holes_where_nothing_is() {
         );
         copy("tar", &["-C", dir.to_str().unwrap(), "-xf"], &dir.join("tar"), Path::new("file"));
         check_sparse(&dir.join("file"));
-        // Not even this makes `cp` (coreutils 9.1) read what it was told is a hole.
+        // Even with this option, `cp` (coreutils 9.1) does not read a reported hole.
         let never = dir.join("never");
         copy("cp", &["--sparse=never"], &path, &never);
         check_sparse(&never);

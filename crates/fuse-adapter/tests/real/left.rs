@@ -1,4 +1,4 @@
-//! Read-ahead that nobody waits for any more.
+//! Read-aheads that no thread waits for any more.
 
 use std::fs::File;
 use std::num::NonZeroU32;
@@ -15,16 +15,16 @@ use crate::support::{Fixture, check_file, eventually, first_file, run};
 
 const PIECE_BYTES: u64 = 64 << 10;
 
-/// Each of the two files has these.
+/// Number of pieces of each of the two files.
 const PIECES: u32 = 16;
 
-/// After this a read-ahead is old enough to be left.
+/// Age at which a read-ahead may be abandoned.
 const TIME_ENOUGH: Duration = Duration::from_millis(200);
 
 const FILE_BYTES: u64 = PIECE_BYTES * PIECES as u64;
 
-/// Returns a torrent of two files: the server says of the first that it has all or none of it, and
-/// gives none of its bytes; it has all of the second.
+/// Returns a torrent of two files. The server reports all or none of the first as present, and
+/// sends none of its bytes; it has all of the second.
 fn fixture(has_first: bool) -> Fixture {
     let mut details = directory(1, "t", &[("first", FILE_BYTES), ("second", FILE_BYTES)]);
     details.piece_len = NonZeroU32::new(u32::try_from(PIECE_BYTES).unwrap());
@@ -40,8 +40,8 @@ fn fixture(has_first: bool) -> Fixture {
     fixture
 }
 
-/// Has the kernel read ahead in the first file, for this thread, which then asks for one page of
-/// the second after the other until `is_enough`.
+/// Makes the kernel read ahead in the first file for this thread. The thread then reads pages of
+/// the second one until `is_enough`.
 fn read_ahead_and_elsewhere(fixture: &Fixture, mount: &FuseMount, is_enough: impl Fn() -> bool) {
     let path = |name: &str| mount.mountpoint().join("t").join(name);
     let first = File::open(path("first")).unwrap();
@@ -70,7 +70,7 @@ fn what_is_missing_is_left_when_its_thread_goes_elsewhere() {
         let counters = mount.counters();
         assert!(counters.reads_left > 0, "{counters:?}");
         assert_eq!((counters.reads_failed, counters.reads_interrupted), (0, 0));
-        // Who comes then reads it as if nobody had before.
+        // A later reader reads it as if it had never been read.
         check_first(&fixture, &mount.mountpoint().join("t/first"));
         fixture.finish(mount);
     });

@@ -1,4 +1,4 @@
-//! Names and attributes: what `ls`, `stat`, `df` and `readlink` see.
+//! Names and attributes, as seen by `ls`, `stat`, `df` and `readlink`.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
@@ -87,7 +87,7 @@ fn a_large_directory_lists_and_seeks() {
         let mut want: BTreeSet<_> = (2..200).map(|id| format!("single {id}")).collect();
         want.extend(["torrent", ".", ".."].map(str::to_owned));
         check_listing(mount.mountpoint(), &want);
-        // Each of them can also be found.
+        // Each of them can also be looked up.
         for name in names.iter().step_by(97) {
             assert_eq!(
                 fs::metadata(mount.mountpoint().join("torrent").join(name)).unwrap().len(),
@@ -98,7 +98,7 @@ fn a_large_directory_lists_and_seeks() {
     });
 }
 
-/// Lists a directory three times: from the beginning, after a rewind, and from places inside.
+/// Lists a directory three times: from the start, after a rewind, and from positions inside.
 #[track_caller]
 fn check_listing(path: &Path, want: &BTreeSet<String>) {
     let mut dir = Dir::new(File::open(path).unwrap()).unwrap();
@@ -113,7 +113,7 @@ fn check_listing(path: &Path, want: &BTreeSet<String>) {
     }
 }
 
-/// Returns the entries that are left, each with the place after it.
+/// Returns the remaining entries, each with the position after it.
 fn rest(dir: &mut Dir) -> Vec<(String, i64)> {
     let entries = std::iter::from_fn(|| dir.read()).map(Result::unwrap);
     entries.map(|entry| (entry.file_name().to_str().unwrap().to_owned(), entry.offset())).collect()
@@ -197,7 +197,7 @@ fn torrents_come_and_go_while_mounted() {
         fixture.source.fake.add(directory(2, "second", &[("file", 5)]));
         fixture.source.fake.remove(file_id(1, 0).torrent);
         fixture.apply();
-        // The names of the root may be remembered for a second, that there is none as well.
+        // The kernel may cache names of the root, and negative entries, for a second.
         eventually("the new torrent shows", || path("second/file").exists());
         eventually("the old torrent is gone", || !path("first").exists());
         assert_eq!(fs::read_dir(mount.mountpoint()).unwrap().count(), 1);

@@ -26,7 +26,7 @@ fn files_of_hostile_names_open_and_read() {
             }
         }
         assert_eq!(paths.len(), file_count);
-        // A program that knows nothing of it gets through too, and prints one line a file.
+        // An unmodified program handles them too, and prints one line for each file.
         let find = Command::new("find").arg(mount.mountpoint()).args(["-type", "f"]).output();
         let lines = find.unwrap().stdout.split(|byte| *byte == b'\n').count() - 1;
         assert_eq!(lines, file_count);

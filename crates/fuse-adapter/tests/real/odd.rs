@@ -1,4 +1,4 @@
-//! Torrents in odd shapes through the kernel.
+//! Torrents with unusual shapes, through the kernel.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -12,7 +12,7 @@ use vfs_core::{FileId, FileIndex, FileKind};
 
 use crate::support::{Fixture, run_long};
 
-/// What is read of each file: its end, where offsets are largest.
+/// Number of bytes read of each file: its end, where offsets are largest.
 const TAIL_BYTES: u64 = 9;
 
 #[test]
@@ -26,7 +26,7 @@ fn odd_torrents_are_walked_and_read() {
             fs::read_dir(root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, torrents.iter().map(|torrent| torrent.name.clone().into()).collect());
 
-        // Everything is reached by a program, also what lies deeper than a path is long.
+        // A program reaches every node, also nodes deeper than the maximum path length.
         let find = Command::new("find").arg(root).args(["-printf", "%y\n"]).output().unwrap();
         assert!(find.status.success(), "{}", String::from_utf8_lossy(&find.stderr));
         let found = find.stdout.iter().filter(|byte| **byte == b'\n').count();
@@ -38,7 +38,7 @@ fn odd_torrents_are_walked_and_read() {
             let files = (0..).zip(&torrent.files);
             for (index, file) in files.filter(|(_, file)| file.kind == FileKind::Regular) {
                 let path = file.path.iter().fold(root.join(&torrent.name), |at, it| at.join(it));
-                // What has another name than in the torrent is found by the tests of names.
+                // Files with escaped names are covered by the tests of names.
                 let Ok(opened) = File::open(path) else { continue };
                 let len = opened.metadata().unwrap().len();
                 if len != file.len {

@@ -1,5 +1,4 @@
-//! The OS as the oracle: the same tree on disk and in the mount, compared by programs that know
-//! nothing of either.
+//! The OS as the oracle: the same tree on disk and in the mount, compared by standard programs.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -13,7 +12,7 @@ use vfs_core::{FileKind, TorrentDetails};
 
 use crate::support::{Fixture, run_long};
 
-/// Lengths around pages, read-ahead windows and nothing at all.
+/// Lengths around pages and read-ahead windows, and zero.
 const FILES: [(&str, u64); 9] = [
     ("empty", 0),
     ("one byte", 1),
@@ -26,7 +25,7 @@ const FILES: [(&str, u64); 9] = [
     ("large.bin", 5_000_011),
 ];
 
-/// The symbolic link of the tree: where it is, and where it leads.
+/// The symbolic link of the tree: its path and its target.
 const LINK: (&str, &str) = ("Season 2/link.mkv", "../large.bin");
 
 const CREATED: i64 = 1_234_567_890;
@@ -47,7 +46,7 @@ impl OraclePair {
     }
 }
 
-/// Returns what a shell command prints, which must go well.
+/// Returns the output of a shell command, which must succeed.
 #[track_caller]
 fn sh(dir: &Path, command: &str) -> String {
     let mut shell = Command::new("bash");
@@ -70,7 +69,7 @@ fn torrent() -> TorrentDetails {
     details
 }
 
-/// Makes the tree on disk, with modes and times of the mount.
+/// Creates the tree on disk, with the modes and times of the mount.
 fn write_tree(top: &Path) {
     for (index, (name, len)) in (0..).zip(FILES) {
         let path = top.join(name);
@@ -107,7 +106,7 @@ fn with_pair(test: &str, body: impl FnOnce(&OraclePair, &Path)) {
         let pair = OraclePair { disk, mount: mount.mountpoint().join("tree") };
         body(&pair, dir);
         fixture.finish(mount);
-        // What is read-only cannot be removed by who is not root.
+        // A user other than root cannot remove read-only directories.
         set_modes(&pair.disk, 0o644, 0o755);
     });
 }
@@ -115,7 +114,7 @@ fn with_pair(test: &str, body: impl FnOnce(&OraclePair, &Path)) {
 #[test]
 fn find_ls_and_du_see_the_same() {
     with_pair(tfs_testkit::test_name!(), |pair, _| {
-        // The sizes of directories, and their links on some filesystems, are nobody's business.
+        // The sizes of directories, and their link counts on some filesystems, are not compared.
         pair.check(r"find . -printf '%y %m %T@ %U %G %p -> %l\n' | sort");
         pair.check(r"find . -not -type d -printf '%s %n %p\n' | sort");
         pair.check("find . -size +4k -size -2M -newermt 2001-01-01 | sort");
@@ -126,7 +125,7 @@ fn find_ls_and_du_see_the_same() {
         );
         pair.check("find . -type f -print0 | sort -z | du --apparent-size -cb --files0-from=-");
         pair.check("stat --format '%n %s %F %a %Y' */* | grep -v directory");
-        // Complete files take what they say, to a block.
+        // Complete files occupy their length, rounded up to a block.
         let blocks = sh(&pair.mount, r"find . -type f -printf '%s %b\n'");
         for line in blocks.lines() {
             let (size, blocks) = line.split_once(' ').unwrap();

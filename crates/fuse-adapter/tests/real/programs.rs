@@ -1,4 +1,5 @@
-//! What programs make of a file of which only the head is there: a failure, never a whole file.
+//! Programs that read a file of which only the head is present must fail, and never treat it as
+//! whole.
 
 #![expect(clippy::print_stdout, reason = "says what each program makes of it")]
 
@@ -37,7 +38,7 @@ const PROGRAMS: [ProgramCase; 12] = [
     (
         "Perl, slurp",
         "perl",
-        // Perl says nothing of an error unless it is asked.
+        // Perl reports no read error unless it is checked.
         &["-e", "open F, '<', 'IN'; local $/; $! = 0; $b = <F>; die $! if $!; print length $b"],
     ),
     ("cat", "cat", &["IN"]),
@@ -70,7 +71,7 @@ fn fixture(state: TorrentState, missing: MissingPolicy) -> Fixture {
     fixture
 }
 
-/// Runs a program over the file, and wants it to fail.
+/// Runs a program on the file, and checks that it fails.
 #[track_caller]
 fn check(test: &str, dir: &Path, (name, program, arguments): ProgramCase) {
     let (film, copy) = (dir.join("mnt/t/film.mkv"), dir.join("copy"));
@@ -87,7 +88,7 @@ fn check(test: &str, dir: &Path, (name, program, arguments): ProgramCase) {
     println!("{name}: {}, {}", output.status, said.trim());
     assert!(!output.status.success(), "{name} takes a part for the whole: {output:?}");
     let is_whole = fs::metadata(&copy).is_ok_and(|copy| copy.len() == fs_len(&film));
-    // rsync and tar fill up what they could not read, and say that they failed.
+    // rsync and tar fill up unread parts, and report a failure.
     assert!(!is_whole || name == "tar", "{name} leaves a copy that looks whole");
 }
 
@@ -95,7 +96,7 @@ fn fs_len(path: &Path) -> u64 {
     fs::metadata(path).unwrap().len()
 }
 
-// <https://github.com/python/cpython/issues/80050>: Python's buffered readers take EAGAIN for the
+// <https://github.com/python/cpython/issues/80050>: Python's buffered readers treat EAGAIN as the
 // end of the file; FFmpeg, rclone and `hashlib.file_digest` repeat the read without end.
 #[test]
 fn cpython_gh_80050_no_program_takes_a_head_for_the_whole_file() {

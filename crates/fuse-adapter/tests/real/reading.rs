@@ -1,4 +1,4 @@
-//! Bytes: what a program reads is what the source has.
+//! Bytes: a program reads exactly the source's content.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -8,7 +8,7 @@ use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 
 use crate::support::{Fixture, check_file, run, run_as_root};
 
-/// One for each way in which a length can lie to pages and to the read-ahead window.
+/// One for each alignment of a length to pages and to the read-ahead window.
 const LENGTHS: [u64; 9] = [0, 1, 4095, 4096, 4097, 131_072, 1_048_575, 3_000_000, 9_999_991];
 
 #[test]
@@ -18,7 +18,7 @@ fn whole_files_are_their_content() {
         let files: Vec<_> = names.iter().map(String::as_str).zip(LENGTHS).collect();
         let fixture = Fixture::new([directory(1, "torrent", &files)]);
         let mount = fixture.mount(dir);
-        // The second time comes from the page cache.
+        // The second read comes from the page cache.
         for _ in 0..2 {
             for (index, (name, len)) in (0..).zip(&files) {
                 let path = mount.mountpoint().join("torrent").join(name);
@@ -38,7 +38,7 @@ fn what_was_read_is_not_asked_for_again() {
         let path = mount.mountpoint().join("file");
         check_file(&path, file_id(1, 0));
         let opened = fixture.source.fake.opened();
-        // Windows of a MiB, after a first one that grows.
+        // Windows of 1 MiB, after a first one that grows.
         assert!(opened.len() <= 12, "{opened:?}");
         check_file(&path, file_id(1, 0));
         assert_eq!(fixture.source.fake.opened().len(), opened.len());

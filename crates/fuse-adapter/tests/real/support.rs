@@ -1,4 +1,4 @@
-//! A mount over a fake source, and what tests do with it.
+//! A mount over a fake source, with helpers for tests.
 
 use std::collections::HashSet;
 use std::fs;
@@ -20,10 +20,10 @@ use vfs_core::{
     TorrentDetails, TorrentSource, TorrentSummary, Vfs, VfsConfig,
 };
 
-/// How long a test may take; they take well under a second.
+/// Maximum time of a test; most take well under a second.
 const TEST_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// How long a call may take that must not hang.
+/// Maximum time of a call that must not hang.
 pub(crate) const CALL_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// Runs a test of mounts.
@@ -31,12 +31,12 @@ pub(crate) fn run(test: &str, body: impl FnOnce(&Path)) {
     isolate::run_with_fuse(test, TEST_TIME_MAX, body);
 }
 
-/// Runs a test of mounts that starts so many programs that it takes longer than others.
+/// Runs a test of mounts that starts many programs and so takes longer.
 pub(crate) fn run_long(test: &str, body: impl FnOnce(&Path)) {
     isolate::run_with_fuse(test, TEST_TIME_MAX * 3, body);
 }
 
-/// Runs a test of mounts that does what only root may do, and skips it for others.
+/// Runs a test of mounts that needs root, and skips it for other users.
 pub(crate) fn run_as_root(test: &str, body: impl FnOnce(&Path)) {
     if rustix::process::geteuid().is_root() {
         run(test, body);
@@ -49,7 +49,7 @@ pub(crate) fn run_as_root(test: &str, body: impl FnOnce(&Path)) {
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) fake: FakeSource,
-    /// Files whose opening panics.
+    /// Files whose open panics.
     panics: Arc<Mutex<HashSet<FileId>>>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Returns a filesystem of these torrents, which are complete.
     pub(crate) fn new(torrents: impl IntoIterator<Item = TorrentDetails>) -> Self {
-        // Longer than any test: what ends a read is what the test does.
+        // Longer than any test: only the test itself ends a read.
         Self::with(torrents, 16, TEST_TIME_MAX * 2)
     }
 
@@ -118,7 +118,7 @@ impl Fixture {
         Self::of(source, vfs.with_control_files(files))
     }
 
-    /// Returns a filesystem whose source bears this many streams, and whose reads time out.
+    /// Returns a filesystem whose source permits this many streams, and whose reads time out.
     pub(crate) fn with(
         torrents: impl IntoIterator<Item = TorrentDetails>,
         streams_max: usize,
@@ -130,7 +130,7 @@ impl Fixture {
         Self::of(source, vfs)
     }
 
-    /// Returns a filesystem that knows of no list of torrents yet, with files in `.tfs/`.
+    /// Returns a filesystem without a known list of torrents, with files in `.tfs/`.
     pub(crate) fn unknown(files: Vec<ControlFile>) -> Self {
         let source = source_of([], 16);
         let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
@@ -144,7 +144,7 @@ impl Fixture {
         fixture
     }
 
-    /// Shows the torrents of the source.
+    /// Applies the torrents of the source.
     pub(crate) fn apply(&self) {
         self.vfs.apply(self.source.fake.listing(), self.source.fake.all_details(), 1_500_000_000);
     }
@@ -161,7 +161,7 @@ impl Fixture {
         mount(Arc::clone(&self.vfs), self.runtime.handle().clone(), path, options).unwrap()
     }
 
-    /// Ends the mount and checks that nothing went wrong behind the scenes.
+    /// Ends the mount and checks that no internal error occurred.
     #[track_caller]
     pub(crate) fn finish(&self, mount: FuseMount) {
         assert_eq!(mount.counters().faults, 0);
@@ -183,7 +183,7 @@ pub(crate) fn options() -> MountOptions {
     MountOptions::new(FsName::new("http://127.0.0.1:3030, a b"))
 }
 
-/// Checks a file of the mount against the content that it must have.
+/// Checks a file of the mount against its expected content.
 #[track_caller]
 pub(crate) fn check_file(path: &Path, file: FileId) {
     let bytes = fs::read(path).unwrap();
@@ -191,11 +191,11 @@ pub(crate) fn check_file(path: &Path, file: FileId) {
     assert_eq!(bytes.len() as u64, fs::metadata(path).unwrap().len());
 }
 
-/// Returns the types of what is mounted at `path`.
+/// Returns the filesystem types mounted at `path`.
 pub(crate) fn mounts_at(path: &Path) -> Vec<String> {
     let table = fs::read("/proc/self/mountinfo").unwrap();
     let lines = table.split_inclusive(|byte| *byte == b'\n');
-    // Line by line, so that a mount below another one is seen too.
+    // Line by line, so that covered mounts are included.
     let tables = lines.map(MountTable::parse);
     tables.filter_map(|table| Some(table.at(path)?.fs_type.clone())).collect()
 }
@@ -206,7 +206,7 @@ pub(crate) fn errno<T: std::fmt::Debug>(result: io::Result<T>) -> rustix::io::Er
     rustix::io::Errno::from_io_error(&result.unwrap_err()).unwrap()
 }
 
-/// Waits for what happens in the kernel or in another process.
+/// Waits for an effect in the kernel or in another process.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     until(what, || is_so().then_some(()));
@@ -222,7 +222,7 @@ pub(crate) fn quickly<T>(call: impl FnOnce() -> T) -> T {
     result
 }
 
-/// A process that reads a file until it ends or fails, and is not this one.
+/// Another process that reads a file until it ends or fails.
 #[derive(Debug)]
 pub(crate) struct TestReader {
     child: Child,
@@ -255,7 +255,7 @@ impl TestReader {
         self.child.wait().unwrap();
     }
 
-    /// Waits for the end, and returns what the process complained about.
+    /// Waits for the end, and returns the process's error output.
     #[track_caller]
     pub(crate) fn complaint(self) -> String {
         let output = self.child.wait_with_output().unwrap();

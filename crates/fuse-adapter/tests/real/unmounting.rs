@@ -1,4 +1,4 @@
-//! The end of a mount as other processes bring it about: `tfs unmount`.
+//! Unmounts by another process: `tfs unmount`.
 
 use std::env;
 use std::fs;
@@ -65,7 +65,7 @@ fn a_dead_mount_is_cleaned_up() {
             assert_eq!(mounts_at(&path), [""; 0]);
         }
 
-        // Also if somebody still stands in it.
+        // Also if a process has its working directory in it.
         let daemon = TestDaemon::start(&path);
         let mut holder = Command::new("sleep");
         let mut holder = holder.arg("1000").current_dir(path.join("t")).spawn().unwrap();
@@ -116,10 +116,10 @@ fn kill_a_daemon_at(path: &Path) {
     assert_eq!(quickly(|| liveness(path)), Liveness::Dead);
 }
 
-/// Tells [`daemon`] where to mount.
+/// Variable with the mount point for [`daemon`].
 const DAEMON_PATH: &str = "TFS_TEST_DAEMON_PATH";
 
-/// Not a test but the daemon that other tests start and kill.
+/// Not a test, but the daemon that other tests start and kill.
 #[test]
 fn daemon() {
     let Some(path) = env::var_os(DAEMON_PATH) else { return };
@@ -143,14 +143,14 @@ impl TestDaemon {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // An entry in the table is not enough: the session has to answer.
+        // An entry in the mount table is not enough: the session has to answer.
         eventually("the daemon answers", || {
             MountTable::read().unwrap().at(path).is_some() && path.join("t/file").exists()
         });
         Self { child }
     }
 
-    /// Stops the process, and returns once it has stopped on every processor.
+    /// Stops the process, and returns when it has stopped on every CPU.
     fn stop(&self) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, Signal::STOP).unwrap();

@@ -15,10 +15,10 @@ use vfs_core::ControlFile;
 
 use crate::support::{Fixture, check_file, errno, eventually, run};
 
-/// Longer than a request of the kernel for a page, and than two of 1 MiB.
+/// Longer than a page-sized request of the kernel, and than two of 1 MiB.
 const TEXT_BYTES: usize = 3_000_001;
 
-/// Returns the text of the n-th opening. Each is longer than the one before.
+/// Returns the text of the n-th open. Each is longer than the previous one.
 fn text(n: usize) -> String {
     let line = format!("{{\"opened\": {n}}}\n");
     line.repeat((TEXT_BYTES + n).div_ceil(line.len()))
@@ -74,7 +74,7 @@ fn programs_read_control_files_to_their_end() {
             let command = command.replace("map(.+1)", "'map(.+1)'");
             assert_eq!(sh(&control, &command), want, "{command}");
         }
-        // Whatever program reads in however many parts gets one text and not two.
+        // A program gets one consistent text, however it splits its reads.
         assert_eq!(sh(&control, "cat long"), text(0));
         assert_eq!(fs::read_to_string(control.join("long")).unwrap(), text(1));
         let (one, other) = (File::open(control.join("long")), File::open(control.join("long")));
@@ -135,7 +135,7 @@ fn views_are_directories_of_links_that_lead_to_the_files() {
         assert_eq!(errno(fs::metadata(results.join("other.mkv"))), Errno::NOENT);
         assert_eq!(fs::read_dir(search.join("nothing like it")).unwrap().count(), 0);
         assert_eq!(errno(fs::metadata(search.join("  "))), Errno::NOENT);
-        // Nobody sees what others search for.
+        // Searches of other users are not listed.
         assert_eq!(fs::read_dir(&search).unwrap().count(), 0);
         fixture.finish(mount);
     });

@@ -1,4 +1,4 @@
-//! Extended attributes: what `getfattr` and scripts see.
+//! Extended attributes, as seen by `getfattr` and scripts.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use vfs_core::{FileEntry, FileKind, TorrentState};
 
 use crate::support::{Fixture, run};
 
-/// Returns all attributes as text, a line each.
+/// Returns all attributes as text, one per line.
 fn dump(path: &Path) -> Vec<String> {
     let mut list = [0; 1000];
     let len = listxattr(path, &mut list).unwrap();
@@ -26,7 +26,7 @@ fn value(path: &Path, name: &str) -> String {
     let mut value = [0; 100];
     let len = getxattr(path, name, &mut value).unwrap();
     assert_eq!(getxattr_query(path, name), Ok(len));
-    // Exactly enough room is enough, and one less is not.
+    // A buffer of exactly the length suffices, a shorter one does not.
     assert_eq!(getxattr(path, name, &mut value[..len]).unwrap(), len);
     if len > 1 {
         assert_eq!(getxattr(path, name, &mut *vec![0; len - 1]), Err(Errno::RANGE));
@@ -80,11 +80,11 @@ fn attributes_tell_what_stat_does_not() {
         assert_eq!(missing(&path("t/a"), "security.capability"), Errno::OPNOTSUPP);
         let of_link = lgetxattr(path("t/link"), "user.tfs.state", &mut [0; 100]);
         assert_eq!(of_link, Err(Errno::NODATA));
-        // Nobody was told that there are none at all.
+        // The kernel has not concluded that the filesystem has no attributes.
         assert_eq!(value(&path("t/a"), "user.tfs.have_bytes"), "1000");
         fixture.source.fake.update(file_id(1, 0).torrent, |summary| summary.file_progress = None);
         fixture.apply();
-        // While the server says nothing, as when it checks the files, its last word stays.
+        // While the server reports no progress, as during a check, the last one is shown.
         assert_eq!(value(&path("t/a"), "user.tfs.progress"), "100.00");
         fixture.finish(mount);
     });

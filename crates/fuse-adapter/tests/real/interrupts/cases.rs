@@ -1,19 +1,19 @@
-//! Who is sent what, and how it ends.
+//! Table of programs, signals and expected ends.
 
 use rustix::process::Signal;
 
 use super::program::Program;
 
-/// Where a program waits.
+/// The read in which a program waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// For what it asked for first.
+    /// Its first read.
     First,
-    /// For the single page that the kernel asks for when a read-ahead has failed.
+    /// The kernel's single-page retry after a failed read-ahead.
     SinglePage,
 }
 
-/// What is sent to whom, and how it ends.
+/// A program, its wait, the signal, and the expected end.
 pub(super) type InterruptCase = (&'static str, Program, Wait, Signal, &'static str);
 
 #[rustfmt::skip]

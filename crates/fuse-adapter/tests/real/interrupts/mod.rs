@@ -1,4 +1,4 @@
-//! Signals: who is free at once when it wants to end, and whose read goes on.
+//! Signals: which programs are released at once, and whose reads continue.
 
 mod cases;
 mod program;
@@ -15,7 +15,7 @@ use self::program::Program;
 use self::stage::InterruptStage;
 use crate::support::{CALL_TIME_MAX, eventually, run, run_long};
 
-/// How often each case is measured.
+/// Number of measurements of each case.
 const ROUNDS: usize = 3;
 
 #[test]
@@ -43,13 +43,13 @@ fn who_wants_to_end_is_free_at_once() {
             let (median, max) = (ms(times[ROUNDS / 2]), ms(times[ROUNDS - 1]));
             println!("| {name} | {signal:?} | {want} | {median}, {max} |");
         }
-        // No stream is left over: their reads were cancelled.
+        // No stream is left: the reads were cancelled.
         eventually("all streams are closed", || stage.fixture.source.fake.open_now() == 0);
         stage.fixture.finish(stage.mount);
     });
 }
 
-/// Whose read goes on: a program that gets these signals while it reads, and what it then says.
+/// Programs whose reads continue: the signals they get while they read, and their output.
 const UNHARMED: &[(&str, &str, &[Signal])] = &[
     ("is stopped and continued", "print(said(read))", &[Signal::STOP, Signal::CONT]),
     ("has a timer", "on(signal.SIGALRM); tick(0.05); got = said(read); tick(0); print(got)", &[]),
@@ -85,7 +85,7 @@ reader.join()",
 fn who_does_not_want_to_end_gets_its_bytes() {
     let test = tfs_testkit::test_name!();
     run(test, |dir| {
-        // Three more each for those who show that the signals were looked at.
+        // Three more each for the witnesses that show that the threads were polled.
         let mut stage = InterruptStage::new(dir, UNHARMED.len() * 4);
         for (name, text, signals) in UNHARMED {
             let program = Program::Python(text);

@@ -1,4 +1,4 @@
-//! Programs that read a file and are sent a signal, as processes.
+//! Processes that read a file and get a signal.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tfs_testkit::until::until;
 
-/// What all Python programs begin with.
+/// Prelude of all Python programs.
 const PRELUDE: &str = "
 import ctypes, errno, mmap, os, signal, sys, threading
 path = sys.argv[1]
@@ -53,7 +53,7 @@ pub(super) enum Program {
     Python(&'static str),
 }
 
-/// The Python of this machine, itself and not a script that looks for it.
+/// The Python binary itself, not a wrapper script.
 static PYTHON: LazyLock<Option<OsString>> = LazyLock::new(|| {
     let mut python = Command::new("python3");
     let output = python.args(["-c", "import sys; print(sys.executable)"]).output().ok()?;
@@ -61,13 +61,13 @@ static PYTHON: LazyLock<Option<OsString>> = LazyLock::new(|| {
     (output.status.success() && !path.is_empty()).then_some(path)
 });
 
-/// A program that runs.
+/// A running program.
 #[derive(Debug)]
 pub(super) struct RunningProgram {
     child: Child,
 }
 
-/// How a program ended.
+/// The end of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct End(String);
 
@@ -117,7 +117,7 @@ impl RunningProgram {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Returns once the process waits for bytes of a file that it has open.
+    /// Returns when the process waits for bytes of an open file.
     pub(super) fn until_waits_for(&self, path: &Path) {
         let proc = PathBuf::from(format!("/proc/{}", self.pid()));
         until("the process waits", || {
@@ -130,7 +130,7 @@ impl RunningProgram {
         });
     }
 
-    /// Sends a signal, and returns how the program ended and how long that took.
+    /// Sends a signal, and returns the end of the program and its duration.
     pub(super) fn end_by(self, signal: Signal) -> (End, Duration) {
         let start = Instant::now();
         self.send(signal);
@@ -138,7 +138,7 @@ impl RunningProgram {
         (end, start.elapsed())
     }
 
-    /// Waits for the end: the signal that ended it, or else its exit code and what it said.
+    /// Waits for the end: the signal that ended it, or its exit code and output.
     pub(super) fn end(self) -> End {
         let output = self.child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();

@@ -1,4 +1,4 @@
-//! A mount whose files do not answer, and programs that wait for them.
+//! A mount whose files do not respond, and programs that wait for them.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::cases::Wait;
 use super::program::{Program, RunningProgram};
 use crate::support::{Fixture, eventually};
 
-/// How long the files are. More than a read-ahead window.
+/// Length of the files: more than a read-ahead window.
 const FILE_BYTES: u64 = 3_000_000;
 
 /// A mount with a file for each round.
@@ -29,7 +29,7 @@ impl InterruptStage {
         Self { fixture, mount, used_count: 0 }
     }
 
-    /// Returns a file that does not answer, and its number.
+    /// Returns a file that does not respond, and its index.
     pub(super) fn held_file(&mut self) -> (u32, PathBuf) {
         let index = self.used_count;
         self.used_count += 1;
@@ -45,7 +45,7 @@ impl InterruptStage {
         });
     }
 
-    /// Returns a program that waits.
+    /// Returns a waiting program.
     pub(super) fn waiting(&mut self, program: Program, wait: Wait) -> RunningProgram {
         let (index, path) = self.held_file();
         if wait == Wait::First {
@@ -56,15 +56,15 @@ impl InterruptStage {
         let other = Program::Cat.start(&path);
         self.until_opened(index, |_| true);
         let running = program.start(&path);
-        // It waits for what the other has asked for, until that fails for the other.
+        // It waits for a page of the other's read-ahead, until that fails for the other.
         running.until_waits_for(&path);
         assert_eq!(other.end_by(Signal::KILL).0.to_string(), "signal 9");
         self.until_opened(index, |len| len == 4096);
         running
     }
 
-    /// Returns when the signals of those who wait were looked at: a reader that only we can free
-    /// is free.
+    /// Returns after the waiting threads were polled: a reader that only tfs can release is
+    /// released.
     pub(super) fn until_looked(&mut self) {
         let witness = self.waiting(Program::Dd(Some("iflag=direct")), Wait::First);
         assert_eq!(witness.end_by(Signal::KILL).0.to_string(), "signal 9");
