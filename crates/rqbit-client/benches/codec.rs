@@ -1,4 +1,4 @@
-//! What the answers of a server cost to read: the list of 10,000 torrents, and a bitfield.
+//! Costs of parsing a server's answers: the list of 10,000 torrents, and a bitfield.
 //!
 //! `cargo bench -p rqbit-client`. A mount reads the list every five seconds.
 #![expect(clippy::unwrap_used, reason = "this is how a bench fails")]
@@ -11,10 +11,10 @@ use rqbit_client::{HaveBitfield, wire};
 
 const TORRENTS: u32 = 10_000;
 
-/// The pieces of a torrent of 100 GB.
+/// Number of pieces of a torrent of 100 GB.
 const PIECES: u32 = 100_000;
 
-/// Returns what `GET /torrents?with_stats=true` answers, in the words of rqbit 9.1.0.
+/// Returns the answer to `GET /torrents?with_stats=true`, in the format of rqbit 9.1.0.
 fn list() -> String {
     let torrents: Vec<_> = (0..TORRENTS)
         .map(|id| {

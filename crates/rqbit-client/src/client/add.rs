@@ -16,7 +16,7 @@ use crate::{Endpoint, Result};
 /// Source of a torrent to add.
 #[derive(Clone, PartialEq, Eq)]
 pub enum AddSource {
-    /// A .torrent file. rqbit takes at most 10 MiB.
+    /// A .torrent file. rqbit accepts at most 10 MiB.
     TorrentFile(Bytes),
     /// A magnet link, or an http or https URL of a .torrent file, resolved by the server.
     Url(String),

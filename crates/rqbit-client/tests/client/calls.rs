@@ -9,7 +9,7 @@ use rqbit_client::{AddOptions, AddSource, Client, CreateOptions, InfoHash, Resul
 
 use crate::support::{PATIENT, ScriptStep, ScriptedServer, run};
 
-/// Renders the request of one call, and what the client made of the recorded answer.
+/// Renders the request of one call, and the client's result for the recorded answer.
 fn exchange<T: Debug>(recording: &str, call: impl AsyncFnOnce(Client) -> Result<T>) -> String {
     run(async {
         let server =

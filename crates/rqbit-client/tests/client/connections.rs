@@ -1,16 +1,16 @@
-//! Which connections are kept, which are closed, and what happens to the dead ones.
+//! Connections: which are kept, which are closed, and how dead ones are handled.
 
 use expect_test::{Expect, expect};
 use rqbit_client::{ByteRange, Client, ClientConfig, Result, TorrentRef};
 
 use crate::support::{PATIENT, Script, ScriptStep, ScriptedServer, run};
 
-/// Answers one request by an empty list.
+/// Answers one request with an empty list.
 fn list() -> Script {
     vec![ScriptStep::Request, ScriptStep::answer("200 OK", r#"{"torrents":[]}"#)]
 }
 
-/// Runs calls one after the other, and renders what the server saw and how they ended.
+/// Runs calls one after the other, and renders the server's log and the results.
 #[track_caller]
 fn check(scripts: Vec<Script>, calls: &[Call], want: &Expect) {
     want.assert_eq(&run(async {
@@ -43,7 +43,7 @@ impl Call {
         match self {
             Self::List => client.torrents().await.map(|_list| ()),
             Self::Pause => client.pause(torrent).await,
-            // Nobody asks for the end: the last chunk brings it.
+            // The end is not requested: the last chunk includes it.
             Self::Stream => {
                 let mut stream = client.stream(torrent, 0, range, Some(10)).await?;
                 while stream.position() < stream.end() {
@@ -143,7 +143,7 @@ fn get_on_a_dead_connection_is_sent_once_more() {
         done
     "#]],
     );
-    // It dies on the new connection as well: once more is enough.
+    // It dies on the new connection as well: only one retry is made.
     let dies = [list(), vec![ScriptStep::Request]].concat();
     check(
         vec![dies, vec![ScriptStep::Request]],
@@ -223,7 +223,7 @@ fn stream_that_is_dropped_early_does_not_come_back() {
 
 #[test]
 fn surplus_after_a_body_is_never_taken_for_an_answer() {
-    // A whole answer that nobody asked for, in the same packet and in one of its own.
+    // A whole unrequested answer, in the same packet and in one of its own.
     let surplus = list().remove(1);
     let ScriptStep::Send(twice) = surplus.clone() else { return };
     let script =
@@ -268,7 +268,7 @@ fn idle_connections_are_bounded_and_can_be_closed() {
         }
         server.wait_for("client closed it", 2).await;
         client.close_idle();
-        // The client stays: that every connection ends is due to the call above.
+        // The client stays alive, so that only the call above can end the connections.
         let text = server.finish().await;
         drop(client);
         text

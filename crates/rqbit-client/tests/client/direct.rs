@@ -1,4 +1,4 @@
-//! Short ranges read on the thread that asks.
+//! Short ranges read on the calling thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(600);
 
-/// The usual call, by which a client learns where its server is.
+/// An ordinary call, by which a client learns the address of its server.
 fn list() -> Script {
     vec![ScriptStep::Request, ScriptStep::answer("200 OK", r#"{"torrents":[]}"#)]
 }
@@ -20,7 +20,7 @@ fn part(body: &str) -> ScriptStep {
     ScriptStep::answer("206 Partial Content\r\nContent-Range: bytes 3-6/10", body)
 }
 
-/// Reads four bytes from 3 on, of a file of ten.
+/// Reads four bytes from offset 3 of a file of ten bytes.
 async fn read(client: &Arc<Client>, time_max: Duration) -> String {
     let client = Arc::clone(client);
     let read = tokio::task::spawn_blocking(move || {
@@ -35,7 +35,7 @@ async fn read(client: &Arc<Client>, time_max: Duration) -> String {
     read.await.expect("a read does not panic")
 }
 
-/// Makes the usual call and then direct reads, and renders what the server saw and how they ended.
+/// Makes an ordinary call and then inline reads, and renders the server's log and the results.
 #[track_caller]
 fn check(scripts: Vec<Script>, reads: usize, want: &Expect) {
     want.assert_eq(&run(async {

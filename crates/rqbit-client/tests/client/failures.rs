@@ -1,12 +1,12 @@
-//! Answers that are no answers: garbage, silence, floods, other servers.
+//! Invalid answers: garbage, silence, floods, other servers.
 
 use expect_test::{Expect, expect};
 use rqbit_client::{Client, ClientConfig, Credentials, Timeouts, TorrentRef};
 
 use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
-/// Lists the torrents of a scripted server; renders a line for each case: how it ended, and what
-/// the server saw after the request.
+/// Lists the torrents of a scripted server; renders a line for each case: the result, and the
+/// server's log after the request.
 #[track_caller]
 fn check(timeouts: Timeouts, cases: &[(&str, Script)], want: &Expect) {
     let rows = cases.iter().map(|(name, script)| {
@@ -31,7 +31,7 @@ fn answer(head: &str, body: &str) -> Script {
     vec![ScriptStep::Request, ScriptStep::answer(head, body)]
 }
 
-/// Answers with success and a body in chunks, as given.
+/// Answers with success and the given chunked body.
 fn chunked(body: ScriptStep) -> Script {
     let head = ScriptStep::send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
     vec![ScriptStep::Request, head, body]

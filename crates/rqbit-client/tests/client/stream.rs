@@ -1,11 +1,11 @@
-//! Streams of ranges: right ones, wrong ones, broken ones.
+//! Streams of ranges: valid, wrong and broken ones.
 
 use expect_test::{Expect, expect};
 use rqbit_client::{ByteRange, ErrorKind, RangeStream, Timeouts, TorrentRef};
 
 use crate::support::{PATIENT, SOON, Script, ScriptStep, ScriptedServer, run};
 
-/// The file of these tests is `0123456789` again and again; this is how long it is.
+/// The file of these tests repeats `0123456789`; this is its length in bytes.
 const FILE_LEN: u64 = 100;
 
 /// Reads a stream to its end, opening a gate of the server after each chunk.
@@ -103,7 +103,7 @@ fn chunked_body() {
     let cases = [
         ("whole", body(&[bytes.clone(), end.clone()])),
         ("late end", body(&[bytes.clone(), ScriptStep::Gate, end])),
-        // All bytes came, so they are good.
+        // All bytes arrived, so they are valid.
         ("no end", body(&[bytes.clone(), ScriptStep::ClientCloses])),
         ("closed", body(std::slice::from_ref(&bytes))),
         ("long chunk", body(&[long])),
@@ -193,7 +193,7 @@ fn whole_file_in_place_of_a_range() {
     );
 }
 
-/// rqbit 8.1.1 takes `bytes=10-19` for no range, and sends the whole file of no given length.
+/// rqbit 8.1.1 ignores `bytes=10-19`, and sends the whole file without a length.
 #[test]
 fn a_server_that_knows_only_ranges_without_an_end() {
     let file = "0123456789".repeat(10);
@@ -446,7 +446,7 @@ fn dropped_stream_closes_its_connection() {
         let range = ByteRange::new(10, 20);
         let mut stream = client.stream(TorrentRef::Id(7), 3, range, Some(FILE_LEN)).await.unwrap();
         assert!(stream.next_chunk().await.unwrap().is_some());
-        // The client stays: only the stream lets go.
+        // The client stays alive: only the stream is dropped.
         drop(stream);
         expect![[r#"
             connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]

@@ -1,4 +1,4 @@
-//! `https`: with a certificate that is trusted, and with those that are not.
+//! `https`, with trusted and untrusted certificates.
 
 use std::sync::Arc;
 
@@ -11,13 +11,13 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::support::{PATIENT, SOON, ScriptStep, ScriptedServer, run};
 
-/// A certificate for names that trusts itself, and the server that shows it.
+/// A self-signed certificate for a name, and a server configuration that uses it.
 fn certificate(name: &str) -> (Arc<ServerConfig>, String) {
     let made = generate_simple_self_signed([name.to_owned()]).expect("make a certificate");
     serving(made)
 }
 
-/// Does the same with a certificate that has expired.
+/// The same with an expired certificate.
 fn expired_certificate(name: &str) -> (Arc<ServerConfig>, String) {
     let signing_key = KeyPair::generate().expect("make a key");
     let mut params = CertificateParams::new([name.to_owned()]).expect("a valid name");
@@ -45,7 +45,7 @@ fn client(server: &ScriptedServer, roots: RootCertificates, timeouts: Timeouts) 
     Client::new(config).expect("set up a client")
 }
 
-/// Lists the torrents, and renders how that ended.
+/// Lists the torrents, and renders the result.
 async fn list(client: &Client) -> String {
     match client.torrents().await {
         Ok(_list) => "done".into(),
@@ -91,7 +91,7 @@ fn certificates_that_are_not_trusted() {
             connection 1: tls handshake failed
         "#]]
         .assert_eq(&server.finish().await);
-        // For this host, but unknown.
+        // For this host, but not trusted.
         let (unknown, _pem) = certificate("127.0.0.1");
         let server = ScriptedServer::start_tls(vec![answers(1)], unknown).await;
         let result = list(&client(&server, roots, PATIENT)).await;

@@ -1,4 +1,4 @@
-//! A server that writes exact bytes, as a script says, and keeps a log of what it saw.
+//! A scripted server that writes exact bytes, and logs its input.
 
 mod script;
 
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use self::script::play;
 pub(crate) use self::script::{Script, ScriptStep};
 
-/// Longer than any test takes: it must never be what ends a wait.
+/// Longer than any test takes: no wait may end by it.
 const NEVER: Duration = Duration::from_secs(600);
 
 /// Short enough for a test to wait for.
@@ -27,18 +27,17 @@ pub(crate) const PATIENT: Timeouts =
 
 /// A server on a free port of the loopback address.
 ///
-/// The n-th connection plays the n-th script; one more connection than scripts is closed and
-/// logged.
+/// The n-th connection plays the n-th script; an additional connection is closed and logged.
 pub(crate) struct ScriptedServer {
     address: SocketAddr,
     shared: Arc<ScriptShared>,
     task: JoinHandle<()>,
 }
 
-/// What the connections share.
+/// State shared by the connections.
 struct ScriptShared {
     log: Mutex<Vec<(usize, String)>>,
-    /// A script waits here until the test lets it go on.
+    /// A script waits here until the test opens the gate.
     gate: Semaphore,
 }
 
@@ -89,7 +88,7 @@ impl ScriptedServer {
         self.shared.gate.add_permits(1);
     }
 
-    /// Waits until a line was logged so many times.
+    /// Waits until a line was logged `count` times.
     pub(crate) async fn wait_for(&self, line: &str, count: usize) {
         let is_there = || {
             let log = self.shared.log.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,7 +103,7 @@ impl ScriptedServer {
         tokio::time::timeout(limit, waiting).await.expect("the line is logged");
     }
 
-    /// Waits until every connection is over, and returns what the server saw, by connection.
+    /// Waits until every connection has ended, and returns the server's log, by connection.
     pub(crate) async fn finish(self) -> String {
         self.task.await.expect("no script fails");
         let mut log =
@@ -117,14 +116,14 @@ impl ScriptedServer {
     }
 }
 
-/// What turns a socket into TLS; nothing can where TLS is not built in.
+/// Wraps a socket in TLS; without the feature `tls`, it has no values.
 #[cfg(feature = "tls")]
 type Acceptor = tokio_rustls::TlsAcceptor;
 #[cfg(not(feature = "tls"))]
 #[derive(Clone)]
 enum Acceptor {}
 
-/// Accepts a connection for each script, and then whoever else is waiting.
+/// Accepts a connection for each script, and then all additional ones.
 async fn accept(
     listener: TcpListener,
     scripts: Vec<Script>,
@@ -140,7 +139,7 @@ async fn accept(
             .push(tokio::spawn(async move { serve(idx + 1, socket, tls, script, &shared).await }));
     }
     let mut extra = playing.len();
-    // More connections than scripts come before the last script is over, or never.
+    // Additional connections arrive before the last script ends, or never.
     for mut it in playing {
         loop {
             tokio::select! {

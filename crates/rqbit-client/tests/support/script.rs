@@ -1,4 +1,4 @@
-//! What a connection of the scripted server does, step by step.
+//! Steps of a connection of the scripted server.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 
 use super::ScriptShared;
 
-/// What one connection does.
+/// Steps of one connection.
 pub(crate) type Script = Vec<ScriptStep>;
 
 /// One step. After the last one the server closes the connection.
@@ -42,14 +42,14 @@ impl ScriptStep {
         Self::Send(bytes)
     }
 
-    /// Writes an answer that was recorded, `tests/data/{name}.http`.
+    /// Writes a recorded answer, `tests/data/{name}.http`.
     pub(crate) fn recorded(name: &str) -> Self {
         let path = format!("{}/tests/data/{name}.http", env!("CARGO_MANIFEST_DIR"));
         Self::Send(std::fs::read(path).expect("read a recorded answer"))
     }
 }
 
-/// Where a script is played.
+/// The socket on which a script is played.
 pub(super) trait Socket: AsyncRead + AsyncWrite + Unpin {
     /// Makes the close of the socket a reset.
     fn reset(&self);
@@ -68,7 +68,7 @@ impl Socket for tokio_rustls::server::TlsStream<TcpStream> {
     }
 }
 
-/// Plays a script; a client that goes away early ends it.
+/// Plays a script; it ends early if the client disconnects.
 pub(super) async fn play(
     idx: usize,
     mut socket: impl Socket,
@@ -92,7 +92,7 @@ pub(super) async fn play(
             ScriptStep::Gate => shared.gate.acquire().await.expect("the gate stays").forget(),
             ScriptStep::ClientCloses => {
                 let mut rest = Vec::new();
-                // A reset is a close as well: it means that bytes were left unread.
+                // A reset is a close as well: it means that the client left bytes unread.
                 let closed = socket.read_to_end(&mut rest).await;
                 assert!(closed.is_err() || rest.is_empty(), "client sent {rest:?}");
                 shared.log(idx, "client closed it");
@@ -100,7 +100,7 @@ pub(super) async fn play(
             ScriptStep::Reset => return socket.reset(),
         }
     }
-    // So that the last bytes arrive even if the client has sent more than was read.
+    // Ensures that the last bytes arrive even if the client has sent more than was read.
     drop(socket.shutdown().await);
     let mut rest = Vec::new();
     let linger = socket.read_to_end(&mut rest);
