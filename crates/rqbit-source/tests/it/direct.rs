@@ -1,4 +1,4 @@
-//! Reads on the thread that asks, from the core to a server with rqbit's permits.
+//! Inline reads, from the core to a server with rqbit's permits.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ const PIECE_BYTES: u32 = 64 * 1024;
 
 const READ_BYTES: u32 = 4096;
 
-/// For what ends within milliseconds, and only fails to if something hangs.
+/// Time limit of operations that end within milliseconds unless one hangs.
 const TEST_MAX: Duration = Duration::from_secs(60);
 
 async fn open(server: &PermitServer) -> (Arc<Vfs<RqbitSource>>, HandleId) {
@@ -57,7 +57,7 @@ async fn check() {
     let server = PermitServer::start(8, vec![torrent]).await.unwrap();
     let (vfs, handle) = open(&server).await;
     assert!(vfs.source().can_read_now());
-    // Nothing is there.
+    // No piece is present.
     assert!(!read_inline(&vfs, handle, 0).await);
     assert_eq!((vfs.counters().total.direct_misses, server.census().open_max), (0, 0));
 
@@ -66,7 +66,7 @@ async fn check() {
     vfs.apply(listing, Vec::new(), 0);
     assert!(!vfs.may_read_inline(1 << 20), "that is long");
     assert!(vfs.may_read_inline(READ_BYTES));
-    // On a machine that is busy it may be late, and takes the usual way then.
+    // On a busy machine it may be late, and falls back to a stream.
     let offsets = (0..).map(|nth| nth * 7 * u64::from(READ_BYTES) % (FILE.len() / 2));
     for offset in offsets {
         if read_inline(&vfs, handle, offset).await {

@@ -1,4 +1,4 @@
-//! A short run of the fuzz targets: the corpus, and the same mutations of it each time.
+//! A short run of the fuzz targets: the corpus, and deterministic mutations of it.
 
 use std::path::Path;
 
@@ -6,10 +6,10 @@ use tfs_testkit::fuzz::{
     Mutations, api, bitfield, content_range, json, metainfo, names, run_corpus, search,
 };
 
-/// How many inputs each target gets: some seconds of them.
+/// Number of inputs of each target: takes some seconds.
 const COUNT: u64 = 20_000;
 
-/// Each of them compiles two patterns, which takes longer than all else.
+/// Each input compiles two patterns, which takes longer than all else.
 const SEARCH_COUNT: u64 = 2_000;
 
 #[track_caller]

@@ -1,8 +1,8 @@
-//! Torrents with symbolic links that libtorrent 2.1.1 and torf 4.3.1 made, with rqbit's answer to
-//! each, against what libtorrent itself resolves.
+//! Torrents with symbolic links created by libtorrent 2.1.1 and torf 4.3.1, with rqbit's answer for
+//! each, compared with libtorrent's own resolution.
 //!
-//! libtorrent took the links from a disk, and writes their targets from the top on; torf was given
-//! targets in every form of BEP 47 and some that it does not have.
+//! libtorrent read the links from a disk, and writes their targets relative to the top. torf got
+//! targets in every form of BEP 47, and some other forms.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use rqbit_client::{Client, ClientConfig};
 use rqbit_source::{RqbitSource, to_details};
 use vfs_core::{Ino, NodeKind, TorrentState, TorrentSummary, Vfs, VfsConfig};
 
-/// What a link is in libtorrent and why it is otherwise in the mount, if it is.
+/// A link, its target in libtorrent, and its target in the mount, if it is shown.
 type LinkRow = (&'static str, &'static str, Option<&'static str>);
 
 const HIDDEN: Option<&str> = None;
 
-/// What both torrents have: the link, and where it leads.
+/// Links that both torrents have, with their targets.
 const COMMON: [LinkRow; 9] = [
     ("X.framework/X", "X.framework/Versions/Current/X", Some("Versions/Current/X")),
     ("X.framework/Versions/Current", "X.framework/Versions/A", Some("A")),
@@ -25,9 +25,9 @@ const COMMON: [LinkRow; 9] = [
     ("lib/libx.so.1", "lib/libx.so.1.2", Some("libx.so.1.2")),
     ("lib/dots", "lib/libx.so", Some("libx.so")),
     ("lib/up", "bin/x", Some("../bin/x")),
-    // A folder in itself. Programs that follow links would walk it without end.
+    // A folder that links to itself. Programs that follow links would walk it without end.
     ("d/self", "d", HIDDEN),
-    // In a circle.
+    // A loop.
     ("loop1", "loop2", HIDDEN),
 ];
 
@@ -41,12 +41,12 @@ const LIBTORRENT: [LinkRow; 5] = [
     // Two folders that link into each other.
     ("e/l", "g", HIDDEN),
     ("g/l", "e", HIDDEN),
-    // A link that leads nowhere leads to itself in libtorrent.
+    // In libtorrent, a link without a valid target leads to itself.
     ("gone", "gone", HIDDEN),
 ];
 
 const TORF: [LinkRow; 6] = [
-    // Relative to its own folder and through a link: libtorrent looks for that from the top only.
+    // Relative to its own folder and through a link: libtorrent resolves only from the top.
     ("X.framework/Headers", "X.framework/Headers", Some("Versions/Current/Headers")),
     ("loop2", "loop1", HIDDEN),
     ("e/l", "g", HIDDEN),
@@ -55,7 +55,7 @@ const TORF: [LinkRow; 6] = [
     ("d/top", "d/top", HIDDEN),
 ];
 
-/// Returns the links that a torrent shows, with their targets.
+/// Returns the visible links of a torrent, with their targets.
 fn links(torrent_file: &[u8], json: &str) -> BTreeMap<String, String> {
     let wire = serde_json::from_str(json).unwrap();
     let details = to_details(wire, Some(torrent_file)).unwrap();
@@ -96,7 +96,7 @@ fn links(torrent_file: &[u8], json: &str) -> BTreeMap<String, String> {
     links
 }
 
-/// Returns the path from the top that a target in the folder of a link is.
+/// Converts a target, relative to the folder of a link, to a path from the top.
 fn from_top(link: &str, target: &str) -> String {
     let mut path: Vec<_> = link.split('/').collect();
     path.pop();

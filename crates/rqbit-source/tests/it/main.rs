@@ -1,4 +1,4 @@
-//! The source against servers of the test kit, and the mapping against any answers of a server.
+//! The source against servers of the test kit, and the mapping against arbitrary answers.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "this is how a test fails")]
 

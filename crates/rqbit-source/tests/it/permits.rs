@@ -1,4 +1,5 @@
-//! The trap of rqbit without time: a server that stops when all its permits are held.
+//! Permit exhaustion of rqbit, without real time: a server that stops when all its permits are
+//! held.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,14 +13,14 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use vfs_core::{HandleId, InfoHash, Ino, TorrentSource as _, Vfs, VfsConfig};
 
-/// What rqbit has.
+/// Number of rqbit's permits.
 const PERMITS: usize = 8;
 
 const READERS: u64 = 64;
 
 const PIECE_BYTES: u32 = 32 * 1024;
 
-/// How far the readers are apart: more than the engine skips or joins.
+/// Distance between readers: more than the engine skips or merges.
 const DISTANCE_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Within a piece, so that each reader needs one.
@@ -27,7 +28,7 @@ const READ_BYTES: u32 = 20_000;
 
 const FILM: Content = Content::new(1, READERS * DISTANCE_BYTES);
 
-/// For what ends within milliseconds, and only fails to if something hangs.
+/// Time limit of operations that end within milliseconds unless one hangs.
 const TEST_MAX: Duration = Duration::from_secs(60);
 
 fn film() -> PermitTorrent {
@@ -39,7 +40,7 @@ fn film() -> PermitTorrent {
     }
 }
 
-/// A torrent that nobody reads.
+/// A torrent without readers.
 fn other() -> PermitTorrent {
     PermitTorrent {
         info_hash: InfoHash::from_bytes([2; InfoHash::BYTES]),
@@ -49,7 +50,7 @@ fn other() -> PermitTorrent {
     }
 }
 
-/// Returns a client that waits for as long as the test does.
+/// Returns a client without time-outs shorter than the test.
 fn patient_client(server: &PermitServer) -> Client {
     let mut config = ClientConfig::new(server.url().parse().unwrap());
     let never = TEST_MAX * 10;
@@ -57,7 +58,7 @@ fn patient_client(server: &PermitServer) -> Client {
     Client::new(config).unwrap()
 }
 
-/// Returns a filesystem over the server, and its file open once for each reader.
+/// Returns a filesystem over the server, and one open handle of its file for each reader.
 async fn open_film(server: &PermitServer, streams_max: usize) -> (Vfs<RqbitSource>, Vec<HandleId>) {
     let source = RqbitSource::new(patient_client(server), streams_max);
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
@@ -107,7 +108,7 @@ async fn check_readers(streams_max: usize) {
     assert!(census.open_max <= streams_max, "{census:?}");
     assert_eq!(steps, READERS, "each reader needs one piece, and nothing more was fetched");
     assert_eq!(server.violations(), Vec::<String>::new());
-    // What nobody reads is downloaded too.
+    // A torrent without readers is downloaded too.
     let pieces = (FILM.len() + DISTANCE_BYTES) / u64::from(PIECE_BYTES);
     for _ in steps..pieces {
         assert!(matches!(server.step(), PermitStep::Wrote { .. }));
@@ -115,8 +116,8 @@ async fn check_readers(streams_max: usize) {
     assert_eq!(server.step(), PermitStep::Complete);
 }
 
-/// The server writes a piece only while a permit is free, and only for a stream that waits: if
-/// readers held as many streams as there are permits, or one for good, none of them would end.
+/// The server writes a piece only while a permit is free, and only for a waiting stream. If readers
+/// held all permits, or one permanently, none of them would end.
 #[tokio::test]
 async fn many_readers_of_missing_data_all_end_and_leave_the_server_its_permits() {
     for streams_max in [STREAMS_MAX_DEFAULT, 1, PERMITS - 1] {
@@ -150,11 +151,11 @@ async fn check_trap() {
     }
     assert_eq!(server.census().open, PERMITS);
 
-    // One that goes away makes room for the one that has no headers, which is no better.
+    // A dropped stream frees a permit for the one that waits for its headers, which does not help.
     drop(streams.pop());
     let mut ninth = ninth.await;
     assert_eq!(server.step(), PermitStep::Frozen);
-    // One more, and all is well again.
+    // One more, and the server continues.
     drop(streams.pop());
     server.wait_until(|census| census.open < PERMITS).await;
     while server.census().waiting > 0 {
@@ -165,7 +166,7 @@ async fn check_trap() {
     assert_eq!(server.violations(), Vec::<String>::new());
 }
 
-/// What a mount without a budget does to rqbit.
+/// Effect of a mount without a budget on rqbit.
 #[tokio::test]
 async fn eight_plain_streams_at_missing_data_stop_the_server() {
     timeout(TEST_MAX, check_trap()).await.unwrap();
