@@ -1,4 +1,4 @@
-//! What the tests of a server share: an HTTP request in a few lines, and a bounded wait.
+//! Shared helpers of the server tests: a minimal HTTP request, and a bounded wait.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use tfs_testkit::until::until_async;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// No step of a test takes this long unless something is broken.
+/// Time limit of each step, which only a failure reaches.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Sends one request on a connection of its own and returns the whole answer, head and body.
+/// Sends one request on its own connection and returns the whole answer, head and body.
 pub(crate) async fn request(addr: SocketAddr, head: &str, body: &[u8]) -> String {
     let exchange = async {
         let mut stream = TcpStream::connect(addr).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn get(addr: SocketAddr, path: &str) -> String {
     request(addr, &format!("GET {path} HTTP/1.1"), b"").await
 }
 
-/// Asks for `path` until the answer contains `wanted`.
+/// Requests `path` until the answer contains `wanted`.
 pub(crate) async fn wait_for(addr: SocketAddr, path: &str, wanted: &str) {
     until_async(&format!("{path} has {wanted}"), async || {
         get(addr, path).await.contains(wanted).then_some(())
@@ -42,7 +42,7 @@ pub(crate) async fn wait_for(addr: SocketAddr, path: &str, wanted: &str) {
     .await;
 }
 
-/// Writes an info hash as the API wants it.
+/// Formats an info hash for the API.
 pub(crate) fn hex(info_hash: [u8; 20]) -> String {
     info_hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

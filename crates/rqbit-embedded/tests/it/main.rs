@@ -1,4 +1,4 @@
-//! Real servers on loopback, seen from outside: over HTTP and on disk.
+//! Real servers on loopback, tested externally: over HTTP and on disk.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails may say so in any way")]
 

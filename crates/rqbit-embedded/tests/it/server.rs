@@ -1,4 +1,4 @@
-//! A server starts, answers, keeps its secrets, and is gone when it is dropped.
+//! A server starts, answers, protects its credentials, and ends when it is dropped.
 
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ async fn answers_on_loopback() {
     let answer = get(server.api_addr(), "/").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     assert!(answer.contains(r#""server":"rqbit""#), "{answer}");
-    // Not read-only: the route is there and only dislikes the body.
+    // Not read-only: the route exists and only rejects the body.
     let answer = request(server.api_addr(), "POST /torrents HTTP/1.1", b"rubbish").await;
     assert!(answer.contains("error decoding torrent"), "{answer}");
     server.stop().await;
@@ -40,7 +40,7 @@ async fn credentials_are_asked_for_and_not_shown() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
 }
 
-/// Ends a server with a client connected, and checks that the client is cut off.
+/// Ends a server with a connected client, and checks that the client is disconnected.
 async fn check_end<F: Future<Output = ()>>(end: impl FnOnce(EmbeddedServer) -> F) {
     let dir = TempDir::new().unwrap();
     let server = EmbeddedServer::start(EmbeddedConfig::loopback(dir.path())).await.unwrap();
@@ -49,7 +49,7 @@ async fn check_end<F: Future<Output = ()>>(end: impl FnOnce(EmbeddedServer) -> F
     let client = TcpStream::connect(addr).await.unwrap();
     get(addr, "/").await; // The first connection was accepted before this.
     end(server).await;
-    client.readable().await.unwrap(); // End of file or reset, once the server's task is gone.
+    client.readable().await.unwrap(); // End of file or reset, once the server's task has ended.
     assert!(!matches!(client.try_read(&mut [0; 1]), Ok(1..)));
     for addr in [addr, peer_addr] {
         while TcpStream::connect(addr).await.is_ok() {

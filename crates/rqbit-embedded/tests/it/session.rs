@@ -1,4 +1,4 @@
-//! What a session remembers across restarts, and what it costs to end one.
+//! State of a session across restarts, and the cost of ending one.
 
 use std::fs;
 use std::num::NonZeroU32;
@@ -64,14 +64,14 @@ async fn remembers_the_pieces_of_a_download_that_was_stopped() {
     let peer = seeder.peer_addr().unwrap();
     let head = format!("POST /torrents?initial_peers={peer} HTTP/1.1");
     request(downloader.api_addr(), &head, &seeded.torrent_bytes).await;
-    // While it is initializing, progress is what has been hashed, not what is there.
+    // While it is initializing, progress counts hashed bytes, not present ones.
     wait_for(downloader.api_addr(), &stats_path(&seeded), r#""state":"live""#).await;
     let mut before = 0;
     while before == 0 {
         before = progress_bytes(&downloader, &seeded).await;
     }
     downloader.stop().await;
-    // No peer is known to the new server: whatever it has, the old one left.
+    // The new server knows no peers: all its data is from the old one.
     let downloader = EmbeddedServer::start(config).await.unwrap();
     wait_for(downloader.api_addr(), &stats_path(&seeded), r#""state":"live""#).await;
     let after = progress_bytes(&downloader, &seeded).await;

@@ -1,4 +1,4 @@
-//! Two servers in one process make, exchange and refuse torrents.
+//! Two servers in one process create, exchange and refuse torrents.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) fn bytes(len: usize, seed: u8) -> Vec<u8> {
     (0..len).map(|i| ((i / 7 + i / 1021) % 251).to_le_bytes()[0] ^ seed).collect()
 }
 
-/// A tree with everything that is easy to get wrong: folders, no bytes, one byte, odd names.
+/// A tree of edge cases: folders, an empty file, one byte, unusual names.
 fn write_tree(root: &Path) -> Vec<String> {
     let files = [
         ("a first.bin", bytes(100_000, 1)),
