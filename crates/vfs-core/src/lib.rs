@@ -7,7 +7,7 @@
 //! crate calls it directly.
 //!
 //! ```text
-//! front end --> Vfs --> Tree   (metadata: memory only, never waits)
+//! front end --> Vfs --> Tree   (metadata: memory only, never blocks)
 //!                  `--> Engine --> TorrentSource   (bytes: waits, but only until a deadline)
 //! ```
 //!

@@ -1,11 +1,11 @@
 //! Search over the paths of all files of all torrents.
 //!
 //! ```text
-//! Query          what is asked for: words, a glob or a regular expression
-//!  `- literals   what a path must have in it to match a pattern at all
-//! SearchIndex    all torrents, replaced as a whole when one comes or goes
-//!  `- TorrentNames   the folded names of one torrent as one text; never changes
-//!      `- Trigrams   what they have in them, more or less
+//! Query          words, a glob or a regular expression
+//!  `- literals   texts that every matching path contains
+//! SearchIndex    all torrents; replaced as a whole on each change
+//!  `- TorrentNames   folded names of one torrent as one text; immutable
+//!      `- Trigrams   Bloom filter of their trigrams
 //! ```
 //!
 //! A query skips torrents that cannot contain one of its words. It scans the folded names of the

@@ -4,7 +4,7 @@
 //! Tree
 //!  |- Folder        a directory of torrents: the root, or one for each server below it
 //!  |   `- Names     the names in it, each with its cookie
-//!  |- torrents      directory, info hash -> layout (never changes), what each server says (does)
+//!  |- torrents      directory, info hash -> layout (immutable), state on each server (changes)
 //!  `- InodeTable    inode number -> node of a layout, lookup count
 //! ```
 

@@ -1,10 +1,10 @@
-//! `.tfs/`: control files and other ways to the same files.
+//! `.tfs/`: control files, and links to torrents and files.
 //!
 //! ```text
 //! .tfs/
-//!  |- <control files>         text that the owner of the filesystem makes when they are opened
+//!  |- <control files>         text that the front end renders on open
 //!  |- by-hash/<info hash>     link to the torrent
-//!  `- search/<words>/<name>   link to each file whose path has all the words in it
+//!  `- search/<words>/<name>   link to each file whose path contains all words
 //! ```
 //!
 //! Links and directories are computed from the tree on request, and only the searches that the
