@@ -94,7 +94,7 @@ impl FailedRanges {
         true
     }
 
-    /// Returns whether to refuse a read that is the kernel's retry in a failed range.
+    /// Returns the refusal of a read that is the kernel's retry in a failed range, if any.
     pub(super) fn refusal(&self, span: InodeRange, now: Instant) -> Option<ReadRefusal> {
         if span.len() > page_bytes() {
             return None;

@@ -53,7 +53,7 @@ impl Invalidator {
         }
     }
 
-    /// Returns whether to refuse a read that is the kernel's retry in a failed range.
+    /// Returns the refusal of a read that is the kernel's retry in a failed range, if any.
     pub(super) fn refusal(&self, span: InodeRange) -> Option<ReadRefusal> {
         let state = self.state();
         if state.failed.is_empty() { None } else { state.failed.refusal(span, Instant::now()) }
