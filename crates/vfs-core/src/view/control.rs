@@ -29,7 +29,7 @@ impl fmt::Debug for ControlFile {
     }
 }
 
-/// Returns the files with valid names, without duplicates.
+/// Returns the files without those of reserved or duplicate names; at most [`FILES_MAX`].
 pub(super) fn distinct(files: Vec<ControlFile>) -> Box<[ControlFile]> {
     let mut distinct: Vec<ControlFile> = Vec::new();
     for file in files {
