@@ -14,7 +14,7 @@
 //! | has a fatal signal, or has exited | fail | `EINTR` | ends without an error |
 //! | handles SIGINT, SIGTERM, SIGHUP, SIGQUIT | fail | `EINTR` | its handler runs at once |
 //! | repeats the read within a second | fail at once | `ECANCELED` | gets an error |
-//! | handles any other signal | continue | | its handler runs after the read, as with a local file |
+//! | handles any other signal | continue | | its handler runs after the read, as for local files |
 //! | blocks or ignores the signal | continue | | |
 //! | is stopped and continued | continue | | stops after the read, as with a local file |
 //! | waits while another thread gets the signal | continue | | is ended by that thread, or waits |
