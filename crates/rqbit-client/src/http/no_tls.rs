@@ -3,20 +3,20 @@
 use tokio::net::TcpStream;
 
 use super::connection::Io;
-use crate::error::Failure;
-use crate::{ClientConfig, ErrorKind, TlsProblem};
+use crate::error::CallFailure;
+use crate::{ClientConfig, ErrorKind, TlsError};
 
 /// Has no values.
 pub(super) enum Tls {}
 
 impl Tls {
     /// Always fails.
-    pub(super) fn new(_config: &ClientConfig) -> Result<Self, Failure> {
-        Err(ErrorKind::Tls(TlsProblem::NotBuilt).into())
+    pub(super) fn new(_config: &ClientConfig) -> Result<Self, CallFailure> {
+        Err(ErrorKind::Tls(TlsError::NotBuilt).into())
     }
 
     /// Unreachable.
-    pub(super) async fn handshake(&self, _tcp: TcpStream) -> Result<Box<dyn Io>, Failure> {
+    pub(super) async fn handshake(&self, _tcp: TcpStream) -> Result<Box<dyn Io>, CallFailure> {
         match *self {}
     }
 }
