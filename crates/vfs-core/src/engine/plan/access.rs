@@ -1,29 +1,29 @@
-//! Access detection: whether a handle is read from one end to the other.
+//! Access detection: whether a handle is read sequentially.
 
 use crate::ByteRange;
 
-/// How far a request may be ahead of its predecessor: the kernel sends two and more of 1 MiB each
-/// at once, in any order.
+/// How far ahead of the expected offset a request may be. The kernel sends two or more of 1 MiB at
+/// once, in any order.
 const AHEAD_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// How many requests ahead of their predecessors are remembered; one more starts a new run.
+/// How many requests ahead of the expected offset are remembered; one more starts a new run.
 const AHEAD_COUNT_MAX: usize = 8;
 
-/// The run of adjoining reads that a handle is in.
+/// The present run of adjoining reads of a handle.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Access {
     start: u64,
-    /// The end of the reads that adjoin.
+    /// The end of the run.
     frontier: u64,
     read_count: u32,
-    /// Reads that came before the one that precedes them.
+    /// Reads beyond the end of the run, which may adjoin later.
     ahead: Vec<ByteRange>,
-    /// The end of the read that came last, in whatever run.
+    /// The end of the most recent read, whether in this run or not.
     last_end: u64,
 }
 
 impl Access {
-    /// Takes note of a read.
+    /// Records a read.
     pub(crate) fn on_read(&mut self, range: ByteRange) {
         self.last_end = range.end();
         if self.read_count > 0 && range.start() <= self.frontier {
@@ -46,27 +46,27 @@ impl Access {
         }
     }
 
-    /// Returns whether a read goes on where the run ends.
+    /// Returns whether a read continues the run.
     pub(crate) fn is_next(&self, range: ByteRange) -> bool {
         (self.start..=self.frontier).contains(&range.start()) && range.end() > self.frontier
     }
 
-    /// Returns how many reads adjoin.
+    /// Returns the number of reads in the run.
     pub(crate) fn read_count(&self) -> u32 {
         self.read_count
     }
 
-    /// Returns how many bytes adjoin.
+    /// Returns the length of the run in bytes.
     pub(crate) fn run_bytes(&self) -> u64 {
         self.frontier.saturating_sub(self.start)
     }
 
-    /// Returns where the run ends.
+    /// Returns the end of the run.
     pub(crate) fn frontier(&self) -> u64 {
         self.frontier
     }
 
-    /// Returns where the read ends that came last.
+    /// Returns the end of the most recent read.
     pub(crate) fn last_end(&self) -> u64 {
         self.last_end
     }
@@ -116,7 +116,7 @@ mod tests {
         // Out of order.
         check(&[(0, 10), (20, 10), (10, 10)], (3, 30));
         check(&[(0, 10), (30, 10), (20, 10), (10, 10)], (4, 40));
-        // Twice the same, and a small look back.
+        // A repeated read, and a small step back.
         check(&[(0, 10), (10, 10), (10, 10), (5, 3)], (2, 20));
         // Random, strided, head and tail.
         check(&[(0, 10), (far, 10)], (1, 10));

@@ -1,51 +1,50 @@
-//! What goes into the plan and comes out of it: reads, streams, actions.
+//! Inputs and outputs of the plan: reads, streams, actions.
 
 use super::progress::ReadDeadline;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, HandleId, InfoHash, VfsError};
 
-/// A read that waits. Never given out twice.
+/// The id of a read. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ReadId(pub(crate) u64);
 
-/// A stream, from the wish to open it to the news that it is closed. Never given out twice.
+/// The id of a stream, from the request to open it until it is closed. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StreamId(pub(crate) u64);
 
-/// Who goes first where not all can have a stream.
+/// The order in which reads get streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Priority {
-    /// Somebody waits for it.
+    /// A program waits for the data.
     Foreground,
-    /// Somebody will probably ask for it soon.
+    /// A program will probably request the data soon.
     #[cfg_attr(not(test), expect(dead_code, reason = "windows read ahead on their own"))]
     ReadAhead,
-    /// Somebody asked for it to be there later.
+    /// The data is wanted on the server later.
     Preload,
 }
 
-/// What a read puts up with before its deadline.
+/// The conditions under which a read waits until its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum WaitPolicy {
-    /// Everything that may pass: no other server could answer it.
+    /// Waits through missing data and retryable failures. No other server could answer it.
     #[default]
     UntilDeadline,
-    /// That bytes are missing, but no failure: another server may be there.
+    /// Waits for missing data, but fails on an error: another server may be reachable.
     FailOnError,
-    /// Neither: another server may have the bytes.
+    /// Fails on missing data and on errors: another server may have the bytes.
     FailFast,
 }
 
-/// Whether a read may end with [`VfsError::Partial`], since whoever asks
-/// can ask for single pages.
+/// Whether a read may end with [`VfsError::Partial`], because its caller can request single pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Split {
-    /// Never: it is answered as a whole.
+    /// Never: the read is answered as a whole.
     #[default]
     Never,
-    /// If at least one page of it is there and bytes of others are missing.
+    /// If at least one page of the read is present and bytes of others are missing.
     Pages,
-    /// If anything of it is missing: other pages of the same request are there.
+    /// If any byte of the read is missing. Other pages of the same kernel request are present.
     Rest,
 }
 
@@ -54,7 +53,7 @@ pub(crate) enum Split {
 pub(crate) struct FileFacts {
     pub(crate) len: u64,
     pub(crate) geometry: Option<Geometry>,
-    /// What the last listing said; `None` if the torrent was not in it.
+    /// The file's state in the last listing; `None` if the listing lacks the torrent.
     pub(crate) state: Option<FileState>,
 }
 
@@ -64,52 +63,51 @@ pub(crate) struct ReadRequest {
     pub(crate) handle: HandleId,
     pub(crate) file: FileId,
     pub(crate) facts: FileFacts,
-    /// What was asked for, inside the file and at most `read_bytes_max` long.
+    /// The requested range, inside the file and at most `read_bytes_max` long.
     pub(crate) range: ByteRange,
-    /// The part of it that memory does not have.
+    /// The part of `range` that memory does not have.
     pub(crate) need: ByteRange,
     pub(crate) priority: Priority,
-    /// When it fails at the latest.
+    /// The deadline of the read.
     pub(crate) deadline: ReadDeadline,
 }
 
-/// What the plan wants done. The order matters.
+/// A command of the plan to the driver. Actions must run in order.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Open a stream, and report `on_opened` or `on_stream_end`.
     Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
-    /// Open a stream again that failed, for what is left of its range, and report likewise.
+    /// Reopen a failed stream for the rest of its range, and report likewise.
     Reopen { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
-    /// Close a stream that was asked for, whether it is open yet or not, and report
-    /// `on_stream_end` when it is.
+    /// Close a stream that is open or opening, and report `on_stream_end` when it has closed.
     Close { stream: StreamId },
-    /// Give up the bytes of a stream that is no more.
+    /// Release the bytes of a stream that has ended.
     Ended { stream: StreamId },
-    /// Forget the bytes of a stream that broke the rules.
+    /// Discard the bytes of a stream that violated the protocol.
     Discard { stream: StreamId },
-    /// Give up the bytes of a stream before an offset.
+    /// Release the bytes of a stream before an offset.
     Release { stream: StreamId, before: u64 },
     /// Answer a read with bytes that memory has now, or report `on_evicted`.
     Reply { read: ReadId },
-    /// Tell somebody that all is there that was to be preloaded.
+    /// Complete a preload: all of its bytes are present.
     Preloaded { read: ReadId },
     /// Answer a read with an error.
     Fail { read: ReadId, error: VfsError },
-    /// See what of a read memory has meanwhile, and report `on_need`.
+    /// Check which bytes of a read memory has now, and report `on_need`.
     Look { read: ReadId },
-    /// Ask which pieces of a torrent are there, and report `on_haves`.
+    /// Request the bitfield of a torrent, and report `on_haves`.
     AskHaves { torrent: InfoHash },
-    /// Ask how much of a torrent was fetched, and report `on_download`.
+    /// Request the download progress of a torrent, and report `on_download`.
     AskProgress { torrent: InfoHash },
 }
 
-/// How a stream came to its end.
+/// How a stream ended.
 #[derive(Debug)]
 pub(crate) enum StreamEnd {
-    /// The source says that the range is over.
+    /// The source reported the end of the range.
     Over,
     /// The source failed.
     Failed(crate::SourceError),
-    /// It was closed, by an action or because the runtime is gone.
+    /// It was closed by an action, or because the runtime has ended.
     Closed,
 }

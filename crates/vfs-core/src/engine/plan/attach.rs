@@ -1,11 +1,12 @@
-//! Which reads a stream serves: they join one that will bring their bytes rather than open another.
+//! Attaching reads to streams: a read joins a stream that will deliver its bytes rather than open
+//! another.
 
 use super::{Availability, Plan, PlannedRead, PlannedStream, ReadId, Split, StreamId, StreamKind};
 use crate::engine::Timestamp;
 use crate::{ByteRange, FileId};
 
 impl Plan {
-    /// Lets the reads join that are near enough to a stream which came further.
+    /// Attaches reads that are within the reach of a stream that has advanced.
     pub(super) fn attach_grown(&mut self, now: Timestamp) {
         while let Some((file, range)) = self.pop_grown() {
             let near: Vec<_> = self.waiting.starting_in(file, range).collect();
@@ -17,7 +18,7 @@ impl Plan {
         }
     }
 
-    /// Lets a read join a stream, if there is one that will bring its bytes.
+    /// Attaches a read to a stream that will deliver its bytes, if there is one.
     pub(super) fn try_attach(&mut self, id: ReadId, now: Timestamp) -> bool {
         let Some(read) = self.reads.get(&id).filter(|read| read.stream.is_none()) else {
             return false;
@@ -34,7 +35,7 @@ impl Plan {
         true
     }
 
-    /// Puts a read on a stream.
+    /// Attaches a read to a stream.
     pub(super) fn join(&mut self, id: ReadId, stream_id: StreamId, now: Timestamp) {
         let free = self.free_window_bytes();
         let Some(read) = self.reads.get_mut(&id) else { return };
@@ -46,10 +47,10 @@ impl Plan {
         stream.reads.insert(id);
         stream.has_grown = true;
         if stream.last_error.is_some() {
-            // Why the stream failed may be final for this read too.
+            // The stream's error may be final for this read too.
             self.marks.reads.insert(id);
         }
-        // Nothing would end the ownership of a handle that was released before.
+        // A handle that is already released must not become an owner: no event would remove it.
         if !read.is_preload() && self.handles.is_open(read.request.handle) {
             stream.owners.insert(read.request.handle);
         }
@@ -58,7 +59,7 @@ impl Plan {
             && !has_all
             && stream.consumed >= grown_at.saturating_add(*ahead_bytes)
         {
-            // The reader has caught up: a wider window would have had the bytes.
+            // The reader has caught up: a larger window would have had the bytes.
             let grown = ahead_bytes.saturating_mul(2).max(self.tuning.window_bytes_min);
             let most = ahead_bytes.saturating_add(free).min(self.tuning.window_bytes_max);
             *ahead_bytes = grown.min(most).max(*ahead_bytes);
@@ -76,13 +77,13 @@ impl Plan {
         if has_all {
             self.reply(id, now);
         } else if self.reads.get(&id).is_some_and(|read| read.split != Split::Never) {
-            // The stream may have been silent for so long that the read is split.
+            // The stream may have been silent for so long that the read is split now.
             self.mark(id);
         }
     }
 
-    /// Finds out whether the next byte of a stream is there, and begins a turn where that changes
-    /// or a missing piece has come.
+    /// Updates whether the next byte of a stream is missing. Starts a new time slice if that
+    /// changes, and ends the present one if a missing piece has arrived.
     pub(super) fn classify(&mut self, now: Timestamp, id: StreamId) {
         let Some(stream) = self.streams.get(&id) else { return };
         let Some(facts) = self.files.get(&stream.file) else { return };
@@ -126,14 +127,14 @@ impl Plan {
         if need.start() > wanted.saturating_add(self.tuning.skip_bytes_max) {
             return false;
         }
-        // Never wait for what is missing on the way to what is there, nor skip over it at all.
+        // Never wait for missing data on the way to present data, and never skip missing data.
         let from = if presence == Availability::Present { stream.pos } else { wanted };
         let gap = need.start().saturating_sub(from);
         let gap = ByteRange::clamped(from, gap, facts.len);
         gap.is_empty() || self.haves.here_until(stream.file, facts, gap) == gap.end()
     }
 
-    /// Returns where a stream will be when its reads are answered.
+    /// Returns the position of a stream once its reads are answered.
     pub(super) fn wanted_until(&self, stream: &PlannedStream) -> u64 {
         if stream.kind == StreamKind::ToPieceEnd {
             return stream.range.end();
@@ -142,7 +143,8 @@ impl Plan {
         ends.map(|read| read.need.end()).max().unwrap_or(0).max(stream.pos)
     }
 
-    /// Returns where reads have to begin to join a stream which came further, for one such stream.
+    /// Returns the range of offsets whose reads can join a stream that has advanced, for one such
+    /// stream.
     fn pop_grown(&mut self) -> Option<(FileId, ByteRange)> {
         let (id, _) = self.streams.iter().find(|(_, stream)| stream.has_grown)?;
         let id = *id;

@@ -1,4 +1,4 @@
-//! What is known about which bytes are there.
+//! Availability of ranges on the server, from bitfields.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use super::tuning::Tuning;
 use crate::engine::Timestamp;
 use crate::{Bitfield, ByteRange, FileId, InfoHash, TorrentState};
 
-/// How many torrents nobody reads keep their bitfields.
+/// The number of unread torrents whose bitfields are kept.
 const UNUSED_TORRENTS_MAX: usize = 64;
 
-/// How many pieces of a torrent are known to have come since the source last said which are there.
-/// Far more than come in the second in which it is not asked; they are forgotten together.
+/// The number of pieces of a torrent that are recorded as received since its last bitfield. Far
+/// more than arrive in the one second between two bitfields. Above it, all are discarded.
 const RECEIVED_MAX: usize = 1024;
 
 /// Whether the bytes of a range are on the server.
@@ -21,43 +21,43 @@ pub(crate) enum Availability {
     Present,
     /// Not all of them.
     Missing,
-    /// Nobody can say; only a stream will tell.
+    /// Unknown: only a stream shows it.
     Unknown,
-    /// An answer is on its way.
+    /// Unknown until a pending bitfield arrives.
     Pending,
 }
 
-/// What there is to say about all pieces of a torrent.
+/// The bitfield of a torrent, as far as the source reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum BitfieldStatus {
-    /// What the source said a moment ago: not longer than [`Tuning::haves_interval`].
+    /// The source's last answer, at most [`Tuning::haves_interval`] old.
     Known(Bitfield),
-    /// The source cannot say.
+    /// The source does not report it.
     Unknown,
-    /// An answer is on its way.
+    /// A request is pending.
     Asking,
 }
 
-/// What is known of the pieces of one torrent.
+/// The pieces of one torrent.
 #[derive(Debug, Default)]
 struct Pieces {
     have: Option<Bitfield>,
-    /// Pieces that are not in `have` and of which a stream brought bytes since.
+    /// Pieces that `have` lacks and of which a stream has delivered bytes since.
     received: BTreeSet<u32>,
-    /// Since when an answer is waited for.
+    /// When the pending request was sent.
     asked_at: Option<Timestamp>,
     answered_at: Option<Timestamp>,
     used_at: Timestamp,
 }
 
-/// What is known of the pieces of the torrents that are read.
+/// The bitfields of the torrents that are read.
 #[derive(Debug, Default)]
 pub(crate) struct PieceAvailability {
     torrents: BTreeMap<InfoHash, Pieces>,
 }
 
 impl PieceAvailability {
-    /// Returns whether `range` of a file is there.
+    /// Returns the availability of `range` of a file.
     pub(crate) fn presence(
         &self,
         file: FileId,
@@ -76,7 +76,7 @@ impl PieceAvailability {
                 Availability::Present
             }
             (Some(_), _) => Availability::Missing,
-            // The first answer takes too long, or was an error.
+            // The first answer is late, or was an error.
             (None, Some(at)) if now >= at.saturating_add(tuning.haves_patience) => facts.guess(),
             (None, Some(_)) if pieces.answered_at.is_none() => Availability::Pending,
             (None, None) if pieces.answered_at.is_none() => Availability::Pending,
@@ -84,7 +84,7 @@ impl PieceAvailability {
         }
     }
 
-    /// Returns where the bytes end that are known to be there from the start of `range` on.
+    /// Returns the end of the bytes known to be present, counted from the start of `range`.
     pub(crate) fn here_until(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         if facts.is_complete() {
             return range.end();
@@ -96,8 +96,8 @@ impl PieceAvailability {
         }
     }
 
-    /// Returns whether a byte of a file was not there when the source was last asked, and none of
-    /// its piece has come since. Then all of the piece will be there when the byte is.
+    /// Returns whether a byte was missing in the last bitfield, and no byte of its piece has
+    /// arrived since. Then the whole piece is present once the byte is.
     pub(crate) fn is_pending_piece(&self, file: FileId, facts: &FileFacts, offset: u64) -> bool {
         let piece = facts.geometry.and_then(|geometry| geometry.piece_at(offset));
         let pieces = self.torrents.get(&file.torrent);
@@ -106,8 +106,8 @@ impl PieceAvailability {
         !facts.is_complete() && !is_known && !pieces.received.contains(&piece)
     }
 
-    /// Takes note that bytes of a file came, so that their pieces are there. Returns whether any of
-    /// these pieces was missing, as far as anybody can say.
+    /// Records that bytes of a file arrived, which shows that their pieces are present. Returns
+    /// whether any of these pieces was missing or unknown.
     pub(crate) fn on_bytes(&mut self, file: FileId, facts: &FileFacts, range: ByteRange) -> bool {
         if facts.is_complete() {
             return false;
@@ -130,8 +130,8 @@ impl PieceAvailability {
         is_news
     }
 
-    /// Returns whether a whole page of `range` is known to be there. A page ends at the end of the
-    /// file at the latest.
+    /// Returns whether a whole page of `range` is known to be present. The last page may end at the
+    /// end of the file.
     pub(crate) fn has_page(
         &self,
         file: FileId,
@@ -150,7 +150,7 @@ impl PieceAvailability {
                 return true;
             }
             if run_end == rest.start() {
-                // Further on than any piece, as only a hostile source says.
+                // Beyond the last piece: only a hostile source reports this.
                 return false;
             }
             rest = rest.from(run_end);
@@ -158,12 +158,12 @@ impl PieceAvailability {
         false
     }
 
-    /// Returns whether it is known at all which pieces are there.
+    /// Returns whether a bitfield of the torrent is known.
     pub(crate) fn is_known(&self, torrent: InfoHash) -> bool {
         self.torrents.get(&torrent).is_some_and(|pieces| pieces.have.is_some())
     }
 
-    /// Returns where the bytes end that may be missing from the start of `range` on.
+    /// Returns the end of the bytes that may be missing, counted from the start of `range`.
     pub(crate) fn missing_until(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         let have = self.torrents.get(&file.torrent).and_then(|pieces| pieces.have.as_ref());
         match (facts.geometry, have) {
@@ -172,7 +172,7 @@ impl PieceAvailability {
         }
     }
 
-    /// Returns how many bytes of `range` are known to be there.
+    /// Returns how many bytes of `range` are known to be present.
     pub(crate) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         if facts.is_complete() {
             return range.len();
@@ -182,7 +182,7 @@ impl PieceAvailability {
         geometry.have_bytes(have, range)
     }
 
-    /// Takes note that somebody needs to know. Returns true if the server is to be asked now.
+    /// Records that the bitfield of a torrent is needed. Returns true if it must be requested now.
     pub(crate) fn ask(&mut self, torrent: InfoHash, now: Timestamp, tuning: &Tuning) -> bool {
         let pieces = self.torrents.entry(torrent).or_default();
         pieces.used_at = now;
@@ -197,8 +197,7 @@ impl PieceAvailability {
         is_due
     }
 
-    /// Returns what there is to say about the pieces of a torrent, once [`ask`](Self::ask) was
-    /// called.
+    /// Returns the bitfield status of a torrent, once [`ask`](Self::ask) was called.
     pub(crate) fn news(&self, torrent: InfoHash) -> BitfieldStatus {
         match self.torrents.get(&torrent) {
             Some(Pieces { asked_at: None, have: Some(have), .. }) => {
@@ -209,7 +208,7 @@ impl PieceAvailability {
         }
     }
 
-    /// Returns when something changes by time alone for those who need to know.
+    /// Returns when the status of a torrent next changes without an event.
     pub(crate) fn next_time(&self, torrent: InfoHash, tuning: &Tuning) -> Option<Timestamp> {
         let pieces = self.torrents.get(&torrent)?;
         match (pieces.asked_at, pieces.have.is_some()) {
@@ -219,13 +218,13 @@ impl PieceAvailability {
         }
     }
 
-    /// Returns when the server last said which pieces are there, or that it cannot say.
+    /// Returns when the server last answered a bitfield request, be it without a bitfield.
     pub(crate) fn answered_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.torrents.get(&torrent)?.answered_at
     }
 
-    /// Takes an answer; `None` if there was none. What is known of torrents that somebody reads is
-    /// kept, of the others only so much.
+    /// Records an answer; `None` if there was none. The bitfields of torrents in use are kept, and
+    /// those of [`UNUSED_TORRENTS_MAX`] others.
     pub(crate) fn on_answer(
         &mut self,
         torrent: InfoHash,
@@ -237,7 +236,7 @@ impl PieceAvailability {
         pieces.asked_at = None;
         pieces.answered_at = Some(now);
         pieces.used_at = now;
-        // An error says nothing about pieces.
+        // An error is no evidence about pieces.
         if have.is_some() {
             pieces.have = have;
             pieces.received.clear();
@@ -245,7 +244,7 @@ impl PieceAvailability {
         self.drop_unused(is_used);
     }
 
-    /// Takes the news that no answer will come any more.
+    /// Ends all pending requests: none will be answered.
     pub(crate) fn cancel(&mut self, now: Timestamp) {
         for pieces in self.torrents.values_mut().filter(|pieces| pieces.asked_at.is_some()) {
             pieces.asked_at = None;
@@ -253,7 +252,7 @@ impl PieceAvailability {
         }
     }
 
-    /// Forgets what is known: a server that failed may have lost pieces.
+    /// Discards all bitfields: a server that failed may have lost pieces.
     pub(crate) fn forget(&mut self) {
         for pieces in self.torrents.values_mut() {
             pieces.have = None;
@@ -275,17 +274,17 @@ impl PieceAvailability {
 }
 
 impl FileFacts {
-    /// Returns whether the last listing had all of the file.
+    /// Returns whether the file was complete in the last listing.
     pub(crate) fn is_complete(&self) -> bool {
         self.state.is_some_and(|state| state.is_complete(self.len))
     }
 
-    /// Returns whether the newest list of the server has the torrent.
+    /// Returns whether the last listing of the server has the torrent.
     pub(crate) fn is_listed(&self) -> bool {
         self.state.is_some_and(|state| state.is_listed)
     }
 
-    /// Returns whether what is missing cannot come.
+    /// Returns whether missing pieces cannot arrive.
     pub(crate) fn is_stopped(&self) -> bool {
         self.state.is_some_and(|state| match state.torrent {
             TorrentState::Paused | TorrentState::Failed => true,
@@ -293,8 +292,8 @@ impl FileFacts {
         })
     }
 
-    /// Returns what to think of a file about whose pieces nobody says anything: while a torrent is
-    /// checked its streams stay silent, and one that failed has none.
+    /// Returns the assumed availability where no bitfield is known. While a torrent is checked its
+    /// streams are silent; a failed torrent has none.
     fn guess(&self) -> Availability {
         match self.state.map(|state| state.torrent) {
             Some(TorrentState::Initializing | TorrentState::Failed) => Availability::Missing,

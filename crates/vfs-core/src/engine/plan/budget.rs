@@ -1,5 +1,5 @@
-//! The plan's permits where other filesystems share the server: what it asks of the budget, and
-//! which streams it ends for others.
+//! Stream permits shared with other filesystems: requests to the budget, and preemption of streams
+//! for other filesystems.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::{Phase, Plan, PlannedStream, StreamId};
 use crate::engine::Timestamp;
 use crate::{StreamDemand, StreamPermits};
 
-/// How long the plan does not ask again after the budget had no permit: a pool takes one by itself
-/// for who waits, so that this only bounds the cost of asking.
+/// How long the plan does not repeat a refused request. The pool assigns a freed permit to a
+/// waiting plan by itself, so this only bounds the cost of requests.
 const ASK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// One value for each queue.
@@ -31,22 +31,22 @@ impl<T> ByQueue<T> {
     }
 }
 
-/// The permits that a plan has, and what it wants beside them.
+/// The permits that a plan holds, and those that it requests.
 #[derive(Debug)]
 pub(super) struct Permits {
     current: StreamPermits,
-    /// Which queues are to get one more permit, if the budget has one. The answer is
-    /// [`Plan::on_permits`], before the next event.
+    /// The queues that request one more permit from the budget. The answer is [`Plan::on_permits`],
+    /// before the next event.
     asks: ByQueue<bool>,
-    /// Which queues wait for a permit that none of the plan's own streams will free.
+    /// The queues that wait for a permit and cannot get it from the plan's own streams.
     waits: ByQueue<bool>,
     refused_until: ByQueue<Timestamp>,
-    /// Since when permits are recalled.
+    /// Since when the budget recalls permits.
     recalled_at: Option<Timestamp>,
 }
 
 impl Permits {
-    /// Returns permits that never change.
+    /// Returns a fixed number of permits, without a budget.
     pub(super) fn unshared(streams_max: usize) -> Self {
         let never = Timestamp::MAX;
         Self {
@@ -71,31 +71,31 @@ impl Permits {
         self.current.usable_missing()
     }
 
-    /// Returns how many streams may wait for missing pieces until those are over that are recalled.
+    /// Returns the limit of streams at missing pieces, including permits that are being recalled.
     pub(super) fn missing(&self) -> usize {
         self.current.missing
     }
 
-    /// Forgets what was wanted: it is found anew.
+    /// Clears the requests; each pass computes them again.
     pub(super) fn begin(&mut self) {
         (self.asks, self.waits) = (ByQueue::default(), ByQueue::default());
     }
 
-    /// Asks the budget for a permit for the first of a queue, if it has not just refused one.
+    /// Requests a permit for the first read of a queue, unless the budget refused one recently.
     pub(super) fn ask(&mut self, queue: Queue, now: Timestamp) -> bool {
         let asks = now >= *self.refused_until.of(queue);
         *self.asks.of(queue) |= asks;
         asks
     }
 
-    /// Takes note that the first of a queue waits for a permit.
+    /// Records that the first read of a queue waits for a permit.
     pub(super) fn wait(&mut self, queue: Queue) {
         *self.waits.of(queue) = true;
     }
 }
 
 impl Plan {
-    /// Has the plan take its permits from a budget from now on: it has none until
+    /// Makes the plan take its permits from a budget. It has none until
     /// [`on_permits`](Self::on_permits).
     pub(in crate::engine) fn share_permits(&mut self) {
         self.permits = Permits {
@@ -105,7 +105,7 @@ impl Plan {
         };
     }
 
-    /// Takes the permits that the budget gives now. They are never fewer than what is used.
+    /// Handles the permits that the budget assigns. They are never fewer than those in use.
     pub(in crate::engine) fn on_permits(&mut self, now: Timestamp, permits: StreamPermits) {
         debug_assert!(self.permits_taken() <= permits.held, "{permits:?}");
         let before = std::mem::replace(&mut self.permits.current, permits);
@@ -127,12 +127,12 @@ impl Plan {
         self.is_dirty |= permits != before;
     }
 
-    /// Returns whether the budget is to be asked for more before the next event.
+    /// Returns whether the budget must be asked for more before the next event.
     pub(in crate::engine) fn has_asked(&self) -> bool {
         self.permits.asks != ByQueue::default()
     }
 
-    /// Returns what the plan needs of the budget.
+    /// Returns the plan's demand on the budget.
     pub(in crate::engine) fn stream_demand(&self) -> StreamDemand {
         let Permits { asks, waits, .. } = &self.permits;
         StreamDemand {
@@ -144,8 +144,8 @@ impl Plan {
         }
     }
 
-    /// Ends streams whose permits others are to have: what nobody waits for, and of what is
-    /// recalled, also turns that are over.
+    /// Closes streams whose permits other filesystems need: idle streams, and of recalled permits
+    /// also streams whose time slice is over.
     pub(super) fn give_way(&mut self, now: Timestamp) {
         while let Some(id) = self.find_recalled(now) {
             let stream = self.streams.get(&id).filter(|stream| !stream.reads.is_empty());
@@ -165,9 +165,9 @@ impl Plan {
         let missing_count = self.missing_count();
         let is_over = live.saturating_add(self.direct.count) > self.permits.usable();
         let is_missing_over = missing_count > self.permits.usable_missing();
-        // The stream of the budget that is for what is there is used for what is not.
+        // The budget's permit reserved for present data is used for missing data.
         let is_in_the_way = is_wanted_here && missing_count > missing;
-        // That of others is not helped by a permit which may not wait for missing pieces.
+        // A permit that may not be used for missing pieces is of no help to the other filesystem.
         let helps =
             |stream: &PlannedStream| is_wanted_here || stream.is_missing || missing_count < missing;
         let is_recalled = self.permits.recalled_at.is_some();
@@ -188,8 +188,8 @@ impl Plan {
         victim.map(|(id, _)| *id)
     }
 
-    /// Returns from when on a stream for which nobody waits goes for any reader of another
-    /// filesystem: a preload at once, others when their readers have had the time to come back.
+    /// Returns when an idle stream yields to any reader of another filesystem: a preload at once,
+    /// others after their readers had time to return.
     fn gives_way_at(&self, stream: &PlannedStream) -> Timestamp {
         if stream.is_preload() {
             return Timestamp::ZERO;
@@ -200,7 +200,7 @@ impl Plan {
         stream.idle_since.saturating_add(self.tuning.turn_time_here)
     }
 
-    /// Returns from when on a stream goes for another filesystem that has fewer permits.
+    /// Returns when a stream yields to another filesystem that has fewer permits.
     fn recalled_turn_end(&self, stream: &PlannedStream) -> Timestamp {
         if stream.reads.is_empty() || stream.is_preload() {
             return Timestamp::ZERO;
@@ -212,12 +212,12 @@ impl Plan {
         if stream.phase != Phase::Open {
             return turn_end;
         }
-        // Its turn began when it was confirmed.
+        // Its time slice began when the source confirmed it.
         let began_at = stream.timeslice_until.saturating_sub(self.tuning.turn_time_missing);
         turn_end.min(began_at.max(recalled_at).saturating_add(self.tuning.turn_time_recalled))
     }
 
-    /// Returns when a stream may have to give way by time alone.
+    /// Returns when a stream may next have to yield without an event.
     pub(super) fn next_give_way(
         &self,
         stream: &PlannedStream,

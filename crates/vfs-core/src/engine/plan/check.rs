@@ -1,4 +1,4 @@
-//! What must hold between any two events; for tests.
+//! Invariants of the plan between two events; for tests.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::HandleId;
 use crate::engine::Timestamp;
 
 impl Plan {
-    /// Panics if the plan contradicts itself.
+    /// Panics if the plan is inconsistent.
     pub(in crate::engine) fn check(&self) {
         for (id, stream) in &self.streams {
             let is_used = !stream.reads.is_empty() || !stream.owners.is_empty();
@@ -22,7 +22,7 @@ impl Plan {
                 let read = self.reads.get(read_id).expect("a stream knows only reads that wait");
                 assert_eq!(read.stream.map(|(stream, _)| stream), Some(*id), "{read:?}");
                 assert!(read.need.start() >= stream.low, "{read:?} {stream:?}");
-                // A preload goes on with another stream.
+                // A preload continues with another stream.
                 let is_in = read.need.end() <= stream.range.end() || read.is_preload();
                 assert!(is_in && read.is_preload() == stream.is_preload(), "{read:?} {stream:?}");
             }
@@ -40,8 +40,8 @@ impl Plan {
         assert!(self.permits_taken() <= self.permits.held());
     }
 
-    /// Panics if things are not settled: the index says of a read what is no longer so, or a look
-    /// at everything finds something to do, which a mark should have told of.
+    /// Panics if the plan is not reconciled: an index entry is outdated, or a full pass finds
+    /// something to do that no mark announced.
     pub(super) fn assert_reconciled(&mut self, now: Timestamp) {
         if self.is_dirty || !self.actions.is_empty() {
             return;
@@ -55,7 +55,7 @@ impl Plan {
         let is_away = self.breaker.open_until().is_some_and(|until| now < until);
         for torrent in anew.doubtful_torrents() {
             let next_time = self.haves.next_time(torrent, &self.tuning).filter(|at| *at > now);
-            // Nobody asks a server that is away, and then it does not matter when.
+            // An open breaker suppresses bitfield requests; then the time does not matter.
             let at = if is_away { self.waiting.torrent_wake(torrent) } else { next_time };
             anew.wake_torrent(torrent, at);
         }
@@ -75,7 +75,7 @@ impl Plan {
         self.look_count = look_count;
     }
 
-    /// Panics if what a preload says that it waits for is not so.
+    /// Panics if the reported wait of a preload does not match its state.
     pub(in crate::engine) fn check_preload_wait(&self, id: ReadId, now: Timestamp) {
         let wait = self.preload_wait(id, now);
         let is_so = match wait {
@@ -84,25 +84,25 @@ impl Plan {
             Some(PreloadWait::Peers) => !self.is_anybody_reading(),
             Some(PreloadWait::Server | PreloadWait::Check | PreloadWait::Bitfield) => true,
             Some(PreloadWait::Readers | PreloadWait::Stream) => true,
-            // The plan does not know of pieces that are on their way.
+            // The plan does not know which pieces are being downloaded.
             Some(PreloadWait::Piece) => false,
         };
         assert!(is_so, "{wait:?} of {:?} at {now:?}", self.reads.get(&id));
     }
 
-    /// Returns all handles of which anything is known.
+    /// Returns all handles for which there is an entry.
     pub(in crate::engine) fn known_handles(&self) -> BTreeSet<HandleId> {
         let owners = self.streams.values().flat_map(|stream| &stream.owners).copied();
         let known = self.handles.known().into_iter();
         known.chain(owners).chain(self.failed_waits.handles()).collect()
     }
 
-    /// Counts that a read is looked at.
+    /// Counts an examination of a read.
     pub(super) fn count_look(&mut self) {
         self.look_count = self.look_count.saturating_add(1);
     }
 
-    /// Panics if a preload may be in the way of a reader.
+    /// Panics if a preload may delay a reader.
     fn check_preloads(&self) {
         let preloads = || self.streams.iter().filter(|(_, stream)| stream.is_preload());
         assert!(preloads().count() <= self.tuning.preload_streams_max);

@@ -1,8 +1,8 @@
-//! Direct reads: short ranges that are there, which the thread that asks reads itself, beside all
-//! streams. Each holds a permit as a stream does, for the milliseconds that it lasts.
+//! Direct reads: short present ranges that the requesting thread reads itself, without a stream.
+//! Each holds a permit for its duration of milliseconds.
 //!
-//! One is granted only if nothing speaks against it, and where it brings nothing, the read takes
-//! the usual way. So there is nothing here that waits, fails or is tried again.
+//! A direct read is granted only if a permit is free and the data is present. If it fails, the read
+//! continues on the normal path. So a direct read never waits, fails a read, or is retried.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;
@@ -12,38 +12,37 @@ use super::{Availability, FileFacts, Plan};
 use crate::engine::{BreakerState, Timestamp};
 use crate::{ByteRange, FileId, HandleId};
 
-/// How long no thread tries again after the first direct read that brought nothing: it may have
-/// been late by chance. It doubles with each one in a row.
+/// The pause of direct reads after the first miss, which may be chance. It doubles with each
+/// consecutive miss.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 
-/// The longest such pause: a server that is too far away costs two milliseconds of a thread in a
-/// minute.
+/// The longest pause: a server that is too far away costs a thread two milliseconds in a minute.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How a direct read ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DirectEnd {
-    /// All its bytes came.
+    /// All of its bytes arrived.
     Done,
-    /// They did not, or not in time.
+    /// They did not arrive, or not in time.
     Missed,
-    /// The source was not asked.
+    /// No request was sent.
     NoWay,
 }
 
-/// What is under way, and whether it is worth while at all.
+/// The direct reads in flight, and their back-off.
 #[derive(Debug, Default)]
 pub(super) struct Direct {
     /// How many hold a permit.
     pub(super) count: usize,
     paused_until: Timestamp,
-    /// The last pause; zero after bytes came.
+    /// The last pause; zero after a success.
     pause: Duration,
 }
 
 impl Plan {
-    /// Takes a read that memory could not answer. Returns whether the thread that asks may read the
-    /// range itself; then [`on_direct_end`](Self::on_direct_end) follows, whatever comes of it.
+    /// Handles a read that memory could not answer. Returns whether the requesting thread may read
+    /// the range itself; then [`on_direct_end`](Self::on_direct_end) must follow in any case.
     pub(in crate::engine) fn on_direct(
         &mut self,
         now: Timestamp,
@@ -62,7 +61,7 @@ impl Plan {
         is_granted
     }
 
-    /// Takes the end of a direct read. Returns whether others may have waited for its permit.
+    /// Handles the end of a direct read. Returns whether reads may have waited for its permit.
     pub(in crate::engine) fn on_direct_end(
         &mut self,
         now: Timestamp,
@@ -101,20 +100,20 @@ impl Plan {
         is_awaited
     }
 
-    /// Returns how many permits are taken, by streams and by direct reads.
+    /// Returns how many permits streams and direct reads hold.
     pub(super) fn permits_taken(&self) -> usize {
         self.streams.len().saturating_add(self.direct.count)
     }
 
-    /// Returns whether a reader goes from one end of the file to the other: then a window has its
-    /// next bytes before it asks for them.
+    /// Returns whether a handle reads sequentially: then a window has its next bytes before they
+    /// are requested.
     fn goes_on(&self, handle: HandleId, range: ByteRange) -> bool {
         self.handles.access(handle).is_some_and(|access| {
             access.read_count().saturating_add(1) >= SEQUENTIAL_READS_MIN && access.is_next(range)
         })
     }
 
-    /// Returns whether a read of this range would join a stream that is open, or about to be.
+    /// Returns whether a read of this range would join a stream that is open or opening.
     fn is_near_stream(&self, file: FileId, range: ByteRange) -> bool {
         self.streams.values().any(|stream| {
             let reach = || self.wanted_until(stream).saturating_add(self.tuning.skip_bytes_max);

@@ -1,4 +1,4 @@
-//! What happens to a plan: readers come and go, streams open, bring bytes and end.
+//! Event handlers of the plan: reads arrive and leave; streams open, deliver bytes and end.
 #![warn(clippy::arithmetic_side_effects)]
 
 use super::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Plan {
-    /// Takes a read that memory could not answer. The plan answers it by its deadline.
+    /// Handles a read that memory could not answer. The plan answers it by its deadline.
     pub(in crate::engine) fn on_read(&mut self, now: Timestamp, id: ReadId, request: ReadRequest) {
         self.note_read(request.handle, request.range);
         self.handles.meter_mut(request.handle);
@@ -58,7 +58,7 @@ impl Plan {
         self.mark(id);
     }
 
-    /// Takes note of a read that memory answered.
+    /// Records a read that memory answered.
     pub(in crate::engine) fn on_hit(
         &mut self,
         now: Timestamp,
@@ -82,7 +82,7 @@ impl Plan {
         }
     }
 
-    /// Takes note of bytes that a reader was given from this machine's disk.
+    /// Records bytes that a reader received from the local disk.
     pub(in crate::engine) fn on_local(
         &mut self,
         now: Timestamp,
@@ -99,7 +99,7 @@ impl Plan {
         });
     }
 
-    /// Forgets a read whose reader is gone.
+    /// Removes a read whose caller has cancelled it.
     pub(in crate::engine) fn on_cancel(&mut self, now: Timestamp, id: ReadId) {
         if self.reads.contains_key(&id) {
             self.leave_stream(id, now);
@@ -108,13 +108,13 @@ impl Plan {
         }
     }
 
-    /// Takes note that a handle was opened. Reads of a handle that is not open are answered, and
-    /// leave nothing behind.
+    /// Records that a handle was opened. Reads of a handle that is not open are answered, but not
+    /// recorded.
     pub(in crate::engine) fn on_open(&mut self, handle: HandleId) {
         self.handles.open(handle);
     }
 
-    /// Forgets a handle. Its reads go on, but when they are over it has no stream.
+    /// Removes a handle. Its reads continue; after them it owns no stream.
     pub(in crate::engine) fn on_release(&mut self, handle: HandleId) {
         self.handles.release(handle);
         self.failed_waits.on_release(handle);
@@ -124,7 +124,7 @@ impl Plan {
         self.is_dirty = true;
     }
 
-    /// Takes over what a listing says of a file that is being read.
+    /// Updates the state of a file from a listing, if the file is being read.
     pub(in crate::engine) fn on_facts(&mut self, file: FileId, state: Option<FileState>) {
         if let Some(facts) = self.files.get_mut(&file)
             && facts.state != state
@@ -134,7 +134,7 @@ impl Plan {
         }
     }
 
-    /// Takes the news that the source has confirmed a stream at `offset`.
+    /// Handles the source's confirmation of a stream at `offset`.
     pub(in crate::engine) fn on_opened(&mut self, now: Timestamp, id: StreamId, offset: u64) {
         self.breaker.on_success();
         self.is_dirty = true;
@@ -145,7 +145,7 @@ impl Plan {
         stream.moved_at = now;
         stream.timeslice_until = now.saturating_add(turn_time);
         let want = stream.pos;
-        // They are split later than before.
+        // The confirmation delays their split.
         let reads = stream.reads.clone();
         self.marks.reads.extend(reads);
         if offset != want {
@@ -154,8 +154,8 @@ impl Plan {
         }
     }
 
-    /// Takes the news that `len` bytes came. Returns whether they are good and to be kept: then
-    /// memory takes them before the next action is asked for.
+    /// Handles the arrival of `len` bytes. Returns whether they are valid and must be kept: then
+    /// memory stores them before the next action is taken.
     pub(in crate::engine) fn on_chunk(
         &mut self,
         now: Timestamp,
@@ -177,7 +177,7 @@ impl Plan {
             return false;
         }
         stream.pos = pos;
-        // Its reads may all be further on; then these bytes need not be kept.
+        // If all reads are past these bytes, they need not be kept.
         stream.has_moved = true;
         stream.has_grown = true;
         stream.moved_at = now;
@@ -204,15 +204,15 @@ impl Plan {
         for read_id in reads {
             if let Some(read) = self.reads.get_mut(&read_id) {
                 read.expiry.on_chunk(now, pos);
-                // The next silence is borne for less time.
+                // The stall timeout returns to its minimum.
                 self.is_dirty |= std::mem::take(&mut read.silence_count) > 0;
             }
             let Some(read) = self.reads.get(&read_id) else { continue };
-            // The last bytes count when the source says that there are no more.
+            // The last bytes count only once the source reports the end of the range.
             if read.need.end() <= pos && read.need.end() < end {
                 self.reply(read_id, now);
             } else if self.must_not_wait(read) || read.split != Split::Never {
-                // What it still lacks may be there, or it has a whole page now.
+                // Its missing bytes may be present, or it may have a whole page now.
                 self.marks.reads.insert(read_id);
             }
         }
@@ -222,7 +222,7 @@ impl Plan {
         true
     }
 
-    /// Takes the news that a stream is no more.
+    /// Handles the end of a stream.
     pub(in crate::engine) fn on_stream_end(
         &mut self,
         now: Timestamp,
@@ -241,7 +241,7 @@ impl Plan {
         }
         let is_harmless = match &end {
             StreamEnd::Over => true,
-            // All bytes are out; that the end could not be read takes nothing from them.
+            // All bytes have arrived, so a failure to read the end does not matter.
             StreamEnd::Failed(error) => error.is_retryable,
             StreamEnd::Closed => false,
         };
@@ -269,8 +269,8 @@ impl Plan {
         self.actions.push_back(Action::Ended { stream: id });
     }
 
-    /// Takes the question of somebody who does not read which pieces of a torrent are there, and
-    /// lets the source be asked if nobody did for a while.
+    /// Handles a bitfield query that no read needs. Requests the bitfield from the source if the
+    /// last answer is older than [`Tuning::haves_interval`](super::Tuning::haves_interval).
     pub(in crate::engine) fn on_bitfield_query(
         &mut self,
         now: Timestamp,
@@ -284,7 +284,7 @@ impl Plan {
         self.haves.news(torrent)
     }
 
-    /// Takes the answer to [`Action::AskHaves`].
+    /// Handles the answer to [`Action::AskHaves`].
     pub(in crate::engine) fn on_haves(
         &mut self,
         now: Timestamp,
@@ -312,8 +312,8 @@ impl Plan {
         }
     }
 
-    /// Handles the answer that the torrent of a read is not there. The read ends if another server
-    /// may have it, or once the list of this one lacks it too.
+    /// Handles a "not found" answer for the torrent of a read. The read ends if another server may
+    /// have it, or once the list of this server lacks it too.
     fn on_not_found(&mut self, now: Timestamp, id: ReadId, error: &SourceError) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         let file = read.request.file;
@@ -325,14 +325,14 @@ impl Plan {
         }
     }
 
-    /// Takes the time, when [`next_time`](Self::next_time) has come.
+    /// Handles the expiry of the timer set by [`next_time`](Self::next_time).
     pub(in crate::engine) fn on_time(&mut self, now: Timestamp) {
         if self.next_time.is_some_and(|next| next <= now) {
             self.is_dirty = true;
         }
     }
 
-    /// Takes what a waiting read lacks, as memory is now.
+    /// Updates the missing bytes of a waiting read from the present content of memory.
     pub(in crate::engine) fn on_need(&mut self, now: Timestamp, id: ReadId, need: ByteRange) {
         let Some(read) = self.reads.get_mut(&id) else { return };
         if read.stream.is_some() || read.is_answered {
@@ -346,8 +346,8 @@ impl Plan {
         }
     }
 
-    /// Takes the news that memory has lost bytes that a read counted on: all are asked for again,
-    /// and then kept by one stream until the read is answered.
+    /// Handles the eviction of bytes that a read needs. All of its bytes are requested again from
+    /// one stream, which keeps them until the read is answered.
     pub(in crate::engine) fn on_evicted(&mut self, id: ReadId) {
         let place = self.next_place();
         if let Some(read) = self.reads.get_mut(&id) {
@@ -359,7 +359,7 @@ impl Plan {
         }
     }
 
-    /// Takes the news that a read was answered with its bytes.
+    /// Handles the delivery of a read's bytes.
     pub(in crate::engine) fn on_answered(&mut self, now: Timestamp, id: ReadId) {
         if let Some(read) = self.forget_read(id) {
             let len = read.request.range.len();
@@ -370,21 +370,21 @@ impl Plan {
         }
     }
 
-    /// Takes note of a read of a handle.
+    /// Records a read of a handle.
     pub(super) fn note_read(&mut self, handle: HandleId, range: ByteRange) {
         if let Some(access) = self.handles.access_mut(handle) {
             access.on_read(range);
         }
     }
 
-    /// Takes note of bytes that a handle was given.
+    /// Records bytes that a handle received.
     pub(super) fn note_given(&mut self, now: Timestamp, handle: HandleId, range: ByteRange) {
         if let Some(meter) = self.handles.meter_mut(handle) {
             meter.on_given(now, range);
         }
     }
 
-    /// Takes the news that nothing that was asked for will come any more.
+    /// Handles loss of the driver task: every outstanding request is cancelled.
     pub(in crate::engine) fn on_owner_gone(&mut self, now: Timestamp) {
         let streams: Vec<_> = self.streams.keys().copied().collect();
         streams.into_iter().for_each(|id| self.on_stream_end(now, id, StreamEnd::Closed));
@@ -393,7 +393,7 @@ impl Plan {
         self.mark_all();
     }
 
-    /// Ends everything: all reads fail, all streams are closed.
+    /// Shuts down: fails all reads and closes all streams.
     pub(in crate::engine) fn shut_down(&mut self, now: Timestamp) {
         let reads: Vec<_> = self.reads.keys().copied().collect();
         reads.into_iter().for_each(|read| self.fail(read, now, VfsError::ShuttingDown));

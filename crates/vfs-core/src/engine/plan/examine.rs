@@ -1,4 +1,4 @@
-//! What follows for one read from the state and the time: whether it fails, and what it waits for.
+//! Reconciliation of one read: whether it fails, and what it waits for.
 
 use super::read_index::{Queue, QueuePosition, ReadIndexEntry};
 use super::{Availability, MissingPolicy, Plan, PlannedRead, ReadId, Split, WaitPolicy, retry};
@@ -6,40 +6,40 @@ use crate::engine::Timestamp;
 use crate::{FileId, InfoHash, SourceError, VfsError};
 
 impl Plan {
-    /// Has a read looked at in the next reconciliation.
+    /// Marks a read for the next reconciliation.
     pub(super) fn mark(&mut self, id: ReadId) {
         self.marks.reads.insert(id);
         self.is_dirty = true;
     }
 
-    /// Has the reads of a file looked at: what is known of it has changed.
+    /// Marks the reads of a file, whose facts have changed.
     pub(super) fn mark_file(&mut self, file: FileId) {
         self.marks.reads.extend(self.waiting.of_file(file));
         self.is_dirty = true;
     }
 
-    /// Has the reads of a torrent looked at: what is known of its pieces has changed.
+    /// Marks the reads of a torrent, whose bitfield has changed.
     pub(super) fn mark_torrent(&mut self, torrent: InfoHash) {
         self.marks.reads.extend(self.waiting.of_torrent(torrent));
         self.marks.torrents.insert(torrent);
         self.is_dirty = true;
     }
 
-    /// Has all reads looked at.
+    /// Marks all reads.
     pub(super) fn mark_all(&mut self) {
         self.marks.reads.extend(self.reads.keys());
         self.marks.torrents.extend(self.reads.values().map(|read| read.request.file.torrent));
         self.is_dirty = true;
     }
 
-    /// Looks at all reads that are marked.
+    /// Examines all marked reads.
     pub(super) fn examine_marked(&mut self, now: Timestamp) {
         while let Some(id) = self.marks.reads.pop_first() {
             self.examine(id, now);
         }
     }
 
-    /// Files a read under what it waits for now.
+    /// Updates the index entry of a read.
     pub(super) fn refile(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let entry = self.entry_of(id, read, now);
@@ -52,7 +52,7 @@ impl Plan {
         }
     }
 
-    /// Returns what a read waits for.
+    /// Computes the index entry of a read.
     pub(super) fn entry_of(
         &self,
         id: ReadId,
@@ -65,13 +65,13 @@ impl Plan {
         }
         let is_queued = read.stream.is_none();
         let must_not_wait = self.must_not_wait(read);
-        // To all others it does not matter, and a look at the pieces costs time.
+        // Not computed for other reads: they do not depend on it, and it costs time.
         let presence = (is_queued || must_not_wait).then(|| self.presence(read, now));
         let queue = presence.filter(|_| is_queued && read.retry_at <= now);
         let queue = queue.and_then(|presence| match presence {
             Availability::Pending => None,
-            // It fails as soon as that is known for sure, and a stream would make the server fetch
-            // what nobody waits for.
+            // The read fails as soon as that is certain. A stream would make the server fetch data
+            // that no read waits for.
             Availability::Missing if must_not_wait && self.has_pieces(read) => None,
             _ if read.is_preload() => Some(Queue::Preload),
             Availability::Present => Some(Queue::Here),
@@ -88,7 +88,7 @@ impl Plan {
         }
     }
 
-    /// Returns whether the bytes that a read lacks are there.
+    /// Returns the availability of the bytes that a read lacks.
     pub(super) fn presence(&self, read: &PlannedRead, now: Timestamp) -> Availability {
         let rest = self.rest_of(read);
         let (file, facts) = (read.request.file, &read.request.facts);
@@ -96,13 +96,12 @@ impl Plan {
         self.haves.presence(file, facts, rest, now, &self.tuning)
     }
 
-    /// Returns whether a read fails rather than wait for what is missing.
+    /// Returns whether a read fails rather than wait for missing data.
     pub(super) fn must_not_wait(&self, read: &PlannedRead) -> bool {
         self.waits_for_nothing(read) || read.fail_fast.is_some()
     }
 
-    /// Returns whether what a read lacks is missing for good as far as it is concerned, whatever
-    /// became of reads before it.
+    /// Returns whether a read may not wait for missing data, regardless of earlier failed waits.
     fn waits_for_nothing(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         let is_refused = self.missing == MissingPolicy::Fail && !read.is_preload();
@@ -119,8 +118,8 @@ impl Plan {
         }
     }
 
-    /// Returns whether what is known of the pieces is not older than the read, so that it is no
-    /// lie to say that they are missing.
+    /// Returns whether the bitfield is recent enough to fail a read for missing data: at most
+    /// [`Tuning::haves_interval`](super::Tuning::haves_interval) older than the read.
     pub(super) fn is_fresh(&self, read: &PlannedRead, now: Timestamp) -> bool {
         let file = read.request.file;
         let facts = self.files.get(&file).unwrap_or(&read.request.facts);
@@ -132,12 +131,12 @@ impl Plan {
         answered_at.is_some_and(|at| at >= oldest) || now >= self.patient_until(read)
     }
 
-    /// Returns how long a read waits for an answer about pieces before it goes on without.
+    /// Returns how long a read waits for a bitfield before it proceeds without one.
     pub(super) fn patient_until(&self, read: &PlannedRead) -> Timestamp {
         read.arrived_at.saturating_add(self.tuning.haves_patience)
     }
 
-    /// Looks at a read: it fails, comes to its end, joins a stream, or waits.
+    /// Examines a read: it fails, is split, joins a stream, or waits.
     fn examine(&mut self, id: ReadId, now: Timestamp) {
         #[cfg(test)]
         self.count_look();
@@ -179,26 +178,26 @@ impl Plan {
         self.fail(id, now, error);
     }
 
-    /// Returns the error of a wait that failed, which is the source's if it failed.
+    /// Returns the error of a failed wait: the source's last error, or a time-out.
     pub(super) fn error_of_wait(&self, file: FileId, error: Option<SourceError>) -> VfsError {
         error.map_or(VfsError::TimedOut, |error| self.error_of(file, error))
     }
 
-    /// Returns why a read is not answered yet, if the source failed.
+    /// Returns the last error of the source for a read.
     fn last_error<'a>(&'a self, read: &'a PlannedRead) -> Option<&'a SourceError> {
         let stream = read.stream.and_then(|(stream, _)| self.streams.get(&stream));
         stream.map_or(&read.last_error, |stream| &stream.last_error).as_ref()
     }
 
-    /// Returns whether the server said that it does not have the torrent of a read, and its newest
-    /// list lacks it too.
+    /// Returns whether the server reported the torrent of a read as not found, and its newest list
+    /// lacks it too.
     fn is_gone(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file);
         let errors = [read.last_error.as_ref(), self.last_error(read)];
         errors.into_iter().flatten().any(|error| retry::is_gone(error, facts))
     }
 
-    /// Returns whether a read lacks what it may not wait for.
+    /// Returns whether a read that must not wait lacks bytes.
     fn is_refused(&self, read: &PlannedRead, now: Timestamp) -> bool {
         self.must_not_wait(read)
             && match self.presence(read, now) {
@@ -208,14 +207,14 @@ impl Plan {
             }
     }
 
-    /// Returns how long a read that must not wait does so because nobody can say whether its bytes
-    /// are there.
+    /// Returns how long a read that must not wait does so while the availability of its bytes is
+    /// unknown.
     fn unknown_until(&self, read: &PlannedRead) -> Timestamp {
         let since = read.stream.map_or(self.patient_until(read), |(_, since)| since);
         since.saturating_add(self.tuning.unknown_patience)
     }
 
-    /// Returns when time alone may change something for a read.
+    /// Returns when the state of a read may next change without an event.
     fn wake_at(
         &self,
         read: &PlannedRead,
@@ -238,7 +237,7 @@ impl Plan {
         times.into_iter().flatten().filter(|time| *time > now).min()
     }
 
-    /// Returns whether the pieces of a read's torrent are known by number at all.
+    /// Returns whether the piece geometry of a read's torrent is known.
     pub(super) fn has_pieces(&self, read: &PlannedRead) -> bool {
         let facts = self.files.get(&read.request.file).unwrap_or(&read.request.facts);
         facts.geometry.is_some()

@@ -1,15 +1,15 @@
-//! Failing fast: what an open file gets for missing data after a wait of it has failed.
+//! Fail-fast: reads of missing data by a handle fail at once after one of its waits has failed.
 //!
-//! A program that goes on after errors (rsync, dd with `conv=noerror`) would wait the whole time of
-//! a read for each range that is missing. So after a failed wait, further reads of missing data by
-//! the same handle fail at once with the same error, for a pause that doubles with each failed
-//! wait. Any byte of the file that comes ends it, and so does any other change of its state.
+//! A program that continues after errors (rsync, dd with `conv=noerror`) would wait for the full
+//! time-out at each missing range. So after a failed wait, further reads of missing data by the
+//! same handle fail at once with the same error, for a pause that doubles with each failed wait.
+//! The pause ends as soon as a missing byte of the file arrives or its state changes.
 //!
-//! A wait that ended as its thread got a signal has failed too, if the thread goes on: it would
-//! otherwise end its loop over a file only after the next wait.
+//! A wait that a signal interrupted counts as failed too. Otherwise a thread that continues would
+//! leave its loop over a file only after the next wait.
 //!
-//! It is decided when a read arrives. Reads that wait already, reads of data that is there and
-//! preloads are not concerned.
+//! The decision is made when a read arrives. It does not affect reads that wait already, reads of
+//! present data, and preloads.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
@@ -20,11 +20,11 @@ use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, HandleId, InfoHash, SourceError, VfsError};
 
-/// The longest first pause. A program that reads on after an error has passed some GiB by then.
+/// The longest first pause. By then a program that continues after errors has passed some GiB.
 const FIRST_PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// The longest pause: as long as a wait with the default of `read.timeout`, so that the server is
-/// asked for the data half of the time. Without a read rqbit may not fetch it at all.
+/// The longest pause: the default of `read.timeout`, so that a read requests the data half of the
+/// time. Without a read, rqbit may not fetch it at all.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// The last failed wait of a handle.
@@ -32,18 +32,18 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 struct FailedWait {
     file: FileId,
     failed_at: Timestamp,
-    /// How long reads fail fast from then on.
+    /// How long reads fail fast after `failed_at`.
     pause: Duration,
-    /// Why the wait failed; `None` if its time was over.
+    /// Why the wait failed; `None` if it timed out.
     error: Option<SourceError>,
-    /// What the listing said of the file.
+    /// The file's state in the last listing.
     state: Option<FileState>,
-    /// How many bytes of the file were there, if the bitfield was known.
+    /// How many bytes of the file were present, if the bitfield was known.
     have_bytes: Option<u64>,
 }
 
 impl FailedWait {
-    /// Returns whether more of the file is there than when the wait failed.
+    /// Returns whether more of the file is present than when the wait failed.
     fn has_grown(&self, have_bytes: Option<u64>) -> bool {
         match (self.have_bytes, have_bytes) {
             (Some(before), Some(now)) => now > before,
@@ -52,7 +52,7 @@ impl FailedWait {
     }
 }
 
-/// The handles whose last wait failed: at most as many as are open.
+/// The handles whose last wait failed; at most one entry for each open handle.
 #[derive(Debug, Default)]
 pub(super) struct FailedWaits {
     handles: BTreeMap<HandleId, FailedWait>,
@@ -61,13 +61,13 @@ pub(super) struct FailedWaits {
 /// Why a read does not wait for missing data.
 #[derive(Debug, Clone)]
 pub(super) struct FailFast {
-    /// Why that wait failed; `None` if its time was over.
+    /// Why that wait failed; `None` if it timed out.
     pub(super) error: Option<SourceError>,
 }
 
 impl FailedWaits {
-    /// Returns why a read that arrives now is not to wait for missing data, if a wait of its handle
-    /// failed a moment ago.
+    /// Returns why a read that arrives now must not wait for missing data, if a recent wait of its
+    /// handle failed.
     fn fail_fast(
         &mut self,
         now: Timestamp,
@@ -84,10 +84,10 @@ impl FailedWaits {
         (!is_over).then(|| FailFast { error: known.error.clone() })
     }
 
-    /// Takes note of a failed wait whose read arrived at `arrived_at`.
+    /// Records a failed wait whose read arrived at `arrived_at`.
     fn add(&mut self, handle: HandleId, arrived_at: Timestamp, failed: FailedWait) {
         let pause = match self.handles.get(&handle) {
-            // They waited at the same time, and count as one.
+            // Concurrent failed waits count as one.
             Some(known) if arrived_at < known.failed_at => return,
             Some(known) => known.pause.saturating_mul(2).min(PAUSE_MAX),
             None => failed.pause.min(FIRST_PAUSE_MAX),
@@ -111,7 +111,7 @@ impl FailedWaits {
         self.handles.len() < count
     }
 
-    /// Returns the files of a torrent of which more is there than when their waits failed.
+    /// Returns the files of a torrent of which more is present than when their waits failed.
     fn grown(
         &mut self,
         torrent: InfoHash,
@@ -131,8 +131,8 @@ impl FailedWaits {
 }
 
 impl Plan {
-    /// Returns why a read that arrives now is not to wait for missing data, if a wait of its handle
-    /// failed a moment ago.
+    /// Returns why a read that arrives now must not wait for missing data, if a recent wait of its
+    /// handle failed.
     pub(super) fn fail_fast(
         &mut self,
         now: Timestamp,
@@ -144,8 +144,8 @@ impl Plan {
         self.failed_waits.fail_fast(now, handle, facts.state, have)
     }
 
-    /// Returns the error of a read that would have to wait for missing data now, if a wait of its
-    /// handle failed a moment ago.
+    /// Returns the error of a read that would have to wait for missing data now, if a recent wait
+    /// of its handle failed.
     pub(in crate::engine) fn fail_fast_error(
         &mut self,
         now: Timestamp,
@@ -156,7 +156,7 @@ impl Plan {
         Some(self.error_of_wait(who.1, fail_fast.error))
     }
 
-    /// Takes note that a read has waited for missing data until its time was over.
+    /// Records that a read has timed out, if it waited for missing data.
     pub(super) fn on_failed_wait(
         &mut self,
         id: ReadId,
@@ -166,9 +166,9 @@ impl Plan {
         let Some(read) = self.reads.get(&id) else { return };
         let PlannedRead { request, arrived_at, patience, .. } = read;
         let is_waiting = !read.is_preload() && *patience != WaitPolicy::FailFast;
-        // What is there, and does not come, says nothing about what is missing.
+        // A time-out on present data is no evidence about missing data.
         let is_missing = self.presence(read, now) != Availability::Present;
-        // A handle that was released has nothing to read any more.
+        // A released handle reads nothing more.
         if !is_waiting || !is_missing || !self.handles.is_open(request.handle) {
             return;
         }
@@ -180,7 +180,7 @@ impl Plan {
         self.failed_waits.add(handle, arrived_at, failed);
     }
 
-    /// Takes note that the wait of a read for `range` has ended since its thread got a signal.
+    /// Records that a signal ended the wait of a read for `range`.
     pub(in crate::engine) fn on_interrupted_wait(
         &mut self,
         now: Timestamp,
@@ -189,7 +189,7 @@ impl Plan {
         range: ByteRange,
     ) {
         let presence = self.haves.presence(file, facts, range, now, &self.tuning);
-        // At a server that the handle was never read from, nothing has waited.
+        // At a server that the handle has never read from, no read has waited.
         if presence != Availability::Present && self.handles.access(handle).is_some() {
             let pause = FIRST_PAUSE_MAX;
             let failed = FailedWait { pause, ..self.failed_wait(now, file, facts) };
@@ -197,14 +197,14 @@ impl Plan {
         }
     }
 
-    /// Returns a wait that fails now since its time is over.
+    /// Returns the record of a wait that fails at `now`, without a pause or an error.
     fn failed_wait(&self, now: Timestamp, file: FileId, facts: &FileFacts) -> FailedWait {
         let have_bytes = have_bytes(&self.haves, file, facts);
         let (pause, error, state) = (Duration::ZERO, None, facts.state);
         FailedWait { file, failed_at: now, pause, error, state, have_bytes }
     }
 
-    /// Takes the news that bytes of a file came that were missing.
+    /// Handles the arrival of missing bytes of a file.
     pub(super) fn on_progress(&mut self, file: FileId) {
         if self.failed_waits.forget(file) {
             for id in self.waiting.of_file(file) {
@@ -216,7 +216,7 @@ impl Plan {
         }
     }
 
-    /// Takes the news that the bitfield of a torrent is known anew.
+    /// Handles a new bitfield of a torrent.
     pub(super) fn on_have_progress(&mut self, torrent: InfoHash) {
         let (haves, files) = (&self.haves, &self.files);
         let have = |file| files.get(&file).and_then(|facts| have_bytes(haves, file, facts));
@@ -225,7 +225,7 @@ impl Plan {
     }
 }
 
-/// Returns how many bytes of a file are there, if the bitfield is known.
+/// Returns how many bytes of a file are present, if the bitfield is known.
 fn have_bytes(haves: &PieceAvailability, file: FileId, facts: &FileFacts) -> Option<u64> {
     let whole = ByteRange::clamped(0, facts.len, facts.len);
     haves.is_known(file.torrent).then(|| haves.bytes_here(file, facts, whole))

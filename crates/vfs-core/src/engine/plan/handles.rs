@@ -1,8 +1,8 @@
-//! What is known of open handles, from open to release.
+//! State of open handles, from open to release.
 //!
-//! A handle is known only while it is open. A read may end after the release of its handle, or
-//! even begin then: nothing is noted of it, as nothing would ever remove that again. Handles are
-//! never reused, so each entry that is put back is memory that stays.
+//! State is kept only while the handle is open. A read may end, or even begin, after the release of
+//! its handle. Such a read is not recorded: handles are never reused, so nothing would remove the
+//! entry again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,17 +34,17 @@ impl OpenHandles {
         self.open.contains(&handle)
     }
 
-    /// Returns how an open handle is read, if it was read.
+    /// Returns the access pattern of an open handle that was read.
     pub(super) fn access(&self, handle: HandleId) -> Option<&Access> {
         self.accesses.get(&handle)
     }
 
-    /// Returns how a handle is read, to take note of a read; `None` if it is not open.
+    /// Returns the access pattern of a handle, to record a read; `None` if it is not open.
     pub(super) fn access_mut(&mut self, handle: HandleId) -> Option<&mut Access> {
         self.is_open(handle).then(|| self.accesses.entry(handle).or_default())
     }
 
-    /// Returns the meter of a handle, to take note of an answer; `None` if it is not open.
+    /// Returns the meter of a handle, to record an answer; `None` if it is not open.
     pub(super) fn meter_mut(&mut self, handle: HandleId) -> Option<&mut ReaderMeter> {
         self.is_open(handle).then(|| self.meters.entry(handle).or_default())
     }
@@ -54,7 +54,7 @@ impl OpenHandles {
         self.meters.iter().map(|(handle, meter)| (*handle, meter))
     }
 
-    /// Returns all handles of which anything is known.
+    /// Returns all handles for which there is an entry.
     #[cfg(test)]
     pub(super) fn known(&self) -> BTreeSet<HandleId> {
         let read = self.accesses.keys().chain(self.meters.keys());

@@ -1,5 +1,5 @@
-//! The read plan: which streams are open when, and who gets their bytes. Pure: events and the time
-//! go in, actions come out; it sees offsets, never bytes.
+//! The read plan decides which streams are open and which reads they serve. It is pure: it takes
+//! events and timestamps and returns actions. It sees offsets, never bytes.
 //!
 //! ```text
 //! on_open, on_release                                  from open files
@@ -11,9 +11,9 @@
 //!        `--> next_action (until there is none), demand, stream_demand, next_time
 //! ```
 //!
-//! An event costs the streams that are open, which the budget bounds, and the reads that it
-//! concerns: those of its stream, its file or its torrent. How many others wait does not matter
-//! (`waiting.rs`).
+//! An event costs O(open streams + affected reads). The stream budget bounds the open streams. The
+//! affected reads are those of the event's stream, file or torrent. Other waiting reads cost
+//! nothing (`read_index.rs`).
 #![warn(clippy::arithmetic_side_effects)]
 
 mod access;
@@ -75,46 +75,46 @@ use super::counters::EngineCounters;
 use super::{BreakerState, MissingPolicy, Timestamp};
 use crate::{ByteRange, FileId, SourceError, SourceErrorKind, VfsError};
 
-/// A read that waits.
+/// A waiting read.
 #[derive(Debug)]
 struct PlannedRead {
     request: ReadRequest,
-    /// What is still to come: `need` of the request, or more if memory lost what it had.
+    /// The missing bytes: `need` of the request, or more if memory evicted cached bytes.
     need: ByteRange,
     arrived_at: Timestamp,
-    /// The place in the queue: smaller is first, a new one after each turn.
+    /// The queue position. Smaller goes first. The read gets a new one after each time slice.
     place: u64,
-    /// The stream whose bytes it waits for, and since when.
+    /// The stream that serves the read, and the time since when.
     stream: Option<(StreamId, Timestamp)>,
-    /// When it expires.
+    /// The deadline, extended by progress.
     expiry: Expiry,
-    /// Before this no stream is opened for it.
+    /// The earliest time at which a stream is opened for it.
     retry_at: Timestamp,
-    /// Why it is not there yet, if the source failed.
+    /// The last error of the source for this read.
     last_error: Option<SourceError>,
-    /// Whether it asks for all its bytes again as memory lost those that it had.
+    /// Whether it requests its whole range again because memory evicted bytes that it had.
     is_whole: bool,
-    /// Whether its answer is being put together.
+    /// Whether its reply is being assembled.
     is_answered: bool,
     patience: WaitPolicy,
     /// Whether it may end with [`VfsError::Partial`].
     split: Split,
-    /// Why it is not to wait for missing data, if a wait of its handle failed a moment ago.
+    /// The reason to fail on missing data, if a recent wait of its handle failed.
     fail_fast: Option<FailFast>,
-    /// Whether it was counted as one that waits for its turn.
+    /// Whether it was counted as a read that waited for a permit.
     has_waited: bool,
-    /// How often in a row a stream was silent for too long.
+    /// The number of consecutive stream stalls.
     silence_count: u32,
 }
 
-/// What a server promises to a read that has not asked it yet.
+/// Availability of a range on one server, before a request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ServerAvailability {
-    /// Whether it has the bytes.
+    /// Whether the server has the bytes.
     pub(super) presence: Availability,
-    /// Where those end that it is known to have from the first one on.
+    /// The end of the bytes known to be present, counted from the start of the range.
     pub(super) here_until: u64,
-    /// Whether its breaker is open.
+    /// Whether the server's circuit breaker is open.
     pub(super) is_refusing: bool,
 }
 
@@ -129,7 +129,7 @@ pub(super) struct Plan {
     marks: DirtySet,
     streams: BTreeMap<StreamId, PlannedStream>,
     files: BTreeMap<FileId, FileFacts>,
-    /// The open handles, and of those that were read what is known of their reads.
+    /// The open handles, with the access pattern of those that were read.
     handles: OpenHandles,
     haves: PieceAvailability,
     breaker: Breaker,
@@ -139,16 +139,16 @@ pub(super) struct Plan {
     failed_waits: FailedWaits,
     samples: FetchHistory,
     actions: VecDeque<Action>,
-    /// Whether something happened after which things are to be settled.
+    /// Whether the plan needs another reconciliation pass.
     is_dirty: bool,
     next_time: Option<Timestamp>,
     last_place: u64,
     last_stream: u64,
     pub(super) tally: EngineCounters,
     pub(super) bitfield_requests: u64,
-    /// Bytes that came only so that the server has them.
+    /// Bytes that preloads received and discarded.
     pub(super) preloaded_bytes: u64,
-    /// How often a read was looked at.
+    /// The number of reads examined.
     #[cfg(test)]
     look_count: u64,
 }
@@ -184,7 +184,7 @@ impl Plan {
         }
     }
 
-    /// Returns what is to be done next, or `None` when there is nothing until the next event.
+    /// Returns the next action, or `None` when there is none until the next event.
     pub(super) fn next_action(&mut self, now: Timestamp) -> Option<Action> {
         if self.actions.is_empty() {
             self.release_passed();
@@ -200,12 +200,12 @@ impl Plan {
         self.actions.pop_front()
     }
 
-    /// Returns when [`on_time`](Self::on_time) is to be called at the latest.
+    /// Returns the latest time at which [`on_time`](Self::on_time) must be called.
     pub(super) fn next_time(&self) -> Option<Timestamp> {
         self.next_time
     }
 
-    /// Returns what may be asked of a stream now.
+    /// Returns what the driver may request from a stream now.
     pub(super) fn demand(&self, id: StreamId) -> Demand {
         let Some(stream) = self.streams.get(&id) else { return Demand::Closed };
         match stream.phase {
@@ -249,7 +249,7 @@ impl Plan {
         self.reads.get(&id).map(|read| (read.request.file, read.request.range))
     }
 
-    /// Lets a read leave for another server rather than wait.
+    /// Sets whether a read may fail early so that the caller can try another server.
     pub(super) fn set_patience(&mut self, id: ReadId, patience: WaitPolicy) {
         if let Some(read) = self.reads.get_mut(&id) {
             read.patience = patience;
@@ -265,15 +265,15 @@ impl Plan {
         }
     }
 
-    /// Returns when something last came nearer for a read that waits: it came itself, or its stream
-    /// moved.
+    /// Returns when a waiting read last made progress: the time of its arrival, or of the last
+    /// bytes on its stream.
     pub(super) fn progress_at(&self, id: ReadId) -> Option<Timestamp> {
         let read = self.reads.get(&id)?;
         let Some((stream, since)) = read.stream else { return Some(read.arrived_at) };
         Some(self.streams.get(&stream).map_or(since, |stream| stream.moved_at.max(since)))
     }
 
-    /// Returns whether a range is on the server, as far as anybody can say.
+    /// Returns the availability of a range on the server, as far as it is known.
     pub(super) fn outlook(
         &self,
         file: FileId,
@@ -288,7 +288,7 @@ impl Plan {
         }
     }
 
-    /// Returns whether the server is down and nobody asks it at the moment.
+    /// Returns whether the breaker is open and no probe is due.
     pub(super) fn is_refusing(&self, now: Timestamp) -> bool {
         self.breaker.refusal(now).is_some()
     }
@@ -305,8 +305,8 @@ impl Plan {
         self.breaker.state(now)
     }
 
-    /// Returns where a window may read ahead to: never into what is missing, as that would make
-    /// the server fetch what nobody asked for.
+    /// Returns the read-ahead limit of a window. It ends before missing data, because a request for
+    /// missing data makes the server fetch pieces that no reader asked for.
     fn ahead_until(&self, stream: &PlannedStream) -> u64 {
         let StreamKind::Window { ahead_bytes, .. } = stream.kind else { return 0 };
         let until = stream.consumed.saturating_add(ahead_bytes).min(stream.range.end());
@@ -319,8 +319,8 @@ impl Plan {
         self.haves.here_until(stream.file, facts, range)
     }
 
-    /// Returns whether all is there that the server would fetch for a stream at `offset`, as far as
-    /// anybody can say.
+    /// Returns whether all bytes that the server would fetch for a stream at `offset` are known to
+    /// be present.
     fn is_here_ahead(&self, file: FileId, offset: u64) -> bool {
         let Some(facts) = self.files.get(&file) else { return false };
         let range = ByteRange::clamped(offset, self.tuning.server_ahead_bytes, facts.len);
@@ -336,7 +336,8 @@ impl Plan {
         self.last_place
     }
 
-    /// Hands a read over to be answered. It leaves its stream, whose bytes stay until then.
+    /// Hands a read to the driver to be answered. The read leaves its stream, which keeps the bytes
+    /// until then.
     fn reply(&mut self, id: ReadId, now: Timestamp) {
         let Some(read) = self.reads.get_mut(&id).filter(|read| !read.is_answered) else { return };
         if read.is_preload() {
@@ -358,7 +359,7 @@ impl Plan {
     fn fail(&mut self, id: ReadId, now: Timestamp, error: VfsError) {
         self.leave_stream(id, now);
         let Some(read) = self.forget_read(id) else { return };
-        // The kernel asks again for the pages of a split read.
+        // A split read is no failure: the kernel requests its pages again.
         if !read.is_preload() && !matches!(error, VfsError::Partial) {
             let is_last = read.patience == WaitPolicy::UntilDeadline;
             self.tally.count(read.request.file, |count| {
@@ -370,7 +371,7 @@ impl Plan {
         self.is_dirty = true;
     }
 
-    /// Forgets a read that has left its stream.
+    /// Removes a read that has left its stream.
     fn forget_read(&mut self, id: ReadId) -> Option<PlannedRead> {
         let read = self.reads.remove(&id)?;
         self.waiting.take(id);
@@ -380,7 +381,7 @@ impl Plan {
         Some(read)
     }
 
-    /// Forgets a stream, which gives its permit back.
+    /// Removes a stream, which returns its permit.
     fn forget_stream(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.remove(&id) {
             self.marks.files.insert(stream.file);
@@ -397,13 +398,13 @@ impl Plan {
         }
     }
 
-    /// Lets a read wait for a stream again, behind all others.
+    /// Puts a read at the end of the queue again.
     fn requeue(&mut self, id: ReadId, now: Timestamp) {
         self.leave_stream(id, now);
         let place = self.next_place();
         if let Some(read) = self.reads.get_mut(&id) {
             read.place = place;
-            // What memory has says nothing about the server.
+            // Skipped for preloads: the content of memory is no evidence of the server's pieces.
             if !read.is_preload() {
                 self.actions.push_back(Action::Look { read: id });
             }
@@ -411,7 +412,7 @@ impl Plan {
         }
     }
 
-    /// Closes a stream; its reads wait again.
+    /// Closes a stream and requeues its reads.
     fn close(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.live_stream(id) else { return };
         let phase = std::mem::replace(&mut stream.phase, Phase::Closing);
@@ -432,13 +433,13 @@ impl Plan {
         self.is_dirty = true;
     }
 
-    /// Closes a stream that broke the rules.
+    /// Closes a stream that violated the protocol.
     fn drop_stream(&mut self, now: Timestamp, id: StreamId, error: SourceError) {
         self.fail_stream(now, id, error);
         self.close(id, now);
     }
 
-    /// Lets the reads of a stream fail, but not if the failure may pass.
+    /// Fails the reads of a stream, unless the error is retryable.
     fn fail_stream(&mut self, now: Timestamp, id: StreamId, error: SourceError) {
         let Some(stream) = self.streams.get(&id) else { return };
         let (file, reads) = (stream.file, stream.reads.clone());
@@ -461,7 +462,7 @@ impl Plan {
         for read in reads {
             let leaves = |read: &PlannedRead| read.patience != WaitPolicy::UntilDeadline;
             if self.reads.get(&read).is_some_and(leaves) {
-                // Not as a deadline that has passed, which ends the read at all servers.
+                // Not as an expired deadline, which would end the read at all servers.
                 self.fail(read, now, VfsError::Source(error.clone()));
             }
         }
@@ -472,13 +473,13 @@ impl Plan {
         }
     }
 
-    /// Returns what an error of the source means for the reads of a file.
+    /// Returns the error that an error of the source causes for the reads of a file.
     fn error_of(&self, file: FileId, error: SourceError) -> VfsError {
         if retry::is_gone(&error, self.files.get(&file)) { VfsError::Stale } else { error.into() }
     }
 
-    /// Keeps a stream that failed for its reads, to be opened again where it was. Returns false if
-    /// there are none.
+    /// Keeps a failed stream for its reads, to be reopened at its position. Returns false if it has
+    /// no reads.
     fn break_off(&mut self, now: Timestamp, id: StreamId) -> bool {
         let Some(stream) = self.live_stream(id).filter(|stream| !stream.reads.is_empty()) else {
             return false;
@@ -488,13 +489,13 @@ impl Plan {
         true
     }
 
-    /// Forgets which pieces are there.
+    /// Discards the bitfields of all torrents.
     fn forget_haves(&mut self) {
         self.haves.forget();
         self.mark_all();
     }
 
-    /// Gives up the bytes that readers have passed.
+    /// Releases the bytes that all readers have passed.
     fn release_passed(&mut self) {
         for (id, stream) in &mut self.streams {
             if !std::mem::take(&mut stream.has_moved) || !stream.is_live() {
@@ -502,7 +503,7 @@ impl Plan {
             }
             let reads = stream.reads.iter().filter_map(|read| self.reads.get(read));
             let first = reads.map(|read| read.need.start()).min();
-            // Who goes on to read a rest finds it in the cache.
+            // A later read of these bytes is served from the cache.
             let is_rest = stream.kind == StreamKind::ToPieceEnd;
             let passed = if is_rest { stream.pos } else { stream.consumed };
             let low = first.unwrap_or(passed).min(stream.pos);

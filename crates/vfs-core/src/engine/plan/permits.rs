@@ -1,8 +1,8 @@
-//! Permits: who may hold one of the few streams that the server can bear.
+//! Stream permits: assigns the limited streams of a server to reads.
 //!
-//! Foreground goes before read-ahead before preload, and within these who came first. Who holds a
-//! stream while others wait has a turn: it ends when its piece came or its time is up. What is
-//! missing never takes the last permit, so that what is there is always read at once.
+//! The order is foreground, read-ahead, preload; within a priority, first come, first served. While
+//! reads wait, a stream has a time slice. It ends when its piece has arrived or its time is over.
+//! Streams at missing data never take the last permit, so present data is always readable at once.
 
 use std::collections::BTreeSet;
 
@@ -13,21 +13,21 @@ use super::{
 use crate::ByteRange;
 use crate::engine::{BreakerState, Timestamp};
 
-/// What is left to give out in one look at the queue.
+/// Permits still available in this pass.
 #[derive(Debug)]
 pub(super) struct FreePermits {
-    /// Permits that nobody holds.
+    /// Free permits.
     pub(super) permits: usize,
-    /// Permits that come back as soon as streams are closed, and are not promised yet.
+    /// Permits of closing streams that are not promised yet.
     coming: usize,
 }
 
-/// How far a queue was looked at.
+/// The position of this pass in one queue.
 #[derive(Debug)]
 struct QueueCursor {
     queue: Queue,
     after: Option<QueuePosition>,
-    /// Whether there is nothing for those who are left.
+    /// Whether no permit is left for the rest of the queue.
     is_over: bool,
 }
 
@@ -42,7 +42,7 @@ impl QueueCursor {
 }
 
 impl Plan {
-    /// Opens streams again that failed, where they were.
+    /// Reopens failed streams at their positions.
     fn reopen_failed(&mut self, now: Timestamp) {
         let broken = self.streams.iter().filter(|(_, stream)| match stream.phase {
             Phase::Broken { retry_at } => retry_at <= now,
@@ -57,7 +57,7 @@ impl Plan {
             let Some(facts) = self.files.get(&stream.file) else { continue };
             (stream.phase, stream.asked_at) = (Phase::Opening, now);
             if stream.is_preload() {
-                // Its silence is counted anew. A reader's turn is not, or it would never end.
+                // Its stall timer restarts. A reader's time slice does not, or it would never end.
                 stream.moved_at = now;
             }
             let (file, file_len) = (stream.file, facts.len);
@@ -68,14 +68,14 @@ impl Plan {
         }
     }
 
-    /// Gives permits to the reads that wait, and ends turns where they are needed.
+    /// Grants permits to waiting reads, and preempts streams whose time slice is over.
     pub(super) fn grant(&mut self, now: Timestamp) {
         self.permits.begin();
         self.reopen_failed(now);
         self.give_way(now);
         let closing = self.streams.values().filter(|stream| !stream.is_live()).count();
         let (taken, usable) = (self.permits_taken(), self.permits.usable());
-        // What others are to have comes first of what comes back.
+        // Permits recalled by the budget are deducted first from those that come back.
         let coming = closing.saturating_sub(taken.saturating_sub(usable));
         let mut free = FreePermits { permits: usable.saturating_sub(taken), coming };
         let mut here = QueueCursor::new(Queue::Here);
@@ -94,7 +94,7 @@ impl Plan {
         self.grant_preloads(&mut free, now);
     }
 
-    /// Counts the reads that have to wait for their turn, each once.
+    /// Counts the reads that must wait for a permit, each once.
     fn count_newcomers(&mut self) {
         while let Some(id) = self.marks.newcomers.pop_first() {
             if !self.waiting.is_in_queue(id) {
@@ -107,8 +107,8 @@ impl Plan {
         }
     }
 
-    /// Gives the first of a queue a permit, or sees to it that one comes back for it. Returns false
-    /// if there is none for it: then there is none for those behind it either.
+    /// Grants a permit to the first read of a queue, or reserves one that comes back. Returns false
+    /// if none is available; then none is available for the rest of the queue either.
     fn grant_one(
         &mut self,
         turn: QueuePosition,
@@ -120,7 +120,7 @@ impl Plan {
         self.count_look();
         let QueuePosition { read: id, priority, .. } = turn;
         let is_missing = queue == Queue::Missing;
-        // As many wait for what is missing as may.
+        // The limit of streams at missing data is reached.
         let is_crowded = is_missing && self.missing_count() >= self.permits.usable_missing();
         if !is_crowded && free.permits > 0 {
             free.permits = free.permits.saturating_sub(1);
@@ -144,13 +144,13 @@ impl Plan {
         }
         self.close(victim, now);
         if !self.streams.contains_key(&victim) {
-            // It was broken, so nothing is left to be closed.
+            // The stream was broken, so its permit is free at once.
             self.open_for(id, is_missing, now);
         }
         true
     }
 
-    /// Returns whether the server is left alone: it is down, or one read tries whether it is.
+    /// Returns whether the breaker blocks requests: it is open, or a probe is pending.
     pub(super) fn breaker_forbids(&self, now: Timestamp) -> bool {
         match self.breaker.state(now) {
             BreakerState::Closed => false,
@@ -165,7 +165,7 @@ impl Plan {
         self.streams.values().filter(|stream| stream.is_live() && stream.is_missing).count()
     }
 
-    /// Returns the stream that has to go for a read that waits, if one has.
+    /// Returns the stream to preempt for a waiting read, if there is one.
     fn preemption_candidate(
         &self,
         priority: Priority,
@@ -178,7 +178,7 @@ impl Plan {
         let turn_end = |stream: &PlannedStream| stream.turn_end(self.tuning.turn_time_missing);
         let can_go = |stream: &PlannedStream| {
             stream.is_live()
-                // Where too many wait for what is missing, another's end would not help.
+                // At the limit of streams at missing data, only the end of such a stream helps.
                 && (!is_crowded || stream.is_missing)
                 && (stream.reads.is_empty()
                     || stream.priority > priority
@@ -188,7 +188,7 @@ impl Plan {
         let victims = self.streams.iter().filter(|(_, stream)| can_go(stream));
         let victim = victims.min_by_key(|(_, stream)| {
             let is_used = !stream.reads.is_empty();
-            // First a preload, then a window whose reader may come back.
+            // First a preload, then an idle window.
             (
                 !stream.is_preload(),
                 is_used,
@@ -198,7 +198,7 @@ impl Plan {
         victim.map(|(id, _)| *id)
     }
 
-    /// Opens a stream for a read, and lets those that adjoin come along.
+    /// Opens a stream for a read, and attaches adjoining reads.
     fn open_for(&mut self, id: ReadId, is_missing: bool, now: Timestamp) {
         let Some(read) = self.reads.get(&id) else { return };
         let (file, need) = (read.request.file, read.need);
@@ -266,8 +266,8 @@ impl Plan {
 
     fn is_sequential(&self, read: &PlannedRead, is_missing: bool) -> bool {
         let Some(access) = self.handles.access(read.request.handle) else { return false };
-        // The one before a window that is open already, by the same reader: only the gap is asked
-        // for, or there would be two windows over the same bytes.
+        // The read ends where an open window of the same reader begins. Only the gap is requested,
+        // to avoid two windows over the same bytes.
         let is_gap = self.streams.values().any(|stream| {
             stream.is_live()
                 && stream.ahead_bytes() > 0
@@ -283,7 +283,7 @@ impl Plan {
             && access.run_bytes() >= bytes_min
     }
 
-    /// Returns the end of the reads that wait and adjoin.
+    /// Returns the end of the run of adjoining waiting reads.
     fn joined_end(&self, read: &PlannedRead) -> u64 {
         let mut end = read.need.end();
         let most = read.need.start().saturating_add(self.tuning.join_bytes_max);
@@ -298,15 +298,15 @@ impl Plan {
         end
     }
 
-    /// Returns where a stream may go on to after `end` without a wait, if that is worth it: the
-    /// next read will probably want it, and asking anew would make the server fetch more.
+    /// Returns how far a stream may read beyond `end` without a wait, if that is useful. The next
+    /// read probably needs these bytes, and another request would make the server fetch more.
     ///
-    /// Over bytes that are there only for a reader who reads in order: all others are to cost no
-    /// byte that nobody asked for.
+    /// Present bytes are read ahead only for a sequential reader. Other reads transfer no byte
+    /// beyond their request.
     fn rest_end(&self, read: &PlannedRead, end: u64) -> Option<u64> {
         let file = read.request.file;
         let facts = self.files.get(&file)?;
-        // Without a cache there is nobody to keep it.
+        // Without a cache the extra bytes could not be kept.
         let most = self.tuning.rest_bytes_max.min(self.tuning.cache_bytes);
         let rest = ByteRange::clamped(end, most, facts.len);
         let last = end.checked_sub(1)?;
@@ -315,19 +315,19 @@ impl Plan {
         } else {
             let access = self.handles.access(read.request.handle)?;
             let is_in_order = access.read_count() >= super::tuning::SEQUENTIAL_READS_MIN;
-            // Where nothing is missing ahead there are windows.
+            // If nothing ahead is missing, a window serves sequential reads.
             if !is_in_order || self.is_here_ahead(file, end) {
                 return None;
             }
             self.haves.here_until(file, facts, rest)
         };
-        // Only whole blocks are kept.
+        // The cache keeps only whole blocks.
         let part = rest_end.checked_rem(self.tuning.block_bytes).unwrap_or(0);
         let whole = if rest_end == facts.len { rest_end } else { rest_end.saturating_sub(part) };
         (whole > end).then_some(whole)
     }
 
-    /// Returns a window of a fair share of the memory, which the others give up where they must.
+    /// Returns a window with a fair share of the memory. Other windows shrink if necessary.
     fn new_window(&mut self, start: u64) -> StreamKind {
         let min = self.tuning.window_bytes_min;
         if self.free_window_bytes() < min {
@@ -340,7 +340,7 @@ impl Plan {
                 }
             }
         }
-        // What others have read ahead already stays taken until their readers come for it.
+        // Bytes already read ahead by other windows stay allocated until they are read.
         let ahead_bytes = min.min(self.free_window_bytes());
         StreamKind::Window { ahead_bytes, grown_at: start }
     }

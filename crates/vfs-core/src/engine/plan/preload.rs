@@ -1,14 +1,14 @@
-//! Preloading: ranges that somebody wants to be on the server, below all who read.
+//! Preloading: makes the server fetch ranges, at the lowest priority.
 //!
-//! A preload is a read of the lowest priority whose bytes nobody keeps: a stream is the only way to
-//! make the server fetch pieces, so one goes over what is missing, run by run, and over nothing
-//! else. It never shares a stream with a reader, and readers come first in every way:
-//! - while the stream of one waits for bytes that are not there, no preload has a stream, and none
-//!   gets one for a while after: the server is to fetch nothing else meanwhile;
-//! - while one waits at all, the stream of a preload stands still, and none is opened;
-//! - a preload takes a permit only if it is free, and gives it to the first reader who needs it.
+//! A preload is a read of the lowest priority whose bytes are discarded. Only a stream makes the
+//! server fetch pieces, so a stream covers the missing bytes, run by run. A preload never shares a
+//! stream with a reader, and readers take precedence:
+//! - While a reader's stream waits for missing bytes, and for a pause after that, no preload has a
+//!   stream. The server must fetch nothing else meanwhile.
+//! - While any reader waits, preload streams pause, and none is opened.
+//! - A preload takes only a free permit, and yields it to the first reader that needs it.
 //!
-//! The cost: a reader who waits for something that never comes holds up all preloads of a source.
+//! The cost: a reader that waits for data that never arrives blocks all preloads of a source.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;
@@ -21,47 +21,47 @@ use super::{
 use crate::engine::Timestamp;
 use crate::{ByteRange, FileId, HandleId, TorrentState, VfsError};
 
-/// Preloads have no handle; those that are given out count from 1.
+/// Preloads have no handle. Real handles count from 1.
 const NO_HANDLE: HandleId = HandleId(0);
 
-/// How long the stream of a preload is silent before that is worth a word: peers answer within a
-/// second or two.
+/// How long a preload's stream is silent before its wait is shown as one for peers or the server.
+/// Peers answer within a second or two.
 const SILENCE_SHOWN_MIN: Duration = Duration::from_secs(3);
 
-/// What a preload waits for.
+/// The reason why a preload makes no progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PreloadWait {
-    /// The server, which is down or does not begin to answer.
+    /// The server, which is down or does not answer.
     Server,
     /// The server's check of the torrent.
     Check,
-    /// The server's bitfield: until it comes, nobody knows how much is there.
+    /// The server's bitfield, without which the present bytes are unknown.
     Bitfield,
-    /// Readers, whose data comes first.
+    /// Readers, which take precedence.
     Readers,
-    /// A stream: all that may be open on the server are taken.
+    /// A stream: the stream limit of the server is reached.
     Stream,
-    /// Another preload, which has the stream of all preloads.
+    /// Another preload, which holds the stream of all preloads.
     Turn,
     /// The rest of a piece that the server is downloading.
     Piece,
-    /// Peers: none sends any data.
+    /// Peers: none sends data.
     Peers,
 }
 
-/// How readers and preloads get along.
+/// Arbitration between foreground reads and preloads.
 #[derive(Debug, Default)]
 pub(super) struct PreloadGate {
-    /// Whether the stream of a reader waited for missing bytes, when this was last looked at.
+    /// Whether a reader's stream waited for missing bytes in the last pass.
     pub(super) has_blocked_reader: bool,
-    /// Until when no preload gets a stream, as a reader waited a moment ago.
+    /// Until when no preload gets a stream, because a reader waited recently.
     paused_until: Timestamp,
 }
 
 impl Plan {
-    /// Takes the wish that all bytes of `range` be on the server. It ends with
-    /// [`Action::Preloaded`] or a failure, or is withdrawn by [`on_cancel`](Self::on_cancel); it
-    /// has no deadline, as a server may be away for a night.
+    /// Starts a preload of all bytes of `range`. It ends with [`Action::Preloaded`] or a failure,
+    /// or by [`on_cancel`](Self::on_cancel). It has no deadline, as a server may be down for a
+    /// night.
     pub(in crate::engine) fn on_preload(
         &mut self,
         now: Timestamp,
@@ -81,7 +81,7 @@ impl Plan {
         self.enqueue(now, id, request);
     }
 
-    /// Returns how much of what a preload wants is there, as far as anybody can say.
+    /// Returns how many bytes of a preload are known to be present.
     pub(in crate::engine) fn preloaded_bytes(&self, id: ReadId) -> u64 {
         let Some(read) = self.reads.get(&id) else { return 0 };
         let rest = self.rest(read);
@@ -89,7 +89,7 @@ impl Plan {
         passed.saturating_add(self.bytes_here(read.request.file, &read.request.facts, rest))
     }
 
-    /// Returns what a preload waits for, or `None` while its data comes.
+    /// Returns what a preload waits for, or `None` while its data arrives.
     pub(in crate::engine) fn preload_wait(
         &self,
         id: ReadId,
@@ -133,7 +133,7 @@ impl Plan {
         }
     }
 
-    /// Returns how many bytes of a range are known to be there.
+    /// Returns how many bytes of a range are known to be present.
     pub(in crate::engine) fn bytes_here(
         &self,
         file: FileId,
@@ -144,8 +144,8 @@ impl Plan {
         self.haves.bytes_here(file, facts, range)
     }
 
-    /// Ends a preload of which nothing is missing any more, or lets it pass over what is there if
-    /// it has no stream. Returns whether it ended.
+    /// Finishes a preload that lacks no bytes. Otherwise skips its present bytes if it has no
+    /// stream. Returns whether it finished.
     pub(super) fn trim_preload(&mut self, id: ReadId, now: Timestamp) -> bool {
         let Some(read) = self.reads.get(&id) else { return true };
         let rest = self.rest(read);
@@ -167,7 +167,7 @@ impl Plan {
         false
     }
 
-    /// Gives the next runs that preloads lack a stream, if that takes nothing from anybody.
+    /// Opens streams for the next runs of preloads, if no reader needs the permits.
     pub(super) fn grant_preloads(&mut self, free: &mut FreePermits, now: Timestamp) {
         let mut after = None;
         while let Some(turn) = self.waiting.next_turn(Queue::Preload, after) {
@@ -198,7 +198,7 @@ impl Plan {
         if self.awaits_bitfield(read, now) {
             return;
         }
-        // A torrent that is being checked gives no headers, and would hold the permit all the time.
+        // A torrent that is being checked sends no response headers, and would block the permit.
         if facts.state.is_some_and(|state| state.torrent == TorrentState::Initializing) {
             return;
         }
@@ -209,7 +209,7 @@ impl Plan {
         self.open_stream(id, run, StreamKind::Preload, true, now);
     }
 
-    /// Takes streams from preloads while a reader waits for what they may delay.
+    /// Closes preload streams while a blocked reader may be delayed by them.
     pub(super) fn yield_to_readers(&mut self, now: Timestamp) {
         let was_pressed = std::mem::take(&mut self.courtesy.has_blocked_reader);
         if self.waiting.preload_count() == 0 {
@@ -229,16 +229,16 @@ impl Plan {
             }
         } else if was_pressed {
             self.courtesy.paused_until = now.saturating_add(self.tuning.preload_quiet);
-            // Preloads were not granted anything before this was known.
+            // Preloads could not be granted before in this pass.
             self.is_dirty = true;
         }
     }
 
-    /// Moves a preload on as bytes come on its stream.
+    /// Advances a preload as bytes arrive on its stream.
     pub(super) fn on_preloaded_chunk(&mut self, id: StreamId, pos: u64, len: u64) {
         self.preloaded_bytes = self.preloaded_bytes.saturating_add(len);
         let Some(stream) = self.streams.get_mut(&id) else { return };
-        // Nothing is kept.
+        // The bytes are discarded.
         (stream.low, stream.consumed, stream.has_moved) = (pos, pos, false);
         for read in &stream.reads {
             if let Some(read) = self.reads.get_mut(read) {
@@ -246,11 +246,11 @@ impl Plan {
                 read.silence_count = 0;
             }
         }
-        // What is left may be there.
+        // The remaining bytes may be present.
         self.marks.reads.extend(&stream.reads);
     }
 
-    /// Takes the end of a run: of the preload, or there is another run.
+    /// Handles the end of a run: finishes the preload, or queues its next run.
     pub(super) fn end_run(&mut self, id: ReadId, now: Timestamp) {
         if self.reads.get(&id).is_some_and(|read| read.need.is_empty()) {
             return self.finish_preload(id, now);
@@ -259,8 +259,8 @@ impl Plan {
         self.mark(id);
     }
 
-    /// Ends a preload whose streams were silent for too long too often: its bytes may come one day,
-    /// but others need not wait for that.
+    /// Fails preloads whose streams have stalled too often. Their bytes may arrive later, but other
+    /// preloads must not wait for them.
     pub(super) fn end_stalled_preloads(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.streams.get(&id).filter(|stream| stream.is_preload()) else {
             return;
@@ -273,12 +273,12 @@ impl Plan {
         }
     }
 
-    /// Returns when a preload may have a stream again that was kept from it by readers.
+    /// Returns when the pause of preloads ends.
     pub(super) fn paused_until(&self) -> Timestamp {
         self.courtesy.paused_until
     }
 
-    /// Returns whether somebody who reads waits, be it for milliseconds.
+    /// Returns whether any reader waits, however briefly.
     pub(super) fn is_anybody_reading(&self) -> bool {
         self.waiting.reader_count() > 0 || self.direct.count > 0
     }
@@ -287,11 +287,11 @@ impl Plan {
         self.waiting.preload_count()
     }
 
-    /// Returns whether a reader has a stream that waits for bytes which are not there.
+    /// Returns whether a reader's open stream waits for missing bytes.
     ///
-    /// One whose stream is only about to open does not count yet, and whoever needs a permit takes
-    /// it: a server whose last stream of a torrent is closed may part with its peers, and the
-    /// reader would pay for that.
+    /// A stream that is still opening does not count; a reader that needs a permit preempts the
+    /// preload anyway. If the last stream of a torrent closes, the server may drop its peers, which
+    /// would delay the reader.
     fn has_blocked_reader(&self, now: Timestamp) -> bool {
         let streams = self.streams.values();
         let streams = streams.filter(|it| it.phase == Phase::Open && !it.is_preload());
@@ -299,8 +299,8 @@ impl Plan {
         readers.any(|read| self.presence(read, now) != Availability::Present)
     }
 
-    /// Returns whether an answer about pieces that is on its way may save a preload from going over
-    /// what is there.
+    /// Returns true while a pending bitfield could show that part of the preload is already
+    /// present.
     fn awaits_bitfield(&self, read: &PlannedRead, now: Timestamp) -> bool {
         let is_patient = now < self.patient_until(read);
         let is_known = self.haves.is_known(read.request.file.torrent);
@@ -317,7 +317,7 @@ impl Plan {
         }
     }
 
-    /// Returns what a read still lacks that its stream has not brought.
+    /// Returns the missing bytes of a read that its stream has not delivered.
     fn rest(&self, read: &PlannedRead) -> ByteRange {
         let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
         read.need.from(pos)

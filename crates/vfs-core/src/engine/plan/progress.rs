@@ -1,10 +1,9 @@
 //! Download progress of torrents: it extends the deadlines of reads that wait for missing data.
 //!
 //! A read expires when its torrent made no progress for [`ReadDeadline::timeout`], and at
-//! [`ReadDeadline::latest`] whatever happens. Progress is another page on the stream of the read,
-//! or a growing counter of fetched bytes at the source. The source is sampled only for torrents of
-//! which a read has waited for one [`SAMPLES_PER_TIMEOUT`]th of its time-out, so that reads which
-//! are answered soon cost nothing.
+//! [`ReadDeadline::latest`] in any case. Progress is another page on the stream of the read, or a
+//! growing counter of fetched bytes at the source. A torrent is sampled once a read has waited for
+//! one [`SAMPLES_PER_TIMEOUT`]th of its time-out. Reads that are answered sooner cost no sample.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::BTreeMap;
@@ -14,32 +13,34 @@ use super::{Action, Plan, PlannedRead, ReadId, ReadRequest};
 use crate::engine::Timestamp;
 use crate::{DownloadProgress, InfoHash};
 
-/// How many samples are taken in one time-out: progress is noticed that much too late at most.
+/// The number of samples in one time-out. It bounds how late progress is detected.
 const SAMPLES_PER_TIMEOUT: u32 = 8;
 
-/// The shortest time between two samples of a torrent: the answer of a torrent of many files has
-/// some hundred kilobytes.
+/// The shortest interval between two samples of a torrent. The response for a torrent of many files
+/// has some hundred kilobytes.
 pub(in crate::engine) const SAMPLE_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// The longest: an estimate of the time left that is older is of no use.
+/// The longest interval: an older estimate of the remaining time is of no use.
 const SAMPLE_INTERVAL_MAX: Duration = Duration::from_secs(10);
 
-/// How old a sample may be to tell from the next one that there was progress: an answer that failed
-/// in between does no harm.
+/// The maximum age of a sample that is compared with the next one. One failed sample in between is
+/// tolerated.
 const SAMPLE_AGE_MAX: Duration = SAMPLE_INTERVAL_MAX.saturating_mul(2);
 
-/// How long before a read expires the last sample is taken: rqbit answers within milliseconds.
+/// How long before the expiry of a read the last sample is taken: rqbit answers within
+/// milliseconds.
 const LAST_SAMPLE_LEAD: Duration = Duration::from_secs(1);
 
-/// How many bytes a torrent may fetch while a read waits for one piece, beside four pieces: twice
-/// what rqbit fetches ahead of a stream. More than that are bytes of other files or other readers.
+/// The bytes that a torrent may fetch while a read waits for one piece, not counting four pieces.
+/// It is twice what rqbit fetches ahead of a stream. More than that belongs to other files or
+/// readers.
 const FETCHED_BYTES_MAX: u64 = 64 << 20;
 
-/// How many pieces besides: as many as rqbit fetches at a time from a few peers.
+/// The additional pieces: as many as rqbit fetches at a time from a few peers.
 const FETCHED_PIECES_MAX: u64 = 4;
 
-/// How many bytes have to come on the stream of a read to count as progress: a page. A connection
-/// that breaks or stalls after a few bytes, each time anew, is none.
+/// The bytes that must arrive on a read's stream to count as progress: one page. A connection that
+/// repeatedly breaks or stalls after a few bytes makes no progress.
 const PROGRESS_BYTES_MIN: u64 = 4096;
 
 /// When a read ends without an answer.
@@ -47,31 +48,31 @@ const PROGRESS_BYTES_MIN: u64 = 4096;
 pub(crate) struct ReadDeadline {
     /// How long the torrent may make no progress.
     pub(crate) timeout: Duration,
-    /// When the read ends if there is no progress at all. Earlier than `timeout` from now on for a
+    /// When the read ends if there is no progress at all. Earlier than now plus `timeout` for a
     /// read that has waited at another server.
     pub(crate) first: Timestamp,
-    /// When it ends whatever happens.
+    /// When the read ends in any case.
     pub(crate) latest: Timestamp,
 }
 
 impl ReadDeadline {
-    /// The deadline of what may take for ever.
+    /// The deadline of a request without a time limit.
     pub(crate) const NEVER: Self =
         Self { timeout: Duration::MAX, first: Timestamp::MAX, latest: Timestamp::MAX };
 }
 
-/// When a waiting read expires, as far as that is known.
+/// When a waiting read expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Expiry {
-    /// Never too late, but perhaps too early: it is computed anew when it has come.
+    /// A lower bound, computed again when it is reached.
     pub(super) at: Timestamp,
-    /// When enough bytes last came for the read, or the read itself.
+    /// When the read last made progress, or arrived.
     progress_at: Timestamp,
-    /// Up to where bytes have to come to count as progress again.
+    /// The stream offset that counts as progress again.
     progress_pos: u64,
-    /// What the torrent had fetched at the first sample since the read arrived.
+    /// The bytes fetched by the torrent at the first sample since the read arrived.
     fetched_at_first: Option<u64>,
-    /// Whether the last sample before `at` was asked for.
+    /// Whether the last sample before `at` was requested.
     is_last_sampled: bool,
 }
 
@@ -86,7 +87,7 @@ impl Expiry {
         }
     }
 
-    /// Takes the news that the stream of the read has come to `pos`.
+    /// Records that the stream of the read has reached `pos`.
     pub(super) fn on_chunk(&mut self, now: Timestamp, pos: u64) {
         if pos >= self.progress_pos {
             self.progress_at = now;
@@ -100,11 +101,11 @@ impl Expiry {
 struct Sampled {
     asked_at: Option<Timestamp>,
     is_pending: bool,
-    /// When it is asked for again.
+    /// When the next sample is due.
     next_at: Option<Timestamp>,
-    /// The last answer, and when it came.
+    /// The last sample, and its time.
     last: Option<(Timestamp, DownloadProgress)>,
-    /// The sum of all growth of the counter, which itself begins anew with each run of the source.
+    /// The sum of all growth of the source's counter, which restarts at zero with the source.
     fetched_bytes: u64,
     progress_at: Option<Timestamp>,
 }
@@ -115,20 +116,20 @@ pub(super) struct FetchHistory {
     torrents: BTreeMap<InfoHash, Sampled>,
 }
 
-/// Returns how often a torrent is sampled for a read.
+/// Returns the sample interval of a torrent for a read.
 fn sample_interval(timeout: Duration) -> Duration {
     let interval = timeout.checked_div(SAMPLES_PER_TIMEOUT).unwrap_or_default();
     interval.clamp(SAMPLE_INTERVAL_MIN, SAMPLE_INTERVAL_MAX)
 }
 
 impl Sampled {
-    /// Returns whether it is to be kept: for its reads, or so that it is not asked for too soon.
+    /// Returns whether the entry is kept: for its reads, or to enforce the minimum interval.
     fn is_used(&self, now: Timestamp) -> bool {
         let soonest = self.asked_at.map(|asked| asked.saturating_add(SAMPLE_INTERVAL_MIN));
         self.is_pending || self.next_at.is_some() || soonest.is_some_and(|soonest| soonest > now)
     }
 
-    /// Has it asked for at `at`, but not too soon after the last time.
+    /// Schedules a sample at `at`, or later if the minimum interval requires it.
     fn ask_at(&mut self, at: Timestamp) {
         if self.is_pending {
             return;
@@ -139,7 +140,7 @@ impl Sampled {
     }
 
     fn on_answer(&mut self, now: Timestamp, progress: DownloadProgress) {
-        // Between answers that are far apart, nobody knows when the counter grew.
+        // Between distant samples, the time of the growth is unknown.
         let is_recent = |at: &Timestamp| now.duration_since(*at) <= SAMPLE_AGE_MAX;
         let last = self.last.filter(|(at, _)| is_recent(at)).map(|(_, last)| last.fetched_bytes);
         let growth = match last {
@@ -156,17 +157,17 @@ impl Sampled {
 }
 
 impl FetchHistory {
-    /// Takes the news that no answer will come any more.
+    /// Discards all samples: no pending request will be answered.
     pub(super) fn cancel(&mut self) {
         self.torrents.clear();
     }
 
-    /// Returns when the next torrent is to be asked for.
+    /// Returns when the next sample is due.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         self.torrents.values().filter_map(|sampled| sampled.next_at).min()
     }
 
-    /// Returns a torrent that is to be asked for now, once.
+    /// Returns a torrent whose sample is due now, each once.
     fn pop_due(&mut self, now: Timestamp) -> Option<InfoHash> {
         let is_due = |sampled: &Sampled| sampled.next_at.is_some_and(|at| at <= now);
         let (torrent, sampled) = self.torrents.iter_mut().find(|(_, it)| is_due(it))?;
@@ -176,7 +177,8 @@ impl FetchHistory {
 }
 
 impl Plan {
-    /// Takes the answer to [`Action::AskProgress`]; `None` if the source cannot say.
+    /// Handles the answer to [`Action::AskProgress`]; `None` if the source does not report
+    /// progress.
     pub(in crate::engine) fn on_download(
         &mut self,
         now: Timestamp,
@@ -201,7 +203,7 @@ impl Plan {
                 read.expiry.fetched_at_first.get_or_insert(fetched);
             }
             let Some(read) = self.reads.get(&id) else { continue };
-            // What was fetched may be too much to wait any longer.
+            // The torrent may have fetched so much that its progress no longer extends this read.
             let at = self.expires_at(read).max(now);
             if at < read.expiry.at {
                 if let Some(read) = self.reads.get_mut(&id) {
@@ -211,12 +213,12 @@ impl Plan {
             }
             self.watch_progress(id, now, asked_at);
         }
-        // Without a read that has waited for long, the next sample begins anew.
+        // If no read has waited for long, sampling starts again with the next one.
         self.samples.torrents.retain(|_, it| it.is_used(now));
     }
 
-    /// Returns whether a read goes on to wait: it does not expire yet, or its torrent made
-    /// progress, which moves its expiry.
+    /// Returns whether a read continues to wait: it has not expired, or progress of its torrent
+    /// moved its expiry.
     pub(super) fn renew_expiry(&mut self, id: ReadId, now: Timestamp) -> bool {
         let Some(read) = self.reads.get(&id) else { return true };
         if read.is_preload() || read.expiry.at > now {
@@ -232,7 +234,7 @@ impl Plan {
         true
     }
 
-    /// Has the torrent of a read sampled if the read has waited for long enough.
+    /// Schedules samples of a read's torrent if the read has waited for long enough.
     pub(super) fn sample_for(&mut self, id: ReadId, now: Timestamp) {
         let torrent = self.reads.get(&id).map(|read| read.request.file.torrent);
         let sampled = torrent.and_then(|torrent| self.samples.torrents.get(&torrent));
@@ -240,19 +242,19 @@ impl Plan {
         self.watch_progress(id, now, asked_at.unwrap_or_default());
     }
 
-    /// Returns when time alone makes a read want a sample of its torrent.
+    /// Returns the times at which a read needs a sample of its torrent without any event.
     pub(super) fn sample_times(read: &PlannedRead) -> [Option<Timestamp>; 2] {
         let is_sampled = !read.is_preload() && read.may_be_extended();
         [read.first_sample_at(), read.last_sample_at()].map(|at| is_sampled.then_some(at))
     }
 
-    /// Asks about the progress of the torrents that are due.
+    /// Requests the progress of all torrents whose sample is due.
     pub(super) fn ask_progress(&mut self, now: Timestamp) {
         if self.breaker.open_until().is_some_and(|until| now < until) {
             return;
         }
         while let Some(torrent) = self.samples.pop_due(now) {
-            // Its reads may have ended since, or others may have come.
+            // Its reads may have ended since, or new ones may have arrived.
             let mut reads = self.waiting.of_torrent(torrent).filter_map(|id| self.reads.get(&id));
             if reads.any(|read| read.is_sampled(now)) {
                 self.actions.push_back(Action::AskProgress { torrent });
@@ -262,19 +264,20 @@ impl Plan {
         }
     }
 
-    /// Returns when the next torrent may be asked for.
+    /// Returns when the next torrent may be sampled.
     pub(super) fn next_sample_at(&self) -> Option<Timestamp> {
         let at = self.samples.next_at()?;
         Some(self.breaker.open_until().map_or(at, |until| at.max(until)))
     }
 
-    /// Returns how long the piece that a read waits for will still take, if its torrent downloads
-    /// and fetched less than a piece since the read began: else the piece is not the next one.
+    /// Returns the estimated time until the piece of a read is complete. `None` unless the torrent
+    /// downloads and fetched less than a piece since the read began: otherwise another piece is
+    /// fetched first.
     pub(super) fn time_left(&self, read: &PlannedRead, now: Timestamp) -> Option<Duration> {
         let piece_len = u64::from(read.request.facts.geometry?.piece_len.get());
         let sampled = self.samples.torrents.get(&read.request.file.torrent)?;
         let (at, progress) = sampled.last?;
-        // What was fetched before the first sample counts with the speed of then.
+        // Bytes fetched before the first sample are estimated from the speed at that sample.
         let early = read.first_sample_at().duration_since(read.arrived_at).as_secs();
         let early = progress.bytes_per_second.saturating_mul(early);
         let fetched = self.fetched_bytes(read).saturating_add(early);
@@ -302,7 +305,7 @@ impl Plan {
         sampled.ask_at(asked_at.saturating_add(interval).max(now));
     }
 
-    /// Returns when a read expires, as far as is known now.
+    /// Returns when a read expires, given the progress so far.
     fn expires_at(&self, read: &PlannedRead) -> Timestamp {
         let ReadDeadline { timeout, first, latest } = read.request.deadline;
         let mut progress_at = read.expiry.progress_at;
@@ -316,7 +319,7 @@ impl Plan {
         at.min(latest)
     }
 
-    /// Returns how much the torrent of a read fetched since its first sample.
+    /// Returns the bytes that a read's torrent fetched since its first sample.
     fn fetched_bytes(&self, read: &PlannedRead) -> u64 {
         let sampled = self.samples.torrents.get(&read.request.file.torrent);
         let fetched = sampled.map_or(0, |sampled| sampled.fetched_bytes);
@@ -325,7 +328,7 @@ impl Plan {
 }
 
 impl PlannedRead {
-    /// Returns whether progress can make any difference.
+    /// Returns whether progress can still extend the expiry.
     fn may_be_extended(&self) -> bool {
         self.expiry.at < self.request.deadline.latest
     }
@@ -336,19 +339,19 @@ impl PlannedRead {
         is_waiting && self.may_be_extended() && now >= self.first_sample_at()
     }
 
-    /// Returns from when on its torrent is sampled.
+    /// Returns when sampling of its torrent starts.
     fn first_sample_at(&self) -> Timestamp {
         self.arrived_at.saturating_add(sample_interval(self.request.deadline.timeout))
     }
 
-    /// Returns when its torrent is sampled once more before the read expires.
+    /// Returns when its torrent is sampled for the last time before the read expires.
     fn last_sample_at(&self) -> Timestamp {
         self.expiry.at.saturating_sub(LAST_SAMPLE_LEAD).max(self.first_sample_at())
     }
 }
 
-/// Returns how much a torrent may fetch before a read that waits for one of its pieces is taken to
-/// wait for something that is not being downloaded.
+/// Returns how many bytes a torrent may fetch while a read waits for one of its pieces. Above this,
+/// the piece counts as not being downloaded.
 pub(in crate::engine) fn fetched_bytes_max(piece_len: Option<u64>) -> u64 {
     let pieces = piece_len.unwrap_or(0).saturating_mul(FETCHED_PIECES_MAX);
     FETCHED_BYTES_MAX.saturating_add(pieces)

@@ -1,11 +1,11 @@
-//! Which read waits for what: an index of all reads, so that an event looks only at those that it
-//! concerns.
+//! Index of all reads by what they wait for, so that an event visits only the reads that it
+//! affects.
 //!
-//! It holds nothing that does not follow from the reads, the streams, the files and the pieces: the
-//! entry of a read is what [`Plan::entry_of`](super::Plan) says of it. Where one of these changes,
-//! the reads that it may concern are marked, and the next settling looks at what is marked and at
-//! what is due. In tests every settling is followed by one that looks at everything and must find
-//! nothing to do (`check.rs`), so that a mark that was forgotten is found.
+//! The index is derived from the reads, the streams, the files and the bitfields:
+//! [`Plan::entry_of`](super::Plan) computes the entry of a read. A change to one of these marks the
+//! affected reads as dirty. The next reconciliation visits the dirty reads and the expired timers.
+//! In tests a full reconciliation follows each one and must find nothing to do (`check.rs`). This
+//! detects missing marks.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,15 +18,15 @@ use crate::{ByteRange, FileId, FileIndex, InfoHash};
 /// What a read queues for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Queue {
-    /// A stream over bytes that are there.
+    /// A stream over present bytes.
     Here,
-    /// A stream at bytes that may be missing.
+    /// A stream over bytes that may be missing.
     Missing,
     /// The next run of a preload.
     Preload,
 }
 
-/// A place in a queue: the smallest is first.
+/// A position in a queue: the smallest is first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct QueuePosition {
     pub(super) priority: Priority,
@@ -34,24 +34,24 @@ pub(super) struct QueuePosition {
     pub(super) read: ReadId,
 }
 
-/// Under what a read is filed.
+/// The index entry of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ReadIndexEntry {
     pub(super) file: FileId,
     pub(super) is_preload: bool,
-    /// Whether its answer is being put together, so that it waits for nothing.
+    /// Whether its reply is being assembled, so that it waits for nothing.
     pub(super) is_answered: bool,
-    /// Where it begins, if it is a reader's and has no stream.
+    /// Its first missing byte, if it is a foreground read without a stream.
     pub(super) start: Option<u64>,
-    /// What it queues for, if it may have a stream.
+    /// Its queue position, if it is eligible for a stream.
     pub(super) turn: Option<(Queue, QueuePosition)>,
-    /// When it is looked at again if nothing happens.
+    /// When it is examined again without an event.
     pub(super) wake_at: Option<Timestamp>,
-    /// Whether it matters to it which pieces are there.
+    /// Whether it depends on the bitfield.
     pub(super) is_doubtful: bool,
 }
 
-/// Who is looked at again when a time has come.
+/// What a timer wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wake {
     Read(ReadId),
@@ -63,7 +63,7 @@ pub(super) enum Wake {
 pub(super) struct ReadIndex {
     entries: BTreeMap<ReadId, ReadIndexEntry>,
     by_file: BTreeSet<(FileId, ReadId)>,
-    /// Readers without a stream, by where they begin.
+    /// Foreground reads without a stream, by their first missing byte.
     starts: BTreeSet<(FileId, u64, ReadId)>,
     turns: BTreeSet<(Queue, QueuePosition)>,
     wakes: BTreeSet<(Timestamp, Wake)>,
@@ -74,20 +74,20 @@ pub(super) struct ReadIndex {
     reader_count: usize,
 }
 
-/// What is to be looked at because something changed.
+/// The reads, torrents and files that the next reconciliation must visit.
 #[derive(Debug, Default)]
 pub(super) struct DirtySet {
     pub(super) reads: BTreeSet<ReadId>,
-    /// Torrents whose pieces may have to be asked for.
+    /// Torrents whose bitfield may have to be requested.
     pub(super) torrents: BTreeSet<InfoHash>,
-    /// Files that lost a read or a stream, perhaps the last one.
+    /// Files that lost a read or a stream, and may be unused.
     pub(super) files: BTreeSet<FileId>,
-    /// Reads that have come into a queue and are not counted yet as waiting in it.
+    /// Reads that entered a queue and are not counted as waiting yet.
     pub(super) newcomers: BTreeSet<ReadId>,
 }
 
 impl ReadIndexEntry {
-    /// Returns the entry of a read that was not looked at yet.
+    /// Returns the entry of a read that was not examined yet.
     pub(super) fn new(file: FileId, is_preload: bool) -> Self {
         Self {
             file,
@@ -106,7 +106,7 @@ impl ReadIndexEntry {
 }
 
 impl ReadIndex {
-    /// Files a read under what it waits for now. Returns what it was filed under before.
+    /// Updates the index entry of a read; returns the previous entry.
     pub(super) fn file(&mut self, id: ReadId, entry: ReadIndexEntry) -> Option<ReadIndexEntry> {
         if self.entries.get(&id) == Some(&entry) {
             return Some(entry);
@@ -136,7 +136,7 @@ impl ReadIndex {
         before
     }
 
-    /// Forgets a read.
+    /// Removes a read.
     pub(super) fn take(&mut self, id: ReadId) -> Option<ReadIndexEntry> {
         let entry = self.remove(id)?;
         if entry.is_doubtful {
@@ -145,7 +145,7 @@ impl ReadIndex {
         Some(entry)
     }
 
-    /// Sets when a torrent is looked at again for which it matters which pieces are there.
+    /// Sets the bitfield timer of a torrent.
     pub(super) fn wake_torrent(&mut self, torrent: InfoHash, at: Option<Timestamp>) {
         let before = match at {
             Some(at) => self.torrent_wakes.insert(torrent, at),
@@ -159,7 +159,7 @@ impl ReadIndex {
         }
     }
 
-    /// Returns one of those whose time has come, which does not come again.
+    /// Removes and returns one expired timer.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Wake> {
         let (at, wake) = self.wakes.first().copied().filter(|(at, _)| *at <= now)?;
         self.wakes.remove(&(at, wake));
@@ -176,12 +176,12 @@ impl ReadIndex {
         Some(wake)
     }
 
-    /// Returns when the next time has come.
+    /// Returns when the next timer expires.
     pub(super) fn next_wake(&self) -> Option<Timestamp> {
         self.wakes.first().map(|(at, _)| *at)
     }
 
-    /// Returns who is next in a queue after a place, or at all.
+    /// Returns the first position of a queue, or the next one after `after`.
     pub(super) fn next_turn(
         &self,
         queue: Queue,
@@ -201,12 +201,13 @@ impl ReadIndex {
         self.entries.get(&id).is_some_and(|entry| entry.turn.is_some())
     }
 
-    /// Returns whether anybody waits for a stream.
+    /// Returns whether any read waits for a stream.
     pub(super) fn is_anybody_queued(&self) -> bool {
         !self.starts.is_empty() || self.next_turn(Queue::Preload, None).is_some()
     }
 
-    /// Returns the readers without a stream that begin in a range of a file, in order.
+    /// Returns the foreground reads without a stream whose first missing byte is in a range of a
+    /// file, in order.
     pub(super) fn starting_in(
         &self,
         file: FileId,
@@ -227,7 +228,7 @@ impl ReadIndex {
         self.by_file.range(first..=last).map(|(_, id)| *id)
     }
 
-    /// Returns whether it matters to anybody which pieces of a torrent are there.
+    /// Returns whether any read depends on the bitfield of a torrent.
     pub(super) fn is_doubtful(&self, torrent: InfoHash) -> bool {
         let all = (torrent, ReadId(0))..=(torrent, ReadId(u64::MAX));
         self.doubtful.range(all).next().is_some()
@@ -237,7 +238,7 @@ impl ReadIndex {
         self.preloads.len()
     }
 
-    /// Returns how many reads wait that are not preloads.
+    /// Returns the number of waiting foreground reads.
     pub(super) fn reader_count(&self) -> usize {
         self.reader_count
     }
@@ -279,7 +280,7 @@ impl ReadIndex {
         Some(entry)
     }
 
-    /// Lets a torrent rest for which it matters to nobody any more which pieces are there.
+    /// Cancels the bitfield timer of a torrent that no read depends on.
     fn forget_wake(&mut self, torrent: InfoHash) {
         if !self.is_doubtful(torrent) {
             self.wake_torrent(torrent, None);

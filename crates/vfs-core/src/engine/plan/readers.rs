@@ -1,4 +1,4 @@
-//! Who reads what at the moment, for those who watch; and the order to forget all bytes.
+//! Reader activity for monitoring, and the commands that discard cached state.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use super::{Action, Plan, PlannedRead};
 use crate::engine::Timestamp;
 use crate::{ByteRange, HandleId};
 
-/// Over which time a speed is measured: long enough that a reader that takes turns with others
-/// does not seem to stop, short enough to see a film begin to stall.
+/// The period over which a speed is measured. Long enough that a reader with time slices does not
+/// appear to stop; short enough to show that a film begins to stall.
 const METER_TIME: Duration = Duration::from_secs(2);
 
-/// How much a handle was given, and how fast of late. Costs a few additions a read.
+/// The bytes that a handle received, and its recent speed. An update costs a few additions.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct ReaderMeter {
     bytes_given: u64,
-    /// The end of the last read that was answered.
+    /// The end of the last answered read.
     offset: u64,
-    /// Which period of [`METER_TIME`] it is.
+    /// The index of the current [`METER_TIME`] period.
     period: u128,
     period_bytes: u64,
-    /// What it was in the period before.
+    /// The bytes of the previous period.
     last_period_bytes: u64,
 }
 
 impl ReaderMeter {
-    /// Takes note of an answer.
+    /// Records an answer.
     pub(crate) fn on_given(&mut self, now: Timestamp, range: ByteRange) {
         let period = period(now);
         if period != self.period {
@@ -38,7 +38,8 @@ impl ReaderMeter {
         self.offset = range.end();
     }
 
-    /// Returns the mean over the last [`METER_TIME`], as if the period before had been even.
+    /// Returns the mean over the last [`METER_TIME`], with the bytes of the previous period spread
+    /// evenly.
     fn bytes_per_second(&self, now: Timestamp) -> u64 {
         let behind = period(now).saturating_sub(self.period);
         let (before, current) = match behind {
@@ -59,7 +60,7 @@ fn period(now: Timestamp) -> u128 {
     now.since_start().as_nanos().checked_div(METER_TIME.as_nanos()).unwrap_or(0)
 }
 
-/// What a handle does.
+/// The activity of a handle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Activity {
     pub(crate) offset: u64,
@@ -71,20 +72,20 @@ pub(crate) struct Activity {
 /// What a reader waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReaderWait {
-    /// The first byte of the file that is still to come.
+    /// The first missing byte of the file.
     pub offset: u64,
-    /// The piece that it is in, if the torrent's pieces are known.
+    /// The piece that contains it, if the torrent's pieces are known.
     pub piece_idx: Option<u32>,
-    /// How long that piece is, in bytes.
+    /// The length of that piece in bytes.
     pub piece_len: Option<u32>,
-    /// For how long the reader has waited.
+    /// How long the reader has waited.
     pub waited: Duration,
-    /// How long the piece will still take at the present speed, if that is known.
+    /// The estimated time until the piece arrives at the present speed, if it is known.
     pub left: Option<Duration>,
 }
 
 impl Plan {
-    /// Returns what each handle does that was read from.
+    /// Returns the activity of each handle that was read from.
     pub(in crate::engine) fn activities(&self, now: Timestamp) -> BTreeMap<HandleId, Activity> {
         let mut activities: BTreeMap<_, _> = self
             .handles
@@ -98,7 +99,7 @@ impl Plan {
         for (_, read) in self.waiting().filter(|(_, read)| !read.is_preload()) {
             let activity = activities.entry(read.request.handle).or_default();
             let wait = self.wait(read, now);
-            // Of several reads, the one that has waited for the longest.
+            // Of several reads, the one that has waited longest.
             if activity.wait.is_none_or(|known| known.waited < wait.waited) {
                 activity.wait = Some(wait);
             }
@@ -119,7 +120,7 @@ impl Plan {
         }
     }
 
-    /// Has all streams closed and their bytes forgotten. Reads that wait get new ones.
+    /// Closes all streams and discards their bytes. Waiting reads get new streams.
     pub(in crate::engine) fn on_clear(&mut self, now: Timestamp) {
         let live = self.streams.iter().filter(|(_, stream)| stream.is_live());
         let live: Vec<_> = live.map(|(id, _)| *id).collect();
@@ -129,7 +130,7 @@ impl Plan {
         }
     }
 
-    /// Forgets which pieces are there, so that the source is asked again.
+    /// Discards all bitfields, so that they are requested again.
     pub(in crate::engine) fn on_clear_haves(&mut self) {
         self.forget_haves();
     }
@@ -143,7 +144,7 @@ mod tests {
         Timestamp::from_start(Duration::from_millis(n))
     }
 
-    /// Gives bytes at points in time in milliseconds, and wants to see a speed at the last.
+    /// Records bytes at times in milliseconds, and checks the speed at the time `at`.
     #[track_caller]
     fn check(given: &[(u64, u64)], at: u64, want: u64) {
         let mut meter = ReaderMeter::default();
@@ -165,11 +166,11 @@ mod tests {
         check(&[(0, 1000)], 3000, 250);
         check(&[(0, 1000)], 4000, 0);
         check(&[(0, 1000)], 60_000, 0);
-        // Evenly 1000 bytes a second.
+        // A steady 1000 bytes a second.
         let even: Vec<_> = (0..100).map(|n| (n * 100, 100)).collect();
         check(&even, 9_900, 1_050);
         check(&even, 10_000, 1_000);
-        // After a pause nothing of what was before counts.
+        // After a pause, earlier bytes do not count.
         check(&[(0, 9000), (7000, 1000)], 7500, 500);
     }
 }

@@ -1,10 +1,8 @@
-//! What follows from the state and the time: who fails, who joins a stream, who is asked, and when
-//! to look again.
+//! Reconciliation: derives actions from the current state.
 //!
-//! Levels, not edges: what follows for a read or a stream depends on how things are, and not on
-//! what happened. What happened only says which reads are to be looked at again ([`ReadIndex`]):
-//! there may be a thousand that wait, and an event concerns a few. Streams are looked at one and
-//! all, as their number is the budget.
+//! Reconciliation is level-triggered: a pass does not know which event caused it. Events only mark
+//! the reads that they may affect as dirty ([`ReadIndex`]). A pass costs O(dirty reads + streams).
+//! The stream budget bounds the number of streams.
 //!
 //! [`ReadIndex`]: super::read_index::ReadIndex
 
@@ -16,8 +14,7 @@ use crate::HandleId;
 use crate::engine::Timestamp;
 
 impl Plan {
-    /// Brings everything in line with the state at `now`. What that changes may have consequences
-    /// in turn; then it is dirty again.
+    /// Runs one pass at `now`. Leaves `is_dirty` set if its own changes need another pass.
     pub(super) fn reconcile(&mut self, now: Timestamp) {
         self.wake_due(now);
         self.examine_marked(now);
@@ -34,14 +31,14 @@ impl Plan {
         self.is_dirty |= has_grown || !self.marks.reads.is_empty();
     }
 
-    /// Marks those for whom something may have changed by time alone.
+    /// Marks the reads and torrents whose timers have expired.
     fn wake_due(&mut self, now: Timestamp) {
         while let Some(wake) = self.waiting.pop_due(now) {
             match wake {
                 Wake::Read(id) => {
                     self.marks.reads.insert(id);
                 }
-                // Of a torrent whose pieces are known, only those may have become old.
+                // With a bitfield, its reads are unaffected; it may only be outdated.
                 Wake::Torrent(torrent) if self.haves.is_known(torrent) => {
                     self.marks.torrents.insert(torrent);
                 }
@@ -50,7 +47,7 @@ impl Plan {
         }
     }
 
-    /// Closes streams that nobody has a use for.
+    /// Closes streams that serve no read.
     fn close_useless(&mut self, now: Timestamp) {
         let useless = self.streams.iter().filter(|(_, stream)| {
             let is_idle = stream.is_live() && stream.reads.is_empty();
@@ -69,7 +66,7 @@ impl Plan {
         useless.into_iter().for_each(|id| self.close(id, now));
     }
 
-    /// Closes streams that were silent for too long; their reads ask anew.
+    /// Closes stalled streams; their reads queue again.
     fn reopen_stalled(&mut self, now: Timestamp) {
         let silent = self
             .streams
@@ -84,25 +81,24 @@ impl Plan {
         }
     }
 
-    /// Returns until when a stream may be silent, if somebody waits for it.
+    /// Returns until when a stream may be silent, if a read waits for it.
     fn silent_until(&self, stream: &PlannedStream) -> Option<Timestamp> {
         let is_silent = match stream.phase {
             Phase::Open if stream.is_preload() => !self.is_anybody_reading(),
-            // Of preloads, another one may have the permit instead.
+            // A stream that is opening counts for preloads too: another preload may use its permit.
             Phase::Opening | Phase::Open => true,
             Phase::Broken { .. } | Phase::Closing => false,
         };
         let reads = stream.reads.iter().filter_map(|id| self.reads.get(id)?.stream);
-        // Until somebody waits, it may be full, and silent for that.
+        // Without a waiting read, a full buffer may be the cause of its silence.
         let waiting_since = reads.map(|(_, since)| since).min().filter(|_| is_silent)?;
         let since = waiting_since.max(stream.moved_at).max(stream.asked_at);
         Some(since.saturating_add(self.silence_time(stream)))
     }
 
-    /// Returns how long a stream may be silent: the longer, the longer its reads have waited for
-    /// their first byte. What needs no peer, the head of an answer and bytes that are there, is due
-    /// at once, and asking anew helps only where a connection was lost or a server forgot it; but
-    /// a disk that has to spin up takes seconds too, so that such a stream has twice the time.
+    /// Returns how long a stream may be silent. The time doubles with each stall of its reads. A
+    /// response head and present bytes need no peer. There a new stream helps only after a lost
+    /// connection, but a disk that spins up takes seconds, so such a stream has twice the time.
     fn silence_time(&self, stream: &PlannedStream) -> Duration {
         let longest = self.tuning.silence_time_max;
         if stream.is_preload() {
@@ -115,7 +111,7 @@ impl Plan {
         self.tuning.silence_time_min.saturating_mul(doubled).min(longest)
     }
 
-    /// Takes note that a stream was silent for too long.
+    /// Records a stall of a stream.
     fn on_silence(&mut self, id: StreamId, now: Timestamp) {
         let Some(stream) = self.streams.get(&id) else { return };
         for read in &stream.reads {
@@ -126,8 +122,8 @@ impl Plan {
         self.end_stalled_preloads(id, now);
     }
 
-    /// Returns whether the readers of a window have gone elsewhere, and the server would go on to
-    /// fetch what is ahead of it for nobody.
+    /// Returns whether the readers of a window have moved away. Then the server would fetch data
+    /// ahead of it that no reader needs.
     fn is_left(&self, stream: &PlannedStream) -> bool {
         if stream.kind == StreamKind::ToPieceEnd {
             return self.is_rest_left(stream);
@@ -141,11 +137,11 @@ impl Plan {
         !self.is_here_ahead(stream.file, stream.pos) && !stream.owners.iter().any(is_near)
     }
 
-    /// Returns whether the readers of a stream over a rest have gone elsewhere, or it would have to
-    /// wait for bytes that nobody waits for.
+    /// Returns whether the readers of a `ToPieceEnd` stream have moved away, or the stream would
+    /// wait for bytes that no read needs.
     fn is_rest_left(&self, stream: &PlannedStream) -> bool {
         if stream.pos == stream.range.end() {
-            // It ends by itself, and then its connection can be used again.
+            // It ends by itself; its connection can then be reused.
             return false;
         }
         let facts = self.files.get(&stream.file);
@@ -162,7 +158,7 @@ impl Plan {
         stream.idle_since.saturating_add(self.tuning.idle_time_max)
     }
 
-    /// Asks about the pieces of the torrents for which it matters now.
+    /// Requests the bitfields that reads depend on now.
     fn ask_haves(&mut self, now: Timestamp) {
         if self.breaker.open_until().is_some_and(|until| now < until) {
             return;
@@ -206,7 +202,7 @@ impl Plan {
         for stream in self.streams.values().filter(|stream| stream.is_live()) {
             if let Phase::Broken { retry_at } = stream.phase {
                 let time = self.breaker.open_until().map_or(retry_at, |until| until.max(retry_at));
-                // If it is past, another stream is trying whether the server is back.
+                // If it has passed, another stream is the probe of the breaker.
                 if time > now {
                     at(time);
                 }
@@ -233,7 +229,7 @@ impl Plan {
         self.reads.iter().filter(|(_, read)| !read.is_answered).map(|(id, read)| (*id, read))
     }
 
-    /// Returns how much more windows may read ahead.
+    /// Returns the free part of the memory that windows share.
     pub(super) fn free_window_bytes(&self) -> u64 {
         let streams = self.streams.values().filter(|stream| stream.phase != Phase::Closing);
         let taken = streams.map(|stream| stream.window_bytes(self.tuning.read_bytes_max));

@@ -1,4 +1,4 @@
-//! Trying again: how long to wait, and when to stop asking a server that is down.
+//! Retries: back-off, and a circuit breaker for an unreachable server.
 
 use std::time::Duration;
 
@@ -6,20 +6,21 @@ use super::FileFacts;
 use crate::engine::{BreakerState, Timestamp};
 use crate::{SourceError, SourceErrorKind};
 
-/// The first wait: a server that closed one connection is usually there.
+/// The first delay: a server that closed one connection is usually reachable.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 
-/// The longest wait: how late a server that is back is noticed.
+/// The longest delay. It bounds how late a recovered server is detected.
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
-/// When the breaker opens and closes.
+/// The thresholds of the breaker.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BreakerTuning {
-    /// How many failures in a row open it.
+    /// The number of consecutive failures that opens it.
     pub(crate) failures_min: u32,
-    /// How long they must go on: a restart of rqbit takes seconds, and readers shall not see it.
+    /// The time that the failures must span. A restart of rqbit takes seconds, and must cause no
+    /// read errors.
     pub(crate) down_time_min: Duration,
-    /// How long it stays open before one read may try.
+    /// How long it stays open before a probe is allowed.
     pub(crate) cool_down: Duration,
 }
 
@@ -40,23 +41,23 @@ pub(crate) fn is_final(error: &SourceError, facts: Option<&FileFacts>) -> bool {
     !error.is_retryable || is_gone(error, facts)
 }
 
-/// Returns whether the server says that it does not have the torrent, and its newest list agrees.
+/// Returns whether the server reports the torrent as not found, and its newest list lacks it too.
 pub(crate) fn is_gone(error: &SourceError, facts: Option<&FileFacts>) -> bool {
     error.kind == SourceErrorKind::NotFound && !facts.is_some_and(FileFacts::is_listed)
 }
 
-/// Returns whether to ask once more after `error`, the answer to who opened a stream, where `last`
-/// was the failure before it, with no byte since.
+/// Returns whether to retry after `error`, the answer to opening a stream. `last` is the previous
+/// failure, with no byte since.
 ///
-/// An answer that cannot be right, alone among right ones, comes of a proxy or of a server that
-/// starts: it is asked for once more. The second in a row is what this server does.
+/// A single invalid answer may come from a proxy or a starting server, so the request is repeated
+/// once. A second one in a row is final.
 pub(crate) fn is_worth_another(error: &SourceError, last: Option<&SourceError>) -> bool {
     let is_wrong = |error: &SourceError| error.kind == SourceErrorKind::Protocol;
     is_wrong(error) && !last.is_some_and(is_wrong)
 }
 
-/// Returns how long to wait before the attempt after the `failure_count`-th failure: doubling, and
-/// between half and all of it, so that those who failed together do not come back together.
+/// Returns the delay after the `failure_count`-th failure. It doubles each time, with a jitter
+/// between half and all of it, so that simultaneous failures are not retried at the same time.
 pub(crate) fn backoff(failure_count: u32, seed: u64) -> Duration {
     let doubled =
         BACKOFF_MIN.saturating_mul(1_u32.wrapping_shl(failure_count.saturating_sub(1).min(16)));
@@ -74,17 +75,17 @@ fn mix(seed: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// A circuit breaker: stops asking a server that is down.
+/// A circuit breaker: stops requests to a server that is down.
 ///
-/// Only a server that cannot be reached counts. One that answers, with whatever error, is up.
-/// While it is open, reads that arrive fail at once; those that were waiting go on to wait for the
-/// probe, as they have a deadline anyway and lose nothing.
+/// Only unreachability counts; a server that answers with an error is up. While the breaker is
+/// open, new reads fail at once. Reads that wait already continue to wait for the probe, bounded by
+/// their deadlines.
 #[derive(Debug)]
 pub(crate) struct Breaker {
     tuning: BreakerTuning,
     failure_count: u32,
     failing_since: Option<Timestamp>,
-    /// Until when nobody asks; `None` while it is closed.
+    /// Until when requests are blocked; `None` while it is closed.
     open_until: Option<Timestamp>,
     last_error: Option<SourceError>,
 }
@@ -114,13 +115,13 @@ impl Breaker {
         }
     }
 
-    /// Returns until when nobody may ask, if it is open.
+    /// Returns until when requests are blocked, if it is open.
     pub(crate) fn open_until(&self) -> Option<Timestamp> {
         self.open_until
     }
 
-    /// Returns the error by which a read that arrives now fails at once. After the cool-down there
-    /// is none: that read may be the probe.
+    /// Returns the error with which a new read fails at once. After the cool-down there is none:
+    /// that read may be the probe.
     pub(crate) fn refusal(&self, now: Timestamp) -> Option<&SourceError> {
         self.open_until.filter(|until| now < *until).and(self.last_error.as_ref())
     }

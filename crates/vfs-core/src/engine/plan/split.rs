@@ -1,12 +1,12 @@
-//! Split reads: a request over pages of which some are there and others are missing.
+//! Split reads: requests over pages of which some are present and others are missing.
 //!
-//! The kernel's read-ahead puts both into one request, and its answer cannot be a part of the
-//! bytes: the kernel would take a short one for the end of the file. Who reads a page that is there
-//! would wait for the neighbour that is missing. So such a read ends at once with
-//! [`VfsError::Partial`](crate::VfsError::Partial). No program sees that: for each page that it
-//! wants, the kernel then asks again for that page alone ([`Split`]).
+//! Kernel read-ahead combines both in one request. A short answer is not possible, because the
+//! kernel treats it as the end of the file. A program that reads a present page would wait for a
+//! missing neighbour. So such a read ends at once with
+//! [`VfsError::Partial`](crate::VfsError::Partial). No program sees this error: the kernel requests
+//! each needed page again, alone ([`Split`]).
 //!
-//! The cost: one request for each page of the part that is there, up to the next border.
+//! The cost: one request for each page of the present part, up to the next boundary.
 #![warn(clippy::arithmetic_side_effects)]
 
 use super::{Availability, FileFacts, Plan, PlannedRead, Split};
@@ -14,19 +14,19 @@ use crate::engine::Timestamp;
 use crate::{ByteRange, FileId};
 
 impl Plan {
-    /// Returns from when on a read is better asked for page by page; `None` while it is not.
+    /// Returns when a read must be split into pages; `None` while it must not.
     pub(super) fn split_at(&self, read: &PlannedRead, now: Timestamp) -> Option<Timestamp> {
         if read.split == Split::Never || read.is_preload() {
             return None;
         }
         let is_known = self.haves.is_known(read.request.file.torrent);
         if read.stream.is_some() && self.has_pieces(read) && !is_known {
-            // The answer about pieces is still to come, and the stream says more than a guess.
+            // The bitfield is pending, and the stream is better evidence than a guess.
             return None;
         }
         let patience = match self.presence(read, now) {
             Availability::Missing => self.tuning.split_patience,
-            // Perhaps all of it is there, and the line is slow.
+            // All of it may be present on a slow line.
             Availability::Unknown => self.tuning.split_patience_unknown,
             Availability::Present | Availability::Pending => return None,
         };
@@ -34,7 +34,7 @@ impl Plan {
             return None;
         }
         match read.stream {
-            // As long as bytes come, the rest may be next.
+            // While bytes arrive, the rest may be next.
             Some((stream, since)) => {
                 let moved_at = self.streams.get(&stream).map_or(since, |it| it.moved_at.max(since));
                 Some(moved_at.saturating_add(patience))
@@ -43,7 +43,7 @@ impl Plan {
         }
     }
 
-    /// Returns whether a whole page of a read is there, in memory or on the server.
+    /// Returns whether a whole page of a read is present, in memory or on the server.
     fn has_page_of(&self, read: &PlannedRead) -> bool {
         let page_bytes = self.tuning.page_bytes;
         let whole = read.request.range;
@@ -69,7 +69,7 @@ impl Plan {
         self.haves.has_page(file, facts, range, self.tuning.page_bytes)
     }
 
-    /// Returns what a read still lacks.
+    /// Returns the bytes that a read still lacks.
     pub(super) fn rest_of(&self, read: &PlannedRead) -> ByteRange {
         let pos = read.stream.and_then(|(id, _)| self.streams.get(&id)).map_or(0, |it| it.pos);
         let start = read.need.start().max(pos.min(read.need.end()));

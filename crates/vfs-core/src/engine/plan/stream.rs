@@ -1,4 +1,4 @@
-//! A stream as the plan sees it: where it is, for whom, and how far it may go.
+//! A stream in the plan: position, limits, and the reads that it serves.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,49 +7,49 @@ use super::action::{Priority, ReadId};
 use crate::engine::Timestamp;
 use crate::{ByteRange, FileId, HandleId, SourceError};
 
-/// How far a stream's life has come.
+/// The state of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// It was asked for; the source has not confirmed it.
+    /// Requested; the source has not confirmed it.
     Opening,
-    /// Bytes come.
+    /// Confirmed; bytes can arrive.
     Open,
-    /// The source failed; it is opened again where it was, after a while. What it brought stays.
+    /// Failed; it is reopened at its position after a back-off. Its bytes are kept.
     Broken {
-        /// When it is opened again.
+        /// When it is reopened.
         retry_at: Timestamp,
     },
-    /// It is to be closed, and holds its permit until it is.
+    /// Being closed. It holds its permit until it has closed.
     Closing,
 }
 
 /// What a stream was opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StreamKind {
-    /// Exactly the bytes that were asked for.
+    /// Exactly the requested bytes.
     Bounded,
-    /// The bytes that were asked for, and what follows and costs no wait: the rest of the piece
-    /// that they waited for, or of what is there. It is kept for who goes on to read.
+    /// The requested bytes, and following ones that need no wait: the rest of their piece, or of
+    /// the present bytes. They are cached for later reads.
     ToPieceEnd,
-    /// A sequential reader: up to the end of the file, `ahead_bytes` ahead of the reader.
+    /// A sequential reader: up to the end of the file, at most `ahead_bytes` ahead of the reader.
     Window {
         /// How far it reads ahead.
         ahead_bytes: u64,
-        /// Where the reader was when that last grew.
+        /// The reader's position when `ahead_bytes` last grew.
         grown_at: u64,
     },
-    /// A run of missing bytes that are only to be fetched by the server. None are kept.
+    /// Missing bytes that only the server shall fetch. The bytes are discarded.
     Preload,
 }
 
-/// What may be asked of a stream now.
+/// What the driver may request from a stream now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Demand {
-    /// Up to so many bytes.
+    /// At most this many bytes.
     Bytes(u64),
-    /// The end of the range: all its bytes are out.
+    /// The end of the range: all of its bytes have arrived.
     End,
-    /// Nothing: there is no room, or nobody wants more.
+    /// Nothing: the buffer is full, or no read needs more.
     Nothing,
     /// It is closed.
     Closed,
@@ -59,56 +59,56 @@ pub(crate) enum Demand {
 #[derive(Debug)]
 pub(crate) struct PlannedStream {
     pub(crate) file: FileId,
-    /// What was asked of the source.
+    /// The range requested from the source.
     pub(crate) range: ByteRange,
     pub(crate) kind: StreamKind,
     pub(crate) phase: Phase,
     pub(crate) priority: Priority,
-    /// Where the bytes start that are kept.
+    /// The start of the bytes that are kept.
     pub(crate) low: u64,
     /// The offset of the next byte.
     pub(crate) pos: u64,
-    /// Where readers are: the end of what was given to them.
+    /// The end of the bytes that readers have received.
     pub(crate) consumed: u64,
     /// The reads that wait for its bytes.
     pub(crate) reads: BTreeSet<ReadId>,
-    /// The handles that it serves. Without any it is closed when nobody waits.
+    /// The handles that it serves. Without handles and reads it is closed.
     pub(crate) owners: BTreeSet<HandleId>,
-    /// Whether its next byte is not known to be there.
+    /// Whether its next byte is missing or of unknown availability.
     pub(crate) is_missing: bool,
-    /// Until where that holds.
+    /// The offset up to which `is_missing` is valid.
     pub(crate) class_until: u64,
-    /// From when on others may have its permit, if it was of use: see
+    /// When its time slice ends, after which other reads may take its permit: see
     /// [`turn_end`](Self::turn_end).
     pub(crate) timeslice_until: Timestamp,
-    /// Whether it answered a read since its turn began.
+    /// Whether it answered a read in this time slice.
     pub(crate) is_useful: bool,
-    /// When it was first asked for, confirmed, or brought bytes last.
+    /// When it was first requested, was confirmed, or last received bytes.
     pub(crate) moved_at: Timestamp,
-    /// When it was last asked for.
+    /// When it was last requested.
     pub(crate) asked_at: Timestamp,
-    /// Since when nobody waits or reads.
+    /// When its last read left it, or its bytes were last read.
     pub(crate) idle_since: Timestamp,
-    /// Whether bytes before `consumed` may be given up.
+    /// Whether bytes before `consumed` may be released.
     pub(crate) has_moved: bool,
-    /// Whether reads may join it that could not before: it was opened, or will come further.
+    /// Whether more reads may join it: it was opened, or its reach has grown.
     pub(crate) has_grown: bool,
-    /// How often it failed since the last byte came.
+    /// The number of failures since the last byte arrived.
     pub(crate) failure_count: u32,
-    /// Why no byte came since.
+    /// The last failure since the last byte arrived.
     pub(crate) last_error: Option<SourceError>,
 }
 
 impl PlannedStream {
-    /// Returns whether it holds a permit that it will not give back by itself.
+    /// Returns whether the stream is not being closed.
     pub(crate) fn is_live(&self) -> bool {
         self.phase != Phase::Closing
     }
 
-    /// Returns from when on others may have its permit, given how long it may stay silent.
+    /// Returns when its permit may be preempted, given how long it may be silent.
     ///
-    /// A stream that was just asked for, or brings bytes that are there, is not closed before it
-    /// has answered a read: on a slow line all turns would end before they are of any use.
+    /// A stream that is opening, or that delivers present bytes, must first answer a read.
+    /// Otherwise, on a slow line, every time slice would end before it is of use.
     pub(crate) fn turn_end(&self, silence_max: Duration) -> Timestamp {
         let is_moving = !self.is_missing && !self.is_useful;
         match self.phase {
@@ -127,13 +127,13 @@ impl PlannedStream {
         }
     }
 
-    /// Returns what it takes from the memory that windows share.
+    /// Returns its part of the memory that windows share.
     pub(crate) fn window_bytes(&self, read_bytes_max: u64) -> u64 {
         let kept = self.pos.saturating_sub(self.low).saturating_sub(read_bytes_max);
         self.ahead_bytes().max(kept)
     }
 
-    /// Moves the reader forward to `to`.
+    /// Advances the position of the reader to `to`.
     pub(crate) fn consume(&mut self, to: u64) {
         if to > self.consumed {
             self.consumed = to;

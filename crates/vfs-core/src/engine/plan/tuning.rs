@@ -1,129 +1,131 @@
-//! The numbers of the plan, each with its reason.
+//! Limits and intervals of the plan, each with its reason.
 
 use std::time::Duration;
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 
-/// The least memory that a stream is given; less than this for each is rounded up.
+/// The minimum memory of one stream. A smaller share is rounded up to this.
 const STREAM_BYTES_MIN: u64 = MIB;
 
-/// The longest read that the plan takes; longer ones are split. The kernel asks for no more
-/// (`fs.fuse.max_pages_limit` of 256 pages).
+/// The longest read that the plan accepts; longer ones are split. It is also the largest request of
+/// the kernel (`fs.fuse.max_pages_limit` of 256 pages).
 const READ_BYTES_MAX: u64 = MIB;
 
-/// The unit of the cache. Smaller blocks cost more bookkeeping, larger ones lose more at the edges
-/// of a range, as only whole blocks are kept. It is also what the kernel reads ahead by default.
+/// The unit of the cache. Smaller blocks need more bookkeeping. Larger ones lose more at the edges
+/// of a range, as only whole blocks are kept. It is also the kernel's default read-ahead.
 const BLOCK_BYTES_MAX: u64 = 128 * KIB;
 
 /// Below this a block costs more bookkeeping than bytes.
 const BLOCK_BYTES_MIN: u64 = 4 * KIB;
 
-/// The largest chunk that a source is expected to give: rqbit-client's are up to some 256 KiB.
+/// The largest chunk expected from a source. Chunks of rqbit-client have up to some 256 KiB.
 const CHUNK_BYTES_MAX: u64 = 256 * KIB;
 
-/// How far a window reads ahead at first: enough for one round trip at 100 MB/s and 5 ms.
+/// The initial read-ahead of a window: covers a round trip of 5 ms at 100 MB/s.
 const WINDOW_BYTES_MIN: u64 = 512 * KIB;
 
-/// How far a window reads ahead at most: 100 ms of a gigabit line, and well below the 32 MiB that
-/// rqbit itself looks ahead.
+/// The maximum read-ahead of a window: 100 ms at 1 Gbit/s, and well below the 32 MiB that rqbit
+/// itself fetches ahead.
 const WINDOW_BYTES_MAX: u64 = 8 * MIB;
 
-/// How many bytes are read and kept, but not waited for, rather than opening anew: what a new
-/// request costs in time (5 ms), at 100 MB/s.
+/// The longest gap that a stream reads over rather than opening another. A new request costs 5 ms,
+/// the time of this many bytes at 100 MB/s.
 const SKIP_BYTES_MAX: u64 = 512 * KIB;
 
-/// How many bounded requests that adjoin and wait together become one.
+/// The most bytes of adjoining waiting reads that share one bounded request.
 const JOIN_BYTES_MAX: u64 = 4 * MIB;
 
-/// How far a stream goes on over bytes that cost no wait, when those are there that were asked for:
-/// what a scanner reads of a file's head. It shall not open one stream for each request of the
-/// kernel, as rqbit begins to fetch another piece with each.
+/// How far a stream reads on beyond the requested bytes if that causes no wait. It covers what a
+/// scanner reads of a file's head. One stream for each kernel request would make rqbit begin
+/// another piece each time.
 const REST_BYTES_MAX: u64 = MIB;
 
-/// How many reads in a row make an access sequential: two adjoin by chance in many formats.
+/// The number of adjoining reads that make an access sequential. In many formats two adjoin by
+/// chance.
 pub(crate) const SEQUENTIAL_READS_MIN: u32 = 3;
 
-/// The longest read that the thread which asks reads itself: what the kernel asks for at the
-/// beginning of a file. More takes longer than waking other threads does.
+/// The longest direct read, which the requesting thread performs itself. It covers the kernel's
+/// first request of a file. For longer reads, waking other threads is cheaper.
 const DIRECT_BYTES_MAX: u64 = 256 * KIB;
 
-/// How many bytes in a row make an access sequential where pieces are missing, here or as far as
-/// the server looks ahead: an open-ended stream makes it fetch all of that. A scanner looks at the
-/// first MiB, of which the kernel makes two.
+/// The number of adjoining bytes that make an access sequential where pieces are missing, at the
+/// read or within the server's fetch-ahead. An open-ended stream makes the server fetch all of
+/// them. A scanner reads the first MiB, which kernel read-ahead doubles.
 const SEQUENTIAL_BYTES_MISSING_MIN: u64 = 4 * MIB;
 
-/// How far from a stream's position on rqbit fetches what is missing, for as long as the stream is
-/// open and wherever it ends (`PER_STREAM_BUF_DEFAULT` of librqbit).
+/// How far ahead of an open stream rqbit fetches missing data, wherever the stream ends
+/// (`PER_STREAM_BUF_DEFAULT` of librqbit).
 const SERVER_AHEAD_BYTES: u64 = 32 * MIB;
 
-/// How long a window stays open for which nobody waits: longer than a player pauses between two
-/// reads, short enough to leave the permit to the server.
+/// How long an idle window stays open. Longer than a player pauses between two reads; short enough
+/// to return the permit soon.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(4);
 
-/// How long a reader of missing data holds a stream while others wait: a piece of 1 MiB at
-/// 4 Mbit/s. With 64 readers and three streams, each has its turn within 43 s.
+/// The time slice of a reader of missing data while others wait: one piece of 1 MiB at 4 Mbit/s.
+/// With 64 readers and three streams, each gets a time slice within 43 s.
 const TURN_TIME_MISSING: Duration = Duration::from_secs(2);
 
-/// The same while another mount of the server waits that has fewer streams: with the time that its
-/// wait takes to be seen, it gets its stream within two seconds.
+/// The same while another mount of the server waits that has fewer streams. With the delay until
+/// its wait is seen, that mount gets a stream within two seconds.
 const TURN_TIME_RECALLED: Duration = Duration::from_millis(1500);
 
-/// How long a reader of data that is there holds a stream while others wait: time to send 25 MB
-/// at 100 MB/s, and a hundred readers still have their turns within seconds.
+/// The time slice of a reader of present data while others wait: 25 MB at 100 MB/s. A hundred
+/// readers still get their time slices within seconds.
 const TURN_TIME_HERE: Duration = Duration::from_millis(250);
 
-/// How long a stream stays silent at missing data before it is asked for anew. rqbit looks for
-/// peers only when a stream is opened, and may part with the last one in that very moment, between
-/// two streams. A piece of 16 MiB at 1 MB/s takes longer, and loses nothing. Twice that time for
-/// what is there: a connection that died without a word costs seconds, not the deadline.
+/// How long a stream may be silent at missing data before it is reopened. rqbit looks for peers
+/// only when a stream is opened, and may drop the last one between two streams. A piece of 16 MiB
+/// at 1 MB/s takes longer, and loses nothing. For present data it is twice that time, so a dead
+/// connection costs seconds, not the deadline.
 const SILENCE_TIME_MIN: Duration = Duration::from_secs(2);
 
-/// What that time doubles up to while not a byte comes: peers come back within seconds or not at
-/// all, and each stream is work for the server.
+/// The maximum of that time, which doubles while no byte arrives. Peers come back within seconds or
+/// not at all, and each stream costs the server work.
 const SILENCE_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// How often the pieces of a torrent are asked for: the answer of a large torrent is kilobytes.
+/// The minimum interval between two bitfield requests of a torrent: a large torrent's bitfield has
+/// kilobytes.
 const HAVES_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a read waits for the first answer about pieces before it tries its luck.
+/// How long a read waits for the first bitfield before it proceeds without one.
 const HAVES_PATIENCE: Duration = Duration::from_secs(2);
 
-/// After what time the server is asked about the pieces of a read that should have come: what it
-/// said before may have become wrong, or the torrent may be gone.
+/// The age of a read at which the bitfield is requested again: the last one may be outdated, or the
+/// torrent may be gone.
 const DOUBT_TIME: Duration = Duration::from_secs(3);
 
-/// How long a read that must not wait sits on a stream when nobody can say whether its bytes are
-/// there.
+/// How long a read that must not wait stays on a stream while the availability of its bytes is
+/// unknown.
 const UNKNOWN_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the stream of a split read may be silent, once whole pages of it are there and the rest
-/// is missing: longer than the next piece of a fast torrent takes, and shorter than a user notices.
+/// How long the stream of a split read may be silent once whole pages are present and the rest is
+/// missing. Longer than the next piece of a fast torrent takes, and too short for a user to notice.
 const SPLIT_PATIENCE: Duration = Duration::from_millis(100);
 
-/// The same where nobody can say whether the rest is missing: a slow line is silent for longer.
+/// The same while the availability of the rest is unknown: a slow line is silent for longer.
 const SPLIT_PATIENCE_UNKNOWN: Duration = Duration::from_secs(1);
 
-/// The smallest page of a kernel.
+/// The smallest page size of a kernel.
 const PAGE_BYTES: u64 = 4096;
 
-/// How many streams all preloads of a source have together: one is enough to make the server ask
-/// all its peers, as it fetches far ahead of it, and leaves the others to readers.
+/// The number of streams for all preloads of a source. One is enough to make the server request
+/// data from all peers, as it fetches far ahead. The others stay free for readers.
 const PRELOAD_STREAMS_MAX: usize = 1;
 
-/// How far a stream of a preload goes before what is there is looked at anew: twice what the server
-/// fetches ahead in whatever order peers have it.
+/// The length of one preload stream, after which availability is checked again. It is twice the
+/// server's fetch-ahead, in which pieces arrive in any order.
 const PRELOAD_RUN_BYTES: u64 = 64 * MIB;
 
-/// How long a preload gets no stream after a reader waited for one or for missing data: such a
-/// reader comes back within moments, and the server shall not be fetching something else then.
+/// How long preloads get no stream after a reader waited for a stream or for missing data. Such a
+/// reader returns soon, and the server must not be busy with other pieces.
 const PRELOAD_QUIET: Duration = Duration::from_secs(1);
 
-/// How often in a row the stream of a preload may be silent for [`SILENCE_TIME_MAX`]: a minute in
-/// all, in which a server has found the peers that it will find.
+/// How many consecutive stalls of [`SILENCE_TIME_MAX`] end a preload: a minute in all, enough for a
+/// server to find its peers.
 const PRELOAD_SILENCES_MAX: u32 = 6;
 
-/// The plan's numbers, cut to a memory limit. Tests make them small.
+/// The limits of the plan, scaled to a memory limit. Tests use small ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tuning {
     pub(crate) streams_max: usize,
@@ -132,7 +134,7 @@ pub(crate) struct Tuning {
     pub(crate) chunk_bytes_max: u64,
     pub(crate) window_bytes_min: u64,
     pub(crate) window_bytes_max: u64,
-    /// What all windows together may read ahead, beyond what every stream has for its reads.
+    /// The read-ahead memory of all windows together, beyond the minimum of each stream.
     pub(crate) windows_bytes: u64,
     pub(crate) cache_bytes: u64,
     pub(crate) skip_bytes_max: u64,
@@ -162,13 +164,13 @@ pub(crate) struct Tuning {
 }
 
 impl Tuning {
-    /// Returns the numbers for `streams_max` streams and a memory limit. A limit that leaves less
-    /// than 1 MiB for each stream is taken as that.
+    /// Returns the limits for `streams_max` streams and a memory limit in bytes. The limit is
+    /// raised to at least 1 MiB for each stream.
     pub(crate) fn new(streams_max: usize, memory_bytes_max: usize) -> Self {
         let streams = u64::try_from(streams_max.max(1)).unwrap_or(u64::MAX);
         let memory = u64::try_from(memory_bytes_max).unwrap_or(u64::MAX);
         let memory = memory.max(streams.saturating_mul(STREAM_BYTES_MIN));
-        // Half is for streams at most: what was read once is worth as much as what comes next.
+        // Streams get at most half: cached bytes are worth as much as read-ahead.
         let share = (memory / 2).checked_div(streams).unwrap_or(0);
         let read_bytes_max = (share / 4).clamp(BLOCK_BYTES_MIN, READ_BYTES_MAX);
         let block_bytes = (read_bytes_max / 8).clamp(BLOCK_BYTES_MIN, BLOCK_BYTES_MAX);
@@ -215,16 +217,16 @@ impl Tuning {
         tuning
     }
 
-    /// Returns the numbers with no more than `bytes_max` for the cache. What that leaves is not
-    /// used: a user who sets it wants less in memory, not longer windows.
+    /// Returns the limits with at most `bytes_max` for the cache. The saved memory is not given to
+    /// windows: a user who sets this limit wants less memory used.
     pub(crate) fn with_cache_bytes_max(self, bytes_max: usize) -> Self {
         let bytes_max = u64::try_from(bytes_max).unwrap_or(u64::MAX);
         Self { cache_bytes: self.cache_bytes.min(bytes_max), ..self }
     }
 
-    /// Returns the numbers for one of the servers that share these, which has so many of the
-    /// streams. What it may read ahead is its share, so that none waits for the memory of another;
-    /// the cache is all of it, as it is common.
+    /// Returns the limits of one of several servers that share these, with `streams_max` of the
+    /// streams. The read-ahead memory is divided in proportion, so no server waits for the memory
+    /// of another. The cache is shared and not divided.
     pub(crate) fn of_server(&self, streams_max: usize) -> Self {
         let (own, all) = (streams_max as u128, self.streams_max.max(1) as u128);
         let share = u128::from(self.windows_bytes).saturating_mul(own).checked_div(all);
@@ -233,14 +235,14 @@ impl Tuning {
         Self { streams_max, windows_bytes, ..*self }
     }
 
-    /// Returns what one stream holds at most without reading ahead: the longest read, a block that
-    /// it starts in, one that it ends in, and a chunk that is on its way.
+    /// Returns the memory of one stream without read-ahead: the longest read, a block at each end
+    /// of it, and one chunk in flight.
     pub(crate) fn stream_bytes(&self) -> u64 {
         let blocks = self.block_bytes.saturating_mul(2);
         self.read_bytes_max.saturating_add(blocks).saturating_add(self.chunk_bytes_max)
     }
 
-    /// Returns the most bytes that all buffers and the cache may hold together.
+    /// Returns the maximum of all buffers and the cache together, in bytes.
     pub(crate) fn memory_bytes_max(&self) -> u64 {
         let streams = u64::try_from(self.streams_max).unwrap_or(u64::MAX);
         self.stream_bytes()
@@ -272,7 +274,7 @@ mod tests {
         assert_eq!((usual.read_bytes_max, usual.block_bytes), (MIB, 128 * KIB));
         assert_eq!(usual.windows_bytes, 32 * MIB);
 
-        // Servers that share it have all of it together, the cache once.
+        // Servers that share the limits use all of the memory together, and the cache once.
         for streams in [&[4, 4][..], &[1, 7, 3], &[4]] {
             let all = Tuning::new(streams.iter().sum(), 50 * mib);
             let own = |tuning: Tuning| tuning.memory_bytes_max() - tuning.cache_bytes;
