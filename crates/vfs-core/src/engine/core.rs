@@ -1,5 +1,5 @@
-//! Plan and memory together: reads and the news of streams go in, answers and orders come out.
-//! Without async and without a clock, so that tests run it in virtual time.
+//! Plan and memory together: reads and stream events go in, answers and orders come out. Without
+//! async and without a clock, so that tests run it in virtual time.
 
 use std::collections::BTreeMap;
 
@@ -18,27 +18,27 @@ use crate::{
     StreamPermits, VfsError,
 };
 
-/// What the outside has to do.
+/// A command to the caller.
 #[derive(Debug)]
 pub(super) enum Output {
-    /// Give a reader its answer; of a preload, one without bytes.
+    /// Deliver the answer to a read; the answer to a preload has no bytes.
     Answer { read: ReadId, result: Result<Vec<Bytes>, VfsError> },
     /// Open a stream.
     Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
-    /// Close a stream, whether it is open yet or not.
+    /// Close a stream, whether it is open or opening.
     Close { stream: StreamId },
-    /// Ask which pieces of a torrent are there.
+    /// Request the bitfield of a torrent.
     AskHaves { torrent: InfoHash },
-    /// Ask how much of a torrent was fetched.
+    /// Request the download progress of a torrent.
     AskProgress { torrent: InfoHash },
 }
 
-/// How a read starts.
+/// The result of starting a read.
 #[derive(Debug)]
 pub(super) enum Started {
-    /// Memory had it.
+    /// Memory had all of it.
     Done(Vec<Bytes>),
-    /// An [`Output::Answer`] will come.
+    /// An [`Output::Answer`] will follow.
     Waits(ReadId),
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// Returns one whose cache may share its memory with those of other sources.
+    /// Returns a core whose cache may share its memory with those of other sources.
     pub(super) fn new(tuning: Tuning, missing: MissingPolicy, cache: BlockCache) -> Self {
         let store = ByteStore::new(&tuning, cache);
         Self { plan: Plan::new(tuning, missing), store, last_read: 0, is_shut_down: false }
@@ -74,8 +74,8 @@ impl Core {
         Some(Ok(parts))
     }
 
-    /// Takes a read that memory could not answer, and returns whether the thread that asks may read
-    /// it itself. Then [`on_direct_end`](Self::on_direct_end) follows.
+    /// Handles a read that memory could not answer. Returns whether the requesting thread may read
+    /// it itself; then [`on_direct_end`](Self::on_direct_end) must follow.
     pub(super) fn on_direct(
         &mut self,
         now: Timestamp,
@@ -86,7 +86,7 @@ impl Core {
         !self.is_shut_down && self.plan.on_direct(now, who, facts, range)
     }
 
-    /// Takes the end of a direct read. Returns whether anything may follow from it.
+    /// Handles the end of a direct read. Returns whether any action may follow from it.
     pub(super) fn on_direct_end(
         &mut self,
         now: Timestamp,
@@ -97,7 +97,7 @@ impl Core {
         self.plan.on_direct_end(now, who, range, end)
     }
 
-    /// Takes note of bytes that a reader was given from this machine's disk.
+    /// Records bytes that a reader received from the local disk.
     pub(super) fn on_local(
         &mut self,
         now: Timestamp,
@@ -144,17 +144,17 @@ impl Core {
         Ok(id)
     }
 
-    /// Returns how much of what a preload wants is there.
+    /// Returns how many bytes of a preload are known to be present.
     pub(super) fn preloaded_bytes(&self, preload: ReadId) -> u64 {
         self.plan.preloaded_bytes(preload)
     }
 
-    /// Returns what a preload waits for, or `None` while its data comes.
+    /// Returns what a preload waits for, or `None` while its data arrives.
     pub(super) fn preload_wait(&self, preload: ReadId, now: Timestamp) -> Option<PreloadWait> {
         self.plan.preload_wait(preload, now)
     }
 
-    /// Returns how many bytes of a range are known to be there.
+    /// Returns how many bytes of a range are known to be present.
     pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         self.plan.bytes_here(file, facts, range)
     }
@@ -167,8 +167,8 @@ impl Core {
         self.plan.set_split(read, split);
     }
 
-    /// Returns the error of a read that would have to wait for missing data now, if a wait of its
-    /// handle failed a moment ago.
+    /// Returns the error of a read that would have to wait for missing data now, if a recent wait
+    /// of its handle failed.
     pub(super) fn fail_fast_error(
         &mut self,
         now: Timestamp,
@@ -178,7 +178,7 @@ impl Core {
         self.plan.fail_fast_error(now, who, facts)
     }
 
-    /// Takes note that the wait of a read for a range has ended since its thread got a signal.
+    /// Records that a signal ended the wait of a read for a range.
     pub(super) fn on_interrupted_wait(
         &mut self,
         now: Timestamp,
@@ -211,7 +211,7 @@ impl Core {
         self.plan.is_refusing(now)
     }
 
-    /// Returns the bytes at the beginning of a range that memory has without a gap.
+    /// Returns the contiguous bytes at the start of a range that memory has.
     pub(super) fn prefix(&mut self, file: FileId, range: ByteRange) -> Vec<Bytes> {
         let missing = self.store.missing(file, range);
         let here = missing.start().saturating_sub(range.start());
@@ -249,7 +249,7 @@ impl Core {
         }
     }
 
-    /// Takes the end of a stream. What it brought goes to readers, then to the cache.
+    /// Handles the end of a stream. Its bytes go to readers, then to the cache.
     pub(super) fn on_stream_end(&mut self, now: Timestamp, stream: StreamId, end: StreamEnd) {
         self.plan.on_stream_end(now, stream, end);
     }
@@ -272,12 +272,12 @@ impl Core {
         self.plan.on_download(now, torrent, answer);
     }
 
-    /// Returns when a torrent was last seen to make progress.
+    /// Returns the time of the last progress of a torrent.
     pub(super) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.plan.torrent_progress_at(torrent)
     }
 
-    /// Returns what there is to say about the pieces of a torrent, and asks if that is nothing.
+    /// Returns the bitfield status of a torrent, and requests the bitfield if it is due.
     pub(super) fn on_bitfield_query(
         &mut self,
         now: Timestamp,
@@ -290,19 +290,19 @@ impl Core {
         }
     }
 
-    /// Has the streams taken from a budget that others share: there are no permits before
+    /// Makes the streams take their permits from a shared budget: there are none before
     /// [`on_permits`](Self::on_permits).
     pub(super) fn share_permits(&mut self) {
         self.plan.share_permits();
     }
 
-    /// Takes the permits that the budget gives now.
+    /// Handles the permits that the budget assigns.
     pub(super) fn on_permits(&mut self, now: Timestamp, permits: StreamPermits) {
         self.plan.on_permits(now, permits);
     }
 
-    /// Returns what is needed of the budget, and whether that is a question: then
-    /// [`on_permits`](Self::on_permits) is to follow before the next event.
+    /// Returns the demand on the budget, and whether it needs an answer: then
+    /// [`on_permits`](Self::on_permits) must follow before the next event.
     pub(super) fn stream_demand(&self) -> (StreamDemand, bool) {
         (self.plan.stream_demand(), self.plan.has_asked())
     }
@@ -311,19 +311,18 @@ impl Core {
         self.plan.on_time(now);
     }
 
-    /// Takes the news that nothing that was asked for will come any more.
+    /// Handles loss of the driver task: every outstanding request is cancelled.
     pub(super) fn on_owner_gone(&mut self, now: Timestamp) {
         self.plan.on_owner_gone(now);
     }
 
-    /// Ends all reads and streams, and lets reads to come fail.
+    /// Ends all reads and streams. Later reads fail.
     pub(super) fn shut_down(&mut self, now: Timestamp) {
         self.is_shut_down = true;
         self.plan.shut_down(now);
     }
 
-    /// Forgets all bytes, and lets streams that are open be opened anew. Returns how many bytes
-    /// there were.
+    /// Discards all bytes, and reopens streams. Returns the number of discarded bytes.
     pub(super) fn clear(&mut self, now: Timestamp) -> u64 {
         let bytes = self.store.buffered_bytes().saturating_add(self.store.cached_bytes());
         self.plan.on_clear(now);
@@ -331,7 +330,7 @@ impl Core {
         bytes
     }
 
-    /// Forgets which pieces are there.
+    /// Discards all bitfields.
     pub(super) fn clear_haves(&mut self) {
         self.plan.on_clear_haves();
     }
@@ -340,7 +339,7 @@ impl Core {
         self.plan.activities(now)
     }
 
-    /// Does what follows from the events so far, and hands out what the outside has to do.
+    /// Executes the actions of the plan, and passes commands to the caller.
     pub(super) fn pump(&mut self, now: Timestamp, mut output: impl FnMut(Output)) {
         while let Some(action) = self.plan.next_action(now) {
             match action {
@@ -384,19 +383,19 @@ impl Core {
         }
     }
 
-    /// Returns all handles of which anything is known.
+    /// Returns all handles for which there is an entry.
     #[cfg(test)]
     pub(super) fn known_handles(&self) -> std::collections::BTreeSet<HandleId> {
         self.plan.known_handles()
     }
 
-    /// Panics if what a preload says that it waits for is not so.
+    /// Panics if the reported wait of a preload does not match its state.
     #[cfg(test)]
     pub(super) fn check_preload_wait(&self, preload: ReadId, now: Timestamp) {
         self.plan.check_preload_wait(preload, now);
     }
 
-    /// Panics if the plan contradicts itself.
+    /// Panics if the plan is inconsistent.
     #[cfg(test)]
     pub(super) fn check(&self) {
         self.plan.check();

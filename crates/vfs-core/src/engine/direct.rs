@@ -1,4 +1,4 @@
-//! Reads on the thread that asks, where the plan grants it.
+//! Reads on the requesting thread, where the plan grants them.
 
 use std::time::Duration;
 
@@ -10,27 +10,28 @@ use super::{Engine, ReadTarget};
 use crate::tree::FileState;
 use crate::{InlineUnavailable, TorrentSource};
 
-/// How long a thread waits for the bytes of a short read: what a server on this machine needs some
-/// tens of times over, and short enough that nobody notices who waits for the thread meanwhile.
+/// How long a thread waits for the bytes of a short read. A local server needs a small fraction of
+/// it; requests that wait for the thread are delayed only imperceptibly.
 const READ_NOW_TIME_MAX: Duration = Duration::from_millis(2);
 
 impl<S: TorrentSource> Engine<S> {
-    /// Returns whether a range of `len` bytes is short enough to be read so, by a source that can.
+    /// Returns whether a range of `len` bytes may be read inline: it is short enough, and the
+    /// source supports it.
     pub(super) fn may_read_inline(&self, len: u64) -> bool {
         len <= self.direct_bytes_max && self.source().can_read_now()
     }
 
-    /// Returns the bytes of a short range that the server has, if it gives them at once. Waits for
-    /// [`READ_NOW_TIME_MAX`] at most, and holds no lock meanwhile.
+    /// Returns the bytes of a short range that the server has, if it sends them at once. Blocks for
+    /// at most [`READ_NOW_TIME_MAX`], without holding a lock.
     ///
-    /// `None` where it is not tried or brings nothing.
+    /// Returns `None` if it is not attempted or fails.
     pub(super) fn read_inline(&self, target: ReadTarget, state: FileState) -> Option<Bytes> {
         let ReadTarget { file, range, .. } = target;
         let here = self.locals.here(self.shared.now(), file.id);
         let is_here = here.is_some_and(|here| here.covers(file.geometry, range));
         let is_asleep = || self.is_reopenable(file, state);
         if is_here || is_asleep() {
-            // This machine's disk has it.
+            // The local disk has it.
             return None;
         }
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
@@ -68,7 +69,7 @@ impl<S: TorrentSource> Engine<S> {
     }
 }
 
-/// The permit of a direct read, which goes back however it ends.
+/// The permit of a direct read, returned on drop.
 struct InlinePermit<'a, S> {
     shared: &'a EngineDriver<S>,
     target: ReadTarget,

@@ -1,10 +1,10 @@
-//! The driver: carries out on a source what the plan decides.
+//! The driver: executes the actions of the plan on a source.
 //!
-//! One owner task for each engine waits for the plan's next point in time and starts and ends all
-//! other tasks: one for each stream (there are as many as the budget allows) and for each question
-//! about pieces or progress (one a second and torrent). Streams tell the core directly what
-//! happened; whoever does hands out the answers that follow. The owner does for those that were
-//! ended.
+//! Each engine has one owner task. It sleeps until the plan's next wake-up, and starts and ends all
+//! other tasks. There is one task for each stream (bounded by the budget), and one for each
+//! bitfield or progress request (at most one a second and torrent). Stream tasks pass their events
+//! to the core directly; the thread that passes an event also delivers the resulting answers. The
+//! owner does so for tasks that were aborted.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -24,44 +24,45 @@ use crate::{
     SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
 };
 
-/// How long an answer about pieces may take: rqbit answers within milliseconds.
+/// The time-out of a bitfield request: rqbit answers within milliseconds.
 const HAVES_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the owner sleeps when nothing is due: as good as for ever, but in range of any clock.
+/// How long the owner sleeps when nothing is due: practically unlimited, but in the range of any
+/// clock.
 const NOTHING_DUE: Duration = Duration::from_secs(3600);
 
-/// How often permits are asked for because of one event: more than a budget has streams.
+/// The maximum number of permit requests for one event: more than a budget has streams.
 const BUDGET_ROUNDS_MAX: usize = 256;
 
-/// An answer on its way to its reader.
+/// The answer to a read.
 pub(super) type ReadResult = Result<Vec<Bytes>, VfsError>;
 
-/// What the tasks of an engine share.
+/// The state shared by the tasks of an engine.
 #[derive(Debug)]
 pub(super) struct EngineDriver<S> {
     pub(super) source: Arc<S>,
-    /// What the streams are taken from; `None` if all of the source's limit are its own.
+    /// The budget of streams; `None` if the source's limit is not shared.
     budget: Option<Arc<dyn StreamBudget>>,
     /// Protects plan and memory; held for one event, never across an await.
     state: Mutex<DriverState>,
-    /// Wakes the owner: there are orders, or the next point in time is nearer.
+    /// Wakes the owner: there are orders, or the next wake-up is earlier.
     owner_wake: Notify,
-    /// Wakes streams for which there was no demand, and those who wait for news of pieces.
+    /// Wakes streams without demand, and callers that wait for a bitfield.
     stream_wake: Notify,
-    /// When the clock of this engine started: each [`Timestamp`] of its plan counts from there.
+    /// The start of this engine's clock, from which each [`Timestamp`] of its plan counts.
     start: OnceLock<Instant>,
 }
 
 #[derive(Debug)]
 struct DriverState {
     core: Core,
-    /// What the budget was last told.
+    /// The demand last reported to the budget.
     demand: Option<StreamDemand>,
-    /// Where the answers go that are still to come: one for each read that waits.
+    /// The channels of pending answers: one for each waiting read.
     waiting: HashMap<ReadId, oneshot::Sender<ReadResult>>,
-    /// What the owner has to do: at most an order or two for each stream and torrent.
+    /// Orders for the owner: at most one or two for each stream and torrent.
     orders: Vec<Output>,
-    /// When the owner wakes up by itself; `None` while it does not sleep.
+    /// The time until which the owner sleeps; `None` while it does not sleep.
     alarm: Option<Timestamp>,
     has_owner: bool,
     is_ended: bool,
@@ -99,19 +100,19 @@ impl<S: TorrentSource> EngineDriver<S> {
 }
 
 impl<S> EngineDriver<S> {
-    /// Returns the present time of the clock of this engine, which starts with the first call.
+    /// Returns the time of this engine's clock, which starts with the first call.
     pub(super) fn now(&self) -> Timestamp {
         let now = Instant::now();
         let start = *self.start.get_or_init(|| now);
         Timestamp::from_start(now.saturating_duration_since(start))
     }
 
-    /// Lets the core look at something. Never waits for more than the memory accesses of others.
+    /// Reads from the core. Blocks only while another thread holds the lock.
     pub(super) fn read<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
         look(&self.lock().core)
     }
 
-    /// Tells the core what happened, and hands out the answers that follow.
+    /// Passes an event to the core, and delivers the resulting answers.
     pub(super) fn apply<T>(&self, tell: impl FnOnce(&mut Core, Timestamp) -> T) -> T {
         let now = self.now();
         let mut state = self.lock();
@@ -120,14 +121,14 @@ impl<S> EngineDriver<S> {
         result
     }
 
-    /// Tells the core what asks for nothing and changes nothing for anybody who waits.
+    /// Passes an event to the core that needs no action and affects no waiting read.
     pub(super) fn apply_quietly<T>(&self, note: impl FnOnce(&mut Core, Timestamp) -> T) -> T {
         let now = self.now();
         note(&mut self.lock().core, now)
     }
 
-    /// Does what [`apply`](Self::apply) does if anything changed. A miss of the cache is
-    /// nothing: it wakes nobody.
+    /// Does what [`apply`](Self::apply) does if `tell` returns a value. A cache miss returns none,
+    /// and wakes no task.
     pub(super) fn apply_if<T>(
         &self,
         tell: impl FnOnce(&mut Core, Timestamp) -> Option<T>,
@@ -139,7 +140,7 @@ impl<S> EngineDriver<S> {
         Some(result)
     }
 
-    /// Forgets a read whose reader is gone.
+    /// Cancels a read whose caller is gone.
     pub(super) fn cancel(&self, read: ReadId) {
         let now = self.now();
         let mut state = self.lock();
@@ -149,21 +150,20 @@ impl<S> EngineDriver<S> {
         }
     }
 
-    /// Lets the owner end when all streams are closed.
+    /// Shuts down. The owner ends when all streams are closed.
     pub(super) fn end(&self) {
         self.lock().is_ended = true;
         self.apply(Core::shut_down);
         self.owner_wake.notify_one();
     }
 
-    /// Does what [`give_orders`](Self::give_orders) does and lets streams look whether there is
-    /// demand.
+    /// Does what [`give_orders`](Self::give_orders) does, and makes streams poll their demand.
     fn carry_out(&self, state: MutexGuard<'_, DriverState>, now: Timestamp) {
         self.give_orders(state, now);
         self.stream_wake.notify_waiters();
     }
 
-    /// Hands out the answers that follow from the last event, and wakes the owner for the rest.
+    /// Delivers the answers that follow from the last event, and wakes the owner for the rest.
     fn give_orders(&self, mut state: MutexGuard<'_, DriverState>, now: Timestamp) {
         state.pump(now);
         if let Some(budget) = &self.budget {
@@ -179,19 +179,20 @@ impl<S> EngineDriver<S> {
     }
 
     fn lock(&self) -> MutexGuard<'_, DriverState> {
-        // A panic under the lock is a bug that one request reports; the others go on.
+        // A panic under the lock is a bug of one request; other requests continue.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl DriverState {
-    /// Does what follows from the last event: answers reads, and leaves orders for the owner.
+    /// Executes the actions that follow from the last event: answers reads, and queues orders for
+    /// the owner.
     fn pump(&mut self, now: Timestamp) {
         let Self { core, waiting, orders, .. } = self;
         core.pump(now, |output| match output {
             Output::Answer { read, result } => {
                 if let Some(waiting) = waiting.remove(&read) {
-                    // A reader that is gone needs no answer.
+                    // A caller that is gone needs no answer.
                     drop(waiting.send(result));
                 }
             }
@@ -204,7 +205,7 @@ impl DriverState {
         });
     }
 
-    /// Tells the budget what is needed, until it has answered all that is asked of it.
+    /// Reports the demand to the budget until no request is left unanswered.
     fn negotiate(&mut self, now: Timestamp, budget: &dyn StreamBudget) {
         for _ in 0..BUDGET_ROUNDS_MAX {
             let (demand, is_question) = self.core.stream_demand();
@@ -227,8 +228,8 @@ impl<S: TorrentSource> BudgetListener for EngineDriver<S> {
 }
 
 impl<S: TorrentSource> EngineDriver<S> {
-    /// Does what [`apply`](Self::apply) does for a read that may have to wait; then there is a
-    /// receiver for its answer, and a task that will see to it.
+    /// Does what [`apply`](Self::apply) does for a read that may have to wait. If it waits, returns
+    /// a receiver for its answer, and starts the owner if there is none.
     pub(super) fn start_read<T>(
         self: &Arc<Self>,
         start: impl FnOnce(&mut Core, Timestamp) -> Result<T, VfsError>,
@@ -249,11 +250,11 @@ impl<S: TorrentSource> EngineDriver<S> {
         Ok((started, receiver))
     }
 
-    /// Returns which pieces of a torrent are there, or `None` if the source cannot say. Waits for
-    /// an answer that is on its way; the engine's own questions and these are the same.
+    /// Returns the bitfield of a torrent, or `None` if the source does not report it. Waits for a
+    /// pending request; the engine's own requests are shared.
     pub(super) async fn pieces(self: &Arc<Self>, torrent: InfoHash) -> Option<Bitfield> {
         loop {
-            // Before the look, so that no news gets lost in between.
+            // Before the query, so that no wake-up is lost in between.
             let mut woken = pin!(self.stream_wake.notified());
             woken.as_mut().enable();
             match self.ask(torrent) {
@@ -270,7 +271,7 @@ impl<S: TorrentSource> EngineDriver<S> {
         let news = state.core.on_bitfield_query(now, torrent);
         if news == BitfieldStatus::Asking {
             self.ensure_owner(&mut state);
-            // Whoever waits for news must not wake itself.
+            // Do not notify `stream_wake` here: the caller waits on it.
             self.give_orders(state, now);
         }
         news
@@ -284,7 +285,8 @@ impl<S: TorrentSource> EngineDriver<S> {
     }
 }
 
-/// Ends what the owner's tasks were doing, however the owner ends: tokio drops it with its runtime.
+/// Cancels the work of the owner's tasks when the owner ends, also if tokio drops it with its
+/// runtime.
 #[derive(Debug)]
 struct OwnerGuard<S> {
     shared: Arc<EngineDriver<S>>,
@@ -302,7 +304,7 @@ impl<S> Drop for OwnerGuard<S> {
     }
 }
 
-/// What a task of the owner is for.
+/// The purpose of a task of the owner.
 #[derive(Debug, Clone, Copy)]
 enum TaskKind {
     Stream(StreamId),
@@ -310,16 +312,17 @@ enum TaskKind {
     Progress(InfoHash),
 }
 
-/// How a task of the owner ends.
+/// The result of a task of the owner.
 #[derive(Debug)]
 enum TaskEnd {
-    /// The core knows already: its readers are not to wait for the owner.
+    /// The stream task has passed its end to the core already, so that readers need not wait for
+    /// the owner.
     Stream,
     Haves(Result<Bitfield, SourceError>),
     Progress(Option<DownloadProgress>),
 }
 
-/// The tasks that an engine has running.
+/// The running tasks of an engine.
 #[derive(Debug, Default)]
 struct TaskSet {
     tasks: JoinSet<TaskEnd>,
@@ -360,7 +363,7 @@ impl TaskSet {
             Output::Open { stream, file, file_len, range } => {
                 let shared = Arc::clone(shared);
                 let task = self.tasks.spawn(async move {
-                    // The stream itself is dropped by then, so its permit is free.
+                    // The stream is dropped by then, so its permit is free.
                     let end = run_stream(&shared, stream, (file, file_len, range)).await;
                     shared.apply(|core, now| core.on_stream_end(now, stream, end));
                     TaskEnd::Stream
@@ -393,7 +396,7 @@ impl TaskSet {
         }
     }
 
-    /// Tells the core how a task ended.
+    /// Passes the end of a task to the core.
     fn take<S: TorrentSource>(
         &mut self,
         shared: &EngineDriver<S>,
@@ -432,8 +435,8 @@ impl TaskSet {
     }
 }
 
-/// Opens a stream and takes its bytes as far as the plan wants them. It is closed on the other side
-/// when this returns.
+/// Opens a stream and receives bytes up to the plan's demand. The connection is closed when this
+/// returns.
 async fn run_stream<S: TorrentSource>(
     shared: &EngineDriver<S>,
     id: StreamId,
@@ -456,7 +459,7 @@ async fn run_stream<S: TorrentSource>(
                 continue;
             }
             Demand::Bytes(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
-            // Whatever comes after the end of the range is the plan's to refuse.
+            // The plan rejects bytes beyond the end of the range.
             Demand::End => usize::MAX,
         };
         if chunk.is_empty() {
@@ -467,7 +470,7 @@ async fn run_stream<S: TorrentSource>(
                 Err(error) => return StreamEnd::Failed(error),
             };
             if !chunk.is_empty() {
-                // The demand may have changed meanwhile.
+                // The demand may have changed in the meantime.
                 continue;
             }
         }
@@ -481,7 +484,7 @@ fn silence(torrent: InfoHash) -> SourceError {
     SourceError::new(SourceErrorKind::TimedOut, format!("read the pieces of {torrent}"))
 }
 
-/// Like an answer that cannot be right: a bug does not pass by itself.
+/// Treated as a protocol violation: a bug is not transient.
 fn panicked() -> SourceError {
     tracing::error!("a source panicked");
     SourceError::new(SourceErrorKind::Protocol, "read from a source that panicked")

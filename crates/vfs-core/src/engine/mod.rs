@@ -1,7 +1,7 @@
-//! The engine: how a read of an open file becomes a stream of its source.
+//! The engine: serves reads of open files from streams of their sources.
 //!
 //! ```text
-//! Vfs::read --> Servers   which server a read asks, and when it moves to another
+//! Vfs::read --> MultiEngine   selects the server of a read, and fails over to another
 //!                 |
 //!               Engine (each) --> Core = Plan  (pure: which stream when, who waits, who fails)
 //!                 |                    + Store (bytes of streams, cache)
@@ -9,23 +9,23 @@
 //! ```
 //!
 //! # Invariants
-//! 1. Every read is answered exactly once, and by its deadline, which progress of its torrent moves
-//!    up to a fixed limit; a read that was dropped, never.
-//! 2. Bytes come from a confirmed offset: each chunk's is checked again, and what a stream brought
-//!    that broke the rules is forgotten.
+//! 1. Every read is answered exactly once, by its deadline. Progress of its torrent extends the
+//!    deadline up to a fixed limit. A dropped read is never answered.
+//! 2. Bytes have a confirmed offset, which is checked again for each chunk. The bytes of a stream
+//!    that violated the protocol are discarded.
 //! 3. Streams that are open, opening or closing never exceed
 //!    [`SourceLimits::streams_max`](crate::SourceLimits), or the permits that the
 //!    [`StreamBudget`](crate::StreamBudget) gives. All but one of them (of one: that one) may wait
 //!    for missing pieces; of a budget, all but one of all filesystems together.
-//! 4. The buffers of all streams and the cache together never exceed the memory limit, however
-//!    many reads wait: a read that waits holds no bytes, only open streams do. What every stream
-//!    needs for the longest read is set aside for it, so each that is open makes progress.
-//! 5. A released handle owns no stream once its reads are over.
+//! 4. The buffers of all streams and the cache together never exceed the memory limit, however many
+//!    reads wait: only open streams hold bytes, waiting reads hold none. Memory for the longest
+//!    read is reserved for each stream, so each open stream makes progress.
+//! 5. A released handle owns no stream after its reads have ended.
 //! 6. No lock is held across an await; the core runs under one lock, for one event at a time.
-//! 7. While the stream of a reader waits for what is missing, no preload has a stream; while a
-//!    reader waits at all, none gets bytes. A preload holds none either way.
+//! 7. While a reader's stream waits for missing data, no preload has a stream. While any reader
+//!    waits, no preload receives bytes. A preload never keeps bytes.
 //!
-//! An answer that was given belongs to the reader, and so does its memory.
+//! The memory of a delivered answer belongs to the reader and is not counted.
 
 mod core;
 mod counters;
@@ -67,19 +67,19 @@ use self::timestamp::Timestamp;
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, ByteRange, FileId, HandleId, InfoHash, TorrentSource, VfsError};
 
-/// How long somebody who does not read waits for an answer about pieces. rqbit answers within
-/// milliseconds, and the kernel lets nobody interrupt the wait.
+/// How long a bitfield query that no read needs may take. rqbit answers within milliseconds, and
+/// the kernel does not let the wait be interrupted.
 const PIECES_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How long a server that has the bytes of a read may be silent before the read asks another one
-/// that has them too. rqbit answers within milliseconds; a disk that wakes up or a far line take
-/// longer, and then the other server is only asked in vain.
+/// How long a server that has the bytes of a read may be silent before the read asks another server
+/// that has them. rqbit answers within milliseconds. A disk that spins up or a slow line take
+/// longer; then asking the other server is wasted.
 const STALL_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// What a read does whose bytes are not downloaded yet.
+/// How a read handles bytes that are not downloaded yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingPolicy {
-    /// It waits until they come or its deadline has passed, unless they cannot come.
+    /// It waits until they arrive or its deadline has passed, unless they cannot arrive.
     #[default]
     Wait,
     /// It fails at once with [`VfsError::WouldBlock`].
@@ -89,25 +89,25 @@ pub enum MissingPolicy {
 /// How reads behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadPolicy {
-    /// How long a read waits without progress: no byte for it came, and its torrent fetched
-    /// nothing. Waiting for its turn is included.
+    /// How long a read waits without progress: no byte of it arrived, and its torrent fetched
+    /// nothing. Includes the wait for a stream.
     pub timeout: Duration,
-    /// How long a read may take at the most; less than `timeout` counts as that.
+    /// The maximum duration of a read; a value below `timeout` counts as `timeout`.
     pub timeout_max: Duration,
-    /// What a read does whose bytes are not downloaded yet.
+    /// How a read handles bytes that are not downloaded yet.
     pub missing: MissingPolicy,
-    /// How many bytes all buffers and the cache may hold together. Less than 1 MiB for each
+    /// The maximum memory of all buffers and the cache together, in bytes. Less than 1 MiB for each
     /// stream of the source counts as that.
     pub memory_bytes_max: usize,
-    /// How many of these the cache of what readers have passed may hold; `None` for all that the
-    /// buffers do not need. More than that counts as that.
+    /// The maximum of the cache in bytes; `None` for all memory that the buffers do not need. A
+    /// larger value counts as that.
     pub cache_bytes_max: Option<usize>,
 }
 
 impl Default for ReadPolicy {
-    /// One minute: peers that are silent for longer seldom come back.
-    /// Ten minutes: a piece of 16 MiB at 30 kB/s.
-    /// 128 MiB: four windows of 8 MiB with room for what comes, and twice that for the cache.
+    /// One minute: peers that are silent for longer seldom return. Ten minutes: a piece of 16 MiB
+    /// at 30 kB/s. 128 MiB: four windows of 8 MiB, room for bytes in flight, and twice that for the
+    /// cache.
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(60),
@@ -119,34 +119,34 @@ impl Default for ReadPolicy {
     }
 }
 
-/// How long a read may take from now on, and what it puts up with until then. The engine makes a
-/// [`ReadDeadline`] of it, on its own clock.
+/// The time limits of a read, relative to its start, and its wait policy. The engine converts them
+/// to a [`ReadDeadline`] on its own clock.
 #[derive(Debug, Clone, Copy)]
 struct ReadLimits {
-    /// How long it waits without progress.
+    /// How long the read waits without progress.
     timeout: Duration,
-    /// The same from now on until the first progress.
+    /// The same for the time until the first progress.
     first: Duration,
-    /// How long it takes at the most.
+    /// The maximum duration of the read.
     latest: Duration,
     patience: WaitPolicy,
 }
 
-/// When a read ends, and what it puts up with until then.
+/// The deadline of a read, and its wait policy.
 type Until = (ReadDeadline, WaitPolicy);
 
 /// Reads of all open files at one server.
 #[derive(Debug)]
 struct Engine<S> {
     shared: Arc<EngineDriver<S>>,
-    /// Files on this machine's disk, which are read before the server is.
+    /// Files on the local disk, which take precedence over the server.
     locals: Arc<LocalFileCache>,
     read_bytes_max: u64,
-    /// The longest read that the thread which asks may do itself.
+    /// The longest direct read, in bytes.
     direct_bytes_max: u64,
 }
 
-/// What is read.
+/// The target of a read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadTarget {
     pub(crate) handle: HandleId,
@@ -162,12 +162,12 @@ impl ReadTarget {
         Self { handle, file, range, split: Split::Never }
     }
 
-    /// Lets the read end with [`VfsError::Partial`].
+    /// Allows the read to end with [`VfsError::Partial`].
     pub(crate) fn in_pages(self) -> Self {
         Self { split: Split::Pages, ..self }
     }
 
-    /// Returns a part of the read. `is_beside` says that other pages of it are there.
+    /// Returns a part of the read. `is_beside` means that other pages of it are present.
     fn part(self, range: ByteRange, is_beside: bool) -> Self {
         let split = match self.split {
             Split::Never => Split::Never,
@@ -206,7 +206,7 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.apply(|core, _| core.on_release(handle));
     }
 
-    /// Takes over what a listing says of the files that are being read.
+    /// Updates the states of the files that are being read from a listing.
     fn update(&self, state: impl Fn(FileId) -> Option<FileState>) {
         for file in self.shared.read(Core::files) {
             let state = state(file);
@@ -217,18 +217,18 @@ impl<S: TorrentSource> Engine<S> {
         }
     }
 
-    /// Returns what each handle does that was read from.
+    /// Returns the activity of each handle that was read from.
     fn activities(&self) -> BTreeMap<HandleId, Activity> {
         let now = self.shared.now();
         self.shared.read(|core| core.activities(now))
     }
 
-    /// Forgets all bytes, those of open streams too, and returns how many there were.
+    /// Discards all bytes, also of open streams, and returns their number.
     fn clear(&self) -> u64 {
         self.shared.apply(Core::clear)
     }
 
-    /// Forgets which pieces are there.
+    /// Discards all bitfields.
     fn clear_haves(&self) {
         self.locals.clear();
         self.shared.apply(|core, _| core.clear_haves());
@@ -239,14 +239,14 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.read(|core| core.counters(now))
     }
 
-    /// Returns the bytes of a range if they are in memory, ours or the system's. Never waits for
-    /// more than a short lock.
+    /// Returns the bytes of a range if they are in the engine's memory or in the system's page
+    /// cache. Blocks only for a short lock.
     fn try_read(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
         self.try_local(target).map(Ok).or_else(|| self.try_memory(target))
     }
 
-    /// Returns the bytes of a range that the server gave before, if all of them are in memory.
-    /// Never waits for more than a short lock.
+    /// Returns the bytes of a range if the server has delivered all of them before and they are in
+    /// memory. Blocks only for a short lock.
     fn try_memory(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
         let ReadTarget { handle, file, range, .. } = target;
         let parts = self.shared.apply_if(|core, now| core.try_read(now, handle, file.id, range))?;
@@ -298,8 +298,8 @@ impl<S: TorrentSource> Engine<S> {
         }
     }
 
-    /// Returns which pieces of a torrent are there, as of a second ago at most, or `None` if the
-    /// source cannot say within [`PIECES_TIME_MAX`].
+    /// Returns the bitfield of a torrent, at most a second old, or `None` if the source does not
+    /// report it within [`PIECES_TIME_MAX`].
     async fn pieces(&self, torrent: InfoHash) -> Option<Bitfield> {
         timeout(PIECES_TIME_MAX, self.shared.pieces(torrent)).await.ok().flatten()
     }
@@ -337,7 +337,7 @@ impl<S: TorrentSource> Engine<S> {
         }
     }
 
-    /// Waits for an answer until nothing has come nearer for too long.
+    /// Waits for an answer until the read has stalled for [`STALL_TIME_MAX`].
     async fn answer_until_stalled(
         &self,
         read: ReadId,
@@ -359,14 +359,14 @@ impl<S: TorrentSource> Engine<S> {
         }
     }
 
-    /// Returns how long ago a torrent was last seen to make progress.
+    /// Returns the time since the last progress of a torrent.
     fn progress_age(&self, torrent: InfoHash) -> Option<Duration> {
         let now = self.shared.now();
         let at = self.shared.read(|core| core.torrent_progress_at(torrent))?;
         Some(now.duration_since(at))
     }
 
-    /// Returns what the server promises to a read of a range.
+    /// Returns the availability of a range on the server.
     fn outlook(
         &self,
         file: FileRef,
@@ -384,7 +384,7 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.read(|core| core.has_page(file.id, &facts, range))
     }
 
-    /// Takes note that the wait of a read has ended since its thread got a signal.
+    /// Records that a signal ended the wait of a read.
     fn on_interrupted_wait(&self, target: ReadTarget, state: FileState) {
         let ReadTarget { handle, file, range, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
@@ -392,8 +392,8 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.apply_quietly(|core, now| core.on_interrupted_wait(now, who, &facts, range));
     }
 
-    /// Returns the error of a read that would have to wait for missing data now, if a wait of its
-    /// handle failed a moment ago.
+    /// Returns the error of a read that would have to wait for missing data now, if a recent wait
+    /// of its handle failed.
     fn fail_fast_error(&self, target: ReadTarget, state: FileState) -> Option<VfsError> {
         let ReadTarget { handle, file, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
@@ -401,13 +401,13 @@ impl<S: TorrentSource> Engine<S> {
         self.shared.apply_quietly(|core, now| core.fail_fast_error(now, who, &facts))
     }
 
-    /// Returns whether the server is down and nobody asks it at the moment.
+    /// Returns whether the breaker is open and no probe is due.
     fn is_refusing(&self) -> bool {
         let now = self.shared.now();
         self.shared.read(|core| core.is_refusing(now))
     }
 
-    /// Returns whether a range is on this machine's disk, where it takes no server: the file is
+    /// Returns whether a range can be read from the local disk without the server: the file is
     /// open, or was verified before and is opened by the first read.
     fn is_local(&self, (file, state): (FileRef, FileState), range: ByteRange) -> bool {
         let here = self.locals.here(self.shared.now(), file.id);
@@ -415,7 +415,7 @@ impl<S: TorrentSource> Engine<S> {
         is_here || self.is_reopenable(file, state)
     }
 
-    /// Returns the bytes at the beginning of a range that are in memory.
+    /// Returns the bytes at the start of a range that are in memory.
     fn prefix(&self, file: FileId, range: ByteRange) -> Vec<Bytes> {
         self.shared.apply_if(|core, _| Some(core.prefix(file, range))).unwrap_or_default()
     }
@@ -428,7 +428,7 @@ impl<S> Drop for Engine<S> {
     }
 }
 
-/// Tells the plan when a reader goes away before its answer comes.
+/// Cancels a read in the plan when its caller drops it.
 struct CancelGuard<'a, S> {
     shared: &'a EngineDriver<S>,
     read: ReadId,
@@ -440,12 +440,12 @@ impl<S> Drop for CancelGuard<'_, S> {
     }
 }
 
-/// The sender goes without an answer only if the engine itself is gone.
+/// The sender is dropped without an answer only if the engine itself is gone.
 fn answered(answer: Result<driver::ReadResult, oneshot::error::RecvError>) -> driver::ReadResult {
     answer.unwrap_or(Err(VfsError::ShuttingDown))
 }
 
-/// Joins the parts of an answer. One part is handed on without a copy.
+/// Joins the parts of an answer. A single part is returned without a copy.
 fn join(mut parts: Vec<Bytes>) -> Bytes {
     if parts.len() <= 1 {
         return parts.pop().unwrap_or_default();

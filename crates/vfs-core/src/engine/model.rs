@@ -1,5 +1,5 @@
-//! A property: whatever is read in whatever order, and however the bytes come, plan and memory
-//! together give exactly the bytes of the file. The model is the file itself.
+//! Property test: for any order of reads and any arrival of bytes, plan and memory return exactly
+//! the bytes of the file. The model is the file itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, Sourc
 const FILE_LEN: u64 = 600;
 const READ_LEN_MAX: u64 = 100;
 
-/// What happens next.
+/// One step of a test case.
 #[derive(Debug, Clone)]
 enum ModelStep {
     Read {
@@ -23,7 +23,7 @@ enum ModelStep {
         offset: u64,
         len: u64,
     },
-    /// The next read of the same handle adjoins.
+    /// The next read of the same handle adjoins the last one.
     GoOn {
         handle: u64,
         len: u64,
@@ -32,7 +32,7 @@ enum ModelStep {
     Release {
         handle: u64,
     },
-    /// One of the streams opens, gives some bytes, or ends.
+    /// One of the streams opens, delivers some bytes, or ends.
     Feed {
         which: usize,
         len: u64,
@@ -63,12 +63,12 @@ fn byte_at(offset: u64) -> u8 {
     (offset * 31 + offset / 7).to_le_bytes()[0]
 }
 
-/// The outside: a server that has everything.
+/// The environment: a server that has all bytes.
 struct Outside {
     core: Core,
     now: Timestamp,
     file: FileId,
-    /// Where each stream is, and whether it is open.
+    /// The position of each stream, and whether it is open.
     streams: BTreeMap<StreamId, (u64, bool)>,
     waiting: BTreeMap<ReadId, ByteRange>,
     ends: BTreeMap<u64, u64>,
@@ -177,7 +177,7 @@ impl Outside {
         }
     }
 
-    /// Lets everything come to its end: then nobody may wait any more.
+    /// Runs until idle: then no read may wait any more.
     fn finish(&mut self) {
         for _ in 0..2000 {
             for which in 0..self.streams.len() {

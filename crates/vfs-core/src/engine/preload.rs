@@ -1,4 +1,4 @@
-//! Preloading as others see it: parts of a file that are to be on the server, and how far that is.
+//! Preloading for callers of the engine: parts of a file to fetch, and the progress.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -14,76 +14,76 @@ use crate::{
     VfsError,
 };
 
-/// How often whoever preloads is told how far it is: as often as a bar looks alive.
+/// How often the caller gets the progress: a progress bar needs no more.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often the server is asked whether it fetches anything of a torrent whose stream is silent.
-/// The answer of a torrent of many files has some hundred kilobytes.
+/// How often a torrent whose stream is silent is checked for fetched bytes. The response for a
+/// torrent of many files has some hundred kilobytes.
 const FETCH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long that answer may take: rqbit answers within milliseconds.
+/// The time-out of that request: rqbit answers within milliseconds.
 const FETCH_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Which parts of a file are meant: all of it, if neither is given.
+/// The parts of a file to preload: all of it, if neither is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FileParts {
-    /// So many bytes at the beginning, where players look first.
+    /// The number of bytes at the start, which players read first.
     pub head: Option<u64>,
-    /// So many bytes at the end, where some formats have their index.
+    /// The number of bytes at the end, where some formats have their index.
     pub tail: Option<u64>,
 }
 
-/// How far a preload is.
+/// The progress of a preload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PreloadProgress {
-    /// How many of the wanted bytes are known to be on the server.
+    /// How many of the requested bytes are known to be on the server.
     pub bytes_there: u64,
-    /// How many are wanted.
+    /// How many bytes are requested.
     pub bytes_total: u64,
-    /// What it waits for; `None` while data comes. Until the bitfield has come
+    /// What it waits for; `None` while data arrives. Until the bitfield has arrived
     /// ([`PreloadWait::Bitfield`]), `bytes_there` may be far too low.
     pub wait: Option<PreloadWait>,
 }
 
-/// How far the preload of a range is.
+/// The progress of the preload of a range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PreloadStep {
-    /// How many of its bytes are known to be there.
+    /// How many of its bytes are known to be on the server.
     pub(crate) bytes_there: u64,
     pub(crate) wait: Option<PreloadWait>,
 }
 
-/// Why a preload ended before all was there. What came stays. The message fits after "failed to".
+/// Why a preload ended early. Fetched data stays on the server. The message fits after "failed to".
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PreloadError {
-    /// The torrent does not run: what is missing cannot come.
+    /// The torrent does not run: missing data cannot arrive.
     #[error("get missing data: the torrent {}", match .0 {
         TorrentState::Failed => "has failed",
         TorrentState::Paused | TorrentState::Live | TorrentState::Initializing => "is paused",
     })]
     Stopped(TorrentState),
-    /// No byte came for a minute, in which nobody else was in the way.
+    /// No byte arrived for a minute, during which no reader had precedence.
     #[error("get missing data: none came for a minute")]
     Stalled,
     /// The torrent is gone.
     #[error("find the torrent: it is gone")]
     Gone,
-    /// The filesystem ends.
+    /// The filesystem shuts down.
     #[error("go on: the mount ends")]
     ShuttingDown,
-    /// The source refuses, in a way that does not pass.
+    /// The source refuses with an error that is not retryable.
     #[error(transparent)]
     Source(#[from] SourceError),
 }
 
 impl FileParts {
-    /// Returns how many bytes that are of a file of so many.
+    /// Returns how many bytes the parts have in a file of `len` bytes.
     #[must_use]
     pub fn bytes_of(self, len: u64) -> u64 {
         self.ranges(len).iter().map(|range| range.len()).sum()
     }
 
-    /// Returns the ranges of a file of so many bytes, in order and apart from each other.
+    /// Returns the ranges of the parts in a file of `len` bytes, in order and without overlap.
     pub(crate) fn ranges(self, len: u64) -> Vec<ByteRange> {
         let all = ByteRange::clamped(0, len, len);
         let Self { head, tail } = self;
@@ -100,7 +100,7 @@ impl FileParts {
 }
 
 impl PreloadError {
-    /// Returns why a read of what is to be preloaded failed; `state` is that of the torrent.
+    /// Converts the error of a preload's read; `state` is that of the torrent.
     pub(crate) fn of(error: VfsError, state: TorrentState) -> Self {
         match error {
             VfsError::WouldBlock => Self::Stopped(state),
@@ -122,16 +122,15 @@ impl PreloadError {
 }
 
 impl<S: TorrentSource> Engine<S> {
-    /// Returns how many bytes of a range of a file are known to be there.
+    /// Returns how many bytes of a range of a file are known to be on the server.
     pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
         self.shared.read(|core| core.bytes_here(file, facts, range))
     }
 
-    /// Resolves when all of a range is on the server. `progress` is told now and then how far that
-    /// is.
+    /// Resolves when all of a range is on the server. `progress` is called every 250 ms.
     ///
     /// # Cancel safety
-    /// Dropping the future gives back the stream that it may have. What came stays.
+    /// Dropping the future closes its stream, if it has one. Fetched data stays on the server.
     pub(super) async fn preload(
         &self,
         (file, facts): (FileId, FileFacts),
@@ -145,7 +144,7 @@ impl<S: TorrentSource> Engine<S> {
         let mut ticks = interval(PROGRESS_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut fetch, mut most_bytes) = (TorrentFetch::default(), 0);
-        // Kept over ticks: a server that is slow to answer is asked once.
+        // Kept over ticks, so that a slow server gets only one request at a time.
         let mut asking: Option<FetchQuestion<'_>> = None;
         loop {
             if asking.is_none() && fetch.is_due() {
@@ -159,7 +158,7 @@ impl<S: TorrentSource> Engine<S> {
             };
             tokio::select! {
                 biased;
-                // The sender goes without an answer only if the engine itself is gone.
+                // The sender is dropped without an answer only if the engine itself is gone.
                 answer = &mut answer => {
                     return answer.unwrap_or(Err(VfsError::ShuttingDown)).map(drop);
                 }
@@ -173,7 +172,7 @@ impl<S: TorrentSource> Engine<S> {
             let now = self.shared.now();
             let (bytes_there, wait) =
                 self.shared.read(|core| (core.preloaded_bytes(read), core.preload_wait(read, now)));
-            // A server that is away takes the bitfield with it, and not the pieces.
+            // An unreachable server makes the bitfield unknown, but its pieces stay.
             most_bytes = bytes_there.max(most_bytes);
             progress(PreloadStep { bytes_there: most_bytes, wait: fetch.refine(wait) });
         }
@@ -185,14 +184,14 @@ impl<S: TorrentSource> Engine<S> {
     }
 }
 
-/// A question to the source that is under way.
+/// A pending request to the source.
 type FetchQuestion<'a> = Pin<Box<dyn Future<Output = Option<DownloadProgress>> + Send + 'a>>;
 
-/// Whether a server fetches anything of a torrent while its stream is silent: a large piece takes
-/// a minute on a slow line, and looks like a torrent without peers until then.
+/// Whether a server fetches any data of a torrent while its stream is silent. On a slow line a
+/// large piece takes a minute, which looks like a torrent without peers.
 #[derive(Debug, Default)]
 struct TorrentFetch {
-    /// Whether the stream is silent, so that it matters.
+    /// Whether the stream is silent, so that samples are needed.
     is_wanted: bool,
     asked_at: Option<Instant>,
     fetched_bytes: Option<u64>,
@@ -212,8 +211,8 @@ impl TorrentFetch {
         self.fetched_bytes = fetched;
     }
 
-    /// Tells a piece that is on its way from peers that send nothing. Until the server has said
-    /// which it is, neither is claimed.
+    /// Distinguishes a piece that is being downloaded from silent peers. `None` until the first
+    /// sample.
     fn refine(&mut self, wait: Option<PreloadWait>) -> Option<PreloadWait> {
         self.is_wanted = wait == Some(PreloadWait::Peers);
         if !self.is_wanted {
