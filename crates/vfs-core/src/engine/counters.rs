@@ -1,124 +1,125 @@
-//! Counters: what the engine did, for those who watch it.
+//! Counters of the engine, for monitoring.
 
 use std::collections::BTreeMap;
 
 use crate::FileId;
 
-/// How many files are counted one by one; those with the fewest bytes make room.
+/// The maximum number of files with counters of their own. Above it, the file with the fewest bytes
+/// is dropped.
 const FILES_MAX: usize = 1024;
 
-/// What reads did, for a source or for a file.
+/// Counters of the reads of a source or of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReadCounters {
-    /// Reads that were asked for.
+    /// Reads that were requested.
     pub reads: u64,
     /// Reads that were answered from memory at once.
     pub hits: u64,
-    /// Reads that were not.
+    /// Reads that memory could not answer.
     pub misses: u64,
     /// Reads that ended with an error.
     pub failures: u64,
-    /// Streams that were opened, direct reads included.
+    /// Streams that were opened, including direct reads.
     pub opens: u64,
-    /// Reads that the thread which asked read from the source itself.
+    /// Reads that the requesting thread performed itself.
     pub direct_reads: u64,
-    /// Times that this was tried and brought nothing; the reads took the usual way.
+    /// Attempts at such reads that failed; the reads continued on the normal path.
     pub direct_misses: u64,
-    /// Reads that came on a stream that was there already.
+    /// Reads that joined an open stream.
     pub reuses: u64,
-    /// Reads that went on a stream further on, over bytes that nobody had asked for.
+    /// Reads that joined a stream which had to read over a gap to reach them.
     pub skips: u64,
-    /// Streams that were closed because others waited for their turn.
+    /// Streams that were preempted because other reads waited.
     pub turns: u64,
-    /// Reads that had to wait for their turn.
+    /// Reads that had to wait for a permit.
     pub waits: u64,
-    /// Streams that were silent for too long while somebody waited, and asked for anew.
+    /// Streams that stalled while a read waited, and were reopened.
     pub stall_reopens: u64,
-    /// Streams that failed and were tried again.
+    /// Streams that failed and were retried.
     pub retries: u64,
-    /// Reads that left for another server, as one failed, was silent, or lacked the bytes.
+    /// Reads that moved to another server because one failed, stalled, or lacked the bytes.
     pub moves: u64,
-    /// Bytes that came from the source.
+    /// Bytes received from the source.
     pub bytes_fetched: u64,
-    /// Bytes that were given to readers.
+    /// Bytes delivered to readers.
     pub bytes_given: u64,
-    /// Reads, or parts of one, that were answered from this machine's disk. They are no hits and no
-    /// misses.
+    /// Reads, or parts of reads, that were answered from the local disk. They count neither as hits
+    /// nor as misses.
     pub local_reads: u64,
-    /// Bytes that were given to readers from there, counted in `bytes_given` too.
+    /// Bytes delivered from the local disk, which are also counted in `bytes_given`.
     pub bytes_local: u64,
 }
 
-/// What a circuit breaker does, the worst last.
+/// The state of a circuit breaker, the worst last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum BreakerState {
-    /// Requests go through.
+    /// Requests are sent.
     #[default]
     Closed,
-    /// The next read tries whether the server is back.
+    /// The next read is the probe.
     HalfOpen,
     /// The server is down: reads that need it fail at once.
     Open,
 }
 
-/// What reads of a file did.
+/// The read counters of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileCounters {
-    /// Which file.
+    /// The file.
     pub file: FileId,
-    /// What its reads did.
+    /// Its read counters.
     pub counters: ReadCounters,
 }
 
-/// What the engine did and does.
+/// Counters and present state of the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counters {
     /// All reads of the source.
     pub total: ReadCounters,
-    /// The files that were read, at most 1024, those with the most bytes first.
+    /// The files that were read, at most 1024, sorted by delivered bytes in descending order.
     pub files: Vec<FileCounters>,
-    /// Times the source was asked which pieces are there.
+    /// Bitfield requests sent to the source.
     pub bitfield_requests: u64,
-    /// Bytes that came from the source and were given up before anybody asked for them. A block
-    /// counts as a whole.
+    /// Bytes received from the source and discarded before any read used them. A block counts as a
+    /// whole.
     pub bytes_unused: u64,
-    /// Bytes that came only so that the source has them, for preloads.
+    /// Bytes received for preloads only, and discarded.
     pub bytes_preloaded: u64,
-    /// Preloads that are under way or wait at the moment.
+    /// Preloads that run or wait at present.
     pub preloads: usize,
-    /// Reads that wait at the moment.
+    /// Reads that wait at present.
     pub reads_waiting: usize,
-    /// Streams that are open at the moment, or about to open or close.
+    /// Streams that are open, opening or closing at present.
     pub streams_open: usize,
-    /// Bytes in the buffers of streams at the moment.
+    /// Bytes in the buffers of streams at present.
     pub buffered_bytes: u64,
-    /// Bytes in the cache at the moment.
+    /// Bytes in the cache at present.
     pub cached_bytes: u64,
-    /// The most that both together may be.
+    /// The maximum of both together.
     pub memory_bytes_max: u64,
-    /// Whether the source is asked at all; of several, what is worst.
+    /// The state of the source's breaker; the worst of several.
     pub breaker: BreakerState,
     /// The servers, in their order.
     pub servers: Vec<ServerCounters>,
 }
 
-/// What the engine does with a server.
+/// The counters of one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ServerCounters {
-    /// Streams that are open at the moment, or about to open or close.
+    /// Streams that are open, opening or closing at present.
     pub streams_open: usize,
-    /// The most of them.
+    /// The maximum number of these streams.
     pub streams_max: usize,
     /// Streams that were opened.
     pub opens: u64,
-    /// Bytes that came from it.
+    /// Bytes received from it.
     pub bytes_fetched: u64,
-    /// Whether it is asked at all.
+    /// The state of its breaker.
     pub breaker: BreakerState,
 }
 
 impl Counters {
-    /// Adds what the engine of another server did and does. The cache is common to both.
+    /// Adds the counters of another server's engine. Both share the cache.
     pub(super) fn add(&mut self, other: Self) {
         self.total.add(other.total);
         for FileCounters { file, counters } in other.files {
@@ -163,7 +164,7 @@ impl ReadCounters {
     }
 }
 
-/// Counts as a whole and by file.
+/// Counters in total and by file.
 #[derive(Debug, Default)]
 pub(super) struct EngineCounters {
     pub(super) total: ReadCounters,
@@ -171,7 +172,7 @@ pub(super) struct EngineCounters {
 }
 
 impl EngineCounters {
-    /// Counts for a file and for all of them.
+    /// Counts for a file and in total.
     pub(super) fn count(&mut self, file: FileId, count: impl Fn(&mut ReadCounters)) {
         count(&mut self.total);
         if self.files.len() >= FILES_MAX && !self.files.contains_key(&file) {
@@ -183,7 +184,7 @@ impl EngineCounters {
         count(self.files.entry(file).or_default());
     }
 
-    /// Returns the files, those with the most bytes first.
+    /// Returns the files, sorted by delivered bytes in descending order.
     pub(super) fn files(&self) -> Vec<FileCounters> {
         let files = self
             .files

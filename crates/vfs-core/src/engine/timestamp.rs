@@ -48,7 +48,7 @@ impl Timestamp {
     }
 }
 
-/// Panics on overflow: a test wants to know.
+/// Panics on overflow, which is a bug in a test.
 #[cfg(test)]
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
@@ -58,7 +58,7 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
-/// Panics on overflow: a test wants to know.
+/// Panics on overflow, which is a bug in a test.
 #[cfg(test)]
 impl std::ops::AddAssign<Duration> for Timestamp {
     fn add_assign(&mut self, duration: Duration) {
@@ -66,7 +66,7 @@ impl std::ops::AddAssign<Duration> for Timestamp {
     }
 }
 
-/// Panics if the right side is later: a test wants to know.
+/// Panics if the right side is later, which is a bug in a test.
 #[cfg(test)]
 impl std::ops::Sub for Timestamp {
     type Output = Duration;

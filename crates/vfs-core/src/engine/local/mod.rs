@@ -1,18 +1,19 @@
-//! Files on this machine's disk, in front of the plan: which are known, and what of them is there.
+//! Files on the local disk, which take precedence over the plan: known files and their present
+//! pieces.
 //!
 //! ```text
-//! Unknown --look--> Looking --proven--> Here --changed, lost, server checks a part--> Unknown
-//!                      `--no--> Unknown, not looked for again for a while
+//! Unknown --probe--> Probing --verified--> Open --changed, lost, server checks a part--> Unknown
+//!                       `--failed--> Unknown, not probed again for a while
 //! ```
 //!
 //! # Invariants
 //! 1. Bytes are read from a file only where the source had their pieces before the read began.
-//! 2. Of a torrent that the source checks, or that failed, only whole files are here that were
-//!    verified before, and whose identity is still the same: nobody says which pieces are there.
-//! 3. A file whose progress shrinks, that changes or that cannot be read is not used again before
-//!    it was proven again.
-//! 4. No read waits for a proof; until it is over, the source is read. A file that was proven
-//!    before is only opened, and that a read waits for.
+//! 2. If the source checks a torrent, or the torrent has failed, only complete files are open. They
+//!    were verified before and still have the same identity. The source reports no bitfield then.
+//! 3. A file that loses progress, changes, or cannot be read is not used again before it was
+//!    verified again.
+//! 4. No read waits for a verification; meanwhile it is answered by the source. A file that was
+//!    verified before is only opened, and a read waits for that.
 
 mod probe;
 mod read;
@@ -30,12 +31,12 @@ use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, LocalPieces, TorrentState};
 
-/// How many reads may wait for disks at a time, each on a thread of its own. A disk that hangs has
-/// that many threads, and all else goes to the source.
+/// The maximum number of concurrent disk reads, each on its own thread. A disk that hangs blocks at
+/// most that many threads; all other reads go to the source.
 const DISK_READS_MAX: usize = 32;
 
-/// How long a read waits for a disk before it goes to the source: longer than a disk needs to wake
-/// up would cost a film, shorter would give up disks that are only busy.
+/// How long a read waits for a disk before it goes to the source. Shorter would abandon disks that
+/// are only busy; longer than a disk needs to spin up would interrupt a film.
 const DISK_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How a file is read.
@@ -43,22 +44,22 @@ const DISK_TIME_MAX: Duration = Duration::from_secs(5);
 pub enum ReadWay {
     /// From the source.
     Source,
-    /// From this machine's disk, what is there of it.
+    /// From the local disk, where its pieces are present.
     Local,
 }
 
-/// A file that can be read here.
+/// A verified local file.
 #[derive(Debug)]
 pub(super) struct OpenLocal {
     pub(super) file: Arc<dyn LocalFile>,
-    /// What the source had of it before it was proven.
+    /// The pieces that the source had before the verification.
     pub(super) pieces: LocalPieces,
-    /// How many bytes of it that is.
+    /// The number of bytes in these pieces.
     pub(super) have_bytes: u64,
 }
 
 impl OpenLocal {
-    /// Returns whether all of `range` is there.
+    /// Returns whether all of `range` is present.
     pub(super) fn covers(&self, geometry: Option<Geometry>, range: ByteRange) -> bool {
         match (&self.pieces, geometry) {
             (LocalPieces::All, _) => true,
@@ -68,17 +69,17 @@ impl OpenLocal {
     }
 }
 
-/// The files of a source that are on this machine's disk.
+/// The local files of a source.
 #[derive(Debug)]
 pub(super) struct LocalFileCache {
-    /// Protects what is known of files; held for one access.
+    /// Protects the table of files; held for one access.
     table: Mutex<LocalFileTable>,
-    /// The looks that are under way. They end with the engine.
+    /// The running probes. They end with the engine.
     looks: Mutex<JoinSet<()>>,
-    /// Wakes those who wait for the end of a look.
+    /// Wakes callers that wait for the end of a probe.
     looked: Notify,
     disk_reads: Arc<Semaphore>,
-    /// Whether there are no files of this source on any disk, or nobody wants them.
+    /// Whether local files are switched off, or the source has none.
     is_disabled: AtomicBool,
     is_shut_down: AtomicBool,
 }
@@ -97,19 +98,19 @@ impl Default for LocalFileCache {
 }
 
 impl LocalFileCache {
-    /// Returns a file that can be read here.
+    /// Returns a verified local file.
     pub(super) fn here(&self, now: Timestamp, file: FileId) -> Option<Arc<OpenLocal>> {
         if self.is_disabled() { None } else { self.table().here(now, file) }
     }
 
-    /// Takes note that bytes of a file came from the source.
+    /// Records that bytes of a file were read from the source.
     pub(super) fn on_source(&self, now: Timestamp, file: FileId, bytes: u64) {
         if !self.is_disabled() {
             self.table().on_source(now, file, bytes);
         }
     }
 
-    /// Gives up a file that turned out to be another, or not readable.
+    /// Closes a file that has changed or cannot be read.
     pub(super) fn invalidate(
         &self,
         now: Timestamp,
@@ -124,14 +125,14 @@ impl LocalFileCache {
         self.table().invalidate(now, file, here, fault);
     }
 
-    /// Takes over what a listing says of the files that are known. Returns whether pieces of some
-    /// may be gone that were there.
+    /// Updates the states of the known files from a listing. Returns whether pieces may have been
+    /// lost.
     pub(super) fn update(
         &self,
         now: Timestamp,
         state: impl Fn(FileId) -> Option<FileState>,
     ) -> bool {
-        // Before the lock: whoever is asked may have one of its own.
+        // Before the lock: `state` may take a lock of its own.
         let known = self.table().files();
         let states: Vec<_> = known.into_iter().map(|file| (file, state(file))).collect();
         let mut table = self.table();
@@ -143,7 +144,7 @@ impl LocalFileCache {
         is_lost
     }
 
-    /// Forgets all files, so that each is looked for anew.
+    /// Forgets all files, so that each is probed again.
     pub(super) fn clear(&self) {
         self.table().clear();
     }
@@ -163,7 +164,7 @@ impl LocalFileCache {
     }
 
     fn table(&self) -> MutexGuard<'_, LocalFileTable> {
-        // A panic under the lock is a bug that one request reports; the others go on.
+        // A panic under the lock is a bug of one request; other requests continue.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,7 +173,7 @@ impl LocalFileCache {
     }
 }
 
-/// Returns whether pieces of a torrent in this state may be believed to be there.
+/// Returns whether the bitfield of a torrent in this state is reliable.
 fn is_settled(state: TorrentState) -> bool {
     match state {
         TorrentState::Live | TorrentState::Paused => true,

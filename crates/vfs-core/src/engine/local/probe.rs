@@ -1,4 +1,4 @@
-//! A look for a file on this machine's disk, in a task of its own.
+//! A probe for a file on the local disk, in its own task.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use crate::{
     SourceErrorKind, TorrentSource,
 };
 
-/// How long a look may take. A disk that just woke up needs seconds, one that hangs for ever.
+/// The time-out of a probe. A disk that spins up needs seconds; one that hangs never answers.
 const LOOK_TIME_MAX: Duration = Duration::from_secs(30);
 
 impl<S: TorrentSource> Engine<S> {
-    /// Takes note that bytes of a file are read from the source, and has it looked for on this
-    /// machine's disk, if that is worth it and was not done. Needs a runtime, and returns at once.
+    /// Records that bytes of a file are read from the source, and starts a probe for a local file
+    /// if one is due and worth its cost. Needs a runtime; does not block.
     pub(in crate::engine) fn look_for_local(
         &self,
         file: FileRef,
@@ -69,26 +69,26 @@ impl<S: TorrentSource> Engine<S> {
 }
 
 impl<S: TorrentSource> Engine<S> {
-    /// Returns whether a file was complete when it was verified, and the source does not say
-    /// otherwise: then it is only opened, which needs nothing from the source.
+    /// Returns whether a file was complete when it was verified, and the source does not contradict
+    /// that: then it is only opened, which needs nothing from the source.
     pub(in crate::engine) fn is_reopenable(&self, file: FileRef, state: FileState) -> bool {
         state.may_be_whole(file.len) && self.source().is_local_known(file.id)
     }
 
-    /// Returns a file that is here as a whole.
+    /// Returns a file that is complete on the local disk.
     pub(in crate::engine) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
         let here = self.locals.table().whole(self.shared.now(), file)?;
         Some(Arc::clone(&here.file))
     }
 
-    /// Has a file looked for that was proven before, and waits for the end of the look.
+    /// Starts a probe for a local file that was verified before, and waits for its end.
     pub(in crate::engine) async fn find_local(&self, file: FileRef, state: Option<FileState>) {
         self.look_for_local(file, state, 0);
         self.looked(file.id).await;
     }
 
-    /// Returns a file that was proven before, and waits for it if it is just being opened again:
-    /// the source may be away, and then nobody else has its bytes. `None` at once of all others.
+    /// Returns a file that was verified before, and waits if it is being opened: if the source is
+    /// down, no other copy may be reachable. Returns `None` at once for other files.
     pub(in crate::engine) async fn reopened(
         &self,
         file: FileRef,
@@ -98,7 +98,7 @@ impl<S: TorrentSource> Engine<S> {
         if !state.is_some_and(|state| self.is_reopenable(file, state)) {
             return None;
         }
-        // The source is to have as much of the time that is left.
+        // Half of the remaining time is reserved for the source.
         let patience = deadline.duration_since(self.shared.now()) / 2;
         if timeout(patience.min(DISK_TIME_MAX), self.looked(file.id)).await.is_err() {
             tracing::debug!(torrent = %file.id.torrent, "a file on this machine opens too slowly");
@@ -106,10 +106,10 @@ impl<S: TorrentSource> Engine<S> {
         self.locals.here(self.shared.now(), file.id)
     }
 
-    /// Resolves when no look for a file is under way.
+    /// Resolves when no probe of a file is running.
     async fn looked(&self, file: FileId) {
         loop {
-            // Before the look at the table, so that no end gets lost in between.
+            // Before the table is read, so that no wake-up is lost in between.
             let mut woken = pin!(self.locals.looked.notified());
             woken.as_mut().enable();
             if !self.locals.table().is_looking(file) {
@@ -120,7 +120,7 @@ impl<S: TorrentSource> Engine<S> {
     }
 }
 
-/// What a look is for.
+/// The target of a probe.
 struct ProbeTarget {
     len: u64,
     geometry: Geometry,
@@ -128,7 +128,7 @@ struct ProbeTarget {
     may_verify: bool,
 }
 
-/// A look that is under way. However it ends, the table hears of it.
+/// A running probe. It always reports its end to the table, on drop.
 struct LocalProbe<S> {
     shared: Arc<EngineDriver<S>>,
     locals: Arc<LocalFileCache>,
@@ -152,7 +152,7 @@ impl<S: TorrentSource> LocalProbe<S> {
         proven: Option<LocalPieces>,
     ) -> Result<OpenLocal, NoLocalFile> {
         let whole = ByteRange::clamped(0, len, len);
-        // What is there is asked for before the file is opened, let alone read.
+        // The bitfield is requested before the file is opened or read.
         let (pieces, have_bytes) = if is_complete {
             (LocalPieces::All, len)
         } else {

@@ -1,4 +1,4 @@
-//! The reads that this machine's disk answers, as a whole or in part.
+//! Reads that are answered from the local disk, wholly or in part.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, LocalError, LocalFile, TorrentSource, VfsError};
 
 impl<S: TorrentSource> Engine<S> {
-    /// Returns the bytes of a range if they are on this machine's disk, and the system has them in
-    /// memory. Never waits.
+    /// Returns the bytes of a range if they are on the local disk and in the page cache. Never
+    /// blocks.
     pub(in crate::engine) fn try_local(&self, target: ReadTarget) -> Option<Bytes> {
         let ReadTarget { file, range, .. } = target;
         let here = self.locals.here(self.shared.now(), file.id)?;
@@ -32,8 +32,8 @@ impl<S: TorrentSource> Engine<S> {
         }
     }
 
-    /// Does what [`read_source`](Self::read_source) does with what is not on this machine's disk,
-    /// and reads the rest from there.
+    /// Reads the present parts from the local disk, and the rest like
+    /// [`read_source`](Self::read_source).
     pub(in crate::engine) async fn read_local(
         &self,
         target: ReadTarget,
@@ -64,7 +64,7 @@ impl<S: TorrentSource> Engine<S> {
                 let end = here
                     .as_ref()
                     .map_or(rest.end(), |here| here.pieces.missing_until(geometry, rest));
-                // Pieces further on than any are nobody's; the source says what it thinks of them.
+                // Beyond the last piece: the source decides how to answer.
                 let end = if end > rest.start() { end } else { rest.end() };
                 let gap = target.part(cut(end), is_beside);
                 self.read_source(gap, state, until).await?
@@ -75,12 +75,12 @@ impl<S: TorrentSource> Engine<S> {
         Ok(join(parts))
     }
 
-    /// Returns how a file is read at the moment.
+    /// Returns how a file is read at present.
     pub(in crate::engine) fn way(&self, file: FileId) -> ReadWay {
         if self.locals.table().is_here(file) { ReadWay::Local } else { ReadWay::Source }
     }
 
-    /// Returns a range from the disk, all of it, or `None` if it gives none.
+    /// Returns a range from the disk, all of it, or `None` on any failure.
     async fn read_disk(
         &self,
         target: ReadTarget,
@@ -95,13 +95,13 @@ impl<S: TorrentSource> Engine<S> {
             drop(permit);
             bytes
         });
-        // The source is to have as much of the time that is left.
+        // Half of the remaining time is reserved for the source.
         let patience = deadline.duration_since(self.shared.now()) / 2;
         let bytes = match timeout(patience.min(DISK_TIME_MAX), read).await {
             Ok(Ok(Ok(bytes))) if bytes.len() as u64 == range.len() => bytes,
             Ok(Ok(Ok(_))) => return self.invalidate(file.id, here, &LocalError::Changed),
             Ok(Ok(Err(fault))) => return self.invalidate(file.id, here, &fault),
-            // It panicked, or the runtime ends.
+            // The read panicked, or the runtime ends.
             Ok(Err(error)) => {
                 let error = std::io::Error::other(error);
                 return self.invalidate(file.id, here, &LocalError::Disk(error));
@@ -114,15 +114,15 @@ impl<S: TorrentSource> Engine<S> {
         Some(bytes)
     }
 
-    /// Gives up a file here, for which there is no answer then.
+    /// Closes a local file after a fault. Returns `None`: there is no answer then.
     fn invalidate(&self, file: FileId, here: &Arc<OpenLocal>, fault: &LocalError) -> Option<Bytes> {
         self.locals.invalidate(self.shared.now(), file, here, fault);
         None
     }
 }
 
-/// Returns whether any bytes of a range are on the disk. They are whole pages, but for those at the
-/// borders of pieces.
+/// Returns whether any bytes of a range are on the disk. They are whole pages, except at the
+/// boundaries of pieces.
 fn has_bytes(here: &OpenLocal, geometry: Geometry, range: ByteRange) -> bool {
     here.pieces.missing_until(geometry, range) < range.end()
 }

@@ -1,4 +1,4 @@
-//! What is known of each file: a table without async, disk or clock.
+//! Table of local files by state: without async, disk or clock.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -10,79 +10,77 @@ use crate::engine::Timestamp;
 use crate::tree::FileState;
 use crate::{FileId, LocalError, LocalPieces, NoLocalFile};
 
-/// How many files are counted whose readers have not read enough yet.
+/// The maximum number of files in the table.
 const SLOTS_MAX: usize = 8192;
 
-/// How many pieces a proof may cost. A file is looked for when so much of it came from the source:
-/// then looking at most doubles what disks have to read, and somebody who scans the heads of a
-/// thousand files causes no proof at all.
+/// The cost of a verification in pieces. A file is probed after as many bytes were read from the
+/// source, so a verification at most doubles the disk reads, and a scan of the headers of a
+/// thousand files causes none.
 const PROOF_PIECES: u64 = 8;
 
-/// What a proof may cost however large the pieces are.
+/// The maximum of that cost in bytes, for large pieces.
 const PROOF_BYTES_MAX: u64 = 32 << 20;
 
-/// How many files are open here at most, whatever the number of readers; each is a descriptor, and
-/// a process has 1,024 where nobody raised that.
+/// The maximum number of open local files, for any number of readers. Each is a descriptor; the
+/// default limit of a process is 1,024.
 const FILES_MAX: usize = 256;
 
-/// How long a file stays open that nobody reads: a file that the server deletes takes space as long
-/// as somebody has it open.
+/// How long a file that is not read stays open: a deleted file takes disk space as long as it is
+/// open.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// How long a file is left alone that was not there or not the same: long enough that a library
-/// on another machine costs nothing, short enough that a disk that was mounted late is found.
+/// How long a file that was absent or did not match is not probed again. Long enough that a library
+/// on another machine costs nothing; short enough that a disk that is mounted late is found.
 const REFUSED_TIME: Duration = Duration::from_secs(60);
 
-/// How long a file is left alone of which nothing was there, or about which nobody said anything.
+/// How long a file without present pieces, or without a bitfield, is not probed again.
 const NOT_YET_TIME: Duration = Duration::from_secs(5);
 
-/// How long a file is left alone that has changed, or of which pieces are gone: one that changes
-/// all the time is not proven for each read of it, and what the source said of pieces before is
-/// older than anybody takes for an answer by then.
+/// How long a file that has changed or lost pieces is not probed again. A file that changes all the
+/// time is not verified for each read. By then the last bitfield is too old to be used.
 const CHANGED_TIME: Duration = Duration::from_secs(2);
 
-/// How often a file is proven anew that is downloading: what came in between is streamed.
+/// How often a downloading file is verified again: pieces that arrive in between are streamed.
 const GROWTH_TIME: Duration = Duration::from_secs(2);
 
-/// What a look may do.
+/// What a probe may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LookKind {
     /// Hash pieces that the source has.
     Verify,
-    /// Open a file that was verified before, and hash pieces if it is not what it was.
+    /// Open a file that was verified before, and hash pieces if its identity has changed.
     ReopenOrVerify,
-    /// Open a file that was verified before, and nothing else: the source does not say which
-    /// pieces it has.
+    /// Open a file that was verified before, and nothing else: the source reports no bitfield.
     ReopenOnly,
 }
 
-/// What is known of one file.
+/// The state of one file.
 #[derive(Debug, Default)]
 struct Slot {
     here: Option<Arc<OpenLocal>>,
-    /// The look that is under way.
+    /// The running probe.
     look: Option<LookKind>,
-    /// Whether the last listing said nothing of the pieces of its torrent.
+    /// Whether the bitfield of its torrent was unreliable at the last listing.
     is_unsettled: bool,
-    /// When it may be looked for again.
+    /// When it may be probed again.
     look_at: Timestamp,
     used_at: Timestamp,
-    /// Bytes that were read from the source since the last look.
+    /// Bytes that were read from the source since the last probe.
     source_bytes: u64,
-    /// Counts how often what was known was given up: what a look began before that is worth
-    /// nothing.
+    /// The number of invalidations. The result of a probe that began before the last one is
+    /// dropped.
     generation: u64,
 }
 
-/// A look that is to be made.
+/// A probe to start.
 #[derive(Debug)]
 pub(super) struct ProbeOrder {
     pub(super) generation: u64,
-    /// What was proven the last time.
+    /// The pieces that were verified last.
     pub(super) proven: Option<LocalPieces>,
 }
 
-/// All files that were read of late.
+/// All files that were read recently.
 #[derive(Debug, Default)]
 pub(super) struct LocalFileTable {
     slots: HashMap<FileId, Slot>,
@@ -95,17 +93,17 @@ impl LocalFileTable {
         slot.here.clone()
     }
 
-    /// Returns whether a file is here, without counting as use of it.
+    /// Returns whether a file is open, without counting as use of it.
     pub(super) fn is_here(&self, file: FileId) -> bool {
         self.slots.get(&file).is_some_and(|slot| slot.here.is_some())
     }
 
-    /// Returns a file that is here as a whole.
+    /// Returns a file that is complete on the local disk.
     pub(super) fn whole(&mut self, now: Timestamp, file: FileId) -> Option<Arc<OpenLocal>> {
         self.here(now, file).filter(|here| here.pieces == LocalPieces::All)
     }
 
-    /// Returns whether a look for a file is under way.
+    /// Returns whether a probe of a file is running.
     pub(super) fn is_looking(&self, file: FileId) -> bool {
         self.slots.get(&file).is_some_and(|slot| slot.look.is_some())
     }
@@ -114,7 +112,7 @@ impl LocalFileTable {
         self.slots.keys().copied().collect()
     }
 
-    /// Takes note that so many bytes of a file are read from the source.
+    /// Records that bytes of a file are read from the source.
     pub(super) fn on_source(&mut self, now: Timestamp, file: FileId, bytes: u64) {
         if !self.slots.contains_key(&file) && self.slots.len() >= SLOTS_MAX {
             self.drop_idle(now);
@@ -127,8 +125,8 @@ impl LocalFileTable {
         slot.source_bytes = slot.source_bytes.saturating_add(bytes);
     }
 
-    /// Returns the order to look for a file, if it is time for that and worth its cost, and takes
-    /// note that it is carried out. To open a file that was verified before costs nothing.
+    /// Returns an order to probe a file if it is due and worth its cost, and records that the probe
+    /// is running. Opening a file that was verified before is free.
     pub(super) fn order(
         &mut self,
         now: Timestamp,
@@ -153,7 +151,7 @@ impl LocalFileTable {
         Some(ProbeOrder { generation: slot.generation, proven })
     }
 
-    /// Takes the end of a look.
+    /// Handles the end of a probe.
     pub(super) fn on_looked(
         &mut self,
         now: Timestamp,
@@ -164,7 +162,7 @@ impl LocalFileTable {
         let Some(slot) = self.slots.get_mut(&file) else { return };
         slot.look = None;
         if slot.generation != generation {
-            // The state of the torrent has changed meanwhile: what was proven may be gone.
+            // The state of the torrent has changed meanwhile: verified pieces may be lost.
             slot.look_at = now;
             return;
         }
@@ -186,7 +184,7 @@ impl LocalFileTable {
         slot.look_at = now.saturating_add(wait);
     }
 
-    /// Gives up `here`, unless it was replaced already.
+    /// Closes `here`, unless it was replaced already.
     pub(super) fn invalidate(
         &mut self,
         now: Timestamp,
@@ -204,8 +202,8 @@ impl LocalFileTable {
         }
     }
 
-    /// Takes over what a listing says of a file; `None` if its torrent is gone. Returns whether
-    /// pieces of it may be gone that somebody believed to be there.
+    /// Updates the state of a file from a listing; `None` if its torrent is gone. Returns whether
+    /// pieces may be lost that were known to be present.
     pub(super) fn on_state(
         &mut self,
         now: Timestamp,
@@ -217,9 +215,9 @@ impl LocalFileTable {
         let is_part = here.is_some_and(|here| here.pieces != LocalPieces::All);
         let is_unsettled = state.is_some_and(|state| !is_settled(state.torrent));
         let is_lost = match state {
-            // Nobody will say any more what is there. A file that was complete stays what it was.
+            // No more bitfields will arrive. A complete file stays complete.
             None => is_part,
-            // The same while it is checked; what was said of pieces before counts no more.
+            // The same while it is checked; earlier bitfields are invalid.
             Some(_) if is_unsettled => {
                 is_part || slot.look.is_some_and(|look| look != LookKind::ReopenOnly)
             }
@@ -237,7 +235,7 @@ impl LocalFileTable {
         (is_lost || is_check_begun) && was_known
     }
 
-    /// Forgets the files that nobody reads.
+    /// Forgets the files that are not read.
     pub(super) fn drop_idle(&mut self, now: Timestamp) {
         self.slots
             .retain(|_, slot| slot.look.is_some() || slot.used_at.saturating_add(IDLE_MAX) > now);

@@ -1,4 +1,4 @@
-//! One read on its way from server to server, until one of them has answered it.
+//! A read with failover: tries servers in order of preference until one has answered.
 
 use std::time::Duration;
 
@@ -12,51 +12,51 @@ use crate::engine::{ReadLimits, ReadTarget, join};
 use crate::tree::FileState;
 use crate::{ByteRange, ServerId, TorrentSource, TorrentState, VfsError};
 
-/// How often a read that waits for missing bytes at one server looks whether another has them:
-/// each look asks a server at most once a second and torrent.
+/// How often a read that waits for missing bytes checks the bitfields of the other servers. Each
+/// check costs a server at most one request a second and torrent.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long a read waits that no server could answer, before it asks them again. It doubles.
+/// The delay before a read that no server could answer tries them again. It doubles.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-/// The longest such wait: how late a server that is back is noticed.
+/// The longest such delay. It bounds how late a recovered server is detected.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
-/// A read.
+/// A read with failover.
 #[derive(Debug)]
 pub(super) struct FailoverRead<'a, S> {
     servers: &'a MultiEngine<S>,
     target: ReadTarget,
     states: &'a [(ServerId, FileState)],
-    /// When it ends whatever happens.
+    /// When it ends in any case.
     deadline: Instant,
-    /// When a part of it last came as a whole, or its torrent was seen to make progress.
+    /// When a part of it last arrived completely, or its torrent last made progress.
     progress_at: Instant,
-    /// What servers have given so far, from the beginning of the range on without a gap.
+    /// The bytes received so far, contiguous from the start of the range.
     parts: Vec<Bytes>,
-    /// Where that ends.
+    /// The end of these bytes.
     at: u64,
 }
 
-/// What came of asking a server.
+/// The outcome of an attempt at one server.
 #[derive(Debug)]
 enum ServerOutcome {
-    /// All bytes of the part are there.
+    /// All bytes of the part have arrived.
     Done,
     /// The server does not have them.
     Missing,
-    /// The server does not give them.
+    /// The server failed.
     Failed(VfsError),
-    /// No server will.
+    /// The read ends with this error; no other server is tried.
     Over(VfsError),
 }
 
-/// What came of asking all servers, one after the other.
+/// The outcome of one attempt at every server.
 #[derive(Debug)]
 enum AttemptOutcome {
     Done,
     Over(VfsError),
-    /// Nobody gave the rest. The last error, if a server failed that may have it.
+    /// No server had the rest. Holds the last error, if a server failed that may have it.
     Nobody(Option<VfsError>),
 }
 
@@ -72,7 +72,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         Self { servers, target, states, deadline, progress_at, parts: Vec::new(), at }
     }
 
-    /// Asks server by server until one has answered, or the deadline has passed.
+    /// Tries server by server until one has answered, or the deadline has passed.
     pub(super) async fn run(self) -> Result<Bytes, VfsError> {
         let answer = self.ask_until_over().await;
         answer.map_err(|error| if let VfsError::Source(it) = error { it.into() } else { error })
@@ -92,7 +92,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             };
             let known = self.next_part();
             if error.is_none() && known != part {
-                // Who was asked has said what it has.
+                // The answers have changed what is known of the availability.
                 continue;
             }
             if error.is_none() && self.is_split() {
@@ -105,7 +105,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                     if let Some(error) = self.fail_fast_error(place) {
                         return Err(error);
                     }
-                    // Who failed is not asked again at once.
+                    // A server that failed is not tried again at once.
                     let first_look = if error.is_some() { pause } else { Duration::ZERO };
                     match self.wait_at(place, known, first_look).await {
                         ServerOutcome::Over(error) => return Err(error),
@@ -118,7 +118,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                     }
                 }
                 (None, None) => return Err(VfsError::WouldBlock),
-                // Whoever may have them is down, and nobody will ask for a while.
+                // The breakers of all servers that may have the bytes are open.
                 (None, Some(error)) if candidates.iter().all(|it| it.outlook.is_refusing) => {
                     return Err(error);
                 }
@@ -134,8 +134,8 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         }
     }
 
-    /// Returns whether the read is better asked for page by page, when a part of it is missing
-    /// everywhere.
+    /// Returns whether the read must be split into pages, when a part of it is missing at all
+    /// servers.
     fn is_split(&self) -> bool {
         let has_page = |(server, state): &(ServerId, FileState)| {
             let engine = self.servers.engine(*server);
@@ -148,13 +148,13 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         }
     }
 
-    /// Returns the error of the last wait at a server if this read is not to wait there again yet.
+    /// Returns the error of the last wait at a server if this read must fail fast there.
     fn fail_fast_error(&self, place: ServerId) -> Option<VfsError> {
         self.servers.engine(place)?.fail_fast_error(self.target, self.state(place)?)
     }
 
-    /// Returns the server at which the read waits for what nobody gave. Where a server failed that
-    /// may have it, another is only as good if it is well: who failed cannot be waited for.
+    /// Returns the server at which the read waits for missing data. If a server that may have the
+    /// data failed, the read waits only at a server that is healthy.
     fn place(&self, candidates: &[Candidate], is_failure: bool) -> Option<ServerId> {
         if self.servers.fails_if_missing() {
             return None;
@@ -166,8 +166,8 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         (is_well || !is_failure).then_some(place)
     }
 
-    /// Returns what is to be asked for next: as much as one server has. Of what no server is known
-    /// to have that is one piece; of what nobody has said yet, all of it.
+    /// Returns the next part to request: all that one server has. If no server is known to have it,
+    /// that is one piece. While a bitfield is pending, it is the whole rest.
     fn next_part(&self) -> ByteRange {
         let rest = self.rest();
         let candidates = self.candidates(rest);
@@ -185,19 +185,19 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         ByteRange::clamped(rest.start(), len, rest.end())
     }
 
-    /// Asks all servers for a part, the best first.
+    /// Tries all servers for a part, the best first.
     async fn ask_all(&mut self, part: ByteRange) -> AttemptOutcome {
         let mut last_error = None;
         let mut candidates = self.candidates(part);
         self.servers.choice().order(&mut candidates, self.target.handle, self.servers.now());
         for Candidate { server, .. } in candidates {
-            // What came is not asked for again.
+            // Bytes that have arrived are not requested again.
             let part = part.from(self.at);
             match self.ask(server, part, WaitPolicy::FailFast).await {
                 ServerOutcome::Done => return AttemptOutcome::Done,
                 ServerOutcome::Over(error) => return AttemptOutcome::Over(error),
                 ServerOutcome::Missing => {}
-                // One that may pass says more than that a torrent is not there.
+                // A retryable error takes precedence over "not found".
                 ServerOutcome::Failed(error) => match &last_error {
                     Some(last) if may_pass(last) => {}
                     _ => last_error = Some(error),
@@ -207,7 +207,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         AttemptOutcome::Nobody(last_error)
     }
 
-    /// Asks a server for a part, and takes what it gave also if that is not all.
+    /// Requests a part from a server, and keeps the bytes also of an incomplete answer.
     async fn ask(
         &mut self,
         server: ServerId,
@@ -250,7 +250,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         }
         match error {
             VfsError::WouldBlock => ServerOutcome::Missing,
-            // Who leaves at once does so after a moment of silence.
+            // With `FailFast`, a time-out is a stall of one server.
             VfsError::TimedOut if patience != WaitPolicy::FailFast => {
                 ServerOutcome::Over(VfsError::TimedOut)
             }
@@ -275,8 +275,9 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         }
     }
 
-    /// Waits at a server that downloads what is missing, until it comes or another server has it:
-    /// then that is [`ServerOutcome::Missing`] here. Others are looked at from `first_look` on.
+    /// Waits at a server that downloads missing data, until it has arrived or another server has
+    /// it: the latter is [`ServerOutcome::Missing`] here. The other servers are checked from
+    /// `first_look` on.
     async fn wait_at(
         &mut self,
         place: ServerId,
@@ -307,7 +308,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             };
             let is_local = engine.is_local((file, *state), part);
             if is_local {
-                // The plan does not know of this machine's disk.
+                // The plan does not know the files on the local disk.
                 outlook.here_until = part.end();
             }
             let have_bytes = state.have_bytes;
@@ -324,13 +325,13 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
         self.target.range.from(self.at)
     }
 
-    /// Returns how long it may still take if there is no progress.
+    /// Returns the remaining time if there is no more progress.
     fn time_left(&self) -> Duration {
         let idle_until = self.progress_at + self.servers.timeout;
         self.deadline.min(idle_until).saturating_duration_since(Instant::now())
     }
 
-    /// Takes over what is known of the progress of the torrent at a server.
+    /// Updates `progress_at` from the progress of the torrent at a server.
     fn on_progress(&mut self, server: ServerId) {
         let torrent = self.target.file.id.torrent;
         let age = self.servers.engine(server).and_then(|engine| engine.progress_age(torrent));
@@ -339,7 +340,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
     }
 }
 
-/// Resolves when another server than this one has a range.
+/// Resolves when a server other than `place` has a range.
 async fn elsewhere<S: TorrentSource>(
     servers: &MultiEngine<S>,
     target: ReadTarget,
@@ -351,7 +352,7 @@ async fn elsewhere<S: TorrentSource>(
         let next_at = Instant::now() + LOOK_INTERVAL;
         for (server, state) in states.iter().filter(|(server, _)| *server != place) {
             let Some(engine) = servers.engine(*server) else { continue };
-            // Asks, if nobody did for a second.
+            // Requests the bitfield, if the last answer is older than a second.
             let pieces = timeout_at(next_at, engine.pieces(file.id.torrent)).await;
             let is_known = matches!(pieces, Ok(Some(_)));
             let outlook = engine.outlook(file, Some(*state), range);
@@ -363,7 +364,7 @@ async fn elsewhere<S: TorrentSource>(
     }
 }
 
-/// Returns whether the same question may be answered a moment later.
+/// Returns whether the same request may succeed a moment later.
 fn may_pass(error: &VfsError) -> bool {
     match error {
         VfsError::TimedOut => true,

@@ -1,26 +1,23 @@
-//! Several servers as one: each has an engine of its own, and a read goes to one that has its
-//! bytes.
+//! Several servers as one: each has its own engine, and a read goes to a server that has its bytes.
 //!
 //! ```text
-//! Servers
-//!  |- Journey   one read: asks server by server, moves on where one fails, is silent, or lacks it
-//!  |- preload   where missing ranges are fetched, and where that goes on when a server is down
-//!  |- Choice    pure: who is asked first
-//!  `- Engine    for each server: its streams, turns, memory and breaker
+//! MultiEngine
+//!  |- FailoverRead     one read: tries servers in order, on failure, stall or missing data
+//!  |- preload          selects the server that fetches missing ranges, also after a failure
+//!  |- ServerSelector   pure: the order of servers
+//!  `- Engine           for each server: its streams, time slices, memory and breaker
 //! ```
 //!
-//! Servers have nothing in common but the memory of the cache of what readers have passed, which is
-//! at least half of all: a busy server fills it. Of the other half, which is for streams, each has
-//! its share: so what holds of an engine holds of each server, whatever the others do, and none
-//! waits for the memory or the lock of another. The downside: a server that nobody reads from keeps
-//! its share of that half. Refused: one plan for all, in which every event would concern all
-//! servers.
+//! Servers share only the memory of the cache, which is at least half of all; a busy server may
+//! fill it. Each server has a fixed share of the other half, which is for streams. So the
+//! invariants of an engine apply to each server, and no server waits for the memory or the lock of
+//! another. The cost: an unused server keeps its share of that half. Refused: one plan for all, in
+//! which every event would affect all servers.
 //!
-//! A reader gets only bytes of the server that it is at, and those that were verified on this
-//! machine's disk: what a server gives is not verified here, so one that lies would otherwise
-//! answer for the others too. The cost: a reader that moves fetches again what it goes back to.
-//! Moving itself costs as little as before, since each server's own memory is looked at when it is
-//! that server's turn.
+//! A reader gets only bytes of its current server, and bytes that were verified on the local disk.
+//! The bytes of a server are not verified here, so a lying server could otherwise answer for the
+//! others too. The cost: after a move, a reader fetches again the data that it re-reads. The move
+//! itself costs little, since each server's own memory is checked when that server is tried.
 
 mod failover;
 mod preload;
@@ -45,22 +42,22 @@ use super::{
 use crate::tree::{FileRef, FileState};
 use crate::{Bitfield, FileId, HandleId, InfoHash, LocalFile, ServerId, TorrentSource, VfsError};
 
-/// Reads of all open files, at whatever server.
+/// Reads of all open files, at all servers.
 #[derive(Debug)]
 pub(crate) struct MultiEngine<S> {
     /// In the order of their ids; at least one.
     engines: Vec<Engine<S>>,
     streams_max: Vec<usize>,
     memory_bytes_max: u64,
-    /// The memory in which all engines keep what readers have passed.
+    /// The memory of the block cache of all engines.
     cache: BlockCache,
-    /// Protects what is known of the servers. Held for one look, never across an await.
+    /// Protects the history of the servers. Held for one access, never across an await.
     choice: Mutex<ServerSelector>,
     timeout: Duration,
     /// At least `timeout`.
     timeout_max: Duration,
     missing: MissingPolicy,
-    /// When the clock of `choice` started.
+    /// The start of the clock of `choice`.
     begun_at: std::sync::OnceLock<Instant>,
     /// Reads that no server could answer.
     failures: AtomicU64,
@@ -99,7 +96,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.engines.first().expect("there is at least one server").source()
     }
 
-    /// Returns the source of a server; `None` of an id that no server has.
+    /// Returns the source of a server; `None` for an unknown id.
     pub(crate) fn source(&self, server: ServerId) -> Option<&S> {
         self.engine(server).map(Engine::source)
     }
@@ -112,8 +109,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.engines.iter().for_each(Engine::shut_down);
     }
 
-    /// Takes note that a file was opened. Reads of a handle that is not open are answered, and
-    /// leave nothing behind.
+    /// Records that a file was opened. Reads of a handle that is not open are answered, but not
+    /// recorded.
     pub(crate) fn open(&self, handle: HandleId) {
         self.engines.iter().for_each(|engine| engine.open(handle));
         self.choice().on_open(handle);
@@ -124,7 +121,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.choice().on_release(handle);
     }
 
-    /// Takes over what listings say of the files that are being read.
+    /// Updates the states of the files that are being read from listings.
     pub(crate) fn update(&self, states: impl Fn(FileId) -> Vec<(ServerId, FileState)>) {
         for (server, engine) in (0..).map(ServerId).zip(&self.engines) {
             engine.update(|file| {
@@ -134,8 +131,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
     }
 
-    /// Returns the bytes of a range if they are in the memory of the server that the reader is at,
-    /// or verified on this machine's disk. Never waits for more than a short lock of each server.
+    /// Returns the bytes of a range if they are in the memory of the reader's current server, or
+    /// verified on the local disk. Blocks only for a short lock of each server.
     pub(crate) fn try_read(&self, target: ReadTarget) -> Option<Result<Bytes, VfsError>> {
         if let [engine] = self.engines.as_slice() {
             return engine.try_read(target);
@@ -147,8 +144,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         })
     }
 
-    /// Returns the bytes of a range, all of them, or an error by the deadline. `states` are the
-    /// servers that have its torrent, with what they said of the file.
+    /// Returns the bytes of a range, all of them, or an error by the deadline. `states` has the
+    /// servers that have its torrent, each with the file's state there.
     pub(crate) async fn read(
         &self,
         target: ReadTarget,
@@ -170,7 +167,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
     }
 
-    /// Returns whether none of the servers has all of a range, as they say themselves.
+    /// Returns whether all servers report a part of a range as missing.
     pub(crate) fn is_missing(&self, target: ReadTarget, states: &[(ServerId, FileState)]) -> bool {
         let ReadTarget { file, range, .. } = target;
         let lacks = |(server, state): &(ServerId, FileState)| {
@@ -182,7 +179,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         !states.is_empty() && states.iter().all(lacks)
     }
 
-    /// Takes note that the wait of a read has ended since its thread got a signal.
+    /// Records that a signal ended the wait of a read.
     pub(crate) fn on_interrupted_wait(&self, target: ReadTarget, states: &[(ServerId, FileState)]) {
         for (server, state) in states {
             if let Some(engine) = self.engine(*server) {
@@ -191,7 +188,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
     }
 
-    /// Returns whether one of the servers, or this machine's disk, is known to have all of a range.
+    /// Returns whether one of the servers, or the local disk, is known to have all of a range.
     pub(crate) fn is_here(&self, target: ReadTarget, states: &[(ServerId, FileState)]) -> bool {
         let ReadTarget { file, range, .. } = target;
         states.iter().any(|(server, state)| {
@@ -208,8 +205,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.engines.iter().any(|engine| engine.may_read_inline(len))
     }
 
-    /// Does what [`read`](Self::read) does on this thread, if it is a short read of what the server
-    /// has that the reader is at: see [`Engine::read_inline`].
+    /// Does what [`read`](Self::read) does on this thread, if it is a short read of data that the
+    /// reader's current server has: see [`Engine::read_inline`].
     pub(crate) fn read_inline(
         &self,
         target: ReadTarget,
@@ -225,7 +222,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.engine(server)?.read_inline(target, state)
     }
 
-    /// Reads at the only server that can answer.
+    /// Reads at the only server that has the torrent.
     async fn read_at(
         &self,
         server: ServerId,
@@ -239,8 +236,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         engine.read(target, state, limits).await
     }
 
-    /// Returns which pieces of a torrent are on a server, any one of these, as of a second ago at
-    /// most; `None` if no server can say.
+    /// Returns the union of the bitfields of a torrent at several servers, at most a second old;
+    /// `None` if no server reports one.
     pub(crate) async fn pieces(
         &self,
         torrent: InfoHash,
@@ -258,25 +255,25 @@ impl<S: TorrentSource> MultiEngine<S> {
         pieces
     }
 
-    /// Returns a file that is on this machine's disk as a whole, whatever server has it there.
+    /// Returns a file that is complete on the local disk, from any server.
     pub(crate) fn whole_local(&self, file: FileId) -> Option<Arc<dyn LocalFile>> {
         self.engines.iter().find_map(|engine| engine.whole_local(file))
     }
 
-    /// Has a file of a server looked for that was proven before, and waits for the end of the look.
+    /// Starts a probe for a local file that was verified before, and waits for its end.
     pub(crate) async fn find_local(&self, server: ServerId, file: FileRef, state: FileState) {
         if let Some(engine) = self.engine(server) {
             engine.find_local(file, Some(state)).await;
         }
     }
 
-    /// Returns how a file is read at the moment.
+    /// Returns how a file is read at present.
     pub(crate) fn way(&self, file: FileId) -> ReadWay {
         let ways = self.engines.iter().map(|engine| engine.way(file));
         ways.into_iter().find(|way| *way != ReadWay::Source).unwrap_or(ReadWay::Source)
     }
 
-    /// Returns what each handle does that was read from: of several servers, what they do together.
+    /// Returns the activity of each handle that was read from, summed over all servers.
     pub(crate) fn activities(&self) -> BTreeMap<HandleId, Activity> {
         let mut all: BTreeMap<HandleId, Activity> = BTreeMap::new();
         for (server, engine) in (0..).map(ServerId).zip(&self.engines) {
@@ -294,12 +291,12 @@ impl<S: TorrentSource> MultiEngine<S> {
         all
     }
 
-    /// Forgets all bytes, those of open streams too, and returns how many there were.
+    /// Discards all bytes, also of open streams, and returns their number.
     pub(crate) fn clear(&self) -> u64 {
         self.engines.iter().map(Engine::clear).sum()
     }
 
-    /// Forgets which pieces are there.
+    /// Discards all bitfields.
     pub(crate) fn clear_haves(&self) {
         self.engines.iter().for_each(Engine::clear_haves);
     }
@@ -328,8 +325,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         usize::from(server.0) < self.engines.len()
     }
 
-    /// Returns the engine of a server. `None` of an id that no server has: it has no torrents, and
-    /// answers nothing.
+    /// Returns the engine of a server; `None` for an unknown id, which is logged as an error.
     fn engine(&self, server: ServerId) -> Option<&Engine<S>> {
         let engine = self.engines.get(usize::from(server.0));
         if engine.is_none() {
@@ -342,8 +338,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         self.missing == MissingPolicy::Fail
     }
 
-    /// Returns the present time of the clock of the selector, which starts with the first call. It
-    /// is not the clock of any engine.
+    /// Returns the time of the selector's clock, which starts with the first call. It is not the
+    /// clock of any engine.
     fn now(&self) -> Timestamp {
         let now = Instant::now();
         let begun_at = *self.begun_at.get_or_init(|| now);
@@ -351,7 +347,7 @@ impl<S: TorrentSource> MultiEngine<S> {
     }
 
     fn choice(&self) -> MutexGuard<'_, ServerSelector> {
-        // A panic in one look is a bug that one request reports; the others go on.
+        // A panic under the lock is a bug of one request; other requests continue.
         self.choice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

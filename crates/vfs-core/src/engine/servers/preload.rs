@@ -1,4 +1,4 @@
-//! One range of a file that is to be on a server, and which server that is.
+//! Preloads with several servers: selects the server that fetches a range.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -11,11 +11,11 @@ use crate::engine::plan::FileFacts;
 use crate::engine::{Engine, PreloadStep};
 use crate::{ByteRange, FileId, ServerId, TorrentSource, TorrentState, VfsError};
 
-/// How often a preload looks whether its server is still there: a server is taken for down after
-/// ten seconds, beside which that is little.
+/// How often a preload checks that its server is reachable. The breaker opens after ten seconds, so
+/// a second is short.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A server that has the torrent, and what it says of the file.
+/// A server that has the torrent, with its facts of the file.
 pub(crate) type PreloadServer = (ServerId, FileFacts);
 
 impl<S: TorrentSource> MultiEngine<S> {
@@ -32,13 +32,13 @@ impl<S: TorrentSource> MultiEngine<S> {
         engine.map_or(0, |(engine, facts)| engine.bytes_here(file, facts, range))
     }
 
-    /// Resolves when all of a range is on a server: on the one that has most and can get the rest.
-    /// When that one is down, refuses, or gets nothing, the next goes on; where none can, the
-    /// error is the last one's. `progress` is told now and then which server it is, and how far it
-    /// is.
+    /// Resolves when all of a range is on one server: the one that has the most bytes and can fetch
+    /// the rest. When that server is down, refuses, or stalls, the next one continues. If none is
+    /// left, the last error is returned. `progress` is called every 250 ms with the server and the
+    /// progress.
     ///
     /// # Cancel safety
-    /// Dropping the future gives back the stream that it may have. What came stays.
+    /// Dropping the future closes its stream, if it has one. Fetched data stays on the server.
     pub(crate) async fn preload(
         &self,
         file: FileId,
@@ -68,7 +68,7 @@ impl<S: TorrentSource> MultiEngine<S> {
         result
     }
 
-    /// Resolves when another server is to go on with a preload.
+    /// Resolves when another server must continue a preload.
     async fn is_passed_over(
         &self,
         server: ServerId,
@@ -86,8 +86,8 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
     }
 
-    /// Returns the server that is to fetch what is missing of a file: one that answers and can,
-    /// and of several the one that has most.
+    /// Returns the server that fetches missing data of a file: one that is reachable and runs the
+    /// torrent, and of several the one that has the most bytes.
     fn preload_place(
         &self,
         places: &[PreloadServer],

@@ -1,4 +1,4 @@
-//! Which server a read asks first: a pure function of what is known of them, and of the time.
+//! Server selection: a pure function of the servers' history and the time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,59 +7,57 @@ use crate::engine::Timestamp;
 use crate::engine::plan::{Availability, ServerAvailability};
 use crate::{HandleId, ServerId};
 
-/// For how long a server is asked last that failed or was silent; it doubles with each time in a
-/// row. Whoever asks it in vain waits for a second, so that should be rare, and a server that
-/// restarts is back within seconds.
+/// How long a server is tried last after it failed or stalled; it doubles with each consecutive
+/// failure. A failed attempt costs a second, so it should be rare, and a server that restarts is
+/// back within seconds.
 const DOUBT_TIME_MIN: Duration = Duration::from_secs(2);
 
-/// The longest such time: how late a server is used again that nobody else asked.
+/// The longest such time. It bounds how late a recovered server is used again.
 const DOUBT_TIME_MAX: Duration = Duration::from_secs(30);
 
-/// What a read costs beside its bytes, as so many of them: the time of a request.
+/// The cost of a request beside its bytes, expressed in bytes.
 const REQUEST_BYTES: u64 = 64 << 10;
 
-/// How many times as slow as the fastest a server may be that a reader stays with: each move costs
-/// what was read ahead.
+/// A reader stays at its server while that is at most this many times slower than the fastest. Each
+/// move loses the read-ahead.
 const STAY_COST_MAX: u64 = 2;
 
-/// Which part of what is known of the speed a new measurement replaces: one in so many.
+/// A new measurement has a weight of one in this number.
 const MEASURED_SHARE: u64 = 4;
 
-/// In what time a server is taken for twice as fast as it was measured. Whoever was slow once is
-/// slow no more when its disk has woken up or its line is free, and only asking it tells: so one
-/// that took ten times as long is tried again after three to four minutes. The cost: one read in
-/// so long is slow where the server still is.
+/// The half-life of a measured cost. A slow server may be fast again, once its disk has spun up or
+/// its line is free, and only a read shows it. A server that was ten times slower is tried again
+/// after three to four minutes. The cost: one slow read in that time if the server is still slow.
 const COST_HALF_LIFE: Duration = Duration::from_secs(60);
 
-/// What is known of the servers from their answers to reads. Its [`Timestamp`]s are of a clock of
-/// its own, not of that of any engine.
+/// The history of the servers, from their answers to reads. Its [`Timestamp`]s use a clock of its
+/// own, not that of any engine.
 #[derive(Debug)]
 pub(super) struct ServerSelector {
     servers: Vec<ServerHistory>,
-    /// The server that answered a reader last. One for each open file; `None` before its first
-    /// answer.
+    /// The server that last answered each open handle; `None` before the first answer.
     homes: BTreeMap<HandleId, Option<ServerId>>,
 }
 
-/// What is known of one server.
+/// The history of one server.
 #[derive(Debug, Default, Clone, Copy)]
 struct ServerHistory {
-    /// How often in a row it failed or was silent.
+    /// The number of consecutive failures and stalls.
     failure_count: u32,
     doubted_until: Timestamp,
-    /// How long a KiB took in nanoseconds, waiting for a stream included; 0 if nobody knows.
+    /// Nanoseconds for a KiB, including the wait for a stream; 0 if unknown.
     cost: u64,
     measured_at: Timestamp,
 }
 
 impl ServerHistory {
-    /// Returns how long a KiB may take now: the longer ago that was measured, the less.
+    /// Returns the estimated cost of a KiB: a measurement decays with its age.
     fn cost_at(&self, now: Timestamp) -> u64 {
         let age = now.duration_since(self.measured_at).as_millis();
         let half_life = COST_HALF_LIFE.as_millis();
         let halvings = u32::try_from(age / half_life).unwrap_or(u32::MAX);
         let cost = u128::from(self.cost).checked_shr(halvings).unwrap_or(0);
-        // Between two halvings it goes down evenly, so that the order does not jump.
+        // Linear between two half-lives, so that the order does not jump.
         let faded = cost - cost * (age % half_life) / half_life / 2;
         u64::try_from(faded).unwrap_or(u64::MAX).max(self.cost.min(1))
     }
@@ -69,12 +67,12 @@ impl ServerHistory {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Candidate {
     pub(super) server: ServerId,
-    /// Whether this machine has the bytes on its own disk, and the server is not asked.
+    /// Whether the local disk has the bytes, so that the server is not needed.
     pub(super) is_local: bool,
     pub(super) outlook: ServerAvailability,
-    /// What the last listing had of the file, in bytes.
+    /// The bytes of the file that the server had in the last listing.
     pub(super) have_bytes: u64,
-    /// Whether what is missing there can come.
+    /// Whether missing data can arrive there.
     pub(super) is_running: bool,
 }
 
@@ -83,7 +81,7 @@ impl ServerSelector {
         Self { servers: vec![ServerHistory::default(); server_count], homes: BTreeMap::new() }
     }
 
-    /// Takes note that a server answered a read of so many bytes that began then.
+    /// Records that a server answered a read of `bytes` bytes that began at `begun_at`.
     pub(super) fn on_answer(
         &mut self,
         (handle, server): (HandleId, ServerId),
@@ -96,14 +94,14 @@ impl ServerSelector {
         let took = now.duration_since(begun_at);
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         let measured = (nanos / kibibytes).max(1);
-        // What is that old says nothing beside what was measured now.
+        // An old measurement is ignored.
         let is_old = now.duration_since(record.measured_at) >= COST_HALF_LIFE;
         let known = if record.cost == 0 || is_old { measured } else { record.cost };
         let cost = known - known / MEASURED_SHARE + measured / MEASURED_SHARE;
         *record = ServerHistory { cost: cost.max(1), measured_at: now, ..ServerHistory::default() };
     }
 
-    /// Takes note that a server failed, or was silent although it has the bytes.
+    /// Records that a server failed, or stalled although it has the bytes.
     pub(super) fn on_failure(&mut self, server: ServerId, now: Timestamp) {
         let Some(record) = self.servers.get_mut(usize::from(server.0)) else { return };
         let doubling = 1_u32.wrapping_shl(record.failure_count.min(8));
@@ -112,20 +110,20 @@ impl ServerSelector {
         record.doubted_until = now.saturating_add(time);
     }
 
-    /// Takes note of a new reader.
+    /// Records a new handle.
     pub(super) fn on_open(&mut self, handle: HandleId) {
         self.homes.insert(handle, None);
     }
 
-    /// Takes note that a server answered a reader. Not if that was released meanwhile: nothing
-    /// would end it a second time.
+    /// Records that a server answered a handle. Ignored if the handle was released: no event would
+    /// remove the entry.
     pub(super) fn on_read_at(&mut self, handle: HandleId, server: ServerId) {
         if let Some(home) = self.homes.get_mut(&handle) {
             *home = Some(server);
         }
     }
 
-    /// Forgets a reader.
+    /// Removes a handle.
     pub(super) fn on_release(&mut self, handle: HandleId) {
         self.homes.remove(&handle);
     }
@@ -134,10 +132,10 @@ impl ServerSelector {
         self.homes.get(&handle).copied().flatten()
     }
 
-    /// Orders servers for a read: those first whose files are on this machine, then those that have
-    /// the bytes and are not in doubt, of these
-    /// the one that the reader is at, unless another is much faster, then the fastest. One whose
-    /// speed nobody knows is taken for fast, so that it is tried, and what is known fades.
+    /// Sorts servers for a read. First those whose files are on the local disk, then those that
+    /// have the bytes and have not failed recently. Among these, the reader's current server is
+    /// first unless another is much faster; then the fastest. A server of unknown speed counts as
+    /// fast, so that it is tried. Measurements decay.
     pub(super) fn order(&self, candidates: &mut [Candidate], handle: HandleId, now: Timestamp) {
         let home = self.home(handle);
         let cost = |server: ServerId| self.record(server).cost_at(now);
@@ -160,8 +158,8 @@ impl ServerSelector {
         });
     }
 
-    /// Returns the server at which a read waits for what is missing everywhere: one that downloads
-    /// it, and of several the one that has most.
+    /// Returns the server at which a read waits for data that is missing everywhere: one that
+    /// downloads it, and of several the one that has the most bytes.
     pub(super) fn waiting_place(
         &self,
         candidates: &[Candidate],
@@ -176,7 +174,7 @@ impl ServerSelector {
         best.map(|candidate| candidate.server)
     }
 
-    /// Returns whether a server failed or was silent a moment ago.
+    /// Returns whether a server failed or stalled recently.
     pub(super) fn is_doubted(&self, server: ServerId, now: Timestamp) -> bool {
         now < self.record(server).doubted_until
     }
@@ -189,7 +187,7 @@ impl ServerSelector {
 fn rank(presence: Availability) -> u8 {
     match presence {
         Availability::Present => 0,
-        // Pending takes milliseconds.
+        // The answer takes milliseconds.
         Availability::Pending => 1,
         Availability::Unknown => 2,
         Availability::Missing => 3,
@@ -217,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Returns what is known of servers before anything happened, with two open handles.
+    /// Returns a selector without history, with two open handles.
     fn choice(server_count: usize) -> ServerSelector {
         let mut choice = ServerSelector::new(server_count);
         [READER, OTHER].into_iter().for_each(|handle| choice.on_open(handle));
@@ -279,7 +277,7 @@ mod tests {
         let mut choice = choice(2);
         let millis = |n| (second(0), second(0) + Duration::from_millis(n));
         choice.on_answer((OTHER, ServerId(0)), 1 << 20, millis(10));
-        // Who is not known yet is tried.
+        // A server of unknown speed is tried.
         check(&choice, 0, &[Present, Present], &[1, 0]);
         choice.on_answer((READER, ServerId(1)), 1 << 20, millis(19));
         check(&choice, 0, &[Present, Present], &[1, 0]);
@@ -287,7 +285,7 @@ mod tests {
         check(&choice, 0, &[Present, Present], &[0, 1]);
     }
 
-    /// Handles are never reused: what is noted of one that was released would stay.
+    /// Handles are never reused: an entry for a released one would never be removed.
     #[test]
     fn an_answer_after_the_release_of_its_handle_leaves_nothing_behind() {
         let mut choice = choice(2);
@@ -316,9 +314,9 @@ mod tests {
             choice.order(&mut candidates, READER, second(*now));
             candidates[0].server == ServerId(1)
         });
-        // Twice as fast as who is asked all the time: after more than four half-lives.
+        // Twice as fast as the current server by estimate: after more than four half-lives.
         assert_eq!(turn, Some(265));
-        // It is as slow as it was: the next read is the other's again, and for as long.
+        // It is still slow: the next read goes to the other server again.
         answer(&mut choice, 1, 265, 100);
         check(&choice, 266, &[Present, Present], &[0, 1]);
         // It is faster now, and keeps the reader.

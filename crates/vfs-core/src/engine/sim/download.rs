@@ -1,4 +1,4 @@
-//! What torrents fetched in the simulation, and what that means for reads that time out.
+//! Downloads of torrents in the simulation, and their effect on time-outs of reads.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,23 +8,23 @@ use crate::engine::Timestamp;
 use crate::engine::plan::{SAMPLE_INTERVAL_MIN, fetched_bytes_max};
 use crate::{DownloadProgress, InfoHash};
 
-/// For how long after it fetched something a torrent has a speed.
+/// For how long after a fetch a torrent reports a speed.
 const SPEED_TIME: Duration = Duration::from_secs(3);
 
-/// What is fetched this shortly before a read expires may come too late for the last sample.
+/// A fetch this shortly before the expiry of a read may be too late for the last sample.
 const UNSEEN_TIME: Duration = Duration::from_millis(1200);
 
-/// What a torrent fetched, and what the core was told of it.
+/// The download of a torrent, and the samples that the core took.
 #[derive(Debug, Default)]
 pub(super) struct SimDownload {
-    /// Each fetch since the run began: when, and the sum of all until then.
+    /// The fetches since the run began: the time, and the sum so far.
     fetches: Vec<(Timestamp, u64)>,
-    /// What the server does not remember after a crash.
+    /// The part of the sum that the server's counter lost in a crash.
     forgotten_bytes: u64,
     asked_at: Option<Timestamp>,
-    /// When the core last could not learn what was fetched.
+    /// When a sample of the core last failed.
     blind_at: Option<Timestamp>,
-    /// Whether an answer is on its way that will be late.
+    /// Whether a pending answer will be late.
     is_late: bool,
 }
 
@@ -52,7 +52,7 @@ impl SimDownload {
         if is_blind || fetched >= fetched_bytes_max(Some(u64::from(piece_len))) {
             return;
         }
-        // The first sample tells from which counter on the others count.
+        // The first sample is the base of the others.
         let first_at = read.arrived_at + (read.timeout / 8).max(SAMPLE_INTERVAL_MIN);
         let seen = first_at + UNSEEN_TIME..now.saturating_sub(UNSEEN_TIME);
         let progress = self.fetches.iter().rev().find(|(at, _)| seen.contains(at));
@@ -73,7 +73,7 @@ impl Downloads {
         download.fetches.push((now, total));
     }
 
-    /// The server forgets its counters.
+    /// Resets the server's counters.
     pub(super) fn crash(&mut self, now: Timestamp) {
         for download in self.torrents.values_mut() {
             download.forgotten_bytes = download.total();
@@ -81,12 +81,12 @@ impl Downloads {
         }
     }
 
-    /// The core learns nothing of any torrent for now.
+    /// Records that no torrent can be sampled at present.
     pub(super) fn blind_all(&mut self, now: Timestamp) {
         self.torrents.values_mut().for_each(|download| download.blind_at = Some(now));
     }
 
-    /// Takes a question of the core.
+    /// Checks and records a progress request of the core.
     pub(super) fn on_asked<'a>(
         &mut self,
         now: Timestamp,
@@ -101,7 +101,7 @@ impl Downloads {
         assert!(waiting.any(has_waited), "asked about {torrent} although no read waits for long");
     }
 
-    /// Returns what the server says.
+    /// Returns the server's answer.
     pub(super) fn answer(&mut self, now: Timestamp, torrent: InfoHash) -> DownloadProgress {
         let download = self.of(torrent);
         let is_recent = download.fetches.last().is_some_and(|(at, _)| now - *at <= SPEED_TIME);
@@ -111,7 +111,7 @@ impl Downloads {
         }
     }
 
-    /// An answer comes, or the news that there is none.
+    /// Records an answer, or a request without one.
     pub(super) fn on_answer(&mut self, now: Timestamp, torrent: InfoHash, is_known: bool) {
         let download = self.of(torrent);
         if std::mem::take(&mut download.is_late) || !is_known {

@@ -1,7 +1,7 @@
-//! Seeded simulation in virtual time: many readers against a server that does what it likes.
+//! Seeded simulation in virtual time: many readers against a faulty server.
 //!
-//! Every invariant of [`engine`](super) is checked after every event. A failure prints its seed;
-//! `TFS_SIM_SEED=n` runs that one alone, `TFS_SIM_SEEDS=n` that many.
+//! Every invariant of [`engine`](super) is checked after every event. A failure prints its seed.
+//! `TFS_SIM_SEED=n` runs only seed `n`; `TFS_SIM_SEEDS=n` runs `n` seeds.
 
 mod download;
 mod random;
@@ -11,10 +11,10 @@ mod shared;
 mod summary;
 mod world;
 
-/// How many seeds a usual run of the tests tries.
+/// The default number of seeds in a test run.
 const SEEDS: u64 = 10_000;
 
-/// The same of the simulation with several plans, each of which takes as long as three others.
+/// The same for the simulation with several plans, whose runs take three times as long.
 const SEEDS_SHARED: u64 = 500;
 
 fn number(name: &str) -> Option<u64> {
@@ -24,18 +24,18 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn no_invariant_is_ever_broken() {
     let total = run_all(SEEDS, run::run);
-    // A simulation in which nothing happens proves nothing.
+    // A simulation without all kinds of events tests nothing.
     assert!(total.is_none_or(|total| total.has_all()));
 }
 
-/// Two to four plans on one budget, as of mounts of one server in one process or in several.
+/// Two to four plans on one budget, like mounts of one server in one or several processes.
 #[test]
 fn no_invariant_is_ever_broken_by_mounts_that_share_a_server() {
     let total = run_all(SEEDS_SHARED, shared::run);
     assert!(total.is_none_or(|total| total.has_all() && total.recalls > 0 && total.lowered > 0));
 }
 
-/// Runs seeds on all processors, and returns what happened; `None` if only one was wanted.
+/// Runs seeds on all processors, and returns their summary; `None` if only one was requested.
 fn run_all(seeds: u64, run: fn(u64) -> summary::Summary) -> Option<summary::Summary> {
     if let Some(seed) = number("TFS_SIM_SEED") {
         println!("seed {seed}: {:?}", run(seed));

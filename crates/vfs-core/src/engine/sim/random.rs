@@ -1,6 +1,6 @@
-//! Randomness with a seed.
+//! Seeded random numbers.
 
-/// A generator of numbers (splitmix64): the same for the same seed, everywhere.
+/// A random number generator (splitmix64): the same sequence for the same seed on every machine.
 #[derive(Debug, Clone)]
 pub(super) struct SimRandom(u64);
 
@@ -14,12 +14,12 @@ impl SimRandom {
         mix(self.0)
     }
 
-    /// Returns a number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both inclusive.
     pub(super) fn range(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
-    /// Returns true `percent` times in a hundred.
+    /// Returns true with a probability of `percent` in a hundred.
     pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }

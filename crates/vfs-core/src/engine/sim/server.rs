@@ -1,5 +1,5 @@
-//! The server of the simulation: pieces that come only where a stream is open, and everything
-//! that can go wrong with it.
+//! The server of the simulation: pieces arrive only where a stream is open, and every kind of fault
+//! occurs.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -13,7 +13,7 @@ use crate::{
     TorrentState,
 };
 
-/// How many streams a real server bears: the ninth gets no headers.
+/// The number of streams of a real server: the ninth gets no response headers.
 pub(super) const PERMITS: usize = 8;
 
 #[derive(Debug)]
@@ -21,11 +21,11 @@ pub(super) struct SimTorrent {
     pub(super) hash: InfoHash,
     pub(super) state: TorrentState,
     pub(super) piece_len: u32,
-    /// Whether anybody can know the length of the pieces.
+    /// Whether the piece length is known.
     pub(super) is_open: bool,
     pub(super) is_there: bool,
     pub(super) has: Vec<bool>,
-    /// When each piece that is there came.
+    /// When each present piece arrived.
     pub(super) came_at: Vec<Timestamp>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct File {
     pub(super) torrent: usize,
     pub(super) offset: u64,
     pub(super) len: u64,
-    /// What the last listing said.
+    /// Its state in the last listing.
     pub(super) state: Option<FileState>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct ServerStream {
     pub(super) end: u64,
     pub(super) is_open: bool,
     pub(super) is_closing: bool,
-    /// Whether an event for it is under way.
+    /// Whether an event for it is scheduled.
     pub(super) is_busy: bool,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct SimServer {
     pub(super) files: Vec<File>,
     pub(super) streams: BTreeMap<StreamId, ServerStream>,
     pub(super) is_down: bool,
-    /// How often a piece is complete after a fetch.
+    /// How often a fetch completes a piece, in percent.
     complete_percent: u64,
 }
 
@@ -101,7 +101,7 @@ impl SimServer {
         server
     }
 
-    /// Lets the mount see what is so now.
+    /// Updates the listing that the mount sees.
     pub(super) fn list(&mut self) {
         for index in 0..self.files.len() {
             let file = &self.files[index];
@@ -130,7 +130,7 @@ impl SimServer {
         torrent.has[usize::try_from(piece).unwrap()]
     }
 
-    /// Returns whether a byte is there, and was at a time.
+    /// Returns whether a byte is present now, and was present at `when`.
     pub(super) fn had(&self, file: usize, at: u64, when: Timestamp) -> bool {
         let (file, is_there) = (&self.files[file], self.has(file, at));
         let torrent = &self.torrents[file.torrent];
@@ -138,9 +138,9 @@ impl SimServer {
         is_there && torrent.came_at[usize::try_from(piece).unwrap()] <= when
     }
 
-    /// Lets a piece come where a stream waits, or anywhere.
+    /// Downloads a piece where a stream waits, or sometimes elsewhere.
     ///
-    /// Returns which torrent fetched something.
+    /// Returns the torrent that fetched data.
     pub(super) fn download(
         &mut self,
         random: &mut SimRandom,
@@ -180,7 +180,7 @@ impl SimServer {
         Some(torrent.hash)
     }
 
-    /// Goes down. Some pieces are lost, as nobody had written down that they were there.
+    /// Goes down. Some pieces are lost, because the server had not stored its bitfield.
     pub(super) fn crash(&mut self, random: &mut SimRandom) {
         self.is_down = true;
         for torrent in &mut self.torrents {
@@ -188,7 +188,7 @@ impl SimServer {
         }
     }
 
-    /// Returns whether the server tells how much it fetched of a torrent.
+    /// Returns whether the server reports the download progress of a torrent.
     pub(super) fn tells_progress(&self, hash: InfoHash) -> bool {
         let is_there = |it: &SimTorrent| it.hash == hash && it.is_there;
         !self.is_down && self.torrents.iter().any(is_there)
@@ -225,7 +225,7 @@ impl SimServer {
         assert!(self.streams.insert(id, stream).is_none(), "{id:?} was opened twice");
     }
 
-    /// Returns how an opening ends: at an offset, with an error, or not yet.
+    /// Returns the result of opening a stream: an offset, an error, or `None` for not yet.
     pub(super) fn opened(
         &self,
         id: StreamId,
@@ -247,7 +247,7 @@ impl SimServer {
         }
     }
 
-    /// Returns the next bytes of a stream, if they are there.
+    /// Returns the next bytes of a stream, if they are present.
     pub(super) fn chunk(&self, id: StreamId, most: u64) -> Option<Vec<u8>> {
         let stream = &self.streams[&id];
         let file = self.files[stream.file].id;

@@ -1,7 +1,7 @@
-//! Several plans that share one budget: mounts of one server, in one process or in several.
+//! Several plans that share one budget: mounts of one server, in one or several processes.
 //!
-//! Each run has a server of its own; what they share are the slots. Members of one process see each
-//! other at once, those of others as of the last look.
+//! Each run has its own server; they share only the slots. Members of one process see each other at
+//! once, and members of other processes as of the last scan.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,14 +13,15 @@ use super::summary::Summary;
 use crate::engine::Timestamp;
 use crate::{BudgetMember, BudgetPeer, StreamDemand, StreamPermits, StreamSlots};
 
-/// The most slots of any budget here.
+/// The maximum number of slots of a budget here.
 const SLOTS: usize = 6;
 
-/// How long it may take until a budget that became smaller is kept to: a turn, and what it takes
-/// to open and to close a stream.
+/// How long after a reduction the budget may be exceeded: one time slice, plus the time to open and
+/// to close a stream.
 const LOWERED_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long a plan with waiting readers may have no slot for each turn that others have before it.
+/// How long a plan with waiting readers may have no slot, for each time slice of other plans before
+/// it.
 const STARVED_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The slots and the members of a budget.
@@ -40,18 +41,18 @@ struct Member {
     policy: BudgetMember,
     process: usize,
     is_there: bool,
-    /// What its process last saw of other processes.
+    /// The members of other processes at its process's last scan.
     seen: Vec<(usize, BudgetPeer)>,
     starved_since: Option<Timestamp>,
     is_recalled: bool,
 }
 
-/// The part of one run in a budget.
+/// The membership of one run in a budget.
 #[derive(Debug)]
 pub(super) struct Share {
     pool: Rc<RefCell<Pool>>,
     member: usize,
-    /// What the budget was last told.
+    /// The demand last reported to the budget.
     pub(super) told: Option<StreamDemand>,
 }
 
@@ -80,7 +81,7 @@ impl Share {
         let peers = pool.peers(self.member);
         let Pool { slots, members, recalls, .. } = &mut *pool;
         let member = &mut members[self.member];
-        // The policy of the budget has no clock of the engine: its users are processes.
+        // The budget's policy does not use the engine's clock: its users are processes.
         let now_of_budget = now.since_start();
         let slots = &mut Slots { slots, member: self.member };
         let permits = member.policy.update(now_of_budget, demand, &peers, slots);
@@ -114,7 +115,7 @@ impl Pool {
                 *id != member && other.is_there && other.process == own.process
             });
         let near = near.map(|(_, other)| other.policy.as_peer());
-        // One that is gone has given back its locks, but may still be seen for a while.
+        // A member that has left has released its locks, but may still be seen for a while.
         near.chain(own.seen.iter().map(|(_, peer)| *peer)).collect()
     }
 
@@ -144,14 +145,14 @@ impl Pool {
 }
 
 impl Run {
-    /// Takes the streams from a budget from now on. Others may have had theirs for a while.
+    /// Makes the run take its streams from a budget. Other members may have joined earlier.
     pub(super) fn join(&mut self, share: Share, now: Timestamp) {
         self.core.share_permits();
         (self.share, self.now) = (Some(share), now);
         self.later(50, Event::Scan);
     }
 
-    /// Looks what others do with the budget.
+    /// Scans the members of other processes.
     pub(super) fn scan(&mut self) {
         let Some(share) = &mut self.share else { return };
         share.scan();
@@ -159,7 +160,7 @@ impl Run {
         self.later(if is_waiting { 50 } else { 250 }, Event::Scan);
     }
 
-    /// Hears that the budget has changed.
+    /// Handles a change of the budget.
     pub(super) fn on_budget_changed(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         if let Some(share) = &mut self.share {
@@ -185,7 +186,7 @@ impl Run {
         }
     }
 
-    /// Returns how many streams are open on the server, or about to open or close.
+    /// Returns the number of streams that are open, opening or closing on the server.
     pub(super) fn open_count(&self) -> usize {
         self.server.streams.len() + self.directs.iter().flatten().count()
     }
@@ -196,7 +197,7 @@ pub(super) fn run(seed: u64) -> Summary {
     let mut random = SimRandom::new(seed);
     let count = random.range(2, 4);
     let wish = random.range(1, 5);
-    // In half of the runs all want the same, so that the budget never changes.
+    // In half of the runs all members have the same limit, so that the budget never changes.
     let is_even = random.chance(50);
     let process_count = random.range(1, count);
     let pool = Rc::new(RefCell::new(Pool {
@@ -240,7 +241,7 @@ pub(super) fn run(seed: u64) -> Summary {
             let member = &pool.borrow().members[idx];
             (member.process, !member.is_there || member.policy.as_peer() != before)
         };
-        // Its own process knows at once.
+        // Members of its own process see the change at once.
         if is_changed {
             for (other, run) in runs.iter_mut().enumerate() {
                 let is_near = pool.borrow().members[other].process == process;

@@ -1,11 +1,11 @@
-//! What happened in runs, so that tests see that everything did.
+//! Summary of runs, so that tests can check that every kind of event occurred.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::engine::Timestamp;
 use crate::engine::core::Output;
 
-/// What happened in a run.
+/// The event counts of a run.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     pub(super) events: u64,
@@ -27,7 +27,7 @@ pub(super) struct Summary {
     pub(super) stall_reopens: u64,
     pub(super) haves: u64,
     pub(super) samples: u64,
-    /// Reads that were answered after their time-out, as there was progress.
+    /// Reads that were answered after their time-out because of progress.
     pub(super) extensions: u64,
     pub(super) preloads: u64,
     pub(super) preloaded_bytes: u64,
@@ -37,8 +37,8 @@ pub(super) struct Summary {
     pub(super) recalls: u64,
     /// How often the budget became smaller.
     pub(super) lowered: u64,
-    /// A hash of everything that the core had the outside do, and when. A change of the code that
-    /// must not change what it does leaves it the same.
+    /// A hash of all outputs of the core, with their times. A refactoring without a change of
+    /// behaviour leaves it unchanged.
     pub(super) digest: u64,
 }
 
@@ -70,11 +70,11 @@ impl Summary {
         self.bytes_max = self.bytes_max.max(more.bytes_max);
         self.recalls += more.recalls;
         self.lowered += more.lowered;
-        // The same in whatever order the seeds are run.
+        // Independent of the order of the seeds.
         self.digest = self.digest.wrapping_add(more.digest);
     }
 
-    /// Takes an output of the core into the digest.
+    /// Adds an output of the core to the digest.
     pub(super) fn on_output(&mut self, now: Timestamp, output: &Output) {
         let mut hasher = DefaultHasher::new();
         (self.digest, now.since_start().as_nanos()).hash(&mut hasher);

@@ -1,4 +1,4 @@
-//! Readers of the simulation, and what they expect.
+//! Readers of the simulation, and their expected answers.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use crate::engine::Timestamp;
 use crate::engine::plan::{BreakerTuning, Priority, ReadId, Tuning};
 use crate::{ByteRange, HandleId};
 
-/// How a reader goes through its file.
+/// The access pattern of a reader.
 #[derive(Debug, Clone, Copy)]
 enum Pattern {
-    /// From a start to the end.
+    /// From an offset to the end.
     Sequential,
-    /// Everywhere.
+    /// Random offsets.
     Random,
-    /// The same step, again and again.
+    /// A constant stride.
     Strided { step: u64 },
     /// The head, then the tail.
     HeadAndTail,
 }
 
-/// Somebody who reads a file through one handle.
+/// A reader of one file through one handle.
 #[derive(Debug)]
 pub(super) struct SimReader {
     pub(super) handle: HandleId,
@@ -31,23 +31,23 @@ pub(super) struct SimReader {
     len: u64,
     /// Whether its reads may be split into pages.
     pub(super) may_split: bool,
-    /// How many reads it has under way at a time.
+    /// How many reads it keeps in flight.
     pub(super) depth: usize,
     pub(super) in_flight: usize,
     pub(super) reads_left: u64,
     pub(super) is_released: bool,
-    /// A read that is sent before the one that precedes it.
+    /// A read that is sent after its successor.
     held_back: Option<ByteRange>,
 }
 
-/// Somebody who has parts of files preloaded, one after the other.
+/// A client that preloads parts of files, one after the other.
 #[derive(Debug)]
 pub(super) struct Preloader {
     pub(super) left: u64,
     pub(super) current: Option<Preload>,
 }
 
-/// What is being preloaded.
+/// The running preload.
 #[derive(Debug)]
 pub(super) struct Preload {
     pub(super) id: ReadId,
@@ -56,7 +56,7 @@ pub(super) struct Preload {
     pub(super) is_calm: bool,
 }
 
-/// A read that was not answered yet.
+/// A read that is not answered yet.
 #[derive(Debug)]
 pub(super) struct Expected {
     pub(super) reader: usize,
@@ -64,10 +64,10 @@ pub(super) struct Expected {
     pub(super) range: ByteRange,
     pub(super) arrived_at: Timestamp,
     pub(super) timeout: Duration,
-    /// When it ends at the latest.
+    /// When it must end at the latest.
     pub(super) deadline: Timestamp,
     pub(super) is_calm: bool,
-    /// Whether it is not to wait for missing data, since a wait of its reader failed.
+    /// Whether it must not wait for missing data, since a wait of its reader failed.
     pub(super) fails_fast: bool,
 }
 
@@ -98,7 +98,7 @@ impl SimReader {
         }
     }
 
-    /// Returns what is read next.
+    /// Returns the next range to read.
     pub(super) fn next(&mut self, random: &mut SimRandom, file_len: u64) -> ByteRange {
         if let Some(range) = self.held_back.take() {
             return range;
@@ -128,7 +128,7 @@ impl SimReader {
     }
 }
 
-/// Returns numbers so small that everything happens.
+/// Returns limits that are small enough to trigger every case.
 pub(super) fn tuning(random: &mut SimRandom, streams_max: usize) -> Tuning {
     let millis = Duration::from_millis;
     let mut tuning = Tuning::new(streams_max, 0);

@@ -1,4 +1,4 @@
-//! The cache: whole blocks that readers have passed, in one memory for all servers.
+//! The block cache: whole blocks that readers have passed, in one memory for all servers.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +9,11 @@ use moka::sync::Cache;
 
 use crate::{FileId, ServerId};
 
-/// A block of a file that is there from its first to its last byte.
+/// A complete block of a file.
 #[derive(Debug, Clone)]
 pub(super) struct Block {
     bytes: Bytes,
-    /// Whether anybody asked for a part of it.
+    /// Whether any read used a part of it.
     is_used: Arc<AtomicBool>,
 }
 
@@ -31,11 +31,11 @@ impl Block {
     }
 }
 
-/// A block as the cache has it. moka frees what it gave up only when its threads have passed by a
-/// few more times; the bytes do not wait for that.
+/// A block in the cache. moka frees evicted values only later, when its maintenance runs; the bytes
+/// are freed at once.
 #[derive(Debug)]
 struct Kept {
-    /// Protects the bytes from their end; `None` from then on. Held for one statement.
+    /// Protects the bytes; `None` after eviction. Held for one statement.
     bytes: Mutex<Option<Bytes>>,
     len: u32,
     is_used: Arc<AtomicBool>,
@@ -52,25 +52,25 @@ impl Kept {
         Some(Block { bytes, is_used: Arc::clone(&self.is_used) })
     }
 
-    /// Frees the bytes but for those who read them just now.
+    /// Frees the bytes, except those that a reader holds just now.
     fn free(&self) {
         drop(self.bytes.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }
 
-/// Blocks by file and index, the least recently used first to go.
+/// Blocks by file and index, with eviction of the least recently used.
 ///
-/// Not by frequency, which moka does by default: it would refuse what was just read ahead as long
-/// as nobody has asked for it.
+/// Not by frequency, the default of moka: it would reject blocks that were just read ahead, because
+/// no read has used them yet.
 ///
-/// Servers share the memory, so that a busy one has what the others do not need, but not the
-/// blocks: the bytes of a server are not verified here, and one that lies must not answer for the
-/// others (`docs/dev/adr/0035-cached-blocks-by-server.md`).
+/// Servers share the memory, so that a busy one can use what the others do not need. They do not
+/// share blocks: the bytes of a server are not verified here, and a lying server must not answer
+/// for the others (`docs/dev/adr/0035-cached-blocks-by-server.md`).
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct BlockCache {
-    /// Whose blocks these are.
+    /// The server of these blocks.
     server: ServerId,
-    /// Those of all servers.
+    /// The blocks of all servers.
     blocks: Cache<(ServerId, FileId, u64), Arc<Kept>>,
     bytes_unused: Arc<AtomicU64>,
 }
@@ -94,13 +94,13 @@ impl BlockCache {
         Self { server: ServerId::FIRST, blocks, bytes_unused }
     }
 
-    /// Returns the blocks of another server, which take the same memory.
+    /// Returns the blocks of another server, in the same memory.
     pub(in crate::engine) fn of_server(&self, server: ServerId) -> Self {
         Self { server, ..self.clone() }
     }
 
-    /// Adds a block. What it displaces is gone when this returns: moka would do that later, and
-    /// hold more than its limit until then.
+    /// Adds a block. Evicted blocks are freed before this returns: moka would free them later, and
+    /// exceed its limit until then.
     pub(super) fn insert(&self, file: FileId, index: u64, block: Block) {
         let key = (self.server, file, index);
         if !self.blocks.contains_key(&key) {
@@ -113,13 +113,13 @@ impl BlockCache {
         self.blocks.get(&(self.server, file, index))?.block()
     }
 
-    /// Returns a block for a look, not for its bytes.
+    /// Returns a block without using its bytes.
     pub(super) fn peek(&self, file: FileId, index: u64) -> Option<Block> {
         self.blocks.get(&(self.server, file, index))?.block()
     }
 
-    /// Gives all blocks up, those of other servers too. One by one, so that none is left when this
-    /// returns: moka drops all of them at once only some time later.
+    /// Removes all blocks, also those of other servers. One by one, so that none is left when this
+    /// returns: moka's bulk removal is deferred.
     pub(super) fn clear(&self) {
         for (key, _) in &self.blocks {
             self.blocks.invalidate(&*key);
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::InfoHash;
 
-    /// Bytes that know how many of their kind there are.
+    /// Bytes that count the live instances of their kind.
     struct Counted(Vec<u8>, Arc<AtomicU64>);
 
     impl AsRef<[u8]> for Counted {

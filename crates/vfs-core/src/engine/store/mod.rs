@@ -1,8 +1,8 @@
-//! Memory: the bytes that streams brought, and the cache of what readers have passed.
+//! Memory: the buffers of streams, and the cache of passed blocks.
 //!
-//! A stream's bytes lie in segments, one for each block of the file that it touches. When the
-//! reader has passed a segment, or the stream closes, whole blocks go to the cache, and pieces of
-//! blocks are given up.
+//! A stream's bytes are stored in segments, one for each block of the file. When the readers have
+//! passed a segment, or the stream closes, a whole block moves to the cache, and a partial block is
+//! freed.
 
 mod cache;
 mod window;
@@ -17,7 +17,7 @@ use self::window::Window;
 use super::plan::{StreamId, Tuning};
 use crate::{ByteRange, FileId};
 
-/// All bytes that are in memory.
+/// All bytes in memory.
 #[derive(Debug)]
 pub(super) struct ByteStore {
     windows: BTreeMap<StreamId, Window>,
@@ -27,25 +27,25 @@ pub(super) struct ByteStore {
 }
 
 impl ByteStore {
-    /// Returns one without bytes but those of `cache`, whose memory other stores may share: all
-    /// have blocks of one length.
+    /// Returns a store with no bytes except those of `cache`, whose memory other stores may share.
+    /// All of them use the same block length.
     pub(super) fn new(tuning: &Tuning, cache: BlockCache) -> Self {
         Self { windows: BTreeMap::new(), cache, block_bytes: tuning.block_bytes, bytes_unused: 0 }
     }
 
-    /// Makes room for the bytes of a stream.
+    /// Creates the buffer of a stream.
     pub(super) fn open(&mut self, id: StreamId, file: FileId, file_len: u64, range: ByteRange) {
         self.windows.insert(id, Window::new(file, file_len, range, self.block_bytes));
     }
 
-    /// Takes the next bytes of a stream. Those of a stream that is closed are not wanted.
+    /// Appends the next bytes of a stream. Bytes of a closed stream are dropped.
     pub(super) fn append(&mut self, id: StreamId, chunk: &[u8]) {
         if let Some(window) = self.windows.get_mut(&id) {
             window.append(chunk);
         }
     }
 
-    /// Gives up what a stream has before an offset.
+    /// Releases a stream's bytes before an offset.
     pub(super) fn release(&mut self, id: StreamId, before: u64) {
         while let Some(window) = self.windows.get_mut(&id) {
             let file = window.file();
@@ -54,18 +54,18 @@ impl ByteStore {
         }
     }
 
-    /// Gives up all that a stream has.
+    /// Releases all bytes of a stream.
     pub(super) fn close(&mut self, id: StreamId) {
         self.release(id, u64::MAX);
         self.windows.remove(&id);
     }
 
-    /// Forgets all that a stream has: it cannot be trusted.
+    /// Discards all bytes of a stream, which cannot be trusted.
     pub(super) fn discard(&mut self, id: StreamId) {
         self.windows.remove(&id);
     }
 
-    /// Forgets what readers have passed.
+    /// Discards the cached blocks.
     pub(super) fn clear_cache(&self) {
         self.cache.clear();
     }
@@ -82,7 +82,7 @@ impl ByteStore {
         Some(parts)
     }
 
-    /// Returns the part of `range` that is left when what memory has is cut off at both ends.
+    /// Returns the part of `range` that memory lacks, after present bytes are cut off at both ends.
     pub(super) fn missing(&mut self, file: FileId, range: ByteRange) -> ByteRange {
         let mut start = range.start();
         while start < range.end()
@@ -91,7 +91,7 @@ impl ByteStore {
             start = end.min(range.end());
         }
         let mut end = range.end();
-        // Only the cache is worth a look backwards: windows go forwards.
+        // Backwards, only the cache is checked: windows fill forwards.
         while end > start {
             let block = (end - 1) / self.block_bytes;
             let Some(found) = self.cache.peek(file, block) else { break };
@@ -104,18 +104,18 @@ impl ByteStore {
         ByteRange::clamped(start, end.saturating_sub(start), u64::MAX)
     }
 
-    /// Returns how many bytes the streams hold; a block counts as a whole as soon as it is begun.
+    /// Returns the bytes allocated by streams; a block counts as a whole as soon as it is begun.
     pub(super) fn buffered_bytes(&self) -> u64 {
         self.windows.values().map(Window::bytes).sum()
     }
 
-    /// Returns how many bytes the cache holds, for all stores that share it.
+    /// Returns the bytes in the cache, for all stores that share it.
     pub(super) fn cached_bytes(&self) -> u64 {
         self.cache.bytes()
     }
 
-    /// Returns how many bytes nobody asked for before the streams gave them up; the cache counts
-    /// its own.
+    /// Returns how many bytes the streams released before any read used them. The cache counts its
+    /// own.
     pub(super) fn bytes_unused(&self) -> u64 {
         self.bytes_unused
     }
@@ -137,7 +137,7 @@ impl ByteStore {
         })
     }
 
-    /// Returns where the bytes end that memory has from `at` on without a gap.
+    /// Returns the end of the contiguous bytes in memory from `at` on.
     fn end_at(&self, file: FileId, at: u64) -> Option<u64> {
         let mut windows = self.windows.values().filter(|window| window.file() == file);
         if let Some(end) = windows.find_map(|window| window.end_at(at)) {

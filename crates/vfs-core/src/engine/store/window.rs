@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{ByteRange, FileId};
 
-/// The bytes of a stream that are not given up yet.
+/// The bytes of a stream that are not released yet.
 #[derive(Debug)]
 pub(super) struct Window {
     file: FileId,
@@ -16,15 +16,15 @@ pub(super) struct Window {
     pos: u64,
     /// The end of the range that the stream was opened for.
     end: u64,
-    /// In order and without gaps, up to `pos`.
+    /// Ordered and without gaps, up to `pos`.
     segments: VecDeque<Segment>,
 }
 
-/// What a stream has of one block.
+/// The bytes of a stream in one block.
 #[derive(Debug)]
 pub(super) struct Segment {
     start: u64,
-    /// How long it will be.
+    /// Its final length.
     len: usize,
     is_block: bool,
     is_used: bool,
@@ -47,7 +47,7 @@ impl Window {
         self.file
     }
 
-    /// Takes the next bytes. Bytes after the end of the range are not kept.
+    /// Appends the next bytes. Bytes beyond the end of the range are dropped.
     pub(super) fn append(&mut self, mut chunk: &[u8]) {
         while !chunk.is_empty() && self.pos < self.end {
             let is_full = self.segments.back().is_none_or(Segment::is_full);
@@ -62,26 +62,26 @@ impl Window {
         }
     }
 
-    /// Takes the first segment out if all of it is before an offset.
+    /// Removes and returns the first segment if all of it is before an offset.
     pub(super) fn pop_before(&mut self, before: u64) -> Option<Segment> {
         let first = self.segments.front()?;
         let is_passed = before == u64::MAX || first.is_full() && first.end() <= before;
         if is_passed { self.segments.pop_front() } else { None }
     }
 
-    /// Returns bytes from `at` on, at least one, and none from `end` on.
+    /// Returns bytes from `at` on, at least one, up to `end` at most.
     pub(super) fn part_at(&mut self, at: u64, end: u64) -> Option<Bytes> {
         let position = self.position(at)?;
         self.segments.get_mut(position)?.part(at, end)
     }
 
-    /// Returns where the bytes end that are there from `at` on.
+    /// Returns the end of the contiguous bytes from `at` on.
     pub(super) fn end_at(&self, at: u64) -> Option<u64> {
         let first = self.segments.front()?.start;
         (first <= at && at < self.pos).then_some(self.pos)
     }
 
-    /// Returns how much memory it takes.
+    /// Returns its memory use in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.len as u64).sum()
     }
@@ -112,7 +112,7 @@ impl Segment {
         self.start
     }
 
-    /// Returns whether it is a whole block, all of which is there.
+    /// Returns whether it is a whole, complete block.
     pub(super) fn is_block(&self) -> bool {
         self.is_block && self.is_full()
     }
@@ -143,7 +143,7 @@ impl Segment {
         }
     }
 
-    /// Takes as many bytes as it has room for, and returns how many.
+    /// Appends as many bytes as fit, and returns their number.
     fn fill(&mut self, chunk: &[u8]) -> usize {
         let BlockBytes::Filling(filled) = &mut self.body else { return 0 };
         let room = self.len.saturating_sub(filled.len());
@@ -155,7 +155,7 @@ impl Segment {
         taken.len()
     }
 
-    /// Returns bytes from `at` on: a view of a segment that is full, a copy of one that is not.
+    /// Returns bytes from `at` on: a view of a full segment, or a copy from a partial one.
     fn part(&mut self, at: u64, end: u64) -> Option<Bytes> {
         let from = usize::try_from(at.checked_sub(self.start)?).ok()?;
         let to = usize::try_from(end.saturating_sub(self.start)).ok()?.min(self.filled().len());

@@ -1,4 +1,4 @@
-//! What must hold after each event of a run, and of each answer.
+//! Checks after each event and of each answer of a run.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use super::Run;
 use crate::engine::BreakerState;
 use crate::{ByteRange, TorrentState, VfsError};
 
-/// How long a read may take that fails since a wait before it has failed: an answer about pieces
-/// may take two seconds, and a stream of which nobody can say what is there two more.
+/// How long a read may take that must fail fast: the bitfield may take two seconds, and a stream of
+/// unknown availability two more.
 const FAST_FAILURE_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How long a read waits for an answer about pieces.
+/// How long a read waits for a bitfield.
 const HAVES_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How old what is known of pieces may be when a read fails for it.
+/// The maximum age of the bitfield for which a read fails.
 const HAVES_AGE_MAX: Duration = Duration::from_secs(1);
 
 impl Run {
-    /// A read fails only where the server, its torrent or the deadline gives a reason.
+    /// Checks that a failure is justified by the server, its torrent or the deadline.
     pub(super) fn check_error(&mut self, expected: &Expected, error: &VfsError) {
         assert!(!expected.is_calm, "{error:?} for {expected:?} {:#?}", self.core);
         let state = self.server.files[expected.file].state;
@@ -45,7 +45,7 @@ impl Run {
         *count += 1;
     }
 
-    /// A read that is split may be, and has a page that is there.
+    /// Checks that a split read may be split and has a present page.
     pub(super) fn check_split(&mut self, expected: &Expected) {
         self.summary.splits += 1;
         assert!(self.readers[expected.reader].may_split, "{expected:?} was split");
@@ -55,23 +55,23 @@ impl Run {
         assert!(is_there || self.has_crashed, "nothing of {expected:?} is there");
     }
 
-    /// A read that fails since a wait before it has failed does so soon, and lacks something.
+    /// Checks that a read that failed fast had to, and lacks bytes.
     pub(super) fn check_fast_failure(&mut self, expected: &Expected) {
         self.summary.fast_failures += 1;
         assert!(expected.fails_fast, "{expected:?} failed early");
         let mut range = expected.range.start()..expected.range.end();
         let before = expected.arrived_at.saturating_sub(HAVES_AGE_MAX);
         let was_there = range.all(|at| self.server.had(expected.file, at, before));
-        // Later than that it fails since nobody can say what is there.
-        // While a torrent is checked its streams are silent, so that nothing of it counts as there.
+        // Later it fails because the availability is unknown. While a torrent is checked its
+        // streams are silent, so its bytes count as missing.
         let state = self.server.files[expected.file].state;
         let is_checked = state.is_some_and(|it| it.torrent == TorrentState::Initializing);
         let is_known = self.now < expected.arrived_at + HAVES_PATIENCE && !is_checked;
         assert!(!(was_there && is_known) || self.has_crashed, "all of {expected:?} was there");
     }
 
-    /// Returns whether a read may wait although a wait before it has failed: its bytes are there,
-    /// some of the file came, or nobody could say for a while which are there.
+    /// Returns whether a read may wait although it must fail fast: its bytes are present, new bytes
+    /// of the file arrived, or the bitfield was unavailable for a while.
     pub(super) fn may_wait(&self, expected: &Expected) -> bool {
         let Expected { file, range, arrived_at, .. } = *expected;
         let is_there = (range.start()..range.end()).all(|at| self.server.has(file, at));
@@ -97,7 +97,7 @@ impl Run {
         assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
         let released = self.readers.iter().filter(|reader| reader.is_released);
         let known = self.core.known_handles();
-        // Its reads may go on, and are all that is known of it.
+        // Its reads may continue, but nothing else of it may be kept.
         let kept = released.map(|reader| reader.handle).find(|handle| known.contains(handle));
         assert!(kept.is_none(), "{kept:?} was released, and is known at {:?}", self.now);
         let counters = self.core.counters(self.now);

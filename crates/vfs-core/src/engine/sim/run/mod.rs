@@ -1,4 +1,4 @@
-//! One run of the simulation: events in virtual time, checks after each.
+//! One run of the simulation: events in virtual time, with checks after each.
 
 mod checks;
 
@@ -22,17 +22,17 @@ use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy, Timestamp};
 use crate::{ByteRange, InfoHash, SourceErrorKind, TorrentState, VfsError};
 
-/// How long a read may take.
+/// The time-out of a read.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// When everything begins to go well in most runs.
+/// When faults end in most runs.
 const CALM_AT: Timestamp = Timestamp::from_start(Duration::from_secs(20));
 
-/// In how many runs of a hundred everything goes well from the beginning: then no read may fail at
-/// all, but for what is missing and must not be waited for.
+/// The percentage of runs without any faults. In these no read may fail, except for missing data
+/// that must not be waited for.
 const CALM_PERCENT: u64 = 10;
 
-/// More events than any run needs: then it goes in circles.
+/// More events than any run needs: above it the run is in an endless loop.
 const EVENTS_MAX: usize = 300_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +50,7 @@ pub(super) enum Event {
     Trouble,
     List,
     Calm,
-    /// The process of the mount looks what others do with the budget.
+    /// A scan of the other members of the budget.
     Scan,
 }
 
@@ -61,25 +61,25 @@ pub(super) struct Run {
     pub(super) server: SimServer,
     readers: Vec<SimReader>,
     preloaders: Vec<Preloader>,
-    /// The direct reads that are under way: who reads what. They keep their places.
+    /// The direct reads in flight: the reader and the range. Their indices do not change.
     pub(super) directs: Vec<Option<(usize, ByteRange)>>,
     expected: BTreeMap<ReadId, Expected>,
     events: BinaryHeap<Reverse<(Timestamp, u64, Event)>>,
     event_count: u64,
     streams_max: usize,
     is_calm: bool,
-    /// When everything begins to go well.
+    /// When faults end.
     calm_at: Timestamp,
-    /// Whether pieces may have got lost.
+    /// Whether pieces may have been lost.
     has_crashed: bool,
     bitfield_requests: BTreeMap<InfoHash, Timestamp>,
     /// When a torrent or the server last changed.
     trouble_at: Timestamp,
     downloads: Downloads,
-    /// What a torrent fetches at a time.
+    /// The unit of bytes that a torrent fetches at a time.
     fetch_bytes: u64,
     pub(super) summary: Summary,
-    /// Its part of a budget that others share.
+    /// Its membership in a shared budget.
     pub(super) share: Option<Share>,
 }
 
@@ -98,7 +98,7 @@ pub(super) fn run(seed: u64) -> Summary {
 }
 
 impl Run {
-    /// Returns a run in which nothing has happened yet.
+    /// Returns a run before its first event.
     pub(super) fn new(mut random: SimRandom, streams_max: usize, reader_count: u64) -> Self {
         let random = &mut random;
         let tuning = tuning(random, streams_max);
@@ -151,14 +151,14 @@ impl Run {
         self.at(self.now.max(self.calm_at), Event::Calm);
     }
 
-    /// Returns when the next thing happens.
+    /// Returns the time of the next event.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         let event = self.events.peek().map(|Reverse((at, _, _))| *at);
         let next = event.into_iter().chain(self.core.next_time()).min();
         next.map(|next| next.max(self.now))
     }
 
-    /// Lets the next thing happen. Returns false when nothing is left to happen.
+    /// Runs the next event. Returns false if there is none.
     pub(super) fn step(&mut self) -> bool {
         self.summary.events += 1;
         assert!(self.summary.events < EVENTS_MAX as u64, "it goes in circles");
@@ -270,7 +270,7 @@ impl Run {
         self.later(3000, Event::Trouble);
     }
 
-    /// From now on the server works, and what is missing comes where somebody waits for it.
+    /// Ends all faults: the server works, and missing data arrives where a read waits for it.
     fn calm(&mut self) {
         self.is_calm = true;
         self.trouble_at = self.now;
@@ -364,11 +364,11 @@ impl Run {
         }
     }
 
-    /// Lets the thread of a reader read by itself, if the plan does.
+    /// Reads on the reader's thread, if the plan grants it.
     fn read_directly(&mut self, reader: usize, range: ByteRange) -> bool {
         let (handle, file) = (self.readers[reader].handle, self.readers[reader].file);
         let (id, facts) = (self.server.files[file].id, self.server.facts(file));
-        // Who is less urgent is no reader.
+        // Reads of lower priority do not use direct reads.
         let is_urgent = self.readers[reader].priority == Priority::Foreground;
         if !is_urgent || !self.core.on_direct(self.now, (handle, id), &facts, range) {
             return false;
@@ -420,7 +420,7 @@ impl Run {
                 }
                 let arrived_at = self.now;
                 self.readers[reader].in_flight += 1;
-                // Whoever is less urgent may starve.
+                // A read of lower priority may starve.
                 let is_urgent = priority == Priority::Foreground;
                 let is_calm = self.is_calm && !is_refused && !fails_fast && is_urgent;
                 let expected = Expected {
@@ -488,7 +488,7 @@ impl Run {
                 self.core.on_stream_end(self.now, id, StreamEnd::Over);
             }
             Demand::Bytes(most) if !self.is_calm && self.random.chance(1) => {
-                // A lie: bytes of another offset.
+                // A protocol violation: bytes of another offset.
                 let offset = self.server.streams[&id].pos + 1;
                 let lie = vec![0; usize::try_from(most.min(5)).unwrap()];
                 self.core.on_chunk(self.now, id, offset, &lie);
@@ -507,7 +507,7 @@ impl Run {
     pub(super) fn pump(&mut self) {
         self.carry_out();
         self.negotiate();
-        // Whoever may go on does so.
+        // Schedules the streams that have demand.
         let idle = self.server.streams.iter().filter(|(id, stream)| {
             stream.is_open
                 && !stream.is_busy
