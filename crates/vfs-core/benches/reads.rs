@@ -1,7 +1,7 @@
-//! What a read costs in the engine, without kernel and network: from its arrival to its answer.
+//! Cost of a read in the engine, without kernel and network: from its arrival to its answer.
 //!
-//! `cargo bench -p vfs-core --bench reads`. Each is measured with nobody else, and with a hundred
-//! readers who wait for data that does not come: those must cost the others nothing.
+//! `cargo bench -p vfs-core --bench reads`. Each is measured alone, and beside a hundred readers
+//! that wait for data that never arrives: these must not slow down the others.
 #![expect(clippy::unwrap_used, reason = "this is how a bench fails")]
 
 use std::hint::black_box;
@@ -13,26 +13,26 @@ use tfs_testkit::fake::{FakeSource, file_id, single_file};
 use tokio::runtime::Runtime;
 use vfs_core::{Bitfield, HandleId, Ino, ReadPolicy, Vfs, VfsConfig};
 
-/// As many streams as tfs asks of an rqbit.
+/// As many streams as tfs opens on an rqbit.
 const STREAMS_MAX: usize = 4;
 
-/// The chunks of rqbit.
+/// The chunk size of rqbit.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What the kernel asks for when it reads ahead for a user who is not root.
+/// The kernel's read-ahead for a user other than root.
 const READ_BYTES: u32 = 128 << 10;
 
 const FILE_BYTES: u64 = 256 << 20;
 const PIECE_BYTES: u32 = 1 << 20;
 
-/// Less than a reader goes through who comes to each MiB of the film: what it reads is not in
-/// memory any more when it comes there again.
+/// Less than a reader reads between two visits of the same MiB: the data is no longer in memory
+/// when it returns.
 const MEMORY_BYTES_SMALL: usize = 16 << 20;
 
 /// Longer than any measurement.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// A film that is there, and one that is not and has readers.
+/// A complete file, and a missing one that has readers.
 struct ReadBench {
     runtime: Runtime,
     vfs: Arc<Vfs<FakeSource>>,
@@ -102,7 +102,7 @@ fn reads(criterion: &mut Criterion) {
         let mut step = 0;
         group.bench_function(format!("by a stream of its own, {stuck} stuck readers"), |bencher| {
             bencher.iter(|| {
-                // Far from where it was, and never twice at the same place before all others.
+                // Far from the last position, and never twice at the same place before all others.
                 step = (step + 97) % (FILE_BYTES >> 20);
                 stage.read(step << 20);
             });

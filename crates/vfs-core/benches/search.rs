@@ -1,7 +1,7 @@
-//! How long queries over a million files take, and what the index costs.
+//! Duration of queries over a million files, and the cost of the index.
 //!
-//! `cargo bench -p vfs-core --bench search` prints it. The names are generated, in the manner of
-//! what is found in torrents, and the same in each run.
+//! `cargo bench -p vfs-core --bench search` prints it. The names are generated, similar to those in
+//! torrents, and the same in each run.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use vfs_core::{
 const TORRENTS: u32 = 10_000;
 const FILES_EACH: u32 = 100;
 
-/// How many results are asked for, as a program would that shows a list.
+/// The number of requested results, as for a program that shows a list.
 const LIMIT: usize = 10_000;
 
 /// How often each query runs.
@@ -62,7 +62,7 @@ const QUALITIES: [&str; 5] = ["480p", "720p", "1080p", "2160p", "576i"];
 const ENDINGS: [&str; 8] = ["mkv", "mp4", "srt", "flac", "jpg", "nfo", "pdf", "iso"];
 const GROUPS: [&str; 6] = ["ORION", "lumen", "NTX", "Kestrel", "h3lix", "AURA"];
 
-/// A source that was asked for its torrents already.
+/// A source whose torrents were listed already.
 struct Nobody;
 
 struct NoStream(Infallible);
@@ -105,7 +105,7 @@ impl TorrentSource for Nobody {
     }
 }
 
-/// The generator of xorshift64*, which is random enough for names.
+/// A xorshift64* generator, which is random enough for names.
 struct BenchRandom(u64);
 
 impl BenchRandom {
@@ -211,7 +211,7 @@ fn main() {
     mixed(&vfs, &mut random);
 }
 
-/// Looks for files as people do, each time for another one.
+/// Searches for files like a user, each time for another one.
 fn mixed(vfs: &Vfs<Nobody>, random: &mut BenchRandom) {
     let mut times: Vec<_> = (0..1000)
         .map(|_| {
@@ -230,7 +230,7 @@ fn path_bytes(file: &FileEntry) -> usize {
     file.path.iter().map(|name| name.len() + 1).sum()
 }
 
-/// Returns the time of a query on a processor: what others do on the machine is not in it.
+/// Returns the processor time of a query, which excludes other load on the machine.
 fn time(vfs: &Vfs<Nobody>, query: &Query) -> Duration {
     let start = on_processor();
     let hits = vfs.search(query, LIMIT);
@@ -239,7 +239,7 @@ fn time(vfs: &Vfs<Nobody>, query: &Query) -> Duration {
     took
 }
 
-/// Returns how long this thread was on a processor (`schedstats` in the kernel's documentation).
+/// Returns the processor time of this thread (`schedstats` in the kernel's documentation).
 fn on_processor() -> Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())

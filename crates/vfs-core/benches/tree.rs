@@ -1,4 +1,4 @@
-//! What names cost: a listing of 10,000 torrents, a lookup, a directory.
+//! Cost of names: a listing of 10,000 torrents, a lookup, a directory.
 //!
 //! `cargo bench -p vfs-core --bench tree`.
 #![expect(clippy::unwrap_used, reason = "this is how a bench fails")]
@@ -12,7 +12,7 @@ use vfs_core::{InfoHash, Ino, TorrentDetails, TorrentSummary, Vfs, VfsConfig};
 
 const TORRENTS: u32 = 10_000;
 
-/// Files of each torrent.
+/// The files of each torrent.
 const PATHS: [(&str, u64); 10] = [
     ("cover.jpg", 1),
     ("Season 1/Episode 1.mkv", 2),
@@ -73,7 +73,7 @@ fn tree(criterion: &mut Criterion) {
                 true
             });
             listed.unwrap();
-            // What was listed is held by whoever asked, and given back.
+            // The caller of the listing holds a lookup of each entry, and forgets it.
             assert_eq!(count, TORRENTS + 2);
         });
     });

@@ -1,4 +1,4 @@
-//! The filesystem inside another program, over a source of its own: one torrent in memory.
+//! The filesystem embedded in another program, over a custom source: one torrent in memory.
 //!
 //! `cargo run -p vfs-core --example embed` prints the tree and reads from the middle of a file.
 #![expect(clippy::print_stdout, reason = "it is an example")]
@@ -16,10 +16,10 @@ use vfs_core::{
 
 const TEXT: &str = "Every byte of this file is in memory, and so is its torrent.\n";
 
-/// A server would be behind this.
+/// A real source would connect to a server.
 struct Memory;
 
-/// What is left of a range.
+/// The rest of a range.
 struct Rest {
     position: u64,
     bytes: Option<Bytes>,
@@ -95,7 +95,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for torrent in vfs.unknown_torrents(&listing) {
         details.push(vfs.source().details(torrent).await?);
     }
-    // A program that runs on would do this again and again, with the time of its clock.
+    // A program that keeps running would repeat this with the present time.
     vfs.apply(listing, details, 0);
 
     let mut dir = Ino::ROOT;

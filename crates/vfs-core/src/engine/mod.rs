@@ -3,7 +3,7 @@
 //! ```text
 //! Vfs::read --> MultiEngine   selects the server of a read, and fails over to another
 //!                 |
-//!               Engine (each) --> Core = Plan  (pure: which stream when, who waits, who fails)
+//!               Engine (each) --> Core = Plan  (pure: which streams are open, which reads wait)
 //!                 |                    + Store (bytes of streams, cache)
 //!                 `--> driver: one owner task, one task for each open stream
 //! ```

@@ -1,4 +1,4 @@
-//! Points in time of the engine, apart from lengths of time.
+//! Points in time of the engine, as a type apart from [`Duration`].
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;
@@ -19,10 +19,10 @@ impl Timestamp {
     /// The start of the clock.
     pub(crate) const ZERO: Self = Self(Duration::ZERO);
 
-    /// A point in time that never comes.
+    /// A point in time that is never reached.
     pub(crate) const MAX: Self = Self(Duration::MAX);
 
-    /// Returns the point in time that is this long after the start of the clock.
+    /// Returns the timestamp at `since_start` after the start of the clock.
     pub(crate) const fn from_start(since_start: Duration) -> Self {
         Self(since_start)
     }
@@ -32,17 +32,17 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns the point in time that is this much later.
+    /// Returns the timestamp `duration` later.
     pub(crate) const fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
 
-    /// Returns the point in time that is this much earlier.
+    /// Returns the timestamp `duration` earlier.
     pub(crate) const fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration))
     }
 
-    /// Returns how long after `earlier` it is; zero if it is before that.
+    /// Returns the time since `earlier`; zero if `earlier` is later.
     pub(crate) const fn duration_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }

@@ -1,4 +1,4 @@
-//! The read engine over the fake: which requests reads cost, and how they end.
+//! The read engine over the fake: the requests that reads cause, and their results.
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
@@ -23,7 +23,7 @@ struct Fixture {
     vfs: Arc<Vfs<FakeSource>>,
 }
 
-/// Returns a torrent of a file of which the first half is there, and one that is complete.
+/// Returns a torrent with one file whose first half is present, and one complete file.
 fn fixture(read: ReadPolicy) -> Fixture {
     let source = FakeSource::new(4);
     source.set_chunk_bytes(100_000);
@@ -62,7 +62,7 @@ impl Fixture {
     }
 }
 
-/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+/// Advances the paused time, which jumps as soon as all tasks are idle.
 async fn pass(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
@@ -77,7 +77,7 @@ async fn missing_bytes_fail_at_once_where_they_must_not_be_waited_for() {
     let half = f.open("half");
     let read = timeout(at_once(), f.vfs.read(half, FILE_LEN - 9, 9)).await.unwrap();
     assert!(matches!(read, Err(VfsError::WouldBlock)));
-    // A read over the edge has nothing to give either.
+    // A read across the boundary gets no bytes either.
     let read = timeout(at_once(), f.vfs.read(half, FILE_LEN / 2 - 5, 9)).await.unwrap();
     assert!(matches!(read, Err(VfsError::WouldBlock)));
     assert_eq!((f.source.opened().len(), f.source.bitfield_requests()), (0, 1));
@@ -98,7 +98,7 @@ async fn what_is_stopped_gives_what_it_has_and_nobody_waits() {
     f.set_state(TorrentState::Paused);
     f.check(half, 0, 5, 9).await;
 
-    // One that is stopped while a read waits ends the read.
+    // A torrent that is stopped while a read waits ends the read.
     f.set_state(TorrentState::Live);
     f.source.hold(file_id(1, 0));
     let vfs = Arc::clone(&f.vfs);
@@ -154,7 +154,7 @@ async fn a_sequential_reader_has_one_stream_and_what_it_read_is_kept() {
     f.all_closed().await;
 }
 
-/// Asking for each request of the kernel alone makes rqbit fetch a piece more with each.
+/// A request for exactly what the kernel asks makes rqbit fetch another piece each time.
 #[tokio::test(start_paused = true)]
 async fn the_rest_of_a_piece_that_was_waited_for_is_in_memory_afterwards() {
     let f = fixture(ReadPolicy::default());
@@ -169,7 +169,7 @@ async fn the_rest_of_a_piece_that_was_waited_for_is_in_memory_afterwards() {
     assert_eq!(opened, [(piece, MIB)]);
     assert_eq!(f.vfs.counters().total.bytes_fetched, MIB);
 
-    // What has come is there, so that reads of it cost what they ask for.
+    // A received piece is present, so reads of it transfer only the requested bytes.
     f.vfs.clear_data();
     f.check(half, 0, piece + 5000, 4096).await;
     let (_, last) = f.source.opened().pop().unwrap();
@@ -225,8 +225,8 @@ async fn what_is_there_never_queues_behind_what_is_missing() {
         f.check(f.open("full"), 1, 7, 3).await;
         assert!(start.elapsed() < at_once());
     }
-    // All pieces had their turns, each for all who wait for it, and the server was asked which of
-    // them are there once a second.
+    // All pieces had their time slices, each for all of its reads, and the bitfield was requested
+    // once a second.
     let opened = f.source.opened();
     let missing = opened.iter().filter(|(file, _)| *file == file_id(1, 0));
     let pieces: HashSet<_> = missing.map(|(_, range)| range.start() / MIB).collect();
@@ -281,7 +281,7 @@ async fn what_may_pass_is_tried_again_inside_the_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_breaker_lets_reads_fail_fast_and_one_probe_closes_it() {
-    // Without the length of its pieces nobody asks about them: a server that answers that is up.
+    // Without the piece length no bitfield is requested: a server that answers is up.
     let source = FakeSource::new(4);
     source.add(single_file(1, "plain", FILE_LEN));
     let f = Fixture { vfs: Arc::new(vfs_with(&source, ReadPolicy::default())), source };
@@ -290,7 +290,7 @@ async fn the_breaker_lets_reads_fail_fast_and_one_probe_closes_it() {
     let Err(VfsError::Source(error)) = f.vfs.read(full, 0, 9).await else { panic!("no error") };
     assert_eq!(error.kind, SourceErrorKind::Unreachable);
     assert_ne!(f.vfs.counters().breaker, BreakerState::Closed);
-    // One that arrives after the cool-down is the probe; it waits, and the next fails at once.
+    // A read that arrives after the cool-down is the probe; it waits, and the next fails at once.
     pass(Duration::from_secs(5)).await;
     let vfs = Arc::clone(&f.vfs);
     let probe = tokio::spawn(async move { vfs.read(full, 0, 9).await });
@@ -357,7 +357,7 @@ async fn what_was_cleared_comes_from_the_source_again() {
     let f = fixture(ReadPolicy::default());
     let full = f.open("full");
     let hits_and_misses = || (f.vfs.counters().total.hits, f.vfs.counters().total.misses);
-    // A sequential reader, so that there is a window that reads ahead.
+    // A sequential reader, so that a window reads ahead.
     for chunk in 0..8 {
         f.check(full, 1, chunk * 500_000, 500_000).await;
     }

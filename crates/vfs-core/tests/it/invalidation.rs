@@ -1,5 +1,5 @@
-//! What a front end is told that keeps names and attributes: all that it may know otherwise, and
-//! nothing else.
+//! Notifications to a front end that caches names and attributes: everything that it may have
+//! cached wrongly, and nothing else.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use crate::support::{child, vfs_of};
 use tfs_testkit::fake::{FakeSource, directory, single_file};
 use vfs_core::{Child, InfoHash, Ino, InvalidationSink, NodeKind, Validity, Vfs, VfsConfig};
 
-/// Writes down what it is told.
+/// Records notifications.
 #[derive(Debug, Default)]
 struct NotifiedNames(Mutex<Vec<String>>);
 
@@ -50,7 +50,7 @@ impl InvalidationStage {
         Self { source, vfs, told }
     }
 
-    /// Takes the listing over and checks what is told.
+    /// Applies the listing and checks the notifications.
     #[track_caller]
     fn check(&self, want: &[String]) {
         self.vfs.apply(self.source.listing(), self.source.all_details(), 1);
@@ -61,7 +61,7 @@ impl InvalidationStage {
         self.source.update(torrent, |summary| summary.file_progress = Some(have.into()));
     }
 
-    /// Looks a name up and does not forget it.
+    /// Looks a name up and keeps the lookup.
     fn known(&self, parent: Ino, name: &str) -> Ino {
         self.vfs.lookup(parent, name.as_bytes()).unwrap().attr.ino
     }
@@ -77,7 +77,7 @@ fn names_of_the_root_are_told() {
     stage.source.add(single_file(2, "new", 1));
     stage.check(&["1 has new".to_owned()]);
     stage.source.remove(old);
-    // Nobody knows what was in it.
+    // Its content is unknown.
     stage.check(&[format!("1 lost old, Directory {}", ino.0)]);
     stage.vfs.set_sink(None);
     stage.source.add(single_file(3, "other", 1));
@@ -119,7 +119,7 @@ fn progress_is_told_of_what_is_known_and_shows_it() {
     stage.check(&[]);
     stage.set_progress(torrent, &[100, 100, 100]);
     stage.check(&[told(a), told(b)]);
-    // More than there is shows nowhere.
+    // A progress above the length is not shown.
     stage.set_progress(torrent, &[100, 200, 100]);
     stage.check(&[]);
     stage.vfs.forget(a, 1);
@@ -150,7 +150,7 @@ fn names_hold_as_long_as_nobody_says_otherwise() {
     assert_eq!(vfs.names_validity(Ino(2)), Validity::Unannounced);
 }
 
-/// A remount looks at the same torrents at another time, and must show the same.
+/// A remount sees the same torrents at another time, and must show the same.
 #[test]
 fn the_time_of_the_root_is_not_that_of_the_mount() {
     let source = FakeSource::new(4);

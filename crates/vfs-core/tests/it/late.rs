@@ -1,4 +1,4 @@
-//! Details and metadata that arrive after the tree was shown.
+//! Details and metadata that arrive after the tree was first shown.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use vfs_core::{
     TorrentDetails, Vfs, VfsConfig,
 };
 
-/// Lists what a front end is notified of.
+/// Records the notifications to a front end.
 #[derive(Debug, Default)]
 struct Notified(Mutex<Vec<String>>);
 
@@ -36,7 +36,7 @@ impl InvalidationSink for Notified {
     }
 }
 
-/// A directory with a link, as its details alone show it.
+/// A directory with a link, as shown from its details alone.
 fn with_link() -> TorrentDetails {
     let mut details = directory(1, "t", &[("d/file", 100), ("d/other", 10)]);
     details.created = None;
@@ -49,7 +49,7 @@ fn with_link() -> TorrentDetails {
     details
 }
 
-/// The same when its metadata is known.
+/// The same once its metadata is known.
 fn with_metadata(mut details: TorrentDetails) -> TorrentDetails {
     details.created = Some(1_600_000_000);
     details.piece_len = NonZeroU32::new(16384);
@@ -107,7 +107,7 @@ fn metadata_that_comes_later_brings_links_and_dates_and_keeps_numbers() {
     ];
     want.sort();
     assert_eq!(notified.take(), want);
-    // The lookups count on: no other number was forgotten.
+    // The lookup counts continue: no other number was forgotten.
     vfs.forget(file.ino, 1);
     assert_eq!(vfs.readers().len(), 1);
     assert_eq!(vfs.readers()[0].path.as_deref(), Some("t/d/file"));
@@ -140,7 +140,7 @@ fn a_file_that_turns_out_to_be_a_directory_keeps_its_number() {
     assert_eq!(vfs.attr(Ino::ROOT).unwrap().nlink, 3);
     vfs.release(handle);
 
-    // And back: the number of the directory is known and leads nowhere.
+    // And back: the number of the directory is known and has no entries.
     let top = vfs.lookup(Ino::ROOT, b"a.bin").unwrap().attr;
     details.layout = Layout::SingleFile;
     assert_eq!(vfs.correct_of(ServerId::FIRST, &[details]), 1);

@@ -6,8 +6,8 @@ use vfs_core::{FileKind, TorrentDetails};
 
 use crate::support::{render, vfs_of};
 
-/// Returns a torrent with files and, after `->`, links with their targets in the torrent. Whatever
-/// the order, an entry is at the place where it stands.
+/// Returns a torrent with files and, after `->`, links with their targets in the torrent. Each
+/// entry keeps its position in the order.
 fn torrent(entries: &[&str]) -> TorrentDetails {
     let split: Vec<_> = entries.iter().map(|entry| entry.split_once(" -> ")).collect();
     let paths = split.iter().zip(entries).map(|(link, entry)| link.map_or(*entry, |link| link.0));
@@ -56,7 +56,7 @@ fn links_are_shown_only_if_they_stay_inside() {
     );
 }
 
-/// Every framework of macOS has these links, and all applications have frameworks.
+/// Every macOS framework has these links, and every application has frameworks.
 #[test]
 fn links_that_lead_through_links_are_shown() {
     check(
@@ -152,7 +152,7 @@ fn links_to_folders_above_them_are_hidden() {
             "d/e/top -> .",
             "d/e/here -> d/e",
             "d/e/parent -> ..",
-            // It leads through a link that is hidden.
+            // It passes through a hidden link.
             "f/other -> d/loop/film.mkv",
             "f/film.mkv",
         ],
@@ -177,12 +177,12 @@ fn folders_that_link_into_each_other_do_so_no_more() {
             "e/2",
             "d/l -> e",
             "e/l -> d",
-            // Three of them, and one in a folder below.
+            // Three links, and one in a subfolder.
             "x/deep/y -> y",
             "y/z -> z",
             "z/x -> x",
             "y/3",
-            // What leads into the circle and not back is shown, and so are links to files.
+            // Links that lead into the cycle and not back are shown, and so are links to files.
             "into -> d",
             "x/file -> y/3",
             "y/file -> z/file",
@@ -207,7 +207,7 @@ fn folders_that_link_into_each_other_do_so_no_more() {
     );
 }
 
-/// The kernel follows 40 links at most, and a path may lead through more than one.
+/// The kernel follows at most 40 links, and a path may pass through several.
 #[test]
 fn long_chains_of_links_are_cut_short() {
     let mut entries: Vec<_> = (0..60).map(|n| format!("l{n:02} -> l{:02}", n + 1)).collect();

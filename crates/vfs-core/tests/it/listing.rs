@@ -1,4 +1,5 @@
-//! Listings: cookies stay valid while entries come and go, and every lookup is counted once.
+//! Listings: cookies stay valid while entries are added and removed, and every lookup is counted
+//! once.
 
 use crate::support::{child, vfs_of};
 use tfs_testkit::fake::{FakeSource, directory, single_file};
@@ -59,14 +60,14 @@ fn a_listing_under_way_neither_repeats_nor_loses_an_entry() {
     let begun = page(&vfs, Ino::ROOT, 0, 5);
     assert_eq!(names(&begun), [".", "..", "t1", "t2", "t3"]);
 
-    // One that was listed, the one that the listing stands at, and one that is to come go away.
+    // A listed entry, the one at the cookie, and one that is still to be listed are removed.
     for gone in [hashes[0], hashes[2], hashes[4]] {
         source.remove(gone);
     }
     source.add(single_file(7, "t7", 1));
     vfs.apply(source.listing(), source.all_details(), 1);
     assert_eq!(names(&page(&vfs, Ino::ROOT, begun[4].1, 9)), ["t4", "t6", "t7"]);
-    // Rewinding shows what is there now.
+    // Rewinding shows the present entries.
     assert_eq!(names(&page(&vfs, Ino::ROOT, 0, 9)), [".", "..", "t2", "t4", "t6", "t7"]);
 }
 

@@ -1,4 +1,4 @@
-//! Files on this machine's disk: what is read from them, and what never is.
+//! Files on the local disk: which reads they answer, and which they never answer.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use vfs_core::{
 const LEN: u64 = 1000;
 const PIECE: u32 = 100;
 
-/// How many pieces' bytes have to come from the source before anybody looks elsewhere.
+/// How many pieces' bytes must be read from the source before a local file is probed.
 const PROOF_PIECES: u32 = 8;
 
-/// A torrent of one file of ten pieces, which is on this machine's disk too.
+/// A torrent of one file of ten pieces, which is also on the local disk.
 struct Fixture {
     source: FakeSource,
     vfs: Arc<Vfs<FakeSource>>,
@@ -36,7 +36,7 @@ async fn pass(time: Duration) {
 }
 
 impl Fixture {
-    /// Returns a file of which the first so many pieces are there; the others are holes.
+    /// Returns a file whose first `pieces` pieces are present; the others are holes.
     fn new(pieces: u32) -> Self {
         let source = FakeSource::new(4);
         let mut details = directory(1, "t", &[("a", LEN)]);
@@ -52,7 +52,7 @@ impl Fixture {
         fixture
     }
 
-    /// Says that the first so many pieces are there.
+    /// Sets the bitfield to the first `pieces` pieces.
     fn has(&self, pieces: u32) {
         let torrent = file_id(1, 0).torrent;
         let have_bytes = u64::from(pieces * PIECE);
@@ -71,7 +71,7 @@ impl Fixture {
         self.vfs.apply(self.source.listing(), Vec::new(), 1);
     }
 
-    /// Reads as a front end does, and returns how many bytes came from the disk.
+    /// Reads like a front end, and returns how many bytes came from the disk.
     async fn read(&self, offset: u64, len: u32) -> u64 {
         let before = self.vfs.counters().total.bytes_local;
         let bytes = match self.vfs.try_read(self.handle, offset, len) {
@@ -87,7 +87,7 @@ impl Fixture {
         self.vfs.readers().pop().unwrap().way
     }
 
-    /// Reads so much from the source that it is worth a proof: eight pieces.
+    /// Reads enough from the source to be worth a verification: eight pieces.
     async fn read_enough(&self, offset: u64) {
         for _ in 0..PROOF_PIECES {
             let read = self.vfs.read(self.handle, offset, PIECE).await;
@@ -95,7 +95,7 @@ impl Fixture {
         }
     }
 
-    /// Waits until looks that were begun are over.
+    /// Waits until the running probes have ended.
     async fn looked(&self, way: ReadWay) {
         for _ in 0..100 {
             pass(Duration::from_millis(1)).await;
@@ -116,7 +116,7 @@ async fn a_finished_file_is_read_here_once_it_is_proven() {
     for offset in [0, 350, 900] {
         assert_eq!(f.read(offset, 100).await, 100);
     }
-    // Those who have to wait for the disk do, and nobody asks the source.
+    // Reads wait for the disk if necessary, and send no request to the source.
     f.local.set_disk(LocalDisk::Cold);
     assert!(f.vfs.try_read(f.handle, 0, 100).is_none());
     assert_eq!(f.read(200, 300).await, 300);
@@ -134,7 +134,7 @@ async fn what_is_missing_is_streamed_within_one_read_and_holes_are_never_read() 
     f.read_enough(0).await;
     f.looked(ReadWay::Local).await;
     assert_eq!(f.read(250, 150).await, 150);
-    // Across the border: what is there comes from here, the rest when it comes.
+    // Across the boundary: present data comes from the disk, the rest when it arrives.
     let opened = f.source.opened().len();
     assert_eq!(f.read(350, 400).await, 50);
     assert!(f.source.opened()[opened..].iter().all(|(_, range)| range.start() >= 400));
@@ -167,7 +167,7 @@ async fn what_comes_later_is_read_here_only_after_it_was_proven() {
     f.read_enough(0).await;
     f.looked(ReadWay::Local).await;
     f.has(6);
-    // It is there, but nobody has looked at it since.
+    // It is present, but not verified yet.
     assert_eq!(f.read(400, 200).await, 0);
     pass(Duration::from_secs(3)).await;
     assert_eq!(f.read(500, 10).await, 0);
@@ -193,7 +193,7 @@ async fn pieces_that_were_lost_are_not_read_here() {
         f.has(2);
         assert_eq!(f.way(), ReadWay::Source);
         assert_eq!(f.read(150, 150).await, 0);
-        // What was said of pieces a moment ago is not believed any more.
+        // The previous bitfield is not used any more.
         f.looked(ReadWay::Source).await;
         pass(Duration::from_secs(2)).await;
         assert_eq!(f.read(150, 150).await, 0);
@@ -212,7 +212,7 @@ async fn while_the_server_checks_its_files_parts_of_them_are_not_read_here() {
         f.looked(ReadWay::Local).await;
         f.set_state(state);
         assert_eq!(f.way(), ReadWay::Source);
-        // Of a torrent that failed nobody gives it.
+        // A torrent that failed is not read from the disk in part.
         let before = f.vfs.counters().total.bytes_local;
         drop(f.vfs.read(f.handle, 0, 100).await);
         assert_eq!(f.vfs.counters().total.bytes_local, before);
@@ -244,23 +244,23 @@ async fn a_verified_whole_file_is_read_here_whatever_state_its_torrent_is_in() {
         };
         begin(None);
         assert_eq!(f.way(), ReadWay::Local);
-        // `tar -S` takes a file without blocks for one hole.
+        // `tar -S` treats a file without blocks as one hole.
         let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
         assert_eq!(child(&f.vfs, top, "a").unwrap().have_bytes, LEN);
         let last = f.vfs.last_summaries_of(ServerId::FIRST).remove(0);
         assert_eq!((last.state, last.file_progress.as_deref()), (state, Some(&[LEN][..])));
         assert_eq!(f.read(0, 1000).await, 1000);
-        // As after half a minute in which nobody reads: it is opened anew, and not verified.
+        // Like half a minute without reads: it is opened again, and not verified.
         f.vfs.clear_pieces();
         assert!(f.vfs.is_local_known(f.handle));
         assert!(!f.vfs.is_missing(f.handle, 0, 100));
         assert_eq!(f.read(0, 1000).await, 1000);
-        // Listings that say the same change nothing.
+        // Listings without changes change nothing.
         f.apply();
         assert_eq!(f.read(500, 500).await, 500);
         assert_eq!(f.source.proofs().len(), 1);
 
-        // A piece of it was bad: what the server says counts.
+        // A piece of it was bad: the server's report counts.
         f.source.fail_opens(file_id(1, 0), None);
         f.source.set_haves(file_id(1, 0).torrent, have(|piece_idx| piece_idx != 5));
         f.source.update(file_id(1, 0).torrent, |it| {
@@ -288,7 +288,7 @@ async fn a_file_that_changes_while_the_server_checks_it_is_not_verified_by_guess
     f.source.fail_opens(file_id(1, 0), Some(SourceErrorKind::Failed));
     let read = f.vfs.read(f.handle, 0, 100).await;
     assert!(matches!(read, Err(VfsError::Source(_) | VfsError::TimedOut)), "{read:?}");
-    // It is looked for once more, and is another one.
+    // It is probed once more, and has another identity.
     pass(Duration::from_secs(3)).await;
     drop(f.vfs.read(f.handle, 0, 100).await);
     f.local.set_disk(LocalDisk::Cached);
@@ -317,7 +317,7 @@ async fn a_file_that_changed_or_broke_is_read_from_the_source_at_once() {
         f.looked(ReadWay::Local).await;
         assert_eq!(f.source.proofs().len(), 2, "{disk:?}");
 
-        // Those who waited for the disk get their bytes too.
+        // Reads that wait for the disk get their bytes too.
         f.local.set_disk(LocalDisk::Cold);
         let (read, ()) = tokio::join!(f.vfs.read(f.handle, 100, 100), async {
             f.local.set_disk(disk);
@@ -345,19 +345,19 @@ async fn a_file_that_was_proven_in_an_earlier_run_is_read_here_at_once_without_i
     for disk in [LocalDisk::Cold, LocalDisk::Cached] {
         f.local.set_disk(disk);
         assert_eq!(f.read(0, 1000).await, 1000);
-        // As after half a minute in which nobody reads.
+        // Like half a minute without reads.
         f.vfs.clear_pieces();
     }
     assert_eq!((f.source.proofs().len(), f.source.opened().len()), (0, 0));
 
-    // One that was exchanged meanwhile is not: the source is asked, which is away.
+    // A file that was replaced meanwhile is not used: the source is tried, which is down.
     f.local.set_disk(LocalDisk::Changed);
     let read = f.vfs.read(f.handle, 0, 100).await;
     assert!(matches!(read, Err(VfsError::Source(_))), "{read:?}");
     f.source.fail_opens(file_id(1, 0), None);
     pass(Duration::from_secs(60)).await;
     assert_eq!(f.read(0, 100).await, 0);
-    // It is proven anew, like any other.
+    // It is verified again, like any other file.
     f.local.set_disk(LocalDisk::Cached);
     f.looked(ReadWay::Source).await;
     f.read_enough(0).await;
@@ -387,7 +387,7 @@ async fn an_open_file_is_read_on_when_its_torrent_is_gone() {
     f.apply();
     assert_eq!(f.read(0, 1000).await, 1000);
 
-    // What was not complete is nobody's word any more.
+    // An incomplete file is not used without a bitfield.
     let f = Fixture::new(5);
     f.read(0, 10).await;
     f.read_enough(0).await;

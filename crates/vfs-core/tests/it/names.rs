@@ -1,4 +1,4 @@
-//! Hostile names: what each becomes, written down in `docs/names.md`.
+//! Hostile names and their shown forms, as documented in `docs/names.md`.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ Folders end with `/`; where a row has several files, they stand in the torrent i
 |---|---|---|---|
 ";
 
-/// How often a character comes in a row before it is counted.
+/// The number of repetitions of a character above which they are counted.
 const RUN_MAX: usize = 8;
 
 #[test]
@@ -44,11 +44,11 @@ fn hostile_names_become_what_the_documentation_says() {
         let (mut raw, mut shown) = (Vec::new(), Vec::new());
         for (id, len, names) in case.files() {
             let (path, ino) = &paths[&len];
-            // The file is that one, and can be read.
+            // The number leads to that file, which can be read.
             let bytes = runtime.block_on(vfs.read(vfs.open(*ino).unwrap(), 0, 9999)).unwrap();
             assert_eq!(bytes.len() as u64, len);
             FakeSource::content(id, len).check(0, &bytes).unwrap();
-            // The name of a torrent that is there to hold its files says nothing.
+            // The name of a torrent that exists only to hold its files is skipped.
             let skipped = usize::from(names.len() > 1);
             raw.push(in_code(names[skipped..].iter().copied()));
             shown.push(in_code(path[skipped..].iter().map(String::as_str)));
@@ -85,15 +85,15 @@ fn collect(
     }
 }
 
-/// Returns a path as code that stands in a table.
+/// Returns a path as code for a table.
 fn in_code<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.map(written).collect();
     let path = names.join("/").replace('|', r"\|");
-    // An empty name and spaces at the ends show only with quotes.
+    // An empty name and spaces at the ends are visible only with quotes.
     if path.contains('`') { format!("`` \"{path}\" ``") } else { format!("`\"{path}\"`") }
 }
 
-/// Returns a name as in Rust, with long runs of a character counted.
+/// Returns a name as a Rust literal, with long runs of a character counted.
 fn written(name: &str) -> String {
     let mut text = String::new();
     let mut rest = name;
@@ -102,7 +102,7 @@ fn written(name: &str) -> String {
         let run = rest.chars().count() - tail.chars().count();
         let written = match first {
             '"' | '\'' => first.to_string(),
-            // Right-to-left text would turn the table around.
+            // Right-to-left text would reorder the table.
             '\u{590}'..='\u{8ff}' => first.escape_unicode().to_string(),
             _ => first.escape_debug().to_string(),
         };

@@ -1,4 +1,4 @@
-//! Torrents in odd shapes and odd states.
+//! Torrents of unusual shapes and states.
 
 use expect_test::{Expect, expect};
 use tfs_testkit::fake::{FakeSource, single_file};
@@ -172,7 +172,7 @@ async fn pieces_of_files_after_padding_and_after_giants_are_the_right_ones() {
     let first = vfs.open(child(&vfs, top, "first").unwrap().ino).unwrap();
     assert!(matches!(vfs.read(first, 0, 1).await, Err(VfsError::WouldBlock)));
 
-    // Ends of files so long that offsets in the torrent are more than a number holds.
+    // File ends that exceed the range of an offset in the torrent.
     for (torrent, name) in [
         ("a file of 4 TiB", "sparse.img"),
         ("a file of 4 TiB", "after"),
@@ -208,7 +208,7 @@ fn only_what_is_resolved_is_shown_whatever_its_state() {
         let hash = source.add(single_file(id, &format!("{state:?}"), 10));
         source.update(hash, |summary| {
             summary.state = state;
-            // What the server says of more files than there are, or of none.
+            // Progress of more files than there are, or of none.
             summary.file_progress = (id % 2 == 0).then(|| [u64::MAX, 7].into());
         });
         let magnet = source.add(single_file(id + 100, "magnet", 10));

@@ -1,4 +1,4 @@
-//! Preloads over the fake: what they cost, how they give way, and how they end.
+//! Preloads over the fake: their cost, how they yield to readers, and how they end.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -24,14 +24,14 @@ struct Fixture {
     vfs: Arc<Vfs<FakeSource>>,
 }
 
-/// A preload that runs.
+/// A running preload.
 struct PreloadRun {
     task: JoinHandle<Result<(), PreloadError>>,
     progress: watch::Receiver<PreloadProgress>,
 }
 
 impl Fixture {
-    /// A torrent of two files: of the first every other piece is there, of the second nothing.
+    /// A torrent of two files: every other piece of the first is present, and none of the second.
     fn new(streams_max: usize) -> Self {
         let source = FakeSource::new(streams_max);
         source.set_chunk_bytes(100_000);
@@ -84,7 +84,7 @@ impl Fixture {
     }
 }
 
-/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+/// Advances the paused time, which jumps as soon as all tasks are idle.
 async fn pass(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
@@ -104,7 +104,7 @@ async fn only_what_is_missing_is_streamed_and_nothing_is_kept() {
     assert_eq!((counters.total.reads, counters.total.bytes_fetched), (0, 0));
     f.all_closed().await;
 
-    // Now the server says so too: running again costs no stream.
+    // Now the bitfield shows it too: a second preload needs no stream.
     f.has(|piece| piece < 4 || (22..24).contains(&piece));
     pass(Duration::from_secs(2)).await;
     f.vfs.clear_pieces();
@@ -112,7 +112,7 @@ async fn only_what_is_missing_is_streamed_and_nothing_is_kept() {
     assert_eq!(f.opened().len(), 3);
 }
 
-/// Bytes that were there counted as speed, and nothing said why no more came.
+/// Present bytes were counted as speed, and the reason for the stall was not shown.
 #[tokio::test(start_paused = true)]
 async fn a_preload_says_what_it_waits_for_and_counts_nothing_before_it_is_known() {
     let f = Fixture::new(4);
@@ -126,17 +126,17 @@ async fn a_preload_says_what_it_waits_for_and_counts_nothing_before_it_is_known(
     pass(Duration::from_millis(600)).await;
     let second = f.preload("t/nothing", WHOLE);
     pass(Duration::from_secs(4)).await;
-    // Without an answer about pieces the count says nothing; with one, all that is there counts.
+    // Without a bitfield the count is meaningless; with one, all present bytes count.
     let known = |it: &PreloadProgress| it.wait != Some(PreloadWait::Bitfield);
     let steps = seen.lock().unwrap().clone();
     let first = steps.iter().find(|it| known(it)).unwrap();
     assert_eq!((first.bytes_there, first.wait), (FILE_LEN / 2, None));
     assert!(steps.iter().all(|it| !known(it) || it.bytes_there >= FILE_LEN / 2), "{steps:?}");
-    // Nobody sends, and the other waits for its turn.
+    // No peer sends data, and the other preload waits for its turn.
     assert_eq!(steps.last().unwrap().wait, Some(PreloadWait::Peers));
     assert_eq!(second.progress.borrow().wait, Some(PreloadWait::Turn));
 
-    // A reader of what is missing comes first.
+    // A reader of missing data has precedence.
     f.source.hold(file_id(1, 1));
     let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
     let handle = f.vfs.open(child(&f.vfs, top, "nothing").unwrap().ino).unwrap();
@@ -146,7 +146,7 @@ async fn a_preload_says_what_it_waits_for_and_counts_nothing_before_it_is_known(
     assert_eq!(seen.lock().unwrap().last().unwrap().wait, Some(PreloadWait::Readers));
     read.abort();
 
-    // The server checks the torrent, and then goes on.
+    // The server checks the torrent, and then continues.
     f.set_state(TorrentState::Initializing);
     pass(Duration::from_secs(3)).await;
     assert_eq!(seen.lock().unwrap().last().unwrap().wait, Some(PreloadWait::Check));
@@ -169,7 +169,7 @@ async fn readers_come_first_and_the_preload_goes_on_where_it_was() {
         running.progress.wait_for(|it| it.bytes_there >= FILE_LEN / 2).await.unwrap();
         assert_eq!(f.source.open_now(), 1);
 
-        // A reader of what is missing waits for no preload, and meanwhile there is none.
+        // A reader of missing data waits for no preload, and meanwhile none runs.
         f.source.hold(file_id(1, 1));
         let vfs = Arc::clone(&f.vfs);
         let read = tokio::spawn(async move { vfs.read(handle, 5 * MIB, 100).await });
@@ -207,7 +207,7 @@ async fn a_server_that_is_away_costs_only_time() {
     let f = Fixture::new(4);
     f.source.fail_opens(file_id(1, 1), Some(SourceErrorKind::Unreachable));
     let running = f.preload("t/nothing", WHOLE);
-    // A night.
+    // One night.
     pass(Duration::from_secs(8 * 3600)).await;
     assert!(!running.task.is_finished());
     f.source.fail_opens(file_id(1, 1), None);
@@ -230,7 +230,7 @@ async fn what_cannot_come_ends_the_preload_and_says_why() {
         f.set_state(state);
         let ended = timeout(Duration::from_secs(5), running.task).await.unwrap().unwrap();
         assert_eq!(ended.unwrap_err().to_string(), want);
-        // What is there needs nothing to run.
+        // Present data does not need a running torrent.
         let head = FileParts { head: Some(MIB), tail: None };
         if state == TorrentState::Paused {
             f.vfs.preload(&f.file("t/every-other"), head, |_| ()).await.unwrap();

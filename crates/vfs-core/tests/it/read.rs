@@ -31,7 +31,7 @@ fn open(vfs: &Vfs<FakeSource>, name: &str) -> HandleId {
     vfs.open(child(vfs, Ino::ROOT, name).unwrap().ino).unwrap()
 }
 
-/// Waits until no stream is open any more. A test that runs into this for ever is killed.
+/// Waits until no stream is open. The test runner kills a test that hangs here.
 async fn all_closed(source: &FakeSource) {
     while source.open_now() > 0 {
         tokio::task::yield_now().await;
@@ -84,9 +84,9 @@ async fn a_stream_that_lies_never_becomes_an_answer() {
     ] {
         source.misbehave(Some(misbehaviour));
         for len in [500, 1000, 2500] {
-            // A new handle: a sequential reader would get a stream whose end is far away.
+            // A new handle: a sequential reader would get a stream with a distant end.
             let handle = open(&vfs, "file");
-            // A stream that breaks is opened again where it broke.
+            // A stream that breaks is reopened at its position.
             match vfs.read(handle, 0, len).await {
                 Err(VfsError::Source(error)) => {
                     assert_eq!(Some(error.kind), kind, "{misbehaviour:?}");

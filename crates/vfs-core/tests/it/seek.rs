@@ -1,4 +1,4 @@
-//! Searches for holes and data: what is asked of the source, and what is said without it.
+//! Seeks to holes and data: the requests to the source, and the answers without it.
 
 use std::future::pending;
 use std::num::NonZeroU32;
@@ -14,7 +14,7 @@ use vfs_core::{
     TorrentDetails, TorrentSource, TorrentState, TorrentSummary, Vfs, VfsConfig, VfsError,
 };
 
-/// A source that does not answer questions about pieces.
+/// A source that does not answer bitfield requests.
 struct Silent {
     fake: FakeSource,
     asked: AtomicUsize,
@@ -50,7 +50,7 @@ impl TorrentSource for Silent {
     }
 }
 
-/// Returns a source of one torrent of ten pieces of ten bytes, half of which are there.
+/// Returns a source of one torrent of ten pieces of ten bytes, half of which are present.
 fn source() -> FakeSource {
     let source = FakeSource::new(4);
     let mut details = directory(1, "t", &[("a", 100)]);
@@ -84,7 +84,7 @@ async fn the_source_is_asked_once_a_second_at_most() {
     advance(Duration::from_secs(1)).await;
     assert_eq!(vfs.seek(handle, 0, SeekTo::Hole).await.unwrap(), 20);
     assert_eq!(source.bitfield_requests(), 2);
-    // Reads and searches ask together.
+    // Reads and seeks share a request.
     assert_eq!(vfs.read(handle, 0, 10).await.unwrap().len(), 10);
     assert_eq!(source.bitfield_requests(), 2);
 }
@@ -115,7 +115,8 @@ async fn what_the_listing_says_needs_no_question() {
     vfs.apply(source.listing(), Vec::new(), 0);
     assert!(matches!(seek(0, SeekTo::Hole), Some(Ok(100))));
     assert!(matches!(seek(99, SeekTo::Data), Some(Ok(99))));
-    // What is being checked may turn out not to be there; until then nobody can say.
+    // Data that is being checked may turn out to be missing; until then its availability is
+    // unknown.
     source.update(torrent, |summary| summary.state = TorrentState::Initializing);
     vfs.apply(source.listing(), Vec::new(), 0);
     assert_eq!(vfs.seek(handle, 0, SeekTo::Hole).await.unwrap(), 100);

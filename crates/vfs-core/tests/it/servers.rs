@@ -1,4 +1,4 @@
-//! Several servers as one tree: what is shown of them, together and apart.
+//! Several servers as one tree: their torrents, together and apart.
 
 use std::sync::{Arc, Mutex};
 
@@ -85,7 +85,7 @@ fn one_info_hash_is_one_torrent_with_the_best_that_is_said_of_it() {
     assert_eq!(stage.ino(&["film", "a"]), before);
     assert_eq!(stage.xattr(&["film"], "user.tfs.server").unwrap(), "away");
     assert_eq!(stage.xattr(&["film", "a"], "user.tfs.have_bytes").unwrap(), "1");
-    // What only the other server has is nobody else's business.
+    // Torrents that only the other server has do not concern this one.
     assert_eq!(stage.vfs.summaries_not_in(HOME, &[]), []);
     assert_eq!(stage.vfs.summaries_not_in(AWAY, &[]).len(), 2);
     stage.away.remove(hash);
@@ -102,7 +102,7 @@ fn an_empty_union_is_not_shown_before_all_servers_said_that_they_have_nothing() 
     stage.hear(AWAY);
     assert_eq!(stage.names(Ino::ROOT), Vec::<String>::new());
 
-    // What one has is shown whatever is known of the other.
+    // The torrents of one server are shown whatever is known of the other.
     let stage = ServersStage::new(RootLayout::Union);
     stage.home.add(single_file(1, "one", 5));
     stage.hear(HOME);
@@ -129,7 +129,7 @@ fn a_directory_for_each_server_has_what_that_server_has() {
     assert_eq!(stage.xattr(&["away", "film"], "user.tfs.server").unwrap(), "away");
     assert!(stage.vfs.xattr_names(away).unwrap().is_empty());
 
-    // Both copies have numbers of their own, the same in every mount.
+    // Both copies have their own numbers, the same in every mount.
     let numbers = |stage: &ServersStage| {
         let paths = [&["home"][..], &["away"], &["home", "film"], &["away", "film", "a"]];
         paths.map(|path| stage.ino(path))
@@ -177,7 +177,7 @@ fn views_find_what_is_in_the_directories_of_servers() {
     assert_eq!(stage.vfs.read_link(link).unwrap(), "../../away/film");
 }
 
-/// Writes down whose names changed.
+/// Records the torrents whose names changed.
 #[derive(Debug, Default)]
 struct ServerNotified(Mutex<Vec<(Ino, String)>>);
 

@@ -1,4 +1,4 @@
-//! What the tests of the core share: a filesystem over the fake, and the tree as text.
+//! Helpers of the core's tests: a filesystem over the fake, and the tree as text.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use vfs_core::{Attr, Ino, NodeKind, ReadPolicy, Vfs, VfsConfig, VfsError};
 /// When all torrents of [`vfs_of`] are first seen.
 pub(crate) const SEEN_AT: i64 = 1_700_000_000;
 
-/// Returns a filesystem that knows all torrents of the source.
+/// Returns a filesystem that has all torrents of the source.
 pub(crate) fn vfs_of(source: &FakeSource) -> Vfs<FakeSource> {
     vfs_with(source, ReadPolicy::default())
 }
@@ -27,14 +27,14 @@ pub(crate) fn child(vfs: &Vfs<FakeSource>, parent: Ino, name: &str) -> Result<At
     Ok(attr)
 }
 
-/// Returns the whole tree, and checks on the way that listings, lookups and attributes agree.
+/// Returns the whole tree, and checks that listings, lookups and attributes agree.
 pub(crate) fn render(vfs: &Vfs<FakeSource>) -> String {
     let mut text = String::new();
     render_directory(vfs, Ino::ROOT, Ino::ROOT, 0, &mut text);
     text
 }
 
-/// Returns what is below a directory of a torrent, checked in the same way.
+/// Returns the tree below a directory of a torrent, with the same checks.
 pub(crate) fn render_below(vfs: &Vfs<FakeSource>, top: Ino) -> String {
     let mut text = String::new();
     render_directory(vfs, top, Ino::ROOT, 0, &mut text);

@@ -1,4 +1,4 @@
-//! The tree as a front end sees it: names, collisions, links, attributes, what comes and goes.
+//! The tree for a front end: names, collisions, links, attributes, added and removed entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
@@ -162,7 +162,7 @@ fn padding_without_an_attribute_is_hidden_by_its_name() {
                 (&format!("_____padding_file_0_{bitcomet}"), 6),
                 (&format!("extras/_____padding_file_12_{bitcomet}"), 6),
                 ("b.mkv", 3),
-                // What only looks a little like it is shown.
+                // A name that is only similar is shown.
                 (".pad/readme", 1),
                 ("_____padding_file_x_y", 2),
                 ("_____padding_file_7", 3),
@@ -199,7 +199,7 @@ fn a_torrent_whose_only_file_cannot_be_shown_is_not_in_the_root() {
     assert_eq!(render(&vfs), "film.mkv 16384\n");
     let stats = vfs.stats();
     assert_eq!((stats.total_bytes, stats.inode_count), (16384, 2));
-    // It is known all the same, so that nobody asks for its details again, and can be removed.
+    // It is known nevertheless, so that its details are not requested again, and can be removed.
     assert_eq!(vfs.unknown_torrents(&source.listing()), []);
     source.remove(padding);
     let changes = vfs.apply(source.listing(), Vec::new(), 1);
@@ -228,7 +228,7 @@ fn attributes_tell_what_is_there() {
 
     let stats = vfs.stats();
     assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1010, 310, 7));
-    // Totals follow what comes and goes.
+    // Totals follow added and removed torrents.
     source.update(hash, |summary| summary.file_progress = Some([1000, 0, 0].into()));
     source.add(single_file(8, "u", 5));
     vfs.apply(source.listing(), source.all_details(), SEEN_AT);
@@ -246,7 +246,7 @@ fn nothing_is_known_before_the_first_listing() {
     assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
     assert!(matches!(vfs.lookup(Ino::ROOT, b"x"), Err(VfsError::NoTree)));
     assert!(matches!(vfs.read_dir(Ino::ROOT, 0, |_| true), Err(VfsError::NoTree)));
-    // That there is a root is known all the same: the way to `.tfs` leads through it.
+    // The root exists nevertheless: the path to `.tfs` leads through it.
     assert!(vfs.attr(Ino::ROOT).is_ok());
     vfs.apply(Vec::new(), Vec::new(), 0);
     assert!(vfs.open_dir(Ino::ROOT).is_ok());
@@ -265,7 +265,8 @@ fn torrents_come_and_go_and_keep_their_names() {
     assert_eq!(changes.removed, [(first, "a.iso".to_owned())]);
     assert_eq!(render(&vfs), "a [02020202].iso 2\n");
 
-    // The unresolved are asked for when they are resolved, and shown when the details are there.
+    // Unresolved torrents are requested once they are resolved, and shown once their details are
+    // known.
     let third = source.add(single_file(3, "b", 3));
     source.update(third, |summary| summary.is_resolved = false);
     assert_eq!(vfs.unknown_torrents(&source.listing()), []);
@@ -320,7 +321,7 @@ fn file_handles_are_found_by_number_before_and_after_a_remount() {
             assert_eq!(lookup(vfs, handle.0, ".").unwrap(), handle);
             assert_eq!(lookup(vfs, handle.0, "..").unwrap().0, parent);
         }
-        // Whether it is gone is not known before the first listing.
+        // Before the first listing it is unknown whether it is gone.
         assert!(matches!(lookup(&unknown, handle.0, "."), Err(VfsError::NoTree)));
     }
     for vfs in [&vfs, &unknown] {
@@ -330,7 +331,7 @@ fn file_handles_are_found_by_number_before_and_after_a_remount() {
     assert!(matches!(lookup(&vfs, Ino(77), "."), Err(VfsError::NotFound)));
     assert_eq!(vfs.known_count(), 0);
 
-    // One that is still known is stale when its torrent is gone, and one that is not, not found.
+    // A node that the kernel knows is stale when its torrent is gone; any other is not found.
     vfs.lookup(d, b"a").unwrap();
     source.remove(hash);
     vfs.apply(source.listing(), Vec::new(), SEEN_AT);
@@ -339,7 +340,7 @@ fn file_handles_are_found_by_number_before_and_after_a_remount() {
     assert!(matches!(lookup(&vfs, handles[3].1.0, "."), Err(VfsError::NotFound)));
 }
 
-/// Returns a filesystem with numbers below 2^32, with these ranges from before.
+/// Returns a filesystem with numbers below 2^32, and with the given ranges from an earlier run.
 fn vfs_of_32(source: &FakeSource, ranges: &[(InfoHash, NumberRange)]) -> Vfs<FakeSource> {
     let config = VfsConfig {
         inode_numbers: InodeNumbers::Bits32,
@@ -382,7 +383,7 @@ fn numbers_below_2_to_the_32_are_allocated_and_stay_if_they_are_kept() {
     };
     let source = FakeSource::new(4);
     let mut linked = directory(1, "t", &[("d/a", 1), (".pad/7", 7), ("l/m", 0), ("e/b", 2)]);
-    // Its target comes with the metadata.
+    // Its target arrives with the metadata.
     linked.files[2].kind = FileKind::Symlink { target: Vec::new() };
     source.add(linked.clone());
     for id in 2..100 {
@@ -408,8 +409,8 @@ fn numbers_below_2_to_the_32_are_allocated_and_stay_if_they_are_kept() {
     assert_eq!(vfs.read_link(link).unwrap(), "../../t99");
     assert_eq!(vfs.read_link(found).unwrap(), "../../../t99/d/a");
 
-    // After a restart they are the same, in whatever order the torrents come, also when a link
-    // shows and one torrent has gone meanwhile, whose numbers nobody gets.
+    // After a restart they are the same, for any order of torrents, also if a link is shown and one
+    // torrent has gone meanwhile, whose numbers stay reserved.
     let other = FakeSource::new(4);
     for id in (3..100).rev() {
         other.add(directory(id, &format!("t{id}"), &[("d/a", 1), ("b", 2)]));
@@ -427,7 +428,7 @@ fn numbers_below_2_to_the_32_are_allocated_and_stay_if_they_are_kept() {
         }
     }
     assert!(again.contains_key("/t/l/m") && !first.contains_key("/t/l/m"));
-    // It comes back to the numbers that it had.
+    // It returns with its former numbers.
     other.add(directory(2, "t2", &[("d/a", 1), ("b", 2)]));
     vfs.apply(other.listing(), other.all_details(), SEEN_AT);
     assert_eq!(numbers_of(&vfs)["/t2/d/a"], first["/t2/d/a"]);
@@ -464,21 +465,21 @@ fn names_that_were_shown_are_kept() {
     };
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
     let remembered = [
-        // Gone, so its name is free for who had it before.
+        // Gone, so the torrent that had the name before may use it.
         had(9, "same [02020202]"),
         had(2, "same [02020202]"),
         had(3, "same"),
-        // Nobody would have called them so.
+        // Names that tfs would never assign to these torrents.
         had(4, "../../etc/passwd"),
         had(5, ".tfs"),
         had(6, "other"),
-        // By 0.1.0, as a torrent without a name.
+        // From 0.1.0, for a torrent without a name.
         had(7, "%empty"),
         had(8, "%empty [08080808]"),
     ];
     vfs.remember(Some(7), remembered);
     assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
-    // The details of 3 come late, and its name waits for it.
+    // The details of 3 arrive late, and its name is reserved for it.
     let third = |details: &TorrentDetails| details.info_hash == InfoHash::from_bytes([3; 20]);
     let (late, early): (Vec<_>, Vec<_>) = source.all_details().into_iter().partition(third);
     vfs.apply(source.listing(), early, SEEN_AT);
@@ -527,7 +528,7 @@ fn times_are_those_of_the_first_sight_and_of_the_last_change() {
     for (id, _, want) in cases {
         assert_eq!(child(&vfs, Ino::ROOT, &format!("t{id}")).unwrap().mtime, want, "{id}");
     }
-    // A clock that was never set does not make dates wrong.
+    // A clock that was never set does not distort dates.
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
     vfs.apply(source.listing(), source.all_details(), 0);
     assert_eq!(child(&vfs, Ino::ROOT, "t1").unwrap().mtime, SEEN_AT);
@@ -555,7 +556,7 @@ fn a_listing_that_says_nothing_new_waits_for_nobody_and_holds_up_nobody() {
     }
     let vfs = Arc::new(vfs_of(&source));
     let (sender, applied) = mpsc::channel();
-    // What is told of each entry is told under the lock of the tree.
+    // Each entry is passed on under the lock of the tree.
     vfs.read_dir(Ino::ROOT, 0, |_entry| {
         let (vfs, listing) = (Arc::clone(&vfs), source.listing());
         let sender = sender.clone();

@@ -9,7 +9,7 @@ use vfs_core::{Attr, ControlFile, Ino, NodeKind, Query, SearchHit, Vfs, VfsConfi
 
 use crate::support::{SEEN_AT, child};
 
-/// Returns a filesystem with one control file that counts how often it was made.
+/// Returns a filesystem with one control file that counts how often it was generated.
 fn vfs_of(source: &FakeSource, show_control: bool) -> Vfs<FakeSource> {
     let made = AtomicU64::new(0);
     let render = move || format!("made {}\n", made.fetch_add(1, Ordering::Relaxed)).into();
@@ -181,7 +181,7 @@ fn a_search_is_a_directory_of_links_with_names_of_their_own() {
         en.srt -> ../../../Film/subs/en.srt"]]
     .assert_eq(&list(&vfs, ".tfs/search/subs en"));
     assert_eq!(list(&vfs, ".tfs/search/nowhere"), "");
-    // What is the name of no search; the second has a control character.
+    // These are not names of searches; the second has a control character.
     for none in ["   ", "a\u{7}"] {
         let found = walk(&vfs, &format!(".tfs/search/{none}"));
         assert!(matches!(found, Err(VfsError::NotFound)), "{none:?}");
@@ -193,7 +193,7 @@ fn a_search_is_a_directory_of_links_with_names_of_their_own() {
 #[test]
 fn a_search_follows_the_torrents_and_keeps_the_names_it_has() {
     let (source, vfs) = sample();
-    // Whoever lists knows of the search, or it would be forgotten.
+    // A listing keeps the search alive; it would be forgotten otherwise.
     let dir = walk(&vfs, ".tfs/search/mkv").unwrap().ino;
     let mut cookie = 0;
     vfs.read_dir(dir, 0, |entry| {
@@ -212,7 +212,7 @@ fn a_search_follows_the_torrents_and_keeps_the_names_it_has() {
         film [03030303 #2].mkv -> ../../../Other/d/film.mkv
         film.mkv -> ../../../New/film.mkv"]]
     .assert_eq(&list(&vfs, ".tfs/search/mkv"));
-    // The listing goes on where it was.
+    // The listing continues at its position.
     let mut rest = Vec::new();
     vfs.read_dir(dir, cookie, |entry| {
         rest.push(entry.name.to_owned());
@@ -298,7 +298,7 @@ fn views_are_found_by_number_and_searches_only_in_their_run() {
     assert_ne!(search.generation, words.generation);
 }
 
-/// What Linux types is found although a Mac made the names, and the reverse.
+/// A search typed on Linux finds names from a Mac, and the reverse.
 #[test]
 fn searches_find_accents_however_they_are_encoded() {
     let source = FakeSource::new(4);

@@ -143,8 +143,8 @@ impl Plan {
         ends.map(|read| read.need.end()).max().unwrap_or(0).max(stream.pos)
     }
 
-    /// Returns the range of offsets whose reads can join a stream that has advanced, for one such
-    /// stream.
+    /// Returns the range of offsets at which reads can join an advanced stream, and clears that
+    /// stream's mark.
     fn pop_grown(&mut self) -> Option<(FileId, ByteRange)> {
         let (id, _) = self.streams.iter().find(|(_, stream)| stream.has_grown)?;
         let id = *id;

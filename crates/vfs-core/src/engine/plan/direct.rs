@@ -1,8 +1,9 @@
 //! Direct reads: short present ranges that the requesting thread reads itself, without a stream.
 //! Each holds a permit for its duration of milliseconds.
 //!
-//! A direct read is granted only if a permit is free and the data is present. If it fails, the read
-//! continues on the normal path. So a direct read never waits, fails a read, or is retried.
+//! A direct read is granted only if no wait is expected: a permit is free and the data is present.
+//! If it fails, the read continues on the normal path. So a direct read never waits, fails a read,
+//! or is retried.
 #![warn(clippy::arithmetic_side_effects)]
 
 use std::time::Duration;

@@ -119,7 +119,8 @@ impl Plan {
     }
 
     /// Returns whether the bitfield is recent enough to fail a read for missing data: at most
-    /// [`Tuning::haves_interval`](super::Tuning::haves_interval) older than the read.
+    /// [`Tuning::haves_interval`](super::Tuning::haves_interval) older than the read. Also true
+    /// once the read has waited for a newer one, and for a torrent without piece geometry.
     pub(super) fn is_fresh(&self, read: &PlannedRead, now: Timestamp) -> bool {
         let file = read.request.file;
         let facts = self.files.get(&file).unwrap_or(&read.request.facts);

@@ -7,7 +7,7 @@
 //! on_direct, on_direct_end                              from the threads of readers
 //! on_opened, on_chunk, on_stream_end, on_haves         from the source
 //! on_permits                                           from the budget of the server
-//! on_time                                              when next_time has come
+//! on_time                                              when next_time is reached
 //!        `--> next_action (until there is none), demand, stream_demand, next_time
 //! ```
 //!
@@ -257,7 +257,7 @@ impl Plan {
         }
     }
 
-    /// Lets a read end with [`VfsError::Partial`].
+    /// Allows a read to end with [`VfsError::Partial`].
     pub(super) fn set_split(&mut self, id: ReadId, split: Split) {
         if let Some(read) = self.reads.get_mut(&id) {
             read.split = split;

@@ -229,7 +229,7 @@ impl Plan {
             }
         } else if was_pressed {
             self.courtesy.paused_until = now.saturating_add(self.tuning.preload_quiet);
-            // Preloads could not be granted before in this pass.
+            // Another pass grants preloads by the updated state.
             self.is_dirty = true;
         }
     }

@@ -43,10 +43,10 @@ const FETCHED_PIECES_MAX: u64 = 4;
 /// repeatedly breaks or stalls after a few bytes makes no progress.
 const PROGRESS_BYTES_MIN: u64 = 4096;
 
-/// When a read ends without an answer.
+/// The deadline of a read, which progress of its torrent extends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ReadDeadline {
-    /// How long the torrent may make no progress.
+    /// How long the torrent may be without progress.
     pub(crate) timeout: Duration,
     /// When the read ends if there is no progress at all. Earlier than now plus `timeout` for a
     /// read that has waited at another server.
@@ -286,7 +286,7 @@ impl Plan {
         left.checked_sub(now.duration_since(at))
     }
 
-    /// Returns when the torrent was last seen to make progress.
+    /// Returns when the torrent last made progress.
     pub(in crate::engine) fn torrent_progress_at(&self, torrent: InfoHash) -> Option<Timestamp> {
         self.samples.torrents.get(&torrent)?.progress_at
     }
@@ -333,7 +333,7 @@ impl PlannedRead {
         self.expiry.at < self.request.deadline.latest
     }
 
-    /// Returns whether its torrent is sampled for it.
+    /// Returns whether its torrent must be sampled.
     fn is_sampled(&self, now: Timestamp) -> bool {
         let is_waiting = !self.is_preload() && !self.is_answered;
         is_waiting && self.may_be_extended() && now >= self.first_sample_at()

@@ -16,7 +16,7 @@ const READ_BYTES_MAX: u64 = MIB;
 /// of a range, as only whole blocks are kept. It is also the kernel's default read-ahead.
 const BLOCK_BYTES_MAX: u64 = 128 * KIB;
 
-/// Below this a block costs more bookkeeping than bytes.
+/// The smallest block. A smaller one needs more memory for bookkeeping than for bytes.
 const BLOCK_BYTES_MIN: u64 = 4 * KIB;
 
 /// The largest chunk expected from a source. Chunks of rqbit-client have up to some 256 KiB.

@@ -127,7 +127,7 @@ impl BlockCache {
         self.blocks.run_pending_tasks();
     }
 
-    /// Returns how many bytes the blocks of all servers have.
+    /// Returns the total size of the blocks of all servers, in bytes.
     pub(in crate::engine) fn bytes(&self) -> u64 {
         self.blocks.weighted_size()
     }

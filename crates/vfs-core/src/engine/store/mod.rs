@@ -70,7 +70,7 @@ impl ByteStore {
         self.cache.clear();
     }
 
-    /// Returns the bytes of `range` in pieces, if all of them are in memory.
+    /// Returns the bytes of `range` as a list of slices, if all of them are in memory.
     pub(super) fn assemble(&mut self, file: FileId, range: ByteRange) -> Option<Vec<Bytes>> {
         let mut parts = Vec::new();
         let mut at = range.start();

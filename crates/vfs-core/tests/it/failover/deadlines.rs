@@ -1,9 +1,9 @@
-//! How long a read waits for what no server has, at one server and at the better of two.
+//! How long a read waits for data that no server has, at one server and at the better of two.
 
 use super::*;
 
-/// A torrent that one server downloads for `time`, and that a second one has paused, if there is a
-/// second.
+/// A torrent that one server downloads for `time`, and that the second server, if there is one, has
+/// paused.
 fn downloading(server_count: usize, time: Option<Duration>) -> FailoverStage {
     let servers =
         [SimulatedServer::new("home", |_| false), SimulatedServer::new("away", |_| false)];
@@ -16,10 +16,10 @@ fn downloading(server_count: usize, time: Option<Duration>) -> FailoverStage {
 async fn progress_of_the_download_moves_the_deadline() {
     for server_count in [1, 2] {
         for (fetches_for, ends_in) in [
-            // The server does not tell, or fetches nothing.
+            // The server reports no progress, or fetches nothing.
             (None, 60..=61),
             (Some(0), 60..=61),
-            // A time-out after the sample that saw the last byte.
+            // One time-out after the sample that shows the last byte.
             (Some(100), 160..=168),
             (Some(10_000), 600..=601),
         ] {

@@ -1,4 +1,4 @@
-//! Reads that several servers could answer: whom they ask, and how they move on. In paused time.
+//! Reads that several servers could answer: the order of servers, and failover. In paused time.
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "the plainest way, which fails loudly")]
 
 mod deadlines;
@@ -27,19 +27,19 @@ const PIECES: u32 = 64;
 const LEN: u64 = PIECE * PIECES as u64;
 const STREAMS_MAX: usize = 2;
 
-/// How a server is.
+/// The behaviour of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Up,
-    /// It answers everything with this.
+    /// It answers every request with this error.
     Fails(SourceErrorKind),
-    /// It says what it has, and each stream fails with this.
+    /// It reports its bitfield, and each stream fails with this error.
     FailsStreams(SourceErrorKind),
-    /// It takes requests and says nothing.
+    /// It accepts requests and never answers.
     Silent,
 }
 
-/// A server whose streams are silent at what it does not have, as those of rqbit are.
+/// A server whose streams are silent at missing data, like those of rqbit.
 #[derive(Debug)]
 struct SimulatedServer {
     name: &'static str,
@@ -50,9 +50,9 @@ struct SimulatedServer {
     latency: Mutex<Duration>,
     open_count: Arc<AtomicUsize>,
     opened: Mutex<Vec<ByteRange>>,
-    /// What is added to each byte that it gives.
+    /// A number that is added to each byte that it delivers.
     lie: Arc<Mutex<u8>>,
-    /// Since when and for how long it fetches bytes of the torrent from peers, if it tells.
+    /// When and for how long it fetches bytes of the torrent from peers, if it reports progress.
     fetches: Mutex<Option<(Instant, Duration)>>,
 }
 
@@ -106,7 +106,7 @@ impl SimulatedServer {
     }
 }
 
-/// Waits until a server says something, if it is good or bad.
+/// Waits until a server answers, with success or failure.
 async fn gate(mode: &mut watch::Receiver<Mode>) -> Result<(), SourceError> {
     let mode = *mode.wait_for(|mode| *mode != Mode::Silent).await.unwrap();
     match mode {
@@ -167,7 +167,7 @@ impl TorrentSource for SimulatedServer {
     }
 }
 
-/// Counts what is open.
+/// Counts the open streams.
 #[derive(Debug)]
 struct SimulatedPermit(Arc<AtomicUsize>);
 
@@ -255,12 +255,12 @@ impl FailoverStage {
         self.vfs.open(film.unwrap()).unwrap()
     }
 
-    /// Reads, checks what comes, and returns how long it took.
+    /// Reads, checks the bytes, and returns how long it took.
     async fn read(&self, handle: HandleId, offset: u64, len: u32) -> Result<Duration, VfsError> {
         read(&self.vfs, handle, offset, len).await
     }
 
-    /// Checks that all servers together keep to the limit.
+    /// Checks that all servers together keep to the memory limit.
     fn check_memory(&self, bytes_max: usize) {
         let counters = self.vfs.counters();
         let bytes = counters.buffered_bytes + counters.cached_bytes;
@@ -286,7 +286,7 @@ async fn read(
     Ok(start.elapsed())
 }
 
-/// Lets time pass, which is paused: it jumps as soon as nobody has anything to do.
+/// Advances the paused time, which jumps as soon as all tasks are idle.
 async fn pass(time: Duration) {
     sleep_until(Instant::now() + time).await;
 }
@@ -299,7 +299,7 @@ fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// The first has the first half, the second the second, and both the middle.
+/// The first has the first half, the second has the second, and both have the middle.
 fn halves() -> FailoverStage {
     let (first, second) = (|piece| piece <= PIECES / 2, |piece| piece >= PIECES / 2);
     FailoverStage::new(vec![
@@ -322,7 +322,7 @@ async fn each_byte_comes_from_a_server_that_has_it() {
     for offset in (0..LEN).step_by(100_000) {
         assert!(stage.read(film, offset, 100_000).await.unwrap() < seconds(3), "{offset}");
     }
-    // Across the border, at random, and what only one has at once.
+    // Across the boundary, at random offsets, and data that only one server has.
     let border = LEN / 2;
     stage.vfs.clear_data();
     stage.read(film, border - 50_000, 200_000).await.unwrap();
@@ -330,7 +330,7 @@ async fn each_byte_comes_from_a_server_that_has_it() {
     assert!(stage.read(other, LEN - 9, 9).await.unwrap() < millis(10));
     assert!(stage.read(other, 5, 9).await.unwrap() < millis(10));
     assert_eq!(stage.vfs.counters().total.failures, 0);
-    // What is asked for holes is what any of them has.
+    // The data that holes are computed from is the union of all servers.
     let hole = stage.vfs.seek(other, 0, vfs_core::SeekTo::Hole).await.unwrap();
     assert_eq!(hole, LEN);
 }
@@ -344,7 +344,7 @@ async fn a_read_goes_on_where_a_server_failed() {
         stage.servers[0].set(Mode::Fails(kind));
         assert!(stage.read(film, 5, 9).await.unwrap() < millis(10), "{kind:?}");
         assert_eq!(stage.opened(), [1, 1], "{kind:?}");
-        // Who failed is not asked again for a while.
+        // A server that failed is not tried again for a while.
         stage.read(film, 1_000_000, 9).await.unwrap();
         assert_eq!(stage.opened(), [1, 2], "{kind:?}");
         assert_eq!(stage.vfs.counters().total.moves, 1);
@@ -374,7 +374,7 @@ async fn a_server_that_is_silent_costs_a_second_and_then_nothing() {
     assert!((seconds(1)..millis(1100)).contains(&took), "{took:?}");
     assert!(stage.read(film, 2_000_000, 9).await.unwrap() < millis(10));
     assert_eq!(stage.opened(), [1, 2]);
-    // One whose bytes come slowly is not silent.
+    // A server whose bytes arrive slowly is not stalled.
     stage.servers[0].set(Mode::Up);
     pass(seconds(40)).await;
     let slow = FailoverStage::new(vec![
@@ -399,7 +399,7 @@ async fn what_no_server_has_is_waited_for_until_any_of_them_has_it() {
         let vfs = Arc::clone(&stage.vfs);
         let reading = tokio::spawn(async move { read(&vfs, film, offset, 9).await });
         pass(seconds(10)).await;
-        // It waits where most of the file is.
+        // It waits at the server that has most of the file.
         assert_eq!(stage.servers[0].opened(), 0);
         assert!(stage.servers[1].opened() > 0);
         let piece = usize::try_from(offset / PIECE).unwrap();
@@ -424,7 +424,7 @@ async fn what_a_server_that_fails_may_have_is_waited_for_where_it_downloads() {
         let vfs = Arc::clone(&stage.vfs);
         let reading = tokio::spawn(async move { read(&vfs, film, 5, 9).await });
         pass(seconds(20)).await;
-        // The other one fetches it meanwhile, and who fails is asked now and then.
+        // The other one fetches it meanwhile, and the failing server is tried now and then.
         assert!(stage.servers[1].open_count.load(Ordering::Relaxed) > 0, "{mode:?}");
         assert!(stage.opened()[0] < 25, "{mode:?} {:?}", stage.opened());
         match back {
@@ -448,7 +448,7 @@ async fn what_cannot_come_is_not_waited_for() {
     let film = stage.open();
     let refused = stage.read(film, 5, 9).await;
     assert!(matches!(refused, Err(VfsError::WouldBlock)), "{refused:?}");
-    // One that runs is enough.
+    // One running torrent is enough.
     *stage.servers[1].state.lock().unwrap() = TorrentState::Live;
     stage.hear();
     stage.servers[1].get(0..1);
@@ -525,10 +525,10 @@ async fn one_server_that_is_read_from_has_most_of_the_memory() {
     // It was tried once.
     assert_eq!(stage.opened()[1], 1);
     assert_eq!(counters.memory_bytes_max, 4 << 20);
-    // Half of all is for the cache, and a quarter for the streams of each.
+    // Half of the memory is for the cache, and a quarter for the streams of each server.
     assert!(counters.cached_bytes > (2 << 20) - (128 << 10), "{counters:?}");
 
-    // What a server gave is there also while it is down.
+    // Data that a server delivered stays readable while it is down.
     stage.vfs.release(film);
     stage.servers[0].set(Mode::Fails(SourceErrorKind::Unreachable));
     let film = stage.open();
@@ -536,7 +536,7 @@ async fn one_server_that_is_read_from_has_most_of_the_memory() {
     assert_eq!(stage.opened()[1], 1);
 }
 
-/// The bytes of a server are not verified by tfs, so that a lie is that server's alone.
+/// tfs does not verify the bytes of a server, so a lie must stay with that server.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_lies_does_not_answer_for_another() {
     let stage = twins();
@@ -545,11 +545,11 @@ async fn a_server_that_lies_does_not_answer_for_another() {
     let film = stage.open();
     let lie = stage.vfs.read(film, 0, 300_000).await.unwrap();
     assert!(FakeSource::content(file_id(1, 0), LEN).check(0, &lie).is_err());
-    // All of it is in memory, and its reader gets it from there.
+    // All of it is in memory, and the reader of that server gets it from there.
     assert_eq!(stage.vfs.try_read(film, 0, 200_000).unwrap().unwrap(), lie.slice(..200_000));
     assert_eq!(stage.opened()[1], 0);
 
-    // A reader at the other server gets nothing of that, whoever read it first.
+    // A reader at the other server gets none of it, whichever reader read it first.
     liar.set(Mode::Fails(SourceErrorKind::Unreachable));
     let other = stage.open();
     assert!(stage.vfs.try_read(other, 0, 200_000).is_none());
@@ -559,12 +559,12 @@ async fn a_server_that_lies_does_not_answer_for_another() {
     let took = stage.read(other, 0, 300_000).await.unwrap();
     assert!(took < seconds(2), "{took:?}");
 
-    // What the honest one gave is read from memory.
+    // The bytes of the honest server are read from memory.
     let again = stage.vfs.try_read(other, 0, 200_000).unwrap().unwrap();
     FakeSource::content(file_id(1, 0), LEN).check(0, &again).unwrap();
 }
 
-/// Of a torrent that one of several servers has, reads in memory are answered without a task.
+/// If only one of several servers has a torrent, reads from memory are answered without a task.
 #[tokio::test(start_paused = true)]
 async fn a_reader_at_the_only_server_with_its_torrent_finds_what_it_read() {
     let stage = twins();
@@ -577,7 +577,8 @@ async fn a_reader_at_the_only_server_with_its_torrent_finds_what_it_read() {
     assert_eq!(stage.opened()[0], 0);
 }
 
-/// It was taken for the first server, whose torrents it then changed and whose bytes it gave.
+/// An unknown id was treated as the first server, whose torrents it then changed and whose bytes it
+/// delivered.
 #[tokio::test(start_paused = true)]
 async fn an_id_that_no_server_has_is_no_server() {
     let stage = twins();
@@ -590,7 +591,7 @@ async fn an_id_that_no_server_has_is_no_server() {
     assert!(changes.added.is_empty(), "{changes:?}");
     let changes = stage.vfs.add_of(nobody, vec![summary], vec![other], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
-    // Nor does an empty listing of it take anything away.
+    // An empty listing of it removes nothing either.
     let changes = stage.vfs.apply_of(nobody, Vec::new(), Vec::new(), SEEN_AT);
     assert!(changes.removed.is_empty(), "{changes:?}");
     stage.read(stage.open(), 5, 9).await.unwrap();

@@ -1,4 +1,4 @@
-//! Preloads of what several servers have: which of them fetches, and who goes on.
+//! Preloads with several servers: which of them fetches, and which continues after a failure.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +27,7 @@ async fn a_preload_goes_on_at_another_server_when_its_own_is_down() {
         pass(seconds(late_max)).await;
         assert!(stage.servers[1].open_count.load(Ordering::Relaxed) > 0, "{mode:?}");
         stage.servers[1].get(0..PIECES as usize);
-        // What the server has is looked at every few seconds.
+        // The bitfield is checked every few seconds.
         tokio::time::timeout(seconds(60), preload).await.unwrap().unwrap().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Random readers and random faults: as long as one server is well, every read is answered.
+//! Random readers and random faults: while one server is healthy, every read is answered.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,10 +9,10 @@ use vfs_core::{ReadPolicy, SourceErrorKind};
 
 use super::{FailoverStage, LEN, Mode, PIECES, SimulatedServer, millis, pass, read, seconds};
 
-/// The least that three servers with so many streams can have, so that it is always full.
+/// The minimum for three servers with this many streams, so that memory is always full.
 const MEMORY_BYTES_MAX: usize = 6 << 20;
 
-/// Counts up in a way that looks like chance, the same for each seed.
+/// A pseudo-random generator, with the same sequence for each seed.
 struct Chance(u64);
 
 impl Chance {
@@ -25,8 +25,8 @@ impl Chance {
     }
 }
 
-/// Three servers with whatever pieces, of which at most two have a fault at a time: the one that
-/// `spare` says is well, and what no other has it has. So every read is answered.
+/// Three servers with random pieces, of which at most two have a fault at a time. The server
+/// `spare` is healthy and has every piece that no other server has. So every read is answered.
 async fn simulate(seed: u64) {
     let mut chance = Chance(seed);
     let mut have: Vec<Vec<bool>> =
@@ -90,7 +90,7 @@ async fn simulate(seed: u64) {
         () = faults => {}
     }
     assert_eq!(stage.vfs.counters().total.failures, 0, "{seed}");
-    // What is released owns nothing.
+    // A released handle owns nothing.
     stage.servers.iter().for_each(|server| server.set(Mode::Up));
     let patience = Instant::now() + seconds(120);
     while stage.servers.iter().any(|server| server.open_count.load(Ordering::Relaxed) > 0) {

@@ -1,4 +1,4 @@
-//! A directory for each server: in each is what a mount of that server alone would show.
+//! A directory for each server, which shows the same as a mount of that server alone.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use vfs_core::{Ino, NodeKind, RootLayout, ServerId, TorrentDetails, Vfs, VfsConf
 
 use super::generate::{self, Op, SERVERS};
 
-/// Returns all that can be seen below a directory, but for numbers.
+/// Renders everything visible below a directory, except inode numbers.
 fn view(vfs: &Vfs<FakeSource>, dir: Ino, text: &mut String) {
     let mut entries = Vec::new();
     let each = |entry: &vfs_core::DirEntry<'_>| {

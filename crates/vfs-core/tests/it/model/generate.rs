@@ -1,4 +1,4 @@
-//! Torrents and operations at random, from so few names that almost everything collides.
+//! Random torrents and operations, with so few names that most of them collide.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -7,35 +7,35 @@ use vfs_core::{
     FileEntry, FileKind, InfoHash, Layout, MetadataStatus, TorrentDetails, TorrentState,
 };
 
-/// How many torrents there are to come and go.
+/// The number of torrents in the pool.
 pub(super) const POOL: u8 = 6;
 
-/// How many servers they are on.
+/// The number of servers.
 pub(super) const SERVERS: usize = 2;
 
-/// One thing that happens, on or with a server.
+/// One operation, on or with a server.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
-    /// The server gets a torrent of the pool, or gets it back.
+    /// The server adds a torrent of the pool, or adds it again.
     Add(Index),
     /// The server loses a torrent.
     Remove(Index),
-    /// The server says something new about a torrent.
+    /// The server reports a new state of a torrent.
     Progress(Index, u64, TorrentState),
-    /// A magnet, or not.
+    /// Whether a torrent is an unresolved magnet.
     Resolve(Index, bool),
-    /// The tree hears all of a server; the details of some torrents do not come.
+    /// The tree receives the list of a server; the details of some torrents are missing.
     Apply { details_of: u8 },
-    /// Something that was seen is looked up, and kept.
+    /// A node that was seen is looked up, and its lookup count is kept.
     Lookup(Index),
-    /// Something that was kept is forgotten.
+    /// A kept lookup is forgotten.
     Forget(Index),
-    /// A listing begins, or goes on for some entries.
+    /// A listing begins, or continues for some entries.
     List { dir: Index, entries: usize },
 }
 
 impl Op {
-    /// Lets it happen on a server, if it is of that kind.
+    /// Applies an operation to a server, if it is of that kind.
     pub(super) fn happen_on(&self, source: &FakeSource, pool: &[TorrentDetails]) {
         match self {
             Self::Add(of) => {
@@ -61,7 +61,7 @@ impl Op {
     }
 }
 
-/// Returns what happens, each with the server that it happens on.
+/// Returns a sequence of operations, each with its server.
 pub(super) fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
     let state = select(vec![
         TorrentState::Initializing,
@@ -84,8 +84,8 @@ pub(super) fn ops() -> impl Strategy<Value = Vec<(usize, Op)>> {
     prop::collection::vec((0..SERVERS, op), 1..60)
 }
 
-/// Returns the torrents that come and go. The first two have the beginnings of their hashes in
-/// common, so that even the marks of their names collide.
+/// Returns the pool of torrents. The hashes of the first two have a common prefix, so that even the
+/// marks of their names collide.
 pub(super) fn pool() -> impl Strategy<Value = Vec<TorrentDetails>> {
     let torrent = |id: u8| {
         let files = prop::collection::vec(file(), 0..7);
@@ -141,6 +141,6 @@ fn name() -> impl Strategy<Value = String> {
     ];
     let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     names.extend([format!("{long}.x"), format!("{long}b.x"), long]);
-    // The plain ones most of all.
+    // Plain names are the most frequent.
     prop_oneof![3 => select(names[..4].to_vec()), 2 => select(names)]
 }

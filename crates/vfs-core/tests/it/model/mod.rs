@@ -1,9 +1,9 @@
-//! The tree of two servers against a reference that is made anew from their lists after every
+//! The tree of two servers against a reference that is rebuilt from their lists after every
 //! operation.
 //!
-//! Names inside torrents are compared with the reference. Names in the root depend on who was
-//! there when, so the rules are checked: who may have which name, and that a name stays. Inode
-//! numbers are written down when they are first seen, and must never mean anything else.
+//! Names inside torrents are compared with the reference. Names in the root depend on the history,
+//! so only the rules are checked: which name a torrent may have, and that it keeps its name. Inode
+//! numbers are recorded when they are first seen, and must keep their meaning.
 
 #![expect(
     clippy::format_push_string,
@@ -31,16 +31,16 @@ use vfs_core::{
 use self::generate::{Op, POOL, SERVERS};
 use self::reference::{Identity, Path, Reference, Shown};
 
-/// What a number means, for as long as the filesystem lives.
+/// The meaning of an inode number, for the lifetime of the filesystem.
 type Meaning = (InfoHash, Identity);
 
-/// A listing of a directory that is under way.
+/// An unfinished listing of a directory.
 #[derive(Debug)]
 struct Listing {
     dir: Ino,
     cookie: u64,
     seen: BTreeSet<String>,
-    /// What has been there since the listing began, and so has to come.
+    /// Entries that have existed since the listing began, and so must be listed.
     must_come: BTreeSet<String>,
 }
 
@@ -50,11 +50,11 @@ struct Model {
     pool: Vec<TorrentDetails>,
     /// The torrents that the tree shows, with their names in the root.
     shown: BTreeMap<InfoHash, String>,
-    /// Which servers had them when they were last asked.
+    /// The servers that had them at the last poll.
     on: BTreeMap<InfoHash, BTreeSet<usize>>,
     meanings: HashMap<Ino, Meaning>,
     numbers: HashMap<Meaning, Ino>,
-    /// Lookups that were not taken back, one entry each.
+    /// Lookups that were not forgotten, one entry each.
     kept: Vec<Ino>,
     listings: Vec<Listing>,
     now: i64,
@@ -99,7 +99,7 @@ impl Model {
         }
     }
 
-    /// Lets the tree hear of the list of a server, and checks what it says that it did.
+    /// Applies the list of a server to the tree, and checks the reported changes.
     fn apply(&mut self, server: usize, details_of: u8) {
         self.now += 10;
         let id = ServerId(u16::try_from(server).unwrap());
@@ -154,7 +154,7 @@ impl Model {
         }
     }
 
-    /// A torrent is called what it is called, or that with the beginning of its hash or all of it.
+    /// Checks that a torrent has its own name, or its name with a prefix of its hash or all of it.
     fn check_root_name(&self, hash: InfoHash, name: &str) {
         let details = self.details(hash);
         let reference = Reference::new(details);
@@ -178,7 +178,7 @@ impl Model {
         self.kept.push(entry.attr.ino);
     }
 
-    /// Begins a listing or goes on with one, and checks it when it is over.
+    /// Begins or continues a listing, and checks it when it is complete.
     fn list(&mut self, dir: Index, count: usize) {
         if self.listings.len() < 3 {
             let mut dirs = vec![Ino::ROOT];
@@ -198,13 +198,13 @@ impl Model {
             assert!(entry.cookie > listing.cookie);
             listing.cookie = entry.cookie;
             let is_new = listing.seen.insert(entry.name.to_owned());
-            // A name may come again only where its torrent went and came.
+            // A name may repeat only if its torrent was removed and added.
             assert!(is_new || listing.dir == Ino::ROOT, "{:?} twice", entry.name);
             assert!(is_new || !listing.must_come.contains(entry.name), "{:?} twice", entry.name);
             true
         });
         match result {
-            // Its torrent is gone, and with it whoever listed.
+            // Its torrent is gone, and so is the listing.
             Err(VfsError::Stale | VfsError::NotFound) => {}
             Err(error) => panic!("{error}"),
             Ok(()) if left == 0 => self.listings.push(listing),
@@ -226,7 +226,7 @@ impl Model {
         entries
     }
 
-    /// Compares everything that can be seen with what is to be seen.
+    /// Compares everything visible with the reference.
     fn check(&mut self) {
         let root = self.entries(Ino::ROOT);
         let names: BTreeSet<_> = root.iter().map(|(name, _)| name.clone()).collect();
@@ -252,7 +252,7 @@ impl Model {
             assert_eq!(found, reference.nodes.keys().cloned().collect());
         }
         assert_eq!(self.vfs.stats().inode_count, inode_count);
-        // What is gone is still what it was to those who know it.
+        // A removed node keeps its identity while the kernel knows it.
         for ino in &self.kept {
             let (hash, _) = &self.meanings[ino];
             let nlink = self.vfs.attr(*ino).unwrap().nlink;
@@ -328,14 +328,14 @@ impl Model {
     }
 }
 
-/// Compares names that went, none of them twice.
+/// Compares removed names, of which none may repeat.
 #[track_caller]
 fn check_names(got: Vec<(InfoHash, String)>, want: &BTreeMap<InfoHash, String>) {
     assert_eq!(got.len(), want.len());
     assert_eq!(got.into_iter().collect::<BTreeMap<_, _>>(), *want);
 }
 
-/// A node as it was come upon.
+/// A node as it was seen.
 struct Seen {
     dir: Ino,
     name: String,
@@ -357,7 +357,7 @@ proptest! {
             model.step(op);
             model.check();
         }
-        // In the end nobody keeps anything.
+        // At the end no lookup is kept.
         model.vfs.forget_all(model.kept.drain(..).map(|ino| (ino, 1)));
         for server in 0..SERVERS {
             let source = model.sources[server].clone();

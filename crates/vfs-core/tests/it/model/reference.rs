@@ -1,23 +1,23 @@
-//! The reference: what a torrent looks like by the documented rules, made anew from its details
-//! each time, in the plainest way.
+//! The reference: the view of a torrent by the documented rules, rebuilt from its details each time
+//! in the simplest way.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use vfs_core::{FileKind, Layout, NAME_BYTES_MAX, TorrentDetails};
 
-/// A path of shown names from the torrent's top on, which is the empty path.
+/// A path of shown names from the torrent's top, which has the empty path.
 pub(super) type Path = Vec<String>;
 
-/// What a node of a torrent is, for as long as there are torrents.
+/// The identity of a node of a torrent, over the lifetime of all torrents.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
-    /// By the names in the torrent.
+    /// By its names in the torrent.
     Directory(Vec<String>),
-    /// By the position in the torrent.
+    /// By its position in the torrent.
     File(u32),
 }
 
-/// What a path shows.
+/// What is shown at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Shown {
     Directory,
@@ -25,11 +25,12 @@ pub(super) enum Shown {
     Link { target: String },
 }
 
-/// Everything that a torrent shows.
+/// Everything that is shown of a torrent.
 #[derive(Debug, Default)]
 pub(super) struct Reference {
     pub(super) nodes: BTreeMap<Path, (Identity, Shown)>,
-    /// The shown paths of directories and of the first of the other nodes, by names in the torrent.
+    /// The shown paths of directories and of the first of the other nodes, by their names in the
+    /// torrent.
     directories: HashMap<Vec<String>, Path>,
     leaves: HashMap<Vec<String>, Path>,
 }
@@ -98,7 +99,7 @@ impl Reference {
         }
     }
 
-    /// Finds out where a link leads: from the top on, else from its own folder on.
+    /// Resolves a link: relative to the top, else relative to its own folder.
     fn resolve(&self, links: &mut [Link], link: usize) -> Option<Vec<String>> {
         match &links[link].state {
             ReferenceState::NotStarted => {}
@@ -142,7 +143,7 @@ impl Reference {
         Some(at)
     }
 
-    /// Returns whether a walk through a link comes back to it.
+    /// Returns whether the path through a link leads back to it.
     fn returns(&self, links: &[Link], link: &Link) -> bool {
         let ReferenceState::Resolved { end, .. } = &link.state else { return false };
         let mut to_do = vec![end.clone()];
@@ -166,18 +167,18 @@ impl Reference {
         seen.contains(link.folder())
     }
 
-    /// Takes a name for a link that is shown.
+    /// Assigns a name to a link that is shown.
     fn name_of_link(&mut self, link: &Link) -> Option<Path> {
         let ReferenceState::Resolved { .. } = link.state else { return None };
         let at = self.free_path(&link.path, link.index, false);
-        // Its target follows.
+        // Its target is set later.
         let shown = Shown::Link { target: String::new() };
         self.nodes.insert(at.clone(), (Identity::File(link.index), shown));
         Some(at)
     }
 
-    /// Returns the way from the top to a target: through other links as it is written, except
-    /// through those that are hidden.
+    /// Returns the path from the top to a target: through other links as it is written, except
+    /// through hidden ones.
     fn way(&self, links: &[Link], names: &[Option<Path>], link: &Link) -> Option<Path> {
         let ReferenceState::Resolved { start, end } = &link.state else { return None };
         let shown = |at: &Vec<String>| self.directories.get(at).or_else(|| self.leaves.get(at));
@@ -275,7 +276,7 @@ impl Link {
     }
 }
 
-/// Returns whether there is anything of a torrent that can stand in the root.
+/// Returns whether a torrent has any node that can be shown in the root.
 pub(super) fn is_shown(details: &TorrentDetails) -> bool {
     match (details.layout, details.files.as_slice()) {
         (Layout::SingleFile, [file]) => file.kind == FileKind::Regular,
@@ -296,7 +297,7 @@ pub(super) fn name(raw: &str, mark: Option<&str>, is_directory: bool) -> String 
     }
     let mark = mark.map(|mark| format!(" [{mark}]")).unwrap_or_default();
     let end = format!("%~{:08x}{mark}{}", fnv(raw), escape(extension));
-    // The longest beginning in whole characters that fits.
+    // The longest prefix in whole characters that fits.
     let beginnings = stem.char_indices().map(|(at, _)| escape_in(raw, at));
     let mut fits = beginnings.filter(|name| name.len() + end.len() <= NAME_BYTES_MAX);
     fits.next_back().unwrap_or_default() + &end
@@ -323,7 +324,7 @@ fn escape(raw: &str) -> String {
     escape_in(raw, raw.len())
 }
 
-/// Escapes the first `len` bytes. What follows them decides about a `%` at their end.
+/// Escapes the first `len` bytes. The bytes after them decide about a `%` at their end.
 fn escape_in(raw: &str, len: usize) -> String {
     let is_hex = |c: char| c.is_ascii_digit() || ('A'..='F').contains(&c);
     let mut escaped = String::new();

@@ -1,4 +1,4 @@
-//! Which reads their threads may do themselves.
+//! Tests of direct reads: when the plan grants them.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn direct_reads_hold_permits() {
             Direct(1, 10_000, 100),
             Direct(1, 20_000, 100),
             Direct(1, 30_000, 100),
-            // It waits for the first that comes back.
+            // It waits for the first permit that comes back.
             PlanStep::Read(30_000, 100),
             DirectEnds(1, 10_000, 100, DONE),
             Direct(1, 40_000, 100),
@@ -34,7 +34,7 @@ fn direct_reads_hold_permits() {
     );
 }
 
-/// Handles are never reused: what is noted of one that was released would stay.
+/// Handles are never reused: an entry for a released one would never be removed.
 #[test]
 fn a_read_that_ends_after_the_release_of_its_handle_leaves_nothing_behind() {
     let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
@@ -50,7 +50,7 @@ fn a_read_that_ends_after_the_release_of_its_handle_leaves_nothing_behind() {
     plan.on_read(now, ReadId(1), request(handle, (file, facts), range, now));
     assert_eq!(actions(&mut plan, now), ["open 1 0..100"]);
     plan.on_release(handle);
-    // A direct read, one on a stream, one that memory answers, one from the disk, and a new one.
+    // A direct read, one on a stream, one from memory, one from the disk, and a new one.
     plan.on_direct_end(now, (handle, file), range, DONE);
     plan.on_opened(now, StreamId(1), 0);
     plan.on_chunk(now, StreamId(1), 0, 100);
@@ -62,7 +62,7 @@ fn a_read_that_ends_after_the_release_of_its_handle_leaves_nothing_behind() {
     plan.on_read(now, ReadId(2), request(handle, (file, facts), range, now));
     assert_eq!(actions(&mut plan, now), ["open 2 0..100"]);
     assert_eq!(plan.known_handles(), std::collections::BTreeSet::new());
-    // They count all the same.
+    // They are counted nevertheless.
     assert_eq!((plan.tally.total.reads, plan.tally.total.bytes_given), (5, 400));
 }
 
@@ -73,12 +73,12 @@ fn what_a_stream_brings_is_not_read_directly() {
         LEN,
         &[
             PlanStep::Read(10_000, 100),
-            // The same bytes, some a little further on than the stream, and others.
+            // The same bytes, some a little ahead of the stream, and distant ones.
             Direct(2, 10_000, 50),
             Direct(2, 10_050, 50),
             Direct(2, 10_050, 100),
             DirectEnds(2, 10_050, 100, DONE),
-            // The third in a row is for a window.
+            // The third sequential read gets a window.
             Direct(3, 50_000, 100),
             DirectEnds(3, 50_000, 100, DONE),
             Direct(3, 50_100, 100),

@@ -1,4 +1,4 @@
-//! What a handle gets for missing data after a wait of it has failed.
+//! Tests of fail-fast: reads of missing data by a handle whose wait has failed.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn after_a_failed_wait_missing_data_fails_at_once_for_a_growing_while() {
             PlanStep::Read(0, 100),
             HavesAre(none),
             Wait(60_000),
-            // For ten seconds, but for another handle.
+            // For ten seconds, but not for another handle.
             PlanStep::Read(20_000, 100),
             HavesAre(none),
             ReadBy(2, 40_000, 100),
@@ -21,7 +21,7 @@ fn after_a_failed_wait_missing_data_fails_at_once_for_a_growing_while() {
             PlanStep::Read(0, 100),
             HavesAre(none),
             Wait(60_000),
-            // Then for twenty.
+            // Then for twenty seconds.
             Wait(19_000),
             PlanStep::Read(0, 100),
             HavesAre(none),
@@ -106,7 +106,7 @@ fn any_byte_of_the_file_that_comes_ends_it() {
             Chunk(2, 40_000, 100),
             PlanStep::Read(20_000, 100),
             HavesAre(none),
-            // What the server says.
+            // The state that the server reports.
             Wait(60_000),
             PlanStep::Read(20_000, 100),
             HavesAre(|piece| piece == 9),
@@ -144,7 +144,7 @@ fn what_is_there_is_read_meanwhile() {
             PlanStep::Read(0, 100),
             HavesAre(head),
             PlanStep::Read(20_000, 100),
-            // A handle that is released has no failed waits.
+            // A released handle has no failed waits.
             Release(1),
             PlanStep::Read(20_000, 100),
         ],

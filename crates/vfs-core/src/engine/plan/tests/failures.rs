@@ -1,4 +1,4 @@
-//! Sources that fail, stay silent, or answer what cannot be right.
+//! Tests of sources that fail, stall, or violate the protocol.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn what_is_there_may_be_silent_for_twice_as_long() {
         &[
             PlanStep::Read(0, 100),
             HavesAre(|_| true),
-            // No head comes, then no byte.
+            // First no response head arrives, then no byte.
             Wait(3_999),
             Wait(1),
             Closed(1),
@@ -77,7 +77,7 @@ fn silence_is_borne_for_longer_each_time() {
             Wait(1),
             Closed(2),
             Opened(3),
-            // A byte makes up for all.
+            // A byte resets the stall time.
             Chunk(3, 0, 50),
             Wait(1_999),
             Wait(1),
@@ -269,7 +269,7 @@ fn a_404_is_final_only_if_the_list_lacks_the_torrent() {
             Opened(1),
             Chunk(1, 0, 100),
             Over(1),
-            // The list says at last that it is gone.
+            // The list finally lacks it too.
             PlanStep::Read(0, 100),
             FailsAs(2, NotFound, true),
             Listed(false),

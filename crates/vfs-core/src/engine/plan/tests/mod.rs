@@ -1,4 +1,4 @@
-//! Tables of the plan: what happened, and what is to be done about it.
+//! Tables of the plan: events, and the actions that follow.
 
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers of tests")]
 
@@ -24,17 +24,17 @@ use crate::{Bitfield, FileIndex, Geometry, HandleId, InfoHash, TorrentState};
 
 const LEN: u64 = 100_000;
 
-/// How many handles are open, from 1 on.
+/// The number of open handles, counted from 1.
 const HANDLES: u64 = 99;
 
-/// What happens. Reads are of one handle unless it is named; streams are numbered from 1 on.
+/// One step of a test. Reads are of handle 1 unless another is named; streams are numbered from 1.
 enum PlanStep {
     Read(u64, u64),
     /// A read that may be split into pages of 1000 bytes.
     ReadPages(u64, u64),
     ReadBy(u64, u64, u64),
     Preload(u64, u64),
-    /// A direct read by a handle, whose end comes later if it is granted.
+    /// A direct read by a handle; its end comes later if it is granted.
     Direct(u64, u64, u64),
     DirectEnds(u64, u64, u64, DirectEnd),
     Cancel(u64),
@@ -47,9 +47,9 @@ enum PlanStep {
     FailsAs(u64, SourceErrorKind, bool),
     Closed(u64),
     Haves(fn(u32) -> bool),
-    /// The server says that it does not have the torrent.
+    /// The server reports the torrent as not found.
     HavesNotFound,
-    /// A list of the server has the torrent or not.
+    /// Whether a list of the server has the torrent.
     Listed(bool),
     Wait(u64),
 }
@@ -65,7 +65,7 @@ fn check(streams_max: usize, have_bytes: u64, steps: &[PlanStep], want: &Expect)
     check_with(tuning(streams_max), have_bytes, steps, want);
 }
 
-/// Does what [`check`] does with other numbers.
+/// Does what [`check`] does with other limits.
 #[track_caller]
 fn check_with(tuning: Tuning, have_bytes: u64, steps: &[PlanStep], want: &Expect) {
     let mut plan = Plan::new(tuning, MissingPolicy::Wait);
@@ -85,7 +85,7 @@ fn check_with(tuning: Tuning, have_bytes: u64, steps: &[PlanStep], want: &Expect
     want.assert_eq(&text);
 }
 
-/// Lets a step happen, and returns how it is called.
+/// Runs a step, and returns its description.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are of the source")]
 fn happen(
     plan: &mut Plan,
@@ -138,7 +138,7 @@ fn happen(
     }
 }
 
-/// Lets the source say something, and returns how it is called.
+/// Runs a step of the source, and returns its description.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are of readers and time")]
 fn of_source(
     plan: &mut Plan,
@@ -187,17 +187,17 @@ fn of_source(
     }
 }
 
-/// A deadline that progress does not move.
+/// A deadline that progress does not extend.
 fn at_most(now: Timestamp, timeout: Duration) -> ReadDeadline {
     ReadDeadline { timeout, first: now + timeout, latest: now + timeout }
 }
 
-/// A 404 of a server: its list decides whether that is final.
+/// A 404 of a server: its list decides whether it is final.
 fn not_found() -> SourceError {
     SourceError::new(SourceErrorKind::NotFound, "x").with_retryable(true)
 }
 
-/// Lets a stream fail.
+/// Makes a stream fail.
 fn fails(plan: &mut Plan, now: Timestamp, id: u64, error: SourceError) -> String {
     let line = format!("fails {id} {}", error.kind);
     plan.on_stream_end(now, StreamId(id), StreamEnd::Failed(error));
@@ -271,7 +271,7 @@ fn bounded_until_sequential() {
             PlanStep::Read(200, 100),
             Opened(3),
             Chunk(3, 200, 150),
-            // A little forward on the same stream, then far away.
+            // A little ahead on the same stream, then far away.
             PlanStep::Read(500, 100),
             Chunk(3, 350, 250),
             PlanStep::Read(90_000, 100),
@@ -431,7 +431,7 @@ fn what_is_missing_takes_turns() {
             ReadBy(2, 25_000, 100),
             Wait(1000),
             HavesAre(|piece| piece == 9),
-            // What is there does not wait.
+            // A read of present data does not wait.
             ReadBy(3, 95_000, 100),
             Wait(1000),
             Closed(1),
@@ -462,8 +462,8 @@ fn what_is_missing_takes_turns() {
     );
 }
 
-/// Found by the simulation: the bytes on the way to a read further on were kept as if somebody
-/// wanted them, until there was no room for the read itself.
+/// Found by the simulation: bytes that a stream skipped on the way to a read were kept like
+/// requested ones, until there was no room for the read itself.
 #[test]
 fn bytes_on_the_way_to_a_read_make_room_for_it() {
     let mut tuning = Tuning::new(1, 1 << 20);

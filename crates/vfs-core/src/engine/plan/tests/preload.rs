@@ -1,4 +1,4 @@
-//! Tables of preloads: what they ask for, and how they give way.
+//! Tables of preloads: their requests, and how they yield to readers.
 
 use expect_test::expect;
 
@@ -15,17 +15,17 @@ fn a_preload_goes_over_what_is_missing_and_asks_for_nothing_else() {
         50_000,
         &[
             Preload(0, 100_000),
-            // Every other piece is there: no stream goes over it.
+            // Every other piece is present: no stream covers it.
             HavesAre(|piece_idx| piece_idx % 2 == 0),
             Opened(1),
             Chunk(1, 10_000, 10_000),
             Over(1),
             Opened(2),
             Wait(1000),
-            // The others have come in the meantime: nothing is left to do.
+            // The others have arrived in the meantime: nothing is left to do.
             HavesAre(|_| true),
             Closed(2),
-            // All of it is known to be there.
+            // All of it is known to be present.
             Preload(5_000, 20_000),
         ],
         &expect![[r#"
@@ -52,21 +52,21 @@ fn a_preload_gives_way_to_readers() {
             Preload(0, 20_000),
             HavesAre(|piece_idx| piece_idx >= 5),
             Opened(1),
-            // What is there needs a stream and not the preload's, which only stands still.
+            // Present data needs a stream, but not that of the preload, which only pauses.
             PlanStep::Read(60_000, 100),
             Chunk(1, 0, 100),
             Opened(2),
             Chunk(2, 60_000, 100),
             Over(2),
             Closed(2),
-            // What is missing is to be fetched before all else.
+            // Missing data has precedence over the preload.
             ReadBy(2, 30_000, 100),
             Closed(1),
             Opened(3),
             Wait(3000),
             Chunk(3, 30_000, 100),
             Over(3),
-            // And nothing else for a while.
+            // The preload pauses for a while after that.
             Wait(900),
             Wait(100),
         ],
@@ -103,11 +103,11 @@ fn a_preload_waits_its_turn_and_can_be_withdrawn() {
             HavesAre(|_| false),
             Opened(1),
             Chunk(1, 0, 5000),
-            // A failure costs the preload nothing but time.
+            // A failure costs the preload only time.
             Fails(1, SourceErrorKind::Unreachable),
             Wait(100),
             Opened(1),
-            // Silent for too long: the next one may try.
+            // It was silent for too long: the next preload may start.
             Wait(10_000),
             Closed(1),
             Cancel(2),

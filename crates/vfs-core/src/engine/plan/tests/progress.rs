@@ -1,4 +1,4 @@
-//! Progress of torrents and the deadlines of reads.
+//! Tests of download progress and the deadlines of reads.
 
 use super::*;
 use crate::DownloadProgress;
@@ -10,9 +10,9 @@ fn second(n: u32) -> Timestamp {
     Timestamp::from_start(SECOND * n)
 }
 
-/// A read of a missing piece of 16 MiB with a time-out of 60 s, at most 600 s. The download gets
-/// `fetched(second)` bytes until each second. Returns when progress was asked for, and when and how
-/// the read ended.
+/// Runs a read of a missing piece of 16 MiB with a time-out of 60 s, at most 600 s. By each second,
+/// the torrent has fetched `fetched(second)` bytes. Returns when progress was requested, and when
+/// and how the read ended.
 fn wait(fetched: impl Fn(u64) -> Option<u64>) -> (Vec<u64>, u64, String) {
     let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };
@@ -72,17 +72,17 @@ fn a_read_without_progress_ends_at_its_timeout_and_is_sampled_seldom() {
     let (asked, ended_at, end) = wait(|_| Some(0));
     assert_eq!((ended_at, end.as_str()), (60, LATE));
     assert_eq!(asked, [7, 15, 22, 30, 37, 45, 52, 59]);
-    // So does one whose source cannot say.
+    // The same if the source does not report progress.
     let (_, ended_at, end) = wait(|_| None);
     assert_eq!((ended_at, end.as_str()), (60, LATE));
 }
 
 #[test]
 fn bytes_that_the_torrent_fetches_move_the_deadline_up_to_a_limit() {
-    // 100 kB/s for ever: the longest wait. 64 MiB and four pieces take 1,342 s.
+    // A constant 100 kB/s: the longest wait. 64 MiB and four pieces take 1,342 s.
     let (_, ended_at, end) = wait(|second| Some(second * 100_000));
     assert_eq!((ended_at, end.as_str()), (600, LATE));
-    // The last byte is seen by the next sample.
+    // The next sample shows the last byte.
     let (_, ended_at, end) = wait(|second| Some(second.min(100) * 100_000));
     assert!((160..=168).contains(&ended_at), "{ended_at}");
     assert_eq!(end, LATE);
@@ -90,11 +90,11 @@ fn bytes_that_the_torrent_fetches_move_the_deadline_up_to_a_limit() {
 
 #[test]
 fn a_torrent_that_fetches_other_pieces_moves_no_deadline() {
-    // 64 MiB and four pieces of 16 MiB: 128 MiB in 64 s, counted from the first sample on.
+    // 64 MiB and four pieces of 16 MiB: 128 MiB in 64 s, counted from the first sample.
     let (_, ended_at, end) = wait(|second| Some(second * 2 * MIB));
     assert!((71..=79).contains(&ended_at), "{ended_at}");
     assert_eq!(end, LATE);
-    // And in less than the time-out: that is waited for.
+    // The same in less than the time-out: the read waits for its end.
     let (_, ended_at, end) = wait(|second| Some(second * 10 * MIB));
     assert_eq!((ended_at, end.as_str()), (60, LATE));
 }
@@ -106,8 +106,8 @@ fn a_counter_that_begins_anew_is_progress() {
     assert_eq!((ended_at, end.as_str()), (90, LATE));
 }
 
-/// Found by the table of server faults: a stream that broke after ten bytes, again and again, kept
-/// its read for ten minutes.
+/// Found by the table of server faults: a stream that repeatedly broke after ten bytes kept its
+/// read waiting for ten minutes.
 #[test]
 fn a_few_bytes_on_a_stream_are_no_progress_but_a_page_is() {
     let file = FileId { torrent: InfoHash::from_bytes([1; 20]), index: FileIndex(0) };

@@ -1,8 +1,8 @@
-//! What follows the bytes that were asked for and costs no wait: it comes on the same stream.
+//! Tests of `ToPieceEnd` streams: following bytes that need no wait arrive on the same stream.
 
 use super::*;
 
-/// Runs the steps with blocks so small that the ends of pieces are theirs too.
+/// Runs the steps with blocks small enough to end at the ends of pieces.
 #[track_caller]
 fn check(streams_max: usize, have_bytes: u64, steps: &[PlanStep], want: &Expect) {
     let tuning = Tuning { block_bytes: 1000, rest_bytes_max: 25_000, ..tuning(streams_max) };
@@ -19,16 +19,16 @@ fn a_piece_that_was_waited_for_comes_as_a_whole() {
             HavesAre(|_| false),
             Opened(1),
             Chunk(1, 100, 500),
-            // Further on in the piece: on the same stream.
+            // Later in the piece: on the same stream.
             PlanStep::Read(2000, 300),
             Chunk(1, 600, 2000),
-            // Beyond the piece, on a stream of its own over the next.
+            // Beyond the piece: on another stream over the next piece.
             PlanStep::Read(9500, 1000),
             Closed(1),
             Opened(2),
             Chunk(2, 9500, 10_500),
             Over(2),
-            // The piece has come, so that nobody has to wait for it.
+            // The piece has arrived, so no read has to wait for it.
             PlanStep::Read(300, 100),
         ],
         &expect![[r#"
@@ -63,15 +63,15 @@ fn what_is_there_goes_on_for_who_reads_in_order_only() {
             Opened(2),
             Chunk(2, 20_100, 100),
             Over(2),
-            // As far as a rest may go.
+            // Up to the maximum length of a rest.
             PlanStep::Read(20_200, 100),
             Opened(3),
             Chunk(3, 20_200, 24_800),
             Over(3),
-            // As far as it is there.
+            // Up to the end of the present bytes.
             PlanStep::Read(45_300, 100),
             Opened(4),
-            // Somebody else, who jumps.
+            // Another reader, which jumps.
             ReadBy(2, 10_000, 100),
             ReadBy(2, 100, 100),
         ],
@@ -107,10 +107,10 @@ fn a_rest_ends_when_nobody_goes_on_to_read_it() {
             HavesAre(|_| false),
             Opened(1),
             Chunk(1, 0, 200),
-            // Elsewhere.
+            // At another place.
             PlanStep::Read(50_000, 100),
             Closed(1),
-            // Before anything came.
+            // Before any byte arrived.
             Opened(2),
             Cancel(2),
             Closed(2),
@@ -120,7 +120,7 @@ fn a_rest_ends_when_nobody_goes_on_to_read_it() {
             Wait(100),
             Release(1),
             Closed(3),
-            // Nobody waits for it.
+            // No read waits for it.
             ReadBy(2, 70_000, 100),
             Opened(4),
             Chunk(4, 70_000, 200),

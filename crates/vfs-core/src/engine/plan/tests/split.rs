@@ -1,4 +1,4 @@
-//! Reads over pages of which some are there and others are missing.
+//! Tests of reads over pages of which some are present and others are missing.
 
 use super::*;
 
@@ -11,11 +11,11 @@ fn a_read_over_a_border_is_split_at_once() {
         &[
             PlanStep::ReadPages(15_000, 10_000),
             HavesAre(head),
-            // All of it is there, or nothing of it, or no whole page.
+            // All of it is present, none of it, or no whole page.
             PlanStep::ReadPages(10_000, 10_000),
             PlanStep::ReadPages(20_000, 10_000),
             PlanStep::ReadPages(19_500, 10_000),
-            // Who asks for it as a whole waits.
+            // A read that may not be split waits.
             PlanStep::Read(15_000, 10_000),
         ],
         &expect![[r#"

@@ -1,4 +1,4 @@
-//! What an event costs: how often reads are looked at, whatever the number of those that wait.
+//! The cost of an event: the number of reads examined, for any number of waiting reads.
 
 use super::*;
 
@@ -6,7 +6,7 @@ const PIECE_BYTES: u64 = 10_000;
 
 const STUCK: InfoHash = InfoHash::from_bytes([2; 20]);
 
-/// How often reads were looked at between two points.
+/// The number of reads examined between two points.
 #[derive(Debug, PartialEq, Eq)]
 struct Looks {
     elsewhere: u64,
@@ -23,7 +23,7 @@ fn file(torrent: InfoHash, index: u32, have_bytes: u64) -> (FileId, FileFacts) {
     (FileId { torrent, index: FileIndex(index) }, facts)
 }
 
-/// A plan in which many reads wait for what is missing: each second one in a file of its own, the
+/// A plan in which many reads wait for missing data: every second one in a file of its own, the
 /// others all over one file.
 fn stuck_plan(stuck_count: u64) -> Plan {
     let mut plan = Plan::new(tuning(4), MissingPolicy::Wait);
@@ -49,7 +49,7 @@ fn stuck_plan(stuck_count: u64) -> Plan {
     plan
 }
 
-/// Reads a file that is there from its start on: by single requests, then by a window.
+/// Reads a complete file from its start: first by single requests, then by a window.
 fn read_complete(plan: &mut Plan, target: (FileId, FileFacts), handle: u64) -> u64 {
     let (now, before) = (Timestamp::ZERO, plan.look_count);
     let mut is_open = false;
@@ -83,7 +83,7 @@ fn read_complete(plan: &mut Plan, target: (FileId, FileFacts), handle: u64) -> u
 fn looks(stuck_count: u64) -> Looks {
     let mut plan = stuck_plan(stuck_count);
     let elsewhere = file(InfoHash::from_bytes([1; 20]), 0, LEN);
-    // Of the torrent of those that wait, which is asked for all the time.
+    // A file of the torrent of the waiting reads, whose bitfield is requested all the time.
     let next_to_it = file(STUCK, u32::try_from(stuck_count + 1).unwrap(), LEN);
     Looks {
         elsewhere: read_complete(&mut plan, elsewhere, 1_000_000),
