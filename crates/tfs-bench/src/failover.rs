@@ -103,7 +103,7 @@ fn fail_over(
         let other = 1 - serving;
         let before = given(&mount)[other];
         inflict(&mut pair[serving], serving, fault);
-        // Read-ahead lasts for a while, and proves nothing.
+        // Read-ahead data lasts for a while, and is no evidence of a failover.
         until("the reader goes on, with what the other server gives", || {
             let goes_on = reading.lock().unwrap().blocks > blocks + BLOCKS_MIN;
             (goes_on && given(&mount)[other] > before + GIVEN_MIN).then_some(())

@@ -62,7 +62,7 @@ struct FakeState {
     /// Why torrents failed.
     failures: HashMap<InfoHash, String>,
     locals: HashMap<FileId, FakeLocal>,
-    /// The proofs that came with requests for local files.
+    /// The pieces of each request to verify a local file.
     proofs: Vec<LocalPieces>,
     violations: Vec<String>,
 }
@@ -156,7 +156,7 @@ impl FakeSource {
         };
     }
 
-    /// Returns the proof of each request for a local file.
+    /// Returns the pieces of each request to verify a local file.
     #[must_use]
     pub fn proofs(&self) -> Vec<LocalPieces> {
         self.state().proofs.clone()

@@ -61,12 +61,12 @@ impl FakeLocal {
         self.state().is_known = true;
     }
 
-    /// Returns whether it needs no proof.
+    /// Returns whether it was verified before.
     pub(crate) fn is_known(&self) -> bool {
         self.state().is_known
     }
 
-    /// Opens a file that needs no proof. One that was replaced needs one from now on.
+    /// Opens a file that was verified before. A replaced file must be verified again.
     pub(crate) fn reopen(&self) -> Result<(), NoLocalFile> {
         let mut state = self.state();
         state.is_known = state.disk != LocalDisk::Changed;
