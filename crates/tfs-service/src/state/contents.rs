@@ -210,17 +210,9 @@ impl Small {
 impl Keeps {
     /// Returns whether a record is one of details or progress that is kept.
     pub(super) fn has(&self, record: &LogRecord<'_>) -> bool {
-        record.info_hash.is_some_and(|torrent| match record.kind {
-            RecordKind::Torrent => self.details.contains(&torrent),
-            RecordKind::Progress => self.progress.contains(&torrent),
-            RecordKind::Server
-            | RecordKind::Came
-            | RecordKind::Went
-            | RecordKind::Changed
-            | RecordKind::Verified
-            | RecordKind::Discarded
-            | RecordKind::Absences
-            | RecordKind::Numbers => false,
+        record.info_hash.is_some_and(|torrent| {
+            record.kind == RecordKind::Torrent && self.details.contains(&torrent)
+                || record.kind == RecordKind::Progress && self.progress.contains(&torrent)
         })
     }
 }

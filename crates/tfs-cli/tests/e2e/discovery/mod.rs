@@ -34,6 +34,15 @@ fn films(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
     films
 }
 
+/// Starts a server with the torrents `one.bin` and `other.bin`.
+fn two_torrents() -> Rqbits {
+    Rqbits::start(
+        Swarm::builder()
+            .torrent(TorrentSpec::file("one.bin", Content::new(1, 40_000)))
+            .torrent(TorrentSpec::file("other.bin", Content::new(2, 40_000))),
+    )
+}
+
 fn healthy(mounted: &Mounted) -> String {
     fs::read_to_string(mounted.path.join(".tfs/healthy")).unwrap()
 }
@@ -172,11 +181,7 @@ fn a_server_without_its_disk_empties_no_library() {
 fn what_tfs_forgets_leaves_the_mounts_at_once() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let rqbits = Rqbits::start(
-            Swarm::builder()
-                .torrent(TorrentSpec::file("one.bin", Content::new(1, 40_000)))
-                .torrent(TorrentSpec::file("other.bin", Content::new(2, 40_000))),
-        );
+        let rqbits = two_torrents();
         let url = rqbits.swarm.api_url();
         // Without help by polling.
         let mounted = Mounted::with(dir, &url, &["--poll-interval", "1h"]);
@@ -191,11 +196,7 @@ fn what_tfs_forgets_leaves_the_mounts_at_once() {
 fn what_tfs_adds_pauses_and_starts_shows_in_the_mounts_at_once() {
     let test = tfs_testkit::test_name!();
     isolate::run_with_fuse(test, LIMIT, |dir| {
-        let rqbits = Rqbits::start(
-            Swarm::builder()
-                .torrent(TorrentSpec::file("one.bin", Content::new(1, 40_000)))
-                .torrent(TorrentSpec::file("other.bin", Content::new(2, 40_000))),
-        );
+        let rqbits = two_torrents();
         for torrent in rqbits.swarm.torrents() {
             rqbits.wait_finished(torrent);
         }
