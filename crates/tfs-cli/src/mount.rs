@@ -122,7 +122,7 @@ async fn serve(
         report::warn_of_kernel_timeout(&timeout);
     }
     if role == ProcessRole::Child && background::ready().is_err() {
-        tracing::info!("nobody waits for the mount any more");
+        tracing::info!("the command that started the mount has ended; unmounting");
         mount.stop().await?;
         return Ok(exit::FAILURE);
     }
@@ -192,7 +192,7 @@ impl Listeners {
             None => Ok(None),
         };
         let monitoring = monitoring.map_err(eyre::Report::new).inspect_err(|error| {
-            tracing::warn!("nobody is told figures: failed to {error:#}");
+            tracing::warn!("metrics endpoint disabled: failed to {error:#}");
         });
         Self { control, monitoring: monitoring.ok().flatten() }
     }

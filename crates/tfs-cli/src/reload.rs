@@ -63,7 +63,7 @@ fn said(reloaded: &Reloaded) -> String {
             MountOutcome::Removed => "removed",
             MountOutcome::Kept => KEPT,
             MountOutcome::Failed => "failed, is tried again",
-            MountOutcome::Unmounted => "unmounted by somebody",
+            MountOutcome::Unmounted => "unmounted",
             MountOutcome::Pending => "not done yet",
             MountOutcome::Unknown => "something else",
         };

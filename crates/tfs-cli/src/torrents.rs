@@ -112,15 +112,15 @@ fn said(row: &ActedRow) -> String {
     }
 }
 
-pub(crate) fn nobody_there() -> UserError {
-    UserError::new(exit::NOT_CONFIRMED, "nobody is there to say yes")
+pub(crate) fn no_terminal() -> UserError {
+    UserError::new(exit::NOT_CONFIRMED, "there is no terminal to confirm on")
         .with_hint("delete without being asked with --yes")
 }
 
 /// Asks for confirmation on a terminal. Without a terminal there is no answer.
 fn is_confirmed(torrents: &[&TorrentRow]) -> eyre::Result<bool> {
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(nobody_there().into());
+        return Err(no_terminal().into());
     }
     for torrent in torrents {
         let name = torrent.name.as_deref().unwrap_or(&torrent.info_hash);

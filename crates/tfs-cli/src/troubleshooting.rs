@@ -136,7 +136,7 @@ fn control_errors() -> Vec<eyre::Report> {
 fn typed_errors() -> Vec<eyre::Report> {
     vec![
         config::exists(&path()).into(),
-        torrents::nobody_there().into(),
+        torrents::no_terminal().into(),
         SearchError::Query(QueryError::Empty).into(),
         AddError {
             input: "NAME".to_owned(),

@@ -63,7 +63,7 @@ const ENDINGS: [&str; 8] = ["mkv", "mp4", "srt", "flac", "jpg", "nfo", "pdf", "i
 const GROUPS: [&str; 6] = ["ORION", "lumen", "NTX", "Kestrel", "h3lix", "AURA"];
 
 /// A source whose torrents were listed already.
-struct Nobody;
+struct NoSource;
 
 struct NoStream(Infallible);
 
@@ -81,7 +81,7 @@ fn nothing() -> SourceError {
     SourceError::new(SourceErrorKind::NotFound, "ask nobody")
 }
 
-impl TorrentSource for Nobody {
+impl TorrentSource for NoSource {
     type Stream = NoStream;
 
     async fn list(&self) -> Result<Vec<TorrentSummary>, SourceError> {
@@ -195,7 +195,7 @@ fn main() {
         .iter()
         .flat_map(|torrent| torrent.files.iter().map(|file| torrent.name.len() + path_bytes(file)))
         .sum();
-    let vfs = Vfs::new(Arc::new(Nobody), VfsConfig::default());
+    let vfs = Vfs::new(Arc::new(NoSource), VfsConfig::default());
     vfs.apply((0..TORRENTS).map(summary).collect(), details, 0);
     let files = vfs.counts().files;
     println!("{files} files, {} bytes in a path on average", bytes / files);
@@ -212,7 +212,7 @@ fn main() {
 }
 
 /// Searches for files like a user, each time for another one.
-fn mixed(vfs: &Vfs<Nobody>, random: &mut BenchRandom) {
+fn mixed(vfs: &Vfs<NoSource>, random: &mut BenchRandom) {
     let mut times: Vec<_> = (0..1000)
         .map(|_| {
             let (adjective, noun) = (random.of(&ADJECTIVES), random.of(&NOUNS));
@@ -231,7 +231,7 @@ fn path_bytes(file: &FileEntry) -> usize {
 }
 
 /// Returns the processor time of a query, which excludes other load on the machine.
-fn time(vfs: &Vfs<Nobody>, query: &Query) -> Duration {
+fn time(vfs: &Vfs<NoSource>, query: &Query) -> Duration {
     let start = on_processor();
     let hits = vfs.search(query, LIMIT);
     let took = on_processor() - start;

@@ -306,7 +306,7 @@ fn what_is_unmounted_stays_away_and_what_is_lost_comes_back() {
 
         // By each method.
         let path = dir.join("a").display().to_string();
-        let away = format!("STATUS=1 of 2 mounts answer; {path}: unmounted by somebody\n");
+        let away = format!("STATUS=1 of 2 mounts answer; {path}: unmounted\n");
         for unmount in [
             Command::new("umount").arg(&path),
             Command::new("umount").args(["-f", &path]),
@@ -405,7 +405,7 @@ fn waiting_reader(dir: &Path) -> Child {
     let mut cat = Command::new("cat");
     let cat = cat.arg(dir.join("a/stuck.bin")).stdout(Stdio::null()).stderr(Stdio::piped());
     let cat = cat.spawn().unwrap();
-    until("somebody waits", || said(dir, &["status"]).contains(" s for piece ").then_some(()));
+    until("a read waits", || said(dir, &["status"]).contains(" s for piece ").then_some(()));
     cat
 }
 

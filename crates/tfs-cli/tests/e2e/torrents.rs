@@ -119,7 +119,7 @@ fn torrents_are_forgotten_added_and_deleted() {
 
     expect![[r#"
         exit 54
-        error: nobody is there to say yes
+        error: there is no terminal to confirm on
         hint: delete without being asked with --yes
     "#]]
     .assert_eq(&stage.said(&["delete", "one"]));

@@ -91,7 +91,7 @@ impl Listening {
         drop(self.end);
         self.tasks.close();
         if timeout(GRACE, self.tasks.wait()).await.is_err() {
-            tracing::debug!("somebody is still being answered");
+            tracing::debug!("a client is still being answered");
         }
     }
 }

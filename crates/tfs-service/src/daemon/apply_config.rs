@@ -97,7 +97,7 @@ impl Daemon {
             Ok(monitoring) => self.monitoring = Some(monitoring),
             Err(error) => {
                 let why = chain(&error);
-                tracing::warn!("nobody is told figures: failed to {why}");
+                tracing::warn!("metrics endpoint disabled: failed to {why}");
                 return Err(format!("failed to {why}"));
             }
         }

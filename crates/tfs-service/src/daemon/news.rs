@@ -27,7 +27,7 @@ impl ReloadReport {
                 tracing::warn!(%mount, why, "the mount is in use, and stays as it was");
             }
             MountOutcome::Unmounted => {
-                tracing::warn!(%mount, "somebody unmounted it, so it stays away until a reload");
+                tracing::warn!(%mount, "unmounted; a reload mounts it again");
             }
             MountOutcome::Mounted
             | MountOutcome::Remounted
@@ -71,7 +71,7 @@ impl ReloadReport {
     pub(super) fn status(&self, (up, all): (usize, usize)) -> String {
         let trouble = self.of_mounts.iter().find_map(|(path, (outcome, why))| match outcome {
             MountOutcome::Failed => Some((path, why.as_deref().unwrap_or("it failed"))),
-            MountOutcome::Unmounted => Some((path, "unmounted by somebody")),
+            MountOutcome::Unmounted => Some((path, "unmounted")),
             MountOutcome::Mounted
             | MountOutcome::Remounted
             | MountOutcome::Removed

@@ -289,9 +289,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
                 TaskState::Up { .. } | TaskState::Leaving { .. } | TaskState::Stopping => {
                     return None;
                 }
-                TaskState::Unmounted => {
-                    "somebody unmounted it; a reload mounts it again".to_owned()
-                }
+                TaskState::Unmounted => "it was unmounted; a reload mounts it again".to_owned(),
                 TaskState::Starting | TaskState::Waiting { .. } => match self.news.failure(path) {
                     Some(why) => format!("{why}; it is tried again"),
                     None => "it is coming up".to_owned(),

@@ -144,8 +144,8 @@ fn what_a_user_unmounts_stays_away_until_a_reload() {
             Unmounted("/a")
             Pass(100000)
             /a Unmounted
-            /a is missing: somebody unmounted it; a reload mounts it again
-            0 of 1 mounts answer; /a: unmounted by somebody; settled
+            /a is missing: it was unmounted; a reload mounts it again
+            0 of 1 mounts answer; /a: unmounted; settled
         "#]],
     );
     check(

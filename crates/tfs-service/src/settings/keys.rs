@@ -330,7 +330,7 @@ const CACHE: [Key; 1] = [key(
 const MONITORING: [Key; 1] = [key(
     "monitoring.listen",
     ValueKind::Listen,
-    Unset { means: "nobody is told", example: "\"127.0.0.1:3031\"" },
+    Unset { means: "off", example: "\"127.0.0.1:3031\"" },
     None,
     "Where metrics and health are served over HTTP.",
 )];

@@ -25,7 +25,7 @@ static SOCKET: LazyLock<PathBuf> = LazyLock::new(|| {
                 ControlServer::start_at(&dir.path().join("tfs"), MountRegistry::default()).await;
             let server = server.expect("a socket can be made");
             let path = server.path().expect("it was made").to_owned();
-            sender.send(path).expect("somebody waits for it");
+            sender.send(path).expect("the receiver waits for it");
             std::future::pending::<()>().await;
         });
     });

@@ -57,7 +57,7 @@ enum AttemptOutcome {
     Done,
     Over(VfsError),
     /// No server had the rest. Holds the last error, if a server failed that may have it.
-    Nobody(Option<VfsError>),
+    NoServer(Option<VfsError>),
 }
 
 impl<'a, S: TorrentSource> FailoverRead<'a, S> {
@@ -88,7 +88,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             let error = match self.ask_all(part).await {
                 AttemptOutcome::Done => continue,
                 AttemptOutcome::Over(error) => return Err(error),
-                AttemptOutcome::Nobody(error) => error,
+                AttemptOutcome::NoServer(error) => error,
             };
             let known = self.next_part();
             if error.is_none() && known != part {
@@ -204,7 +204,7 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
                 },
             }
         }
-        AttemptOutcome::Nobody(last_error)
+        AttemptOutcome::NoServer(last_error)
     }
 
     /// Requests a part from a server, and keeps the bytes also of an incomplete answer.
