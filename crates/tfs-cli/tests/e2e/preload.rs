@@ -104,7 +104,9 @@ fn the_ends_of_a_file_come_and_not_much_more() {
         let film = film.to_str().unwrap();
         let began_at = Instant::now();
         let ends = ["preload", "--head", "8MiB", "--tail", "1MiB", film];
-        assert_eq!(said(dir, &ends), "exit 0\nfilms/film.mkv (9.0 MiB)\nfiles that are there: 1\n");
+        // rqbit itself may disconnect its only peer for ten seconds. The preload reports that.
+        let output = said(dir, &ends).replace("films/film.mkv: no peer sends data\n", "");
+        assert_eq!(output, "exit 0\nfilms/film.mkv (9.0 MiB)\nfiles that are there: 1\n");
         let took = began_at.elapsed();
         assert_eq!(pieces(&rqbits, 0, 8 * MIB), (32, 32));
         assert_eq!(pieces(&rqbits, 95 * MIB, 96 * MIB), (4, 4));
