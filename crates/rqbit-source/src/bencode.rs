@@ -55,6 +55,19 @@ impl<'a> Value<'a> {
         None
     }
 
+    /// Like [`get`](Self::get), and returns the encoded value: the bytes that an info hash covers.
+    pub(crate) fn get_encoded(self, key: &[u8]) -> Option<&'a [u8]> {
+        let Self::Dictionary(mut items) = self else { return None };
+        while let Some(name) = items.next() {
+            let start = items.0;
+            items.next()?;
+            if name.as_bytes() == Some(key) {
+                return start.get(..start.len().checked_sub(items.0.len())?);
+            }
+        }
+        None
+    }
+
     pub(crate) fn as_bytes(self) -> Option<&'a [u8]> {
         if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
@@ -177,6 +190,15 @@ mod tests {
         assert_eq!(dictionary.get(b"a").and_then(Value::as_u64), Some(4));
         assert_eq!(dictionary.get(b"c"), None);
         assert_eq!(Value::List(Items(b"1:a1:b")).get(b"a"), None);
+    }
+
+    #[test]
+    fn an_encoded_value_is_the_same_bytes() {
+        let dictionary = Value::parse(b"di1ei2e1:ad1:xi01ee1:bleetail").unwrap();
+        assert_eq!(dictionary.get_encoded(b"a"), Some(&b"d1:xi01ee"[..]));
+        assert_eq!(dictionary.get_encoded(b"b"), Some(&b"le"[..]));
+        assert_eq!(dictionary.get_encoded(b"x"), None);
+        assert_eq!(Value::parse(b"l1:a1:be").unwrap().get_encoded(b"a"), None);
     }
 
     #[test]

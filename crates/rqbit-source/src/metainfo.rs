@@ -3,6 +3,8 @@
 
 use std::num::NonZeroU32;
 
+use sha1::{Digest as _, Sha1};
+
 use crate::bencode::Value;
 
 /// Minimum creation date: 2001, the year of BitTorrent.
@@ -59,6 +61,12 @@ pub(crate) fn parse(bytes: &[u8]) -> Option<Metainfo> {
 pub(crate) fn piece_hashes(bytes: &[u8]) -> Option<(NonZeroU32, Vec<u8>)> {
     let info = Value::parse(bytes)?.get(b"info")?;
     Some((piece_len(info)?, info.get(b"pieces")?.as_bytes()?.to_vec()))
+}
+
+/// Returns the info hash of a `.torrent` file: the SHA-1 of its encoded `info` (BEP 3). `None` if
+/// it has no `info`. Takes about a second for each gigabyte.
+pub(crate) fn info_hash(bytes: &[u8]) -> Option<[u8; 20]> {
+    Value::parse(bytes)?.get_encoded(b"info").map(|info| Sha1::digest(info).into())
 }
 
 /// Returns `piece length` as rqbit reads it. `None` if it is zero or not an integer.

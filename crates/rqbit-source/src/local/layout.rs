@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use rqbit_client::wire;
 
+use super::LocalRefusal;
 use super::place::relative_path;
 use crate::metainfo;
 
@@ -45,8 +46,23 @@ pub(super) enum SpanKind {
 }
 
 impl PieceLayout {
-    /// Returns the layout of a torrent, if the server's data is complete and consistent.
-    pub(super) fn new(details: &wire::TorrentDetails, torrent_file: &[u8]) -> Option<Self> {
+    /// Returns the layout of a torrent.
+    ///
+    /// # Errors
+    /// [`LocalRefusal::OtherTorrent`] if the `.torrent` file has another info hash, and
+    /// [`LocalRefusal::NoHashes`] if the server's data is incomplete or inconsistent.
+    pub(super) fn new(
+        details: &wire::TorrentDetails,
+        torrent_file: &[u8],
+    ) -> Result<Self, LocalRefusal> {
+        let info_hash = metainfo::info_hash(torrent_file).ok_or(LocalRefusal::NoHashes)?;
+        if info_hash != *details.info_hash.as_bytes() {
+            return Err(LocalRefusal::OtherTorrent);
+        }
+        Self::from_parts(details, torrent_file).ok_or(LocalRefusal::NoHashes)
+    }
+
+    fn from_parts(details: &wire::TorrentDetails, torrent_file: &[u8]) -> Option<Self> {
         let (piece_len, mut hashes) = metainfo::piece_hashes(torrent_file)?;
         let mut start = 0_u64;
         let mut spans = Vec::new();
@@ -120,6 +136,7 @@ impl PieceLayout {
 pub(super) mod tests {
     use std::fmt::Write as _;
 
+    use rqbit_client::InfoHash;
     use sha1::{Digest as _, Sha1};
 
     use super::*;
@@ -161,10 +178,15 @@ pub(super) mod tests {
             )
             .unwrap();
         }
-        let hash = "00".repeat(20);
+        let hash = InfoHash::from_bytes(metainfo::info_hash(&torrent).unwrap());
         let details =
             format!("{{\"info_hash\":\"{hash}\",\"output_folder\":{folder:?},\"files\":[{json}]}}");
-        PieceLayout::new(&serde_json::from_str(&details).unwrap(), &torrent)
+        let mut details: wire::TorrentDetails = serde_json::from_str(&details).unwrap();
+        let layout = PieceLayout::new(&details, &torrent);
+        details.info_hash = InfoHash::from_bytes([7; 20]);
+        let other = PieceLayout::new(&details, &torrent);
+        assert!(matches!(other, Err(LocalRefusal::OtherTorrent)));
+        layout.ok()
     }
 
     #[test]

@@ -100,6 +100,9 @@ pub(crate) enum LocalRefusal {
     /// A read from the disk failed.
     #[error("it cannot be read: {0}")]
     Read(#[source] LocalError),
+    /// The server sends the `.torrent` file of another torrent, whose hashes prove nothing.
+    #[error("the server gives a .torrent file with another info hash")]
+    OtherTorrent,
     /// The server sends no piece hashes, or the wrong number.
     #[error("the server does not give the hashes of its pieces")]
     NoHashes,
@@ -344,7 +347,7 @@ impl LocalFiles {
             let error = SourceError::new(SourceErrorKind::Failed, context).with_source(error);
             NoLocalFile::Unknown(error.into())
         })?;
-        let layout = layout.ok_or_else(|| NoLocalFile::Refused(LocalRefusal::NoHashes.into()))?;
+        let layout = layout.map_err(|refusal| NoLocalFile::Refused(refusal.into()))?;
         let layout = Arc::new(layout);
         self.memory().keep(torrent, Arc::clone(&layout));
         Ok(layout)
