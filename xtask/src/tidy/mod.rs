@@ -4,6 +4,7 @@
 //! to violations. Only this module and [`files`] read the disk or run cargo. Every rule is tested
 //! on good and bad samples, with `testing::check`.
 
+mod cycles;
 mod edges;
 mod files;
 mod manifest;
@@ -77,6 +78,7 @@ pub(crate) fn run() -> Result<bool> {
 
     let mut findings = check_files(&root, &files);
     findings.extend(modules::all_are_compiled(&packages, &files));
+    findings.extend(cycles::are_absent(&packages, &files));
     findings.extend(types::are_unique(&files));
     findings.extend(check_dependencies(&packages, &files)?);
     findings.sort();

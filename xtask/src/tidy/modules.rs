@@ -45,10 +45,23 @@ pub(super) fn all_are_compiled(
         .collect()
 }
 
+/// Returns the modules that a file declares, outside tests, each with the files that may have it.
+pub(super) fn children(path: &str, is_root: bool, text: &str) -> Vec<(String, Vec<String>)> {
+    declared(text)
+        .into_iter()
+        .filter(|module| !module.is_test)
+        .map(|module| {
+            let candidates = candidates(path, is_root, &module);
+            (module.name, candidates)
+        })
+        .collect()
+}
+
 /// A module with its own file.
 #[derive(Debug, PartialEq, Eq)]
 struct Module {
     name: String,
+    is_test: bool,
     /// The paths in its attributes, with a condition or without.
     paths: Vec<String>,
 }
@@ -57,14 +70,19 @@ struct Module {
 fn declared(text: &str) -> Vec<Module> {
     let mut modules = Vec::new();
     let mut paths = Vec::new();
+    let mut is_test = false;
     for line in text.lines().map(str::trim) {
         if line.starts_with("#[") {
+            is_test |= line == "#[cfg(test)]";
             let path = line.split_once("path = \"").and_then(|(_, rest)| rest.split_once('"'));
             paths.extend(path.map(|(path, _)| path.to_owned()));
         } else if let Some(name) = declared_name(line) {
-            modules.push(Module { name: name.to_owned(), paths: std::mem::take(&mut paths) });
+            let paths = std::mem::take(&mut paths);
+            modules.push(Module { name: name.to_owned(), is_test, paths });
+            is_test = false;
         } else if !line.starts_with("//") {
             paths.clear();
+            is_test = false;
         }
     }
     modules
