@@ -1,7 +1,7 @@
-//! What can be typed. Nothing here touches the system: that comes after all of it was understood.
+//! Command-line arguments. Parsing has no side effects.
 //!
-//! Values of settings stay texts here, checked by the table of keys (`tfs_service::settings`) and
-//! handed on as the highest layer. What a flag does and its default are said there too.
+//! Values of settings stay text here. The table of keys (`tfs_service::settings`) checks them,
+//! describes their flags and defaults, and takes them as the highest layer.
 
 mod mount;
 mod mounted;
@@ -33,14 +33,14 @@ pub(crate) struct Cli {
     pub(crate) global: GlobalArgs,
 }
 
-/// What every command takes.
+/// Arguments of all commands.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
-    /// Read this configuration file too, over all others.
+    /// Also read this configuration file; it overrides the others.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Say more: -v what happens, -vv each file that is opened, -vvv each read.
+    /// Log more: -v events, -vv each open file, -vvv each read.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     #[arg(long, global = true, value_name = "FILE", help = help("logging.file"),
@@ -53,9 +53,9 @@ pub(crate) struct GlobalArgs {
 
 const AFTER_HELP: &str = "\
 Examples:
-  tfs demo                                 see it work on this machine, offline
-  tfs mount /mnt/t                         mount the rqbit of this machine
-  tfs mount --embedded ~/torrents /mnt/t   mount without a server
+  tfs demo                                 try it on this machine, offline
+  tfs mount /mnt/t                         mount the rqbit on this machine
+  tfs mount --embedded ~/torrents /mnt/t   run rqbit inside tfs
   tfs unmount /mnt/t";
 
 #[derive(Debug, Subcommand)]
@@ -63,54 +63,54 @@ pub(crate) enum Command {
     /// Mount the torrents of a server.
     // It has many more arguments than any other.
     Mount(Box<MountArgs>),
-    /// Mount all that the configuration has, until a signal ends it.
+    /// Mount everything in the configuration, for service managers.
     #[command(after_help = DAEMON_HELP)]
     Daemon,
-    /// Unmount, also what a crash left behind.
+    /// Unmount, or clean up after a crash.
     #[command(visible_alias = "umount")]
     Unmount(UnmountArgs),
     /// List the torrents of a server.
     #[command(visible_alias = "ls")]
     List(ListArgs),
-    /// Show mounts, their servers and caches, and who reads what.
+    /// Show mounts, their servers and caches, and open files.
     Status(StatusArgs),
     /// Search the files of all torrents.
     Search(SearchArgs),
-    /// Show or clear what a mount keeps.
+    /// Show or clear the cache of a mount.
     Cache(CacheArgs),
-    /// Have a mount look at its server now.
+    /// Fetch the torrent list now.
     Refresh(RefreshArgs),
-    /// Have the server fetch files before anybody reads them.
+    /// Download files before a program reads them.
     #[command(after_help = PRELOAD_HELP)]
     Preload(PreloadArgs),
     /// Add torrents to a server.
     Add(AddArgs),
-    /// Stop torrents.
+    /// Pause torrents.
     Pause(TorrentArgs),
-    /// Start torrents that are paused or failed.
+    /// Start paused or failed torrents.
     Start(TorrentArgs),
-    /// Remove torrents from a server and keep their files.
+    /// Remove torrents from a server, but keep their files.
     Forget(TorrentArgs),
     /// Remove torrents and their files from a server.
     Delete(DeleteArgs),
-    /// Show and make the configuration.
+    /// Show, create or reload the configuration.
     Config(ConfigArgs),
-    /// Check this machine, and print what helps.
+    /// Diagnose problems and suggest fixes.
     Doctor(DoctorArgs),
-    /// Show the whole thing on this machine, without a network.
+    /// Show tfs at work on this machine, without a network.
     #[cfg(feature = "embedded")]
     Demo(DemoArgs),
-    /// Print completions for a shell.
+    /// Print the completion script for a shell.
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionsArgs),
-    /// Print the manual, or write a page for each command.
+    /// Print the manual page, or write one for each command.
     Man(ManArgs),
 }
 
 const DAEMON_HELP: &str = "\
-Each [[mount]] comes up, fails and is tried again by itself. Ctrl-C and SIGTERM
-unmount all. SIGHUP and \"tfs config reload\" take over a changed configuration.
-It stays in the foreground, where a service manager wants it.";
+Each [[mount]] starts, fails and is retried on its own. Ctrl-C and SIGTERM unmount
+all. SIGHUP and \"tfs config reload\" apply a changed configuration.
+The daemon stays in the foreground, as service managers expect.";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -118,11 +118,11 @@ Examples:
   tfs completions fish > ~/.config/fish/completions/tfs.fish
   tfs completions zsh > DIR/_tfs           with DIR a directory in $fpath";
 
-/// Which server, and who we are to it.
+/// The server and the credentials.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// Where the API of rqbit is, as URL or NAME=URL, or the NAME of a server of the configuration.
-    /// May be given several times to mount, list, search and doctor [default: http://127.0.0.1:3030]
+    /// The rqbit server: the URL of its HTTP API, NAME=URL, or the NAME of a configured server. May
+    /// be repeated for mount, list, search and doctor [default: http://127.0.0.1:3030]
     #[arg(long, value_name = "URL", value_parser = ServerParser)]
     server: Vec<ServerArg>,
     #[arg(long, value_name = "NAME", help = help("server.username"),
@@ -142,29 +142,29 @@ impl ServerArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UnmountArgs {
-    /// Where tfs is mounted.
+    /// The mount point.
     pub(crate) mountpoint: PathBuf,
-    /// Unmount although it is in use: its users get errors at once.
+    /// Unmount even if in use: programs that use the mount get errors at once.
     #[arg(long, conflicts_with = "lazy")]
     pub(crate) force: bool,
-    /// Take it out of the tree now, and end it when its last user is done.
+    /// Detach the mount now, and end it when no program uses it any more.
     #[arg(long)]
     pub(crate) lazy: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Where tfs is to be mounted, or is.
+    /// A mount point, or a directory to mount at.
     pub(crate) mountpoint: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
     #[arg(long, value_name = "N", help = help("server.max_streams"),
         value_parser = setting("server.max_streams"))]
     max_streams: Option<String>,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long, conflicts_with = "systemd")]
     pub(crate) json: bool,
-    /// Check nothing: print a unit of systemd for this machine, for the system as root.
+    /// Print a systemd unit for this machine, and check nothing. As root: a system unit.
     #[arg(long)]
     pub(crate) systemd: bool,
 }
@@ -177,30 +177,30 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print what holds, and where each value came from.
+    /// Print the settings in effect and the source of each.
     Show {
-        /// Print JSON, for scripts.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Print which files are looked for, and which are there.
+    /// Print the paths of the configuration files, and which exist.
     Path {
-        /// Print JSON, for scripts.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Have the daemon take over a changed configuration, and say what came of it.
+    /// Have the daemon apply a changed configuration, and print the result.
     Reload {
-        /// Print JSON, for scripts.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Write a file with every key, each in a comment that explains it.
+    /// Write a configuration file with every key, commented out and explained.
     Init {
-        /// Where to [default: the file of this user].
+        /// The file to write [default: the configuration file of this user].
         #[arg(conflicts_with = "print")]
         file: Option<PathBuf>,
-        /// Print it.
+        /// Print the file to standard output.
         #[arg(long)]
         print: bool,
     },
@@ -209,26 +209,26 @@ pub(crate) enum ConfigCommand {
 #[cfg(feature = "embedded")]
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Leave the mount up until Ctrl-C, to try things.
+    /// Keep the mount until Ctrl-C, to try things.
     #[arg(long)]
     pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// Which shell.
+    /// The shell.
     pub(crate) shell: Shell,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Write the pages to this directory, tfs.1, tfs-mount.1 and so on.
+    /// Write tfs.1, tfs-mount.1 and so on to this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 }
 
 impl Cli {
-    /// Returns the servers and the keys of the configuration that were typed.
+    /// Returns the servers and the settings on the command line.
     pub(crate) fn settings(&self) -> (Vec<ServerArg>, Vec<Flag>) {
         let GlobalArgs { log_file, log_format, .. } = &self.global;
         let mut flags = Vec::new();
@@ -246,8 +246,8 @@ impl Cli {
         (server.server.clone(), flags)
     }
 
-    /// Returns whether the command can do nothing without right settings: it goes to a server, or
-    /// the settings are what it is about.
+    /// Returns whether the command needs valid settings: it connects to a server, or shows or
+    /// mounts the configuration.
     pub(crate) fn needs_settings(&self) -> bool {
         let show = |args: &ConfigArgs| matches!(args.command, ConfigCommand::Show { .. });
         let is_about_them = matches!(&self.command, Command::Daemon)
@@ -255,7 +255,7 @@ impl Cli {
         is_about_them || self.server().is_some()
     }
 
-    /// Returns the arguments that name a server, if the command has any.
+    /// Returns the server arguments of the command, if it has any.
     fn server(&self) -> Option<&ServerArgs> {
         match &self.command {
             Command::Mount(args) => Some(&args.server),
@@ -282,15 +282,15 @@ impl Cli {
     }
 }
 
-/// Adds a key that was typed.
+/// Adds a setting from the command line.
 fn set(flags: &mut Vec<Flag>, key: &'static str, value: Option<&String>) {
     flags.extend(value.map(|value| Flag { key, value: value.clone() }));
 }
 
-/// Parses a time that is more than nothing.
+/// Parses a time greater than zero.
 fn duration(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(Duration::ZERO) => Err("it must be more than nothing".to_owned()),
+        Ok(Duration::ZERO) => Err("it must be more than zero".to_owned()),
         Ok(duration) => Ok(duration),
         Err(error) => Err(format!("{error}, such as 90s or 2m")),
     }

@@ -13,7 +13,7 @@ use super::{ServerArgs, duration, set};
 
 #[derive(Debug, Args)]
 pub(crate) struct MountArgs {
-    /// An empty directory.
+    /// The mount point: an empty directory.
     pub(crate) mountpoint: PathBuf,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
@@ -36,7 +36,7 @@ pub(crate) struct MountArgs {
     #[arg(long, value_name = "MASK", help = help("mount.umask"),
         value_parser = setting("mount.umask"))]
     umask: Option<String>,
-    /// Mount for reading only, as every mount is.
+    /// Accepted for compatibility; mounts are always read-only.
     #[arg(long)]
     read_only: bool,
     #[arg(long, value_name = "N", help = help("server.max_streams"),
@@ -81,7 +81,7 @@ pub(crate) struct MountArgs {
     /// Stay in the foreground until Ctrl-C or an unmount.
     #[arg(short, long)]
     pub(crate) foreground: bool,
-    /// How long to wait for the mount to answer before giving up.
+    /// How long to wait for the mount to start.
     #[arg(long, value_name = "TIME", default_value = "3m", value_parser = duration)]
     pub(crate) daemon_timeout: Duration,
 }
@@ -89,22 +89,22 @@ pub(crate) struct MountArgs {
 #[cfg(feature = "embedded")]
 #[derive(Debug, Args)]
 pub(crate) struct EmbeddedArgs {
-    /// Use no server: run rqbit inside tfs, and download to this directory.
+    /// Run rqbit inside tfs, and download to this directory.
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub(crate) embedded: Option<PathBuf>,
-    /// A .torrent file (- is the standard input), a magnet link or an URL to add. May be given
-    /// several times.
+    /// Add a torrent: a .torrent file (- for standard input), a magnet link or a URL. May be
+    /// repeated.
     #[arg(long, value_name = "FILE|MAGNET|URL", requires = "embedded")]
     pub(crate) add: Vec<OsString>,
-    /// Look for no peers: no DHT, no trackers, no port forwarding.
+    /// Connect to no peers: no DHT, no trackers, no port forwarding.
     #[arg(long, requires = "embedded")]
     pub(crate) offline: bool,
 }
 
 impl MountArgs {
-    /// Adds the keys that were typed.
+    /// Adds the settings on the command line.
     pub(super) fn set(&self, flags: &mut Vec<Flag>) {
-        // Asked for or not, nothing can be written.
+        // Mounts are read-only with or without it.
         let Self { read_only: _, .. } = self;
         let on = "true".to_owned();
         set(flags, "mount.layout", self.layout.as_ref());

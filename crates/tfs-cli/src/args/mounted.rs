@@ -1,4 +1,4 @@
-//! The arguments of commands that concern a mount which runs.
+//! Arguments of commands for a running mount.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use clap::{Args, Subcommand};
 
 use super::ServerArgs;
 
-/// Which mount, and for whom the answer is.
+/// The mount, and the form of the output.
 #[derive(Debug, Args)]
 pub(crate) struct MountedArgs {
-    /// Where tfs is mounted; not needed where that is one place.
+    /// The mount point; optional if there is only one mount.
     pub(crate) mountpoint: Option<PathBuf>,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -21,19 +21,19 @@ pub(crate) struct MountedArgs {
 pub(crate) struct RefreshArgs {
     #[command(flatten)]
     pub(crate) mounted: MountedArgs,
-    /// Also remove torrents that a restarted server does not list any more, even all of them.
+    /// Also remove the torrents that a restarted server no longer lists, even all of them.
     #[arg(long)]
     pub(crate) accept_removals: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Only this mount.
+    /// Show only this mount.
     pub(crate) mountpoint: Option<PathBuf>,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Go on until Ctrl-C: every second anew, in place on a terminal.
+    /// Refresh every second until Ctrl-C.
     #[arg(long)]
     pub(crate) watch: bool,
 }
@@ -46,9 +46,9 @@ pub(crate) struct CacheArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheCommand {
-    /// Show what a mount keeps, and how much that helped.
+    /// Show what a mount caches, and the hit rates.
     Stats(MountedArgs),
-    /// Have a mount and the kernel drop what they keep.
+    /// Drop cached data and metadata of a mount, and in the kernel.
     Clear(ClearArgs),
 }
 
@@ -56,41 +56,41 @@ pub(crate) enum CacheCommand {
 pub(crate) struct ClearArgs {
     #[command(flatten)]
     pub(crate) mounted: MountedArgs,
-    /// Only names, attributes, and what is known of torrents.
+    /// Drop only metadata: names, attributes and torrent details.
     #[arg(long)]
     pub(crate) metadata: bool,
-    /// Only bytes of files.
+    /// Drop only file content.
     #[arg(long)]
     pub(crate) data: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PreloadArgs {
-    /// Files in a mount, or directories with all files below them.
+    /// Files in a mount, or directories, with all files below them.
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Only so much from the beginning of each file, such as 8MiB.
+    /// Preload only this much from the beginning of each file, such as 8MiB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) head: Option<ByteSize>,
-    /// Only so much from the end of each file, such as 1MiB; with --head, both.
+    /// Preload only this much from the end of each file, such as 1MiB; with --head, both.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) tail: Option<ByteSize>,
-    /// Print a line of JSON for each event, for scripts.
+    /// Print a line of JSON for each event.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 pub(crate) const PRELOAD_HELP: &str = "\
-Programs that read come first: while one waits, nothing is preloaded.
-Ctrl-C stops it; the same command goes on from there, and skips what is there.
+Reads have priority: while one waits for data, preloading pauses.
+Ctrl-C stops the preload; the same command resumes it.
 
 Examples:
   tfs preload /mnt/t/Film                   all files of a torrent
-  tfs preload --head 8MiB --tail 1MiB FILE  what players look at first";
+  tfs preload --head 8MiB --tail 1MiB FILE  what players read first";
 
 fn size(text: &str) -> Result<ByteSize, &'static str> {
     match text.parse() {
-        Ok(ByteSize(0)) => Err("it must be more than nothing"),
+        Ok(ByteSize(0)) => Err("it must be more than zero"),
         Ok(size) => Ok(size),
         Err(_no_size) => Err("it must be a size, such as 8MiB"),
     }
@@ -98,7 +98,7 @@ fn size(text: &str) -> Result<ByteSize, &'static str> {
 
 fn limit(text: &str) -> Result<u64, &'static str> {
     match text.parse() {
-        Ok(0) => Err("it must be more than nothing"),
+        Ok(0) => Err("it must be more than zero"),
         Ok(limit) => Ok(limit),
         Err(_no_number) => Err("it must be a number, such as 1000"),
     }
@@ -106,23 +106,23 @@ fn limit(text: &str) -> Result<u64, &'static str> {
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Words, each of which occurs in the path, in whatever case.
+    /// Words that all occur in the path, in any case.
     #[arg(required_unless_present_any = ["glob", "regex"])]
     pub(crate) words: Vec<String>,
-    /// Search by a glob: for the name, or with a slash in it for the path.
+    /// Match the name against a glob, or the path if the glob has a slash.
     #[arg(long, value_name = "GLOB", conflicts_with = "words")]
     pub(crate) glob: Option<String>,
-    /// Search by a regular expression: for the path.
+    /// Match the path against a regular expression.
     #[arg(long, value_name = "REGEX", conflicts_with_all = ["words", "glob"])]
     pub(crate) regex: Option<String>,
-    /// How many files to find at most.
+    /// Maximum number of results.
     #[arg(long, value_name = "N", default_value_t = 1000,
         value_parser = limit)]
     pub(crate) limit: u64,
-    /// Ask this mount, where there are several.
+    /// The mount to search, if there are several.
     #[arg(long, value_name = "MOUNTPOINT", conflicts_with = "server")]
     pub(crate) mount: Option<PathBuf>,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
@@ -139,7 +139,7 @@ mod tests {
     fn a_search_finds_at_least_one_file() {
         let parse = |limit: &str| Cli::try_parse_from(["tfs", "search", "film", "--limit", limit]);
         assert!(parse("1").is_ok());
-        for (limit, why) in [("0", "it must be more than nothing"), ("x", "it must be a number")] {
+        for (limit, why) in [("0", "it must be more than zero"), ("x", "it must be a number")] {
             let error = parse(limit).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }

@@ -1,4 +1,4 @@
-//! Flags that set a key of the configuration: checked and described by the table of keys.
+//! Flags that set a key of the configuration. The table of keys checks and describes them.
 
 use std::ffi::OsStr;
 
@@ -6,11 +6,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use tfs_service::settings::{ServerArg, ValueKind, check_typed, keys};
 
-/// Returns the parser of a flag: it checks the text, and leaves it a text.
+/// Returns the parser of a flag, which checks the text and returns it unchanged.
 pub(super) fn setting(name: &'static str) -> ValueParser {
     let key = key(name);
     if let ValueKind::Choice(words) = key.kind {
-        // The words are completed and listed.
+        // Shells complete these words, and the help lists them.
         return PossibleValuesParser::new(words).into();
     }
     ValueParser::new(move |text: &str| -> Result<String, String> {
@@ -18,7 +18,7 @@ pub(super) fn setting(name: &'static str) -> ValueParser {
     })
 }
 
-/// Parses a server. Its errors do not repeat what was typed, which may hold a password.
+/// Parses a server. Its errors do not contain the argument, which may contain a password.
 #[derive(Debug, Clone)]
 pub(super) struct ServerParser;
 
@@ -31,7 +31,7 @@ impl TypedValueParser for ServerParser {
         arg: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<ServerArg, clap::Error> {
-        let parsed = value.to_str().ok_or_else(|| "it is no UTF-8".to_owned());
+        let parsed = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned());
         parsed.and_then(str::parse).map_err(|reason| {
             let arg = arg.map(ToString::to_string).unwrap_or_default();
             let message = format!("invalid value for '{arg}': {reason}\n");

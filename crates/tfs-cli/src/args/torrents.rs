@@ -1,4 +1,4 @@
-//! The arguments of commands that go straight to a server.
+//! Arguments of commands that connect to a server.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,48 +10,48 @@ use super::{ServerArgs, duration};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only torrents with this in their name, in any case.
+    /// List only torrents whose name contains this text, in any case.
     pub(crate) pattern: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Go on until Ctrl-C: every second anew, in place on a terminal.
+    /// Refresh every second until Ctrl-C.
     #[arg(long)]
     pub(crate) watch: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// A .torrent file, a magnet link or an info hash, the http address of a .torrent file, or -
-    /// for a .torrent file on the standard input.
+    /// A .torrent file (- for standard input), a magnet link, an info hash, or the URL of a .torrent
+    /// file.
     #[arg(required = true, value_name = "FILE|MAGNET|URL")]
     pub(crate) torrents: Vec<OsString>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    /// Use files that are where the torrent's go: what is right is kept, the rest written over.
+    /// Reuse existing files; parts that do not match are overwritten.
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// How long the server may look for peers of a magnet link, or fetch an address; at most 1h.
+    /// How long the server may take to resolve a magnet link or fetch a URL; at most 1h.
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = resolve_time)]
     pub(crate) timeout: Duration,
-    /// Do not wait for magnet links: a process in the background does.
+    /// Resolve magnet links in a background process.
     #[arg(long)]
     pub(crate) no_wait: bool,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TorrentArgs {
-    /// A name, a part of one, an id, or an info hash or its first digits.
+    /// A name or a part of it, an id, or an info hash or its first digits.
     #[arg(required = true, value_name = "TORRENT")]
     pub(crate) torrents: Vec<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
-    /// Print JSON, for scripts.
+    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -60,14 +60,16 @@ pub(crate) struct TorrentArgs {
 pub(crate) struct DeleteArgs {
     #[command(flatten)]
     pub(crate) torrents: TorrentArgs,
-    /// Do not ask.
+    /// Do not ask for confirmation.
     #[arg(short, long)]
     pub(crate) yes: bool,
 }
 
 fn resolve_time(text: &str) -> Result<Duration, String> {
     match duration(text)? {
-        time if time > RESOLVE_TIME_MAX => Err("rqbit looks for an hour at most".to_owned()),
+        time if time > RESOLVE_TIME_MAX => {
+            Err("it must be at most 1h, the limit of rqbit".to_owned())
+        }
         time => Ok(time),
     }
 }

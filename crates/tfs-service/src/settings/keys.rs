@@ -72,130 +72,147 @@ pub const SECTIONS: [Section; 8] = [
     Section {
         name: "server",
         is_list: true,
-        about: "Servers. One at `http://127.0.0.1:3030` if there is none.",
+        about: "The rqbit servers. Without any, tfs uses `http://127.0.0.1:3030`.",
         keys: &SERVER,
     },
     Section {
         name: "mount",
         is_list: true,
-        about: "Mounts: what `tfs mount` does at a path unless its flags say otherwise.",
+        about: "The mounts of `tfs daemon`, and the defaults of `tfs mount` for their paths.",
         keys: &MOUNT,
     },
-    Section { name: "read", is_list: false, about: "What reads do.", keys: &READ },
+    Section { name: "read", is_list: false, about: "How reads behave.", keys: &READ },
     Section {
         name: "metadata",
         is_list: false,
-        about: "How soon changes on the server are seen.",
+        about: "Torrent lists, names and attributes, and how long they are cached.",
         keys: &METADATA,
     },
-    Section { name: "cache", is_list: false, about: "What is kept in memory.", keys: &CACHE },
+    Section {
+        name: "cache",
+        is_list: false,
+        about: "File content cached in memory.",
+        keys: &CACHE,
+    },
     Section {
         name: "monitoring",
         is_list: false,
-        about: "Figures for monitoring.",
+        about: "Metrics and health over HTTP.",
         keys: &MONITORING,
     },
     Section { name: "logging", is_list: false, about: "The log.", keys: &LOGGING },
     Section {
         name: "preload",
         is_list: false,
-        about: "What is fetched before anybody reads it, when a torrent appears.",
+        about: "Files to download as soon as their torrent appears.",
         keys: &PRELOAD,
     },
 ];
 
 const SERVER: [Key; 6] = [
-    key("server.name", ValueKind::Name, Is("\"default\""), None, "What it is called."),
+    key(
+        "server.name",
+        ValueKind::Name,
+        Is("\"default\""),
+        None,
+        "The name of the server in messages, `--server` and `mount.servers`.",
+    ),
     key(
         "server.url",
         ValueKind::Url,
         Required("\"http://127.0.0.1:3030\""),
         Some("--server"),
-        "Where the API of rqbit is; behind a proxy with its path.",
+        "The URL of rqbit's HTTP API, with its path if it is behind a proxy.",
     ),
     key(
         "server.username",
         ValueKind::User,
-        Unset { means: "no user name", example: "\"me\"" },
+        Unset { means: "none", example: "\"me\"" },
         Some("--username"),
-        "The user name, if the server asks for one.",
+        "The user name for HTTP authentication.",
     ),
     key(
         "server.password_file",
         ValueKind::Path,
         Unset { means: "`TFS_PASSWORD`", example: "\"/run/secrets/rqbit\"" },
         Some("--password-file"),
-        "A file with the password in its first line.",
+        "A file whose first line is the password.",
     ),
     key(
         "server.max_streams",
         ValueKind::Number { min: 1, max: STREAMS_MAX },
         Is("4"),
         Some("--max-streams"),
-        "How many streams may be open on the server at a time. rqbit stops at eight.",
+        "Maximum number of streams open on the server at a time. rqbit stops answering at eight.",
     ),
     key(
         "server.local_paths",
         ValueKind::LocalPaths,
         Is("\"auto\""),
         Some("--local-paths"),
-        "How to find the server's files on this machine. `auto`: by the paths that the server \
-         reports, if it is at an address of this machine. `off`: always read over HTTP. Or pairs \
-         of the server's path and ours; at a prompt `FROM=TO`.",
+        "How to find the server's files on this machine. `auto`: use the paths that the server \
+         reports, if it is at an address of this machine. `off`: always read over HTTP. Or map \
+         paths of the server to local ones, with the flag as `/downloads=/srv/torrents`.",
     ),
 ];
 
 const MOUNT: [Key; 8] = [
-    key("mount.path", ValueKind::Path, Required("\"/mnt/t\""), None, "An empty directory."),
+    key(
+        "mount.path",
+        ValueKind::Path,
+        Required("\"/mnt/t\""),
+        None,
+        "The mount point: an empty directory.",
+    ),
     key(
         "mount.servers",
         ValueKind::Names,
         Is("[]"),
         Some("--server"),
-        "The servers whose torrents it shows, by their names; none for all there are.",
+        "The names of the servers whose torrents the mount shows. Empty: all servers.",
     ),
     key(
         "mount.layout",
         ValueKind::Choice(&["union", "by-server"]),
         Is("\"union\""),
         Some("--layout"),
-        "How the torrents of several servers are shown: each once in the root, or in a directory \
-         for each server.",
+        "How to show the torrents of several servers. `union`: each torrent once, in the root. \
+         `by-server`: a directory for each server.",
     ),
     key(
         "mount.allow_other",
         ValueKind::Switch,
         Is("false"),
         Some("--allow-other"),
-        "Let other users in, such as the one that a media server runs as.",
+        "Let other users, such as that of a media server, read the mount.",
     ),
     key(
         "mount.allow_non_empty",
         ValueKind::Switch,
         Is("false"),
         Some("--allow-non-empty"),
-        "Mount over a directory with something in it, which is hidden meanwhile.",
+        "Allow a mount point that is not empty. Its contents are hidden while tfs is mounted.",
     ),
     key(
         "mount.uid",
         IDS,
         Unset { means: "the user who mounts", example: "1000" },
         Some("--uid"),
-        "The number of the user who owns all files.",
+        "The numeric user ID shown as the owner of all files.",
     ),
     key(
         "mount.gid",
         IDS,
         Unset { means: "the group of the user who mounts", example: "1000" },
         Some("--gid"),
-        "The number of the group that owns all files.",
+        "The numeric group ID shown for all files.",
     ),
     key(
         "mount.umask",
         ValueKind::Mask,
         Is("\"000\""),
         Some("--umask"),
-        "The permissions that are taken away from files (0444) and directories (0555).",
+        "Permission bits to remove from files (0444) and directories (0555).",
     ),
 ];
 
@@ -205,53 +222,54 @@ const READ: [Key; 7] = [
         ValueKind::Choice(&["wait", "fail"]),
         Is("\"wait\""),
         Some("--missing"),
-        "What a read does whose data is not downloaded yet: wait for it, or fail at once.",
+        "What a read of data that is not downloaded yet does. `wait`: wait for the data. `fail`: \
+         fail at once.",
     ),
     key(
         "read.missing_errno",
         ValueKind::Choice(&["EIO", "EAGAIN", "ENODATA"]),
         Is("\"EIO\""),
         Some("--missing-errno"),
-        "The error of a read whose data cannot come, or must not be waited for. Most programs \
-         take EAGAIN for the end of the file, or repeat the read without end.",
+        "The error of a read whose data cannot arrive, or that must not wait for it. Most \
+         programs treat `EAGAIN` as the end of the file, or retry for ever.",
     ),
     key(
         "read.timeout",
         ValueKind::Time,
         Is("\"60s\""),
         Some("--read-timeout"),
-        "How long a read waits without progress: nothing of its torrent is downloaded.",
+        "How long a read waits while nothing of its torrent is downloaded.",
     ),
     key(
         "read.timeout_max",
         ValueKind::Time,
         Is("\"10m\""),
         Some("--read-timeout-max"),
-        "How long a read waits at most while its torrent downloads; less than `timeout` counts as \
-         that.",
+        "How long a read waits at most while its torrent downloads. Values below `timeout` count \
+         as `timeout`.",
     ),
     key(
         "read.readahead",
         ValueKind::Size { min: 0 },
         Is("\"256KiB\""),
         None,
-        "How far the kernel reads ahead of a program; only a mount by root can change it. tfs \
-         reads ahead of sequential readers besides.",
+        "How far the kernel reads ahead. Only root can change it. tfs also reads ahead of \
+         sequential readers itself.",
     ),
     key(
         "read.memory",
         ValueKind::Size { min: MEMORY_BYTES_MIN },
         Is("\"128MiB\""),
         Some("--memory"),
-        "How much memory the buffers and the cache of a mount may take together.",
+        "Maximum memory of the buffers and the cache of a mount together.",
     ),
     key(
         "read.passthrough",
         ValueKind::Choice(&["auto", "off"]),
         Is("\"auto\""),
         Some("--passthrough"),
-        "Whether the kernel reads complete files on this machine's disk itself: where it can and \
-         may, or never.",
+        "Whether the kernel reads complete files on this machine's disk itself. `auto`: if it \
+         supports that and tfs has the privilege. `off`: never.",
     ),
 ];
 
@@ -261,23 +279,23 @@ const METADATA: [Key; 8] = [
         ValueKind::Time,
         Is("\"5s\""),
         Some("--poll-interval"),
-        "How often the server is asked for new torrents.",
+        "How often tfs polls the server for new torrents.",
     ),
     key(
         "metadata.torrent_ttl",
         ValueKind::TimeOrNone,
         Is("\"60s\""),
         None,
-        "How long the server's word on where a torrent's files are is believed. Their names and \
-         lengths never change, and are asked for once.",
+        "How long to cache the folder of a torrent as reported by the server. Names and lengths \
+         of files never change and are fetched once.",
     ),
     key(
         "metadata.removal_delay",
         ValueKind::Days,
         Is("\"7d\""),
         None,
-        "How long torrents stay listed that a restarted server does not list any more. One \
-         torrent, or a few of many, go after a minute; all of them at once never go by themselves. \
+        "How long torrents stay listed that a restarted server no longer lists. One torrent, or a \
+         few of many, disappear after a minute. All of them at once never disappear by themselves. \
          `tfs refresh --accept-removals` removes them now.",
     ),
     key(
@@ -285,29 +303,30 @@ const METADATA: [Key; 8] = [
         ValueKind::TimeOrNone,
         Is("\"1h\""),
         Some("--attr-timeout"),
-        "How long the kernel keeps attributes. It is told of changes, so that long is not late.",
+        "How long the kernel caches attributes. tfs notifies it of changes, so a long time does not \
+         delay them.",
     ),
     key(
         "metadata.dir_cache_time",
         ValueKind::TimeOrNone,
         Is("\"1h\""),
         Some("--dir-cache-time"),
-        "How long the kernel keeps names and listings. It is told of changes here too.",
+        "How long the kernel caches names and listings. tfs notifies it of these changes too.",
     ),
     key(
         "metadata.show_control",
         ValueKind::Switch,
         Is("false"),
         Some("--show-control"),
-        "Show the directory `.tfs` in listings of the root. It is there in any case.",
+        "Show the directory `.tfs` in listings of the root. It exists in any case.",
     ),
     key(
         "metadata.holes",
         ValueKind::Switch,
         Is("false"),
         Some("--holes"),
-        "Tell programs that look for holes (`cp`, `tar -S`) what is not downloaded yet: they copy \
-         zeros in its place.",
+        "Report data that is not downloaded yet as holes. Programs that look for holes (`cp`, \
+         `tar -S`) copy zeros in its place.",
     ),
     key(
         "metadata.inode32",
@@ -315,16 +334,16 @@ const METADATA: [Key; 8] = [
         Is("false"),
         Some("--inode32"),
         "Use inode numbers below 2^32, for 32-bit programs that fail with `EOVERFLOW` on larger \
-         ones. They stay the same after a remount as long as the state directory is kept.",
+         ones. The numbers survive a remount as long as the state directory is kept.",
     ),
 ];
 
 const CACHE: [Key; 1] = [key(
     "cache.memory_bytes",
     ValueKind::Size { min: 0 },
-    Unset { means: "all of `read.memory` that buffers do not need", example: "\"64MiB\"" },
+    Unset { means: "all of `read.memory` that the buffers do not use", example: "\"64MiB\"" },
     None,
-    "How much of `read.memory` may hold data that was read already.",
+    "How much of `read.memory` may cache data that was read.",
 )];
 
 const MONITORING: [Key; 1] = [key(
@@ -332,7 +351,7 @@ const MONITORING: [Key; 1] = [key(
     ValueKind::Listen,
     Unset { means: "off", example: "\"127.0.0.1:3031\"" },
     None,
-    "Where metrics and health are served over HTTP.",
+    "The address and port where tfs serves metrics and health over HTTP.",
 )];
 
 const LOGGING: [Key; 3] = [
@@ -341,21 +360,21 @@ const LOGGING: [Key; 3] = [
         ValueKind::Choice(&["error", "warn", "info", "debug", "trace"]),
         Is("\"warn\""),
         None,
-        "What is logged. `-v` says more; `RUST_LOG` overrides both.",
+        "The minimum severity of log entries. `-v` lowers it; `RUST_LOG` overrides both.",
     ),
     key(
         "logging.format",
         ValueKind::Choice(&["text", "json"]),
         Is("\"text\""),
         Some("--log-format"),
-        "Whether the log is for people or for machines.",
+        "The format of log entries.",
     ),
     key(
         "logging.file",
         ValueKind::Path,
         Unset { means: "standard error", example: "\"/var/log/tfs.log\"" },
         Some("--log-file"),
-        "Write the log to a file. A mount in the background has no other.",
+        "Write the log to a file. A background mount logs nowhere else.",
     ),
 ];
 
@@ -363,23 +382,24 @@ const PRELOAD: [Key; 3] = [
     key(
         "preload.patterns",
         ValueKind::Patterns,
-        Unset { means: "nothing", example: "[\"**/*.mkv\"]" },
+        Unset { means: "none", example: "[\"**/*.mkv\"]" },
         None,
-        "Which files, as globs of their names, or with a slash in them of their paths in the mount.",
+        "Globs of the files to preload. A glob with a slash matches the path in the mount, others \
+         the name.",
     ),
     key(
         "preload.head",
         ValueKind::Size { min: 1 },
         Unset { means: "whole files, or only the tail", example: "\"8MiB\"" },
         None,
-        "How much from the beginning of each file.",
+        "How much to preload from the beginning of each file.",
     ),
     key(
         "preload.tail",
         ValueKind::Size { min: 1 },
         Unset { means: "whole files, or only the head", example: "\"1MiB\"" },
         None,
-        "How much from the end of each file.",
+        "How much to preload from the end of each file.",
     ),
 ];
 

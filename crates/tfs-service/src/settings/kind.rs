@@ -177,7 +177,7 @@ impl ValueKind {
         match self {
             Self::Mask => units::mask(text).map(drop)?,
             Self::Time if units::time(text)?.is_zero() => {
-                return Err("it must be more than nothing".to_owned());
+                return Err("it must be more than zero".to_owned());
             }
             Self::Time | Self::TimeOrNone => units::time(text).map(drop)?,
             Self::Days => units::long_time(text).map(drop)?,
