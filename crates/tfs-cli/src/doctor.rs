@@ -11,7 +11,7 @@ use tfs_service::doctor::{
 };
 use tfs_service::examined_servers;
 use tfs_service::settings::{ChosenServer, Loaded, ServerSection};
-use tfs_service::shell::quoted;
+use tfs_sys::shell::quoted;
 
 use crate::args::DoctorArgs;
 use crate::figures::counted;

@@ -8,12 +8,12 @@ use tfs_service::EmbeddedDirError;
 use tfs_service::control::wire::{FailureBody, FailureKind};
 use tfs_service::control::{ControlError, FindError};
 use tfs_service::settings::{Problem, SettingsError};
-use tfs_service::shell::quoted;
 use tfs_service::{
     AddError, AddFault, BaseUrl, ConnectError, KernelTimeout, MountError, MountpointError,
     SearchError, SelectError, ServerDown, ServerDownCause, ServerFailure, SourceErrorKind,
     StartError, UnmountError,
 };
+use tfs_sys::shell::quoted;
 
 use crate::{exit, output};
 

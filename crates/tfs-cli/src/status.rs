@@ -7,12 +7,12 @@ use nix::unistd::{Uid, User};
 use tfs_service::control::wire::{MissingMount, MountStatus, PlaceInfo, ReaderStatus, WayStatus};
 use tfs_service::control::{ControlError, Statuses, UnreachedMount, UnreachedState, statuses};
 use tfs_service::settings::Loaded;
-use tfs_service::shell::quoted;
 use tfs_service::status::{
     BreakerStatus, DetailsStatus, DiscoveryStatus, ReadStatus, ServerStatus, StatusReport,
     TreeStatus,
 };
 use tfs_service::{BudgetHolder, PreloadStatus, PreloadTotals};
+use tfs_sys::shell::quoted;
 
 use crate::args::StatusArgs;
 use crate::failed::{FailedLines, FailedTorrent, failed_lines};

@@ -5,7 +5,7 @@ use std::path::Path;
 use tfs_service::Unmount;
 use tfs_service::control::wire::PlaceInfo;
 use tfs_service::control::{EndedMount, end_mount};
-use tfs_service::shell::quoted;
+use tfs_sys::shell::quoted;
 
 use crate::args::UnmountArgs;
 use crate::{exit, output, runtime};

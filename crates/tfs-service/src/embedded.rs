@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use fuse_adapter::mountinfo::locate;
 use rqbit_client::{BaseUrl, Credentials};
 use rqbit_embedded::{EmbeddedConfig, EmbeddedError, EmbeddedServer};
+use tfs_sys::blocking;
 
 use crate::add::{PreparedTorrent, TorrentInput};
-use crate::blocking::blocking;
 use crate::control::wire::ServerAccess;
 use crate::state::make_private_below;
 use crate::{ServerSettings, StartError};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::shell::quoted;
+use tfs_sys::shell::quoted;
 
 /// Remedies, each with the lower-case substrings that identify its reasons: names and numbers of
 /// errno(3), as rqbit's libraries write them.

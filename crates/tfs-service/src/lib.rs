@@ -10,9 +10,7 @@
 
 mod act;
 mod add;
-mod blocking;
 mod budget;
-mod clock;
 mod configured;
 pub mod control;
 pub mod daemon;
@@ -34,7 +32,6 @@ mod select;
 mod server;
 pub mod service_manager;
 pub mod settings;
-pub mod shell;
 mod start;
 mod state;
 pub mod status;

@@ -12,6 +12,7 @@ use fuse_adapter::{
 };
 use futures_util::future::{join_all, try_join_all};
 use rqbit_source::RqbitSource;
+use tfs_sys::blocking;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs, VfsConfig};
@@ -19,7 +20,6 @@ use vfs_core::{Counters, InodeNumbers, ReadPolicy, RootLayout, SourceError, Vfs,
 use crate::AddError;
 #[cfg(feature = "embedded")]
 use crate::EmbeddedDirError;
-use crate::blocking::blocking;
 use crate::budget::BudgetWarning;
 use crate::control::{Ending, EndingGuard, MountControl, MountRegistry, Registration};
 use crate::mounted_server::{ConnectedServer, MountServer, PolledServer, Starting};

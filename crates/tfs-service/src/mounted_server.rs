@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use fuse_adapter::mountinfo::locate;
 use rqbit_source::{LocalPaths, RqbitSource};
+use tfs_sys::blocking;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use vfs_core::{ServerId, Vfs};
 
 use crate::add::{Existing, PreparedTorrent, RESOLVE_TIME_DEFAULT, add};
-use crate::blocking::blocking;
 use crate::budget::{BudgetWarning, Budgets, ServerKey, StreamShare, unshared_mounts};
 use crate::control::shown;
 use crate::discovery::{Discovery, PollRequest, Refresher};

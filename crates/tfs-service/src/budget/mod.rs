@@ -29,6 +29,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use tfs_sys::blocking;
+use tfs_sys::runtime_dir::{self, RuntimeDirError};
 use tokio::time::timeout;
 use vfs_core::{BudgetListener, StreamBudget, StreamDemand, StreamPermits};
 
@@ -38,8 +40,6 @@ pub(crate) use self::status::holders_of;
 pub use self::status::{BudgetHolder, BudgetStatus};
 pub use self::unshared::BudgetWarning;
 pub(crate) use self::unshared::unshared_mounts;
-use crate::blocking::blocking;
-use crate::control::{RuntimeDirError, runtime_dir};
 
 /// The directory with the slot directories of all servers, below the runtime directory.
 const DIR_NAME: &str = "streams";

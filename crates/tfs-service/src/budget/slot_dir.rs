@@ -13,9 +13,9 @@ use rustix::fs::{
     AtFlags, FlockOperation, Mode, OFlags, flock, fstat, ftruncate, openat, statat, unlinkat,
 };
 use rustix::io::{Errno, pread, pwrite};
+use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError};
 
 use super::record::ProcessRecord;
-use crate::control::runtime_dir::{RuntimeDir, RuntimeDirError};
 
 /// File name extension of records.
 const RECORD_EXTENSION: &str = "json";

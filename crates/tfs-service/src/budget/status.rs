@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tfs_sys::runtime_dir;
 
 use super::record::ProcessRecord;
 use super::slot_dir::SlotDir;
 use super::{DIR_NAME, ServerKey};
-use crate::control::runtime_dir;
 
 /// The stream budget of a server that all mounts of this user share.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use fuse_adapter::{Liveness, liveness};
 use futures_util::future::join_all;
 use rqbit_client::BaseUrl;
 use rustix::process::geteuid;
+use tfs_sys::blocking;
 
 use super::{BudgetHolder, BudgetStatus, ServerKey};
-use crate::blocking::blocking;
 
 /// Maximum number of servers to compare: each name is a query to the resolver.
 const SERVERS_MAX: usize = 64;

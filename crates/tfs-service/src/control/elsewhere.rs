@@ -18,12 +18,12 @@ use fuse_adapter::{MountProcess, process_of, within};
 use futures_util::future::join_all;
 use rustix::io::Errno;
 use rustix::process::geteuid;
+use tfs_sys::blocking;
+use tfs_sys::runtime_dir::is_socket_name;
 
 use super::client::ControlClient;
 use super::mount::shown;
-use super::runtime_dir::is_socket_name;
 use super::wire::MountStatus;
-use crate::blocking::blocking;
 use crate::status::StatusReport;
 
 /// Sockets of this network namespace (`proc_net(5)`).

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use fuse_adapter::mountinfo::{MountEntry, MountTable};
 use futures_util::future::join_all;
+use tfs_sys::blocking;
+use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError};
 
 use super::client::{ControlClient, ControlError};
 use super::elsewhere::{self, UnreachedState};
-use super::runtime_dir::{RuntimeDir, RuntimeDirError};
 use super::socket::remove_stale;
 use super::wire::{MountId, ProcessMounts};
-use crate::blocking::blocking;
 
 /// A mount whose process answers.
 #[derive(Debug, Clone)]

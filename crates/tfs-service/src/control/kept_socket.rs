@@ -8,12 +8,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tfs_sys::blocking;
+use tfs_sys::runtime_dir::{self, RuntimeDir, RuntimeDirError};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::runtime_dir::{self, RuntimeDir, RuntimeDirError};
 use super::socket::{ControlSocket, SocketError};
-use crate::blocking::blocking;
 
 /// Interval of the check for the socket, which costs three system calls.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);

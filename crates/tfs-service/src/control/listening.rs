@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Request, Response};
+use tfs_sys::runtime_dir::is_authorized_uid;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -15,7 +16,6 @@ use tokio_util::task::TaskTracker;
 
 use super::http::{self, ResponseBody};
 use super::kept_socket::KeptSocket;
-use super::runtime_dir::is_authorized_uid;
 
 /// Maximum number of concurrent connections; further ones wait in the kernel's queue. Each `tfs`
 /// command uses one, so this serves 64 users, with no more memory than one read of a file.

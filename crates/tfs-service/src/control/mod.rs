@@ -30,7 +30,6 @@ mod presence;
 mod process;
 mod resolve;
 mod routes;
-pub(crate) mod runtime_dir;
 mod server;
 mod socket;
 #[cfg(test)]
@@ -51,8 +50,7 @@ pub(crate) use mount::{MountControl, search, shown};
 pub use notify::notify_of_change;
 pub use process::{Statuses, statuses};
 pub use resolve::{PathInMount, find_mounts_of};
-pub use runtime_dir::RuntimeDirError;
-pub(crate) use runtime_dir::path as runtime_dir_path;
 pub use server::ControlServer;
 pub use socket::SocketError;
+pub use tfs_sys::runtime_dir::RuntimeDirError;
 pub use unmounting::{EndedMount, end_mount};

@@ -8,12 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use hyper::body::Incoming;
 use hyper::header::HOST;
 use hyper::{Method, Request, Response, StatusCode};
+use tfs_sys::blocking;
 use tokio::net::TcpListener;
 
 use super::controlled::MountRegistry;
 use super::http::{self, ResponseBody, text};
 use super::listening::{Listener, Listening};
-use crate::blocking::blocking;
 use crate::status::{StatusReport, healthy, metrics_of_all};
 
 /// The content type of the Prometheus text format.

@@ -11,6 +11,7 @@ use fuse_adapter::{
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
+use tfs_sys::blocking;
 use tokio::time::timeout;
 use vfs_core::{
     InfoHash, OpenReader, Query, QueryError, ReadCounters, ReadWay, TorrentSource, Vfs,
@@ -25,7 +26,6 @@ use super::wire::{
     RefreshRequest, Refreshed, SEARCH_HITS_MAX, SearchAnswer, SearchRequest, SearchResult,
     UnmountMode, Unmounted, WaitStatus, WayStatus,
 };
-use crate::blocking::blocking;
 use crate::discovery::chain;
 use crate::memory;
 use crate::preload::preload;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use fuse_adapter::mountinfo::MountTable;
 use futures_util::future::join_all;
+use tfs_sys::blocking;
 use tokio::time::timeout;
 use vfs_core::InfoHash;
 
@@ -12,7 +13,6 @@ use super::elsewhere;
 use super::find::clients;
 use super::wire::RefreshRequest;
 use crate::BaseUrl;
-use crate::blocking::blocking;
 use crate::budget::ServerKey;
 use crate::status::StatusReport;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use futures_util::future::join_all;
+use tfs_sys::blocking;
 use tokio::time::timeout;
 
 use super::client::{ControlClient, ControlError};
@@ -12,7 +13,6 @@ use super::controlled::MountRegistry;
 use super::elsewhere::{self, UnreachedMount, mounts_in};
 use super::find::{FindError, FoundMount, clients, find_mount};
 use super::wire::{MissingMount, MountStatus, StatusReply};
-use crate::blocking::blocking;
 
 /// Returns the status of the mounts of this process. Reads `/proc`.
 pub(super) fn status(mounts: &MountRegistry, missing: Vec<MissingMount>) -> StatusReply {

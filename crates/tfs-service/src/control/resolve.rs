@@ -8,9 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fuse_adapter::mountinfo::{Location, MountTable};
+use tfs_sys::blocking;
 
 use super::find::{FindError, FoundMount, find_mount};
-use crate::blocking::blocking;
 
 /// Paths that are in one mount.
 #[derive(Debug, Clone)]

@@ -4,6 +4,7 @@ use futures_util::stream::BoxStream;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
+use tfs_sys::blocking;
 
 use super::controlled::MountRegistry;
 use super::http::{self, ResponseBody, read_json};
@@ -13,7 +14,6 @@ use super::wire::{
     MountSelector, PreloadEvent, PreloadRequest, ProcessMounts, RefreshRequest, SearchRequest,
     UnmountRequest,
 };
-use crate::blocking::blocking;
 use crate::daemon::Reloader;
 
 /// The parts of this process that accept commands.

@@ -13,8 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
-
-use super::runtime_dir::{RuntimeDir, RuntimeDirError, close_to_others};
+use tfs_sys::runtime_dir::{RuntimeDir, RuntimeDirError, close_to_others};
 
 /// Maximum number of names to try. Containers that share a directory may have processes with the
 /// same id.

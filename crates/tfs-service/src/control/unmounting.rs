@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use fuse_adapter::mountinfo::{MountTable, locate};
 use fuse_adapter::{Holder, Unmount, UnmountError, places, places_left, unmount};
+use tfs_sys::blocking;
 
 use super::client::ControlError;
 use super::find::{FoundMount, find_mount};
 use super::mount::shown;
 use super::presence::place_info;
 use super::wire::{FailureKind, HolderInfo, PlaceInfo, UnmountMode, UnmountRequest, Unmounted};
-use crate::blocking::blocking;
 
 /// Result of an unmount.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fuse_adapter::check_mountpoint;
+use tfs_sys::blocking;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::chain;
 use super::spec::specs;
 use super::supervisor::Daemon;
-use crate::blocking::blocking;
 use crate::control::MonitoringServer;
 use crate::control::wire::{FailureBody, FailureKind, Reloaded, ReloadedSection, SectionOutcome};
 use crate::service_manager::{ManagerNotice, notify};

@@ -3,13 +3,13 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use tfs_sys::blocking;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::plan::TaskExit;
 use super::spec::Spec;
-use crate::blocking::blocking;
 use crate::control::{MountRegistry, shown};
 use crate::{RunningMount, StartError};
 

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use directories::BaseDirs;
 use rustix::fs::{Access, access};
 use rustix::process::geteuid;
+use tfs_sys::runtime_dir;
+use tfs_sys::shell::quoted;
 
 use super::{CheckResult, Severity};
-use crate::control::runtime_dir_path;
-use crate::shell::quoted;
 
 /// The name of tfs's directory below the user's directories.
 const OWN_NAME: &str = "tfs";
@@ -47,7 +47,7 @@ pub(super) fn state() -> CheckResult {
 
 /// Checks the directory of control sockets: the one that mounts of this user would use now.
 pub(super) fn runtime() -> CheckResult {
-    let dir = runtime_dir_path();
+    let dir = runtime_dir::path();
     let state = look(&dir);
     let variable = env::var_os(RUNTIME_VARIABLE).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     judge_runtime(&dir, state, variable.as_deref())

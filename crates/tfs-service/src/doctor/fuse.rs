@@ -8,11 +8,11 @@ use std::process::{Command, Stdio};
 
 use fuse_adapter::fusermount_path;
 use rustix::io::Errno;
+use tfs_sys::shell::quoted;
 
 use super::CheckResult;
 use super::surroundings::MachineFacts;
 use crate::KernelTimeout;
-use crate::shell::quoted;
 
 /// The FUSE device.
 const DEVICE: &str = "/dev/fuse";

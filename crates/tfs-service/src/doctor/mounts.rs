@@ -6,10 +6,10 @@ use std::thread;
 
 use fuse_adapter::mountinfo::{MountEntry, MountTable, locate};
 use fuse_adapter::{Liveness, MountpointError, check_mountpoint, liveness};
+use tfs_sys::shell::quoted;
 
 use super::CheckResult;
 use super::surroundings::MachineFacts;
-use crate::shell::quoted;
 
 /// Maximum number of mounts that are probed, concurrently and with a thread each.
 const MOUNTS_ASKED_MAX: usize = 64;

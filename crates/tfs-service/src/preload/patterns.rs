@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tfs_sys::blocking;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use vfs_core::{FileId, FileParts, PreloadError, Query, TorrentFile, TorrentSource, Vfs};
 
 use super::batch::PreloadBatch;
 use super::running::Preloads;
-use crate::blocking::blocking;
 
 /// Retry interval of failed files: a paused torrent may be running by then.
 const RETRY_INTERVAL: Duration = Duration::from_secs(300);

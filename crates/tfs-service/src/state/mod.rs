@@ -37,6 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rqbit_source::{VerificationStore, VerifiedFileRecord};
+use tfs_sys::clock::now;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
@@ -46,7 +47,6 @@ use self::batch::WriteBatch;
 use self::index::TorrentEvent;
 use self::proofs::ProofEvent;
 use self::store::StateStore;
-use crate::clock::now;
 use crate::memory;
 
 pub(crate) use self::absences::Absences;

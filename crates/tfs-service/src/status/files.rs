@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use fuse_adapter::KernelHandle;
+use tfs_sys::clock::now;
 use tokio::runtime::Handle;
 use vfs_core::{ControlFile, TorrentSource, Vfs};
 
@@ -13,7 +14,6 @@ use super::metrics::metrics;
 use super::report::StatusReport;
 use super::watch::ServerWatch;
 use crate::budget::StreamShare;
-use crate::clock::now;
 use crate::control::wire::ServerAccess;
 use crate::preload::Preloads;
 

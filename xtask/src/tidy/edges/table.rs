@@ -28,7 +28,24 @@ pub(super) struct Owned {
 }
 
 /// The forbidden dependencies of each crate.
-pub(super) const ABSENCES: [Absence; 13] = [
+pub(super) const ABSENCES: [Absence; 14] = [
+    Absence {
+        package: "tfs-sys",
+        reach: Reach::Anywhere,
+        banned: &[
+            "fuser",
+            "hyper",
+            "serde",
+            "librqbit",
+            "vfs-core",
+            "rqbit-client",
+            "rqbit-source",
+            "rqbit-embedded",
+            "fuse-adapter",
+            "tfs-service",
+        ],
+        reason: "it is at the bottom, and knows Linux only",
+    },
     Absence {
         package: "vfs-core",
         reach: Reach::Anywhere,
@@ -46,6 +63,7 @@ pub(super) const ABSENCES: [Absence; 13] = [
             "rqbit-embedded",
             "fuse-adapter",
             "tfs-service",
+            "tfs-sys",
         ],
         reason: "the filesystem is embeddable, without kernel, network and wire types",
     },
@@ -58,7 +76,15 @@ pub(super) const ABSENCES: [Absence; 13] = [
     Absence {
         package: "rqbit-client",
         reach: Reach::Anywhere,
-        banned: &["vfs-core", "fuser", "librqbit", "rqbit-source", "fuse-adapter", "tfs-service"],
+        banned: &[
+            "vfs-core",
+            "fuser",
+            "librqbit",
+            "rqbit-source",
+            "fuse-adapter",
+            "tfs-service",
+            "tfs-sys",
+        ],
         reason: "the client is useful to anybody who talks to rqbit",
     },
     Absence {

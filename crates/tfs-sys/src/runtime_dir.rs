@@ -1,4 +1,6 @@
-//! The directory of the control sockets: its location and its access control.
+//! The runtime directory of a user: its location, its access control and its sockets.
+//!
+//! It contains the control sockets and the records of the stream budget.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -28,7 +30,7 @@ const LOCK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// The directory of the control sockets: open, and accessible to this user only.
 #[derive(Debug)]
-pub(crate) struct RuntimeDir {
+pub struct RuntimeDir {
     path: PathBuf,
     /// Carries the `flock` of the directory.
     fd: OwnedFd,
@@ -60,7 +62,7 @@ impl RuntimeDir {
     ///
     /// # Errors
     /// [`RuntimeDirError`].
-    pub(super) fn make() -> Result<Self, RuntimeDirError> {
+    pub fn make() -> Result<Self, RuntimeDirError> {
         Self::make_at(&path())
     }
 
@@ -68,11 +70,15 @@ impl RuntimeDir {
     ///
     /// # Errors
     /// [`RuntimeDirError`].
-    pub(super) fn find() -> Result<Option<Self>, RuntimeDirError> {
+    pub fn find() -> Result<Option<Self>, RuntimeDirError> {
         Self::find_at(&path())
     }
 
-    pub(crate) fn make_at(path: &Path) -> Result<Self, RuntimeDirError> {
+    /// Like [`Self::make`], with another path.
+    ///
+    /// # Errors
+    /// [`RuntimeDirError`].
+    pub fn make_at(path: &Path) -> Result<Self, RuntimeDirError> {
         match fs::DirBuilder::new().mode(DIR_MODE).create(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(RuntimeDirError::Io { path: path.to_owned(), source: error });
@@ -82,7 +88,11 @@ impl RuntimeDir {
         Self::check(path)
     }
 
-    pub(crate) fn find_at(path: &Path) -> Result<Option<Self>, RuntimeDirError> {
+    /// Like [`Self::find`], with another path.
+    ///
+    /// # Errors
+    /// [`RuntimeDirError`].
+    pub fn find_at(path: &Path) -> Result<Option<Self>, RuntimeDirError> {
         match Self::check(path) {
             Err(RuntimeDirError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 Ok(None)
@@ -109,11 +119,14 @@ impl RuntimeDir {
     }
 
     /// Returns the descriptor of the directory.
-    pub(crate) fn fd(&self) -> &OwnedFd {
+    #[must_use]
+    pub fn fd(&self) -> &OwnedFd {
         &self.fd
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Returns the path of the directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
@@ -121,7 +134,7 @@ impl RuntimeDir {
     ///
     /// # Errors
     /// `TimedOut` if another process holds the lock for too long, or the error of `body`.
-    pub(crate) fn locked<T>(&self, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub fn locked<T>(&self, body: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let deadline = Instant::now() + LOCK_TIME_MAX;
         while let Err(errno) = flock(&self.fd, FlockOperation::NonBlockingLockExclusive) {
             if errno != rustix::io::Errno::WOULDBLOCK {
@@ -139,7 +152,10 @@ impl RuntimeDir {
     }
 
     /// Returns the sockets in the directory, ordered by name.
-    pub(super) fn sockets(&self) -> io::Result<Vec<PathBuf>> {
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn sockets(&self) -> io::Result<Vec<PathBuf>> {
         let mut sockets = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
@@ -154,7 +170,8 @@ impl RuntimeDir {
     /// Returns the path of the socket of process `pid`; `attempt` counts from 0.
     ///
     /// Processes of two containers that share the directory can have the same id.
-    pub(super) fn socket(&self, pid: u32, attempt: u32) -> PathBuf {
+    #[must_use]
+    pub fn socket(&self, pid: u32, attempt: u32) -> PathBuf {
         self.path.join(match attempt {
             0 => format!("{pid}.{SOCKET_EXTENSION}"),
             again => format!("{pid}-{again}.{SOCKET_EXTENSION}"),
@@ -167,7 +184,8 @@ const SOCKET_EXTENSION: &str = "sock";
 
 /// Returns whether a path may be a socket of tfs, of any user: it has such a name, in a directory
 /// with the right name.
-pub(super) fn is_socket_name(path: &Path) -> bool {
+#[must_use]
+pub fn is_socket_name(path: &Path) -> bool {
     let dir = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
     let is_ours = |dir: &str| dir == NAME || dir.strip_prefix("tfs-").is_some_and(is_number);
     path.extension().is_some_and(|extension| extension == SOCKET_EXTENSION)
@@ -179,13 +197,17 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Makes a socket inaccessible to other users. The directory protects it before that.
-pub(super) fn close_to_others(socket: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// If the mode cannot be set.
+pub fn close_to_others(socket: &Path) -> io::Result<()> {
     fs::set_permissions(socket, Permissions::from_mode(0o600))
 }
 
 /// Returns the directory for the sockets of this user: the same for all of the user's processes,
 /// however they were started.
-pub(crate) fn path() -> PathBuf {
+#[must_use]
+pub fn path() -> PathBuf {
     let uid = geteuid().as_raw();
     let is_ours = |dir: &Path| fs::metadata(dir).is_ok_and(|dir| dir.is_dir() && dir.uid() == uid);
     choose(env::var_os("XDG_RUNTIME_DIR"), uid, &env::temp_dir(), is_ours)
@@ -216,7 +238,8 @@ fn choose(
 }
 
 /// Returns whether a peer may send commands: this user and root.
-pub(super) fn is_authorized_uid(peer_uid: u32) -> bool {
+#[must_use]
+pub fn is_authorized_uid(peer_uid: u32) -> bool {
     peer_uid == 0 || peer_uid == geteuid().as_raw() || peer_uid == getuid().as_raw()
 }
 

@@ -1,0 +1,15 @@
+//! Small wrappers of Linux interfaces that several crates of tfs need.
+//!
+//! Used by every crate that touches the system: `fuse-adapter`, `rqbit-source`, `tfs-service` and
+//! `tfs-cli`.
+//!
+//! # Invariants
+//! The crate is at the bottom: it sees no other crate of the workspace, no FUSE protocol and no
+//! HTTP. It has no policy and prints nothing.
+
+mod blocking;
+pub mod clock;
+pub mod runtime_dir;
+pub mod shell;
+
+pub use blocking::blocking;
