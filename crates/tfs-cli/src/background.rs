@@ -119,7 +119,7 @@ pub(crate) fn spawn_rest() -> eyre::Result<()> {
 
 /// Leaves the session of the terminal, so that the terminal's signals do not reach this process.
 pub(crate) fn leave_session() -> eyre::Result<()> {
-    setsid().map(drop).wrap_err("cannot leave the terminal's session")
+    setsid().map(drop).wrap_err("cannot start a new session")
 }
 
 fn start(stdin: Stdio) -> eyre::Result<Child> {
@@ -142,7 +142,7 @@ pub(crate) fn too_late(time_max: Duration) -> UserError {
     let time = humantime::format_duration(time_max);
     let message = format!("the mount did not answer in {time}");
     UserError::new(exit::MOUNT_TIMED_OUT, message)
-        .with_hint("give it more time with --daemon-timeout, or look with -f -v")
+        .with_hint("raise --daemon-timeout, or see more with: tfs mount -f -v")
 }
 
 /// Resolves when the child reports that it is ready, or, with `None`, has ended before.
@@ -191,15 +191,11 @@ async fn end(child: &mut Child, mountpoint: &Path, signals: &mut Signals) {
 /// [`ready`], this process ends with the waiting process.
 pub(crate) fn leave_terminal() -> eyre::Result<()> {
     leave_session()?;
-    set_pdeathsig(Signal::SIGTERM).wrap_err("cannot ask for the end of the process that waits")?;
+    set_pdeathsig(Signal::SIGTERM).wrap_err("cannot stop the waiting process")?;
     let parent = env::var(CHILD_VARIABLE).ok();
     if parent.is_some_and(|pid| pid != getppid().to_string()) {
         // The parent ended before the signal was requested.
-        return Err(UserError::new(
-            exit::INTERRUPTED,
-            "the process that started this one has ended",
-        )
-        .into());
+        return Err(UserError::new(exit::INTERRUPTED, "the parent process has ended").into());
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ fn cleared_text(cleared: &Cleared, parts: CacheParts) -> String {
     if parts.has_metadata() {
         lines.push(format!("the kernel dropped {}", counted(cleared.kernel_names, "name")));
         lines.push(if cleared.server_asked {
-            "the server was asked for its torrents again".to_owned()
+            "fetched the torrent list again".to_owned()
         } else {
             "the server does not answer; the tree stays as last known".to_owned()
         });

@@ -144,7 +144,7 @@ pub(crate) fn init(sources: &Sources, file: Option<&Path>, is_print: bool) -> ey
 /// Returns the error for a file that exists.
 pub(crate) fn exists(path: &Path) -> UserError {
     UserError::new(exit::CONFIG_EXISTS, format!("{} is there already", path.display()))
-        .with_hint("name another file, or look at a new one with: tfs config init --print")
+        .with_hint("choose another file, or print a new one with: tfs config init --print")
 }
 
 fn write_new(path: &Path) -> io::Result<()> {

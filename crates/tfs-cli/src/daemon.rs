@@ -49,10 +49,10 @@ pub(crate) fn run(sources: Sources, loaded: Loaded, verbose: u8, level: Level) -
 pub(crate) fn runs_already(error: &DaemonRuns) -> UserError {
     let hint = match error.pid {
         Some(pid) => format!(
-            "have it take over a changed configuration with: tfs config reload; end it with: kill \
+            "apply a changed configuration with: tfs config reload; end it with: kill \
              {pid}"
         ),
-        None => "have it take over a changed configuration with: tfs config reload".to_owned(),
+        None => "apply a changed configuration with: tfs config reload".to_owned(),
     };
     UserError::new(exit::DAEMON_RUNS, error.to_string()).with_hint(hint)
 }

@@ -168,7 +168,7 @@ fn silence(server: &WatchedServer) -> String {
 /// Returns the text for an empty list.
 fn nothing(args: &ListArgs) -> &'static str {
     match args.pattern {
-        Some(_) => "no torrent has that in its name; see all of them with: tfs list",
+        Some(_) => "no torrent matches; list all with: tfs list",
         None => "there are no torrents; add one with: tfs add <FILE|MAGNET|URL>",
     }
 }

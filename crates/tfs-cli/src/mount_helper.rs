@@ -169,7 +169,7 @@ fn words(arguments: &[OsString]) -> Result<Words, UserError> {
         let Some(flags) = argument.as_bytes().strip_prefix(b"-") else {
             let place = if words.source.is_none() { &mut words.source } else { &mut words.dir };
             if place.replace(argument.clone()).is_some() {
-                return Err(usage(format!("there is no place for {}", argument.display())));
+                return Err(usage(format!("no argument is left for {}", argument.display())));
             }
             continue;
         };
@@ -402,7 +402,7 @@ mod tests {
                 mount.tfs http://h:3030
                     error: name what to mount and where
                 mount.tfs http://h:3030 /m /n
-                    error: there is no place for /n
+                    error: no argument is left for /n
                 mount.tfs http://h:3030 /m -x
                     error: unknown flag -x
                 mount.tfs http://h:3030 /m -o

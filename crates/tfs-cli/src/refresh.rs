@@ -40,7 +40,7 @@ fn said(Refreshed { added, removed, torrents, servers, failed }: &Refreshed) -> 
     let removed = removed.iter().map(|name| format!("removed {}", visible(name)));
     let mut lines: Vec<_> = added.chain(removed).collect();
     if lines.is_empty() {
-        lines.push(format!("nothing has come or gone; torrents: {torrents}"));
+        lines.push(format!("no changes; torrents: {torrents}"));
     }
     if !failed.is_empty() {
         lines.push(format!("looked at: {}", visible(&servers.join(", "))));

@@ -41,8 +41,8 @@ pub(crate) fn run(is_json: bool) -> eyre::Result<u8> {
 }
 
 pub(crate) fn no_daemon() -> UserError {
-    UserError::new(exit::NO_DAEMON, "no tfs daemon of this user runs")
-        .with_hint("start it with: tfs daemon; what tfs mount has mounted has no configuration")
+    UserError::new(exit::NO_DAEMON, "this user has no running tfs daemon")
+        .with_hint("start it with: tfs daemon; mounts of tfs mount have no configuration to reload")
 }
 
 fn is_not_as_wanted(reloaded: &Reloaded) -> bool {

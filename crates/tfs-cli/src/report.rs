@@ -65,7 +65,7 @@ fn tells_causes(error: &eyre::Report) -> bool {
 }
 
 /// Hint for a server that answers with an error.
-const LOG_HINT: &str = "look into the log of rqbit";
+const LOG_HINT: &str = "check the log of rqbit";
 
 /// Hint for a server on this machine that does not run.
 const START_IT: &str = "start it with \"rqbit server start <DIR>\"";
@@ -75,15 +75,12 @@ fn what_to_do(url: &BaseUrl) -> String {
     if url.is_loopback() {
         return START_IT.to_owned();
     }
-    format!(
-        "see whether the address is right, and whether rqbit is up and listens there: \
-         curl -sS {url}"
-    )
+    format!("check that the address is right and that rqbit listens there: curl -sS {url}")
 }
 
 /// Hint for a server or proxy that forbids a call.
-const FORBIDDEN_HINT: &str = "see what the server and any proxy in front of it allow this user \
-    and this address to do";
+const FORBIDDEN_HINT: &str =
+    "check what the server, and any proxy in front of it, allow this user and this address";
 
 /// Hint for a server or proxy that asks to retry later.
 const BUSY_HINT: &str = "try again later, or raise the limit for requests of the server or of the \
@@ -113,7 +110,7 @@ fn down_hint(down: &ServerDown) -> String {
             | SourceErrorKind::Protocol => what_to_do(url),
         },
         ServerDownCause::Slow(url, _) => what_to_do(url),
-        ServerDownCause::Incomplete { .. } => "see how far it is with: tfs status".to_owned(),
+        ServerDownCause::Incomplete { .. } => "follow the progress with: tfs status".to_owned(),
     }
 }
 
@@ -124,7 +121,7 @@ pub(crate) fn warn_of_server(down: &ServerDown) {
     } else if down.is_tree_known {
         "the mount shows the torrents as they were last known until it answers"
     } else {
-        "nothing is known of its torrents, so none of them show until it answers"
+        "its torrents are unknown, so none show until it answers"
     };
     let hint = format!("{meanwhile}; {}", down_hint(down));
     output::warning(&down.to_string(), &hint);
@@ -228,25 +225,25 @@ fn mountpoint(error: &MountpointError) -> ErrorReport {
         MountpointError::Missing { path } => said(
             exit::MOUNTPOINT_MISSING,
             PREFIX,
-            format!("make it with: mkdir -p {}", quoted(path)),
+            format!("create it with: mkdir -p {}", quoted(path)),
         ),
         MountpointError::NotDirectory { .. } => {
-            said(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "name an empty directory")
+            said(exit::MOUNTPOINT_NOT_DIRECTORY, PREFIX, "use an empty directory")
         }
         MountpointError::NotEmpty { .. } => said(
             exit::MOUNTPOINT_NOT_EMPTY,
             PREFIX,
-            "name an empty directory, or hide what is in this one with --allow-non-empty",
+            "use an empty directory, or hide the contents of this one with --allow-non-empty",
         ),
         MountpointError::AlreadyMounted { path } => said(
             exit::MOUNTPOINT_IN_USE,
             PREFIX,
-            format!("end the other one with: tfs unmount {}", quoted(path)),
+            format!("unmount it with: tfs unmount {}", quoted(path)),
         ),
         MountpointError::Permission { .. } => said(
             exit::MOUNTPOINT_DENIED,
             PREFIX,
-            "name a directory that you own, or run tfs as its owner",
+            "use a directory that you own, or run tfs as its owner",
         ),
         MountpointError::DeadMount { path, .. } => said(
             exit::MOUNTPOINT_DEAD,
@@ -271,7 +268,7 @@ fn mount(error: &MountError) -> ErrorReport {
         MountError::DevicePermission => said(
             exit::FUSE_DENIED,
             PREFIX,
-            "most systems have it open for all: chmod 666 /dev/fuse as root; \
+            "give all users access: chmod 666 /dev/fuse as root; \
              in a container, also pass --cap-add SYS_ADMIN",
         ),
         MountError::NoFusermount => said(
@@ -282,7 +279,7 @@ fn mount(error: &MountError) -> ErrorReport {
         MountError::AllowOtherRefused => said(
             exit::ALLOW_OTHER_DENIED,
             PREFIX,
-            "as root, add a line user_allow_other to /etc/fuse.conf, or leave --allow-other out",
+            "as root, add the line user_allow_other to /etc/fuse.conf, or omit --allow-other",
         ),
         MountError::Fusermount { .. } | MountError::Mount { .. } | MountError::Session { .. } => {
             said(exit::MOUNT_FAILED, PREFIX, "see more with -f -vv")
@@ -301,23 +298,23 @@ fn server(error: &ConnectError) -> ErrorReport {
             said(exit::SERVER_UNREACHABLE, "", what_to_do(&error.url) + instead)
         }
         ServerFailure::TimedOut => {
-            said(exit::SERVER_FAILED, "", "see whether the server is overloaded, and try again")
+            said(exit::SERVER_FAILED, "", "check whether the server is overloaded, then try again")
         }
         ServerFailure::Tls => said(
             exit::SERVER_TLS,
             "",
-            "see whether the address needs http instead of https, and whether the system trusts \
+            "check whether the address needs http instead of https, and whether the system trusts \
              the certificate",
         ),
         ServerFailure::Unauthorized => said(
             exit::SERVER_UNAUTHORIZED,
             "",
-            "name the user with --username and a file with the password with --password-file",
+            "pass --username, and --password-file with a file that has the password",
         ),
         ServerFailure::NotRqbit => said(
             exit::SERVER_NOT_RQBIT,
             "",
-            "--server wants the address of rqbit's API, such as http://127.0.0.1:3030; \
+            "pass the address of rqbit's API with --server, such as http://127.0.0.1:3030; \
              behind a proxy with its path, such as https://host/rqbit",
         ),
         ServerFailure::Forbidden => said(exit::SERVER_FORBIDDEN, "", FORBIDDEN_HINT),
@@ -330,12 +327,15 @@ fn server(error: &ConnectError) -> ErrorReport {
 fn embedded_dir(error: &EmbeddedDirError) -> ErrorReport {
     let hint = match error {
         EmbeddedDirError::IsMountpoint { .. } | EmbeddedDirError::InMountpoint { .. } => {
-            "name a directory elsewhere: the mount would hide what is stored".to_owned()
+            "use a directory elsewhere: the mount would hide the downloads".to_owned()
         }
         EmbeddedDirError::NoParent { parent, .. } => {
-            format!("see whether its disk is mounted, or make it with: mkdir -p {}", quoted(parent))
+            format!(
+                "check that its disk is mounted, or create it with: mkdir -p {}",
+                quoted(parent)
+            )
         }
-        EmbeddedDirError::System { .. } => "name a directory that you can write to".to_owned(),
+        EmbeddedDirError::System { .. } => "use a directory that you can write to".to_owned(),
     };
     said(exit::EMBEDDED_FAILED, "cannot ", hint)
 }
@@ -346,9 +346,9 @@ fn embedded(error: &tfs_service::embed::EmbeddedError) -> ErrorReport {
 
     let hint = match error.kind() {
         EmbeddedErrorKind::CreateDir | EmbeddedErrorKind::WriteDir => {
-            "name a directory that you can write to"
+            "use a directory that you can write to"
         }
-        EmbeddedErrorKind::SessionInUse => "end the other tfs first, or name another directory",
+        EmbeddedErrorKind::SessionInUse => "stop the other tfs first, or use another directory",
         EmbeddedErrorKind::BindPort
         | EmbeddedErrorKind::StartSession
         | EmbeddedErrorKind::CreateTorrent
@@ -373,7 +373,7 @@ fn unmount(error: &UnmountError) -> ErrorReport {
         UnmountError::Busy { holders, .. }
             if holders.iter().any(|holder| holder.pid == std::process::id()) =>
         {
-            said(exit::MOUNT_BUSY, PREFIX, "leave the mount first: cd /")
+            said(exit::MOUNT_BUSY, PREFIX, "change to another directory first: cd /")
         }
         UnmountError::Busy { .. } => said(
             exit::MOUNT_BUSY,
@@ -400,11 +400,11 @@ fn unmount(error: &UnmountError) -> ErrorReport {
 fn select(error: &SelectError) -> u8 {
     match error {
         SelectError::Unknown { .. } => {
-            output::error(&error.to_string(), Some("see all of them with: tfs list"));
+            output::error(&error.to_string(), Some("list all torrents with: tfs list"));
             exit::TORRENT_UNKNOWN
         }
         SelectError::Ambiguous { candidates, .. } => {
-            output::error(&error.to_string(), Some("name one by its id or its info hash:"));
+            output::error(&error.to_string(), Some("use the id or the info hash of one of them:"));
             for torrent in candidates.iter().take(CANDIDATE_COUNT_MAX) {
                 let id = torrent.id.map(|id| id.to_string()).unwrap_or_default();
                 let name = torrent.name.as_deref().unwrap_or_default();
@@ -422,21 +422,19 @@ fn find(error: &FindError) -> ErrorReport {
     const PREFIX: &str = "cannot ";
     match error {
         FindError::Dir(_) => {
-            said(exit::CONTROL_FAILED, PREFIX, "see whose it is, or set XDG_RUNTIME_DIR")
+            said(exit::CONTROL_FAILED, PREFIX, "check its owner, or set XDG_RUNTIME_DIR")
         }
         FindError::Path { .. } => {
             ErrorReport { code: exit::NOT_MOUNTED, prefix: PREFIX, hint: None }
         }
-        FindError::NoFile { .. } => said(
-            exit::FILE_UNKNOWN,
-            PREFIX,
-            "see what is mounted with: tfs status; what a mount has, with: ls",
-        ),
+        FindError::NoFile { .. } => {
+            said(exit::FILE_UNKNOWN, PREFIX, "list mounts with: tfs status; list files with: ls")
+        }
         FindError::NotMounted { .. } => {
-            said(exit::NOT_MOUNTED, PREFIX, "see what is mounted with: tfs status")
+            said(exit::NOT_MOUNTED, PREFIX, "list mounts with: tfs status")
         }
         FindError::NotInMount { .. } => {
-            said(exit::NOT_IN_MOUNT, PREFIX, "see what is mounted with: tfs status")
+            said(exit::NOT_IN_MOUNT, PREFIX, "list mounts with: tfs status")
         }
         FindError::None { others, .. } if others.is_empty() => {
             said(exit::NOT_MOUNTED, PREFIX, "mount with: tfs mount <MOUNTPOINT>")
@@ -444,7 +442,7 @@ fn find(error: &FindError) -> ErrorReport {
         FindError::None { .. } => said(
             exit::NOT_MOUNTED,
             PREFIX,
-            "mount with: tfs mount <MOUNTPOINT>; see the mounts of others with: tfs status",
+            "mount with: tfs mount <MOUNTPOINT>; list mounts of other users with: tfs status",
         ),
         FindError::Dead { path } => said(
             exit::MOUNT_UNANSWERED,
@@ -452,12 +450,12 @@ fn find(error: &FindError) -> ErrorReport {
             format!("clean it up with: tfs unmount {}", quoted(path)),
         ),
         FindError::Foreign { uid: Some(0), .. } => {
-            said(exit::MOUNT_UNANSWERED, PREFIX, "only root gets an answer: run it with sudo")
+            said(exit::MOUNT_UNANSWERED, PREFIX, "only root is answered: run it with sudo")
         }
         FindError::Foreign { .. } => said(
             exit::MOUNT_UNANSWERED,
             PREFIX,
-            "only the user who mounted gets an answer: run it as that user",
+            "only the user who mounted is answered: run it as that user",
         ),
         FindError::Unanswered { path, pid, .. } => {
             let pid = pid.map_or_else(|| "<PID>".to_owned(), |pid| pid.to_string());
@@ -466,34 +464,36 @@ fn find(error: &FindError) -> ErrorReport {
                 exit::MOUNT_UNANSWERED,
                 PREFIX,
                 format!(
-                    "if it is stopped, let it go on: kill -CONT {pid}; if it is stuck, end it: \
-                     tfs unmount --force {path}"
+                    "if it is stopped, continue it: kill -CONT {pid}; if it is stuck, end it: tfs \
+                     unmount --force {path}"
                 ),
             )
         }
         FindError::SocketLost { .. } => said(
             exit::MOUNT_UNANSWERED,
             PREFIX,
-            "the mount is well and makes a new socket within seconds: try again",
+            "the mount is healthy and creates a new socket within seconds: try again",
         ),
         FindError::Several { .. } => {
-            said(exit::MOUNT_AMBIGUOUS, PREFIX, "name one of them behind the command")
+            said(exit::MOUNT_AMBIGUOUS, PREFIX, "add one of them to the command")
         }
     }
 }
 
 fn control(error: &ControlError) -> ErrorReport {
     match error {
-        ControlError::Gone { .. } => {
-            said(exit::NOT_MOUNTED, "cannot ", "it has just ended; see the others with: tfs status")
-        }
+        ControlError::Gone { .. } => said(
+            exit::NOT_MOUNTED,
+            "cannot ",
+            "it has just ended; list the others with: tfs status",
+        ),
         ControlError::Foreign { .. } => {
-            said(exit::CONTROL_FAILED, "cannot ", "remove the socket, and see who made it")
+            said(exit::CONTROL_FAILED, "cannot ", "remove the socket, and find out who created it")
         }
         ControlError::TimedOut { .. } | ControlError::Protocol { .. } => said(
             exit::MOUNT_UNANSWERED,
             "cannot ",
-            "see whether the process is stopped, or of another version of tfs",
+            "check whether the process is stopped, or has another version of tfs",
         ),
         ControlError::Refused(failure) => refused(failure),
     }
@@ -511,11 +511,7 @@ fn refused(failure: &FailureBody) -> ErrorReport {
         FailureKind::UnknownFile => exit::FILE_UNKNOWN,
         FailureKind::NotDaemon => exit::NO_DAEMON,
         FailureKind::ConfigInvalid => {
-            return said(
-                exit::CONFIG_INVALID,
-                "",
-                "put it right, then reload; all stays as it was",
-            );
+            return said(exit::CONFIG_INVALID, "", "correct it, then reload; nothing was changed");
         }
         FailureKind::BadRequest
         | FailureKind::UnknownPath
@@ -534,9 +530,7 @@ fn search(error: &SearchError) -> ErrorReport {
         SearchError::Query(_) => {
             ErrorReport { code: exit::QUERY_INVALID, prefix: "cannot ", hint: None }
         }
-        SearchError::Source(_) => {
-            said(exit::SERVER_FAILED, "cannot ", "look into the log of rqbit")
-        }
+        SearchError::Source(_) => said(exit::SERVER_FAILED, "cannot ", "check the log of rqbit"),
     }
 }
 
@@ -578,7 +572,7 @@ mod tests {
         };
         check("http://127.0.0.1:3030", START_IT);
         check("http://localhost:3030", START_IT);
-        check("http://nas:3030", "see whether the address is right");
+        check("http://nas:3030", "check that the address is right");
     }
 
     #[test]

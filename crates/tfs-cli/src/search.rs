@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<u8> {
 fn more(limit: u64) -> String {
     let hits_max = SEARCH_HITS_MAX as u64;
     if limit >= hits_max {
-        return format!("there are more than {hits_max}, which is the most; search for more words");
+        return format!("there are more than {hits_max}, the maximum; add words to the search");
     }
     let next = limit.saturating_mul(10).min(hits_max);
     format!("there are more; see them with --limit {next}")
@@ -97,6 +97,6 @@ mod tests {
         assert_eq!(more(1), "there are more; see them with --limit 10");
         let most = SEARCH_HITS_MAX as u64;
         assert_eq!(more(most - 1), format!("there are more; see them with --limit {most}"));
-        assert!(more(most).contains("the most"), "{}", more(most));
+        assert!(more(most).contains("the maximum"), "{}", more(most));
     }
 }

@@ -25,7 +25,7 @@ use crate::watch::{Looked, watch};
 use crate::{exit, runtime};
 
 /// The text if there are no mounts.
-const NOTHING: &str = "no tfs of this user has mounted anything";
+const NOTHING: &str = "this user has no mounts";
 
 const MIB: u32 = 1 << 20;
 
@@ -85,7 +85,7 @@ fn silent_text(error: &ControlError) -> String {
 fn json(found: Statuses, is_line: bool) -> eyre::Result<String> {
     let Statuses { mut mounts, missing, unreached, .. } = found;
     for MissingMount { mountpoint, why } in &missing {
-        tracing::warn!(mountpoint, why, "a mount of the daemon is not there");
+        tracing::warn!(mountpoint, why, "a mount of the daemon is missing");
     }
     for mount in &unreached {
         match mount.own_status() {
@@ -132,7 +132,7 @@ impl StatusView<'_> {
         let mut screen = self.mount(&status);
         let control = if *state == UnreachedState::Foreign {
             let user = user_text(*owner_uid);
-            format!("{user} has mounted it, and only {user} can command it")
+            format!("mounted by {user}; only {user} can control it")
         } else {
             unreached_why(mount).1
         };
@@ -274,7 +274,7 @@ fn unreached_why(mount: &UnreachedMount) -> (&'static str, String) {
         ),
         UnreachedState::Foreign => ("foreign", foreign_text(*owner_uid, &command)),
         UnreachedState::SocketLost => {
-            ("unheard", format!("{process} is well, its control socket is not there yet"))
+            ("unheard", format!("{process} is healthy, but its control socket is missing"))
         }
     }
 }
@@ -284,7 +284,7 @@ fn foreign_text(owner_uid: Option<u32>, command: &str) -> String {
         Some(0) => format!("as root: sudo tfs status {command}"),
         _ => "as that user".to_owned(),
     };
-    format!("{} has mounted it; ask {ask}", user_text(owner_uid))
+    format!("mounted by {}; ask {ask}", user_text(owner_uid))
 }
 
 /// Returns a user by name, if the machine knows the name.

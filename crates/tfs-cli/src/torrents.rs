@@ -104,17 +104,17 @@ fn said(row: &ActedRow) -> String {
     let name = visible(row.name.as_deref().unwrap_or(&row.info_hash));
     match (row.action, row.changed) {
         (TorrentAction::Pause, true) => format!("paused {name}"),
-        (TorrentAction::Pause, false) => format!("{name} is paused already"),
+        (TorrentAction::Pause, false) => format!("{name} is already paused"),
         (TorrentAction::Start, true) => format!("started {name}"),
-        (TorrentAction::Start, false) => format!("{name} is started already"),
-        (TorrentAction::Forget, _) => format!("forgot {name}; its files are still there"),
+        (TorrentAction::Start, false) => format!("{name} is already running"),
+        (TorrentAction::Forget, _) => format!("removed {name}; its files are kept"),
         (TorrentAction::Delete, _) => format!("deleted {name} and its files"),
     }
 }
 
 pub(crate) fn no_terminal() -> UserError {
-    UserError::new(exit::NOT_CONFIRMED, "there is no terminal to confirm on")
-        .with_hint("delete without being asked with --yes")
+    UserError::new(exit::NOT_CONFIRMED, "no terminal to ask for confirmation")
+        .with_hint("skip the question with --yes")
 }
 
 /// Asks for confirmation on a terminal. Without a terminal there is no answer.

@@ -45,7 +45,7 @@ fn still_mounted(
     let message = format!("{} is unmounted, but {is} at {places}{process}", path.display());
     let target = quoted(Path::new(&first.mountpoint));
     let hint = match first.pid {
-        None => format!("unmount that too: umount {target}"),
+        None => format!("also unmount it there: umount {target}"),
         Some(pid) => format!(
             "end that container or process, or unmount it there: \
              nsenter --target {pid} --mount umount {target}"

@@ -165,7 +165,7 @@ impl WatchView {
 fn old(why: &str, last: Option<(Screen, Duration)>) -> Screen {
     let mut screen = Screen::from(why.to_owned());
     if let Some((last, time)) = last {
-        screen.push(&format!("what follows is {} old", age(time)));
+        screen.push(&format!("last known, {} old", age(time)));
         screen.append(last.into_old());
     }
     screen
@@ -194,7 +194,7 @@ mod tests {
     fn what_is_old_says_so_and_is_dimmed() {
         let last = (Screen::from("a\nb".to_owned()), Duration::from_secs(75));
         let screen = old("no answer for 3 s", Some(last));
-        assert_eq!(screen.plain(), "no answer for 3 s\nwhat follows is 1m 15s old\n\na\nb");
+        assert_eq!(screen.plain(), "no answer for 3 s\nlast known, 1m 15s old\n\na\nb");
         let is_old: Vec<_> = screen.lines().iter().map(|line| line.is_old).collect();
         assert_eq!(is_old, [false, false, false, true, true]);
         assert_eq!(old("no answer for 3 s", None).plain(), "no answer for 3 s");

@@ -11,12 +11,12 @@ const REMEDIES: [(&str, &[&str]); 6] = [
     ("raise the quota of rqbit's user on the disk of the server", &["edquot", "(os error 122)"]),
     ("let rqbit's user write to the folder of the torrent", &["eacces", "(os error 13)"]),
     ("make the disk of the server writable", &["erofs", "(os error 30)"]),
-    ("see whether the disk of the server is mounted", &["enoent", "(os error 2)"]),
+    ("check that the disk of the server is mounted", &["enoent", "(os error 2)"]),
     ("check the disk of the server", &["eio:", "(os error 5)"]),
 ];
 
 /// The remedy for any other reason.
-const REMEDY_OTHER: &str = "see the log of rqbit";
+const REMEDY_OTHER: &str = "check the log of rqbit";
 
 /// Returns what the user should do about a reason before starting the torrent again, as a clause in
 /// the imperative.

@@ -24,8 +24,8 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// A .torrent file (- for standard input), a magnet link, an info hash, or the URL of a .torrent
-    /// file.
+    /// A .torrent file (- for standard input), a magnet link, an info hash, or the URL of a
+    /// .torrent file.
     #[arg(required = true, value_name = "FILE|MAGNET|URL")]
     pub(crate) torrents: Vec<OsString>,
     #[command(flatten)]

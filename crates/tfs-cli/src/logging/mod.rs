@@ -55,7 +55,7 @@ impl Level {
     /// Reopens the log file by name. A failure is a warning, written to the old file.
     pub(crate) fn reopen(&self) {
         if let Some(Err(error)) = self.file.as_ref().map(LogFile::reopen) {
-            tracing::warn!(%error, "the log file cannot be opened anew");
+            tracing::warn!(%error, "cannot reopen the log file");
         }
     }
 }
@@ -129,7 +129,7 @@ pub(crate) fn start(
     tracing_subscriber::registry().with(layer.with_filter(filter)).init();
     panics::log();
     if let Some(error) = misunderstood {
-        tracing::warn!("{} is not understood, and left alone: {error}", EnvFilter::DEFAULT_ENV);
+        tracing::warn!("{} is invalid and ignored: {error}", EnvFilter::DEFAULT_ENV);
     }
     Ok(Level { filter: handle, directives, file })
 }

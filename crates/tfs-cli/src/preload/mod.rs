@@ -31,13 +31,13 @@ pub(crate) fn run(args: &PreloadArgs) -> eyre::Result<u8> {
             preloaded = preload(args, &mut show, &mut total) => preloaded.map(|()| None),
             // Dropping the future cancels the request, which ends the preload.
             () = signals.next() => Ok(Some("stopped")),
-            () = output::closed() => Ok(Some("stopped, as the reader of its output is gone")),
+            () = output::closed() => Ok(Some("stopped: the output was closed")),
         }
     });
     show.close();
     if let Some(why) = stop? {
         output::note(&format!(
-            "{why}; what has come stays, and the same command goes on from there"
+            "{why}; downloaded data is kept; the same command resumes the preload"
         ));
         return Ok(exit::INTERRUPTED);
     }
@@ -159,7 +159,7 @@ impl Show {
                     output::line(&format!("{} ({})", visible(path), size(*total_bytes)))
                 }
                 PreloadEvent::Stalled { path, message } => {
-                    output::note(&format!("{path}: {message}; it is tried again"));
+                    output::note(&format!("{path}: {message}; retrying"));
                     Ok(())
                 }
                 PreloadEvent::Failed { path, message } => {

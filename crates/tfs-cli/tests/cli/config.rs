@@ -19,7 +19,7 @@ fn a_file_is_made_used_and_not_made_again() {
     expect![[r#"
         exit 4
         error: DIR/config/tfs/config.toml is there already
-        hint: name another file, or look at a new one with: tfs config init --print
+        hint: choose another file, or print a new one with: tfs config init --print
     "#]]
     .assert_eq(&run(&["config", "init"]));
     let written = fs::read_to_string(dir.join("config/tfs/config.toml")).unwrap();

@@ -154,20 +154,20 @@ fn what_is_no_torrent_never_leaves_this_machine() {
         &expect![[r#"
             exit 51
             error: cannot add id_rsa: it is not a .torrent file
-            hint: name a .torrent file, a magnet link, or the http address of a .torrent file
+            hint: pass a .torrent file, a magnet link, or the URL of a .torrent file
             error: cannot add /dev/zero: it has more than 10 MiB, and rqbit takes no such torrent
             error: cannot add folder: it is a directory
-            hint: name the .torrent files in it
+            hint: pass the .torrent files in it
             error: cannot add empty.torrent: it is empty
             hint: download the .torrent file again
             error: cannot add page.torrent: it is a web page, not a .torrent file
-            hint: the site may want a login: download the .torrent file with a browser
+            hint: the site may require a login: download the .torrent file with a browser
             error: cannot add part.torrent: it begins like a .torrent file, but is cut off or damaged
             error: cannot add resume.dat: it is not a .torrent file: it has no "info"
             error: cannot add v2.torrent: it is a version 2 torrent (BEP 52), which rqbit cannot read
-            hint: look for the same in a version 1 or hybrid torrent
+            hint: find a version 1 or hybrid torrent of the same content
             error: cannot add zero.torrent: it has no piece length
-            hint: nothing can be downloaded by it: get another one
+            hint: it cannot be downloaded: use another one
             error: cannot add missing.torrent: No such file or directory (os error 2)
             error: cannot add the magnet link: it has no info hash (xt=urn:btih:...)
             hint: copy the whole link, and put it in quotes: a shell ends it at each &
@@ -194,11 +194,11 @@ fn one_that_cannot_be_added_keeps_no_other_out() {
             exit 51
             added a film
             error: cannot add id_rsa: it is not a .torrent file
-            hint: name a .torrent file, a magnet link, or the http address of a .torrent file
+            hint: pass a .torrent file, a magnet link, or the URL of a .torrent file
             error: cannot add v2.torrent: it is a version 2 torrent (BEP 52), which rqbit cannot read
-            hint: look for the same in a version 1 or hybrid torrent
+            hint: find a version 1 or hybrid torrent of the same content
             error: cannot add the torrent from h: GET the address returned 404 Not Found
-            hint: see in a browser whether the address has a .torrent file
+            hint: check in a browser that the address has a .torrent file
             3 of 4 torrents were not added
         "#]],
     );
@@ -266,22 +266,22 @@ fn each_refusal_says_what_to_do() {
         hint: start rqbit with a larger --http-api-max-upload-size
         exit 51
         error: cannot add good.torrent: a proxy in front of rqbit takes no request of this size (status 413)
-        hint: raise the limit of the proxy (nginx: client_max_body_size 16m), or go around it with --server
+        hint: raise the limit of the proxy (nginx: client_max_body_size 16m), or bypass it with --server
         exit 51
         error: cannot add good.torrent: a proxy in front of rqbit did not wait for its answer (status 504)
-        hint: raise the time-out of the proxy (nginx: proxy_read_timeout 1h), or go around it with --server
+        hint: raise the time-out of the proxy (nginx: proxy_read_timeout 1h), or bypass it with --server
         exit 51
         error: cannot add good.torrent: the server is read-only (status 405)
         hint: add it to an rqbit that runs as "rqbit server start"
         exit 51
         error: cannot add good.torrent: files of it are on the server's disk already
-        hint: see with tfs list whether they are another torrent's; files of this torrent are used with --overwrite, which replaces all that does not match
+        hint: check with tfs list whether they belong to another torrent; to reuse files of this torrent, add --overwrite, which overwrites parts that do not match
         exit 51
         error: cannot add good.torrent: suspicious separator in filename
-        hint: look into the log of rqbit
+        hint: check the log of rqbit
         exit 51
         error: cannot add good.torrent: rqbit closed the connection instead of answering
-        hint: look into the log of rqbit: it may have failed at this torrent
+        hint: check the log of rqbit: it may have failed on this torrent
     "#]]
     .assert_eq(&said);
 }

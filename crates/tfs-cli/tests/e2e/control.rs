@@ -85,7 +85,7 @@ fn a_refresh_shows_at_once_what_came_and_went() {
         });
         assert_eq!(refreshed, want);
         until("it is gone", || (names(&mounted.path) == ["second.bin"]).then_some(()));
-        assert_eq!(said(dir, &["refresh"]), "exit 0\nnothing has come or gone; torrents: 1\n");
+        assert_eq!(said(dir, &["refresh"]), "exit 0\nno changes; torrents: 1\n");
 
         runtime.block_on(swarm.kill_downloader());
         let down = said(dir, &["refresh"]);
@@ -229,13 +229,13 @@ fn where_there_is_no_mount_or_several_it_is_said() {
         assert_eq!(status_below(dir), "exit 0\n");
         assert_eq!(status_json_below(dir), [] as [Value; 0]);
         let text = said(dir, &["refresh"]);
-        let nothing = "exit 40\nerror: cannot find a mount: no tfs of this user has mounted \
-                anything\nhint: mount with: tfs mount <MOUNTPOINT>";
+        let nothing = "exit 40\nerror: cannot find a mount: this user has no mounts\nhint: mount \
+                       with: tfs mount <MOUNTPOINT>";
         assert!(text.starts_with(nothing), "{text}");
         expect![[r#"
             exit 40
             error: cannot find a mount of tfs at /proc
-            hint: see what is mounted with: tfs status
+            hint: list mounts with: tfs status
         "#]]
         .assert_eq(&said(dir, &["cache", "stats", "/proc"]));
 

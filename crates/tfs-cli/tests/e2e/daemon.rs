@@ -144,8 +144,7 @@ fn one_that_fails_takes_no_other_with_it_and_comes_up_later() {
         content_is_there(&dir.join("b"));
         let status = status_below(dir);
         assert_eq!(status.matches("all is well").count(), 2, "{status}");
-        let line =
-            "\nmissing  DIR/c: cannot mount on DIR/c: it does not exist; it is tried again\n";
+        let line = "\nmissing  DIR/c: cannot mount on DIR/c: it does not exist; retrying\n";
         assert!(status.contains(line), "{status}");
 
         make_dirs(dir, &["c"]);
@@ -450,7 +449,7 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
             let text = describe(&output);
             let want = format!(
                 "exit 59\nerror: a daemon with this configuration runs already: process {id}\n\
-                 hint: have it take over a changed configuration with: tfs config reload; end it \
+                 hint: apply a changed configuration with: tfs config reload; end it \
                  with: kill {id}\n"
             );
             assert_eq!(text, want);

@@ -124,7 +124,7 @@ fn nothing_is_not_shown_as_empty() {
         expect![[r#"
             exit 0
             warning: cannot reach rqbit at URL/: connection refused
-            hint: nothing is known of its torrents, so none of them show until it answers; start it with "rqbit server start <DIR>"
+            hint: its torrents are unknown, so none show until it answers; start it with "rqbit server start <DIR>"
         "#]]
         .assert_eq(&describe(&output).replace(&url, "URL"));
         let ls = Command::new("ls").arg(&mounted.path).output().unwrap();

@@ -59,7 +59,7 @@ fn a_bind_mount_keeps_the_process_and_is_named() {
         let text = unmount(dir, &mounted);
         let want = format!(
             "exit 0\nwarning: DIR/mnt is unmounted, but it is still mounted at DIR/bound, so that \
-             process {pid} lives on\nhint: unmount that too: umount DIR/bound\n"
+             process {pid} lives on\nhint: also unmount it there: umount DIR/bound\n"
         );
         assert_eq!(text, want);
         let status = status_below(dir);

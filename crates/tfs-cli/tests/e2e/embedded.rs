@@ -218,28 +218,28 @@ fn all_is_checked_before_anything_is_done() {
         expect![[r#"
             exit 50
             error: cannot store in DIR/mnt: it is the mount point
-            hint: name a directory elsewhere: the mount would hide what is stored
+            hint: use a directory elsewhere: the mount would hide the downloads
             exit 50
             error: cannot store in DIR/link: it is the mount point
-            hint: name a directory elsewhere: the mount would hide what is stored
+            hint: use a directory elsewhere: the mount would hide the downloads
             exit 50
             error: cannot store in DIR/mnt/store: it is inside the mount point DIR/mnt
-            hint: name a directory elsewhere: the mount would hide what is stored
+            hint: use a directory elsewhere: the mount would hide the downloads
             exit 50
             error: cannot store in DIR/missing/store: there is no directory DIR/missing
-            hint: see whether its disk is mounted, or make it with: mkdir -p DIR/missing
+            hint: check that its disk is mounted, or create it with: mkdir -p DIR/missing
             exit 12
             error: cannot mount on DIR/full: the directory is not empty
-            hint: name an empty directory, or hide what is in this one with --allow-non-empty
+            hint: use an empty directory, or hide the contents of this one with --allow-non-empty
             exit 10
             error: cannot mount on DIR/missing: it does not exist
-            hint: make it with: mkdir -p DIR/missing
+            hint: create it with: mkdir -p DIR/missing
             exit 51
             error: cannot add bad.torrent: it is a web page, not a .torrent file
-            hint: the site may want a login: download the .torrent file with a browser
+            hint: the site may require a login: download the .torrent file with a browser
             exit 51
             error: cannot add none.torrent: No such file or directory (os error 2)
-            hint: name a .torrent file, a magnet link, or the http address of a .torrent file
+            hint: pass a .torrent file, a magnet link, or the URL of a .torrent file
         "#]]
         .assert_eq(&said);
         assert!(!is_mounted(&path("mnt")));

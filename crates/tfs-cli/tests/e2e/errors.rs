@@ -63,7 +63,7 @@ fn mount_points() {
         &expect![[r#"
             exit 10
             error: cannot mount on DIR/missing dir: it does not exist
-            hint: make it with: mkdir -p 'DIR/missing dir'
+            hint: create it with: mkdir -p 'DIR/missing dir'
         "#]],
     );
     check(
@@ -72,7 +72,7 @@ fn mount_points() {
         &expect![[r#"
             exit 11
             error: cannot mount on DIR/file: it is not a directory
-            hint: name an empty directory
+            hint: use an empty directory
         "#]],
     );
     check(
@@ -81,7 +81,7 @@ fn mount_points() {
         &expect![[r#"
             exit 12
             error: cannot mount on DIR/full: the directory is not empty
-            hint: name an empty directory, or hide what is in this one with --allow-non-empty
+            hint: use an empty directory, or hide the contents of this one with --allow-non-empty
         "#]],
     );
     assert!(dir.join("full/x").exists());
@@ -99,7 +99,7 @@ fn mount_points_in_use() {
         expect![[r#"
             exit 13
             error: cannot mount on DIR/mnt: a tfs is mounted there already
-            hint: end the other one with: tfs unmount DIR/mnt
+            hint: unmount it with: tfs unmount DIR/mnt
         "#]]
         .assert_eq(&text);
         mounted.unmount();
@@ -157,7 +157,7 @@ fn servers() {
     expect![[r#"
         exit 21
         error: cannot use rqbit at URL/: server is not rqbit (html)
-        hint: --server wants the address of rqbit's API, such as http://127.0.0.1:3030; behind a proxy with its path, such as https://host/rqbit
+        hint: pass the address of rqbit's API with --server, such as http://127.0.0.1:3030; behind a proxy with its path, such as https://host/rqbit
     "#]]
     .assert_eq(&mounted);
 }
@@ -175,8 +175,9 @@ fn a_forbidden_and_a_busy_server() {
     expect![[r#"
         exit 25
         error: cannot use rqbit at URL/: access is forbidden: server answered 403
-        hint: see what the server and any proxy in front of it allow this user and this address to do
-    "#]].assert_eq(&describe(&output).replace(&forbidden, "URL"));
+        hint: check what the server, and any proxy in front of it, allow this user and this address
+    "#]]
+    .assert_eq(&describe(&output).replace(&forbidden, "URL"));
 
     let busy = answering(
         "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\nconnection: close\r\n\r\nslow",
@@ -202,7 +203,7 @@ fn a_mount_of_a_busy_server_comes_up() {
         expect![[r#"
             exit 0
             warning: cannot use rqbit at URL/: the server is busy: server answered 429
-            hint: nothing is known of its torrents, so none of them show until it answers; tfs tries again by itself; if that does not help, raise the limit for requests of the server or of the proxy in front of it
+            hint: its torrents are unknown, so none show until it answers; tfs tries again by itself; if that does not help, raise the limit for requests of the server or of the proxy in front of it
         "#]]
         .assert_eq(&describe(&output).replace(&busy, "URL"));
         let mounted = Mounted::at(dir.join("mnt"), dir);
@@ -226,7 +227,7 @@ fn credentials() {
     expect![[r#"
         exit 22
         error: cannot use rqbit at URL/: server wants other credentials
-        hint: name the user with --username and a file with the password with --password-file
+        hint: pass --username, and --password-file with a file that has the password
     "#]]
     .assert_eq(&describe(&refused).replace(&url, "URL"));
 

@@ -149,7 +149,7 @@ fn a_table_of_file_systems() {
             code 32
             code 32
             error: cannot mount on DIR/mnt: a tfs is mounted there already
-            hint: end the other one with: tfs unmount DIR/mnt
+            hint: unmount it with: tfs unmount DIR/mnt
             error: invalid value 'soon' for '--poll-interval <TIME>': it must be a time, such as 90s or 2m
             hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
         "#]],
@@ -183,9 +183,9 @@ fn several_servers() {
             a.bin
             code 1
             warning: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: nothing is known of its torrents, so none of them show until it answers; start it with "rqbit server start <DIR>"
+            hint: its torrents are unknown, so none show until it answers; start it with "rqbit server start <DIR>"
             warning: cannot reach rqbit at http://127.0.0.1:1/: connection refused
-            hint: nothing is known of its torrents, so none of them show until it answers; start it with "rqbit server start <DIR>"
+            hint: its torrents are unknown, so none show until it answers; start it with "rqbit server start <DIR>"
             error: invalid value for '--server <URL>': invalid port number; an address looks like http://127.0.0.1:3030 or https://host/path
             hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
         "#]],
@@ -251,7 +251,7 @@ fn what_mount_is_told_when_it_fails() {
             error: unknown mount option alow_other
             hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -
             error: cannot mount on DIR/full: the directory is not empty
-            hint: name an empty directory, or hide what is in this one with --allow-non-empty
+            hint: use an empty directory, or hide the contents of this one with --allow-non-empty
         "#]],
     );
 }

@@ -164,9 +164,9 @@ fn a_user_with_fusermount_mounts_reads_and_unmounts() {
             same bytes
             1
             refused to root
-            nothing has come or gone; torrents: 1
+            no changes; torrents: 1
             700 65534
-            nothing has come or gone; torrents: 1
+            no changes; torrents: 1
             mount    DIR/mnt (all is well)
             0
         "#]],
@@ -211,15 +211,15 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             exit 0
             root, for others
             mount    DIR/open (all is well)
-            control  root has mounted it, and only root can command it
+            control  mounted by root; only root can control it
             mount    DIR/open (all is well)
-            control  root has mounted it, and only root can command it
+            control  mounted by root; only root can control it
             1
             code 43
             code 40
             root, for itself
-            no tfs of this user has mounted anything
-            foreign  DIR/open: root has mounted it; ask as root: sudo tfs status DIR/open
+            this user has no mounts
+            foreign  DIR/open: mounted by root; ask as root: sudo tfs status DIR/open
             code 43
             the user, asked about by root
             mount    DIR/mnt (all is well)
@@ -228,11 +228,11 @@ fn mounts_of_others_are_named_and_never_to_be_forced() {
             dead     DIR/mnt: its process is gone; clean it up with: tfs unmount DIR/mnt
             0
             error: cannot ask the mount at open: root has mounted it
-            hint: only root gets an answer: run it with sudo
-            error: cannot find a mount: no tfs of this user has mounted anything
-            hint: mount with: tfs mount <MOUNTPOINT>; see the mounts of others with: tfs status
+            hint: only root is answered: run it with sudo
+            error: cannot find a mount: this user has no mounts
+            hint: mount with: tfs mount <MOUNTPOINT>; list mounts of other users with: tfs status
             error: cannot ask the mount at open: root has mounted it
-            hint: only root gets an answer: run it with sudo
+            hint: only root is answered: run it with sudo
             error: cannot reach the process behind mnt: it is gone, and the mount is dead
             hint: clean it up with: tfs unmount mnt
         "#]],
@@ -280,7 +280,7 @@ fn a_user_who_may_not_open_the_device_is_told_so() {
         &expect![[r#"
             exit 31
             error: cannot open /dev/fuse: permission denied
-            hint: most systems have it open for all: chmod 666 /dev/fuse as root; in a container, also pass --cap-add SYS_ADMIN
+            hint: give all users access: chmod 666 /dev/fuse as root; in a container, also pass --cap-add SYS_ADMIN
         "#]],
     );
 }

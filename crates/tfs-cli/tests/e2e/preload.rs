@@ -181,7 +181,7 @@ fn a_reader_comes_first_and_a_stopped_preload_goes_on() {
         assert!(stopped.starts_with("exit 130\n"), "{stopped}");
         assert!(
             stopped.ends_with(
-                "stopped; what has come stays, and the same command goes on from there\n"
+                "stopped; downloaded data is kept; the same command resumes the preload\n"
             )
         );
         until("its stream is closed", || (status(dir)["reads"]["streams_open"] == 0).then_some(()));
@@ -222,8 +222,8 @@ fn a_preload_ends_with_the_reader_of_its_output() {
             }
             drop(output);
             let stopped = describe(&preload.wait_with_output().unwrap());
-            let want = "exit 130\nstopped, as the reader of its output is gone; what has come \
-                        stays, and the same command goes on from there\n";
+            let want = "exit 130\nstopped: the output was closed; downloaded data is kept; the \
+                        same command resumes the preload\n";
             assert_eq!(stopped, want, "{args:?}");
             until("its stream is closed", || {
                 (status(dir)["reads"]["streams_open"] == 0).then_some(())
@@ -324,7 +324,7 @@ fn paths_that_lead_nowhere_and_torrents_that_do_not_run_are_told() {
         expect![[r#"
             exit 46
             error: cannot find /proc/self in a mount of tfs
-            hint: see what is mounted with: tfs status
+            hint: list mounts with: tfs status
         "#]]
         .assert_eq(&said(dir, &["preload", "/proc/self"]));
         expect![[r#"

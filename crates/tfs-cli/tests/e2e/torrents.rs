@@ -64,9 +64,9 @@ fn torrents_are_paused_and_started_by_any_name() {
     let hash: String = stage.torrent(0).info_hash.to_string().chars().take(8).collect();
     assert_eq!(stage.said(&["pause", "film one.mkv"]), "exit 0\npaused film one.mkv\n");
     assert_eq!(stage.listed()[0]["state"], "paused");
-    assert_eq!(stage.said(&["pause", "ONE"]), "exit 0\nfilm one.mkv is paused already\n");
+    assert_eq!(stage.said(&["pause", "ONE"]), "exit 0\nfilm one.mkv is already paused\n");
     assert_eq!(stage.said(&["start", &hash]), "exit 0\nstarted film one.mkv\n");
-    assert_eq!(stage.said(&["start", "0"]), "exit 0\nfilm one.mkv is started already\n");
+    assert_eq!(stage.said(&["start", "0"]), "exit 0\nfilm one.mkv is already running\n");
     // One torrent, named twice; its name cannot control a terminal.
     let json = run(&mut stage.tfs(&["pause", "--json", "two", "1"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -81,7 +81,7 @@ fn torrents_are_paused_and_started_by_any_name() {
     expect![[r#"
         exit 53
         error: 2 torrents fit "film"
-        hint: name one by its id or its info hash:
+        hint: use the id or the info hash of one of them:
              0  HASH  film one.mkv
              1  HASH  film two\u{1b}[31m.mkv
     "#]]
@@ -90,7 +90,7 @@ fn torrents_are_paused_and_started_by_any_name() {
     expect![[r#"
         exit 52
         error: no torrent fits "three"
-        hint: see all of them with: tfs list
+        hint: list all torrents with: tfs list
     "#]]
     .assert_eq(&stage.said(&["forget", "one", "three"]));
     assert_eq!(stage.listed().as_array().unwrap().len(), 2);
@@ -114,13 +114,13 @@ fn torrents_are_forgotten_added_and_deleted() {
     assert_eq!(json[0]["info_hash"], torrent.info_hash.to_string());
     assert_eq!((&json[0]["name"], &json[0]["added"]), (&"film one.mkv".into(), &true.into()));
     assert_eq!(stage.said(&["add", file]), "exit 0\nfilm one.mkv is there already\n");
-    let nothing = "exit 0\nno torrent has that in its name; see all of them with: tfs list\n";
+    let nothing = "exit 0\nno torrent matches; list all with: tfs list\n";
     assert_eq!(stage.said(&["list", "nowhere"]), nothing);
 
     expect![[r#"
         exit 54
-        error: there is no terminal to confirm on
-        hint: delete without being asked with --yes
+        error: no terminal to ask for confirmation
+        hint: skip the question with --yes
     "#]]
     .assert_eq(&stage.said(&["delete", "one"]));
     assert!(on_disk.exists());

@@ -96,7 +96,7 @@ pub enum FindError {
         silent: Option<ControlError>,
     },
     /// No path was given, and this user has no mount.
-    #[error("find a mount: no tfs of this user has mounted anything")]
+    #[error("find a mount: this user has no mounts")]
     None {
         /// Mount points of other users on this machine.
         others: Vec<PathBuf>,
@@ -322,19 +322,12 @@ mod tests {
         check(Some("0:5"), vec![a(), b()], None, &expect!["a /m"]);
         check(Some("0:6"), vec![a(), b()], None, &expect!["b /m"]);
         check(None, vec![a(), b()], None, &expect!["choose between the mounts /m, /m, /n"]);
-        check(
-            None,
-            vec![none()],
-            None,
-            &expect!["find a mount: no tfs of this user has mounted anything"],
-        );
+        check(None, vec![none()], None, &expect!["find a mount: this user has no mounts"]);
         check(
             None,
             vec![],
             stopped(),
-            &expect![
-                "find a mount: no tfs of this user has mounted anything: get an answer from d within 5 s"
-            ],
+            &expect!["find a mount: this user has no mounts: get an answer from d within 5 s"],
         );
         check(Some("0:9"), vec![a(), b()], None, &expect!["none"]);
     }

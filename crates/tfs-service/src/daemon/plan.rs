@@ -291,7 +291,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
                 }
                 TaskState::Unmounted => "it was unmounted; a reload mounts it again".to_owned(),
                 TaskState::Starting | TaskState::Waiting { .. } => match self.news.failure(path) {
-                    Some(why) => format!("{why}; it is tried again"),
+                    Some(why) => format!("{why}; retrying"),
                     None => "it is coming up".to_owned(),
                 },
             };

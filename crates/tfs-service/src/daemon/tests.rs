@@ -176,7 +176,7 @@ fn what_breaks_is_mounted_again() {
             Pass(2)
                 start /a as 1
             /a Pending
-            /a is missing: lost; it is tried again
+            /a is missing: lost; retrying
             0 of 1 mounts answer; /a: lost; not settled
         "#]],
     );
@@ -297,7 +297,7 @@ fn what_is_lost_while_a_change_waits_comes_back_as_the_configuration_says() {
             Pass(2)
                 start /a as 2
             /a Pending
-            /a is missing: lost; it is tried again
+            /a is missing: lost; retrying
             0 of 1 mounts answer; /a: lost; not settled
         "#]],
     );

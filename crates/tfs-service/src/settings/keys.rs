@@ -303,8 +303,8 @@ const METADATA: [Key; 8] = [
         ValueKind::TimeOrNone,
         Is("\"1h\""),
         Some("--attr-timeout"),
-        "How long the kernel caches attributes. tfs notifies it of changes, so a long time does not \
-         delay them.",
+        "How long the kernel caches attributes. tfs notifies it of changes, so a long time does \
+         not delay them.",
     ),
     key(
         "metadata.dir_cache_time",
