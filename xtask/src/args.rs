@@ -1,105 +1,16 @@
 //! Parsed command line of xtask, as a [`Task`].
 //!
-//! Eight commands with few options are not worth a parser crate: the first build of `cargo xtask`
-//! delays every new developer.
+//! `lexopt` splits options and values: it has no dependencies and compiles within a second. Clap
+//! would more than double the first build of `cargo xtask`, for which every new developer waits.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use crate::dist::Dist;
-use crate::scenario::Scenarios;
-use crate::soak::Soak;
+use lexopt::{
+    Arg::{Long, Value},
+    Error, Parser, ValueExt as _,
+};
 
-/// The help of `cargo xtask` itself.
-pub(crate) const HELP: &str = "\
-Usage: cargo xtask COMMAND [ARGS]
-
-Commands:
-  test      Run all tests of the workspace and print the sum
-  tidy      Check the rules that neither rustfmt nor clippy knows
-  ci        Run everything that must pass before a merge, apart from the tests
-  demo      Run the demonstration of tfs, built for release
-  scenario  Measure tfs against real rqbits and print the figures
-  soak      Read at random through faults for minutes, and look for what is wrong
-  bench     Compare tfs with other ways to the same bytes
-  dist      Pack the binary with its manual, completions, units and documentation
-
-`cargo xtask COMMAND --help` says more.";
-
-const HELP_TEST: &str = "\
-Usage: cargo xtask test [ARGS]
-
-Runs `cargo test --workspace --locked --all-features --no-fail-fast`.
-ARGS go to cargo: `-p vfs-core` tests one crate, `-- NAME` tests whose name contains NAME.
-
-Says first whether /dev/fuse can be used: where it can, the tests that mount run.
-Says at the end which tests were skipped and why: they count as passed.
-The last line is the sum over all test programs, `N passed, N failed`.
-Fails if a test failed, if something did not compile, or if no test ran at all; in CI (`CI` or
-`TFS_CI` is set) also if a test was skipped for lack of /dev/fuse, root or fuse3.";
-
-const HELP_TIDY: &str = "\
-Usage: cargo xtask tidy
-
-Checks what neither rustfmt nor clippy knows: module docs, sizes of files, long lines, banned
-words, dependencies that a crate must not see, files that no target compiles, manifests,
-whitespace, paths of one machine, links and headings in Markdown, and whether the types, tests and
-paths that developers' pages name exist.
-Each finding is `file:line: what is wrong, and what to do`.";
-
-const HELP_CI: &str = "\
-Usage: cargo xtask ci
-
-Runs fmt, tidy, deny (if cargo-deny is installed), clippy and doc, the cheapest first, and stops
-at the first that fails. The tests are not in it: run `cargo xtask test`.";
-
-const HELP_DEMO: &str = "\
-Usage: cargo xtask demo [ARGS]
-
-Runs `cargo run --release --locked -- demo ARGS`.
-The options of the demonstration itself: `cargo xtask demo -- --help`.";
-
-const HELP_SCENARIO: &str = "\
-Usage: cargo xtask scenario [NAME...|all] [--dev]
-
-Runs scenarios, all of them unless some are named, one after the other: each in a process of its
-own with a time limit, with real rqbits on loopback and a real mount. It takes minutes.
-Prints each figure with what is wanted of it, and all of them as a table in Markdown at the end.
-Fails if a figure is not as wanted. A name that does not exist is answered with those that do.
-
-`--dev` builds what `cargo xtask test` builds, not for release.";
-
-const HELP_SOAK: &str = "\
-Usage: cargo xtask soak [--minutes N] [--seed S] [--dev]
-
-Runs random readers, random walkers and random faults for N minutes (5), over real rqbits and a
-real mount: a proxy spoils answers, the server is killed and stopped, torrents come and go.
-Every byte that is read is compared. Fails for a wrong byte, a call over its deadline, an error
-without a reason, and what is left over at the end: handles, tasks, descriptors, memory.
-The seed, which is printed, makes the same happen again as far as the machine lets it.
-
-`--dev` builds what `cargo xtask test` builds, not for release.";
-
-const HELP_BENCH: &str = "\
-Usage: cargo xtask bench [NAME...] [--rounds N] [--markdown FILE]
-
-Compares tfs with the plain file, with requests to rqbit itself, with rclone, httpdirfs and btfs
-where they are installed, and with the plainest filesystem that fuser can serve: in turns, with a
-real rqbit on loopback, built for release, as root. All comparisons unless some are named; a name
-that does not exist is answered with those that do. It takes some ten minutes.
-
-`--rounds N` measures each figure N times, 5 unless said otherwise; the median of the ratios counts.
-`--markdown FILE` puts the tables into a page, in place of those that are there:
-`cargo xtask bench --markdown docs/dev/figures/bench.md`.";
-
-const HELP_DIST: &str = "\
-Usage: cargo xtask dist [--binary FILE]
-
-Builds for release without symbols, and packs the binary with completions, manual pages, units of
-systemd and the documentation: target/dist/tfs-VERSION-TARGET.tar.gz, with SHA256SUMS beside it.
-The same commit makes the same bytes. To install it:
-`tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE`.
-
-`--binary FILE` packs a binary that is built already; it has to run on this machine.";
+use crate::{dist::Dist, help, scenario::Scenarios, soak::Soak};
 
 /// One command with everything it needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -128,34 +39,48 @@ impl Task {
     /// Returns the action for the arguments after the program's name.
     ///
     /// # Errors
-    /// A sentence fragment that names the invalid argument.
-    pub(crate) fn parse(args: Vec<OsString>) -> Result<Self, String> {
+    /// If an argument is invalid.
+    pub(crate) fn parse(args: Vec<OsString>) -> Result<Self, Error> {
         let mut args = args.into_iter();
-        let Some(command) = args.next() else {
-            return Err("no command".to_owned());
-        };
-        let rest: Vec<OsString> = args.collect();
-        let help = wants_help(&rest);
-        match command.to_str() {
-            Some("help" | "-h" | "--help") => Ok(Self::Help(HELP)),
-            Some("test") if help => Ok(Self::Help(HELP_TEST)),
-            Some("tidy") if help => Ok(Self::Help(HELP_TIDY)),
-            Some("ci") if help => Ok(Self::Help(HELP_CI)),
-            Some("demo") if help => Ok(Self::Help(HELP_DEMO)),
-            Some("scenario") if help => Ok(Self::Help(HELP_SCENARIO)),
-            Some("soak") if help => Ok(Self::Help(HELP_SOAK)),
-            Some("bench") if help => Ok(Self::Help(HELP_BENCH)),
-            Some("dist") if help => Ok(Self::Help(HELP_DIST)),
-            Some("test") => Ok(Self::Test(rest)),
-            Some("tidy") => no_more(&rest, Self::Tidy),
-            Some("ci") => no_more(&rest, Self::Ci),
-            Some("demo") => Ok(Self::Demo(without_separator(rest))),
-            Some("scenario") => scenarios(rest),
-            Some("soak") => Soak::parse(rest).map(Self::Soak),
-            Some("bench") => Ok(Self::Bench(rest)),
-            Some("dist") => dist(rest),
-            _ => Err(format!("unknown command `{}`", command.display())),
+        let command = args.next().ok_or("no command")?.string()?;
+        if ["help", "-h", "--help"].contains(&command.as_str()) {
+            return Ok(Self::Help(help::GENERAL));
         }
+        let help = help::of(&command).ok_or_else(|| format!("unknown command `{command}`"))?;
+        let rest: Vec<OsString> = args.collect();
+        if wants_help(&rest) {
+            return Ok(Self::Help(help));
+        }
+        match command.as_str() {
+            "test" => Ok(Self::Test(rest)),
+            "bench" => Ok(Self::Bench(rest)),
+            "demo" => Ok(Self::Demo(without_separator(rest))),
+            _ => Self::parse_options(&command, Parser::from_args(rest)),
+        }
+    }
+
+    /// Parses the arguments of a command that does not hand them on.
+    fn parse_options(command: &str, mut args: Parser) -> Result<Self, Error> {
+        let (mut scenarios, mut soak, mut dist) =
+            (Scenarios::default(), Soak::default(), Dist::default());
+        while let Some(arg) = args.next()? {
+            match (command, arg) {
+                ("scenario", Long("dev")) => scenarios.is_dev = true,
+                ("scenario", Value(name)) => scenarios.names.push(name),
+                ("soak", Long("dev")) => soak.is_dev = true,
+                ("soak", Long("minutes")) => soak.minutes = args.value()?.parse()?,
+                ("soak", Long("seed")) => soak.seed = Some(args.value()?.parse()?),
+                ("dist", Long("binary")) => dist.binary = Some(args.value()?),
+                (_, arg) => return Err(arg.unexpected()),
+            }
+        }
+        Ok(match command {
+            "tidy" => Self::Tidy,
+            "ci" => Self::Ci,
+            "scenario" => Self::Scenario(scenarios),
+            "soak" => Self::Soak(soak),
+            _ => Self::Dist(dist),
+        })
     }
 }
 
@@ -165,35 +90,8 @@ fn wants_help(args: &[OsString]) -> bool {
     args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h")
 }
 
-fn no_more(rest: &[OsString], action: Task) -> Result<Task, String> {
-    rest.first()
-        .map_or(Ok(action), |extra| Err(format!("unexpected argument `{}`", extra.display())))
-}
-
-fn scenarios(rest: Vec<OsString>) -> Result<Task, String> {
-    let (options, mut names): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|arg| arg.as_encoded_bytes().starts_with(b"-"));
-    if let Some(unknown) = options.iter().find(|option| *option != "--dev") {
-        return Err(format!("unexpected argument `{}`", unknown.display()));
-    }
-    if names.is_empty() {
-        names.push("all".into());
-    }
-    Ok(Task::Scenario(Scenarios { names, is_dev: !options.is_empty() }))
-}
-
-fn dist(rest: Vec<OsString>) -> Result<Task, String> {
-    let mut rest = rest.into_iter();
-    let binary = match rest.next() {
-        None => None,
-        Some(option) if option == "--binary" => Some(rest.next().ok_or("--binary names no file")?),
-        Some(other) => return Err(format!("unexpected argument `{}`", other.display())),
-    };
-    no_more(&rest.collect::<Vec<_>>(), Task::Dist(Dist { binary }))
-}
-
 fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
-    if args.first().map(OsString::as_os_str) == Some(OsStr::new("--")) {
+    if args.first().is_some_and(|arg| arg == "--") {
         args.remove(0);
     }
     args
@@ -251,9 +149,9 @@ mod tests {
         check(
             &["scenario", "scenario trap --dev scan", "scenario --release", "scenario -h"],
             &expect![[r#"
-                scenario => Scenario(Scenarios { names: ["all"], is_dev: false })
+                scenario => Scenario(Scenarios { names: [], is_dev: false })
                 scenario trap --dev scan => Scenario(Scenarios { names: ["trap", "scan"], is_dev: true })
-                scenario --release => error: unexpected argument `--release`
+                scenario --release => error: invalid option '--release'
                 scenario -h => help: Usage: cargo xtask scenario [NAME...|all] [--dev]"#]],
         );
     }
@@ -271,9 +169,9 @@ mod tests {
             &expect![[r#"
                 soak => Soak(Soak { minutes: 5, seed: None, is_dev: false })
                 soak --minutes 30 --seed 7 --dev => Soak(Soak { minutes: 30, seed: Some(7), is_dev: true })
-                soak --seed => error: --seed wants a number
-                soak --minutes x => error: --minutes wants a number
-                soak 5 => error: unexpected argument `5`"#]],
+                soak --seed => error: missing argument for option '--seed'
+                soak --minutes x => error: cannot parse argument "x": invalid digit found in string
+                soak 5 => error: unexpected argument "5""#]],
         );
     }
 
@@ -284,9 +182,9 @@ mod tests {
             &expect![[r#"
                 dist => Dist(Dist { binary: None })
                 dist --binary a/tfs => Dist(Dist { binary: Some("a/tfs") })
-                dist --binary => error: --binary names no file
-                dist --binary a b => error: unexpected argument `b`
-                dist tfs => error: unexpected argument `tfs`"#]],
+                dist --binary => error: missing argument for option '--binary'
+                dist --binary a b => error: unexpected argument "b"
+                dist tfs => error: unexpected argument "tfs""#]],
         );
     }
 
@@ -309,10 +207,10 @@ mod tests {
         check(
             &["", "fuzz", "tidy --fix", "ci now"],
             &expect![[r#"
-             => error: no command
-            fuzz => error: unknown command `fuzz`
-            tidy --fix => error: unexpected argument `--fix`
-            ci now => error: unexpected argument `now`"#]],
+                 => error: no command
+                fuzz => error: unknown command `fuzz`
+                tidy --fix => error: invalid option '--fix'
+                ci now => error: unexpected argument "now""#]],
         );
     }
 }

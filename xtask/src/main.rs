@@ -1,9 +1,8 @@
 //! The commands for developers of tfs, as `cargo xtask COMMAND`.
 //!
 //! It runs cargo, reads the files of the checkout and prints its findings. It depends on no crate
-//! of the workspace, so that it works while they do not compile. It never installs anything, and
-//! never uses the network itself. In the checkout it writes only the page named by
-//! `bench --markdown`.
+//! of the workspace, so that it works while they do not compile. It installs nothing.
+//! In the checkout it writes only the page named by `bench --markdown`.
 //!
 //! Exit codes: 0 success, 1 a check or a test failed, 2 invalid command line.
 
@@ -14,6 +13,7 @@ mod bench;
 mod ci;
 mod demo;
 mod dist;
+mod help;
 mod program;
 mod scenario;
 mod skips;
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let action = match Task::parse(env::args_os().skip(1).collect()) {
         Ok(action) => action,
         Err(usage) => {
-            eprintln!("error: {usage}\n\n{}", args::HELP);
+            eprintln!("error: {usage}\n\n{}", help::GENERAL);
             return ExitCode::from(EXIT_USAGE);
         }
     };

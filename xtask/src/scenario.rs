@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use crate::{Result, program};
 
 /// The scenarios to run, and their build profile.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scenarios {
-    /// Their names, or `all`; `tfs-bench` checks them.
+    /// Their names, which `tfs-bench` checks; all if there are none.
     pub(crate) names: Vec<OsString>,
     /// Whether to build with the profile of the tests: faster to build, with less meaningful
     /// figures.
@@ -23,7 +23,9 @@ pub(crate) fn run(scenarios: &Scenarios) -> Result<bool> {
 }
 
 fn program_args(scenarios: &Scenarios) -> Vec<OsString> {
-    [&["--scenario".into()], scenarios.names.as_slice()].concat()
+    let all = ["all".into()];
+    let names = if scenarios.names.is_empty() { &all } else { scenarios.names.as_slice() };
+    [&["--scenario".into()], names].concat()
 }
 
 #[cfg(test)]
@@ -34,5 +36,6 @@ mod tests {
     fn names_follow_the_mark() {
         let scenarios = Scenarios { names: vec!["trap".into(), "all".into()], is_dev: true };
         assert_eq!(program_args(&scenarios).join(" ".as_ref()), "--scenario trap all");
+        assert_eq!(program_args(&Scenarios::default()).join(" ".as_ref()), "--scenario all");
     }
 }

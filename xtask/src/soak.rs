@@ -1,6 +1,5 @@
 //! `cargo xtask soak`: minutes or hours of random reads and faults, by `tfs-bench`.
 
-use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{Result, program};
@@ -18,23 +17,9 @@ pub(crate) struct Soak {
     pub(crate) is_dev: bool,
 }
 
-impl Soak {
-    /// Parses the arguments after the command.
-    ///
-    /// # Errors
-    /// A sentence fragment that names the invalid argument.
-    pub(crate) fn parse(args: Vec<OsString>) -> std::result::Result<Self, String> {
-        let mut soak = Self { minutes: MINUTES, seed: None, is_dev: false };
-        let mut args = args.into_iter();
-        while let Some(arg) = args.next() {
-            match arg.to_str() {
-                Some("--minutes") => soak.minutes = number("--minutes", args.next().as_ref())?,
-                Some("--seed") => soak.seed = Some(number("--seed", args.next().as_ref())?),
-                Some("--dev") => soak.is_dev = true,
-                _ => return Err(format!("unexpected argument `{}`", arg.display())),
-            }
-        }
-        Ok(soak)
+impl Default for Soak {
+    fn default() -> Self {
+        Self { minutes: MINUTES, seed: None, is_dev: false }
     }
 }
 
@@ -50,12 +35,4 @@ pub(crate) fn run(soak: &Soak) -> Result<bool> {
     };
     let arguments = ["--soak".into(), soak.minutes.to_string(), seed.to_string()];
     program::run(soak.is_dev, &arguments.map(Into::into))
-}
-
-fn number<T: std::str::FromStr>(
-    option: &str,
-    value: Option<&OsString>,
-) -> std::result::Result<T, String> {
-    let value = value.and_then(|value| value.to_str());
-    value.and_then(|value| value.parse().ok()).ok_or_else(|| format!("{option} wants a number"))
 }

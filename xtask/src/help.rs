@@ -1,0 +1,118 @@
+//! The help texts of xtask.
+
+/// The help of `cargo xtask` itself.
+pub(crate) const GENERAL: &str = "\
+Usage: cargo xtask COMMAND [ARGS]
+
+Commands:
+  test        Run all tests of the workspace and print the totals
+  tidy        Check the rules that neither rustfmt nor clippy checks
+  ci          Run all checks that must pass before a merge, except the tests
+  demo        Run the demonstration of tfs, built for release
+  scenario    Measure tfs against real rqbits and print the figures
+  soak        Read at random through faults for minutes
+  bench       Compare tfs with other filesystems and programs
+  dist        Pack the binary with its manual, completions, units and documentation
+
+`cargo xtask COMMAND --help` describes a command.";
+
+/// Returns the help of a command, or `None` if there is no such command.
+pub(crate) fn of(command: &str) -> Option<&'static str> {
+    COMMANDS.iter().find(|(name, _)| *name == command).map(|(_, help)| *help)
+}
+
+/// The help of each command.
+const COMMANDS: [(&str, &str); 8] = [
+    (
+        "test",
+        "\
+Usage: cargo xtask test [ARGS]
+
+Runs `cargo test --workspace --locked --all-features --no-fail-fast`.
+ARGS go to cargo: `-p vfs-core` tests one crate, `-- NAME` tests whose name contains NAME.
+
+Prints first whether /dev/fuse can be opened; if it can, the tests that mount run.
+Prints last which tests were skipped and why, and the totals: `N passed, N failed`.
+Skipped tests count as passed.
+Fails if a test failed, if something did not compile, or if no test ran; in CI (`CI` or `TFS_CI`
+is set) also if a test was skipped for lack of /dev/fuse, root or fuse3.",
+    ),
+    (
+        "tidy",
+        "\
+Usage: cargo xtask tidy
+
+Checks what neither rustfmt nor clippy checks: docs of modules, sizes of files, long lines, banned
+words, type names declared twice, forbidden dependencies, files that no target compiles, manifests,
+paths of one machine, links and headings in Markdown, and whether the types, tests and paths that
+developers' pages mention exist.
+Each violation is printed as `file:line: what is wrong, and what to do`.",
+    ),
+    (
+        "ci",
+        "\
+Usage: cargo xtask ci
+
+Runs fmt, whitespace, tidy, deny (if cargo-deny is installed), clippy and doc. The cheapest check
+is first; the first failure ends the run. Tests are a command of their own: `cargo xtask test`.",
+    ),
+    (
+        "demo",
+        "\
+Usage: cargo xtask demo [ARGS]
+
+Runs `cargo run --release --locked -- demo ARGS`.
+`cargo xtask demo -- --help` prints the options of the demonstration.",
+    ),
+    (
+        "scenario",
+        "\
+Usage: cargo xtask scenario [NAME...|all] [--dev]
+
+Runs scenarios one after another, by default all: each in a process of its own with a time limit,
+with real rqbits on loopback and a real mount. All of them take minutes.
+Prints each figure with its goal, and at the end all of them as a table in Markdown.
+Fails if a figure misses its goal. An unknown name prints the known ones.
+
+`--dev` builds with the profile of the tests instead of the release profile.",
+    ),
+    (
+        "soak",
+        "\
+Usage: cargo xtask soak [--minutes N] [--seed S] [--dev]
+
+Runs random readers, walkers and faults for N minutes (default 5), over real rqbits and a real
+mount: a proxy spoils answers, the server is killed and stopped, torrents are added and removed.
+Compares every byte. Fails for a wrong byte, a call that exceeds its deadline, an error without a
+cause, and for handles, tasks, descriptors or memory that are left at the end.
+The seed is printed; the same seed repeats the run as far as the machine permits.
+
+`--dev` builds with the profile of the tests instead of the release profile.",
+    ),
+    (
+        "bench",
+        "\
+Usage: cargo xtask bench [NAME...] [--rounds N] [--markdown FILE]
+
+Compares tfs with the plain file, with requests to rqbit itself, with rclone, httpdirfs and btfs
+where they are installed, and with a minimal filesystem of fuser, in turns. Needs root; uses a real
+rqbit on loopback and a release build. Runs all comparisons by default, in about ten minutes. An
+unknown name prints the known ones.
+
+`--rounds N` measures each figure N times (default 5); the result is the median of the ratios.
+`--markdown FILE` replaces the tables in a page:
+`cargo xtask bench --markdown docs/dev/figures/bench.md`.",
+    ),
+    (
+        "dist",
+        "\
+Usage: cargo xtask dist [--binary FILE]
+
+Builds for release without symbols, and packs the binary with completions, manual pages, systemd
+units and the documentation: target/dist/tfs-VERSION-TARGET.tar.gz, with SHA256SUMS beside it.
+The same commit gives the same bytes. To install the tarball:
+`tar -C /usr --strip-components=1 --keep-directory-symlink -xf FILE`.
+
+`--binary FILE` packs an existing binary, which must run on this machine.",
+    ),
+];
