@@ -31,6 +31,8 @@ pub(crate) enum Task {
     Soak(Soak),
     /// Run comparisons, with these arguments for them.
     Bench(Vec<OsString>),
+    /// Print the structure of the checkouts in these directories.
+    Structure(Vec<OsString>),
     /// Make the tarball.
     Dist(Dist),
 }
@@ -61,8 +63,8 @@ impl Task {
 
     /// Parses the arguments of a command that does not hand them on.
     fn parse_options(command: &str, mut args: Parser) -> Result<Self, Error> {
-        let (mut scenarios, mut soak, mut dist) =
-            (Scenarios::default(), Soak::default(), Dist::default());
+        let mut scenarios = Scenarios::default();
+        let (mut soak, mut dist, mut dirs) = (Soak::default(), Dist::default(), Vec::new());
         while let Some(arg) = args.next()? {
             match (command, arg) {
                 ("scenario", Long("dev")) => scenarios.is_dev = true,
@@ -70,6 +72,7 @@ impl Task {
                 ("soak", Long("dev")) => soak.is_dev = true,
                 ("soak", Long("minutes")) => soak.minutes = args.value()?.parse()?,
                 ("soak", Long("seed")) => soak.seed = Some(args.value()?.parse()?),
+                ("structure", Long("at")) => dirs.push(args.value()?),
                 ("dist", Long("binary")) => dist.binary = Some(args.value()?),
                 (_, arg) => return Err(arg.unexpected()),
             }
@@ -79,6 +82,7 @@ impl Task {
             "ci" => Self::Ci,
             "scenario" => Self::Scenario(scenarios),
             "soak" => Self::Soak(soak),
+            "structure" => Self::Structure(dirs),
             _ => Self::Dist(dist),
         })
     }
@@ -132,6 +136,7 @@ mod tests {
                 "demo",
                 "demo --keep",
                 "bench walk",
+                "structure --at a --at b",
             ],
             &expect![[r#"
                 tidy => Tidy
@@ -140,7 +145,8 @@ mod tests {
                 test -p vfs-core -- names => Test(["-p", "vfs-core", "--", "names"])
                 demo => Demo([])
                 demo --keep => Demo(["--keep"])
-                bench walk => Bench(["walk"])"#]],
+                bench walk => Bench(["walk"])
+                structure --at a --at b => Structure(["a", "b"])"#]],
         );
     }
 

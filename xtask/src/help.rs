@@ -12,6 +12,7 @@ Commands:
   scenario    Measure tfs against real rqbits and print the figures
   soak        Read at random through faults for minutes
   bench       Compare tfs with other filesystems and programs
+  structure   Print size and structure of checkouts
   dist        Pack the binary with its manual, completions, units and documentation
 
 `cargo xtask COMMAND --help` describes a command.";
@@ -22,7 +23,7 @@ pub(crate) fn of(command: &str) -> Option<&'static str> {
 }
 
 /// The help of each command.
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 9] = [
     (
         "test",
         "\
@@ -102,6 +103,15 @@ unknown name prints the known ones.
 `--rounds N` measures each figure N times (default 5); the result is the median of the ratios.
 `--markdown FILE` replaces the tables in a page:
 `cargo xtask bench --markdown docs/dev/figures/bench.md`.",
+    ),
+    (
+        "structure",
+        "\
+Usage: cargo xtask structure [--at DIR]...
+
+Prints lines, files, types, functions, module cycles and words of documentation as a table in
+Markdown, with a column for each DIR (default: this checkout). To compare two commits:
+`git worktree add DIR COMMIT`, then `cargo xtask structure --at DIR --at .`.",
     ),
     (
         "dist",

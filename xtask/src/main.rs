@@ -18,6 +18,7 @@ mod program;
 mod scenario;
 mod skips;
 mod soak;
+mod structure;
 mod test;
 mod tidy;
 mod workspace;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Scenario(scenarios) => scenario::run(&scenarios),
         Task::Soak(soak) => soak::run(&soak),
+        Task::Structure(dirs) => structure::run(&dirs),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

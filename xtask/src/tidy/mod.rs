@@ -22,6 +22,8 @@ mod words;
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use crate::{Result, workspace};
+pub(crate) use files::read_all;
+pub(crate) use types::declaration;
 
 /// One file, as input of the rules.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +75,7 @@ impl<'a> TidyFile<'a> {
 /// If the checkout cannot be read, or cargo rejects the workspace.
 pub(crate) fn run() -> Result<bool> {
     let root = workspace::root();
-    let files = files::read_all(&root)?;
+    let files = read_all(&root)?;
     let packages = workspace::packages()?;
 
     let mut findings = check_files(&root, &files);

@@ -52,7 +52,7 @@ pub(super) fn are_unique(files: &BTreeMap<String, String>) -> Vec<Violation> {
 }
 
 /// Returns the name of the type that a line declares. An indented `type` belongs to a trait.
-fn declaration(line: &str) -> Option<&str> {
+pub(crate) fn declaration(line: &str) -> Option<&str> {
     let text = line.trim_start();
     let text = match text.strip_prefix("pub") {
         Some(rest) if rest.starts_with('(') => rest.split_once(") ")?.1,
