@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::code;
 use super::prose::Prose;
-use crate::tidy::declaration;
+use crate::tidy::{count_cycles, declaration};
 
 /// The files that one read goes through, as prefixes of paths: request, plan, stream, HTTP.
 ///
@@ -60,6 +60,8 @@ pub(super) struct Figures {
     pub(super) functions: Lengths,
     /// The names of types outside tests, with the number of files that declare each.
     pub(super) types: BTreeMap<String, usize>,
+    /// Groups of modules of one parent that depend on each other.
+    pub(super) cycles: usize,
     pub(super) read_files: usize,
     pub(super) read_lines: usize,
     pub(super) read_types: usize,
@@ -71,7 +73,7 @@ pub(super) struct Figures {
 impl Figures {
     /// Computes the figures from the paths and texts of all files.
     pub(super) fn of(files: &BTreeMap<String, String>) -> Self {
-        let mut figures = Self::default();
+        let mut figures = Self { cycles: count_cycles(files), ..Self::default() };
         let test_files = test_files(files);
         let (mut file_lines, mut function_lines) = (Vec::new(), Vec::new());
         for (path, text) in files {
@@ -242,6 +244,7 @@ mod tests {
                     "Plan": 2,
                     "Vfs": 1,
                 },
+                cycles: 0,
                 read_files: 1,
                 read_lines: 4,
                 read_types: 2,

@@ -56,6 +56,7 @@ fn render(columns: &[(String, Figures)]) -> String {
     table.row("names of types declared in more than one file", |it| {
         it.types_declared_twice().count().to_string()
     });
+    table.row("cycles of modules", |it| it.cycles.to_string());
     table.row("one read: types / files / lines", |it| {
         format!("{} / {} / {}", it.read_types, it.read_files, it.read_lines)
     });

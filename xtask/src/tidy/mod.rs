@@ -22,6 +22,7 @@ mod words;
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use crate::{Result, workspace};
+pub(crate) use cycles::count as count_cycles;
 pub(crate) use files::read_all;
 pub(crate) use types::declaration;
 

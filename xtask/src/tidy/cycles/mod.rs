@@ -57,6 +57,12 @@ pub(super) fn are_absent(packages: &[Package], files: &BTreeMap<String, String>)
     findings
 }
 
+/// Returns the number of groups of modules that depend on each other, in all crates.
+pub(crate) fn count(files: &BTreeMap<String, String>) -> usize {
+    let is_root = |path: &&String| path.ends_with("/src/lib.rs") || path.ends_with("/src/main.rs");
+    files.keys().filter(is_root).map(|root| ModuleTree::read(root, files).cycles().len()).sum()
+}
+
 impl ModuleTree {
     fn read(root: &str, files: &BTreeMap<String, String>) -> Self {
         let mut modules = BTreeMap::new();
