@@ -85,7 +85,7 @@ mod tests {
             b\u{1b}[31m: the server gives no reason
             c: write: No space left on device (os error 28)
             make room on the disk of the server, then: tfs start 'a film.mkv' c --server home
-            see the log of rqbit, then: tfs start aa --server home"#]]
+            check the log of rqbit, then: tfs start aa --server home"#]]
         .assert_eq(&text(failed_lines(&some, 3, Some("home"))));
         let many = failed_lines(&[torrent(Some("a"), full); 30], 40, None);
         assert_eq!(many.reasons.len(), TORRENTS_NAMED_MAX + 1);

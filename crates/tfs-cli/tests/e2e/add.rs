@@ -313,7 +313,7 @@ fn magnets_have_as_long_as_rqbit_gives_them_or_as_is_said() {
         &mut add(dir.path(), &server.url, &["--timeout", "2h", &magnet]),
         &expect![[r#"
             exit 2
-            error: invalid value '2h' for '--timeout <TIME>': rqbit looks for an hour at most
+            error: invalid value '2h' for '--timeout <TIME>': it must be at most 1h, the limit of rqbit
 
             For more information, try '--help'.
         "#]],

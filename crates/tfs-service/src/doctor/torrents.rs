@@ -129,9 +129,9 @@ mod tests {
             Fault torrents: film 2.mkv has failed: write: No space left on device (os error 28)
                 $ tfs start 'film 2.mkv' --server home   # before that: make room on the disk of the server
             Fault torrents: film 3.mkv has failed: the server gives no reason
-                $ tfs start 'film 3.mkv' --server home   # before that: see the log of rqbit
+                $ tfs start 'film 3.mkv' --server home   # before that: check the log of rqbit
             Fault torrents: ffffffffffffffffffffffffffffffffffffffff has failed: x
-                $ tfs start ffffffffffffffffffffffffffffffffffffffff --server home   # before that: see the log of rqbit
+                $ tfs start ffffffffffffffffffffffffffffffffffffffff --server home   # before that: check the log of rqbit
         "#]].assert_eq(&render(&findings));
         let many: Vec<_> = (0..30).map(|id| torrent(id, full)).collect();
         let findings = judge_listing(&listing(&many.join(",")), None);
