@@ -37,7 +37,7 @@ pub enum MountpointError {
         path: PathBuf,
     },
     /// A tfs mount is there and answers, or its process still exists.
-    #[error("mount on {}: a tfs is mounted there already", path.display())]
+    #[error("mount on {}: tfs is already mounted there", path.display())]
     AlreadyMounted {
         /// The given path.
         path: PathBuf,

@@ -116,7 +116,7 @@ impl<R: Refuse> Drop for ReplyGuard<R> {
         if let Some(reply) = self.reply.take() {
             self.faults.unanswered.fetch_add(1, Ordering::Relaxed);
             let RequestId { op, ino } = self.request;
-            tracing::error!(op, ino, "request dropped without an answer");
+            tracing::error!(op, ino, "a request was dropped without an answer");
             reply.refuse(Errno::EIO);
         }
     }

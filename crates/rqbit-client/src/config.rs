@@ -91,7 +91,7 @@ pub enum RootCertificatesError {
     #[error("parse the root certificates: not valid PEM")]
     Pem,
     /// The PEM text contains no certificate.
-    #[error("parse the root certificates: there is none in the file")]
+    #[error("parse the root certificates: the file has none")]
     Empty,
     /// The bytes are not an X.509 certificate.
     #[error("parse the root certificate: not a valid X.509 certificate")]

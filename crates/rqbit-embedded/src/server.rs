@@ -115,7 +115,10 @@ impl EmbeddedServer {
         session.cancellation_token().cancel();
         drop(session);
         if !runtime.wait_idle(STOP_IDLE_MAX).await {
-            tracing::debug!("HTTP clients of the embedded rqbit are still connected, cutting them");
+            tracing::debug!(
+                "HTTP clients of the embedded rqbit are still connected; \
+                             disconnecting them"
+            );
         }
         runtime.shutdown(SHUTDOWN_MAX).await;
     }
@@ -186,7 +189,7 @@ fn serve(
     let serving = HttpApi::new(api, Some(options)).make_http_api_and_run(listener, None);
     let task = tokio::spawn(async move {
         if let Err(error) = serving.await {
-            tracing::error!(error = format!("{error:#}"), "the embedded rqbit stopped serving");
+            tracing::error!(error = format!("{error:#}"), "the embedded rqbit stopped");
         }
     });
     task.abort_handle()

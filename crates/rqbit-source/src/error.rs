@@ -111,7 +111,7 @@ mod tests {
             server answered 503: failed on the server, retryable
             server answered 404: not found, retryable
             server answered 500 (invalid file): not found, final
-            server wants other credentials: denied, final
+            server requires other credentials: denied, final
             torrent is still initializing: failed on the server, retryable
             certificate of the server is not trusted: failed on the server, final
             tls handshake failed: failed on the server, final
@@ -119,7 +119,7 @@ mod tests {
             connection closed by the server: unreachable, retryable
             timed out connecting: unreachable, retryable
             timed out waiting for more of the body: timed out, retryable
-            body goes on after the range that was asked for: protocol violated, final
+            body continues after the requested range: protocol violated, final
         "#]]
         .assert_eq(&lines.collect::<String>());
     }

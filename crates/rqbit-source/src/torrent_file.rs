@@ -29,13 +29,13 @@ pub enum TorrentFault {
     #[error("it is not a .torrent file")]
     NotTorrent,
     /// The file begins with a bencoded dictionary that has no end.
-    #[error("it begins like a .torrent file, but is cut off or damaged")]
+    #[error("it is a truncated or damaged .torrent file")]
     Damaged,
     /// The file is a bencoded dictionary of another kind, such as the resume data of a client.
     #[error("it is not a .torrent file: it has no \"info\"")]
     NoInfo,
     /// The file has only version 2 hashes (BEP 52).
-    #[error("it is a version 2 torrent (BEP 52), which rqbit cannot read")]
+    #[error("it is a version 2 torrent (BEP 52), which rqbit does not support")]
     Version2,
     /// The file has no piece hashes.
     #[error("it has no piece hashes")]
@@ -47,7 +47,7 @@ pub enum TorrentFault {
     #[error("it has no files")]
     NoFiles,
     /// All of its files are empty.
-    #[error("all of its files are empty, and rqbit takes no such torrent")]
+    #[error("all of its files are empty, and rqbit rejects such torrents")]
     NoBytes,
     /// Some pieces have no hash, so that the torrent can never be complete.
     #[error("it has {hashes} piece hashes for {pieces} pieces")]
@@ -163,7 +163,7 @@ mod tests {
         check("le", "it is not a .torrent file");
         check("\n<!DOCTYPE html>", "it is a web page, not a .torrent file");
         check("Magnet:?xt=", "it is a text with a magnet link, not a .torrent file");
-        check("d4:infod6:length", "it begins like a .torrent file, but is cut off or damaged");
+        check("d4:infod6:length", "it is a truncated or damaged .torrent file");
         check("de", "it is not a .torrent file: it has no \"info\"");
         check("d4:info1:xe", "it is not a .torrent file: it has no \"info\"");
         check("l".repeat(1_000_000), "it is not a .torrent file");
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn what_rqbit_cannot_use_is_named() {
         let info = |info: &str| format!("d4:infod{info}ee");
-        let version2 = "it is a version 2 torrent (BEP 52), which rqbit cannot read";
+        let version2 = "it is a version 2 torrent (BEP 52), which rqbit does not support";
         check(info("9:file treede12:meta versioni2e"), version2);
         check(info("12:meta versioni2e"), version2);
         check(info("6:lengthi1e"), "it has no piece hashes");
@@ -183,7 +183,7 @@ mod tests {
         check(info(&format!("6:lengthi1e{PIECE}")), "it has no piece length");
         let with = |files: &str| info(&format!("{files}12:piece lengthi16384e{PIECE}"));
         check(with(""), "it has no files");
-        let no_bytes = "all of its files are empty, and rqbit takes no such torrent";
+        let no_bytes = "all of its files are empty, and rqbit rejects such torrents";
         check(with("6:lengthi0e"), no_bytes);
         check(with("5:filesle"), no_bytes);
         check(with("6:lengthi16385e"), "it has 1 piece hashes for 2 pieces");

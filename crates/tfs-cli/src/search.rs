@@ -65,7 +65,7 @@ async fn answer(args: &SearchArgs, loaded: &Loaded) -> eyre::Result<SearchAnswer
 /// do.
 fn choice(error: &FindError) -> UserError {
     let message = format!("cannot {error}");
-    UserError::new(exit::MOUNT_AMBIGUOUS, message).with_hint("name one of them with --mount")
+    UserError::new(exit::MOUNT_AMBIGUOUS, message).with_hint("choose one with --mount")
 }
 
 fn query(args: &SearchArgs) -> QueryText {

@@ -41,7 +41,7 @@ fn still_mounted(
         None => mountpoint.clone(),
     });
     let places = places.collect::<Vec<_>>().join(", ");
-    let is = if how == Unmount::Force { "a dead mount stays" } else { "it is still mounted" };
+    let is = if how == Unmount::Force { "a dead mount remains" } else { "it is still mounted" };
     let message = format!("{} is unmounted, but {is} at {places}{process}", path.display());
     let target = quoted(Path::new(&first.mountpoint));
     let hint = match first.pid {

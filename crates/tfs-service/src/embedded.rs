@@ -186,7 +186,7 @@ fn session_dir(state_dir: &Path, dir: &Path) -> Option<PathBuf> {
         Ok(()) => Some(session_dir),
         Err(error) => {
             let dir = session_dir.display();
-            tracing::warn!(%dir, %error, "the session of the embedded server is not kept");
+            tracing::warn!(%dir, %error, "the embedded server does not save its session");
             None
         }
     }

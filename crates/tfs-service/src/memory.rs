@@ -56,7 +56,7 @@ pub(crate) fn give_back() {
         // SAFETY: `malloc_trim(3)` takes no pointer, changes nothing that is in use, and may be
         // called from any thread at any time.
         let given = unsafe { libc::malloc_trim(0) };
-        tracing::debug!(is_any = given == 1, "free memory was given back");
+        tracing::debug!(is_any = given == 1, "returned free memory to the system");
     }
 }
 

@@ -357,7 +357,7 @@ impl RunningMount {
             retries = reads.retries,
             bitfield_requests,
             ?breaker,
-            "what the mount did"
+            "totals of the mount"
         );
         join_all(self.servers.iter_mut().map(|server| server.close_state(&self.vfs))).await;
         drop(self.vfs);

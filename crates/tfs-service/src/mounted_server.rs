@@ -367,7 +367,7 @@ async fn open_state(
     url: &BaseUrl,
 ) -> Option<(ServerState, KnownTree)> {
     let Some(dir) = dir.map(PathBuf::from) else {
-        tracing::warn!("the user has no home, so the last known tree is not kept");
+        tracing::warn!("the user has no home directory; the last known tree is not saved");
         return None;
     };
     let identity = match server {
@@ -379,7 +379,8 @@ async fn open_state(
         Ok(opened) => Some(opened),
         Err(error) => {
             let dir = dir.display();
-            tracing::warn!(%dir, %error, "going on without state: the last known tree is not kept");
+            tracing::warn!(%dir, %error,
+                "continuing without state: the last known tree is not saved");
             None
         }
     }

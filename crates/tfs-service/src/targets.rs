@@ -114,7 +114,7 @@ pub async fn target_server(loaded: &Loaded) -> Result<ChosenServer, Problem> {
 }
 
 /// Hint for a command that accepts one server only.
-const SEVERAL_HINT: &str = "name one of them with --server";
+const SEVERAL_HINT: &str = "choose one with --server";
 
 /// Formats a server for a list of several.
 fn described(server: &ChosenServer) -> String {
@@ -183,7 +183,7 @@ fn embedded_for<'a>(
                 .map(|found| format!("{} ({})", found.connection.url, found.mountpoint));
             let several: Vec<_> = several.collect();
             let message = format!("there are several embedded servers: {}", several.join(", "));
-            let hint = "name one of them with --server and its address".to_owned();
+            let hint = "choose one with --server and its address".to_owned();
             Err(Problem { place: None, message, hint: Some(hint) })
         }
     }

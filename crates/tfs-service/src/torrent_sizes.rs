@@ -62,7 +62,11 @@ impl TorrentSizes {
             }
         };
         if timeout(time_max, taking).await.is_err() {
-            tracing::debug!(known = self.by_torrent.len(), all = torrents.len(), "sizes are late");
+            tracing::debug!(
+                known = self.by_torrent.len(),
+                all = torrents.len(),
+                "the sizes did not arrive in time"
+            );
         }
     }
 

@@ -108,24 +108,24 @@ pub enum VfsError {
     #[error("no such attribute")]
     NoAttribute,
     /// No data follows the offset, or the offset is at or past the end of the file.
-    #[error("nothing there up to the end of the file")]
+    #[error("no data up to the end of the file")]
     NothingThere,
     /// The torrent was removed from the server.
     #[error("the torrent is gone")]
     Stale,
     /// No list of torrents was ever received, so that not even emptiness is known.
-    #[error("no list of torrents is known yet")]
+    #[error("the list of torrents is not known yet")]
     NoTree,
     /// The bytes are missing, and either the read must not wait for them, or they are unavailable:
     /// the torrent is paused or failed.
-    #[error("the data is not there and must not be waited for")]
+    #[error("the data is missing, and the read must not wait")]
     WouldBlock,
     /// Some pages of the range are present, and bytes of others are missing. Only for callers that
     /// can read each page alone, see [`Vfs::read_pages`](crate::Vfs::read_pages).
-    #[error("a part of the data is not there")]
+    #[error("part of the data is missing")]
     Partial,
     /// The deadline of a read has passed.
-    #[error("the data did not come in time")]
+    #[error("the data did not arrive in time")]
     TimedOut,
     /// The filesystem is being shut down.
     #[error("the filesystem is shutting down")]

@@ -39,10 +39,10 @@ pub trait LocalFile: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// The file was changed, truncated or replaced since its verification.
-    #[error("the file on this machine is not what it was")]
+    #[error("the local file has changed")]
     Changed,
     /// A read from the disk failed.
-    #[error("the file on this machine cannot be read")]
+    #[error("the local file cannot be read")]
     Disk(#[source] std::io::Error),
 }
 
@@ -105,13 +105,13 @@ pub enum NoLocalFile {
     #[error("files of this server are not looked for on this machine")]
     Off,
     /// No piece that could verify the file is present yet.
-    #[error("nothing of it is downloaded yet that could prove it")]
+    #[error("no downloaded piece can verify it yet")]
     NotYet,
     /// The source could not provide the data required to find or verify the file.
-    #[error("the server does not say what is needed to prove it")]
+    #[error("the server does not provide the data to verify it")]
     Unknown(#[source] Box<dyn StdError + Send + Sync>),
     /// The file has changed since its verification. It has to be verified again.
-    #[error("it is not what it was when it was proven")]
+    #[error("it has changed since it was verified")]
     Changed,
     /// The file does not exist or is a different one.
     #[error("{0}")]

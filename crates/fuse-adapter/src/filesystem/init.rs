@@ -45,7 +45,7 @@ pub(super) fn negotiate(config: &mut KernelConfig, passthrough: &PassthroughFile
             .and_then(|()| config.set_max_stack_depth(STACK_DEPTH).map_err(|it| it.to_string()));
         if let Err(refused) = granted {
             passthrough.disallow();
-            tracing::info!(refused, "the kernel cannot read files itself");
+            tracing::info!(refused, "the kernel does not support passthrough");
         }
     }
     for capability in WANTED {

@@ -46,7 +46,7 @@ impl<S: TorrentSource> TorrentFs<S> {
             }
             self.reads.spawn_short(async move {
                 if timeout(REOPEN_TIME_MAX, vfs.find_local(handle)).await.is_err() {
-                    tracing::debug!(ino = ino.0, "a file on this machine opens too slowly");
+                    tracing::debug!(ino = ino.0, "a local file is too slow to open");
                 }
                 open(&vfs, &passthrough, ino.0, handle, guard);
             });
@@ -71,7 +71,7 @@ fn open<S: TorrentSource>(
         let backing = passthrough.on_open(ino, handle, register);
         match backing {
             Some(backing) => {
-                tracing::debug!(ino, fh = handle.0, "the kernel reads this file");
+                tracing::debug!(ino, fh = handle.0, "passthrough: the kernel reads this file");
                 reply.opened_passthrough(FileHandle(handle.0), PASSED_OPEN_FLAGS, &backing);
             }
             None => reply.opened(FileHandle(handle.0), OPEN_FLAGS),
@@ -85,10 +85,10 @@ fn note(passthrough: &PassthroughFiles, ino: u64, error: &io::Error) {
         // Permanent: passthrough needs CAP_SYS_ADMIN and kernel support.
         Some(Errno::PERM | Errno::NOSYS | Errno::NOTTY | Errno::OPNOTSUPP) => {
             if passthrough.disallow() {
-                tracing::info!(%error, "files are not read by the kernel itself");
+                tracing::info!(%error, "passthrough is not available");
             }
         }
         // A stacked filesystem, or too many open files.
-        _ => tracing::debug!(ino, %error, "the kernel does not read this file"),
+        _ => tracing::debug!(ino, %error, "no passthrough for this file"),
     }
 }

@@ -36,7 +36,7 @@ impl SearchQueue {
                 drop(turn);
             });
             if let Err(error) = search.await {
-                tracing::error!(%error, "a search did not end");
+                tracing::error!(%error, "a search did not finish");
             }
         });
     }

@@ -58,7 +58,10 @@ const INTERVAL_PER_THREAD: Duration = Duration::from_millis(1);
 /// Polls the threads with waiting reads until the mount ends. Costs nothing while no read waits.
 pub(crate) fn watch(waiting: &InflightReads) {
     if !thread::can_look() {
-        tracing::warn!("/proc is not there or of other processes: readers cannot be interrupted");
+        tracing::warn!(
+            "/proc is missing or of another PID namespace: waiting reads cannot be \
+                        interrupted"
+        );
         return;
     }
     let mut last = Tid::UNKNOWN;

@@ -20,7 +20,7 @@ impl Background {
     /// Starts the threads. The mount continues without any that cannot be started.
     pub(super) fn start<S: TorrentSource>(&self, vfs: &Vfs<S>, notifier: &Notifier) {
         if let Err(error) = self.reads.serve(notifier.clone()) {
-            tracing::warn!(%error, "reads that wait cannot be interrupted");
+            tracing::warn!(%error, "waiting reads cannot be interrupted");
         }
         if let Err(error) = self.start_notices(vfs, notifier) {
             tracing::warn!(%error, "changes show within a second");

@@ -98,7 +98,7 @@ pub fn mount<S: TorrentSource>(
         let session = Session::from_fd(filesystem, device, SessionACL::All, config())?;
         // It applies to files opened afterwards, so it has to come first.
         if let Err(error) = connection::set_read_ahead(target.device, options.read_ahead_kb) {
-            tracing::debug!(%error, "the kernel's own read-ahead stays");
+            tracing::debug!(%error, "cannot change the read-ahead of the kernel");
         }
         let notifier = session.notifier();
         let background = Background { reads, notices };
@@ -115,7 +115,7 @@ pub fn mount<S: TorrentSource>(
         }
         Err(source) => {
             if let Err(error) = unmount::detach(&path) {
-                tracing::warn!(path = %path.display(), %error, "a dead mount stays");
+                tracing::warn!(path = %path.display(), %error, "cannot remove a dead mount");
             }
             Err(MountError::Session { path, source })
         }
@@ -205,7 +205,7 @@ impl FuseMount {
         self.detach().await;
         let path = self.target.path.display();
         if timeout(GRACE, self.wait()).await.is_err() {
-            tracing::debug!(%path, "still in use, ending it by force");
+            tracing::debug!(%path, "still in use; ending it by force");
             self.abort().await;
         }
         self.background.end();
@@ -215,7 +215,7 @@ impl FuseMount {
         };
         match timeout(ABORT_TIME_MAX, ended).await {
             Ok(ended) => ended?,
-            Err(_elapsed) => tracing::warn!(%path, "still in use, ends with this process"),
+            Err(_elapsed) => tracing::warn!(%path, "still in use; it ends with this process"),
         }
         tracing::info!(%path, "unmounted");
         Ok(())
@@ -228,7 +228,7 @@ impl FuseMount {
         let target = self.target.clone();
         let detached = tokio::task::spawn_blocking(move || target.detach()).await;
         if let Ok(Err(error)) = detached {
-            tracing::warn!(%error, "the mount stays in the tree");
+            tracing::warn!(%error, "cannot remove the mount");
         }
     }
 
@@ -236,7 +236,7 @@ impl FuseMount {
         let device = self.target.device;
         let aborted = tokio::task::spawn_blocking(move || connection::abort(device)).await;
         if let Ok(Err(error)) = aborted {
-            tracing::debug!(%error, "requests that wait cannot be ended by this user");
+            tracing::debug!(%error, "this user may not abort waiting requests");
         }
     }
 
@@ -261,7 +261,7 @@ impl Drop for FuseMount {
             return;
         }
         if let Err(error) = self.target.detach() {
-            tracing::warn!(%error, "the mount stays in the tree");
+            tracing::warn!(%error, "cannot remove the mount");
         }
     }
 }
@@ -300,7 +300,7 @@ fn serve<S: TorrentSource>(
         // Pending requests have got an error from the kernel.
         background.end();
         if let Err(error) = &result {
-            tracing::error!(%error, "the session ended badly");
+            tracing::error!(%error, "the session failed");
         }
         sender.send_replace(Some(result.map_err(SessionError::new)));
     })?;

@@ -22,7 +22,8 @@ impl MountTarget {
     pub(super) fn find(path: &Path) -> io::Result<Self> {
         let table = MountTable::read()?;
         let entry = table.at(path).filter(|entry| entry.is_tfs());
-        let entry = entry.ok_or_else(|| io::Error::other("the mount is not in the table"))?;
+        let entry =
+            entry.ok_or_else(|| io::Error::other("the mount is missing from the mount table"))?;
         Ok(Self { path: path.to_owned(), id: entry.id, device: entry.device })
     }
 

@@ -40,7 +40,10 @@ impl PendingNotifications {
         if self.name_count >= NAMES_MAX {
             // Logged once, not for each name.
             if self.name_count == NAMES_MAX {
-                tracing::warn!("the kernel does not keep up, changes may show late");
+                tracing::warn!(
+                    "the kernel processes notifications too slowly; changes may show \
+                                late"
+                );
                 self.name_count += 1;
             }
             return;

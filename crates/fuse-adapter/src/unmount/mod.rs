@@ -46,7 +46,7 @@ pub enum UnmountError {
         source: io::Error,
     },
     /// The table of mounts cannot be read.
-    #[error("read the table of mounts")]
+    #[error("read the mount table")]
     Table {
         /// The cause.
         source: io::Error,
@@ -165,7 +165,7 @@ fn force(path: &Path, device: Device) -> Result<(), UnmountError> {
     }
     if let Err(error) = connection::abort(device) {
         let error = &error as &dyn std::error::Error;
-        tracing::warn!(%device, error, "requests that wait cannot be ended by this user");
+        tracing::warn!(%device, error, "this user may not abort waiting requests");
     }
     step(path, UnmountAttempt::Detach)
 }

@@ -52,7 +52,7 @@ pub enum ErrorKind {
     #[error("{0}")]
     Status(ServerError),
     /// Status 401: the credentials are missing or wrong. Not retryable.
-    #[error("server wants other credentials")]
+    #[error("server requires other credentials")]
     Unauthorized,
     /// rqbit reports that it has no such torrent. Not retryable.
     ///
@@ -99,10 +99,10 @@ pub enum ErrorKind {
     },
     /// The server sent more bytes than requested; none of the extra bytes was returned. Not
     /// retryable.
-    #[error("body goes on after the range that was asked for")]
+    #[error("body continues after the requested range")]
     LongBody,
     /// The server sent another range than requested. Not retryable.
-    #[error("asked for bytes {asked}, {got}")]
+    #[error("requested bytes {asked}, {got}")]
     WrongRange {
         /// The range in the request.
         asked: ByteRange,

@@ -101,12 +101,12 @@ impl DialTarget {
     fn on_resolved(&self, answer: Result<Vec<SocketAddr>, CallFailure>, pool: &ConnectionPool) {
         match answer {
             Ok(addresses) if self.direct.on_resolved(&addresses) => {
-                tracing::info!(host = self.host, "the name of the server has another address");
+                tracing::info!(host = self.host, "the address of the server has changed");
                 pool.clear();
             }
             Ok(_) => {}
             Err(CallFailure { kind, .. }) => {
-                tracing::debug!(host = self.host, ?kind, "the name is not resolved");
+                tracing::debug!(host = self.host, ?kind, "cannot resolve the name");
             }
         }
     }

@@ -271,7 +271,7 @@ impl Transport {
         }
         match response.headers().get(CONTENT_ENCODING) {
             Some(coding) if coding != "identity" => {
-                Err(ErrorKind::Protocol { reason: "content coding that was not asked for" }.into())
+                Err(ErrorKind::Protocol { reason: "unrequested content coding" }.into())
             }
             _ => Ok(response),
         }

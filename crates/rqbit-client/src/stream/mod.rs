@@ -241,7 +241,7 @@ async fn ask(
     drop(response);
     let response = send(transport, call, open).await?;
     if response.status() == StatusCode::PARTIAL_CONTENT {
-        tracing::debug!("the server knows only ranges without an end");
+        tracing::debug!("the server supports only ranges without an end");
         transport.set_open_ranges_only();
     }
     Ok((response, open))

@@ -116,7 +116,7 @@ fn other_servers_are_recognized() {
         502: server answered 502 (retryable)
         302: redirected to https://login/
         ssh: malformed answer (not http, or too many headers)
-        gzip: malformed answer (content coding that was not asked for)
+        gzip: malformed answer (unrequested content coding)
         chunked: 0 torrents
         bad chunks: malformed answer (not http, or too many headers)
     "#]],
@@ -259,7 +259,7 @@ fn credentials_are_sent_and_never_shown() {
         assert!(!format!("{config:?}").contains("secret"));
         let client = Client::new(config).unwrap();
         let error = client.torrents().await.unwrap_err();
-        assert_eq!(error.kind().to_string(), "server wants other credentials");
+        assert_eq!(error.kind().to_string(), "server requires other credentials");
         assert!(!format!("{error:?} {client:?}").contains("secret"));
         expect![[r#"
             connection 1: GET /torrents [authorization: Basic dXNlcjpzZWNyZXQ=]

@@ -122,9 +122,9 @@ fn chunked_body() {
         connection 1: client closed it
         closed: 10..20: 0123456789, the end
         [range: bytes=10-19]
-        long chunk: 10..20: 0123456789, at 20 body goes on after the range that was asked for
+        long chunk: 10..20: 0123456789, at 20 body continues after the requested range
         [range: bytes=10-19]
-        one more chunk: 10..20: 0123456789, at 20 body goes on after the range that was asked for
+        one more chunk: 10..20: 0123456789, at 20 body continues after the requested range
         [range: bytes=10-19]
         short: 10..20: 012, at 13 body ended early, after 3 bytes (retryable)
         [range: bytes=10-19]
@@ -146,17 +146,17 @@ fn wrong_range() {
     check(
         &cases,
         &expect![[r#"
-        start: asked for bytes 10..20, answered bytes 0..10 of 100
+        start: requested bytes 10..20, answered bytes 0..10 of 100
         [range: bytes=10-19]
-        end: asked for bytes 10..20, answered bytes 10..19 of 100
+        end: requested bytes 10..20, answered bytes 10..19 of 100
         [range: bytes=10-19]
-        total: asked for bytes 10..20, answered bytes 10..20 of 101
+        total: requested bytes 10..20, answered bytes 10..20 of 101
         [range: bytes=10-19]
-        length: asked for bytes 10..20, answered a body of 9 bytes
+        length: requested bytes 10..20, answered a body of 9 bytes
         [range: bytes=10-19]
-        nonsense: asked for bytes 10..20, answered a range it does not name
+        nonsense: requested bytes 10..20, answered a range it does not name
         [range: bytes=10-19]
-        missing: asked for bytes 10..20, answered a range it does not name
+        missing: requested bytes 10..20, answered a range it does not name
         [range: bytes=10-19]
         204: malformed answer (neither a range nor a file)
         [range: bytes=10-19]
@@ -177,7 +177,7 @@ fn whole_file_in_place_of_a_range() {
         &expect![[r#"
         whole: 10..20: 0123456789, the end
         [range: bytes=10-19]
-        other length: asked for bytes 10..20, answered a body of 10 bytes
+        other length: requested bytes 10..20, answered a body of 10 bytes
         [range: bytes=10-19]
     "#]],
     );
@@ -239,7 +239,7 @@ fn a_server_that_knows_only_ranges_without_an_end() {
         connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
         connection 3: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=40-]
         another range
-        asked for bytes 10..20, answered bytes 9..100 of 100
+        requested bytes 10..20, answered bytes 9..100 of 100
         connection 1: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-19]
         connection 1: client closed it
         connection 2: GET /rqbit/torrents/7/stream/3 [accept: */*] [range: bytes=10-]
@@ -273,7 +273,7 @@ fn whole_file_too_far_to_skip() {
         server.finish().await;
         error.kind().to_string()
     });
-    assert_eq!(text, "asked for bytes 5000000..5000010, answered the whole file");
+    assert_eq!(text, "requested bytes 5000000..5000010, answered the whole file");
 }
 
 #[test]

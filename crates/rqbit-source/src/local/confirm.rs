@@ -48,12 +48,13 @@ impl LocalFiles {
             for (torrent, files) in listed {
                 match client.torrent_details(to_ref(torrent)).await {
                     Ok(details) => self.compare(&details, &files),
-                    Err(error) => tracing::debug!(%torrent, %error, "proofs are not confirmed"),
+                    Err(error) => tracing::debug!(%torrent, %error,
+                        "verifications are not confirmed"),
                 }
             }
         };
         if timeout(TIME_MAX, asking).await.is_err() {
-            tracing::debug!("the server says too slowly where its files are");
+            tracing::debug!("the server is too slow to report the paths of its files");
         }
     }
 
@@ -64,7 +65,7 @@ impl LocalFiles {
         for (file, proof) in incomplete {
             tracing::info!(
                 torrent = %file.torrent, file = file.index.0,
-                "its verification ends: the server says that it is not complete"
+                "discarding its verification: the server reports the torrent as incomplete"
             );
             self.discard(file, &proof);
         }
@@ -81,7 +82,7 @@ impl LocalFiles {
             } else {
                 tracing::info!(
                     torrent = %file.torrent, file = file.index.0,
-                    "not read from this machine's disk any more: the server has it elsewhere"
+                    "no longer read from this machine's disk: the server moved it"
                 );
                 self.discard(*file, proof);
             }

@@ -58,7 +58,7 @@ const PROOFS_AT_A_TIME: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LocalRefusal {
     /// The folder is not an absolute path.
-    #[error("the server says that it is in {0:?}, which is no absolute path")]
+    #[error("the server reports the folder {0:?}, which is not an absolute path")]
     Folder(String),
     /// The server is elsewhere, so its paths do not apply to this machine.
     #[error("the server is not at an address of this machine, and `local_paths` maps no folders")]
@@ -67,16 +67,16 @@ pub(crate) enum LocalRefusal {
     #[error("no pair of `local_paths` covers {0:?}")]
     NotMapped(PathBuf),
     /// The torrent's names do not form a valid path.
-    #[error("its names make no path")]
+    #[error("its names are not a valid path")]
     Names,
     /// The file does not exist, is not accessible, or its path contains a link.
     #[error("{0:?} cannot be opened: {1}")]
     Open(PathBuf, #[source] io::Error),
     /// The file is a device, a pipe or a directory.
-    #[error("{0:?} is no regular file")]
+    #[error("{0:?} is not a regular file")]
     NotRegular(PathBuf),
     /// The length differs: another file, or one of an unfinished torrent.
-    #[error("{path:?} has {found} bytes in place of {want}")]
+    #[error("{path:?} has {found} bytes instead of {want}")]
     Length {
         /// Its path.
         path: PathBuf,
@@ -89,22 +89,22 @@ pub(crate) enum LocalRefusal {
     #[error("{0:?} is on a mount of tfs")]
     OfTfs(PathBuf),
     /// Another file, or an incomplete copy.
-    #[error("piece {piece_idx} of it has other bytes than the torrent")]
+    #[error("piece {piece_idx} does not have the torrent's hash")]
     OtherContent {
         /// The piece with a different hash.
         piece_idx: u32,
     },
     /// Too many small files in a piece, or some of them do not exist.
-    #[error("no piece of it can be compared")]
+    #[error("none of its pieces can be verified")]
     Unprovable,
     /// A read from the disk failed.
     #[error("it cannot be read: {0}")]
     Read(#[source] LocalError),
     /// The server sends the `.torrent` file of another torrent, whose hashes prove nothing.
-    #[error("the server gives a .torrent file with another info hash")]
+    #[error("the .torrent file from the server has another info hash")]
     OtherTorrent,
     /// The server sends no piece hashes, or the wrong number.
-    #[error("the server does not give the hashes of its pieces")]
+    #[error("the server does not provide its piece hashes")]
     NoHashes,
 }
 
@@ -286,7 +286,7 @@ impl LocalFiles {
             }
             Some((_, Err(fault))) => {
                 let (torrent, file_idx) = (file.torrent, file.index.0);
-                tracing::debug!(%torrent, file = file_idx, %fault, "a proof ends");
+                tracing::debug!(%torrent, file = file_idx, %fault, "a verification ends");
                 self.discard(file, &known);
                 Err(NoLocalFile::Changed)
             }

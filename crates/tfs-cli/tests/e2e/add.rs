@@ -155,23 +155,23 @@ fn what_is_no_torrent_never_leaves_this_machine() {
             exit 51
             error: cannot add id_rsa: it is not a .torrent file
             hint: pass a .torrent file, a magnet link, or the URL of a .torrent file
-            error: cannot add /dev/zero: it has more than 10 MiB, and rqbit takes no such torrent
+            error: cannot add /dev/zero: it is larger than 10 MiB, the limit of rqbit
             error: cannot add folder: it is a directory
             hint: pass the .torrent files in it
             error: cannot add empty.torrent: it is empty
             hint: download the .torrent file again
             error: cannot add page.torrent: it is a web page, not a .torrent file
             hint: the site may require a login: download the .torrent file with a browser
-            error: cannot add part.torrent: it begins like a .torrent file, but is cut off or damaged
+            error: cannot add part.torrent: it is a truncated or damaged .torrent file
             error: cannot add resume.dat: it is not a .torrent file: it has no "info"
-            error: cannot add v2.torrent: it is a version 2 torrent (BEP 52), which rqbit cannot read
+            error: cannot add v2.torrent: it is a version 2 torrent (BEP 52), which rqbit does not support
             hint: find a version 1 or hybrid torrent of the same content
             error: cannot add zero.torrent: it has no piece length
             hint: it cannot be downloaded: use another one
             error: cannot add missing.torrent: No such file or directory (os error 2)
             error: cannot add the magnet link: it has no info hash (xt=urn:btih:...)
             hint: copy the whole link, and put it in quotes: a shell ends it at each &
-            error: cannot add the magnet link: it is of a version 2 torrent (BEP 52), which rqbit cannot read
+            error: cannot add the magnet link: it is for a version 2 torrent (BEP 52), which rqbit does not support
             12 of 12 torrents were not added
         "#]],
     );
@@ -195,7 +195,7 @@ fn one_that_cannot_be_added_keeps_no_other_out() {
             added a film
             error: cannot add id_rsa: it is not a .torrent file
             hint: pass a .torrent file, a magnet link, or the URL of a .torrent file
-            error: cannot add v2.torrent: it is a version 2 torrent (BEP 52), which rqbit cannot read
+            error: cannot add v2.torrent: it is a version 2 torrent (BEP 52), which rqbit does not support
             hint: find a version 1 or hybrid torrent of the same content
             error: cannot add the torrent from h: GET the address returned 404 Not Found
             hint: check in a browser that the address has a .torrent file
@@ -262,10 +262,10 @@ fn each_refusal_says_what_to_do() {
     }
     expect![[r#"
         exit 51
-        error: cannot add good.torrent: it is larger than this rqbit takes (status 413)
+        error: cannot add good.torrent: it is larger than this rqbit accepts (status 413)
         hint: start rqbit with a larger --http-api-max-upload-size
         exit 51
-        error: cannot add good.torrent: a proxy in front of rqbit takes no request of this size (status 413)
+        error: cannot add good.torrent: a proxy in front of rqbit rejects requests of this size (status 413)
         hint: raise the limit of the proxy (nginx: client_max_body_size 16m), or bypass it with --server
         exit 51
         error: cannot add good.torrent: a proxy in front of rqbit did not wait for its answer (status 504)
@@ -274,13 +274,13 @@ fn each_refusal_says_what_to_do() {
         error: cannot add good.torrent: the server is read-only (status 405)
         hint: add it to an rqbit that runs as "rqbit server start"
         exit 51
-        error: cannot add good.torrent: files of it are on the server's disk already
+        error: cannot add good.torrent: files of it already exist on the server's disk
         hint: check with tfs list whether they belong to another torrent; to reuse files of this torrent, add --overwrite, which overwrites parts that do not match
         exit 51
         error: cannot add good.torrent: suspicious separator in filename
         hint: check the log of rqbit
         exit 51
-        error: cannot add good.torrent: rqbit closed the connection instead of answering
+        error: cannot add good.torrent: rqbit closed the connection without an answer
         hint: check the log of rqbit: it may have failed on this torrent
     "#]]
     .assert_eq(&said);
@@ -303,7 +303,7 @@ fn magnets_have_as_long_as_rqbit_gives_them_or_as_is_said() {
         &mut add(dir.path(), &server.url, &["--timeout", "90s", &magnet]),
         &expect![[r#"
             exit 51
-            error: cannot add Some Name: no peer was found that has it within 1m 30s
+            error: cannot add Some Name: no peer with its metadata was found within 1m 30s
             hint: try again, give it more time with --timeout, or add the .torrent file
         "#]],
     );

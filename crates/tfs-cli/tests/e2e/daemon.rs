@@ -97,7 +97,8 @@ fn said(dir: &Path, args: &[&str]) -> String {
 /// Writes a configuration with two servers and these mounts, each of one server.
 fn configure(dir: &Path, rqbits: &Rqbits, mounts: &[(&str, &str)], more: &str) {
     let mut text = format!(
-        "{more}\n[[server]]\nname = \"one\"\nurl = \"{}\"\n[[server]]\nname = \"two\"\nurl = \"{}\"\n",
+        "{more}\n[[server]]\nname = \"one\"\nurl = \"{}\"\n[[server]]\nname = \"two\"\nurl = \
+         \"{}\"\n",
         rqbits.swarm.api_url(),
         rqbits.swarm.seeder_url(),
     );
@@ -252,7 +253,7 @@ fn a_reload_changes_what_is_logged_of_a_mount_in_use() {
         // The log format does not change.
         configure("level = \"error\"\nformat = \"json\"\n");
         let want = "exit 49\nunchanged               DIR/a\n\
-                    needs a restart         [logging]: but for its level, which holds\n";
+                    needs a restart         [logging]: except for its level, which is applied\n";
         assert_eq!(daemon.reload(), want);
         assert_eq!(opens_logged(), opens);
         let text = fs::read_to_string(&log).unwrap();
@@ -448,9 +449,9 @@ fn a_second_daemon_with_the_same_configuration_is_refused() {
             let output = second.args(["daemon", "--config"]).arg(dir.join(file)).output().unwrap();
             let text = describe(&output);
             let want = format!(
-                "exit 59\nerror: a daemon with this configuration runs already: process {id}\n\
-                 hint: apply a changed configuration with: tfs config reload; end it \
-                 with: kill {id}\n"
+                "exit 59\nerror: a daemon with this configuration is already running: process \
+                 {id}\nhint: apply a changed configuration with: tfs config reload; end it with: \
+                 kill {id}\n"
             );
             assert_eq!(text, want);
         }
@@ -508,7 +509,7 @@ fn a_mount_that_is_bound_elsewhere_too_is_in_use() {
         run(Command::new("mount").arg("--bind").args([dir.join("a"), dir.join("bound")]));
         configure(dir, &rqbits, &[("a", "two")], "");
         let text = daemon.reload();
-        assert!(text.contains("DIR/a: it is mounted at DIR/bound too\n"), "{text}");
+        assert!(text.contains("DIR/a: it is also mounted at DIR/bound\n"), "{text}");
         content_is_there(&dir.join("bound"));
         run(Command::new("umount").arg(dir.join("bound")));
         assert_eq!(daemon.reload(), "exit 0\nmounted anew            DIR/a\n");

@@ -104,7 +104,7 @@ fn dead_and_stopped_mounts_are_found_without_a_hang() {
         let (code, found) = findings(&mut doctor(dir, &url));
         kill(pid, Signal::SIGCONT).unwrap();
         assert_eq!(code, 61);
-        let silent = format!("{path} does not answer: its process is stopped or stuck");
+        let silent = format!("{path} does not answer: its process is stopped or hangs");
         assert!(found["mounts"].contains(&("fault".to_owned(), silent)), "{found:?}");
 
         mounted.crash();

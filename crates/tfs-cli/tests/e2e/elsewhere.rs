@@ -80,7 +80,7 @@ fn a_bind_mount_keeps_the_process_and_is_named() {
         run(Command::new("mount").arg("--bind").args([&mounted.path, &bound]));
         let output = tfs(dir).args(["unmount", "--force"]).arg(&mounted.path).output().unwrap();
         let text = describe(&output);
-        assert!(text.contains("but a dead mount stays at "), "{text}");
+        assert!(text.contains("but a dead mount remains at "), "{text}");
         until("the process behind the mount ends", || mounted.pid().is_none().then_some(()));
         let status = status_below(dir);
         assert!(status.contains("dead     DIR/bound: its process is gone"), "{status}");

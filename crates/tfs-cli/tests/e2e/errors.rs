@@ -98,7 +98,7 @@ fn mount_points_in_use() {
         let text = describe(&again).replace(dir.to_str().unwrap(), "DIR");
         expect![[r#"
             exit 13
-            error: cannot mount on DIR/mnt: a tfs is mounted there already
+            error: cannot mount on DIR/mnt: tfs is already mounted there
             hint: unmount it with: tfs unmount DIR/mnt
         "#]]
         .assert_eq(&text);
@@ -226,7 +226,7 @@ fn credentials() {
     let refused = mount(dir, &url, "mnt").current_dir(dir).output().unwrap();
     expect![[r#"
         exit 22
-        error: cannot use rqbit at URL/: server wants other credentials
+        error: cannot use rqbit at URL/: server requires other credentials
         hint: pass --username, and --password-file with a file that has the password
     "#]]
     .assert_eq(&describe(&refused).replace(&url, "URL"));

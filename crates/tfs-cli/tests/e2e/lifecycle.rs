@@ -141,7 +141,7 @@ fn a_lazy_unmount_lets_readers_finish() {
         assert!(!is_mounted(&mounted.path));
         assert!(mounted.pid().is_some());
         let status = status_below(dir);
-        let lazy = "DIR/mnt (unmounted; it ends when the last file that is open is closed)\n";
+        let lazy = "DIR/mnt (unmounted; it ends when its last open file is closed)\n";
         assert!(status.contains(lazy), "{status}");
 
         let Rqbits { runtime, swarm } = &mut rqbits;

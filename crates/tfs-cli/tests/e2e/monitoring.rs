@@ -36,7 +36,7 @@ fn line(log: &Path, text: &str) -> String {
 }
 
 fn address(log: &Path) -> SocketAddr {
-    let line = line(log, "figures are served");
+    let line = line(log, "serving metrics");
     let (_, rest) = line.split_once("address=").unwrap();
     rest.split_whitespace().next().unwrap().parse().unwrap()
 }

@@ -148,7 +148,7 @@ fn a_table_of_file_systems() {
             again
             code 32
             code 32
-            error: cannot mount on DIR/mnt: a tfs is mounted there already
+            error: cannot mount on DIR/mnt: tfs is already mounted there
             hint: unmount it with: tfs unmount DIR/mnt
             error: invalid value 'soon' for '--poll-interval <TIME>': it must be a time, such as 90s or 2m
             hint: it is used as in: mount -t fuse.tfs http://127.0.0.1:3030 /mnt/t -o allow_other; the options are those of "tfs mount --help", with _ for -

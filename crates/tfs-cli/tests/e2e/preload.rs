@@ -304,7 +304,7 @@ fn what_a_pattern_wants_comes_when_the_torrent_appears() {
         until("the tail is there", || {
             (pieces(&rqbits, 95 * MIB, 96 * MIB) == (4, 4)).then_some(())
         });
-        until("nothing is preloaded any more", || {
+        until("no files are preloaded any more", || {
             (status(dir)["reads"]["streams_open"] == 0).then_some(())
         });
         // The other file matches no pattern. Pieces beside the tail may have been in flight.

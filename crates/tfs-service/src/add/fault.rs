@@ -51,13 +51,13 @@ pub enum AddFault {
     #[error("it is a directory")]
     Directory,
     /// The file exceeds rqbit's limit.
-    #[error("it has more than {} MiB, and rqbit takes no such torrent", max_bytes >> 20)]
+    #[error("it is larger than {} MiB, the limit of rqbit", max_bytes >> 20)]
     TooLarge {
         /// rqbit's limit in bytes.
         max_bytes: u64,
     },
     /// The file was not read in time: a pipe that is not closed.
-    #[error("it did not end within {}", humantime::format_duration(*time_max))]
+    #[error("it did not finish within {}", humantime::format_duration(*time_max))]
     ReadTimedOut {
         /// The timeout.
         time_max: Duration,
@@ -69,16 +69,16 @@ pub enum AddFault {
     #[error("{0}")]
     Magnet(MagnetFault),
     /// It is not a URL.
-    #[error("it is not an address: {0}")]
+    #[error("it is not a URL: {0}")]
     Address(String),
     /// The server found no peer that sends the metadata of a magnet link.
-    #[error("no peer was found that has it within {}", humantime::format_duration(*time_max))]
+    #[error("no peer with its metadata was found within {}", humantime::format_duration(*time_max))]
     NoPeers {
         /// How long the server tried.
         time_max: Duration,
     },
     /// The server has no source of peers.
-    #[error("rqbit has no way to find peers: the link names no trackers, and its DHT is off")]
+    #[error("rqbit cannot find peers: the link has no trackers, and its DHT is off")]
     NoWayToPeers,
     /// The server could not fetch the `.torrent` file in time.
     #[error("the server could not fetch it within {}", humantime::format_duration(*time_max))]
@@ -93,13 +93,13 @@ pub enum AddFault {
         reason: String,
     },
     /// Its files already exist and must not be overwritten.
-    #[error("files of it are on the server's disk already")]
+    #[error("files of it already exist on the server's disk")]
     FilesExist,
     /// The request exceeds rqbit's limit.
-    #[error("it is larger than this rqbit takes (status 413)")]
+    #[error("it is larger than this rqbit accepts (status 413)")]
     TooLargeForServer,
     /// The request exceeds the limit of a proxy in front of rqbit.
-    #[error("a proxy in front of rqbit takes no request of this size (status 413)")]
+    #[error("a proxy in front of rqbit rejects requests of this size (status 413)")]
     TooLargeForProxy,
     /// A proxy in front of rqbit timed out.
     #[error("a proxy in front of rqbit did not wait for its answer (status {status})")]
@@ -111,7 +111,7 @@ pub enum AddFault {
     #[error("the server is read-only (status 405)")]
     ReadOnly,
     /// The connection broke while the server processed the torrent, and the server is up.
-    #[error("rqbit closed the connection instead of answering")]
+    #[error("rqbit closed the connection without an answer")]
     Dropped,
     /// The server reports another reason.
     #[error("{reason}")]
@@ -254,15 +254,15 @@ mod tests {
         let check = |status, kind, text: &str, want: &str| {
             assert_eq!(meaning(status, kind, text).as_deref(), Some(want));
         };
-        check(413, rqbit, "body too large", "it is larger than this rqbit takes (status 413)");
-        let proxy = "a proxy in front of rqbit takes no request of this size (status 413)";
+        check(413, rqbit, "body too large", "it is larger than this rqbit accepts (status 413)");
+        let proxy = "a proxy in front of rqbit rejects requests of this size (status 413)";
         check(413, None, "Request Entity Too Large", proxy);
         let proxy = "a proxy in front of rqbit did not wait for its answer (status 504)";
         check(504, None, "", proxy);
         check(405, None, "", "the server is read-only (status 405)");
         let exists = "error adding torrent: error creating a new file (because allow_overwrite = \
             false) \"/d/a\": File exists (os error 17)";
-        check(400, rqbit, exists, "files of it are on the server's disk already");
+        check(400, rqbit, exists, "files of it already exist on the server's disk");
         assert_eq!(meaning(500, rqbit, "timeout: deadline has elapsed"), None);
         assert_eq!(meaning(502, None, "Bad Gateway"), None);
     }

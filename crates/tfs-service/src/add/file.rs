@@ -82,7 +82,7 @@ mod tests {
         let long = Duration::from_secs(60);
         fs::write(&path, "abc").unwrap();
         check(read(&path, long).await, "3 bytes");
-        let too_large = "it has more than 10 MiB, and rqbit takes no such torrent";
+        let too_large = "it is larger than 10 MiB, the limit of rqbit";
         check(read("/dev/zero".as_ref(), long).await, too_large);
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
         check(read(&path, long).await, too_large);
@@ -103,7 +103,7 @@ mod tests {
             path
         };
         let silent = read(&pipe("silent"), Duration::from_millis(1)).await;
-        check(silent, "it did not end within 1ms");
+        check(silent, "it did not finish within 1ms");
         let path = pipe("written");
         let writer = path.clone();
         let writing = thread::spawn(move || fs::write(writer, "abc").unwrap());

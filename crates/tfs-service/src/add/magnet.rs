@@ -23,7 +23,7 @@ pub enum MagnetFault {
     #[error("its info hash is not 40 hexadecimal digits")]
     InfoHash,
     /// It has only an info hash of version 2.
-    #[error("it is of a version 2 torrent (BEP 52), which rqbit cannot read")]
+    #[error("it is for a version 2 torrent (BEP 52), which rqbit does not support")]
     Version2,
     /// It selects more files than any torrent has.
     #[error("it selects more than {SELECTED_MAX} files")]
@@ -115,7 +115,7 @@ mod tests {
             &format!("magnet:?xt=urn:btih:{}", "g".repeat(40)),
             "its info hash is not 40 hexadecimal digits",
         );
-        let version2 = "it is of a version 2 torrent (BEP 52), which rqbit cannot read";
+        let version2 = "it is for a version 2 torrent (BEP 52), which rqbit does not support";
         check(&format!("magnet:?xt=urn:btmh:1220{}", "ab".repeat(32)), version2);
         check("magnet:?xt=urn:btmh:1220HASH&xt=urn:btih:HASH", "HASH");
     }

@@ -276,7 +276,7 @@ impl PoolState {
         self.seen_at = now;
         match dir.others() {
             Ok(others) => self.others = others,
-            Err(error) => tracing::debug!(%error, "cannot read who shares the streams"),
+            Err(error) => tracing::debug!(%error, "cannot read the records of other processes"),
         }
     }
 
@@ -293,7 +293,7 @@ impl PoolState {
             return;
         }
         if let Err(error) = dir.write(&ProcessRecord::new(now, records.clone())) {
-            tracing::debug!(%error, "cannot tell others what streams are held");
+            tracing::debug!(%error, "cannot write the record of held streams");
         }
         self.written = (records, now);
     }
@@ -372,10 +372,14 @@ impl PoolState {
             .map(|holder| format!("process {} with {}", holder.pid, holder.mountpoint))
             .collect();
         if holders.is_empty() {
-            tracing::warn!(mount, "readers wait for a stream of the server; others have them all");
+            tracing::warn!(mount, "reads wait for a stream slot; other processes hold all of them");
         } else {
             let holders = holders.join(", ");
-            tracing::warn!(mount, holders, "readers wait for streams that stopped processes hold");
+            tracing::warn!(
+                mount,
+                holders,
+                "reads wait for stream slots that stopped processes hold"
+            );
         }
     }
 }

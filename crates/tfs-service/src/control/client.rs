@@ -82,7 +82,7 @@ pub enum ControlError {
         time_max: Duration,
     },
     /// The connection broke, or the answer is not one of tfs.
-    #[error("understand the answer of {}", socket.display())]
+    #[error("parse the answer of {}", socket.display())]
     Protocol {
         /// The socket.
         socket: PathBuf,
@@ -109,7 +109,7 @@ impl ControlError {
                 format!("no answer from {} within {}", socket.display(), limit_text(*time_max))
             }
             Self::Protocol { socket, source } => {
-                format!("the answer of {} is not understood: {source}", socket.display())
+                format!("the answer of {} is invalid: {source}", socket.display())
             }
             Self::Refused(failure) => failure.to_string(),
         }
@@ -246,7 +246,7 @@ impl ControlClient {
             loop {
                 let frame = timeout(SILENCE_TIME_MAX, body.frame()).await;
                 let Some(frame) = frame.map_err(|_elapsed| silence())? else {
-                    return Err(self.foreign("the answer breaks off".into()));
+                    return Err(self.foreign("the answer is incomplete".into()));
                 };
                 let frame = frame.map_err(|error| self.protocol(error))?;
                 lines.push(frame.data_ref().map_or(&[], |data| data));
@@ -371,7 +371,7 @@ impl ControlClient {
 
 fn refusal(status: StatusCode, body: &[u8]) -> ControlError {
     let failure = serde_json::from_slice(body).unwrap_or_else(|_not_ours| {
-        FailureBody::new(FailureKind::Unknown, format!("the process answers with {status}"))
+        FailureBody::new(FailureKind::Unknown, format!("the process answered with status {status}"))
     });
     ControlError::Refused(failure)
 }

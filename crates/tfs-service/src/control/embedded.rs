@@ -28,7 +28,7 @@ pub async fn embedded_servers() -> Vec<FoundServer> {
     let clients = match clients().await {
         Ok(clients) => clients,
         Err(error) => {
-            tracing::debug!(%error, "no process is asked for its server");
+            tracing::debug!(%error, "cannot ask for embedded servers");
             return Vec::new();
         }
     };
@@ -42,7 +42,7 @@ async fn servers_of(client: &ControlClient) -> Vec<EmbeddedServerInfo> {
     match timeout(PROBE_TIME_MAX, client.embedded()).await {
         Ok(Ok(answer)) => answer.servers,
         Ok(Err(error)) => {
-            tracing::debug!(socket = %client.socket().display(), %error, "no server inside");
+            tracing::debug!(socket = %client.socket().display(), %error, "no embedded server");
             Vec::new()
         }
         Err(_elapsed) => Vec::new(),

@@ -63,7 +63,7 @@ pub(super) async fn serve<I, F>(
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended badly");
+        tracing::debug!(%error, "a connection failed");
     }
 }
 
@@ -73,14 +73,14 @@ pub(super) async fn read_json<T: DeserializeOwned>(body: Incoming) -> Result<T, 
     let body = match timeout(BODY_TIME_MAX, collected).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let message = format!("a request has {BODY_BYTES_MAX} bytes at most");
+            let message = format!("a request body may have at most {BODY_BYTES_MAX} bytes");
             return Err(FailureBody::new(FailureKind::TooLarge, message));
         }
         Ok(Err(error)) => {
             return Err(FailureBody::new(FailureKind::BadRequest, error.to_string()));
         }
         Err(_elapsed) => {
-            let message = "the body of the request did not come in time";
+            let message = "the request body did not arrive in time";
             return Err(FailureBody::new(FailureKind::TooSlow, message));
         }
     };
@@ -113,7 +113,7 @@ pub(super) fn json<T: Serialize>(result: &Result<T, FailureBody>) -> Response<Re
         Ok(written) => text(status, "application/json", written),
         // Numbers, strings and lists of them always serialize.
         Err(error) => {
-            tracing::error!(%error, "an answer cannot be written");
+            tracing::error!(%error, "cannot write an answer");
             text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "")
         }
     }

@@ -119,13 +119,13 @@ impl KeptSocket {
         match bind(self.place.clone()).await {
             Ok(new) => {
                 let path = new.socket.path().display();
-                tracing::info!(%path, "the control socket was lost and is made anew");
+                tracing::info!(%path, "the control socket was lost; creating it again");
                 let old = self.bound.replace(new);
                 blocking(move || drop(old)).await;
             }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::debug!(error, "the control socket is lost");
+                tracing::debug!(error, "the control socket is missing");
             }
         }
     }

@@ -91,7 +91,7 @@ impl Listening {
         drop(self.end);
         self.tasks.close();
         if timeout(GRACE, self.tasks.wait()).await.is_err() {
-            tracing::debug!("a client is still being answered");
+            tracing::debug!("a request is still running");
         }
     }
 }
@@ -116,7 +116,7 @@ async fn take<F>(
             Some(Ok((place, Some(connection)))) => (place, connection),
             Some(Ok((_, None))) => continue,
             Some(Err(error)) => {
-                tracing::warn!(%error, "no connections are taken for now");
+                tracing::warn!(%error, "cannot accept connections for now");
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -138,11 +138,15 @@ fn is_authorized_peer(connection: &UnixStream) -> bool {
     match connection.peer_cred() {
         Ok(peer) if is_authorized_uid(peer.uid()) => true,
         Ok(peer) => {
-            tracing::warn!(uid = peer.uid(), pid = peer.pid(), "a stranger is not answered");
+            tracing::warn!(
+                uid = peer.uid(),
+                pid = peer.pid(),
+                "refused a connection of another user"
+            );
             false
         }
         Err(error) => {
-            tracing::warn!(%error, "a peer that cannot be told is not answered");
+            tracing::warn!(%error, "refused a connection of an unknown user");
             false
         }
     }

@@ -50,9 +50,10 @@ impl MonitoringServer {
         let failed = |source| MonitoringError { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        tracing::debug!(%address, "figures are served");
+        tracing::debug!(%address, "serving metrics");
         if !address.ip().is_loopback() {
-            tracing::warn!(%address, "other machines may read the figures, whoever they are");
+            tracing::warn!(%address,
+                "the metrics are readable by other machines, without authentication");
         }
         let listening = Listening::start(Listener::Tcp(listener), move |request| {
             answer(mounts.clone(), address.ip(), request)
@@ -83,7 +84,11 @@ async fn answer(
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     if local.is_loopback() && !host.is_none_or(is_this_machine) {
         // DNS rebinding: a page in a local browser, whose host name resolves to this address.
-        return text(StatusCode::FORBIDDEN, TEXT_TYPE, "ask by the address or by localhost\n");
+        return text(
+            StatusCode::FORBIDDEN,
+            TEXT_TYPE,
+            "use the address or localhost as the host name\n",
+        );
     }
     let all = blocking(move || -> Vec<StatusReport> {
         let statuses = mounts.all().into_iter().filter_map(|mount| mount.status().ok());
@@ -105,7 +110,7 @@ async fn answer(
             }
         }
         "/status" => http::json(&Ok(all.await)),
-        _ => text(StatusCode::NOT_FOUND, TEXT_TYPE, "there are /metrics, /healthy and /status\n"),
+        _ => text(StatusCode::NOT_FOUND, TEXT_TYPE, "available: /metrics, /healthy, /status\n"),
     }
 }
 

@@ -344,7 +344,7 @@ fn removed(request: &RefreshRequest) -> Result<Vec<InfoHash>, FailureBody> {
     let bad = |what: String| FailureBody::new(FailureKind::BadRequest, what);
     if request.removed.len() > RefreshRequest::REMOVED_MAX {
         let max = RefreshRequest::REMOVED_MAX;
-        return Err(bad(format!("a request may name {max} torrents as removed")));
+        return Err(bad(format!("a request may list at most {max} removed torrents")));
     }
     let parsed = request.removed.iter().map(|text| {
         text.parse().map_err(|error| bad(format!("\"removed\" has no info hash: {error}")))

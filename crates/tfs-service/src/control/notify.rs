@@ -42,7 +42,7 @@ pub async fn notify_of_change(server: &BaseUrl, removed: &[InfoHash]) {
     let key = ServerKey::of(server).await;
     let notified = clients.iter().map(|client| notify(client, server, &key, removed));
     if timeout(NOTIFY_TIME_MAX, join_all(notified)).await.is_err() {
-        tracing::debug!("some mounts did not look at the server in time");
+        tracing::debug!("some mounts did not poll the server in time");
     }
 }
 
@@ -59,7 +59,8 @@ async fn notify(client: &ControlClient, server: &BaseUrl, key: &ServerKey, remov
             ..RefreshRequest::default()
         };
         if let Err(error) = client.refresh_with(&request).await {
-            tracing::debug!(mount = mount.status.mountpoint, %error, "a mount did not look");
+            tracing::debug!(mount = mount.status.mountpoint, %error,
+                "a mount did not poll the server");
         }
     }
 }

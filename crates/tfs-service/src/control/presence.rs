@@ -36,9 +36,7 @@ impl MountPresence {
             (true, _, _) => None,
             (false, true, _) => Some("another mount covers it"),
             (false, false, false) => Some("unmounted here, still mounted elsewhere"),
-            (false, false, true) => {
-                Some("unmounted; it ends when the last file that is open is closed")
-            }
+            (false, false, true) => Some("unmounted; it ends when its last open file is closed"),
         };
         Self { trouble, also_mounted }
     }
@@ -76,7 +74,7 @@ mod tests {
         check(false, vec![place("/x", None)], elsewhere, &["/x"]);
         // The same path in a container.
         check(false, vec![place("/m", Some(7))], elsewhere, &["/m"]);
-        let lazy = Some("unmounted; it ends when the last file that is open is closed");
+        let lazy = Some("unmounted; it ends when its last open file is closed");
         check(false, vec![], lazy, &[]);
     }
 }

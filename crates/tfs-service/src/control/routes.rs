@@ -134,5 +134,5 @@ fn unknown_path(path: &str) -> FailureBody {
 }
 
 fn wrong_method(method: &str) -> Result<Acknowledged, FailureBody> {
-    Err(FailureBody::new(FailureKind::WrongMethod, format!("the path wants {method}")))
+    Err(FailureBody::new(FailureKind::WrongMethod, format!("the path requires {method}")))
 }

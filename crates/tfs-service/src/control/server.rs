@@ -32,7 +32,7 @@ impl ControlServer {
         let (socket, error) = KeptSocket::start(SocketPlace::OfUser).await;
         if let Some(error) = error {
             let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "this process cannot be commanded yet");
+            tracing::warn!(error, "the control API is not available yet");
         }
         Self::serve(socket, process)
     }
@@ -50,7 +50,7 @@ impl ControlServer {
 
     fn serve(socket: KeptSocket, process: Process) -> Self {
         let path = socket.path().map(Path::to_owned);
-        tracing::debug!(?path, "the control API is served");
+        tracing::debug!(?path, "serving the control API");
         let listening = Listening::start(Listener::Unix(Box::new(socket)), move |request| {
             routes::answer(process.clone(), request)
         });

@@ -86,7 +86,8 @@ impl Drop for ControlSocket {
             Err(error) => Err(error),
         });
         if let Err(error) = removed {
-            tracing::debug!(path = %self.path.display(), %error, "the control socket stays");
+            tracing::debug!(path = %self.path.display(), %error,
+                "cannot remove the control socket");
         }
     }
 }
@@ -117,7 +118,7 @@ pub(super) fn remove_stale(dir: &RuntimeDir) {
     });
     if let Err(error) = removed {
         let dir = dir.path().display();
-        tracing::debug!(%dir, %error, "sockets of dead processes may stay");
+        tracing::debug!(%dir, %error, "cannot remove the sockets of dead processes");
     }
 }
 

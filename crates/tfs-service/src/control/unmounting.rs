@@ -73,7 +73,7 @@ async fn ask(path: &Path, how: Unmount) -> EndAnswer {
     let FoundMount { client, mount, pid } = match find_mount(Some(path)).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::debug!(%error, "no process to ask for an end");
+            tracing::debug!(%error, "no process to end");
             return EndAnswer::None { was_asked: false };
         }
     };

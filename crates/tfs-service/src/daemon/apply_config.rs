@@ -39,7 +39,7 @@ impl Daemon {
             Ok(loaded) => loaded,
             Err(error) => {
                 let message = error.problems.iter().map(said).collect::<Vec<_>>().join("; ");
-                tracing::error!("the configuration is wrong, and all stays as it was: {message}");
+                tracing::error!("the configuration is invalid, nothing was changed: {message}");
                 if let Some(asker) = asker {
                     drop(asker.send(Err(FailureBody::new(FailureKind::ConfigInvalid, message))));
                 }
@@ -71,11 +71,11 @@ impl Daemon {
         let is_another_level = self.log.set_level(&self.loaded);
         let logging = &self.loaded.settings.logging;
         if is_another_level {
-            tracing::info!(level = ?logging.level, "what is logged has changed");
+            tracing::info!(level = ?logging.level, "the log level has changed");
         }
         if (logging.format, &logging.file) != (self.logging.format, &self.logging.file) {
             tracing::warn!("[logging] has another format or file, which needs a restart");
-            let why = is_another_level.then(|| "but for its level, which holds".to_owned());
+            let why = is_another_level.then(|| "except for its level, which is applied".to_owned());
             self.tell_of("logging", SectionOutcome::NeedsRestart, why);
         } else if is_another_level {
             self.tell_of("logging", SectionOutcome::Applied, None);
@@ -149,7 +149,7 @@ pub(super) async fn clean_up(paths: BTreeSet<PathBuf>) {
     for path in paths {
         let checked = blocking(move || check_mountpoint(&path, true)).await;
         if let Err(error) = checked {
-            tracing::debug!(%error, "what a lost mount left is not cleaned up");
+            tracing::debug!(%error, "cannot clean up a dead mount");
         }
     }
 }

@@ -70,7 +70,8 @@ pub(super) async fn run(
     };
     match mount.stop().await {
         Err(error) if end == TaskExit::Stopped => {
-            tracing::warn!(mount = %path.display(), error = chain(&error), "it ended badly");
+            tracing::warn!(mount = %path.display(), error = chain(&error),
+                "the mount ended with an error");
         }
         // Reported already.
         Ok(()) | Err(_) => {}

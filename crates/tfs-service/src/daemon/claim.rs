@@ -25,7 +25,7 @@ pub struct DaemonClaim {
 
 /// A daemon of this user with the same configuration is already running.
 #[derive(Debug, thiserror::Error)]
-#[error("a daemon with this configuration runs already{}", process(*pid))]
+#[error("a daemon with this configuration is already running{}", process(*pid))]
 pub struct DaemonRuns {
     /// Its process, if the kernel reports it.
     pub pid: Option<u32>,
@@ -63,7 +63,7 @@ impl DaemonClaim {
     }
 
     fn without(error: &std::io::Error) -> Self {
-        tracing::warn!(%error, "a second daemon with this configuration would not be refused");
+        tracing::warn!(%error, "a second daemon with this configuration cannot be detected");
         Self { taking: None }
     }
 }

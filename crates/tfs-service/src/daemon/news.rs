@@ -21,10 +21,10 @@ impl ReloadReport {
         let mount = path.display();
         match outcome {
             MountOutcome::Failed => {
-                tracing::error!(%mount, why, "the mount failed, and is tried again");
+                tracing::error!(%mount, why, "the mount failed; retrying");
             }
             MountOutcome::Kept => {
-                tracing::warn!(%mount, why, "the mount is in use, and stays as it was");
+                tracing::warn!(%mount, why, "the mount is in use; its settings stay");
             }
             MountOutcome::Unmounted => {
                 tracing::warn!(%mount, "unmounted; a reload mounts it again");
@@ -34,7 +34,7 @@ impl ReloadReport {
             | MountOutcome::Removed
             | MountOutcome::Unchanged
             | MountOutcome::Pending
-            | MountOutcome::Unknown => tracing::info!(%mount, ?outcome, "the mount is settled"),
+            | MountOutcome::Unknown => tracing::info!(%mount, ?outcome, "the mount is up to date"),
         }
         self.of_mounts.insert(path.to_owned(), (outcome, why));
     }

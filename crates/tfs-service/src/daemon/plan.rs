@@ -292,7 +292,7 @@ impl<S: Clone + PartialEq> MountPlan<S> {
                 TaskState::Unmounted => "it was unmounted; a reload mounts it again".to_owned(),
                 TaskState::Starting | TaskState::Waiting { .. } => match self.news.failure(path) {
                     Some(why) => format!("{why}; retrying"),
-                    None => "it is coming up".to_owned(),
+                    None => "it is starting".to_owned(),
                 },
             };
             Some(MissingMount { mountpoint: path.to_string_lossy().into_owned(), why })

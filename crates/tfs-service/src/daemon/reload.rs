@@ -39,7 +39,7 @@ impl DaemonHandle {
     /// Makes the daemon apply its current configuration files. The result is logged.
     pub fn reload(&self) {
         if self.requests.try_send(DaemonRequest::Reload(None)).is_err() {
-            tracing::debug!("a reload is under way, or the daemon has ended");
+            tracing::debug!("another reload is running, or the daemon has ended");
         }
     }
 
@@ -92,7 +92,7 @@ impl Reloader {
 
     /// Reloads, and returns the result.
     pub(crate) async fn reload(&self) -> Result<Reloaded, FailureBody> {
-        let ended = || FailureBody::new(FailureKind::Failed, "the daemon is about to end");
+        let ended = || FailureBody::new(FailureKind::Failed, "the daemon is shutting down");
         let (sender, receiver) = oneshot::channel();
         let request = DaemonRequest::Reload(Some(sender));
         self.daemon.requests.send(request).await.map_err(|_ended| ended())?;

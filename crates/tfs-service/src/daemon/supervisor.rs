@@ -180,7 +180,7 @@ impl Daemon {
             }
         };
         if timeout(END_TIME_MAX, ended).await.is_err() {
-            tracing::error!("some mounts have not ended, and end with the process");
+            tracing::error!("some mounts have not ended; they end with the process");
         }
     }
 
@@ -241,8 +241,8 @@ impl Daemon {
     fn unmount(&mut self, path: PathBuf) {
         let up = self.running.get(&path).and_then(|running| running.up.as_ref());
         let Some((_, mountpoint)) = up else {
-            debug_assert!(false, "only what is up is unmounted");
-            self.plan.on_kept(&path, "it is not up".to_owned());
+            debug_assert!(false, "only running mounts are unmounted");
+            self.plan.on_kept(&path, "it is not running".to_owned());
             return;
         };
         let found = self.mounts.find(Some(mountpoint));
@@ -271,7 +271,7 @@ async fn unmount_if_idle(mount: &dyn ControlTarget) -> Result<(), FailureBody> {
     // A bind mount also counts as use, and would lose its first place.
     let also_mounted = mount.status()?.also_mounted;
     if let Some(place) = also_mounted.first() {
-        let message = format!("it is mounted at {} too", place.mountpoint);
+        let message = format!("it is also mounted at {}", place.mountpoint);
         return Err(FailureBody::new(FailureKind::Busy, message));
     }
     let mut retry_count = 0;
@@ -290,7 +290,7 @@ async fn unmount_if_idle(mount: &dyn ControlTarget) -> Result<(), FailureBody> {
     };
     if let Some(PlaceInfo { mountpoint, pid, .. }) = unmounted.still_mounted.first() {
         // It has left the tree here, and the next mount of this path waits for its end.
-        tracing::warn!(mountpoint, pid, "still mounted in another namespace, ending it by force");
+        tracing::warn!(mountpoint, pid, "still mounted in another namespace; ending it by force");
         mount.unmount(UnmountMode::Force).await?;
     }
     Ok(())

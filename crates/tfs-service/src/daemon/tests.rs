@@ -315,7 +315,7 @@ fn what_is_lost_while_a_change_waits_comes_back_as_the_configuration_says() {
             Pass(2)
             /a Removed
             /b Pending
-            /b is missing: it is coming up
+            /b is missing: it is starting
             0 of 1 mounts answer; not settled
         "#]],
     );
@@ -381,8 +381,8 @@ fn a_reload_meets_a_mount_at_any_time() {
                 start /c as 3
             /a Pending
             /c Pending
-            /a is missing: it is coming up
-            /c is missing: it is coming up
+            /a is missing: it is starting
+            /c is missing: it is starting
             0 of 2 mounts answer; not settled
         "#]],
     );

@@ -304,7 +304,7 @@ impl DetailsQueue {
         let room = FILES_MAX.saturating_sub(file_count().saturating_add(self.ready_files));
         match result {
             Ok(details) if details.files.len() > room => {
-                let text = format!("hold {torrent} beside all others: it has too many files");
+                let text = format!("add {torrent}: the mount would have too many files");
                 self.on_failure(torrent, &SourceError::new(SourceErrorKind::Protocol, text));
                 None
             }
@@ -350,9 +350,9 @@ impl DetailsQueue {
         }
         let why = chain(error);
         if wanted.error.is_none() {
-            tracing::warn!(%torrent, error = why, "a torrent is left out for now");
+            tracing::warn!(%torrent, error = why, "a torrent is not shown for now");
         } else {
-            tracing::debug!(%torrent, error = why, "a torrent is still left out");
+            tracing::debug!(%torrent, error = why, "a torrent is still not shown");
         }
         wanted.error = Some(format!("failed to {why}"));
         self.untried_count -= usize::from(!wanted.is_tried);
@@ -369,7 +369,7 @@ impl DetailsQueue {
             let Some(wanted) = self.wanted.get_mut(torrent).filter(|_| is_silent) else { continue };
             asked.is_silent = true;
             if !wanted.is_tried {
-                tracing::warn!(%torrent, "its details do not come; it is left out for now");
+                tracing::warn!(%torrent, "its details are not available; it is not shown for now");
                 wanted.is_tried = true;
                 self.untried_count -= 1;
                 let why = format!("no answer within {}", limit_text(SILENCE_MAX));

@@ -143,7 +143,7 @@ impl<S: TorrentSource> Discovery<S> {
                 tracing::info!(server, error = %chain(error), "its torrents are not shown yet");
             }
             Err(error) if failure_count == 0 => {
-                tracing::warn!(server, error = %chain(error), "its torrents stay as last known");
+                tracing::warn!(server, error = %chain(error), "showing its torrents as last known");
             }
             Err(error) => tracing::debug!(server, error = %chain(error), "still down"),
         }

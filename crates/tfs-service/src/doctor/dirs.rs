@@ -118,10 +118,10 @@ fn judge(check: &'static str, dir: &Path, state: DirState) -> CheckResult {
     let (shown, path) = (dir.display(), quoted(dir));
     match state {
         DirState::Usable { exists: true } => {
-            CheckResult::ok(check, format!("{shown} is yours alone"))
+            CheckResult::ok(check, format!("{shown} is accessible to you only"))
         }
         DirState::Usable { exists: false } => {
-            CheckResult::ok(check, format!("{shown} will be made when it is needed"))
+            CheckResult::ok(check, format!("{shown} does not exist; tfs creates it when needed"))
         }
         DirState::NotWritable => CheckResult::warning(check, format!("{shown} cannot be written"))
             .fix(format!("sudo install -d -m 700 -o \"$USER\" {path}")),
@@ -177,8 +177,8 @@ mod tests {
             DirState::Open(0o755),
         ];
         expect![[r#"
-            Ok state-dir: /var/lib/my tfs is yours alone
-            Ok state-dir: /var/lib/my tfs will be made when it is needed
+            Ok state-dir: /var/lib/my tfs is accessible to you only
+            Ok state-dir: /var/lib/my tfs does not exist; tfs creates it when needed
             Warning state-dir: /var/lib/my tfs cannot be written
                 $ sudo install -d -m 700 -o "$USER" '/var/lib/my tfs'
             Fault state-dir: /var/lib/my tfs is not a directory
@@ -202,10 +202,10 @@ mod tests {
         let usable = DirState::Usable { exists: false };
         let gone = Path::new("/run/user/7");
         expect![[r#"
-            Ok runtime-dir: /tmp/tfs-7 will be made when it is needed
+            Ok runtime-dir: /tmp/tfs-7 does not exist; tfs creates it when needed
             Warning runtime-dir: XDG_RUNTIME_DIR is /run/user/7, which is missing or another user's: the sockets are in /tmp/tfs-7
                 $ unset XDG_RUNTIME_DIR
-            Ok runtime-dir: /run/user/7/tfs will be made when it is needed
+            Ok runtime-dir: /run/user/7/tfs does not exist; tfs creates it when needed
         "#]]
         .assert_eq(&render(&[
             judge_runtime(dir, usable, None),

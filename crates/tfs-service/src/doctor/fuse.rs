@@ -64,7 +64,9 @@ pub(super) fn request_timeout() -> CheckResult {
 fn judge_request_timeout(timeout: Option<KernelTimeout>) -> CheckResult {
     const CHECK: &str = "fuse-timeout";
     match timeout {
-        None => CheckResult::ok(CHECK, "the kernel waits for answers of a mount for any time"),
+        None => {
+            CheckResult::ok(CHECK, "the kernel waits for the answers of a mount without a limit")
+        }
         Some(timeout) => CheckResult::warning(CHECK, timeout.to_string()).fix(timeout.fix()),
     }
 }
@@ -137,7 +139,7 @@ fn judge_allow_other(fuse_conf: Option<&str>, surroundings: MachineFacts) -> Che
     let is_set =
         fuse_conf.is_some_and(|text| text.lines().any(|it| it.trim() == "user_allow_other"));
     match (is_set, surroundings.is_root) {
-        (_, true) => CheckResult::ok(CHECK, "root may let other users in"),
+        (_, true) => CheckResult::ok(CHECK, "root may use --allow-other"),
         (true, false) => CheckResult::ok(CHECK, format!("{FUSE_CONF} has user_allow_other")),
         (false, false) => CheckResult::warning(
             CHECK,
@@ -244,7 +246,7 @@ mod tests {
                 judge_allow_other(Some("mount_max = 9\n user_allow_other\n"), USER),
             ],
             &expect![[r#"
-                Ok allow-other: root may let other users in
+                Ok allow-other: root may use --allow-other
                 Warning allow-other: /etc/fuse.conf does not have user_allow_other: --allow-other, which a media server of another user needs, will be refused
                     $ echo user_allow_other | sudo tee -a /etc/fuse.conf
                 Warning allow-other: /etc/fuse.conf does not have user_allow_other: --allow-other, which a media server of another user needs, will be refused

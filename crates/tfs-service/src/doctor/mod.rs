@@ -119,8 +119,8 @@ async fn local(settings: &DoctorSettings) -> Vec<CheckResult> {
 
 fn silence(check: &'static str) -> CheckResult {
     let seconds = CHECK_TIME_MAX.as_secs();
-    CheckResult::fault(check, format!("the check did not come to an end in {seconds} s"))
-        .fix("dmesg | tail -n 20   # the kernel may say what it waits for")
+    CheckResult::fault(check, format!("the check did not finish within {seconds} s"))
+        .fix("dmesg | tail -n 20   # the kernel log may show the cause")
 }
 
 /// Runs a function in a thread that is abandoned if it never returns: a runtime would wait for it

@@ -41,10 +41,7 @@ fn judge_mount_point(path: &Path, site: Site) -> CheckResult {
     let shown = quoted(path);
     let error = match site {
         Site::Tfs(Liveness::Alive) => {
-            return CheckResult::ok(
-                CHECK,
-                format!("a tfs is mounted on {} already", path.display()),
-            );
+            return CheckResult::ok(CHECK, format!("tfs is already mounted on {}", path.display()));
         }
         Site::Tfs(liveness) => return judge_liveness_of(CHECK, path, liveness),
         Site::Other(Ok(())) => {
@@ -109,16 +106,13 @@ fn judge_propagation(stands_on: Option<(&Path, bool)>, surroundings: MachineFact
         (true, true) => CheckResult::ok(CHECK, format!("{shown} is shared with the host")),
         (false, false) => CheckResult::warning(
             CHECK,
-            format!(
-                "{shown} is private: containers that run already do not see a mount made below it"
-            ),
+            format!("{shown} is private: running containers do not see new mounts below it"),
         )
         .fix(format!("sudo mount --make-rshared {shown}   # before the containers start")),
         (false, true) => CheckResult::warning(
             CHECK,
             format!(
-                "{shown} is private to this container: nobody outside of it sees a mount made \
-                 below it"
+                "{shown} is private to this container: mounts below it are not visible outside"
             ),
         )
         .fix("docker run --mount type=bind,src=/mnt,dst=/mnt,bind-propagation=rshared ..."),
@@ -145,7 +139,7 @@ pub(super) fn liveness_of_all() -> Vec<CheckResult> {
 fn judge_liveness(answers: &[(PathBuf, Liveness)]) -> Vec<CheckResult> {
     const CHECK: &str = "mounts";
     if answers.is_empty() {
-        return vec![CheckResult::ok(CHECK, "no tfs is mounted")];
+        return vec![CheckResult::ok(CHECK, "tfs is not mounted")];
     }
     answers.iter().map(|(path, liveness)| judge_liveness_of(CHECK, path, *liveness)).collect()
 }
@@ -164,7 +158,7 @@ fn judge_liveness_of(check: &'static str, path: &Path, liveness: Liveness) -> Ch
         .fix(format!("tfs unmount {}", quoted(path))),
         Liveness::Silent => CheckResult::fault(
             check,
-            format!("{shown} does not answer: its process is stopped or stuck"),
+            format!("{shown} does not answer: its process is stopped or hangs"),
         )
         .fix("ps -eo pid,stat,args | grep '[t]fs mount'   # state T: kill -CONT PID")
         .fix(format!("tfs unmount --force {}", quoted(path))),
@@ -234,10 +228,10 @@ mod tests {
             ],
             &expect![[r#"
                 Ok propagation: / is shared: containers see new mounts
-                Warning propagation: / is private: containers that run already do not see a mount made below it
+                Warning propagation: / is private: running containers do not see new mounts below it
                     $ sudo mount --make-rshared /   # before the containers start
                 Ok propagation: /mnt is shared with the host
-                Warning propagation: / is private to this container: nobody outside of it sees a mount made below it
+                Warning propagation: / is private to this container: mounts below it are not visible outside
                     $ docker run --mount type=bind,src=/mnt,dst=/mnt,bind-propagation=rshared ...
                 Fault propagation: the table of mounts cannot be read
                     $ sudo mount -t proc proc /proc
@@ -251,7 +245,7 @@ mod tests {
         check(
             &judge_liveness(&[]),
             &expect![[r#"
-            Ok mounts: no tfs is mounted
+            Ok mounts: tfs is not mounted
         "#]],
         );
         check(
@@ -264,7 +258,7 @@ mod tests {
                 Ok mounts: /mnt/a answers
                 Fault mounts: /mnt/b c is dead, its process is gone: "Transport endpoint is not connected"
                     $ tfs unmount '/mnt/b c'
-                Fault mounts: /mnt/d does not answer: its process is stopped or stuck
+                Fault mounts: /mnt/d does not answer: its process is stopped or hangs
                     $ ps -eo pid,stat,args | grep '[t]fs mount'   # state T: kill -CONT PID
                     $ tfs unmount --force /mnt/d
             "#]],

@@ -92,7 +92,10 @@ pub(crate) async fn permits_warning(url: &BaseUrl, streams_max: usize) -> Option
     if finding.verdict == Severity::Ok {
         return None;
     }
-    let hint = format!("start rqbit with more permits, or lower it: {}", finding.fixes.join("; "));
+    let hint = format!(
+        "start rqbit with more permits, or lower max_streams: {}",
+        finding.fixes.join("; ")
+    );
     Some(BudgetWarning { message: finding.found, hint })
 }
 
@@ -152,7 +155,10 @@ pub(super) fn judge(permits: &[usize], streams_max: usize) -> CheckResult {
         .fix(format!("tfs mount --max-streams {} ...", (permits / 2).max(1))),
         Some(&permits) if permits < wanted => CheckResult::warning(
             CHECK,
-            format!("rqbit has {permits} permits, tfs may hold {streams_max}: little is left"),
+            format!(
+                "rqbit has {permits} permits, and tfs may hold {streams_max}: few are left \
+                     for downloads"
+            ),
         )
         .fix(start),
         Some(permits) => CheckResult::ok(
@@ -239,7 +245,7 @@ mod tests {
             Warning permits: tfs may hold 8 of rqbit's permits, of which it has 8 unless it was started with more
                 $ rqbit --max-blocking-threads 16 server start ...
             Ok permits: tfs opens 4 streams at most, rqbit has 8 permits
-            Warning permits: rqbit has 5 permits, tfs may hold 4: little is left
+            Warning permits: rqbit has 5 permits, and tfs may hold 4: few are left for downloads
                 $ rqbit --max-blocking-threads 16 server start ...
             Fault permits: rqbit has 4 permits, tfs may hold 4: readers of missing data would stop its downloads
                 $ rqbit --max-blocking-threads 16 server start ...

@@ -118,7 +118,7 @@ async fn try_local(
 fn judge_silence(url: &BaseUrl) -> CheckResult {
     let seconds = CHECK_TIME_MAX.as_secs();
     CheckResult::fault("server", format!("rqbit at {url} does not answer in {seconds} s"))
-        .fix(format!("curl -m 20 -sS {url}   # see who is slow: the server or the way to it"))
+        .fix(format!("curl -m 20 -sS {url}   # find out whether the server or the network is slow"))
 }
 
 fn judge_error(error: &ConnectError) -> CheckResult {
@@ -128,12 +128,13 @@ fn judge_error(error: &ConnectError) -> CheckResult {
         ServerFailure::Unreachable if url.is_loopback() => finding
             .fix("rqbit server start ~/Downloads")
             .fix("tfs doctor --server http://HOST:3030   # if it is elsewhere"),
-        ServerFailure::Unreachable => {
-            finding.fix(format!("curl -sS {url}   # is it up, and may this machine reach it?"))
-        }
+        ServerFailure::Unreachable => finding.fix(format!(
+            "curl -sS {url}   # check that it runs and this machine can reach \
+                                 it"
+        )),
         ServerFailure::TimedOut | ServerFailure::Failed => finding.fix(format!("curl -sS {url}")),
         ServerFailure::Tls => {
-            finding.fix(format!("curl -v {url}   # says what the certificate lacks"))
+            finding.fix(format!("curl -v {url}   # shows the problem with the certificate"))
         }
         ServerFailure::Unauthorized => {
             finding.fix(format!("tfs doctor --server {url} --username NAME --password-file FILE"))
@@ -172,9 +173,9 @@ fn judge_local(tried: Option<Tried>, is_expected: bool) -> CheckResult {
     let Some(tried) = tried else {
         return CheckResult::warning(
             CHECK,
-            "the server, or the disk of its files, was too slow to try it",
+            "the server, or the disk with its files, was too slow to check it",
         )
-        .fix("dmesg | tail -n 20   # a disk or a network share that is gone, or a slow line");
+        .fix("dmesg | tail -n 20   # look for a lost disk or network share");
     };
     let (count, proven, cause) = match tried {
         Tried::Off => return CheckResult::ok(CHECK, "off: all files are read over HTTP"),
@@ -189,12 +190,12 @@ fn judge_local(tried: Option<Tried>, is_expected: bool) -> CheckResult {
     let cause: String = cause.unwrap_or_default().chars().filter(|it| !it.is_control()).collect();
     if count == 0 {
         let because = if cause.is_empty() { cause } else { format!(": {cause}") };
-        return CheckResult::ok(CHECK, format!("nothing finished to try it with{because}"));
+        return CheckResult::ok(CHECK, format!("no finished file to check it with{because}"));
     }
     if proven == count {
         return CheckResult::ok(
             CHECK,
-            "the server's files are on this machine, and are read there",
+            "the server's files are on this machine and are read from disk",
         );
     }
     let found = format!(
@@ -251,14 +252,14 @@ mod tests {
             Ok local-paths: the server is not at an address of this machine: all files are read over HTTP
                 $ tfs mount --local-paths /downloads=/mnt/nas ...   # if its folder is here
             Ok local-paths: nothing finished to try it with
-            Ok local-paths: nothing finished to try it with: cannot list the torrents
-            Ok local-paths: the server's files are on this machine, and are read there
+            Ok local-paths: no finished file to check it with: cannot list the torrents
+            Ok local-paths: the server's files are on this machine and are read from disk
             Warning local-paths: 1 of 3 torrents are read from this machine's disk, the rest over HTTP: "/downloads" cannot be opened: No such file or directory
                 $ tfs mount --local-paths /downloads=/srv/torrents ...   # rqbit's path = ours
                 $ docker run -v /srv/torrents:/srv/torrents ...   # or the same path inside
             Ok local-paths: 0 of 3 torrents are read from this machine's disk, the rest over HTTP: "/downloads" cannot be opened: No such file or directory
-            Warning local-paths: the server, or the disk of its files, was too slow to try it
-                $ dmesg | tail -n 20   # a disk or a network share that is gone, or a slow line
+            Warning local-paths: the server, or the disk with its files, was too slow to check it
+                $ dmesg | tail -n 20   # look for a lost disk or network share
         "#]].assert_eq(&render(&[
             judge_local(Some(Tried::Off), true),
             judge_local(Some(Tried::Elsewhere), false),

@@ -58,7 +58,12 @@ impl<S: TorrentSource> PatternPreloads<S> {
     ) -> Option<Self> {
         let queries = settings.patterns.iter().filter_map(|pattern| {
             let query = Query::glob(pattern);
-            query.inspect_err(|error| tracing::warn!(pattern, %error, "nothing is preloaded")).ok()
+            query
+                .inspect_err(|error| {
+                    tracing::warn!(pattern, %error,
+                "no files are preloaded")
+                })
+                .ok()
         });
         let queries: Arc<[_]> = queries.collect();
         let parts = FileParts { head: settings.head_bytes, tail: settings.tail_bytes };
@@ -123,7 +128,7 @@ impl<S: TorrentSource> PatternPreloads<S> {
         let path = &file.path;
         match ended {
             Ok(()) => tracing::debug!(path, "preloaded"),
-            Err(PreloadError::Stalled) => tracing::debug!(path, "no peer sends it yet"),
+            Err(PreloadError::Stalled) => tracing::debug!(path, "no peer sends data yet"),
             Err(PreloadError::Gone | PreloadError::ShuttingDown) => {}
             Err(error @ (PreloadError::Stopped(_) | PreloadError::Source(_))) => {
                 tracing::debug!(path, %error, "not preloaded");

@@ -79,7 +79,7 @@ impl Loaded {
                 let names: Vec<_> =
                     self.settings.servers.iter().map(|it| it.name.as_str()).collect();
                 let message = format!("there are several servers: {}", names.join(", "));
-                Err(said(message).hint("name one of them with --server"))
+                Err(said(message).hint("choose one with --server"))
             }
             None => Err(said("several servers are named").hint("this goes to one at a time")),
         }

@@ -170,7 +170,7 @@ fn combinations_that_cannot_be_are_told() {
     check(
         "[preload]\npatterns = [\"*.mkv\", \"[a\"]\n",
         &expect![[r#"
-            f.toml:2:1: `preload.patterns`: a [ without its ] at character 1 of the glob "[a"
+            f.toml:2:1: `preload.patterns`: a [ without ] at character 1 of the glob "[a"
         "#]],
     );
     check(

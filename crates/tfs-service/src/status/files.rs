@@ -165,11 +165,12 @@ mod tests {
     #[test]
     fn healthy_is_ok_or_what_is_wrong() {
         let fixture = Fixture::new();
-        check(&fixture, &expect![["no list of torrents is known yet\n"]]);
+        check(&fixture, &expect![["the list of torrents is not known yet\n"]]);
         fixture.watch.on_failure("list the torrents: connection\nrefused".to_owned(), 1);
         check(
             &fixture,
-            &expect![["no list of torrents is known yet: list the torrents: connection refused\n"]],
+            &expect![["the list of torrents is not known yet: list the torrents: connection \
+                       refused\n"]],
         );
         fixture.apply();
         check(&fixture, &expect![["ok\n"]]);
@@ -234,7 +235,8 @@ mod tests {
             [
                 "# HELP tfs_info What this mount is; always 1.",
                 "# TYPE tfs_info gauge",
-                "tfs_info{version=\"0.1.0\",mountpoint=\"/mnt/a \\\"b\\\"\",server=\"http://h:1/\"} 1",
+                "tfs_info{version=\"0.1.0\",mountpoint=\"/mnt/a \
+                 \\\"b\\\"\",server=\"http://h:1/\"} 1",
             ]
         );
         for metric in lines.chunks(3) {

@@ -264,7 +264,7 @@ impl StatusReport {
                 ));
             }
             let because = self.servers.first().map(why).unwrap_or_default();
-            return Some(format!("no list of torrents is known yet{because}"));
+            return Some(format!("the list of torrents is not known yet{because}"));
         }
         let called = |server: &ServerStatus| match self.servers.len() {
             1 => "the server".to_owned(),

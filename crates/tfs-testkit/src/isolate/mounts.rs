@@ -23,7 +23,7 @@ pub(super) fn unmount_below(dir: &Path) -> Vec<PathBuf> {
 
 /// Returns the mount points below `dir`, in the order of mounting.
 pub(super) fn mounts_below(dir: &Path) -> Vec<PathBuf> {
-    let table = expect("read the table of mounts", fs::read("/proc/self/mountinfo"));
+    let table = expect("read the mount table", fs::read("/proc/self/mountinfo"));
     let fields = table.split(|byte| *byte == b'\n').filter_map(|line| {
         // The fifth field. Special characters in it, such as a space, are escaped as three octal
         // digits.

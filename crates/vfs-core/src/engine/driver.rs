@@ -216,7 +216,7 @@ impl DriverState {
             self.core.on_permits(now, budget.update(demand));
             self.pump(now);
         }
-        tracing::error!(demand = ?self.demand, "the stream budget gives no answer");
+        tracing::error!(demand = ?self.demand, "the stream budget does not answer");
     }
 }
 

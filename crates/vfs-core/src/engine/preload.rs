@@ -63,13 +63,13 @@ pub enum PreloadError {
     })]
     Stopped(TorrentState),
     /// No byte arrived for a minute, during which no reader had precedence.
-    #[error("get missing data: none came for a minute")]
+    #[error("get missing data: none arrived for a minute")]
     Stalled,
     /// The torrent is gone.
     #[error("find the torrent: it is gone")]
     Gone,
     /// The filesystem shuts down.
-    #[error("go on: the mount ends")]
+    #[error("continue: the mount ends")]
     ShuttingDown,
     /// The source refuses with an error that is not retryable.
     #[error(transparent)]

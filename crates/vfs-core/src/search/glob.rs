@@ -9,19 +9,19 @@ use std::str::CharIndices;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GlobError {
     /// A `[` has no `]`.
-    #[error("a [ without its ]")]
+    #[error("a [ without ]")]
     OpenClass,
     /// A range such as `z-a` is empty.
     #[error("a range from a later to an earlier character")]
     EmptyRange,
     /// A `{` has no `}`.
-    #[error("a {{ without its }}")]
+    #[error("a {{ without }}")]
     OpenChoice,
     /// A `}` has no `{`.
-    #[error("a }} without its {{")]
+    #[error("a }} without {{")]
     UnopenedChoice,
     /// A `\` has nothing after it.
-    #[error("a \\ with nothing after it")]
+    #[error("a \\ at the end")]
     LoneEscape,
 }
 

@@ -58,7 +58,10 @@ impl TorrentNames {
             fold_into(&tree.node(idx).name, &mut text);
             text.push(SEPARATOR);
             let Ok(end) = u32::try_from(text.len()) else {
-                tracing::warn!(name = root_name, "over 4 GiB of names: the rest is not searched");
+                tracing::warn!(
+                    name = root_name,
+                    "more than 4 GiB of names: the rest is not searched"
+                );
                 break;
             };
             starts.push(end);

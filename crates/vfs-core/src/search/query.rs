@@ -43,22 +43,22 @@ pub enum PatternKind {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// The query is empty.
-    #[error("there is nothing to look for")]
+    #[error("the query is empty")]
     Empty,
     /// The query is longer than [`PATTERN_BYTES_MAX`].
-    #[error("the query has {bytes} bytes, the most is {PATTERN_BYTES_MAX}")]
+    #[error("the query has {bytes} bytes; the maximum is {PATTERN_BYTES_MAX}")]
     TooLong {
         /// The length in bytes.
         bytes: usize,
     },
     /// The query has more than [`WORDS_MAX`] words.
-    #[error("the query has {count} words, the most is {WORDS_MAX}")]
+    #[error("the query has {count} words; the maximum is {WORDS_MAX}")]
     TooManyWords {
         /// Number of words.
         count: usize,
     },
     /// The query contains a control character, which no name in the mount has.
-    #[error("the query has the control character {0:?} in it, and no name has")]
+    #[error("the query contains the control character {0:?}, which no name contains")]
     ControlCharacter(char),
     /// Syntax error of a glob.
     #[error("{fault} at character {position} of the glob {glob:?}")]
@@ -71,7 +71,7 @@ pub enum QueryError {
         fault: GlobError,
     },
     /// Syntax error of a regular expression.
-    #[error("the regular expression {regex:?} cannot be understood: {reason}")]
+    #[error("the regular expression {regex:?} is invalid: {reason}")]
     Regex {
         /// The regular expression.
         regex: String,

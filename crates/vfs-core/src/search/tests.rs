@@ -174,15 +174,15 @@ fn what_cannot_be_a_query_is_refused_by_name() {
     let many = "x ".repeat(WORDS_MAX + 1);
     let deep = "(".repeat(60) + &")".repeat(60);
     for (query, want) in [
-        (Query::words(""), "there is nothing to look for"),
-        (Query::words(" \t/ "), "there is nothing to look for"),
-        (Query::words(&many), "the query has 33 words, the most is 32"),
+        (Query::words(""), "the query is empty"),
+        (Query::words(" \t/ "), "the query is empty"),
+        (Query::words(&many), "the query has 33 words; the maximum is 32"),
         (
             Query::words("a\u{1b}"),
-            "the query has the control character '\\u{1b}' in it, and no name has",
+            "the query contains the control character '\\u{1b}', which no name contains",
         ),
-        (Query::regex(&"x".repeat(1025)), "the query has 1025 bytes, the most is 1024"),
-        (Query::glob("a[b"), "a [ without its ] at character 2 of the glob \"a[b\""),
+        (Query::regex(&"x".repeat(1025)), "the query has 1025 bytes; the maximum is 1024"),
+        (Query::glob("a[b"), "a [ without ] at character 2 of the glob \"a[b\""),
         (
             Query::regex("a(b"),
             "the regular expression \"a(b\" cannot be understood: unclosed group at character 2",

@@ -245,7 +245,7 @@ impl Tree {
         let folder = self.folders.get_mut(key.folder.position())?;
         let tree = Arc::new(layout);
         if !tree.is_shown() {
-            tracing::debug!(torrent = %key.info_hash, "a torrent whose only file is hidden");
+            tracing::debug!(torrent = %key.info_hash, "hiding a torrent whose only file is hidden");
             let (parent, inos) = (folder.ino, Arc::default());
             let standing = PerServerState::new(server, summary);
             let totals = Totals::default();

@@ -76,7 +76,7 @@ impl Builder {
         match &file.kind {
             FileKind::Regular if file.len > FILE_BYTES_MAX => {
                 let len = file.len;
-                tracing::debug!(index = index.0, len, "a file longer than 2^63 - 1 is hidden");
+                tracing::debug!(index = index.0, len, "hiding a file longer than 2^63 - 1 bytes");
             }
             FileKind::Regular => {
                 self.add_leaf(index, &file.path, NodeBody::File { index, len: file.len });
@@ -175,7 +175,7 @@ impl Builder {
             names.push(if resolution.is_shown(position) {
                 self.take_name(*folder, raw_name, *index, false)
             } else {
-                tracing::debug!(index = index.0, "a link without an end in its torrent is hidden");
+                tracing::debug!(index = index.0, "hiding a link without a target in its torrent");
                 None
             });
         }

@@ -105,7 +105,7 @@ impl LocalFiles {
         drop(memory);
         self.keep(file, &Arc::new(found), proof);
         let (torrent, file_idx) = (file.torrent, file.index.0);
-        tracing::debug!(%torrent, file = file_idx, "verified again after a check by the server");
+        tracing::debug!(%torrent, file = file_idx, "verified again after the server checked it");
     }
 }
 

@@ -90,8 +90,8 @@ fn files_of_the_torrent_are_proven_across_their_borders() {
     for index in [0, 1, 3] {
         f.check(index, LocalPieces::All, "proven");
     }
-    f.check(2, LocalPieces::All, "its names make no path");
-    f.check(1, pieces(|_| false), "no piece of it can be compared");
+    f.check(2, LocalPieces::All, "its names are not a valid path");
+    f.check(1, pieces(|_| false), "none of its pieces can be verified");
     f.check(1, pieces(|piece_idx| piece_idx == 7), "proven");
     // A missing neighbor leaves the pieces that do not need it.
     fs::remove_file(f.path(3)).unwrap();
@@ -102,7 +102,7 @@ fn files_of_the_torrent_are_proven_across_their_borders() {
         "\"DIR/last\" cannot be opened: No such file or directory (os error 2)",
     );
     fs::remove_file(f.path(1)).unwrap();
-    f.check(0, LocalPieces::All, "no piece of it can be compared");
+    f.check(0, LocalPieces::All, "none of its pieces can be verified");
 }
 
 #[test]

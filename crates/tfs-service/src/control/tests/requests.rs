@@ -92,7 +92,8 @@ fn check(request: &str, want: &Expect) {
 fn post(path: &str, body: &str) -> String {
     let len = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: \
+         {len}\r\n\r\n{body}"
     )
 }
 
@@ -130,13 +131,13 @@ fn what_cannot_be_asked_is_refused_with_a_reason() {
         &get("/v1/unmount"),
         &expect![[r#"
         HTTP/1.1 405 Method Not Allowed
-        {"kind":"wrong_method","message":"the path wants POST"}"#]],
+        {"kind":"wrong_method","message":"the path requires POST"}"#]],
     );
     check(
         &post("/v1/status", ""),
         &expect![[r#"
         HTTP/1.1 405 Method Not Allowed
-        {"kind":"wrong_method","message":"the path wants GET"}"#]],
+        {"kind":"wrong_method","message":"the path requires GET"}"#]],
     );
 }
 
@@ -170,7 +171,7 @@ fn a_body_that_is_no_request_is_refused_with_a_reason() {
         &post("/v1/refresh", &" ".repeat(70_000)),
         &expect![[r#"
         HTTP/1.1 413 Payload Too Large
-        {"kind":"too_large","message":"a request has 65536 bytes at most"}"#]],
+        {"kind":"too_large","message":"a request body may have at most 65536 bytes"}"#]],
     );
 }
 
@@ -216,25 +217,23 @@ async fn an_answer_that_is_none_is_an_error() {
     check_client(
         "",
         &expect![[
-            r#"understand the answer of SOCKET: Some("connection closed before message completed")"#
+            r#"parse the answer of SOCKET: Some("connection closed before message completed")"#
         ]],
     )
     .await;
     check_client(
         "garbage\r\n\r\n",
-        &expect![[r#"understand the answer of SOCKET: Some("invalid HTTP version parsed")"#]],
+        &expect![[r#"parse the answer of SOCKET: Some("invalid HTTP version parsed")"#]],
     )
     .await;
     check_client(
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-        &expect![[
-            r#"understand the answer of SOCKET: Some("missing field `pid` at line 1 column 2")"#
-        ]],
+        &expect![[r#"parse the answer of SOCKET: Some("missing field `pid` at line 1 column 2")"#]],
     )
     .await;
     check_client(
         "HTTP/1.1 500 Oh\r\ncontent-length: 2\r\n\r\noh",
-        &expect!["the process answers with 500 Internal Server Error: None"],
+        &expect!["the process answered with status 500 Internal Server Error: None"],
     )
     .await;
     // A failure kind that only a later version defines.

@@ -120,7 +120,7 @@ impl LocalFileCache {
     ) {
         tracing::info!(
             torrent = %file.torrent, file = file.index.0, error = %fault,
-            "not read from this machine's disk any more"
+            "no longer read from this machine's disk"
         );
         self.table().invalidate(now, file, here, fault);
     }

@@ -54,7 +54,7 @@ impl<S: TorrentSource> Engine<S> {
             locals: Arc::clone(&self.locals),
             file: file.id,
             generation: order.generation,
-            found: Err(NoLocalFile::Refused("the look for it ended early".into())),
+            found: Err(NoLocalFile::Refused("the probe ended early".into())),
         };
         let wanted = ProbeTarget {
             len: file.len,
@@ -101,7 +101,7 @@ impl<S: TorrentSource> Engine<S> {
         // Half of the remaining time is reserved for the source.
         let patience = deadline.duration_since(self.shared.now()) / 2;
         if timeout(patience.min(DISK_TIME_MAX), self.looked(file.id)).await.is_err() {
-            tracing::debug!(torrent = %file.id.torrent, "a file on this machine opens too slowly");
+            tracing::debug!(torrent = %file.id.torrent, "a local file is too slow to open");
         }
         self.locals.here(self.shared.now(), file.id)
     }
@@ -159,7 +159,7 @@ impl<S: TorrentSource> LocalProbe<S> {
             let torrent = self.file.torrent;
             let pieces = timeout(PIECES_TIME_MAX, self.shared.pieces(torrent)).await;
             let Some(have) = pieces.ok().flatten() else {
-                let context = format!("say which pieces of {torrent} are there");
+                let context = format!("report the pieces of {torrent}");
                 let error = SourceError::new(SourceErrorKind::Failed, context);
                 return Err(NoLocalFile::Unknown(error.into()));
             };

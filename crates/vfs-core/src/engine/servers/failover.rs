@@ -259,7 +259,8 @@ impl<'a, S: TorrentSource> FailoverRead<'a, S> {
             }
             error @ (VfsError::TimedOut | VfsError::Source(_) | VfsError::Stale) => {
                 self.servers.choice().on_failure(server, self.servers.now());
-                tracing::debug!(server = server.0, off = self.at, %error, "a server is left");
+                tracing::debug!(server = server.0, off = self.at, %error,
+                    "switching to another server");
                 ServerOutcome::Failed(error)
             }
             error @ (VfsError::ShuttingDown

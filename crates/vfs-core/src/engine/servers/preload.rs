@@ -55,7 +55,7 @@ impl<S: TorrentSource> MultiEngine<S> {
             let preloaded = tokio::select! {
                 preloaded = engine.preload((file, *facts), range, report) => preloaded,
                 () = self.is_passed_over(server, places, &given_up) => {
-                    tracing::debug!(server = server.0, "a preload goes on at another server");
+                    tracing::debug!(server = server.0, "a preload continues on another server");
                     continue;
                 }
             };

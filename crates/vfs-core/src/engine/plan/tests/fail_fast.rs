@@ -32,18 +32,18 @@ fn after_a_failed_wait_missing_data_fails_at_once_for_a_growing_while() {
         &expect![[r#"
             read 0+100: ask
             haves: open 1 0..100
-            60000 ms: fail 1 (the data did not come in time), close 1
+            60000 ms: fail 1 (the data did not arrive in time), close 1
             read 20000+100: ask
-            haves: fail 2 (the data did not come in time)
+            haves: fail 2 (the data did not arrive in time)
             read 40000+100: open 2 40000..49152
             cancel 3: close 2
             10000 ms: -
             read 0+100: open 3 0..100
             haves: -
-            60000 ms: fail 4 (the data did not come in time), close 3
+            60000 ms: fail 4 (the data did not arrive in time), close 3
             19000 ms: -
             read 0+100: ask
-            haves: fail 5 (the data did not come in time)
+            haves: fail 5 (the data did not arrive in time)
             1000 ms: -
             read 0+100: open 4 0..100
             haves: -
@@ -76,11 +76,11 @@ fn reads_that_waited_together_have_failed_once() {
             haves: open 1 0..100
             100 ms: -
             read 50000+100: open 2 50000..50100
-            59900 ms: fail 1 (the data did not come in time), close 1, close 2, ask, open 3 50000..50100
-            100 ms: fail 2 (the data did not come in time), close 3
+            59900 ms: fail 1 (the data did not arrive in time), close 1, close 2, ask, open 3 50000..50100
+            100 ms: fail 2 (the data did not arrive in time), close 3
             9850 ms: -
             read 0+100: -
-            haves: fail 3 (the data did not come in time)
+            haves: fail 3 (the data did not arrive in time)
             50 ms: -
             read 0+100: open 4 0..100
             haves: -
@@ -115,15 +115,15 @@ fn any_byte_of_the_file_that_comes_ends_it() {
         &expect![[r#"
             read 0+100: ask
             haves: open 1 0..100
-            60000 ms: fail 1 (the data did not come in time), close 1
+            60000 ms: fail 1 (the data did not arrive in time), close 1
             read 20000+100: ask
-            haves: fail 2 (the data did not come in time)
+            haves: fail 2 (the data did not arrive in time)
             read 40000+100: open 2 40000..49152
             opened 2: -
             chunk 2 40000+100: reply 3
             read 20000+100: open 3 20000..20100
             haves: close 2
-            60000 ms: fail 4 (the data did not come in time), close 3
+            60000 ms: fail 4 (the data did not arrive in time), close 3
             read 20000+100: ask
             haves: open 4 20000..20100
             read 30000+100: -
@@ -151,10 +151,10 @@ fn what_is_there_is_read_meanwhile() {
         &expect![[r#"
             read 50000+100: ask
             haves: open 1 50000..50100
-            60000 ms: fail 1 (the data did not come in time), close 1
+            60000 ms: fail 1 (the data did not arrive in time), close 1
             read 0+100: open 2 0..100
             haves: -
-            read 20000+100: fail 3 (the data did not come in time)
+            read 20000+100: fail 3 (the data did not arrive in time)
             release 1: -
             read 20000+100: open 3 20000..20100
         "#]],

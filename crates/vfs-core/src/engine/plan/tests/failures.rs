@@ -146,7 +146,7 @@ fn failures_are_tried_again_where_they_happened() {
             cancel 3: close 3
             closed 3: -
             read 7000+10: open 4 7000..7010
-            60000 ms: fail 4 (the data did not come in time), close 4
+            60000 ms: fail 4 (the data did not arrive in time), close 4
         "#]],
     );
 }

@@ -172,7 +172,7 @@ fn a_preload_of_what_never_comes_ends() {
         closed 5: open 6 0..10000
         haves: -
         opened 6: -
-        10000 ms: fail 1 (the data did not come in time), close 6
+        10000 ms: fail 1 (the data did not arrive in time), close 6
         closed 6: -
         haves: -
     "#]],

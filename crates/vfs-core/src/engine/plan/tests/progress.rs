@@ -65,7 +65,7 @@ fn wait(fetched: impl Fn(u64) -> Option<u64>) -> (Vec<u64>, u64, String) {
     }
 }
 
-const LATE: &str = "fail 1 (the data did not come in time)";
+const LATE: &str = "fail 1 (the data did not arrive in time)";
 
 #[test]
 fn a_read_without_progress_ends_at_its_timeout_and_is_sampled_seldom() {

@@ -20,7 +20,7 @@ fn a_read_over_a_border_is_split_at_once() {
         ],
         &expect![[r#"
             read 15000+10000: ask
-            haves: fail 1 (a part of the data is not there)
+            haves: fail 1 (part of the data is missing)
             read 10000+10000: open 1 10000..20000
             read 20000+10000: open 2 20000..30000
             read 19500+10000: open 3 19500..29500
@@ -52,7 +52,7 @@ fn a_read_whose_first_pages_came_is_split_when_the_rest_does_not_come() {
             500 ms: -
             chunk 1 8900+1100: -
             99 ms: -
-            1 ms: fail 1 (a part of the data is not there), close 1
+            1 ms: fail 1 (part of the data is missing), close 1
         "#]],
     );
 }
@@ -74,7 +74,7 @@ fn a_read_is_split_when_a_later_page_comes_first() {
             haves: open 1 8000..16384
             opened 1: -
             3000 ms: ask
-            haves: fail 1 (a part of the data is not there), close 1
+            haves: fail 1 (part of the data is missing), close 1
         "#]],
     );
 }
