@@ -312,7 +312,7 @@ impl PolledServer {
     pub(crate) async fn close_state(&mut self, vfs: &Vfs<RqbitSource>) {
         let Some(state) = self.state.take() else { return };
         if vfs.is_server_known(self.id) {
-            state.recorder().record_progress(vfs.last_summaries_of(self.id));
+            state.recorder().record_progress(vfs.last_summaries(self.id));
         }
         state.close().await;
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tfs_testkit::fake::{FakeSource, file_id, single_file};
 use tokio::runtime::Runtime;
-use vfs_core::{Bitfield, HandleId, Ino, ReadPolicy, Vfs, VfsConfig};
+use vfs_core::{Bitfield, HandleId, Ino, ReadPolicy, ServerId, Vfs, VfsConfig};
 
 /// As many streams as tfs opens on an rqbit.
 const STREAMS_MAX: usize = 4;
@@ -55,7 +55,7 @@ impl ReadBench {
         let read = ReadPolicy { timeout: PATIENCE, memory_bytes_max, ..policy };
         let config = VfsConfig { read, ..VfsConfig::default() };
         let vfs = Arc::new(Vfs::new(Arc::new(source.clone()), config));
-        vfs.apply(source.listing(), source.all_details(), 1);
+        vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 1);
         let open = |name: &str| {
             vfs.open(vfs.lookup(Ino::ROOT, name.as_bytes()).unwrap().attr.ino).unwrap()
         };

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use vfs_core::{
     Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Layout, MetadataStatus, Query,
-    SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource,
-    TorrentState, TorrentSummary, Vfs, VfsConfig,
+    ServerId, SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails,
+    TorrentSource, TorrentState, TorrentSummary, Vfs, VfsConfig,
 };
 
 const TORRENTS: u32 = 10_000;
@@ -196,7 +196,7 @@ fn main() {
         .flat_map(|torrent| torrent.files.iter().map(|file| torrent.name.len() + path_bytes(file)))
         .sum();
     let vfs = Vfs::new(Arc::new(NoSource), VfsConfig::default());
-    vfs.apply((0..TORRENTS).map(summary).collect(), details, 0);
+    vfs.apply(ServerId::FIRST, (0..TORRENTS).map(summary).collect(), details, 0);
     let files = vfs.counts().files;
     println!("{files} files, {} bytes in a path on average", bytes / files);
     println!("{:.1} bytes a file for the index", per(vfs.search_memory_bytes(), files));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tfs_testkit::fake::{FakeSource, directory};
-use vfs_core::{InfoHash, Ino, TorrentDetails, TorrentSummary, Vfs, VfsConfig};
+use vfs_core::{InfoHash, Ino, ServerId, TorrentDetails, TorrentSummary, Vfs, VfsConfig};
 
 const TORRENTS: u32 = 10_000;
 
@@ -50,18 +50,18 @@ fn tree(criterion: &mut Criterion) {
         bencher.iter_batched(
             || (empty(), listing.clone(), details.clone()),
             |(vfs, listing, details)| {
-                vfs.apply(listing, details, 1);
+                vfs.apply(ServerId::FIRST, listing, details, 1);
                 vfs
             },
             BatchSize::PerIteration,
         );
     });
     let vfs = empty();
-    vfs.apply(listing.clone(), details, 1);
+    vfs.apply(ServerId::FIRST, listing.clone(), details, 1);
     group.bench_function("are as they were", |bencher| {
         bencher.iter_batched(
             || listing.clone(),
-            |listing| black_box(vfs.apply(listing, Vec::new(), 2)),
+            |listing| black_box(vfs.apply(ServerId::FIRST, listing, Vec::new(), 2)),
             BatchSize::PerIteration,
         );
     });

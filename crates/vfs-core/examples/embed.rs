@@ -10,8 +10,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use vfs_core::{
     Bitfield, ByteRange, FileEntry, FileId, FileKind, InfoHash, Ino, Layout, MetadataStatus,
-    SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails, TorrentSource,
-    TorrentState, TorrentSummary, Vfs, VfsConfig,
+    ServerId, SourceError, SourceErrorKind, SourceLimits, SourceStream, TorrentDetails,
+    TorrentSource, TorrentState, TorrentSummary, Vfs, VfsConfig,
 };
 
 const TEXT: &str = "Every byte of this file is in memory, and so is its torrent.\n";
@@ -90,13 +90,14 @@ impl SourceStream for Rest {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let vfs = Vfs::new(Arc::new(Memory), VfsConfig::default());
-    let listing = vfs.source().list().await?;
+    let source = vfs.source(ServerId::FIRST).ok_or("no such server")?;
+    let listing = source.list().await?;
     let mut details = Vec::new();
-    for torrent in vfs.unknown_torrents(&listing) {
-        details.push(vfs.source().details(torrent).await?);
+    for torrent in vfs.unknown_torrents(ServerId::FIRST, &listing) {
+        details.push(source.details(torrent).await?);
     }
     // A program that keeps running would repeat this with the present time.
-    vfs.apply(listing, details, 0);
+    vfs.apply(ServerId::FIRST, listing, details, 0);
 
     let mut dir = Ino::ROOT;
     for name in ["a torrent", "folder"] {

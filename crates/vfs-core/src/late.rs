@@ -10,7 +10,7 @@ use crate::{
 
 impl<S: TorrentSource> Vfs<S> {
     /// Adds torrents of a server whose details arrived after its last listing was applied by
-    /// [`apply_of`](Self::apply_of). Other torrents do not change.
+    /// [`apply`](Self::apply). Other torrents do not change.
     ///
     /// `summaries` are the torrents of that listing that the tree lacks. Those without details stay
     /// unknown, and their earlier names stay reserved for them. `seen_at` is the current time, in

@@ -134,7 +134,7 @@ impl<S: TorrentSource> Vfs<S> {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return false };
         let states = self.tree().file_states(file.id);
         states.into_iter().any(|(server, state)| {
-            let source = self.source_of(server).filter(|_| state.may_be_whole(file.len));
+            let source = self.source(server).filter(|_| state.may_be_whole(file.len));
             source.is_some_and(|source| source.is_local_known(file.id))
         })
     }
@@ -148,7 +148,7 @@ impl<S: TorrentSource> Vfs<S> {
         let Ok(OpenFile::Torrent(file)) = self.handles.get(handle) else { return };
         let states = self.tree().file_states(file.id);
         for (server, state) in states {
-            if self.source_of(server).is_some_and(|source| source.is_local_known(file.id)) {
+            if self.source(server).is_some_and(|source| source.is_local_known(file.id)) {
                 self.engine.find_local(server, file, state).await;
             }
         }

@@ -14,15 +14,9 @@ use crate::{
 const PART_TORRENTS: usize = 1024;
 
 impl<S: TorrentSource> Vfs<S> {
-    /// Returns the first source.
-    #[must_use]
-    pub fn source(&self) -> &S {
-        self.engine.first_source()
-    }
-
     /// Returns the source of a server; `None` for an unknown id.
     #[must_use]
-    pub fn source_of(&self, server: ServerId) -> Option<&S> {
+    pub fn source(&self, server: ServerId) -> Option<&S> {
         self.engine.source(server)
     }
 
@@ -35,7 +29,7 @@ impl<S: TorrentSource> Vfs<S> {
     #[must_use]
     pub fn listed_failure(&self, torrent: InfoHash) -> Option<(Option<String>, String)> {
         self.servers().find_map(|server| {
-            let source = self.source_of(server)?;
+            let source = self.source(server)?;
             Some((source.listed_name(torrent), source.listed_failure(torrent)?))
         })
     }
@@ -55,11 +49,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// Returns the torrents of a server's listing that can be shown, but that the tree does not
     /// have from that server, in the listing's order.
     #[must_use]
-    pub fn unknown_torrents_of(
-        &self,
-        server: ServerId,
-        listing: &[TorrentSummary],
-    ) -> Vec<InfoHash> {
+    pub fn unknown_torrents(&self, server: ServerId, listing: &[TorrentSummary]) -> Vec<InfoHash> {
         let parts = listing.chunks(PART_TORRENTS).flat_map(|part| {
             let tree = self.tree();
             let resolved = part.iter().filter(|summary| summary.is_resolved);
@@ -69,20 +59,14 @@ impl<S: TorrentSource> Vfs<S> {
         parts.collect()
     }
 
-    /// Like [`unknown_torrents_of`](Self::unknown_torrents_of), for the first server.
-    #[must_use]
-    pub fn unknown_torrents(&self, listing: &[TorrentSummary]) -> Vec<InfoHash> {
-        self.unknown_torrents_of(ServerId::FIRST, listing)
-    }
-
     /// Restores persisted state of a server, so that names and times stay the same. Must be called
     /// before the first listing of any server is applied.
     ///
     /// `changed_at` is when the set of torrents last changed, the time of their directory.
     /// `torrents` are all torrents known from before, including removed ones: a torrent that is
     /// added gets its earlier name, unless another torrent has it. Nothing becomes visible yet. To
-    /// show the last known tree, apply it as a listing with [`apply_of`](Self::apply_of).
-    pub fn remember_of(
+    /// show the last known tree, apply it as a listing with [`apply`](Self::apply).
+    pub fn remember(
         &self,
         server: ServerId,
         changed_at: Option<i64>,
@@ -93,19 +77,10 @@ impl<S: TorrentSource> Vfs<S> {
         }
     }
 
-    /// Like [`remember_of`](Self::remember_of), for the first server.
-    pub fn remember(
-        &self,
-        changed_at: Option<i64>,
-        torrents: impl IntoIterator<Item = RestoredTorrent>,
-    ) {
-        self.remember_of(ServerId::FIRST, changed_at, torrents);
-    }
-
     /// Restores the inode numbers of a server's torrents, with
     /// [`InodeNumbers::Bits32`](crate::InodeNumbers::Bits32). Must be called before the first
     /// listing of any server is applied. If two torrents claim a number, the first gets it.
-    pub fn remember_numbers_of(
+    pub fn remember_numbers(
         &self,
         server: ServerId,
         ranges: impl IntoIterator<Item = (InfoHash, NumberRange)>,
@@ -116,7 +91,7 @@ impl<S: TorrentSource> Vfs<S> {
     }
 
     /// Returns the inode numbers of a server's torrent in the tree, to be persisted for
-    /// [`remember_numbers_of`](Self::remember_numbers_of). `None` if numbers are hashes.
+    /// [`remember_numbers`](Self::remember_numbers). `None` if numbers are hashes.
     #[must_use]
     pub fn numbers_of(&self, server: ServerId, info_hash: InfoHash) -> Option<NumberRange> {
         self.tree().numbers_of(server, info_hash)
@@ -143,7 +118,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// because the torrent is being checked or has failed, it gets the earlier progress. Meant to
     /// be persisted: when it is shown after a restart, files have their block counts again.
     #[must_use]
-    pub fn last_summaries_of(&self, server: ServerId) -> Vec<TorrentSummary> {
+    pub fn last_summaries(&self, server: ServerId) -> Vec<TorrentSummary> {
         let mut summaries = self.summaries_not_in(server, &[]);
         let silent = summaries.iter_mut().filter(|summary| summary.file_progress.is_none());
         for summary in silent {
@@ -161,7 +136,7 @@ impl<S: TorrentSource> Vfs<S> {
     /// cached.
     ///
     /// A listing of an unknown server id changes nothing, and is logged as a bug.
-    pub fn apply_of(
+    pub fn apply(
         &self,
         server: ServerId,
         listing: Vec<TorrentSummary>,
@@ -178,16 +153,6 @@ impl<S: TorrentSource> Vfs<S> {
         let (changes, notices) = self.write(server, difference, layouts, seen_at);
         self.announce(server, &changes, &notices, sink.as_deref());
         changes
-    }
-
-    /// Like [`apply_of`](Self::apply_of), for the first server.
-    pub fn apply(
-        &self,
-        listing: Vec<TorrentSummary>,
-        details: Vec<TorrentDetails>,
-        seen_at: i64,
-    ) -> Changes {
-        self.apply_of(ServerId::FIRST, listing, details, seen_at)
     }
 
     /// Returns whether a server has this id. An unknown id is a bug of the caller, and would add a

@@ -478,7 +478,7 @@ impl<S: TorrentSource> Vfs<S> {
         }
         let facts = self.tree().facts(ino)?;
         Ok(facts.map(|(facts, servers)| {
-            let names = servers.into_iter().filter_map(|server| self.source_of(server)?.name());
+            let names = servers.into_iter().filter_map(|server| self.source(server)?.name());
             let names: Vec<_> = names.collect();
             (facts, (!names.is_empty()).then(|| names.join(NAME_SEPARATOR)))
         }))

@@ -16,8 +16,8 @@ use tfs_testkit::skip;
 use tfs_testkit::until::until;
 use tokio::runtime::Runtime;
 use vfs_core::{
-    Bitfield, ByteRange, ControlFile, FileId, InfoHash, ReadPolicy, SourceError, SourceLimits,
-    TorrentDetails, TorrentSource, TorrentSummary, Vfs, VfsConfig,
+    Bitfield, ByteRange, ControlFile, FileId, InfoHash, ReadPolicy, ServerId, SourceError,
+    SourceLimits, TorrentDetails, TorrentSource, TorrentSummary, Vfs, VfsConfig,
 };
 
 /// Maximum time of a test; most take well under a second.
@@ -146,7 +146,12 @@ impl Fixture {
 
     /// Applies the torrents of the source.
     pub(crate) fn apply(&self) {
-        self.vfs.apply(self.source.fake.listing(), self.source.fake.all_details(), 1_500_000_000);
+        self.vfs.apply(
+            ServerId::FIRST,
+            self.source.fake.listing(),
+            self.source.fake.all_details(),
+            1_500_000_000,
+        );
     }
 
     /// Mounts at a new directory `mnt` in `dir`.

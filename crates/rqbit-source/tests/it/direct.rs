@@ -10,7 +10,7 @@ use tfs_testkit::content::Content;
 use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use vfs_core::{HandleId, InfoHash, Ino, TorrentSource as _, Vfs, VfsConfig};
+use vfs_core::{HandleId, InfoHash, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
 
 const FILE: Content = Content::new(3, 1 << 20);
 
@@ -26,12 +26,12 @@ async fn open(server: &PermitServer) -> (Arc<Vfs<RqbitSource>>, HandleId) {
     let source = Arc::new(RqbitSource::new(client, STREAMS_MAX_DEFAULT));
     assert!(!source.can_read_now(), "the server was not reached yet");
     let vfs = Vfs::new(source, VfsConfig::default());
-    let listing = vfs.source().list().await.unwrap();
+    let listing = vfs.source(ServerId::FIRST).unwrap().list().await.unwrap();
     let mut details = Vec::new();
-    for torrent in vfs.unknown_torrents(&listing) {
-        details.push(vfs.source().details(torrent).await.unwrap());
+    for torrent in vfs.unknown_torrents(ServerId::FIRST, &listing) {
+        details.push(vfs.source(ServerId::FIRST).unwrap().details(torrent).await.unwrap());
     }
-    vfs.apply(listing, details, 0);
+    vfs.apply(ServerId::FIRST, listing, details, 0);
     let dir = vfs.lookup(Ino::ROOT, b"file").unwrap().attr;
     let file = vfs.lookup(dir.ino, b"file.bin").unwrap().attr;
     let handle = vfs.open(file.ino).unwrap();
@@ -56,14 +56,14 @@ async fn check() {
     };
     let server = PermitServer::start(8, vec![torrent]).await.unwrap();
     let (vfs, handle) = open(&server).await;
-    assert!(vfs.source().can_read_now());
+    assert!(vfs.source(ServerId::FIRST).unwrap().can_read_now());
     // No piece is present.
     assert!(!read_inline(&vfs, handle, 0).await);
     assert_eq!((vfs.counters().total.direct_misses, server.census().open_max), (0, 0));
 
     while server.step() != PermitStep::Complete {}
-    let listing = vfs.source().list().await.unwrap();
-    vfs.apply(listing, Vec::new(), 0);
+    let listing = vfs.source(ServerId::FIRST).unwrap().list().await.unwrap();
+    vfs.apply(ServerId::FIRST, listing, Vec::new(), 0);
     assert!(!vfs.may_read_inline(1 << 20), "that is long");
     assert!(vfs.may_read_inline(READ_BYTES));
     // On a busy machine it may be late, and falls back to a stream.

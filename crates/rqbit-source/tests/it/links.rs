@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rqbit_client::{Client, ClientConfig};
 use rqbit_source::{RqbitSource, to_details};
-use vfs_core::{Ino, NodeKind, TorrentState, TorrentSummary, Vfs, VfsConfig};
+use vfs_core::{Ino, NodeKind, ServerId, TorrentState, TorrentSummary, Vfs, VfsConfig};
 
 /// A link, its target in libtorrent, and its target in the mount, if it is shown.
 type LinkRow = (&'static str, &'static str, Option<&'static str>);
@@ -70,7 +70,7 @@ fn links(torrent_file: &[u8], json: &str) -> BTreeMap<String, String> {
         state: TorrentState::Live,
         file_progress: None,
     };
-    vfs.apply(vec![summary], vec![details], 1_500_000_000);
+    vfs.apply(ServerId::FIRST, vec![summary], vec![details], 1_500_000_000);
     let mut links = BTreeMap::new();
     let mut folders = vec![(Ino::ROOT, String::new())];
     while let Some((folder, path)) = folders.pop() {

@@ -11,7 +11,7 @@ use tfs_testkit::content::Content;
 use tfs_testkit::permits::{PermitServer, PermitStep, PermitTorrent};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use vfs_core::{HandleId, InfoHash, Ino, TorrentSource as _, Vfs, VfsConfig};
+use vfs_core::{HandleId, InfoHash, Ino, ServerId, TorrentSource as _, Vfs, VfsConfig};
 
 /// Number of rqbit's permits.
 const PERMITS: usize = 8;
@@ -62,12 +62,12 @@ fn patient_client(server: &PermitServer) -> Client {
 async fn open_film(server: &PermitServer, streams_max: usize) -> (Vfs<RqbitSource>, Vec<HandleId>) {
     let source = RqbitSource::new(patient_client(server), streams_max);
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
-    let listing = vfs.source().list().await.unwrap();
+    let listing = vfs.source(ServerId::FIRST).unwrap().list().await.unwrap();
     let mut details = Vec::new();
-    for torrent in vfs.unknown_torrents(&listing) {
-        details.push(vfs.source().details(torrent).await.unwrap());
+    for torrent in vfs.unknown_torrents(ServerId::FIRST, &listing) {
+        details.push(vfs.source(ServerId::FIRST).unwrap().details(torrent).await.unwrap());
     }
-    vfs.apply(listing, details, 0);
+    vfs.apply(ServerId::FIRST, listing, details, 0);
     let dir = vfs.lookup(Ino::ROOT, b"film").unwrap().attr;
     let file = vfs.lookup(dir.ino, b"film.mkv").unwrap().attr;
     let handles = (0..READERS).map(|_| vfs.open(file.ino).unwrap()).collect();

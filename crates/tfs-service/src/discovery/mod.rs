@@ -162,8 +162,8 @@ impl<S: TorrentSource> Discovery<S> {
     /// torrents of the first are shown.
     pub(crate) fn remember(&mut self, known: &KnownTree) {
         let KnownTree { changed_at, remembered, absences, numbers, .. } = known;
-        self.vfs.remember_of(self.server, *changed_at, remembered.iter().cloned());
-        self.vfs.remember_numbers_of(self.server, numbers.iter().copied());
+        self.vfs.remember(self.server, *changed_at, remembered.iter().cloned());
+        self.vfs.remember_numbers(self.server, numbers.iter().copied());
         self.is_recorded = changed_at.is_some();
         self.absence.restore(absences);
         self.absences_kept.clone_from(absences);
@@ -176,7 +176,7 @@ impl<S: TorrentSource> Discovery<S> {
         self.early = early;
         if let Some(changed_at) = changed_at.filter(|_| !listing.is_empty()) {
             self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
-            self.vfs.apply_of(self.server, listing, details, changed_at);
+            self.vfs.apply(self.server, listing, details, changed_at);
         }
         self.report();
     }
@@ -213,7 +213,7 @@ impl<S: TorrentSource> Discovery<S> {
         self.failed = failed(&listing);
         let listing = self.keep_doubtful(asked_at, listing, options.accepts_removals).await;
         let unknown: HashSet<_> =
-            self.vfs.unknown_torrents_of(self.server, &listing).into_iter().collect();
+            self.vfs.unknown_torrents(self.server, &listing).into_iter().collect();
         let wanted = listing.iter().filter(|summary| unknown.contains(&summary.info_hash));
         let new = self.details.set_wanted(wanted.cloned().collect(), options.is_urgent);
         self.details.note_answer();
@@ -266,7 +266,7 @@ impl<S: TorrentSource> Discovery<S> {
         let is_probe_due = self.probed_at.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
         let wants_probe = is_probe_due && self.details.wants_probe();
         let probe = async {
-            match vfs.source_of(self.server) {
+            match vfs.source(self.server) {
                 Some(source) if wants_probe => source.uptime().await,
                 Some(_) | None => std::future::pending().await,
             }
@@ -303,7 +303,7 @@ impl<S: TorrentSource> Discovery<S> {
 
     /// Probes the server: requests its uptime.
     async fn is_server_there(&mut self) -> bool {
-        let is_there = match self.vfs.source_of(self.server) {
+        let is_there = match self.vfs.source(self.server) {
             Some(source) => source.uptime().await.is_some(),
             None => false,
         };
@@ -413,7 +413,7 @@ impl<S: TorrentSource> Discovery<S> {
         let (_, details) = self.details.take_ready();
         self.metadata.add(details.iter().filter(|it| is_incomplete(it)).cloned());
         let at = now();
-        let changes = self.vfs.apply_of(self.server, listing, details, at);
+        let changes = self.vfs.apply(self.server, listing, details, at);
         self.on_changes(changes, at);
     }
 
@@ -422,7 +422,7 @@ impl<S: TorrentSource> Discovery<S> {
         let gone: Vec<_> =
             changes.removed.iter().chain(&changes.left).map(|(info_hash, _)| *info_hash).collect();
         if !gone.is_empty() {
-            if let Some(source) = self.vfs.source_of(self.server) {
+            if let Some(source) = self.vfs.source(self.server) {
                 source.forget_local(&gone);
             }
             self.metadata.forget(&gone);
@@ -451,7 +451,7 @@ impl<S: TorrentSource> Discovery<S> {
         let Some(recorder) = &self.recorder else { return };
         let is_due = self.progress_recorded_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
         if is_due && self.is_tree_known() {
-            recorder.record_progress(self.vfs.last_summaries_of(self.server));
+            recorder.record_progress(self.vfs.last_summaries(self.server));
             self.progress_recorded_at = Some(Instant::now());
         }
         let absences = self.absence.to_keep();
@@ -469,7 +469,7 @@ impl<S: TorrentSource> Discovery<S> {
         is_accepted: bool,
     ) -> Vec<TorrentSummary> {
         let vfs = Arc::clone(&self.vfs);
-        let Some(source) = vfs.source_of(self.server) else { return listing };
+        let Some(source) = vfs.source(self.server) else { return listing };
         let absent = vfs.summaries_not_in(self.server, &listing);
         // Requested when it affects a decision, and periodically to identify the run.
         let is_due = self.run_asked_at.is_none_or(|at| at.elapsed() >= PROGRESS_INTERVAL);
@@ -523,7 +523,7 @@ fn is_incomplete(details: &TorrentDetails) -> bool {
 fn source<S: TorrentSource>(vfs: &Vfs<S>, server: ServerId) -> Result<&S, SourceError> {
     let unknown =
         || SourceError::new(SourceErrorKind::NotFound, format!("find server {}", server.0));
-    vfs.source_of(server).ok_or_else(unknown)
+    vfs.source(server).ok_or_else(unknown)
 }
 
 fn log(changes: &Changes) {

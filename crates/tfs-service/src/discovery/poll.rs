@@ -134,7 +134,7 @@ impl<S: TorrentSource> Discovery<S> {
     /// Logs the result of a poll, and returns the number of consecutive failures. A server that is
     /// down for a day causes one line in the log.
     fn note(&self, result: &Result<Changes, SourceError>, failure_count: u32) -> u32 {
-        let server = self.vfs.source_of(self.server).and_then(TorrentSource::name);
+        let server = self.vfs.source(self.server).and_then(TorrentSource::name);
         let server = server.as_deref().unwrap_or_default();
         match result {
             Ok(_changes) if failure_count > 0 => tracing::info!(server, "the server is back"),

@@ -12,7 +12,7 @@ use crate::status::{
 impl<S: TorrentSource> Discovery<S> {
     /// Updates the watch with the completeness of the tree.
     pub(super) fn report(&mut self) {
-        let source = self.vfs.source_of(self.server);
+        let source = self.vfs.source(self.server);
         let name = |torrent: InfoHash| {
             let shown = self.vfs.shown_name(self.server, torrent);
             shown.or_else(|| source?.listed_name(torrent))

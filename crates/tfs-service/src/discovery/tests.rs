@@ -209,7 +209,7 @@ impl Session {
         self.state.recorder().record_progress(self.vfs.summaries_not_in(ServerId::FIRST, &[]));
         self.state.close().await;
         let flaky = Flaky::new(0);
-        for details in self.vfs.source().source.all_details() {
+        for details in self.vfs.source(ServerId::FIRST).unwrap().source.all_details() {
             flaky.source.add(details);
         }
         flaky
@@ -226,8 +226,11 @@ async fn details_are_asked_for_once_and_a_few_at_a_time() {
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     assert_eq!(discovery.look(&patient()).await.unwrap().added.len(), 100);
     assert_eq!(discovery.look(&patient()).await.unwrap(), Changes::default());
-    assert_eq!(vfs.source().details_count(), 100);
-    assert_eq!(vfs.source().details_now_max.load(Ordering::Relaxed), DETAILS_AT_A_TIME);
+    assert_eq!(vfs.source(ServerId::FIRST).unwrap().details_count(), 100);
+    assert_eq!(
+        vfs.source(ServerId::FIRST).unwrap().details_now_max.load(Ordering::Relaxed),
+        DETAILS_AT_A_TIME
+    );
     // The tree follows the order of the list, not that of the answers.
     assert_eq!(names(&vfs)[..3], ["t1", "t2", "t3"]);
 }
@@ -241,7 +244,7 @@ async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
         SourceErrorKind::Protocol,
     ] {
         let vfs = vfs_of(Flaky::new(3));
-        vfs.source().hide(2, Some(kind));
+        vfs.source(ServerId::FIRST).unwrap().hide(2, Some(kind));
         let watch = ServerWatch::default();
         let mut discovery = Discovery::new(Arc::clone(&vfs), None).watched_by(watch.clone());
         discovery.look(&patient()).await.unwrap();
@@ -252,15 +255,15 @@ async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
             (1, &*hash(2).to_string())
         );
         assert!(left_out.torrents[0].why.as_deref().unwrap().contains("ask the test"));
-        let before = vfs.source().details_count();
+        let before = vfs.source(ServerId::FIRST).unwrap().details_count();
         let (refresher, mut requests) = Refresher::new(1);
         let looking = discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false);
         let looking = tokio::spawn(looking);
         pass(Duration::from_secs(600)).await;
         // After 1, 2, 4, ..., 256 s.
-        let retries = vfs.source().details_count() - before;
+        let retries = vfs.source(ServerId::FIRST).unwrap().details_count() - before;
         assert!((9..=10).contains(&retries), "{kind:?} {retries}");
-        vfs.source().hide(2, None);
+        vfs.source(ServerId::FIRST).unwrap().hide(2, None);
         refresher.look_now().await.remove(0).unwrap();
         assert_eq!(names(&vfs), ["t1", "t3", "t2"]);
         pass(POLL_INTERVAL).await;
@@ -274,8 +277,9 @@ async fn one_torrent_that_fails_is_left_out_and_retried_with_growing_pauses() {
 async fn silent_torrents_count_as_tried_after_two_seconds() {
     for silent in [vec![7], (1..40).collect::<Vec<_>>(), vec![58, 59, 60]] {
         let vfs = vfs_of(Flaky::new(60));
-        vfs.source().uptime.store(100, Ordering::Relaxed);
-        *vfs.source().silent.lock().unwrap() = silent.iter().map(|id| hash(*id)).collect();
+        vfs.source(ServerId::FIRST).unwrap().uptime.store(100, Ordering::Relaxed);
+        *vfs.source(ServerId::FIRST).unwrap().silent.lock().unwrap() =
+            silent.iter().map(|id| hash(*id)).collect();
         let mut discovery = Discovery::new(Arc::clone(&vfs), None);
         let start = Instant::now();
         let mut looked = discovery.look(&patient()).await;
@@ -297,27 +301,27 @@ async fn silent_torrents_count_as_tried_after_two_seconds() {
 async fn a_server_that_goes_down_in_the_middle_shows_no_part_of_its_torrents() {
     let vfs = vfs_of(Flaky::new(30));
     for id in 11..=30 {
-        vfs.source().hide(id, Some(SourceErrorKind::Unreachable));
+        vfs.source(ServerId::FIRST).unwrap().hide(id, Some(SourceErrorKind::Unreachable));
     }
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     for _ in 0..3 {
         discovery.look(&patient()).await.unwrap_err();
         assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
-        vfs.source().set_down(true);
+        vfs.source(ServerId::FIRST).unwrap().set_down(true);
     }
     assert_eq!(discovery.details_progress(), Some((10, 30)));
-    let asked = vfs.source().details_count();
-    (11..=30).for_each(|id| vfs.source().hide(id, None));
-    vfs.source().set_down(false);
+    let asked = vfs.source(ServerId::FIRST).unwrap().details_count();
+    (11..=30).for_each(|id| vfs.source(ServerId::FIRST).unwrap().hide(id, None));
+    vfs.source(ServerId::FIRST).unwrap().set_down(false);
     discovery.look(&patient()).await.unwrap();
     assert_eq!(names(&vfs).len(), 30);
     // Details that arrived before were kept.
-    assert_eq!(vfs.source().details_count() - asked, 20);
+    assert_eq!(vfs.source(ServerId::FIRST).unwrap().details_count() - asked, 20);
 
     // If all of them fail, the directory is not shown as empty either.
     let vfs = vfs_of(Flaky::new(2));
     for id in 1..=2 {
-        vfs.source().hide(id, Some(SourceErrorKind::Failed));
+        vfs.source(ServerId::FIRST).unwrap().hide(id, Some(SourceErrorKind::Failed));
     }
     let mut discovery = Discovery::new(Arc::clone(&vfs), None);
     for _ in 0..3 {
@@ -340,7 +344,7 @@ async fn details_that_came_before_a_kill_are_not_asked_for_again() {
     let mut session = Session::start(dir.path(), flaky).await;
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs).len(), 30);
-    assert_eq!(session.vfs.source().details_count(), 20);
+    assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 20);
 }
 
 #[tokio::test]
@@ -365,7 +369,7 @@ async fn metadata_follows_and_is_kept() {
         view.iter().map(|(name, ino, _)| (name.clone(), *ino)).collect::<Vec<_>>()
     };
     assert_eq!(numbers(&view(&session.vfs)), numbers(&before));
-    assert_eq!(session.vfs.source().details_count(), 20);
+    assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 20);
     let before = view(&session.vfs);
 
     let flaky = session.end().await;
@@ -373,14 +377,17 @@ async fn metadata_follows_and_is_kept() {
     let mut session = Session::start(dir.path(), flaky).await;
     assert_eq!(view(&session.vfs), before);
     session.look().await.unwrap();
-    while session.vfs.source().metadata_count.load(Ordering::Relaxed) == 0 {
+    while session.vfs.source(ServerId::FIRST).unwrap().metadata_count.load(Ordering::Relaxed) == 0 {
         session.discovery.progress().await;
     }
     while dated(&session.vfs) < 20 {
         session.discovery.progress().await;
     }
-    assert_eq!(session.vfs.source().metadata_count.load(Ordering::Relaxed), 1);
-    assert_eq!(session.vfs.source().details_count(), 0);
+    assert_eq!(
+        session.vfs.source(ServerId::FIRST).unwrap().metadata_count.load(Ordering::Relaxed),
+        1
+    );
+    assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 0);
 }
 
 /// Polls the only server.
@@ -396,13 +403,13 @@ async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
     let (refresher, mut requests) = Refresher::new(1);
     let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false));
 
-    vfs.source().set_down(true);
-    vfs.source().source.remove(hash(1));
+    vfs.source(ServerId::FIRST).unwrap().set_down(true);
+    vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
     look_now(&refresher).await.unwrap_err();
     assert_eq!(names(&vfs), ["t1", "t2"]);
 
     // The server is up again, but its list may be incomplete.
-    vfs.source().set_down(false);
+    vfs.source(ServerId::FIRST).unwrap().set_down(false);
     look_now(&refresher).await.unwrap();
     assert_eq!(names(&vfs), ["t1", "t2"]);
     let start = Instant::now();
@@ -417,11 +424,11 @@ async fn a_server_that_is_down_leaves_the_tree_as_it_was() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_fails_is_asked_soon_and_then_at_the_usual_pace() {
     let vfs = vfs_of(Flaky::new(1));
-    vfs.source().set_down(true);
+    vfs.source(ServerId::FIRST).unwrap().set_down(true);
     let discovery = Discovery::new(Arc::clone(&vfs), None);
     let (_refresher, mut requests) = Refresher::new(1);
     let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), true));
-    let count = || vfs.source().list_count.load(Ordering::Relaxed);
+    let count = || vfs.source(ServerId::FIRST).unwrap().list_count.load(Ordering::Relaxed);
     // After 0.25, 0.5, 1, 2, 4 and then 5 seconds each.
     for (millis, want) in [(240, 0), (20, 1), (500, 2), (1000, 3), (2000, 4), (4000, 5)] {
         pass(Duration::from_millis(millis)).await;
@@ -429,7 +436,7 @@ async fn a_server_that_fails_is_asked_soon_and_then_at_the_usual_pace() {
     }
     pass(Duration::from_secs(600)).await;
     assert_eq!(count(), 125);
-    vfs.source().set_down(false);
+    vfs.source(ServerId::FIRST).unwrap().set_down(false);
     pass(POLL_INTERVAL).await;
     assert_eq!(names(&vfs), ["t1"]);
     discovery.abort();
@@ -443,14 +450,14 @@ async fn a_look_that_is_asked_for_begins_after_the_question() {
     let discovery = tokio::spawn(discovery.poll_loop(POLL_INTERVAL, requests.remove(0), false));
     let start = Instant::now();
     for id in 1..=5 {
-        vfs.source().source.add(single_file(id, &format!("t{id}"), 1));
+        vfs.source(ServerId::FIRST).unwrap().source.add(single_file(id, &format!("t{id}"), 1));
         let (one, other) = tokio::join!(look_now(&refresher), look_now(&refresher));
         one.and(other).unwrap();
         assert_eq!(names(&vfs).len(), usize::from(id));
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
     // Concurrent requests share one poll.
-    assert_eq!(vfs.source().list_count.load(Ordering::Relaxed), 5);
+    assert_eq!(vfs.source(ServerId::FIRST).unwrap().list_count.load(Ordering::Relaxed), 5);
     discovery.abort();
     assert!(matches!(look_now(&refresher).await, Err(RefreshError::Ended)));
 }
@@ -479,7 +486,7 @@ async fn a_restart_shows_the_same_tree_and_asks_for_nothing() {
     assert_eq!(view(&session.vfs), before);
     assert_eq!(session.look().await.unwrap(), Changes::default());
     assert_eq!(view(&session.vfs), before);
-    assert_eq!(session.vfs.source().details_count(), 0);
+    assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 0);
     let summaries = session.vfs.summaries_not_in(ServerId::FIRST, &[]);
     assert!(summaries.iter().all(|summary| summary.file_progress.is_some()));
 
@@ -505,7 +512,7 @@ async fn who_comes_back_has_its_name_and_its_time() {
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["same", "same [02020202]"]);
     let before = view(&session.vfs);
-    session.vfs.source().source.remove(hash(1));
+    session.vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["same [02020202]"]);
 
@@ -514,7 +521,7 @@ async fn who_comes_back_has_its_name_and_its_time() {
     let mut session = Session::start(dir.path(), flaky).await;
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["same [02020202]", "same"]);
-    assert_eq!(session.vfs.source().details_count(), 0);
+    assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 0);
     let mut after = view(&session.vfs);
     after.sort();
     let mut before = before;
@@ -522,14 +529,14 @@ async fn who_comes_back_has_its_name_and_its_time() {
     assert_eq!(before[2..], after[2..]);
 
     // Another torrent takes the name meanwhile.
-    session.vfs.source().source.remove(hash(1));
+    session.vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
     session.look().await.unwrap();
-    session.vfs.source().source.add(dated(3));
+    session.vfs.source(ServerId::FIRST).unwrap().source.add(dated(3));
     session.look().await.unwrap();
-    session.vfs.source().source.add(dated(1));
+    session.vfs.source(ServerId::FIRST).unwrap().source.add(dated(1));
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["same [02020202]", "same", "same [01010101]"]);
-    assert_eq!(session.vfs.source().details_count(), 1);
+    assert_eq!(session.vfs.source(ServerId::FIRST).unwrap().details_count(), 1);
 }
 
 // https://github.com/jellyfin/jellyfin/issues/1714: a library was deleted because its disk was
@@ -538,7 +545,7 @@ async fn who_comes_back_has_its_name_and_its_time() {
 async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = Session::start(dir.path(), Flaky::new(3)).await;
-    session.vfs.source().uptime.store(1000, Ordering::Relaxed);
+    session.vfs.source(ServerId::FIRST).unwrap().uptime.store(1000, Ordering::Relaxed);
     session.look().await.unwrap();
 
     let flaky = session.end().await;
@@ -556,9 +563,9 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     assert_eq!(missing.torrents[0].name.as_deref(), Some("t1"));
     let since = missing.since;
     // One is listed again, and then removed by the run that listed it.
-    session.vfs.source().source.add(kept(single_file(1, "t1", 1)));
+    session.vfs.source(ServerId::FIRST).unwrap().source.add(kept(single_file(1, "t1", 1)));
     session.look().await.unwrap();
-    session.vfs.source().source.remove(hash(1));
+    session.vfs.source(ServerId::FIRST).unwrap().source.remove(hash(1));
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), ["t2", "t3"]);
 
@@ -586,7 +593,7 @@ async fn a_restarted_server_that_lists_nothing_empties_no_library() {
     let mut session = Session::start(dir.path(), flaky).await;
     session.look().await.unwrap_err();
     assert!(!session.discovery.is_tree_known());
-    session.vfs.source().set_down(false);
+    session.vfs.source(ServerId::FIRST).unwrap().set_down(false);
     session.look().await.unwrap();
     assert_eq!(names(&session.vfs), [] as [&str; 0]);
 }

@@ -8,7 +8,7 @@ use futures_util::stream::StreamExt as _;
 use tfs_testkit::fake::{FakeSource, directory, file_id};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use vfs_core::{Bitfield, TorrentState, Vfs, VfsConfig};
+use vfs_core::{Bitfield, ServerId, TorrentState, Vfs, VfsConfig};
 
 use super::*;
 use crate::control::wire::{FailureKind, PreloadEvent, PreloadReason, PreloadRequest};
@@ -39,7 +39,7 @@ fn vfs_of(source: &FakeSource) -> Arc<Vfs<FakeSource>> {
 }
 
 fn look(source: &FakeSource, vfs: &Vfs<FakeSource>) {
-    vfs.apply(source.listing(), source.all_details(), 1);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 1);
 }
 
 fn request(paths: &[&str]) -> PreloadRequest {

@@ -103,7 +103,7 @@ pub(crate) fn healthy(status: &StatusReport) -> String {
 mod tests {
     use expect_test::{Expect, expect};
     use tfs_testkit::fake::{FakeSource, directory};
-    use vfs_core::{Ino, VfsConfig};
+    use vfs_core::{Ino, ServerId, VfsConfig};
 
     use super::super::{DiscoveryStatus, FailedStatus, NamedTorrent};
     use super::*;
@@ -142,8 +142,8 @@ mod tests {
         }
 
         fn apply(&self) {
-            let source = self.vfs.source();
-            self.vfs.apply(source.listing(), source.all_details(), 0);
+            let source = self.vfs.source(ServerId::FIRST).unwrap();
+            self.vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 0);
             self.watch.on_answer(1_700_000_001);
         }
 

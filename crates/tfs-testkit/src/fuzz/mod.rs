@@ -13,8 +13,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use vfs_core::{
-    Attr, DirEntry, Ino, NAME_BYTES_MAX, NodeKind, TorrentDetails, TorrentSummary, Vfs, VfsConfig,
-    VfsError, escape, unescape,
+    Attr, DirEntry, Ino, NAME_BYTES_MAX, NodeKind, ServerId, TorrentDetails, TorrentSummary, Vfs,
+    VfsConfig, VfsError, escape, unescape,
 };
 
 pub use self::mutate::{Mutations, run_corpus};
@@ -61,20 +61,20 @@ pub fn api(data: &[u8]) {
     let details = details.and_then(|it| rqbit_source::to_details(it, torrent_file));
     let source = FakeSource::new(1);
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
-    let unknown = vfs.unknown_torrents(&listing);
+    let unknown = vfs.unknown_torrents(ServerId::FIRST, &listing);
     // The response to a request for a torrent is about that torrent.
     let details = details.zip(unknown.first()).map(|(mut details, hash)| {
         details.info_hash = *hash;
         details
     });
     let listed: HashSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
-    let changes = vfs.apply(listing.clone(), details.into_iter().collect(), 1);
+    let changes = vfs.apply(ServerId::FIRST, listing.clone(), details.into_iter().collect(), 1);
     assert!(changes.added.iter().all(|(hash, _)| listed.contains(hash)));
     check(&vfs);
     // Apply it again, and then an empty list.
-    assert!(vfs.apply(listing, Vec::new(), 2).added.is_empty());
+    assert!(vfs.apply(ServerId::FIRST, listing, Vec::new(), 2).added.is_empty());
     check(&vfs);
-    vfs.apply(Vec::new(), Vec::new(), 3);
+    vfs.apply(ServerId::FIRST, Vec::new(), Vec::new(), 3);
     check(&vfs);
 }
 
@@ -83,7 +83,7 @@ fn walk(torrents: Vec<TorrentDetails>) {
     torrents.iter().for_each(|details| _ = source.add(details.clone()));
     let listing: Vec<TorrentSummary> = source.listing();
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
-    vfs.apply(listing, torrents, 1);
+    vfs.apply(ServerId::FIRST, listing, torrents, 1);
     check(&vfs);
 }
 

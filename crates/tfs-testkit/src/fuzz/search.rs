@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use vfs_core::{Query, Vfs, VfsConfig};
+use vfs_core::{Query, ServerId, Vfs, VfsConfig};
 
 use crate::fake::{FakeSource, directory};
 
@@ -16,7 +16,7 @@ static LIBRARY: LazyLock<Vfs<FakeSource>> = LazyLock::new(|| {
     source.add(directory(2, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", &files));
     let (listing, details) = (source.listing(), source.all_details());
     let vfs = Vfs::new(Arc::new(source), VfsConfig::default());
-    vfs.apply(listing, details, 1);
+    vfs.apply(ServerId::FIRST, listing, details, 1);
     vfs
 });
 

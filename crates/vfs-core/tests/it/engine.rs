@@ -10,7 +10,7 @@ use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use vfs_core::{
-    Bitfield, BreakerState, HandleId, Ino, MissingPolicy, ReadPolicy, SourceErrorKind,
+    Bitfield, BreakerState, HandleId, Ino, MissingPolicy, ReadPolicy, ServerId, SourceErrorKind,
     TorrentState, Vfs, VfsError,
 };
 
@@ -51,7 +51,7 @@ impl Fixture {
 
     fn set_state(&self, state: TorrentState) {
         self.source.update(file_id(1, 0).torrent, |it| it.state = state);
-        self.vfs.apply(self.source.listing(), Vec::new(), 1);
+        self.vfs.apply(ServerId::FIRST, self.source.listing(), Vec::new(), 1);
     }
 
     async fn all_closed(&self) {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::{child, vfs_of};
 use tfs_testkit::fake::{FakeSource, directory, single_file};
-use vfs_core::{Child, InfoHash, Ino, InvalidationSink, NodeKind, Validity, Vfs, VfsConfig};
+use vfs_core::{
+    Child, InfoHash, Ino, InvalidationSink, NodeKind, ServerId, Validity, Vfs, VfsConfig,
+};
 
 /// Records notifications.
 #[derive(Debug, Default)]
@@ -53,7 +55,7 @@ impl InvalidationStage {
     /// Applies the listing and checks the notifications.
     #[track_caller]
     fn check(&self, want: &[String]) {
-        self.vfs.apply(self.source.listing(), self.source.all_details(), 1);
+        self.vfs.apply(ServerId::FIRST, self.source.listing(), self.source.all_details(), 1);
         assert_eq!(self.told.take(), want);
     }
 
@@ -96,7 +98,7 @@ fn what_is_known_of_a_torrent_that_is_gone_is_told() {
     let mut want = [(top, Ino::ROOT), (sub, top), (file, sub)]
         .map(|(ino, parent)| format!("{} in {}", ino.0, parent.0));
     let lost = format!("1 lost t, {:?} {}", NodeKind::Directory, top.0);
-    stage.vfs.apply(stage.source.listing(), Vec::new(), 1);
+    stage.vfs.apply(ServerId::FIRST, stage.source.listing(), Vec::new(), 1);
     let mut told = stage.told.take();
     assert_eq!(told.pop(), Some(lost));
     told.sort();
@@ -135,7 +137,7 @@ fn nobody_was_told_anything_before_the_first_listing() {
     let told = Arc::<NotifiedNames>::default();
     let sink: Arc<dyn InvalidationSink> = Arc::<NotifiedNames>::clone(&told);
     vfs.set_sink(Some(sink));
-    vfs.apply(source.listing(), source.all_details(), 1);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 1);
     assert_eq!(told.take(), [""; 0]);
 }
 
@@ -159,10 +161,10 @@ fn the_time_of_the_root_is_not_that_of_the_mount() {
     let root_mtime = |vfs: &Vfs<FakeSource>| vfs.attr(Ino::ROOT).unwrap().mtime;
     let vfs = vfs_of(&source);
     assert_eq!(root_mtime(&vfs), 1_000_000_007);
-    vfs.apply(source.listing(), Vec::new(), 2_000_000_000);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 2_000_000_000);
     assert_eq!(root_mtime(&vfs), 1_000_000_007);
     source.remove(first);
-    vfs.apply(source.listing(), Vec::new(), 2_000_000_000);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 2_000_000_000);
     assert_eq!(root_mtime(&vfs), 2_000_000_000);
     assert_eq!(root_mtime(&vfs_of(&source)), 1_000_000_007);
 }

@@ -161,7 +161,7 @@ fn details_that_come_late_are_added_and_take_no_name_from_the_others() {
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
     let (listing, mut all) = (source.listing(), source.all_details());
     let late = all.split_off(1);
-    vfs.apply(listing.clone(), all, 1);
+    vfs.apply(ServerId::FIRST, listing.clone(), all, 1);
     assert_eq!(render(&vfs), "same 1\n");
     let waiting: Vec<_> = listing.into_iter().skip(1).collect();
     let changes = vfs.add_of(ServerId::FIRST, waiting.clone(), vec![late[1].clone()], 2);

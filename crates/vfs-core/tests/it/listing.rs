@@ -3,7 +3,7 @@
 
 use crate::support::{child, vfs_of};
 use tfs_testkit::fake::{FakeSource, directory, single_file};
-use vfs_core::{Ino, Vfs, VfsError};
+use vfs_core::{Ino, ServerId, Vfs, VfsError};
 
 /// Returns up to `count` names after the cookie, each with its own cookie.
 fn page(vfs: &Vfs<FakeSource>, dir: Ino, cookie: u64, count: usize) -> Vec<(String, u64)> {
@@ -65,7 +65,7 @@ fn a_listing_under_way_neither_repeats_nor_loses_an_entry() {
         source.remove(gone);
     }
     source.add(single_file(7, "t7", 1));
-    vfs.apply(source.listing(), source.all_details(), 1);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 1);
     assert_eq!(names(&page(&vfs, Ino::ROOT, begun[4].1, 9)), ["t4", "t6", "t7"]);
     // Rewinding shows the present entries.
     assert_eq!(names(&page(&vfs, Ino::ROOT, 0, 9)), [".", "..", "t2", "t4", "t6", "t7"]);
@@ -90,7 +90,7 @@ fn only_entries_that_were_taken_count_as_lookups() {
     vfs.lookup(top, b"b").map(|entry| vfs.forget(entry.attr.ino, 1)).unwrap();
 
     source.remove(hash);
-    vfs.apply(source.listing(), Vec::new(), 1);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 1);
     assert!(vfs.attr(a).is_ok());
     assert!(matches!(vfs.attr(top), Err(VfsError::NotFound)));
     vfs.forget(a, 1);

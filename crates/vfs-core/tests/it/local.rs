@@ -68,7 +68,7 @@ impl Fixture {
     }
 
     fn apply(&self) {
-        self.vfs.apply(self.source.listing(), Vec::new(), 1);
+        self.vfs.apply(ServerId::FIRST, self.source.listing(), Vec::new(), 1);
     }
 
     /// Reads like a front end, and returns how many bytes came from the disk.
@@ -247,7 +247,7 @@ async fn a_verified_whole_file_is_read_here_whatever_state_its_torrent_is_in() {
         // `tar -S` treats a file without blocks as one hole.
         let top = child(&f.vfs, Ino::ROOT, "t").unwrap().ino;
         assert_eq!(child(&f.vfs, top, "a").unwrap().have_bytes, LEN);
-        let last = f.vfs.last_summaries_of(ServerId::FIRST).remove(0);
+        let last = f.vfs.last_summaries(ServerId::FIRST).remove(0);
         assert_eq!((last.state, last.file_progress.as_deref()), (state, Some(&[LEN][..])));
         assert_eq!(f.read(0, 1000).await, 1000);
         // Like half a minute without reads: it is opened again, and not verified.

@@ -5,7 +5,7 @@ use tfs_testkit::fake::{FakeSource, single_file};
 use tfs_testkit::odd::{DEEP_LEVELS, MANY_FILES, PIECE_BYTES, odd_torrents};
 use vfs_core::{
     Attr, Bitfield, DirEntry, FileId, FileIndex, Ino, MissingPolicy, NodeKind, ReadPolicy,
-    TorrentState, Vfs, VfsError,
+    ServerId, TorrentState, Vfs, VfsError,
 };
 
 use crate::support::{child, render_below, vfs_of, vfs_with};
@@ -219,10 +219,10 @@ fn only_what_is_resolved_is_shown_whatever_its_state() {
     }
     let vfs = Vfs::new(std::sync::Arc::new(source.clone()), vfs_core::VfsConfig::default());
     let listing = source.listing();
-    let unknown = vfs.unknown_torrents(&listing);
+    let unknown = vfs.unknown_torrents(ServerId::FIRST, &listing);
     assert_eq!(unknown.len(), states.len());
     let details = source.all_details().into_iter().filter(|it| unknown.contains(&it.info_hash));
-    vfs.apply(listing, details.collect(), 1);
+    vfs.apply(ServerId::FIRST, listing, details.collect(), 1);
     let mut seen: Vec<(String, Attr)> = Vec::new();
     let each = |entry: &DirEntry<'_>| {
         seen.push((entry.name.to_owned(), entry.attr));

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use vfs_core::{
-    Bitfield, FileParts, Ino, PreloadError, PreloadProgress, PreloadWait, ReadPolicy,
+    Bitfield, FileParts, Ino, PreloadError, PreloadProgress, PreloadWait, ReadPolicy, ServerId,
     SourceErrorKind, TorrentFile, TorrentState, Vfs,
 };
 
@@ -73,7 +73,7 @@ impl Fixture {
 
     fn set_state(&self, state: TorrentState) {
         self.source.update(file_id(1, 0).torrent, |it| it.state = state);
-        self.vfs.apply(self.source.listing(), Vec::new(), 1);
+        self.vfs.apply(ServerId::FIRST, self.source.listing(), Vec::new(), 1);
     }
 
     async fn all_closed(&self) {
@@ -244,7 +244,7 @@ async fn what_cannot_come_ends_the_preload_and_says_why() {
 
     let file = f.file("t/nothing");
     f.source.remove(file_id(1, 0).torrent);
-    f.vfs.apply(f.source.listing(), Vec::new(), 1);
+    f.vfs.apply(ServerId::FIRST, f.source.listing(), Vec::new(), 1);
     assert!(matches!(f.vfs.preload(&file, WHOLE, |_| ()).await, Err(PreloadError::Gone)));
     f.all_closed().await;
 }

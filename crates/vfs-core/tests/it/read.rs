@@ -7,7 +7,7 @@ use crate::support::{child, vfs_with};
 use tfs_testkit::fake::{FakeSource, Misbehaviour, directory, file_id, single_file};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use vfs_core::{HandleId, Ino, ReadPolicy, SourceErrorKind, Vfs, VfsError};
+use vfs_core::{HandleId, Ino, ReadPolicy, ServerId, SourceErrorKind, Vfs, VfsError};
 
 const FILE_LEN: u64 = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -191,7 +191,7 @@ async fn a_shutdown_ends_reads_under_way_and_those_to_come() {
 async fn handles_follow_the_torrent_not_the_tree() {
     let ReadFixture { source, vfs, handle } = mounted(1);
     source.remove(file_id(1, 0).torrent);
-    vfs.apply(source.listing(), Vec::new(), 1);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 1);
     assert!(matches!(vfs.read(handle, 0, 1).await, Err(VfsError::Stale)));
     source.add(single_file(1, "file", FILE_LEN));
     assert!(vfs.read(handle, 0, 1).await.is_ok());

@@ -10,8 +10,9 @@ use crate::support::child;
 use tfs_testkit::fake::{FakeSource, FakeStream, directory, file_id};
 use tokio::time::{Instant, advance};
 use vfs_core::{
-    Bitfield, ByteRange, FileId, HandleId, InfoHash, Ino, SeekTo, SourceError, SourceLimits,
-    TorrentDetails, TorrentSource, TorrentState, TorrentSummary, Vfs, VfsConfig, VfsError,
+    Bitfield, ByteRange, FileId, HandleId, InfoHash, Ino, SeekTo, ServerId, SourceError,
+    SourceLimits, TorrentDetails, TorrentSource, TorrentState, TorrentSummary, Vfs, VfsConfig,
+    VfsError,
 };
 
 /// A source that does not answer bitfield requests.
@@ -62,7 +63,7 @@ fn source() -> FakeSource {
 }
 
 fn open<S: TorrentSource>(vfs: &Vfs<S>, fake: &FakeSource) -> HandleId {
-    vfs.apply(fake.listing(), fake.all_details(), 0);
+    vfs.apply(ServerId::FIRST, fake.listing(), fake.all_details(), 0);
     let top = vfs.lookup(Ino::ROOT, b"t").unwrap().attr.ino;
     vfs.open(vfs.lookup(top, b"a").unwrap().attr.ino).unwrap()
 }
@@ -100,7 +101,7 @@ async fn a_source_that_is_silent_makes_it_all_data_within_two_seconds() {
         tokio::join!(vfs.seek(handle, 0, SeekTo::Hole), vfs.seek(handle, 60, SeekTo::Data));
     assert_eq!((hole.unwrap(), data.unwrap()), (100, 60));
     assert_eq!(start.elapsed().as_secs(), 2);
-    assert_eq!(vfs.source().asked.load(Ordering::Relaxed), 1);
+    assert_eq!(vfs.source(ServerId::FIRST).unwrap().asked.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,17 +113,17 @@ async fn what_the_listing_says_needs_no_question() {
     assert!(matches!(seek(100, SeekTo::Hole), Some(Err(VfsError::NothingThere))));
     let torrent = file_id(1, 0).torrent;
     source.update(torrent, |summary| summary.file_progress = Some([100].into()));
-    vfs.apply(source.listing(), Vec::new(), 0);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 0);
     assert!(matches!(seek(0, SeekTo::Hole), Some(Ok(100))));
     assert!(matches!(seek(99, SeekTo::Data), Some(Ok(99))));
     // Data that is being checked may turn out to be missing; until then its availability is
     // unknown.
     source.update(torrent, |summary| summary.state = TorrentState::Initializing);
-    vfs.apply(source.listing(), Vec::new(), 0);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 0);
     assert_eq!(vfs.seek(handle, 0, SeekTo::Hole).await.unwrap(), 100);
     assert_eq!(source.bitfield_requests(), 1);
     source.remove(torrent);
-    vfs.apply(source.listing(), Vec::new(), 0);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 0);
     assert!(matches!(seek(0, SeekTo::Hole), Some(Err(VfsError::Stale))));
     vfs.release(handle);
     assert!(matches!(seek(0, SeekTo::Hole), Some(Err(VfsError::BadHandle))));

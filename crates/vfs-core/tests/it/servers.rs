@@ -28,8 +28,8 @@ impl ServersStage {
     }
 
     fn hear(&self, server: ServerId) -> vfs_core::Changes {
-        let source = self.vfs.source_of(server).unwrap();
-        self.vfs.apply_of(server, source.listing(), source.all_details(), SEEN_AT)
+        let source = self.vfs.source(server).unwrap();
+        self.vfs.apply(server, source.listing(), source.all_details(), SEEN_AT)
     }
 
     fn names(&self, dir: Ino) -> Vec<String> {
@@ -224,7 +224,7 @@ fn names_and_times_come_back_whichever_server_has_the_torrent_first() {
     let hash = film.info_hash;
     let name = format!("film [{}]", hash.short());
     let remembered = RestoredTorrent { info_hash: hash, name: name.clone(), first_seen: 77 };
-    stage.vfs.remember_of(AWAY, Some(90), [remembered]);
+    stage.vfs.remember(AWAY, Some(90), [remembered]);
     stage.home.add(film);
     stage.hear(HOME);
     assert_eq!(stage.names(Ino::ROOT), [name.as_str()]);

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use tfs_testkit::fake::FakeSource;
-use vfs_core::{Attr, Ino, NodeKind, ReadPolicy, Vfs, VfsConfig, VfsError};
+use vfs_core::{Attr, Ino, NodeKind, ReadPolicy, ServerId, Vfs, VfsConfig, VfsError};
 
 /// When all torrents of [`vfs_of`] are first seen.
 pub(crate) const SEEN_AT: i64 = 1_700_000_000;
@@ -16,7 +16,7 @@ pub(crate) fn vfs_of(source: &FakeSource) -> Vfs<FakeSource> {
 
 pub(crate) fn vfs_with(source: &FakeSource, read: ReadPolicy) -> Vfs<FakeSource> {
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig { read, ..VfsConfig::default() });
-    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), SEEN_AT);
     vfs
 }
 

@@ -200,13 +200,13 @@ fn a_torrent_whose_only_file_cannot_be_shown_is_not_in_the_root() {
     let stats = vfs.stats();
     assert_eq!((stats.total_bytes, stats.inode_count), (16384, 2));
     // It is known nevertheless, so that its details are not requested again, and can be removed.
-    assert_eq!(vfs.unknown_torrents(&source.listing()), []);
+    assert_eq!(vfs.unknown_torrents(ServerId::FIRST, &source.listing()), []);
     source.remove(padding);
-    let changes = vfs.apply(source.listing(), Vec::new(), 1);
+    let changes = vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 1);
     assert!(!changes.has_names());
     assert_eq!(vfs.summaries_not_in(ServerId::FIRST, &[]).len(), 3);
     source.add(with(1, FileKind::Padding));
-    assert_eq!(vfs.unknown_torrents(&source.listing()), [padding]);
+    assert_eq!(vfs.unknown_torrents(ServerId::FIRST, &source.listing()), [padding]);
 }
 
 #[test]
@@ -231,11 +231,11 @@ fn attributes_tell_what_is_there() {
     // Totals follow added and removed torrents.
     source.update(hash, |summary| summary.file_progress = Some([1000, 0, 0].into()));
     source.add(single_file(8, "u", 5));
-    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), SEEN_AT);
     let stats = vfs.stats();
     assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (1015, 1005, 8));
     source.remove(hash);
-    vfs.apply(source.listing(), Vec::new(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), SEEN_AT);
     let stats = vfs.stats();
     assert_eq!((stats.total_bytes, stats.have_bytes, stats.inode_count), (5, 5, 2));
 }
@@ -248,7 +248,7 @@ fn nothing_is_known_before_the_first_listing() {
     assert!(matches!(vfs.read_dir(Ino::ROOT, 0, |_| true), Err(VfsError::NoTree)));
     // The root exists nevertheless: the path to `.tfs` leads through it.
     assert!(vfs.attr(Ino::ROOT).is_ok());
-    vfs.apply(Vec::new(), Vec::new(), 0);
+    vfs.apply(ServerId::FIRST, Vec::new(), Vec::new(), 0);
     assert!(vfs.open_dir(Ino::ROOT).is_ok());
 }
 
@@ -261,7 +261,7 @@ fn torrents_come_and_go_and_keep_their_names() {
     let second = child(&vfs, Ino::ROOT, "a [02020202].iso").unwrap();
 
     source.remove(first);
-    let changes = vfs.apply(source.listing(), Vec::new(), 1);
+    let changes = vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 1);
     assert_eq!(changes.removed, [(first, "a.iso".to_owned())]);
     assert_eq!(render(&vfs), "a [02020202].iso 2\n");
 
@@ -269,11 +269,14 @@ fn torrents_come_and_go_and_keep_their_names() {
     // known.
     let third = source.add(single_file(3, "b", 3));
     source.update(third, |summary| summary.is_resolved = false);
-    assert_eq!(vfs.unknown_torrents(&source.listing()), []);
+    assert_eq!(vfs.unknown_torrents(ServerId::FIRST, &source.listing()), []);
     source.update(third, |summary| summary.is_resolved = true);
-    assert_eq!(vfs.unknown_torrents(&source.listing()), [third]);
-    assert_eq!(vfs.apply(source.listing(), Vec::new(), 2).added, []);
-    assert_eq!(vfs.apply(source.listing(), source.all_details(), 3).added.len(), 1);
+    assert_eq!(vfs.unknown_torrents(ServerId::FIRST, &source.listing()), [third]);
+    assert_eq!(vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 2).added, []);
+    assert_eq!(
+        vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 3).added.len(),
+        1
+    );
     assert_eq!(child(&vfs, Ino::ROOT, "a [02020202].iso").unwrap().ino, second.ino);
 }
 
@@ -286,7 +289,7 @@ fn what_is_gone_is_stale_until_it_is_forgotten() {
     let file = vfs.lookup(top, b"a").unwrap().attr.ino;
 
     source.remove(hash);
-    vfs.apply(source.listing(), Vec::new(), 1);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), 1);
     assert!(matches!(vfs.lookup(Ino::ROOT, b"t"), Err(VfsError::NotFound)));
     assert!(matches!(vfs.lookup(top, b"a"), Err(VfsError::Stale)));
     assert!(matches!(vfs.read_dir(top, 0, |_| true), Err(VfsError::Stale)));
@@ -334,7 +337,7 @@ fn file_handles_are_found_by_number_before_and_after_a_remount() {
     // A node that the kernel knows is stale when its torrent is gone; any other is not found.
     vfs.lookup(d, b"a").unwrap();
     source.remove(hash);
-    vfs.apply(source.listing(), Vec::new(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), SEEN_AT);
     assert!(matches!(lookup(&vfs, handles[4].1.0, "."), Err(VfsError::Stale)));
     assert!(matches!(lookup(&vfs, handles[4].1.0, ".."), Err(VfsError::Stale)));
     assert!(matches!(lookup(&vfs, handles[3].1.0, "."), Err(VfsError::NotFound)));
@@ -348,8 +351,8 @@ fn vfs_of_32(source: &FakeSource, ranges: &[(InfoHash, NumberRange)]) -> Vfs<Fak
         ..VfsConfig::default()
     };
     let vfs = Vfs::new(Arc::new(source.clone()), config);
-    vfs.remember_numbers_of(ServerId::FIRST, ranges.iter().copied());
-    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    vfs.remember_numbers(ServerId::FIRST, ranges.iter().copied());
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), SEEN_AT);
     vfs
 }
 
@@ -430,7 +433,7 @@ fn numbers_below_2_to_the_32_are_allocated_and_stay_if_they_are_kept() {
     assert!(again.contains_key("/t/l/m") && !first.contains_key("/t/l/m"));
     // It returns with its former numbers.
     other.add(directory(2, "t2", &[("d/a", 1), ("b", 2)]));
-    vfs.apply(other.listing(), other.all_details(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, other.listing(), other.all_details(), SEEN_AT);
     assert_eq!(numbers_of(&vfs)["/t2/d/a"], first["/t2/d/a"]);
 }
 
@@ -477,13 +480,13 @@ fn names_that_were_shown_are_kept() {
         had(7, "%empty"),
         had(8, "%empty [08080808]"),
     ];
-    vfs.remember(Some(7), remembered);
+    vfs.remember(ServerId::FIRST, Some(7), remembered);
     assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
     // The details of 3 arrive late, and its name is reserved for it.
     let third = |details: &TorrentDetails| details.info_hash == InfoHash::from_bytes([3; 20]);
     let (late, early): (Vec<_>, Vec<_>) = source.all_details().into_iter().partition(third);
-    vfs.apply(source.listing(), early, SEEN_AT);
-    vfs.apply(source.listing(), late, SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), early, SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), late, SEEN_AT);
     expect![[r#"
         same [01010101] 1
         same [02020202] 2
@@ -518,19 +521,19 @@ fn times_are_those_of_the_first_sight_and_of_the_last_change() {
         name: format!("t{id}"),
         first_seen: now - 5,
     });
-    vfs.remember(Some(now - 3), remembered);
-    vfs.apply(Vec::new(), Vec::new(), now - 2);
+    vfs.remember(ServerId::FIRST, Some(now - 3), remembered);
+    vfs.apply(ServerId::FIRST, Vec::new(), Vec::new(), now - 2);
     assert_eq!(vfs.attr(Ino::ROOT).unwrap().mtime, now - 3);
-    vfs.apply(source.listing(), source.all_details(), now);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), now);
     assert_eq!(vfs.attr(Ino::ROOT).unwrap().mtime, now);
-    vfs.apply(source.listing(), Vec::new(), now + 1);
+    vfs.apply(ServerId::FIRST, source.listing(), Vec::new(), now + 1);
     assert_eq!(vfs.attr(Ino::ROOT).unwrap().mtime, now);
     for (id, _, want) in cases {
         assert_eq!(child(&vfs, Ino::ROOT, &format!("t{id}")).unwrap().mtime, want, "{id}");
     }
     // A clock that was never set does not distort dates.
     let vfs = Vfs::new(Arc::new(source.clone()), VfsConfig::default());
-    vfs.apply(source.listing(), source.all_details(), 0);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), 0);
     assert_eq!(child(&vfs, Ino::ROOT, "t1").unwrap().mtime, SEEN_AT);
     assert_eq!(child(&vfs, Ino::ROOT, "t2").unwrap().mtime, 0);
 }
@@ -560,7 +563,9 @@ fn a_listing_that_says_nothing_new_waits_for_nobody_and_holds_up_nobody() {
     vfs.read_dir(Ino::ROOT, 0, |_entry| {
         let (vfs, listing) = (Arc::clone(&vfs), source.listing());
         let sender = sender.clone();
-        thread::spawn(move || sender.send(vfs.apply(listing, Vec::new(), SEEN_AT + 9)));
+        thread::spawn(move || {
+            sender.send(vfs.apply(ServerId::FIRST, listing, Vec::new(), SEEN_AT + 9))
+        });
         let changes = applied.recv_timeout(Duration::from_secs(60)).unwrap();
         assert!(changes.added.is_empty() && changes.removed.is_empty());
         false

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use expect_test::expect;
 use tfs_testkit::fake::{FakeSource, directory, file_id, single_file};
-use vfs_core::{Attr, ControlFile, Ino, NodeKind, Query, SearchHit, Vfs, VfsConfig, VfsError};
+use vfs_core::{
+    Attr, ControlFile, Ino, NodeKind, Query, SearchHit, ServerId, Vfs, VfsConfig, VfsError,
+};
 
 use crate::support::{SEEN_AT, child};
 
@@ -22,7 +24,12 @@ fn vfs_of(source: &FakeSource, show_control: bool) -> Vfs<FakeSource> {
 }
 
 fn apply(vfs: &Vfs<FakeSource>) {
-    vfs.apply(vfs.source().listing(), vfs.source().all_details(), SEEN_AT);
+    vfs.apply(
+        ServerId::FIRST,
+        vfs.source(ServerId::FIRST).unwrap().listing(),
+        vfs.source(ServerId::FIRST).unwrap().all_details(),
+        SEEN_AT,
+    );
 }
 
 fn sample() -> (FakeSource, Vfs<FakeSource>) {
@@ -272,7 +279,7 @@ fn views_are_found_by_number_and_searches_only_in_their_run() {
     let source = FakeSource::new(4);
     source.add(single_file(1, "film.mkv", 5));
     let vfs = vfs_of(&source, false);
-    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), SEEN_AT);
     let by_number = |ino, name: &[u8]| vfs.lookup(ino, name).map(|entry| entry.attr);
     let control = by_number(Ino::ROOT, b".tfs").unwrap();
     let search = by_number(control.ino, b"search").unwrap();
@@ -292,7 +299,7 @@ fn views_are_found_by_number_and_searches_only_in_their_run() {
 
     // Another run has other searches under the same numbers.
     let other = vfs_of(&source, false);
-    other.apply(source.listing(), source.all_details(), SEEN_AT);
+    other.apply(ServerId::FIRST, source.listing(), source.all_details(), SEEN_AT);
     let search = other.lookup(search.ino, b"mkv").unwrap().attr;
     assert_eq!(search.ino, words.ino);
     assert_ne!(search.generation, words.generation);
@@ -306,7 +313,7 @@ fn searches_find_accents_however_they_are_encoded() {
     source.add(single_file(2, "caf\u{e9} m\u{fc}ller.mkv", 6));
     source.add(single_file(3, "\u{39f}\u{394}\u{39f}\u{3a3}.mkv", 7));
     let vfs = vfs_of(&source, false);
-    vfs.apply(source.listing(), source.all_details(), SEEN_AT);
+    vfs.apply(ServerId::FIRST, source.listing(), source.all_details(), SEEN_AT);
     let search = |words: &str| {
         let control = vfs.lookup(Ino::ROOT, b".tfs").unwrap().attr.ino;
         let search = vfs.lookup(control, b"search").unwrap().attr.ino;

@@ -91,11 +91,6 @@ impl<S: TorrentSource> MultiEngine<S> {
         }
     }
 
-    /// Returns the source of the first server.
-    pub(crate) fn first_source(&self) -> &S {
-        self.engines.first().expect("there is at least one server").source()
-    }
-
     /// Returns the source of a server; `None` for an unknown id.
     pub(crate) fn source(&self, server: ServerId) -> Option<&S> {
         self.engine(server).map(Engine::source)

@@ -245,7 +245,7 @@ impl FailoverStage {
     fn hear(&self) {
         for (server, id) in self.servers.iter().zip(self.vfs.servers()) {
             let details = vec![server.details.clone()];
-            self.vfs.apply_of(id, vec![server.summary()], details, SEEN_AT);
+            self.vfs.apply(id, vec![server.summary()], details, SEEN_AT);
         }
     }
 
@@ -484,7 +484,7 @@ async fn where_all_servers_are_away_the_first_that_is_back_answers() {
 async fn a_server_that_only_one_has_torrents_of_is_waited_for_as_if_it_were_alone() {
     let stage = twins();
     let film = stage.open();
-    stage.vfs.apply_of(ServerId(1), Vec::new(), Vec::new(), SEEN_AT);
+    stage.vfs.apply(ServerId(1), Vec::new(), Vec::new(), SEEN_AT);
     stage.servers[0].set(Mode::Silent);
     let vfs = Arc::clone(&stage.vfs);
     let reading = tokio::spawn(async move { read(&vfs, film, 5, 9).await });
@@ -568,7 +568,7 @@ async fn a_server_that_lies_does_not_answer_for_another() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_at_the_only_server_with_its_torrent_finds_what_it_read() {
     let stage = twins();
-    stage.vfs.apply_of(ServerId(0), Vec::new(), Vec::new(), SEEN_AT);
+    stage.vfs.apply(ServerId(0), Vec::new(), Vec::new(), SEEN_AT);
     let film = stage.open();
     assert!(stage.vfs.try_read(film, 0, 200_000).is_none());
     stage.read(film, 0, 300_000).await.unwrap();
@@ -583,16 +583,16 @@ async fn a_reader_at_the_only_server_with_its_torrent_finds_what_it_read() {
 async fn an_id_that_no_server_has_is_no_server() {
     let stage = twins();
     let nobody = ServerId(2);
-    assert!(stage.vfs.source_of(nobody).is_none());
+    assert!(stage.vfs.source(nobody).is_none());
     let mut other = single_file(2, "other", 9);
     other.piece_len = None;
     let summary = TorrentSummary { info_hash: other.info_hash, ..stage.servers[0].summary() };
-    let changes = stage.vfs.apply_of(nobody, vec![summary.clone()], vec![other.clone()], SEEN_AT);
+    let changes = stage.vfs.apply(nobody, vec![summary.clone()], vec![other.clone()], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
     let changes = stage.vfs.add_of(nobody, vec![summary], vec![other], SEEN_AT);
     assert!(changes.added.is_empty(), "{changes:?}");
     // An empty listing of it removes nothing either.
-    let changes = stage.vfs.apply_of(nobody, Vec::new(), Vec::new(), SEEN_AT);
+    let changes = stage.vfs.apply(nobody, Vec::new(), Vec::new(), SEEN_AT);
     assert!(changes.removed.is_empty(), "{changes:?}");
     stage.read(stage.open(), 5, 9).await.unwrap();
 }

@@ -36,13 +36,13 @@ fn apply(
     details_of: u8,
     at: i64,
 ) {
-    let listing = vfs.source_of(server).unwrap().listing();
-    let unknown = vfs.unknown_torrents_of(server, &listing);
+    let listing = vfs.source(server).unwrap().listing();
+    let unknown = vfs.unknown_torrents(server, &listing);
     let given = pool.iter().enumerate().filter(|(position, details)| {
         details_of >> position & 1 == 1 && unknown.contains(&details.info_hash)
     });
     let given = given.map(|(_, details)| details.clone()).collect();
-    vfs.apply_of(server, listing, given, at);
+    vfs.apply(server, listing, given, at);
 }
 
 proptest! {

@@ -67,7 +67,7 @@ impl Model {
         let vfs = Vfs::of_servers(&shared, VfsConfig::default());
         for server in vfs.servers() {
             assert!(matches!(vfs.open_dir(Ino::ROOT), Err(VfsError::NoTree)));
-            vfs.apply_of(server, Vec::new(), Vec::new(), 1);
+            vfs.apply(server, Vec::new(), Vec::new(), 1);
         }
         Self {
             sources,
@@ -104,14 +104,14 @@ impl Model {
         self.now += 10;
         let id = ServerId(u16::try_from(server).unwrap());
         let listing = self.sources[server].listing();
-        let unknown = self.vfs.unknown_torrents_of(id, &listing);
+        let unknown = self.vfs.unknown_torrents(id, &listing);
         let is_given = |hash: &InfoHash| {
             let position = self.pool.iter().position(|details| details.info_hash == *hash);
             details_of >> position.unwrap() & 1 == 1
         };
         let given: Vec<_> = unknown.iter().copied().filter(is_given).collect();
         let details = self.pool.iter().filter(|it| given.contains(&it.info_hash)).cloned();
-        let changes = self.vfs.apply_of(id, listing.clone(), details.collect(), self.now);
+        let changes = self.vfs.apply(id, listing.clone(), details.collect(), self.now);
 
         let listed: BTreeSet<_> = listing.iter().map(|summary| summary.info_hash).collect();
         let mut left = BTreeMap::new();
