@@ -80,7 +80,7 @@ impl<S> Drop for InlinePermit<'_, S> {
     fn drop(&mut self) {
         let ReadTarget { handle, file, range, .. } = self.target;
         self.shared.apply_if(|core, now| {
-            core.on_direct_end(now, (handle, file.id), range, self.end).then_some(())
+            core.plan.on_direct_end(now, (handle, file.id), range, self.end).then_some(())
         });
     }
 }

@@ -17,8 +17,8 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Timestamp;
-use super::core::{Core, Output};
-use super::plan::{BitfieldStatus, Demand, ReadId, StreamEnd, StreamId};
+use super::core::Core;
+use super::plan::{BitfieldStatus, Demand, Output, ReadId, StreamEnd, StreamId};
 use crate::{
     Bitfield, BudgetListener, ByteRange, DownloadProgress, FileId, InfoHash, SourceError,
     SourceErrorKind, SourceStream as _, StreamBudget, StreamDemand, TorrentSource, VfsError,
@@ -72,7 +72,7 @@ impl<S: TorrentSource> EngineDriver<S> {
     pub(super) fn new(source: Arc<S>, mut core: Core) -> Arc<Self> {
         let budget = source.budget();
         if budget.is_some() {
-            core.share_permits();
+            core.plan.share_permits();
         }
         let state = DriverState {
             core,
@@ -145,7 +145,7 @@ impl<S> EngineDriver<S> {
         let now = self.now();
         let mut state = self.lock();
         if state.waiting.remove(&read).is_some() {
-            state.core.on_cancel(now, read);
+            state.core.plan.on_cancel(now, read);
             self.carry_out(state, now);
         }
     }
@@ -169,7 +169,7 @@ impl<S> EngineDriver<S> {
         if let Some(budget) = &self.budget {
             state.negotiate(now, &**budget);
         }
-        let is_sooner = match (state.core.next_time(), state.alarm) {
+        let is_sooner = match (state.core.plan.next_time(), state.alarm) {
             (Some(next), Some(alarm)) => next < alarm,
             (_, None) | (None, _) => false,
         };
@@ -213,7 +213,7 @@ impl DriverState {
                 return;
             }
             self.demand = Some(demand);
-            self.core.on_permits(now, budget.update(demand));
+            self.core.plan.on_permits(now, budget.update(demand));
             self.pump(now);
         }
         tracing::error!(demand = ?self.demand, "the stream budget does not answer");
@@ -299,7 +299,7 @@ impl<S> Drop for OwnerGuard<S> {
         state.has_owner = false;
         state.alarm = None;
         state.orders.clear();
-        state.core.on_owner_gone(now);
+        state.core.plan.on_owner_gone(now);
         self.shared.carry_out(state, now);
     }
 }
@@ -337,10 +337,11 @@ async fn run_driver<S: TorrentSource>(guard: OwnerGuard<S>) {
         let (orders, alarm, is_ended) = {
             let now = shared.now();
             let mut state = shared.lock();
-            state.core.on_time(now);
+            state.core.plan.on_time(now);
             shared.carry_out(state, now);
             state = shared.lock();
-            state.alarm = Some(state.core.next_time().unwrap_or(now.saturating_add(NOTHING_DUE)));
+            state.alarm =
+                Some(state.core.plan.next_time().unwrap_or(now.saturating_add(NOTHING_DUE)));
             (std::mem::take(&mut state.orders), state.alarm, state.is_ended)
         };
         orders.iter().for_each(|order| jobs.carry_out(shared, order));
@@ -360,12 +361,12 @@ async fn run_driver<S: TorrentSource>(guard: OwnerGuard<S>) {
 impl TaskSet {
     fn carry_out<S: TorrentSource>(&mut self, shared: &Arc<EngineDriver<S>>, order: &Output) {
         match *order {
-            Output::Open { stream, file, file_len, range } => {
+            Output::Open { stream, file, file_len, range, .. } => {
                 let shared = Arc::clone(shared);
                 let task = self.tasks.spawn(async move {
                     // The stream is dropped by then, so its permit is free.
                     let end = run_stream(&shared, stream, (file, file_len, range)).await;
-                    shared.apply(|core, now| core.on_stream_end(now, stream, end));
+                    shared.apply(|core, now| core.plan.on_stream_end(now, stream, end));
                     TaskEnd::Stream
                 });
                 self.by_task.insert(task.id(), TaskKind::Stream(stream));
@@ -414,21 +415,21 @@ impl TaskSet {
                     Err(error) if error.is_panic() => StreamEnd::Failed(panicked()),
                     Err(_) => StreamEnd::Closed,
                 };
-                shared.apply(|core, now| core.on_stream_end(now, stream, end));
+                shared.apply(|core, now| core.plan.on_stream_end(now, stream, end));
             }
             (Some(TaskKind::Haves(torrent)), done) => {
                 let answer = match done {
                     Ok(TaskEnd::Haves(answer)) => answer,
                     Ok(TaskEnd::Stream | TaskEnd::Progress(_)) | Err(_) => Err(panicked()),
                 };
-                shared.apply(|core, now| core.on_haves(now, torrent, answer));
+                shared.apply(|core, now| core.plan.on_haves(now, torrent, answer));
             }
             (Some(TaskKind::Progress(torrent)), done) => {
                 let answer = match done {
                     Ok(TaskEnd::Progress(answer)) => answer,
                     Ok(TaskEnd::Stream | TaskEnd::Haves(_)) | Err(_) => None,
                 };
-                shared.apply(|core, now| core.on_download(now, torrent, answer));
+                shared.apply(|core, now| core.plan.on_download(now, torrent, answer));
             }
             (None, _) => {}
         }
@@ -447,11 +448,11 @@ async fn run_stream<S: TorrentSource>(
         Ok(stream) => stream,
         Err(error) => return StreamEnd::Failed(error),
     };
-    shared.apply(|core, now| core.on_opened(now, id, stream.position()));
+    shared.apply(|core, now| core.plan.on_opened(now, id, stream.position()));
     let (mut chunk, mut offset) = (Bytes::new(), range.start());
     loop {
         let woken = shared.stream_wake.notified();
-        let demand = shared.read(|core| core.demand(id));
+        let demand = shared.read(|core| core.plan.demand(id));
         let wanted = match demand {
             Demand::Closed => return StreamEnd::Closed,
             Demand::Nothing => {

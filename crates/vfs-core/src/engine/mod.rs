@@ -199,28 +199,28 @@ impl<S: TorrentSource> Engine<S> {
     }
 
     fn open(&self, handle: HandleId) {
-        self.shared.apply_quietly(|core, _| core.on_open(handle));
+        self.shared.apply_quietly(|core, _| core.plan.on_open(handle));
     }
 
     fn release(&self, handle: HandleId) {
-        self.shared.apply(|core, _| core.on_release(handle));
+        self.shared.apply(|core, _| core.plan.on_release(handle));
     }
 
     /// Updates the states of the files that are being read from a listing.
     fn update(&self, state: impl Fn(FileId) -> Option<FileState>) {
-        for file in self.shared.read(Core::files) {
+        for file in self.shared.read(|core| core.plan.files()) {
             let state = state(file);
-            self.shared.apply(|core, _| core.on_facts(file, state));
+            self.shared.apply(|core, _| core.plan.on_facts(file, state));
         }
         if self.locals.update(self.shared.now(), state) {
-            self.shared.apply(|core, _| core.clear_haves());
+            self.shared.apply(|core, _| core.plan.on_clear_haves());
         }
     }
 
     /// Returns the activity of each handle that was read from.
     fn activities(&self) -> BTreeMap<HandleId, Activity> {
         let now = self.shared.now();
-        self.shared.read(|core| core.activities(now))
+        self.shared.read(|core| core.plan.activities(now))
     }
 
     /// Discards all bytes, also of open streams, and returns their number.
@@ -231,7 +231,7 @@ impl<S: TorrentSource> Engine<S> {
     /// Discards all bitfields.
     fn clear_haves(&self) {
         self.locals.clear();
-        self.shared.apply(|core, _| core.clear_haves());
+        self.shared.apply(|core, _| core.plan.on_clear_haves());
     }
 
     fn counters(&self) -> Counters {
@@ -315,8 +315,8 @@ impl<S: TorrentSource> Engine<S> {
             let who = (handle, file.id, Priority::Foreground);
             let started = core.read(now, deadline, who, facts, range)?;
             if let Started::Waits(read) = started {
-                core.set_patience(read, patience);
-                core.set_split(read, split);
+                core.plan.set_patience(read, patience);
+                core.plan.set_split(read, split);
             }
             Ok(started)
         };
@@ -344,7 +344,7 @@ impl<S: TorrentSource> Engine<S> {
         mut answer: oneshot::Receiver<driver::ReadResult>,
     ) -> driver::ReadResult {
         loop {
-            let progress_at = self.shared.read(|core| core.progress_at(read));
+            let progress_at = self.shared.read(|core| core.plan.progress_at(read));
             let Some(progress_at) = progress_at else { return answered(answer.await) };
             let stalls_at = progress_at.saturating_add(STALL_TIME_MAX);
             let rest = stalls_at.duration_since(self.shared.now());
@@ -362,7 +362,7 @@ impl<S: TorrentSource> Engine<S> {
     /// Returns the time since the last progress of a torrent.
     fn progress_age(&self, torrent: InfoHash) -> Option<Duration> {
         let now = self.shared.now();
-        let at = self.shared.read(|core| core.torrent_progress_at(torrent))?;
+        let at = self.shared.read(|core| core.plan.torrent_progress_at(torrent))?;
         Some(now.duration_since(at))
     }
 
@@ -375,13 +375,13 @@ impl<S: TorrentSource> Engine<S> {
     ) -> ServerAvailability {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state };
         let now = self.shared.now();
-        self.shared.read(|core| core.outlook(now, (file.id, &facts), range))
+        self.shared.read(|core| core.plan.outlook(file.id, &facts, range, now))
     }
 
     /// Returns whether a whole page of a range is on the server.
     fn has_page(&self, file: FileRef, state: FileState, range: ByteRange) -> bool {
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
-        self.shared.read(|core| core.has_page(file.id, &facts, range))
+        self.shared.read(|core| core.plan.has_page(file.id, &facts, range))
     }
 
     /// Records that a signal ended the wait of a read.
@@ -389,7 +389,8 @@ impl<S: TorrentSource> Engine<S> {
         let ReadTarget { handle, file, range, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (handle, file.id);
-        self.shared.apply_quietly(|core, now| core.on_interrupted_wait(now, who, &facts, range));
+        self.shared
+            .apply_quietly(|core, now| core.plan.on_interrupted_wait(now, who, &facts, range));
     }
 
     /// Returns the error of a read that would have to wait for missing data now, if a recent wait
@@ -398,13 +399,13 @@ impl<S: TorrentSource> Engine<S> {
         let ReadTarget { handle, file, .. } = target;
         let facts = FileFacts { len: file.len, geometry: file.geometry, state: Some(state) };
         let who = (handle, file.id);
-        self.shared.apply_quietly(|core, now| core.fail_fast_error(now, who, &facts))
+        self.shared.apply_quietly(|core, now| core.plan.fail_fast_error(now, who, &facts))
     }
 
     /// Returns whether the breaker is open and no probe is due.
     fn is_refusing(&self) -> bool {
         let now = self.shared.now();
-        self.shared.read(|core| core.is_refusing(now))
+        self.shared.read(|core| core.plan.is_refusing(now))
     }
 
     /// Returns whether a range can be read from the local disk without the server: the file is

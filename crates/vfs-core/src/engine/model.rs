@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::core::{Core, Output, Started};
-use super::plan::{Demand, FileFacts, Priority, ReadDeadline, ReadId, StreamEnd, StreamId, Tuning};
+use super::core::{Core, Started};
+use super::plan::{
+    Demand, FileFacts, Output, Priority, ReadDeadline, ReadId, StreamEnd, StreamId, Tuning,
+};
 use super::store::BlockCache;
 use super::{MissingPolicy, Timestamp};
 use crate::{ByteRange, FileId, FileIndex, HandleId, InfoHash, SourceError, SourceErrorKind};
@@ -99,25 +101,25 @@ impl Outside {
             }
             ModelStep::Cancel => {
                 if let Some((read, _)) = self.waiting.pop_first() {
-                    self.core.on_cancel(self.now, read);
+                    self.core.plan.on_cancel(self.now, read);
                 }
             }
-            ModelStep::Release { handle } => self.core.on_release(HandleId(handle)),
+            ModelStep::Release { handle } => self.core.plan.on_release(HandleId(handle)),
             ModelStep::Feed { which, len } => self.feed(which, len),
             ModelStep::Break { which } => {
                 if let Some(id) = self.streams.keys().nth(which).copied() {
                     self.streams.remove(&id);
                     let error = SourceError::new(SourceErrorKind::TimedOut, "read");
-                    self.core.on_stream_end(self.now, id, StreamEnd::Failed(error));
+                    self.core.plan.on_stream_end(self.now, id, StreamEnd::Failed(error));
                 }
             }
             ModelStep::Pass { millis } => {
                 self.now += Duration::from_millis(millis);
-                self.core.on_time(self.now);
+                self.core.plan.on_time(self.now);
             }
         }
         self.pump();
-        self.core.check();
+        self.core.plan.check();
     }
 
     fn read(&mut self, handle: u64, offset: u64, len: u64) {
@@ -125,7 +127,7 @@ impl Outside {
         self.ends.insert(handle, range.end());
         let facts = FileFacts { len: FILE_LEN, geometry: None, state: None };
         let never = ReadDeadline::NEVER;
-        self.core.on_open(HandleId(handle));
+        self.core.plan.on_open(HandleId(handle));
         let who = (HandleId(handle), self.file, Priority::Foreground);
         match self.core.read(self.now, never, who, facts, range).unwrap() {
             Started::Done(parts) => check_bytes(range, &parts.concat()),
@@ -138,9 +140,9 @@ impl Outside {
         let (id, at) = (*id, *pos);
         if !*is_open {
             *is_open = true;
-            return self.core.on_opened(self.now, id, at);
+            return self.core.plan.on_opened(self.now, id, at);
         }
-        match self.core.demand(id) {
+        match self.core.plan.demand(id) {
             Demand::Bytes(most) => {
                 *pos += len.min(most);
                 let chunk: Vec<_> = (at..*pos).map(byte_at).collect();
@@ -148,7 +150,7 @@ impl Outside {
             }
             Demand::End => {
                 self.streams.remove(&id);
-                self.core.on_stream_end(self.now, id, StreamEnd::Over);
+                self.core.plan.on_stream_end(self.now, id, StreamEnd::Over);
             }
             Demand::Nothing | Demand::Closed => {}
         }
@@ -171,7 +173,7 @@ impl Outside {
         if !closed.is_empty() {
             for id in closed {
                 self.streams.remove(&id);
-                self.core.on_stream_end(self.now, id, StreamEnd::Closed);
+                self.core.plan.on_stream_end(self.now, id, StreamEnd::Closed);
             }
             self.pump();
         }

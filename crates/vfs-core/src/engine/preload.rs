@@ -124,7 +124,7 @@ impl PreloadError {
 impl<S: TorrentSource> Engine<S> {
     /// Returns how many bytes of a range of a file are known to be on the server.
     pub(super) fn bytes_here(&self, file: FileId, facts: &FileFacts, range: ByteRange) -> u64 {
-        self.shared.read(|core| core.bytes_here(file, facts, range))
+        self.shared.read(|core| core.plan.bytes_here(file, facts, range))
     }
 
     /// Resolves when all of a range is on the server. `progress` is called every 250 ms.
@@ -170,8 +170,9 @@ impl<S: TorrentSource> Engine<S> {
                 _ = ticks.tick() => {}
             }
             let now = self.shared.now();
-            let (bytes_there, wait) =
-                self.shared.read(|core| (core.preloaded_bytes(read), core.preload_wait(read, now)));
+            let (bytes_there, wait) = self
+                .shared
+                .read(|core| (core.plan.preloaded_bytes(read), core.plan.preload_wait(read, now)));
             // An unreachable server makes the bitfield unknown, but its pieces stay.
             most_bytes = bytes_there.max(most_bytes);
             progress(PreloadStep { bytes_there: most_bytes, wait: fetch.refine(wait) });

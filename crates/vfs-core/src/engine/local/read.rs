@@ -23,8 +23,9 @@ impl<S: TorrentSource> Engine<S> {
         match here.file.try_read(range) {
             Ok(None) => None,
             Ok(Some(bytes)) if bytes.len() as u64 == range.len() => {
-                self.shared
-                    .apply_quietly(|core, now| core.on_local(now, target.handle, file.id, range));
+                self.shared.apply_quietly(|core, now| {
+                    core.plan.on_local(now, target.handle, file.id, range);
+                });
                 Some(bytes)
             }
             Ok(Some(_)) => self.invalidate(file.id, &here, &LocalError::Changed),
@@ -110,7 +111,7 @@ impl<S: TorrentSource> Engine<S> {
                 return self.invalidate(file.id, here, &LocalError::Disk(elapsed.into()));
             }
         };
-        self.shared.apply_quietly(|core, now| core.on_local(now, handle, file.id, range));
+        self.shared.apply_quietly(|core, now| core.plan.on_local(now, handle, file.id, range));
         Some(bytes)
     }
 

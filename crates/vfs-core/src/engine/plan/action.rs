@@ -1,5 +1,7 @@
 //! Inputs and outputs of the plan: reads, streams, actions.
 
+use bytes::Bytes;
+
 use super::progress::ReadDeadline;
 use crate::tree::FileState;
 use crate::{ByteRange, FileId, Geometry, HandleId, InfoHash, VfsError};
@@ -72,15 +74,11 @@ pub(crate) struct ReadRequest {
     pub(crate) deadline: ReadDeadline,
 }
 
-/// A command of the plan to the driver. Actions must run in order.
+/// A decision of the plan. Actions must run in order.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Open a stream, and report `on_opened` or `on_stream_end`.
-    Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
-    /// Reopen a failed stream for the rest of its range, and report likewise.
-    Reopen { stream: StreamId, file: FileId, file_len: u64, range: ByteRange },
-    /// Close a stream that is open or opening, and report `on_stream_end` when it has closed.
-    Close { stream: StreamId },
+    /// Pass a command to the driver.
+    Output(Output),
     /// Release the bytes of a stream that has ended.
     Ended { stream: StreamId },
     /// Discard the bytes of a stream that violated the protocol.
@@ -89,12 +87,20 @@ pub(crate) enum Action {
     Release { stream: StreamId, before: u64 },
     /// Answer a read with bytes that memory has now, or report `on_evicted`.
     Reply { read: ReadId },
-    /// Complete a preload: all of its bytes are present.
-    Preloaded { read: ReadId },
-    /// Answer a read with an error.
-    Fail { read: ReadId, error: VfsError },
     /// Check which bytes of a read memory has now, and report `on_need`.
     Look { read: ReadId },
+}
+
+/// A command to the driver.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Answer a read. The answer to a preload has no bytes.
+    Answer { read: ReadId, result: Result<Vec<Bytes>, VfsError> },
+    /// Open a stream, and report `on_opened` or `on_stream_end`. A failed stream is reopened for
+    /// the rest of its range.
+    Open { stream: StreamId, file: FileId, file_len: u64, range: ByteRange, is_reopened: bool },
+    /// Close a stream that is open or opening, and report `on_stream_end` when it has closed.
+    Close { stream: StreamId },
     /// Request the bitfield of a torrent, and report `on_haves`.
     AskHaves { torrent: InfoHash },
     /// Request the download progress of a torrent, and report `on_download`.

@@ -2,7 +2,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 use super::{
-    Action, BitfieldStatus, Expiry, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
+    Action, BitfieldStatus, Expiry, Output, Phase, Plan, PlannedRead, ReadId, ReadRequest, Split,
     StreamEnd, StreamId, WaitPolicy, read_index::ReadIndexEntry, retry, violation,
 };
 use crate::engine::Timestamp;
@@ -278,13 +278,13 @@ impl Plan {
     ) -> BitfieldStatus {
         if self.haves.ask(torrent, now, &self.tuning) {
             self.bitfield_requests = self.bitfield_requests.saturating_add(1);
-            self.actions.push_back(Action::AskHaves { torrent });
+            self.output(Output::AskHaves { torrent });
             self.marks.torrents.insert(torrent);
         }
         self.haves.news(torrent)
     }
 
-    /// Handles the answer to [`Action::AskHaves`].
+    /// Handles the answer to [`Output::AskHaves`].
     pub(in crate::engine) fn on_haves(
         &mut self,
         now: Timestamp,

@@ -45,7 +45,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) use action::FileFacts;
 pub(super) use action::{
-    Action, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId, WaitPolicy,
+    Action, Output, Priority, ReadId, ReadRequest, Split, StreamEnd, StreamId, WaitPolicy,
 };
 pub(super) use availability::Availability;
 pub(super) use availability::BitfieldStatus;
@@ -236,8 +236,8 @@ impl Plan {
     }
 
     /// Returns the files that are being read.
-    pub(super) fn files(&self) -> impl Iterator<Item = FileId> {
-        self.files.keys().copied()
+    pub(super) fn files(&self) -> Vec<FileId> {
+        self.files.keys().copied().collect()
     }
 
     pub(super) fn tuning(&self) -> &Tuning {
@@ -327,6 +327,10 @@ impl Plan {
         self.haves.here_until(file, facts, range) == range.end()
     }
 
+    fn output(&mut self, output: Output) {
+        self.actions.push_back(Action::Output(output));
+    }
+
     fn live_stream(&mut self, id: StreamId) -> Option<&mut PlannedStream> {
         self.streams.get_mut(&id).filter(|stream| stream.is_live())
     }
@@ -367,7 +371,7 @@ impl Plan {
                 *counter = counter.saturating_add(1);
             });
         }
-        self.actions.push_back(Action::Fail { read: id, error });
+        self.output(Output::Answer { read: id, result: Err(error) });
         self.is_dirty = true;
     }
 
@@ -424,7 +428,7 @@ impl Plan {
                 (read.retry_at, read.last_error) = (retry_at, last_error.clone());
             }
         } else {
-            self.actions.push_back(Action::Close { stream: id });
+            self.output(Output::Close { stream: id });
         }
         reads.into_iter().for_each(|read| self.requeue(read, now));
         if let Phase::Broken { .. } = phase {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::read_index::{Queue, QueuePosition, ReadIndex};
 use super::{
-    Action, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
+    Output, Phase, Plan, PlannedRead, PlannedStream, Priority, ReadId, StreamId, StreamKind,
 };
 use crate::ByteRange;
 use crate::engine::{BreakerState, Timestamp};
@@ -64,7 +64,7 @@ impl Plan {
             let rest = stream.range.end().saturating_sub(stream.pos);
             let range = ByteRange::clamped(stream.pos, rest, file_len);
             self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
-            self.actions.push_back(Action::Reopen { stream: id, file, file_len, range });
+            self.output(Output::Open { stream: id, file, file_len, range, is_reopened: true });
         }
     }
 
@@ -259,7 +259,7 @@ impl Plan {
         };
         self.streams.insert(stream_id, stream);
         self.tally.count(file, |count| count.opens = count.opens.saturating_add(1));
-        self.actions.push_back(Action::Open { stream: stream_id, file, file_len, range });
+        self.output(Output::Open { stream: stream_id, file, file_len, range, is_reopened: false });
         self.join(id, stream_id, now);
         self.attach_grown(now);
     }

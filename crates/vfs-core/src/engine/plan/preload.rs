@@ -14,7 +14,7 @@
 use std::time::Duration;
 
 use super::{
-    Action, Availability, FileFacts, Phase, Plan, PlannedRead, PlannedStream, Priority,
+    Availability, FileFacts, Output, Phase, Plan, PlannedRead, PlannedStream, Priority,
     ReadDeadline, ReadId, ReadRequest, StreamId, StreamKind, permits::FreePermits,
     read_index::Queue,
 };
@@ -59,7 +59,7 @@ pub(super) struct PreloadGate {
 }
 
 impl Plan {
-    /// Starts a preload of all bytes of `range`. It ends with [`Action::Preloaded`] or a failure,
+    /// Starts a preload of all bytes of `range`. It ends with [`Output::Answer`] or a failure,
     /// or by [`on_cancel`](Self::on_cancel). It has no deadline, as a server may be down for a
     /// night.
     pub(in crate::engine) fn on_preload(
@@ -312,7 +312,7 @@ impl Plan {
     fn finish_preload(&mut self, id: ReadId, now: Timestamp) {
         self.leave_stream(id, now);
         if self.forget_read(id).is_some() {
-            self.actions.push_back(Action::Preloaded { read: id });
+            self.output(Output::Answer { read: id, result: Ok(Vec::new()) });
             self.is_dirty = true;
         }
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Action, Plan, PlannedRead, ReadId, ReadRequest};
+use super::{Output, Plan, PlannedRead, ReadId, ReadRequest};
 use crate::engine::Timestamp;
 use crate::{DownloadProgress, InfoHash};
 
@@ -177,7 +177,7 @@ impl FetchHistory {
 }
 
 impl Plan {
-    /// Handles the answer to [`Action::AskProgress`]; `None` if the source does not report
+    /// Handles the answer to [`Output::AskProgress`]; `None` if the source does not report
     /// progress.
     pub(in crate::engine) fn on_download(
         &mut self,
@@ -255,9 +255,12 @@ impl Plan {
         }
         while let Some(torrent) = self.samples.pop_due(now) {
             // Its reads may have ended since, or new ones may have arrived.
-            let mut reads = self.waiting.of_torrent(torrent).filter_map(|id| self.reads.get(&id));
-            if reads.any(|read| read.is_sampled(now)) {
-                self.actions.push_back(Action::AskProgress { torrent });
+            let is_sampled = {
+                let reads = self.waiting.of_torrent(torrent);
+                reads.filter_map(|id| self.reads.get(&id)).any(|read| read.is_sampled(now))
+            };
+            if is_sampled {
+                self.output(Output::AskProgress { torrent });
             } else {
                 self.samples.torrents.remove(&torrent);
             }

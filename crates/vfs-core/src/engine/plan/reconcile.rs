@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::read_index::Wake;
-use super::{Action, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
+use super::{Output, Phase, Plan, PlannedRead, PlannedStream, ReadId, StreamId, StreamKind};
 use crate::HandleId;
 use crate::engine::Timestamp;
 
@@ -169,7 +169,7 @@ impl Plan {
             }
             if self.haves.ask(torrent, now, &self.tuning) {
                 self.bitfield_requests = self.bitfield_requests.saturating_add(1);
-                self.actions.push_back(Action::AskHaves { torrent });
+                self.output(Output::AskHaves { torrent });
             }
             let next_time = self.haves.next_time(torrent, &self.tuning);
             self.waiting.wake_torrent(torrent, next_time.filter(|time| *time > now));

@@ -147,7 +147,7 @@ impl Pool {
 impl Run {
     /// Makes the run take its streams from a budget. Other members may have joined earlier.
     pub(super) fn join(&mut self, share: Share, now: Timestamp) {
-        self.core.share_permits();
+        self.core.plan.share_permits();
         (self.share, self.now) = (Some(share), now);
         self.later(50, Event::Scan);
     }
@@ -181,7 +181,7 @@ impl Run {
             rounds += 1;
             assert!(rounds < 100, "it goes in circles: {demand:?} {share:?}");
             let permits = share.update(self.now, demand);
-            self.core.on_permits(self.now, permits);
+            self.core.plan.on_permits(self.now, permits);
             self.carry_out();
         }
     }

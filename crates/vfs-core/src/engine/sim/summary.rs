@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::engine::Timestamp;
-use crate::engine::core::Output;
+use crate::engine::plan::Output;
 
 /// The event counts of a run.
 #[derive(Debug, Default)]
@@ -86,7 +86,7 @@ impl Summary {
                 };
                 (0, read.0, result).hash(&mut hasher);
             }
-            Output::Open { stream, file, file_len, range } => {
+            Output::Open { stream, file, file_len, range, .. } => {
                 (1, stream.0, file, file_len, range.start(), range.end()).hash(&mut hasher);
             }
             Output::Close { stream } => (2, stream.0).hash(&mut hasher),

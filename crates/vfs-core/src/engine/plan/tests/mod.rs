@@ -230,21 +230,23 @@ fn actions(plan: &mut Plan, now: Timestamp) -> Vec<String> {
     let mut actions = Vec::new();
     while let Some(action) = plan.next_action(now) {
         actions.push(match action {
-            Action::Open { stream, range, .. } => {
-                format!("open {} {}..{}", stream.0, range.start(), range.end())
+            Action::Output(Output::Open { stream, range, is_reopened, .. }) => {
+                let open = if is_reopened { "reopen" } else { "open" };
+                format!("{open} {} {}..{}", stream.0, range.start(), range.end())
             }
-            Action::Reopen { stream, range, .. } => {
-                format!("reopen {} {}..{}", stream.0, range.start(), range.end())
+            Action::Output(Output::Close { stream }) => format!("close {}", stream.0),
+            Action::Output(Output::Answer { read, result: Ok(_) }) => {
+                format!("preloaded {}", read.0)
             }
-            Action::Close { stream } => format!("close {}", stream.0),
+            Action::Output(Output::Answer { read, result: Err(error) }) => {
+                format!("fail {} ({error})", read.0)
+            }
+            Action::Output(Output::AskHaves { .. }) => "ask".to_owned(),
+            Action::Output(Output::AskProgress { .. }) => "ask progress".to_owned(),
             Action::Reply { read } => {
                 plan.on_answered(now, read);
                 format!("reply {}", read.0)
             }
-            Action::Preloaded { read } => format!("preloaded {}", read.0),
-            Action::Fail { read, error } => format!("fail {} ({error})", read.0),
-            Action::AskHaves { .. } => "ask".to_owned(),
-            Action::AskProgress { .. } => "ask progress".to_owned(),
             Action::Ended { .. }
             | Action::Discard { .. }
             | Action::Release { .. }

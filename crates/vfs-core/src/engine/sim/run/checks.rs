@@ -91,12 +91,12 @@ impl Run {
     }
 
     pub(in crate::engine::sim) fn check(&mut self) {
-        self.core.check();
+        self.core.plan.check();
         let directs = self.directs.iter().flatten().count();
         let open = self.server.streams.len() + directs;
         assert!(open <= self.streams_max && open < PERMITS, "{open} streams are open");
         let released = self.readers.iter().filter(|reader| reader.is_released);
-        let known = self.core.known_handles();
+        let known = self.core.plan.known_handles();
         // Its reads may continue, but nothing else of it may be kept.
         let kept = released.map(|reader| reader.handle).find(|handle| known.contains(handle));
         assert!(kept.is_none(), "{kept:?} was released, and is known at {:?}", self.now);
@@ -114,7 +114,7 @@ impl Run {
         assert!(slow.is_none(), "{slow:?} still waits at {:?}", self.now);
         let late = self.expected.values().find(|expected| expected.deadline <= self.now);
         assert!(late.is_none(), "{late:?} at {:?}", self.now);
-        let next = self.core.next_time();
+        let next = self.core.plan.next_time();
         assert!(next.is_none_or(|next| next > self.now), "{next:?} is not after {:?}", self.now);
         assert!(next.is_some() || self.expected.is_empty(), "nothing will ever happen");
     }

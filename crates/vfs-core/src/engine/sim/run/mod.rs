@@ -14,9 +14,9 @@ use super::server::{SimServer, error};
 use super::shared::Share;
 use super::summary::Summary;
 use super::world::{Expected, Preload, Preloader, SimReader, tuning};
-use crate::engine::core::{Core, Output, Started};
+use crate::engine::core::{Core, Started};
 use crate::engine::plan::{
-    Demand, DirectEnd, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
+    Demand, DirectEnd, Output, Priority, ReadDeadline, ReadId, Split, StreamEnd, StreamId,
 };
 use crate::engine::store::BlockCache;
 use crate::engine::{BreakerState, MissingPolicy, Timestamp};
@@ -138,7 +138,7 @@ impl Run {
     }
 
     pub(super) fn begin(&mut self) {
-        self.readers.iter().for_each(|reader| self.core.on_open(reader.handle));
+        self.readers.iter().for_each(|reader| self.core.plan.on_open(reader.handle));
         for reader in 0..self.readers.len() {
             self.later(2000, Event::Act(reader));
         }
@@ -154,7 +154,7 @@ impl Run {
     /// Returns the time of the next event.
     pub(super) fn next_at(&self) -> Option<Timestamp> {
         let event = self.events.peek().map(|Reverse((at, _, _))| *at);
-        let next = event.into_iter().chain(self.core.next_time()).min();
+        let next = event.into_iter().chain(self.core.plan.next_time()).min();
         next.map(|next| next.max(self.now))
     }
 
@@ -168,7 +168,7 @@ impl Run {
             && self.readers.iter().all(|reader| reader.reads_left == 0 && reader.is_released)
             && self.preloaders.iter().all(|it| it.left == 0 && it.current.is_none());
         let event = self.events.peek().map(|Reverse((at, _, _))| *at);
-        let alarm = self.core.next_time();
+        let alarm = self.core.plan.next_time();
         if is_over && self.server.streams.is_empty() {
             return false;
         }
@@ -180,7 +180,7 @@ impl Run {
             }
             (_, Some(alarm)) => {
                 self.now = self.now.max(alarm);
-                self.core.on_time(self.now);
+                self.core.plan.on_time(self.now);
             }
             (_, None) => return false,
         }
@@ -207,19 +207,19 @@ impl Run {
             Event::Step(stream) => self.stream_step(stream),
             Event::Closed(stream) => {
                 if self.server.streams.remove(&stream).is_some() {
-                    self.core.on_stream_end(self.now, stream, StreamEnd::Closed);
+                    self.core.plan.on_stream_end(self.now, stream, StreamEnd::Closed);
                 }
             }
             Event::Direct(place) => self.direct_end(place),
             Event::Haves(torrent) => {
                 let answer = self.server.haves(torrent);
-                self.core.on_haves(self.now, torrent, answer);
+                self.core.plan.on_haves(self.now, torrent, answer);
             }
             Event::Progress(torrent) => {
                 let answer = self.server.tells_progress(torrent);
                 let answer = answer.then(|| self.downloads.answer(self.now, torrent));
                 self.downloads.on_answer(self.now, torrent, answer.is_some());
-                self.core.on_download(self.now, torrent, answer);
+                self.core.plan.on_download(self.now, torrent, answer);
             }
             Event::Download => {
                 let fetched = self.server.download(&mut self.random, self.now, self.is_calm);
@@ -234,10 +234,10 @@ impl Run {
             Event::List => {
                 if !self.server.is_down {
                     self.server.list();
-                    for file in self.core.files() {
+                    for file in self.core.plan.files() {
                         let state =
                             self.server.files.iter().find(|it| it.id == file).unwrap().state;
-                        self.core.on_facts(file, state);
+                        self.core.plan.on_facts(file, state);
                     }
                 }
                 self.later(2000, Event::List);
@@ -279,9 +279,9 @@ impl Run {
             (torrent.state, torrent.is_there) = (TorrentState::Live, true);
         }
         self.server.list();
-        for file in self.core.files() {
+        for file in self.core.plan.files() {
             let state = self.server.files.iter().find(|it| it.id == file).unwrap().state;
-            self.core.on_facts(file, state);
+            self.core.plan.on_facts(file, state);
         }
     }
 
@@ -292,7 +292,7 @@ impl Run {
             reader.reads_left = 0;
             if !reader.is_released {
                 reader.is_released = true;
-                self.core.on_release(handle);
+                self.core.plan.on_release(handle);
             }
             return;
         }
@@ -302,7 +302,7 @@ impl Run {
                 self.summary.cancelled += 1;
                 self.expected.remove(&id);
                 self.readers[index].in_flight -= 1;
-                self.core.on_cancel(self.now, id);
+                self.core.plan.on_cancel(self.now, id);
             }
         }
         let reader = &mut self.readers[index];
@@ -321,11 +321,11 @@ impl Run {
         let preloader = &mut self.preloaders[index];
         match &preloader.current {
             Some(preload) => {
-                let counted = self.core.preloaded_bytes(preload.id);
+                let counted = self.core.plan.preloaded_bytes(preload.id);
                 assert!(counted <= preload.range.len(), "{counted} bytes of {preload:?}");
-                self.core.check_preload_wait(preload.id, self.now);
+                self.core.plan.check_preload_wait(preload.id, self.now);
                 if !self.is_calm && self.random.chance(5) {
-                    self.core.on_cancel(self.now, preload.id);
+                    self.core.plan.on_cancel(self.now, preload.id);
                     preloader.current = None;
                 }
             }
@@ -388,7 +388,7 @@ impl Run {
         let is_done = is_there && !self.server.is_down && (self.is_calm || !self.random.chance(10));
         let end = if is_done { DirectEnd::Done } else { DirectEnd::Missed };
         let id = self.server.files[file].id;
-        self.core.on_direct_end(self.now, (handle, id), range, end);
+        self.core.plan.on_direct_end(self.now, (handle, id), range, end);
         if is_done {
             self.summary.direct_reads += 1;
         } else {
@@ -408,7 +408,7 @@ impl Run {
         let facts = self.server.facts(file);
         let priority = self.readers[reader].priority;
         let is_refused = self.core.counters(self.now).breaker == BreakerState::Open;
-        let fails_fast = self.core.fail_fast_error(self.now, (handle, id), &facts).is_some();
+        let fails_fast = self.core.plan.fail_fast_error(self.now, (handle, id), &facts).is_some();
         match self.core.read(self.now, until, (handle, id, priority), facts, range).unwrap() {
             Started::Done(parts) => {
                 self.summary.hits += 1;
@@ -416,7 +416,7 @@ impl Run {
             }
             Started::Waits(read) => {
                 if self.readers[reader].may_split {
-                    self.core.set_split(read, Split::Pages);
+                    self.core.plan.set_split(read, Split::Pages);
                 }
                 let arrived_at = self.now;
                 self.readers[reader].in_flight += 1;
@@ -452,11 +452,11 @@ impl Run {
             Some(Ok(_)) if !self.is_calm && self.random.chance(2) => self.fail(id),
             Some(Ok(pos)) => {
                 self.server.streams.get_mut(&id).unwrap().is_open = true;
-                self.core.on_opened(self.now, id, pos);
+                self.core.plan.on_opened(self.now, id, pos);
             }
             Some(Err(error)) => {
                 self.server.streams.remove(&id);
-                self.core.on_stream_end(self.now, id, StreamEnd::Failed(error));
+                self.core.plan.on_stream_end(self.now, id, StreamEnd::Failed(error));
             }
         }
     }
@@ -469,7 +469,7 @@ impl Run {
             8 => SourceErrorKind::Failed,
             _ => SourceErrorKind::Protocol,
         };
-        self.core.on_stream_end(self.now, id, StreamEnd::Failed(error(kind)));
+        self.core.plan.on_stream_end(self.now, id, StreamEnd::Failed(error(kind)));
     }
 
     fn stream_step(&mut self, id: StreamId) {
@@ -481,11 +481,11 @@ impl Run {
         if self.server.is_down || !self.is_calm && self.random.chance(1) {
             return self.fail(id);
         }
-        match self.core.demand(id) {
+        match self.core.plan.demand(id) {
             Demand::Closed | Demand::Nothing => {}
             Demand::End => {
                 self.server.streams.remove(&id);
-                self.core.on_stream_end(self.now, id, StreamEnd::Over);
+                self.core.plan.on_stream_end(self.now, id, StreamEnd::Over);
             }
             Demand::Bytes(most) if !self.is_calm && self.random.chance(1) => {
                 // A protocol violation: bytes of another offset.
@@ -512,7 +512,7 @@ impl Run {
             stream.is_open
                 && !stream.is_busy
                 && !stream.is_closing
-                && match self.core.demand(**id) {
+                && match self.core.plan.demand(**id) {
                     Demand::Bytes(_) | Demand::End => true,
                     Demand::Nothing | Demand::Closed => false,
                 }
