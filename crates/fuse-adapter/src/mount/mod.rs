@@ -106,7 +106,8 @@ pub fn mount<S: TorrentSource>(
         background.start(&vfs, &notifier);
         let kernel_side =
             KernelHandle::new(background.reads.clone(), callers, passthrough, notifier);
-        Ok(FuseMount { target, ended, background, kernel_side, faults, vfs })
+        let shut_down = Box::new(move || vfs.shut_down());
+        Ok(FuseMount { target, ended, background, kernel_side, faults, shut_down })
     });
     match started {
         Ok(mount) => {
@@ -136,7 +137,8 @@ pub struct FuseMount {
     background: Background,
     kernel_side: KernelHandle,
     faults: Arc<ReplyStats>,
-    vfs: Arc<dyn ShutDown>,
+    /// Shuts down the filesystem.
+    shut_down: Box<dyn Fn() + Send + Sync>,
 }
 
 impl FuseMount {
@@ -201,7 +203,7 @@ impl FuseMount {
     /// # Cancel safety
     /// Dropping the future has the effect of dropping the mount.
     pub async fn unmount(self) -> Result<(), SessionError> {
-        self.vfs.shut_down();
+        (self.shut_down)();
         self.detach().await;
         let path = self.target.path.display();
         if timeout(GRACE, self.wait()).await.is_err() {
@@ -255,7 +257,7 @@ impl fmt::Debug for FuseMount {
 
 impl Drop for FuseMount {
     fn drop(&mut self) {
-        self.vfs.shut_down();
+        (self.shut_down)();
         self.background.end();
         if !self.may_be_in_the_tree() {
             return;
@@ -263,17 +265,6 @@ impl Drop for FuseMount {
         if let Err(error) = self.target.detach() {
             tracing::warn!(%error, "cannot remove the mount");
         }
-    }
-}
-
-/// The only operation of a [`Vfs`] that a mount needs, independent of the source.
-trait ShutDown: Send + Sync {
-    fn shut_down(&self);
-}
-
-impl<S: TorrentSource> ShutDown for Vfs<S> {
-    fn shut_down(&self) {
-        Self::shut_down(self);
     }
 }
 
