@@ -120,18 +120,6 @@ impl RootCertificates {
         Ok(())
     }
 
-    /// Adds one certificate in DER.
-    ///
-    /// # Errors
-    ///
-    /// [`RootCertificatesError::Certificate`].
-    pub fn add_der(&mut self, der: Vec<u8>) -> Result<(), RootCertificatesError> {
-        let certificate = der.into();
-        check_root(&certificate)?;
-        self.certificates.push(certificate);
-        Ok(())
-    }
-
     /// Returns the certificates.
     pub(crate) fn iter(
         &self,

@@ -63,7 +63,7 @@ mod torrent_ref;
 pub mod wire;
 
 pub use crate::base_url::{BaseUrl, BaseUrlError};
-pub use crate::client::{AddOptions, AddSource, Client, CreateOptions, CreatedTorrent};
+pub use crate::client::{AddOptions, AddSource, Client};
 pub use crate::config::{ClientConfig, Timeouts};
 #[cfg(feature = "tls")]
 pub use crate::config::{RootCertificates, RootCertificatesError};

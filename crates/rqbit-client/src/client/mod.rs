@@ -1,7 +1,6 @@
 //! API calls to one server.
 
 mod add;
-mod create;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +11,6 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue};
 use serde::de::DeserializeOwned;
 
 pub use self::add::{AddOptions, AddSource};
-pub use self::create::{CreateOptions, CreatedTorrent};
 use crate::http::{HttpRequest, Transport};
 use crate::wire::{
     Limits, OnlyFiles, ServerInfo, SessionStats, TorrentDetails, TorrentList, TorrentProgress,

@@ -29,8 +29,6 @@ pub enum Endpoint {
     SetLimits,
     /// `POST /torrents`.
     Add,
-    /// `POST /torrents/create`.
-    Create,
     /// `POST /torrents/{id}/pause`.
     Pause,
     /// `POST /torrents/{id}/start`.
@@ -58,7 +56,6 @@ impl fmt::Display for Endpoint {
             Self::Limits => "read the speed limits",
             Self::SetLimits => "set the speed limits",
             Self::Add => "add a torrent",
-            Self::Create => "create a torrent",
             Self::Pause => "pause a torrent",
             Self::Start => "start a torrent",
             Self::Forget => "forget a torrent",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use expect_test::expect_file;
 use rqbit_client::wire::Limits;
-use rqbit_client::{AddOptions, AddSource, Client, CreateOptions, InfoHash, Result, TorrentRef};
+use rqbit_client::{AddOptions, AddSource, Client, InfoHash, Result, TorrentRef};
 
 use crate::support::{PATIENT, ScriptStep, ScriptedServer, run};
 
@@ -62,17 +62,11 @@ fn calls_that_change() {
     let default = AddOptions::default();
     let look = AddOptions { list_only: true, ..AddOptions::default() };
     let quick = AddOptions { timeout: Some(Duration::from_secs(3)), ..AddOptions::default() };
-    let named = CreateOptions {
-        name: Some("a b".into()),
-        trackers: vec!["http://t/1".into(), "http://t/2".into()],
-        timeout: None,
-    };
     let slow = Limits { download_bps: Some(300_000.try_into().unwrap()), upload_bps: None };
     let text = [
         exchange("add", async |client| client.add_torrent(&file, &default).await),
         exchange("list_only", async |client| client.add_torrent(&file, &look).await),
         exchange("add_magnet", async |client| client.add_torrent(&magnet, &look).await),
-        exchange("create", async |client| client.create_torrent("/files/c.bin", &named).await),
         exchange("done", async |client| client.pause(sample()).await),
         exchange("done", async |client| client.start(sample()).await),
         exchange("done", async |client| client.forget(sample()).await),
