@@ -31,7 +31,9 @@
 //!
 //! # Logs
 //! librqbit logs its progress at `info` and each refused peer at `debug`, several lines per second.
-//! [`LOG_TARGETS`] lists the targets to reduce, for instance with `librqbit=warn,tower_http=off`.
+//! A log filter such as `librqbit=warn,tower_http=off` reduces both. `librqbit` also covers
+//! `librqbit_dht` and related crates: filters compare prefixes. `tower_http` logs a failed request a
+//! second time.
 
 mod bencode;
 mod config;
@@ -49,9 +51,3 @@ pub use crate::config::{ApiCredentials, EmbeddedConfig, MIN_LIMIT_BPS, Network};
 pub use crate::error::{EmbeddedError, EmbeddedErrorKind};
 pub use crate::seed::{SeedOptions, SeededTorrent};
 pub use crate::server::EmbeddedServer;
-
-/// Targets of `tracing` events of an embedded server, as prefixes.
-///
-/// `librqbit` also covers `librqbit_dht`, `librqbit_core` and related crates, because target
-/// filters compare prefixes. `tower_http` logs a failed request a second time.
-pub const LOG_TARGETS: [&str; 2] = ["librqbit", "tower_http"];
